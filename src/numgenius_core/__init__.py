@@ -1,0 +1,1 @@
+"""The exact, typed rule book of GPU rental marketplaces."""

@@ -1,0 +1,137 @@
+"""The errors and warnings of this library.
+
+Every error says *where*, *what was needed* and *what came*, as text for people and as attributes
+for programs. All share the base :class:`NumgeniusError`; each is a built-in exception too, so code
+that only knows ``ValueError`` handles them as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+__all__ = [
+    "FloorAbovePrice",
+    "IllegalMove",
+    "InvalidDocument",
+    "MissingExtra",
+    "NumgeniusError",
+    "NumgeniusWarning",
+    "ParseError",
+    "RuleViolation",
+    "WrongType",
+]
+
+_SHOWN: Final = 80  # characters of a bad value that a message repeats
+
+
+def shown(value: object) -> str:
+    """Return the ``repr`` of a bad value, cut to what fits a message."""
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
+        return f"an integer of {value.bit_length()} bits"  # its text could take minutes to make
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a hostile __repr__ must not hide the fault that is being reported
+        return f"a {type(value).__name__}"
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+class NumgeniusError(Exception):
+    """Base of every error this library raises."""
+
+
+class RuleViolation(NumgeniusError, ValueError):
+    """A value that a rule does not allow.
+
+    Attributes:
+        path: Where the value stands, such as ``listings[3].min_gpu``.
+        need: What the rule asks for, such as ``a power of two``.
+        got: What came, as text.
+    """
+
+    def __init__(self, path: str, need: str, got: str) -> None:
+        super().__init__(path, need, got)
+        self.path = path
+        self.need = need
+        self.got = got
+
+    def __str__(self) -> str:
+        return f"{self.path}: need {self.need}, got {self.got}"
+
+    def at(self, prefix: str) -> RuleViolation:
+        """Return the same fault seen from one level further out (``prefix.path``)."""
+        joint = "" if not self.path or self.path.startswith("[") else "."
+        return type(self)(f"{prefix}{joint}{self.path}", self.need, self.got)
+
+
+class WrongType(RuleViolation, TypeError):
+    """A value of a type that is never right here, such as a ``float`` for money."""
+
+
+class ParseError(RuleViolation):
+    """Text that cannot be read; ``path`` names the text and the place in it."""
+
+
+class IllegalMove(NumgeniusError, RuntimeError):
+    """An event that the present state does not allow.
+
+    Attributes:
+        state: The state something is in.
+        event: The event that was tried.
+        legal: The events that the state does allow.
+    """
+
+    def __init__(self, state: str, event: str, legal: tuple[str, ...]) -> None:
+        super().__init__(state, event, legal)
+        self.state = state
+        self.event = event
+        self.legal = legal
+
+    def __str__(self) -> str:
+        allowed = ", ".join(self.legal) or "nothing"
+        return f"{self.event}: not possible while {self.state}; possible is: {allowed}"
+
+
+class InvalidDocument(NumgeniusError, ValueError):
+    """A document with faults, all of them reported together.
+
+    Attributes:
+        source: The name of the document.
+        faults: Every fault found, in the order of the document.
+    """
+
+    def __init__(self, source: str, faults: Iterable[RuleViolation]) -> None:
+        self.source = source
+        self.faults = tuple(faults)
+        super().__init__(source, self.faults)
+
+    def __str__(self) -> str:
+        count = len(self.faults)
+        head = f"{self.source}: {count} fault{'' if count == 1 else 's'}"
+        shown_faults = [f"  {fault}" for fault in self.faults[:20]]
+        rest = [f"  … and {count - 20} more"] if count > 20 else []
+        return "\n".join([head, *shown_faults, *rest])
+
+
+class MissingExtra(NumgeniusError, ImportError):
+    """An optional dependency is not installed; the message says how to install it."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(feature, extra)
+        self.feature = feature
+        self.extra = extra
+
+    def __str__(self) -> str:
+        return f"{self.feature} needs an extra: pip install 'numgenius-core[{self.extra}]'"
+
+
+class NumgeniusWarning(UserWarning):
+    """Base of the warnings: what is allowed, but probably not meant."""
+
+
+class FloorAbovePrice(NumgeniusWarning):
+    """A listing whose lowest bid is dearer than its on-demand price.
+
+    Legal on the market (18 % of real offers), but no client who compares would ever bid. To say
+    "I meant it": ``warnings.filterwarnings("ignore", category=FloorAbovePrice)``.
+    """

@@ -1,0 +1,253 @@
+"""What a host publishes: a machine, its prices, and the listing that offers it.
+
+Rule (hosting guide, G1): "a listing's main parameters are the prices for GPUs, internet and
+storage, the reserved discount factor, the minimum bid for interruptibles, min_gpu, and the end
+date"; (G2) a listing is good until its end date, and without one it never expires.
+
+Our reading: prices here are what a *client* pays, as offers show them; the platform's fee is the
+share of it that the host does not get (client price = host price / (1 − fee), measured).
+"""
+
+from __future__ import annotations
+
+import warnings
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from typing import Final, NewType, Self
+
+from attrs import field, frozen
+
+from numgenius_core.errors import FloorAbovePrice, RuleViolation, WrongType, shown
+from numgenius_core.intervals import utc
+from numgenius_core.units import (
+    Amount,
+    PerGb,
+    PerGbMonth,
+    PerGpuHour,
+    Rate,
+    fraction,
+    gigabytes,
+    whole_number,
+    whole_seconds,
+)
+
+__all__ = [
+    "AccountId",
+    "ContractId",
+    "Listing",
+    "Machine",
+    "MachineId",
+    "Mode",
+    "OfferId",
+    "PriceTerms",
+    "Verification",
+    "check_id",
+    "check_min_gpu",
+    "check_text",
+]
+
+MachineId = NewType("MachineId", int)
+OfferId = NewType("OfferId", int)
+ContractId = NewType("ContractId", int)
+AccountId = NewType("AccountId", str)
+
+MAX_GPUS: Final = 4_096
+MAX_ID: Final = 2**63 - 1
+
+
+class Mode(Enum):
+    """How an instance is rented; it decides its price and its priority."""
+
+    ON_DEMAND = "on-demand"
+    """At the listing's price, with the highest priority."""
+    RESERVED = "reserved"
+    """On demand, prepaid for a discount; the same priority."""
+    INTERRUPTIBLE = "interruptible"
+    """At the client's own bid; paused while a higher priority holds its GPUs."""
+
+
+class Verification(Enum):
+    """What the marketplace says of a machine; only verified ones have a reserved price."""
+
+    VERIFIED = "verified"
+    UNVERIFIED = "unverified"
+    DEVERIFIED = "deverified"
+
+
+def check_id(value: object, path: str) -> None:
+    """Refuse what is no id: a whole number from 0 to 2⁶³ − 1."""
+    whole_number(value, path, 0, MAX_ID)
+
+
+def check_text(value: object, path: str, longest: int = 200) -> None:
+    """Refuse what is no printable text of 1 to ``longest`` characters."""
+    if not isinstance(value, str):
+        raise WrongType(path, "text", shown(value))
+    if not 1 <= len(value) <= longest or not value.isprintable():
+        raise RuleViolation(path, f"1 to {longest} printable characters", shown(value))
+
+
+def check_min_gpu(min_gpu: int, gpus: int, path: str = "min_gpu") -> None:
+    """Refuse a ``min_gpu`` that the library does not list (G5).
+
+    Raises:
+        WrongType: It is no integer.
+        RuleViolation: It is no power of two, or larger than the machine.
+    """
+    whole_number(min_gpu, path, 1)
+    if min_gpu & (min_gpu - 1):
+        raise RuleViolation(path, "a power of two", str(min_gpu))
+    if min_gpu > gpus:
+        raise RuleViolation(path, f"at most the machine's {gpus} GPUs", str(min_gpu))
+
+
+def check_kind(value: object, kind: type, path: str) -> None:
+    """Refuse a value that is not of the class ``kind``."""
+    if not isinstance(value, kind):
+        raise WrongType(path, f"a {kind.__name__}", shown(value))
+
+
+@frozen(kw_only=True)
+class Machine:
+    """A host's computer with its GPUs.
+
+    Attributes:
+        id: The marketplace's number for it.
+        host: Account of its owner.
+        gpu_name: Model of its GPUs, such as ``RTX 4090``; all of one model.
+        gpus: Number of GPUs, 1 to 4,096. Positions 0 … gpus − 1 are in topology order.
+        disk_mb: Disk for clients, whole MB (see :meth:`disk_gb`).
+        verification: Only a verified machine has a reserved price.
+    """
+
+    id: MachineId
+    host: AccountId
+    gpu_name: str
+    gpus: int
+    disk_mb: int = 0
+    verification: Verification = Verification.VERIFIED
+
+    def __attrs_post_init__(self) -> None:
+        check_id(self.id, "machine.id")
+        check_text(self.host, "machine.host")
+        check_text(self.gpu_name, "machine.gpu_name")
+        whole_number(self.gpus, "machine.gpus", 1, MAX_GPUS)
+        whole_number(self.disk_mb, "machine.disk_mb")
+        check_kind(self.verification, Verification, "machine.verification")
+
+    @property
+    def disk_gb(self) -> Decimal:
+        """Disk for clients, GB."""
+        return gigabytes(self.disk_mb)
+
+
+@frozen(kw_only=True)
+class PriceTerms:
+    """The prices that a listing offers and a contract locks, as the client pays them.
+
+    Attributes:
+        gpu: On demand, dollars per GPU-hour.
+        storage: Dollars per GB-month.
+        upload: Dollars per GB sent.
+        download: Dollars per GB received.
+        min_bid: The host's floor for bids, dollars per GPU-hour.
+        platform_fee: The platform's share of everything the client pays, 0 to below 1.
+    """
+
+    gpu: PerGpuHour
+    storage: PerGbMonth = field(factory=lambda: PerGbMonth(0))
+    upload: PerGb = field(factory=lambda: PerGb(0))
+    download: PerGb = field(factory=lambda: PerGb(0))
+    min_bid: PerGpuHour = field(factory=lambda: PerGpuHour(0))
+    platform_fee: Fraction = Fraction(0)
+
+    def __attrs_post_init__(self) -> None:
+        for name, kind in _PRICE_KINDS:
+            if type(getattr(self, name)) is not kind:
+                raise WrongType(f"prices.{name}", kind.__name__, shown(getattr(self, name)))
+        if type(self.platform_fee) is not Fraction or not 0 <= self.platform_fee < 1:
+            fee = fraction(self.platform_fee, "prices.platform_fee", below_one=True)
+            object.__setattr__(self, "platform_fee", fee)
+
+    @classmethod
+    def from_host(cls, *, platform_fee: Amount | Fraction, **host_prices: Rate) -> Self:
+        """Return the client's prices for what a *host* wants to receive.
+
+        Each price is divided by ``1 − platform_fee`` and rounded once (DOMAIN 2, "Platform fee").
+
+        Args:
+            platform_fee: The platform's share, 0 to below 1.
+            **host_prices: ``gpu`` and any other price of this class.
+        """
+        fee = fraction(platform_fee, "platform_fee", below_one=True)
+        unknown = sorted(host_prices.keys() - dict(_PRICE_KINDS).keys())
+        if unknown or "gpu" not in host_prices:
+            need = "gpu and any of storage, upload, download, min_bid"
+            raise RuleViolation("prices", need, ", ".join(unknown) or "no gpu")
+        for name, rate in host_prices.items():
+            check_kind(rate, Rate, f"prices.{name}")
+        prices = {name: rate.scaled(1 / (1 - fee)) for name, rate in host_prices.items()}
+        return cls(platform_fee=fee, **prices)  # type: ignore[arg-type]  # checked by the class
+
+
+_PRICE_KINDS: Final = (
+    ("gpu", PerGpuHour),
+    ("storage", PerGbMonth),
+    ("upload", PerGb),
+    ("download", PerGb),
+    ("min_bid", PerGpuHour),
+)
+
+
+@frozen(kw_only=True)
+class Listing:
+    """A machine as its host offers it (G1).
+
+    Attributes:
+        machine: What is offered.
+        prices: What a client pays.
+        min_gpu: Smallest group of GPUs for rent, a power of two (G5).
+        max_discount: The reserved discount factor, 0 to below 1; 0 opts out (G8).
+        end: No new contract runs past it; ``None`` with no ``rolling`` never expires (G2).
+        rolling: Each day the end is set to that day plus this duration; not beside ``end``.
+
+    Raises:
+        WrongType: A field of the wrong type.
+        RuleViolation: A value that the rules do not allow.
+
+    Warns:
+        FloorAbovePrice: The lowest bid is above the on-demand price: legal, seldom meant.
+    """
+
+    machine: Machine
+    prices: PriceTerms
+    min_gpu: int = 1
+    max_discount: Fraction = Fraction(2, 5)
+    end: datetime | None = None
+    rolling: timedelta | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_kind(self.machine, Machine, "listing.machine")
+        check_kind(self.prices, PriceTerms, "listing.prices")
+        check_min_gpu(self.min_gpu, self.machine.gpus, "listing.min_gpu")
+        share = fraction(self.max_discount, "listing.max_discount", below_one=True)
+        object.__setattr__(self, "max_discount", share)
+        if self.end is not None:
+            object.__setattr__(self, "end", utc(self.end, "listing.end"))
+        if self.rolling is not None:
+            if self.end is not None:
+                raise RuleViolation("listing.rolling", "an end date or a rolling one", "both")
+            if not whole_seconds(self.rolling, "listing.rolling"):
+                raise RuleViolation("listing.rolling", "a duration above zero", "0")
+        if self.prices.min_bid > self.prices.gpu:
+            floor, price = self.prices.min_bid, self.prices.gpu
+            text = f"machine {self.machine.id}: lowest bid ${floor} above the on-demand ${price}"
+            warnings.warn(FloorAbovePrice(text), stacklevel=3)
+
+    def end_at(self, now: datetime) -> datetime | None:
+        """Return when a contract made ``now`` would end; ``None`` is never."""
+        if self.rolling is None:
+            return self.end
+        return utc(now + self.rolling, "listing.rolling")

@@ -1,0 +1,159 @@
+"""One rentable slice of a machine: a block of its GPUs, and the offer of it.
+
+Rule (marketplace, measured): an offer of n GPUs costs n × the per-GPU price; its share of the
+machine's disk and memory is n / T, T = all GPUs of the machine, whoever has rented the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any, Final
+
+from attrs import evolve, field, frozen
+
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.intervals import utc
+from numgenius_core.listing import (
+    MAX_GPUS,
+    AccountId,
+    MachineId,
+    OfferId,
+    PriceTerms,
+    Verification,
+    check_id,
+    check_kind,
+    check_text,
+)
+from numgenius_core.units import PerHour, fraction, gigabytes, whole_number
+
+__all__ = ["Block", "Offer"]
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@frozen(order=True)
+class Block:
+    """GPUs that are rented together: ``size`` consecutive positions from ``start``.
+
+    Positions count in topology order; the ids of the GPUs need not be contiguous. Blocks order
+    by size, then by place.
+
+    >>> Block(size=2, start=4).positions
+    range(4, 6)
+    """
+
+    size: int
+    start: int
+
+    def __attrs_post_init__(self) -> None:
+        whole_number(self.size, "block.size", 1, MAX_GPUS)
+        whole_number(self.start, "block.start", 0, MAX_GPUS - self.size)
+
+    @property
+    def end(self) -> int:
+        """First position after the block."""
+        return self.start + self.size
+
+    @property
+    def positions(self) -> range:
+        """The GPU positions it has."""
+        return range(self.start, self.start + self.size)
+
+    @property
+    def mask(self) -> int:
+        """The positions as bits, position 0 the lowest."""
+        return ((1 << self.size) - 1) << self.start
+
+    def overlaps(self, other: Block) -> bool:
+        """Return whether two blocks share a GPU."""
+        return self.start < other.end and other.start < self.end
+
+    def contains(self, other: Block) -> bool:
+        """Return whether ``other`` has no GPU outside this block."""
+        return self.start <= other.start and other.end <= self.end
+
+
+@frozen(kw_only=True)
+class Offer:
+    """One rentable slice of a machine, as a search shows it.
+
+    Attributes:
+        id: The marketplace's number for the offer.
+        machine: The machine it is a slice of.
+        gpu_name: Model of the GPUs.
+        gpus: Number of GPUs.
+        prices: Per unit, as the client pays them; ``prices.min_bid`` is the quoted one.
+        gpus_in_machine: All GPUs of the machine, ``None`` if not known.
+        block: Which GPUs, ``None`` if not known (search answers do not say).
+        disk_mb: Disk that comes with it, whole MB.
+        max_discount: The reserved discount factor; 0 has none.
+        ends_at: When a contract made now would end; ``None`` is never.
+        host: Account of the owner, ``None`` if not known.
+        verification: Only a verified machine has a reserved price.
+        rentable: Whether it can be rented on demand now.
+        extra: What else its source says of it, under the source's own names.
+    """
+
+    id: OfferId
+    machine: MachineId
+    gpu_name: str
+    gpus: int
+    prices: PriceTerms
+    gpus_in_machine: int | None = None
+    block: Block | None = None
+    disk_mb: int = 0
+    max_discount: Fraction = Fraction(0)
+    ends_at: datetime | None = None
+    host: AccountId | None = None
+    verification: Verification = Verification.VERIFIED
+    rentable: bool = True
+    extra: Mapping[str, Any] = field(default=_NOTHING, repr=False, eq=True, hash=False)
+
+    def __attrs_post_init__(self) -> None:
+        check_id(self.id, "offer.id")
+        check_id(self.machine, "offer.machine")
+        check_text(self.gpu_name, "offer.gpu_name")
+        whole_number(self.gpus, "offer.gpus", 1, MAX_GPUS)
+        check_kind(self.prices, PriceTerms, "offer.prices")
+        whole_number(self.disk_mb, "offer.disk_mb")
+        check_kind(self.verification, Verification, "offer.verification")
+        if type(self.rentable) is not bool:
+            raise WrongType("offer.rentable", "True or False", shown(self.rentable))
+        if type(self.max_discount) is not Fraction or not 0 <= self.max_discount < 1:
+            share = fraction(self.max_discount, "offer.max_discount", below_one=True)
+            object.__setattr__(self, "max_discount", share)
+        if self.ends_at is not None:
+            object.__setattr__(self, "ends_at", utc(self.ends_at, "offer.ends_at"))
+        self._check_slice()
+
+    def _check_slice(self) -> None:
+        if self.gpus_in_machine is not None:
+            whole_number(self.gpus_in_machine, "offer.gpus_in_machine", self.gpus, MAX_GPUS)
+        if self.block is not None:
+            check_kind(self.block, Block, "offer.block")
+            if self.block.size != self.gpus:
+                need = f"a block of the offer's {self.gpus} GPUs"
+                raise RuleViolation("offer.block", need, str(self.block))
+
+    @property
+    def per_hour(self) -> PerHour:
+        """GPU price of the whole offer on demand, dollars per hour (``dph_base``)."""
+        return self.prices.gpu.for_gpus(self.gpus)
+
+    @property
+    def min_bid(self) -> PerHour:
+        """Lowest bid for the whole offer, dollars per hour (``min_bid``)."""
+        return self.prices.min_bid.for_gpus(self.gpus)
+
+    @property
+    def disk_gb(self) -> Decimal:
+        """Disk that comes with it, GB."""
+        return gigabytes(self.disk_mb)
+
+    def with_prices(self, prices: PriceTerms) -> Offer:
+        """Return the same slice at other prices."""
+        return evolve(self, prices=prices)
