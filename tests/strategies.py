@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import PriceTerms
-from numgenius_core.units import PerGb, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.money import PerGb, PerGbMonth, PerGpuHour, PerHour
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -36,8 +36,9 @@ from numgenius_core.listing import (
     check_kind,
     check_text,
 )
+from numgenius_core.money import PerHour
 from numgenius_core.offer import Block
-from numgenius_core.units import PerHour, fraction, gigabytes, whole_number
+from numgenius_core.units import fraction, gigabytes, whole_number
 
 __all__ = [
     "NEXT",

@@ -21,17 +21,8 @@ from attrs import field, frozen
 
 from numgenius_core.errors import FloorAbovePrice, RuleViolation, WrongType, shown
 from numgenius_core.intervals import utc
-from numgenius_core.units import (
-    Amount,
-    PerGb,
-    PerGbMonth,
-    PerGpuHour,
-    Rate,
-    fraction,
-    gigabytes,
-    whole_number,
-    whole_seconds,
-)
+from numgenius_core.money import PerGb, PerGbMonth, PerGpuHour, Rate
+from numgenius_core.units import Amount, fraction, gigabytes, whole_number, whole_seconds
 
 __all__ = [
     "AccountId",
