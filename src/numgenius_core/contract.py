@@ -13,7 +13,7 @@ always passes through *scheduling*, since whether its GPUs are free is decided b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -26,6 +26,7 @@ from attrs import evolve, frozen
 from numgenius_core.errors import IllegalMove, RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import (
+    MAX_GPUS,
     AccountId,
     ContractId,
     Listing,
@@ -79,26 +80,28 @@ class Event(Enum):
 
 _ENDS: Final = {Event.EXPIRED: State.EXPIRED, Event.DESTROYED: State.DESTROYED}
 
+_TABLE: Final[Mapping[State, Mapping[Event, State]]] = {
+    State.LOADING: {
+        Event.LOADED: State.RUNNING,
+        Event.PREEMPTED: State.PAUSED,
+        Event.STOPPED: State.STOPPED,
+        **_ENDS,
+    },
+    State.RUNNING: {Event.PREEMPTED: State.PAUSED, Event.STOPPED: State.STOPPED, **_ENDS},
+    State.PAUSED: {Event.RESUMED: State.RUNNING, Event.STOPPED: State.STOPPED, **_ENDS},
+    State.STOPPED: {Event.STARTED: State.SCHEDULING, **_ENDS},
+    State.SCHEDULING: {
+        Event.RESUMED: State.RUNNING,
+        Event.PREEMPTED: State.PAUSED,
+        Event.STOPPED: State.STOPPED,
+        **_ENDS,
+    },
+    State.EXPIRED: {Event.DESTROYED: State.DESTROYED},
+    State.DESTROYED: {},
+}
+
 NEXT: Final[Mapping[State, Mapping[Event, State]]] = MappingProxyType(
-    {
-        State.LOADING: {
-            Event.LOADED: State.RUNNING,
-            Event.PREEMPTED: State.PAUSED,
-            Event.STOPPED: State.STOPPED,
-            **_ENDS,
-        },
-        State.RUNNING: {Event.PREEMPTED: State.PAUSED, Event.STOPPED: State.STOPPED, **_ENDS},
-        State.PAUSED: {Event.RESUMED: State.RUNNING, Event.STOPPED: State.STOPPED, **_ENDS},
-        State.STOPPED: {Event.STARTED: State.SCHEDULING, **_ENDS},
-        State.SCHEDULING: {
-            Event.RESUMED: State.RUNNING,
-            Event.PREEMPTED: State.PAUSED,
-            Event.STOPPED: State.STOPPED,
-            **_ENDS,
-        },
-        State.EXPIRED: {Event.DESTROYED: State.DESTROYED},
-        State.DESTROYED: {},
-    }
+    {state: MappingProxyType(events) for state, events in _TABLE.items()}
 )
 """The life of an instance: for each state, the events it allows and where they lead."""
 
@@ -175,6 +178,8 @@ class Contract:
         share = fraction(self.discount, "contract.discount", below_one=True)
         if share and self.mode is not Mode.RESERVED:
             raise RuleViolation("contract.discount", f"0 for {self.mode.value}", str(share))
+        if self.mode is Mode.RESERVED and self.is_free_test:
+            raise RuleViolation("contract.client", "a paying client to prepay", "the host's own")
         object.__setattr__(self, "discount", share)
 
     @property
@@ -215,9 +220,12 @@ def agree(
 ) -> Contract:
     """Return the contract that a rental makes: the listing's terms, locked (G3).
 
+    What other contracts say is the caller's to check: whether the block is offered and free
+    (:mod:`numgenius_core.slicing`) and the bid high enough (:mod:`numgenius_core.bidding`).
+
     Args:
         listing: What the host publishes now.
-        block: The GPUs wanted; the caller has seen to it that they are rentable.
+        block: The GPUs wanted.
         id: Number of the new contract.
         client: Who rents; the host itself gets a free test instance (G10).
         at: Now.
@@ -227,7 +235,9 @@ def agree(
         bid: For an interruptible, dollars per hour for the whole instance.
 
     Raises:
-        RuleViolation: The listing has ended or ends before ``end``, or the block is not on it.
+        WrongType: An argument of the wrong type, such as an interruptible without a bid.
+        RuleViolation: The listing has ended or ends before ``end``, the block leaves the machine,
+            or the contract would be reserved from the start.
     """
     check_kind(listing, Listing, "listing")
     check_kind(block, Block, "block")
@@ -262,10 +272,9 @@ def to_reserved(contract: Contract, discount: Fraction) -> Contract:
     Raises:
         RuleViolation: It is interruptible, or a free test.
     """
+    check_kind(contract, Contract, "contract")
     if contract.mode is Mode.INTERRUPTIBLE:
         raise RuleViolation("contract.mode", "on-demand or reserved to prepay", "interruptible")
-    if contract.is_free_test:
-        raise RuleViolation("contract.client", "a paying client to prepay", "the host's own test")
     return evolve(contract, mode=Mode.RESERVED, discount=discount)
 
 
@@ -280,7 +289,7 @@ def client_end(contracts: Iterable[Contract]) -> datetime | None:
     Raises:
         RuleViolation: There is no client contract.
     """
-    ends = [contract.end for contract in contracts if not contract.is_free_test]
+    ends = [contract.end for contract in _all_contracts(contracts) if not contract.is_free_test]
     if not ends:
         raise RuleViolation("contracts", "at least one client contract", "none")
     known = [end for end in ends if end is not None]
@@ -288,7 +297,7 @@ def client_end(contracts: Iterable[Contract]) -> datetime | None:
 
 
 def occupancy(
-    contracts: Sequence[Contract], gpus: int, period: Interval
+    contracts: Iterable[Contract], gpus: int, period: Interval
 ) -> tuple[tuple[tuple[Interval, ContractId], ...], ...]:
     """Return, for each GPU position, which contract holds it when within ``period``.
 
@@ -306,17 +315,15 @@ def occupancy(
         RuleViolation: A contract outside the machine, or two that hold one GPU at once.
     """
     rows: list[list[tuple[Interval, ContractId]]] = [
-        [] for _ in range(whole_number(gpus, "gpus", 1))
+        [] for _ in range(whole_number(gpus, "gpus", 1, MAX_GPUS))
     ]
-    for contract in sorted(contracts, key=lambda c: (c.start, c.id)):
+    check_kind(period, Interval, "period")
+    for contract in sorted(_all_contracts(contracts), key=lambda c: (c.start, c.id)):
         if contract.block.end > gpus:
             need = f"GPU positions below {gpus}"
             raise RuleViolation(f"contract {contract.id}", need, str(contract.block))
-        end = period.end if contract.end is None else contract.end
-        if contract.mode is Mode.INTERRUPTIBLE or end <= contract.start:
-            continue
-        seen = Interval(contract.start, end).overlap(period)
-        if seen is None:
+        seen = _within(contract, period)
+        if seen is None or contract.mode is Mode.INTERRUPTIBLE:
             continue
         for position in contract.block.positions:
             row = rows[position]
@@ -325,3 +332,21 @@ def occupancy(
                 raise RuleViolation(f"contract {contract.id}", need, str(seen))
             row.append((seen, contract.id))
     return tuple(map(tuple, rows))
+
+
+def _within(contract: Contract, period: Interval) -> Interval | None:
+    """Return when within ``period`` a contract is in force."""
+    start = max(contract.start, period.start)
+    end = period.end if contract.end is None else min(contract.end, period.end)
+    return Interval(start, end) if start < end else None
+
+
+def _all_contracts(contracts: Iterable[Contract]) -> list[Contract]:
+    """Return the contracts of one machine as a list, refusing anything else."""
+    known = list(contracts)
+    for index, contract in enumerate(known):
+        check_kind(contract, Contract, f"contracts[{index}]")
+        if contract.machine != known[0].machine:
+            need = f"a contract of machine {known[0].machine}"
+            raise RuleViolation(f"contracts[{index}]", need, f"machine {contract.machine}")
+    return known

@@ -65,14 +65,15 @@ def utc(value: datetime, path: str = "instant") -> datetime:
         raise WrongType(path, "a datetime with a time zone", shown(value))
     if value.tzinfo is UTC and not value.microsecond:
         return value
-    if value.utcoffset() is None:
-        raise RuleViolation(path, "a datetime with a time zone", value.isoformat())
-    if value.microsecond:
-        raise RuleViolation(path, "a whole second (or use floor_second)", value.isoformat())
+    if value.tzinfo is None or value.utcoffset() is None:
+        raise RuleViolation(path, "a datetime with a time zone", str(value))
     try:
-        return value.astimezone(UTC)
+        instant = value.astimezone(UTC)
     except OverflowError:
         raise RuleViolation(path, "a date within years 1 to 9999 in UTC", str(value)) from None
+    if instant.microsecond:  # asked in UTC: an offset may have a fraction of a second too
+        raise RuleViolation(path, "a whole second (or use floor_second)", str(value))
+    return instant
 
 
 def floor_second(value: datetime) -> datetime:
@@ -129,7 +130,9 @@ def parse_instant(text: str, path: str = "instant") -> datetime:
         if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text, re.ASCII):
             value = value.replace(tzinfo=UTC)
         return utc(value, path)
-    except (ValueError, OverflowError):
+    except RuleViolation as fault:
+        raise ParseError(path, fault.need, shown(text)) from None
+    except ValueError:
         raise ParseError(path, need, shown(text)) from None
 
 
@@ -147,7 +150,9 @@ def parse_duration(text: str | int, path: str = "duration") -> relativedelta:
 
     need = "a duration such as '3 days', '2 weeks', '3 months' or seconds"
     if type(text) is int:
-        text = str(text) if 0 <= text <= _MAX_COUNT else "-"
+        if not 0 <= text <= _MAX_COUNT:
+            raise ParseError(path, need, shown(text))
+        text = str(text)
     if not isinstance(text, str):
         raise WrongType(path, need, shown(text))
     parts: dict[str, int] = {}
@@ -177,14 +182,17 @@ def after(start: datetime, duration: relativedelta | timedelta, path: str = "end
     """Return the instant a duration after ``start``; calendar months count from it.
 
     Raises:
+        WrongType: Not an instant and a duration.
         RuleViolation: The calendar ends before.
     """
+    begin = utc(start, path)
     try:
-        return utc(utc(start, path) + duration, path)
-    except (OverflowError, ValueError) as error:
-        if isinstance(error, RuleViolation):
-            raise
+        end = begin + duration
+    except TypeError:
+        raise WrongType(path, "a duration", shown(duration)) from None
+    except (OverflowError, ValueError):
         raise RuleViolation(path, "a date up to year 9999", f"{start} + {duration}") from None
+    return utc(end, path)
 
 
 def fixed_duration(duration: relativedelta, path: str = "duration") -> timedelta:
@@ -239,7 +247,7 @@ class Interval:
         return self.end - self.start
 
     def __contains__(self, instant: datetime) -> bool:
-        return self.start <= instant < self.end
+        return self.start <= utc(instant) < self.end
 
     def overlap(self, other: Interval) -> Interval | None:
         """Return what two intervals share, ``None`` if nothing."""
@@ -248,7 +256,7 @@ class Interval:
 
     def split(self, instants: Iterable[datetime]) -> tuple[Interval, ...]:
         """Return the pieces between the instants that lie inside, in order."""
-        cuts = sorted({at for at in instants if self.start < at < self.end})
+        cuts = sorted({at for at in map(utc, instants) if self.start < at < self.end})
         edges = [self.start, *cuts, self.end]
         return tuple(Interval(a, b) for a, b in pairwise(edges))
 

@@ -15,14 +15,21 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from typing import Final, NewType, Self
+from typing import Final, NewType, NoReturn, Self
 
-from attrs import field, frozen
+from attrs import frozen
 
 from numgenius_core.errors import FloorAbovePrice, RuleViolation, WrongType, shown
-from numgenius_core.intervals import utc
+from numgenius_core.intervals import after, utc
 from numgenius_core.money import PerGb, PerGbMonth, PerGpuHour, Rate
-from numgenius_core.units import Amount, fraction, gigabytes, whole_number, whole_seconds
+from numgenius_core.units import (
+    MAX_MB,
+    Amount,
+    fraction,
+    gigabytes,
+    whole_number,
+    whole_seconds,
+)
 
 __all__ = [
     "AccountId",
@@ -69,7 +76,8 @@ class Verification(Enum):
 
 def check_id(value: object, path: str) -> None:
     """Refuse what is no id: a whole number from 0 to 2⁶³ − 1."""
-    whole_number(value, path, 0, MAX_ID)
+    if type(value) is not int or not 0 <= value <= MAX_ID:
+        whole_number(value, path, 0, MAX_ID)
 
 
 def check_text(value: object, path: str, longest: int = 200) -> None:
@@ -125,13 +133,18 @@ class Machine:
         check_text(self.host, "machine.host")
         check_text(self.gpu_name, "machine.gpu_name")
         whole_number(self.gpus, "machine.gpus", 1, MAX_GPUS)
-        whole_number(self.disk_mb, "machine.disk_mb")
+        whole_number(self.disk_mb, "machine.disk_mb", 0, MAX_MB)
         check_kind(self.verification, Verification, "machine.verification")
 
     @property
     def disk_gb(self) -> Decimal:
         """Disk for clients, GB."""
         return gigabytes(self.disk_mb)
+
+
+_FREE_STORAGE: Final = PerGbMonth(0)
+_FREE_TRAFFIC: Final = PerGb(0)
+_NO_FLOOR: Final = PerGpuHour(0)
 
 
 @frozen(kw_only=True)
@@ -148,19 +161,30 @@ class PriceTerms:
     """
 
     gpu: PerGpuHour
-    storage: PerGbMonth = field(factory=lambda: PerGbMonth(0))
-    upload: PerGb = field(factory=lambda: PerGb(0))
-    download: PerGb = field(factory=lambda: PerGb(0))
-    min_bid: PerGpuHour = field(factory=lambda: PerGpuHour(0))
+    storage: PerGbMonth = _FREE_STORAGE
+    upload: PerGb = _FREE_TRAFFIC
+    download: PerGb = _FREE_TRAFFIC
+    min_bid: PerGpuHour = _NO_FLOOR
     platform_fee: Fraction = Fraction(0)
 
     def __attrs_post_init__(self) -> None:
-        for name, kind in _PRICE_KINDS:
-            if type(getattr(self, name)) is not kind:
-                raise WrongType(f"prices.{name}", kind.__name__, shown(getattr(self, name)))
-        if type(self.platform_fee) is not Fraction or not 0 <= self.platform_fee < 1:
-            fee = fraction(self.platform_fee, "prices.platform_fee", below_one=True)
+        if (
+            type(self.gpu) is not PerGpuHour
+            or type(self.storage) is not PerGbMonth
+            or type(self.upload) is not PerGb
+            or type(self.download) is not PerGb
+            or type(self.min_bid) is not PerGpuHour
+        ):
+            self._refuse_kind()
+        fee = fraction(self.platform_fee, "prices.platform_fee", below_one=True)
+        if fee is not self.platform_fee:
             object.__setattr__(self, "platform_fee", fee)
+
+    def _refuse_kind(self) -> NoReturn:
+        name, kind = next(
+            (name, kind) for name, kind in _PRICE_KINDS if type(getattr(self, name)) is not kind
+        )
+        raise WrongType(f"prices.{name}", kind.__name__, shown(getattr(self, name)))
 
     @classmethod
     def from_host(cls, *, platform_fee: Amount | Fraction, **host_prices: Rate) -> Self:
@@ -241,4 +265,4 @@ class Listing:
         """Return when a contract made ``now`` would end; ``None`` is never."""
         if self.rolling is None:
             return self.end
-        return utc(now + self.rolling, "listing.rolling")
+        return after(utc(now, "now"), self.rolling, "listing.rolling")

@@ -25,11 +25,12 @@ from fractions import Fraction
 from functools import total_ordering
 from math import lcm
 from operator import attrgetter
-from typing import ClassVar, Final, Literal, Self
+from typing import ClassVar, Final, Self
 
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.units import (
     BYTES_PER_GB,
+    FROM_FLOAT,
     MB_PER_GB,
     PICO,
     PRICE_PLACES,
@@ -90,7 +91,7 @@ class Money:
 
     def __init__(self, value: Amount) -> None:
         need = f"dollars up to {MAX_MONEY:,}"
-        steps = scaled_integer(value, PRICE_PLACES, "money", need, exact=True)
+        steps = scaled_integer(value, PRICE_PLACES, "money", need, exact=True, hint=FROM_FLOAT)
         if abs(steps) > MAX_MONEY * PICO:
             raise RuleViolation("money", need, shown(value))
         self._ticks = steps * TICKS_PER_STEP
@@ -130,8 +131,7 @@ class Money:
 
     def to_decimal(self, places: int = 9) -> Decimal:
         """Return dollars rounded half-even to ``places`` decimals (default: a nano-dollar)."""
-        if not 0 <= whole_number(places, "places") <= 30:
-            raise RuleViolation("places", "0 to 30 decimals", str(places))
+        whole_number(places, "places", 0, 30)
         units = round_half_even(self._ticks * 10**places, TICKS_PER_DOLLAR)
         return Decimal(units).scaleb(-places, WIDE)
 
@@ -141,11 +141,12 @@ class Money:
 
     def rounded(self, places: int = 9) -> Money:
         """Return the amount as it leaves the library, half-even at ``places`` decimals."""
-        return Money(self.to_decimal(whole_number(places, "places", 0, PRICE_PLACES)))
+        unit = TICKS_PER_DOLLAR // 10 ** whole_number(places, "places", 0, PRICE_PLACES)
+        return _money(round_half_even(self._ticks, unit) * unit)
 
     def scaled(self, factor: Fraction | int) -> Money:
         """Return ``self × factor``, rounded half-even to a tick."""
-        ratio = Fraction(factor)
+        ratio = _ratio(factor, "money × …")
         return _money(round_half_even(self._ticks * ratio.numerator, ratio.denominator))
 
     def allocate(self, weights: Sequence[int], places: int = 2) -> tuple[Money, ...]:
@@ -176,9 +177,8 @@ class Money:
             raise WrongType("money + …", "Money", shown(other))
         return _money(self._ticks + other._ticks)
 
-    def __radd__(self, other: Literal[0]) -> Money:
-        start: object = other
-        if type(start) is not int or start != 0:  # sum() starts at 0; nothing else adds to money
+    def __radd__(self, other: int) -> Money:
+        if type(other) is not int or other != 0:  # sum() starts at 0; nothing else adds to money
             raise WrongType("… + money", "Money", shown(other))
         return self
 
@@ -228,7 +228,7 @@ class Money:
 
     def __repr__(self) -> str:
         exact, rest = divmod(abs(self._ticks), TICKS_PER_STEP)
-        if rest:  # finer than any text the constructor takes
+        if rest or exact > MAX_MONEY * PICO:  # finer or larger than what the constructor takes
             return f"Money.from_ticks({self._ticks})"
         sign = "-" if self._ticks < 0 else ""
         return f"Money('{sign}{decimal_text(Decimal(exact).scaleb(-PRICE_PLACES, WIDE), 2)}')"
@@ -259,6 +259,20 @@ def _money(ticks: int) -> Money:
     return money
 
 
+def _inexact(ticks: object) -> WrongType:
+    """Return the fault of a charge that a ``float`` among its factors made inexact."""
+    return WrongType("charge", "whole numbers of GPUs, seconds, MB and bytes", shown(ticks))
+
+
+def _ratio(factor: Fraction | int, path: str) -> Fraction:
+    """Return an exact factor; ``Fraction(0.1)`` would take a ``float`` for what it is not."""
+    if isinstance(factor, Fraction):
+        return factor
+    if type(factor) is not int:
+        raise WrongType(path, "a Fraction or a whole number", shown(factor))
+    return Fraction(factor)
+
+
 @total_ordering
 class Rate:
     """A price per unit of use: a whole number of pico-dollars, zero or more.
@@ -279,7 +293,7 @@ class Rate:
 
     def __init__(self, value: Amount) -> None:
         self._steps = self._checked(
-            scaled_integer(value, PRICE_PLACES, *self._door(), exact=True), value
+            scaled_integer(value, PRICE_PLACES, *self._door(), exact=True, hint=FROM_FLOAT), value
         )
 
     @classmethod
@@ -289,8 +303,8 @@ class Rate:
 
     @classmethod
     def nearest(cls, value: Amount) -> Self:
-        """Return the rate nearest to a text or ``Decimal`` with any number of decimals."""
-        steps = scaled_integer(value, PRICE_PLACES, *cls._door(), exact=False)
+        """Return the rate nearest to a text or ``Decimal`` with up to 40 decimals, half-even."""
+        steps = scaled_integer(value, PRICE_PLACES, *cls._door(), exact=False, hint=FROM_FLOAT)
         return cls.from_steps(cls._checked(steps, value))
 
     @classmethod
@@ -323,7 +337,7 @@ class Rate:
 
     def scaled(self, factor: Fraction | int) -> Self:
         """Return a derived rate (after a discount or a fee), rounded once, half-even."""
-        ratio = Fraction(factor)
+        ratio = _ratio(factor, "rate × …")
         steps = round_half_even(self._steps * ratio.numerator, ratio.denominator)
         return self.from_steps(self._checked(steps, f"{self!r} × {ratio}"))
 
@@ -353,6 +367,8 @@ class Rate:
         return decimal_text(self.to_decimal(), 2)
 
     def __repr__(self) -> str:
+        if self._steps > MAX_RATE * PICO:  # many GPUs at a price near the limit
+            return f"{type(self).__name__}.from_steps({self._steps})"
         return f"{type(self).__name__}('{self}')"
 
 
@@ -364,12 +380,15 @@ class PerGpuHour(Rate):
 
     def for_gpus(self, gpus: int) -> PerHour:
         """Return the price of ``gpus`` GPUs: the GPU price is linear (measured)."""
-        return PerHour.from_steps(self._steps * gpus)
+        return PerHour.from_steps(self._steps * whole_number(gpus, "gpus"))
 
     def charge(self, gpus: int, seconds: int) -> Money:
         """Return the exact price of ``gpus`` GPUs for whole ``seconds``."""
+        ticks = self._steps * (gpus * seconds * _TICKS_PER_SECOND)
+        if type(ticks) is not int:  # one look at the product sees a float in any of its factors
+            raise _inexact(ticks)
         money = _new_money(Money)  # as in _money, without the call: this is the hottest line
-        money._ticks = self._steps * (gpus * seconds * _TICKS_PER_SECOND)
+        money._ticks = ticks
         return money
 
     def __mul__(self, duration: timedelta) -> Money:
@@ -390,8 +409,11 @@ class PerHour(Rate):
 
     def charge(self, seconds: int) -> Money:
         """Return the exact price of whole ``seconds``."""
+        ticks = self._steps * (seconds * _TICKS_PER_SECOND)
+        if type(ticks) is not int:
+            raise _inexact(ticks)
         money = _new_money(Money)
-        money._ticks = self._steps * (seconds * _TICKS_PER_SECOND)
+        money._ticks = ticks
         return money
 
     def __mul__(self, duration: timedelta) -> Money:
@@ -408,7 +430,10 @@ class PerGbMonth(Rate):
 
     def charge(self, megabytes: int, seconds: int) -> Money:
         """Return the exact price of whole ``megabytes`` of disk for whole ``seconds``."""
-        return _money(self._steps * megabytes * seconds * _TICKS_PER_MB_SECOND)
+        ticks = self._steps * megabytes * seconds * _TICKS_PER_MB_SECOND
+        if type(ticks) is not int:
+            raise _inexact(ticks)
+        return _money(ticks)
 
     def __mul__(self, duration: timedelta) -> Money:
         return self.charge(MB_PER_GB, whole_seconds(duration))
@@ -424,4 +449,7 @@ class PerGb(Rate):
 
     def charge(self, count: int) -> Money:
         """Return the exact price of ``count`` bytes."""
-        return _money(self._steps * count * _TICKS_PER_BYTE)
+        ticks = self._steps * count * _TICKS_PER_BYTE
+        if type(ticks) is not int:
+            raise _inexact(ticks)
+        return _money(ticks)

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 from attrs import evolve, field, frozen
 
@@ -29,11 +28,9 @@ from numgenius_core.listing import (
     check_text,
 )
 from numgenius_core.money import PerHour
-from numgenius_core.units import fraction, gigabytes, whole_number
+from numgenius_core.units import MAX_MB, fraction, gigabytes, whole_number
 
 __all__ = ["Block", "Offer"]
-
-_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @frozen(order=True)
@@ -112,7 +109,7 @@ class Offer:
     host: AccountId | None = None
     verification: Verification = Verification.VERIFIED
     rentable: bool = True
-    extra: Mapping[str, Any] = field(default=_NOTHING, repr=False, eq=True, hash=False)
+    extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
 
     def __attrs_post_init__(self) -> None:
         check_id(self.id, "offer.id")
@@ -120,13 +117,17 @@ class Offer:
         check_text(self.gpu_name, "offer.gpu_name")
         whole_number(self.gpus, "offer.gpus", 1, MAX_GPUS)
         check_kind(self.prices, PriceTerms, "offer.prices")
-        whole_number(self.disk_mb, "offer.disk_mb")
+        whole_number(self.disk_mb, "offer.disk_mb", 0, MAX_MB)
         check_kind(self.verification, Verification, "offer.verification")
         if type(self.rentable) is not bool:
             raise WrongType("offer.rentable", "True or False", shown(self.rentable))
-        if type(self.max_discount) is not Fraction or not 0 <= self.max_discount < 1:
-            share = fraction(self.max_discount, "offer.max_discount", below_one=True)
+        share = fraction(self.max_discount, "offer.max_discount", below_one=True)
+        if share is not self.max_discount:
             object.__setattr__(self, "max_discount", share)
+        if self.host is not None:
+            check_text(self.host, "offer.host")
+        if type(self.extra) is not dict:
+            check_kind(self.extra, Mapping, "offer.extra")
         if self.ends_at is not None:
             object.__setattr__(self, "ends_at", utc(self.ends_at, "offer.ends_at"))
         self._check_slice()

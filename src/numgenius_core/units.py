@@ -47,6 +47,8 @@ SECONDS_PER_MONTH: Final = HOURS_PER_MONTH * SECONDS_PER_HOUR
 MB_PER_GB: Final = 1_000
 BYTES_PER_GB: Final = 10**9
 MAX_GB: Final = 10**9
+MAX_MB: Final = MAX_GB * MB_PER_GB
+FROM_FLOAT: Final = " (or use from_float)"
 
 # ASCII digits only, no exponent, bounded: Decimal() takes "1_000", Arabic digits and 1e1000000.
 _NUMBER: Final = re.compile(r"([+-]?)([0-9]{1,20})(?:\.([0-9]{1,40}))?", re.ASCII)
@@ -90,8 +92,11 @@ def whole_seconds(duration: timedelta, path: str = "duration") -> int:
     return duration.days * 86_400 + duration.seconds
 
 
-def as_fraction_of_ten(value: object, path: str, need: str) -> tuple[int, int]:
-    """Return ``(n, p)`` with ``value == n / 10**p`` for what :data:`Amount` allows."""
+def as_fraction_of_ten(value: object, path: str, need: str, hint: str = "") -> tuple[int, int]:
+    """Return ``(n, p)`` with ``value == n / 10**p`` for what :data:`Amount` allows.
+
+    ``hint`` says what to do instead, where a ``float`` was given.
+    """
     if type(value) is int:
         return value, 0
     if isinstance(value, str):
@@ -107,7 +112,7 @@ def as_fraction_of_ten(value: object, path: str, need: str) -> tuple[int, int]:
         places = max(_places(value), 0)
         return int(value.scaleb(places, WIDE)), places
     if isinstance(value, float):
-        raise WrongType(path, f"{need} as text, int or Decimal (or use from_float)", shown(value))
+        raise WrongType(path, f"{need} as text, int or Decimal{hint}", shown(value))
     raise WrongType(path, need, shown(value))
 
 
@@ -116,9 +121,11 @@ def _places(value: Decimal) -> int:
     return -exponent if isinstance(exponent, int) else 0
 
 
-def scaled_integer(value: object, places: int, path: str, need: str, *, exact: bool) -> int:
+def scaled_integer(
+    value: object, places: int, path: str, need: str, *, exact: bool, hint: str = ""
+) -> int:
     """Return ``value · 10**places`` as an integer: refused or rounded where it is none."""
-    number, have = as_fraction_of_ten(value, path, need)
+    number, have = as_fraction_of_ten(value, path, need, hint)
     if have <= places:
         return number * int(10 ** (places - have))
     divisor = int(10 ** (have - places))
@@ -140,6 +147,8 @@ def float_steps(value: object, path: str, need: str) -> int:
         if not abs(value) <= 1e15:  # also so for NaN
             raise RuleViolation(path, need, shown(value))
         return scaled_integer(Decimal(repr(value)), PRICE_PLACES, path, need, exact=False)
+    if isinstance(value, float):  # of a subclass, such as NumPy's
+        return float_steps(float(value), path, need)
     if type(value) is int:
         return scaled_integer(value, PRICE_PLACES, path, need, exact=True)
     raise WrongType(path, "a float", shown(value))
@@ -161,6 +170,8 @@ def fraction(value: Amount | Fraction, path: str, *, below_one: bool = False) ->
         WrongType: It is a ``float`` or no number.
         RuleViolation: It is below 0 or above 1 (or not below 1, where asked).
     """
+    if type(value) is Fraction and 0 <= value.numerator < value.denominator:
+        return value  # most often so, and comparing whole fractions takes ten times as long
     need = "a fraction from 0 to below 1" if below_one else "a fraction from 0 to 1"
     if isinstance(value, Fraction):
         share = value

@@ -1,0 +1,196 @@
+"""The book of one machine's bids against sorted lists, re-sorting and order-book packages.
+
+Half of the events are new bids, a quarter changes, a quarter cancellations, on the 15 blocks of a
+machine of 8 GPUs. Event objects are made beforehand. Ours takes typed events and returns typed
+changes with their reasons. The SortedList finds who runs and which of them are new, without
+reasons; the order-book packages only keep prices in order, for one block, and find the best bid.
+The limit is the least CPython can do: one heap push and one pop on a heap as large as the book,
+and one attrs object, for each event.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+
+from attrs import frozen
+from harness import Row, median_cpu, print_table
+from sortedcontainers import SortedList
+
+from numgenius_core.bidding import Claim, resolve
+from numgenius_core.book import BidBook, BidChanged, BookEvent, Entered, Left
+from numgenius_core.listing import ContractId
+from numgenius_core.money import PerHour
+from numgenius_core.slicing import blocks
+
+GPUS, FULL = 8, 255
+Simple = tuple[str, int, int, int]  # kind, id, −price per GPU × 8, mask
+
+
+@frozen
+class Outcome:
+    id: int
+    why: str
+    by: tuple[int, ...]
+
+
+def events_of(count: int) -> list[BookEvent]:
+    rng = random.Random(7)
+    places, live, events = blocks(GPUS, 1), list[int](), list[BookEvent]()
+    sizes: dict[int, int] = {}
+    for number in range(count):
+        draw = rng.random()
+        if draw < 0.5 or not live:
+            block = rng.choice(places)
+            live.append(number)
+            sizes[number] = block.size
+            events.append(Entered(id=ContractId(number), block=block, bid=price(rng, block.size)))
+            continue
+        place = rng.randrange(len(live))
+        number = live[place]  # noqa: PLW2901 - the bid that the event is about
+        if draw < 0.75:
+            events.append(BidChanged(id=ContractId(number), bid=price(rng, sizes[number])))
+        else:
+            live[place] = live[-1]
+            live.pop()
+            events.append(Left(id=ContractId(number)))
+    return events
+
+
+def price(rng: random.Random, gpus: int) -> PerHour:
+    return PerHour.from_steps(rng.randrange(10**6, 2 * 10**9) * 1_000 * gpus)
+
+
+def plain(events: list[BookEvent]) -> list[Simple]:
+    """Return the events as the alternatives like them best: plain tuples of integers."""
+    shapes: dict[int, tuple[int, int]] = {}
+    lines = []
+    for event in events:
+        if isinstance(event, Entered):
+            shapes[event.id] = (event.block.size, event.block.mask)
+        gpus, mask = shapes[event.id]  # type: ignore[union-attr]
+        bid = getattr(event, "bid", None)
+        level = -bid.steps * GPUS // gpus if bid else 0
+        lines.append((type(event).__name__, int(event.id), level, mask))  # type: ignore[union-attr]
+    return lines
+
+
+def ours(events: list[BookEvent]) -> BidBook:
+    book = BidBook(GPUS)
+    for event in events:
+        book.apply(event)
+    return book
+
+
+def limit(count: int, standing: int) -> None:
+    rng = random.Random(7)
+    heap = [(rng.random(), -n) for n in range(standing)]
+    heapify(heap)
+    prices = [rng.random() for _ in range(1_000)]
+    for number in range(count):
+        heappush(heap, (prices[number % 1_000], number))
+        heappop(heap)
+        Outcome(number, "outbid", ())
+
+
+def sorted_list(lines: list[Simple]) -> None:
+    book, claims, before = SortedList(), {}, set[int]()
+    for arrival, (kind, number, level, mask) in enumerate(lines):
+        if kind != "Entered":
+            book.remove(claims.pop(number))
+        if kind != "Left":
+            claims[number] = (level, arrival, number, mask)
+            book.add(claims[number])
+        taken, after = 0, set[int]()
+        for _, _, other, other_mask in book:
+            if not taken & other_mask:
+                taken |= other_mask
+                after.add(other)
+                if taken == FULL:
+                    break
+        if after != before:
+            before = after
+
+
+def resorted(events: list[BookEvent]) -> None:
+    claims: dict[int, Claim] = {}
+    for arrival, event in enumerate(events):
+        if isinstance(event, Left):
+            del claims[event.id]
+        elif isinstance(event, Entered):
+            new = Claim.bidding(event.id, event.block, event.bid, arrival=arrival)  # type: ignore[arg-type]
+            claims[event.id] = new
+        elif isinstance(event, BidChanged):
+            block = claims[event.id].block
+            claims[event.id] = Claim.bidding(event.id, block, event.bid, arrival=arrival)
+        resolve(claims.values())
+
+
+def packages() -> dict[str, Callable[[list[Simple]], None]]:  # noqa: C901 - one branch a package
+    """Return the order books that are installed."""
+    found: dict[str, Callable[[list[Simple]], None]] = {}
+    try:
+        from order_book import OrderBook
+
+        def c_book(lines: list[Simple]) -> None:
+            book, levels = OrderBook(), {}
+            for arrival, (kind, number, level, _) in enumerate(lines):
+                if kind != "Entered":
+                    del book.bids[levels.pop(number)]
+                if kind != "Left":
+                    levels[number] = -level * 10**7 + arrival  # prices apart: no queue at a price
+                    book.bids[levels[number]] = number
+                if len(book.bids):
+                    book.bids.index(0)
+
+        found["order-book (C), upkeep alone"] = c_book
+    except ImportError:
+        pass
+    try:
+        from limit_order_book import LimitOrderBook
+
+        def cpp_book(lines: list[Simple]) -> None:
+            book = LimitOrderBook()
+            for kind, number, level, _ in lines:
+                if kind != "Entered":
+                    book.cancel(number)
+                if kind != "Left":
+                    book.limit_buy(number, 1, -level // 10**6)
+                book.best_buy()
+
+        found["limit-order-book (C++), upkeep alone"] = cpp_book
+    except ImportError:
+        pass
+    return found
+
+
+def main() -> None:
+    rows, each = [], {}
+    for count in (1_000, 10_000, 100_000, 1_000_000):
+        repeat = 7 if count < 100_000 else 2
+        events = events_of(count)
+        standing = len(ours(events))
+        number = max(1, 10_000 // count)
+        each[count] = median_cpu(lambda: ours(events), number, repeat) / count  # noqa: B023 - now
+        floor = median_cpu(lambda: limit(count, standing), number, repeat) / count  # noqa: B023
+        rows.append(Row(f"{count:,} events", "limit: heap and object", floor, each[count]))
+        if count <= 100_000:
+            lines = plain(events)
+            others = {"SortedList": sorted_list, **packages()}
+            for name, other in others.items():
+                try:
+                    took = median_cpu(lambda: other(lines), 1, 2) / count  # noqa: B023
+                except Exception as error:  # noqa: BLE001 - a package's own trouble, not ours
+                    print(f"{name}: {error!r}")
+                    continue
+                rows.append(Row(f"{count:,} events", name, took, each[count]))
+        if count == 1_000:
+            took = median_cpu(lambda: resorted(events), 1, 2) / count  # noqa: B023
+            rows.append(Row(f"{count:,} events", "resolve from scratch", took, each[count]))
+    print_table("One event on a machine of 8 GPUs", rows)
+    print(f"\ngrowth from 1e3 to 1e6 events: {each[1_000_000] / each[1_000]:.2f}")
+
+
+if __name__ == "__main__":
+    main()

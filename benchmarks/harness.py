@@ -1,0 +1,90 @@
+"""What all benchmarks share: CPU time of a call, and a table of ratios."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from statistics import median
+
+
+def median_cpu(function: Callable[[], object], number: int, repeat: int = 7) -> float:
+    """Return the CPU seconds of one call: the median of ``repeat`` runs of ``number`` calls."""
+    times = []
+    function()  # fill caches, finish lazy imports
+    for _ in range(repeat):
+        gc.collect()
+        gc.disable()  # as timeit does: a collection would fall on whoever comes next
+        begin = time.process_time()
+        for _ in range(number):
+            function()
+        times.append((time.process_time() - begin) / number)
+        gc.enable()
+    return median(times)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison: CPU seconds of an alternative and of ours for the same work."""
+
+    workload: str
+    alternative: str
+    theirs: float
+    ours: float
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.theirs
+
+
+def compare(
+    workload: str,
+    ours: Callable[[], object],
+    alternatives: dict[str, Callable[[], object]],
+    number: int,
+    repeat: int = 7,
+    per: int = 1,
+) -> list[Row]:
+    """Return a row for each alternative; ours is measured again beside each, as machines drift.
+
+    ``per`` is how many pieces of work one call does: the table shows one of them.
+    """
+    return [
+        Row(
+            workload,
+            name,
+            median_cpu(call, number, repeat) / per,
+            median_cpu(ours, number, repeat) / per,
+        )
+        for name, call in alternatives.items()
+    ]
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration with a unit that fits it."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:,.2f} {unit}"
+    return f"{seconds * 1e9:,.0f} ns"
+
+
+def print_table(title: str, rows: Iterable[Row]) -> None:
+    """Print aligned columns; a ratio below 1 means that ours took less."""
+    head = ("workload", "alternative", "time", "ours", "ratio")
+    lines = [
+        (
+            row.workload,
+            row.alternative,
+            duration_text(row.theirs),
+            duration_text(row.ours),
+            f"{row.ratio:.2f}",
+        )
+        for row in rows
+    ]
+    widths = [max(len(line[i]) for line in [head, *lines]) for i in range(len(head))]
+    print(f"\n{title}")
+    for line in [head, tuple("-" * width for width in widths), *lines]:
+        left = [f"{cell:<{width}}" for cell, width in zip(line[:2], widths, strict=False)]
+        right = [f"{cell:>{width}}" for cell, width in zip(line[2:], widths[2:], strict=True)]
+        print("  ".join([*left, *right]))

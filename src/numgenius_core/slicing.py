@@ -1,0 +1,315 @@
+"""How a machine is cut into offers, which of them can be rented now, and the cut read backwards.
+
+Rule (hosting guide, G5): "min_gpu is the smallest grouping of GPUs that can be rented, in powers
+of 2, down to 1"; measured on 12,654 of 12,654 listing batches: with T GPUs in topology order and
+``min_gpu`` m, for each size in {m} ∪ {powers of two p, m < p < T} ∪ {T} the GPUs are cut into
+consecutive blocks; the last block of a cut is the remainder. Equal blocks are one offer, and
+remainders are offered even when smaller than m.
+
+Our reading of "in powers of 2": a host lists a power of two up to the machine; remainders and the
+whole machine are offered, as the market does. ``powers_only`` offers just the blocks whose size is
+a power of two of at least m. Market records show other ``min_gpu`` too (3 and 6 exist):
+``observed=True`` takes any, for reading, not for listing.
+
+A block is rentable on demand iff none of its GPUs is held by an on-demand or reserved contract.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import compress, groupby
+from operator import attrgetter
+from typing import Final
+
+from attrs import frozen
+
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.listing import MAX_GPUS, check_min_gpu
+from numgenius_core.offer import Block
+from numgenius_core.units import whole_number
+
+__all__ = [
+    "Explanation",
+    "blocks",
+    "infer_min_gpu",
+    "mask_of",
+    "offer_sizes",
+    "rentable_blocks",
+]
+
+LARGEST_RENTED: Final = 32
+"""Up to this many GPUs :func:`infer_min_gpu` considers that some are rented."""
+
+_BITS: Final = bytes.maketrans(b"01", b"\0\1")  # digits as truth values, for compress
+
+
+def blocks(
+    gpus: int, min_gpu: int, *, powers_only: bool = False, observed: bool = False
+) -> tuple[Block, ...]:
+    """Return the blocks a machine is offered in, by size and then by place.
+
+    Args:
+        gpus: GPUs of the machine, 1 to 4,096.
+        min_gpu: Smallest group for rent.
+        powers_only: Leave out remainders and whole machines that are no power of two ≥ min_gpu.
+        observed: Take any ``min_gpu`` of at least 1, as market records show them.
+
+    Raises:
+        WrongType: Not whole numbers.
+        RuleViolation: ``gpus`` out of range, or a ``min_gpu`` that is no power of two or above it.
+
+    >>> [block.positions for block in blocks(5, 2)]
+    [range(4, 5), range(0, 2), range(2, 4), range(0, 4), range(0, 5)]
+    """
+    groups = _groups(gpus, min_gpu, powers_only, observed)
+    return tuple(block for _, group in groups for block in group)
+
+
+def offer_sizes(
+    gpus: int, min_gpu: int, *, powers_only: bool = False, observed: bool = False
+) -> tuple[int, ...]:
+    """Return the sizes of a machine's offers, ascending; arguments as for :func:`blocks`.
+
+    >>> offer_sizes(7, 2)
+    (1, 2, 2, 2, 3, 4, 7)
+    """
+    groups = _groups(gpus, min_gpu, powers_only, observed)
+    return tuple(size for size, group in groups for _ in group)
+
+
+def rentable_blocks(
+    gpus: int,
+    min_gpu: int,
+    occupied: int | Iterable[int] = 0,
+    *,
+    powers_only: bool = False,
+    observed: bool = False,
+) -> tuple[Block, ...]:
+    """Return the blocks that can be rented on demand, by size and then by place.
+
+    Args:
+        gpus: GPUs of the machine.
+        min_gpu: Smallest group for rent.
+        occupied: The GPUs held by on-demand and reserved contracts: their positions, or a bit
+            mask with position 0 the lowest bit.
+        powers_only: As for :func:`blocks`.
+        observed: As for :func:`blocks`.
+
+    Raises:
+        WrongType: Not whole numbers.
+        RuleViolation: As for :func:`blocks`, or an occupied GPU that the machine does not have.
+    """
+    mask = occupied if type(occupied) is int else mask_of(occupied, gpus)
+    try:
+        return _rentable(gpus, min_gpu, mask, powers_only, observed)
+    except TypeError as error:  # an unhashable argument; our own errors are TypeErrors as well
+        _refuse_unhashable(error, gpus, min_gpu)
+        raise
+
+
+def mask_of(positions: int | Iterable[int], gpus: int) -> int:
+    """Return GPU positions as a bit mask, position 0 the lowest bit.
+
+    Raises:
+        WrongType: Something among them is no whole number.
+        RuleViolation: A position the machine does not have.
+    """
+    whole_number(gpus, "gpus", 1, MAX_GPUS)
+    if isinstance(positions, (int, str, bytes)) or not isinstance(positions, Iterable):
+        raise WrongType("occupied", "GPU positions or a bit mask", shown(positions))
+    mask = 0
+    for position in positions:
+        mask |= 1 << whole_number(position, "occupied", 0, gpus - 1)
+    return mask
+
+
+def _groups(
+    gpus: int, min_gpu: int, powers_only: bool, observed: bool
+) -> tuple[tuple[int, tuple[Block, ...]], ...]:
+    try:
+        return _cut(gpus, min_gpu, powers_only, observed)
+    except TypeError as error:
+        _refuse_unhashable(error, gpus, min_gpu)
+        raise
+
+
+def _refuse_unhashable(error: TypeError, gpus: object, min_gpu: object) -> None:
+    if not isinstance(error, WrongType):
+        whole_number(gpus, "gpus", 1, MAX_GPUS)
+        whole_number(min_gpu, "min_gpu", 1)
+
+
+@lru_cache(maxsize=1_024, typed=True)  # typed: True is no 1 here
+def _cut(
+    gpus: int, min_gpu: int, powers_only: bool, observed: bool
+) -> tuple[tuple[int, tuple[Block, ...]], ...]:
+    """Return the blocks in groups of one size: the table that all questions are answered from."""
+    whole_number(gpus, "gpus", 1, MAX_GPUS)
+    if observed:
+        whole_number(min_gpu, "min_gpu", 1, gpus)
+    else:
+        check_min_gpu(min_gpu, gpus)
+    powers = [1 << k for k in range(gpus.bit_length()) if min_gpu < 1 << k < gpus]
+    found = {
+        Block(min(size, gpus - start), start)
+        for size in (min_gpu, *powers, gpus)
+        for start in range(0, gpus, size)
+    }
+    if powers_only:
+        found = {block for block in found if block.size >= min_gpu and block.size.bit_count() == 1}
+    by_size = groupby(sorted(found), attrgetter("size"))
+    return tuple((size, tuple(group)) for size, group in by_size)
+
+
+@lru_cache(maxsize=16_384, typed=True)  # every state of sixty 8-GPU machines
+def _rentable(
+    gpus: int, min_gpu: int, occupied: int, powers_only: bool, observed: bool
+) -> tuple[Block, ...]:
+    """Find the free blocks size by size: bit i of ``run`` says GPUs i … i + length − 1 are free.
+
+    A group holds the blocks at 0, size, 2·size … and at most one more, the remainder of another
+    cut, which ends with the machine and so comes last.
+    """
+    groups = _cut(gpus, min_gpu, powers_only, observed)
+    if not 0 <= occupied < 1 << gpus:
+        raise RuleViolation("occupied", f"GPU positions from 0 to {gpus - 1}", shown(occupied))
+    run, length = (1 << gpus) - 1 & ~occupied, 1
+    rentable: list[Block] = []
+    for size, group in groups:
+        while length < size:
+            step = min(length, size - length)
+            run &= run >> step
+            length += step
+        if not run:
+            break
+        last = group[-1]
+        digits = f"{run:0{gpus}b}"[::-1][::size].encode().translate(_BITS)
+        if last.start % size:
+            rentable += compress(group[:-1], digits)
+            if run >> last.start & 1:
+                rentable.append(last)
+        else:
+            rentable += compress(group, digits)
+    return tuple(rentable)
+
+
+@frozen(kw_only=True, order=True)
+class Explanation:
+    """One ``(gpus, min_gpu)`` that explains the offers seen on a machine.
+
+    Attributes:
+        missing: Sizes this machine would offer too, were none of its GPUs rented; empty when
+            all its offers were seen.
+        gpus: GPUs of the machine.
+        min_gpu: Smallest group for rent; any whole number, as observed.
+    """
+
+    missing: tuple[int, ...]
+    gpus: int
+    min_gpu: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether every offer of the machine was seen."""
+        return not self.missing
+
+
+def infer_min_gpu(
+    sizes: Iterable[int],
+    *,
+    gpus: int | None = None,
+    largest: int = 16,
+    bundled: bool = False,
+) -> tuple[Explanation, ...]:
+    """Return every machine and ``min_gpu`` that explain a set of observed offers.
+
+    Offers may be missing because some GPUs are rented; then there is a set of rented GPUs that
+    hides exactly the missing ones. Explanations without missing offers come first, then those
+    that miss fewest. None found is an empty tuple: no ``min_gpu`` explains the sizes.
+
+    Args:
+        sizes: GPUs of each offer seen, in any order.
+        gpus: GPUs of the machine, if known.
+        largest: Otherwise, machines up to this size are considered beside the largest offer;
+            rented GPUs are considered up to 32.
+        bundled: The source shows one row for all blocks of a size, as market snapshots do.
+
+    Raises:
+        WrongType: Not whole numbers.
+        RuleViolation: No sizes, or sizes out of range.
+
+    >>> [(e.gpus, e.min_gpu) for e in infer_min_gpu([2, 4, 6, 8, 10]) if e.complete]
+    [(10, 6)]
+    """
+    if isinstance(sizes, (int, str, bytes)) or not isinstance(sizes, Iterable):
+        raise WrongType("sizes", "whole numbers", shown(sizes))
+    seen = Counter(whole_number(s, f"sizes[{i}]", 1, MAX_GPUS) for i, s in enumerate(sizes))
+    if not seen:
+        raise RuleViolation("sizes", "at least one offer", "none")
+    if bundled:
+        seen = Counter(seen.keys())
+    least = max(seen)
+    if gpus is None:
+        candidates = range(least, max(least, whole_number(largest, "largest", 1, MAX_GPUS)) + 1)
+    else:
+        candidates = range(whole_number(gpus, "gpus", least, MAX_GPUS), gpus + 1)
+    found = []
+    for total in candidates:
+        for min_gpu in range(1, total + 1):
+            full = Counter(offer_sizes(total, min_gpu, observed=True))
+            missing = (Counter(full.keys()) if bundled else full) - seen
+            if seen - full:
+                continue  # a size that this machine does not have, or not so often
+            hideable = total <= LARGEST_RENTED
+            if not missing or (hideable and _can_hide(total, min_gpu, seen, bundled)):
+                gone = tuple(sorted(missing.elements()))
+                found.append(Explanation(missing=gone, gpus=total, min_gpu=min_gpu))
+    return tuple(sorted(found, key=lambda e: (len(e.missing), e)))
+
+
+def _can_hide(gpus: int, min_gpu: int, seen: Counter[int], bundled: bool) -> bool:
+    """Return whether some set of rented GPUs leaves exactly the offers seen.
+
+    The GPUs are decided free or rented from left to right. Blocks are runs of positions, so all
+    that matters of the past is how many GPUs up to here are free in a row and which offers that
+    made; states are merged, so the work stays far below the 2ⁿ sets of rented GPUs.
+    """
+    need = tuple(sorted(seen.items()))
+    index = {size: i for i, (size, _) in enumerate(need)}
+    goal = tuple(count for _, count in need)
+    ending: list[list[int]] = [[] for _ in range(gpus)]
+    for block in blocks(gpus, min_gpu, observed=True):
+        ending[block.end - 1].append(block.size)
+    states = {(0, (0,) * len(need))}
+    for sizes_here in ending:
+        after = {(0, have) for _, have in states}
+        for run, have in states:
+            more = _offered(have, sizes_here, run + 1, index, goal, bundled)
+            if more is not None:
+                after.add((run + 1, more))
+        states = after
+    return any(have == goal for _, have in states)
+
+
+def _offered(
+    have: tuple[int, ...],
+    sizes_here: Sequence[int],
+    run: int,
+    index: dict[int, int],
+    goal: tuple[int, ...],
+    bundled: bool,
+) -> tuple[int, ...] | None:
+    """Return the offers made once the block sizes ending here are free, ``None`` if too many."""
+    counts = list(have)
+    for size in sizes_here:
+        if size > run:
+            continue
+        place = index.get(size)
+        if place is None:
+            return None
+        counts[place] = 1 if bundled else counts[place] + 1
+        if counts[place] > goal[place]:
+            return None
+    return tuple(counts)

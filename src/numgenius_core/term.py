@@ -1,0 +1,158 @@
+"""A contract with the rates of its extensions: locked until each old end, then the new ones.
+
+Rule (hosting guide, G3): a contract "locks prices, specs and end date"; (G9) it may be extended at
+the same or lower prices, or at higher ones that its client accepts.
+
+Our readings: until the old end the locked rates apply, after it the new ones, so a contract has a
+segment of rates for each extension that changed them. An interruptible pays its own bid; where its
+client accepted a floor above the bid, it pays at least that floor after the end it then had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import pairwise
+from typing import TypeVar
+
+from attrs import evolve, frozen
+
+from numgenius_core.contract import Contract
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.intervals import Interval, utc
+from numgenius_core.listing import Mode, PriceTerms, check_kind
+from numgenius_core.money import PerHour
+
+__all__ = ["Segment", "Term", "as_term", "as_tuple", "is_later"]
+
+
+def is_later(end: datetime | None, than: datetime | None) -> bool:
+    """Return whether one end date is later than another; ``None`` is never, later than any."""
+    return than is not None and (end is None or end > than)
+
+
+_T = TypeVar("_T")
+
+
+@frozen(kw_only=True)
+class Segment:
+    """Rates that apply from an instant on, until the next segment.
+
+    Attributes:
+        since: First instant at these rates.
+        prices: What a client pays; of an interruptible, ``min_bid`` is the least its GPUs cost.
+    """
+
+    since: datetime
+    prices: PriceTerms
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "since", utc(self.since, "segment.since"))
+        check_kind(self.prices, PriceTerms, "segment.prices")
+
+
+@frozen(kw_only=True)
+class Term:
+    """A contract with the rates of its extensions.
+
+    Attributes:
+        contract: With its locked prices and its present end.
+        segments: The rates after each former end, in order of time; none if never extended.
+
+    Raises:
+        WrongType: A field of the wrong type.
+        RuleViolation: Segments out of order, or outside the contract.
+    """
+
+    contract: Contract
+    segments: tuple[Segment, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        check_kind(self.contract, Contract, "term.contract")
+        object.__setattr__(self, "segments", as_tuple(self.segments, "term.segments"))
+        for index, segment in enumerate(self.segments):
+            check_kind(segment, Segment, f"term.segments[{index}]")
+        starts = [self.contract.start, *(segment.since for segment in self.segments)]
+        for index, (before, since) in enumerate(pairwise(starts)):
+            if since <= before or not is_later(self.contract.end, since):
+                need = f"an instant after {before} and before the contract's end"
+                raise RuleViolation(f"term.segments[{index}].since", need, str(since))
+
+    @property
+    def end(self) -> datetime | None:
+        """When the contract expires; ``None`` is never."""
+        return self.contract.end
+
+    @property
+    def last_prices(self) -> PriceTerms:
+        """The prices that hold at its end: those an extension is compared with."""
+        return self.segments[-1].prices if self.segments else self.contract.prices
+
+    def prices_at(self, instant: datetime) -> PriceTerms:
+        """Return the prices at an instant; before the first segment, the contract's own."""
+        prices = self.contract.prices
+        for segment in self.segments:
+            if segment.since <= instant:
+                prices = segment.prices
+        return prices
+
+    def rates(self, period: Interval) -> tuple[tuple[Interval, PriceTerms], ...]:
+        """Return the prices within a period, piece by piece, in order of time."""
+        pieces = period.split(segment.since for segment in self.segments)
+        return tuple((piece, self.prices_at(piece.start)) for piece in pieces)
+
+    def gpu_rate_at(self, instant: datetime, bid: PerHour | None = None) -> PerHour:
+        """Return what the GPUs cost while they run, dollars per hour for the whole instance.
+
+        Args:
+            instant: When.
+            bid: Of an interruptible, the bid at that time; by default the contract's own.
+        """
+        contract, prices = self.contract, self.prices_at(instant)
+        bid = contract.bid if bid is None else bid
+        if contract.is_free_test:
+            return PerHour(0)
+        if bid is None:
+            return prices.gpu.for_gpus(contract.block.size).scaled(1 - contract.discount)
+        if self.segments and instant >= self.segments[0].since:
+            return max(bid, prices.min_bid.for_gpus(contract.block.size))
+        return bid
+
+    def extended(self, end: datetime | None, prices: PriceTerms) -> Term:
+        """Return the term with a later end, ``prices`` applying after the present one.
+
+        An interruptible keeps its on-demand price, which it never pays.
+
+        Raises:
+            RuleViolation: ``end`` is not later than the present one.
+        """
+        if not is_later(end, self.end) or self.end is None:
+            raise RuleViolation("end", f"later than {self.end or 'never'}", str(end or "never"))
+        if self.contract.mode is Mode.INTERRUPTIBLE:
+            prices = evolve(prices, gpu=self.last_prices.gpu)
+        new = () if prices == self.last_prices else (Segment(since=self.end, prices=prices),)
+        return Term(contract=evolve(self.contract, end=end), segments=(*self.segments, *new))
+
+
+def as_term(contract: Contract | Term, path: str = "contract") -> Term:
+    """Return a contract with its extensions; one that was just agreed has none.
+
+    Raises:
+        WrongType: It is neither a contract nor a term.
+    """
+    if isinstance(contract, Contract):
+        return Term(contract=contract)
+    if not isinstance(contract, Term):
+        raise WrongType(path, "a Contract or a Term", shown(contract))
+    return contract
+
+
+def as_tuple(values: Iterable[_T], path: str) -> tuple[_T, ...]:
+    """Return values as a tuple.
+
+    Raises:
+        WrongType: They are no series.
+    """
+    if not isinstance(values, Iterable):
+        raise WrongType(path, "a series of values", shown(values))
+    return tuple(values)
