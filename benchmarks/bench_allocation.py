@@ -132,7 +132,8 @@ def repack(gpus: int, held: dict[ContractId, Block], size: int) -> int | None:
 def defragmentation() -> None:
     print("\nDefragmentation: one block of a quarter of the machine, all contracts movable")
     heads = ("moves", "repack", "ratio", "exact", "median", "slowest")
-    print(f"{'GPUs':>5} " + " ".join(f"{head:>9}" for head in heads))
+    row = " ".join(f"{head:>9}" for head in heads)
+    print(f"{'GPUs':>5} {row}")
     for gpus in (8, 16, 32, 64, 128, 256):
         rng = random.Random(gpus)
         moves, naive, exact, times = [], [], [], []

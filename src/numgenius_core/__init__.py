@@ -1,1 +1,85 @@
-"""The exact, typed rule book of GPU rental marketplaces."""
+"""The exact, typed rule book of GPU rental marketplaces.
+
+Names load with their first use (PEP 562), so importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from numgenius_core.contract import Contract
+    from numgenius_core.errors import (
+        IllegalMove,
+        InvalidDocument,
+        NumgeniusError,
+        ParseError,
+        RuleViolation,
+        WrongType,
+    )
+    from numgenius_core.intervals import Interval
+    from numgenius_core.listing import Listing, Machine, Mode, PriceTerms, Verification
+    from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour
+    from numgenius_core.offer import Block, Offer
+    from numgenius_core.pricing import Quote, quote
+    from numgenius_core.reserved import CurveSchedule, ReservedSchedule, StepSchedule
+    from numgenius_core.wire import Reading, read_offers
+
+__version__: Final = "0.1.0"
+
+_HOME: Final = {
+    **dict.fromkeys(["Contract"], "contract"),
+    **dict.fromkeys(
+        ["IllegalMove", "InvalidDocument", "NumgeniusError", "ParseError", "RuleViolation"],
+        "errors",
+    ),
+    **dict.fromkeys(["WrongType"], "errors"),
+    **dict.fromkeys(["Interval"], "intervals"),
+    **dict.fromkeys(["Listing", "Machine", "Mode", "PriceTerms", "Verification"], "listing"),
+    **dict.fromkeys(["Money", "PerGb", "PerGbMonth", "PerGpuHour", "PerHour"], "money"),
+    **dict.fromkeys(["Block", "Offer"], "offer"),
+    **dict.fromkeys(["Quote", "quote"], "pricing"),
+    **dict.fromkeys(["CurveSchedule", "ReservedSchedule", "StepSchedule"], "reserved"),
+    **dict.fromkeys(["Reading", "read_offers"], "wire"),
+}
+
+__all__ = [
+    "Block",
+    "Contract",
+    "CurveSchedule",
+    "IllegalMove",
+    "Interval",
+    "InvalidDocument",
+    "Listing",
+    "Machine",
+    "Mode",
+    "Money",
+    "NumgeniusError",
+    "Offer",
+    "ParseError",
+    "PerGb",
+    "PerGbMonth",
+    "PerGpuHour",
+    "PerHour",
+    "PriceTerms",
+    "Quote",
+    "Reading",
+    "ReservedSchedule",
+    "RuleViolation",
+    "StepSchedule",
+    "Verification",
+    "WrongType",
+    "quote",
+    "read_offers",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

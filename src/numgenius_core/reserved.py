@@ -1,0 +1,314 @@
+"""Reserved discounts: prepay months, pay less an hour.
+
+Rule (hosting guide, G8): the reserved discount factor is the *maximum* discount; "the discount
+grows with the rental time: at the default, 20 % at 1 month and 30 % at 3 months". Measured:
+d(m) = D · m / (m + 1), m in months of 720 hours, D the listing's factor.
+
+The deposit pays for m months at the discounted GPU rate: A = 720 · r · m · (1 − d(m)). A top-up
+recomputes m from the *remaining* balance and the new money. Ending early pays back
+max(0, remaining − 1.05 × the discount received so far) (published: "plus a 5 % fee"); when the
+machine breaks its agreement, all that remains comes back.
+
+Our readings: storage and traffic are not paid from the deposit. Months bought with an amount are
+given to 10⁻¹⁸ of a month, rounded down, so that what they cost is the amount to the nano-dollar.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from math import isqrt
+from typing import Final
+
+from attrs import frozen
+
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.money import TICKS_PER_DOLLAR, Money, PerHour
+from numgenius_core.units import (
+    SECONDS_PER_MONTH,
+    Amount,
+    as_fraction_of_ten,
+    fraction,
+    round_half_even,
+    whole_number,
+)
+
+__all__ = [
+    "CurveSchedule",
+    "Refund",
+    "ReservedSchedule",
+    "StepSchedule",
+    "TopUp",
+    "refund",
+    "top_up",
+]
+
+MAX_MONTHS: Final = 1_200
+"""Longest reservation taken: a hundred years."""
+FEE: Final = Fraction(21, 20)
+"""Of the discount received, taken back on early end: all of it and 5 %."""
+_MONTH_PARTS: Final = 10**18
+_NANO: Final = TICKS_PER_DOLLAR // 10**9
+
+
+def months_of(value: Amount | Fraction, path: str = "months") -> Fraction:
+    """Return a number of 720-hour months, exact.
+
+    Raises:
+        WrongType: It is a ``float`` or no number.
+        RuleViolation: It is negative or above 1,200.
+    """
+    need = f"months from 0 to {MAX_MONTHS:,}"
+    if isinstance(value, Fraction):
+        months = value
+    elif type(value) is int:
+        months = Fraction(value)
+    else:
+        if not isinstance(value, (str, Decimal)):
+            raise WrongType(path, f"{need}, as text, int or Decimal", shown(value))
+        number, places = as_fraction_of_ten(value, path, need)
+        months = Fraction(number, 10**places)
+    if not 0 <= months <= MAX_MONTHS:
+        raise RuleViolation(path, need, shown(value))
+    return months
+
+
+@frozen
+class ReservedSchedule(ABC):
+    """How the discount grows with the months prepaid; one of its kinds below."""
+
+    @abstractmethod
+    def rate(self, months: Amount | Fraction) -> Fraction:
+        """Return the discount for a number of months, a share of the GPU price."""
+
+    @abstractmethod
+    def months(self, price: PerHour, deposit: Money) -> Fraction:
+        """Return the longest time a deposit buys, in months; see the module for its precision."""
+
+    def discounted(self, price: PerHour, months: Amount | Fraction) -> PerHour:
+        """Return the hourly GPU price after the discount, rounded once."""
+        return price.scaled(1 - self.rate(months))
+
+    def deposit(self, price: PerHour, months: Amount | Fraction) -> Money:
+        """Return what prepaying some months costs, half-even to a nano-dollar.
+
+        Args:
+            price: The whole instance's GPU price on demand, dollars per hour.
+            months: Time to prepay.
+        """
+        return _to_nano(self.exact_deposit(price, months))
+
+    def exact_deposit(self, price: PerHour, months: Amount | Fraction) -> Fraction:
+        """Return what prepaying some months costs in ticks, before rounding."""
+        time = months_of(months)
+        return price.charge(SECONDS_PER_MONTH).ticks * time * (1 - self.rate(time))
+
+
+@frozen
+class CurveSchedule(ReservedSchedule):
+    """The market's curve d(m) = D · m / (m + 1).
+
+    Attributes:
+        max_discount: D, 0 to below 1; never quite reached.
+
+    >>> CurveSchedule("0.4").rate(1), CurveSchedule("0.4").rate(3)
+    (Fraction(1, 5), Fraction(3, 10))
+    """
+
+    max_discount: Fraction = Fraction(2, 5)
+
+    def __attrs_post_init__(self) -> None:
+        share = fraction(self.max_discount, "max_discount", below_one=True)
+        object.__setattr__(self, "max_discount", share)
+
+    def rate(self, months: Amount | Fraction) -> Fraction:
+        """Return the discount for a number of months, a share of the GPU price."""
+        time = months_of(months)
+        return self.max_discount * time / (time + 1)
+
+    def months_for_rate(self, rate: Amount | Fraction) -> Fraction:
+        """Return the months that earn a wanted discount.
+
+        Raises:
+            RuleViolation: The discount is not below the greatest.
+        """
+        wanted = fraction(rate, "rate")
+        if wanted == 0:
+            return Fraction(0)
+        if wanted >= self.max_discount:
+            raise RuleViolation("rate", f"a discount below {self.max_discount}", shown(rate))
+        return wanted / (self.max_discount - wanted)
+
+    def months(self, price: PerHour, deposit: Money) -> Fraction:
+        """Return the months that a deposit pays for: the closed form of DOMAIN 4.
+
+        Raises:
+            RuleViolation: A free price, a negative deposit, or more than 1,200 months.
+        """
+        a = _months_at_full_price(price, deposit)
+        b, left = 1 - a, 1 - self.max_discount
+        root_of = b * b + 4 * left * a
+        # The square root of p / q is the root of p · q divided by q; scaled up, then floored.
+        scale = _MONTH_PARTS**2
+        root = isqrt(root_of.numerator * root_of.denominator * scale**2)
+        exact = Fraction(root, root_of.denominator * scale)
+        months = (exact - b) / (2 * left)
+        return months_of(Fraction(months * _MONTH_PARTS // 1, _MONTH_PARTS), "deposit")
+
+
+@frozen
+class StepSchedule(ReservedSchedule):
+    """A table: from so many months on, so much discount.
+
+    Attributes:
+        steps: ``(months, discount)``, both ascending; below the first there is no discount.
+    """
+
+    steps: tuple[tuple[Fraction, Fraction], ...]
+
+    def __attrs_post_init__(self) -> None:
+        found = tuple(
+            (months_of(m, f"steps[{i}].months"), fraction(d, f"steps[{i}]", below_one=True))
+            for i, (m, d) in enumerate(self.steps)
+        )
+        if list(found) != sorted(found) or len({m for m, _ in found}) < len(found):
+            raise RuleViolation("steps", "months and discounts that ascend", shown(self.steps))
+        if [d for _, d in found] != sorted(d for _, d in found):
+            raise RuleViolation("steps", "discounts that do not fall", shown(self.steps))
+        object.__setattr__(self, "steps", found)
+
+    @classmethod
+    def of(cls, table: Mapping[Amount, Amount]) -> StepSchedule:
+        """Return the schedule of a mapping from months to discount."""
+        pairs = sorted((months_of(m), fraction(d, "discount")) for m, d in table.items())
+        return cls(tuple(pairs))
+
+    def rate(self, months: Amount | Fraction) -> Fraction:
+        """Return the discount for a number of months, a share of the GPU price."""
+        time = months_of(months)
+        return max((d for m, d in self.steps if m <= time), default=Fraction(0))
+
+    def months(self, price: PerHour, deposit: Money) -> Fraction:
+        """Return the longest time a deposit buys; reaching a step can make it cheaper."""
+        full = _months_at_full_price(price, deposit)
+        best = full
+        for start, discount in self.steps:
+            bought = full / (1 - discount)
+            if bought >= start:
+                best = max(best, bought)
+        ends = [m for m, _ in self.steps if m > best]
+        return months_of(min([best, *ends]), "deposit")
+
+
+def _months_at_full_price(price: PerHour, deposit: Money) -> Fraction:
+    if not price.steps:
+        raise RuleViolation("price", "a price above zero to prepay", shown(price))
+    if deposit.ticks < 0:
+        raise RuleViolation("deposit", "an amount of zero or more", shown(deposit))
+    return Fraction(deposit.ticks, price.charge(SECONDS_PER_MONTH).ticks)
+
+
+def _to_nano(ticks: Fraction) -> Money:
+    return Money.from_ticks(round_half_even(ticks.numerator, ticks.denominator * _NANO) * _NANO)
+
+
+@frozen(kw_only=True)
+class TopUp:
+    """What adding money to a deposit does.
+
+    Attributes:
+        months: Time from now that the remaining balance and the new money pay for.
+        rate_before: Discount so far.
+        rate: Discount from now on.
+        smallest: The least top-up that does not lower the discount, a whole nano-dollar.
+    """
+
+    months: Fraction
+    rate_before: Fraction
+    rate: Fraction
+    smallest: Money
+
+    @property
+    def lowers(self) -> bool:
+        """Whether the discount falls: the published warning about adding little, late."""
+        return self.rate < self.rate_before
+
+
+def top_up(
+    schedule: CurveSchedule,
+    price: PerHour,
+    *,
+    months: Amount | Fraction,
+    remaining: Money,
+    add: Money,
+) -> TopUp:
+    """Return what adding ``add`` to a deposit does, before it is paid.
+
+    Args:
+        schedule: The listing's curve.
+        price: The whole instance's GPU price on demand.
+        months: Months prepaid so far, which made the present discount.
+        remaining: What is left of the deposit.
+        add: New money, zero or more.
+    """
+    before = schedule.rate(months)
+    bought = schedule.months(price, remaining + add)
+    needed = schedule.exact_deposit(price, months) - remaining.ticks
+    # Months are rounded down, so the least top-up is found by asking, from just below upward.
+    nanos = max(0, -(-needed // _NANO))
+    while schedule.rate(schedule.months(price, remaining + _nano(nanos))) < before:
+        nanos += 1
+    return TopUp(
+        months=bought, rate_before=before, rate=schedule.rate(bought), smallest=_nano(nanos)
+    )
+
+
+def _nano(count: int) -> Money:
+    return Money.from_ticks(count * _NANO)
+
+
+@frozen(kw_only=True)
+class Refund:
+    """Where a deposit went: paid = used + refund + fee, to the tick.
+
+    Attributes:
+        used: Spent on GPU time at the discounted price.
+        refund: Paid back to the client.
+        fee: Kept back.
+        discount_received: What the discount had saved so far.
+    """
+
+    used: Money
+    refund: Money
+    fee: Money
+    discount_received: Money
+
+
+def refund(
+    price: PerHour,
+    discount: Amount | Fraction,
+    deposit: Money,
+    seconds: int,
+    *,
+    broken: bool = False,
+) -> Refund:
+    """Return what comes back when a reservation ends after ``seconds`` of use.
+
+    Args:
+        price: The whole instance's GPU price on demand.
+        discount: Its reserved discount.
+        deposit: What was paid.
+        seconds: Time used.
+        broken: The machine broke its agreement (was deverified): all that remains comes back.
+    """
+    whole_number(seconds, "seconds")
+    share = fraction(discount, "discount", below_one=True)
+    if deposit.ticks < 0:
+        raise RuleViolation("deposit", "an amount of zero or more", str(deposit))
+    used = min(price.scaled(1 - share).charge(seconds), deposit)
+    received = price.charge(seconds) - price.scaled(1 - share).charge(seconds)
+    remaining = deposit - used
+    back = remaining if broken else max(Money(0), remaining - received.scaled(FEE))
+    return Refund(used=used, refund=back, fee=remaining - back, discount_received=received)
