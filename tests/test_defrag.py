@@ -210,9 +210,7 @@ class TestFewestMoves:
         rng = random.Random(41)
         for case in range(60):
             gpus, min_gpu = rng.choice([(12, 1), (16, 1), (24, 2), (32, 1), (32, 2)])
-            held = random_contracts(rng, gpus, min_gpu, rng.choice([0.5, 0.7, 0.9]))
-            movable = [c for c in held if rng.random() < 0.85]
-            size = rng.choice([2, 4, 8])
+            held, movable, size = random_question(rng, gpus, min_gpu)
             best = fewest_moves(gpus, min_gpu, held, movable, size)
             answer = defragment(gpus, min_gpu, held, movable, size)
             if isinstance(answer, Plan):
@@ -222,6 +220,27 @@ class TestFewestMoves:
             else:
                 assert best is None, case
                 check_proof(answer, held, movable, gpus, min_gpu, size, 1)
+
+    def test_where_the_cheapest_place_is_the_wrong_one_too(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rng = random.Random(43)
+        hard = 0
+        for _ in range(900):
+            gpus = rng.choice([16, 32])
+            held, movable, size = random_question(rng, gpus, 1)
+            best = defragment(gpus, 1, held, movable, size)
+            with monkeypatch.context() as patch:
+                patch.setattr(defrag, "SEARCH_LIMIT", 0)
+                first = defragment(gpus, 1, held, movable, size)
+            if isinstance(best, Plan) and isinstance(first, Plan):
+                assert best.exact
+                check_plan(first, held, movable, gpus, 1, size)
+                if len(first.moves) > len(best.moves):
+                    hard += 1
+                    assert not first.exact
+                    assert len(best.moves) == fewest_moves(gpus, 1, held, movable, size)
+        assert hard >= 3
 
     @settings(max_examples=60)
     @given(seed=st.integers(0, 10**9), exponent=st.integers(5, 8), share=st.integers(3, 9))
@@ -242,22 +261,24 @@ class TestFewestMoves:
     def test_past_the_search_limit_it_says_that_fewer_moves_may_do(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        # Clearing 0-3 moves one contract of 2 GPUs, and two singles with it; clearing 4-7 moves
-        # two singles.
-        held = {ContractId(1): Block(2, 0), ContractId(2): Block(1, 4), ContractId(3): Block(1, 6)}
-        held |= {
-            ContractId(4): Block(1, 8),
-            ContractId(5): Block(1, 10),
-            ContractId(6): Block(1, 12),
+        # Both halves have two contracts. To clear the left one, its four GPUs need a place that
+        # is taken in part, so a third contract moves.
+        held = {
+            ContractId(1): Block(4, 0),
+            ContractId(2): Block(1, 4),
+            ContractId(3): Block(2, 10),
+            ContractId(4): Block(1, 15),
         }
         best = defragment(16, 1, held, held, 8)
         assert isinstance(best, Plan)
         assert best.exact
+        assert best.blocks == (Block(8, 8),)
+        assert [move.contract for move in best.moves] == [4, 3]
         monkeypatch.setattr(defrag, "SEARCH_LIMIT", 0)
         found = defragment(16, 1, held, held, 8)
         assert isinstance(found, Plan)
         assert not found.exact
-        assert len(found.moves) >= len(best.moves)
+        assert len(found.moves) == 3
         check_plan(found, held, held, 16, 1, 8)
 
     def test_the_order_of_contracts_does_not_matter(self) -> None:
@@ -268,6 +289,14 @@ class TestFewestMoves:
             assert defragment(16, 1, held, list(held), 4) == defragment(
                 16, 1, shuffled, set(shuffled), 4
             )
+
+
+def random_question(
+    rng: random.Random, gpus: int, min_gpu: int
+) -> tuple[Held, list[ContractId], int]:
+    """Return contracts, which of them may move, and the size of the block that is wanted."""
+    held = random_contracts(rng, gpus, min_gpu, rng.choice([0.5, 0.7, 0.9]))
+    return held, [c for c in held if rng.random() < 0.85], rng.choice([2, 4, 8])
 
 
 def random_contracts(rng: random.Random, gpus: int, min_gpu: int, share: float) -> Held:
@@ -356,6 +385,16 @@ class TestWorkedExamples:
         assert isinstance(plan, Plan)
         assert plan.blocks == (Block(3, 4),)
         assert [move.target for move in plan.moves] == [Block(2, 0)]
+
+    def test_nothing_moves_into_a_remainder_that_is_cleared(self) -> None:
+        # 14 GPUs: the block of six is 8 to 13. Its free GPUs would take the two that have to
+        # leave, but then it would not be free.
+        held = {ContractId(i): Block(1, 2 * i) for i in range(4)} | {ContractId(9): Block(2, 12)}
+        plan = defragment(14, 1, held, held, 6)
+        assert isinstance(plan, Plan)
+        assert len(plan.moves) == 2
+        assert plan.blocks == (Block(6, 8),)
+        check_plan(plan, held, held, 14, 1, 6)
 
 
 class TestProofs:

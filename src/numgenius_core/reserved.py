@@ -22,7 +22,7 @@ from fractions import Fraction
 from math import isqrt
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, Money, PerHour
@@ -106,6 +106,10 @@ class ReservedSchedule(ABC):
         return price.charge(SECONDS_PER_MONTH).ticks * time * (1 - self.rate(time))
 
 
+def _factor(value: Amount | Fraction) -> Fraction:
+    return fraction(value, "max_discount", below_one=True)
+
+
 @frozen
 class CurveSchedule(ReservedSchedule):
     """The market's curve d(m) = D · m / (m + 1).
@@ -117,11 +121,7 @@ class CurveSchedule(ReservedSchedule):
     (Fraction(1, 5), Fraction(3, 10))
     """
 
-    max_discount: Fraction = Fraction(2, 5)
-
-    def __attrs_post_init__(self) -> None:
-        share = fraction(self.max_discount, "max_discount", below_one=True)
-        object.__setattr__(self, "max_discount", share)
+    max_discount: Fraction = field(default=Fraction(2, 5), converter=_factor)
 
     def rate(self, months: Amount | Fraction) -> Fraction:
         """Return the discount for a number of months, a share of the GPU price."""

@@ -169,8 +169,8 @@ def _rentable(
 ) -> tuple[Block, ...]:
     """Find the free blocks size by size: bit i of ``run`` says GPUs i … i + length − 1 are free.
 
-    A group holds the blocks at 0, size, 2·size … and at most one more, the remainder of another
-    cut, which ends with the machine and so comes last.
+    A group holds the blocks of its own cut and at most one more, the remainder of another cut,
+    which ends with the machine and so comes last.
     """
     groups = _cut(gpus, min_gpu, powers_only, observed)
     if not 0 <= occupied < 1 << gpus:
@@ -184,14 +184,11 @@ def _rentable(
             length += step
         if not run:
             break
-        last = group[-1]
-        digits = f"{run:0{gpus}b}"[::-1][::size].encode().translate(_BITS)
-        if last.start % size:
-            rentable += compress(group[:-1], digits)
-            if run >> last.start & 1:
-                rentable.append(last)
-        else:
-            rentable += compress(group, digits)
+        if group[0].start == 0:  # cut at this size: its blocks stand at 0, size, 2·size …
+            digits = f"{run:0{gpus}b}"[::-1][::size].encode().translate(_BITS)
+            rentable += compress(group[: gpus // size], digits)
+            group = group[gpus // size :]  # noqa: PLW2901 - the remainder of another cut
+        rentable += [block for block in group if run >> block.start & 1]
     return tuple(rentable)
 
 

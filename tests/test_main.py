@@ -1,0 +1,138 @@
+"""The ``numgenius`` command, as a person and as a program use it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from numgenius_core.__main__ import main
+from numgenius_core.wire import sample_path
+
+DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
+
+
+def answer(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    assert main([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+class TestQuote:
+    """The cheapest true costs, all in."""
+
+    def test_cheapest_first_with_lines_that_add_up(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        words = ("quote", "--sample", "--gpus", "4", "--hours", "72", "--disk", "200")
+        rows = answer(capsys, *words, "--download", "500")["offers"]
+        totals = [Decimal(row["total"]) for row in rows]
+        assert totals == sorted(totals)
+        assert {row["gpus"] for row in rows} == {4}
+        for row in rows:
+            assert sum(Decimal(line["amount"]) for line in row["lines"]) == Decimal(row["total"])
+
+    def test_the_table_is_aligned(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["quote", "--sample", "--top", "3"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) == 4
+        assert len({len(line) for line in lines}) == 1
+
+    def test_a_query_and_a_reservation(self, capsys: pytest.CaptureFixture[str]) -> None:
+        words = (
+            "quote",
+            "--sample",
+            "--where",
+            "num_gpus>=2",
+            "--mode",
+            "reserved",
+            "--months",
+            "3",
+        )
+        for row in answer(capsys, *words)["offers"]:
+            assert row["gpus"] >= 2
+            assert row["deposit"] is not None
+        assert main(["quote", "--sample", "--where", "num_gpus>5000"]) == 0
+        assert capsys.readouterr().out == "No offer fits.\n"
+
+    def test_standard_input(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stream = io.TextIOWrapper(io.BytesIO(sample_path().read_bytes()))
+        monkeypatch.setattr("sys.stdin", stream)
+        assert answer(capsys, "quote", "-", "--top", "1")["offers"]
+
+    @pytest.mark.skipif(DATA is None, reason="needs the real records")
+    @pytest.mark.parametrize(
+        ("name", "count"), [("search_offers.json", 64), ("market_snapshot.csv.gz", 1936)]
+    )
+    def test_real_markets(self, name: str, count: int, capsys: pytest.CaptureFixture[str]) -> None:
+        path = str(Path(DATA or "") / name)
+        words = ("quote", path, "--hours", "72", "--disk", "200", "--top", "5000")
+        assert len(answer(capsys, *words)["offers"]) == count
+
+    def test_bad_records_are_skipped_only_when_asked(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "market.jsonl"
+        path.write_text('{"id": 1}\n')
+        assert main(["quote", str(path)]) == 2
+        assert main(["quote", str(path), "--skip-bad"]) == 0
+        assert "skipped offers[0].machine_id" in capsys.readouterr().err
+
+
+class TestSlicesAndReserve:
+    """The small questions."""
+
+    def test_slices(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert answer(capsys, "slices", "7", "--min-gpu", "2") == {"sizes": [1, 2, 2, 2, 3, 4, 7]}
+        assert main(["slices", "7", "--min-gpu", "3", "--observed"]) == 0
+        assert capsys.readouterr().out == "1 3 3 3 4 7\n"
+
+    def test_reserve(self, capsys: pytest.CaptureFixture[str]) -> None:
+        words = ("reserve", "--price", "1", "--months", "1")
+        assert answer(capsys, *words) == {
+            "discount": "0.2",
+            "deposit": "576.00",
+            "per_hour": "0.80",
+            "refund": None,
+        }
+        assert answer(capsys, *words, "--cancel-after", "15d")["refund"] == "212.40"
+        assert main([*words, "--cancel-after", "15d"]) == 0
+        assert "refund    $212.40" in capsys.readouterr().out
+        assert main(list(words)) == 0
+
+
+class TestBadInput:
+    """Exit status 2 and one clear line."""
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "quote",
+            "quote --sample x",
+            "quote missing.json",
+            "quote --sample --hours nan",
+            "quote --sample --hours 0",
+            "quote --sample --hours -1",
+            "quote --sample --disk 1e400",
+            "quote --sample --top 0",
+            "quote --sample --months 3",
+            "quote --sample --where gpu_nam=x",
+            "slices 7 --min-gpu 3",
+            "slices 0",
+            "reserve --price -1 --months 1",
+            "reserve --price 1 --months inf",
+            "reserve --price 1 --months 1 --max-discount 1",
+            "reserve --price 1 --months 1 --cancel-after 1mo",
+        ],
+    )
+    def test_one_line_and_status_2(self, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(words.split()) == 2
+        err = capsys.readouterr().err
+        assert err.startswith("numgenius: ")
+        assert err.count("\n") == 1

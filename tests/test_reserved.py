@@ -1,0 +1,141 @@
+"""Reserved discounts: the curve, deposits, top-ups and refunds."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from numgenius_core.errors import NumgeniusError, RuleViolation
+from numgenius_core.money import Money, PerHour
+from numgenius_core.reserved import CurveSchedule, StepSchedule, refund, top_up
+from strategies import shares
+
+MONTH = 720 * 3600
+prices = st.integers(10**7, 100 * 10**12).map(PerHour.from_steps)
+months = st.fractions(0, 60, max_denominator=10_000)
+
+
+class TestCurve:
+    """Hosting guide, G8: "20 % at 1 month and 30 % at 3 months" for 0.4."""
+
+    def test_published_and_measured_points(self) -> None:
+        assert CurveSchedule("0.4").rate(1) == Fraction("0.2")
+        assert CurveSchedule("0.4").rate(3) == Fraction("0.3")
+        assert CurveSchedule("0.05").rate(3) == Fraction("0.0375")
+        assert CurveSchedule().deposit(PerHour(1), 1) == Money(576)
+        assert CurveSchedule().discounted(PerHour(1), 1) == PerHour("0.8")
+
+    @given(shares, months)
+    def test_months_for_a_rate_undoes_rate(self, most: Fraction, time: Fraction) -> None:
+        curve = CurveSchedule(most)
+        found = curve.months_for_rate(curve.rate(time))
+        assert found == (time if most else 0)
+
+    @given(shares, prices, months)
+    def test_what_a_deposit_buys_costs_the_deposit(
+        self, most: Fraction, price: PerHour, time: Fraction
+    ) -> None:
+        curve = CurveSchedule(most)
+        deposit = curve.deposit(price, time)
+        assert curve.deposit(price, curve.months(price, deposit)) == deposit
+
+    @given(shares, prices, months, st.fractions(Fraction(1, 1000), 10))
+    def test_the_total_cost_strictly_increases(
+        self, most: Fraction, price: PerHour, time: Fraction, more: Fraction
+    ) -> None:
+        curve = CurveSchedule(most)
+        assert curve.exact_deposit(price, time) < curve.exact_deposit(price, time + more)
+
+    @pytest.mark.parametrize("bad", ["1", "-0.1", 0.4, "nan", True, None])
+    def test_bad_factors_are_refused(self, bad: Any) -> None:
+        with pytest.raises(NumgeniusError):
+            CurveSchedule(bad)
+
+    @pytest.mark.parametrize("bad", ["-1", 1.5, "1e3", 1201, None, True])
+    def test_bad_months_are_refused(self, bad: Any) -> None:
+        with pytest.raises(NumgeniusError):
+            CurveSchedule().rate(bad)
+
+    def test_unreachable_rates_and_free_prices_are_refused(self) -> None:
+        with pytest.raises(RuleViolation, match="below 2/5"):
+            CurveSchedule().months_for_rate("0.4")
+        with pytest.raises(RuleViolation, match="above zero"):
+            CurveSchedule().months(PerHour(0), Money(1))
+        with pytest.raises(RuleViolation, match="zero or more"):
+            CurveSchedule().months(PerHour(1), Money(-1))
+
+
+class TestSteps:
+    """A step table is another schedule: from so many months on, so much discount."""
+
+    schedule = StepSchedule.of({1: "0.2", 3: "0.3"})
+
+    def test_the_discount_steps_up(self) -> None:
+        assert [self.schedule.rate(m) for m in ("0.9", 1, "2.9", 3)] == [
+            0,
+            Fraction(1, 5),
+            Fraction(1, 5),
+            Fraction(3, 10),
+        ]
+
+    def test_a_deposit_buys_the_longest_time(self) -> None:
+        assert self.schedule.months(PerHour(1), Money(288)) == Fraction(2, 5)
+        assert self.schedule.months(PerHour(1), Money(576)) == 1
+        assert self.schedule.months(PerHour(1), Money(1512)) == 3
+
+    @pytest.mark.parametrize("bad", [{3: "0.2", 1: "0.3"}, {1: "1"}, {1: "-1"}])
+    def test_bad_tables_are_refused(self, bad: Any) -> None:
+        with pytest.raises(RuleViolation):
+            StepSchedule.of(bad)
+        with pytest.raises(RuleViolation, match="ascend"):
+            StepSchedule(((Fraction(3), Fraction(0)), (Fraction(1), Fraction(0))))
+
+
+class TestTopUp:
+    """Published warning: adding little, late, can lower the discount."""
+
+    def test_little_and_late_lowers_it(self) -> None:
+        answer = top_up(CurveSchedule(), PerHour(1), months=3, remaining=Money(10), add=Money(20))
+        assert answer.lowers
+        assert answer.rate < answer.rate_before == Fraction(3, 10)
+
+    @given(prices, st.integers(1, 24), st.integers(0, 100))
+    def test_the_smallest_is_enough_and_a_nano_dollar_less_is_not(
+        self, price: PerHour, time: int, percent: int
+    ) -> None:
+        curve = CurveSchedule()
+        remaining = curve.deposit(price, time).scaled(Fraction(percent, 100)).rounded()
+        smallest = top_up(curve, price, months=time, remaining=remaining, add=Money(0)).smallest
+        ask = {"months": time, "remaining": remaining}
+        assert not top_up(curve, price, add=smallest, **ask).lowers  # type: ignore[arg-type]
+        if smallest > Money("0.000000002"):
+            less = smallest - Money("0.000000002")
+            assert top_up(curve, price, add=less, **ask).lowers  # type: ignore[arg-type]
+
+
+class TestRefund:
+    """Published: cancelled on day 15 of 30, about $212 of $576 comes back."""
+
+    def test_published_example(self) -> None:
+        back = [refund(PerHour(1), "0.2", Money(576), s).refund for s in (0, MONTH // 2, MONTH)]
+        assert back == [Money(576), Money("212.40"), Money(0)]
+
+    def test_a_broken_agreement_pays_all_back(self) -> None:
+        answer = refund(PerHour(1), "0.2", Money(576), MONTH // 2, broken=True)
+        assert (answer.refund, answer.fee) == (Money(288), Money(0))
+
+    @given(prices, shares, st.integers(0, 10**7), st.integers(0, 10**6), st.booleans())
+    def test_paid_is_used_and_refund_and_fee(
+        self, price: PerHour, share: Fraction, seconds: int, paid: int, broken: bool
+    ) -> None:
+        answer = refund(price, share, Money(paid), seconds, broken=broken)
+        assert answer.used + answer.refund + answer.fee == Money(paid)
+        assert min(answer.used, answer.refund, answer.fee) >= Money(0)
+
+    def test_a_negative_deposit_is_refused(self) -> None:
+        with pytest.raises(RuleViolation, match="deposit"):
+            refund(PerHour(1), 0, Money(-1), 0)
