@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from fractions import Fraction
-from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
 from attrs import Attribute, fields
@@ -117,7 +116,7 @@ def quick_offer(  # noqa: PLR0917 - positional: this is the hottest call of the 
     _set_host(offer, host)
     _set_verification(offer, verified)
     _set_rentable(offer, rentable)
-    _set_extra(offer, MappingProxyType(source))
+    _set_extra(offer, dict(source))
     return offer
 
 
