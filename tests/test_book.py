@@ -228,6 +228,15 @@ class TestFloor:
         assert book.winning_bid(SOME) == PerHour("0.50")
         assert book.quoted_min_bid(SOME) == PerGpuHour("0.50")
 
+    def test_a_floor_that_pauses_nobody_is_still_a_reason_afterwards(self) -> None:
+        book = BidBook(gpus=2)
+        book.place(no(1), block(0, 2), PerHour(2))
+        assert book.place(no(2), SOME, PerHour("0.30")) == (Paused(no(2), Why.OUTBID, (no(1),)),)
+        assert book.set_floor(PerGpuHour("0.50")) == ()
+        assert book.place(no(3), SOME, PerHour("0.20")) == (
+            Paused(no(3), Why.UNDER_FLOOR, (no(1),)),
+        )
+
 
 class TestReasons:
     """Every verdict carries its reason."""
