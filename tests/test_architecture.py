@@ -25,8 +25,9 @@ ORDER = [
     "errors", "units", "money", "intervals", "listing", "offer", "contract",
     # rules
     "slicing", "allocation", "defrag", "reserved", "pricing", "bidding", "book", "auction",
-    "payments", "term", "extension", "advice", "maintenance", "storage", "history", "metering",
-    "billing", "focus", "market",
+    "payments", "term", "extension", "advice",
+    "losses", "shortlist", "recurrence", "windows", "assignment", "fleet", "maintenance",
+    "backfill", "storage", "history", "metering", "billing", "focus", "market",
     # edges, each of which may be left out
     "findings",
     "search_values", "search_fields", "search_query", "search", "search_request",

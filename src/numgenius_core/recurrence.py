@@ -1,0 +1,241 @@
+"""Hours in which maintenance is allowed: recurring windows on the clock of a time zone.
+
+Rule (issue of this library; the marketplace has none): a host allows itself hours such as
+``Sat-Sun 01:00-06:00 Europe/Berlin``. Hours that end at or before they begin run over midnight,
+and belong to the weekday on which they begin.
+
+Our reading of a clock that is changed: an instant is inside exactly if the local clock then *shows*
+a time within the hours. So hours that would begin in a gap begin with the first instant after it,
+hours that would end in one end where it begins, and hours all of which lie in it do not occur. A
+time that the clock shows twice is inside both times; what the clock shows between the two may be
+outside, and is. Nobody's machine goes down at an hour that the text does not name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
+
+from attrs import frozen
+
+from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
+from numgenius_core.intervals import Interval, to_epoch
+from numgenius_core.listing import check_kind, check_text
+from numgenius_core.term import as_tuple
+from numgenius_core.units import whole_number
+
+__all__ = ["Recurrence", "allowed_intervals", "union"]
+
+_DAY: Final = 86_400
+_MINUTES: Final = 1_440
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_WEEKDAY: Final = 3  # a Thursday, Monday being 0
+_NAMES: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_DAYS: Final = {
+    **{name.lower(): number for number, name in enumerate(_NAMES)},
+    **{name[:3].lower(): number for number, name in enumerate(_NAMES)},
+}
+_GROUPS: Final = {"daily": range(7), "weekdays": range(5), "weekends": range(5, 7)}
+_TEXT: Final = re.compile(
+    r"\s*([a-z][a-z,\-– ]{0,99}?)\s+([0-9]{1,2}):([0-9]{2})\s*[-–]\s*([0-9]{1,2}):([0-9]{2})"
+    r"\s+([a-z0-9_+\-/]{1,64})\s*",
+    re.ASCII | re.IGNORECASE,
+)
+_NEED: Final = "hours such as 'Sat-Sun 01:00-06:00 Europe/Berlin' or 'daily 22:00-02:00 UTC'"
+
+
+@frozen(kw_only=True)
+class Recurrence:
+    """Hours that recur on some days of the week.
+
+    Attributes:
+        days: Weekdays on which the hours begin, Monday 0 to Sunday 6.
+        start: Minutes after midnight, 0 to 1,439.
+        end: Minutes after that same midnight, later than ``start`` and less than a day later;
+            above 1,440 it lies on the next day. 0 to 1,440 is a whole day.
+        zone: The IANA name of the time zone whose clock counts.
+
+    Raises:
+        WrongType: A field of the wrong type.
+        RuleViolation: A value out of range, or a time zone that this system does not know.
+
+    >>> str(Recurrence.parse("Fri–Sun 23:30–02:00 Europe/Berlin"))
+    'Fri,Sat,Sun 23:30-02:00 Europe/Berlin'
+    """
+
+    days: frozenset[int]
+    start: int
+    end: int
+    zone: str
+
+    def __attrs_post_init__(self) -> None:
+        check_kind(self.days, frozenset, "recurrence.days")
+        if not self.days:
+            raise RuleViolation("recurrence.days", "at least one weekday", "none")
+        for day in self.days:
+            whole_number(day, "recurrence.days", 0, 6)
+        whole_number(self.start, "recurrence.start", 0, _MINUTES - 1)
+        longest = self.start + _MINUTES - (1 if self.start else 0)
+        whole_number(self.end, "recurrence.end", self.start + 1, longest)
+        _zone(self.zone, "recurrence.zone")
+
+    @classmethod
+    def parse(cls, text: str, path: str = "hours") -> Recurrence:
+        """Return the hours that a text says: days, times and a time zone.
+
+        Days are names, lists and ranges of them (``Mon,Wed``, ``Fri-Mon``), ``daily``,
+        ``weekdays`` or ``weekends``. A hyphen may be an en dash.
+
+        Raises:
+            WrongType: It is no text.
+            ParseError: It does not say hours, or names a time zone that this system does not know.
+        """
+        if not isinstance(text, str):
+            raise WrongType(path, _NEED, shown(text))
+        match = _TEXT.fullmatch(text)
+        if match is None:
+            raise ParseError(path, _NEED, shown(text))
+        days = _days(match[1], path)
+        start, end = (_minutes(match[i], match[i + 1], path) for i in (2, 4))
+        if start in (end, _MINUTES):
+            raise ParseError(path, "hours that begin before 24:00 and end at another time", text)
+        end += 0 if end > start else _MINUTES
+        try:
+            return cls(days=days, start=start, end=end, zone=match[6])
+        except RuleViolation as fault:
+            raise ParseError(path, fault.need, fault.got) from None
+
+    def __str__(self) -> str:
+        days = ",".join(_NAMES[day][:3] for day in sorted(self.days))
+        end = self.end if self.end <= _MINUTES else self.end - _MINUTES
+        start = f"{self.start // 60:02}:{self.start % 60:02}"
+        return f"{days} {start}-{end // 60:02}:{end % 60:02} {self.zone}"
+
+    def intervals(self, within: Interval) -> tuple[Interval, ...]:
+        """Return the hours within a period as instants, in order of time, touching ones joined.
+
+        Raises:
+            RuleViolation: The local calendar ends within the period.
+        """
+        check_kind(within, Interval, "within")
+        return union(self._pieces(within))
+
+    def _pieces(self, within: Interval) -> Iterator[Interval]:
+        """Yield the hours while the clock is not changed: there it is UTC plus an offset."""
+        for start, end, offset in _steady(_zone(self.zone, "zone"), within):
+            first, last = (start + offset) // _DAY - 1, (end + offset - 1) // _DAY
+            for day in range(first, last + 1):  # the first may reach over midnight
+                if (day + _EPOCH_WEEKDAY) % 7 in self.days:
+                    midnight = day * _DAY - offset
+                    begin = max(start, midnight + self.start * 60)
+                    until = min(end, midnight + self.end * 60)
+                    if begin < until:
+                        yield Interval(_at(begin), _at(until))
+
+
+def allowed_intervals(hours: Iterable[Recurrence], within: Interval) -> tuple[Interval, ...]:
+    """Return when within a period any of the hours allow, in order of time.
+
+    Raises:
+        WrongType: Something among ``hours`` is no :class:`Recurrence`.
+        RuleViolation: The local calendar ends within the period.
+    """
+    pieces: list[Interval] = []
+    for index, each in enumerate(as_tuple(hours, "hours")):
+        check_kind(each, Recurrence, f"hours[{index}]")
+        pieces += each.intervals(within)
+    return union(pieces)
+
+
+def union(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    """Return the time that intervals cover, in order, those that meet or overlap joined.
+
+    Raises:
+        WrongType: Something among them is no ``Interval``.
+    """
+    joined: list[Interval] = []
+    known = as_tuple(intervals, "intervals")
+    for index, each in enumerate(known):
+        check_kind(each, Interval, f"intervals[{index}]")
+    for each in sorted(known):
+        if joined and each.start <= joined[-1].end:
+            if each.end > joined[-1].end:
+                joined[-1] = Interval(joined[-1].start, each.end)
+        else:
+            joined.append(each)
+    return tuple(joined)
+
+
+def _days(text: str, path: str) -> frozenset[int]:
+    days: set[int] = set()
+    for part in text.lower().split(","):
+        ends = [name.strip() for name in re.split("[-–]", part)]
+        if len(ends) == 1 and ends[0] in _GROUPS:
+            days.update(_GROUPS[ends[0]])
+        elif len(ends) <= 2 and all(name in _DAYS for name in ends):
+            first, last = _DAYS[ends[0]], _DAYS[ends[-1]]
+            days.update((first + i) % 7 for i in range((last - first) % 7 + 1))
+        else:
+            raise ParseError(path, "days such as 'Sat-Sun', 'Mon,Wed' or 'daily'", shown(text))
+    return frozenset(days)
+
+
+def _minutes(hours: str, minutes: str, path: str) -> int:
+    total = int(hours) * 60 + int(minutes)
+    if int(minutes) > 59 or total > _MINUTES:
+        raise ParseError(path, "times from 00:00 to 24:00", shown(f"{hours}:{minutes}"))
+    return total
+
+
+def _zone(name: str, path: str) -> tzinfo:
+    """Return a time zone; UTC is known without any data."""
+    check_text(name, path, 64)
+    if name == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, no relative path, a folder of zones
+        need = "an IANA time zone that this system knows (pip install tzdata)"
+        raise RuleViolation(path, need, shown(name)) from None
+
+
+def _steady(zone: tzinfo, within: Interval) -> Iterator[tuple[int, int, int]]:
+    """Yield ``(start, end, offset)``: spans of Unix seconds with one offset, in seconds.
+
+    A day is looked at by its ends: no zone has changed its clock twice within three days.
+    """
+    start, last = to_epoch(within.start), to_epoch(within.end)
+    at, offset = start, _offset(zone, start)
+    while at < last:
+        at_next = min(at + _DAY, last)
+        after = _offset(zone, at_next)
+        if after != offset:
+            before = at  # the offset holds here and no longer at at_next
+            while at_next - before > 1:
+                middle = (before + at_next) // 2
+                if _offset(zone, middle) == offset:
+                    before = middle
+                else:
+                    at_next = middle
+            yield start, at_next, offset
+            start, offset = at_next, after
+        at = at_next
+    if start < last:
+        yield start, last, offset
+
+
+def _offset(zone: tzinfo, seconds: int) -> int:
+    try:
+        offset = _at(seconds).astimezone(zone).utcoffset() or timedelta()
+    except OverflowError:
+        need = "a period within years 1 to 9999 of its local calendar"
+        raise RuleViolation("within", need, f"{_at(seconds)}") from None
+    return offset.days * _DAY + offset.seconds
+
+
+def _at(seconds: int) -> datetime:
+    return _EPOCH + timedelta(seconds=seconds)
