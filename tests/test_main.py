@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -111,28 +113,45 @@ class TestBadInput:
     """Exit status 2 and one clear line."""
 
     @pytest.mark.parametrize(
-        "words",
+        ("words", "place"),
         [
-            "quote",
-            "quote --sample x",
-            "quote missing.json",
-            "quote --sample --hours nan",
-            "quote --sample --hours 0",
-            "quote --sample --hours -1",
-            "quote --sample --disk 1e400",
-            "quote --sample --top 0",
-            "quote --sample --months 3",
-            "quote --sample --where gpu_nam=x",
-            "slices 7 --min-gpu 3",
-            "slices 0",
-            "reserve --price -1 --months 1",
-            "reserve --price 1 --months inf",
-            "reserve --price 1 --months 1 --max-discount 1",
-            "reserve --price 1 --months 1 --cancel-after 1mo",
+            ("quote", "FILE"),
+            ("quote --sample x", "FILE"),
+            ("quote missing.json", "missing.json"),
+            ("quote --sample --hours nan", "--hours"),
+            ("quote --sample --hours 0", "--hours"),
+            ("quote --sample --hours 0.0001", "--hours"),
+            ("quote --sample --hours -1", "--hours"),
+            ("quote --sample --hours 999999999", "--hours"),
+            ("quote --sample --disk 1e400", "--disk"),
+            ("quote --sample --upload x", "--upload"),
+            ("quote --sample --download -1", "--download"),
+            ("quote --sample --top 0", "--top"),
+            ("quote --sample --months 3", "--months"),
+            ("quote --sample --mode reserved --months 1201", "--months"),
+            ("quote --sample --where gpu_nam=x", "query, character 1"),
+            ("slices 7 --min-gpu 3", "min_gpu"),
+            ("slices 0", "gpus"),
+            ("reserve --price -1 --months 1", "--price"),
+            ("reserve --price 1 --months inf", "--months"),
+            ("reserve --price 1 --months 1 --max-discount 1", "--max-discount"),
+            ("reserve --price 1 --months 1 --cancel-after 1mo", "--cancel-after"),
+            ("reserve --price 1 --months 1 --cancel-after 1q", "--cancel-after"),
         ],
     )
-    def test_one_line_and_status_2(self, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_one_line_that_names_the_place_and_status_2(
+        self, words: str, place: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         assert main(words.split()) == 2
         err = capsys.readouterr().err
-        assert err.startswith("numgenius: ")
+        assert err.startswith(f"numgenius: {place}: need ")
         assert err.count("\n") == 1
+
+    def test_a_reader_that_has_seen_enough_is_no_error(self) -> None:
+        command = [sys.executable, "-m", "numgenius_core", "quote", "--sample", "--top", "60"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.close()
+            assert process.stderr.read() == b""
+        assert process.returncode == 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from numgenius_core.errors import NumgeniusError, RuleViolation
 from numgenius_core.money import Money, PerHour
-from numgenius_core.reserved import CurveSchedule, StepSchedule, refund, top_up
+from numgenius_core.reserved import CurveSchedule, LinearSchedule, StepSchedule, refund, top_up
 from strategies import shares
 
 MONTH = 720 * 3600
@@ -91,8 +91,63 @@ class TestSteps:
     def test_bad_tables_are_refused(self, bad: Any) -> None:
         with pytest.raises(RuleViolation):
             StepSchedule.of(bad)
-        with pytest.raises(RuleViolation, match="ascend"):
-            StepSchedule(((Fraction(3), Fraction(0)), (Fraction(1), Fraction(0))))
+        for twice in (3, 1):
+            with pytest.raises(RuleViolation, match="ascend"):
+                StepSchedule(((Fraction(3), Fraction(0)), (Fraction(twice), Fraction(0))))
+
+    @given(st.integers(0, 5_000), prices)
+    def test_no_longer_time_costs_as_little(self, dollars: int, price: PerHour) -> None:
+        deposit = price.charge(MONTH).scaled(Fraction(dollars, 1000))
+        bought = self.schedule.months(price, deposit)
+        assert self.schedule.exact_deposit(price, bought) <= deposit.ticks
+        for later in [
+            *(bought + Fraction(k, 1000) for k in range(1, 200)),
+            Fraction(1),
+            Fraction(3),
+        ]:
+            if later > bought:
+                assert self.schedule.exact_deposit(price, later) > deposit.ticks
+
+
+class TestLinear:
+    """A piecewise linear table: the discount is on the line that joins two points."""
+
+    schedule = LinearSchedule.of({1: "0.2", 3: "0.3"})
+
+    def test_the_discount_is_on_the_lines(self) -> None:
+        found = [self.schedule.rate(m) for m in (0, "0.5", 1, 2, 3, 9)]
+        assert found == [0, Fraction(1, 10), Fraction(1, 5), Fraction(1, 4)] + [Fraction(3, 10)] * 2
+        assert LinearSchedule(()).rate(5) == 0
+
+    @pytest.mark.parametrize("time", ["0.25", 1, 2, 3, 7])
+    def test_months_undo_the_deposit(self, time: Any) -> None:
+        deposit = self.schedule.deposit(PerHour(1), time)
+        assert self.schedule.months(PerHour(1), deposit) == Fraction(time)
+
+    @given(prices, months)
+    def test_what_a_deposit_buys_costs_the_deposit(self, price: PerHour, time: Fraction) -> None:
+        deposit = self.schedule.deposit(price, time)
+        bought = self.schedule.months(price, deposit)
+        assert self.schedule.deposit(price, bought) == deposit
+        assert self.schedule.exact_deposit(price, bought) <= deposit.ticks
+
+    @given(prices, months, st.fractions(Fraction(1, 1000), 10))
+    def test_the_total_cost_strictly_increases(
+        self, price: PerHour, time: Fraction, more: Fraction
+    ) -> None:
+        after = self.schedule.exact_deposit(price, time + more)
+        assert self.schedule.exact_deposit(price, time) < after
+
+    def test_a_level_line_is_a_straight_division(self) -> None:
+        level = LinearSchedule.of({1: "0.2", 3: "0.2"})
+        assert level.months(PerHour(1), Money(1152)) == 2
+
+    @pytest.mark.parametrize(
+        "bad", [{0: "0.1"}, {1: "0.5"}, {1: "0.2", 2: "0.1"}, {1: "0.1", "1.1": "0.3"}, {1: "1"}]
+    )
+    def test_bad_tables_are_refused(self, bad: Any) -> None:
+        with pytest.raises(RuleViolation, match="points"):
+            LinearSchedule.of(bad)
 
 
 class TestTopUp:

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour
     from numgenius_core.offer import Block, Offer
     from numgenius_core.pricing import Quote, quote
-    from numgenius_core.reserved import CurveSchedule, ReservedSchedule, StepSchedule
+    from numgenius_core.reserved import (
+        CurveSchedule,
+        LinearSchedule,
+        ReservedSchedule,
+        StepSchedule,
+    )
     from numgenius_core.wire import Reading, read_offers
 
 __version__: Final = "0.1.0"
@@ -40,7 +45,9 @@ _HOME: Final = {
     **dict.fromkeys(["Money", "PerGb", "PerGbMonth", "PerGpuHour", "PerHour"], "money"),
     **dict.fromkeys(["Block", "Offer"], "offer"),
     **dict.fromkeys(["Quote", "quote"], "pricing"),
-    **dict.fromkeys(["CurveSchedule", "ReservedSchedule", "StepSchedule"], "reserved"),
+    **dict.fromkeys(
+        ["CurveSchedule", "LinearSchedule", "ReservedSchedule", "StepSchedule"], "reserved"
+    ),
     **dict.fromkeys(["Reading", "read_offers"], "wire"),
 }
 
@@ -51,6 +58,7 @@ __all__ = [
     "IllegalMove",
     "Interval",
     "InvalidDocument",
+    "LinearSchedule",
     "Listing",
     "Machine",
     "Mode",

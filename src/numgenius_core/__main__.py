@@ -6,24 +6,35 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from numgenius_core import __version__, slicing
 from numgenius_core.errors import NumgeniusError, RuleViolation
 from numgenius_core.intervals import fixed_duration, parse_duration
 from numgenius_core.listing import Mode, Verification
-from numgenius_core.money import Money, PerHour
+from numgenius_core.money import PerHour
 from numgenius_core.offer import Offer
 from numgenius_core.pricing import Quote, quote
-from numgenius_core.reserved import CurveSchedule, refund
+from numgenius_core.reserved import CurveSchedule, months_of, refund
 from numgenius_core.search import parse
-from numgenius_core.units import SECONDS_PER_HOUR, SECONDS_PER_MONTH, decimal_text
+from numgenius_core.units import (
+    SECONDS_PER_HOUR,
+    SECONDS_PER_MONTH,
+    as_fraction_of_ten,
+    decimal_text,
+    to_bytes,
+    to_megabytes,
+)
 from numgenius_core.wire import read_offers, sample_path
 
 __all__ = ["main"]
+
+T = TypeVar("T")
+_LONGEST_STAY: Final = 100
+"""Years."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,13 +93,21 @@ def _add_quote(command: argparse.ArgumentParser) -> None:
     command.set_defaults(run=_quote, show=_show_quote)
 
 
-def _decimal(text: str, name: str, per_unit: int) -> int:
-    """Return a typed number of hours or months as whole seconds."""
-    value = Money(text)  # takes exact decimals, and nothing else
-    ticks = value.ticks * per_unit
-    seconds, rest = divmod(ticks, Money(1).ticks)
-    if seconds < 0 or rest or seconds > 100 * 366 * 86_400:
-        raise RuleViolation(name, "a number above zero, in whole seconds", text)
+def _read(option: str, reader: Callable[[str], T], text: str) -> T:
+    """Read the text of an option; a fault names the option, not the value it became."""
+    try:
+        return reader(text)
+    except RuleViolation as fault:
+        raise RuleViolation(option, fault.need, fault.got) from None
+
+
+def _seconds(option: str, text: str, per_unit: int) -> int:
+    """Return typed hours or months as whole seconds."""
+    need = f"a number above zero that makes whole seconds, up to {_LONGEST_STAY} years"
+    number, places = as_fraction_of_ten(text, option, need)
+    seconds, rest = divmod(number * per_unit, int(10**places))
+    if rest or not 0 < seconds <= _LONGEST_STAY * 366 * 86_400:
+        raise RuleViolation(option, need, text)
     return seconds
 
 
@@ -115,9 +134,13 @@ def _quote(options: argparse.Namespace) -> dict[str, Any]:
         raise RuleViolation("--months", "--mode reserved", options.mode)
     hours = options.hours
     if hours is None and options.months is not None:
-        seconds = _decimal(options.months, "--months", SECONDS_PER_MONTH)
+        seconds = _seconds("--months", options.months, SECONDS_PER_MONTH)
     else:
-        seconds = _decimal("1" if hours is None else hours, "--hours", SECONDS_PER_HOUR)
+        seconds = _seconds("--hours", "1" if hours is None else hours, SECONDS_PER_HOUR)
+    months = None if options.months is None else _read("--months", months_of, options.months)
+    _read("--disk", to_megabytes, options.disk)
+    _read("--upload", to_bytes, options.upload)
+    _read("--download", to_bytes, options.download)
     wanted = parse(options.where)
     quotes = [
         quote(
@@ -127,18 +150,15 @@ def _quote(options: argparse.Namespace) -> dict[str, Any]:
             disk=options.disk,
             upload=options.upload,
             download=options.download,
-            months=_months(options.months),
+            months=months,
         )
         for offer in wanted.filter(_offers(options), allocated_storage=options.disk)
         if (options.gpus is None or offer.gpus == options.gpus)
         and (mode is not Mode.RESERVED or offer.verification is Verification.VERIFIED)
     ]
     quotes.sort(key=lambda q: (q.total, q.offer.id))
-    return {"hours": hours, "offers": [_row(q) for q in quotes[: options.top]]}
-
-
-def _months(text: str | None) -> Decimal | None:
-    return None if text is None else Money(text).to_decimal(12)
+    hours_shown = decimal_text(Decimal(seconds) / SECONDS_PER_HOUR)
+    return {"hours": hours_shown, "offers": [_row(q) for q in quotes[: options.top]]}
 
 
 def _row(priced: Quote) -> dict[str, Any]:
@@ -196,11 +216,15 @@ def _show_slices(result: dict[str, Any]) -> None:
 
 
 def _reserve(options: argparse.Namespace) -> dict[str, Any]:
-    price, curve = PerHour(options.price), CurveSchedule(options.max_discount)
-    discount, deposit = curve.rate(options.months), curve.deposit(price, options.months)
+    price = _read("--price", PerHour, options.price)
+    curve = _read("--max-discount", CurveSchedule, options.max_discount)
+    months = _read("--months", months_of, options.months)
+    discount, deposit = curve.rate(months), curve.deposit(price, months)
     back = None
     if options.cancel_after is not None:
-        used = fixed_duration(parse_duration(options.cancel_after, "--cancel-after"))
+        used = fixed_duration(
+            parse_duration(options.cancel_after, "--cancel-after"), "--cancel-after"
+        )
         back = str(refund(price, discount, deposit, int(used.total_seconds())).refund)
     share = Decimal(discount.numerator) / Decimal(discount.denominator)
     return {

@@ -19,6 +19,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from math import isqrt
 from typing import Final
 
@@ -37,6 +38,7 @@ from numgenius_core.units import (
 
 __all__ = [
     "CurveSchedule",
+    "LinearSchedule",
     "Refund",
     "ReservedSchedule",
     "StepSchedule",
@@ -149,13 +151,8 @@ class CurveSchedule(ReservedSchedule):
         """
         a = _months_at_full_price(price, deposit)
         b, left = 1 - a, 1 - self.max_discount
-        root_of = b * b + 4 * left * a
-        # The square root of p / q is the root of p · q divided by q; scaled up, then floored.
-        scale = _MONTH_PARTS**2
-        root = isqrt(root_of.numerator * root_of.denominator * scale**2)
-        exact = Fraction(root, root_of.denominator * scale)
-        months = (exact - b) / (2 * left)
-        return months_of(Fraction(months * _MONTH_PARTS // 1, _MONTH_PARTS), "deposit")
+        months = (_root(b * b + 4 * left * a) - b) / (2 * left)
+        return months_of(_floor_parts(months), "deposit")
 
 
 @frozen
@@ -169,20 +166,12 @@ class StepSchedule(ReservedSchedule):
     steps: tuple[tuple[Fraction, Fraction], ...]
 
     def __attrs_post_init__(self) -> None:
-        found = tuple(
-            (months_of(m, f"steps[{i}].months"), fraction(d, f"steps[{i}]", below_one=True))
-            for i, (m, d) in enumerate(self.steps)
-        )
-        if list(found) != sorted(found) or len({m for m, _ in found}) < len(found):
-            raise RuleViolation("steps", "months and discounts that ascend", shown(self.steps))
-        if [d for _, d in found] != sorted(d for _, d in found):
-            raise RuleViolation("steps", "discounts that do not fall", shown(self.steps))
-        object.__setattr__(self, "steps", found)
+        object.__setattr__(self, "steps", _table(self.steps, "steps"))
 
     @classmethod
     def of(cls, table: Mapping[Amount, Amount]) -> StepSchedule:
         """Return the schedule of a mapping from months to discount."""
-        pairs = sorted((months_of(m), fraction(d, "discount")) for m, d in table.items())
+        pairs = sorted((months_of(m), fraction(d, "steps")) for m, d in table.items())
         return cls(tuple(pairs))
 
     def rate(self, months: Amount | Fraction) -> Fraction:
@@ -198,8 +187,100 @@ class StepSchedule(ReservedSchedule):
             bought = full / (1 - discount)
             if bought >= start:
                 best = max(best, bought)
-        ends = [m for m, _ in self.steps if m > best]
-        return months_of(min([best, *ends]), "deposit")
+        return months_of(best, "deposit")
+
+
+@frozen
+class LinearSchedule(ReservedSchedule):
+    """A piecewise linear table: between two points the discount is on the line that joins them.
+
+    Attributes:
+        points: ``(months, discount)``, both ascending. Below the first point the line starts at
+            no discount for no time; after the last one the discount stays.
+
+    Raises:
+        RuleViolation: Points that do not ascend, or a longer time that would cost less.
+    """
+
+    points: tuple[tuple[Fraction, Fraction], ...]
+
+    def __attrs_post_init__(self) -> None:
+        found = _table(self.points, "points")
+        if found and found[0][0] == 0:
+            raise RuleViolation("points", "months above zero", shown(self.points))
+        object.__setattr__(self, "points", found)
+        for start, end, level, slope in self._pieces():
+            # The cost m · (1 − level − slope · (m − start)) has its least slope at the end.
+            if 1 - level - slope * (2 * end - start) <= 0:
+                need = "a discount so flat that longer never costs less"
+                raise RuleViolation("points", need, f"{level} from {start} to {end} months")
+
+    @classmethod
+    def of(cls, table: Mapping[Amount, Amount]) -> LinearSchedule:
+        """Return the schedule of a mapping from months to discount."""
+        return cls(tuple(sorted((months_of(m), fraction(d, "points")) for m, d in table.items())))
+
+    def _pieces(self) -> list[tuple[Fraction, Fraction, Fraction, Fraction]]:
+        """Return ``(start, end, discount at the start, its slope)`` of each line."""
+        points = [(Fraction(0), Fraction(0)), *self.points]
+        return [(a, b, d, (e - d) / (b - a)) for (a, d), (b, e) in pairwise(points)]
+
+    def rate(self, months: Amount | Fraction) -> Fraction:
+        """Return the discount for a number of months, a share of the GPU price."""
+        time = months_of(months)
+        for start, end, level, slope in self._pieces():
+            if time < end:
+                return level + slope * (time - start)
+        return self.points[-1][1] if self.points else Fraction(0)
+
+    def months(self, price: PerHour, deposit: Money) -> Fraction:
+        """Return the months that a deposit pays for, rounded down; see the module."""
+        full = _months_at_full_price(price, deposit)
+        for start, end, level, slope in self._pieces():
+            if full < end * (1 - level - slope * (end - start)):
+                # m · (1 − level + slope · start) − slope · m² = full, the smaller root.
+                return _floor_parts(_smaller_root(slope, 1 - level + slope * start, full))
+        last = self.points[-1][1] if self.points else Fraction(0)
+        return months_of(_floor_parts(full / (1 - last)), "deposit")
+
+
+def _smaller_root(slope: Fraction, b: Fraction, full: Fraction) -> Fraction:
+    """Return m with b · m − slope · m² = full, never above the exact root."""
+    if not slope:
+        return full / b
+    square = b * b - 4 * slope * full
+    root = _root(square)
+    if root * root != square:  # rounded up, so that the months round down
+        root += Fraction(1, _MONTH_PARTS**2)
+    return 2 * full / (b + root)  # of the two forms of the root, the one without cancellation
+
+
+def _root(square: Fraction) -> Fraction:
+    """Return a square root rounded down, to 10⁻³⁶ of a part at most."""
+    # The square root of p / q is the root of p · q divided by q; scaled up, then floored.
+    scale = _MONTH_PARTS**2
+    root = isqrt(square.numerator * square.denominator * scale**2)
+    return Fraction(root, square.denominator * scale)
+
+
+def _floor_parts(months: Fraction) -> Fraction:
+    return Fraction(months * _MONTH_PARTS // 1, _MONTH_PARTS)
+
+
+def _table(
+    pairs: tuple[tuple[Fraction, Fraction], ...], path: str
+) -> tuple[tuple[Fraction, Fraction], ...]:
+    """Return ``(months, discount)`` pairs checked: months ascend, discounts do not fall."""
+    found = tuple(
+        (months_of(m, f"{path}[{i}].months"), fraction(d, f"{path}[{i}].discount", below_one=True))
+        for i, (m, d) in enumerate(pairs)
+    )
+    for (a, d), (b, e) in pairwise(found):
+        if b <= a or e < d:
+            raise RuleViolation(
+                path, "months that ascend, discounts that do not fall", shown(pairs)
+            )
+    return found
 
 
 def _months_at_full_price(price: PerHour, deposit: Money) -> Fraction:
