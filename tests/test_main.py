@@ -35,6 +35,13 @@ class TestQuote:
         totals = [Decimal(row["total"]) for row in rows]
         assert totals == sorted(totals)
         assert {row["gpus"] for row in rows} == {4}
+        rows = answer(capsys, *words[:2], "--disk", "2000", "--download", "500", "--top", "99")[
+            "offers"
+        ]
+        totals = [Decimal(row["total"]) for row in rows]
+        headlines = [Decimal(row["headline_per_hour"]) for row in rows]
+        assert totals == sorted(totals)
+        assert headlines != sorted(headlines)
         for row in rows:
             assert sum(Decimal(line["amount"]) for line in row["lines"]) == Decimal(row["total"])
 
@@ -43,6 +50,18 @@ class TestQuote:
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) == 4
         assert len({len(line) for line in lines}) == 1
+        assert [line.split()[-2] for line in lines[1:]] == ["%"] * 3
+
+    def test_it_says_how_much_dearer_than_the_headline(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        record = {"id": 1, "machine_id": 2, "num_gpus": 2, "gpu_name": "RTX 4090"}
+        path = tmp_path / "market.json"
+        path.write_text(json.dumps([{**record, "dph_base": 0.5, "storage_cost": 0.72}]))
+        assert main(["quote", str(path), "--disk", "100", "--hours", "10"]) == 0
+        assert capsys.readouterr().out.splitlines()[1].split() == [
+            *("1", "2", "×", "RTX", "4090", "0.6000", "0.5000", "+20.0", "%", "6.00")
+        ]
 
     def test_a_query_and_a_reservation(self, capsys: pytest.CaptureFixture[str]) -> None:
         words = (

@@ -65,6 +65,8 @@ class TestIdentities:
         assert quote(offer(), HOUR, mode=Mode.INTERRUPTIBLE).total == Money("0.40")
         bid = PerHour("0.55")
         assert quote(offer(), HOUR, mode=Mode.INTERRUPTIBLE, bid=bid).total == Money("0.55")
+        floor = PerHour("0.40")
+        assert quote(offer(), HOUR, mode=Mode.INTERRUPTIBLE, bid=floor).total == Money("0.40")
 
     @given(price_terms(), st.integers(1, 10**7), st.integers(0, 5_000), st.integers(0, 500))
     def test_lines_add_up_and_so_do_host_and_platform(

@@ -167,9 +167,20 @@ class TestTopUp:
         smallest = top_up(curve, price, months=time, remaining=remaining, add=Money(0)).smallest
         ask = {"months": time, "remaining": remaining}
         assert not top_up(curve, price, add=smallest, **ask).lowers  # type: ignore[arg-type]
-        if smallest > Money("0.000000002"):
-            less = smallest - Money("0.000000002")
+        if smallest:
+            less = smallest - Money("0.000000001")
             assert top_up(curve, price, add=less, **ask).lowers  # type: ignore[arg-type]
+
+    def test_months_that_no_decimal_holds_are_exact(self) -> None:
+        ask = {"months": Fraction(1, 3), "remaining": Money(0)}
+        answer = top_up(CurveSchedule(), PerHour(1), add=Money(216), **ask)  # type: ignore[arg-type]
+        assert answer.smallest == Money(216)
+        assert not answer.lowers
+
+    def test_without_a_discount_there_is_nothing_to_lose(self) -> None:
+        flat = CurveSchedule(0)
+        answer = top_up(flat, PerHour(1), months=3, remaining=Money(1), add=Money(0))
+        assert (answer.lowers, answer.smallest) == (False, Money(0))
 
 
 class TestRefund:

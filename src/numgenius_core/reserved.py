@@ -302,19 +302,16 @@ class TopUp:
     Attributes:
         months: Time from now that the remaining balance and the new money pay for.
         rate_before: Discount so far.
-        rate: Discount from now on.
+        rate: Discount from now on, to the precision of ``months``.
+        lowers: Whether the discount falls: the published warning about adding little, late.
         smallest: The least top-up that does not lower the discount, a whole nano-dollar.
     """
 
     months: Fraction
     rate_before: Fraction
     rate: Fraction
+    lowers: bool
     smallest: Money
-
-    @property
-    def lowers(self) -> bool:
-        """Whether the discount falls: the published warning about adding little, late."""
-        return self.rate < self.rate_before
 
 
 def top_up(
@@ -334,20 +331,17 @@ def top_up(
         remaining: What is left of the deposit.
         add: New money, zero or more.
     """
-    before = schedule.rate(months)
     bought = schedule.months(price, remaining + add)
     needed = schedule.exact_deposit(price, months) - remaining.ticks
-    # Months are rounded down, so the least top-up is found by asking, from just below upward.
-    nanos = max(0, -(-needed // _NANO))
-    while schedule.rate(schedule.months(price, remaining + _nano(nanos))) < before:
-        nanos += 1
+    if not schedule.max_discount or needed < 0:  # there is nothing to lose
+        needed = Fraction(0)
     return TopUp(
-        months=bought, rate_before=before, rate=schedule.rate(bought), smallest=_nano(nanos)
+        months=bought,
+        rate_before=schedule.rate(months),
+        rate=schedule.rate(bought),
+        lowers=add.ticks < needed,
+        smallest=Money.from_ticks(-(-needed // _NANO) * _NANO),
     )
-
-
-def _nano(count: int) -> Money:
-    return Money.from_ticks(count * _NANO)
 
 
 @frozen(kw_only=True)
