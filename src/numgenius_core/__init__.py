@@ -19,7 +19,17 @@ if TYPE_CHECKING:
         WrongType,
     )
     from numgenius_core.intervals import Interval
-    from numgenius_core.listing import Listing, Machine, Mode, PriceTerms, Verification
+    from numgenius_core.listing import (
+        AccountId,
+        ContractId,
+        Listing,
+        Machine,
+        MachineId,
+        Mode,
+        OfferId,
+        PriceTerms,
+        Verification,
+    )
     from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour
     from numgenius_core.offer import Block, Offer
     from numgenius_core.pricing import Quote, quote
@@ -41,6 +51,7 @@ _HOME: Final = {
     ),
     **dict.fromkeys(["WrongType"], "errors"),
     **dict.fromkeys(["Interval"], "intervals"),
+    **dict.fromkeys(["AccountId", "ContractId", "MachineId", "OfferId"], "listing"),
     **dict.fromkeys(["Listing", "Machine", "Mode", "PriceTerms", "Verification"], "listing"),
     **dict.fromkeys(["Money", "PerGb", "PerGbMonth", "PerGpuHour", "PerHour"], "money"),
     **dict.fromkeys(["Block", "Offer"], "offer"),
@@ -52,8 +63,10 @@ _HOME: Final = {
 }
 
 __all__ = [
+    "AccountId",
     "Block",
     "Contract",
+    "ContractId",
     "CurveSchedule",
     "IllegalMove",
     "Interval",
@@ -61,10 +74,12 @@ __all__ = [
     "LinearSchedule",
     "Listing",
     "Machine",
+    "MachineId",
     "Mode",
     "Money",
     "NumgeniusError",
     "Offer",
+    "OfferId",
     "ParseError",
     "PerGb",
     "PerGbMonth",

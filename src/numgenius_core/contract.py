@@ -309,7 +309,7 @@ def occupancy(
         period: What to look at.
 
     Returns:
-        One tuple a GPU: ``(interval, contract)`` in order of time, free time left out.
+        For each GPU, ``(interval, contract)`` in order of time, free time left out.
 
     Raises:
         RuleViolation: A contract outside the machine, or two that hold one GPU at once.

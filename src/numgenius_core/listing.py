@@ -47,9 +47,13 @@ __all__ = [
 ]
 
 MachineId = NewType("MachineId", int)
+"""The marketplace's number of a machine."""
 OfferId = NewType("OfferId", int)
+"""The marketplace's number of an offer."""
 ContractId = NewType("ContractId", int)
+"""The marketplace's number of a contract and its instance."""
 AccountId = NewType("AccountId", str)
+"""The name of an account, a host's or a client's."""
 
 MAX_GPUS: Final = 4_096
 MAX_ID: Final = 2**63 - 1

@@ -202,8 +202,9 @@ def parse(text: str, *, base: Query = NOTHING_ASKED, unknown: Unknown = "refuse"
 
     Args:
         text: Conditions one after another; none of them ask for everything.
-        base: What is asked already, such as :data:`DEFAULTS`: ``field=any`` removes from it, the
-            same operator on the same field replaces it.
+        base: What is asked already, such as
+            :data:`~numgenius_core.search_query.DEFAULTS`: ``field=any`` removes from it, the same
+            operator on the same field replaces it.
         unknown: ``"keep"`` takes fields that are not known, compared as offers have them.
 
     Raises:

@@ -348,4 +348,7 @@ DEFAULTS: Final = Query(
         Condition("rentable", Operator.EQ, True),
     )
 )
-"""What the client asks for if not told otherwise; the ``base`` of :func:`parse` that does so."""
+"""What the client asks for if not told otherwise.
+
+As the ``base`` of :func:`numgenius_core.search.parse`, it is asked here too.
+"""
