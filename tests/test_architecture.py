@@ -116,6 +116,11 @@ class TestModulesSayWhatTheyOffer:
                 ]
         assert bare == []
 
+    def test_the_package_lists_its_names_and_has_no_others(self) -> None:
+        assert set(numgenius_core.__all__) <= set(dir(numgenius_core))
+        with pytest.raises(AttributeError, match="nothing_of_ours"):
+            numgenius_core.nothing_of_ours  # noqa: B018 - asking is the test
+
     def test_the_package_offers_what_it_says(self) -> None:
         for name in getattr(numgenius_core, "__all__", []):
             assert getattr(numgenius_core, name) is not None

@@ -112,6 +112,8 @@ class TestOfferSizes:
             offer_sizes(*shape)
         with pytest.raises(RuleViolation):
             rentable_blocks(*shape)
+        with pytest.raises(RuleViolation):
+            blocks(*shape)
 
 
 class TestRentable:

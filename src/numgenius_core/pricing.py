@@ -164,7 +164,7 @@ def quote(
         Line(kind=LineKind.DOWNLOAD, amount=prices.download.charge(to_bytes(download, "download"))),
     ]
     total = Money.sum(line.amount for line in lines)
-    payout = total.scaled(1 - prices.platform_fee)
+    payout = total.scaled(1 - prices.platform_fee) if prices.platform_fee else total
     return Quote(
         offer=offer,
         mode=mode,

@@ -75,8 +75,11 @@ def offer_sizes(
     >>> offer_sizes(7, 2)
     (1, 2, 2, 2, 3, 4, 7)
     """
-    groups = _groups(gpus, min_gpu, powers_only, observed)
-    return tuple(size for size, group in groups for _ in group)
+    try:
+        return _sizes(gpus, min_gpu, powers_only, observed)
+    except TypeError as error:
+        _refuse_unhashable(error, gpus, min_gpu)
+        raise
 
 
 def rentable_blocks(
@@ -133,6 +136,12 @@ def _groups(
     except TypeError as error:
         _refuse_unhashable(error, gpus, min_gpu)
         raise
+
+
+@lru_cache(maxsize=1_024, typed=True)
+def _sizes(gpus: int, min_gpu: int, powers_only: bool, observed: bool) -> tuple[int, ...]:
+    groups = _cut(gpus, min_gpu, powers_only, observed)
+    return tuple(size for size, group in groups for _ in group)
 
 
 def _refuse_unhashable(error: TypeError, gpus: object, min_gpu: object) -> None:

@@ -47,6 +47,7 @@ SECONDS_PER_MONTH: Final = HOURS_PER_MONTH * SECONDS_PER_HOUR
 MB_PER_GB: Final = 1_000
 BYTES_PER_GB: Final = 10**9
 MAX_GB: Final = 10**9
+_NEED_GB: Final = f"GB from 0 to {MAX_GB:,}"
 MAX_MB: Final = MAX_GB * MB_PER_GB
 FROM_FLOAT: Final = " (or use from_float)"
 
@@ -204,10 +205,9 @@ def to_bytes(gb: Amount, path: str = "traffic") -> int:
 
 
 def _size(gb: Amount, places: int, path: str) -> int:
-    need = f"GB from 0 to {MAX_GB:,}"
-    size = scaled_integer(gb, places, path, need, exact=True)
+    size = scaled_integer(gb, places, path, _NEED_GB, exact=True)
     if not 0 <= size <= MAX_GB * 10**places:
-        raise RuleViolation(path, need, shown(gb))
+        raise RuleViolation(path, _NEED_GB, shown(gb))
     return size
 
 
