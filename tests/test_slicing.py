@@ -105,7 +105,7 @@ class TestOfferSizes:
 
     @pytest.mark.parametrize(
         "shape",
-        [(8, 3), (8, 0), (8, 16), (0, 1), (8, True), (8.0, 1), ("8", 1), ([8], 1)],
+        [(8, 3), (8, 0), (8, 16), (0, 1), (8, True), (8.0, 1), ("8", 1), ([8], 1), (8, [1])],
     )
     def test_bad_machines_are_refused(self, shape: Any) -> None:
         with pytest.raises(RuleViolation):
