@@ -32,7 +32,8 @@ ORDER = [
     # edges, each of which may be left out
     "findings",
     "search_values", "search_fields", "search_query", "search", "search_request",
-    "wire_documents", "wire_shape", "wire_fields", "wire_records", "wire_csv", "wire",
+    "wire_documents", "document_forms", "document_classes", "documents",
+    "wire_shape", "wire_fields", "wire_records", "wire_csv", "wire",
     "sample", "frames", "whatif", "plots", "tables", "__main__",
 ]
 # fmt: on
