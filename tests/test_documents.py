@@ -17,7 +17,7 @@ from attrs import evolve, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples import CONTRACT, HISTORY, LISTING, OFFER, PRICES, STATEMENT, VALUES
+from document_values import CONTRACT, HISTORY, LISTING, OFFER, PRICES, STATEMENT, VALUES
 from numgenius_core.contract import Event
 from numgenius_core.documents import (
     DOCUMENTS,
