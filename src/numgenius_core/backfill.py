@@ -22,7 +22,7 @@ from numgenius_core.intervals import Interval, after, utc
 from numgenius_core.listing import ContractId, Listing, MachineId, check_kind
 from numgenius_core.maintenance import terms_of
 from numgenius_core.term import Term
-from numgenius_core.units import whole_seconds
+from numgenius_core.units import length_in_seconds
 
 __all__ = ["Action", "BackfillPlan", "Step", "backfill_plan"]
 
@@ -95,8 +95,7 @@ def backfill_plan(
             contract of another machine.
     """
     check_kind(listing, Listing, "listing")
-    if not whole_seconds(length, "length"):
-        raise RuleViolation("length", "a duration above zero", "0")
+    length_in_seconds(length)
     now, machine = utc(now, "now"), listing.machine.id
     active = [
         term.contract

@@ -194,7 +194,8 @@ class Contract:
             return PerHour(0)
         if self.bid is not None:
             return self.bid
-        return self.prices.gpu.for_gpus(self.block.size).scaled(1 - self.discount)
+        full = self.prices.gpu.for_gpus(self.block.size)
+        return full.scaled(1 - self.discount) if self.discount else full
 
     @property
     def disk_gb(self) -> Decimal:

@@ -23,7 +23,6 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from operator import add
-from typing import Final
 
 from attrs import frozen
 
@@ -33,6 +32,8 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, total_seconds, utc
 from numgenius_core.listing import MachineId, check_id, check_kind
 from numgenius_core.losses import (
+    COUNT,
+    NO_REFUNDS,
     Disturbance,
     Piece,
     Refunds,
@@ -41,13 +42,10 @@ from numgenius_core.losses import (
     disturbances,
     weighed_pieces,
 )
-from numgenius_core.term import Term, as_term, as_tuple
-from numgenius_core.units import whole_number, whole_seconds
+from numgenius_core.term import Term, agreed, as_tuple, check_machine
+from numgenius_core.units import length_in_seconds, whole_number
 
 __all__ = ["FleetPlan", "MachineWindow", "aligned_starts", "bound_of", "plan_fleet"]
-
-_COUNT: Final = Weights()
-_NO_REFUNDS: Final[Refunds] = {}
 
 
 @frozen(kw_only=True)
@@ -113,8 +111,8 @@ def aligned_starts(
         RuleViolation: A duration of zero, or a window longer than the period.
     """
     check_kind(within, Interval, "within")
-    seconds = _above_zero(length, "length")
-    every = seconds if step is None else _above_zero(step, "step")
+    seconds = length_in_seconds(length)
+    every = seconds if step is None else length_in_seconds(step, "step")
     if seconds > within.seconds:
         raise RuleViolation("length", f"at most {within.duration}", str(length))
     count = (within.seconds - seconds) // every + 1
@@ -127,8 +125,8 @@ def plan_fleet(
     length: timedelta,
     *,
     at_once: int,
-    weights: Weights = _COUNT,
-    refunds: Refunds = _NO_REFUNDS,
+    weights: Weights = COUNT,
+    refunds: Refunds = NO_REFUNDS,
     effort: int = 20_000,
 ) -> FleetPlan:
     """Return a window for every machine, at most ``at_once`` of them down at any instant.
@@ -151,7 +149,7 @@ def plan_fleet(
     whole_number(effort, "effort")
     check_kind(weights, Weights, "weights")
     check_refunds(refunds)
-    seconds = _above_zero(length, "length")
+    seconds = length_in_seconds(length)
     known = _machines(fleet)
     begins = sorted(
         {utc(each, f"starts[{i}]") for i, each in enumerate(as_tuple(starts, "starts"))}
@@ -208,7 +206,7 @@ def bound_of(
     """
     known = [utc(each, "starts") for each in starts]
     times = [total_seconds(known[0], each) for each in known]
-    seconds = _above_zero(length, "length")
+    seconds = length_in_seconds(length)
     whole_number(at_once, "at_once", 1)
     if not times or any(a >= b for a, b in pairwise(times)):
         raise RuleViolation("starts", "instants in order of time", shown(starts))
@@ -247,10 +245,7 @@ def _machines(fleet: object) -> dict[MachineId, tuple[Contract | Term, ...]]:
         known[machine] = as_tuple(fleet[machine], f"fleet[{machine}]")
         for index, each in enumerate(known[machine]):
             path = f"fleet[{machine}][{index}]"
-            contract = as_term(each, path).contract
-            if contract.machine != machine:
-                need = f"a contract of machine {machine}"
-                raise RuleViolation(path, need, f"machine {contract.machine}")
+            check_machine(agreed(each, path), machine, path)
     return known
 
 
@@ -267,10 +262,3 @@ def _window(
     return MachineWindow(
         machine=machine, window=window, disturbed=disturbed, loss=weights.loss(disturbed)
     )
-
-
-def _above_zero(duration: timedelta, path: str) -> int:
-    seconds = whole_seconds(duration, path)
-    if not seconds:
-        raise RuleViolation(path, "a duration above zero", "0")
-    return seconds

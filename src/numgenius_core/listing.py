@@ -27,8 +27,8 @@ from numgenius_core.units import (
     Amount,
     fraction,
     gigabytes,
+    length_in_seconds,
     whole_number,
-    whole_seconds,
 )
 
 __all__ = [
@@ -258,8 +258,7 @@ class Listing:
         if self.rolling is not None:
             if self.end is not None:
                 raise RuleViolation("listing.rolling", "an end date or a rolling one", "both")
-            if not whole_seconds(self.rolling, "listing.rolling"):
-                raise RuleViolation("listing.rolling", "a duration above zero", "0")
+            length_in_seconds(self.rolling, "listing.rolling")
         if self.prices.min_bid > self.prices.gpu:
             floor, price = self.prices.min_bid, self.prices.gpu
             text = f"machine {self.machine.id}: lowest bid ${floor} above the on-demand ${price}"

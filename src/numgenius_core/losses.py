@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from fractions import Fraction
+from itertools import pairwise
 from math import lcm
 from typing import Final
 
@@ -26,16 +27,16 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, total_seconds
 from numgenius_core.listing import ContractId, check_kind
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
-from numgenius_core.term import Term, as_term, as_tuple
+from numgenius_core.term import Term, agreed, as_term, as_tuple
 from numgenius_core.units import PICO, SECONDS_PER_HOUR, as_fraction_of_ten
 
-__all__ = ["Disturbance", "Weights", "disturbances", "weighed_pieces"]
+__all__ = ["COUNT", "NO_REFUNDS", "Disturbance", "Weights", "disturbances", "weighed_pieces"]
 
 Refunds = Mapping[ContractId, Money]
 Piece = tuple[int, int, int, int, int]
 """Start, end, loss at the start, loss at the end, loss per second: all whole numbers."""
 
-_NONE: Final[Refunds] = {}
+NO_REFUNDS: Final[Refunds] = {}
 
 
 @frozen(kw_only=True)
@@ -121,8 +122,12 @@ def _weight(value: object, path: str) -> Fraction:
     return weight
 
 
+COUNT: Final = Weights()
+"""Only the number of contracts counts."""
+
+
 def disturbances(
-    contracts: Iterable[Contract | Term], window: Interval, refunds: Refunds = _NONE
+    contracts: Iterable[Contract | Term], window: Interval, refunds: Refunds = NO_REFUNDS
 ) -> tuple[Disturbance, ...]:
     """Return what a window disturbs, in the order given.
 
@@ -139,12 +144,12 @@ def disturbances(
     check_refunds(refunds)
     found = []
     for index, each in enumerate(as_tuple(contracts, "contracts")):
-        term = as_term(each, f"contracts[{index}]")
-        start = max(term.contract.start, window.start)
-        end = window.end if term.end is None else min(term.end, window.end)
+        contract = agreed(each, f"contracts[{index}]")
+        start = max(contract.start, window.start)
+        end = window.end if contract.end is None else min(contract.end, window.end)
         if start < end:
-            overlap = Interval(start, end)
-            found.append(_disturbance(term, overlap, refunds.get(term.contract.id, Money(0))))
+            refund = refunds.get(contract.id, Money(0))
+            found.append(_disturbance(as_term(each), Interval(start, end), refund))
     return tuple(found)
 
 
@@ -184,24 +189,24 @@ def weighed_pieces(
     per_tick = int(weights.refunds * unit // TICKS_PER_DOLLAR)
     per_gpu_second = int(weights.gpu_hours * unit // SECONDS_PER_HOUR)
     per_step_second = int(weights.revenue * unit // (SECONDS_PER_HOUR * PICO))
-    origin, pieces = period.start, []
+    origin, close = period.start, period.end
+    pieces: list[Piece] = []
     for each in contracts:
         contract = each if isinstance(each, Contract) else each.contract
-        start = max(contract.start, origin)
-        end = period.end if contract.end is None else min(contract.end, period.end)
+        start = max(origin, contract.start)
+        end = close if contract.end is None or contract.end > close else contract.end
         if start >= end:
             continue
         lump = once + (per_tick * refunds[contract.id].ticks if contract.id in refunds else 0)
         slope = per_gpu_second * contract.block.size
-        cuts = _cuts(each, start, end)
-        for index in range(len(cuts) - 1):
-            steps = _rate_at(each, cuts[index]) if per_step_second else 0
+        for begin, over in pairwise(_cuts(each, start, end)):
+            steps = _rate_at(each, begin) if per_step_second else 0
             pieces.append(
                 (
-                    total_seconds(origin, cuts[index]),
-                    total_seconds(origin, cuts[index + 1]),
-                    0 if index else lump,
-                    lump if index == len(cuts) - 2 else 0,
+                    total_seconds(origin, begin),
+                    total_seconds(origin, over),
+                    lump if begin == start else 0,
+                    lump if over == end else 0,
                     slope + per_step_second * steps,
                 )
             )
@@ -209,8 +214,9 @@ def weighed_pieces(
 
 
 def _cuts(each: Contract | Term, start: datetime, end: datetime) -> list[datetime]:
-    segments = () if isinstance(each, Contract) else each.segments
-    return [start, *(s.since for s in segments if start < s.since < end), end]
+    if isinstance(each, Contract):
+        return [start, end]
+    return [start, *(s.since for s in each.segments if start < s.since < end), end]
 
 
 def _rate_at(each: Contract | Term, instant: datetime) -> int:

@@ -36,7 +36,7 @@ from numgenius_core.listing import (
 )
 from numgenius_core.losses import disturbances
 from numgenius_core.money import Money
-from numgenius_core.term import Term, as_term, as_tuple
+from numgenius_core.term import Term, as_term, as_tuple, check_machine
 from numgenius_core.units import Amount, as_fraction_of_ten
 
 __all__ = [
@@ -310,7 +310,5 @@ def terms_of(contracts: Iterable[Contract | Term], machine: MachineId) -> list[T
     terms = []
     for index, each in enumerate(as_tuple(contracts, "contracts")):
         terms.append(as_term(each, f"contracts[{index}]"))
-        if terms[-1].contract.machine != machine:
-            got = f"machine {terms[-1].contract.machine}"
-            raise RuleViolation(f"contracts[{index}]", f"a contract of machine {machine}", got)
+        check_machine(terms[-1].contract, machine, f"contracts[{index}]")
     return terms

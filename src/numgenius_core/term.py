@@ -20,10 +20,10 @@ from attrs import evolve, frozen
 from numgenius_core.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.listing import Mode, PriceTerms, check_kind
+from numgenius_core.listing import MachineId, Mode, PriceTerms, check_kind
 from numgenius_core.money import PerHour
 
-__all__ = ["Segment", "Term", "as_term", "as_tuple", "is_later"]
+__all__ = ["Segment", "Term", "agreed", "as_term", "as_tuple", "check_machine", "is_later"]
 
 
 def is_later(end: datetime | None, than: datetime | None) -> bool:
@@ -140,11 +140,27 @@ def as_term(contract: Contract | Term, path: str = "contract") -> Term:
     Raises:
         WrongType: It is neither a contract nor a term.
     """
-    if isinstance(contract, Contract):
-        return Term(contract=contract)
-    if not isinstance(contract, Term):
+    known = agreed(contract, path)
+    return contract if isinstance(contract, Term) else Term(contract=known)
+
+
+def agreed(contract: Contract | Term, path: str = "contract") -> Contract:
+    """Return a contract without the rates of its extensions.
+
+    Raises:
+        WrongType: It is neither a contract nor a term.
+    """
+    known = contract.contract if isinstance(contract, Term) else contract
+    if not isinstance(known, Contract):
         raise WrongType(path, "a Contract or a Term", shown(contract))
-    return contract
+    return known
+
+
+def check_machine(contract: Contract, machine: MachineId, path: str) -> None:
+    """Refuse the contract of another machine."""
+    if contract.machine != machine:
+        need, got = f"a contract of machine {machine}", f"machine {contract.machine}"
+        raise RuleViolation(path, need, got)
 
 
 def as_tuple(values: Iterable[_T], path: str) -> tuple[_T, ...]:

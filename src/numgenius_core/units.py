@@ -28,6 +28,7 @@ __all__ = [
     "decimal_text",
     "fraction",
     "gigabytes",
+    "length_in_seconds",
     "round_half_even",
     "to_bytes",
     "to_megabytes",
@@ -91,6 +92,19 @@ def whole_seconds(duration: timedelta, path: str = "duration") -> int:
     if duration.microseconds or duration.days < 0:
         raise RuleViolation(path, "whole seconds, zero or more", str(duration))
     return duration.days * 86_400 + duration.seconds
+
+
+def length_in_seconds(duration: timedelta, path: str = "length") -> int:
+    """Return a duration above zero as whole seconds.
+
+    Raises:
+        WrongType: It is no ``timedelta``.
+        RuleViolation: It is zero, negative or has a fraction of a second.
+    """
+    seconds = whole_seconds(duration, path)
+    if not seconds:
+        raise RuleViolation(path, "a duration above zero", "0")
+    return seconds
 
 
 def as_fraction_of_ten(value: object, path: str, need: str, hint: str = "") -> tuple[int, int]:

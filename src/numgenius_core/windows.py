@@ -21,15 +21,17 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from fractions import Fraction
-from typing import Final
+from operator import itemgetter
 
 from attrs import frozen
 
 from numgenius_core.contract import Contract
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, total_seconds
 from numgenius_core.listing import ContractId, check_kind
 from numgenius_core.losses import (
+    COUNT,
+    NO_REFUNDS,
     Disturbance,
     Piece,
     Refunds,
@@ -41,13 +43,10 @@ from numgenius_core.losses import (
 from numgenius_core.money import Money
 from numgenius_core.recurrence import union
 from numgenius_core.shortlist import Span, shortlist
-from numgenius_core.term import Term, as_tuple
-from numgenius_core.units import whole_seconds
+from numgenius_core.term import Term, agreed, as_tuple, check_machine
+from numgenius_core.units import length_in_seconds
 
 __all__ = ["WindowPlan", "best_window", "earliest_window", "fewest_touched", "free_time"]
-
-_COUNT: Final = Weights()
-_NO_REFUNDS: Final[Refunds] = {}
 
 
 @frozen(kw_only=True)
@@ -138,8 +137,8 @@ def best_window(
     length: timedelta,
     within: Interval,
     *,
-    weights: Weights = _COUNT,
-    refunds: Refunds = _NO_REFUNDS,
+    weights: Weights = COUNT,
+    refunds: Refunds = NO_REFUNDS,
     allowed: Iterable[Interval] | None = None,
 ) -> WindowPlan:
     """Return the earliest window that disturbs nobody, else the earliest of least loss.
@@ -207,38 +206,46 @@ def fewest_touched(
 def _least_loss(pieces: list[Piece], length: int, spans: Sequence[Span]) -> int:
     """Return the earliest start of a window of least loss.
 
-    Events in order of time, each with what it adds to the loss, to its slope and to the number of
-    open spans. An odd time is that of an event just after: a rise, or the end of a span. So falls
-    come first, and the loss at an instant is the least of those before and after its events.
+    Events in order of time, each with what it adds at once to the loss (its lump), to the slope of
+    the loss (its bend) and to the number of open spans (its gate). An odd time is that of an event
+    just after: a rise, or the end of a span. So falls come first, and the loss at an instant is the
+    least of those before and after its events.
     """
     pieces, spans = shortlist(pieces, length, spans)
-    times: list[int] = []
-    lumps: list[int] = []
-    bends: list[int] = []
-    for start, end, at_start, at_end, slope in pieces:
-        times += (2 * (start - length) + 1, 2 * start, 2 * (end - length), 2 * end)
-        lumps += (at_start, 0, 0, -at_end)
-        bends += (slope, -slope, -slope, slope)
-    gates = [0] * len(times)
-    for first, last in spans:
-        times += (2 * first, 2 * last + 1)
-        gates += (1, -1)
-    lumps += bytes(2 * len(spans))
-    bends += bytes(2 * len(spans))
     best, at = None, 0
     now = loss = slope = spans_open = 0
-    for event in sorted(range(len(times)), key=times.__getitem__):
-        time = times[event] >> 1
-        loss += slope * (time - now)
-        now, after = time, loss + lumps[event]
-        if spans_open or gates[event]:
+    for time, lump, bend, gate in _events(pieces, length, spans):
+        loss += slope * ((time >> 1) - now)
+        now, after = time >> 1, loss + lump
+        if spans_open or gate:
             least = min(loss, after)
             if best is None or least < best:
-                best, at = least, time
+                best, at = least, now
         loss = after
-        slope += bends[event]
-        spans_open += gates[event]
+        slope += bend
+        spans_open += gate
     return at
+
+
+def _events(
+    pieces: list[Piece], length: int, spans: Sequence[Span]
+) -> list[tuple[int, int, int, int]]:
+    """Return time, lump, bend and gate of each event, by time; equal times in the order below.
+
+    Each kind is in order before all are sorted together, which is then but a merge.
+    """
+    by_start = sorted(pieces, key=itemgetter(0))
+    by_end = sorted(pieces, key=itemgetter(1))
+    events = [(2 * end, -at_end, slope, 0) for _, end, _, at_end, slope in by_end]
+    events += [(2 * (end - length), 0, -slope, 0) for _, end, _, _, slope in by_end]
+    events += [(2 * start, 0, -slope, 0) for start, *_, slope in by_start]
+    events += [(2 * first, 0, 0, 1) for first, _ in spans]
+    events += [
+        (2 * (start - length) + 1, at_start, slope, 0) for start, _, at_start, _, slope in by_start
+    ]
+    events += [(2 * last + 1, 0, 0, -1) for _, last in spans]
+    events.sort(key=itemgetter(0))
+    return events
 
 
 def _spans(
@@ -246,9 +253,7 @@ def _spans(
 ) -> tuple[int, list[Span]]:
     """Return the length in seconds, and first and last start of each stretch where it fits."""
     check_kind(within, Interval, "within")
-    seconds = whole_seconds(length, "length")
-    if not seconds:
-        raise RuleViolation("length", "a duration above zero", "0")
+    seconds = length_in_seconds(length)
     spans = []
     for each in [within] if allowed is None else union(allowed):
         inside = each.overlap(within)
@@ -268,15 +273,10 @@ def _interval(within: Interval, start: int, seconds: int) -> Interval:
 
 def _plain(contracts: Iterable[Contract | Term]) -> list[Contract]:
     """Return the contracts of one machine, refusing anything else."""
-    plain = []
+    plain: list[Contract] = []
     for index, each in enumerate(as_tuple(contracts, "contracts")):
-        contract = each.contract if isinstance(each, Term) else each
-        if not isinstance(contract, Contract):
-            raise WrongType(f"contracts[{index}]", "a Contract or a Term", shown(contract))
-        plain.append(contract)
-        if contract.machine != plain[0].machine:
-            need = f"a contract of machine {plain[0].machine}"
-            raise RuleViolation(f"contracts[{index}]", need, f"machine {contract.machine}")
+        plain.append(agreed(each, f"contracts[{index}]"))
+        check_machine(plain[-1], plain[0].machine, f"contracts[{index}]")
     return plain
 
 
