@@ -28,7 +28,10 @@ ORDER = [
     "slicing", "allocation", "defrag", "reserved", "pricing", "bidding", "book", "auction",
     "payments", "term", "extension", "advice",
     "losses", "shortlist", "recurrence", "windows", "assignment", "fleet", "maintenance",
-    "backfill", "storage", "history", "metering", "billing", "focus", "market",
+    "backfill", "storage", "history", "metering", "billing", "focus",
+    # the market
+    "persistent", "ledger", "instance", "state", "checked", "commands", "events", "evolution",
+    "draft", "clock", "hosting", "renting", "views", "market",
     # edges, each of which may be left out
     "findings",
     "search_values", "search_fields", "search_query", "search", "search_request",

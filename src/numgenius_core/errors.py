@@ -13,12 +13,15 @@ from typing import Final
 __all__ = [
     "FloorAbovePrice",
     "IllegalMove",
+    "InsufficientCredit",
     "InvalidDocument",
     "MissingExtra",
+    "NotAllowed",
     "NumgeniusError",
     "NumgeniusWarning",
     "ParseError",
     "RuleViolation",
+    "UnknownId",
     "WrongType",
 ]
 
@@ -66,6 +69,18 @@ class RuleViolation(NumgeniusError, ValueError):
 
 class WrongType(RuleViolation, TypeError):
     """A value of a type that is never right here, such as a ``float`` for money."""
+
+
+class UnknownId(RuleViolation, LookupError):
+    """An id that nothing in this market has."""
+
+
+class NotAllowed(RuleViolation):
+    """Something that this account may not do, such as stopping another client's instance."""
+
+
+class InsufficientCredit(RuleViolation):
+    """An account without the money for what it asks."""
 
 
 class ParseError(RuleViolation):

@@ -44,6 +44,7 @@ __all__ = [
     "StepSchedule",
     "TopUp",
     "refund",
+    "refundable",
     "top_up",
 ]
 
@@ -361,6 +362,16 @@ class Refund:
     discount_received: Money
 
 
+def refundable(remaining: Money, received: Money) -> Money:
+    """Return what comes back of a deposit on early end, never below zero.
+
+    Args:
+        remaining: What is left of the deposit.
+        received: The discount received so far.
+    """
+    return max(Money(0), remaining - received.scaled(FEE))
+
+
 def refund(
     price: PerHour,
     discount: Amount | Fraction,
@@ -385,5 +396,5 @@ def refund(
     used = min(price.scaled(1 - share).charge(seconds), deposit)
     received = price.charge(seconds) - price.scaled(1 - share).charge(seconds)
     remaining = deposit - used
-    back = remaining if broken else max(Money(0), remaining - received.scaled(FEE))
+    back = remaining if broken else refundable(remaining, received)
     return Refund(used=used, refund=back, fee=remaining - back, discount_received=received)

@@ -1,0 +1,239 @@
+"""The state of a market: one immutable value, made of machines, accounts and what they have.
+
+Whatever it knows follows from its events (:mod:`numgenius_core.evolution`), so it can be thrown
+away and made again. Nothing here is a rule, but for one: an account is a host's once it has a
+machine, and hosts and clients use separate accounts (G10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Final, TypeVar
+
+from attrs import evolve, field, frozen
+
+from numgenius_core.errors import UnknownId, shown
+from numgenius_core.extension import PendingIncrease
+from numgenius_core.instance import Instance
+from numgenius_core.ledger import Ledger
+from numgenius_core.listing import AccountId, ContractId, Listing, Machine, MachineId, OfferId
+from numgenius_core.maintenance import Schedule
+from numgenius_core.money import PerGpuHour
+from numgenius_core.offer import Block
+from numgenius_core.persistent import Queue, Table
+from numgenius_core.slicing import blocks
+
+__all__ = ["Account", "MachineState", "Market"]
+
+BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+OFFERS_OF_A_LISTING: Final = 2**13
+"""More than any machine has blocks: an offer's number is its listing's times this, plus a place."""
+DAY: Final = timedelta(days=1)
+"""After which a rolling end is set anew."""
+KT = TypeVar("KT")
+VT = TypeVar("VT")
+_NO_FLOOR: Final = PerGpuHour(0)
+_NOTHING_EARNED: Final = Ledger(since=BEGINNING)
+_NONE: Final[Mapping[ContractId, Instance]] = MappingProxyType({})
+_NO_INCREASES: Final[Mapping[int, PendingIncrease]] = MappingProxyType({})
+
+
+@frozen(kw_only=True)
+class Account:
+    """An account, a host's or a client's.
+
+    Attributes:
+        id: Its name.
+        ledger: Its balance; a client's falls, a host's rises.
+        machines: Those it owns; a host has some.
+        instances: Those it rents that exist.
+    """
+
+    id: AccountId
+    ledger: Ledger
+    machines: tuple[MachineId, ...] = ()
+    instances: tuple[ContractId, ...] = ()
+
+
+@frozen(kw_only=True)
+class MachineState:
+    """A machine in the market.
+
+    Attributes:
+        machine: What it is.
+        listing: What its host publishes; ``None`` if it is not listed.
+        number: Of its last listing; 0 before the first.
+        floor: The host's lowest bid, dollars per GPU-hour; unlisting leaves it as it is.
+        online: Whether it is.
+        rolls_at: When a rolling end is set anew; ``None`` without one.
+        instances: Those that exist, in the order they were made.
+        increases: The price increases that wait for a client, by their numbers.
+        schedule: Its maintenance windows.
+        announced: Up to when the beginnings and ends of the windows have been announced.
+        default_job: Image of the host's own job, which runs on every GPU that no client uses.
+    """
+
+    machine: Machine
+    listing: Listing | None = None
+    number: int = 0
+    floor: PerGpuHour = _NO_FLOOR
+    online: bool = True
+    rolls_at: datetime | None = None
+    instances: Mapping[ContractId, Instance] = _NONE
+    increases: Mapping[int, PendingIncrease] = _NO_INCREASES
+    schedule: Schedule
+    announced: datetime = BEGINNING
+    default_job: str | None = None
+    due: datetime | None = field(default=None, eq=False, repr=False)
+
+    @property
+    def id(self) -> MachineId:
+        """The machine's number."""
+        return self.machine.id
+
+    @property
+    def occupied(self) -> int:
+        """The GPUs that on-demand and reserved instances hold, as bits."""
+        mask = 0
+        for instance in self.instances.values():
+            if instance.holds:
+                mask |= instance.contract.block.mask
+        return mask
+
+    def blocks(self) -> tuple[Block, ...]:
+        """Return the blocks of its listing, in the order of their offers; none if not listed."""
+        if self.listing is None:
+            return ()
+        return blocks(self.machine.gpus, self.listing.min_gpu)
+
+    def offer_id(self, place: int) -> OfferId:
+        """Return the number of the offer of the block at ``place`` in :meth:`blocks`."""
+        return OfferId(self.number * OFFERS_OF_A_LISTING + place)
+
+    def due_next(self) -> datetime | None:
+        """Return when time alone changes something here; ``None`` is never."""
+        found = [instance.due() for instance in self.instances.values()]
+        found.append(self.rolls_at)
+        if self.listing is not None:
+            found.append(self.listing.end)
+        found.extend(at for at in self.edges() if at > self.announced)
+        return min((at for at in found if at is not None), default=None)
+
+    def edges(self) -> Iterator[datetime]:
+        """Yield the beginnings and ends of its maintenance windows."""
+        for window in self.schedule.windows:
+            yield window.period.start
+            yield window.period.end
+
+
+Due = tuple[datetime, int, MachineId | AccountId]
+"""When something may be due, on a machine (0) or an account (1), and on which."""
+
+
+@frozen(kw_only=True)
+class Market:
+    """Everything a marketplace knows; ``Market()`` is an empty one.
+
+    Attributes:
+        now: The instant of the last event.
+        last: The last number given to a contract, a listing, an arrival or a price increase.
+        machines: By their numbers.
+        accounts: By their names.
+        homes: The machine of each instance that exists.
+        listings: The machine of each listing that holds, by its number.
+        asked: The machine of each price increase that waits.
+        archive: The instances that were destroyed.
+        platform: What the platform has earned.
+        credited: All that was ever paid in, ticks.
+    """
+
+    now: datetime = BEGINNING
+    last: int = 0
+    machines: Table[MachineId, MachineState] = field(factory=Table)
+    accounts: Table[AccountId, Account] = field(factory=Table)
+    homes: Table[ContractId, MachineId] = field(factory=Table)
+    listings: Table[int, MachineId] = field(factory=Table)
+    asked: Table[int, MachineId] = field(factory=Table)
+    archive: Table[ContractId, Instance] = field(factory=Table)
+    platform: Ledger = _NOTHING_EARNED
+    credited: int = 0
+    queue: Queue[Due] = field(factory=Queue, eq=False, repr=False)
+
+    def __repr__(self) -> str:
+        machines, accounts = len(self.machines), len(self.accounts)
+        counts = f"{machines} machines, {accounts} accounts, {len(self.homes)} instances"
+        return f"<Market at {self.now}: {counts}>"
+
+    # --- what there is ----------------------------------------------------------------------
+
+    def machine(self, machine: MachineId) -> MachineState:
+        """Return a machine; raises ``UnknownId``."""
+        return _found(self.machines, machine, "machine", "a machine of this market")
+
+    def account(self, account: AccountId) -> Account:
+        """Return an account; raises ``UnknownId``."""
+        return _found(self.accounts, account, "account", "an account of this market")
+
+    def home(self, contract: ContractId) -> MachineState:
+        """Return the machine of an instance that exists; raises ``UnknownId``."""
+        need = "an instance that exists"
+        return self.machines[_found(self.homes, contract, "contract", need)]
+
+    def living(self, contract: ContractId) -> Instance:
+        """Return an instance that exists; raises ``UnknownId``."""
+        return self.home(contract).instances[contract]
+
+    # --- the same with something changed ----------------------------------------------------
+
+    def with_machine(self, place: MachineState) -> Market:
+        """Return the market with a machine in its new state, known to the queue."""
+        due = place.due_next()
+        queue = self.queue
+        if due != place.due:
+            place = evolve(place, due=due)
+            if due is not None:
+                queue = queue.add((due, 0, place.id))
+        machines = self.machines.set(place.id, place)
+        return evolve(self, machines=machines, queue=queue)._pruned()
+
+    def with_account(self, account: Account) -> Market:
+        """Return the market with an account in its new state, known to the queue."""
+        before = self.accounts.get(account.id)
+        due = account.ledger.runs_out()
+        queue = self.queue
+        if due is not None and (before is None or before.ledger.runs_out() != due):
+            queue = queue.add((due, 1, account.id))
+        return evolve(self, accounts=self.accounts.set(account.id, account), queue=queue)._pruned()
+
+    def due(self, item: Due) -> bool:
+        """Return whether an item of the queue still holds; most were overtaken by others."""
+        at, kind, name = item
+        if kind == 0:
+            place = self.machines.get(name)  # type: ignore[arg-type]  # the kind says which
+            return place is not None and place.due == at
+        account = self.accounts.get(name)  # type: ignore[arg-type]  # the kind says which
+        return account is not None and account.ledger.runs_out() == at
+
+    def popped(self) -> Market:
+        """Return the market without the first item of its queue."""
+        return evolve(self, queue=self.queue.rest())
+
+    def _pruned(self) -> Market:
+        """Return the market without overtaken items in its queue, once they are the most."""
+        if len(self.queue) <= 64 + 4 * (len(self.machines) + len(self.accounts)):
+            return self
+        found: set[Due] = {(p.due, 0, p.id) for p in self.machines.values() if p.due is not None}
+        for account in self.accounts.values():
+            due = account.ledger.runs_out()
+            if due is not None:
+                found.add((due, 1, account.id))
+        return evolve(self, queue=Queue(found))
+
+
+def _found(table: Mapping[KT, VT], key: KT, path: str, need: str) -> VT:
+    try:
+        return table[key]
+    except (KeyError, TypeError):  # a TypeError for an unhashable key
+        raise UnknownId(path, need, shown(key)) from None
