@@ -35,7 +35,7 @@ ORDER = [
     # edges, each of which may be left out
     "findings",
     "search_values", "search_fields", "search_query", "search", "search_request",
-    "wire_documents", "document_forms", "document_classes", "documents",
+    "wire_documents", "document_forms", "document_classes", "documents", "journal",
     "wire_shape", "wire_fields", "wire_records", "wire_csv", "wire",
     "sample", "frames", "whatif", "plots", "tables", "__main__",
 ]

@@ -84,7 +84,7 @@ class Draft:
             InsufficientCredit: So it is.
         """
         there = self.market.account(account).ledger.at(self.at)
-        if there.ticks <= 0 or there < amount:
+        if there <= _NONE or there < amount:
             need = f"a balance of at least ${amount}" if amount else "a balance above zero"
             raise InsufficientCredit("account", need, f"${there}")
 

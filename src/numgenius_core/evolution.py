@@ -77,10 +77,10 @@ def moved(
     ):
         if paid or speed:
             account = market.account(name)
-            ledger = account.ledger.changed(at, ticks=paid, rate=speed)
+            ledger = account.ledger.changed(at, add=paid, rate=speed)
             market = market.with_account(evolve(account, ledger=ledger))
     if lump.fee or rate.fee:
-        platform = market.platform.changed(at, ticks=lump.fee, rate=rate.fee)
+        platform = market.platform.changed(at, add=lump.fee, rate=rate.fee)
         market = evolve(market, platform=platform)
     return market
 
@@ -119,10 +119,10 @@ def archived(market: Market, place: MachineState, instance: Instance) -> Market:
 
 
 def credit_added(market: Market, event: e.CreditAdded) -> Market:
-    account, ticks = opened(market, event.account, event), event.amount.ticks
-    ledger = account.ledger.changed(event.at, ticks=ticks)
+    account = opened(market, event.account, event)
+    ledger = account.ledger.changed(event.at, add=event.amount)
     market = market.with_account(evolve(account, ledger=ledger))
-    return evolve(market, credited=market.credited + ticks)
+    return evolve(market, credited=market.credited + event.amount)
 
 
 # --- machines -------------------------------------------------------------------------------
@@ -307,24 +307,24 @@ def price_increase_closed(
 
 def contract_prepaid(market: Market, event: e.ContractPrepaid) -> Market:
     place = market.home(event.contract)
-    instance, ticks = place.instances[event.contract], event.amount.ticks
+    instance = place.instances[event.contract]
     contract = to_reserved(instance.contract, event.discount)
     reserved = evolve(
         _noted(instance, Prepaid(at=event.at, amount=event.amount, discount=event.discount)),
         term=evolve(instance.term, contract=contract),
         months=event.months,
         discount=event.discount,
-        deposit=instance.deposit.changed(event.at, ticks=ticks),
+        deposit=instance.deposit.changed(event.at, add=event.amount),
     )
-    return settled(market, place, reserved, event.at, Flow(balance=ticks))
+    return settled(market, place, reserved, event.at, Flow(balance=event.amount))
 
 
 def deposit_spent(market: Market, event: e.DepositSpent) -> Market:
     """In its last second a deposit may lack something: the balance pays it."""
     place = market.home(event.contract)
     instance = place.instances[event.contract]
-    lacks = -instance.deposit.ticks_at(event.at)
-    spent = evolve(instance, deposit=instance.deposit.changed(event.at, ticks=lacks))
+    lacks = -instance.deposit.at(event.at)
+    spent = evolve(instance, deposit=instance.deposit.changed(event.at, add=lacks))
     return settled(market, place, spent, event.at, Flow(balance=lacks))
 
 
@@ -332,13 +332,13 @@ def deposit_refunded(market: Market, event: e.DepositRefunded) -> Market:
     """What is kept of a deposit is shared with the host as usage is."""
     place = market.home(event.contract)
     instance = place.instances[event.contract]
-    fee = event.kept.scaled(instance.term.prices_at(event.at).platform_fee).ticks
-    gone = event.refund.ticks + event.kept.ticks
+    fee = event.kept.scaled(instance.term.prices_at(event.at).platform_fee)
+    gone = event.refund + event.kept
     dissolved = evolve(
         _noted(instance, Refunded(at=event.at, amount=event.refund)),
-        deposit=instance.deposit.changed(event.at, ticks=-gone),
+        deposit=instance.deposit.changed(event.at, add=-gone),
     )
-    lump = Flow(balance=-event.refund.ticks, payout=event.kept.ticks - fee, fee=fee)
+    lump = Flow(balance=-event.refund, payout=event.kept - fee, fee=fee)
     return settled(market, place, dissolved, event.at, lump)
 
 
@@ -350,9 +350,9 @@ def traffic_counted(market: Market, event: e.TrafficCounted) -> Market:
     if not instance.contract.is_free_test:
         prices = instance.term.prices_at(event.at)
         counts = ((prices.upload, event.sent), (prices.download, event.received))
-        paid = Money.sum(rate.charge(count) for rate, count in counts).ticks
+        paid = Money.sum(rate.charge(count) for rate, count in counts)
         share = prices.platform_fee
-        fee = Money.sum(rate.scaled(share).charge(count) for rate, count in counts).ticks
+        fee = Money.sum(rate.scaled(share).charge(count) for rate, count in counts)
         lump = Flow(balance=paid, payout=paid - fee, fee=fee)
     return settled(market, place, _noted(instance, fact), event.at, lump)
 

@@ -17,8 +17,8 @@ from attrs import frozen
 from numgenius_core.bidding import HIGHEST_BID, Claim
 from numgenius_core.contract import Contract, State
 from numgenius_core.history import Happening, History
-from numgenius_core.ledger import NO_FLOW, Flow, Ledger
-from numgenius_core.listing import ContractId, Mode
+from numgenius_core.ledger import NO_FLOW, NO_MONEY, Flow, Ledger
+from numgenius_core.listing import ContractId
 from numgenius_core.money import PerHour
 from numgenius_core.term import Term
 from numgenius_core.units import SECONDS_PER_MONTH
@@ -49,7 +49,7 @@ class Instance:
         deposit: What is left of the prepayments.
         segments_begun: How many extensions' prices have come to apply.
         happenings: All that happened to it.
-        flow: Ticks that flow each second because of it.
+        flow: Money that flows each second because of it.
     """
 
     term: Term
@@ -122,7 +122,7 @@ class Instance:
         if contract.is_free_test or self.bid is not None:
             return self.term.gpu_rate_at(at, self.bid)
         full = self.full_price(at)
-        return full.scaled(1 - self.discount) if self.deposit.ticks_at(at) > 0 else full
+        return full.scaled(1 - self.discount) if self.deposit.at(at) > NO_MONEY else full
 
     def price(self, at: datetime) -> PerHour:
         """Return what it costs while it runs: GPUs and storage, half-even at 12 decimals."""
@@ -144,20 +144,19 @@ class Instance:
 
 
 def flow_of(instance: Instance, *, online: bool, at: datetime) -> Flow:
-    """Return the ticks that flow each second from ``at`` on, because of an instance."""
+    """Return the money that flows each second from ``at`` on, because of an instance."""
     contract, state = instance.contract, instance.state
     if not online or state is State.DESTROYED or contract.is_free_test:
         return NO_FLOW
     prices = instance.term.prices_at(at)
     fee_share = prices.platform_fee
-    charged = prices.storage.charge(contract.disk_mb, 1).ticks
-    fee = prices.storage.scaled(fee_share).charge(contract.disk_mb, 1).ticks
+    stored = prices.storage.charge(contract.disk_mb, 1)
+    fee = prices.storage.scaled(fee_share).charge(contract.disk_mb, 1)
     if state is not State.RUNNING:
-        return Flow(charged, 0, charged - fee, fee)
+        return Flow(stored, NO_MONEY, stored - fee, fee)
     rate = instance.gpu_price(at)
-    gpus, covered = rate.charge(1).ticks, 0
-    fee += rate.scaled(fee_share).charge(1).ticks
-    if contract.mode is Mode.RESERVED and instance.deposit.ticks_at(at) > 0:
-        covered = gpus
-    total = charged + gpus
+    used = rate.charge(1)
+    fee += rate.scaled(fee_share).charge(1)
+    covered = used if instance.deposit.at(at) > NO_MONEY else NO_MONEY
+    total = stored + used
     return Flow(total - covered, covered, total - fee, fee)

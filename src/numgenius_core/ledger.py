@@ -2,20 +2,23 @@
 
 Rule (marketplace): billing is by the second; the platform keeps its fee of what a client pays and
 the host gets the rest. Between two events every instance costs the same each second, so a balance
-is a number of ticks, a rate of ticks a second and the instant from which it holds. Nothing is ever
-rounded, and whatever leaves one account arrives in others: credit is conserved to the tick.
+is an amount, a rate a second and the instant from which they hold. Nothing is ever rounded, and
+whatever leaves one account arrives in others: credit is conserved to the tick.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from attrs import frozen
 
 from numgenius_core.intervals import total_seconds
 from numgenius_core.money import Money
 
-__all__ = ["NO_FLOW", "Flow", "Ledger"]
+__all__ = ["NO_FLOW", "NO_MONEY", "Flow", "Ledger"]
+
+NO_MONEY: Final = Money(0)
 
 
 @frozen(kw_only=True)
@@ -24,40 +27,36 @@ class Ledger:
 
     Attributes:
         since: From when on.
-        ticks: How much there was then.
-        rate: Ticks that join it each second; below zero, that leave.
+        amount: How much there was then.
+        rate: What joins it each second; below zero, what leaves.
     """
 
     since: datetime
-    ticks: int = 0
-    rate: int = 0
-
-    def ticks_at(self, instant: datetime) -> int:
-        """Return the ticks at an instant from ``since`` on."""
-        return self.ticks + self.rate * total_seconds(self.since, instant)
+    amount: Money = NO_MONEY
+    rate: Money = NO_MONEY
 
     def at(self, instant: datetime) -> Money:
         """Return the amount at an instant from ``since`` on."""
-        return Money.from_ticks(self.ticks_at(instant))
+        return self.amount + self.rate * total_seconds(self.since, instant)
 
-    def changed(self, at: datetime, *, ticks: int = 0, rate: int = 0) -> Ledger:
-        """Return the ledger after some ticks joined it, its rate changed by ``rate``."""
-        return Ledger(since=at, ticks=self.ticks_at(at) + ticks, rate=self.rate + rate)
+    def changed(self, at: datetime, *, add: Money = NO_MONEY, rate: Money = NO_MONEY) -> Ledger:
+        """Return the ledger after ``add`` joined it at an instant, and ``rate`` its rate."""
+        return Ledger(since=at, amount=self.at(at) + add, rate=self.rate + rate)
 
     def runs_out(self) -> datetime | None:
         """Return the first second that begins with nothing left; ``None`` if it never comes."""
-        if self.ticks <= 0 or self.rate >= 0:
+        left, speed = self.amount.ticks, -self.rate.ticks
+        if left <= 0 or speed <= 0:
             return None
-        seconds = -(self.ticks // self.rate)  # the quotient is below zero: this rounds up
         try:
-            return self.since + timedelta(seconds=seconds)
+            return self.since + timedelta(seconds=-(-left // speed))
         except OverflowError:  # beyond the calendar
             return None
 
 
 @frozen
 class Flow:
-    """Ticks from a client to those who earn them: a second's worth, or a lump.
+    """Money from a client to those who earn it: a second's worth, or a lump.
 
     What leaves the balance and the deposit is what the host and the platform get.
 
@@ -68,10 +67,10 @@ class Flow:
         fee: To the platform.
     """
 
-    balance: int = 0
-    deposit: int = 0
-    payout: int = 0
-    fee: int = 0
+    balance: Money = NO_MONEY
+    deposit: Money = NO_MONEY
+    payout: Money = NO_MONEY
+    fee: Money = NO_MONEY
 
     def __sub__(self, other: Flow) -> Flow:
         return Flow(
@@ -82,5 +81,5 @@ class Flow:
         )
 
 
-NO_FLOW = Flow()
+NO_FLOW: Final = Flow()
 """Nothing."""

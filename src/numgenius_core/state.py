@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 from typing import Final, TypeVar
 
 from attrs import evolve, field, frozen
@@ -17,10 +16,10 @@ from attrs import evolve, field, frozen
 from numgenius_core.errors import UnknownId, shown
 from numgenius_core.extension import PendingIncrease
 from numgenius_core.instance import Instance
-from numgenius_core.ledger import Ledger
+from numgenius_core.ledger import NO_MONEY, Ledger
 from numgenius_core.listing import AccountId, ContractId, Listing, Machine, MachineId, OfferId
 from numgenius_core.maintenance import Schedule
-from numgenius_core.money import PerGpuHour
+from numgenius_core.money import Money, PerGpuHour
 from numgenius_core.offer import Block
 from numgenius_core.persistent import Queue, Table
 from numgenius_core.slicing import blocks
@@ -36,8 +35,6 @@ KT = TypeVar("KT")
 VT = TypeVar("VT")
 _NO_FLOOR: Final = PerGpuHour(0)
 _NOTHING_EARNED: Final = Ledger(since=BEGINNING)
-_NONE: Final[Mapping[ContractId, Instance]] = MappingProxyType({})
-_NO_INCREASES: Final[Mapping[int, PendingIncrease]] = MappingProxyType({})
 
 
 @frozen(kw_only=True)
@@ -81,8 +78,8 @@ class MachineState:
     floor: PerGpuHour = _NO_FLOOR
     online: bool = True
     rolls_at: datetime | None = None
-    instances: Mapping[ContractId, Instance] = _NONE
-    increases: Mapping[int, PendingIncrease] = _NO_INCREASES
+    instances: Mapping[ContractId, Instance] = field(factory=dict)
+    increases: Mapping[int, PendingIncrease] = field(factory=dict)
     schedule: Schedule
     announced: datetime = BEGINNING
     default_job: str | None = None
@@ -146,7 +143,7 @@ class Market:
         asked: The machine of each price increase that waits.
         archive: The instances that were destroyed.
         platform: What the platform has earned.
-        credited: All that was ever paid in, ticks.
+        credited: All that was ever paid in.
     """
 
     now: datetime = BEGINNING
@@ -158,7 +155,7 @@ class Market:
     asked: Table[int, MachineId] = field(factory=Table)
     archive: Table[ContractId, Instance] = field(factory=Table)
     platform: Ledger = _NOTHING_EARNED
-    credited: int = 0
+    credited: Money = NO_MONEY
     queue: Queue[Due] = field(factory=Queue, eq=False, repr=False)
 
     def __repr__(self) -> str:
