@@ -30,7 +30,7 @@ ORDER = [
     "losses", "shortlist", "recurrence", "windows", "assignment", "fleet", "maintenance",
     "backfill", "storage", "history", "metering", "billing", "focus",
     # the market
-    "persistent", "ledger", "instance", "state", "checked", "commands", "events", "evolution",
+    "persistent", "ledger", "instance", "state", "settlement", "checked", "commands", "events", "evolution",
     "draft", "clock", "hosting", "renting", "views", "market",
     # edges, each of which may be left out
     "findings",

@@ -64,7 +64,7 @@ def pass_time(draft: Draft, machine: MachineId) -> None:
 def _instances_due(draft: Draft, place: MachineState) -> bool:
     """Let deposits, contracts and rates come due, and return whether any did."""
     at = draft.at
-    due = [each for each in place.instances.values() if (when := each.due()) and when <= at]
+    due = [each for each in place.instances.values() if (when := each.due) and when <= at]
     for instance in due:
         spent = instance.deposit.runs_out()
         if spent is not None and spent <= at:

@@ -93,7 +93,7 @@ class Draft:
     def rerun(self, machine: MachineId) -> None:
         """Work out who runs on a machine: who has to pause pauses, then who may run resumes."""
         place = self.market.machine(machine)
-        claims = [i.claim(self.at) for i in place.instances.values() if i.claims]
+        claims = [i.claim for i in place.instances.values() if i.claims]
         answer = resolve(claims, place.floor)
         for claim in answer.waiting:
             state = place.instances[claim.id].state

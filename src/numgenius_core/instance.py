@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from fractions import Fraction
+from functools import cached_property
 from typing import Final
 
 from attrs import frozen
@@ -101,15 +102,16 @@ class Instance:
         """All that happened to it, as a bill is made from."""
         return History(term=self.term, happenings=self.happenings)
 
-    def claim(self, at: datetime) -> Claim:
-        """Return what it asks of its machine; a bid counts with the floor its client accepted."""
+    @cached_property
+    def claim(self) -> Claim:
+        """What it asks of its machine; a bid counts with the floor its client accepted."""
         contract = self.contract
         if self.bid is None:
             return Claim.on_demand(contract.id, contract.block, arrival=self.arrival)
         bid = self.bid
         if self.segments_begun and not contract.is_free_test:
-            most = HIGHEST_BID.for_gpus(contract.block.size)
-            bid = min(self.term.gpu_rate_at(at, bid), most)
+            accepted = self.term.segments[self.segments_begun - 1].prices.min_bid
+            bid = max(bid, min(accepted, HIGHEST_BID).for_gpus(contract.block.size))
         return Claim.bidding(contract.id, contract.block, bid, arrival=self.arrival)
 
     def full_price(self, at: datetime) -> PerHour:
@@ -133,8 +135,9 @@ class Instance:
         )
         return self.gpu_price(at) + PerHour.from_steps(storage.steps)
 
+    @cached_property
     def due(self) -> datetime | None:
-        """Return when time alone changes it next; ``None`` is never."""
+        """When time alone changes it next; ``None`` is never."""
         if self.is_over:
             return None
         found = [self.term.end, self.deposit.runs_out()]

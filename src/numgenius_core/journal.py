@@ -20,7 +20,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from numgenius_core.documents import from_json, to_json
 from numgenius_core.events import Event
@@ -114,8 +114,7 @@ def market_from_json(text: str | bytes) -> Market:
             (place.number, place.id) for place in kept.machines if place.listing is not None
         ),
     )
-    for account in kept.accounts:
-        market = market.with_account(account)
+    market = market.after(kept.now, accounts=kept.accounts)
     for place in kept.machines:
-        market = market.with_machine(evolve(place, due=None))
+        market = market.after(kept.now, place=place)
     return market

@@ -121,7 +121,7 @@ def change_bid(draft: Draft, command: c.ChangeBid) -> None:
     place = draft.market.home(command.contract)
     bid = command.bid
     if bid is None:
-        bid = _winning(draft, place, instance)
+        bid = _winning(place, instance)
     check_bid(bid, instance.contract.block.size, place.floor)
     if bid == instance.bid:
         return
@@ -131,14 +131,12 @@ def change_bid(draft: Draft, command: c.ChangeBid) -> None:
     draft.rerun(place.id)
 
 
-def _winning(draft: Draft, place: MachineState, instance: Instance) -> PerHour:
+def _winning(place: MachineState, instance: Instance) -> PerHour:
     """Return the lowest bid with which an instance runs; the one it has, if it runs."""
     if instance.state in (State.RUNNING, State.LOADING) and instance.bid is not None:
         return instance.bid
     others = [
-        each.claim(draft.at)
-        for each in place.instances.values()
-        if each.claims and each.id != instance.id
+        each.claim for each in place.instances.values() if each.claims and each.id != instance.id
     ]
     running = resolve(others, place.floor).running
     price = winning_bid(instance.contract.block, running, place.floor)
@@ -234,10 +232,7 @@ def count_traffic(draft: Draft, command: c.CountTraffic) -> None:
 
 
 def _increase(draft: Draft, number: int, by: AccountId) -> tuple[PendingIncrease, Instance]:
-    machine = draft.market.asked.get(number)
-    if machine is None:
-        raise UnknownId("increase", "a price increase that is still open", shown(number))
-    pending = draft.market.machine(machine).increases[number]
+    pending = draft.market.asking(number).increases[number]
     return pending, draft.own_instance(pending.term.contract.id, by)
 
 

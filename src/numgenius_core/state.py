@@ -7,9 +7,10 @@ machine, and hosts and clients use separate accounts (G10).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar
+from functools import cached_property
+from typing import Any, Final, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -83,7 +84,6 @@ class MachineState:
     schedule: Schedule
     announced: datetime = BEGINNING
     default_job: str | None = None
-    due: datetime | None = field(default=None, eq=False, repr=False)
 
     @property
     def id(self) -> MachineId:
@@ -109,9 +109,10 @@ class MachineState:
         """Return the number of the offer of the block at ``place`` in :meth:`blocks`."""
         return OfferId(self.number * OFFERS_OF_A_LISTING + place)
 
-    def due_next(self) -> datetime | None:
-        """Return when time alone changes something here; ``None`` is never."""
-        found = [instance.due() for instance in self.instances.values()]
+    @cached_property
+    def due(self) -> datetime | None:
+        """When time alone changes something here; ``None`` is never."""
+        found = [instance.due for instance in self.instances.values()]
         found.append(self.rolls_at)
         if self.listing is not None:
             found.append(self.listing.end)
@@ -182,27 +183,44 @@ class Market:
         """Return an instance that exists; raises ``UnknownId``."""
         return self.home(contract).instances[contract]
 
+    def asking(self, increase: int) -> MachineState:
+        """Return the machine of a price increase that waits; raises ``UnknownId``."""
+        need = "a price increase that is still open"
+        return self.machines[_found(self.asked, increase, "increase", need)]
+
     # --- the same with something changed ----------------------------------------------------
 
-    def with_machine(self, place: MachineState) -> Market:
-        """Return the market with a machine in its new state, known to the queue."""
-        due = place.due_next()
-        queue = self.queue
-        if due != place.due:
-            place = evolve(place, due=due)
-            if due is not None:
-                queue = queue.add((due, 0, place.id))
-        machines = self.machines.set(place.id, place)
-        return evolve(self, machines=machines, queue=queue)._pruned()
+    def after(
+        self,
+        at: datetime,
+        *,
+        place: MachineState | None = None,
+        accounts: Iterable[Account] = (),
+        **others: Any,
+    ) -> Market:
+        """Return the market after something happened at an instant.
 
-    def with_account(self, account: Account) -> Market:
-        """Return the market with an account in its new state, known to the queue."""
-        before = self.accounts.get(account.id)
-        due = account.ledger.runs_out()
-        queue = self.queue
-        if due is not None and (before is None or before.ledger.runs_out() != due):
-            queue = queue.add((due, 1, account.id))
-        return evolve(self, accounts=self.accounts.set(account.id, account), queue=queue)._pruned()
+        Args:
+            at: When.
+            place: A machine in its new state.
+            accounts: Accounts in their new states.
+            **others: Other attributes of the market, as they are now.
+        """
+        machines, known, queue = self.machines, self.accounts, self.queue
+        if place is not None:
+            before = machines.get(place.id)
+            if place.due is not None and (before is None or before.due != place.due):
+                queue = queue.add((place.due, 0, place.id))
+            machines = machines.set(place.id, place)
+        for account in accounts:
+            due, old = account.ledger.runs_out(), known.get(account.id)
+            if due is not None and (old is None or old.ledger.runs_out() != due):
+                queue = queue.add((due, 1, account.id))
+            known = known.set(account.id, account)
+        if len(queue) > 64 + 4 * (len(machines) + len(known)):
+            queue = _due(machines, known)
+        others.setdefault("machines", machines)
+        return evolve(self, now=max(self.now, at), accounts=known, queue=queue, **others)
 
     def due(self, item: Due) -> bool:
         """Return whether an item of the queue still holds; most were overtaken by others."""
@@ -217,16 +235,17 @@ class Market:
         """Return the market without the first item of its queue."""
         return evolve(self, queue=self.queue.rest())
 
-    def _pruned(self) -> Market:
-        """Return the market without overtaken items in its queue, once they are the most."""
-        if len(self.queue) <= 64 + 4 * (len(self.machines) + len(self.accounts)):
-            return self
-        found: set[Due] = {(p.due, 0, p.id) for p in self.machines.values() if p.due is not None}
-        for account in self.accounts.values():
-            due = account.ledger.runs_out()
-            if due is not None:
-                found.add((due, 1, account.id))
-        return evolve(self, queue=Queue(found))
+
+def _due(
+    machines: Table[MachineId, MachineState], accounts: Table[AccountId, Account]
+) -> Queue[Due]:
+    """Return a queue of what is due, without all that was overtaken."""
+    found: set[Due] = {(each.due, 0, each.id) for each in machines.values() if each.due}
+    for account in accounts.values():
+        due = account.ledger.runs_out()
+        if due is not None:
+            found.add((due, 1, account.id))
+    return Queue(found)
 
 
 def _found(table: Mapping[KT, VT], key: KT, path: str, need: str) -> VT:

@@ -118,7 +118,7 @@ def _offers_of(place: MachineState, at: datetime) -> Iterator[Offer]:
     listing = place.listing
     if listing is None:
         return
-    answer, occupied = _resolved(place, at), place.occupied
+    answer, occupied = _resolved(place), place.occupied
     machine, end = place.machine, listing.end_at(at)
     disk = disk_of(machine, [each.term for each in place.instances.values()])
     verified = machine.verification is Verification.VERIFIED
@@ -219,11 +219,11 @@ def instances_of(market: Market, client: AccountId) -> tuple[Instance, ...]:
 
 def who_runs(market: Market, machine: MachineId) -> Resolution:
     """Return who runs and who waits on a machine, with the reasons; raises ``UnknownId``."""
-    return _resolved(market.machine(machine), market.now)
+    return _resolved(market.machine(machine))
 
 
-def _resolved(place: MachineState, at: datetime) -> Resolution:
-    claims: list[Claim] = [each.claim(at) for each in place.instances.values() if each.claims]
+def _resolved(place: MachineState) -> Resolution:
+    claims: list[Claim] = [each.claim for each in place.instances.values() if each.claims]
     return resolve(claims, place.floor)
 
 
@@ -239,7 +239,7 @@ def why_waiting(market: Market, contract: ContractId) -> Verdict:
         got = f"one that is {found.state.value}"
         raise RuleViolation(f"contract {contract}", "an instance that waits", got)
     answer = who_runs(market, found.contract.machine)
-    return explain(found.claim(market.now), answer.running, answer.floor)
+    return explain(found.claim, answer.running, answer.floor)
 
 
 def winning_bid(market: Market, offer: OfferId) -> PerHour | None:
@@ -249,7 +249,7 @@ def winning_bid(market: Market, offer: OfferId) -> PerHour | None:
         UnknownId: There is no such offer.
     """
     place, _, block = find_offer(market, offer)
-    return _resolved(place, market.now).winning_bid(block)
+    return _resolved(place).winning_bid(block)
 
 
 def increases_of(market: Market, client: AccountId) -> tuple[tuple[int, PendingIncrease], ...]:
