@@ -25,8 +25,8 @@ ORDER = [
     # values
     "errors", "units", "money", "intervals", "listing", "offer", "contract",
     # rules
-    "slicing", "allocation", "defrag", "reserved", "pricing", "bidding", "book", "auction",
-    "payments", "term", "extension", "advice",
+    "slicing", "allocation", "defrag", "reserved", "pricing", "bidding", "book_events", "book_lanes",
+    "book", "auction", "payments", "term", "extension", "advice",
     "losses", "shortlist", "recurrence", "windows", "assignment", "fleet", "maintenance",
     "backfill", "storage", "history", "metering", "billing", "focus",
     # the market

@@ -8,26 +8,23 @@ Our readings: changing a bid to the price it has keeps its place, any other chan
 at that price. A claim that goes on waiting is not reported when somebody else comes to hold its
 GPUs: :meth:`BidBook.explain` says who does.
 
-How it is fast. Claims of equal GPUs exclude each other, so at most one claim a block can run, and
-that is always the block's best. Each block keeps its claims in a heap (a *lane*); the answer is
-one greedy pass over the lanes' heads, and only when a head has changed. An event that leaves the
-heads alone costs O(log n) for n claims, any other O(log n + lanes): at most 15 lanes of offers on
-a machine of 8 GPUs, 2 T on one of T. A claim that leaves stays in its heap until it comes to the
-top or more than half of the heap is gone, so memory stays within twice the claims.
+How it is fast. Each block keeps its claims in a heap, a *lane* (:mod:`numgenius_core.book_lanes`).
+At most one claim a lane can run, its *head*, and nothing changes unless a head does. A new head
+that a running claim outranks changes nothing either. One that outranks all that run on its GPUs
+displaces them, and if they lie within its block that is all. Only otherwise is it one greedy pass
+over the heads. An event that leaves the heads alone costs O(log n) for n claims, any other
+O(log n + lanes): at most 15 lanes of offers on a machine of 8 GPUs, 2 T on one of T.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
-from heapq import heapify, heappop, heappush
+from heapq import heappush
 from math import lcm
 from typing import Final, Self
 
-from attrs import define, field, frozen
-
 from numgenius_core.bidding import (
-    HIGHEST_BID,
     LOWEST_BID,
     Claim,
     Rank,
@@ -35,12 +32,33 @@ from numgenius_core.bidding import (
     Why,
     check_bid,
     explain,
-    level_of,
     quoted_min_bid,
     winning_bid,
 )
+from numgenius_core.book_events import (
+    BidChanged,
+    BookEvent,
+    Change,
+    Entered,
+    FloorChanged,
+    Left,
+    Paused,
+    Resumed,
+    Started,
+)
+from numgenius_core.book_lanes import (
+    Entry,
+    Head,
+    Lane,
+    claim_of,
+    enough,
+    look,
+    new_lane,
+    rank_of,
+    retire,
+)
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.listing import MAX_GPUS, ContractId, check_id, check_kind
+from numgenius_core.listing import MAX_GPUS, ContractId, check_kind
 from numgenius_core.money import PerGpuHour, PerHour
 from numgenius_core.offer import Block
 from numgenius_core.units import whole_number
@@ -59,130 +77,7 @@ __all__ = [
 ]
 
 
-@frozen(kw_only=True)
-class Entered:
-    """A claim came: a bid, an on-demand or reserved contract, or a default job.
-
-    Attributes:
-        id: The contract.
-        block: The GPUs it holds.
-        rank: On-demand (or reserved), bid or default job.
-        bid: Of a bid, dollars per hour for the whole instance; else ``None``.
-    """
-
-    id: ContractId
-    block: Block
-    rank: Rank = Rank.BID
-    bid: PerHour | None = None
-    _key: int = field(init=False, repr=False, eq=False)  # −level: the smallest runs first
-    _slot: int = field(init=False, repr=False, eq=False)  # which lane; far faster than a hash
-
-    def __attrs_post_init__(self) -> None:
-        check_id(self.id, "claim.id")
-        check_kind(self.block, Block, "claim.block")
-        check_kind(self.rank, Rank, "claim.rank")
-        key = -level_of(self.rank, self.block.size, self.bid)
-        place = self.block.start * (MAX_GPUS + 1) + self.block.size
-        object.__setattr__(self, "_key", key)
-        object.__setattr__(self, "_slot", place * 2 + (self.rank is Rank.DEFAULT_JOB))
-
-
-@frozen(kw_only=True)
-class BidChanged:
-    """A client changed its bid: ``bid`` is dollars per hour for the whole instance."""
-
-    id: ContractId
-    bid: PerHour
-
-    def __attrs_post_init__(self) -> None:
-        check_id(self.id, "claim.id")
-        check_kind(self.bid, PerHour, "claim.bid")
-
-
-@frozen(kw_only=True)
-class Left:
-    """A claim went: cancelled, stopped, expired or destroyed."""
-
-    id: ContractId
-
-    def __attrs_post_init__(self) -> None:
-        check_id(self.id, "claim.id")
-
-
-@frozen(kw_only=True)
-class FloorChanged:
-    """The host set its lowest bid, dollars per GPU-hour."""
-
-    floor: PerGpuHour
-
-    def __attrs_post_init__(self) -> None:
-        check_kind(self.floor, PerGpuHour, "floor")
-
-
-BookEvent = Entered | BidChanged | Left | FloorChanged
-"""What a book is told."""
-
-
-@frozen
-class Started:
-    """A claim runs from its arrival on."""
-
-    id: ContractId
-
-
-@frozen
-class Paused:
-    """A claim stops running, or waits from its arrival on.
-
-    Attributes:
-        id: The claim.
-        why: The strongest reason there is.
-        by: The running claims of higher priority on its GPUs, the highest first.
-    """
-
-    id: ContractId
-    why: Why
-    by: tuple[ContractId, ...]
-
-
-@frozen
-class Resumed:
-    """A claim that waited runs."""
-
-    id: ContractId
-
-
-Change = Started | Paused | Resumed
-"""What an event changed."""
-
-_Entry = tuple[int, int, ContractId, "_Lane"]  # −level, arrival, claim, its lane
-_Head = tuple[int, int, ContractId, "_Lane"]  # the same, −level times the lane's weight
-
-_SPARE: Final = 16  # entries that have left which any heap may keep
-_LOWEST: Final = LOWEST_BID.steps
-_HIGHEST: Final = HIGHEST_BID.steps
-
-
-@define(eq=False)
-class _Lane:
-    """The claims on one block: bids and on-demand ones, or its default jobs.
-
-    Default jobs have lanes of their own, since bids under the floor stand between the two.
-    """
-
-    block: Block
-    mask: int
-    jobs: bool
-    weight: int = 1  # the book's common multiple / GPUs: weighted levels compare as per-GPU bids
-    heap: list[_Entry] = field(factory=list, repr=False)
-    gone: set[int] = field(factory=set, repr=False)  # arrivals in the heap that have left
-    head: _Head | None = None  # its place in the book's order, if its best claim may run
-    # What the claims that wait in it have in common, as long as the same claims run.
-    runners: dict[ContractId, _Head] | None = None  # those it was made from
-    ids: tuple[ContractId, ...] = ()  # the running claims on its GPUs, the highest first
-    why: Why = Why.OUTBID
-    below: int = 0  # from this −level on, a claim is strictly below all of them
-    enough: int = 0  # up to this −level, the floor is no reason
+_CHEAPEST: Final = -LOWEST_BID.steps  # −level of the lowest bid
 
 
 class BidBook:
@@ -221,11 +116,12 @@ class BidBook:
         check_kind(self.floor, PerGpuHour, "floor")
         self._full = (1 << gpus) - 1
         self._arrivals = 0
-        self._common = 1  # a multiple of all lanes' sizes: levels per GPU stay whole numbers
-        self._lanes: dict[int, _Lane] = {}
-        self._entries: dict[ContractId, _Entry] = {}
-        self._order: list[_Head] = []  # the heads that may run, the highest priority first
-        self._running: dict[ContractId, _Head] = {}  # those that do; replaced, never changed
+        # A multiple of all lanes' sizes: levels per GPU stay whole numbers. Most sizes divide this.
+        self._common = lcm(gpus, 1 << gpus.bit_length() - 1)
+        self._lanes: dict[int, Lane] = {}
+        self._entries: dict[ContractId, Entry] = {}
+        self._order: list[Head] = []  # the heads that may run, the highest priority first
+        self._running: list[Head] = []  # those that do
 
     @classmethod
     def replay(
@@ -254,7 +150,7 @@ class BidBook:
         if isinstance(event, Left):
             return self._leave(event.id)
         if isinstance(event, BidChanged):
-            return self._change(event.id, event.bid)
+            return self._change(event)
         if isinstance(event, FloorChanged):
             return self._set_floor(event.floor)
         raise WrongType("event", "an event of a book", shown(event))
@@ -297,12 +193,12 @@ class BidBook:
 
     def __iter__(self) -> Iterator[Claim]:
         """Go through all claims, in no particular order."""
-        return map(_claim, self._entries.values())
+        return map(claim_of, self._entries.values())
 
     @property
     def running(self) -> tuple[Claim, ...]:
         """The claims that run, the highest priority first."""
-        return tuple(_claim(self._entries[id]) for id in self._running)  # noqa: A001 - as the field
+        return tuple(claim_of(self._entries[head[2]]) for head in self._running)
 
     def runs(self, id: ContractId) -> bool:  # noqa: A002 - as the field
         """Return whether a claim runs.
@@ -310,8 +206,8 @@ class BidBook:
         Raises:
             RuleViolation: There is no such claim.
         """
-        self._entry(id)
-        return id in self._running
+        lane = self._entry(id)[3]
+        return lane.runner is not None and lane.runner[2] == id
 
     def explain(self, id: ContractId) -> Verdict:  # noqa: A002 - as the field
         """Return why a claim waits and what would win, from the runners alone.
@@ -319,7 +215,7 @@ class BidBook:
         Raises:
             RuleViolation: There is no such claim, or it runs.
         """
-        return explain(_claim(self._entry(id)), self.running, self.floor)
+        return explain(claim_of(self._entry(id)), self.running, self.floor)
 
     def winning_bid(self, block: Block) -> PerHour | None:
         """Return the lowest bid with which a newcomer would run on ``block`` now."""
@@ -331,71 +227,76 @@ class BidBook:
 
     # --- how an event is taken --------------------------------------------------------------
 
-    def _entry(self, id: ContractId) -> _Entry:  # noqa: A002 - as the field
+    def _entry(self, id: ContractId) -> Entry:  # noqa: A002 - as the field
         entry = self._entries.get(id)
         if entry is None:
-            raise RuleViolation("claim.id", "a claim of this book", shown(id))
+            raise _unknown(id)
         return entry
 
     def _enter(self, event: Entered) -> tuple[Change, ...]:
-        id = event.id  # noqa: A001 - as the field
-        if id in self._entries:
+        id, entries = event.id, self._entries  # noqa: A001 - as the field
+        if id in entries:
             raise RuleViolation("claim.id", "a new claim", f"{id}, which is there already")
-        lane = self._lanes.get(event._slot)
-        if lane is None:
-            lane = self._new_lane(event)
-        self._arrivals += 1
-        entry = (event._key, self._arrivals, id, lane)
-        self._entries[id] = entry
-        heappush(lane.heap, entry)
-        if lane.heap[0] is entry:
-            return self._settle(lane, entry)
+        lane = self._lanes.get(event._slot) or self._new_lane(event)
+        self._arrivals = arrival = self._arrivals + 1
+        key = event._key
+        entries[id] = entry = (key, arrival, id, lane)
+        heap = lane.heap
+        heappush(heap, entry)
+        if heap[0] is entry and (changes := self._settle(lane, id)):
+            return changes
+        _, ids, why, below, above = lane.view or look(lane, self._running, self._common)
+        if below <= key <= above:  # nearly always
+            return (Paused(id, why, ids),)
         return (self._paused(entry),)
 
     def _leave(self, id: ContractId) -> tuple[Change, ...]:  # noqa: A002 - as the field
-        entry = self._entry(id)
-        del self._entries[id]
-        lane = entry[3]
-        return self._settle(lane) if _retire(entry, lane) else ()
+        entry = self._entries.pop(id, None)
+        if entry is None:
+            raise _unknown(id)
+        return self._settle(entry[3]) if retire(entry, self._entries) else ()
 
-    def _change(self, id: ContractId, bid: PerHour) -> tuple[Change, ...]:  # noqa: A002 - as the field
-        old = self._entry(id)
-        lane, steps = old[3], bid.steps
-        most = _HIGHEST * lane.block.size
-        if lane.jobs or -old[0] > most:
-            raise RuleViolation("claim.bid", f"none for {_rank(old).value}", shown(bid))
-        if not _LOWEST <= steps <= most:
-            check_bid(bid, lane.block.size, path="claim.bid")  # says what is wrong
-        if -old[0] == steps:
+    def _change(self, event: BidChanged) -> tuple[Change, ...]:
+        id, key, entries = event.id, event._key, self._entries  # noqa: A001 - as the field
+        old = entries.get(id)
+        if old is None:
+            raise _unknown(id)
+        before, _, _, lane = old
+        dearest = lane.dearest
+        if not (dearest <= key <= _CHEAPEST and dearest <= before <= _CHEAPEST):
+            if lane.jobs or before < dearest:
+                raise RuleViolation("claim.bid", f"none for {rank_of(old).value}", shown(event.bid))
+            check_bid(event.bid, lane.block.size, path="claim.bid")  # says what is wrong
+        if before == key:
             return ()
-        self._arrivals += 1
-        new = (-steps, self._arrivals, id, lane)
-        self._entries[id] = new
-        was_head = _retire(old, lane)
-        heappush(lane.heap, new)
-        return self._settle(lane) if was_head or lane.heap[0] is new else ()
+        self._arrivals = arrival = self._arrivals + 1
+        entries[id] = new = (key, arrival, id, lane)
+        was_head = retire(old, entries)
+        heap = lane.heap
+        heappush(heap, new)
+        return self._settle(lane) if was_head or heap[0] is new else ()
 
     def _set_floor(self, floor: PerGpuHour) -> tuple[Change, ...]:
         self.floor = floor
         for lane in self._lanes.values():
-            lane.runners = None
+            lane.enough = enough(lane.block, lane.jobs, floor)
+            lane.view = None
             self._rank_head(lane)
-        return self._rerun()
+        return self._walk()
 
-    def _new_lane(self, event: Entered) -> _Lane:
+    def _new_lane(self, event: Entered) -> Lane:
         block = event.block
         if block.end > self.gpus:
             raise RuleViolation("claim.block", f"positions below {self.gpus}", str(block))
-        lane = _Lane(block=block, mask=block.mask, jobs=event.rank is Rank.DEFAULT_JOB)
-        self._lanes[event._slot] = lane
-        self._common = lcm(self._common, block.size)
-        lane.weight = self._common // block.size
-        if any(other.weight * other.block.size != self._common for other in self._lanes.values()):
+        if self._common % block.size:
+            self._common = lcm(self._common, block.size)
             self._reweigh()
+        jobs, lanes = event.rank is Rank.DEFAULT_JOB, self._lanes
+        lanes[event._slot] = lane = new_lane(block, jobs, self._common, self.floor, lanes.values())
         return lane
 
     def _reweigh(self) -> None:
-        """Rank all heads anew, after a size that did not divide the common multiple.
+        """Rank all heads anew, after a size that does not divide the common multiple.
 
         The same claims run. It happens once for each such size.
         """
@@ -404,102 +305,104 @@ class BidBook:
             lane.weight = self._common // lane.block.size
             lane.head = None
             self._rank_head(lane)
-        self._rerun()
+        self._walk()
 
-    def _settle(self, lane: _Lane, newcomer: _Entry | None = None) -> tuple[Change, ...]:
-        """Take note of a lane's new head, and work out who runs."""
-        self._rank_head(lane)
-        if newcomer is None:
-            return self._rerun()
-        changes = self._rerun(newcomer[2])
-        return changes if newcomer[2] in self._running else (self._paused(newcomer),)
+    def _settle(self, lane: Lane, newcomer: ContractId | None = None) -> tuple[Change, ...]:
+        """Take note of a lane's new head, and return what that changes.
 
-    def _rank_head(self, lane: _Lane) -> None:
+        Only where it goes beyond the lane's own GPUs, all lanes are asked.
+        """
+        head = self._rank_head(lane)
+        there = (lane.view or look(lane, self._running, self._common))[0]
+        if head is None or (there and there[0] < head):
+            if lane.runner is None:
+                return ()  # the old head took nothing, and a claim that runs outranks the new one
+            return self._walk(newcomer)
+        mask = lane.mask
+        for other in there:
+            if other[3] & ~mask:
+                return self._walk(newcomer)
+        # It outranks all that runs on its GPUs and frees none: who waited for them waits for it.
+        if there:
+            self._running = [other for other in self._running if not other[3] & mask]
+            for other in there:
+                other[4].runner = None
+        insort(self._running, head)
+        lane.runner = head
+        for near in lane.near:
+            near.view = None
+        return self._changes(there, [head], newcomer)
+
+    def _rank_head(self, lane: Lane) -> Head | None:
         """Put a lane's best claim in its place in the order, or nothing if it may not run."""
-        order = self._order
-        if lane.head is not None:
-            del order[bisect_left(order, lane.head)]
-            lane.head = None
+        order, head = self._order, lane.head
+        if head is not None:
+            del order[bisect_left(order, head)]
+            head = None
         if lane.heap:
             level, arrival, id, _ = lane.heap[0]  # noqa: A001 - as the field
-            if lane.jobs or -level >= self.floor.steps * lane.block.size:
-                lane.head = (level * lane.weight, arrival, id, lane)
-                insort(order, lane.head)
+            if level <= lane.enough:
+                head = (level * lane.weight, arrival, id, lane.mask, lane)
+                insort(order, head)
+        lane.head = head
+        return head
 
-    def _rerun(self, newcomer: ContractId | None = None) -> tuple[Change, ...]:
+    def _walk(self, newcomer: ContractId | None = None) -> tuple[Change, ...]:
         """Go through the heads by priority, and return what is different from before."""
-        before, after = self._running, {}
-        taken, full = 0, self._full
+        before, after, start = self._running, list[Head](), list[Head]()
+        taken = stay = 0  # GPUs as bits
+        full = self._full
         for head in self._order:
-            mask = head[3].mask
+            mask = head[3]
             if not taken & mask:
-                after[head[2]] = head
+                after.append(head)
                 taken |= mask
+                if head[4].runner is head:
+                    stay |= mask
+                else:
+                    start.append(head)
                 if taken == full:
                     break
-        if after == before:
-            return ()  # the old one stays, and with it what the lanes know of it
         self._running = after
-        entries = self._entries
-        gone = [entries[id] for id in before if id not in after and id in entries]  # noqa: A001
-        runs = [id for id in after if id not in before]  # noqa: A001
-        return (
-            *map(self._paused, gone),
-            *(Started(id) if id == newcomer else Resumed(id) for id in runs),  # noqa: A001
-        )
+        stop = [head for head in before if not stay & head[3]]
+        for head in stop:
+            head[4].runner = None
+            for near in head[4].near:
+                near.view = None
+        for head in start:
+            head[4].runner = head
+            for near in head[4].near:
+                near.view = None
+        return self._changes(stop, start, newcomer)
 
-    def _paused(self, entry: _Entry) -> Paused:
+    def _changes(
+        self, stop: list[Head], start: list[Head], newcomer: ContractId | None
+    ) -> tuple[Change, ...]:
+        """Return as changes that some heads stop running and others start."""
+        entries, changes, stopped = self._entries, list[Change](), list[ContractId]()
+        for _, _, id, _, lane in stop:  # noqa: A001 - as the field
+            stopped.append(id)
+            # A claim that runs at another bid than before is in both.
+            if id in entries and (lane.runner is None or lane.runner[2] != id):
+                changes.append(self._paused(entries[id]))
+        for head in start:
+            id = head[2]  # noqa: A001 - as the field
+            if id == newcomer:
+                changes.append(Started(id))
+            elif id not in stopped:
+                changes.append(Resumed(id))
+        return tuple(changes)
+
+    def _paused(self, entry: Entry) -> Paused:
         """Return why a claim that does not run waits."""
         level, arrival, id, lane = entry  # noqa: A001 - as the field
-        if lane.runners is not self._running:
-            self._look(lane)
-        if lane.below <= level <= lane.enough:  # nearly always
-            return Paused(id, lane.why, lane.ids)
+        there, ids, why, below, above = lane.view or look(lane, self._running, self._common)
+        if below <= level <= above:  # nearly always
+            return Paused(id, why, ids)
         mine = (level * lane.weight, arrival)
-        above = tuple(other for other in lane.ids if self._running[other][:2] < mine)
-        return Paused(id, lane.why if level <= lane.enough else Why.UNDER_FLOOR, above)
-
-    def _look(self, lane: _Lane) -> None:
-        """Work out what the claims that wait in a lane have in common."""
-        there = [head for head in self._running.values() if head[3].mask & lane.mask]
-        held = bool(there) and _rank(self._entries[there[0][2]]) is Rank.ON_DEMAND
-        lane.ids = tuple(head[2] for head in there)
-        lane.why = Why.HELD if held else Why.OUTBID
-        lane.below = there[-1][0] // lane.weight + 1 if there else 1  # no −level is above 0
-        lane.enough = 0 if held or lane.jobs else -self.floor.steps * lane.block.size
-        lane.runners = self._running
+        by = tuple(other[2] for other in there if other[:2] < mine)
+        return Paused(id, why if level <= above else Why.UNDER_FLOOR, by)
 
 
-def _retire(left: _Entry, lane: _Lane) -> bool:
-    """Take note that an entry has left its heap, and return whether it was the head.
-
-    The head is taken out, and with it those under it that had left before; the others are once
-    they are the larger part.
-    """
-    heap, gone = lane.heap, lane.gone
-    was_head = heap[0] is left
-    if was_head:
-        heappop(heap)
-        while heap and heap[0][1] in gone:
-            gone.remove(heappop(heap)[1])
-    else:
-        gone.add(left[1])
-    if len(gone) * 2 > len(heap) + _SPARE:
-        heap[:] = [entry for entry in heap if entry[1] not in gone]
-        heapify(heap)
-        gone.clear()
-    return was_head
-
-
-def _rank(entry: _Entry) -> Rank:
-    lane = entry[3]
-    if lane.jobs:
-        return Rank.DEFAULT_JOB
-    return Rank.ON_DEMAND if -entry[0] > _HIGHEST * lane.block.size else Rank.BID
-
-
-def _claim(entry: _Entry) -> Claim:
-    level, arrival, id, lane = entry  # noqa: A001 - as the field
-    rank = _rank(entry)
-    bid = PerHour.from_steps(-level) if rank is Rank.BID else None
-    return Claim(id=id, block=lane.block, rank=rank, arrival=arrival, bid=bid)
+def _unknown(id: ContractId) -> RuleViolation:  # noqa: A002 - as the field
+    return RuleViolation("claim.id", "a claim of this book", shown(id))
