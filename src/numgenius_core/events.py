@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import Enum
 from fractions import Fraction
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core.bidding import Why
 from numgenius_core.checked import Checked
@@ -29,6 +29,7 @@ from numgenius_core.listing import (
 from numgenius_core.maintenance import MaintenanceWindow, Notice
 from numgenius_core.money import Money, PerGpuHour, PerHour
 from numgenius_core.offer import Block
+from numgenius_core.reserved import months_of
 
 __all__ = [
     "AutoExtensionSet",
@@ -376,7 +377,7 @@ class ContractPrepaid(Checked):
     at: datetime
     contract: ContractId
     amount: Money
-    months: Fraction
+    months: Fraction = field(metadata={"check": months_of})
     discount: Fraction
 
 
