@@ -44,7 +44,7 @@ def main() -> None:
     for number in range(25):
         offers += machine_offers(draw, number, first_id=9_000_000 + 10 * number)
     TARGET.write_text(json.dumps({"offers": offers}, indent=1) + "\n", encoding="utf-8")
-    print(f"{len(offers)} offers of 25 machines in {TARGET}")  # noqa: T201 - a script
+    print(f"{len(offers)} offers of 25 machines in {TARGET}")
 
 
 def machine_offers(draw: random.Random, number: int, first_id: int) -> list[dict[str, Any]]:

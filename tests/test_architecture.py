@@ -30,8 +30,8 @@ ORDER = [
     "losses", "shortlist", "recurrence", "windows", "assignment", "fleet", "maintenance",
     "backfill", "storage", "history", "metering", "billing", "focus",
     # the market
-    "persistent", "ledger", "instance", "state", "settlement", "checked", "commands", "events", "evolution",
-    "draft", "clock", "hosting", "renting", "views", "market",
+    "persistent", "ledger", "instance", "state", "settlement", "checked", "commands", "events",
+    "evolution", "draft", "clock", "hosting", "renting", "views", "market",
     # edges, each of which may be left out
     "findings",
     "search_values", "search_fields", "search_query", "search", "search_request",
