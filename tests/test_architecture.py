@@ -25,8 +25,8 @@ ORDER = [
     # values
     "errors", "units", "money", "intervals", "listing", "offer", "contract",
     # rules
-    "slicing", "allocation", "defrag", "reserved", "pricing", "bidding", "book_events", "book_lanes",
-    "book", "auction", "payments", "term", "extension", "advice",
+    "slicing", "allocation", "defrag", "reserved", "pricing", "bidding", "book_events",
+    "book_lanes", "book", "auction", "payments", "term", "extension", "advice",
     "losses", "shortlist", "recurrence", "windows", "assignment", "fleet", "maintenance",
     "backfill", "storage", "history", "metering", "billing", "focus",
     # the market
@@ -37,7 +37,7 @@ ORDER = [
     "search_values", "search_fields", "search_query", "search", "search_request",
     "wire_documents", "document_forms", "document_classes", "documents", "journal",
     "wire_shape", "wire_fields", "wire_records", "wire_csv", "wire",
-    "sample", "frames", "whatif", "plots", "tables", "__main__",
+    "sample", "frames", "whatif", "plot_style", "plot_timeline", "plots", "tables", "__main__",
 ]
 # fmt: on
 HEAVY = ["cattrs", "narwhals", "matplotlib", "pandas", "numpy", "dateutil.parser", "argparse"]

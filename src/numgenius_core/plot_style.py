@@ -1,0 +1,203 @@
+"""How our pictures look: one style for print, one for dark backgrounds.
+
+Nothing depends on colour alone: what a colour says, a marker, a hatch, a line style or a word says
+too. The colours are those of Okabe and Ito, told apart with every common kind of colour blindness,
+lightened on dark. Only the axes drawn on are changed: no global setting, no current figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+from math import isfinite
+from typing import TYPE_CHECKING, Final, Literal, cast
+
+from attrs import frozen
+
+from numgenius_core.errors import MissingExtra, RuleViolation, WrongType, shown
+from numgenius_core.money import Money, Rate
+from numgenius_core.term import as_tuple
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "Look",
+    "Number",
+    "StyleName",
+    "ascending",
+    "dressed",
+    "legend_of",
+    "look_of",
+    "number_of",
+    "numbers_of",
+    "panels",
+]
+
+StyleName = Literal["light", "dark"]
+Place = Literal["upper left", "lower right", "best"]
+Number = int | float | Fraction | Decimal | Money | Rate
+"""What can be drawn; it becomes a ``float``, as a picture needs no more."""
+
+
+@frozen(kw_only=True)
+class Look:
+    """The colours of a style.
+
+    Attributes:
+        paper: The background.
+        ink: Text, ticks and frames.
+        faint: Grid lines, and what is not there.
+        colours: For what is drawn, in order of use; readable on the paper.
+        map: Name of matplotlib's colour map for values in cells.
+    """
+
+    paper: str
+    ink: str
+    faint: str
+    colours: tuple[str, ...]
+    map: str = "cividis"
+
+
+_LOOKS: Final = {
+    "light": Look(
+        paper="#ffffff",
+        ink="#1f2328",
+        faint="#c4c9d0",
+        colours=("#0072b2", "#d55e00", "#00805d", "#a8487f"),
+    ),
+    "dark": Look(
+        paper="#15181e",
+        ink="#e6e8eb",
+        faint="#49505b",
+        colours=("#56b4e9", "#f0a04b", "#3ecfa0", "#e59ac4"),
+    ),
+}
+
+
+def look_of(style: str) -> Look:
+    """Return the colours of a style.
+
+    Raises:
+        RuleViolation: It is neither ``light`` nor ``dark``.
+    """
+    if style not in ("light", "dark"):
+        raise RuleViolation("style", "'light' or 'dark'", shown(style))
+    return _LOOKS[style]
+
+
+def panels(axes: object, count: int, style: str, size: tuple[float, float]) -> tuple[Axes, ...]:
+    """Return the axes to draw on, dressed: those given, or new ones above each other.
+
+    Args:
+        axes: ``None``, one ``Axes``, or ``count`` of them.
+        count: How many are needed.
+        style: Of the picture.
+        size: Of a new figure, inches.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+        WrongType: Not that many axes.
+    """
+    look = look_of(style)
+    try:
+        from matplotlib.axes import Axes as AxesType
+        from matplotlib.figure import Figure as FigureType
+    except ImportError:
+        raise MissingExtra("drawing pictures", "plot") from None
+    if axes is None:
+        figure: Figure = FigureType(figsize=size, layout="constrained", facecolor=look.paper)
+        made = figure.subplots(count, 1, sharex=True, squeeze=False)
+        return tuple(dressed(each, look) for each in made[:, 0])
+    several = (axes,) if isinstance(axes, AxesType) else axes
+    given = as_tuple(cast("Iterable[Axes]", several), "axes")
+    if len(given) != count or not all(isinstance(each, AxesType) for each in given):
+        need = "matplotlib Axes" if count == 1 else f"{count} matplotlib Axes"
+        raise WrongType("axes", need, shown(axes))
+    return tuple(dressed(each, look) for each in given)
+
+
+def dressed(axes: Axes, look: Look) -> Axes:
+    """Give axes a style's colours, and return them."""
+    axes.set_facecolor(look.paper)
+    axes.tick_params(which="both", colors=look.ink, labelcolor=look.ink)
+    for name, spine in axes.spines.items():
+        spine.set_color(look.ink)
+        spine.set_visible(name in ("left", "bottom"))
+    for text in (axes.xaxis.label, axes.yaxis.label, axes.title):
+        text.set_color(look.ink)
+    axes.grid(visible=True, color=look.faint, linewidth=0.6)
+    axes.set_axisbelow(True)
+    return axes
+
+
+def number_of(value: object, path: str) -> float:
+    """Return what is to be drawn as a float.
+
+    Raises:
+        WrongType: It is no number.
+        RuleViolation: It is not finite.
+    """
+    if isinstance(value, (Money, Rate)):
+        return float(value.to_decimal())
+    if isinstance(value, bool) or not isinstance(value, (int, float, Fraction, Decimal)):
+        raise WrongType(path, "a number", shown(value))
+    try:
+        number = float(value)
+    except OverflowError:
+        number = float("inf")
+    if not isfinite(number):
+        raise RuleViolation(path, "a finite number", shown(value))
+    return number
+
+
+def numbers_of(values: object, path: str, count: int | None = None) -> list[float]:
+    """Return a series as floats.
+
+    Args:
+        values: Numbers.
+        path: Their name.
+        count: How many there must be; by default at least one.
+
+    Raises:
+        WrongType: No series of numbers.
+        RuleViolation: Another count, or a number that is not finite.
+    """
+    known = as_tuple(cast("Iterable[object]", values), path)
+    if len(known) != count if count is not None else not known:
+        need = "at least one number" if count is None else f"{count} numbers"
+        raise RuleViolation(path, need, str(len(known)))
+    return [number_of(each, f"{path}[{index}]") for index, each in enumerate(known)]
+
+
+def ascending(values: object, path: str) -> list[float]:
+    """Return a series as floats, each above the one before.
+
+    Raises:
+        WrongType: No series of numbers.
+        RuleViolation: None at all, one out of order, or one that is not finite.
+    """
+    numbers = numbers_of(values, path)
+    if any(a >= b for a, b in pairwise(numbers)):
+        raise RuleViolation(path, "numbers in ascending order", str(numbers))
+    return numbers
+
+
+def legend_of(axes: Axes, look: Look, place: Place, *, outside: bool = False) -> None:
+    """Say what is what, each once."""
+    handles, labels = axes.get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    legend = axes.legend(
+        list(unique.values()),
+        list(unique.keys()),
+        loc=place,
+        bbox_to_anchor=(1.01, 1) if outside else None,
+        facecolor=look.paper,
+        edgecolor=look.faint,
+        labelcolor=look.ink,
+        fontsize=8,
+    )
+    legend.set_zorder(5)
