@@ -29,7 +29,7 @@ from numgenius_core.listing import (
 from numgenius_core.maintenance import Category, MaintenanceWindow, Notice
 from numgenius_core.money import Money, PerGpuHour, PerHour
 from numgenius_core.offer import Block
-from numgenius_core.units import fraction, whole_number
+from numgenius_core.units import fraction
 
 __all__ = ["Checked"]
 
@@ -77,7 +77,7 @@ CHECKS: Final[dict[str, Check]] = {
     "ContractId": check_id,
     "OfferId": check_id,
     "AccountId": check_text,
-    "int": whole_number,
+    "int": check_id,  # no number is larger than an id, nor than what a document holds
     "bool": truth,
     "str": printable,
     "Fraction": fraction,

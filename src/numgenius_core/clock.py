@@ -18,19 +18,27 @@ from datetime import datetime
 from numgenius_core import events as e
 from numgenius_core.billing import discount_received
 from numgenius_core.draft import Draft
+from numgenius_core.errors import RuleViolation
 from numgenius_core.extension import Stale
 from numgenius_core.instance import Instance
-from numgenius_core.listing import AccountId, ContractId, MachineId
+from numgenius_core.listing import AccountId, ContractId, Listing, MachineId
 from numgenius_core.money import Money
 from numgenius_core.reserved import refundable
 from numgenius_core.state import MachineState, Market
 
-__all__ = ["advance_to", "dissolve"]
+__all__ = ["advance_to", "catch_up", "dissolve"]
 
 
 def advance_to(market: Market, at: datetime) -> Draft:
     """Return a draft in which everything that came due up to ``at`` has happened."""
     draft = Draft(market, at)
+    catch_up(draft)
+    return draft
+
+
+def catch_up(draft: Draft) -> None:
+    """Let everything happen that is due up to the draft's instant."""
+    at = draft.at
     while (item := draft.market.queue.first) is not None and item[0] <= at:
         draft.market = draft.market.popped()
         if draft.market.due(item):
@@ -40,7 +48,6 @@ def advance_to(market: Market, at: datetime) -> Draft:
             else:
                 run_dry(draft, AccountId(name))  # type: ignore[arg-type]  # the kind says which
     draft.at = at
-    return draft
 
 
 def pass_time(draft: Draft, machine: MachineId) -> None:
@@ -52,13 +59,23 @@ def pass_time(draft: Draft, machine: MachineId) -> None:
     if listing is not None and listing.end is not None and listing.end <= at:
         draft.emit(e.ListingEnded(at=at, machine=machine))
     if listing is not None and place.rolls_at is not None and place.rolls_at <= at:
-        end = listing.end_at(at)
-        if end is not None:
-            draft.emit(e.EndDateRolled(at=at, machine=machine, end=end))
-            draft.extend(listing, ask=False)
+        _roll(draft, listing)
     _maintenance_due(draft, place)
     if changed:
         draft.rerun(machine)
+
+
+def _roll(draft: Draft, listing: Listing) -> None:
+    """Set a rolling end anew, and extend the contracts to it."""
+    at, machine = draft.at, listing.machine.id
+    try:
+        end = listing.end_at(at)
+    except RuleViolation:  # the calendar has no such date: the listing has come to its end
+        draft.emit(e.ListingEnded(at=at, machine=machine))
+        return
+    assert end is not None
+    draft.emit(e.EndDateRolled(at=at, machine=machine, end=end))
+    draft.extend(listing, ask=False)
 
 
 def _instances_due(draft: Draft, place: MachineState) -> bool:

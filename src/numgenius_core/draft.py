@@ -10,20 +10,24 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from attrs import evolve
+
 from numgenius_core import events as e
 from numgenius_core.bidding import Claim, Rank, explain, resolve
 from numgenius_core.contract import State
 from numgenius_core.errors import InsufficientCredit, NotAllowed
 from numgenius_core.evolution import apply_event
-from numgenius_core.extension import Extended, Extension, Stale, extend
+from numgenius_core.extension import Extended, Extension, Raise, Stale, extend
 from numgenius_core.instance import Instance
 from numgenius_core.listing import AccountId, ContractId, Listing, MachineId
-from numgenius_core.money import Money
+from numgenius_core.money import Money, PerGpuHour
 from numgenius_core.state import MachineState, Market
+from numgenius_core.term import Term
 
 __all__ = ["Draft"]
 
 _NONE: Final = Money(0)
+_NO_FLOOR: Final = PerGpuHour(0)
 
 
 class Draft:
@@ -118,22 +122,26 @@ class Draft:
         place = self.market.machine(listing.machine.id)
         current = [i for i in place.instances.values() if not i.is_over]
         spared = [i.id for i in current if not i.auto_extension]
-        terms = [i.term for i in current]
+        terms = [_with_present_bid(i) for i in current]
         answer = extend(terms, listing, at=self.at, opted_out=spared, ask=ask)
         for verdict in answer.verdicts:
             if isinstance(verdict, Extended):
                 self.extended(verdict, listing)
         self._ask(answer)
 
-    def extended(self, verdict: Extended, listing: Listing) -> None:
-        """Let a contract be extended."""
+    def extended(self, verdict: Extended, listing: Listing, raised: tuple[Raise, ...] = ()) -> None:
+        """Let a contract be extended, its client having accepted what is ``raised``."""
+        contract, prices = verdict.term.contract.id, listing.prices
+        instance = self.market.living(contract)
+        if instance.bid is not None and not any(each.part == "min_bid" for each in raised):
+            prices = evolve(prices, min_bid=min(prices.min_bid, _accepted_floor(instance)))
         self.emit(
             e.ContractExtended(
                 at=self.at,
-                contract=verdict.term.contract.id,
+                contract=contract,
                 old_end=verdict.old_end,
                 end=verdict.end,
-                prices=listing.prices,
+                prices=prices,
             )
         )
 
@@ -154,3 +162,15 @@ class Draft:
         for number, pending in self.market.machine(machine).increases.items():
             if contract in (None, pending.term.contract.id):
                 self.emit(e.PriceIncreaseLapsed(at=self.at, increase=number, why=why))
+
+
+def _with_present_bid(instance: Instance) -> Term:
+    """Return the term of an instance with the bid that it has now, not that of its rental."""
+    term = instance.term
+    return evolve(term, contract=evolve(term.contract, bid=instance.bid))
+
+
+def _accepted_floor(instance: Instance) -> PerGpuHour:
+    """Return the floor that binds a bid after its present end: one that its client accepted."""
+    segments = instance.term.segments
+    return segments[-1].prices.min_bid if segments else _NO_FLOOR

@@ -8,6 +8,7 @@ each second changes, so do the ledgers of its client, its host and the platform,
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 
 from attrs import evolve
@@ -64,6 +65,12 @@ def credit_added(market: Market, event: e.CreditAdded) -> Market:
     return market.after(event.at, accounts=[account], credited=credited)
 
 
+def balance_ran_out(market: Market, event: e.BalanceRanOut) -> Market:
+    account = market.account(event.account)
+    account = evolve(account, ledger=account.ledger.changed(event.at), empty=True)
+    return market.after(event.at, accounts=[account])
+
+
 # --- machines -------------------------------------------------------------------------------
 
 
@@ -108,7 +115,7 @@ def machine_listed(market: Market, event: e.MachineListed) -> Market:
         listing=listing,
         number=number,
         floor=listing.prices.min_bid,
-        rolls_at=None if listing.rolling is None else event.at + DAY,
+        rolls_at=None if listing.rolling is None else _a_day_after(event.at),
     )
     last = max(market.last, number)
     return market.after(event.at, place=place, listings=listings, last=last)
@@ -122,8 +129,16 @@ def listing_ended(market: Market, event: e.MachineUnlisted | e.ListingEnded) -> 
 
 
 def end_date_rolled(market: Market, event: e.EndDateRolled) -> Market:
-    place = evolve(market.machine(event.machine), rolls_at=event.at + DAY)
+    place = evolve(market.machine(event.machine), rolls_at=_a_day_after(event.at))
     return market.after(event.at, place=place)
+
+
+def _a_day_after(at: datetime) -> datetime | None:
+    """Return when an end rolls next; the last day of the calendar has no day after it."""
+    try:
+        return at + DAY
+    except OverflowError:
+        return None
 
 
 def min_bid_set(market: Market, event: e.MinBidSet) -> Market:
@@ -355,7 +370,7 @@ def bid_changed(market: Market, event: e.BidChanged) -> Market:
 
 _APPLY: Final[dict[type, Callable[[Market, Any], Market]]] = {
     e.CreditAdded: credit_added,
-    e.BalanceRanOut: _unchanged,
+    e.BalanceRanOut: balance_ran_out,
     e.MachineAdded: machine_added,
     e.MachineRemoved: machine_removed,
     e.MachineVerified: machine_verified,

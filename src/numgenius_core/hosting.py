@@ -30,6 +30,8 @@ __all__ = ["KEPT_AFTER_EXPIRY"]
 
 KEPT_AFTER_EXPIRY: Final = timedelta(hours=48)
 """How long a host keeps the data of an expired instance at least."""
+LONGEST_ROLLING: Final = timedelta(days=36_525)
+"""Longest duration of a rolling end, a hundred years: it rolls on, but the calendar ends."""
 
 
 def add_credit(draft: Draft, command: c.AddCredit) -> None:
@@ -88,6 +90,10 @@ def list_machine(draft: Draft, command: c.ListMachine) -> None:
     )
     if listing.end is not None and listing.end <= draft.at:
         raise RuleViolation("end", f"an instant after {draft.at}", str(listing.end))
+    if listing.rolling is not None and listing.rolling > LONGEST_ROLLING:
+        raise RuleViolation(
+            "rolling", f"at most {LONGEST_ROLLING.days:,} days", str(listing.rolling)
+        )
     listing.end_at(draft.at)  # refuses a rolling end beyond the calendar
     draft.lapse(place.id, Stale.SUPERSEDED)
     draft.emit(e.MachineListed(at=draft.at, listing=listing, number=draft.next_number()))
@@ -171,5 +177,5 @@ def clean_up(draft: Draft, command: c.CleanUp) -> None:
     place = draft.own_machine(command.machine, command.by)
     for instance in place.instances.values():
         end = instance.term.end
-        if instance.state is State.EXPIRED and end and end + KEPT_AFTER_EXPIRY <= draft.at:
+        if instance.state is State.EXPIRED and end and draft.at - end >= KEPT_AFTER_EXPIRY:
             draft.emit(e.InstanceDestroyed(at=draft.at, contract=instance.id))

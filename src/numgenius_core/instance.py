@@ -31,6 +31,8 @@ CLAIMS: Final = frozenset({State.LOADING, State.RUNNING, State.PAUSED, State.SCH
 HOLDS: Final = frozenset({State.LOADING, State.RUNNING})
 """States in which it has them."""
 OVER: Final = frozenset({State.EXPIRED, State.DESTROYED})
+AFTER_ALL: Final = 2**63
+"""More than any arrival: what waits for GPUs on demand comes after all that hold some."""
 
 
 @frozen(kw_only=True)
@@ -107,7 +109,8 @@ class Instance:
         """What it asks of its machine; a bid counts with the floor its client accepted."""
         contract = self.contract
         if self.bid is None:
-            return Claim.on_demand(contract.id, contract.block, arrival=self.arrival)
+            arrival = self.arrival if self.holds else self.arrival + AFTER_ALL
+            return Claim.on_demand(contract.id, contract.block, arrival=arrival)
         bid = self.bid
         if self.segments_begun and not contract.is_free_test:
             accepted = self.term.segments[self.segments_begun - 1].prices.min_bid

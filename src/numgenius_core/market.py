@@ -29,7 +29,7 @@ from typing import Any, Final
 
 from numgenius_core import commands as c
 from numgenius_core import hosting, renting
-from numgenius_core.clock import advance_to
+from numgenius_core.clock import advance_to, catch_up
 from numgenius_core.draft import Draft
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.events import Event
@@ -95,6 +95,7 @@ def _drafted(market: Market, command: c.Command, at: datetime) -> Draft:
         raise RuleViolation("at", f"an instant from {market.now} on", str(at))
     draft = advance_to(market, at)
     do(draft, command)
+    catch_up(draft)  # what was done may have taken the last of a balance
     return draft
 
 

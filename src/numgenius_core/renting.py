@@ -240,7 +240,7 @@ def accept_increase(draft: Draft, command: c.AcceptPriceIncrease) -> None:
     pending, instance = _increase(draft, command.increase, command.by)
     verdict = accept(pending, instance.term, at=draft.at)
     draft.emit(e.PriceIncreaseAccepted(at=draft.at, increase=command.increase))
-    draft.extended(verdict, pending.listing)
+    draft.extended(verdict, pending.listing, pending.raised)
 
 
 def reject_increase(draft: Draft, command: c.RejectPriceIncrease) -> None:

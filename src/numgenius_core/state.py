@@ -47,12 +47,20 @@ class Account:
         ledger: Its balance; a client's falls, a host's rises.
         machines: Those it owns; a host has some.
         instances: Those it rents that exist.
+        empty: Whether nothing is left and what it rented has been stopped; a new one is empty.
     """
 
     id: AccountId
     ledger: Ledger
     machines: tuple[MachineId, ...] = ()
     instances: tuple[ContractId, ...] = ()
+    empty: bool = True
+
+    def runs_out(self) -> datetime | None:
+        """Return when its balance runs out; ``None`` if it never does, or did."""
+        if self.empty:
+            return None
+        return self.ledger.runs_out() if self.ledger.amount > NO_MONEY else self.ledger.since
 
 
 @frozen(kw_only=True)
@@ -213,8 +221,10 @@ class Market:
                 queue = queue.add((place.due, 0, place.id))
             machines = machines.set(place.id, place)
         for account in accounts:
-            due, old = account.ledger.runs_out(), known.get(account.id)
-            if due is not None and (old is None or old.ledger.runs_out() != due):
+            if account.empty and account.ledger.amount > NO_MONEY:
+                account = evolve(account, empty=False)  # noqa: PLW2901 - the same one, as it is now
+            due, old = account.runs_out(), known.get(account.id)
+            if due is not None and (old is None or old.runs_out() != due):
                 queue = queue.add((due, 1, account.id))
             known = known.set(account.id, account)
         if len(queue) > 64 + 4 * (len(machines) + len(known)):
@@ -229,7 +239,7 @@ class Market:
             place = self.machines.get(name)  # type: ignore[arg-type]  # the kind says which
             return place is not None and place.due == at
         account = self.accounts.get(name)  # type: ignore[arg-type]  # the kind says which
-        return account is not None and account.ledger.runs_out() == at
+        return account is not None and account.runs_out() == at
 
     def popped(self) -> Market:
         """Return the market without the first item of its queue."""
@@ -242,7 +252,7 @@ def _due(
     """Return a queue of what is due, without all that was overtaken."""
     found: set[Due] = {(each.due, 0, each.id) for each in machines.values() if each.due}
     for account in accounts.values():
-        due = account.ledger.runs_out()
+        due = account.runs_out()
         if due is not None:
             found.add((due, 1, account.id))
     return Queue(found)

@@ -36,7 +36,7 @@ from numgenius_core.renting import find_offer
 from numgenius_core.reserved import refundable
 from numgenius_core.state import Account, MachineState, Market
 from numgenius_core.storage import disk_of
-from numgenius_core.units import Amount, to_megabytes
+from numgenius_core.units import Amount, to_megabytes, whole_seconds
 
 __all__ = [
     "DepositView",
@@ -162,10 +162,11 @@ def quotes(
         WrongType: An argument of the wrong type.
         RuleViolation: As for :func:`numgenius_core.pricing.quote`.
     """
-    found, wanted = [], to_megabytes(disk)
+    found, wanted, at = [], to_megabytes(disk), utc(at, "at")
+    whole_seconds(duration)  # refuses what is none
     for each in offers(market, at):
         bids = mode is Mode.INTERRUPTIBLE
-        fits = each.ends_at is None or at + duration <= each.ends_at
+        fits = each.ends_at is None or duration <= each.ends_at - at
         reservable = mode is not Mode.RESERVED or each.max_discount > 0
         if fits and reservable and (bids or each.rentable) and each.disk_mb >= wanted:
             found.append(quote(each, duration, mode=mode, disk=disk))
@@ -334,15 +335,16 @@ class Earnings:
 def earnings(market: Market, host: AccountId, period: Interval) -> tuple[Earnings, ...]:
     """Return what each machine of a host earned in a period, destroyed instances included.
 
-    It goes through all instances there ever were: a report, not a question for every request.
+    So are machines that it took away since, if they earned something. It goes through all
+    instances there ever were: a report, not a question for every request.
     """
-    lines: dict[MachineId, list[Line]] = {
-        place.machine.id: [] for place in machines_of(market, host)
-    }
-    living = (each for place in lines for each in market.machines[place].instances.values())
+    places = machines_of(market, host)
+    lines: dict[MachineId, list[Line]] = {place.id: [] for place in places}
+    living = (each for place in places for each in place.instances.values())
     for each in (*living, *market.archive.values()):
-        if each.contract.machine in lines:
-            lines[each.contract.machine] += statement(each.history, period).lines
+        if each.contract.host == host:  # the machine may have another host by now
+            found = lines.setdefault(each.contract.machine, [])
+            found += statement(each.history, period).lines
     return tuple(
         Earnings(
             machine=place,
