@@ -1,0 +1,165 @@
+"""Throw hostile input at every door, guided by the code it reaches (atheris, libFuzzer).
+
+    pip install -e . --group fuzz
+    python fuzz/fuzz.py query -runs=1000000 -max_len=4096
+
+Doors: ``offers`` (documents of a market), ``query`` (what people type), ``request`` (the API's
+JSON), ``values`` (numbers, instants and durations as text), ``documents`` (JSON of our own),
+``command`` (the arguments of ``numgenius``). Whatever comes in, only our errors may come out;
+libFuzzer stops at the first other one, at an input that takes more than ``-timeout`` seconds (10
+here), and at a memory of more than ``-rss_limit_mb`` (2,048). Each door begins with a few good
+inputs, from ``SEEDS``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["numgenius_core"]):
+    from numgenius_core import __main__ as command_line
+    from numgenius_core import (
+        documents,
+        intervals,
+        journal,
+        money,
+        search,
+        search_request,
+        units,
+        wire,
+    )
+    from numgenius_core.errors import NumgeniusError
+
+RECORD = b'{"id":1,"machine_id":2,"num_gpus":2,"gpu_name":"RTX 4090","dph_base":0.8,"min_bid":0.1}'
+SEEDS: dict[str, tuple[bytes, ...]] = {
+    "offers": (
+        b"[" + RECORD + b"]",
+        b'{"offers":[' + RECORD + b"," + RECORD + b"]}",
+        RECORD + b"\n" + RECORD + b"\n",
+        b"offer_id,machine_id,gpu_name,num_gpus,dph_total\n1,2,RTX 3090,4,0.5\n",
+    ),
+    "query": (
+        b"gpu_name in [RTX_4090, RTX_3090] num_gpus>=4 dph<2.5",
+        b'geolocation notin [CN,VN] verified=any duration>=7 gpu_name="A\\_B" external not in [x]',
+    ),
+    "request": (
+        b'{"verified":{"eq":true},"num_gpus":{"in":["2","4"]},"limit":5,"allocated_storage":5.0}',
+        b'{"order":[["score","desc"]],"type":"on-demand"}',
+    ),
+    "values": (b"0.4", b"2026-12-31T00:00:00Z", b"1d 12h", b"3 months", b"-1.5", b"1e5"),
+    "documents": (
+        b'{"schema":"numgenius/1","type":"Block","size":2,"start":4}',
+        b'{"schema":"numgenius/1","type":"BalanceRanOut","at":"2026-01-01T00:00:00Z","account":"a"}',
+    ),
+    "command": (
+        b"slices\x007\x00--min-gpu\x002",
+        b"reserve\x00--price\x001\x00--months\x001\x00--cancel-after\x0015d",
+        b"quote\x00--sample\x00--gpus\x004\x00--hours\x0072\x00--where\x00num_gpus>=2",
+    ),
+}
+
+
+def text_of(data: bytes) -> str:
+    """Return bytes as text; what is no UTF-8 becomes lone surrogates, the worst text there is."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def offers(data: bytes) -> None:
+    """Read a document as offers, and write what was read."""
+    for offer in wire.read_offers(data, on_error="collect").offers:
+        wire.offer_to_record(offer)
+
+
+def query(data: bytes) -> None:
+    """Parse a query; what it prints as must parse as the same."""
+    parsed = search.parse(text_of(data))
+    if search.parse(str(parsed)) != parsed:
+        raise AssertionError(f"{parsed} does not read back")
+
+
+def request(data: bytes) -> None:
+    """Read a search request of the API; what it writes must read as the same."""
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        return  # a service's own business
+    asked = search_request.SearchRequest.from_json(body)
+    if search_request.SearchRequest.from_json(asked.to_json()) != asked:
+        raise AssertionError(f"{asked} does not read back")
+
+
+def values(data: bytes) -> None:
+    """Read a text as each kind of number and time."""
+    text = text_of(data)
+    for read in (
+        money.Money,
+        money.PerGpuHour,
+        money.PerHour.nearest,
+        units.to_megabytes,
+        units.to_bytes,
+        intervals.parse_instant,
+        intervals.parse_duration,
+    ):
+        with contextlib.suppress(NumgeniusError):
+            read(text)  # type: ignore[operator]
+
+
+def own_documents(data: bytes) -> None:
+    """Read a document of ours: any value, an event, a market."""
+    for read in (documents.from_json, journal.event_from_json, journal.market_from_json):
+        with contextlib.suppress(NumgeniusError):
+            value = read(data)
+            if read is documents.from_json and read(documents.to_json(value)) != value:
+                raise AssertionError(f"{value} does not read back")
+
+
+def command(data: bytes) -> None:
+    """Run the command; it may only exit with 0 or 2."""
+    arguments = [each for each in text_of(data).split("\x00") if each != "-"]  # not our stdin
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            code = command_line.main(arguments)
+        except SystemExit as left:
+            code = left.code
+    if code not in (None, 0, 2):
+        raise AssertionError(f"exit status {code}")
+
+
+DOORS = {
+    "offers": offers,
+    "query": query,
+    "request": request,
+    "values": values,
+    "documents": own_documents,
+    "command": command,
+}
+
+
+def main() -> None:
+    """Fuzz the door that the first argument names; the others are libFuzzer's."""
+    name, *options = sys.argv[1:] or [""]
+    if name not in DOORS:
+        sys.exit(f"fuzz.py: which door? {', '.join(DOORS)}")
+    door = DOORS[name]
+
+    def one(data: bytes) -> None:
+        with contextlib.suppress(NumgeniusError):
+            door(data)
+
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as corpus:
+        for number, seed in enumerate(SEEDS[name]):
+            Path(corpus, str(number)).write_bytes(seed)
+        atheris.Setup([sys.argv[0], "-timeout=10", "-print_final_stats=1", *options, corpus], one)
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
