@@ -13,7 +13,7 @@ from typing import Final
 from attrs import evolve
 
 from numgenius_core import events as e
-from numgenius_core.bidding import Claim, Rank, explain, resolve
+from numgenius_core.bidding import Claim, Rank, explain
 from numgenius_core.contract import State
 from numgenius_core.errors import InsufficientCredit, NotAllowed
 from numgenius_core.evolution import apply_event
@@ -97,8 +97,7 @@ class Draft:
     def rerun(self, machine: MachineId) -> None:
         """Work out who runs on a machine: who has to pause pauses, then who may run resumes."""
         place = self.market.machine(machine)
-        claims = [i.claim for i in place.instances.values() if i.claims]
-        answer = resolve(claims, place.floor)
+        answer = place.resolution
         for claim in answer.waiting:
             state = place.instances[claim.id].state
             waits = claim.rank is Rank.BID and state is State.SCHEDULING

@@ -35,7 +35,6 @@ from numgenius_core.money import PerHour
 from numgenius_core.offer import Block
 from numgenius_core.reserved import CurveSchedule
 from numgenius_core.state import OFFERS_OF_A_LISTING, MachineState, Market
-from numgenius_core.storage import disk_of
 
 __all__ = ["find_offer"]
 
@@ -108,8 +107,7 @@ def _check_rental(command: c.Rent, place: MachineState, block: Block) -> None:
         ]
         need = "an offer whose GPUs nobody has rented"
         raise RuleViolation("offer", need, f"GPUs held by contract {', '.join(holders)}")
-    disk = disk_of(place.machine, [each.term for each in place.instances.values()])
-    most = disk.offer_mb(block.size, place.machine.gpus)
+    most = place.disk.offer_mb(block.size, place.machine.gpus)
     if command.disk_mb > most:
         raise RuleViolation("disk_mb", f"at most the offer's {most:,} MB", f"{command.disk_mb:,}")
 

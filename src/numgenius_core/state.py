@@ -9,21 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from attrs import evolve, field, frozen
 
+from numgenius_core.bidding import Resolution, resolve
 from numgenius_core.errors import UnknownId, shown
 from numgenius_core.extension import PendingIncrease
 from numgenius_core.instance import Instance
 from numgenius_core.ledger import NO_MONEY, Ledger
-from numgenius_core.listing import AccountId, ContractId, Listing, Machine, MachineId, OfferId
+from numgenius_core.listing import (
+    AccountId,
+    ContractId,
+    Listing,
+    Machine,
+    MachineId,
+    OfferId,
+    Verification,
+)
 from numgenius_core.maintenance import Schedule
 from numgenius_core.money import Money, PerGpuHour
-from numgenius_core.offer import Block
+from numgenius_core.offer import Block, Offer
 from numgenius_core.persistent import Queue, Table
 from numgenius_core.slicing import blocks
+from numgenius_core.storage import Disk, disk_of
 
 __all__ = ["Account", "MachineState", "Market"]
 
@@ -98,7 +109,7 @@ class MachineState:
         """The machine's number."""
         return self.machine.id
 
-    @property
+    @cached_property
     def occupied(self) -> int:
         """The GPUs that on-demand and reserved instances hold, as bits."""
         mask = 0
@@ -116,6 +127,45 @@ class MachineState:
     def offer_id(self, place: int) -> OfferId:
         """Return the number of the offer of the block at ``place`` in :meth:`blocks`."""
         return OfferId(self.number * OFFERS_OF_A_LISTING + place)
+
+    @cached_property
+    def disk(self) -> Disk:
+        """How its disk is used."""
+        return disk_of(self.machine, [each.term for each in self.instances.values()])
+
+    @cached_property
+    def resolution(self) -> Resolution:
+        """Who runs and who waits."""
+        return resolve([i.claim for i in self.instances.values() if i.claims], self.floor)
+
+    @cached_property
+    def offers(self) -> tuple[Offer, ...]:
+        """Its offers, in the order of their numbers; a rolling end is not in them.
+
+        Kept with the state, so a search of the whole market makes only those that have changed.
+        """
+        listing, machine = self.listing, self.machine
+        if listing is None:
+            return ()
+        verified = machine.verification is Verification.VERIFIED
+        return tuple(
+            Offer(
+                id=self.offer_id(place),
+                machine=machine.id,
+                gpu_name=machine.gpu_name,
+                gpus=block.size,
+                prices=evolve(listing.prices, min_bid=self.resolution.quoted_min_bid(block)),
+                gpus_in_machine=machine.gpus,
+                block=block,
+                disk_mb=self.disk.offer_mb(block.size, machine.gpus),
+                max_discount=listing.max_discount if verified else Fraction(0),
+                ends_at=listing.end,
+                host=machine.host,
+                verification=machine.verification,
+                rentable=self.online and not self.occupied & block.mask,
+            )
+            for place, block in enumerate(self.blocks())
+        )
 
     @cached_property
     def due(self) -> datetime | None:

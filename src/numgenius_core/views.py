@@ -6,14 +6,13 @@ asked for, by the same rules that decide commands.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
 from attrs import evolve, frozen
 
-from numgenius_core.bidding import Claim, Resolution, Verdict, explain, resolve
+from numgenius_core.bidding import Resolution, Verdict, explain
 from numgenius_core.billing import Statement, discount_received, statement
 from numgenius_core.clock import advance_to
 from numgenius_core.errors import RuleViolation
@@ -26,7 +25,6 @@ from numgenius_core.listing import (
     MachineId,
     Mode,
     OfferId,
-    Verification,
 )
 from numgenius_core.metering import Kind, Line
 from numgenius_core.money import Money, PerHour
@@ -35,7 +33,6 @@ from numgenius_core.pricing import Quote, quote
 from numgenius_core.renting import find_offer
 from numgenius_core.reserved import refundable
 from numgenius_core.state import Account, MachineState, Market
-from numgenius_core.storage import disk_of
 from numgenius_core.units import Amount, to_megabytes, whole_seconds
 
 __all__ = [
@@ -96,10 +93,10 @@ def offers(market: Market, at: datetime, *, machine: MachineId | None = None) ->
     Raises:
         UnknownId: There is no such machine.
     """
-    if machine is not None:
-        return tuple(_offers_of(market.machine(machine), utc(at, "at")))
-    listed = (market.machines[market.listings[number]] for number in sorted(market.listings))
     at = utc(at, "at")
+    if machine is not None:
+        return _offers_of(market.machine(machine), at)
+    listed = (market.machines[market.listings[number]] for number in sorted(market.listings))
     return tuple(each for place in listed for each in _offers_of(place, at))
 
 
@@ -110,34 +107,15 @@ def offer(market: Market, id: OfferId, at: datetime) -> Offer:  # noqa: A002 - a
         UnknownId: There is no such offer, or no longer.
     """
     place, _, _ = find_offer(market, id)
-    found = _offers_of(place, utc(at, "at"))
-    return next(each for each in found if each.id == id)
+    return next(each for each in _offers_of(place, utc(at, "at")) if each.id == id)
 
 
-def _offers_of(place: MachineState, at: datetime) -> Iterator[Offer]:
+def _offers_of(place: MachineState, at: datetime) -> tuple[Offer, ...]:
     listing = place.listing
-    if listing is None:
-        return
-    answer, occupied = _resolved(place), place.occupied
-    machine, end = place.machine, listing.end_at(at)
-    disk = disk_of(machine, [each.term for each in place.instances.values()])
-    verified = machine.verification is Verification.VERIFIED
-    for index, block in enumerate(place.blocks()):
-        yield Offer(
-            id=place.offer_id(index),
-            machine=machine.id,
-            gpu_name=machine.gpu_name,
-            gpus=block.size,
-            prices=evolve(listing.prices, min_bid=answer.quoted_min_bid(block)),
-            gpus_in_machine=machine.gpus,
-            block=block,
-            disk_mb=disk.offer_mb(block.size, machine.gpus),
-            max_discount=listing.max_discount if verified else Fraction(0),
-            ends_at=end,
-            host=machine.host,
-            verification=machine.verification,
-            rentable=place.online and not occupied & block.mask,
-        )
+    if listing is None or listing.rolling is None:
+        return place.offers
+    end = listing.end_at(at)
+    return tuple(evolve(each, ends_at=end) for each in place.offers)
 
 
 def quotes(
@@ -220,12 +198,7 @@ def instances_of(market: Market, client: AccountId) -> tuple[Instance, ...]:
 
 def who_runs(market: Market, machine: MachineId) -> Resolution:
     """Return who runs and who waits on a machine, with the reasons; raises ``UnknownId``."""
-    return _resolved(market.machine(machine))
-
-
-def _resolved(place: MachineState) -> Resolution:
-    claims: list[Claim] = [each.claim for each in place.instances.values() if each.claims]
-    return resolve(claims, place.floor)
+    return market.machine(machine).resolution
 
 
 def why_waiting(market: Market, contract: ContractId) -> Verdict:
@@ -250,7 +223,7 @@ def winning_bid(market: Market, offer: OfferId) -> PerHour | None:
         UnknownId: There is no such offer.
     """
     place, _, block = find_offer(market, offer)
-    return _resolved(place).winning_bid(block)
+    return place.resolution.winning_bid(block)
 
 
 def increases_of(market: Market, client: AccountId) -> tuple[tuple[int, PendingIncrease], ...]:
