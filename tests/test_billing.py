@@ -537,6 +537,12 @@ class TestAReservedDepositRunsDown:
         with pytest.raises(RuleViolation, match=r"at most the 576\.00 left of the deposit"):
             whole(life(rented(), self.PREPAID, more))
 
+    def test_none_of_it_may_come_back(self) -> None:
+        gone = Refunded(at=T0, amount=Money(0))
+        bill = whole(life(rented(), self.PREPAID, gone, moved(T0, Event.DESTROYED)))
+        assert [line.kind for line in bill.lines] == [Kind.DEPOSIT, Kind.FORFEIT]
+        assert bill.total == bill.covered == bill.billed == Money(576)
+
     def test_nothing_is_left_before_the_contract(self) -> None:
         assert deposit_left(life(rented(), self.PREPAID), T0) == Money(0)
 

@@ -375,6 +375,20 @@ class TestTheShortlist:
             kept = shortlist.shortlist(pieces, length, spans)[1]
         assert any(first <= best <= last for first, last in kept)
 
+    @pytest.mark.parametrize(
+        ("pieces", "spans", "best"),
+        [
+            ([(0, 2, 1, 1, 1), (0, 3, 1, 1, 1)], [(0, 0), (3, 3)], 3),  # within a cell
+            ([(100, 101, 1, 1, 1)] * 2, [(0, 50)], 0),  # equal cells: the first counts
+            ([(0, 30, 1, 1, 1), (0, 9, 1, 1, 1)], [(0, 2), (8, 11), (29, 33)], 30),
+        ],
+    )
+    def test_edges_of_cells_and_spans(
+        self, pieces: list[Any], spans: list[tuple[int, int]], best: int
+    ) -> None:
+        with patch.object(shortlist, "FEW", 1):
+            assert _least_loss(pieces, 10, spans) == best
+
     def test_most_of_a_large_book_is_left_out(self) -> None:
         rng = random.Random(1)
         starts = [rng.randrange(10**6) for _ in range(6_000)]

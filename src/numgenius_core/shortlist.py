@@ -46,7 +46,7 @@ def shortlist(
     grid = _Grid(low, size, (high - low) // size + 1, (high + length - low) // size + 1, length)
     places = grid.places(pieces)
     kept = grid.left(*grid.bounds(pieces, places), spans)
-    return (pieces, spans) if kept is None else (grid.touched(kept, pieces, places), kept)
+    return grid.touched(kept, pieces, places), kept
 
 
 @frozen
@@ -112,11 +112,11 @@ class _Grid:
         first, last = span
         return range((first - self.low) // self.size, (last - self.low) // self.size + 1)
 
-    def left(self, least: list[int], most: list[int], spans: Sequence[Span]) -> list[Span] | None:
-        """Return the starts that can be the earliest best, ``None`` if nothing is known.
+    def left(self, least: list[int], most: list[int], spans: Sequence[Span]) -> list[Span]:
+        """Return the starts that can be the earliest best.
 
         What a cell loses at most is the loss of a window from its first instant, so it counts only
-        if that is allowed.
+        if that is allowed; that of the first cell is.
         """
         size = self.size
         known: list[tuple[int, int]] = []
@@ -125,8 +125,6 @@ class _Grid:
             if edges:
                 value = min(most[edges.start : edges.stop])
                 known.append((value, most.index(value, edges.start)))
-        if not known:
-            return None
         ceiling, best = min(known)
         kept: list[Span] = []
         for first, last in spans:
