@@ -11,31 +11,37 @@ from statistics import median
 
 def median_cpu(function: Callable[[], object], number: int, repeat: int = 7) -> float:
     """Return the CPU seconds of one call: the median of ``repeat`` runs of ``number`` calls."""
-    times = []
     function()  # fill caches, finish lazy imports
-    for _ in range(repeat):
-        gc.collect()
-        gc.disable()  # as timeit does: a collection would fall on whoever comes next
-        begin = time.process_time()
-        for _ in range(number):
-            function()
-        times.append((time.process_time() - begin) / number)
-        gc.enable()
-    return median(times)
+    return median(_cpu(function, number) for _ in range(repeat))
+
+
+def _cpu(function: Callable[[], object], number: int) -> float:
+    gc.collect()
+    gc.disable()  # as timeit does: a collection would fall on whoever comes next
+    begin = time.process_time()
+    for _ in range(number):
+        function()
+    took = time.process_time() - begin
+    gc.enable()
+    return took / number
 
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison: CPU seconds of an alternative and of ours for the same work."""
+    """One comparison: CPU seconds of an alternative and of ours for the same work.
+
+    ``neighbours`` is the median ratio of runs made in turn, where they were.
+    """
 
     workload: str
     alternative: str
     theirs: float
     ours: float
+    neighbours: float | None = None
 
     @property
     def ratio(self) -> float:
-        return self.ours / self.theirs
+        return self.ours / self.theirs if self.neighbours is None else self.neighbours
 
 
 def compare(
@@ -59,6 +65,28 @@ def compare(
         )
         for name, call in alternatives.items()
     ]
+
+
+def in_turn(
+    workload: str,
+    ours: Callable[[], object],
+    alternatives: dict[str, Callable[[], object]],
+    number: int,
+    repeat: int = 15,
+    per: int = 1,
+) -> list[Row]:
+    """Return a row for each alternative, run in turn with ours.
+
+    A machine that others use changes its pace from second to second. Each ratio is of two runs
+    that follow each other; the table shows the median of the ratios and of the times. The first
+    pair only warms up.
+    """
+    rows = []
+    for name, call in alternatives.items():
+        pairs = [(_cpu(call, number), _cpu(ours, number)) for _ in range(repeat + 1)][1:]
+        theirs, mine = (median(times) / per for times in zip(*pairs, strict=True))
+        rows.append(Row(workload, name, theirs, mine, median(b / a for a, b in pairs)))
+    return rows
 
 
 def duration_text(seconds: float) -> str:
