@@ -1,0 +1,193 @@
+"""What clients send: JSON within limits, its fields, and the commands that need several of them.
+
+A field gets its type here and no more: what a command may say is for the library to decide. Floats
+enter through their shortest decimal text, and what is left out is null, as the client sends it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Final, TypeVar
+
+from attrs import frozen
+
+from numgenius_core import commands as do
+from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
+from numgenius_core.intervals import Interval, fixed_duration, from_epoch, parse_duration
+from numgenius_core.listing import AccountId, ContractId, MachineId, Mode, OfferId, PriceTerms
+from numgenius_core.maintenance import Category, requested_window
+from numgenius_core.money import PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
+from numgenius_core.units import to_megabytes, whole_number
+
+MAX_BODY: Final = 65_536  # bytes
+MAX_DEPTH: Final = 12  # of JSON
+MAX_IDS: Final = 64  # of one request
+# What the client says a machine is listed with if its host does not say otherwise.
+STORAGE: Final = PerGbMonth("0.10")
+DISCOUNT: Final = Fraction(2, 5)
+
+AnyRate = TypeVar("AnyRate", bound=Rate)
+
+
+def depth(value: object) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(depth, inner), default=0)
+
+
+def no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number")  # Python reads NaN and Infinity, JSON has neither
+
+
+def parsed(text: bytes | str, path: str) -> Any:
+    """Return the value of a JSON text, or raise our ``ParseError``."""
+    try:
+        value = json.loads(text, parse_constant=no_number)
+        if depth(value) <= MAX_DEPTH:
+            return value
+    except RecursionError:
+        pass
+    except ValueError as error:
+        raise ParseError(path, "JSON", str(error)) from None
+    raise ParseError(path, f"JSON at most {MAX_DEPTH} levels deep", "deeper nesting")
+
+
+def instant(sent: Mapping[str, Any], name: str) -> datetime:
+    value: Any = sent.get(name)
+    return from_epoch(value, name)
+
+
+@frozen(kw_only=True)
+class Call:
+    """One request.
+
+    Attributes:
+        by: Who asks.
+        at: When.
+        number: Of the machine, the offer or the instance in its path.
+        body: Its JSON object.
+        query: Its query, each value JSON or text.
+    """
+
+    by: AccountId
+    at: datetime
+    number: int
+    body: Mapping[str, Any]
+    query: Mapping[str, str]
+
+    @property
+    def machine(self) -> dict[str, Any]:
+        """Who asks and about which machine, as commands take it."""
+        return {"by": self.by, "machine": MachineId(self.number)}
+
+    @property
+    def contract(self) -> dict[str, Any]:
+        """Who asks and about which instance, as commands take it."""
+        return {"by": self.by, "contract": ContractId(self.number)}
+
+    def asked(self, name: str, kind: type, default: Any) -> Any:
+        """Return a value of the query, which is JSON."""
+        text = self.query.get(name)
+        value = None if text is None else parsed(text, name)
+        if value is not None and not isinstance(value, kind):
+            raise WrongType(name, f"a {kind.__name__}", shown(value))
+        return default if value is None else value
+
+    def maybe(self, name: str, kind: type[AnyRate]) -> AnyRate | None:
+        """Return a price, ``None`` for null."""
+        value = self.body.get(name)
+        try:
+            return None if value is None else kind.from_float(value)
+        except RuleViolation as fault:
+            raise type(fault)(name, fault.need, fault.got) from None
+
+    def price(self, name: str, kind: type[AnyRate], default: AnyRate | None = None) -> AnyRate:
+        """Return a price, the default for null; without one, null is refused."""
+        found = self.maybe(name, kind)
+        found = default if found is None else found
+        if found is None:
+            raise RuleViolation(name, f"a price in {kind.UNIT}", "null")
+        return found
+
+    def exact(self, name: str) -> Decimal:
+        """Return a number as the decimal that it is written as."""
+        value: Any = self.body.get(name)
+        if type(value) not in (int, float) or not abs(value) <= 1e15:
+            raise WrongType(name, "a number", shown(value))
+        return Decimal(repr(value))
+
+    def whole(self, name: str) -> int:
+        return whole_number(self.body.get(name), name)
+
+    def text(self, name: str) -> str:
+        """Return a text, an empty one for null."""
+        value = self.body.get(name)
+        if value is not None and not isinstance(value, str):
+            raise WrongType(name, "text", shown(value))
+        return value or ""
+
+    def ids(self, name: str) -> list[int]:
+        value = self.body.get(name)
+        if not isinstance(value, list) or not 1 <= len(value) <= MAX_IDS:
+            raise RuleViolation(name, f"a list of 1 to {MAX_IDS} ids", shown(value))
+        return [whole_number(each, f"{name}[{index}]") for index, each in enumerate(value)]
+
+    def period(self, bounds: Any) -> Interval | None:
+        """Return the time between ``{"gte": ..., "lte": ...}``, up to now; ``None`` if none."""
+        if not isinstance(bounds, dict):
+            raise WrongType("select_filters", '{"gte": ..., "lte": ...} of the time', shown(bounds))
+        since, until = (instant(bounds, name) for name in ("gte", "lte"))
+        until = min(until, self.at)
+        return Interval(since, until) if since < until else None
+
+
+def listing(call: Call) -> do.ListMachine:
+    body = call.body
+    if body.get("vol_size") or body.get("vol_price"):
+        raise RuleViolation("vol_size", "nothing or 0: there are no volumes here", "a volume")
+    end, rolling = body.get("end_date"), body.get("duration")
+    discount = body.get("credit_discount_max")
+    return do.ListMachine(
+        by=call.by,
+        machine=MachineId(call.whole("machine")),
+        prices=PriceTerms(
+            gpu=call.price("price_gpu", PerGpuHour),
+            storage=call.price("price_disk", PerGbMonth, STORAGE),
+            upload=call.price("price_inetu", PerGb, PerGb(0)),
+            download=call.price("price_inetd", PerGb, PerGb(0)),
+            min_bid=call.price("price_min_bid", PerGpuHour, PerGpuHour(0)),
+        ),
+        min_gpu=call.whole("min_chunk"),
+        max_discount=DISCOUNT if discount is None else Fraction(call.exact("credit_discount_max")),
+        end=None if end is None else instant(body, "end_date"),
+        rolling=None if rolling is None else fixed_duration(parse_duration(rolling), "duration"),
+    )
+
+
+def rental(call: Call, offer: int) -> do.Rent:
+    """With a price it is a bid; a bid without one is refused, never an on-demand rental."""
+    bid = call.maybe("price", PerHour)
+    if bid is None and call.text("type") in ("bid", "interruptible"):
+        raise RuleViolation("price", "the price of the bid, $/hour", "null")
+    return do.Rent(
+        by=call.by,
+        offer=OfferId(offer),
+        mode=Mode.ON_DEMAND if bid is None else Mode.INTERRUPTIBLE,
+        bid=bid,
+        disk_mb=to_megabytes(call.exact("disk"), "disk"),
+        label=call.text("label"),
+    )
+
+
+def maintenance(call: Call) -> do.ScheduleMaintenance:
+    word = call.text("maintenance_category")
+    known = {"": Category.OTHER, "not provided": Category.OTHER} | {c.value: c for c in Category}
+    if word not in known:
+        need = "one of " + ", ".join(category.value for category in Category)
+        raise RuleViolation("maintenance_category", need, shown(word))
+    start, hours = instant(call.body, "sdate"), call.exact("duration")
+    window = requested_window(start, hours, now=call.at, category=known[word])
+    return do.ScheduleMaintenance(**call.machine, window=window)

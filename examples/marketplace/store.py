@@ -1,0 +1,176 @@
+"""The market on disk: a table of events that only grows, and the market that they give.
+
+One writer orders the commands. A command is decided on the market in memory at once; its answer
+waits until its events are on disk. Whoever gets to the disk first writes for all who wait, in one
+transaction, so a busy service commits many commands together and an idle one each alone. Killed at
+any instant, it comes back with whole commands only, and with every one it has answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from numgenius_core.commands import Command, Tick
+from numgenius_core.events import CreditAdded, Event
+from numgenius_core.intervals import floor_second
+from numgenius_core.journal import (
+    event_from_json,
+    event_to_json,
+    market_from_json,
+    market_to_json,
+)
+from numgenius_core.listing import AccountId
+from numgenius_core.market import Market, execute, replay
+
+Row = tuple[int, int, str]  # number of the event, number of its command, the event as JSON
+
+Reaction = Callable[[Market, Event], Iterable[Command]]
+"""What the service does about an event, as a part of the command that it came from."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS events (
+    number INTEGER PRIMARY KEY,
+    command INTEGER NOT NULL,
+    event TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS snapshots (number INTEGER PRIMARY KEY, market TEXT NOT NULL);
+"""
+MANY: Final = 1_000  # events that are replayed at each start, rather than kept as a snapshot
+
+
+def wall_clock() -> datetime:
+    """Return the second that has begun: the one place where time comes in."""
+    return floor_second(datetime.now(UTC))
+
+
+def nothing(_market: Market, _event: Event) -> Iterable[Command]:
+    """Do nothing about an event."""
+    return ()
+
+
+class Store:
+    """A market and the file it lives in.
+
+    Args:
+        path: The SQLite file; it is made if need be.
+        react: What follows from an event at once.
+        clock: What time it is, whole seconds.
+        durable: Whether the disk has to confirm each transaction.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        react: Reaction = nothing,
+        clock: Callable[[], datetime] = wall_clock,
+        durable: bool = True,
+    ) -> None:
+        self._react, self._clock = react, clock
+        self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._file.execute("PRAGMA locking_mode=EXCLUSIVE")  # one writer: a second one fails here
+        self._file.execute("PRAGMA journal_mode=WAL")
+        self._file.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
+        self._file.executescript(SCHEMA)
+        last = self._file.execute("SELECT max(number), max(command) FROM events").fetchone()
+        self._decided, self._commands = last[0] or 0, last[1] or 0
+        self.market = self._restored()
+        self._saved = self._decided
+        self._unsaved: list[Row] = []
+        self._disk = asyncio.Lock()
+
+    def _restored(self) -> Market:
+        """Return the market that the events give, from the last snapshot on."""
+        kept = self._file.execute("SELECT max(number), market FROM snapshots").fetchone()
+        market = market_from_json(kept[1]) if kept[0] else Market()
+        market = replay((event for _, event in self.events(kept[0] or 0)), market)
+        if self._decided - (kept[0] or 0) >= MANY:
+            snapshot = (self._decided, market_to_json(market))
+            self._file.execute("INSERT INTO snapshots VALUES (?, ?)", snapshot)
+        return market
+
+    def events(self, after: int = 0) -> Iterator[tuple[int, Event]]:
+        """Yield all that happened, in order, each event with its number."""
+        wanted = "SELECT number, event FROM events WHERE number > ? ORDER BY number"
+        for number, text in self._file.execute(wanted, (after,)):
+            yield number, event_from_json(text)
+
+    def payments(self, account: AccountId) -> list[tuple[int, CreditAdded]]:
+        """Return what an account paid in: the market keeps balances, the log everything."""
+        wanted = """SELECT number, event FROM events WHERE event LIKE '%"type": "CreditAdded"%'"""
+        events = ((n, event_from_json(text)) for n, text in self._file.execute(wanted))
+        return [(n, e) for n, e in events if isinstance(e, CreditAdded) and e.account == account]
+
+    def now(self) -> datetime:
+        """Return the time, which never goes back."""
+        return max(self._clock(), self.market.now)
+
+    def decide(self, *commands: Command) -> tuple[Event, ...]:
+        """Carry out commands, all of them or none, in memory; :meth:`saved` makes it last.
+
+        Returns:
+            What they led to, without what had come due before them.
+
+        Raises:
+            NumgeniusError: A command was refused; nothing has changed.
+        """
+        at = self.now()
+        market, due = execute(self.market, Tick(), at)
+        happened: list[Event] = []
+        for command in commands:
+            market, events = execute(market, command, at)
+            happened += events
+            for reaction in (r for event in events for r in self._react(market, event)):
+                market, more = execute(market, reaction, at)
+                happened += more
+        command_number = self._commands + 1
+        self._unsaved += [
+            (number, command_number, event_to_json(event))
+            for number, event in enumerate((*due, *happened), self._decided + 1)
+        ]
+        self.market, self._commands = market, command_number
+        self._decided += len(due) + len(happened)
+        return tuple(happened)
+
+    async def do(self, *commands: Command) -> tuple[Event, ...]:
+        """Carry out commands, all of them or none; return once what happened is on disk."""
+        happened = self.decide(*commands)
+        await self.saved()
+        return happened
+
+    async def seen(self) -> Market:
+        """Return the market as it is now, with all that has come due; it is on disk."""
+        self.decide()
+        market = self.market
+        await self.saved()
+        return market
+
+    async def saved(self) -> None:
+        """Return once all that has been decided so far is on disk.
+
+        Raises:
+            sqlite3.Error: The disk refused. What was decided stays, and is written with what comes
+                next: nobody has been told that it happened.
+        """
+        wanted = self._decided
+        while self._saved < wanted:
+            async with self._disk:
+                if self._saved < wanted:
+                    rows = list(self._unsaved)
+                    await asyncio.to_thread(self._write, rows)
+                    del self._unsaved[: len(rows)]
+                    self._saved = rows[-1][0]
+
+    def _write(self, rows: list[Row]) -> None:
+        with self._file:
+            self._file.execute("BEGIN")
+            # A row that is there came from a try whose end nobody saw: it is this very event.
+            self._file.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?)", rows)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()

@@ -1,0 +1,264 @@
+"""The example service as the marketplace's own client sees it: the guide's life of a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+from vastai_client import VASTAI, Client, served
+
+HOST, OTHER_HOST, ANN, BEN, EVE = "host-1", "host-2", "ann", "ben", "eve"
+TODAY = datetime.now(UTC)
+
+
+def on(days: int) -> str:
+    """Return a date some days from now, as a host types it."""
+    return f"{TODAY + timedelta(days=days):%m/%d/%Y}"
+
+
+def midnight(typed: str) -> float:
+    """Return a date that a host types as Unix seconds."""
+    return datetime.strptime(typed, "%m/%d/%Y").replace(tzinfo=UTC).timestamp()
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    """Return the client in front of a new market."""
+    with served(tmp_path / "market.sqlite") as (url, _):
+        yield Client(url, tmp_path)
+
+
+pytestmark = pytest.mark.skipif(VASTAI is None, reason="NUMGENIUS_VASTAI says where vastai is")
+
+
+class TestTheLifeOfAMachine:
+    """The hosting guide, told with the real commands: list, rent, bid, prepay, relist, maintain."""
+
+    def test_it_goes_as_the_guide_says(self, client: Client) -> None:
+        list_and_find(client)
+        there = bid_and_outbid(client)
+        prepay(client, there)
+        relist(client, there)
+        maintain(client)
+        unlist_and_destroy(client, there)
+
+
+def listing(price: float, days: int, disk: float = 0.1) -> list[str]:
+    """Return the command that lists machine 1001."""
+    words = (
+        f"list machine 1001 -g {price} -s {disk} -u 0.01 -d 0.02 -b 0.1 -r 0.4 -m 2 -e {on(days)}"
+    )
+    return words.split()
+
+
+def offers(client: Client, size: int, *words: str, key: str = ANN) -> list[dict[str, Any]]:
+    """Return the offers of machine 1001 of a size, the first GPUs first."""
+    query = f"machine_id = 1001 num_gpus = {size}"
+    found: list[dict[str, Any]] = client.raw(key, "search", "offers", query, "-o", "id", *words)
+    return found
+
+
+def rent(client: Client, key: str, offer: int, *words: str) -> str:
+    """Rent an offer and return the number of the instance."""
+    command = ("create", "instance", str(offer), "--image", "pytorch/pytorch", "--disk", "10")
+    told = client.raw(key, *command, *words)
+    assert told["success"] is True
+    return str(told["new_contract"])
+
+
+def states(client: Client, key: str) -> dict[str, str]:
+    """Return what each instance of a client is doing."""
+    return {str(row["id"]): row["actual_status"] for row in client.raw(key, "show", "instances")}
+
+
+def list_and_find(client: Client) -> None:
+    """G1, G5: with ``min_gpu`` 2, clients rent 2, 4 or 8 of 8 GPUs."""
+    assert "offers created/updated for machine 1001" in client(HOST, *listing(0.5, 60)).out
+    found = client.raw(ANN, "search", "offers", "machine_id=1001", "-o", "num_gpus")
+    assert [row["num_gpus"] for row in found] == [2, 2, 2, 2, 4, 4, 8]
+    assert {row["gpu_name"] for row in found} == {"RTX 3090"}
+    (whole,) = [row for row in found if row["num_gpus"] == 8]
+    assert whole["dph_total"] == pytest.approx(8 * 0.5 + 5 * 0.1 / 720, abs=1e-9)
+    assert whole["duration"] == pytest.approx(60 * 86_400, abs=2 * 86_400)
+    (shown,) = client.raw(HOST, "show", "machine", "1001")
+    assert (shown["listed_gpu_cost"], shown["min_bid_price"]) == (0.5, 0.1)
+    assert (shown["end_date"], shown["gpu_occupancy"]) == (midnight(on(60)), "x x x x x x x x")
+
+
+@frozen
+class There:
+    """The instances of the story: ANN's, her bid and BEN's for other GPUs, EVE's on top of both."""
+
+    held: str
+    low: str
+    high: str
+    taken: str
+
+
+def bid_and_outbid(client: Client) -> There:
+    """G6, G7: the highest bid runs, the others are paused; on demand stops them."""
+    first, second, *_ = offers(client, 2)
+    held = rent(client, ANN, first["id"], "--label", "training")
+    assert [row["rentable"] for row in offers(client, 2, "-n")] == [False, True, True, True]
+    low = rent(client, ANN, second["id"], "--bid_price", "0.4")
+    high = rent(client, BEN, second["id"], "--bid_price", "0.6")
+    assert states(client, ANN) == {held: "running", low: "stopped"}
+    assert states(client, BEN) == {high: "running"}
+    quoted = next(row for row in offers(client, 2, "-b") if row["id"] == second["id"])
+    assert quoted["min_bid"] == 0.6
+    client(ANN, "change", "bid", low, "--price", "0.7")
+    assert (states(client, ANN)[low], states(client, BEN)[high]) == ("running", "stopped")
+    client(BEN, "change", "bid", high)  # without a price: the lowest that wins
+    assert (states(client, ANN)[low], states(client, BEN)[high]) == ("stopped", "running")
+    assert 0.7 < client.raw(BEN, "show", "instance", high)["bid_price"] < 0.71
+    taken = rent(client, EVE, second["id"])
+    assert states(client, ANN) == {held: "running", low: "stopped"}
+    assert states(client, BEN) == {high: "stopped"}
+    assert states(client, EVE) == {taken: "running"}
+    (shown,) = client.raw(HOST, "show", "machine", "1001")
+    assert shown["gpu_occupancy"] == "D D D D x x x x"
+    return There(held, low, high, taken)
+
+
+def prepay(client: Client, there: There) -> None:
+    """G8: 2 GPUs at $0.50 are $1 an hour: a month of it at 20 % off is $576."""
+    said = client(ANN, "prepay", "instance", there.held, "576")
+    assert said.out.startswith(f"prepaid for 1.0 months of instance {there.held} applying $576.0")
+    assert "discount of 20.0%" in said.out
+    deposit = client.raw(ANN, "show", "deposit", there.held)
+    assert deposit["discount_months"] == 1
+    assert deposit["refundable_deposit"] == pytest.approx(576, abs=0.1)
+    shown = client.raw(ANN, "show", "instance", there.held)
+    assert shown["dph_total"] == pytest.approx(0.8 + 10 * 0.1 / 720, abs=1e-9)
+    assert client.raw(ANN, "show", "user")["credit"] == pytest.approx(10_000 - 576, abs=0.1)
+
+
+def ends(client: Client) -> set[float]:
+    """Return when the contracts of all clients end."""
+    return {
+        row["end_date"] for key in (ANN, BEN, EVE) for row in client.raw(key, "show", "instances")
+    }
+
+
+def relist(client: Client, there: There) -> None:
+    """G9: a later end at the same or a lower price extends; a raised price waits for the client."""
+    said = client(HOST, *listing(0.5, 90))
+    assert said.out.splitlines()[1] == f"extended 4 client contracts to {on(90)}"
+    assert ends(client) == {midnight(on(90))}
+    assert "extended" not in client(HOST, *listing(0.6, 120, disk=0.2)).out
+    assert ends(client) == {midnight(on(90))}
+    (asked,) = client.raw(EVE, "show", "pending-price-increases")["pending_price_increases"]
+    assert asked["contract_id"] == int(there.taken)
+    assert asked["old_gpu_costpersec"] * 3_600 == pytest.approx(0.5)
+    assert asked["new_gpu_costpersec"] * 3_600 == pytest.approx(0.6)
+    assert asked["new_disk_ram_costpersec"] * 2_592_000 == pytest.approx(0.2)
+    assert asked["new_bwu_cost"] is None
+    said = client(EVE, "accept", "price-increase", there.taken, "--yes")
+    assert "Accepted 1 / Stale 0 / Failed 0 of 1 requested." in said.out
+    (mine,) = client.raw(EVE, "show", "instances")
+    assert mine["end_date"] == midnight(on(120))
+    assert mine["dph_total"] == pytest.approx(1 + 10 * 0.1 / 720, abs=1e-9)  # until the old end
+    said = client(ANN, "reject", "price-increase", there.held, "--yes")
+    assert "Rejected 1 / Stale 0 / Failed 0 of 1 requested." in said.out
+    assert client(ANN, "accept", "price-increase", there.held, "--yes").status == 2  # it is gone
+    assert client.raw(ANN, "show", "instance", there.held)["end_date"] == midnight(on(90))
+
+
+def maintain(client: Client) -> None:
+    """G12: maintenance is scheduled with a date and a duration; it stops nothing."""
+    start = midnight(on(10)) + 3_600
+    words = f"schedule maint 1001 --sdate {start} --duration 2.5 --maintenance_category disk"
+    assert "success" in client(HOST, *words.split(), typed="y\n").out
+    (window,) = client.raw(HOST, "show", "maints", "--ids", "1001,1002")
+    assert (window["start_time"], window["end_time"]) == (start, start + 2 * 3_600)
+    assert (window["duration_hours"], window["maintenance_category"]) == (2, "disk")
+    assert list(states(client, EVE).values()) == ["running"]
+    assert "success" in client(HOST, "cancel", "maint", "1001", typed="y\n").out
+    assert client.raw(HOST, "show", "maints", "--ids", "1001") == []
+
+
+def unlist_and_destroy(client: Client, there: There) -> None:
+    """G11: unlisting prevents new contracts and keeps those that exist."""
+    assert client(HOST, "unlist", "machine", "1001").status == 0
+    assert client.raw(ANN, "search", "offers", "machine_id=1001", "-n") == []
+    assert list(states(client, EVE).values()) == ["running"]
+    assert "stopping" in client(ANN, "stop", "instance", there.held).out
+    assert states(client, ANN)[there.held] == "stopped"
+    assert "starting" in client(ANN, "start", "instance", there.held).out
+    assert states(client, ANN)[there.held] == "running"
+    assert "destroying" in client(EVE, "destroy", "instance", there.taken, "-y").out
+    assert states(client, EVE) == {}
+    assert states(client, BEN) == {there.high: "running"}  # its bid is the higher
+    assert states(client, ANN) == {there.held: "running", there.low: "stopped"}
+    charged = client.raw(EVE, "show", "invoices-v1", "--charges")
+    assert [row["source"] for row in charged["results"]] == [f"instance-{there.taken}"]
+    paid = client.raw(EVE, "show", "invoices-v1", "--invoices")["results"]
+    assert [row["amount"] for row in paid] == [10_000]
+    today = f"{TODAY:%Y-%m-%d}"
+    earned = client.raw(HOST, "show", "earnings", "-s", today, "-e", today)
+    assert earned["summary"]["total_gpu"] > charged["results"][0]["amount"] > 0
+
+
+class TestRefusals:
+    """Bad input is refused with the reason, nothing changes and the service goes on."""
+
+    def test_each_is_refused_with_its_reason(self, client: Client) -> None:
+        assert client(HOST, *listing(0.5, 60)).err == ""
+        first, second, *_ = (str(row["id"]) for row in offers(client, 2))
+        mine = rent(client, ANN, int(first))
+        bid = rent(client, ANN, int(second), "--bid_price", "0.4")
+        before = everything(client)
+        for key, command, why in refused_commands(mine, bid, first, second):
+            typed = "y\n" if "maint" in command else ""
+            said = client(key, *command.split(), typed=typed)
+            assert why in said.refused, (command, said)
+        assert everything(client) == before
+
+
+def refused_commands(mine: str, bid: str, taken: str, free: str) -> list[tuple[str, str, str]]:
+    """Return who gives commands that are refused, and what the reason says."""
+    past = midnight(on(-1))
+    on_it = "--image pytorch --disk 10"
+    maint = "schedule maint 1001 --duration 1 --sdate"
+    return [
+        (HOST, "list machine 1001 -g 0.5 -m 3", "need a power of two, got 3"),
+        (HOST, "list machine 1001 -g -0.4", "price_gpu: need $/GPU-hour from 0"),
+        (HOST, "list machine 1001 -m 2", "price_gpu: need a price in $/GPU-hour"),
+        (HOST, f"list machine 1001 -g 1 -e {past}", "end: need an instant after"),
+        (HOST, "list machine 77 -g 1", "need a machine of this market, got 77"),
+        (OTHER_HOST, "list machine 1001 -g 1", "the host of machine 1001"),
+        (OTHER_HOST, "unlist machine 1001", "the host of machine 1001"),
+        (OTHER_HOST, "set min-bid 1001 --price 0.2", "the host of machine 1001"),
+        (HOST, "set min-bid 1001 --price -1", "price: need $/GPU-hour from 0"),
+        (HOST, f"{maint} {past}", "start: need an instant after"),
+        (OTHER_HOST, "cancel maint 1001", "the host of machine 1001"),
+        (BEN, f"create instance {taken} {on_it}", "an offer whose GPUs nobody has rented"),
+        (BEN, f"create instance 99 {on_it}", "an offer that is on the market, got 99"),
+        (BEN, f"create instance {free} {on_it} --bid_price 0.19", "bid: need 0.20 to 64.00"),
+        (BEN, f"create instance {free} {on_it} --bid_price -1", "price: need $/hour from 0"),
+        (BEN, f"create instance {free} --image p --disk 9999", "need at most the offer's"),
+        (BEN, f"destroy instance {mine} -y", f"the client of contract {mine}"),
+        (BEN, f"stop instance {mine}", f"the client of contract {mine}"),
+        (BEN, f"change bid {bid} --price 2", f"the client of contract {bid}"),
+        (BEN, f"prepay instance {mine} 10", f"the client of contract {mine}"),
+        (BEN, f"show instance {mine}", "an instance of your own"),
+        (ANN, f"prepay instance {bid} 10", "need an on-demand or reserved instance"),
+        (ANN, f"prepay instance {mine} 99999", "need a balance of at least $99999"),
+        (ANN, f"change bid {mine} --price 2", "need an interruptible instance"),
+        (ANN, f"change bid {bid} --price 0.1", "bid: need 0.20 to 64.00"),
+        (ANN, "destroy instance 12345 -y", "need an instance that exists, got 12345"),
+        (ANN, f"start instance {mine}", "not possible while running"),
+    ]
+
+
+def everything(client: Client) -> list[Any]:
+    """Return all that can be seen of the market, but for what time changes."""
+    machine = client.raw(HOST, "show", "machine", "1001")
+    found = offers(client, 2, "-n")
+    mine = client.raw(ANN, "show", "instances")
+    return [machine, *({**row, "duration": 0} for row in (*found, *mine))]
