@@ -358,6 +358,15 @@ class TestMemory:
         assert len(lane.heap) <= 2 * 5 + 20
         assert book.running == resolve(book).running
 
+    def test_what_has_left_is_counted_exactly(self) -> None:
+        book = BidBook(gpus=1)
+        for number in range(20):
+            book.place(no(number), SOME, PerHour.from_steps(10**12 - number))
+        for number in (1, 2, 0):  # two under the head, then the head and with it the two
+            book.leave(no(number))
+        (lane,) = book._lanes.values()
+        assert (lane.gone, len(lane.heap)) == (0, 17)
+
     def test_heads_that_leave_do_not_keep_what_lies_under_them(self) -> None:
         book = BidBook(gpus=1)
         for number in range(400):
