@@ -1,0 +1,75 @@
+"""What running a machine costs its host: electricity, exact.
+
+Rule (physics, and the host's own bill): a watt for an hour is a thousandth of a kilowatt-hour. A
+machine draws some watts as long as it is on, and some more for each GPU that computes.
+
+Why it stays exact: a price step is 324·10⁹ ticks, which the 3,600,000 watt-seconds of a
+kilowatt-hour divide.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import frozen
+
+from numgenius_core.listing import check_kind
+from numgenius_core.money import TICKS_PER_DOLLAR, Money, PerGpuHour, PerHour, Rate
+from numgenius_core.units import PICO, round_half_even, whole_number
+
+__all__ = ["PerKwh", "Power"]
+
+_WATT_SECONDS: Final = 3_600_000
+_TICKS_PER_WATT_SECOND: Final = TICKS_PER_DOLLAR // PICO // _WATT_SECONDS
+_MAX_WATTS: Final = 1_000_000
+_WATTS_PER_KW: Final = 1_000
+
+
+class PerKwh(Rate):
+    """Dollars per kilowatt-hour."""
+
+    __slots__ = ()
+    UNIT = "$/kWh"
+
+    def charge(self, watt_seconds: int) -> Money:
+        """Return the exact price of whole watt-seconds."""
+        ticks = self._steps * whole_number(watt_seconds, "watt_seconds") * _TICKS_PER_WATT_SECOND
+        return Money.from_ticks(ticks)
+
+
+@frozen(kw_only=True)
+class Power:
+    """What the machines of a host draw, and what that costs.
+
+    Attributes:
+        price: Dollars per kilowatt-hour.
+        gpu_watts: What one GPU draws more while it runs an instance.
+        idle_watts: What one machine draws all the time.
+    """
+
+    price: PerKwh
+    gpu_watts: int
+    idle_watts: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        check_kind(self.price, PerKwh, "power.price")
+        whole_number(self.gpu_watts, "power.gpu_watts", 0, _MAX_WATTS)
+        whole_number(self.idle_watts, "power.idle_watts", 0, _MAX_WATTS)
+
+    def cost(self, machine_seconds: int, gpu_seconds: int) -> Money:
+        """Return what it costs that machines are on and GPUs compute for so many seconds."""
+        on = self.idle_watts * whole_number(machine_seconds, "machine_seconds")
+        return self.price.charge(on + self.gpu_watts * whole_number(gpu_seconds, "gpu_seconds"))
+
+    @property
+    def per_machine(self) -> PerHour:
+        """What a machine costs an hour, whether or not anybody rents it; half-even."""
+        return PerHour.from_steps(self._steps(self.idle_watts))
+
+    @property
+    def per_gpu(self) -> PerGpuHour:
+        """What one more running GPU costs an hour, half-even at 12 decimals."""
+        return PerGpuHour.from_steps(self._steps(self.gpu_watts))
+
+    def _steps(self, watts: int) -> int:
+        return round_half_even(self.price.steps * watts, _WATTS_PER_KW)
