@@ -28,7 +28,7 @@ nitpick_ignore_regex = [
     # Other packages' names, type variables, and names that a module keeps to itself.
     (
         r"py:.*",
-        r"(datetime|decimal|fractions|collections|typing|enum|abc|dateutil|os|io|re)(\..*)?",
+        r"(datetime|decimal|fractions|collections|typing|enum|abc|dateutil|os|io|re|concurrent)(\..*)?",
     ),
     (r"py:.*", r"(date|time)?(datetime|timedelta|tzinfo|Decimal|Fraction|Enum|ABC|relativedelta)"),
     (r"py:.*", r"(Iterable|Sequence|Mapping|Callable|Any|Self|Final|Traversable|PathLike|IO)"),

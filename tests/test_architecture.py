@@ -35,16 +35,14 @@ ORDER = [
     # edges, each of which may be left out
     "findings",
     "search_values", "search_fields", "search_query", "search", "search_request",
-<<<<<<< HEAD
     "wire_documents", "document_forms", "document_classes", "documents", "journal",
     "wire_shape", "wire_fields", "wire_records", "wire_csv", "wire",
-    "sample", "frames", "whatif", "plot_style", "plot_timeline", "plots", "tables", "__main__",
-=======
-    "wire_documents", "wire_shape", "wire_fields", "wire_records", "wire_csv", "wire",
-    "sample", "frames", "result_table", "bid_planner", "ways", "commitment", "distributions",
-    "demand", "demand_fit", "power", "scenario", "outcome", "rental", "simulated_machine",
-    "simulation", "estimate", "sweep", "whatif", "plots", "tables", "__main__",
->>>>>>> a52b151 (Add what-ifs: scenarios, sweeps, questions of hosts and clients)
+    "sample", "frames",
+    # what-ifs
+    "result_table", "bid_planner", "ways", "commitment", "distributions", "demand", "demand_fit",
+    "power", "scenario", "outcome", "rental", "simulated_machine", "simulation", "estimate",
+    "sweep", "whatif",
+    "plot_style", "plot_timeline", "plots", "tables", "__main__",
 ]
 # fmt: on
 HEAVY = ["cattrs", "narwhals", "matplotlib", "pandas", "numpy", "dateutil.parser", "argparse"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from attrs import define, field
@@ -30,6 +31,16 @@ __all__ = ["Charge", "Rental"]
 
 _CLIENT: Final = AccountId("client")
 _OTHER_CLIENT: Final = AccountId("another client")
+
+
+def _fee_of(rate: PerHour, fee: Fraction) -> PerHour:
+    """Return the platform's part of an hour's price, a price of its own."""
+    return _scaled(rate.steps, fee.numerator, fee.denominator)
+
+
+@lru_cache(maxsize=4_096)
+def _scaled(steps: int, numerator: int, denominator: int) -> PerHour:
+    return PerHour.from_steps(steps).scaled(Fraction(numerator, denominator))
 
 
 @define(kw_only=True)
@@ -156,7 +167,7 @@ class Rental:
         else:
             charge.gpu = self.rate.charge(self.ran).ticks
             if fee:
-                charge.fee += self.rate.scaled(fee).charge(self.ran).ticks
+                charge.fee += _fee_of(self.rate, fee).charge(self.ran).ticks
         return charge
 
     def _charge_reserved(self, charge: Charge, *, left: bool) -> None:
@@ -165,8 +176,8 @@ class Rental:
         seconds = self._reserved_seconds()
         beyond = self.ran - seconds
         charge.gpu = rate.charge(seconds).ticks + self.rate.charge(beyond).ticks
-        charge.fee += rate.scaled(fee).charge(seconds).ticks
-        charge.fee += self.rate.scaled(fee).charge(beyond).ticks
+        charge.fee += _fee_of(rate, fee).charge(seconds).ticks
+        charge.fee += _fee_of(self.rate, fee).charge(beyond).ticks
         if left:
             lost = self._dissolved().fee
             charge.forfeited = lost.ticks

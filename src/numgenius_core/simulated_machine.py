@@ -93,6 +93,10 @@ class SimulatedMachine:
         for block in blocks(gpus, self.listing.min_gpu):
             self._blocks.setdefault(block.size, []).append(block)
         self._rates = {size: self.listing.prices.gpu.for_gpus(size) for size in self._blocks}
+        floor = self.listing.prices.min_bid
+        lowest = {size: winning_bid(group[0], (), floor) for size, group in self._blocks.items()}
+        # Where nothing runs, the floor wins; one above all legal bids is refused before.
+        self._idle = {size: price.steps if price else 0 for size, price in lowest.items()}
         self._unusable: dict[int, int] = {}
         verified = self.listing.machine.verification is Verification.VERIFIED
         self._curve = CurveSchedule(self.listing.max_discount if verified else _NO_DISCOUNT)
@@ -152,8 +156,7 @@ class SimulatedMachine:
         gpus, min_gpu = self.listing.machine.gpus, self.listing.min_gpu
         block = self._fit(gpus, min_gpu, self._full & ~self._used, size)
         if block is not None:
-            lowest = winning_bid(block, (), floor)
-            return Deal(self, block, lowest.steps if lowest else 0, bid, end)
+            return Deal(self, block, self._idle[size], bid, end)
         if self._running is None:
             self._running = self.book.running
         running = self._running

@@ -6,7 +6,7 @@ narrower than those of the options themselves. What a run gives depends on the o
 alone, not on who computes it or in which order, so one core and many give the same numbers.
 
 By default all cores of the machine compute, in processes of their own (*spawned*: a script that
-sweeps needs its ``if __name__ == "__main__":``). Any :class:`concurrent.futures.Executor` can take
+sweeps needs its ``if __name__ == "__main__":``). Any ``concurrent.futures.Executor`` can take
 their place, such as Dask's ``Client.get_executor()`` or a pool of MPI processes.
 """
 
