@@ -207,16 +207,15 @@ def _least_loss(pieces: list[Piece], length: int, spans: Sequence[Span]) -> int:
     """Return the earliest start of a window of least loss.
 
     Events in order of time, each with what it adds at once to the loss (its lump), to the slope of
-    the loss (its bend) and to the number of open spans (its gate). An odd time is that of an event
-    just after: a rise, or the end of a span. So falls come first, and the loss at an instant is the
-    least of those before and after its events.
+    the loss (its bend) and to the number of open spans (its gate). What rises or closes at an
+    instant does so just after it, so the loss there is the least before and after its events.
     """
     pieces, spans = shortlist(pieces, length, spans)
     best, at = None, 0
     now = loss = slope = spans_open = 0
     for time, lump, bend, gate in _events(pieces, length, spans):
-        loss += slope * ((time >> 1) - now)
-        now, after = time >> 1, loss + lump
+        loss += slope * (time - now)
+        now, after = time, loss + lump
         if spans_open or gate:
             least = min(loss, after)
             if best is None or least < best:
@@ -230,20 +229,18 @@ def _least_loss(pieces: list[Piece], length: int, spans: Sequence[Span]) -> int:
 def _events(
     pieces: list[Piece], length: int, spans: Sequence[Span]
 ) -> list[tuple[int, int, int, int]]:
-    """Return time, lump, bend and gate of each event, by time; equal times in the order below.
+    """Return time, lump, bend and gate of each event, by time; at equal times falls come first.
 
     Each kind is in order before all are sorted together, which is then but a merge.
     """
     by_start = sorted(pieces, key=itemgetter(0))
     by_end = sorted(pieces, key=itemgetter(1))
-    events = [(2 * end, -at_end, slope, 0) for _, end, _, at_end, slope in by_end]
-    events += [(2 * (end - length), 0, -slope, 0) for _, end, _, _, slope in by_end]
-    events += [(2 * start, 0, -slope, 0) for start, *_, slope in by_start]
-    events += [(2 * first, 0, 0, 1) for first, _ in spans]
-    events += [
-        (2 * (start - length) + 1, at_start, slope, 0) for start, _, at_start, _, slope in by_start
-    ]
-    events += [(2 * last + 1, 0, 0, -1) for _, last in spans]
+    events = [(end, -at_end, slope, 0) for _, end, _, at_end, slope in by_end]
+    events += [(end - length, 0, -slope, 0) for _, end, _, _, slope in by_end]
+    events += [(start, 0, -slope, 0) for start, *_, slope in by_start]
+    events += [(first, 0, 0, 1) for first, _ in spans]
+    events += [(start - length, at_start, slope, 0) for start, _, at_start, _, slope in by_start]
+    events += [(last, 0, 0, -1) for _, last in spans]
     events.sort(key=itemgetter(0))
     return events
 
