@@ -125,6 +125,7 @@ class Draft:
         answer = extend(terms, listing, at=self.at, opted_out=spared, ask=ask)
         for verdict in answer.verdicts:
             if isinstance(verdict, Extended):
+                self.lapse(place.id, Stale.EXTENDED, verdict.term.contract.id)
                 self.extended(verdict, listing)
         self._ask(answer)
 

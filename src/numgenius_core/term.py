@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import pairwise
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from attrs import evolve, frozen
 
@@ -21,7 +21,7 @@ from numgenius_core.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import MachineId, Mode, PriceTerms, check_kind
-from numgenius_core.money import PerHour
+from numgenius_core.money import PerGpuHour, PerHour
 
 __all__ = ["Segment", "Term", "agreed", "as_term", "as_tuple", "check_machine", "is_later"]
 
@@ -32,6 +32,7 @@ def is_later(end: datetime | None, than: datetime | None) -> bool:
 
 
 _T = TypeVar("_T")
+_NO_FLOOR: Final = PerGpuHour(0)
 
 
 @frozen(kw_only=True)
@@ -128,9 +129,12 @@ class Term:
         """
         if not is_later(end, self.end) or self.end is None:
             raise RuleViolation("end", f"later than {self.end or 'never'}", str(end or "never"))
+        before = self.last_prices
         if self.contract.mode is Mode.INTERRUPTIBLE:
-            prices = evolve(prices, gpu=self.last_prices.gpu)
-        new = () if prices == self.last_prices else (Segment(since=self.end, prices=prices),)
+            prices = evolve(prices, gpu=before.gpu)
+            if not self.segments:  # no floor binds a bid yet, not even that of the rental
+                before = evolve(before, min_bid=_NO_FLOOR)
+        new = () if prices == before else (Segment(since=self.end, prices=prices),)
         return Term(contract=evolve(self.contract, end=end), segments=(*self.segments, *new))
 
 
