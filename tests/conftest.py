@@ -1,9 +1,13 @@
-"""Hypothesis profiles: machines differ in speed, so no example has a deadline."""
+"""Hypothesis profiles: machines differ in speed, so no example has a deadline.
+
+``pytest --long`` looks for longer, as ``HYPOTHESIS_PROFILE=long`` does.
+"""
 
 from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 _SLOW_IS_NO_FAULT = [HealthCheck.too_slow]
@@ -22,3 +26,14 @@ settings.register_profile(
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "each-run")
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option ``--long``."""
+    parser.addoption("--long", action="store_true", help="many more examples of each property")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the profile of ``--long`` before the tests are collected."""
+    if config.getoption("--long"):
+        settings.load_profile("long")

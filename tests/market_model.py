@@ -1,0 +1,695 @@
+"""The market's rules once more, slow and obvious: plain records, whole seconds, ticks as ``int``.
+
+Written from the rules and not from the library's code: nothing of it is used here, but for the
+fields of the commands. Between two instants at which something happens, every second costs the
+same, so money flows instant by instant, and what it costs is worked out anew for each of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Context, Decimal
+from fractions import Fraction
+from typing import Any
+
+HOUR_TICKS = 90_000_000  # a step an hour, each second: 324·10⁹ / 3,600
+MB_TICKS = 125  # a step a GB-month, each MB and second: 324·10⁹ / 1,000 / 2,592,000
+BYTE_TICKS = 324  # a step a GB, each byte
+STEP_TICKS = 324_000_000_000
+DOLLAR = 10**12 * STEP_TICKS
+MONTH = 2_592_000
+DAY = 86_400
+NEVER = 10**15
+_EXACT = Context(prec=120)
+
+
+class Refused(Exception):
+    """The rules do not allow it."""
+
+
+def need(allowed: object) -> None:
+    """Refuse what is not allowed."""
+    if not allowed:
+        raise Refused
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Steps per unit; the fee is a share."""
+
+    gpu: int
+    storage: int
+    upload: int
+    download: int
+    min_bid: int
+    fee: Fraction
+
+    def fee_of(self, steps: int) -> int:
+        """Return the platform's part of a price, half-even at a step."""
+        return round(steps * self.fee)
+
+
+@dataclass
+class Purse:
+    """An account: ``had`` is whether it had something since it last ran out."""
+
+    balance: int = 0
+    had: bool = False
+
+
+@dataclass
+class Deal:
+    """A contract and its instance."""
+
+    id: int
+    client: str
+    host: str
+    machine: int
+    start: int
+    size: int
+    disk: int
+    end: int
+    bid: int | None
+    arrival: int
+    segments: list[tuple[int, Prices]]
+    factor: Fraction
+    label: str
+    state: str = "loading"
+    auto: bool = True
+    months: Fraction = Fraction(0)
+    discount: Fraction = Fraction(0)
+    deposit: int = 0
+    saved: int = 0
+    accepted: int = 0  # the floor its client accepted for the time after its end, steps per GPU
+
+    @property
+    def free(self) -> bool:
+        """Whether a host tests its own machine."""
+        return self.client == self.host
+
+    @property
+    def gpus(self) -> set[int]:
+        """Its GPUs."""
+        return set(range(self.start, self.start + self.size))
+
+    @property
+    def over(self) -> bool:
+        """Whether its contract has ended."""
+        return self.state in {"expired", "destroyed"}
+
+    @property
+    def claims(self) -> bool:
+        """Whether it wants its GPUs."""
+        return self.state in {"loading", "running", "paused", "scheduling"}
+
+    @property
+    def holds(self) -> bool:
+        """Whether it keeps others from renting its GPUs on demand."""
+        return self.bid is None and self.state in {"loading", "running"}
+
+    def prices(self, now: int) -> Prices:
+        """Return what holds at an instant."""
+        return [prices for since, prices in self.segments if since <= now][-1]
+
+    def pays_bid(self, now: int) -> int:
+        """Return what an interruptible pays an hour: its bid, or a floor that it accepted."""
+        assert self.bid is not None
+        first = self.prices(now) is self.segments[0][1]
+        return self.bid if first else max(self.bid, self.prices(now).min_bid * self.size)
+
+    def full(self, now: int) -> int:
+        """Return the on-demand price of its GPUs an hour."""
+        return self.prices(now).gpu * self.size
+
+    def reduced(self, now: int) -> int:
+        """Return the price with the discount."""
+        return round(self.full(now) * (1 - self.discount))
+
+    def gpu_rate(self, now: int) -> int:
+        """Return what its GPUs cost an hour while they run."""
+        if self.free:
+            return 0
+        if self.bid is not None:
+            return self.pays_bid(now)
+        return self.reduced(now) if self.deposit > 0 else self.full(now)
+
+
+@dataclass
+class Listed:
+    """A listing."""
+
+    prices: Prices
+    min_gpu: int
+    factor: Fraction
+    end: int
+    rolling: int | None
+
+    def end_at(self, now: int) -> int:
+        """Return when a contract made now ends."""
+        return self.end if self.rolling is None else now + self.rolling
+
+
+@dataclass
+class Asked:
+    """A price increase that waits for a client."""
+
+    prices: Prices
+    new_end: int
+    old_end: int
+    floor: bool
+
+
+@dataclass
+class Rig:
+    """A machine."""
+
+    id: int
+    host: str
+    gpus: int
+    disk: int
+    verification: str
+    listing: Listed | None = None
+    floor: int = 0
+    online: bool = True
+    rolls_at: int | None = None
+    job: str | None = None
+    windows: list[tuple[int, int]] = field(default_factory=list)
+    asked: dict[int, Asked] = field(default_factory=dict)
+
+
+def cut(gpus: int, min_gpu: int) -> list[tuple[int, int]]:
+    """Return ``(size, start)`` of each block a machine is offered in (DOMAIN 3), in order."""
+    sizes = {min_gpu, gpus} | {1 << k for k in range(13) if min_gpu < 1 << k < gpus}
+    found = set()
+    for size in sizes:
+        for start in range(0, gpus, size):
+            found.add((min(size, gpus - start), start))
+    return sorted(found)
+
+
+@dataclass
+class Model:
+    """A market."""
+
+    now: int = 0
+    arrivals: int = 0
+    purses: dict[str, Purse] = field(default_factory=dict)
+    rigs: dict[int, Rig] = field(default_factory=dict)
+    deals: dict[int, Deal] = field(default_factory=dict)
+    gone: dict[int, Deal] = field(default_factory=dict)
+    platform: int = 0
+    credited: int = 0
+    announced: list[tuple[int, int, str]] = field(default_factory=list)
+
+    # --- time -------------------------------------------------------------------------------
+
+    def pass_until(self, to: int) -> None:
+        """Let time pass, instant by instant."""
+        self.announced += sorted(
+            (edge, rig.id, name)
+            for rig in self.rigs.values()
+            for window in rig.windows
+            for edge, name in zip(window, ("started", "completed"), strict=True)
+            if self.now < edge <= to
+        )
+        while (instant := self.next_instant()) <= to:
+            self._flow(instant)
+            self._happen()
+        self._flow(to)
+
+    def next_instant(self) -> int:
+        """Return when something happens next."""
+        return min((at for at in self._instants() if at > self.now), default=NEVER)
+
+    def _instants(self) -> Iterator[int]:
+        for rig in self.rigs.values():
+            yield NEVER if rig.listing is None else rig.listing.end
+            yield rig.rolls_at or NEVER
+        spent: dict[str, int] = dict.fromkeys(self.purses, 0)
+        for deal in self.deals.values():
+            if not deal.over:
+                yield deal.end
+            yield from (since for since, _ in deal.segments)
+            paid, covered, _ = self._cost(deal)
+            spent[deal.client] += paid
+            if covered:
+                yield self.now - -deal.deposit // covered
+        for name, rate in spent.items():
+            balance = self.purses[name].balance
+            if rate and balance > 0:
+                yield self.now - -balance // rate
+
+    def _cost(self, deal: Deal) -> tuple[int, int, int]:
+        """Return ticks a second from the balance, from the deposit, and to the platform."""
+        if deal.free or not self.rigs[deal.machine].online:
+            return 0, 0, 0
+        prices = deal.prices(self.now)
+        paid = prices.storage * deal.disk * MB_TICKS
+        fee = prices.fee_of(prices.storage) * deal.disk * MB_TICKS
+        if deal.state != "running":
+            return paid, 0, fee
+        rate = deal.gpu_rate(self.now)
+        fee += prices.fee_of(rate) * HOUR_TICKS
+        if deal.deposit > 0:
+            return paid, rate * HOUR_TICKS, fee
+        return paid + rate * HOUR_TICKS, 0, fee
+
+    def _flow(self, to: int) -> None:
+        seconds = to - self.now
+        for deal in self.deals.values():
+            paid, covered, fee = self._cost(deal)
+            self.purses[deal.client].balance -= paid * seconds
+            self.purses[deal.host].balance += (paid + covered - fee) * seconds
+            self.platform += fee * seconds
+            if covered:
+                saving = deal.full(self.now) - deal.reduced(self.now)
+                deal.saved += saving * HOUR_TICKS * seconds
+                deal.deposit -= covered * seconds
+        self.now = to
+
+    def _happen(self) -> None:
+        """Deposits first, then contracts, then listings; who runs, and who has nothing left."""
+        for deal in self.deals.values():
+            if deal.deposit < 0:  # the balance pays what its last second lacked
+                self.purses[deal.client].balance += deal.deposit
+                deal.deposit = 0
+        for deal in self.deals.values():
+            if not deal.over and deal.end <= self.now:
+                self.rigs[deal.machine].asked.pop(deal.id, None)
+                self._dissolve(deal)
+                deal.state = "expired"
+        for rig in self.rigs.values():
+            if rig.listing is not None and rig.listing.end <= self.now:
+                rig.listing = None
+            if rig.rolls_at is not None and rig.rolls_at <= self.now:
+                rig.rolls_at = self.now + DAY
+                self._extend(rig, ask=False)
+        self.settle()
+
+    def settle(self) -> None:
+        """Work out who runs everywhere, then stop what nobody can pay, until nothing changes."""
+        for rig in self.rigs.values():
+            self._rerun(rig)
+        for name, purse in self.purses.items():
+            if purse.balance > 0:
+                purse.had = True
+            elif purse.had:
+                purse.had = False
+                for deal in self.deals.values():
+                    if deal.client == name and deal.claims and not deal.free:
+                        deal.state = "stopped"
+        for rig in self.rigs.values():
+            self._rerun(rig)
+
+    # --- who runs ---------------------------------------------------------------------------
+
+    def of(self, rig: Rig) -> list[Deal]:
+        """Return what exists on a machine."""
+        return [deal for deal in self.deals.values() if deal.machine == rig.id]
+
+    def _priority(self, deal: Deal) -> tuple[int, Fraction, int]:
+        if deal.bid is None:
+            return (0 if deal.holds else 1), Fraction(0), deal.arrival
+        price = deal.bid if deal.free else min(deal.pays_bid(self.now), 32 * 10**12 * deal.size)
+        return 2, -Fraction(price, deal.size), deal.arrival
+
+    def runners(self, rig: Rig, without: Deal | None = None) -> dict[int, Deal]:
+        """Return who has each GPU: it is asked for by everybody, from the highest priority on."""
+        taken: dict[int, Deal] = {}
+        asking = [deal for deal in self.of(rig) if deal.claims and deal is not without]
+        for deal in sorted(asking, key=self._priority):
+            under = deal.bid is not None and -self._priority(deal)[1] < rig.floor
+            if not under and not any(gpu in taken for gpu in deal.gpus):
+                taken.update(dict.fromkeys(deal.gpus, deal))
+        return taken
+
+    def _rerun(self, rig: Rig) -> None:
+        taken = self.runners(rig)
+        for deal in self.of(rig):
+            if not deal.claims:
+                continue
+            if taken.get(deal.start) is deal:
+                if deal.state in {"paused", "scheduling"}:
+                    deal.state = "running"
+            elif deal.bid is not None or deal.state != "scheduling":
+                deal.state = "paused"
+
+    def winning(self, rig: Rig, deal: Deal) -> int | None:
+        """Return the least whole nano-dollars with which a waiting bid runs, in steps."""
+        taken = self.runners(rig, deal)
+        rivals = [taken[gpu] for gpu in deal.gpus if gpu in taken]
+        if any(rival.bid is None for rival in rivals):
+            return None
+        nanos = -(-max(10**9, rig.floor * deal.size) // 1_000)
+        for rival in rivals:
+            price = -self._priority(rival)[1] * deal.size / 1_000
+            nanos = max(nanos, price.numerator // price.denominator + 1)
+        return nanos * 1_000 if nanos * 1_000 <= 32 * 10**12 * deal.size else None
+
+    # --- money ------------------------------------------------------------------------------
+
+    def _dissolve(self, deal: Deal, *, broken: bool = False) -> None:
+        left = deal.deposit
+        back = left if broken else max(0, left - round(deal.saved * Fraction(21, 20)))
+        fee = round((left - back) * deal.prices(self.now).fee)
+        self.purses[deal.client].balance += back
+        self.purses[deal.host].balance += left - back - fee
+        self.platform += fee
+        deal.deposit = 0
+
+    # --- extension --------------------------------------------------------------------------
+
+    def _extend(self, rig: Rig, *, ask: bool) -> None:
+        assert rig.listing is not None
+        listing, end = rig.listing, rig.listing.end_at(self.now)
+        for deal in self.of(rig):
+            if deal.over or deal.end == NEVER or end <= deal.end or not deal.auto:
+                continue
+            old, new = deal.segments[-1][1], listing.prices
+            raised = new.fee > old.fee or any(
+                getattr(new, part) > getattr(old, part)
+                for part in ("storage", "upload", "download", "gpu")
+                if part != "gpu" or deal.bid is None
+            )
+            floor = False
+            if deal.bid is not None and not deal.free:
+                least = max(deal.bid, deal.accepted * deal.size)
+                floor = new.min_bid * deal.size > least
+            if not raised and not floor:
+                rig.asked.pop(deal.id, None)
+                self._prolong(deal, new, end, floor=False)
+            elif ask:
+                rig.asked[deal.id] = Asked(new, end, deal.end, floor)
+
+    @staticmethod
+    def _prolong(deal: Deal, new: Prices, end: int, *, floor: bool) -> None:
+        deal.accepted = new.min_bid if floor else min(new.min_bid, deal.accepted)
+        values = new.__dict__ | {"min_bid": deal.accepted}
+        deal.segments.append((deal.end, Prices(**values)))
+        deal.end = end
+
+    # --- commands ---------------------------------------------------------------------------
+
+    def do(self, command: Any, at: int, *, id: int = 0, seconds: Any = None) -> None:  # noqa: A002
+        """Do what a command says, or raise :class:`Refused`.
+
+        Args:
+            command: One of the library's.
+            at: When; not before the last time.
+            id: The number that a new contract got.
+            seconds: Turns an instant of the library into seconds.
+        """
+        self.pass_until(at)
+        self._id, self._seconds = id, seconds
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(command).__name__).lower()
+        getattr(self, f"_{name}")(command)
+        self.settle()
+
+    def _arrive(self) -> int:
+        self.arrivals += 1
+        return self.arrivals
+
+    def _tick(self, command: Any) -> None:
+        pass
+
+    def _add_credit(self, command: Any) -> None:
+        self.purses.setdefault(command.account, Purse()).balance += command.amount.ticks
+        self.credited += command.amount.ticks
+
+    # the marketplace
+
+    def is_host(self, name: str) -> bool:
+        """Return whether an account has machines."""
+        return any(rig.host == name for rig in self.rigs.values())
+
+    def _add_machine(self, command: Any) -> None:
+        made = command.machine
+        rents = any(deal.client == made.host for deal in self.deals.values())
+        need(made.id not in self.rigs and (self.is_host(made.host) or not rents))
+        self.purses.setdefault(made.host, Purse())
+        self.rigs[made.id] = Rig(
+            made.id, made.host, made.gpus, made.disk_mb, made.verification.value
+        )
+
+    def _rig(self, machine: int) -> Rig:
+        need(machine in self.rigs)
+        return self.rigs[machine]
+
+    def _set_verification(self, command: Any) -> None:
+        rig = self._rig(command.machine)
+        if rig.verification != command.verification.value:
+            rig.verification = command.verification.value
+            if rig.verification == "deverified":
+                for deal in self.of(rig):
+                    self._dissolve(deal, broken=True)
+
+    def _report_offline(self, command: Any) -> None:
+        need(self._rig(command.machine).online)
+        self.rigs[command.machine].online = False
+
+    def _report_online(self, command: Any) -> None:
+        need(not self._rig(command.machine).online)
+        self.rigs[command.machine].online = True
+
+    def _report_loaded(self, command: Any) -> None:
+        need(command.contract in self.deals)
+        deal = self.deals[command.contract]
+        need(deal.state == "loading")
+        deal.state = "running"
+
+    def _count_traffic(self, command: Any) -> None:
+        need(command.contract in self.deals)
+        deal = self.deals[command.contract]
+        if deal.free:
+            return
+        prices = deal.prices(self.now)
+        for steps, count in ((prices.upload, command.sent), (prices.download, command.received)):
+            fee = prices.fee_of(steps) * count * BYTE_TICKS
+            self.purses[deal.client].balance -= steps * count * BYTE_TICKS
+            self.purses[deal.host].balance += steps * count * BYTE_TICKS - fee
+            self.platform += fee
+
+    # a host
+
+    def _own(self, command: Any) -> Rig:
+        rig = self._rig(command.machine)
+        need(rig.host == command.by)
+        return rig
+
+    def _remove_machine(self, command: Any) -> None:
+        rig = self._own(command)
+        need(rig.listing is None and not self.of(rig))
+        del self.rigs[rig.id]
+
+    def _list_machine(self, command: Any) -> None:
+        rig = self._own(command)
+        end = NEVER if command.end is None else self._seconds(command.end)
+        rolling = None if command.rolling is None else int(command.rolling.total_seconds())
+        need(command.min_gpu.bit_count() == 1 and command.min_gpu <= rig.gpus)
+        need(end > self.now and (end == NEVER or rolling is None))
+        need(command.max_discount < 1)
+        p = command.prices
+        prices = Prices(
+            p.gpu.steps,
+            p.storage.steps,
+            p.upload.steps,
+            p.download.steps,
+            p.min_bid.steps,
+            p.platform_fee,
+        )
+        rig.listing = Listed(prices, command.min_gpu, command.max_discount, end, rolling)
+        rig.rolls_at = None if rolling is None else self.now + DAY
+        rig.floor = prices.min_bid
+        rig.asked.clear()
+        self._extend(rig, ask=True)
+
+    def _unlist(self, command: Any) -> None:
+        rig = self._own(command)
+        need(rig.listing is not None)
+        rig.listing = rig.rolls_at = None
+
+    def _set_min_bid(self, command: Any) -> None:
+        rig = self._own(command)
+        rig.floor = command.floor.steps
+        if rig.listing is not None:
+            values = rig.listing.prices.__dict__ | {"min_bid": rig.floor}
+            rig.listing.prices = Prices(**values)
+
+    def _set_default_job(self, command: Any) -> None:
+        self._own(command).job = command.image
+
+    def _remove_default_job(self, command: Any) -> None:
+        rig = self._own(command)
+        need(rig.job is not None)
+        rig.job = None
+
+    def _schedule_maintenance(self, command: Any) -> None:
+        rig = self._own(command)
+        start = self._seconds(command.window.period.start)
+        end = self._seconds(command.window.period.end)
+        need(self.now < start <= self.now + 365 * DAY)  # the tests stay clear of leap days
+        need(all(end <= a or b <= start for a, b in rig.windows))
+        rig.windows.append((start, end))
+
+    def _cancel_maintenance(self, command: Any) -> None:
+        rig = self._own(command)
+        kept = [window for window in rig.windows if window[0] <= self.now]
+        need(len(kept) < len(rig.windows))
+        rig.windows = kept
+
+    def _defragment(self, command: Any) -> None:
+        """Which moves is the library's to say, and the test's to judge."""
+        rig = self._own(command)
+        need(rig.listing is not None)
+        need(all(each in [deal.id for deal in self.of(rig)] for each in command.movable))
+
+    def _clean_up(self, command: Any) -> None:
+        for deal in self.of(self._own(command)):
+            if deal.state == "expired" and deal.end + 2 * DAY <= self.now:
+                self._remove(deal)
+
+    # a client
+
+    def offered(self, offer: int, numbers: dict[int, int]) -> tuple[Rig, int, int]:
+        """Return the machine, size and start of an offer; ``numbers`` are those of listings."""
+        number, place = divmod(offer, 2**13)
+        need(number in numbers)
+        rig = self.rigs[numbers[number]]
+        need(rig.listing is not None)
+        assert rig.listing is not None
+        blocks = cut(rig.gpus, rig.listing.min_gpu)
+        need(place < len(blocks))
+        return rig, *blocks[place]
+
+    def _rent(self, command: Any) -> None:
+        rig, size, start = self.offered(command.offer, self.numbers)
+        assert rig.listing is not None
+        name, mode, own = command.by, command.mode.value, rig.host == command.by
+        need(name in self.purses and (own or not self.is_host(name)))
+        need(rig.online and (own or self.purses[name].balance > 0))
+        bid = None if command.bid is None else command.bid.steps
+        if mode == "interruptible":
+            need(bid is not None)
+            self._check_bid(bid or 0, size, rig)
+        else:
+            need(mode == "on-demand" and bid is None)
+            gpus = set(range(start, start + size))
+            need(not any(deal.holds and deal.gpus & gpus for deal in self.of(rig)))
+        free_disk = rig.disk - sum(deal.disk for deal in self.of(rig))
+        need(command.disk_mb * rig.gpus <= free_disk * size)
+        limit = rig.listing.end_at(self.now)
+        end = limit if command.end is None else self._seconds(command.end)
+        need(self.now < end <= limit)
+        factor = rig.listing.factor if rig.verification == "verified" else Fraction(0)
+        self.deals[self._id] = Deal(
+            id=self._id,
+            client=name,
+            host=rig.host,
+            machine=rig.id,
+            start=start,
+            size=size,
+            disk=command.disk_mb,
+            end=end,
+            bid=bid,
+            arrival=self._arrive(),
+            segments=[(self.now, rig.listing.prices)],
+            factor=factor,
+            label=command.label,
+        )
+
+    @staticmethod
+    def _check_bid(bid: int, size: int, rig: Rig) -> None:
+        need(max(10**9, rig.floor * size) <= bid <= 32 * 10**12 * size)
+
+    def _mine(self, command: Any, *, current: bool = False) -> Deal:
+        need(command.contract in self.deals)
+        deal = self.deals[command.contract]
+        need(deal.client == command.by and not (current and deal.over))
+        return deal
+
+    def _change_bid(self, command: Any) -> None:
+        deal = self._mine(command, current=True)
+        need(deal.bid is not None)
+        rig = self.rigs[deal.machine]
+        if command.bid is not None:
+            bid = command.bid.steps
+        elif deal.state in {"loading", "running"}:
+            bid = deal.bid
+        else:
+            bid = self.winning(rig, deal)
+        need(bid is not None)
+        self._check_bid(bid, deal.size, rig)
+        if bid != deal.bid:
+            deal.bid, deal.arrival = bid, self._arrive()
+
+    def _prepay(self, command: Any) -> None:
+        deal = self._mine(command, current=True)
+        rig, amount = self.rigs[deal.machine], command.amount.ticks
+        need(deal.bid is None and not deal.free)
+        need(rig.verification == "verified" and deal.factor)
+        need(0 < amount <= self.purses[deal.client].balance)
+        price = deal.full(self.now) * HOUR_TICKS * MONTH
+        need(price)
+        months = _months(Fraction(deal.deposit + amount, price), deal.factor)
+        need(months <= 1_200)
+        deal.months, deal.discount = months, deal.factor * months / (months + 1)
+        deal.deposit += amount
+        self.purses[deal.client].balance -= amount
+
+    def _stop(self, command: Any) -> None:
+        deal = self._mine(command)
+        need(deal.claims)
+        deal.state = "stopped"
+
+    def _start(self, command: Any) -> None:
+        deal = self._mine(command)
+        need(deal.state == "stopped" and (deal.free or self.purses[deal.client].balance > 0))
+        deal.state, deal.arrival = "scheduling", self._arrive()
+
+    def _destroy(self, command: Any) -> None:
+        self._remove(self._mine(command))
+
+    def _remove(self, deal: Deal) -> None:
+        self.rigs[deal.machine].asked.pop(deal.id, None)
+        self._dissolve(deal)
+        deal.state = "destroyed"
+        self.gone[deal.id] = self.deals.pop(deal.id)
+
+    def _label(self, command: Any) -> None:
+        self._mine(command).label = command.label
+
+    def _set_auto_extension(self, command: Any) -> None:
+        self._mine(command, current=True).auto = command.wanted
+
+    def _open(self, command: Any) -> tuple[Deal, Asked]:
+        need(command.increase in self.increases)
+        deal = self.deals[self.increases[command.increase]]
+        need(deal.client == command.by)
+        return deal, self.rigs[deal.machine].asked.pop(deal.id)
+
+    def _accept_price_increase(self, command: Any) -> None:
+        deal, asked = self._open(command)
+        assert asked.old_end == deal.end
+        self._prolong(deal, asked.prices, asked.new_end, floor=asked.floor)
+
+    def _reject_price_increase(self, command: Any) -> None:
+        self._open(command)
+
+    numbers: dict[int, int] = field(default_factory=dict)
+    """The machine of each number that the library gave a listing; refreshed by the test."""
+    increases: dict[int, int] = field(default_factory=dict)
+    """The contract of each number that it gave a price increase that waits."""
+
+
+def _months(a: Fraction, factor: Fraction) -> Fraction:
+    """Return m with 720·r·m·(1 − factor·m/(m+1)) = A, a = A / (720·r), floored at 10⁻¹⁸."""
+    b, left = 1 - a, 1 - factor
+    inside = b * b + 4 * left * a
+    root = Fraction(
+        _EXACT.sqrt(_EXACT.divide(Decimal(inside.numerator), Decimal(inside.denominator)))
+    )
+    scaled = (root - b) / (2 * left) * 10**18
+    # The root is a decimal of 120 digits: a value that is whole may come out a hair below it.
+    return Fraction(int(scaled + Fraction(1, 10**60)), 10**18)
