@@ -1,5 +1,8 @@
 """Sphinx configuration; build with ``sphinx-build -E -n -W docs docs/_build``."""
 
+import shutil
+from pathlib import Path
+
 from sphinx.ext.napoleon.docstring import GoogleDocstring
 
 from numgenius_core import __version__
@@ -7,11 +10,15 @@ from numgenius_core import __version__
 # A docstring of one property such as "On-demand: …" is a sentence here, not a type and its text.
 GoogleDocstring._consume_inline_attribute = lambda self: ("", self._dedent(self._consume_to_end()))
 
+# The notebooks live among the examples, and are run and shown here.
+HERE = Path(__file__).parent
+shutil.copytree(HERE.parent / "examples" / "notebooks", HERE / "notebooks", dirs_exist_ok=True)
+
 project = "numgenius-core"
 author = "The numgenius-core authors"
 release = version = __version__
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
 ]
@@ -20,6 +27,9 @@ myst_heading_anchors = 3
 html_theme = "furo"
 html_title = "numgenius-core"
 exclude_patterns = ["_build"]
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"

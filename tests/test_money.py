@@ -278,6 +278,14 @@ class TestLeavesRoundedOnce:
     def test_format_rounds_once(self, money: Money, places: int) -> None:
         assert Decimal(f"{money:.{places}f}") == half_even(dollars(money), places)
 
+    def test_rates_are_formatted_as_amounts_are(self) -> None:
+        rate = PerHour("0.597368421053")
+        assert (f"{rate:.2f}", f"{rate:>8.3f}", f"{rate}") == ("0.60", "   0.597", "0.597368421053")
+        assert f"{PerGpuHour('0.5'):>6}" == "  0.50"
+        for spec in ("d", ".99f", "?"):
+            with pytest.raises(RuleViolation, match=r"PerHour format: need a spec"):
+                format(rate, spec)
+
     def test_format_specs(self) -> None:
         money = Money("1234.5678")
         assert f"{money:,.2f}" == "1,234.57"

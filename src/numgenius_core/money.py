@@ -234,18 +234,8 @@ class Money:
         return f"Money('{sign}{decimal_text(Decimal(exact).scaleb(-PRICE_PLACES, WIDE), 2)}')"
 
     def __format__(self, spec: str) -> str:
-        """Format as ``.2f`` or ``,.4f`` do, rounded once; an empty spec is :meth:`__str__`."""
-        if not spec:
-            return str(self)
-        match = re.fullmatch(r"(.*?)\.([0-9]{1,2})f?", spec, re.ASCII)
-        if match is None:
-            raise RuleViolation("money format", "a spec such as '.2f' or '>12,.4f'", shown(spec))
-        try:
-            return format(
-                self.to_decimal(int(match.group(2))), f"{match.group(1)}.{match.group(2)}f"
-            )
-        except ValueError:
-            raise RuleViolation("money format", "a spec such as '.2f'", shown(spec)) from None
+        """Format as ``.2f`` or ``>12,.4f`` do, rounded once; without decimals, align the text."""
+        return _formatted(self, spec)
 
 
 _TICKS: Final = attrgetter("_ticks")
@@ -257,6 +247,19 @@ def _money(ticks: int) -> Money:
     money = _new_money(Money)
     money._ticks = ticks
     return money
+
+
+def _formatted(value: Money | Rate, spec: str) -> str:
+    """Return an amount or a rate in the form of a format specification."""
+    match = re.fullmatch(r"(.*?)\.([0-9]{1,2})f?", spec, re.ASCII)
+    try:
+        if match is None:
+            return format(str(value), spec)
+        places = int(match[2])
+        return format(value.to_decimal(places), f"{match[1]}.{places}f")
+    except ValueError:
+        need = "a spec such as '.2f' or '>12,.4f'"
+        raise RuleViolation(f"{type(value).__name__} format", need, shown(spec)) from None
 
 
 def _inexact(ticks: object) -> WrongType:
@@ -367,6 +370,10 @@ class Rate:
 
     def __str__(self) -> str:
         return decimal_text(self.to_decimal(), 2)
+
+    def __format__(self, spec: str) -> str:
+        """Format as ``.2f`` or ``>12,.4f`` do, rounded once; without decimals, align the text."""
+        return _formatted(self, spec)
 
     def __repr__(self) -> str:
         if self._steps > MAX_RATE * PICO:  # many GPUs at a price near the limit

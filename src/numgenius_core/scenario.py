@@ -125,6 +125,9 @@ class Option:
         """The values as text."""
         return ", ".join(f"{name} {_text(value)}" for name, value in self.values) or "as it is"
 
+    def __str__(self) -> str:
+        return self.label
+
     def value(self, name: str) -> Any:
         """Return the value of one of the things varied.
 
