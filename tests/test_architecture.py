@@ -37,7 +37,8 @@ ORDER = [
     "search_values", "search_fields", "search_query", "search", "search_request",
     "wire_documents", "document_forms", "document_classes", "documents", "journal",
     "wire_shape", "wire_fields", "wire_records", "wire_csv", "wire",
-    "sample", "frames",
+    "sample", "frame_columns", "frame_door", "frame_stay", "frame_quotes", "frame_fleets",
+    "frame_prices", "frames",
     # what-ifs
     "result_table", "bid_planner", "ways", "commitment", "distributions", "demand", "demand_fit",
     "power", "scenario", "outcome", "rental", "simulated_machine", "simulation", "estimate",

@@ -1,0 +1,114 @@
+"""The engines that frames are tested on: how each makes a table of rows and gives it back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from shutil import which
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import pytest
+
+from numgenius_core.frame_door import plain
+
+Rows = Sequence[dict[str, Any]]
+
+
+def _arrow(rows: Rows) -> Any:
+    return import_module("pyarrow").Table.from_pylist(list(rows))
+
+
+def _chunked_arrow(rows: Rows) -> Any:
+    half = len(rows) // 2
+    table = _arrow(rows)
+    return import_module("pyarrow").concat_tables([table.slice(0, half), table.slice(half)])
+
+
+def _numpy_pandas(rows: Rows) -> Any:
+    frame = import_module("pandas").DataFrame(list(rows))
+    frame.index = frame.index + 100  # rows are found by place, not by label
+    return frame
+
+
+def _arrow_pandas(rows: Rows) -> Any:
+    return import_module("pandas").DataFrame(list(rows)).convert_dtypes(dtype_backend="pyarrow")
+
+
+def _polars(rows: Rows) -> Any:
+    return import_module("polars").DataFrame(list(rows), infer_schema_length=None)
+
+
+def _lazy_polars(rows: Rows) -> Any:
+    return _polars(rows).lazy()
+
+
+@cache
+def _connection() -> Any:
+    return import_module("duckdb").connect()  # not the default one: nothing of ours may need that
+
+
+def _duckdb(rows: Rows) -> Any:
+    return _connection().from_arrow(_arrow(rows))
+
+
+def _dask(rows: Rows) -> Any:
+    return import_module("dask.dataframe").from_pandas(_numpy_pandas(rows), npartitions=3)
+
+
+def _spark(rows: Rows) -> Any:
+    return spark_session().createDataFrame(_arrow(rows))
+
+
+def spark_session() -> Any:
+    """Return a local Spark session, quiet and small."""
+    builder = import_module("pyspark.sql").SparkSession.builder.master("local[2]")
+    for key, value in {
+        "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+    }.items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()
+
+
+_MAKERS: dict[str, tuple[str, Callable[[Rows], Any]]] = {
+    "pyarrow": ("pyarrow", _arrow),
+    "chunked pyarrow": ("pyarrow", _chunked_arrow),
+    "pandas": ("pandas", _numpy_pandas),
+    "pandas with arrow types": ("pandas", _arrow_pandas),
+    "polars": ("polars", _polars),
+    "lazy polars": ("polars", _lazy_polars),
+    "duckdb": ("duckdb", _duckdb),
+    "dask": ("dask", _dask),
+    "spark": ("pyspark", _spark),
+}
+LOCAL = ("pyarrow", "chunked pyarrow", "pandas", "pandas with arrow types", "polars")
+LAZY = ("lazy polars", "duckdb")
+CLUSTER = ("dask", "spark")
+
+
+def make(engine: str, rows: Rows) -> Any:
+    """Return rows as a native frame of an engine, or skip the test where it is not installed."""
+    package, maker = _MAKERS[engine]
+    for needed in (package, "pyarrow"):
+        if find_spec(needed) is None:
+            pytest.skip(f"{needed} is not installed")
+    if engine == "spark" and which("java") is None and "JAVA_HOME" not in os.environ:
+        pytest.skip("Java is not installed")
+    return maker(rows)
+
+
+def read(native: Any) -> list[dict[str, Any]]:
+    """Return the rows of a native frame, cells as Python values."""
+    frame = nw.from_native(native)
+    if isinstance(frame, nw.LazyFrame):
+        frame = frame.collect()
+    return [
+        {name: plain(cell) for name, cell in zip(frame.columns, row, strict=True)}
+        for row in frame.iter_rows()
+    ]
