@@ -12,6 +12,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import pytest
+from attrs import evolve
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -309,6 +310,61 @@ class TestRefusals:
         assert read(native)[0]["quote_total"] == cases.nanos(want.total.to_decimal())
         with pytest.raises(RuleViolation, match="per_hour"):
             frames.quote(make("pyarrow", [row]), timedelta(seconds=1), **used)
+
+    def test_the_host_gets_a_tick_rounded_amount(self) -> None:
+        # A total of 4 nano-dollars and half of one less a tick, of which the host keeps a third: it
+        # is half a nano-dollar but for a third of a tick, so the scalar rule sees a tie.
+        row = {
+            "num_gpus": 1,
+            "dph_base": 12_600_000,
+            "storage_cost": 1,
+            "inet_up_cost": 1,
+            "seconds": 1,
+            "mb": 127,
+            "bytes": 999999999951,
+        }
+        native = frames.quote(
+            make("pyarrow", [row]),
+            Column("seconds"),
+            disk=Column("mb", "MB"),
+            upload=Column("bytes", "bytes"),
+            fee=Fraction(2, 3),
+            columns=PICO_COLUMNS,
+        )
+        total = Money.from_ticks(9 * TICKS_PER_NANO // 2 - 1)
+        (got,) = read(native)
+        assert got["quote_total"] == cases.nanos(total.to_decimal())
+        assert got["quote_payout"] == cases.nanos(total.scaled(Fraction(1, 3)).to_decimal())
+
+    def test_a_price_per_hour_up_to_the_limit(self) -> None:
+        native = make("pyarrow", [{**ROW, "dph_base": 0, "inet_up_cost": 10**15}])
+        second = timedelta(seconds=1)
+        priced = frames.quote(native, second, upload=2)
+        assert read(priced)[0]["quote_per_hour"] == 2 * 10**15 * 3_600
+        with pytest.raises(RuleViolation, match=r"per_hour: .*\$9,223,372,036 "):
+            frames.quote(native, second, upload=3)
+
+    @pytest.mark.parametrize(
+        ("steps", "seconds", "factor"),
+        [
+            (6_891_176_838_632, 3_888_358, "0.1088"),
+            (312_986_387_256, 1_703_984, "0.7579"),
+            (5_525_089_052_765, 3_888_731, "0.2997"),
+        ],
+    )
+    def test_a_deposit_is_rounded_at_its_last_part(
+        self, steps: int, seconds: int, factor: str
+    ) -> None:
+        row = {**ROW, "num_gpus": 1, "dph_base": steps, "s": seconds}
+        native = frames.reserve(
+            make("pyarrow", [{**row, "credit_discount_max": float(factor)}]),
+            Column("s", "seconds"),
+            columns=evolve(PICO_COLUMNS, verification=None),
+            results="deposit",
+        )
+        months = Fraction(seconds, 2_592_000)
+        want = CurveSchedule(factor).deposit(PerHour.from_steps(steps), months)
+        assert read(native)[0]["reserved_deposit"] == cases.nanos(want.to_decimal())
 
     @pytest.mark.parametrize(("months", "dear"), [("2.7", 10**15), (1_200, 10**12)])
     def test_the_dearest_reservations_are_exact(self, months: Any, dear: int) -> None:

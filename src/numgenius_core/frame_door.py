@@ -322,7 +322,7 @@ class Reading:
                 continue
             # Rounded up and down where floats are: the bounds hold for what becomes of them.
             bottom, top = int(low * found.factor), int(high * found.factor) + found.is_float
-            if low < 0 or bottom < need.kind.least or int(high * found.factor) > need.kind.most:
+            if bottom < need.kind.least or int(high * found.factor) > need.kind.most:
                 got = f"{found.shown} from {low} to {high}"
                 raise RuleViolation(need.path, need.kind.need, got)
             bounds[name] = Bounds(low=bottom, high=top)
