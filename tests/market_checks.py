@@ -105,7 +105,7 @@ class CheckedMarket(RuleBasedStateMachine):
         self.steps += 1
         if self.steps % 12 == 0:
             self.other = market_from_json(market_to_json(self.other))
-        for tick in sorted({(self.at + at) // 2, at}):
+        for tick in sorted({(self.at + at) // 2 if self.steps % 2 else at, at}):
             self.other, _ = execute(self.other, c.Tick(), second(tick))
         return self.other
 

@@ -344,18 +344,36 @@ class MarketMachine(CheckedMarket):
         elif what is c.SetDefaultJob:
             others["image"] = "job"
         elif what is c.ScheduleMaintenance:
-            start = at + [0, 1, HOUR, 3 * HOUR, DAY, 400 * DAY][pick % 6]
-            period = Interval(second(start), second(start + HOUR * (1 + pick % 5)))
-            others["window"] = MaintenanceWindow(period=period, category=Category.DISK)
+            others["window"] = self.window(pick, at)
+        elif what is c.CancelMaintenance and pick % 3:
+            window = self.window(pick, at)
+            self.run(c.ScheduleMaintenance(by=by, machine=machine, window=window), at)
         elif what is c.Defragment:
             # What comes due before it would make the model's answer older than the command.
             self.run(c.Tick(), at)
+            self.scatter(machine, pick)
             others["movable"] = tuple(
                 ContractId(deal.id)
                 for deal in self.model.deals.values()
                 if pick % 3 and (deal.machine == machine or pick % 53 == 7)
             )
         self.run(what(by=by, machine=machine, **others), at)
+
+    def window(self, pick: int, at: int) -> MaintenanceWindow:
+        """Return a maintenance window, now and then one that cannot be."""
+        start = at + [HOUR, 1, 0, 3 * HOUR, DAY, 400 * DAY][pick % 6]
+        period = Interval(second(start), second(start + HOUR * (1 + pick % 5)))
+        return MaintenanceWindow(period=period, category=Category.DISK)
+
+    def scatter(self, machine: MachineId, pick: int) -> None:
+        """Rent small blocks with gaps between them, so that there is something to defragment."""
+        if machine not in self.model.rigs or pick % 4 == 0:
+            return
+        now = second(self.at)
+        small = [each for each in views.offers(self.market, now, machine=machine) if each.rentable]
+        for each in small[:4:2]:
+            if each.gpus == small[0].gpus:
+                self.run(c.Rent(by=CLIENTS[pick % 4], offer=each.id, mode=Mode.ON_DEMAND), self.at)
 
     @rule(
         pick=picks,
@@ -386,6 +404,6 @@ TestMarketAgainstTheModel = MarketMachine.TestCase
 TestMarketAgainstTheModel.settings = settings(
     deadline=None,
     max_examples=20_000 if LONG else 2_000,
-    stateful_step_count=30 if LONG else 10,
+    stateful_step_count=30 if LONG else 8,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -23,6 +23,7 @@ from typing import Any
 from attrs import frozen
 
 from numgenius_core.documents import from_json, to_json
+from numgenius_core.errors import WrongType, shown
 from numgenius_core.events import Event
 from numgenius_core.instance import Instance
 from numgenius_core.ledger import Ledger
@@ -40,7 +41,8 @@ def event_to_json(event: Event) -> str:
     Raises:
         WrongType: It is no event.
     """
-    check_kind(event, Event, "event")  # type: ignore[arg-type]  # isinstance takes unions
+    if not isinstance(event, Event):
+        raise WrongType("event", "an event of a market", shown(event))
     return to_json(event)
 
 
