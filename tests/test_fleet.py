@@ -232,6 +232,11 @@ class TestThePlan:
         assert plan.windows[0].window == hours(4, 8)
         assert plan.loss == 1
 
+    def test_machines_are_in_order_of_their_ids(self) -> None:
+        fleet: Fleet = {MachineId(2): [], MachineId(1): []}
+        plan = plan_fleet(fleet, [T0, T0 + HOUR], HOUR, at_once=1)
+        assert [each.machine for each in plan.windows] == [1, 2]
+
     def test_a_loss_of_zero_has_no_gap(self) -> None:
         plan = plan_fleet({MachineId(1): []}, [T0, T0, T0 + HOUR], HOUR, at_once=1)
         assert [plan.loss, plan.gap, plan.windows[0].window] == [0, 0, hours(0, 1)]
@@ -239,7 +244,7 @@ class TestThePlan:
 
     def test_a_gap_is_the_share_not_proven(self) -> None:
         plan = plan_fleet({MachineId(1): [contract(1, 0, 9)]}, [T0], HOUR, at_once=1)
-        open_plan = evolve(plan, bound=Fraction(3, 4), proof=Proof.NONE)
+        open_plan = evolve(plan, loss=Fraction(3), bound=Fraction(9, 4), proof=Proof.NONE)
         assert (open_plan.gap, open_plan.is_optimal) == (Fraction(1, 4), False)
 
 

@@ -376,18 +376,25 @@ class TestTheShortlist:
         assert any(first <= best <= last for first, last in kept)
 
     @pytest.mark.parametrize(
-        ("pieces", "spans", "best"),
+        ("pieces", "length", "spans", "best"),
         [
-            ([(0, 2, 1, 1, 1), (0, 3, 1, 1, 1)], [(0, 0), (3, 3)], 3),  # within a cell
-            ([(100, 101, 1, 1, 1)] * 2, [(0, 50)], 0),  # equal cells: the first counts
-            ([(0, 30, 1, 1, 1), (0, 9, 1, 1, 1)], [(0, 2), (8, 11), (29, 33)], 30),
+            ([(0, 2, 1, 1, 1), (0, 3, 1, 1, 1)], 10, [(0, 0), (3, 3)], 3),  # within a cell
+            ([(100, 101, 1, 1, 1)] * 2, 10, [(0, 50)], 0),  # equal cells: the first counts
+            ([(0, 30, 1, 1, 1), (0, 9, 1, 1, 1)], 10, [(0, 2), (8, 11), (29, 33)], 30),
+            # A contract in two pieces: no window left touches the first, yet both stay.
+            (
+                [(50, 57, 5, 0, 0), (57, 68, 0, 5, 0), (77, 86, 1, 1, 0), (48, 74, 3, 3, 0)],
+                2,
+                [(0, 88)],
+                0,
+            ),
         ],
     )
     def test_edges_of_cells_and_spans(
-        self, pieces: list[Any], spans: list[tuple[int, int]], best: int
+        self, pieces: list[Any], length: int, spans: list[tuple[int, int]], best: int
     ) -> None:
         with patch.object(shortlist, "FEW", 1):
-            assert _least_loss(pieces, 10, spans) == best
+            assert _least_loss(pieces, length, spans) == best
 
     def test_most_of_a_large_book_is_left_out(self) -> None:
         rng = random.Random(1)
