@@ -26,7 +26,7 @@ from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType
 from numgenius_core.money import PerGpuHour, PerHour
 from numgenius_core.offer import Block
 from numgenius_core.slicing import blocks
-from strategies import machine_shapes
+from numgenius_core.testing_strategies import machine_shapes
 
 SMALL = [(gpus, 1 << k) for gpus in range(1, 10) for k in range(gpus.bit_length())]
 Cell = tuple[int, int]  # start, size

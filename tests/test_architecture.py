@@ -23,7 +23,7 @@ SOURCES = {path.stem: path for path in Path(numgenius_core.__file__).parent.glob
 # fmt: off
 ORDER = [
     # values
-    "errors", "units", "money", "intervals", "listing", "offer", "contract",
+    "errors", "deprecation", "units", "money", "intervals", "listing", "offer", "contract",
     # rules
     "slicing", "allocation", "defrag", "reserved", "pricing", "bidding", "book_events",
     "book_lanes", "book", "auction", "payments", "term", "extension", "advice",
@@ -44,6 +44,10 @@ ORDER = [
     "power", "scenario", "outcome", "rental", "simulated_machine", "simulation", "estimate",
     "sweep", "whatif",
     "plot_style", "plot_timeline", "plots", "tables", "__main__",
+    # for tests of others, behind the extra "testing"
+    "testing_strategies", "testing_values", "testing_law",
+    "testing_laws_gpus", "testing_laws_money", "testing_laws_bids", "testing_laws_contracts",
+    "testing_laws_usage", "testing",
 ]
 # fmt: on
 HEAVY = ["cattrs", "narwhals", "matplotlib", "pandas", "numpy", "dateutil.parser", "argparse"]

@@ -23,7 +23,7 @@ from numgenius_core.listing import MachineId, OfferId, PriceTerms
 from numgenius_core.money import PerGpuHour
 from numgenius_core.offer import Block, Offer
 from numgenius_core.slicing import offer_sizes, rentable_blocks
-from strategies import machine_shapes
+from numgenius_core.testing_strategies import machine_shapes
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 

@@ -32,7 +32,14 @@ from numgenius_core.listing import (
     check_text,
 )
 from numgenius_core.money import PerGb, PerGbMonth, PerGpuHour, PerHour
-from strategies import EPOCH, machine_shapes, per_gb_months, per_gbs, per_gpu_hours, shares
+from numgenius_core.testing_strategies import (
+    EPOCH,
+    machine_shapes,
+    per_gb_months,
+    per_gbs,
+    per_gpu_hours,
+    shares,
+)
 
 HOST: dict[str, Any] = {"id": MachineId(7), "host": AccountId("anna"), "gpu_name": "RTX 4090"}
 PRICES = PriceTerms(gpu=PerGpuHour("0.40"))

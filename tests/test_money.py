@@ -28,7 +28,7 @@ from numgenius_core.money import (
     PerHour,
     Rate,
 )
-from strategies import (
+from numgenius_core.testing_strategies import (
     byte_counts,
     gpu_counts,
     megabytes,

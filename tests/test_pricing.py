@@ -16,7 +16,7 @@ from numgenius_core.listing import MachineId, Mode, OfferId, PriceTerms, Verific
 from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Offer
 from numgenius_core.pricing import LineKind, quote
-from strategies import price_terms
+from numgenius_core.testing_strategies import price_terms
 
 HOUR = timedelta(hours=1)
 TERMS = PriceTerms(

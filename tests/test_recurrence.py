@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numgenius_core.errors import ParseError, RuleViolation, WrongType
 from numgenius_core.intervals import Interval, to_epoch
 from numgenius_core.recurrence import Recurrence, allowed_intervals, union
-from strategies import intervals
+from numgenius_core.testing_strategies import intervals
 
 ZONES = [
     "Europe/Berlin",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numgenius_core.errors import NumgeniusError, RuleViolation
 from numgenius_core.money import Money, PerHour
 from numgenius_core.reserved import CurveSchedule, LinearSchedule, StepSchedule, refund, top_up
-from strategies import shares
+from numgenius_core.testing_strategies import shares
 
 MONTH = 720 * 3600
 prices = st.integers(10**7, 100 * 10**12).map(PerHour.from_steps)

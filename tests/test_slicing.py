@@ -22,7 +22,7 @@ from numgenius_core.slicing import (
     offer_sizes,
     rentable_blocks,
 )
-from strategies import machine_shapes
+from numgenius_core.testing_strategies import machine_shapes
 
 DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
 TABLE = {

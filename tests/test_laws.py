@@ -1,0 +1,118 @@
+"""The laws that travel: right implementations pass, wrong ones are caught."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType
+from numgenius_core.money import Money, PerHour
+from numgenius_core.testing import RULES, Law, LawBroken, Rule, verify
+from numgenius_core.testing_law import dollars, near, number
+from numgenius_core.testing_strategies import st
+from wrong_rules import WRONG, raises
+
+MISTAKES = [(rule, wrong) for rule, mistakes in WRONG.items() for wrong in mistakes]
+
+
+class TestOurRulesKeepTheirLaws:
+    """Issue: "each rule's laws as callables that anyone can run"; ours are run by them too."""
+
+    @pytest.mark.parametrize("rule", RULES)
+    def test_every_law_holds_of_this_library(self, rule: str) -> None:
+        verify(rule, RULES[rule].ours, examples=50)
+
+    @pytest.mark.parametrize("rule", RULES)
+    def test_the_docs_of_a_rule_are_there(self, rule: str) -> None:
+        assert RULES[rule].name == rule
+        assert "->" in RULES[rule].signature
+        assert len(RULES[rule].laws) >= 2
+        assert all(law.sentence and law.name for law in RULES[rule].laws)
+
+
+class TestWrongImplementationsAreCaught:
+    """Issue: "An intentionally wrong re-implementation of each rule is caught"."""
+
+    def test_each_rule_has_two_or_more(self) -> None:
+        assert WRONG.keys() == RULES.keys()
+        assert all(len(mistakes) >= 2 for mistakes in WRONG.values())
+
+    @pytest.mark.parametrize(
+        ("rule", "wrong"), MISTAKES, ids=[f"{rule}-{wrong.__name__}" for rule, wrong in MISTAKES]
+    )
+    def test_a_mistake_breaks_a_law(self, rule: str, wrong: Callable[..., Any]) -> None:
+        with pytest.raises(LawBroken) as caught:
+            verify(rule, wrong, examples=1_000, smallest=False)
+        assert caught.value.rule == rule
+        assert "raised" not in caught.value.fault
+
+
+class TestTheReport:
+    """A broken law names the rule, the sentence, the case and what is wrong."""
+
+    def test_says_what_a_reader_needs(self) -> None:
+        with pytest.raises(LawBroken) as caught:
+            verify("slicing", lambda gpus, _: [(gpus, 0)])
+        assert str(caught.value) == (
+            "slicing(2, 1): (1, 0) is not offered\n"
+            '  law "every block of every cut is offered": for each size in {m} ∪ {powers of two '
+            "p, m < p < T} ∪ {T}, cut the ordered GPUs into consecutive blocks; the last block of "
+            "a cut is the remainder; equal blocks are one offer"
+        )
+        assert caught.value.case == (2, 1)
+        assert isinstance(caught.value, NumgeniusError)
+        assert isinstance(caught.value, AssertionError)
+        assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+    def test_an_implementation_that_raises_breaks_the_rule(self) -> None:
+        with pytest.raises(LawBroken, match="raised TimeoutError: no answer") as caught:
+            verify("reserved", raises)
+        assert isinstance(caught.value.__cause__, TimeoutError)
+
+    def test_an_answer_that_is_no_exact_number_is_named(self) -> None:
+        with pytest.raises(LawBroken, match="need a finite int, Fraction or Decimal, got 0"):
+            verify("reserved", lambda factor, months: 0.0 * months * factor)
+
+    def test_one_case_can_be_checked_alone(self) -> None:
+        RULES["reserved"].check(lambda *_: Decimal("0.2"), Fraction(2, 5), Fraction(1))
+
+    def test_a_rule_of_ones_own(self) -> None:
+        law = Law(
+            name="even",
+            sentence="twice is even",
+            check=lambda twice, n: "odd" if twice(n) % 2 else None,
+        )
+        cases = st.tuples(st.integers(0, 9))
+        rule = Rule(name="twice", signature="", cases=cases, laws=(law,), ours=lambda n: 2 * n)
+        verify(rule, rule.ours)
+        with pytest.raises(LawBroken, match=r"^twice\(1\): odd"):
+            verify(rule, lambda n: n)
+
+    def test_wrong_questions(self) -> None:
+        with pytest.raises(RuleViolation, match="one of slicing"):
+            verify("slices", RULES["slicing"].ours)
+        with pytest.raises(RuleViolation, match="examples"):
+            verify("slicing", RULES["slicing"].ours, examples=0)
+
+
+class TestNumbersOfAnswers:
+    """Answers are exact numbers, in whatever type they come."""
+
+    @pytest.mark.parametrize("answer", [2, Fraction(2), Decimal("2.0"), Money(2), PerHour(2)])
+    def test_every_exact_type_is_taken(self, answer: object) -> None:
+        assert dollars(answer) == 2
+
+    @pytest.mark.parametrize("answer", [2.0, True, "2", None, Decimal("NaN"), Money(2)])
+    def test_others_are_refused(self, answer: object) -> None:
+        with pytest.raises(WrongType):
+            number(answer)
+
+    def test_differences_are_told(self) -> None:
+        assert near("x", Fraction(1), Fraction(1)) is None
+        assert near("x", Fraction(1), Fraction(1) + Fraction(1, 10**8)) == "x is 1, not 1.00000001"
+        assert near("x", Fraction(1), Fraction(3, 2)) == "x is 1, not 3/2"
