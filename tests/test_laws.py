@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from numgenius_core.contract import Event, State
 from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType
 from numgenius_core.money import Money, PerHour
 from numgenius_core.testing import RULES, Law, LawBroken, Rule, verify
@@ -25,7 +26,7 @@ class TestOurRulesKeepTheirLaws:
 
     @pytest.mark.parametrize("rule", RULES)
     def test_every_law_holds_of_this_library(self, rule: str) -> None:
-        verify(rule, RULES[rule].ours, examples=50)
+        verify(rule, RULES[rule].ours, examples=40)
 
     @pytest.mark.parametrize("rule", RULES)
     def test_the_docs_of_a_rule_are_there(self, rule: str) -> None:
@@ -49,7 +50,7 @@ class TestWrongImplementationsAreCaught:
         with pytest.raises(LawBroken) as caught:
             verify(rule, wrong, examples=1_000, smallest=False)
         assert caught.value.rule == rule
-        assert "raised" not in caught.value.fault
+        assert not caught.value.fault.startswith("raised ")
 
 
 class TestTheReport:
@@ -79,7 +80,9 @@ class TestTheReport:
             verify("reserved", lambda factor, months: 0.0 * months * factor)
 
     def test_one_case_can_be_checked_alone(self) -> None:
-        RULES["reserved"].check(lambda *_: Decimal("0.2"), Fraction(2, 5), Fraction(1))
+        RULES["life"].check(lambda *_: "running", State.LOADING, Event.LOADED)
+        with pytest.raises(LawBroken, match=r"it is paused, not State\.RUNNING"):
+            RULES["life"].check(lambda *_: "paused", State.LOADING, Event.LOADED)
 
     def test_a_rule_of_ones_own(self) -> None:
         law = Law(

@@ -111,8 +111,8 @@ class BidBook:
     )
 
     def __init__(self, gpus: int, floor: PerGpuHour | None = None) -> None:
-        self.gpus = whole_number(gpus, "gpus", 1, MAX_GPUS)
-        self.floor = PerGpuHour(0) if floor is None else floor
+        self.gpus: int = whole_number(gpus, "gpus", 1, MAX_GPUS)
+        self.floor: PerGpuHour = PerGpuHour(0) if floor is None else floor
         check_kind(self.floor, PerGpuHour, "floor")
         self._full = (1 << gpus) - 1
         self._arrivals = 0

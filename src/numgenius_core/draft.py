@@ -42,8 +42,8 @@ class Draft:
     __slots__ = ("at", "events", "market")
 
     def __init__(self, market: Market, at: datetime) -> None:
-        self.market = market
-        self.at = at
+        self.market: Market = market
+        self.at: datetime = at
         self.events: list[e.Event] = []
 
     def emit(self, event: e.Event) -> None:

@@ -117,7 +117,7 @@ class InvalidDocument(NumgeniusError, ValueError):
 
     def __init__(self, source: str, faults: Iterable[RuleViolation]) -> None:
         self.source = source
-        self.faults = tuple(faults)
+        self.faults: tuple[RuleViolation, ...] = tuple(faults)
         super().__init__(source, self.faults)
 
     def __str__(self) -> str:

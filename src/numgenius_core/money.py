@@ -385,7 +385,7 @@ class PerGpuHour(Rate):
     """Dollars per GPU-hour: what a host asks for one GPU, and how bids are compared."""
 
     __slots__ = ()
-    UNIT = "$/GPU-hour"
+    UNIT: ClassVar[str] = "$/GPU-hour"
 
     def for_gpus(self, gpus: int) -> PerHour:
         """Return the price of ``gpus`` GPUs: the GPU price is linear (measured)."""
@@ -410,7 +410,7 @@ class PerHour(Rate):
     """Dollars per hour for a whole instance, whatever its number of GPUs: bids and quotes."""
 
     __slots__ = ()
-    UNIT = "$/hour"
+    UNIT: ClassVar[str] = "$/hour"
 
     def per_gpu(self, gpus: int) -> PerGpuHour:
         """Return the share of one of ``gpus`` GPUs, half-even at 12 decimals."""
@@ -435,7 +435,7 @@ class PerGbMonth(Rate):
     """Dollars per GB of disk and month of 720 hours."""
 
     __slots__ = ()
-    UNIT = "$/GB-month"
+    UNIT: ClassVar[str] = "$/GB-month"
 
     def charge(self, megabytes: int, seconds: int) -> Money:
         """Return the exact price of whole ``megabytes`` of disk for whole ``seconds``."""
@@ -454,7 +454,7 @@ class PerGb(Rate):
     """Dollars per GB of traffic, 10⁹ bytes."""
 
     __slots__ = ()
-    UNIT = "$/GB"
+    UNIT: ClassVar[str] = "$/GB"
 
     def charge(self, count: int) -> Money:
         """Return the exact price of ``count`` bytes."""

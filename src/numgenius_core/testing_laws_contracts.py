@@ -117,7 +117,7 @@ def _prices(draw: st.DrawFn) -> Prices:
         storage=PerGbMonth(draw(_near)),
         upload=PerGb(draw(_near)),
         download=PerGb(draw(_near)),
-        min_bid=PerGpuHour(draw(_near)),
+        min_bid=PerGpuHour(draw(st.sampled_from(["0", "0", "0.5", "1"]))),
         platform_fee=draw(st.sampled_from([Fraction(0), Fraction(1, 4), Fraction(3, 10)])),
     )
 
@@ -128,7 +128,7 @@ def _relisted(draw: st.DrawFn) -> tuple[Contract, Listing, datetime]:
     locked = draw(_prices())
     new = locked if draw(st.booleans()) else draw(_prices())
     if draw(st.booleans()):  # one part is raised or lowered, perhaps by the least there is
-        part = draw(st.sampled_from(["gpu", "min_bid", *_PARTS]))
+        part = draw(st.sampled_from(["gpu", "gpu", "min_bid", *_PARTS]))
         new = evolve(locked, **{part: getattr(draw(_prices()), part)})
     bid = draw(st.none() | st.sampled_from([PerHour("0.5"), PerHour(1), PerHour(4)]))
     contract = Contract(

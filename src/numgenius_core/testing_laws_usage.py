@@ -29,14 +29,15 @@ _FREE: Final = "a host tests its own machine by creating a free instance"
 @st.composite
 def _bills(draw: st.DrawFn) -> tuple[History, Interval]:
     """Draw a history and a period of it."""
-    history = draw(histories())
-    start = history.term.contract.start + timedelta(seconds=draw(st.integers(0, 100)))
-    return history, Interval(start, start + timedelta(seconds=draw(st.integers(1, 100))))
+    history = draw(histories(longest=40))
+    start = history.term.contract.start + timedelta(seconds=draw(st.integers(0, 30)))
+    return history, Interval(start, start + timedelta(seconds=draw(st.integers(1, 40))))
 
 
 def _seconds(history: History, period: Interval) -> Iterator[Fraction]:
     """Yield what each second of a period costs, without deposits, in dollars."""
     contract, term = history.term.contract, history.term
+    states = list(history.states())
     for offset in range(period.seconds):
         now = period.start + timedelta(seconds=offset)
         prices = term.prices_at(now)
@@ -49,12 +50,12 @@ def _seconds(history: History, period: Interval) -> Iterator[Fraction]:
             elif isinstance(fact, Transferred) and fact.at == now:
                 yield dollars(prices.upload) * Fraction(fact.sent, 10**9)
                 yield dollars(prices.download) * Fraction(fact.received, 10**9)
-        state = history.state_at(now)
-        if not online or state is State.DESTROYED:
+        begun = [state for since, state in states if since <= now]
+        if not begun or not online or begun[-1] is State.DESTROYED:
             continue
         disk = Fraction(contract.disk_mb, 1_000 * 720 * SECONDS_PER_HOUR)
         yield dollars(prices.storage) * disk
-        if state is State.RUNNING:
+        if begun[-1] is State.RUNNING:
             yield dollars(term.gpu_rate_at(now, bid)) / SECONDS_PER_HOUR
 
 

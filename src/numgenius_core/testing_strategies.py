@@ -84,20 +84,24 @@ EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 # -- numbers and prices ------------------------------------------------------------------------
 
-gpu_counts = st.one_of(st.sampled_from([1, 2, 3, 4, 5, 7, 8, 10, 12, 16]), st.integers(1, 64))
+gpu_counts: st.SearchStrategy[int] = st.one_of(
+    st.sampled_from([1, 2, 3, 4, 5, 7, 8, 10, 12, 16]), st.integers(1, 64)
+)
 """GPUs of a machine."""
-seconds = st.one_of(st.sampled_from([0, 1, 3_599, 3_600, 86_400, 2_592_000]), st.integers(0, 10**8))
+seconds: st.SearchStrategy[int] = st.one_of(
+    st.sampled_from([0, 1, 3_599, 3_600, 86_400, 2_592_000]), st.integers(0, 10**8)
+)
 """Lengths of time."""
-megabytes = st.integers(0, 10**7)
+megabytes: st.SearchStrategy[int] = st.integers(0, 10**7)
 """Disk."""
-byte_counts = st.integers(0, 10**14)
+byte_counts: st.SearchStrategy[int] = st.integers(0, 10**14)
 """Traffic."""
-shares = st.one_of(
+shares: st.SearchStrategy[Fraction] = st.one_of(
     st.sampled_from([Fraction(0), Fraction(1, 4), Fraction(2, 5)]),
     st.fractions(0, Fraction(99, 100), max_denominator=1_000),
 )
 """Discounts and fees, below 1."""
-moneys = st.one_of(
+moneys: st.SearchStrategy[Money] = st.one_of(
     st.integers(-(10**6), 10**6).map(
         lambda cents: Money.from_ticks(cents * TICKS_PER_DOLLAR // 100)
     ),
@@ -110,18 +114,20 @@ _steps = st.one_of(
     st.integers(0, 100 * 10**12),
     st.integers(0, 10**18),
 )
-per_gpu_hours = st.builds(PerGpuHour.from_steps, _steps)
+per_gpu_hours: st.SearchStrategy[PerGpuHour] = st.builds(PerGpuHour.from_steps, _steps)
 """Prices per GPU-hour."""
-per_hours = st.builds(PerHour.from_steps, _steps)
+per_hours: st.SearchStrategy[PerHour] = st.builds(PerHour.from_steps, _steps)
 """Prices per hour."""
-per_gb_months = st.builds(PerGbMonth.from_steps, _steps)
+per_gb_months: st.SearchStrategy[PerGbMonth] = st.builds(PerGbMonth.from_steps, _steps)
 """Prices of disk."""
-per_gbs = st.builds(PerGb.from_steps, _steps)
+per_gbs: st.SearchStrategy[PerGb] = st.builds(PerGb.from_steps, _steps)
 """Prices of traffic."""
 
 # -- time --------------------------------------------------------------------------------------
 
-instants = st.integers(0, 3 * 365 * 86_400).map(lambda s: EPOCH + timedelta(seconds=s))
+instants: st.SearchStrategy[datetime] = st.integers(0, 3 * 365 * 86_400).map(
+    lambda s: EPOCH + timedelta(seconds=s)
+)
 """Instants from :data:`EPOCH` on, within three years."""
 
 
@@ -134,7 +140,9 @@ def intervals(draw: st.DrawFn, longest: int = 400 * 86_400) -> Interval:
 
 # -- machines, listings, offers ----------------------------------------------------------------
 
-accounts = st.sampled_from(["anna", "ben", "carla", "7"]).map(AccountId)
+accounts: st.SearchStrategy[AccountId] = st.sampled_from(["anna", "ben", "carla", "7"]).map(
+    AccountId
+)
 """A few accounts, so that two values often have the same."""
 _ids = st.one_of(st.integers(1, 9), st.integers(0, 2**63 - 1))
 _names = st.sampled_from(["RTX 4090", "H100 SXM", "A100 SXM4", "RTX 3060 Ti"])

@@ -1,0 +1,53 @@
+"""What type checkers must accept; ``test_typing.py`` runs mypy over it."""
+
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from numgenius_core.bidding import Claim, Resolution, resolve
+from numgenius_core.contract import Event, State, advance
+from numgenius_core.documents import from_json, structure, to_json, unstructure
+from numgenius_core.intervals import after, fixed_duration, parse_duration, parse_instant
+from numgenius_core.listing import AccountId, ContractId, Machine, MachineId, OfferId, PriceTerms
+from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.offer import Block, Offer
+from numgenius_core.reserved import CurveSchedule, refund
+
+gpu, bid, disk, traffic = PerGpuHour("1"), PerHour(1), PerGbMonth(Decimal(1)), PerGb("0.02")
+hour = timedelta(hours=1)
+
+# Money and rates.
+total: Money = gpu * hour + hour * bid + disk * hour + traffic.charge(10**9) - Money("0.10") * 3
+whole: Money = Money.sum([total, total])
+both = sum([total, total])
+share: Fraction = total / whole
+cents: int = total.cents()
+parts: tuple[Money, ...] = total.allocate([1, 2])
+four: PerHour = gpu.for_gpus(4)
+one: PerGpuHour = four.per_gpu(4)
+dearer: bool = gpu > one and bid < four and total >= whole
+lower: PerGpuHour = gpu.scaled(Fraction(3, 5)) + one
+
+# A price of another unit, an id of another thing.
+machine = MachineId(7)
+terms = PriceTerms(gpu=gpu, storage=disk, upload=traffic, download=traffic, min_bid=gpu)
+Machine(id=machine, host=AccountId("anna"), gpu_name="RTX 4090", gpus=8)
+slice_ = Offer(id=OfferId(1), machine=machine, gpu_name="RTX 4090", gpus=4, prices=terms)
+
+# Time.
+end = after(parse_instant("2026-01-31"), parse_duration("1 month"))
+stay: timedelta = fixed_duration(parse_duration("3 days"))
+# Bids, contracts and claims.
+block = Block(size=4, start=0)
+claim = Claim.bidding(ContractId(5), block, bid, arrival=1)
+answer: Resolution = resolve([claim], floor=gpu)
+runs: bool = answer.runs(ContractId(5))
+price: PerHour | None = answer.winning_bid(block)
+off: Fraction = CurveSchedule("0.4").rate(3)
+back: Money = refund(bid, off, total, 3_600).refund
+state: State = advance(State.LOADING, Event.LOADED)
+
+# Documents.
+text: str = to_json(claim)
+again: Claim = from_json(text, Claim)
+whatever: Claim | Block = structure(Claim, unstructure(claim))

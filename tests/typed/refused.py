@@ -1,0 +1,76 @@
+"""What type checkers must refuse: each marked line, with mypy's error code, and no other."""
+
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from numgenius_core.bidding import Claim, Resolution, resolve
+from numgenius_core.contract import Event, State, advance
+from numgenius_core.documents import from_json, structure, to_json, unstructure
+from numgenius_core.intervals import after, fixed_duration, parse_duration, parse_instant
+from numgenius_core.listing import AccountId, ContractId, Machine, MachineId, OfferId, PriceTerms
+from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.offer import Block, Offer
+from numgenius_core.reserved import CurveSchedule, refund
+
+gpu, bid, disk, traffic = PerGpuHour("1"), PerHour(1), PerGbMonth(Decimal(1)), PerGb("0.02")
+hour = timedelta(hours=1)
+total: Money = gpu * hour + hour * bid + disk * hour + traffic.charge(10**9) - Money("0.10") * 3
+machine = MachineId(7)
+terms = PriceTerms(gpu=gpu, storage=disk, upload=traffic, download=traffic, min_bid=gpu)
+slice_ = Offer(id=OfferId(1), machine=machine, gpu_name="RTX 4090", gpus=4, prices=terms)
+end = after(parse_instant("2026-01-31"), parse_duration("1 month"))
+stay: timedelta = fixed_duration(parse_duration("3 days"))
+block = Block(size=4, start=0)
+claim = Claim.bidding(ContractId(5), block, bid, arrival=1)
+answer = resolve([claim], floor=gpu)
+off = CurveSchedule("0.4").rate(3)
+text = to_json(claim)
+
+# Money, rates, ids, time.
+total + gpu  # refused: operator
+gpu + total  # refused: operator
+bid + gpu  # refused: operator
+total + 1  # refused: operator
+total * 0.5  # refused: operator
+gpu * 2  # refused: operator
+traffic * hour  # refused: operator
+gpu < bid  # refused: operator
+total < gpu  # refused: operator
+Money(0.1)  # refused: arg-type
+PerHour(0.1)  # refused: arg-type
+PerHour.nearest(0.1)  # refused: arg-type
+total.scaled(0.1)  # refused: arg-type
+gpu.charge(1, 0.5)  # refused: arg-type
+Money.sum([gpu])  # refused: list-item
+PriceTerms(gpu=bid)  # refused: arg-type
+PriceTerms(gpu=gpu, min_bid=bid)  # refused: arg-type
+PriceTerms(gpu=gpu, storage=traffic)  # refused: arg-type
+PriceTerms.from_host(platform_fee=0.25, gpu=gpu)  # refused: arg-type
+Machine(id=OfferId(7), host=AccountId("anna"), gpu_name="RTX 4090", gpus=8)  # refused: arg-type
+Machine(id=7, host=AccountId("anna"), gpu_name="RTX 4090", gpus=8)  # refused: arg-type
+Machine(id=machine, host="anna", gpu_name="RTX 4090", gpus=8)  # refused: arg-type
+Offer(id=ContractId(1), machine=machine, gpu_name="x", gpus=4, prices=terms)  # refused: arg-type
+slice_.with_prices(gpu)  # refused: arg-type
+slice_.gpus = 8  # refused: misc
+Block(size="2", start=0)  # refused: arg-type
+after(stay, parse_duration("1 month"))  # refused: arg-type
+after(end, 5)  # refused: arg-type
+
+# Bids, contracts and claims.
+Claim.bidding(bid, block, bid, arrival=1)  # refused: arg-type
+Claim.bidding(ContractId(5), block, ContractId(5), arrival=1)  # refused: arg-type
+Claim.bidding(ContractId(5), block, gpu, arrival=1)  # refused: arg-type
+Claim.bidding(MachineId(5), block, bid, arrival=1)  # refused: arg-type
+resolve([claim], floor=bid)  # refused: arg-type
+resolve([block])  # refused: list-item
+answer.runs(5)  # refused: arg-type
+CurveSchedule("0.4").deposit(gpu, 3)  # refused: arg-type
+CurveSchedule("0.4").rate(0.5)  # refused: arg-type
+refund(total, off, total, 3_600)  # refused: arg-type
+advance(Event.LOADED, State.LOADING)  # refused: arg-type
+claim.bid = bid  # refused: misc
+
+# Documents.
+wrong: Block = from_json(text, Claim)  # refused: assignment
+from_json(5, Claim)  # refused: call-overload
