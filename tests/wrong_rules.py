@@ -425,13 +425,14 @@ def offline_costs(history: History, period: Interval) -> Any:
 
 
 def runs_while_paused(history: History, period: Interval) -> Any:
-    """Bill the GPUs of a paused instance."""
-    pauses = {Event.PREEMPTED, Event.RESUMED}
-    kept = [f for f in history.happenings if not (isinstance(f, Moved) and f.event in pauses)]
-    try:
-        return billed(evolve(history, happenings=tuple(kept)), period)
-    except Exception:  # noqa: BLE001 - not all histories can do without their pauses
-        return billed(history, period)
+    """Bill the GPUs of an instance from its start on, whatever it does."""
+    loaded = Moved(at=history.term.contract.start, event=Event.LOADED)
+    kept = [
+        fact
+        for fact in history.happenings
+        if not isinstance(fact, Moved) or fact.event is Event.DESTROYED
+    ]
+    return billed(evolve(history, happenings=(loaded, *kept)), period)
 
 
 def no_free_tests(history: History, period: Interval) -> Any:

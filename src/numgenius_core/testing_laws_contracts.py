@@ -130,7 +130,7 @@ def _relisted(draw: st.DrawFn) -> tuple[Contract, Listing, datetime]:
     if draw(st.booleans()):  # one part is raised or lowered, perhaps by the least there is
         part = draw(st.sampled_from(["gpu", "gpu", "min_bid", *_PARTS]))
         new = evolve(locked, **{part: getattr(draw(_prices()), part)})
-    bid = draw(st.none() | st.sampled_from([PerHour("0.5"), PerHour(1), PerHour(4)]))
+    bid = draw(st.none() | st.sampled_from([PerHour("0.5"), PerHour(4), PerHour(4)]))
     contract = Contract(
         id=ContractId(1),
         machine=MachineId(7),
@@ -144,8 +144,9 @@ def _relisted(draw: st.DrawFn) -> tuple[Contract, Listing, datetime]:
         bid=bid,
     )
     machine = Machine(id=contract.machine, host=contract.host, gpu_name="A100", gpus=8)
-    end = draw(st.none() | st.integers(1, 200).map(lambda n: EPOCH + n * _DAY))
-    at = EPOCH + draw(st.integers(0, 50)) * _DAY
+    near = (contract.end or EPOCH) + draw(st.integers(-9, 90)) * _DAY
+    end = draw(st.sampled_from([None, near, near]))
+    at = EPOCH + draw(st.integers(0, 20)) * _DAY
     return contract, Listing(machine=machine, prices=new, end=end), at
 
 
