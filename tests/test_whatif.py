@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from strategies import EPOCH
 
 from numgenius_core.demand import Request, Trace
 from numgenius_core.errors import RuleViolation, WrongType
@@ -24,7 +25,6 @@ from numgenius_core.whatif import (
     floor_against_power_cost,
     worth_of_discount,
 )
-from strategies import EPOCH
 from test_simulation import bids, listing, wants
 from test_sweep import PRICES, WEEK
 
