@@ -19,7 +19,6 @@ import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import EPOCH
 
 from numgenius_core.bidding import HIGHEST_BID, LOWEST_BID
 from numgenius_core.demand import Demand, Request, Trace
@@ -29,6 +28,7 @@ from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
 from numgenius_core.money import PerGpuHour, PerHour
+from numgenius_core.testing_strategies import EPOCH
 
 MONTH = Interval(EPOCH, EPOCH + timedelta(days=30))
 ALL_MODES = {Mode.ON_DEMAND: 4, Mode.RESERVED: 1, Mode.INTERRUPTIBLE: 3}

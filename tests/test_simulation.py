@@ -13,7 +13,6 @@ import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import EPOCH
 
 from numgenius_core.allocation import best_fit, first_fit
 from numgenius_core.bidding import Claim, resolve, winning_bid
@@ -42,6 +41,7 @@ from numgenius_core.power import PerKwh, Power
 from numgenius_core.scenario import Placement, Relisting, Scenario
 from numgenius_core.simulation import simulate
 from numgenius_core.slicing import blocks
+from numgenius_core.testing_strategies import EPOCH
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 LONG = Interval(EPOCH, EPOCH + 10 * DAY)

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from strategies import EPOCH
 
 from numgenius_core.demand import Demand, Trace
 from numgenius_core.distributions import LogNormal
@@ -26,6 +25,7 @@ from numgenius_core.power import PerKwh, Power
 from numgenius_core.scenario import Option, Scenario, vary
 from numgenius_core.simulation import simulate
 from numgenius_core.sweep import Sweep, sweep
+from numgenius_core.testing_strategies import EPOCH
 from test_simulation import listing
 
 DEMAND = Demand(

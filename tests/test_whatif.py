@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from strategies import EPOCH
 
 from numgenius_core.demand import Request, Trace
 from numgenius_core.errors import RuleViolation, WrongType
@@ -17,6 +16,7 @@ from numgenius_core.listing import Mode
 from numgenius_core.money import Money, PerGpuHour, PerHour
 from numgenius_core.power import PerKwh, Power
 from numgenius_core.scenario import Scenario
+from numgenius_core.testing_strategies import EPOCH
 from numgenius_core.whatif import (
     best_min_gpu,
     best_mix,
