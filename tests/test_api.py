@@ -60,7 +60,16 @@ class TestThePublicNamesAreWrittenDown:
         assert "MAX_RATE = 1000000\n" in WRITTEN["money"]
 
 
-MACHINERY = {"Form", "Field", "Law", "Rule", "Lane"}  # no values: they hold functions or change
+MACHINERY = {
+    "Form",
+    "Field",
+    "Law",
+    "Rule",
+    "Lane",
+    "Deal",
+    "Rental",
+}  # no values: they hold functions or change
+HASHED = {"Answer"}  # keys of its mapping, as drawn, hold what cannot be hashed
 HOLDS_FAULTS = {"Reading", "RawRecord"}  # errors are equal only to themselves
 
 
@@ -76,7 +85,7 @@ def classes() -> list[type]:
                 if isinstance(cls := getattr(module, name), type)
                 and attrs.has(cls)
                 and cls.__module__ == module.__name__
-                and name not in MACHINERY
+                and name not in MACHINERY | HASHED
             ]
     return found
 

@@ -297,6 +297,7 @@ class TestFaultsAreReportedTogether:
             ("since", "2026-01-01T00:00:00", "time zone"),
             ("since", "2026-13-01T00:00:00Z", "ISO 8601"),
             ("since", "2026-01-01T00:00:00.5Z", "a whole second"),
+            ("since", "2026-01-01T000000.5Z", "a whole second"),
             ("since", 0, "ISO 8601"),
             ("length", "PT1H", "a duration in seconds"),
             ("length", "PT-1S", "a duration in seconds"),
@@ -319,6 +320,11 @@ class TestFaultsAreReportedTogether:
         ((path, asked),) = faults(Everything, data)
         assert path.startswith(f"document.{name}")
         assert need in asked
+
+    def test_an_unknown_field_alone(self) -> None:
+        assert faults(Block, {"size": 1, "start": 0, "colour": "red"}) == [
+            ("document", "fields of Block only")
+        ]
 
     def test_unknown_fields_and_missing_ones(self) -> None:
         data = data_of(CONTRACT, colour="red")

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from fractions import Fraction
 from functools import lru_cache, partial
@@ -255,7 +255,7 @@ def _instant(value: Any, _: Any = None) -> datetime:
         except ValueError:
             pass
         else:
-            if instant.tzinfo is UTC:
+            if not instant.microsecond:
                 return instant
     return parse_instant(value, "")
 

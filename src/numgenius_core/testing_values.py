@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from functools import cache
@@ -65,6 +66,7 @@ _MADE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {
     str: st.sampled_from(["RTX 4090", "host", "gpu"]),
     float: st.floats(0, 1_000),
     Fraction: made.shares,
+    Decimal: st.decimals(0, 1_000, places=4),
     datetime: made.instants,
     timedelta: st.integers(1, 10**8).map(lambda s: timedelta(seconds=s)),
     AccountId: made.accounts,
@@ -122,11 +124,17 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return _series(origin, arguments)
     if kind is NoneType:
         return st.none()
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return st.sampled_from(kind)
-    if isinstance(kind, type) and has(kind):
-        return _composed(kind)
+    if isinstance(kind, type) and (has(kind) or issubclass(kind, (Enum, Rate))):
+        return _of_class(kind)
     raise WrongType("kind", "a type that a field of the library has", shown(kind))
+
+
+def _of_class(kind: Any) -> st.SearchStrategy[Any]:
+    if issubclass(kind, Enum):
+        return st.sampled_from(kind)
+    if issubclass(kind, Rate):
+        return made.per_hours.map(lambda rate: kind.from_steps(rate.steps))
+    return _composed(kind)
 
 
 def _series(origin: type, arguments: tuple[Any, ...]) -> st.SearchStrategy[Any]:
@@ -136,7 +144,7 @@ def _series(origin: type, arguments: tuple[Any, ...]) -> st.SearchStrategy[Any]:
     if origin is tuple and arguments[-1] is not Ellipsis:
         return st.tuples(*map(values, arguments))
     items = st.lists(values(arguments[0]), max_size=2)
-    return items.map(origin) if origin in (tuple, frozenset) else items
+    return items.map(origin if origin in (list, frozenset) else tuple)
 
 
 def _composed(cls: type) -> st.SearchStrategy[Any]:
