@@ -7,7 +7,8 @@ answer does not depend on who asked when.
 
 Our readings: at one instant deposits are spent first, then contracts expire, then new rates apply,
 listings end or roll, maintenance begins or ends, and who runs is worked out; balances run out last.
-A rolling end is set anew every 24 hours, counted from the listing. A deposit that is left when its
+A balance runs out once, whatever took the last of it: usage, traffic, a prepayment. A rolling end
+is set anew every 24 hours, counted from the listing. A deposit that is left when its
 contract ends comes back as on any early end: what it was discounted for was not all used.
 """
 

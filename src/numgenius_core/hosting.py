@@ -5,8 +5,9 @@ extends), G11 (unlisting), G12 (maintenance), G13 (the operations).
 
 Our readings: a listing gets a new number each time it is published, and its offers with it, so no
 client rents at a price it did not see. The floor is the host's standing bid, not a locked price:
-bids below it wait. Taking a machine away needs it unlisted and empty. Defragmenting makes the
-largest block rentable that can be made by moving what loads, and what the host names.
+bids below it wait. A rolling end lies a hundred years ahead at most. Taking a machine away needs it
+unlisted and empty. Defragmenting makes the largest block rentable that can be made by moving what
+loads, and what the host names.
 """
 
 from __future__ import annotations

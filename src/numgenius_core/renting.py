@@ -6,8 +6,9 @@ accounts; a host tests its own machine free of charge), G13 (the operations).
 
 Our readings: renting and starting need a balance above zero, prepaying the amount itself. A bid is
 taken on any block that is offered, whoever runs there, and waits if it must. A new bid is checked
-against the floor of the moment. Changing a bid to the price it has changes nothing. An expired
-instance can only be destroyed, labelled and billed for traffic.
+against the floor of the moment; only a floor that its client accepted binds later ones. Changing a
+bid to the price it has changes nothing. An expired instance can only be destroyed, labelled and
+billed for traffic.
 """
 
 from __future__ import annotations
