@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from vastai_client import VASTAI, Client, served
+from scripts.write_story import PAGE, Story
+from vastai_client import ROOT, VASTAI, Client, served
 
 HOST, OTHER_HOST, ANN, BEN, EVE = "host-1", "host-2", "ann", "ben", "eve"
 TODAY = datetime.now(UTC)
@@ -34,6 +35,14 @@ def client(tmp_path: Path) -> Iterator[Client]:
 
 
 pytestmark = pytest.mark.skipif(VASTAI is None, reason="NUMGENIUS_VASTAI says where vastai is")
+
+
+class TestTheStory:
+    """``docs/story.md`` shows what the commands print."""
+
+    def test_they_print_it(self, tmp_path: Path) -> None:
+        page = (ROOT / PAGE).read_text("utf-8")
+        assert Story(tmp_path).told(page) == page
 
 
 class TestTheLifeOfAMachine:

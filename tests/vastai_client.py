@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from scripts.write_story import vastai
+
 VASTAI: Final = os.environ.get("NUMGENIUS_VASTAI")
 """Where the client is installed; without it, its tests are skipped."""
 ROOT: Final = Path(__file__).parent.parent
@@ -45,15 +47,7 @@ class Client:
 
     def __call__(self, key: str, *words: str, typed: str = "") -> Said:
         """Run a command."""
-        assert VASTAI is not None
-        homes = {f"XDG_{kind}_HOME": str(self.home / kind) for kind in ("CONFIG", "CACHE")}
-        homes |= {f"XDG_{kind}_HOME": str(self.home / kind) for kind in ("STATE", "DATA")}
-        env = {"PATH": os.environ["PATH"], "HOME": str(self.home), "VAST_URL": self.url, **homes}
-        env |= {"VASTAI_NO_UPDATE_CHECK": "1", "NO_PROXY": "127.0.0.1", "COLUMNS": "120"}
-        command = [VASTAI, "--url", self.url, "--api-key", key, *words]
-        done = subprocess.run(
-            command, input=typed, capture_output=True, text=True, env=env, timeout=120, check=False
-        )
+        done = vastai(self.url, key, list(words), self.home, typed)
         return Said(done.stdout, done.stderr, done.returncode)
 
     def raw(self, key: str, *words: str) -> Any:

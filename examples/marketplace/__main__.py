@@ -43,7 +43,7 @@ def main() -> None:
     if args.seed:
         seed(store)
     app = Service(store, args.rate, CREDIT).app()
-    uvicorn.run(app, port=args.port, access_log=False, log_level="warning")
+    uvicorn.run(app, port=args.port, access_log=False, log_level="warning", ws="none")
     store.close()
 
 

@@ -8,10 +8,10 @@ process, and no client is told of anything that is not on disk.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Awaitable, Callable
 from math import ceil
 from sqlite3 import Error as DiskError
+from time import monotonic
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -68,7 +68,7 @@ class Limiter:
 
     def wait(self, key: str) -> float:
         """Return how many seconds too early a key asks; 0 is in time, and counts."""
-        now = time.monotonic()
+        now = monotonic()
         if len(self._busy_until) > MANY:  # whoever has been quiet is as good as new
             self._busy_until = {k: until for k, until in self._busy_until.items() if until > now}
         until = max(now, self._busy_until.get(key, now)) + self._gap

@@ -58,9 +58,9 @@ def moved_to(state: object) -> type[do.Start | do.Stop]:
 
 
 def changed(call: Call) -> Commands:
-    if call.body.get("state") is None:
+    if "label" in call.body:
         return do.Label(**call.contract, label=call.text("label"))
-    return moved_to(call.body["state"])(**call.contract)
+    return moved_to(call.body.get("state"))(**call.contract)
 
 
 def each(call: Call, name: str, make: Callable[..., do.Command]) -> Commands:
@@ -167,11 +167,13 @@ def gpu_names(_: Call, market: Market, __: Store) -> Any:
 
 
 def machines(call: Call, market: Market, _: Store) -> Any:
-    return {"machines": [rows.machine(place) for place in views.machines_of(market, call.by)]}
+    return {
+        "machines": [rows.machine(place, call.at) for place in views.machines_of(market, call.by)]
+    }
 
 
 def machine(call: Call, market: Market, _: Store) -> Any:
-    return [rows.machine(own_machine(call, market, call.number))]
+    return [rows.machine(own_machine(call, market, call.number), call.at)]
 
 
 def maintenances(call: Call, market: Market, _: Store) -> Any:

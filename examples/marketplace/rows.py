@@ -28,8 +28,6 @@ from numgenius_core.units import MB_PER_GB, PICO, SECONDS_PER_HOUR, SECONDS_PER_
 from numgenius_core.views import Earnings
 from numgenius_core.wire import offer_to_record
 
-__all__ = ["charge", "increase", "instance", "machine", "number", "offer", "payment", "windows"]
-
 Row = dict[str, Any]
 
 # An instance as the API says it: what it does, and whether it has its GPUs.
@@ -69,7 +67,7 @@ def offer(given: Offer, view: View) -> Row:
     return row
 
 
-def machine(state: MachineState) -> Row:
+def machine(state: MachineState, at: datetime) -> Row:
     """Return the row of a machine, as its host sees it."""
     its, listing = state.machine, state.listing
     clients = [each.contract for each in state.instances.values()]
@@ -96,7 +94,7 @@ def machine(state: MachineState) -> Row:
             "min_bid_price": number(state.floor),
             "credit_discount_max": number(listing.max_discount),
             "min_chunk": listing.min_gpu,
-            "end_date": epoch(listing.end),
+            "end_date": epoch(listing.end_at(at)),
         }
     return row
 
