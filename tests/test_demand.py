@@ -182,6 +182,23 @@ class TestTheGenerator:
         for mode, weight in ALL_MODES.items():
             assert modes[mode] / len(drawn) == pytest.approx(weight / 8, abs=0.015)
 
+    def test_quantities_do_not_depend_on_each_other(self) -> None:
+        halves = demand(
+            per_day=200,
+            sizes={1: 1, 2: 1},
+            modes={Mode.ON_DEMAND: 1, Mode.RESERVED: 1},
+            stays=LogNormal(1, 1),
+            limits=LogNormal(1, 1),
+        )
+        drawn = halves.draw(MONTH, 0).requests
+        for pairs in (
+            Counter((r.gpus, r.mode) for r in drawn),
+            Counter((r.seconds > 3_600, r.limit and r.limit > PerGpuHour(1)) for r in drawn),
+            Counter((r.gpus, r.seconds > 3_600) for r in drawn),
+        ):
+            assert len(pairs) == 4
+            assert min(pairs.values()) / len(drawn) == pytest.approx(0.25, abs=0.02)
+
     def test_a_request_has_what_its_mode_needs(self) -> None:
         for request in demand(patience=60, disk_mb=7).draw(MONTH, 0).requests:
             bids = request.mode is Mode.INTERRUPTIBLE

@@ -133,6 +133,10 @@ class TestOnDemand:
             *(wants(0, seconds=60 if i % 2 else 999) for i in range(8)), wants(100, gpus=2)
         )
         assert outcome.lost(Lost.FRAGMENTED) == 1
+        outcome = played(
+            *(wants(0, seconds=60 if i in (0, 3) else 999) for i in range(8)), wants(100, gpus=2)
+        )
+        assert outcome.lost(Lost.FRAGMENTED) == 1
 
     def test_leaving_comes_before_arriving(self) -> None:
         assert played(wants(0, gpus=8, seconds=60), wants(60, gpus=8)).rented == 2
@@ -177,6 +181,20 @@ class TestBidders:
         four = [bids(0, f"0.{10 + i}", gpus=2, seconds=9_999) for i in (15, 12, 18, 16)]
         outcome = played(*four, bids(1, "0.90", gpus=2))
         assert held(outcome)[-1] == held(outcome)[1]
+
+    def test_of_equal_ones_the_first(self) -> None:
+        two = [bids(0, "0.40", gpus=4), bids(0, "0.40", gpus=4)]
+        assert held(played(*two, bids(1, "0.80", gpus=4)))[-1] == Block(size=4, start=0)
+
+    def test_the_lowest_bid_that_runs_is_enough(self) -> None:
+        full = bids(0, "0.80", gpus=8)
+        assert played(full, bids(1, "0.100000001")).rented == 2
+        assert played(full, bids(1, "0.100000000999")).lost(Lost.OUTBID) == 1
+
+    def test_who_came_meanwhile_counts(self) -> None:
+        tries = [bids(at, f"{dollars}", gpus=8) for at, dollars in enumerate(("1.8", "1.7", "1.9"))]
+        outcome = played(*tries, bids(3, "1.85", gpus=8))
+        assert (outcome.rented, outcome.lost(Lost.OUTBID)) == (2, 2)
 
     def test_storage_is_paid_while_it_waits(self) -> None:
         outcome = played(
@@ -287,6 +305,10 @@ class TestEndDates:
         )
         assert (outcome.gpu_seconds, outcome.lost(Lost.END)) == (3_600, 1)
 
+    def test_hosts_relist_before_clients_arrive(self) -> None:
+        unlisted = Relisting(at=EPOCH + 60 * SECOND, machine=MachineId(1), listing=None)
+        assert played(wants(60), relistings=(unlisted,)).lost(Lost.END) == 1
+
     def test_a_raised_floor_pauses(self) -> None:
         raised = listing(floor="0.20")
         outcome = played(
@@ -328,6 +350,10 @@ class TestAFleet:
         machines = [history.term.contract.machine for history in outcome.histories]
         assert machines == [2, 3, 1]
 
+    def test_bidders_too_take_the_first_of_equal_ones(self) -> None:
+        outcome = played(bids(0, "0.50"), listings=(listing(1), listing(2)))
+        assert outcome.histories[0].term.contract.machine == 1
+
     def test_the_last_reason_counts(self) -> None:
         fleet = (listing(1, price="0.10"), listing(2, price="0.50"))
         busy = wants(0, gpus=8)
@@ -365,6 +391,12 @@ class TestWhatTheHostHas:
         assert outcome.free == Fraction(4 * (86_400 - 60), 86_400)
         # One client of nine wants two GPUs, and all four that are free lie apart.
         assert outcome.unusable == outcome.free / 9
+
+    def test_a_new_min_gpu_makes_other_gpus_unusable(self) -> None:
+        half = EPOCH + timedelta(days=5)
+        coarse = Relisting(at=half, machine=MachineId(1), listing=listing(min_gpu=4))
+        outcome = played(wants(0, limit=PerGpuHour("0.01")), relistings=(coarse,))
+        assert outcome.unusable == 4  # of the 8 that are free, none and then all
 
     def test_nobody_came(self) -> None:
         outcome = played()

@@ -8,14 +8,13 @@ extension gave new rates is left to the meter itself.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from fractions import Fraction
 from functools import lru_cache
 from typing import Final
 
 from attrs import define, field
 
-from numgenius_core.billing import deposit_left, discount_received
 from numgenius_core.contract import Contract, Event, agree, to_reserved
 from numgenius_core.demand import Request
 from numgenius_core.history import Happening, History, Moved, Prepaid, Refunded
@@ -24,7 +23,7 @@ from numgenius_core.listing import AccountId, ContractId, Listing, Mode
 from numgenius_core.metering import FREE, GPU, Kind, metered
 from numgenius_core.money import Money, PerHour
 from numgenius_core.offer import Block
-from numgenius_core.reserved import FEE, Refund, refund
+from numgenius_core.reserved import Refund, refund
 from numgenius_core.term import Term, as_term
 
 __all__ = ["Charge", "Rental"]
@@ -188,7 +187,10 @@ class Rental:
         return min(self.ran, -(-self.deposit.ticks // speed)) if speed else self.ran
 
     def _dissolved(self) -> Refund:
-        """Return where its deposit goes if it is destroyed now."""
+        """Return where its deposit goes if it is destroyed now.
+
+        It was for no longer than the contract that was made, so it is used up at those rates.
+        """
         return refund(self.rate, self.discount, self.deposit, self._reserved_seconds())
 
     def _metered(self, *, left: bool, until: int, origin: Interval) -> Charge:
@@ -232,14 +234,6 @@ class Rental:
         if left:
             gone = origin.start + timedelta(seconds=until)
             if self.deposit:
-                facts.append(Refunded(at=gone, amount=self._back(until, gone, origin)))
+                facts.append(Refunded(at=gone, amount=self._dissolved().refund))
             facts.append(Moved(at=gone, event=Event.DESTROYED))
         return History(term=term, happenings=tuple(facts))
-
-    def _back(self, until: int, at: datetime, origin: Interval) -> Money:
-        """Return what comes back of its deposit."""
-        if self.term is None or not self.term.segments:
-            return self._dissolved().refund
-        history = self.history(until, left=False, origin=origin)
-        received = discount_received(history, at)
-        return max(FREE, deposit_left(history, at) - received.scaled(FEE))

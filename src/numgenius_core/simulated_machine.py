@@ -187,7 +187,6 @@ class SimulatedMachine:
     def leave(self, rental: Rental, now: int) -> tuple[Change, ...]:
         """Let an instance go and return what that changes."""
         del self.live[rental.id]
-        self._running = None
         if rental.run_from is not None:
             self._used ^= rental.block.mask
         if rental.request.bid is None:
@@ -207,8 +206,9 @@ class SimulatedMachine:
                 rental.resume(now)
             yield rental, change
 
-    def relist(self, listing: Listing) -> tuple[Change, ...]:
+    def relist(self, listing: Listing, now: int) -> tuple[Change, ...]:
         """Publish the machine anew and return what the new floor changes."""
+        self.note(now)
         self.listing, self.listed = listing, True
         self._read_listing()
         return self.book.set_floor(listing.prices.min_bid)

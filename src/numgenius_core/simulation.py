@@ -151,7 +151,7 @@ class _Simulation:
             machine.listed = False
             return
         else:
-            self._apply(machine, machine.relist(relisting.listing), now)
+            self._apply(machine, machine.relist(relisting.listing, now), now)
             self._sort()
         for rental in machine.extend(now):
             self._plan(rental, machine)
