@@ -23,6 +23,14 @@ settings.register_profile(
 settings.register_profile(
     "long", deadline=None, max_examples=5_000, suppress_health_check=_SLOW_IS_NO_FAULT
 )
+# A mutant is met by every test that reaches it: few examples each, always the same ones.
+settings.register_profile(
+    "mutation",
+    deadline=None,
+    derandomize=True,
+    max_examples=25,
+    suppress_health_check=[*_SLOW_IS_NO_FAULT, HealthCheck.differing_executors],
+)
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "each-run")
 )

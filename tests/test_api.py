@@ -68,6 +68,7 @@ MACHINERY = {
     "Lane",
     "Deal",
     "Rental",
+    "Stay",
 }  # no values: they hold functions or change
 HASHED = {"Answer"}  # keys of its mapping, as drawn, hold what cannot be hashed
 HOLDS_FAULTS = {"Reading", "RawRecord"}  # errors are equal only to themselves
@@ -94,7 +95,7 @@ CLASSES = classes()
 
 
 class TestValuesTravel:
-    """Issue: "pickles and copies work", of every value of every class."""
+    """Promise (docs, Compatibility): pickles and copies of every value of every class are equal."""
 
     @pytest.mark.parametrize("cls", CLASSES, ids=[f"{c.__module__}.{c.__name__}" for c in CLASSES])
     @settings(max_examples=5, suppress_health_check=list(HealthCheck))
