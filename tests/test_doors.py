@@ -1,0 +1,92 @@
+"""Every field of every value is checked at the door, and the error says which one it was."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from attrs import evolve, fields
+
+import document_values as known
+from numgenius_core import commands as c
+from numgenius_core.bidding import Claim
+from numgenius_core.errors import RuleViolation
+from numgenius_core.listing import AccountId, ContractId, MachineId, Mode, OfferId
+from numgenius_core.maintenance import Schedule
+from numgenius_core.money import Money, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.offer import Block
+from numgenius_core.storage import Disk, Volume
+
+HOST, CLIENT, MACHINE, CONTRACT = (
+    AccountId("host"),
+    AccountId("ann"),
+    MachineId(1),
+    ContractId(2),
+)
+COMMANDS = [
+    c.AddCredit(account=CLIENT, amount=Money(1)),
+    c.AddMachine(machine=known.MACHINE),
+    c.SetVerification(machine=MACHINE, verification=known.MACHINE.verification),
+    c.ReportOffline(machine=MACHINE),
+    c.ReportOnline(machine=MACHINE),
+    c.ReportLoaded(contract=CONTRACT),
+    c.CountTraffic(contract=CONTRACT),
+    c.RemoveMachine(by=HOST, machine=MACHINE),
+    c.ListMachine(by=HOST, machine=MACHINE, prices=known.PRICES),
+    c.Unlist(by=HOST, machine=MACHINE),
+    c.SetMinBid(by=HOST, machine=MACHINE, floor=PerGpuHour(1)),
+    c.SetDefaultJob(by=HOST, machine=MACHINE, image="job"),
+    c.RemoveDefaultJob(by=HOST, machine=MACHINE),
+    c.CancelMaintenance(by=HOST, machine=MACHINE),
+    c.Defragment(by=HOST, machine=MACHINE),
+    c.CleanUp(by=HOST, machine=MACHINE),
+    c.Rent(by=CLIENT, offer=OfferId(1), mode=Mode.ON_DEMAND),
+    c.ChangeBid(by=CLIENT, contract=CONTRACT),
+    c.Prepay(by=CLIENT, contract=CONTRACT, amount=Money(1)),
+    c.Stop(by=CLIENT, contract=CONTRACT),
+    c.Start(by=CLIENT, contract=CONTRACT),
+    c.Destroy(by=CLIENT, contract=CONTRACT),
+    c.Label(by=CLIENT, contract=CONTRACT, label="mine"),
+    c.SetAutoExtension(by=CLIENT, contract=CONTRACT, wanted=True),
+    c.AcceptPriceIncrease(by=CLIENT, increase=3),
+    c.RejectPriceIncrease(by=CLIENT, increase=3),
+]
+VALUES = [
+    *COMMANDS,
+    Claim.bidding(CONTRACT, Block(2, 0), PerHour(1), arrival=1),
+    known.MACHINE,
+    known.PRICES,
+    known.LISTING,
+    known.OFFER,
+    known.CONTRACT,
+    known.TERM,
+    known.TERM.segments[0],
+    known.WINDOW,
+    Volume(size_mb=5, price=PerGbMonth(1)),
+    Disk(total_mb=10),
+    Schedule(machine=MACHINE),
+    *known.HISTORY.happenings,
+    *known.BIDS.happenings,
+]
+DOORS = [
+    pytest.param(value, each.name, id=f"{type(value).__name__}.{each.name}")
+    for value in VALUES
+    for each in fields(type(value))
+    if each.init and each.name != "extra"
+]
+
+
+class TestEveryFieldSaysItsName:
+    """DESIGN: "Errors … say where, what was needed, what came", and nothing bad gets in."""
+
+    @pytest.mark.parametrize(("value", "name"), DOORS)
+    @pytest.mark.parametrize("bad", [object(), 1.5, Decimal("NaN"), b"x"], ids=repr)
+    def test_a_bad_value_is_refused_by_name(self, value: object, name: str, bad: object) -> None:
+        with pytest.raises(RuleViolation) as refused:
+            evolve(value, **{name: bad})  # type: ignore[type-var]  # all of them are attrs classes
+        path = refused.value.path
+        assert path.split(".")[-1].split("[")[0] == name
+        assert path.isascii()
+        assert "XX" not in str(refused.value)
+        assert refused.value.need
+        assert refused.value.got
