@@ -83,7 +83,7 @@ class TestEveryFieldSaysItsName:
     @pytest.mark.parametrize("bad", [object(), 1.5, Decimal("NaN"), b"x"], ids=repr)
     def test_a_bad_value_is_refused_by_name(self, value: object, name: str, bad: object) -> None:
         with pytest.raises(RuleViolation) as refused:
-            evolve(value, **{name: bad})  # type: ignore[type-var]  # all of them are attrs classes
+            evolve(value, **{name: bad})  # type: ignore[misc]  # all are attrs classes
         path = refused.value.path
         assert path.split(".")[-1].split("[")[0] == name
         assert path.isascii()
