@@ -553,3 +553,12 @@ class TestFleet:
         fleet = {MachineId(1): [], MachineId(5): [rental(1, SOME), rental(1, SOME)]}
         with pytest.raises(RuleViolation, match=r"^machine 5\.claims: need one claim"):
             resolve_fleet(fleet)
+
+
+class TestAResolutionKnowsItsFloor:
+    """DOMAIN 5: a bid is at least the listing's floor, and so is the price that would win."""
+
+    def test_the_price_that_wins_an_idle_block_is_the_floor(self) -> None:
+        idle = resolve([], PerGpuHour("0.25"))
+        assert idle.winning_bid(Block(4, 0)) == PerHour(1)
+        assert idle.quoted_min_bid(Block(4, 0)) == PerGpuHour("0.25")

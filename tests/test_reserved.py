@@ -140,6 +140,9 @@ class TestLinear:
 
     def test_a_level_line_is_a_straight_division(self) -> None:
         level = LinearSchedule.of({1: "0.2", 3: "0.2"})
+        late = LinearSchedule.of({2: "0.1", 4: "0.3"})  # a second piece that starts late
+        assert late.months(PerHour(1), late.deposit(PerHour(1), 3)) == 3
+        assert late.months(PerHour(1), late.deposit(PerHour(1), 1)) == 1
         assert level.months(PerHour(1), Money(1152)) == 2
 
     @pytest.mark.parametrize(
@@ -181,6 +184,17 @@ class TestTopUp:
         flat = CurveSchedule(0)
         answer = top_up(flat, PerHour(1), months=3, remaining=Money(1), add=Money(0))
         assert (answer.lowers, answer.smallest) == (False, Money(0))
+
+    def test_it_says_what_is_left_and_the_new_money_buy(self) -> None:
+        curve, price = CurveSchedule(), PerHour(1)
+        answer = top_up(curve, price, months=3, remaining=Money(10), add=Money(566))
+        assert answer.months == 1
+        assert (answer.rate_before, answer.rate) == (Fraction(3, 10), Fraction(1, 5))
+        assert (answer.lowers, answer.smallest) == (True, Money(1502))  # 3 months are $1,512
+
+    def test_nothing_is_needed_where_more_is_left_than_the_months_cost(self) -> None:
+        rich = top_up(CurveSchedule(), PerHour(1), months=1, remaining=Money(600), add=Money(0))
+        assert (rich.lowers, rich.smallest) == (False, Money(0))
 
 
 class TestRefund:

@@ -201,3 +201,17 @@ class TestAStoppedInstance:
             stopped_cost(None, Interval(JANUARY, JANUARY + MONTH))  # type: ignore[arg-type]
         with pytest.raises(WrongType, match="period"):
             stopped_cost(stored("1"), None)  # type: ignore[arg-type]
+
+
+class TestTheSmallestAndTheFullest:
+    """DOMAIN 10: available = total − allocated; nothing more is stored than there is."""
+
+    def test_a_volume_of_a_megabyte_and_a_full_disk_are_legal(self) -> None:
+        assert Volume(size_mb=1, price=PerGbMonth(1)).size_mb == 1
+        full = Disk(total_mb=10, instances_mb=6, volumes_mb=4)
+        assert (full.available_mb, full.volume_offer_mb, full.offer_mb(1, 2)) == (0, 0, 0)
+
+    @pytest.mark.parametrize("stored", [{"instances_mb": 11}, {"instances_mb": 6, "volumes_mb": 5}])
+    def test_more_than_there_is_is_refused(self, stored: dict[str, int]) -> None:
+        with pytest.raises(RuleViolation, match=r"^disk\.(instances|volumes)_mb: need"):
+            Disk(total_mb=10, **stored)
