@@ -64,9 +64,9 @@ class Number:
     __slots__ = ("expr", "level", "uses")
 
     def __init__(self, expr: nw.Expr, level: int = 0, uses: frozenset[str] = frozenset()) -> None:
-        self.expr = expr
-        self.level = level
-        self.uses = uses
+        self.expr: nw.Expr = expr
+        self.level: int = level
+        self.uses: frozenset[str] = uses
 
     def _with(
         self, work: Callable[[Any, Any], Any], other: Any, *, swapped: bool = False
@@ -176,7 +176,7 @@ class Sheet:
 
     def __init__(self, native: Any) -> None:
         self.frame: Frame = as_frame(native)
-        self.columns = tuple(self.frame.collect_schema().names())
+        self.columns: tuple[str, ...] = tuple(self.frame.collect_schema().names())
         kind = self.frame.implementation
         self._eager_polars = kind.is_polars() and isinstance(self.frame, nw.DataFrame)
         self._divides_as_float = kind.is_spark_like()

@@ -262,7 +262,7 @@ class Reading:
         self._found = {
             name: self._find(need) for name, need in inputs.items() if not _is_number(need.source)
         }
-        self.bounds = self._scan()
+        self.bounds: dict[str, Bounds] = self._scan()
         self.values: dict[str, Value] = {}
         for name in inputs:
             self.values[name] = self._read(name)

@@ -9,7 +9,7 @@ kilowatt-hour divide.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
 from attrs import frozen
 
@@ -29,7 +29,7 @@ class PerKwh(Rate):
     """Dollars per kilowatt-hour."""
 
     __slots__ = ()
-    UNIT = "$/kWh"
+    UNIT: ClassVar[str] = "$/kWh"
 
     def charge(self, watt_seconds: int) -> Money:
         """Return the exact price of whole watt-seconds."""

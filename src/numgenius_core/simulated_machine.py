@@ -75,10 +75,13 @@ class SimulatedMachine:
     def __init__(
         self, listing: Listing, placement: Placement, origin: Interval, sizes: Mapping[int, int]
     ) -> None:
-        self.listing, self.listed, self.origin = listing, True, origin
-        self.book = BidBook(listing.machine.gpus, listing.prices.min_bid)
+        self.listing: Listing = listing
+        self.listed: bool = True
+        self.origin: Interval = origin
+        self.book: BidBook = BidBook(listing.machine.gpus, listing.prices.min_bid)
         self.live: dict[ContractId, Rental] = {}
-        self.free_time = self.unusable_time = 0
+        self.free_time: int = 0
+        self.unusable_time: int = 0
         self._fit = best_fit if placement is Placement.BEST_FIT else first_fit
         self._full = (1 << listing.machine.gpus) - 1
         self._held = self._used = self._noted_at = 0
