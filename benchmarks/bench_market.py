@@ -9,6 +9,7 @@ replaces. Run with ``--replay N`` to replay N events and show the memory of the 
 
 from __future__ import annotations
 
+import gc
 import random
 import resource
 import sys
@@ -139,7 +140,10 @@ def growth() -> None:
     for machines in (10, 100, 1_000, 10_000):
         driver = Driver(machines)
         driver.run(500)
+        gc.collect()
+        gc.freeze()  # as a service does after its start: old objects are not looked at again
         each, refused = driver.run(5_000)
+        gc.unfreeze()
         contracts = len(driver.market.homes)
         print(
             f"{machines:>9,} {contracts:>10,} {duration_text(each):>10} {1 / each:>11,.0f}"
