@@ -44,6 +44,6 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(Iterable|Sequence|Mapping|Callable|Any|Self|Final|Traversable|PathLike|IO)"),
     (r"py:.*", r"(int|str|bool|float|bytes|object|tuple|dict|list|set|None|optional|frozenset)"),
     (r"py:.*", r"(ValueError|TypeError|RuntimeError|ImportError|Exception|UserWarning)"),
-    (r"py:.*", r"(Axes|StyleName|Number)"),
+    (r"py:.*", r"(Axes|StyleName|Number|(st|hypothesis\.strategies)\.SearchStrategy)"),
     (r"py:.*", r".*(\b_\w+|\bT|\bR|KT|VT)$"),
 ]
