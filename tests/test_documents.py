@@ -9,6 +9,7 @@ from enum import Enum
 from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jsonschema
@@ -334,7 +335,7 @@ class TestFaultsAreReportedTogether:
             ("document.id", "a value"),
         ]
 
-    @pytest.mark.parametrize("data", [None, [], "x", 3, ""])
+    @pytest.mark.parametrize("data", [None, [], "x", 3, "", MappingProxyType({})])
     def test_what_is_no_object(self, data: object) -> None:
         assert faults(CurveSchedule, data)[0][1] == "a JSON object (CurveSchedule)"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +87,6 @@ class TestOfferSizes:
         assert {frozenset(b.positions) for b in found} == plain_blocks(*shape)
         assert len(found) == len(set(found))
         assert list(found) == sorted(found)
-
-    @given(machine_shapes())
-    def test_blocks_of_a_power_of_two_nest(self, shape: tuple[int, int]) -> None:
-        found = blocks(*shape)
-        for a, b in product(found, found):
-            assert not a.overlaps(b) or a.contains(b) or b.contains(a)
 
     @given(machine_shapes())
     def test_powers_only_leaves_out_remainders(self, shape: tuple[int, int]) -> None:

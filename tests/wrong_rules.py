@@ -177,9 +177,19 @@ def linear_to_a_year(factor: Fraction, months: Fraction) -> Fraction:
     return min(factor, factor * months / 12)
 
 
+def grows_without_end(factor: Fraction, months: Fraction) -> Fraction:
+    """Let the discount grow past the factor."""
+    return factor * months / (2 if months <= 1 else Fraction(5, 2))
+
+
 def full_price(price: PerHour, factor: Fraction, months: Fraction) -> Fraction:
     """Prepay without the discount."""
     return 720 * dollars(price) * months
+
+
+def a_year_at_most(price: PerHour, factor: Fraction, months: Fraction) -> Fraction:
+    """Ask for no more than what a year costs."""
+    return dollars(ours["deposit"](price, factor, min(months, Fraction(12))))
 
 
 def discount_twice(price: PerHour, factor: Fraction, months: Fraction) -> Fraction:
@@ -196,6 +206,12 @@ def at_full_price(price: PerHour, factor: Fraction, deposit: Money) -> Fraction:
 def at_the_greatest_discount(price: PerHour, factor: Fraction, deposit: Money) -> Fraction:
     """Count the months at the greatest discount."""
     return dollars(deposit) / (720 * dollars(price) * (1 - factor))
+
+
+def at_most_a_year(price: PerHour, factor: Fraction, deposit: Money) -> Fraction:
+    """Sell no more than a year."""
+    found: Fraction = ours["months"](price, factor, deposit)
+    return min(Fraction(12), found)
 
 
 def no_five_per_cent(
@@ -270,6 +286,16 @@ def stops_at_the_first(claims: Sequence[Claim], floor: PerGpuHour) -> list[int]:
     answer = resolve(claims, floor)
     first = min((c for c in answer.waiting), key=lambda c: -c.level, default=None)
     return [int(c.id) for c in answer.running if first is None or c.outranks(first)]
+
+
+def nobody(claims: Sequence[Claim], floor: PerGpuHour) -> list[int]:
+    """Let nobody run."""
+    return []
+
+
+def everyone(claims: Sequence[Claim], floor: PerGpuHour) -> list[int]:
+    """Let all run that are not under the floor."""
+    return [int(claim.id) for claim in claims if not claim.is_under(floor)]
 
 
 def equal_wins(block: Block, running: Sequence[Claim], floor: PerGpuHour) -> PerHour | None:
@@ -470,11 +496,19 @@ WRONG: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
     "charge": (cents_each, whole_hours, for_one_gpu),
     "split": (each_part_rounded, rest_to_the_first),
     "quote": (month_of_730_hours, no_traffic, price_of_the_offer, tebibytes),
-    "reserved": (full_at_once, calendar_months, linear_to_a_year),
-    "deposit": (full_price, discount_twice),
-    "months": (at_full_price, at_the_greatest_discount),
+    "reserved": (full_at_once, calendar_months, linear_to_a_year, grows_without_end),
+    "deposit": (full_price, discount_twice, a_year_at_most),
+    "months": (at_full_price, at_the_greatest_discount, at_most_a_year),
     "refund": (no_five_per_cent, may_be_negative, broken_or_not),
-    "resolve": (greedily, by_the_whole_bid, newest_first, no_floor, stops_at_the_first),
+    "resolve": (
+        greedily,
+        by_the_whole_bid,
+        newest_first,
+        no_floor,
+        stops_at_the_first,
+        nobody,
+        everyone,
+    ),
     "winning_bid": (equal_wins, a_cent_more, always_a_price),
     "quoted_min_bid": (whole_machine_quote, quote_for_the_instance, on_demand_raises),
     "best_runners": (by_priority, all_the_bids),

@@ -153,7 +153,7 @@ def to_json(value: object, *, indent: int | None = None) -> str:
         RuleViolation: A number in it is larger than documents hold.
     """
     document = {"schema": SCHEMA} | unstructure(value)
-    return _ENCODER.encode(document) if indent is None else json.dumps(document, indent=indent)
+    return json.dumps(document, indent=indent)
 
 
 @overload
@@ -217,7 +217,6 @@ def _no_number(text: str) -> Any:
 
 # Made once: ``json.loads`` with these would make a decoder each time.
 _DECODER: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number)
-_ENCODER: Final = json.JSONEncoder(allow_nan=False)
 
 
 def _load(text: str | bytes, source: str) -> Any:
