@@ -99,6 +99,13 @@ class TestZeroBalanceStopsInstances:
         assert w.names(c.Start(by=ANN, contract=c1)) == ["InstanceStarted", "InstanceResumed"]
         assert w.names(c.Tick(), 9_000) == ["BalanceRanOut", "InstanceStopped"]
 
+    def test_the_gpus_go_to_who_waited_in_that_second(self) -> None:
+        w = world(1, prices(3_600))
+        w.rent(1)
+        waits = w.rent(1, by=BOB, bid=1)
+        events = w.do(c.Tick(), 2_000)
+        assert events[-1] == e.InstanceResumed(at=second(1_000), contract=waits)
+
     def test_a_free_test_is_never_stopped_for_money(self) -> None:
         w = world()
         own = w.rent(1, by=HOST)
@@ -125,15 +132,16 @@ class TestOnDemandIsNeverStopped:
         ]
 
     def test_who_waits_first_gets_them_first(self) -> None:
-        w = world(2)
-        one, two = w.rent(1, 0), w.rent(1, 1)
-        for each in (two, one):
-            w.do(c.Stop(by=ANN, contract=each))
-        blocks = w.rent(2, by=BOB)
-        for each in (two, one):
+        w = world(1)
+        waiting = []
+        for _ in range(2):
+            waiting.append(w.rent(1))
+            w.do(c.Stop(by=ANN, contract=waiting[-1]))
+        holds = w.rent(1, by=BOB)
+        for each in reversed(waiting):  # the later rental starts first
             w.do(c.Start(by=ANN, contract=each))
-        w.do(c.Destroy(by=BOB, contract=blocks))
-        assert (w.state(one), w.state(two)) == ("running", "running")
+        w.do(c.Destroy(by=BOB, contract=holds))
+        assert [w.state(each) for each in waiting] == ["scheduling", "running"]
 
 
 class TestPresentBidAgainstNewFloor:
@@ -175,6 +183,20 @@ class TestPresentBidAgainstNewFloor:
             w.do(c.Tick(), day * DAY + 1)
             paid.append(w.instance(c1).gpu_price(w.now))
         assert paid == [PerHour(1), PerHour(3), PerHour(2)]
+        changes = [each.at for each in w.events if isinstance(each, e.RatesChanged)]
+        assert changes == [second(DAY), second(3 * DAY)]
+        w.rent(1, by=BOB, bid="2.5")  # above what it pays now, under what it paid before
+        assert w.state(c1) == "paused"
+
+    def test_an_accepted_floor_above_the_highest_bid_ranks_as_the_highest(self) -> None:
+        w = world(1, prices(50), end=second(DAY))
+        c1 = w.rent(1, bid=1)
+        w.list(prices(50, min_bid=40), end=second(3 * DAY))
+        w.do(c.AcceptPriceIncrease(by=ANN, increase=w.market.last))
+        w.do(c.Tick(), DAY)
+        assert w.state(c1) == "paused"  # no bid reaches the host's floor
+        w.do(c.SetMinBid(by=HOST, machine=M1, floor=PerGpuHour(0)))
+        assert (w.state(c1), w.instance(c1).gpu_price(w.now)) == ("running", PerHour(40))
 
 
 class TestTheEndOfTheCalendar:
@@ -247,6 +269,32 @@ class TestPrepay:
         found = views.deposit_of(w.market, c1, w.now)
         assert (found.months, found.discount, found.left) == (months, discount, Money(amount))
         assert event_from_json(event_to_json(w.events[-1])) == w.events[-1]
+
+
+class TestTopUp:
+    """DOMAIN 4: "a top-up recomputes m from the *remaining* balance plus the new money"."""
+
+    def test_the_remaining_balance_counts(self) -> None:
+        w = world(1)
+        w.do(c.AddCredit(account=ANN, amount=Money(9_000)))
+        c1 = w.rent(1)
+        for amount in ("576", "936"):  # together three months at 30 %
+            w.do(c.Prepay(by=ANN, contract=c1, amount=Money(amount)))
+        found = views.deposit_of(w.market, c1, w.now)
+        assert (found.months, found.discount) == (Fraction(3), Fraction(3, 10))
+
+
+class TestFee:
+    """The platform's fee of a price is a price of its own, rounded once."""
+
+    def test_each_price_has_its_own(self) -> None:
+        w = world(1, prices("0.133333333333", storage="0.100000000001", fee=Fraction(1, 3)))
+        c1 = w.rent(1, disk_mb=999_999)
+        w.do(c.Destroy(by=ANN, contract=c1), 12_345)
+        bill = views.statement_of(w.market, c1, Interval(START, second(12_345)))
+        assert w.market.platform.at(w.now) == bill.fee
+        assert w.balance(HOST) == bill.payout
+        assert w.balance() == Money(1_000) - bill.billed
 
 
 class TestQuotes:

@@ -258,6 +258,13 @@ class TestPriority:
             with pytest.raises(IllegalMove):
                 w.do(command)
 
+    def test_a_started_bid_that_must_wait_is_paused(self) -> None:
+        w = world(1)
+        c1 = w.rent(1, bid=1)
+        w.do(c.Stop(by=ANN, contract=c1))
+        w.rent(1, by=BOB, bid=3)
+        assert w.names(c.Start(by=ANN, contract=c1)) == ["InstanceStarted", "InstancePaused"]
+
     def test_a_stopped_bid_asks_for_the_lowest_that_runs(self) -> None:
         w = world(1)
         c1 = w.rent(1, bid=1)
@@ -403,6 +410,12 @@ class TestExtension:
         ] == [[Stale.ENDED], [Stale.SUPERSEDED] * 2, [Stale.ENDED] * 2]
         assert (w.state(superseded), w.state(expires)) == ("expired", "expired")
         assert len(w.market.asked) == 0
+
+    def test_a_roll_never_asks(self) -> None:
+        w = world(1, end=second(5 * DAY))
+        w.rent(1)
+        w.list(prices(2), rolling=timedelta(days=9))
+        assert kinds(w.do(c.Tick(), 2 * DAY)) == ["EndDateRolled"] * 2
 
     def test_a_roll_that_extends_ends_the_open_increase(self) -> None:
         w = world(1, prices(), end=second(3 * DAY))

@@ -45,6 +45,7 @@ class TestTable:
         for number in range(1_000):
             table = table.set(number, -number)
         assert dict(table.items()) == {number: -number for number in range(1_000)}
+        assert len(table._buckets) ** 2 >= 1_000
         for number in range(999):
             table = table.without(number)
         assert dict(table.items()) == {999: -999}
