@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from attrs import evolve, fields
 
 import document_values as known
 from numgenius_core import commands as c
+from numgenius_core import views
 from numgenius_core.bidding import Claim
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, WrongType
+from numgenius_core.intervals import Interval
 from numgenius_core.listing import AccountId, ContractId, MachineId, Mode, OfferId
 from numgenius_core.maintenance import Schedule
+from numgenius_core.market import Market, execute
 from numgenius_core.money import Money, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Block
+from numgenius_core.reserved import LinearSchedule, StepSchedule
 from numgenius_core.storage import Disk, Volume
 
 HOST, CLIENT, MACHINE, CONTRACT = (
@@ -76,11 +83,16 @@ DOORS = [
 ]
 
 
+def kind_of(bad: object) -> str:
+    """Return the name of a bad value's class."""
+    return type(bad).__name__
+
+
 class TestEveryFieldSaysItsName:
     """DESIGN: "Errors … say where, what was needed, what came", and nothing bad gets in."""
 
     @pytest.mark.parametrize(("value", "name"), DOORS)
-    @pytest.mark.parametrize("bad", [object(), 1.5, Decimal("NaN"), b"x"], ids=repr)
+    @pytest.mark.parametrize("bad", [object(), 1.5, Decimal("NaN"), b"x"], ids=kind_of)
     def test_a_bad_value_is_refused_by_name(self, value: object, name: str, bad: object) -> None:
         with pytest.raises(RuleViolation) as refused:
             evolve(value, **{name: bad})  # type: ignore[misc]  # all are attrs classes
@@ -90,3 +102,48 @@ class TestEveryFieldSaysItsName:
         assert "XX" not in str(refused.value)
         assert refused.value.need
         assert refused.value.got
+
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+DAY = Interval(AT, AT + timedelta(days=1))
+MARKET = execute(Market(), c.AddCredit(account=CLIENT, amount=Money(1)), AT)[0]
+QUESTIONS: dict[str, Callable[[Any], object]] = {
+    "offer": lambda bad: views.offer(MARKET, bad, AT),
+    "offers, when": lambda bad: views.offers(MARKET, bad),
+    "machine": lambda bad: views.machine(MARKET, bad),
+    "machines of": lambda bad: views.machines_of(MARKET, bad),
+    "is host": lambda bad: views.is_host(MARKET, bad),
+    "balance": lambda bad: views.balance(MARKET, bad, AT),
+    "balance, when": lambda bad: views.balance(MARKET, CLIENT, bad),
+    "until": lambda bad: views.until(MARKET, bad),
+    "instance": lambda bad: views.instance(MARKET, bad),
+    "instances of": lambda bad: views.instances_of(MARKET, bad),
+    "who runs": lambda bad: views.who_runs(MARKET, bad),
+    "why waiting": lambda bad: views.why_waiting(MARKET, bad),
+    "winning bid": lambda bad: views.winning_bid(MARKET, bad),
+    "increases": lambda bad: views.increases_of(MARKET, bad),
+    "statement": lambda bad: views.statement_of(MARKET, bad, DAY),
+    "deposit": lambda bad: views.deposit_of(MARKET, bad, AT),
+    "earnings": lambda bad: views.earnings(MARKET, bad, DAY),
+    "execute, when": lambda bad: execute(MARKET, c.Tick(), bad),
+    "steps": lambda bad: StepSchedule((bad,)),
+    "points": lambda bad: LinearSchedule((bad,)),
+    "table of steps": StepSchedule.of,
+    "table of points": LinearSchedule.of,
+}
+
+
+class TestEveryQuestionRefusesWhatItCannotMean:
+    """DESIGN: "Errors are ours": no question about a market lets another one out."""
+
+    @pytest.mark.parametrize("ask", QUESTIONS.values(), ids=QUESTIONS)
+    @pytest.mark.parametrize("bad", [[], set(), object(), 1.5, b"x", (1, 2, 3)], ids=kind_of)
+    def test_the_error_is_ours(self, ask: Callable[[Any], object], bad: object) -> None:
+        with pytest.raises(RuleViolation):
+            ask(bad)
+
+    @pytest.mark.parametrize("bad", [None, 3, "x", b"x", {}, {1: 2}, object()], ids=kind_of)
+    def test_a_table_that_is_none(self, bad: Any) -> None:
+        for schedule, path in ((StepSchedule, "steps"), (LinearSchedule, "points")):
+            with pytest.raises(WrongType, match=f"^{path}: need pairs of months and a discount"):
+                schedule(bad)

@@ -16,7 +16,7 @@ given to 10⁻¹⁸ of a month, rounded down, so that what they cost is the amou
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -172,8 +172,7 @@ class StepSchedule(ReservedSchedule):
     @classmethod
     def of(cls, table: Mapping[Amount, Amount]) -> StepSchedule:
         """Return the schedule of a mapping from months to discount."""
-        pairs = sorted((months_of(m), fraction(d, "steps")) for m, d in table.items())
-        return cls(tuple(pairs))
+        return cls(_by_months(table, "steps"))
 
     def rate(self, months: Amount | Fraction) -> Fraction:
         """Return the discount for a number of months, a share of the GPU price."""
@@ -219,7 +218,7 @@ class LinearSchedule(ReservedSchedule):
     @classmethod
     def of(cls, table: Mapping[Amount, Amount]) -> LinearSchedule:
         """Return the schedule of a mapping from months to discount."""
-        return cls(tuple(sorted((months_of(m), fraction(d, "points")) for m, d in table.items())))
+        return cls(_by_months(table, "points"))
 
     def _pieces(self) -> list[tuple[Fraction, Fraction, Fraction, Fraction]]:
         """Return ``(start, end, discount at the start, its slope)`` of each line."""
@@ -268,14 +267,25 @@ def _floor_parts(months: Fraction) -> Fraction:
     return Fraction(months * _MONTH_PARTS // 1, _MONTH_PARTS)
 
 
-def _table(
-    pairs: tuple[tuple[Fraction, Fraction], ...], path: str
-) -> tuple[tuple[Fraction, Fraction], ...]:
+def _by_months(table: Mapping[Amount, Amount], path: str) -> tuple[tuple[Fraction, Fraction], ...]:
+    """Return the pairs of a mapping from months to discount, in order of the months."""
+    if not isinstance(table, Mapping):
+        raise WrongType(path, "a mapping of months to discounts", shown(table))
+    return tuple(sorted((months_of(m), fraction(d, path)) for m, d in table.items()))
+
+
+def _table(pairs: object, path: str) -> tuple[tuple[Fraction, Fraction], ...]:
     """Return ``(months, discount)`` pairs checked: months ascend, discounts do not fall."""
-    found = tuple(
-        (months_of(m, f"{path}[{i}].months"), fraction(d, f"{path}[{i}].discount", below_one=True))
-        for i, (m, d) in enumerate(pairs)
-    )
+    need = "pairs of months and a discount"
+    if isinstance(pairs, str | bytes | Mapping) or not isinstance(pairs, Iterable):
+        raise WrongType(path, need, shown(pairs))
+    rows = []
+    for index, pair in enumerate(pairs):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise WrongType(f"{path}[{index}]", need, shown(pair))
+        time = months_of(pair[0], f"{path}[{index}].months")
+        rows.append((time, fraction(pair[1], f"{path}[{index}].discount", below_one=True)))
+    found = tuple(rows)
     for (a, d), (b, e) in pairwise(found):
         if b <= a or e < d:
             raise RuleViolation(

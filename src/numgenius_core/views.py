@@ -25,6 +25,7 @@ from numgenius_core.listing import (
     MachineId,
     Mode,
     OfferId,
+    check_kind,
 )
 from numgenius_core.metering import Kind, Line
 from numgenius_core.money import Money, PerHour
@@ -161,13 +162,19 @@ def machine(market: Market, id: MachineId) -> MachineState:  # noqa: A002 - as t
 
 def machines_of(market: Market, host: AccountId) -> tuple[MachineState, ...]:
     """Return the machines of an account, in the order it added them; none of an unknown one."""
-    account = market.accounts.get(host)
+    account = _account(market, host)
     return tuple(market.machines[each] for each in account.machines) if account else ()
+
+
+def _account(market: Market, name: AccountId) -> Account | None:
+    """Return an account, ``None`` if nobody has this name."""
+    check_kind(name, str, "account")
+    return market.accounts.get(name)
 
 
 def is_host(market: Market, account: AccountId) -> bool:
     """Return whether an account is a host's: whether it has machines."""
-    found = market.accounts.get(account)
+    found = _account(market, account)
     return found is not None and bool(found.machines)
 
 
@@ -186,13 +193,14 @@ def balance(market: Market, account: AccountId, at: datetime) -> Money:
 
 def instance(market: Market, contract: ContractId) -> Instance:
     """Return an instance, whether it exists or was destroyed; raises ``UnknownId``."""
+    check_kind(contract, int, "contract")
     gone = market.archive.get(contract)
     return market.living(contract) if gone is None else gone
 
 
 def instances_of(market: Market, client: AccountId) -> tuple[Instance, ...]:
     """Return the instances of an account that exist, the oldest first; none of an unknown one."""
-    account = market.accounts.get(client)
+    account = _account(market, client)
     return tuple(market.living(each) for each in account.instances) if account else ()
 
 
