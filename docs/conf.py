@@ -45,5 +45,6 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(int|str|bool|float|bytes|object|tuple|dict|list|set|None|optional|frozenset)"),
     (r"py:.*", r"(ValueError|TypeError|RuntimeError|ImportError|Exception|UserWarning)"),
     (r"py:.*", r"(Axes|StyleName|Number|(st|hypothesis\.strategies)\.SearchStrategy)"),
+    (r"py:.*", r"(.*\.)?(frame_door\.Reading|frame_columns\.Number|Refunds)"),
     (r"py:.*", r".*(\b_\w+|\bT|\bR|KT|VT)$"),
 ]

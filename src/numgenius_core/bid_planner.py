@@ -1,4 +1,4 @@
-"""What to bid, on the record of a price: how often it runs, what it pays, how often it stops.
+"""What to bid, on the record of a price: how often it runs, what it pays, how often it pauses.
 
 Rule (hosting guide, G7): "the highest bid runs, the others are paused". On a *price series*, the
 price being the lowest bid that runs, a bid runs whenever it is at least the price.
@@ -119,7 +119,7 @@ class BidOutcome:
         seconds: Length of the series.
         running: Seconds that it ran.
         paid: What those cost at the price; at its own bid, they cost ``bid.charge(running)``.
-        interruptions: How often it was stopped.
+        interruptions: How often it was paused.
     """
 
     bid: PerHour

@@ -40,6 +40,7 @@ from numgenius_core.units import (
 __all__ = ["COLUMNS", "FOCUS_VERSION", "focus_rows"]
 
 FOCUS_VERSION: Final = "1.2"
+"""The version of the specification whose names the rows have."""
 
 COLUMNS: Final = (
     "BilledCost",

@@ -19,6 +19,7 @@ from numgenius_core.money import Money
 __all__ = ["NO_FLOW", "NO_MONEY", "Flow", "Ledger"]
 
 NO_MONEY: Final = Money(0)
+"""Zero dollars."""
 
 
 @frozen(kw_only=True)

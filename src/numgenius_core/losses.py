@@ -37,6 +37,7 @@ Piece = tuple[int, int, int, int, int]
 """Start, end, loss at the start, loss at the end, loss per second: all whole numbers."""
 
 NO_REFUNDS: Final[Refunds] = {}
+"""Nobody is owed a refund for being disturbed."""
 
 
 @frozen(kw_only=True)

@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 StyleName = Literal["light", "dark"]
+"""``light`` is for print and light pages, ``dark`` for dark ones."""
 Place = Literal["upper left", "lower right", "best"]
 Number = int | float | Fraction | Decimal | Money | Rate
 """What can be drawn; it becomes a ``float``, as a picture needs no more."""

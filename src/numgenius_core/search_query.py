@@ -49,10 +49,12 @@ __all__ = [
 ]
 
 MAX_CONDITIONS: Final = 200
+"""Most conditions of a query."""
 MAX_VALUES: Final = 1_000
 """Most values of one ``in`` or ``notin``."""
 
 Value = Scalar | tuple[Scalar, ...] | None
+"""What a condition compares with: one value, several for ``in`` and ``notin``, or null."""
 Unknown = Literal["refuse", "keep"]
 """What to do with a field that is not known: it is an error, or compared as the offer has it."""
 

@@ -118,6 +118,7 @@ READ: Final[Mapping[Kind, Callable[[object], Scalar | None]]] = {
     Kind.PLACE: text,
     Kind.ANY: anything,
 }
+"""How each type of field reads what JSON or a person says."""
 
 
 def like(have: Scalar, wanted: Scalar) -> Scalar | None:

@@ -42,11 +42,17 @@ Amount = str | int | Decimal
 PICO: Final = 10**12
 """Price steps in a dollar."""
 PRICE_PLACES: Final = 12
+"""Most decimals of a price in dollars."""
 HOURS_PER_MONTH: Final = 720
+"""Of the month in every price and discount (measured)."""
 SECONDS_PER_HOUR: Final = 3_600
+"""Of every hour; there are no leap seconds in a bill."""
 SECONDS_PER_MONTH: Final = HOURS_PER_MONTH * SECONDS_PER_HOUR
+"""Of the month in every price: 2,592,000."""
 MB_PER_GB: Final = 1_000
+"""Of disk."""
 BYTES_PER_GB: Final = 10**9
+"""Of traffic (our reading)."""
 MAX_GB: Final = 10**9
 _NEED_GB: Final = f"GB from 0 to {MAX_GB:,}"
 MAX_MB: Final = MAX_GB * MB_PER_GB

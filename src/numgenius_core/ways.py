@@ -61,7 +61,7 @@ class Way:
         mean: What it costs on average over the starts, half-even to a tick.
         worst: What it costs at most.
         seconds: How long it takes on average, waiting included.
-        interruptions: How often it is stopped, on average.
+        interruptions: How often it is paused, on average.
         fallbacks: Share of the starts from which some of the work was done on demand.
     """
 
