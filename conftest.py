@@ -26,9 +26,7 @@ def check_console(example: Example) -> str | None:
 
 pytest_collect_file = Sybil(
     parsers=[
-        PythonCodeBlockParser(
-            doctest_optionflags=doctest.ELLIPSIS
-        ),
+        PythonCodeBlockParser(doctest_optionflags=doctest.ELLIPSIS),
         CodeBlockParser(language="console", evaluator=check_console),
     ],
     patterns=["*.md"],
