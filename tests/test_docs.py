@@ -17,7 +17,7 @@ from typing import Final
 import pytest
 
 import numgenius_core
-from numgenius_core import bidding, contract, listing, maintenance
+from numgenius_core import bidding, commands, contract, listing, maintenance
 from numgenius_core.testing import RULES
 
 ROOT: Final = Path(__file__).parent.parent
@@ -204,3 +204,20 @@ class TestTheGlossary:
             first, _, rest = name.partition(".")
             known = name in public | fields | set(MODULES) | {"code"}
             assert known or hasattr(MODULES.get(first, numgenius_core.Reading), rest), name
+
+
+class TestEveryCommandHasItsPlace:
+    """G13: what a market can be told stands on its page, and beside what the client calls it."""
+
+    commands = frozenset(commands.__all__) - {"Command"}
+
+    def test_in_the_table_of_who_does_what(self) -> None:
+        table = (DOCS / "market.md").read_text("utf-8").partition("## Who does what")[2]
+        named = re.findall(r"`([A-Z]\w+)`", table.partition("\n## ")[0])
+        assert Counter(named) == Counter(list(self.commands))
+
+    def test_beside_the_clients_own_words(self) -> None:
+        """But for those of the marketplace itself, which nobody types."""
+        page = (DOCS / "coming-from-vastai.md").read_text("utf-8")
+        typed = {name for name in self.commands if "by" in getattr(commands, name).__annotations__}
+        assert set(re.findall(r"\bdo\.(\w+)", page)) == typed
