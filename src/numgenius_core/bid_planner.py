@@ -53,7 +53,9 @@ class PriceSeries:
     """Seconds from the start to each instant, and to the end."""
 
     def __attrs_post_init__(self) -> None:
-        instants = tuple(utc(at, f"instants[{i}]") for i, at in enumerate(self.instants))
+        instants = tuple(
+            utc(at, f"instants[{i}]") for i, at in enumerate(as_tuple(self.instants, "instants"))
+        )
         object.__setattr__(self, "instants", instants)
         object.__setattr__(self, "end", utc(self.end, "end"))
         object.__setattr__(self, "prices", as_tuple(self.prices, "prices"))
