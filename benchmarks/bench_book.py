@@ -154,10 +154,11 @@ def cpp_book(lines: list[Simple]) -> None:
         book.best_buy()
 
 
-PACKAGES: dict[str, tuple[str, Callable[[list[Simple]], None]]] = {
-    "order_book": ("order-book (C), upkeep alone", c_book),
-    "limit_order_book": ("limit-order-book (C++), upkeep alone", cpp_book),
-}
+# Module, name, the most events it is asked for (order-book sorts its keys anew after each change).
+PACKAGES: tuple[tuple[str, str, int, Callable[[list[Simple]], None]], ...] = (
+    ("order_book", "order-book (C), upkeep alone", 1_000, c_book),
+    ("limit_order_book", "limit-order-book (C++), upkeep alone", 100_000, cpp_book),
+)
 
 
 def alternatives(count: int, lines: list[Simple]) -> dict[str, Callable[[], object]]:
@@ -165,10 +166,9 @@ def alternatives(count: int, lines: list[Simple]) -> dict[str, Callable[[], obje
     found: dict[str, Callable[[], object]] = {}
     if count <= 100_000:
         found["SortedList"] = lambda: sorted_list(lines)
-    if count <= 1_000:
-        for module, (name, run) in PACKAGES.items():
-            if find_spec(module):
-                found[name] = lambda run=run: run(lines)  # type: ignore[misc]
+    for module, name, most, run in PACKAGES:
+        if count <= most and find_spec(module):
+            found[name] = lambda run=run: run(lines)  # type: ignore[misc]
     return found
 
 

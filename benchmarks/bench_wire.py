@@ -17,6 +17,7 @@ from typing import Any
 
 from attrs import field, make_class
 from cattrs import Converter
+from harness import Row, print_table
 from pydantic import create_model
 
 from numgenius_core.wire import offer_from_record, read_offers, sample_path
@@ -43,8 +44,8 @@ def main() -> None:
         ("ours, to an Offer", offer_from_record),
     ]
     taken = measure(cases, records)
-    print(f"{len(records)} records of {len(types)} fields, microseconds each")
-    table(taken, "ours, to an Offer")
+    shape = f"{len(records)} records of {len(types)} fields, each"
+    print_table("Reading records", rows_of(shape, taken, "ours, to an Offer"))
 
     whole: list[tuple[str, Callable[[Any], object]]] = [
         ("json alone", json.loads),
@@ -52,8 +53,7 @@ def main() -> None:
         ("ours, read_offers", read_offers),
     ]
     taken = {name: t / len(records) for name, t in measure(whole, [text]).items()}
-    print("\nthe whole document, microseconds a record")
-    table(taken, "ours, read_offers")
+    print_table("Reading a document", rows_of("a record", taken, "ours, read_offers"))
 
 
 def offers_of(data: bytes) -> list[dict[str, Any]]:
@@ -85,10 +85,12 @@ def measure(
     return {name: statistics.median(series) for name, series in times.items()}
 
 
-def table(taken: dict[str, float], ours: str) -> None:
-    print(f"{'alternative':24}{'µs':>10}{'ours / it':>12}")
-    for name, micros in taken.items():
-        print(f"{name:24}{micros:>10.2f}{taken[ours] / micros:>12.2f}")
+def rows_of(work: str, taken: dict[str, float], ours: str) -> list[Row]:
+    return [
+        Row(work, name, micros / 1e6, taken[ours] / 1e6)
+        for name, micros in taken.items()
+        if name != ours
+    ]
 
 
 if __name__ == "__main__":

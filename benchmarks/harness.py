@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import gc
+import json
+import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from pathlib import Path
 from statistics import median
+
+KEEP_ROWS = "NUMGENIUS_BENCHMARK_ROWS"
+"""Environment variable: a file to which every table printed is added, for the one table of all."""
 
 
 def median_cpu(function: Callable[[], object], number: int, repeat: int = 7) -> float:
@@ -97,8 +103,17 @@ def duration_text(seconds: float) -> str:
     return f"{seconds * 1e9:,.0f} ns"
 
 
+def ratio_text(ratio: float) -> str:
+    """Return a ratio with two decimals, or one digit that says something."""
+    return f"{ratio:.2f}" if ratio >= 0.095 else f"{ratio:.1g}"
+
+
 def print_table(title: str, rows: Iterable[Row]) -> None:
     """Print aligned columns; a ratio below 1 means that ours took less."""
+    rows = list(rows)
+    if KEEP_ROWS in os.environ:
+        with Path(os.environ[KEEP_ROWS]).open("a") as kept:
+            kept.writelines(json.dumps((title, *astuple(row))) + "\n" for row in rows)
     head = ("workload", "alternative", "time", "ours", "ratio")
     lines = [
         (
@@ -106,7 +121,7 @@ def print_table(title: str, rows: Iterable[Row]) -> None:
             row.alternative,
             duration_text(row.theirs),
             duration_text(row.ours),
-            f"{row.ratio:.2f}",
+            ratio_text(row.ratio),
         )
         for row in rows
     ]

@@ -5,10 +5,12 @@
 
 Doors: ``offers`` (documents of a market), ``query`` (what people type), ``request`` (the API's
 JSON), ``values`` (numbers, instants and durations as text), ``documents`` (JSON of our own),
-``command`` (the arguments of ``numgenius``). Whatever comes in, only our errors may come out;
-libFuzzer stops at the first other one, at an input that takes more than ``-timeout`` seconds (10
-here), and at a memory of more than ``-rss_limit_mb`` (2,048). Each door begins with a few good
-inputs, from ``SEEDS``.
+``command`` (the arguments of ``numgenius``), ``service`` (requests to the example service, which
+must answer each with 2xx or 4xx). Whatever comes in, only our errors may come out; libFuzzer stops
+at the first other one, at an input that takes more than ``-timeout`` seconds (10 here), and at a
+memory of more than ``-rss_limit_mb`` (2,048). Each door begins with a few good inputs. What is
+JSON is mostly changed into other JSON (``mutator.py``), or hardly an input would get past the
+parser.
 """
 
 from __future__ import annotations
@@ -19,11 +21,20 @@ import json
 import sys
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import atheris
+from mutator import mutator
 
-with atheris.instrument_imports(include=["numgenius_core"]):
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+with atheris.instrument_imports(include=["numgenius_core", "examples"]):
+    from service import SEEDS as SEEDS_OF_SERVICE
+    from service import WORDS as WORDS_OF_SERVICE
+    from service import Door
+
     from numgenius_core import __main__ as command_line
     from numgenius_core import (
         documents,
@@ -36,6 +47,7 @@ with atheris.instrument_imports(include=["numgenius_core"]):
         wire,
     )
     from numgenius_core.errors import NumgeniusError
+    from numgenius_core.search_fields import ALIASES, FIELDS
 
 RECORD = b'{"id":1,"machine_id":2,"num_gpus":2,"gpu_name":"RTX 4090","dph_base":0.8,"min_bid":0.1}'
 SEEDS: dict[str, tuple[bytes, ...]] = {
@@ -54,16 +66,45 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
         b'{"order":[["score","desc"]],"type":"on-demand"}',
     ),
     "values": (b"0.4", b"2026-12-31T00:00:00Z", b"1d 12h", b"3 months", b"-1.5", b"1e5"),
-    "documents": (
-        b'{"schema":"numgenius/1","type":"Block","size":2,"start":4}',
-        b'{"schema":"numgenius/1","type":"BalanceRanOut","at":"2026-01-01T00:00:00Z","account":"a"}',
-    ),
+    "service": tuple(json.dumps(seed).encode() for seed in SEEDS_OF_SERVICE),
     "command": (
         b"slices\x007\x00--min-gpu\x002",
         b"reserve\x00--price\x001\x00--months\x001\x00--cancel-after\x0015d",
         b"quote\x00--sample\x00--gpus\x004\x00--hours\x0072\x00--where\x00num_gpus>=2",
     ),
 }
+OPERATORS = (
+    "eq",
+    "neq",
+    "gt",
+    "gte",
+    "lt",
+    "lte",
+    "in",
+    "notin",
+    "asc",
+    "desc",
+    "order",
+    "limit",
+    "q",
+)
+WORDS: dict[str, tuple[str, ...]] = {  # of the doors that read JSON, beside those of their seeds
+    "offers": ("offers", "geolocation", "verification", "gpu_frac", "storage_cost", "end_date"),
+    "documents": (),
+    "request": (*FIELDS, *ALIASES, *OPERATORS, "allocated_storage", "type", "bid", "on-demand"),
+    "service": (*WORDS_OF_SERVICE, *OPERATORS, "pass"),
+}
+
+
+def seeds_of(name: str) -> tuple[bytes, ...]:
+    """Return good inputs of a door; for documents those of version 1, events and a market."""
+    if name != "documents":
+        return SEEDS[name]
+    door = Door()
+    for seed in SEEDS["service"]:
+        door(seed)
+    golden = [path.read_bytes() for path in sorted(ROOT.glob("tests/golden/1/*.json"))]
+    return (*golden, *door.documents())
 
 
 def text_of(data: bytes) -> str:
@@ -132,13 +173,14 @@ def command(data: bytes) -> None:
         raise AssertionError(f"exit status {code}")
 
 
-DOORS = {
-    "offers": offers,
-    "query": query,
-    "request": request,
-    "values": values,
-    "documents": own_documents,
-    "command": command,
+DOORS: dict[str, Callable[[], Callable[[bytes], None]]] = {
+    "offers": lambda: offers,
+    "query": lambda: query,
+    "request": lambda: request,
+    "values": lambda: values,
+    "documents": lambda: own_documents,
+    "command": lambda: command,
+    "service": Door,
 }
 
 
@@ -147,7 +189,7 @@ def main() -> None:
     name, *options = sys.argv[1:] or [""]
     if name not in DOORS:
         sys.exit(f"fuzz.py: which door? {', '.join(DOORS)}")
-    door = DOORS[name]
+    door, seeds = DOORS[name](), seeds_of(name)
 
     def one(data: bytes) -> None:
         with contextlib.suppress(NumgeniusError):
@@ -155,9 +197,14 @@ def main() -> None:
 
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as corpus:
-        for number, seed in enumerate(SEEDS[name]):
+        for number, seed in enumerate(seeds):
             Path(corpus, str(number)).write_bytes(seed)
-        atheris.Setup([sys.argv[0], "-timeout=10", "-print_final_stats=1", *options, corpus], one)
+        arguments = [sys.argv[0], "-timeout=10", "-print_final_stats=1", *options, corpus]
+        if name in WORDS:
+            changed = mutator(seeds, WORDS[name])
+            atheris.Setup(arguments, one, custom_mutator=changed)
+        else:
+            atheris.Setup(arguments, one)
         atheris.Fuzz()
 
 

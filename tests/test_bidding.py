@@ -562,3 +562,15 @@ class TestAResolutionKnowsItsFloor:
         idle = resolve([], PerGpuHour("0.25"))
         assert idle.winning_bid(Block(4, 0)) == PerHour(1)
         assert idle.quoted_min_bid(Block(4, 0)) == PerGpuHour("0.25")
+
+    def test_and_above_a_runner_it_still_is(self) -> None:
+        low = resolve([bid(1, SOME, "0.30")], PerGpuHour("0.25"))
+        assert low.winning_bid(Block(4, 0)) == PerHour("1.200000001")
+        assert low.winning_bid(Block(4, 4)) == PerHour(1)
+
+    def test_a_step_decides_on_the_largest_machine(self) -> None:
+        whole = Block(4_096, 0)
+        high = PerHour.from_steps(4_096 * 31 * 10**12)
+        first = Claim.bidding(ContractId(1), whole, high, arrival=1)
+        second = Claim.bidding(ContractId(2), whole, PerHour.from_steps(high.steps + 1), arrival=2)
+        assert ids(resolve([first, second]).running) == [2]

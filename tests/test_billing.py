@@ -759,3 +759,24 @@ class TestRounding:
         assert bill.rounded() == (Decimal("0.00"), Decimal("0.01"), Decimal("0.00"))
         later = evolve(bill, carried=Money("0.012"))
         assert later.rounded() == (Decimal("0.01"), Decimal("0.00"), Decimal("0.00"))
+
+
+class TestABalanceThatLastsForYears:
+    """DOMAIN 8: per second, exactly, however long it takes."""
+
+    def test_after_six_years_it_is_exact_to_the_second(self) -> None:
+        prices = PriceTerms(gpu=PerGpuHour.from_steps(1))
+        slow = life(rented(Listing(machine=MACHINE, prices=prices)))
+        balance = PerHour.from_steps(1).charge(200_000_000)
+        assert runs_out([slow], balance, T0) == after(200_000_000)
+
+    def test_it_may_end_in_another_year_and_begin_on_a_leap_day(self) -> None:
+        leap = datetime(2028, 2, 29, tzinfo=UTC)
+        history = life(rented(listing(end=None), at=leap))
+        assert runs_out([history], Money(24 * 400), leap) == leap + timedelta(days=400)
+
+    def test_two_contracts_that_end_together_both_stop_costing(self) -> None:
+        source = listing(end=T0 + HOUR)
+        both = [life(rented(source)), life(rented(source, number=2, place=1))]
+        assert runs_out(both, Money(2) + Money("0.000000001"), T0) is None
+        assert runs_out(both, Money(1), T0) == after(1_800)

@@ -13,12 +13,18 @@ from attrs import evolve, fields
 import document_values as known
 from numgenius_core import commands as c
 from numgenius_core import views
+from numgenius_core.bid_planner import PriceSeries
 from numgenius_core.bidding import Claim
 from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.intervals import Interval
+from numgenius_core.estimate import estimate
+from numgenius_core.findings import find
+from numgenius_core.frame_fleets import offer_columns
+from numgenius_core.frame_prices import basket_price, price_chain
+from numgenius_core.intervals import Interval, fixed_duration
 from numgenius_core.listing import AccountId, ContractId, MachineId, Mode, OfferId
 from numgenius_core.maintenance import Schedule
-from numgenius_core.market import Market, execute
+from numgenius_core.market import Market, execute, replay
+from numgenius_core.metering import metered
 from numgenius_core.money import Money, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Block
 from numgenius_core.reserved import LinearSchedule, StepSchedule
@@ -130,6 +136,26 @@ QUESTIONS: dict[str, Callable[[Any], object]] = {
     "points": lambda bad: LinearSchedule((bad,)),
     "table of steps": StepSchedule.of,
     "table of points": LinearSchedule.of,
+    "market of offers": lambda bad: views.offers(bad, AT),
+    "market of a machine": lambda bad: views.machine(bad, MACHINE),
+    "market of a balance": lambda bad: views.balance(bad, CLIENT, AT),
+    "market of an instance": lambda bad: views.instance(bad, CONTRACT),
+    "market of who waits": lambda bad: views.why_waiting(bad, CONTRACT),
+    "market of a bid": lambda bad: views.winning_bid(bad, OfferId(1)),
+    "market of a host": lambda bad: views.is_host(bad, HOST),
+    "market until": lambda bad: views.until(bad, AT),
+    "events": lambda bad: replay([bad]),
+    "market of events": lambda bad: replay([], bad),
+    "offers to look at": lambda bad: find([bad]),
+    "offers as columns": lambda bad: offer_columns([bad]),
+    "prices of models": lambda bad: basket_price([bad], {"A100": 1}),
+    "basket": lambda bad: basket_price([], bad),
+    "snapshots": lambda bad: price_chain([bad, bad]),
+    "length": fixed_duration,
+    "runs": lambda bad: estimate([bad]),
+    "metered": lambda bad: metered(bad, AT),
+    "metered, when": lambda bad: metered(known.HISTORY, bad),
+    "price series": lambda bad: PriceSeries(instants=bad, prices=(PerHour(1),), end=AT),
 }
 
 

@@ -595,3 +595,35 @@ class TestWhetherToExtend:
             advise(rented(listing(end=None)), day(3, 31), self.demand(1, "2"))
         with pytest.raises(WrongType, match="contract: need a Contract or a Term"):
             advise(None, day(3, 31), self.demand(1, "2"))  # type: ignore[arg-type]
+
+
+class TestTheFloorThatAnInterruptibleAccepts:
+    """DOMAIN 6: an extension compares with the rental; a floor binds from the first one on."""
+
+    def test_at_no_floor_nothing_new_is_agreed(self) -> None:
+        term = as_term(rented(listing(min_bid="0"), bid="1"))
+        assert term.extended(day(4, 30), term.contract.prices).segments == ()
+
+    def test_the_floor_of_the_rental_binds_after_its_first_end(self) -> None:
+        term = as_term(rented(listing(min_bid="0.25"), bid="0.5"))
+        (later,) = term.extended(day(4, 30), term.contract.prices).segments
+        assert (later.since, later.prices.min_bid) == (MARCH_END, PerGpuHour("0.25"))
+
+    def test_it_holds_from_the_very_instant(self) -> None:
+        term = as_term(rented(listing(min_bid="0.25"), bid="0.5"))
+        dearer = evolve(term.contract.prices, min_bid=PerGpuHour(1))
+        longer = term.extended(day(4, 30), dearer)
+        assert longer.gpu_rate_at(MARCH_END) == PerHour(2)
+        assert longer.gpu_rate_at(MARCH_END - timedelta(seconds=1)) == PerHour("0.5")
+
+
+class TestADayAndASecondRollTwice:
+    """DOMAIN 6: a rolling end is set anew each day, the last time before the period's end."""
+
+    def test_it_rolls_again_when_the_second_day_begins(self) -> None:
+        rolling = listing(end=None, rolling=timedelta(days=30))
+        first = day(1, 6)
+        for seconds, rolls in ((86_400, 0), (86_401, 1)):
+            period = Interval(first, first + timedelta(seconds=seconds))
+            (term,) = roll([rented(rolling)], rolling, period)
+            assert term.end == first + timedelta(days=30 + rolls)

@@ -103,3 +103,16 @@ class TestIdentities:
     def test_an_unverified_machine_has_no_reserved_price(self) -> None:
         with pytest.raises(RuleViolation, match="verified"):
             quote(offer(verification=Verification.UNVERIFIED), HOUR, mode=Mode.RESERVED)
+
+
+class TestAQuoteSaysWhatItIs:
+    """DOMAIN 2: one price for one way of renting."""
+
+    def test_on_demand_has_no_discount_and_no_deposit(self) -> None:
+        price = quote(offer(), HOUR)
+        assert price.mode is Mode.ON_DEMAND
+        assert price.discount == 0
+        assert price.deposit is None
+
+    def test_dollars_an_hour_have_twelve_decimals(self) -> None:
+        assert quote(offer(), HOUR).per_hour().as_tuple().exponent == -12

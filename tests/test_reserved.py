@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from numgenius_core.errors import NumgeniusError, RuleViolation
@@ -219,3 +219,56 @@ class TestRefund:
     def test_a_negative_deposit_is_refused(self) -> None:
         with pytest.raises(RuleViolation, match="deposit"):
             refund(PerHour(1), 0, Money(-1), 0)
+
+
+CURVES = st.builds(CurveSchedule, shares)
+LINES = st.sampled_from(
+    [
+        LinearSchedule(()),
+        LinearSchedule.of({2: "0.3"}),
+        LinearSchedule.of({1: "0.1", 2: "0.39"}),
+        LinearSchedule.of({1: "0.2", 3: "0.3", 12: "0.4"}),
+    ]
+)
+
+
+class TestADepositBuysAllTheTimeItCan:
+    """DOMAIN 4: months of a deposit, rounded down to 10⁻¹⁸ months and no further."""
+
+    @given(CURVES | LINES, st.integers(1, 10**7), st.integers(0, 10**5))
+    def test_a_part_more_would_cost_more(
+        self, schedule: CurveSchedule | LinearSchedule, cents: int, paid: int
+    ) -> None:
+        price, deposit = PerHour.from_steps(cents * 10**10), Money(paid)
+        part = Fraction(1, 10**18)
+        assume(schedule.exact_deposit(price, 1_200) >= deposit.ticks)
+        months = schedule.months(price, deposit)
+        assert (months / part).denominator == 1
+        assert schedule.exact_deposit(price, months) <= deposit.ticks
+        if months + part <= 1_200:
+            assert schedule.exact_deposit(price, months + part) > deposit.ticks
+
+    def test_a_hundred_years_are_taken(self) -> None:
+        assert CurveSchedule().rate(1_200) == Fraction(2, 5) * 1_200 / 1_201
+        price = PerHour(1)
+        assert StepSchedule(()).months(price, price.charge(1_200 * MONTH)) == 1_200
+
+    def test_without_points_there_is_no_discount(self) -> None:
+        flat = LinearSchedule(())
+        assert flat.rate(5) == 0
+        assert flat.months(PerHour(1), Money(1_440)) == 2
+
+
+class TestALineMayNotBeTooSteep:
+    """DOMAIN 4, our reading: a longer time never costs less."""
+
+    def test_on_the_second_line_too(self) -> None:
+        # 1 − 0.1 − 3 · slope is above zero up to a slope of 0.3.
+        assert LinearSchedule.of({1: "0.1", 2: "0.399"}).rate(2) == Fraction(399, 1000)
+        with pytest.raises(RuleViolation, match="so flat that longer never costs less"):
+            LinearSchedule.of({1: "0.1", 2: "0.4"})
+
+    def test_after_the_last_point_the_discount_stays(self) -> None:
+        steady = LinearSchedule.of({1: "0.1", 2: "0.2", 4: "0.25"})
+        assert (steady.rate(3), steady.rate(9)) == (Fraction(9, 40), Fraction(1, 4))
+        assert steady.months(PerHour(1), Money(5_400)) == 10

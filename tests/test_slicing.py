@@ -173,3 +173,50 @@ class TestInferMinGpu:
         assert found[0].complete
         assert (found[0].gpus, found[0].min_gpu) == (4, 2)
         assert Block(size=2, start=0) in blocks(4, 2)
+
+
+class TestInferringIsExact:
+    """DOMAIN 3: some set of rented GPUs explains the missing offers, or the machine is none."""
+
+    @staticmethod
+    def brute(seen: Counter[int], bundled: bool, largest: int) -> set[tuple[int, int]]:
+        """Return each machine of which some rented state offers exactly what was seen."""
+        found = set()
+        for gpus in range(max(seen), max(*seen, largest) + 1):
+            for min_gpu in range(1, gpus + 1):
+                for rented in range(1 << gpus):
+                    free = rentable_blocks(gpus, min_gpu, rented, observed=True)
+                    sizes = Counter(block.size for block in free)
+                    if (Counter(sizes.keys()) if bundled else sizes) == seen:
+                        found.add((gpus, min_gpu))
+        return found
+
+    @given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.booleans(), st.integers(1, 6))
+    def test_every_machine_and_no_other_is_found(
+        self, sizes: list[int], bundled: bool, largest: int
+    ) -> None:
+        found = infer_min_gpu(sizes, bundled=bundled, largest=largest)
+        seen = Counter(set(sizes)) if bundled else Counter(sizes)
+        assert {(e.gpus, e.min_gpu) for e in found} == self.brute(seen, bundled, largest)
+
+    def test_machines_up_to_sixteen_gpus_are_considered(self) -> None:
+        assert max(e.gpus for e in infer_min_gpu([1])) == 16
+        assert {e.gpus for e in infer_min_gpu([20])} == {20}
+
+    def test_one_row_is_one_block_unless_bundled(self) -> None:
+        assert not any(e.complete for e in infer_min_gpu([1, 2], gpus=2))
+        assert infer_min_gpu([1, 2], gpus=2, bundled=True)[0].complete
+
+    def test_rented_gpus_are_considered_up_to_thirty_two(self) -> None:
+        assert {(e.gpus, e.min_gpu) for e in infer_min_gpu([1], gpus=32)} == {(32, 1), (32, 31)}
+        assert infer_min_gpu([1], gpus=33) == ()
+
+
+class TestPowersOnly:
+    """DOMAIN 3: some sources show powers of two alone."""
+
+    def test_every_question_leaves_the_others_out(self) -> None:
+        assert offer_sizes(7, 2, powers_only=True) == (2, 2, 2, 4)
+        assert [b.size for b in blocks(7, 2, powers_only=True)] == [2, 2, 2, 4]
+        assert [b.size for b in rentable_blocks(7, 2, 1, powers_only=True)] == [2, 2]
+        assert [b.size for b in rentable_blocks(7, 2, 1)] == [1, 2, 2, 3]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
 
 import pytest
@@ -215,3 +215,19 @@ class TestTheSmallestAndTheFullest:
     def test_more_than_there_is_is_refused(self, stored: dict[str, int]) -> None:
         with pytest.raises(RuleViolation, match=r"^disk\.(instances|volumes)_mb: need"):
             Disk(total_mb=10, **stored)
+
+    def test_all_volumes_count(self) -> None:
+        disk = disk_of(MACHINE, [], volumes=[volume("1"), volume("2")])
+        assert disk.volumes_mb == 3_000
+
+    def test_ends_are_utc(self) -> None:
+        east = timezone(timedelta(hours=2))
+        there = datetime(2026, 1, 1, 2, tzinfo=east)
+        ending = Volume(size_mb=1, price=PerGbMonth(1), end=there).end
+        assert ending is not None
+        assert (ending, ending.tzinfo) == (JANUARY, UTC)
+
+    def test_a_rolling_listing_extends_from_now(self) -> None:
+        rolling = evolve(listing(end=None), rolling=MONTH)
+        later = extend_volume(volume("1"), rolling, at=JANUARY + timedelta(days=3))
+        assert later.end == JANUARY + timedelta(days=3) + MONTH

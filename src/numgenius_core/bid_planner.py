@@ -22,10 +22,9 @@ from attrs import field, frozen
 
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, total_seconds, utc
-from numgenius_core.listing import check_kind
+from numgenius_core.listing import as_tuple, check_kind
 from numgenius_core.money import TICKS_PER_DOLLAR, Money, PerHour
 from numgenius_core.result_table import ResultTable
-from numgenius_core.term import as_tuple
 from numgenius_core.units import SECONDS_PER_HOUR, Amount
 
 __all__ = ["BidOutcome", "BidPlan", "PriceSeries", "plan_bids"]
@@ -54,7 +53,9 @@ class PriceSeries:
     """Seconds from the start to each instant, and to the end."""
 
     def __attrs_post_init__(self) -> None:
-        instants = tuple(utc(at, f"instants[{i}]") for i, at in enumerate(self.instants))
+        instants = tuple(
+            utc(at, f"instants[{i}]") for i, at in enumerate(as_tuple(self.instants, "instants"))
+        )
         object.__setattr__(self, "instants", instants)
         object.__setattr__(self, "end", utc(self.end, "end"))
         object.__setattr__(self, "prices", as_tuple(self.prices, "prices"))

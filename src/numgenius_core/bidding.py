@@ -29,7 +29,7 @@ from attrs import field, frozen
 
 from numgenius_core.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.listing import ContractId, MachineId, check_id, check_kind
+from numgenius_core.listing import ContractId, MachineId, as_tuple, check_id, check_kind
 from numgenius_core.money import PerGpuHour, PerHour
 from numgenius_core.offer import Block
 from numgenius_core.units import whole_number
@@ -270,10 +270,7 @@ def resolve(claims: Iterable[Claim], floor: PerGpuHour = _NO_FLOOR) -> Resolutio
 
 def by_priority(claims: Iterable[Claim]) -> list[Claim]:
     """Return claims from the highest priority to the lowest, compared exactly per GPU."""
-    known = list(claims)
-    for index, claim in enumerate(known):
-        if type(claim) is not Claim:
-            raise WrongType(f"claims[{index}]", "a Claim", shown(claim))
+    known = _claims(claims, "claims")
     _refuse_twins(known)
     sizes = {claim.block.size for claim in known}
     common = lcm(*sizes)  # level × common / size is a whole number: no price is rounded
@@ -281,6 +278,14 @@ def by_priority(claims: Iterable[Claim]) -> list[Claim]:
     keyed = [(-claim.level * weights[claim.block.size], claim.arrival, claim) for claim in known]
     keyed.sort()  # arrivals differ, so claims themselves are never compared
     return [claim for _, _, claim in keyed]
+
+
+def _claims(claims: Iterable[Claim], path: str) -> tuple[Claim, ...]:
+    known = as_tuple(claims, path)
+    for index, claim in enumerate(known):
+        if type(claim) is not Claim:
+            raise WrongType(f"{path}[{index}]", "a Claim", shown(claim))
+    return known
 
 
 def _refuse_twins(claims: Sequence[Claim]) -> None:
@@ -305,8 +310,10 @@ def resolve_fleet(
         WrongType: As for :func:`resolve`.
         RuleViolation: As for :func:`resolve`; the path names the machine.
     """
+    check_kind(fleet, Mapping, "fleet")
     if isinstance(floors, PerGpuHour):
         floors = dict.fromkeys(fleet, floors)
+    check_kind(floors, Mapping, "floors")
     answers = {}
     for machine, claims in fleet.items():
         try:
@@ -320,9 +327,12 @@ def explain(claim: Claim, running: Iterable[Claim], floor: PerGpuHour = _NO_FLOO
     """Return why ``claim`` waits, given the claims that run, the highest priority first.
 
     Raises:
+        WrongType: Something that is no claim, or no ``PerGpuHour``.
         RuleViolation: Nothing is in its way, so it would run.
     """
-    there = [other for other in running if other.block.overlaps(claim.block)]
+    check_kind(claim, Claim, "claim")
+    check_kind(floor, PerGpuHour, "floor")
+    there = [each for each in _claims(running, "running") if each.block.overlaps(claim.block)]
     above = tuple(other for other in there if other.outranks(claim))
     if any(other.rank is Rank.ON_DEMAND for other in above):
         why = Why.HELD
@@ -348,10 +358,15 @@ def winning_bid(
         block: The GPUs wanted.
         running: The claims that run, the asker's own not among them.
         floor: The host's, dollars per GPU-hour.
+
+    Raises:
+        WrongType: No block, something that is no claim, or no ``PerGpuHour``.
     """
+    check_kind(block, Block, "block")
+    check_kind(floor, PerGpuHour, "floor")
     size = block.size
     nanos = -(-max(LOWEST_BID.steps, floor.steps * size) // STEPS_PER_NANO)  # rounded up
-    for claim in running:
+    for claim in _claims(running, "running"):
         if not claim.block.overlaps(block):
             continue
         if claim.rank is Rank.ON_DEMAND:
@@ -371,10 +386,15 @@ def quoted_min_bid(
     The larger of the host's floor and the highest running bid on one of the block's GPUs, rounded
     up to a price step; an on-demand rental does not raise it (measured). A bid *at* the quote ties
     with the incumbent and waits: :func:`winning_bid` is what runs.
+
+    Raises:
+        WrongType: No block, something that is no claim, or no ``PerGpuHour``.
     """
+    check_kind(block, Block, "block")
+    check_kind(floor, PerGpuHour, "floor")
     bids = [
         -(-claim.level // claim.block.size)
-        for claim in running
+        for claim in _claims(running, "running")
         if claim.rank is Rank.BID and claim.block.overlaps(block)
     ]
     return PerGpuHour.from_steps(max([floor.steps, *bids]))

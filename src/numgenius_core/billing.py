@@ -24,10 +24,9 @@ from numgenius_core.contract import Contract
 from numgenius_core.errors import RuleViolation
 from numgenius_core.history import History
 from numgenius_core.intervals import Interval, total_seconds, utc
-from numgenius_core.listing import check_kind
+from numgenius_core.listing import as_tuple, check_kind
 from numgenius_core.metering import FREE, PAYMENTS, TIMED, Kind, Line, clipped, merged, metered
 from numgenius_core.money import Money
-from numgenius_core.term import as_tuple
 
 __all__ = ["Statement", "deposit_left", "discount_received", "runs_out", "statement"]
 
@@ -87,8 +86,10 @@ class Statement:
         """Return the statement of this period and the one right after it.
 
         Raises:
+            WrongType: ``later`` is no statement.
             RuleViolation: ``later`` is of another contract or does not begin where this ends.
         """
+        check_kind(later, Statement, "later")
         if (later.contract.id, later.period.start) != (self.contract.id, self.period.end):
             need = f"a statement of contract {self.contract.id} from {self.period.end}"
             got = f"contract {later.contract.id} from {later.period.start}"

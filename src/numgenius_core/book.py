@@ -12,8 +12,9 @@ How it is fast. Each block keeps its claims in a heap, a *lane* (:mod:`numgenius
 At most one claim a lane can run, its *head*, and nothing changes unless a head does. A new head
 that a running claim outranks changes nothing either. One that outranks all that run on its GPUs
 displaces them, and if they lie within its block that is all. Only otherwise is it one greedy pass
-over the heads. An event that leaves the heads alone costs O(log n) for n claims, any other
-O(log n + lanes): at most 15 lanes of offers on a machine of 8 GPUs, 2 T on one of T.
+over the heads, from the first that changed on. An event that leaves the heads alone costs O(log n)
+for n claims, any other O(log n + lanes): at most 15 lanes of offers on a machine of 8 GPUs, 2 T on
+one of T.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ from numgenius_core.book_events import (
     Started,
 )
 from numgenius_core.book_lanes import (
+    DEAREST,
+    HELD,
+    OUTBID,
     Entry,
     Head,
     Lane,
@@ -103,6 +107,7 @@ class BidBook:
         "_common",
         "_entries",
         "_full",
+        "_held",
         "_lanes",
         "_order",
         "_running",
@@ -118,6 +123,7 @@ class BidBook:
         self._arrivals = 0
         # A multiple of all lanes' sizes: levels per GPU stay whole numbers. Most sizes divide this.
         self._common = lcm(gpus, 1 << gpus.bit_length() - 1)
+        self._held = DEAREST * self._common  # a weighted level below this one is no bid
         self._lanes: dict[int, Lane] = {}
         self._entries: dict[ContractId, Entry] = {}
         self._order: list[Head] = []  # the heads that may run, the highest priority first
@@ -245,7 +251,7 @@ class BidBook:
         heappush(heap, entry)
         if heap[0] is entry and (changes := self._settle(lane, id)):
             return changes
-        _, ids, why, below, above = lane.view or look(lane, self._running, self._common)
+        _, ids, why, below, above = lane.view or look(lane, self._running, self._held)
         if below <= key <= above:  # nearly always
             return (Paused(id, why, ids),)
         return (self._paused(entry),)
@@ -290,6 +296,7 @@ class BidBook:
             raise RuleViolation("claim.block", f"positions below {self.gpus}", str(block))
         if self._common % block.size:
             self._common = lcm(self._common, block.size)
+            self._held = DEAREST * self._common
             self._reweigh()
         jobs, lanes = event.rank is Rank.DEFAULT_JOB, self._lanes
         lanes[event._slot] = lane = new_lane(block, jobs, self._common, self.floor, lanes.values())
@@ -310,28 +317,44 @@ class BidBook:
     def _settle(self, lane: Lane, newcomer: ContractId | None = None) -> tuple[Change, ...]:
         """Take note of a lane's new head, and return what that changes.
 
-        Only where it goes beyond the lane's own GPUs, all lanes are asked.
+        Only where it goes beyond the lane's own GPUs, other lanes are asked.
         """
-        head = self._rank_head(lane)
-        there = (lane.view or look(lane, self._running, self._common))[0]
-        if head is None or (there and there[0] < head):
-            if lane.runner is None:
-                return ()  # the old head took nothing, and a claim that runs outranks the new one
-            return self._walk(newcomer)
+        head, runner = self._rank_head(lane), lane.runner
+        if head is None:
+            return () if runner is None else self._walk(runner)
+        there = (lane.view or look(lane, self._running, self._held))[0]
+        if there and there[0] < head:  # a claim that runs outranks it
+            return () if runner is None else self._walk(runner)
         mask = lane.mask
         for other in there:
             if other[3] & ~mask:
-                return self._walk(newcomer)
+                return self._walk(head, newcomer)
         # It outranks all that runs on its GPUs and frees none: who waited for them waits for it.
+        return self._displace(there, head, newcomer)
+
+    def _displace(
+        self, there: list[Head], head: Head, newcomer: ContractId | None
+    ) -> tuple[Change, ...]:
+        """Let a head run in the place of those that run on its GPUs, and on no others."""
+        _, _, id, mask, lane = head  # noqa: A001 - as the field
+        changes: list[Change] = []
+        again = False
         if there:
             self._running = [other for other in self._running if not other[3] & mask]
-            for other in there:
-                other[4].runner = None
+            why, by = HELD if head[0] < self._held else OUTBID, (id,)
+            for _, _, other, _, its in there:
+                its.runner = None
+                if other == id:  # it ran already, at another bid
+                    again = True
+                else:
+                    changes.append(Paused(other, why, by))
         insort(self._running, head)
         lane.runner = head
         for near in lane.near:
             near.view = None
-        return self._changes(there, [head], newcomer)
+        if not again:
+            changes.append(Started(id) if id == newcomer else Resumed(id))
+        return tuple(changes)
 
     def _rank_head(self, lane: Lane) -> Head | None:
         """Put a lane's best claim in its place in the order, or nothing if it may not run."""
@@ -347,12 +370,21 @@ class BidBook:
         lane.head = head
         return head
 
-    def _walk(self, newcomer: ContractId | None = None) -> tuple[Change, ...]:
-        """Go through the heads by priority, and return what is different from before."""
-        before, after, start = self._running, list[Head](), list[Head]()
-        taken = stay = 0  # GPUs as bits
+    def _walk(
+        self, first: Head | tuple[()] = (), newcomer: ContractId | None = None
+    ) -> tuple[Change, ...]:
+        """Go through the heads by priority from ``first`` on, and return what is different.
+
+        Heads of a higher priority than all that has changed run or wait as before.
+        """
+        order, taken, stay = self._order, 0, 0  # GPUs as bits
+        as_before = bisect_left(self._running, first)
+        after, before = self._running[:as_before], self._running[as_before:]
+        for head in after:
+            taken |= head[3]
+        start: list[Head] = []
         full = self._full
-        for head in self._order:
+        for head in order[bisect_left(order, first) :]:
             mask = head[3]
             if not taken & mask:
                 after.append(head)
@@ -379,7 +411,9 @@ class BidBook:
         self, stop: list[Head], start: list[Head], newcomer: ContractId | None
     ) -> tuple[Change, ...]:
         """Return as changes that some heads stop running and others start."""
-        entries, changes, stopped = self._entries, list[Change](), list[ContractId]()
+        changes: list[Change] = []
+        stopped: list[ContractId] = []
+        entries = self._entries
         for _, _, id, _, lane in stop:  # noqa: A001 - as the field
             stopped.append(id)
             # A claim that runs at another bid than before is in both.
@@ -396,7 +430,7 @@ class BidBook:
     def _paused(self, entry: Entry) -> Paused:
         """Return why a claim that does not run waits."""
         level, arrival, id, lane = entry  # noqa: A001 - as the field
-        there, ids, why, below, above = lane.view or look(lane, self._running, self._common)
+        there, ids, why, below, above = lane.view or look(lane, self._running, self._held)
         if below <= level <= above:  # nearly always
             return Paused(id, why, ids)
         mine = (level * lane.weight, arrival)

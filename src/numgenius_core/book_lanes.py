@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from heapq import heapify, heappop
-from operator import itemgetter
 from typing import Final
 
 from attrs import define, field
@@ -24,6 +23,9 @@ from numgenius_core.money import PerGpuHour, PerHour
 from numgenius_core.offer import Block
 
 __all__ = [
+    "DEAREST",
+    "HELD",
+    "OUTBID",
     "Entry",
     "Head",
     "Lane",
@@ -48,10 +50,9 @@ from which on a claim is strictly below all of them; the one up to which the flo
 """
 
 _SPARE: Final = 16  # entries that have left which any heap may keep
-_DEAREST: Final = -HIGHEST_BID.steps  # −level of the highest bid, for each GPU
-_HELD: Final = Why.HELD  # a name of the module is found faster than a member of an enumeration
-_OUTBID: Final = Why.OUTBID
-_ID: Final = itemgetter(2)  # of an entry or a head
+DEAREST: Final = -HIGHEST_BID.steps  # −level of the highest bid, for each GPU
+HELD: Final = Why.HELD  # a name of the module is found faster than a member of an enumeration
+OUTBID: Final = Why.OUTBID
 
 
 @define(eq=False)
@@ -107,7 +108,7 @@ def new_lane(
         mask=block.mask,
         jobs=jobs,
         weight=common // block.size,
-        dearest=_DEAREST * block.size,
+        dearest=DEAREST * block.size,
         enough=enough(block, jobs, floor),
     )
     mask = lane.mask
@@ -123,17 +124,27 @@ def enough(block: Block, jobs: bool, floor: PerGpuHour) -> int:
     return 0 if jobs else -floor.steps * block.size
 
 
-def look(lane: Lane, running: list[Head], common: int) -> View:
-    """Work out what the claims that wait in a lane have in common, and note it there."""
-    mask = lane.mask
-    there = [head for head in running if head[3] & mask]
+def look(lane: Lane, running: list[Head], held: int) -> View:
+    """Work out what the claims that wait in a lane have in common, and note it there.
+
+    ``held`` is the weighted −level below which a claim is no bid.
+    """
+    there: list[Head] = []
+    ids: list[ContractId] = []
+    free = lane.mask
+    for head in running:
+        if head[3] & free:
+            there.append(head)
+            ids.append(head[2])
+            free &= ~head[3]
+            if not free:
+                break
+    why, below, above = OUTBID, 1, lane.enough  # no −level is above 0
     if there:
-        ids, below = tuple(map(_ID, there)), there[-1][0] // lane.weight + 1
-        held = there[0][0] < _DEAREST * common
-        view = (there, ids, _HELD, below, 0) if held else (there, ids, _OUTBID, below, lane.enough)
-    else:
-        view = (there, (), _OUTBID, 1, lane.enough)  # no −level is above 0
-    lane.view = view
+        below = there[-1][0] // lane.weight + 1
+        if there[0][0] < held:
+            why, above = HELD, 0
+    lane.view = view = (there, tuple(ids), why, below, above)
     return view
 
 

@@ -20,11 +20,10 @@ from typing import Final
 from attrs import frozen
 
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.listing import check_kind
+from numgenius_core.listing import as_tuple, check_kind
 from numgenius_core.money import Money, PerHour
 from numgenius_core.reserved import ReservedSchedule, months_of, refund
 from numgenius_core.result_table import ResultTable
-from numgenius_core.term import as_tuple
 from numgenius_core.units import Amount, round_half_even, whole_seconds
 
 __all__ = ["Commitment", "CommitmentPlan", "break_even", "cost_of_stay", "how_long_to_reserve"]

@@ -36,9 +36,8 @@ from numgenius_core.bidding import HIGHEST_BID, LOWEST_BID, check_bid
 from numgenius_core.distributions import Distribution, positive
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import MAX_GPUS, Mode, check_kind
+from numgenius_core.listing import MAX_GPUS, Mode, as_tuple, check_kind
 from numgenius_core.money import MAX_RATE, PerGpuHour, PerHour
-from numgenius_core.term import as_tuple
 from numgenius_core.units import (
     MAX_MB,
     PICO,

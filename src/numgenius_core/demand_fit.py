@@ -30,9 +30,8 @@ from numgenius_core.distributions import Distribution, Observed, Pareto
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.history import History
 from numgenius_core.intervals import Interval, total_seconds
-from numgenius_core.listing import MAX_GPUS, Mode, check_kind
+from numgenius_core.listing import MAX_GPUS, Mode, as_tuple, check_kind
 from numgenius_core.money import PerGpuHour
-from numgenius_core.term import as_tuple
 from numgenius_core.units import PICO, SECONDS_PER_HOUR, fraction, whole_number
 
 __all__ = ["Observation", "erlang_b", "fit", "recorded", "resembling"]

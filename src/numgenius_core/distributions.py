@@ -18,7 +18,7 @@ from typing import Final
 from attrs import field, frozen
 
 from numgenius_core.errors import RuleViolation, shown
-from numgenius_core.term import as_tuple
+from numgenius_core.listing import as_tuple
 from numgenius_core.units import Amount, as_fraction_of_ten
 
 __all__ = ["Distribution", "Exponential", "LogNormal", "Observed", "Pareto"]

@@ -13,7 +13,7 @@ grows with t, so halving finds where it is the confidence wanted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
@@ -22,7 +22,8 @@ from typing import Final
 
 from attrs import frozen
 
-from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.listing import as_tuple
 from numgenius_core.units import Amount, fraction, whole_number
 
 __all__ = ["CONFIDENCE", "Estimate", "estimate", "student_t"]
@@ -127,21 +128,25 @@ class Estimate:
 
 
 def estimate(
-    values: Sequence[Fraction | int], confidence: Amount | Fraction = CONFIDENCE
+    values: Iterable[Fraction | int], confidence: Amount | Fraction = CONFIDENCE
 ) -> Estimate:
     """Return the mean of independent values, with its interval.
 
     Raises:
-        WrongType: A confidence that is not exact.
+        WrongType: Values or a confidence that are not exact.
         RuleViolation: No values, or a confidence out of range.
     """
-    count = len(values)
+    known = as_tuple(values, "values")
+    for index, value in enumerate(known):
+        if type(value) is not int and not isinstance(value, Fraction):
+            raise WrongType(f"values[{index}]", "a whole number or a Fraction", shown(value))
+    count = len(known)
     if not count:
-        raise RuleViolation("values", "at least one", shown(values))
+        raise RuleViolation("values", "at least one", "none")
     share = fraction(confidence, "confidence", below_one=True)
-    mean = Fraction(sum(values)) / count
+    mean = Fraction(sum(known)) / count
     if count == 1:
         return Estimate(mean=mean, half_width=None, runs=1, confidence=share)
-    variance = sum((value - mean) ** 2 for value in values) / (count - 1)
+    variance = sum((value - mean) ** 2 for value in known) / (count - 1)
     half = student_t(share, count - 1) * sqrt(variance / count)
     return Estimate(mean=mean, half_width=Fraction(half), runs=count, confidence=share)

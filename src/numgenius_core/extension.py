@@ -30,9 +30,9 @@ from attrs import frozen
 from numgenius_core.contract import Contract
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.listing import ContractId, Listing, Mode, PriceTerms, check_kind
+from numgenius_core.listing import ContractId, Listing, Mode, PriceTerms, as_tuple, check_kind
 from numgenius_core.money import Rate
-from numgenius_core.term import Term, as_term, as_tuple, is_later
+from numgenius_core.term import Term, as_term, is_later
 
 __all__ = [
     "Extended",
@@ -276,10 +276,13 @@ def staleness(
         listing: What the host publishes now; by default still what asked.
 
     Raises:
+        WrongType: Something of the wrong type.
         RuleViolation: ``term`` is another contract.
     """
     check_kind(pending, PendingIncrease, "pending")
     check_kind(term, Term, "term")
+    if listing is not None:
+        check_kind(listing, Listing, "listing")
     if term.contract.id != pending.term.contract.id:
         need = f"contract {pending.term.contract.id}"
         raise RuleViolation("term", need, f"contract {term.contract.id}")
@@ -304,6 +307,7 @@ def accept(
         listing: What the host publishes now; by default still what asked.
 
     Raises:
+        WrongType: Something of the wrong type.
         RuleViolation: The increase is stale (see :class:`Stale`).
     """
     stale = staleness(pending, term, at=at, listing=listing)
@@ -337,5 +341,5 @@ def roll(
     terms = _terms(contracts)
     for day in range((period.seconds + 86_399) // 86_400):
         at = period.start + timedelta(days=day)
-        terms = extend(terms, listing, at=at, opted_out=opted_out, ask=False).terms
+        terms = extend(terms, listing, at=at, opted_out=opted_out).terms
     return terms

@@ -19,7 +19,7 @@ from typing import Final
 from attrs import frozen
 
 from numgenius_core.intervals import utc
-from numgenius_core.listing import MachineId, OfferId, check_kind
+from numgenius_core.listing import MachineId, OfferId, as_tuple, check_kind
 from numgenius_core.money import PerGpuHour
 from numgenius_core.offer import Block, Offer
 from numgenius_core.slicing import infer_min_gpu
@@ -168,7 +168,7 @@ def find(offers: Iterable[Offer], *, now: datetime | None = None) -> tuple[Findi
     Raises:
         WrongType: Something among them is no offer, or ``now`` is no instant.
     """
-    market = tuple(offers)
+    market = as_tuple(offers, "offers")
     moment = None if now is None else utc(now, "now")
     found: list[Finding] = []
     places: defaultdict[OfferId, list[int]] = defaultdict(list)

@@ -30,7 +30,7 @@ from numgenius_core.assignment import Problem, Proof, apart, paid, solve
 from numgenius_core.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, total_seconds, utc
-from numgenius_core.listing import MachineId, check_id, check_kind
+from numgenius_core.listing import MachineId, as_tuple, check_id, check_kind
 from numgenius_core.losses import (
     COUNT,
     NO_REFUNDS,
@@ -42,7 +42,7 @@ from numgenius_core.losses import (
     disturbances,
     weighed_pieces,
 )
-from numgenius_core.term import Term, agreed, as_tuple, check_machine
+from numgenius_core.term import Term, agreed, check_machine
 from numgenius_core.units import length_in_seconds, whole_number
 
 __all__ = ["FleetPlan", "MachineWindow", "aligned_starts", "bound_of", "plan_fleet"]

@@ -46,7 +46,7 @@ from numgenius_core.frame_door import (
     plain,
 )
 from numgenius_core.intervals import Interval, to_epoch
-from numgenius_core.listing import ContractId, MachineId, Mode, check_kind
+from numgenius_core.listing import ContractId, MachineId, Mode, as_tuple, check_kind
 from numgenius_core.money import PerGpuHour, PerHour
 from numgenius_core.offer import Block, Offer
 
@@ -68,8 +68,11 @@ def offer_columns(offers: Iterable[Offer]) -> dict[str, list[Any]]:
 
     Prices are whole pico-dollars, so that nothing is lost: name them with the unit ``pico``, as
     :data:`~numgenius_core.frame_door.PICO_COLUMNS` does.
+
+    Raises:
+        WrongType: Something among them is no offer.
     """
-    known = tuple(offers)
+    known = as_tuple(offers, "offers")
     for index, offer in enumerate(known):
         check_kind(offer, Offer, f"offers[{index}]")
     return {name: [read(offer) for offer in known] for name, read in _OFFER_COLUMNS.items()}

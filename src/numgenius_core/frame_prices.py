@@ -27,6 +27,7 @@ from attrs import frozen
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.frame_columns import INT64, Sheet, nw
 from numgenius_core.frame_door import GPUS, PRICE, Columns, Input, Reading, plain
+from numgenius_core.listing import as_tuple, check_kind
 from numgenius_core.money import PerGpuHour
 from numgenius_core.units import round_half_even, whole_number
 
@@ -122,10 +123,15 @@ def basket_price(
         mean: Take each model's mean instead of its median.
 
     Raises:
+        WrongType: Something of the wrong type.
         RuleViolation: An empty basket, or a model that the market does not have: a basket that
             shrinks where a model is missing would change its composition.
     """
-    known = {price.model: price.mean if mean else price.median for price in prices}
+    market = as_tuple(prices, "prices")
+    for index, price in enumerate(market):
+        check_kind(price, ModelPrice, f"prices[{index}]")
+    check_kind(basket, Mapping, "basket")
+    known = {price.model: price.mean if mean else price.median for price in market}
     weights = {m: whole_number(n, f"basket[{m!r}]") for m, n in basket.items()}
     if not sum(weights.values()):
         raise RuleViolation("basket", "at least one GPU", shown(dict(basket)))
@@ -218,7 +224,7 @@ def price_chain(
     """
     links: list[Link] = []
     level = Fraction(1)
-    for place, (before, after) in enumerate(pairwise(snapshots)):
+    for place, (before, after) in enumerate(pairwise(as_tuple(snapshots, "snapshots"))):
         try:
             link = matched_index(before, after, model=model, machine=machine, columns=columns)
         except RuleViolation as fault:

@@ -22,9 +22,9 @@ from attrs import field, frozen
 from numgenius_core.contract import Contract, Event, State, advance
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import utc
-from numgenius_core.listing import Mode, check_kind
+from numgenius_core.listing import Mode, as_tuple, check_kind
 from numgenius_core.money import Money, PerHour
-from numgenius_core.term import Term, as_term, as_tuple
+from numgenius_core.term import Term, as_term
 from numgenius_core.units import fraction, whole_number
 
 __all__ = [

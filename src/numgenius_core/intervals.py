@@ -199,8 +199,13 @@ def fixed_duration(duration: relativedelta, path: str = "duration") -> timedelta
     """Return a typed duration as a length of time.
 
     Raises:
+        WrongType: It is no duration.
         RuleViolation: It has calendar months or years, whose length depends on a date.
     """
+    from dateutil.relativedelta import relativedelta
+
+    if not isinstance(duration, relativedelta):
+        raise WrongType(path, "a relativedelta", shown(duration))
     if duration.months or duration.years:
         raise RuleViolation(path, "days, hours … (a month's length depends on its date)", "months")
     try:

@@ -11,11 +11,12 @@ share of it that the host does not get (client price = host price / (1 − fee),
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from typing import Final, NewType, NoReturn, Self
+from typing import Final, NewType, NoReturn, Self, TypeVar
 
 from attrs import frozen
 
@@ -41,11 +42,13 @@ __all__ = [
     "OfferId",
     "PriceTerms",
     "Verification",
+    "as_tuple",
     "check_id",
     "check_min_gpu",
     "check_text",
 ]
 
+_T = TypeVar("_T")
 MachineId = NewType("MachineId", int)
 """The marketplace's number of a machine."""
 OfferId = NewType("OfferId", int)
@@ -109,7 +112,19 @@ def check_min_gpu(min_gpu: int, gpus: int, path: str = "min_gpu") -> None:
 def check_kind(value: object, kind: type, path: str) -> None:
     """Refuse a value that is not of the class ``kind``."""
     if not isinstance(value, kind):
-        raise WrongType(path, f"a {kind.__name__}", shown(value))
+        article = "an" if kind.__name__[0] in "AEIO" else "a"
+        raise WrongType(path, f"{article} {kind.__name__}", shown(value))
+
+
+def as_tuple(values: Iterable[_T], path: str) -> tuple[_T, ...]:
+    """Return values as a tuple.
+
+    Raises:
+        WrongType: They are no series.
+    """
+    if not isinstance(values, Iterable):
+        raise WrongType(path, "a series of values", shown(values))
+    return tuple(values)
 
 
 @frozen(kw_only=True)

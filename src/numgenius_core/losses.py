@@ -25,9 +25,9 @@ from attrs import frozen
 from numgenius_core.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, total_seconds
-from numgenius_core.listing import ContractId, check_kind
+from numgenius_core.listing import ContractId, as_tuple, check_kind
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
-from numgenius_core.term import Term, agreed, as_term, as_tuple
+from numgenius_core.term import Term, agreed, as_term
 from numgenius_core.units import PICO, SECONDS_PER_HOUR, as_fraction_of_ten
 
 __all__ = ["COUNT", "NO_REFUNDS", "Disturbance", "Weights", "disturbances", "weighed_pieces"]

@@ -30,13 +30,14 @@ from numgenius_core.listing import (
     AccountId,
     ContractId,
     MachineId,
+    as_tuple,
     check_id,
     check_kind,
     check_text,
 )
 from numgenius_core.losses import disturbances
 from numgenius_core.money import Money
-from numgenius_core.term import Term, as_term, as_tuple, check_machine
+from numgenius_core.term import Term, as_term, check_machine
 from numgenius_core.units import Amount, as_fraction_of_ten
 
 __all__ = [

@@ -78,8 +78,15 @@ def evolve(market: Market, event: Event) -> Market:
 
 
 def replay(events: Iterable[Event], market: Market | None = None) -> Market:
-    """Return the market after ``events``, by default from an empty one."""
+    """Return the market after ``events``, by default from an empty one.
+
+    Raises:
+        WrongType: No market, or something that is no event.
+    """
     state = Market() if market is None else market
+    check_kind(state, Market, "market")
+    if not isinstance(events, Iterable):
+        raise WrongType("events", "events of a market", shown(events))
     for event in events:
         state = apply_event(state, event)
     return state

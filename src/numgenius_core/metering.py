@@ -33,8 +33,8 @@ from numgenius_core.history import (
     Refunded,
     Transferred,
 )
-from numgenius_core.intervals import Interval, after, total_seconds
-from numgenius_core.listing import Mode, PriceTerms
+from numgenius_core.intervals import Interval, after, total_seconds, utc
+from numgenius_core.listing import Mode, PriceTerms, check_kind
 from numgenius_core.money import Money, PerGb, PerGbMonth, PerHour
 
 __all__ = ["Kind", "Line", "clipped", "merged", "metered"]
@@ -178,6 +178,8 @@ def _goes_on(before: Line, line: Line) -> bool:
 
 def metered(history: History, until: datetime) -> tuple[Line, ...]:
     """Return all lines of a history before an instant."""
+    check_kind(history, History, "history")
+    until = utc(until, "until")
     meter = _Meter(history)
     for at, fact in history.steps():
         if at >= until:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final, Literal, cast
 from attrs import frozen
 
 from numgenius_core.errors import MissingExtra, RuleViolation, WrongType, shown
+from numgenius_core.listing import as_tuple
 from numgenius_core.money import Money, Rate
-from numgenius_core.term import as_tuple
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

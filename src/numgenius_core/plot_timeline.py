@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 from numgenius_core.contract import Contract
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import Machine, Mode, check_kind
+from numgenius_core.listing import Machine, Mode, as_tuple, check_kind
 from numgenius_core.maintenance import MaintenanceWindow
 from numgenius_core.plot_style import Look, StyleName, legend_of, look_of, panels
-from numgenius_core.term import Term, agreed, as_tuple, check_machine
+from numgenius_core.term import Term, agreed, check_machine
 from numgenius_core.windows import free_time
 
 if TYPE_CHECKING:

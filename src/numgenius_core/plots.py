@@ -15,7 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from numgenius_core.errors import RuleViolation
-from numgenius_core.listing import check_kind
+from numgenius_core.listing import as_tuple, check_kind
 from numgenius_core.money import PerHour
 from numgenius_core.offer import Offer
 from numgenius_core.plot_style import (
@@ -31,7 +31,6 @@ from numgenius_core.plot_style import (
 )
 from numgenius_core.plot_timeline import machine_timeline
 from numgenius_core.reserved import ReservedSchedule, months_of
-from numgenius_core.term import as_tuple
 from numgenius_core.units import SECONDS_PER_MONTH, Amount
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from fractions import Fraction
 
 from attrs import frozen
 
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.listing import Mode, Verification, check_kind
 from numgenius_core.money import TICKS_PER_DOLLAR, Money, PerHour
 from numgenius_core.offer import Offer
@@ -148,8 +148,9 @@ def quote(
         raise RuleViolation("duration", "at least a second", "0")
     if bid is not None and mode is not Mode.INTERRUPTIBLE:
         raise RuleViolation("bid", f"none for {mode.value}", shown(bid))
-    if mode is not Mode.RESERVED and (months is not None or schedule is not None):
-        raise RuleViolation("months", f"none for {mode.value}", shown(months))
+    for name, value in (("months", months), ("schedule", schedule)):
+        if value is not None and mode is not Mode.RESERVED:
+            raise RuleViolation(name, f"none for {mode.value}", shown(value))
     full = offer.per_hour if mode is not Mode.INTERRUPTIBLE else _bid(offer, bid)
     lines = [Line(kind=LineKind.GPU, amount=full.charge(seconds))]
     discount, deposit = Fraction(0), None
@@ -180,8 +181,7 @@ def quote(
 def _bid(offer: Offer, bid: PerHour | None) -> PerHour:
     if bid is None:
         return offer.min_bid
-    if type(bid) is not PerHour:
-        raise WrongType("bid", "PerHour", shown(bid))
+    check_kind(bid, PerHour, "bid")
     if bid < offer.min_bid:
         raise RuleViolation("bid", f"at least the lowest bid ${offer.min_bid}/hour", f"${bid}")
     return bid

@@ -22,8 +22,7 @@ from attrs import frozen
 
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, to_epoch
-from numgenius_core.listing import check_kind, check_text
-from numgenius_core.term import as_tuple
+from numgenius_core.listing import as_tuple, check_kind, check_text
 from numgenius_core.units import whole_number
 
 __all__ = ["Recurrence", "allowed_intervals", "union"]

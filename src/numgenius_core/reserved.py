@@ -21,11 +21,13 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from math import isqrt
+from operator import itemgetter
 from typing import Final
 
 from attrs import field, frozen
 
 from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.listing import check_kind
 from numgenius_core.money import TICKS_PER_DOLLAR, Money, PerHour
 from numgenius_core.units import (
     SECONDS_PER_MONTH,
@@ -52,6 +54,7 @@ MAX_MONTHS: Final = 1_200
 """Longest reservation taken: a hundred years."""
 FEE: Final = Fraction(21, 20)
 """Of the discount received, taken back on early end: all of it and 5 %."""
+_Pair = tuple[Amount | Fraction, Amount | Fraction]  # months and a discount
 _MONTH_PARTS: Final = 10**18
 _NANO: Final = TICKS_PER_DOLLAR // 10**9
 
@@ -92,6 +95,7 @@ class ReservedSchedule(ABC):
 
     def discounted(self, price: PerHour, months: Amount | Fraction) -> PerHour:
         """Return the hourly GPU price after the discount, rounded once."""
+        check_kind(price, PerHour, "price")
         return price.scaled(1 - self.rate(months))
 
     def deposit(self, price: PerHour, months: Amount | Fraction) -> Money:
@@ -105,6 +109,7 @@ class ReservedSchedule(ABC):
 
     def exact_deposit(self, price: PerHour, months: Amount | Fraction) -> Fraction:
         """Return what prepaying some months costs in ticks, before rounding."""
+        check_kind(price, PerHour, "price")
         time = months_of(months)
         return price.charge(SECONDS_PER_MONTH).ticks * time * (1 - self.rate(time))
 
@@ -153,7 +158,46 @@ class CurveSchedule(ReservedSchedule):
         a = _months_at_full_price(price, deposit)
         b, left = 1 - a, 1 - self.max_discount
         months = (_root(b * b + 4 * left * a) - b) / (2 * left)
-        return months_of(_floor_parts(months), "deposit")
+        return _bought(_floor_parts(months), deposit)
+
+
+def _by_months(table: Mapping[Amount, Amount], path: str) -> tuple[_Pair, ...]:
+    """Return the pairs of a mapping from months to discount, in order of the months."""
+    if not isinstance(table, Mapping):
+        raise WrongType(path, "a mapping of months to discounts", shown(table))
+    pairs = ((months_of(months, f"{path}.months"), discount) for months, discount in table.items())
+    return tuple(sorted(pairs, key=itemgetter(0)))
+
+
+def _table(pairs: object, path: str) -> tuple[tuple[Fraction, Fraction], ...]:
+    """Return ``(months, discount)`` pairs checked: months ascend, discounts do not fall."""
+    need = "pairs of months and a discount"
+    if isinstance(pairs, str | bytes | Mapping) or not isinstance(pairs, Iterable):
+        raise WrongType(path, need, shown(pairs))
+    rows = []
+    for index, pair in enumerate(pairs):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise WrongType(f"{path}[{index}]", need, shown(pair))
+        time = months_of(pair[0], f"{path}[{index}].months")
+        rows.append((time, fraction(pair[1], f"{path}[{index}].discount", below_one=True)))
+    found = tuple(rows)
+    for (a, d), (b, e) in pairwise(found):
+        if b <= a or e < d:
+            raise RuleViolation(
+                path, "months that ascend, discounts that do not fall", shown(pairs)
+            )
+    return found
+
+
+def _steps(pairs: Iterable[_Pair]) -> tuple[tuple[Fraction, Fraction], ...]:
+    return _table(pairs, "steps")
+
+
+def _points(pairs: Iterable[_Pair]) -> tuple[tuple[Fraction, Fraction], ...]:
+    found = _table(pairs, "points")
+    if found and found[0][0] == 0:
+        raise RuleViolation("points", "months above zero", "0")
+    return found
 
 
 @frozen
@@ -164,10 +208,7 @@ class StepSchedule(ReservedSchedule):
         steps: ``(months, discount)``, both ascending; below the first there is no discount.
     """
 
-    steps: tuple[tuple[Fraction, Fraction], ...]
-
-    def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "steps", _table(self.steps, "steps"))
+    steps: tuple[tuple[Fraction, Fraction], ...] = field(converter=_steps)
 
     @classmethod
     def of(cls, table: Mapping[Amount, Amount]) -> StepSchedule:
@@ -187,7 +228,7 @@ class StepSchedule(ReservedSchedule):
             bought = full / (1 - discount)
             if bought >= start:
                 best = max(best, bought)
-        return months_of(best, "deposit")
+        return _bought(best, deposit)
 
 
 @frozen
@@ -202,13 +243,9 @@ class LinearSchedule(ReservedSchedule):
         RuleViolation: Points that do not ascend, or a longer time that would cost less.
     """
 
-    points: tuple[tuple[Fraction, Fraction], ...]
+    points: tuple[tuple[Fraction, Fraction], ...] = field(converter=_points)
 
     def __attrs_post_init__(self) -> None:
-        found = _table(self.points, "points")
-        if found and found[0][0] == 0:
-            raise RuleViolation("points", "months above zero", shown(self.points))
-        object.__setattr__(self, "points", found)
         for start, end, level, slope in self._pieces():
             # The cost m · (1 − level − slope · (m − start)) has its least slope at the end.
             if 1 - level - slope * (2 * end - start) <= 0:
@@ -241,7 +278,7 @@ class LinearSchedule(ReservedSchedule):
                 # m · (1 − level + slope · start) − slope · m² = full, the smaller root.
                 return _floor_parts(_smaller_root(slope, 1 - level + slope * start, full))
         last = self.points[-1][1] if self.points else Fraction(0)
-        return months_of(_floor_parts(full / (1 - last)), "deposit")
+        return _bought(_floor_parts(full / (1 - last)), deposit)
 
 
 def _smaller_root(slope: Fraction, b: Fraction, full: Fraction) -> Fraction:
@@ -267,38 +304,20 @@ def _floor_parts(months: Fraction) -> Fraction:
     return Fraction(months * _MONTH_PARTS // 1, _MONTH_PARTS)
 
 
-def _by_months(table: Mapping[Amount, Amount], path: str) -> tuple[tuple[Fraction, Fraction], ...]:
-    """Return the pairs of a mapping from months to discount, in order of the months."""
-    if not isinstance(table, Mapping):
-        raise WrongType(path, "a mapping of months to discounts", shown(table))
-    return tuple(sorted((months_of(m), fraction(d, path)) for m, d in table.items()))
-
-
-def _table(pairs: object, path: str) -> tuple[tuple[Fraction, Fraction], ...]:
-    """Return ``(months, discount)`` pairs checked: months ascend, discounts do not fall."""
-    need = "pairs of months and a discount"
-    if isinstance(pairs, str | bytes | Mapping) or not isinstance(pairs, Iterable):
-        raise WrongType(path, need, shown(pairs))
-    rows = []
-    for index, pair in enumerate(pairs):
-        if not isinstance(pair, tuple | list) or len(pair) != 2:
-            raise WrongType(f"{path}[{index}]", need, shown(pair))
-        time = months_of(pair[0], f"{path}[{index}].months")
-        rows.append((time, fraction(pair[1], f"{path}[{index}].discount", below_one=True)))
-    found = tuple(rows)
-    for (a, d), (b, e) in pairwise(found):
-        if b <= a or e < d:
-            raise RuleViolation(
-                path, "months that ascend, discounts that do not fall", shown(pairs)
-            )
-    return found
+def _bought(months: Fraction, deposit: Money) -> Fraction:
+    if months > MAX_MONTHS:
+        need = f"an amount for at most {MAX_MONTHS:,} months"
+        raise RuleViolation("deposit", need, str(deposit))
+    return months
 
 
 def _months_at_full_price(price: PerHour, deposit: Money) -> Fraction:
+    check_kind(price, PerHour, "price")
+    check_kind(deposit, Money, "deposit")
     if not price.steps:
-        raise RuleViolation("price", "a price above zero to prepay", shown(price))
+        raise RuleViolation("price", "a price above zero to prepay", str(price))
     if deposit.ticks < 0:
-        raise RuleViolation("deposit", "an amount of zero or more", shown(deposit))
+        raise RuleViolation("deposit", "an amount of zero or more", str(deposit))
     return Fraction(deposit.ticks, price.charge(SECONDS_PER_MONTH).ticks)
 
 
@@ -342,6 +361,9 @@ def top_up(
         remaining: What is left of the deposit.
         add: New money, zero or more.
     """
+    check_kind(schedule, CurveSchedule, "schedule")
+    check_kind(remaining, Money, "remaining")
+    check_kind(add, Money, "add")
     bought = schedule.months(price, remaining + add)
     needed = schedule.exact_deposit(price, months) - remaining.ticks
     if not schedule.max_discount or needed < 0:  # there is nothing to lose
@@ -379,6 +401,8 @@ def refundable(remaining: Money, received: Money) -> Money:
         remaining: What is left of the deposit.
         received: The discount received so far.
     """
+    check_kind(remaining, Money, "remaining")
+    check_kind(received, Money, "received")
     return max(Money(0), remaining - received.scaled(FEE))
 
 
@@ -399,6 +423,8 @@ def refund(
         seconds: Time used.
         broken: The machine broke its agreement (was deverified): all that remains comes back.
     """
+    check_kind(price, PerHour, "price")
+    check_kind(deposit, Money, "deposit")
     whole_number(seconds, "seconds")
     share = fraction(discount, "discount", below_one=True)
     if deposit.ticks < 0:

@@ -18,10 +18,9 @@ from attrs import evolve, frozen
 from numgenius_core.demand import Demand, Trace
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.listing import Listing, MachineId, check_id, check_kind
+from numgenius_core.listing import Listing, MachineId, as_tuple, check_id, check_kind
 from numgenius_core.money import PerGpuHour
 from numgenius_core.power import Power
-from numgenius_core.term import as_tuple
 from numgenius_core.units import Amount, fraction
 
 __all__ = ["Option", "Placement", "Relisting", "Scenario", "vary"]

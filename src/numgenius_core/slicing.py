@@ -26,7 +26,7 @@ from typing import Final
 from attrs import frozen
 
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.listing import MAX_GPUS, check_min_gpu
+from numgenius_core.listing import MAX_GPUS, check_kind, check_min_gpu
 from numgenius_core.offer import Block
 from numgenius_core.units import whole_number
 
@@ -77,8 +77,8 @@ def offer_sizes(
     """
     try:
         return _sizes(gpus, min_gpu, powers_only, observed)
-    except TypeError as error:
-        _refuse_unhashable(error, gpus, min_gpu)
+    except TypeError:
+        _refuse_unhashable(gpus, min_gpu, powers_only=powers_only, observed=observed)
         raise
 
 
@@ -107,8 +107,8 @@ def rentable_blocks(
     mask = occupied if type(occupied) is int else mask_of(occupied, gpus)
     try:
         return _rentable(gpus, min_gpu, mask, powers_only, observed)
-    except TypeError as error:  # an unhashable argument; our own errors are TypeErrors as well
-        _refuse_unhashable(error, gpus, min_gpu)
+    except TypeError:
+        _refuse_unhashable(gpus, min_gpu, powers_only=powers_only, observed=observed)
         raise
 
 
@@ -133,8 +133,8 @@ def _groups(
 ) -> tuple[tuple[int, tuple[Block, ...]], ...]:
     try:
         return _cut(gpus, min_gpu, powers_only, observed)
-    except TypeError as error:
-        _refuse_unhashable(error, gpus, min_gpu)
+    except TypeError:
+        _refuse_unhashable(gpus, min_gpu, powers_only=powers_only, observed=observed)
         raise
 
 
@@ -144,10 +144,12 @@ def _sizes(gpus: int, min_gpu: int, powers_only: bool, observed: bool) -> tuple[
     return tuple(size for size, group in groups for _ in group)
 
 
-def _refuse_unhashable(error: TypeError, gpus: object, min_gpu: object) -> None:
-    if not isinstance(error, WrongType):
-        whole_number(gpus, "gpus", 1, MAX_GPUS)
-        whole_number(min_gpu, "min_gpu", 1)
+def _refuse_unhashable(gpus: object, min_gpu: object, **switches: object) -> None:
+    """Say what is wrong with an argument that a cached function could not take."""
+    whole_number(gpus, "gpus", 1, MAX_GPUS)
+    whole_number(min_gpu, "min_gpu", 1)
+    for name, value in switches.items():
+        check_kind(value, bool, name)
 
 
 @lru_cache(maxsize=1_024, typed=True)  # typed: True is no 1 here
@@ -311,7 +313,7 @@ def _offered(
     counts = list(have)
     for size in sizes_here:
         if size > run:
-            continue
+            break  # and so are those that follow
         place = index.get(size)
         if place is None:
             return None

@@ -23,9 +23,9 @@ from attrs import evolve, frozen
 from numgenius_core.contract import Contract
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.listing import MAX_GPUS, Listing, Machine, check_kind
+from numgenius_core.listing import MAX_GPUS, Listing, Machine, as_tuple, check_kind
 from numgenius_core.money import Money, PerGbMonth
-from numgenius_core.term import Term, as_term, as_tuple, is_later
+from numgenius_core.term import Term, as_term, is_later
 from numgenius_core.units import whole_number
 
 __all__ = ["Disk", "Volume", "disk_of", "extend_volume", "stopped_cost"]

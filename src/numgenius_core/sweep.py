@@ -25,13 +25,12 @@ from attrs import frozen
 from numgenius_core.demand import Trace
 from numgenius_core.errors import MissingExtra, RuleViolation, WrongType, shown
 from numgenius_core.estimate import CONFIDENCE, Estimate, estimate
-from numgenius_core.listing import check_kind
+from numgenius_core.listing import as_tuple, check_kind
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.outcome import Outcome
 from numgenius_core.result_table import ResultTable
 from numgenius_core.scenario import Option, Scenario
 from numgenius_core.simulation import simulate
-from numgenius_core.term import as_tuple
 from numgenius_core.units import Amount, whole_number
 
 __all__ = ["Measure", "Progress", "Sweep", "sweep"]

@@ -10,20 +10,19 @@ client accepted a floor above the bid, it pays at least that floor after the end
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from itertools import pairwise
-from typing import Final, TypeVar
+from typing import Final
 
 from attrs import evolve, frozen
 
 from numgenius_core.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.listing import MachineId, Mode, PriceTerms, check_kind
+from numgenius_core.listing import MachineId, Mode, PriceTerms, as_tuple, check_kind
 from numgenius_core.money import PerGpuHour, PerHour
 
-__all__ = ["Segment", "Term", "agreed", "as_term", "as_tuple", "check_machine", "is_later"]
+__all__ = ["Segment", "Term", "agreed", "as_term", "check_machine", "is_later"]
 
 
 def is_later(end: datetime | None, than: datetime | None) -> bool:
@@ -31,7 +30,6 @@ def is_later(end: datetime | None, than: datetime | None) -> bool:
     return than is not None and (end is None or end > than)
 
 
-_T = TypeVar("_T")
 _NO_FLOOR: Final = PerGpuHour(0)
 
 
@@ -91,7 +89,7 @@ class Term:
 
     def prices_at(self, instant: datetime) -> PriceTerms:
         """Return the prices at an instant; before the first segment, the contract's own."""
-        prices = self.contract.prices
+        instant, prices = utc(instant, "instant"), self.contract.prices
         for segment in self.segments:
             if segment.since <= instant:
                 prices = segment.prices
@@ -99,6 +97,7 @@ class Term:
 
     def rates(self, period: Interval) -> tuple[tuple[Interval, PriceTerms], ...]:
         """Return the prices within a period, piece by piece, in order of time."""
+        check_kind(period, Interval, "period")
         pieces = period.split(segment.since for segment in self.segments)
         return tuple((piece, self.prices_at(piece.start)) for piece in pieces)
 
@@ -110,6 +109,8 @@ class Term:
             bid: Of an interruptible, the bid at that time; by default the contract's own.
         """
         contract, prices = self.contract, self.prices_at(instant)
+        if bid is not None:
+            check_kind(bid, PerHour, "bid")
         bid = contract.bid if bid is None else bid
         if contract.is_free_test:
             return PerHour(0)
@@ -125,8 +126,11 @@ class Term:
         An interruptible keeps its on-demand price, which it never pays.
 
         Raises:
+            WrongType: No instant, or no prices.
             RuleViolation: ``end`` is not later than the present one.
         """
+        end = None if end is None else utc(end, "end")
+        check_kind(prices, PriceTerms, "prices")
         if not is_later(end, self.end) or self.end is None:
             raise RuleViolation("end", f"later than {self.end or 'never'}", str(end or "never"))
         before = self.last_prices
@@ -165,14 +169,3 @@ def check_machine(contract: Contract, machine: MachineId, path: str) -> None:
     if contract.machine != machine:
         need, got = f"a contract of machine {machine}", f"machine {contract.machine}"
         raise RuleViolation(path, need, got)
-
-
-def as_tuple(values: Iterable[_T], path: str) -> tuple[_T, ...]:
-    """Return values as a tuple.
-
-    Raises:
-        WrongType: They are no series.
-    """
-    if not isinstance(values, Iterable):
-        raise WrongType(path, "a series of values", shown(values))
-    return tuple(values)

@@ -233,4 +233,5 @@ def _size(gb: Amount, places: int, path: str) -> int:
 
 def gigabytes(megabytes: int) -> Decimal:
     """Return whole MB as GB, exact."""
+    whole_number(megabytes, "megabytes")
     return Decimal(megabytes).scaleb(-3, WIDE)

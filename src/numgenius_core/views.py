@@ -61,6 +61,11 @@ __all__ = [
 _GPU: Final = (Kind.ON_DEMAND, Kind.RESERVED, Kind.INTERRUPTIBLE, Kind.FORFEIT)
 
 
+def _market(market: Market) -> Market:
+    check_kind(market, Market, "market")
+    return market
+
+
 def until(market: Market, at: datetime) -> Market:
     """Return the market once everything that is due up to ``at`` has happened.
 
@@ -71,7 +76,7 @@ def until(market: Market, at: datetime) -> Market:
         RuleViolation: It is before the market's last event.
     """
     at = utc(at, "at")
-    if at < market.now:
+    if at < _market(market).now:
         raise RuleViolation("at", f"an instant from {market.now} on", str(at))
     return advance_to(market, at).market
 
@@ -96,8 +101,10 @@ def offers(market: Market, at: datetime, *, machine: MachineId | None = None) ->
     """
     at = utc(at, "at")
     if machine is not None:
-        return _offers_of(market.machine(machine), at)
-    listed = (market.machines[market.listings[number]] for number in sorted(market.listings))
+        return _offers_of(_market(market).machine(machine), at)
+    listed = (
+        market.machines[market.listings[number]] for number in sorted(_market(market).listings)
+    )
     return tuple(each for place in listed for each in _offers_of(place, at))
 
 
@@ -107,7 +114,7 @@ def offer(market: Market, id: OfferId, at: datetime) -> Offer:  # noqa: A002 - a
     Raises:
         UnknownId: There is no such offer, or no longer.
     """
-    place, _, _ = find_offer(market, id)
+    place, _, _ = find_offer(_market(market), id)
     return next(each for each in _offers_of(place, utc(at, "at")) if each.id == id)
 
 
@@ -157,7 +164,7 @@ def quotes(
 
 def machine(market: Market, id: MachineId) -> MachineState:  # noqa: A002 - as the field
     """Return a machine; raises ``UnknownId``."""
-    return market.machine(id)
+    return _market(market).machine(id)
 
 
 def machines_of(market: Market, host: AccountId) -> tuple[MachineState, ...]:
@@ -169,7 +176,7 @@ def machines_of(market: Market, host: AccountId) -> tuple[MachineState, ...]:
 def _account(market: Market, name: AccountId) -> Account | None:
     """Return an account, ``None`` if nobody has this name."""
     check_kind(name, str, "account")
-    return market.accounts.get(name)
+    return _market(market).accounts.get(name)
 
 
 def is_host(market: Market, account: AccountId) -> bool:
@@ -184,7 +191,7 @@ def balance(market: Market, account: AccountId, at: datetime) -> Money:
     Raises:
         UnknownId: There is no such account.
     """
-    found: Account = market.account(account)
+    found: Account = _market(market).account(account)
     return found.ledger.at(utc(at, "at"))
 
 
@@ -194,7 +201,7 @@ def balance(market: Market, account: AccountId, at: datetime) -> Money:
 def instance(market: Market, contract: ContractId) -> Instance:
     """Return an instance, whether it exists or was destroyed; raises ``UnknownId``."""
     check_kind(contract, int, "contract")
-    gone = market.archive.get(contract)
+    gone = _market(market).archive.get(contract)
     return market.living(contract) if gone is None else gone
 
 
@@ -206,7 +213,7 @@ def instances_of(market: Market, client: AccountId) -> tuple[Instance, ...]:
 
 def who_runs(market: Market, machine: MachineId) -> Resolution:
     """Return who runs and who waits on a machine, with the reasons; raises ``UnknownId``."""
-    return market.machine(machine).resolution
+    return _market(market).machine(machine).resolution
 
 
 def why_waiting(market: Market, contract: ContractId) -> Verdict:
@@ -216,7 +223,7 @@ def why_waiting(market: Market, contract: ContractId) -> Verdict:
         UnknownId: There is no such instance.
         RuleViolation: It does not wait.
     """
-    found = market.living(contract)
+    found = _market(market).living(contract)
     if not found.claims:
         got = f"one that is {found.state.value}"
         raise RuleViolation(f"contract {contract}", "an instance that waits", got)
@@ -230,7 +237,7 @@ def winning_bid(market: Market, offer: OfferId) -> PerHour | None:
     Raises:
         UnknownId: There is no such offer.
     """
-    place, _, block = find_offer(market, offer)
+    place, _, block = find_offer(_market(market), offer)
     return place.resolution.winning_bid(block)
 
 

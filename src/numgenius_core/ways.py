@@ -24,11 +24,10 @@ from attrs import frozen
 
 from numgenius_core.bid_planner import PriceSeries
 from numgenius_core.errors import RuleViolation
-from numgenius_core.listing import Mode, check_kind
+from numgenius_core.listing import Mode, as_tuple, check_kind
 from numgenius_core.money import Money, PerHour
 from numgenius_core.reserved import ReservedSchedule
 from numgenius_core.result_table import ResultTable
-from numgenius_core.term import as_tuple
 from numgenius_core.units import (
     SECONDS_PER_HOUR,
     SECONDS_PER_MONTH,

@@ -24,12 +24,11 @@ from attrs import frozen
 
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.estimate import Estimate
-from numgenius_core.listing import check_kind
+from numgenius_core.listing import as_tuple, check_kind
 from numgenius_core.money import PerGpuHour
 from numgenius_core.result_table import ResultTable
 from numgenius_core.scenario import Option, Scenario, vary
 from numgenius_core.sweep import Measure, Sweep, cell, heading, sweep
-from numgenius_core.term import as_tuple
 from numgenius_core.units import Amount
 
 __all__ = [

@@ -28,7 +28,7 @@ from attrs import frozen
 from numgenius_core.contract import Contract
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, total_seconds
-from numgenius_core.listing import ContractId, check_kind
+from numgenius_core.listing import ContractId, as_tuple, check_kind
 from numgenius_core.losses import (
     COUNT,
     NO_REFUNDS,
@@ -43,7 +43,7 @@ from numgenius_core.losses import (
 from numgenius_core.money import Money
 from numgenius_core.recurrence import union
 from numgenius_core.shortlist import Span, shortlist
-from numgenius_core.term import Term, agreed, as_tuple, check_machine
+from numgenius_core.term import Term, agreed, check_machine
 from numgenius_core.units import length_in_seconds
 
 __all__ = ["WindowPlan", "best_window", "earliest_window", "fewest_touched", "free_time"]
