@@ -50,9 +50,12 @@ from which on a claim is strictly below all of them; the one up to which the flo
 """
 
 _SPARE: Final = 16  # entries that have left which any heap may keep
-DEAREST: Final = -HIGHEST_BID.steps  # −level of the highest bid, for each GPU
+DEAREST: Final = -HIGHEST_BID.steps
+"""−level of the highest bid, for each GPU."""
 HELD: Final = Why.HELD  # a name of the module is found faster than a member of an enumeration
+"""Short for :attr:`Why.HELD <numgenius_core.bidding.Why.HELD>`."""
 OUTBID: Final = Why.OUTBID
+"""Short for :attr:`Why.OUTBID <numgenius_core.bidding.Why.OUTBID>`."""
 
 
 @define(eq=False)
