@@ -16,9 +16,11 @@ from numgenius_core.money import Money, PerHour
 from numgenius_core.testing import RULES, Law, LawBroken, Rule, verify
 from numgenius_core.testing_law import dollars, near, number
 from numgenius_core.testing_strategies import st
+from wrong_markets import WRONG_MARKETS
 from wrong_rules import WRONG, raises
 
-MISTAKES = [(rule, wrong) for rule, mistakes in WRONG.items() for wrong in mistakes]
+ALL = WRONG | WRONG_MARKETS
+MISTAKES = [(rule, wrong) for rule, mistakes in ALL.items() for wrong in mistakes]
 
 
 class TestOurRulesKeepTheirLaws:
@@ -40,8 +42,8 @@ class TestWrongImplementationsAreCaught:
     """Issue: "An intentionally wrong re-implementation of each rule is caught"."""
 
     def test_each_rule_has_two_or_more(self) -> None:
-        assert WRONG.keys() == RULES.keys()
-        assert all(len(mistakes) >= 2 for mistakes in WRONG.values())
+        assert ALL.keys() == RULES.keys()
+        assert all(len(mistakes) >= 2 for mistakes in ALL.values())
 
     @pytest.mark.parametrize(
         ("rule", "wrong"), MISTAKES, ids=[f"{rule}-{wrong.__name__}" for rule, wrong in MISTAKES]

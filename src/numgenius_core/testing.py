@@ -29,7 +29,9 @@ from numgenius_core.testing_laws_contracts import (
     MAINTENANCE_WINDOW,
     STORAGE,
 )
+from numgenius_core.testing_laws_frames import QUOTE_COLUMNS
 from numgenius_core.testing_laws_gpus import ALLOCATION, DEFRAGMENTATION, RENTABLE, SLICING
+from numgenius_core.testing_laws_market import MARKET
 from numgenius_core.testing_laws_money import (
     CHARGE,
     DEPOSIT,
@@ -40,6 +42,7 @@ from numgenius_core.testing_laws_money import (
     SPLIT,
 )
 from numgenius_core.testing_laws_usage import METERING
+from numgenius_core.testing_laws_whatif import BID_OUTCOME, BREAK_EVEN, SIMULATION, STAY
 from numgenius_core.testing_strategies import hypothesis
 from numgenius_core.testing_values import values
 from numgenius_core.units import whole_number
@@ -68,6 +71,12 @@ _ALL: Final = (
     MAINTENANCE_WINDOW,
     STORAGE,
     METERING,
+    MARKET,
+    QUOTE_COLUMNS,
+    STAY,
+    BREAK_EVEN,
+    BID_OUTCOME,
+    SIMULATION,
 )
 RULES: Final[Mapping[str, Rule]] = MappingProxyType({rule.name: rule for rule in _ALL})
 """Every rule that has laws, by name."""
