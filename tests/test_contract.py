@@ -309,7 +309,7 @@ class TestLife:
     def test_only_states_and_events(self) -> None:
         with pytest.raises(WrongType, match="state: need a State"):
             advance("running", Event.STOPPED)  # type: ignore[arg-type]
-        with pytest.raises(WrongType, match="event: need a Event"):
+        with pytest.raises(WrongType, match="event: need an Event"):
             advance(State.RUNNING, "stopped")  # type: ignore[arg-type]
 
 
@@ -407,7 +407,7 @@ class TestOccupancy:
         assert need in str(fault.value)
 
     def test_a_period_is_an_interval(self) -> None:
-        with pytest.raises(WrongType, match="period: need a Interval"):
+        with pytest.raises(WrongType, match="period: need an Interval"):
             occupancy([], 1, (EPOCH, EPOCH + DAY))  # type: ignore[arg-type]
 
     @given(timetables())
