@@ -355,6 +355,8 @@ WRONG: Final = (
     "StepSchedule.of([(1, '0.2')])",
     "LinearSchedule.of(None)",
     "StepSchedule.of({'x': '0.2'})",
+    "StepSchedule.of({3: '0.2', 1: '0.3'})",
+    "StepSchedule.of({1: '0.2', '1': 0})",
     "StepSchedule.of({1: 2})",
     "LinearSchedule.of({1: 2})",
     "StepSchedule({1: '0.2'})",
