@@ -274,6 +274,12 @@ class TestADepositBuysAllTheTimeItCan:
         assert lines.exact_deposit(price, months) <= Money(dollars).ticks
         assert lines.exact_deposit(price, months + part) > Money(dollars).ticks
 
+    def test_where_the_root_is_that_of_a_half_too(self) -> None:
+        lines, price, part = LinearSchedule.of({4: "0.2"}), PerHour(1), Fraction(1, 10**18)
+        months = lines.months(price, Money(1_800))  # 10 - √50
+        assert lines.exact_deposit(price, months) <= Money(1_800).ticks
+        assert lines.exact_deposit(price, months + part) > Money(1_800).ticks
+
     def test_a_hundred_years_are_taken(self) -> None:
         assert CurveSchedule().rate(1_200) == Fraction(2, 5) * 1_200 / 1_201
         price = PerHour(1)
