@@ -205,7 +205,7 @@ class Contract:
 
     def active_at(self, instant: datetime) -> bool:
         """Return whether the contract is in force."""
-        instant = utc(instant, "instant")
+        instant = utc(instant)
         return self.start <= instant and (self.end is None or instant < self.end)
 
 
