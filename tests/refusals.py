@@ -71,6 +71,10 @@ NAMES: Final[dict[str, Any]] = {
     "UNVERIFIED": evolve(known.OFFER, verification=Verification.UNVERIFIED),
     "ENDING": evolve(known.LISTING, rolling=None, end=known.at(9)),
     "EMPTY": Schedule(machine=MachineId(12_345)),
+    "TWO": Schedule(
+        machine=MachineId(12_345),
+        windows=(known.WINDOW, evolve(known.WINDOW, period=Interval(known.at(12), known.at(14)))),
+    ),
     "PENDING": extend([known.CONTRACT], DEARER, at=known.at(2)).pending[0],
     "claim": Claim.bidding(ContractId(1), Block(2, 0), PerHour("0.4"), arrival=1),
     "runner": Claim.on_demand(ContractId(2), Block(4, 0), arrival=2),
@@ -563,6 +567,7 @@ WRONG: Final = (
     "maintenance.schedule(EMPTY, known.WINDOW, now=known.WINDOW.period.start)",
     "maintenance.schedule(EMPTY, known.WINDOW, now=at(2), overlapping='drop')",
     "maintenance.schedule(Schedule(machine=1, windows=[known.WINDOW]), known.WINDOW, now=at(2))",
+    "maintenance.schedule(TWO, MaintenanceWindow(period=Interval(at(9), at(13))), now=at(2))",
     "maintenance.hours_of_request(0)",
     "maintenance.hours_of_request('-1')",
     "maintenance.hours_of_request('x')",

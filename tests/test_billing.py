@@ -794,6 +794,13 @@ class TestABalanceThatLastsForYears:
         assert runs_out([history], cost, T0) == T0 + HOUR
         assert runs_out([history], cost + Money.from_ticks(1), T0) is None
 
+    def test_between_two_contracts_nothing_is_lost(self) -> None:
+        first = rented(listing(end=T0 + HOUR))
+        later = rented(listing(end=T0 + 3 * HOUR), number=2, at=T0 + 2 * HOUR)
+        both = [life(first), life(later)]
+        assert runs_out(both, Money(2), T0) == T0 + 3 * HOUR
+        assert runs_out(both, Money(2) + Money.from_ticks(1), T0) is None
+
     def test_it_may_last_to_the_last_day_of_9999(self) -> None:
         last = datetime(9999, 12, 31, tzinfo=UTC)
         cost = PerHour(1).charge(int((last - T0).total_seconds()))

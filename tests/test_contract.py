@@ -111,6 +111,17 @@ class TestTermsAreLocked:
         assert made.prices == offered.prices
         assert (made.start, made.end, made.machine, made.host) == (at, None, MACHINE.id, HOST)
 
+    def test_without_a_word_it_is_on_demand_to_the_listings_end_without_disk(self) -> None:
+        made = agree(
+            listing(end=EPOCH + DAY),
+            Block(size=2, start=0),
+            id=ContractId(1),
+            client=CLIENT,
+            at=EPOCH,
+        )
+        assert (made.mode, made.end, made.disk_mb) == (Mode.ON_DEMAND, EPOCH + DAY, 0)
+        assert (made.bid, made.discount) == (None, 0)
+
     def test_a_contract_cannot_be_written_to(self) -> None:
         with pytest.raises(FrozenInstanceError):
             contract().prices = prices("3.00")  # type: ignore[misc]
@@ -126,6 +137,10 @@ class TestTermsAreLocked:
             offered, block, id=ContractId(1), client=CLIENT, at=EPOCH, end=EPOCH + 3 * DAY
         )
         assert short.end == EPOCH + 3 * DAY
+        whole = agree(
+            offered, block, id=ContractId(1), client=CLIENT, at=EPOCH, end=EPOCH + 10 * DAY
+        )
+        assert whole.end == EPOCH + 10 * DAY
         with pytest.raises(RuleViolation, match="end: need at most the listing's end"):
             agree(offered, block, id=ContractId(1), client=CLIENT, at=EPOCH, end=EPOCH + 11 * DAY)
 
