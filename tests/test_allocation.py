@@ -211,6 +211,10 @@ class TestPack:
         assert [block.size for block in placed] == sizes
         assert sum(block.size for block in placed) == len({p for b in placed for p in b.positions})
 
+    def test_the_largest_goes_first_and_the_smaller_beside_it(self) -> None:
+        assert pack(8, 1, 0xFF, [1, 2]) == (Block(1, 2), Block(2, 0))
+        assert pack(8, 1, 0xFF, [1, 4, 2]) == (Block(1, 6), Block(4, 0), Block(2, 4))
+
     @given(
         st.integers(0, 6),
         st.lists(st.integers(0, 6), max_size=30),

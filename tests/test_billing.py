@@ -780,3 +780,30 @@ class TestABalanceThatLastsForYears:
         both = [life(rented(source)), life(rented(source, number=2, place=1))]
         assert runs_out(both, Money(2) + Money("0.000000001"), T0) is None
         assert runs_out(both, Money(1), T0) == after(1_800)
+
+    def test_one_that_begins_as_another_ends_costs_on_in_any_order(self) -> None:
+        first = life(rented(listing(end=T0 + HOUR)))
+        next_one = life(rented(number=2, at=T0 + HOUR))
+        for both in ([first, next_one], [next_one, first]):
+            assert runs_out(both, Money("1.5"), T0) == after(5_400)
+
+    def test_it_is_exact_to_the_tick(self) -> None:
+        sent = Transferred(at=after(10), received=10**9)
+        history = life(rented(listing(end=T0 + HOUR)), sent)
+        cost = statement(history, Interval(T0, T0 + HOUR)).billed
+        assert runs_out([history], cost, T0) == T0 + HOUR
+        assert runs_out([history], cost + Money.from_ticks(1), T0) is None
+
+    def test_between_two_contracts_nothing_is_lost(self) -> None:
+        first = rented(listing(end=T0 + HOUR))
+        later = rented(listing(end=T0 + 3 * HOUR), number=2, at=T0 + 2 * HOUR)
+        both = [life(first), life(later)]
+        assert runs_out(both, Money(2), T0) == T0 + 3 * HOUR
+        assert runs_out(both, Money(2) + Money.from_ticks(1), T0) is None
+
+    def test_it_may_last_to_the_last_day_of_9999(self) -> None:
+        last = datetime(9999, 12, 31, tzinfo=UTC)
+        cost = PerHour(1).charge(int((last - T0).total_seconds()))
+        history = life(rented(listing(end=None)))
+        assert runs_out([history], cost, T0) == last
+        assert runs_out([history], cost + Money.from_ticks(1), T0) is None

@@ -429,6 +429,13 @@ class TestDoor:
         assert no(2) not in book
         assert book.runs(no(1))
 
+    def test_of_one_block_only_the_best_runs(self) -> None:
+        book = BidBook(gpus=1)
+        book.place(no(7), SOME, PerHour(2))
+        book.place(no(1), SOME, PerHour(1))
+        assert book.runs(no(7))
+        assert not book.runs(no(1))
+
 
 class TestSizesThatDoNotDivide:
     """Bids are compared per GPU, exactly, whatever sizes come later."""

@@ -111,6 +111,17 @@ class TestTermsAreLocked:
         assert made.prices == offered.prices
         assert (made.start, made.end, made.machine, made.host) == (at, None, MACHINE.id, HOST)
 
+    def test_without_a_word_it_is_on_demand_to_the_listings_end_without_disk(self) -> None:
+        made = agree(
+            listing(end=EPOCH + DAY),
+            Block(size=2, start=0),
+            id=ContractId(1),
+            client=CLIENT,
+            at=EPOCH,
+        )
+        assert (made.mode, made.end, made.disk_mb) == (Mode.ON_DEMAND, EPOCH + DAY, 0)
+        assert (made.bid, made.discount) == (None, 0)
+
     def test_a_contract_cannot_be_written_to(self) -> None:
         with pytest.raises(FrozenInstanceError):
             contract().prices = prices("3.00")  # type: ignore[misc]
@@ -126,6 +137,10 @@ class TestTermsAreLocked:
             offered, block, id=ContractId(1), client=CLIENT, at=EPOCH, end=EPOCH + 3 * DAY
         )
         assert short.end == EPOCH + 3 * DAY
+        whole = agree(
+            offered, block, id=ContractId(1), client=CLIENT, at=EPOCH, end=EPOCH + 10 * DAY
+        )
+        assert whole.end == EPOCH + 10 * DAY
         with pytest.raises(RuleViolation, match="end: need at most the listing's end"):
             agree(offered, block, id=ContractId(1), client=CLIENT, at=EPOCH, end=EPOCH + 11 * DAY)
 
@@ -309,7 +324,7 @@ class TestLife:
     def test_only_states_and_events(self) -> None:
         with pytest.raises(WrongType, match="state: need a State"):
             advance("running", Event.STOPPED)  # type: ignore[arg-type]
-        with pytest.raises(WrongType, match="event: need a Event"):
+        with pytest.raises(WrongType, match="event: need an Event"):
             advance(State.RUNNING, "stopped")  # type: ignore[arg-type]
 
 
@@ -407,7 +422,7 @@ class TestOccupancy:
         assert need in str(fault.value)
 
     def test_a_period_is_an_interval(self) -> None:
-        with pytest.raises(WrongType, match="period: need a Interval"):
+        with pytest.raises(WrongType, match="period: need an Interval"):
             occupancy([], 1, (EPOCH, EPOCH + DAY))  # type: ignore[arg-type]
 
     @given(timetables())

@@ -296,6 +296,14 @@ class TestFee:
         assert w.balance(HOST) == bill.payout
         assert w.balance() == Money(1_000) - bill.billed
 
+    def test_that_of_traffic_is_the_platforms_at_once(self) -> None:
+        w = world(1, prices(0, upload="0.03", fee=Fraction(1, 3)))
+        c1 = w.rent(1)
+        w.do(c.CountTraffic(contract=c1, sent=10**9))
+        assert w.market.platform.at(w.now) == Money("0.01")
+        assert w.balance(HOST) == Money("0.02")
+        assert w.balance() == Money("999.97")
+
 
 class TestQuotes:
     """What a stay costs on each offer that can be rented so."""

@@ -131,6 +131,15 @@ class TestEveryRule:
         with pytest.raises(WrongType, match="auction"):
             PoolAuction(slots=junk, requests=())
 
+    def test_what_is_under_the_reserve_does_not_run_with_others(self) -> None:
+        auction = BlockAuction(claims=(bid(1, 2, 0, 19), bid(2, 2, 2, 20)), floor=floor_of(10))
+        pool = PoolAuction(
+            slots=(slot(1, 4),), requests=(request(1, 2, 19), request(2, 2, 20)), floor=floor_of(10)
+        )
+        for each in (auction, pool):
+            assert each.together([ContractId(1), ContractId(2)]) is None
+            assert each.together([ContractId(2)]) is not None
+
     def test_faulty_auctions_are_refused_when_made(self) -> None:
         with pytest.raises(RuleViolation, match="one claim for each id"):
             BlockAuction(claims=(bid(1, 1, 0, 5), bid(1, 1, 1, 5)))

@@ -95,6 +95,9 @@ class TestSteps:
             with pytest.raises(RuleViolation, match="ascend"):
                 StepSchedule(((Fraction(3), Fraction(0)), (Fraction(twice), Fraction(0))))
 
+    def test_a_table_is_read_in_order_of_its_months(self) -> None:
+        assert StepSchedule.of({3: "0.3", 1: 0}).steps == ((1, 0), (3, Fraction(3, 10)))
+
     @given(st.integers(0, 5_000), prices)
     def test_no_longer_time_costs_as_little(self, dollars: int, price: PerHour) -> None:
         deposit = price.charge(MONTH).scaled(Fraction(dollars, 1000))
@@ -185,6 +188,14 @@ class TestTopUp:
         answer = top_up(flat, PerHour(1), months=3, remaining=Money(1), add=Money(0))
         assert (answer.lowers, answer.smallest) == (False, Money(0))
 
+    def test_a_part_of_a_tick_is_missing_too(self) -> None:
+        curve, price, time = CurveSchedule(), PerHour(1), Fraction(1, 7)
+        cost = curve.exact_deposit(price, time)
+        remaining = Money.from_ticks(int(cost))
+        assert 0 < cost - remaining.ticks < 1
+        answer = top_up(curve, price, months=time, remaining=remaining, add=Money(0))
+        assert (answer.lowers, answer.smallest) == (True, Money("0.000000001"))
+
     def test_it_says_what_is_left_and_the_new_money_buy(self) -> None:
         curve, price = CurveSchedule(), PerHour(1)
         answer = top_up(curve, price, months=3, remaining=Money(10), add=Money(566))
@@ -203,6 +214,9 @@ class TestRefund:
     def test_published_example(self) -> None:
         back = [refund(PerHour(1), "0.2", Money(576), s).refund for s in (0, MONTH // 2, MONTH)]
         assert back == [Money(576), Money("212.40"), Money(0)]
+
+    def test_it_says_what_the_discount_saved(self) -> None:
+        assert refund(PerHour(1), "0.2", Money(576), MONTH // 2).discount_received == Money(72)
 
     def test_a_broken_agreement_pays_all_back(self) -> None:
         answer = refund(PerHour(1), "0.2", Money(576), MONTH // 2, broken=True)
@@ -247,6 +261,24 @@ class TestADepositBuysAllTheTimeItCan:
         assert schedule.exact_deposit(price, months) <= deposit.ticks
         if months + part <= 1_200:
             assert schedule.exact_deposit(price, months + part) > deposit.ticks
+
+    @pytest.mark.parametrize("dollars", range(70, 1_512, 70))
+    def test_between_two_points_too(self, dollars: int) -> None:
+        lines, price, part = (
+            LinearSchedule.of({1: "0.2", 3: "0.3"}),
+            PerHour(1),
+            Fraction(1, 10**18),
+        )
+        months = lines.months(price, Money(dollars))
+        assert months < 3
+        assert lines.exact_deposit(price, months) <= Money(dollars).ticks
+        assert lines.exact_deposit(price, months + part) > Money(dollars).ticks
+
+    def test_where_the_root_is_that_of_a_half_too(self) -> None:
+        lines, price, part = LinearSchedule.of({4: "0.2"}), PerHour(1), Fraction(1, 10**18)
+        months = lines.months(price, Money(1_800))  # 10 - √50
+        assert lines.exact_deposit(price, months) <= Money(1_800).ticks
+        assert lines.exact_deposit(price, months + part) > Money(1_800).ticks
 
     def test_a_hundred_years_are_taken(self) -> None:
         assert CurveSchedule().rate(1_200) == Fraction(2, 5) * 1_200 / 1_201

@@ -167,6 +167,7 @@ def pack(gpus: int, min_gpu: int, free: int, sizes: Sequence[int]) -> tuple[Bloc
     """
     if isinstance(sizes, (int, str, bytes)) or not isinstance(sizes, Sequence):
         raise WrongType("sizes", "a sequence of whole numbers", shown(sizes))
+    check_machine(gpus, min_gpu)
     left = _checked(free, gpus)
     order = sorted(
         range(len(sizes)),

@@ -32,7 +32,7 @@ from attrs import frozen
 
 from numgenius_core.bidding import Claim, Rank, resolve
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.listing import MAX_GPUS, ContractId, MachineId, check_id, check_kind
+from numgenius_core.listing import MAX_GPUS, ContractId, MachineId, as_tuple, check_id, check_kind
 from numgenius_core.money import PerGpuHour, PerHour
 from numgenius_core.offer import Block
 from numgenius_core.units import whole_number
@@ -207,7 +207,7 @@ def _highest(claims: Iterable[Claim]) -> dict[int, Claim]:
     can run. Default jobs have level 0 and are left out. The key is the start and the size of the
     block in one number: an ``int`` hashes in a third of a ``Block``'s time.
     """
-    known = list(claims)
+    known = as_tuple(claims, "claims")
     check_claims(known)
     levels: dict[int, int] = {}
     top: dict[int, Claim] = {}
@@ -265,7 +265,7 @@ def compare(claims: Iterable[Claim], floor: PerGpuHour = _NO_FLOOR) -> Compariso
         WrongType: As for :func:`numgenius_core.bidding.resolve`.
         RuleViolation: As there.
     """
-    entries = list(claims)
+    entries = as_tuple(claims, "claims")
     running = [c for c in resolve(entries, floor).running if c.rank is Rank.BID]
     return Comparison(
         priority=_optimum(sorted(running, key=lambda claim: claim.block.start)),
@@ -335,11 +335,11 @@ def _place(
 def _checked_slots(slots: Iterable[Slot]) -> Mapping[int, list[Slot]]:
     by_size: dict[int, list[Slot]] = {}
     taken: dict[MachineId, int] = {}
-    for slot in slots:
-        check_kind(slot, Slot, "slots")
+    for index, slot in enumerate(as_tuple(slots, "slots")):
+        check_kind(slot, Slot, f"slots[{index}]")
         before = taken.get(slot.machine, 0)
         if before & slot.block.mask:
-            raise RuleViolation("slots", "disjoint slots", shown(slot))
+            raise RuleViolation(f"slots[{index}]", "disjoint slots", shown(slot))
         taken[slot.machine] = before | slot.block.mask
         by_size.setdefault(slot.block.size, []).append(slot)
     return by_size
@@ -348,9 +348,10 @@ def _checked_slots(slots: Iterable[Slot]) -> Mapping[int, list[Slot]]:
 def _asked(requests: Iterable[Request], floor: PerGpuHour) -> dict[int, list[_Item]]:
     """Return the requests at or above the floor that pay something, by size, as they arrived."""
     check_kind(floor, PerGpuHour, "floor")
-    known = list(requests)
+    known = as_tuple(requests, "requests")
     if not set(map(type, known)) <= {Request}:
-        raise WrongType("requests", "Request only", "something else among them")
+        index = next(i for i, request in enumerate(known) if type(request) is not Request)
+        raise WrongType(f"requests[{index}]", "a Request", shown(known[index]))
     if len(ids := {request.id for request in known}) < len(known):
         raise RuleViolation("requests", "one for each id", f"{len(known)} with {len(ids)} ids")
     lowest = floor.steps

@@ -135,6 +135,7 @@ class BidBook:
     ) -> Self:
         """Return the book after ``events``."""
         book = cls(gpus, floor)
+        check_kind(events, Iterable, "events")
         for event in events:
             book.apply(event)
         return book

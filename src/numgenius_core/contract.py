@@ -33,6 +33,7 @@ from numgenius_core.listing import (
     MachineId,
     Mode,
     PriceTerms,
+    as_tuple,
     check_id,
     check_kind,
     check_text,
@@ -204,6 +205,7 @@ class Contract:
 
     def active_at(self, instant: datetime) -> bool:
         """Return whether the contract is in force."""
+        instant = utc(instant)
         return self.start <= instant and (self.end is None or instant < self.end)
 
 
@@ -342,9 +344,9 @@ def _within(contract: Contract, period: Interval) -> Interval | None:
     return Interval(start, end) if start < end else None
 
 
-def _all_contracts(contracts: Iterable[Contract]) -> list[Contract]:
-    """Return the contracts of one machine as a list, refusing anything else."""
-    known = list(contracts)
+def _all_contracts(contracts: Iterable[Contract]) -> tuple[Contract, ...]:
+    """Return the contracts of one machine as a tuple, refusing anything else."""
+    known = as_tuple(contracts, "contracts")
     for index, contract in enumerate(known):
         check_kind(contract, Contract, f"contracts[{index}]")
         if contract.machine != known[0].machine:

@@ -184,6 +184,7 @@ def _merged(windows: list[MaintenanceWindow]) -> MaintenanceWindow:
 def show(present: Schedule, now: datetime) -> tuple[tuple[MaintenanceWindow, Status], ...]:
     """Return a machine's windows in order of time, each with where it stands."""
     check_kind(present, Schedule, "schedule")
+    now = utc(now, "now")
     return tuple((window, window.status(now)) for window in present.windows)
 
 

@@ -22,14 +22,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from math import lcm
 from types import MappingProxyType
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
 from attrs import frozen
 
 from numgenius_core.auction import Optimum, Request, Runner, Slot, best_packing, best_runners
 from numgenius_core.bidding import Claim, Rank
 from numgenius_core.errors import WrongType, shown
-from numgenius_core.listing import ContractId
+from numgenius_core.listing import ContractId, check_kind
 from numgenius_core.money import PerGpuHour, PerHour
 
 __all__ = [
@@ -70,6 +70,7 @@ class Entrant:
     price: PerHour
 
 
+@runtime_checkable
 class Auction(Protocol):
     """What the payment rules need to know of bids that compete for GPUs."""
 
@@ -105,7 +106,7 @@ class BlockAuction:
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "claims", _listed(self.claims, "auction.claims"))
-        self.optimum()  # refuses what is no claim, and claims with one id
+        best_runners(self.claims, self.floor)  # refuses what is no claim, and claims with one id
 
     def entrants(self) -> tuple[Entrant, ...]:
         """Return the bids at or above the floor that could run alone, in order of arrival."""
@@ -128,6 +129,7 @@ class BlockAuction:
 
     def together(self, ids: Collection[ContractId]) -> Optimum | None:
         """Return how the given bids run at the same time, ``None`` if they do not fit."""
+        check_kind(ids, Collection, "ids")
         kept = (c for c in self.claims if c.id in ids or c.rank is Rank.ON_DEMAND)
         found = best_runners(kept, self.floor)
         return found if len(found.runners) == len(ids) else None
@@ -154,7 +156,8 @@ class PoolAuction:
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "slots", _listed(self.slots, "auction.slots"))
         object.__setattr__(self, "requests", _listed(self.requests, "auction.requests"))
-        self.optimum()  # refuses what is no slot or request, and requests with one id
+        # Refuses what is no slot or request, and requests with one id.
+        best_packing(self.slots, self.requests, floor=self.floor)
 
     def entrants(self) -> tuple[Entrant, ...]:
         """Return the bids at or above the floor that could run alone, in order of arrival."""
@@ -174,6 +177,7 @@ class PoolAuction:
 
     def together(self, ids: Collection[ContractId]) -> Optimum | None:
         """Return how the given bids run at the same time, ``None`` if they do not fit."""
+        check_kind(ids, Collection, "ids")
         kept = (request for request in self.requests if request.id in ids)
         found = best_packing(self.slots, kept, floor=self.floor)
         return found if len(found.runners) == len(ids) else None
@@ -209,6 +213,7 @@ class PaymentRule(Protocol):
 
 def pay_as_bid(auction: Auction) -> Settlement:
     """Return the runners that pay most together; each pays its bid."""
+    check_kind(auction, Auction, "auction")
     best = auction.optimum()
     return _settlement(best, {runner.id: runner.price.steps for runner in best.runners})
 
@@ -219,6 +224,7 @@ def vcg(auction: Auction) -> Settlement:
     That is the most the others could pay without it, less what they pay with it, and at least the
     floor: exactly the lowest bid with which it would still run.
     """
+    check_kind(auction, Auction, "auction")
     best = auction.optimum()
     lowest = auction.floor.steps
     payments = {}
@@ -234,6 +240,7 @@ def uniform_price(auction: Auction) -> Settlement:
 
     Of bids at the price itself, those run that still fit, the earlier first.
     """
+    check_kind(auction, Auction, "auction")
     entrants = auction.entrants()
     common = lcm(*(entrant.gpus for entrant in entrants))
     height = {e.id: e.price.steps * (common // e.gpus) for e in entrants}  # exact, per GPU

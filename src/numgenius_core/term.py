@@ -89,7 +89,7 @@ class Term:
 
     def prices_at(self, instant: datetime) -> PriceTerms:
         """Return the prices at an instant; before the first segment, the contract's own."""
-        instant, prices = utc(instant, "instant"), self.contract.prices
+        instant, prices = utc(instant), self.contract.prices
         for segment in self.segments:
             if segment.since <= instant:
                 prices = segment.prices
