@@ -124,6 +124,13 @@ class TestEveryRule:
         claims = (on_demand(1, 1, 0), on_demand(2, 2, 0), bid(3, 1, 1, 5))
         assert [e.id for e in BlockAuction(claims=claims).entrants()] == [3]
 
+    def test_all_that_runs_on_demand_is_in_the_way(self) -> None:
+        claims = (on_demand(1, 1, 0), on_demand(2, 1, 1), bid(3, 1, 0, 5), bid(4, 1, 1, 5))
+        assert BlockAuction(claims=claims).entrants() == ()
+
+    def test_without_free_gpus_nobody_takes_part(self) -> None:
+        assert PoolAuction(slots=(), requests=(request(1, 1, 5),)).entrants() == ()
+
     @pytest.mark.parametrize("junk", [7, "claims", b"claims"])
     def test_what_is_no_list_of_bids_is_refused(self, junk: Any) -> None:
         with pytest.raises(WrongType, match="auction"):
@@ -256,6 +263,18 @@ class TestUniformPrice:
         settled = uniform_price(BlockAuction(claims=(loser, winner)))
         assert settled.price == PerGpuHour("0.003333333333")
         assert settled.payments == {2: PerHour("0.006666666666")}
+
+    def test_prices_per_gpu_are_compared_exactly(self) -> None:
+        # $31 and 8/17 of a pico-dollar, $31 and 9/19 of one: equal to sixteen places.
+        low = PerHour.from_steps(17 * 31 * 10**12 + 8)
+        high = PerHour.from_steps(19 * 31 * 10**12 + 9)
+        sizes = [5, 7, 9, 11, 13]
+        others = [bid(number, size, 20 * number, 1) for number, size in enumerate(sizes, 1)]
+        earlier = Claim.bidding(ContractId(8), Block(17, 0), low, arrival=8)
+        later = Claim.bidding(ContractId(9), Block(19, 0), high, arrival=9)
+        settled = uniform_price(BlockAuction(claims=(*others, earlier, later)))
+        assert settled.price == PerGpuHour(31)
+        assert settled.payments == {9: PerHour.from_steps(19 * 31 * 10**12 + 19 * 8 // 17)}
 
     @both_kinds
     def test_the_market_clears(self, make: Make) -> None:
