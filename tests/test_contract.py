@@ -120,7 +120,8 @@ class TestTermsAreLocked:
             at=EPOCH,
         )
         assert (made.mode, made.end, made.disk_mb) == (Mode.ON_DEMAND, EPOCH + DAY, 0)
-        assert (made.bid, made.discount) == (None, 0)
+        assert made.bid is None
+        assert made.discount == 0
 
     def test_a_contract_cannot_be_written_to(self) -> None:
         with pytest.raises(FrozenInstanceError):

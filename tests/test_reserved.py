@@ -96,7 +96,8 @@ class TestSteps:
                 StepSchedule(((Fraction(3), Fraction(0)), (Fraction(twice), Fraction(0))))
 
     def test_a_table_is_read_in_order_of_its_months(self) -> None:
-        assert StepSchedule.of({3: "0.3", 1: 0}).steps == ((1, 0), (3, Fraction(3, 10)))
+        found = StepSchedule.of({3: "0.3", 1: 0}).steps
+        assert found == ((Fraction(1), Fraction(0)), (Fraction(3), Fraction(3, 10)))
 
     @given(st.integers(0, 5_000), prices)
     def test_no_longer_time_costs_as_little(self, dollars: int, price: PerHour) -> None:

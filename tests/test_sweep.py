@@ -197,7 +197,7 @@ class TestASweep:
         ("how", "match"),
         [
             ({"options": ()}, "options: need at least one"),
-            ({"options": (WEEK,)}, r"options\[0\]: need a Option"),
+            ({"options": (WEEK,)}, r"options\[0\]: need an Option"),
             ({"runs": 0}, "runs"),
             ({"seed": -1}, "seed"),
             ({"workers": 0}, "workers"),

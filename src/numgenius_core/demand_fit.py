@@ -94,8 +94,6 @@ def _offered(carried: float, servers: int) -> float:
         low, high = high, 2 * high
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if not low < middle < high:
-            break
         served = middle * (1 - erlang_b(middle, servers))
         low, high = (middle, high) if served < carried else (low, middle)
     return high

@@ -59,8 +59,6 @@ def _quantile(share: float, degrees: int) -> float:
     low, high = 0.0, pi / 2  # of θ
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if not low < middle < high:
-            break
         low, high = (middle, high) if _between(middle, degrees) < share else (low, middle)
     return sqrt(degrees) * sin(low) / cos(low)
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, Final
 
 from attrs import frozen
@@ -94,12 +94,8 @@ def model_prices(
 
 def _model_price(model: str, rows: Sequence[tuple[int, int, int]]) -> ModelPrice:
     total = sum(gpus for _, gpus, _ in rows)
-    below, median = 0, 0
-    for price, gpus, _ in rows:
-        below += gpus
-        if 2 * below >= total:
-            median = price
-            break
+    below = accumulate(gpus for _, gpus, _ in rows)
+    median = next(row[0] for row, upto in zip(rows, below, strict=True) if 2 * upto >= total)
     mean = round_half_even(sum(price * gpus for price, gpus, _ in rows), total)
     return ModelPrice(
         model=model,

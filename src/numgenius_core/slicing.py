@@ -21,12 +21,12 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import compress, groupby
 from operator import attrgetter
-from typing import Final
+from typing import Final, NoReturn
 
 from attrs import frozen
 
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.listing import MAX_GPUS, check_kind, check_min_gpu
+from numgenius_core.listing import MAX_GPUS, check_min_gpu
 from numgenius_core.offer import Block
 from numgenius_core.units import whole_number
 
@@ -79,7 +79,6 @@ def offer_sizes(
         return _sizes(gpus, min_gpu, powers_only, observed)
     except TypeError:
         _refuse_unhashable(gpus, min_gpu, powers_only=powers_only, observed=observed)
-        raise
 
 
 def rentable_blocks(
@@ -109,7 +108,6 @@ def rentable_blocks(
         return _rentable(gpus, min_gpu, mask, powers_only, observed)
     except TypeError:
         _refuse_unhashable(gpus, min_gpu, powers_only=powers_only, observed=observed)
-        raise
 
 
 def mask_of(positions: int | Iterable[int], gpus: int) -> int:
@@ -135,7 +133,6 @@ def _groups(
         return _cut(gpus, min_gpu, powers_only, observed)
     except TypeError:
         _refuse_unhashable(gpus, min_gpu, powers_only=powers_only, observed=observed)
-        raise
 
 
 @lru_cache(maxsize=1_024, typed=True)
@@ -144,12 +141,12 @@ def _sizes(gpus: int, min_gpu: int, powers_only: bool, observed: bool) -> tuple[
     return tuple(size for size, group in groups for _ in group)
 
 
-def _refuse_unhashable(gpus: object, min_gpu: object, **switches: object) -> None:
+def _refuse_unhashable(gpus: object, min_gpu: object, **switches: object) -> NoReturn:
     """Say what is wrong with an argument that a cached function could not take."""
     whole_number(gpus, "gpus", 1, MAX_GPUS)
     whole_number(min_gpu, "min_gpu", 1)
-    for name, value in switches.items():
-        check_kind(value, bool, name)
+    name = next(name for name, value in switches.items() if type(value) is not bool)
+    raise WrongType(name, "a bool", shown(switches[name]))
 
 
 @lru_cache(maxsize=1_024, typed=True)  # typed: True is no 1 here

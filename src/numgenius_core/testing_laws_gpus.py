@@ -265,7 +265,7 @@ def _fewest(
     if moves is None:
         return None if least is None else f"{least} would do, and nothing was found"
     if least is not None and len(moves) > len(least):
-        return f"{len(moves)} moves, where {least} would do"
+        return f"{len(moves)} moves, where {len(least)} would do"
     return None
 
 

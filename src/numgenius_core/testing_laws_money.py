@@ -269,10 +269,10 @@ def _twice_buys_more(
 
 @st.composite
 def _deposits(draw: st.DrawFn) -> tuple[PerHour, Fraction, Money]:
-    """Draw a price, a factor and a deposit for up to five years."""
-    price = draw(_hourly)
-    hours = draw(st.integers(1, 5 * 365 * 24))
-    return price, draw(_factors), price.charge(hours * SECONDS_PER_HOUR)
+    """Draw a price, a factor and a deposit: twice as much buys a hundred years at most."""
+    price, factor = draw(_hourly), draw(_factors)
+    most = min(5 * 365 * 24, int(600 * 720 * (1 - factor)))
+    return price, factor, price.charge(draw(st.integers(1, most)) * SECONDS_PER_HOUR)
 
 
 MONTHS: Final = Rule(

@@ -1,0 +1,262 @@
+"""Corners that few come by: nothing to do, nothing found, and what laws say of odd answers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from enum import Enum
+from fractions import Fraction
+from typing import Any, Literal
+
+import duckdb
+import pandas as pd  # type: ignore[import-untyped]
+import polars as pl
+import pytest
+from hypothesis import given
+
+import document_values as known
+from numgenius_core import frames
+from numgenius_core.bidding import Claim
+from numgenius_core.demand import Trace
+from numgenius_core.demand_fit import recorded
+from numgenius_core.documents import from_json
+from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType
+from numgenius_core.frame_door import Column
+from numgenius_core.frame_fleets import slices
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import ContractId, Listing, Mode
+from numgenius_core.money import Money, PerGpuHour, PerHour
+from numgenius_core.offer import Block
+from numgenius_core.scenario import Scenario, vary
+from numgenius_core.sweep import sweep
+from numgenius_core.testing import RULES, values
+from numgenius_core.testing_law import near
+
+HOUR = timedelta(hours=1)
+OFFERS = {"num_gpus": [1, 2], "dph_base": [1.0, 3.0], "fee": [0, 2_500]}
+
+
+def told(rule: str, law: str, implementation: Callable[..., Any], *case: Any) -> str | None:
+    """Return what a law says of an implementation."""
+    (check,) = [each.check for each in RULES[rule].laws if each.name == law]
+    return check(implementation, *case)
+
+
+CLAIM = Claim.bidding(ContractId(1), Block(1, 0), PerHour("0.4"), arrival=1)
+HELD = Claim.on_demand(ContractId(2), Block(1, 0), arrival=2)
+FLOOR = PerGpuHour("0.1")
+EMPTY: dict[ContractId, Block] = {}
+ONE = {ContractId(5): Block(1, 0)}
+AROUND = {ContractId(5): Block(2, 0)}
+
+
+class TestLawsSayWhatIsWrong:
+    """A report says where an answer is wrong, whatever it is."""
+
+    @pytest.mark.parametrize(
+        ("rule", "law", "answer", "case", "says"),
+        [
+            ("resolve", "no GPU runs two claims", [9], ([CLAIM], FLOOR), "9 is none of the claims"),
+            ("winning_bid", "it wins", None, (Block(1, 0), (), FLOOR), "a bid of 32.00 would win"),
+            ("winning_bid", "it wins", PerHour(99), (Block(1, 0), (), FLOOR), "99 is no bid from"),
+            ("best_runners", "they fit together", [2], ([HELD], FLOOR), "claim 2 is no bid of at"),
+            ("slicing", "blocks nest", [(2, 0), (2, 1)], (4, 1), "GPUs 0–1 and 1–2 overlap"),
+            (
+                *("defragmentation", "the moves can be carried out and make room", [(5, 1)]),
+                *((4, 1, ONE, frozenset(), 4), "contract 5 is moved, which may not be moved"),
+            ),
+            (
+                *("defragmentation", "the moves can be carried out and make room", [(5, 1)]),
+                *((4, 1, AROUND, frozenset([5]), 2), "moved to (2, 1), no block of the machine"),
+            ),
+            (
+                *("defragmentation", "the moves can be carried out and make room", [(5, 0)]),
+                *((4, 1, ONE, frozenset([5]), 2), "moved to (1, 0), which is not free then"),
+            ),
+            (
+                *("defragmentation", "no more moves than needed", [(5, 1)]),
+                *((4, 1, ONE, frozenset([5]), 2), "1 moves, where 0 would do"),
+            ),
+            ("split", "the parts add up", [1], (Money(2), [1, 1]), "1 parts for 2 weights"),
+            (
+                "split",
+                "the parts add up",
+                [Fraction(1, 3)],
+                (Money(2), [1]),
+                "is no whole cent",
+            ),
+            (
+                "reserved",
+                "at most the factor",
+                Fraction(1),
+                (Fraction(1, 2), 1),
+                "not from 0 to",
+            ),
+            (
+                "reserved",
+                "longer is cheaper",
+                Fraction(1),
+                (Fraction(1, 2), 1),
+                "more earns",
+            ),
+            (
+                *("months", "the months cost the deposit", Fraction(-1)),
+                *((PerHour(1), Fraction(1, 2), Money(1)), "-1 months"),
+            ),
+            (
+                *("break_even", "prepaying costs no more from then on", Fraction(1, 2)),
+                *((PerHour(1), Fraction(1, 2), Fraction(1)), "1/2 is no whole number of seconds"),
+            ),
+            (
+                *("quote_columns", "each row as the scalar rule", [0, 0]),
+                *(({"dph_base": [0], "storage_cost": [0]}, 1, 0), "2 rows came back"),
+            ),
+        ],
+    )
+    def test_of_an_answer(
+        self, rule: str, law: str, answer: Any, case: tuple[Any, ...], says: str
+    ) -> None:
+        assert says in str(told(rule, law, lambda *_: answer, *case))
+
+    def test_of_a_claim_that_depends_on_those_below(self) -> None:
+        below = Claim.bidding(ContractId(3), Block(1, 0), PerHour("0.2"), arrival=3)
+        said = told(
+            *("resolve", "nobody is stopped from below"),
+            lambda claims, _: [claim.id for claim in claims] if len(claims) == 1 else [],
+            *([CLAIM, below], FLOOR),
+        )
+        assert said == "whether claim 1 runs depends on claims below it"
+
+    def test_of_a_bid_that_is_less_the_higher_it_is(self) -> None:
+        said = told(
+            *("bid_outcome", "higher runs no less"),
+            lambda _, bid: {"running": -bid.steps},
+            *(None, PerHour(1)),
+        )
+        assert said is not None
+        assert said.startswith("a higher bid runs")
+
+    def test_of_a_longer_stay_that_costs_less(self) -> None:
+        said = told(
+            *("stay", "longer costs no less"),
+            lambda *case: Fraction(10**6 - case[-1]),
+            *(PerHour(1), Fraction(1, 2), Fraction(1), 0),
+        )
+        assert said == "an hour more costs 996400, not 1000000"
+
+    def test_a_tolerance_is_no_debt(self) -> None:
+        with pytest.raises(RuleViolation, match="within: need zero or more, got -1"):
+            near("it", Fraction(0), Fraction(0), Fraction(-1))
+
+
+class TestStrategiesForTypes:
+    """Any type that a field has can be drawn."""
+
+    def test_literals_and_none(self) -> None:
+        @given(values(Literal["a", "b"]), values(None | int))
+        def drawn(word: str, nothing: int | None) -> None:
+            assert word in {"a", "b"}
+            assert nothing is None or nothing >= 0
+
+        drawn()
+
+    def test_enumerations(self) -> None:
+        @given(values(Mode))
+        def drawn(mode: Enum) -> None:
+            assert isinstance(mode, Mode)
+
+        drawn()
+
+
+class TestFramesOfLittle:
+    """No rows, no prices, no engine that can: still an answer, or ours."""
+
+    def test_a_frame_without_rows_has_an_answer_without_rows(self) -> None:
+        empty = pl.DataFrame(OFFERS, schema={"num_gpus": int, "dph_base": float, "fee": int})
+        assert frames.quote(empty.clear(), HOUR).height == 0
+
+    def test_slices_of_no_machine_on_duckdb(self) -> None:
+        with duckdb.connect() as base:
+            machines = base.query("SELECT 8 AS num_gpus, 2 AS min_gpu WHERE false")
+            assert slices(machines).fetchall() == []
+
+    def test_slices_without_a_price_are_blocks_alone(self) -> None:
+        found = slices(pd.DataFrame({"num_gpus": [2], "min_gpu": [1]}))
+        assert list(found.columns) == ["num_gpus", "min_gpu", "offer_gpus", "offer_start"]
+
+    def test_the_platforms_share_may_be_a_column(self) -> None:
+        frame = pd.DataFrame({"nanos": [1_000, 1_000], "fee": [0.0, 0.25]})
+        split = frames.payout(frame, "nanos", Column("fee"))
+        assert list(split["host_payout"]) == [1_000, 750]
+
+    def test_a_reservation_of_the_stays_length(self) -> None:
+        offer = {"num_gpus": [1], "dph_base": [1.0], "credit_discount_max": [0.4]}
+        frame = pd.DataFrame(offer | {"verification": ["verified"]})
+        month = frames.quote(frame, 720 * HOUR, mode=Mode.RESERVED, results=["total"])
+        assert list(month["quote_total"]) == [576 * 10**9]
+
+    def test_a_machine_is_a_column(self) -> None:
+        frame = pd.DataFrame({"start": [0], "end": [1], "gpus": [1]})
+        day = Interval(known.at(1), known.at(2))
+        with pytest.raises(RuleViolation, match="machine: need a column named 'machine_id'"):
+            frames.occupancy(frame, day)
+
+    def test_prices_of_an_empty_market(self) -> None:
+        frame = pl.DataFrame({"gpu_name": [], "machine_id": [], "num_gpus": [], "dph_base": []})
+        cast = frame.cast({"num_gpus": int, "machine_id": int, "dph_base": float, "gpu_name": str})
+        assert frames.model_prices(cast) == ()
+
+
+class TestDocumentsThatAreNone:
+    """Every fault of a document is told, whatever it is."""
+
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [
+            (
+                '{"schema":"numgenius/1","type":"CurveSchedule","max_discount":0.4}',
+                "max_discount: need an exact number as text",
+            ),
+            (
+                '{"schema":"numgenius/1","type":"Volume","size_mb":0,"price":5}',
+                r"price: need \$/GB-month as text",
+            ),
+        ],
+    )
+    def test_numbers_that_are_no_text(self, text: str, says: str) -> None:
+        with pytest.raises(InvalidDocument, match=says):
+            from_json(text)
+
+    def test_a_document_is_text(self) -> None:
+        with pytest.raises(WrongType, match="need text or bytes, got 5"):
+            from_json(5)  # type: ignore[call-overload]
+
+
+class TestWhatIfsOfNothing:
+    """Nothing recorded, nothing varied, no way to count cores."""
+
+    def test_rentals_outside_the_horizon_are_no_requests(self) -> None:
+        horizon = Interval(known.at(10), known.at(11))
+        assert recorded([known.HISTORY], horizon) == Trace(())
+
+    def test_an_option_says_what_it_is(self) -> None:
+        machine = Scenario(
+            listings=(Listing(machine=known.MACHINE, prices=known.PRICES),),
+            demand=Trace(()),
+            horizon=Interval(known.at(1), known.at(2)),
+        )
+        (as_it_is,) = vary(machine)
+        assert str(as_it_is) == "as it is"
+
+    def test_cores_are_counted_where_affinity_is_unknown(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+        monkeypatch.setattr(os, "cpu_count", lambda: 1)
+        machine = Scenario(
+            listings=(Listing(machine=known.MACHINE, prices=known.PRICES),),
+            demand=Trace(()),
+            horizon=Interval(known.at(1), known.at(2)),
+        )
+        assert len(sweep(vary(machine), runs=1).outcomes) == 1
