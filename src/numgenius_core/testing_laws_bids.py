@@ -218,6 +218,13 @@ QUOTED_MIN_BID: Final = Rule(
 _OPTIMUM: Final = "the revenue-maximal set of runners; every runner pays its own bid"
 
 
+def _agreed(book: tuple[Claims, PerGpuHour]) -> tuple[Claims, PerGpuHour]:
+    """Leave on-demand claims out that others hold the GPUs of: a market rents no GPU twice."""
+    claims, floor = book
+    waiting = resolve(claims, floor).waiting
+    return tuple(c for c in claims if c.rank is Rank.BID or c not in waiting), floor
+
+
 def _they_fit(implementation: Implementation, claims: Claims, floor: PerGpuHour) -> str | None:
     runs = _ids(implementation(claims, floor))
     chosen = [claim for claim in claims if claim.id in runs]
@@ -262,7 +269,7 @@ def _most(able: Claims, taken: int) -> int:
 BEST_RUNNERS: Final = Rule(
     name="best_runners",
     signature="(claims: Sequence[Claim], floor: PerGpuHour) -> Iterable[id] of the bids that run",
-    cases=books(most=12, largest=7),
+    cases=books(most=12, largest=7).map(_agreed),
     laws=(
         Law(name="they fit together", sentence=_RUNS, check=_they_fit),
         Law(name="no other set pays more", sentence=_OPTIMUM, check=_nothing_pays_more),
