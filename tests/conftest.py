@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 _SLOW_IS_NO_FAULT = [HealthCheck.too_slow]
 
@@ -23,12 +23,14 @@ settings.register_profile(
 settings.register_profile(
     "long", deadline=None, max_examples=5_000, suppress_health_check=_SLOW_IS_NO_FAULT
 )
-# A mutant is met by every test that reaches it: few examples each, always the same ones.
+# A mutant is met by every test that reaches it: few examples each, always the same ones. It is
+# enough to know that it fails: no smaller example is looked for.
 settings.register_profile(
     "mutation",
     deadline=None,
     derandomize=True,
     max_examples=25,
+    phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[*_SLOW_IS_NO_FAULT, HealthCheck.differing_executors],
 )
 settings.load_profile(

@@ -375,6 +375,14 @@ class TestBestPacking:
         asked = [request(1, 4, 39), request(2, 2, 20)]
         assert best_packing([slot(1, 8)], asked, floor=floor_of(10)).ids == {2}
 
+    @pytest.mark.parametrize("machines", [(0, 1), (1, 2)])
+    def test_runners_come_by_machine_and_then_by_place(self, machines: tuple[int, int]) -> None:
+        first, second = machines
+        slots = [slot(second, 1), slot(first, 1, 4), slot(first, 2, 2)]
+        asked = [request(number, 1, 5) for number in range(4)]
+        places = [(r.machine, r.block.start) for r in best_packing(slots, asked).runners]
+        assert places == [(first, 2), (first, 3), (first, 4), (second, 0)]
+
     def test_a_request_larger_than_every_slot_waits(self) -> None:
         best = best_packing([slot(1, 2), slot(2, 2)], [request(1, 4, 99), request(2, 1, 1)])
         assert best.ids == {2}
