@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     )
     from numgenius_core.wire import Reading, read_offers
 
-__version__: Final = "0.1.0"
+__version__: Final = "1.0.0"
 
 _HOME: Final = {
     **dict.fromkeys(["Contract"], "contract"),

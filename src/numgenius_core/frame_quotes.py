@@ -82,7 +82,8 @@ def quote(
         upload: GB sent.
         download: GB received.
         bid: Of interruptibles, dollars per hour for the whole instance; the lowest bid if left out.
-        months: Of reservations, what is prepaid; the stay's length if left out.
+        months: Of reservations, what is prepaid; the stay's length if left out. As for
+            :func:`numgenius_core.pricing.quote`, their discount is taken off the whole stay.
         fee: The platform's share.
         columns: The names of the columns of an offer.
         results: Which columns to add, each in nano-dollars: ``gpu``, ``discount``, ``storage``,

@@ -134,7 +134,9 @@ def quote(
         upload: GB sent, at most 9 decimals.
         download: GB received.
         bid: Of an interruptible, for the whole instance; the offer's lowest bid if left out.
-        months: Of a reservation, what is prepaid; the stay's length if left out.
+        months: Of a reservation, what is prepaid; the stay's length if left out. Their discount is
+            taken off the whole stay: what leaving early or staying on costs, says
+            :func:`~numgenius_core.commitment.cost_of_stay`.
         schedule: Of a reservation; the market's curve to the offer's discount if left out.
 
     Raises:
