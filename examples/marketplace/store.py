@@ -72,6 +72,16 @@ class Store:
     ) -> None:
         self._react, self._clock = react, clock
         self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            self._begin(durable)
+        except BaseException:
+            self._file.close()  # somebody else has it, or it is no market
+            raise
+        self._unsaved: list[Row] = []
+        self._disk = asyncio.Lock()
+
+    def _begin(self, durable: bool) -> None:
+        """Take the file for this process alone, and read the market that is there."""
         self._file.execute("PRAGMA locking_mode=EXCLUSIVE")  # one writer: a second one fails here
         self._file.execute("PRAGMA journal_mode=WAL")
         self._file.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
@@ -80,8 +90,6 @@ class Store:
         self._decided, self._commands = last[0] or 0, last[1] or 0
         self.market = self._restored()
         self._saved = self._decided
-        self._unsaved: list[Row] = []
-        self._disk = asyncio.Lock()
 
     def _restored(self) -> Market:
         """Return the market that the events give, from the last snapshot on."""
