@@ -49,7 +49,7 @@ def as_markdown(rows: list[tuple[str, Row]]) -> str:
     last = None
     for title, row in rows:
         if title != last:
-            lines += ["", f"### {title}", ""]
+            lines += ["", f"## {title}", ""]
             lines += ["| work | beside | it takes | ours takes | ours ÷ it |"]
             lines += ["|---|---|---:|---:|---:|"]
             last = title
