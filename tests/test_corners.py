@@ -17,6 +17,7 @@ from hypothesis import given
 
 import document_values as known
 from numgenius_core import frames
+from numgenius_core.bid_planner import PriceSeries
 from numgenius_core.bidding import Claim
 from numgenius_core.demand import Trace
 from numgenius_core.demand_fit import recorded
@@ -24,7 +25,7 @@ from numgenius_core.documents import from_json
 from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType
 from numgenius_core.frame_door import Column
 from numgenius_core.frame_fleets import slices
-from numgenius_core.intervals import Interval
+from numgenius_core.intervals import Interval, from_epoch
 from numgenius_core.listing import ContractId, Listing, Mode
 from numgenius_core.money import Money, PerGpuHour, PerHour
 from numgenius_core.offer import Block
@@ -48,6 +49,24 @@ HELD = Claim.on_demand(ContractId(2), Block(1, 0), arrival=2)
 FLOOR = PerGpuHour("0.1")
 EMPTY: dict[ContractId, Block] = {}
 ONE = {ContractId(5): Block(1, 0)}
+TWO_ROWS = {
+    name: [0, 0] for name in ("total", "payout", "fee", "gpu_per_hour", "deposit")
+}
+ROW = {
+    "num_gpus": 1,
+    **dict.fromkeys(("dph_base", "storage_cost", "inet_up_cost", "inet_down_cost"), 1.0),
+    "min_bid": 1.0,
+    "credit_discount_max": 0.4,
+    "verification": "verified",
+    "seconds": 60,
+    "disk_mb": 0,
+    "sent": 0,
+    "received": 0,
+    "mode": "on-demand",
+    "bid": 1.0,
+    "months": 1.0,
+    "share": 0.25,
+}
 AROUND = {ContractId(5): Block(2, 0)}
 
 
@@ -105,12 +124,12 @@ class TestLawsSayWhatIsWrong:
                 *((PerHour(1), Fraction(1, 2), Money(1)), "-1 months"),
             ),
             (
-                *("break_even", "prepaying costs no more from then on", Fraction(1, 2)),
+                *("break_even", "both cost the same", Fraction(1, 2)),
                 *((PerHour(1), Fraction(1, 2), Fraction(1)), "1/2 is no whole number of seconds"),
             ),
             (
-                *("quote_columns", "each row as the scalar rule", [0, 0]),
-                *(({"dph_base": [0], "storage_cost": [0]}, 1, 0), "2 rows came back"),
+                *("quote_columns", "the scalar quote of each row", TWO_ROWS),
+                *(([ROW],), "of these offers: 2 rows, not 1"),
             ),
         ],
     )
@@ -129,13 +148,14 @@ class TestLawsSayWhatIsWrong:
         assert said == "whether claim 1 runs depends on claims below it"
 
     def test_of_a_bid_that_is_less_the_higher_it_is(self) -> None:
+        series = PriceSeries.of([(from_epoch(0), 1), (from_epoch(9), 2)])
         said = told(
             *("bid_outcome", "higher runs no less"),
-            lambda _, bid: {"running": -bid.steps},
-            *(None, PerHour(1)),
+            lambda _, bid: (-bid.steps, Money(0), 0),
+            *(series, PerHour(1)),
         )
         assert said is not None
-        assert said.startswith("a higher bid runs")
+        assert said.startswith("a bid of 2.00 runs")
 
     def test_of_a_longer_stay_that_costs_less(self) -> None:
         said = told(

@@ -119,7 +119,7 @@ class TestRulesHaveOneForm:
 
     def test_every_law_stands_on_the_page_of_its_rule(self) -> None:
         told: list[tuple[str, str]] = []
-        for page in RULE_PAGES:
+        for page in PAGES:
             laws = page.read_text("utf-8").partition("\n## Laws")[2]
             told += re.findall(r"^\| `(\w+)` \| (.+) \|$", laws, re.MULTILINE)
         laws_of = {name: "; ".join(law.name for law in rule.laws) for name, rule in RULES.items()}

@@ -1,205 +1,246 @@
-"""Re-implementations of markets, column prices and what-ifs that are wrong on purpose.
-
-Each is caught by the laws that the library exports (``test_laws.py``).
-"""
+"""Markets that are wrong on purpose: mistakes that services make with time, money and GPUs."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from fractions import Fraction
-from itertools import count
+from itertools import pairwise
 from typing import Any, Final
 
+from attrs import evolve
+
+from numgenius_core import commands as c
+from numgenius_core import events as e
 from numgenius_core import views
-from numgenius_core.bid_planner import PriceSeries
-from numgenius_core.billing import statement
-from numgenius_core.commands import Tick
+from numgenius_core.bidding import Why
 from numgenius_core.errors import NumgeniusError
-from numgenius_core.market import Market, execute
-from numgenius_core.metering import Kind
-from numgenius_core.money import PerHour
-from numgenius_core.scenario import Scenario
-from numgenius_core.testing import RULES
+from numgenius_core.market import execute, replay
+from numgenius_core.money import Money
+from numgenius_core.state import Market
 from numgenius_core.testing_law import dollars
+from numgenius_core.testing_laws_market import Books, Played, books, playing
+from numgenius_core.testing_markets import Step
 
-ours: Final = {name: rule.ours for name, rule in RULES.items()}
-
-
-# -- whole markets -----------------------------------------------------------------------------
-
-
-def everyone_runs(story: Any, at: datetime) -> Any:
-    """Let every instance run that exists, though GPUs are few."""
-    market = Market()
-    for when, command in story:
-        with suppress(NumgeniusError):
-            market, _ = execute(market, command, when)
-    places = views.until(market, at).machines.values()
-    everyone = [number for place in places for number in place.instances]
-    return ours["market"](story, at) | {"running": everyone}
+Done = tuple[Market, Sequence[e.Event]]
 
 
-def nobody_runs(story: Any, at: datetime) -> Any:
-    """Let everyone wait."""
-    return ours["market"](story, at) | {"running": []}
+def without(*kinds: type) -> Callable[[Sequence[Step]], Played]:
+    """Return what plays commands but lets some kinds of events never happen."""
+
+    def execute_without(market: Market, command: c.Command, at: datetime) -> Done:
+        _, events = execute(market, command, at)
+        kept = [event for event in events if not isinstance(event, kinds)]
+        return replay(kept, market), kept
+
+    return playing(execute_without)
 
 
-def the_fee_is_lost(story: Any, at: datetime) -> Any:
-    """Take the platform's part from the hosts, and book it nowhere."""
-    return ours["market"](story, at) | {"platform": Fraction(0)}
+# -- GPUs --------------------------------------------------------------------------------------
 
 
-def refusals_cost_a_cent(story: Any, at: datetime) -> Any:
-    """Charge the clients for each refusal."""
-    told = ours["market"](story, at)
-    cents = Fraction(len(told["refused"]), 100)
-    balances = {name: dollars(amount) for name, amount in told["balances"].items()}
-    if not cents or "anna" not in balances:
-        return told
-    balances["anna"] -= cents
-    return told | {"balances": balances, "platform": dollars(told["platform"]) + cents}
+def oversells(steps: Sequence[Step]) -> Played:
+    """Start what comes and pause nobody for it."""
+    return without(e.InstancePaused)(steps)
 
 
-def looks_cost_a_nano(story: Any, at: datetime) -> Any:
-    """Round the balance whenever the clock is looked at."""
-    told = ours["market"](story, at)
-    ticks = sum(isinstance(command, Tick) for _, command in story)
-    balances = {name: dollars(amount) for name, amount in told["balances"].items()}
-    if "anna" not in balances:
-        return told
-    balances["anna"] -= Fraction(ticks, 10**9)
-    return told | {
-        "balances": balances,
-        "platform": dollars(told["platform"]) + Fraction(ticks, 10**9),
-    }
+def on_the_first_gpus(steps: Sequence[Step]) -> Played:
+    """Put on-demand instances on the first GPUs, whoever has them."""
+
+    def first(market: Market, command: c.Command, at: datetime) -> Done:
+        _, events = execute(market, command, at)
+        moved = [*map(_moved, events)]
+        return replay(moved, market), moved
+
+    return playing(first)(steps)
 
 
-# -- pricing by columns ------------------------------------------------------------------------
+def _moved(event: e.Event) -> e.Event:
+    if not isinstance(event, e.ContractCreated) or event.contract.bid is not None:
+        return event
+    block = evolve(event.contract.block, start=0)
+    return evolve(event, contract=evolve(event.contract, block=block))
 
 
-def floats(table: Mapping[str, list[int]], seconds: int, disk: int) -> list[Fraction]:
-    """Price in floats of single precision, as a GPU would."""
-    return [
-        Fraction(float32(p * seconds / 3_600e12 + s * disk * seconds / 2_592_000e12))
-        for p, s in zip(table["dph_base"], table["storage_cost"], strict=True)
-    ]
+def never_resumes(steps: Sequence[Step]) -> Played:
+    """Leave the paused paused when their GPUs are free again."""
+    return without(e.InstanceResumed)(steps)
 
 
-def float32(value: float) -> float:
-    """Return the nearest float of single precision."""
-    return float(struct.unpack("f", struct.pack("f", value))[0])
+def everyone_waits(steps: Sequence[Step]) -> Played:
+    """Pause an instance as soon as it has loaded, though nobody is above it."""
+
+    def pauses(market: Market, command: c.Command, at: datetime) -> Done:
+        market, events = execute(market, command, at)
+        loaded = [event for event in events if isinstance(event, e.InstanceLoaded)]
+        more = [
+            e.InstancePaused(at=at, contract=event.contract, by=(), why=Why.OUTBID)
+            for event in loaded
+        ]
+        return replay(more, market), (*events, *more)
+
+    return playing(pauses)(steps)
 
 
-def cheapest_first(table: Mapping[str, list[int]], seconds: int, disk: int) -> list[Fraction]:
-    """Sort the answers."""
-    return sorted(ours["quote_columns"](table, seconds, disk))
+# -- time --------------------------------------------------------------------------------------
 
 
-def share_of_the_whole(table: Mapping[str, list[int]], seconds: int, disk: int) -> list[Fraction]:
-    """Round so that the table adds up: the last row takes what is left."""
-    found = ours["quote_columns"](table, seconds, disk)
-    cents = [Fraction(round(each * 100), 100) for each in found[:-1]]
-    return [*cents, sum(found, Fraction(0)) - sum(cents, Fraction(0))]
+def any_time(steps: Sequence[Step]) -> Played:
+    """Take a command that comes too late as if it came now."""
+    return playing(lambda market, command, at: execute(market, command, max(at, market.now)))(steps)
 
 
-# -- what-ifs ----------------------------------------------------------------------------------
+def at_the_next_look(steps: Sequence[Step]) -> Played:
+    """Let everything that has come due happen at the time of the next command."""
+
+    def late(market: Market, command: c.Command, at: datetime) -> Done:
+        _, events = execute(market, command, at)
+        moved = [evolve(event, at=at) for event in events]
+        return replay(moved, market), moved
+
+    return playing(late)(steps)
 
 
-def never_refunded(price: PerHour, factor: Fraction, months: Fraction, stay: int) -> Fraction:
-    """Keep all that is left of a deposit."""
-    lasts = int(months * 2_592_000)
-    second = dollars(price) / 3_600
-    discount = factor * months / (months + 1)
-    return second * lasts * (1 - discount) + second * max(0, stay - lasts)
+def newest_first(steps: Sequence[Step]) -> Played:
+    """Tell the events of a command the newest first."""
+    played = playing(execute)(steps)
+    return evolve(played, answers=[answer and answer[::-1] for answer in played.answers])
 
 
-def discounted_for_ever(price: PerHour, factor: Fraction, months: Fraction, stay: int) -> Fraction:
-    """Take the discount off the whole stay."""
-    return dollars(price) * stay / 3_600 * (1 - factor * months / (months + 1))
+def minutes_begun(steps: Sequence[Step]) -> Played:
+    """Bill what runs at each look at the clock, a minute at least."""
+    played = playing(execute)(steps)
+    looks = sum(at > before for (_, before), (_, at) in pairwise(steps))
+    told = played.books
+    bills = {key: dollars(bill) * (1 + looks) for key, bill in told.bills.items()}
+    return evolve(played, books=evolve(told, bills=bills))
 
 
-def when_the_time_is_over(_price: PerHour, _factor: Fraction, months: Fraction) -> int:
-    """Say that prepaying pays when the time is over."""
-    return max(1, int(months * 2_592_000))
+# -- refusals ----------------------------------------------------------------------------------
 
 
-def at_once(_price: PerHour, _factor: Fraction, _months: Fraction) -> int:
-    """Say that a discount always pays."""
-    return 1
+def refusing(change: Callable[[Market, datetime], Market]) -> Callable[[Sequence[Step]], Played]:
+    """Return what plays commands right, but for what a refused one does to the market."""
+
+    def play(steps: Sequence[Step]) -> Played:
+        market, answers = Market(), list[Any]()
+        for command, at in steps:
+            try:
+                market, events = execute(market, command, at)
+                answers.append(events)
+            except NumgeniusError:
+                market = change(market, at)
+                answers.append(None)
+        return Played(answers=answers, books=books(market, steps[-1][1]))
+
+    return play
 
 
-def above_its_price_only(series: PriceSeries, bid: PerHour) -> Any:
-    """Let a bid wait at its own price."""
-    return ours["bid_outcome"](series, PerHour.from_steps(bid.steps - 1))
+def numbers_are_used_up(steps: Sequence[Step]) -> Played:
+    """Count a number for what is refused too, as a sequence of a database does."""
+    return refusing(lambda market, _: evolve(market, last=market.last + 1))(steps)
 
 
-def pays_its_bid(series: PriceSeries, bid: PerHour) -> Any:
-    """Charge the bid instead of the price."""
-    told = ours["bid_outcome"](series, bid)
-    return told | {"paid": bid.charge(told["running"])}
+def half_done(steps: Sequence[Step]) -> Played:
+    """Let happen what came due, then refuse and tell nobody of it."""
+    return refusing(lambda market, at: views.until(market, max(at, market.now)))(steps)
 
 
-def starts_count(series: PriceSeries, bid: PerHour) -> Any:
-    """Count starts for stops."""
-    told = ours["bid_outcome"](series, bid)
-    return told | {"interruptions": len(series.runs(bid))}
+def refusals_cost_a_cent(steps: Sequence[Step]) -> Played:
+    """Charge for each refusal, and book it as earned."""
+    played = playing(execute)(steps)
+    cents, told = Money("0.01") * played.answers.count(None), played.books
+    name = next(iter(told.balances))
+    balances = {**told.balances, name: told.balances[name] - cents}
+    return evolve(played, books=evolve(told, balances=balances, platform=told.platform + cents))
 
 
-def storage_is_forgotten(scenario: Scenario, seed: int) -> Any:
-    """Leave the disk out of the revenue."""
-    told = ours["simulation"](scenario, seed)
-    made = [statement(each, scenario.horizon) for each in told["histories"]]
-    disk = sum((dollars(each.amount_of(Kind.STORAGE)) for each in made), Fraction(0))
-    return told | {"revenue": dollars(told["revenue"]) - disk}
+# -- money -------------------------------------------------------------------------------------
 
 
-def the_host_gets_all(scenario: Scenario, seed: int) -> Any:
-    """Forget the platform's fee."""
-    told = ours["simulation"](scenario, seed)
-    return told | {"payout": told["revenue"]}
+def told_by(change: Callable[[Books], Books]) -> Callable[[Sequence[Step]], Played]:
+    """Return what plays commands right, and tells other books."""
+    return playing(execute, lambda market, at: change(books(market, at)))
 
 
-def twice_the_gpus(scenario: Scenario, seed: int) -> Any:
-    """Count the time of the whole machine for each instance."""
-    told = ours["simulation"](scenario, seed)
-    return told | {"gpu_seconds": told["gpu_seconds"] * 8}
+def fee_forgotten(steps: Sequence[Step]) -> Played:
+    """Book the fee nowhere."""
+    return told_by(lambda told: evolve(told, platform=Money(0)))(steps)
 
 
-CALLS: Final = count()
+def cents(steps: Sequence[Step]) -> Played:
+    """Keep balances in cents."""
+
+    def rounded(told: Books) -> Books:
+        kept = {name: round(dollars(money), 2) for name, money in told.balances.items()}
+        return evolve(told, balances=kept)
+
+    return told_by(rounded)(steps)
 
 
-def each_time_another(scenario: Scenario, seed: int) -> Any:
-    """Draw from a generator that nobody seeded."""
-    told = ours["simulation"](scenario, seed)
-    histories = told["histories"] if next(CALLS) % 2 else ()
-    made = [statement(each, scenario.horizon) for each in histories]
-    return told | {
-        "histories": histories,
-        "revenue": sum((dollars(each.total) for each in made), Fraction(0)),
-        "payout": sum((dollars(each.payout) for each in made), Fraction(0)),
-    }
+def bills_in_cents(steps: Sequence[Step]) -> Played:
+    """Round each bill to a cent, the balances not."""
+
+    def rounded(told: Books) -> Books:
+        kept = {key: round(dollars(bill), 2) for key, bill in told.bills.items()}
+        return evolve(told, bills=kept)
+
+    return told_by(rounded)(steps)
+
+
+def host_gets_all(steps: Sequence[Step]) -> Played:
+    """Tell the host what the client paid, fee and all."""
+    return told_by(lambda told: evolve(told, payouts=told.bills))(steps)
+
+
+# -- events ------------------------------------------------------------------------------------
+
+
+def tells_no_traffic(steps: Sequence[Step]) -> Played:
+    """Bill traffic without an event of it."""
+    return _tells_not(e.TrafficCounted)(steps)
+
+
+def tells_no_loading(steps: Sequence[Step]) -> Played:
+    """Let instances run without an event of it."""
+    return _tells_not(e.InstanceLoaded)(steps)
+
+
+def tells_no_rentals(steps: Sequence[Step]) -> Played:
+    """Keep to itself who rented what."""
+    return _tells_not(e.ContractCreated)(steps)
+
+
+def _tells_not(*kinds: type) -> Callable[[Sequence[Step]], Played]:
+    def play(steps: Sequence[Step]) -> Played:
+        played = playing(execute)(steps)
+        told = [
+            answer and [event for event in answer if not isinstance(event, kinds)]
+            for answer in played.answers
+        ]
+        return evolve(played, answers=told)
+
+    return play
 
 
 WRONG_MARKETS: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
     "market": (
-        everyone_runs,
-        nobody_runs,
-        the_fee_is_lost,
+        oversells,
+        on_the_first_gpus,
+        never_resumes,
+        everyone_waits,
+        any_time,
+        at_the_next_look,
+        newest_first,
+        minutes_begun,
+        numbers_are_used_up,
+        half_done,
         refusals_cost_a_cent,
-        looks_cost_a_nano,
-    ),
-    "quote_columns": (floats, cheapest_first, share_of_the_whole),
-    "stay": (never_refunded, discounted_for_ever),
-    "break_even": (when_the_time_is_over, at_once),
-    "bid_outcome": (above_its_price_only, pays_its_bid, starts_count),
-    "simulation": (
-        storage_is_forgotten,
-        the_host_gets_all,
-        twice_the_gpus,
-        each_time_another,
+        fee_forgotten,
+        cents,
+        bills_in_cents,
+        host_gets_all,
+        tells_no_traffic,
+        tells_no_loading,
+        tells_no_rentals,
     ),
 }
-"""By the rule that each gets wrong."""

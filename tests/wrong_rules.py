@@ -24,6 +24,9 @@ from numgenius_core.offer import Block, Offer
 from numgenius_core.slicing import blocks, rentable_blocks
 from numgenius_core.testing import RULES
 from numgenius_core.testing_law import dollars
+from wrong_frames import WRONG_FRAMES
+from wrong_markets import WRONG_MARKETS
+from wrong_plans import WRONG_PLANS
 
 Cells = list[tuple[int, int]]
 ours: Final = {name: rule.ours for name, rule in RULES.items()}
@@ -489,6 +492,9 @@ def raises(*case: object) -> Any:
 
 
 WRONG: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
+    **WRONG_MARKETS,
+    **WRONG_FRAMES,
+    **WRONG_PLANS,
     "slicing": (only_whole_blocks, every_cut_counts, sliding_blocks, down_to_one),
     "rentable": (first_gpu_only, no_remainder_is_free),
     "allocation": (first_fit, any_free_gpus),

@@ -9,8 +9,9 @@ small, and raises :class:`LawBroken` with the sentence, the case and what is wro
 (gpus: int, min_gpu: int) -> Iterable[tuple[size: int, start: int]]
 >>> verify("slicing", lambda gpus, min_gpu: my_server.offers(gpus, min_gpu))  # doctest: +SKIP
 
-Strategies for values: :mod:`numgenius_core.testing_strategies`, and for any class
-:func:`numgenius_core.testing_values.values`.
+Strategies for values: :mod:`numgenius_core.testing_strategies`, for whole markets:
+:mod:`numgenius_core.testing_markets`, for scenarios: :mod:`numgenius_core.testing_scenarios`, and
+for any class :func:`numgenius_core.testing_values.values`.
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ from numgenius_core.testing_laws_money import (
     RESERVED,
     SPLIT,
 )
+from numgenius_core.testing_laws_plans import BID_OUTCOME, BREAK_EVEN, ESTIMATE, STAY, WAY
+from numgenius_core.testing_laws_simulation import SIMULATION
 from numgenius_core.testing_laws_usage import METERING
-from numgenius_core.testing_laws_whatif import BID_OUTCOME, BREAK_EVEN, SIMULATION, STAY
 from numgenius_core.testing_strategies import hypothesis
 from numgenius_core.testing_values import values
 from numgenius_core.units import whole_number
@@ -73,9 +75,11 @@ _ALL: Final = (
     METERING,
     MARKET,
     QUOTE_COLUMNS,
+    BID_OUTCOME,
+    WAY,
     STAY,
     BREAK_EVEN,
-    BID_OUTCOME,
+    ESTIMATE,
     SIMULATION,
 )
 RULES: Final[Mapping[str, Rule]] = MappingProxyType({rule.name: rule for rule in _ALL})

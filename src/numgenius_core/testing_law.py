@@ -138,7 +138,10 @@ def near(what: str, found: Fraction, expected: Fraction, within: Fraction = NANO
         raise RuleViolation("within", "zero or more", str(within))
     if abs(found - expected) <= within:
         return None
-    return f"{what} is {_text(found)}, not {_text(expected)}"
+    texts = _text(found), _text(expected)
+    if texts[0] == texts[1]:
+        texts = str(found), str(expected)
+    return f"{what} is {texts[0]}, not {texts[1]}"
 
 
 def _text(value: Fraction) -> str:

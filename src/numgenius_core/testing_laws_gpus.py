@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from numgenius_core.allocation import best_fit
 from numgenius_core.defrag import Plan, defragment
@@ -199,11 +199,19 @@ ALLOCATION: Final = Rule(
 
 # -- defragmentation ---------------------------------------------------------------------------
 
-Held = Mapping[ContractId, Block]
+
+class _Wish(NamedTuple):
+    """A machine, which contracts hold what, which may be moved, and the size to make room for."""
+
+    gpus: int
+    min_gpu: int
+    held: Mapping[ContractId, Block]
+    movable: frozenset[ContractId]
+    size: int
 
 
 @st.composite
-def _fragmented(draw: st.DrawFn) -> tuple[int, int, Held, frozenset[ContractId], int]:
+def _fragmented(draw: st.DrawFn) -> _Wish:
     """Draw a machine of eight GPUs with small contracts, and a size to make room for."""
     min_gpu = draw(st.sampled_from([1, 2]))
     taken, held = 0, dict[ContractId, Block]()
@@ -212,7 +220,7 @@ def _fragmented(draw: st.DrawFn) -> tuple[int, int, Held, frozenset[ContractId],
             held[ContractId(number)] = block
             taken |= block.mask
     movable = frozenset(key for key in held if draw(st.integers(0, 3)))
-    return 8, min_gpu, held, movable, draw(st.sampled_from([2, 4]))
+    return _Wish(8, min_gpu, held, movable, draw(st.sampled_from([2, 4])))
 
 
 Moves = list[tuple[int, int]]
@@ -225,43 +233,28 @@ def _moves(answer: Any) -> Moves | None:
     return [(int(contract), int(start)) for contract, start in answer]
 
 
-def _carried_out(
-    implementation: Implementation,
-    gpus: int,
-    min_gpu: int,
-    held: Held,
-    movable: frozenset[ContractId],
-    size: int,
-) -> str | None:
-    moves = _moves(implementation(gpus, min_gpu, held, movable, size))
-    now = {int(key): (block.size, block.start) for key, block in held.items()}
+def _carried_out(implementation: Implementation, *case: Any) -> str | None:
+    wish, moves = _Wish(*case), _moves(implementation(*case))
+    now = {int(key): (block.size, block.start) for key, block in wish.held.items()}
     for contract, start in moves or []:
-        if contract not in movable:
+        if contract not in wish.movable:
             return f"contract {contract} is moved, which may not be moved"
         others = _held(cell for key, cell in now.items() if key != contract)
         target = (now[contract][0], start)
-        if target not in _cells(blocks(gpus, min_gpu)):
+        if target not in _cells(blocks(wish.gpus, wish.min_gpu)):
             return f"contract {contract} is moved to {target}, no block of the machine"
         if not set(others).isdisjoint(_held([target])) or target == now[contract]:
             return f"contract {contract} is moved to {target}, which is not free then"
         now[contract] = target
     if moves is not None:
-        free = rentable_blocks(gpus, min_gpu, _held(now.values()))
-        if all(block.size != size for block in free):
-            return f"after {moves} no block of {size} is rentable"
+        free = rentable_blocks(wish.gpus, wish.min_gpu, _held(now.values()))
+        if all(block.size != wish.size for block in free):
+            return f"after {moves} no block of {wish.size} is rentable"
     return None
 
 
-def _fewest(
-    implementation: Implementation,
-    gpus: int,
-    min_gpu: int,
-    held: Held,
-    movable: frozenset[ContractId],
-    size: int,
-) -> str | None:
-    moves = _moves(implementation(gpus, min_gpu, held, movable, size))
-    least = _our_moves(gpus, min_gpu, held, movable, size)
+def _fewest(implementation: Implementation, *case: Any) -> str | None:
+    moves, least = _moves(implementation(*case)), _our_moves(*case)
     if moves is None:
         return None if least is None else f"{least} would do, and nothing was found"
     if least is not None and len(moves) > len(least):
@@ -269,10 +262,8 @@ def _fewest(
     return None
 
 
-def _our_moves(
-    gpus: int, min_gpu: int, held: Held, movable: frozenset[ContractId], size: int
-) -> Moves | None:
-    plan = defragment(gpus, min_gpu, held, movable, size)
+def _our_moves(*case: Any) -> Moves | None:
+    plan = defragment(*_Wish(*case))
     if not isinstance(plan, Plan):
         return None
     return [(int(move.contract), move.target.start) for move in plan.moves]

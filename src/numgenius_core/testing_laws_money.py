@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from attrs import evolve
 
@@ -103,51 +103,61 @@ _TOTAL: Final = "dph_total = dph_base + storage_cost · disk_GB / 720, and traff
 _MONTH: Final = "the marketplace's month is 720 hours in every price"
 
 
+class _Stay(NamedTuple):
+    """An offer, seconds, MB of disk, bytes sent and bytes received."""
+
+    offer: Offer
+    seconds: int
+    disk: int
+    sent: int
+    received: int
+
+
 @st.composite
-def _stays(draw: st.DrawFn) -> tuple[Offer, int, int, int, int]:
-    """Draw an offer, seconds, MB of disk, bytes sent and bytes received."""
+def _stays(draw: st.DrawFn) -> _Stay:
+    """Draw any offer and stay."""
     length = draw(seconds.filter(bool))
     disk = draw(st.integers(0, 10**6))
-    return draw(offers()), length, disk, draw(st.integers(0, 10**12)), draw(st.integers(0, 10**12))
+    traffic = draw(st.integers(0, 10**12)), draw(st.integers(0, 10**12))
+    return _Stay(draw(offers()), length, disk, *traffic)
 
 
-def _line_by_line(
-    implementation: Implementation, offer: Offer, length: int, disk: int, sent: int, received: int
-) -> str | None:
-    hours, prices = Fraction(length, SECONDS_PER_HOUR), offer.prices
+def _line_by_line(implementation: Implementation, *case: Any) -> str | None:
+    stay = _Stay(*case)
+    hours, prices = Fraction(stay.seconds, SECONDS_PER_HOUR), stay.offer.prices
     exact = (
-        dollars(prices.gpu) * offer.gpus * hours
-        + dollars(prices.storage) * Fraction(disk, 1_000) * hours / 720
-        + dollars(prices.upload) * Fraction(sent, 10**9)
-        + dollars(prices.download) * Fraction(received, 10**9)
+        dollars(prices.gpu) * stay.offer.gpus * hours
+        + dollars(prices.storage) * Fraction(stay.disk, 1_000) * hours / 720
+        + dollars(prices.upload) * Fraction(stay.sent, 10**9)
+        + dollars(prices.download) * Fraction(stay.received, 10**9)
     )
-    return near("the total", dollars(implementation(offer, length, disk, sent, received)), exact)
+    return near("the total", dollars(implementation(*case)), exact)
 
 
-def _a_month_of_disk(
-    implementation: Implementation, offer: Offer, length: int, disk: int, sent: int, received: int
-) -> str | None:
-    del length
-    with_disk = dollars(implementation(offer, SECONDS_PER_MONTH, disk, sent, received))
-    without = dollars(implementation(offer, SECONDS_PER_MONTH, 0, sent, received))
-    exact = dollars(offer.prices.storage) * Fraction(disk, 1_000)
-    return near("720 hours of the disk", with_disk - without, exact, NANO)
+def _a_month_of_disk(implementation: Implementation, *case: Any) -> str | None:
+    stay = _Stay(*case)._replace(seconds=SECONDS_PER_MONTH)
+    without = dollars(implementation(*stay._replace(disk=0)))
+    exact = dollars(stay.offer.prices.storage) * Fraction(stay.disk, 1_000)
+    return near("720 hours of the disk", dollars(implementation(*stay)) - without, exact, NANO)
 
 
-def _gpus_are_linear(
-    implementation: Implementation, offer: Offer, length: int, disk: int, sent: int, received: int
-) -> str | None:
-    more = evolve(offer, gpus=offer.gpus + 1, gpus_in_machine=None, block=None)
-    step = dollars(implementation(more, length, disk, sent, received))
-    step -= dollars(implementation(offer, length, disk, sent, received))
-    exact = dollars(offer.prices.gpu) * Fraction(length, SECONDS_PER_HOUR)
+def _gpus_are_linear(implementation: Implementation, *case: Any) -> str | None:
+    stay = _Stay(*case)
+    more = evolve(stay.offer, gpus=stay.offer.gpus + 1, gpus_in_machine=None, block=None)
+    step = dollars(implementation(*stay._replace(offer=more))) - dollars(implementation(*stay))
+    exact = dollars(stay.offer.prices.gpu) * Fraction(stay.seconds, SECONDS_PER_HOUR)
     return near("one GPU more", step, exact, NANO)
 
 
-def _our_quote(offer: Offer, length: int, disk: int, sent: int, received: int) -> Money:
-    stay = timedelta(seconds=length)
-    disk_gb, up, down = Decimal(disk).scaleb(-3), Decimal(sent).scaleb(-9), Decimal(received)
-    return quote(offer, stay, disk=disk_gb, upload=up, download=down.scaleb(-9)).total
+def _our_quote(*case: Any) -> Money:
+    stay = _Stay(*case)
+    return quote(
+        stay.offer,
+        timedelta(seconds=stay.seconds),
+        disk=Decimal(stay.disk).scaleb(-3),
+        upload=Decimal(stay.sent).scaleb(-9),
+        download=Decimal(stay.received).scaleb(-9),
+    ).total
 
 
 QUOTE: Final = Rule(
@@ -294,62 +304,57 @@ _EARLY: Final = "refund = max(0, remaining deposit − 1.05 × discount received
 _BROKEN: Final = "if the machine breaks its agreement, the whole remaining deposit comes back"
 
 
+class _Cancelled(NamedTuple):
+    """A reservation that ended: its price on demand, and whether the machine broke it."""
+
+    price: PerHour
+    discount: Fraction
+    deposit: Money
+    used: int
+    broken: bool
+
+    def parts(self) -> tuple[Fraction, Fraction]:
+        """Return what remains of the deposit, and the discount received."""
+        hours = Fraction(self.used, SECONDS_PER_HOUR)
+        paid = dollars(self.price.scaled(1 - self.discount)) * hours
+        remaining = max(Fraction(0), dollars(self.deposit) - paid)
+        return remaining, dollars(self.price) * hours - paid
+
+
 @st.composite
-def _cancelled(draw: st.DrawFn) -> tuple[PerHour, Fraction, Money, int, bool]:
-    """Draw a price, a discount, a deposit, the seconds used and whether the machine broke it."""
+def _reservations(draw: st.DrawFn) -> _Cancelled:
+    """Draw a reservation that ended, early or late."""
     price, discount = draw(_hourly), draw(shares)
     deposit = price.scaled(1 - discount).charge(draw(st.integers(0, 365 * 86_400)))
-    return price, discount, deposit, draw(st.integers(0, 400 * 86_400)), draw(st.booleans())
+    used = draw(st.integers(0, 400 * 86_400))
+    return _Cancelled(price, discount, deposit, used, draw(st.booleans()))
 
 
-def _parts(price: PerHour, discount: Fraction, deposit: Money, used: int) -> tuple[Fraction, ...]:
-    """Return what remains of the deposit, and the discount received."""
-    hours = Fraction(used, SECONDS_PER_HOUR)
-    paid = dollars(price.scaled(1 - discount)) * hours
-    return max(Fraction(0), dollars(deposit) - paid), dollars(price) * hours - paid
-
-
-def _takes_back_the_discount(
-    implementation: Implementation,
-    price: PerHour,
-    discount: Fraction,
-    deposit: Money,
-    used: int,
-    broken: bool,
-) -> str | None:
-    if broken:
+def _takes_back_the_discount(implementation: Implementation, *case: Any) -> str | None:
+    ended = _Cancelled(*case)
+    if ended.broken:
         return None
-    remaining, received = _parts(price, discount, deposit, used)
+    remaining, received = ended.parts()
     exact = max(Fraction(0), remaining - Fraction(21, 20) * received)
-    found = dollars(implementation(price, discount, deposit, used, False))
-    return near("the refund", found, exact)
+    return near("the refund", dollars(implementation(*case)), exact)
 
 
-def _all_comes_back(
-    implementation: Implementation,
-    price: PerHour,
-    discount: Fraction,
-    deposit: Money,
-    used: int,
-    broken: bool,
-) -> str | None:
-    del broken
-    remaining, _ = _parts(price, discount, deposit, used)
-    found = dollars(implementation(price, discount, deposit, used, True))
-    return near("the refund of a broken agreement", found, remaining)
+def _all_comes_back(implementation: Implementation, *case: Any) -> str | None:
+    ended = _Cancelled(*case)._replace(broken=True)
+    remaining, _ = ended.parts()
+    return near("the refund of a broken agreement", dollars(implementation(*ended)), remaining)
 
 
-def _our_refund(
-    price: PerHour, discount: Fraction, deposit: Money, used: int, broken: bool
-) -> Money:
-    return refund(price, discount, deposit, used, broken=broken).refund
+def _our_refund(*case: Any) -> Money:
+    ended = _Cancelled(*case)
+    return refund(*ended[:4], broken=ended.broken).refund
 
 
 REFUND: Final = Rule(
     name="refund",
     signature="(price: PerHour, discount: Fraction, deposit: Money, seconds_used: int, "
     "broken: bool) -> dollars",
-    cases=_cancelled(),
+    cases=_reservations(),
     laws=(
         Law(name="less the discount and 5 %", sentence=_EARLY, check=_takes_back_the_discount),
         Law(name="all of it from a broken machine", sentence=_BROKEN, check=_all_comes_back),

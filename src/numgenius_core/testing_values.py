@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 from attrs import fields, has
 
 from numgenius_core import testing_strategies as made
+from numgenius_core.bid_planner import PriceSeries
 from numgenius_core.contract import Contract
 from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType, shown
 from numgenius_core.history import History
@@ -30,8 +31,12 @@ from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour, 
 from numgenius_core.offer import Block, Offer
 from numgenius_core.recurrence import Recurrence
 from numgenius_core.reserved import CurveSchedule, LinearSchedule, StepSchedule
+from numgenius_core.scenario import Scenario
+from numgenius_core.state import Market
 from numgenius_core.storage import Disk, Volume
 from numgenius_core.term import Term
+from numgenius_core.testing_markets import markets
+from numgenius_core.testing_scenarios import price_series, scenarios
 from numgenius_core.testing_strategies import st
 
 __all__ = ["values"]
@@ -98,6 +103,9 @@ _MADE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {
     CurveSchedule: st.builds(CurveSchedule, made.shares),
     StepSchedule: _tables.map(StepSchedule.of),
     LinearSchedule: _tables.map(LinearSchedule.of),
+    Market: markets(),
+    PriceSeries: price_series(),
+    Scenario: scenarios(),
 }
 
 
