@@ -49,9 +49,7 @@ HELD = Claim.on_demand(ContractId(2), Block(1, 0), arrival=2)
 FLOOR = PerGpuHour("0.1")
 EMPTY: dict[ContractId, Block] = {}
 ONE = {ContractId(5): Block(1, 0)}
-TWO_ROWS = {
-    name: [0, 0] for name in ("total", "payout", "fee", "gpu_per_hour", "deposit")
-}
+TWO_ROWS = {name: [0, 0] for name in ("total", "payout", "fee", "gpu_per_hour", "deposit")}
 ROW = {
     "num_gpus": 1,
     **dict.fromkeys(("dph_base", "storage_cost", "inet_up_cost", "inet_down_cost"), 1.0),

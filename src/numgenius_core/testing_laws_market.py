@@ -119,7 +119,8 @@ def playing(
     """
 
     def play(steps: Steps) -> Played:
-        market, answers = Market(), list[Answer]()
+        market = Market()
+        answers: list[Answer] = []
         for command, at in steps:
             try:
                 market, events = execute(market, command, at)
