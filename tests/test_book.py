@@ -454,3 +454,11 @@ class TestSizesThatDoNotDivide:
         assert ids(book.explain(no(3)).held_by) == [1]
         book.change(no(3), PerHour("2.333333333335"))
         assert ids(book.running) == [3]
+
+    def test_a_step_still_decides_on_the_largest_machine(self) -> None:
+        book = BidBook(gpus=4_096)
+        whole = PerHour.from_steps(4_096 * 31 * 10**12 + 15)  # a float of three times it is more
+        book.place(no(1), block(0, 4_096), whole)
+        book.place(no(2), block(0, 3), PerHour("0.1"))  # weighs all sizes anew
+        book.place(no(3), block(0, 2_048), PerHour.from_steps(whole.steps // 2 + 1))
+        assert ids(book.running) == [3]

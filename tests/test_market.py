@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -342,3 +343,12 @@ class TestEarnings:
         ]
         assert found == [[(1, Money(10))], [(1, Money(5))]]
         assert (w.balance(HOST), w.balance(other)) == (Money(10), Money(5))
+
+
+class TestReplayTakesEvents:
+    """DESIGN: "events replay to the same state"; what is none is refused."""
+
+    @pytest.mark.parametrize("events", [5, None])
+    def test_what_is_no_series_is_named(self, events: Any) -> None:
+        with pytest.raises(WrongType, match="events: need events of a market, got"):
+            replay(events)

@@ -13,6 +13,7 @@ happens at an instant is paid at that instant.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -173,25 +174,25 @@ def runs_out(histories: Iterable[History], balance: Money, at: datetime) -> date
     check_kind(balance, Money, "balance")
     at = utc(at, "at")
     horizon = Interval(at, at.replace(year=9999, month=12, day=31))
-    speeds: dict[datetime, int] = {}
-    lumps: dict[datetime, int] = {at: 0}
+    lumps: Counter[datetime] = Counter({at: 0})  # what is paid at once, in ticks
+    speeds: Counter[datetime] = Counter()  # changes of what is paid a second
     for index, history in enumerate(as_tuple(histories, "histories")):
         check_kind(history, History, f"histories[{index}]")
         for line in clipped(metered(history, horizon.end), horizon):
             for start, end, ticks in _drains(line):
                 if end is None:
-                    lumps[start] = lumps.get(start, 0) + ticks
+                    lumps[start] += ticks
                 else:
-                    speeds[start] = speeds.get(start, 0) + ticks
-                    speeds[end] = speeds.get(end, 0) - ticks
+                    speeds[start] += ticks
+                    speeds[end] -= ticks
     left, speed, then = balance.ticks, 0, at
-    for now in sorted(speeds.keys() | lumps.keys()):
+    for now in sorted({*speeds, *lumps}):
         if 0 < left <= speed * total_seconds(then, now):
             return then + timedelta(seconds=-(-left // speed))
-        left -= speed * total_seconds(then, now) + lumps.get(now, 0)
+        left -= speed * total_seconds(then, now) + lumps[now]
         if left <= 0:
             return now
-        speed, then = speed + speeds.get(now, 0), now
+        speed, then = speed + speeds[now], now
     return None
 
 
