@@ -13,16 +13,17 @@ import duckdb
 import pandas as pd  # type: ignore[import-untyped]
 import polars as pl
 import pytest
+from attrs import evolve
 from hypothesis import given
 
 import document_values as known
-from numgenius_core import frames
+from numgenius_core import documents, frame_prices, frames
 from numgenius_core.bid_planner import PriceSeries
 from numgenius_core.bidding import Claim
 from numgenius_core.demand import Trace
 from numgenius_core.demand_fit import recorded
-from numgenius_core.documents import from_json
-from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType
+from numgenius_core.documents import from_json, to_json
+from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, WrongType
 from numgenius_core.frame_door import Column
 from numgenius_core.frame_fleets import slices
 from numgenius_core.intervals import Interval, from_epoch
@@ -136,6 +137,40 @@ class TestLawsSayWhatIsWrong:
     ) -> None:
         assert says in str(told(rule, law, lambda *_: answer, *case))
 
+    def test_of_moves_that_make_no_room(self) -> None:
+        held = {ContractId(5): Block(1, 0), ContractId(6): Block(1, 2)}
+        case = (4, 1, held, frozenset([ContractId(5)]), 2)
+        said = told(
+            *("defragmentation", "the moves can be carried out and make room"),
+            lambda *_: [(5, 1)],
+            *case,
+        )
+        assert said == "after [(5, 1)] no block of 2 is rentable"
+
+    def test_of_twice_the_deposit_that_buys_less(self) -> None:
+        said = told(
+            *("months", "twice buys at least twice"),
+            lambda *case: Fraction(10) - case[-1].ticks // Money(1).ticks,
+            *(PerHour(1), Fraction(1, 2), Money(1)),
+        )
+        assert said == "twice the deposit buys 8 months, less than twice 9"
+
+    def test_of_an_end_that_changes_though_nothing_may(self) -> None:
+        early = evolve(known.LISTING, rolling=None, end=known.at(9))
+        said = told(
+            *("extension", "else as agreed", lambda *_: known.at(30)),
+            *(known.CONTRACT, early, known.at(2)),
+        )
+        assert said == f"it ends {known.at(30)}, not {known.CONTRACT.end} as agreed"
+
+    def test_of_a_window_outside_the_horizon(self) -> None:
+        within = Interval(known.at(1), known.at(2))
+        said = told(
+            *("maintenance_window", "within the horizon", lambda *_: known.at(2)),
+            *([], 3_600, within),
+        )
+        assert said == f"a window from {known.at(2)} is not within the horizon"
+
     def test_of_a_claim_that_depends_on_those_below(self) -> None:
         below = Claim.bidding(ContractId(3), Block(1, 0), PerHour("0.2"), arrival=3)
         said = told(
@@ -179,6 +214,10 @@ class TestStrategiesForTypes:
 
         drawn()
 
+    def test_what_is_no_type_is_refused(self) -> None:
+        with pytest.raises(WrongType, match="kind: need a type that a field of the library has"):
+            values(5)
+
     def test_enumerations(self) -> None:
         @given(values(Mode))
         def drawn(mode: Enum) -> None:
@@ -220,6 +259,19 @@ class TestFramesOfLittle:
         with pytest.raises(RuleViolation, match="machine: need a column named 'machine_id'"):
             frames.occupancy(frame, day)
 
+    def test_a_month_of_disk_is_its_price(self) -> None:
+        offer = {"num_gpus": [1], "dph_base": [0.0], "storage_cost": [0.15], "disk": [3]}
+        month = frames.quote(
+            pd.DataFrame(offer), 720 * HOUR, disk=Column("disk"), results=["total"]
+        )
+        assert list(month["quote_total"]) == [450_000_000]
+
+    def test_a_market_too_large_to_weigh_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(frame_prices, "INT64", 10**9)
+        market = {"machine_id": [1], "gpu_name": ["A100"], "num_gpus": [8], "dph_base": [1.0]}
+        with pytest.raises(RuleViolation, match="after: need machines × GPUs up to 1, got 8"):
+            frames.matched_index(pd.DataFrame(market), pd.DataFrame(market))
+
     def test_prices_of_an_empty_market(self) -> None:
         frame = pl.DataFrame({"gpu_name": [], "machine_id": [], "num_gpus": [], "dph_base": []})
         cast = frame.cast({"num_gpus": int, "machine_id": int, "dph_base": float, "gpu_name": str})
@@ -245,6 +297,18 @@ class TestDocumentsThatAreNone:
     def test_numbers_that_are_no_text(self, text: str, says: str) -> None:
         with pytest.raises(InvalidDocument, match=says):
             from_json(text)
+
+    def test_an_amount_that_is_no_text(self) -> None:
+        golden = to_json(known.STATEMENT).replace('"carried": "-3"', '"carried": -3')
+        with pytest.raises(InvalidDocument, match="carried: need dollars as text"):
+            from_json(golden)
+
+    def test_a_document_of_more_than_can_be_is_not_read(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(documents, "MAX_BYTES", 1)
+        with pytest.raises(ParseError, match="need a document of at most 1 bytes"):
+            from_json("[]")
 
     def test_a_document_is_text(self) -> None:
         with pytest.raises(WrongType, match="need text or bytes, got 5"):

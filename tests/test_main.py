@@ -174,3 +174,14 @@ class TestBadInput:
             process.stdout.close()
             assert process.stderr.read() == b""
         assert process.returncode == 0
+
+
+class TestWholeNumbersOfTheCommand:
+    """DESIGN: errors "say where, what was needed, what came"; argparse's own do not."""
+
+    @pytest.mark.parametrize("words", [["quote", "--sample", "--gpus", "four"], ["slices", "four"]])
+    def test_it_says_so(self, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit):
+            main(words)
+        told = capsys.readouterr().err
+        assert "gpus: need a whole number, got 'four'" in told

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from numgenius_core import __version__, slicing
-from numgenius_core.errors import NumgeniusError, RuleViolation
+from numgenius_core.errors import NumgeniusError, RuleViolation, shown
 from numgenius_core.intervals import fixed_duration, parse_duration
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.money import PerHour
@@ -61,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_quote(commands.add_parser("quote", help="the cheapest true costs on a market, all in"))
     slices = commands.add_parser("slices", help="the offers a machine is cut into")
-    slices.add_argument("gpus", type=int, help="GPUs of the machine")
-    slices.add_argument("--min-gpu", type=int, default=1, help="smallest group (power of two)")
+    slices.add_argument("gpus", type=_whole, help="GPUs of the machine")
+    slices.add_argument("--min-gpu", type=_whole, default=1, help="smallest group (power of two)")
     slices.add_argument("--observed", action="store_true", help="take any min_gpu, as records do")
     slices.set_defaults(run=_slices, show=_show_slices)
     reserve = commands.add_parser("reserve", help="what prepaying earns, and what comes back")
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_quote(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", nargs="?", help="a market file, - for standard input")
     command.add_argument("--sample", action="store_true", help="the market that ships with this")
-    command.add_argument("--gpus", type=int, help="only offers of so many GPUs")
+    command.add_argument("--gpus", type=_whole, help="only offers of so many GPUs")
     command.add_argument("--hours", help="length of the stay (default 1, or the months reserved)")
     command.add_argument("--disk", default="0", help="GB of disk")
     command.add_argument("--upload", default="0", help="GB sent")
@@ -87,10 +87,19 @@ def _add_quote(command: argparse.ArgumentParser) -> None:
     command.add_argument("--mode", choices=[m.value for m in Mode], default=Mode.ON_DEMAND.value)
     command.add_argument("--months", help="reserved: months of 720 hours to prepay")
     command.add_argument("--where", metavar="QUERY", default="", help="an offer query")
-    command.add_argument("--top", type=int, default=10, help="rows (default 10)")
+    command.add_argument("--top", type=_whole, default=10, help="rows (default 10)")
     command.add_argument("--skip-bad", action="store_true", help="leave bad records out")
     command.add_argument("--json", action="store_true", help="for programs")
     command.set_defaults(run=_quote, show=_show_quote)
+
+
+def _whole(text: str) -> int:
+    """Read a whole number; argparse says which argument it was."""
+    try:
+        return int(text)
+    except ValueError:
+        need = f"need a whole number, got {shown(text)}"
+        raise argparse.ArgumentTypeError(need) from None
 
 
 def _read(option: str, reader: Callable[[str], T], text: str) -> T:

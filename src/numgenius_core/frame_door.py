@@ -400,8 +400,6 @@ def ask(sheet: Sheet, questions: Mapping[str, nw.Expr]) -> dict[str, Any]:
 
     A question named ``low …`` is for a minimum, ``high …`` for a maximum, any other for a sum.
     """
-    if not questions:
-        return {}
     answers = {f"a{i}": question for i, question in enumerate(questions.values())}
     frame = sheet.frame
     if frame.implementation.is_dask():
