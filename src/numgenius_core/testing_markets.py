@@ -265,15 +265,18 @@ def _kinds(market: Market) -> list[_Draws]:
     return kinds
 
 
-@st.composite
-def commands(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:
-    """Draw a command for a market: mostly such as can be done.
+def commands(market: Market, at: datetime) -> st.SearchStrategy[c.Command]:
+    """Return a strategy for commands to a market: mostly such as can be done.
 
     Args:
-        draw: Of Hypothesis.
         market: As it is.
         at: When the command is given.
     """
+    return _commands(market, at)
+
+
+@st.composite
+def _commands(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:
     return draw(st.sampled_from(_kinds(market)))(draw, market, at)
 
 
