@@ -20,15 +20,16 @@ import document_values as known
 from numgenius_core import documents, frame_prices, frames
 from numgenius_core.bid_planner import PriceSeries
 from numgenius_core.bidding import Claim
-from numgenius_core.demand import Trace
+from numgenius_core.commands import AddCredit, Tick
+from numgenius_core.demand import Request, Trace
 from numgenius_core.demand_fit import recorded
 from numgenius_core.documents import from_json, to_json
 from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, WrongType
 from numgenius_core.frame_door import Column
-from numgenius_core.frame_fleets import slices
+from numgenius_core.frame_fleets import slices, table_like
 from numgenius_core.intervals import Interval, from_epoch
-from numgenius_core.listing import ContractId, Listing, Mode
-from numgenius_core.money import Money, PerGpuHour, PerHour
+from numgenius_core.listing import AccountId, ContractId, Listing, Mode
+from numgenius_core.money import Money, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Block
 from numgenius_core.scenario import Scenario, vary
 from numgenius_core.sweep import sweep
@@ -48,7 +49,14 @@ def told(rule: str, law: str, implementation: Callable[..., Any], *case: Any) ->
 CLAIM = Claim.bidding(ContractId(1), Block(1, 0), PerHour("0.4"), arrival=1)
 HELD = Claim.on_demand(ContractId(2), Block(1, 0), arrival=2)
 FLOOR = PerGpuHour("0.1")
-EMPTY: dict[ContractId, Block] = {}
+LISTED = Listing(
+    machine=evolve(known.MACHINE, gpus=1), prices=evolve(known.PRICES, storage=PerGbMonth(0))
+)
+ONE_CLIENT = Scenario(
+    listings=(LISTED,),
+    demand=Trace((Request(after=0, gpus=1, seconds=3_600),)),
+    horizon=Interval(known.at(1), known.at(2)),
+)
 ONE = {ContractId(5): Block(1, 0)}
 TWO_ROWS = {name: [0, 0] for name in ("total", "payout", "fee", "gpu_per_hour", "deposit")}
 ROW = {
@@ -171,6 +179,50 @@ class TestLawsSayWhatIsWrong:
         )
         assert said == f"a window from {known.at(2)} is not within the horizon"
 
+    def test_of_a_stay_that_costs_more_than_its_deposit(self) -> None:
+        case = (PerHour(1), Fraction(2, 5), Fraction(1), 60)
+        said = told("stay", "at most the deposit", lambda *_: 577, *case)
+        assert said == "the stay costs 577, more than the deposit 576"
+
+    @pytest.mark.parametrize(
+        ("law", "change", "says"),
+        [
+            ("the sums of the statements", {"histories": ()}, "gpu of all modes is"),
+            ("everyone is counted", {"gpus": 0}, "3600 GPU seconds ran, more than there are"),
+        ],
+    )
+    def test_of_an_outcome(self, law: str, change: dict[str, Any], says: str) -> None:
+        outcome = evolve(RULES["simulation"].ours(ONE_CLIENT, 0), **change)
+        assert says in str(told("simulation", law, lambda *_: outcome, ONE_CLIENT, 0))
+
+    def test_of_a_client_of_a_simulation_that_is_nowhere(self) -> None:
+        real = RULES["simulation"].ours(ONE_CLIENT, 0)
+        for change, says in (
+            ({"finished": 2}, "2 finished of 1 that rented on-demand"),
+            ({"rented": 0}, "0 rented and 0 were lost of 1 for on-demand"),
+        ):
+            modes = [evolve(m, **change) if m.mode is Mode.ON_DEMAND else m for m in real.modes]
+            outcome = evolve(real, modes=tuple(modes))
+            said = told("simulation", "everyone is counted", lambda *_, o=outcome: o, ONE_CLIENT, 0)
+            assert said == says
+        free = evolve(known.PRICES, gpu=PerGpuHour(0), min_bid=PerGpuHour(0))
+        scenario = evolve(ONE_CLIENT, listings=(evolve(LISTED, prices=free),))
+        outcome = evolve(RULES["simulation"].ours(scenario, 0), histories=())
+        said = told("simulation", "the sums of the statements", lambda *_: outcome, scenario, 0)
+        assert said == "1 clients rented, and there are 0 histories"
+
+    def test_of_events_at_the_wrong_time(self) -> None:
+        steps = [(AddCredit(account=AccountId("ann"), amount=Money(1)), known.at(1))]
+        played = RULES["market"].ours(steps)
+        late = evolve(played, answers=[[evolve(e, at=known.at(2)) for e in played.events]])
+        assert "happens after what" in str(
+            told("market", "time runs forward", lambda _: late, steps)
+        )
+
+    def test_of_a_market_in_which_nothing_has_happened(self) -> None:
+        steps = [(Tick(), known.at(1)), (Tick(), known.at(2))]
+        assert told("market", "time runs forward", RULES["market"].ours, steps) is None
+
     def test_of_a_claim_that_depends_on_those_below(self) -> None:
         below = Claim.bidding(ContractId(3), Block(1, 0), PerHour("0.2"), arrival=3)
         said = told(
@@ -252,6 +304,22 @@ class TestFramesOfLittle:
         frame = pd.DataFrame(offer | {"verification": ["verified"]})
         month = frames.quote(frame, 720 * HOUR, mode=Mode.RESERVED, results=["total"])
         assert list(month["quote_total"]) == [576 * 10**9]
+
+    def test_an_engine_that_is_not_known_is_named(self) -> None:
+        class Engine:
+            def __getattr__(self, name: str) -> Callable[[], bool]:
+                return lambda: False
+
+            def __str__(self) -> str:
+                return "another engine"
+
+        class Frame:
+            implementation = Engine()
+
+            def to_native(self) -> None: ...
+
+        with pytest.raises(WrongType, match=r"frame: need pandas, Polars, .* got another engine"):
+            table_like(Frame(), {"a": [1]})
 
     def test_a_machine_is_a_column(self) -> None:
         frame = pd.DataFrame({"start": [0], "end": [1], "gpus": [1]})
