@@ -13,9 +13,9 @@ from attrs import evolve
 from frame_engines import make, read
 from numgenius_core import frames
 from numgenius_core.bidding import Claim, Rank, resolve
-from numgenius_core.frames import Column
+from numgenius_core.frames import Column, Columns
 from numgenius_core.intervals import Interval, from_epoch
-from numgenius_core.listing import ContractId, Mode
+from numgenius_core.listing import ContractId, MachineId, Mode, OfferId, PriceTerms
 from numgenius_core.money import PerGpuHour, PerHour
 from numgenius_core.offer import Block, Offer
 from numgenius_core.pricing import LineKind, Quote, quote
@@ -23,7 +23,8 @@ from numgenius_core.slicing import blocks
 from numgenius_core.wire import offer_from_record
 
 RESULTS = (
-    *("gpu", "discount", "storage", "upload", "download", "total", "per_hour", "payout", "fee"),
+    *("gpu", "discount", "forfeit", "storage", "upload", "download"),
+    *("total", "per_hour", "payout", "fee"),
     *("gpu_per_hour", "deposit", "discount_rate"),
 )
 _API = (
@@ -162,6 +163,66 @@ def check_quotes(engine: str, rows: list[dict[str, Any]]) -> None:
         if want["total"] is None:
             found["discount_rate"] = None  # a rate is known of a row that is not for rent
         assert found == want, row
+
+
+_HOUR, _MONTH = 3_600, 720 * 3_600
+RESERVATIONS = [(1_200 * _MONTH, 2 * 10**12), (3 * _MONTH, 10**15), (7_000, 10**18)]
+"""Longest times and dearest prices, in pico-dollars, that one frame can hold."""
+
+
+def reservation_rows(seed: int, count: int, longest: int, dearest: int) -> list[dict[str, Any]]:
+    """Return reservations left at any second, many at prices where rounding shows."""
+    chance = random.Random(seed)
+    rows: list[dict[str, Any]] = []
+    while len(rows) < count:
+        gpus, price = chance.choice([1, 1, 2, 8]), chance.randrange(chance.choice([2, 20, 10**6]))
+        price = chance.choice([price, chance.randrange(dearest // 8)])
+        paid = chance.choice([0, 1, _HOUR, _MONTH, _MONTH * 3 // 2, chance.randrange(longest)])
+        ends = [paid - 1, paid, paid + 1, paid + chance.randrange(-_HOUR, _HOUR)]
+        stay = chance.choice([*ends, chance.randrange(paid + 1), chance.randrange(longest)])
+        if 0 < stay <= longest and paid <= longest:
+            row = {"i": len(rows), "num_gpus": gpus, "price": gpus * price}
+            row |= {"stay": stay, "prepaid": paid}
+            rows.append({**row, "factor": chance.choice([0.4, 0.0, 0.9999, 0.1234, 0.05])})
+    return rows
+
+
+def check_reservations(engine: str, longest: int, dearest: int, count: int = 200) -> None:
+    """A stay that differs from what is prepaid costs what the scalar quote says."""
+    rows = reservation_rows(7, count, longest, dearest)
+    lines = ("gpu", "discount", "forfeit", "total", "payout", "deposit")
+    native = frames.quote(
+        make(engine, rows),
+        Column("stay"),
+        mode=Mode.RESERVED,
+        months=Column("prepaid", "seconds"),
+        fee="0.25",
+        columns=Columns(price=Column("price", "pico"), discount="factor", verification=None),
+        results=lines,
+        prefix="",
+    )
+    for row, got in zip(rows, sorted(read(native), key=lambda row: row["i"]), strict=True):
+        each = PerGpuHour.from_steps(row["price"] // row["num_gpus"])
+        offer = Offer(
+            id=OfferId(1),
+            machine=MachineId(1),
+            gpu_name="x",
+            gpus=row["num_gpus"],
+            prices=PriceTerms(gpu=each, min_bid=PerGpuHour(0), platform_fee=Fraction(1, 4)),
+            max_discount=Fraction(repr(row["factor"])),
+        )
+        priced = quote(
+            offer,
+            timedelta(seconds=row["stay"]),
+            mode=Mode.RESERVED,
+            months=Fraction(row["prepaid"], _MONTH),
+        )
+        want = {kind.value: nanos(amount) for kind, amount in priced.rounded_lines()}
+        want |= {
+            name: nanos(getattr(priced, name).to_decimal())
+            for name in ("total", "payout", "deposit")
+        }
+        assert {name: got[name] for name in lines} == {name: want[name] for name in lines}, row
 
 
 def check_nulls(engine: str, rows: list[dict[str, Any]]) -> None:

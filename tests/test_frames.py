@@ -50,6 +50,13 @@ class TestEveryEngineAgrees:
         cases.check_nulls(engine, cases.with_nulls(cases.offer_rows(seed=2, count=80), seed=3))
 
     @engines
+    @pytest.mark.parametrize(("longest", "dearest"), cases.RESERVATIONS)
+    def test_a_reservation_left_early_or_late_is_the_scalar_quote(
+        self, engine: str, longest: int, dearest: int
+    ) -> None:
+        cases.check_reservations(engine, longest, dearest)
+
+    @engines
     def test_slices_are_the_scalar_cut(self, engine: str) -> None:
         cases.check_slices(engine)
 

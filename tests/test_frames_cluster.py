@@ -35,6 +35,9 @@ class TestEveryClusterAgrees:
     def test_nulls_stay_nulls(self, engine: str) -> None:
         cases.check_nulls(engine, cases.with_nulls(cases.offer_rows(seed=2, count=120), seed=3))
 
+    def test_a_reservation_left_early_or_late_is_the_scalar_quote(self, engine: str) -> None:
+        cases.check_reservations(engine, *cases.RESERVATIONS[0])
+
     def test_slices_are_the_scalar_cut(self, engine: str) -> None:
         cases.check_slices(engine)
 

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from numgenius_core.billing import Statement, deposit_left, discount_received, statement
+from numgenius_core.commitment import cost_of_stay
+from numgenius_core.contract import Event, agree
 from numgenius_core.errors import RuleViolation
-from numgenius_core.listing import MachineId, Mode, OfferId, PriceTerms, Verification
+from numgenius_core.history import Happening, History, Moved, Prepaid, Refunded
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import (
+    AccountId,
+    ContractId,
+    Listing,
+    Machine,
+    MachineId,
+    Mode,
+    OfferId,
+    PriceTerms,
+    Verification,
+)
+from numgenius_core.metering import Kind
 from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour
-from numgenius_core.offer import Offer
-from numgenius_core.pricing import LineKind, quote
+from numgenius_core.offer import Block, Offer
+from numgenius_core.pricing import LineKind, Quote, quote
+from numgenius_core.reserved import CurveSchedule, StepSchedule, refundable
+from numgenius_core.term import as_term
 from numgenius_core.testing_strategies import price_terms
+from numgenius_core.units import SECONDS_PER_MONTH
 
 HOUR = timedelta(hours=1)
 TERMS = PriceTerms(
@@ -103,6 +123,97 @@ class TestIdentities:
     def test_an_unverified_machine_has_no_reserved_price(self) -> None:
         with pytest.raises(RuleViolation, match="verified"):
             quote(offer(verification=Verification.UNVERIFIED), HOUR, mode=Mode.RESERVED)
+
+
+class TestAReservationCostsWhatItIsBilled:
+    """DOMAIN 4: $1/h, D = 0.4, one month: "cancelled after 15 days 288 − 1.05 · 72 = 212.40"."""
+
+    DOLLAR = evolve(TERMS, gpu=PerGpuHour("0.25"))
+
+    def lines(self, stay: timedelta, **more: Any) -> dict[str, Money]:
+        priced = quote(offer(self.DOLLAR), stay, mode=Mode.RESERVED, **more)
+        return {line.kind.value: line.amount for line in priced.lines if line.amount}
+
+    def test_left_early_it_forfeits_part_of_the_deposit(self) -> None:
+        assert self.lines(timedelta(days=15), months=1) == {
+            "gpu": Money(360),
+            "discount": Money(-72),
+            "forfeit": Money("75.60"),  # 576 − 212.40 = 360 − 72 + 75.60
+        }
+
+    def test_stayed_on_it_goes_on_on_demand(self) -> None:
+        assert self.lines(timedelta(days=31), months=1) == {
+            "gpu": Money(744),
+            "discount": Money(-144),
+        }
+
+    def test_nothing_prepaid_is_on_demand(self) -> None:
+        assert self.lines(HOUR, months=0) == {"gpu": Money(1)}
+        steps = StepSchedule.of({0: "0.5"})
+        assert self.lines(HOUR, months=0, schedule=steps) == {"gpu": Money(1)}
+
+    def test_the_stay_is_prepaid_if_nothing_is_said(self) -> None:
+        month = timedelta(days=30)
+        assert self.lines(month) == self.lines(month, months=1)
+        assert self.lines(month) == {"gpu": Money(720), "discount": Money(-144)}
+
+    @given(
+        steps=st.integers(0, 20) | st.integers(10**8, 10**13),
+        factor=st.sampled_from([Fraction(2, 5), Fraction(0), Fraction(9_999, 10_000)]),
+        months=st.sampled_from([Fraction(1), Fraction(0), Fraction(1, 3)]) | st.fractions(0, 24),
+        share=st.sampled_from([Fraction(1), Fraction(1, 2)]) | st.fractions(0, 2),
+        more=st.integers(-1, 1),
+        disk=st.sampled_from([0, 100]),
+    )
+    def test_to_the_tick_second_by_second(
+        self,
+        steps: int,
+        factor: Fraction,
+        months: Fraction,
+        share: Fraction,
+        more: int,
+        disk: int,
+    ) -> None:
+        terms = evolve(TERMS, gpu=PerGpuHour.from_steps(steps), min_bid=PerGpuHour(0))
+        stay = timedelta(seconds=max(1, int(months * share * SECONDS_PER_MONTH) + more))
+        priced = quote(
+            evolve(offer(terms), max_discount=factor),
+            stay,
+            mode=Mode.RESERVED,
+            months=months,
+            disk=disk,
+        )
+        bill = billed(terms, priced, stay)
+        assert priced.total == bill.total
+        assert priced.amount_of(LineKind.FORFEIT) == bill.amount_of(Kind.FORFEIT)
+        assert bill.total == bill.billed
+        stay_alone = cost_of_stay(priced.offer.per_hour, CurveSchedule(factor), months, stay)
+        assert stay_alone == priced.total - priced.amount_of(LineKind.STORAGE)
+
+
+def billed(terms: PriceTerms, priced: Quote, stay: timedelta) -> Statement:
+    """Return the statement of the client that takes a quote, runs at once and leaves after it."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    machine = Machine(id=MachineId(2), host=AccountId("host"), gpu_name="A100", gpus=4)
+    contract = agree(
+        Listing(machine=machine, prices=terms),
+        Block(start=0, size=4),
+        id=ContractId(1),
+        client=AccountId("client"),
+        at=start,
+        mode=Mode.ON_DEMAND,
+        disk_mb=100_000 if priced.amount_of(LineKind.STORAGE) else 0,
+    )
+    end = start + stay
+    facts: list[Happening] = [Moved(at=start, event=Event.LOADED)]
+    if priced.deposit:
+        paid = Prepaid(at=start, amount=priced.deposit, discount=priced.discount)
+        running = History(term=as_term(contract), happenings=(paid, *facts))
+        back = refundable(deposit_left(running, end), discount_received(running, end))
+        facts = [paid, *facts, Refunded(at=end, amount=back)]
+    facts.append(Moved(at=end, event=Event.DESTROYED))
+    history = History(term=as_term(contract), happenings=tuple(facts))
+    return statement(history, Interval(start, end + timedelta(seconds=1)))
 
 
 class TestAQuoteSaysWhatItIs:

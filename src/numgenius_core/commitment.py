@@ -22,7 +22,7 @@ from attrs import frozen
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.listing import as_tuple, check_kind
 from numgenius_core.money import Money, PerHour
-from numgenius_core.reserved import ReservedSchedule, months_of, refund
+from numgenius_core.reserved import ReservedSchedule, discounted_seconds, months_of, refund
 from numgenius_core.result_table import ResultTable
 from numgenius_core.units import Amount, round_half_even, whole_seconds
 
@@ -50,14 +50,10 @@ def cost_of_stay(
     check_kind(price, PerHour, "price")
     check_kind(schedule, ReservedSchedule, "schedule")
     seconds, time = whole_seconds(stay, "stay"), months_of(months)
-    if not time or not price:
-        return price.charge(seconds)
     discount, deposit = schedule.rate(time), schedule.deposit(price, time)
-    speed = price.scaled(1 - discount).charge(1).ticks
-    lasts = -(-deposit.ticks // speed)
-    used = min(seconds, lasts)
-    back = refund(price, discount, deposit, used).refund
-    return deposit - back + price.charge(seconds - used)
+    lasts = discounted_seconds(deposit, price.scaled(1 - discount), seconds)
+    ended = refund(price, discount, deposit, lasts)
+    return price.charge(seconds) - ended.discount_received + ended.fee
 
 
 def break_even(price: PerHour, schedule: ReservedSchedule, months: Amount | Fraction) -> timedelta:

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.frame_columns import (
+    INT64,
     STEPS_PER_NANO,
     TICKS_PER_NANO,
     Number,
@@ -50,7 +51,7 @@ from numgenius_core.units import (
 
 __all__ = ["payout", "quote", "reserve"]
 
-LINES: Final = ("gpu", "discount", "storage", "upload", "download")
+LINES: Final = ("gpu", "discount", "forfeit", "storage", "upload", "download")
 _RESERVED: Final = ("gpu_per_hour", "deposit", "discount_rate")
 _RESULTS: Final = (*LINES, "total", "per_hour", "payout", "fee", *_RESERVED)
 _DEFAULT: Final = ("total", "per_hour", "payout", "fee")
@@ -83,14 +84,15 @@ def quote(
         download: GB received.
         bid: Of interruptibles, dollars per hour for the whole instance; the lowest bid if left out.
         months: Of reservations, what is prepaid; the stay's length if left out. As for
-            :func:`numgenius_core.pricing.quote`, their discount is taken off the whole stay.
+            :func:`numgenius_core.pricing.quote`, a longer stay goes on on demand, and a shorter
+            one forfeits part of the deposit.
         fee: The platform's share.
         columns: The names of the columns of an offer.
-        results: Which columns to add, each in nano-dollars: ``gpu``, ``discount``, ``storage``,
-            ``upload``, ``download`` (the lines: differences of rounded running totals, as
-            :meth:`~numgenius_core.pricing.Quote.rounded_lines` has them), ``total``, ``per_hour``,
-            ``payout``, ``fee``, ``gpu_per_hour`` (after the discount), ``deposit``, and
-            ``discount_rate`` in billionths.
+        results: Which columns to add, each in nano-dollars: ``gpu``, ``discount``, ``forfeit``,
+            ``storage``, ``upload``, ``download`` (the lines: differences of rounded running totals,
+            as :meth:`~numgenius_core.pricing.Quote.rounded_lines` has them), ``total``,
+            ``per_hour``, ``payout``, ``fee``, ``gpu_per_hour`` (after the discount), ``deposit``,
+            and ``discount_rate`` in billionths.
         prefix: What the names of the results begin with.
 
     Raises:
@@ -140,10 +142,10 @@ def _full_price(stay: Stay) -> Value:
 
 def _discounted(stay: Stay, full: Value) -> tuple[Value, dict[str, Value | None]]:
     """Return the hourly GPU price after the discount, and what a reservation adds."""
-    sheet, read, (factor, shares) = stay.sheet, stay.read, stay.discount
+    sheet, (factor, shares) = stay.sheet, stay.discount
     if stay.reserved is False:
         return full, {"deposit": None, "discount_rate": 0}
-    prepaid = read["prepaid"] if "prepaid" in read.bounds else read["seconds"]
+    prepaid = stay.prepaid
     # 1 − d = 1 − D · m / (m + 1), as whole numbers: of ``parts``, so much is ``kept``.
     parts = sheet.let((prepaid + SECONDS_PER_MONTH) * shares)
     taken = sheet.let(factor * prepaid)
@@ -153,9 +155,8 @@ def _discounted(stay: Stay, full: Value) -> tuple[Value, dict[str, Value | None]
     deposit = _deposit(sheet, full, prepaid, kept, parts)
     if isinstance(stay.reserved, bool):
         return price, {"deposit": deposit, "discount_rate": rate}
-    paid = sheet.let(stay.reserved.choose(price, full))
-    return paid, {
-        "deposit": stay.reserved.choose(deposit),
+    return sheet.let(stay.reserved.choose(price, full)), {
+        "deposit": sheet.let(stay.reserved.choose(deposit)),
         "discount_rate": stay.reserved.choose(rate, 0),
     }
 
@@ -169,6 +170,44 @@ def _deposit(sheet: Sheet, full: Value, prepaid: Value, kept: Value, parts: Valu
     carry, finest = sheet.divide(rest * kept_rest, divisor)
     more, below = sheet.divide(sheet.let(below + rest * above + carry), parts)
     return sheet.half_even(sheet.let(whole + more), below, parts, finest, divisor)
+
+
+def _gpu_time(stay: Stay, full: Value, price: Value, deposit: Value | None) -> dict[str, Pair]:
+    """Return what GPU time costs after the discount, and what of a deposit is forfeited.
+
+    A row without a deposit has null for one, which lasts for no time and forfeits nothing.
+    """
+    sheet, seconds = stay.sheet, stay.read["seconds"]
+    if deposit is None:
+        return {"discount": sheet.per_unit(full, seconds, SECONDS_PER_HOUR)}
+    lasts = _lasts(sheet, deposit, price, stay.prepaid)
+    least = sheet.let((lasts < seconds).choose(lasts, seconds))
+    used = sheet.carried(sheet.per_unit(price, least, SECONDS_PER_HOUR))
+    beyond = sheet.per_unit(full, sheet.let(seconds - least), SECONDS_PER_HOUR)
+    # Of the deposit that is left, as much as 21/20 of the discount received.
+    claim = sheet.carried(sheet.per_unit(full - price, least * 21, SECONDS_PER_HOUR * 20))
+    # A nano-dollar is lent to the rest, so that it stays above zero.
+    left = sheet.carried((deposit - used[0] - 1, sheet.let(TICKS_PER_NANO - used[1])))
+    some, less = column(left[0]) >= 0, column(left[0]) < claim[0]
+    less |= column(left[0]).equals(claim[0]) & (column(left[1]) < claim[1])
+    kept = [sheet.let(some.choose(less.choose(a, b), 0)) for a, b in zip(left, claim, strict=True)]
+    return {"discount": sheet.sum([used, beyond]), "forfeit": (kept[0], kept[1])}
+
+
+def _lasts(sheet: Sheet, deposit: Value, price: Value, prepaid: Value) -> Number:
+    """Return for how many seconds a deposit lasts; each that begins with some of it counts.
+
+    But for rounding it is the time prepaid. The rounding, in steps · seconds, is a small number,
+    where the whole deposit would overflow.
+    """
+    parts = SECONDS_PER_HOUR * STEPS_PER_NANO
+    whole, rest, divisor = sheet.ratio(price, prepaid, parts)
+    over = sheet.let((deposit - whole) * parts - rest * (parts // divisor))
+    rate = sheet.let((column(price) > 0).choose(price, 1))
+    more, part = sheet.divide(sheet.let((column(over) > 0).choose(over, 0)), rate)
+    less, _ = sheet.divide(sheet.let((column(over) < 0).choose(0 - over, 0)), rate)
+    seconds = (column(price) > 0).choose(prepaid + more + (column(part) > 0).as_int() - less, INT64)
+    return column(sheet.let((column(deposit) > 0).choose(seconds, 0)))
 
 
 def _used(stay: Stay) -> dict[str, Pair]:
@@ -189,10 +228,9 @@ def _answer(stay: Stay, wanted: list[str], fee: Share) -> dict[str, Value | None
     sheet, seconds = stay.sheet, stay.read["seconds"]
     full = _full_price(stay)
     price, out = _discounted(stay, full)
-    amounts = {"discount": sheet.per_unit(price, seconds, SECONDS_PER_HOUR), **_used(stay)}
+    amounts = _gpu_time(stay, full, price, out["deposit"]) | _used(stay)
     if set(wanted) & set(LINES):
-        before = price if stay.reserved is False else full
-        out |= _lines(sheet, sheet.per_unit(before, seconds, SECONDS_PER_HOUR), amounts)
+        out |= _lines(sheet, sheet.per_unit(full, seconds, SECONDS_PER_HOUR), amounts)
     total = sheet.carried(sheet.sum(list(amounts.values())))
     out["total"] = rounded = sheet.half_even(*total, TICKS_PER_NANO)
     out["gpu_per_hour"] = price

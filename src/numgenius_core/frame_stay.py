@@ -122,6 +122,11 @@ class Stay:
     known: bool | Number
     discount: tuple[Value, int]
 
+    @property
+    def prepaid(self) -> Value:
+        """Seconds that a reservation prepays: its stay, if nothing else was asked for."""
+        return self.read["prepaid" if "prepaid" in self.read.bounds else "seconds"]
+
 
 def read_stay(sheet: Sheet, asked: Asked) -> Stay:
     """Return the inputs of a quote, checked.

@@ -36,6 +36,7 @@ from numgenius_core.history import (
 from numgenius_core.intervals import Interval, after, total_seconds, utc
 from numgenius_core.listing import Mode, PriceTerms, check_kind
 from numgenius_core.money import Money, PerGb, PerGbMonth, PerHour
+from numgenius_core.reserved import discounted_seconds
 
 __all__ = ["Kind", "Line", "clipped", "merged", "metered"]
 
@@ -223,9 +224,7 @@ class _Meter:
             return
         if self.deposit:
             rate = full.scaled(1 - self.discount)
-            speed = rate.charge(1).ticks
-            lasts = -(-self.deposit.ticks // speed) if speed else span.seconds
-            seconds = min(span.seconds, lasts)
+            seconds = discounted_seconds(self.deposit, rate, span.seconds)
             paid = min(self.deposit, rate.charge(seconds))
             self.deposit -= paid
             edge = span.start + timedelta(seconds=seconds)

@@ -5,6 +5,10 @@ Rule (marketplace, measured): ``dph_total = dph_base + storage_cost · disk_GB /
 and the reserved discount is on the GPU part only. Traffic is paid by the GB. The platform keeps
 its fee of everything the client pays; the host gets the rest.
 
+A reservation costs what it will be billed (:mod:`numgenius_core.billing`): it has the discount in
+every second that begins with some of the deposit left, costs the on-demand price after that, and
+forfeits part of the deposit when it ends early.
+
 Our reading: a quote's price *per hour* is all in, traffic too: the total over the hours.
 """
 
@@ -21,7 +25,12 @@ from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.listing import Mode, Verification, check_kind
 from numgenius_core.money import TICKS_PER_DOLLAR, Money, PerHour
 from numgenius_core.offer import Offer
-from numgenius_core.reserved import CurveSchedule, ReservedSchedule
+from numgenius_core.reserved import (
+    CurveSchedule,
+    ReservedSchedule,
+    discounted_seconds,
+    refund,
+)
 from numgenius_core.units import (
     SECONDS_PER_HOUR,
     SECONDS_PER_MONTH,
@@ -40,6 +49,7 @@ class LineKind(Enum):
 
     GPU = "gpu"
     DISCOUNT = "discount"
+    FORFEIT = "forfeit"
     STORAGE = "storage"
     UPLOAD = "upload"
     DOWNLOAD = "download"
@@ -66,11 +76,12 @@ class Quote:
         offer: What is rented.
         mode: How it is rented.
         seconds: Length of the stay.
-        lines: GPU, discount (reserved only), storage, upload and download.
+        lines: GPU at the price on demand; of a reservation, the discount and what is forfeited of
+            its deposit; storage, upload and download.
         payout: What the host gets; with ``fee`` it adds up to the total.
         fee: What the platform keeps.
         deposit: What a reservation prepays, ``None`` for other modes.
-        discount: Share taken off the GPU price.
+        discount: Share taken off the GPU price while the deposit lasts.
     """
 
     offer: Offer
@@ -134,9 +145,8 @@ def quote(
         upload: GB sent, at most 9 decimals.
         download: GB received.
         bid: Of an interruptible, for the whole instance; the offer's lowest bid if left out.
-        months: Of a reservation, what is prepaid; the stay's length if left out. Their discount is
-            taken off the whole stay: what leaving early or staying on costs, says
-            :func:`~numgenius_core.commitment.cost_of_stay`.
+        months: Of a reservation, what is prepaid; the stay's length if left out. A longer stay
+            goes on on demand; a shorter one ends early, and part of the deposit is forfeited.
         schedule: Of a reservation; the market's curve to the offer's discount if left out.
 
     Raises:
@@ -158,8 +168,12 @@ def quote(
     discount, deposit = Fraction(0), None
     if mode is Mode.RESERVED:
         discount, deposit = _reserved(offer, seconds, months, schedule)
-        off = full.scaled(1 - discount).charge(seconds) - full.charge(seconds)
-        lines.append(Line(kind=LineKind.DISCOUNT, amount=off))
+        lasts = discounted_seconds(deposit, full.scaled(1 - discount), seconds)
+        ended = refund(full, discount, deposit, lasts)
+        lines += [
+            Line(kind=LineKind.DISCOUNT, amount=-ended.discount_received),
+            Line(kind=LineKind.FORFEIT, amount=ended.fee),
+        ]
     prices = offer.prices
     lines += [
         Line(kind=LineKind.STORAGE, amount=prices.storage.charge(to_megabytes(disk), seconds)),

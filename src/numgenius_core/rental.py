@@ -23,7 +23,7 @@ from numgenius_core.listing import AccountId, ContractId, Listing, Mode
 from numgenius_core.metering import FREE, GPU, Kind, metered
 from numgenius_core.money import Money, PerHour
 from numgenius_core.offer import Block
-from numgenius_core.reserved import Refund, refund
+from numgenius_core.reserved import Refund, discounted_seconds, refund
 from numgenius_core.term import Term, as_term
 
 __all__ = ["Charge", "Rental"]
@@ -183,8 +183,7 @@ class Rental:
             charge.fee += lost.scaled(fee).ticks
 
     def _reserved_seconds(self) -> int:
-        speed = self.rate.scaled(1 - self.discount).charge(1).ticks
-        return min(self.ran, -(-self.deposit.ticks // speed)) if speed else self.ran
+        return discounted_seconds(self.deposit, self.rate.scaled(1 - self.discount), self.ran)
 
     def _dissolved(self) -> Refund:
         """Return where its deposit goes if it is destroyed now.

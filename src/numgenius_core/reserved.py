@@ -45,6 +45,7 @@ __all__ = [
     "ReservedSchedule",
     "StepSchedule",
     "TopUp",
+    "discounted_seconds",
     "refund",
     "refundable",
     "top_up",
@@ -392,6 +393,23 @@ class Refund:
     refund: Money
     fee: Money
     discount_received: Money
+
+
+def discounted_seconds(deposit: Money, rate: PerHour, seconds: int) -> int:
+    """Return for how many seconds a deposit lasts: each that begins with some of it left.
+
+    Args:
+        deposit: What there is of it.
+        rate: The discounted price that it pays, for the whole instance.
+        seconds: The most to count: a free price never uses it up.
+    """
+    check_kind(deposit, Money, "deposit")
+    check_kind(rate, PerHour, "rate")
+    whole_number(seconds, "seconds")
+    if deposit.ticks <= 0:
+        return 0
+    speed = rate.charge(1).ticks
+    return min(seconds, -(-deposit.ticks // speed)) if speed else seconds
 
 
 def refundable(remaining: Money, received: Money) -> Money:
