@@ -300,8 +300,11 @@ class TestFreeSlots:
     def test_what_is_no_machine_is_refused(self) -> None:
         with pytest.raises(RuleViolation, match="min_gpu"):
             free_slots(8, 3, 0)
-        with pytest.raises(RuleViolation, match="free"):
+        with pytest.raises(RuleViolation, match="free") as caught:
             free_slots(8, 1, 256)
+        assert type(caught.value) is RuleViolation
+        with pytest.raises(WrongType, match="free"):
+            free_slots(8, 1, 2.0)  # type: ignore[arg-type]
 
 
 def machine(gpus: int, min_gpu: int, free: int, price: str = "1") -> FreeGpus:

@@ -19,7 +19,7 @@ import numgenius_core
 PACKAGE = "numgenius_core"
 SOURCES = {path.stem: path for path in Path(numgenius_core.__file__).parent.glob("*.py")}
 
-# A module imports only what stands before it. Some of these are still to come.
+# A module imports only what stands before it.
 # fmt: off
 ORDER = [
     # values
@@ -37,13 +37,13 @@ ORDER = [
     "search_values", "search_fields", "search_query", "search", "search_request",
     "wire_documents", "document_forms", "document_classes", "documents", "journal",
     "wire_shape", "wire_fields", "wire_records", "wire_csv", "wire",
-    "sample", "frame_columns", "frame_door", "frame_stay", "frame_quotes", "frame_fleets",
+    "frame_columns", "frame_door", "frame_stay", "frame_quotes", "frame_fleets",
     "frame_prices", "frames",
     # what-ifs
     "result_table", "bid_planner", "ways", "commitment", "distributions", "demand", "demand_fit",
     "power", "scenario", "outcome", "rental", "simulated_machine", "simulation", "estimate",
     "sweep", "whatif",
-    "plot_style", "plot_timeline", "plots", "tables", "__main__",
+    "plot_style", "plot_timeline", "plots", "__main__",
     # for tests of others, behind the extra "testing"
     "testing_strategies", "testing_markets", "testing_scenarios", "testing_values", "testing_law",
     "testing_laws_gpus", "testing_laws_money", "testing_laws_bids", "testing_laws_contracts",

@@ -116,6 +116,24 @@ class TestPublished:
         )
         assert book.place(no(3), SOME, PerHour("0.15")) == (Paused(no(3), Why.OUTBID, (no(2),)),)
 
+    def test_the_highest_bid_there_can_be_is_a_bid(self) -> None:
+        book = BidBook(gpus=1)
+        book.place(no(1), SOME, PerHour(1))
+        assert book.place(no(2), SOME, PerHour(32)) == (
+            Paused(no(1), Why.OUTBID, (no(2),)),
+            Started(no(2)),
+        )
+
+    def test_who_goes_on_keeps_out_who_waits(self) -> None:
+        # 3 waits for 1 alone: neither 2 nor the end of 4, both dearer than it, matters.
+        book = BidBook(gpus=4)
+        book.place(no(1), block(0, 1), PerHour(10))
+        book.place(no(2), block(2, 1), PerHour(9))
+        book.place(no(3), block(0, 2), PerHour(1))
+        book.place(no(4), block(3, 1), PerHour(5))
+        assert book.leave(no(4)) == ()
+        assert ids(book.running) == [1, 2]
+
     def test_on_demand_stops_interruptibles_and_they_resume_by_themselves(self) -> None:
         book = BidBook(gpus=8)
         book.place(no(1), block(0, 4), PerHour(4))
@@ -455,10 +473,21 @@ class TestSizesThatDoNotDivide:
         book.change(no(3), PerHour("2.333333333335"))
         assert ids(book.running) == [3]
 
-    def test_a_step_still_decides_on_the_largest_machine(self) -> None:
+    @pytest.mark.parametrize("anew", [False, True])
+    def test_a_step_still_decides_on_the_largest_machine(self, anew: bool) -> None:
         book = BidBook(gpus=4_096)
         whole = PerHour.from_steps(4_096 * 31 * 10**12 + 15)  # a float of three times it is more
         book.place(no(1), block(0, 4_096), whole)
-        book.place(no(2), block(0, 3), PerHour("0.1"))  # weighs all sizes anew
+        if anew:
+            book.place(no(2), block(0, 3), PerHour("0.1"))  # weighs all sizes anew
         book.place(no(3), block(0, 2_048), PerHour.from_steps(whole.steps // 2 + 1))
         assert ids(book.running) == [3]
+
+    def test_a_step_still_tells_who_is_in_the_way(self) -> None:
+        # 3 bids three steps more than twice what 2 bids for half of the GPUs.
+        book = BidBook(gpus=4_096)
+        half = PerHour.from_steps(2_048 * 31 * 10**12 + 5)
+        book.place(no(1), block(0, 2_048), PerHour(2_048 * 32))
+        book.place(no(2), block(2_048, 2_048), half)
+        third = PerHour.from_steps(2 * half.steps + 3)
+        assert book.place(no(3), block(0, 4_096), third) == (Paused(no(3), Why.OUTBID, (no(1),)),)

@@ -274,10 +274,10 @@ class TestFewestMoves:
         assert best.exact
         assert best.blocks == (Block(8, 8),)
         assert [move.contract for move in best.moves] == [4, 3]
-        monkeypatch.setattr(defrag, "SEARCH_LIMIT", 0)
+        monkeypatch.setattr(defrag, "SEARCH_LIMIT", 1)
         found = defragment(16, 1, held, held, 8)
         assert isinstance(found, Plan)
-        assert not found.exact
+        assert found.exact is False
         assert len(found.moves) == 3
         check_plan(found, held, held, 16, 1, 8)
 
@@ -396,6 +396,25 @@ class TestWorkedExamples:
         assert plan.blocks == (Block(6, 8),)
         check_plan(plan, held, held, 14, 1, 6)
 
+    def test_two_places_of_different_shapes_are_cleared(self) -> None:
+        # 0 to 3 and 4 to 7: what is in them fits beside 1 and 3 and beside 2. Either of two equal
+        # places, 4 to 7 and 12 to 15, would leave nowhere to go but to the other.
+        held = {
+            ContractId(0): Block(1, 1),
+            ContractId(1): Block(1, 8),
+            ContractId(2): Block(2, 14),
+            ContractId(3): Block(2, 10),
+            ContractId(4): Block(2, 4),
+        }
+        movable = [c for c in held if c != 1]
+        plan = defragment(16, 1, held, movable, 4, count=2)
+        assert isinstance(plan, Plan)
+        assert plan.exact
+        assert {(m.contract, m.target) for m in plan.moves} == {
+            (0, Block(1, 9)),
+            (4, Block(2, 12)),
+        }
+
 
 class TestProofs:
     """Issue: "a proof of impossibility where there is none"."""
@@ -404,6 +423,15 @@ class TestProofs:
         held = {ContractId(1): Block(2, 0)}
         assert defragment(4, 1, held, held, 4) == Impossible(
             why=Why.TOO_FEW_FREE, size=2, need=3, room=2, immovable=()
+        )
+
+    def test_too_few_gpus_are_free_for_several_blocks(self) -> None:
+        held = {ContractId(i): Block(1, 2 * i) for i in range(3)}
+        assert defragment(8, 1, held, [], 2, count=3) == Impossible(
+            why=Why.TOO_FEW_FREE, size=2, need=3, room=1, immovable=tuple(held)
+        )
+        assert defragment(8, 1, held, [], 2, count=2) == Impossible(
+            why=Why.HELD, size=2, need=2, room=1, immovable=tuple(held)
         )
 
     def test_immovable_contracts_hold_every_block(self) -> None:

@@ -398,9 +398,9 @@ def _runs(free: int, size: int) -> int:
 
 
 def _checked(free: int, gpus: int) -> int:
-    if type(free) is int and type(gpus) is int and 0 <= free < 1 << gpus:
+    """Return ``free`` if it is GPUs of a machine that was checked before."""
+    if type(free) is int and 0 <= free < 1 << gpus:
         return free
-    whole_number(gpus, "gpus", 1, MAX_GPUS)
     error = RuleViolation if type(free) is int else WrongType
     raise error("free", f"GPUs of the machine as {gpus} bits", shown(free))
 
