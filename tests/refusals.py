@@ -426,7 +426,7 @@ WRONG: Final = (
     "Term(contract=known.CONTRACT, segments=[Segment(since=at(1), prices=known.PRICES)])",
     "Term(contract=known.CONTRACT, segments=[Segment(since=at(31, 23, 59), prices=known.PRICES)])",
     "Segment(since=datetime(2026, 1, 1), prices=known.PRICES)",
-    "term.check_machine(known.CONTRACT, 3, 'here')",
+    "term.check_belongs(known.CONTRACT, 3, 'here')",
     "term.as_term(5, 'here')",
     "listing.as_tuple(5, 'here')",
     "extension.extend([known.CONTRACT, OTHER], known.LISTING, at=at(2))",

@@ -24,6 +24,7 @@ SOURCES = {path.stem: path for path in Path(numgenius_core.__file__).parent.glob
 ORDER = [
     # values
     "errors", "deprecation", "units", "money", "intervals", "listing", "offer", "contract",
+    "result_table",
     # rules
     "slicing", "allocation", "defrag", "reserved", "pricing", "bidding", "book_events",
     "book_lanes", "book", "auction", "payments", "term", "extension", "advice",
@@ -40,7 +41,7 @@ ORDER = [
     "frame_columns", "frame_door", "frame_stay", "frame_quotes", "frame_fleets",
     "frame_prices", "frames",
     # what-ifs
-    "result_table", "bid_planner", "ways", "commitment", "distributions", "demand", "demand_fit",
+    "bid_planner", "ways", "commitment", "distributions", "demand", "demand_fit",
     "power", "scenario", "outcome", "rental", "simulated_machine", "simulation", "estimate",
     "sweep", "whatif",
     "plot_style", "plot_timeline", "plots", "__main__",

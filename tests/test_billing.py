@@ -492,6 +492,25 @@ class TestAReservedDepositRunsDown:
         after_it = statement(life(rented(), paid), Interval(after(4), after(5)))
         assert after_it.lines[0].covered == PerHour("0.4") * timedelta(seconds=1)
 
+    def test_it_prints_as_a_table_that_adds_up(self) -> None:
+        at, start, end = T0 + 15 * 24 * HOUR, "2026-01-05 00:00:00", "2026-01-20 00:00:00"
+        facts = (self.PREPAID, Transferred(at=T0, received=10**9), Refunded(at=at, amount=Money(9)))
+        bill = statement(life(rented(), *facts), Interval(T0, at + HOUR))
+        rows = [line.split("  ") for line in str(bill).splitlines()]
+        texts = [[cell.strip() for cell in row if cell] for row in rows]
+        assert texts == [
+            ["contract 1, 2026-01-05 00:00:00 … 2026-01-20 01:00:00 UTC"],
+            ["line", "from (UTC)", "quantity", "price", "used $", "billed $"],
+            ["GPU reserved", start, "1,296,000 seconds", "0.80 $/hour", "288.00", "0.00"],
+            ["download", start, "1,000,000,000 bytes", "0.01 $/GB", "0.01", "0.01"],
+            ["deposit", start, "576.00"],
+            ["GPU on demand", end, "3,600 seconds", "1.00 $/hour", "1.00", "1.00"],
+            ["refund", end, "-9.00"],
+            ["forfeit", end, "279.00", "0.00"],
+            ["in all", "568.01", "568.01"],  # 288 + 0.01 + 1 + 279 = 576 − 9 + 0.01 + 1
+        ]
+        assert "<td" in bill._repr_html_()
+
     def test_a_top_up_after_such_a_second_does_not_pay_for_it(self) -> None:
         paid = evolve(self.PREPAID, amount=Money("0.001"))
         more = evolve(paid, at=after(5))
@@ -568,6 +587,7 @@ class TestZeroBalance:
     def test_never_comes_for_what_ends_before(self) -> None:
         assert runs_out([life(rented(listing(end=T0 + HOUR)))], Money(2), T0) is None
         assert runs_out([], Money(1), T0) is None
+        assert runs_out([], Money(0), T0) == T0
 
     def test_comes_by_storage_of_an_expired_instance(self) -> None:
         history = life(rented(listing(end=T0 + HOUR), disk_mb=10**6))

@@ -133,9 +133,9 @@ class TestEveryRule:
 
     @pytest.mark.parametrize("junk", [7, "claims", b"claims"])
     def test_what_is_no_list_of_bids_is_refused(self, junk: Any) -> None:
-        with pytest.raises(WrongType, match="auction"):
+        with pytest.raises(WrongType, match="claims"):
             BlockAuction(claims=junk)
-        with pytest.raises(WrongType, match="auction"):
+        with pytest.raises(WrongType, match="slots"):
             PoolAuction(slots=junk, requests=())
 
     def test_what_is_under_the_reserve_does_not_run_with_others(self) -> None:

@@ -225,5 +225,22 @@ class TestAQuoteSaysWhatItIs:
         assert price.discount == 0
         assert price.deposit is None
 
+    def test_it_prints_as_a_table_that_adds_up(self) -> None:
+        stay = quote(offer(), timedelta(days=15), mode=Mode.RESERVED, months=1, download="0.7")
+        assert str(stay).splitlines() == [
+            "4 × RTX 4090, reserved, 15 days",
+            "line            $",
+            "gpu        576.00",
+            "discount  -115.20",
+            "forfeit    120.96",
+            "storage      0.00",
+            "upload       0.00",
+            "download     0.00",
+            "total      581.76",
+            "an hour    1.6160",
+        ]
+        assert "<td" in stay._repr_html_()
+        assert str(quote(offer(), HOUR)).startswith("4 × RTX 4090, on-demand, 1:00:00\n")
+
     def test_dollars_an_hour_have_twelve_decimals(self) -> None:
         assert quote(offer(), HOUR).per_hour().as_tuple().exponent == -12

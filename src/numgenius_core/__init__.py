@@ -45,11 +45,8 @@ __version__: Final = "1.0.0"
 
 _HOME: Final = {
     **dict.fromkeys(["Contract"], "contract"),
-    **dict.fromkeys(
-        ["IllegalMove", "InvalidDocument", "NumgeniusError", "ParseError", "RuleViolation"],
-        "errors",
-    ),
-    **dict.fromkeys(["WrongType"], "errors"),
+    **dict.fromkeys(["IllegalMove", "InvalidDocument", "NumgeniusError"], "errors"),
+    **dict.fromkeys(["ParseError", "RuleViolation", "WrongType"], "errors"),
     **dict.fromkeys(["Interval"], "intervals"),
     **dict.fromkeys(["AccountId", "ContractId", "MachineId", "OfferId"], "listing"),
     **dict.fromkeys(["Listing", "Machine", "Mode", "PriceTerms", "Verification"], "listing"),

@@ -32,7 +32,15 @@ from attrs import frozen
 
 from numgenius_core.bidding import Claim, Rank, resolve
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.listing import MAX_GPUS, ContractId, MachineId, as_tuple, check_id, check_kind
+from numgenius_core.listing import (
+    MAX_GPUS,
+    NO_FLOOR,
+    ContractId,
+    MachineId,
+    as_tuple,
+    check_id,
+    check_kind,
+)
 from numgenius_core.money import PerGpuHour, PerHour
 from numgenius_core.offer import Block
 from numgenius_core.units import whole_number
@@ -48,7 +56,6 @@ __all__ = [
     "compare",
 ]
 
-_NO_FLOOR: Final = PerGpuHour(0)
 _ON_DEMAND: Final = Rank.ON_DEMAND
 _SIZE_BITS: Final = 13  # a size is at most MAX_GPUS, 4,096
 _SIZE: Final = (1 << _SIZE_BITS) - 1
@@ -164,7 +171,7 @@ class Comparison:
         return self.optimum.ids - self.priority.ids
 
 
-def best_runners(claims: Iterable[Claim], floor: PerGpuHour = _NO_FLOOR) -> Optimum:
+def best_runners(claims: Iterable[Claim], floor: PerGpuHour = NO_FLOOR) -> Optimum:
     """Return the bids on one machine that fit together and pay most.
 
     O(n) for n claims, plus the blocks there are.
@@ -254,7 +261,7 @@ def _traced(runs: Sequence[Claim | None], place: int) -> list[Claim]:
     return found
 
 
-def compare(claims: Iterable[Claim], floor: PerGpuHour = _NO_FLOOR) -> Comparison:
+def compare(claims: Iterable[Claim], floor: PerGpuHour = NO_FLOOR) -> Comparison:
     """Return what priority order earns from bids beside the most that could be earned.
 
     Args:
@@ -279,7 +286,7 @@ _STEPS: Final = itemgetter(0)
 
 
 def best_packing(
-    slots: Iterable[Slot], requests: Iterable[Request], *, floor: PerGpuHour = _NO_FLOOR
+    slots: Iterable[Slot], requests: Iterable[Request], *, floor: PerGpuHour = NO_FLOOR
 ) -> Optimum:
     """Return the requests that fit into free slots together and pay most, with a place for each.
 

@@ -25,7 +25,7 @@ from numgenius_core.intervals import Interval, total_seconds, utc
 from numgenius_core.listing import as_tuple, check_kind
 from numgenius_core.money import TICKS_PER_DOLLAR, Money, PerHour
 from numgenius_core.result_table import ResultTable
-from numgenius_core.units import SECONDS_PER_HOUR, Amount
+from numgenius_core.units import SECONDS_PER_HOUR, Amount, fraction
 
 __all__ = ["BidOutcome", "BidPlan", "PriceSeries", "plan_bids"]
 
@@ -99,8 +99,14 @@ class PriceSeries:
         return Interval(self.instants[0], self.end)
 
     def runs(self, bid: PerHour) -> tuple[tuple[int, int], ...]:
-        """Return when a bid runs, as ``(from, to)`` in seconds from the start, joined."""
-        most, found = bid.steps, list[tuple[int, int]]()
+        """Return when a bid runs, as ``(from, to)`` in seconds from the start, joined.
+
+        Raises:
+            WrongType: It is no ``PerHour``.
+        """
+        check_kind(bid, PerHour, "bid")
+        most = bid.steps
+        found: list[tuple[int, int]] = []
         for price, (start, end) in zip(self.prices, pairwise(self.seconds), strict=True):
             if price.steps > most or start == end:
                 continue
@@ -158,8 +164,13 @@ class BidPlan:
     bids: tuple[BidOutcome, ...]
 
     def cheapest(self, availability: Amount | Fraction) -> BidOutcome | None:
-        """Return the lowest bid that ran for at least a share of the time, if one did."""
-        least = Fraction(availability)
+        """Return the lowest bid that ran for at least a share of the time, if one did.
+
+        Raises:
+            WrongType: It is a ``float`` or no number.
+            RuleViolation: It is below 0 or above 1.
+        """
+        least = fraction(availability, "availability")
         good = [one for one in self.bids if one.availability >= least]
         return min(good, key=lambda one: one.bid.steps, default=None)
 

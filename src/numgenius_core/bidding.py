@@ -29,7 +29,7 @@ from attrs import field, frozen
 
 from numgenius_core.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.listing import ContractId, MachineId, as_tuple, check_id, check_kind
+from numgenius_core.listing import NO_FLOOR, ContractId, MachineId, as_tuple, check_id, check_kind
 from numgenius_core.money import PerGpuHour, PerHour
 from numgenius_core.offer import Block
 from numgenius_core.units import whole_number
@@ -56,7 +56,6 @@ HIGHEST_BID: Final = PerGpuHour(32)
 """The most that an instance bids for each of its GPUs."""
 
 STEPS_PER_NANO: Final = 1_000  # price steps (pico-dollars) in a nano-dollar
-_NO_FLOOR: Final = PerGpuHour(0)
 
 
 class Rank(Enum):
@@ -81,7 +80,7 @@ class Why(Enum):
     """A higher bid, or an equal and earlier one, holds one of its GPUs."""
 
 
-def check_bid(price: PerHour, gpus: int, floor: PerGpuHour = _NO_FLOOR, path: str = "bid") -> None:
+def check_bid(price: PerHour, gpus: int, floor: PerGpuHour = NO_FLOOR, path: str = "bid") -> None:
     """Refuse a bid that the market does not take.
 
     Args:
@@ -163,7 +162,8 @@ class Claim:
         return cls.on_demand(contract.id, contract.block, arrival=arrival)
 
     def outranks(self, other: Claim) -> bool:
-        """Return whether this claim has the higher priority, exactly."""
+        """Return whether this claim has the higher priority, exactly; raises ``WrongType``."""
+        check_kind(other, Claim, "claim")
         mine, theirs = self.level * other.block.size, other.level * self.block.size
         return mine > theirs or (mine == theirs and self.arrival < other.arrival)
 
@@ -241,7 +241,7 @@ class Resolution:
         return quoted_min_bid(block, self.running, self.floor)
 
 
-def resolve(claims: Iterable[Claim], floor: PerGpuHour = _NO_FLOOR) -> Resolution:
+def resolve(claims: Iterable[Claim], floor: PerGpuHour = NO_FLOOR) -> Resolution:
     """Return who runs and who waits on one machine; the order of ``claims`` does not matter.
 
     O(n log n) for n claims; reasons are worked out when they are asked for.
@@ -298,7 +298,7 @@ def _refuse_twins(claims: Sequence[Claim]) -> None:
 
 def resolve_fleet(
     fleet: Mapping[MachineId, Iterable[Claim]],
-    floors: Mapping[MachineId, PerGpuHour] | PerGpuHour = _NO_FLOOR,
+    floors: Mapping[MachineId, PerGpuHour] | PerGpuHour = NO_FLOOR,
 ) -> dict[MachineId, Resolution]:
     """Return who runs on each machine of a fleet.
 
@@ -317,13 +317,13 @@ def resolve_fleet(
     answers = {}
     for machine, claims in fleet.items():
         try:
-            answers[machine] = resolve(claims, floors.get(machine, _NO_FLOOR))
+            answers[machine] = resolve(claims, floors.get(machine, NO_FLOOR))
         except RuleViolation as fault:
             raise fault.at(f"machine {machine}") from None
     return answers
 
 
-def explain(claim: Claim, running: Iterable[Claim], floor: PerGpuHour = _NO_FLOOR) -> Verdict:
+def explain(claim: Claim, running: Iterable[Claim], floor: PerGpuHour = NO_FLOOR) -> Verdict:
     """Return why ``claim`` waits, given the claims that run, the highest priority first.
 
     Raises:
@@ -347,7 +347,7 @@ def explain(claim: Claim, running: Iterable[Claim], floor: PerGpuHour = _NO_FLOO
 
 
 def winning_bid(
-    block: Block, running: Iterable[Claim], floor: PerGpuHour = _NO_FLOOR
+    block: Block, running: Iterable[Claim], floor: PerGpuHour = NO_FLOOR
 ) -> PerHour | None:
     """Return the lowest bid that would run on ``block`` now, or ``None`` if no legal one would.
 
@@ -379,7 +379,7 @@ def winning_bid(
 
 
 def quoted_min_bid(
-    block: Block, running: Iterable[Claim], floor: PerGpuHour = _NO_FLOOR
+    block: Block, running: Iterable[Claim], floor: PerGpuHour = NO_FLOOR
 ) -> PerGpuHour:
     """Return the ``min_bid`` that a search shows for ``block``, dollars per GPU-hour.
 

@@ -28,6 +28,7 @@ from numgenius_core.intervals import Interval, total_seconds, utc
 from numgenius_core.listing import as_tuple, check_kind
 from numgenius_core.metering import FREE, PAYMENTS, TIMED, Kind, Line, clipped, merged, metered
 from numgenius_core.money import Money
+from numgenius_core.result_table import ResultTable
 
 __all__ = ["Statement", "deposit_left", "discount_received", "runs_out", "statement"]
 
@@ -83,6 +84,36 @@ class Statement:
         """Return what each line bills, rounded so that the lines add up to the rounded total."""
         return running((line.billed for line in self.lines), places, self.carried)
 
+    def table(self) -> ResultTable:
+        """Return the lines in cents: what was used or forfeited, and what the balance paid.
+
+        Each column of dollars adds up to its total.
+        """
+        used = running((_used(line) for line in self.lines), 2)
+        billed = self.rounded()
+        rows = [
+            (
+                line.kind.value,
+                f"{line.period.start:%Y-%m-%d %H:%M:%S}",
+                _measure(line),
+                "" if line.rate is None else f"{line.rate} {line.rate.UNIT}",
+                "" if line.kind in PAYMENTS else f"{amount:,.2f}",
+                f"{paid:,.2f}",
+            )
+            for line, amount, paid in zip(self.lines, used, billed, strict=True)
+        ]
+        rows.append(("in all", "", "", "", f"{sum(used):,.2f}", f"{sum(billed):,.2f}"))
+        head = ("line", "from (UTC)", "quantity", "price", "used $", "billed $")
+        title = f"contract {self.contract.id}, {self.period}"
+        return ResultTable(title=title, head=head, rows=tuple(rows))
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        """Return the table as a notebook shows it."""
+        return self.table()._repr_html_()
+
     def joined(self, later: Statement) -> Statement:
         """Return the statement of this period and the one right after it.
 
@@ -101,6 +132,17 @@ class Statement:
             lines=merged((*self.lines, *later.lines)),
             carried=self.carried,
         )
+
+
+def _used(line: Line) -> Money:
+    return FREE if line.kind in PAYMENTS else line.amount
+
+
+def _measure(line: Line) -> str:
+    """Return the quantity of a line with its unit; a payment has none."""
+    if line.rate is None:
+        return ""
+    return f"{line.quantity:,} {'seconds' if line.kind in TIMED else 'bytes'}"
 
 
 def running(amounts: Iterable[Money], places: int, carried: Money = FREE) -> tuple[Decimal, ...]:

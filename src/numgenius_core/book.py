@@ -235,10 +235,10 @@ class BidBook:
     # --- how an event is taken --------------------------------------------------------------
 
     def _entry(self, id: ContractId) -> Entry:  # noqa: A002 - as the field
-        entry = self._entries.get(id)
-        if entry is None:
-            raise _unknown(id)
-        return entry
+        try:
+            return self._entries[id]
+        except (KeyError, TypeError):  # a TypeError for what cannot be hashed
+            raise _unknown(id) from None
 
     def _enter(self, event: Entered) -> tuple[Change, ...]:
         id, entries = event.id, self._entries  # noqa: A001 - as the field

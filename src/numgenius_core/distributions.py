@@ -18,7 +18,7 @@ from typing import Final
 from attrs import field, frozen
 
 from numgenius_core.errors import RuleViolation, shown
-from numgenius_core.listing import as_tuple
+from numgenius_core.listing import as_tuple, check_kind
 from numgenius_core.units import Amount, as_fraction_of_ten
 
 __all__ = ["Distribution", "Exponential", "LogNormal", "Observed", "Pareto"]
@@ -46,7 +46,7 @@ class Distribution(ABC):
 
     @abstractmethod
     def draw(self, random: Random) -> float:
-        """Return one value."""
+        """Return one value; raises ``WrongType``."""
 
 
 @frozen
@@ -69,7 +69,8 @@ class Exponential(Distribution):
         return self._mean
 
     def draw(self, random: Random) -> float:
-        """Return one value."""
+        """Return one value; raises ``WrongType``."""
+        check_kind(random, Random, "random")
         return random.expovariate(1.0) * self._mean
 
 
@@ -99,7 +100,8 @@ class LogNormal(Distribution):
         return self._median * exp(self._spread**2 / 2)
 
     def draw(self, random: Random) -> float:
-        """Return one value."""
+        """Return one value; raises ``WrongType``."""
+        check_kind(random, Random, "random")
         return self._median * exp(self._spread * random.normalvariate(0.0, 1.0))
 
 
@@ -128,7 +130,8 @@ class Pareto(Distribution):
         return self._least * slope / (slope - 1) if slope > 1 else float("inf")
 
     def draw(self, random: Random) -> float:
-        """Return one value."""
+        """Return one value; raises ``WrongType``."""
+        check_kind(random, Random, "random")
         # 1 − random() is above 0; a slope near 0 can leave what a float holds.
         try:
             return float(self._least * (1.0 - random.random()) ** (-1.0 / self._slope))
@@ -160,5 +163,6 @@ class Observed(Distribution):
         return sum(self._values) / len(self._values)
 
     def draw(self, random: Random) -> float:
-        """Return one value."""
+        """Return one value; raises ``WrongType``."""
+        check_kind(random, Random, "random")
         return self._values[int(random.random() * len(self._values))]

@@ -19,7 +19,7 @@ from numgenius_core.errors import InsufficientCredit, NotAllowed
 from numgenius_core.evolution import apply_event
 from numgenius_core.extension import Extended, Extension, Raise, Stale, extend
 from numgenius_core.instance import Instance
-from numgenius_core.listing import AccountId, ContractId, Listing, MachineId
+from numgenius_core.listing import NO_FLOOR, AccountId, ContractId, Listing, MachineId
 from numgenius_core.money import Money, PerGpuHour
 from numgenius_core.state import MachineState, Market
 from numgenius_core.term import Term
@@ -27,7 +27,6 @@ from numgenius_core.term import Term
 __all__ = ["Draft"]
 
 _NONE: Final = Money(0)
-_NO_FLOOR: Final = PerGpuHour(0)
 
 
 class Draft:
@@ -173,4 +172,4 @@ def _with_present_bid(instance: Instance) -> Term:
 def _accepted_floor(instance: Instance) -> PerGpuHour:
     """Return the floor that binds a bid after its present end: one that its client accepted."""
     segments = instance.term.segments
-    return segments[-1].prices.min_bid if segments else _NO_FLOOR
+    return segments[-1].prices.min_bid if segments else NO_FLOOR

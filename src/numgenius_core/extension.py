@@ -32,7 +32,7 @@ from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import ContractId, Listing, Mode, PriceTerms, as_tuple, check_kind
 from numgenius_core.money import Rate
-from numgenius_core.term import Term, as_term, is_later
+from numgenius_core.term import Term, as_term, check_belongs, is_later
 
 __all__ = [
     "Extended",
@@ -213,9 +213,7 @@ def extend(
     end = listing.end_at(at)
     terms = _terms(contracts)
     for index, term in enumerate(terms):
-        if term.contract.machine != listing.machine.id:
-            need = f"a contract of machine {listing.machine.id}"
-            raise RuleViolation(f"contracts[{index}]", need, f"machine {term.contract.machine}")
+        check_belongs(term.contract, listing.machine.id, f"contracts[{index}]")
     judged = (_judge(term, listing, end, at, spared, ask) for term in terms)
     return Extension(verdicts=tuple(judged))
 

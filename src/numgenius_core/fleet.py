@@ -42,7 +42,7 @@ from numgenius_core.losses import (
     disturbances,
     weighed_pieces,
 )
-from numgenius_core.term import Term, agreed, check_machine
+from numgenius_core.term import Term, agreed, check_belongs
 from numgenius_core.units import length_in_seconds, whole_number
 
 __all__ = ["FleetPlan", "MachineWindow", "aligned_starts", "bound_of", "plan_fleet"]
@@ -245,7 +245,7 @@ def _machines(fleet: object) -> dict[MachineId, tuple[Contract | Term, ...]]:
         known[machine] = as_tuple(fleet[machine], f"fleet[{machine}]")
         for index, each in enumerate(known[machine]):
             path = f"fleet[{machine}][{index}]"
-            check_machine(agreed(each, path), machine, path)
+            check_belongs(agreed(each, path), machine, path)
     return known
 
 

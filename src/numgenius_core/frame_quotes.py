@@ -43,6 +43,7 @@ from numgenius_core.frame_door import (
 from numgenius_core.frame_stay import Asked, Share, Stay, check_lines, read_stay, share_of
 from numgenius_core.listing import Mode
 from numgenius_core.money import PerHour
+from numgenius_core.reserved import FEE
 from numgenius_core.units import (
     SECONDS_PER_HOUR,
     SECONDS_PER_MONTH,
@@ -184,8 +185,9 @@ def _gpu_time(stay: Stay, full: Value, price: Value, deposit: Value | None) -> d
     least = sheet.let((lasts < seconds).choose(lasts, seconds))
     used = sheet.carried(sheet.per_unit(price, least, SECONDS_PER_HOUR))
     beyond = sheet.per_unit(full, sheet.let(seconds - least), SECONDS_PER_HOUR)
-    # Of the deposit that is left, as much as 21/20 of the discount received.
-    claim = sheet.carried(sheet.per_unit(full - price, least * 21, SECONDS_PER_HOUR * 20))
+    # Of the deposit that is left, as much as that: the discount received and 5 % of it.
+    saved, hours = least * FEE.numerator, SECONDS_PER_HOUR * FEE.denominator
+    claim = sheet.carried(sheet.per_unit(full - price, saved, hours))
     # A nano-dollar is lent to the rest, so that it stays above zero.
     left = sheet.carried((deposit - used[0] - 1, sheet.let(TICKS_PER_NANO - used[1])))
     some, less = column(left[0]) >= 0, column(left[0]) < claim[0]

@@ -241,8 +241,13 @@ class History:
                 raise RuleViolation("history", f"nothing after its destruction, {at}", shown(fact))
 
     def state_at(self, instant: datetime) -> State | None:
-        """Return what the instance is doing; ``None`` before its contract."""
-        found = None
+        """Return what the instance is doing; ``None`` before its contract.
+
+        Raises:
+            WrongType: It is no ``datetime``.
+            RuleViolation: It has no time zone or a fraction of a second.
+        """
+        instant, found = utc(instant), None
         for since, state in self.states():
             if since <= instant:
                 found = state

@@ -22,7 +22,7 @@ from numgenius_core.ledger import NO_FLOW, NO_MONEY, Flow, Ledger
 from numgenius_core.listing import ContractId
 from numgenius_core.money import PerHour
 from numgenius_core.term import Term
-from numgenius_core.units import SECONDS_PER_MONTH
+from numgenius_core.units import MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
 
 __all__ = ["Instance", "flow_of"]
 
@@ -134,7 +134,7 @@ class Instance:
         if self.contract.is_free_test:
             return PerHour(0)
         storage = self.term.prices_at(at).storage.scaled(
-            Fraction(self.contract.disk_mb * 3_600, 1_000 * SECONDS_PER_MONTH)
+            Fraction(self.contract.disk_mb * SECONDS_PER_HOUR, MB_PER_GB * SECONDS_PER_MONTH)
         )
         return self.gpu_price(at) + PerHour.from_steps(storage.steps)
 

@@ -255,12 +255,21 @@ class Interval:
         return self.start <= utc(instant) < self.end
 
     def overlap(self, other: Interval) -> Interval | None:
-        """Return what two intervals share, ``None`` if nothing."""
+        """Return what two intervals share, ``None`` if nothing; raises ``WrongType``."""
+        if not isinstance(other, Interval):
+            raise WrongType("interval", "an Interval", shown(other))
         start, end = max(self.start, other.start), min(self.end, other.end)
         return Interval(start, end) if start < end else None
 
     def split(self, instants: Iterable[datetime]) -> tuple[Interval, ...]:
-        """Return the pieces between the instants that lie inside, in order."""
+        """Return the pieces between the instants that lie inside, in order.
+
+        Raises:
+            WrongType: Not a series of datetimes.
+            RuleViolation: One without a time zone, or finer than a second.
+        """
+        if not isinstance(instants, Iterable):
+            raise WrongType("instants", "a series of datetimes", shown(instants))
         cuts = sorted({at for at in map(utc, instants) if self.start < at < self.end})
         edges = [self.start, *cuts, self.end]
         return tuple(Interval(a, b) for a, b in pairwise(edges))

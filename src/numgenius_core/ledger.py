@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import frozen
 
-from numgenius_core.intervals import total_seconds
+from numgenius_core.intervals import total_seconds, utc
 from numgenius_core.money import Money
 
 __all__ = ["NO_FLOW", "NO_MONEY", "Flow", "Ledger"]
@@ -37,8 +37,13 @@ class Ledger:
     rate: Money = NO_MONEY
 
     def at(self, instant: datetime) -> Money:
-        """Return the amount at an instant from ``since`` on."""
-        return self.amount + self.rate * total_seconds(self.since, instant)
+        """Return the amount at an instant from ``since`` on.
+
+        Raises:
+            WrongType: It is no ``datetime``.
+            RuleViolation: It has no time zone or a fraction of a second.
+        """
+        return self.amount + self.rate * total_seconds(self.since, utc(instant))
 
     def changed(self, at: datetime, *, add: Money = NO_MONEY, rate: Money = NO_MONEY) -> Ledger:
         """Return the ledger after ``add`` joined it at an instant, and ``rate`` its rate."""

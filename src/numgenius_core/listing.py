@@ -33,6 +33,7 @@ from numgenius_core.units import (
 )
 
 __all__ = [
+    "NO_FLOOR",
     "AccountId",
     "ContractId",
     "Listing",
@@ -163,7 +164,8 @@ class Machine:
 
 _FREE_STORAGE: Final = PerGbMonth(0)
 _FREE_TRAFFIC: Final = PerGb(0)
-_NO_FLOOR: Final = PerGpuHour(0)
+NO_FLOOR: Final = PerGpuHour(0)
+"""The lowest bid of a host that takes any."""
 
 
 @frozen(kw_only=True)
@@ -183,7 +185,7 @@ class PriceTerms:
     storage: PerGbMonth = _FREE_STORAGE
     upload: PerGb = _FREE_TRAFFIC
     download: PerGb = _FREE_TRAFFIC
-    min_bid: PerGpuHour = _NO_FLOOR
+    min_bid: PerGpuHour = NO_FLOOR
     platform_fee: Fraction = Fraction(0)
 
     def __attrs_post_init__(self) -> None:

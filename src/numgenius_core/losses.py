@@ -87,9 +87,14 @@ class Weights:
             raise RuleViolation("weights.contracts", "a weight above zero", "0")
 
     def loss(self, disturbed: Iterable[Disturbance]) -> Fraction:
-        """Return the exact loss of what a window disturbs."""
+        """Return the exact loss of what a window disturbs.
+
+        Raises:
+            WrongType: Something that is no ``Disturbance``.
+        """
         total = Fraction(0)
-        for each in disturbed:
+        for index, each in enumerate(as_tuple(disturbed, "disturbed")):
+            check_kind(each, Disturbance, f"disturbed[{index}]")
             total += self.contracts + self.gpu_hours * each.gpu_hours
             total += self.revenue * Fraction(each.revenue.ticks, TICKS_PER_DOLLAR)
             total += self.refunds * Fraction(each.refund.ticks, TICKS_PER_DOLLAR)

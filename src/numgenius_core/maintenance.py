@@ -37,7 +37,7 @@ from numgenius_core.listing import (
 )
 from numgenius_core.losses import disturbances
 from numgenius_core.money import Money
-from numgenius_core.term import Term, as_term, check_machine
+from numgenius_core.term import Term, as_term, check_belongs
 from numgenius_core.units import Amount, as_fraction_of_ten
 
 __all__ = [
@@ -312,5 +312,5 @@ def terms_of(contracts: Iterable[Contract | Term], machine: MachineId) -> list[T
     terms = []
     for index, each in enumerate(as_tuple(contracts, "contracts")):
         terms.append(as_term(each, f"contracts[{index}]"))
-        check_machine(terms[-1].contract, machine, f"contracts[{index}]")
+        check_belongs(terms[-1].contract, machine, f"contracts[{index}]")
     return terms

@@ -119,6 +119,8 @@ class Money:
         Raises:
             WrongType: Something among ``amounts`` is no ``Money``.
         """
+        if not isinstance(amounts, Iterable):
+            raise WrongType("amounts", "a series of Money", shown(amounts))
         try:
             return _money(sum(map(_TICKS, amounts)))
         except AttributeError:
@@ -156,8 +158,11 @@ class Money:
         divide goes to the largest remainders, earlier parts first.
 
         Raises:
+            WrongType: Weights that are no whole numbers.
             RuleViolation: No weights, a negative one, or all of them zero.
         """
+        if not isinstance(weights, Iterable):
+            raise WrongType("weights", "a series of whole numbers", shown(weights))
         shares = [whole_number(w, f"weights[{i}]") for i, w in enumerate(weights)]
         if not (total := sum(shares)):
             raise RuleViolation("weights", "at least one above zero", shown(list(weights)))
@@ -262,9 +267,10 @@ def _formatted(value: Money | Rate, spec: str) -> str:
         raise RuleViolation(f"{type(value).__name__} format", need, shown(spec)) from None
 
 
-def _inexact(ticks: object) -> WrongType:
-    """Return the fault of a charge that a ``float`` among its factors made inexact."""
-    return WrongType("charge", "whole numbers of GPUs, seconds, MB and bytes", shown(ticks))
+def _inexact(*factors: object) -> WrongType:
+    """Return the fault of a charge for what is no whole number; a ``float`` would be inexact."""
+    wrong = next(factor for factor in factors if type(factor) is not int)
+    return WrongType("charge", "whole numbers of GPUs, seconds, MB and bytes", shown(wrong))
 
 
 def _ratio(factor: Fraction | int, path: str) -> Fraction:
@@ -393,11 +399,10 @@ class PerGpuHour(Rate):
 
     def charge(self, gpus: int, seconds: int) -> Money:
         """Return the exact price of ``gpus`` GPUs for whole ``seconds``."""
-        ticks = self._steps * (gpus * seconds * _TICKS_PER_SECOND)
-        if type(ticks) is not int:  # one look at the product sees a float in any of its factors
-            raise _inexact(ticks)
+        if type(gpus) is not int or type(seconds) is not int:
+            raise _inexact(gpus, seconds)
         money = _new_money(Money)  # as in _money, without the call: this is the hottest line
-        money._ticks = ticks
+        money._ticks = self._steps * (gpus * seconds * _TICKS_PER_SECOND)
         return money
 
     def __mul__(self, duration: timedelta) -> Money:
@@ -418,11 +423,10 @@ class PerHour(Rate):
 
     def charge(self, seconds: int) -> Money:
         """Return the exact price of whole ``seconds``."""
-        ticks = self._steps * (seconds * _TICKS_PER_SECOND)
-        if type(ticks) is not int:
-            raise _inexact(ticks)
+        if type(seconds) is not int:
+            raise _inexact(seconds)
         money = _new_money(Money)
-        money._ticks = ticks
+        money._ticks = self._steps * (seconds * _TICKS_PER_SECOND)
         return money
 
     def __mul__(self, duration: timedelta) -> Money:
@@ -439,10 +443,9 @@ class PerGbMonth(Rate):
 
     def charge(self, megabytes: int, seconds: int) -> Money:
         """Return the exact price of whole ``megabytes`` of disk for whole ``seconds``."""
-        ticks = self._steps * megabytes * seconds * _TICKS_PER_MB_SECOND
-        if type(ticks) is not int:
-            raise _inexact(ticks)
-        return _money(ticks)
+        if type(megabytes) is not int or type(seconds) is not int:
+            raise _inexact(megabytes, seconds)
+        return _money(self._steps * megabytes * seconds * _TICKS_PER_MB_SECOND)
 
     def __mul__(self, duration: timedelta) -> Money:
         return self.charge(MB_PER_GB, whole_seconds(duration))
@@ -458,7 +461,6 @@ class PerGb(Rate):
 
     def charge(self, count: int) -> Money:
         """Return the exact price of ``count`` bytes."""
-        ticks = self._steps * count * _TICKS_PER_BYTE
-        if type(ticks) is not int:
-            raise _inexact(ticks)
-        return _money(ticks)
+        if type(count) is not int:
+            raise _inexact(count)
+        return _money(self._steps * count * _TICKS_PER_BYTE)

@@ -67,11 +67,15 @@ class Block:
         return ((1 << self.size) - 1) << self.start
 
     def overlaps(self, other: Block) -> bool:
-        """Return whether two blocks share a GPU."""
-        return self.start < other.end and other.start < self.end
+        """Return whether two blocks share a GPU; raises ``WrongType``."""
+        try:
+            return self.start < other.end and other.start < self.end
+        except (AttributeError, TypeError):
+            raise WrongType("block", "a Block", shown(other)) from None
 
     def contains(self, other: Block) -> bool:
-        """Return whether ``other`` has no GPU outside this block."""
+        """Return whether ``other`` has no GPU outside this block; raises ``WrongType``."""
+        check_kind(other, Block, "block")
         return self.start <= other.start and other.end <= self.end
 
 

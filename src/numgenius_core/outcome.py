@@ -161,8 +161,8 @@ class Outcome:
 
     @property
     def occupancy(self) -> Fraction:
-        """Share of the GPU time that ran."""
-        return Fraction(self.gpu_seconds, self.gpus * self.seconds)
+        """Share of the GPU time that ran; 0 if there was none."""
+        return Fraction(self.gpu_seconds, self.gpus * self.seconds or 1)
 
     def lost(self, why: Lost) -> int:
         """Return how many clients did not rent for one reason."""

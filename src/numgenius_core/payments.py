@@ -19,17 +19,17 @@ above the floor and at or below the bid.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from math import lcm
 from types import MappingProxyType
-from typing import Final, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from attrs import frozen
 
 from numgenius_core.auction import Optimum, Request, Runner, Slot, best_packing, best_runners
 from numgenius_core.bidding import Claim, Rank
 from numgenius_core.errors import WrongType, shown
-from numgenius_core.listing import ContractId, check_kind
+from numgenius_core.listing import NO_FLOOR, ContractId, as_tuple, check_kind
 from numgenius_core.money import PerGpuHour, PerHour
 
 __all__ = [
@@ -43,16 +43,6 @@ __all__ = [
     "uniform_price",
     "vcg",
 ]
-
-_NO_FLOOR: Final = PerGpuHour(0)
-
-T = TypeVar("T")
-
-
-def _listed(values: Iterable[T], path: str) -> tuple[T, ...]:
-    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-        raise WrongType(path, "a collection", shown(values))
-    return tuple(values)
 
 
 @frozen(kw_only=True)
@@ -102,10 +92,10 @@ class BlockAuction:
     """
 
     claims: tuple[Claim, ...]
-    floor: PerGpuHour = _NO_FLOOR
+    floor: PerGpuHour = NO_FLOOR
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "claims", _listed(self.claims, "auction.claims"))
+        object.__setattr__(self, "claims", as_tuple(self.claims, "auction.claims"))
         best_runners(self.claims, self.floor)  # refuses what is no claim, and claims with one id
 
     def entrants(self) -> tuple[Entrant, ...]:
@@ -129,7 +119,7 @@ class BlockAuction:
 
     def together(self, ids: Collection[ContractId]) -> Optimum | None:
         """Return how the given bids run at the same time, ``None`` if they do not fit."""
-        check_kind(ids, Collection, "ids")
+        _check_ids(ids)
         kept = (c for c in self.claims if c.id in ids or c.rank is Rank.ON_DEMAND)
         found = best_runners(kept, self.floor)
         return found if len(found.runners) == len(ids) else None
@@ -151,11 +141,11 @@ class PoolAuction:
 
     slots: tuple[Slot, ...]
     requests: tuple[Request, ...]
-    floor: PerGpuHour = _NO_FLOOR
+    floor: PerGpuHour = NO_FLOOR
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "slots", _listed(self.slots, "auction.slots"))
-        object.__setattr__(self, "requests", _listed(self.requests, "auction.requests"))
+        object.__setattr__(self, "slots", as_tuple(self.slots, "auction.slots"))
+        object.__setattr__(self, "requests", as_tuple(self.requests, "auction.requests"))
         # Refuses what is no slot or request, and requests with one id.
         best_packing(self.slots, self.requests, floor=self.floor)
 
@@ -177,7 +167,7 @@ class PoolAuction:
 
     def together(self, ids: Collection[ContractId]) -> Optimum | None:
         """Return how the given bids run at the same time, ``None`` if they do not fit."""
-        check_kind(ids, Collection, "ids")
+        _check_ids(ids)
         kept = (request for request in self.requests if request.id in ids)
         found = best_packing(self.slots, kept, floor=self.floor)
         return found if len(found.runners) == len(ids) else None
@@ -259,6 +249,11 @@ def uniform_price(auction: Auction) -> Settlement:
     payments = {runner.id: clearing * runner.block.size // common for runner in runners}
     price = PerGpuHour.from_steps(clearing // common)
     return Settlement(runners=runners, payments=_rates(payments), price=price)
+
+
+def _check_ids(ids: object) -> None:
+    if isinstance(ids, (str, bytes)) or not isinstance(ids, Collection):
+        raise WrongType("ids", "a collection of contracts", shown(ids))
 
 
 def _settlement(best: Optimum, payments: Mapping[ContractId, int]) -> Settlement:

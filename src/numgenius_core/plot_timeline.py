@@ -12,7 +12,7 @@ from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode, as_tuple, check_kind
 from numgenius_core.maintenance import MaintenanceWindow
 from numgenius_core.plot_style import Look, StyleName, legend_of, look_of, panels
-from numgenius_core.term import Term, agreed, check_machine
+from numgenius_core.term import Term, agreed, check_belongs
 from numgenius_core.windows import free_time
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _of_machine(
     known = []
     for index, each in enumerate(as_tuple(contracts, "contracts")):
         contract = agreed(each, path := f"contracts[{index}]")
-        check_machine(contract, machine.id, path)
+        check_belongs(contract, machine.id, path)
         if contract.block.end > machine.gpus:
             need = f"GPUs among the machine's {machine.gpus}"
             raise RuleViolation(path, need, f"positions up to {contract.block.end - 1}")

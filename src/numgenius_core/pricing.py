@@ -31,6 +31,7 @@ from numgenius_core.reserved import (
     discounted_seconds,
     refund,
 )
+from numgenius_core.result_table import ResultTable
 from numgenius_core.units import (
     SECONDS_PER_HOUR,
     SECONDS_PER_MONTH,
@@ -121,6 +122,23 @@ class Quote:
             rows.append((line.kind, after - before))
             before = after
         return tuple(rows)
+
+    def table(self) -> ResultTable:
+        """Return the lines in cents; they add up to the total."""
+        offer, time = self.offer, str(timedelta(seconds=self.seconds)).removesuffix(", 0:00:00")
+        rows = [(kind.value, f"{amount:,.2f}") for kind, amount in self.rounded_lines(2)]
+        return ResultTable(
+            title=f"{offer.gpus} × {offer.gpu_name}, {self.mode.value}, {time}",
+            head=("line", "$"),
+            rows=(*rows, ("total", f"{self.total:,.2f}"), ("an hour", f"{self.per_hour(4)}")),
+        )
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        """Return the table as a notebook shows it."""
+        return self.table()._repr_html_()
 
 
 def quote(

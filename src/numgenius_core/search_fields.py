@@ -153,6 +153,7 @@ class Field:
 
     def untyped(self, value: Decimal) -> str:
         """Return how a person types a number of this field: the inverse of :meth:`typed`."""
+        check_kind(value, Decimal, "value")
         if self.kind is Kind.VERSION:
             major, rest = divmod(int(value), 10**6)
             return f"{major}.{rest // 1_000:02}.{rest % 1_000:02}"

@@ -151,8 +151,11 @@ class Condition:
         """Return whether it holds for an offer.
 
         Raises:
+            WrongType: Not an offer and a view.
             RuleViolation: ``duration`` without ``now`` of an offer that only says when it ends.
         """
+        check_kind(offer, Offer, "offer")
+        check_kind(view, View, "view")
         return _holds(self, self.column, offer, view)
 
     def __str__(self) -> str:

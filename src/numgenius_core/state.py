@@ -21,6 +21,7 @@ from numgenius_core.extension import PendingIncrease
 from numgenius_core.instance import Instance
 from numgenius_core.ledger import NO_MONEY, Ledger
 from numgenius_core.listing import (
+    NO_FLOOR,
     AccountId,
     ContractId,
     Listing,
@@ -35,6 +36,7 @@ from numgenius_core.offer import Block, Offer
 from numgenius_core.persistent import Queue, Table
 from numgenius_core.slicing import blocks
 from numgenius_core.storage import Disk, disk_of
+from numgenius_core.units import whole_number
 
 __all__ = ["Account", "MachineState", "Market"]
 
@@ -45,7 +47,6 @@ DAY: Final = timedelta(days=1)
 """After which a rolling end is set anew."""
 KT = TypeVar("KT")
 VT = TypeVar("VT")
-_NO_FLOOR: Final = PerGpuHour(0)
 _NOTHING_EARNED: Final = Ledger(since=BEGINNING)
 
 
@@ -95,7 +96,7 @@ class MachineState:
     machine: Machine
     listing: Listing | None = None
     number: int = 0
-    floor: PerGpuHour = _NO_FLOOR
+    floor: PerGpuHour = NO_FLOOR
     online: bool = True
     rolls_at: datetime | None = None
     instances: Mapping[ContractId, Instance] = field(factory=dict)
@@ -126,7 +127,7 @@ class MachineState:
 
     def offer_id(self, place: int) -> OfferId:
         """Return the number of the offer of the block at ``place`` in :meth:`blocks`."""
-        return OfferId(self.number * OFFERS_OF_A_LISTING + place)
+        return OfferId(self.number * OFFERS_OF_A_LISTING + whole_number(place, "place"))
 
     @cached_property
     def disk(self) -> Disk:

@@ -21,11 +21,10 @@ from datetime import datetime
 from attrs import evolve, frozen
 
 from numgenius_core.contract import Contract
-from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import MAX_GPUS, Listing, Machine, as_tuple, check_kind
 from numgenius_core.money import Money, PerGbMonth
-from numgenius_core.term import Term, as_term, is_later
+from numgenius_core.term import Term, as_term, check_belongs, is_later
 from numgenius_core.units import whole_number
 
 __all__ = ["Disk", "Volume", "disk_of", "extend_volume", "stopped_cost"]
@@ -128,9 +127,7 @@ def disk_of(
     stored = 0
     for index, instance in enumerate(as_tuple(instances, "instances")):
         contract = as_term(instance, f"instances[{index}]").contract
-        if contract.machine != machine.id:
-            need = f"a contract of machine {machine.id}"
-            raise RuleViolation(f"instances[{index}]", need, f"machine {contract.machine}")
+        check_belongs(contract, machine.id, f"instances[{index}]")
         stored += contract.disk_mb
     rented = 0
     for index, volume in enumerate(as_tuple(volumes, "volumes")):

@@ -12,25 +12,21 @@ from __future__ import annotations
 
 from datetime import datetime
 from itertools import pairwise
-from typing import Final
 
 from attrs import evolve, frozen
 
 from numgenius_core.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.listing import MachineId, Mode, PriceTerms, as_tuple, check_kind
-from numgenius_core.money import PerGpuHour, PerHour
+from numgenius_core.listing import NO_FLOOR, MachineId, Mode, PriceTerms, as_tuple, check_kind
+from numgenius_core.money import PerHour
 
-__all__ = ["Segment", "Term", "agreed", "as_term", "check_machine", "is_later"]
+__all__ = ["Segment", "Term", "agreed", "as_term", "check_belongs", "is_later"]
 
 
 def is_later(end: datetime | None, than: datetime | None) -> bool:
     """Return whether one end date is later than another; ``None`` is never, later than any."""
     return than is not None and (end is None or end > than)
-
-
-_NO_FLOOR: Final = PerGpuHour(0)
 
 
 @frozen(kw_only=True)
@@ -137,7 +133,7 @@ class Term:
         if self.contract.mode is Mode.INTERRUPTIBLE:
             prices = evolve(prices, gpu=before.gpu)
             if not self.segments:  # no floor binds a bid yet, not even that of the rental
-                before = evolve(before, min_bid=_NO_FLOOR)
+                before = evolve(before, min_bid=NO_FLOOR)
         new = () if prices == before else (Segment(since=self.end, prices=prices),)
         return Term(contract=evolve(self.contract, end=end), segments=(*self.segments, *new))
 
@@ -164,7 +160,7 @@ def agreed(contract: Contract | Term, path: str = "contract") -> Contract:
     return known
 
 
-def check_machine(contract: Contract, machine: MachineId, path: str) -> None:
+def check_belongs(contract: Contract, machine: MachineId, path: str) -> None:
     """Refuse the contract of another machine."""
     if contract.machine != machine:
         need, got = f"a contract of machine {machine}", f"machine {contract.machine}"

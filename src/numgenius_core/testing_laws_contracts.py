@@ -1,4 +1,4 @@
-"""Laws of contracts: their life, extension, maintenance windows, disk, and what use costs."""
+"""Laws of contracts: their life, extension, maintenance windows, and disk."""
 
 from __future__ import annotations
 

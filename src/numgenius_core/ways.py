@@ -151,7 +151,8 @@ def cheapest_way(
             series.
     """
     check_kind(series, PriceSeries, "series")
-    work = -(-whole_number(gpu_hours, "gpu_hours", 1) * SECONDS_PER_HOUR // _count(gpus))
+    whole_number(gpu_hours, "gpu_hours", 1)
+    work = -(-gpu_hours * SECONDS_PER_HOUR // whole_number(gpus, "gpus", 1))
     limit, step = whole_seconds(deadline, "deadline"), whole_seconds(every, "every")
     for value, name in ((on_demand, "on_demand"), (storage, "storage")):
         check_kind(value, PerHour, name)
@@ -182,10 +183,6 @@ def cheapest_way(
         ways.append(_bidding(trip, bid, starts))
     ways.sort(key=lambda one: one.mean.ticks)  # stable: of equals, the surer way first
     return WayPlan(ways=tuple(ways), work=work, starts=len(starts))
-
-
-def _count(gpus: int) -> int:
-    return whole_number(gpus, "gpus", 1)
 
 
 def _sure(mode: Mode, cost: Money, seconds: int) -> Way:

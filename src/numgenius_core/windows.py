@@ -43,7 +43,7 @@ from numgenius_core.losses import (
 from numgenius_core.money import Money
 from numgenius_core.recurrence import union
 from numgenius_core.shortlist import Span, shortlist
-from numgenius_core.term import Term, agreed, check_machine
+from numgenius_core.term import Term, agreed, check_belongs
 from numgenius_core.units import length_in_seconds
 
 __all__ = ["WindowPlan", "best_window", "earliest_window", "fewest_touched", "free_time"]
@@ -273,7 +273,7 @@ def _plain(contracts: Iterable[Contract | Term]) -> list[Contract]:
     plain: list[Contract] = []
     for index, each in enumerate(as_tuple(contracts, "contracts")):
         plain.append(agreed(each, f"contracts[{index}]"))
-        check_machine(plain[-1], plain[0].machine, f"contracts[{index}]")
+        check_belongs(plain[-1], plain[0].machine, f"contracts[{index}]")
     return plain
 
 

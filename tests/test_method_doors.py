@@ -1,0 +1,112 @@
+"""Every public method of every value refuses, in our words, what it cannot take."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, Final
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from numgenius_core.book import BidBook
+from numgenius_core.errors import NumgeniusError
+from numgenius_core.testing_values import values
+from test_architecture import SOURCES
+
+JUNK: Final[tuple[Any, ...]] = (
+    None,
+    5,
+    -1,
+    "x",
+    b"x",
+    1.5,
+    float("nan"),
+    [],
+    {},
+    [object()],
+    object(),
+)
+# What others call for the values: an engine's parts, which are given only what was checked.
+ENGINES: Final = frozenset(
+    {"assignment", "deprecation", "document_forms", "draft", "errors", "frame_columns"}
+    | {"frame_door", "frame_stay", "persistent", "rental", "search_fields", "shortlist"}
+    | {"simulated_machine", "wire_shape"}
+)
+INSIDE: Final = frozenset({"Market.after", "Market.due"})
+MADE: Final = {BidBook: st.builds(BidBook, st.just(8))}
+
+
+def classes() -> Iterator[type]:
+    """Yield the public classes whose values a user has."""
+    for name in sorted(SOURCES.keys() - ENGINES - {"__init__", "__main__"}):
+        if not name.startswith(("testing", "plot")):
+            module = import_module(f"numgenius_core.{name}")
+            for each in module.__all__:
+                found = getattr(module, each)
+                own = inspect.isclass(found) and found.__module__ == module.__name__
+                if own and not getattr(found, "_is_protocol", False):
+                    yield found
+
+
+def methods(cls: type) -> list[str]:
+    """Return the public methods of a class that need an argument."""
+    found = []
+    for name in dir(cls):
+        raw = inspect.getattr_static(cls, name)
+        bound = isinstance(raw, classmethod | staticmethod)
+        if name.startswith("_") or not (bound or inspect.isfunction(raw)):
+            continue
+        needed = [p for p in inspect.signature(getattr(cls, name)).parameters.values() if _open(p)]
+        if len(needed) > (not bound) and f"{cls.__name__}.{name}" not in INSIDE:
+            found.append(name)
+    return found
+
+
+def _open(parameter: inspect.Parameter) -> bool:
+    return parameter.default is parameter.empty and parameter.kind in {
+        parameter.POSITIONAL_ONLY,
+        parameter.POSITIONAL_OR_KEYWORD,
+        parameter.KEYWORD_ONLY,
+    }
+
+
+def called(method: Any, junk: object) -> None:
+    """Call a method with something for every argument that it needs; our refusals are fine."""
+    needed = [p for p in inspect.signature(method).parameters.values() if _open(p)]
+    places = [junk for p in needed if p.kind is not p.KEYWORD_ONLY]
+    names = {p.name: junk for p in needed if p.kind is p.KEYWORD_ONLY}
+    with suppress(NumgeniusError):
+        method(*places, **names)
+
+
+DOORS: Final = [(cls, name) for cls in classes() for name in methods(cls)]
+
+
+class TestWhatNoMethodTakes:
+    """DESIGN: "No assertion, KeyError or traceback of someone else's reaches a user"."""
+
+    def test_there_are_many(self) -> None:
+        assert len(DOORS) > 80
+
+    @pytest.mark.parametrize(
+        ("cls", "name"), DOORS, ids=lambda part: getattr(part, "__name__", part)
+    )
+    def test_only_our_errors_come_out(self, cls: type, name: str) -> None:
+        if isinstance(inspect.getattr_static(cls, name), classmethod | staticmethod):
+            for junk in JUNK:
+                called(getattr(cls, name), junk)
+            return
+
+        @settings(
+            max_examples=3, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        )
+        @given(value=MADE[cls] if cls in MADE else values(cls))
+        def every(value: Any) -> None:
+            for junk in JUNK:
+                called(getattr(value, name), junk)
+
+        every()
