@@ -48,7 +48,8 @@ ORDER = [
     # for tests of others, behind the extra "testing"
     "testing_strategies", "testing_markets", "testing_scenarios", "testing_values", "testing_law",
     "testing_laws_gpus", "testing_laws_money", "testing_laws_bids", "testing_laws_contracts",
-    "testing_laws_usage", "testing_laws_market", "testing_laws_frames", "testing_laws_plans",
+    "testing_laws_maintenance", "testing_laws_usage", "testing_laws_market",
+    "testing_laws_search", "testing_laws_frames", "testing_laws_plans",
     "testing_laws_simulation", "testing",
 ]
 # fmt: on

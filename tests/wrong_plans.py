@@ -1,27 +1,104 @@
-"""Plans and simulations that are wrong on purpose."""
+"""Plans of clients and hosts, and simulations, that are wrong on purpose."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import count
 from math import sqrt
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from attrs import evolve
 
 from numgenius_core.bid_planner import PriceSeries
 from numgenius_core.billing import statement
-from numgenius_core.listing import Mode
+from numgenius_core.contract import Contract
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import MachineId, Mode
 from numgenius_core.money import Money, PerHour
 from numgenius_core.outcome import Outcome
+from numgenius_core.recurrence import Recurrence
 from numgenius_core.scenario import Scenario
 from numgenius_core.testing import RULES
 from numgenius_core.testing_law import dollars
 
 ours: Final = {name: rule.ours for name, rule in RULES.items()}
 Plan = Any
+
+# -- maintenance -------------------------------------------------------------------------------
+
+Starts = dict[MachineId, datetime]
+Booked = Mapping[MachineId, Sequence[Contract]]
+
+
+def all_at_the_first(fleet: Booked, starts: Sequence[datetime], *_: int) -> Starts:
+    """Take all machines down together."""
+    return dict.fromkeys(fleet, starts[0])
+
+
+def each_for_itself(
+    fleet: Booked, starts: Sequence[datetime], seconds: int, at_once: int
+) -> Starts:
+    """Give each machine its mildest start, however many are down then."""
+    del at_once
+    return {
+        machine: ours["fleet"]({machine: booked}, starts, seconds, 1)[machine]
+        for machine, booked in fleet.items()
+    }
+
+
+def one_after_the_other(
+    fleet: Booked, starts: Sequence[datetime], seconds: int, at_once: int
+) -> Starts:
+    """Give each machine the first start that has room, whatever it disturbs."""
+    return dict(ours["fleet"](dict.fromkeys(fleet, ()), starts, seconds, at_once))
+
+
+def a_second_later(fleet: Booked, starts: Sequence[datetime], seconds: int, at_once: int) -> Starts:
+    """Begin a second after the start."""
+    plan = ours["fleet"](fleet, starts, seconds, at_once)
+    return {machine: at + timedelta(seconds=1) for machine, at in plan.items()}
+
+
+def the_mildest_machines(
+    fleet: Booked, starts: Sequence[datetime], seconds: int, at_once: int
+) -> Starts:
+    """Leave a machine out that everybody needs."""
+    plan = ours["fleet"](fleet, starts, seconds, at_once)
+    return {machine: at for machine, at in plan.items() if len(fleet[machine]) < 3}
+
+
+def in_utc(hours: Recurrence, within: Interval) -> Any:
+    """Take the hours for hours of UTC."""
+    return evolve(hours, zone="UTC").intervals(within)
+
+
+def as_the_period_begins(hours: Recurrence, within: Interval) -> Any:
+    """Keep the offset with which the period begins."""
+    offset = within.start.astimezone(ZoneInfo(hours.zone)).utcoffset() or timedelta(0)
+    moved = Interval(within.start + offset, within.end + offset)
+    found = evolve(hours, zone="UTC").intervals(moved)
+    return [(each.start - offset, each.end - offset) for each in found]
+
+
+def not_over_midnight(hours: Recurrence, within: Interval) -> Any:
+    """End the hours with the day on which they begin."""
+    return evolve(hours, end=min(hours.end, 1_440)).intervals(within)
+
+
+def day_by_day(hours: Recurrence, within: Interval) -> Any:
+    """Leave hours apart that meet at midnight."""
+    found: list[tuple[datetime, datetime]] = []
+    for each in hours.intervals(within):
+        cut = each.start.replace(hour=0, minute=0) + timedelta(days=1)
+        if each.start < cut < each.end:
+            found += [(each.start, cut), (cut, each.end)]
+        else:
+            found.append((each.start, each.end))
+    return found
+
 
 # -- bids --------------------------------------------------------------------------------------
 
@@ -288,6 +365,14 @@ WRONG_PLANS: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         holds_to_the_next,
         alone_at_its_price,
     ),
+    "fleet": (
+        all_at_the_first,
+        each_for_itself,
+        one_after_the_other,
+        a_second_later,
+        the_mildest_machines,
+    ),
+    "hours": (in_utc, as_the_period_begins, not_over_midnight, day_by_day),
     "way": (gives_up, waits_too_long, pays_on_demand),
     "stay": (
         deposit_is_lost,

@@ -23,15 +23,15 @@ from typing import Any, Final
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.testing_law import Implementation, Law, LawBroken, Rule
 from numgenius_core.testing_laws_bids import BEST_RUNNERS, QUOTED_MIN_BID, RESOLVE, WINNING_BID
-from numgenius_core.testing_laws_contracts import (
-    EXTENSION,
-    LIFE,
-    MAINTENANCE_REQUEST,
-    MAINTENANCE_WINDOW,
-    STORAGE,
-)
+from numgenius_core.testing_laws_contracts import EXTENSION, LIFE, STORAGE
 from numgenius_core.testing_laws_frames import QUOTE_COLUMNS
 from numgenius_core.testing_laws_gpus import ALLOCATION, DEFRAGMENTATION, RENTABLE, SLICING
+from numgenius_core.testing_laws_maintenance import (
+    FLEET,
+    HOURS,
+    MAINTENANCE_REQUEST,
+    MAINTENANCE_WINDOW,
+)
 from numgenius_core.testing_laws_market import MARKET
 from numgenius_core.testing_laws_money import (
     CHARGE,
@@ -43,6 +43,7 @@ from numgenius_core.testing_laws_money import (
     SPLIT,
 )
 from numgenius_core.testing_laws_plans import BID_OUTCOME, BREAK_EVEN, ESTIMATE, STAY, WAY
+from numgenius_core.testing_laws_search import SEARCH
 from numgenius_core.testing_laws_simulation import SIMULATION
 from numgenius_core.testing_laws_usage import METERING
 from numgenius_core.testing_strategies import hypothesis
@@ -71,9 +72,12 @@ _ALL: Final = (
     EXTENSION,
     MAINTENANCE_REQUEST,
     MAINTENANCE_WINDOW,
+    FLEET,
+    HOURS,
     STORAGE,
     METERING,
     MARKET,
+    SEARCH,
     QUOTE_COLUMNS,
     BID_OUTCOME,
     WAY,

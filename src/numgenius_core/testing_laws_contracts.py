@@ -1,10 +1,8 @@
-"""Laws of contracts: their life, extension, maintenance windows, and disk."""
+"""Laws of contracts: their life, extension, and disk."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
@@ -12,19 +10,16 @@ from attrs import evolve
 
 from numgenius_core.contract import NEXT, Contract, Event, State
 from numgenius_core.extension import extend
-from numgenius_core.intervals import Interval
 from numgenius_core.listing import AccountId, ContractId, Listing, Machine, MachineId, Mode
 from numgenius_core.listing import PriceTerms as Prices
-from numgenius_core.maintenance import hours_of_request
 from numgenius_core.money import PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Block
 from numgenius_core.storage import Disk
 from numgenius_core.term import is_later
 from numgenius_core.testing_law import Implementation, Law, Rule, number
-from numgenius_core.testing_strategies import EPOCH, contracts, st
-from numgenius_core.windows import best_window
+from numgenius_core.testing_strategies import EPOCH, st
 
-__all__ = ["EXTENSION", "LIFE", "MAINTENANCE_REQUEST", "MAINTENANCE_WINDOW", "STORAGE"]
+__all__ = ["EXTENSION", "LIFE", "STORAGE"]
 
 _DAY: Final = timedelta(days=1)
 
@@ -203,95 +198,6 @@ EXTENSION: Final = Rule(
     ours=lambda contract, listing, at: extend([contract], listing, at=at, ask=False).terms[0].end,
 )
 """When a contract ends after a new listing that asks nobody (G9)."""
-
-
-# -- maintenance -------------------------------------------------------------------------------
-
-_WINDOW: Final = "the window that disturbs least within a horizon"
-_HOURS: Final = "the request's duration is whole hours, at least 1, fractions floored (0.5 → 1)"
-_START: Final = EPOCH + timedelta(hours=1)
-
-
-@st.composite
-def _horizons(draw: st.DrawFn) -> tuple[tuple[Contract, ...], int, Interval]:
-    """Draw contracts of one machine within a minute, a length, and that minute."""
-    found = []
-    for index, contract in enumerate(draw(st.lists(contracts(), max_size=4))):
-        start = _START + timedelta(seconds=draw(st.integers(-10, 50)))
-        end = start + timedelta(seconds=draw(st.integers(1, 40)))
-        found.append(
-            evolve(contract, id=ContractId(index), machine=MachineId(7), start=start, end=end)
-        )
-    horizon = Interval(_START, _START + timedelta(seconds=60))
-    return tuple(found), draw(st.integers(1, 60)), horizon
-
-
-def _disturbed(booked: Sequence[Contract], start: datetime, length: int) -> int:
-    end = start + timedelta(seconds=length)
-    return sum(c.start < end and (c.end is None or start < c.end) for c in booked)
-
-
-def _inside(
-    implementation: Implementation, booked: Sequence[Contract], length: int, within: Interval
-) -> str | None:
-    start = implementation(booked, length, within)
-    if not within.start <= start <= within.end - timedelta(seconds=length):
-        return f"a window from {start} is not within the horizon"
-    return None
-
-
-def _disturbs_least(
-    implementation: Implementation, booked: Sequence[Contract], length: int, within: Interval
-) -> str | None:
-    start = implementation(booked, length, within)
-    here = _disturbed(booked, start, length)
-    for second in range(within.seconds - length + 1):
-        other = within.start + timedelta(seconds=second)
-        there = _disturbed(booked, other, length)
-        if (there, other) < (here, start):
-            return f"{start} disturbs {here} contracts, {other} {there}"
-    return None
-
-
-MAINTENANCE_WINDOW: Final = Rule(
-    name="maintenance_window",
-    signature="(contracts: Sequence[Contract], seconds: int, horizon: Interval) "
-    "-> start: datetime of the earliest window that disturbs the fewest contracts",
-    cases=_horizons(),
-    laws=(
-        Law(name="within the horizon", sentence=_WINDOW, check=_inside),
-        Law(name="no other disturbs less", sentence=_WINDOW, check=_disturbs_least),
-    ),
-    ours=lambda booked, length, within: (
-        best_window(booked, timedelta(seconds=length), within).window.start
-    ),
-)
-"""When to take a machine down."""
-
-
-def _floored(implementation: Implementation, hours: Decimal) -> str | None:
-    found, exact = number(implementation(hours)), max(1, int(hours))
-    return None if found == exact else f"{hours} hours are {found}, not {exact}"
-
-
-def _whole(implementation: Implementation, hours: Decimal) -> str | None:
-    found = number(implementation(hours))
-    if found.denominator != 1 or found < 1:
-        return f"{found} is no whole number of hours of at least 1"
-    return None
-
-
-MAINTENANCE_REQUEST: Final = Rule(
-    name="maintenance_request",
-    signature="(hours: Decimal) -> whole hours: int",
-    cases=st.tuples(st.integers(1, 10**5).map(lambda n: Decimal(n).scaleb(-2))),
-    laws=(
-        Law(name="whole hours", sentence=_HOURS, check=_whole),
-        Law(name="fractions floored", sentence=_HOURS, check=_floored),
-    ),
-    ours=hours_of_request,
-)
-"""The length of the window that a request makes (G12)."""
 
 
 # -- disk --------------------------------------------------------------------------------------
