@@ -411,6 +411,14 @@ class TestExtension:
         assert (w.state(superseded), w.state(expires)) == ("expired", "expired")
         assert len(w.market.asked) == 0
 
+    def test_unlisting_takes_no_question_back(self) -> None:
+        w = world(1, end=second(DAY))
+        c1 = w.rent(1)
+        w.list(prices(2), end=second(2 * DAY))
+        assert w.names(c.Unlist(by=HOST, machine=M1)) == ["MachineUnlisted"]
+        w.do(c.AcceptPriceIncrease(by=ANN, increase=w.market.last))
+        assert w.instance(c1).term.end == second(2 * DAY)
+
     def test_a_roll_never_asks(self) -> None:
         w = world(1, end=second(5 * DAY))
         w.rent(1)

@@ -14,7 +14,7 @@ Our readings: until the old end the locked rates apply, after it the new ones. A
 extended before is compared by the rates of its last segment. An interruptible compares storage,
 traffic and fee, and its own bid against the new floor; where its client accepts a floor above the
 bid, it pays at least that floor after the current end. A contract without an end cannot be
-extended: no end is later.
+extended: no end is later. Unlisting takes no question back: it keeps others out.
 """
 
 from __future__ import annotations
