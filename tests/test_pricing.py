@@ -240,6 +240,9 @@ class TestAQuoteSaysWhatItIs:
             "an hour    1.6160",
         ]
         assert "<td" in stay._repr_html_()
+        few = quote(offer(evolve(TERMS, gpu=PerGpuHour("0.001"))), HOUR, upload="0.4", download=2)
+        cents = [line.split()[-1] for line in str(few).splitlines()[2:]]
+        assert cents == ["0.00", "0.00", "0.01", "0.00", "0.01", "0.0120"]  # each is $0.004
         assert str(quote(offer(), HOUR)).startswith("4 × RTX 4090, on-demand, 1:00:00\n")
 
     def test_dollars_an_hour_have_twelve_decimals(self) -> None:
