@@ -41,7 +41,7 @@ ORDER = [
     "frame_columns", "frame_door", "frame_stay", "frame_quotes", "frame_fleets",
     "frame_prices", "frames",
     # what-ifs
-    "bid_planner", "ways", "commitment", "distributions", "demand", "demand_fit",
+    "bid_planner", "commitment", "ways", "distributions", "demand", "demand_fit",
     "power", "scenario", "outcome", "rental", "simulated_machine", "simulation", "estimate",
     "sweep", "whatif",
     "plot_style", "plot_timeline", "plots", "__main__",

@@ -23,6 +23,7 @@ from typing import Final
 from attrs import frozen
 
 from numgenius_core.bid_planner import PriceSeries
+from numgenius_core.commitment import cost_of_stay
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Mode, as_tuple, check_kind
 from numgenius_core.money import Money, PerHour
@@ -176,8 +177,9 @@ def cheapest_way(
     ways = [_sure(Mode.ON_DEMAND, on_demand.charge(work) + storage.charge(work), work)]
     if schedule is not None:
         check_kind(schedule, ReservedSchedule, "schedule")
-        deposit = schedule.deposit(on_demand, Fraction(work, SECONDS_PER_MONTH))
-        ways.append(_sure(Mode.RESERVED, deposit + storage.charge(work), work))
+        months, stay = Fraction(work, SECONDS_PER_MONTH), timedelta(seconds=work)
+        gpus_cost = cost_of_stay(on_demand, schedule, months, stay)
+        ways.append(_sure(Mode.RESERVED, gpus_cost + storage.charge(work), work))
     for index, bid in enumerate(as_tuple(bids, "bids")):
         check_kind(bid, PerHour, f"bids[{index}]")
         ways.append(_bidding(trip, bid, starts))
