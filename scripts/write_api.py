@@ -41,10 +41,11 @@ def texts() -> dict[str, str]:
 
 def write() -> None:
     """Write the files, and remove those of modules that are gone."""
+    found = texts()  # before anything is removed: it may fail
     TARGET.mkdir(exist_ok=True)
     for old in TARGET.glob("*.txt"):
         old.unlink()
-    for name, text in texts().items():
+    for name, text in found.items():
         (TARGET / f"{name}.txt").write_text(text, "utf-8")
 
 

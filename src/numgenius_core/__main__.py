@@ -21,6 +21,7 @@ from numgenius_core.pricing import Quote, quote
 from numgenius_core.reserved import CurveSchedule, months_of, refund
 from numgenius_core.search import parse
 from numgenius_core.units import (
+    SECONDS_PER_DAY,
     SECONDS_PER_HOUR,
     SECONDS_PER_MONTH,
     as_fraction_of_ten,
@@ -115,7 +116,7 @@ def _seconds(option: str, text: str, per_unit: int) -> int:
     need = f"a number above zero that makes whole seconds, up to {_LONGEST_STAY} years"
     number, places = as_fraction_of_ten(text, option, need)
     seconds, rest = divmod(number * per_unit, int(10**places))
-    if rest or not 0 < seconds <= _LONGEST_STAY * 366 * 86_400:
+    if rest or not 0 < seconds <= _LONGEST_STAY * 366 * SECONDS_PER_DAY:
         raise RuleViolation(option, need, text)
     return seconds
 

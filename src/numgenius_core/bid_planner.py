@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from fractions import Fraction
 from itertools import pairwise
-from typing import Final, Self
+from typing import Self
 
 from attrs import field, frozen
 
@@ -25,11 +25,9 @@ from numgenius_core.intervals import Interval, total_seconds, utc
 from numgenius_core.listing import as_tuple, check_kind
 from numgenius_core.money import TICKS_PER_DOLLAR, Money, PerHour
 from numgenius_core.result_table import ResultTable
-from numgenius_core.units import SECONDS_PER_HOUR, Amount, fraction
+from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Amount, fraction
 
 __all__ = ["BidOutcome", "BidPlan", "PriceSeries", "plan_bids"]
-
-_SECONDS_PER_DAY: Final = 86_400
 
 
 @frozen(kw_only=True)
@@ -150,7 +148,7 @@ class BidOutcome:
     @property
     def per_day(self) -> Fraction:
         """Interruptions a day."""
-        return Fraction(self.interruptions * _SECONDS_PER_DAY, self.seconds)
+        return Fraction(self.interruptions * SECONDS_PER_DAY, self.seconds)
 
 
 @frozen(kw_only=True)

@@ -41,6 +41,7 @@ from numgenius_core.money import MAX_RATE, PerGpuHour, PerHour
 from numgenius_core.units import (
     MAX_MB,
     PICO,
+    SECONDS_PER_DAY,
     SECONDS_PER_HOUR,
     Amount,
     whole_number,
@@ -52,7 +53,6 @@ __all__ = [
     "Trace",
 ]
 
-_SECONDS_PER_DAY: Final = 86_400
 _LONGEST: Final = 10**9  # seconds: 31 years
 _PRICE_GRID: Final = PICO // 10_000  # a hundredth of a cent in price steps
 _HOURS: Final = 24
@@ -248,7 +248,7 @@ def _drawn(demand: Demand, horizon: Interval, seed: int) -> Trace:
 
 def _arrivals(demand: Demand, horizon: Interval, random: Random) -> Iterable[int]:
     """Yield the seconds of a Poisson process; of a rate that varies, the highest one thinned."""
-    rate = positive(demand.per_day, "demand.per_day") / _SECONDS_PER_DAY
+    rate = positive(demand.per_day, "demand.per_day") / SECONDS_PER_DAY
     shares = [1.0] * _HOURS
     if demand.by_hour is not None:
         most = max(demand.by_hour)

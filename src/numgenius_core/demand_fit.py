@@ -32,11 +32,10 @@ from numgenius_core.history import History
 from numgenius_core.intervals import Interval, total_seconds
 from numgenius_core.listing import MAX_GPUS, Mode, as_tuple, check_kind
 from numgenius_core.money import PerGpuHour
-from numgenius_core.units import PICO, SECONDS_PER_HOUR, fraction, whole_number
+from numgenius_core.units import PICO, SECONDS_PER_DAY, SECONDS_PER_HOUR, fraction, whole_number
 
 __all__ = ["Observation", "erlang_b", "fit", "recorded", "resembling"]
 
-_SECONDS_PER_DAY: Final = 86_400
 _HALVINGS: Final = 200
 
 
@@ -134,7 +133,7 @@ def fit(
         raise RuleViolation("history", "occupancy that falls as the price rises", "it does not")
     lowest = min(price for price, _, _ in points)
     load = exp(level + slope * lowest)
-    per_day = load * _SECONDS_PER_DAY / (stays.mean * SECONDS_PER_HOUR)
+    per_day = load * SECONDS_PER_DAY / (stays.mean * SECONDS_PER_HOUR)
     limits = Pareto(_decimal(exp(lowest)), _decimal(-slope))
     return Demand(per_day=_decimal(per_day), sizes=draft.sizes, stays=stays, limits=limits)
 
@@ -211,7 +210,7 @@ def resembling(trace: Trace, horizon: Interval) -> Demand:
     priced = all(r.limit is not None for r in seen if r.mode is not Mode.INTERRUPTIBLE)
     stays = [_decimal(max(r.seconds, 1) / SECONDS_PER_HOUR) for r in seen]
     return Demand(
-        per_day=_decimal(len(seen) * _SECONDS_PER_DAY / horizon.seconds),
+        per_day=_decimal(len(seen) * SECONDS_PER_DAY / horizon.seconds),
         sizes=tuple(sorted(Counter(r.gpus for r in seen).items())),
         modes=tuple(Counter(r.mode for r in seen).items()),
         stays=Observed(tuple(stays)),

@@ -33,6 +33,7 @@ from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import ContractId, Listing, Mode, PriceTerms, as_tuple, check_kind
 from numgenius_core.money import Rate
 from numgenius_core.term import Term, as_term, check_belongs, is_later
+from numgenius_core.units import SECONDS_PER_DAY
 
 __all__ = [
     "Extended",
@@ -337,7 +338,7 @@ def roll(
     """
     check_kind(period, Interval, "period")
     terms = _terms(contracts)
-    for day in range((period.seconds + 86_399) // 86_400):
+    for day in range(-(-period.seconds // SECONDS_PER_DAY)):
         at = period.start + timedelta(days=day)
         terms = extend(terms, listing, at=at, opted_out=opted_out).terms
     return terms

@@ -31,6 +31,7 @@ from numgenius_core.units import (
     MAX_GB,
     MB_PER_GB,
     PICO,
+    SECONDS_PER_DAY,
     SECONDS_PER_HOUR,
     SECONDS_PER_MONTH,
 )
@@ -140,7 +141,7 @@ class Kind:
 _TIMES: Final = {
     "seconds": 1,
     "hours": SECONDS_PER_HOUR,
-    "days": 86_400,
+    "days": SECONDS_PER_DAY,
     "months": SECONDS_PER_MONTH,
 }
 PRICE: Final = Kind(

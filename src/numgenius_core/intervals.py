@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
+from numgenius_core.units import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
     from dateutil.relativedelta import relativedelta
@@ -111,7 +112,7 @@ def to_epoch(value: datetime) -> int:
 def total_seconds(start: datetime, end: datetime) -> int:
     """Return the whole seconds from one instant in UTC to another, negative if it lies before."""
     elapsed = end - start
-    return elapsed.days * 86_400 + elapsed.seconds
+    return elapsed.days * SECONDS_PER_DAY + elapsed.seconds
 
 
 def parse_instant(text: str, path: str = "instant") -> datetime:

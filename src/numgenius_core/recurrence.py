@@ -23,11 +23,10 @@ from attrs import frozen
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, to_epoch
 from numgenius_core.listing import as_tuple, check_kind, check_text
-from numgenius_core.units import whole_number
+from numgenius_core.units import SECONDS_PER_DAY, whole_number
 
 __all__ = ["Recurrence", "allowed_intervals", "union"]
 
-_DAY: Final = 86_400
 _MINUTES: Final = 1_440
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_WEEKDAY: Final = 3  # a Thursday, Monday being 0
@@ -124,10 +123,11 @@ class Recurrence:
     def _pieces(self, within: Interval) -> Iterator[Interval]:
         """Yield the hours while the clock is not changed: there it is UTC plus an offset."""
         for start, end, offset in _steady(_zone(self.zone, "zone"), within):
-            first, last = (start + offset) // _DAY - 1, (end + offset - 1) // _DAY
-            for day in range(first, last + 1):  # the first may reach over midnight
+            first = (start + offset) // SECONDS_PER_DAY - 1  # it may reach over midnight
+            last = (end + offset - 1) // SECONDS_PER_DAY
+            for day in range(first, last + 1):
                 if (day + _EPOCH_WEEKDAY) % 7 in self.days:
-                    midnight = day * _DAY - offset
+                    midnight = day * SECONDS_PER_DAY - offset
                     begin = max(start, midnight + self.start * 60)
                     until = min(end, midnight + self.end * 60)
                     if begin < until:
@@ -210,7 +210,7 @@ def _steady(zone: tzinfo, within: Interval) -> Iterator[tuple[int, int, int]]:
     start, last = to_epoch(within.start), to_epoch(within.end)
     at, offset = start, _offset(zone, start)
     while at < last:
-        at_next = min(at + _DAY, last)
+        at_next = min(at + SECONDS_PER_DAY, last)
         after = _offset(zone, at_next)
         if after != offset:
             before = at  # the offset holds here and no longer at at_next
@@ -233,7 +233,7 @@ def _offset(zone: tzinfo, seconds: int) -> int:
     except OverflowError:
         need = "a period within years 1 to 9999 of its local calendar"
         raise RuleViolation("within", need, f"{_at(seconds)}") from None
-    return offset.days * _DAY + offset.seconds
+    return offset.days * SECONDS_PER_DAY + offset.seconds
 
 
 def _at(seconds: int) -> datetime:

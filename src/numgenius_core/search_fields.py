@@ -39,6 +39,7 @@ from numgenius_core.units import (
     MAX_MB,
     MB_PER_GB,
     PRICE_PLACES,
+    SECONDS_PER_DAY,
     WIDE,
     decimal_text,
     round_half_even,
@@ -54,7 +55,6 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
 _MICROSECOND: Final = Decimal("0.000001")
 _HALF: Final = Decimal("0.5")
 _STEP: Final = Decimal(1).scaleb(-PRICE_PLACES)
-_SECONDS_PER_DAY: Final = 86_400
 
 
 @frozen(kw_only=True)
@@ -157,7 +157,7 @@ class Field:
         if self.kind is Kind.VERSION:
             major, rest = divmod(int(value), 10**6)
             return f"{major}.{rest // 1_000:02}.{rest % 1_000:02}"
-        if self.scale == _SECONDS_PER_DAY:
+        if self.scale == SECONDS_PER_DAY:
             # Half of the last place is 0.04 µs: less than half of what a duration is rounded to.
             days = WIDE.divide(value, Decimal(self.scale))
             return decimal_text(days.quantize(_STEP, context=WIDE))
@@ -288,7 +288,7 @@ _KINDS: Final = {
 }
 _SCALES: Final = {
     **dict.fromkeys(("cpu_ram", "gpu_ram", "gpu_total_ram"), MB_PER_GB),
-    "duration": _SECONDS_PER_DAY,
+    "duration": SECONDS_PER_DAY,
 }
 _OTHER_KEYS: Final = {
     "bw_nvlink": "bw_nvlink_gbps",

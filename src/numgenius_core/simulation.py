@@ -49,11 +49,10 @@ from numgenius_core.outcome import Lost, ModeOutcome, Outcome
 from numgenius_core.rental import Charge, Rental
 from numgenius_core.scenario import Relisting, Scenario
 from numgenius_core.simulated_machine import Deal, SimulatedMachine
-from numgenius_core.units import whole_number
+from numgenius_core.units import SECONDS_PER_DAY, whole_number
 
 __all__ = ["simulate"]
 
-_DAY: Final = 86_400
 _RANK: Final = {why: rank for rank, why in enumerate(Lost)}
 _EVENTS: Final = {Started: Event.LOADED, Resumed: Event.RESUMED, Paused: Event.PREEMPTED}
 
@@ -131,7 +130,7 @@ class _Simulation:
 
         Where both fall on one instant, the rolling end comes first.
         """
-        for day in range(_DAY, self.end, _DAY):
+        for day in range(SECONDS_PER_DAY, self.end, SECONDS_PER_DAY):
             for machine in self.machines:
                 yield day, machine, None
         by_id = {machine.listing.machine.id: machine for machine in self.machines}

@@ -22,6 +22,7 @@ __all__ = [
     "MB_PER_GB",
     "PICO",
     "PRICE_PLACES",
+    "SECONDS_PER_DAY",
     "SECONDS_PER_HOUR",
     "SECONDS_PER_MONTH",
     "Amount",
@@ -47,6 +48,8 @@ HOURS_PER_MONTH: Final = 720
 """Of the month in every price and discount (measured)."""
 SECONDS_PER_HOUR: Final = 3_600
 """Of every hour; there are no leap seconds in a bill."""
+SECONDS_PER_DAY: Final = 24 * SECONDS_PER_HOUR
+"""Of every day in UTC."""
 SECONDS_PER_MONTH: Final = HOURS_PER_MONTH * SECONDS_PER_HOUR
 """Of the month in every price: 2,592,000."""
 MB_PER_GB: Final = 1_000
@@ -97,7 +100,7 @@ def whole_seconds(duration: timedelta, path: str = "duration") -> int:
         raise WrongType(path, "a timedelta", shown(duration))
     if duration.microseconds or duration.days < 0:
         raise RuleViolation(path, "whole seconds, zero or more", str(duration))
-    return duration.days * 86_400 + duration.seconds
+    return duration.days * SECONDS_PER_DAY + duration.seconds
 
 
 def length_in_seconds(duration: timedelta, path: str = "length") -> int:
