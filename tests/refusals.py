@@ -22,15 +22,17 @@ from numgenius_core.allocation import FreeGpus
 from numgenius_core.auction import Request, Slot
 from numgenius_core.bidding import Claim
 from numgenius_core.book import BidBook, Entered
-from numgenius_core.contract import Contract
+from numgenius_core.contract import Contract, Event
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.extension import extend
+from numgenius_core.history import History, Moved, Refunded
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import AccountId, ContractId, MachineId, Mode, Verification
 from numgenius_core.maintenance import MaintenanceWindow, Schedule
 from numgenius_core.money import Money, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Block
 from numgenius_core.payments import BlockAuction, PoolAuction
+from numgenius_core.recurrence import Recurrence
 from numgenius_core.reserved import CurveSchedule, LinearSchedule, StepSchedule
 from numgenius_core.storage import Disk, Volume
 from numgenius_core.term import Segment, Term
@@ -39,6 +41,7 @@ PATH: Final = Path(__file__).parent / "refusals.txt"
 MODULES: Final = (
     *("slicing", "reserved", "pricing", "bidding", "term", "extension", "storage", "billing"),
     *("listing", "contract", "payments", "allocation", "auction", "defrag", "maintenance", "book"),
+    *("history", "metering", "commitment", "advice", "recurrence", "losses", "windows", "backfill"),
 )
 
 
@@ -50,6 +53,11 @@ def book_of(*claims: Claim) -> BidBook:
     return book
 
 
+def moved(day: int, event: Event) -> Moved:
+    """Return a move of an instance."""
+    return Moved(at=known.at(day), event=event)
+
+
 DEARER: Final = evolve(known.LISTING, prices=evolve(known.PRICES, storage=PerGbMonth(1)))
 NAMES: Final[dict[str, Any]] = {
     each.__name__: each
@@ -58,6 +66,7 @@ NAMES: Final[dict[str, Any]] = {
         *(Fraction, FreeGpus, Interval, LinearSchedule, MachineId, MaintenanceWindow, AccountId),
         *(Mode, Money, PerGbMonth, PerGpuHour, PerHour, PoolAuction, Request, Schedule, Segment),
         *(Slot, StepSchedule, Term, Volume, datetime, evolve, timedelta),
+        *(Recurrence, History, Event),
     )
 } | {
     "UTC": UTC,
@@ -81,6 +90,9 @@ NAMES: Final[dict[str, Any]] = {
     "request": Request(id=ContractId(1), gpus=2, price=PerHour("0.4")),
     "slot": Slot(machine=MachineId(1), block=Block(4, 0)),
     "book_of": book_of,
+    "moved": moved,
+    "REFUND": Refunded(at=known.at(2), amount=Money(1)),
+    "LAST_DAY": Interval(*(datetime(9999, 12, 31, h, tzinfo=UTC) for h in (0, 23))),
     **{name: importlib.import_module(f"numgenius_core.{name}") for name in MODULES},
 }
 # Arguments that each call takes, in the words of the call.
@@ -191,6 +203,71 @@ GOOD: Final[dict[str, dict[str, str]]] = {
     "billing.discount_received": {"history": "known.HISTORY", "at": "at(2)"},
     "billing.runs_out": {"histories": "(known.BIDS,)", "balance": "Money(1)", "at": "at(2)"},
     "known.STATEMENT.joined": {"later": "billing.statement(known.HISTORY, Interval(at(2), at(3)))"},
+    "history.Moved": {"at": "at(2)", "event": "contract.Event.STOPPED"},
+    "history.BidChanged": {"at": "at(2)", "bid": "PerHour(1)"},
+    "history.MachineWent": {"at": "at(2)", "online": "True"},
+    "history.Transferred": {"at": "at(2)", "sent": "1", "received": "1"},
+    "history.Prepaid": {"at": "at(2)", "amount": "Money(1)", "discount": "'0.2'"},
+    "history.Refunded": {"at": "at(2)", "amount": "Money(1)"},
+    "History": {"term": "known.TERM", "happenings": "()"},
+    "known.HISTORY.state_at": {"instant": "at(2)"},
+    "metering.metered": {"history": "known.HISTORY", "until": "at(2)"},
+    "commitment.cost_of_stay": {
+        "price": "PerHour(1)",
+        "schedule": "CurveSchedule()",
+        "months": "1",
+        "stay": "HOUR",
+    },
+    "commitment.break_even": {
+        "price": "PerHour(1)",
+        "schedule": "CurveSchedule()",
+        "months": "1",
+    },
+    "commitment.how_long_to_reserve": {
+        "price": "PerHour(1)",
+        "schedule": "CurveSchedule()",
+        "stays": "(HOUR,)",
+        "months": "(1,)",
+    },
+    "advice.Demand": {"vacancy": "HOUR", "prices": "known.PRICES", "share": "'0.5'"},
+    "advice.advise": {
+        "contract": "known.CONTRACT",
+        "new_end": "datetime(2026, 3, 1, tzinfo=UTC)",
+        "demand": "advice.Demand(vacancy=HOUR, prices=known.PRICES)",
+    },
+    "Recurrence": {"days": "frozenset((1,))", "start": "60", "end": "120", "zone": "'UTC'"},
+    "Recurrence.parse": {"text": "'daily 01:00-02:00 UTC'"},
+    "Recurrence.parse('daily 01:00-02:00 UTC').intervals": {"within": "DAY"},
+    "recurrence.allowed_intervals": {"hours": "()", "within": "DAY"},
+    "recurrence.union": {"intervals": "(DAY,)"},
+    "losses.Weights": {"contracts": "1", "gpu_hours": "1", "revenue": "1", "refunds": "1"},
+    "losses.Weights().loss": {"disturbed": "()"},
+    "losses.disturbances": {
+        "contracts": "(known.CONTRACT,)",
+        "window": "DAY",
+        "refunds": "{}",
+    },
+    "windows.free_time": {"contracts": "(known.CONTRACT,)", "within": "DAY"},
+    "windows.earliest_window": {
+        "contracts": "(known.CONTRACT,)",
+        "length": "HOUR",
+        "within": "DAY",
+        "allowed": "(DAY,)",
+    },
+    "windows.best_window": {
+        "contracts": "(known.CONTRACT,)",
+        "length": "HOUR",
+        "within": "DAY",
+        "weights": "losses.COUNT",
+        "refunds": "{}",
+        "allowed": "(DAY,)",
+    },
+    "backfill.backfill_plan": {
+        "listing": "known.LISTING",
+        "contracts": "(known.CONTRACT,)",
+        "length": "HOUR",
+        "now": "at(2)",
+    },
     "contract.advance": {
         "state": "contract.State.RUNNING",
         "event": "contract.Event.STOPPED",
@@ -601,6 +678,71 @@ WRONG: Final = (
     "book_of().runs(1)",
     "book_of().explain(1)",
     "book_of(claim).explain(1)",
+    "history.MachineWent(at=at(2), online=1)",
+    "history.Transferred(at=at(2), sent=-1)",
+    "history.Transferred(at=at(2), received=-1)",
+    "history.Prepaid(at=at(2), amount=Money(0), discount=0)",
+    "history.Prepaid(at=at(2), amount=Money(1), discount=1)",
+    "history.Refunded(at=at(2), amount=Money(-1))",
+    "History(term=5)",
+    "History(term=known.TERM, happenings=[5])",
+    "History(term=known.TERM, happenings=[known.HISTORY.happenings[i] for i in (1, 0)])",
+    "History(term=known.TERM, happenings=known.BIDS.happenings)",
+    "History(term=known.BIDS.term, happenings=known.HISTORY.happenings[1:2])",
+    "History(term=known.TERM, happenings=[moved(2, Event.RESUMED)])",
+    "History(term=known.TERM, happenings=[moved(2, Event.EXPIRED)])",
+    "History(term=known.BIDS.term, happenings=[moved(2, Event.EXPIRED)])",
+    "History(term=known.TERM, happenings=[moved(2, Event.DESTROYED), moved(3, Event.STOPPED)])",
+    "History(term=known.TERM, happenings=[moved(2, Event.DESTROYED), known.HISTORY.happenings[2]])",
+    "billing.statement(History(term=known.TERM, happenings=[REFUND]), Interval(at(1), at(3)))",
+    "commitment.break_even(PerHour(0), CurveSchedule(), 1)",
+    "commitment.break_even(PerHour(1), CurveSchedule(), 0)",
+    "commitment.how_long_to_reserve(PerHour(1), CurveSchedule(), {HOUR: 1.5}, [1])",
+    "commitment.how_long_to_reserve(PerHour(1), CurveSchedule(), {HOUR: -1}, [1])",
+    "commitment.how_long_to_reserve(PerHour(1), CurveSchedule(), {HOUR: 0}, [1])",
+    "commitment.how_long_to_reserve(PerHour(1), CurveSchedule(), [], [1])",
+    "commitment.how_long_to_reserve(PerHour(1), CurveSchedule(), [HOUR], [])",
+    "commitment.how_long_to_reserve(PerHour(1), CurveSchedule(), [HOUR], [1, -1])",
+    "advice.Demand(vacancy=-HOUR, prices=known.PRICES)",
+    "advice.Demand(vacancy=HOUR, prices=known.PRICES, share='1.1')",
+    "advice.advise(known.CONTRACT, at(2), advice.Demand(vacancy=HOUR, prices=known.PRICES))",
+    "advice.advise(known.INTERRUPTIBLE, at(2), advice.Demand(vacancy=HOUR, prices=known.PRICES))",
+    "Recurrence(days=frozenset(), start=60, end=120, zone='UTC')",
+    "Recurrence(days=frozenset((7,)), start=60, end=120, zone='UTC')",
+    "Recurrence(days=frozenset((1,)), start=1440, end=1441, zone='UTC')",
+    "Recurrence(days=frozenset((1,)), start=60, end=60, zone='UTC')",
+    "Recurrence(days=frozenset((1,)), start=60, end=1500, zone='UTC')",
+    "Recurrence(days=frozenset((1,)), start=0, end=1441, zone='UTC')",
+    "Recurrence(days=frozenset((1,)), start=60, end=120, zone='Nowhere/Land')",
+    "Recurrence.parse('')",
+    "Recurrence.parse('daily 01:00 UTC')",
+    "Recurrence.parse('daily 01:00-25:00 UTC')",
+    "Recurrence.parse('daily 01:60-02:00 UTC')",
+    "Recurrence.parse('daily 01:00-01:00 UTC')",
+    "Recurrence.parse('daily 24:00-02:00 UTC')",
+    "Recurrence.parse('Mon-Tue-Wed 01:00-02:00 UTC')",
+    "Recurrence.parse('someday 01:00-02:00 UTC')",
+    "Recurrence.parse('daily 01:00-02:00 Nowhere/Land')",
+    "Recurrence.parse('daily 01:00-02:00 Asia/Kolkata').intervals(LAST_DAY)",
+    "recurrence.allowed_intervals([5], DAY)",
+    "recurrence.union([DAY, 5])",
+    "losses.Weights(contracts=0)",
+    "losses.Weights(gpu_hours=-1)",
+    "losses.Weights(revenue='x')",
+    "losses.Weights(refunds=0.5)",
+    "losses.Weights().loss([5])",
+    "losses.disturbances([known.CONTRACT, 5], DAY)",
+    "losses.disturbances([known.CONTRACT], DAY, {77: 5})",
+    "losses.disturbances([known.CONTRACT], DAY, {77: Money(-1)})",
+    "windows.free_time([known.CONTRACT, 5], DAY)",
+    "windows.free_time([known.CONTRACT, OTHER], DAY)",
+    "windows.best_window([known.CONTRACT, 5], HOUR, DAY)",
+    "windows.best_window([], timedelta(0), DAY)",
+    "windows.best_window([], timedelta(hours=25), DAY)",
+    "windows.best_window([], 2 * HOUR, DAY, allowed=[Interval(at(1), at(1) + HOUR)])",
+    "backfill.backfill_plan(known.LISTING, [known.INTERRUPTIBLE], HOUR, now=at(2))",
+    "backfill.backfill_plan(known.LISTING, [OTHER], HOUR, now=at(2))",
+    "backfill.backfill_plan(known.LISTING, [], timedelta(0), now=at(2))",
 )
 
 

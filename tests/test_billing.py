@@ -510,6 +510,9 @@ class TestAReservedDepositRunsDown:
             ["in all", "568.01", "568.01"],  # 288 + 0.01 + 1 + 279 = 576 − 9 + 0.01 + 1
         ]
         assert "<td" in bill._repr_html_()
+        few = [Transferred(at=T0, sent=200_000_000), Transferred(at=T0, received=400_000_000)]
+        cents = str(statement(life(rented(), *few), Interval(T0, after(1)))).splitlines()[2:]
+        assert [row.split()[-1] for row in cents] == ["0.00", "0.00", "0.01", "0.01"]
 
     def test_a_top_up_after_such_a_second_does_not_pay_for_it(self) -> None:
         paid = evolve(self.PREPAID, amount=Money("0.001"))
@@ -714,8 +717,11 @@ class TestHistories:
         assert gone.state_at(T0 + HOUR) is State.DESTROYED
 
     def test_it_expires_at_its_end_and_at_no_other_time(self) -> None:
-        for contract in (rented(), rented(listing(end=None))):
-            with pytest.raises(RuleViolation, match=r"happenings\[1\].at: need the contract's end"):
+        for contract, need in (
+            (rented(), "the contract's end"),
+            (rented(listing(end=None)), "a contract with an end"),
+        ):
+            with pytest.raises(RuleViolation, match=rf"happenings\[1\].at: need {need}"):
                 life(contract, moved(after(5), Event.EXPIRED))
 
     def test_destroyed_it_does_not_expire(self) -> None:

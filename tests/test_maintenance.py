@@ -330,7 +330,7 @@ class TestPlannedMaintenance:
 
     def test_a_contract_without_end_is_named(self) -> None:
         book = [contract(-5, 10), contract(-2, None, number=2), contract(-2, None, number=5)]
-        with pytest.raises(RuleViolation, match="got none of 2, 5"):
+        with pytest.raises(RuleViolation, match="got none of contract 2, 5"):
             backfill_plan(listing(), book, HOUR, now=T0)
 
     @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import AccountId, ContractId, MachineId, Mode, PriceTerms
 from numgenius_core.losses import Weights, disturbances, weighed_pieces
-from numgenius_core.money import Money, PerGpuHour, PerHour
+from numgenius_core.money import Money, PerGb, PerGpuHour, PerHour
 from numgenius_core.offer import Block
 from numgenius_core.recurrence import Recurrence, allowed_intervals, union
 from numgenius_core.term import Segment, Term
@@ -238,6 +238,61 @@ class TestTheWindowThatDisturbsLeast:
         assert earliest_window(book, timedelta(hours=2), within, allowed=allowed) == Interval(
             T0 + timedelta(days=5, hours=3), T0 + timedelta(days=5, hours=5)
         )
+
+
+class TestTheLeastDifferenceDecides:
+    """Losses are exact: a contract that weighs a tick less is the one to disturb."""
+
+    LENGTH = timedelta(minutes=10)
+    WEIGHTS = Weights(refunds=1)
+
+    @staticmethod
+    def owed(first: int, second: int) -> dict[ContractId, Money]:
+        return {
+            ContractId(1): Money.from_ticks(first * 10**24),
+            ContractId(2): Money.from_ticks(second * 10**24 - 1),
+        }
+
+    @pytest.mark.parametrize("spans", [[(0, 100)], [(0, 30), (50, 100)], [(0, 50), (60, 100)]])
+    def test_of_two_contracts_a_tick_apart(self, spans: list[tuple[int, int]]) -> None:
+        book = [contract(0, 50), contract(50, 100, number=2)]
+        plan = best_window(
+            book,
+            self.LENGTH,
+            minutes(0, 100),
+            weights=self.WEIGHTS,
+            refunds=self.owed(3, 3),
+            allowed=[minutes(*span) for span in spans],
+        )
+        assert plan.window.start == minute(max(50, spans[-1][0]))
+        assert plan.blocking == (2,)
+
+    def test_an_extended_contract_counts_once(self) -> None:
+        long = contract(-20, 100)
+        dearer = PriceTerms(gpu=PerGpuHour(2))
+        book = [Term(contract=long, segments=(Segment(since=minute(50), prices=dearer),))]
+        weights = Weights(contracts=5, revenue=1)
+        plan = best_window(book, self.LENGTH, minutes(0, 100), weights=weights)
+        assert plan.window.start == minute(0)
+
+    def test_once_too_where_the_new_rate_begins_with_the_horizon(self) -> None:
+        prices = PriceTerms(gpu=PerGpuHour(1), upload=PerGb(1))
+        early = Term(contract=contract(-20, 50), segments=(Segment(since=T0, prices=prices),))
+        plan = best_window(
+            [early, contract(50, 100, number=2)],
+            self.LENGTH,
+            minutes(0, 100),
+            weights=self.WEIGHTS,
+            refunds=self.owed(3, 3),
+        )
+        assert plan.blocking == (2,)
+
+    def test_the_earliest_free_window_is_one_that_is_allowed(self) -> None:
+        book = [contract(20, 30)]
+        allowed = [minutes(15, 28), minutes(25, 60)]
+        found = earliest_window(book, self.LENGTH, minutes(0, 100), allowed=allowed)
+        assert found == minutes(30, 40)
+        assert earliest_window(book, self.LENGTH, minutes(0, 100)) == minutes(0, 10)
 
 
 class TestWhatIsLost:

@@ -105,7 +105,7 @@ def backfill_plan(
     endless = [str(contract.id) for contract in active if contract.end is None]
     if endless:
         need = "an end of every contract to wait for"
-        raise RuleViolation("contracts", need, f"none of {', '.join(endless)}")
+        raise RuleViolation("contracts", need, f"none of contract {', '.join(endless)}")
     vacant = client_end(active) if active else None
     down = now if vacant is None else vacant
     window = Interval(down, after(down, length, "length"))

@@ -201,7 +201,10 @@ class History:
             raise RuleViolation(path, "an on-demand contract of a paying client", "Prepaid")
         expires = isinstance(fact, Moved) and fact.event is Event.EXPIRED
         if expires and fact.at != self.term.end:
-            raise RuleViolation(f"{path}.at", f"the contract's end {self.term.end}", str(fact.at))
+            need = (
+                f"the contract's end {self.term.end}" if self.term.end else "a contract with an end"
+            )
+            raise RuleViolation(f"{path}.at", need, str(fact.at))
 
     def steps(self) -> Iterator[tuple[datetime, Happening | None]]:
         """Yield the facts with the expiry and, as ``None``, the starts of new rates.

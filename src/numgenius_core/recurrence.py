@@ -141,6 +141,7 @@ def allowed_intervals(hours: Iterable[Recurrence], within: Interval) -> tuple[In
         WrongType: Something among ``hours`` is no :class:`Recurrence`.
         RuleViolation: The local calendar ends within the period.
     """
+    check_kind(within, Interval, "within")
     pieces: list[Interval] = []
     for index, each in enumerate(as_tuple(hours, "hours")):
         check_kind(each, Recurrence, f"hours[{index}]")
@@ -148,16 +149,20 @@ def allowed_intervals(hours: Iterable[Recurrence], within: Interval) -> tuple[In
     return union(pieces)
 
 
-def union(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+def union(intervals: Iterable[Interval], path: str = "intervals") -> tuple[Interval, ...]:
     """Return the time that intervals cover, in order, those that meet or overlap joined.
+
+    Args:
+        intervals: In any order.
+        path: What messages call them.
 
     Raises:
         WrongType: Something among them is no ``Interval``.
     """
     joined: list[Interval] = []
-    known = as_tuple(intervals, "intervals")
+    known = as_tuple(intervals, path)
     for index, each in enumerate(known):
-        check_kind(each, Interval, f"intervals[{index}]")
+        check_kind(each, Interval, f"{path}[{index}]")
     for each in sorted(known):
         if joined and each.start <= joined[-1].end:
             if each.end > joined[-1].end:

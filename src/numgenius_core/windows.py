@@ -252,7 +252,7 @@ def _spans(
     check_kind(within, Interval, "within")
     seconds = length_in_seconds(length)
     spans = []
-    for each in [within] if allowed is None else union(allowed):
+    for each in [within] if allowed is None else union(allowed, "allowed"):
         inside = each.overlap(within)
         if inside is not None and inside.seconds >= seconds:
             first = total_seconds(within.start, inside.start)
