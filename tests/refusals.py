@@ -743,6 +743,7 @@ WRONG: Final = (
     "backfill.backfill_plan(known.LISTING, [known.INTERRUPTIBLE], HOUR, now=at(2))",
     "backfill.backfill_plan(known.LISTING, [OTHER], HOUR, now=at(2))",
     "backfill.backfill_plan(known.LISTING, [], timedelta(0), now=at(2))",
+    "backfill.backfill_plan(known.LISTING, [], 99 * HOUR, now=LAST_DAY.start)",
 )
 
 

@@ -312,6 +312,10 @@ class TestPlannedMaintenance:
         ]
         assert (plan.client_end, plan.window, plan.waiting_for) == (None, hours(0, 1), ())
 
+    def test_who_ends_last_is_waited_for_first(self) -> None:
+        book = [contract(-5, 10, number=3), contract(-2, 30), contract(-1, 20, number=2)]
+        assert backfill_plan(listing(), book, HOUR, now=T0).waiting_for == (1, 2, 3)
+
     @given(ends=st.lists(st.integers(-5, 50), min_size=1, max_size=5))
     def test_nobody_is_left_when_it_begins(self, ends: list[int]) -> None:
         book = [contract(-9, end, number=i) for i, end in enumerate(ends)]

@@ -149,6 +149,17 @@ class TestText:
         assert Recurrence.parse(str(rule)) == rule
 
     @pytest.mark.parametrize(
+        ("text", "written"),
+        [
+            ("daily 00:00-24:00 UTC", "Mon,Tue,Wed,Thu,Fri,Sat,Sun 00:00-24:00 UTC"),
+            ("Fri 23:30-02:05 UTC", "Fri 23:30-02:05 UTC"),
+            ("Sun 09:07-00:00 UTC", "Sun 09:07-24:00 UTC"),
+        ],
+    )
+    def test_it_is_written_as_people_write_it(self, text: str, written: str) -> None:
+        assert str(Recurrence.parse(text)) == written
+
+    @pytest.mark.parametrize(
         ("text", "days"),
         [
             ("daily", range(7)),
