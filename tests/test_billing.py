@@ -715,6 +715,10 @@ class TestHistories:
             life(contract, moved(T0 + HOUR, Event.STOPPED))
         gone = life(contract, moved(T0 + HOUR, Event.DESTROYED))
         assert gone.state_at(T0 + HOUR) is State.DESTROYED
+        assert list(gone.states())[-2:] == [
+            (T0 + HOUR, State.EXPIRED),
+            (T0 + HOUR, State.DESTROYED),
+        ]
 
     def test_it_expires_at_its_end_and_at_no_other_time(self) -> None:
         for contract, need in (

@@ -108,6 +108,13 @@ class TestTheChangeOfTheClock:
         got = day_of("Sun 01:00-06:00", "Europe/Berlin", "2026-03-29T00:00", "2026-03-29T01:00")
         assert got == (span("2026-03-29T00:00", "2026-03-29T01:00"),)
 
+    def test_it_is_found_to_the_second_wherever_the_period_begins(self) -> None:
+        for shift in range(0, 300, 7):
+            begin = datetime(2026, 3, 28, 12, tzinfo=UTC) + timedelta(seconds=shift)
+            rule = Recurrence.parse("Sun 02:30-04:00 Europe/Berlin")
+            got = rule.intervals(Interval(begin, begin + timedelta(days=1)))
+            assert got == (span("2026-03-29T01:00", "2026-03-29T02:00"),)
+
 
 class TestMidnight:
     """Issue: "right over midnight, weekday of the start"."""
@@ -119,6 +126,16 @@ class TestMidnight:
     def test_a_period_that_begins_in_the_night_has_its_rest(self) -> None:
         got = day_of("Mon 22:00-06:00", "UTC", "2026-11-24T03:00", "2026-11-25")
         assert got == (span("2026-11-24T03:00", "2026-11-24T06:00"),)
+
+    def test_its_rest_is_counted_in_local_days_west_of_greenwich(self) -> None:
+        within = ("2026-01-05T03:00", "2026-01-05T04:00")  # on Sunday evening in New York
+        got = day_of("daily 23:00-22:30", "America/New_York", *within)
+        assert got == (span("2026-01-05T03:00", "2026-01-05T03:30"),)
+
+    def test_the_last_second_of_a_period_counts(self) -> None:
+        within = ("2026-01-05T23:59:00", "2026-01-06T00:00:01")
+        got = day_of("daily 00:00-01:00", "UTC", *within)
+        assert got == (span("2026-01-06T00:00:00", "2026-01-06T00:00:01"),)
 
     def test_whole_days_that_follow_each_other_are_one(self) -> None:
         got = day_of("Fri-Sun 00:00-24:00", "Asia/Kolkata", "2026-11-20T00:00", "2026-11-25")
