@@ -132,6 +132,11 @@ class TestMidnight:
         got = day_of("daily 23:00-22:30", "America/New_York", *within)
         assert got == (span("2026-01-05T03:00", "2026-01-05T03:30"),)
 
+    def test_before_1970_too(self) -> None:
+        within = ("1969-07-20T20:00", "1969-07-21T08:00")
+        got = day_of("Sun 23:00-02:00", "UTC", *within)
+        assert got == (span("1969-07-20T23:00", "1969-07-21T02:00"),)
+
     def test_the_last_second_of_a_period_counts(self) -> None:
         within = ("2026-01-05T23:59:00", "2026-01-06T00:00:01")
         got = day_of("daily 00:00-01:00", "UTC", *within)
@@ -241,6 +246,11 @@ class TestText:
         fields = {"days": frozenset([1]), "start": 60, "end": 120, "zone": "UTC", **change}
         with pytest.raises(RuleViolation):
             Recurrence(**fields)
+
+    def test_a_zone_has_at_most_64_characters(self) -> None:
+        for length, need in ((64, "an IANA time zone"), (65, "1 to 64 printable characters")):
+            with pytest.raises(RuleViolation, match=need):
+                Recurrence(days=frozenset([1]), start=60, end=120, zone="a" * length)
 
     def test_other_types_are_refused(self) -> None:
         rule = Recurrence.parse("daily 01:00-02:00 UTC")
