@@ -51,7 +51,7 @@ from numgenius_core.listing import (
     Mode,
     PriceTerms,
 )
-from numgenius_core.metering import Kind, Line
+from numgenius_core.metering import Kind, Line, metered
 from numgenius_core.money import TICKS_PER_DOLLAR, Money, PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Block
 from numgenius_core.term import Segment, Term
@@ -689,6 +689,40 @@ class TestTheTwoContractExampleToTheLastStatement:
         assert bill.total == Money(8160 + 5 * 91 * 24)
         before = statement(life(a), Interval(T0, self.MARCH))
         assert statement(life(term), Interval(T0, self.MARCH)).lines == before.lines
+
+
+class TestLines:
+    """A line says of how many GPUs it is, and what on demand would cost."""
+
+    def line(self, contract: Contract, *facts: Happening, kind: Kind) -> Line:
+        (found,) = (line for line in whole(life(contract, *facts)).lines if line.kind is kind)
+        return found
+
+    def test_of_a_bid(self) -> None:
+        contract = rented(listing(end=T0 + HOUR), gpus=2, bid="0.5")
+        line = self.line(contract, kind=Kind.INTERRUPTIBLE)
+        assert (line.size, line.rate, line.list_rate) == (2, PerHour("0.5"), PerHour(2))
+        assert (line.amount, line.listed) == (Money("0.5"), Money(2))
+
+    def test_of_a_reservation(self) -> None:
+        contract = rented(listing(end=T0 + HOUR), gpus=2)
+        prepaid = Prepaid(at=T0, amount=Money(100), discount=Fraction(1, 4))
+        line = self.line(contract, prepaid, kind=Kind.RESERVED)
+        assert (line.size, line.rate, line.list_rate) == (2, PerHour("1.5"), PerHour(2))
+
+    def test_on_demand(self) -> None:
+        line = self.line(rented(listing(end=T0 + HOUR), gpus=2), kind=Kind.ON_DEMAND)
+        assert (line.size, line.rate, line.list_rate) == (2, PerHour(2), PerHour(2))
+
+    def test_of_traffic(self) -> None:
+        moved_data = Transferred(at=after(5), sent=7, received=0)
+        line = self.line(rented(gpus=2), moved_data, kind=Kind.UPLOAD)
+        assert (line.size, line.quantity, line.list_rate) == (1, 7, PerGb("0.02"))
+
+    def test_what_happens_at_the_last_instant_is_after_it(self) -> None:
+        history = life(rented(), Transferred(at=after(5), sent=7, received=0))
+        assert [line.kind for line in metered(history, after(5))] == [Kind.ON_DEMAND]
+        assert len(metered(history, after(6))) == 2
 
 
 class TestHistories:

@@ -96,10 +96,27 @@ class TestHowLong:
         assert weighed == listed
         assert weighed.best.mean == Money.from_ticks((Money("24.24") * 3 + Money(576)).ticks // 4)
 
+    def test_weights_are_bounded(self) -> None:
+        least = how_long_to_reserve(DOLLAR, CURVE, {DAY: 0, 30 * DAY: 10**12}, [1])
+        assert least.best.mean == Money(576)
+        with pytest.raises(RuleViolation, match="stays: need"):
+            how_long_to_reserve(DOLLAR, CURVE, {DAY: 1, 30 * DAY: 10**12}, [1])
+
     def test_a_table(self) -> None:
         plan = how_long_to_reserve(DOLLAR, CURVE, [30 * DAY], [0, 1])
         figures = ["1", "20.0", "%", "576.00", "24.0", "576.00", "0.00"]
         assert str(plan).splitlines()[2].split() == figures
+        table = plan.table()
+        assert table.title == ""
+        assert table.head == (
+            "months",
+            "discount",
+            "deposit $",
+            "pays from day",
+            "mean $",
+            "at worst dearer by $",
+        )
+        assert table.rows[0] == ("0", "0.0 %", "0.00", "–", "720.00", "0.00")
         assert plan._repr_html_().count("<tr>") == 3
 
     @pytest.mark.parametrize("stays", [[], {DAY: 0}, {DAY: -1, 2 * DAY: 3}])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -20,15 +21,30 @@ from numgenius_core.errors import MissingExtra, NumgeniusError, RuleViolation, W
 from numgenius_core.events import ContractExtended, ContractPrepaid, InstancePaused
 from numgenius_core.market import Market
 from numgenius_core.money import Money, PerHour
+from numgenius_core.outcome import Outcome
 from numgenius_core.scenario import Scenario
 from numgenius_core.testing import RULES, Law, LawBroken, Rule, values, verify
 from numgenius_core.testing_law import dollars, near, number
+from numgenius_core.testing_laws_market import Played
 from numgenius_core.testing_markets import Step, plays
 from numgenius_core.testing_strategies import EPOCH, st
 from wrong_rules import WRONG, raises
 
 EXAMPLES = {"quote_columns": 5}  # each is a frame of up to thirty rows, and as much work as forty
+SERIES = PriceSeries(
+    instants=(EPOCH, EPOCH + timedelta(hours=1)),
+    prices=(PerHour(1), PerHour(3)),
+    end=EPOCH + timedelta(hours=2),
+)
+FEW = settings(max_examples=20, phases=[Phase.generate], database=None)
+NO_BOOKS = RULES["market"].ours([(Tick(), EPOCH)]).books
 MISTAKES = [(rule, wrong) for rule, mistakes in WRONG.items() for wrong in mistakes]
+
+
+def named(rule: str, law: str) -> Law:
+    """Return a law of a rule by its name."""
+    (found,) = (each for each in RULES[rule].laws if each.name == law)
+    return found
 
 
 class TestOurRulesKeepTheirLaws:
@@ -114,6 +130,83 @@ class TestTheReport:
             verify("slices", RULES["slicing"].ours)
         with pytest.raises(RuleViolation, match="examples"):
             verify("slicing", RULES["slicing"].ours, examples=0)
+
+
+def always(answer: object) -> Callable[..., Any]:
+    """Return an implementation that gives one answer to everything."""
+    return lambda *_: answer
+
+
+def simulated(**change: int) -> Callable[..., Any]:
+    """Return simulations that count some things of each mode too high."""
+
+    def wrong(scenario: Scenario, seed: int) -> Outcome:
+        outcome: Outcome = RULES["simulation"].ours(scenario, seed)
+        modes = [
+            evolve(one, **{name: getattr(one, name) + more for name, more in change.items()})
+            for one in outcome.modes
+        ]
+        return evolve(outcome, modes=tuple(modes))
+
+    return wrong
+
+
+class TestALawAlone:
+    """What a law tells of an answer that another law may refuse first."""
+
+    @pytest.mark.parametrize(
+        ("rule", "law", "answer", "case", "fault"),
+        [
+            (
+                "bid_outcome",
+                "higher runs no less",
+                lambda _, bid: (-bid.steps, 0, 0),
+                (SERIES, PerHour(1)),
+                "a bid of 3.00 runs -3000000000000 s, a lower one -1000000000000 s",
+            ),
+            (
+                "stay",
+                "at most the deposit",
+                always(Money(1_000)),
+                (PerHour(1), Fraction(1, 2), Fraction(1), 60),
+                "the stay costs 1000, more than the deposit 540",
+            ),
+            (
+                "break_even",
+                "both cost the same",
+                always(Fraction(1, 2)),
+                (PerHour(1), Fraction(1, 2), Fraction(1)),
+                "1/2 is no whole number of seconds above zero",
+            ),
+        ],
+    )
+    def test_an_answer(
+        self, rule: str, law: str, answer: Callable[..., Any], case: tuple[Any, ...], fault: str
+    ) -> None:
+        assert named(rule, law).check(answer, *case) == fault
+
+    def test_a_simulation_counts_clients_once(self) -> None:
+        scenario = find(values(Scenario), lambda _: True, settings=FEW)
+        counted = named("simulation", "everyone is counted").check(
+            simulated(finished=10**9), scenario, 1
+        )
+        assert "finished of" in str(counted)
+        stated = named("simulation", "the sums of the statements").check(
+            simulated(rented=1), scenario, 1
+        )
+        assert "clients rented, and there are" in str(stated)
+
+    def test_no_event_is_added(self) -> None:
+        steps = [("a", 1), ("no", 2), ("b", 3)]
+        answers: dict[int, Any] = {3: [("x",), None, ("y",)], 2: [("x",), ("y", "y")]}
+        law = named("market", "the refused changes nothing")
+        fault = law.check(lambda asked: Played(answers=answers[len(asked)], books=NO_BOOKS), steps)
+        assert fault == "without the refused commands, 3 events happen, not 2"
+
+    def test_a_market_in_which_nothing_happens(self) -> None:
+        steps = [(Tick(), EPOCH), (Tick(), EPOCH)]
+        law = named("market", "time runs forward")
+        assert law.check(always(Played(answers=[(), ()], books=NO_BOOKS)), steps) is None
 
 
 class TestMarketsAreDrawn:

@@ -210,6 +210,11 @@ def tells_no_rentals(steps: Sequence[Step]) -> Played:
     return _tells_not(e.ContractCreated)(steps)
 
 
+def tells_no_machines(steps: Sequence[Step]) -> Played:
+    """List machines that no event has added."""
+    return _tells_not(e.MachineAdded)(steps)
+
+
 def _tells_not(*kinds: type) -> Callable[[Sequence[Step]], Played]:
     def play(steps: Sequence[Step]) -> Played:
         played = playing(execute)(steps)
@@ -242,5 +247,6 @@ WRONG_MARKETS: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         tells_no_traffic,
         tells_no_loading,
         tells_no_rentals,
+        tells_no_machines,
     ),
 }

@@ -88,6 +88,12 @@ def not_over_midnight(hours: Recurrence, within: Interval) -> Any:
     return evolve(hours, end=min(hours.end, 1_440)).intervals(within)
 
 
+def whole_ones(hours: Recurrence, within: Interval) -> Any:
+    """Tell hours that begin within the period to their end, which may be after it."""
+    longer = Interval(within.start, within.end + timedelta(days=1))
+    return [each for each in hours.intervals(longer) if each.start < within.end]
+
+
 def day_by_day(hours: Recurrence, within: Interval) -> Any:
     """Leave hours apart that meet at midnight."""
     found: list[tuple[datetime, datetime]] = []
@@ -344,6 +350,13 @@ def whole_stays(scenario: Scenario, seed: int) -> Any:
     return modes_changed(outcome, lambda one: {"gpu_seconds": wanted[one.mode]})
 
 
+def always_busy(scenario: Scenario, seed: int) -> Any:
+    """Count all GPUs for all the time, for each mode."""
+    outcome = ours["simulation"](scenario, seed)
+    there = outcome.gpus * outcome.seconds
+    return modes_changed(outcome, lambda _: {"gpu_seconds": there})
+
+
 def billed_to_the_end(scenario: Scenario, seed: int) -> Any:
     """Bill storage beyond the horizon."""
     outcome = ours["simulation"](scenario, seed)
@@ -372,7 +385,7 @@ WRONG_PLANS: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         a_second_later,
         the_mildest_machines,
     ),
-    "hours": (in_utc, as_the_period_begins, not_over_midnight, day_by_day),
+    "hours": (in_utc, as_the_period_begins, not_over_midnight, whole_ones, day_by_day),
     "way": (gives_up, waits_too_long, pays_on_demand),
     "stay": (
         deposit_is_lost,
@@ -399,6 +412,7 @@ WRONG_PLANS: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         nobody_is_lost,
         on_the_first_gpus,
         whole_stays,
+        always_busy,
         billed_to_the_end,
     ),
 }

@@ -191,10 +191,10 @@ def _refused_is_nothing(implementation: Implementation, steps: Steps) -> str | N
 def _events_are_enough(implementation: Implementation, steps: Steps) -> str | None:
     played = _told(implementation, steps)
     try:
-        again = replay(played.events)
+        again = books(replay(played.events), max(at for _, at in steps))
     except NumgeniusError as error:
         return f"the events cannot be replayed: {error}"
-    return _different(played.books, books(again, max(at for _, at in steps)))
+    return _different(played.books, again)
 
 
 def _forward(implementation: Implementation, steps: Steps) -> str | None:
