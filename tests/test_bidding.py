@@ -502,6 +502,17 @@ class TestClaim:
             for other in book[0]:
                 assert one.outranks(other) == (priority(one) < priority(other))
 
+    @pytest.mark.parametrize(
+        "claim",
+        [
+            Claim.on_demand(ContractId(1), Block(size=1, start=0), arrival=1),
+            Claim.bidding(ContractId(1), Block(size=1, start=0), PerHour(1), arrival=1),
+        ],
+    )
+    def test_a_floor_is_a_price_for_each_gpu_for_every_claim(self, claim: Claim) -> None:
+        with pytest.raises(WrongType, match="floor: need"):
+            claim.is_under(PerHour(1))  # type: ignore[arg-type]
+
 
 class TestDoor:
     """What has no one right answer is refused, with our errors."""

@@ -102,7 +102,7 @@ class TestWhatNoMethodTakes:
             return
 
         @settings(
-            max_examples=3, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+            max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck)
         )
         @given(value=MADE[cls] if cls in MADE else values(cls))
         def every(value: Any) -> None:

@@ -168,7 +168,8 @@ class Claim:
         return mine > theirs or (mine == theirs and self.arrival < other.arrival)
 
     def is_under(self, floor: PerGpuHour) -> bool:
-        """Return whether this is a bid lower than the floor."""
+        """Return whether this is a bid lower than the floor; raises ``WrongType``."""
+        check_kind(floor, PerGpuHour, "floor")
         return self.rank is Rank.BID and self.level < floor.steps * self.block.size
 
 
