@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import warnings
 from collections.abc import Callable
 
 import pytest
@@ -120,11 +119,6 @@ class TestBuiltinHandlersWork:
         kinds = [getattr(errors, name) for name in errors.__all__]
         for kind in kinds:
             assert issubclass(kind, (NumgeniusError, Warning))
-
-    def test_the_warning_can_be_meant(self) -> None:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=FloorAbovePrice)
-            warnings.warn(FloorAbovePrice("meant"), stacklevel=1)
 
 
 class TestErrorsTravel:

@@ -402,6 +402,10 @@ def discounted_seconds(deposit: Money, rate: PerHour, seconds: int) -> int:
         deposit: What there is of it.
         rate: The discounted price that it pays, for the whole instance.
         seconds: The most to count: a free price never uses it up.
+
+    Raises:
+        WrongType: No ``Money``, ``PerHour`` or whole number.
+        RuleViolation: Seconds below zero.
     """
     check_kind(deposit, Money, "deposit")
     check_kind(rate, PerHour, "rate")
