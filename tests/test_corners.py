@@ -31,6 +31,7 @@ from numgenius_core.intervals import Interval, from_epoch
 from numgenius_core.listing import AccountId, ContractId, Listing, Mode
 from numgenius_core.money import Money, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Block
+from numgenius_core.outcome import Outcome
 from numgenius_core.scenario import Scenario, vary
 from numgenius_core.sweep import sweep
 from numgenius_core.testing import RULES, values
@@ -410,3 +411,15 @@ class TestWhatIfsOfNothing:
             horizon=Interval(known.at(1), known.at(2)),
         )
         assert len(sweep(vary(machine), runs=1).outcomes) == 1
+
+
+class TestAnOutcomeOfNoTime:
+    """Outcome: "Share of the GPU time that ran; 0 if there was none"."""
+
+    @pytest.mark.parametrize(("seconds", "gpus"), [(0, 4), (60, 0)])
+    def test_its_shares_are_zero(self, seconds: int, gpus: int) -> None:
+        none = Fraction(0)
+        outcome = Outcome(
+            seconds=seconds, gpus=gpus, modes=(), power=Money(0), free=none, unusable=none
+        )
+        assert outcome.occupancy == outcome.unserved == 0
