@@ -8,7 +8,7 @@ from statistics import mean, median
 
 from harness import Row, compare, print_table
 
-from numgenius_core.allocation import (
+from numgenius_core.gpus.allocation import (
     FreeGpus,
     best_fit,
     first_fit,
@@ -17,11 +17,11 @@ from numgenius_core.allocation import (
     release,
     take,
 )
-from numgenius_core.defrag import Plan, defragment
+from numgenius_core.gpus.defragmentation import Plan, defragment
+from numgenius_core.gpus.slicing import blocks
 from numgenius_core.listing import ContractId
 from numgenius_core.money import PerGpuHour
 from numgenius_core.offer import Block
-from numgenius_core.slicing import blocks
 
 
 class NaiveMachine:

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from harness import Row, compare, median_cpu, print_table
 from ortools.sat.python import cp_model
 
-from numgenius_core.auction import Request, Slot, best_packing, best_runners
-from numgenius_core.auction import compare as compare_rules
-from numgenius_core.bidding import Claim, resolve
+from numgenius_core.bids.auction import Request, Slot, best_packing, best_runners
+from numgenius_core.bids.auction import compare as compare_rules
+from numgenius_core.bids.priority import Claim, resolve
+from numgenius_core.gpus.slicing import blocks
 from numgenius_core.listing import ContractId, MachineId
 from numgenius_core.money import PerHour
 from numgenius_core.offer import Block
-from numgenius_core.slicing import blocks
 
 CENT = 10**10
 Call = Callable[[], object]

@@ -20,11 +20,11 @@ from attrs import frozen
 from harness import Row, in_turn, print_table
 from sortedcontainers import SortedList
 
-from numgenius_core.bidding import Claim, resolve
-from numgenius_core.book import BidBook, BidChanged, BookEvent, Entered, Left
+from numgenius_core.bids.book import BidBook, BidChanged, BookEvent, Entered, Left
+from numgenius_core.bids.priority import Claim, resolve
+from numgenius_core.gpus.slicing import blocks
 from numgenius_core.listing import ContractId
 from numgenius_core.money import PerHour
-from numgenius_core.slicing import blocks
 
 GPUS, FULL = 8, 255
 Simple = tuple[str, int, int, int]  # kind, id, −price per GPU × 8, mask

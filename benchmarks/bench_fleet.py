@@ -13,10 +13,10 @@ import random
 import polars as pl
 from harness import Row, median_cpu, print_table
 
-from numgenius_core.bidding import Claim, resolve_fleet
+from numgenius_core.bids.priority import Claim, resolve_fleet
+from numgenius_core.gpus.slicing import blocks
 from numgenius_core.listing import ContractId, MachineId
 from numgenius_core.money import PerHour
-from numgenius_core.slicing import blocks
 
 MACHINES, BIDS, GPUS = 10_000, 100, 8
 

@@ -15,11 +15,11 @@ from fractions import Fraction
 from harness import Row, print_table
 from ortools.sat.python import cp_model
 
-from numgenius_core.contract import Contract
-from numgenius_core.fleet import aligned_starts, plan_fleet
+from numgenius_core.contracts.contract import Contract
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import AccountId, ContractId, MachineId, Mode, PriceTerms
-from numgenius_core.losses import Weights, disturbances
+from numgenius_core.maintenance.fleet import aligned_starts, plan_fleet
+from numgenius_core.maintenance.losses import Weights, disturbances
 from numgenius_core.money import PerGpuHour
 from numgenius_core.offer import Block
 

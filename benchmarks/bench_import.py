@@ -15,9 +15,9 @@ REPEAT = 15
 LIMIT_MS = 45
 CASES = {
     "import numgenius_core": "import numgenius_core",
-    "the core values": "import numgenius_core.contract",
+    "the core values": "import numgenius_core.contracts.contract",
     "attrs alone": "import attrs",
-    "the wire (cattrs)": "import numgenius_core.wire",
+    "the wire (cattrs)": "import numgenius_core.wire.reading",
     "the command": "import numgenius_core.__main__",
     "cattrs alone": "import cattrs",
     "dateutil.parser alone": "import dateutil.parser",

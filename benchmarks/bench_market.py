@@ -19,11 +19,11 @@ from datetime import UTC, datetime, timedelta
 
 from harness import Row, duration_text, print_table
 
-from numgenius_core import commands as c
 from numgenius_core.errors import NumgeniusError
-from numgenius_core.events import Event
 from numgenius_core.listing import AccountId, ContractId, Machine, MachineId, Mode, PriceTerms
-from numgenius_core.market import Market, evolve, execute
+from numgenius_core.market import commands as c
+from numgenius_core.market._dispatch import Market, evolve, execute
+from numgenius_core.market.events import Event
 from numgenius_core.money import Money, PerGbMonth, PerGpuHour, PerHour
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -20,13 +20,13 @@ import portion
 from harness import Row, compare, median_cpu, print_table
 from intervaltree import IntervalTree
 
-from numgenius_core.contract import Contract
+from numgenius_core.contracts.contract import Contract
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import AccountId, ContractId, MachineId, Mode, PriceTerms
-from numgenius_core.losses import Piece, Weights
+from numgenius_core.maintenance.losses import Piece, Weights
+from numgenius_core.maintenance.windows import _least_loss, best_window, fewest_touched
 from numgenius_core.money import PerGpuHour
 from numgenius_core.offer import Block
-from numgenius_core.windows import _least_loss, best_window, fewest_touched
 
 YEAR, LENGTH = 365 * 86_400, 7_200
 SPANS = [(0, YEAR - LENGTH)]

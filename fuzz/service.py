@@ -19,8 +19,8 @@ from examples.marketplace.__main__ import CREDIT, seed
 from examples.marketplace.app import Service
 from examples.marketplace.routes import COMMANDS, QUESTIONS, instances_load_at_once
 from examples.marketplace.store import Store
-from numgenius_core.journal import event_to_json, market_to_json
 from numgenius_core.listing import AccountId
+from numgenius_core.market.journal import event_to_json, market_to_json
 
 BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
 ROUTES = sorted([*COMMANDS, *QUESTIONS])

@@ -13,7 +13,7 @@ from math import hypot
 from pathlib import Path
 from typing import Final
 
-from numgenius_core.contract import NEXT, Event, State
+from numgenius_core.contracts.contract import NEXT, Event, State
 
 TARGET: Final = Path("docs/images/life-of-an-instance.svg")
 

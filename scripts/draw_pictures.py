@@ -32,9 +32,10 @@ from numgenius_core import (
     PerHour,
     PriceTerms,
 )
-from numgenius_core.contract import Contract, agree, to_reserved
-from numgenius_core.maintenance import Category, MaintenanceWindow
-from numgenius_core.plots import (
+from numgenius_core.contracts.contract import Contract, agree, to_reserved
+from numgenius_core.maintenance.schedule import Category, MaintenanceWindow
+from numgenius_core.maintenance.windows import best_window
+from numgenius_core.plots.charts import (
     bid_availability,
     discount_curve,
     machine_timeline,
@@ -42,8 +43,7 @@ from numgenius_core.plots import (
     revenue_curve,
     sweep_heat_map,
 )
-from numgenius_core.windows import best_window
-from numgenius_core.wire import read_sample
+from numgenius_core.wire.reading import read_sample
 
 TARGET: Final = Path("docs/pictures")
 STYLES: Final = ("light", "dark")

@@ -14,12 +14,14 @@ from numgenius_core.errors import MissingExtra
 
 def main() -> None:
     """Import them, and print how many there are and which need what."""
-    found = [each.name for each in pkgutil.iter_modules(numgenius_core.__path__)]
+    found = [
+        each.name for each in pkgutil.walk_packages(numgenius_core.__path__, "numgenius_core.")
+    ]
     for name in found:
         if name == "__main__":
             continue
         try:
-            import_module(f"numgenius_core.{name}")
+            import_module(name)
         except MissingExtra as needed:
             print(f"{name}: {needed}")
     print(f"{len(found)} modules imported from {numgenius_core.__path__[0]}")

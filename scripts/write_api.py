@@ -27,15 +27,15 @@ def texts() -> dict[str, str]:
     """Return the files' texts by the names of the modules: one public thing a line."""
     package = "".join(f"{name}\n" for name in sorted(numgenius_core.__all__))
     found = {"__init__": package}
-    for info in pkgutil.iter_modules(numgenius_core.__path__):
-        if info.name != "__main__":
-            module = importlib.import_module(f"numgenius_core.{info.name}")
+    for info in pkgutil.walk_packages(numgenius_core.__path__, "numgenius_core."):
+        module = importlib.import_module(info.name)
+        if hasattr(module, "__all__") and not info.name.endswith("__main__"):
             lines = [
                 line
                 for name in sorted(module.__all__)
                 for line in _lines(name, getattr(module, name))
             ]
-            found[info.name] = "".join(f"{line}\n" for line in lines)
+            found[info.name.partition(".")[2]] = "".join(f"{line}\n" for line in lines)
     return found
 
 

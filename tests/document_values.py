@@ -6,9 +6,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
-from numgenius_core.billing import Statement
-from numgenius_core.contract import Contract, Event
-from numgenius_core.history import (
+from numgenius_core.billing.history import (
     BidChanged,
     History,
     MachineWent,
@@ -17,6 +15,11 @@ from numgenius_core.history import (
     Refunded,
     Transferred,
 )
+from numgenius_core.billing.metering import Kind, Line
+from numgenius_core.billing.statement import Statement
+from numgenius_core.contracts.contract import Contract, Event
+from numgenius_core.contracts.storage import Disk, Volume
+from numgenius_core.contracts.term import Segment, Term
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import (
     AccountId,
@@ -29,16 +32,13 @@ from numgenius_core.listing import (
     PriceTerms,
     Verification,
 )
-from numgenius_core.maintenance import Category, MaintenanceWindow, Schedule
-from numgenius_core.metering import Kind, Line
+from numgenius_core.maintenance.hours import Recurrence
+from numgenius_core.maintenance.schedule import Category, MaintenanceWindow, Schedule
 from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Block, Offer
-from numgenius_core.pricing import Line as QuoteLine
-from numgenius_core.pricing import LineKind, Quote
-from numgenius_core.recurrence import Recurrence
-from numgenius_core.reserved import CurveSchedule, LinearSchedule, StepSchedule
-from numgenius_core.storage import Disk, Volume
-from numgenius_core.term import Segment, Term
+from numgenius_core.prices.quotes import Line as QuoteLine
+from numgenius_core.prices.quotes import LineKind, Quote
+from numgenius_core.prices.schedules import CurveSchedule, LinearSchedule, StepSchedule
 
 
 def at(day: int, hour: int = 0, second: int = 0) -> datetime:

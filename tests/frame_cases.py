@@ -12,15 +12,15 @@ from attrs import evolve
 
 from frame_engines import make, read
 from numgenius_core import frames
-from numgenius_core.bidding import Claim, Rank, resolve
+from numgenius_core.bids.priority import Claim, Rank, resolve
 from numgenius_core.frames import Column, Columns
+from numgenius_core.gpus.slicing import blocks
 from numgenius_core.intervals import Interval, from_epoch
 from numgenius_core.listing import ContractId, MachineId, Mode, OfferId, PriceTerms
 from numgenius_core.money import PerGpuHour, PerHour
 from numgenius_core.offer import Block, Offer
-from numgenius_core.pricing import LineKind, Quote, quote
-from numgenius_core.slicing import blocks
-from numgenius_core.wire import offer_from_record
+from numgenius_core.prices.quotes import LineKind, Quote, quote
+from numgenius_core.wire.reading import offer_from_record
 
 RESULTS = (
     *("gpu", "discount", "forfeit", "storage", "upload", "download"),

@@ -13,7 +13,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pytest
 
-from numgenius_core.frame_door import plain
+from numgenius_core.frames.columns import plain
 
 Rows = Sequence[dict[str, Any]]
 

@@ -9,22 +9,22 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from market_model import NEVER, Deal, Model, Refused, Rig, cut
 from market_world import START, second
-from numgenius_core import commands as c
-from numgenius_core import events as e
-from numgenius_core import views
-from numgenius_core.billing import statement
+from numgenius_core.billing.statement import statement
+from numgenius_core.contracts.term import is_later
 from numgenius_core.errors import NumgeniusError
-from numgenius_core.instance import Instance
 from numgenius_core.intervals import Interval
-from numgenius_core.journal import (
+from numgenius_core.listing import AccountId, MachineId, Mode
+from numgenius_core.market import commands as c
+from numgenius_core.market import events as e
+from numgenius_core.market import views
+from numgenius_core.market._dispatch import Market, evolve, execute, replay
+from numgenius_core.market.instance import Instance
+from numgenius_core.market.journal import (
     event_from_json,
     event_to_json,
     market_from_json,
     market_to_json,
 )
-from numgenius_core.listing import AccountId, MachineId, Mode
-from numgenius_core.market import Market, evolve, execute, replay
-from numgenius_core.term import is_later
 
 
 def seconds(instant: datetime | None) -> int:

@@ -6,10 +6,6 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from numgenius_core import commands as c
-from numgenius_core import views
-from numgenius_core.events import Event
-from numgenius_core.instance import Instance
 from numgenius_core.listing import (
     AccountId,
     ContractId,
@@ -20,7 +16,11 @@ from numgenius_core.listing import (
     PriceTerms,
     Verification,
 )
-from numgenius_core.market import Market, execute
+from numgenius_core.market import commands as c
+from numgenius_core.market import views
+from numgenius_core.market._dispatch import Market, execute
+from numgenius_core.market.events import Event
+from numgenius_core.market.instance import Instance
 from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

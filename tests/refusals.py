@@ -18,31 +18,52 @@ from typing import Any, Final
 from attrs import evolve
 
 import document_values as known
-from numgenius_core.allocation import FreeGpus
-from numgenius_core.auction import Request, Slot
-from numgenius_core.bidding import Claim
-from numgenius_core.book import BidBook, Entered
-from numgenius_core.contract import Contract, Event
+from numgenius_core.bids.auction import Request, Slot
+from numgenius_core.bids.book import BidBook, Entered
+from numgenius_core.bids.payments import BlockAuction, PoolAuction
+from numgenius_core.bids.priority import Claim
+from numgenius_core.billing.history import History, Moved, Refunded
+from numgenius_core.contracts.contract import Contract, Event
+from numgenius_core.contracts.extension import extend
+from numgenius_core.contracts.storage import Disk, Volume
+from numgenius_core.contracts.term import Segment, Term
 from numgenius_core.errors import NumgeniusError
-from numgenius_core.extension import extend
-from numgenius_core.history import History, Moved, Refunded
+from numgenius_core.gpus.allocation import FreeGpus
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import AccountId, ContractId, MachineId, Mode, Verification
-from numgenius_core.maintenance import MaintenanceWindow, Schedule
+from numgenius_core.maintenance.hours import Recurrence
+from numgenius_core.maintenance.schedule import MaintenanceWindow, Schedule
 from numgenius_core.money import Money, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Block
-from numgenius_core.payments import BlockAuction, PoolAuction
-from numgenius_core.recurrence import Recurrence
-from numgenius_core.reserved import CurveSchedule, LinearSchedule, StepSchedule
-from numgenius_core.storage import Disk, Volume
-from numgenius_core.term import Segment, Term
+from numgenius_core.prices.schedules import CurveSchedule, LinearSchedule, StepSchedule
 
 PATH: Final = Path(__file__).parent / "refusals.txt"
-MODULES: Final = (
-    *("slicing", "reserved", "pricing", "bidding", "term", "extension", "storage", "billing"),
-    *("listing", "contract", "payments", "allocation", "auction", "defrag", "maintenance", "book"),
-    *("history", "metering", "commitment", "advice", "recurrence", "losses", "windows", "backfill"),
-)
+MODULES: Final = {
+    "listing": "listing",
+    "slicing": "gpus.slicing",
+    "reserved": "prices.schedules",
+    "pricing": "prices.quotes",
+    "bidding": "bids.priority",
+    "term": "contracts.term",
+    "extension": "contracts.extension",
+    "storage": "contracts.storage",
+    "billing": "billing.statement",
+    "contract": "contracts.contract",
+    "payments": "bids.payments",
+    "allocation": "gpus.allocation",
+    "auction": "bids.auction",
+    "defrag": "gpus.defragmentation",
+    "maintenance": "maintenance.schedule",
+    "book": "bids.book",
+    "history": "billing.history",
+    "metering": "billing.metering",
+    "commitment": "planning.reserving",
+    "advice": "planning.relisting",
+    "recurrence": "maintenance.hours",
+    "losses": "maintenance.losses",
+    "windows": "maintenance.windows",
+    "backfill": "maintenance.backfill",
+}
 
 
 def book_of(*claims: Claim) -> BidBook:
@@ -93,7 +114,7 @@ NAMES: Final[dict[str, Any]] = {
     "moved": moved,
     "REFUND": Refunded(at=known.at(2), amount=Money(1)),
     "LAST_DAY": Interval(*(datetime(9999, 12, 31, h, tzinfo=UTC) for h in (0, 23))),
-    **{name: importlib.import_module(f"numgenius_core.{name}") for name in MODULES},
+    **{name: importlib.import_module(f"numgenius_core.{home}") for name, home in MODULES.items()},
 }
 # Arguments that each call takes, in the words of the call.
 GOOD: Final[dict[str, dict[str, str]]] = {

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from numgenius_core.allocation import (
+from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType
+from numgenius_core.gpus.allocation import (
     FreeGpus,
     best_fit,
     first_fit,
@@ -22,11 +23,10 @@ from numgenius_core.allocation import (
     release,
     take,
 )
-from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType
+from numgenius_core.gpus.slicing import blocks
 from numgenius_core.money import PerGpuHour, PerHour
 from numgenius_core.offer import Block
-from numgenius_core.slicing import blocks
-from numgenius_core.testing_strategies import machine_shapes
+from numgenius_core.testing.strategies import machine_shapes
 
 SMALL = [(gpus, 1 << k) for gpus in range(1, 10) for k in range(gpus.bit_length())]
 Cell = tuple[int, int]  # start, size

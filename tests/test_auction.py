@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numgenius_core.allocation import free_slots
-from numgenius_core.auction import (
+from numgenius_core.bids.auction import (
     Optimum,
     Request,
     Slot,
@@ -20,12 +19,13 @@ from numgenius_core.auction import (
     best_runners,
     compare,
 )
-from numgenius_core.bidding import Claim, Rank, resolve
+from numgenius_core.bids.priority import Claim, Rank, resolve
 from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType
+from numgenius_core.gpus.allocation import free_slots
+from numgenius_core.gpus.slicing import blocks
 from numgenius_core.listing import ContractId, MachineId
 from numgenius_core.money import PerGpuHour, PerHour
 from numgenius_core.offer import Block
-from numgenius_core.slicing import blocks
 
 CENT = 10**10  # price steps
 

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numgenius_core.bid_planner import BidOutcome, PriceSeries, plan_bids
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.money import Money, PerHour
-from numgenius_core.testing_strategies import EPOCH
+from numgenius_core.planning.bids import BidOutcome, PriceSeries, plan_bids
+from numgenius_core.testing.strategies import EPOCH
 
 HOUR = timedelta(hours=1)
 

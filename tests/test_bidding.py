@@ -10,7 +10,7 @@ from attrs import evolve
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from numgenius_core.bidding import (
+from numgenius_core.bids.priority import (
     HIGHEST_BID,
     LOWEST_BID,
     Claim,
@@ -24,12 +24,12 @@ from numgenius_core.bidding import (
     resolve_fleet,
     winning_bid,
 )
-from numgenius_core.contract import Contract
+from numgenius_core.contracts.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType
+from numgenius_core.gpus.slicing import blocks
 from numgenius_core.listing import AccountId, ContractId, MachineId, Mode, PriceTerms
 from numgenius_core.money import PerGpuHour, PerHour
 from numgenius_core.offer import Block
-from numgenius_core.slicing import blocks
 
 NANO = 1_000  # price steps
 NOTHING = PerGpuHour(0)

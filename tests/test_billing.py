@@ -14,24 +14,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numgenius_core.billing import (
-    Statement,
-    deposit_left,
-    discount_received,
-    runs_out,
-    statement,
-)
-from numgenius_core.contract import (
-    NEXT,
-    Contract,
-    Event,
-    State,
-    agree,
-    client_end,
-)
-from numgenius_core.errors import IllegalMove, RuleViolation, WrongType
-from numgenius_core.extension import accept, extend
-from numgenius_core.history import (
+from numgenius_core.billing.history import (
     BidChanged,
     Happening,
     History,
@@ -41,6 +24,25 @@ from numgenius_core.history import (
     Refunded,
     Transferred,
 )
+from numgenius_core.billing.metering import Kind, Line, metered
+from numgenius_core.billing.statement import (
+    Statement,
+    deposit_left,
+    discount_received,
+    runs_out,
+    statement,
+)
+from numgenius_core.contracts.contract import (
+    NEXT,
+    Contract,
+    Event,
+    State,
+    agree,
+    client_end,
+)
+from numgenius_core.contracts.extension import accept, extend
+from numgenius_core.contracts.term import Segment, Term
+from numgenius_core.errors import IllegalMove, RuleViolation, WrongType
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import (
     AccountId,
@@ -51,10 +53,8 @@ from numgenius_core.listing import (
     Mode,
     PriceTerms,
 )
-from numgenius_core.metering import Kind, Line, metered
 from numgenius_core.money import TICKS_PER_DOLLAR, Money, PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Block
-from numgenius_core.term import Segment, Term
 
 MACHINE = Machine(id=MachineId(7), host=AccountId("host"), gpu_name="A100", gpus=4)
 T0 = datetime(2026, 1, 5, tzinfo=UTC)

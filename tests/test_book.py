@@ -9,8 +9,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numgenius_core.bidding import Claim, Rank, Why, resolve
-from numgenius_core.book import (
+from numgenius_core.bids.book import (
     BidBook,
     BidChanged,
     BookEvent,
@@ -21,6 +20,7 @@ from numgenius_core.book import (
     Resumed,
     Started,
 )
+from numgenius_core.bids.priority import Claim, Rank, Why, resolve
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.listing import ContractId
 from numgenius_core.money import PerGpuHour, PerHour

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numgenius_core.commitment import break_even, cost_of_stay, how_long_to_reserve
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.money import Money, PerHour
-from numgenius_core.reserved import CurveSchedule, StepSchedule
+from numgenius_core.planning.reserving import break_even, cost_of_stay, how_long_to_reserve
+from numgenius_core.prices.schedules import CurveSchedule, StepSchedule
 
 CURVE = CurveSchedule("0.4")
 DAY = timedelta(days=1)

@@ -13,7 +13,7 @@ from attrs.exceptions import FrozenInstanceError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numgenius_core.contract import (
+from numgenius_core.contracts.contract import (
     NEXT,
     Contract,
     Event,
@@ -37,7 +37,7 @@ from numgenius_core.listing import (
 )
 from numgenius_core.money import PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Block
-from numgenius_core.testing_strategies import EPOCH, instants, price_terms, shares
+from numgenius_core.testing.strategies import EPOCH, instants, price_terms, shares
 
 HOST, CLIENT = AccountId("host"), AccountId("client")
 MACHINE = Machine(id=MachineId(1), host=HOST, gpu_name="A100", gpus=4)

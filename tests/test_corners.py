@@ -17,25 +17,27 @@ from attrs import evolve
 from hypothesis import given
 
 import document_values as known
-from numgenius_core import documents, frame_prices, frames
-from numgenius_core.bid_planner import PriceSeries
-from numgenius_core.bidding import Claim
-from numgenius_core.commands import AddCredit, Tick
-from numgenius_core.demand import Request, Trace
-from numgenius_core.demand_fit import recorded
-from numgenius_core.documents import from_json, to_json
+from numgenius_core import frames
+from numgenius_core.bids.priority import Claim
+from numgenius_core.documents import _convert as documents
+from numgenius_core.documents._convert import from_json, to_json
 from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, WrongType
-from numgenius_core.frame_door import Column
-from numgenius_core.frame_fleets import slices, table_like
+from numgenius_core.frames import prices as frame_prices
+from numgenius_core.frames.columns import Column
+from numgenius_core.frames.fleets import slices, table_like
 from numgenius_core.intervals import Interval, from_epoch
 from numgenius_core.listing import AccountId, ContractId, Listing, Mode
+from numgenius_core.market.commands import AddCredit, Tick
 from numgenius_core.money import Money, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Block
-from numgenius_core.outcome import Outcome
-from numgenius_core.scenario import Scenario, vary
-from numgenius_core.sweep import sweep
-from numgenius_core.testing import RULES, values
-from numgenius_core.testing_law import near
+from numgenius_core.planning.bids import PriceSeries
+from numgenius_core.testing.law import near
+from numgenius_core.testing.verify import RULES, values
+from numgenius_core.whatif.demand import Request, Trace
+from numgenius_core.whatif.fitting import recorded
+from numgenius_core.whatif.outcome import Outcome
+from numgenius_core.whatif.scenario import Scenario, vary
+from numgenius_core.whatif.sweep import sweep
 
 HOUR = timedelta(hours=1)
 OFFERS = {"num_gpus": [1, 2], "dph_base": [1.0, 3.0], "fee": [0, 2_500]}

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numgenius_core import defrag
-from numgenius_core.defrag import Impossible, Move, Plan, Why, defragment
 from numgenius_core.errors import RuleViolation
+from numgenius_core.gpus import defragmentation as defrag
+from numgenius_core.gpus.defragmentation import Impossible, Move, Plan, Why, defragment
+from numgenius_core.gpus.slicing import blocks
 from numgenius_core.listing import ContractId
 from numgenius_core.offer import Block
-from numgenius_core.slicing import blocks
 
 Piece = tuple[int, int, bool]  # start, size, movable
 State = frozenset[Piece]

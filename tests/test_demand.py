@@ -20,15 +20,21 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numgenius_core.bidding import HIGHEST_BID, LOWEST_BID
-from numgenius_core.demand import Demand, Request, Trace
-from numgenius_core.demand_fit import Observation, erlang_b, fit, recorded, resembling
-from numgenius_core.distributions import Distribution, Exponential, LogNormal, Observed, Pareto
+from numgenius_core.bids.priority import HIGHEST_BID, LOWEST_BID
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
 from numgenius_core.money import PerGpuHour, PerHour
-from numgenius_core.testing_strategies import EPOCH
+from numgenius_core.testing.strategies import EPOCH
+from numgenius_core.whatif.demand import Demand, Request, Trace
+from numgenius_core.whatif.distributions import (
+    Distribution,
+    Exponential,
+    LogNormal,
+    Observed,
+    Pareto,
+)
+from numgenius_core.whatif.fitting import Observation, erlang_b, fit, recorded, resembling
 
 MONTH = Interval(EPOCH, EPOCH + timedelta(days=30))
 ALL_MODES = {Mode.ON_DEMAND: 4, Mode.RESERVED: 1, Mode.INTERRUPTIBLE: 3}

@@ -7,8 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from numgenius_core import slicing
-from numgenius_core.deprecation import (
+from numgenius_core._deprecation import (
     Deprecation,
     DeprecationNotice,
     deprecated,
@@ -16,9 +15,14 @@ from numgenius_core.deprecation import (
     renamed_parameter,
 )
 from numgenius_core.errors import NumgeniusWarning, WrongType
+from numgenius_core.gpus import slicing
 
-NOTICE = Deprecation(replacement="numgenius_core.slicing.offer_sizes", since="1.2", leaves="1.3")
-TEXT = r"is deprecated since 1\.2 and leaves in 1\.3; use numgenius_core\.slicing\.offer_sizes$"
+NOTICE = Deprecation(
+    replacement="numgenius_core.gpus.slicing.offer_sizes", since="1.2", leaves="1.3"
+)
+TEXT = (
+    r"is deprecated since 1\.2 and leaves in 1\.3; use numgenius_core\.gpus\.slicing\.offer_sizes$"
+)
 
 
 @deprecated(NOTICE)

@@ -17,8 +17,12 @@ from typing import Final
 import pytest
 
 import numgenius_core
-from numgenius_core import bidding, commands, contract, listing, maintenance
-from numgenius_core.testing import RULES
+from numgenius_core import listing
+from numgenius_core.bids import priority as bidding
+from numgenius_core.contracts import contract
+from numgenius_core.maintenance import schedule as maintenance
+from numgenius_core.market import commands
+from numgenius_core.testing.verify import RULES
 
 ROOT: Final = Path(__file__).parent.parent
 DOCS: Final = ROOT / "docs"
@@ -29,11 +33,11 @@ PAGES: Final = sorted(
 )
 RULE_PAGES: Final = [path for path in PAGES if path.parent.name == "rules" and path.stem != "index"]
 MODULES: Final = {
-    info.name: importlib.import_module(f"numgenius_core.{info.name}")
-    for info in pkgutil.iter_modules(numgenius_core.__path__)
-    if info.name != "__main__"
+    info.name.partition(".")[2]: importlib.import_module(info.name)
+    for info in pkgutil.walk_packages(numgenius_core.__path__, "numgenius_core.")
+    if not info.name.endswith("__main__") and hasattr(importlib.import_module(info.name), "__all__")
 }
-AUTOMODULE: Final = re.compile(r"automodule:: numgenius_core\.(\w+)\n((?:   .*\n)*)")
+AUTOMODULE: Final = re.compile(r"automodule:: numgenius_core\.([\w.]+)\n((?:   .*\n)*)")
 
 
 def name_of(path: Path) -> str:
@@ -89,7 +93,9 @@ class TestEveryPublicNameIsInTheReference:
 
     def test_the_package_itself_is_there(self) -> None:
         top = self.reference.partition("\n## ")[0]
-        assert set(re.findall(r"`~numgenius_core\.\w+\.(\w+)`", top)) == set(numgenius_core.__all__)
+        assert set(
+            re.findall(r"(?:exc|class|data|func)}`~numgenius_core\.[\w.]+\.(\w+)`", top)
+        ) == set(numgenius_core.__all__)
 
 
 FORM: Final = (

@@ -19,8 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from document_values import CONTRACT, HISTORY, LISTING, OFFER, PRICES, STATEMENT, VALUES
-from numgenius_core.contract import Event
-from numgenius_core.documents import (
+from numgenius_core.billing.history import BidChanged, Moved, Prepaid
+from numgenius_core.contracts.contract import Event
+from numgenius_core.documents._convert import (
     DOCUMENTS,
     SCHEMA,
     from_json,
@@ -30,7 +31,6 @@ from numgenius_core.documents import (
     unstructure,
 )
 from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, WrongType
-from numgenius_core.history import BidChanged, Moved, Prepaid
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import AccountId, ContractId, Mode
 from numgenius_core.money import (
@@ -44,7 +44,12 @@ from numgenius_core.money import (
     Rate,
 )
 from numgenius_core.offer import Block
-from numgenius_core.reserved import CurveSchedule, LinearSchedule, ReservedSchedule, StepSchedule
+from numgenius_core.prices.schedules import (
+    CurveSchedule,
+    LinearSchedule,
+    ReservedSchedule,
+    StepSchedule,
+)
 
 GOLDEN = Path(__file__).parent / "golden" / "1"
 examples = pytest.mark.parametrize("name", sorted(VALUES))

@@ -11,24 +11,24 @@ import pytest
 from attrs import evolve, fields
 
 import document_values as known
-from numgenius_core import commands as c
-from numgenius_core import views
-from numgenius_core.bid_planner import PriceSeries
-from numgenius_core.bidding import Claim
+from numgenius_core.bids.priority import Claim
+from numgenius_core.billing.metering import metered
+from numgenius_core.contracts.storage import Disk, Volume
 from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.estimate import estimate
-from numgenius_core.findings import find
-from numgenius_core.frame_fleets import offer_columns
-from numgenius_core.frame_prices import basket_price, price_chain
+from numgenius_core.frames.fleets import offer_columns
+from numgenius_core.frames.prices import basket_price, price_chain
 from numgenius_core.intervals import Interval, fixed_duration
 from numgenius_core.listing import AccountId, ContractId, MachineId, Mode, OfferId
-from numgenius_core.maintenance import Schedule
-from numgenius_core.market import Market, execute, replay
-from numgenius_core.metering import metered
+from numgenius_core.maintenance.schedule import Schedule
+from numgenius_core.market import commands as c
+from numgenius_core.market import views
+from numgenius_core.market._dispatch import Market, execute, replay
 from numgenius_core.money import Money, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Block
-from numgenius_core.reserved import LinearSchedule, StepSchedule
-from numgenius_core.storage import Disk, Volume
+from numgenius_core.planning.bids import PriceSeries
+from numgenius_core.prices.schedules import LinearSchedule, StepSchedule
+from numgenius_core.whatif.estimate import estimate
+from numgenius_core.wire.findings import find
 
 HOST, CLIENT, MACHINE, CONTRACT = (
     AccountId("host"),

@@ -10,7 +10,7 @@ from statistics import NormalDist, fmean, stdev
 import pytest
 
 from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.estimate import estimate, student_t
+from numgenius_core.whatif.estimate import estimate, student_t
 
 
 class TestStudent:

@@ -8,8 +8,8 @@ from fractions import Fraction
 import pytest
 
 from numgenius_core.errors import RuleViolation
-from numgenius_core.events import ContractPrepaid
 from numgenius_core.listing import ContractId
+from numgenius_core.market.events import ContractPrepaid
 from numgenius_core.money import Money
 
 

@@ -11,10 +11,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numgenius_core.advice import Demand, advise
-from numgenius_core.contract import Contract, agree, client_end, to_reserved
-from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.extension import (
+from numgenius_core.contracts.contract import Contract, agree, client_end, to_reserved
+from numgenius_core.contracts.extension import (
     Extended,
     PendingIncrease,
     Raise,
@@ -27,6 +25,8 @@ from numgenius_core.extension import (
     roll,
     staleness,
 )
+from numgenius_core.contracts.term import Segment, Term, as_term, is_later
+from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import (
     AccountId,
@@ -39,7 +39,7 @@ from numgenius_core.listing import (
 )
 from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Block
-from numgenius_core.term import Segment, Term, as_term, is_later
+from numgenius_core.planning.relisting import Demand, advise
 
 MACHINE = Machine(id=MachineId(7), host=AccountId("host"), gpu_name="A100", gpus=4)
 CLIENT = AccountId("client")

@@ -10,7 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.findings import (
+from numgenius_core.gpus.slicing import offer_sizes, rentable_blocks
+from numgenius_core.listing import MachineId, OfferId, PriceTerms
+from numgenius_core.money import PerGpuHour
+from numgenius_core.offer import Block, Offer
+from numgenius_core.testing.strategies import machine_shapes
+from numgenius_core.wire.findings import (
     Ended,
     FloorAboveOnDemand,
     FreeOfCharge,
@@ -19,11 +24,6 @@ from numgenius_core.findings import (
     UnexplainedSizes,
     find,
 )
-from numgenius_core.listing import MachineId, OfferId, PriceTerms
-from numgenius_core.money import PerGpuHour
-from numgenius_core.offer import Block, Offer
-from numgenius_core.slicing import offer_sizes, rentable_blocks
-from numgenius_core.testing_strategies import machine_shapes
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 

@@ -14,13 +14,13 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numgenius_core.assignment import Problem, Proof, solve
-from numgenius_core.contract import Contract
+from numgenius_core.contracts.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.fleet import FleetPlan, aligned_starts, bound_of, plan_fleet
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import AccountId, ContractId, MachineId, Mode, PriceTerms
-from numgenius_core.losses import Weights, disturbances
+from numgenius_core.maintenance._assignment import Problem, Proof, solve
+from numgenius_core.maintenance.fleet import FleetPlan, aligned_starts, bound_of, plan_fleet
+from numgenius_core.maintenance.losses import Weights, disturbances
 from numgenius_core.money import Money, PerGpuHour
 from numgenius_core.offer import Block
 

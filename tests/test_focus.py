@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numgenius_core.billing import statement
-from numgenius_core.contract import Contract, Event
+from numgenius_core.billing.focus import COLUMNS, FOCUS_VERSION, focus_rows
+from numgenius_core.billing.history import Happening, History, Moved, Prepaid, Refunded, Transferred
+from numgenius_core.billing.statement import statement
+from numgenius_core.contracts.contract import Contract, Event
 from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.focus import COLUMNS, FOCUS_VERSION, focus_rows
-from numgenius_core.history import Happening, History, Moved, Prepaid, Refunded, Transferred
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import AccountId, ContractId, MachineId, Mode, PriceTerms
 from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour

@@ -20,16 +20,16 @@ import frame_cases as cases
 from frame_engines import LAZY, LOCAL, make, read
 from numgenius_core import frames
 from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.frame_columns import TICKS_PER_NANO, Number, Sheet
 from numgenius_core.frames import PICO_COLUMNS, Column, Columns
+from numgenius_core.frames._exact import TICKS_PER_NANO, Number, Sheet
 from numgenius_core.intervals import Interval, from_epoch
 from numgenius_core.listing import Mode, PriceTerms
 from numgenius_core.money import Money, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Offer
-from numgenius_core.pricing import quote
-from numgenius_core.reserved import CurveSchedule
+from numgenius_core.prices.quotes import quote
+from numgenius_core.prices.schedules import CurveSchedule
 from numgenius_core.units import round_half_even
-from numgenius_core.wire import read_offers
+from numgenius_core.wire.reading import read_offers
 
 DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
 HOUR = timedelta(hours=1)

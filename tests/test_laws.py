@@ -13,21 +13,21 @@ import pytest
 from attrs import evolve
 from hypothesis import Phase, find, given, settings
 
-from numgenius_core import testing_laws_frames
-from numgenius_core.bid_planner import PriceSeries
-from numgenius_core.commands import Tick
-from numgenius_core.contract import Event, State
+from numgenius_core.contracts.contract import Event, State
 from numgenius_core.errors import MissingExtra, NumgeniusError, RuleViolation, WrongType
-from numgenius_core.events import ContractExtended, ContractPrepaid, InstancePaused
-from numgenius_core.market import Market
+from numgenius_core.market._dispatch import Market
+from numgenius_core.market.commands import Tick
+from numgenius_core.market.events import ContractExtended, ContractPrepaid, InstancePaused
 from numgenius_core.money import Money, PerHour
-from numgenius_core.outcome import Outcome
-from numgenius_core.scenario import Scenario
-from numgenius_core.testing import RULES, Law, LawBroken, Rule, values, verify
-from numgenius_core.testing_law import dollars, near, number
-from numgenius_core.testing_laws_market import Played
-from numgenius_core.testing_markets import Step, plays
-from numgenius_core.testing_strategies import EPOCH, st
+from numgenius_core.planning.bids import PriceSeries
+from numgenius_core.testing.law import dollars, near, number
+from numgenius_core.testing.laws import frames as testing_laws_frames
+from numgenius_core.testing.laws.market import Played
+from numgenius_core.testing.markets import Step, plays
+from numgenius_core.testing.strategies import EPOCH, st
+from numgenius_core.testing.verify import RULES, Law, LawBroken, Rule, values, verify
+from numgenius_core.whatif.outcome import Outcome
+from numgenius_core.whatif.scenario import Scenario
 from wrong_rules import WRONG, raises
 
 EXAMPLES = {"quote_columns": 5}  # each is a frame of up to thirty rows, and as much work as forty

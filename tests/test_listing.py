@@ -32,7 +32,7 @@ from numgenius_core.listing import (
     check_text,
 )
 from numgenius_core.money import PerGb, PerGbMonth, PerGpuHour, PerHour
-from numgenius_core.testing_strategies import (
+from numgenius_core.testing.strategies import (
     EPOCH,
     machine_shapes,
     per_gb_months,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from numgenius_core.__main__ import main
-from numgenius_core.wire import sample_path
+from numgenius_core.wire.reading import sample_path
 
 DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
 

@@ -12,10 +12,10 @@ from attrs import evolve
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from numgenius_core.backfill import Action, Step, backfill_plan
-from numgenius_core.contract import Contract, client_end
+from numgenius_core.contracts.contract import Contract, client_end
+from numgenius_core.contracts.extension import Extended, extend
+from numgenius_core.contracts.term import Segment, Term
 from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.extension import Extended, extend
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import (
     AccountId,
@@ -26,7 +26,8 @@ from numgenius_core.listing import (
     Mode,
     PriceTerms,
 )
-from numgenius_core.maintenance import (
+from numgenius_core.maintenance.backfill import Action, Step, backfill_plan
+from numgenius_core.maintenance.schedule import (
     Category,
     MaintenanceWindow,
     Schedule,
@@ -40,7 +41,6 @@ from numgenius_core.maintenance import (
 )
 from numgenius_core.money import Money, PerGpuHour, PerHour
 from numgenius_core.offer import Block
-from numgenius_core.term import Segment, Term
 
 T0 = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)

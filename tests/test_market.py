@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from market_world import ANN, BOB, HOST, START, World, prices, second, world
-from numgenius_core import commands as c
-from numgenius_core import events as e
-from numgenius_core import views
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.intervals import Interval
-from numgenius_core.journal import event_from_json, event_to_json
 from numgenius_core.listing import AccountId, MachineId
-from numgenius_core.market import decide, replay
+from numgenius_core.market import commands as c
+from numgenius_core.market import events as e
+from numgenius_core.market import views
+from numgenius_core.market._dispatch import decide, replay
+from numgenius_core.market.journal import event_from_json, event_to_json
 from numgenius_core.money import Money, PerGpuHour, PerHour
 
 M1 = MachineId(1)

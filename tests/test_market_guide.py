@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 from market_world import ANN, BOB, HOST, START, World, prices, second, world
-from numgenius_core import commands as c
-from numgenius_core import events as e
-from numgenius_core import views
-from numgenius_core.bidding import Why
+from numgenius_core.bids.priority import Why
+from numgenius_core.contracts.extension import Stale
 from numgenius_core.errors import (
     FloorAbovePrice,
     IllegalMove,
@@ -23,14 +21,7 @@ from numgenius_core.errors import (
     UnknownId,
     WrongType,
 )
-from numgenius_core.extension import Stale
 from numgenius_core.intervals import Interval
-from numgenius_core.journal import (
-    event_from_json,
-    event_to_json,
-    market_from_json,
-    market_to_json,
-)
 from numgenius_core.listing import (
     AccountId,
     ContractId,
@@ -39,8 +30,17 @@ from numgenius_core.listing import (
     OfferId,
     Verification,
 )
-from numgenius_core.maintenance import MaintenanceWindow
-from numgenius_core.market import Market, decide, evolve, execute, replay
+from numgenius_core.maintenance.schedule import MaintenanceWindow
+from numgenius_core.market import commands as c
+from numgenius_core.market import events as e
+from numgenius_core.market import views
+from numgenius_core.market._dispatch import Market, decide, evolve, execute, replay
+from numgenius_core.market.journal import (
+    event_from_json,
+    event_to_json,
+    market_from_json,
+    market_to_json,
+)
 from numgenius_core.money import Money, PerGpuHour, PerHour
 from numgenius_core.offer import Block
 

@@ -21,8 +21,6 @@ from hypothesis.stateful import initialize, precondition, rule
 from market_checks import CheckedMarket, seconds
 from market_model import DAY, NEVER, Deal
 from market_world import second
-from numgenius_core import commands as c
-from numgenius_core import views
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import (
@@ -35,8 +33,10 @@ from numgenius_core.listing import (
     PriceTerms,
     Verification,
 )
-from numgenius_core.maintenance import Category, MaintenanceWindow
-from numgenius_core.market import execute
+from numgenius_core.maintenance.schedule import Category, MaintenanceWindow
+from numgenius_core.market import commands as c
+from numgenius_core.market import views
+from numgenius_core.market._dispatch import execute
 from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour
 
 pytestmark = pytest.mark.filterwarnings(

@@ -21,12 +21,12 @@ from examples.marketplace.reading import MAX_BODY, MAX_DEPTH, Call
 from examples.marketplace.routes import COMMANDS, QUESTIONS, instances_load_at_once
 from examples.marketplace.store import MANY, Store
 from marketplace import BEGIN, HOST, Desk
-from numgenius_core import events as it
-from numgenius_core import views
-from numgenius_core.commands import AddCredit, Label, Rent
 from numgenius_core.errors import UnknownId
 from numgenius_core.listing import AccountId, ContractId, MachineId, Mode, OfferId
-from numgenius_core.market import replay
+from numgenius_core.market import events as it
+from numgenius_core.market import views
+from numgenius_core.market._dispatch import replay
+from numgenius_core.market.commands import AddCredit, Label, Rent
 from numgenius_core.money import Money
 
 

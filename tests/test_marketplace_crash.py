@@ -23,9 +23,9 @@ from attrs import define, field
 
 from examples.marketplace.routes import instances_load_at_once
 from examples.marketplace.store import Store
-from numgenius_core import views
-from numgenius_core.contract import State
-from numgenius_core.market import Market, replay
+from numgenius_core.contracts.contract import State
+from numgenius_core.market import views
+from numgenius_core.market._dispatch import Market, replay
 from vastai_client import ROOT, free_port
 
 KILLS: Final = 50

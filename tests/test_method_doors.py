@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from numgenius_core.book import BidBook
+from numgenius_core.bids.book import BidBook
 from numgenius_core.errors import NumgeniusError
-from numgenius_core.testing_values import values
+from numgenius_core.testing.values import values
 from test_architecture import SOURCES
 
 JUNK: Final[tuple[Any, ...]] = (
@@ -32,9 +32,9 @@ JUNK: Final[tuple[Any, ...]] = (
 )
 # What others call for the values: an engine's parts, which are given only what was checked.
 ENGINES: Final = frozenset(
-    {"assignment", "deprecation", "document_forms", "draft", "errors", "frame_columns"}
-    | {"frame_door", "frame_stay", "persistent", "rental", "search_fields", "shortlist"}
-    | {"simulated_machine", "wire_shape"}
+    {"maintenance._assignment", "_deprecation", "documents._scalars", "market._decision", "errors"}
+    | {"frames._exact", "frames.columns", "frames._stay", "market._persistent", "whatif._rental"}
+    | {"search.fields", "maintenance._shortlist", "whatif._machine", "wire._shape"}
 )
 INSIDE: Final = frozenset({"Market.after", "Market.due"})
 MADE: Final = {BidBook: st.builds(BidBook, st.just(8))}

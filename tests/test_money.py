@@ -28,7 +28,7 @@ from numgenius_core.money import (
     PerHour,
     Rate,
 )
-from numgenius_core.testing_strategies import (
+from numgenius_core.testing.strategies import (
     byte_counts,
     gpu_counts,
     megabytes,

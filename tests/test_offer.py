@@ -20,7 +20,7 @@ from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.listing import PriceTerms, Verification
 from numgenius_core.money import PerGpuHour, PerHour
 from numgenius_core.offer import Block, Offer
-from numgenius_core.testing_strategies import EPOCH, gpu_counts, price_terms
+from numgenius_core.testing.strategies import EPOCH, gpu_counts, price_terms
 
 PRICES = PriceTerms(gpu=PerGpuHour("0.40"), min_bid=PerGpuHour("0.25"))
 blocks = st.integers(1, 32).flatmap(

@@ -10,13 +10,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from numgenius_core.auction import Slot, best_runners
-from numgenius_core.bidding import Claim
-from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.listing import ContractId, MachineId
-from numgenius_core.money import PerGpuHour, PerHour
-from numgenius_core.offer import Block
-from numgenius_core.payments import (
+from numgenius_core.bids.auction import Slot, best_runners
+from numgenius_core.bids.payments import (
     Auction,
     BlockAuction,
     PaymentRule,
@@ -26,6 +21,11 @@ from numgenius_core.payments import (
     uniform_price,
     vcg,
 )
+from numgenius_core.bids.priority import Claim
+from numgenius_core.errors import RuleViolation, WrongType
+from numgenius_core.listing import ContractId, MachineId
+from numgenius_core.money import PerGpuHour, PerHour
+from numgenius_core.offer import Block
 from test_auction import (
     CENT,
     bid,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numgenius_core.persistent import Queue, Table
+from numgenius_core.market._persistent import Queue, Table
 
 keys = st.one_of(
     st.integers(-(2**63), 2**63), st.sampled_from(["ann", "bob", ""]), st.integers(0, 9)

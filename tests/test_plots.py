@@ -20,15 +20,16 @@ from matplotlib.colors import to_rgb
 from matplotlib.dates import date2num, num2date
 from matplotlib.figure import Figure
 
-from numgenius_core.contract import Contract
+from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts.term import Term
 from numgenius_core.errors import MissingExtra, RuleViolation, WrongType
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import AccountId, ContractId, Machine, MachineId, Mode, PriceTerms
-from numgenius_core.maintenance import MaintenanceWindow
+from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.money import Money, PerGpuHour, PerHour
 from numgenius_core.offer import Block, Offer
-from numgenius_core.plot_style import look_of
-from numgenius_core.plots import (
+from numgenius_core.plots._style import look_of
+from numgenius_core.plots.charts import (
     bid_availability,
     discount_curve,
     machine_timeline,
@@ -36,9 +37,8 @@ from numgenius_core.plots import (
     revenue_curve,
     sweep_heat_map,
 )
-from numgenius_core.reserved import CurveSchedule, StepSchedule
-from numgenius_core.term import Term
-from numgenius_core.wire import read_sample
+from numgenius_core.prices.schedules import CurveSchedule, StepSchedule
+from numgenius_core.wire.reading import read_sample
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -158,7 +158,7 @@ class TestEveryPicture:
 
     def test_no_current_figure_is_touched(self, tmp_path: Path) -> None:
         code = (
-            "import sys; from numgenius_core import CurveSchedule, PerHour, plots;"
+            "import sys; from numgenius_core import CurveSchedule, PerHour; from numgenius_core.plots import charts as plots;"
             "print('matplotlib' in sys.modules);"
             "plots.discount_curve(CurveSchedule('0.4'), PerHour(1))[0].figure.savefig(sys.argv[1]);"
             "print('matplotlib.pyplot' in sys.modules)"

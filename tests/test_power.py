@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.money import Money, PerGpuHour, PerHour
-from numgenius_core.power import PerKwh, Power
+from numgenius_core.whatif.power import PerKwh, Power
 
 
 class TestPower:

@@ -12,11 +12,12 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numgenius_core.billing import Statement, deposit_left, discount_received, statement
-from numgenius_core.commitment import cost_of_stay
-from numgenius_core.contract import Event, agree
+from numgenius_core.billing.history import Happening, History, Moved, Prepaid, Refunded
+from numgenius_core.billing.metering import Kind
+from numgenius_core.billing.statement import Statement, deposit_left, discount_received, statement
+from numgenius_core.contracts.contract import Event, agree
+from numgenius_core.contracts.term import as_term
 from numgenius_core.errors import RuleViolation
-from numgenius_core.history import Happening, History, Moved, Prepaid, Refunded
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import (
     AccountId,
@@ -29,13 +30,12 @@ from numgenius_core.listing import (
     PriceTerms,
     Verification,
 )
-from numgenius_core.metering import Kind
 from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Block, Offer
-from numgenius_core.pricing import LineKind, Quote, quote
-from numgenius_core.reserved import CurveSchedule, StepSchedule, refundable
-from numgenius_core.term import as_term
-from numgenius_core.testing_strategies import price_terms
+from numgenius_core.planning.reserving import cost_of_stay
+from numgenius_core.prices.quotes import LineKind, Quote, quote
+from numgenius_core.prices.schedules import CurveSchedule, StepSchedule, refundable
+from numgenius_core.testing.strategies import price_terms
 from numgenius_core.units import SECONDS_PER_MONTH
 
 HOUR = timedelta(hours=1)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from numgenius_core.errors import ParseError, RuleViolation, WrongType
 from numgenius_core.intervals import Interval, to_epoch
-from numgenius_core.recurrence import Recurrence, allowed_intervals, union
-from numgenius_core.testing_strategies import intervals
+from numgenius_core.maintenance.hours import Recurrence, allowed_intervals, union
+from numgenius_core.testing.strategies import intervals
 
 ZONES = [
     "Europe/Berlin",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from numgenius_core.errors import NumgeniusError, RuleViolation
 from numgenius_core.money import Money, PerHour
-from numgenius_core.reserved import (
+from numgenius_core.prices.schedules import (
     CurveSchedule,
     LinearSchedule,
     StepSchedule,
@@ -19,7 +19,7 @@ from numgenius_core.reserved import (
     refund,
     top_up,
 )
-from numgenius_core.testing_strategies import shares
+from numgenius_core.testing.strategies import shares
 
 MONTH = 720 * 3600
 prices = st.integers(10**7, 100 * 10**12).map(PerHour.from_steps)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from numgenius_core._tables import ResultTable
 from numgenius_core.errors import RuleViolation
-from numgenius_core.result_table import ResultTable
 
 
 class TestATable:

@@ -20,12 +20,12 @@ from numgenius_core.errors import NumgeniusError, ParseError, RuleViolation, Wro
 from numgenius_core.listing import AccountId, MachineId, Mode, OfferId, PriceTerms, Verification
 from numgenius_core.money import PerGb, PerGbMonth, PerGpuHour
 from numgenius_core.offer import Offer
-from numgenius_core.search import DEFAULTS, MAX_LENGTH, Condition, Operator, Query, parse
-from numgenius_core.search_fields import FIELDS, View, field_named
-from numgenius_core.search_query import MAX_CONDITIONS, MAX_VALUES
-from numgenius_core.search_request import MAX_KEYS, Order, SearchRequest, parse_order, search
-from numgenius_core.search_values import Kind
-from numgenius_core.wire import offer_from_record, read_offers
+from numgenius_core.search._language import DEFAULTS, MAX_LENGTH, Condition, Operator, Query, parse
+from numgenius_core.search._values import Kind
+from numgenius_core.search.fields import FIELDS, View, field_named
+from numgenius_core.search.query import MAX_CONDITIONS, MAX_VALUES
+from numgenius_core.search.request import MAX_KEYS, Order, SearchRequest, parse_order, search
+from numgenius_core.wire.reading import offer_from_record, read_offers
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -14,14 +14,12 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numgenius_core.allocation import best_fit, first_fit
-from numgenius_core.bidding import Claim, resolve, winning_bid
-from numgenius_core.billing import statement
-from numgenius_core.demand import Demand, Request, Trace
-from numgenius_core.demand_fit import erlang_b, recorded
-from numgenius_core.distributions import Exponential, LogNormal
+from numgenius_core.bids.priority import Claim, resolve, winning_bid
+from numgenius_core.billing.metering import GPU, Kind
+from numgenius_core.billing.statement import statement
 from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.estimate import estimate
+from numgenius_core.gpus.allocation import best_fit, first_fit
+from numgenius_core.gpus.slicing import blocks
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import (
     AccountId,
@@ -33,15 +31,17 @@ from numgenius_core.listing import (
     PriceTerms,
     Verification,
 )
-from numgenius_core.metering import GPU, Kind
 from numgenius_core.money import Money, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Block
-from numgenius_core.outcome import Lost, Outcome
-from numgenius_core.power import PerKwh, Power
-from numgenius_core.scenario import Placement, Relisting, Scenario
-from numgenius_core.simulation import simulate
-from numgenius_core.slicing import blocks
-from numgenius_core.testing_strategies import EPOCH
+from numgenius_core.testing.strategies import EPOCH
+from numgenius_core.whatif.demand import Demand, Request, Trace
+from numgenius_core.whatif.distributions import Exponential, LogNormal
+from numgenius_core.whatif.estimate import estimate
+from numgenius_core.whatif.fitting import erlang_b, recorded
+from numgenius_core.whatif.outcome import Lost, Outcome
+from numgenius_core.whatif.power import PerKwh, Power
+from numgenius_core.whatif.scenario import Placement, Relisting, Scenario
+from numgenius_core.whatif.simulation import simulate
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 LONG = Interval(EPOCH, EPOCH + 10 * DAY)

@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType
-from numgenius_core.offer import Block
-from numgenius_core.slicing import (
+from numgenius_core.gpus.slicing import (
     blocks,
     infer_min_gpu,
     mask_of,
     offer_sizes,
     rentable_blocks,
 )
-from numgenius_core.testing_strategies import machine_shapes
+from numgenius_core.offer import Block
+from numgenius_core.testing.strategies import machine_shapes
 
 DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
 TABLE = {

@@ -10,14 +10,14 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numgenius_core.contract import Contract, agree
+from numgenius_core.contracts.contract import Contract, agree
+from numgenius_core.contracts.extension import extend
+from numgenius_core.contracts.storage import Disk, Volume, disk_of, extend_volume, stopped_cost
 from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.extension import extend
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import AccountId, ContractId, Listing, Machine, MachineId, PriceTerms
 from numgenius_core.money import Money, PerGbMonth, PerGpuHour
 from numgenius_core.offer import Block
-from numgenius_core.storage import Disk, Volume, disk_of, extend_volume, stopped_cost
 from numgenius_core.units import to_megabytes
 
 MACHINE = Machine(

@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from numgenius_core.demand import Demand, Trace
-from numgenius_core.distributions import LogNormal
 from numgenius_core.errors import MissingExtra, RuleViolation, WrongType
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
 from numgenius_core.money import TICKS_PER_DOLLAR, Money, PerGpuHour
-from numgenius_core.outcome import Outcome
-from numgenius_core.power import PerKwh, Power
-from numgenius_core.scenario import Option, Scenario, vary
-from numgenius_core.simulation import simulate
-from numgenius_core.sweep import Sweep, sweep
-from numgenius_core.testing_strategies import EPOCH
+from numgenius_core.testing.strategies import EPOCH
+from numgenius_core.whatif.demand import Demand, Trace
+from numgenius_core.whatif.distributions import LogNormal
+from numgenius_core.whatif.outcome import Outcome
+from numgenius_core.whatif.power import PerKwh, Power
+from numgenius_core.whatif.scenario import Option, Scenario, vary
+from numgenius_core.whatif.simulation import simulate
+from numgenius_core.whatif.sweep import Sweep, sweep
 from test_simulation import listing
 
 DEMAND = Demand(

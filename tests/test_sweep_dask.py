@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from numgenius_core.sweep import sweep
+from numgenius_core.whatif.sweep import sweep
 from test_sweep import BY_PRICE
 
 distributed = pytest.importorskip("distributed")

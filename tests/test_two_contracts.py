@@ -6,18 +6,18 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-from numgenius_core.backfill import Action, backfill_plan
-from numgenius_core.billing import Statement, runs_out, statement
-from numgenius_core.contract import Contract, Event, State, agree, client_end
-from numgenius_core.extension import extend
-from numgenius_core.focus import focus_rows
-from numgenius_core.history import History, Moved
+from numgenius_core.billing.focus import focus_rows
+from numgenius_core.billing.history import History, Moved
+from numgenius_core.billing.statement import Statement, runs_out, statement
+from numgenius_core.contracts.contract import Contract, Event, State, agree, client_end
+from numgenius_core.contracts.extension import extend
+from numgenius_core.gpus.slicing import rentable_blocks
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import AccountId, ContractId, Listing, Machine, MachineId, PriceTerms
-from numgenius_core.maintenance import MaintenanceWindow, notices
+from numgenius_core.maintenance.backfill import Action, backfill_plan
+from numgenius_core.maintenance.schedule import MaintenanceWindow, notices
+from numgenius_core.maintenance.windows import best_window, free_time
 from numgenius_core.money import Money, PerGpuHour
-from numgenius_core.slicing import rentable_blocks
-from numgenius_core.windows import best_window, free_time
 
 MACHINE = Machine(id=MachineId(1), host=AccountId("host"), gpu_name="A100", gpus=4)
 MARCH, JUNE = datetime(2026, 3, 31, tzinfo=UTC), datetime(2026, 6, 30, tzinfo=UTC)

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numgenius_core.bid_planner import PriceSeries
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.listing import Mode
 from numgenius_core.money import Money, PerHour
-from numgenius_core.reserved import CurveSchedule
-from numgenius_core.ways import Pays, Way, WayPlan, cheapest_way
+from numgenius_core.planning.bids import PriceSeries
+from numgenius_core.planning.deadlines import Pays, Way, WayPlan, cheapest_way
+from numgenius_core.prices.schedules import CurveSchedule
 from test_bid_planner import HOUR, any_series, series
 
 SECOND = timedelta(seconds=1)

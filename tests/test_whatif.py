@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from numgenius_core.demand import Request, Trace
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
 from numgenius_core.money import Money, PerGpuHour, PerHour
-from numgenius_core.power import PerKwh, Power
-from numgenius_core.scenario import Scenario
-from numgenius_core.testing_strategies import EPOCH
-from numgenius_core.whatif import (
+from numgenius_core.testing.strategies import EPOCH
+from numgenius_core.whatif.demand import Request, Trace
+from numgenius_core.whatif.power import PerKwh, Power
+from numgenius_core.whatif.questions import (
     best_min_gpu,
     best_mix,
     best_price,
@@ -25,6 +24,7 @@ from numgenius_core.whatif import (
     floor_against_power_cost,
     worth_of_discount,
 )
+from numgenius_core.whatif.scenario import Scenario
 from test_simulation import bids, listing, wants
 from test_sweep import PRICES, WEEK
 
@@ -34,7 +34,7 @@ FREE = Fraction(0)
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compute in this process: questions this small are answered before another has begun."""
-    monkeypatch.setattr("numgenius_core.sweep._cores", lambda: 1)
+    monkeypatch.setattr("numgenius_core.whatif.sweep._cores", lambda: 1)
 
 
 def recorded(*requests: Request, **changes: Any) -> Scenario:

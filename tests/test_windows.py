@@ -14,23 +14,23 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numgenius_core import shortlist
-from numgenius_core.contract import Contract
+from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts.term import Segment, Term
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import AccountId, ContractId, MachineId, Mode, PriceTerms
-from numgenius_core.losses import Weights, disturbances, weighed_pieces
-from numgenius_core.money import Money, PerGb, PerGpuHour, PerHour
-from numgenius_core.offer import Block
-from numgenius_core.recurrence import Recurrence, allowed_intervals, union
-from numgenius_core.term import Segment, Term
-from numgenius_core.windows import (
+from numgenius_core.maintenance import _shortlist as shortlist
+from numgenius_core.maintenance.hours import Recurrence, allowed_intervals, union
+from numgenius_core.maintenance.losses import Weights, disturbances, weighed_pieces
+from numgenius_core.maintenance.windows import (
     _least_loss,
     best_window,
     earliest_window,
     fewest_touched,
     free_time,
 )
+from numgenius_core.money import Money, PerGb, PerGpuHour, PerHour
+from numgenius_core.offer import Block
 
 T0 = datetime(2026, 3, 2, tzinfo=UTC)
 

@@ -27,12 +27,13 @@ from numgenius_core.errors import (
     RuleViolation,
     WrongType,
 )
-from numgenius_core.findings import FloorAboveOnDemand
 from numgenius_core.listing import AccountId, MachineId, OfferId, PriceTerms, Verification
 from numgenius_core.money import TICKS_PER_DOLLAR, Money, PerGb, PerGbMonth, PerGpuHour
 from numgenius_core.offer import Offer
 from numgenius_core.units import SECONDS_PER_HOUR
-from numgenius_core.wire import (
+from numgenius_core.wire._shape import quick_offer, quick_prices
+from numgenius_core.wire.findings import FloorAboveOnDemand
+from numgenius_core.wire.reading import (
     MAX_DEPTH,
     MAX_DIGITS,
     Reading,
@@ -42,7 +43,6 @@ from numgenius_core.wire import (
     read_sample,
     sample_path,
 )
-from numgenius_core.wire_shape import quick_offer, quick_prices
 
 MARKET = os.environ.get("NUMGENIUS_MARKET_DATA")
 with_market = pytest.mark.skipif(not MARKET, reason="needs NUMGENIUS_MARKET_DATA, a folder")
@@ -467,14 +467,14 @@ class TestBadDocuments:
         refused(bytes(packed), "a whole gzip file")
 
     def test_gzip_bomb(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("numgenius_core.wire_documents.MAX_BYTES", 1_000)
+        monkeypatch.setattr("numgenius_core.wire._sources.MAX_BYTES", 1_000)
         refused(gzip.compress(b" " * 10**6), "at most 1,000 bytes")
         refused(b" " * 1_001, "at most 1,000 bytes")
         refused(io.BytesIO(b" " * 10**6), "at most 1,000 bytes")
         refused(b" " * 1_000, "an empty document")
 
     def test_too_many_records(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("numgenius_core.wire_documents.MAX_RECORDS", 2)
+        monkeypatch.setattr("numgenius_core.wire._sources.MAX_RECORDS", 2)
         assert len(read_offers(json.dumps([minimal(id=i) for i in range(2)])).offers) == 2
         refused(json.dumps([minimal(id=i) for i in range(3)]), "at most 2 records")
 
@@ -551,7 +551,7 @@ class TestBadDocuments:
     def test_files_that_are_too_large(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("numgenius_core.wire_documents.MAX_BYTES", 10)
+        monkeypatch.setattr("numgenius_core.wire._sources.MAX_BYTES", 10)
         (tmp_path / "big").write_bytes(b"[" + b" " * 20 + b"]")
         refused(tmp_path / "big", "at most 10 bytes")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isnan
 from typing import Any, Final
 
-from numgenius_core.testing_laws_frames import scalar_results
+from numgenius_core.testing.laws.frames import scalar_results
 
 Columns = Mapping[str, Sequence[Any]]
 Row = dict[str, Any]

@@ -9,17 +9,17 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from numgenius_core import commands as c
-from numgenius_core import events as e
-from numgenius_core import views
-from numgenius_core.bidding import Why
+from numgenius_core.bids.priority import Why
 from numgenius_core.errors import NumgeniusError
-from numgenius_core.market import execute, replay
+from numgenius_core.market import commands as c
+from numgenius_core.market import events as e
+from numgenius_core.market import views
+from numgenius_core.market._dispatch import execute, replay
+from numgenius_core.market.state import Market
 from numgenius_core.money import Money
-from numgenius_core.state import Market
-from numgenius_core.testing_law import dollars
-from numgenius_core.testing_laws_market import Books, Played, books, playing
-from numgenius_core.testing_markets import Step
+from numgenius_core.testing.law import dollars
+from numgenius_core.testing.laws.market import Books, Played, books, playing
+from numgenius_core.testing.markets import Step
 
 Done = tuple[Market, Sequence[e.Event]]
 

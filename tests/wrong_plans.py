@@ -12,17 +12,17 @@ from zoneinfo import ZoneInfo
 
 from attrs import evolve
 
-from numgenius_core.bid_planner import PriceSeries
-from numgenius_core.billing import statement
-from numgenius_core.contract import Contract
+from numgenius_core.billing.statement import statement
+from numgenius_core.contracts.contract import Contract
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import MachineId, Mode
+from numgenius_core.maintenance.hours import Recurrence
 from numgenius_core.money import Money, PerHour
-from numgenius_core.outcome import Outcome
-from numgenius_core.recurrence import Recurrence
-from numgenius_core.scenario import Scenario
-from numgenius_core.testing import RULES
-from numgenius_core.testing_law import dollars
+from numgenius_core.planning.bids import PriceSeries
+from numgenius_core.testing.law import dollars
+from numgenius_core.testing.verify import RULES
+from numgenius_core.whatif.outcome import Outcome
+from numgenius_core.whatif.scenario import Scenario
 
 ours: Final = {name: rule.ours for name, rule in RULES.items()}
 Plan = Any

@@ -13,17 +13,17 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from numgenius_core.bidding import Claim, Rank, quoted_min_bid, resolve, winning_bid
-from numgenius_core.contract import NEXT, Contract, Event, State
-from numgenius_core.extension import extend
-from numgenius_core.history import History, MachineWent, Moved, Transferred
+from numgenius_core.bids.priority import Claim, Rank, quoted_min_bid, resolve, winning_bid
+from numgenius_core.billing.history import History, MachineWent, Moved, Transferred
+from numgenius_core.contracts.contract import NEXT, Contract, Event, State
+from numgenius_core.contracts.extension import extend
+from numgenius_core.gpus.slicing import blocks, rentable_blocks
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import AccountId, Listing, Mode
 from numgenius_core.money import Money, PerGpuHour, PerHour
 from numgenius_core.offer import Block, Offer
-from numgenius_core.slicing import blocks, rentable_blocks
-from numgenius_core.testing import RULES
-from numgenius_core.testing_law import dollars
+from numgenius_core.testing.law import dollars
+from numgenius_core.testing.verify import RULES
 from wrong_frames import WRONG_FRAMES
 from wrong_markets import WRONG_MARKETS
 from wrong_plans import WRONG_PLANS

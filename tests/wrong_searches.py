@@ -8,7 +8,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from numgenius_core.offer import Offer
-from numgenius_core.testing import RULES
+from numgenius_core.testing.verify import RULES
 
 Filters = Mapping[str, Mapping[str, Any]]
 ours: Final = RULES["search"].ours

@@ -24,7 +24,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from examples.marketplace.reading import MAX_BODY, Call, parsed
 from examples.marketplace.routes import COMMANDS, QUESTIONS, answer
 from examples.marketplace.store import Store
-from numgenius_core.commands import AddCredit
 from numgenius_core.errors import (
     IllegalMove,
     InsufficientCredit,
@@ -34,6 +33,7 @@ from numgenius_core.errors import (
     UnknownId,
 )
 from numgenius_core.listing import AccountId
+from numgenius_core.market.commands import AddCredit
 from numgenius_core.money import Money
 
 Respond = Callable[[Call], Awaitable[Any]]

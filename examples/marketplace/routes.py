@@ -19,21 +19,21 @@ from examples.marketplace import rows
 from examples.marketplace.paging import chosen, order_of, page
 from examples.marketplace.reading import Call
 from examples.marketplace.store import Store
-from numgenius_core import commands as do
-from numgenius_core import events as it
-from numgenius_core import views
-from numgenius_core.contract import State
+from numgenius_core.contracts.contract import State
 from numgenius_core.errors import NotAllowed, RuleViolation, shown
-from numgenius_core.instance import Instance
 from numgenius_core.intervals import total_seconds
 from numgenius_core.listing import ContractId, MachineId, Mode
-from numgenius_core.market import Market
+from numgenius_core.market import commands as do
+from numgenius_core.market import events as it
+from numgenius_core.market import views
+from numgenius_core.market._dispatch import Market
+from numgenius_core.market.instance import Instance
+from numgenius_core.market.state import MachineState
 from numgenius_core.money import Money, PerGpuHour, PerHour
 from numgenius_core.offer import Offer
-from numgenius_core.reserved import CurveSchedule
-from numgenius_core.search_fields import View
-from numgenius_core.search_request import SearchRequest, search
-from numgenius_core.state import MachineState
+from numgenius_core.prices.schedules import CurveSchedule
+from numgenius_core.search.fields import View
+from numgenius_core.search.request import SearchRequest, search
 from numgenius_core.units import SECONDS_PER_MONTH
 
 Commands = do.Command | list[do.Command]

@@ -11,22 +11,22 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any, Final
 
-from numgenius_core.billing import Statement
-from numgenius_core.contract import State, client_end
-from numgenius_core.events import CreditAdded
-from numgenius_core.extension import PendingIncrease
-from numgenius_core.instance import HOLDS, Instance
+from numgenius_core.billing.metering import Line
+from numgenius_core.billing.statement import Statement
+from numgenius_core.contracts.contract import State, client_end
+from numgenius_core.contracts.extension import PendingIncrease
 from numgenius_core.intervals import to_epoch
 from numgenius_core.listing import Mode
-from numgenius_core.maintenance import show
-from numgenius_core.metering import Line
+from numgenius_core.maintenance.schedule import show
+from numgenius_core.market.events import CreditAdded
+from numgenius_core.market.instance import HOLDS, Instance
+from numgenius_core.market.state import MachineState
+from numgenius_core.market.views import Earnings
 from numgenius_core.money import Money, Rate
 from numgenius_core.offer import Offer
-from numgenius_core.search_fields import View, field_named
-from numgenius_core.state import MachineState
+from numgenius_core.search.fields import View, field_named
 from numgenius_core.units import MB_PER_GB, PICO, SECONDS_PER_HOUR, SECONDS_PER_MONTH
-from numgenius_core.views import Earnings
-from numgenius_core.wire import offer_to_record
+from numgenius_core.wire.reading import offer_to_record
 
 Row = dict[str, Any]
 

@@ -14,17 +14,17 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from numgenius_core.commands import Command, Tick
-from numgenius_core.events import CreditAdded, Event
 from numgenius_core.intervals import floor_second
-from numgenius_core.journal import (
+from numgenius_core.listing import AccountId
+from numgenius_core.market._dispatch import Market, execute, replay
+from numgenius_core.market.commands import Command, Tick
+from numgenius_core.market.events import CreditAdded, Event
+from numgenius_core.market.journal import (
     event_from_json,
     event_to_json,
     market_from_json,
     market_to_json,
 )
-from numgenius_core.listing import AccountId
-from numgenius_core.market import Market, execute, replay
 
 Row = tuple[int, int, str]  # number of the event, number of its command, the event as JSON
 

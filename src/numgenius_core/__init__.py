@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from numgenius_core.contract import Contract
+    from numgenius_core.contracts.contract import Contract
     from numgenius_core.errors import (
         IllegalMove,
         InvalidDocument,
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     )
     from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour
     from numgenius_core.offer import Block, Offer
-    from numgenius_core.pricing import Quote, quote
-    from numgenius_core.reserved import (
+    from numgenius_core.prices.quotes import Quote, quote
+    from numgenius_core.prices.schedules import (
         CurveSchedule,
         LinearSchedule,
         ReservedSchedule,
         StepSchedule,
     )
-    from numgenius_core.wire import Reading, read_offers
+    from numgenius_core.wire.reading import Reading, read_offers
 
 __version__: Final = "1.0.0"
 
 _HOME: Final = {
-    **dict.fromkeys(["Contract"], "contract"),
+    **dict.fromkeys(["Contract"], "contracts.contract"),
     **dict.fromkeys(["IllegalMove", "InvalidDocument", "NumgeniusError"], "errors"),
     **dict.fromkeys(["ParseError", "RuleViolation", "WrongType"], "errors"),
     **dict.fromkeys(["Interval"], "intervals"),
@@ -52,11 +52,11 @@ _HOME: Final = {
     **dict.fromkeys(["Listing", "Machine", "Mode", "PriceTerms", "Verification"], "listing"),
     **dict.fromkeys(["Money", "PerGb", "PerGbMonth", "PerGpuHour", "PerHour"], "money"),
     **dict.fromkeys(["Block", "Offer"], "offer"),
-    **dict.fromkeys(["Quote", "quote"], "pricing"),
+    **dict.fromkeys(["Quote", "quote"], "prices.quotes"),
     **dict.fromkeys(
-        ["CurveSchedule", "LinearSchedule", "ReservedSchedule", "StepSchedule"], "reserved"
+        ["CurveSchedule", "LinearSchedule", "ReservedSchedule", "StepSchedule"], "prices.schedules"
     ),
-    **dict.fromkeys(["Reading", "read_offers"], "wire"),
+    **dict.fromkeys(["Reading", "read_offers"], "wire.reading"),
 }
 
 __all__ = [

@@ -11,15 +11,16 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
-from numgenius_core import __version__, slicing
+from numgenius_core import __version__
 from numgenius_core.errors import NumgeniusError, RuleViolation, shown
+from numgenius_core.gpus import slicing
 from numgenius_core.intervals import fixed_duration, parse_duration
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.money import PerHour
 from numgenius_core.offer import Offer
-from numgenius_core.pricing import Quote, quote
-from numgenius_core.reserved import CurveSchedule, months_of, refund
-from numgenius_core.search import parse
+from numgenius_core.prices.quotes import Quote, quote
+from numgenius_core.prices.schedules import CurveSchedule, months_of, refund
+from numgenius_core.search._language import parse
 from numgenius_core.units import (
     SECONDS_PER_DAY,
     SECONDS_PER_HOUR,
@@ -29,7 +30,7 @@ from numgenius_core.units import (
     to_bytes,
     to_megabytes,
 )
-from numgenius_core.wire import read_offers, sample_path
+from numgenius_core.wire.reading import read_offers, sample_path
 
 __all__ = ["main"]
 

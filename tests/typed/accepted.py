@@ -4,14 +4,14 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from numgenius_core.bidding import Claim, Resolution, resolve
-from numgenius_core.contract import Event, State, advance
-from numgenius_core.documents import from_json, structure, to_json, unstructure
+from numgenius_core.bids.priority import Claim, Resolution, resolve
+from numgenius_core.contracts.contract import Event, State, advance
+from numgenius_core.documents._convert import from_json, structure, to_json, unstructure
 from numgenius_core.intervals import after, fixed_duration, parse_duration, parse_instant
 from numgenius_core.listing import AccountId, ContractId, Machine, MachineId, OfferId, PriceTerms
 from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Block, Offer
-from numgenius_core.reserved import CurveSchedule, refund
+from numgenius_core.prices.schedules import CurveSchedule, refund
 
 gpu, bid, disk, traffic = PerGpuHour("1"), PerHour(1), PerGbMonth(Decimal(1)), PerGb("0.02")
 hour = timedelta(hours=1)

@@ -1,0 +1,131 @@
+"""What happens to the bids of a machine, and what that changes: the words of a book.
+
+Rule (hosting guide, G6, G7, G13): clients create instances, change their bids and destroy them,
+hosts set the lowest bid; "the highest bid runs, the others are paused", and a paused instance
+resumes by itself.
+
+Our readings: a claim that comes *starts* or is *paused* from its arrival on; one that waited and
+runs *resumes*. A claim that goes on waiting is not reported. What an event can tell by itself (an
+id, a bid within the market's limits, its priority) is checked and worked out when it is made;
+whether it fits the book is the book's to say (:mod:`numgenius_core.bids.book`).
+"""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from numgenius_core.bids.priority import Rank, Why, level_of
+from numgenius_core.listing import MAX_GPUS, ContractId, check_id, check_kind
+from numgenius_core.money import PerGpuHour, PerHour
+from numgenius_core.offer import Block
+
+__all__ = [
+    "BidChanged",
+    "BookEvent",
+    "Change",
+    "Entered",
+    "FloorChanged",
+    "Left",
+    "Paused",
+    "Resumed",
+    "Started",
+]
+
+
+@frozen(kw_only=True)
+class Entered:
+    """A claim came: a bid, an on-demand or reserved contract, or a default job.
+
+    Attributes:
+        id: The contract.
+        block: The GPUs it holds.
+        rank: On-demand (or reserved), bid or default job.
+        bid: Of a bid, dollars per hour for the whole instance; else ``None``.
+    """
+
+    id: ContractId
+    block: Block
+    rank: Rank = Rank.BID
+    bid: PerHour | None = None
+    _key: int = field(init=False, repr=False, eq=False)  # −level: the smallest runs first
+    _slot: int = field(init=False, repr=False, eq=False)  # which lane; far faster than a hash
+
+    def __attrs_post_init__(self) -> None:
+        check_id(self.id, "claim.id")
+        check_kind(self.block, Block, "claim.block")
+        check_kind(self.rank, Rank, "claim.rank")
+        key = -level_of(self.rank, self.block.size, self.bid)
+        place = self.block.start * (MAX_GPUS + 1) + self.block.size
+        object.__setattr__(self, "_key", key)
+        object.__setattr__(self, "_slot", place * 2 + (self.rank is Rank.DEFAULT_JOB))
+
+
+@frozen(kw_only=True)
+class BidChanged:
+    """A client changed its bid: ``bid`` is dollars per hour for the whole instance."""
+
+    id: ContractId
+    bid: PerHour
+    _key: int = field(init=False, repr=False, eq=False)  # −level
+
+    def __attrs_post_init__(self) -> None:
+        check_id(self.id, "claim.id")
+        check_kind(self.bid, PerHour, "claim.bid")
+        object.__setattr__(self, "_key", -self.bid.steps)
+
+
+@frozen(kw_only=True)
+class Left:
+    """A claim went: cancelled, stopped, expired or destroyed."""
+
+    id: ContractId
+
+    def __attrs_post_init__(self) -> None:
+        check_id(self.id, "claim.id")
+
+
+@frozen(kw_only=True)
+class FloorChanged:
+    """The host set its lowest bid, dollars per GPU-hour."""
+
+    floor: PerGpuHour
+
+    def __attrs_post_init__(self) -> None:
+        check_kind(self.floor, PerGpuHour, "floor")
+
+
+BookEvent = Entered | BidChanged | Left | FloorChanged
+"""What a book is told."""
+
+
+@frozen
+class Started:
+    """A claim runs from its arrival on."""
+
+    id: ContractId
+
+
+@frozen
+class Paused:
+    """A claim stops running, or waits from its arrival on.
+
+    Attributes:
+        id: The claim.
+        why: The strongest reason there is.
+        by: The running claims of higher priority on its GPUs, the highest first.
+    """
+
+    id: ContractId
+    why: Why
+    by: tuple[ContractId, ...]
+
+
+@frozen
+class Resumed:
+    """A claim that waited runs."""
+
+    id: ContractId
+
+
+Change = Started | Paused | Resumed
+"""What an event changed."""

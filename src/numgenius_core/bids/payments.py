@@ -1,0 +1,264 @@
+"""What the winners of an auction pay: three payment rules behind one interface.
+
+Rule (marketplace): a winner pays its own bid, and no bid is below the listing's floor. The other
+rules here are for the question "what would we earn, and what would clients bid, if ...":
+
+* :func:`pay_as_bid`: the market's payment, for the revenue-maximal set of runners.
+* :func:`uniform_price`: one price per GPU for all. Bids run from the highest per GPU down to the
+  first one that does not fit; its price per GPU is what all winners pay, or the floor if all fit.
+  At that price the market *clears*: every bid above it runs, none below it does.
+* :func:`vcg`: each winner pays what its presence costs the others (Vickrey, Clarke, Groves), at
+  least the floor. No winner pays more than it bid, and to bid one's own value is never worse than
+  any other bid (for bids that differ in price; GPUs asked for are taken as given).
+
+Our readings. The floor of every rule is a reserve price per GPU: who bids less takes no part. Bids
+that could not run even alone, since on-demand claims hold their GPUs, take no part either, so they
+set no price. A uniform price per GPU times the GPUs is floored to a pico-dollar; it stays at or
+above the floor and at or below the bid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from math import lcm
+from types import MappingProxyType
+from typing import Protocol, runtime_checkable
+
+from attrs import frozen
+
+from numgenius_core.bids.auction import Optimum, Request, Runner, Slot, best_packing, best_runners
+from numgenius_core.bids.priority import Claim, Rank
+from numgenius_core.errors import WrongType, shown
+from numgenius_core.listing import NO_FLOOR, ContractId, as_tuple, check_kind
+from numgenius_core.money import PerGpuHour, PerHour
+
+__all__ = [
+    "Auction",
+    "BlockAuction",
+    "Entrant",
+    "PaymentRule",
+    "PoolAuction",
+    "Settlement",
+    "pay_as_bid",
+    "uniform_price",
+    "vcg",
+]
+
+
+@frozen(kw_only=True)
+class Entrant:
+    """One bid as the payment rules see it.
+
+    Attributes:
+        id: The contract that bids.
+        gpus: How many GPUs it is for.
+        price: For the whole instance, dollars per hour.
+    """
+
+    id: ContractId
+    gpus: int
+    price: PerHour
+
+
+@runtime_checkable
+class Auction(Protocol):
+    """What the payment rules need to know of bids that compete for GPUs."""
+
+    @property
+    def floor(self) -> PerGpuHour:
+        """The reserve price."""
+
+    def entrants(self) -> tuple[Entrant, ...]:
+        """Return the bids at or above the floor that could run alone, in order of arrival."""
+
+    def optimum(self, without: ContractId | None = None) -> Optimum:
+        """Return the bids that pay most together, one of them left aside where asked."""
+
+    def together(self, ids: Collection[ContractId]) -> Optimum | None:
+        """Return how the given bids run at the same time, ``None`` if they do not fit."""
+
+
+@frozen(kw_only=True)
+class BlockAuction:
+    """Bids tied to definite GPUs of one machine.
+
+    Attributes:
+        claims: Everything that wants GPUs of the machine, on demand too.
+        floor: The host's reserve price.
+
+    Raises:
+        WrongType: Something that is no claim, or no ``PerGpuHour``.
+        RuleViolation: Two claims with one id.
+    """
+
+    claims: tuple[Claim, ...]
+    floor: PerGpuHour = NO_FLOOR
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "claims", as_tuple(self.claims, "auction.claims"))
+        best_runners(self.claims, self.floor)  # refuses what is no claim, and claims with one id
+
+    def entrants(self) -> tuple[Entrant, ...]:
+        """Return the bids at or above the floor that could run alone, in order of arrival."""
+        claims = sorted(self.claims, key=lambda claim: claim.arrival)
+        taken = 0
+        for claim in claims:
+            if claim.rank is Rank.ON_DEMAND and not taken & claim.block.mask:
+                taken |= claim.block.mask
+        return tuple(
+            Entrant(id=claim.id, gpus=claim.block.size, price=claim.bid)
+            for claim in claims
+            if claim.bid is not None
+            and not claim.is_under(self.floor)
+            and not taken & claim.block.mask
+        )
+
+    def optimum(self, without: ContractId | None = None) -> Optimum:
+        """Return the bids that pay most together, one of them left aside where asked."""
+        return best_runners((c for c in self.claims if c.id != without), self.floor)
+
+    def together(self, ids: Collection[ContractId]) -> Optimum | None:
+        """Return how the given bids run at the same time, ``None`` if they do not fit."""
+        _check_ids(ids)
+        kept = (c for c in self.claims if c.id in ids or c.rank is Rank.ON_DEMAND)
+        found = best_runners(kept, self.floor)
+        return found if len(found.runners) == len(ids) else None
+
+
+@frozen(kw_only=True)
+class PoolAuction:
+    """Bids for a number of GPUs anywhere in free slots of a machine or a pool.
+
+    Attributes:
+        slots: The free GPUs, disjoint.
+        requests: The bids, in order of arrival.
+        floor: The reserve price.
+
+    Raises:
+        WrongType: Something that is no slot, request or ``PerGpuHour``.
+        RuleViolation: Slots that overlap, or two requests with one id.
+    """
+
+    slots: tuple[Slot, ...]
+    requests: tuple[Request, ...]
+    floor: PerGpuHour = NO_FLOOR
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "slots", as_tuple(self.slots, "auction.slots"))
+        object.__setattr__(self, "requests", as_tuple(self.requests, "auction.requests"))
+        # Refuses what is no slot or request, and requests with one id.
+        best_packing(self.slots, self.requests, floor=self.floor)
+
+    def entrants(self) -> tuple[Entrant, ...]:
+        """Return the bids at or above the floor that could run alone, in order of arrival."""
+        largest = max((slot.block.size for slot in self.slots), default=0)
+        return tuple(
+            Entrant(id=request.id, gpus=request.gpus, price=request.price)
+            for request in self.requests
+            if request.gpus <= largest
+            and request.price.steps
+            and request.price.steps >= self.floor.steps * request.gpus
+        )
+
+    def optimum(self, without: ContractId | None = None) -> Optimum:
+        """Return the bids that pay most together, one of them left aside where asked."""
+        kept = (request for request in self.requests if request.id != without)
+        return best_packing(self.slots, kept, floor=self.floor)
+
+    def together(self, ids: Collection[ContractId]) -> Optimum | None:
+        """Return how the given bids run at the same time, ``None`` if they do not fit."""
+        _check_ids(ids)
+        kept = (request for request in self.requests if request.id in ids)
+        found = best_packing(self.slots, kept, floor=self.floor)
+        return found if len(found.runners) == len(ids) else None
+
+
+@frozen(kw_only=True)
+class Settlement:
+    """Who runs, and what each of them pays.
+
+    Attributes:
+        runners: The winners, by place.
+        payments: Dollars per hour for the whole instance, by winner.
+        price: The one price per GPU of a uniform price, rounded down to a pico-dollar; of the
+            other rules ``None``.
+    """
+
+    runners: tuple[Runner, ...]
+    payments: Mapping[ContractId, PerHour]
+    price: PerGpuHour | None = None
+
+    @property
+    def revenue(self) -> PerHour:
+        """What all winners pay, dollars per hour."""
+        return PerHour.from_steps(sum(payment.steps for payment in self.payments.values()))
+
+
+class PaymentRule(Protocol):
+    """A way to settle an auction; a service may bring its own."""
+
+    def __call__(self, auction: Auction, /) -> Settlement:
+        """Return who runs, and what each of them pays."""
+
+
+def pay_as_bid(auction: Auction) -> Settlement:
+    """Return the runners that pay most together; each pays its bid."""
+    check_kind(auction, Auction, "auction")
+    best = auction.optimum()
+    return _settlement(best, {runner.id: runner.price.steps for runner in best.runners})
+
+
+def vcg(auction: Auction) -> Settlement:
+    """Return the runners that pay most together; each pays what its presence costs the others.
+
+    That is the most the others could pay without it, less what they pay with it, and at least the
+    floor: exactly the lowest bid with which it would still run.
+    """
+    check_kind(auction, Auction, "auction")
+    best = auction.optimum()
+    lowest = auction.floor.steps
+    payments = {}
+    for runner in best.runners:
+        others = best.revenue.steps - runner.price.steps
+        cost = auction.optimum(without=runner.id).revenue.steps - others
+        payments[runner.id] = max(cost, lowest * runner.block.size)
+    return _settlement(best, payments)
+
+
+def uniform_price(auction: Auction) -> Settlement:
+    """Return the runners at the highest price per GPU that loses; each pays it for its GPUs.
+
+    Of bids at the price itself, those run that still fit, the earlier first.
+    """
+    check_kind(auction, Auction, "auction")
+    entrants = auction.entrants()
+    common = lcm(*(entrant.gpus for entrant in entrants))
+    height = {e.id: e.price.steps * (common // e.gpus) for e in entrants}  # exact, per GPU
+    runners: tuple[Runner, ...] = ()
+    clearing: int | None = None
+    for entrant in sorted(entrants, key=lambda e: height[e.id], reverse=True):
+        if clearing is not None and height[entrant.id] < clearing:
+            break
+        together = auction.together({entrant.id, *(runner.id for runner in runners)})
+        if together is not None:
+            runners = together.runners
+        else:
+            clearing = height[entrant.id]
+    if clearing is None:
+        clearing = auction.floor.steps * common
+    payments = {runner.id: clearing * runner.block.size // common for runner in runners}
+    price = PerGpuHour.from_steps(clearing // common)
+    return Settlement(runners=runners, payments=_rates(payments), price=price)
+
+
+def _check_ids(ids: object) -> None:
+    if isinstance(ids, (str, bytes)) or not isinstance(ids, Collection):
+        raise WrongType("ids", "a collection of contracts", shown(ids))
+
+
+def _settlement(best: Optimum, payments: Mapping[ContractId, int]) -> Settlement:
+    return Settlement(runners=best.runners, payments=_rates(payments))
+
+
+def _rates(steps: Mapping[ContractId, int]) -> Mapping[ContractId, PerHour]:
+    return MappingProxyType({c: PerHour.from_steps(steps[c]) for c in sorted(steps)})

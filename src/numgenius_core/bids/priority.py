@@ -1,0 +1,401 @@
+"""Who runs on a machine, who waits and why, and the lowest bid that would run.
+
+Rule (hosting guide, G6): "on-demand rentals have the highest priority and stop interruptibles";
+(G7) "the highest bid runs, the others are paused". Priority, highest first: on-demand and reserved,
+bids from high to low, the host's own default job. A contract holds definite GPUs, and it runs iff
+none of them is taken by a running one of higher priority. Bids are compared per GPU; the price of
+a bid is for the whole instance, from $0.001 to $32 per GPU, and at least the listing's floor.
+
+Our readings: equal bids keep their order of arrival, so the incumbent stays, and any change of a
+bid is a new arrival. A bid too wide for the GPUs left is passed over, not cut down, and what it
+leaves goes to the next. Two on-demand or reserved claims on one GPU cannot both hold it: the
+earlier holds, the later waits. A bid under the floor (a host may raise it later) does not run.
+
+Why one look at the runners gives the winning price: a claim that waits takes nothing, so without
+it the same claims run. At a new price it runs iff every *running* bid on its GPUs is strictly
+cheaper per GPU, and nothing on demand is there. Raising a bid therefore never loses.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+from math import lcm
+from operator import attrgetter
+from typing import Final, Self
+
+from attrs import field, frozen
+
+from numgenius_core.contracts.contract import Contract
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.listing import NO_FLOOR, ContractId, MachineId, as_tuple, check_id, check_kind
+from numgenius_core.money import PerGpuHour, PerHour
+from numgenius_core.offer import Block
+from numgenius_core.units import whole_number
+
+__all__ = [
+    "HIGHEST_BID",
+    "LOWEST_BID",
+    "Claim",
+    "Rank",
+    "Resolution",
+    "Verdict",
+    "Why",
+    "check_bid",
+    "explain",
+    "quoted_min_bid",
+    "resolve",
+    "resolve_fleet",
+    "winning_bid",
+]
+
+LOWEST_BID: Final = PerHour("0.001")
+"""The least that any instance bids."""
+HIGHEST_BID: Final = PerGpuHour(32)
+"""The most that an instance bids for each of its GPUs."""
+
+STEPS_PER_NANO: Final = 1_000  # price steps (pico-dollars) in a nano-dollar
+
+
+class Rank(Enum):
+    """What a claim is, from the highest priority to the lowest."""
+
+    ON_DEMAND = "on-demand"
+    """On-demand or reserved: no bid stops it."""
+    BID = "bid"
+    """Interruptible: by bid per GPU, equal ones by arrival."""
+    DEFAULT_JOB = "default job"
+    """The host's own work on what nobody rents."""
+
+
+class Why(Enum):
+    """Why a claim does not run."""
+
+    HELD = "held"
+    """An on-demand or reserved claim holds one of its GPUs: no bid wins."""
+    UNDER_FLOOR = "under the floor"
+    """Its bid is lower than the host's floor."""
+    OUTBID = "outbid"
+    """A higher bid, or an equal and earlier one, holds one of its GPUs."""
+
+
+def check_bid(price: PerHour, gpus: int, floor: PerGpuHour = NO_FLOOR, path: str = "bid") -> None:
+    """Refuse a bid that the market does not take.
+
+    Args:
+        price: Dollars per hour for the whole instance.
+        gpus: GPUs of the instance.
+        floor: The host's, dollars per GPU-hour.
+        path: Where the bid stands, for the error.
+
+    Raises:
+        WrongType: It is no ``PerHour``, such as ``None``: no bid must never become on-demand.
+        RuleViolation: It is below $0.001 or the floor, or above $32 per GPU.
+    """
+    if type(price) is not PerHour:
+        raise WrongType(path, "a PerHour for the whole instance", shown(price))
+    check_kind(floor, PerGpuHour, "floor")
+    most = HIGHEST_BID.for_gpus(whole_number(gpus, "gpus", 1))
+    least = max(LOWEST_BID, floor.for_gpus(gpus))
+    if price.steps < least.steps or price.steps > most.steps:
+        raise RuleViolation(path, f"{least} to {most} $/hour for {gpus} GPU(s)", str(price))
+
+
+@frozen(kw_only=True)
+class Claim:
+    """What one instance asks of a machine: certain GPUs, with a priority.
+
+    Made with :meth:`on_demand`, :meth:`bidding`, :meth:`default_job` or :meth:`from_contract`.
+
+    Attributes:
+        id: The contract.
+        block: The GPUs it holds.
+        rank: On-demand (or reserved), bid or default job.
+        arrival: Place in the order of arrival, unique on its machine; any change of a bid is a
+            new arrival.
+        bid: Of a bid, dollars per hour for the whole instance, within the market's limits; else
+            ``None``.
+        level: Its priority as price steps for its whole block: an on-demand claim stands above
+            the highest bid there is, a default job below the lowest.
+    """
+
+    id: ContractId
+    block: Block
+    rank: Rank
+    arrival: int
+    bid: PerHour | None = None
+    level: int = field(init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        check_id(self.id, "claim.id")
+        check_kind(self.block, Block, "claim.block")
+        check_kind(self.rank, Rank, "claim.rank")
+        whole_number(self.arrival, "claim.arrival")
+        object.__setattr__(self, "level", level_of(self.rank, self.block.size, self.bid))
+
+    @classmethod
+    def on_demand(cls, id: ContractId, block: Block, *, arrival: int) -> Self:  # noqa: A002 - as the field
+        """Return the claim of an on-demand or reserved contract."""
+        return cls(id=id, block=block, rank=Rank.ON_DEMAND, arrival=arrival)
+
+    @classmethod
+    def bidding(cls, id: ContractId, block: Block, bid: PerHour, *, arrival: int) -> Self:  # noqa: A002 - as the field
+        """Return the claim of an interruptible: ``bid`` is for the whole instance."""
+        return cls(id=id, block=block, rank=Rank.BID, arrival=arrival, bid=bid)
+
+    @classmethod
+    def default_job(cls, id: ContractId, block: Block, *, arrival: int) -> Self:  # noqa: A002 - as the field
+        """Return the claim of the host's own default job."""
+        return cls(id=id, block=block, rank=Rank.DEFAULT_JOB, arrival=arrival)
+
+    @classmethod
+    def from_contract(cls, contract: Contract, *, arrival: int) -> Self:
+        """Return the claim of a contract that is neither stopped nor ended.
+
+        Raises:
+            RuleViolation: Its bid is outside the market's limits.
+        """
+        check_kind(contract, Contract, "contract")
+        if contract.bid is not None:
+            return cls.bidding(contract.id, contract.block, contract.bid, arrival=arrival)
+        return cls.on_demand(contract.id, contract.block, arrival=arrival)
+
+    def outranks(self, other: Claim) -> bool:
+        """Return whether this claim has the higher priority, exactly; raises ``WrongType``."""
+        check_kind(other, Claim, "claim")
+        mine, theirs = self.level * other.block.size, other.level * self.block.size
+        return mine > theirs or (mine == theirs and self.arrival < other.arrival)
+
+    def is_under(self, floor: PerGpuHour) -> bool:
+        """Return whether this is a bid lower than the floor; raises ``WrongType``."""
+        check_kind(floor, PerGpuHour, "floor")
+        return self.rank is Rank.BID and self.level < floor.steps * self.block.size
+
+
+def level_of(rank: Rank, gpus: int, bid: PerHour | None) -> int:
+    """Return the priority of a claim in price steps for its GPUs, its bid checked."""
+    if rank is Rank.BID:
+        check_bid(bid, gpus, path="claim.bid")  # type: ignore[arg-type]  # refuses None
+        return bid.steps  # type: ignore[union-attr]
+    if bid is not None:
+        raise RuleViolation("claim.bid", f"none for {rank.value}", shown(bid))
+    return (HIGHEST_BID.steps + 1) * gpus if rank is Rank.ON_DEMAND else 0
+
+
+@frozen(kw_only=True)
+class Verdict:
+    """Why a claim waits, and what would make it run.
+
+    Attributes:
+        claim: The claim that waits.
+        why: The strongest reason there is.
+        held_by: The running claims of higher priority on its GPUs, the highest first; empty if
+            only the floor is in its way.
+        winning_bid: Of a bid, the lowest price that would run now, dollars per hour for the whole
+            instance, in whole nano-dollars; ``None`` if no legal bid wins.
+    """
+
+    claim: Claim
+    why: Why
+    held_by: tuple[Claim, ...]
+    winning_bid: PerHour | None
+
+
+@frozen(kw_only=True)
+class Resolution:
+    """The answer to "who runs now?"; each claim is either running or waiting.
+
+    Attributes:
+        running: The claims that run, the highest priority first.
+        waiting: The claims that do not, in the same order.
+        floor: The host's, dollars per GPU-hour.
+    """
+
+    running: tuple[Claim, ...]
+    waiting: tuple[Claim, ...]
+    floor: PerGpuHour
+
+    @property
+    def paused(self) -> tuple[Verdict, ...]:
+        """Each claim that waits, with its reason and the price that would win."""
+        return tuple(explain(claim, self.running, self.floor) for claim in self.waiting)
+
+    def runs(self, id: ContractId) -> bool:  # noqa: A002 - as the field
+        """Return whether a claim runs.
+
+        Raises:
+            RuleViolation: There is no such claim.
+        """
+        if any(claim.id == id for claim in self.running):
+            return True
+        if any(claim.id == id for claim in self.waiting):
+            return False
+        raise RuleViolation("id", "a claim of this machine", shown(id))
+
+    def winning_bid(self, block: Block) -> PerHour | None:
+        """Return the lowest bid with which a newcomer would run on ``block`` now."""
+        return winning_bid(block, self.running, self.floor)
+
+    def quoted_min_bid(self, block: Block) -> PerGpuHour:
+        """Return the ``min_bid`` that a search shows for ``block``."""
+        return quoted_min_bid(block, self.running, self.floor)
+
+
+def resolve(claims: Iterable[Claim], floor: PerGpuHour = NO_FLOOR) -> Resolution:
+    """Return who runs and who waits on one machine; the order of ``claims`` does not matter.
+
+    O(n log n) for n claims; reasons are worked out when they are asked for.
+
+    Args:
+        claims: Everything that wants GPUs of the machine.
+        floor: The host's lowest bid, dollars per GPU-hour.
+
+    Raises:
+        WrongType: Something that is no claim, or no ``PerGpuHour``.
+        RuleViolation: Two claims with one id or one arrival.
+    """
+    check_kind(floor, PerGpuHour, "floor")
+    running: list[Claim] = []
+    waiting: list[Claim] = []
+    taken = 0  # GPUs in use, as bits
+    for claim in by_priority(claims):
+        mask = claim.block.mask
+        if taken & mask or claim.is_under(floor):
+            waiting.append(claim)
+        else:
+            running.append(claim)
+            taken |= mask
+    return Resolution(running=tuple(running), waiting=tuple(waiting), floor=floor)
+
+
+def by_priority(claims: Iterable[Claim]) -> list[Claim]:
+    """Return claims from the highest priority to the lowest, compared exactly per GPU."""
+    known = _claims(claims, "claims")
+    _refuse_twins(known)
+    sizes = {claim.block.size for claim in known}
+    common = lcm(*sizes)  # level × common / size is a whole number: no price is rounded
+    weights = {size: common // size for size in sizes}
+    keyed = [(-claim.level * weights[claim.block.size], claim.arrival, claim) for claim in known]
+    keyed.sort()  # arrivals differ, so claims themselves are never compared
+    return [claim for _, _, claim in keyed]
+
+
+def _claims(claims: Iterable[Claim], path: str) -> tuple[Claim, ...]:
+    known = as_tuple(claims, path)
+    for index, claim in enumerate(known):
+        if type(claim) is not Claim:
+            raise WrongType(f"{path}[{index}]", "a Claim", shown(claim))
+    return known
+
+
+def _refuse_twins(claims: Sequence[Claim]) -> None:
+    """Refuse two claims with one id or one arrival: no answer would be the right one."""
+    for name in ("id", "arrival"):
+        twice = [value for value, n in Counter(map(attrgetter(name), claims)).items() if n > 1]
+        if twice:
+            raise RuleViolation("claims", f"one claim for each {name}", f"two with {twice[0]}")
+
+
+def resolve_fleet(
+    fleet: Mapping[MachineId, Iterable[Claim]],
+    floors: Mapping[MachineId, PerGpuHour] | PerGpuHour = NO_FLOOR,
+) -> dict[MachineId, Resolution]:
+    """Return who runs on each machine of a fleet.
+
+    Args:
+        fleet: The claims of each machine.
+        floors: One floor for all, or each machine's (none: no floor).
+
+    Raises:
+        WrongType: As for :func:`resolve`.
+        RuleViolation: As for :func:`resolve`; the path names the machine.
+    """
+    check_kind(fleet, Mapping, "fleet")
+    if isinstance(floors, PerGpuHour):
+        floors = dict.fromkeys(fleet, floors)
+    check_kind(floors, Mapping, "floors")
+    answers = {}
+    for machine, claims in fleet.items():
+        try:
+            answers[machine] = resolve(claims, floors.get(machine, NO_FLOOR))
+        except RuleViolation as fault:
+            raise fault.at(f"machine {machine}") from None
+    return answers
+
+
+def explain(claim: Claim, running: Iterable[Claim], floor: PerGpuHour = NO_FLOOR) -> Verdict:
+    """Return why ``claim`` waits, given the claims that run, the highest priority first.
+
+    Raises:
+        WrongType: Something that is no claim, or no ``PerGpuHour``.
+        RuleViolation: Nothing is in its way, so it would run.
+    """
+    check_kind(claim, Claim, "claim")
+    check_kind(floor, PerGpuHour, "floor")
+    there = [each for each in _claims(running, "running") if each.block.overlaps(claim.block)]
+    above = tuple(other for other in there if other.outranks(claim))
+    if any(other.rank is Rank.ON_DEMAND for other in above):
+        why = Why.HELD
+    elif claim.is_under(floor):
+        why = Why.UNDER_FLOOR
+    elif above:
+        why = Why.OUTBID
+    else:
+        raise RuleViolation(f"claim {claim.id}", "a claim that waits", "one that runs")
+    price = winning_bid(claim.block, there, floor) if claim.rank is Rank.BID else None
+    return Verdict(claim=claim, why=why, held_by=above, winning_bid=price)
+
+
+def winning_bid(
+    block: Block, running: Iterable[Claim], floor: PerGpuHour = NO_FLOOR
+) -> PerHour | None:
+    """Return the lowest bid that would run on ``block`` now, or ``None`` if no legal one would.
+
+    Dollars per hour for the whole instance, in whole nano-dollars. A new bid comes after equal
+    ones, so it must be above every running bid that it displaces.
+
+    Args:
+        block: The GPUs wanted.
+        running: The claims that run, the asker's own not among them.
+        floor: The host's, dollars per GPU-hour.
+
+    Raises:
+        WrongType: No block, something that is no claim, or no ``PerGpuHour``.
+    """
+    check_kind(block, Block, "block")
+    check_kind(floor, PerGpuHour, "floor")
+    size = block.size
+    nanos = -(-max(LOWEST_BID.steps, floor.steps * size) // STEPS_PER_NANO)  # rounded up
+    for claim in _claims(running, "running"):
+        if not claim.block.overlaps(block):
+            continue
+        if claim.rank is Rank.ON_DEMAND:
+            return None
+        # The first whole nano-dollar strictly above what this claim pays for as many GPUs; a
+        # default job pays nothing.
+        nanos = max(nanos, claim.level * size // (claim.block.size * STEPS_PER_NANO) + 1)
+    steps = nanos * STEPS_PER_NANO
+    return PerHour.from_steps(steps) if steps <= HIGHEST_BID.steps * size else None
+
+
+def quoted_min_bid(
+    block: Block, running: Iterable[Claim], floor: PerGpuHour = NO_FLOOR
+) -> PerGpuHour:
+    """Return the ``min_bid`` that a search shows for ``block``, dollars per GPU-hour.
+
+    The larger of the host's floor and the highest running bid on one of the block's GPUs, rounded
+    up to a price step; an on-demand rental does not raise it (measured). A bid *at* the quote ties
+    with the incumbent and waits: :func:`winning_bid` is what runs.
+
+    Raises:
+        WrongType: No block, something that is no claim, or no ``PerGpuHour``.
+    """
+    check_kind(block, Block, "block")
+    check_kind(floor, PerGpuHour, "floor")
+    bids = [
+        -(-claim.level // claim.block.size)
+        for claim in _claims(running, "running")
+        if claim.rank is Rank.BID and claim.block.overlaps(block)
+    ]
+    return PerGpuHour.from_steps(max([floor.steps, *bids]))

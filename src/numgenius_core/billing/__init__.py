@@ -1,0 +1,1 @@
+"""What an instance cost: from the facts of its life to a statement."""

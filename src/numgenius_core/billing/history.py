@@ -1,0 +1,257 @@
+"""What happened to an instance: the facts that a bill is made from.
+
+Rule (marketplace): GPUs cost only while the instance runs, storage every second that it exists and
+its machine is online, traffic by the byte in any state. So a history has the moves of the
+instance, the changes of its bid, the outages of its machine, its traffic and its prepayments, in
+order of time. Its first state is *loading*, from the contract's start; at the contract's end it
+expires, whether or not the history says so.
+
+Our readings: traffic is counted at the second it is reported for. An amount prepaid joins what is
+left of the deposit, and the discount agreed with it holds from then on. After its destruction an
+instance can only get its deposit back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from fractions import Fraction
+
+from attrs import field, frozen
+
+from numgenius_core.contracts.contract import Contract, Event, State, advance
+from numgenius_core.contracts.term import Term, as_term
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.intervals import utc
+from numgenius_core.listing import Mode, as_tuple, check_kind
+from numgenius_core.money import Money, PerHour
+from numgenius_core.units import fraction, whole_number
+
+__all__ = [
+    "BidChanged",
+    "Happening",
+    "History",
+    "MachineWent",
+    "Moved",
+    "Prepaid",
+    "Refunded",
+    "Transferred",
+]
+
+
+@frozen(kw_only=True)
+class Moved:
+    """The instance changed its state.
+
+    Attributes:
+        at: When.
+        event: What happened to it.
+    """
+
+    at: datetime
+    event: Event
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "at", utc(self.at, "moved.at"))
+        check_kind(self.event, Event, "moved.event")
+
+
+@frozen(kw_only=True)
+class BidChanged:
+    """The client changed the bid of an interruptible.
+
+    Attributes:
+        at: When.
+        bid: The new one, dollars per hour for the whole instance.
+    """
+
+    at: datetime
+    bid: PerHour
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "at", utc(self.at, "bid_changed.at"))
+        check_kind(self.bid, PerHour, "bid_changed.bid")
+
+
+@frozen(kw_only=True)
+class MachineWent:
+    """The machine went offline, or came back: while offline, nothing is charged for it.
+
+    Attributes:
+        at: When.
+        online: Which of the two.
+    """
+
+    at: datetime
+    online: bool
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "at", utc(self.at, "machine_went.at"))
+        check_kind(self.online, bool, "machine_went.online")
+
+
+@frozen(kw_only=True)
+class Transferred:
+    """Traffic of the instance.
+
+    Attributes:
+        at: The second it is counted at.
+        sent: Bytes uploaded.
+        received: Bytes downloaded.
+    """
+
+    at: datetime
+    sent: int = 0
+    received: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "at", utc(self.at, "transferred.at"))
+        whole_number(self.sent, "transferred.sent")
+        whole_number(self.received, "transferred.received")
+
+
+@frozen(kw_only=True)
+class Prepaid:
+    """The client prepaid: its contract is reserved from now on.
+
+    Attributes:
+        at: When.
+        amount: Paid from the balance into the deposit.
+        discount: The share taken off the GPU price while the deposit lasts.
+    """
+
+    at: datetime
+    amount: Money
+    discount: Fraction
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "at", utc(self.at, "prepaid.at"))
+        check_kind(self.amount, Money, "prepaid.amount")
+        if self.amount <= Money(0):
+            raise RuleViolation("prepaid.amount", "an amount above zero", str(self.amount))
+        share = fraction(self.discount, "prepaid.discount", below_one=True)
+        object.__setattr__(self, "discount", share)
+
+
+@frozen(kw_only=True)
+class Refunded:
+    """The deposit was dissolved: what is not refunded of it is forfeited.
+
+    Attributes:
+        at: When.
+        amount: Paid back to the balance, at most what is left of the deposit.
+    """
+
+    at: datetime
+    amount: Money
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "at", utc(self.at, "refunded.at"))
+        check_kind(self.amount, Money, "refunded.amount")
+        if self.amount < Money(0):
+            raise RuleViolation("refunded.amount", "zero or more", str(self.amount))
+
+
+Happening = Moved | BidChanged | MachineWent | Transferred | Prepaid | Refunded
+"""One fact in the history of an instance."""
+
+
+def _term(contract: Contract | Term) -> Term:
+    return as_term(contract, "history.term")
+
+
+@frozen(kw_only=True)
+class History:
+    """All that happened to an instance, in order of time.
+
+    Attributes:
+        term: Its contract and the rates of its extensions; a bare contract is taken too.
+        happenings: The facts; those of one instant happen in the order given.
+
+    Raises:
+        WrongType: A fact of the wrong type.
+        RuleViolation: Facts out of order, before the contract, or not of its mode.
+        IllegalMove: The instance could not do so.
+    """
+
+    term: Term = field(converter=_term)
+    happenings: tuple[Happening, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        facts = as_tuple(self.happenings, "history.happenings")
+        object.__setattr__(self, "happenings", facts)
+        latest = self.term.contract.start
+        for index, fact in enumerate(self.happenings):
+            path = f"history.happenings[{index}]"
+            if not isinstance(fact, Happening):
+                raise WrongType(path, "a Happening", shown(fact))
+            if fact.at < latest:
+                raise RuleViolation(f"{path}.at", f"an instant from {latest} on", str(fact.at))
+            latest = fact.at
+            self._check_mode(fact, path)
+        for _ in self.states():
+            pass  # legal moves throughout
+
+    def _check_mode(self, fact: Happening, path: str) -> None:
+        contract = self.term.contract
+        bids = contract.mode is Mode.INTERRUPTIBLE
+        if isinstance(fact, BidChanged) and not bids:
+            raise RuleViolation(path, f"no bid for {contract.mode.value}", "BidChanged")
+        if isinstance(fact, Prepaid) and (bids or contract.is_free_test):
+            raise RuleViolation(path, "an on-demand contract of a paying client", "Prepaid")
+        expires = isinstance(fact, Moved) and fact.event is Event.EXPIRED
+        if expires and fact.at != self.term.end:
+            need = (
+                f"the contract's end {self.term.end}" if self.term.end else "a contract with an end"
+            )
+            raise RuleViolation(f"{path}.at", need, str(fact.at))
+
+    def steps(self) -> Iterator[tuple[datetime, Happening | None]]:
+        """Yield the facts with the expiry and, as ``None``, the starts of new rates.
+
+        At one instant the expiry comes first: at its end, a contract is over.
+        """
+        end, since = self.term.end, [segment.since for segment in self.term.segments]
+        facts: list[tuple[datetime, Happening | None]] = [
+            (fact.at, fact)
+            for fact in self.happenings
+            if not (isinstance(fact, Moved) and fact.event is Event.EXPIRED)
+        ]
+        rules: list[tuple[datetime, Happening | None]] = [(at, None) for at in since]
+        destroyed = any(
+            at < end and isinstance(fact, Moved) and fact.event is Event.DESTROYED
+            for at, fact in facts
+            if end is not None
+        )
+        if end is not None and not destroyed:
+            rules.append((end, Moved(at=end, event=Event.EXPIRED)))
+        yield from sorted(rules + facts, key=lambda step: step[0])  # stable: rules come first
+
+    def states(self) -> Iterator[tuple[datetime, State]]:
+        """Yield each state of the instance with the instant it begins.
+
+        Raises:
+            IllegalMove: The instance could not do so.
+            RuleViolation: Something happened to it after its destruction.
+        """
+        state = State.LOADING
+        yield self.term.contract.start, state
+        for at, fact in self.steps():
+            if isinstance(fact, Moved):
+                state = advance(state, fact.event)
+                yield at, state
+            elif state is State.DESTROYED and not isinstance(fact, Refunded | None):
+                raise RuleViolation("history", f"nothing after its destruction, {at}", shown(fact))
+
+    def state_at(self, instant: datetime) -> State | None:
+        """Return what the instance is doing; ``None`` before its contract.
+
+        Raises:
+            WrongType: It is no ``datetime``.
+            RuleViolation: It has no time zone or a fraction of a second.
+        """
+        instant, found = utc(instant), None
+        for since, state in self.states():
+            if since <= instant:
+                found = state
+        return found

@@ -1,0 +1,309 @@
+"""The meter: a history becomes lines, each at one rate, every amount exact.
+
+Rule (marketplace): billing is by the second. GPUs cost only while the instance runs; storage every
+second that it exists and its machine is online, in any state, at the same rate; traffic by the
+byte, in any state. Loading has no GPU charge, an offline machine neither GPU nor storage charge.
+(G10) A host's own test is free.
+
+Our readings: GPU time of a reserved contract is paid from the deposit, storage and traffic are not.
+It has the discount in every second that begins with some of the deposit left; the balance pays
+what the deposit lacks in the last of them, and after it the on-demand price applies. Of a deposit
+that is dissolved, what is not refunded is forfeited and shared with the host as usage is. The
+platform's fee of a price is a price of its own, rounded once, and the host receives the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Final
+
+from attrs import evolve, frozen
+
+from numgenius_core.billing.history import (
+    BidChanged,
+    Happening,
+    History,
+    MachineWent,
+    Moved,
+    Prepaid,
+    Refunded,
+    Transferred,
+)
+from numgenius_core.contracts.contract import State, advance
+from numgenius_core.errors import RuleViolation
+from numgenius_core.intervals import Interval, after, total_seconds, utc
+from numgenius_core.listing import Mode, PriceTerms, check_kind
+from numgenius_core.money import Money, PerGb, PerGbMonth, PerHour
+from numgenius_core.prices.schedules import discounted_seconds
+
+__all__ = ["Kind", "Line", "clipped", "merged", "metered"]
+
+Price = PerHour | PerGbMonth | PerGb
+"""A price that a line can have."""
+
+FREE: Final = Money(0)
+_SECOND: Final = timedelta(seconds=1)
+
+
+class Kind(Enum):
+    """What a line charges for."""
+
+    ON_DEMAND = "GPU on demand"
+    RESERVED = "GPU reserved"
+    INTERRUPTIBLE = "GPU interruptible"
+    STORAGE = "storage"
+    UPLOAD = "upload"
+    DOWNLOAD = "download"
+    DEPOSIT = "deposit"
+    """Money prepaid: not yet usage."""
+    REFUND = "refund"
+    """Deposit paid back, a negative amount."""
+    FORFEIT = "forfeit"
+    """Deposit that is neither used nor paid back."""
+
+
+GPU: Final = frozenset({Kind.ON_DEMAND, Kind.RESERVED, Kind.INTERRUPTIBLE})
+TIMED: Final = GPU | {Kind.STORAGE}
+PAYMENTS: Final = frozenset({Kind.DEPOSIT, Kind.REFUND})
+_ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
+
+
+@frozen(kw_only=True)
+class Line:
+    """One line of a statement.
+
+    Attributes:
+        kind: What it charges for.
+        period: When; of traffic and payments, the second they are counted at.
+        quantity: Seconds of GPUs and storage, bytes of traffic, 1 of a payment.
+        size: GPUs of the instance, MB of its disk, else 1.
+        rate: Price of it: per hour for the whole instance, per GB-month, per GB; ``None`` of a
+            payment.
+        list_rate: What on demand would cost; ``rate`` where there is no other.
+        fee_rate: The platform's part of ``rate``.
+        amount: Exact, rate × quantity.
+        covered: The part of it that the deposit pays.
+        fee: The platform's part of it, exact.
+    """
+
+    kind: Kind
+    period: Interval
+    quantity: int
+    size: int = 1
+    rate: Price | None = None
+    list_rate: Price | None = None
+    fee_rate: Price | None = None
+    amount: Money
+    covered: Money = FREE
+    fee: Money = FREE
+
+    @property
+    def billed(self) -> Money:
+        """What it takes from the client's balance; negative of a refund."""
+        return self.amount - self.covered
+
+    @property
+    def listed(self) -> Money:
+        """What it would cost at the list price."""
+        rate = self.list_rate
+        return self.amount if rate is None else _charge(rate, self.size, self.quantity)
+
+
+def _charge(rate: Price, size: int, quantity: int) -> Money:
+    if isinstance(rate, PerGbMonth):
+        return rate.charge(size, quantity)
+    return rate.charge(quantity)
+
+
+def clipped(lines: Iterable[Line], period: Interval) -> Iterator[Line]:
+    """Yield the lines, or the parts of them, that lie within a period."""
+    for line in lines:
+        if line.kind not in TIMED:
+            if line.period.start in period:
+                yield line
+            continue
+        seen = line.period.overlap(period)
+        if seen == line.period:
+            yield line
+        elif seen is not None and line.rate is not None and line.fee_rate is not None:
+            skipped = total_seconds(line.period.start, seen.start)
+            # A deposit pays the first seconds of a line, so what it pays until then is the lesser.
+            paid = min(line.covered, _charge(line.rate, line.size, skipped))
+            upto = min(line.covered, _charge(line.rate, line.size, skipped + seen.seconds))
+            yield evolve(
+                line,
+                period=seen,
+                quantity=seen.seconds,
+                amount=_charge(line.rate, line.size, seen.seconds),
+                covered=upto - paid,
+                fee=_charge(line.fee_rate, line.size, seen.seconds),
+            )
+
+
+def merged(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """Return lines in order of time, those that go on at the same rate as one."""
+    done: list[Line] = []
+    last: dict[bool, int] = {}  # where the last line of GPU and that of storage stand
+    for line in sorted(lines, key=lambda one: (one.period.start, _ORDER[one.kind])):
+        track = line.kind is Kind.STORAGE
+        before = done[last[track]] if line.kind in TIMED and track in last else None
+        if before is not None and _goes_on(before, line):
+            done[last[track]] = evolve(
+                before,
+                period=Interval(before.period.start, line.period.end),
+                quantity=before.quantity + line.quantity,
+                amount=before.amount + line.amount,
+                covered=before.covered + line.covered,
+                fee=before.fee + line.fee,
+            )
+            continue
+        if line.kind in TIMED:
+            last[track] = len(done)
+        done.append(line)
+    return tuple(done)
+
+
+def _goes_on(before: Line, line: Line) -> bool:
+    same = (before.kind, before.size, before.rate, before.list_rate, before.fee_rate) == (
+        line.kind,
+        line.size,
+        line.rate,
+        line.list_rate,
+        line.fee_rate,
+    )
+    paid_first = before.covered == before.amount or not line.covered
+    return same and paid_first and before.period.end == line.period.start
+
+
+def metered(history: History, until: datetime) -> tuple[Line, ...]:
+    """Return all lines of a history before an instant."""
+    check_kind(history, History, "history")
+    until = utc(until, "until")
+    meter = _Meter(history)
+    for at, fact in history.steps():
+        if at >= until:
+            break
+        meter.run_to(at)
+        meter.take(fact)
+    meter.run_to(until)
+    return merged(meter.lines)
+
+
+class _Meter:
+    """An instance as time passes, and the lines it has made."""
+
+    def __init__(self, history: History) -> None:
+        self.term, self.contract = history.term, history.term.contract
+        self.now = self.contract.start
+        self.state, self.online, self.bid = State.LOADING, True, self.contract.bid
+        self.deposit, self.discount = FREE, self.contract.discount
+        self.lines: list[Line] = []
+
+    def run_to(self, end: datetime) -> None:
+        """Let time pass, without a change of state or rates."""
+        if end <= self.now:
+            return
+        span, self.now = Interval(self.now, end), end
+        exists = self.state is not State.DESTROYED and not self.contract.is_free_test
+        if not (exists and self.online):
+            return
+        prices = self.term.prices_at(span.start)
+        if self.contract.disk_mb:
+            self._add(Kind.STORAGE, span, prices.storage, prices, size=self.contract.disk_mb)
+        if self.state is State.RUNNING:
+            self._use_gpus(span, prices)
+
+    def _use_gpus(self, span: Interval, prices: PriceTerms) -> None:
+        gpus = self.contract.block.size
+        full = prices.gpu.for_gpus(gpus)
+        if self.contract.mode is Mode.INTERRUPTIBLE:
+            rate = self.term.gpu_rate_at(span.start, self.bid)
+            self._add(Kind.INTERRUPTIBLE, span, rate, prices, size=gpus, list_rate=full)
+            return
+        if self.deposit:
+            rate = full.scaled(1 - self.discount)
+            seconds = discounted_seconds(self.deposit, rate, span.seconds)
+            paid = min(self.deposit, rate.charge(seconds))
+            self.deposit -= paid
+            edge = span.start + timedelta(seconds=seconds)
+            part = Interval(span.start, edge)
+            self._add(Kind.RESERVED, part, rate, prices, size=gpus, list_rate=full, covered=paid)
+            if edge == span.end:
+                return
+            span = Interval(edge, span.end)
+        self._add(Kind.ON_DEMAND, span, full, prices, size=gpus)
+
+    def take(self, fact: Happening | None) -> None:
+        """Let something happen."""
+        if isinstance(fact, Moved):
+            self.state = advance(self.state, fact.event)
+        elif isinstance(fact, BidChanged):
+            self.bid = fact.bid
+        elif isinstance(fact, MachineWent):
+            self.online = fact.online
+        elif isinstance(fact, Transferred):
+            self._transfer(fact)
+        elif isinstance(fact, Prepaid):
+            self.deposit, self.discount = self.deposit + fact.amount, fact.discount
+            self._pay(Kind.DEPOSIT, fact.at, fact.amount)
+        elif isinstance(fact, Refunded):
+            self._dissolve(fact)
+
+    def _transfer(self, fact: Transferred) -> None:
+        if self.contract.is_free_test:
+            return
+        prices, second = self.term.prices_at(fact.at), Interval(fact.at, after(fact.at, _SECOND))
+        for kind, rate, count in (
+            (Kind.UPLOAD, prices.upload, fact.sent),
+            (Kind.DOWNLOAD, prices.download, fact.received),
+        ):
+            if count:
+                self._add(kind, second, rate, prices, quantity=count)
+
+    def _dissolve(self, fact: Refunded) -> None:
+        if fact.amount > self.deposit:
+            need = f"at most the {self.deposit} left of the deposit"
+            raise RuleViolation("refunded.amount", need, str(fact.amount))
+        lost, self.deposit = self.deposit - fact.amount, FREE
+        if fact.amount:
+            self._pay(Kind.REFUND, fact.at, -fact.amount)
+        if lost:
+            fee = lost.scaled(self.term.prices_at(fact.at).platform_fee)
+            self._pay(Kind.FORFEIT, fact.at, lost, covered=lost, fee=fee)
+
+    def _pay(
+        self, kind: Kind, at: datetime, amount: Money, covered: Money = FREE, fee: Money = FREE
+    ) -> None:
+        second = Interval(at, after(at, _SECOND))
+        line = Line(kind=kind, period=second, quantity=1, amount=amount, covered=covered, fee=fee)
+        self.lines.append(line)
+
+    def _add(
+        self,
+        kind: Kind,
+        period: Interval,
+        rate: Price,
+        prices: PriceTerms,
+        *,
+        size: int = 1,
+        quantity: int | None = None,
+        list_rate: PerHour | None = None,
+        covered: Money = FREE,
+    ) -> None:
+        quantity = period.seconds if quantity is None else quantity
+        fee_rate = rate.scaled(prices.platform_fee)
+        line = Line(
+            kind=kind,
+            period=period,
+            quantity=quantity,
+            size=size,
+            rate=rate,
+            list_rate=rate if list_rate is None else list_rate,
+            fee_rate=fee_rate,
+            amount=_charge(rate, size, quantity),
+            covered=covered,
+            fee=_charge(fee_rate, size, quantity),
+        )
+        self.lines.append(line)

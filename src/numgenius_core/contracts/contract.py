@@ -1,0 +1,355 @@
+"""What was agreed: a contract, the life of its instance, and when a machine is taken.
+
+Rule (hosting guide, G3): "when a client creates an instance, that creates a contract from the
+listing. It locks prices, specs and end date"; (G4) the client end date of a machine is the latest
+end among its client contracts; (G10) hosts and clients use separate accounts, but a host may test
+its own machine with a free instance. A type never changes, except on-demand → reserved.
+
+Our readings: *offline* is a state of the machine, not of the instance: what an instance was when
+its machine went offline, it is again when the machine comes back. Starting a stopped instance
+always passes through *scheduling*, since whether its GPUs are free is decided by who runs
+(:mod:`numgenius_core.bids.priority`), not by the client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Final
+
+from attrs import evolve, frozen
+
+from numgenius_core.errors import IllegalMove, RuleViolation, WrongType, shown
+from numgenius_core.intervals import Interval, utc
+from numgenius_core.listing import (
+    MAX_GPUS,
+    AccountId,
+    ContractId,
+    Listing,
+    MachineId,
+    Mode,
+    PriceTerms,
+    as_tuple,
+    check_id,
+    check_kind,
+    check_text,
+)
+from numgenius_core.money import PerHour
+from numgenius_core.offer import Block
+from numgenius_core.units import fraction, gigabytes, whole_number
+
+__all__ = [
+    "NEXT",
+    "Contract",
+    "Event",
+    "State",
+    "advance",
+    "agree",
+    "client_end",
+    "occupancy",
+    "to_reserved",
+]
+
+
+class State(Enum):
+    """What an instance is doing."""
+
+    LOADING = "loading"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    SCHEDULING = "scheduling"
+    EXPIRED = "expired"
+    DESTROYED = "destroyed"
+
+
+class Event(Enum):
+    """What happens to an instance."""
+
+    LOADED = "loaded"
+    PREEMPTED = "preempted"
+    RESUMED = "resumed"
+    STOPPED = "stopped"
+    STARTED = "started"
+    EXPIRED = "expired"
+    DESTROYED = "destroyed"
+
+
+_ENDS: Final = {Event.EXPIRED: State.EXPIRED, Event.DESTROYED: State.DESTROYED}
+
+_TABLE: Final[Mapping[State, Mapping[Event, State]]] = {
+    State.LOADING: {
+        Event.LOADED: State.RUNNING,
+        Event.PREEMPTED: State.PAUSED,
+        Event.STOPPED: State.STOPPED,
+        **_ENDS,
+    },
+    State.RUNNING: {Event.PREEMPTED: State.PAUSED, Event.STOPPED: State.STOPPED, **_ENDS},
+    State.PAUSED: {Event.RESUMED: State.RUNNING, Event.STOPPED: State.STOPPED, **_ENDS},
+    State.STOPPED: {Event.STARTED: State.SCHEDULING, **_ENDS},
+    State.SCHEDULING: {
+        Event.RESUMED: State.RUNNING,
+        Event.PREEMPTED: State.PAUSED,
+        Event.STOPPED: State.STOPPED,
+        **_ENDS,
+    },
+    State.EXPIRED: {Event.DESTROYED: State.DESTROYED},
+    State.DESTROYED: {},
+}
+
+NEXT: Final[Mapping[State, Mapping[Event, State]]] = MappingProxyType(
+    {state: MappingProxyType(events) for state, events in _TABLE.items()}
+)
+"""The life of an instance: for each state, the events it allows and where they lead."""
+
+
+def advance(state: State, event: Event) -> State:
+    """Return the state after an event.
+
+    Raises:
+        IllegalMove: The state does not allow the event; the error lists those it does.
+    """
+    check_kind(state, State, "state")
+    check_kind(event, Event, "event")
+    after = NEXT[state].get(event)
+    if after is None:
+        raise IllegalMove(state.value, event.value, tuple(legal.value for legal in NEXT[state]))
+    return after
+
+
+@frozen(kw_only=True)
+class Contract:
+    """An agreement between a client and a host, its terms locked (G3).
+
+    Attributes:
+        id: The marketplace's number for the contract and its instance.
+        machine: The machine.
+        host: Account of its owner.
+        client: Account that pays; the host's own only for a free test (G10).
+        mode: On-demand, reserved or interruptible.
+        block: The GPUs it holds.
+        prices: Locked at rental, the platform fee with them.
+        disk_mb: Disk of the instance, whole MB.
+        start: When it was made.
+        end: When it expires; ``None`` is never.
+        bid: Of an interruptible, dollars per hour for the whole instance; else ``None``.
+        discount: Of a reserved one, the share taken off the GPU price; else 0.
+    """
+
+    id: ContractId
+    machine: MachineId
+    host: AccountId
+    client: AccountId
+    mode: Mode
+    block: Block
+    prices: PriceTerms
+    start: datetime
+    end: datetime | None = None
+    disk_mb: int = 0
+    bid: PerHour | None = None
+    discount: Fraction = Fraction(0)
+
+    def __attrs_post_init__(self) -> None:
+        check_id(self.id, "contract.id")
+        check_id(self.machine, "contract.machine")
+        check_text(self.host, "contract.host")
+        check_text(self.client, "contract.client")
+        check_kind(self.mode, Mode, "contract.mode")
+        check_kind(self.block, Block, "contract.block")
+        check_kind(self.prices, PriceTerms, "contract.prices")
+        whole_number(self.disk_mb, "contract.disk_mb")
+        object.__setattr__(self, "start", utc(self.start, "contract.start"))
+        if self.end is not None:
+            object.__setattr__(self, "end", utc(self.end, "contract.end"))
+            if self.end <= self.start:
+                need = f"an instant after its start {self.start}"
+                raise RuleViolation("contract.end", need, str(self.end))
+        self._check_mode()
+
+    def _check_mode(self) -> None:
+        interruptible = self.mode is Mode.INTERRUPTIBLE
+        if interruptible and type(self.bid) is not PerHour:
+            raise WrongType("contract.bid", "PerHour for an interruptible", shown(self.bid))
+        if not interruptible and self.bid is not None:
+            raise RuleViolation("contract.bid", f"none for {self.mode.value}", shown(self.bid))
+        share = fraction(self.discount, "contract.discount", below_one=True)
+        if share and self.mode is not Mode.RESERVED:
+            raise RuleViolation("contract.discount", f"0 for {self.mode.value}", str(share))
+        if self.mode is Mode.RESERVED and self.is_free_test:
+            raise RuleViolation("contract.client", "a paying client to prepay", "the host's own")
+        object.__setattr__(self, "discount", share)
+
+    @property
+    def is_free_test(self) -> bool:
+        """Whether the host tests its own machine: such an instance costs nothing (G10)."""
+        return self.client == self.host
+
+    @property
+    def gpu_rate(self) -> PerHour:
+        """What its GPUs cost while it runs, dollars per hour for the whole instance."""
+        if self.is_free_test:
+            return PerHour(0)
+        if self.bid is not None:
+            return self.bid
+        full = self.prices.gpu.for_gpus(self.block.size)
+        return full.scaled(1 - self.discount) if self.discount else full
+
+    @property
+    def disk_gb(self) -> Decimal:
+        """Disk of the instance, GB."""
+        return gigabytes(self.disk_mb)
+
+    def active_at(self, instant: datetime) -> bool:
+        """Return whether the contract is in force."""
+        instant = utc(instant)
+        return self.start <= instant and (self.end is None or instant < self.end)
+
+
+def agree(
+    listing: Listing,
+    block: Block,
+    *,
+    id: ContractId,  # noqa: A002 - the field's own name
+    client: AccountId,
+    at: datetime,
+    mode: Mode = Mode.ON_DEMAND,
+    end: datetime | None = None,
+    disk_mb: int = 0,
+    bid: PerHour | None = None,
+) -> Contract:
+    """Return the contract that a rental makes: the listing's terms, locked (G3).
+
+    What other contracts say is the caller's to check: whether the block is offered and free
+    (:mod:`numgenius_core.gpus.slicing`) and the bid high enough (:mod:`numgenius_core.bids.priority`).
+
+    Args:
+        listing: What the host publishes now.
+        block: The GPUs wanted.
+        id: Number of the new contract.
+        client: Who rents; the host itself gets a free test instance (G10).
+        at: Now.
+        mode: On-demand or interruptible; a contract becomes reserved by prepaying.
+        end: An earlier end than the listing's, if the client wants one.
+        disk_mb: Disk wanted, whole MB.
+        bid: For an interruptible, dollars per hour for the whole instance.
+
+    Raises:
+        WrongType: An argument of the wrong type, such as an interruptible without a bid.
+        RuleViolation: The listing has ended or ends before ``end``, the block leaves the machine,
+            or the contract would be reserved from the start.
+    """
+    check_kind(listing, Listing, "listing")
+    check_kind(block, Block, "block")
+    at = utc(at, "at")
+    limit = listing.end_at(at)
+    if limit is not None and limit <= at:
+        raise RuleViolation("at", f"an instant before the listing's end {limit}", str(at))
+    if end is not None and limit is not None and utc(end, "end") > limit:
+        raise RuleViolation("end", f"at most the listing's end {limit}", str(end))
+    if block.end > listing.machine.gpus:
+        raise RuleViolation("block", f"positions below {listing.machine.gpus}", str(block))
+    if mode is Mode.RESERVED:
+        raise RuleViolation("mode", "on-demand or interruptible (reserve by prepaying)", "reserved")
+    return Contract(
+        id=id,
+        machine=listing.machine.id,
+        host=listing.machine.host,
+        client=client,
+        mode=mode,
+        block=block,
+        prices=listing.prices,
+        start=at,
+        end=limit if end is None else end,
+        disk_mb=disk_mb,
+        bid=bid,
+    )
+
+
+def to_reserved(contract: Contract, discount: Fraction) -> Contract:
+    """Return the contract after prepaying: the only change of type there is.
+
+    Raises:
+        RuleViolation: It is interruptible, or a free test.
+    """
+    check_kind(contract, Contract, "contract")
+    if contract.mode is Mode.INTERRUPTIBLE:
+        raise RuleViolation("contract.mode", "on-demand or reserved to prepay", "interruptible")
+    return evolve(contract, mode=Mode.RESERVED, discount=discount)
+
+
+def client_end(contracts: Iterable[Contract]) -> datetime | None:
+    """Return the latest end among a machine's client contracts (G4).
+
+    The host's own tests do not count.
+
+    Returns:
+        ``None`` if a contract never ends.
+
+    Raises:
+        RuleViolation: There is no client contract.
+    """
+    ends = [contract.end for contract in _all_contracts(contracts) if not contract.is_free_test]
+    if not ends:
+        raise RuleViolation("contracts", "at least one client contract", "none")
+    known = [end for end in ends if end is not None]
+    return max(known) if len(known) == len(ends) else None
+
+
+def occupancy(
+    contracts: Iterable[Contract], gpus: int, period: Interval
+) -> tuple[tuple[tuple[Interval, ContractId], ...], ...]:
+    """Return, for each GPU position, which contract holds it when within ``period``.
+
+    Only on-demand and reserved contracts hold GPUs; interruptibles use what is left.
+
+    Args:
+        contracts: Of one machine.
+        gpus: GPUs of the machine.
+        period: What to look at.
+
+    Returns:
+        For each GPU, ``(interval, contract)`` in order of time, free time left out.
+
+    Raises:
+        RuleViolation: A contract outside the machine, or two that hold one GPU at once.
+    """
+    rows: list[list[tuple[Interval, ContractId]]] = [
+        [] for _ in range(whole_number(gpus, "gpus", 1, MAX_GPUS))
+    ]
+    check_kind(period, Interval, "period")
+    for contract in sorted(_all_contracts(contracts), key=lambda c: (c.start, c.id)):
+        if contract.block.end > gpus:
+            need = f"GPU positions below {gpus}"
+            raise RuleViolation(f"contract {contract.id}", need, str(contract.block))
+        seen = _within(contract, period)
+        if seen is None or contract.mode is Mode.INTERRUPTIBLE:
+            continue
+        for position in contract.block.positions:
+            row = rows[position]
+            if row and row[-1][0].end > seen.start:
+                need = f"GPU {position} free of contract {row[-1][1]}"
+                raise RuleViolation(f"contract {contract.id}", need, str(seen))
+            row.append((seen, contract.id))
+    return tuple(map(tuple, rows))
+
+
+def _within(contract: Contract, period: Interval) -> Interval | None:
+    """Return when within ``period`` a contract is in force."""
+    start = max(contract.start, period.start)
+    end = period.end if contract.end is None else min(contract.end, period.end)
+    return Interval(start, end) if start < end else None
+
+
+def _all_contracts(contracts: Iterable[Contract]) -> tuple[Contract, ...]:
+    """Return the contracts of one machine as a tuple, refusing anything else."""
+    known = as_tuple(contracts, "contracts")
+    for index, contract in enumerate(known):
+        check_kind(contract, Contract, f"contracts[{index}]")
+        if contract.machine != known[0].machine:
+            need = f"a contract of machine {known[0].machine}"
+            raise RuleViolation(f"contracts[{index}]", need, f"machine {contract.machine}")
+    return known

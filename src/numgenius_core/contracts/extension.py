@@ -1,0 +1,344 @@
+"""What a new listing does to the contracts that exist, and what they cost from when on.
+
+Rule (hosting guide, G9): "to extend all current contracts on a machine, change the end date to a
+later time with the same or lower pricing. With raised pricing, current contracts cannot be
+extended"; (G3) a contract locks prices and end date. The marketplace asks the client of such a
+contract instead: a pending price increase shows the old and new price of each raised part, the
+contract's end and the new one. Accepted, the contract is extended, the new rate applying only
+after its current end; rejected or left, it ends as agreed.
+
+Compared are GPU, storage, upload and download price and the platform's fee. A shorter end date, a
+new price or unlisting never changes an existing contract.
+
+Our readings: until the old end the locked rates apply, after it the new ones. A contract that was
+extended before is compared by the rates of its last segment. An interruptible compares storage,
+traffic and fee, and its own bid against the new floor; where its client accepts a floor above the
+bid, it pays at least that floor after the current end. A contract without an end cannot be
+extended: no end is later. Unlisting takes no question back: it keeps others out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import Enum
+from fractions import Fraction
+from typing import Final
+
+from attrs import frozen
+
+from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts.term import Term, as_term, check_belongs, is_later
+from numgenius_core.errors import RuleViolation
+from numgenius_core.intervals import Interval, utc
+from numgenius_core.listing import ContractId, Listing, Mode, PriceTerms, as_tuple, check_kind
+from numgenius_core.money import Rate
+from numgenius_core.units import SECONDS_PER_DAY
+
+__all__ = [
+    "Extended",
+    "Extension",
+    "PendingIncrease",
+    "Raise",
+    "Stale",
+    "Unchanged",
+    "Verdict",
+    "Why",
+    "accept",
+    "extend",
+    "reject",
+    "roll",
+    "staleness",
+]
+
+_COMPARED: Final = ("gpu", "storage", "upload", "download", "platform_fee")
+
+
+class Why(Enum):
+    """Why a contract was not extended."""
+
+    RAISED = "raised"
+    """A price of the new listing is above the locked one (G9)."""
+    NOT_LATER = "not later"
+    """The new end is not after the contract's."""
+    EXPIRED = "expired"
+    """The contract has ended already."""
+    OPTED_OUT = "opted out"
+    """Its client does not want to be extended."""
+    REJECTED = "rejected"
+    """Its client rejected the higher price."""
+
+
+class Stale(Enum):
+    """Why a pending price increase can no longer be accepted."""
+
+    ENDED = "ended"
+    """The contract has ended."""
+    EXTENDED = "extended"
+    """The contract was extended in another way."""
+    SUPERSEDED = "superseded"
+    """The host has published another listing since."""
+
+
+@frozen(kw_only=True)
+class Raise:
+    """One part of the price that a new listing raises.
+
+    Attributes:
+        part: ``gpu``, ``storage``, ``upload``, ``download``, ``platform_fee``, or ``min_bid``
+            where a floor is above an interruptible's bid.
+        old: Locked: the rate or share; of ``min_bid``, the bid for the whole instance.
+        new: Asked for, in the same unit.
+    """
+
+    part: str
+    old: Rate | Fraction
+    new: Rate | Fraction
+
+    def __str__(self) -> str:
+        return f"{self.part} {self.old} → {self.new}"
+
+
+@frozen(kw_only=True)
+class Extended:
+    """A contract that a new listing extended.
+
+    Attributes:
+        term: As it is now.
+        old_end: When it would have expired.
+    """
+
+    term: Term
+    old_end: datetime
+
+    @property
+    def end(self) -> datetime | None:
+        """When it expires now; ``None`` is never."""
+        return self.term.end
+
+
+@frozen(kw_only=True)
+class Unchanged:
+    """A contract that a new listing left as it was.
+
+    Attributes:
+        term: As it was and is.
+        why: The reason.
+        raised: With :attr:`Why.RAISED` and :attr:`Why.REJECTED`, each raised part.
+    """
+
+    term: Term
+    why: Why
+    raised: tuple[Raise, ...] = ()
+
+
+@frozen(kw_only=True)
+class PendingIncrease:
+    """A higher price that waits for the client: it is extended only if it accepts.
+
+    Attributes:
+        term: As it is until then.
+        raised: Each raised part, old and new.
+        new_end: When the contract would end; ``None`` is never.
+        listing: The listing that asks; another one supersedes it.
+    """
+
+    term: Term
+    raised: tuple[Raise, ...]
+    new_end: datetime | None
+    listing: Listing
+
+    @property
+    def contract_end(self) -> datetime | None:
+        """When the contract ends if its client does nothing."""
+        return self.term.end
+
+
+Verdict = Extended | Unchanged | PendingIncrease
+"""What a new listing does to one contract."""
+
+
+@frozen(kw_only=True)
+class Extension:
+    """What a new listing does to each contract of its machine, in the order they came.
+
+    Attributes:
+        verdicts: One for each contract.
+    """
+
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def extended(self) -> int:
+        """How many contracts were extended."""
+        return sum(type(verdict) is Extended for verdict in self.verdicts)
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """Every contract as it is now."""
+        return tuple(verdict.term for verdict in self.verdicts)
+
+    @property
+    def pending(self) -> tuple[PendingIncrease, ...]:
+        """The price increases that wait for a client."""
+        return tuple(v for v in self.verdicts if isinstance(v, PendingIncrease))
+
+    def __str__(self) -> str:
+        return f"extended: {self.extended}"
+
+
+def extend(
+    contracts: Iterable[Contract | Term],
+    listing: Listing,
+    *,
+    at: datetime,
+    opted_out: Iterable[ContractId] = (),
+    ask: bool = True,
+) -> Extension:
+    """Return what a new listing does to the contracts of its machine (G9).
+
+    Args:
+        contracts: Of the listing's machine, as agreed or as extended before.
+        listing: What the host publishes now.
+        at: Now; a rolling end counts from it.
+        opted_out: Contracts whose client does not want to be extended.
+        ask: Make a pending increase of a raised price; otherwise it is refused outright.
+
+    Raises:
+        WrongType: Something of the wrong type.
+        RuleViolation: A contract of another machine.
+    """
+    check_kind(listing, Listing, "listing")
+    at = utc(at, "at")
+    spared = as_tuple(opted_out, "opted_out")
+    end = listing.end_at(at)
+    terms = _terms(contracts)
+    for index, term in enumerate(terms):
+        check_belongs(term.contract, listing.machine.id, f"contracts[{index}]")
+    judged = (_judge(term, listing, end, at, spared, ask) for term in terms)
+    return Extension(verdicts=tuple(judged))
+
+
+def _terms(contracts: Iterable[Contract | Term]) -> tuple[Term, ...]:
+    series = as_tuple(contracts, "contracts")
+    return tuple(as_term(contract, f"contracts[{i}]") for i, contract in enumerate(series))
+
+
+def _judge(
+    term: Term,
+    listing: Listing,
+    end: datetime | None,
+    at: datetime,
+    spared: tuple[ContractId, ...],
+    ask: bool,
+) -> Verdict:
+    old_end = term.end
+    if old_end is not None and old_end <= at:
+        return Unchanged(term=term, why=Why.EXPIRED)
+    if old_end is None or not is_later(end, old_end):
+        return Unchanged(term=term, why=Why.NOT_LATER)
+    if term.contract.id in spared:
+        return Unchanged(term=term, why=Why.OPTED_OUT)
+    raised = _raised(term, listing.prices)
+    if not raised:
+        return Extended(term=term.extended(end, listing.prices), old_end=old_end)
+    if ask:
+        return PendingIncrease(term=term, raised=raised, new_end=end, listing=listing)
+    return Unchanged(term=term, why=Why.RAISED, raised=raised)
+
+
+def _raised(term: Term, prices: PriceTerms) -> tuple[Raise, ...]:
+    """Return each part of the price that ``prices`` raises, in the order of the price list."""
+    locked, found = term.last_prices, []
+    bids = term.contract.mode is Mode.INTERRUPTIBLE
+    for part in _COMPARED[1:] if bids else _COMPARED:
+        old, new = getattr(locked, part), getattr(prices, part)
+        if new > old:
+            found.append(Raise(part=part, old=old, new=new))
+    if bids and term.end is not None:
+        # What it pays at its end: the bid, or the floor that an earlier increase raised it to.
+        bid, floor = term.gpu_rate_at(term.end), prices.min_bid.for_gpus(term.contract.block.size)
+        if floor > bid and not term.contract.is_free_test:
+            found.append(Raise(part="min_bid", old=bid, new=floor))
+    return tuple(found)
+
+
+def staleness(
+    pending: PendingIncrease, term: Term, *, at: datetime, listing: Listing | None = None
+) -> Stale | None:
+    """Return why a pending increase can no longer be accepted, ``None`` if it can.
+
+    Args:
+        pending: What the client was asked.
+        term: The contract as it is now.
+        at: Now.
+        listing: What the host publishes now; by default still what asked.
+
+    Raises:
+        WrongType: Something of the wrong type.
+        RuleViolation: ``term`` is another contract.
+    """
+    check_kind(pending, PendingIncrease, "pending")
+    check_kind(term, Term, "term")
+    if listing is not None:
+        check_kind(listing, Listing, "listing")
+    if term.contract.id != pending.term.contract.id:
+        need = f"contract {pending.term.contract.id}"
+        raise RuleViolation("term", need, f"contract {term.contract.id}")
+    if term.end is not None and term.end <= utc(at, "at"):
+        return Stale.ENDED
+    if term.end != pending.contract_end:
+        return Stale.EXTENDED
+    if listing is not None and listing != pending.listing:
+        return Stale.SUPERSEDED
+    return None
+
+
+def accept(
+    pending: PendingIncrease, term: Term, *, at: datetime, listing: Listing | None = None
+) -> Extended:
+    """Return the contract extended at the higher price, which applies after its current end.
+
+    Args:
+        pending: What the client was asked.
+        term: The contract as it is now.
+        at: Now.
+        listing: What the host publishes now; by default still what asked.
+
+    Raises:
+        WrongType: Something of the wrong type.
+        RuleViolation: The increase is stale (see :class:`Stale`).
+    """
+    stale = staleness(pending, term, at=at, listing=listing)
+    if stale is not None or term.end is None:
+        reason = "nothing" if stale is None else stale.value
+        raise RuleViolation("pending", "an increase that is still open", reason)
+    later = term.extended(pending.new_end, pending.listing.prices)
+    return Extended(term=later, old_end=term.end)
+
+
+def reject(pending: PendingIncrease, term: Term) -> Unchanged:
+    """Return the contract as it was: it ends as agreed."""
+    check_kind(pending, PendingIncrease, "pending")
+    check_kind(term, Term, "term")
+    return Unchanged(term=term, why=Why.REJECTED, raised=pending.raised)
+
+
+def roll(
+    contracts: Iterable[Contract | Term],
+    listing: Listing,
+    period: Interval,
+    *,
+    opted_out: Iterable[ContractId] = (),
+) -> tuple[Term, ...]:
+    """Return the contracts after a period of daily rolls: each day the end is set anew.
+
+    The first roll is at the period's start, each further one a day later, the last before its
+    end. Where the listing has a fixed end, the first roll does all there is to do.
+    """
+    check_kind(period, Interval, "period")
+    terms = _terms(contracts)
+    for day in range(-(-period.seconds // SECONDS_PER_DAY)):
+        at = period.start + timedelta(days=day)
+        terms = extend(terms, listing, at=at, opted_out=opted_out).terms
+    return terms

@@ -1,0 +1,188 @@
+"""The disk of a machine: what is left, what an offer and a volume get, what an idle one costs.
+
+Rule (marketplace): available = total − allocated, by instances and rented volumes. An offer of n of
+T GPUs has available × n / T of disk. A volume offer is min(listed − rented, available). Published
+example: 1,000 GB, 2 GPUs, 500 GB of volume listed make offers of 2 × 500 and 1 × 1,000 GB; with
+200 GB of it rented, 2 × 400 and 1 × 800, and a volume of 300; with 800 GB stored by instances a
+volume of 200, with 400 stored still one of 500. By default half of what is available is listed,
+at the disk price. Volumes end with the GPU offer. Storage costs every second that an instance
+exists and its machine is online, in any state.
+
+Our readings: a share of disk is floored to a whole MB. A rented volume is extended as a contract
+is: at a price that is not higher, to a later end, never to an earlier one. What is listed may
+exceed the disk; what is stored may not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from attrs import evolve, frozen
+
+from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts.term import Term, as_term, check_belongs, is_later
+from numgenius_core.intervals import Interval, utc
+from numgenius_core.listing import MAX_GPUS, Listing, Machine, as_tuple, check_kind
+from numgenius_core.money import Money, PerGbMonth
+from numgenius_core.units import whole_number
+
+__all__ = ["Disk", "Volume", "disk_of", "extend_volume", "stopped_cost"]
+
+
+@frozen(kw_only=True)
+class Volume:
+    """A rented volume: disk that outlives an instance, though not the GPU offer.
+
+    Attributes:
+        size_mb: Whole MB, at least 1.
+        price: Locked, dollars per GB-month.
+        end: When it ends; ``None`` is never.
+    """
+
+    size_mb: int
+    price: PerGbMonth
+    end: datetime | None = None
+
+    def __attrs_post_init__(self) -> None:
+        whole_number(self.size_mb, "volume.size_mb", 1)
+        check_kind(self.price, PerGbMonth, "volume.price")
+        if self.end is not None:
+            object.__setattr__(self, "end", utc(self.end, "volume.end"))
+
+
+@frozen(kw_only=True)
+class Disk:
+    """How the disk of a machine is used, in whole MB.
+
+    Attributes:
+        total_mb: All of it.
+        instances_mb: Allocated to instances, whatever their state.
+        volumes_mb: Rented as volumes.
+        listed_mb: What the host lists for volumes; ``None`` is half of what is available
+            without them.
+
+    Raises:
+        WrongType: Not whole numbers.
+        RuleViolation: Negative, or more stored than there is.
+    """
+
+    total_mb: int
+    instances_mb: int = 0
+    volumes_mb: int = 0
+    listed_mb: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        whole_number(self.total_mb, "disk.total_mb")
+        whole_number(self.instances_mb, "disk.instances_mb", 0, self.total_mb)
+        left = self.total_mb - self.instances_mb
+        whole_number(self.volumes_mb, "disk.volumes_mb", 0, left)
+        if self.listed_mb is None:
+            object.__setattr__(self, "listed_mb", left // 2)
+        whole_number(self.listed_mb, "disk.listed_mb")
+
+    @property
+    def available_mb(self) -> int:
+        """What neither instances nor volumes hold."""
+        return self.total_mb - self.instances_mb - self.volumes_mb
+
+    @property
+    def volume_offer_mb(self) -> int:
+        """The largest volume that can be rented now."""
+        listed = self.listed_mb or 0
+        return max(0, min(listed - self.volumes_mb, self.available_mb))
+
+    def offer_mb(self, gpus: int, of: int) -> int:
+        """Return the disk of an offer of ``gpus`` of a machine's ``of`` GPUs.
+
+        Raises:
+            WrongType: Not whole numbers.
+            RuleViolation: Not from 1 to the machine's GPUs.
+        """
+        whole_number(of, "of", 1, MAX_GPUS)
+        whole_number(gpus, "gpus", 1, of)
+        return self.available_mb * gpus // of
+
+
+def disk_of(
+    machine: Machine,
+    instances: Iterable[Contract | Term],
+    *,
+    volumes: Iterable[Volume] = (),
+    listed_mb: int | None = None,
+) -> Disk:
+    """Return how a machine's disk is used.
+
+    Args:
+        machine: The machine.
+        instances: The contracts whose instances exist, running or not.
+        volumes: The rented ones.
+        listed_mb: As for :class:`Disk`.
+
+    Raises:
+        WrongType: Something of the wrong type.
+        RuleViolation: An instance of another machine, or more stored than there is.
+    """
+    check_kind(machine, Machine, "machine")
+    stored = 0
+    for index, instance in enumerate(as_tuple(instances, "instances")):
+        contract = as_term(instance, f"instances[{index}]").contract
+        check_belongs(contract, machine.id, f"instances[{index}]")
+        stored += contract.disk_mb
+    rented = 0
+    for index, volume in enumerate(as_tuple(volumes, "volumes")):
+        check_kind(volume, Volume, f"volumes[{index}]")
+        rented += volume.size_mb
+    return Disk(
+        total_mb=machine.disk_mb, instances_mb=stored, volumes_mb=rented, listed_mb=listed_mb
+    )
+
+
+def extend_volume(
+    volume: Volume, listing: Listing, *, at: datetime, price: PerGbMonth | None = None
+) -> Volume:
+    """Return a rented volume after a new listing of its machine: it ends with the GPU offer.
+
+    Args:
+        volume: As rented.
+        listing: What the host publishes now.
+        at: Now; a rolling end counts from it.
+        price: Of volumes in the new listing; by default the disk price.
+
+    Returns:
+        The volume with the later end; as it was if that is not later, if it has ended or if the
+        price is higher. The locked price stays.
+
+    Raises:
+        WrongType: Something of the wrong type.
+    """
+    check_kind(volume, Volume, "volume")
+    check_kind(listing, Listing, "listing")
+    at = utc(at, "at")
+    asked = listing.prices.storage if price is None else price
+    check_kind(asked, PerGbMonth, "price")
+    end = listing.end_at(at)
+    over = volume.end is not None and volume.end <= at
+    if over or not is_later(end, volume.end) or asked > volume.price:
+        return volume
+    return evolve(volume, end=end)
+
+
+def stopped_cost(instance: Contract | Term, period: Interval) -> Money:
+    """Return what an instance costs within a period while it is stopped: its storage.
+
+    Nothing is due before the contract; after its end the instance is stored until it is destroyed.
+
+    Raises:
+        WrongType: Something of the wrong type.
+    """
+    term = as_term(instance, "instance")
+    check_kind(period, Interval, "period")
+    contract = term.contract
+    if contract.is_free_test or period.end <= contract.start:
+        return Money(0)
+    stored = Interval(max(period.start, contract.start), period.end)
+    return Money.sum(
+        prices.storage.charge(contract.disk_mb, piece.seconds)
+        for piece, prices in term.rates(stored)
+    )

@@ -1,0 +1,1 @@
+"""JSON of our own: every value as a document that other programs and later versions can read."""

@@ -1,0 +1,400 @@
+"""How each type of field is written in JSON, read back, and described.
+
+A *form* is made from a type hint, once: what writes a value, what reads one fast, what finds every
+fault of one that the fast reader refused, and what the JSON Schema says of it. The hints of a class
+are all that it needs, so a new class of ours has a form as soon as it exists.
+
+Our readings (:mod:`numgenius_core.documents._convert` has the whole of it): numbers that may have a fraction
+are text, exact (``"0.4"``, and ``"1/3"`` where no decimal is exact); whole numbers are JSON numbers
+that 64 bits hold; an instant is ISO 8601 in UTC, a duration ISO 8601 in seconds (``"PT3600S"``).
+Where a field may have one of several prices, its text has the unit: ``"0.4 $/hour"``. Where it may
+have one of several classes, the object says which: ``"type"``.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from enum import Enum
+from fractions import Fraction
+from functools import lru_cache, partial
+from math import gcd
+from typing import Any, Final
+
+from attrs import frozen
+
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.intervals import parse_instant
+from numgenius_core.listing import MAX_GPUS
+from numgenius_core.money import (
+    MAX_MONEY,
+    MAX_RATE,
+    TICKS_PER_DOLLAR,
+    TICKS_PER_STEP,
+    Money,
+    PerGb,
+    PerGbMonth,
+    PerGpuHour,
+    PerHour,
+    Rate,
+)
+from numgenius_core.units import PICO, PRICE_PLACES, as_fraction_of_ten, whole_seconds
+from numgenius_core.wire._sources import MAX_DEPTH
+
+__all__ = [
+    "MAX_WHOLE",
+    "Explain",
+    "Form",
+    "Read",
+    "Write",
+    "any_object",
+    "object_fault",
+    "refusal",
+    "scalar_form",
+]
+
+MAX_WHOLE: Final = 2**63 - 1
+"""Largest whole number of a document, and with a minus the smallest: what 64 bits hold."""
+
+Write = Callable[[Any], Any]
+"""Makes JSON of a value."""
+Read = Callable[[Any, Any], Any]
+"""Makes a value of JSON; the second argument is its type, which cattrs passes."""
+Explain = Callable[[Any, str, list[RuleViolation]], Any]
+"""Makes a value of JSON at a path; adds every fault of it to the list."""
+
+_KINDS: Final = (PerGpuHour, PerHour, PerGbMonth, PerGb)
+_MAX_STEPS: Final = MAX_RATE * MAX_GPUS * PICO  # of the dearest machine
+_MAX_TICKS: Final = MAX_MONEY * TICKS_PER_DOLLAR
+_RATIO: Final = re.compile(r"(-?[0-9]{1,200})/([1-9][0-9]{0,199})", re.ASCII)
+_LARGEST: Final = 10**200  # of the numerator and the denominator of a share
+_SECONDS: Final = re.compile(r"PT([0-9]{1,13})S", re.ASCII)
+_DECIMAL: Final = r"-?[0-9]{1,20}(\.[0-9]{1,40})?"
+_PRICE: Final = r"[0-9]{1,20}(\.[0-9]{1,12})?"
+
+
+@frozen
+class Form:
+    """How the values of one type stand in a document.
+
+    Attributes:
+        write: Makes JSON of a value.
+        read: Makes a value of JSON, fast; raises at the first fault.
+        explain: Makes a value of JSON, slowly; collects all faults.
+        schema: Returns the JSON Schema of it, and adds what that refers to to the definitions.
+    """
+
+    write: Write
+    read: Read
+    explain: Explain
+    schema: Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def scalar_form(kind: object, path: str) -> Form:
+    """Return the form of a type whose values are one JSON value, or one of several such types.
+
+    Args:
+        kind: The type, or a tuple of prices and the numbers beside them.
+        path: What messages call it.
+
+    Raises:
+        WrongType: It has no form in JSON.
+    """
+    if isinstance(kind, tuple) or kind is Rate:
+        return _mixed(kind if isinstance(kind, tuple) else (Rate,), path)
+    if kind in _SCALARS:
+        return _SCALARS[kind]
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return _enum(kind, path)
+    raise WrongType(path, "a type that a document can hold", shown(kind))
+
+
+def refusal(value: object, path: str, need: str) -> RuleViolation:
+    """Return the fault of a value: of the wrong type, or text that says nothing of ours."""
+    return (RuleViolation if isinstance(value, str) else WrongType)(path, need, shown(value))
+
+
+def _scalar(write: Write, read: Read, **schema: Any) -> Form:
+    bare = getattr(read, "__wrapped__", read)  # lru_cache refuses what cannot be hashed
+
+    def explain(value: Any, path: str, faults: list[RuleViolation]) -> Any:
+        try:
+            return bare(value, None)
+        except RuleViolation as fault:
+            faults.append(type(fault)(path, fault.need, fault.got))
+
+    return Form(write, read, explain, lambda _: dict(schema))
+
+
+# -- whole numbers, truths, text ---------------------------------------------------------------
+
+
+def _whole(value: Any, _: Any = None) -> int:
+    if type(value) is int and -MAX_WHOLE <= value <= MAX_WHOLE:
+        return value
+    error = RuleViolation if type(value) is int else WrongType
+    raise error("", f"a whole number from -{MAX_WHOLE:,} to {MAX_WHOLE:,}", shown(value))
+
+
+def _truth(value: Any, _: Any = None) -> bool:
+    if type(value) is bool:
+        return value
+    raise WrongType("", "true or false", shown(value))
+
+
+def _text(value: Any, _: Any = None) -> str:
+    if type(value) is not str:
+        raise WrongType("", "text", shown(value))
+    if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        raise RuleViolation("", "text without lone surrogates", shown(value))
+    return value
+
+
+# -- exact numbers -----------------------------------------------------------------------------
+
+
+def _decimal(number: int, places: int) -> str:
+    """Return ``number / 10**places`` in plain digits, without trailing zeros."""
+    whole, part = divmod(abs(number), 10**places)
+    sign = "-" if number < 0 else ""
+    return f"{sign}{whole}.{part:0{places}}".rstrip("0") if part else f"{sign}{whole}"
+
+
+@lru_cache(maxsize=16_384)
+def _share_text(numerator: int, denominator: int) -> str:
+    if max(abs(numerator), denominator) >= _LARGEST:
+        raise RuleViolation("", "a fraction of at most 200 digits each", shown(denominator))
+    if 10**PRICE_PLACES % denominator or abs(numerator) >= 10**20:  # longer than decimals may be
+        return f"{numerator}/{denominator}"
+    return _decimal(numerator * (10**PRICE_PLACES // denominator), PRICE_PLACES)
+
+
+def _write_share(value: Fraction | int) -> str:
+    return _share_text(value.numerator, value.denominator)
+
+
+@lru_cache(maxsize=16_384, typed=True)
+def _share(value: Any, _: Any = None) -> Fraction:
+    need = "an exact number as text, such as '0.4' or '1/3'"
+    if not isinstance(value, str):
+        raise WrongType("", need, shown(value))
+    if match := _RATIO.fullmatch(value):
+        return Fraction(int(match[1]), int(match[2]))
+    number, places = as_fraction_of_ten(value, "", need)
+    return Fraction(number, 10**places)
+
+
+def _write_money(value: Money) -> str:
+    ticks = value.ticks
+    if abs(ticks) > _MAX_TICKS:
+        raise RuleViolation("", f"dollars up to {MAX_MONEY:,}", shown(value))
+    steps, rest = divmod(ticks, TICKS_PER_STEP)
+    if not rest:
+        return _decimal(steps, PRICE_PLACES)
+    common = gcd(ticks, TICKS_PER_DOLLAR)
+    return f"{ticks // common}/{TICKS_PER_DOLLAR // common}"
+
+
+def _money(value: Any, _: Any = None) -> Money:
+    need = f"dollars as text up to {MAX_MONEY:,}, exact to a tick"
+    if not isinstance(value, str):
+        raise WrongType("", need, shown(value))
+    if match := _RATIO.fullmatch(value):
+        ticks, rest = divmod(int(match[1]) * TICKS_PER_DOLLAR, int(match[2]))
+    else:
+        number, places = as_fraction_of_ten(value, "", need)
+        ticks, rest = divmod(number * TICKS_PER_DOLLAR, 10**places)
+    if rest or abs(ticks) > _MAX_TICKS:
+        raise RuleViolation("", need, shown(value))
+    return Money.from_ticks(ticks)
+
+
+@lru_cache(maxsize=16_384)
+def _steps_text(steps: int) -> str:
+    if not 0 <= steps <= _MAX_STEPS:
+        raise RuleViolation("", f"a price up to {_MAX_STEPS // PICO:,}", shown(steps))
+    return _decimal(steps, PRICE_PLACES)
+
+
+def _write_rate(value: Rate) -> str:
+    return _steps_text(value.steps)
+
+
+def _rate_of(kind: type[Rate], value: Any, _: Any = None) -> Rate:
+    need = f"{kind.UNIT} as text, from 0 to {_MAX_STEPS // PICO:,}, at most 12 decimals"
+    if not isinstance(value, str):
+        raise WrongType("", need, shown(value))
+    number, places = as_fraction_of_ten(value, "", need)
+    steps, rest = divmod(number * PICO, 10**places)
+    if rest or not 0 <= steps <= _MAX_STEPS:
+        raise RuleViolation("", need, shown(value))
+    return kind.from_steps(steps)
+
+
+def _rate(kind: type[Rate]) -> Form:
+    bare = partial(_rate_of, kind)
+    read: Any = lru_cache(maxsize=16_384, typed=True)(bare)
+    read.__wrapped__ = bare
+    unit = f"Dollars, {kind.UNIT}"
+    return _scalar(_write_rate, read, type="string", pattern=f"^{_PRICE}$", description=unit)
+
+
+# -- time --------------------------------------------------------------------------------------
+
+
+def _write_instant(value: datetime) -> str:
+    return value.isoformat()[:19] + "Z"  # every instant of ours is in UTC
+
+
+def _instant(value: Any, _: Any = None) -> datetime:
+    if type(value) is str and len(value) == 20 and value[10] == "T" and value[19] == "Z":
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            pass
+        else:
+            if not instant.microsecond:
+                return instant
+    return parse_instant(value, "")
+
+
+def _write_duration(value: timedelta) -> str:
+    return f"PT{whole_seconds(value)}S"
+
+
+def _duration(value: Any, _: Any = None) -> timedelta:
+    match = _SECONDS.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise refusal(value, "", "a duration in seconds such as 'PT3600S'")
+    return timedelta(seconds=int(match[1]))
+
+
+# -- names, and one of several -----------------------------------------------------------------
+
+
+def _enum(kind: type[Enum], path: str) -> Form:
+    members = {member.value: member for member in kind}
+    if not all(isinstance(word, str) for word in members):
+        raise WrongType(path, "an Enum whose values are text", shown(kind))
+    words = {member: member.value for member in kind}
+
+    def read(value: Any, _: Any = None) -> Enum:
+        if type(value) is str and value in members:
+            return members[value]
+        raise refusal(value, "", "one of " + ", ".join(members))
+
+    return _scalar(words.__getitem__, read, enum=list(members))
+
+
+def _mixed(kinds: tuple[type, ...], path: str) -> Form:
+    """Return the form of one of several prices (text with its unit), and a share or an int."""
+    known = [rate for kind in kinds for rate in (_KINDS if kind is Rate else (kind,))]
+    rates: dict[str, Form] = {k.UNIT: _SCALARS[k] for k in known if issubclass(k, Rate)}
+    others = {k: _SCALARS[k] for k in known if k in {Fraction, int, Money}}
+    if len(rates) + len(others) < len(known) or len(others.keys() - {int}) > 1:
+        raise WrongType(path, "prices, and a whole number, a share or Money", shown(kinds))
+    text = next((form for kind, form in others.items() if kind is not int), None)
+    need = "an exact number as text" + (", with " + " or ".join(rates) if rates else "")
+
+    def write(value: Any) -> Any:
+        if isinstance(value, Rate):
+            return f"{rates[value.UNIT].write(value)} {value.UNIT}"
+        return others[type(value)].write(value)
+
+    def read(value: Any, _: Any = None) -> Any:
+        if type(value) is int and int in others:
+            return _whole(value)
+        if type(value) is not str:
+            raise WrongType("", need, shown(value))
+        amount, _, unit = value.partition(" ")
+        if unit in rates:
+            return rates[unit].read(amount, None)
+        if text is None or unit:
+            raise RuleViolation("", need, shown(value))
+        return text.read(amount, None)
+
+    patterns: list[dict[str, Any]] = [
+        {"type": "string", "pattern": f"^{_PRICE} {unit.replace('$', chr(92) + '$')}$"}
+        for unit in rates
+    ]
+    patterns += [form.schema({}) for form in others.values()]
+    return _scalar(write, read, anyOf=patterns)
+
+
+# -- any JSON ----------------------------------------------------------------------------------
+
+
+def object_fault(value: object, path: str, need: str = "a JSON object") -> WrongType:
+    """Return the fault of what is no JSON object."""
+    return WrongType(path, need, shown(value))
+
+
+def any_object() -> Form:
+    """Return the form of a mapping from text to any JSON, kept as it is."""
+
+    def checked(value: Any, _: Any = None) -> dict[str, Any]:
+        for fault in _object_faults(value, "", 0):
+            raise fault
+        return dict(value)
+
+    def explain(value: Any, path: str, faults: list[RuleViolation]) -> Any:
+        found = list(_object_faults(value, path, 0))
+        faults += found
+        return None if found else dict(value)
+
+    return Form(checked, checked, explain, lambda _: {"type": "object"})
+
+
+def _object_faults(value: Any, path: str, depth: int) -> Iterator[RuleViolation]:
+    """Yield what in an object has no place in JSON."""
+    if not isinstance(value, Mapping):
+        yield object_fault(value, path)
+        return
+    for key, inner in value.items():
+        where = f"{path}[{shown(key)}]"
+        yield from _text_faults(key, where)
+        yield from _json_faults(inner, where, depth + 1)
+
+
+def _json_faults(value: Any, path: str, depth: int) -> Iterator[RuleViolation]:
+    if depth > MAX_DEPTH:
+        yield RuleViolation(path, f"JSON at most {MAX_DEPTH} levels deep", "deeper nesting")
+    elif isinstance(value, Mapping):
+        yield from _object_faults(value, path, depth)
+    elif type(value) is list:
+        for index, inner in enumerate(value):
+            yield from _json_faults(inner, f"{path}[{index}]", depth + 1)
+    elif type(value) in {int, float}:
+        if not abs(value) <= sys.float_info.max:  # also so for NaN
+            yield RuleViolation(path, "a number that a double can hold", shown(value))
+    elif value is not None and type(value) is not bool:
+        yield from _text_faults(value, path)
+
+
+def _text_faults(value: Any, path: str) -> Iterator[RuleViolation]:
+    try:
+        _text(value)
+    except RuleViolation as fault:
+        yield type(fault)(path, fault.need, fault.got)
+
+
+_SCALARS: Final[Mapping[object, Form]] = {
+    int: _scalar(_whole, _whole, type="integer", minimum=-MAX_WHOLE, maximum=MAX_WHOLE),
+    bool: _scalar(_truth, _truth, type="boolean"),
+    str: _scalar(_text, _text, type="string"),
+    Fraction: _scalar(
+        _write_share, _share, type="string", pattern=f"^({_DECIMAL}|{_RATIO.pattern})$"
+    ),
+    Money: _scalar(
+        _write_money,
+        _money,
+        type="string",
+        pattern=f"^({_DECIMAL}|{_RATIO.pattern})$",
+        description="Dollars",
+    ),
+    datetime: _scalar(_write_instant, _instant, type="string", format="date-time"),
+    timedelta: _scalar(_write_duration, _duration, type="string", pattern=f"^{_SECONDS.pattern}$"),
+    **{kind: _rate(kind) for kind in _KINDS},
+}

@@ -1,0 +1,48 @@
+"""The pricing rules as columns: a price on any dataframe, from a notebook to a cluster.
+
+Rule: each rule of pricing is written once more, as narwhals expressions, and the same code runs on
+pandas (both kinds of types), Polars (eager and lazy), PyArrow, DuckDB, Dask and PySpark. What it
+gives is what the scalar rule gives, rounded half-even to a nano-dollar (``Money.to_decimal(9)``),
+as int64.
+
+=====================================  =========================================================
+quotes, reservations, payouts          :mod:`numgenius_core.frames.quotes`
+offers, who runs, occupancy            :mod:`numgenius_core.frames.fleets`
+prices of models, indices              :mod:`numgenius_core.frames.prices`
+what columns mean, what is refused     :mod:`numgenius_core.frames.columns`
+how int64 stays exact                  :mod:`numgenius_core.frames._exact`
+=====================================  =========================================================
+"""
+
+from __future__ import annotations
+
+from numgenius_core.frames.columns import PICO_COLUMNS, Column, Columns
+from numgenius_core.frames.fleets import occupancy, offer_columns, resolve, slices
+from numgenius_core.frames.prices import (
+    Link,
+    ModelPrice,
+    basket_price,
+    matched_index,
+    model_prices,
+    price_chain,
+)
+from numgenius_core.frames.quotes import payout, quote, reserve
+
+__all__ = [
+    "PICO_COLUMNS",
+    "Column",
+    "Columns",
+    "Link",
+    "ModelPrice",
+    "basket_price",
+    "matched_index",
+    "model_prices",
+    "occupancy",
+    "offer_columns",
+    "payout",
+    "price_chain",
+    "quote",
+    "reserve",
+    "resolve",
+    "slices",
+]

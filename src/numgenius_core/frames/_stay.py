@@ -1,0 +1,269 @@
+"""What a quote of a dataframe asks for: each part a number for all rows, or a column of its own.
+
+Rule: as for :func:`numgenius_core.prices.quotes.quote`. What is not used needs no column: a stay without
+disk needs no storage price, one on demand no lowest bid.
+
+Limits (ours): each line of a quote is at most $2 billion, so that four of them and their sum fit
+int64 nano-dollars. That is checked on the dearest price with the greatest use of it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any, Final
+
+from attrs import frozen
+
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.frames._exact import INT64, STEPS_PER_NANO, Number, Sheet, Value, nw
+from numgenius_core.frames.columns import (
+    DISK,
+    DURATION,
+    GPUS,
+    MONTHS,
+    PRICE,
+    SHARE,
+    SHARES,
+    TRAFFIC,
+    Column,
+    Columns,
+    Input,
+    Reading,
+    ask,
+)
+from numgenius_core.listing import Mode, Verification
+from numgenius_core.money import PerHour
+from numgenius_core.prices.schedules import months_of
+from numgenius_core.units import (
+    BYTES_PER_GB,
+    MB_PER_GB,
+    SECONDS_PER_HOUR,
+    SECONDS_PER_MONTH,
+    Amount,
+    fraction,
+    to_bytes,
+    to_megabytes,
+    whole_number,
+    whole_seconds,
+)
+
+__all__ = ["Asked", "Share", "Stay", "check_lines", "read_stay", "share_of"]
+
+MOST_LINE: Final = 2 * 10**18  # nano-dollars
+_BILLION: Final = 10**9
+
+Share = Column | tuple[int, int]
+"""A share of each row, or one for all as numerator and denominator."""
+
+
+def share_of(value: Amount | Fraction | Column, path: str) -> Share:
+    """Return a share as ``(numerator, denominator)``, the denominator at most 10,000."""
+    if isinstance(value, Column):
+        return value
+    share = fraction(value, path, below_one=True)
+    if share.denominator > SHARES:
+        raise RuleViolation(path, f"a share with a denominator up to {SHARES:,}", shown(value))
+    return share.numerator, share.denominator
+
+
+def _source(value: Any, path: str, read: Any) -> Column | int:
+    if isinstance(value, Column):
+        return value
+    number: int = read(value, path)
+    return number
+
+
+def _months(value: Amount | Fraction, path: str) -> int:
+    """Return months as the whole seconds they must make in a frame."""
+    seconds = months_of(value, path) * SECONDS_PER_MONTH
+    if seconds.denominator != 1:
+        raise RuleViolation(path, "months that make whole seconds", shown(value))
+    return seconds.numerator
+
+
+def _duration(value: timedelta, path: str) -> int:
+    seconds = whole_seconds(value, path)
+    return whole_number(seconds, path, DURATION.least, DURATION.most)
+
+
+@frozen(kw_only=True)
+class Asked:
+    """What a quote asks for; see :func:`numgenius_core.frames.quotes.quote`."""
+
+    duration: timedelta | Column
+    mode: Mode | Column
+    disk: Amount | Column
+    upload: Amount | Column
+    download: Amount | Column
+    bid: PerHour | Column | None
+    months: Amount | Fraction | Column | None
+    fee: Share
+    columns: Columns | None
+
+
+@frozen(kw_only=True)
+class Stay:
+    """The inputs of a quote as exact columns, and how each is rented.
+
+    Attributes:
+        sheet: The frame.
+        read: Its inputs.
+        bids: Where a row is rented by bidding.
+        reserved: Where it is reserved.
+        known: Where its mode is one of the three.
+        discount: The factor D as ``(numerator, denominator)``.
+    """
+
+    sheet: Sheet
+    read: Reading
+    bids: bool | Number
+    reserved: bool | Number
+    known: bool | Number
+    discount: tuple[Value, int]
+
+    @property
+    def prepaid(self) -> Value:
+        """Seconds that a reservation prepays: its stay, if nothing else was asked for."""
+        return self.read["prepaid" if "prepaid" in self.read.bounds else "seconds"]
+
+
+def read_stay(sheet: Sheet, asked: Asked) -> Stay:
+    """Return the inputs of a quote, checked.
+
+    Raises:
+        WrongType: A value or a column of the wrong type.
+        RuleViolation: A value out of range, or one that the mode does not have.
+    """
+    names = Columns() if asked.columns is None else asked.columns
+    if not isinstance(names, Columns):
+        raise WrongType("columns", "Columns", shown(names))
+    bids, reserved, known = _modes(sheet, asked.mode)
+    if asked.bid is not None and bids is False:
+        raise RuleViolation("bid", "interruptibles among the rows", shown(asked.mode))
+    if asked.months is not None and reserved is False:
+        raise RuleViolation("months", "reservations among the rows", shown(asked.mode))
+    inputs = {
+        "gpus": Input(path="gpus", kind=GPUS, source=names.gpus),
+        "seconds": Input(
+            path="duration", kind=DURATION, source=_source(asked.duration, "duration", _duration)
+        ),
+    }
+    if bids is not True:
+        inputs["price"] = Input(path="price", kind=PRICE, source=names.price, each="gpus")
+    if bids is not False:
+        inputs["floor"] = Input(path="min_bid", kind=PRICE, source=names.min_bid, each="gpus")
+        if asked.bid is not None:
+            inputs["bid"] = Input(
+                path="bid", kind=PRICE, source=_source(asked.bid, "bid", _bid_steps)
+            )
+    inputs |= _usage(names, asked)
+    if reserved is not False:
+        inputs["discount"] = Input(path="discount", kind=SHARE, source=names.discount)
+        if asked.months is not None:
+            source = _source(asked.months, "months", _months)
+            inputs["prepaid"] = Input(path="months", kind=MONTHS, source=source)
+        known = _both(known, _is_verified(sheet, names, reserved))
+    if isinstance(asked.fee, Column):
+        inputs["fee"] = Input(path="fee", kind=SHARE, source=asked.fee)
+    read = Reading(sheet, inputs)
+    factor = (read["discount"], SHARES) if reserved is not False else (0, 1)
+    return Stay(sheet=sheet, read=read, bids=bids, reserved=reserved, known=known, discount=factor)
+
+
+def _bid_steps(value: object, path: str) -> int:
+    if type(value) is not PerHour:
+        raise WrongType(path, "a PerHour for the whole instance, or a Column", shown(value))
+    return value.steps
+
+
+def _usage(names: Columns, asked: Asked) -> dict[str, Input]:
+    """Return the inputs of disk and traffic; what is not used needs no price."""
+    inputs = {}
+    for name, price, amount, kind, read in (
+        ("storage", names.storage, asked.disk, DISK, to_megabytes),
+        ("upload", names.upload, asked.upload, TRAFFIC, to_bytes),
+        ("download", names.download, asked.download, TRAFFIC, to_bytes),
+    ):
+        path = "disk" if name == "storage" else name
+        source = _source(amount, path, read)
+        if source != 0:
+            inputs[f"{name} used"] = Input(path=path, kind=kind, source=source)
+            inputs[name] = Input(path=f"{name} price", kind=PRICE, source=price)
+    return inputs
+
+
+def _modes(sheet: Sheet, mode: Mode | Column) -> tuple[bool | Number, bool | Number, bool | Number]:
+    """Return where rows are bids, where reserved, and where their mode is known."""
+    if isinstance(mode, Mode):
+        return mode is Mode.INTERRUPTIBLE, mode is Mode.RESERVED, True
+    if not isinstance(mode, Column):
+        raise WrongType("mode", "a Mode, or a Column", shown(mode))
+    text = _text_column(sheet, mode.name, "mode")
+    known = text.apply(lambda e: e.is_in([m.value for m in Mode]) & ~e.is_null())
+    other = (~known & text.apply(lambda e: ~e.is_null())).as_int().expr.sum()
+    if wrong := ask(sheet, {"wrong": other})["wrong"]:
+        need = " or ".join(m.value for m in Mode)
+        raise RuleViolation("mode", need, f"{wrong} other value(s) in column {mode.name!r}")
+    return text.equals(Mode.INTERRUPTIBLE.value), text.equals(Mode.RESERVED.value), known
+
+
+def _text_column(sheet: Sheet, name: str, path: str) -> Number:
+    dtype = sheet.frame.collect_schema().get(name)
+    if dtype is None:
+        raise RuleViolation(path, f"a column named {name!r}", "none")
+    if not isinstance(dtype, (nw.String, nw.Categorical, nw.Enum)):
+        raise WrongType(path, "a column of text", f"column {name!r} of {dtype}")
+    column = nw.col(name)
+    return Number(column if isinstance(dtype, nw.String) else column.cast(nw.String))
+
+
+def _both(first: bool | Number, second: bool | Number) -> bool | Number:
+    """Return where both hold; ``True`` stands for everywhere."""
+    if isinstance(first, bool):
+        return second
+    return first if isinstance(second, bool) else first & second
+
+
+def _is_verified(sheet: Sheet, names: Columns, reserved: bool | Number) -> bool | Number:
+    """Return where a row may be reserved, or is not to be."""
+    if names.verification is None:
+        return True
+    text = _text_column(sheet, names.verification, "verification")
+    verified = text.equals(Verification.VERIFIED.value) & text.apply(lambda e: ~e.is_null())
+    return verified | ~reserved if isinstance(reserved, Number) else verified
+
+
+def check_lines(read: Reading, per_hour: bool) -> None:
+    """Refuse what int64 could not hold: the greatest price with the greatest use of it.
+
+    Raises:
+        RuleViolation: A line beyond $2 billion, or a price per hour beyond $9 billion.
+    """
+    seconds = read.bounds["seconds"]
+    prepaid = read.bounds.get("prepaid", seconds)
+    longest = max(seconds.high, prepaid.high)
+    top: dict[str, int] = {
+        name: read.high(name) * longest // (SECONDS_PER_HOUR * STEPS_PER_NANO)
+        for name in ("price", "floor", "bid")
+        if name in read.bounds
+    }
+    top["bid"] = max(top.pop("floor", 0), top.get("bid", 0))
+    if "storage" in read.bounds:
+        month = read.high("storage") * read.high("storage used") // (MB_PER_GB * STEPS_PER_NANO)
+        top["storage"] = max(month, month * seconds.high // SECONDS_PER_MONTH)
+    for name in ("upload", "download"):
+        if name in read.bounds:
+            used = read.high(f"{name} used")
+            top[name] = read.high(name) * used // (BYTES_PER_GB * STEPS_PER_NANO)
+    for name, nanos in top.items():
+        if nanos > MOST_LINE:
+            _too_large(name, "greatest price × greatest use", nanos, MOST_LINE)
+    hourly = sum(top.values()) * SECONDS_PER_HOUR // max(seconds.low, 1)
+    if per_hour and hourly > INT64:
+        _too_large("per_hour", "greatest total ÷ shortest stay", hourly, INT64)
+
+
+def _too_large(path: str, what: str, nanos: int, limit: int) -> None:
+    need = f"{what} up to ${limit // _BILLION:,} (int64 nano-dollars); price such rows on their own"
+    raise RuleViolation(path, need, f"${nanos // _BILLION:,}")

@@ -1,0 +1,364 @@
+"""Fleets as dataframes: offers of machines, who runs on them, and how much of them is held.
+
+Rule: :mod:`numgenius_core.gpus.slicing` cuts machines into offers, an offer of n of T GPUs having n / T
+of the disk; :mod:`numgenius_core.bids.priority` says who runs. A contract holds its GPUs from its start
+to its end, half-open.
+
+How each is done. There are few ways to cut a machine, so the cuts are made once, by the scalar
+rule, and joined to the machines. Who runs is decided claim by claim from the highest priority down,
+so no fixed number of column expressions can decide it: the claims of an eager frame are resolved by
+the scalar rule, and a lazy frame is refused.
+
+Our readings: a machine with a null number of GPUs or ``min_gpu`` has no offers. A machine with a
+contract whose GPUs or start are null has no known occupancy; a null end is never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any, Final
+
+from numgenius_core.bids.priority import Claim, Rank, resolve_fleet
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.frames._exact import (
+    INT64,
+    STEPS_PER_NANO,
+    Number,
+    Sheet,
+    as_frame,
+    column,
+    nw,
+    refuse_taken,
+)
+from numgenius_core.frames.columns import (
+    DISK,
+    GPUS,
+    INSTANT,
+    NUMBER,
+    PRICE,
+    Input,
+    Kind,
+    Named,
+    Reading,
+    as_column,
+    plain,
+)
+from numgenius_core.gpus import slicing
+from numgenius_core.intervals import Interval, to_epoch
+from numgenius_core.listing import ContractId, MachineId, Mode, as_tuple, check_kind
+from numgenius_core.money import PerGpuHour, PerHour
+from numgenius_core.offer import Block, Offer
+
+__all__ = ["occupancy", "offer_columns", "resolve", "slices"]
+
+_RANKS: Final = {
+    **{rank.value: rank for rank in Rank},
+    Mode.RESERVED.value: Rank.ON_DEMAND,
+    Mode.INTERRUPTIBLE.value: Rank.BID,
+}
+_HELD: Final = "__numgenius_held"
+_UNKNOWN: Final = "__numgenius_unknown"
+_CLAIM: Final = "__numgenius_claim_"
+_KEYS: Final = ("__numgenius_gpus", "__numgenius_min_gpu")
+
+
+def offer_columns(offers: Iterable[Offer]) -> dict[str, list[Any]]:
+    """Return offers as columns for any dataframe, under the names of the search API.
+
+    Prices are whole pico-dollars, so that nothing is lost: name them with the unit ``pico``, as
+    :data:`~numgenius_core.frames.columns.PICO_COLUMNS` does.
+
+    Raises:
+        WrongType: Something among them is no offer.
+    """
+    known = as_tuple(offers, "offers")
+    for index, offer in enumerate(known):
+        check_kind(offer, Offer, f"offers[{index}]")
+    return {name: [read(offer) for offer in known] for name, read in _OFFER_COLUMNS.items()}
+
+
+_OFFER_COLUMNS: Final[dict[str, Any]] = {
+    "id": lambda o: o.id,
+    "machine_id": lambda o: o.machine,
+    "gpu_name": lambda o: o.gpu_name,
+    "num_gpus": lambda o: o.gpus,
+    "dph_base": lambda o: o.per_hour.steps,
+    "storage_cost": lambda o: o.prices.storage.steps,
+    "inet_up_cost": lambda o: o.prices.upload.steps,
+    "inet_down_cost": lambda o: o.prices.download.steps,
+    "min_bid": lambda o: o.min_bid.steps,
+    "credit_discount_max": lambda o: float(o.max_discount),
+    "verification": lambda o: o.verification.value,
+}
+
+
+def slices(
+    frame: Any,
+    *,
+    gpus: Named = "num_gpus",
+    min_gpu: Named = "min_gpu",
+    price: Named | None = None,
+    disk: Named | None = None,
+    powers_only: bool = False,
+    observed: bool = False,
+    prefix: str = "offer_",
+) -> Any:
+    """Return a row for each offer of each machine, with the machine's columns.
+
+    Args:
+        frame: Machines.
+        gpus: Column of all GPUs of the machine.
+        min_gpu: Column of the smallest group for rent.
+        price: Column of the price of one GPU, $/hour; adds ``price``, nano-dollars per hour.
+        disk: Column of the disk that is available, GB; adds ``disk_mb``, floored.
+        powers_only: As for :func:`numgenius_core.gpus.slicing.blocks`.
+        observed: As for :func:`numgenius_core.gpus.slicing.blocks`.
+        prefix: What the names of the results begin with: ``gpus``, ``start``, ``price`` and
+            ``disk_mb``.
+
+    Raises:
+        WrongType: A column that holds no numbers, or an engine that tables cannot be made for.
+        RuleViolation: A machine that cannot be cut so, or values out of range.
+    """
+    sheet = Sheet(frame)
+    names = [prefix + name for name in ("gpus", "start", "price", "disk_mb")]
+    refuse_taken(names, sheet.columns)
+    inputs = {
+        "gpus": Input(path="gpus", kind=GPUS, source=as_column(gpus, "gpus")),
+        "min_gpu": Input(path="min_gpu", kind=GPUS, source=as_column(min_gpu, "min_gpu")),
+    }
+    if price is not None:
+        inputs["price"] = Input(path="price", kind=PRICE, source=as_column(price, "price"))
+    if disk is not None:
+        inputs["disk"] = Input(path="disk", kind=DISK, source=as_column(disk, "disk"))
+    read = Reading(sheet, inputs)
+    if price is not None and read.high("price") * read.high("gpus") > INT64:
+        raise RuleViolation(
+            "price", f"dearest price × most GPUs up to {INT64:,} pico-dollars", "more"
+        )
+    keyed = nw.from_native(sheet.finish({f"__numgenius_{k}": v for k, v in read.values.items()}))
+    cuts = _cuts(keyed, powers_only, observed, names[0], names[1])
+    joined = keyed.join(table_like(keyed, cuts), on=list(_KEYS), how="inner")
+    return _priced(joined.to_native(), sheet.columns, names, price is not None, disk is not None)
+
+
+def _cuts(
+    keyed: Any, powers_only: bool, observed: bool, size: str, start: str
+) -> dict[str, list[int]]:
+    """Return the blocks of each kind of machine in the frame."""
+    kinds = keyed.select(*_KEYS).unique()
+    kinds = kinds.collect() if isinstance(kinds, nw.LazyFrame) else kinds
+    rows: list[tuple[int, int, int, int]] = []
+    for cells in kinds.iter_rows():
+        gpus, min_gpu = (plain(cell) for cell in cells)
+        if gpus is None or min_gpu is None:
+            continue
+        blocks = slicing.blocks(int(gpus), int(min_gpu), powers_only=powers_only, observed=observed)
+        rows += [(int(gpus), int(min_gpu), block.size, block.start) for block in blocks]
+    columns = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return {name: list(cells) for name, cells in zip((*_KEYS, size, start), columns, strict=True)}
+
+
+def _priced(
+    native: Any, columns: tuple[str, ...], names: list[str], price: bool, disk: bool
+) -> Any:
+    """Return the machine's columns, the block, and the offer's part of price and disk."""
+    sheet = Sheet(native)
+    size = Number(nw.col(names[0]))
+    results: dict[str, Any] = {names[0]: size, names[1]: Number(nw.col(names[1]))}
+    if price:
+        whole = sheet.keep(Number(nw.col("__numgenius_price")) * size)
+        results[names[2]] = sheet.half_even(*sheet.divide(whole, STEPS_PER_NANO), STEPS_PER_NANO)
+    if disk:
+        part = sheet.keep(Number(nw.col("__numgenius_disk")) * size)
+        results[names[3]] = sheet.divide(part, Number(nw.col(_KEYS[0])))[0]
+    return sheet.finish(results, only=columns)
+
+
+def table_like(frame: Any, data: dict[str, list[int]]) -> Any:
+    """Return a small table of whole numbers on the engine of a frame.
+
+    Raises:
+        WrongType: An engine for which this library cannot make one.
+    """
+    kind, native = frame.implementation, frame.to_native()
+    schema = dict.fromkeys(data, nw.Int64)
+    if kind.is_duckdb():
+        values = [f"({', '.join(map(str, row))})" for row in zip(*data.values(), strict=True)]
+        names = ", ".join(f'"{name}"' for name in data)
+        select = f"SELECT * FROM (VALUES {', '.join(values)}) AS t({names})"
+        if not values:
+            select = "SELECT " + ", ".join(f'0 AS "{name}"' for name in data) + " WHERE false"
+        casts = ", ".join(f'"{name}"::BIGINT AS "{name}"' for name in data)
+        return nw.from_native(native.query("_", f"SELECT {casts} FROM ({select})"))
+    if kind.is_pyspark():
+        rows = list(zip(*data.values(), strict=True))
+        types = ", ".join(f"`{name}` bigint" for name in data)
+        return nw.from_native(native.sparkSession.createDataFrame(rows, types))
+    if kind.is_dask():
+        dask: Any = import_module("dask.dataframe")
+        table = nw.from_dict(data, schema, backend="pandas").to_native()
+        return nw.from_native(dask.from_pandas(table, npartitions=1))
+    if not (kind.is_polars() or kind.is_pandas_like() or kind.is_pyarrow()):
+        raise WrongType("frame", "pandas, Polars, PyArrow, DuckDB, Dask or PySpark", str(kind))
+    made = nw.from_dict(data, schema, backend=kind)
+    return made.lazy() if isinstance(frame, nw.LazyFrame) else made
+
+
+def occupancy(
+    frame: Any,
+    period: Interval,
+    *,
+    machine: str = "machine_id",
+    gpus: Named = "num_gpus",
+    start: Named = "start_date",
+    end: Named = "end_date",
+) -> Any:
+    """Return the GPU-seconds that contracts held on each machine within a period.
+
+    Args:
+        frame: Contracts, each holding its GPUs.
+        period: What is looked at.
+        machine: Column of the machine.
+        gpus: Column of the GPUs held.
+        start: Column of the start, seconds since 1970.
+        end: Column of the end; null is never.
+
+    Returns:
+        A frame with the columns ``machine`` and ``gpu_seconds`` (int64; an hour has 3,600).
+
+    Raises:
+        WrongType: A column that holds no numbers.
+        RuleViolation: Values out of range, or a sum beyond int64.
+    """
+    if not isinstance(period, Interval):
+        raise WrongType("period", "an Interval", shown(period))
+    sheet = Sheet(frame)
+    if machine not in sheet.columns:
+        raise RuleViolation("machine", f"a column named {machine!r}", "none")
+    read = Reading(
+        sheet,
+        {
+            "gpus": Input(path="gpus", kind=GPUS, source=as_column(gpus, "gpus")),
+            "start": Input(path="start", kind=INSTANT, source=as_column(start, "start")),
+            "end": Input(path="end", kind=INSTANT, source=as_column(end, "end")),
+        },
+    )
+    first, last = int(to_epoch(period.start)), int(to_epoch(period.end))
+    since, until = column(read["start"]), column(read["end"])
+    since = sheet.keep((since > first).choose(since, (since <= first).choose(first)))
+    until = sheet.keep((until < last).choose(until, last))
+    held = sheet.keep((until - since) * read["gpus"])
+    _check_sum(sheet, read.high("gpus") * (last - first))
+    unknown = held.apply(lambda e: e.is_null()).as_int()
+    results = {_HELD: (held > 0).choose(held, (held <= 0).choose(0)), _UNKNOWN: unknown}
+    grouped = nw.from_native(sheet.finish(results, only=(machine,))).group_by(machine)
+    sums = grouped.agg(nw.col(_HELD).sum(), nw.col(_UNKNOWN).sum())
+    total = nw.when(nw.col(_UNKNOWN) == 0).then(nw.col(_HELD).cast(nw.Int64))
+    return sums.select(machine, gpu_seconds=total).to_native()
+
+
+def _check_sum(sheet: Sheet, largest: int) -> None:
+    count = sheet.frame.select(n=nw.len())
+    rows = int((count.collect() if isinstance(count, nw.LazyFrame) else count).row(0)[0])
+    if largest * rows > INT64:
+        need = f"GPUs × seconds × contracts up to {INT64:,}"
+        raise RuleViolation("frame", need, f"{largest * rows:,}")
+
+
+def resolve(
+    frame: Any,
+    *,
+    machine: str = "machine_id",
+    start: str = "start",
+    size: str = "num_gpus",
+    rank: str = "rank",
+    bid: Named = "bid",
+    arrival: str = "arrival",
+    floor: PerGpuHour | Named = PerGpuHour(0),  # noqa: B008 - immutable
+    result: str = "runs",
+) -> Any:
+    """Return an eager frame of claims with a column that says which of them run.
+
+    Args:
+        frame: Claims, a row each; in memory.
+        machine: Column of the machine, whole numbers.
+        start: Column of the first GPU position.
+        size: Column of the number of GPUs.
+        rank: Column of text: ``on-demand``, ``reserved``, ``bid`` or ``interruptible``, or
+            ``default job``.
+        bid: Column of bids, dollars per hour for the whole instance; null for other ranks.
+        arrival: Column of the order of arrival, unique on a machine.
+        floor: The host's, dollars per GPU-hour: one for all, or a column, alike on a machine.
+        result: Name of the new column of truth values.
+
+    Raises:
+        WrongType: A lazy frame, or a column of the wrong type.
+        RuleViolation: What :func:`numgenius_core.bids.priority.resolve` refuses, or a null.
+    """
+    given = as_frame(frame)
+    if not isinstance(given, nw.DataFrame):
+        need = "claims in memory (collect() them): who runs is decided claim by claim"
+        raise WrongType("frame", need, f"a lazy frame of {given.implementation.name}")
+    sheet = Sheet(frame)
+    refuse_taken([result], sheet.columns)
+    whole = {"machine": machine, "start": start, "size": size, "arrival": arrival}
+    kinds: dict[str, Kind] = {"size": GPUS}
+    inputs = {
+        name: Input(path=name, kind=kinds.get(name, NUMBER), source=as_column(source, name))
+        for name, source in whole.items()
+    }
+    inputs["bid"] = Input(path="bid", kind=PRICE, source=as_column(bid, "bid"))
+    if not isinstance(floor, PerGpuHour):
+        inputs["floor"] = Input(path="floor", kind=PRICE, source=as_column(floor, "floor"))
+    if rank not in sheet.columns:
+        raise RuleViolation("rank", f"a column named {rank!r}", "none")
+    read = Reading(sheet, inputs)
+    ready = nw.from_native(sheet.finish({f"{_CLAIM}{k}": v for k, v in read.values.items()}))
+    cells = {name: [plain(x) for x in ready[f"{_CLAIM}{name}"].to_list()] for name in inputs}
+    cells["rank"] = [plain(x) for x in ready[rank].to_list()]
+    runs = _running(cells, floor if isinstance(floor, PerGpuHour) else None)
+    answer = nw.new_series(result, runs, nw.Boolean, backend=given.implementation)
+    if given.implementation.is_pandas_like():
+        answer = nw.maybe_set_index(answer, index=nw.maybe_get_index(given))
+    return given.with_columns(answer).to_native()
+
+
+def _running(cells: dict[str, list[Any]], floor: PerGpuHour | None) -> list[bool]:
+    """Return which claims run, by the scalar rule."""
+    fleet: dict[MachineId, list[Claim]] = {}
+    floors: dict[MachineId, PerGpuHour] = {}
+    for row in range(len(cells["machine"])):
+        facts = {name: values[row] for name, values in cells.items()}
+        try:
+            claim = _claim(row, facts)
+        except RuleViolation as fault:
+            raise fault.at(f"row {row}") from None
+        machine = MachineId(int(facts["machine"]))
+        fleet.setdefault(machine, []).append(claim)
+        if floor is None:
+            own = PerGpuHour.from_steps(int(facts["floor"]))
+            if floors.setdefault(machine, own) != own:
+                need = f"one floor for machine {machine}"
+                raise RuleViolation("floor", need, f"{floors[machine]} and {own}")
+    answers = resolve_fleet(fleet, floors if floor is None else floor)
+    running = {claim.id for answer in answers.values() for claim in answer.running}
+    return [row in running for row in range(len(cells["machine"]))]
+
+
+def _claim(row: int, facts: dict[str, Any]) -> Claim:
+    missing = [name for name, value in facts.items() if value is None and name != "bid"]
+    if missing:
+        raise RuleViolation(missing[0], "a value (who runs depends on every claim)", "null")
+    rank = _RANKS.get(facts["rank"])
+    if rank is None:
+        raise RuleViolation("rank", f"one of {', '.join(_RANKS)}", shown(facts["rank"]))
+    price = facts["bid"]
+    return Claim(
+        id=ContractId(row),
+        block=Block(size=int(facts["size"]), start=int(facts["start"])),
+        rank=rank,
+        arrival=int(facts["arrival"]),
+        bid=None if price is None else PerHour.from_steps(int(price)),
+    )

@@ -1,0 +1,293 @@
+"""What a GPU costs on a market, in numbers that a change of composition cannot fake.
+
+Rule (ours): a machine counts once, by its largest offer and its GPUs, however many offers it is cut
+into. A model's price is weighted by GPUs. To compare two days, either the models are weighted by a
+*fixed basket*, or only the *matched* machines are compared, those that both days show with the same
+model and the same GPUs:
+
+    index = Σ GPUs · price then / Σ GPUs · price before
+
+so machines that come, go or change leave it as it is, and it is 1 when no machine's price changed.
+Links of such indices multiply to a chain.
+
+The engine counts GPUs per model and price; what remains is small, and is worked out exactly in
+Python integers: means are fractions, and the median is a price that exists: the least one at which
+half of the GPUs cost no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from itertools import accumulate, pairwise
+from typing import Any, Final
+
+from attrs import frozen
+
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.frames._exact import INT64, Sheet, nw
+from numgenius_core.frames.columns import GPUS, PRICE, Columns, Input, Reading, plain
+from numgenius_core.listing import as_tuple, check_kind
+from numgenius_core.money import PerGpuHour
+from numgenius_core.units import round_half_even, whole_number
+
+__all__ = ["Link", "ModelPrice", "basket_price", "matched_index", "model_prices", "price_chain"]
+
+_GPUS: Final = "__numgenius_gpus"
+_PRICE: Final = "__numgenius_price"
+_MOST: Final = "__numgenius_most"
+_LATER: Final = "__numgenius_later"
+_PIECE: Final = 10**9
+
+
+@frozen(kw_only=True)
+class ModelPrice:
+    """What the GPUs of a model cost on demand.
+
+    Attributes:
+        model: Its name.
+        machines: How many have it.
+        gpus: How many of them there are.
+        mean: Weighted by GPUs, rounded half-even once.
+        median: Weighted by GPUs.
+        lowest: The cheapest.
+        highest: The dearest.
+    """
+
+    model: str
+    machines: int
+    gpus: int
+    mean: PerGpuHour
+    median: PerGpuHour
+    lowest: PerGpuHour
+    highest: PerGpuHour
+
+
+def model_prices(
+    frame: Any,
+    *,
+    model: str = "gpu_name",
+    machine: str = "machine_id",
+    columns: Columns | None = None,
+) -> tuple[ModelPrice, ...]:
+    """Return the price of each model on a market, by name.
+
+    Args:
+        frame: Offers.
+        model: Column of the GPU's name.
+        machine: Column of the machine.
+        columns: The names of the other columns; ``gpus`` and ``price`` are used.
+
+    Raises:
+        WrongType: A column that holds no numbers.
+        RuleViolation: A missing column, or values out of range.
+    """
+    machines = _machines(frame, model, machine, columns)
+    counted = machines.group_by(model, _PRICE).agg(
+        nw.col(_GPUS).sum().alias(_GPUS), nw.len().alias(_MOST)
+    )
+    found: dict[str, list[tuple[int, int, int]]] = {}
+    for name, price, gpus, count in _rows(counted, model, _PRICE, _GPUS, _MOST):
+        found.setdefault(str(name), []).append((int(price), int(gpus), int(count)))
+    return tuple(_model_price(name, sorted(rows)) for name, rows in sorted(found.items()))
+
+
+def _model_price(model: str, rows: Sequence[tuple[int, int, int]]) -> ModelPrice:
+    total = sum(gpus for _, gpus, _ in rows)
+    below = accumulate(gpus for _, gpus, _ in rows)
+    median = next(row[0] for row, upto in zip(rows, below, strict=True) if 2 * upto >= total)
+    mean = round_half_even(sum(price * gpus for price, gpus, _ in rows), total)
+    return ModelPrice(
+        model=model,
+        machines=sum(count for _, _, count in rows),
+        gpus=total,
+        mean=PerGpuHour.from_steps(mean),
+        median=PerGpuHour.from_steps(median),
+        lowest=PerGpuHour.from_steps(rows[0][0]),
+        highest=PerGpuHour.from_steps(rows[-1][0]),
+    )
+
+
+def basket_price(
+    prices: Iterable[ModelPrice], basket: Mapping[str, int], *, mean: bool = False
+) -> PerGpuHour:
+    """Return the price of a GPU in a fixed basket of models, rounded half-even once.
+
+    Args:
+        prices: Of a market, as :func:`model_prices` gives them.
+        basket: GPUs of each model; the same basket for every market that is compared.
+        mean: Take each model's mean instead of its median.
+
+    Raises:
+        WrongType: Something of the wrong type.
+        RuleViolation: An empty basket, or a model that the market does not have: a basket that
+            shrinks where a model is missing would change its composition.
+    """
+    market = as_tuple(prices, "prices")
+    for index, price in enumerate(market):
+        check_kind(price, ModelPrice, f"prices[{index}]")
+    check_kind(basket, Mapping, "basket")
+    known = {price.model: price.mean if mean else price.median for price in market}
+    weights = {m: whole_number(n, f"basket[{m!r}]") for m, n in basket.items()}
+    if not sum(weights.values()):
+        raise RuleViolation("basket", "at least one GPU", shown(dict(basket)))
+    for name in weights:
+        if name not in known:
+            raise RuleViolation(f"basket[{name!r}]", "a model that the market has", "none of it")
+    total = sum(known[name].steps * count for name, count in weights.items())
+    return PerGpuHour.from_steps(round_half_even(total, sum(weights.values())))
+
+
+@frozen(kw_only=True)
+class Link:
+    """How prices moved between two snapshots of a market, on the machines that both show.
+
+    Attributes:
+        index: The price now as a multiple of the price before, exact; 1 is unchanged.
+        level: The product of this and all earlier links.
+        machines: Machines that both have, with the same model and GPUs.
+        gpus: Their GPUs.
+        entered: GPUs of the other machines of the later snapshot.
+        left: GPUs of the other machines of the earlier one.
+    """
+
+    index: Fraction
+    level: Fraction
+    machines: int
+    gpus: int
+    entered: int
+    left: int
+
+
+def matched_index(
+    before: Any,
+    after: Any,
+    *,
+    model: str = "gpu_name",
+    machine: str = "machine_id",
+    columns: Columns | None = None,
+) -> Link:
+    """Return how prices moved between two snapshots, on the machines that both show.
+
+    Args:
+        before: Offers of the earlier one.
+        after: Offers of the later one, on the same engine.
+        model: Column of the GPU's name.
+        machine: Column of the machine.
+        columns: The names of the other columns.
+
+    Raises:
+        WrongType: As for :func:`model_prices`, or two engines.
+        RuleViolation: As for :func:`model_prices`, or no priced machine that both show.
+    """
+    old = _machines(before, model, machine, columns)
+    new = _machines(after, model, machine, columns)
+    if old.implementation is not new.implementation or type(old) is not type(new):
+        kinds = f"{old.implementation.name} and {new.implementation.name}"
+        raise WrongType("after", "a frame of the same kind as the earlier one", kinds)
+    renamed = new.rename({_PRICE: _LATER})
+    try:
+        both = old.join(renamed, on=[machine, model, _GPUS], how="inner")
+    except Exception as fault:  # noqa: BLE001 - each engine has its own
+        need = "a frame on the same connection or session as the earlier one"
+        raise WrongType("after", need, shown(str(fault))) from None
+    machines, gpus, was, now = _weighed(both)
+    if not was:
+        raise RuleViolation("after", "a machine that both snapshots show, with a price", "none")
+    index = Fraction(now, was)
+    return Link(
+        index=index,
+        level=index,
+        machines=machines,
+        gpus=gpus,
+        entered=_gpus_of(new) - gpus,
+        left=_gpus_of(old) - gpus,
+    )
+
+
+def price_chain(
+    snapshots: Iterable[Any],
+    *,
+    model: str = "gpu_name",
+    machine: str = "machine_id",
+    columns: Columns | None = None,
+) -> tuple[Link, ...]:
+    """Return the links between snapshots in order of time; their levels are the chained index.
+
+    Raises:
+        WrongType: As for :func:`matched_index`.
+        RuleViolation: As for :func:`matched_index`; the path names the snapshot.
+    """
+    links: list[Link] = []
+    level = Fraction(1)
+    for place, (before, after) in enumerate(pairwise(as_tuple(snapshots, "snapshots"))):
+        try:
+            link = matched_index(before, after, model=model, machine=machine, columns=columns)
+        except RuleViolation as fault:
+            raise fault.at(f"snapshots[{place + 1}]") from None
+        level *= link.index
+        links.append(
+            Link(
+                index=link.index,
+                level=level,
+                machines=link.machines,
+                gpus=link.gpus,
+                entered=link.entered,
+                left=link.left,
+            )
+        )
+    return tuple(links)
+
+
+def _machines(frame: Any, model: str, machine: str, columns: Columns | None) -> Any:
+    """Return a row for each machine and model: its GPUs and the price of one of them."""
+    names = Columns() if columns is None else columns
+    sheet = Sheet(frame)
+    for path, name in (("model", model), ("machine", machine)):
+        if name not in sheet.columns:
+            raise RuleViolation(path, f"a column named {name!r}", "none")
+    read = Reading(
+        sheet,
+        {
+            "gpus": Input(path="gpus", kind=GPUS, source=names.gpus),
+            "price": Input(path="price", kind=PRICE, source=names.price, each="gpus"),
+        },
+    )
+    one, _ = sheet.divide(read["price"], read["gpus"])
+    native = sheet.finish({_GPUS: read["gpus"], _PRICE: one}, only=(machine, model))
+    known = nw.from_native(native)
+    for name in (machine, model, _GPUS, _PRICE):
+        known = known.filter(~nw.col(name).is_null())
+    largest = known.group_by(machine, model).agg(nw.col(_GPUS).max().alias(_MOST))
+    whole = known.join(largest, on=[machine, model], how="inner")
+    whole = whole.filter(nw.col(_GPUS) == nw.col(_MOST)).select(machine, model, _GPUS, _PRICE)
+    # Two offers of all its GPUs are two looks at one machine: it costs the lower price.
+    return whole.group_by(machine, model, _GPUS).agg(nw.col(_PRICE).min())
+
+
+def _weighed(both: Any) -> tuple[int, int, int, int]:
+    """Return machines, GPUs, and Σ GPUs · price before and after, summed in pieces."""
+    pieces = {}
+    for name in (_PRICE, _LATER):
+        high = nw.col(name) // _PIECE
+        pieces[f"{name}_high"] = high
+        pieces[f"{name}_low"] = nw.col(name) - high * _PIECE
+    kept = both.with_columns(**pieces)
+    sums = {name: (nw.col(name) * nw.col(_GPUS)).sum() for name in pieces}
+    (row,) = _rows(kept.select(n=nw.len(), g=nw.col(_GPUS).sum(), m=nw.col(_GPUS).max(), **sums))
+    machines, gpus, most, *parts = (int(plain(cell) or 0) for cell in row)
+    if machines * most * _PIECE > INT64:
+        need = f"machines × GPUs up to {INT64 // _PIECE:,}"
+        raise RuleViolation("after", need, f"{machines * most:,}")
+    return machines, gpus, parts[0] * _PIECE + parts[1], parts[2] * _PIECE + parts[3]
+
+
+def _gpus_of(machines: Any) -> int:
+    ((total,),) = _rows(machines.select(g=nw.col(_GPUS).sum()))
+    return int(plain(total) or 0)
+
+
+def _rows(frame: Any, *names: str) -> list[tuple[Any, ...]]:
+    chosen = frame.select(*names) if names else frame
+    eager = chosen.collect() if isinstance(chosen, nw.LazyFrame) else chosen
+    return [tuple(plain(cell) for cell in row) for row in eager.iter_rows()]

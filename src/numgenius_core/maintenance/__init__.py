@@ -1,0 +1,1 @@
+"""When a machine may be taken down: windows, notices, and plans that disturb least."""

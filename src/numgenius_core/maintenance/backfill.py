@@ -1,0 +1,128 @@
+"""Planned maintenance that disturbs nobody: rent until the last client leaves, then maintain.
+
+Rule (hosting guide, G11): "wait until all active contracts have expired or the machine is vacant".
+Unlisting prevents new contracts. With a current rental, set the end date to the client end date
+(G4), so that others can rent until the same date; once it is reached, unlist, then maintain.
+
+Our readings: the host's own tests (G10) do not keep it from maintaining. A listing that ends before
+the client end date is set to that date too: the machine earns until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import Enum
+
+from attrs import frozen
+
+from numgenius_core.contracts.contract import Contract, client_end
+from numgenius_core.contracts.term import Term
+from numgenius_core.errors import RuleViolation
+from numgenius_core.intervals import Interval, after, utc
+from numgenius_core.listing import ContractId, Listing, MachineId, check_kind
+from numgenius_core.maintenance.schedule import terms_of
+from numgenius_core.units import length_in_seconds
+
+__all__ = ["Action", "BackfillPlan", "Step", "backfill_plan"]
+
+
+class Action(Enum):
+    """A step of planned maintenance."""
+
+    SET_END = "set the listing's end date"
+    WAIT = "wait"
+    UNLIST = "unlist"
+    MAINTAIN = "maintain"
+    RELIST = "relist"
+
+
+@frozen(kw_only=True)
+class Step:
+    """What to do, and when.
+
+    Attributes:
+        action: What.
+        at: When it is done, or begins.
+        until: When waiting or maintaining ends; of an end date, the date; else ``None``.
+    """
+
+    action: Action
+    at: datetime
+    until: datetime | None = None
+
+
+@frozen(kw_only=True)
+class BackfillPlan:
+    """Planned maintenance of a machine by the guide (G11).
+
+    Attributes:
+        machine: The machine.
+        steps: In order of time.
+        window: When the machine is down; no client contract is left by then.
+        client_end: The listing's end date until then, ``None`` if the machine is vacant.
+        waiting_for: The contracts in force now, those that end last first.
+    """
+
+    machine: MachineId
+    steps: tuple[Step, ...]
+    window: Interval
+    client_end: datetime | None
+    waiting_for: tuple[ContractId, ...]
+
+
+def backfill_plan(
+    listing: Listing,
+    contracts: Iterable[Contract | Term],
+    length: timedelta,
+    *,
+    now: datetime,
+) -> BackfillPlan:
+    """Return the steps of planned maintenance that disturbs nobody (G11).
+
+    With a current rental, others can rent until the same date meanwhile. Where the new end date
+    is later than that of a contract, it may be extended (G9): never past the client end date.
+
+    Args:
+        listing: As published now.
+        contracts: Of the machine; those that have ended do not matter.
+        length: How long the machine will be down, whole seconds.
+        now: When the plan is made.
+
+    Raises:
+        WrongType: An argument of the wrong type.
+        RuleViolation: A client contract never ends, so there is no end to wait for; or the
+            contract of another machine.
+    """
+    check_kind(listing, Listing, "listing")
+    length_in_seconds(length)
+    now, machine = utc(now, "now"), listing.machine.id
+    active = [
+        term.contract
+        for term in terms_of(contracts, machine)
+        if not term.contract.is_free_test and (term.end is None or term.end > now)
+    ]
+    endless = [str(contract.id) for contract in active if contract.end is None]
+    if endless:
+        need = "an end of every contract to wait for"
+        raise RuleViolation("contracts", need, f"none of contract {', '.join(endless)}")
+    vacant = client_end(active) if active else None
+    down = now if vacant is None else vacant
+    window = Interval(down, after(down, length, "length"))
+    waiting = (
+        Step(action=Action.SET_END, at=now, until=vacant),
+        Step(action=Action.WAIT, at=now, until=vacant),
+    )
+    by_end = sorted(active, key=lambda each: (each.end or now, each.id), reverse=True)
+    return BackfillPlan(
+        machine=machine,
+        steps=(
+            *(waiting if vacant else ()),
+            Step(action=Action.UNLIST, at=window.start),
+            Step(action=Action.MAINTAIN, at=window.start, until=window.end),
+            Step(action=Action.RELIST, at=window.end),
+        ),
+        window=window,
+        client_end=vacant,
+        waiting_for=tuple(contract.id for contract in by_end),
+    )

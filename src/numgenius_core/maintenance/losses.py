@@ -1,0 +1,231 @@
+"""What a maintenance window costs: the contracts that it disturbs, and their weight.
+
+Rule (hosting guide, G12): unplanned maintenance is scheduled with a date and a duration; "the
+clients are notified and asked to save their work". While its machine is offline a client pays
+nothing (DOMAIN 9), so the host loses what the contract would have paid.
+
+Our readings: a contract is disturbed if it is in force at any instant of the window. Two parts of
+the loss count once for a contract however short the overlap (the contract itself, a refund that is
+due); two grow with the length of the overlap (GPU-hours, revenue from GPUs). Each contract counts
+as if its instance ran throughout: who expects otherwise leaves it out. So counts the host's own
+test (G10), whose revenue is zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from fractions import Fraction
+from itertools import pairwise
+from math import lcm
+from typing import Final
+
+from attrs import frozen
+
+from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts.term import Term, agreed, as_term
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.intervals import Interval, total_seconds
+from numgenius_core.listing import ContractId, as_tuple, check_kind
+from numgenius_core.money import TICKS_PER_DOLLAR, Money
+from numgenius_core.units import PICO, SECONDS_PER_HOUR, as_fraction_of_ten
+
+__all__ = ["COUNT", "NO_REFUNDS", "Disturbance", "Weights", "disturbances", "weighed_pieces"]
+
+Refunds = Mapping[ContractId, Money]
+Piece = tuple[int, int, int, int, int]
+"""Start, end, loss at the start, loss at the end, loss per second: all whole numbers."""
+
+NO_REFUNDS: Final[Refunds] = {}
+"""Nobody is owed a refund for being disturbed."""
+
+
+@frozen(kw_only=True)
+class Disturbance:
+    """A contract that a window disturbs, and what is lost.
+
+    Attributes:
+        contract: As agreed.
+        overlap: When it is disturbed.
+        gpu_hours: Its GPUs × hours of the overlap, exact.
+        revenue: What its GPUs would have cost the client in that time.
+        refund: What the host owes it for the disturbance, as the caller said.
+    """
+
+    contract: Contract
+    overlap: Interval
+    gpu_hours: Fraction
+    revenue: Money
+    refund: Money
+
+
+@frozen(kw_only=True)
+class Weights:
+    """How much each part of a loss counts; the loss is their weighted sum, a plain number.
+
+    Attributes:
+        contracts: For each contract disturbed at all; above zero, so that a window with a loss
+            of zero disturbs nobody. Make it tiny if only the rest should count.
+        gpu_hours: For each GPU-hour of overlap.
+        revenue: For each dollar not earned.
+        refunds: For each dollar of refunds due.
+
+    Raises:
+        WrongType: A weight is a ``float`` or no number.
+        RuleViolation: A weight is negative, or ``contracts`` is zero.
+    """
+
+    contracts: Fraction | int = Fraction(1)
+    gpu_hours: Fraction | int = Fraction(0)
+    revenue: Fraction | int = Fraction(0)
+    refunds: Fraction | int = Fraction(0)
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("contracts", "gpu_hours", "revenue", "refunds"):
+            object.__setattr__(self, name, _weight(getattr(self, name), f"weights.{name}"))
+        if not self.contracts:
+            raise RuleViolation("weights.contracts", "a weight above zero", "0")
+
+    def loss(self, disturbed: Iterable[Disturbance]) -> Fraction:
+        """Return the exact loss of what a window disturbs.
+
+        Raises:
+            WrongType: Something that is no ``Disturbance``.
+        """
+        total = Fraction(0)
+        for index, each in enumerate(as_tuple(disturbed, "disturbed")):
+            check_kind(each, Disturbance, f"disturbed[{index}]")
+            total += self.contracts + self.gpu_hours * each.gpu_hours
+            total += self.revenue * Fraction(each.revenue.ticks, TICKS_PER_DOLLAR)
+            total += self.refunds * Fraction(each.refund.ticks, TICKS_PER_DOLLAR)
+        return total
+
+    @property
+    def counts_only(self) -> bool:
+        """Whether only the number of contracts matters."""
+        return not (self.gpu_hours or self.revenue or self.refunds)
+
+    @property
+    def unit(self) -> int:
+        """A loss times this is a whole number, whatever the contracts."""
+        return lcm(
+            self.contracts.denominator,
+            SECONDS_PER_HOUR * self.gpu_hours.denominator if self.gpu_hours else 1,
+            SECONDS_PER_HOUR * PICO * self.revenue.denominator if self.revenue else 1,
+            TICKS_PER_DOLLAR * self.refunds.denominator if self.refunds else 1,
+        )
+
+
+def _weight(value: object, path: str) -> Fraction:
+    need = "a weight of zero or more"
+    if isinstance(value, Fraction):
+        weight = value
+    else:
+        number, places = as_fraction_of_ten(value, path, need)
+        weight = Fraction(number, 10**places)
+    if weight < 0:
+        raise RuleViolation(path, need, shown(value))
+    return weight
+
+
+COUNT: Final = Weights()
+"""Only the number of contracts counts."""
+
+
+def disturbances(
+    contracts: Iterable[Contract | Term], window: Interval, refunds: Refunds = NO_REFUNDS
+) -> tuple[Disturbance, ...]:
+    """Return what a window disturbs, in the order given.
+
+    Args:
+        contracts: Of one machine.
+        window: When the machine is down.
+        refunds: What is due to a contract that is disturbed, if anything.
+
+    Raises:
+        WrongType: An argument of the wrong type.
+        RuleViolation: A refund below zero.
+    """
+    check_kind(window, Interval, "window")
+    check_refunds(refunds)
+    found = []
+    for index, each in enumerate(as_tuple(contracts, "contracts")):
+        contract = agreed(each, f"contracts[{index}]")
+        start = max(contract.start, window.start)
+        end = window.end if contract.end is None else min(contract.end, window.end)
+        if start < end:
+            refund = refunds.get(contract.id, Money(0))
+            found.append(_disturbance(as_term(each), Interval(start, end), refund))
+    return tuple(found)
+
+
+def _disturbance(term: Term, overlap: Interval, refund: Money) -> Disturbance:
+    revenue = Money.sum(
+        term.gpu_rate_at(piece.start).charge(piece.seconds) for piece, _ in term.rates(overlap)
+    )
+    return Disturbance(
+        contract=term.contract,
+        overlap=overlap,
+        gpu_hours=Fraction(term.contract.block.size * overlap.seconds, SECONDS_PER_HOUR),
+        revenue=revenue,
+        refund=refund,
+    )
+
+
+def check_refunds(refunds: object) -> None:
+    """Refuse what is no mapping to amounts of zero or more."""
+    if not isinstance(refunds, Mapping):
+        raise WrongType("refunds", "a mapping of contract ids to Money", shown(refunds))
+    for key, refund in refunds.items():
+        check_kind(refund, Money, f"refunds[{shown(key)}]")
+        if refund < Money(0):
+            raise RuleViolation(f"refunds[{shown(key)}]", "zero or more", str(refund))
+
+
+def weighed_pieces(
+    contracts: Iterable[Contract | Term], period: Interval, weights: Weights, refunds: Refunds
+) -> list[Piece]:
+    """Return contracts as pieces of one rate, in seconds from the period's start.
+
+    What counts once stands at the start of a contract's first piece and the end of its last; the
+    losses are in ``1 / weights.unit``. What lies outside the period is cut off.
+    """
+    unit = weights.unit
+    once = int(weights.contracts * unit)  # the unit divides all of these
+    per_tick = int(weights.refunds * unit // TICKS_PER_DOLLAR)
+    per_gpu_second = int(weights.gpu_hours * unit // SECONDS_PER_HOUR)
+    per_step_second = int(weights.revenue * unit // (SECONDS_PER_HOUR * PICO))
+    origin, close = period.start, period.end
+    pieces: list[Piece] = []
+    for each in contracts:
+        contract = each if isinstance(each, Contract) else each.contract
+        start = max(origin, contract.start)
+        end = close if contract.end is None or contract.end > close else contract.end
+        if start >= end:
+            continue
+        lump = once + (per_tick * refunds[contract.id].ticks if contract.id in refunds else 0)
+        slope = per_gpu_second * contract.block.size
+        for begin, over in pairwise(_cuts(each, start, end)):
+            steps = _rate_at(each, begin) if per_step_second else 0
+            pieces.append(
+                (
+                    total_seconds(origin, begin),
+                    total_seconds(origin, over),
+                    lump if begin == start else 0,
+                    lump if over == end else 0,
+                    slope + per_step_second * steps,
+                )
+            )
+    return pieces
+
+
+def _cuts(each: Contract | Term, start: datetime, end: datetime) -> list[datetime]:
+    if isinstance(each, Contract):
+        return [start, end]
+    return [start, *(s.since for s in each.segments if start < s.since < end), end]
+
+
+def _rate_at(each: Contract | Term, instant: datetime) -> int:
+    """Return the price of the GPUs in steps an hour."""
+    rate = each.gpu_rate if isinstance(each, Contract) else each.gpu_rate_at(instant)
+    return rate.steps

@@ -1,0 +1,289 @@
+"""When to take one machine down: the earliest window that disturbs nobody, or the mildest one.
+
+Rule (hosting guide, G11): planned maintenance waits "until all active contracts have expired or
+the machine is vacant"; (G12) what cannot wait is scheduled, and its clients are notified.
+
+Our reading of "disturbs least": the loss of a window is the weighted sum of what
+:mod:`numgenius_core.maintenance.losses` counts; of windows with equal loss the earliest is taken.
+
+How it is found, exactly. A window of length L from w touches a contract [a, b) while
+a − L < w < b. So what counts once rises just after a − L and falls at b; what grows with the
+overlap changes its slope at a − L, a, b − L and b. In between the loss is a straight line, and the
+earliest of its least values lies at the first or last instant allowed, at some b or at some a − L.
+One sweep in order of time visits them all: O(n log n), all numbers whole. Where only the number of
+contracts counts, two sorted lists are enough. In large books, what cannot matter is left out before
+(:mod:`numgenius_core.maintenance._shortlist`).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from fractions import Fraction
+from operator import itemgetter
+
+from attrs import frozen
+
+from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts.term import Term, agreed, check_belongs
+from numgenius_core.errors import RuleViolation
+from numgenius_core.intervals import Interval, total_seconds
+from numgenius_core.listing import ContractId, as_tuple, check_kind
+from numgenius_core.maintenance._shortlist import Span, shortlist
+from numgenius_core.maintenance.hours import union
+from numgenius_core.maintenance.losses import (
+    COUNT,
+    NO_REFUNDS,
+    Disturbance,
+    Piece,
+    Refunds,
+    Weights,
+    check_refunds,
+    disturbances,
+    weighed_pieces,
+)
+from numgenius_core.money import Money
+from numgenius_core.units import length_in_seconds
+
+__all__ = ["WindowPlan", "best_window", "earliest_window", "fewest_touched", "free_time"]
+
+
+@frozen(kw_only=True)
+class WindowPlan:
+    """The window chosen, and what it costs.
+
+    Attributes:
+        window: When the machine is down.
+        disturbed: Each contract in its way, with what is lost; in order of their ids.
+        loss: The weighted sum; zero exactly if nobody is disturbed.
+    """
+
+    window: Interval
+    disturbed: tuple[Disturbance, ...]
+    loss: Fraction
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the window disturbs nobody."""
+        return not self.disturbed
+
+    @property
+    def blocking(self) -> tuple[ContractId, ...]:
+        """The contracts in its way."""
+        return tuple(each.contract.id for each in self.disturbed)
+
+    @property
+    def gpu_hours(self) -> Fraction:
+        """GPU-hours that clients lose."""
+        return sum((each.gpu_hours for each in self.disturbed), Fraction(0))
+
+    @property
+    def revenue(self) -> Money:
+        """What clients would have paid for their GPUs."""
+        return Money.sum(each.revenue for each in self.disturbed)
+
+    @property
+    def refunds(self) -> Money:
+        """Refunds that are due."""
+        return Money.sum(each.refund for each in self.disturbed)
+
+
+def free_time(contracts: Iterable[Contract | Term], within: Interval) -> tuple[Interval, ...]:
+    """Return when within a period no contract is in force, in order of time.
+
+    Raises:
+        WrongType: An argument of the wrong type.
+        RuleViolation: Contracts of different machines.
+    """
+    check_kind(within, Interval, "within")
+    free, at = [], within.start
+    for start, end in sorted(
+        (each.start, within.end if each.end is None else each.end) for each in _plain(contracts)
+    ):
+        if start > at and at < within.end:
+            free.append(Interval(at, min(start, within.end)))
+        at = max(at, end)
+    return (*free, Interval(at, within.end)) if at < within.end else tuple(free)
+
+
+def earliest_window(
+    contracts: Iterable[Contract | Term],
+    length: timedelta,
+    within: Interval,
+    *,
+    allowed: Iterable[Interval] | None = None,
+) -> Interval | None:
+    """Return the earliest window that disturbs nobody, ``None`` if there is none.
+
+    Args:
+        contracts: Of the machine; those that may be disturbed are left out.
+        length: Of the window, whole seconds.
+        within: The horizon; the window lies inside.
+        allowed: The window lies inside one of these, where given.
+
+    Raises:
+        WrongType: An argument of the wrong type.
+        RuleViolation: No window of that length fits, or contracts of different machines.
+    """
+    seconds, spans = _spans(length, within, allowed)
+    starts, ends = _edges(_plain(contracts), within)
+    count, at = fewest_touched(starts, ends, seconds, spans)
+    return None if count else _interval(within, at, seconds)
+
+
+def best_window(
+    contracts: Iterable[Contract | Term],
+    length: timedelta,
+    within: Interval,
+    *,
+    weights: Weights = COUNT,
+    refunds: Refunds = NO_REFUNDS,
+    allowed: Iterable[Interval] | None = None,
+) -> WindowPlan:
+    """Return the earliest window that disturbs nobody, else the earliest of least loss.
+
+    Args:
+        contracts: Of the machine, in any order; extended ones as terms, with their later rates.
+        length: Of the window, whole seconds.
+        within: The horizon; the window lies inside.
+        weights: What counts; by default the number of contracts disturbed.
+        refunds: What is due to a contract if it is disturbed.
+        allowed: The window lies inside one of these, where given
+            (:func:`numgenius_core.maintenance.hours.allowed_intervals`).
+
+    Raises:
+        WrongType: An argument of the wrong type.
+        RuleViolation: No window of that length fits, or contracts of different machines.
+    """
+    check_kind(weights, Weights, "weights")
+    check_refunds(refunds)
+    seconds, spans = _spans(length, within, allowed)
+    known = as_tuple(contracts, "contracts")
+    starts, ends = _edges(_plain(known), within)
+    count, at = fewest_touched(starts, ends, seconds, spans)
+    if count and not weights.counts_only:
+        at = _least_loss(weighed_pieces(known, within, weights, refunds), seconds, spans)
+    window = _interval(within, at, seconds)
+    disturbed = disturbances(known, window, refunds) if count else ()
+    by_id = tuple(sorted(disturbed, key=lambda each: each.contract.id))
+    return WindowPlan(window=window, disturbed=by_id, loss=weights.loss(by_id))
+
+
+def fewest_touched(
+    starts: Iterable[int], ends: Iterable[int], length: int, spans: Sequence[Span]
+) -> Span:
+    """Return ``(count, start)`` of the earliest window that touches the fewest intervals.
+
+    The plain form of :func:`best_window` for callers who have their times as whole numbers.
+
+    Args:
+        starts: Of the intervals ``[start, end)``, in any order.
+        ends: Of the same intervals, in any order.
+        length: Of the window.
+        spans: ``(first, last)`` start of a window allowed; ascending, apart, at least one.
+    """
+    begins, finishes = sorted(starts), sorted(ends)
+    begins.append(max([*begins[-1:], spans[-1][1] + length]) + 1)  # never reached
+    least, at = len(begins), 0
+    for first, last in spans:
+        begun = bisect_left(begins, first + length)
+        over = bisect_right(finishes, first)
+        if begun - over < least:
+            least, at = begun - over, first
+        stop = bisect_right(finishes, last)
+        # Only an end lowers the count, and by one: so many ends may be skipped. At the first of
+        # several equal ends the count is still too high; the last has it right.
+        while over < stop and least:
+            begun = bisect_left(begins, finishes[over] + length, begun)
+            count = begun - over - 1
+            if count < least:
+                least, at = count, finishes[over]
+            over += count - least + 1
+    return least, at
+
+
+def _least_loss(pieces: list[Piece], length: int, spans: Sequence[Span]) -> int:
+    """Return the earliest start of a window of least loss.
+
+    Events in order of time, each with what it adds at once to the loss (its lump), to the slope of
+    the loss (its bend) and to the number of open spans (its gate). What rises or closes at an
+    instant does so just after it, so the loss there is the least before and after its events.
+    """
+    pieces, spans = shortlist(pieces, length, spans)
+    best, at = None, 0
+    now = loss = slope = spans_open = 0
+    for time, lump, bend, gate in _events(pieces, length, spans):
+        loss += slope * (time - now)
+        now, after = time, loss + lump
+        if spans_open or gate:
+            least = min(loss, after)
+            if best is None or least < best:
+                best, at = least, now
+        loss = after
+        slope += bend
+        spans_open += gate
+    return at
+
+
+def _events(
+    pieces: list[Piece], length: int, spans: Sequence[Span]
+) -> list[tuple[int, int, int, int]]:
+    """Return time, lump, bend and gate of each event, by time; at equal times falls come first.
+
+    Each kind is in order before all are sorted together, which is then but a merge.
+    """
+    by_start = sorted(pieces, key=itemgetter(0))
+    by_end = sorted(pieces, key=itemgetter(1))
+    events = [(end, -at_end, slope, 0) for _, end, _, at_end, slope in by_end]
+    events += [(end - length, 0, -slope, 0) for _, end, _, _, slope in by_end]
+    events += [(start, 0, -slope, 0) for start, *_, slope in by_start]
+    events += [(first, 0, 0, 1) for first, _ in spans]
+    events += [(start - length, at_start, slope, 0) for start, _, at_start, _, slope in by_start]
+    events += [(last, 0, 0, -1) for _, last in spans]
+    events.sort(key=itemgetter(0))
+    return events
+
+
+def _spans(
+    length: timedelta, within: Interval, allowed: Iterable[Interval] | None
+) -> tuple[int, list[Span]]:
+    """Return the length in seconds, and first and last start of each stretch where it fits."""
+    check_kind(within, Interval, "within")
+    seconds = length_in_seconds(length)
+    spans = []
+    for each in [within] if allowed is None else union(allowed, "allowed"):
+        inside = each.overlap(within)
+        if inside is not None and inside.seconds >= seconds:
+            first = total_seconds(within.start, inside.start)
+            spans.append((first, first + inside.seconds - seconds))
+    if not spans:
+        where = "the horizon" if allowed is None else "the allowed hours within the horizon"
+        raise RuleViolation("length", f"a window that fits {where}", str(length))
+    return seconds, spans
+
+
+def _interval(within: Interval, start: int, seconds: int) -> Interval:
+    begin = within.start + timedelta(seconds=start)
+    return Interval(begin, begin + timedelta(seconds=seconds))
+
+
+def _plain(contracts: Iterable[Contract | Term]) -> list[Contract]:
+    """Return the contracts of one machine, refusing anything else."""
+    plain: list[Contract] = []
+    for index, each in enumerate(as_tuple(contracts, "contracts")):
+        plain.append(agreed(each, f"contracts[{index}]"))
+        check_belongs(plain[-1], plain[0].machine, f"contracts[{index}]")
+    return plain
+
+
+def _edges(contracts: list[Contract], within: Interval) -> tuple[list[int], list[int]]:
+    """Return starts and ends of what is in force within a period, seconds from its start."""
+    origin, close = within.start, within.end
+    starts, ends = [], []
+    for contract in contracts:
+        end = close if contract.end is None or contract.end > close else contract.end
+        if contract.start < close and end > origin:
+            starts.append(total_seconds(origin, contract.start))
+            ends.append(total_seconds(origin, end))
+    return starts, ends

@@ -1,0 +1,1 @@
+"""The whole market: commands go in, events come out, and the state follows from the events."""

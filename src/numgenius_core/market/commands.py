@@ -1,0 +1,363 @@
+"""What a market can be told to do (G13, and time itself): imperative values, checked when made.
+
+A host's and a client's command says who gives it (``by``); :func:`numgenius_core.market._dispatch.decide`
+refuses what that account may not do. The others come from the marketplace itself: it takes
+payments, counts traffic, sees machines go offline and knows what time it is.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+from attrs import field, frozen
+
+from numgenius_core.listing import (
+    AccountId,
+    ContractId,
+    Machine,
+    MachineId,
+    Mode,
+    OfferId,
+    PriceTerms,
+    Verification,
+)
+from numgenius_core.maintenance.schedule import MaintenanceWindow
+from numgenius_core.market._checked import Checked, positive
+from numgenius_core.money import Money, PerGpuHour, PerHour
+
+__all__ = [
+    "AcceptPriceIncrease",
+    "AddCredit",
+    "AddMachine",
+    "CancelMaintenance",
+    "ChangeBid",
+    "CleanUp",
+    "Command",
+    "CountTraffic",
+    "Defragment",
+    "Destroy",
+    "Label",
+    "ListMachine",
+    "Prepay",
+    "RejectPriceIncrease",
+    "RemoveDefaultJob",
+    "RemoveMachine",
+    "Rent",
+    "ReportLoaded",
+    "ReportOffline",
+    "ReportOnline",
+    "ScheduleMaintenance",
+    "SetAutoExtension",
+    "SetDefaultJob",
+    "SetMinBid",
+    "SetVerification",
+    "Start",
+    "Stop",
+    "Tick",
+    "Unlist",
+]
+
+# --- the marketplace ------------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class Tick(Checked):
+    """Let time pass: whatever has come due happens, each thing at its own instant."""
+
+
+@frozen(kw_only=True)
+class AddCredit(Checked):
+    """Take a payment: ``amount`` joins the balance of ``account``, which is opened if need be."""
+
+    account: AccountId
+    amount: Money = field(metadata={"check": positive})
+
+
+@frozen(kw_only=True)
+class AddMachine(Checked):
+    """Take a machine into the market; its host's account becomes, or stays, a host's."""
+
+    machine: Machine
+
+
+@frozen(kw_only=True)
+class SetVerification(Checked):
+    """Say that a machine is verified, unverified or deverified (its agreement is broken)."""
+
+    machine: MachineId
+    verification: Verification
+
+
+@frozen(kw_only=True)
+class ReportOffline(Checked):
+    """Say that a machine went offline: nothing is charged until it is back."""
+
+    machine: MachineId
+
+
+@frozen(kw_only=True)
+class ReportOnline(Checked):
+    """Say that a machine is back."""
+
+    machine: MachineId
+
+
+@frozen(kw_only=True)
+class ReportLoaded(Checked):
+    """Say that an instance has loaded and runs from now on."""
+
+    contract: ContractId
+
+
+@frozen(kw_only=True)
+class CountTraffic(Checked):
+    """Count bytes that an instance has ``sent`` and ``received`` since the last count."""
+
+    contract: ContractId
+    sent: int = 0
+    received: int = 0
+
+
+# --- a host ---------------------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class RemoveMachine(Checked):
+    """Take a machine out of the market; it must be unlisted and without instances."""
+
+    by: AccountId
+    machine: MachineId
+
+
+@frozen(kw_only=True)
+class ListMachine(Checked):
+    """Publish a listing, or another one in its place (G1, G9).
+
+    Attributes:
+        by: The host.
+        machine: Its machine.
+        prices: What a client pays.
+        min_gpu: Smallest group of GPUs for rent, a power of two.
+        max_discount: The reserved discount factor; 0 opts out.
+        end: No new contract runs past it; ``None`` with no ``rolling`` never expires.
+        rolling: Each day the end is set to that day plus this duration; not beside ``end``.
+    """
+
+    by: AccountId
+    machine: MachineId
+    prices: PriceTerms
+    min_gpu: int = 1
+    max_discount: Fraction = Fraction(2, 5)
+    end: datetime | None = None
+    rolling: timedelta | None = None
+
+
+@frozen(kw_only=True)
+class Unlist(Checked):
+    """Take the listing of a machine back: no new contracts; those that exist go on (G11)."""
+
+    by: AccountId
+    machine: MachineId
+
+
+@frozen(kw_only=True)
+class SetMinBid(Checked):
+    """Set the host's floor for bids, dollars per GPU-hour."""
+
+    by: AccountId
+    machine: MachineId
+    floor: PerGpuHour
+
+
+@frozen(kw_only=True)
+class SetDefaultJob(Checked):
+    """Set the host's own job, which runs on every GPU that no client uses."""
+
+    by: AccountId
+    machine: MachineId
+    image: str
+
+
+@frozen(kw_only=True)
+class RemoveDefaultJob(Checked):
+    """Take the host's own job away."""
+
+    by: AccountId
+    machine: MachineId
+
+
+@frozen(kw_only=True)
+class ScheduleMaintenance(Checked):
+    """Announce when a machine is down (G12); see :mod:`numgenius_core.maintenance.schedule`."""
+
+    by: AccountId
+    machine: MachineId
+    window: MaintenanceWindow
+
+
+@frozen(kw_only=True)
+class CancelMaintenance(Checked):
+    """Cancel a machine's upcoming windows."""
+
+    by: AccountId
+    machine: MachineId
+
+
+@frozen(kw_only=True)
+class Defragment(Checked):
+    """Rearrange which GPUs contracts hold, so that a block of the largest size can be rented.
+
+    Attributes:
+        by: The host.
+        machine: Its machine.
+        movable: Contracts that may be moved although they run; those that load always may.
+    """
+
+    by: AccountId
+    machine: MachineId
+    movable: tuple[ContractId, ...] = ()
+
+
+@frozen(kw_only=True)
+class CleanUp(Checked):
+    """Delete the data of instances that expired at least 48 hours ago."""
+
+    by: AccountId
+    machine: MachineId
+
+
+# --- a client -------------------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class Rent(Checked):
+    """Create an instance on an offer: a contract at the listing's terms (G3).
+
+    Attributes:
+        by: The client, or the machine's host for a free test (G10).
+        offer: Which slice of which listing.
+        mode: On-demand or interruptible. There is no default: a bid that was left out must never
+            become an on-demand rental.
+        bid: For an interruptible, dollars per hour for the whole instance.
+        disk_mb: Disk wanted, whole MB.
+        end: An earlier end than the listing's.
+        label: The client's own name for it.
+    """
+
+    by: AccountId
+    offer: OfferId
+    mode: Mode
+    bid: PerHour | None = None
+    disk_mb: int = 0
+    end: datetime | None = None
+    label: str = ""
+
+
+@frozen(kw_only=True)
+class ChangeBid(Checked):
+    """Change the bid of an interruptible; without a price, to the lowest that runs now."""
+
+    by: AccountId
+    contract: ContractId
+    bid: PerHour | None = None
+
+
+@frozen(kw_only=True)
+class Prepay(Checked):
+    """Move money from the balance to the deposit of an instance: it is reserved from now on."""
+
+    by: AccountId
+    contract: ContractId
+    amount: Money = field(metadata={"check": positive})
+
+
+@frozen(kw_only=True)
+class Stop(Checked):
+    """Stop an instance: its GPUs are released, its data is kept and its storage paid."""
+
+    by: AccountId
+    contract: ContractId
+
+
+@frozen(kw_only=True)
+class Start(Checked):
+    """Start a stopped instance: it runs as soon as its GPUs are free for it."""
+
+    by: AccountId
+    contract: ContractId
+
+
+@frozen(kw_only=True)
+class Destroy(Checked):
+    """End an instance and delete its data; of a deposit, the refund comes back."""
+
+    by: AccountId
+    contract: ContractId
+
+
+@frozen(kw_only=True)
+class Label(Checked):
+    """Give an instance a name of the client's own; an empty one takes it away."""
+
+    by: AccountId
+    contract: ContractId
+    label: str
+
+
+@frozen(kw_only=True)
+class SetAutoExtension(Checked):
+    """Say whether a contract is to be extended when the host publishes a later end (G9)."""
+
+    by: AccountId
+    contract: ContractId
+    wanted: bool
+
+
+@frozen(kw_only=True)
+class AcceptPriceIncrease(Checked):
+    """Accept a higher price: the contract is extended, the price applies after its present end."""
+
+    by: AccountId
+    increase: int
+
+
+@frozen(kw_only=True)
+class RejectPriceIncrease(Checked):
+    """Reject a higher price: the contract ends as agreed."""
+
+    by: AccountId
+    increase: int
+
+
+Command = (
+    Tick
+    | AddCredit
+    | AddMachine
+    | SetVerification
+    | ReportOffline
+    | ReportOnline
+    | ReportLoaded
+    | CountTraffic
+    | RemoveMachine
+    | ListMachine
+    | Unlist
+    | SetMinBid
+    | SetDefaultJob
+    | RemoveDefaultJob
+    | ScheduleMaintenance
+    | CancelMaintenance
+    | Defragment
+    | CleanUp
+    | Rent
+    | ChangeBid
+    | Prepay
+    | Stop
+    | Start
+    | Destroy
+    | Label
+    | SetAutoExtension
+    | AcceptPriceIncrease
+    | RejectPriceIncrease
+)
+"""Everything a market can be told to do."""

@@ -1,0 +1,544 @@
+"""What happened in a market: values in the past tense, each with its instant.
+
+Events are all that a service has to store: replayed, they give the same market on any machine.
+Each carries its reasons as data, so nobody has to recompute a verdict to explain it. They are
+facts: :func:`numgenius_core.market._dispatch.evolve` applies them without asking whether they are right.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+from fractions import Fraction
+
+from attrs import field, frozen
+
+from numgenius_core.bids.priority import Why
+from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts.extension import Raise, Stale
+from numgenius_core.listing import (
+    AccountId,
+    ContractId,
+    Listing,
+    Machine,
+    MachineId,
+    PriceTerms,
+    Verification,
+)
+from numgenius_core.maintenance.schedule import MaintenanceWindow, Notice
+from numgenius_core.market._checked import Checked
+from numgenius_core.money import Money, PerGpuHour, PerHour
+from numgenius_core.offer import Block
+from numgenius_core.prices.schedules import months_of
+
+__all__ = [
+    "AutoExtensionSet",
+    "BalanceRanOut",
+    "BidChanged",
+    "ClientNotified",
+    "ContractCreated",
+    "ContractExtended",
+    "ContractMoved",
+    "ContractPrepaid",
+    "CreditAdded",
+    "DefaultJobRemoved",
+    "DefaultJobSet",
+    "DepositRefunded",
+    "DepositSpent",
+    "EndDateRolled",
+    "Event",
+    "InstanceDestroyed",
+    "InstanceExpired",
+    "InstanceLabelled",
+    "InstanceLoaded",
+    "InstancePaused",
+    "InstanceResumed",
+    "InstanceStarted",
+    "InstanceStopped",
+    "ListingEnded",
+    "MachineAdded",
+    "MachineCameOnline",
+    "MachineListed",
+    "MachineRemoved",
+    "MachineUnlisted",
+    "MachineVerified",
+    "MachineWentOffline",
+    "MaintenanceCancelled",
+    "MaintenanceCompleted",
+    "MaintenanceScheduled",
+    "MaintenanceStarted",
+    "MinBidSet",
+    "PriceIncreaseAccepted",
+    "PriceIncreaseAsked",
+    "PriceIncreaseLapsed",
+    "PriceIncreaseRejected",
+    "RatesChanged",
+    "StopReason",
+    "TrafficCounted",
+]
+
+
+class StopReason(Enum):
+    """Why an instance was stopped."""
+
+    CLIENT = "client"
+    """Its client stopped it."""
+    BALANCE = "balance"
+    """Its client's balance ran out."""
+
+
+# --- accounts -------------------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class CreditAdded(Checked):
+    """A payment joined the balance of an account."""
+
+    at: datetime
+    account: AccountId
+    amount: Money
+
+
+@frozen(kw_only=True)
+class BalanceRanOut(Checked):
+    """Nothing is left of an account's balance: its instances stop."""
+
+    at: datetime
+    account: AccountId
+
+
+# --- machines and listings ------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class MachineAdded(Checked):
+    """A machine came into the market."""
+
+    at: datetime
+    machine: Machine
+
+
+@frozen(kw_only=True)
+class MachineRemoved(Checked):
+    """A machine left the market."""
+
+    at: datetime
+    machine: MachineId
+
+
+@frozen(kw_only=True)
+class MachineVerified(Checked):
+    """What the marketplace says of a machine changed."""
+
+    at: datetime
+    machine: MachineId
+    verification: Verification
+
+
+@frozen(kw_only=True)
+class MachineWentOffline(Checked):
+    """A machine went offline."""
+
+    at: datetime
+    machine: MachineId
+
+
+@frozen(kw_only=True)
+class MachineCameOnline(Checked):
+    """A machine came back."""
+
+    at: datetime
+    machine: MachineId
+
+
+@frozen(kw_only=True)
+class MachineListed(Checked):
+    """A host published a listing; ``number`` is its own, and its offers' numbers come from it."""
+
+    at: datetime
+    listing: Listing
+    number: int
+
+
+@frozen(kw_only=True)
+class MachineUnlisted(Checked):
+    """A host took its listing back."""
+
+    at: datetime
+    machine: MachineId
+
+
+@frozen(kw_only=True)
+class ListingEnded(Checked):
+    """The end date of a listing came: no new contracts."""
+
+    at: datetime
+    machine: MachineId
+
+
+@frozen(kw_only=True)
+class EndDateRolled(Checked):
+    """A day of a rolling listing passed: new contracts run until ``end`` now."""
+
+    at: datetime
+    machine: MachineId
+    end: datetime
+
+
+@frozen(kw_only=True)
+class MinBidSet(Checked):
+    """A host set its floor for bids."""
+
+    at: datetime
+    machine: MachineId
+    floor: PerGpuHour
+
+
+@frozen(kw_only=True)
+class DefaultJobSet(Checked):
+    """A host set its own job."""
+
+    at: datetime
+    machine: MachineId
+    image: str
+
+
+@frozen(kw_only=True)
+class DefaultJobRemoved(Checked):
+    """A host took its own job away."""
+
+    at: datetime
+    machine: MachineId
+
+
+# --- maintenance ----------------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class MaintenanceScheduled(Checked):
+    """A host announced when its machine is down."""
+
+    at: datetime
+    machine: MachineId
+    window: MaintenanceWindow
+
+
+@frozen(kw_only=True)
+class ClientNotified(Checked):
+    """A client with an instance on the machine was told of the maintenance."""
+
+    at: datetime
+    notice: Notice
+
+
+@frozen(kw_only=True)
+class MaintenanceStarted(Checked):
+    """A window began."""
+
+    at: datetime
+    machine: MachineId
+    window: MaintenanceWindow
+
+
+@frozen(kw_only=True)
+class MaintenanceCompleted(Checked):
+    """A window was over."""
+
+    at: datetime
+    machine: MachineId
+    window: MaintenanceWindow
+
+
+@frozen(kw_only=True)
+class MaintenanceCancelled(Checked):
+    """A host cancelled its upcoming windows."""
+
+    at: datetime
+    machine: MachineId
+
+
+# --- contracts ------------------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class ContractCreated(Checked):
+    """A client rented.
+
+    Attributes:
+        at: When.
+        contract: The terms, locked.
+        max_discount: The listing's reserved discount factor, locked with them; 0 where there is
+            no reserved price.
+        label: The client's own name for it.
+    """
+
+    at: datetime
+    contract: Contract
+    max_discount: Fraction
+    label: str = ""
+
+
+@frozen(kw_only=True)
+class ContractExtended(Checked):
+    """A contract runs on to ``end`` (``None``: for ever), at ``prices`` after ``old_end``."""
+
+    at: datetime
+    contract: ContractId
+    old_end: datetime
+    end: datetime | None
+    prices: PriceTerms
+
+
+@frozen(kw_only=True)
+class RatesChanged(Checked):
+    """The old end of an extended contract came: its new prices apply."""
+
+    at: datetime
+    contract: ContractId
+
+
+@frozen(kw_only=True)
+class ContractMoved(Checked):
+    """A contract holds other GPUs of its machine."""
+
+    at: datetime
+    contract: ContractId
+    block: Block
+
+
+@frozen(kw_only=True)
+class AutoExtensionSet(Checked):
+    """A client said whether its contract is to be extended."""
+
+    at: datetime
+    contract: ContractId
+    wanted: bool
+
+
+@frozen(kw_only=True)
+class PriceIncreaseAsked(Checked):
+    """A host published a later end at a higher price, and the client may accept it.
+
+    Attributes:
+        at: When.
+        increase: Its number.
+        contract: What would be extended.
+        raised: Each raised part, old and new.
+        new_end: When the contract would end; ``None`` is never.
+    """
+
+    at: datetime
+    increase: int
+    contract: ContractId
+    raised: tuple[Raise, ...]
+    new_end: datetime | None
+
+
+@frozen(kw_only=True)
+class PriceIncreaseAccepted(Checked):
+    """A client accepted a higher price; a :class:`ContractExtended` follows."""
+
+    at: datetime
+    increase: int
+
+
+@frozen(kw_only=True)
+class PriceIncreaseRejected(Checked):
+    """A client rejected a higher price."""
+
+    at: datetime
+    increase: int
+
+
+@frozen(kw_only=True)
+class PriceIncreaseLapsed(Checked):
+    """A higher price can no longer be accepted."""
+
+    at: datetime
+    increase: int
+    why: Stale
+
+
+# --- deposits and traffic -------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class ContractPrepaid(Checked):
+    """A client prepaid.
+
+    Attributes:
+        at: When.
+        contract: What is reserved now.
+        amount: Moved from the balance to the deposit.
+        months: Time of 720-hour months that the whole deposit pays for.
+        discount: The share taken off the GPU price while it lasts.
+    """
+
+    at: datetime
+    contract: ContractId
+    amount: Money
+    months: Fraction = field(metadata={"check": months_of})
+    discount: Fraction
+
+
+@frozen(kw_only=True)
+class DepositSpent(Checked):
+    """A deposit is used up: the on-demand price applies."""
+
+    at: datetime
+    contract: ContractId
+
+
+@frozen(kw_only=True)
+class DepositRefunded(Checked):
+    """A deposit was dissolved: ``refund`` came back to the balance, ``kept`` did not."""
+
+    at: datetime
+    contract: ContractId
+    refund: Money
+    kept: Money
+
+
+@frozen(kw_only=True)
+class TrafficCounted(Checked):
+    """Bytes that an instance sent and received were charged."""
+
+    at: datetime
+    contract: ContractId
+    sent: int
+    received: int
+
+
+# --- the life of an instance ----------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class InstanceLoaded(Checked):
+    """An instance has loaded and runs."""
+
+    at: datetime
+    contract: ContractId
+
+
+@frozen(kw_only=True)
+class InstancePaused(Checked):
+    """A claim of higher priority took a GPU, or the floor is above the bid.
+
+    Attributes:
+        at: When.
+        contract: What was paused.
+        why: The strongest reason there is.
+        by: The running contracts on its GPUs, the highest priority first.
+    """
+
+    at: datetime
+    contract: ContractId
+    why: Why
+    by: tuple[ContractId, ...]
+
+
+@frozen(kw_only=True)
+class InstanceResumed(Checked):
+    """An instance that was paused, or waited for its GPUs, runs."""
+
+    at: datetime
+    contract: ContractId
+
+
+@frozen(kw_only=True)
+class InstanceStopped(Checked):
+    """An instance was stopped; its GPUs are released."""
+
+    at: datetime
+    contract: ContractId
+    why: StopReason
+
+
+@frozen(kw_only=True)
+class InstanceStarted(Checked):
+    """A client started a stopped instance: it waits for its GPUs, in the order of ``arrival``."""
+
+    at: datetime
+    contract: ContractId
+    arrival: int
+
+
+@frozen(kw_only=True)
+class InstanceExpired(Checked):
+    """The end of a contract came: its instance is stored until it is destroyed."""
+
+    at: datetime
+    contract: ContractId
+
+
+@frozen(kw_only=True)
+class InstanceDestroyed(Checked):
+    """An instance and its data are gone."""
+
+    at: datetime
+    contract: ContractId
+
+
+@frozen(kw_only=True)
+class InstanceLabelled(Checked):
+    """A client named its instance."""
+
+    at: datetime
+    contract: ContractId
+    label: str
+
+
+@frozen(kw_only=True)
+class BidChanged(Checked):
+    """A client changed its bid: a new arrival, unless the price is the one it had."""
+
+    at: datetime
+    contract: ContractId
+    bid: PerHour
+    arrival: int
+
+
+Event = (
+    CreditAdded
+    | BalanceRanOut
+    | MachineAdded
+    | MachineRemoved
+    | MachineVerified
+    | MachineWentOffline
+    | MachineCameOnline
+    | MachineListed
+    | MachineUnlisted
+    | ListingEnded
+    | EndDateRolled
+    | MinBidSet
+    | DefaultJobSet
+    | DefaultJobRemoved
+    | MaintenanceScheduled
+    | ClientNotified
+    | MaintenanceStarted
+    | MaintenanceCompleted
+    | MaintenanceCancelled
+    | ContractCreated
+    | ContractExtended
+    | RatesChanged
+    | ContractMoved
+    | AutoExtensionSet
+    | PriceIncreaseAsked
+    | PriceIncreaseAccepted
+    | PriceIncreaseRejected
+    | PriceIncreaseLapsed
+    | ContractPrepaid
+    | DepositSpent
+    | DepositRefunded
+    | TrafficCounted
+    | InstanceLoaded
+    | InstancePaused
+    | InstanceResumed
+    | InstanceStopped
+    | InstanceStarted
+    | InstanceExpired
+    | InstanceDestroyed
+    | InstanceLabelled
+    | BidChanged
+)
+"""Everything that can happen in a market."""

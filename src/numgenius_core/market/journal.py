@@ -1,0 +1,122 @@
+"""Events and whole markets as JSON: what a service stores.
+
+The events are all there is to keep; each is one line of versioned JSON
+(:mod:`numgenius_core.documents._convert`). A snapshot is a shortcut: the state as one document, so that a
+service starts without replaying years. Restored, it is the state that the events give.
+
+>>> from datetime import UTC, datetime
+>>> from numgenius_core.market.events import BalanceRanOut
+>>> from numgenius_core.listing import AccountId
+>>> event = BalanceRanOut(at=datetime(2026, 1, 1, tzinfo=UTC), account=AccountId("ann"))
+>>> line = event_to_json(event)
+>>> print(line)
+{"schema": "numgenius/1", "type": "BalanceRanOut", "at": "2026-01-01T00:00:00Z", "account": "ann"}
+>>> event_from_json(line) == event
+True
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from attrs import frozen
+
+from numgenius_core.documents._convert import from_json, to_json
+from numgenius_core.errors import WrongType, shown
+from numgenius_core.listing import check_kind
+from numgenius_core.market._ledger import Ledger
+from numgenius_core.market._persistent import Table
+from numgenius_core.market.events import Event
+from numgenius_core.market.instance import Instance
+from numgenius_core.market.state import Account, MachineState, Market
+from numgenius_core.money import Money
+
+__all__ = ["Snapshot", "event_from_json", "event_to_json", "market_from_json", "market_to_json"]
+
+
+def event_to_json(event: Event) -> str:
+    """Return an event as one line of ASCII text.
+
+    Raises:
+        WrongType: It is no event.
+    """
+    if not isinstance(event, Event):
+        raise WrongType("event", "an event of a market", shown(event))
+    return to_json(event)
+
+
+def event_from_json(text: str | bytes) -> Event:
+    """Return the event of a line.
+
+    Raises:
+        ParseError: It is no JSON, or of another schema.
+        InvalidDocument: It is no event, with every fault.
+        WrongType: It is neither text nor bytes.
+    """
+    event: Event = from_json(text, Event, source="event")
+    return event
+
+
+@frozen(kw_only=True)
+class Snapshot:
+    """A market as a document: what cannot be worked out from the rest of it.
+
+    Attributes:
+        now: The instant of the last event.
+        last: The last number given.
+        machines: In the order of their numbers.
+        accounts: In the order of their names.
+        archive: The destroyed instances, in the order of their numbers.
+        platform: What the platform has earned.
+        credited: All that was ever paid in.
+    """
+
+    now: datetime
+    last: int
+    machines: tuple[MachineState, ...]
+    accounts: tuple[Account, ...]
+    archive: tuple[Instance, ...]
+    platform: Ledger
+    credited: Money
+
+
+def market_to_json(market: Market) -> str:
+    """Return a market as one document."""
+    check_kind(market, Market, "market")
+    return to_json(
+        Snapshot(
+            now=market.now,
+            last=market.last,
+            machines=_by_key(market.machines),
+            accounts=_by_key(market.accounts),
+            archive=_by_key(market.archive),
+            platform=market.platform,
+            credited=market.credited,
+        )
+    )
+
+
+def _by_key(table: Table[Any, Any]) -> tuple[Any, ...]:
+    return tuple(table[key] for key in sorted(table))
+
+
+def market_from_json(text: str | bytes) -> Market:
+    """Return the market of a document; raises as :func:`event_from_json`."""
+    kept = from_json(text, Snapshot, source="snapshot")
+    market = Market(
+        now=kept.now,
+        last=kept.last,
+        platform=kept.platform,
+        credited=kept.credited,
+        archive=Table((each.id, each) for each in kept.archive),
+        homes=Table((key, place.id) for place in kept.machines for key in place.instances),
+        asked=Table((key, place.id) for place in kept.machines for key in place.increases),
+        listings=Table(
+            (place.number, place.id) for place in kept.machines if place.listing is not None
+        ),
+    )
+    market = market.after(kept.now, accounts=kept.accounts)
+    for place in kept.machines:
+        market = market.after(kept.now, place=place)
+    return market

@@ -1,0 +1,349 @@
+"""What a service asks of a market: offers, instances, balances, statements, earnings.
+
+Nothing here changes anything, and no answer is stored: each follows from the state and the instant
+asked for, by the same rules that decide commands.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Final
+
+from attrs import evolve, frozen
+
+from numgenius_core.bids.priority import Resolution, Verdict, explain
+from numgenius_core.billing.metering import Kind, Line
+from numgenius_core.billing.statement import Statement, discount_received, statement
+from numgenius_core.contracts.extension import PendingIncrease
+from numgenius_core.errors import RuleViolation
+from numgenius_core.intervals import Interval, utc
+from numgenius_core.listing import (
+    AccountId,
+    ContractId,
+    MachineId,
+    Mode,
+    OfferId,
+    check_kind,
+)
+from numgenius_core.market._clock import advance_to
+from numgenius_core.market._renting import find_offer
+from numgenius_core.market.instance import Instance
+from numgenius_core.market.state import Account, MachineState, Market
+from numgenius_core.money import Money, PerHour
+from numgenius_core.offer import Offer
+from numgenius_core.prices.quotes import Quote, quote
+from numgenius_core.prices.schedules import refundable
+from numgenius_core.units import Amount, to_megabytes, whole_seconds
+
+__all__ = [
+    "DepositView",
+    "Earnings",
+    "balance",
+    "deposit_of",
+    "earnings",
+    "increases_of",
+    "instance",
+    "instances_of",
+    "is_host",
+    "machine",
+    "machines_of",
+    "offer",
+    "offers",
+    "quotes",
+    "statement_of",
+    "until",
+    "who_runs",
+    "why_waiting",
+    "winning_bid",
+]
+
+_GPU: Final = (Kind.ON_DEMAND, Kind.RESERVED, Kind.INTERRUPTIBLE, Kind.FORFEIT)
+
+
+def _market(market: Market) -> Market:
+    check_kind(market, Market, "market")
+    return market
+
+
+def until(market: Market, at: datetime) -> Market:
+    """Return the market once everything that is due up to ``at`` has happened.
+
+    A view shows the state as it is; this is how to ask what it would show later.
+
+    Raises:
+        WrongType: ``at`` is no datetime.
+        RuleViolation: It is before the market's last event.
+    """
+    at = utc(at, "at")
+    if at < _market(market).now:
+        raise RuleViolation("at", f"an instant from {market.now} on", str(at))
+    return advance_to(market, at).market
+
+
+# --- offers ---------------------------------------------------------------------------------
+
+
+def offers(market: Market, at: datetime, *, machine: MachineId | None = None) -> tuple[Offer, ...]:
+    """Return the offers of all listed machines, or of one, in the order of their numbers.
+
+    Those that cannot be rented on demand are among them, since a bid can be made on any:
+    ``Offer.rentable`` tells. ``prices.min_bid`` is the quoted one, and the disk is the offer's
+    share of what is available.
+
+    Args:
+        market: The market.
+        at: Now; a rolling end counts from it.
+        machine: Only this machine's.
+
+    Raises:
+        UnknownId: There is no such machine.
+    """
+    at = utc(at, "at")
+    if machine is not None:
+        return _offers_of(_market(market).machine(machine), at)
+    listed = (
+        market.machines[market.listings[number]] for number in sorted(_market(market).listings)
+    )
+    return tuple(each for place in listed for each in _offers_of(place, at))
+
+
+def offer(market: Market, id: OfferId, at: datetime) -> Offer:  # noqa: A002 - as the field
+    """Return one offer.
+
+    Raises:
+        UnknownId: There is no such offer, or no longer.
+    """
+    place, _, _ = find_offer(_market(market), id)
+    return next(each for each in _offers_of(place, utc(at, "at")) if each.id == id)
+
+
+def _offers_of(place: MachineState, at: datetime) -> tuple[Offer, ...]:
+    listing = place.listing
+    if listing is None or listing.rolling is None:
+        return place.offers
+    end = listing.end_at(at)
+    return tuple(evolve(each, ends_at=end) for each in place.offers)
+
+
+def quotes(
+    market: Market,
+    at: datetime,
+    duration: timedelta,
+    *,
+    mode: Mode = Mode.ON_DEMAND,
+    disk: Amount = 0,
+) -> tuple[Quote, ...]:
+    """Return what a stay costs on each offer that can be rented so, the cheapest first.
+
+    Args:
+        market: The market.
+        at: Now: an offer must last as long as the stay.
+        duration: Of the stay.
+        mode: On-demand and reserved need an offer whose GPUs nobody has rented, and reserved one
+            with a reserved price; interruptible is quoted at the lowest bid that is taken.
+        disk: GB wanted; an offer must have as much.
+
+    Raises:
+        WrongType: An argument of the wrong type.
+        RuleViolation: As for :func:`numgenius_core.prices.quotes.quote`.
+    """
+    found, wanted, at = [], to_megabytes(disk), utc(at, "at")
+    whole_seconds(duration)  # refuses what is none
+    for each in offers(market, at):
+        bids = mode is Mode.INTERRUPTIBLE
+        fits = each.ends_at is None or duration <= each.ends_at - at
+        reservable = mode is not Mode.RESERVED or each.max_discount > 0
+        if fits and reservable and (bids or each.rentable) and each.disk_mb >= wanted:
+            found.append(quote(each, duration, mode=mode, disk=disk))
+    return tuple(sorted(found, key=lambda each: (each.total.ticks, each.offer.id)))
+
+
+# --- machines and accounts ------------------------------------------------------------------
+
+
+def machine(market: Market, id: MachineId) -> MachineState:  # noqa: A002 - as the field
+    """Return a machine; raises ``UnknownId``."""
+    return _market(market).machine(id)
+
+
+def machines_of(market: Market, host: AccountId) -> tuple[MachineState, ...]:
+    """Return the machines of an account, in the order it added them; none of an unknown one."""
+    account = _account(market, host)
+    return tuple(market.machines[each] for each in account.machines) if account else ()
+
+
+def _account(market: Market, name: AccountId) -> Account | None:
+    """Return an account, ``None`` if nobody has this name."""
+    check_kind(name, str, "account")
+    return _market(market).accounts.get(name)
+
+
+def is_host(market: Market, account: AccountId) -> bool:
+    """Return whether an account is a host's: whether it has machines."""
+    found = _account(market, account)
+    return found is not None and bool(found.machines)
+
+
+def balance(market: Market, account: AccountId, at: datetime) -> Money:
+    """Return the balance of an account: credit less what it used, and what it earned.
+
+    Raises:
+        UnknownId: There is no such account.
+    """
+    found: Account = _market(market).account(account)
+    return found.ledger.at(utc(at, "at"))
+
+
+# --- instances ------------------------------------------------------------------------------
+
+
+def instance(market: Market, contract: ContractId) -> Instance:
+    """Return an instance, whether it exists or was destroyed; raises ``UnknownId``."""
+    check_kind(contract, int, "contract")
+    gone = _market(market).archive.get(contract)
+    return market.living(contract) if gone is None else gone
+
+
+def instances_of(market: Market, client: AccountId) -> tuple[Instance, ...]:
+    """Return the instances of an account that exist, the oldest first; none of an unknown one."""
+    account = _account(market, client)
+    return tuple(market.living(each) for each in account.instances) if account else ()
+
+
+def who_runs(market: Market, machine: MachineId) -> Resolution:
+    """Return who runs and who waits on a machine, with the reasons; raises ``UnknownId``."""
+    return _market(market).machine(machine).resolution
+
+
+def why_waiting(market: Market, contract: ContractId) -> Verdict:
+    """Return why an instance waits for its GPUs, and the bid that would win them.
+
+    Raises:
+        UnknownId: There is no such instance.
+        RuleViolation: It does not wait.
+    """
+    found = _market(market).living(contract)
+    if not found.claims:
+        got = f"one that is {found.state.value}"
+        raise RuleViolation(f"contract {contract}", "an instance that waits", got)
+    answer = who_runs(market, found.contract.machine)
+    return explain(found.claim, answer.running, answer.floor)
+
+
+def winning_bid(market: Market, offer: OfferId) -> PerHour | None:
+    """Return the lowest bid that would run on an offer now, ``None`` if none would.
+
+    Raises:
+        UnknownId: There is no such offer.
+    """
+    place, _, block = find_offer(_market(market), offer)
+    return place.resolution.winning_bid(block)
+
+
+def increases_of(market: Market, client: AccountId) -> tuple[tuple[int, PendingIncrease], ...]:
+    """Return the price increases that wait for an account, with their numbers, oldest first."""
+    found = []
+    for each in instances_of(market, client):
+        for number, pending in market.home(each.id).increases.items():
+            if pending.term.contract.id == each.id:
+                found.append((number, pending))
+    return tuple(sorted(found, key=lambda pair: pair[0]))
+
+
+# --- money ----------------------------------------------------------------------------------
+
+
+def statement_of(market: Market, contract: ContractId, period: Interval) -> Statement:
+    """Return what an instance cost in a period, as far as is known: as if nothing more happens.
+
+    Raises:
+        UnknownId: There is no such instance.
+    """
+    return statement(instance(market, contract).history, period)
+
+
+@frozen(kw_only=True)
+class DepositView:
+    """What became of the prepayments of an instance.
+
+    Attributes:
+        left: What is left of them.
+        refund: What would come back if the instance were destroyed now.
+        months: Time that the last prepayment reserved, 720-hour months; 0 without one.
+        discount: The share taken off the GPU price while the deposit lasts.
+        discount_received: What the discount has saved so far.
+    """
+
+    left: Money
+    refund: Money
+    months: Fraction
+    discount: Fraction
+    discount_received: Money
+
+
+def deposit_of(market: Market, contract: ContractId, at: datetime) -> DepositView:
+    """Return the deposit of an instance; raises ``UnknownId``."""
+    found = instance(market, contract)
+    left = max(found.deposit.at(utc(at, "at")), Money(0))
+    received = discount_received(found.history, at)
+    return DepositView(
+        left=left,
+        refund=refundable(left, received),
+        months=found.months,
+        discount=found.discount,
+        discount_received=received,
+    )
+
+
+@frozen(kw_only=True)
+class Earnings:
+    """What a machine earned for its host in a period, the platform's fee taken off.
+
+    Attributes:
+        machine: The machine.
+        gpu: For GPU time, and for deposits kept back.
+        storage: For disk.
+        upload: For bytes its instances sent.
+        download: For bytes they received.
+    """
+
+    machine: MachineId
+    gpu: Money
+    storage: Money
+    upload: Money
+    download: Money
+
+    @property
+    def total(self) -> Money:
+        """All of it."""
+        return self.gpu + self.storage + self.upload + self.download
+
+
+def earnings(market: Market, host: AccountId, period: Interval) -> tuple[Earnings, ...]:
+    """Return what each machine of a host earned in a period, destroyed instances included.
+
+    So are machines that it took away since, if they earned something. It goes through all
+    instances there ever were: a report, not a question for every request.
+    """
+    places = machines_of(market, host)
+    lines: dict[MachineId, list[Line]] = {place.id: [] for place in places}
+    living = (each for place in places for each in place.instances.values())
+    for each in (*living, *market.archive.values()):
+        if each.contract.host == host:  # the machine may have another host by now
+            found = lines.setdefault(each.contract.machine, [])
+            found += statement(each.history, period).lines
+    return tuple(
+        Earnings(
+            machine=place,
+            gpu=_payout(found, *_GPU),
+            storage=_payout(found, Kind.STORAGE),
+            upload=_payout(found, Kind.UPLOAD),
+            download=_payout(found, Kind.DOWNLOAD),
+        )
+        for place, found in lines.items()
+    )
+
+
+def _payout(lines: list[Line], *kinds: Kind) -> Money:
+    return Money.sum(line.amount - line.fee for line in lines if line.kind in kinds)

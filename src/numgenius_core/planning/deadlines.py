@@ -1,0 +1,271 @@
+"""The cheapest way to get work done by a deadline: on demand, reserved, or by bidding.
+
+Each way is played through on a price series from many starts, and always meets the deadline.
+
+Our reading of the bidding way: the client bids, waits while it is outbid, and resumes. Each
+interruption adds ``restart`` to the work, for loading and what was lost, and that time is paid. It
+goes on *on demand* as soon as one more interruption would make it miss the deadline. (While it
+runs, the time that it can spare stays the same; waiting and restarts use it up.) It pays its own
+bid, as on this marketplace (G7), or the price of the series, as on a cloud's spot market. Storage
+is paid from start to finish, whatever runs.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import timedelta
+from enum import Enum
+from fractions import Fraction
+from itertools import accumulate, pairwise
+from typing import Final
+
+from attrs import frozen
+
+from numgenius_core._tables import ResultTable
+from numgenius_core.errors import RuleViolation
+from numgenius_core.listing import Mode, as_tuple, check_kind
+from numgenius_core.money import Money, PerHour
+from numgenius_core.planning.bids import PriceSeries
+from numgenius_core.planning.reserving import cost_of_stay
+from numgenius_core.prices.schedules import ReservedSchedule
+from numgenius_core.units import (
+    SECONDS_PER_HOUR,
+    SECONDS_PER_MONTH,
+    round_half_even,
+    whole_number,
+    whole_seconds,
+)
+
+__all__ = ["Pays", "Way", "WayPlan", "cheapest_way"]
+
+_DAY: Final = timedelta(days=1)
+_NO_TIME: Final = timedelta(0)
+_FREE: Final = PerHour(0)
+
+
+class Pays(Enum):
+    """What a bidder pays while it runs."""
+
+    BID = "its own bid"
+    PRICE = "the price"
+
+
+@frozen(kw_only=True)
+class Way:
+    """One way to get the work done, and how it fared from each start.
+
+    Attributes:
+        mode: On demand, reserved or interruptible.
+        bid: Of an interruptible, dollars per hour for the whole instance; else ``None``.
+        mean: What it costs on average over the starts, half-even to a tick.
+        worst: What it costs at most.
+        seconds: How long it takes on average, waiting included.
+        interruptions: How often it is paused, on average.
+        fallbacks: Share of the starts from which some of the work was done on demand.
+    """
+
+    mode: Mode
+    bid: PerHour | None = None
+    mean: Money
+    worst: Money
+    seconds: Fraction
+    interruptions: Fraction = Fraction(0)
+    fallbacks: Fraction = Fraction(0)
+
+
+@frozen(kw_only=True)
+class WayPlan:
+    """All ways, the cheapest on average first.
+
+    Attributes:
+        ways: The ways.
+        work: Seconds that the instance has to run.
+        starts: From how many instants the bidding ways were played through.
+    """
+
+    ways: tuple[Way, ...]
+    work: int
+    starts: int
+
+    @property
+    def best(self) -> Way:
+        """The cheapest on average."""
+        return self.ways[0]
+
+    def table(self) -> ResultTable:
+        """Return the figures of each way."""
+        rows = [
+            (
+                one.mode.value if one.bid is None else f"{one.mode.value} at {one.bid}",
+                f"{one.mean:.2f}",
+                f"{one.worst:.2f}",
+                f"{float(one.seconds) / SECONDS_PER_HOUR:.1f}",
+                f"{float(one.interruptions):.1f}",
+                f"{100 * float(one.fallbacks):.0f} %",
+            )
+            for one in self.ways
+        ]
+        head = ("way", "mean $", "worst $", "hours", "interruptions", "on demand in the end")
+        return ResultTable(title="", head=head, rows=tuple(rows))
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        """Return the table as a notebook shows it."""
+        return self.table()._repr_html_()
+
+
+def cheapest_way(
+    series: PriceSeries,
+    *,
+    gpu_hours: int,
+    gpus: int,
+    deadline: timedelta,
+    on_demand: PerHour,
+    bids: Sequence[PerHour],
+    schedule: ReservedSchedule | None = None,
+    restart: timedelta = _NO_TIME,
+    pays: Pays = Pays.BID,
+    storage: PerHour = _FREE,
+    every: timedelta = _DAY,
+) -> WayPlan:
+    """Return the ways to get GPU-hours by a deadline, the cheapest first.
+
+    Args:
+        series: What the lowest bid that runs was, for the whole instance.
+        gpu_hours: GPU-hours of work.
+        gpus: GPUs of the instance, which the work is spread over; a rest of a second is a second.
+        deadline: From the start.
+        on_demand: Dollars per hour for the whole instance.
+        bids: Bids to try, dollars per hour for the whole instance.
+        schedule: The reserved discounts; no reserved way if left out.
+        restart: What each interruption adds to the work: loading, and what was lost.
+        pays: What a bidder pays.
+        storage: What the disk costs, dollars per hour.
+        every: From start to start, on the series.
+
+    Raises:
+        WrongType: Something of the wrong type.
+        RuleViolation: No work, a deadline that even on demand misses, or one longer than the
+            series.
+    """
+    check_kind(series, PriceSeries, "series")
+    whole_number(gpu_hours, "gpu_hours", 1)
+    work = -(-gpu_hours * SECONDS_PER_HOUR // whole_number(gpus, "gpus", 1))
+    limit, step = whole_seconds(deadline, "deadline"), whole_seconds(every, "every")
+    for value, name in ((on_demand, "on_demand"), (storage, "storage")):
+        check_kind(value, PerHour, name)
+    check_kind(pays, Pays, "pays")
+    if limit < work:
+        need = f"at least the {timedelta(seconds=work)} that it takes on demand"
+        raise RuleViolation("deadline", need, str(deadline))
+    if limit > series.seconds[-1] or not step:
+        need = f"a deadline up to {series.span.duration} and starts apart"
+        raise RuleViolation("deadline", need, f"{deadline}, every {every}")
+    starts = range(0, series.seconds[-1] - limit + 1, step)
+    trip = _Trip(
+        series=series,
+        work=work,
+        limit=limit,
+        restart=whole_seconds(restart, "restart"),
+        on_demand=on_demand,
+        pays=pays,
+        storage=storage,
+    )
+    ways = [_sure(Mode.ON_DEMAND, on_demand.charge(work) + storage.charge(work), work)]
+    if schedule is not None:
+        check_kind(schedule, ReservedSchedule, "schedule")
+        months, stay = Fraction(work, SECONDS_PER_MONTH), timedelta(seconds=work)
+        gpus_cost = cost_of_stay(on_demand, schedule, months, stay)
+        ways.append(_sure(Mode.RESERVED, gpus_cost + storage.charge(work), work))
+    for index, bid in enumerate(as_tuple(bids, "bids")):
+        check_kind(bid, PerHour, f"bids[{index}]")
+        ways.append(_bidding(trip, bid, starts))
+    ways.sort(key=lambda one: one.mean.ticks)  # stable: of equals, the surer way first
+    return WayPlan(ways=tuple(ways), work=work, starts=len(starts))
+
+
+def _sure(mode: Mode, cost: Money, seconds: int) -> Way:
+    return Way(mode=mode, mean=cost, worst=cost, seconds=Fraction(seconds))
+
+
+@frozen(kw_only=True)
+class _Trip:
+    """What is the same for all bids and starts."""
+
+    series: PriceSeries
+    work: int
+    limit: int
+    restart: int
+    on_demand: PerHour
+    pays: Pays
+    storage: PerHour
+
+
+def _bidding(trip: _Trip, bid: PerHour, starts: range) -> Way:
+    runs, spent = trip.series.runs(bid), _Spending(trip.series)
+    found = [_play(trip, bid, runs, spent, start) for start in starts]
+    costs = [cost for cost, _, _, _ in found]
+    total = Money.sum(costs).ticks
+    return Way(
+        mode=Mode.INTERRUPTIBLE,
+        bid=bid,
+        mean=Money.from_ticks(round_half_even(total, len(found))),
+        worst=max(costs),
+        seconds=Fraction(sum(seconds for _, seconds, _, _ in found), len(found)),
+        interruptions=Fraction(sum(stops for _, _, stops, _ in found), len(found)),
+        fallbacks=Fraction(sum(fell for _, _, _, fell in found), len(found)),
+    )
+
+
+class _Spending:
+    """What running from one second to another costs at the prices of a series."""
+
+    def __init__(self, series: PriceSeries) -> None:
+        self.series = series
+        lengths = (end - start for start, end in pairwise(series.seconds))
+        parts = (p.steps * length for p, length in zip(series.prices, lengths, strict=True))
+        self.sums = [0, *accumulate(parts)]
+
+    def between(self, start: int, end: int) -> Money:
+        return PerHour.from_steps(self._until(end) - self._until(start)).charge(1)
+
+    def _until(self, second: int) -> int:
+        """Return price steps × seconds from the start of the series."""
+        place = min(bisect_right(self.series.seconds, second), len(self.series.prices)) - 1
+        since = second - self.series.seconds[place]
+        return self.sums[place] + self.series.prices[place].steps * since
+
+
+def _play(
+    trip: _Trip, bid: PerHour, runs: tuple[tuple[int, int], ...], spent: _Spending, start: int
+) -> tuple[Money, int, int, bool]:
+    """Return cost, time, interruptions, and whether it ended on demand, from one start."""
+    now, left, stops, cost = start, trip.work, 0, Money(0)
+    # What waiting and restarts may still use up, one restart kept in hand.
+    spare = trip.limit - trip.work - trip.restart
+    place = bisect_right(runs, start, key=lambda run: run[1])
+    for begin, end in runs[place:]:
+        wait = max(0, begin - now)
+        if wait > spare:
+            break
+        spare -= wait
+        now = max(now, begin)
+        stop = min(end, now + left)
+        running = bid.charge(stop - now) if trip.pays is Pays.BID else spent.between(now, stop)
+        cost += running
+        left -= stop - now
+        now = stop
+        if not left:
+            break
+        stops += 1
+        left += trip.restart
+        spare -= trip.restart
+        if spare < 0:
+            break
+    now += max(0, spare) if left and spare > 0 else 0  # it waited as long as it could
+    seconds = now + left - start
+    cost += trip.on_demand.charge(left) + trip.storage.charge(seconds)
+    return cost, seconds, stops, left > 0

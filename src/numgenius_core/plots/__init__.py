@@ -1,0 +1,1 @@
+"""Pictures of the library's values, drawn with matplotlib (extra ``plot``)."""

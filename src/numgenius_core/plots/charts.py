@@ -1,0 +1,415 @@
+"""Pictures of the library's values, drawn with matplotlib (extra ``plot``).
+
+Each function draws on the axes given, or on those of a new figure, and returns them:
+``axes.figure.savefig("picture.svg")`` writes the file, and a notebook shows ``axes.figure``. The
+figures belong to nobody's current state, so they work without a screen and leave no trace.
+
+``style`` is ``light``, for print, or ``dark``. On axes given, it should be that of their figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from numgenius_core.errors import RuleViolation
+from numgenius_core.listing import as_tuple, check_kind
+from numgenius_core.money import PerHour
+from numgenius_core.offer import Offer
+from numgenius_core.plots._style import (
+    Look,
+    Number,
+    StyleName,
+    ascending,
+    legend_of,
+    look_of,
+    number_of,
+    numbers_of,
+    panels,
+)
+from numgenius_core.plots.timeline import machine_timeline
+from numgenius_core.prices.schedules import ReservedSchedule, months_of
+from numgenius_core.units import SECONDS_PER_MONTH, Amount
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "bid_availability",
+    "discount_curve",
+    "machine_timeline",
+    "price_ladder",
+    "revenue_curve",
+    "sweep_heat_map",
+]
+
+_POINTS: Final = 120  # of a curve
+_LONGEST_NAME: Final = 18
+_SPREAD: Final = (0, 1, -1, 2, -2)  # so offers of one price lie beside each other
+_DARK_CELL: Final = 0.45  # of a colour's brightness: below, the number in it is white
+
+
+def discount_curve(
+    schedule: ReservedSchedule,
+    price: PerHour,
+    *,
+    months: Amount | Fraction = 12,
+    axes: Sequence[Axes] | None = None,
+    style: StyleName = "light",
+) -> tuple[Axes, Axes]:
+    """Draw the reserved discount, and what prepaying costs, over the months prepaid.
+
+    Args:
+        schedule: Of the discount.
+        price: The whole instance's GPU price on demand, dollars per hour.
+        months: Longest time drawn, months of 720 hours.
+        axes: Two: for the discount and for the deposit.
+        style: ``light`` or ``dark``.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+        WrongType: Something of the wrong type.
+        RuleViolation: No time to draw.
+    """
+    check_kind(schedule, ReservedSchedule, "schedule")
+    check_kind(price, PerHour, "price")
+    longest = months_of(months)
+    if not longest:
+        raise RuleViolation("months", "a time above zero", "0")
+    above, below = panels(axes, 2, style, (6.4, 5.2))
+    look = look_of(style)
+    times = [longest * point / _POINTS for point in range(_POINTS + 1)]
+    at = [float(time) for time in times]
+    discounts = [100 * float(schedule.rate(time)) for time in times]
+    deposits = [number_of(schedule.deposit(price, time), "deposit") for time in times]
+    month = number_of(price.charge(SECONDS_PER_MONTH), "price")
+    above.plot(at, discounts, color=look.colours[0], linewidth=2, label="discount")
+    above.set(ylabel="discount (% of the GPU price)", ylim=(0, None), xlim=(0, at[-1]))
+    below.plot(at, deposits, color=look.colours[0], linewidth=2, label="deposit")
+    below.plot(
+        at,
+        [month * time for time in at],
+        color=look.colours[1],
+        linestyle="--",
+        label="the same time on demand",
+    )
+    below.set(xlabel="time prepaid (months of 720 hours)", ylabel="deposit ($)", ylim=(0, None))
+    below.yaxis.set_major_formatter("{x:,g}")
+    legend_of(below, look, "upper left")
+    return above, below
+
+
+def price_ladder(
+    offers: Iterable[Offer], *, axes: Axes | None = None, style: StyleName = "light"
+) -> Axes:
+    """Draw the offers of a market by their price per GPU-hour, a row for each GPU model.
+
+    The models are in order of their median price, which a bar marks. A full circle can be rented
+    on demand now, an empty one cannot.
+
+    Args:
+        offers: Of a market, at least one.
+        axes: Where to draw; by default those of a new figure.
+        style: ``light`` or ``dark``.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+        WrongType: Something of the wrong type.
+        RuleViolation: No offer.
+    """
+    models: dict[str, list[Offer]] = {}
+    for index, each in enumerate(as_tuple(offers, "offers")):
+        check_kind(each, Offer, f"offers[{index}]")
+        models.setdefault(each.gpu_name, []).append(each)
+    if not models:
+        raise RuleViolation("offers", "at least one offer", "none")
+    (drawn,) = panels(axes, 1, style, (7.0, 1.3 + 0.42 * len(models)))
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    look = look_of(style)
+    prices = {
+        model: [number_of(each.prices.gpu, "price") for each in group]
+        for model, group in models.items()
+    }
+    rows = sorted(models, key=lambda model: (median(prices[model]), model))
+    for row, model in enumerate(rows):
+        _draw_row(drawn, look, row, prices[model], [each.rentable for each in models[model]])
+    drawn.plot([], [], color=look.colours[1], linewidth=2.5, label="median")
+    names = [f"{_short(model)} ({len(models[model])})" for model in rows]
+    drawn.set(xlabel="price ($ per GPU-hour)", ylabel="GPU model (offers)")
+    drawn.set_yticks(range(len(rows)), names)
+    drawn.set(ylim=(-0.6, len(rows) - 0.4))
+    if min(map(min, prices.values())) > 0:
+        drawn.set_xscale("log")  # models differ by a factor, not by a sum
+        drawn.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        drawn.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        drawn.xaxis.set_minor_formatter(NullFormatter())
+    legend_of(drawn, look, "lower right")
+    return drawn
+
+
+def _draw_row(axes: Axes, look: Look, row: int, prices: list[float], rentable: list[bool]) -> None:
+    """Draw the offers of a GPU model, and their median."""
+    by_price = sorted(zip(prices, rentable, strict=True))
+    for full, face, label in (
+        (True, look.colours[0], "rentable now"),
+        (False, "none", "not rentable now"),
+    ):
+        found = [
+            (price, row + 0.12 * _SPREAD[index % len(_SPREAD)])
+            for index, (price, each) in enumerate(by_price)
+            if each is full
+        ]
+        if found:
+            axes.scatter(
+                [price for price, _ in found],
+                [place for _, place in found],
+                s=28,
+                facecolors=face,
+                edgecolors=look.colours[0],
+                linewidths=0.9,
+                label=label,
+            )
+    axes.vlines(median(prices), row - 0.4, row + 0.4, color=look.colours[1], linewidth=2.5)
+
+
+def sweep_heat_map(
+    values: Sequence[Sequence[Number | None]],
+    *,
+    rows: Sequence[object],
+    columns: Sequence[object],
+    row_label: str,
+    column_label: str,
+    value_label: str,
+    best: bool = True,
+    axes: Axes | None = None,
+    style: StyleName = "light",
+) -> Axes:
+    """Draw what comes out for each pair of two settings, as numbers on coloured cells.
+
+    Args:
+        values: A row for each of ``rows``, a number for each of ``columns``; ``None`` is unknown,
+            and hatched.
+        rows: The settings of the rows, as they are to be written.
+        columns: Those of the columns.
+        row_label: What the rows are, with its unit.
+        column_label: What the columns are, with its unit.
+        value_label: What the numbers are, with their unit.
+        best: Whether the largest number gets a frame.
+        axes: Where to draw; by default those of a new figure.
+        style: ``light`` or ``dark``.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+        WrongType: Something of the wrong type.
+        RuleViolation: Another number of values, or none known.
+    """
+    names, heads = as_tuple(rows, "rows"), as_tuple(columns, "columns")
+    cells = _cells(values, len(names), len(heads))
+    known = [number for row in cells for number in row if number is not None]
+    if not known:
+        raise RuleViolation("values", "at least one number", "none")
+    (drawn,) = panels(axes, 1, style, (2.4 + 0.9 * len(heads), 1.6 + 0.5 * len(names)))
+    look = look_of(style)
+    low, high = min(known), max(known)
+    drawn.grid(visible=False)
+    grid = [[float("nan") if number is None else number for number in row] for row in cells]
+    image = drawn.imshow(grid, cmap=look.map, vmin=low, vmax=high, aspect="auto")
+    for i, row in enumerate(cells):
+        for j, number in enumerate(row):
+            colour = None if number is None else image.cmap((number - low) / ((high - low) or 1))
+            _draw_cell(drawn, look, (j, i), number, colour)
+            if best and number == high:
+                _frame(drawn, (j, i), edgecolor="#000000", linewidth=5, gid="best")
+                _frame(drawn, (j, i), edgecolor="#ffffff", linewidth=2)
+    drawn.set_xticks(range(len(heads)), [str(each) for each in heads])
+    drawn.set_yticks(range(len(names)), [str(each) for each in names])
+    drawn.set(xlabel=column_label, ylabel=row_label)
+    bar = drawn.figure.colorbar(image, ax=drawn)
+    bar.set_label(value_label, color=look.ink)
+    bar.ax.tick_params(colors=look.ink)
+    bar.outline.set_edgecolor(look.ink)
+    return drawn
+
+
+def _draw_cell(
+    axes: Axes,
+    look: Look,
+    place: tuple[int, int],
+    number: float | None,
+    colour: Sequence[float] | None,
+) -> None:
+    """Write the number of a cell so that it can be read on its colour; hatch an unknown one."""
+    if number is None or colour is None:
+        _frame(axes, place, edgecolor=look.ink, hatch="//", linewidth=0)
+        return
+    ink = "#000000" if sum(colour[:3]) / 3 > _DARK_CELL else "#ffffff"
+    axes.text(*place, _written(number), ha="center", va="center", color=ink, fontsize=9)
+
+
+def _frame(axes: Axes, place: tuple[int, int], **drawn: Any) -> None:
+    from matplotlib.patches import Rectangle
+
+    column, row = place
+    axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor="none", **drawn))
+
+
+def revenue_curve(
+    prices: Sequence[Number],
+    means: Sequence[Number],
+    intervals: Sequence[tuple[Number, Number]] | None = None,
+    *,
+    price_label: str = "price ($ per GPU-hour)",
+    value_label: str = "revenue ($)",
+    interval_label: str = "interval",
+    axes: Axes | None = None,
+    style: StyleName = "light",
+) -> Axes:
+    """Draw a mean against a price, with its interval, and mark where it is largest.
+
+    Args:
+        prices: Ascending.
+        means: One a price.
+        intervals: Low and high end of the interval around each mean, if known.
+        price_label: What the prices are, with their unit.
+        value_label: What the means are, with their unit.
+        interval_label: What the intervals are, such as ``95 % interval``.
+        axes: Where to draw; by default those of a new figure.
+        style: ``light`` or ``dark``.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+        WrongType: Something of the wrong type.
+        RuleViolation: Prices out of order, not one mean or interval a price, or a mean outside
+            its interval.
+    """
+    at = ascending(prices, "prices")
+    middle = numbers_of(means, "means", len(at))
+    band = None if intervals is None else _band(intervals, middle)
+    (drawn,) = panels(axes, 1, style, (6.4, 4.0))
+    look = look_of(style)
+    if band is not None:
+        low, high = band
+        drawn.fill_between(
+            at,
+            low,
+            high,
+            facecolor="none",
+            edgecolor=look.colours[0],
+            hatch="////",
+            alpha=0.45,
+            linewidth=0.8,
+            label=interval_label,
+        )
+    drawn.plot(at, middle, color=look.colours[0], marker="o", linewidth=2, label="mean")
+    best = middle.index(max(middle))
+    drawn.axvline(at[best], color=look.colours[1], linestyle="--", linewidth=1.5)
+    drawn.plot(
+        at[best],
+        middle[best],
+        color=look.colours[1],
+        marker="D",
+        markersize=8,
+        linestyle="none",
+        label=f"largest mean, at {at[best]:g}",
+    )
+    drawn.set(xlabel=price_label, ylabel=value_label)
+    drawn.yaxis.set_major_formatter("{x:,g}")
+    legend_of(drawn, look, "best")
+    return drawn
+
+
+def bid_availability(
+    bids: Sequence[Number],
+    availability: Sequence[Number],
+    mean_price: Sequence[Number],
+    interruptions: Sequence[Number],
+    *,
+    on_demand: Number | None = None,
+    axes: Sequence[Axes] | None = None,
+    style: StyleName = "light",
+) -> tuple[Axes, Axes, Axes]:
+    """Draw what each bid gets: how often it runs, what it pays, how often it is interrupted.
+
+    Args:
+        bids: Ascending, dollars per hour.
+        availability: Share of the time that each bid runs, 0 to 1.
+        mean_price: What it pays on average while it runs, dollars per hour.
+        interruptions: How often it is interrupted, per day.
+        on_demand: The on-demand price, dollars per hour, marked if given.
+        axes: Three: for the availability, the price and the interruptions.
+        style: ``light`` or ``dark``.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+        WrongType: Something of the wrong type.
+        RuleViolation: Bids out of order, not one number a bid, or a share outside 0 to 1.
+    """
+    at = ascending(bids, "bids")
+    shares = numbers_of(availability, "availability", len(at))
+    for index, share in enumerate(shares):
+        if not 0 <= share <= 1:
+            raise RuleViolation(f"availability[{index}]", "a share from 0 to 1", str(share))
+    series = (
+        ([100 * share for share in shares], "available (% of time)", "o"),
+        (numbers_of(mean_price, "mean_price", len(at)), "mean price paid ($/hour)", "s"),
+        (numbers_of(interruptions, "interruptions", len(at)), "interruptions (per day)", "^"),
+    )
+    list_price = None if on_demand is None else number_of(on_demand, "on_demand")
+    first, second, third = panels(axes, 3, style, (6.4, 6.8))
+    look = look_of(style)
+    for index, (drawn, (values, label, marker)) in enumerate(
+        zip((first, second, third), series, strict=True)
+    ):
+        drawn.plot(at, values, color=look.colours[index], marker=marker, linewidth=2)
+        drawn.set(ylabel=label, ylim=(0, 105 if index == 0 else max([*values, 0]) * 1.1 or 1))
+        if list_price is not None:
+            drawn.axvline(list_price, color=look.ink, linestyle=":", label="on-demand price")
+    if list_price is not None:
+        legend_of(first, look, "lower right")
+    third.set_xlabel("bid ($/hour)")
+    return first, second, third
+
+
+def _cells(values: object, rows: int, columns: int) -> list[list[float | None]]:
+    lines: tuple[Any, ...] = as_tuple(cast("Iterable[object]", values), "values")
+    if len(lines) != rows or not columns:
+        raise RuleViolation("values", f"{rows} rows of {columns} values", str(len(lines)))
+    cells = []
+    for index, line in enumerate(lines):
+        row = as_tuple(line, f"values[{index}]")
+        if len(row) != columns:
+            raise RuleViolation(f"values[{index}]", f"{columns} values", str(len(row)))
+        cells.append(
+            [
+                None if each is None else number_of(each, f"values[{index}][{place}]")
+                for place, each in enumerate(row)
+            ]
+        )
+    return cells
+
+
+def _band(intervals: object, middle: list[float]) -> tuple[list[float], list[float]]:
+    pairs = as_tuple(cast("Iterable[object]", intervals), "intervals")
+    if len(pairs) != len(middle):
+        raise RuleViolation("intervals", f"{len(middle)} of them", str(len(pairs)))
+    low, high = [], []
+    for index, (pair, mean) in enumerate(zip(pairs, middle, strict=True)):
+        a, b = numbers_of(pair, f"intervals[{index}]", 2)
+        if not a <= mean <= b:
+            raise RuleViolation(f"intervals[{index}]", f"ends around {mean}", f"{a} to {b}")
+        low.append(a)
+        high.append(b)
+    return low, high
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+
+
+def _written(number: float) -> str:
+    """Return a number as short as it can be told: 1,234 or 12.3 or 0.12."""
+    size = abs(number)
+    return f"{number:,.0f}" if size >= 100 else f"{number:.1f}" if size >= 10 else f"{number:.2f}"

@@ -1,0 +1,188 @@
+"""The picture of a machine: who holds which GPU when, maintenance, and the time left free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts.term import Term, agreed, check_belongs
+from numgenius_core.errors import RuleViolation
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import Machine, Mode, as_tuple, check_kind
+from numgenius_core.maintenance.schedule import MaintenanceWindow
+from numgenius_core.maintenance.windows import free_time
+from numgenius_core.plots._style import Look, StyleName, legend_of, look_of, panels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["machine_timeline"]
+
+_ROW: Final = 0.8  # of the height of a GPU's row, the rest being air
+_MODES: Final = {
+    Mode.ON_DEMAND: ("on demand", 0, ""),
+    Mode.RESERVED: ("reserved", 2, "//"),
+    Mode.INTERRUPTIBLE: ("interruptible", 1, ".."),
+}
+
+
+def machine_timeline(
+    machine: Machine,
+    contracts: Iterable[Contract | Term],
+    within: Interval,
+    *,
+    windows: Iterable[MaintenanceWindow | Interval] = (),
+    axes: Axes | None = None,
+    style: StyleName = "light",
+) -> Axes:
+    """Draw who holds which GPU when, the maintenance windows, and the free time.
+
+    Contracts that hold the same GPU at the same time, as bids may, share its row. A thin line is
+    time in which no contract holds the GPU; an arrow is a contract without end.
+
+    Args:
+        machine: Whose GPUs are the rows.
+        contracts: Of the machine.
+        within: What is drawn.
+        windows: When the machine is down.
+        axes: Where to draw; by default those of a new figure.
+        style: ``light`` or ``dark``.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+        WrongType: Something of the wrong type.
+        RuleViolation: A contract of another machine, or of GPUs that it has not.
+    """
+    check_kind(machine, Machine, "machine")
+    check_kind(within, Interval, "within")
+    known = _of_machine(contracts, machine, within)
+    down = _periods(windows)
+    (drawn,) = panels(axes, 1, style, (8.0, 1.6 + 0.45 * machine.gpus))
+    look = look_of(style)
+    for gpu in range(machine.gpus):
+        for span in free_time([each for each in known if gpu in each.block.positions], within):
+            drawn.plot(_days(span), [gpu, gpu], color=look.faint, linewidth=2)
+    for contract, lane, lanes in _lanes(known):
+        _draw_contract(drawn, look, contract, within, lane, lanes)
+    for period in down:
+        drawn.axvspan(
+            *_days(period),
+            facecolor="none",
+            edgecolor=look.ink,
+            hatch="xx",
+            linewidth=1.2,
+            label="maintenance",
+            zorder=3,
+        )
+    drawn.set(
+        xlim=_days(within),
+        ylim=(machine.gpus - 0.5, -0.5),
+        yticks=range(machine.gpus),
+        xlabel="time (UTC)",
+        ylabel="GPU (position)",
+    )
+    _time_axis(drawn)
+    drawn.grid(visible=False, axis="y")
+    drawn.plot([], [], color=look.faint, linewidth=2, label="free")
+    legend_of(drawn, look, "upper left", outside=True)
+    return drawn
+
+
+def _of_machine(
+    contracts: Iterable[Contract | Term], machine: Machine, within: Interval
+) -> list[Contract]:
+    """Return the contracts in force within a period, in order of their start."""
+    known = []
+    for index, each in enumerate(as_tuple(contracts, "contracts")):
+        contract = agreed(each, path := f"contracts[{index}]")
+        check_belongs(contract, machine.id, path)
+        if contract.block.end > machine.gpus:
+            need = f"GPUs among the machine's {machine.gpus}"
+            raise RuleViolation(path, need, f"positions up to {contract.block.end - 1}")
+        if contract.start < within.end and (contract.end is None or contract.end > within.start):
+            known.append(contract)
+    return sorted(known, key=lambda each: (each.start, each.id))
+
+
+def _periods(windows: Iterable[MaintenanceWindow | Interval]) -> list[Interval]:
+    periods = []
+    for index, each in enumerate(as_tuple(windows, "windows")):
+        period = each.period if isinstance(each, MaintenanceWindow) else each
+        check_kind(period, Interval, f"windows[{index}]")
+        periods.append(period)
+    return periods
+
+
+def _lanes(contracts: list[Contract]) -> Iterator[tuple[Contract, int, int]]:
+    """Yield each contract with its lane and the number of lanes that its row needs."""
+
+    def meet(a: Contract, b: Contract) -> bool:
+        later, earlier = max(a.start, b.start), min(_end(a), _end(b))
+        return a.block.overlaps(b.block) and later < earlier
+
+    lanes: list[int] = []
+    for index, each in enumerate(contracts):
+        taken = {lanes[i] for i in range(index) if meet(contracts[i], each)}
+        lanes.append(next(lane for lane in range(index + 1) if lane not in taken))
+    for index, each in enumerate(contracts):
+        beside = [lane for lane, other in zip(lanes, contracts, strict=True) if meet(each, other)]
+        yield each, lanes[index], max(beside) + 1
+
+
+def _end(contract: Contract) -> datetime:
+    return contract.end or datetime.max.replace(tzinfo=UTC)
+
+
+def _draw_contract(
+    axes: Axes, look: Look, contract: Contract, within: Interval, lane: int, lanes: int
+) -> None:
+    """Draw a bar in the row of each GPU of a contract, with its number."""
+    name, colour, hatch = _MODES[contract.mode]
+    first, last = _days(
+        Interval(max(contract.start, within.start), min(_end(contract), within.end))
+    )
+    height = _ROW / lanes
+    shift = (lane + 0.5) * height - _ROW / 2
+    places = [gpu + shift for gpu in contract.block.positions]
+    axes.barh(
+        places,
+        last - first,
+        left=first,
+        height=height * 0.94,
+        facecolor=look.colours[colour],
+        edgecolor=look.paper,
+        hatch=hatch,
+        linewidth=0.8,
+        label=name,
+    )
+    arrow = " →" if contract.end is None else ""
+    for place in places:
+        axes.text(
+            (first + last) / 2,
+            place,
+            f"{contract.id}{arrow}",
+            ha="center",
+            va="center",
+            color=look.ink,
+            fontsize=8,
+            clip_on=True,
+            bbox={"facecolor": look.paper, "edgecolor": "none", "pad": 1.2},
+            zorder=4,
+        )
+
+
+def _days(period: Interval) -> tuple[float, float]:
+    """Return the ends of a period as matplotlib counts time."""
+    from matplotlib.dates import date2num
+
+    return float(date2num(period.start)), float(date2num(period.end))
+
+
+def _time_axis(axes: Axes) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(tz=UTC)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))

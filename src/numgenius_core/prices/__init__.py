@@ -1,0 +1,1 @@
+"""What a stay costs: quotes, reserved discounts, deposits."""

@@ -1,0 +1,233 @@
+"""What a stay really costs: GPUs, disk and traffic, line by line.
+
+Rule (marketplace, measured): ``dph_total = dph_base + storage_cost · disk_GB / 720`` and
+``discounted_dph_total = dph_total − dph_base · discount_rate``: the price of n GPUs is n × one's,
+and the reserved discount is on the GPU part only. Traffic is paid by the GB. The platform keeps
+its fee of everything the client pays; the host gets the rest.
+
+A reservation costs what it will be billed (:mod:`numgenius_core.billing.statement`): it has the discount in
+every second that begins with some of the deposit left, costs the on-demand price after that, and
+forfeits part of the deposit when it ends early.
+
+Our reading: a quote's price *per hour* is all in, traffic too: the total over the hours.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+
+from attrs import frozen
+
+from numgenius_core._tables import ResultTable
+from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.listing import Mode, Verification, check_kind
+from numgenius_core.money import TICKS_PER_DOLLAR, Money, PerHour
+from numgenius_core.offer import Offer
+from numgenius_core.prices.schedules import (
+    CurveSchedule,
+    ReservedSchedule,
+    discounted_seconds,
+    refund,
+)
+from numgenius_core.units import (
+    SECONDS_PER_HOUR,
+    SECONDS_PER_MONTH,
+    Amount,
+    round_half_even,
+    to_bytes,
+    to_megabytes,
+    whole_seconds,
+)
+
+__all__ = ["Line", "LineKind", "Quote", "quote"]
+
+
+class LineKind(Enum):
+    """What a line of a quote is for."""
+
+    GPU = "gpu"
+    DISCOUNT = "discount"
+    FORFEIT = "forfeit"
+    STORAGE = "storage"
+    UPLOAD = "upload"
+    DOWNLOAD = "download"
+
+
+@frozen(kw_only=True)
+class Line:
+    """One part of a price.
+
+    Attributes:
+        kind: What it is for.
+        amount: For the stay, negative for a discount.
+    """
+
+    kind: LineKind
+    amount: Money
+
+
+@frozen(kw_only=True)
+class Quote:
+    """The price of a stay.
+
+    Attributes:
+        offer: What is rented.
+        mode: How it is rented.
+        seconds: Length of the stay.
+        lines: GPU at the price on demand; of a reservation, the discount and what is forfeited of
+            its deposit; storage, upload and download.
+        payout: What the host gets; with ``fee`` it adds up to the total.
+        fee: What the platform keeps.
+        deposit: What a reservation prepays, ``None`` for other modes.
+        discount: Share taken off the GPU price while the deposit lasts.
+    """
+
+    offer: Offer
+    mode: Mode
+    seconds: int
+    lines: tuple[Line, ...]
+    payout: Money
+    fee: Money
+    deposit: Money | None = None
+    discount: Fraction = Fraction(0)
+
+    @property
+    def total(self) -> Money:
+        """What the client pays for the stay."""
+        return Money.sum(line.amount for line in self.lines)
+
+    def amount_of(self, kind: LineKind) -> Money:
+        """Return the amount of one kind of line, zero if it has none."""
+        return Money.sum(line.amount for line in self.lines if line.kind is kind)
+
+    def per_hour(self, places: int = 12) -> Decimal:
+        """Return dollars per hour, all in, rounded half-even once."""
+        units = round_half_even(
+            self.total.ticks * 10**places * SECONDS_PER_HOUR, TICKS_PER_DOLLAR * self.seconds
+        )
+        return Decimal(units).scaleb(-places)
+
+    def rounded_lines(self, places: int = 9) -> tuple[tuple[LineKind, Decimal], ...]:
+        """Return the lines as they leave: differences of rounded running totals.
+
+        They add up to the rounded total.
+        """
+        rows, running, before = [], Money(0), Decimal(0)
+        for line in self.lines:
+            running += line.amount
+            after = running.to_decimal(places)
+            rows.append((line.kind, after - before))
+            before = after
+        return tuple(rows)
+
+    def table(self) -> ResultTable:
+        """Return the lines in cents; they add up to the total."""
+        offer, time = self.offer, str(timedelta(seconds=self.seconds)).removesuffix(", 0:00:00")
+        rows = [(kind.value, f"{amount:,.2f}") for kind, amount in self.rounded_lines(2)]
+        return ResultTable(
+            title=f"{offer.gpus} × {offer.gpu_name}, {self.mode.value}, {time}",
+            head=("line", "$"),
+            rows=(*rows, ("total", f"{self.total:,.2f}"), ("an hour", f"{self.per_hour(4)}")),
+        )
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        """Return the table as a notebook shows it."""
+        return self.table()._repr_html_()
+
+
+def quote(
+    offer: Offer,
+    duration: timedelta,
+    *,
+    mode: Mode = Mode.ON_DEMAND,
+    disk: Amount = 0,
+    upload: Amount = 0,
+    download: Amount = 0,
+    bid: PerHour | None = None,
+    months: Amount | Fraction | None = None,
+    schedule: ReservedSchedule | None = None,
+) -> Quote:
+    """Return the exact price of a stay.
+
+    Args:
+        offer: What is rented.
+        duration: How long, whole seconds above zero.
+        mode: On-demand, reserved or interruptible.
+        disk: GB, at most 3 decimals.
+        upload: GB sent, at most 9 decimals.
+        download: GB received.
+        bid: Of an interruptible, for the whole instance; the offer's lowest bid if left out.
+        months: Of a reservation, what is prepaid; the stay's length if left out. A longer stay
+            goes on on demand; a shorter one ends early, and part of the deposit is forfeited.
+        schedule: Of a reservation; the market's curve to the offer's discount if left out.
+
+    Raises:
+        WrongType: A value of the wrong type.
+        RuleViolation: No time, a bid below the floor, or a reservation that is not on offer.
+    """
+    check_kind(offer, Offer, "offer")
+    check_kind(mode, Mode, "mode")
+    seconds = whole_seconds(duration)
+    if not seconds:
+        raise RuleViolation("duration", "at least a second", "0")
+    if bid is not None and mode is not Mode.INTERRUPTIBLE:
+        raise RuleViolation("bid", f"none for {mode.value}", shown(bid))
+    for name, value in (("months", months), ("schedule", schedule)):
+        if value is not None and mode is not Mode.RESERVED:
+            raise RuleViolation(name, f"none for {mode.value}", shown(value))
+    full = offer.per_hour if mode is not Mode.INTERRUPTIBLE else _bid(offer, bid)
+    lines = [Line(kind=LineKind.GPU, amount=full.charge(seconds))]
+    discount, deposit = Fraction(0), None
+    if mode is Mode.RESERVED:
+        discount, deposit = _reserved(offer, seconds, months, schedule)
+        lasts = discounted_seconds(deposit, full.scaled(1 - discount), seconds)
+        ended = refund(full, discount, deposit, lasts)
+        lines += [
+            Line(kind=LineKind.DISCOUNT, amount=-ended.discount_received),
+            Line(kind=LineKind.FORFEIT, amount=ended.fee),
+        ]
+    prices = offer.prices
+    lines += [
+        Line(kind=LineKind.STORAGE, amount=prices.storage.charge(to_megabytes(disk), seconds)),
+        Line(kind=LineKind.UPLOAD, amount=prices.upload.charge(to_bytes(upload, "upload"))),
+        Line(kind=LineKind.DOWNLOAD, amount=prices.download.charge(to_bytes(download, "download"))),
+    ]
+    total = Money.sum(line.amount for line in lines)
+    payout = total.scaled(1 - prices.platform_fee) if prices.platform_fee else total
+    return Quote(
+        offer=offer,
+        mode=mode,
+        seconds=seconds,
+        lines=tuple(lines),
+        payout=payout,
+        fee=total - payout,
+        deposit=deposit,
+        discount=discount,
+    )
+
+
+def _bid(offer: Offer, bid: PerHour | None) -> PerHour:
+    if bid is None:
+        return offer.min_bid
+    check_kind(bid, PerHour, "bid")
+    if bid < offer.min_bid:
+        raise RuleViolation("bid", f"at least the lowest bid ${offer.min_bid}/hour", f"${bid}")
+    return bid
+
+
+def _reserved(
+    offer: Offer, seconds: int, months: Amount | Fraction | None, schedule: ReservedSchedule | None
+) -> tuple[Fraction, Money]:
+    if offer.verification is not Verification.VERIFIED:
+        need = "a verified machine (others have no reserved price)"
+        raise RuleViolation("offer.verification", need, offer.verification.value)
+    time = Fraction(seconds, SECONDS_PER_MONTH) if months is None else months
+    curve = CurveSchedule(offer.max_discount) if schedule is None else schedule
+    check_kind(curve, ReservedSchedule, "schedule")
+    return curve.rate(time), curve.deposit(offer.per_hour, time)

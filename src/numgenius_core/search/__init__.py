@@ -1,0 +1,1 @@
+"""The marketplace's search: the client's query language and the API's filter objects."""

@@ -1,0 +1,264 @@
+r"""The query language of the marketplace's client: what people type to find an offer.
+
+Rule (the marketplace's client): a query is comparisons one after another, ``field op value``, all
+of which must hold: ``gpu_name in [RTX_4090, RTX_3090] num_gpus>=4 dph<2.5``. Operators are
+``= == eq``, ``!= neq noteq``, ``> gt``, ``>= gte``, ``< lt``, ``<= lte``, ``in`` and
+``notin nin "not in"``. An underscore in a value is a space. ``field=any`` (or ``?``, ``*``) removes
+what was asked of a field before, as the defaults verified, rentable and not external. The same
+operator on the same field again replaces what it asked. Countries are asked for by
+``geolocation notin [CN,VN]``.
+
+Our readings:
+
+* Stricter than the client: a field that is not known, a value that is not of the field's type and
+  an order of texts (``gpu_name>A``) are errors, not sent on; ``unknown="keep"`` allows the first.
+* Texts may stand in double or single quotes, with ``\`` before a character to be taken as it is
+  (``"A\_B"``: here an underscore is one). In quotes, ``any`` and ``null`` are texts.
+* Memory and days are multiplied exactly: 16.1 GB are 16,100 MB, where the client's doubles make
+  16,100.000000000002 of them.
+
+What a query is and how it compares: :mod:`numgenius_core.search.query`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NoReturn
+
+from attrs import frozen
+
+from numgenius_core.errors import ParseError, RuleViolation, shown
+from numgenius_core.listing import check_kind
+from numgenius_core.search._values import Kind, Scalar
+from numgenius_core.search.fields import Field, field_named
+from numgenius_core.search.query import (
+    ANYTHING,
+    DEFAULTS,
+    LISTS,
+    MAX_CONDITIONS,
+    NOTHING,
+    SPECIAL,
+    SPELLINGS,
+    Condition,
+    Operator,
+    Query,
+    Unknown,
+    Value,
+    checked,
+    refuses,
+)
+
+__all__ = ["DEFAULTS", "MAX_LENGTH", "Condition", "Operator", "Query", "parse"]
+
+MAX_LENGTH: Final = 50_000
+"""Longest query text, characters."""
+NOTHING_ASKED: Final = Query()
+
+_BLANK: Final = re.compile(r"[ \t\r\n]*")
+_NAME: Final = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
+_SIGN: Final = re.compile(r"[=<>!]+")
+_WORD: Final = re.compile(
+    r"""(not[ ]+eq|not[ ]+in|noteq|notin|nin|in|neq|eq|gte|gt|lte|lt)(?=[\s\["']|$)""", re.ASCII
+)
+_BARE: Final = re.compile(r"[^\s\[\]\"]+")
+_ITEM: Final = re.compile(r"[^\[\],\"]*")
+_QUOTED: Final = {
+    mark: re.compile(rf"{mark}((?:[^{mark}\\]|\\.)*){mark}", re.DOTALL) for mark in "\"'"
+}
+
+
+@frozen
+class _Word:
+    """A value as typed: its text, where it stands, and whether it stood in quotes."""
+
+    text: str
+    at: int
+    quoted: bool = False
+
+
+class _Reader:
+    """Reads a query from left to right; every fault says at which character it is."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def fail(self, need: str, got: str | None = None, at: int | None = None) -> NoReturn:
+        place = self.at if at is None else at
+        rest = self.text[place : place + 30]
+        came = got or (shown(rest) if rest else "the end of the query")
+        raise ParseError(f"query, character {place + 1}", need, came)
+
+    def take(self, pattern: re.Pattern[str]) -> str:
+        match = pattern.match(self.text, self.at)
+        if match is None:
+            return ""
+        self.at = match.end()
+        return match.group()
+
+    def more(self) -> bool:
+        self.take(_BLANK)
+        return self.at < len(self.text)
+
+    def operator(self) -> Operator:
+        self.take(_BLANK)
+        start = self.at
+        spelled = " ".join((self.take(_SIGN) or self.take(_WORD)).split())
+        if spelled not in SPELLINGS:
+            need = "an operator: = != > >= < <= in notin"
+            self.fail(need, shown(spelled) if spelled else None, start)
+        return SPELLINGS[spelled]
+
+    def words(self) -> tuple[list[_Word], bool]:
+        """Return the values that come, and whether they stand in brackets."""
+        self.take(_BLANK)
+        if self.text.startswith("[", self.at):
+            return self.bracket(), True
+        if self.text.startswith(('"', "'"), self.at):
+            return [self.quoted()], False
+        start = self.at
+        bare = self.take(_BARE)
+        if self.text.startswith(("[", "]", '"'), self.at):
+            self.fail("a blank, or quotes around the whole value")
+        if not bare.strip(","):
+            self.fail("a value", at=start)
+        start += len(bare) - len(bare.lstrip(","))
+        return [_Word(bare.strip(","), start)], False
+
+    def quoted(self) -> _Word:
+        start = self.at
+        inner = self.take(_QUOTED[self.text[start]])[1:-1]
+        if self.at == start:
+            self.fail("a closing quote", at=start)
+        if not inner:
+            self.fail("a value", at=start)
+        return _Word(inner, start, quoted=True)
+
+    def bracket(self) -> list[_Word]:
+        opening = self.at
+        found: list[_Word] = []
+        self.at += 1
+        while True:
+            self.take(_BLANK)
+            start = self.at
+            if self.text.startswith(('"', "'"), self.at):
+                found.append(self.quoted())
+                self.take(_BLANK)
+            elif bare := self.take(_ITEM).rstrip():
+                found.append(_Word(bare, start))
+            if self.text.startswith("]", self.at):
+                self.at += 1
+                return found
+            if not self.text.startswith(",", self.at):
+                where = opening if self.at == len(self.text) else self.at
+                self.fail("a closing bracket" if where == opening else "a comma or ]", at=where)
+            self.at += 1
+
+
+def _said(column: Field, word: _Word) -> Scalar:
+    """Return what a value says, in the API's unit."""
+    if column.kind is Kind.ANY and not word.quoted and word.text in SPECIAL - ANYTHING - NOTHING:
+        return word.text in {"true", "True"}
+    path = f"query, character {word.at + 1}"
+    try:
+        if word.quoted:
+            # An underscore is a space, unless a backslash says that it is meant.
+            plain = re.sub(r"\\(.)|_", lambda m: m.group(1) or " ", word.text, flags=re.DOTALL)
+        else:
+            plain = word.text.replace("_", " ")
+        return column.typed(plain, path)
+    except RuleViolation as fault:
+        raise ParseError(fault.path, fault.need, fault.got) from None
+
+
+def _value(reader: _Reader, column: Field, operator: Operator) -> Value:
+    """Read what follows an operator."""
+    reader.take(_BLANK)
+    start = reader.at
+    words, bracket = reader.words()
+    if operator in LISTS and not bracket and not words[0].quoted:
+        parts = words[0].text.split(",")  # "in CN,VN" as the client reads it
+        places = [words[0].at + sum(len(p) + 1 for p in parts[:i]) for i in range(len(parts))]
+        words = [_Word(part, at) for part, at in zip(parts, places, strict=True) if part]
+    elif operator not in LISTS and len(words) > 1:
+        reader.fail(f"one value after {operator.value}", f"{len(words)} values", start)
+    if not words:
+        reader.fail("a value", at=start)
+    said: Value
+    if operator in LISTS:
+        said = tuple(_said(column, word) for word in words)
+    elif not words[0].quoted and words[0].text in NOTHING:
+        said = None
+    else:
+        said = _said(column, words[0])
+    try:
+        return checked(column, operator, said, column.name)
+    except RuleViolation as fault:
+        reader.fail(fault.need, fault.got, start)
+
+
+def parse(text: str, *, base: Query = NOTHING_ASKED, unknown: Unknown = "refuse") -> Query:
+    """Return the query that a text in the client's language says.
+
+    Args:
+        text: Conditions one after another; none of them ask for everything.
+        base: What is asked already, such as
+            :data:`~numgenius_core.search.query.DEFAULTS`: ``field=any`` removes from it, the same
+            operator on the same field replaces it.
+        unknown: ``"keep"`` takes fields that are not known, compared as offers have them.
+
+    Raises:
+        WrongType: An argument of the wrong type.
+        ParseError: The text says no query; with the place, and the nearest field if one is
+            misspelt.
+
+    >>> query = parse("dph<2.5 gpu_name in [RTX_4090, RTX_3090] duration>=7")
+    >>> str(query)
+    'dph_total<2.5 duration>=7 gpu_name in [RTX_3090,RTX_4090]'
+    >>> query.to_json()["duration"]
+    {'gte': 604800.0}
+    """
+    check_kind(text, str, "query")
+    check_kind(base, Query, "base")
+    known = refuses(unknown)
+    if len(text) > MAX_LENGTH:
+        raise ParseError("query", f"at most {MAX_LENGTH:,} characters", f"{len(text):,}")
+    found = {(c.field, c.operator): c for c in base.conditions}
+    reader = _Reader(text)
+    while reader.more():
+        start = reader.at
+        column = _column(reader, known=known)
+        operator = reader.operator()
+        if _wildcard(reader):
+            if operator is not Operator.EQ:
+                reader.fail("= before a value that means any", operator.value, start)
+            found = {key: c for key, c in found.items() if key[0] != column.name}
+            continue
+        value = _value(reader, column, operator)
+        found[column.name, operator] = Condition(column.name, operator, value)
+        if len(found) > MAX_CONDITIONS:
+            reader.fail(f"at most {MAX_CONDITIONS} conditions", "more", start)
+    return Query(tuple(found.values()))
+
+
+def _column(reader: _Reader, *, known: bool) -> Field:
+    start = reader.at
+    name = reader.take(_NAME)
+    if not name:
+        reader.fail("the name of a field")
+    try:
+        return field_named(name, "query", known=known)
+    except RuleViolation as fault:
+        reader.fail(fault.need, fault.got, start)
+
+
+def _wildcard(reader: _Reader) -> bool:
+    """Read a word that means any value, if one comes."""
+    reader.take(_BLANK)
+    start = reader.at
+    if reader.take(_BARE).strip(",") in ANYTHING and not reader.text.startswith(
+        ("[", "]", '"'), reader.at
+    ):
+        return True
+    reader.at = start
+    return False

@@ -1,0 +1,358 @@
+"""The fields that a search can ask for: their types, their units, and where an offer has them.
+
+Rule (the marketplace's client): some sixty fields can be asked for, a few under a shorter name
+(``dph`` is ``dph_total``). Memory is typed in GB and asked for in MB (× 1,000), a duration in days
+and asked for in seconds, a driver version with dots as one number (``535.86.05`` is 535086005).
+
+Our readings:
+
+* Fields that an offer has typed are read from there, all others from ``Offer.extra``, where the
+  snapshots' own names count too (``inet_down_mbps``). What is missing, empty or of another type
+  is null there. Two fields have a stand-in: ``datacenter`` is ``hosting_type`` 1, and
+  ``ubuntu_version`` is ``os_version``.
+* Numbers compare as the decimals they are written as, a ``float`` as its shortest text. Prices are
+  exact to the pico-dollar: ``dph_total`` is the price of the GPUs and of the disk asked for, in a
+  search for interruptibles with the lowest bid for the price. A null ``discount_rate`` is 0.
+* ``duration`` counts from ``now``; without it, it is what the source said. An offer that never
+  ends lasts longer than any number. Durations asked for are rounded to the microsecond.
+* A null ``external`` is false, as the client's own default filter needs it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Final
+
+from attrs import frozen
+
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.intervals import to_epoch, total_seconds, utc
+from numgenius_core.listing import Mode, Verification, check_kind, check_text
+from numgenius_core.offer import Offer
+from numgenius_core.search._values import MAX_WHOLE, READ, Kind, Scalar, bounded, like, number
+from numgenius_core.units import (
+    HOURS_PER_MONTH,
+    MAX_MB,
+    MB_PER_GB,
+    PRICE_PLACES,
+    SECONDS_PER_DAY,
+    WIDE,
+    decimal_text,
+    round_half_even,
+    whole_number,
+)
+
+__all__ = ["ALIASES", "FIELDS", "RESERVED_WORDS", "Field", "View", "field_named"]
+
+CLIENT_DISK_MB: Final = 5_000
+"""Disk that the client prices an offer with if not told otherwise."""
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
+_MICROSECOND: Final = Decimal("0.000001")
+_HALF: Final = Decimal("0.5")
+_STEP: Final = Decimal(1).scaleb(-PRICE_PLACES)
+
+
+@frozen(kw_only=True)
+class View:
+    """What an offer's fields depend on beside the offer.
+
+    Attributes:
+        disk_mb: Disk that ``dph_total`` includes, whole MB.
+        now: When the search is made; without it ``duration`` is what the source said.
+        mode: What the prices are for; ``INTERRUPTIBLE`` has the lowest bid as the price.
+
+    Raises:
+        WrongType: Something of the wrong type.
+        RuleViolation: A negative disk, or an instant without a time zone.
+    """
+
+    disk_mb: int = CLIENT_DISK_MB
+    now: datetime | None = None
+    mode: Mode = Mode.ON_DEMAND
+
+    def __attrs_post_init__(self) -> None:
+        whole_number(self.disk_mb, "view.disk_mb", 0, MAX_MB)
+        check_kind(self.mode, Mode, "view.mode")
+        if self.now is not None:
+            object.__setattr__(self, "now", utc(self.now, "now"))
+
+
+@frozen
+class Field:
+    """A field that a search can ask for.
+
+    Attributes:
+        name: As the API calls it.
+        kind: Its type.
+        scale: What a typed number is multiplied with: 1,000 for GB of memory, 86,400 for days.
+        keys: Where ``Offer.extra`` may have it, best first.
+    """
+
+    name: str
+    kind: Kind
+    scale: int = 1
+    keys: tuple[str, ...] = ()
+
+    def of(self, offer: Offer, view: View) -> Scalar | None:
+        """Return what an offer has in this field, ``None`` for null.
+
+        Raises:
+            RuleViolation: ``duration`` of an offer that only says when it ends, without ``now``.
+        """
+        typed = _OF_OFFER.get(self.name)
+        return self.kept(offer) if typed is None else typed(offer, view)
+
+    def kept(self, offer: Offer) -> Scalar | None:
+        """Return what the source of an offer said in this field, ``None`` for nothing."""
+        read = READ[self.kind]
+        for key in self.keys:
+            if (value := read(offer.extra.get(key))) is not None:
+                return value
+        return False if self.name == "external" else None
+
+    def value(self, raw: object, path: str) -> Scalar:
+        """Return what a condition compares this field with, in the API's unit.
+
+        Args:
+            raw: A JSON value; text says numbers and flags too.
+            path: What messages call it.
+
+        Raises:
+            RuleViolation: It does not say what the field's type needs, or is out of bounds.
+        """
+        if self.kind is Kind.ANY:
+            found = raw if isinstance(raw, bool | str) else number(raw)
+            found = decimal_text(bounded(found, path)) if isinstance(found, Decimal) else found
+        else:
+            found = READ[self.kind](raw)
+        if found is None:
+            error = RuleViolation if isinstance(raw, str | float) else WrongType
+            raise error(path, f"{self.kind.value} for {self.name}", shown(raw))
+        if isinstance(found, str):
+            check_text(found, path)
+        elif isinstance(found, Decimal):
+            found = bounded(found, path)
+            if self.name == "duration":
+                found = bounded(found.quantize(_MICROSECOND, context=WIDE), path)
+        return found
+
+    def typed(self, words: str, path: str) -> Scalar:
+        """Return what a person typed in a query, in the API's unit.
+
+        Raises:
+            RuleViolation: As for :meth:`value`.
+        """
+        if self.scale == 1 or (found := number(words)) is None:
+            return self.value(words, path)
+        return self.value(WIDE.multiply(found, Decimal(self.scale)), path)
+
+    def untyped(self, value: Decimal) -> str:
+        """Return how a person types a number of this field: the inverse of :meth:`typed`."""
+        check_kind(value, Decimal, "value")
+        if self.kind is Kind.VERSION:
+            major, rest = divmod(int(value), 10**6)
+            return f"{major}.{rest // 1_000:02}.{rest % 1_000:02}"
+        if self.scale == SECONDS_PER_DAY:
+            # Half of the last place is 0.04 µs: less than half of what a duration is rounded to.
+            days = WIDE.divide(value, Decimal(self.scale))
+            return decimal_text(days.quantize(_STEP, context=WIDE))
+        return decimal_text(WIDE.divide(value, Decimal(self.scale)))
+
+    def has(self, have: Scalar, wanted: Scalar) -> bool:
+        """Return whether what an offer has is what a condition wants."""
+        if self.kind is Kind.PLACE:
+            country = str(have).rpartition(",")[2].strip()
+            return have == wanted or (len(str(wanted)) == 2 and country == wanted)
+        return have == (like(have, wanted) if self.kind is Kind.ANY else wanted)
+
+
+# -- what an offer has -------------------------------------------------------------------------
+
+
+def _dollars(steps: int) -> Decimal:
+    return Decimal(steps).scaleb(-PRICE_PLACES, WIDE)
+
+
+def _whole_price(offer: Offer, key: str, per_gpu: int) -> Decimal:
+    """Return a price for the whole offer, in the source's digits where they say the same price.
+
+    A third of a dollar a GPU is no whole number of pico-dollars, so three of them would be less
+    than the dollar that the source asks.
+    """
+    said = number(offer.extra.get(key))
+    if said is not None and said.adjusted() < MAX_WHOLE:
+        steps = WIDE.divide(said.scaleb(PRICE_PLACES, WIDE), Decimal(offer.gpus))
+        if -_HALF <= WIDE.subtract(steps, Decimal(per_gpu)) <= _HALF:
+            return said
+    return _dollars(per_gpu * offer.gpus)
+
+
+def _min_bid(offer: Offer, _: View) -> Decimal:
+    return _whole_price(offer, "min_bid", offer.prices.min_bid.steps)
+
+
+def _dph_base(offer: Offer, view: View) -> Decimal:
+    if view.mode is Mode.INTERRUPTIBLE:
+        return _min_bid(offer, view)
+    return _whole_price(offer, "dph_base", offer.prices.gpu.steps)
+
+
+def _storage_per_hour(offer: Offer, view: View) -> Decimal:
+    steps = offer.prices.storage.steps * view.disk_mb
+    return _dollars(round_half_even(steps, MB_PER_GB * HOURS_PER_MONTH))
+
+
+def _dph_total(offer: Offer, view: View) -> Decimal:
+    return WIDE.add(_dph_base(offer, view), _storage_per_hour(offer, view))
+
+
+def _discount_rate(offer: Offer) -> Decimal:
+    rate = number(offer.extra.get("discount_rate"))
+    return rate if rate is not None and 0 <= rate <= 1 else Decimal(0)
+
+
+def _discounted(offer: Offer, view: View) -> Decimal:
+    saved = WIDE.multiply(_dph_base(offer, view), _discount_rate(offer))
+    return WIDE.subtract(_dph_total(offer, view), saved.quantize(_STEP, context=WIDE))
+
+
+def _gpu_frac(offer: Offer, _: View) -> Decimal | None:
+    if offer.gpus_in_machine is None:
+        return number(offer.extra.get("gpu_frac"))
+    return Decimal(repr(offer.gpus / offer.gpus_in_machine))
+
+
+def _duration(offer: Offer, view: View) -> Decimal | None:
+    if view.now is not None and offer.ends_at is not None:
+        return Decimal(total_seconds(view.now, offer.ends_at))
+    said = FIELDS["duration"].kept(offer)
+    if isinstance(said, Decimal):
+        return said
+    if offer.ends_at is None:
+        return Decimal("Infinity")
+    raise RuleViolation("now", "an instant, to know how long an offer lasts", "None")
+
+
+_OF_OFFER: Final[Mapping[str, Callable[[Offer, View], Scalar | None]]] = {
+    "id": lambda o, _: Decimal(o.id),
+    "machine_id": lambda o, _: Decimal(o.machine),
+    "gpu_name": lambda o, _: o.gpu_name,
+    "num_gpus": lambda o, _: Decimal(o.gpus),
+    "gpu_frac": _gpu_frac,
+    "dph_base": _dph_base,
+    "dph_total": _dph_total,
+    "discounted_dph_total": _discounted,
+    "min_bid": _min_bid,
+    "storage_cost": lambda o, _: _dollars(o.prices.storage.steps),
+    "storage_total_cost": _storage_per_hour,
+    "inet_up_cost": lambda o, _: _dollars(o.prices.upload.steps),
+    "inet_down_cost": lambda o, _: _dollars(o.prices.download.steps),
+    "disk_space": lambda o, _: o.disk_gb,
+    "credit_discount_max": lambda o, _: WIDE.divide(
+        Decimal(o.max_discount.numerator), Decimal(o.max_discount.denominator)
+    ),
+    "duration": _duration,
+    "end_date": lambda o, _: None if o.ends_at is None else Decimal(to_epoch(o.ends_at)),
+    "host_id": lambda o, _: o.host,
+    "verification": lambda o, _: o.verification.value,
+    "verified": lambda o, _: o.verification is Verification.VERIFIED,
+    "rentable": lambda o, _: o.rentable,
+}
+
+# -- the table ---------------------------------------------------------------------------------
+
+_KINDS: Final = {
+    Kind.NUMBER: """
+        id machine_id num_gpus gpu_frac dph_base dph_total discounted_dph_total min_bid storage_cost
+        storage_total_cost inet_up_cost inet_down_cost disk_space credit_discount_max duration
+        end_date ask_contract_id avail_vol_ask_id avail_vol_dph avail_vol_size bundle_id bw_nvlink
+        cluster_id compute_cap cpu_cores cpu_cores_effective cpu_ghz cpu_ram cuda_max_good
+        direct_port_count discount_rate disk_bw dlperf dlperf_per_dphtotal expected_reliability
+        flops_per_dphtotal geolocode gpu_lanes gpu_max_power gpu_max_temp gpu_mem_bw gpu_ram
+        gpu_total_ram hosting_type inet_down inet_up nw_disk_avg_bw nw_disk_max_bw nw_disk_min_bw
+        pci_gen pcie_bw reliability reliability2 reliability_mult rn score start_date total_flops
+        vericode vram_costperhour""",
+    Kind.VERSION: "driver_version",
+    Kind.FLAG: """
+        datacenter external gpu_display_active has_avx is_bid is_vm_deverified rentable rented
+        static_ip verified vms_enabled""",
+    Kind.TEXT: """
+        cpu_arch cpu_name disk_name gpu_arch gpu_name host_id mobo_name os_version resource_type
+        ubuntu_version verification""",
+    Kind.PLACE: "geolocation",
+}
+_SCALES: Final = {
+    **dict.fromkeys(("cpu_ram", "gpu_ram", "gpu_total_ram"), MB_PER_GB),
+    "duration": SECONDS_PER_DAY,
+}
+_OTHER_KEYS: Final = {
+    "bw_nvlink": "bw_nvlink_gbps",
+    "cpu_ram": "cpu_ram_mb",
+    "datacenter": "hosting_type",
+    "disk_bw": "disk_bw_mbps",
+    "driver_version": "driver_vers",
+    "duration": "duration_seconds",
+    "gpu_max_power": "gpu_max_power_w",
+    "gpu_mem_bw": "gpu_mem_bw_gbps",
+    "inet_down": "inet_down_mbps",
+    "inet_up": "inet_up_mbps",
+    "reliability": "reliability2",
+    "reliability2": "reliability",
+    "ubuntu_version": "os_version",
+    "vram_costperhour": "vram_cost_per_hour",
+}
+
+FIELDS: Final[Mapping[str, Field]] = {
+    name: Field(
+        name,
+        kind,
+        _SCALES.get(name, 1),
+        (name, _OTHER_KEYS[name]) if name in _OTHER_KEYS else (name,),
+    )
+    for kind, names in _KINDS.items()
+    for name in names.split()
+}
+"""Every known field by the API's name for it."""
+
+ALIASES: Final[Mapping[str, str]] = {
+    "cuda_vers": "cuda_max_good",
+    "display_active": "gpu_display_active",
+    "dlperf_usd": "dlperf_per_dphtotal",
+    "dph": "dph_total",
+    "flops_usd": "flops_per_dphtotal",
+}
+"""Shorter names that people type, and what they stand for."""
+
+RESERVED_WORDS: Final = frozenset({"allocated_storage", "limit", "order", "q", "type"})
+"""What a request has beside its conditions: no field of an offer."""
+
+
+def field_named(name: object, path: str, *, known: bool = True) -> Field:
+    """Return a field by its name or alias.
+
+    Args:
+        name: As people or the API write it.
+        path: What messages call it.
+        known: Whether a name that is not known is a fault; else it is a field of kind ``ANY``.
+
+    Raises:
+        WrongType: It is no text.
+        RuleViolation: It is not known, or can be no field's name; the message says which known
+            field is nearest.
+    """
+    if not isinstance(name, str):
+        raise WrongType(path, "the name of a field", shown(name))
+    found = FIELDS.get(ALIASES.get(name, name))
+    if found is not None:
+        return found
+    if known or not _NAME.fullmatch(name) or name in RESERVED_WORDS:
+        choices = [*FIELDS, *ALIASES]
+        near = get_close_matches(name, choices, 1) if _NAME.fullmatch(name) else []
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise RuleViolation(path, f"the name of a field{hint}", shown(name))
+    return Field(name, Kind.ANY, keys=(name,))

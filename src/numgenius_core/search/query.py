@@ -1,0 +1,359 @@
+"""A search as a value: conditions that must all hold, as a predicate, text and the API's JSON.
+
+Rule (the marketplace's client): in the API's JSON each field has its operators in one object, and
+what a person typed is a *string* there: ``{"num_gpus": {"gte": "4", "lt": "8"}}``; memory and
+durations are numbers in MB and seconds, a driver version is one number.
+
+Our readings:
+
+* A condition on what an offer does not say (null) fails, ``notin`` and ``neq`` as well; only
+  ``eq`` null holds. ``neq`` null asks for the offers that say it.
+* A two-letter place is the country, the part after the last comma of "Quebec, CA"; a longer one is
+  the whole text. Texts compare exactly.
+* A number leaves as JSON without loss: memory and durations that no double holds are strings.
+
+What fields there are, their units and where an offer has them: :mod:`numgenius_core.search.fields`.
+The language that people type: :mod:`numgenius_core.search._language`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from operator import attrgetter, ge, gt, le, lt
+from typing import Any, Final, Literal
+
+from attrs import field, frozen
+
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.listing import check_kind
+from numgenius_core.offer import Offer
+from numgenius_core.search._values import Kind, Scalar, number
+from numgenius_core.search.fields import Field, View, field_named
+from numgenius_core.units import Amount, decimal_text, to_megabytes
+
+__all__ = [
+    "DEFAULTS",
+    "MAX_CONDITIONS",
+    "MAX_VALUES",
+    "Condition",
+    "Operator",
+    "Query",
+    "Unknown",
+    "Value",
+    "checked",
+    "refuses",
+]
+
+MAX_CONDITIONS: Final = 200
+"""Most conditions of a query."""
+MAX_VALUES: Final = 1_000
+"""Most values of one ``in`` or ``notin``."""
+
+Value = Scalar | tuple[Scalar, ...] | None
+"""What a condition compares with: one value, several for ``in`` and ``notin``, or null."""
+Unknown = Literal["refuse", "keep"]
+"""What to do with a field that is not known: it is an error, or compared as the offer has it."""
+
+
+class Operator(Enum):
+    """How a condition compares, by the API's word for it."""
+
+    EQ = "eq"
+    NEQ = "neq"
+    GT = "gt"
+    GTE = "gte"
+    LT = "lt"
+    LTE = "lte"
+    IN = "in"
+    NOTIN = "notin"
+
+
+_SYMBOLS: Final = {
+    Operator.EQ: "=",
+    Operator.NEQ: "!=",
+    Operator.GT: ">",
+    Operator.GTE: ">=",
+    Operator.LT: "<",
+    Operator.LTE: "<=",
+    Operator.IN: " in ",
+    Operator.NOTIN: " notin ",
+}
+_ORDERING: Final[Mapping[Operator, Callable[[Any, Any], bool]]] = {
+    Operator.GT: gt,
+    Operator.GTE: ge,
+    Operator.LT: lt,
+    Operator.LTE: le,
+}
+LISTS: Final = frozenset({Operator.IN, Operator.NOTIN})
+_WORDS: Final = {operator.value: operator for operator in Operator}
+SPELLINGS: Final = {
+    **{symbol.strip(): operator for operator, symbol in _SYMBOLS.items()},
+    **_WORDS,
+    "==": Operator.EQ,
+    "noteq": Operator.NEQ,
+    "not eq": Operator.NEQ,
+    "nin": Operator.NOTIN,
+    "not in": Operator.NOTIN,
+}
+_SAFE: Final = re.compile(r"[A-Za-z0-9.:/+()@#%-]+(?: [A-Za-z0-9.:/+()@#%-]+)*", re.ASCII)
+ANYTHING: Final = frozenset({"any", "?", "*"})
+NOTHING: Final = frozenset({"null", "None"})
+SPECIAL: Final = ANYTHING | NOTHING | {"true", "True", "false", "False"}
+
+
+# -- the values --------------------------------------------------------------------------------
+
+_PLACE: Final = attrgetter("field", "operator.value")
+
+
+def _tuple(given: object) -> tuple[Condition, ...]:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise WrongType("conditions", "conditions", shown(given))
+    return tuple(given)
+
+
+@frozen
+class Condition:
+    """One comparison of a query.
+
+    Attributes:
+        field: The API's name of a field, or an alias. A name that is not known is taken.
+        operator: How it compares.
+        value: In the API's unit (MB, seconds): a ``Decimal``, a text or a flag, ``None`` for null,
+            a sorted tuple for ``in`` and ``notin``. What JSON has for one of these is taken too.
+
+    Raises:
+        WrongType: Something of the wrong type.
+        RuleViolation: A value that the field cannot be compared with.
+    """
+
+    field: str
+    operator: Operator
+    value: Any
+
+    def __attrs_post_init__(self) -> None:
+        check_kind(self.operator, Operator, "condition.operator")
+        column = field_named(self.field, "condition.field", known=False)
+        object.__setattr__(self, "field", column.name)
+        path = f"{column.name}.{self.operator.value}"
+        object.__setattr__(self, "value", checked(column, self.operator, self.value, path))
+
+    @property
+    def column(self) -> Field:
+        """The field it compares."""
+        return field_named(self.field, "condition.field", known=False)
+
+    def holds(self, offer: Offer, view: View) -> bool:
+        """Return whether it holds for an offer.
+
+        Raises:
+            WrongType: Not an offer and a view.
+            RuleViolation: ``duration`` without ``now`` of an offer that only says when it ends.
+        """
+        check_kind(offer, Offer, "offer")
+        check_kind(view, View, "view")
+        return _holds(self, self.column, offer, view)
+
+    def __str__(self) -> str:
+        return f"{self.field}{_SYMBOLS[self.operator]}{_text(self.column, self.value)}"
+
+
+@frozen
+class Query:
+    """Conditions that must all hold; none of them hold for every offer.
+
+    Attributes:
+        conditions: In the order of their fields' names; one a field and operator.
+
+    Raises:
+        WrongType: Something that is no condition.
+        RuleViolation: The same operator on the same field twice, or too many conditions.
+    """
+
+    conditions: tuple[Condition, ...] = field(default=(), converter=_tuple)
+
+    def __attrs_post_init__(self) -> None:
+        for index, condition in enumerate(self.conditions):
+            check_kind(condition, Condition, f"conditions[{index}]")
+        if len(self.conditions) > MAX_CONDITIONS:
+            need = f"at most {MAX_CONDITIONS} conditions"
+            raise RuleViolation("conditions", need, str(len(self.conditions)))
+        places = {(c.field, c.operator): c for c in self.conditions}
+        if len(places) < len(self.conditions):
+            keys = [(c.field, c.operator) for c in self.conditions]
+            twice = next(c for c in self.conditions if keys.count((c.field, c.operator)) > 1)
+            need = f"one {twice.operator.value} on {twice.field}"
+            raise RuleViolation("conditions", need, "two or more")
+        ordered = tuple(sorted(self.conditions, key=_PLACE))
+        object.__setattr__(self, "conditions", ordered)
+
+    def matches(
+        self, offer: Offer, *, now: datetime | None = None, allocated_storage: Amount = 5
+    ) -> bool:
+        """Return whether all conditions hold for an offer.
+
+        Args:
+            offer: The offer.
+            now: When the search is made; ``duration`` counts from it.
+            allocated_storage: GB of disk that ``dph_total`` includes.
+
+        Raises:
+            WrongType: Something of the wrong type.
+            RuleViolation: No disk size, or ``now`` is needed for ``duration``.
+        """
+        return bool(self.filter((offer,), now=now, allocated_storage=allocated_storage))
+
+    def filter(
+        self,
+        offers: Iterable[Offer],
+        *,
+        now: datetime | None = None,
+        allocated_storage: Amount = 5,
+    ) -> tuple[Offer, ...]:
+        """Return the offers for which all conditions hold, in their order; see :meth:`matches`."""
+        disk_mb = to_megabytes(allocated_storage, "allocated_storage")
+        return self.seen(offers, View(disk_mb=disk_mb, now=now))
+
+    def seen(self, offers: Iterable[Offer], view: View) -> tuple[Offer, ...]:
+        """Return the offers for which all conditions hold, seen with a view's disk and prices."""
+        check_kind(offers, Iterable, "offers")
+        columns = [(condition, condition.column) for condition in self.conditions]
+        found = []
+        for index, offer in enumerate(offers):
+            check_kind(offer, Offer, f"offers[{index}]")
+            if all(_holds(condition, column, offer, view) for condition, column in columns):
+                found.append(offer)
+        return tuple(found)
+
+    def to_json(self) -> dict[str, dict[str, Any]]:
+        """Return the API's filter object, as the client sends it (without order and limit)."""
+        filters: dict[str, dict[str, Any]] = {}
+        for condition in self.conditions:
+            sent = _json(condition.column, condition.value)
+            filters.setdefault(condition.field, {})[condition.operator.value] = sent
+        return filters
+
+    @classmethod
+    def from_json(cls, filters: Mapping[str, Any], *, unknown: Unknown = "refuse") -> Query:
+        """Return the query of an API's filter object; strings say numbers and flags too.
+
+        Args:
+            filters: ``{field: {operator: value}}``, values in MB and seconds.
+            unknown: ``"keep"`` takes fields that are not known.
+
+        Raises:
+            WrongType: Something of the wrong type.
+            RuleViolation: A field, an operator or a value that is not known.
+        """
+        check_kind(filters, Mapping, "query")
+        known = refuses(unknown)
+        found: dict[tuple[str, Operator], Condition] = {}
+        for name, comparisons in filters.items():
+            column = field_named(name, "query", known=known)
+            path = f"query.{column.name}"
+            check_kind(comparisons, Mapping, path)
+            for word, raw in comparisons.items():
+                operator = SPELLINGS.get(word) if isinstance(word, str) else None
+                if operator is None:
+                    raise RuleViolation(path, f"one of {', '.join(_WORDS)}", shown(word))
+                value = checked(column, operator, raw, f"{path}.{operator.value}")
+                found[column.name, operator] = Condition(column.name, operator, value)
+        return cls(tuple(found.values()))
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.conditions))
+
+
+def refuses(unknown: object) -> bool:
+    """Return whether a field that is not known is a fault; checks the word that says so."""
+    if unknown not in ("refuse", "keep"):
+        raise RuleViolation("unknown", "'refuse' or 'keep'", shown(unknown))
+    return unknown == "refuse"
+
+
+def checked(column: Field, operator: Operator, raw: object, path: str) -> Value:
+    """Return what a condition compares with, checked; what it returned before is as it was."""
+    if operator in LISTS:
+        if not isinstance(raw, list | tuple):
+            raise WrongType(path, "a list of values", shown(raw))
+        if not 1 <= len(raw) <= MAX_VALUES:
+            raise RuleViolation(path, f"1 to {MAX_VALUES:,} values", str(len(raw)))
+        values = {column.value(item, f"{path}[{i}]") for i, item in enumerate(raw)}
+        return tuple(sorted(values, key=lambda v: (type(v).__name__, v)))  # ANY may mix types
+    if raw is None:
+        if operator in _ORDERING:
+            raise RuleViolation(path, "a value (null has no order)", "null")
+        return None
+    value = column.value(raw, path)
+    if operator in _ORDERING and not isinstance(value, Decimal):
+        if column.kind is not Kind.ANY:
+            need = f"eq, neq, in or notin: {column.name} has no order"
+            raise RuleViolation(path, need, operator.value)
+        if number(value) is None:
+            raise RuleViolation(path, "a number, to compare by order", shown(value))
+    return value
+
+
+def _holds(condition: Condition, column: Field, offer: Offer, view: View) -> bool:
+    have, wanted, operator = column.of(offer, view), condition.value, condition.operator
+    if wanted is None:
+        return (have is None) is (operator is Operator.EQ)
+    if have is None:
+        return False
+    if operator is Operator.EQ:
+        return column.has(have, wanted)
+    if operator is Operator.NEQ:
+        return not column.has(have, wanted)
+    if operator in LISTS:
+        among = any(column.has(have, one) for one in wanted)
+        return among is (operator is Operator.IN)
+    if not isinstance(have, Decimal):  # of a field that is not known: other offers may have numbers
+        return False
+    return _ORDERING[operator](have, number(wanted))
+
+
+# -- writing -----------------------------------------------------------------------------------
+
+
+def _text(column: Field, value: Value) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, tuple):
+        return "[" + ",".join(_text(column, one) for one in value) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return column.untyped(value)
+    if _SAFE.fullmatch(value) and value not in SPECIAL:
+        return value.replace(" ", "_")
+    return '"' + re.sub(r'([\\"_])', r"\\\1", value) + '"'
+
+
+def _json(column: Field, value: Value) -> Any:
+    """Return a value as the client sends it: numbers as text, but for those that it computes."""
+    if isinstance(value, tuple):
+        return [_json(column, one) for one in value]
+    if not isinstance(value, Decimal):
+        return value
+    if column.kind is Kind.VERSION:
+        return int(value)
+    if column.scale != 1 and Decimal(repr(float(value))) == value:
+        return float(value)
+    return decimal_text(value)
+
+
+DEFAULTS: Final = Query(
+    (
+        Condition("verified", Operator.EQ, True),
+        Condition("external", Operator.EQ, False),
+        Condition("rentable", Operator.EQ, True),
+    )
+)
+"""What the client asks for if not told otherwise.
+
+As the ``base`` of :func:`numgenius_core.search._language.parse`, it is asked here too.
+"""

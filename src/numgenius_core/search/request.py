@@ -1,0 +1,254 @@
+"""A whole search as the marketplace's client sends it: conditions, order, prices and a limit.
+
+Rule (the marketplace's client): beside its conditions a request has ``order``, a list of
+``[field, "asc" | "desc"]`` (typed ``num_gpus,dph-``; by default the best ``score`` first), ``type``
+(``on-demand``, ``bid`` or ``reserved``), ``allocated_storage`` (GB of disk to price, 5 by default)
+and, only when given, ``limit``.
+
+Our readings: offers that are equal in the order keep theirs; an offer that has no value there
+stands last, whatever the direction. ``ondemand`` and ``interruptible`` are taken for the types that
+they mean, and a request may stand under ``q``, as the client's newer search sends it. In a search
+for bids the lowest bid is the price (:mod:`numgenius_core.search.fields`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from attrs import frozen
+
+from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
+from numgenius_core.listing import Mode, check_kind
+from numgenius_core.offer import Offer
+from numgenius_core.search._values import Scalar, number
+from numgenius_core.search.fields import CLIENT_DISK_MB, RESERVED_WORDS, View, field_named
+from numgenius_core.search.query import Query, Unknown, refuses
+from numgenius_core.units import MAX_MB, gigabytes, to_megabytes, whole_number
+
+__all__ = ["MAX_KEYS", "Order", "SearchRequest", "parse_order", "search"]
+
+MAX_KEYS: Final = 20
+"""Most fields to order by."""
+MAX_LIMIT: Final = 10**9
+
+_SENT: Final = {
+    Mode.ON_DEMAND: "on-demand",
+    Mode.INTERRUPTIBLE: "bid",
+    Mode.RESERVED: "reserved",
+}
+_TYPES: Final = {
+    **{word: mode for mode, word in _SENT.items()},
+    "ondemand": Mode.ON_DEMAND,
+    "interruptible": Mode.INTERRUPTIBLE,
+}
+_DIRECTIONS: Final = {"asc": False, "desc": True}
+_KEY: Final = re.compile(r"([+-]?)([A-Za-z0-9_]+)([+-]?)", re.ASCII)
+
+
+@frozen
+class Order:
+    """A field to order by.
+
+    Attributes:
+        field: The API's name of it, or an alias. A name that is not known is taken.
+        descending: Whether the largest comes first.
+
+    Raises:
+        WrongType: Something of the wrong type.
+        RuleViolation: It can be no field's name.
+    """
+
+    field: str
+    descending: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        column = field_named(self.field, "order.field", known=False)
+        object.__setattr__(self, "field", column.name)
+        check_kind(self.descending, bool, "order.descending")
+
+    def __str__(self) -> str:
+        return self.field + ("-" if self.descending else "")
+
+
+_EVERYTHING: Final = Query()
+_BEST_FIRST: Final = (Order("score", descending=True),)
+
+
+def parse_order(text: str, *, unknown: Unknown = "refuse") -> tuple[Order, ...]:
+    """Return the order that a text such as ``num_gpus,dph-`` says.
+
+    A ``-`` before or after a field is descending, a ``+`` or nothing ascending.
+
+    Raises:
+        WrongType: It is no text.
+        ParseError: A field that is not known, or too many; with the place.
+
+    >>> [str(key) for key in parse_order("num_gpus, dph-")]
+    ['num_gpus', 'dph_total-']
+    """
+    check_kind(text, str, "order")
+    found: list[Order] = []
+    at = 0
+    for part in text.split(","):
+        word = part.strip()
+        path = f"order, character {at + len(part) - len(part.lstrip()) + 1}"
+        at += len(part) + 1
+        if not word:
+            continue
+        match = _KEY.fullmatch(word)
+        if match is None:
+            raise ParseError(path, "a field, perhaps with a + or - beside it", shown(word))
+        before, name, after = match.groups()
+        try:
+            column = field_named(name, path, known=refuses(unknown))
+        except RuleViolation as fault:
+            raise ParseError(path, fault.need, fault.got) from None
+        if len(found) == MAX_KEYS:
+            raise ParseError(path, f"at most {MAX_KEYS} fields", "more")
+        found.append(Order(column.name, descending=(after or before) == "-"))
+    return tuple(found)
+
+
+@frozen(kw_only=True)
+class SearchRequest:
+    """What a client asks for.
+
+    Attributes:
+        query: The conditions.
+        order: What to order by, the most important first.
+        limit: Most offers of the answer; ``None`` is all.
+        mode: What the prices are for.
+        disk_mb: Disk that prices include, whole MB.
+
+    Raises:
+        WrongType: Something of the wrong type.
+        RuleViolation: A limit or a disk out of bounds, or too many fields to order by.
+    """
+
+    query: Query = _EVERYTHING
+    order: tuple[Order, ...] = _BEST_FIRST
+    limit: int | None = None
+    mode: Mode = Mode.ON_DEMAND
+    disk_mb: int = CLIENT_DISK_MB
+
+    def __attrs_post_init__(self) -> None:
+        check_kind(self.query, Query, "request.query")
+        check_kind(self.order, tuple, "request.order")
+        for index, key in enumerate(self.order):
+            check_kind(key, Order, f"request.order[{index}]")
+        if len(self.order) > MAX_KEYS:
+            raise RuleViolation("request.order", f"at most {MAX_KEYS} fields", str(len(self.order)))
+        if self.limit is not None:
+            whole_number(self.limit, "request.limit", 1, MAX_LIMIT)
+        check_kind(self.mode, Mode, "request.mode")
+        whole_number(self.disk_mb, "request.disk_mb", 0, MAX_MB)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the request as the client sends it."""
+        sent: dict[str, Any] = dict(self.query.to_json())
+        sent["order"] = [[key.field, "desc" if key.descending else "asc"] for key in self.order]
+        sent["type"] = _SENT[self.mode]
+        if self.limit is not None:
+            sent["limit"] = self.limit
+        sent["allocated_storage"] = float(gigabytes(self.disk_mb))
+        return sent
+
+    @classmethod
+    def from_json(cls, request: Mapping[str, Any], *, unknown: Unknown = "refuse") -> SearchRequest:
+        """Return the request that an API's JSON object means; what is missing is the default.
+
+        Args:
+            request: Conditions, ``order``, ``type``, ``limit`` and ``allocated_storage``.
+            unknown: ``"keep"`` takes fields that are not known.
+
+        Raises:
+            WrongType: Something of the wrong type.
+            RuleViolation: A field, an operator or a value that is not known.
+        """
+        check_kind(request, Mapping, "request")
+        inner = request.get("q", request)
+        check_kind(inner, Mapping, "request.q")
+        filters = {name: value for name, value in inner.items() if name not in RESERVED_WORDS}
+        order, disk = inner.get("order"), inner.get("allocated_storage")
+        return cls(
+            query=Query.from_json(filters, unknown=unknown),
+            order=_BEST_FIRST if order is None else _order(order, known=refuses(unknown)),
+            limit=inner.get("limit"),
+            mode=_mode(inner.get("type")),
+            disk_mb=CLIENT_DISK_MB if disk is None else _disk(disk),
+        )
+
+
+def _order(pairs: object, *, known: bool) -> tuple[Order, ...]:
+    if not isinstance(pairs, list | tuple):
+        raise WrongType("order", "a list of [field, 'asc' or 'desc']", shown(pairs))
+    if len(pairs) > MAX_KEYS:
+        raise RuleViolation("order", f"at most {MAX_KEYS} fields", str(len(pairs)))
+    return tuple(_key(pair, f"order[{index}]", known=known) for index, pair in enumerate(pairs))
+
+
+def _key(pair: object, path: str, *, known: bool) -> Order:
+    need = "[field, 'asc' or 'desc']"
+    if not isinstance(pair, list | tuple) or not all(isinstance(part, str) for part in pair):
+        raise WrongType(path, need, shown(pair))
+    if len(pair) != 2 or pair[1] not in _DIRECTIONS:
+        raise RuleViolation(path, need, shown(pair))
+    name = field_named(pair[0], path, known=known).name
+    return Order(name, descending=_DIRECTIONS[pair[1]])
+
+
+def _mode(word: object) -> Mode:
+    if word is None:
+        return Mode.ON_DEMAND
+    if not isinstance(word, str):
+        raise WrongType("type", "on-demand, bid or reserved", shown(word))
+    if word not in _TYPES:
+        raise RuleViolation("type", "on-demand, bid or reserved", shown(word))
+    return _TYPES[word]
+
+
+def _disk(gb: object) -> int:
+    exact = number(gb)
+    if exact is None:
+        error = RuleViolation if isinstance(gb, str | float) else WrongType
+        raise error("allocated_storage", "GB of disk", shown(gb))
+    return to_megabytes(exact, "allocated_storage")
+
+
+def search(
+    offers: Iterable[Offer], request: SearchRequest, *, now: datetime | None = None
+) -> tuple[Offer, ...]:
+    """Return the offers that a request asks for, ordered, up to its limit.
+
+    Args:
+        offers: The market.
+        request: What is asked for.
+        now: When; ``duration`` counts from it.
+
+    Raises:
+        WrongType: Something of the wrong type.
+        RuleViolation: ``now`` has no time zone, or is needed for ``duration``.
+    """
+    check_kind(request, SearchRequest, "request")
+    view = View(disk_mb=request.disk_mb, now=now, mode=request.mode)
+    found = list(request.query.seen(offers, view))
+    for key in reversed(request.order):  # sorting is stable, so the last sort counts most
+        found = _sorted(found, key, view)
+    return tuple(found[: request.limit])
+
+
+def _sorted(offers: list[Offer], key: Order, view: View) -> list[Offer]:
+    column = field_named(key.field, "order", known=False)
+    said = [(column.of(offer, view), offer) for offer in offers]
+    having = [(_rank(value), offer) for value, offer in said if value is not None]
+    having.sort(key=lambda pair: pair[0], reverse=key.descending)
+    return [offer for _, offer in having] + [offer for value, offer in said if value is None]
+
+
+def _rank(value: Scalar) -> tuple[int, Any]:
+    """Return what a value is ordered by: fields that are not known may mix types."""
+    return (isinstance(value, Decimal) + 2 * isinstance(value, str), value)

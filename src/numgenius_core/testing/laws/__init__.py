@@ -1,0 +1,1 @@
+"""The laws of the rules: a file for each room."""

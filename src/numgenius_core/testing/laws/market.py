@@ -1,0 +1,322 @@
+"""Laws of a whole market: what may happen to it, and where its money is.
+
+What is tested plays commands, from an empty market on, and tells what came of each, and what is on
+the accounts in the end (:class:`Played`). It may be a server behind an adapter. A port with the
+signature of :func:`numgenius_core.market._dispatch.execute` needs no adapter: :func:`playing` is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any, Final
+
+from attrs import frozen
+
+from numgenius_core.billing.statement import statement
+from numgenius_core.errors import NumgeniusError
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import AccountId, ContractId
+from numgenius_core.market import commands as c
+from numgenius_core.market import events as e
+from numgenius_core.market import views
+from numgenius_core.market._dispatch import execute, replay
+from numgenius_core.market.instance import HOLDS, Instance
+from numgenius_core.market.state import Market
+from numgenius_core.money import Money
+from numgenius_core.testing.law import Implementation, Law, Rule, dollars, near
+from numgenius_core.testing.markets import Step, plays
+from numgenius_core.testing.strategies import st
+
+__all__ = ["MARKET", "Books", "Played", "books", "playing"]
+
+Steps = Sequence[Step]
+Answer = Sequence[e.Event] | None
+Execute = Callable[[Market, c.Command, datetime], tuple[Market, Sequence[e.Event]]]
+
+_REFUSED: Final = "a refused command changes nothing"
+_REPLAYED: Final = "events are all that a service must store: replayed, they give the same market"
+_ONE_A_GPU: Final = "no GPU runs two instances, and none is rented on demand twice"
+_BY_PRIORITY: Final = "on demand runs first, then the highest bid; equal bids keep their order"
+_CONSERVED: Final = "whatever leaves one account arrives in others: credit is conserved to the tick"
+_STATED: Final = "what each account has is what it paid in, less its bills, and what it earned"
+_FORWARD: Final = "time never runs backwards; each thing happens at its own instant"
+_OFTEN: Final = "the answer does not depend on how often anyone looks at the clock"
+_SECOND: Final = timedelta(seconds=1)
+_NOTHING: Final = Fraction(0)
+
+
+@frozen(kw_only=True)
+class Books:
+    """What is on the accounts of a market, each amount exact: ``Money`` or dollars.
+
+    Attributes:
+        balances: Of each account.
+        deposits: What is left of the deposit of each contract that has one.
+        bills: What each contract there ever was took from its client's balance.
+        payouts: What each gave its host.
+        platform: What the platform has earned.
+    """
+
+    balances: Mapping[AccountId, Any]
+    deposits: Mapping[ContractId, Any]
+    bills: Mapping[ContractId, Any]
+    payouts: Mapping[ContractId, Any]
+    platform: Any
+
+
+@frozen(kw_only=True)
+class Played:
+    """What came of some commands.
+
+    Attributes:
+        answers: Of each command its events, ``None`` if it was refused.
+        books: At the latest instant of a command, when all that is due by then has happened.
+    """
+
+    answers: Sequence[Answer]
+    books: Books
+
+    @property
+    def events(self) -> tuple[e.Event, ...]:
+        """All events in order."""
+        return tuple(event for answer in self.answers for event in answer or ())
+
+
+# -- this library's answer ---------------------------------------------------------------------
+
+
+def books(market: Market, at: datetime) -> Books:
+    """Return what is on the accounts of a market of this library at an instant."""
+    market = views.until(market, at)
+    there = list(_instances(market))
+    ever = {each.id: each for each in (*there, *market.archive.values())}
+    known = {
+        key: statement(each.history, Interval(each.contract.start, at))
+        for key, each in ever.items()
+        if each.contract.start < at
+    }
+    return Books(
+        balances={name: views.balance(market, name, at) for name in market.accounts},
+        deposits={each.id: each.deposit.at(at) for each in there},
+        bills={key: each.billed for key, each in known.items()},
+        payouts={key: each.payout for key, each in known.items()},
+        platform=market.platform.at(at),
+    )
+
+
+def playing(
+    execute: Execute, tell: Callable[[Market, datetime], Books] | None = None
+) -> Callable[[Steps], Played]:
+    """Return what plays commands by a function that executes one, as the laws want it.
+
+    Args:
+        execute: Takes a market, a command and an instant; returns the market after it, and the
+            events. Any of our errors refuses the command.
+        tell: Returns what is on the accounts of a market at an instant; :func:`books` if left out.
+    """
+
+    def play(steps: Steps) -> Played:
+        market = Market()
+        answers: list[Answer] = []
+        for command, at in steps:
+            try:
+                market, events = execute(market, command, at)
+            except NumgeniusError:
+                answers.append(None)
+            else:
+                answers.append(tuple(events))
+        told = (tell or books)(market, max(at for _, at in steps))
+        return Played(answers=answers, books=told)
+
+    return play
+
+
+def _instances(market: Market) -> Iterator[Instance]:
+    for place in market.machines.values():
+        yield from place.instances.values()
+
+
+# -- what must be the same ---------------------------------------------------------------------
+
+
+def _different(found: Books, expected: Books) -> str | None:
+    """Return what differs between the accounts of two plays."""
+    for name in ("balances", "deposits", "bills", "payouts"):
+        one, other = getattr(found, name), getattr(expected, name)
+        for key in {**one, **other}:
+            here, there = (dollars(each.get(key, _NOTHING)) for each in (one, other))
+            if fault := near(f"{name}[{key!r}]", here, there, _NOTHING):
+                return fault
+    return near("platform", dollars(found.platform), dollars(expected.platform), _NOTHING)
+
+
+def _same(what: str, found: Played, expected: Played) -> str | None:
+    """Return what differs between two plays: their events or their accounts."""
+    for ours, theirs in zip(found.events, expected.events, strict=False):
+        if ours != theirs:
+            return f"{what}, {ours} happens, not {theirs}"
+    if len(found.events) != len(expected.events):
+        return f"{what}, {len(found.events)} events happen, not {len(expected.events)}"
+    fault = _different(found.books, expected.books)
+    return fault and f"{what}, {fault}"
+
+
+def _told(implementation: Implementation, steps: Steps) -> Played:
+    """Return what came of some commands.
+
+    Raises:
+        ValueError: There is not one answer to each.
+    """
+    played: Played = implementation(steps)
+    if len(played.answers) != len(steps):
+        raise ValueError(f"{len(played.answers)} answers to {len(steps)} commands")
+    return played
+
+
+# -- what happens ------------------------------------------------------------------------------
+
+
+def _refused_is_nothing(implementation: Implementation, steps: Steps) -> str | None:
+    played = _told(implementation, steps)
+    pairs = zip(steps, played.answers, strict=True)
+    kept = [step for step, answer in pairs if answer is not None]
+    if len(kept) == len(steps) or not kept or kept[-1] is not steps[-1]:
+        return None
+    return _same("without the refused commands", _told(implementation, kept), played)
+
+
+def _events_are_enough(implementation: Implementation, steps: Steps) -> str | None:
+    played = _told(implementation, steps)
+    try:
+        again = books(replay(played.events), max(at for _, at in steps))
+    except NumgeniusError as error:
+        return f"the events cannot be replayed: {error}"
+    return _different(played.books, again)
+
+
+def _forward(implementation: Implementation, steps: Steps) -> str | None:
+    played, last = _told(implementation, steps), None
+    for (_, at), answer in zip(steps, played.answers, strict=True):
+        for event in answer or ():
+            if event.at > at or (last is not None and event.at < last):
+                return f"at {at}, {event} happens after what happened at {last}"
+            last = event.at
+    half = len(steps) // 2
+    before = [event.at for answer in played.answers[:half] for event in answer or ()]
+    if not before:
+        return None
+    late = (c.AddCredit(account=AccountId("late"), amount=Money(1)), before[-1] - _SECOND)
+    answer = _told(implementation, [*steps[:half], late, *steps[half:]]).answers[half]
+    return None if answer is None else f"a command before {before[-1]} is taken after it"
+
+
+def _looked_at(steps: Steps) -> list[Step]:
+    """Return the steps with looks at the clock between them, and right before each."""
+    found = [steps[0]]
+    for (_, before), step in pairwise(steps):
+        middle = before + timedelta(seconds=(step[1] - before) // _SECOND // 2)
+        found += [(c.Tick(), middle), (c.Tick(), step[1]), step]
+    return found
+
+
+def _clock_is_nothing(implementation: Implementation, steps: Steps) -> str | None:
+    played = _told(implementation, steps)
+    often = _told(implementation, _looked_at(steps))
+    return _same("with more looks at the clock", often, played)
+
+
+# -- who has the GPUs --------------------------------------------------------------------------
+
+
+def _stages(played: Played) -> Iterator[Market]:
+    """Yield the market after each command that was taken, as long as its events make sense."""
+    market = Market()
+    for answer in played.answers:
+        if answer:
+            try:
+                market = replay(answer, market)
+            except NumgeniusError:
+                return  # the law of the events says so
+            yield market
+
+
+def _one_a_gpu(implementation: Implementation, steps: Steps) -> str | None:
+    for market in _stages(_told(implementation, steps)):
+        for place in market.machines.values():
+            taken = 0
+            for each in place.instances.values():
+                if each.state.value == "running" or each.holds:
+                    if taken & each.contract.block.mask:
+                        return f"at {market.now}, instance {each.id} has GPUs of another"
+                    taken |= each.contract.block.mask
+    return None
+
+
+def _by_priority(implementation: Implementation, steps: Steps) -> str | None:
+    for market in _stages(_told(implementation, steps)):
+        for place in market.machines.values():
+            for each in place.instances.values():
+                if each.claims and (each.state in HOLDS) != place.resolution.runs(each.id):
+                    return f"at {market.now}, instance {each.id} is {each.state.value}"
+    return None
+
+
+# -- where the money is ------------------------------------------------------------------------
+
+
+def _credits(events: Sequence[e.Event]) -> dict[AccountId, Fraction]:
+    """Return what was paid in to each account."""
+    found: dict[AccountId, Fraction] = {}
+    for event in events:
+        if isinstance(event, e.CreditAdded):
+            found[event.account] = found.get(event.account, _NOTHING) + dollars(event.amount)
+    return found
+
+
+def _conserved(implementation: Implementation, steps: Steps) -> str | None:
+    played = _told(implementation, steps)
+    now = played.books
+    amounts = (*now.balances.values(), *now.deposits.values(), now.platform)
+    total = sum(map(dollars, amounts), _NOTHING)
+    paid_in = sum(_credits(played.events).values(), _NOTHING)
+    return near("what there is", total, paid_in, _NOTHING)
+
+
+def _stated(implementation: Implementation, steps: Steps) -> str | None:
+    played = _told(implementation, steps)
+    expected = _credits(played.events)
+    for event in played.events:
+        if isinstance(event, e.ContractCreated):
+            contract, told = event.contract, played.books
+            bill = dollars(told.bills.get(contract.id, _NOTHING))
+            earned = dollars(told.payouts.get(contract.id, _NOTHING))
+            for name, amount in ((contract.client, -bill), (contract.host, earned)):
+                expected[name] = expected.get(name, _NOTHING) + amount
+    for name, balance in played.books.balances.items():
+        rest = expected.get(name, _NOTHING)
+        if fault := near(f"the balance of {name}", dollars(balance), rest, _NOTHING):
+            return fault
+    return None
+
+
+MARKET: Final = Rule(
+    name="market",
+    signature="(steps: Sequence[tuple[Command, datetime]]) "
+    "-> Played: the events of each, None if refused, and the books in the end",
+    cases=st.tuples(plays()),
+    laws=(
+        Law(name="no GPU is sold twice", sentence=_ONE_A_GPU, check=_one_a_gpu),
+        Law(name="who bids most runs", sentence=_BY_PRIORITY, check=_by_priority),
+        Law(name="time runs forward", sentence=_FORWARD, check=_forward),
+        Law(name="the clock changes nothing", sentence=_OFTEN, check=_clock_is_nothing),
+        Law(name="the refused changes nothing", sentence=_REFUSED, check=_refused_is_nothing),
+        Law(name="credit is conserved", sentence=_CONSERVED, check=_conserved),
+        Law(name="a statement is the ledger", sentence=_STATED, check=_stated),
+        Law(name="the events are enough", sentence=_REPLAYED, check=_events_are_enough),
+    ),
+    ours=playing(execute),
+)
+"""Commands played on an empty market: what happens, and where the money is (G1 to G13)."""

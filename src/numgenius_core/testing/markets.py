@@ -1,0 +1,361 @@
+"""Hypothesis strategies for whole markets: commands that come one after the other, and their sum.
+
+What a command names (an offer, an instance, a price increase) exists only in the market as it is
+by then. So a play is drawn step by step: each command for the market that the steps before it made.
+Most can be done; some are somebody else's, too dear, or of nothing that exists, and are refused.
+
+Numbers in commands are those that this library gives: offers, contracts, arrivals and price
+increases are counted together, in the order in which they come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any, Final
+
+from attrs import evolve
+
+from numgenius_core.errors import NumgeniusError
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import (
+    AccountId,
+    ContractId,
+    Machine,
+    MachineId,
+    Mode,
+    OfferId,
+    PriceTerms,
+    Verification,
+)
+from numgenius_core.maintenance.schedule import MaintenanceWindow
+from numgenius_core.market import commands as c
+from numgenius_core.market import views
+from numgenius_core.market._dispatch import decide, execute
+from numgenius_core.market.instance import Instance
+from numgenius_core.market.state import Market
+from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour
+from numgenius_core.testing.strategies import EPOCH, bids, st
+
+__all__ = ["Step", "commands", "markets", "plays"]
+
+Step = tuple[c.Command, datetime]
+"""A command, and when it is given."""
+_Draws = Callable[[st.DrawFn, Market, datetime], c.Command]
+
+_SECOND, _HOUR, _DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
+_HOSTS: Final = (AccountId("h1"), AccountId("h2"))
+_CLIENTS: Final = tuple(AccountId(name) for name in ("ann", "bob", "cat"))
+_NOBODY: Final = AccountId("nobody")
+_clients = st.sampled_from([*_CLIENTS[:2] * 12, _CLIENTS[2], *_HOSTS, _NOBODY])
+_amounts = st.sampled_from(["0.5", "0.000000000001", "3", "20", "576", "20000"]).map(Money)
+_floors = st.sampled_from(["0", "0", "0.1", "0.3", "0.300000000001"]).map(PerGpuHour)
+_ends = st.sampled_from([None, None, None, _HOUR, _DAY, 10 * _DAY, 40 * _DAY])
+_seldom = st.integers(0, 11).map(lambda n: n == 7)
+
+
+@st.composite
+def _prices(draw: st.DrawFn) -> PriceTerms:
+    """Draw prices that often meet each other."""
+    return PriceTerms(
+        gpu=PerGpuHour(draw(st.sampled_from(["1", "1", "2.5", "0.633333333333"]))),
+        storage=PerGbMonth(draw(st.sampled_from(["0", "0.15", "0.133333333333"]))),
+        upload=PerGb(draw(st.sampled_from(["0", "0.003333333333"]))),
+        download=PerGb("0.005"),
+        min_bid=draw(_floors),
+        platform_fee=draw(st.sampled_from([Fraction(0), Fraction(1, 4), Fraction(1, 3)])),
+    )
+
+
+# -- whom and what -----------------------------------------------------------------------------
+
+
+def _there(market: Market) -> Iterator[Instance]:
+    for place in market.machines.values():
+        yield from place.instances.values()
+
+
+def _place(draw: st.DrawFn, market: Market) -> tuple[AccountId, MachineId]:
+    """Draw a host and its machine; seldom another account, or no machine."""
+    known = [(each.machine.host, each.id) for each in market.machines.values()]
+    by, machine = draw(st.sampled_from([*known * 6, (_HOSTS[0], MachineId(99))]))
+    return (_CLIENTS[0] if draw(_seldom) else by), machine
+
+
+def _instance(
+    draw: st.DrawFn, market: Market, wanted: Callable[[Instance], bool] = lambda _: True
+) -> tuple[AccountId, ContractId]:
+    """Draw a client and its instance, such as is wanted if there is one; seldom a wrong one."""
+    there = list(_there(market))
+    good = [each for each in there if wanted(each)] or there
+    known = [(each.contract.client, each.id) for each in good]
+    by, contract = draw(st.sampled_from([*known * 6, (_CLIENTS[0], ContractId(999))]))
+    return (_CLIENTS[1] if draw(_seldom) else by), contract
+
+
+def _after(at: datetime, time: timedelta | None) -> datetime | None:
+    return None if time is None else at + time
+
+
+def _in(*states: str) -> Callable[[Instance], bool]:
+    return lambda each: each.state.value in states
+
+
+# -- what is done ------------------------------------------------------------------------------
+
+
+def _tick(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:  # noqa: ARG001 - as others
+    return c.Tick()
+
+
+def _credit(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:  # noqa: ARG001 - as others
+    return c.AddCredit(account=draw(_clients), amount=draw(_amounts))
+
+
+def _rent(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:
+    offers = views.offers(market, at)
+    by, end = draw(_clients), draw(_ends)
+    if not offers:
+        return c.Rent(by=by, offer=OfferId(1), mode=Mode.ON_DEMAND)
+    rentable = [each for each in offers if each.rentable]
+    offer = draw(st.sampled_from([*offers, *rentable * 2]))
+    how: dict[str, Any] = {"mode": Mode.ON_DEMAND}
+    if draw(st.booleans()):
+        bid = draw(bids(offer.gpus))
+        low = market.machines[offer.machine].floor.for_gpus(offer.gpus)
+        how = {"mode": Mode.INTERRUPTIBLE, "bid": bid if draw(_seldom) else max(bid, low)}
+    disk = 0 if draw(st.booleans()) else draw(st.sampled_from([0, 1, 10_000, offer.disk_mb + 1]))
+    return c.Rent(by=by, offer=offer.id, disk_mb=disk, end=_after(at, end), **how)
+
+
+def _loaded(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:  # noqa: ARG001 - as others
+    return c.ReportLoaded(contract=_instance(draw, market, _in("loading"))[1])
+
+
+def _bid(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:  # noqa: ARG001 - as others
+    by, contract = _instance(draw, market, lambda each: bool(each.bid) and not each.is_over)
+    there = market.homes.get(contract)
+    size = 1 if there is None else market.living(contract).contract.block.size
+    return c.ChangeBid(by=by, contract=contract, bid=draw(st.none() | bids(size)))
+
+
+def _prepay(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:  # noqa: ARG001 - as others
+    by, contract = _instance(draw, market, lambda each: each.bid is None and each.claims)
+    return c.Prepay(by=by, contract=contract, amount=draw(_amounts))
+
+
+_Life = type[c.Stop] | type[c.Start] | type[c.Destroy]
+_LIFE: Final[tuple[tuple[_Life, Callable[[Instance], bool]], ...]] = (
+    (c.Stop, _in("running", "paused")),
+    (c.Start, _in("stopped")),
+    (c.Destroy, lambda _: True),
+)
+
+
+def _life(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:  # noqa: ARG001 - as others
+    can = [pair for pair in _LIFE if any(map(pair[1], _there(market)))]
+    kind, wanted = draw(st.sampled_from([*can * 4, *_LIFE]))
+    by, contract = _instance(draw, market, wanted)
+    return kind(by=by, contract=contract)
+
+
+def _say(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:  # noqa: ARG001 - as others
+    by, contract = _instance(draw, market)
+    sent, received = draw(st.sampled_from([(1, 10**9), (123_456_789_012, 7), (0, 0)]))
+    choices: tuple[c.Command, ...] = (
+        c.CountTraffic(contract=contract, sent=sent, received=received),
+        c.SetAutoExtension(by=by, contract=contract, wanted=draw(st.booleans())),
+        c.Label(by=by, contract=contract, label="mine"),
+    )
+    return draw(st.sampled_from([*choices[:1] * 4, *choices]))
+
+
+def _list(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:
+    """Publish a machine: as it was with a later end, or dearer, or in another way."""
+    by, machine = _place(draw, market)
+    known, end = market.machines.get(machine), draw(_ends)
+    terms, base = draw(_prices()), at
+    if known is not None and known.listing is not None and draw(st.integers(0, 3)):
+        terms, base = known.listing.prices, max(at, known.listing.end or at)
+        if draw(st.booleans()):
+            terms = evolve(terms, gpu=terms.gpu + PerGpuHour("0.5"))
+    return c.ListMachine(
+        by=by,
+        machine=machine,
+        prices=terms,
+        min_gpu=draw(st.sampled_from([1, 1, 2])),
+        max_discount=draw(st.sampled_from([Fraction(2, 5), Fraction(0)])),
+        end=_after(base, end),
+        rolling=2 * _DAY if end is None and draw(_seldom) else None,
+    )
+
+
+def _increase(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:  # noqa: ARG001 - as others
+    number = draw(st.sampled_from([*market.asked] or [1]))
+    by = _CLIENTS[0]
+    if number in market.asked:
+        by = market.asking(number).increases[number].term.contract.client
+    if draw(st.booleans()):
+        return c.AcceptPriceIncrease(by=by, increase=number)
+    return c.RejectPriceIncrease(by=by, increase=number)
+
+
+def _host(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:
+    by, machine = _place(draw, market)
+    begins = at + draw(st.sampled_from([_HOUR, _SECOND, _DAY]))
+    window = MaintenanceWindow(period=Interval(begins, begins + 2 * _HOUR))
+    movable = tuple(sorted(market.homes))
+    choices: tuple[c.Command, ...] = (
+        c.Unlist(by=by, machine=machine),
+        c.SetMinBid(by=by, machine=machine, floor=draw(_floors)),
+        c.ScheduleMaintenance(by=by, machine=machine, window=window),
+        c.CancelMaintenance(by=by, machine=machine),
+        c.SetDefaultJob(by=by, machine=machine, image="job"),
+        c.RemoveDefaultJob(by=by, machine=machine),
+        c.Defragment(by=by, machine=machine, movable=movable),
+        c.CleanUp(by=by, machine=machine),
+        c.RemoveMachine(by=by, machine=machine),
+    )
+    return draw(st.sampled_from(choices))
+
+
+def _report(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:  # noqa: ARG001 - as others
+    _, machine = _place(draw, market)
+    verification = draw(st.sampled_from(Verification))
+    choices: tuple[c.Command, ...] = (
+        c.ReportOffline(machine=machine),
+        c.ReportOnline(machine=machine),
+        c.SetVerification(machine=machine, verification=verification),
+        c.AddMachine(machine=_machine(3, _HOSTS[0], 2)),
+    )
+    return draw(st.sampled_from(choices))
+
+
+_ANY: Final[tuple[_Draws, ...]] = (
+    _rent,
+    _loaded,
+    _life,
+    _bid,
+    _prepay,
+    _list,
+    _increase,
+    _say,
+    _credit,
+    _tick,
+)
+
+
+def _kinds(market: Market) -> list[_Draws]:
+    """Return kinds of commands, those more often that something can come of now."""
+    there = list(_there(market))
+    kinds = [*_ANY, *(_rent if market.listings else _list,) * 16, _list, _host, _report]
+    if there:
+        kinds += (_life, _life, _life, _prepay, _say) * 2
+    if any(each.state.value == "loading" for each in there):
+        kinds += (_loaded,) * 16
+    if any(each.state.value == "paused" for each in there):
+        kinds += (_life,) * 8
+    if any(each.bid and not each.is_over for each in there):
+        kinds += (_bid,) * 4
+    if any(each.term.end and not each.is_over for each in there):
+        kinds += (_list,) * 6
+    if market.asked:
+        kinds += (_increase,) * 8
+    return kinds
+
+
+def commands(market: Market, at: datetime) -> st.SearchStrategy[c.Command]:
+    """Return a strategy for commands to a market: mostly such as can be done.
+
+    Args:
+        market: As it is.
+        at: When the command is given.
+    """
+    return _commands(market, at)
+
+
+@st.composite
+def _commands(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:
+    return draw(st.sampled_from(_kinds(market)))(draw, market, at)
+
+
+# -- whole markets -----------------------------------------------------------------------------
+
+
+def _machine(number: int, host: AccountId, gpus: int) -> Machine:
+    return Machine(
+        id=MachineId(number),
+        host=host,
+        gpu_name="RTX 4090",
+        gpus=gpus,
+        disk_mb=1_000_000,
+        verification=Verification.VERIFIED,
+    )
+
+
+def _opening(draw: st.DrawFn) -> list[Step]:
+    """Draw what a market begins with: credit, and one or two machines that are listed."""
+    credit = draw(st.sampled_from(["3000", "50", "1"]))
+    steps = [c.AddCredit(account=name, amount=Money(credit)) for name in _CLIENTS[:2]]
+    found: list[c.Command] = [*steps]
+    for number in range(1, draw(st.sampled_from([1, 1, 1, 2])) + 1):
+        host, gpus = _HOSTS[number % 2], draw(st.sampled_from([2, 4, 1, 3, 8]))
+        end, prices = draw(_ends), draw(_prices())
+        found.append(c.AddMachine(machine=_machine(number, host, gpus)))
+        found.append(
+            c.ListMachine(by=host, machine=MachineId(number), prices=prices, end=_after(EPOCH, end))
+        )
+    return [(command, EPOCH) for command in found]
+
+
+@st.composite
+def _later(draw: st.DrawFn, market: Market, at: datetime) -> datetime:
+    """Draw when the next command is given: often when something is due, or a second beside it."""
+    jump = draw(st.sampled_from([None, *(0,) * 6, 1, 59, 59, 3_600, 3_600, 86_400, 3 * 86_400]))
+    if jump is not None:
+        return at + timedelta(seconds=jump)
+    due = market.queue.first
+    if due is None or due[0] > at + 400 * _DAY:
+        return at + _SECOND
+    return max(at, due[0] + draw(st.sampled_from([0, 0, -1, 1])) * _SECOND)
+
+
+def _done(market: Market, command: c.Command, at: datetime) -> Market:
+    try:
+        return execute(market, command, at)[0]
+    except NumgeniusError:
+        return market
+
+
+def _played(draw: st.DrawFn, most: int) -> tuple[list[Step], Market]:
+    steps = _opening(draw)
+    market, at = Market(), EPOCH
+    for command, _ in steps:
+        market = _done(market, command, at)
+    for _ in range(draw(st.integers(0, most))):
+        at = draw(_later(market, at))
+        command = draw(commands(views.until(market, at), at))
+        steps.append((command, at))
+        market = _done(market, command, at)
+    return steps, market
+
+
+@st.composite
+def markets(draw: st.DrawFn, most: int = 16) -> Market:
+    """Draw a market to which up to ``most`` things happened after its machines were listed."""
+    return _played(draw, most)[1]
+
+
+@st.composite
+def plays(draw: st.DrawFn, most: int = 16) -> tuple[Step, ...]:
+    """Draw commands in order of time, for an empty market.
+
+    The last is a look at the clock, at an instant at which nothing else happens: what is on the
+    accounts then is what the statements up to then say.
+    """
+    steps, market = _played(draw, most)
+    at = steps[-1][1] + _SECOND
+    while any(event.at == at for event in decide(market, c.Tick(), at)):
+        at += _SECOND
+    return (*steps, (c.Tick(), at))

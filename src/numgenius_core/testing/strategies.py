@@ -1,0 +1,397 @@
+"""Hypothesis strategies for the values of the library, and for cases of its rules.
+
+Each draws what the rules allow, with a taste for edges: prices that tie or differ by a pico-dollar,
+remainders, the first and last second. :mod:`numgenius_core.testing.values` has a strategy for any
+class.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Final
+
+from numgenius_core.bids.priority import HIGHEST_BID, LOWEST_BID, Claim, Rank
+from numgenius_core.billing.history import (
+    BidChanged,
+    Happening,
+    History,
+    MachineWent,
+    Moved,
+    Prepaid,
+    Refunded,
+    Transferred,
+)
+from numgenius_core.contracts.contract import NEXT, Contract, Event, State
+from numgenius_core.contracts.term import Segment, Term
+from numgenius_core.errors import MissingExtra
+from numgenius_core.gpus.slicing import blocks
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import (
+    AccountId,
+    ContractId,
+    Listing,
+    Machine,
+    MachineId,
+    Mode,
+    OfferId,
+    PriceTerms,
+    Verification,
+)
+from numgenius_core.maintenance.schedule import Category, MaintenanceWindow, Schedule
+from numgenius_core.money import TICKS_PER_DOLLAR, Money, PerGb, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.offer import Block, Offer
+
+try:
+    import hypothesis
+    from hypothesis import strategies as st
+except ImportError:  # pragma: no cover - tested in an environment without it
+    raise MissingExtra("numgenius_core.testing.verify", "testing") from None
+
+__all__ = [
+    "EPOCH",
+    "accounts",
+    "bids",
+    "books",
+    "byte_counts",
+    "contracts",
+    "gpu_counts",
+    "histories",
+    "hypothesis",
+    "instants",
+    "intervals",
+    "listings",
+    "machine_shapes",
+    "machines",
+    "megabytes",
+    "moneys",
+    "offers",
+    "per_gb_months",
+    "per_gbs",
+    "per_gpu_hours",
+    "per_hours",
+    "price_terms",
+    "schedules",
+    "seconds",
+    "shares",
+    "st",
+    "terms",
+    "windows",
+]
+
+EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""The first instant drawn."""
+
+# -- numbers and prices ------------------------------------------------------------------------
+
+gpu_counts: st.SearchStrategy[int] = st.one_of(
+    st.sampled_from([1, 2, 3, 4, 5, 7, 8, 10, 12, 16]), st.integers(1, 64)
+)
+"""GPUs of a machine."""
+seconds: st.SearchStrategy[int] = st.one_of(
+    st.sampled_from([0, 1, 3_599, 3_600, 86_400, 2_592_000]), st.integers(0, 10**8)
+)
+"""Lengths of time."""
+megabytes: st.SearchStrategy[int] = st.integers(0, 10**7)
+"""Disk."""
+byte_counts: st.SearchStrategy[int] = st.integers(0, 10**14)
+"""Traffic."""
+shares: st.SearchStrategy[Fraction] = st.one_of(
+    st.sampled_from([Fraction(0), Fraction(1, 4), Fraction(2, 5)]),
+    st.fractions(0, Fraction(99, 100), max_denominator=1_000),
+)
+"""Discounts and fees, below 1."""
+moneys: st.SearchStrategy[Money] = st.one_of(
+    st.integers(-(10**6), 10**6).map(
+        lambda cents: Money.from_ticks(cents * TICKS_PER_DOLLAR // 100)
+    ),
+    st.integers(-(10**6) * TICKS_PER_DOLLAR, 10**6 * TICKS_PER_DOLLAR).map(Money.from_ticks),
+)
+"""Amounts up to a million dollars, whole cents and whole ticks."""
+
+_steps = st.one_of(
+    st.sampled_from([0, 1, 10**12, 133_333_333_333, 10**15]),
+    st.integers(0, 100 * 10**12),
+    st.integers(0, 10**18),
+)
+per_gpu_hours: st.SearchStrategy[PerGpuHour] = st.builds(PerGpuHour.from_steps, _steps)
+"""Prices per GPU-hour."""
+per_hours: st.SearchStrategy[PerHour] = st.builds(PerHour.from_steps, _steps)
+"""Prices per hour."""
+per_gb_months: st.SearchStrategy[PerGbMonth] = st.builds(PerGbMonth.from_steps, _steps)
+"""Prices of disk."""
+per_gbs: st.SearchStrategy[PerGb] = st.builds(PerGb.from_steps, _steps)
+"""Prices of traffic."""
+
+# -- time --------------------------------------------------------------------------------------
+
+instants: st.SearchStrategy[datetime] = st.integers(0, 3 * 365 * 86_400).map(
+    lambda s: EPOCH + timedelta(seconds=s)
+)
+"""Instants from :data:`EPOCH` on, within three years."""
+
+
+@st.composite
+def intervals(draw: st.DrawFn, longest: int = 400 * 86_400) -> Interval:
+    """Draw a span of at least a second."""
+    start = draw(instants)
+    return Interval(start, start + timedelta(seconds=draw(st.integers(1, longest))))
+
+
+# -- machines, listings, offers ----------------------------------------------------------------
+
+accounts: st.SearchStrategy[AccountId] = st.sampled_from(["anna", "ben", "carla", "7"]).map(
+    AccountId
+)
+"""A few accounts, so that two values often have the same."""
+_ids = st.one_of(st.integers(1, 9), st.integers(0, 2**63 - 1))
+_names = st.sampled_from(["RTX 4090", "H100 SXM", "A100 SXM4", "RTX 3060 Ti"])
+
+
+@st.composite
+def machine_shapes(draw: st.DrawFn, most: int = 64) -> tuple[int, int]:
+    """Draw ``(gpus, min_gpu)`` as a host may list them: a power of two up to the machine."""
+    gpus = draw(gpu_counts.filter(lambda n: n <= most))
+    return gpus, 1 << draw(st.integers(0, gpus.bit_length() - 1))
+
+
+@st.composite
+def price_terms(draw: st.DrawFn) -> PriceTerms:
+    """Draw any prices."""
+    return PriceTerms(
+        gpu=draw(per_gpu_hours),
+        storage=draw(per_gb_months),
+        upload=draw(per_gbs),
+        download=draw(per_gbs),
+        min_bid=draw(per_gpu_hours),
+        platform_fee=draw(shares),
+    )
+
+
+@st.composite
+def machines(draw: st.DrawFn) -> Machine:
+    """Draw a machine."""
+    return Machine(
+        id=MachineId(draw(_ids)),
+        host=draw(accounts),
+        gpu_name=draw(_names),
+        gpus=draw(gpu_counts),
+        disk_mb=draw(megabytes),
+        verification=draw(st.sampled_from(Verification)),
+    )
+
+
+@st.composite
+def listings(draw: st.DrawFn) -> Listing:
+    """Draw a listing whose lowest bid is not above its price."""
+    machine, prices = draw(machines()), draw(price_terms())
+    if prices.min_bid > prices.gpu:
+        prices = PriceTerms(gpu=prices.min_bid, min_bid=prices.gpu)
+    return Listing(
+        machine=machine,
+        prices=prices,
+        min_gpu=1 << draw(st.integers(0, machine.gpus.bit_length() - 1)),
+        max_discount=draw(shares),
+        **draw(
+            st.sampled_from([{}, {"end": EPOCH + timedelta(days=90)}])
+            | st.integers(1, 10**8).map(lambda s: {"rolling": timedelta(seconds=s)})
+        ),
+    )
+
+
+_JSON: Final = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**60), 2**60)
+    | st.floats(-1e9, 1e9)
+    | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@st.composite
+def offers(draw: st.DrawFn) -> Offer:
+    """Draw a slice of a machine, with or without what searches leave out."""
+    gpus = draw(gpu_counts)
+    whole = draw(st.none() | st.integers(gpus, 2 * gpus))
+    start = draw(st.none() | st.integers(0, (whole or gpus) - gpus))
+    return Offer(
+        id=OfferId(draw(_ids)),
+        machine=MachineId(draw(_ids)),
+        gpu_name=draw(_names),
+        gpus=gpus,
+        prices=draw(price_terms()),
+        gpus_in_machine=whole,
+        block=None if start is None else Block(size=gpus, start=start),
+        disk_mb=draw(megabytes),
+        max_discount=draw(shares),
+        ends_at=draw(st.none() | instants),
+        host=draw(st.none() | accounts),
+        verification=draw(st.sampled_from(Verification)),
+        rentable=draw(st.booleans()),
+        extra=draw(st.dictionaries(st.text(max_size=5), _JSON, max_size=2)),
+    )
+
+
+# -- contracts ---------------------------------------------------------------------------------
+
+
+@st.composite
+def bids(draw: st.DrawFn, gpus: int) -> PerHour:
+    """Draw a legal bid for an instance of ``gpus`` GPUs; few prices, so that bids tie or nearly."""
+    near = st.builds(
+        lambda tenths, grain: max(tenths * 10**11 + grain, 0),
+        st.integers(0, 6),
+        st.sampled_from([-1_001, -1_000, -1, 0, 0, 0, 1, 1_000]),
+    )
+    steps = draw(near | st.integers(0, HIGHEST_BID.steps)) * gpus + draw(
+        st.sampled_from([0, 1, -1])
+    )
+    return PerHour.from_steps(min(max(steps, LOWEST_BID.steps), HIGHEST_BID.steps * gpus))
+
+
+@st.composite
+def contracts(draw: st.DrawFn) -> Contract:
+    """Draw a contract of any mode, some of them free tests."""
+    start, mode = draw(instants), draw(st.sampled_from(Mode))
+    size = draw(st.integers(1, 8))
+    host, client = draw(st.permutations([AccountId("anna"), AccountId("ben")]))
+    free = mode is not Mode.RESERVED and draw(st.integers(0, 3)) == 0
+    return Contract(
+        id=ContractId(draw(_ids)),
+        machine=MachineId(draw(_ids)),
+        host=host,
+        client=host if free else client,
+        mode=mode,
+        block=Block(size=size, start=draw(st.integers(0, 8))),
+        prices=draw(price_terms()),
+        start=start,
+        end=draw(st.none() | st.integers(1, 10**8).map(lambda s: start + timedelta(seconds=s))),
+        disk_mb=draw(megabytes),
+        bid=draw(bids(size)) if mode is Mode.INTERRUPTIBLE else None,
+        discount=draw(shares) if mode is Mode.RESERVED else Fraction(0),
+    )
+
+
+@st.composite
+def terms(draw: st.DrawFn) -> Term:
+    """Draw a contract, often with the rates of extensions."""
+    contract = draw(contracts())
+    room = 10**7 if contract.end is None else Interval(contract.start, contract.end).seconds
+    cuts = draw(st.sets(st.integers(1, room - 1), max_size=3)) if room > 1 else set()
+    since = [contract.start + timedelta(seconds=cut) for cut in sorted(cuts)]
+    return Term(
+        contract=contract,
+        segments=tuple(Segment(since=at, prices=draw(price_terms())) for at in since),
+    )
+
+
+@st.composite
+def books(
+    draw: st.DrawFn, most: int = 64, largest: int = 14
+) -> tuple[tuple[Claim, ...], PerGpuHour]:
+    """Draw claims on one machine of up to ``most`` GPUs, and the host's floor."""
+    gpus = draw(st.one_of(st.sampled_from([1, 2, 4, 8]), st.integers(1, most)))
+    places = blocks(gpus, draw(st.integers(1, gpus)), observed=True)
+    claims = []
+    for number in range(draw(st.integers(0, largest))):
+        block = draw(st.sampled_from(places))
+        rank = draw(st.sampled_from([*[Rank.BID] * 6, Rank.ON_DEMAND, Rank.DEFAULT_JOB]))
+        bid = draw(bids(block.size)) if rank is Rank.BID else None
+        claims.append(
+            Claim(id=ContractId(number), block=block, rank=rank, arrival=100 - number, bid=bid)
+        )
+    floor = draw(st.one_of(st.just(0), st.integers(0, 6).map(lambda n: n * 10**11 // 4)))
+    return tuple(claims), PerGpuHour.from_steps(floor)
+
+
+@st.composite
+def histories(draw: st.DrawFn, longest: int = 120) -> History:
+    """Draw a history of up to ``longest`` seconds, of any mode, with legal facts only."""
+    contract = draw(_short_contracts(longest))
+    cuts = sorted(draw(st.sets(st.integers(1, longest), max_size=2)))
+    since = [contract.start + timedelta(seconds=cut) for cut in cuts]
+    segments = [
+        Segment(since=at, prices=draw(price_terms()))
+        for at in since
+        if contract.end is None or at < contract.end
+    ]
+    facts: list[Happening] = []
+    state = State.LOADING
+    for second in sorted(draw(st.lists(st.integers(0, longest), max_size=10))):
+        at = contract.start + timedelta(seconds=second)
+        if contract.end is not None and at >= contract.end and state is not State.DESTROYED:
+            state = State.EXPIRED
+        if state is State.DESTROYED:
+            break
+        fact = draw(_facts(at, state, contract))
+        facts.append(fact)
+        if isinstance(fact, Moved):
+            state = NEXT[state][fact.event]
+    if any(isinstance(fact, Prepaid) for fact in facts) and draw(st.booleans()):
+        facts.append(Refunded(at=contract.start + timedelta(seconds=longest), amount=Money(0)))
+    return History(term=Term(contract=contract, segments=tuple(segments)), happenings=tuple(facts))
+
+
+@st.composite
+def _short_contracts(draw: st.DrawFn, longest: int) -> Contract:
+    end = draw(st.none() | st.integers(2, longest))
+    mode = draw(st.sampled_from([Mode.ON_DEMAND, Mode.INTERRUPTIBLE]))
+    size = draw(st.integers(1, 3))
+    return Contract(
+        id=ContractId(1),
+        machine=MachineId(7),
+        host=AccountId("host"),
+        client=AccountId(draw(st.sampled_from(["client", "client", "client", "host"]))),
+        mode=mode,
+        block=Block(size=size, start=0),
+        prices=draw(price_terms()),
+        disk_mb=draw(st.sampled_from([0, 1, 10_500])),
+        start=EPOCH,
+        end=None if end is None else EPOCH + timedelta(seconds=end),
+        bid=draw(bids(size)) if mode is Mode.INTERRUPTIBLE else None,
+    )
+
+
+@st.composite
+def _facts(draw: st.DrawFn, at: datetime, state: State, contract: Contract) -> Happening:
+    bidding = contract.mode is Mode.INTERRUPTIBLE
+    legal = sorted((e for e in NEXT[state] if e is not Event.EXPIRED), key=lambda e: e.value)
+    choices: list[st.SearchStrategy[Happening]] = [
+        st.builds(Moved, at=st.just(at), event=st.sampled_from(legal)),
+        st.builds(MachineWent, at=st.just(at), online=st.booleans()),
+        st.builds(Transferred, at=st.just(at), sent=st.integers(0, 10**10), received=st.just(7)),
+    ]
+    if bidding:
+        changes = bids(contract.block.size)
+        choices.append(st.builds(BidChanged, at=st.just(at), bid=changes))
+    elif not contract.is_free_test:
+        amounts = st.integers(1, TICKS_PER_DOLLAR // 50).map(Money.from_ticks)
+        choices.append(st.builds(Prepaid, at=st.just(at), amount=amounts, discount=shares))
+    fact: Happening = draw(st.one_of(choices[0], *choices))
+    return fact
+
+
+# -- maintenance --------------------------------------------------------------
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> MaintenanceWindow:
+    """Draw a maintenance window."""
+    reason = draw(st.sampled_from(["", "new cables", "ein größeres Netzteil"]))
+    return MaintenanceWindow(
+        period=draw(intervals(10**6)), category=draw(st.sampled_from(Category)), reason=reason
+    )
+
+
+@st.composite
+def schedules(draw: st.DrawFn) -> Schedule:
+    """Draw a machine's maintenance windows."""
+    cuts = draw(st.lists(st.integers(0, 10**6), max_size=6, unique=True).map(sorted))
+    edges = [EPOCH + timedelta(seconds=cut) for cut in cuts]
+    periods = [Interval(a, b) for a, b in zip(edges[::2], edges[1::2], strict=False)]
+    found = tuple(MaintenanceWindow(period=period) for period in periods)
+    return Schedule(machine=MachineId(draw(_ids)), windows=found)

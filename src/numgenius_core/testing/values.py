@@ -1,0 +1,172 @@
+"""A strategy for any type of the library, made from type hints where none is made by hand.
+
+Values of the inputs (listings, contracts, histories …) are what the rules allow. Results (a
+verdict, a plan) are put together from strategies for their fields: any value of the class, though
+not always one that a rule would give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from functools import cache
+from inspect import isabstract
+from types import NoneType, UnionType
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+from attrs import fields, has
+
+from numgenius_core.billing.history import History
+from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts.storage import Disk, Volume
+from numgenius_core.contracts.term import Term
+from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType, shown
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import AccountId, Listing, Machine, PriceTerms
+from numgenius_core.maintenance.hours import Recurrence
+from numgenius_core.maintenance.schedule import MaintenanceWindow, Schedule
+from numgenius_core.market.state import Market
+from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
+from numgenius_core.offer import Block, Offer
+from numgenius_core.planning.bids import PriceSeries
+from numgenius_core.prices.schedules import CurveSchedule, LinearSchedule, StepSchedule
+from numgenius_core.testing import strategies as made
+from numgenius_core.testing.markets import markets
+from numgenius_core.testing.scenarios import price_series, scenarios
+from numgenius_core.testing.strategies import st
+from numgenius_core.whatif.scenario import Scenario
+
+__all__ = ["values"]
+
+
+@st.composite
+def _disks(draw: st.DrawFn) -> Disk:
+    total = draw(made.megabytes)
+    instances = draw(st.integers(0, total))
+    volumes = draw(st.integers(0, total - instances))
+    listed = draw(st.none() | made.megabytes)
+    return Disk(total_mb=total, instances_mb=instances, volumes_mb=volumes, listed_mb=listed)
+
+
+_volumes = st.builds(
+    Volume, size_mb=st.integers(1, 10**7), price=made.per_gb_months, end=st.none() | made.instants
+)
+_hours = st.builds(
+    Recurrence,
+    days=st.frozensets(st.integers(0, 6), min_size=1),
+    start=st.integers(0, 1_439),
+    end=st.just(1_440),
+    zone=st.sampled_from(["UTC", "Europe/Berlin"]),
+)
+_tables: st.SearchStrategy[Any] = st.sampled_from(
+    [{}, {1: "0.2"}, {1: "0.2", 3: "0.3"}, {"0.5": "0.01", 12: "0.05"}]
+)
+
+_MADE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {
+    int: st.integers(0, 64),
+    bool: st.booleans(),
+    str: st.sampled_from(["RTX 4090", "host", "gpu"]),
+    float: st.floats(0, 1_000),
+    Fraction: made.shares,
+    Decimal: st.decimals(0, 1_000, places=4),
+    datetime: made.instants,
+    timedelta: st.integers(1, 10**8).map(lambda s: timedelta(seconds=s)),
+    AccountId: made.accounts,
+    Any: st.none() | st.integers(0, 9) | st.sampled_from(["x", "y"]),
+    object: st.integers(0, 9),
+    Money: made.moneys,
+    PerGpuHour: made.per_gpu_hours,
+    PerHour: made.per_hours,
+    PerGbMonth: made.per_gb_months,
+    PerGb: made.per_gbs,
+    Rate: made.per_gpu_hours | made.per_hours | made.per_gb_months | made.per_gbs,
+    RuleViolation: st.builds(
+        RuleViolation, st.just("offers[3].id"), st.just("a number"), st.sampled_from(["'x'", "-1"])
+    ),
+    Interval: made.intervals(),
+    Block: st.builds(Block, size=st.integers(1, 16), start=st.integers(0, 64)),
+    Machine: made.machines(),
+    PriceTerms: made.price_terms(),
+    Listing: made.listings(),
+    Offer: made.offers(),
+    Contract: made.contracts(),
+    Term: made.terms(),
+    History: made.histories(),
+    MaintenanceWindow: made.windows(),
+    Schedule: made.schedules(),
+    Disk: _disks(),
+    Volume: _volumes,
+    Recurrence: _hours,
+    CurveSchedule: st.builds(CurveSchedule, made.shares),
+    StepSchedule: _tables.map(StepSchedule.of),
+    LinearSchedule: _tables.map(LinearSchedule.of),
+    Market: markets(),
+    PriceSeries: price_series(),
+    Scenario: scenarios(),
+}
+
+
+@cache
+def values(kind: Any) -> st.SearchStrategy[Any]:
+    """Return a strategy for the values of a type: a class of the library, or a field's type.
+
+    Raises:
+        WrongType: It is neither.
+
+    >>> from numgenius_core import Contract
+    >>> contracts = values(Contract)
+    """
+    if kind in _MADE:
+        return _MADE[kind]
+    if hasattr(kind, "__supertype__"):  # a NewType
+        return values(kind.__supertype__)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return st.one_of(*(values(argument) for argument in arguments))
+    if origin is Literal:
+        return st.sampled_from(arguments)
+    if isinstance(origin, type):
+        return _series(origin, arguments)
+    if kind is NoneType:
+        return st.none()
+    if isinstance(kind, type) and (has(kind) or issubclass(kind, (Enum, Rate))):
+        return _of_class(kind)
+    raise WrongType("kind", "a type that a field of the library has", shown(kind))
+
+
+def _of_class(kind: Any) -> st.SearchStrategy[Any]:
+    if issubclass(kind, Enum):
+        return st.sampled_from(kind)
+    if issubclass(kind, Rate):
+        return made.per_hours.map(lambda rate: kind.from_steps(rate.steps))
+    return _composed(kind)
+
+
+def _series(origin: type, arguments: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+    if issubclass(origin, Mapping):
+        keys, inner = map(values, arguments)
+        return st.dictionaries(keys, inner, max_size=2)
+    if origin is tuple and arguments[-1] is not Ellipsis:
+        return st.tuples(*map(values, arguments))
+    items = st.lists(values(arguments[0]), max_size=2)
+    return items.map(origin if origin in (list, frozenset) else tuple)
+
+
+def _composed(cls: type) -> st.SearchStrategy[Any]:
+    """Return a strategy for a class: its fields drawn, what it refuses drawn again."""
+    if isabstract(cls):
+        concrete: list[Any] = cls.__subclasses__()
+        return st.one_of([values(one) for one in concrete])
+    hints = get_type_hints(cls)
+    parts = {a.alias: values(hints[a.name]) for a in fields(cls) if a.init}
+
+    def instance(found: dict[str, Any]) -> Any:
+        try:
+            return cls(**found)
+        except NumgeniusError:
+            return None
+
+    return st.fixed_dictionaries(parts).map(instance).filter(lambda value: value is not None)

@@ -1,0 +1,143 @@
+"""Test your own implementation of a rule: a server's answer, a port, another pricing service.
+
+Needs the extra ``testing`` (Hypothesis). Each rule has a plain signature and laws, each a sentence
+as published or measured. :func:`verify` draws cases, looks for one that breaks a law, makes it
+small, and raises :class:`LawBroken` with the sentence, the case and what is wrong.
+
+>>> from numgenius_core.testing.verify import RULES, verify
+>>> print(RULES["slicing"].signature)
+(gpus: int, min_gpu: int) -> Iterable[tuple[size: int, start: int]]
+>>> verify("slicing", lambda gpus, min_gpu: my_server.offers(gpus, min_gpu))  # doctest: +SKIP
+
+Strategies for values: :mod:`numgenius_core.testing.strategies`, for whole markets:
+:mod:`numgenius_core.testing.markets`, for scenarios: :mod:`numgenius_core.testing.scenarios`, and
+for any class :func:`numgenius_core.testing.values.values`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.testing.law import Implementation, Law, LawBroken, Rule
+from numgenius_core.testing.laws.bids import BEST_RUNNERS, QUOTED_MIN_BID, RESOLVE, WINNING_BID
+from numgenius_core.testing.laws.billing import METERING
+from numgenius_core.testing.laws.contracts import EXTENSION, LIFE, STORAGE
+from numgenius_core.testing.laws.frames import QUOTE_COLUMNS
+from numgenius_core.testing.laws.gpus import ALLOCATION, DEFRAGMENTATION, RENTABLE, SLICING
+from numgenius_core.testing.laws.maintenance import (
+    FLEET,
+    HOURS,
+    MAINTENANCE_REQUEST,
+    MAINTENANCE_WINDOW,
+)
+from numgenius_core.testing.laws.market import MARKET
+from numgenius_core.testing.laws.planning import BID_OUTCOME, BREAK_EVEN, ESTIMATE, STAY, WAY
+from numgenius_core.testing.laws.prices import (
+    CHARGE,
+    DEPOSIT,
+    MONTHS,
+    QUOTE,
+    REFUND,
+    RESERVED,
+    SPLIT,
+)
+from numgenius_core.testing.laws.search import SEARCH
+from numgenius_core.testing.laws.whatif import SIMULATION
+from numgenius_core.testing.strategies import hypothesis
+from numgenius_core.testing.values import values
+from numgenius_core.units import whole_number
+
+__all__ = ["RULES", "Law", "LawBroken", "Rule", "rule_named", "values", "verify"]
+
+_ALL: Final = (
+    SLICING,
+    RENTABLE,
+    ALLOCATION,
+    DEFRAGMENTATION,
+    CHARGE,
+    SPLIT,
+    QUOTE,
+    RESERVED,
+    DEPOSIT,
+    MONTHS,
+    REFUND,
+    RESOLVE,
+    WINNING_BID,
+    QUOTED_MIN_BID,
+    BEST_RUNNERS,
+    LIFE,
+    EXTENSION,
+    MAINTENANCE_REQUEST,
+    MAINTENANCE_WINDOW,
+    FLEET,
+    HOURS,
+    STORAGE,
+    METERING,
+    MARKET,
+    SEARCH,
+    QUOTE_COLUMNS,
+    BID_OUTCOME,
+    WAY,
+    STAY,
+    BREAK_EVEN,
+    ESTIMATE,
+    SIMULATION,
+)
+RULES: Final[Mapping[str, Rule]] = MappingProxyType({rule.name: rule for rule in _ALL})
+"""Every rule that has laws, by name."""
+
+_MAKE_SMALL: Final = frozenset({hypothesis.Phase.shrink, hypothesis.Phase.explain})
+
+
+def rule_named(name: str) -> Rule:
+    """Return a rule.
+
+    Raises:
+        RuleViolation: There is none of that name.
+    """
+    if name not in RULES:
+        raise RuleViolation("rule", "one of " + ", ".join(RULES), shown(name))
+    return RULES[name]
+
+
+def verify(
+    rule: str | Rule,
+    implementation: Implementation,
+    *,
+    examples: int = 200,
+    smallest: bool = True,
+) -> None:
+    """Look for a case on which an implementation breaks a law of a rule.
+
+    Args:
+        rule: Its name in :data:`RULES`, or a rule of your own.
+        implementation: What is tested; :attr:`Rule.signature` says what it takes and returns.
+        examples: How many cases to try. Each calls the implementation a few times.
+        smallest: Make the case that breaks a law as small as can be, which takes many more calls.
+
+    Raises:
+        LawBroken: With a case and what is wrong.
+        RuleViolation: There is no such rule.
+    """
+    chosen = rule if isinstance(rule, Rule) else rule_named(rule)
+    whole_number(examples, "examples", 1)
+
+    every = list(hypothesis.Phase)
+    fast = [phase for phase in every if phase not in _MAKE_SMALL]
+
+    @hypothesis.settings(
+        phases=every if smallest else fast,
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        report_multiple_bugs=False,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    @hypothesis.given(chosen.cases)
+    def every_law_holds(case: tuple[Any, ...]) -> None:
+        chosen.check(implementation, *case)
+
+    every_law_holds()

@@ -1,0 +1,238 @@
+"""One rental of a simulation: how long it ran, and what that cost, to the tick.
+
+The simulator knows times as seconds from the start of its horizon and adds up ticks. What it adds
+up is what :mod:`numgenius_core.billing.statement` says of the same history: the rates, the deposit and the
+refund are those of the rules, and splitting time cannot change an exact charge. A rental that an
+extension gave new rates is left to the meter itself.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from fractions import Fraction
+from functools import lru_cache
+from typing import Final
+
+from attrs import define, field
+
+from numgenius_core.billing.history import Happening, History, Moved, Prepaid, Refunded
+from numgenius_core.billing.metering import FREE, GPU, Kind, metered
+from numgenius_core.contracts.contract import Contract, Event, agree, to_reserved
+from numgenius_core.contracts.term import Term, as_term
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import AccountId, ContractId, Listing, Mode
+from numgenius_core.money import Money, PerHour
+from numgenius_core.offer import Block
+from numgenius_core.prices.schedules import Refund, discounted_seconds, refund
+from numgenius_core.whatif.demand import Request
+
+__all__ = ["Charge", "Rental"]
+
+_CLIENT: Final = AccountId("client")
+_OTHER_CLIENT: Final = AccountId("another client")
+
+
+def _fee_of(rate: PerHour, fee: Fraction) -> PerHour:
+    """Return the platform's part of an hour's price, a price of its own."""
+    return _scaled(rate.steps, fee.numerator, fee.denominator)
+
+
+@lru_cache(maxsize=4_096)
+def _scaled(steps: int, numerator: int, denominator: int) -> PerHour:
+    return PerHour.from_steps(steps).scaled(Fraction(numerator, denominator))
+
+
+@define(kw_only=True)
+class Charge:
+    """What was charged, in ticks; sums of these are exact.
+
+    Attributes:
+        gpu: For GPUs.
+        storage: For disk.
+        forfeited: Left of deposits and not paid back.
+        fee: The platform's part of these three.
+    """
+
+    gpu: int = 0
+    storage: int = 0
+    forfeited: int = 0
+    fee: int = 0
+
+    def add(self, other: Charge) -> None:
+        """Add another charge to this one."""
+        self.gpu += other.gpu
+        self.storage += other.storage
+        self.forfeited += other.forfeited
+        self.fee += other.fee
+
+
+@define(kw_only=True, eq=False)
+class Rental:
+    """An instance while it is simulated; all times are seconds of the horizon.
+
+    Attributes:
+        id: Its contract.
+        request: What its client wanted.
+        listing: What the contract was made from.
+        block: The GPUs it holds.
+        start: When it began.
+        end: When its contract ends; ``None`` is never.
+        rate: What its GPUs cost an hour on demand, or its bid.
+        discount: Of a reserved one, the share taken off ``rate``.
+        deposit: Of a reserved one, what was prepaid.
+        run_from: Since when it runs; ``None`` while it is paused.
+        ran: For how long it ran before that.
+        paused_at: Since when it is paused.
+        paused: For how long it was before that.
+        pauses: How often it was paused.
+        version: Counts changes of its departure, so that one planned before is known as stale.
+        term: Its contract, once an extension has looked at it.
+        facts: When it started, paused and resumed.
+    """
+
+    id: ContractId
+    request: Request
+    listing: Listing
+    block: Block
+    start: int
+    end: int | None
+    rate: PerHour
+    discount: Fraction = Fraction(0)
+    deposit: Money = FREE
+    run_from: int | None = None
+    ran: int = 0
+    paused_at: int | None = None
+    paused: int = 0
+    pauses: int = 0
+    version: int = 0
+    term: Term | None = None
+    facts: list[tuple[int, Event]] = field(factory=list)
+
+    def resume(self, now: int) -> None:
+        """Begin to run, for the first time or again."""
+        self.run_from = now
+        if self.paused_at is not None:
+            self.paused += now - self.paused_at
+            self.paused_at = None
+
+    def pause(self, now: int) -> None:
+        """Stop running for a while."""
+        self.stop_clocks(now)
+        self.paused_at = now
+        self.pauses += 1
+
+    def stop_clocks(self, now: int) -> None:
+        """Take note of how long it ran or was paused until now."""
+        if self.run_from is not None:
+            self.ran += now - self.run_from
+            self.run_from = None
+        if self.paused_at is not None:
+            self.paused += now - self.paused_at
+            self.paused_at = None
+
+    def departure(self) -> int | None:
+        """Return when it will be destroyed if nothing else happens; ``None`` is never.
+
+        That is once it has run for as long as its client wanted, its client gives up, or its
+        contract ends.
+        """
+        times = [] if self.end is None else [self.end]
+        if self.request.patience is not None:
+            times.append(self.request.after + self.request.patience)
+        if self.run_from is not None:
+            times.append(self.run_from + self.request.seconds - self.ran)
+        return min(times, default=None)
+
+    def charge(self, until: int, *, left: bool, origin: Interval) -> Charge:
+        """Return what it cost, once its clocks are stopped.
+
+        Args:
+            until: When it was destroyed, or the end of the horizon.
+            left: Whether it was destroyed, so that its deposit is dissolved.
+            origin: The horizon.
+        """
+        if self.term is not None and self.term.segments:
+            return self._metered(left=left, until=until, origin=origin)
+        prices = self.listing.prices
+        fee = prices.platform_fee
+        charge = Charge()
+        if self.request.disk_mb:
+            disk = self.request.disk_mb
+            charge.storage = prices.storage.charge(disk, until - self.start).ticks
+            if fee:
+                charge.fee = prices.storage.scaled(fee).charge(disk, until - self.start).ticks
+        if self.deposit:
+            self._charge_reserved(charge, left=left)
+        else:
+            charge.gpu = self.rate.charge(self.ran).ticks
+            if fee:
+                charge.fee += _fee_of(self.rate, fee).charge(self.ran).ticks
+        return charge
+
+    def _charge_reserved(self, charge: Charge, *, left: bool) -> None:
+        """Charge GPU time, from the deposit as long as there is some of it at a second's start."""
+        fee, rate = self.listing.prices.platform_fee, self.rate.scaled(1 - self.discount)
+        seconds = self._reserved_seconds()
+        beyond = self.ran - seconds
+        charge.gpu = rate.charge(seconds).ticks + self.rate.charge(beyond).ticks
+        charge.fee += _fee_of(rate, fee).charge(seconds).ticks
+        charge.fee += _fee_of(self.rate, fee).charge(beyond).ticks
+        if left:
+            lost = self._dissolved().fee
+            charge.forfeited = lost.ticks
+            charge.fee += lost.scaled(fee).ticks
+
+    def _reserved_seconds(self) -> int:
+        return discounted_seconds(self.deposit, self.rate.scaled(1 - self.discount), self.ran)
+
+    def _dissolved(self) -> Refund:
+        """Return where its deposit goes if it is destroyed now.
+
+        It was for no longer than the contract that was made, so it is used up at those rates.
+        """
+        return refund(self.rate, self.discount, self.deposit, self._reserved_seconds())
+
+    def _metered(self, *, left: bool, until: int, origin: Interval) -> Charge:
+        """Return what the meter says: it knows the rates of extensions."""
+        history = self.history(until, left=left, origin=origin)
+        lines = metered(history, origin.start + timedelta(seconds=until + left))
+        kept = [line for line in lines if line.kind in GPU | {Kind.STORAGE, Kind.FORFEIT}]
+        return Charge(
+            gpu=sum(line.amount.ticks for line in kept if line.kind in GPU),
+            storage=sum(line.amount.ticks for line in kept if line.kind is Kind.STORAGE),
+            forfeited=sum(line.amount.ticks for line in kept if line.kind is Kind.FORFEIT),
+            fee=sum(line.fee.ticks for line in kept),
+        )
+
+    def contract(self, origin: Interval) -> Contract:
+        """Return its contract as it was made."""
+        request = self.request
+        reserved = bool(self.deposit)
+        made = agree(
+            self.listing,
+            self.block,
+            id=self.id,
+            client=_OTHER_CLIENT if self.listing.machine.host == _CLIENT else _CLIENT,
+            at=origin.start + timedelta(seconds=self.start),
+            mode=Mode.INTERRUPTIBLE if request.bid is not None else Mode.ON_DEMAND,
+            disk_mb=request.disk_mb,
+            bid=request.bid,
+        )
+        return to_reserved(made, self.discount) if reserved else made
+
+    def history(self, until: int, *, left: bool, origin: Interval) -> History:
+        """Return all that happened to it."""
+        term = as_term(self.contract(origin)) if self.term is None else self.term
+        facts: list[Happening] = []
+        if self.deposit:
+            paid = Prepaid(at=term.contract.start, amount=self.deposit, discount=self.discount)
+            facts.append(paid)
+        facts += [
+            Moved(at=origin.start + timedelta(seconds=at), event=event) for at, event in self.facts
+        ]
+        if left:
+            gone = origin.start + timedelta(seconds=until)
+            if self.deposit:
+                facts.append(Refunded(at=gone, amount=self._dissolved().refund))
+            facts.append(Moved(at=gone, event=Event.DESTROYED))
+        return History(term=term, happenings=tuple(facts))

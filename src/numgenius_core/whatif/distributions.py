@@ -1,0 +1,168 @@
+"""How a quantity is spread over clients: stays, the most they pay, what they bid.
+
+Parameters are exact (text, ``int`` or ``Decimal``); a ``float`` is refused, as everywhere. What is
+drawn is a ``float``, which :mod:`numgenius_core.whatif.demand` puts on whole seconds and hundredths of a
+cent.
+
+Why a value moves with its parameters alone: each draw takes its random numbers in the same way
+whatever the parameters, so twice the median is twice each value, from the same seed.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from math import exp
+from random import Random
+from typing import Final
+
+from attrs import field, frozen
+
+from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.listing import as_tuple, check_kind
+from numgenius_core.units import Amount, as_fraction_of_ten
+
+__all__ = ["Distribution", "Exponential", "LogNormal", "Observed", "Pareto"]
+
+_WIDEST: Final = 24
+
+
+def positive(value: object, path: str) -> float:
+    """Return an exact parameter above zero as the ``float`` that random draws need."""
+    need = "a number above zero"
+    number, places = as_fraction_of_ten(value, path, need, hint="")
+    if number <= 0:
+        raise RuleViolation(path, need, shown(value))
+    return number / float(10**places)
+
+
+@frozen
+class Distribution(ABC):
+    """How a quantity is spread over clients; one of its kinds below."""
+
+    @property
+    @abstractmethod
+    def mean(self) -> float:
+        """Its mean; infinite where there is none."""
+
+    @abstractmethod
+    def draw(self, random: Random) -> float:
+        """Return one value; raises ``WrongType``."""
+
+
+@frozen
+class Exponential(Distribution):
+    """The time to an event that is as likely at any moment; its spread is its mean.
+
+    Attributes:
+        average: Its mean, such as ``"6"`` hours.
+    """
+
+    average: Amount
+    _mean: float = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "_mean", positive(self.average, "average"))
+
+    @property
+    def mean(self) -> float:
+        """Its mean."""
+        return self._mean
+
+    def draw(self, random: Random) -> float:
+        """Return one value; raises ``WrongType``."""
+        check_kind(random, Random, "random")
+        return random.expovariate(1.0) * self._mean
+
+
+@frozen
+class LogNormal(Distribution):
+    """What differs by factors: half are below the median, two thirds within a factor of e^spread.
+
+    Attributes:
+        median: Half of the values are below.
+        spread: Standard deviation of the natural logarithm.
+    """
+
+    median: Amount
+    spread: Amount
+    _median: float = field(init=False, repr=False)
+    _spread: float = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "_median", positive(self.median, "median"))
+        object.__setattr__(self, "_spread", positive(self.spread, "spread"))
+        if self._spread > _WIDEST:
+            raise RuleViolation("spread", "at most 24", shown(self.spread))
+
+    @property
+    def mean(self) -> float:
+        """Its mean, above the median."""
+        return self._median * exp(self._spread**2 / 2)
+
+    def draw(self, random: Random) -> float:
+        """Return one value; raises ``WrongType``."""
+        check_kind(random, Random, "random")
+        return self._median * exp(self._spread * random.normalvariate(0.0, 1.0))
+
+
+@frozen
+class Pareto(Distribution):
+    """A share of (least / x)^slope is at least x: demand of a constant elasticity.
+
+    Attributes:
+        least: No value is below.
+        slope: The elasticity: 1 % more price loses ``slope`` % of the clients.
+    """
+
+    least: Amount
+    slope: Amount
+    _least: float = field(init=False, repr=False)
+    _slope: float = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "_least", positive(self.least, "least"))
+        object.__setattr__(self, "_slope", positive(self.slope, "slope"))
+
+    @property
+    def mean(self) -> float:
+        """Its mean, infinite for a slope up to 1."""
+        slope = self._slope
+        return self._least * slope / (slope - 1) if slope > 1 else float("inf")
+
+    def draw(self, random: Random) -> float:
+        """Return one value; raises ``WrongType``."""
+        check_kind(random, Random, "random")
+        # 1 − random() is above 0; a slope near 0 can leave what a float holds.
+        try:
+            return float(self._least * (1.0 - random.random()) ** (-1.0 / self._slope))
+        except OverflowError:
+            return float("inf")
+
+
+@frozen
+class Observed(Distribution):
+    """Values that were seen, each as likely as the others.
+
+    Attributes:
+        values: At least one, above zero.
+    """
+
+    values: tuple[Amount, ...]
+    _values: tuple[float, ...] = field(init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "values", as_tuple(self.values, "values"))
+        found = tuple(positive(v, f"values[{i}]") for i, v in enumerate(self.values))
+        if not found:
+            raise RuleViolation("values", "at least one value", "none")
+        object.__setattr__(self, "_values", found)
+
+    @property
+    def mean(self) -> float:
+        """Their mean."""
+        return sum(self._values) / len(self._values)
+
+    def draw(self, random: Random) -> float:
+        """Return one value; raises ``WrongType``."""
+        check_kind(random, Random, "random")
+        return self._values[int(random.random() * len(self._values))]

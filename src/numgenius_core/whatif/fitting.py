@@ -1,0 +1,219 @@
+"""A demand made to resemble what was seen: a price and occupancy history, or recorded rentals.
+
+From prices and occupancy (:func:`fit`). A machine's occupancy shows the requests that it *served*.
+Those that it lost when it was full are added back: of an offered load A, c servers serve
+A · (1 − B(A, c)), B the Erlang loss formula, and this is solved for A. A server is a group of GPUs
+of the average size. The offered load is then taken to fall with the price at a constant elasticity
+e, load = load₀ · (p₀ / p)^e, whose logarithms lie on a line: least squares, weighted by time.
+
+From rentals (:func:`resembling`). Arrivals, sizes, modes, stays and bids as often as they were.
+
+Our readings: p₀ is the lowest price seen, and no demand is invented below it. Time at full
+occupancy tells only that demand was large; it is left out. What clients who were turned away
+wanted is not in recorded rentals.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from math import exp, log
+from typing import Final
+
+from attrs import frozen
+
+from numgenius_core.billing.history import History
+from numgenius_core.contracts.contract import State
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.intervals import Interval, total_seconds
+from numgenius_core.listing import MAX_GPUS, Mode, as_tuple, check_kind
+from numgenius_core.money import PerGpuHour
+from numgenius_core.units import PICO, SECONDS_PER_DAY, SECONDS_PER_HOUR, fraction, whole_number
+from numgenius_core.whatif.demand import Demand, Request, Trace
+from numgenius_core.whatif.distributions import Distribution, Observed, Pareto
+
+__all__ = ["Observation", "erlang_b", "fit", "recorded", "resembling"]
+
+_HALVINGS: Final = 200
+
+
+@frozen(kw_only=True)
+class Observation:
+    """How much of a machine was rented while it had a price.
+
+    Attributes:
+        price: On demand, dollars per GPU-hour.
+        occupied: Share of its GPU time that was rented, from 0 to 1.
+        seconds: For how long.
+    """
+
+    price: PerGpuHour
+    occupied: Fraction
+    seconds: int
+
+    def __attrs_post_init__(self) -> None:
+        check_kind(self.price, PerGpuHour, "observation.price")
+        if not self.price:
+            raise RuleViolation("observation.price", "a price above zero", "0")
+        object.__setattr__(self, "occupied", fraction(self.occupied, "observation.occupied"))
+        whole_number(self.seconds, "observation.seconds", 1)
+
+
+def erlang_b(load: float, servers: int) -> float:
+    """Return the share of requests that are lost when all servers are busy.
+
+    Args:
+        load: Requests that arrive during the average stay.
+        servers: How many can be served at once.
+
+    Raises:
+        WrongType: Not numbers.
+        RuleViolation: A load that is not finite or negative, or no server.
+
+    >>> round(erlang_b(5.0, 8), 4)
+    0.07
+    """
+    whole_number(servers, "servers", 1, MAX_GPUS)
+    if type(load) not in (int, float):
+        raise WrongType("load", "a number", shown(load))
+    if not 0 <= load < float("inf"):  # also so for NaN
+        raise RuleViolation("load", "zero or more, finite", shown(load))
+    lost = 1.0
+    for busy in range(1, servers + 1):
+        lost = load * lost / (busy + load * lost)
+    return lost
+
+
+def _offered(carried: float, servers: int) -> float:
+    """Return the load of which ``carried`` is served, by halving; served grows with offered."""
+    low, high = carried, max(1.0, 2 * carried)
+    while high * (1 - erlang_b(high, servers)) < carried:
+        low, high = high, 2 * high
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        served = middle * (1 - erlang_b(middle, servers))
+        low, high = (middle, high) if served < carried else (low, middle)
+    return high
+
+
+def fit(
+    history: Iterable[Observation], *, gpus: int, sizes: Mapping[int, int], stays: Distribution
+) -> Demand:
+    """Return the demand, all of it on demand, that a price and occupancy history shows.
+
+    Args:
+        history: What was seen, at two prices or more.
+        gpus: GPUs of the machine.
+        sizes: Weight of each number of GPUs that clients ask for.
+        stays: Hours that clients stay.
+
+    Raises:
+        WrongType: Something of the wrong type.
+        RuleViolation: Fewer than two prices at which the machine was partly rented, or occupancy
+            that does not fall as the price rises: no elasticity explains that.
+    """
+    check_kind(stays, Distribution, "stays")
+    draft = Demand(per_day=1, sizes=sizes, stays=stays)  # checks them
+    whole_number(gpus, "gpus", 1, MAX_GPUS)
+    size = sum(s * w for s, w in draft.sizes) / sum(w for _, w in draft.sizes)
+    servers = max(1, round(gpus / size))
+    points = []
+    for index, seen in enumerate(as_tuple(history, "history")):
+        check_kind(seen, Observation, f"history[{index}]")
+        if 0 < seen.occupied < 1:
+            load = _offered(float(seen.occupied) * servers, servers)
+            points.append((log(seen.price.steps / PICO), log(load), seen.seconds))
+    if len({price for price, _, _ in points}) < 2:
+        need = "partly rented time at two prices or more"
+        raise RuleViolation("history", need, f"{len(points)} such observation(s)")
+    slope, level = _line(points)
+    if not slope < 0:
+        raise RuleViolation("history", "occupancy that falls as the price rises", "it does not")
+    lowest = min(price for price, _, _ in points)
+    load = exp(level + slope * lowest)
+    per_day = load * SECONDS_PER_DAY / (stays.mean * SECONDS_PER_HOUR)
+    limits = Pareto(_decimal(exp(lowest)), _decimal(-slope))
+    return Demand(per_day=_decimal(per_day), sizes=draft.sizes, stays=stays, limits=limits)
+
+
+def _line(points: list[tuple[float, float, int]]) -> tuple[float, float]:
+    """Return slope and level of the least-squares line, weighted."""
+    weight = sum(w for _, _, w in points)
+    x = sum(a * w for a, _, w in points) / weight
+    y = sum(b * w for _, b, w in points) / weight
+    spread = sum(w * (a - x) ** 2 for a, _, w in points)
+    slope = sum(w * (a - x) * (b - y) for a, b, w in points) / spread
+    return slope, y - slope * x
+
+
+def _decimal(value: float) -> Decimal:
+    return Decimal(f"{value:.9f}")
+
+
+def recorded(histories: Iterable[History], horizon: Interval) -> Trace:
+    """Return the requests that rentals of the past were, as far as they lie in a horizon.
+
+    Each wants its GPUs for as long as they ran within the horizon; one that never ran is left out.
+
+    Raises:
+        WrongType: Not histories and an interval.
+    """
+    check_kind(horizon, Interval, "horizon")
+    requests = []
+    for index, history in enumerate(as_tuple(histories, "histories")):
+        check_kind(history, History, f"histories[{index}]")
+        contract = history.term.contract
+        ran = _ran(history, horizon)
+        if ran and contract.start in horizon:
+            request = Request(
+                after=total_seconds(horizon.start, contract.start),
+                gpus=contract.block.size,
+                seconds=ran,
+                mode=contract.mode,
+                bid=contract.bid,
+                disk_mb=contract.disk_mb,
+                whole=False,
+            )
+            requests.append(request)
+    return Trace(tuple(requests))
+
+
+def _ran(history: History, horizon: Interval) -> int:
+    """Return the seconds within the horizon that an instance ran."""
+    states = [(max(at, horizon.start), state) for at, state in history.states()]
+    ran = 0
+    for (at, state), (until, _) in zip(states, [*states[1:], (horizon.end, None)], strict=True):
+        if state is State.RUNNING and at < horizon.end:
+            ran += max(0, total_seconds(at, min(until, horizon.end)))
+    return ran
+
+
+def resembling(trace: Trace, horizon: Interval) -> Demand:
+    """Return a generator of requests like those of a trace: as many, as large, as long.
+
+    Args:
+        trace: What was recorded.
+        horizon: The time in which it was.
+
+    Raises:
+        WrongType: Not a trace and an interval.
+        RuleViolation: An empty trace.
+    """
+    check_kind(trace, Trace, "trace")
+    seen = trace.draw(horizon, 0).requests
+    if not seen:
+        raise RuleViolation("trace", "at least one request in the horizon", "none")
+    bids = [r.bid.per_gpu(r.gpus).to_decimal() for r in seen if r.bid is not None]
+    limits = [r.limit.to_decimal() for r in seen if r.limit is not None]
+    priced = all(r.limit is not None for r in seen if r.mode is not Mode.INTERRUPTIBLE)
+    stays = [_decimal(max(r.seconds, 1) / SECONDS_PER_HOUR) for r in seen]
+    return Demand(
+        per_day=_decimal(len(seen) * SECONDS_PER_DAY / horizon.seconds),
+        sizes=tuple(sorted(Counter(r.gpus for r in seen).items())),
+        modes=tuple(Counter(r.mode for r in seen).items()),
+        stays=Observed(tuple(stays)),
+        limits=Observed(tuple(limits)) if limits and priced else None,
+        bids=Observed(tuple(bids)) if bids else None,
+    )

@@ -1,0 +1,197 @@
+"""What came of a scenario: revenue by mode, occupancy, pauses, and who was not served and why.
+
+All amounts are exact: they are the sums of the contracts' own statements for the horizon
+(:func:`numgenius_core.billing.statement.statement`). All shares are exact fractions.
+
+Our readings: a client counts under the mode it wanted; one that wants to reserve where there is no
+discount rents on demand. A rental that goes on after the horizon is charged up to its end.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from fractions import Fraction
+
+from attrs import frozen
+
+from numgenius_core._tables import ResultTable
+from numgenius_core.billing.history import History
+from numgenius_core.errors import RuleViolation
+from numgenius_core.listing import Mode
+from numgenius_core.money import Money
+
+__all__ = ["Lost", "ModeOutcome", "Outcome"]
+
+
+class Lost(Enum):
+    """Why a client was not served, from what no machine could do to what one nearly could.
+
+    Where machines differ, the last of these reasons counts.
+    """
+
+    SIZE = "size not offered"
+    PRICE = "too dear"
+    """Above what the client pays, or its bid is under the floor."""
+    END = "listing ends too early"
+    OUTBID = "outbid"
+    """Its bid would not have run anywhere."""
+    FULL = "full"
+    FRAGMENTED = "fragmented"
+    """As many GPUs were free on one machine, but no block of them."""
+
+
+@frozen(kw_only=True)
+class ModeOutcome:
+    """What came of the clients that wanted one mode.
+
+    Attributes:
+        mode: The mode.
+        requests: How many came.
+        rented: How many of them rented.
+        finished: How many of these had all the GPU time they wanted, within the horizon.
+        lost: How many did not rent, for each reason there was.
+        lost_gpu_seconds: GPU time that those wanted.
+        pauses: How often an instance was paused.
+        paused_seconds: For how long in all.
+        gpu_seconds: GPU time that ran.
+        gpu: Paid for GPUs.
+        storage: Paid for disk, paused instances too.
+        forfeited: Left of deposits and not paid back.
+        fee: The platform's part of these three.
+    """
+
+    mode: Mode
+    requests: int
+    rented: int
+    finished: int
+    lost: tuple[tuple[Lost, int], ...]
+    lost_gpu_seconds: int
+    pauses: int
+    paused_seconds: int
+    gpu_seconds: int
+    gpu: Money
+    storage: Money
+    forfeited: Money
+    fee: Money
+
+    @property
+    def revenue(self) -> Money:
+        """What clients paid."""
+        return self.gpu + self.storage + self.forfeited
+
+    @property
+    def payout(self) -> Money:
+        """What the host got of it."""
+        return self.revenue - self.fee
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """What came of a scenario.
+
+    Attributes:
+        seconds: Length of the horizon.
+        gpus: GPUs of all machines.
+        modes: One for each mode.
+        power: What electricity cost.
+        free: GPUs that no on-demand or reserved contract held, on average over the horizon.
+        unusable: Those of them that the average client could not have used, as no block of its
+            size was free there.
+        histories: All that happened to each instance, where they were kept; else empty.
+    """
+
+    seconds: int
+    gpus: int
+    modes: tuple[ModeOutcome, ...]
+    power: Money
+    free: Fraction
+    unusable: Fraction
+    histories: tuple[History, ...] = ()
+
+    def of(self, mode: Mode) -> ModeOutcome:
+        """Return what came of the clients that wanted one mode.
+
+        Raises:
+            RuleViolation: It is no mode.
+        """
+        for found in self.modes:
+            if found.mode is mode:
+                return found
+        raise RuleViolation("mode", "a Mode", repr(mode))
+
+    @property
+    def revenue(self) -> Money:
+        """What clients paid."""
+        return Money.sum(one.revenue for one in self.modes)
+
+    @property
+    def payout(self) -> Money:
+        """What the host got of it."""
+        return Money.sum(one.payout for one in self.modes)
+
+    @property
+    def profit(self) -> Money:
+        """The payout less the electricity; negative for a loss."""
+        return self.payout - self.power
+
+    @property
+    def requests(self) -> int:
+        """How many clients came."""
+        return sum(one.requests for one in self.modes)
+
+    @property
+    def rented(self) -> int:
+        """How many of them rented."""
+        return sum(one.rented for one in self.modes)
+
+    @property
+    def unserved(self) -> Fraction:
+        """Share of the clients that did not rent; 0 if nobody came."""
+        return Fraction(self.requests - self.rented, self.requests or 1)
+
+    @property
+    def pauses(self) -> int:
+        """How often an instance was paused."""
+        return sum(one.pauses for one in self.modes)
+
+    @property
+    def gpu_seconds(self) -> int:
+        """GPU time that ran."""
+        return sum(one.gpu_seconds for one in self.modes)
+
+    @property
+    def occupancy(self) -> Fraction:
+        """Share of the GPU time that ran; 0 if there was none."""
+        return Fraction(self.gpu_seconds, self.gpus * self.seconds or 1)
+
+    def lost(self, why: Lost) -> int:
+        """Return how many clients did not rent for one reason."""
+        return sum(count for one in self.modes for reason, count in one.lost if reason is why)
+
+    def table(self) -> ResultTable:
+        """Return the figures of each mode and in all."""
+        time = self.gpus * self.seconds
+        rows = [_row(one.mode.value, one, time) for one in self.modes if one.requests]
+        rows.append(_row("all", self, time))
+        title = f"power ${self.power:.2f}, profit ${self.profit:.2f}"
+        head = ("clients", "came", "rented", "GPU time", "pauses", "revenue $", "payout $")
+        return ResultTable(title=title, head=head, rows=tuple(rows))
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        """Return the table as a notebook shows it."""
+        return self.table()._repr_html_()
+
+
+def _row(name: str, one: ModeOutcome | Outcome, time: int) -> tuple[str, ...]:
+    return (
+        name,
+        str(one.requests),
+        str(one.rented),
+        f"{100 * one.gpu_seconds / time:.1f} %",
+        str(one.pauses),
+        f"{one.revenue:.2f}",
+        f"{one.payout:.2f}",
+    )

@@ -1,0 +1,227 @@
+"""A scenario: what a host lists, who comes, and for how long; and its variations.
+
+A scenario is a value. To ask "what if", change it (:func:`vary`) and compare the outcomes
+(:mod:`numgenius_core.whatif.sweep`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+from fractions import Fraction
+from itertools import product
+from typing import Any, Final
+
+from attrs import evolve, frozen
+
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.intervals import Interval, utc
+from numgenius_core.listing import Listing, MachineId, as_tuple, check_id, check_kind
+from numgenius_core.money import PerGpuHour
+from numgenius_core.units import Amount, fraction
+from numgenius_core.whatif.demand import Demand, Trace
+from numgenius_core.whatif.power import Power
+
+__all__ = ["Option", "Placement", "Relisting", "Scenario", "vary"]
+
+
+class Placement(Enum):
+    """Which of the free blocks of a size an instance gets."""
+
+    BEST_FIT = "best fit"
+    """The one that spoils least (:func:`~numgenius_core.gpus.allocation.best_fit`)."""
+    FIRST_FIT = "first fit"
+    """The one that starts lowest."""
+
+
+@frozen(kw_only=True)
+class Relisting:
+    """The host publishes its machine anew, or unlists it.
+
+    Attributes:
+        at: When.
+        machine: Which machine.
+        listing: The new listing of it; ``None`` unlists it: no new rentals, no change to others.
+    """
+
+    at: datetime
+    machine: MachineId
+    listing: Listing | None
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "at", utc(self.at, "relisting.at"))
+        check_id(self.machine, "relisting.machine")
+        if self.listing is not None:
+            check_kind(self.listing, Listing, "relisting.listing")
+            if self.listing.machine.id != self.machine:
+                got = f"machine {self.listing.machine.id}"
+                raise RuleViolation("relisting.listing", f"machine {self.machine}", got)
+
+
+@frozen(kw_only=True)
+class Scenario:
+    """What is simulated.
+
+    Attributes:
+        listings: One of each machine, at the start of the horizon.
+        demand: Recorded requests, or a generator of them.
+        horizon: From when to when.
+        relistings: What the host changes meanwhile.
+        power: What the machines draw; nothing if left out.
+        placement: Which free block an instance gets.
+    """
+
+    listings: tuple[Listing, ...]
+    demand: Demand | Trace
+    horizon: Interval
+    relistings: tuple[Relisting, ...] = ()
+    power: Power | None = None
+    placement: Placement = Placement.BEST_FIT
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "listings", as_tuple(self.listings, "scenario.listings"))
+        object.__setattr__(self, "relistings", as_tuple(self.relistings, "scenario.relistings"))
+        machines = {}
+        for index, listing in enumerate(self.listings):
+            check_kind(listing, Listing, f"scenario.listings[{index}]")
+            machines[listing.machine.id] = listing.machine
+        if not machines or len(machines) != len(self.listings):
+            got = f"{len(self.listings)} listing(s) of {len(machines)} machine(s)"
+            raise RuleViolation("scenario.listings", "one listing of each machine", got)
+        if not isinstance(self.demand, Demand | Trace):
+            raise WrongType("scenario.demand", "a Demand or a Trace", shown(self.demand))
+        check_kind(self.horizon, Interval, "scenario.horizon")
+        check_kind(self.placement, Placement, "scenario.placement")
+        if self.power is not None:
+            check_kind(self.power, Power, "scenario.power")
+        for index, relisting in enumerate(self.relistings):
+            path = f"scenario.relistings[{index}]"
+            check_kind(relisting, Relisting, path)
+            if relisting.at not in self.horizon:
+                raise RuleViolation(f"{path}.at", f"within {self.horizon}", str(relisting.at))
+            machine = machines.get(relisting.machine)
+            if machine is None:
+                raise RuleViolation(path, "a machine of the listings", str(relisting.machine))
+            if relisting.listing is not None and relisting.listing.machine != machine:
+                raise RuleViolation(path, f"the machine as it is: {machine}", "another")
+
+
+@frozen(kw_only=True)
+class Option:
+    """One variation of a scenario.
+
+    Attributes:
+        values: What was varied, and the value of each, in order.
+        scenario: The scenario with them.
+    """
+
+    values: tuple[tuple[str, Any], ...]
+    scenario: Scenario
+
+    @property
+    def label(self) -> str:
+        """The values as text."""
+        return ", ".join(f"{name} {_text(value)}" for name, value in self.values) or "as it is"
+
+    def __str__(self) -> str:
+        return self.label
+
+    def value(self, name: str) -> Any:
+        """Return the value of one of the things varied.
+
+        Raises:
+            RuleViolation: It was not varied.
+        """
+        for known, value in self.values:
+            if known == name:
+                return value
+        raise RuleViolation("name", f"one of {[known for known, _ in self.values]}", shown(name))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return "+".join(map(_text, value))
+    if value is None:
+        return "never"
+    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
+
+
+def _price(scenario: Scenario, value: PerGpuHour) -> Scenario:
+    check_kind(value, PerGpuHour, "price")
+    return _relisted(scenario, lambda one: evolve(one, prices=evolve(one.prices, gpu=value)))
+
+
+def _min_bid(scenario: Scenario, value: PerGpuHour) -> Scenario:
+    check_kind(value, PerGpuHour, "min_bid")
+    return _relisted(scenario, lambda one: evolve(one, prices=evolve(one.prices, min_bid=value)))
+
+
+def _min_gpu(scenario: Scenario, value: int) -> Scenario:
+    return _relisted(scenario, lambda one: evolve(one, min_gpu=value))
+
+
+def _max_discount(scenario: Scenario, value: Amount | Fraction) -> Scenario:
+    share = fraction(value, "max_discount", below_one=True)
+    return _relisted(scenario, lambda one: evolve(one, max_discount=share))
+
+
+def _end(scenario: Scenario, value: datetime | None) -> Scenario:
+    return _relisted(scenario, lambda one: evolve(one, end=value, rolling=None))
+
+
+def _mix(scenario: Scenario, value: Sequence[int]) -> Scenario:
+    sizes = as_tuple(value, "mix")
+    if len(sizes) != len(scenario.listings):
+        raise RuleViolation("mix", f"{len(scenario.listings)} values of min_gpu", str(len(sizes)))
+    pairs = zip(scenario.listings, sizes, strict=True)
+    return evolve(scenario, listings=tuple(evolve(one, min_gpu=m) for one, m in pairs))
+
+
+def _listings(scenario: Scenario, value: Iterable[Listing]) -> Scenario:
+    return evolve(scenario, listings=as_tuple(value, "listings"))
+
+
+def _relisted(scenario: Scenario, change: Callable[[Listing], Listing]) -> Scenario:
+    return evolve(scenario, listings=tuple(map(change, scenario.listings)))
+
+
+_VARY: Final[Mapping[str, Callable[[Scenario, Any], Scenario]]] = {
+    "price": _price,
+    "min_bid": _min_bid,
+    "min_gpu": _min_gpu,
+    "max_discount": _max_discount,
+    "end": _end,
+    "mix": _mix,
+    "listings": _listings,
+}
+
+
+def vary(scenario: Scenario, **values: Iterable[Any]) -> tuple[Option, ...]:
+    """Return a scenario with each combination of some values, the last one changing first.
+
+    Args:
+        scenario: The scenario as it is.
+        **values: For each thing varied, its values: ``price`` and ``min_bid`` (of all machines,
+            dollars per GPU-hour), ``min_gpu``, ``max_discount``, ``end`` (``None`` is never),
+            ``mix`` (a ``min_gpu`` for each listing) or ``listings`` (whole fleets).
+
+    Raises:
+        WrongType: A value of the wrong type.
+        RuleViolation: Something that cannot be varied, no value, or a value against the rules.
+    """
+    check_kind(scenario, Scenario, "scenario")
+    for name in values:
+        if name not in _VARY:
+            raise RuleViolation("vary", f"one of {', '.join(_VARY)}", shown(name))
+    series = {name: as_tuple(value, name) for name, value in values.items()}
+    options = []
+    for combination in product(*series.values()):
+        chosen = tuple(zip(series, combination, strict=True))
+        varied = scenario
+        for name, value in chosen:
+            varied = _VARY[name](varied, value)
+        options.append(Option(values=chosen, scenario=varied))
+    if not options:
+        raise RuleViolation("vary", "at least one value of each", "none")
+    return tuple(options)

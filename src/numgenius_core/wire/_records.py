@@ -1,0 +1,174 @@
+"""A record of the marketplace's search API and the :class:`~numgenius_core.offer.Offer` it means.
+
+Rule (marketplace, measured; DOMAIN 2): ``dph_base`` and ``min_bid`` are dollars per hour for the
+whole offer, n × the price of one GPU; ``storage_cost`` is $/GB-month, ``inet_up_cost`` and
+``inet_down_cost`` $/GB; ``gpu_frac`` = n / T; ``disk_space`` is in GB.
+
+Our readings: a number is taken through its shortest decimal text and rounded once, half-even, to a
+pico-dollar (prices) or a whole MB (disk); a missing or null price is 0; a missing ``verification``
+is unverified; a null ``end_date`` never ends. ``duration`` counts from when the search was
+answered, which an API record does not say, so only ``end_date`` is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from fractions import Fraction
+from operator import itemgetter
+from typing import Any, Final
+
+from attrs import define, field, fields, make_class
+
+from numgenius_core.intervals import to_epoch
+from numgenius_core.listing import AccountId, Verification
+from numgenius_core.money import PerGb, PerGbMonth, Rate
+from numgenius_core.offer import Offer
+from numgenius_core.units import MB_PER_GB, PICO
+from numgenius_core.wire import _fields as read
+from numgenius_core.wire._shape import Shape, by, quick_offer, quick_prices
+
+__all__ = ["API", "ApiRecord"]
+
+
+@define
+class ApiRecord:
+    """The fields of an API record that rules and people use, each checked.
+
+    Not frozen and never kept: it lives from the check of a record to its offer.
+    """
+
+    id: int = field(metadata=by(read.id_number))
+    machine_id: int = field(metadata=by(read.id_number))
+    gpu_name: str = field(metadata=by(read.gpu_name))
+    num_gpus: int = field(metadata=by(read.gpu_count))
+    dph_base: float = field(metadata=by(read.price))
+    gpu_frac: float | None = field(default=None, metadata=by(read.number))
+    min_bid: float = field(default=0, metadata=by(read.price_or_nothing))
+    storage_cost: PerGbMonth = field(default=PerGbMonth(0), metadata=by(read.storage))
+    inet_up_cost: PerGb = field(default=PerGb(0), metadata=by(read.traffic))
+    inet_down_cost: PerGb = field(default=PerGb(0), metadata=by(read.traffic))
+    disk_space: int = field(default=0, metadata=by(read.disk))
+    credit_discount_max: Fraction = field(default=Fraction(0), metadata=by(read.share))
+    end_date: datetime | None = field(default=None, metadata=by(read.end))
+    host_id: AccountId | None = field(default=None, metadata=by(read.host))
+    verification: Verification = field(
+        default=Verification.UNVERIFIED, metadata=by(read.verification)
+    )
+    rentable: bool = field(default=True, metadata=by(read.yes))
+    discount_rate: Fraction = field(default=Fraction(0), metadata=by(read.share))
+    dph_total: float | None = field(default=None, metadata=by(read.number, aside=True))
+    duration: float | None = field(default=None, metadata=by(read.number, aside=True))
+    rented: bool | None = field(default=None, metadata=by(read.maybe, aside=True))
+    reliability: float | None = field(default=None, metadata=by(read.number, aside=True))
+    geolocation: str | None = field(default=None, metadata=by(read.text, aside=True))
+    gpu_ram: float | None = field(default=None, metadata=by(read.number, aside=True))
+    cpu_ram: float | None = field(default=None, metadata=by(read.number, aside=True))
+    inet_up: float | None = field(default=None, metadata=by(read.number, aside=True))
+    inet_down: float | None = field(default=None, metadata=by(read.number, aside=True))
+    dlperf: float | None = field(default=None, metadata=by(read.number, aside=True))
+
+
+# Full records, which are the many, are read by a class that has no optional fields (cattrs is twice
+# as fast then), and what stands aside is checked together. Whatever fails here is read again by
+# the whole class, which decides.
+_FullRecord: Final = make_class(
+    "_FullRecord",
+    {
+        a.name: field(metadata=dict(a.metadata), type=object)  # a union is slow to hash
+        for a in fields(ApiRecord)
+        if not a.metadata["aside"]
+    },
+)
+_ASIDE_NUMBERS: Final = itemgetter(
+    *(
+        a.name
+        for a in fields(ApiRecord)
+        if a.metadata["aside"] and a.metadata["hook"] is read.number
+    )
+)
+_TEXT: Final = frozenset({str, type(None)})
+_BOOL: Final = frozenset({bool, type(None)})
+
+
+def _aside_is_fine(record: Mapping[str, Any]) -> bool:
+    """Return whether what stands aside is there and right; errors say no as well."""
+    numbers = _ASIDE_NUMBERS(record)
+    return (
+        -1e19 < sum(numbers) < 1e19  # false for NaN and infinities, an error for what is no number
+        and bool not in map(type, numbers)
+        and type(record["geolocation"]) in _TEXT
+        and type(record["rented"]) in _BOOL
+    )
+
+
+def _offer_of(record: ApiRecord, source: dict[str, Any]) -> Offer:
+    gpus, price, floor = record.num_gpus, record.dph_base, record.min_bid
+    prices = quick_prices(
+        read.per_gpu(price, gpus),
+        record.storage_cost,
+        record.inet_up_cost,
+        record.inet_down_cost,
+        read.per_gpu(floor, gpus),
+    )
+    return quick_offer(
+        record.id,
+        record.machine_id,
+        record.gpu_name,
+        gpus,
+        prices,
+        read.machine_gpus(gpus, record.gpu_frac),
+        record.disk_space,
+        record.credit_discount_max,
+        record.end_date,
+        record.host_id,
+        record.verification,
+        record.rentable,
+        source,
+    )
+
+
+def dollars(rate: Rate) -> float:
+    """Return a rate as the JSON number nearest to it."""
+    return rate.steps / PICO  # one correctly rounded division
+
+
+def _host_id(offer: Offer) -> int | str | None:
+    host = offer.host
+    is_number = host is not None and host.isascii() and host.isdigit() and host == host.lstrip("0")
+    return int(host) if host is not None and is_number and len(host) < 19 else host
+
+
+def _end_date(offer: Offer) -> float | None:
+    return None if offer.ends_at is None else float(to_epoch(offer.ends_at))
+
+
+def gpu_share(offer: Offer) -> float | None:
+    """Return the offer's share of its machine's GPUs."""
+    return None if offer.gpus_in_machine is None else offer.gpus / offer.gpus_in_machine
+
+
+API: Final = Shape(
+    ApiRecord,
+    _offer_of,
+    (
+        ("id", lambda o: o.id, lambda o: o.id),
+        ("machine_id", lambda o: o.machine, lambda o: o.machine),
+        ("gpu_name", lambda o: o.gpu_name, lambda o: o.gpu_name),
+        ("num_gpus", lambda o: o.gpus, lambda o: o.gpus),
+        ("gpu_frac", gpu_share, gpu_share),
+        ("dph_base", lambda o: o.per_hour, lambda o: dollars(o.per_hour)),
+        ("min_bid", lambda o: o.min_bid, lambda o: dollars(o.min_bid)),
+        ("storage_cost", lambda o: o.prices.storage, lambda o: dollars(o.prices.storage)),
+        ("inet_up_cost", lambda o: o.prices.upload, lambda o: dollars(o.prices.upload)),
+        ("inet_down_cost", lambda o: o.prices.download, lambda o: dollars(o.prices.download)),
+        ("disk_space", lambda o: o.disk_mb, lambda o: o.disk_mb / MB_PER_GB),
+        ("credit_discount_max", lambda o: o.max_discount, lambda o: float(o.max_discount)),
+        ("end_date", lambda o: o.ends_at, _end_date),
+        ("host_id", lambda o: o.host, _host_id),
+        ("verification", lambda o: o.verification, lambda o: o.verification.value),
+        ("rentable", lambda o: o.rentable, lambda o: o.rentable),
+    ),
+    quick=(_FullRecord, _aside_is_fine),
+)
+"""What the search API and ``vastai search offers --raw`` give."""
