@@ -10,7 +10,7 @@ import shlex
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
-from numgenius_core.__main__ import main
+from numgenius_core._command import main
 
 
 def check_console(example: Example) -> str | None:

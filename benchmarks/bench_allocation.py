@@ -8,20 +8,21 @@ from statistics import mean, median
 
 from harness import Row, compare, print_table
 
-from numgenius_core.gpus.allocation import (
+from numgenius_core.gpus import (
+    DefragmentationPlan,
     FreeGpus,
     best_fit,
+    blocks,
+    defragment,
     first_fit,
     fragmentation,
     pack,
     release,
     take,
 )
-from numgenius_core.gpus.defragmentation import Plan, defragment
-from numgenius_core.gpus.slicing import blocks
-from numgenius_core.listing import ContractId
-from numgenius_core.money import PerGpuHour
+from numgenius_core.ids import ContractId
 from numgenius_core.offer import Block
+from numgenius_core.rates import PerGpuHour
 
 
 class NaiveMachine:
@@ -143,7 +144,7 @@ def defragmentation() -> None:
             plan = defragment(gpus, 1, held, held, gpus // 4)
             times.append(time.process_time() - begin)
             anew = repack(gpus, held, gpus // 4)
-            if isinstance(plan, Plan) and anew is not None:
+            if isinstance(plan, DefragmentationPlan) and anew is not None:
                 moves.append(len(plan.moves))
                 naive.append(anew)
                 exact.append(plan.exact)

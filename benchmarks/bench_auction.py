@@ -8,13 +8,12 @@ from collections.abc import Callable
 from harness import Row, compare, median_cpu, print_table
 from ortools.sat.python import cp_model
 
-from numgenius_core.bids.auction import Request, Slot, best_packing, best_runners
-from numgenius_core.bids.auction import compare as compare_rules
-from numgenius_core.bids.priority import Claim, resolve
-from numgenius_core.gpus.slicing import blocks
-from numgenius_core.listing import ContractId, MachineId
-from numgenius_core.money import PerHour
+from numgenius_core.bids import Claim, PoolBid, PoolBlock, best_packing, best_runners, resolve
+from numgenius_core.bids import compare_with_optimum as compare_rules
+from numgenius_core.gpus import blocks
+from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.offer import Block
+from numgenius_core.rates import PerHour
 
 CENT = 10**10
 Call = Callable[[], object]
@@ -30,10 +29,10 @@ def random_claims(rng: random.Random, gpus: int, count: int) -> list[Claim]:
     return claims
 
 
-def random_requests(rng: random.Random, gpus: int, count: int) -> list[Request]:
+def random_requests(rng: random.Random, gpus: int, count: int) -> list[PoolBid]:
     sizes = [1 << k for k in range(gpus.bit_length())]
     return [
-        Request(
+        PoolBid(
             id=ContractId(i),
             gpus=(size := rng.choice(sizes)),
             price=PerHour.from_steps(size * rng.randint(10, 99) * CENT),
@@ -64,7 +63,7 @@ def blocks_by_cp_sat(claims: list[Claim], gpus: int) -> float:
     return solve(weights, rows)
 
 
-def packing_by_cp_sat(requests: list[Request], gpus: int) -> float:
+def packing_by_cp_sat(requests: list[PoolBid], gpus: int) -> float:
     weights = [request.price.steps // CENT for request in requests]
     sizes = [1 << k for k in range(gpus.bit_length())]
     rows = [
@@ -74,7 +73,7 @@ def packing_by_cp_sat(requests: list[Request], gpus: int) -> float:
     return solve(weights, rows)
 
 
-def greedy_packing(requests: list[Request], gpus: int) -> int:
+def greedy_packing(requests: list[PoolBid], gpus: int) -> int:
     """Highest bid per GPU first, each on the lowest free aligned place."""
     free = (1 << gpus) - 1
     earned = 0
@@ -92,7 +91,7 @@ def greedy_packing(requests: list[Request], gpus: int) -> int:
 def rows_for(gpus: int, count: int) -> list[Row]:
     rng = random.Random(gpus * count)
     claims, requests = random_claims(rng, gpus, count), random_requests(rng, gpus, count)
-    slots = [Slot(machine=MachineId(1), block=Block(gpus, 0))]
+    slots = [PoolBlock(machine=MachineId(1), block=Block(0, gpus))]
     assert best_runners(claims).revenue.steps // CENT == round(blocks_by_cp_sat(claims, gpus))
     found = best_packing(slots, requests).revenue.steps
     assert found // CENT == round(packing_by_cp_sat(requests, gpus))

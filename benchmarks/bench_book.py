@@ -20,11 +20,18 @@ from attrs import frozen
 from harness import Row, in_turn, print_table
 from sortedcontainers import SortedList
 
-from numgenius_core.bids.book import BidBook, BidChanged, BookEvent, Entered, Left
-from numgenius_core.bids.priority import Claim, resolve
-from numgenius_core.gpus.slicing import blocks
-from numgenius_core.listing import ContractId
-from numgenius_core.money import PerHour
+from numgenius_core.bids import (
+    BidBook,
+    BookEvent,
+    Claim,
+    ClaimEntered,
+    ClaimLeft,
+    Repriced,
+    resolve,
+)
+from numgenius_core.gpus import blocks
+from numgenius_core.ids import ContractId
+from numgenius_core.rates import PerHour
 
 GPUS, FULL = 8, 255
 Simple = tuple[str, int, int, int]  # kind, id, −price per GPU × 8, mask
@@ -47,16 +54,18 @@ def events_of(count: int) -> list[BookEvent]:
             block = rng.choice(places)
             live.append(number)
             sizes[number] = block.size
-            events.append(Entered(id=ContractId(number), block=block, bid=price(rng, block.size)))
+            events.append(
+                ClaimEntered(id=ContractId(number), block=block, bid=price(rng, block.size))
+            )
             continue
         place = rng.randrange(len(live))
         number = live[place]  # noqa: PLW2901 - the bid that the event is about
         if draw < 0.75:
-            events.append(BidChanged(id=ContractId(number), bid=price(rng, sizes[number])))
+            events.append(Repriced(id=ContractId(number), bid=price(rng, sizes[number])))
         else:
             live[place] = live[-1]
             live.pop()
-            events.append(Left(id=ContractId(number)))
+            events.append(ClaimLeft(id=ContractId(number)))
     return events
 
 
@@ -69,7 +78,7 @@ def plain(events: list[BookEvent]) -> list[Simple]:
     shapes: dict[int, tuple[int, int]] = {}
     lines = []
     for event in events:
-        if isinstance(event, Entered):
+        if isinstance(event, ClaimEntered):
             shapes[event.id] = (event.block.size, event.block.mask)
         gpus, mask = shapes[event.id]  # type: ignore[union-attr]
         bid = getattr(event, "bid", None)
@@ -117,12 +126,12 @@ def sorted_list(lines: list[Simple]) -> None:
 def resorted(events: list[BookEvent]) -> None:
     claims: dict[int, Claim] = {}
     for arrival, event in enumerate(events):
-        if isinstance(event, Left):
+        if isinstance(event, ClaimLeft):
             del claims[event.id]
-        elif isinstance(event, Entered):
+        elif isinstance(event, ClaimEntered):
             new = Claim.bidding(event.id, event.block, event.bid, arrival=arrival)  # type: ignore[arg-type]
             claims[event.id] = new
-        elif isinstance(event, BidChanged):
+        elif isinstance(event, Repriced):
             block = claims[event.id].block
             claims[event.id] = Claim.bidding(event.id, block, event.bid, arrival=arrival)
         resolve(claims.values())

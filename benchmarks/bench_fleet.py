@@ -13,10 +13,10 @@ import random
 import polars as pl
 from harness import Row, median_cpu, print_table
 
-from numgenius_core.bids.priority import Claim, resolve_fleet
-from numgenius_core.gpus.slicing import blocks
-from numgenius_core.listing import ContractId, MachineId
-from numgenius_core.money import PerHour
+from numgenius_core.bids import Claim, resolve_fleet
+from numgenius_core.gpus import blocks
+from numgenius_core.ids import ContractId, MachineId
+from numgenius_core.rates import PerHour
 
 MACHINES, BIDS, GPUS = 10_000, 100, 8
 

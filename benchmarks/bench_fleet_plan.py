@@ -15,13 +15,13 @@ from fractions import Fraction
 from harness import Row, print_table
 from ortools.sat.python import cp_model
 
-from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts import Contract
+from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import AccountId, ContractId, MachineId, Mode, PriceTerms
-from numgenius_core.maintenance.fleet import aligned_starts, plan_fleet
-from numgenius_core.maintenance.losses import Weights, disturbances
-from numgenius_core.money import PerGpuHour
+from numgenius_core.listing import Mode, PriceTerms
+from numgenius_core.maintenance import Weights, aligned_starts, disturbances, plan_fleet
 from numgenius_core.offer import Block
+from numgenius_core.rates import PerGpuHour
 
 MACHINES, AT_ONCE = 200, 5
 T0 = datetime(2026, 3, 2, tzinfo=UTC)
@@ -46,7 +46,7 @@ def fleet(hours: int) -> dict[MachineId, list[Contract]]:
                     host=AccountId("host"),
                     client=AccountId("client"),
                     mode=Mode.ON_DEMAND,
-                    block=Block(size=size, start=0),
+                    block=Block(start=0, size=size),
                     prices=PriceTerms(gpu=PerGpuHour(f"0.{rng.randint(10, 90)}")),
                     start=T0 + start * HOUR,
                     end=T0 + (start + rng.randint(2, 96)) * HOUR,

@@ -18,7 +18,7 @@ CASES = {
     "the core values": "import numgenius_core.contracts.contract",
     "attrs alone": "import attrs",
     "the wire (cattrs)": "import numgenius_core.wire.reading",
-    "the command": "import numgenius_core.__main__",
+    "the command": "import numgenius_core._command",
     "cattrs alone": "import cattrs",
     "dateutil.parser alone": "import dateutil.parser",
     "pydantic BaseModel": "from pydantic import BaseModel",

@@ -13,16 +13,11 @@ import pydantic
 from attrs import validators
 from harness import compare, print_table
 
-from numgenius_core.listing import (
-    AccountId,
-    Machine,
-    MachineId,
-    OfferId,
-    PriceTerms,
-    Verification,
-)
-from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour
+from numgenius_core.ids import AccountId, MachineId, OfferId
+from numgenius_core.listing import Machine, PriceTerms, Verification
+from numgenius_core.money import Money
 from numgenius_core.offer import Offer
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
 
 NANO = Decimal("1e-9")
 GPUS = 2

@@ -9,9 +9,9 @@ from decimal import Decimal
 import pandas as pd
 from harness import compare, print_table
 
-from numgenius_core.gpus.slicing import blocks, offer_sizes, rentable_blocks
-from numgenius_core.prices.quotes import quote
-from numgenius_core.wire.reading import read_sample
+from numgenius_core.gpus import blocks, offer_sizes, rentable_blocks
+from numgenius_core.prices import quote
+from numgenius_core.wire import read_sample
 
 STAY = timedelta(hours=72)
 SECONDS = 72 * 3600

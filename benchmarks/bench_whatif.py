@@ -16,15 +16,12 @@ from time import perf_counter
 from attrs import evolve
 from harness import Row, duration_text, median_cpu, print_table
 
-from numgenius_core.gpus.allocation import best_fit
+from numgenius_core.gpus import best_fit
+from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import AccountId, Listing, Machine, MachineId, Mode, PriceTerms
-from numgenius_core.money import PerGbMonth, PerGpuHour
-from numgenius_core.whatif.demand import Demand, Trace
-from numgenius_core.whatif.distributions import LogNormal
-from numgenius_core.whatif.scenario import Scenario, vary
-from numgenius_core.whatif.simulation import simulate
-from numgenius_core.whatif.sweep import sweep
+from numgenius_core.listing import Listing, Machine, Mode, PriceTerms
+from numgenius_core.rates import PerGbMonth, PerGpuHour
+from numgenius_core.whatif import Demand, LogNormal, Scenario, Trace, simulate, sweep, vary
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DEMAND = Demand(

@@ -20,13 +20,15 @@ import portion
 from harness import Row, compare, median_cpu, print_table
 from intervaltree import IntervalTree
 
-from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts import Contract
+from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import AccountId, ContractId, MachineId, Mode, PriceTerms
-from numgenius_core.maintenance.losses import Piece, Weights
-from numgenius_core.maintenance.windows import _least_loss, best_window, fewest_touched
-from numgenius_core.money import PerGpuHour
+from numgenius_core.listing import Mode, PriceTerms
+from numgenius_core.maintenance import Weights, best_window
+from numgenius_core.maintenance.losses import Piece
+from numgenius_core.maintenance.windows import _least_loss, fewest_touched
 from numgenius_core.offer import Block
+from numgenius_core.rates import PerGpuHour
 
 YEAR, LENGTH = 365 * 86_400, 7_200
 SPANS = [(0, YEAR - LENGTH)]
@@ -95,7 +97,7 @@ def contracts(starts: list[int], ends: list[int]) -> list[Contract]:
             host=AccountId("host"),
             client=AccountId("client"),
             mode=Mode.ON_DEMAND,
-            block=Block(size=1, start=0),
+            block=Block(start=0, size=1),
             prices=prices,
             start=T0 + timedelta(seconds=a),
             end=T0 + timedelta(seconds=b),

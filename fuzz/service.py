@@ -19,7 +19,7 @@ from examples.marketplace.__main__ import CREDIT, seed
 from examples.marketplace.app import Service
 from examples.marketplace.routes import COMMANDS, QUESTIONS, instances_load_at_once
 from examples.marketplace.store import Store
-from numgenius_core.listing import AccountId
+from numgenius_core.ids import AccountId
 from numgenius_core.market.journal import event_to_json, market_to_json
 
 BEGIN = datetime(2026, 1, 5, tzinfo=UTC)

@@ -13,36 +13,36 @@ from math import hypot
 from pathlib import Path
 from typing import Final
 
-from numgenius_core.contracts.contract import NEXT, Event, State
+from numgenius_core.contracts import NEXT, InstanceEvent, InstanceState
 
 TARGET: Final = Path("docs/images/life-of-an-instance.svg")
 
 # With loading inside the triangle of the other three and scheduling outside, no arrows cross.
 PLACES: Final = {
-    State.LOADING: (334, 192),
-    State.RUNNING: (370, 62),
-    State.PAUSED: (566, 256),
-    State.STOPPED: (132, 256),
-    State.SCHEDULING: (370, 358),
-    State.EXPIRED: (250, 480),
-    State.DESTROYED: (490, 480),
+    InstanceState.LOADING: (334, 192),
+    InstanceState.RUNNING: (370, 62),
+    InstanceState.PAUSED: (566, 256),
+    InstanceState.STOPPED: (132, 256),
+    InstanceState.SCHEDULING: (370, 358),
+    InstanceState.EXPIRED: (250, 480),
+    InstanceState.DESTROYED: (490, 480),
 }
 COLOURS: Final = {
-    State.RUNNING: "#1a7f4b",
-    State.PAUSED: "#a86400",
-    State.STOPPED: "#5c6675",
-    State.EXPIRED: "#8c3b3b",
-    State.DESTROYED: "#8c3b3b",
+    InstanceState.RUNNING: "#1a7f4b",
+    InstanceState.PAUSED: "#a86400",
+    InstanceState.STOPPED: "#5c6675",
+    InstanceState.EXPIRED: "#8c3b3b",
+    InstanceState.DESTROYED: "#8c3b3b",
 }
 BENDS: Final = {  # to the left of the way; the event stands on the same side
-    (State.RUNNING, State.PAUSED): 44,
-    (State.PAUSED, State.RUNNING): 4,
-    (State.STOPPED, State.SCHEDULING): 20,
-    (State.SCHEDULING, State.STOPPED): 24,
-    (State.SCHEDULING, State.RUNNING): -620,  # around paused
-    (State.RUNNING, State.STOPPED): -34,
-    (State.LOADING, State.RUNNING): -0.1,
-    (State.LOADING, State.PAUSED): -0.1,
+    (InstanceState.RUNNING, InstanceState.PAUSED): 44,
+    (InstanceState.PAUSED, InstanceState.RUNNING): 4,
+    (InstanceState.STOPPED, InstanceState.SCHEDULING): 20,
+    (InstanceState.SCHEDULING, InstanceState.STOPPED): 24,
+    (InstanceState.SCHEDULING, InstanceState.RUNNING): -620,  # around paused
+    (InstanceState.RUNNING, InstanceState.STOPPED): -34,
+    (InstanceState.LOADING, InstanceState.RUNNING): -0.1,
+    (InstanceState.LOADING, InstanceState.PAUSED): -0.1,
 }
 FRAME: Final = (30, 24, 760, 376)  # x, y, width, height
 WIDTH, HEIGHT = 820, 520
@@ -85,17 +85,19 @@ def drawing() -> str:
     return "\n".join(parts) + "\n"
 
 
-def alive(state: State) -> bool:
+def alive(state: InstanceState) -> bool:
     """Return whether an instance can still do something but end."""
     return any(NEXT[after] for after in NEXT[state].values())
 
 
-def ends_of_all() -> dict[Event, State]:
+def ends_of_all() -> dict[InstanceEvent, InstanceState]:
     """Return the moves that every living state has: the frame around them shows these once."""
     tables = [set(NEXT[state].items()) for state in NEXT if alive(state)]
     common = set.intersection(*tables)
     return {
-        event: after for event, after in NEXT[State.LOADING].items() if (event, after) in common
+        event: after
+        for event, after in NEXT[InstanceState.LOADING].items()
+        if (event, after) in common
     }
 
 
@@ -108,7 +110,7 @@ def in_words() -> str:
     )
 
 
-def box(state: State) -> Iterator[str]:
+def box(state: InstanceState) -> Iterator[str]:
     """Draw a state."""
     (x, y), (across, down) = PLACES[state], HALF
     colour = COLOURS.get(state, BLUE)
@@ -130,7 +132,7 @@ def start_mark() -> Iterator[str]:
     yield from path((left - 27, y), (left - 14, y), (left - 2, y))
 
 
-def arrow(state: State, event: Event, after: State) -> Iterator[str]:
+def arrow(state: InstanceState, event: InstanceEvent, after: InstanceState) -> Iterator[str]:
     """Draw a move as a curve from box to box, with the event beside it."""
     (ax, ay), (bx, by) = PLACES[state], PLACES[after]
     length = hypot(bx - ax, by - ay)
@@ -146,7 +148,7 @@ def arrow(state: State, event: Event, after: State) -> Iterator[str]:
     yield label(x, y, event, "start" if right > 3 else "end" if right < -3 else "middle")
 
 
-def end_arrow(event: Event, after: State) -> Iterator[str]:
+def end_arrow(event: InstanceEvent, after: InstanceState) -> Iterator[str]:
     """Draw a move that every living state has, from the frame."""
     x, y = PLACES[after]
     bottom, top = FRAME[1] + FRAME[3], y - HALF[1] - 3
@@ -172,7 +174,7 @@ def path(start: Point, middle: Point, end: Point) -> Iterator[str]:
     yield f'<polygon points="{tip}" fill="{LINE}"/>'
 
 
-def label(x: float, y: float, event: Event, anchor: str) -> str:
+def label(x: float, y: float, event: InstanceEvent, anchor: str) -> str:
     """Return the name of an event."""
     place = f'x="{x:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}"'
     return f'<text {place} fill="{TEXT}">{event.value}</text>'

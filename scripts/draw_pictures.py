@@ -32,10 +32,9 @@ from numgenius_core import (
     PerHour,
     PriceTerms,
 )
-from numgenius_core.contracts.contract import Contract, agree, to_reserved
-from numgenius_core.maintenance.schedule import Category, MaintenanceWindow
-from numgenius_core.maintenance.windows import best_window
-from numgenius_core.plots.charts import (
+from numgenius_core.contracts import Contract, agree, to_reserved
+from numgenius_core.maintenance import Category, MaintenanceWindow, best_window
+from numgenius_core.plots import (
     bid_availability,
     discount_curve,
     machine_timeline,
@@ -43,7 +42,7 @@ from numgenius_core.plots.charts import (
     revenue_curve,
     sweep_heat_map,
 )
-from numgenius_core.wire.reading import read_sample
+from numgenius_core.wire import read_sample
 
 TARGET: Final = Path("docs/pictures")
 STYLES: Final = ("light", "dark")
@@ -64,14 +63,14 @@ def timeline(style: Any) -> Any:
     contracts: list[Contract] = [
         agree(
             before,
-            Block(size=2, start=0),
+            Block(start=0, size=2),
             id=ContractId(1),
             client=AccountId("A"),
             at=first + 4 * DAY,
         ),
         agree(
             after,
-            Block(size=2, start=2),
+            Block(start=2, size=2),
             id=ContractId(2),
             client=AccountId("B"),
             at=first + 31 * DAY,
@@ -81,7 +80,7 @@ def timeline(style: Any) -> Any:
         contracts.append(
             agree(
                 listed("2.50", 5, 30),
-                Block(size=1, start=0),
+                Block(start=0, size=1),
                 id=ContractId(number),
                 client=AccountId("C"),
                 at=first + start * DAY,
@@ -91,7 +90,7 @@ def timeline(style: Any) -> Any:
         )
     saved = agree(
         listed("2.50", 6, 15),
-        Block(size=1, start=1),
+        Block(start=1, size=1),
         id=ContractId(5),
         client=AccountId("D"),
         at=first + 95 * DAY,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from numgenius_core.gpus.slicing import offer_sizes
+from numgenius_core.gpus import offer_sizes
 
 SEED: Final = 720
 ANSWERED: Final = int(datetime(2026, 12, 1, 12, tzinfo=UTC).timestamp())

@@ -1,14 +1,13 @@
 """Write down every public name and its signature: ``python scripts/write_api.py``.
 
-What changes in ``tests/api/``, a file for each module, changes for the users: a line that is new is
+What changes in ``tests/api/``, a file for each face, changes for the users: a line that is new is
 a promise, a line that goes breaks one (see the docs page on compatibility).
 """
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
+import sys
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -18,6 +17,9 @@ import attrs
 
 import numgenius_core
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
+from house import FACES, load
+
 TARGET: Final = Path(__file__).parent.parent / "tests" / "api"
 _INHERITED: Final = frozenset(dir(object)) | frozenset(dir(Enum)) | frozenset(dir(Exception))
 _OPERATORS: Final = frozenset({"__add__", "__sub__", "__mul__", "__truediv__", "__contains__"})
@@ -25,22 +27,18 @@ _OPERATORS: Final = frozenset({"__add__", "__sub__", "__mul__", "__truediv__", "
 
 def texts() -> dict[str, str]:
     """Return the files' texts by the names of the modules: one public thing a line."""
-    package = "".join(f"{name}\n" for name in sorted(numgenius_core.__all__))
-    found = {"__init__": package}
-    for info in pkgutil.walk_packages(numgenius_core.__path__, "numgenius_core."):
-        module = importlib.import_module(info.name)
-        if hasattr(module, "__all__") and not info.name.endswith("__main__"):
-            lines = [
-                line
-                for name in sorted(module.__all__)
-                for line in _lines(name, getattr(module, name))
-            ]
-            found[info.name.partition(".")[2]] = "".join(f"{line}\n" for line in lines)
+    found = {"__init__": "".join(f"{name}\n" for name in sorted(numgenius_core.__all__))}
+    for face in FACES:
+        module = load(face)
+        lines = [
+            line for name in sorted(module.__all__) for line in _lines(name, getattr(module, name))
+        ]
+        found[face] = "".join(f"{line}\n" for line in lines)
     return found
 
 
 def write() -> None:
-    """Write the files, and remove those of modules that are gone."""
+    """Write the files, and remove those of faces that are gone."""
     found = texts()  # before anything is removed: it may fail
     TARGET.mkdir(exist_ok=True)
     for old in TARGET.glob("*.txt"):

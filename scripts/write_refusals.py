@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent.parent / name) for name in ("tests", "src")]
+sys.path[:0] = [str(Path(__file__).parent.parent / name) for name in ("tests/support", "src")]
 
 from refusals import PATH, answer, calls  # noqa: E402 - the tests are no package
 

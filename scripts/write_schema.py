@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from numgenius_core.documents._convert import json_schema
+from numgenius_core.documents import json_schema
 
 TARGET = Path(__file__).parent.parent / "src" / "numgenius_core" / "schema_1.json"
 

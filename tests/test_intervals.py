@@ -27,7 +27,7 @@ from numgenius_core.intervals import (
     total_seconds,
     utc,
 )
-from numgenius_core.testing.strategies import EPOCH, instants, intervals
+from numgenius_core.testing import EPOCH, instants, intervals
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SECOND = timedelta(seconds=1)

@@ -17,22 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from numgenius_core._checks import MAX_ID, check_id, check_min_gpu, check_text
 from numgenius_core.errors import FloorAbovePrice, RuleViolation, WrongType
-from numgenius_core.listing import (
-    MAX_ID,
-    AccountId,
-    Listing,
-    Machine,
-    MachineId,
-    Mode,
-    PriceTerms,
-    Verification,
-    check_id,
-    check_min_gpu,
-    check_text,
-)
-from numgenius_core.money import PerGb, PerGbMonth, PerGpuHour, PerHour
-from numgenius_core.testing.strategies import (
+from numgenius_core.ids import AccountId, MachineId
+from numgenius_core.listing import Listing, Machine, Mode, PriceTerms, Verification
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.testing import (
     EPOCH,
     machine_shapes,
     per_gb_months,

@@ -17,18 +17,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.money import (
-    MAX_MONEY,
-    MAX_RATE,
-    TICKS_PER_DOLLAR,
-    Money,
-    PerGb,
-    PerGbMonth,
-    PerGpuHour,
-    PerHour,
-    Rate,
-)
-from numgenius_core.testing.strategies import (
+from numgenius_core.money import MAX_MONEY, TICKS_PER_DOLLAR, Money
+from numgenius_core.rates import MAX_RATE, PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
+from numgenius_core.testing import (
     byte_counts,
     gpu_counts,
     megabytes,

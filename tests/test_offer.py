@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.listing import PriceTerms, Verification
-from numgenius_core.money import PerGpuHour, PerHour
 from numgenius_core.offer import Block, Offer
-from numgenius_core.testing.strategies import EPOCH, gpu_counts, price_terms
+from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.testing import EPOCH, gpu_counts, price_terms
 
 PRICES = PriceTerms(gpu=PerGpuHour("0.40"), min_bid=PerGpuHour("0.25"))
 blocks = st.integers(1, 32).flatmap(
-    lambda size: st.builds(Block, st.just(size), st.integers(0, 64 - size))
+    lambda size: st.builds(Block, st.integers(0, 64 - size), st.just(size))
 )
 
 
@@ -51,19 +51,19 @@ class TestBlocks:
         assert a.contains(b) is (other <= mine)
 
     def test_neighbours_share_nothing(self) -> None:
-        assert not Block(2, 0).overlaps(Block(2, 2))
-        assert not Block(2, 2).overlaps(Block(2, 0))
-        assert Block(3, 0).overlaps(Block(2, 2))
-        assert Block(8, 0).contains(Block(2, 6))
-        assert not Block(8, 0).contains(Block(2, 7))
-        assert Block(2, 4).contains(Block(2, 4))
+        assert not Block(0, 2).overlaps(Block(2, 2))
+        assert not Block(2, 2).overlaps(Block(0, 2))
+        assert Block(0, 3).overlaps(Block(2, 2))
+        assert Block(0, 8).contains(Block(6, 2))
+        assert not Block(0, 8).contains(Block(7, 2))
+        assert Block(4, 2).contains(Block(4, 2))
 
     def test_blocks_order_by_size_then_place(self) -> None:
-        assert sorted([Block(4, 0), Block(2, 4), Block(2, 0), Block(1, 9)]) == [
-            Block(1, 9),
-            Block(2, 0),
-            Block(2, 4),
-            Block(4, 0),
+        assert sorted([Block(0, 4), Block(4, 2), Block(0, 2), Block(9, 1)]) == [
+            Block(9, 1),
+            Block(0, 2),
+            Block(4, 2),
+            Block(0, 4),
         ]
 
     @given(blocks)
@@ -88,10 +88,10 @@ class TestBlocks:
     )
     def test_what_no_machine_has_is_refused(self, size: int, start: int, path: str) -> None:
         with pytest.raises(RuleViolation, match=rf"^block\.{path}: need a whole number from"):
-            Block(size, start)
+            Block(start, size)
 
     def test_the_last_gpu_of_the_largest_machine(self) -> None:
-        assert Block(1, 4_095).end == Block(4_096, 0).end == 4_096
+        assert Block(4_095, 1).end == Block(0, 4_096).end == 4_096
 
 
 class TestPricesAreLinear:
@@ -197,7 +197,7 @@ class TestOffersAreValues:
             ("gpus_in_machine", 3, RuleViolation),
             ("gpus_in_machine", 4_097, RuleViolation),
             ("gpus_in_machine", "8", WrongType),
-            ("block", Block(2, 0), RuleViolation),
+            ("block", Block(0, 2), RuleViolation),
             ("block", (4, 0), WrongType),
         ],
     )
@@ -210,9 +210,9 @@ class TestOffersAreValues:
 
     def test_the_block_says_what_it_needs(self) -> None:
         with pytest.raises(RuleViolation) as caught:
-            offer(block=Block(2, 0))
+            offer(block=Block(0, 2))
         assert caught.value.need == "a block of the offer's 4 GPUs"
-        assert caught.value.got == "Block(size=2, start=0)"
+        assert caught.value.got == "Block(start=0, size=2)"
 
     def test_a_whole_machine_is_an_offer(self) -> None:
-        assert offer(gpus_in_machine=4, block=Block(4, 0)).gpus == 4
+        assert offer(gpus_in_machine=4, block=Block(0, 4)).gpus == 4

@@ -13,20 +13,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from numgenius_core import units
-from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.units import (
+from numgenius_core import _numbers, units
+from numgenius_core._numbers import (
     decimal_text,
     float_steps,
     fraction,
-    gigabytes,
     round_half_even,
     scaled_integer,
-    to_bytes,
-    to_megabytes,
     whole_number,
     whole_seconds,
 )
+from numgenius_core.errors import RuleViolation, WrongType
+from numgenius_core.units import gigabytes, to_bytes, to_megabytes
 
 EXACT = Context(prec=400, rounding=ROUND_HALF_EVEN)
 NOT_NUMBERS = [
@@ -78,7 +76,7 @@ class TestConstants:
 
     def test_a_gb_is_a_thousand_mb_and_a_billion_bytes(self) -> None:
         assert units.MB_PER_GB * 10**6 == units.BYTES_PER_GB == 10**9
-        assert units.PICO == 10**units.PRICE_PLACES == 10**12
+        assert _numbers.PICO == 10**_numbers.PRICE_PLACES == 10**12
 
 
 class TestRoundsHalfEvenOnce:
@@ -220,7 +218,7 @@ class TestExactNumbersEnter:
         with pytest.raises(WrongType, match=r"^n: need x as text, int or Decimal, got"):
             scaled_integer(value, 12, "n", "x", exact=True)
         with pytest.raises(WrongType, match=r"Decimal \(or use from_float\), got"):
-            scaled_integer(value, 12, "n", "x", exact=True, hint=units.FROM_FLOAT)
+            scaled_integer(value, 12, "n", "x", exact=True, hint=_numbers.FROM_FLOAT)
 
 
 class _SubFloat(float):

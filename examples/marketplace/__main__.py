@@ -12,7 +12,8 @@ from examples.marketplace.app import Service
 from examples.marketplace.routes import instances_load_at_once
 from examples.marketplace.store import Store
 from numgenius_core.errors import FloorAbovePrice
-from numgenius_core.listing import AccountId, Machine, MachineId
+from numgenius_core.ids import AccountId, MachineId
+from numgenius_core.listing import Machine
 from numgenius_core.market.commands import AddMachine
 from numgenius_core.money import Money
 

@@ -32,7 +32,7 @@ from numgenius_core.errors import (
     ParseError,
     UnknownId,
 )
-from numgenius_core.listing import AccountId
+from numgenius_core.ids import AccountId
 from numgenius_core.market.commands import AddCredit
 from numgenius_core.money import Money
 

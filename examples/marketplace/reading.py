@@ -15,13 +15,15 @@ from typing import Any, Final, TypeVar
 
 from attrs import frozen
 
+from numgenius_core._numbers import whole_number
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval, fixed_duration, from_epoch, parse_duration
-from numgenius_core.listing import AccountId, ContractId, MachineId, Mode, OfferId, PriceTerms
-from numgenius_core.maintenance.schedule import Category, requested_window
+from numgenius_core.listing import Mode, PriceTerms
+from numgenius_core.maintenance import Category, requested_window
 from numgenius_core.market import commands as do
-from numgenius_core.money import PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
-from numgenius_core.units import to_megabytes, whole_number
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
+from numgenius_core.units import to_megabytes
 
 MAX_BODY: Final = 65_536  # bytes
 MAX_DEPTH: Final = 12  # of JSON

@@ -19,21 +19,20 @@ from examples.marketplace import rows
 from examples.marketplace.paging import chosen, order_of, page
 from examples.marketplace.reading import Call
 from examples.marketplace.store import Store
-from numgenius_core.contracts.contract import State
+from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import NotAllowed, RuleViolation, shown
+from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import total_seconds
-from numgenius_core.listing import ContractId, MachineId, Mode
+from numgenius_core.listing import Mode
+from numgenius_core.market import Instance, MachineState, Market, views
 from numgenius_core.market import commands as do
 from numgenius_core.market import events as it
-from numgenius_core.market import views
-from numgenius_core.market._dispatch import Market
-from numgenius_core.market.instance import Instance
-from numgenius_core.market.state import MachineState
-from numgenius_core.money import Money, PerGpuHour, PerHour
+from numgenius_core.money import Money
 from numgenius_core.offer import Offer
-from numgenius_core.prices.schedules import CurveSchedule
+from numgenius_core.prices import CurveSchedule
+from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.search import SearchRequest, search
 from numgenius_core.search.fields import View
-from numgenius_core.search.request import SearchRequest, search
 from numgenius_core.units import SECONDS_PER_MONTH
 
 Commands = do.Command | list[do.Command]
@@ -44,7 +43,7 @@ def instances_load_at_once(market: Market, event: it.Event) -> Iterable[do.Comma
     """Report a new instance that has its GPUs as loaded: there is no image to fetch here."""
     if isinstance(event, it.ContractCreated):
         contract = event.contract.id
-        if views.instance(market, contract).state is State.LOADING:
+        if views.instance(market, contract).state is InstanceState.LOADING:
             yield do.ReportLoaded(contract=contract)
 
 

@@ -11,34 +11,34 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any, Final
 
-from numgenius_core.billing.metering import Line
-from numgenius_core.billing.statement import Statement
-from numgenius_core.contracts.contract import State, client_end
-from numgenius_core.contracts.extension import PendingIncrease
+from numgenius_core._numbers import PICO
+from numgenius_core.billing import Line, Statement
+from numgenius_core.contracts import InstanceState, PendingIncrease, client_end
 from numgenius_core.intervals import to_epoch
 from numgenius_core.listing import Mode
-from numgenius_core.maintenance.schedule import show
+from numgenius_core.maintenance import window_statuses
+from numgenius_core.market import Instance, MachineState
 from numgenius_core.market.events import CreditAdded
-from numgenius_core.market.instance import HOLDS, Instance
-from numgenius_core.market.state import MachineState
+from numgenius_core.market.instance import HOLDS
 from numgenius_core.market.views import Earnings
-from numgenius_core.money import Money, Rate
+from numgenius_core.money import Money
 from numgenius_core.offer import Offer
+from numgenius_core.rates import Rate
 from numgenius_core.search.fields import View, field_named
-from numgenius_core.units import MB_PER_GB, PICO, SECONDS_PER_HOUR, SECONDS_PER_MONTH
-from numgenius_core.wire.reading import offer_to_record
+from numgenius_core.units import MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
+from numgenius_core.wire import offer_to_record
 
 Row = dict[str, Any]
 
 # An instance as the API says it: what it does, and whether it has its GPUs.
 STATUS: Final = {
-    State.LOADING: ("loading", "running"),
-    State.RUNNING: ("running", "running"),
-    State.PAUSED: ("stopped", "stopped"),
-    State.STOPPED: ("stopped", "stopped"),
-    State.SCHEDULING: ("stopped", "stopped"),
-    State.EXPIRED: ("exited", "stopped"),
-    State.DESTROYED: ("exited", "unloaded"),
+    InstanceState.LOADING: ("loading", "running"),
+    InstanceState.RUNNING: ("running", "running"),
+    InstanceState.PAUSED: ("stopped", "stopped"),
+    InstanceState.STOPPED: ("stopped", "stopped"),
+    InstanceState.SCHEDULING: ("stopped", "stopped"),
+    InstanceState.EXPIRED: ("exited", "stopped"),
+    InstanceState.DESTROYED: ("exited", "unloaded"),
 }
 LETTERS: Final = {Mode.ON_DEMAND: "D", Mode.RESERVED: "R", Mode.INTERRUPTIBLE: "I"}
 PRICED: Final = ("dph_base", "dph_total", "discounted_dph_total", "duration", "min_bid")
@@ -119,7 +119,7 @@ def instance(given: Instance, on: MachineState, at: datetime) -> Row:
         "host_id": contract.host,
         "actual_status": actual if on.online else "offline",
         "cur_state": current,
-        "intended_status": "stopped" if given.state is State.STOPPED else "running",
+        "intended_status": "stopped" if given.state is InstanceState.STOPPED else "running",
         "num_gpus": contract.block.size,
         "gpu_name": on.machine.gpu_name,
         "disk_space": contract.disk_mb / MB_PER_GB,
@@ -146,7 +146,7 @@ def windows(state: MachineState, now: datetime) -> list[Row]:
             "maintenance_category": window.category.value,
             "status": status.value,
         }
-        for window, status in show(state.schedule, now)
+        for window, status in window_statuses(state.schedule, now)
     ]
 
 

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from numgenius_core.ids import AccountId
 from numgenius_core.intervals import floor_second
-from numgenius_core.listing import AccountId
-from numgenius_core.market._dispatch import Market, execute, replay
+from numgenius_core.market import Market, execute, replay
 from numgenius_core.market.commands import Command, Tick
 from numgenius_core.market.events import CreditAdded, Event
 from numgenius_core.market.journal import (

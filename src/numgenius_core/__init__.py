@@ -1,79 +1,172 @@
 """The exact, typed rule book of GPU rental marketplaces.
 
-Names load with their first use (PEP 562), so importing the package costs next to nothing.
+What is used most is here: ``numgenius_core.quote``, ``numgenius_core.Money``. Everything else is in
+the room of its concept, such as :mod:`numgenius_core.bids` or :mod:`numgenius_core.market`. Names and
+rooms load with their first use (PEP 562), so importing the package costs next to nothing.
+
+>>> import numgenius_core as ng
+>>> ng.gpus.offer_sizes(7, 2)  # seven GPUs, rented by two
+(1, 2, 2, 2, 3, 4, 7)
+>>> ng.PerGpuHour("0.40").charge(4, 72 * 3600)  # four GPUs for three days, exact
+Money('115.20')
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from numgenius_core.contracts.contract import Contract
+    from numgenius_core import (
+        bids as bids,
+    )
+    from numgenius_core import (
+        billing as billing,
+    )
+    from numgenius_core import (
+        contracts as contracts,
+    )
+    from numgenius_core import (
+        documents as documents,
+    )
+    from numgenius_core import (
+        errors as errors,
+    )
+    from numgenius_core import (
+        frames as frames,
+    )
+    from numgenius_core import (
+        gpus as gpus,
+    )
+    from numgenius_core import (
+        ids as ids,
+    )
+    from numgenius_core import (
+        intervals as intervals,
+    )
+    from numgenius_core import (
+        listing as listing,
+    )
+    from numgenius_core import (
+        maintenance as maintenance,
+    )
+    from numgenius_core import (
+        market as market,
+    )
+    from numgenius_core import (
+        money as money,
+    )
+    from numgenius_core import (
+        offer as offer,
+    )
+    from numgenius_core import (
+        planning as planning,
+    )
+    from numgenius_core import (
+        plots as plots,
+    )
+    from numgenius_core import (
+        prices as prices,
+    )
+    from numgenius_core import (
+        rates as rates,
+    )
+    from numgenius_core import (
+        search as search,
+    )
+    from numgenius_core import (
+        testing as testing,
+    )
+    from numgenius_core import (
+        units as units,
+    )
+    from numgenius_core import (
+        whatif as whatif,
+    )
+    from numgenius_core import (
+        wire as wire,
+    )
+    from numgenius_core.bids import Claim, resolve
+    from numgenius_core.billing import History, Statement, statement
+    from numgenius_core.contracts import Contract, agree, extend
     from numgenius_core.errors import (
         IllegalMove,
+        InsufficientCredit,
         InvalidDocument,
+        NotAllowed,
         NumgeniusError,
         ParseError,
         RuleViolation,
+        UnknownId,
         WrongType,
     )
+    from numgenius_core.gpus import offer_sizes
+    from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
     from numgenius_core.intervals import Interval
-    from numgenius_core.listing import (
-        AccountId,
-        ContractId,
-        Listing,
-        Machine,
-        MachineId,
-        Mode,
-        OfferId,
-        PriceTerms,
-        Verification,
-    )
-    from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour
+    from numgenius_core.listing import Listing, Machine, Mode, PriceTerms, Verification
+    from numgenius_core.market import Market, execute, replay
+    from numgenius_core.money import Money
     from numgenius_core.offer import Block, Offer
-    from numgenius_core.prices.quotes import Quote, quote
-    from numgenius_core.prices.schedules import (
+    from numgenius_core.prices import (
         CurveSchedule,
         LinearSchedule,
+        Quote,
         ReservedSchedule,
         StepSchedule,
+        quote,
     )
-    from numgenius_core.wire.reading import Reading, read_offers
+    from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
+    from numgenius_core.wire import Reading, read_offers, read_sample
 
 __version__: Final = "1.0.0"
 
-_HOME: Final = {
-    **dict.fromkeys(["Contract"], "contracts.contract"),
-    **dict.fromkeys(["IllegalMove", "InvalidDocument", "NumgeniusError"], "errors"),
-    **dict.fromkeys(["ParseError", "RuleViolation", "WrongType"], "errors"),
-    **dict.fromkeys(["Interval"], "intervals"),
-    **dict.fromkeys(["AccountId", "ContractId", "MachineId", "OfferId"], "listing"),
-    **dict.fromkeys(["Listing", "Machine", "Mode", "PriceTerms", "Verification"], "listing"),
-    **dict.fromkeys(["Money", "PerGb", "PerGbMonth", "PerGpuHour", "PerHour"], "money"),
-    **dict.fromkeys(["Block", "Offer"], "offer"),
-    **dict.fromkeys(["Quote", "quote"], "prices.quotes"),
-    **dict.fromkeys(
-        ["CurveSchedule", "LinearSchedule", "ReservedSchedule", "StepSchedule"], "prices.schedules"
+_NAMES: Final = {
+    "bids": ("Claim", "resolve"),
+    "billing": ("History", "Statement", "statement"),
+    "contracts": ("Contract", "agree", "extend"),
+    "errors": (
+        *("IllegalMove", "InsufficientCredit", "InvalidDocument", "NotAllowed", "NumgeniusError"),
+        *("ParseError", "RuleViolation", "UnknownId", "WrongType"),
     ),
-    **dict.fromkeys(["Reading", "read_offers"], "wire.reading"),
+    "gpus": ("offer_sizes",),
+    "ids": ("AccountId", "ContractId", "MachineId", "OfferId"),
+    "intervals": ("Interval",),
+    "listing": ("Listing", "Machine", "Mode", "PriceTerms", "Verification"),
+    "market": ("Market", "execute", "replay"),
+    "money": ("Money",),
+    "offer": ("Block", "Offer"),
+    "prices": (
+        *("CurveSchedule", "LinearSchedule", "Quote", "ReservedSchedule", "StepSchedule", "quote"),
+    ),
+    "rates": ("PerGb", "PerGbMonth", "PerGpuHour", "PerHour"),
+    "wire": ("Reading", "read_offers", "read_sample"),
 }
+_HOMES: Final = {name: home for home, names in _NAMES.items() for name in names}
+_ROOMS: Final = frozenset(
+    _NAMES.keys()
+    | {"documents", "frames", "maintenance", "planning", "plots", "search", "testing", "units"}
+    | {"whatif"}
+)
 
 __all__ = [
     "AccountId",
     "Block",
+    "Claim",
     "Contract",
     "ContractId",
     "CurveSchedule",
+    "History",
     "IllegalMove",
+    "InsufficientCredit",
     "Interval",
     "InvalidDocument",
     "LinearSchedule",
     "Listing",
     "Machine",
     "MachineId",
+    "Market",
     "Mode",
     "Money",
+    "NotAllowed",
     "NumgeniusError",
     "Offer",
     "OfferId",
@@ -87,19 +180,38 @@ __all__ = [
     "Reading",
     "ReservedSchedule",
     "RuleViolation",
+    "Statement",
     "StepSchedule",
+    "UnknownId",
     "Verification",
     "WrongType",
+    "agree",
+    "execute",
+    "extend",
+    "offer_sizes",
     "quote",
     "read_offers",
+    "read_sample",
+    "replay",
+    "resolve",
+    "statement",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+def __getattr__(name: str) -> object:
+    """Load a name of the face, or a room, with its first use."""
+    from importlib import import_module
+
+    if name in _HOMES:
+        found: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    elif name in _ROOMS:
+        found = import_module(f"{__name__}.{name}")
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = found  # from now on it is found without this function
+    return found
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    """Return what there is to use: the face and the rooms."""
+    return sorted({*__all__, *_ROOMS, "__version__"})

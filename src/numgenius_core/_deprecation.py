@@ -15,22 +15,10 @@ from typing import Any, ParamSpec, TypeVar
 
 from attrs import frozen
 
-from numgenius_core.errors import NumgeniusWarning, WrongType
-
-__all__ = [
-    "Deprecation",
-    "DeprecationNotice",
-    "deprecated",
-    "deprecated_names",
-    "renamed_parameter",
-]
+from numgenius_core.errors import DeprecationNotice, WrongType
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class DeprecationNotice(NumgeniusWarning, DeprecationWarning):
-    """A name that leaves in a later release; the message names its replacement."""
 
 
 @frozen(kw_only=True)

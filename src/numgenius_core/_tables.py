@@ -13,8 +13,6 @@ from attrs import frozen
 
 from numgenius_core.errors import RuleViolation
 
-__all__ = ["ResultTable"]
-
 _SHOWN: Final = 100
 
 

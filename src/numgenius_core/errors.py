@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 __all__ = [
+    "DeprecationNotice",
     "FloorAbovePrice",
     "IllegalMove",
     "InsufficientCredit",
@@ -150,3 +151,7 @@ class FloorAbovePrice(NumgeniusWarning):
     Legal on the market (18 % of real offers), but no client who compares would ever bid. To say
     "I meant it": ``warnings.filterwarnings("ignore", category=FloorAbovePrice)``.
     """
+
+
+class DeprecationNotice(NumgeniusWarning, DeprecationWarning):
+    """A name that leaves in a later release; the message names its replacement."""

@@ -11,56 +11,32 @@ share of it that the host does not get (client price = host price / (1 − fee),
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from typing import Final, NewType, NoReturn, Self, TypeVar
+from typing import Final, NoReturn, Self
 
 from attrs import frozen
 
+from numgenius_core._checks import check_id, check_kind, check_min_gpu, check_text
+from numgenius_core._numbers import fraction, length_in_seconds, whole_number
 from numgenius_core.errors import FloorAbovePrice, RuleViolation, WrongType, shown
+from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.intervals import after, utc
-from numgenius_core.money import PerGb, PerGbMonth, PerGpuHour, Rate
-from numgenius_core.units import (
-    MAX_MB,
-    Amount,
-    fraction,
-    gigabytes,
-    length_in_seconds,
-    whole_number,
-)
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, Rate
+from numgenius_core.units import MAX_MB, Amount, gigabytes
 
 __all__ = [
     "NO_FLOOR",
-    "AccountId",
-    "ContractId",
     "Listing",
     "Machine",
-    "MachineId",
     "Mode",
-    "OfferId",
     "PriceTerms",
     "Verification",
-    "as_tuple",
-    "check_id",
-    "check_min_gpu",
-    "check_text",
 ]
 
-_T = TypeVar("_T")
-MachineId = NewType("MachineId", int)
-"""The marketplace's number of a machine."""
-OfferId = NewType("OfferId", int)
-"""The marketplace's number of an offer."""
-ContractId = NewType("ContractId", int)
-"""The marketplace's number of a contract and its instance."""
-AccountId = NewType("AccountId", str)
-"""The name of an account, a host's or a client's."""
-
 MAX_GPUS: Final = 4_096
-MAX_ID: Final = 2**63 - 1
 
 
 class Mode(Enum):
@@ -80,52 +56,6 @@ class Verification(Enum):
     VERIFIED = "verified"
     UNVERIFIED = "unverified"
     DEVERIFIED = "deverified"
-
-
-def check_id(value: object, path: str) -> None:
-    """Refuse what is no id: a whole number from 0 to 2⁶³ − 1."""
-    if type(value) is not int or not 0 <= value <= MAX_ID:
-        whole_number(value, path, 0, MAX_ID)
-
-
-def check_text(value: object, path: str, longest: int = 200) -> None:
-    """Refuse what is no printable text of 1 to ``longest`` characters."""
-    if not isinstance(value, str):
-        raise WrongType(path, "text", shown(value))
-    if not 1 <= len(value) <= longest or not value.isprintable():
-        raise RuleViolation(path, f"1 to {longest} printable characters", shown(value))
-
-
-def check_min_gpu(min_gpu: int, gpus: int, path: str = "min_gpu") -> None:
-    """Refuse a ``min_gpu`` that the library does not list (G5).
-
-    Raises:
-        WrongType: It is no integer.
-        RuleViolation: It is no power of two, or larger than the machine.
-    """
-    whole_number(min_gpu, path, 1)
-    if min_gpu & (min_gpu - 1):
-        raise RuleViolation(path, "a power of two", str(min_gpu))
-    if min_gpu > gpus:
-        raise RuleViolation(path, f"at most the machine's {gpus} GPUs", str(min_gpu))
-
-
-def check_kind(value: object, kind: type, path: str) -> None:
-    """Refuse a value that is not of the class ``kind``."""
-    if not isinstance(value, kind):
-        article = "an" if kind.__name__[0] in "AEIO" else "a"
-        raise WrongType(path, f"{article} {kind.__name__}", shown(value))
-
-
-def as_tuple(values: Iterable[_T], path: str) -> tuple[_T, ...]:
-    """Return values as a tuple.
-
-    Raises:
-        WrongType: They are no series.
-    """
-    if not isinstance(values, Iterable):
-        raise WrongType(path, "a series of values", shown(values))
-    return tuple(values)
 
 
 @frozen(kw_only=True)

@@ -10,46 +10,46 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import total_ordering
 from typing import Any
 
 from attrs import evolve, field, frozen
 
+from numgenius_core._checks import check_id, check_kind, check_text
+from numgenius_core._numbers import fraction, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.ids import AccountId, MachineId, OfferId
 from numgenius_core.intervals import utc
-from numgenius_core.listing import (
-    MAX_GPUS,
-    AccountId,
-    MachineId,
-    OfferId,
-    PriceTerms,
-    Verification,
-    check_id,
-    check_kind,
-    check_text,
-)
-from numgenius_core.money import PerHour
-from numgenius_core.units import MAX_MB, fraction, gigabytes, whole_number
+from numgenius_core.listing import MAX_GPUS, PriceTerms, Verification
+from numgenius_core.rates import PerHour
+from numgenius_core.units import MAX_MB, gigabytes
 
 __all__ = ["Block", "Offer"]
 
 
-@frozen(order=True)
+@total_ordering
+@frozen
 class Block:
-    """GPUs that are rented together: ``size`` consecutive positions from ``start``.
+    """GPUs that are rented together: ``size`` consecutive slots from ``start``.
 
-    Positions count in topology order; the ids of the GPUs need not be contiguous. Blocks order
-    by size, then by place.
+    Slots count in topology order; the ids of the GPUs need not be contiguous. Blocks order
+    by size, then by start, as a machine's offers do.
 
-    >>> Block(size=2, start=4).positions
+    >>> Block(start=4, size=2).positions
     range(4, 6)
     """
 
-    size: int
     start: int
+    size: int
 
     def __attrs_post_init__(self) -> None:
         whole_number(self.size, "block.size", 1, MAX_GPUS)
         whole_number(self.start, "block.start", 0, MAX_GPUS - self.size)
+
+    def __lt__(self, other: Block) -> bool:
+        if type(other) is not Block:
+            raise WrongType("block < …", "a Block", shown(other))
+        return (self.size, self.start) < (other.size, other.start)
 
     @property
     def end(self) -> int:

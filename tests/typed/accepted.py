@@ -4,14 +4,16 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from numgenius_core.bids.priority import Claim, Resolution, resolve
-from numgenius_core.contracts.contract import Event, State, advance
-from numgenius_core.documents._convert import from_json, structure, to_json, unstructure
+from numgenius_core.bids import Claim, Resolution, resolve
+from numgenius_core.contracts import InstanceEvent, InstanceState, advance
+from numgenius_core.documents import from_json, structure, to_json, unstructure
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import after, fixed_duration, parse_duration, parse_instant
-from numgenius_core.listing import AccountId, ContractId, Machine, MachineId, OfferId, PriceTerms
-from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.listing import Machine, PriceTerms
+from numgenius_core.money import Money
 from numgenius_core.offer import Block, Offer
-from numgenius_core.prices.schedules import CurveSchedule, refund
+from numgenius_core.prices import CurveSchedule, refund
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 
 gpu, bid, disk, traffic = PerGpuHour("1"), PerHour(1), PerGbMonth(Decimal(1)), PerGb("0.02")
 hour = timedelta(hours=1)
@@ -38,14 +40,14 @@ slice_ = Offer(id=OfferId(1), machine=machine, gpu_name="RTX 4090", gpus=4, pric
 end = after(parse_instant("2026-01-31"), parse_duration("1 month"))
 stay: timedelta = fixed_duration(parse_duration("3 days"))
 # Bids, contracts and claims.
-block = Block(size=4, start=0)
+block = Block(start=0, size=4)
 claim = Claim.bidding(ContractId(5), block, bid, arrival=1)
 answer: Resolution = resolve([claim], floor=gpu)
 runs: bool = answer.runs(ContractId(5))
 price: PerHour | None = answer.winning_bid(block)
 off: Fraction = CurveSchedule("0.4").rate(3)
 back: Money = refund(bid, off, total, 3_600).refund
-state: State = advance(State.LOADING, Event.LOADED)
+state: InstanceState = advance(InstanceState.LOADING, InstanceEvent.LOADED)
 
 # Documents.
 text: str = to_json(claim)

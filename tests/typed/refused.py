@@ -4,14 +4,16 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from numgenius_core.bids.priority import Claim, Resolution, resolve
-from numgenius_core.contracts.contract import Event, State, advance
-from numgenius_core.documents._convert import from_json, structure, to_json, unstructure
+from numgenius_core.bids import Claim, Resolution, resolve
+from numgenius_core.contracts import InstanceEvent, InstanceState, advance
+from numgenius_core.documents import from_json, structure, to_json, unstructure
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import after, fixed_duration, parse_duration, parse_instant
-from numgenius_core.listing import AccountId, ContractId, Machine, MachineId, OfferId, PriceTerms
-from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.listing import Machine, PriceTerms
+from numgenius_core.money import Money
 from numgenius_core.offer import Block, Offer
-from numgenius_core.prices.schedules import CurveSchedule, refund
+from numgenius_core.prices import CurveSchedule, refund
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 
 gpu, bid, disk, traffic = PerGpuHour("1"), PerHour(1), PerGbMonth(Decimal(1)), PerGb("0.02")
 hour = timedelta(hours=1)
@@ -21,7 +23,7 @@ terms = PriceTerms(gpu=gpu, storage=disk, upload=traffic, download=traffic, min_
 slice_ = Offer(id=OfferId(1), machine=machine, gpu_name="RTX 4090", gpus=4, prices=terms)
 end = after(parse_instant("2026-01-31"), parse_duration("1 month"))
 stay: timedelta = fixed_duration(parse_duration("3 days"))
-block = Block(size=4, start=0)
+block = Block(start=0, size=4)
 claim = Claim.bidding(ContractId(5), block, bid, arrival=1)
 answer = resolve([claim], floor=gpu)
 off = CurveSchedule("0.4").rate(3)
@@ -53,7 +55,7 @@ Machine(id=machine, host="anna", gpu_name="RTX 4090", gpus=8)  # refused: arg-ty
 Offer(id=ContractId(1), machine=machine, gpu_name="x", gpus=4, prices=terms)  # refused: arg-type
 slice_.with_prices(gpu)  # refused: arg-type
 slice_.gpus = 8  # refused: misc
-Block(size="2", start=0)  # refused: arg-type
+Block(start=0, size="2")  # refused: arg-type
 after(stay, parse_duration("1 month"))  # refused: arg-type
 after(end, 5)  # refused: arg-type
 
@@ -68,7 +70,7 @@ answer.runs(5)  # refused: arg-type
 CurveSchedule("0.4").deposit(gpu, 3)  # refused: arg-type
 CurveSchedule("0.4").rate(0.5)  # refused: arg-type
 refund(total, off, total, 3_600)  # refused: arg-type
-advance(Event.LOADED, State.LOADING)  # refused: arg-type
+advance(InstanceEvent.LOADED, InstanceState.LOADING)  # refused: arg-type
 claim.bid = bid  # refused: misc
 
 # Documents.

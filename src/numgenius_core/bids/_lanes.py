@@ -17,32 +17,16 @@ from typing import Final
 
 from attrs import define, field
 
-from numgenius_core.bids.priority import HIGHEST_BID, Claim, Rank, Why
-from numgenius_core.listing import ContractId
-from numgenius_core.money import PerGpuHour, PerHour
+from numgenius_core.bids.priority import HIGHEST_BID, Claim, Rank, WaitReason
+from numgenius_core.ids import ContractId
 from numgenius_core.offer import Block
-
-__all__ = [
-    "DEAREST",
-    "HELD",
-    "OUTBID",
-    "Entry",
-    "Head",
-    "Lane",
-    "View",
-    "claim_of",
-    "enough",
-    "look",
-    "new_lane",
-    "rank_of",
-    "retire",
-]
+from numgenius_core.rates import PerGpuHour, PerHour
 
 Entry = tuple[int, int, ContractId, "Lane"]
 """A claim: −level (the smallest runs first), arrival, id and lane."""
 Head = tuple[int, int, ContractId, int, "Lane"]
 """The best claim of a lane: −level times the lane's weight, arrival, id, GPUs as bits, lane."""
-View = tuple[list[Head], tuple[ContractId, ...], Why, int, int]
+View = tuple[list[Head], tuple[ContractId, ...], WaitReason, int, int]
 """What the claims that wait in a lane have in common.
 
 The heads that run on its GPUs, and their ids, the highest priority first; the reason; the −level
@@ -52,10 +36,12 @@ from which on a claim is strictly below all of them; the one up to which the flo
 _SPARE: Final = 16  # entries that have left which any heap may keep
 DEAREST: Final = -HIGHEST_BID.steps
 """−level of the highest bid, for each GPU."""
-HELD: Final = Why.HELD  # a name of the module is found faster than a member of an enumeration
-"""Short for :attr:`Why.HELD <numgenius_core.bids.priority.Why.HELD>`."""
-OUTBID: Final = Why.OUTBID
-"""Short for :attr:`Why.OUTBID <numgenius_core.bids.priority.Why.OUTBID>`."""
+HELD: Final = (
+    WaitReason.HELD
+)  # a name of the module is found faster than a member of an enumeration
+"""Short for :attr:`Why.HELD <numgenius_core.bids.WaitReason.HELD>`."""
+OUTBID: Final = WaitReason.OUTBID
+"""Short for :attr:`Why.OUTBID <numgenius_core.bids.WaitReason.OUTBID>`."""
 
 
 @define(eq=False)

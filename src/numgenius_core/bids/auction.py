@@ -30,31 +30,14 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from numgenius_core._checks import as_tuple, check_id, check_kind
+from numgenius_core._numbers import whole_number
 from numgenius_core.bids.priority import Claim, Rank, resolve
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.listing import (
-    MAX_GPUS,
-    NO_FLOOR,
-    ContractId,
-    MachineId,
-    as_tuple,
-    check_id,
-    check_kind,
-)
-from numgenius_core.money import PerGpuHour, PerHour
+from numgenius_core.ids import ContractId, MachineId
+from numgenius_core.listing import MAX_GPUS, NO_FLOOR
 from numgenius_core.offer import Block
-from numgenius_core.units import whole_number
-
-__all__ = [
-    "Comparison",
-    "Optimum",
-    "Request",
-    "Runner",
-    "Slot",
-    "best_packing",
-    "best_runners",
-    "compare",
-]
+from numgenius_core.rates import PerGpuHour, PerHour
 
 _ON_DEMAND: Final = Rank.ON_DEMAND
 _SIZE_BITS: Final = 13  # a size is at most MAX_GPUS, 4,096
@@ -62,7 +45,7 @@ _SIZE: Final = (1 << _SIZE_BITS) - 1
 
 
 @frozen(kw_only=True)
-class Request:
+class PoolBid:
     """A bid for a number of GPUs, wherever on the machine or in the pool they are.
 
     Attributes:
@@ -82,13 +65,13 @@ class Request:
 
 
 @frozen(kw_only=True)
-class Slot:
+class PoolBlock:
     """Free GPUs that can be given out whole or in halves, quarters and so on.
 
     Attributes:
         machine: The machine they are on.
         block: The GPUs; their number is a power of two, and the start a multiple of it
-            (:func:`numgenius_core.gpus.allocation.free_slots` finds them).
+            (:func:`numgenius_core.gpus.free_blocks` finds them).
     """
 
     machine: MachineId
@@ -261,7 +244,7 @@ def _traced(runs: Sequence[Claim | None], place: int) -> list[Claim]:
     return found
 
 
-def compare(claims: Iterable[Claim], floor: PerGpuHour = NO_FLOOR) -> Comparison:
+def compare_with_optimum(claims: Iterable[Claim], floor: PerGpuHour = NO_FLOOR) -> Comparison:
     """Return what priority order earns from bids beside the most that could be earned.
 
     Args:
@@ -269,7 +252,7 @@ def compare(claims: Iterable[Claim], floor: PerGpuHour = NO_FLOOR) -> Comparison
         floor: The host's lowest price, per GPU.
 
     Raises:
-        WrongType: As for :func:`numgenius_core.bids.priority.resolve`.
+        WrongType: As for :func:`numgenius_core.bids.resolve`.
         RuleViolation: As there.
     """
     entries = as_tuple(claims, "claims")
@@ -286,7 +269,7 @@ _STEPS: Final = itemgetter(0)
 
 
 def best_packing(
-    slots: Iterable[Slot], requests: Iterable[Request], *, floor: PerGpuHour = NO_FLOOR
+    slots: Iterable[PoolBlock], requests: Iterable[PoolBid], *, floor: PerGpuHour = NO_FLOOR
 ) -> Optimum:
     """Return the requests that fit into free slots together and pay most, with a place for each.
 
@@ -330,8 +313,8 @@ def _place(
     what: Any,
 ) -> None:
     """Note who runs in a place: a request, or a pair in its halves."""
-    if type(what) is Request:
-        block = Block(size=size, start=start)
+    if type(what) is PoolBid:
+        block = Block(start=start, size=size)
         placed.append(Runner(id=what.id, block=block, price=what.price, machine=machine))
     elif what is not None:
         size //= 2
@@ -339,11 +322,11 @@ def _place(
         _place(placed, machine, start + size, size, what[1][1])
 
 
-def _checked_slots(slots: Iterable[Slot]) -> Mapping[int, list[Slot]]:
-    by_size: dict[int, list[Slot]] = {}
+def _checked_slots(slots: Iterable[PoolBlock]) -> Mapping[int, list[PoolBlock]]:
+    by_size: dict[int, list[PoolBlock]] = {}
     taken: dict[MachineId, int] = {}
     for index, slot in enumerate(as_tuple(slots, "slots")):
-        check_kind(slot, Slot, f"slots[{index}]")
+        check_kind(slot, PoolBlock, f"slots[{index}]")
         before = taken.get(slot.machine, 0)
         if before & slot.block.mask:
             raise RuleViolation(f"slots[{index}]", "disjoint slots", shown(slot))
@@ -352,12 +335,12 @@ def _checked_slots(slots: Iterable[Slot]) -> Mapping[int, list[Slot]]:
     return by_size
 
 
-def _asked(requests: Iterable[Request], floor: PerGpuHour) -> dict[int, list[_Item]]:
+def _asked(requests: Iterable[PoolBid], floor: PerGpuHour) -> dict[int, list[_Item]]:
     """Return the requests at or above the floor that pay something, by size, as they arrived."""
     check_kind(floor, PerGpuHour, "floor")
     known = as_tuple(requests, "requests")
-    if not set(map(type, known)) <= {Request}:
-        index = next(i for i, request in enumerate(known) if type(request) is not Request)
+    if not set(map(type, known)) <= {PoolBid}:
+        index = next(i for i, request in enumerate(known) if type(request) is not PoolBid)
         raise WrongType(f"requests[{index}]", "a Request", shown(known[index]))
     if len(ids := {request.id for request in known}) < len(known):
         raise RuleViolation("requests", "one for each id", f"{len(known)} with {len(ids)} ids")

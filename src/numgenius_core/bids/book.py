@@ -2,7 +2,7 @@
 
 Rule (hosting guide, G7): "the highest bid runs, the others are paused"; a paused instance resumes
 by itself when it regains priority. The priorities are those of :mod:`numgenius_core.bids.priority`, and
-the book's state is at any time what :func:`~numgenius_core.bids.priority.resolve` says from scratch.
+the book's state is at any time what :func:`~numgenius_core.bids.resolve` says from scratch.
 
 Our readings: changing a bid to the price it has keeps its place, any other change is a new arrival
 at that price. A claim that goes on waiting is not reported when somebody else comes to hold its
@@ -25,6 +25,8 @@ from heapq import heappush
 from math import lcm
 from typing import Final, Self
 
+from numgenius_core._checks import check_kind
+from numgenius_core._numbers import whole_number
 from numgenius_core.bids._lanes import (
     DEAREST,
     HELD,
@@ -40,46 +42,32 @@ from numgenius_core.bids._lanes import (
     retire,
 )
 from numgenius_core.bids.changes import (
-    BidChanged,
+    BookChange,
     BookEvent,
-    Change,
-    Entered,
-    FloorChanged,
-    Left,
-    Paused,
-    Resumed,
-    Started,
+    ClaimEntered,
+    ClaimLeft,
+    ClaimPaused,
+    ClaimResumed,
+    ClaimStarted,
+    FloorSet,
+    Repriced,
 )
 from numgenius_core.bids.priority import (
     LOWEST_BID,
     Claim,
     Rank,
     Verdict,
-    Why,
+    WaitReason,
     check_bid,
     explain,
     quoted_min_bid,
     winning_bid,
 )
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.listing import MAX_GPUS, ContractId, check_kind
-from numgenius_core.money import PerGpuHour, PerHour
+from numgenius_core.ids import ContractId
+from numgenius_core.listing import MAX_GPUS
 from numgenius_core.offer import Block
-from numgenius_core.units import whole_number
-
-__all__ = [
-    "BidBook",
-    "BidChanged",
-    "BookEvent",
-    "Change",
-    "Entered",
-    "FloorChanged",
-    "Left",
-    "Paused",
-    "Resumed",
-    "Started",
-]
-
+from numgenius_core.rates import PerGpuHour, PerHour
 
 _CHEAPEST: Final = -LOWEST_BID.steps  # −level of the lowest bid
 
@@ -90,9 +78,9 @@ class BidBook:
     Replaying the events gives the same book, so a service has to store nothing else.
 
     >>> book = BidBook(gpus=2)
-    >>> book.place(ContractId(1), Block(size=2, start=0), PerHour("0.50"))
+    >>> book.place(ContractId(1), Block(start=0, size=2), PerHour("0.50"))
     (Started(id=1),)
-    >>> book.place(ContractId(2), Block(size=1, start=0), PerHour("0.30"))
+    >>> book.place(ContractId(2), Block(start=0, size=1), PerHour("0.30"))
     (Paused(id=1, why=<Why.OUTBID: 'outbid'>, by=(2,)), Started(id=2))
     >>> book.leave(ContractId(2))
     (Resumed(id=1),)
@@ -142,7 +130,7 @@ class BidBook:
 
     # --- what happens -----------------------------------------------------------------------
 
-    def apply(self, event: BookEvent) -> tuple[Change, ...]:
+    def apply(self, event: BookEvent) -> tuple[BookChange, ...]:
         """Take an event and return what it changed: who pauses, then who runs.
 
         Within each the highest priority comes first. A refused event changes nothing.
@@ -152,43 +140,43 @@ class BidBook:
             RuleViolation: A claim that is there already or is not there, a bid out of bounds or
                 for something that does not bid, GPUs that the machine does not have.
         """
-        if isinstance(event, Entered):
+        if isinstance(event, ClaimEntered):
             return self._enter(event)
-        if isinstance(event, Left):
+        if isinstance(event, ClaimLeft):
             return self._leave(event.id)
-        if isinstance(event, BidChanged):
+        if isinstance(event, Repriced):
             return self._change(event)
-        if isinstance(event, FloorChanged):
+        if isinstance(event, FloorSet):
             return self._set_floor(event.floor)
         raise WrongType("event", "an event of a book", shown(event))
 
-    def place(self, id: ContractId, block: Block, bid: PerHour) -> tuple[Change, ...]:  # noqa: A002 - as the field
+    def place(self, id: ContractId, block: Block, bid: PerHour) -> tuple[BookChange, ...]:  # noqa: A002 - as the field
         """Take a new bid, dollars per hour for the whole instance.
 
         A bid under the floor is taken and waits; the door that refuses it is
-        :func:`~numgenius_core.bids.priority.check_bid`.
+        :func:`~numgenius_core.bids.check_bid`.
         """
-        return self.apply(Entered(id=id, block=block, bid=bid))
+        return self.apply(ClaimEntered(id=id, block=block, bid=bid))
 
-    def on_demand(self, id: ContractId, block: Block) -> tuple[Change, ...]:  # noqa: A002 - as the field
+    def on_demand(self, id: ContractId, block: Block) -> tuple[BookChange, ...]:  # noqa: A002 - as the field
         """Take a new on-demand or reserved contract."""
-        return self.apply(Entered(id=id, block=block, rank=Rank.ON_DEMAND))
+        return self.apply(ClaimEntered(id=id, block=block, rank=Rank.ON_DEMAND))
 
-    def default_job(self, id: ContractId, block: Block) -> tuple[Change, ...]:  # noqa: A002 - as the field
+    def default_job(self, id: ContractId, block: Block) -> tuple[BookChange, ...]:  # noqa: A002 - as the field
         """Take a default job of the host."""
-        return self.apply(Entered(id=id, block=block, rank=Rank.DEFAULT_JOB))
+        return self.apply(ClaimEntered(id=id, block=block, rank=Rank.DEFAULT_JOB))
 
-    def change(self, id: ContractId, bid: PerHour) -> tuple[Change, ...]:  # noqa: A002 - as the field
+    def change(self, id: ContractId, bid: PerHour) -> tuple[BookChange, ...]:  # noqa: A002 - as the field
         """Change a bid; the price it has keeps its place, any other is a new arrival."""
-        return self.apply(BidChanged(id=id, bid=bid))
+        return self.apply(Repriced(id=id, bid=bid))
 
-    def leave(self, id: ContractId) -> tuple[Change, ...]:  # noqa: A002 - as the field
+    def leave(self, id: ContractId) -> tuple[BookChange, ...]:  # noqa: A002 - as the field
         """Take a claim out: a bid cancelled, a contract or a default job ended."""
-        return self.apply(Left(id=id))
+        return self.apply(ClaimLeft(id=id))
 
-    def set_floor(self, floor: PerGpuHour) -> tuple[Change, ...]:
+    def set_floor(self, floor: PerGpuHour) -> tuple[BookChange, ...]:
         """Change the lowest bid; bids under it wait."""
-        return self.apply(FloorChanged(floor=floor))
+        return self.apply(FloorSet(floor=floor))
 
     # --- what there is ----------------------------------------------------------------------
 
@@ -240,7 +228,7 @@ class BidBook:
         except (KeyError, TypeError):  # a TypeError for what cannot be hashed
             raise _unknown(id) from None
 
-    def _enter(self, event: Entered) -> tuple[Change, ...]:
+    def _enter(self, event: ClaimEntered) -> tuple[BookChange, ...]:
         id, entries = event.id, self._entries  # noqa: A001 - as the field
         if id in entries:
             raise RuleViolation("claim.id", "a new claim", f"{id}, which is there already")
@@ -254,16 +242,16 @@ class BidBook:
             return changes
         _, ids, why, below, above = lane.view or look(lane, self._running, self._held)
         if below <= key <= above:  # nearly always
-            return (Paused(id, why, ids),)
+            return (ClaimPaused(id, why, ids),)
         return (self._paused(entry),)
 
-    def _leave(self, id: ContractId) -> tuple[Change, ...]:  # noqa: A002 - as the field
+    def _leave(self, id: ContractId) -> tuple[BookChange, ...]:  # noqa: A002 - as the field
         entry = self._entries.pop(id, None)
         if entry is None:
             raise _unknown(id)
         return self._settle(entry[3]) if retire(entry, self._entries) else ()
 
-    def _change(self, event: BidChanged) -> tuple[Change, ...]:
+    def _change(self, event: Repriced) -> tuple[BookChange, ...]:
         id, key, entries = event.id, event._key, self._entries  # noqa: A001 - as the field
         old = entries.get(id)
         if old is None:
@@ -283,7 +271,7 @@ class BidBook:
         heappush(heap, new)
         return self._settle(lane) if was_head or heap[0] is new else ()
 
-    def _set_floor(self, floor: PerGpuHour) -> tuple[Change, ...]:
+    def _set_floor(self, floor: PerGpuHour) -> tuple[BookChange, ...]:
         self.floor = floor
         for lane in self._lanes.values():
             lane.enough = enough(lane.block, lane.jobs, floor)
@@ -291,7 +279,7 @@ class BidBook:
             self._rank_head(lane)
         return self._walk()
 
-    def _new_lane(self, event: Entered) -> Lane:
+    def _new_lane(self, event: ClaimEntered) -> Lane:
         block = event.block
         if block.end > self.gpus:
             raise RuleViolation("claim.block", f"positions below {self.gpus}", str(block))
@@ -315,7 +303,7 @@ class BidBook:
             self._rank_head(lane)
         self._walk()
 
-    def _settle(self, lane: Lane, newcomer: ContractId | None = None) -> tuple[Change, ...]:
+    def _settle(self, lane: Lane, newcomer: ContractId | None = None) -> tuple[BookChange, ...]:
         """Take note of a lane's new head, and return what that changes.
 
         Only where it goes beyond the lane's own GPUs, other lanes are asked.
@@ -335,10 +323,10 @@ class BidBook:
 
     def _displace(
         self, there: list[Head], head: Head, newcomer: ContractId | None
-    ) -> tuple[Change, ...]:
+    ) -> tuple[BookChange, ...]:
         """Let a head run in the place of those that run on its GPUs, and on no others."""
         _, _, id, mask, lane = head  # noqa: A001 - as the field
-        changes: list[Change] = []
+        changes: list[BookChange] = []
         again = False
         if there:
             self._running = [other for other in self._running if not other[3] & mask]
@@ -348,13 +336,13 @@ class BidBook:
                 if other == id:  # it ran already, at another bid
                     again = True
                 else:
-                    changes.append(Paused(other, why, by))
+                    changes.append(ClaimPaused(other, why, by))
         insort(self._running, head)
         lane.runner = head
         for near in lane.near:
             near.view = None
         if not again:
-            changes.append(Started(id) if id == newcomer else Resumed(id))
+            changes.append(ClaimStarted(id) if id == newcomer else ClaimResumed(id))
         return tuple(changes)
 
     def _rank_head(self, lane: Lane) -> Head | None:
@@ -373,7 +361,7 @@ class BidBook:
 
     def _walk(
         self, first: Head | tuple[()] = (), newcomer: ContractId | None = None
-    ) -> tuple[Change, ...]:
+    ) -> tuple[BookChange, ...]:
         """Go through the heads by priority from ``first`` on, and return what is different.
 
         Heads of a higher priority than all that has changed run or wait as before.
@@ -410,9 +398,9 @@ class BidBook:
 
     def _changes(
         self, stop: list[Head], start: list[Head], newcomer: ContractId | None
-    ) -> tuple[Change, ...]:
+    ) -> tuple[BookChange, ...]:
         """Return as changes that some heads stop running and others start."""
-        changes: list[Change] = []
+        changes: list[BookChange] = []
         stopped: list[ContractId] = []
         entries = self._entries
         for _, _, id, _, lane in stop:  # noqa: A001 - as the field
@@ -423,20 +411,20 @@ class BidBook:
         for head in start:
             id = head[2]  # noqa: A001 - as the field
             if id == newcomer:
-                changes.append(Started(id))
+                changes.append(ClaimStarted(id))
             elif id not in stopped:
-                changes.append(Resumed(id))
+                changes.append(ClaimResumed(id))
         return tuple(changes)
 
-    def _paused(self, entry: Entry) -> Paused:
+    def _paused(self, entry: Entry) -> ClaimPaused:
         """Return why a claim that does not run waits."""
         level, arrival, id, lane = entry  # noqa: A001 - as the field
         there, ids, why, below, above = lane.view or look(lane, self._running, self._held)
         if below <= level <= above:  # nearly always
-            return Paused(id, why, ids)
+            return ClaimPaused(id, why, ids)
         mine = (level * lane.weight, arrival)
         by = tuple(other[2] for other in there if other[:2] < mine)
-        return Paused(id, why if level <= above else Why.UNDER_FLOOR, by)
+        return ClaimPaused(id, why if level <= above else WaitReason.UNDER_FLOOR, by)
 
 
 def _unknown(id: ContractId) -> RuleViolation:  # noqa: A002 - as the field

@@ -14,26 +14,16 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from numgenius_core.bids.priority import Rank, Why, level_of
-from numgenius_core.listing import MAX_GPUS, ContractId, check_id, check_kind
-from numgenius_core.money import PerGpuHour, PerHour
+from numgenius_core._checks import check_id, check_kind
+from numgenius_core.bids.priority import Rank, WaitReason, level_of
+from numgenius_core.ids import ContractId
+from numgenius_core.listing import MAX_GPUS
 from numgenius_core.offer import Block
-
-__all__ = [
-    "BidChanged",
-    "BookEvent",
-    "Change",
-    "Entered",
-    "FloorChanged",
-    "Left",
-    "Paused",
-    "Resumed",
-    "Started",
-]
+from numgenius_core.rates import PerGpuHour, PerHour
 
 
 @frozen(kw_only=True)
-class Entered:
+class ClaimEntered:
     """A claim came: a bid, an on-demand or reserved contract, or a default job.
 
     Attributes:
@@ -61,7 +51,7 @@ class Entered:
 
 
 @frozen(kw_only=True)
-class BidChanged:
+class Repriced:
     """A client changed its bid: ``bid`` is dollars per hour for the whole instance."""
 
     id: ContractId
@@ -75,7 +65,7 @@ class BidChanged:
 
 
 @frozen(kw_only=True)
-class Left:
+class ClaimLeft:
     """A claim went: cancelled, stopped, expired or destroyed."""
 
     id: ContractId
@@ -85,7 +75,7 @@ class Left:
 
 
 @frozen(kw_only=True)
-class FloorChanged:
+class FloorSet:
     """The host set its lowest bid, dollars per GPU-hour."""
 
     floor: PerGpuHour
@@ -94,19 +84,19 @@ class FloorChanged:
         check_kind(self.floor, PerGpuHour, "floor")
 
 
-BookEvent = Entered | BidChanged | Left | FloorChanged
+BookEvent = ClaimEntered | Repriced | ClaimLeft | FloorSet
 """What a book is told."""
 
 
 @frozen
-class Started:
+class ClaimStarted:
     """A claim runs from its arrival on."""
 
     id: ContractId
 
 
 @frozen
-class Paused:
+class ClaimPaused:
     """A claim stops running, or waits from its arrival on.
 
     Attributes:
@@ -116,16 +106,16 @@ class Paused:
     """
 
     id: ContractId
-    why: Why
+    why: WaitReason
     by: tuple[ContractId, ...]
 
 
 @frozen
-class Resumed:
+class ClaimResumed:
     """A claim that waited runs."""
 
     id: ContractId
 
 
-Change = Started | Paused | Resumed
+BookChange = ClaimStarted | ClaimPaused | ClaimResumed
 """What an event changed."""

@@ -26,23 +26,20 @@ from typing import Protocol, runtime_checkable
 
 from attrs import frozen
 
-from numgenius_core.bids.auction import Optimum, Request, Runner, Slot, best_packing, best_runners
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core.bids.auction import (
+    Optimum,
+    PoolBid,
+    PoolBlock,
+    Runner,
+    best_packing,
+    best_runners,
+)
 from numgenius_core.bids.priority import Claim, Rank
 from numgenius_core.errors import WrongType, shown
-from numgenius_core.listing import NO_FLOOR, ContractId, as_tuple, check_kind
-from numgenius_core.money import PerGpuHour, PerHour
-
-__all__ = [
-    "Auction",
-    "BlockAuction",
-    "Entrant",
-    "PaymentRule",
-    "PoolAuction",
-    "Settlement",
-    "pay_as_bid",
-    "uniform_price",
-    "vcg",
-]
+from numgenius_core.ids import ContractId
+from numgenius_core.listing import NO_FLOOR
+from numgenius_core.rates import PerGpuHour, PerHour
 
 
 @frozen(kw_only=True)
@@ -139,8 +136,8 @@ class PoolAuction:
         RuleViolation: Slots that overlap, or two requests with one id.
     """
 
-    slots: tuple[Slot, ...]
-    requests: tuple[Request, ...]
+    slots: tuple[PoolBlock, ...]
+    requests: tuple[PoolBid, ...]
     floor: PerGpuHour = NO_FLOOR
 
     def __attrs_post_init__(self) -> None:
@@ -174,7 +171,7 @@ class PoolAuction:
 
 
 @frozen(kw_only=True)
-class Settlement:
+class AuctionResult:
     """Who runs, and what each of them pays.
 
     Attributes:
@@ -197,18 +194,18 @@ class Settlement:
 class PaymentRule(Protocol):
     """A way to settle an auction; a service may bring its own."""
 
-    def __call__(self, auction: Auction, /) -> Settlement:
+    def __call__(self, auction: Auction, /) -> AuctionResult:
         """Return who runs, and what each of them pays."""
 
 
-def pay_as_bid(auction: Auction) -> Settlement:
+def pay_as_bid(auction: Auction) -> AuctionResult:
     """Return the runners that pay most together; each pays its bid."""
     check_kind(auction, Auction, "auction")
     best = auction.optimum()
     return _settlement(best, {runner.id: runner.price.steps for runner in best.runners})
 
 
-def vcg(auction: Auction) -> Settlement:
+def vcg(auction: Auction) -> AuctionResult:
     """Return the runners that pay most together; each pays what its presence costs the others.
 
     That is the most the others could pay without it, less what they pay with it, and at least the
@@ -225,7 +222,7 @@ def vcg(auction: Auction) -> Settlement:
     return _settlement(best, payments)
 
 
-def uniform_price(auction: Auction) -> Settlement:
+def uniform_price(auction: Auction) -> AuctionResult:
     """Return the runners at the highest price per GPU that loses; each pays it for its GPUs.
 
     Of bids at the price itself, those run that still fit, the earlier first.
@@ -248,7 +245,7 @@ def uniform_price(auction: Auction) -> Settlement:
         clearing = auction.floor.steps * common
     payments = {runner.id: clearing * runner.block.size // common for runner in runners}
     price = PerGpuHour.from_steps(clearing // common)
-    return Settlement(runners=runners, payments=_rates(payments), price=price)
+    return AuctionResult(runners=runners, payments=_rates(payments), price=price)
 
 
 def _check_ids(ids: object) -> None:
@@ -256,8 +253,8 @@ def _check_ids(ids: object) -> None:
         raise WrongType("ids", "a collection of contracts", shown(ids))
 
 
-def _settlement(best: Optimum, payments: Mapping[ContractId, int]) -> Settlement:
-    return Settlement(runners=best.runners, payments=_rates(payments))
+def _settlement(best: Optimum, payments: Mapping[ContractId, int]) -> AuctionResult:
+    return AuctionResult(runners=best.runners, payments=_rates(payments))
 
 
 def _rates(steps: Mapping[ContractId, int]) -> Mapping[ContractId, PerHour]:

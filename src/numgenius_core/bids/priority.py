@@ -27,28 +27,14 @@ from typing import Final, Self
 
 from attrs import field, frozen
 
+from numgenius_core._checks import as_tuple, check_id, check_kind
+from numgenius_core._numbers import whole_number
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.listing import NO_FLOOR, ContractId, MachineId, as_tuple, check_id, check_kind
-from numgenius_core.money import PerGpuHour, PerHour
+from numgenius_core.ids import ContractId, MachineId
+from numgenius_core.listing import NO_FLOOR
 from numgenius_core.offer import Block
-from numgenius_core.units import whole_number
-
-__all__ = [
-    "HIGHEST_BID",
-    "LOWEST_BID",
-    "Claim",
-    "Rank",
-    "Resolution",
-    "Verdict",
-    "Why",
-    "check_bid",
-    "explain",
-    "quoted_min_bid",
-    "resolve",
-    "resolve_fleet",
-    "winning_bid",
-]
+from numgenius_core.rates import PerGpuHour, PerHour
 
 LOWEST_BID: Final = PerHour("0.001")
 """The least that any instance bids."""
@@ -69,7 +55,7 @@ class Rank(Enum):
     """The host's own work on what nobody rents."""
 
 
-class Why(Enum):
+class WaitReason(Enum):
     """Why a claim does not run."""
 
     HELD = "held"
@@ -197,7 +183,7 @@ class Verdict:
     """
 
     claim: Claim
-    why: Why
+    why: WaitReason
     held_by: tuple[Claim, ...]
     winning_bid: PerHour | None
 
@@ -336,11 +322,11 @@ def explain(claim: Claim, running: Iterable[Claim], floor: PerGpuHour = NO_FLOOR
     there = [each for each in _claims(running, "running") if each.block.overlaps(claim.block)]
     above = tuple(other for other in there if other.outranks(claim))
     if any(other.rank is Rank.ON_DEMAND for other in above):
-        why = Why.HELD
+        why = WaitReason.HELD
     elif claim.is_under(floor):
-        why = Why.UNDER_FLOOR
+        why = WaitReason.UNDER_FLOOR
     elif above:
-        why = Why.OUTBID
+        why = WaitReason.OUTBID
     else:
         raise RuleViolation(f"claim {claim.id}", "a claim that waits", "one that runs")
     price = winning_bid(claim.block, there, floor) if claim.rank is Rank.BID else None

@@ -1,1 +1,45 @@
 """What an instance cost: from the facts of its life to a statement."""
+
+from __future__ import annotations
+
+from numgenius_core.billing.focus import FOCUS_COLUMNS, FOCUS_VERSION, focus_rows
+from numgenius_core.billing.history import (
+    Fact,
+    History,
+    MachineWent,
+    Moved,
+    Prepaid,
+    Rebid,
+    Refunded,
+    Transferred,
+)
+from numgenius_core.billing.metering import Line, LineKind, metered
+from numgenius_core.billing.statements import (
+    Statement,
+    deposit_left,
+    discount_received,
+    runs_out,
+    statement,
+)
+
+__all__ = [
+    "FOCUS_COLUMNS",
+    "FOCUS_VERSION",
+    "Fact",
+    "History",
+    "Line",
+    "LineKind",
+    "MachineWent",
+    "Moved",
+    "Prepaid",
+    "Rebid",
+    "Refunded",
+    "Statement",
+    "Transferred",
+    "deposit_left",
+    "discount_received",
+    "focus_rows",
+    "metered",
+    "runs_out",
+    "statement",
+]

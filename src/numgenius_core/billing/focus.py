@@ -20,29 +20,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from numgenius_core.billing.metering import FREE, GPU, PAYMENTS, Kind, Line, Price
-from numgenius_core.billing.statement import Statement, running
+from numgenius_core._checks import check_kind, check_text
+from numgenius_core._numbers import PRICE_PLACES, WIDE, decimal_text, round_half_even, whole_number
+from numgenius_core.billing.metering import FREE, GPU, PAYMENTS, Line, LineKind, Price
+from numgenius_core.billing.statements import Statement, running
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import check_kind, check_text
 from numgenius_core.money import Money
-from numgenius_core.units import (
-    BYTES_PER_GB,
-    MB_PER_GB,
-    PRICE_PLACES,
-    SECONDS_PER_HOUR,
-    SECONDS_PER_MONTH,
-    WIDE,
-    decimal_text,
-    round_half_even,
-    whole_number,
-)
-
-__all__ = ["COLUMNS", "FOCUS_VERSION", "focus_rows"]
+from numgenius_core.units import BYTES_PER_GB, MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
 
 FOCUS_VERSION: Final = "1.2"
 """The version of the specification whose names the rows have."""
 
-COLUMNS: Final = (
+FOCUS_COLUMNS: Final = (
     "BilledCost",
     "BillingAccountId",
     "BillingAccountType",
@@ -94,14 +83,14 @@ Row = dict[str, str | None]
 """One charge: numbers as decimal text, instants as ISO 8601 in UTC, nothing as ``None``."""
 
 _SERVICE: Final = {
-    Kind.STORAGE: ("Storage", "Block Storage"),
-    Kind.UPLOAD: ("Networking", "Network Connectivity"),
-    Kind.DOWNLOAD: ("Networking", "Network Connectivity"),
+    LineKind.STORAGE: ("Storage", "Block Storage"),
+    LineKind.UPLOAD: ("Networking", "Network Connectivity"),
+    LineKind.DOWNLOAD: ("Networking", "Network Connectivity"),
 }
 _COMPUTE: Final = ("Compute", "Containers")
-_PRICING: Final = {Kind.RESERVED: "Committed", Kind.FORFEIT: "Committed"}
-_COMMITTED: Final = PAYMENTS | {Kind.RESERVED, Kind.FORFEIT}
-_STATUS: Final = {Kind.RESERVED: "Used", Kind.FORFEIT: "Unused"}
+_PRICING: Final = {LineKind.RESERVED: "Committed", LineKind.FORFEIT: "Committed"}
+_COMMITTED: Final = PAYMENTS | {LineKind.RESERVED, LineKind.FORFEIT}
+_STATUS: Final = {LineKind.RESERVED: "Used", LineKind.FORFEIT: "Unused"}
 
 
 def focus_rows(
@@ -140,7 +129,7 @@ def focus_rows(
     shared = _account(statement, provider, period)
     rows = []
     for index, line in enumerate(lines):
-        row: Row = dict.fromkeys(COLUMNS)
+        row: Row = dict.fromkeys(FOCUS_COLUMNS)
         row |= shared | _charged(line) | _quantities(line) | _commitment(line, statement)
         row |= {name: decimal_text(cost[index]) for name, cost in costs.items()}
         rows.append(row)
@@ -152,7 +141,7 @@ def _effective(line: Line) -> Money:
 
 
 def _contracted(line: Line) -> Money:
-    return line.listed if line.kind is Kind.RESERVED else line.amount
+    return line.listed if line.kind is LineKind.RESERVED else line.amount
 
 
 def _payout(line: Line) -> Money:
@@ -183,7 +172,7 @@ def _charged(line: Line) -> Row:
     """Return what is charged for, and how."""
     purchase = line.kind in PAYMENTS
     category, subcategory = _SERVICE.get(line.kind, _COMPUTE)
-    interruptible = line.kind is Kind.INTERRUPTIBLE
+    interruptible = line.kind is LineKind.INTERRUPTIBLE
     return {
         "ChargeCategory": "Purchase" if purchase else "Usage",
         "ChargeDescription": line.kind.value,
@@ -210,7 +199,7 @@ def _quantities(line: Line) -> Row:
             "ListUnitPrice": price,
             "ContractedUnitPrice": price,
         }
-    contracted = line.list_rate if line.kind is Kind.RESERVED else line.rate
+    contracted = line.list_rate if line.kind is LineKind.RESERVED else line.rate
     priced, used = _measures(line)
     return {
         "PricingQuantity": priced[0],
@@ -230,7 +219,7 @@ def _measures(line: Line) -> tuple[tuple[str, str], tuple[str, str]]:
             _ratio(line.quantity * line.size, SECONDS_PER_HOUR),
             "GPU-Hours",
         )
-    if line.kind is Kind.STORAGE:
+    if line.kind is LineKind.STORAGE:
         stored = line.quantity * line.size
         return (
             (_ratio(stored, SECONDS_PER_MONTH * MB_PER_GB), "GB-Months"),

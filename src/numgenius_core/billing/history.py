@@ -19,24 +19,16 @@ from fractions import Fraction
 
 from attrs import field, frozen
 
-from numgenius_core.contracts.contract import Contract, Event, State, advance
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._numbers import fraction, whole_number
+from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts.life import InstanceEvent, InstanceState, advance
 from numgenius_core.contracts.term import Term, as_term
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import utc
-from numgenius_core.listing import Mode, as_tuple, check_kind
-from numgenius_core.money import Money, PerHour
-from numgenius_core.units import fraction, whole_number
-
-__all__ = [
-    "BidChanged",
-    "Happening",
-    "History",
-    "MachineWent",
-    "Moved",
-    "Prepaid",
-    "Refunded",
-    "Transferred",
-]
+from numgenius_core.listing import Mode
+from numgenius_core.money import Money
+from numgenius_core.rates import PerHour
 
 
 @frozen(kw_only=True)
@@ -49,15 +41,15 @@ class Moved:
     """
 
     at: datetime
-    event: Event
+    event: InstanceEvent
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "at", utc(self.at, "moved.at"))
-        check_kind(self.event, Event, "moved.event")
+        check_kind(self.event, InstanceEvent, "moved.event")
 
 
 @frozen(kw_only=True)
-class BidChanged:
+class Rebid:
     """The client changed the bid of an interruptible.
 
     Attributes:
@@ -152,7 +144,7 @@ class Refunded:
             raise RuleViolation("refunded.amount", "zero or more", str(self.amount))
 
 
-Happening = Moved | BidChanged | MachineWent | Transferred | Prepaid | Refunded
+Fact = Moved | Rebid | MachineWent | Transferred | Prepaid | Refunded
 """One fact in the history of an instance."""
 
 
@@ -175,7 +167,7 @@ class History:
     """
 
     term: Term = field(converter=_term)
-    happenings: tuple[Happening, ...] = ()
+    happenings: tuple[Fact, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         facts = as_tuple(self.happenings, "history.happenings")
@@ -183,7 +175,7 @@ class History:
         latest = self.term.contract.start
         for index, fact in enumerate(self.happenings):
             path = f"history.happenings[{index}]"
-            if not isinstance(fact, Happening):
+            if not isinstance(fact, Fact):
                 raise WrongType(path, "a Happening", shown(fact))
             if fact.at < latest:
                 raise RuleViolation(f"{path}.at", f"an instant from {latest} on", str(fact.at))
@@ -192,58 +184,58 @@ class History:
         for _ in self.states():
             pass  # legal moves throughout
 
-    def _check_mode(self, fact: Happening, path: str) -> None:
+    def _check_mode(self, fact: Fact, path: str) -> None:
         contract = self.term.contract
         bids = contract.mode is Mode.INTERRUPTIBLE
-        if isinstance(fact, BidChanged) and not bids:
-            raise RuleViolation(path, f"no bid for {contract.mode.value}", "BidChanged")
+        if isinstance(fact, Rebid) and not bids:
+            raise RuleViolation(path, f"no bid for {contract.mode.value}", "Rebid")
         if isinstance(fact, Prepaid) and (bids or contract.is_free_test):
             raise RuleViolation(path, "an on-demand contract of a paying client", "Prepaid")
-        expires = isinstance(fact, Moved) and fact.event is Event.EXPIRED
+        expires = isinstance(fact, Moved) and fact.event is InstanceEvent.EXPIRED
         if expires and fact.at != self.term.end:
             need = (
                 f"the contract's end {self.term.end}" if self.term.end else "a contract with an end"
             )
             raise RuleViolation(f"{path}.at", need, str(fact.at))
 
-    def steps(self) -> Iterator[tuple[datetime, Happening | None]]:
+    def steps(self) -> Iterator[tuple[datetime, Fact | None]]:
         """Yield the facts with the expiry and, as ``None``, the starts of new rates.
 
         At one instant the expiry comes first: at its end, a contract is over.
         """
         end, since = self.term.end, [segment.since for segment in self.term.segments]
-        facts: list[tuple[datetime, Happening | None]] = [
+        facts: list[tuple[datetime, Fact | None]] = [
             (fact.at, fact)
             for fact in self.happenings
-            if not (isinstance(fact, Moved) and fact.event is Event.EXPIRED)
+            if not (isinstance(fact, Moved) and fact.event is InstanceEvent.EXPIRED)
         ]
-        rules: list[tuple[datetime, Happening | None]] = [(at, None) for at in since]
+        rules: list[tuple[datetime, Fact | None]] = [(at, None) for at in since]
         destroyed = any(
-            at < end and isinstance(fact, Moved) and fact.event is Event.DESTROYED
+            at < end and isinstance(fact, Moved) and fact.event is InstanceEvent.DESTROYED
             for at, fact in facts
             if end is not None
         )
         if end is not None and not destroyed:
-            rules.append((end, Moved(at=end, event=Event.EXPIRED)))
+            rules.append((end, Moved(at=end, event=InstanceEvent.EXPIRED)))
         yield from sorted(rules + facts, key=lambda step: step[0])  # stable: rules come first
 
-    def states(self) -> Iterator[tuple[datetime, State]]:
+    def states(self) -> Iterator[tuple[datetime, InstanceState]]:
         """Yield each state of the instance with the instant it begins.
 
         Raises:
             IllegalMove: The instance could not do so.
             RuleViolation: Something happened to it after its destruction.
         """
-        state = State.LOADING
+        state = InstanceState.LOADING
         yield self.term.contract.start, state
         for at, fact in self.steps():
             if isinstance(fact, Moved):
                 state = advance(state, fact.event)
                 yield at, state
-            elif state is State.DESTROYED and not isinstance(fact, Refunded | None):
+            elif state is InstanceState.DESTROYED and not isinstance(fact, Refunded | None):
                 raise RuleViolation("history", f"nothing after its destruction, {at}", shown(fact))
 
-    def state_at(self, instant: datetime) -> State | None:
+    def state_at(self, instant: datetime) -> InstanceState | None:
         """Return what the instance is doing; ``None`` before its contract.
 
         Raises:

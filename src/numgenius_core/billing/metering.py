@@ -21,24 +21,24 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from numgenius_core._checks import check_kind
 from numgenius_core.billing.history import (
-    BidChanged,
-    Happening,
+    Fact,
     History,
     MachineWent,
     Moved,
     Prepaid,
+    Rebid,
     Refunded,
     Transferred,
 )
-from numgenius_core.contracts.contract import State, advance
+from numgenius_core.contracts.life import InstanceState, advance
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, after, total_seconds, utc
-from numgenius_core.listing import Mode, PriceTerms, check_kind
-from numgenius_core.money import Money, PerGb, PerGbMonth, PerHour
-from numgenius_core.prices.schedules import discounted_seconds
-
-__all__ = ["Kind", "Line", "clipped", "merged", "metered"]
+from numgenius_core.listing import Mode, PriceTerms
+from numgenius_core.money import Money
+from numgenius_core.prices.deposits import discounted_seconds
+from numgenius_core.rates import PerGb, PerGbMonth, PerHour
 
 Price = PerHour | PerGbMonth | PerGb
 """A price that a line can have."""
@@ -47,7 +47,7 @@ FREE: Final = Money(0)
 _SECOND: Final = timedelta(seconds=1)
 
 
-class Kind(Enum):
+class LineKind(Enum):
     """What a line charges for."""
 
     ON_DEMAND = "GPU on demand"
@@ -64,10 +64,10 @@ class Kind(Enum):
     """Deposit that is neither used nor paid back."""
 
 
-GPU: Final = frozenset({Kind.ON_DEMAND, Kind.RESERVED, Kind.INTERRUPTIBLE})
-TIMED: Final = GPU | {Kind.STORAGE}
-PAYMENTS: Final = frozenset({Kind.DEPOSIT, Kind.REFUND})
-_ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
+GPU: Final = frozenset({LineKind.ON_DEMAND, LineKind.RESERVED, LineKind.INTERRUPTIBLE})
+TIMED: Final = GPU | {LineKind.STORAGE}
+PAYMENTS: Final = frozenset({LineKind.DEPOSIT, LineKind.REFUND})
+_ORDER: Final = {kind: place for place, kind in enumerate(LineKind)}
 
 
 @frozen(kw_only=True)
@@ -88,7 +88,7 @@ class Line:
         fee: The platform's part of it, exact.
     """
 
-    kind: Kind
+    kind: LineKind
     period: Interval
     quantity: int
     size: int = 1
@@ -147,7 +147,7 @@ def merged(lines: Iterable[Line]) -> tuple[Line, ...]:
     done: list[Line] = []
     last: dict[bool, int] = {}  # where the last line of GPU and that of storage stand
     for line in sorted(lines, key=lambda one: (one.period.start, _ORDER[one.kind])):
-        track = line.kind is Kind.STORAGE
+        track = line.kind is LineKind.STORAGE
         before = done[last[track]] if line.kind in TIMED and track in last else None
         if before is not None and _goes_on(before, line):
             done[last[track]] = evolve(
@@ -197,7 +197,7 @@ class _Meter:
     def __init__(self, history: History) -> None:
         self.term, self.contract = history.term, history.term.contract
         self.now = self.contract.start
-        self.state, self.online, self.bid = State.LOADING, True, self.contract.bid
+        self.state, self.online, self.bid = InstanceState.LOADING, True, self.contract.bid
         self.deposit, self.discount = FREE, self.contract.discount
         self.lines: list[Line] = []
 
@@ -206,13 +206,13 @@ class _Meter:
         if end <= self.now:
             return
         span, self.now = Interval(self.now, end), end
-        exists = self.state is not State.DESTROYED and not self.contract.is_free_test
+        exists = self.state is not InstanceState.DESTROYED and not self.contract.is_free_test
         if not (exists and self.online):
             return
         prices = self.term.prices_at(span.start)
         if self.contract.disk_mb:
-            self._add(Kind.STORAGE, span, prices.storage, prices, size=self.contract.disk_mb)
-        if self.state is State.RUNNING:
+            self._add(LineKind.STORAGE, span, prices.storage, prices, size=self.contract.disk_mb)
+        if self.state is InstanceState.RUNNING:
             self._use_gpus(span, prices)
 
     def _use_gpus(self, span: Interval, prices: PriceTerms) -> None:
@@ -220,7 +220,7 @@ class _Meter:
         full = prices.gpu.for_gpus(gpus)
         if self.contract.mode is Mode.INTERRUPTIBLE:
             rate = self.term.gpu_rate_at(span.start, self.bid)
-            self._add(Kind.INTERRUPTIBLE, span, rate, prices, size=gpus, list_rate=full)
+            self._add(LineKind.INTERRUPTIBLE, span, rate, prices, size=gpus, list_rate=full)
             return
         if self.deposit:
             rate = full.scaled(1 - self.discount)
@@ -229,17 +229,19 @@ class _Meter:
             self.deposit -= paid
             edge = span.start + timedelta(seconds=seconds)
             part = Interval(span.start, edge)
-            self._add(Kind.RESERVED, part, rate, prices, size=gpus, list_rate=full, covered=paid)
+            self._add(
+                LineKind.RESERVED, part, rate, prices, size=gpus, list_rate=full, covered=paid
+            )
             if edge == span.end:
                 return
             span = Interval(edge, span.end)
-        self._add(Kind.ON_DEMAND, span, full, prices, size=gpus)
+        self._add(LineKind.ON_DEMAND, span, full, prices, size=gpus)
 
-    def take(self, fact: Happening | None) -> None:
+    def take(self, fact: Fact | None) -> None:
         """Let something happen."""
         if isinstance(fact, Moved):
             self.state = advance(self.state, fact.event)
-        elif isinstance(fact, BidChanged):
+        elif isinstance(fact, Rebid):
             self.bid = fact.bid
         elif isinstance(fact, MachineWent):
             self.online = fact.online
@@ -247,7 +249,7 @@ class _Meter:
             self._transfer(fact)
         elif isinstance(fact, Prepaid):
             self.deposit, self.discount = self.deposit + fact.amount, fact.discount
-            self._pay(Kind.DEPOSIT, fact.at, fact.amount)
+            self._pay(LineKind.DEPOSIT, fact.at, fact.amount)
         elif isinstance(fact, Refunded):
             self._dissolve(fact)
 
@@ -256,8 +258,8 @@ class _Meter:
             return
         prices, second = self.term.prices_at(fact.at), Interval(fact.at, after(fact.at, _SECOND))
         for kind, rate, count in (
-            (Kind.UPLOAD, prices.upload, fact.sent),
-            (Kind.DOWNLOAD, prices.download, fact.received),
+            (LineKind.UPLOAD, prices.upload, fact.sent),
+            (LineKind.DOWNLOAD, prices.download, fact.received),
         ):
             if count:
                 self._add(kind, second, rate, prices, quantity=count)
@@ -268,13 +270,13 @@ class _Meter:
             raise RuleViolation("refunded.amount", need, str(fact.amount))
         lost, self.deposit = self.deposit - fact.amount, FREE
         if fact.amount:
-            self._pay(Kind.REFUND, fact.at, -fact.amount)
+            self._pay(LineKind.REFUND, fact.at, -fact.amount)
         if lost:
             fee = lost.scaled(self.term.prices_at(fact.at).platform_fee)
-            self._pay(Kind.FORFEIT, fact.at, lost, covered=lost, fee=fee)
+            self._pay(LineKind.FORFEIT, fact.at, lost, covered=lost, fee=fee)
 
     def _pay(
-        self, kind: Kind, at: datetime, amount: Money, covered: Money = FREE, fee: Money = FREE
+        self, kind: LineKind, at: datetime, amount: Money, covered: Money = FREE, fee: Money = FREE
     ) -> None:
         second = Interval(at, after(at, _SECOND))
         line = Line(kind=kind, period=second, quantity=1, amount=amount, covered=covered, fee=fee)
@@ -282,7 +284,7 @@ class _Meter:
 
     def _add(
         self,
-        kind: Kind,
+        kind: LineKind,
         period: Interval,
         rate: Price,
         prices: PriceTerms,

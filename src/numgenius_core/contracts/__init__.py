@@ -1,1 +1,56 @@
 """What was agreed, the life of an instance, extension, and the disk it has."""
+
+from __future__ import annotations
+
+from numgenius_core.contracts.calendar import client_end, occupancy
+from numgenius_core.contracts.contract import Contract, agree, to_reserved
+from numgenius_core.contracts.extension import (
+    Extended,
+    Extension,
+    ExtensionVerdict,
+    NotExtended,
+    PendingIncrease,
+    Raise,
+    Stale,
+    Unchanged,
+    accept,
+    extend,
+    reject,
+    roll,
+    staleness,
+)
+from numgenius_core.contracts.life import NEXT, InstanceEvent, InstanceState, advance
+from numgenius_core.contracts.storage import Disk, Volume, disk_of, extend_volume, stopped_cost
+from numgenius_core.contracts.term import Segment, Term
+
+__all__ = [
+    "NEXT",
+    "Contract",
+    "Disk",
+    "Extended",
+    "Extension",
+    "ExtensionVerdict",
+    "InstanceEvent",
+    "InstanceState",
+    "NotExtended",
+    "PendingIncrease",
+    "Raise",
+    "Segment",
+    "Stale",
+    "Term",
+    "Unchanged",
+    "Volume",
+    "accept",
+    "advance",
+    "agree",
+    "client_end",
+    "disk_of",
+    "extend",
+    "extend_volume",
+    "occupancy",
+    "reject",
+    "roll",
+    "staleness",
+    "stopped_cost",
+    "to_reserved",
+]

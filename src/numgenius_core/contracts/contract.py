@@ -13,112 +13,21 @@ always passes through *scheduling*, since whether its GPUs are free is decided b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
 from fractions import Fraction
-from types import MappingProxyType
-from typing import Final
 
 from attrs import evolve, frozen
 
-from numgenius_core.errors import IllegalMove, RuleViolation, WrongType, shown
-from numgenius_core.intervals import Interval, utc
-from numgenius_core.listing import (
-    MAX_GPUS,
-    AccountId,
-    ContractId,
-    Listing,
-    MachineId,
-    Mode,
-    PriceTerms,
-    as_tuple,
-    check_id,
-    check_kind,
-    check_text,
-)
-from numgenius_core.money import PerHour
+from numgenius_core._checks import check_id, check_kind, check_text
+from numgenius_core._numbers import fraction, whole_number
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.intervals import utc
+from numgenius_core.listing import Listing, Mode, PriceTerms
 from numgenius_core.offer import Block
-from numgenius_core.units import fraction, gigabytes, whole_number
-
-__all__ = [
-    "NEXT",
-    "Contract",
-    "Event",
-    "State",
-    "advance",
-    "agree",
-    "client_end",
-    "occupancy",
-    "to_reserved",
-]
-
-
-class State(Enum):
-    """What an instance is doing."""
-
-    LOADING = "loading"
-    RUNNING = "running"
-    PAUSED = "paused"
-    STOPPED = "stopped"
-    SCHEDULING = "scheduling"
-    EXPIRED = "expired"
-    DESTROYED = "destroyed"
-
-
-class Event(Enum):
-    """What happens to an instance."""
-
-    LOADED = "loaded"
-    PREEMPTED = "preempted"
-    RESUMED = "resumed"
-    STOPPED = "stopped"
-    STARTED = "started"
-    EXPIRED = "expired"
-    DESTROYED = "destroyed"
-
-
-_ENDS: Final = {Event.EXPIRED: State.EXPIRED, Event.DESTROYED: State.DESTROYED}
-
-_TABLE: Final[Mapping[State, Mapping[Event, State]]] = {
-    State.LOADING: {
-        Event.LOADED: State.RUNNING,
-        Event.PREEMPTED: State.PAUSED,
-        Event.STOPPED: State.STOPPED,
-        **_ENDS,
-    },
-    State.RUNNING: {Event.PREEMPTED: State.PAUSED, Event.STOPPED: State.STOPPED, **_ENDS},
-    State.PAUSED: {Event.RESUMED: State.RUNNING, Event.STOPPED: State.STOPPED, **_ENDS},
-    State.STOPPED: {Event.STARTED: State.SCHEDULING, **_ENDS},
-    State.SCHEDULING: {
-        Event.RESUMED: State.RUNNING,
-        Event.PREEMPTED: State.PAUSED,
-        Event.STOPPED: State.STOPPED,
-        **_ENDS,
-    },
-    State.EXPIRED: {Event.DESTROYED: State.DESTROYED},
-    State.DESTROYED: {},
-}
-
-NEXT: Final[Mapping[State, Mapping[Event, State]]] = MappingProxyType(
-    {state: MappingProxyType(events) for state, events in _TABLE.items()}
-)
-"""The life of an instance: for each state, the events it allows and where they lead."""
-
-
-def advance(state: State, event: Event) -> State:
-    """Return the state after an event.
-
-    Raises:
-        IllegalMove: The state does not allow the event; the error lists those it does.
-    """
-    check_kind(state, State, "state")
-    check_kind(event, Event, "event")
-    after = NEXT[state].get(event)
-    if after is None:
-        raise IllegalMove(state.value, event.value, tuple(legal.value for legal in NEXT[state]))
-    return after
+from numgenius_core.rates import PerHour
+from numgenius_core.units import gigabytes
 
 
 @frozen(kw_only=True)
@@ -279,77 +188,3 @@ def to_reserved(contract: Contract, discount: Fraction) -> Contract:
     if contract.mode is Mode.INTERRUPTIBLE:
         raise RuleViolation("contract.mode", "on-demand or reserved to prepay", "interruptible")
     return evolve(contract, mode=Mode.RESERVED, discount=discount)
-
-
-def client_end(contracts: Iterable[Contract]) -> datetime | None:
-    """Return the latest end among a machine's client contracts (G4).
-
-    The host's own tests do not count.
-
-    Returns:
-        ``None`` if a contract never ends.
-
-    Raises:
-        RuleViolation: There is no client contract.
-    """
-    ends = [contract.end for contract in _all_contracts(contracts) if not contract.is_free_test]
-    if not ends:
-        raise RuleViolation("contracts", "at least one client contract", "none")
-    known = [end for end in ends if end is not None]
-    return max(known) if len(known) == len(ends) else None
-
-
-def occupancy(
-    contracts: Iterable[Contract], gpus: int, period: Interval
-) -> tuple[tuple[tuple[Interval, ContractId], ...], ...]:
-    """Return, for each GPU position, which contract holds it when within ``period``.
-
-    Only on-demand and reserved contracts hold GPUs; interruptibles use what is left.
-
-    Args:
-        contracts: Of one machine.
-        gpus: GPUs of the machine.
-        period: What to look at.
-
-    Returns:
-        For each GPU, ``(interval, contract)`` in order of time, free time left out.
-
-    Raises:
-        RuleViolation: A contract outside the machine, or two that hold one GPU at once.
-    """
-    rows: list[list[tuple[Interval, ContractId]]] = [
-        [] for _ in range(whole_number(gpus, "gpus", 1, MAX_GPUS))
-    ]
-    check_kind(period, Interval, "period")
-    for contract in sorted(_all_contracts(contracts), key=lambda c: (c.start, c.id)):
-        if contract.block.end > gpus:
-            need = f"GPU positions below {gpus}"
-            raise RuleViolation(f"contract {contract.id}", need, str(contract.block))
-        seen = _within(contract, period)
-        if seen is None or contract.mode is Mode.INTERRUPTIBLE:
-            continue
-        for position in contract.block.positions:
-            row = rows[position]
-            if row and row[-1][0].end > seen.start:
-                need = f"GPU {position} free of contract {row[-1][1]}"
-                raise RuleViolation(f"contract {contract.id}", need, str(seen))
-            row.append((seen, contract.id))
-    return tuple(map(tuple, rows))
-
-
-def _within(contract: Contract, period: Interval) -> Interval | None:
-    """Return when within ``period`` a contract is in force."""
-    start = max(contract.start, period.start)
-    end = period.end if contract.end is None else min(contract.end, period.end)
-    return Interval(start, end) if start < end else None
-
-
-def _all_contracts(contracts: Iterable[Contract]) -> tuple[Contract, ...]:
-    """Return the contracts of one machine as a tuple, refusing anything else."""
-    known = as_tuple(contracts, "contracts")
-    for index, contract in enumerate(known):
-        check_kind(contract, Contract, f"contracts[{index}]")
-        if contract.machine != known[0].machine:
-            need = f"a contract of machine {known[0].machine}"
-            raise RuleViolation(f"contracts[{index}]", need, f"machine {contract.machine}")
-    return known

@@ -27,34 +27,20 @@ from typing import Final
 
 from attrs import frozen
 
+from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.term import Term, as_term, check_belongs, is_later
 from numgenius_core.errors import RuleViolation
+from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.listing import ContractId, Listing, Mode, PriceTerms, as_tuple, check_kind
-from numgenius_core.money import Rate
+from numgenius_core.listing import Listing, Mode, PriceTerms
+from numgenius_core.rates import Rate
 from numgenius_core.units import SECONDS_PER_DAY
-
-__all__ = [
-    "Extended",
-    "Extension",
-    "PendingIncrease",
-    "Raise",
-    "Stale",
-    "Unchanged",
-    "Verdict",
-    "Why",
-    "accept",
-    "extend",
-    "reject",
-    "roll",
-    "staleness",
-]
 
 _COMPARED: Final = ("gpu", "storage", "upload", "download", "platform_fee")
 
 
-class Why(Enum):
+class NotExtended(Enum):
     """Why a contract was not extended."""
 
     RAISED = "raised"
@@ -128,7 +114,7 @@ class Unchanged:
     """
 
     term: Term
-    why: Why
+    why: NotExtended
     raised: tuple[Raise, ...] = ()
 
 
@@ -154,7 +140,7 @@ class PendingIncrease:
         return self.term.end
 
 
-Verdict = Extended | Unchanged | PendingIncrease
+ExtensionVerdict = Extended | Unchanged | PendingIncrease
 """What a new listing does to one contract."""
 
 
@@ -166,7 +152,7 @@ class Extension:
         verdicts: One for each contract.
     """
 
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[ExtensionVerdict, ...]
 
     @property
     def extended(self) -> int:
@@ -231,20 +217,20 @@ def _judge(
     at: datetime,
     spared: tuple[ContractId, ...],
     ask: bool,
-) -> Verdict:
+) -> ExtensionVerdict:
     old_end = term.end
     if old_end is not None and old_end <= at:
-        return Unchanged(term=term, why=Why.EXPIRED)
+        return Unchanged(term=term, why=NotExtended.EXPIRED)
     if old_end is None or not is_later(end, old_end):
-        return Unchanged(term=term, why=Why.NOT_LATER)
+        return Unchanged(term=term, why=NotExtended.NOT_LATER)
     if term.contract.id in spared:
-        return Unchanged(term=term, why=Why.OPTED_OUT)
+        return Unchanged(term=term, why=NotExtended.OPTED_OUT)
     raised = _raised(term, listing.prices)
     if not raised:
         return Extended(term=term.extended(end, listing.prices), old_end=old_end)
     if ask:
         return PendingIncrease(term=term, raised=raised, new_end=end, listing=listing)
-    return Unchanged(term=term, why=Why.RAISED, raised=raised)
+    return Unchanged(term=term, why=NotExtended.RAISED, raised=raised)
 
 
 def _raised(term: Term, prices: PriceTerms) -> tuple[Raise, ...]:
@@ -321,7 +307,7 @@ def reject(pending: PendingIncrease, term: Term) -> Unchanged:
     """Return the contract as it was: it ends as agreed."""
     check_kind(pending, PendingIncrease, "pending")
     check_kind(term, Term, "term")
-    return Unchanged(term=term, why=Why.REJECTED, raised=pending.raised)
+    return Unchanged(term=term, why=NotExtended.REJECTED, raised=pending.raised)
 
 
 def roll(

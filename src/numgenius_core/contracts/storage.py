@@ -20,14 +20,14 @@ from datetime import datetime
 
 from attrs import evolve, frozen
 
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._numbers import whole_number
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.term import Term, as_term, check_belongs, is_later
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.listing import MAX_GPUS, Listing, Machine, as_tuple, check_kind
-from numgenius_core.money import Money, PerGbMonth
-from numgenius_core.units import whole_number
-
-__all__ = ["Disk", "Volume", "disk_of", "extend_volume", "stopped_cost"]
+from numgenius_core.listing import MAX_GPUS, Listing, Machine
+from numgenius_core.money import Money
+from numgenius_core.rates import PerGbMonth
 
 
 @frozen(kw_only=True)

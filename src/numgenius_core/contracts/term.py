@@ -15,13 +15,13 @@ from itertools import pairwise
 
 from attrs import evolve, frozen
 
+from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.listing import NO_FLOOR, MachineId, Mode, PriceTerms, as_tuple, check_kind
-from numgenius_core.money import PerHour
-
-__all__ = ["Segment", "Term", "agreed", "as_term", "check_belongs", "is_later"]
+from numgenius_core.listing import NO_FLOOR, Mode, PriceTerms
+from numgenius_core.rates import PerHour
 
 
 def is_later(end: datetime | None, than: datetime | None) -> bool:

@@ -1,7 +1,7 @@
-"""The forms of classes, series and choices, made from type hints (see ``document_forms``).
+"""The codecs of classes, series and choices, made from type hints (see ``document_forms``).
 
 A class is a JSON object of its fields. Reading and writing one are functions that cattrs compiles
-for it, with the forms of its fields as hooks.
+for it, with the codecs of its fields as hooks.
 """
 
 from __future__ import annotations
@@ -18,62 +18,60 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from numgenius_core.documents._scalars import (
-    Form,
+    Codec,
     Read,
     Write,
     any_object,
     object_fault,
-    scalar_form,
+    scalar_codec,
 )
 from numgenius_core.errors import IllegalMove, RuleViolation, WrongType, shown
-
-__all__ = ["definition_key", "form_of", "tagged_form"]
 
 _WHOLE: Final = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 _CONVERTER: Final = Converter(detailed_validation=False)
 
 
 @cache
-def form_of(hint: Any, path: str = "kind") -> Form:
-    """Return the form of a type hint.
+def codec_of(hint: Any, path: str = "kind") -> Codec:
+    """Return the codec of a type hint.
 
     Raises:
-        WrongType: Values of it have no form in JSON.
+        WrongType: Values of it have no codec in JSON.
     """
     hint = getattr(hint, "__supertype__", hint)  # of a NewType
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return _choice(arguments, path)
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
-        return _series(form_of(arguments[0], path), tuple)
+        return _series(codec_of(arguments[0], path), tuple)
     if origin is tuple:
-        return _row(tuple(form_of(argument, path) for argument in arguments))
+        return _row(tuple(codec_of(argument, path) for argument in arguments))
     if origin is frozenset:
-        return _series(form_of(arguments[0], path), frozenset)
+        return _series(codec_of(arguments[0], path), frozenset)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return any_object() if arguments[1] is Any else _mapping(arguments, path)
     if isinstance(hint, type) and isabstract(hint) and has(hint):
-        return tagged_form(tuple(hint.__subclasses__()), path)
+        return tagged_codec(tuple(hint.__subclasses__()), path)
     if isinstance(hint, type) and has(hint):
-        return _class_form(hint)
-    return scalar_form(hint, path)
+        return _class_codec(hint)
+    return scalar_codec(hint, path)
 
 
-def _choice(arguments: tuple[Any, ...], path: str) -> Form:
-    """Return the form of a union: optional, one of several classes, or one of several numbers."""
+def _choice(arguments: tuple[Any, ...], path: str) -> Codec:
+    """Return the codec of a union: optional, one of several classes, or one of several numbers."""
     kinds = tuple(getattr(kind, "__supertype__", kind) for kind in arguments)
     some = tuple(kind for kind in kinds if kind is not NoneType)
     if len(some) == 1:
-        form = form_of(some[0], path)
+        codec = codec_of(some[0], path)
     elif all(has(kind) for kind in some):
-        form = tagged_form(some, path)
+        codec = tagged_codec(some, path)
     else:
-        form = scalar_form(some, path)
-    return form if len(some) == len(kinds) else _optional(form)
+        codec = scalar_codec(some, path)
+    return codec if len(some) == len(kinds) else _optional(codec)
 
 
-def _optional(form: Form) -> Form:
-    inner_write, inner_read = form.write, form.read
+def _optional(codec: Codec) -> Codec:
+    inner_write, inner_read = codec.write, codec.read
 
     def write(value: Any) -> Any:
         return None if value is None else inner_write(value)
@@ -82,12 +80,12 @@ def _optional(form: Form) -> Form:
         return None if value is None else inner_read(value, None)
 
     def explain(value: Any, path: str, faults: list[RuleViolation]) -> Any:
-        return None if value is None else form.explain(value, path, faults)
+        return None if value is None else codec.explain(value, path, faults)
 
     def schema(definitions: dict[str, Any]) -> dict[str, Any]:
-        return {"anyOf": [form.schema(definitions), {"type": "null"}]}
+        return {"anyOf": [codec.schema(definitions), {"type": "null"}]}
 
-    return Form(write, read, explain, schema)
+    return Codec(write, read, explain, schema)
 
 
 # -- series ------------------------------------------------------------------------------------
@@ -99,9 +97,9 @@ def _list(value: Any, need: str = "a JSON list", path: str = "") -> list[Any]:
     return value
 
 
-def _series(form: Form, kind: type) -> Form:
-    """Return the form of any number of values of one type; sets are written in order."""
-    inner_write, inner_read = form.write, form.read
+def _series(codec: Codec, kind: type) -> Codec:
+    """Return the codec of any number of values of one type; sets are written in order."""
+    inner_write, inner_read = codec.write, codec.read
     ordered = sorted if kind is frozenset else iter
 
     def write(values: Any) -> list[Any]:
@@ -119,7 +117,7 @@ def _series(form: Form, kind: type) -> Form:
             faults.append(WrongType(path, "a JSON list", shown(value)))
             return None
         before = len(faults)
-        items = [form.explain(item, f"{path}[{i}]", faults) for i, item in enumerate(value)]
+        items = [codec.explain(item, f"{path}[{i}]", faults) for i, item in enumerate(value)]
         if len(faults) > before:
             return None
         if len(kind(items)) < len(items):
@@ -128,34 +126,34 @@ def _series(form: Form, kind: type) -> Form:
 
     def schema(definitions: dict[str, Any]) -> dict[str, Any]:
         unique = {"uniqueItems": True} if kind is frozenset else {}
-        return {"type": "array", "items": form.schema(definitions)} | unique
+        return {"type": "array", "items": codec.schema(definitions)} | unique
 
-    return Form(write, read, explain, schema)
+    return Codec(write, read, explain, schema)
 
 
-def _row(forms: tuple[Form, ...]) -> Form:
-    """Return the form of a tuple of so many values, each of its own type."""
-    need = f"a JSON list of {len(forms)} values"
+def _row(codecs: tuple[Codec, ...]) -> Codec:
+    """Return the codec of a tuple of so many values, each of its own type."""
+    need = f"a JSON list of {len(codecs)} values"
 
     def write(values: Any) -> list[Any]:
-        return [form.write(value) for form, value in zip(forms, values, strict=True)]
+        return [codec.write(value) for codec, value in zip(codecs, values, strict=True)]
 
     def read(value: Any, _: Any) -> Any:
         items = _list(value, need)
-        return tuple(form.read(item, None) for form, item in zip(forms, items, strict=True))
+        return tuple(codec.read(item, None) for codec, item in zip(codecs, items, strict=True))
 
     def explain(value: Any, path: str, faults: list[RuleViolation]) -> Any:
-        if type(value) is not list or len(value) != len(forms):
+        if type(value) is not list or len(value) != len(codecs):
             error = RuleViolation if type(value) is list else WrongType
             faults.append(error(path, need, shown(value)))
             return None
         return tuple(
-            form.explain(item, f"{path}[{i}]", faults)
-            for i, (form, item) in enumerate(zip(forms, value, strict=True))
+            codec.explain(item, f"{path}[{i}]", faults)
+            for i, (codec, item) in enumerate(zip(codecs, value, strict=True))
         )
 
     def schema(definitions: dict[str, Any]) -> dict[str, Any]:
-        items = [form.schema(definitions) for form in forms]
+        items = [codec.schema(definitions) for codec in codecs]
         return {
             "type": "array",
             "prefixItems": items,
@@ -163,32 +161,32 @@ def _row(forms: tuple[Form, ...]) -> Form:
             "maxItems": len(items),
         }
 
-    return Form(write, read, explain, schema)
+    return Codec(write, read, explain, schema)
 
 
 # -- objects -----------------------------------------------------------------------------------
 
 
-def _mapping(arguments: tuple[Any, ...], path: str) -> Form:
-    """Return the form of a mapping from text or whole numbers, which JSON writes as text."""
+def _mapping(arguments: tuple[Any, ...], path: str) -> Codec:
+    """Return the codec of a mapping from text or whole numbers, which JSON writes as text."""
     key = getattr(arguments[0], "__supertype__", arguments[0])
     if key not in {int, str}:
         raise WrongType(path, "a mapping from text or whole numbers", shown(key))
-    keys, form = form_of(key, path), form_of(arguments[1], path)
+    keys, codec = codec_of(key, path), codec_of(arguments[1], path)
 
     def write(values: Any) -> dict[str, Any]:
-        return {str(keys.write(name)): form.write(item) for name, item in values.items()}
+        return {str(keys.write(name)): codec.write(item) for name, item in values.items()}
 
     def key_of(name: str) -> Any:
         if key is str:
             return name
-        return int(name) if _WHOLE.fullmatch(name) else name  # refused by the form of the key
+        return int(name) if _WHOLE.fullmatch(name) else name  # refused by the codec of the key
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict:
             raise object_fault(value, "")
         return {
-            keys.read(key_of(name), None): form.read(item, None) for name, item in value.items()
+            keys.read(key_of(name), None): codec.read(item, None) for name, item in value.items()
         }
 
     def explain(value: Any, path: str, faults: list[RuleViolation]) -> Any:
@@ -196,7 +194,7 @@ def _mapping(arguments: tuple[Any, ...], path: str) -> Form:
             faults.append(object_fault(value, path))
             return None
         return {
-            keys.explain(key_of(name), f"{path}[{shown(name)}]", faults): form.explain(
+            keys.explain(key_of(name), f"{path}[{shown(name)}]", faults): codec.explain(
                 item, f"{path}[{shown(name)}]", faults
             )
             for name, item in value.items()
@@ -204,9 +202,9 @@ def _mapping(arguments: tuple[Any, ...], path: str) -> Form:
 
     def schema(definitions: dict[str, Any]) -> dict[str, Any]:
         names = {} if key is str else {"propertyNames": {"pattern": f"^({_WHOLE.pattern})$"}}
-        return {"type": "object", "additionalProperties": form.schema(definitions)} | names
+        return {"type": "object", "additionalProperties": codec.schema(definitions)} | names
 
-    return Form(write, read, explain, schema)
+    return Codec(write, read, explain, schema)
 
 
 # -- classes -----------------------------------------------------------------------------------
@@ -222,7 +220,7 @@ class _Column:
     """A field of a class as a document has it."""
 
     name: str
-    form: Form
+    codec: Codec
     required: bool
 
 
@@ -234,8 +232,8 @@ def _columns(cls: type) -> tuple[_Column, ...]:
         path = f"{cls.__name__}.{attribute.name}"
         if attribute.name in {"schema", "type"} or attribute.name != attribute.alias:
             raise WrongType(path, "a public field not called schema or type", attribute.name)
-        form = form_of(hints[attribute.name], path)
-        columns.append(_Column(attribute.name, form, attribute.default is NOTHING))
+        codec = codec_of(hints[attribute.name], path)
+        columns.append(_Column(attribute.name, codec, attribute.default is NOTHING))
     return tuple(columns)
 
 
@@ -244,11 +242,11 @@ def _fields(cls: type) -> tuple[Attribute[Any], ...]:
 
 
 @cache
-def _class_form(cls: type) -> Form:
-    """Return the form of a class: an object of its fields and nothing else."""
+def _class_codec(cls: type) -> Codec:
+    """Return the codec of a class: an object of its fields and nothing else."""
     columns = _columns(cls)
     hooks: dict[str, Any] = {
-        c.name: override(struct_hook=c.form.read, unstruct_hook=c.form.write) for c in columns
+        c.name: override(struct_hook=c.codec.read, unstruct_hook=c.codec.write) for c in columns
     }
     write: Write = make_dict_unstructure_fn(cls, _CONVERTER, **hooks)
     fast: Read = make_dict_structure_fn(
@@ -267,7 +265,7 @@ def _class_form(cls: type) -> Form:
     def schema(definitions: dict[str, Any]) -> dict[str, Any]:
         return _defined(cls, definitions, tagged=False)
 
-    return Form(write, read, lambda *found: _explain(cls, *found), schema)
+    return Codec(write, read, lambda *found: _explain(cls, *found), schema)
 
 
 def _explain(cls: type, value: Any, path: str, faults: list[RuleViolation]) -> Any:
@@ -283,7 +281,7 @@ def _explain(cls: type, value: Any, path: str, faults: list[RuleViolation]) -> A
     for column in columns:
         where = f"{path}.{column.name}"
         if column.name in value:
-            found[column.name] = column.form.explain(value[column.name], where, faults)
+            found[column.name] = column.codec.explain(value[column.name], where, faults)
         elif column.required:
             faults.append(RuleViolation(where, "a value", "none"))
     if len(faults) > before:
@@ -307,7 +305,7 @@ def _defined(cls: type, definitions: dict[str, Any], *, tagged: bool) -> dict[st
         tag = {"type": {"const": cls.__name__}} if tagged else {}
         definitions[key] = {
             "type": "object",
-            "properties": tag | {c.name: c.form.schema(definitions) for c in columns},
+            "properties": tag | {c.name: c.codec.schema(definitions) for c in columns},
             "required": [*tag, *(c.name for c in columns if c.required)],
             "additionalProperties": False,
         }
@@ -315,8 +313,8 @@ def _defined(cls: type, definitions: dict[str, Any], *, tagged: bool) -> dict[st
 
 
 @cache
-def tagged_form(classes: tuple[type, ...], path: str) -> Form:
-    """Return the form of one of several classes, the object saying which under ``"type"``.
+def tagged_codec(classes: tuple[type, ...], path: str) -> Codec:
+    """Return the codec of one of several classes, the object saying which under ``"type"``.
 
     Raises:
         WrongType: One of them is no attrs class, or two have the same name.
@@ -324,9 +322,9 @@ def tagged_form(classes: tuple[type, ...], path: str) -> Form:
     known = {cls.__name__: cls for cls in classes if has(cls)}
     if len(known) < len(classes):
         raise WrongType(path, "attrs classes with different names", shown(classes))
-    forms = {name: form_of(cls, path) for name, cls in known.items()}
-    writers = {cls: forms[name].write for name, cls in known.items()}
-    readers = {name: form.read for name, form in forms.items()}
+    codecs = {name: codec_of(cls, path) for name, cls in known.items()}
+    writers = {cls: codecs[name].write for name, cls in known.items()}
+    readers = {name: codec.read for name, codec in codecs.items()}
     need = f"a JSON object with a type, one of {', '.join(known)}"
 
     def write(value: Any) -> Any:
@@ -342,13 +340,13 @@ def tagged_form(classes: tuple[type, ...], path: str) -> Form:
             faults.append(object_fault(value, path, need))
             return None
         name = value.get("type")
-        if not isinstance(name, str) or name not in forms:
-            faults.append(RuleViolation(f"{path}.type", "one of " + ", ".join(forms), shown(name)))
+        if not isinstance(name, str) or name not in codecs:
+            faults.append(RuleViolation(f"{path}.type", "one of " + ", ".join(codecs), shown(name)))
             return None
         rest = {key: inner for key, inner in value.items() if key != "type"}
-        return forms[name].explain(rest, path, faults)
+        return codecs[name].explain(rest, path, faults)
 
     def schema(definitions: dict[str, Any]) -> dict[str, Any]:
         return {"oneOf": [_defined(cls, definitions, tagged=True) for cls in known.values()]}
 
-    return Form(write, read, explain, schema)
+    return Codec(write, read, explain, schema)

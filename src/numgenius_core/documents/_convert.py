@@ -12,10 +12,10 @@ The checks of the classes themselves run in either case: no document makes a val
 constructor would refuse.
 
 >>> from numgenius_core import Block
->>> print(to_json(Block(size=2, start=4)))
+>>> print(to_json(Block(start=4, size=2)))
 {"schema": "numgenius/1", "type": "Block", "size": 2, "start": 4}
->>> from_json(to_json(Block(size=2, start=4)))
-Block(size=2, start=4)
+>>> from_json(to_json(Block(start=4, size=2)))
+Block(start=4, size=2)
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from typing import Any, Final, TypeVar, overload
 
 from cattrs import ForbiddenExtraKeysError
 
+from numgenius_core._json import MAX_BYTES
 from numgenius_core.billing.history import History
-from numgenius_core.billing.statement import Statement
+from numgenius_core.billing.statements import Statement
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.storage import Disk, Volume
 from numgenius_core.contracts.term import Term
-from numgenius_core.documents._classes import definition_key, form_of, tagged_form
-from numgenius_core.documents._scalars import MAX_WHOLE, Form
+from numgenius_core.documents._classes import codec_of, definition_key, tagged_codec
+from numgenius_core.documents._scalars import MAX_WHOLE, Codec
 from numgenius_core.errors import (
     IllegalMove,
     InvalidDocument,
@@ -45,13 +46,10 @@ from numgenius_core.errors import (
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, PriceTerms
 from numgenius_core.maintenance.hours import Recurrence
-from numgenius_core.maintenance.schedule import MaintenanceWindow, Schedule
+from numgenius_core.maintenance.schedule import MachineSchedule, MaintenanceWindow
 from numgenius_core.offer import Block, Offer
 from numgenius_core.prices.quotes import Quote
 from numgenius_core.prices.schedules import CurveSchedule, LinearSchedule, StepSchedule
-from numgenius_core.wire._sources import MAX_BYTES
-
-__all__ = ["DOCUMENTS", "SCHEMA", "from_json", "json_schema", "structure", "to_json", "unstructure"]
 
 SCHEMA: Final = "numgenius/1"
 """What every document of this version says it is."""
@@ -71,7 +69,7 @@ _CLASSES: Final[tuple[type, ...]] = (
     PriceTerms,
     Quote,
     Recurrence,
-    Schedule,
+    MachineSchedule,
     Statement,
     StepSchedule,
     Term,
@@ -105,9 +103,9 @@ def unstructure(value: object, kind: Any = None) -> Any:
         WrongType: It is no such value, or one that no document can hold.
         RuleViolation: A number in it is larger than documents hold.
     """
-    form = tagged_form((type(value),), "value") if kind is None else _form(kind)
+    codec = tagged_codec((type(value),), "value") if kind is None else _codec(kind)
     try:
-        return form.write(value)
+        return codec.write(value)
     except RuleViolation as fault:
         raise type(fault)(f"value{fault.path}", fault.need, fault.got) from None
     except _FAULTS:
@@ -131,15 +129,15 @@ def structure(kind: Any, data: object, source: str = "document") -> Any:
         InvalidDocument: With every fault of it.
         WrongType: ``kind`` is nothing that a document can hold.
     """
-    form = _form(kind)
+    codec = _codec(kind)
     if type(data) is dict and isinstance(kind, type) and "type" in data:
-        form = tagged_form((kind,), source)
+        codec = tagged_codec((kind,), source)
     try:
-        return form.read(data, kind)
+        return codec.read(data, kind)
     except _FAULTS:
         pass
     faults: list[RuleViolation] = []
-    value = form.explain(data, source, faults)
+    value = codec.explain(data, source, faults)
     if faults:
         raise InvalidDocument(source, faults)
     return value  # pragma: no cover - what is read fast and what is read slowly agree
@@ -193,9 +191,9 @@ def from_json(text: str | bytes, kind: Any = None, *, source: str = "document") 
     return structure(kind, data, source)
 
 
-def _form(kind: Any) -> Form:
+def _codec(kind: Any) -> Codec:
     try:
-        return form_of(kind)
+        return codec_of(kind)
     except WrongType:
         raise
     except TypeError:  # it cannot be hashed, so it is no type
@@ -250,7 +248,7 @@ def json_schema(kinds: Iterable[type] = _CLASSES) -> dict[str, Any]:
     definitions: dict[str, Any] = {}
     documents = []
     for cls in kinds:
-        tagged_form((cls,), "kinds").schema(definitions)
+        tagged_codec((cls,), "kinds").schema(definitions)
         body = dict(definitions[f"{definition_key(cls)}.tagged"])
         body["properties"] = {"schema": {"const": SCHEMA}} | body["properties"]
         body["required"] = ["schema", *body["required"]]

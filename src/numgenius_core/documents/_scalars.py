@@ -1,8 +1,8 @@
 """How each type of field is written in JSON, read back, and described.
 
-A *form* is made from a type hint, once: what writes a value, what reads one fast, what finds every
+A *codec* is made from a type hint, once: what writes a value, what reads one fast, what finds every
 fault of one that the fast reader refused, and what the JSON Schema says of it. The hints of a class
-are all that it needs, so a new class of ours has a form as soon as it exists.
+are all that it needs, so a new class of ours has a codec as soon as it exists.
 
 Our readings (:mod:`numgenius_core.documents._convert` has the whole of it): numbers that may have a fraction
 are text, exact (``"0.4"``, and ``"1/3"`` where no decimal is exact); whole numbers are JSON numbers
@@ -25,35 +25,13 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from numgenius_core._json import MAX_DEPTH
+from numgenius_core._numbers import PICO, PRICE_PLACES, as_fraction_of_ten, whole_seconds
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import parse_instant
 from numgenius_core.listing import MAX_GPUS
-from numgenius_core.money import (
-    MAX_MONEY,
-    MAX_RATE,
-    TICKS_PER_DOLLAR,
-    TICKS_PER_STEP,
-    Money,
-    PerGb,
-    PerGbMonth,
-    PerGpuHour,
-    PerHour,
-    Rate,
-)
-from numgenius_core.units import PICO, PRICE_PLACES, as_fraction_of_ten, whole_seconds
-from numgenius_core.wire._sources import MAX_DEPTH
-
-__all__ = [
-    "MAX_WHOLE",
-    "Explain",
-    "Form",
-    "Read",
-    "Write",
-    "any_object",
-    "object_fault",
-    "refusal",
-    "scalar_form",
-]
+from numgenius_core.money import MAX_MONEY, TICKS_PER_DOLLAR, TICKS_PER_STEP, Money
+from numgenius_core.rates import MAX_RATE, PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
 
 MAX_WHOLE: Final = 2**63 - 1
 """Largest whole number of a document, and with a minus the smallest: what 64 bits hold."""
@@ -76,7 +54,7 @@ _PRICE: Final = r"[0-9]{1,20}(\.[0-9]{1,12})?"
 
 
 @frozen
-class Form:
+class Codec:
     """How the values of one type stand in a document.
 
     Attributes:
@@ -92,15 +70,15 @@ class Form:
     schema: Callable[[dict[str, Any]], dict[str, Any]]
 
 
-def scalar_form(kind: object, path: str) -> Form:
-    """Return the form of a type whose values are one JSON value, or one of several such types.
+def scalar_codec(kind: object, path: str) -> Codec:
+    """Return the codec of a type whose values are one JSON value, or one of several such types.
 
     Args:
         kind: The type, or a tuple of prices and the numbers beside them.
         path: What messages call it.
 
     Raises:
-        WrongType: It has no form in JSON.
+        WrongType: It has no codec in JSON.
     """
     if isinstance(kind, tuple) or kind is Rate:
         return _mixed(kind if isinstance(kind, tuple) else (Rate,), path)
@@ -116,7 +94,7 @@ def refusal(value: object, path: str, need: str) -> RuleViolation:
     return (RuleViolation if isinstance(value, str) else WrongType)(path, need, shown(value))
 
 
-def _scalar(write: Write, read: Read, **schema: Any) -> Form:
+def _scalar(write: Write, read: Read, **schema: Any) -> Codec:
     bare = getattr(read, "__wrapped__", read)  # lru_cache refuses what cannot be hashed
 
     def explain(value: Any, path: str, faults: list[RuleViolation]) -> Any:
@@ -125,7 +103,7 @@ def _scalar(write: Write, read: Read, **schema: Any) -> Form:
         except RuleViolation as fault:
             faults.append(type(fault)(path, fault.need, fault.got))
 
-    return Form(write, read, explain, lambda _: dict(schema))
+    return Codec(write, read, explain, lambda _: dict(schema))
 
 
 # -- whole numbers, truths, text ---------------------------------------------------------------
@@ -233,7 +211,7 @@ def _rate_of(kind: type[Rate], value: Any, _: Any = None) -> Rate:
     return kind.from_steps(steps)
 
 
-def _rate(kind: type[Rate]) -> Form:
+def _rate(kind: type[Rate]) -> Codec:
     bare = partial(_rate_of, kind)
     read: Any = lru_cache(maxsize=16_384, typed=True)(bare)
     read.__wrapped__ = bare
@@ -274,7 +252,7 @@ def _duration(value: Any, _: Any = None) -> timedelta:
 # -- names, and one of several -----------------------------------------------------------------
 
 
-def _enum(kind: type[Enum], path: str) -> Form:
+def _enum(kind: type[Enum], path: str) -> Codec:
     members = {member.value: member for member in kind}
     if not all(isinstance(word, str) for word in members):
         raise WrongType(path, "an Enum whose values are text", shown(kind))
@@ -288,14 +266,14 @@ def _enum(kind: type[Enum], path: str) -> Form:
     return _scalar(words.__getitem__, read, enum=list(members))
 
 
-def _mixed(kinds: tuple[type, ...], path: str) -> Form:
-    """Return the form of one of several prices (text with its unit), and a share or an int."""
+def _mixed(kinds: tuple[type, ...], path: str) -> Codec:
+    """Return the codec of one of several prices (text with its unit), and a share or an int."""
     known = [rate for kind in kinds for rate in (_KINDS if kind is Rate else (kind,))]
-    rates: dict[str, Form] = {k.UNIT: _SCALARS[k] for k in known if issubclass(k, Rate)}
+    rates: dict[str, Codec] = {k.UNIT: _SCALARS[k] for k in known if issubclass(k, Rate)}
     others = {k: _SCALARS[k] for k in known if k in {Fraction, int, Money}}
     if len(rates) + len(others) < len(known) or len(others.keys() - {int}) > 1:
         raise WrongType(path, "prices, and a whole number, a share or Money", shown(kinds))
-    text = next((form for kind, form in others.items() if kind is not int), None)
+    text = next((codec for kind, codec in others.items() if kind is not int), None)
     need = "an exact number as text" + (", with " + " or ".join(rates) if rates else "")
 
     def write(value: Any) -> Any:
@@ -319,7 +297,7 @@ def _mixed(kinds: tuple[type, ...], path: str) -> Form:
         {"type": "string", "pattern": f"^{_PRICE} {unit.replace('$', chr(92) + '$')}$"}
         for unit in rates
     ]
-    patterns += [form.schema({}) for form in others.values()]
+    patterns += [codec.schema({}) for codec in others.values()]
     return _scalar(write, read, anyOf=patterns)
 
 
@@ -331,8 +309,8 @@ def object_fault(value: object, path: str, need: str = "a JSON object") -> Wrong
     return WrongType(path, need, shown(value))
 
 
-def any_object() -> Form:
-    """Return the form of a mapping from text to any JSON, kept as it is."""
+def any_object() -> Codec:
+    """Return the codec of a mapping from text to any JSON, kept as it is."""
 
     def checked(value: Any, _: Any = None) -> dict[str, Any]:
         for fault in _object_faults(value, "", 0):
@@ -344,7 +322,7 @@ def any_object() -> Form:
         faults += found
         return None if found else dict(value)
 
-    return Form(checked, checked, explain, lambda _: {"type": "object"})
+    return Codec(checked, checked, explain, lambda _: {"type": "object"})
 
 
 def _object_faults(value: Any, path: str, depth: int) -> Iterator[RuleViolation]:
@@ -380,7 +358,7 @@ def _text_faults(value: Any, path: str) -> Iterator[RuleViolation]:
         yield type(fault)(path, fault.need, fault.got)
 
 
-_SCALARS: Final[Mapping[object, Form]] = {
+_SCALARS: Final[Mapping[object, Codec]] = {
     int: _scalar(_whole, _whole, type="integer", minimum=-MAX_WHOLE, maximum=MAX_WHOLE),
     bool: _scalar(_truth, _truth, type="boolean"),
     str: _scalar(_text, _text, type="string"),

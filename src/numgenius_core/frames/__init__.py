@@ -16,10 +16,17 @@ how int64 stays exact                  :mod:`numgenius_core.frames._exact`
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
+from numgenius_core.errors import MissingExtra
+
+if find_spec("narwhals") is None:  # pragma: no cover - tested in an environment without it
+    raise MissingExtra("pricing dataframes", "frames")
+
 from numgenius_core.frames.columns import PICO_COLUMNS, Column, Columns
 from numgenius_core.frames.fleets import occupancy, offer_columns, resolve, slices
 from numgenius_core.frames.prices import (
-    Link,
+    IndexLink,
     ModelPrice,
     basket_price,
     matched_index,
@@ -32,7 +39,7 @@ __all__ = [
     "PICO_COLUMNS",
     "Column",
     "Columns",
-    "Link",
+    "IndexLink",
     "ModelPrice",
     "basket_price",
     "matched_index",

@@ -22,16 +22,11 @@ from collections.abc import Callable, Mapping
 from math import gcd
 from typing import Any, Final
 
-from numgenius_core.errors import MissingExtra, RuleViolation, WrongType, shown
+import narwhals.stable.v2 as nw
+
+from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.money import TICKS_PER_STEP
 from numgenius_core.units import BYTES_PER_GB, MB_PER_GB, SECONDS_PER_MONTH
-
-try:
-    import narwhals.stable.v2 as nw
-except ImportError:  # pragma: no cover - the tests install it
-    raise MissingExtra("pricing dataframes", "frames") from None
-
-__all__ = ["Pair", "Sheet", "Value", "nw"]
 
 STEPS_PER_NANO: Final = 1_000
 TICKS_PER_NANO: Final = TICKS_PER_STEP * STEPS_PER_NANO
@@ -160,7 +155,7 @@ Pair = tuple[Value, Value]
 Frame = nw.DataFrame[Any] | nw.LazyFrame[Any]
 
 
-class Sheet:
+class ExactFrame:
     """A dataframe and the intermediate results of a rule, worked out by :meth:`finish`.
 
     Intermediate results become columns, not nested expressions: few engines notice that they are

@@ -1,6 +1,6 @@
 """What a quote of a dataframe asks for: each part a number for all rows, or a column of its own.
 
-Rule: as for :func:`numgenius_core.prices.quotes.quote`. What is not used needs no column: a stay without
+Rule: as for :func:`numgenius_core.prices.quote`. What is not used needs no column: a stay without
 disk needs no storage price, one on demand no lowest bid.
 
 Limits (ours): each line of a quote is at most $2 billion, so that four of them and their sum fit
@@ -13,10 +13,12 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any, Final
 
+import narwhals.stable.v2 as nw
 from attrs import frozen
 
+from numgenius_core._numbers import fraction, whole_number, whole_seconds
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.frames._exact import INT64, STEPS_PER_NANO, Number, Sheet, Value, nw
+from numgenius_core.frames._exact import INT64, STEPS_PER_NANO, ExactFrame, Number, Value
 from numgenius_core.frames.columns import (
     DISK,
     DURATION,
@@ -33,22 +35,17 @@ from numgenius_core.frames.columns import (
     ask,
 )
 from numgenius_core.listing import Mode, Verification
-from numgenius_core.money import PerHour
 from numgenius_core.prices.schedules import months_of
+from numgenius_core.rates import PerHour
 from numgenius_core.units import (
     BYTES_PER_GB,
     MB_PER_GB,
     SECONDS_PER_HOUR,
     SECONDS_PER_MONTH,
     Amount,
-    fraction,
     to_bytes,
     to_megabytes,
-    whole_number,
-    whole_seconds,
 )
-
-__all__ = ["Asked", "Share", "Stay", "check_lines", "read_stay", "share_of"]
 
 MOST_LINE: Final = 2 * 10**18  # nano-dollars
 _BILLION: Final = 10**9
@@ -89,7 +86,7 @@ def _duration(value: timedelta, path: str) -> int:
 
 @frozen(kw_only=True)
 class Asked:
-    """What a quote asks for; see :func:`numgenius_core.frames.quotes.quote`."""
+    """What a quote asks for; see :func:`numgenius_core.frames.quote`."""
 
     duration: timedelta | Column
     mode: Mode | Column
@@ -107,7 +104,7 @@ class Stay:
     """The inputs of a quote as exact columns, and how each is rented.
 
     Attributes:
-        sheet: The frame.
+        exact: The frame.
         read: Its inputs.
         bids: Where a row is rented by bidding.
         reserved: Where it is reserved.
@@ -115,7 +112,7 @@ class Stay:
         discount: The factor D as ``(numerator, denominator)``.
     """
 
-    sheet: Sheet
+    exact: ExactFrame
     read: Reading
     bids: bool | Number
     reserved: bool | Number
@@ -128,7 +125,7 @@ class Stay:
         return self.read["prepaid" if "prepaid" in self.read.bounds else "seconds"]
 
 
-def read_stay(sheet: Sheet, asked: Asked) -> Stay:
+def read_stay(exact: ExactFrame, asked: Asked) -> Stay:
     """Return the inputs of a quote, checked.
 
     Raises:
@@ -138,7 +135,7 @@ def read_stay(sheet: Sheet, asked: Asked) -> Stay:
     names = Columns() if asked.columns is None else asked.columns
     if not isinstance(names, Columns):
         raise WrongType("columns", "Columns", shown(names))
-    bids, reserved, known = _modes(sheet, asked.mode)
+    bids, reserved, known = _modes(exact, asked.mode)
     if asked.bid is not None and bids is False:
         raise RuleViolation("bid", "interruptibles among the rows", shown(asked.mode))
     if asked.months is not None and reserved is False:
@@ -163,12 +160,12 @@ def read_stay(sheet: Sheet, asked: Asked) -> Stay:
         if asked.months is not None:
             source = _source(asked.months, "months", _months)
             inputs["prepaid"] = Input(path="months", kind=MONTHS, source=source)
-        known = _both(known, _is_verified(sheet, names, reserved))
+        known = _both(known, _is_verified(exact, names, reserved))
     if isinstance(asked.fee, Column):
         inputs["fee"] = Input(path="fee", kind=SHARE, source=asked.fee)
-    read = Reading(sheet, inputs)
+    read = Reading(exact, inputs)
     factor = (read["discount"], SHARES) if reserved is not False else (0, 1)
-    return Stay(sheet=sheet, read=read, bids=bids, reserved=reserved, known=known, discount=factor)
+    return Stay(exact=exact, read=read, bids=bids, reserved=reserved, known=known, discount=factor)
 
 
 def _bid_steps(value: object, path: str) -> int:
@@ -193,23 +190,25 @@ def _usage(names: Columns, asked: Asked) -> dict[str, Input]:
     return inputs
 
 
-def _modes(sheet: Sheet, mode: Mode | Column) -> tuple[bool | Number, bool | Number, bool | Number]:
+def _modes(
+    exact: ExactFrame, mode: Mode | Column
+) -> tuple[bool | Number, bool | Number, bool | Number]:
     """Return where rows are bids, where reserved, and where their mode is known."""
     if isinstance(mode, Mode):
         return mode is Mode.INTERRUPTIBLE, mode is Mode.RESERVED, True
     if not isinstance(mode, Column):
         raise WrongType("mode", "a Mode, or a Column", shown(mode))
-    text = _text_column(sheet, mode.name, "mode")
+    text = _text_column(exact, mode.name, "mode")
     known = text.apply(lambda e: e.is_in([m.value for m in Mode]) & ~e.is_null())
     other = (~known & text.apply(lambda e: ~e.is_null())).as_int().expr.sum()
-    if wrong := ask(sheet, {"wrong": other})["wrong"]:
+    if wrong := ask(exact, {"wrong": other})["wrong"]:
         need = " or ".join(m.value for m in Mode)
         raise RuleViolation("mode", need, f"{wrong} other value(s) in column {mode.name!r}")
     return text.equals(Mode.INTERRUPTIBLE.value), text.equals(Mode.RESERVED.value), known
 
 
-def _text_column(sheet: Sheet, name: str, path: str) -> Number:
-    dtype = sheet.frame.collect_schema().get(name)
+def _text_column(exact: ExactFrame, name: str, path: str) -> Number:
+    dtype = exact.frame.collect_schema().get(name)
     if dtype is None:
         raise RuleViolation(path, f"a column named {name!r}", "none")
     if not isinstance(dtype, (nw.String, nw.Categorical, nw.Enum)):
@@ -225,11 +224,11 @@ def _both(first: bool | Number, second: bool | Number) -> bool | Number:
     return first if isinstance(second, bool) else first & second
 
 
-def _is_verified(sheet: Sheet, names: Columns, reserved: bool | Number) -> bool | Number:
+def _is_verified(exact: ExactFrame, names: Columns, reserved: bool | Number) -> bool | Number:
     """Return where a row may be reserved, or is not to be."""
     if names.verification is None:
         return True
-    text = _text_column(sheet, names.verification, "verification")
+    text = _text_column(exact, names.verification, "verification")
     verified = text.equals(Verification.VERIFIED.value) & text.apply(lambda e: ~e.is_null())
     return verified | ~reserved if isinstance(reserved, Number) else verified
 

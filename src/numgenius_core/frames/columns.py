@@ -20,23 +20,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import narwhals.stable.v2 as nw
 from attrs import frozen
 
+from numgenius_core._numbers import PICO
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.frames._exact import INT64, Number, Sheet, Value, nw
+from numgenius_core.frames._exact import INT64, ExactFrame, Number, Value
 from numgenius_core.listing import MAX_GPUS
-from numgenius_core.money import MAX_RATE
+from numgenius_core.rates import MAX_RATE
 from numgenius_core.units import (
     BYTES_PER_GB,
     MAX_GB,
     MB_PER_GB,
-    PICO,
     SECONDS_PER_DAY,
     SECONDS_PER_HOUR,
     SECONDS_PER_MONTH,
 )
-
-__all__ = ["PICO_COLUMNS", "Column", "Columns"]
 
 SHARES: Final = 10_000
 """Discounts and fees in columns are whole hundredths of a percent."""
@@ -245,10 +244,10 @@ class _Found:
 
 
 class Reading:
-    """The inputs of a rule, checked, as exact integer columns of a sheet.
+    """The inputs of a rule, checked, as exact integer columns of a exact.
 
     Args:
-        sheet: The frame that has the columns.
+        exact: The frame that has the columns.
         inputs: What to read, by name.
 
     Raises:
@@ -256,10 +255,10 @@ class Reading:
         RuleViolation: No such column or unit, or values out of range.
     """
 
-    def __init__(self, sheet: Sheet, inputs: Mapping[str, Input]) -> None:
-        self._sheet = sheet
+    def __init__(self, exact: ExactFrame, inputs: Mapping[str, Input]) -> None:
+        self._sheet = exact
         self._inputs = inputs
-        self._schema = sheet.frame.collect_schema()
+        self._schema = exact.frame.collect_schema()
         self._found = {
             name: self._find(need) for name, need in inputs.items() if not _is_number(need.source)
         }
@@ -330,7 +329,7 @@ class Reading:
         return bounds
 
     def _read(self, name: str) -> Value:
-        need, sheet = self._inputs[name], self._sheet
+        need, exact = self._inputs[name], self._sheet
         if isinstance(need.source, int):
             return need.source
         found = self._found[name]
@@ -338,15 +337,15 @@ class Reading:
         if not found.is_float:
             whole = found.raw
             if found.factor != 1 or self._schema[found.name] != nw.Int64:
-                whole = sheet.keep(found.raw.as_int() * found.factor)
+                whole = exact.keep(found.raw.as_int() * found.factor)
             if not need.each:
                 return whole
-            one, rest = sheet.divide(whole, gpus)
-            return sheet.let(sheet.half_even(one, rest, gpus) * gpus)
+            one, rest = exact.divide(whole, gpus)
+            return exact.let(exact.half_even(one, rest, gpus) * gpus)
         if not need.kind.price:
-            return sheet.keep(_floor(found.raw * float(found.factor) + 0.5).as_int())
-        one = _steps(sheet, found.raw, gpus)
-        return sheet.let(one * gpus) if need.each else one
+            return exact.keep(_floor(found.raw * float(found.factor) + 0.5).as_int())
+        one = _steps(exact, found.raw, gpus)
+        return exact.let(one * gpus) if need.each else one
 
 
 def _is_number(source: object) -> bool:
@@ -369,40 +368,40 @@ def _is_bad(found: _Found, kind: Kind) -> Number:
     return ~((raw >= 0.0) & (raw <= top) & exact)
 
 
-def _steps(sheet: Sheet, dollars: Number, gpus: Value) -> Value:
+def _steps(exact: ExactFrame, dollars: Number, gpus: Value) -> Value:
     """Return float dollars divided by ``gpus`` in price steps, half-even on the shortest text."""
     count = dollars - dollars + (float(gpus) if isinstance(gpus, int) else gpus.as_float())
-    near = sheet.keep(_floor(dollars * float(PICO) / count).as_int())
+    near = exact.keep(_floor(dollars * float(PICO) / count).as_int())
     # The tie above it; both integers are below 2⁵³, so this float is the one that its text means.
     # A column divides: Polars divides by a number as it multiplies by its reciprocal, inexactly.
-    tie = sheet.keep(((2 * near + 1) * gpus).as_float() / (dollars - dollars + 2.0 * PICO))
-    odd = sheet.keep(sheet.is_odd(near).equals(1))
-    return sheet.let(near + ((dollars > tie) | (dollars.equals(tie) & odd)).as_int())
+    tie = exact.keep(((2 * near + 1) * gpus).as_float() / (dollars - dollars + 2.0 * PICO))
+    odd = exact.keep(exact.is_odd(near).equals(1))
+    return exact.let(near + ((dollars > tie) | (dollars.equals(tie) & odd)).as_int())
 
 
-def nullable(sheet: Sheet, name: str) -> Number:
+def nullable(exact: ExactFrame, name: str) -> Number:
     """Return a column that can hold nulls beside integers, which NumPy's types cannot."""
-    native: Any = sheet.frame.to_native()
-    kind = sheet.frame.implementation
+    native: Any = exact.frame.to_native()
+    kind = exact.frame.implementation
     if not (kind.is_pandas_like() or kind.is_dask()):
         return Number(nw.col(name))
     dtype = native[name].dtype
     target = {"i": "Int64", "u": "UInt64", "f": "Float64"}.get(getattr(dtype, "kind", ""))
     if target is None or type(dtype).__module__.partition(".")[0] != "numpy":
         return Number(nw.col(name))
-    temporary = sheet.name()
+    temporary = exact.name()
     changed = native.assign(**{temporary: native[name].astype(target)})
-    sheet.frame = nw.from_native(changed)
+    exact.frame = nw.from_native(changed)
     return Number(nw.col(temporary))
 
 
-def ask(sheet: Sheet, questions: Mapping[str, nw.Expr]) -> dict[str, Any]:
+def ask(exact: ExactFrame, questions: Mapping[str, nw.Expr]) -> dict[str, Any]:
     """Return the answers of aggregations as Python numbers, ``None`` for a null.
 
     A question named ``low …`` is for a minimum, ``high …`` for a maximum, any other for a sum.
     """
     answers = {f"a{i}": question for i, question in enumerate(questions.values())}
-    frame = sheet.frame
+    frame = exact.frame
     if frame.implementation.is_dask():
         # Its own reductions trip over a null; partitions are asked one by one instead.
         def run(native: Any) -> Any:

@@ -19,16 +19,18 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any, Final
 
+import narwhals.stable.v2 as nw
+
+from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core.bids.priority import Claim, Rank, resolve_fleet
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.frames._exact import (
     INT64,
     STEPS_PER_NANO,
+    ExactFrame,
     Number,
-    Sheet,
     as_frame,
     column,
-    nw,
     refuse_taken,
 )
 from numgenius_core.frames.columns import (
@@ -45,12 +47,11 @@ from numgenius_core.frames.columns import (
     plain,
 )
 from numgenius_core.gpus import slicing
+from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval, to_epoch
-from numgenius_core.listing import ContractId, MachineId, Mode, as_tuple, check_kind
-from numgenius_core.money import PerGpuHour, PerHour
+from numgenius_core.listing import Mode
 from numgenius_core.offer import Block, Offer
-
-__all__ = ["occupancy", "offer_columns", "resolve", "slices"]
+from numgenius_core.rates import PerGpuHour, PerHour
 
 _RANKS: Final = {
     **{rank.value: rank for rank in Rank},
@@ -67,7 +68,7 @@ def offer_columns(offers: Iterable[Offer]) -> dict[str, list[Any]]:
     """Return offers as columns for any dataframe, under the names of the search API.
 
     Prices are whole pico-dollars, so that nothing is lost: name them with the unit ``pico``, as
-    :data:`~numgenius_core.frames.columns.PICO_COLUMNS` does.
+    :data:`~numgenius_core.frames.PICO_COLUMNS` does.
 
     Raises:
         WrongType: Something among them is no offer.
@@ -112,8 +113,8 @@ def slices(
         min_gpu: Column of the smallest group for rent.
         price: Column of the price of one GPU, $/hour; adds ``price``, nano-dollars per hour.
         disk: Column of the disk that is available, GB; adds ``disk_mb``, floored.
-        powers_only: As for :func:`numgenius_core.gpus.slicing.blocks`.
-        observed: As for :func:`numgenius_core.gpus.slicing.blocks`.
+        powers_only: As for :func:`numgenius_core.gpus.blocks`.
+        observed: As for :func:`numgenius_core.gpus.blocks`.
         prefix: What the names of the results begin with: ``gpus``, ``start``, ``price`` and
             ``disk_mb``.
 
@@ -121,9 +122,9 @@ def slices(
         WrongType: A column that holds no numbers, or an engine that tables cannot be made for.
         RuleViolation: A machine that cannot be cut so, or values out of range.
     """
-    sheet = Sheet(frame)
+    exact = ExactFrame(frame)
     names = [prefix + name for name in ("gpus", "start", "price", "disk_mb")]
-    refuse_taken(names, sheet.columns)
+    refuse_taken(names, exact.columns)
     inputs = {
         "gpus": Input(path="gpus", kind=GPUS, source=as_column(gpus, "gpus")),
         "min_gpu": Input(path="min_gpu", kind=GPUS, source=as_column(min_gpu, "min_gpu")),
@@ -132,15 +133,15 @@ def slices(
         inputs["price"] = Input(path="price", kind=PRICE, source=as_column(price, "price"))
     if disk is not None:
         inputs["disk"] = Input(path="disk", kind=DISK, source=as_column(disk, "disk"))
-    read = Reading(sheet, inputs)
+    read = Reading(exact, inputs)
     if price is not None and read.high("price") * read.high("gpus") > INT64:
         raise RuleViolation(
             "price", f"dearest price × most GPUs up to {INT64:,} pico-dollars", "more"
         )
-    keyed = nw.from_native(sheet.finish({f"__numgenius_{k}": v for k, v in read.values.items()}))
+    keyed = nw.from_native(exact.finish({f"__numgenius_{k}": v for k, v in read.values.items()}))
     cuts = _cuts(keyed, powers_only, observed, names[0], names[1])
     joined = keyed.join(table_like(keyed, cuts), on=list(_KEYS), how="inner")
-    return _priced(joined.to_native(), sheet.columns, names, price is not None, disk is not None)
+    return _priced(joined.to_native(), exact.columns, names, price is not None, disk is not None)
 
 
 def _cuts(
@@ -164,16 +165,16 @@ def _priced(
     native: Any, columns: tuple[str, ...], names: list[str], price: bool, disk: bool
 ) -> Any:
     """Return the machine's columns, the block, and the offer's part of price and disk."""
-    sheet = Sheet(native)
+    exact = ExactFrame(native)
     size = Number(nw.col(names[0]))
     results: dict[str, Any] = {names[0]: size, names[1]: Number(nw.col(names[1]))}
     if price:
-        whole = sheet.keep(Number(nw.col("__numgenius_price")) * size)
-        results[names[2]] = sheet.half_even(*sheet.divide(whole, STEPS_PER_NANO), STEPS_PER_NANO)
+        whole = exact.keep(Number(nw.col("__numgenius_price")) * size)
+        results[names[2]] = exact.half_even(*exact.divide(whole, STEPS_PER_NANO), STEPS_PER_NANO)
     if disk:
-        part = sheet.keep(Number(nw.col("__numgenius_disk")) * size)
-        results[names[3]] = sheet.divide(part, Number(nw.col(_KEYS[0])))[0]
-    return sheet.finish(results, only=columns)
+        part = exact.keep(Number(nw.col("__numgenius_disk")) * size)
+        results[names[3]] = exact.divide(part, Number(nw.col(_KEYS[0])))[0]
+    return exact.finish(results, only=columns)
 
 
 def table_like(frame: Any, data: dict[str, list[int]]) -> Any:
@@ -234,11 +235,11 @@ def occupancy(
     """
     if not isinstance(period, Interval):
         raise WrongType("period", "an Interval", shown(period))
-    sheet = Sheet(frame)
-    if machine not in sheet.columns:
+    exact = ExactFrame(frame)
+    if machine not in exact.columns:
         raise RuleViolation("machine", f"a column named {machine!r}", "none")
     read = Reading(
-        sheet,
+        exact,
         {
             "gpus": Input(path="gpus", kind=GPUS, source=as_column(gpus, "gpus")),
             "start": Input(path="start", kind=INSTANT, source=as_column(start, "start")),
@@ -247,20 +248,20 @@ def occupancy(
     )
     first, last = int(to_epoch(period.start)), int(to_epoch(period.end))
     since, until = column(read["start"]), column(read["end"])
-    since = sheet.keep((since > first).choose(since, (since <= first).choose(first)))
-    until = sheet.keep((until < last).choose(until, last))
-    held = sheet.keep((until - since) * read["gpus"])
-    _check_sum(sheet, read.high("gpus") * (last - first))
+    since = exact.keep((since > first).choose(since, (since <= first).choose(first)))
+    until = exact.keep((until < last).choose(until, last))
+    held = exact.keep((until - since) * read["gpus"])
+    _check_sum(exact, read.high("gpus") * (last - first))
     unknown = held.apply(lambda e: e.is_null()).as_int()
     results = {_HELD: (held > 0).choose(held, (held <= 0).choose(0)), _UNKNOWN: unknown}
-    grouped = nw.from_native(sheet.finish(results, only=(machine,))).group_by(machine)
+    grouped = nw.from_native(exact.finish(results, only=(machine,))).group_by(machine)
     sums = grouped.agg(nw.col(_HELD).sum(), nw.col(_UNKNOWN).sum())
     total = nw.when(nw.col(_UNKNOWN) == 0).then(nw.col(_HELD).cast(nw.Int64))
     return sums.select(machine, gpu_seconds=total).to_native()
 
 
-def _check_sum(sheet: Sheet, largest: int) -> None:
-    count = sheet.frame.select(n=nw.len())
+def _check_sum(exact: ExactFrame, largest: int) -> None:
+    count = exact.frame.select(n=nw.len())
     rows = int((count.collect() if isinstance(count, nw.LazyFrame) else count).row(0)[0])
     if largest * rows > INT64:
         need = f"GPUs × seconds × contracts up to {INT64:,}"
@@ -295,14 +296,14 @@ def resolve(
 
     Raises:
         WrongType: A lazy frame, or a column of the wrong type.
-        RuleViolation: What :func:`numgenius_core.bids.priority.resolve` refuses, or a null.
+        RuleViolation: What :func:`numgenius_core.bids.resolve` refuses, or a null.
     """
     given = as_frame(frame)
     if not isinstance(given, nw.DataFrame):
         need = "claims in memory (collect() them): who runs is decided claim by claim"
         raise WrongType("frame", need, f"a lazy frame of {given.implementation.name}")
-    sheet = Sheet(frame)
-    refuse_taken([result], sheet.columns)
+    exact = ExactFrame(frame)
+    refuse_taken([result], exact.columns)
     whole = {"machine": machine, "start": start, "size": size, "arrival": arrival}
     kinds: dict[str, Kind] = {"size": GPUS}
     inputs = {
@@ -312,10 +313,10 @@ def resolve(
     inputs["bid"] = Input(path="bid", kind=PRICE, source=as_column(bid, "bid"))
     if not isinstance(floor, PerGpuHour):
         inputs["floor"] = Input(path="floor", kind=PRICE, source=as_column(floor, "floor"))
-    if rank not in sheet.columns:
+    if rank not in exact.columns:
         raise RuleViolation("rank", f"a column named {rank!r}", "none")
-    read = Reading(sheet, inputs)
-    ready = nw.from_native(sheet.finish({f"{_CLAIM}{k}": v for k, v in read.values.items()}))
+    read = Reading(exact, inputs)
+    ready = nw.from_native(exact.finish({f"{_CLAIM}{k}": v for k, v in read.values.items()}))
     cells = {name: [plain(x) for x in ready[f"{_CLAIM}{name}"].to_list()] for name in inputs}
     cells["rank"] = [plain(x) for x in ready[rank].to_list()]
     runs = _running(cells, floor if isinstance(floor, PerGpuHour) else None)

@@ -22,16 +22,15 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import Any, Final
 
+import narwhals.stable.v2 as nw
 from attrs import frozen
 
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._numbers import round_half_even, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.frames._exact import INT64, Sheet, nw
+from numgenius_core.frames._exact import INT64, ExactFrame
 from numgenius_core.frames.columns import GPUS, PRICE, Columns, Input, Reading, plain
-from numgenius_core.listing import as_tuple, check_kind
-from numgenius_core.money import PerGpuHour
-from numgenius_core.units import round_half_even, whole_number
-
-__all__ = ["Link", "ModelPrice", "basket_price", "matched_index", "model_prices", "price_chain"]
+from numgenius_core.rates import PerGpuHour
 
 _GPUS: Final = "__numgenius_gpus"
 _PRICE: Final = "__numgenius_price"
@@ -139,7 +138,7 @@ def basket_price(
 
 
 @frozen(kw_only=True)
-class Link:
+class IndexLink:
     """How prices moved between two snapshots of a market, on the machines that both show.
 
     Attributes:
@@ -166,7 +165,7 @@ def matched_index(
     model: str = "gpu_name",
     machine: str = "machine_id",
     columns: Columns | None = None,
-) -> Link:
+) -> IndexLink:
     """Return how prices moved between two snapshots, on the machines that both show.
 
     Args:
@@ -195,7 +194,7 @@ def matched_index(
     if not was:
         raise RuleViolation("after", "a machine that both snapshots show, with a price", "none")
     index = Fraction(now, was)
-    return Link(
+    return IndexLink(
         index=index,
         level=index,
         machines=machines,
@@ -211,14 +210,14 @@ def price_chain(
     model: str = "gpu_name",
     machine: str = "machine_id",
     columns: Columns | None = None,
-) -> tuple[Link, ...]:
+) -> tuple[IndexLink, ...]:
     """Return the links between snapshots in order of time; their levels are the chained index.
 
     Raises:
         WrongType: As for :func:`matched_index`.
         RuleViolation: As for :func:`matched_index`; the path names the snapshot.
     """
-    links: list[Link] = []
+    links: list[IndexLink] = []
     level = Fraction(1)
     for place, (before, after) in enumerate(pairwise(as_tuple(snapshots, "snapshots"))):
         try:
@@ -227,7 +226,7 @@ def price_chain(
             raise fault.at(f"snapshots[{place + 1}]") from None
         level *= link.index
         links.append(
-            Link(
+            IndexLink(
                 index=link.index,
                 level=level,
                 machines=link.machines,
@@ -242,19 +241,19 @@ def price_chain(
 def _machines(frame: Any, model: str, machine: str, columns: Columns | None) -> Any:
     """Return a row for each machine and model: its GPUs and the price of one of them."""
     names = Columns() if columns is None else columns
-    sheet = Sheet(frame)
+    exact = ExactFrame(frame)
     for path, name in (("model", model), ("machine", machine)):
-        if name not in sheet.columns:
+        if name not in exact.columns:
             raise RuleViolation(path, f"a column named {name!r}", "none")
     read = Reading(
-        sheet,
+        exact,
         {
             "gpus": Input(path="gpus", kind=GPUS, source=names.gpus),
             "price": Input(path="price", kind=PRICE, source=names.price, each="gpus"),
         },
     )
-    one, _ = sheet.divide(read["price"], read["gpus"])
-    native = sheet.finish({_GPUS: read["gpus"], _PRICE: one}, only=(machine, model))
+    one, _ = exact.divide(read["price"], read["gpus"])
+    native = exact.finish({_GPUS: read["gpus"], _PRICE: one}, only=(machine, model))
     known = nw.from_native(native)
     for name in (machine, model, _GPUS, _PRICE):
         known = known.filter(~nw.col(name).is_null())

@@ -23,9 +23,9 @@ from numgenius_core.frames._exact import (
     INT64,
     STEPS_PER_NANO,
     TICKS_PER_NANO,
+    ExactFrame,
     Number,
     Pair,
-    Sheet,
     Value,
     column,
     refuse_taken,
@@ -42,15 +42,13 @@ from numgenius_core.frames.columns import (
     as_column,
 )
 from numgenius_core.listing import Mode
-from numgenius_core.money import PerHour
 from numgenius_core.prices.schedules import FEE
+from numgenius_core.rates import PerHour
 from numgenius_core.units import (
     SECONDS_PER_HOUR,
     SECONDS_PER_MONTH,
     Amount,
 )
-
-__all__ = ["payout", "quote", "reserve"]
 
 LINES: Final = ("gpu", "discount", "forfeit", "storage", "upload", "download")
 _RESERVED: Final = ("gpu_per_hour", "deposit", "discount_rate")
@@ -85,13 +83,13 @@ def quote(
         download: GB received.
         bid: Of interruptibles, dollars per hour for the whole instance; the lowest bid if left out.
         months: Of reservations, what is prepaid; the stay's length if left out. As for
-            :func:`numgenius_core.prices.quotes.quote`, a longer stay goes on on demand, and a shorter
+            :func:`numgenius_core.prices.quote`, a longer stay goes on on demand, and a shorter
             one forfeits part of the deposit.
         fee: The platform's share.
         columns: The names of the columns of an offer.
         results: Which columns to add, each in nano-dollars: ``gpu``, ``discount``, ``forfeit``,
             ``storage``, ``upload``, ``download`` (the lines: differences of rounded running totals,
-            as :meth:`~numgenius_core.prices.quotes.Quote.rounded_lines` has them), ``total``,
+            as :meth:`~numgenius_core.prices.Quote.rounded_lines` has them), ``total``,
             ``per_hour``, ``payout``, ``fee``, ``gpu_per_hour`` (after the discount), ``deposit``,
             and ``discount_rate`` in billionths.
         prefix: What the names of the results begin with.
@@ -101,8 +99,8 @@ def quote(
         RuleViolation: A value out of range, an amount beyond $2 billion, a name that is taken.
     """
     wanted = _wanted(results, _RESULTS)
-    sheet, platform = Sheet(frame), share_of(fee, "fee")
-    refuse_taken([prefix + name for name in wanted], sheet.columns)
+    exact, platform = ExactFrame(frame), share_of(fee, "fee")
+    refuse_taken([prefix + name for name in wanted], exact.columns)
     asked = Asked(
         duration=duration,
         mode=mode,
@@ -114,9 +112,9 @@ def quote(
         fee=platform,
         columns=columns,
     )
-    stay = read_stay(sheet, asked)
+    stay = read_stay(exact, asked)
     check_lines(stay.read, "per_hour" in wanted)
-    return sheet.finish({prefix + k: v for k, v in _answer(stay, wanted, platform).items()})
+    return exact.finish({prefix + k: v for k, v in _answer(stay, wanted, platform).items()})
 
 
 def _wanted(results: Iterable[str], known: tuple[str, ...]) -> list[str]:
@@ -129,48 +127,48 @@ def _wanted(results: Iterable[str], known: tuple[str, ...]) -> list[str]:
 
 def _full_price(stay: Stay) -> Value:
     """Return the hourly GPU price before a discount; null where it cannot be rented so."""
-    read, sheet = stay.read, stay.sheet
+    read, exact = stay.read, stay.exact
     if stay.bids is False:
         price = read["price"]
     else:
         price = floor = read["floor"]
         if "bid" in read.bounds:
-            price = sheet.let((column(floor) <= read["bid"]).choose(read["bid"]))
+            price = exact.let((column(floor) <= read["bid"]).choose(read["bid"]))
         if isinstance(stay.bids, Number):
-            price = sheet.let(stay.bids.choose(price, read["price"]))
-    return sheet.let(stay.known.choose(price)) if isinstance(stay.known, Number) else price
+            price = exact.let(stay.bids.choose(price, read["price"]))
+    return exact.let(stay.known.choose(price)) if isinstance(stay.known, Number) else price
 
 
 def _discounted(stay: Stay, full: Value) -> tuple[Value, dict[str, Value | None]]:
     """Return the hourly GPU price after the discount, and what a reservation adds."""
-    sheet, (factor, shares) = stay.sheet, stay.discount
+    exact, (factor, shares) = stay.exact, stay.discount
     if stay.reserved is False:
         return full, {"deposit": None, "discount_rate": 0}
     prepaid = stay.prepaid
     # 1 − d = 1 − D · m / (m + 1), as whole numbers: of ``parts``, so much is ``kept``.
-    parts = sheet.let((prepaid + SECONDS_PER_MONTH) * shares)
-    taken = sheet.let(factor * prepaid)
-    kept = sheet.let(parts - taken)
-    price = sheet.half_even(*sheet.long_ratio(full, kept, parts), parts)
-    rate = sheet.half_even(*sheet.long_ratio(_BILLION, taken, parts), parts)
-    deposit = _deposit(sheet, full, prepaid, kept, parts)
+    parts = exact.let((prepaid + SECONDS_PER_MONTH) * shares)
+    taken = exact.let(factor * prepaid)
+    kept = exact.let(parts - taken)
+    price = exact.half_even(*exact.long_ratio(full, kept, parts), parts)
+    rate = exact.half_even(*exact.long_ratio(_BILLION, taken, parts), parts)
+    deposit = _deposit(exact, full, prepaid, kept, parts)
     if isinstance(stay.reserved, bool):
         return price, {"deposit": deposit, "discount_rate": rate}
-    return sheet.let(stay.reserved.choose(price, full)), {
-        "deposit": sheet.let(stay.reserved.choose(deposit)),
+    return exact.let(stay.reserved.choose(price, full)), {
+        "deposit": exact.let(stay.reserved.choose(deposit)),
         "discount_rate": stay.reserved.choose(rate, 0),
     }
 
 
-def _deposit(sheet: Sheet, full: Value, prepaid: Value, kept: Value, parts: Value) -> Value:
+def _deposit(exact: ExactFrame, full: Value, prepaid: Value, kept: Value, parts: Value) -> Value:
     """Return ``full`` for the time ``prepaid``, times ``kept / parts``, rounded once."""
-    whole, rest, divisor = sheet.ratio(full, prepaid, SECONDS_PER_HOUR * STEPS_PER_NANO)
-    whole, below = sheet.long_ratio(whole, kept, parts)
+    whole, rest, divisor = exact.ratio(full, prepaid, SECONDS_PER_HOUR * STEPS_PER_NANO)
+    whole, below = exact.long_ratio(whole, kept, parts)
     # What is left is (below + rest · kept / divisor) / parts: the product would overflow.
-    above, kept_rest = sheet.divide(kept, divisor)
-    carry, finest = sheet.divide(rest * kept_rest, divisor)
-    more, below = sheet.divide(sheet.let(below + rest * above + carry), parts)
-    return sheet.half_even(sheet.let(whole + more), below, parts, finest, divisor)
+    above, kept_rest = exact.divide(kept, divisor)
+    carry, finest = exact.divide(rest * kept_rest, divisor)
+    more, below = exact.divide(exact.let(below + rest * above + carry), parts)
+    return exact.half_even(exact.let(whole + more), below, parts, finest, divisor)
 
 
 def _gpu_time(stay: Stay, full: Value, price: Value, deposit: Value | None) -> dict[str, Pair]:
@@ -178,98 +176,98 @@ def _gpu_time(stay: Stay, full: Value, price: Value, deposit: Value | None) -> d
 
     A row without a deposit has null for one, which lasts for no time and forfeits nothing.
     """
-    sheet, seconds = stay.sheet, stay.read["seconds"]
+    exact, seconds = stay.exact, stay.read["seconds"]
     if deposit is None:
-        return {"discount": sheet.per_unit(full, seconds, SECONDS_PER_HOUR)}
-    lasts = _lasts(sheet, deposit, price, stay.prepaid)
-    least = sheet.let((lasts < seconds).choose(lasts, seconds))
-    used = sheet.carried(sheet.per_unit(price, least, SECONDS_PER_HOUR))
-    beyond = sheet.per_unit(full, sheet.let(seconds - least), SECONDS_PER_HOUR)
+        return {"discount": exact.per_unit(full, seconds, SECONDS_PER_HOUR)}
+    lasts = _lasts(exact, deposit, price, stay.prepaid)
+    least = exact.let((lasts < seconds).choose(lasts, seconds))
+    used = exact.carried(exact.per_unit(price, least, SECONDS_PER_HOUR))
+    beyond = exact.per_unit(full, exact.let(seconds - least), SECONDS_PER_HOUR)
     # Of the deposit that is left, as much as that: the discount received and 5 % of it.
     saved, hours = least * FEE.numerator, SECONDS_PER_HOUR * FEE.denominator
-    claim = sheet.carried(sheet.per_unit(full - price, saved, hours))
+    claim = exact.carried(exact.per_unit(full - price, saved, hours))
     # A nano-dollar is lent to the rest, so that it stays above zero.
-    left = sheet.carried((deposit - used[0] - 1, sheet.let(TICKS_PER_NANO - used[1])))
+    left = exact.carried((deposit - used[0] - 1, exact.let(TICKS_PER_NANO - used[1])))
     some, less = column(left[0]) >= 0, column(left[0]) < claim[0]
     less |= column(left[0]).equals(claim[0]) & (column(left[1]) < claim[1])
-    kept = [sheet.let(some.choose(less.choose(a, b), 0)) for a, b in zip(left, claim, strict=True)]
-    return {"discount": sheet.sum([used, beyond]), "forfeit": (kept[0], kept[1])}
+    kept = [exact.let(some.choose(less.choose(a, b), 0)) for a, b in zip(left, claim, strict=True)]
+    return {"discount": exact.sum([used, beyond]), "forfeit": (kept[0], kept[1])}
 
 
-def _lasts(sheet: Sheet, deposit: Value, price: Value, prepaid: Value) -> Number:
+def _lasts(exact: ExactFrame, deposit: Value, price: Value, prepaid: Value) -> Number:
     """Return for how many seconds a deposit lasts; each that begins with some of it counts.
 
     But for rounding it is the time prepaid. The rounding, in steps · seconds, is a small number,
     where the whole deposit would overflow.
     """
     parts = SECONDS_PER_HOUR * STEPS_PER_NANO
-    whole, rest, divisor = sheet.ratio(price, prepaid, parts)
-    over = sheet.let((deposit - whole) * parts - rest * (parts // divisor))
-    rate = sheet.let((column(price) > 0).choose(price, 1))
-    more, part = sheet.divide(sheet.let((column(over) > 0).choose(over, 0)), rate)
-    less, _ = sheet.divide(sheet.let((column(over) < 0).choose(0 - over, 0)), rate)
+    whole, rest, divisor = exact.ratio(price, prepaid, parts)
+    over = exact.let((deposit - whole) * parts - rest * (parts // divisor))
+    rate = exact.let((column(price) > 0).choose(price, 1))
+    more, part = exact.divide(exact.let((column(over) > 0).choose(over, 0)), rate)
+    less, _ = exact.divide(exact.let((column(over) < 0).choose(0 - over, 0)), rate)
     seconds = (column(price) > 0).choose(prepaid + more + (column(part) > 0).as_int() - less, INT64)
-    return column(sheet.let((column(deposit) > 0).choose(seconds, 0)))
+    return column(exact.let((column(deposit) > 0).choose(seconds, 0)))
 
 
 def _used(stay: Stay) -> dict[str, Pair]:
     """Return the amounts of disk and traffic; what is not used has none."""
-    read, sheet = stay.read, stay.sheet
+    read, exact = stay.read, stay.exact
     amounts: dict[str, Pair] = {}
     if "storage" in read.bounds:
         used = read["storage used"]
-        amounts["storage"] = sheet.stored(read["storage"], used, read["seconds"])
+        amounts["storage"] = exact.stored(read["storage"], used, read["seconds"])
     for name in ("upload", "download"):
         if name in read.bounds:
-            amounts[name] = sheet.sent(read[name], read[f"{name} used"])
+            amounts[name] = exact.sent(read[name], read[f"{name} used"])
     return amounts
 
 
 def _answer(stay: Stay, wanted: list[str], fee: Share) -> dict[str, Value | None]:
     """Work out what is wanted, in the order in which one thing needs another."""
-    sheet, seconds = stay.sheet, stay.read["seconds"]
+    exact, seconds = stay.exact, stay.read["seconds"]
     full = _full_price(stay)
     price, out = _discounted(stay, full)
     amounts = _gpu_time(stay, full, price, out["deposit"]) | _used(stay)
     if set(wanted) & set(LINES):
-        out |= _lines(sheet, sheet.per_unit(full, seconds, SECONDS_PER_HOUR), amounts)
-    total = sheet.carried(sheet.sum(list(amounts.values())))
-    out["total"] = rounded = sheet.half_even(*total, TICKS_PER_NANO)
+        out |= _lines(exact, exact.per_unit(full, seconds, SECONDS_PER_HOUR), amounts)
+    total = exact.carried(exact.sum(list(amounts.values())))
+    out["total"] = rounded = exact.half_even(*total, TICKS_PER_NANO)
     out["gpu_per_hour"] = price
     if "gpu_per_hour" in wanted:
-        out["gpu_per_hour"] = sheet.half_even(*sheet.divide(price, STEPS_PER_NANO), STEPS_PER_NANO)
+        out["gpu_per_hour"] = exact.half_even(*exact.divide(price, STEPS_PER_NANO), STEPS_PER_NANO)
     if "per_hour" in wanted:
-        out["per_hour"] = _per_hour(sheet, total, seconds)
+        out["per_hour"] = _per_hour(exact, total, seconds)
     if {"payout", "fee"} & set(wanted):
-        out["payout"], out["fee"] = _split(sheet, total, rounded, fee, stay.read)
+        out["payout"], out["fee"] = _split(exact, total, rounded, fee, stay.read)
     return {name: out[name] for name in wanted}
 
 
-def _lines(sheet: Sheet, gpu: Pair, amounts: dict[str, Pair]) -> dict[str, Value | None]:
+def _lines(exact: ExactFrame, gpu: Pair, amounts: dict[str, Pair]) -> dict[str, Value | None]:
     """Return the lines: differences of rounded running totals, so that they add up."""
-    before = sheet.nanos(gpu)
+    before = exact.nanos(gpu)
     lines: dict[str, Value | None] = dict.fromkeys(LINES, 0)
     lines["gpu"] = before
     running: Pair = (0, 0)
     for name, amount in amounts.items():
-        running = sheet.sum([running, amount])
-        after = sheet.nanos(running)
+        running = exact.sum([running, amount])
+        after = exact.nanos(running)
         lines[name] = after - before
         before = after
     return lines
 
 
-def _per_hour(sheet: Sheet, total: Pair, seconds: Value) -> Value:
+def _per_hour(exact: ExactFrame, total: Pair, seconds: Value) -> Value:
     """Return ``total · 3,600 / seconds``; the product would overflow."""
-    whole, left = sheet.divide(total[0], seconds)
+    whole, left = exact.divide(total[0], seconds)
     ticks = TICKS_PER_NANO // SECONDS_PER_HOUR
-    part, finest = sheet.divide(total[1], ticks)
-    more, rest = sheet.divide(sheet.let(left * SECONDS_PER_HOUR + part), seconds)
-    return sheet.half_even(sheet.let(whole * SECONDS_PER_HOUR + more), rest, seconds, finest, ticks)
+    part, finest = exact.divide(total[1], ticks)
+    more, rest = exact.divide(exact.let(left * SECONDS_PER_HOUR + part), seconds)
+    return exact.half_even(exact.let(whole * SECONDS_PER_HOUR + more), rest, seconds, finest, ticks)
 
 
 def _split(
-    sheet: Sheet, total: Pair, rounded: Value, fee: Share, read: Reading
+    exact: ExactFrame, total: Pair, rounded: Value, fee: Share, read: Reading
 ) -> tuple[Value, Value]:
     """Return what the host and the platform get of a total with a rest below a nano-dollar.
 
@@ -279,13 +277,13 @@ def _split(
     if isinstance(taken, int) and not taken:
         return rounded, (column(rounded) >= 0).choose(0)
     kept = shares - taken
-    whole, left = sheet.divide(total[0], shares)
-    part, finer = sheet.divide(sheet.let(left * kept), shares)
-    ticks = sheet.divide(sheet.let(finer * TICKS_PER_NANO + total[1] * kept), shares)
-    host = sheet.carried((sheet.let(whole * kept + part), sheet.half_even(*ticks, shares)))
+    whole, left = exact.divide(total[0], shares)
+    part, finer = exact.divide(exact.let(left * kept), shares)
+    ticks = exact.divide(exact.let(finer * TICKS_PER_NANO + total[1] * kept), shares)
+    host = exact.carried((exact.let(whole * kept + part), exact.half_even(*ticks, shares)))
     # A nano-dollar is lent to the rest, so that it stays above zero.
-    platform = (total[0] - host[0] - 1, sheet.let(total[1] - host[1] + TICKS_PER_NANO))
-    return sheet.half_even(*host, TICKS_PER_NANO), sheet.nanos(platform)
+    platform = (total[0] - host[0] - 1, exact.let(total[1] - host[1] + TICKS_PER_NANO))
+    return exact.half_even(*host, TICKS_PER_NANO), exact.nanos(platform)
 
 
 def reserve(
@@ -336,12 +334,12 @@ def payout(
         WrongType: As for :func:`quote`.
         RuleViolation: As for :func:`quote`.
     """
-    sheet, platform = Sheet(frame), share_of(fee, "fee")
-    refuse_taken([prefix + "payout", prefix + "fee"], sheet.columns)
+    exact, platform = ExactFrame(frame), share_of(fee, "fee")
+    refuse_taken([prefix + "payout", prefix + "fee"], exact.columns)
     inputs = {"amount": Input(path="amount", kind=AMOUNT, source=as_column(amount, "amount"))}
     if isinstance(platform, Column):
         inputs["fee"] = Input(path="fee", kind=SHARE, source=platform)
-    read = Reading(sheet, inputs)
+    read = Reading(exact, inputs)
     total = read["amount"]
-    host, rest = _split(sheet, (total, 0), total, platform, read)
-    return sheet.finish({prefix + "payout": host, prefix + "fee": rest})
+    host, rest = _split(exact, (total, 0), total, platform, read)
+    return exact.finish({prefix + "payout": host, prefix + "fee": rest})

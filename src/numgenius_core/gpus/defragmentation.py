@@ -33,20 +33,19 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from numgenius_core._checks import check_id, check_kind
+from numgenius_core._numbers import whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.gpus.allocation import check_machine
 from numgenius_core.gpus.slicing import blocks
-from numgenius_core.listing import ContractId, check_id, check_kind
+from numgenius_core.ids import ContractId
 from numgenius_core.offer import Block
-from numgenius_core.units import whole_number
-
-__all__ = ["Impossible", "Move", "Plan", "Why", "defragment"]
 
 SEARCH_LIMIT: Final = 20_000
 """Choices looked at before the search settles for the best plan found; 32 GPUs never need them."""
 
 
-class Why(Enum):
+class Obstacle(Enum):
     """What stands against a block that cannot be made rentable."""
 
     TOO_FEW_FREE = "fewer GPUs are free than the blocks wanted have"
@@ -64,7 +63,7 @@ class Move:
 
 
 @frozen(kw_only=True)
-class Plan:
+class DefragmentationPlan:
     """How to make blocks rentable.
 
     Attributes:
@@ -93,7 +92,7 @@ class Impossible:
         immovable: The contracts that may not move and stand in a block of the wanted size.
     """
 
-    why: Why
+    why: Obstacle
     size: int
     need: int
     room: int
@@ -108,7 +107,7 @@ def defragment(
     size: int,
     *,
     count: int | None = 1,
-) -> Plan | Impossible:
+) -> DefragmentationPlan | Impossible:
     """Return the fewest moves that make blocks of ``size`` GPUs rentable, or why there are none.
 
     The fewest for machines up to 32 GPUs, and for larger ones whenever the answer says
@@ -139,7 +138,7 @@ def defragment(
         count = max(1, machine.most(size)) if _is_place(wanted[0], min_gpu) else 1
     rentable = [block for block in wanted if not block.mask & machine.taken]
     if len(rentable) >= count:
-        return Plan(moves=(), blocks=tuple(rentable[:count]), exact=True)
+        return DefragmentationPlan(moves=(), blocks=tuple(rentable[:count]), exact=True)
     obstacle = _obstacle(machine, wanted, count)
     if obstacle is not None:
         return obstacle
@@ -233,9 +232,9 @@ def _obstacle(machine: _Machine, wanted: Sequence[Block], count: int) -> Impossi
     if proof is None:
         return None
     if size * count > machine.gpus - machine.taken.bit_count():
-        why = Why.TOO_FEW_FREE
+        why = Obstacle.TOO_FEW_FREE
     else:
-        why = Why.HELD if clear < count else Why.NO_ROOM
+        why = Obstacle.HELD if clear < count else Obstacle.NO_ROOM
     immovable = tuple(
         contract
         for contract, block in sorted(machine.held.items())
@@ -255,7 +254,9 @@ def _shortage(machine: _Machine, wanted: Block, count: int) -> tuple[int, int, i
     return None
 
 
-def _plan(machine: _Machine, wanted: Mapping[int, int], homeless: Iterable[ContractId]) -> Plan:
+def _plan(
+    machine: _Machine, wanted: Mapping[int, int], homeless: Iterable[ContractId]
+) -> DefragmentationPlan:
     """Return the fewest moves that place the wanted blocks and the contracts without a place."""
     leaving = list(homeless)
     search = _Search(machine)
@@ -277,7 +278,7 @@ def _plan(machine: _Machine, wanted: Mapping[int, int], homeless: Iterable[Contr
         made += targets[len(guests) :]
         open_places = [half for place in open_places for half in search.halves(place)]
     moves.sort(key=attrgetter("target"))  # small ones first: they clear the way for the others
-    return Plan(moves=tuple(moves), blocks=tuple(sorted(made)), exact=search.exact)
+    return DefragmentationPlan(moves=tuple(moves), blocks=tuple(sorted(made)), exact=search.exact)
 
 
 _EMPTY: Final = 0
@@ -310,14 +311,14 @@ class _Search:
     def roots(self, size: int) -> list[Block]:
         """Return the place of a size that is no half of a larger one."""
         gpus = self.machine.gpus
-        return [Block(size=size, start=gpus & -2 * size)] if gpus & size else []
+        return [Block(start=gpus & -2 * size, size=size)] if gpus & size else []
 
     def halves(self, place: Block) -> list[Block]:
         """Return the two places in a place, none if nothing in it can be taken."""
         if place.size == self.machine.min_gpu or self.shape_of(place) in {_WHOLE, _FIXED}:
             return []
         half = place.size // 2
-        return [Block(size=half, start=place.start), Block(size=half, start=place.start + half)]
+        return [Block(start=place.start, size=half), Block(start=place.start + half, size=half)]
 
     def shape_of(self, place: Block) -> int:
         """Return the number of the shape of a place."""
@@ -333,8 +334,8 @@ class _Search:
         if place.size == self.machine.min_gpu or place.mask & ~self.machine.fixed == 0:
             return _FIXED
         half = place.size // 2
-        left = self.shape_of(Block(size=half, start=place.start))
-        right = self.shape_of(Block(size=half, start=place.start + half))
+        left = self.shape_of(Block(start=place.start, size=half))
+        right = self.shape_of(Block(start=place.start + half, size=half))
         parts = (left, right) if left <= right else (right, left)
         if parts not in self._numbers:
             self._numbers[parts] = len(self._parts)

@@ -25,19 +25,11 @@ from typing import Final, NoReturn
 
 from attrs import frozen
 
+from numgenius_core._checks import check_min_gpu
+from numgenius_core._numbers import whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.listing import MAX_GPUS, check_min_gpu
+from numgenius_core.listing import MAX_GPUS
 from numgenius_core.offer import Block
-from numgenius_core.units import whole_number
-
-__all__ = [
-    "Explanation",
-    "blocks",
-    "infer_min_gpu",
-    "mask_of",
-    "offer_sizes",
-    "rentable_blocks",
-]
 
 LARGEST_RENTED: Final = 32
 """Up to this many GPUs :func:`infer_min_gpu` considers that some are rented."""
@@ -103,14 +95,14 @@ def rentable_blocks(
         WrongType: Not whole numbers.
         RuleViolation: As for :func:`blocks`, or an occupied GPU that the machine does not have.
     """
-    mask = occupied if type(occupied) is int else mask_of(occupied, gpus)
+    mask = occupied if type(occupied) is int else gpu_set(occupied, gpus)
     try:
         return _rentable(gpus, min_gpu, mask, powers_only, observed)
     except TypeError:
         _refuse_unhashable(gpus, min_gpu, powers_only=powers_only, observed=observed)
 
 
-def mask_of(positions: int | Iterable[int], gpus: int) -> int:
+def gpu_set(positions: int | Iterable[int], gpus: int) -> int:
     """Return GPU positions as a bit mask, position 0 the lowest bit.
 
     Raises:
@@ -161,7 +153,7 @@ def _cut(
         check_min_gpu(min_gpu, gpus)
     powers = [1 << k for k in range(gpus.bit_length()) if min_gpu < 1 << k < gpus]
     found = {
-        Block(min(size, gpus - start), start)
+        Block(start, min(size, gpus - start))
         for size in (min_gpu, *powers, gpus)
         for start in range(0, gpus, size)
     }

@@ -1,1 +1,63 @@
 """When a machine may be taken down: windows, notices, and plans that disturb least."""
+
+from __future__ import annotations
+
+from numgenius_core.maintenance._assignment import Proof
+from numgenius_core.maintenance.backfill import BackfillPlan, PlanAction, PlanStep, backfill_plan
+from numgenius_core.maintenance.fleet import (
+    FleetPlan,
+    MachineWindow,
+    aligned_starts,
+    bound_of,
+    plan_fleet,
+)
+from numgenius_core.maintenance.hours import Recurrence, allowed_intervals
+from numgenius_core.maintenance.losses import COUNT, Disturbance, Weights, disturbances
+from numgenius_core.maintenance.schedule import (
+    Category,
+    MachineSchedule,
+    MaintenanceWindow,
+    Notice,
+    WindowStatus,
+    cancel_windows,
+    hours_of_request,
+    notices,
+    requested_window,
+    schedule_window,
+    window_statuses,
+)
+from numgenius_core.maintenance.windows import WindowPlan, best_window, earliest_window, free_time
+
+__all__ = [
+    "COUNT",
+    "BackfillPlan",
+    "Category",
+    "Disturbance",
+    "FleetPlan",
+    "MachineSchedule",
+    "MachineWindow",
+    "MaintenanceWindow",
+    "Notice",
+    "PlanAction",
+    "PlanStep",
+    "Proof",
+    "Recurrence",
+    "Weights",
+    "WindowPlan",
+    "WindowStatus",
+    "aligned_starts",
+    "allowed_intervals",
+    "backfill_plan",
+    "best_window",
+    "bound_of",
+    "cancel_windows",
+    "disturbances",
+    "earliest_window",
+    "free_time",
+    "hours_of_request",
+    "notices",
+    "plan_fleet",
+    "requested_window",
+    "schedule_window",
+    "window_statuses",
+]

@@ -24,8 +24,6 @@ from typing import Final, TypeVar
 
 from attrs import frozen
 
-__all__ = ["Problem", "Proof", "apart", "paid", "solve"]
-
 Costs = Sequence[Sequence[int]]
 """A row a machine: its loss at each start."""
 _Number = TypeVar("_Number", int, Fraction)

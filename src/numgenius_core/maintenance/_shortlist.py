@@ -18,8 +18,6 @@ from attrs import frozen
 
 from numgenius_core.maintenance.losses import Piece
 
-__all__ = ["Span", "shortlist"]
-
 Span = tuple[int, int]
 """First and last start of a window allowed."""
 

@@ -16,18 +16,19 @@ from enum import Enum
 
 from attrs import frozen
 
-from numgenius_core.contracts.contract import Contract, client_end
+from numgenius_core._checks import check_kind
+from numgenius_core._numbers import length_in_seconds
+from numgenius_core.contracts.calendar import client_end
+from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.term import Term
 from numgenius_core.errors import RuleViolation
+from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval, after, utc
-from numgenius_core.listing import ContractId, Listing, MachineId, check_kind
+from numgenius_core.listing import Listing
 from numgenius_core.maintenance.schedule import terms_of
-from numgenius_core.units import length_in_seconds
-
-__all__ = ["Action", "BackfillPlan", "Step", "backfill_plan"]
 
 
-class Action(Enum):
+class PlanAction(Enum):
     """A step of planned maintenance."""
 
     SET_END = "set the listing's end date"
@@ -38,7 +39,7 @@ class Action(Enum):
 
 
 @frozen(kw_only=True)
-class Step:
+class PlanStep:
     """What to do, and when.
 
     Attributes:
@@ -47,7 +48,7 @@ class Step:
         until: When waiting or maintaining ends; of an end date, the date; else ``None``.
     """
 
-    action: Action
+    action: PlanAction
     at: datetime
     until: datetime | None = None
 
@@ -65,7 +66,7 @@ class BackfillPlan:
     """
 
     machine: MachineId
-    steps: tuple[Step, ...]
+    steps: tuple[PlanStep, ...]
     window: Interval
     client_end: datetime | None
     waiting_for: tuple[ContractId, ...]
@@ -110,17 +111,17 @@ def backfill_plan(
     down = now if vacant is None else vacant
     window = Interval(down, after(down, length, "length"))
     waiting = (
-        Step(action=Action.SET_END, at=now, until=vacant),
-        Step(action=Action.WAIT, at=now, until=vacant),
+        PlanStep(action=PlanAction.SET_END, at=now, until=vacant),
+        PlanStep(action=PlanAction.WAIT, at=now, until=vacant),
     )
     by_end = sorted(active, key=lambda each: (each.end or now, each.id), reverse=True)
     return BackfillPlan(
         machine=machine,
         steps=(
             *(waiting if vacant else ()),
-            Step(action=Action.UNLIST, at=window.start),
-            Step(action=Action.MAINTAIN, at=window.start, until=window.end),
-            Step(action=Action.RELIST, at=window.end),
+            PlanStep(action=PlanAction.UNLIST, at=window.start),
+            PlanStep(action=PlanAction.MAINTAIN, at=window.start, until=window.end),
+            PlanStep(action=PlanAction.RELIST, at=window.end),
         ),
         window=window,
         client_end=vacant,

@@ -26,11 +26,13 @@ from operator import add
 
 from attrs import frozen
 
+from numgenius_core._checks import as_tuple, check_id, check_kind
+from numgenius_core._numbers import length_in_seconds, whole_number
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.term import Term, agreed, check_belongs
 from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval, total_seconds, utc
-from numgenius_core.listing import MachineId, as_tuple, check_id, check_kind
 from numgenius_core.maintenance._assignment import Problem, Proof, apart, paid, solve
 from numgenius_core.maintenance.losses import (
     COUNT,
@@ -43,9 +45,6 @@ from numgenius_core.maintenance.losses import (
     disturbances,
     weighed_pieces,
 )
-from numgenius_core.units import length_in_seconds, whole_number
-
-__all__ = ["FleetPlan", "MachineWindow", "aligned_starts", "bound_of", "plan_fleet"]
 
 
 @frozen(kw_only=True)

@@ -20,12 +20,11 @@ from typing import Final
 
 from attrs import frozen
 
+from numgenius_core._checks import as_tuple, check_kind, check_text
+from numgenius_core._numbers import whole_number
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, to_epoch
-from numgenius_core.listing import as_tuple, check_kind, check_text
-from numgenius_core.units import SECONDS_PER_DAY, whole_number
-
-__all__ = ["Recurrence", "allowed_intervals", "union"]
+from numgenius_core.units import SECONDS_PER_DAY
 
 _MINUTES: Final = 1_440
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

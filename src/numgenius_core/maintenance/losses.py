@@ -22,15 +22,15 @@ from typing import Final
 
 from attrs import frozen
 
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._numbers import PICO, as_fraction_of_ten
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.term import Term, agreed, as_term
 from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, total_seconds
-from numgenius_core.listing import ContractId, as_tuple, check_kind
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
-from numgenius_core.units import PICO, SECONDS_PER_HOUR, as_fraction_of_ten
-
-__all__ = ["COUNT", "NO_REFUNDS", "Disturbance", "Weights", "disturbances", "weighed_pieces"]
+from numgenius_core.units import SECONDS_PER_HOUR
 
 Refunds = Mapping[ContractId, Money]
 Piece = tuple[int, int, int, int, int]

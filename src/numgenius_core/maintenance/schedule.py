@@ -23,36 +23,16 @@ from typing import Final, Literal
 
 from attrs import evolve, frozen
 
+from numgenius_core._checks import as_tuple, check_id, check_kind, check_text
+from numgenius_core._numbers import as_fraction_of_ten
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.term import Term, as_term, check_belongs
 from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval, after, utc
-from numgenius_core.listing import (
-    AccountId,
-    ContractId,
-    MachineId,
-    as_tuple,
-    check_id,
-    check_kind,
-    check_text,
-)
 from numgenius_core.maintenance.losses import disturbances
 from numgenius_core.money import Money
-from numgenius_core.units import Amount, as_fraction_of_ten
-
-__all__ = [
-    "Category",
-    "MaintenanceWindow",
-    "Notice",
-    "Schedule",
-    "Status",
-    "cancel",
-    "hours_of_request",
-    "notices",
-    "requested_window",
-    "schedule",
-    "show",
-]
+from numgenius_core.units import Amount
 
 MAX_HOURS: Final = 1_000_000
 """Longest request taken, hours: anything above is a mistake, not a window."""
@@ -69,7 +49,7 @@ class Category(Enum):
     OTHER = "other"
 
 
-class Status(Enum):
+class WindowStatus(Enum):
     """Where a window stands at an instant."""
 
     UPCOMING = "upcoming"
@@ -97,16 +77,16 @@ class MaintenanceWindow:
         if self.reason != "":
             check_text(self.reason, "window.reason", 1_000)
 
-    def status(self, now: datetime) -> Status:
+    def status(self, now: datetime) -> WindowStatus:
         """Return where the window stands; at its end it is completed."""
         now = utc(now, "now")
         if now < self.period.start:
-            return Status.UPCOMING
-        return Status.ONGOING if now < self.period.end else Status.COMPLETED
+            return WindowStatus.UPCOMING
+        return WindowStatus.ONGOING if now < self.period.end else WindowStatus.COMPLETED
 
 
 @frozen(kw_only=True)
-class Schedule:
+class MachineSchedule:
     """The maintenance windows of a machine.
 
     Attributes:
@@ -133,13 +113,13 @@ class Schedule:
                 raise RuleViolation(path, need, str(window.period.start))
 
 
-def schedule(
-    present: Schedule,
+def schedule_window(
+    present: MachineSchedule,
     window: MaintenanceWindow,
     *,
     now: datetime,
     overlapping: Literal["refuse", "merge"] = "refuse",
-) -> Schedule:
+) -> MachineSchedule:
     """Return the schedule with one more window.
 
     Args:
@@ -155,7 +135,7 @@ def schedule(
         RuleViolation: The start is not in the future or more than a year ahead, or the window
             overlaps others and is not to be merged; the error names them.
     """
-    check_kind(present, Schedule, "schedule")
+    check_kind(present, MachineSchedule, "schedule")
     check_kind(window, MaintenanceWindow, "window")
     if overlapping not in ("refuse", "merge"):
         raise RuleViolation("overlapping", "'refuse' or 'merge'", shown(overlapping))
@@ -181,16 +161,22 @@ def _merged(windows: list[MaintenanceWindow]) -> MaintenanceWindow:
     )
 
 
-def show(present: Schedule, now: datetime) -> tuple[tuple[MaintenanceWindow, Status], ...]:
+def window_statuses(
+    present: MachineSchedule, now: datetime
+) -> tuple[tuple[MaintenanceWindow, WindowStatus], ...]:
     """Return a machine's windows in order of time, each with where it stands."""
-    check_kind(present, Schedule, "schedule")
+    check_kind(present, MachineSchedule, "schedule")
     now = utc(now, "now")
     return tuple((window, window.status(now)) for window in present.windows)
 
 
-def cancel(present: Schedule, now: datetime) -> Schedule:
+def cancel_windows(present: MachineSchedule, now: datetime) -> MachineSchedule:
     """Return the schedule without its upcoming windows."""
-    kept = (window for window, status in show(present, now) if status is not Status.UPCOMING)
+    kept = (
+        window
+        for window, status in window_statuses(present, now)
+        if status is not WindowStatus.UPCOMING
+    )
     return evolve(present, windows=tuple(kept))
 
 

@@ -25,11 +25,13 @@ from operator import itemgetter
 
 from attrs import frozen
 
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._numbers import length_in_seconds
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.term import Term, agreed, check_belongs
 from numgenius_core.errors import RuleViolation
+from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, total_seconds
-from numgenius_core.listing import ContractId, as_tuple, check_kind
 from numgenius_core.maintenance._shortlist import Span, shortlist
 from numgenius_core.maintenance.hours import union
 from numgenius_core.maintenance.losses import (
@@ -44,9 +46,6 @@ from numgenius_core.maintenance.losses import (
     weighed_pieces,
 )
 from numgenius_core.money import Money
-from numgenius_core.units import length_in_seconds
-
-__all__ = ["WindowPlan", "best_window", "earliest_window", "fewest_touched", "free_time"]
 
 
 @frozen(kw_only=True)
@@ -150,7 +149,7 @@ def best_window(
         weights: What counts; by default the number of contracts disturbed.
         refunds: What is due to a contract if it is disturbed.
         allowed: The window lies inside one of these, where given
-            (:func:`numgenius_core.maintenance.hours.allowed_intervals`).
+            (:func:`numgenius_core.maintenance.allowed_intervals`).
 
     Raises:
         WrongType: An argument of the wrong type.

@@ -16,28 +16,27 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from numgenius_core.billing.statement import discount_received
+from numgenius_core.billing.statements import discount_received
 from numgenius_core.contracts.extension import Stale
 from numgenius_core.errors import RuleViolation
-from numgenius_core.listing import AccountId, ContractId, Listing, MachineId
+from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.listing import Listing
 from numgenius_core.market import events as e
-from numgenius_core.market._decision import Draft
+from numgenius_core.market._decision import Decision
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import MachineState, Market
 from numgenius_core.money import Money
-from numgenius_core.prices.schedules import refundable
-
-__all__ = ["advance_to", "catch_up", "dissolve"]
+from numgenius_core.prices.deposits import refundable
 
 
-def advance_to(market: Market, at: datetime) -> Draft:
+def advance_to(market: Market, at: datetime) -> Decision:
     """Return a draft in which everything that came due up to ``at`` has happened."""
-    draft = Draft(market, at)
+    draft = Decision(market, at)
     catch_up(draft)
     return draft
 
 
-def catch_up(draft: Draft) -> None:
+def catch_up(draft: Decision) -> None:
     """Let everything happen that is due up to the draft's instant."""
     at = draft.at
     while (item := draft.market.queue.first) is not None and item[0] <= at:
@@ -51,7 +50,7 @@ def catch_up(draft: Draft) -> None:
     draft.at = at
 
 
-def pass_time(draft: Draft, machine: MachineId) -> None:
+def pass_time(draft: Decision, machine: MachineId) -> None:
     """Let everything happen that is due on a machine at the draft's instant."""
     at = draft.at
     place = draft.market.machine(machine)
@@ -66,7 +65,7 @@ def pass_time(draft: Draft, machine: MachineId) -> None:
         draft.rerun(machine)
 
 
-def _roll(draft: Draft, listing: Listing) -> None:
+def _roll(draft: Decision, listing: Listing) -> None:
     """Set a rolling end anew, and extend the contracts to it."""
     at, machine = draft.at, listing.machine.id
     try:
@@ -79,7 +78,7 @@ def _roll(draft: Draft, listing: Listing) -> None:
     draft.extend(listing, ask=False)
 
 
-def _instances_due(draft: Draft, place: MachineState) -> bool:
+def _instances_due(draft: Decision, place: MachineState) -> bool:
     """Let deposits, contracts and rates come due, and return whether any did."""
     at = draft.at
     due = [each for each in place.instances.values() if (when := each.due) and when <= at]
@@ -99,7 +98,7 @@ def _instances_due(draft: Draft, place: MachineState) -> bool:
     return bool(due)
 
 
-def _maintenance_due(draft: Draft, place: MachineState) -> None:
+def _maintenance_due(draft: Decision, place: MachineState) -> None:
     at, since = draft.at, place.announced
     for window in place.schedule.windows:
         if since < window.period.end <= at:
@@ -109,7 +108,7 @@ def _maintenance_due(draft: Draft, place: MachineState) -> None:
             draft.emit(e.MaintenanceStarted(at=at, machine=place.id, window=window))
 
 
-def run_dry(draft: Draft, name: AccountId) -> None:
+def run_dry(draft: Decision, name: AccountId) -> None:
     """Stop the instances of an account that has nothing left."""
     market = draft.market
     draft.emit(e.BalanceRanOut(at=draft.at, account=name))
@@ -123,7 +122,7 @@ def run_dry(draft: Draft, name: AccountId) -> None:
         draft.rerun(machine)
 
 
-def dissolve(draft: Draft, contract: ContractId, *, broken: bool = False) -> None:
+def dissolve(draft: Decision, contract: ContractId, *, broken: bool = False) -> None:
     """Pay back what is due of a deposit, if there is one (DOMAIN 4, "Cancel early").
 
     Args:

@@ -13,23 +13,23 @@ from typing import Final
 from attrs import evolve
 
 from numgenius_core.bids.priority import Claim, Rank, explain
-from numgenius_core.contracts.contract import State
 from numgenius_core.contracts.extension import Extended, Extension, Raise, Stale, extend
+from numgenius_core.contracts.life import InstanceState
 from numgenius_core.contracts.term import Term
 from numgenius_core.errors import InsufficientCredit, NotAllowed
-from numgenius_core.listing import NO_FLOOR, AccountId, ContractId, Listing, MachineId
+from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.listing import NO_FLOOR, Listing
 from numgenius_core.market import events as e
 from numgenius_core.market._evolution import apply_event
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import MachineState, Market
-from numgenius_core.money import Money, PerGpuHour
-
-__all__ = ["Draft"]
+from numgenius_core.money import Money
+from numgenius_core.rates import PerGpuHour
 
 _NONE: Final = Money(0)
 
 
-class Draft:
+class Decision:
     """The events that a command is turned into, and the market after them.
 
     Attributes:
@@ -99,11 +99,11 @@ class Draft:
         answer = place.resolution
         for claim in answer.waiting:
             state = place.instances[claim.id].state
-            waits = claim.rank is Rank.BID and state is State.SCHEDULING
-            if waits or state in (State.LOADING, State.RUNNING):
+            waits = claim.rank is Rank.BID and state is InstanceState.SCHEDULING
+            if waits or state in (InstanceState.LOADING, InstanceState.RUNNING):
                 self._pause(claim, answer.running, place)
         for claim in answer.running:
-            if place.instances[claim.id].state in (State.PAUSED, State.SCHEDULING):
+            if place.instances[claim.id].state in (InstanceState.PAUSED, InstanceState.SCHEDULING):
                 self.emit(e.InstanceResumed(at=self.at, contract=claim.id))
 
     def _pause(self, claim: Claim, running: tuple[Claim, ...], place: MachineState) -> None:

@@ -12,7 +12,7 @@ the questions to ask (:mod:`numgenius_core.market.views`).
 
 >>> from datetime import UTC, datetime
 >>> from numgenius_core.market.commands import AddCredit
->>> from numgenius_core.listing import AccountId
+>>> from numgenius_core.ids import AccountId
 >>> from numgenius_core.money import Money
 >>> at = datetime(2026, 1, 1, tzinfo=UTC)
 >>> paid = AddCredit(account=AccountId("ann"), amount=Money(10))
@@ -27,19 +27,17 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final
 
+from numgenius_core._checks import check_kind
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import utc
-from numgenius_core.listing import check_kind
 from numgenius_core.market import _hosting as hosting
 from numgenius_core.market import _renting as renting
 from numgenius_core.market import commands as c
 from numgenius_core.market._clock import advance_to, catch_up
-from numgenius_core.market._decision import Draft
+from numgenius_core.market._decision import Decision
 from numgenius_core.market._evolution import apply_event
 from numgenius_core.market.events import Event
 from numgenius_core.market.state import Market
-
-__all__ = ["Market", "decide", "evolve", "execute", "replay"]
 
 
 def decide(market: Market, command: c.Command, at: datetime) -> tuple[Event, ...]:
@@ -93,7 +91,7 @@ def replay(events: Iterable[Event], market: Market | None = None) -> Market:
     return state
 
 
-def _drafted(market: Market, command: c.Command, at: datetime) -> Draft:
+def _drafted(market: Market, command: c.Command, at: datetime) -> Decision:
     check_kind(market, Market, "market")
     do = _DO.get(type(command))
     if do is None:
@@ -107,11 +105,11 @@ def _drafted(market: Market, command: c.Command, at: datetime) -> Draft:
     return draft
 
 
-def _tick(draft: Draft, command: c.Tick) -> None:
+def _tick(draft: Decision, command: c.Tick) -> None:
     """Do nothing: time has passed already."""
 
 
-_DO: Final[dict[type, Callable[[Draft, Any], None]]] = {
+_DO: Final[dict[type, Callable[[Decision, Any], None]]] = {
     c.Tick: _tick,
     c.AddCredit: hosting.add_credit,
     c.AddMachine: hosting.add_machine,

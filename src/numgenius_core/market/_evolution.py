@@ -14,27 +14,26 @@ from typing import Any, Final
 from attrs import evolve
 
 from numgenius_core.billing.history import (
-    BidChanged,
-    Happening,
+    Fact,
     MachineWent,
     Moved,
     Prepaid,
+    Rebid,
     Refunded,
     Transferred,
 )
-from numgenius_core.contracts.contract import Event, State, advance, to_reserved
+from numgenius_core.contracts.contract import to_reserved
 from numgenius_core.contracts.extension import PendingIncrease
+from numgenius_core.contracts.life import InstanceEvent, InstanceState, advance
 from numgenius_core.contracts.term import Term
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.maintenance.schedule import Schedule, cancel
+from numgenius_core.maintenance.schedule import MachineSchedule, cancel_windows
 from numgenius_core.market import events as e
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger
 from numgenius_core.market._settlement import opened, settled
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import DAY, MachineState, Market
 from numgenius_core.money import Money
-
-__all__ = ["apply_event"]
 
 
 def apply_event(market: Market, event: e.Event) -> Market:
@@ -78,7 +77,7 @@ def machine_added(market: Market, event: e.MachineAdded) -> Market:
     machine = event.machine
     account = opened(market, machine.host, event.at)
     account = evolve(account, machines=(*account.machines, machine.id))
-    place = MachineState(machine=machine, schedule=Schedule(machine=machine.id))
+    place = MachineState(machine=machine, schedule=MachineSchedule(machine=machine.id))
     return market.after(event.at, place=place, accounts=[account])
 
 
@@ -166,7 +165,7 @@ def maintenance_scheduled(market: Market, event: e.MaintenanceScheduled) -> Mark
 
 def maintenance_cancelled(market: Market, event: e.MaintenanceCancelled) -> Market:
     place = market.machine(event.machine)
-    schedule = cancel(place.schedule, event.at)
+    schedule = cancel_windows(place.schedule, event.at)
     return market.after(event.at, place=evolve(place, schedule=schedule))
 
 
@@ -184,7 +183,7 @@ def contract_created(market: Market, event: e.ContractCreated) -> Market:
     contract = event.contract
     instance = Instance(
         term=Term(contract=contract),
-        state=State.LOADING,
+        state=InstanceState.LOADING,
         arrival=contract.id,
         bid=contract.bid,
         max_discount=event.max_discount,
@@ -310,12 +309,12 @@ def traffic_counted(market: Market, event: e.TrafficCounted) -> Market:
 # --- the life of an instance ----------------------------------------------------------------
 
 
-def _noted(instance: Instance, fact: Happening, **changes: Any) -> Instance:
+def _noted(instance: Instance, fact: Fact, **changes: Any) -> Instance:
     """Return an instance to which something happened."""
     return evolve(instance, happenings=(*instance.happenings, fact), **changes)
 
 
-def _moves(by: Event) -> Callable[[Market, Any], Market]:
+def _moves(by: InstanceEvent) -> Callable[[Market, Any], Market]:
     """Return what applies a move in the table of an instance's life."""
 
     def apply(market: Market, event: Any) -> Market:
@@ -328,21 +327,21 @@ def _moves(by: Event) -> Callable[[Market, Any], Market]:
 
 def instance_started(market: Market, event: e.InstanceStarted) -> Market:
     instance = market.living(event.contract)
-    moved = Moved(at=event.at, event=Event.STARTED)
-    state = advance(instance.state, Event.STARTED)
+    moved = Moved(at=event.at, event=InstanceEvent.STARTED)
+    state = advance(instance.state, InstanceEvent.STARTED)
     waiting = _noted(instance, moved, state=state, arrival=event.arrival)
     return settled(market, waiting, event.at, last=max(market.last, event.arrival))
 
 
 def instance_expired(market: Market, event: e.InstanceExpired) -> Market:
     instance = market.living(event.contract)
-    state = advance(instance.state, Event.EXPIRED)
+    state = advance(instance.state, InstanceEvent.EXPIRED)
     # That a contract expires at its end, its history knows by itself.
     return settled(market, evolve(instance, state=state), event.at)
 
 
 def instance_destroyed(market: Market, event: e.InstanceDestroyed) -> Market:
-    market = _moves(Event.DESTROYED)(market, event)
+    market = _moves(InstanceEvent.DESTROYED)(market, event)
     place, instance = market.home(event.contract), market.living(event.contract)
     others = {key: each for key, each in place.instances.items() if key != instance.id}
     account = market.account(instance.contract.client)
@@ -362,7 +361,7 @@ def instance_labelled(market: Market, event: e.InstanceLabelled) -> Market:
 
 
 def bid_changed(market: Market, event: e.BidChanged) -> Market:
-    fact = BidChanged(at=event.at, bid=event.bid)
+    fact = Rebid(at=event.at, bid=event.bid)
     instance = market.living(event.contract)
     bidding = _noted(instance, fact, bid=event.bid, arrival=event.arrival)
     return settled(market, bidding, event.at, last=max(market.last, event.arrival))
@@ -401,10 +400,10 @@ _APPLY: Final[dict[type, Callable[[Market, Any], Market]]] = {
     e.DepositSpent: deposit_spent,
     e.DepositRefunded: deposit_refunded,
     e.TrafficCounted: traffic_counted,
-    e.InstanceLoaded: _moves(Event.LOADED),
-    e.InstancePaused: _moves(Event.PREEMPTED),
-    e.InstanceResumed: _moves(Event.RESUMED),
-    e.InstanceStopped: _moves(Event.STOPPED),
+    e.InstanceLoaded: _moves(InstanceEvent.LOADED),
+    e.InstancePaused: _moves(InstanceEvent.PREEMPTED),
+    e.InstanceResumed: _moves(InstanceEvent.RESUMED),
+    e.InstanceStopped: _moves(InstanceEvent.STOPPED),
     e.InstanceStarted: instance_started,
     e.InstanceExpired: instance_expired,
     e.InstanceDestroyed: instance_destroyed,

@@ -15,19 +15,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from numgenius_core.contracts.contract import State
 from numgenius_core.contracts.extension import Stale
+from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import NotAllowed, RuleViolation
-from numgenius_core.gpus.defragmentation import Plan, defragment
-from numgenius_core.listing import ContractId, Listing, MachineId, Verification
-from numgenius_core.maintenance.schedule import notices, schedule
+from numgenius_core.gpus.defragmentation import DefragmentationPlan, defragment
+from numgenius_core.ids import ContractId, MachineId
+from numgenius_core.listing import Listing, Verification
+from numgenius_core.maintenance.schedule import notices, schedule_window
 from numgenius_core.market import commands as c
 from numgenius_core.market import events as e
 from numgenius_core.market._clock import dissolve
-from numgenius_core.market._decision import Draft
+from numgenius_core.market._decision import Decision
 from numgenius_core.market.state import MachineState
-
-__all__ = ["KEPT_AFTER_EXPIRY"]
 
 KEPT_AFTER_EXPIRY: Final = timedelta(hours=48)
 """How long a host keeps the data of an expired instance at least."""
@@ -35,11 +34,11 @@ LONGEST_ROLLING: Final = timedelta(days=36_525)
 """Longest duration of a rolling end, a hundred years: it rolls on, but the calendar ends."""
 
 
-def add_credit(draft: Draft, command: c.AddCredit) -> None:
+def add_credit(draft: Decision, command: c.AddCredit) -> None:
     draft.emit(e.CreditAdded(at=draft.at, account=command.account, amount=command.amount))
 
 
-def add_machine(draft: Draft, command: c.AddMachine) -> None:
+def add_machine(draft: Decision, command: c.AddMachine) -> None:
     machine = command.machine
     if machine.id in draft.market.machines:
         raise RuleViolation("machine.id", "a new number", f"{machine.id}, which is there already")
@@ -49,7 +48,7 @@ def add_machine(draft: Draft, command: c.AddMachine) -> None:
     draft.emit(e.MachineAdded(at=draft.at, machine=machine))
 
 
-def remove_machine(draft: Draft, command: c.RemoveMachine) -> None:
+def remove_machine(draft: Decision, command: c.RemoveMachine) -> None:
     place = draft.own_machine(command.machine, command.by)
     if place.listing is not None or place.instances:
         got = "a listed one" if place.listing else f"one with {len(place.instances)} instance(s)"
@@ -57,7 +56,7 @@ def remove_machine(draft: Draft, command: c.RemoveMachine) -> None:
     draft.emit(e.MachineRemoved(at=draft.at, machine=place.id))
 
 
-def set_verification(draft: Draft, command: c.SetVerification) -> None:
+def set_verification(draft: Decision, command: c.SetVerification) -> None:
     place = draft.market.machine(command.machine)
     if place.machine.verification is command.verification:
         return
@@ -67,19 +66,19 @@ def set_verification(draft: Draft, command: c.SetVerification) -> None:
             dissolve(draft, contract, broken=True)
 
 
-def report_offline(draft: Draft, command: c.ReportOffline) -> None:
+def report_offline(draft: Decision, command: c.ReportOffline) -> None:
     if not draft.market.machine(command.machine).online:
         raise RuleViolation("machine", "a machine that is online", "one that is offline")
     draft.emit(e.MachineWentOffline(at=draft.at, machine=command.machine))
 
 
-def report_online(draft: Draft, command: c.ReportOnline) -> None:
+def report_online(draft: Decision, command: c.ReportOnline) -> None:
     if draft.market.machine(command.machine).online:
         raise RuleViolation("machine", "a machine that is offline", "one that is online")
     draft.emit(e.MachineCameOnline(at=draft.at, machine=command.machine))
 
 
-def list_machine(draft: Draft, command: c.ListMachine) -> None:
+def list_machine(draft: Decision, command: c.ListMachine) -> None:
     place = draft.own_machine(command.machine, command.by)
     listing = Listing(
         machine=place.machine,
@@ -102,54 +101,54 @@ def list_machine(draft: Draft, command: c.ListMachine) -> None:
     draft.rerun(place.id)
 
 
-def unlist(draft: Draft, command: c.Unlist) -> None:
+def unlist(draft: Decision, command: c.Unlist) -> None:
     draft.own_machine(command.machine, command.by)
     _listed(draft, command.machine)
     draft.emit(e.MachineUnlisted(at=draft.at, machine=command.machine))
 
 
-def _listed(draft: Draft, machine: MachineId) -> Listing:
+def _listed(draft: Decision, machine: MachineId) -> Listing:
     listing = draft.market.machine(machine).listing
     if listing is None:
         raise RuleViolation("machine", "a machine that is listed", f"machine {machine}")
     return listing
 
 
-def set_min_bid(draft: Draft, command: c.SetMinBid) -> None:
+def set_min_bid(draft: Decision, command: c.SetMinBid) -> None:
     place = draft.own_machine(command.machine, command.by)
     if place.floor != command.floor:
         draft.emit(e.MinBidSet(at=draft.at, machine=place.id, floor=command.floor))
         draft.rerun(place.id)
 
 
-def set_default_job(draft: Draft, command: c.SetDefaultJob) -> None:
+def set_default_job(draft: Decision, command: c.SetDefaultJob) -> None:
     draft.own_machine(command.machine, command.by)
     draft.emit(e.DefaultJobSet(at=draft.at, machine=command.machine, image=command.image))
 
 
-def remove_default_job(draft: Draft, command: c.RemoveDefaultJob) -> None:
+def remove_default_job(draft: Decision, command: c.RemoveDefaultJob) -> None:
     if draft.own_machine(command.machine, command.by).default_job is None:
         raise RuleViolation("machine", "a machine with a default job", "one without")
     draft.emit(e.DefaultJobRemoved(at=draft.at, machine=command.machine))
 
 
-def schedule_maintenance(draft: Draft, command: c.ScheduleMaintenance) -> None:
+def schedule_maintenance(draft: Decision, command: c.ScheduleMaintenance) -> None:
     place = draft.own_machine(command.machine, command.by)
-    schedule(place.schedule, command.window, now=draft.at)  # refuses what is not allowed
+    schedule_window(place.schedule, command.window, now=draft.at)  # refuses what is not allowed
     draft.emit(e.MaintenanceScheduled(at=draft.at, machine=place.id, window=command.window))
     terms = [instance.term for instance in place.instances.values()]
     for notice in notices(place.id, command.window, terms):
         draft.emit(e.ClientNotified(at=draft.at, notice=notice))
 
 
-def cancel_maintenance(draft: Draft, command: c.CancelMaintenance) -> None:
+def cancel_maintenance(draft: Decision, command: c.CancelMaintenance) -> None:
     place = draft.own_machine(command.machine, command.by)
     if all(window.period.start <= draft.at for window in place.schedule.windows):
         raise RuleViolation("machine", "a machine with upcoming maintenance", "one without")
     draft.emit(e.MaintenanceCancelled(at=draft.at, machine=command.machine))
 
 
-def defragment_machine(draft: Draft, command: c.Defragment) -> None:
+def defragment_machine(draft: Decision, command: c.Defragment) -> None:
     place = draft.own_machine(command.machine, command.by)
     listing = _listed(draft, place.id)
     for contract in command.movable:
@@ -162,21 +161,23 @@ def defragment_machine(draft: Draft, command: c.Defragment) -> None:
     draft.rerun(place.id)
 
 
-def _largest(place: MachineState, listing: Listing, movable: tuple[ContractId, ...]) -> Plan | None:
+def _largest(
+    place: MachineState, listing: Listing, movable: tuple[ContractId, ...]
+) -> DefragmentationPlan | None:
     """Return the plan for the largest block that can be made rentable."""
     held = {i.id: i.contract.block for i in place.instances.values() if i.holds}
-    loading = [i.id for i in place.instances.values() if i.state is State.LOADING]
+    loading = [i.id for i in place.instances.values() if i.state is InstanceState.LOADING]
     may_move = [each for each in held if each in movable or each in loading]
     for size in sorted({block.size for block in place.blocks()}, reverse=True):
         plan = defragment(place.machine.gpus, listing.min_gpu, held, may_move, size)
-        if isinstance(plan, Plan):
+        if isinstance(plan, DefragmentationPlan):
             return plan
     return None
 
 
-def clean_up(draft: Draft, command: c.CleanUp) -> None:
+def clean_up(draft: Decision, command: c.CleanUp) -> None:
     place = draft.own_machine(command.machine, command.by)
     for instance in place.instances.values():
         end = instance.term.end
-        if instance.state is State.EXPIRED and end and draft.at - end >= KEPT_AFTER_EXPIRY:
+        if instance.state is InstanceState.EXPIRED and end and draft.at - end >= KEPT_AFTER_EXPIRY:
             draft.emit(e.InstanceDestroyed(at=draft.at, contract=instance.id))

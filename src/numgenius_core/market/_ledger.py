@@ -16,8 +16,6 @@ from attrs import frozen
 from numgenius_core.intervals import total_seconds, utc
 from numgenius_core.money import Money
 
-__all__ = ["NO_FLOW", "NO_MONEY", "Flow", "Ledger"]
-
 NO_MONEY: Final = Money(0)
 """Zero dollars."""
 

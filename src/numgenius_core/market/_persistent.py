@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Generic, Self, TypeVar
 
-__all__ = ["Queue", "Table"]
-
 KT = TypeVar("KT")
 VT = TypeVar("VT")
 

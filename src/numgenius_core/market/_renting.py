@@ -16,8 +16,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 from numgenius_core.bids.priority import check_bid, resolve, winning_bid
-from numgenius_core.contracts.contract import Event, State, advance, agree
+from numgenius_core.contracts.contract import agree
 from numgenius_core.contracts.extension import PendingIncrease, Stale, accept
+from numgenius_core.contracts.life import InstanceEvent, InstanceState, advance
 from numgenius_core.errors import (
     IllegalMove,
     NotAllowed,
@@ -26,18 +27,17 @@ from numgenius_core.errors import (
     WrongType,
     shown,
 )
-from numgenius_core.listing import AccountId, ContractId, Listing, Mode, OfferId, Verification
+from numgenius_core.ids import AccountId, ContractId, OfferId
+from numgenius_core.listing import Listing, Mode, Verification
 from numgenius_core.market import commands as c
 from numgenius_core.market import events as e
 from numgenius_core.market._clock import dissolve
-from numgenius_core.market._decision import Draft
+from numgenius_core.market._decision import Decision
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import OFFERS_OF_A_LISTING, MachineState, Market
-from numgenius_core.money import PerHour
 from numgenius_core.offer import Block
 from numgenius_core.prices.schedules import CurveSchedule
-
-__all__ = ["find_offer"]
+from numgenius_core.rates import PerHour
 
 
 def find_offer(market: Market, offer: OfferId) -> tuple[MachineState, Listing, Block]:
@@ -60,7 +60,7 @@ def find_offer(market: Market, offer: OfferId) -> tuple[MachineState, Listing, B
     return place, place.listing, offered[place_in_list]
 
 
-def rent(draft: Draft, command: c.Rent) -> None:
+def rent(draft: Decision, command: c.Rent) -> None:
     place, listing, block = find_offer(draft.market, command.offer)
     own = place.machine.host == command.by
     account = draft.market.account(command.by)
@@ -113,7 +113,7 @@ def _check_rental(command: c.Rent, place: MachineState, block: Block) -> None:
         raise RuleViolation("disk_mb", f"at most the offer's {most:,} MB", f"{command.disk_mb:,}")
 
 
-def change_bid(draft: Draft, command: c.ChangeBid) -> None:
+def change_bid(draft: Decision, command: c.ChangeBid) -> None:
     instance = _current(draft, command.contract, command.by)
     if instance.bid is None:
         raise RuleViolation("contract", "an interruptible instance", instance.contract.mode.value)
@@ -132,7 +132,10 @@ def change_bid(draft: Draft, command: c.ChangeBid) -> None:
 
 def _winning(place: MachineState, instance: Instance) -> PerHour:
     """Return the lowest bid with which an instance runs; the one it has, if it runs."""
-    if instance.state in (State.RUNNING, State.LOADING) and instance.bid is not None:
+    if (
+        instance.state in (InstanceState.RUNNING, InstanceState.LOADING)
+        and instance.bid is not None
+    ):
         return instance.bid
     others = [
         each.claim for each in place.instances.values() if each.claims and each.id != instance.id
@@ -144,7 +147,7 @@ def _winning(place: MachineState, instance: Instance) -> PerHour:
     return price
 
 
-def prepay(draft: Draft, command: c.Prepay) -> None:
+def prepay(draft: Decision, command: c.Prepay) -> None:
     instance = _current(draft, command.contract, command.by)
     machine = draft.market.home(command.contract).machine
     if instance.bid is not None or instance.contract.is_free_test:
@@ -168,23 +171,23 @@ def prepay(draft: Draft, command: c.Prepay) -> None:
     )
 
 
-def stop(draft: Draft, command: c.Stop) -> None:
+def stop(draft: Decision, command: c.Stop) -> None:
     instance = draft.own_instance(command.contract, command.by)
-    advance(instance.state, Event.STOPPED)  # refuses what cannot be stopped
+    advance(instance.state, InstanceEvent.STOPPED)  # refuses what cannot be stopped
     draft.stop(instance.id, e.StopReason.CLIENT)
     draft.rerun(instance.contract.machine)
 
 
-def start(draft: Draft, command: c.Start) -> None:
+def start(draft: Decision, command: c.Start) -> None:
     instance = draft.own_instance(command.contract, command.by)
-    advance(instance.state, Event.STARTED)  # refuses what cannot be started
+    advance(instance.state, InstanceEvent.STARTED)  # refuses what cannot be started
     if not instance.contract.is_free_test:
         draft.need_credit(command.by)
     draft.emit(e.InstanceStarted(at=draft.at, contract=instance.id, arrival=draft.next_number()))
     draft.rerun(instance.contract.machine)
 
 
-def destroy(draft: Draft, command: c.Destroy) -> None:
+def destroy(draft: Decision, command: c.Destroy) -> None:
     instance = draft.own_instance(command.contract, command.by)
     machine = instance.contract.machine
     draft.lapse(machine, Stale.ENDED, instance.id)
@@ -193,18 +196,18 @@ def destroy(draft: Draft, command: c.Destroy) -> None:
     draft.rerun(machine)
 
 
-def label(draft: Draft, command: c.Label) -> None:
+def label(draft: Decision, command: c.Label) -> None:
     instance = draft.own_instance(command.contract, command.by)
     draft.emit(e.InstanceLabelled(at=draft.at, contract=instance.id, label=command.label))
 
 
-def set_auto_extension(draft: Draft, command: c.SetAutoExtension) -> None:
+def set_auto_extension(draft: Decision, command: c.SetAutoExtension) -> None:
     instance = _current(draft, command.contract, command.by)
     if instance.auto_extension is not command.wanted:
         draft.emit(e.AutoExtensionSet(at=draft.at, contract=instance.id, wanted=command.wanted))
 
 
-def _current(draft: Draft, contract: ContractId, by: AccountId) -> Instance:
+def _current(draft: Decision, contract: ContractId, by: AccountId) -> Instance:
     """Return a client's instance whose contract has not ended."""
     instance = draft.own_instance(contract, by)
     if instance.is_over:
@@ -212,12 +215,14 @@ def _current(draft: Draft, contract: ContractId, by: AccountId) -> Instance:
     return instance
 
 
-def report_loaded(draft: Draft, command: c.ReportLoaded) -> None:
-    advance(draft.market.living(command.contract).state, Event.LOADED)  # refuses other states
+def report_loaded(draft: Decision, command: c.ReportLoaded) -> None:
+    advance(
+        draft.market.living(command.contract).state, InstanceEvent.LOADED
+    )  # refuses other states
     draft.emit(e.InstanceLoaded(at=draft.at, contract=command.contract))
 
 
-def count_traffic(draft: Draft, command: c.CountTraffic) -> None:
+def count_traffic(draft: Decision, command: c.CountTraffic) -> None:
     draft.market.living(command.contract)
     if command.sent or command.received:
         draft.emit(
@@ -230,18 +235,18 @@ def count_traffic(draft: Draft, command: c.CountTraffic) -> None:
         )
 
 
-def _increase(draft: Draft, number: int, by: AccountId) -> tuple[PendingIncrease, Instance]:
+def _increase(draft: Decision, number: int, by: AccountId) -> tuple[PendingIncrease, Instance]:
     pending = draft.market.asking(number).increases[number]
     return pending, draft.own_instance(pending.term.contract.id, by)
 
 
-def accept_increase(draft: Draft, command: c.AcceptPriceIncrease) -> None:
+def accept_increase(draft: Decision, command: c.AcceptPriceIncrease) -> None:
     pending, instance = _increase(draft, command.increase, command.by)
     verdict = accept(pending, instance.term, at=draft.at)
     draft.emit(e.PriceIncreaseAccepted(at=draft.at, increase=command.increase))
     draft.extended(verdict, pending.listing, pending.raised)
 
 
-def reject_increase(draft: Draft, command: c.RejectPriceIncrease) -> None:
+def reject_increase(draft: Decision, command: c.RejectPriceIncrease) -> None:
     _increase(draft, command.increase, command.by)
     draft.emit(e.PriceIncreaseRejected(at=draft.at, increase=command.increase))

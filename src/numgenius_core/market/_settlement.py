@@ -13,12 +13,10 @@ from typing import Any
 from attrs import evolve
 
 from numgenius_core.contracts.contract import Contract
-from numgenius_core.listing import AccountId
+from numgenius_core.ids import AccountId
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger
 from numgenius_core.market.instance import Instance, flow_of
 from numgenius_core.market.state import Account, Market
-
-__all__ = ["opened", "settled"]
 
 
 def opened(market: Market, name: AccountId, at: datetime) -> Account:

@@ -1,6 +1,6 @@
 """What a market can be told to do (G13, and time itself): imperative values, checked when made.
 
-A host's and a client's command says who gives it (``by``); :func:`numgenius_core.market._dispatch.decide`
+A host's and a client's command says who gives it (``by``); :func:`numgenius_core.market.decide`
 refuses what that account may not do. The others come from the marketplace itself: it takes
 payments, counts traffic, sees machines go offline and knows what time it is.
 """
@@ -12,19 +12,12 @@ from fractions import Fraction
 
 from attrs import field, frozen
 
-from numgenius_core.listing import (
-    AccountId,
-    ContractId,
-    Machine,
-    MachineId,
-    Mode,
-    OfferId,
-    PriceTerms,
-    Verification,
-)
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
+from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
 from numgenius_core.maintenance.schedule import MaintenanceWindow
-from numgenius_core.market._checked import Checked, positive
-from numgenius_core.money import Money, PerGpuHour, PerHour
+from numgenius_core.market._messages import Message, positive
+from numgenius_core.money import Money
+from numgenius_core.rates import PerGpuHour, PerHour
 
 __all__ = [
     "AcceptPriceIncrease",
@@ -62,12 +55,12 @@ __all__ = [
 
 
 @frozen(kw_only=True)
-class Tick(Checked):
+class Tick(Message):
     """Let time pass: whatever has come due happens, each thing at its own instant."""
 
 
 @frozen(kw_only=True)
-class AddCredit(Checked):
+class AddCredit(Message):
     """Take a payment: ``amount`` joins the balance of ``account``, which is opened if need be."""
 
     account: AccountId
@@ -75,14 +68,14 @@ class AddCredit(Checked):
 
 
 @frozen(kw_only=True)
-class AddMachine(Checked):
+class AddMachine(Message):
     """Take a machine into the market; its host's account becomes, or stays, a host's."""
 
     machine: Machine
 
 
 @frozen(kw_only=True)
-class SetVerification(Checked):
+class SetVerification(Message):
     """Say that a machine is verified, unverified or deverified (its agreement is broken)."""
 
     machine: MachineId
@@ -90,28 +83,28 @@ class SetVerification(Checked):
 
 
 @frozen(kw_only=True)
-class ReportOffline(Checked):
+class ReportOffline(Message):
     """Say that a machine went offline: nothing is charged until it is back."""
 
     machine: MachineId
 
 
 @frozen(kw_only=True)
-class ReportOnline(Checked):
+class ReportOnline(Message):
     """Say that a machine is back."""
 
     machine: MachineId
 
 
 @frozen(kw_only=True)
-class ReportLoaded(Checked):
+class ReportLoaded(Message):
     """Say that an instance has loaded and runs from now on."""
 
     contract: ContractId
 
 
 @frozen(kw_only=True)
-class CountTraffic(Checked):
+class CountTraffic(Message):
     """Count bytes that an instance has ``sent`` and ``received`` since the last count."""
 
     contract: ContractId
@@ -123,7 +116,7 @@ class CountTraffic(Checked):
 
 
 @frozen(kw_only=True)
-class RemoveMachine(Checked):
+class RemoveMachine(Message):
     """Take a machine out of the market; it must be unlisted and without instances."""
 
     by: AccountId
@@ -131,7 +124,7 @@ class RemoveMachine(Checked):
 
 
 @frozen(kw_only=True)
-class ListMachine(Checked):
+class ListMachine(Message):
     """Publish a listing, or another one in its place (G1, G9).
 
     Attributes:
@@ -154,7 +147,7 @@ class ListMachine(Checked):
 
 
 @frozen(kw_only=True)
-class Unlist(Checked):
+class Unlist(Message):
     """Take the listing of a machine back: no new contracts; those that exist go on (G11)."""
 
     by: AccountId
@@ -162,7 +155,7 @@ class Unlist(Checked):
 
 
 @frozen(kw_only=True)
-class SetMinBid(Checked):
+class SetMinBid(Message):
     """Set the host's floor for bids, dollars per GPU-hour."""
 
     by: AccountId
@@ -171,7 +164,7 @@ class SetMinBid(Checked):
 
 
 @frozen(kw_only=True)
-class SetDefaultJob(Checked):
+class SetDefaultJob(Message):
     """Set the host's own job, which runs on every GPU that no client uses."""
 
     by: AccountId
@@ -180,7 +173,7 @@ class SetDefaultJob(Checked):
 
 
 @frozen(kw_only=True)
-class RemoveDefaultJob(Checked):
+class RemoveDefaultJob(Message):
     """Take the host's own job away."""
 
     by: AccountId
@@ -188,7 +181,7 @@ class RemoveDefaultJob(Checked):
 
 
 @frozen(kw_only=True)
-class ScheduleMaintenance(Checked):
+class ScheduleMaintenance(Message):
     """Announce when a machine is down (G12); see :mod:`numgenius_core.maintenance.schedule`."""
 
     by: AccountId
@@ -197,7 +190,7 @@ class ScheduleMaintenance(Checked):
 
 
 @frozen(kw_only=True)
-class CancelMaintenance(Checked):
+class CancelMaintenance(Message):
     """Cancel a machine's upcoming windows."""
 
     by: AccountId
@@ -205,7 +198,7 @@ class CancelMaintenance(Checked):
 
 
 @frozen(kw_only=True)
-class Defragment(Checked):
+class Defragment(Message):
     """Rearrange which GPUs contracts hold, so that a block of the largest size can be rented.
 
     Attributes:
@@ -220,7 +213,7 @@ class Defragment(Checked):
 
 
 @frozen(kw_only=True)
-class CleanUp(Checked):
+class CleanUp(Message):
     """Delete the data of instances that expired at least 48 hours ago."""
 
     by: AccountId
@@ -231,7 +224,7 @@ class CleanUp(Checked):
 
 
 @frozen(kw_only=True)
-class Rent(Checked):
+class Rent(Message):
     """Create an instance on an offer: a contract at the listing's terms (G3).
 
     Attributes:
@@ -255,7 +248,7 @@ class Rent(Checked):
 
 
 @frozen(kw_only=True)
-class ChangeBid(Checked):
+class ChangeBid(Message):
     """Change the bid of an interruptible; without a price, to the lowest that runs now."""
 
     by: AccountId
@@ -264,7 +257,7 @@ class ChangeBid(Checked):
 
 
 @frozen(kw_only=True)
-class Prepay(Checked):
+class Prepay(Message):
     """Move money from the balance to the deposit of an instance: it is reserved from now on."""
 
     by: AccountId
@@ -273,7 +266,7 @@ class Prepay(Checked):
 
 
 @frozen(kw_only=True)
-class Stop(Checked):
+class Stop(Message):
     """Stop an instance: its GPUs are released, its data is kept and its storage paid."""
 
     by: AccountId
@@ -281,7 +274,7 @@ class Stop(Checked):
 
 
 @frozen(kw_only=True)
-class Start(Checked):
+class Start(Message):
     """Start a stopped instance: it runs as soon as its GPUs are free for it."""
 
     by: AccountId
@@ -289,7 +282,7 @@ class Start(Checked):
 
 
 @frozen(kw_only=True)
-class Destroy(Checked):
+class Destroy(Message):
     """End an instance and delete its data; of a deposit, the refund comes back."""
 
     by: AccountId
@@ -297,7 +290,7 @@ class Destroy(Checked):
 
 
 @frozen(kw_only=True)
-class Label(Checked):
+class Label(Message):
     """Give an instance a name of the client's own; an empty one takes it away."""
 
     by: AccountId
@@ -306,7 +299,7 @@ class Label(Checked):
 
 
 @frozen(kw_only=True)
-class SetAutoExtension(Checked):
+class SetAutoExtension(Message):
     """Say whether a contract is to be extended when the host publishes a later end (G9)."""
 
     by: AccountId
@@ -315,7 +308,7 @@ class SetAutoExtension(Checked):
 
 
 @frozen(kw_only=True)
-class AcceptPriceIncrease(Checked):
+class AcceptPriceIncrease(Message):
     """Accept a higher price: the contract is extended, the price applies after its present end."""
 
     by: AccountId
@@ -323,7 +316,7 @@ class AcceptPriceIncrease(Checked):
 
 
 @frozen(kw_only=True)
-class RejectPriceIncrease(Checked):
+class RejectPriceIncrease(Message):
     """Reject a higher price: the contract ends as agreed."""
 
     by: AccountId

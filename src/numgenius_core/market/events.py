@@ -2,7 +2,7 @@
 
 Events are all that a service has to store: replayed, they give the same market on any machine.
 Each carries its reasons as data, so nobody has to recompute a verdict to explain it. They are
-facts: :func:`numgenius_core.market._dispatch.evolve` applies them without asking whether they are right.
+facts: :func:`numgenius_core.market.evolve` applies them without asking whether they are right.
 """
 
 from __future__ import annotations
@@ -13,23 +13,17 @@ from fractions import Fraction
 
 from attrs import field, frozen
 
-from numgenius_core.bids.priority import Why
+from numgenius_core.bids.priority import WaitReason
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.extension import Raise, Stale
-from numgenius_core.listing import (
-    AccountId,
-    ContractId,
-    Listing,
-    Machine,
-    MachineId,
-    PriceTerms,
-    Verification,
-)
+from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.listing import Listing, Machine, PriceTerms, Verification
 from numgenius_core.maintenance.schedule import MaintenanceWindow, Notice
-from numgenius_core.market._checked import Checked
-from numgenius_core.money import Money, PerGpuHour, PerHour
+from numgenius_core.market._messages import Message
+from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.prices.schedules import months_of
+from numgenius_core.rates import PerGpuHour, PerHour
 
 __all__ = [
     "AutoExtensionSet",
@@ -91,7 +85,7 @@ class StopReason(Enum):
 
 
 @frozen(kw_only=True)
-class CreditAdded(Checked):
+class CreditAdded(Message):
     """A payment joined the balance of an account."""
 
     at: datetime
@@ -100,7 +94,7 @@ class CreditAdded(Checked):
 
 
 @frozen(kw_only=True)
-class BalanceRanOut(Checked):
+class BalanceRanOut(Message):
     """Nothing is left of an account's balance: its instances stop."""
 
     at: datetime
@@ -111,7 +105,7 @@ class BalanceRanOut(Checked):
 
 
 @frozen(kw_only=True)
-class MachineAdded(Checked):
+class MachineAdded(Message):
     """A machine came into the market."""
 
     at: datetime
@@ -119,7 +113,7 @@ class MachineAdded(Checked):
 
 
 @frozen(kw_only=True)
-class MachineRemoved(Checked):
+class MachineRemoved(Message):
     """A machine left the market."""
 
     at: datetime
@@ -127,7 +121,7 @@ class MachineRemoved(Checked):
 
 
 @frozen(kw_only=True)
-class MachineVerified(Checked):
+class MachineVerified(Message):
     """What the marketplace says of a machine changed."""
 
     at: datetime
@@ -136,7 +130,7 @@ class MachineVerified(Checked):
 
 
 @frozen(kw_only=True)
-class MachineWentOffline(Checked):
+class MachineWentOffline(Message):
     """A machine went offline."""
 
     at: datetime
@@ -144,7 +138,7 @@ class MachineWentOffline(Checked):
 
 
 @frozen(kw_only=True)
-class MachineCameOnline(Checked):
+class MachineCameOnline(Message):
     """A machine came back."""
 
     at: datetime
@@ -152,7 +146,7 @@ class MachineCameOnline(Checked):
 
 
 @frozen(kw_only=True)
-class MachineListed(Checked):
+class MachineListed(Message):
     """A host published a listing; ``number`` is its own, and its offers' numbers come from it."""
 
     at: datetime
@@ -161,7 +155,7 @@ class MachineListed(Checked):
 
 
 @frozen(kw_only=True)
-class MachineUnlisted(Checked):
+class MachineUnlisted(Message):
     """A host took its listing back."""
 
     at: datetime
@@ -169,7 +163,7 @@ class MachineUnlisted(Checked):
 
 
 @frozen(kw_only=True)
-class ListingEnded(Checked):
+class ListingEnded(Message):
     """The end date of a listing came: no new contracts."""
 
     at: datetime
@@ -177,7 +171,7 @@ class ListingEnded(Checked):
 
 
 @frozen(kw_only=True)
-class EndDateRolled(Checked):
+class EndDateRolled(Message):
     """A day of a rolling listing passed: new contracts run until ``end`` now."""
 
     at: datetime
@@ -186,7 +180,7 @@ class EndDateRolled(Checked):
 
 
 @frozen(kw_only=True)
-class MinBidSet(Checked):
+class MinBidSet(Message):
     """A host set its floor for bids."""
 
     at: datetime
@@ -195,7 +189,7 @@ class MinBidSet(Checked):
 
 
 @frozen(kw_only=True)
-class DefaultJobSet(Checked):
+class DefaultJobSet(Message):
     """A host set its own job."""
 
     at: datetime
@@ -204,7 +198,7 @@ class DefaultJobSet(Checked):
 
 
 @frozen(kw_only=True)
-class DefaultJobRemoved(Checked):
+class DefaultJobRemoved(Message):
     """A host took its own job away."""
 
     at: datetime
@@ -215,7 +209,7 @@ class DefaultJobRemoved(Checked):
 
 
 @frozen(kw_only=True)
-class MaintenanceScheduled(Checked):
+class MaintenanceScheduled(Message):
     """A host announced when its machine is down."""
 
     at: datetime
@@ -224,7 +218,7 @@ class MaintenanceScheduled(Checked):
 
 
 @frozen(kw_only=True)
-class ClientNotified(Checked):
+class ClientNotified(Message):
     """A client with an instance on the machine was told of the maintenance."""
 
     at: datetime
@@ -232,7 +226,7 @@ class ClientNotified(Checked):
 
 
 @frozen(kw_only=True)
-class MaintenanceStarted(Checked):
+class MaintenanceStarted(Message):
     """A window began."""
 
     at: datetime
@@ -241,7 +235,7 @@ class MaintenanceStarted(Checked):
 
 
 @frozen(kw_only=True)
-class MaintenanceCompleted(Checked):
+class MaintenanceCompleted(Message):
     """A window was over."""
 
     at: datetime
@@ -250,7 +244,7 @@ class MaintenanceCompleted(Checked):
 
 
 @frozen(kw_only=True)
-class MaintenanceCancelled(Checked):
+class MaintenanceCancelled(Message):
     """A host cancelled its upcoming windows."""
 
     at: datetime
@@ -261,7 +255,7 @@ class MaintenanceCancelled(Checked):
 
 
 @frozen(kw_only=True)
-class ContractCreated(Checked):
+class ContractCreated(Message):
     """A client rented.
 
     Attributes:
@@ -279,7 +273,7 @@ class ContractCreated(Checked):
 
 
 @frozen(kw_only=True)
-class ContractExtended(Checked):
+class ContractExtended(Message):
     """A contract runs on to ``end`` (``None``: for ever), at ``prices`` after ``old_end``."""
 
     at: datetime
@@ -290,7 +284,7 @@ class ContractExtended(Checked):
 
 
 @frozen(kw_only=True)
-class RatesChanged(Checked):
+class RatesChanged(Message):
     """The old end of an extended contract came: its new prices apply."""
 
     at: datetime
@@ -298,7 +292,7 @@ class RatesChanged(Checked):
 
 
 @frozen(kw_only=True)
-class ContractMoved(Checked):
+class ContractMoved(Message):
     """A contract holds other GPUs of its machine."""
 
     at: datetime
@@ -307,7 +301,7 @@ class ContractMoved(Checked):
 
 
 @frozen(kw_only=True)
-class AutoExtensionSet(Checked):
+class AutoExtensionSet(Message):
     """A client said whether its contract is to be extended."""
 
     at: datetime
@@ -316,7 +310,7 @@ class AutoExtensionSet(Checked):
 
 
 @frozen(kw_only=True)
-class PriceIncreaseAsked(Checked):
+class PriceIncreaseAsked(Message):
     """A host published a later end at a higher price, and the client may accept it.
 
     Attributes:
@@ -335,7 +329,7 @@ class PriceIncreaseAsked(Checked):
 
 
 @frozen(kw_only=True)
-class PriceIncreaseAccepted(Checked):
+class PriceIncreaseAccepted(Message):
     """A client accepted a higher price; a :class:`ContractExtended` follows."""
 
     at: datetime
@@ -343,7 +337,7 @@ class PriceIncreaseAccepted(Checked):
 
 
 @frozen(kw_only=True)
-class PriceIncreaseRejected(Checked):
+class PriceIncreaseRejected(Message):
     """A client rejected a higher price."""
 
     at: datetime
@@ -351,7 +345,7 @@ class PriceIncreaseRejected(Checked):
 
 
 @frozen(kw_only=True)
-class PriceIncreaseLapsed(Checked):
+class PriceIncreaseLapsed(Message):
     """A higher price can no longer be accepted."""
 
     at: datetime
@@ -363,7 +357,7 @@ class PriceIncreaseLapsed(Checked):
 
 
 @frozen(kw_only=True)
-class ContractPrepaid(Checked):
+class ContractPrepaid(Message):
     """A client prepaid.
 
     Attributes:
@@ -382,7 +376,7 @@ class ContractPrepaid(Checked):
 
 
 @frozen(kw_only=True)
-class DepositSpent(Checked):
+class DepositSpent(Message):
     """A deposit is used up: the on-demand price applies."""
 
     at: datetime
@@ -390,7 +384,7 @@ class DepositSpent(Checked):
 
 
 @frozen(kw_only=True)
-class DepositRefunded(Checked):
+class DepositRefunded(Message):
     """A deposit was dissolved: ``refund`` came back to the balance, ``kept`` did not."""
 
     at: datetime
@@ -400,7 +394,7 @@ class DepositRefunded(Checked):
 
 
 @frozen(kw_only=True)
-class TrafficCounted(Checked):
+class TrafficCounted(Message):
     """Bytes that an instance sent and received were charged."""
 
     at: datetime
@@ -413,7 +407,7 @@ class TrafficCounted(Checked):
 
 
 @frozen(kw_only=True)
-class InstanceLoaded(Checked):
+class InstanceLoaded(Message):
     """An instance has loaded and runs."""
 
     at: datetime
@@ -421,7 +415,7 @@ class InstanceLoaded(Checked):
 
 
 @frozen(kw_only=True)
-class InstancePaused(Checked):
+class InstancePaused(Message):
     """A claim of higher priority took a GPU, or the floor is above the bid.
 
     Attributes:
@@ -433,12 +427,12 @@ class InstancePaused(Checked):
 
     at: datetime
     contract: ContractId
-    why: Why
+    why: WaitReason
     by: tuple[ContractId, ...]
 
 
 @frozen(kw_only=True)
-class InstanceResumed(Checked):
+class InstanceResumed(Message):
     """An instance that was paused, or waited for its GPUs, runs."""
 
     at: datetime
@@ -446,7 +440,7 @@ class InstanceResumed(Checked):
 
 
 @frozen(kw_only=True)
-class InstanceStopped(Checked):
+class InstanceStopped(Message):
     """An instance was stopped; its GPUs are released."""
 
     at: datetime
@@ -455,7 +449,7 @@ class InstanceStopped(Checked):
 
 
 @frozen(kw_only=True)
-class InstanceStarted(Checked):
+class InstanceStarted(Message):
     """A client started a stopped instance: it waits for its GPUs, in the order of ``arrival``."""
 
     at: datetime
@@ -464,7 +458,7 @@ class InstanceStarted(Checked):
 
 
 @frozen(kw_only=True)
-class InstanceExpired(Checked):
+class InstanceExpired(Message):
     """The end of a contract came: its instance is stored until it is destroyed."""
 
     at: datetime
@@ -472,7 +466,7 @@ class InstanceExpired(Checked):
 
 
 @frozen(kw_only=True)
-class InstanceDestroyed(Checked):
+class InstanceDestroyed(Message):
     """An instance and its data are gone."""
 
     at: datetime
@@ -480,7 +474,7 @@ class InstanceDestroyed(Checked):
 
 
 @frozen(kw_only=True)
-class InstanceLabelled(Checked):
+class InstanceLabelled(Message):
     """A client named its instance."""
 
     at: datetime
@@ -489,7 +483,7 @@ class InstanceLabelled(Checked):
 
 
 @frozen(kw_only=True)
-class BidChanged(Checked):
+class BidChanged(Message):
     """A client changed its bid: a new arrival, unless the price is the one it had."""
 
     at: datetime

@@ -3,7 +3,7 @@
 Rule (marketplace): GPUs cost only while the instance runs, storage every second that it exists and
 its machine is online; GPU time of a reserved contract is paid from its deposit. What flows each
 second is worked out here once, at each event that changes it; the statement of the whole history
-(:mod:`numgenius_core.billing.statement`) is worked out by other code, and the two are the same to the tick.
+(:mod:`numgenius_core.billing.statements`) is worked out by other code, and the two are the same to the tick.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ from typing import Final
 from attrs import frozen
 
 from numgenius_core.bids.priority import HIGHEST_BID, Claim
-from numgenius_core.billing.history import Happening, History
-from numgenius_core.contracts.contract import Contract, State
+from numgenius_core.billing.history import Fact, History
+from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts.life import InstanceState
 from numgenius_core.contracts.term import Term
-from numgenius_core.listing import ContractId
+from numgenius_core.ids import ContractId
 from numgenius_core.market._ledger import NO_FLOW, NO_MONEY, Flow, Ledger
-from numgenius_core.money import PerHour
+from numgenius_core.rates import PerHour
 from numgenius_core.units import MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
 
-__all__ = ["Instance", "flow_of"]
-
-CLAIMS: Final = frozenset({State.LOADING, State.RUNNING, State.PAUSED, State.SCHEDULING})
+CLAIMS: Final = frozenset(
+    {InstanceState.LOADING, InstanceState.RUNNING, InstanceState.PAUSED, InstanceState.SCHEDULING}
+)
 """States in which an instance wants its GPUs."""
-HOLDS: Final = frozenset({State.LOADING, State.RUNNING})
+HOLDS: Final = frozenset({InstanceState.LOADING, InstanceState.RUNNING})
 """States in which it has them."""
-OVER: Final = frozenset({State.EXPIRED, State.DESTROYED})
+OVER: Final = frozenset({InstanceState.EXPIRED, InstanceState.DESTROYED})
 AFTER_ALL: Final = 2**63
 """More than any arrival: what waits for GPUs on demand comes after all that hold some."""
 
@@ -56,7 +57,7 @@ class Instance:
     """
 
     term: Term
-    state: State
+    state: InstanceState
     arrival: int
     bid: PerHour | None
     max_discount: Fraction
@@ -66,7 +67,7 @@ class Instance:
     months: Fraction = Fraction(0)
     discount: Fraction = Fraction(0)
     segments_begun: int = 0
-    happenings: tuple[Happening, ...] = ()
+    happenings: tuple[Fact, ...] = ()
     flow: Flow = NO_FLOW
 
     @property
@@ -82,7 +83,7 @@ class Instance:
     @property
     def exists(self) -> bool:
         """Whether its data is there: until it is destroyed."""
-        return self.state is not State.DESTROYED
+        return self.state is not InstanceState.DESTROYED
 
     @property
     def is_over(self) -> bool:
@@ -152,13 +153,13 @@ class Instance:
 def flow_of(instance: Instance, *, online: bool, at: datetime) -> Flow:
     """Return the money that flows each second from ``at`` on, because of an instance."""
     contract, state = instance.contract, instance.state
-    if not online or state is State.DESTROYED or contract.is_free_test:
+    if not online or state is InstanceState.DESTROYED or contract.is_free_test:
         return NO_FLOW
     prices = instance.term.prices_at(at)
     fee_share = prices.platform_fee
     stored = prices.storage.charge(contract.disk_mb, 1)
     fee = prices.storage.scaled(fee_share).charge(contract.disk_mb, 1)
-    if state is not State.RUNNING:
+    if state is not InstanceState.RUNNING:
         return Flow(stored, NO_MONEY, stored - fee, fee)
     rate = instance.gpu_price(at)
     used = rate.charge(1)

@@ -1,12 +1,12 @@
 """Events and whole markets as JSON: what a service stores.
 
 The events are all there is to keep; each is one line of versioned JSON
-(:mod:`numgenius_core.documents._convert`). A snapshot is a shortcut: the state as one document, so that a
+(:mod:`numgenius_core.documents`). A snapshot is a shortcut: the state as one document, so that a
 service starts without replaying years. Restored, it is the state that the events give.
 
 >>> from datetime import UTC, datetime
 >>> from numgenius_core.market.events import BalanceRanOut
->>> from numgenius_core.listing import AccountId
+>>> from numgenius_core.ids import AccountId
 >>> event = BalanceRanOut(at=datetime(2026, 1, 1, tzinfo=UTC), account=AccountId("ann"))
 >>> line = event_to_json(event)
 >>> print(line)
@@ -22,9 +22,9 @@ from typing import Any
 
 from attrs import frozen
 
-from numgenius_core.documents._convert import from_json, to_json
+from numgenius_core._checks import check_kind
+from numgenius_core.documents import from_json, to_json
 from numgenius_core.errors import WrongType, shown
-from numgenius_core.listing import check_kind
 from numgenius_core.market._ledger import Ledger
 from numgenius_core.market._persistent import Table
 from numgenius_core.market.events import Event

@@ -15,30 +15,21 @@ from typing import Any, Final, TypeVar
 
 from attrs import evolve, field, frozen
 
+from numgenius_core._numbers import whole_number
 from numgenius_core.bids.priority import Resolution, resolve
 from numgenius_core.contracts.extension import PendingIncrease
 from numgenius_core.contracts.storage import Disk, disk_of
 from numgenius_core.errors import UnknownId, shown
 from numgenius_core.gpus.slicing import blocks
-from numgenius_core.listing import (
-    NO_FLOOR,
-    AccountId,
-    ContractId,
-    Listing,
-    Machine,
-    MachineId,
-    OfferId,
-    Verification,
-)
-from numgenius_core.maintenance.schedule import Schedule
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
+from numgenius_core.listing import NO_FLOOR, Listing, Machine, Verification
+from numgenius_core.maintenance.schedule import MachineSchedule
 from numgenius_core.market._ledger import NO_MONEY, Ledger
 from numgenius_core.market._persistent import Queue, Table
 from numgenius_core.market.instance import Instance
-from numgenius_core.money import Money, PerGpuHour
+from numgenius_core.money import Money
 from numgenius_core.offer import Block, Offer
-from numgenius_core.units import whole_number
-
-__all__ = ["Account", "MachineState", "Market"]
+from numgenius_core.rates import PerGpuHour
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 OFFERS_OF_A_LISTING: Final = 2**13
@@ -101,7 +92,7 @@ class MachineState:
     rolls_at: datetime | None = None
     instances: Mapping[ContractId, Instance] = field(factory=dict)
     increases: Mapping[int, PendingIncrease] = field(factory=dict)
-    schedule: Schedule
+    schedule: MachineSchedule
     announced: datetime = BEGINNING
     default_job: str | None = None
 

@@ -12,29 +12,26 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from numgenius_core._checks import check_kind
+from numgenius_core._numbers import whole_seconds
 from numgenius_core.bids.priority import Resolution, Verdict, explain
-from numgenius_core.billing.metering import Kind, Line
-from numgenius_core.billing.statement import Statement, discount_received, statement
+from numgenius_core.billing.metering import Line, LineKind
+from numgenius_core.billing.statements import Statement, discount_received, statement
 from numgenius_core.contracts.extension import PendingIncrease
 from numgenius_core.errors import RuleViolation
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.listing import (
-    AccountId,
-    ContractId,
-    MachineId,
-    Mode,
-    OfferId,
-    check_kind,
-)
+from numgenius_core.listing import Mode
 from numgenius_core.market._clock import advance_to
 from numgenius_core.market._renting import find_offer
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Account, MachineState, Market
-from numgenius_core.money import Money, PerHour
+from numgenius_core.money import Money
 from numgenius_core.offer import Offer
+from numgenius_core.prices.deposits import refundable
 from numgenius_core.prices.quotes import Quote, quote
-from numgenius_core.prices.schedules import refundable
-from numgenius_core.units import Amount, to_megabytes, whole_seconds
+from numgenius_core.rates import PerHour
+from numgenius_core.units import Amount, to_megabytes
 
 __all__ = [
     "DepositView",
@@ -55,10 +52,10 @@ __all__ = [
     "until",
     "who_runs",
     "why_waiting",
-    "winning_bid",
+    "winning_bid_of",
 ]
 
-_GPU: Final = (Kind.ON_DEMAND, Kind.RESERVED, Kind.INTERRUPTIBLE, Kind.FORFEIT)
+_GPU: Final = (LineKind.ON_DEMAND, LineKind.RESERVED, LineKind.INTERRUPTIBLE, LineKind.FORFEIT)
 
 
 def _market(market: Market) -> Market:
@@ -146,7 +143,7 @@ def quotes(
 
     Raises:
         WrongType: An argument of the wrong type.
-        RuleViolation: As for :func:`numgenius_core.prices.quotes.quote`.
+        RuleViolation: As for :func:`numgenius_core.prices.quote`.
     """
     found, wanted, at = [], to_megabytes(disk), utc(at, "at")
     whole_seconds(duration)  # refuses what is none
@@ -231,7 +228,7 @@ def why_waiting(market: Market, contract: ContractId) -> Verdict:
     return explain(found.claim, answer.running, answer.floor)
 
 
-def winning_bid(market: Market, offer: OfferId) -> PerHour | None:
+def winning_bid_of(market: Market, offer: OfferId) -> PerHour | None:
     """Return the lowest bid that would run on an offer now, ``None`` if none would.
 
     Raises:
@@ -337,13 +334,13 @@ def earnings(market: Market, host: AccountId, period: Interval) -> tuple[Earning
         Earnings(
             machine=place,
             gpu=_payout(found, *_GPU),
-            storage=_payout(found, Kind.STORAGE),
-            upload=_payout(found, Kind.UPLOAD),
-            download=_payout(found, Kind.DOWNLOAD),
+            storage=_payout(found, LineKind.STORAGE),
+            upload=_payout(found, LineKind.UPLOAD),
+            download=_payout(found, LineKind.DOWNLOAD),
         )
         for place, found in lines.items()
     )
 
 
-def _payout(lines: list[Line], *kinds: Kind) -> Money:
+def _payout(lines: list[Line], *kinds: LineKind) -> Money:
     return Money.sum(line.amount - line.fee for line in lines if line.kind in kinds)

@@ -1,1 +1,34 @@
 """Plans of a client and a host: what to bid, when to reserve, whether to extend."""
+
+from __future__ import annotations
+
+from numgenius_core.planning.bids import BidOutcome, BidPlan, compare_bids
+from numgenius_core.planning.deadlines import DeadlineOption, DeadlinePlan, Pays, meet_deadline
+from numgenius_core.planning.price_series import PriceSeries
+from numgenius_core.planning.relisting import Outlook, RelistingPlan, extend_or_relist
+from numgenius_core.planning.reserving import (
+    Commitment,
+    CommitmentPlan,
+    break_even,
+    cost_of_stay,
+    reserve_for,
+)
+
+__all__ = [
+    "BidOutcome",
+    "BidPlan",
+    "Commitment",
+    "CommitmentPlan",
+    "DeadlineOption",
+    "DeadlinePlan",
+    "Outlook",
+    "Pays",
+    "PriceSeries",
+    "RelistingPlan",
+    "break_even",
+    "compare_bids",
+    "cost_of_stay",
+    "extend_or_relist",
+    "meet_deadline",
+    "reserve_for",
+]

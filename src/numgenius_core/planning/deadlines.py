@@ -22,22 +22,17 @@ from typing import Final
 
 from attrs import frozen
 
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._numbers import round_half_even, whole_number, whole_seconds
 from numgenius_core._tables import ResultTable
 from numgenius_core.errors import RuleViolation
-from numgenius_core.listing import Mode, as_tuple, check_kind
-from numgenius_core.money import Money, PerHour
-from numgenius_core.planning.bids import PriceSeries
+from numgenius_core.listing import Mode
+from numgenius_core.money import Money
+from numgenius_core.planning.price_series import PriceSeries
 from numgenius_core.planning.reserving import cost_of_stay
 from numgenius_core.prices.schedules import ReservedSchedule
-from numgenius_core.units import (
-    SECONDS_PER_HOUR,
-    SECONDS_PER_MONTH,
-    round_half_even,
-    whole_number,
-    whole_seconds,
-)
-
-__all__ = ["Pays", "Way", "WayPlan", "cheapest_way"]
+from numgenius_core.rates import PerHour
+from numgenius_core.units import SECONDS_PER_HOUR, SECONDS_PER_MONTH
 
 _DAY: Final = timedelta(days=1)
 _NO_TIME: Final = timedelta(0)
@@ -52,7 +47,7 @@ class Pays(Enum):
 
 
 @frozen(kw_only=True)
-class Way:
+class DeadlineOption:
     """One way to get the work done, and how it fared from each start.
 
     Attributes:
@@ -75,7 +70,7 @@ class Way:
 
 
 @frozen(kw_only=True)
-class WayPlan:
+class DeadlinePlan:
     """All ways, the cheapest on average first.
 
     Attributes:
@@ -84,12 +79,12 @@ class WayPlan:
         starts: From how many instants the bidding ways were played through.
     """
 
-    ways: tuple[Way, ...]
+    ways: tuple[DeadlineOption, ...]
     work: int
     starts: int
 
     @property
-    def best(self) -> Way:
+    def best(self) -> DeadlineOption:
         """The cheapest on average."""
         return self.ways[0]
 
@@ -117,7 +112,7 @@ class WayPlan:
         return self.table()._repr_html_()
 
 
-def cheapest_way(
+def meet_deadline(
     series: PriceSeries,
     *,
     gpu_hours: int,
@@ -130,7 +125,7 @@ def cheapest_way(
     pays: Pays = Pays.BID,
     storage: PerHour = _FREE,
     every: timedelta = _DAY,
-) -> WayPlan:
+) -> DeadlinePlan:
     """Return the ways to get GPU-hours by a deadline, the cheapest first.
 
     Args:
@@ -184,11 +179,11 @@ def cheapest_way(
         check_kind(bid, PerHour, f"bids[{index}]")
         ways.append(_bidding(trip, bid, starts))
     ways.sort(key=lambda one: one.mean.ticks)  # stable: of equals, the surer way first
-    return WayPlan(ways=tuple(ways), work=work, starts=len(starts))
+    return DeadlinePlan(ways=tuple(ways), work=work, starts=len(starts))
 
 
-def _sure(mode: Mode, cost: Money, seconds: int) -> Way:
-    return Way(mode=mode, mean=cost, worst=cost, seconds=Fraction(seconds))
+def _sure(mode: Mode, cost: Money, seconds: int) -> DeadlineOption:
+    return DeadlineOption(mode=mode, mean=cost, worst=cost, seconds=Fraction(seconds))
 
 
 @frozen(kw_only=True)
@@ -204,12 +199,12 @@ class _Trip:
     storage: PerHour
 
 
-def _bidding(trip: _Trip, bid: PerHour, starts: range) -> Way:
+def _bidding(trip: _Trip, bid: PerHour, starts: range) -> DeadlineOption:
     runs, spent = trip.series.runs(bid), _Spending(trip.series)
     found = [_play(trip, bid, runs, spent, start) for start in starts]
     costs = [cost for cost, _, _, _ in found]
     total = Money.sum(costs).ticks
-    return Way(
+    return DeadlineOption(
         mode=Mode.INTERRUPTIBLE,
         bid=bid,
         mean=Money.from_ticks(round_half_even(total, len(found))),

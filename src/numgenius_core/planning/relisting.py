@@ -15,19 +15,19 @@ from fractions import Fraction
 
 from attrs import frozen
 
+from numgenius_core._checks import check_kind
+from numgenius_core._numbers import fraction, whole_seconds
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.term import Term, as_term, is_later
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.listing import PriceTerms, check_kind
-from numgenius_core.money import Money, PerHour
-from numgenius_core.units import fraction, whole_seconds
-
-__all__ = ["Advice", "Demand", "advise"]
+from numgenius_core.listing import PriceTerms
+from numgenius_core.money import Money
+from numgenius_core.rates import PerHour
 
 
 @frozen(kw_only=True)
-class Demand:
+class Outlook:
     """What a host expects of the market after letting a contract go.
 
     Attributes:
@@ -47,7 +47,7 @@ class Demand:
 
 
 @frozen(kw_only=True)
-class Advice:
+class RelistingPlan:
     """Two choices of a host, over the time that an extension would add.
 
     Attributes:
@@ -69,7 +69,9 @@ class Advice:
         return "extend" if self.extend >= self.relist else "relist"
 
 
-def advise(contract: Contract | Term, new_end: datetime, demand: Demand) -> Advice:
+def extend_or_relist(
+    contract: Contract | Term, new_end: datetime, demand: Outlook
+) -> RelistingPlan:
     """Return what extending at the old price earns against relisting under a stated demand.
 
     Raises:
@@ -77,7 +79,7 @@ def advise(contract: Contract | Term, new_end: datetime, demand: Demand) -> Advi
         RuleViolation: The contract never ends, or not before ``new_end``.
     """
     term = as_term(contract)
-    check_kind(demand, Demand, "demand")
+    check_kind(demand, Outlook, "demand")
     new_end = utc(new_end, "new_end")
     if term.end is None or not is_later(new_end, term.end):
         raise RuleViolation("new_end", f"later than {term.end or 'never'}", str(new_end))
@@ -95,7 +97,7 @@ def advise(contract: Contract | Term, new_end: datetime, demand: Demand) -> Advi
         spare = period.seconds * (let_share - held_share)
         seconds = spare // let_share if let_share else period.seconds
         break_even = timedelta(seconds=seconds)
-    return Advice(
+    return RelistingPlan(
         period=period,
         extend=Money.from_ticks(held * period.seconds),
         relist=relist,

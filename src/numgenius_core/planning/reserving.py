@@ -7,7 +7,7 @@ So a stay of s seconds costs, with A the deposit, r the price and d the discount
 min(A, r · s · (1 + 0.05 d)) while it is within the months, and A and the rest on demand beyond.
 Up to the cap at A, a reservation that is left early costs a little *more* than on demand; it is
 never dearer than the deposit. Hence the break-even: the first second at which the on-demand price
-has reached the deposit. All of it is :func:`~numgenius_core.prices.schedules.refund`, second by second.
+has reached the deposit. All of it is :func:`~numgenius_core.prices.refund`, second by second.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from typing import Final
 
 from attrs import frozen
 
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._numbers import round_half_even, whole_seconds
 from numgenius_core._tables import ResultTable
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.listing import as_tuple, check_kind
-from numgenius_core.money import Money, PerHour
-from numgenius_core.prices.schedules import ReservedSchedule, discounted_seconds, months_of, refund
-from numgenius_core.units import Amount, round_half_even, whole_seconds
-
-__all__ = ["Commitment", "CommitmentPlan", "break_even", "cost_of_stay", "how_long_to_reserve"]
+from numgenius_core.money import Money
+from numgenius_core.prices.deposits import discounted_seconds, refund
+from numgenius_core.prices.schedules import ReservedSchedule, months_of
+from numgenius_core.rates import PerHour
+from numgenius_core.units import Amount
 
 _MAX_WEIGHT: Final = 10**12
 
@@ -147,7 +148,7 @@ class CommitmentPlan:
         return self.table()._repr_html_()
 
 
-def how_long_to_reserve(
+def reserve_for(
     price: PerHour,
     schedule: ReservedSchedule,
     stays: Mapping[timedelta, int] | Iterable[timedelta],

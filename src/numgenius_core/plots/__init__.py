@@ -1,1 +1,23 @@
 """Pictures of the library's values, drawn with matplotlib (extra ``plot``)."""
+
+from __future__ import annotations
+
+from numgenius_core.plots._style import StyleName
+from numgenius_core.plots.charts import (
+    bid_availability,
+    discount_curve,
+    price_ladder,
+    revenue_curve,
+    sweep_heat_map,
+)
+from numgenius_core.plots.timeline import machine_timeline
+
+__all__ = [
+    "StyleName",
+    "bid_availability",
+    "discount_curve",
+    "machine_timeline",
+    "price_ladder",
+    "revenue_curve",
+    "sweep_heat_map",
+]

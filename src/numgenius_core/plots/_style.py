@@ -16,26 +16,14 @@ from typing import TYPE_CHECKING, Final, Literal, cast
 
 from attrs import frozen
 
+from numgenius_core._checks import as_tuple
 from numgenius_core.errors import MissingExtra, RuleViolation, WrongType, shown
-from numgenius_core.listing import as_tuple
-from numgenius_core.money import Money, Rate
+from numgenius_core.money import Money
+from numgenius_core.rates import Rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-__all__ = [
-    "Look",
-    "Number",
-    "StyleName",
-    "ascending",
-    "dressed",
-    "legend_of",
-    "look_of",
-    "number_of",
-    "numbers_of",
-    "panels",
-]
 
 StyleName = Literal["light", "dark"]
 """``light`` is for print and light pages, ``dark`` for dark ones."""

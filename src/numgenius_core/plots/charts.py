@@ -14,9 +14,8 @@ from fractions import Fraction
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core.errors import RuleViolation
-from numgenius_core.listing import as_tuple, check_kind
-from numgenius_core.money import PerHour
 from numgenius_core.offer import Offer
 from numgenius_core.plots._style import (
     Look,
@@ -29,21 +28,12 @@ from numgenius_core.plots._style import (
     numbers_of,
     panels,
 )
-from numgenius_core.plots.timeline import machine_timeline
 from numgenius_core.prices.schedules import ReservedSchedule, months_of
+from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_MONTH, Amount
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-__all__ = [
-    "bid_availability",
-    "discount_curve",
-    "machine_timeline",
-    "price_ladder",
-    "revenue_curve",
-    "sweep_heat_map",
-]
 
 _POINTS: Final = 120  # of a curve
 _LONGEST_NAME: Final = 18

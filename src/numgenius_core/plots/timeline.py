@@ -6,19 +6,18 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.term import Term, agreed, check_belongs
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import Machine, Mode, as_tuple, check_kind
+from numgenius_core.listing import Machine, Mode
 from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.maintenance.windows import free_time
 from numgenius_core.plots._style import Look, StyleName, legend_of, look_of, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-__all__ = ["machine_timeline"]
 
 _ROW: Final = 0.8  # of the height of a GPU's row, the rest being air
 _MODES: Final = {

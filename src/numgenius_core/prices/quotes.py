@@ -5,7 +5,7 @@ Rule (marketplace, measured): ``dph_total = dph_base + storage_cost · disk_GB /
 and the reserved discount is on the GPU part only. Traffic is paid by the GB. The platform keeps
 its fee of everything the client pays; the host gets the rest.
 
-A reservation costs what it will be billed (:mod:`numgenius_core.billing.statement`): it has the discount in
+A reservation costs what it will be billed (:mod:`numgenius_core.billing.statements`): it has the discount in
 every second that begins with some of the deposit left, costs the on-demand price after that, and
 forfeits part of the deposit when it ends early.
 
@@ -21,31 +21,20 @@ from fractions import Fraction
 
 from attrs import frozen
 
+from numgenius_core._checks import check_kind
+from numgenius_core._numbers import round_half_even, whole_seconds
 from numgenius_core._tables import ResultTable
 from numgenius_core.errors import RuleViolation, shown
-from numgenius_core.listing import Mode, Verification, check_kind
-from numgenius_core.money import TICKS_PER_DOLLAR, Money, PerHour
+from numgenius_core.listing import Mode, Verification
+from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.offer import Offer
-from numgenius_core.prices.schedules import (
-    CurveSchedule,
-    ReservedSchedule,
-    discounted_seconds,
-    refund,
-)
-from numgenius_core.units import (
-    SECONDS_PER_HOUR,
-    SECONDS_PER_MONTH,
-    Amount,
-    round_half_even,
-    to_bytes,
-    to_megabytes,
-    whole_seconds,
-)
-
-__all__ = ["Line", "LineKind", "Quote", "quote"]
+from numgenius_core.prices.deposits import discounted_seconds, refund
+from numgenius_core.prices.schedules import CurveSchedule, ReservedSchedule
+from numgenius_core.rates import PerHour
+from numgenius_core.units import SECONDS_PER_HOUR, SECONDS_PER_MONTH, Amount, to_bytes, to_megabytes
 
 
-class LineKind(Enum):
+class QuotePart(Enum):
     """What a line of a quote is for."""
 
     GPU = "gpu"
@@ -57,7 +46,7 @@ class LineKind(Enum):
 
 
 @frozen(kw_only=True)
-class Line:
+class QuoteLine:
     """One part of a price.
 
     Attributes:
@@ -65,7 +54,7 @@ class Line:
         amount: For the stay, negative for a discount.
     """
 
-    kind: LineKind
+    kind: QuotePart
     amount: Money
 
 
@@ -88,7 +77,7 @@ class Quote:
     offer: Offer
     mode: Mode
     seconds: int
-    lines: tuple[Line, ...]
+    lines: tuple[QuoteLine, ...]
     payout: Money
     fee: Money
     deposit: Money | None = None
@@ -99,7 +88,7 @@ class Quote:
         """What the client pays for the stay."""
         return Money.sum(line.amount for line in self.lines)
 
-    def amount_of(self, kind: LineKind) -> Money:
+    def amount_of(self, kind: QuotePart) -> Money:
         """Return the amount of one kind of line, zero if it has none."""
         return Money.sum(line.amount for line in self.lines if line.kind is kind)
 
@@ -110,7 +99,7 @@ class Quote:
         )
         return Decimal(units).scaleb(-places)
 
-    def rounded_lines(self, places: int = 9) -> tuple[tuple[LineKind, Decimal], ...]:
+    def rounded_lines(self, places: int = 9) -> tuple[tuple[QuotePart, Decimal], ...]:
         """Return the lines as they leave: differences of rounded running totals.
 
         They add up to the rounded total.
@@ -182,21 +171,25 @@ def quote(
         if value is not None and mode is not Mode.RESERVED:
             raise RuleViolation(name, f"none for {mode.value}", shown(value))
     full = offer.per_hour if mode is not Mode.INTERRUPTIBLE else _bid(offer, bid)
-    lines = [Line(kind=LineKind.GPU, amount=full.charge(seconds))]
+    lines = [QuoteLine(kind=QuotePart.GPU, amount=full.charge(seconds))]
     discount, deposit = Fraction(0), None
     if mode is Mode.RESERVED:
         discount, deposit = _reserved(offer, seconds, months, schedule)
         lasts = discounted_seconds(deposit, full.scaled(1 - discount), seconds)
         ended = refund(full, discount, deposit, lasts)
         lines += [
-            Line(kind=LineKind.DISCOUNT, amount=-ended.discount_received),
-            Line(kind=LineKind.FORFEIT, amount=ended.fee),
+            QuoteLine(kind=QuotePart.DISCOUNT, amount=-ended.discount_received),
+            QuoteLine(kind=QuotePart.FORFEIT, amount=ended.fee),
         ]
     prices = offer.prices
     lines += [
-        Line(kind=LineKind.STORAGE, amount=prices.storage.charge(to_megabytes(disk), seconds)),
-        Line(kind=LineKind.UPLOAD, amount=prices.upload.charge(to_bytes(upload, "upload"))),
-        Line(kind=LineKind.DOWNLOAD, amount=prices.download.charge(to_bytes(download, "download"))),
+        QuoteLine(
+            kind=QuotePart.STORAGE, amount=prices.storage.charge(to_megabytes(disk), seconds)
+        ),
+        QuoteLine(kind=QuotePart.UPLOAD, amount=prices.upload.charge(to_bytes(upload, "upload"))),
+        QuoteLine(
+            kind=QuotePart.DOWNLOAD, amount=prices.download.charge(to_bytes(download, "download"))
+        ),
     ]
     total = Money.sum(line.amount for line in lines)
     payout = total.scaled(1 - prices.platform_fee) if prices.platform_fee else total

@@ -27,13 +27,12 @@ from typing import Final, NoReturn
 
 from attrs import frozen
 
+from numgenius_core._checks import check_kind
 from numgenius_core.errors import ParseError, RuleViolation, shown
-from numgenius_core.listing import check_kind
-from numgenius_core.search._values import Kind, Scalar
+from numgenius_core.search._values import FieldType, Scalar
 from numgenius_core.search.fields import Field, field_named
 from numgenius_core.search.query import (
     ANYTHING,
-    DEFAULTS,
     LISTS,
     MAX_CONDITIONS,
     NOTHING,
@@ -47,8 +46,6 @@ from numgenius_core.search.query import (
     checked,
     refuses,
 )
-
-__all__ = ["DEFAULTS", "MAX_LENGTH", "Condition", "Operator", "Query", "parse"]
 
 MAX_LENGTH: Final = 50_000
 """Longest query text, characters."""
@@ -157,7 +154,11 @@ class _Reader:
 
 def _said(column: Field, word: _Word) -> Scalar:
     """Return what a value says, in the API's unit."""
-    if column.kind is Kind.ANY and not word.quoted and word.text in SPECIAL - ANYTHING - NOTHING:
+    if (
+        column.kind is FieldType.ANY
+        and not word.quoted
+        and word.text in SPECIAL - ANYTHING - NOTHING
+    ):
         return word.text in {"true", "True"}
     path = f"query, character {word.at + 1}"
     try:
@@ -203,7 +204,7 @@ def parse(text: str, *, base: Query = NOTHING_ASKED, unknown: Unknown = "refuse"
     Args:
         text: Conditions one after another; none of them ask for everything.
         base: What is asked already, such as
-            :data:`~numgenius_core.search.query.DEFAULTS`: ``field=any`` removes from it, the same
+            :data:`~numgenius_core.search.DEFAULTS`: ``field=any`` removes from it, the same
             operator on the same field replaces it.
         unknown: ``"keep"`` takes fields that are not known, compared as offers have them.
 

@@ -17,21 +17,8 @@ from decimal import Decimal
 from enum import Enum
 from typing import Final
 
+from numgenius_core._numbers import WIDE, decimal_text
 from numgenius_core.errors import RuleViolation, shown
-from numgenius_core.units import WIDE, decimal_text
-
-__all__ = [
-    "READ",
-    "Kind",
-    "Scalar",
-    "anything",
-    "bounded",
-    "flag",
-    "like",
-    "number",
-    "text",
-    "version",
-]
 
 Scalar = Decimal | str | bool
 """What a field has, and what a condition compares it with; null is ``None``."""
@@ -47,7 +34,7 @@ _YES: Final = frozenset({"true", "True", "1"})
 _NO: Final = frozenset({"false", "False", "0"})
 
 
-class Kind(Enum):
+class FieldType(Enum):
     """The type of a field: what it can be compared with, and how."""
 
     NUMBER = "a number"
@@ -110,13 +97,13 @@ def anything(value: object) -> Scalar | None:
     return text(value) if isinstance(value, str) else number(value)
 
 
-READ: Final[Mapping[Kind, Callable[[object], Scalar | None]]] = {
-    Kind.NUMBER: number,
-    Kind.VERSION: version,
-    Kind.FLAG: flag,
-    Kind.TEXT: text,
-    Kind.PLACE: text,
-    Kind.ANY: anything,
+READ: Final[Mapping[FieldType, Callable[[object], Scalar | None]]] = {
+    FieldType.NUMBER: number,
+    FieldType.VERSION: version,
+    FieldType.FLAG: flag,
+    FieldType.TEXT: text,
+    FieldType.PLACE: text,
+    FieldType.ANY: anything,
 }
 """How each type of field reads what JSON or a person says."""
 

@@ -29,24 +29,14 @@ from typing import Final
 
 from attrs import frozen
 
+from numgenius_core._checks import check_kind, check_text
+from numgenius_core._numbers import PRICE_PLACES, WIDE, decimal_text, round_half_even, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import to_epoch, total_seconds, utc
-from numgenius_core.listing import Mode, Verification, check_kind, check_text
+from numgenius_core.listing import Mode, Verification
 from numgenius_core.offer import Offer
-from numgenius_core.search._values import MAX_WHOLE, READ, Kind, Scalar, bounded, like, number
-from numgenius_core.units import (
-    HOURS_PER_MONTH,
-    MAX_MB,
-    MB_PER_GB,
-    PRICE_PLACES,
-    SECONDS_PER_DAY,
-    WIDE,
-    decimal_text,
-    round_half_even,
-    whole_number,
-)
-
-__all__ = ["ALIASES", "FIELDS", "RESERVED_WORDS", "Field", "View", "field_named"]
+from numgenius_core.search._values import MAX_WHOLE, READ, FieldType, Scalar, bounded, like, number
+from numgenius_core.units import HOURS_PER_MONTH, MAX_MB, MB_PER_GB, SECONDS_PER_DAY
 
 CLIENT_DISK_MB: Final = 5_000
 """Disk that the client prices an offer with if not told otherwise."""
@@ -94,7 +84,7 @@ class Field:
     """
 
     name: str
-    kind: Kind
+    kind: FieldType
     scale: int = 1
     keys: tuple[str, ...] = ()
 
@@ -125,7 +115,7 @@ class Field:
         Raises:
             RuleViolation: It does not say what the field's type needs, or is out of bounds.
         """
-        if self.kind is Kind.ANY:
+        if self.kind is FieldType.ANY:
             found = raw if isinstance(raw, bool | str) else number(raw)
             found = decimal_text(bounded(found, path)) if isinstance(found, Decimal) else found
         else:
@@ -154,7 +144,7 @@ class Field:
     def untyped(self, value: Decimal) -> str:
         """Return how a person types a number of this field: the inverse of :meth:`typed`."""
         check_kind(value, Decimal, "value")
-        if self.kind is Kind.VERSION:
+        if self.kind is FieldType.VERSION:
             major, rest = divmod(int(value), 10**6)
             return f"{major}.{rest // 1_000:02}.{rest % 1_000:02}"
         if self.scale == SECONDS_PER_DAY:
@@ -165,10 +155,10 @@ class Field:
 
     def has(self, have: Scalar, wanted: Scalar) -> bool:
         """Return whether what an offer has is what a condition wants."""
-        if self.kind is Kind.PLACE:
+        if self.kind is FieldType.PLACE:
             country = str(have).rpartition(",")[2].strip()
             return have == wanted or (len(str(wanted)) == 2 and country == wanted)
-        return have == (like(have, wanted) if self.kind is Kind.ANY else wanted)
+        return have == (like(have, wanted) if self.kind is FieldType.ANY else wanted)
 
 
 # -- what an offer has -------------------------------------------------------------------------
@@ -267,7 +257,7 @@ _OF_OFFER: Final[Mapping[str, Callable[[Offer, View], Scalar | None]]] = {
 # -- the table ---------------------------------------------------------------------------------
 
 _KINDS: Final = {
-    Kind.NUMBER: """
+    FieldType.NUMBER: """
         id machine_id num_gpus gpu_frac dph_base dph_total discounted_dph_total min_bid storage_cost
         storage_total_cost inet_up_cost inet_down_cost disk_space credit_discount_max duration
         end_date ask_contract_id avail_vol_ask_id avail_vol_dph avail_vol_size bundle_id bw_nvlink
@@ -277,14 +267,14 @@ _KINDS: Final = {
         gpu_total_ram hosting_type inet_down inet_up nw_disk_avg_bw nw_disk_max_bw nw_disk_min_bw
         pci_gen pcie_bw reliability reliability2 reliability_mult rn score start_date total_flops
         vericode vram_costperhour""",
-    Kind.VERSION: "driver_version",
-    Kind.FLAG: """
+    FieldType.VERSION: "driver_version",
+    FieldType.FLAG: """
         datacenter external gpu_display_active has_avx is_bid is_vm_deverified rentable rented
         static_ip verified vms_enabled""",
-    Kind.TEXT: """
+    FieldType.TEXT: """
         cpu_arch cpu_name disk_name gpu_arch gpu_name host_id mobo_name os_version resource_type
         ubuntu_version verification""",
-    Kind.PLACE: "geolocation",
+    FieldType.PLACE: "geolocation",
 }
 _SCALES: Final = {
     **dict.fromkeys(("cpu_ram", "gpu_ram", "gpu_total_ram"), MB_PER_GB),
@@ -355,4 +345,4 @@ def field_named(name: object, path: str, *, known: bool = True) -> Field:
         near = get_close_matches(name, choices, 1) if _NAME.fullmatch(name) else []
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise RuleViolation(path, f"the name of a field{hint}", shown(name))
-    return Field(name, Kind.ANY, keys=(name,))
+    return Field(name, FieldType.ANY, keys=(name,))

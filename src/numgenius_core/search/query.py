@@ -28,25 +28,13 @@ from typing import Any, Final, Literal
 
 from attrs import field, frozen
 
+from numgenius_core._checks import check_kind
+from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.listing import check_kind
 from numgenius_core.offer import Offer
-from numgenius_core.search._values import Kind, Scalar, number
+from numgenius_core.search._values import FieldType, Scalar, number
 from numgenius_core.search.fields import Field, View, field_named
-from numgenius_core.units import Amount, decimal_text, to_megabytes
-
-__all__ = [
-    "DEFAULTS",
-    "MAX_CONDITIONS",
-    "MAX_VALUES",
-    "Condition",
-    "Operator",
-    "Query",
-    "Unknown",
-    "Value",
-    "checked",
-    "refuses",
-]
+from numgenius_core.units import Amount, to_megabytes
 
 MAX_CONDITIONS: Final = 200
 """Most conditions of a query."""
@@ -290,7 +278,7 @@ def checked(column: Field, operator: Operator, raw: object, path: str) -> Value:
         return None
     value = column.value(raw, path)
     if operator in _ORDERING and not isinstance(value, Decimal):
-        if column.kind is not Kind.ANY:
+        if column.kind is not FieldType.ANY:
             need = f"eq, neq, in or notin: {column.name} has no order"
             raise RuleViolation(path, need, operator.value)
         if number(value) is None:
@@ -339,7 +327,7 @@ def _json(column: Field, value: Value) -> Any:
         return [_json(column, one) for one in value]
     if not isinstance(value, Decimal):
         return value
-    if column.kind is Kind.VERSION:
+    if column.kind is FieldType.VERSION:
         return int(value)
     if column.scale != 1 and Decimal(repr(float(value))) == value:
         return float(value)
@@ -355,5 +343,5 @@ DEFAULTS: Final = Query(
 )
 """What the client asks for if not told otherwise.
 
-As the ``base`` of :func:`numgenius_core.search._language.parse`, it is asked here too.
+As the ``base`` of :func:`numgenius_core.search.parse`, it is asked here too.
 """

@@ -21,15 +21,15 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from numgenius_core._checks import check_kind
+from numgenius_core._numbers import whole_number
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
-from numgenius_core.listing import Mode, check_kind
+from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.search._values import Scalar, number
 from numgenius_core.search.fields import CLIENT_DISK_MB, RESERVED_WORDS, View, field_named
 from numgenius_core.search.query import Query, Unknown, refuses
-from numgenius_core.units import MAX_MB, gigabytes, to_megabytes, whole_number
-
-__all__ = ["MAX_KEYS", "Order", "SearchRequest", "parse_order", "search"]
+from numgenius_core.units import MAX_MB, gigabytes, to_megabytes
 
 MAX_KEYS: Final = 20
 """Most fields to order by."""

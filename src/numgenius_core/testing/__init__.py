@@ -1,1 +1,106 @@
 """Test your own implementation of a rule: a server's answer, a port, another pricing service."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from numgenius_core.errors import MissingExtra
+
+if find_spec("hypothesis") is None:  # pragma: no cover - tested in an environment without it
+    raise MissingExtra("numgenius_core.testing", "testing")
+
+from numgenius_core.testing.law import (
+    Check,
+    Implementation,
+    Law,
+    LawBroken,
+    Rule,
+    dollars,
+    near,
+    number,
+)
+from numgenius_core.testing.laws.market import Books, Played, books_of, playing
+from numgenius_core.testing.markets import Step, commands, markets, plays
+from numgenius_core.testing.scenarios import bid_prices, price_series, scenarios
+from numgenius_core.testing.strategies import (
+    EPOCH,
+    accounts,
+    bids,
+    books,
+    byte_counts,
+    contracts,
+    gpu_counts,
+    histories,
+    instants,
+    intervals,
+    listings,
+    machine_shapes,
+    machines,
+    megabytes,
+    moneys,
+    offers,
+    per_gb_months,
+    per_gbs,
+    per_gpu_hours,
+    per_hours,
+    price_terms,
+    schedules,
+    seconds,
+    shares,
+    terms,
+    windows,
+)
+from numgenius_core.testing.values import values
+from numgenius_core.testing.verify import RULES, rule_named, verify
+
+__all__ = [
+    "EPOCH",
+    "RULES",
+    "Books",
+    "Check",
+    "Implementation",
+    "Law",
+    "LawBroken",
+    "Played",
+    "Rule",
+    "Step",
+    "accounts",
+    "bid_prices",
+    "bids",
+    "books",
+    "books_of",
+    "byte_counts",
+    "commands",
+    "contracts",
+    "dollars",
+    "gpu_counts",
+    "histories",
+    "instants",
+    "intervals",
+    "listings",
+    "machine_shapes",
+    "machines",
+    "markets",
+    "megabytes",
+    "moneys",
+    "near",
+    "number",
+    "offers",
+    "per_gb_months",
+    "per_gbs",
+    "per_gpu_hours",
+    "per_hours",
+    "playing",
+    "plays",
+    "price_series",
+    "price_terms",
+    "rule_named",
+    "scenarios",
+    "schedules",
+    "seconds",
+    "shares",
+    "terms",
+    "values",
+    "verify",
+    "windows",
+]

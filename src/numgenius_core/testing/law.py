@@ -13,13 +13,12 @@ from fractions import Fraction
 from typing import Any, Final
 
 from attrs import frozen
+from hypothesis import strategies as st
 
+from numgenius_core._numbers import PICO
 from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType, shown
-from numgenius_core.money import TICKS_PER_DOLLAR, Money, Rate
-from numgenius_core.testing.strategies import st
-from numgenius_core.units import PICO
-
-__all__ = ["Check", "Implementation", "Law", "LawBroken", "Rule", "dollars", "near", "number"]
+from numgenius_core.money import TICKS_PER_DOLLAR, Money
+from numgenius_core.rates import Rate
 
 Implementation = Callable[..., Any]
 """What is tested: a function with the signature of the rule."""

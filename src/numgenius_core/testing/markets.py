@@ -16,29 +16,20 @@ from fractions import Fraction
 from typing import Any, Final
 
 from attrs import evolve
+from hypothesis import strategies as st
 
 from numgenius_core.errors import NumgeniusError
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import (
-    AccountId,
-    ContractId,
-    Machine,
-    MachineId,
-    Mode,
-    OfferId,
-    PriceTerms,
-    Verification,
-)
+from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
 from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.market import commands as c
-from numgenius_core.market import views
-from numgenius_core.market._dispatch import decide, execute
+from numgenius_core.market import decide, execute, views
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Market
-from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour
-from numgenius_core.testing.strategies import EPOCH, bids, st
-
-__all__ = ["Step", "commands", "markets", "plays"]
+from numgenius_core.money import Money
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
+from numgenius_core.testing.strategies import EPOCH, bids
 
 Step = tuple[c.Command, datetime]
 """A command, and when it is given."""

@@ -10,25 +10,18 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any, Final
 
+from hypothesis import strategies as st
+
+from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import (
-    AccountId,
-    Listing,
-    Machine,
-    MachineId,
-    Mode,
-    PriceTerms,
-    Verification,
-)
-from numgenius_core.money import PerGbMonth, PerGpuHour, PerHour
-from numgenius_core.planning.bids import PriceSeries
-from numgenius_core.testing.strategies import EPOCH, bids, st
+from numgenius_core.listing import Listing, Machine, Mode, PriceTerms, Verification
+from numgenius_core.planning.price_series import PriceSeries
+from numgenius_core.rates import PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.testing.strategies import EPOCH, bids
 from numgenius_core.whatif.demand import Demand, Request, Trace
 from numgenius_core.whatif.distributions import LogNormal
 from numgenius_core.whatif.power import PerKwh, Power
 from numgenius_core.whatif.scenario import Placement, Scenario
-
-__all__ = ["bid_prices", "price_series", "scenarios"]
 
 _SECOND: Final = timedelta(seconds=1)
 _HORIZON: Final = 3_600

@@ -11,73 +11,30 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
+from hypothesis import strategies as st
+
 from numgenius_core.bids.priority import HIGHEST_BID, LOWEST_BID, Claim, Rank
 from numgenius_core.billing.history import (
-    BidChanged,
-    Happening,
+    Fact,
     History,
     MachineWent,
     Moved,
     Prepaid,
+    Rebid,
     Refunded,
     Transferred,
 )
-from numgenius_core.contracts.contract import NEXT, Contract, Event, State
+from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts.life import NEXT, InstanceEvent, InstanceState
 from numgenius_core.contracts.term import Segment, Term
-from numgenius_core.errors import MissingExtra
 from numgenius_core.gpus.slicing import blocks
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import (
-    AccountId,
-    ContractId,
-    Listing,
-    Machine,
-    MachineId,
-    Mode,
-    OfferId,
-    PriceTerms,
-    Verification,
-)
-from numgenius_core.maintenance.schedule import Category, MaintenanceWindow, Schedule
-from numgenius_core.money import TICKS_PER_DOLLAR, Money, PerGb, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.listing import Listing, Machine, Mode, PriceTerms, Verification
+from numgenius_core.maintenance.schedule import Category, MachineSchedule, MaintenanceWindow
+from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.offer import Block, Offer
-
-try:
-    import hypothesis
-    from hypothesis import strategies as st
-except ImportError:  # pragma: no cover - tested in an environment without it
-    raise MissingExtra("numgenius_core.testing.verify", "testing") from None
-
-__all__ = [
-    "EPOCH",
-    "accounts",
-    "bids",
-    "books",
-    "byte_counts",
-    "contracts",
-    "gpu_counts",
-    "histories",
-    "hypothesis",
-    "instants",
-    "intervals",
-    "listings",
-    "machine_shapes",
-    "machines",
-    "megabytes",
-    "moneys",
-    "offers",
-    "per_gb_months",
-    "per_gbs",
-    "per_gpu_hours",
-    "per_hours",
-    "price_terms",
-    "schedules",
-    "seconds",
-    "shares",
-    "st",
-    "terms",
-    "windows",
-]
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """The first instant drawn."""
@@ -225,7 +182,7 @@ def offers(draw: st.DrawFn) -> Offer:
         gpus=gpus,
         prices=draw(price_terms()),
         gpus_in_machine=whole,
-        block=None if start is None else Block(size=gpus, start=start),
+        block=None if start is None else Block(start=start, size=gpus),
         disk_mb=draw(megabytes),
         max_discount=draw(shares),
         ends_at=draw(st.none() | instants),
@@ -319,13 +276,13 @@ def histories(draw: st.DrawFn, longest: int = 120) -> History:
         for at in since
         if contract.end is None or at < contract.end
     ]
-    facts: list[Happening] = []
-    state = State.LOADING
+    facts: list[Fact] = []
+    state = InstanceState.LOADING
     for second in sorted(draw(st.lists(st.integers(0, longest), max_size=10))):
         at = contract.start + timedelta(seconds=second)
-        if contract.end is not None and at >= contract.end and state is not State.DESTROYED:
-            state = State.EXPIRED
-        if state is State.DESTROYED:
+        if contract.end is not None and at >= contract.end and state is not InstanceState.DESTROYED:
+            state = InstanceState.EXPIRED
+        if state is InstanceState.DESTROYED:
             break
         fact = draw(_facts(at, state, contract))
         facts.append(fact)
@@ -347,7 +304,7 @@ def _short_contracts(draw: st.DrawFn, longest: int) -> Contract:
         host=AccountId("host"),
         client=AccountId(draw(st.sampled_from(["client", "client", "client", "host"]))),
         mode=mode,
-        block=Block(size=size, start=0),
+        block=Block(start=0, size=size),
         prices=draw(price_terms()),
         disk_mb=draw(st.sampled_from([0, 1, 10_500])),
         start=EPOCH,
@@ -357,21 +314,23 @@ def _short_contracts(draw: st.DrawFn, longest: int) -> Contract:
 
 
 @st.composite
-def _facts(draw: st.DrawFn, at: datetime, state: State, contract: Contract) -> Happening:
+def _facts(draw: st.DrawFn, at: datetime, state: InstanceState, contract: Contract) -> Fact:
     bidding = contract.mode is Mode.INTERRUPTIBLE
-    legal = sorted((e for e in NEXT[state] if e is not Event.EXPIRED), key=lambda e: e.value)
-    choices: list[st.SearchStrategy[Happening]] = [
+    legal = sorted(
+        (e for e in NEXT[state] if e is not InstanceEvent.EXPIRED), key=lambda e: e.value
+    )
+    choices: list[st.SearchStrategy[Fact]] = [
         st.builds(Moved, at=st.just(at), event=st.sampled_from(legal)),
         st.builds(MachineWent, at=st.just(at), online=st.booleans()),
         st.builds(Transferred, at=st.just(at), sent=st.integers(0, 10**10), received=st.just(7)),
     ]
     if bidding:
         changes = bids(contract.block.size)
-        choices.append(st.builds(BidChanged, at=st.just(at), bid=changes))
+        choices.append(st.builds(Rebid, at=st.just(at), bid=changes))
     elif not contract.is_free_test:
         amounts = st.integers(1, TICKS_PER_DOLLAR // 50).map(Money.from_ticks)
         choices.append(st.builds(Prepaid, at=st.just(at), amount=amounts, discount=shares))
-    fact: Happening = draw(st.one_of(choices[0], *choices))
+    fact: Fact = draw(st.one_of(choices[0], *choices))
     return fact
 
 
@@ -388,10 +347,10 @@ def windows(draw: st.DrawFn) -> MaintenanceWindow:
 
 
 @st.composite
-def schedules(draw: st.DrawFn) -> Schedule:
+def schedules(draw: st.DrawFn) -> MachineSchedule:
     """Draw a machine's maintenance windows."""
     cuts = draw(st.lists(st.integers(0, 10**6), max_size=6, unique=True).map(sorted))
     edges = [EPOCH + timedelta(seconds=cut) for cut in cuts]
     periods = [Interval(a, b) for a, b in zip(edges[::2], edges[1::2], strict=False)]
     found = tuple(MaintenanceWindow(period=period) for period in periods)
-    return Schedule(machine=MachineId(draw(_ids)), windows=found)
+    return MachineSchedule(machine=MachineId(draw(_ids)), windows=found)

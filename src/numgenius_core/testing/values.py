@@ -18,28 +18,28 @@ from types import NoneType, UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from attrs import fields, has
+from hypothesis import strategies as st
 
 from numgenius_core.billing.history import History
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.storage import Disk, Volume
 from numgenius_core.contracts.term import Term
 from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType, shown
+from numgenius_core.ids import AccountId
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import AccountId, Listing, Machine, PriceTerms
+from numgenius_core.listing import Listing, Machine, PriceTerms
 from numgenius_core.maintenance.hours import Recurrence
-from numgenius_core.maintenance.schedule import MaintenanceWindow, Schedule
+from numgenius_core.maintenance.schedule import MachineSchedule, MaintenanceWindow
 from numgenius_core.market.state import Market
-from numgenius_core.money import Money, PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
+from numgenius_core.money import Money
 from numgenius_core.offer import Block, Offer
-from numgenius_core.planning.bids import PriceSeries
+from numgenius_core.planning.price_series import PriceSeries
 from numgenius_core.prices.schedules import CurveSchedule, LinearSchedule, StepSchedule
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
 from numgenius_core.testing import strategies as made
 from numgenius_core.testing.markets import markets
 from numgenius_core.testing.scenarios import price_series, scenarios
-from numgenius_core.testing.strategies import st
 from numgenius_core.whatif.scenario import Scenario
-
-__all__ = ["values"]
 
 
 @st.composite
@@ -96,7 +96,7 @@ _MADE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {
     Term: made.terms(),
     History: made.histories(),
     MaintenanceWindow: made.windows(),
-    Schedule: made.schedules(),
+    MachineSchedule: made.schedules(),
     Disk: _disks(),
     Volume: _volumes,
     Recurrence: _hours,

@@ -4,14 +4,14 @@ Needs the extra ``testing`` (Hypothesis). Each rule has a plain signature and la
 as published or measured. :func:`verify` draws cases, looks for one that breaks a law, makes it
 small, and raises :class:`LawBroken` with the sentence, the case and what is wrong.
 
->>> from numgenius_core.testing.verify import RULES, verify
+>>> from numgenius_core.testing import RULES, verify
 >>> print(RULES["slicing"].signature)
 (gpus: int, min_gpu: int) -> Iterable[tuple[size: int, start: int]]
 >>> verify("slicing", lambda gpus, min_gpu: my_server.offers(gpus, min_gpu))  # doctest: +SKIP
 
 Strategies for values: :mod:`numgenius_core.testing.strategies`, for whole markets:
 :mod:`numgenius_core.testing.markets`, for scenarios: :mod:`numgenius_core.testing.scenarios`, and
-for any class :func:`numgenius_core.testing.values.values`.
+for any class :func:`numgenius_core.testing.values`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+import hypothesis
+
+from numgenius_core._numbers import whole_number
 from numgenius_core.errors import RuleViolation, shown
-from numgenius_core.testing.law import Implementation, Law, LawBroken, Rule
+from numgenius_core.testing.law import Implementation, Rule
 from numgenius_core.testing.laws.bids import BEST_RUNNERS, QUOTED_MIN_BID, RESOLVE, WINNING_BID
 from numgenius_core.testing.laws.billing import METERING
 from numgenius_core.testing.laws.contracts import EXTENSION, LIFE, STORAGE
@@ -46,11 +49,6 @@ from numgenius_core.testing.laws.prices import (
 )
 from numgenius_core.testing.laws.search import SEARCH
 from numgenius_core.testing.laws.whatif import SIMULATION
-from numgenius_core.testing.strategies import hypothesis
-from numgenius_core.testing.values import values
-from numgenius_core.units import whole_number
-
-__all__ = ["RULES", "Law", "LawBroken", "Rule", "rule_named", "values", "verify"]
 
 _ALL: Final = (
     SLICING,

@@ -1,1 +1,68 @@
 """What-ifs: simulated demand against a listing, and the questions of a host."""
+
+from __future__ import annotations
+
+from numgenius_core.whatif.demand import Demand, Request, Trace
+from numgenius_core.whatif.distributions import (
+    Distribution,
+    Exponential,
+    LogNormal,
+    Observed,
+    Pareto,
+)
+from numgenius_core.whatif.estimate import CONFIDENCE, Estimate, estimate_mean
+from numgenius_core.whatif.fitting import Observation, fit, recorded, resembling
+from numgenius_core.whatif.outcome import Lost, ModeOutcome, Outcome
+from numgenius_core.whatif.power import PerKwh, Power
+from numgenius_core.whatif.questions import (
+    Answer,
+    best_min_gpu,
+    best_mix,
+    best_price,
+    break_even_floor,
+    floor_against_power_cost,
+    worth_of_discount,
+)
+from numgenius_core.whatif.scenario import Option, Placement, Relisting, Scenario, vary
+from numgenius_core.whatif.simulation import simulate
+from numgenius_core.whatif.sweeps import Measure, Progress, Sweep, sweep
+
+__all__ = [
+    "CONFIDENCE",
+    "Answer",
+    "Demand",
+    "Distribution",
+    "Estimate",
+    "Exponential",
+    "LogNormal",
+    "Lost",
+    "Measure",
+    "ModeOutcome",
+    "Observation",
+    "Observed",
+    "Option",
+    "Outcome",
+    "Pareto",
+    "PerKwh",
+    "Placement",
+    "Power",
+    "Progress",
+    "Relisting",
+    "Request",
+    "Scenario",
+    "Sweep",
+    "Trace",
+    "best_min_gpu",
+    "best_mix",
+    "best_price",
+    "break_even_floor",
+    "estimate_mean",
+    "fit",
+    "floor_against_power_cost",
+    "recorded",
+    "resembling",
+    "simulate",
+    "sweep",
+    "vary",
+    "worth_of_discount",
+]

@@ -13,25 +13,27 @@ from typing import Final
 
 from attrs import frozen
 
-from numgenius_core.bids.book import BidBook, Change, Paused
+from numgenius_core.bids.book import BidBook
+from numgenius_core.bids.changes import BookChange, ClaimPaused
 from numgenius_core.bids.priority import Claim, winning_bid
 from numgenius_core.billing.metering import FREE
 from numgenius_core.contracts.extension import Extended, extend
 from numgenius_core.contracts.term import as_term
-from numgenius_core.gpus.allocation import FreeGpus, best_fit, first_fit, fragmentation
+from numgenius_core.gpus.allocation import best_fit, first_fit
+from numgenius_core.gpus.fragmentation import FreeGpus, fragmentation
 from numgenius_core.gpus.slicing import blocks
+from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, total_seconds
-from numgenius_core.listing import ContractId, Listing, Mode, Verification
-from numgenius_core.money import Money, PerHour
+from numgenius_core.listing import Listing, Mode, Verification
+from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.prices.schedules import CurveSchedule
+from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_MONTH
 from numgenius_core.whatif._rental import Rental
 from numgenius_core.whatif.demand import Request
 from numgenius_core.whatif.outcome import Lost
 from numgenius_core.whatif.scenario import Placement
-
-__all__ = ["Deal", "SimulatedMachine"]
 
 _NO_DISCOUNT: Final = Fraction(0)
 
@@ -178,7 +180,7 @@ class SimulatedMachine:
 
     # --- what happens -----------------------------------------------------------------------
 
-    def enter(self, rental: Rental, now: int) -> tuple[Change, ...]:
+    def enter(self, rental: Rental, now: int) -> tuple[BookChange, ...]:
         """Take in an instance and return what that changes."""
         self.live[rental.id] = rental
         if rental.request.bid is not None:
@@ -187,7 +189,7 @@ class SimulatedMachine:
         self._held |= rental.block.mask
         return self.book.on_demand(rental.id, rental.block)
 
-    def leave(self, rental: Rental, now: int) -> tuple[Change, ...]:
+    def leave(self, rental: Rental, now: int) -> tuple[BookChange, ...]:
         """Let an instance go and return what that changes."""
         del self.live[rental.id]
         if rental.run_from is not None:
@@ -197,19 +199,19 @@ class SimulatedMachine:
             self._held ^= rental.block.mask
         return self.book.leave(rental.id)
 
-    def apply(self, changes: Iterable[Change], now: int) -> Iterator[tuple[Rental, Change]]:
+    def apply(self, changes: Iterable[BookChange], now: int) -> Iterator[tuple[Rental, BookChange]]:
         """Let instances run and pause, and yield each of them."""
         self._running = None
         for change in changes:
             rental = self.live[change.id]
             self._used ^= rental.block.mask
-            if type(change) is Paused:
+            if type(change) is ClaimPaused:
                 rental.pause(now)
             else:
                 rental.resume(now)
             yield rental, change
 
-    def relist(self, listing: Listing, now: int) -> tuple[Change, ...]:
+    def relist(self, listing: Listing, now: int) -> tuple[BookChange, ...]:
         """Publish the machine anew and return what the new floor changes."""
         self.note(now)
         self.listing, self.listed = listing, True

@@ -1,7 +1,7 @@
 """One rental of a simulation: how long it ran, and what that cost, to the tick.
 
 The simulator knows times as seconds from the start of its horizon and adds up ticks. What it adds
-up is what :mod:`numgenius_core.billing.statement` says of the same history: the rates, the deposit and the
+up is what :mod:`numgenius_core.billing.statements` says of the same history: the rates, the deposit and the
 refund are those of the rules, and splitting time cannot change an exact charge. A rental that an
 extension gave new rates is left to the meter itself.
 """
@@ -15,18 +15,19 @@ from typing import Final
 
 from attrs import define, field
 
-from numgenius_core.billing.history import Happening, History, Moved, Prepaid, Refunded
-from numgenius_core.billing.metering import FREE, GPU, Kind, metered
-from numgenius_core.contracts.contract import Contract, Event, agree, to_reserved
+from numgenius_core.billing.history import Fact, History, Moved, Prepaid, Refunded
+from numgenius_core.billing.metering import FREE, GPU, LineKind, metered
+from numgenius_core.contracts.contract import Contract, agree, to_reserved
+from numgenius_core.contracts.life import InstanceEvent
 from numgenius_core.contracts.term import Term, as_term
+from numgenius_core.ids import AccountId, ContractId
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import AccountId, ContractId, Listing, Mode
-from numgenius_core.money import Money, PerHour
+from numgenius_core.listing import Listing, Mode
+from numgenius_core.money import Money
 from numgenius_core.offer import Block
-from numgenius_core.prices.schedules import Refund, discounted_seconds, refund
+from numgenius_core.prices.deposits import Refund, discounted_seconds, refund
+from numgenius_core.rates import PerHour
 from numgenius_core.whatif.demand import Request
-
-__all__ = ["Charge", "Rental"]
 
 _CLIENT: Final = AccountId("client")
 _OTHER_CLIENT: Final = AccountId("another client")
@@ -106,7 +107,7 @@ class Rental:
     pauses: int = 0
     version: int = 0
     term: Term | None = None
-    facts: list[tuple[int, Event]] = field(factory=list)
+    facts: list[tuple[int, InstanceEvent]] = field(factory=list)
 
     def resume(self, now: int) -> None:
         """Begin to run, for the first time or again."""
@@ -196,11 +197,11 @@ class Rental:
         """Return what the meter says: it knows the rates of extensions."""
         history = self.history(until, left=left, origin=origin)
         lines = metered(history, origin.start + timedelta(seconds=until + left))
-        kept = [line for line in lines if line.kind in GPU | {Kind.STORAGE, Kind.FORFEIT}]
+        kept = [line for line in lines if line.kind in GPU | {LineKind.STORAGE, LineKind.FORFEIT}]
         return Charge(
             gpu=sum(line.amount.ticks for line in kept if line.kind in GPU),
-            storage=sum(line.amount.ticks for line in kept if line.kind is Kind.STORAGE),
-            forfeited=sum(line.amount.ticks for line in kept if line.kind is Kind.FORFEIT),
+            storage=sum(line.amount.ticks for line in kept if line.kind is LineKind.STORAGE),
+            forfeited=sum(line.amount.ticks for line in kept if line.kind is LineKind.FORFEIT),
             fee=sum(line.fee.ticks for line in kept),
         )
 
@@ -223,7 +224,7 @@ class Rental:
     def history(self, until: int, *, left: bool, origin: Interval) -> History:
         """Return all that happened to it."""
         term = as_term(self.contract(origin)) if self.term is None else self.term
-        facts: list[Happening] = []
+        facts: list[Fact] = []
         if self.deposit:
             paid = Prepaid(at=term.contract.start, amount=self.deposit, discount=self.discount)
             facts.append(paid)
@@ -234,5 +235,5 @@ class Rental:
             gone = origin.start + timedelta(seconds=until)
             if self.deposit:
                 facts.append(Refunded(at=gone, amount=self._dissolved().refund))
-            facts.append(Moved(at=gone, event=Event.DESTROYED))
+            facts.append(Moved(at=gone, event=InstanceEvent.DESTROYED))
         return History(term=term, happenings=tuple(facts))

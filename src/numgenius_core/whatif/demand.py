@@ -11,9 +11,9 @@ all others as they were. The same demand, seed and horizon give the same request
 cores.
 
 Price sensitivity is :attr:`Demand.limits`: the share of clients who pay a price of p is the share
-of limits of at least p. With :class:`~numgenius_core.whatif.distributions.Pareto` limits that share is
+of limits of at least p. With :class:`~numgenius_core.whatif.Pareto` limits that share is
 (least / p)^slope: the elasticity of demand is ``slope``, at every price above ``least``. With
-:class:`~numgenius_core.whatif.distributions.LogNormal` limits half of the clients pay the median, and the
+:class:`~numgenius_core.whatif.LogNormal` limits half of the clients pay the median, and the
 elasticity there is 0.80 / spread.
 
 Our readings: drawn times are whole seconds, at least one; drawn prices are whole hundredths of a
@@ -32,26 +32,15 @@ from typing import Final, Generic, TypeVar
 
 from attrs import field, frozen
 
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._numbers import PICO, whole_number
 from numgenius_core.bids.priority import HIGHEST_BID, LOWEST_BID, check_bid
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import MAX_GPUS, Mode, as_tuple, check_kind
-from numgenius_core.money import MAX_RATE, PerGpuHour, PerHour
-from numgenius_core.units import (
-    MAX_MB,
-    PICO,
-    SECONDS_PER_DAY,
-    SECONDS_PER_HOUR,
-    Amount,
-    whole_number,
-)
+from numgenius_core.listing import MAX_GPUS, Mode
+from numgenius_core.rates import MAX_RATE, PerGpuHour, PerHour
+from numgenius_core.units import MAX_MB, SECONDS_PER_DAY, SECONDS_PER_HOUR, Amount
 from numgenius_core.whatif.distributions import Distribution, positive
-
-__all__ = [
-    "Demand",
-    "Request",
-    "Trace",
-]
 
 _LONGEST: Final = 10**9  # seconds: 31 years
 _PRICE_GRID: Final = PICO // 10_000  # a hundredth of a cent in price steps

@@ -17,11 +17,10 @@ from typing import Final
 
 from attrs import field, frozen
 
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._numbers import as_fraction_of_ten
 from numgenius_core.errors import RuleViolation, shown
-from numgenius_core.listing import as_tuple, check_kind
-from numgenius_core.units import Amount, as_fraction_of_ten
-
-__all__ = ["Distribution", "Exponential", "LogNormal", "Observed", "Pareto"]
+from numgenius_core.units import Amount
 
 _WIDEST: Final = 24
 

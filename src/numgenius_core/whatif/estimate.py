@@ -22,11 +22,10 @@ from typing import Final
 
 from attrs import frozen
 
+from numgenius_core._checks import as_tuple
+from numgenius_core._numbers import fraction, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.listing import as_tuple
-from numgenius_core.units import Amount, fraction, whole_number
-
-__all__ = ["CONFIDENCE", "Estimate", "estimate", "student_t"]
+from numgenius_core.units import Amount
 
 CONFIDENCE: Final = Decimal("0.95")
 """Share of intervals that hold the true mean."""
@@ -125,7 +124,7 @@ class Estimate:
         return self.text()
 
 
-def estimate(
+def estimate_mean(
     values: Iterable[Fraction | int], confidence: Amount | Fraction = CONFIDENCE
 ) -> Estimate:
     """Return the mean of independent values, with its interval.

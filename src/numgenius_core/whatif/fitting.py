@@ -24,17 +24,17 @@ from typing import Final
 
 from attrs import frozen
 
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._numbers import PICO, fraction, whole_number
 from numgenius_core.billing.history import History
-from numgenius_core.contracts.contract import State
+from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, total_seconds
-from numgenius_core.listing import MAX_GPUS, Mode, as_tuple, check_kind
-from numgenius_core.money import PerGpuHour
-from numgenius_core.units import PICO, SECONDS_PER_DAY, SECONDS_PER_HOUR, fraction, whole_number
+from numgenius_core.listing import MAX_GPUS, Mode
+from numgenius_core.rates import PerGpuHour
+from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from numgenius_core.whatif.demand import Demand, Request, Trace
 from numgenius_core.whatif.distributions import Distribution, Observed, Pareto
-
-__all__ = ["Observation", "erlang_b", "fit", "recorded", "resembling"]
 
 _HALVINGS: Final = 200
 
@@ -185,7 +185,7 @@ def _ran(history: History, horizon: Interval) -> int:
     states = [(max(at, horizon.start), state) for at, state in history.states()]
     ran = 0
     for (at, state), (until, _) in zip(states, [*states[1:], (horizon.end, None)], strict=True):
-        if state is State.RUNNING and at < horizon.end:
+        if state is InstanceState.RUNNING and at < horizon.end:
             ran += max(0, total_seconds(at, min(until, horizon.end)))
     return ran
 

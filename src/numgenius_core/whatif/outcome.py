@@ -1,7 +1,7 @@
 """What came of a scenario: revenue by mode, occupancy, pauses, and who was not served and why.
 
 All amounts are exact: they are the sums of the contracts' own statements for the horizon
-(:func:`numgenius_core.billing.statement.statement`). All shares are exact fractions.
+(:func:`numgenius_core.billing.statement`). All shares are exact fractions.
 
 Our readings: a client counts under the mode it wanted; one that wants to reserve where there is no
 discount rents on demand. A rental that goes on after the horizon is charged up to its end.
@@ -19,8 +19,6 @@ from numgenius_core.billing.history import History
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Mode
 from numgenius_core.money import Money
-
-__all__ = ["Lost", "ModeOutcome", "Outcome"]
 
 
 class Lost(Enum):

@@ -13,11 +13,10 @@ from typing import ClassVar, Final
 
 from attrs import frozen
 
-from numgenius_core.listing import check_kind
-from numgenius_core.money import TICKS_PER_DOLLAR, Money, PerGpuHour, PerHour, Rate
-from numgenius_core.units import PICO, round_half_even, whole_number
-
-__all__ = ["PerKwh", "Power"]
+from numgenius_core._checks import check_kind
+from numgenius_core._numbers import PICO, round_half_even, whole_number
+from numgenius_core.money import TICKS_PER_DOLLAR, Money
+from numgenius_core.rates import PerGpuHour, PerHour, Rate
 
 _WATT_SECONDS: Final = 3_600_000
 _TICKS_PER_WATT_SECOND: Final = TICKS_PER_DOLLAR // PICO // _WATT_SECONDS

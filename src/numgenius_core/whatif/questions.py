@@ -1,7 +1,7 @@
 """Questions of a host by name: the best price, the best ``min_gpu``, the best mix, and more.
 
 Each question varies one thing of a scenario, simulates every variation on the same clients
-(:mod:`numgenius_core.whatif.sweep`), and answers with the best one, how sure that is, and all figures.
+(:mod:`numgenius_core.whatif.sweeps`), and answers with the best one, how sure that is, and all figures.
 
 What *best* means: the greatest mean of a figure over the runs, by default the profit, which is the
 payout less the electricity. An answer is *clear* if the best beats each other option by a paired
@@ -22,24 +22,14 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._tables import ResultTable
 from numgenius_core.errors import RuleViolation, shown
-from numgenius_core.listing import as_tuple, check_kind
-from numgenius_core.money import PerGpuHour
+from numgenius_core.rates import PerGpuHour
 from numgenius_core.units import Amount
 from numgenius_core.whatif.estimate import Estimate
 from numgenius_core.whatif.scenario import Option, Scenario, vary
-from numgenius_core.whatif.sweep import Measure, Sweep, cell, heading, sweep
-
-__all__ = [
-    "Answer",
-    "best_min_gpu",
-    "best_mix",
-    "best_price",
-    "break_even_floor",
-    "floor_against_power_cost",
-    "worth_of_discount",
-]
+from numgenius_core.whatif.sweeps import Measure, Sweep, cell, heading, sweep
 
 _MOST_MIXES: Final = 1_000
 _FLOORS: Final = (Fraction(0), Fraction(1, 2), Fraction(1), Fraction(3, 2), Fraction(2))
@@ -136,7 +126,7 @@ def best_price(
         scenario: What is listed and who comes.
         prices: To try, dollars per GPU-hour.
         measure: What is to be greatest.
-        **how: As for :func:`~numgenius_core.whatif.sweep.sweep`: ``runs``, ``seed``, ``workers`` …
+        **how: As for :func:`~numgenius_core.whatif.sweep`: ``runs``, ``seed``, ``workers`` …
     """
     return _answer(vary(scenario, price=prices), measure, how)
 
@@ -154,7 +144,7 @@ def best_min_gpu(
         scenario: What is listed and who comes.
         sizes: To try; all that the smallest machine may have if left out.
         measure: What is to be greatest.
-        **how: As for :func:`~numgenius_core.whatif.sweep.sweep`.
+        **how: As for :func:`~numgenius_core.whatif.sweep`.
     """
     check_kind(scenario, Scenario, "scenario")
     tried = _powers(scenario) if sizes is None else sizes
@@ -175,7 +165,7 @@ def best_mix(
         mixes: To try, each a ``min_gpu`` for every listing; all mixes, whatever the order, of what
             the smallest machine may have if left out.
         measure: What is to be greatest.
-        **how: As for :func:`~numgenius_core.whatif.sweep.sweep`.
+        **how: As for :func:`~numgenius_core.whatif.sweep`.
 
     Raises:
         RuleViolation: More than 1,000 mixes; name those to try.
@@ -210,7 +200,7 @@ def worth_of_discount(
         scenario: What is listed and who comes.
         factors: To try, each a share such as ``"0.4"``; 0 is compared with whether or not named.
         measure: What is to be greatest.
-        **how: As for :func:`~numgenius_core.whatif.sweep.sweep`.
+        **how: As for :func:`~numgenius_core.whatif.sweep`.
     """
     tried = [one for one in as_tuple(factors, "factors") if one not in (0, "0")]
     options = vary(scenario, max_discount=[0, *tried])
@@ -248,7 +238,7 @@ def floor_against_power_cost(
         scenario: What is listed, who comes, and what the machines draw.
         floors: To try, dollars per GPU-hour; 0, ½, 1, 1½ and 2 times the break-even if left out.
         measure: What is to be greatest.
-        **how: As for :func:`~numgenius_core.whatif.sweep.sweep`.
+        **how: As for :func:`~numgenius_core.whatif.sweep`.
 
     Raises:
         RuleViolation: The scenario says nothing of power.

@@ -1,7 +1,7 @@
 """A scenario: what a host lists, who comes, and for how long; and its variations.
 
 A scenario is a value. To ask "what if", change it (:func:`vary`) and compare the outcomes
-(:mod:`numgenius_core.whatif.sweep`).
+(:mod:`numgenius_core.whatif.sweeps`).
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
+from numgenius_core._checks import as_tuple, check_id, check_kind
+from numgenius_core._numbers import fraction
 from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.listing import Listing, MachineId, as_tuple, check_id, check_kind
-from numgenius_core.money import PerGpuHour
-from numgenius_core.units import Amount, fraction
+from numgenius_core.listing import Listing
+from numgenius_core.rates import PerGpuHour
+from numgenius_core.units import Amount
 from numgenius_core.whatif.demand import Demand, Trace
 from numgenius_core.whatif.power import Power
-
-__all__ = ["Option", "Placement", "Relisting", "Scenario", "vary"]
 
 
 class Placement(Enum):
     """Which of the free blocks of a size an instance gets."""
 
     BEST_FIT = "best fit"
-    """The one that spoils least (:func:`~numgenius_core.gpus.allocation.best_fit`)."""
+    """The one that spoils least (:func:`~numgenius_core.gpus.best_fit`)."""
     FIRST_FIT = "first fit"
     """The one that starts lowest."""
 

@@ -1,11 +1,11 @@
 """One scenario played through: requests arrive, run, are paused, and leave.
 
 It runs the rules themselves, not an approximation of them: who runs and who waits is a
-:class:`~numgenius_core.bids.book.BidBook` per machine, blocks are those of
+:class:`~numgenius_core.bids.BidBook` per machine, blocks are those of
 :mod:`numgenius_core.gpus.slicing` and :mod:`numgenius_core.gpus.allocation`, discounts, deposits and refunds
 those of :mod:`numgenius_core.prices.schedules`, new end dates those of :mod:`numgenius_core.contracts.extension`,
 and every amount is, to the tick, the one of the contract's statement
-(:func:`numgenius_core.billing.statement.statement`).
+(:func:`numgenius_core.billing.statement`).
 
 Our readings, where the rules leave it to the clients:
 
@@ -37,24 +37,29 @@ from typing import Final
 
 from attrs import define, field
 
-from numgenius_core.bids.book import Change, Paused, Resumed, Started
+from numgenius_core._checks import check_kind
+from numgenius_core._numbers import whole_number
+from numgenius_core.bids.changes import BookChange, ClaimPaused, ClaimResumed, ClaimStarted
 from numgenius_core.billing.history import History
 from numgenius_core.billing.metering import FREE
-from numgenius_core.contracts.contract import Event
+from numgenius_core.contracts.life import InstanceEvent
+from numgenius_core.ids import ContractId
 from numgenius_core.intervals import total_seconds
-from numgenius_core.listing import ContractId, Mode, check_kind
+from numgenius_core.listing import Mode
 from numgenius_core.money import Money
-from numgenius_core.units import SECONDS_PER_DAY, whole_number
+from numgenius_core.units import SECONDS_PER_DAY
 from numgenius_core.whatif._machine import Deal, SimulatedMachine
 from numgenius_core.whatif._rental import Charge, Rental
 from numgenius_core.whatif.demand import Request
 from numgenius_core.whatif.outcome import Lost, ModeOutcome, Outcome
 from numgenius_core.whatif.scenario import Relisting, Scenario
 
-__all__ = ["simulate"]
-
 _RANK: Final = {why: rank for rank, why in enumerate(Lost)}
-_EVENTS: Final = {Started: Event.LOADED, Resumed: Event.RESUMED, Paused: Event.PREEMPTED}
+_EVENTS: Final = {
+    ClaimStarted: InstanceEvent.LOADED,
+    ClaimResumed: InstanceEvent.RESUMED,
+    ClaimPaused: InstanceEvent.PREEMPTED,
+}
 
 
 def simulate(scenario: Scenario, seed: int = 0, *, keep_histories: bool = False) -> Outcome:
@@ -201,7 +206,7 @@ class _Simulation:
                 best = deal
         return best or lost
 
-    def _apply(self, machine: SimulatedMachine, changes: tuple[Change, ...], now: int) -> None:
+    def _apply(self, machine: SimulatedMachine, changes: tuple[BookChange, ...], now: int) -> None:
         """Let instances run and pause, and plan when each of them leaves."""
         for rental, change in machine.apply(changes, now):
             rental.facts.append((now, _EVENTS[type(change)]))

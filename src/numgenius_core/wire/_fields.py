@@ -13,42 +13,20 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Final
 
-from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.intervals import from_epoch
-from numgenius_core.listing import MAX_GPUS, MAX_ID, AccountId, Verification, check_text
-from numgenius_core.money import MAX_RATE, PerGb, PerGbMonth, PerGpuHour
-from numgenius_core.units import (
-    MAX_GB,
-    MB_PER_GB,
+from numgenius_core._checks import MAX_ID, check_text
+from numgenius_core._numbers import (
     PICO,
     as_fraction_of_ten,
     fraction,
     round_half_even,
     whole_number,
 )
-
-__all__ = [
-    "disk",
-    "end",
-    "gpu_count",
-    "gpu_name",
-    "host",
-    "id_number",
-    "machine_gpus",
-    "maybe",
-    "nearest",
-    "number",
-    "per_gpu",
-    "price",
-    "price_or_nothing",
-    "price_steps",
-    "share",
-    "storage",
-    "text",
-    "traffic",
-    "verification",
-    "yes",
-]
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.ids import AccountId
+from numgenius_core.intervals import from_epoch
+from numgenius_core.listing import MAX_GPUS, Verification
+from numgenius_core.rates import MAX_RATE, PerGb, PerGbMonth, PerGpuHour
+from numgenius_core.units import MAX_GB, MB_PER_GB
 
 MAX_STEPS: Final = MAX_RATE * PICO
 _DOLLARS: Final = f"dollars from 0 to {MAX_RATE:,}"

@@ -20,15 +20,15 @@ from typing import Any, Final
 
 from attrs import define, field, fields, make_class
 
+from numgenius_core._numbers import PICO
+from numgenius_core.ids import AccountId
 from numgenius_core.intervals import to_epoch
-from numgenius_core.listing import AccountId, Verification
-from numgenius_core.money import PerGb, PerGbMonth, Rate
+from numgenius_core.listing import Verification
 from numgenius_core.offer import Offer
-from numgenius_core.units import MB_PER_GB, PICO
+from numgenius_core.rates import PerGb, PerGbMonth, Rate
+from numgenius_core.units import MB_PER_GB
 from numgenius_core.wire import _fields as read
 from numgenius_core.wire._shape import Shape, by, quick_offer, quick_prices
-
-__all__ = ["API", "ApiRecord"]
 
 
 @define

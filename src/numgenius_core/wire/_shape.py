@@ -15,13 +15,12 @@ from attrs import Attribute, fields
 from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, override
 
+from numgenius_core._json import field_path
 from numgenius_core.errors import InvalidDocument, RuleViolation
-from numgenius_core.listing import AccountId, PriceTerms, Verification
-from numgenius_core.money import PerGb, PerGbMonth, PerGpuHour
+from numgenius_core.ids import AccountId
+from numgenius_core.listing import PriceTerms, Verification
 from numgenius_core.offer import Offer
-from numgenius_core.wire._sources import field_path
-
-__all__ = ["Hook", "Shape", "Spelling", "by", "quick_offer", "quick_prices"]
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
 
 Hook = Callable[[Any, Any], Any]
 """Checks and converts one field; the second argument is its type, which cattrs passes."""

@@ -20,28 +20,18 @@ from typing import Any, Final
 
 from attrs import define, field
 
+from numgenius_core._checks import MAX_ID, check_text
+from numgenius_core._numbers import PICO, PRICE_PLACES, WIDE, decimal_text, fraction, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.ids import AccountId
 from numgenius_core.intervals import floor_second
-from numgenius_core.listing import MAX_GPUS, MAX_ID, AccountId, Verification, check_text
-from numgenius_core.money import MAX_RATE, PerGb, PerGbMonth, PerGpuHour
+from numgenius_core.listing import MAX_GPUS, Verification
 from numgenius_core.offer import Offer
-from numgenius_core.units import (
-    HOURS_PER_MONTH,
-    MAX_GB,
-    MB_PER_GB,
-    PICO,
-    PRICE_PLACES,
-    WIDE,
-    decimal_text,
-    fraction,
-    gigabytes,
-    whole_number,
-)
+from numgenius_core.rates import MAX_RATE, PerGb, PerGbMonth, PerGpuHour
+from numgenius_core.units import HOURS_PER_MONTH, MAX_GB, MB_PER_GB, gigabytes
 from numgenius_core.wire._fields import gpu_name, machine_gpus, verification
 from numgenius_core.wire._records import gpu_share
 from numgenius_core.wire._shape import Shape, by, quick_offer, quick_prices
-
-__all__ = ["SNAPSHOT", "SnapshotRow"]
 
 SEARCH_DISK_GB: Final = 8
 """Disk that ``dph_total`` of a search answer includes."""

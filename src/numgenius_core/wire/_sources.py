@@ -4,12 +4,8 @@ Read are what ``vastai search offers --raw`` prints (a JSON list), the API's ans
 (``{"offers": [...]}``), one JSON object per line, and CSV with a header; each may be gzipped.
 What a document is, it says itself: gzip by its first two bytes, the rest by how the text begins.
 
-Our readings: a key that comes twice in one object is a fault, since nobody can say which of its
-values was meant; a number that no IEEE double holds (``1e400``, ``NaN``) is one wherever it
-stands, since JSON has no way to write it back; half of a surrogate pair is no text.
-
-The limits below are far above a whole market (20,000 offers are 60 MB of JSON) and far below what
-hurts a machine. They hold for the document after decompression.
+JSON is read strictly (:mod:`numgenius_core._json` has the limits, which hold for the document after
+decompression).
 """
 
 from __future__ import annotations
@@ -19,25 +15,16 @@ import gzip
 import io
 import json
 import os
-import re
 import zlib
 from collections.abc import Iterator
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from attrs import define, field, frozen
+from attrs import frozen
 
+from numgenius_core._json import MAX_BYTES, MAX_DEPTH, JsonReader, Refused, depth_of
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_DIGITS", "MAX_RECORDS", "RawRecord", "Source"]
-
-MAX_BYTES: Final = 2**28
-"""Largest document, in bytes after decompression."""
-MAX_DEPTH: Final = 64
-"""Deepest nesting of a JSON document."""
-MAX_DIGITS: Final = 300
-"""Longest number, in characters; without an exponent it is finite."""
 MAX_RECORDS: Final = 1_000_000
 """Most records of a document."""
 
@@ -45,11 +32,6 @@ Source = str | os.PathLike[str] | bytes | BinaryIO
 """A path, the document itself as text or bytes, or a binary stream."""
 
 _GZIP: Final = b"\x1f\x8b"
-_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
-_STEP: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
-_SHAPE: Final = bytes.maketrans(b"123456789E", b"000000000e")
-_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _KINDS: Final = 'a JSON list, {"offers": [...]}, one JSON object a line, or CSV with a header'
 
 
@@ -66,11 +48,6 @@ class RawRecord:
     place: str
     value: Any
     faults: tuple[RuleViolation, ...] = ()
-
-
-def field_path(place: str, name: str) -> str:
-    """Return the path of a field of a record: ``offers[3].id``, or ``line 4, id``."""
-    return f"{place}, {name}" if place.startswith("line ") else f"{place}.{name}"
 
 
 def name_of(source: object) -> str:
@@ -168,104 +145,11 @@ def records(data: bytes, name: str) -> Iterator[RawRecord]:
         yield record
 
 
-@frozen
-class _Refused:
-    """Stands in a parsed document where a value could not be taken, until its path is known."""
-
-    need: str
-    got: str
-
-
-@define
-class _JsonReader:
-    """The ``json`` module with what it lets pass marked in place.
-
-    The marks cost nothing where there is nothing to mark: only a document with one is walked, and
-    only one that may hold a huge number has its numbers looked at.
-    """
-
-    marked: bool = field(default=False, init=False)
-
-    def read(self, text: str) -> Any:
-        self.marked = _SURROGATE.search(text) is not None
-        numbers: dict[str, Any] = {}
-        if _may_be_huge(text.encode()):  # cannot fail: the text was decoded from bytes
-            numbers = {"parse_int": self._integer, "parse_float": self._number}
-        return json.loads(
-            text, parse_constant=self._constant, object_pairs_hook=self._object, **numbers
-        )
-
-    def _mark(self, need: str, got: str) -> _Refused:
-        self.marked = True
-        return _Refused(need, got)
-
-    def _integer(self, text: str) -> int | _Refused:
-        if len(text) > MAX_DIGITS:
-            return self._mark(f"a number of at most {MAX_DIGITS} characters", f"{len(text):,}")
-        return int(text)
-
-    def _number(self, text: str) -> float | _Refused:
-        value = float(text)
-        if len(text) > MAX_DIGITS:
-            return self._mark(f"a number of at most {MAX_DIGITS} characters", f"{len(text):,}")
-        if value - value:  # NaN for an infinity, else 0
-            return self._mark("a finite number", text)
-        return value
-
-    def _constant(self, text: str) -> _Refused:
-        return self._mark("a finite number", text)
-
-    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        record = dict(pairs)
-        if len(record) < len(pairs):
-            seen = set()
-            for key, _ in pairs:
-                if key in seen:
-                    record[key] = self._mark("each key once", f"{shown(key)} again")
-                seen.add(key)
-        return record
-
-    def faults(self, value: object, path: str) -> list[RuleViolation]:
-        """Return the marks in a value as faults with their paths."""
-        return list(_marks(value, path)) if self.marked else []
-
-
-def _may_be_huge(data: bytes) -> bool:
-    """Return whether a text may hold a number beyond our limit or beyond a double.
-
-    It cannot without an exponent of three digits or so many digits in a row, and this looks for
-    those in C: several times faster than a look at each number.
-    """
-    shape = data.translate(_SHAPE)
-    return b"e000" in shape or b"e+000" in shape or b"0" * MAX_DIGITS in shape
-
-
-def _marks(value: object, path: str) -> Iterator[RuleViolation]:
-    if isinstance(value, _Refused):
-        yield RuleViolation(path, value.need, value.got)
-    elif isinstance(value, str):
-        if not _is_unicode(value):
-            yield RuleViolation(path, "text without lone surrogates", shown(value))
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            where = field_path(path, key if _is_unicode(key) else ascii(key))
-            if not _is_unicode(key):
-                yield RuleViolation(where, "a key without lone surrogates", shown(key))
-            yield from _marks(inner, where)
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _marks(inner, f"{path}[{index}]")
-
-
-def _is_unicode(text: str) -> bool:
-    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
-
-
 def _json_records(text: str, name: str) -> Iterator[RawRecord]:
     data = text.encode()  # cannot fail: it was decoded from bytes
-    if _depth(data) > MAX_DEPTH:
+    if depth_of(data) > MAX_DEPTH:
         raise ParseError(name, f"JSON at most {MAX_DEPTH} levels deep", "deeper nesting")
-    reader = _JsonReader()
+    reader = JsonReader()
     try:
         document = reader.read(text)
     except json.JSONDecodeError as error:
@@ -277,7 +161,7 @@ def _json_records(text: str, name: str) -> Iterator[RawRecord]:
     return _document_records(document, reader, name)
 
 
-def _document_records(document: Any, reader: _JsonReader, name: str) -> Iterator[RawRecord]:
+def _document_records(document: Any, reader: JsonReader, name: str) -> Iterator[RawRecord]:
     """Return the records of one JSON value: a list, the API's answer, or a record alone."""
     if isinstance(document, dict):
         if "offers" not in document:
@@ -287,22 +171,12 @@ def _document_records(document: Any, reader: _JsonReader, name: str) -> Iterator
             for fault in reader.faults(document, name):
                 raise ParseError(fault.path, fault.need, fault.got)
             if not isinstance(offers, list):
-                got = offers.got if isinstance(offers, _Refused) else shown(offers)
+                got = offers.got if isinstance(offers, Refused) else shown(offers)
                 raise ParseError(f"{name}, offers", "one list of offers", got)
             document = offers
     places = (f"offers[{index}]" for index in range(len(document)))
     for place, value in zip(places, document, strict=True):
         yield RawRecord(place, value, tuple(reader.faults(value, place)))
-
-
-def _depth(data: bytes) -> int:
-    """Return how deep the brackets of a JSON text nest, those in its strings left out."""
-    for text in (data, None):  # most documents pass with the brackets of their strings counted
-        brackets = (_STRING.sub(b"", data) if text is None else text).translate(None, _NO_BRACKETS)
-        deepest = max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
-        if deepest <= MAX_DEPTH:
-            break
-    return deepest
 
 
 def _is_lines(text: str) -> bool:
@@ -317,7 +191,7 @@ def _line_records(text: str) -> Iterator[RawRecord]:
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
-        place, reader = f"line {number}", _JsonReader()
+        place, reader = f"line {number}", JsonReader()
         try:
             value = reader.read(line)
         except json.JSONDecodeError as error:

@@ -18,22 +18,12 @@ from typing import Final
 
 from attrs import frozen
 
+from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core.gpus.slicing import infer_min_gpu
+from numgenius_core.ids import MachineId, OfferId
 from numgenius_core.intervals import utc
-from numgenius_core.listing import MachineId, OfferId, as_tuple, check_kind
-from numgenius_core.money import PerGpuHour
 from numgenius_core.offer import Block, Offer
-
-__all__ = [
-    "Ended",
-    "Finding",
-    "FloorAboveOnDemand",
-    "FreeOfCharge",
-    "RepeatedOffer",
-    "RepeatedSlice",
-    "UnexplainedSizes",
-    "find",
-]
+from numgenius_core.rates import PerGpuHour
 
 LARGEST_EXPLAINED: Final = 32
 """Up to this many GPUs in a machine its sizes are looked at; markets know at most 16."""

@@ -25,37 +25,19 @@ from typing import Any, Final, Literal
 
 from attrs import frozen
 
+from numgenius_core._checks import check_kind
 from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, shown
-from numgenius_core.listing import check_kind
 from numgenius_core.offer import Offer
 from numgenius_core.wire._records import API
 from numgenius_core.wire._shape import Shape
 from numgenius_core.wire._snapshots import SNAPSHOT
 from numgenius_core.wire._sources import (
-    MAX_BYTES,
-    MAX_DEPTH,
-    MAX_DIGITS,
-    MAX_RECORDS,
     Source,
     load,
     name_of,
     records,
 )
 from numgenius_core.wire.findings import Finding, find
-
-__all__ = [
-    "MAX_BYTES",
-    "MAX_DEPTH",
-    "MAX_DIGITS",
-    "MAX_RECORDS",
-    "Reading",
-    "Source",
-    "offer_from_record",
-    "offer_to_record",
-    "read_offers",
-    "read_sample",
-    "sample_path",
-]
 
 OnError = Literal["raise", "collect"]
 

@@ -7,6 +7,8 @@ from fractions import Fraction
 from itertools import combinations
 from typing import Any, Final
 
+from hypothesis import strategies as st
+
 from numgenius_core.bids.auction import best_runners
 from numgenius_core.bids.priority import (
     HIGHEST_BID,
@@ -17,13 +19,11 @@ from numgenius_core.bids.priority import (
     resolve,
     winning_bid,
 )
-from numgenius_core.listing import ContractId
-from numgenius_core.money import PerGpuHour, PerHour
+from numgenius_core.ids import ContractId
 from numgenius_core.offer import Block
+from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.testing.law import NANO, Implementation, Law, Rule, dollars, near
-from numgenius_core.testing.strategies import books, st
-
-__all__ = ["BEST_RUNNERS", "QUOTED_MIN_BID", "RESOLVE", "WINNING_BID"]
+from numgenius_core.testing.strategies import books
 
 Claims = Sequence[Claim]
 

@@ -7,16 +7,16 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Final
 
-from numgenius_core.billing.history import BidChanged, History, MachineWent, Prepaid, Transferred
-from numgenius_core.billing.statement import statement
-from numgenius_core.contracts.contract import State
+from hypothesis import strategies as st
+
+from numgenius_core.billing.history import History, MachineWent, Prepaid, Rebid, Transferred
+from numgenius_core.billing.statements import statement
+from numgenius_core.contracts.life import InstanceState
 from numgenius_core.intervals import Interval
 from numgenius_core.money import Money
 from numgenius_core.testing.law import Implementation, Law, Rule, dollars, near
-from numgenius_core.testing.strategies import histories, st
+from numgenius_core.testing.strategies import histories
 from numgenius_core.units import SECONDS_PER_HOUR
-
-__all__ = ["METERING"]
 
 _METER: Final = (
     "GPU: only while running; storage: every second the instance exists and its machine is "
@@ -43,7 +43,7 @@ def _seconds(history: History, period: Interval) -> Iterator[Fraction]:
         prices = term.prices_at(now)
         bid, online = contract.bid, True
         for fact in history.happenings:
-            if isinstance(fact, BidChanged) and fact.at <= now:
+            if isinstance(fact, Rebid) and fact.at <= now:
                 bid = fact.bid
             elif isinstance(fact, MachineWent) and fact.at <= now:
                 online = fact.online
@@ -51,11 +51,11 @@ def _seconds(history: History, period: Interval) -> Iterator[Fraction]:
                 yield dollars(prices.upload) * Fraction(fact.sent, 10**9)
                 yield dollars(prices.download) * Fraction(fact.received, 10**9)
         begun = [state for since, state in states if since <= now]
-        if not begun or not online or begun[-1] is State.DESTROYED:
+        if not begun or not online or begun[-1] is InstanceState.DESTROYED:
             continue
         disk = Fraction(contract.disk_mb, 1_000 * 720 * SECONDS_PER_HOUR)
         yield dollars(prices.storage) * disk
-        if begun[-1] is State.RUNNING:
+        if begun[-1] is InstanceState.RUNNING:
             yield dollars(term.gpu_rate_at(now, bid)) / SECONDS_PER_HOUR
 
 

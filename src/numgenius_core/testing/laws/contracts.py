@@ -7,19 +7,20 @@ from fractions import Fraction
 from typing import Final
 
 from attrs import evolve
+from hypothesis import strategies as st
 
-from numgenius_core.contracts.contract import NEXT, Contract, Event, State
+from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.extension import extend
+from numgenius_core.contracts.life import NEXT, InstanceEvent, InstanceState
 from numgenius_core.contracts.storage import Disk
 from numgenius_core.contracts.term import is_later
-from numgenius_core.listing import AccountId, ContractId, Listing, Machine, MachineId, Mode
+from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.listing import Listing, Machine, Mode
 from numgenius_core.listing import PriceTerms as Prices
-from numgenius_core.money import PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.offer import Block
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.testing.law import Implementation, Law, Rule, number
-from numgenius_core.testing.strategies import EPOCH, st
-
-__all__ = ["EXTENSION", "LIFE", "STORAGE"]
+from numgenius_core.testing.strategies import EPOCH
 
 _DAY: Final = timedelta(days=1)
 
@@ -30,49 +31,58 @@ _STATES: Final = (
     "date → destroyed (any time, by the client)"
 )
 _RESTART: Final = "restarting waits (scheduling) until its GPUs are free"
-_OVER: Final = frozenset({State.EXPIRED, State.DESTROYED})
+_OVER: Final = frozenset({InstanceState.EXPIRED, InstanceState.DESTROYED})
 
 
-def _next(implementation: Implementation, state: State, event: Event) -> State | None:
+def _next(
+    implementation: Implementation, state: InstanceState, event: InstanceEvent
+) -> InstanceState | None:
     answer = implementation(state, event)
-    return None if answer is None else State(answer)
+    return None if answer is None else InstanceState(answer)
 
 
-def _ends(implementation: Implementation, state: State, event: Event) -> str | None:
+def _ends(implementation: Implementation, state: InstanceState, event: InstanceEvent) -> str | None:
     """Expiry ends what lives, destruction everything, and nothing leaves the end."""
     after = _next(implementation, state, event)
-    if event is Event.DESTROYED and state is not State.DESTROYED:
-        expected: State | None = State.DESTROYED
+    if event is InstanceEvent.DESTROYED and state is not InstanceState.DESTROYED:
+        expected: InstanceState | None = InstanceState.DESTROYED
     elif state in _OVER:
         expected = None
-    elif event is Event.EXPIRED:
-        expected = State.EXPIRED
+    elif event is InstanceEvent.EXPIRED:
+        expected = InstanceState.EXPIRED
     else:
         return None if after not in _OVER else f"it is {after.value}"
     return None if after is expected else f"it is {after and after.value}, not {expected}"
 
 
-def _by_the_client(implementation: Implementation, state: State, event: Event) -> str | None:
+def _by_the_client(
+    implementation: Implementation, state: InstanceState, event: InstanceEvent
+) -> str | None:
     after = _next(implementation, state, event)
-    if state in _OVER or event not in {Event.STOPPED, Event.STARTED}:
+    if state in _OVER or event not in {InstanceEvent.STOPPED, InstanceEvent.STARTED}:
         return None
-    if event is Event.STARTED:
-        expected = State.SCHEDULING if state is State.STOPPED else None
+    if event is InstanceEvent.STARTED:
+        expected = InstanceState.SCHEDULING if state is InstanceState.STOPPED else None
     else:
-        expected = None if state is State.STOPPED else State.STOPPED
+        expected = None if state is InstanceState.STOPPED else InstanceState.STOPPED
     return None if after is expected else f"it is {after and after.value}, not {expected}"
 
 
-def _by_priority(implementation: Implementation, state: State, event: Event) -> str | None:
+def _by_priority(
+    implementation: Implementation, state: InstanceState, event: InstanceEvent
+) -> str | None:
     expected = {
-        (State.LOADING, Event.LOADED): State.RUNNING,
-        **{(s, Event.RESUMED): State.RUNNING for s in (State.PAUSED, State.SCHEDULING)},
+        (InstanceState.LOADING, InstanceEvent.LOADED): InstanceState.RUNNING,
         **{
-            (s, Event.PREEMPTED): State.PAUSED
-            for s in (State.LOADING, State.RUNNING, State.SCHEDULING)
+            (s, InstanceEvent.RESUMED): InstanceState.RUNNING
+            for s in (InstanceState.PAUSED, InstanceState.SCHEDULING)
+        },
+        **{
+            (s, InstanceEvent.PREEMPTED): InstanceState.PAUSED
+            for s in (InstanceState.LOADING, InstanceState.RUNNING, InstanceState.SCHEDULING)
         },
     }.get((state, event))
-    if event not in {Event.LOADED, Event.RESUMED, Event.PREEMPTED}:
+    if event not in {InstanceEvent.LOADED, InstanceEvent.RESUMED, InstanceEvent.PREEMPTED}:
         return None
     after = _next(implementation, state, event)
     return None if after is expected else f"it is {after and after.value}, not {expected}"
@@ -81,7 +91,7 @@ def _by_priority(implementation: Implementation, state: State, event: Event) -> 
 LIFE: Final = Rule(
     name="life",
     signature="(state: State, event: Event) -> State, or its value, or None if not possible",
-    cases=st.tuples(st.sampled_from(State), st.sampled_from(Event)),
+    cases=st.tuples(st.sampled_from(InstanceState), st.sampled_from(InstanceEvent)),
     laws=(
         Law(name="how it ends", sentence=_STATES, check=_ends),
         Law(name="what the client does", sentence=f"{_STATES}; {_RESTART}", check=_by_the_client),

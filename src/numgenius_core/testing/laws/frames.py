@@ -14,16 +14,16 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
 
+from hypothesis import strategies as st
+
+from numgenius_core._numbers import PICO, round_half_even
 from numgenius_core.errors import MissingExtra
-from numgenius_core.listing import MachineId, Mode, OfferId, PriceTerms, Verification
-from numgenius_core.money import PerGb, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.ids import MachineId, OfferId
+from numgenius_core.listing import Mode, PriceTerms, Verification
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import quote
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.testing.law import Implementation, Law, Rule
-from numgenius_core.testing.strategies import st
-from numgenius_core.units import PICO, round_half_even
-
-__all__ = ["QUOTE_COLUMNS", "scalar_results"]
 
 Row = Mapping[str, Any]
 Columns = Mapping[str, Sequence[Any]]

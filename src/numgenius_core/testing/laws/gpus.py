@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from hypothesis import strategies as st
+
 from numgenius_core.gpus.allocation import best_fit
-from numgenius_core.gpus.defragmentation import Plan, defragment
-from numgenius_core.gpus.slicing import blocks, mask_of, rentable_blocks
-from numgenius_core.listing import ContractId
+from numgenius_core.gpus.defragmentation import DefragmentationPlan, defragment
+from numgenius_core.gpus.slicing import blocks, gpu_set, rentable_blocks
+from numgenius_core.ids import ContractId
 from numgenius_core.offer import Block
 from numgenius_core.testing.law import Implementation, Law, Rule
-from numgenius_core.testing.strategies import machine_shapes, st
-
-__all__ = ["ALLOCATION", "DEFRAGMENTATION", "RENTABLE", "SLICING"]
+from numgenius_core.testing.strategies import machine_shapes
 
 Cells = list[tuple[int, int]]
 
@@ -175,7 +175,7 @@ def _spoils_least(
 
 
 def _our_fit(gpus: int, min_gpu: int, held: frozenset[int], size: int) -> Block | None:
-    return best_fit(gpus, min_gpu, (1 << gpus) - 1 & ~mask_of(held, gpus), size)
+    return best_fit(gpus, min_gpu, (1 << gpus) - 1 & ~gpu_set(held, gpus), size)
 
 
 ALLOCATION: Final = Rule(
@@ -264,7 +264,7 @@ def _fewest(implementation: Implementation, *case: Any) -> str | None:
 
 def _our_moves(*case: Any) -> Moves | None:
     plan = defragment(*_Wish(*case))
-    if not isinstance(plan, Plan):
+    if not isinstance(plan, DefragmentationPlan):
         return None
     return [(int(move.contract), move.target.start) for move in plan.moves]
 

@@ -10,18 +10,17 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from attrs import evolve
+from hypothesis import strategies as st
 
 from numgenius_core.contracts.contract import Contract
+from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import ContractId, MachineId
 from numgenius_core.maintenance.fleet import plan_fleet
 from numgenius_core.maintenance.hours import Recurrence
 from numgenius_core.maintenance.schedule import hours_of_request
 from numgenius_core.maintenance.windows import best_window
 from numgenius_core.testing.law import Implementation, Law, Rule, number
-from numgenius_core.testing.strategies import EPOCH, contracts, st
-
-__all__ = ["FLEET", "HOURS", "MAINTENANCE_REQUEST", "MAINTENANCE_WINDOW"]
+from numgenius_core.testing.strategies import EPOCH, contracts
 
 # -- one machine -------------------------------------------------------------------------------
 

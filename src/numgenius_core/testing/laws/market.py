@@ -2,7 +2,7 @@
 
 What is tested plays commands, from an empty market on, and tells what came of each, and what is on
 the accounts in the end (:class:`Played`). It may be a server behind an adapter. A port with the
-signature of :func:`numgenius_core.market._dispatch.execute` needs no adapter: :func:`playing` is one.
+signature of :func:`numgenius_core.market.execute` needs no adapter: :func:`playing` is one.
 """
 
 from __future__ import annotations
@@ -14,23 +14,20 @@ from itertools import pairwise
 from typing import Any, Final
 
 from attrs import frozen
+from hypothesis import strategies as st
 
-from numgenius_core.billing.statement import statement
+from numgenius_core.billing.statements import statement
 from numgenius_core.errors import NumgeniusError
+from numgenius_core.ids import AccountId, ContractId
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import AccountId, ContractId
 from numgenius_core.market import commands as c
 from numgenius_core.market import events as e
-from numgenius_core.market import views
-from numgenius_core.market._dispatch import execute, replay
+from numgenius_core.market import execute, replay, views
 from numgenius_core.market.instance import HOLDS, Instance
 from numgenius_core.market.state import Market
 from numgenius_core.money import Money
 from numgenius_core.testing.law import Implementation, Law, Rule, dollars, near
 from numgenius_core.testing.markets import Step, plays
-from numgenius_core.testing.strategies import st
-
-__all__ = ["MARKET", "Books", "Played", "books", "playing"]
 
 Steps = Sequence[Step]
 Answer = Sequence[e.Event] | None
@@ -88,7 +85,7 @@ class Played:
 # -- this library's answer ---------------------------------------------------------------------
 
 
-def books(market: Market, at: datetime) -> Books:
+def books_of(market: Market, at: datetime) -> Books:
     """Return what is on the accounts of a market of this library at an instant."""
     market = views.until(market, at)
     there = list(_instances(market))
@@ -128,7 +125,7 @@ def playing(
                 answers.append(None)
             else:
                 answers.append(tuple(events))
-        told = (tell or books)(market, max(at for _, at in steps))
+        told = (tell or books_of)(market, max(at for _, at in steps))
         return Played(answers=answers, books=told)
 
     return play
@@ -191,7 +188,7 @@ def _refused_is_nothing(implementation: Implementation, steps: Steps) -> str | N
 def _events_are_enough(implementation: Implementation, steps: Steps) -> str | None:
     played = _told(implementation, steps)
     try:
-        again = books(replay(played.events), max(at for _, at in steps))
+        again = books_of(replay(played.events), max(at for _, at in steps))
     except NumgeniusError as error:
         return f"the events cannot be replayed: {error}"
     return _different(played.books, again)

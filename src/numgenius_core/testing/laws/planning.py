@@ -9,18 +9,21 @@ from itertools import pairwise
 from math import sqrt
 from typing import Any, Final, NamedTuple
 
-from numgenius_core.money import Money, PerHour
-from numgenius_core.planning.bids import PriceSeries, plan_bids
-from numgenius_core.planning.deadlines import cheapest_way
+from hypothesis import strategies as st
+
+from numgenius_core._numbers import PICO
+from numgenius_core.money import Money
+from numgenius_core.planning.bids import compare_bids
+from numgenius_core.planning.deadlines import meet_deadline
+from numgenius_core.planning.price_series import PriceSeries
 from numgenius_core.planning.reserving import break_even, cost_of_stay
 from numgenius_core.prices.schedules import CurveSchedule
+from numgenius_core.rates import PerHour
 from numgenius_core.testing.law import NANO, Implementation, Law, Rule, dollars, near, number
 from numgenius_core.testing.scenarios import bid_prices, price_series
-from numgenius_core.testing.strategies import shares, st
-from numgenius_core.units import PICO, SECONDS_PER_HOUR, SECONDS_PER_MONTH
-from numgenius_core.whatif.estimate import estimate
-
-__all__ = ["BID_OUTCOME", "BREAK_EVEN", "ESTIMATE", "STAY", "WAY"]
+from numgenius_core.testing.strategies import shares
+from numgenius_core.units import SECONDS_PER_HOUR, SECONDS_PER_MONTH
+from numgenius_core.whatif.estimate import estimate_mean
 
 # -- what a bid would have done ----------------------------------------------------------------
 
@@ -75,7 +78,7 @@ def _more_runs_more(
 
 
 def _our_plan(series: PriceSeries, bid: PerHour) -> tuple[int, Money, int]:
-    (found,) = plan_bids(series, [bid]).bids
+    (found,) = compare_bids(series, [bid]).bids
     return found.running, found.paid, found.interruptions
 
 
@@ -148,7 +151,7 @@ def _second_by_second(implementation: Implementation, *trip: Any) -> str | None:
 
 def _our_way(*case: Any) -> tuple[Money, Fraction]:
     trip = _Trip(*case)
-    plan = cheapest_way(
+    plan = meet_deadline(
         trip.series,
         gpu_hours=trip.work,
         gpus=SECONDS_PER_HOUR,  # as many seconds as GPU-hours
@@ -382,7 +385,7 @@ def _same_in_cents(implementation: Implementation, values: Sequence[Fraction]) -
 
 
 def _our_estimate(values: Sequence[Fraction]) -> tuple[Fraction, Fraction | None]:
-    found = estimate(values)
+    found = estimate_mean(values)
     return found.mean, found.half_width
 
 

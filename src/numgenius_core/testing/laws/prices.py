@@ -9,16 +9,18 @@ from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from attrs import evolve
+from hypothesis import strategies as st
 
-from numgenius_core.money import Money, PerGpuHour, PerHour
+from numgenius_core._numbers import PICO
+from numgenius_core.money import Money
 from numgenius_core.offer import Offer
+from numgenius_core.prices.deposits import refund
 from numgenius_core.prices.quotes import quote
-from numgenius_core.prices.schedules import CurveSchedule, refund
+from numgenius_core.prices.schedules import CurveSchedule
+from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.testing.law import NANO, Implementation, Law, Rule, dollars, near, number
-from numgenius_core.testing.strategies import gpu_counts, offers, per_gpu_hours, seconds, shares, st
-from numgenius_core.units import PICO, SECONDS_PER_HOUR, SECONDS_PER_MONTH
-
-__all__ = ["CHARGE", "DEPOSIT", "MONTHS", "QUOTE", "REFUND", "RESERVED", "SPLIT"]
+from numgenius_core.testing.strategies import gpu_counts, offers, per_gpu_hours, seconds, shares
+from numgenius_core.units import SECONDS_PER_HOUR, SECONDS_PER_MONTH
 
 _BILLING: Final = "billing is by the second; an offer of n GPUs costs n × the per-GPU price"
 _PIECES: Final = "charging a period in pieces must total what charging it whole totals"

@@ -8,15 +8,15 @@ from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final
 
 from attrs import evolve
+from hypothesis import strategies as st
 
-from numgenius_core.listing import OfferId, PriceTerms
-from numgenius_core.money import PerGpuHour
+from numgenius_core.ids import OfferId
+from numgenius_core.listing import PriceTerms
 from numgenius_core.offer import Offer
+from numgenius_core.rates import PerGpuHour
 from numgenius_core.search.query import Query
 from numgenius_core.testing.law import Implementation, Law, Rule
-from numgenius_core.testing.strategies import offers, st
-
-__all__ = ["SEARCH"]
+from numgenius_core.testing.strategies import offers
 
 Filters = Mapping[str, Mapping[str, Any]]
 

@@ -8,22 +8,20 @@ from fractions import Fraction
 from typing import Final
 
 from attrs import evolve
+from hypothesis import strategies as st
 
 from numgenius_core.billing.history import History
-from numgenius_core.billing.metering import GPU, Kind
-from numgenius_core.billing.statement import Statement, statement
-from numgenius_core.contracts.contract import State
+from numgenius_core.billing.metering import GPU, LineKind
+from numgenius_core.billing.statements import Statement, statement
+from numgenius_core.contracts.life import InstanceState
 from numgenius_core.intervals import total_seconds
 from numgenius_core.listing import Mode
-from numgenius_core.money import PerGpuHour
+from numgenius_core.rates import PerGpuHour
 from numgenius_core.testing.law import Implementation, Law, Rule, dollars, near
 from numgenius_core.testing.scenarios import scenarios
-from numgenius_core.testing.strategies import st
 from numgenius_core.whatif.outcome import ModeOutcome, Outcome
 from numgenius_core.whatif.scenario import Scenario
 from numgenius_core.whatif.simulation import simulate
-
-__all__ = ["SIMULATION"]
 
 _SEEDED: Final = "the same demand, seed and horizon give the same requests, and the same outcome"
 _ANY_LISTING: Final = "the same seed gives the same clients whatever is listed"
@@ -64,8 +62,8 @@ def _stated(implementation: Implementation, scenario: Scenario, seed: int) -> st
     bills = _statements(outcome, scenario)
     for name, kinds in (
         ("gpu", GPU),
-        ("storage", (Kind.STORAGE,)),
-        ("forfeited", (Kind.FORFEIT,)),
+        ("storage", (LineKind.STORAGE,)),
+        ("forfeited", (LineKind.FORFEIT,)),
     ):
         found = sum((dollars(getattr(one, name)) for one in outcome.modes), _NOTHING)
         exact = sum((dollars(bill.amount_of(*kinds)) for bill in bills), _NOTHING)
@@ -122,7 +120,7 @@ def _runs(history: History, scenario: Scenario) -> Iterator[tuple[int, int]]:
         now = min(total_seconds(scenario.horizon.start, at), last)
         if begun is not None:
             yield begun, now
-        begun = now if state is State.RUNNING else None
+        begun = now if state is InstanceState.RUNNING else None
     if begun is not None:
         yield begun, last
 

@@ -1,0 +1,197 @@
+"""Exact numbers: read from text, ``int`` or ``Decimal``, rounded half to even, checked for bounds.
+
+Text, ``int`` and ``Decimal`` are taken exactly or refused; a ``float`` is refused unless the caller
+asks for its shortest decimal text.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Context, Decimal
+from fractions import Fraction
+from typing import Final, Protocol
+
+from numgenius_core.errors import RuleViolation, WrongType, shown
+
+PICO: Final = 10**12
+"""Price steps in a dollar."""
+PRICE_PLACES: Final = 12
+"""Most decimals of a price in dollars."""
+FROM_FLOAT: Final = " (or use from_float)"
+
+
+# ASCII digits only, no exponent, bounded: Decimal() takes "1_000", Arabic digits and 1e1000000.
+_NUMBER: Final = re.compile(r"([+-]?)([0-9]{1,20})(?:\.([0-9]{1,40}))?", re.ASCII)
+WIDE: Final = Context(prec=200)  # never rounds what _NUMBER or a bounded Decimal can hold
+
+
+def round_half_even(numerator: int, denominator: int) -> int:
+    """Return ``numerator / denominator`` as the nearest integer, a tie going to the even one."""
+    quotient, rest = divmod(numerator, denominator)
+    twice = 2 * rest
+    if twice > denominator or (twice == denominator and quotient & 1):
+        quotient += 1
+    return quotient
+
+
+def whole_number(value: object, path: str, low: int = 0, high: int | None = None) -> int:
+    """Return ``value`` if it is an ``int`` (no ``bool``) from ``low`` to ``high``.
+
+    Raises:
+        WrongType: It is not an integer.
+        RuleViolation: It is out of range.
+    """
+    if type(value) is int and value >= low and (high is None or value <= high):
+        return value
+    bounds = f"a whole number from {low}" + ("" if high is None else f" to {high:,}")
+    error = RuleViolation if type(value) is int else WrongType
+    raise error(path, bounds, shown(value))
+
+
+def whole_seconds(duration: timedelta, path: str = "duration") -> int:
+    """Return a duration as whole seconds, the unit of billing.
+
+    Raises:
+        WrongType: It is no ``timedelta``.
+        RuleViolation: It is negative or has a fraction of a second.
+    """
+    if not isinstance(duration, timedelta):
+        raise WrongType(path, "a timedelta", shown(duration))
+    if duration.microseconds or duration.days < 0:
+        raise RuleViolation(path, "whole seconds, zero or more", str(duration))
+    return duration.days * 86_400 + duration.seconds
+
+
+def length_in_seconds(duration: timedelta, path: str = "length") -> int:
+    """Return a duration above zero as whole seconds.
+
+    Raises:
+        WrongType: It is no ``timedelta``.
+        RuleViolation: It is zero, negative or has a fraction of a second.
+    """
+    seconds = whole_seconds(duration, path)
+    if not seconds:
+        raise RuleViolation(path, "a duration above zero", "0")
+    return seconds
+
+
+def as_fraction_of_ten(value: object, path: str, need: str, hint: str = "") -> tuple[int, int]:
+    """Return ``(n, p)`` with ``value == n / 10**p`` for what :data:`Amount` allows.
+
+    ``hint`` says what to do instead, where a ``float`` was given.
+    """
+    if type(value) is int:
+        return value, 0
+    if isinstance(value, str):
+        match = _NUMBER.fullmatch(value)
+        if match is None:
+            raise RuleViolation(path, need, shown(value))
+        sign, whole, digits = match.group(1), match.group(2), match.group(3) or ""
+        number = int(whole + digits)
+        return (-number if sign == "-" else number), len(digits)
+    if isinstance(value, Decimal):
+        if not value.is_finite() or value.adjusted() > 20 or _places(value) > 60:
+            raise RuleViolation(path, need, shown(value))
+        places = max(_places(value), 0)
+        return int(value.scaleb(places, WIDE)), places
+    if isinstance(value, float):
+        raise WrongType(path, f"{need} as text, int or Decimal{hint}", shown(value))
+    raise WrongType(path, need, shown(value))
+
+
+def _places(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) else 0
+
+
+def scaled_integer(
+    value: object, places: int, path: str, need: str, *, exact: bool, hint: str = ""
+) -> int:
+    """Return ``value · 10**places`` as an integer: refused or rounded where it is none."""
+    number, have = as_fraction_of_ten(value, path, need, hint)
+    if have <= places:
+        return number * int(10 ** (places - have))
+    divisor = int(10 ** (have - places))
+    if exact and number % divisor:
+        raise RuleViolation(path, f"{need} with at most {places} decimals", shown(value))
+    return round_half_even(number, divisor)
+
+
+def float_steps(value: object, path: str, need: str) -> int:
+    """Return a float's shortest decimal text in price steps, half to even."""
+    if type(value) is float:
+        scaled = value * 1e12
+        if -1e14 < scaled < 1e14:
+            # Far from a tie, float rounding and decimal rounding agree: below 10¹⁴ the product
+            # and the shortest text are each off by less than 0.02. Saves nine tenths of the time.
+            steps = round(scaled)
+            if -0.45 < scaled - steps < 0.45:
+                return steps
+        if not abs(value) <= 1e15:  # also so for NaN
+            raise RuleViolation(path, need, shown(value))
+        return scaled_integer(Decimal(repr(value)), PRICE_PLACES, path, need, exact=False)
+    if isinstance(value, float):  # of a subclass, such as NumPy's
+        return float_steps(float(value), path, need)
+    if type(value) is int:
+        return scaled_integer(value, PRICE_PLACES, path, need, exact=True)
+    raise WrongType(path, "a float", shown(value))
+
+
+def decimal_text(value: Decimal, least: int = 0) -> str:
+    """Return ``value`` in plain digits, without trailing zeros but with ``least`` decimals."""
+    text = f"{value:f}"
+    whole, _, digits = text.partition(".")
+    digits = digits.rstrip("0").ljust(least, "0")
+    sign_only = whole == "-0" and not digits.strip("0")
+    return ("0" if sign_only else whole) + ("." + digits if digits else "")
+
+
+def fraction(
+    value: str | int | Decimal | Fraction, path: str, *, below_one: bool = False
+) -> Fraction:
+    """Return a share such as a discount or a fee: ``0.4`` or ``Fraction(2, 5)`` is 40 %.
+
+    Raises:
+        WrongType: It is a ``float`` or no number.
+        RuleViolation: It is below 0 or above 1 (or not below 1, where asked).
+    """
+    if type(value) is Fraction and 0 <= value.numerator < value.denominator:
+        return value  # most often so, and comparing whole fractions takes ten times as long
+    need = "a fraction from 0 to below 1" if below_one else "a fraction from 0 to 1"
+    if isinstance(value, Fraction):
+        share = value
+    else:
+        number, places = as_fraction_of_ten(value, path, need)
+        share = Fraction(number, 10**places)
+    if share < 0 or share > 1 or (below_one and share == 1):
+        raise RuleViolation(path, need, shown(value))
+    return share
+
+
+class _InDollars(Protocol):
+    """An amount or a rate."""
+
+    def to_decimal(self, places: int = ...) -> Decimal: ...
+
+
+def formatted(value: _InDollars, spec: str) -> str:
+    """Return an amount or a rate in the form of a format specification."""
+    match = re.fullmatch(r"(.*?)\.([0-9]{1,2})f?", spec, re.ASCII)
+    try:
+        if match is None:
+            return format(str(value), spec)
+        places = int(match[2])
+        return format(value.to_decimal(places), f"{match[1]}.{places}f")
+    except ValueError:
+        need = "a spec such as '.2f' or '>12,.4f'"
+        raise RuleViolation(f"{type(value).__name__} format", need, shown(spec)) from None
+
+
+def exact_factor(factor: Fraction | int, path: str) -> Fraction:
+    """Return an exact factor; ``Fraction(0.1)`` would take a ``float`` for what it is not."""
+    if isinstance(factor, Fraction):
+        return factor
+    if type(factor) is not int:
+        raise WrongType(path, "a Fraction or a whole number", shown(factor))
+    return Fraction(factor)

@@ -1,0 +1,270 @@
+"""What an instance cost: its statement for a period, for its client and for its host.
+
+Rule (marketplace): billing is by the second and the byte (:mod:`numgenius_core.billing.metering`); zero
+balance stops instances; the platform keeps its fee of what a client pays.
+
+Every amount is exact, so a period's statement is the statements of its parts, however it is cut.
+Rounding happens once, on the way out: rounded lines are differences of rounded running totals
+since the contract's start, so they add up, within a statement and over consecutive ones.
+
+Our reading: the balance has run out at the first second that begins with none of it left, and what
+happens at an instant is paid at that instant.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from attrs import frozen
+
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._tables import ResultTable
+from numgenius_core.billing.history import History
+from numgenius_core.billing.metering import (
+    FREE,
+    PAYMENTS,
+    TIMED,
+    Line,
+    LineKind,
+    clipped,
+    merged,
+    metered,
+)
+from numgenius_core.contracts.contract import Contract
+from numgenius_core.errors import RuleViolation
+from numgenius_core.intervals import Interval, total_seconds, utc
+from numgenius_core.money import Money
+
+_SECOND: Final = timedelta(seconds=1)
+
+
+@frozen(kw_only=True)
+class Statement:
+    """What an instance cost in a period.
+
+    Attributes:
+        contract: Its contract, with the present end.
+        period: What is charged for.
+        lines: In order of time.
+        carried: What was billed before the period; rounding goes on from there.
+    """
+
+    contract: Contract
+    period: Interval
+    lines: tuple[Line, ...]
+    carried: Money = FREE
+
+    @property
+    def total(self) -> Money:
+        """The price of what was used or forfeited, whoever pays it: payout + fee."""
+        return Money.sum(line.amount for line in self.lines if line.kind not in PAYMENTS)
+
+    @property
+    def covered(self) -> Money:
+        """The part of the total that the deposit paid."""
+        return Money.sum(line.covered for line in self.lines)
+
+    @property
+    def billed(self) -> Money:
+        """What left the client's balance: total − covered + deposits − refunds."""
+        return Money.sum(line.billed for line in self.lines)
+
+    @property
+    def fee(self) -> Money:
+        """The platform's part of the total."""
+        return Money.sum(line.fee for line in self.lines)
+
+    @property
+    def payout(self) -> Money:
+        """The host's part of the total."""
+        return self.total - self.fee
+
+    def amount_of(self, *kinds: LineKind) -> Money:
+        """Return the exact sum of the lines of some kinds."""
+        return Money.sum(line.amount for line in self.lines if line.kind in kinds)
+
+    def rounded(self, places: int = 2) -> tuple[Decimal, ...]:
+        """Return what each line bills, rounded so that the lines add up to the rounded total."""
+        return running((line.billed for line in self.lines), places, self.carried)
+
+    def table(self) -> ResultTable:
+        """Return the lines in cents: what was used or forfeited, and what the balance paid.
+
+        Each column of dollars adds up to its total.
+        """
+        used = running((_used(line) for line in self.lines), 2)
+        billed = self.rounded()
+        rows = [
+            (
+                line.kind.value,
+                f"{line.period.start:%Y-%m-%d %H:%M:%S}",
+                _measure(line),
+                "" if line.rate is None else f"{line.rate} {line.rate.UNIT}",
+                "" if line.kind in PAYMENTS else f"{amount:,.2f}",
+                f"{paid:,.2f}",
+            )
+            for line, amount, paid in zip(self.lines, used, billed, strict=True)
+        ]
+        rows.append(("in all", "", "", "", f"{sum(used):,.2f}", f"{sum(billed):,.2f}"))
+        head = ("line", "from (UTC)", "quantity", "price", "used $", "billed $")
+        title = f"contract {self.contract.id}, {self.period}"
+        return ResultTable(title=title, head=head, rows=tuple(rows))
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        """Return the table as a notebook shows it."""
+        return self.table()._repr_html_()
+
+    def joined(self, later: Statement) -> Statement:
+        """Return the statement of this period and the one right after it.
+
+        Raises:
+            WrongType: ``later`` is no statement.
+            RuleViolation: ``later`` is of another contract or does not begin where this ends.
+        """
+        check_kind(later, Statement, "later")
+        if (later.contract.id, later.period.start) != (self.contract.id, self.period.end):
+            need = f"a statement of contract {self.contract.id} from {self.period.end}"
+            got = f"contract {later.contract.id} from {later.period.start}"
+            raise RuleViolation("later", need, got)
+        return Statement(
+            contract=later.contract,
+            period=Interval(self.period.start, later.period.end),
+            lines=merged((*self.lines, *later.lines)),
+            carried=self.carried,
+        )
+
+
+def _used(line: Line) -> Money:
+    return FREE if line.kind in PAYMENTS else line.amount
+
+
+def _measure(line: Line) -> str:
+    """Return the quantity of a line with its unit; a payment has none."""
+    if line.rate is None:
+        return ""
+    return f"{line.quantity:,} {'seconds' if line.kind in TIMED else 'bytes'}"
+
+
+def running(amounts: Iterable[Money], places: int, carried: Money = FREE) -> tuple[Decimal, ...]:
+    """Return amounts rounded as differences of rounded running totals."""
+    total, before, rounded = carried, carried.to_decimal(places), []
+    for amount in amounts:
+        total += amount
+        now = total.to_decimal(places)
+        rounded.append(now - before)
+        before = now
+    return tuple(rounded)
+
+
+def statement(history: History, period: Interval) -> Statement:
+    """Return what an instance cost in a period; nothing before its contract.
+
+    Raises:
+        WrongType: Something of the wrong type.
+        RuleViolation: A refund above what is left of the deposit.
+    """
+    check_kind(history, History, "history")
+    check_kind(period, Interval, "period")
+    lines = metered(history, period.end)
+    start = history.term.contract.start
+    before = Interval(start, period.start) if start < period.start else None
+    return Statement(
+        contract=history.term.contract,
+        period=period,
+        lines=merged(clipped(lines, period)),
+        carried=Money.sum(line.billed for line in clipped(lines, before)) if before else FREE,
+    )
+
+
+def deposit_left(history: History, at: datetime) -> Money:
+    """Return what is left of the deposit at an instant, before what happens then.
+
+    Raises:
+        WrongType: Something of the wrong type.
+        RuleViolation: A refund above what is left of the deposit.
+    """
+    lines = _until(history, at)
+    paid = Money.sum(line.amount for line in lines if line.kind in PAYMENTS)
+    return paid - Money.sum(line.covered for line in lines)
+
+
+def discount_received(history: History, at: datetime) -> Money:
+    """Return the discount that a reserved contract has received: a refund gives part of it back.
+
+    Raises:
+        WrongType: Something of the wrong type.
+        RuleViolation: A refund above what is left of the deposit.
+    """
+    reserved = [line for line in _until(history, at) if line.kind is LineKind.RESERVED]
+    return Money.sum(line.listed - line.amount for line in reserved)
+
+
+def runs_out(histories: Iterable[History], balance: Money, at: datetime) -> datetime | None:
+    """Return when a client's balance runs out: the first second that begins with none left.
+
+    What is known goes on as it is: running instances run until their contracts end, stored ones
+    are stored until they are destroyed, and facts of the future happen.
+
+    Args:
+        histories: Of all the instances that the balance pays for.
+        balance: At ``at``, before what happens at that instant.
+        at: Now.
+
+    Returns:
+        ``at`` if there is no balance now, ``None`` if it lasts for ever (to the year 9999).
+    """
+    check_kind(balance, Money, "balance")
+    at = utc(at, "at")
+    horizon = Interval(at, at.replace(year=9999, month=12, day=31))
+    lumps: Counter[datetime] = Counter({at: 0})  # what is paid at once, in ticks
+    speeds: Counter[datetime] = Counter()  # changes of what is paid a second
+    for index, history in enumerate(as_tuple(histories, "histories")):
+        check_kind(history, History, f"histories[{index}]")
+        for line in clipped(metered(history, horizon.end), horizon):
+            for start, end, ticks in _drains(line):
+                if end is None:
+                    lumps[start] += ticks
+                else:
+                    speeds[start] += ticks
+                    speeds[end] -= ticks
+    left, speed, then = balance.ticks, 0, at
+    for now in sorted({*speeds, *lumps}):
+        if 0 < left <= speed * total_seconds(then, now):
+            return then + timedelta(seconds=-(-left // speed))
+        left -= speed * total_seconds(then, now) + lumps[now]
+        if left <= 0:
+            return now
+        speed, then = speed + speeds[now], now
+    return None
+
+
+def _drains(line: Line) -> Iterator[tuple[datetime, datetime | None, int]]:
+    """Yield how a line drains the balance: from, to, ticks a second; or at once, to ``None``."""
+    start, end = line.period.start, line.period.end
+    if line.kind not in TIMED:
+        yield start, None, line.billed.ticks
+        return
+    speed = line.amount.ticks // line.quantity
+    if line.covered:
+        seconds, rest = divmod(line.covered.ticks, speed)
+        start += timedelta(seconds=seconds)
+        if rest:
+            yield start, start + _SECOND, speed - rest
+            start += _SECOND
+    if start < end:
+        yield start, end, speed
+
+
+def _until(history: History, at: datetime) -> list[Line]:
+    check_kind(history, History, "history")
+    at, start = utc(at, "at"), history.term.contract.start
+    if at <= start:
+        return []
+    return list(clipped(metered(history, at), Interval(start, at)))

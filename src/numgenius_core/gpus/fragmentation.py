@@ -1,0 +1,168 @@
+"""What the gaps between contracts cost: free GPUs that clients cannot use as they lie.
+
+Our readings. *Unusable* by a size are the free GPUs outside every rentable block of that size; for
+a demand, a mix of sizes with weights, it is their weighted mean: the GPUs that a client drawn from
+the demand cannot use. *Stranded* GPUs are in no rentable block of any size, so no demand can use
+them. *Out of reach* is what the free GPUs would earn on demand if they lay together, less what they
+can earn as they lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from functools import lru_cache
+from typing import Final
+
+from attrs import frozen
+
+from numgenius_core._checks import check_kind
+from numgenius_core._numbers import round_half_even, whole_number
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.gpus.allocation import _by_size, _checked, check_machine
+from numgenius_core.listing import MAX_GPUS
+from numgenius_core.rates import PerGpuHour, PerHour
+
+_MAX_WEIGHT: Final = 10**18
+
+
+@frozen(kw_only=True)
+class FreeGpus:
+    """The state of a machine, as far as renting out more of it goes.
+
+    Attributes:
+        gpus: GPUs of the machine.
+        min_gpu: Smallest group for rent, a power of two.
+        free: The free GPUs as bits, position 0 the lowest.
+        price: On demand, dollars per GPU-hour.
+    """
+
+    gpus: int
+    min_gpu: int
+    free: int
+    price: PerGpuHour
+
+    def __attrs_post_init__(self) -> None:
+        check_machine(self.gpus, self.min_gpu)
+        _checked(self.free, self.gpus)
+        check_kind(self.price, PerGpuHour, "price")
+
+
+@frozen(kw_only=True)
+class Fragmentation:
+    """What the gaps of a machine or a fleet cost, for a demand.
+
+    Attributes:
+        gpus: All GPUs.
+        free: The free ones.
+        largest: GPUs of the largest rentable block; 0 if nothing can be rented.
+        stranded: Free GPUs in no rentable block: no demand can use them.
+        unusable: Free GPUs that a client drawn from the demand cannot use, on average.
+        worst_size: The size of the demand that can use the fewest; the smallest of equals.
+        worst_unusable: Free GPUs that it cannot use.
+        out_of_reach: On-demand income per hour, on average over the demand, that the free GPUs
+            would give if they lay together and cannot give as they lie; half-even at 12 decimals.
+    """
+
+    gpus: int
+    free: int
+    largest: int
+    stranded: int
+    unusable: Fraction
+    worst_size: int
+    worst_unusable: int
+    out_of_reach: PerHour
+
+    @property
+    def stranded_share(self) -> Fraction:
+        """Share of the free GPUs that no demand can use; 0 when none is free."""
+        return Fraction(self.stranded, self.free or 1)
+
+    @property
+    def unusable_share(self) -> Fraction:
+        """Share of the free GPUs that the demand cannot use; 0 when none is free."""
+        return self.unusable / (self.free or 1)
+
+    @property
+    def worst_share(self) -> Fraction:
+        """Share of the free GPUs that the worst size cannot use; 0 when none is free."""
+        return Fraction(self.worst_unusable, self.free or 1)
+
+
+def fragmentation(machines: Iterable[FreeGpus], demand: Mapping[int, int]) -> Fragmentation:
+    """Return what the gaps of a machine (a list of one) or of a fleet cost.
+
+    A size that a machine is not offered in uses none of its GPUs, and none of them would earn by
+    lying together.
+
+    Args:
+        machines: The machines, in any order.
+        demand: Weight of each size that clients ask for, such as ``{1: 5, 2: 3, 8: 2}``.
+
+    Raises:
+        WrongType: Not machines, or not whole numbers.
+        RuleViolation: No demand, or weights that are negative or all zero.
+    """
+    weights = _weights(demand)
+    total = free = largest = stranded = 0
+    unusable = dict.fromkeys(weights, 0)
+    missed = dict.fromkeys(weights, 0)  # price steps per hour
+    if not isinstance(machines, Iterable):
+        raise WrongType("machines", "the free GPUs of machines", shown(machines))
+    for i, machine in enumerate(machines):
+        check_kind(machine, FreeGpus, f"machines[{i}]")
+        usable, within_reach, covered = _usable(machine.gpus, machine.min_gpu, machine.free)
+        here = machine.free.bit_count()
+        total += machine.gpus
+        free += here
+        largest = max(largest, max(usable, default=0))
+        stranded += here - covered
+        for size in weights:
+            got = usable.get(size, 0)
+            unusable[size] += here - got
+            missed[size] += (within_reach.get(size, 0) - got) * machine.price.steps
+    weight = sum(weights.values())
+    worst = max(sorted(weights), key=lambda size: unusable[size])
+    return Fragmentation(
+        gpus=total,
+        free=free,
+        largest=largest,
+        stranded=stranded,
+        unusable=Fraction(sum(w * unusable[s] for s, w in weights.items()), weight),
+        worst_size=worst,
+        worst_unusable=unusable[worst],
+        out_of_reach=PerHour.from_steps(
+            round_half_even(sum(w * missed[s] for s, w in weights.items()), weight)
+        ),
+    )
+
+
+@lru_cache(maxsize=16_384)
+def _usable(gpus: int, min_gpu: int, free: int) -> tuple[dict[int, int], dict[int, int], int]:
+    """Return GPUs in rentable blocks, by size and in all, and what free GPUs together would give.
+
+    The answer: by size now, by size if the free GPUs lay together, and in any rentable block.
+    """
+    here, covered = free.bit_count(), 0
+    usable: dict[int, int] = {}
+    within_reach: dict[int, int] = {}
+    for size, group in _by_size(gpus, min_gpu):
+        rentable = [block for block in group if free & block.mask == block.mask]
+        if rentable:
+            usable[size] = size * len(rentable)
+        for block in rentable:
+            covered |= block.mask
+        within_reach[size] = size * min(here // size, len(group))
+    return usable, within_reach, covered.bit_count()
+
+
+def _weights(demand: Mapping[int, int]) -> dict[int, int]:
+    if not isinstance(demand, Mapping):
+        raise WrongType("demand", "a mapping of sizes to weights", shown(demand))
+    for size, weight in demand.items():
+        whole_number(size, "demand", 1, MAX_GPUS)
+        whole_number(weight, f"demand[{size}]", 0, _MAX_WEIGHT)
+    weights = {size: weight for size, weight in demand.items() if weight}
+    if not weights:
+        raise RuleViolation("demand", "at least one size with a weight above zero", shown(demand))
+    return weights

@@ -1,0 +1,240 @@
+"""Rates: prices per GPU-hour, hour, GB-month and GB, whole numbers of pico-dollars.
+
+Rule (marketplace, measured): prices are US dollars per GPU-hour, per GB-month and per GB; the
+month of every price is 720 hours; usage is billed by the second and the byte. 1 GB = 10⁹ bytes
+(our reading).
+
+A charge is price × seconds / 3,600, × MB × seconds / 2,592,000,000 or × bytes / 10⁹, each a whole
+number of the ticks of :mod:`numgenius_core.money`. A derived rate (after a discount, a fee) is
+rounded once, half to even, when it is agreed (:meth:`Rate.scaled`).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+from functools import total_ordering
+from typing import ClassVar, Final, Self
+
+from numgenius_core._numbers import (
+    FROM_FLOAT,
+    PICO,
+    PRICE_PLACES,
+    WIDE,
+    decimal_text,
+    exact_factor,
+    float_steps,
+    formatted,
+    round_half_even,
+    scaled_integer,
+    whole_number,
+    whole_seconds,
+)
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.money import TICKS_PER_STEP, Money, money_of, new_money
+from numgenius_core.units import (
+    BYTES_PER_GB,
+    MB_PER_GB,
+    SECONDS_PER_HOUR,
+    SECONDS_PER_MONTH,
+    Amount,
+)
+
+__all__ = ["MAX_RATE", "PerGb", "PerGbMonth", "PerGpuHour", "PerHour", "Rate"]
+
+MAX_RATE: Final = 1_000_000
+"""Dearest price taken, dollars per unit: anything above is a mistake, not a price."""
+_TICKS_PER_SECOND: Final = TICKS_PER_STEP // SECONDS_PER_HOUR  # of a price of one step an hour
+_TICKS_PER_MB_SECOND: Final = TICKS_PER_STEP // (MB_PER_GB * SECONDS_PER_MONTH)
+_TICKS_PER_BYTE: Final = TICKS_PER_STEP // BYTES_PER_GB
+
+
+def _inexact(*factors: object) -> WrongType:
+    """Return the fault of a charge for what is no whole number; a ``float`` would be inexact."""
+    wrong = next(factor for factor in factors if type(factor) is not int)
+    return WrongType("charge", "whole numbers of GPUs, seconds, MB and bytes", shown(wrong))
+
+
+@total_ordering
+class Rate:
+    """A price per unit of use: a whole number of pico-dollars, zero or more.
+
+    Use one of its kinds; each adds, compares and charges only with its own.
+
+    Args:
+        value: Dollars per unit as text, ``int`` or ``Decimal``, at most 12 decimals.
+
+    Raises:
+        WrongType: ``value`` is a ``float``, a ``bool`` or no number.
+        RuleViolation: It is negative, not finite, too fine or above :data:`MAX_RATE`.
+    """
+
+    __slots__ = ("_steps",)
+    _steps: int
+    UNIT: ClassVar[str] = "$/unit"
+
+    def __init__(self, value: Amount) -> None:
+        self._steps = self._checked(
+            scaled_integer(value, PRICE_PLACES, *self._door(), exact=True, hint=FROM_FLOAT), value
+        )
+
+    @classmethod
+    def from_float(cls, value: float) -> Self:
+        """Return the rate of a float's shortest decimal text, half-even at 12 decimals."""
+        return cls.from_steps(cls._checked(float_steps(value, *cls._door()), value))
+
+    @classmethod
+    def nearest(cls, value: Amount) -> Self:
+        """Return the rate nearest to a text or ``Decimal`` with up to 40 decimals, half-even."""
+        steps = scaled_integer(value, PRICE_PLACES, *cls._door(), exact=False, hint=FROM_FLOAT)
+        return cls.from_steps(cls._checked(steps, value))
+
+    @classmethod
+    def from_steps(cls, steps: int) -> Self:
+        """Return the rate of a whole number of pico-dollars per unit, unchecked."""
+        rate = object.__new__(cls)
+        rate._steps = steps
+        return rate
+
+    @classmethod
+    def _door(cls) -> tuple[str, str]:
+        return "rate", f"{cls.UNIT} from 0 to {MAX_RATE:,}"
+
+    @classmethod
+    def _checked(cls, steps: int, value: object) -> int:
+        if not 0 <= steps <= MAX_RATE * PICO:
+            raise RuleViolation(*cls._door(), shown(value))
+        return steps
+
+    @property
+    def steps(self) -> int:
+        """The rate in pico-dollars per unit."""
+        return self._steps
+
+    def to_decimal(self, places: int = PRICE_PLACES) -> Decimal:
+        """Return dollars per unit, exact by default, else half-even at ``places`` decimals."""
+        whole_number(places, "places", 0, PRICE_PLACES)
+        units = round_half_even(self._steps, 10 ** (PRICE_PLACES - places))
+        return Decimal(units).scaleb(-places, WIDE)
+
+    def scaled(self, factor: Fraction | int) -> Self:
+        """Return a derived rate (after a discount or a fee), rounded once, half-even."""
+        ratio = exact_factor(factor, "rate × …")
+        steps = round_half_even(self._steps * ratio.numerator, ratio.denominator)
+        if not 0 <= steps <= self._steps:  # a part of what is due for many GPUs is a price as well
+            self._checked(steps, f"{self!r} × {ratio}")
+        return self.from_steps(steps)
+
+    def __add__(self, other: Self) -> Self:
+        if type(other) is not type(self):
+            raise WrongType("rate + …", f"a rate in {self.UNIT}", shown(other))
+        steps = self._checked(self._steps + other._steps, f"{self!r} + {other!r}")
+        return self.from_steps(steps)
+
+    def __bool__(self) -> bool:
+        return self._steps != 0
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._steps == other._steps
+
+    def __lt__(self, other: Self) -> bool:
+        if type(other) is not type(self):
+            raise WrongType("rate < …", f"a rate in {self.UNIT}", shown(other))
+        return self._steps < other._steps
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._steps))
+
+    def __str__(self) -> str:
+        return decimal_text(self.to_decimal(), 2)
+
+    def __format__(self, spec: str) -> str:
+        """Format as ``.2f`` or ``>12,.4f`` do, rounded once; without decimals, align the text."""
+        return formatted(self, spec)
+
+    def __repr__(self) -> str:
+        if self._steps > MAX_RATE * PICO:  # many GPUs at a price near the limit
+            return f"{type(self).__name__}.from_steps({self._steps})"
+        return f"{type(self).__name__}('{self}')"
+
+
+class PerGpuHour(Rate):
+    """Dollars per GPU-hour: what a host asks for one GPU, and how bids are compared."""
+
+    __slots__ = ()
+    UNIT: ClassVar[str] = "$/GPU-hour"
+
+    def for_gpus(self, gpus: int) -> PerHour:
+        """Return the price of ``gpus`` GPUs: the GPU price is linear (measured)."""
+        return PerHour.from_steps(self._steps * whole_number(gpus, "gpus"))
+
+    def charge(self, gpus: int, seconds: int) -> Money:
+        """Return the exact price of ``gpus`` GPUs for whole ``seconds``."""
+        if type(gpus) is not int or type(seconds) is not int:
+            raise _inexact(gpus, seconds)
+        money = new_money(Money)  # as in money_of, without the call: this is the hottest line
+        money._ticks = self._steps * (gpus * seconds * _TICKS_PER_SECOND)
+        return money
+
+    def __mul__(self, duration: timedelta) -> Money:
+        return self.charge(1, whole_seconds(duration))
+
+    __rmul__ = __mul__
+
+
+class PerHour(Rate):
+    """Dollars per hour for a whole instance, whatever its number of GPUs: bids and quotes."""
+
+    __slots__ = ()
+    UNIT: ClassVar[str] = "$/hour"
+
+    def per_gpu(self, gpus: int) -> PerGpuHour:
+        """Return the share of one of ``gpus`` GPUs, half-even at 12 decimals."""
+        return PerGpuHour.from_steps(round_half_even(self._steps, whole_number(gpus, "gpus", 1)))
+
+    def charge(self, seconds: int) -> Money:
+        """Return the exact price of whole ``seconds``."""
+        if type(seconds) is not int:
+            raise _inexact(seconds)
+        money = new_money(Money)
+        money._ticks = self._steps * (seconds * _TICKS_PER_SECOND)
+        return money
+
+    def __mul__(self, duration: timedelta) -> Money:
+        return self.charge(whole_seconds(duration))
+
+    __rmul__ = __mul__
+
+
+class PerGbMonth(Rate):
+    """Dollars per GB of disk and month of 720 hours."""
+
+    __slots__ = ()
+    UNIT: ClassVar[str] = "$/GB-month"
+
+    def charge(self, megabytes: int, seconds: int) -> Money:
+        """Return the exact price of whole ``megabytes`` of disk for whole ``seconds``."""
+        if type(megabytes) is not int or type(seconds) is not int:
+            raise _inexact(megabytes, seconds)
+        return money_of(self._steps * megabytes * seconds * _TICKS_PER_MB_SECOND)
+
+    def __mul__(self, duration: timedelta) -> Money:
+        return self.charge(MB_PER_GB, whole_seconds(duration))
+
+    __rmul__ = __mul__
+
+
+class PerGb(Rate):
+    """Dollars per GB of traffic, 10⁹ bytes."""
+
+    __slots__ = ()
+    UNIT: ClassVar[str] = "$/GB"
+
+    def charge(self, count: int) -> Money:
+        """Return the exact price of ``count`` bytes."""
+        if type(count) is not int:
+            raise _inexact(count)
+        return money_of(self._steps * count * _TICKS_PER_BYTE)

@@ -1,0 +1,295 @@
+"""Experiments: many options, each simulated several times, on the cores or the cluster there is.
+
+Every option meets the same clients (common random numbers): run number i of each option has the
+same seed. So two options are compared by their *paired* differences, whose interval is much
+narrower than those of the options themselves. What a run gives depends on the option and the seed
+alone, not on who computes it or in which order, so one core and many give the same numbers.
+
+By default all cores of the machine compute, in processes of their own (*spawned*: a script that
+sweeps needs its ``if __name__ == "__main__":``). Any ``concurrent.futures.Executor`` can take
+their place, such as Dask's ``Client.get_executor()`` or a pool of MPI processes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from fractions import Fraction
+from multiprocessing import get_context
+from typing import Any, Final
+
+from attrs import frozen
+
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._numbers import whole_number
+from numgenius_core._tables import ResultTable
+from numgenius_core.errors import MissingExtra, RuleViolation, WrongType, shown
+from numgenius_core.money import TICKS_PER_DOLLAR, Money
+from numgenius_core.units import Amount
+from numgenius_core.whatif.demand import Trace
+from numgenius_core.whatif.estimate import CONFIDENCE, Estimate, estimate_mean
+from numgenius_core.whatif.outcome import Outcome
+from numgenius_core.whatif.scenario import Option, Scenario
+from numgenius_core.whatif.simulation import simulate
+
+Measure = str | Callable[[Outcome], Money | Fraction | int]
+"""What to look at: the name of a figure of :class:`~numgenius_core.whatif.Outcome`, or a
+function of it. Money is measured in dollars."""
+Progress = Callable[[int, int], None]
+"""Told how many simulations are done, and of how many."""
+
+_RUNS: Final = 20
+_MAX_RUNS: Final = 1_000_000
+_TASKS_PER_WORKER: Final = 4  # so that a slow one at the end leaves few cores idle
+_DOLLARS: Final = ("profit", "payout", "revenue", "power")
+_SHARES: Final = ("occupancy", "unserved")
+_COUNTS: Final = ("requests", "rented", "pauses", "gpu_seconds", "free", "unusable")
+_FIGURES: Final = (*_DOLLARS, *_SHARES, *_COUNTS)
+
+
+@frozen(kw_only=True)
+class Sweep:
+    """What came of each option, run by run.
+
+    Attributes:
+        options: The options.
+        outcomes: Of each option, one outcome for each run; run i of all had the same clients.
+    """
+
+    options: tuple[Option, ...]
+    outcomes: tuple[tuple[Outcome, ...], ...]
+
+    def values(self, option: Option, measure: Measure = "profit") -> tuple[Fraction, ...]:
+        """Return a figure of each run of an option.
+
+        Raises:
+            WrongType: A measure that gives no exact number.
+            RuleViolation: An option that is not in the sweep, or no such figure.
+        """
+        if option not in self.options:
+            raise RuleViolation("option", "an option of the sweep", shown(option))
+        return tuple(_measured(o, measure) for o in self.outcomes[self.options.index(option)])
+
+    def estimate(
+        self,
+        option: Option,
+        measure: Measure = "profit",
+        confidence: Amount | Fraction = CONFIDENCE,
+    ) -> Estimate:
+        """Return the mean of a figure over the runs of an option, with its interval."""
+        return estimate_mean(self.values(option, measure), confidence)
+
+    def difference(
+        self,
+        option: Option,
+        base: Option,
+        measure: Measure = "profit",
+        confidence: Amount | Fraction = CONFIDENCE,
+    ) -> Estimate:
+        """Return by how much an option is above another, run by run, with its interval."""
+        pairs = zip(self.values(option, measure), self.values(base, measure), strict=True)
+        return estimate_mean([mine - theirs for mine, theirs in pairs], confidence)
+
+    def best(self, measure: Measure = "profit") -> Option:
+        """Return the option with the greatest mean; of equal ones the first."""
+        return max(self.options, key=lambda one: self.estimate(one, measure).mean)
+
+    def curve(self, name: str, measure: Measure = "profit") -> tuple[tuple[Any, Estimate], ...]:
+        """Return each value of what was varied with the estimate there, for a picture."""
+        return tuple((one.value(name), self.estimate(one, measure)) for one in self.options)
+
+    def grid(
+        self, down: str, across: str, measure: Measure = "profit"
+    ) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[tuple[Fraction, ...], ...]]:
+        """Return the means over two things varied: the values down, those across, the rows.
+
+        Raises:
+            RuleViolation: Something else was varied too, or not all combinations.
+        """
+        means = {
+            (one.value(down), one.value(across)): self.estimate(one, measure).mean
+            for one in self.options
+        }
+        rows = tuple(dict.fromkeys(row for row, _ in means))
+        columns = tuple(dict.fromkeys(column for _, column in means))
+        if len(means) != len(self.options) or len(means) != len(rows) * len(columns):
+            need = f"each combination of {down} and {across} once"
+            raise RuleViolation("grid", need, f"{len(self.options)} options")
+        return rows, columns, tuple(tuple(means[r, c] for c in columns) for r in rows)
+
+    def table(self, *measures: str) -> ResultTable:
+        """Return the estimates of some figures for each option, by default the usual ones."""
+        names = measures or ("profit", "occupancy", "unserved")
+        rows = [(one.label, *(self._cell(one, name) for name in names)) for one in self.options]
+        return ResultTable(title="", head=("option", *map(heading, names)), rows=tuple(rows))
+
+    def _cell(self, option: Option, name: str) -> str:
+        return cell(self.estimate(option, name), name)
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        """Return the table as a notebook shows it."""
+        return self.table()._repr_html_()
+
+
+def heading(measure: Measure) -> str:
+    """Return a figure's name with its unit."""
+    name = measure if isinstance(measure, str) else getattr(measure, "__name__", "figure")
+    return f"{name} $" if name in _DOLLARS else name
+
+
+def cell(found: Estimate, measure: Measure) -> str:
+    """Return an estimate of a figure as text."""
+    return f"{found.text(1, 100)} %" if measure in _SHARES else found.text(2)
+
+
+def _measured(outcome: Outcome, measure: Measure) -> Fraction:
+    if isinstance(measure, str):
+        if measure not in _FIGURES:
+            raise RuleViolation("measure", f"one of {', '.join(_FIGURES)}", shown(measure))
+        value = getattr(outcome, measure)
+    else:
+        value = measure(outcome)
+    if isinstance(value, Money):
+        return Fraction(value.ticks, TICKS_PER_DOLLAR)
+    if not isinstance(value, Fraction) and type(value) is not int:
+        raise WrongType("measure", "Money, a Fraction or a whole number", shown(value))
+    return Fraction(value)
+
+
+def sweep(
+    options: Sequence[Option],
+    *,
+    runs: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | bool = False,
+) -> Sweep:
+    """Simulate each option several times.
+
+    Args:
+        options: Such as :func:`~numgenius_core.whatif.vary` gives them.
+        runs: Of each option; 20 if left out, or 1 where all demand is recorded.
+        seed: Another seed gives other clients.
+        workers: Processes; all cores if left out, and 1 computes in this one.
+        executor: Who computes instead; it is not shut down.
+        progress: A function to tell, or ``True`` for a bar (extra ``rich``).
+
+    Raises:
+        WrongType: Something of the wrong type.
+        RuleViolation: No option, no run, several runs of what was recorded (they would all be the
+            same), or both workers and an executor.
+        MissingExtra: A bar without rich.
+    """
+    known = as_tuple(options, "options")
+    for index, option in enumerate(known):
+        check_kind(option, Option, f"options[{index}]")
+    if not known:
+        raise RuleViolation("options", "at least one", "none")
+    count = _runs(known, runs)
+    first = whole_number(seed, "seed", 0, _MAX_RUNS) * _MAX_RUNS
+    if executor is not None and workers is not None:
+        raise RuleViolation("workers", "workers or an executor", "both")
+    cores = whole_number(_cores() if workers is None else workers, "workers", 1, 10_000)
+    jobs = [(place, run) for run in range(count) for place in range(len(known))]
+    results: dict[tuple[int, int], Outcome] = {}
+    with _telling(progress, len(jobs)) as tell:
+        for done in _computed(known, jobs, first, cores, executor):
+            results.update(done)
+            tell(len(results), len(jobs))
+    return Sweep(
+        options=known,
+        outcomes=tuple(
+            tuple(results[place, run] for run in range(count)) for place in range(len(known))
+        ),
+    )
+
+
+def _runs(options: tuple[Option, ...], runs: int | None) -> int:
+    recorded = all(isinstance(option.scenario.demand, Trace) for option in options)
+    if runs is None:
+        return 1 if recorded else _RUNS
+    whole_number(runs, "runs", 1, _MAX_RUNS)
+    if recorded and runs > 1:
+        raise RuleViolation("runs", "1, as all demand is recorded", str(runs))
+    return runs
+
+
+def _cores() -> int:
+    """Return the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+_Job = tuple[int, int]
+
+
+def _computed(
+    options: tuple[Option, ...],
+    jobs: list[_Job],
+    first: int,
+    workers: int,
+    executor: Executor | None,
+) -> Iterator[dict[_Job, Outcome]]:
+    """Yield the outcomes of jobs as they are done, in any order."""
+    scenarios = [option.scenario for option in options]
+    if executor is not None:
+        check_kind(executor, Executor, "executor")
+        yield from _farmed(executor, scenarios, [[job] for job in jobs], first)
+    elif workers == 1 or len(jobs) == 1:
+        for place, run in jobs:
+            yield {(place, run): simulate(scenarios[place], first + run)}
+    else:
+        size = -(-len(jobs) // (workers * _TASKS_PER_WORKER))
+        pieces = [jobs[i : i + size] for i in range(0, len(jobs), size)]
+        context = get_context("spawn")
+        with ProcessPoolExecutor(min(workers, len(pieces)), mp_context=context) as pool:
+            yield from _farmed(pool, scenarios, pieces, first)
+
+
+def _farmed(
+    executor: Executor, scenarios: list[Scenario], pieces: list[list[_Job]], first: int
+) -> Iterator[dict[_Job, Outcome]]:
+    """Hand pieces of work to an executor; if one fails, the rest is cancelled."""
+    futures: dict[Future[list[Outcome]], list[_Job]] = {}
+    for piece in pieces:
+        work = [(scenarios[place], first + run) for place, run in piece]
+        futures[executor.submit(_simulate_all, work)] = piece
+    try:
+        for future in as_completed(futures):
+            yield dict(zip(futures[future], future.result(), strict=True))
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _simulate_all(work: list[tuple[Scenario, int]]) -> list[Outcome]:
+    """Return the outcomes of one piece of work; what other processes call."""
+    return [simulate(scenario, seed) for scenario, seed in work]
+
+
+@contextmanager
+def _telling(progress: Progress | bool, total: int) -> Iterator[Progress]:
+    """Give the function to tell of progress."""
+    if progress is not True:
+        if progress is not False and not callable(progress):
+            raise WrongType("progress", "a function, True or False", shown(progress))
+        yield progress if callable(progress) else _quiet
+        return
+    try:
+        from rich.progress import Progress as Bar
+    except ImportError:
+        raise MissingExtra("A progress bar", "rich") from None
+    with Bar() as bar:
+        task = bar.add_task("simulating", total=total)
+        yield lambda done, _: bar.update(task, completed=done)
+
+
+def _quiet(done: int, total: int) -> None:
+    """Tell nobody."""

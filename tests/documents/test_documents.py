@@ -1,0 +1,509 @@
+"""JSON of our own: documents, their faults, their schema, and the golden ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from fractions import Fraction
+from importlib.resources import files
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import jsonschema
+import pytest
+from attrs import evolve, field, frozen
+from hypothesis import given
+from hypothesis import strategies as st
+
+from document_values import CONTRACT, HISTORY, LISTING, OFFER, PRICES, STATEMENT, VALUES
+from numgenius_core.billing import Moved, Prepaid, Rebid
+from numgenius_core.contracts import InstanceEvent
+from numgenius_core.documents import (
+    DOCUMENTS,
+    SCHEMA,
+    from_json,
+    json_schema,
+    structure,
+    to_json,
+    unstructure,
+)
+from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, WrongType
+from numgenius_core.ids import AccountId, ContractId
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import Mode
+from numgenius_core.money import MAX_MONEY, TICKS_PER_DOLLAR, Money
+from numgenius_core.offer import Block
+from numgenius_core.prices import CurveSchedule, LinearSchedule, ReservedSchedule, StepSchedule
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "1"
+examples = pytest.mark.parametrize("name", sorted(VALUES))
+
+
+@frozen(kw_only=True)
+class Everything:
+    """A class with a field of every kind that documents hold."""
+
+    contract: ContractId
+    account: AccountId | None
+    blocks: tuple[Block, ...]
+    pairs: tuple[tuple[Fraction, Money], ...]
+    days: frozenset[int]
+    fact: Moved | Prepaid | None
+    price: PerGpuHour
+    any_price: PerHour | PerGbMonth | PerGb
+    old: Rate | Fraction
+    weight: Fraction | int
+    change: Rate | Money | None
+    schedule: ReservedSchedule
+    payments: Mapping[ContractId, PerHour]
+    names: Mapping[str, bool]
+    since: datetime
+    length: timedelta | None
+    mode: Mode
+    extra: Mapping[str, Any] = field(factory=dict)
+    ready: bool = True
+
+
+EVERYTHING = Everything(
+    contract=ContractId(2**63 - 1),
+    account=AccountId("ben"),
+    blocks=(Block(start=0, size=1), Block(start=2, size=2)),
+    pairs=((Fraction(1, 3), Money("-0.1")), (Fraction(-7, 2), Money.from_ticks(1))),
+    days=frozenset({6, 0, 3}),
+    fact=Moved(at=CONTRACT.start, event=InstanceEvent.LOADED),
+    price=PerGpuHour("0.000000000001"),
+    any_price=PerGb("0.02"),
+    old=Fraction(1, 4),
+    weight=3,
+    change=PerGpuHour(5),
+    schedule=CurveSchedule(Fraction(1, 4)),
+    payments={ContractId(4): PerHour(1), ContractId(0): PerHour(0)},
+    names={"a": True, "": False},
+    since=CONTRACT.start,
+    length=timedelta(days=400, seconds=1),
+    mode=Mode.RESERVED,
+    extra={"deep": [{"x": 1.5}, None, "é"]},
+    ready=False,
+)
+
+
+def faults(kind: Any, data: object) -> list[tuple[str, str]]:
+    """Return path and need of each fault of a document."""
+    with pytest.raises(InvalidDocument) as caught:
+        structure(kind, data)
+    return [(fault.path, fault.need) for fault in caught.value.faults]
+
+
+def data_of(value: object, **changes: object) -> dict[str, Any]:
+    """Return a value as data, with changes."""
+    return {**unstructure(value), **changes}
+
+
+class TestWhatIsWrittenIsReadAgain:
+    """Issue: "JSON of ours with schema version"; numbers exact, every value the same again."""
+
+    @examples
+    def test_every_class_comes_back_equal(self, name: str) -> None:
+        value = VALUES[name]
+        assert from_json(to_json(value)) == value
+        assert from_json(to_json(value, indent=2).encode(), type(value)) == value
+        assert structure(type(value), unstructure(value)) == value
+
+    def test_every_class_has_an_example(self) -> None:
+        assert {name.partition(".")[0] for name in VALUES} == set(DOCUMENTS)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {},
+            {"account": None, "fact": None, "length": None, "change": None},
+            {"fact": Prepaid(at=CONTRACT.start, amount=Money("0.1"), discount=Fraction(0))},
+            {"any_price": PerHour(1), "old": PerGbMonth("0.1"), "weight": Fraction(1, 7)},
+            {"change": Money.from_ticks(-5), "schedule": StepSchedule.of({1: "0.2"})},
+            {"schedule": LinearSchedule.of({1: "0.2"}), "blocks": (), "payments": {}},
+        ],
+    )
+    def test_a_class_of_any_fields_has_a_form(self, changes: dict[str, Any]) -> None:
+        value = evolve(EVERYTHING, **changes)
+        assert from_json(to_json(value), Everything) == value
+        assert type(structure(Everything, unstructure(value)).payments) is dict
+
+    def test_a_union_says_which_class_it_is(self) -> None:
+        facts: Any = tuple[Moved | Rebid, ...]
+        value = (
+            Moved(at=CONTRACT.start, event=InstanceEvent.LOADED),
+            Rebid(at=CONTRACT.start, bid=PerHour(1)),
+        )
+        data = unstructure(value, facts)
+        assert [item["type"] for item in data] == ["Moved", "Rebid"]
+        assert structure(facts, data) == value
+        text = to_json(value[1])
+        assert from_json(text, Moved | Rebid) == value[1]
+
+    def test_fields_are_written_even_at_their_defaults(self) -> None:
+        assert unstructure(PRICES)["download"] == "0.01"
+        assert json.loads(to_json(CONTRACT))["bid"] is None
+        assert set(json.loads(to_json(OFFER))) > {"schema", "type", "rentable", "extra"}
+
+    def test_a_field_with_a_default_may_be_missing(self) -> None:
+        data = unstructure(PRICES)
+        del data["download"]
+        assert structure(type(PRICES), data) == evolve(PRICES, download=PerGb(0))
+
+    def test_numbers_look_as_promised(self) -> None:
+        data = unstructure(EVERYTHING)
+        assert data["price"] == "0.000000000001"
+        assert data["any_price"] == "0.02 $/GB"
+        assert data["change"] == "5 $/GPU-hour"
+        assert data["pairs"] == [["1/3", "-0.1"], ["-3.5", f"1/{TICKS_PER_DOLLAR}"]]
+        assert data["length"] == f"PT{400 * 86_400 + 1}S"
+        assert data["since"] == "2026-01-01T00:00:00Z"
+        assert data["days"] == [0, 3, 6]
+        assert data["payments"] == {"4": "1", "0": "0"}
+
+
+class TestNumbersStayExact:
+    """DESIGN: "no charge is ever rounded": not on the way through a document either."""
+
+    @given(st.integers(-MAX_MONEY * TICKS_PER_DOLLAR, MAX_MONEY * TICKS_PER_DOLLAR))
+    def test_money(self, ticks: int) -> None:
+        for money in (Money.from_ticks(ticks), Money.from_ticks(ticks).rounded(12)):
+            assert structure(Money, unstructure(money, Money)) == money
+
+    @given(st.integers(0, 10**18), st.sampled_from([PerGpuHour, PerHour, PerGbMonth, PerGb]))
+    def test_rates(self, steps: int, kind: type[Rate]) -> None:
+        rate = kind.from_steps(steps)
+        assert structure(kind, unstructure(rate, kind)) == rate
+        assert structure(Rate, unstructure(rate, Rate)) == rate
+        assert type(kind(unstructure(rate, kind))) is kind or steps > 10**18
+
+    @given(st.fractions())
+    def test_shares(self, share: Fraction) -> None:
+        assert structure(Fraction, unstructure(share, Fraction)) == share
+
+    @given(st.datetimes(timezones=st.just(UTC)).map(lambda at: at.replace(microsecond=0)))
+    def test_instants(self, at: datetime) -> None:
+        text = unstructure(at, datetime)
+        assert structure(datetime, text) == at
+        assert len(text) == 20
+
+    @given(st.integers(0, 10**9))
+    def test_durations(self, seconds: int) -> None:
+        length = timedelta(seconds=seconds)
+        assert structure(timedelta, unstructure(length, timedelta)) == length
+
+    @pytest.mark.parametrize("text", ["2026-01-01T01:00:00+01:00", "2026-01-01T00:00:00+00:00"])
+    def test_an_instant_may_come_with_any_offset(self, text: str) -> None:
+        found = structure(datetime, text)
+        assert found == CONTRACT.start
+        assert found.tzinfo is UTC
+
+
+class TestGoldenDocuments:
+    """DESIGN: "JSON of ours carries its schema version, and old documents stay readable"."""
+
+    @examples
+    def test_a_document_of_version_1_is_still_read(self, name: str) -> None:
+        assert from_json((GOLDEN / f"{name}.json").read_text("utf-8")) == VALUES[name]
+
+    def test_every_golden_document_is_read(self) -> None:
+        assert {path.stem for path in GOLDEN.glob("*.json")} == set(VALUES)
+
+
+class TestFaultsAreReportedTogether:
+    """DESIGN: "a document's faults are reported together", each with its path."""
+
+    def test_every_fault_of_a_nested_value(self) -> None:
+        data = unstructure(CONTRACT)
+        data["prices"]["gpu"] = 0.1
+        data["prices"]["upload"] = "-1"
+        data["block"]["start"] = True
+        data["mode"] = "free"
+        del data["host"]
+        found = faults(type(CONTRACT), data)
+        assert [path for path, _ in found] == [
+            "document.host",
+            "document.mode",
+            "document.block.start",
+            "document.prices.gpu",
+            "document.prices.upload",
+        ]
+
+    def test_what_the_class_refuses_has_its_path(self) -> None:
+        data = data_of(CONTRACT, end="2025-01-01T00:00:00Z")
+        assert faults(type(CONTRACT), data)[0][0] == "document.end"
+        period = {"start": "2026-01-02T00:00:00Z", "end": "2026-01-01T00:00:00Z"}
+        data = data_of(STATEMENT)
+        data["lines"][1]["period"] = period
+        assert [path for path, _ in faults(type(STATEMENT), data)] == [
+            "document.lines[1].period.end"
+        ]
+
+    def test_an_impossible_history(self) -> None:
+        data = unstructure(HISTORY)
+        data["happenings"].insert(1, data["happenings"][0])
+        assert faults(type(HISTORY), data) == [("document", "moves that are possible")]
+
+    @pytest.mark.parametrize(
+        ("name", "value", "need"),
+        [
+            ("contract", 2**63, "a whole number"),
+            ("contract", 1.0, "a whole number"),
+            ("contract", True, "a whole number"),
+            ("contract", "1", "a whole number"),
+            ("account", 5, "text"),
+            ("account", "\ud800", "text without lone surrogates"),
+            ("blocks", {}, "a JSON list"),
+            ("blocks", "", "a JSON list"),
+            ("pairs", [["1"]], "a JSON list of 2 values"),
+            ("pairs", ["12"], "a JSON list of 2 values"),
+            ("pairs", [["1e5", "1"]], "an exact number as text"),
+            ("pairs", [["1", "1/7"]], "exact to a tick"),
+            ("pairs", [["1", "2000000000000"]], "dollars as text"),
+            ("pairs", [["1/0", "1"]], "an exact number as text"),
+            ("days", [1, 1], "each value once"),
+            ("days", [[]], "a whole number"),
+            ("fact", {}, "one of Moved, Prepaid"),
+            ("fact", {"type": "Left"}, "one of Moved, Prepaid"),
+            ("fact", {"type": []}, "one of Moved, Prepaid"),
+            ("fact", [], "a JSON object"),
+            ("price", 1, "as text"),
+            ("price", "1_000", "as text"),
+            ("price", "0.0000000000001", "at most 12 decimals"),
+            ("price", "5000000000", "from 0 to"),
+            ("price", "1 $/hour", "as text"),
+            ("price", [], "as text"),
+            ("any_price", "1", "with $/hour or $/GB-month or $/GB"),
+            ("any_price", "1 $/GPU-hour", "with $/hour or $/GB-month or $/GB"),
+            ("old", "1 $/day", "an exact number as text"),
+            ("old", 1, "an exact number as text"),
+            ("weight", 1.5, "an exact number as text"),
+            ("weight", True, "an exact number as text"),
+            ("payments", {"04": "1"}, "a whole number"),
+            ("payments", {"x": "1"}, "a whole number"),
+            ("payments", [], "a JSON object"),
+            ("names", {"a": 1}, "true or false"),
+            ("since", "2026-01-01", None),
+            ("since", "2026-01-01T00:00:00", "time zone"),
+            ("since", "2026-13-01T00:00:00Z", "ISO 8601"),
+            ("since", "2026-01-01T00:00:00.5Z", "a whole second"),
+            ("since", "2026-01-01T000000.5Z", "a whole second"),
+            ("since", 0, "ISO 8601"),
+            ("length", "PT1H", "a duration in seconds"),
+            ("length", "PT-1S", "a duration in seconds"),
+            ("length", 60, "a duration in seconds"),
+            ("mode", "RESERVED", "one of on-demand, reserved, interruptible"),
+            ("mode", [], "one of on-demand, reserved, interruptible"),
+            ("ready", 1, "true or false"),
+            ("extra", [], "a JSON object"),
+            ("extra", {"x": float("inf")}, "a double"),
+            ("extra", {"x": [10**400]}, "a double"),
+            ("extra", {"x": (1,)}, "text"),
+            ("extra", {"\ud800": 1}, "text without lone surrogates"),
+        ],
+    )
+    def test_every_kind_of_field_is_strict(self, name: str, value: object, need: str) -> None:
+        data = data_of(EVERYTHING, **{name: value})
+        if need is None:
+            assert structure(Everything, data).since == CONTRACT.start
+            return
+        ((path, asked),) = faults(Everything, data)
+        assert path.startswith(f"document.{name}")
+        assert need in asked
+
+    def test_an_unknown_field_alone(self) -> None:
+        assert faults(Block, {"size": 1, "start": 0, "colour": "red"}) == [
+            ("document", "fields of Block only")
+        ]
+
+    def test_unknown_fields_and_missing_ones(self) -> None:
+        data = data_of(CONTRACT, colour="red")
+        del data["id"]
+        assert faults(type(CONTRACT), data) == [
+            ("document", "fields of Contract only"),
+            ("document.id", "a value"),
+        ]
+
+    @pytest.mark.parametrize("data", [None, [], "x", 3, "", MappingProxyType({})])
+    def test_what_is_no_object(self, data: object) -> None:
+        assert faults(CurveSchedule, data)[0][1] == "a JSON object (CurveSchedule)"
+
+    def test_another_class_than_asked_for(self) -> None:
+        assert faults(Block, unstructure(Interval(*CONTRACT_SPAN)))[0][0] == "document.type"
+        with pytest.raises(InvalidDocument):
+            from_json(to_json(CONTRACT), Block)
+
+
+CONTRACT_SPAN = (CONTRACT.start, CONTRACT.start + timedelta(1))
+
+
+class TestTextsAreReadWithCare:
+    """PERFORMANCE: hostile input gets our errors, in bounded time."""
+
+    @pytest.mark.parametrize(
+        ("text", "need"),
+        [
+            ("", "JSON"),
+            ("{", "JSON"),
+            ("[]", "an object with"),
+            ("{}", '"numgenius/1"'),
+            ('{"schema": "numgenius/2", "type": "Block", "size": 1, "start": 0}', '"numgenius/1"'),
+            ('{"schema": "numgenius/1"}', "one of Block"),
+            ('{"schema": "numgenius/1", "type": "Nothing"}', "one of Block"),
+            ('{"schema": "numgenius/1", "type": []}', "one of Block"),
+            ('{"schema": "numgenius/1", "type": "Block", "size": 1, "size": 2}', "each key once"),
+            ('{"schema": "numgenius/1", "x": NaN}', "a finite number"),
+            ("[" * 100_000, "nesting"),
+            ('{"x": ' + "9" * 5_000 + "}", "a whole number|whole numbers"),
+        ],
+    )
+    def test_a_text_that_is_no_document(self, text: str, need: str) -> None:
+        for form in (text, text.encode()):
+            with pytest.raises(ParseError, match=need):
+                from_json(form)
+
+    def test_bytes_that_are_no_text(self) -> None:
+        with pytest.raises(ParseError, match="UTF-8"):
+            from_json(b"\xff")
+        with pytest.raises(WrongType, match="text or bytes"):
+            from_json(5)  # type: ignore[call-overload]
+
+    def test_a_kind_must_be_named_in_the_document(self) -> None:
+        data = {"schema": SCHEMA, "size": 1, "start": 0}
+        with pytest.raises(ParseError, match="the class of the value"):
+            from_json(json.dumps(data), Block)
+
+    def test_messages_name_the_source(self) -> None:
+        with pytest.raises(ParseError, match=r"offer 5, line 1 column 1"):
+            from_json("?", source="offer 5")
+        with pytest.raises(InvalidDocument, match=r"row 7\.size"):
+            structure(Block, {"size": 0.5, "start": 0}, "row 7")
+
+    def test_deep_extra_is_refused_in_both_directions(self) -> None:
+        deep: dict[str, Any] = {}
+        for _ in range(5_000):
+            deep = {"x": deep}
+        with pytest.raises(RuleViolation, match="levels deep"):
+            unstructure(evolve(OFFER, extra=deep))
+        data = {**unstructure(OFFER), "extra": deep}
+        assert "levels deep" in faults(type(OFFER), data)[0][1]
+
+
+class TestWhatDocumentsDoNotHold:
+    """A document that could not be read again is not written."""
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"contract": 2**63},
+            {"contract": True},
+            {"pairs": ((Fraction(1), Money(MAX_MONEY) * 2),)},
+            {"pairs": ((Fraction(1, 10**200), Money(0)),)},
+            {"price": PerGpuHour.from_steps(10**30)},
+            {"length": timedelta(microseconds=1)},
+            {"any_price": PerGpuHour(1)},
+            {"change": Fraction(1)},
+            {"blocks": 5},
+            {"mode": "reserved"},
+            {"price": 5},
+            {"account": "\ud800"},
+            {"extra": {"x": object()}},
+            {"extra": {"x": float("nan")}},
+            {"extra": {5: 1}},
+            {"fact": Rebid(at=CONTRACT.start, bid=PerHour(1))},
+        ],
+    )
+    def test_values_too_large_or_of_the_wrong_type(self, changes: dict[str, Any]) -> None:
+        value = evolve(EVERYTHING, **changes)
+        with pytest.raises((RuleViolation, WrongType), match=r"^value"):
+            to_json(value)
+
+    @pytest.mark.parametrize("value", [5, "x", None, {}, Money(1), Block])
+    def test_what_is_no_value_of_ours(self, value: object) -> None:
+        with pytest.raises(WrongType):
+            to_json(value)
+
+    @pytest.mark.parametrize(
+        "kind",
+        [
+            float,
+            object,
+            Any,
+            [],
+            dict[int, Any] | int,
+            Block | int,
+            PerHour | Mode,
+            Fraction | Money,
+            Mapping[bool, int],
+            Enum("Numbers", {"ONE": 1}),
+        ],
+    )
+    def test_types_without_a_form_are_refused(self, kind: Any) -> None:
+        with pytest.raises(WrongType):
+            structure(kind, {})
+
+    def test_a_field_that_would_hide_the_type(self) -> None:
+        with pytest.raises(WrongType, match=r"Odd\.type"):
+            to_json(Odd(type="x"))
+
+    def test_two_classes_of_one_name_are_no_union(self) -> None:
+        other = type("Block", (Odd,), {})
+        with pytest.raises(WrongType, match="different names"):
+            structure(Block | frozen(other), {})
+
+
+@frozen
+class Odd:
+    """A class that a document could not tell from its tag."""
+
+    type: str
+
+
+class TestTheSchema:
+    """Issue: "JSON Schema published": what the code gives, and what it writes is valid."""
+
+    def test_the_published_file_is_what_the_code_gives(self) -> None:
+        published = json.loads((files("numgenius_core") / "schema_1.json").read_text("utf-8"))
+        assert published == json_schema(), "run scripts/write_schema.py"
+
+    @examples
+    def test_golden_documents_are_valid(self, name: str) -> None:
+        document = json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))
+        jsonschema.Draft202012Validator(json_schema()).validate(document)
+
+    def test_a_schema_of_any_class(self) -> None:
+        schema = json_schema([Everything])
+        jsonschema.Draft202012Validator.check_schema(schema)
+        validator = jsonschema.Draft202012Validator(schema)
+        document = json.loads(to_json(EVERYTHING))
+        validator.validate(document)
+        wrong: list[tuple[str, Any]] = [
+            ("any_price", "1"),
+            ("any_price", "1 $/GPU-hour"),
+            ("old", "1 $"),
+            ("price", "1 $/hour"),
+            ("price", 1),
+            ("days", [1, 1]),
+            ("pairs", [["1"]]),
+            ("payments", {"x": "1"}),
+            ("length", "PT1H"),
+            ("mode", "free"),
+            ("fact", {"type": "Left"}),
+            ("colour", "red"),
+            ("contract", 2**63),
+            ("schema", "numgenius/2"),
+        ]
+        for name, value in wrong:
+            assert not validator.is_valid({**document, name: value}), name
+        for name in ("contract", "schema", "type"):
+            assert not validator.is_valid({k: v for k, v in document.items() if k != name})
+        assert validator.is_valid({k: v for k, v in document.items() if k != "ready"})
+
+    def test_listings_may_be_in_a_schema_of_their_own(self) -> None:
+        validator = jsonschema.Draft202012Validator(json_schema([type(LISTING)]))
+        assert validator.is_valid(json.loads(to_json(LISTING)))
+        assert not validator.is_valid(json.loads(to_json(OFFER)))

@@ -1,0 +1,892 @@
+"""The market, sentence by sentence of the hosting guide (G1 to G13), and what is refused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from market_world import ANN, BOB, HOST, START, World, prices, second, world
+from numgenius_core.bids import WaitReason
+from numgenius_core.contracts import Stale
+from numgenius_core.errors import (
+    FloorAbovePrice,
+    IllegalMove,
+    InsufficientCredit,
+    NotAllowed,
+    NumgeniusError,
+    RuleViolation,
+    UnknownId,
+    WrongType,
+)
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import Mode, Verification
+from numgenius_core.maintenance import MaintenanceWindow
+from numgenius_core.market import Market, decide, evolve, execute, replay, views
+from numgenius_core.market import commands as c
+from numgenius_core.market import events as e
+from numgenius_core.market.journal import (
+    event_from_json,
+    event_to_json,
+    market_from_json,
+    market_to_json,
+)
+from numgenius_core.money import Money
+from numgenius_core.offer import Block
+from numgenius_core.rates import PerGpuHour, PerHour
+
+M1 = MachineId(1)
+HOUR, DAY, MONTH = 3_600, 86_400, 2_592_000
+OTHER = AccountId("other")
+
+
+def window(start: int, length: int = HOUR) -> MaintenanceWindow:
+    return MaintenanceWindow(period=Interval(second(start), second(start + length)))
+
+
+def kinds(events: tuple[e.Event, ...]) -> list[str]:
+    return [type(each).__name__ for each in events]
+
+
+class TestListing:
+    """G1, G2: "a listing is good until its end date. Without an end date it never expires"."""
+
+    def test_until_its_end_date_and_not_a_second_longer(self) -> None:
+        w = world(2, end=second(DAY))
+        number = w.offer(1)
+        w.rent(1, at=DAY - 1)
+        w.do(c.Tick(), DAY)
+        assert views.offers(w.market, w.now) == ()
+        with pytest.raises(UnknownId, match="an offer that is on the market"):
+            w.do(c.Rent(by=ANN, offer=number, mode=Mode.ON_DEMAND))
+
+    def test_without_one_it_never_expires(self) -> None:
+        w = world(2)
+        w.do(c.Tick(), 10**10)
+        assert w.instance(w.rent(1)).term.end is None
+
+    def test_its_end_must_come(self) -> None:
+        w = world()
+        with pytest.raises(RuleViolation, match="end: need an instant after"):
+            w.list(prices(), end=w.now)
+
+    def test_a_new_one_has_new_offers(self) -> None:
+        """No client rents at a price it did not see."""
+        w = world()
+        seen = w.offer(1)
+        w.list(prices(9))
+        with pytest.raises(UnknownId):
+            w.do(c.Rent(by=ANN, offer=seen, mode=Mode.ON_DEMAND))
+        assert w.offer(1) != seen
+
+    def test_a_floor_above_the_price_is_taken_with_a_warning(self) -> None:
+        w = world()
+        with pytest.warns(FloorAbovePrice):
+            w.list(prices(1, min_bid=2))
+
+    def test_unlisting(self) -> None:
+        """G11: "unlisting prevents new contracts"; those that exist go on."""
+        w = world(2, end=second(DAY))
+        c1, number = w.rent(1), w.offer(1, 1)
+        assert w.names(c.Unlist(by=HOST, machine=M1)) == ["MachineUnlisted"]
+        with pytest.raises(UnknownId):
+            w.do(c.Rent(by=ANN, offer=number, mode=Mode.ON_DEMAND))
+        assert (w.state(c1), w.instance(c1).term.end) == ("running", second(DAY))
+        with pytest.raises(RuleViolation, match="a machine that is listed"):
+            w.do(c.Unlist(by=HOST, machine=M1))
+
+    def test_a_rolling_end(self) -> None:
+        """DOMAIN 7: "each day the end is set to now + duration"."""
+        w = world(2, rolling=timedelta(days=3))
+        c1 = w.rent(1)
+        w.do(c.SetAutoExtension(by=ANN, contract=w.rent(1, 1), wanted=False))
+        assert w.do(c.SetAutoExtension(by=ANN, contract=c1, wanted=True)) == ()  # as it is
+        assert kinds(w.do(c.Tick(), DAY)) == ["EndDateRolled", "ContractExtended"]
+        assert w.instance(c1).term.end == second(4 * DAY)
+        w.do(c.Unlist(by=HOST, machine=M1))
+        assert kinds(w.do(c.Tick(), 9 * DAY)) == ["InstanceExpired"] * 2
+
+
+class TestContract:
+    """G3: a contract "locks prices, specs and end date. The host must honour it"."""
+
+    def test_the_published_example(self) -> None:
+        """4×A100 at $2.00 until 31 March; 20 Jan: relisted at $2.50 until 30 June; 1 Feb: B."""
+        w = world(4, prices(2), end=second(89 * DAY))
+        w.do(c.AddCredit(account=ANN, amount=Money(9_000)))
+        w.do(c.Tick(), 4 * DAY)
+        a = w.rent(2)
+        assert kinds(w.list(prices("2.5"), at=19 * DAY, end=second(180 * DAY))) == [
+            "MachineListed",
+            "PriceIncreaseAsked",
+        ]
+        b = w.rent(2, 1, by=BOB, at=31 * DAY)
+        terms = [w.instance(each).term for each in (a, b)]
+        assert [each.end for each in terms] == [second(89 * DAY), second(180 * DAY)]
+        assert [str(each.contract.prices.gpu) for each in terms] == ["2.00", "2.50"]
+
+    @pytest.mark.parametrize("gpus", [1, 3, 5, 7])
+    def test_odd_machines_are_sold_whole_and_only_once(self, gpus: int) -> None:
+        w = world(gpus)
+        for _ in range(gpus):
+            free = [each for each in views.offers(w.market, w.now) if each.rentable]
+            w.do(c.Rent(by=ANN, offer=free[0].id, mode=Mode.ON_DEMAND))
+            if sum(i.contract.block.size for i in views.instances_of(w.market, ANN)) == gpus:
+                break
+        assert not any(each.rentable for each in views.offers(w.market, w.now))
+
+    def test_taken_gpus_are_refused_and_say_by_whom(self) -> None:
+        w = world(2)
+        whole, c1 = w.offer(2), w.rent(1)
+        with pytest.raises(RuleViolation, match=f"GPUs held by contract {c1}"):
+            w.do(c.Rent(by=BOB, offer=whole, mode=Mode.ON_DEMAND))
+
+    def test_an_earlier_end_can_be_asked_for_but_no_later_one(self) -> None:
+        w = world(2, end=second(DAY))
+        assert w.instance(w.rent(1, end=second(HOUR))).term.end == second(HOUR)
+        with pytest.raises(RuleViolation, match="at most the listing's end"):
+            w.rent(1, 1, end=second(DAY + 1))
+
+    def test_its_disk(self) -> None:
+        w = world(2)
+        w.rent(1, disk_mb=500_000)
+        with pytest.raises(RuleViolation, match="at most the offer's 250,000 MB"):
+            w.rent(1, 1, disk_mb=250_001)
+        w.rent(1, 1, disk_mb=250_000)
+
+    def test_destroying_frees_gpus_and_resumes_the_paused(self) -> None:
+        w = world(1)
+        c1 = w.rent(1)
+        c2 = w.rent(1, by=BOB, bid=2)
+        assert w.state(c2) == "paused"
+        assert w.names(c.Destroy(by=ANN, contract=c1)) == ["InstanceDestroyed", "InstanceResumed"]
+        with pytest.raises(UnknownId, match="an instance that exists"):
+            w.do(c.Label(by=ANN, contract=c1, label="x"))
+        assert views.instance(w.market, c1).exists is False
+
+
+class TestPriority:
+    """G6, G7: "the highest bid runs, the others are paused"."""
+
+    def test_bids_and_on_demand(self) -> None:
+        w = world(1)
+        low = w.rent(1, bid="0.5")
+        high = w.rent(1, by=BOB, bid="0.7")
+        assert (w.state(low), w.state(high)) == ("paused", "running")
+        paused = [each for each in w.events if isinstance(each, e.InstancePaused)][-1]
+        assert (paused.why, paused.by) == (WaitReason.OUTBID, (high,))
+        assert views.why_waiting(w.market, low).winning_bid == PerHour("0.700000001")
+        assert views.winning_bid_of(w.market, w.offer(1)) == PerHour("0.700000001")
+        w.do(c.ChangeBid(by=ANN, contract=low))  # the lowest that runs
+        assert (w.instance(low).bid, w.state(low)) == (PerHour("0.700000001"), "running")
+        taken = w.rent(1, by=BOB)
+        assert [w.state(each) for each in (low, high, taken)] == ["paused", "paused", "running"]
+        with pytest.raises(RuleViolation, match="GPUs rented on demand"):
+            w.do(c.ChangeBid(by=ANN, contract=low))
+        assert views.winning_bid_of(w.market, w.offer(1)) is None
+        with pytest.raises(RuleViolation, match="need a claim that waits"):
+            views.why_waiting(w.market, taken)
+
+    def test_changing_a_bid_to_what_it_is_keeps_its_place(self) -> None:
+        w = world(1)
+        first = w.rent(1, bid=1)
+        w.rent(1, by=BOB, bid=1)
+        assert w.do(c.ChangeBid(by=ANN, contract=first, bid=PerHour(1))) == ()
+        assert w.do(c.ChangeBid(by=ANN, contract=first)) == ()  # it runs
+        assert w.state(first) == "running"
+
+    def test_the_floor_pauses_and_lets_resume(self) -> None:
+        w = world(1)
+        c1 = w.rent(1, bid="0.5")
+        floor = PerGpuHour("0.6")
+        assert w.names(c.SetMinBid(by=HOST, machine=M1, floor=floor)) == [
+            "MinBidSet",
+            "InstancePaused",
+        ]
+        assert views.who_runs(w.market, M1).paused[0].why is WaitReason.UNDER_FLOOR
+        assert w.do(c.SetMinBid(by=HOST, machine=M1, floor=floor)) == ()
+        assert w.names(c.SetMinBid(by=HOST, machine=M1, floor=PerGpuHour(0))) == [
+            "MinBidSet",
+            "InstanceResumed",
+        ]
+        assert w.state(c1) == "running"
+
+    def test_a_floor_of_an_unlisted_machine_pauses_too(self) -> None:
+        w = world(1)
+        c1 = w.rent(1, bid="0.5")
+        w.do(c.Unlist(by=HOST, machine=M1))
+        w.do(c.SetMinBid(by=HOST, machine=M1, floor=PerGpuHour(1)))
+        assert (w.state(c1), w.market.machine(M1).floor) == ("paused", PerGpuHour(1))
+
+    @pytest.mark.parametrize("bid", ["0.0009", "0.19", "32.1"])
+    def test_a_bid_under_the_floor_or_above_the_most(self, bid: str) -> None:
+        w = world(1, prices(min_bid="0.2"))
+        with pytest.raises(RuleViolation, match=r"bid: need 0.20 to 32.00"):
+            w.rent(1, bid=bid)
+
+    def test_no_bid_never_becomes_on_demand_nor_a_bid_a_mode(self) -> None:
+        w = world(1)
+        offer = w.offer(1)
+        with pytest.raises(WrongType, match="bid"):
+            w.do(c.Rent(by=ANN, offer=offer, mode=Mode.INTERRUPTIBLE))
+        with pytest.raises(RuleViolation, match="bid: need none for on-demand"):
+            w.do(c.Rent(by=ANN, offer=offer, mode=Mode.ON_DEMAND, bid=PerHour(1)))
+        with pytest.raises(RuleViolation, match="on-demand or interruptible"):
+            w.do(c.Rent(by=ANN, offer=offer, mode=Mode.RESERVED))
+        c1 = w.rent(1)
+        with pytest.raises(RuleViolation, match="an interruptible instance"):
+            w.do(c.ChangeBid(by=ANN, contract=c1, bid=PerHour(1)))
+
+    def test_stopping_releases_and_starting_waits(self) -> None:
+        w = world(1)
+        c1 = w.rent(1)
+        w.do(c.Stop(by=ANN, contract=c1))
+        c2 = w.rent(1, by=BOB)
+        assert w.names(c.Start(by=ANN, contract=c1)) == ["InstanceStarted"]
+        assert (w.state(c1), w.state(c2)) == ("scheduling", "running")
+        assert w.names(c.Stop(by=BOB, contract=c2)) == ["InstanceStopped", "InstanceResumed"]
+        for command in (c.Start(by=ANN, contract=c1), c.ReportLoaded(contract=c1)):
+            with pytest.raises(IllegalMove):
+                w.do(command)
+
+    def test_a_started_bid_that_must_wait_is_paused(self) -> None:
+        w = world(1)
+        c1 = w.rent(1, bid=1)
+        w.do(c.Stop(by=ANN, contract=c1))
+        w.rent(1, by=BOB, bid=3)
+        assert w.names(c.Start(by=ANN, contract=c1)) == ["InstanceStarted", "InstancePaused"]
+
+    def test_a_stopped_bid_asks_for_the_lowest_that_runs(self) -> None:
+        w = world(1)
+        c1 = w.rent(1, bid=1)
+        w.do(c.Stop(by=ANN, contract=c1))
+        w.rent(1, by=BOB, bid=3)
+        w.do(c.ChangeBid(by=ANN, contract=c1))
+        assert w.instance(c1).bid == PerHour("3.000000001")
+        w.do(c.Start(by=ANN, contract=c1))
+        assert w.state(c1) == "running"
+
+    def test_the_default_job_is_the_hosts_to_set_and_remove(self) -> None:
+        w = world()
+        assert w.names(c.SetDefaultJob(by=HOST, machine=M1, image="miner")) == ["DefaultJobSet"]
+        assert views.machine(w.market, M1).default_job == "miner"
+        w.do(c.RemoveDefaultJob(by=HOST, machine=M1))
+        assert views.machine(w.market, M1).default_job is None
+        with pytest.raises(RuleViolation, match="a machine with a default job"):
+            w.do(c.RemoveDefaultJob(by=HOST, machine=M1))
+
+
+class TestReserved:
+    """G8, DOMAIN 4: "refund = max(0, remaining deposit − 1.05 × discount received so far)"."""
+
+    def prepaid(self, amount: str = "576") -> tuple[World, ContractId]:
+        w = world(1)
+        w.do(c.AddCredit(account=ANN, amount=Money(9_000)))
+        c1 = w.rent(1)
+        w.do(c.Prepay(by=ANN, contract=c1, amount=Money(amount)))
+        return w, c1
+
+    @pytest.mark.parametrize(
+        ("after", "refund"), [(0, "576"), (MONTH // 2, "212.4"), (MONTH - 1, "0")]
+    )
+    def test_the_published_refunds(self, after: int, refund: str) -> None:
+        w, c1 = self.prepaid()
+        left = views.deposit_of(w.market, c1, second(after))
+        assert left.refund == Money(refund)
+        before = views.balance(w.market, ANN, second(after))
+        w.do(c.Destroy(by=ANN, contract=c1), after)
+        assert w.balance() == before + Money(refund)
+        assert w.balance(HOST) + w.balance() + w.balance(BOB) == w.market.credited
+
+    def test_spent_exactly_on_a_second_it_lacks_nothing(self) -> None:
+        w, c1 = self.prepaid()
+        events = w.do(c.Tick(), 2 * MONTH)
+        assert events == (e.DepositSpent(at=second(MONTH), contract=c1),)
+        # The second month is at the full price.
+        assert w.balance() == Money(10_000 - 576 - 720)
+
+    def test_expiring_as_it_is_spent_nothing_is_refunded(self) -> None:
+        w = world(1, end=second(MONTH))
+        c1 = w.rent(1)
+        w.do(c.Prepay(by=ANN, contract=c1, amount=Money(576)))
+        assert kinds(w.do(c.Tick(), MONTH)) == ["DepositSpent", "InstanceExpired", "ListingEnded"]
+
+    def test_left_at_the_end_it_comes_back_as_on_any_early_end(self) -> None:
+        w = world(1, end=second(MONTH // 2))
+        c1 = w.rent(1)
+        w.do(c.Prepay(by=ANN, contract=c1, amount=Money(576)))
+        events = w.do(c.Tick(), MONTH)
+        assert kinds(events) == ["DepositRefunded", "InstanceExpired", "ListingEnded"]
+        assert w.balance() == Money(1_000 - 576) + Money("212.4")
+
+    def test_if_the_machine_breaks_its_agreement_all_of_it_comes_back(self) -> None:
+        w, c1 = self.prepaid()
+        command = c.SetVerification(machine=M1, verification=Verification.DEVERIFIED)
+        events = w.do(command, MONTH // 2)
+        refunded = events[-1]
+        assert isinstance(refunded, e.DepositRefunded)
+        assert (refunded.refund, refunded.kept) == (Money(288), Money(0))
+        assert w.do(command) == ()
+        assert w.instance(c1).gpu_price(w.now) == PerHour(1)
+        with pytest.raises(RuleViolation, match="one that is not verified"):
+            w.do(c.Prepay(by=ANN, contract=c1, amount=Money(1)))
+        assert views.offers(w.market, w.now)[0].max_discount == 0
+
+    def test_who_cannot_prepay(self) -> None:
+        w = world(4, max_discount=Fraction(0))
+        no_discount = w.rent(1)
+        w.list(prices())
+        bid, own, poor = w.rent(1, 1, bid=1), w.rent(1, 2, by=HOST), w.rent(1, 3)
+        for contract, by, error in (
+            (no_discount, ANN, "one without a discount"),
+            (bid, ANN, "an interruptible one"),
+            (own, HOST, "a free test"),
+        ):
+            with pytest.raises(RuleViolation, match=error):
+                w.do(c.Prepay(by=by, contract=contract, amount=Money(1)))
+        with pytest.raises(InsufficientCredit, match=r"a balance of at least \$1000.01"):
+            w.do(c.Prepay(by=ANN, contract=poor, amount=Money("1000.01")))
+        with pytest.raises(RuleViolation, match="an amount above zero"):
+            c.Prepay(by=ANN, contract=poor, amount=Money(0))
+
+    def test_an_unverified_machine_locks_no_discount(self) -> None:
+        w = world(1)
+        w.do(c.SetVerification(machine=M1, verification=Verification.UNVERIFIED))
+        c1 = w.rent(1)
+        w.do(c.SetVerification(machine=M1, verification=Verification.VERIFIED))
+        with pytest.raises(RuleViolation, match="one without a discount"):
+            w.do(c.Prepay(by=ANN, contract=c1, amount=Money(1)))
+
+
+class TestExtension:
+    """G9: "to extend all current contracts, change the end date to a later time ..."."""
+
+    def test_same_or_lower_extends_all_and_dearer_asks(self) -> None:
+        w = world(2, end=second(DAY))
+        c1, c2 = w.rent(1), w.rent(1, 1, by=BOB)
+        assert kinds(w.list(prices(), end=second(2 * DAY))) == [
+            "MachineListed",
+            "ContractExtended",
+            "ContractExtended",
+        ]
+        w.list(prices(2), end=second(3 * DAY))
+        (one, pending), (two, _) = views.increases_of(w.market, ANN) + views.increases_of(
+            w.market, BOB
+        )
+        assert [str(each) for each in pending.raised] == ["gpu 1.00 → 2.00"]
+        with pytest.raises(NotAllowed, match="the client of contract"):
+            w.do(c.AcceptPriceIncrease(by=BOB, increase=one))
+        assert w.names(c.AcceptPriceIncrease(by=ANN, increase=one)) == [
+            "PriceIncreaseAccepted",
+            "ContractExtended",
+        ]
+        w.do(c.RejectPriceIncrease(by=BOB, increase=two))
+        with pytest.raises(UnknownId, match="still open"):
+            w.do(c.AcceptPriceIncrease(by=BOB, increase=two))
+        events = w.do(c.Tick(), 2 * DAY)
+        assert kinds(events) == ["InstanceExpired", "RatesChanged"]
+        assert w.instance(c1).gpu_price(w.now) == PerHour(2)
+        assert (w.state(c1), w.state(c2)) == ("running", "expired")
+
+    def test_an_increase_lapses(self) -> None:
+        w = world(3, end=second(DAY))
+        gone, superseded, expires = (w.rent(1, place) for place in range(3))
+        w.list(prices(2), end=second(2 * DAY))
+        lapsed = [w.do(c.Destroy(by=ANN, contract=gone))]
+        lapsed.append(w.list(prices(3), end=second(3 * DAY)))
+        lapsed.append(w.do(c.Tick(), DAY))
+        assert [
+            [each.why for each in events if isinstance(each, e.PriceIncreaseLapsed)]
+            for events in lapsed
+        ] == [[Stale.ENDED], [Stale.SUPERSEDED] * 2, [Stale.ENDED] * 2]
+        assert (w.state(superseded), w.state(expires)) == ("expired", "expired")
+        assert len(w.market.asked) == 0
+
+    def test_unlisting_takes_no_question_back(self) -> None:
+        w = world(1, end=second(DAY))
+        c1 = w.rent(1)
+        w.list(prices(2), end=second(2 * DAY))
+        assert w.names(c.Unlist(by=HOST, machine=M1)) == ["MachineUnlisted"]
+        w.do(c.AcceptPriceIncrease(by=ANN, increase=w.market.last))
+        assert w.instance(c1).term.end == second(2 * DAY)
+
+    def test_a_roll_never_asks(self) -> None:
+        w = world(1, end=second(5 * DAY))
+        w.rent(1)
+        w.list(prices(2), rolling=timedelta(days=9))
+        assert kinds(w.do(c.Tick(), 2 * DAY)) == ["EndDateRolled"] * 2
+
+    def test_a_roll_that_extends_ends_the_open_increase(self) -> None:
+        w = world(1, prices(), end=second(3 * DAY))
+        w.rent(1, bid="0.1")
+        w.list(prices(min_bid="0.2"), rolling=timedelta(days=9))
+        assert len(views.increases_of(w.market, ANN)) == 1
+        w.do(c.SetMinBid(by=HOST, machine=M1, floor=PerGpuHour("0.1")))
+        assert kinds(w.do(c.Tick(), DAY)) == [
+            "EndDateRolled",
+            "PriceIncreaseLapsed",
+            "ContractExtended",
+        ]
+        assert views.increases_of(w.market, ANN) == ()
+
+    def test_the_floor_of_the_rental_binds_again_once_it_is_accepted_again(self) -> None:
+        w = world(1, prices(min_bid="0.2"), end=second(DAY))
+        c1 = w.rent(1, bid="0.2")
+        w.do(c.SetMinBid(by=HOST, machine=M1, floor=PerGpuHour(0)))
+        w.do(c.ChangeBid(by=ANN, contract=c1, bid=PerHour("0.1")))
+        w.list(prices(min_bid="0.2"), end=second(3 * DAY))
+        w.do(c.AcceptPriceIncrease(by=ANN, increase=w.market.last))
+        assert w.state(c1) == "paused"
+        w.do(c.Tick(), DAY)
+        assert (w.state(c1), w.instance(c1).gpu_price(w.now)) == ("running", PerHour("0.2"))
+
+    def test_shorter_ends_prices_and_unlisting_change_nothing(self) -> None:
+        w = world(1, end=second(3 * DAY))
+        c1 = w.rent(1)
+        before = w.instance(c1).term
+        w.list(prices(9), end=second(DAY))
+        w.do(c.Unlist(by=HOST, machine=M1))
+        assert w.instance(c1).term == before
+
+    def test_month_ends(self) -> None:
+        """31 January to 28 February: instants are instants, whatever the month."""
+        w = world(1, prices(3_600), end=second(31 * DAY))
+        w.do(c.AddCredit(account=ANN, amount=Money(10_000_000)))
+        c1 = w.rent(1)
+        w.list(prices(3_600), end=second(59 * DAY))
+        assert kinds(w.do(c.Tick(), 59 * DAY)) == ["InstanceExpired", "ListingEnded"]
+        assert w.state(c1) == "expired"
+        assert w.balance(HOST) == Money(59 * DAY)
+
+
+class TestAccounts:
+    """G10: "hosts and clients use separate accounts"; a host tests its machine for free."""
+
+    def test_a_host_rents_only_its_own(self) -> None:
+        w = world(1, prices(3_600, storage=100, upload=1))
+        w.add(1, machine=2, host=OTHER)
+        with pytest.raises(NotAllowed, match="a client's account"):
+            w.rent(1, by=OTHER)
+        test = w.rent(1, by=HOST, disk_mb=1_000)
+        w.do(c.CountTraffic(contract=test, sent=10**9))
+        w.do(c.Destroy(by=HOST, contract=test), DAY)
+        assert w.balance(HOST) == Money(0)
+        assert w.instance(test).price(w.now) == PerHour(0)
+
+    def test_a_client_with_instances_becomes_no_host(self) -> None:
+        w = world(1)
+        w.rent(1)
+        with pytest.raises(NotAllowed, match="an account without instances"):
+            w.add(1, machine=2, host=ANN)
+        with pytest.raises(RuleViolation, match="which is there already"):
+            w.add(1, machine=1)
+        w.add(1, machine=2, host=BOB)
+        assert (views.is_host(w.market, BOB), views.is_host(w.market, ANN)) == (True, False)
+        assert [each.id for each in views.machines_of(w.market, BOB)] == [2]
+        assert views.machines_of(w.market, OTHER) == ()
+
+    def test_a_machine_is_removed_empty_and_unlisted(self) -> None:
+        w = world(1)
+        c1 = w.rent(1)
+        for match in ("a listed one", r"one with 1 instance\(s\)"):
+            with pytest.raises(RuleViolation, match=match):
+                w.do(c.RemoveMachine(by=HOST, machine=M1))
+            if w.market.machine(M1).listing:
+                w.do(c.Unlist(by=HOST, machine=M1))
+        w.do(c.Destroy(by=ANN, contract=c1))
+        w.do(c.RemoveMachine(by=HOST, machine=M1))
+        with pytest.raises(UnknownId, match="a machine of this market"):
+            views.machine(w.market, M1)
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            c.Unlist(by=ANN, machine=M1),
+            c.SetMinBid(by=ANN, machine=M1, floor=PerGpuHour(0)),
+            c.SetDefaultJob(by=ANN, machine=M1, image="x"),
+            c.RemoveDefaultJob(by=ANN, machine=M1),
+            c.CancelMaintenance(by=ANN, machine=M1),
+            c.ScheduleMaintenance(by=ANN, machine=M1, window=window(HOUR)),
+            c.Defragment(by=ANN, machine=M1),
+            c.CleanUp(by=ANN, machine=M1),
+            c.RemoveMachine(by=ANN, machine=M1),
+            c.ListMachine(by=ANN, machine=M1, prices=prices()),
+        ],
+    )
+    def test_other_peoples_machines(self, command: Any) -> None:
+        w = world()
+        with pytest.raises(NotAllowed, match="by: need the host of machine 1, got ann"):
+            w.do(command)
+
+    @pytest.mark.parametrize("kind", [c.Stop, c.Start, c.Destroy, c.ChangeBid])
+    def test_other_peoples_instances(self, kind: type[Any]) -> None:
+        w = world()
+        c1 = w.rent(1)
+        with pytest.raises(NotAllowed, match=f"by: need the client of contract {c1}, got bob"):
+            w.do(kind(by=BOB, contract=c1))
+
+    def test_renting_needs_something_on_the_balance(self) -> None:
+        w = world(1)
+        w.do(c.AddCredit(account=OTHER, amount=Money.from_ticks(1)))
+        with pytest.raises(UnknownId, match="account: need an account"):
+            w.rent(1, by=AccountId("nobody"))
+        w.do(c.Prepay(by=ANN, contract=w.rent(1), amount=Money(1_000)))
+        with pytest.raises(InsufficientCredit, match=r"a balance above zero, got \$0"):
+            w.do(c.Rent(by=ANN, offer=w.offer(1), mode=Mode.ON_DEMAND))
+
+
+class TestMaintenance:
+    """G12: scheduled "with a date and a duration; the clients are notified"."""
+
+    def test_it_tells_everyone_and_stops_nothing(self) -> None:
+        w = world(2)
+        c1, c2 = w.rent(1), w.rent(1, 1, by=BOB)
+        w.do(c.Stop(by=BOB, contract=c2))
+        command = c.ScheduleMaintenance(by=HOST, machine=M1, window=window(HOUR))
+        events = w.do(command)
+        told = [each.notice.client for each in events if isinstance(each, e.ClientNotified)]
+        assert told == [ANN, BOB]
+        assert (w.state(c1), w.state(c2)) == ("running", "stopped")
+
+    def test_it_begins_and_ends_each_in_its_own_second(self) -> None:
+        w = world()
+        for start in (HOUR, 2 * HOUR):  # two that only meet do not overlap
+            w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window(start)))
+        found = [(type(each).__name__, each.at) for each in w.do(c.Tick(), DAY)]
+        assert found == [
+            ("MaintenanceStarted", second(HOUR)),
+            ("MaintenanceCompleted", second(2 * HOUR)),
+            ("MaintenanceStarted", second(2 * HOUR)),
+            ("MaintenanceCompleted", second(3 * HOUR)),
+        ]
+        assert w.do(c.Tick(), 2 * DAY) == ()
+
+    def test_cancelling_removes_what_is_upcoming_only(self) -> None:
+        w = world()
+        for start in (2 * HOUR, DAY, HOUR):
+            w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window(start)))
+        assert kinds(w.do(c.CancelMaintenance(by=HOST, machine=M1), HOUR)) == [
+            "MaintenanceStarted",
+            "MaintenanceCancelled",
+        ]
+        assert [each.period.start for each in w.market.machine(M1).schedule.windows] == [
+            second(HOUR)
+        ]
+        with pytest.raises(RuleViolation, match="a machine with upcoming maintenance"):
+            w.do(c.CancelMaintenance(by=HOST, machine=M1))
+
+    def test_an_offline_machine_charges_nothing_and_takes_nobody(self) -> None:
+        w = world(2, prices(3_600, storage=2_592))
+        c1 = w.rent(1, disk_mb=1_000)
+        assert w.names(c.ReportOffline(machine=M1), 10) == ["MachineWentOffline"]
+        paid = w.balance()
+        with pytest.raises(RuleViolation, match="a machine that is online"):
+            w.do(c.Rent(by=BOB, offer=w.offer(1, 1), mode=Mode.ON_DEMAND))
+        assert not any(each.rentable for each in views.offers(w.market, w.now))
+        with pytest.raises(RuleViolation, match="one that is offline"):
+            w.do(c.ReportOffline(machine=M1))
+        w.do(c.ReportOnline(machine=M1), DAY)
+        assert w.balance() == paid
+        with pytest.raises(RuleViolation, match="one that is online"):
+            w.do(c.ReportOnline(machine=M1))
+        w.do(c.Destroy(by=ANN, contract=c1), DAY + 10)
+        assert w.balance() == Money(1_000 - 20) - Money("0.02")
+
+    def test_cleaning_up_48_hours_after_the_end(self) -> None:
+        w = world(2, end=second(DAY))
+        c1 = w.rent(1)
+        w.rent(1, 1, end=second(DAY - 1))
+        assert "InstanceDestroyed" not in w.names(c.CleanUp(by=HOST, machine=M1), 3 * DAY - 2)
+        assert w.names(c.CleanUp(by=HOST, machine=M1), 3 * DAY - 1) == ["InstanceDestroyed"]
+        assert w.names(c.CleanUp(by=HOST, machine=M1), 3 * DAY) == ["InstanceDestroyed"]
+        assert not w.instance(c1).exists
+
+    def test_defragmenting_moves_what_may_move(self) -> None:
+        w = world(4)
+        one, two = w.rent(1, 0), w.rent(1, 2)
+        assert w.do(c.Defragment(by=HOST, machine=M1)) == ()  # running work stays where it is
+        events = w.do(c.Defragment(by=HOST, machine=M1, movable=(one, two)))
+        moved = [each for each in events if isinstance(each, e.ContractMoved)]
+        assert len(moved) == 1
+        free = [each.gpus for each in views.offers(w.market, w.now) if each.rentable]
+        assert max(free) == 2
+        with pytest.raises(RuleViolation, match="movable: need contracts of machine 1"):
+            w.do(c.Defragment(by=HOST, machine=M1, movable=(ContractId(99),)))
+
+    def test_loading_contracts_move_and_bids_in_the_way_pause(self) -> None:
+        w = world(4)
+        w.rent(1, 0)
+        loading = w.rent(1, 2, load=False)
+        bid = w.rent(1, 1, by=BOB, bid="0.1")
+        events = w.do(c.Defragment(by=HOST, machine=M1))
+        assert kinds(events) == ["ContractMoved", "InstancePaused"]
+        assert w.instance(loading).contract.block == Block(start=1, size=1)
+        assert w.state(bid) == "paused"
+
+    def test_where_nothing_can_be_made_rentable_nothing_moves(self) -> None:
+        w = world(1)
+        w.rent(1)
+        assert w.do(c.Defragment(by=HOST, machine=M1)) == ()
+
+
+class TestExpiry:
+    """States: "→ expired at the end date → destroyed (any time, by the client)"."""
+
+    def test_an_expired_instance_stores_on_and_can_only_be_destroyed(self) -> None:
+        w = world(1, prices(3_600, storage=2_592), end=second(100))
+        c1 = w.rent(1, disk_mb=1_000)
+        w.do(c.Tick(), 200)
+        assert w.state(c1) == "expired"
+        for command in (
+            c.Start(by=ANN, contract=c1),
+            c.Stop(by=ANN, contract=c1),
+            c.ChangeBid(by=ANN, contract=c1),
+            c.Prepay(by=ANN, contract=c1, amount=Money(1)),
+            c.SetAutoExtension(by=ANN, contract=c1, wanted=False),
+        ):
+            with pytest.raises(IllegalMove, match="while expired"):
+                w.do(command)
+        w.do(c.Label(by=ANN, contract=c1, label="old"))
+        assert w.instance(c1).label == "old"
+        w.do(c.CountTraffic(contract=c1))
+        w.do(c.Destroy(by=ANN, contract=c1))
+        assert w.balance() == Money(900) - Money("0.2")
+        found = views.statement_of(w.market, c1, Interval(START, w.now))
+        assert Money(1_000) - found.billed == w.balance()
+
+    def test_when_one_expires_the_next_resumes_in_that_second(self) -> None:
+        w = world(1)
+        w.rent(1, end=second(50))
+        c2 = w.rent(1, by=BOB, bid=1)
+        events = w.do(c.Tick(), 99)
+        assert [each.at for each in events] == [second(50)] * 2
+        assert w.state(c2) == "running"
+
+
+class TestDoor:
+    """Everything that cannot be is refused by our own errors, and changes nothing."""
+
+    def test_no_market_no_command_no_event(self) -> None:
+        market = Market()
+        with pytest.raises(WrongType, match="market: need a Market"):
+            execute(None, c.Tick(), START)  # type: ignore[arg-type]
+        with pytest.raises(WrongType, match="command: need a command"):
+            execute(market, "list", START)  # type: ignore[arg-type]
+        with pytest.raises(WrongType, match="event: need an event"):
+            evolve(market, c.Tick())  # type: ignore[arg-type]
+        with pytest.raises(WrongType, match="event"):
+            event_to_json(c.Tick())  # type: ignore[arg-type]
+        with pytest.raises(WrongType, match="market"):
+            market_to_json("market")  # type: ignore[arg-type]
+
+    def test_an_empty_market(self) -> None:
+        market = Market()
+        assert decide(market, c.Tick(), START) == ()
+        assert (views.offers(market, START), views.quotes(market, START, timedelta(1))) == ((), ())
+        assert views.instances_of(market, ANN) == ()
+        assert views.earnings(market, HOST, Interval(START, second(1))) == ()
+        assert repr(market).endswith("0 machines, 0 accounts, 0 instances>")
+
+    def test_time_goes_one_way(self) -> None:
+        w = world()
+        with pytest.raises(RuleViolation, match="at: need an instant from"):
+            w.do(c.Tick(), -1)
+        with pytest.raises(RuleViolation, match="at: need an instant from"):
+            views.until(w.market, second(-1))
+        later = views.until(world(end=second(9)).market, second(9))
+        assert views.offers(later, second(9)) == ()
+
+    @pytest.mark.parametrize(
+        ("kind", "fields"),
+        [
+            (c.AddCredit, {"account": "", "amount": Money(1)}),
+            (c.AddCredit, {"account": ANN, "amount": 1}),
+            (c.AddCredit, {"account": ANN, "amount": Money(-1)}),
+            (c.Label, {"by": ANN, "contract": 1, "label": 7}),
+            (c.Label, {"by": ANN, "contract": 1, "label": "\n"}),
+            (c.Label, {"by": ANN, "contract": -1, "label": ""}),
+            (c.SetAutoExtension, {"by": ANN, "contract": 1, "wanted": 1}),
+            (c.Defragment, {"by": HOST, "machine": 1, "movable": "12"}),
+            (c.Defragment, {"by": HOST, "machine": 1, "movable": 12}),
+            (c.Defragment, {"by": HOST, "machine": 1, "movable": ["1"]}),
+            (c.SetMinBid, {"by": HOST, "machine": 1, "floor": PerHour(1)}),
+            (c.SetMinBid, {"by": HOST, "machine": 1, "floor": None}),
+            (c.Rent, {"by": ANN, "offer": 1.5, "mode": Mode.ON_DEMAND}),
+            (c.Rent, {"by": ANN, "offer": 1, "mode": "on-demand"}),
+            (c.Rent, {"by": ANN, "offer": 1, "mode": Mode.ON_DEMAND, "disk_mb": -1}),
+            (c.CountTraffic, {"contract": 1, "sent": True}),
+            (c.ListMachine, {"by": HOST, "machine": 1, "prices": 1}),
+        ],
+    )
+    def test_wrong_types_and_values(self, kind: type[Any], fields: dict[str, Any]) -> None:
+        with pytest.raises(RuleViolation, match=f"{kind.__name__}."):
+            kind(**fields)
+
+    def test_values_are_kept_in_the_form_that_is_checked(self) -> None:
+        wanted = c.Defragment(by=HOST, machine=M1, movable=[ContractId(3)])  # type: ignore[arg-type]
+        assert wanted.movable == (3,)
+        listed = c.ListMachine(by=HOST, machine=M1, prices=prices(), max_discount="0.4")  # type: ignore[arg-type]
+        assert listed.max_discount == Fraction(2, 5)
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"min_gpu": 3},
+            {"min_gpu": 16},
+            {"max_discount": Fraction(1)},
+            {"end": second(5), "rolling": timedelta(days=1)},
+            {"rolling": timedelta(0)},
+        ],
+    )
+    def test_listings_that_cannot_be(self, fields: dict[str, Any]) -> None:
+        w = world()
+        before = w.market
+        with pytest.raises(NumgeniusError):
+            w.list(prices(), **fields)
+        assert w.market is before
+
+    def test_numbers_of_offers(self) -> None:
+        w = world(1)
+        for number in (OfferId(w.offer(1) + 1), OfferId(0)):
+            with pytest.raises(UnknownId, match="offer"):
+                views.offer(w.market, number, w.now)
+        with pytest.raises(WrongType, match="offer"):
+            views.offer(w.market, "1", w.now)  # type: ignore[arg-type]
+        assert views.offer(w.market, w.offer(1), w.now).gpus == 1
+
+    def test_why_an_instance_waits_is_asked_of_one_that_may_wait(self) -> None:
+        w = world(1)
+        c1 = w.rent(1)
+        w.do(c.Stop(by=ANN, contract=c1))
+        with pytest.raises(RuleViolation, match="an instance that waits, got one that is stopped"):
+            views.why_waiting(w.market, c1)
+
+
+class TestViews:
+    """Quotes, earnings, statements."""
+
+    def test_quotes_of_each_mode(self) -> None:
+        w = world(2, prices(1, storage=720, min_bid="0.5"))
+        w.rent(1, 0, disk_mb=100_000)
+        day = timedelta(days=1)
+        on_demand = views.quotes(w.market, w.now, day, disk=1)
+        assert [each.total for each in on_demand] == [Money(24 + 24)]
+        bids = views.quotes(w.market, w.now, day, mode=Mode.INTERRUPTIBLE)
+        assert [(each.offer.gpus, each.total) for each in bids] == [
+            (1, Money(12)),
+            (1, Money(12)),
+            (2, Money(24)),
+        ]
+        reserved = views.quotes(w.market, w.now, day, mode=Mode.RESERVED)
+        assert [each.discount for each in reserved] == [Fraction(2, 5) / 31]
+        assert views.quotes(w.market, w.now, day, disk=451) == ()
+        w.do(c.SetVerification(machine=M1, verification=Verification.UNVERIFIED))
+        assert views.quotes(w.market, w.now, day, mode=Mode.RESERVED) == ()
+
+    def test_earnings_by_kind_add_up_to_what_the_host_got(self) -> None:
+        fee = Fraction(1, 4)
+        w = world(2, prices(4, storage=720, upload=1, download=2, fee=fee))
+        c1 = w.rent(1, disk_mb=1_000)
+        c2 = w.rent(1, 1, by=BOB, bid=4)
+        w.do(c.Prepay(by=ANN, contract=c1, amount=Money(500)))
+        w.do(c.CountTraffic(contract=c2, sent=10**9, received=10**9), HOUR)
+        w.do(c.Destroy(by=ANN, contract=c1), 2 * HOUR)
+        (found,) = views.earnings(w.market, HOST, Interval(START, second(2 * HOUR + 1)))
+        at = second(2 * HOUR + 1)
+        assert found.total == views.balance(w.market, HOST, at)
+        assert (found.upload, found.download) == (Money("0.75"), Money("1.5"))
+        assert found.storage == Money("1.5")
+        assert found.gpu > Money(6)
+
+    def test_the_price_of_an_instance_has_its_storage(self) -> None:
+        w = world(2, prices(2, storage=720))
+        assert w.instance(w.rent(1, disk_mb=1_000)).price(w.now) == PerHour(3)
+
+    def test_overtaken_items_leave_the_queue(self) -> None:
+        w = world(1, prices(3_600))
+        w.rent(1)
+        for _ in range(200):
+            w.do(c.AddCredit(account=ANN, amount=Money(1)))
+        assert len(w.market.queue) < 100
+        assert kinds(w.do(c.Tick(), 5_000)) == ["BalanceRanOut", "InstanceStopped"]
+
+
+class TestFactsInWrongOrder:
+    """Events may come from a file: what cannot be applied is refused by our own errors."""
+
+    @staticmethod
+    def story() -> World:
+        w = world(2, prices(1, min_bid="0.1"), end=second(DAY))
+        c1, c2 = w.rent(1, bid="0.2"), w.rent(1, 1, by=BOB)
+        w.do(c.Prepay(by=BOB, contract=c2, amount=Money(10)))
+        w.list(prices(1, storage=1), end=second(2 * DAY))
+        w.do(c.AcceptPriceIncrease(by=ANN, increase=w.market.last - 1))
+        w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window(HOUR)))
+        w.do(c.CountTraffic(contract=c1, sent=1))
+        w.do(c.ReportOffline(machine=M1), HOUR)
+        w.do(c.ReportOnline(machine=M1))
+        w.do(c.Destroy(by=ANN, contract=c1), 3 * DAY)
+        w.do(c.CleanUp(by=HOST, machine=M1), 9 * DAY)
+        w.do(c.RemoveMachine(by=HOST, machine=M1))
+        return w
+
+    def test_each_on_an_empty_market_and_all_backwards(self) -> None:
+        events = self.story().events
+        market = Market()
+        for event in (*events, *reversed(events)):
+            for state in (Market(), market):
+                try:
+                    after = evolve(state, event)
+                except NumgeniusError:
+                    continue
+                if state is market:
+                    market = after
+
+    def test_an_increase_of_a_machine_that_is_not_listed(self) -> None:
+        w = world(1, end=second(DAY))
+        w.rent(1)
+        w.list(prices(2), end=second(2 * DAY))
+        asked = w.events[-1]
+        w.do(c.Unlist(by=HOST, machine=M1))
+        with pytest.raises(RuleViolation, match="a machine that is listed"):
+            evolve(w.market, asked)
+
+    def test_a_snapshot_is_the_market_and_decides_the_same(self) -> None:
+        w = self.story()
+        for upto in range(len(w.events) + 1):
+            market = replay(w.events[:upto])
+            again = market_from_json(market_to_json(market))
+            assert again == market
+            assert replay(w.events[upto:], again) == w.market
+            at = second(90 * DAY)
+            assert decide(again, c.Tick(), at) == decide(market, c.Tick(), at)
+            for event in w.events[:upto]:
+                assert event_from_json(event_to_json(event)) == event
+
+    def test_deciding_and_evolving_is_executing(self) -> None:
+        w = world(1)
+        command = c.Rent(by=ANN, offer=w.offer(1), mode=Mode.ON_DEMAND)
+        after, events = execute(w.market, command, w.now)
+        assert decide(w.market, command, w.now) == events
+        assert replay(events, w.market) == after
+
+
+class TestUnlisted:
+    """A machine that is not listed has nothing to offer."""
+
+    def test_no_blocks_no_offers(self) -> None:
+        w = world(1)
+        w.do(c.Unlist(by=HOST, machine=M1))
+        place = w.market.machine(M1)
+        assert (place.blocks(), views.offers(w.market, w.now, machine=M1)) == ((), ())
+        with pytest.raises(RuleViolation, match="a machine that is listed"):
+            w.do(c.Defragment(by=HOST, machine=M1))
+
+    def test_a_free_test_starts_without_money(self) -> None:
+        w = world(1)
+        test = w.rent(1, by=HOST)
+        w.do(c.Stop(by=HOST, contract=test))
+        assert w.names(c.Start(by=HOST, contract=test)) == ["InstanceStarted", "InstanceResumed"]

@@ -1,0 +1,401 @@
+"""The market against a model written independently: all commands, any order, any time.
+
+``pytest --long`` runs ten times as many sequences, and longer ones.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule
+
+from market_checks import CheckedMarket, seconds
+from market_model import DAY, NEVER, Deal
+from market_world import second
+from numgenius_core.errors import NumgeniusError
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
+from numgenius_core.maintenance import Category, MaintenanceWindow
+from numgenius_core.market import commands as c
+from numgenius_core.market import execute, views
+from numgenius_core.money import Money
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::numgenius_core.errors.FloorAbovePrice"  # also a floor that is seldom meant is tested
+)
+
+LONG = settings.default.max_examples >= 5_000  # type: ignore[union-attr]  # there is a profile
+HOUR = 3_600
+HOSTS = [AccountId("h1"), AccountId("h2")]
+CLIENTS = [AccountId(name) for name in ("ann", "bob", "cat", "dan")]
+ACCOUNTS = [*HOSTS, *CLIENTS]
+NOBODY = AccountId("nobody")
+
+# To the next instant at which something happens, a second before it and after it; or so long.
+TO_NEXT, BEFORE_NEXT, AFTER_NEXT = -1, -2, -3
+JUMPS = [0, 0, 0, 0, 1, 59, HOUR, 5 * HOUR, DAY, 3 * DAY, 40 * DAY]
+JUMPS += [TO_NEXT, TO_NEXT, BEFORE_NEXT, AFTER_NEXT]
+jumps = st.sampled_from(JUMPS)
+picks = st.integers(0, 2**12)
+GPU_PRICES = ["1", "1", "0.5", "2.5", "0.133333333333", "3600", "0", "0.000000000001"]
+FLOORS = ["0", "0", "0", "0.1", "0.1", "0.3", "0.000000000001", "33"]
+AMOUNTS = ["0.000000000001", "1", "20", "100", "576", "1512.5", "20000"]
+BYTES = [0, 1, 10**9, 123_456_789_012, 10**16]
+DISKS = [0, 0, 1, 10_000, 100_000, 333_333, 500_001]
+HOST_COMMANDS = [c.Unlist, c.CleanUp, c.CancelMaintenance, c.ScheduleMaintenance, c.SetMinBid]
+HOST_COMMANDS += [c.SetDefaultJob, c.RemoveDefaultJob, c.SetMinBid, c.Defragment, c.Defragment]
+LIFE: dict[str, list[Any]] = {
+    "loading": [c.ReportLoaded, c.ReportLoaded, c.Stop],
+    "running": [c.Stop, c.Stop, c.Stop, c.Destroy],
+    "paused": [c.Stop, c.Destroy],
+    "stopped": [c.Start, c.Start, c.Start, c.Destroy],
+    "scheduling": [c.Stop, c.Destroy],
+    "expired": [c.Destroy],
+}
+
+
+def one_of_each(*choices: list[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    """Return one of each list, in a single draw: many draws are what a sequence would cost."""
+    return st.sampled_from(list(product(*choices)))
+
+
+def _terms(chance: random.Random) -> PriceTerms:
+    """Return prices that often meet each other, and now and then a limit."""
+    return PriceTerms(
+        gpu=PerGpuHour(chance.choice(GPU_PRICES)),
+        storage=PerGbMonth(chance.choice(["0", "0.15", "2592", "0.133333333333"])),
+        upload=PerGb(chance.choice(["0", "0.01", "0.003333333333"])),
+        download=PerGb("0.005"),
+        min_bid=PerGpuHour(chance.choice(FLOORS)),
+        platform_fee=chance.choice([Fraction(0), Fraction(1, 4), Fraction(1, 3)]),
+    )
+
+
+price_terms = st.sampled_from([_terms(random.Random(seed)) for seed in range(200)])
+
+
+def a_machine(number: int, host: AccountId, gpus: int, *, verified: bool = True) -> Machine:
+    """Return a machine."""
+    return Machine(
+        id=MachineId(number),
+        host=host,
+        gpu_name="RTX 4090",
+        gpus=gpus,
+        disk_mb=1_000_000,
+        verification=Verification.VERIFIED if verified else Verification.UNVERIFIED,
+    )
+
+
+class MarketMachine(CheckedMarket):
+    """All commands: mostly such as can be done, seldom other people's or nobody's."""
+
+    # --- whom and what ----------------------------------------------------------------------
+
+    def when(self, jump: int) -> int:
+        """Return the time of a command."""
+        if jump >= 0:
+            rolls = any(rig.rolls_at for rig in self.model.rigs.values())
+            return self.at + (min(jump, 9 * DAY) if rolls else jump)  # it rolls every day
+        due = self.model.next_instant()
+        if due > self.at + 400 * DAY:
+            return self.at + 1
+        return max(self.at, due + {TO_NEXT: 0, BEFORE_NEXT: -1, AFTER_NEXT: 1}[jump])
+
+    def rig(self, pick: int) -> tuple[AccountId, MachineId]:
+        """Return a machine and its host, now and then somebody else or no machine."""
+        rigs = list(self.model.rigs.values())
+        if not rigs or pick % 61 == 7:
+            return HOSTS[0], MachineId(99)
+        rig = rigs[pick % len(rigs)]
+        return (CLIENTS[0] if pick % 59 == 7 else AccountId(rig.host)), MachineId(rig.id)
+
+    def deal(
+        self, pick: int, wanted: Callable[[Deal], bool] = lambda _: True
+    ) -> tuple[AccountId, ContractId]:
+        """Return an instance and its client; mostly one that is wanted, seldom a wrong one."""
+        deals = list(self.model.deals.values())
+        good = [deal for deal in deals if wanted(deal)]
+        if pick % 61 == 7 or not deals:
+            return CLIENTS[0], ContractId(next(iter(self.model.gone), 999))
+        deal = good[pick % len(good)] if good and pick % 17 != 7 else deals[pick % len(deals)]
+        return (CLIENTS[1] if pick % 59 == 7 else AccountId(deal.client)), ContractId(deal.id)
+
+    def bid_for(self, size: int, floor: int, pick: int) -> PerHour:
+        """Return a bid for some GPUs: few different ones, so that they meet, seldom a wrong one."""
+        if pick % 43 == 7:
+            return PerHour(["0.0009", str(33 * size), "0.100000000001"][pick % 3])
+        tenths = pick % 11 + 1
+        return PerHour.from_steps(max(floor * size, 10**11 * tenths * (1 + size // 2)))
+
+    # --- rules ------------------------------------------------------------------------------
+
+    @initialize(scene=st.integers(0, 10**6), terms=price_terms)
+    def begin(self, scene: int, terms: PriceTerms) -> None:
+        """Begin with some machines and some instances on them."""
+        chance = random.Random(scene)
+        end = chance.choice([None, None, second(2 * DAY), second(20 * DAY)])
+        for name in CLIENTS:
+            credit = chance.choice([1, 50, 3_000, 30_000, 10**6])
+            self.set_up(c.AddCredit(account=name, amount=Money(credit)))
+        for number in range(1, chance.choice([1, 1, 2, 3]) + 1):
+            gpus, host = chance.choice([1, 2, 3, 4, 5, 7, 8, 8]), HOSTS[number % 2]
+            self.set_up(c.AddMachine(machine=a_machine(number, host, gpus)))
+            self.set_up(
+                c.ListMachine(
+                    by=host,
+                    machine=MachineId(number),
+                    prices=terms,
+                    min_gpu=min(chance.choice([1, 1, 2]), 1 << (gpus.bit_length() - 1)),
+                    end=end,
+                    rolling=None if end or scene % 5 else timedelta(days=2),
+                )
+            )
+        for _ in range(chance.randrange(6)):
+            self.set_up(self.wish_for(chance.randrange(4_096), chance.choice(DISKS), None, 0))
+            if chance.random() < 0.8:
+                _, contract = self.deal(1, lambda deal: deal.state == "loading")
+                self.set_up(c.ReportLoaded(contract=contract))
+        self.begun()
+
+    def wish_for(self, pick: int, disk: int, end: int | None, at: int) -> c.Rent:
+        """Return a wish to rent."""
+        offers = views.offers(self.market, second(self.at))
+        free = [each for each in offers if each.rentable] if pick % 2 else offers
+        among = list(free or offers)
+        offer = among[pick // 2 % len(among)] if among else None
+        number = OfferId(pick) if offer is None or pick % 61 == 7 else offer.id
+        size, machine = (1, MachineId(1)) if offer is None else (offer.gpus, offer.machine)
+        floor = self.model.rigs[machine].floor if machine in self.model.rigs else 0
+        mode = Mode.ON_DEMAND if pick % 2 else Mode.INTERRUPTIBLE
+        if pick % 47 == 7:
+            mode = [Mode.ON_DEMAND, Mode.INTERRUPTIBLE, Mode.RESERVED][pick % 3]
+        by = CLIENTS[pick % 4]
+        if pick % 23 == 7:
+            by = AccountId(self.model.rigs[machine].host) if machine in self.model.rigs else by
+        elif pick % 67 == 7:
+            by = [NOBODY, *HOSTS][pick % 3]
+        return c.Rent(
+            by=by,
+            offer=number,
+            mode=mode,
+            bid=None if pick % 2 else self.bid_for(size, floor, pick // 4),
+            disk_mb=min(disk, offer.disk_mb) if offer is not None and pick % 7 else disk,
+            end=None if end is None else second(at + end),
+            label="one" * (pick % 3),
+        )
+
+    @rule(
+        pick=picks,
+        wish=one_of_each(DISKS, [None, None, None, None, HOUR, DAY, -5], [True, True, False]),
+        jump=jumps,
+    )
+    def rent(self, pick: int, wish: tuple[int, int | None, bool], jump: int) -> None:
+        disk, end, load = wish
+        at, last = self.when(jump), self.market.last
+        self.run(self.wish_for(pick, disk, end, at), at)
+        if load and self.market.last > last:
+            _, contract = self.deal(1, lambda deal: deal.state == "loading")
+            self.run(c.ReportLoaded(contract=contract), at)
+
+    @rule(pick=picks, amount=st.sampled_from(AMOUNTS), jump=jumps)
+    def pass_time(self, pick: int, amount: str, jump: int) -> None:
+        """Look at the clock, take a payment, or go back in time, which nobody can."""
+        at = self.when(jump)
+        if pick % 3 == 0:
+            name = [*CLIENTS, *CLIENTS, *HOSTS, NOBODY][pick % 11]
+            self.run(c.AddCredit(account=name, amount=Money(amount)), at)
+        else:
+            self.run(c.Tick(), at)
+        if pick % 5 == 0 and self.market.now > datetime(1970, 1, 1, tzinfo=UTC):
+            with pytest.raises(NumgeniusError):
+                execute(self.market, c.Tick(), self.market.now - timedelta(seconds=pick + 1))
+
+    @precondition(lambda self: self.model.deals)
+    @rule(pick=picks, amount=st.sampled_from(AMOUNTS), bid=st.booleans(), jump=jumps)
+    def pay(self, pick: int, amount: str, bid: bool, jump: int) -> None:
+        """Change a bid, or prepay; seldom the one that cannot be."""
+        by, contract = self.deal(pick, lambda deal: not deal.over)
+        at, found = self.when(jump), self.model.deals.get(contract)
+        if found is not None and (found.bid is not None) == (pick % 17 != 3):
+            rig = self.model.rigs[found.machine]
+            price = self.bid_for(found.size, rig.floor, pick // 3) if bid else None
+            self.run(c.ChangeBid(by=by, contract=contract, bid=price), at)
+            return
+        money = Money(amount)
+        if found is not None and by in self.model.purses and pick % 4:
+            has, second_of_it = self.model.purses[by].balance, found.full(self.at) * 90_000_000
+            share = second_of_it * [7, 3_600, 86_400, 10**7][pick // 4 % 4] + pick
+            ticks = has if pick % 19 == 3 else min(has, share)
+            money = Money.from_ticks(ticks) if ticks > 0 else money
+        self.run(c.Prepay(by=by, contract=contract, amount=money), at)
+
+    @precondition(lambda self: self.model.deals)
+    @rule(pick=picks, jump=jumps)
+    def life(self, pick: int, jump: int) -> None:
+        by, contract = self.deal(pick)
+        found = self.model.deals.get(contract)
+        state = "" if found is None or pick % 13 == 5 else found.state
+        what = LIFE.get(state, [c.Start, c.Stop, c.Destroy, c.ReportLoaded])
+        kind = what[pick // 13 % len(what)]
+        if kind is c.ReportLoaded:
+            self.run(c.ReportLoaded(contract=contract), self.when(jump))
+        else:
+            self.run(kind(by=by, contract=contract), self.when(jump))
+
+    @precondition(lambda self: self.model.deals)
+    @rule(pick=picks, wanted=st.sampled_from([True, False, None, 0, 0]), jump=jumps)
+    def say(self, pick: int, wanted: bool | None, jump: int) -> None:
+        by, contract = self.deal(pick)
+        command: c.Command
+        if wanted is None:
+            command = c.Label(by=by, contract=contract, label=str(pick))
+        elif type(wanted) is bool:
+            command = c.SetAutoExtension(by=by, contract=contract, wanted=wanted)
+        else:
+            sent, received = BYTES[pick % 5], BYTES[pick // 5 % 5]
+            command = c.CountTraffic(contract=contract, sent=sent, received=received)
+        self.run(command, self.when(jump))
+
+    @rule(
+        pick=picks,
+        terms=price_terms,
+        wish=one_of_each(
+            [1, 1, 1, 1, 2, 2, 4, 3, 16],
+            [Fraction(2, 5), Fraction(2, 5), Fraction(2, 5), Fraction(0), Fraction(9, 10)],
+            [None, HOUR, DAY, 10 * DAY, 10 * DAY, 40 * DAY, 40 * DAY, -1, 0],
+            [None, None, None, HOUR, 3 * DAY],
+            ["same", "same", "dearer", "dearer", "other"],
+        ),
+        jump=jumps,
+    )
+    def list_machine(
+        self,
+        pick: int,
+        terms: PriceTerms,
+        wish: tuple[int, Fraction, int | None, int | None, str],
+        jump: int,
+    ) -> None:
+        min_gpu, discount, end, rolling, how = wish
+        by, machine = self.rig(pick)
+        place, at = self.market.machines.get(machine), self.when(jump)
+        base = at
+        if place is not None and place.listing is not None and how != "other":
+            terms = place.listing.prices
+            base = max(at, seconds(place.listing.end) % NEVER)  # later than it was
+        if how == "dearer":
+            part = ["gpu", "storage", "upload", "min_bid"][pick % 4]
+            old = getattr(terms, part)
+            terms = evolve(terms, **{part: type(old).from_steps(old.steps * 3 // 2 + 10**10)})
+        command = c.ListMachine(
+            by=by,
+            machine=machine,
+            prices=terms,
+            min_gpu=min_gpu,
+            max_discount=discount,
+            end=None if end is None or (rolling and pick % 9) else second(base + end),
+            rolling=None if rolling is None else timedelta(seconds=rolling),
+        )
+        self.run(command, at)
+
+    @precondition(lambda self: self.market.asked)
+    @rule(pick=picks, accept=st.sampled_from([True, True, False]), jump=jumps)
+    def increase(self, pick: int, accept: bool, jump: int) -> None:
+        what = c.AcceptPriceIncrease if accept else c.RejectPriceIncrease
+        numbers = sorted(self.market.asked)
+        number = pick if pick % 31 == 7 else numbers[pick % len(numbers)]
+        by = CLIENTS[0]
+        if number in self.market.asked:
+            pending = self.market.asking(number).increases[number]
+            by = pending.term.contract.client
+            assert (number, pending) in views.increases_of(self.market, by)
+            if pick % 19 == 7:
+                by = NOBODY
+        self.run(what(by=by, increase=number), self.when(jump))
+
+    @rule(
+        pick=picks,
+        what=st.sampled_from(HOST_COMMANDS),
+        jump=jumps,
+    )
+    def host(self, pick: int, what: type[Any], jump: int) -> None:
+        (by, machine), at = self.rig(pick), self.when(jump)
+        others: dict[str, Any] = {}
+        if what is c.SetMinBid:
+            others["floor"] = PerGpuHour(FLOORS[pick % 8])
+        elif what is c.SetDefaultJob:
+            others["image"] = "job"
+        elif what is c.ScheduleMaintenance:
+            others["window"] = self.window(pick, at)
+        elif what is c.CancelMaintenance and pick % 3:
+            window = self.window(pick, at)
+            self.run(c.ScheduleMaintenance(by=by, machine=machine, window=window), at)
+        elif what is c.Defragment:
+            # What comes due before it would make the model's answer older than the command.
+            self.run(c.Tick(), at)
+            self.scatter(machine, pick)
+            others["movable"] = tuple(
+                ContractId(deal.id)
+                for deal in self.model.deals.values()
+                if pick % 3 and (deal.machine == machine or pick % 53 == 7)
+            )
+        self.run(what(by=by, machine=machine, **others), at)
+
+    def window(self, pick: int, at: int) -> MaintenanceWindow:
+        """Return a maintenance window, now and then one that cannot be."""
+        start = at + [HOUR, 1, 0, 3 * HOUR, DAY, 400 * DAY][pick % 6]
+        period = Interval(second(start), second(start + HOUR * (1 + pick % 5)))
+        return MaintenanceWindow(period=period, category=Category.DISK)
+
+    def scatter(self, machine: MachineId, pick: int) -> None:
+        """Rent small blocks with gaps between them, so that there is something to defragment."""
+        if machine not in self.model.rigs or pick % 4 == 0:
+            return
+        now = second(self.at)
+        small = [each for each in views.offers(self.market, now, machine=machine) if each.rentable]
+        for each in small[:4:2]:
+            if each.gpus == small[0].gpus:
+                self.run(c.Rent(by=CLIENTS[pick % 4], offer=each.id, mode=Mode.ON_DEMAND), self.at)
+
+    @rule(
+        pick=picks,
+        what=st.sampled_from([*Verification, c.ReportOffline, c.ReportOnline, c.AddMachine]),
+        jump=jumps,
+    )
+    def report(self, pick: int, what: Any, jump: int) -> None:
+        (by, machine), at = self.rig(pick), self.when(jump)
+        command: c.Command
+        if what is c.AddMachine:
+            name = HOSTS[pick % 2] if pick % 5 else ACCOUNTS[pick % 6]
+            verified, gpus = pick % 7 > 0, [1, 3, 4, 8][pick % 4]
+            made = a_machine(pick % 5 + 1, name, gpus, verified=verified)
+            command = c.AddMachine(machine=made)
+            if made.id in self.model.rigs and pick % 3:
+                self.run(c.RemoveMachine(by=by, machine=machine), at)
+        elif isinstance(what, Verification):
+            command = c.SetVerification(machine=machine, verification=what)
+        elif machine in self.model.rigs and pick % 5:
+            online = self.model.rigs[machine].online
+            command = (c.ReportOffline if online else c.ReportOnline)(machine=machine)
+        else:
+            command = what(machine=machine)
+        self.run(command, at)
+
+
+TestMarketAgainstTheModel = MarketMachine.TestCase
+TestMarketAgainstTheModel.settings = settings(
+    deadline=None,
+    max_examples=20_000 if LONG else 2_000,
+    stateful_step_count=30 if LONG else 8,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)

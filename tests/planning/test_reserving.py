@@ -1,0 +1,138 @@
+"""How long to reserve."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from numgenius_core.errors import RuleViolation, WrongType
+from numgenius_core.money import Money
+from numgenius_core.planning import break_even, cost_of_stay, reserve_for
+from numgenius_core.prices import CurveSchedule, StepSchedule
+from numgenius_core.rates import PerHour
+
+CURVE = CurveSchedule("0.4")
+DAY = timedelta(days=1)
+DOLLAR = PerHour(1)
+
+
+class TestWhatAStayCosts:
+    """Published: $1/h, D = 0.4, 1 month: $576; left at once it comes back, after 15 days 212.40."""
+
+    def test_left_at_once(self) -> None:
+        assert cost_of_stay(DOLLAR, CURVE, 1, timedelta(0)) == Money(0)
+
+    def test_left_after_half_of_it(self) -> None:
+        assert cost_of_stay(DOLLAR, CURVE, 1, 15 * DAY) == Money("363.60")  # 576 − 212.40
+
+    def test_stayed_to_the_end(self) -> None:
+        assert cost_of_stay(DOLLAR, CURVE, 1, 30 * DAY) == Money(576)
+
+    def test_stayed_on(self) -> None:
+        assert cost_of_stay(DOLLAR, CURVE, 1, 31 * DAY) == Money(600)
+
+    def test_nothing_prepaid(self) -> None:
+        assert cost_of_stay(DOLLAR, CURVE, 0, 2 * DAY) == Money(48)
+
+    def test_a_free_machine(self) -> None:
+        assert cost_of_stay(PerHour(0), CURVE, 1, DAY) == Money(0)
+
+
+class TestBreakEven:
+    """The first second at which on demand has cost the deposit."""
+
+    def test_the_worked_example(self) -> None:
+        assert break_even(DOLLAR, CURVE, 1) == 24 * DAY  # $576 at $24 a day
+
+    def test_without_a_discount_it_is_never_dearer(self) -> None:
+        assert break_even(DOLLAR, CurveSchedule(0), 1) == timedelta(seconds=1)
+        assert break_even(DOLLAR, StepSchedule.of({3: "0.3"}), 1) == timedelta(seconds=1)
+
+    @given(
+        st.integers(10**7, 10**13),
+        st.fractions(Fraction(1, 1_000), 24, max_denominator=1_000),
+        st.fractions(Fraction(1, 100), Fraction(95, 100), max_denominator=100),
+    )
+    def test_a_second_less_is_dearer(self, steps: int, months: Fraction, factor: Fraction) -> None:
+        price, curve = PerHour.from_steps(steps * 10**3), CurveSchedule(factor)
+        even = break_even(price, curve, months)
+        for seconds, pays in ((0, True), (-1, False)):
+            stay = even + timedelta(seconds=seconds)
+            if stay:
+                dearer = cost_of_stay(price, curve, months, stay) > cost_of_stay(
+                    price, curve, 0, stay
+                )
+                assert dearer is not pays
+
+    @pytest.mark.parametrize(("price", "months"), [(PerHour(0), 1), (DOLLAR, 0)])
+    def test_refused_where_nothing_is_prepaid(self, price: PerHour, months: int) -> None:
+        with pytest.raises(RuleViolation, match="a price and months above zero"):
+            break_even(price, CURVE, months)
+
+
+class TestHowLong:
+    """The length with the least mean cost over the stays that may come."""
+
+    def test_a_sure_stay_is_reserved_in_full(self) -> None:
+        plan = reserve_for(DOLLAR, CURVE, [90 * DAY], [0, 1, 3, 6])
+        assert plan.best.months == 3
+        assert [one.mean for one in plan.commitments[:3]] == [
+            Money(2_160),
+            Money(2_016),
+            Money(1_512),
+        ]
+
+    def test_a_short_stay_is_not(self) -> None:
+        plan = reserve_for(DOLLAR, CURVE, [DAY], [0, 1])
+        assert plan.best.months == 0
+        assert plan.commitments[1].worst == Money("0.24")  # 5 % of the discount of a day
+
+    def test_weights_are_those_of_the_stays(self) -> None:
+        weighed = reserve_for(DOLLAR, CURVE, {DAY: 3, 30 * DAY: 1}, [1])
+        listed = reserve_for(DOLLAR, CURVE, [DAY, DAY, DAY, 30 * DAY], [1])
+        assert weighed == listed
+        assert weighed.best.mean == Money.from_ticks((Money("24.24") * 3 + Money(576)).ticks // 4)
+
+    def test_weights_are_bounded(self) -> None:
+        least = reserve_for(DOLLAR, CURVE, {DAY: 0, 30 * DAY: 10**12}, [1])
+        assert least.best.mean == Money(576)
+        with pytest.raises(RuleViolation, match="stays: need"):
+            reserve_for(DOLLAR, CURVE, {DAY: 1, 30 * DAY: 10**12}, [1])
+
+    def test_a_table(self) -> None:
+        plan = reserve_for(DOLLAR, CURVE, [30 * DAY], [0, 1])
+        figures = ["1", "20.0", "%", "576.00", "24.0", "576.00", "0.00"]
+        assert str(plan).splitlines()[2].split() == figures
+        table = plan.table()
+        assert table.title == ""
+        assert table.head == (
+            "months",
+            "discount",
+            "deposit $",
+            "pays from day",
+            "mean $",
+            "at worst dearer by $",
+        )
+        assert table.rows[0] == ("0", "0.0 %", "0.00", "–", "720.00", "0.00")
+        assert plan._repr_html_().count("<tr>") == 3
+
+    @pytest.mark.parametrize("stays", [[], {DAY: 0}, {DAY: -1, 2 * DAY: 3}])
+    def test_no_stays(self, stays: dict[timedelta, int]) -> None:
+        with pytest.raises(RuleViolation, match="stays: need at least one"):
+            reserve_for(DOLLAR, CURVE, stays, [1])
+
+    def test_no_lengths(self) -> None:
+        with pytest.raises(RuleViolation, match="months: need at least one"):
+            reserve_for(DOLLAR, CURVE, [DAY], [])
+
+    def test_wrong_types(self) -> None:
+        with pytest.raises(WrongType):
+            reserve_for(DOLLAR, CURVE, {DAY: 0.5}, [1])
+        with pytest.raises(WrongType):
+            reserve_for(DOLLAR, CURVE, [1], [1])  # type: ignore[list-item]
+        with pytest.raises(WrongType):
+            reserve_for(DOLLAR, CURVE, [DAY], [0.5])  # type: ignore[list-item]

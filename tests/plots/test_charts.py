@@ -1,0 +1,534 @@
+"""The pictures: what is drawn is what the values say, in both styles, and nothing else changes."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+import matplotlib as mpl
+import pytest
+from attrs import evolve
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.dates import date2num, num2date
+from matplotlib.figure import Figure
+
+from numgenius_core.contracts import Contract, Term
+from numgenius_core.errors import MissingExtra, RuleViolation, WrongType
+from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import Machine, Mode, PriceTerms
+from numgenius_core.maintenance import MaintenanceWindow
+from numgenius_core.money import Money
+from numgenius_core.offer import Block, Offer
+from numgenius_core.plots import (
+    bid_availability,
+    discount_curve,
+    machine_timeline,
+    price_ladder,
+    revenue_curve,
+    sweep_heat_map,
+)
+from numgenius_core.plots._style import look_of
+from numgenius_core.prices import CurveSchedule, StepSchedule
+from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.wire import read_sample
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+MACHINE = Machine(id=MachineId(1), host=AccountId("host"), gpu_name="A100", gpus=4)
+ROOT = Path(__file__).parent.parent.parent
+
+
+def days(a: int, b: int) -> Interval:
+    return Interval(T0 + a * DAY, T0 + b * DAY)
+
+
+def contract(
+    number: int, gpus: range, a: int, b: int | None, mode: Mode = Mode.ON_DEMAND
+) -> Contract:
+    return Contract(
+        id=ContractId(number),
+        machine=MACHINE.id,
+        host=MACHINE.host,
+        client=AccountId("client"),
+        mode=mode,
+        block=Block(size=len(gpus), start=gpus[0]),
+        prices=PriceTerms(gpu=PerGpuHour("1")),
+        start=T0 + a * DAY,
+        end=None if b is None else T0 + b * DAY,
+        bid=PerHour("0.5") if mode is Mode.INTERRUPTIBLE else None,
+    )
+
+
+def heat(values: Any = ((1, 2), (3, None)), **changed: Any) -> Axes:
+    call: dict[str, Any] = {
+        "rows": ["a", "b"],
+        "columns": [1, 2],
+        "row_label": "row ($)",
+        "column_label": "column (GPUs)",
+        "value_label": "income ($)",
+        **changed,
+    }
+    return sweep_heat_map(values, **call)
+
+
+DRAWN: dict[str, Callable[..., Any]] = {
+    "discount": lambda **how: discount_curve(CurveSchedule("0.4"), PerHour(1), **how),
+    "timeline": lambda **how: machine_timeline(
+        MACHINE, [contract(1, range(2), 0, 5)], days(0, 9), windows=[days(6, 7)], **how
+    ),
+    "ladder": lambda **how: price_ladder(read_sample().offers, **how),
+    "heat": heat,
+    "revenue": lambda **how: revenue_curve([1, 2], [5, 4], [(4, 6), (3, 5)], **how),
+    "bids": lambda **how: bid_availability([1, 2], [0.5, 1], [1, 1.5], [3, 0], **how),
+}
+PANELS = {"discount": 2, "bids": 3}
+
+each_picture = pytest.mark.parametrize("name", DRAWN)
+
+
+def many(drawn: Any) -> tuple[Axes, ...]:
+    return drawn if isinstance(drawn, tuple) else (drawn,)
+
+
+def picture_of(drawn: Any) -> Figure:
+    return cast("Figure", many(drawn)[0].figure)
+
+
+def line(axes: Any, label: str) -> tuple[list[float], list[float]]:
+    """Return the points of a line by its label."""
+    (found,) = [each for each in axes.get_lines() if each.get_label() == label]
+    return [float(x) for x in found.get_xdata()], [float(y) for y in found.get_ydata()]
+
+
+class TestEveryPicture:
+    """Every picture draws on the axes given or on new ones, and changes nothing else."""
+
+    @each_picture
+    @pytest.mark.parametrize("style", ["light", "dark"])
+    def test_labels_can_be_read_on_the_paper(self, name: str, style: str) -> None:
+        axes = many(DRAWN[name](style=style))
+        look = look_of(style)
+        for each in axes:
+            assert to_rgb(each.get_facecolor()) == to_rgb(look.paper)
+            assert to_rgb(each.yaxis.label.get_color()) == to_rgb(look.ink)
+            assert each.get_ylabel()
+        assert axes[-1].get_xlabel()
+        assert to_rgb(axes[0].figure.get_facecolor()) == to_rgb(look.paper)
+
+    @pytest.mark.parametrize("style", ["light", "dark"])
+    def test_ink_and_colours_stand_out(self, style: str) -> None:
+        """WCAG's contrast: 4.5 for text, 3 for what is drawn."""
+
+        def light(colour: str) -> float:
+            parts = [
+                c / 12.92 if c <= 0.04 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)
+            ]
+            return sum(a * b for a, b in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
+
+        def contrast(a: str, b: str) -> float:
+            high, low = sorted((light(a), light(b)), reverse=True)
+            return (high + 0.05) / (low + 0.05)
+
+        look = look_of(style)
+        assert contrast(look.ink, look.paper) > 7
+        assert all(contrast(colour, look.paper) > 3 for colour in look.colours)
+
+    @each_picture
+    def test_axes_given_are_drawn_on_and_returned(self, name: str) -> None:
+        count = PANELS.get(name, 1)
+        mine = Figure().subplots(count, 1, squeeze=False)[:, 0]
+        given: Any = mine[0] if count == 1 else list(mine)
+        assert many(DRAWN[name](axes=given)) == tuple(mine)
+        assert all(each.has_data() for each in mine)
+
+    @each_picture
+    def test_nothing_global_changes(self, name: str, tmp_path: Path) -> None:
+        before = dict(mpl.rcParams)
+        picture_of(DRAWN[name]()).savefig(tmp_path / "picture.png")
+        assert dict(mpl.rcParams) == before
+        assert (tmp_path / "picture.png").stat().st_size > 1_000
+
+    def test_no_current_figure_is_touched(self, tmp_path: Path) -> None:
+        code = (
+            "import sys; from numgenius_core import CurveSchedule, PerHour; from numgenius_core.plots import charts as plots;"
+            "print('matplotlib' in sys.modules);"
+            "plots.discount_curve(CurveSchedule('0.4'), PerHour(1))[0].figure.savefig(sys.argv[1]);"
+            "print('matplotlib.pyplot' in sys.modules)"
+        )
+        call = [sys.executable, "-c", code, str(tmp_path / "picture.svg")]
+        done = subprocess.run(call, capture_output=True, text=True, check=True)
+        assert done.stdout.split() == ["False", "False"]
+
+    @each_picture
+    @pytest.mark.parametrize(
+        ("how", "error"),
+        [
+            ({"style": "grey"}, RuleViolation),
+            ({"style": ["light"]}, RuleViolation),
+            ({"axes": 3}, WrongType),
+            ({"axes": []}, WrongType),
+            ({"axes": ["a", "b", "c"]}, WrongType),
+        ],
+    )
+    def test_wrong_axes_and_styles_are_refused(
+        self, name: str, how: dict[str, Any], error: type[Exception]
+    ) -> None:
+        with pytest.raises(error):
+            DRAWN[name](**how)
+
+    @each_picture
+    def test_without_matplotlib_the_extra_is_named(
+        self, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "matplotlib.axes", None)
+        with pytest.raises(MissingExtra, match=r"numgenius-core\[plot\]"):
+            DRAWN[name]()
+
+
+class TestDiscountCurve:
+    """Hosting guide, G8: "20 % at 1 month and 30 % at 3 months"."""
+
+    def test_the_published_points_are_on_it(self) -> None:
+        above, below = discount_curve(CurveSchedule("0.4"), PerHour(1), months=3)
+        at, discounts = line(above, "discount")
+        assert dict(zip(at, discounts, strict=True))[1.0] == pytest.approx(20)
+        assert (at[-1], round(discounts[-1], 9)) == (3, 30)
+        at, deposits = line(below, "deposit")
+        assert deposits[at.index(1.0)] == 576
+        assert line(below, "the same time on demand")[1][at.index(1.0)] == 720
+        assert "%" in above.get_ylabel()
+        assert "$" in below.get_ylabel()
+        assert "months" in below.get_xlabel()
+
+    def test_any_schedule_will_do(self) -> None:
+        above, _ = discount_curve(StepSchedule.of({1: "0.1", 2: "0.2"}), PerHour(2), months=4)
+        assert set(line(above, "discount")[1]) == {0, 10, 20}
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [(3, PerHour(1), 12), (CurveSchedule("0.4"), 1, 12), (CurveSchedule(), PerHour(1), 0)],
+    )
+    def test_wrong_values_are_refused(self, wrong: Any) -> None:
+        with pytest.raises(RuleViolation):
+            discount_curve(wrong[0], wrong[1], months=wrong[2])
+
+
+def bars(axes: Any) -> dict[tuple[str, int], list[tuple[float, float, float, float]]]:
+    """Return left, right, top and bottom of the bars, by mode and row."""
+    found: dict[tuple[str, int], list[tuple[float, float, float, float]]] = {}
+    for container in axes.containers:
+        for bar in container.patches:
+            box = bar.get_bbox()
+            row = round((box.y0 + box.y1) / 2)
+            ends = (num2date(box.x0) - T0) / DAY, (num2date(box.x1) - T0) / DAY
+            found.setdefault((str(container.get_label()), row), []).append((*ends, box.y0, box.y1))
+    return found
+
+
+class TestTimeline:
+    """A machine: contracts, windows and free time, a row for each GPU."""
+
+    def test_each_contract_is_a_bar_in_each_of_its_rows(self) -> None:
+        known: list[Contract | Term] = [
+            contract(1, range(2), -3, 5),
+            Term(contract=contract(2, range(2, 3), 4, None)),
+            evolve(contract(3, range(3, 4), 2, 6), mode=Mode.RESERVED, discount=Fraction(1, 5)),
+            contract(4, range(4), 20, 30),
+        ]
+        drawn: Any = machine_timeline(MACHINE, known, days(0, 9))
+        spans = {key: [bar[:2] for bar in found] for key, found in bars(drawn).items()}
+        assert spans == {
+            ("on demand", 0): [(0, 5)],
+            ("on demand", 1): [(0, 5)],
+            ("on demand", 2): [(4, 9)],
+            ("reserved", 3): [(2, 6)],
+        }
+        assert sorted(text.get_text() for text in drawn.texts) == ["1", "1", "2 →", "3"]
+
+    def test_free_time_is_where_no_contract_is(self) -> None:
+        known = [contract(1, range(2), 2, 5), contract(2, range(1), 7, 9)]
+        drawn: Any = machine_timeline(MACHINE, known, days(0, 9))
+        free = sorted(
+            (int(y[0]), *(round((num2date(x) - T0) / DAY) for x in xs))
+            for xs, y in (
+                (each.get_xdata(), each.get_ydata())
+                for each in drawn.get_lines()
+                if len(each.get_xdata()) == 2
+            )
+        )
+        assert free == [(0, 0, 2), (0, 5, 7), (1, 0, 2), (1, 5, 9), (2, 0, 9), (3, 0, 9)]
+
+    def test_windows_cross_all_rows(self) -> None:
+        down: list[Any] = [MaintenanceWindow(period=days(3, 4)), days(6, 7)]
+        drawn: Any = machine_timeline(MACHINE, [], days(0, 9), windows=down)
+        found = [each for each in drawn.patches if each.get_label() == "maintenance"]
+        ends = [each.get_extents().transformed(drawn.transData.inverted()) for each in found]
+        assert [(num2date(box.x0), num2date(box.x1)) for box in ends] == [
+            (days(3, 4).start, days(3, 4).end),
+            (days(6, 7).start, days(6, 7).end),
+        ]
+        assert all(each.get_hatch() for each in found)
+
+    def test_bids_on_the_same_gpus_share_the_row(self) -> None:
+        bids = [contract(n, range(1), 0, 5, Mode.INTERRUPTIBLE) for n in (1, 2)]
+        later = contract(3, range(1), 5, 9, Mode.INTERRUPTIBLE)
+        drawn: Any = machine_timeline(MACHINE, [*bids, later], days(0, 9))
+        first, second, third = bars(drawn)["interruptible", 0]
+        assert first[3] <= second[2]  # one above the other
+        assert third[3] - third[2] > 1.5 * (first[3] - first[2])  # alone again
+
+    def test_modes_differ_by_more_than_colour(self) -> None:
+        known = [
+            contract(1, range(1), 0, 5),
+            contract(2, range(1, 2), 0, 5, Mode.INTERRUPTIBLE),
+            evolve(contract(3, range(2, 3), 2, 6), mode=Mode.RESERVED, discount=Fraction(1, 5)),
+        ]
+        drawn: Any = machine_timeline(MACHINE, known, days(0, 9))
+        hatches = {each.patches[0].get_hatch() for each in drawn.containers}
+        assert len(hatches) == 3
+
+    def test_the_time_is_utc(self) -> None:
+        drawn: Any = machine_timeline(MACHINE, [], days(0, 9))
+        assert drawn.get_xlim() == (date2num(T0), date2num(T0 + 9 * DAY))
+        assert "UTC" in drawn.get_xlabel()
+
+    @pytest.mark.parametrize(
+        ("change", "error"),
+        [
+            ({"machine": 3}, WrongType),
+            ({"within": 3}, WrongType),
+            ({"contracts": [3]}, WrongType),
+            (
+                {"contracts": [evolve(contract(1, range(1), 0, 1), machine=MachineId(2))]},
+                RuleViolation,
+            ),
+            ({"contracts": [contract(1, range(3, 5), 0, 1)]}, RuleViolation),
+            ({"windows": [3]}, WrongType),
+        ],
+    )
+    def test_wrong_input_is_refused(self, change: dict[str, Any], error: type[Exception]) -> None:
+        call: dict[str, Any] = {"machine": MACHINE, "contracts": [], "within": days(0, 9), **change}
+        with pytest.raises(error):
+            machine_timeline(call.pop("machine"), call.pop("contracts"), call.pop("within"), **call)
+
+
+class TestLadder:
+    """Offers by price per GPU-hour, a row for each model."""
+
+    def test_every_offer_is_a_circle_at_its_price_in_the_row_of_its_model(self) -> None:
+        offers = read_sample().offers
+        drawn: Any = price_ladder(offers)
+        names = [text.get_text() for text in drawn.get_yticklabels()]
+        seen = []
+        for dots in drawn.collections:
+            for x, y in dots.get_offsets() if hasattr(dots, "get_sizes") else ():
+                seen.append((names[round(y)].rsplit(" ", 1)[0], round(float(x), 9)))
+        assert sorted(seen) == sorted(
+            (each.gpu_name, round(float(each.prices.gpu.to_decimal()), 9)) for each in offers
+        )
+        assert "$ per GPU-hour" in drawn.get_xlabel()
+
+    def test_rows_are_in_order_of_their_median(self) -> None:
+        prices = {"dear": ("1", "9", "9"), "cheap": ("2", "3", "2"), "x" * 30: ("5",)}
+        offers = [offer(name, price) for name, series in prices.items() for price in series]
+        drawn: Any = price_ladder(iter(offers))
+        names = [text.get_text() for text in drawn.get_yticklabels()]
+        assert names == ["cheap (3)", "x" * 17 + "… (1)", "dear (3)"]
+
+    def test_what_is_not_rentable_is_empty(self) -> None:
+        drawn: Any = price_ladder([offer("a", "1"), evolve(offer("a", "2"), rentable=False)])
+        faces = {str(each.get_label()): len(each.get_facecolor()) for each in drawn.collections}
+        assert faces["rentable now"] == 1
+        assert faces["not rentable now"] == 0
+
+    def test_a_price_of_zero_has_its_place(self) -> None:
+        assert price_ladder([offer("a", "0"), offer("b", "3")]).get_xscale() == "linear"
+        assert price_ladder([offer("a", "1"), offer("b", "3")]).get_xscale() == "log"
+
+    def test_wrong_input_is_refused(self) -> None:
+        with pytest.raises(RuleViolation, match="at least one"):
+            price_ladder([])
+        with pytest.raises(WrongType):
+            price_ladder(cast("Any", [3]))
+
+
+def offer(name: str, price: str) -> Offer:
+    prices = PriceTerms(gpu=PerGpuHour(price))
+    return Offer(id=cast("Any", 1), machine=MachineId(1), gpu_name=name, gpus=1, prices=prices)
+
+
+class TestHeatMap:
+    """A number for each pair of two settings."""
+
+    def test_every_cell_says_its_number(self) -> None:
+        drawn: Any = heat([[Money("1234.5"), Decimal("12.34")], [Fraction(1, 3), -2]])
+        written = {each.get_position(): each.get_text() for each in drawn.texts}
+        assert written == {(0, 0): "1,234", (1, 0): "12.3", (0, 1): "0.33", (1, 1): "-2.00"}
+        (image,) = drawn.get_images()
+        assert image.get_array().tolist()[0] == [1234.5, 12.34]
+
+    def test_what_is_unknown_is_hatched(self) -> None:
+        drawn: Any = heat(((1, 2), (None, 3)))
+        (hatched,) = [each for each in drawn.patches if each.get_hatch()]
+        assert hatched.get_xy() == (-0.5, 0.5)
+
+    def test_the_best_has_a_frame(self) -> None:
+        drawn: Any = heat(((1, 7), (2, 7)))
+        framed = [e.get_xy() for e in drawn.patches if e.get_gid() == "best"]
+        assert framed == [(0.5, -0.5), (0.5, 0.5)]
+        assert not heat(((1, 7), (2, 7)), best=False).patches
+
+    def test_labels_and_settings_are_written(self) -> None:
+        drawn: Any = heat()
+        assert [text.get_text() for text in drawn.get_yticklabels()] == ["a", "b"]
+        assert [text.get_text() for text in drawn.get_xticklabels()] == ["1", "2"]
+        bar = drawn.figure.axes[1]
+        labels = (drawn.get_xlabel(), drawn.get_ylabel(), bar.get_ylabel())
+        assert labels == ("column (GPUs)", "row ($)", "income ($)")
+
+    def test_numbers_can_be_read_on_their_cells(self) -> None:
+        drawn: Any = heat(((0, 100), (50, None)))
+        inks = {each.get_text(): each.get_color() for each in drawn.texts}
+        assert (inks["0.00"], inks["100"]) == ("#ffffff", "#000000")
+
+    def test_one_value_everywhere_is_drawn(self) -> None:
+        assert len(heat(((2, 2), (2, 2))).texts) == 4
+
+    @pytest.mark.parametrize(
+        ("values", "error"),
+        [
+            (3, WrongType),
+            ([], RuleViolation),
+            ([[1, 2]], RuleViolation),
+            ([[1, 2], [3]], RuleViolation),
+            ([[1, 2], 3], WrongType),
+            ([[1, 2], [3, "x"]], WrongType),
+            ([[1, 2], [3, True]], WrongType),
+            ([[1, 2], [3, float("nan")]], RuleViolation),
+            ([[1, 2], [3, 10**400]], RuleViolation),
+            ([[None, None], [None, None]], RuleViolation),
+        ],
+    )
+    def test_wrong_values_are_refused(self, values: Any, error: type[Exception]) -> None:
+        with pytest.raises(error, match="values"):
+            heat(values)
+
+    def test_no_columns_are_refused(self) -> None:
+        with pytest.raises(RuleViolation):
+            heat([[], []], columns=[])
+
+
+class TestRevenueCurve:
+    """A mean against a price, its interval, and where it is largest."""
+
+    def test_what_is_drawn(self) -> None:
+        drawn: Any = revenue_curve(
+            [PerGpuHour("0.5"), PerGpuHour("0.75"), 1],
+            [Money(10), Money(30), Money(20)],
+            [(9, 11), (25, 35), (20, 20)],
+            interval_label="95 % interval",
+        )
+        assert line(drawn, "mean") == ([0.5, 0.75, 1], [10, 30, 20])
+        assert line(drawn, "largest mean, at 0.75") == ([0.75], [30])
+        (band,) = drawn.collections
+        assert band.get_label() == "95 % interval"
+        assert band.get_hatch()
+        corners = {(float(x), float(y)) for x, y in band.get_paths()[0].vertices}
+        assert {(0.5, 9), (0.5, 11), (0.75, 25), (0.75, 35), (1, 20)} <= corners
+        assert "$ per GPU-hour" in drawn.get_xlabel()
+        assert "$" in drawn.get_ylabel()
+
+    def test_without_intervals_there_is_no_band(self) -> None:
+        assert not revenue_curve([1, 2], [3, 4]).collections
+
+    @pytest.mark.parametrize(
+        ("prices", "means", "intervals"),
+        [
+            ([], [], None),
+            ([1, 1], [1, 2], None),
+            ([2, 1], [1, 2], None),
+            ([1, 2], [1], None),
+            ([1, 2], [1, 2], [(1, 1)]),
+            ([1, 2], [1, 2], [(1, 1), (3, 4)]),
+            ([1, 2], [1, 2], [(1, 1), (0, 1)]),
+            ([1, 2], [1, 2], [(1, 1), 3]),
+            ([1, 2], [1, 2], 3),
+            (3, [1, 2], None),
+        ],
+    )
+    def test_wrong_values_are_refused(self, prices: Any, means: Any, intervals: Any) -> None:
+        with pytest.raises(RuleViolation):
+            revenue_curve(prices, means, intervals)
+
+
+class TestBids:
+    """What a bid gets: availability, mean price paid, interruptions a day."""
+
+    def test_what_is_drawn(self) -> None:
+        bids = [PerHour("0.1"), PerHour("0.65"), PerHour("1.3")]
+        drawn: Any = bid_availability(
+            bids,
+            [Decimal("0.7677"), Decimal("0.9354"), Decimal("0.9575")],
+            [0.0715, 0.0912, 0.1108],
+            [4.04, 1.41, 0.95],
+            on_demand=PerHour("0.65"),
+        )
+        series = [list(map(float, each.get_lines()[0].get_ydata())) for each in drawn]
+        assert series == [
+            pytest.approx([76.77, 93.54, 95.75]),
+            [0.0715, 0.0912, 0.1108],
+            [4.04, 1.41, 0.95],
+        ]
+        assert all(list(each.get_lines()[0].get_xdata()) == [0.1, 0.65, 1.3] for each in drawn)
+        assert all(line(each, "on-demand price")[0] == [0.65, 0.65] for each in drawn)
+        labels = [each.get_ylabel() for each in drawn] + [drawn[-1].get_xlabel()]
+        assert ["%" in labels[0], "$/hour" in labels[1], "per day" in labels[2]] == [True] * 3
+        assert "$/hour" in labels[3]
+        assert len({each.get_lines()[0].get_marker() for each in drawn}) == 3
+
+    def test_nothing_ever_paid_has_a_scale_too(self) -> None:
+        _, price, _ = bid_availability([1], [0], [0], [0])
+        assert price.get_ylim() == (0, 1)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"bids": [2, 1]},
+            {"availability": [0.5, 1.01]},
+            {"availability": [-0.1, 1]},
+            {"mean_price": [1]},
+            {"interruptions": [1, 2, 3]},
+            {"on_demand": "1"},
+        ],
+    )
+    def test_wrong_values_are_refused(self, change: dict[str, Any]) -> None:
+        call: dict[str, Any] = {
+            "bids": [1, 2],
+            "availability": [0.5, 1],
+            "mean_price": [1, 2],
+            "interruptions": [3, 4],
+            **change,
+        }
+        with pytest.raises(RuleViolation):
+            bid_availability(**call)
+
+
+class TestThePicturesOfTheDocs:
+    """``scripts/draw_pictures.py`` draws what the docs show."""
+
+    def test_the_script_draws_every_picture_shown(self, tmp_path: Path) -> None:
+        script = runpy.run_path(str(ROOT / "scripts" / "draw_pictures.py"))
+        script["main"](tmp_path)
+        drawn = {path.name for path in tmp_path.iterdir()}
+        assert drawn == {path.name for path in (ROOT / "docs" / "pictures").iterdir()}
+        pages = "".join(page.read_text("utf-8") for page in (ROOT / "docs").rglob("*.md"))
+        assert all(f"pictures/{name}" in pages for name in drawn)

@@ -1,0 +1,249 @@
+"""Quotes: what a stay really costs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from numgenius_core.billing import (
+    Fact,
+    History,
+    LineKind,
+    Moved,
+    Prepaid,
+    Refunded,
+    Statement,
+    deposit_left,
+    discount_received,
+    statement,
+)
+from numgenius_core.contracts import InstanceEvent, agree
+from numgenius_core.contracts.term import as_term
+from numgenius_core.errors import RuleViolation
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import Listing, Machine, Mode, PriceTerms, Verification
+from numgenius_core.money import Money
+from numgenius_core.offer import Block, Offer
+from numgenius_core.planning import cost_of_stay
+from numgenius_core.prices import CurveSchedule, Quote, QuotePart, StepSchedule, quote, refundable
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.testing import price_terms
+from numgenius_core.units import SECONDS_PER_MONTH
+
+HOUR = timedelta(hours=1)
+TERMS = PriceTerms(
+    gpu=PerGpuHour("0.40"),
+    storage=PerGbMonth("0.15"),
+    upload=PerGb("0.01"),
+    download=PerGb("0.002"),
+    min_bid=PerGpuHour("0.10"),
+    platform_fee=Fraction(1, 4),
+)
+
+
+def offer(prices: PriceTerms = TERMS, **more: Any) -> Offer:
+    facts = {"id": OfferId(1), "machine": MachineId(2), "gpu_name": "RTX 4090", "gpus": 4}
+    return Offer(prices=prices, max_discount=Fraction(2, 5), **{**facts, **more})
+
+
+class TestIdentities:
+    """DOMAIN 2: dph_total = dph_base + storage_cost · disk_GB / 720."""
+
+    def test_an_hour_with_disk_is_the_total_the_market_shows(self) -> None:
+        priced = quote(offer(), HOUR, disk=8)
+        assert priced.total == Money("1.60") + PerGbMonth("0.15").charge(8_000, 3_600)
+
+    def test_every_line_of_a_stay(self) -> None:
+        priced = quote(offer(), timedelta(hours=72), disk=200, upload=10, download=500)
+        assert [(line.kind.value, line.amount) for line in priced.lines] == [
+            ("gpu", Money("115.20")),
+            ("storage", Money("3.00")),
+            ("upload", Money("0.10")),
+            ("download", Money("1.00")),
+        ]
+        assert priced.total == Money("119.30")
+        assert priced.per_hour(6) == Decimal("1.656944")
+        assert (priced.payout, priced.fee) == (Money("89.475"), Money("29.825"))
+
+    def test_the_discount_is_on_the_gpu_part_only(self) -> None:
+        priced = quote(offer(), timedelta(days=30), mode=Mode.RESERVED, disk=100)
+        assert priced.discount == Fraction(1, 5)
+        assert priced.amount_of(QuotePart.DISCOUNT) == -Money("230.40")
+        assert priced.amount_of(QuotePart.STORAGE) == Money("15.00")
+        assert priced.deposit == Money("921.60")
+        assert quote(offer(), HOUR, mode=Mode.RESERVED, months=3).discount == Fraction(3, 10)
+
+    def test_an_interruptible_pays_its_bid(self) -> None:
+        assert quote(offer(), HOUR, mode=Mode.INTERRUPTIBLE).total == Money("0.40")
+        bid = PerHour("0.55")
+        assert quote(offer(), HOUR, mode=Mode.INTERRUPTIBLE, bid=bid).total == Money("0.55")
+        floor = PerHour("0.40")
+        assert quote(offer(), HOUR, mode=Mode.INTERRUPTIBLE, bid=floor).total == Money("0.40")
+
+    @given(price_terms(), st.integers(1, 10**7), st.integers(0, 5_000), st.integers(0, 500))
+    def test_lines_add_up_and_so_do_host_and_platform(
+        self, prices: PriceTerms, seconds: int, disk: int, traffic: int
+    ) -> None:
+        stay = timedelta(seconds=seconds)
+        priced = quote(offer(prices), stay, disk=disk, upload=traffic, download=traffic)
+        assert sum(line.amount for line in priced.lines) == priced.total
+        assert priced.payout + priced.fee == priced.total
+        rounded = sum(amount for _, amount in priced.rounded_lines())
+        assert rounded == priced.total.to_decimal()
+
+    @pytest.mark.parametrize(
+        ("duration", "facts"),
+        [
+            (timedelta(0), {}),
+            (-HOUR, {}),
+            (3600, {}),
+            (HOUR, {"disk": "-1"}),
+            (HOUR, {"disk": 1.5}),
+            (HOUR, {"download": "nan"}),
+            (HOUR, {"bid": PerHour(1)}),
+            (HOUR, {"months": 1}),
+            (HOUR, {"mode": "on-demand"}),
+            (HOUR, {"mode": Mode.INTERRUPTIBLE, "bid": PerHour("0.39")}),
+            (HOUR, {"mode": Mode.INTERRUPTIBLE, "bid": 1}),
+            (HOUR, {"mode": Mode.RESERVED, "schedule": "curve"}),
+        ],
+    )
+    def test_bad_questions_are_refused(self, duration: Any, facts: Any) -> None:
+        with pytest.raises(RuleViolation):
+            quote(offer(), duration, **facts)
+
+    def test_an_unverified_machine_has_no_reserved_price(self) -> None:
+        with pytest.raises(RuleViolation, match="verified"):
+            quote(offer(verification=Verification.UNVERIFIED), HOUR, mode=Mode.RESERVED)
+
+
+class TestAReservationCostsWhatItIsBilled:
+    """DOMAIN 4: $1/h, D = 0.4, one month: "cancelled after 15 days 288 − 1.05 · 72 = 212.40"."""
+
+    DOLLAR = evolve(TERMS, gpu=PerGpuHour("0.25"))
+
+    def lines(self, stay: timedelta, **more: Any) -> dict[str, Money]:
+        priced = quote(offer(self.DOLLAR), stay, mode=Mode.RESERVED, **more)
+        return {line.kind.value: line.amount for line in priced.lines if line.amount}
+
+    def test_left_early_it_forfeits_part_of_the_deposit(self) -> None:
+        assert self.lines(timedelta(days=15), months=1) == {
+            "gpu": Money(360),
+            "discount": Money(-72),
+            "forfeit": Money("75.60"),  # 576 − 212.40 = 360 − 72 + 75.60
+        }
+
+    def test_stayed_on_it_goes_on_on_demand(self) -> None:
+        assert self.lines(timedelta(days=31), months=1) == {
+            "gpu": Money(744),
+            "discount": Money(-144),
+        }
+
+    def test_nothing_prepaid_is_on_demand(self) -> None:
+        assert self.lines(HOUR, months=0) == {"gpu": Money(1)}
+        steps = StepSchedule.of({0: "0.5"})
+        assert self.lines(HOUR, months=0, schedule=steps) == {"gpu": Money(1)}
+
+    def test_the_stay_is_prepaid_if_nothing_is_said(self) -> None:
+        month = timedelta(days=30)
+        assert self.lines(month) == self.lines(month, months=1)
+        assert self.lines(month) == {"gpu": Money(720), "discount": Money(-144)}
+
+    @given(
+        steps=st.integers(0, 20) | st.integers(10**8, 10**13),
+        factor=st.sampled_from([Fraction(2, 5), Fraction(0), Fraction(9_999, 10_000)]),
+        months=st.sampled_from([Fraction(1), Fraction(0), Fraction(1, 3)]) | st.fractions(0, 24),
+        share=st.sampled_from([Fraction(1), Fraction(1, 2)]) | st.fractions(0, 2),
+        more=st.integers(-1, 1),
+        disk=st.sampled_from([0, 100]),
+    )
+    def test_to_the_tick_second_by_second(
+        self,
+        steps: int,
+        factor: Fraction,
+        months: Fraction,
+        share: Fraction,
+        more: int,
+        disk: int,
+    ) -> None:
+        terms = evolve(TERMS, gpu=PerGpuHour.from_steps(steps), min_bid=PerGpuHour(0))
+        stay = timedelta(seconds=max(1, int(months * share * SECONDS_PER_MONTH) + more))
+        priced = quote(
+            evolve(offer(terms), max_discount=factor),
+            stay,
+            mode=Mode.RESERVED,
+            months=months,
+            disk=disk,
+        )
+        bill = billed(terms, priced, stay)
+        assert priced.total == bill.total
+        assert priced.amount_of(QuotePart.FORFEIT) == bill.amount_of(LineKind.FORFEIT)
+        assert bill.total == bill.billed
+        stay_alone = cost_of_stay(priced.offer.per_hour, CurveSchedule(factor), months, stay)
+        assert stay_alone == priced.total - priced.amount_of(QuotePart.STORAGE)
+
+
+def billed(terms: PriceTerms, priced: Quote, stay: timedelta) -> Statement:
+    """Return the statement of the client that takes a quote, runs at once and leaves after it."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    machine = Machine(id=MachineId(2), host=AccountId("host"), gpu_name="A100", gpus=4)
+    contract = agree(
+        Listing(machine=machine, prices=terms),
+        Block(start=0, size=4),
+        id=ContractId(1),
+        client=AccountId("client"),
+        at=start,
+        mode=Mode.ON_DEMAND,
+        disk_mb=100_000 if priced.amount_of(QuotePart.STORAGE) else 0,
+    )
+    end = start + stay
+    facts: list[Fact] = [Moved(at=start, event=InstanceEvent.LOADED)]
+    if priced.deposit:
+        paid = Prepaid(at=start, amount=priced.deposit, discount=priced.discount)
+        running = History(term=as_term(contract), happenings=(paid, *facts))
+        back = refundable(deposit_left(running, end), discount_received(running, end))
+        facts = [paid, *facts, Refunded(at=end, amount=back)]
+    facts.append(Moved(at=end, event=InstanceEvent.DESTROYED))
+    history = History(term=as_term(contract), happenings=tuple(facts))
+    return statement(history, Interval(start, end + timedelta(seconds=1)))
+
+
+class TestAQuoteSaysWhatItIs:
+    """DOMAIN 2: one price for one way of renting."""
+
+    def test_on_demand_has_no_discount_and_no_deposit(self) -> None:
+        price = quote(offer(), HOUR)
+        assert price.mode is Mode.ON_DEMAND
+        assert price.discount == 0
+        assert price.deposit is None
+
+    def test_it_prints_as_a_table_that_adds_up(self) -> None:
+        stay = quote(offer(), timedelta(days=15), mode=Mode.RESERVED, months=1, download="0.7")
+        assert str(stay).splitlines() == [
+            "4 × RTX 4090, reserved, 15 days",
+            "line            $",
+            "gpu        576.00",
+            "discount  -115.20",
+            "forfeit    120.96",
+            "storage      0.00",
+            "upload       0.00",
+            "download     0.00",
+            "total      581.76",
+            "an hour    1.6160",
+        ]
+        assert "<td" in stay._repr_html_()
+        few = quote(offer(evolve(TERMS, gpu=PerGpuHour("0.001"))), HOUR, upload="0.4", download=2)
+        cents = [line.split()[-1] for line in str(few).splitlines()[2:]]
+        assert cents == ["0.00", "0.00", "0.01", "0.00", "0.01", "0.0120"]  # each is $0.004
+        assert str(quote(offer(), HOUR)).startswith("4 × RTX 4090, on-demand, 1:00:00\n")
+
+    def test_dollars_an_hour_have_twelve_decimals(self) -> None:
+        assert quote(offer(), HOUR).per_hour().as_tuple().exponent == -12

@@ -1,0 +1,1019 @@
+"""The example service: each route, each limit, and what it keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from examples.marketplace.app import Limiter
+from examples.marketplace.paging import page
+from examples.marketplace.reading import MAX_BODY, MAX_DEPTH, Call
+from examples.marketplace.routes import COMMANDS, QUESTIONS, instances_load_at_once
+from examples.marketplace.store import MANY, Store
+from marketplace import BEGIN, HOST, Desk
+from numgenius_core.errors import UnknownId
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
+from numgenius_core.listing import Mode
+from numgenius_core.market import events as it
+from numgenius_core.market import replay, views
+from numgenius_core.market.commands import AddCredit, Label, Rent
+from numgenius_core.money import Money
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path / "market.sqlite")
+    yield desk
+    desk.store.close()
+
+
+@pytest.fixture
+def listed(desk: Desk) -> Desk:
+    desk.list()
+    return desk
+
+
+def epoch(days: float) -> float:
+    """Return an instant some days after the beginning as Unix seconds."""
+    return (BEGIN + timedelta(days=days)).timestamp()
+
+
+class TestAccounts:
+    """Any key is an account named by it, opened with $10,000 at its first use."""
+
+    def test_it_is_opened_once(self, desk: Desk) -> None:
+        for _ in range(3):
+            assert desk.ask("ann", "GET", "/users/current")["credit"] == 10_000
+        paid = [e for _, e in desk.store.events() if isinstance(e, it.CreditAdded)]
+        assert [(e.account, e.amount) for e in paid] == [("ann", Money(10_000))]
+
+    def test_a_host_is_one_by_its_machines(self, desk: Desk) -> None:
+        assert desk.ask(HOST, "GET", "/users/current")["host_agreement_accepted"] is True
+        assert desk.ask("ann", "GET", "/users/current")["host_agreement_accepted"] is False
+
+    @pytest.mark.parametrize("header", ["", "ann", "Basic ann", "Bearer", "Bearer   "])
+    def test_without_a_key_nothing_is_answered(self, desk: Desk, header: str) -> None:
+        answer = desk.client.get("/api/v0/users/current", headers={"Authorization": header})
+        assert (answer.status_code, answer.json()["msg"]) == (401, "Invalid user key")
+
+    def test_a_key_that_can_be_no_account_is_refused(self, desk: Desk) -> None:
+        told = desk.ask("x" * 201, "GET", "/users/current", status=400)
+        assert "1 to 200 printable characters" in told["msg"]
+
+    def test_the_names_of_gpus_need_none(self, desk: Desk) -> None:
+        answer = desk.client.get("/api/v0/gpu_names/unique/")
+        assert answer.json() == {"gpu_names": ["A100", "RTX 3090"]}
+        assert "" not in desk.store.market.accounts
+
+
+class TestHosts:
+    """Listing, unlisting, floors, default jobs, maintenance, cleaning up."""
+
+    def test_what_is_left_out_is_as_the_client_says(self, desk: Desk) -> None:
+        desk.ask(
+            HOST,
+            "PUT",
+            "/machines/create_asks/",
+            {"machine": 1001, "price_gpu": 0.1 + 0.2, "min_chunk": 1},
+        )
+        (row,) = desk.ask(HOST, "GET", "/machines/1001", owner="me")
+        assert row["listed_gpu_cost"] == 0.3  # the shortest text of the float, at 12 decimals
+        assert (row["listed_storage_cost"], row["credit_discount_max"]) == (0.1, 0.4)
+        assert (row["listed_inet_up_cost"], row["min_bid_price"], row["end_date"]) == (0, 0, None)
+
+    def test_zero_is_not_left_out(self, desk: Desk) -> None:
+        desk.list(price_disk=0, credit_discount_max=0.0, vol_size=0)
+        (row,) = desk.ask(HOST, "GET", "/machines/1001", owner="me")
+        assert (row["listed_storage_cost"], row["credit_discount_max"]) == (0, 0)
+
+    def test_a_rolling_end_is_typed(self, desk: Desk) -> None:
+        desk.list(duration="30 days")
+        assert [row["duration"] for row in desk.search(num_gpus={"eq": "8"})] == [30 * 86_400]
+        desk.clock.pass_(days=3, hours=1)
+        assert [row["duration"] for row in desk.search(num_gpus={"eq": "8"})] == [30 * 86_400]
+        (row,) = desk.ask(HOST, "GET", "/machines/1001", owner="me")
+        assert row["end_date"] == epoch(33) + 3_600
+        desk.list(duration="86400")
+        assert [row["duration"] for row in desk.search(num_gpus={"eq": "8"})] == [86_400]
+
+    def test_a_later_end_extends_and_says_how_many(self, desk: Desk) -> None:
+        assert desk.list(end_date=epoch(10))["extended"] == 0
+        number = desk.rent()
+        desk.rent("ben", desk.offer(nth=1))
+        assert desk.list(end_date=epoch(20))["extended"] == 2
+        assert desk.instance("ann", number)["end_date"] == epoch(20)
+
+    def test_what_a_roll_extends_is_not_counted(self, desk: Desk) -> None:
+        desk.list(duration="2 days")
+        desk.rent()
+        desk.clock.pass_(days=1)
+        assert desk.list(duration="2 days")["extended"] == 0
+
+    def test_unlisting_keeps_contracts(self, listed: Desk) -> None:
+        number = listed.rent()
+        listed.ask(HOST, "DELETE", "/machines/1001/asks/")
+        assert listed.search(machine_id={"eq": "1001"}) == []
+        assert listed.instance("ann", number)["actual_status"] == "running"
+
+    def test_a_floor_makes_lower_bids_wait(self, listed: Desk) -> None:
+        number = listed.rent(price=0.4)
+        listed.ask(HOST, "PUT", "/machines/1001/minbid/", {"client_id": "me", "price": 0.3})
+        assert listed.instance("ann", number)["actual_status"] == "stopped"
+        listed.ask(HOST, "PUT", "/machines/1001/minbid/", {"client_id": "me", "price": 0.2})
+        assert listed.instance("ann", number)["actual_status"] == "running"
+
+    def test_a_machine_says_who_has_its_gpus(self, listed: Desk) -> None:
+        ends = listed.rent("ann", listed.offer(2, 0))
+        listed.rent("ann", listed.offer(2, 1), price=0.4)
+        listed.rent("ben", listed.offer(2, 1), price=0.3)  # waits
+        prepaid = listed.rent("ben", listed.offer(2, 2))
+        listed.ask("ben", "PUT", f"/instances/prepay/{prepaid}/", {"amount": 10})
+        (row,) = listed.ask(HOST, "GET", "/machines/1001", owner="me")
+        assert row["gpu_occupancy"] == "D D I I R R x x"
+        assert row["client_end_date"] is None
+        assert listed.instance("ann", ends)["end_date"] is None
+
+    def test_the_client_end_date_is_the_latest(self, desk: Desk) -> None:
+        desk.list(end_date=epoch(10))
+        desk.rent()
+        desk.list(end_date=epoch(5), price_gpu=0.4)
+        (row, _) = desk.ask(HOST, "GET", "/machines", owner="me")["machines"]
+        assert (row["end_date"], row["client_end_date"]) == (epoch(5), epoch(10))
+
+    def test_default_jobs(self, desk: Desk) -> None:
+        job = {"machine": 1001, "price_gpu": 0.1, "image": "miner", "args": None}
+        desk.ask(HOST, "PUT", "/machines/create_bids/", job)
+        assert views.machine(desk.store.market, MachineId(1001)).default_job == "miner"
+        desk.ask(HOST, "DELETE", "/machines/1001/defjob/")
+        assert (
+            "a machine with a default job"
+            in desk.ask(HOST, "DELETE", "/machines/1001/defjob/", status=400)["msg"]
+        )
+
+    def test_maintenance_is_scheduled_shown_and_cancelled(self, listed: Desk) -> None:
+        window = {"client_id": "me", "sdate": epoch(2), "duration": 0.5}
+        for category, word in (("power", "power"), ("not provided", "other"), (None, "other")):
+            body = window | {"maintenance_category": category}
+            listed.ask(HOST, "PUT", "/machines/1001/dnotify/", body)
+            (row,) = listed.ask(
+                HOST, "GET", "/machines/maintenances", owner="me", machine_ids="[1001, 1002]"
+            )
+            assert row == {
+                "machine_id": 1001,
+                "start_time": epoch(2),
+                "end_time": epoch(2) + 3_600,
+                "duration_hours": 1,
+                "maintenance_category": word,
+                "status": "upcoming",
+            }
+            listed.ask(HOST, "PUT", "/machines/1001/cancel_maint/", {"machine_id": 1001})
+        assert listed.ask(HOST, "GET", "/machines/maintenances", machine_ids="[1001]") == []
+
+    def test_defragmenting_says_what_moved(self, listed: Desk) -> None:
+        assert listed.ask(HOST, "PUT", "/machines/defrag_offers/", {"machine_ids": [1001]}) == {
+            "success": True
+        }
+        told = listed.ask(
+            HOST, "PUT", "/machines/defrag_offers/", {"machine_ids": [1001, 1002]}, status=400
+        )
+        assert "a machine that is listed" in told["msg"]
+
+    def test_cleaning_up_deletes_what_expired_two_days_ago(self, desk: Desk) -> None:
+        desk.list(end_date=epoch(1))
+        number = desk.rent()
+        for days, deleted in ((2.9, None), (3, 1)):
+            desk.clock.now = BEGIN + timedelta(days=days)
+            told = desk.ask(HOST, "PUT", "/machines/1001/cleanup/")
+            assert told.get("num_deleted") == deleted
+        assert desk.instance("ann", number) is None
+
+    def test_a_machine_is_removed_when_it_is_empty(self, desk: Desk) -> None:
+        desk.list()
+        assert (
+            "unlisted" in desk.ask(HOST, "POST", "/machines/1001/force_delete/", status=400)["msg"]
+        )
+        desk.ask(HOST, "DELETE", "/machines/1001/asks/")
+        desk.ask(HOST, "POST", "/machines/1001/force_delete/")
+        assert [row["id"] for row in desk.ask(HOST, "GET", "/machines")["machines"]] == [1002]
+
+    def test_earnings_are_what_clients_paid(self, listed: Desk) -> None:
+        listed.rent(disk=72)
+        listed.clock.pass_(hours=10)
+        day = epoch(0) / 86_400
+        told = listed.ask(
+            HOST, "GET", "/users/me/machine-earnings", sday=str(day), eday=str(day), machid="null"
+        )
+        assert told["summary"] == {
+            "total_gpu": 10,
+            "total_stor": 0.1,
+            "total_bwu": 0,
+            "total_bwd": 0,
+        }
+        assert [row["machine_id"] for row in told["per_machine"]] == [1001, 1002]
+        only = listed.ask(
+            HOST, "GET", "/users/me/machine-earnings", sday=str(day), eday=str(day), machid="1002"
+        )
+        assert [row["machine_id"] for row in only["per_machine"]] == [1002]
+        none = listed.ask(HOST, "GET", "/users/me/machine-earnings", sday="1", eday="1")
+        assert none["summary"]["total_gpu"] == 0
+
+
+class TestClients:
+    """Renting, bidding, prepaying, stopping, paying."""
+
+    def test_a_price_is_a_bid_and_none_is_on_demand(self, listed: Desk) -> None:
+        one, two = listed.rent(price=None), listed.rent(offer=listed.offer(nth=1), price=0.4)
+        assert [listed.instance("ann", each)["is_bid"] for each in (one, two)] == [False, True]
+        assert [listed.instance("ann", each)["bid_price"] for each in (one, two)] == [None, 0.4]
+
+    @pytest.mark.parametrize("kind", ["bid", "interruptible"])
+    def test_a_bid_without_a_price_never_rents_on_demand(self, listed: Desk, kind: str) -> None:
+        body = {"image": "x", "disk": 10, "price": None, "type": kind}
+        told = listed.ask("ann", "PUT", f"/asks/{listed.offer()}/", body, status=400)
+        assert told["msg"] == "price: need the price of the bid, $/hour, got null"
+        assert listed.ask("ann", "GET", "/api/v1/instances/")["instances"] == []
+
+    def test_an_instance_loads_with_the_rental_unless_it_waits(self, listed: Desk) -> None:
+        offer = listed.offer()
+        running, waiting = listed.rent(offer=offer, price=0.4), listed.rent(offer=offer, price=0.3)
+        states = [listed.instance("ann", each)["actual_status"] for each in (running, waiting)]
+        assert states == ["running", "stopped"]
+        listed.ask("ann", "DELETE", f"/instances/{running}/")
+        assert listed.instance("ann", waiting)["actual_status"] == "running"
+        loaded = [e.contract for _, e in listed.store.events() if isinstance(e, it.InstanceLoaded)]
+        assert loaded == [running]
+
+    def test_several_are_rented_together_or_not_at_all(self, listed: Desk) -> None:
+        offers = [listed.offer(nth=0), listed.offer(nth=1)]
+        body = {"image": "x", "disk": 10, "price": None}
+        listed.ask("ann", "POST", "/asks/bulk/", body | {"ids": [*offers, 7]}, status=404)
+        assert listed.ask("ann", "GET", "/api/v1/instances/")["instances"] == []
+        listed.ask("ann", "POST", "/asks/bulk/", body | {"ids": offers})
+        assert len(listed.ask("ann", "GET", "/api/v1/instances/")["instances"]) == 2
+
+    def test_several_are_stopped_started_and_destroyed(self, listed: Desk) -> None:
+        ids = [listed.rent(), listed.rent(offer=listed.offer(nth=1))]
+        for state in ("stopped", "running"):
+            listed.ask("ann", "PUT", "/instances/", {"state": state, "ids": ids})
+            assert {listed.instance("ann", each)["actual_status"] for each in ids} == {state}
+            assert {listed.instance("ann", each)["intended_status"] for each in ids} == {state}
+        listed.ask("ann", "DELETE", "/instances/", {"instance_ids": ids})
+        assert listed.ask("ann", "GET", "/api/v1/instances/")["instances"] == []
+
+    def test_a_label_is_set_and_taken_away(self, listed: Desk) -> None:
+        number = listed.rent(label="first")
+        assert listed.instance("ann", number)["label"] == "first"
+        for label, shown in (("second", "second"), ("", None)):
+            listed.ask("ann", "PUT", f"/instances/{number}/", {"label": label})
+            assert listed.instance("ann", number)["label"] == shown
+
+    def test_changing_a_bid_without_a_price_is_the_lowest_that_wins(self, listed: Desk) -> None:
+        offer = listed.offer()
+        listed.rent("ben", offer, price=0.5)
+        number = listed.rent("ann", offer, price=0.3)
+        listed.ask(
+            "ann", "PUT", f"/instances/bid_price/{number}/", {"client_id": "me", "price": None}
+        )
+        row = listed.instance("ann", number)
+        assert (row["actual_status"], row["bid_price"]) == ("running", 0.500000001)
+
+    def test_prepaying_reports_the_curve(self, listed: Desk) -> None:
+        number = listed.rent()
+        told = listed.ask("ann", "PUT", f"/instances/prepay/{number}/", {"amount": 576.0})
+        assert (told["timescale"], told["discount_rate"]) == (1, 0.2)
+        listed.clock.pass_(days=15)
+        told = listed.ask("ann", "GET", f"/instances/balance/{number}/", owner="me")
+        assert told == {
+            "balance": 288,
+            "refundable_deposit": 212.4,  # as published
+            "total_discount": 72,
+            "discount_months": 1,
+            "discount_rate": 0.2,
+        }
+        listed.ask("ann", "DELETE", f"/instances/{number}/")
+        left = listed.ask("ann", "GET", "/users/current")["credit"]
+        assert left == pytest.approx(10_000 - 576 + 212.4 - 10 * 0.1 / 2)
+
+    def test_a_dearer_listing_asks_and_the_answer_counts(self, desk: Desk) -> None:
+        desk.list(end_date=epoch(10))
+        one, two = desk.rent("ann"), desk.rent("ben", desk.offer(nth=1))
+        desk.list(end_date=epoch(20), price_gpu=0.6, price_inetu=0.02)
+        told = desk.ask("ann", "GET", "/instances/pending-price-increases/")
+        (row,) = told.pop("pending_price_increases")
+        assert told == {"success": True, "count": 1, "truncated": False}
+        assert row["contract_id"] == one
+        assert (row["contract_end_date"], row["ask_end_date"]) == (epoch(10), epoch(20))
+        assert row["old_gpu_costpersec"] * 3_600 == pytest.approx(0.5)
+        assert row["new_gpu_costpersec"] * 3_600 == pytest.approx(0.6)
+        assert (row["old_bwu_cost"], row["new_bwu_cost"]) == (0, 0.02)
+        assert row["old_disk_ram_costpersec"] * 2_592_000 == pytest.approx(0.1)
+        assert (row["new_disk_ram_costpersec"], row["new_bwd_cost"], row["new_platform_fee"]) == (
+            None,
+        ) * 3
+        number = {"pending_price_increase_id": row["pending_price_increase_id"]}
+        desk.ask("ben", "PUT", "/instances/accept-price-increase/", number, status=403)
+        told = desk.ask("ann", "PUT", "/instances/accept-price-increase/", number)
+        assert told == {"success": True, **number, "extended": 1, "contract_id": one}
+        stale = desk.ask("ann", "PUT", "/instances/accept-price-increase/", number, status=404)
+        assert stale["error"] == "no_pending_price_increase"
+        (row,) = desk.ask("ben", "GET", "/instances/pending-price-increases/")[
+            "pending_price_increases"
+        ]
+        number = {"pending_price_increase_id": row["pending_price_increase_id"]}
+        told = desk.ask("ben", "PUT", "/instances/reject-price-increase/", number)
+        assert told == {"success": True, **number, "contract_id": two}
+        assert [desk.instance("ann", one)["end_date"], desk.instance("ben", two)["end_date"]] == [
+            epoch(20),
+            epoch(10),
+        ]
+
+    def test_charges_are_line_by_line_and_destroyed_instances_are_there(self, listed: Desk) -> None:
+        number = listed.rent(disk=72)
+        listed.clock.pass_(hours=2)
+        listed.ask("ann", "DELETE", f"/instances/{number}/")
+        listed.clock.pass_(hours=2)
+        filters = {"day": {"gte": epoch(-7), "lte": epoch(7)}}
+        told = listed.ask(
+            "ann",
+            "GET",
+            "/charges/",
+            select_filters=json.dumps(filters),
+            limit="20",
+            format="table",
+        )
+        (row,) = told["results"]
+        assert (told["count"], told["total"], told["next_token"]) == (1, 1, None)
+        assert (row["source"], row["amount"], row["start"]) == (
+            f"instance-{number}",
+            2.02,
+            epoch(0),
+        )
+        assert [(line["description"], line["amount"]) for line in row["items"]] == [
+            ("GPU on demand", 2),
+            ("storage", 0.02),
+        ]
+        early = {"day": {"gte": epoch(-7), "lte": epoch(-1)}}
+        assert (
+            listed.ask("ann", "GET", "/charges/", select_filters=json.dumps(early))["results"] == []
+        )
+        volumes = filters | {"type": {"in": ["volume"]}}
+        assert (
+            listed.ask("ann", "GET", "/charges/", select_filters=json.dumps(volumes))["results"]
+            == []
+        )
+        assert (
+            listed.ask("ben", "GET", "/charges/", select_filters=json.dumps(filters))["results"]
+            == []
+        )
+
+    def test_invoices_are_what_was_paid_in(self, desk: Desk) -> None:
+        desk.ask("ben", "GET", "/users/current")
+        asyncio.run(desk.store.do(AddCredit(account=AccountId("ann"), amount=Money("2.50"))))
+        desk.clock.pass_(hours=1)
+        asyncio.run(desk.store.do(AddCredit(account=AccountId("ann"), amount=Money("7.50"))))
+        desk.clock.pass_(hours=1)
+        filters = json.dumps({"when": {"gte": epoch(0), "lte": epoch(7)}})
+        told = desk.ask(
+            "ann", "GET", "/api/v1/invoices/", select_filters=filters, latest_first="true"
+        )
+        assert [row["amount"] for row in told["results"]] == [7.5, 2.5]
+        (first,) = desk.ask("ann", "GET", "/api/v1/invoices/", select_filters=filters, limit="1")[
+            "results"
+        ]
+        assert (first["amount"], first["type"], first["metadata"]) == (
+            2.5,
+            "transfer",
+            {"invoice_id": first["id"]},
+        )
+
+
+class TestTime:
+    """What comes due between two requests has happened, whoever asks."""
+
+    def test_a_contract_expires_without_a_command(self, desk: Desk) -> None:
+        desk.list(end_date=epoch(1))
+        number = desk.rent()
+        desk.clock.pass_(days=1)
+        assert desk.instance("ann", number)["actual_status"] == "exited"
+        assert desk.search(machine_id={"eq": "1001"}) == []
+        assert any(isinstance(e, it.InstanceExpired) for _, e in desk.store.events())
+
+    def test_a_balance_runs_out_when_it_does(self, desk: Desk) -> None:
+        desk.list(price_gpu=500)
+        number = desk.rent(disk=0)
+        desk.clock.pass_(hours=9, minutes=59)
+        assert desk.instance("ann", number)["actual_status"] == "running"
+        desk.clock.pass_(hours=5)
+        assert desk.instance("ann", number)["actual_status"] == "stopped"
+        assert desk.ask("ann", "GET", "/users/current")["credit"] == 0
+        told = desk.ask("ann", "PUT", f"/instances/{number}/", {"state": "running"}, status=411)
+        assert told["error"] == "insufficient_credit"
+
+    def test_a_clock_that_goes_back_stands_still(self, listed: Desk) -> None:
+        number = listed.rent()
+        listed.clock.pass_(hours=-5)
+        assert listed.instance("ann", number)["start_date"] == epoch(0)
+        listed.ask("ann", "DELETE", f"/instances/{number}/")
+
+
+class TestSearch:
+    """All types, operators, orders, limits."""
+
+    def test_every_size_is_found(self, listed: Desk) -> None:
+        asked: dict[str, Any] = {
+            "verified": {"eq": True},
+            "external": {"eq": False},
+            "rentable": {"eq": True},
+        }
+        found = listed.search(
+            **asked, order=[["num_gpus", "desc"], ["id", "asc"]], type="on-demand"
+        )
+        assert [row["num_gpus"] for row in found] == [8, 4, 4, 2, 2, 2, 2]
+
+    @pytest.mark.parametrize(
+        ("condition", "sizes"),
+        [
+            ({"eq": "4"}, [4, 4]),
+            ({"neq": "2"}, [4, 4, 8]),
+            ({"gt": "2", "lt": "8"}, [4, 4]),
+            ({"gte": "4"}, [4, 4, 8]),
+            ({"lte": 2}, [2, 2, 2, 2]),
+            ({"in": ["2", "8"]}, [2, 2, 2, 2, 8]),
+            ({"notin": ["2", "4"]}, [8]),
+        ],
+    )
+    def test_every_operator(self, listed: Desk, condition: Any, sizes: list[int]) -> None:
+        found = listed.search(num_gpus=condition, order=[["num_gpus", "asc"]])
+        assert [row["num_gpus"] for row in found] == sizes
+
+    def test_the_newer_search_is_the_same(self, listed: Desk) -> None:
+        body = {"select_cols": ["*"], "q": {"num_gpus": {"eq": "8"}, "limit": 3}}
+        (row,) = listed.ask("ann", "PUT", "/search/asks/", body)["offers"]
+        assert row["num_gpus"] == 8
+
+    def test_prices_include_the_disk_asked_for(self, listed: Desk) -> None:
+        (row,) = listed.search(num_gpus={"eq": "8"}, allocated_storage=720.0)
+        assert (row["dph_base"], row["dph_total"]) == (4, 4.1)
+
+    def test_a_search_for_bids_is_priced_at_the_lowest_bid(self, listed: Desk) -> None:
+        listed.rent("ben", price=0.4)
+        found = listed.search(
+            num_gpus={"eq": "2"},
+            type="bid",
+            order=[["min_bid", "desc"], ["id", "asc"]],
+            allocated_storage=0,
+        )
+        assert [row["min_bid"] for row in found] == [0.4, 0.2, 0.2, 0.2]
+        assert [row["dph_total"] for row in found] == [0.4, 0.2, 0.2, 0.2]
+        assert {row["is_bid"] for row in found} == {True}
+
+    def test_what_is_rented_on_demand_is_not_rentable(self, listed: Desk) -> None:
+        listed.rent(offer=listed.offer(2, 0))
+        found = listed.search(rentable={"eq": True}, order=[["num_gpus", "asc"]])
+        assert [row["num_gpus"] for row in found] == [2, 2, 2, 4]
+
+    def test_a_reserved_search_has_the_discount_until_the_end(self, desk: Desk) -> None:
+        desk.list(end_date=epoch(90))
+        (row,) = desk.search(num_gpus={"eq": "8"}, type="reserved", allocated_storage=0)
+        assert row["discount_rate"] == 0.3  # three months
+        assert row["discounted_dph_total"] == 2.8
+        desk.list()
+        (row,) = desk.search(num_gpus={"eq": "8"}, type="reserved")
+        assert row["discount_rate"] == 0.4
+        desk.list(credit_discount_max=0)
+        assert desk.search(num_gpus={"eq": "8"}, type="reserved") == []
+
+    def test_unknown_fields_find_nothing(self, listed: Desk) -> None:
+        assert listed.search(warp_drive={"eq": True}) == []
+
+
+class TestRefusals:
+    """Bad input is 4xx with the reason; nothing changes, and the process goes on."""
+
+    HOSTS: tuple[tuple[str, str, Any, str], ...] = (
+        ("PUT", "/machines/create_asks/", {"min_chunk": 3}, "need a power of two, got 3"),
+        ("PUT", "/machines/create_asks/", {"min_chunk": 16}, "at most the machine's 8 GPUs"),
+        ("PUT", "/machines/create_asks/", {"min_chunk": "2"}, "min_chunk: need a whole number"),
+        ("PUT", "/machines/create_asks/", {"price_gpu": -0.1}, "price_gpu: need $/GPU-hour from 0"),
+        ("PUT", "/machines/create_asks/", {"price_gpu": "1"}, "price_gpu: need a float"),
+        ("PUT", "/machines/create_asks/", {"price_gpu": True}, "price_gpu: need a float"),
+        ("PUT", "/machines/create_asks/", {"price_gpu": 1e9}, "price_gpu: need $/GPU-hour from 0"),
+        ("PUT", "/machines/create_asks/", {"price_gpu": None}, "price_gpu: need a price in"),
+        ("PUT", "/machines/create_asks/", {"price_disk": -1}, "price_disk: need $/GB-month"),
+        ("PUT", "/machines/create_asks/", {"price_inetu": -1}, "price_inetu: need $/GB"),
+        ("PUT", "/machines/create_asks/", {"price_min_bid": -1}, "price_min_bid: need $/GPU-hour"),
+        ("PUT", "/machines/create_asks/", {"credit_discount_max": 1}, "below 1"),
+        ("PUT", "/machines/create_asks/", {"credit_discount_max": -0.1}, "a fraction from 0"),
+        ("PUT", "/machines/create_asks/", {"end_date": epoch(-1)}, "end: need an instant after"),
+        ("PUT", "/machines/create_asks/", {"end_date": 1e300}, "end_date: need Unix seconds"),
+        ("PUT", "/machines/create_asks/", {"end_date": "soon"}, "end_date: need Unix seconds"),
+        ("PUT", "/machines/create_asks/", {"duration": "some time"}, "duration: need a duration"),
+        ("PUT", "/machines/create_asks/", {"duration": "3 months"}, "duration: need days"),
+        ("PUT", "/machines/create_asks/", {"duration": "1 day", "end_date": epoch(1)}, "both"),
+        ("PUT", "/machines/create_asks/", {"vol_size": 10}, "no volumes here"),
+        ("PUT", "/machines/create_asks/", {"machine": 77}, "a machine of this market, got 77"),
+        ("PUT", "/machines/create_asks/", {"machine": -1}, "machine: need a whole number"),
+        ("PUT", "/machines/1001/minbid/", {"price": -1.0}, "price: need $/GPU-hour from 0"),
+        ("PUT", "/machines/1001/minbid/", {}, "price: need a price in $/GPU-hour"),
+        (
+            "PUT",
+            "/machines/1001/dnotify/",
+            {"sdate": epoch(-1), "duration": 1.0},
+            "an instant after",
+        ),
+        ("PUT", "/machines/1001/dnotify/", {"sdate": epoch(400), "duration": 1.0}, "a year ahead"),
+        (
+            "PUT",
+            "/machines/1001/dnotify/",
+            {"sdate": epoch(1), "duration": 0.0},
+            "hours above zero",
+        ),
+        ("PUT", "/machines/1001/dnotify/", {"sdate": None, "duration": 1.0}, "sdate: need Unix"),
+        (
+            "PUT",
+            "/machines/1001/dnotify/",
+            {"sdate": epoch(1), "duration": 1.0, "maintenance_category": "moon"},
+            "one of power, internet",
+        ),
+        ("PUT", "/machines/1001/cancel_maint/", {}, "a machine with upcoming maintenance"),
+        ("PUT", "/machines/defrag_offers/", {"machine_ids": 1001}, "a list of 1 to 64 ids"),
+        ("PUT", "/machines/defrag_offers/", {"machine_ids": [1001] * 65}, "a list of 1 to 64 ids"),
+        ("PUT", "/machines/defrag_offers/", {"machine_ids": ["a"]}, "machine_ids[0]: need a whole"),
+        ("GET", "/machines/77", None, "a machine of this market, got 77"),
+    )
+    CLIENTS: tuple[tuple[str, str, Any, str], ...] = (
+        ("PUT", "/asks/{free}/", {"disk": -1}, "disk: need GB"),
+        ("PUT", "/asks/{free}/", {"disk": None}, "disk: need a number"),
+        ("PUT", "/asks/{free}/", {"disk": 9_999}, "at most the offer's"),
+        ("PUT", "/asks/{free}/", {"price": 0.19}, "bid: need 0.20 to 64.00 $/hour"),
+        ("PUT", "/asks/{free}/", {"price": -1}, "price: need $/hour"),
+        ("PUT", "/asks/{free}/", {"price": 65}, "bid: need"),
+        ("PUT", "/asks/{free}/", {"label": "a\nb"}, "printable"),
+        ("PUT", "/asks/{free}/", {"label": 7}, "label: need text"),
+        ("PUT", "/asks/{taken}/", {}, "an offer whose GPUs nobody has rented"),
+        ("PUT", "/asks/99/", {}, "an offer that is on the market, got 99"),
+        ("POST", "/asks/bulk/", {"ids": []}, "a list of 1 to 64 ids"),
+        ("PUT", "/instances/{mine}/", {"state": "flying"}, "state: need running or stopped"),
+        ("PUT", "/instances/{mine}/", {}, "state: need running or stopped, got None"),
+        ("PUT", "/instances/{mine}/", {"state": "running"}, "not possible while running"),
+        ("PUT", "/instances/", {"state": "stopped", "ids": [12345]}, "an instance that exists"),
+        ("PUT", "/instances/", {"state": None, "ids": [1]}, "state: need running or stopped"),
+        ("DELETE", "/instances/12345/", {}, "an instance that exists, got 12345"),
+        ("PUT", "/instances/bid_price/{bid}/", {"price": 0.1}, "bid: need 0.20 to 64.00 $/hour"),
+        ("PUT", "/instances/bid_price/{mine}/", {"price": 2.0}, "an interruptible instance"),
+        ("PUT", "/instances/prepay/{bid}/", {"amount": 10.0}, "an on-demand or reserved instance"),
+        ("PUT", "/instances/prepay/{mine}/", {"amount": 1e6}, "a balance of at least $1000000"),
+        ("PUT", "/instances/prepay/{mine}/", {"amount": 0.0}, "an amount above zero"),
+        ("PUT", "/instances/prepay/{mine}/", {"amount": -5.0}, "an amount above zero"),
+        ("PUT", "/instances/prepay/{mine}/", {"amount": None}, "amount: need a number"),
+        ("GET", "/instances/12345/", None, "an instance that exists"),
+        ("GET", "/instances/balance/12345/", None, "an instance that exists"),
+        ("GET", "/machines/1001", None, "a machine of your own"),
+        ("GET", "/machines/maintenances?machine_ids=[1001]", None, "a machine of your own"),
+        ("GET", "/machines/maintenances?machine_ids=7", None, "machine_ids: need a list"),
+        ("GET", "/machines/maintenances?machine_ids=[[]]", None, "a machine of this market"),
+        ("GET", "/charges/", None, "select_filters: need"),
+        ("GET", "/charges/?select_filters=[]", None, "select_filters: need a dict"),
+        ("GET", '/charges/?select_filters={"day":{"gte":"x"}}', None, "gte: need Unix seconds"),
+        ("GET", "/api/v1/instances/?limit=a", None, "limit: need JSON"),
+        ("GET", "/api/v1/instances/?limit=[]", None, "limit: need a int"),
+        ("GET", "/api/v1/instances/?order_by=[7]", None, "order_by: need"),
+        ("GET", '/api/v1/instances/?select_filters={"label":7}', None, "select_filters.label"),
+        ("GET", "/api/v1/instances/?after_token=zz", None, "after_token: need"),
+        ("POST", "/bundles/", {"num_gpus": {"about": "4"}}, "query.num_gpus: need one of eq"),
+        ("POST", "/bundles/", {"num_gpus": {"eq": "many"}}, "a number for num_gpus"),
+        ("POST", "/bundles/", {"num_gpus": 4}, "query.num_gpus"),
+        ("POST", "/bundles/", {"order": "score"}, "order: need a list"),
+        ("POST", "/bundles/", {"limit": 0}, "limit: need a whole number"),
+        ("POST", "/bundles/", {"type": "gift"}, "type: need on-demand, bid or reserved"),
+        ("POST", "/bundles/", {"allocated_storage": -1}, "allocated_storage"),
+    )
+    OTHERS: tuple[tuple[str, str, Any], ...] = (
+        ("PUT", "/machines/create_asks/", {}),
+        ("DELETE", "/machines/1001/asks/", {}),
+        ("PUT", "/machines/1001/minbid/", {"price": 0.2}),
+        ("PUT", "/machines/1001/dnotify/", {"sdate": epoch(1), "duration": 1.0}),
+        ("PUT", "/machines/1001/cancel_maint/", {}),
+        ("PUT", "/machines/1001/cleanup/", {}),
+        ("PUT", "/machines/defrag_offers/", {"machine_ids": [1001]}),
+        ("PUT", "/machines/create_bids/", {"machine": 1001, "image": "x"}),
+        ("DELETE", "/machines/1001/defjob/", {}),
+        ("POST", "/machines/1001/force_delete/", {}),
+        ("GET", "/machines/1001", None),
+        ("PUT", "/instances/{mine}/", {"state": "stopped"}),
+        ("PUT", "/instances/{mine}/", {"label": "mine"}),
+        ("PUT", "/instances/", {"state": "stopped", "ids": ["{mine}"]}),
+        ("DELETE", "/instances/{mine}/", {}),
+        ("DELETE", "/instances/", {"instance_ids": ["{mine}"]}),
+        ("PUT", "/instances/bid_price/{bid}/", {"price": 2.0}),
+        ("PUT", "/instances/prepay/{mine}/", {"amount": 10.0}),
+        ("GET", "/instances/{mine}/", None),
+        ("GET", "/instances/balance/{mine}/", None),
+    )
+    LISTING: ClassVar = {"machine": 1001, "price_gpu": 0.5, "min_chunk": 2}
+    RENTAL: ClassVar = {"image": "x", "disk": 10, "price": None}
+
+    def test_each_is_refused_with_its_reason(self, listed: Desk) -> None:
+        names = self.names(listed)
+        before = listed.store.market
+        for key, cases in ((HOST, self.HOSTS), ("ann", self.CLIENTS)):
+            for method, path, body, why in cases:
+                full = None if body is None else self.defaults(path) | body
+                answer = self.send(listed, key, method, self.filled(path, names), full)
+                assert 400 <= answer.status_code < 500, (path, body, answer.text)
+                told = answer.json()
+                assert why in told["msg"], (path, body, told)
+                assert told["success"] is False
+                assert "\n" not in told["msg"]
+                assert listed.store.market is before or listed.store.market == before
+
+    def test_other_peoples_machines_and_instances_are_theirs(self, listed: Desk) -> None:
+        names = self.names(listed)
+        listed.ask("eve", "GET", "/users/current")
+        before = listed.store.market
+        for method, path, body in self.OTHERS:
+            full = None if body is None else self.defaults(path) | body
+            text = json.dumps(full).replace('"{mine}"', str(names["mine"]))
+            answer = self.send(listed, "eve", method, self.filled(path, names), json.loads(text))
+            assert (answer.status_code, answer.json()["error"]) == (403, "not_authorized"), path
+            assert listed.store.market == before
+
+    def defaults(self, path: str) -> dict[str, Any]:
+        rents = path.startswith("/asks")
+        return self.RENTAL if rents else self.LISTING if path.endswith("create_asks/") else {}
+
+    def filled(self, path: str, names: dict[str, int]) -> str:
+        for name, number in names.items():
+            path = path.replace("{" + name + "}", str(number))
+        return path
+
+    def names(self, desk: Desk) -> dict[str, int]:
+        taken, other, free = desk.offer(2, 0), desk.offer(2, 1), desk.offer(2, 2)
+        mine = desk.rent(offer=taken)
+        bid = desk.rent(offer=other, price=0.4)
+        return {"mine": mine, "bid": bid, "taken": taken, "free": free}
+
+    def send(self, desk: Desk, key: str, method: str, path: str, body: Any) -> Any:
+        url = path if path.startswith("/api") else f"/api/v0{path}"
+        headers = {"Authorization": f"Bearer {key}"}
+        return desk.client.request(method, url, headers=headers, json=body)
+
+
+class TestLimits:
+    """Requests are bounded in size, depth and rate, and what is no JSON is refused."""
+
+    @pytest.mark.parametrize(
+        ("body", "status", "why"),
+        [
+            (b"{", 400, "request: need JSON"),
+            (b"\xff", 400, "request: need JSON"),
+            (b"[1]", 400, "a JSON object"),
+            (b'{"machine_id": NaN}', 400, "NaN is no number"),
+            (b'{"machine_id": {"eq": 1e400}}', 400, "a number"),
+            (b'{"machine_id": {"eq": ' + b"9" * 5_000 + b"}}", 400, "request: need JSON"),
+            (b"[" * 60_000, 400, f"at most {MAX_DEPTH} levels"),
+            (b'{"a":' * 500 + b"1" + b"}" * 500, 400, f"at most {MAX_DEPTH} levels"),
+            (b'{"a":"' + b"x" * MAX_BODY + b'"}', 413, "at most 65,536 bytes"),
+        ],
+        ids=range(9),
+    )
+    def test_a_bad_body(self, listed: Desk, body: bytes, status: int, why: str) -> None:
+        listed.ask("ann", "GET", "/users/current")
+        before = listed.store.market
+        headers = {"Authorization": "Bearer ann"}
+        answer = listed.client.post("/api/v0/bundles/", headers=headers, content=body)
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
+        assert why in answer.json()["msg"]
+        assert listed.store.market == before
+        assert listed.search(num_gpus={"eq": "8"})
+
+    def test_the_deepest_that_is_taken(self, listed: Desk) -> None:
+        for levels, status in ((MAX_DEPTH, 200), (MAX_DEPTH + 1, 400)):
+            deep: Any = 1
+            for _ in range(levels - 2):
+                deep = [deep]
+            listed.ask("ann", "PUT", f"/asks/{listed.offer()}/", {"disk": 1, "env": deep}, status)
+
+    @pytest.mark.parametrize(
+        ("method", "path", "status"),
+        [
+            ("GET", "/", 404),
+            ("GET", "/api/v0/nothing/", 404),
+            ("GET", "/api/v0/instances/abc/", 404),
+            ("GET", f"/api/v0/instances/{'9' * 5_000}/", 404),
+            ("GET", "/api/v0/instances/9999999999999999999/", 404),
+            ("GET", "/api/v0/bundles/", 405),
+            ("POST", "/api/v0/users/current", 405),
+        ],
+    )
+    def test_what_is_no_route(self, desk: Desk, method: str, path: str, status: int) -> None:
+        answer = desk.client.request(method, path, headers={"Authorization": "Bearer ann"})
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
+        assert answer.json()["success"] is False
+        assert answer.json()["msg"]
+
+    @pytest.mark.parametrize(
+        "path", ["/api/v0/machines", "/api/v0/machines/", "/api/v0/machines//"]
+    )
+    def test_slashes_at_the_end_do_not_matter(self, desk: Desk, path: str) -> None:
+        assert len(desk.ask(HOST, "GET", path)["machines"]) == 2
+
+    def test_who_asks_too_often_has_to_wait(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = [0.0]
+        monkeypatch.setattr("examples.marketplace.app.monotonic", lambda: now[0])
+        desk = Desk(tmp_path / "m.sqlite", rate=5)
+        for _ in range(11):  # the first of them is a newcomer's
+            desk.ask("ann", "GET", "/users/current")
+        answer = desk.client.get("/api/v0/users/current", headers={"Authorization": "Bearer ann"})
+        assert (answer.status_code, answer.json()["success"]) == (429, False)
+        assert answer.headers["Retry-After"] == "1"
+        desk.ask("ben", "GET", "/users/current")
+        now[0] = 0.2
+        desk.ask("ann", "GET", "/users/current")
+        desk.ask("ann", "GET", "/users/current", status=429)
+        desk.store.close()
+
+    def test_newcomers_share_a_limit(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("examples.marketplace.app.monotonic", lambda: 0.0)
+        desk = Desk(tmp_path / "m.sqlite", rate=5)
+        for number in range(20):
+            desk.ask(f"a{number}", "GET", "/users/current", status=200 if number < 10 else 429)
+        assert len(desk.store.market.accounts) == 1 + 10
+        desk.ask("a1", "GET", "/users/current")
+        desk.store.close()
+
+    def test_a_limiter_forgets_who_is_quiet(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        now = [0.0]
+        monkeypatch.setattr("examples.marketplace.app.monotonic", lambda: now[0])
+        limiter = Limiter(2)
+        assert [limiter.wait("a") for _ in range(5)] == [0, 0, 0, 0, 0.5]
+        now[0] = 0.5
+        assert limiter.wait("a") == 0
+        for key in range(20_000):
+            now[0] += 1
+            assert limiter.wait(str(key)) == 0
+        assert len(limiter._busy_until) <= 10_001
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+FIELDS: Final = """
+    machine price_gpu price_disk min_chunk end_date duration credit_discount_max price disk label
+    type state ids instance_ids machine_ids amount sdate maintenance_category image q order limit
+    pending_price_increase_id num_gpus allocated_storage env"""
+NAMES = st.sampled_from(FIELDS.split())
+LIKELY = st.sampled_from(
+    [1001, 1002, 2, 3, 0.5, 0.1, "running", "stopped", 8_192, [2], [1001], None]
+)
+PARAMETERS = st.sampled_from(
+    ["select_filters", "order_by", "limit", "after_token", "machine_ids", "sday", "latest_first"]
+)
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    desk = Desk(tmp_path_factory.mktemp("fuzz") / "m.sqlite")
+    desk.list()
+    desk.rent()
+    yield desk
+    desk.store.close()
+
+
+class TestNothingThatIsSentIsAFaultOfOurs:
+    """Whatever comes, the answer is 2xx or 4xx in JSON; a refusal changes nothing."""
+
+    @settings(
+        max_examples=300,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+    @given(
+        route=st.sampled_from(sorted([*COMMANDS, *QUESTIONS])),
+        number=st.sampled_from([1001, 2, 3, 8_192, 8_194, 5]),
+        body=st.dictionaries(NAMES, JSON | LIKELY, max_size=6),
+        query=st.dictionaries(PARAMETERS, (JSON | LIKELY).map(json.dumps), max_size=3),
+        key=st.sampled_from([HOST, "ann"]),
+    )
+    def test_it_is_answered(
+        self, fuzzed: Desk, route: tuple[str, str], number: int, body: Any, query: Any, key: str
+    ) -> None:
+        method, path = route
+        before = fuzzed.store.market
+        answer = fuzzed.client.request(
+            method,
+            "/api" + path.format(number=number),
+            headers={"Authorization": f"Bearer {key}"},
+            params=query,
+            content=json.dumps(body).encode(),
+        )
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.status_code < 500, answer.text
+        if answer.status_code >= 400:
+            assert answer.json()["msg"]
+            assert fuzzed.store.market == before
+
+
+def call(**query: Any) -> Call:
+    """Return a request with a query."""
+    texts = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in query.items()
+    }
+    return Call(by=AccountId("ann"), at=BEGIN, number=0, body={}, query=texts)
+
+
+ROWS = st.lists(
+    st.fixed_dictionaries({"a": st.none() | st.integers(0, 3), "b": st.text("xy", max_size=1)}),
+    max_size=12,
+).map(lambda rows: [{**row, "id": number} for number, row in enumerate(rows)])
+ORDERS = st.dictionaries(st.sampled_from(["a", "b"]), st.booleans())
+
+
+class TestPages:
+    """Page after page, every row comes once, whatever comes and goes in between."""
+
+    @given(rows=ROWS, order=ORDERS, limit=st.integers(1, 5))
+    def test_every_row_comes_once_and_in_order(self, rows: Any, order: Any, limit: int) -> None:
+        order |= {"id": False}
+        whole, none = page(call(limit=100), rows, order, 100)
+        assert (len(whole), none) == (len(rows), None)
+        found: list[Any] = []
+        token: str | None = ""
+        while token is not None:
+            some, token = page(call(limit=limit, after_token=token), rows, order, 25)
+            assert 1 <= len(some) <= limit or not rows
+            found += some
+        assert found == whole
+
+    @given(rows=ROWS, order=ORDERS, data=st.data())
+    def test_what_goes_meanwhile_moves_nothing(
+        self, rows: Any, order: Any, data: st.DataObject
+    ) -> None:
+        order |= {"id": False}
+        whole, _ = page(call(), rows, order, 100)
+        _, token = page(call(limit=3), rows, order, 25)
+        if token is not None:
+            gone = data.draw(st.sets(st.sampled_from([row["id"] for row in rows])))
+            left = [row for row in rows if row["id"] not in gone]
+            rest, _ = page(call(after_token=token), left, order, 100)
+            assert rest == [row for row in whole[3:] if row["id"] not in gone]
+
+    def test_a_page_has_at_most_25_instances(self, desk: Desk) -> None:
+        desk.list(min_chunk=1)
+        offers = [row["id"] for row in desk.search(num_gpus={"eq": "1"})]
+        ids = {desk.rent(offer=offers[n % 8], price=0.1 + n / 1_000, disk=0) for n in range(30)}
+        seen: list[int] = []
+        token: str | None = ""
+        while token is not None:
+            told = desk.ask("ann", "GET", "/api/v1/instances/", limit="100", after_token=token)
+            assert told["total_instances"] == 30
+            assert len(told["instances"]) <= 25
+            seen += [row["id"] for row in told["instances"]]
+            token = told["next_token"]
+        assert (len(seen), set(seen)) == (30, ids)
+        order = json.dumps([{"col": "bid_price", "dir": "desc"}, {"col": "id", "dir": "asc"}])
+        told = desk.ask("ann", "GET", "/api/v1/instances/", order_by=order, limit="2")
+        assert [row["bid_price"] for row in told["instances"]] == [0.129, 0.128]
+        running = json.dumps({"actual_status": {"in": ["running"]}})
+        told = desk.ask("ann", "GET", "/api/v1/instances/", select_filters=running)
+        assert told["total_instances"] == 8
+
+
+class TestStore:
+    """What is answered is on disk; the events give the market; one process writes."""
+
+    def test_a_restart_gives_the_same_market(self, listed: Desk) -> None:
+        listed.rent()
+        listed.clock.pass_(days=3)
+        listed.ask("ann", "GET", "/users/current")
+        before = listed.store.market
+        listed.restart()
+        assert listed.store.market == before
+        assert replay(event for _, event in listed.store.events()) == before
+
+    def test_a_snapshot_is_the_market_that_the_events_give(self, listed: Desk) -> None:
+        number = listed.rent()
+        for label in range(MANY):
+            name = Label(by=AccountId("ann"), contract=ContractId(number), label=str(label))
+            listed.store.decide(name)
+        asyncio.run(listed.store.saved())
+        before = listed.store.market
+        for _ in range(3):
+            listed.restart()
+            assert listed.store.market == before
+        listed.store.close()
+        with closing(sqlite3.connect(listed.path)) as file:
+            assert file.execute("SELECT count(*) FROM snapshots").fetchone() == (1,)
+        listed.open()
+        assert replay(event for _, event in listed.store.events()) == before
+
+    def test_the_events_of_a_command_stand_together(self, listed: Desk) -> None:
+        listed.rent()
+        listed.store.close()
+        with closing(sqlite3.connect(listed.path)) as file:
+            rows = file.execute("SELECT command, event FROM events ORDER BY number").fetchall()
+        listed.open()
+        names: dict[int, list[str]] = {}
+        for command, text in rows:
+            names.setdefault(command, []).append(json.loads(text)["type"])
+        together = list(names.values())
+        assert together[0] == ["MachineAdded", "MachineAdded"]
+        assert together[-1] == ["ContractCreated", "InstanceLoaded"]
+
+    def test_the_disk_has_to_confirm_unless_told_otherwise(self, tmp_path: Path) -> None:
+        for durable, level in ((True, 2), (False, 0)):
+            store = Store(str(tmp_path / str(durable)), durable=durable)
+            assert store._file.execute("PRAGMA synchronous").fetchone() == (level,)
+            assert store._file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+            store.close()
+
+    def test_a_second_process_is_refused(self, listed: Desk) -> None:
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            Store(str(listed.path))
+
+    def test_several_commands_are_all_or_nothing(self, listed: Desk) -> None:
+        ann = AccountId("ann")
+        good = AddCredit(account=ann, amount=Money(1))
+        bad = Rent(by=ann, offer=OfferId(1), mode=Mode.ON_DEMAND)
+        before = listed.store.market
+        with pytest.raises(UnknownId):
+            listed.store.decide(good, bad)
+        assert listed.store.market is before
+
+    def test_many_wait_for_one_write(self, listed: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        store, write = listed.store, listed.store._write
+        writes: list[int] = []
+
+        def counted(rows: Any) -> None:
+            writes.append(len(rows))
+            write(rows)
+
+        monkeypatch.setattr(store, "_write", counted)
+        paid = AddCredit(account=AccountId("ann"), amount=Money(1))
+
+        async def all_at_once() -> None:
+            await asyncio.gather(*(store.do(paid) for _ in range(100)))
+
+        asyncio.run(all_at_once())
+        assert (sum(writes), len(writes)) == (100, 2)  # the first alone, then all that waited
+        before = store.market
+        listed.restart()
+        assert listed.store.market == before
+
+    def test_a_disk_that_refuses_is_told_and_nothing_is_lost(
+        self, listed: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write = listed.store._write
+
+        def full(_rows: object) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        monkeypatch.setattr(listed.store, "_write", full)
+        told = listed.ask("ben", "GET", "/users/current", status=503)
+        assert (told["error"], told["msg"]) == ("not_stored", "database or disk is full")
+        listed.ask("ben", "GET", "/users/current", status=503)  # what is not on disk is not shown
+        monkeypatch.setattr(listed.store, "_write", write)
+        assert listed.ask("ben", "GET", "/users/current")["credit"] == 10_000
+        before = listed.store.market
+        listed.restart()
+        assert listed.store.market == before
+
+    def test_a_try_that_nobody_saw_the_end_of_is_not_written_twice(
+        self, listed: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write = listed.store._write
+
+        def lost(rows: Any) -> None:
+            write(rows)
+            raise sqlite3.OperationalError("disk I/O error")
+
+        monkeypatch.setattr(listed.store, "_write", lost)
+        listed.ask("ben", "GET", "/users/current", status=503)
+        monkeypatch.setattr(listed.store, "_write", write)
+        listed.ask("ben", "GET", "/users/current")
+        before = listed.store.market
+        listed.restart()
+        assert listed.store.market == before
+
+    def test_only_whole_reactions_follow(self, listed: Desk) -> None:
+        offer = OfferId(listed.offer())
+        rent = Rent(by=AccountId("ann"), offer=offer, mode=Mode.ON_DEMAND)
+        events = listed.store.decide(rent)
+        assert [type(event).__name__ for event in events] == ["ContractCreated", "InstanceLoaded"]
+        assert list(instances_load_at_once(listed.store.market, events[1])) == []

@@ -1,0 +1,313 @@
+"""What must hold after every command, checked against the model and against other markets."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from fractions import Fraction
+
+from hypothesis.stateful import RuleBasedStateMachine
+
+from market_model import NEVER, Deal, Model, Refused, Rig, cut
+from market_world import START, second
+from numgenius_core.billing import statement
+from numgenius_core.contracts.term import is_later
+from numgenius_core.errors import NumgeniusError
+from numgenius_core.ids import AccountId, MachineId
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import Mode
+from numgenius_core.market import Instance, Market, evolve, execute, replay, views
+from numgenius_core.market import commands as c
+from numgenius_core.market import events as e
+from numgenius_core.market.journal import (
+    event_from_json,
+    event_to_json,
+    market_from_json,
+    market_to_json,
+)
+
+
+def seconds(instant: datetime | None) -> int:
+    """Return the seconds since the start."""
+    return NEVER if instant is None else int((instant - START).total_seconds())
+
+
+class CheckedMarket(RuleBasedStateMachine):
+    """A market, the model, and two more markets that must come to the same.
+
+    ``market`` is given the commands. ``shadow`` is made of their events alone.
+    ``other`` is given the same commands, with more looks at the clock between them, and now and
+    then it is stored and restored.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.market = self.shadow = self.other = Market()
+        self.model = Model()
+        self.at = 0
+        self.events: list[e.Event] = []
+        self.steps = 0
+
+    # --- doing ------------------------------------------------------------------------------
+
+    def set_up(self, command: c.Command) -> None:
+        """Give a command to the market and to the model, unchecked; it may be refused."""
+        self.model.numbers = dict(self.market.listings)
+        try:
+            self.market, events = execute(self.market, command, START)
+        except NumgeniusError:
+            return
+        made = [each.contract.id for each in events if isinstance(each, e.ContractCreated)]
+        self.model.do(command, 0, id=made[0] if made else 0, seconds=seconds)
+        self.events += events
+
+    def begun(self) -> None:
+        """Let the other markets begin where the commands so far have led."""
+        self.shadow = self.other = replay(self.events)
+        assert self.shadow == self.market
+        self._check(c.Tick(), (), {})
+
+    def run(self, command: c.Command, at: int) -> None:
+        """Give a command to the market and to the model, and compare."""
+        model, ids = self.model, self.market.last
+        model.numbers = dict(self.market.listings)
+        waiting = self._step_other(at)
+        model.increases = {
+            number: pending.term.contract.id
+            for place in waiting.machines.values()
+            for number, pending in place.increases.items()
+        }
+        before, known = self.market, self._instances()
+        model.numbers = dict(waiting.listings)
+        refused: BaseException | None = None
+        try:
+            self.market, events = execute(self.market, command, second(at))
+        except NumgeniusError as error:
+            refused, events = error, ()
+        made = [each.contract.id for each in events if isinstance(each, e.ContractCreated)]
+        self.at = at
+        try:
+            model.do(command, at, id=made[0] if made else 0, seconds=seconds)
+        except Refused:
+            assert refused is not None, f"{command} should have been refused"
+            model.settle()
+        else:
+            assert refused is None, f"{command} should not have been refused: {refused!r}"
+        assert self.market.last >= ids
+        if refused is not None:
+            assert self.market is before
+            return
+        self._follow(command, events)
+        self._check(command, events, known)
+
+    def _step_other(self, at: int) -> Market:
+        """Look at the clock on the way, and return what the market is like before the command."""
+        self.steps += 1
+        if self.steps % 12 == 0:
+            self.other = market_from_json(market_to_json(self.other))
+        for tick in sorted({(self.at + at) // 2 if self.steps % 2 else at, at}):
+            self.other, _ = execute(self.other, c.Tick(), second(tick))
+        return self.other
+
+    def _follow(self, command: c.Command, events: tuple[e.Event, ...]) -> None:
+        """Let the other two markets follow, and compare."""
+        for event in events:
+            self.shadow = evolve(self.shadow, event)
+        if events and self.steps % 3 == 0:
+            event = events[self.steps % len(events)]
+            assert event_from_json(event_to_json(event)) == event
+        self.events += events
+        self.other, _ = execute(self.other, command, second(self.at))
+        assert self.shadow == self.market
+        assert self.other == self.market
+        instants = [each.at for each in events]
+        assert instants == sorted(instants)
+        assert all(instant <= second(self.at) for instant in instants)
+
+    # --- comparing --------------------------------------------------------------------------
+
+    def _instances(self) -> dict[int, Instance]:
+        places = self.market.machines.values()
+        return {key: each for place in places for key, each in place.instances.items()}
+
+    def _check(
+        self, command: c.Command, events: tuple[e.Event, ...], known: dict[int, Instance]
+    ) -> None:
+        if isinstance(command, c.Defragment):
+            self._check_moves(command, events)
+        self._check_money()
+        now = self._instances()
+        assert now.keys() == self.model.deals.keys()
+        for key, each in now.items():
+            self._check_instance(each, self.model.deals[key])
+            if key in known:
+                self._check_promise(known[key], each, command)
+        self._check_machines()
+        self._check_announcements(events)
+
+    def _check_money(self) -> None:
+        """Every tick that was ever paid in is somewhere, and where the model says."""
+        now, model = second(self.at), self.model
+        assert self.market.accounts.keys() == model.purses.keys()
+        for name, purse in model.purses.items():
+            assert views.balance(self.market, AccountId(name), now).ticks == purse.balance, name
+        deposits = sum(each.deposit.at(now).ticks for each in self._instances().values())
+        balances = sum(each.ledger.at(now).ticks for each in self.market.accounts.values())
+        platform = self.market.platform.at(now).ticks
+        assert platform == model.platform
+        assert balances + deposits + platform == self.market.credited.ticks == model.credited
+
+    def _check_instance(self, each: Instance, deal: Deal) -> None:
+        now = second(self.at)
+        assert each.state.value == deal.state, each.id
+        assert seconds(each.term.end) == deal.end
+        assert (None if each.bid is None else each.bid.steps) == deal.bid
+        assert each.deposit.at(now).ticks == deal.deposit
+        assert (each.label, each.auto_extension) == (deal.label, deal.auto)
+        assert (each.months, each.discount) == (deal.months, deal.discount)
+        assert (each.contract.block.start, each.contract.block.size) == (deal.start, deal.size)
+        assert each.gpu_price(now).steps == deal.gpu_rate(self.at)
+        assert (each.contract.mode is Mode.INTERRUPTIBLE) == (deal.bid is not None)
+
+    def _check_promise(self, old: Instance, new: Instance, command: c.Command) -> None:
+        """G3, G9: a contract is never shortened, and never dearer without its client's leave."""
+        assert new.term.end == old.term.end or is_later(new.term.end, old.term.end)
+        assert new.contract.prices == old.contract.prices
+        before, after = old.term.segments, new.term.segments
+        assert after[: len(before)] == before
+        for segment in after[len(before) :]:
+            assert old.term.end is not None
+            assert segment.since >= old.term.end
+            if not isinstance(command, c.AcceptPriceIncrease):
+                locked, prices = old.term.last_prices, segment.prices
+                assert prices.storage.steps <= locked.storage.steps
+                assert prices.upload.steps <= locked.upload.steps
+                assert prices.download.steps <= locked.download.steps
+                assert prices.platform_fee <= locked.platform_fee
+                assert prices.gpu.steps <= locked.gpu.steps or old.bid is not None
+                if old.bid is not None and not old.contract.is_free_test:
+                    least = old.term.gpu_rate_at(old.term.end, old.bid).steps
+                    assert new.term.gpu_rate_at(segment.since, old.bid).steps <= least
+
+    def _check_machines(self) -> None:
+        assert self.market.machines.keys() == self.model.rigs.keys()
+        for key, rig in self.model.rigs.items():
+            place = self.market.machines[MachineId(key)]
+            assert place.floor.steps == rig.floor
+            assert (place.online, place.default_job) == (rig.online, rig.job)
+            assert place.machine.verification.value == rig.verification
+            assert (place.listing is None) == (rig.listing is None)
+            asked = {each.term.contract.id: each for each in place.increases.values()}
+            assert len(asked) == len(place.increases)
+            assert {key: seconds(each.new_end) for key, each in asked.items()} == {
+                key: each.new_end for key, each in rig.asked.items()
+            }
+            windows = [
+                (seconds(w.period.start), seconds(w.period.end)) for w in place.schedule.windows
+            ]
+            assert windows == sorted(rig.windows)
+            self._check_gpus(rig)
+            self._check_offers(rig)
+
+    def _check_gpus(self, rig: Rig) -> None:
+        """Never oversold, and nothing on demand waits for a bid."""
+        place = self.market.machines[MachineId(rig.id)]
+        running = who = 0
+        for each in place.instances.values():
+            mask = each.contract.block.mask
+            if each.state.value == "running" or each.holds:
+                assert not running & mask, "two on one GPU"
+                running |= mask
+            if each.holds:
+                who |= mask
+        for each in place.instances.values():
+            if each.bid is None:
+                assert each.state.value != "paused"
+                if each.state.value == "scheduling":
+                    assert each.contract.block.mask & who
+        assert sum(each.contract.disk_mb for each in place.instances.values()) <= rig.disk
+
+    def _check_offers(self, rig: Rig) -> None:
+        found = views.offers(self.market, second(self.at), machine=MachineId(rig.id))
+        if rig.listing is None:
+            assert found == ()
+            return
+        taken, free = self.model.runners(rig), rig.disk
+        free -= sum(deal.disk for deal in self.model.of(rig))
+        blocks = cut(rig.gpus, rig.listing.min_gpu)
+        assert [(each.gpus, each.block and each.block.start) for each in found] == blocks
+        held = {gpu for deal in self.model.of(rig) if deal.holds for gpu in deal.gpus}
+        for each, (size, start) in zip(found, blocks, strict=True):
+            gpus = range(start, start + size)
+            assert each.rentable == (rig.online and not held & set(gpus))
+            assert each.disk_mb == free * size // rig.gpus
+            bids = [-self.model._priority(taken[g])[1] for g in gpus if g in taken]
+            quoted = max([Fraction(rig.floor), *bids])
+            assert each.prices.min_bid.steps == -(-quoted.numerator // quoted.denominator)
+            assert seconds(each.ends_at) == rig.listing.end_at(self.at)
+            verified = rig.verification == "verified"
+            assert each.max_discount == (rig.listing.factor if verified else 0)
+
+    def _check_announcements(self, events: tuple[e.Event, ...]) -> None:
+        found = []
+        for each in events:
+            if isinstance(each, e.MaintenanceStarted | e.MaintenanceCompleted):
+                name = "started" if isinstance(each, e.MaintenanceStarted) else "completed"
+                found.append((seconds(each.at), int(each.machine), name))
+        assert sorted(found) == sorted(self.model.announced)
+        self.model.announced.clear()
+
+    def _check_moves(self, command: c.Defragment, events: tuple[e.Event, ...]) -> None:
+        """Only what may move moves, to free offered GPUs, and what can be rented grows."""
+        rig = self.model.rigs[command.machine]
+        assert rig.listing is not None
+        blocks = cut(rig.gpus, rig.listing.min_gpu)
+
+        def largest() -> int:
+            held = {g for deal in self.model.of(rig) if deal.holds for g in deal.gpus}
+            return max((n for n, at in blocks if not held & set(range(at, at + n))), default=0)
+
+        before = largest()
+        moves = [each for each in events if isinstance(each, e.ContractMoved)]
+        for move in moves:
+            deal = self.model.deals[move.contract]
+            assert deal.holds
+            assert move.contract in command.movable or deal.state == "loading"
+            assert (move.block.size, move.block.start) in blocks
+            assert move.block.size == deal.size
+            others = {
+                g
+                for each in self.model.of(rig)
+                if each.holds and each is not deal
+                for g in each.gpus
+            }
+            assert not others & set(move.block.positions)
+            deal.start = move.block.start
+        assert largest() > before if moves else largest() == before
+        self.model.settle()
+
+    def teardown(self) -> None:
+        """Once at the end: what each instance cost is what its statement says, to the tick."""
+        if not self.events:
+            return
+        self.run(c.Tick(), self.at)  # a command that was refused has let nothing happen
+        market, at = self.market, second(self.at + 1)
+        half = len(self.events) // 2
+        assert replay(self.events[half:], replay(self.events[:half])) == market
+        assert market_from_json(market_to_json(market)) == market
+        balances = dict.fromkeys(market.accounts, 0)
+        for each in self.events:
+            if isinstance(each, e.CreditAdded):
+                balances[each.account] += each.amount.ticks
+        platform = 0
+        for found in (*self._instances().values(), *market.archive.values()):
+            paid = statement(found.history, Interval(found.contract.start, at))
+            lacks = min(found.deposit.at(at).ticks, 0)  # of a last second that is being spent
+            assert (
+                max(found.deposit.at(at).ticks, 0)
+                == views.deposit_of(market, found.id, at).left.ticks
+            )
+            balances[found.contract.client] -= paid.billed.ticks + lacks
+            balances[found.contract.host] += paid.payout.ticks
+            platform += paid.fee.ticks
+        assert balances == {name: views.balance(market, name, at).ticks for name in market.accounts}
+        assert platform == market.platform.at(at).ticks

@@ -1,0 +1,187 @@
+"""The ``numgenius`` command, as a person and as a program use it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from numgenius_core._command import main
+from numgenius_core.wire import sample_path
+
+DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
+
+
+def answer(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    assert main([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+class TestQuote:
+    """The cheapest true costs, all in."""
+
+    def test_cheapest_first_with_lines_that_add_up(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        words = ("quote", "--sample", "--gpus", "4", "--hours", "72", "--disk", "200")
+        rows = answer(capsys, *words, "--download", "500")["offers"]
+        totals = [Decimal(row["total"]) for row in rows]
+        assert totals == sorted(totals)
+        assert {row["gpus"] for row in rows} == {4}
+        rows = answer(capsys, *words[:2], "--disk", "2000", "--download", "500", "--top", "99")[
+            "offers"
+        ]
+        totals = [Decimal(row["total"]) for row in rows]
+        headlines = [Decimal(row["headline_per_hour"]) for row in rows]
+        assert totals == sorted(totals)
+        assert headlines != sorted(headlines)
+        for row in rows:
+            assert sum(Decimal(line["amount"]) for line in row["lines"]) == Decimal(row["total"])
+
+    def test_the_table_is_aligned(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["quote", "--sample", "--top", "3"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) == 4
+        assert len({len(line) for line in lines}) == 1
+        assert [line.split()[-2] for line in lines[1:]] == ["%"] * 3
+
+    def test_it_says_how_much_dearer_than_the_headline(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        record = {"id": 1, "machine_id": 2, "num_gpus": 2, "gpu_name": "RTX 4090"}
+        path = tmp_path / "market.json"
+        path.write_text(json.dumps([{**record, "dph_base": 0.5, "storage_cost": 0.72}]))
+        assert main(["quote", str(path), "--disk", "100", "--hours", "10"]) == 0
+        assert capsys.readouterr().out.splitlines()[1].split() == [
+            *("1", "2", "×", "RTX", "4090", "0.6000", "0.5000", "+20.0", "%", "6.00")
+        ]
+
+    def test_a_query_and_a_reservation(self, capsys: pytest.CaptureFixture[str]) -> None:
+        words = (
+            "quote",
+            "--sample",
+            "--where",
+            "num_gpus>=2",
+            "--mode",
+            "reserved",
+            "--months",
+            "3",
+        )
+        for row in answer(capsys, *words)["offers"]:
+            assert row["gpus"] >= 2
+            assert row["deposit"] is not None
+        assert main(["quote", "--sample", "--where", "num_gpus>5000"]) == 0
+        assert capsys.readouterr().out == "No offer fits.\n"
+
+    def test_standard_input(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stream = io.TextIOWrapper(io.BytesIO(sample_path().read_bytes()))
+        monkeypatch.setattr("sys.stdin", stream)
+        assert answer(capsys, "quote", "-", "--top", "1")["offers"]
+
+    @pytest.mark.skipif(DATA is None, reason="needs the real records")
+    @pytest.mark.parametrize(
+        ("name", "count"), [("search_offers.json", 64), ("market_snapshot.csv.gz", 1936)]
+    )
+    def test_real_markets(self, name: str, count: int, capsys: pytest.CaptureFixture[str]) -> None:
+        path = str(Path(DATA or "") / name)
+        words = ("quote", path, "--hours", "72", "--disk", "200", "--top", "5000")
+        assert len(answer(capsys, *words)["offers"]) == count
+
+    def test_bad_records_are_skipped_only_when_asked(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "market.jsonl"
+        path.write_text('{"id": 1}\n')
+        assert main(["quote", str(path)]) == 2
+        assert main(["quote", str(path), "--skip-bad"]) == 0
+        assert "skipped offers[0].machine_id" in capsys.readouterr().err
+
+
+class TestSlicesAndReserve:
+    """The small questions."""
+
+    def test_slices(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert answer(capsys, "slices", "7", "--min-gpu", "2") == {"sizes": [1, 2, 2, 2, 3, 4, 7]}
+        assert main(["slices", "7", "--min-gpu", "3", "--observed"]) == 0
+        assert capsys.readouterr().out == "1 3 3 3 4 7\n"
+
+    def test_reserve(self, capsys: pytest.CaptureFixture[str]) -> None:
+        words = ("reserve", "--price", "1", "--months", "1")
+        assert answer(capsys, *words) == {
+            "discount": "0.2",
+            "deposit": "576.00",
+            "per_hour": "0.80",
+            "refund": None,
+        }
+        assert answer(capsys, *words, "--cancel-after", "15d")["refund"] == "212.40"
+        assert main([*words, "--cancel-after", "15d"]) == 0
+        assert "refund    $212.40" in capsys.readouterr().out
+        assert main(list(words)) == 0
+
+
+class TestBadInput:
+    """Exit status 2 and one clear line."""
+
+    @pytest.mark.parametrize(
+        ("words", "place"),
+        [
+            ("quote", "FILE"),
+            ("quote --sample x", "FILE"),
+            ("quote missing.json", "missing.json"),
+            ("quote --sample --hours nan", "--hours"),
+            ("quote --sample --hours 0", "--hours"),
+            ("quote --sample --hours 0.0001", "--hours"),
+            ("quote --sample --hours -1", "--hours"),
+            ("quote --sample --hours 999999999", "--hours"),
+            ("quote --sample --disk 1e400", "--disk"),
+            ("quote --sample --upload x", "--upload"),
+            ("quote --sample --download -1", "--download"),
+            ("quote --sample --top 0", "--top"),
+            ("quote --sample --months 3", "--months"),
+            ("quote --sample --mode reserved --months 1201", "--months"),
+            ("quote --sample --where gpu_nam=x", "query, character 1"),
+            ("slices 7 --min-gpu 3", "min_gpu"),
+            ("slices 0", "gpus"),
+            ("reserve --price -1 --months 1", "--price"),
+            ("reserve --price 1 --months inf", "--months"),
+            ("reserve --price 1 --months 1 --max-discount 1", "--max-discount"),
+            ("reserve --price 1 --months 1 --cancel-after 1mo", "--cancel-after"),
+            ("reserve --price 1 --months 1 --cancel-after 1q", "--cancel-after"),
+        ],
+    )
+    def test_one_line_that_names_the_place_and_status_2(
+        self, words: str, place: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(words.split()) == 2
+        err = capsys.readouterr().err
+        assert err.startswith(f"numgenius: {place}: need ")
+        assert err.count("\n") == 1
+
+    def test_a_reader_that_has_seen_enough_is_no_error(self) -> None:
+        command = [sys.executable, "-m", "numgenius_core", "quote", "--sample", "--top", "60"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.close()
+            assert process.stderr.read() == b""
+        assert process.returncode == 0
+
+
+class TestWholeNumbersOfTheCommand:
+    """DESIGN: errors "say where, what was needed, what came"; argparse's own do not."""
+
+    @pytest.mark.parametrize("words", [["quote", "--sample", "--gpus", "four"], ["slices", "four"]])
+    def test_it_says_so(self, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit):
+            main(words)
+        told = capsys.readouterr().err
+        assert "gpus: need a whole number, got 'four'" in told

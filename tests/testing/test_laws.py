@@ -1,0 +1,283 @@
+"""The laws that travel: right implementations pass, wrong ones are caught."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import Phase, find, given, settings
+from hypothesis import strategies as st
+
+from numgenius_core.contracts import InstanceEvent, InstanceState
+from numgenius_core.errors import MissingExtra, NumgeniusError, RuleViolation, WrongType
+from numgenius_core.market import Market
+from numgenius_core.market.commands import Tick
+from numgenius_core.market.events import ContractExtended, ContractPrepaid, InstancePaused
+from numgenius_core.money import Money
+from numgenius_core.planning import PriceSeries
+from numgenius_core.rates import PerHour
+from numgenius_core.testing import (
+    EPOCH,
+    RULES,
+    Law,
+    LawBroken,
+    Played,
+    Rule,
+    Step,
+    dollars,
+    near,
+    number,
+    plays,
+    values,
+    verify,
+)
+from numgenius_core.testing.laws import frames as testing_laws_frames
+from numgenius_core.whatif import Outcome, Scenario
+from wrong_rules import WRONG, raises
+
+EXAMPLES = {"quote_columns": 5}  # each is a frame of up to thirty rows, and as much work as forty
+SERIES = PriceSeries(
+    instants=(EPOCH, EPOCH + timedelta(hours=1)),
+    prices=(PerHour(1), PerHour(3)),
+    end=EPOCH + timedelta(hours=2),
+)
+FEW = settings(max_examples=20, phases=[Phase.generate], database=None)
+NO_BOOKS = RULES["market"].ours([(Tick(), EPOCH)]).books
+MISTAKES = [(rule, wrong) for rule, mistakes in WRONG.items() for wrong in mistakes]
+
+
+def named(rule: str, law: str) -> Law:
+    """Return a law of a rule by its name."""
+    (found,) = (each for each in RULES[rule].laws if each.name == law)
+    return found
+
+
+class TestOurRulesKeepTheirLaws:
+    """Issue: "each rule's laws as callables that anyone can run"; ours are run by them too."""
+
+    @pytest.mark.parametrize("rule", RULES)
+    def test_every_law_holds_of_this_library(self, rule: str) -> None:
+        if rule == "quote_columns":
+            pytest.importorskip("narwhals")
+            pytest.importorskip("polars")
+        verify(rule, RULES[rule].ours, examples=EXAMPLES.get(rule, 40))
+
+    @pytest.mark.parametrize("rule", RULES)
+    def test_the_docs_of_a_rule_are_there(self, rule: str) -> None:
+        assert RULES[rule].name == rule
+        assert "->" in RULES[rule].signature
+        assert len(RULES[rule].laws) >= 2
+        assert all(law.sentence and law.name for law in RULES[rule].laws)
+
+
+class TestWrongImplementationsAreCaught:
+    """Issue: "An intentionally wrong re-implementation of each rule is caught"."""
+
+    def test_each_rule_has_two_or_more(self) -> None:
+        assert WRONG.keys() == RULES.keys()
+        assert all(len(mistakes) >= 2 for mistakes in WRONG.values())
+
+    @pytest.mark.parametrize(
+        ("rule", "wrong"), MISTAKES, ids=[f"{rule}-{wrong.__name__}" for rule, wrong in MISTAKES]
+    )
+    def test_a_mistake_breaks_a_law(self, rule: str, wrong: Callable[..., Any]) -> None:
+        with pytest.raises(LawBroken) as caught:
+            verify(rule, wrong, examples=3_000, smallest=False)
+        assert caught.value.rule == rule
+        assert not caught.value.fault.startswith("raised ")
+
+
+class TestTheReport:
+    """A broken law names the rule, the sentence, the case and what is wrong."""
+
+    def test_says_what_a_reader_needs(self) -> None:
+        with pytest.raises(LawBroken) as caught:
+            verify("slicing", lambda gpus, _: [(gpus, 0)])
+        assert str(caught.value) == (
+            "slicing(2, 1): (1, 0) is not offered\n"
+            '  law "every block of every cut is offered": for each size in {m} ∪ {powers of two '
+            "p, m < p < T} ∪ {T}, cut the ordered GPUs into consecutive blocks; the last block of "
+            "a cut is the remainder; equal blocks are one offer"
+        )
+        assert caught.value.case == (2, 1)
+        assert isinstance(caught.value, NumgeniusError)
+        assert isinstance(caught.value, AssertionError)
+        assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+    def test_an_implementation_that_raises_breaks_the_rule(self) -> None:
+        with pytest.raises(LawBroken, match="raised TimeoutError: no answer") as caught:
+            verify("reserved", raises)
+        assert isinstance(caught.value.__cause__, TimeoutError)
+
+    def test_an_answer_that_is_no_exact_number_is_named(self) -> None:
+        with pytest.raises(LawBroken, match="need a finite int, Fraction or Decimal, got 0"):
+            verify("reserved", lambda factor, months: 0.0 * months * factor)
+
+    def test_one_case_can_be_checked_alone(self) -> None:
+        RULES["life"].check(lambda *_: "running", InstanceState.LOADING, InstanceEvent.LOADED)
+        with pytest.raises(LawBroken, match=r"it is paused, not InstanceState\.RUNNING"):
+            RULES["life"].check(lambda *_: "paused", InstanceState.LOADING, InstanceEvent.LOADED)
+
+    def test_a_rule_of_ones_own(self) -> None:
+        law = Law(
+            name="even",
+            sentence="twice is even",
+            check=lambda twice, n: "odd" if twice(n) % 2 else None,
+        )
+        cases = st.tuples(st.integers(0, 9))
+        rule = Rule(name="twice", signature="", cases=cases, laws=(law,), ours=lambda n: 2 * n)
+        verify(rule, rule.ours)
+        with pytest.raises(LawBroken, match=r"^twice\(1\): odd"):
+            verify(rule, lambda n: n)
+
+    def test_wrong_questions(self) -> None:
+        with pytest.raises(RuleViolation, match="one of slicing"):
+            verify("slices", RULES["slicing"].ours)
+        with pytest.raises(RuleViolation, match="examples"):
+            verify("slicing", RULES["slicing"].ours, examples=0)
+
+
+def always(answer: object) -> Callable[..., Any]:
+    """Return an implementation that gives one answer to everything."""
+    return lambda *_: answer
+
+
+def simulated(**change: int) -> Callable[..., Any]:
+    """Return simulations that count some things of each mode too high."""
+
+    def wrong(scenario: Scenario, seed: int) -> Outcome:
+        outcome: Outcome = RULES["simulation"].ours(scenario, seed)
+        modes = [
+            evolve(one, **{name: getattr(one, name) + more for name, more in change.items()})
+            for one in outcome.modes
+        ]
+        return evolve(outcome, modes=tuple(modes))
+
+    return wrong
+
+
+class TestALawAlone:
+    """What a law tells of an answer that another law may refuse first."""
+
+    @pytest.mark.parametrize(
+        ("rule", "law", "answer", "case", "fault"),
+        [
+            (
+                "bid_outcome",
+                "higher runs no less",
+                lambda _, bid: (-bid.steps, 0, 0),
+                (SERIES, PerHour(1)),
+                "a bid of 3.00 runs -3000000000000 s, a lower one -1000000000000 s",
+            ),
+            (
+                "stay",
+                "at most the deposit",
+                always(Money(1_000)),
+                (PerHour(1), Fraction(1, 2), Fraction(1), 60),
+                "the stay costs 1000, more than the deposit 540",
+            ),
+            (
+                "break_even",
+                "both cost the same",
+                always(Fraction(1, 2)),
+                (PerHour(1), Fraction(1, 2), Fraction(1)),
+                "1/2 is no whole number of seconds above zero",
+            ),
+        ],
+    )
+    def test_an_answer(
+        self, rule: str, law: str, answer: Callable[..., Any], case: tuple[Any, ...], fault: str
+    ) -> None:
+        assert named(rule, law).check(answer, *case) == fault
+
+    def test_a_simulation_counts_clients_once(self) -> None:
+        scenario = find(values(Scenario), lambda _: True, settings=FEW)
+        counted = named("simulation", "everyone is counted").check(
+            simulated(finished=10**9), scenario, 1
+        )
+        assert "finished of" in str(counted)
+        stated = named("simulation", "the sums of the statements").check(
+            simulated(rented=1), scenario, 1
+        )
+        assert "clients rented, and there are" in str(stated)
+
+    def test_no_event_is_added(self) -> None:
+        steps = [("a", 1), ("no", 2), ("b", 3)]
+        answers: dict[int, Any] = {3: [("x",), None, ("y",)], 2: [("x",), ("y", "y")]}
+        law = named("market", "the refused changes nothing")
+        fault = law.check(lambda asked: Played(answers=answers[len(asked)], books=NO_BOOKS), steps)
+        assert fault == "without the refused commands, 3 events happen, not 2"
+
+    def test_a_market_in_which_nothing_happens(self) -> None:
+        steps = [(Tick(), EPOCH), (Tick(), EPOCH)]
+        law = named("market", "time runs forward")
+        assert law.check(always(Played(answers=[(), ()], books=NO_BOOKS)), steps) is None
+
+
+class TestMarketsAreDrawn:
+    """Issue: "strategies for every value and whole markets"."""
+
+    @settings(max_examples=20)
+    @given(plays())
+    def test_a_play_ends_with_a_look_at_the_clock(self, steps: tuple[Step, ...]) -> None:
+        played = RULES["market"].ours(steps)
+        command, at = steps[-1]
+        assert command == Tick()
+        assert all(event.at < at for event in played.events)
+        assert [instant for _, instant in steps] == sorted(instant for _, instant in steps)
+
+    @pytest.mark.parametrize("kind", [InstancePaused, ContractExtended, ContractPrepaid])
+    def test_what_a_market_can_do_happens(self, kind: type) -> None:
+        def happens(steps: tuple[Step, ...]) -> bool:
+            return any(isinstance(event, kind) for event in RULES["market"].ours(steps).events)
+
+        fast = settings(max_examples=2_000, phases=[Phase.generate], database=None)
+        assert find(plays(), happens, settings=fast)
+
+    @pytest.mark.parametrize("kind", [Market, PriceSeries, Scenario])
+    def test_there_is_a_strategy_by_class(self, kind: type) -> None:
+        @settings(max_examples=5)
+        @given(values(kind))
+        def check(value: object) -> None:
+            assert isinstance(value, kind)
+
+        check()
+
+    def test_an_answer_to_each_command(self) -> None:
+        steps = [(Tick(), EPOCH), (Tick(), EPOCH)]
+        deaf = evolve(RULES["market"].ours(steps), answers=[()])
+        with pytest.raises(LawBroken, match="1 answers to 2 commands"):
+            RULES["market"].check(lambda _: deaf, steps)
+
+    def test_our_columns_need_an_engine(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(testing_laws_frames, "find_spec", lambda _: None)
+        with pytest.raises(MissingExtra, match="frames"):
+            RULES["quote_columns"].ours({"num_gpus": [1]})
+
+
+class TestNumbersOfAnswers:
+    """Answers are exact numbers, in whatever type they come."""
+
+    @pytest.mark.parametrize("answer", [2, Fraction(2), Decimal("2.0"), Money(2), PerHour(2)])
+    def test_every_exact_type_is_taken(self, answer: object) -> None:
+        assert dollars(answer) == 2
+
+    @pytest.mark.parametrize("answer", [2.0, True, "2", None, Decimal("NaN"), Money(2)])
+    def test_others_are_refused(self, answer: object) -> None:
+        with pytest.raises(WrongType):
+            number(answer)
+
+    def test_differences_are_told(self) -> None:
+        assert near("x", Fraction(1), Fraction(1)) is None
+        assert near("x", Fraction(1), Fraction(1) + Fraction(1, 10**8)) == "x is 1, not 1.00000001"
+        assert near("x", Fraction(1), Fraction(3, 2)) == "x is 1, not 3/2"
+
+    def test_small_differences_are_told_in_full(self) -> None:
+        fault = near("x", Fraction(1), 1 + Fraction(1, 10**13), Fraction(0))
+        assert fault == "x is 1, not 10000000000001/10000000000000"

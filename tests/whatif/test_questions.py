@@ -1,0 +1,210 @@
+"""Questions of a host by name."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from numgenius_core.errors import RuleViolation, WrongType
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import Mode
+from numgenius_core.money import Money
+from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.testing import EPOCH
+from numgenius_core.whatif import (
+    PerKwh,
+    Power,
+    Request,
+    Scenario,
+    Trace,
+    best_min_gpu,
+    best_mix,
+    best_price,
+    break_even_floor,
+    floor_against_power_cost,
+    worth_of_discount,
+)
+from scenario_parts import bids, listing, wants
+from sweep_cases import PRICES, WEEK
+
+FREE = Fraction(0)
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute in this process: questions this small are answered before another has begun."""
+    monkeypatch.setattr("numgenius_core.whatif.sweeps._cores", lambda: 1)
+
+
+def recorded(*requests: Request, **changes: Any) -> Scenario:
+    """Return one machine of 8 GPUs without a fee for five days."""
+    facts: dict[str, Any] = {
+        "listings": (listing(platform_fee=FREE, floor="0"),),
+        "demand": Trace(requests),
+        "horizon": Interval(EPOCH, EPOCH + timedelta(days=5)),
+    }
+    return Scenario(**(facts | changes))
+
+
+def payers(*limits: str) -> Scenario:
+    return recorded(*(wants(0, limit=PerGpuHour(limit)) for limit in limits))
+
+
+class TestBestPrice:
+    """The price that earns most from the clients there are."""
+
+    def test_a_known_answer(self) -> None:
+        prices = [PerGpuHour(p) for p in ("0.30", "0.50", "0.60")]
+        answer = best_price(payers("0.30", "0.50", "0.50"), prices)
+        assert answer.value == PerGpuHour("0.50")  # twice 0.50 against three times 0.30
+        assert answer.estimate.mean == 1
+        assert [str(found) for _, found in answer.differences] == ["-0.10", "-1.00"]
+
+    def test_another_measure(self) -> None:
+        prices = [PerGpuHour(p) for p in ("0.30", "0.50")]
+        answer = best_price(payers("0.30", "0.50", "0.50"), prices, measure="rented")
+        assert answer.value == PerGpuHour("0.30")
+
+    def test_one_run_is_never_clear(self) -> None:
+        assert not best_price(payers("0.30"), [PerGpuHour("0.30"), PerGpuHour("0.40")]).is_clear
+
+    def test_clear_where_each_run_says_so(self) -> None:
+        answer = best_price(WEEK, [PRICES[0], PerGpuHour(90)], runs=5, workers=1)
+        assert answer.is_clear
+        assert answer.value == PRICES[0]
+        alike = best_price(WEEK, [PRICES[1], PRICES[1]], runs=5, workers=1)
+        assert not alike.is_clear
+
+    def test_it_shows_its_figures(self) -> None:
+        answer = best_price(payers("0.30", "0.50"), [PerGpuHour("0.30"), PerGpuHour("0.50")])
+        head, first, second = str(answer).splitlines()
+        assert head.startswith("option (* best)")
+        assert first.split() == ["price", "0.30", "*", "0.60", "0.2", "%", "0.0", "%"]
+        assert second.split()[2:4] == ["0.50", "-0.10"]
+        assert answer._repr_html_().count("<tr>") == 3
+
+
+class TestBestMinGpu:
+    """G5: the smallest group that can be rented."""
+
+    def test_small_clients_in_the_way_of_a_large_one(self) -> None:
+        crowd = recorded(wants(0), wants(1, gpus=8))
+        answer = best_min_gpu(crowd)
+        assert [one.value("min_gpu") for one in answer.sweep.options] == [1, 2, 4, 8]
+        assert answer.value == 2  # of equal ones the first
+        assert answer.estimate.mean == Fraction(16, 5)
+
+    def test_the_sizes_named(self) -> None:
+        assert best_min_gpu(recorded(wants(0)), [4, 1]).value == 1
+
+    def test_the_smallest_machine_decides(self) -> None:
+        fleet = recorded(wants(0), listings=(listing(), listing(2, 5)))
+        assert len(best_min_gpu(fleet).sweep.options) == 3
+
+
+class TestBestMix:
+    """The guide's table of 1, 2, 4 and 8 over a fleet."""
+
+    def test_all_mixes_of_two_machines(self) -> None:
+        fleet = recorded(
+            *(wants(0) for _ in range(4)),
+            wants(1, gpus=8),
+            listings=(listing(platform_fee=FREE), listing(2, platform_fee=FREE)),
+        )
+        answer = best_mix(fleet)
+        assert len(answer.sweep.options) == 10
+        # One machine takes the small ones, and the other is left whole, whatever its min_gpu.
+        assert answer.value == (1, 1)
+        assert answer.estimate.mean == Fraction(48, 10)
+
+    def test_mixes_named(self) -> None:
+        fleet = recorded(wants(0), listings=(listing(), listing(2)))
+        assert best_mix(fleet, [[8, 8], [8, 1]]).value == (8, 1)
+
+    def test_too_many(self) -> None:
+        large = recorded(listings=tuple(listing(n) for n in range(1, 20)))
+        with pytest.raises(RuleViolation, match=r"mixes: need at most 1,000, .* got 1,540"):
+            best_mix(large)
+
+
+class TestWorthOfDiscount:
+    """G8: 0 opts out; what is a factor worth against that?"""
+
+    def test_a_known_answer(self) -> None:
+        limit = PerGpuHour("0.40").scaled(1 - Fraction(4, 10) * Fraction(1, 8))
+        stay: dict[str, Any] = {
+            "mode": Mode.RESERVED,
+            "seconds": 370_286,
+            "limit": limit,
+        }  # a seventh of a month
+        scenario = recorded(wants(0, **stay))
+        answer = worth_of_discount(scenario, ["0.4", "0.2"])
+        assert [one.value("max_discount") for one in answer.sweep.options] == [0, "0.4", "0.2"]
+        assert answer.base.value("max_discount") == 0
+        assert answer.value == "0.4"
+        (worth, nothing) = (found.mean for _, found in answer.differences)
+        assert float(worth) == pytest.approx(0.38 * 370_286 / 3_600, rel=1e-6)
+        assert nothing == 0
+
+    def test_zero_is_compared_with_once(self) -> None:
+        answer = worth_of_discount(recorded(wants(0)), [0, "0", "0.4"])
+        assert [one.value("max_discount") for one in answer.sweep.options] == [0, "0.4"]
+
+
+class TestFloorAgainstPowerCost:
+    """A bid under what electricity costs is a loss."""
+
+    POWER = Power(price=PerKwh("0.20"), gpu_watts=500)
+
+    def test_break_even(self) -> None:
+        free = recorded(power=self.POWER)
+        assert break_even_floor(free) == PerGpuHour("0.10")
+        fleet = evolve(free, listings=(listing(), listing(2, platform_fee=Fraction(1, 3))))
+        assert break_even_floor(fleet) == PerGpuHour("0.15")
+        odd = evolve(fleet, listings=(listing(platform_fee=Fraction(1, 7)),))
+        assert break_even_floor(odd).steps == 116_666_666_667  # rounded up
+
+    def test_a_known_answer(self) -> None:
+        scenario = recorded(bids(0, "0.09"), bids(0, "0.12"), bids(0, "0.30"), power=self.POWER)
+        answer = floor_against_power_cost(scenario)
+        floors = [PerGpuHour(p) for p in ("0", "0.05", "0.10", "0.15", "0.20")]
+        assert [one.value("min_bid") for one in answer.sweep.options] == floors
+        assert answer.value == PerGpuHour("0.10")
+        assert answer.estimate.mean == Fraction(22, 100)
+
+    def test_the_floors_named(self) -> None:
+        scenario = recorded(bids(0, "0.09"), power=self.POWER)
+        answer = floor_against_power_cost(scenario, [PerGpuHour("0.08"), PerGpuHour("0.09")])
+        assert answer.value == PerGpuHour("0.08")
+
+    def test_without_power(self) -> None:
+        with pytest.raises(RuleViolation, match=r"scenario.power: need what the machines draw"):
+            floor_against_power_cost(recorded())
+
+
+class TestRefused:
+    """Each question takes a scenario."""
+
+    @pytest.mark.parametrize(
+        "question",
+        [
+            lambda: best_price(1, []),  # type: ignore[arg-type]
+            lambda: best_min_gpu(1),  # type: ignore[arg-type]
+            lambda: best_mix(1),  # type: ignore[arg-type]
+            lambda: worth_of_discount(1, []),  # type: ignore[arg-type]
+            lambda: floor_against_power_cost(1),  # type: ignore[arg-type]
+        ],
+    )
+    def test_a_wrong_type(self, question: Any) -> None:
+        with pytest.raises(WrongType, match="scenario"):
+            question()
+
+    def test_money_is_money(self) -> None:
+        scenario = recorded(bids(0, "0.09"))
+        answer = best_price(scenario, [PerGpuHour("0.4")], measure=lambda one: one.revenue)
+        assert answer.estimate.mean == Fraction(9, 100)
+        assert PerHour("0.09").charge(3_600) == Money("0.09")

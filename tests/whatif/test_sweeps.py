@@ -1,0 +1,265 @@
+"""Options, experiments, and who computes them."""
+
+from __future__ import annotations
+
+import builtins
+import multiprocessing
+import sys
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from numgenius_core.errors import MissingExtra, RuleViolation, WrongType
+from numgenius_core.intervals import Interval
+from numgenius_core.money import TICKS_PER_DOLLAR, Money
+from numgenius_core.testing import EPOCH
+from numgenius_core.whatif import (
+    Option,
+    Outcome,
+    Sweep,
+    Trace,
+    simulate,
+    sweep,
+    vary,
+)
+from scenario_parts import listing
+from sweep_cases import BY_PRICE, DEMAND, PRICES, WEEK
+
+
+class TestOptions:
+    """A scenario with each combination of some values."""
+
+    def test_each_thing_that_can_be_varied(self) -> None:
+        later = EPOCH + timedelta(days=9)
+
+        def of(name: str, value: Any) -> tuple[Any, ...]:
+            (option,) = vary(WEEK, **{name: [value]})
+            assert option.value(name) == value
+            return option.scenario.listings
+
+        assert [one.prices.gpu for one in of("price", PRICES[0])] == [PRICES[0]] * 2
+        assert [one.prices.min_bid for one in of("min_bid", PRICES[0])] == [PRICES[0]] * 2
+        assert [one.min_gpu for one in of("min_gpu", 4)] == [4, 4]
+        assert [one.max_discount for one in of("max_discount", "0.3")] == [Fraction(3, 10)] * 2
+        assert [one.end for one in of("end", later)] == [later, later]
+        assert [one.min_gpu for one in of("mix", (8, 2))] == [8, 2]
+        assert of("listings", WEEK.listings[:1]) == WEEK.listings[:1]
+
+    def test_an_end_takes_the_place_of_a_rolling_one(self) -> None:
+        rolling = evolve(WEEK, listings=(listing(rolling=timedelta(days=1)),))
+        (option,) = vary(rolling, end=[None])
+        assert option.scenario.listings[0].rolling is None
+
+    def test_combinations_the_last_changing_first(self) -> None:
+        options = vary(WEEK, price=PRICES[:2], min_gpu=[1, 2])
+        assert [one.label for one in options] == [
+            "price 0.30, min_gpu 1",
+            "price 0.30, min_gpu 2",
+            "price 0.40, min_gpu 1",
+            "price 0.40, min_gpu 2",
+        ]
+        assert options[1].scenario.listings[0].prices.gpu == PRICES[0]
+        assert options[1].scenario.listings[0].min_gpu == 2
+
+    def test_labels(self) -> None:
+        (mix,) = vary(WEEK, mix=[(8, 2)])
+        assert mix.label == "mix 8+2"
+        never, day = vary(WEEK, end=[None, EPOCH + timedelta(days=9)])
+        assert (never.label, day.label) == ("end never", "end 2026-01-10 00:00")
+        assert vary(WEEK) == (Option(values=(), scenario=WEEK),)
+        assert vary(WEEK)[0].label == "as it is"
+
+    @pytest.mark.parametrize(
+        ("values", "match"),
+        [
+            ({"colour": [1]}, "vary: need one of price"),
+            ({"price": []}, "vary: need at least one"),
+            ({"price": [1]}, "price: need a PerGpuHour"),
+            ({"min_bid": [1]}, "min_bid: need a PerGpuHour"),
+            ({"min_gpu": [3]}, "a power of two"),
+            ({"max_discount": [0.4]}, "max_discount"),
+            ({"mix": [(1,)]}, "mix: need 2 values"),
+            ({"price": 3}, "price: need a series"),
+        ],
+    )
+    def test_refused(self, values: dict[str, Any], match: str) -> None:
+        with pytest.raises(RuleViolation, match=match):
+            vary(WEEK, **values)
+
+    def test_a_value_that_was_not_varied(self) -> None:
+        with pytest.raises(RuleViolation, match="name: need one of"):
+            BY_PRICE[0].value("min_gpu")
+
+
+class TestASweep:
+    """Run i of every option has the same clients."""
+
+    @pytest.fixture
+    def found(self) -> Sweep:
+        return sweep(BY_PRICE, runs=4, seed=3, workers=1)
+
+    def test_it_is_the_simulations(self, found: Sweep) -> None:
+        for option, outcomes in zip(found.options, found.outcomes, strict=True):
+            assert outcomes == tuple(simulate(option.scenario, 3_000_000 + run) for run in range(4))
+
+    def test_another_seed_gives_others(self, found: Sweep) -> None:
+        assert sweep(BY_PRICE, runs=4, seed=4, workers=1) != found
+
+    def test_common_random_numbers(self, found: Sweep) -> None:
+        for run in range(4):
+            assert len({outcomes[run].requests for outcomes in found.outcomes}) == 1
+
+    def test_paired_differences(self, found: Sweep) -> None:
+        low, high = found.options[0], found.options[2]
+        by_hand = [
+            a.profit - b.profit for a, b in zip(found.outcomes[2], found.outcomes[0], strict=True)
+        ]
+        got = found.difference(high, low)
+        assert got.mean == Fraction(Money.sum(by_hand).ticks, 4 * TICKS_PER_DOLLAR)
+        assert found.difference(low, low).half_width == 0
+        wide = found.estimate(high).half_width
+        assert got.half_width is not None
+        assert wide is not None
+        assert got.half_width < wide
+
+    def test_the_best_has_the_greatest_mean(self, found: Sweep) -> None:
+        means = [found.estimate(one, "revenue").mean for one in found.options]
+        assert found.best("revenue") is found.options[means.index(max(means))]
+
+    def test_a_measure_of_ones_own(self, found: Sweep) -> None:
+        def rented(outcome: Outcome) -> int:
+            return outcome.rented
+
+        assert found.values(BY_PRICE[0], rented) == found.values(BY_PRICE[0], "rented")
+
+    def test_a_measure_that_does_not_exist(self, found: Sweep) -> None:
+        with pytest.raises(RuleViolation, match="measure: need one of profit"):
+            found.values(BY_PRICE[0], "joy")
+        with pytest.raises(WrongType, match="measure"):
+            found.values(BY_PRICE[0], lambda _: 0.5)  # type: ignore[arg-type, return-value]
+
+    def test_an_option_of_another_sweep(self, found: Sweep) -> None:
+        with pytest.raises(RuleViolation, match="option: need an option of the sweep"):
+            found.estimate(vary(WEEK, min_gpu=[2])[0])
+
+    def test_a_curve(self, found: Sweep) -> None:
+        assert [price for price, _ in found.curve("price")] == list(PRICES)
+        assert found.curve("price", "occupancy")[1][1] == found.estimate(BY_PRICE[1], "occupancy")
+
+    def test_a_grid(self) -> None:
+        options = vary(WEEK, price=PRICES[:2], min_gpu=[1, 2, 4])
+        found = sweep(options, runs=1, workers=1)
+        down, across, rows = found.grid("price", "min_gpu")
+        assert (down, across) == (PRICES[:2], (1, 2, 4))
+        assert rows[1][2] == found.estimate(options[5]).mean
+        with pytest.raises(RuleViolation, match="grid: need each combination"):
+            found.grid("price", "price")
+
+    def test_a_table(self, found: Sweep) -> None:
+        head, first, *_ = str(found).splitlines()
+        assert head.split() == ["option", "profit", "$", "occupancy", "unserved"]
+        assert first.startswith("price 0.30")
+        assert "±" in found._repr_html_()
+        assert found.table("pauses").head == ("option", "pauses")
+
+    def test_recorded_demand_is_run_once(self) -> None:
+        trace = DEMAND.draw(WEEK.horizon, 1)
+        options = vary(evolve(WEEK, demand=trace), price=PRICES)
+        assert len(sweep(options, workers=1).outcomes[0]) == 1
+        with pytest.raises(RuleViolation, match="runs: need 1, as all demand is recorded"):
+            sweep(options, runs=2)
+
+    def test_generated_demand_is_run_twenty_times(self) -> None:
+        short = evolve(WEEK, horizon=Interval(EPOCH, EPOCH + timedelta(hours=1)))
+        assert len(sweep(vary(short), workers=1).outcomes[0]) == 20
+
+    @pytest.mark.parametrize(
+        ("how", "match"),
+        [
+            ({"options": ()}, "options: need at least one"),
+            ({"options": (WEEK,)}, r"options\[0\]: need an Option"),
+            ({"runs": 0}, "runs"),
+            ({"seed": -1}, "seed"),
+            ({"workers": 0}, "workers"),
+            ({"progress": 3}, "progress"),
+            ({"executor": 3}, "executor"),
+        ],
+    )
+    def test_refused(self, how: dict[str, Any], match: str) -> None:
+        facts: dict[str, Any] = {"options": BY_PRICE, "runs": 1}
+        with pytest.raises(RuleViolation, match=match):
+            sweep(**(facts | how))
+
+    def test_workers_or_an_executor(self) -> None:
+        with ThreadPoolExecutor(1) as pool, pytest.raises(RuleViolation, match="or an executor"):
+            sweep(BY_PRICE, workers=2, executor=pool)
+
+
+class TestWhoComputes:
+    """The same seed gives the same numbers, on one core, on two, and anywhere else."""
+
+    def test_one_core_and_two(self) -> None:
+        alone = sweep(BY_PRICE, runs=3, workers=1)
+        assert sweep(BY_PRICE, runs=3, workers=2) == alone
+        assert multiprocessing.active_children() == []
+
+    def test_any_executor(self) -> None:
+        with ThreadPoolExecutor(3) as pool:
+            assert sweep(BY_PRICE, runs=2, executor=pool) == sweep(BY_PRICE, runs=2, workers=1)
+            assert pool.submit(int, 3).result() == 3  # it was not shut down
+
+    def test_an_executor_that_finishes_in_any_order(self) -> None:
+        class Backwards(Executor):
+            """Computes the last job first, when the first result is asked for."""
+
+            def __init__(self) -> None:
+                self.jobs: list[Callable[[], None]] = []
+
+            def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+                future: Future[Any] = Future()
+                self.jobs.append(lambda: future.set_result(fn(*args, **kwargs)))
+                if len(self.jobs) == 6:
+                    for job in reversed(self.jobs):
+                        job()
+                return future
+
+        got = sweep(BY_PRICE, runs=2, executor=Backwards())
+        assert got == sweep(BY_PRICE, runs=2, workers=1)
+
+    def test_a_failure_reaches_the_caller(self) -> None:
+        class Broken(Trace):
+            def draw(self, horizon: Interval, seed: int) -> Trace:  # noqa: ARG002
+                raise RuleViolation("trace", "a trace that works", "this one")
+
+        broken = vary(evolve(WEEK, demand=Broken(())), price=PRICES)
+        with ThreadPoolExecutor(1) as pool, pytest.raises(RuleViolation, match="that works"):
+            sweep(broken, executor=pool)
+
+    def test_progress_is_told(self) -> None:
+        told: list[tuple[int, int]] = []
+        sweep(BY_PRICE, runs=2, workers=1, progress=lambda *done: told.append(done))
+        assert told == [(done, 6) for done in range(1, 7)]
+
+    def test_a_bar(self, capsys: pytest.CaptureFixture[str]) -> None:
+        pytest.importorskip("rich")
+        sweep(BY_PRICE[:1], runs=2, workers=1, progress=True)
+        assert "simulating" in capsys.readouterr().out
+
+    def test_a_bar_without_rich(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        real = builtins.__import__
+
+        def without(name: str, *args: Any, **kwargs: Any) -> Any:
+            if name.startswith("rich"):
+                raise ImportError(name)
+            return real(name, *args, **kwargs)
+
+        for name in [name for name in sys.modules if name.split(".")[0] == "rich"]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setattr(builtins, "__import__", without)
+        with pytest.raises(MissingExtra, match=r"numgenius-core\[rich\]"):
+            sweep(BY_PRICE, runs=1, workers=1, progress=True)

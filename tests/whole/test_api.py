@@ -1,0 +1,101 @@
+"""The public names: what is promised is written down, and every value can be stored and copied."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import pickle
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import numgenius_core
+from house import FACES, load
+from numgenius_core.testing import values
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def script() -> ModuleType:
+    """Return ``scripts/write_api.py`` as a module."""
+    spec = importlib.util.spec_from_file_location("write_api", ROOT / "scripts" / "write_api.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+WRITTEN = script().texts()
+
+
+class TestThePublicNamesAreWrittenDown:
+    """DESIGN: "CI compares the public API"; a change here is a change for the users."""
+
+    @pytest.mark.parametrize("module", sorted(WRITTEN))
+    def test_signatures_fields_and_constants_are_as_written(self, module: str) -> None:
+        file = ROOT / "tests" / "api" / f"{module}.txt"
+        assert file.exists(), "new: run python scripts/write_api.py"
+        written = file.read_text("utf-8")
+        assert WRITTEN[module] == written, "run python scripts/write_api.py if this is meant"
+
+    def test_no_module_has_gone(self) -> None:
+        files = {path.name.removesuffix(".txt") for path in (ROOT / "tests" / "api").glob("*.txt")}
+        assert files == set(WRITTEN), "run python scripts/write_api.py if this is meant"
+
+    def test_the_files_say_all_that_matters(self) -> None:
+        bidding, ids = WRITTEN["bids"], WRITTEN["ids"]
+        assert "Claim.bid: PerHour | None = …\n" in bidding
+        assert "Rank.BID = 'bid'\n" in bidding
+        assert "winning_bid(block: 'Block', running: 'Iterable[Claim]', floor" in bidding
+        assert "Resolution.paused -> tuple[Verdict, ...]\n" in bidding
+        assert "MachineId: NewType of int\n" in ids
+        assert "Money.__add__(self, other: 'Money') -> 'Money'\n" in WRITTEN["money"]
+        assert "MAX_RATE = 1000000\n" in WRITTEN["rates"]
+
+
+MACHINERY = {"Field", "Law", "Rule"}  # no values: they hold functions
+HASHED = {"Answer"}  # keys of its mapping, as drawn, hold what cannot be hashed
+HOLDS_FAULTS = {"Reading"}  # errors are equal only to themselves
+
+
+def classes() -> list[type]:
+    """Return every promised attrs class of the library."""
+    return [
+        cls
+        for face in FACES
+        for name in load(face).__all__
+        if isinstance(cls := getattr(load(face), name), type)
+        and attrs.has(cls)
+        and name not in MACHINERY | HASHED
+    ]
+
+
+CLASSES = classes()
+
+
+class TestValuesTravel:
+    """Promise (docs, Compatibility): pickles and copies of every value of every class are equal."""
+
+    @pytest.mark.parametrize("cls", CLASSES, ids=[f"{c.__module__}.{c.__name__}" for c in CLASSES])
+    @settings(max_examples=5, suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def test_pickles_and_copies_are_equal(self, cls: type, data: st.DataObject) -> None:
+        value = data.draw(values(cls))
+        for other in (pickle.loads(pickle.dumps(value)), copy.copy(value), copy.deepcopy(value)):
+            assert type(other) is type(value)
+            if cls.__name__ in HOLDS_FAULTS:
+                assert repr(other) == repr(value)
+            else:
+                assert other == value
+
+    @given(values(numgenius_core.Money | numgenius_core.PerHour | numgenius_core.PerGb))
+    def test_money_and_rates_too(self, value: Any) -> None:
+        assert pickle.loads(pickle.dumps(value)) == value
+        assert copy.deepcopy(value) == copy.copy(value) == value
+        assert hash(pickle.loads(pickle.dumps(value))) == hash(value)

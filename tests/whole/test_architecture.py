@@ -1,0 +1,221 @@
+"""The shape of the package: rooms, their faces, and the one direction in which they import."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+import numgenius_core
+from house import FACES, ORDER, PACKAGE, ROOMS, SOURCES, VALUES, load
+
+HEAVY: Final = ["cattrs", "narwhals", "matplotlib", "pandas", "numpy", "dateutil.parser"]
+
+
+modules = pytest.mark.parametrize("name", sorted(SOURCES.keys() - {""}))
+faces = pytest.mark.parametrize("name", FACES)
+
+
+def imported(source: str) -> Iterator[str]:
+    """Yield the modules of this package that a source imports, wherever it does so."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"line {node.lineno}: name the package in full"
+            below = [f"{node.module}.{alias.name}" for alias in node.names]
+            known = [name for name in below if name.removeprefix(f"{PACKAGE}.") in SOURCES]
+            found = known or [str(node.module)]
+        else:
+            continue
+        for name in found:
+            if name.startswith(f"{PACKAGE}."):
+                yield name.removeprefix(f"{PACKAGE}.")
+
+
+def private_to(name: str) -> str | None:
+    """Return the folder that alone may import a module; ``""`` is the package, ``None`` is any."""
+    folder: list[str] = []
+    for part in name.split("."):
+        if part.startswith("_"):
+            return ".".join(folder)
+        folder.append(part)
+    return None
+
+
+def strangers(importer: str, source: str) -> list[str]:
+    """Return the private modules that a source imports from another room's folder."""
+    found = []
+    for name in imported(source):
+        folder = private_to(name)
+        if folder and importer != folder and not importer.startswith(f"{folder}."):
+            found.append(name)
+    return found
+
+
+def upward(importer: str, source: str) -> list[str]:
+    """Return what a source imports that stands after it."""
+    own = importer.partition(".")[0]
+    before = ORDER[: ORDER.index(own) + 1]
+    return [name for name in imported(source) if name.partition(".")[0] not in before]
+
+
+class TestAModuleWithAnUnderscoreIsPrivateToItsRoom:
+    """House rule 1: a ``_module`` is imported only from its folder; those at the root by all."""
+
+    @modules
+    def test_nobody_imports_another_rooms_machinery(self, name: str) -> None:
+        assert strangers(name, SOURCES[name].read_text("utf-8")) == []
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            "from numgenius_core.market._ledger import Ledger",
+            "from numgenius_core.market import _ledger",
+            "import numgenius_core.market._ledger",
+            "def f():\n    from numgenius_core.market._ledger import Ledger",
+        ],
+    )
+    def test_a_breach_would_be_seen(self, source: str) -> None:
+        assert strangers("billing.statements", source) == ["market._ledger"]
+        assert strangers("market.views", source) == []
+        assert strangers("billing", "from numgenius_core._checks import check_id") == []
+
+
+class TestPromisedIsWhatTheFacesList:
+    """House rule 2: promised is what faces list, and nothing else.
+
+    Faces are ``numgenius_core/__init__``, the value modules, each room's ``__init__`` and four
+    modules of ``market/``.
+    """
+
+    @modules
+    def test_only_faces_have_an_all(self, name: str) -> None:
+        has_one = any(
+            isinstance(node, ast.Assign | ast.AnnAssign) and ast.unparse(node).startswith("__all__")
+            for node in ast.parse(SOURCES[name].read_text("utf-8")).body
+        )
+        assert has_one == (name in FACES)
+
+    @faces
+    def test_all_is_sorted_and_true(self, name: str) -> None:
+        module = load(name)
+        offered = module.__all__
+        # As ruff sorts it: CONSTANTS, Classes, functions.
+        kind = {n: 0 if n.isupper() else 1 if n[0].isupper() else 2 for n in offered}
+        assert list(offered) == sorted(set(offered), key=lambda n: (kind[n], n))
+        assert [n for n in offered if not hasattr(module, n)] == []
+
+    def test_no_name_has_two_meanings(self) -> None:
+        """A function of ``frames`` may bear the name of the scalar rule whose columns it works out.
+
+        A strategy of ``testing`` may bear that of what it draws.
+        """
+        meanings: dict[str, list[object]] = defaultdict(list)
+        for face in FACES:
+            module = load(face)
+            for name in () if face in ("frames", "testing") else module.__all__:
+                value = getattr(module, name)
+                if not any(value is other for other in meanings[name]):
+                    meanings[name].append(value)
+        for name in numgenius_core.__all__:
+            assert any(getattr(numgenius_core, name) is value for value in meanings[name]), name
+        twice = {name for name, found in meanings.items() if len(found) > 1}
+        assert twice == set()
+
+    def test_there_are_few_enough_to_know(self) -> None:
+        names = {name for face in FACES if face != "testing" for name in load(face).__all__}
+        assert len(names) <= 550
+
+    @faces
+    def test_what_is_promised_is_documented(self, name: str) -> None:
+        module = load(name)
+        assert module.__doc__
+        bare = []
+        for public in module.__all__:
+            value = getattr(module, public)
+            if inspect.isfunction(value) or inspect.isclass(value):
+                bare += [public] if not inspect.getdoc(value) else []
+            if inspect.isclass(value):
+                bare += [
+                    f"{public}.{key}"
+                    for key, member in vars(value).items()
+                    if not key.startswith("_")
+                    and (inspect.isfunction(member) or isinstance(member, property | classmethod))
+                    and not inspect.getdoc(member)
+                ]
+        assert bare == []
+
+
+class TestImportsGoInOneDirection:
+    """House rule 3: folders import in one direction."""
+
+    def test_every_room_has_its_place_in_the_order(self) -> None:
+        at_the_root = {name.partition(".")[0] for name in SOURCES if name}
+        assert sorted(ORDER) == sorted(at_the_root)
+
+    @modules
+    def test_a_module_imports_only_what_stands_before_it(self, name: str) -> None:
+        assert upward(name, SOURCES[name].read_text("utf-8")) == []
+
+    def test_a_breach_would_be_seen(self) -> None:
+        source = "def f():\n    from numgenius_core.market import Market"
+        assert upward("billing.statements", source) == ["market"]
+        assert upward("planning.bids", source) == []
+
+    def test_there_are_at_most_32_doors(self) -> None:
+        assert len({name.partition(".")[0] for name in SOURCES if name}) <= 32
+
+
+class TestThePackageShowsItsFace:
+    """``dir()`` shows the face and the rooms, which load with their first use, and no others."""
+
+    def test_dir_is_the_face_and_the_rooms(self) -> None:
+        assert dir(numgenius_core) == sorted(
+            {*numgenius_core.__all__, *VALUES, *ROOMS, "__version__"}
+        )
+
+    def test_every_name_of_it_is_there(self) -> None:
+        for name in dir(numgenius_core):
+            assert getattr(numgenius_core, name) is not None
+
+    def test_there_are_no_others(self) -> None:
+        with pytest.raises(AttributeError, match="nothing_of_ours"):
+            numgenius_core.nothing_of_ours  # noqa: B018 - asking is the test
+
+    def test_what_type_checkers_see_is_what_there_is(self) -> None:
+        tree = ast.parse(SOURCES[""].read_text("utf-8"))
+        (seen,) = [node for node in tree.body if isinstance(node, ast.If)]
+        names = {
+            alias.name
+            for node in ast.walk(seen)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        assert names == set(dir(numgenius_core)) - {"__version__"}
+
+
+class TestImportIsCheap:
+    """DESIGN: "Import cost is a feature: ``import numgenius_core`` loads only what it needs"."""
+
+    def test_nothing_heavy_is_loaded(self) -> None:
+        code = f"import sys, {PACKAGE}; print([m for m in {HEAVY!r} if m in sys.modules])"
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == "[]"
+
+    def test_nothing_of_the_rooms_is_loaded_either(self) -> None:
+        code = (
+            f"import sys, {PACKAGE}; print([m for m in sys.modules if m.startswith('{PACKAGE}.')])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == "[]"
