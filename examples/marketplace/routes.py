@@ -130,7 +130,7 @@ def answer(events: Iterable[it.Event], before: Market) -> dict[str, Any]:
             case it.PriceIncreaseAccepted() | it.PriceIncreaseRejected():
                 place = before.machine(before.asked[event.increase])
                 told["pending_price_increase_id"] = event.increase
-                told["contract_id"] = place.increases[event.increase].term.contract.id
+                told["contract_id"] = place.increases[event.increase].contract.id
     return told
 
 

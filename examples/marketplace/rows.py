@@ -124,7 +124,7 @@ def instance(given: Instance, on: MachineState, at: datetime) -> Row:
         "gpu_name": on.machine.gpu_name,
         "disk_space": contract.disk_mb / MB_PER_GB,
         "dph_total": number(given.price(at)),
-        "storage_cost": number(given.term.prices_at(at).storage),
+        "storage_cost": number(given.contract.prices_at(at).storage),
         "is_bid": contract.mode is Mode.INTERRUPTIBLE,
         "bid_price": None if given.bid is None else number(given.bid),
         "label": given.label or None,
@@ -152,12 +152,12 @@ def windows(state: MachineState, now: datetime) -> list[Row]:
 
 def increase(key: int, pending: PendingIncrease) -> Row:
     """Return the row of a price increase that waits for its client; null is as it was."""
-    old, new = pending.term.last_prices, pending.listing.prices
+    old, new = pending.contract.last_prices, pending.listing.prices
     raised = {each.part for each in pending.raised}
     row: Row = {
         "pending_price_increase_id": key,
-        "contract_id": pending.term.contract.id,
-        "host_id": pending.term.contract.host,
+        "contract_id": pending.contract.id,
+        "host_id": pending.contract.host,
         "contract_end_date": epoch(pending.contract_end),
         "ask_end_date": epoch(pending.new_end),
     }

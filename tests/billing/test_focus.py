@@ -61,7 +61,7 @@ def history(*facts: Fact, bid: str | None = None, gpus: int = 1) -> History:
         start=T0,
         bid=None if bid is None else PerHour(bid),
     )
-    return History(term=contract, happenings=(Moved(at=T0, event=InstanceEvent.LOADED), *facts))
+    return History(contract=contract, facts=(Moved(at=T0, event=InstanceEvent.LOADED), *facts))
 
 
 def rows_of(source: History, hours: int = 2) -> tuple[Row, ...]:
@@ -187,9 +187,9 @@ class TestTheFourCosts:
     def test_of_a_bid_on_a_free_machine_list_nothing(self) -> None:
         source = history(bid="0.25")
         prices = PriceTerms(gpu=PerGpuHour(0))
-        contract = source.term.contract
+        contract = source.contract
         free = History(
-            term=Contract(
+            contract=Contract(
                 id=contract.id,
                 machine=contract.machine,
                 host=contract.host,
@@ -200,7 +200,7 @@ class TestTheFourCosts:
                 start=T0,
                 bid=contract.bid,
             ),
-            happenings=source.happenings,
+            facts=source.facts,
         )
         assert only(rows_of(free), "interruptible")["ListCost"] == "0"
 

@@ -37,8 +37,7 @@ from numgenius_core.contracts import (
     Contract,
     InstanceEvent,
     InstanceState,
-    Segment,
-    Term,
+    RateChange,
     accept,
     agree,
     client_end,
@@ -100,14 +99,13 @@ def moved(at: datetime, event: InstanceEvent) -> Moved:
     return Moved(at=at, event=event)
 
 
-def life(contract: Contract | Term, *facts: Fact) -> History:
+def life(contract: Contract, *facts: Fact) -> History:
     """Return the history of an instance that runs from its first second."""
-    start = contract.start if isinstance(contract, Contract) else contract.contract.start
-    return History(term=contract, happenings=(moved(start, InstanceEvent.LOADED), *facts))
+    return History(contract=contract, facts=(moved(contract.start, InstanceEvent.LOADED), *facts))
 
 
 def whole(history: History, days: int = 400) -> Statement:
-    start = history.term.contract.start
+    start = history.contract.start
     return statement(history, Interval(start, start + timedelta(days=days)))
 
 
@@ -147,7 +145,7 @@ def histories(  # noqa: C901 - one branch for each kind of fact
         bid=PerHour.from_steps(draw(_steps)) if bids else None,
     )
     cuts = sorted(draw(st.sets(st.integers(1, (end or longest) - 1), max_size=2)))
-    segments = [Segment(since=after(cut), prices=draw(price_lists())) for cut in cuts]
+    segments = [RateChange(since=after(cut), prices=draw(price_lists())) for cut in cuts]
     facts: list[Fact] = []
     state = InstanceState.LOADING
     deposit = False
@@ -179,7 +177,7 @@ def histories(  # noqa: C901 - one branch for each kind of fact
             facts.append(MachineWent(at=at, online=draw(st.booleans())))
     if deposit and draw(st.booleans()):
         facts.append(Refunded(at=after(longest), amount=Money(0)))
-    return History(term=Term(contract=contract, segments=tuple(segments)), happenings=tuple(facts))
+    return History(contract=evolve(contract, rate_changes=tuple(segments)), facts=tuple(facts))
 
 
 def second_by_second(  # noqa: C901, PLR0912, PLR0915 - slow and obvious, one rule after another
@@ -189,7 +187,7 @@ def second_by_second(  # noqa: C901, PLR0912, PLR0915 - slow and obvious, one ru
 
     Written from the prose of DOMAIN 9, one second at a time.
     """
-    contract, facts = history.term.contract, list(history.happenings)
+    contract, facts = history.contract, list(history.facts)
     state, online, bid = InstanceState.LOADING, True, contract.bid
     deposit, discount = Fraction(0), Fraction(0)
     sums: Counter[str] = Counter()
@@ -204,7 +202,7 @@ def second_by_second(  # noqa: C901, PLR0912, PLR0915 - slow and obvious, one ru
         rate: Any
         prices = contract.prices
         extended = False
-        for segment in history.term.segments:
+        for segment in history.contract.rate_changes:
             if now >= segment.since:
                 prices, extended = segment.prices, True
 
@@ -292,8 +290,8 @@ class TestBillingIsByTheSecond:
 
     def test_gpus_cost_only_while_the_instance_runs(self) -> None:
         history = History(
-            term=rented(gpus=2),
-            happenings=(
+            contract=rented(gpus=2),
+            facts=(
                 moved(after(600), InstanceEvent.LOADED),
                 moved(after(4_200), InstanceEvent.STOPPED),
                 moved(after(7_200), InstanceEvent.STARTED),
@@ -336,7 +334,7 @@ class TestBillingIsByTheSecond:
 
     def test_traffic_costs_by_the_byte_in_any_state(self) -> None:
         history = History(
-            term=rented(), happenings=(Transferred(at=after(3), sent=1, received=5 * 10**9),)
+            contract=rented(), facts=(Transferred(at=after(3), sent=1, received=5 * 10**9),)
         )
         bill = whole(history)
         assert bill.amount_of(LineKind.UPLOAD) == Money("0.00000000002")
@@ -540,8 +538,8 @@ class TestAReservedDepositRunsDown:
         assert bill.amount_of(LineKind.RESERVED) == Money("0.002")  # nine whole seconds
 
     def test_it_runs_on_over_an_extension_at_the_new_rate(self) -> None:
-        term = Term(contract=rented(listing(end=T0 + HOUR)))
-        (term,) = extend([term], listing("0.5", T0 + 2 * HOUR), at=T0).terms
+        term = rented(listing(end=T0 + HOUR))
+        (term,) = extend([term], listing("0.5", T0 + 2 * HOUR), at=T0).contracts
         history = life(term, self.PREPAID)
         assert deposit_left(history, T0 + 3 * HOUR) == Money("574.80")
 
@@ -672,7 +670,7 @@ class TestTheTwoContractExampleToTheLastStatement:
         assert str(done) == "extended: 0"
         b = rented(relisted, gpus=2, number=2, at=self.FEBRUARY, place=2)
         assert client_end([a, b]) == self.JUNE
-        bills = [whole(life(done.terms[0])), whole(life(b))]
+        bills = [whole(life(done.contracts[0])), whole(life(b))]
         hours = [85 * 24, 149 * 24]
         assert bills[0].total == Money(4 * hours[0]) == Money(8160)
         assert bills[1].total == Money(5 * hours[1]) == Money(17880)
@@ -683,7 +681,7 @@ class TestTheTwoContractExampleToTheLastStatement:
     def test_and_if_a_accepts_it_pays_more_only_after_its_end(self) -> None:
         a = rented(listing("2", self.MARCH), gpus=2)
         (ask,) = extend([a], listing("2.5", self.JUNE), at=self.FEBRUARY).pending
-        term = accept(ask, ask.term, at=self.FEBRUARY).term
+        term = accept(ask, ask.contract, at=self.FEBRUARY).contract
         bill = whole(life(term))
         assert [(str(x.rate), x.period.end) for x in bill.lines] == [
             ("4.00", self.MARCH),
@@ -762,7 +760,7 @@ class TestHistories:
             (rented(), "the contract's end"),
             (rented(listing(end=None)), "a contract with an end"),
         ):
-            with pytest.raises(RuleViolation, match=rf"happenings\[1\].at: need {need}"):
+            with pytest.raises(RuleViolation, match=rf"facts\[1\].at: need {need}"):
                 life(contract, moved(after(5), InstanceEvent.EXPIRED))
 
     def test_destroyed_it_does_not_expire(self) -> None:
@@ -778,9 +776,9 @@ class TestHistories:
         assert whole(kept).amount_of(LineKind.REFUND) == Money("-0.5")
 
     def test_facts_come_in_order_from_the_contract_on(self) -> None:
-        with pytest.raises(RuleViolation, match=r"happenings\[0\].at"):
-            History(term=rented(), happenings=(moved(T0 - HOUR, InstanceEvent.LOADED),))
-        with pytest.raises(RuleViolation, match=r"happenings\[2\].at"):
+        with pytest.raises(RuleViolation, match=r"facts\[0\].at"):
+            History(contract=rented(), facts=(moved(T0 - HOUR, InstanceEvent.LOADED),))
+        with pytest.raises(RuleViolation, match=r"facts\[2\].at"):
             life(rented(), Transferred(at=after(5)), Transferred(at=after(4)))
 
     def test_bids_and_deposits_belong_to_their_modes(self) -> None:
@@ -792,10 +790,10 @@ class TestHistories:
                 life(contract, paid)
 
     def test_wrong_things_are_refused_at_the_door(self) -> None:
-        with pytest.raises(WrongType, match=r"history.term"):
-            History(term=None)  # type: ignore[arg-type]
-        with pytest.raises(WrongType, match=r"happenings\[0\]: need a Happening"):
-            History(term=rented(), happenings=("loaded",))  # type: ignore[arg-type]
+        with pytest.raises(WrongType, match=r"history.contract"):
+            History(contract=None)  # type: ignore[arg-type]
+        with pytest.raises(WrongType, match=r"facts\[0\]: need a Happening"):
+            History(contract=rented(), facts=("loaded",))  # type: ignore[arg-type]
         with pytest.raises(WrongType, match=r"moved.event"):
             Moved(at=T0, event="loaded")  # type: ignore[arg-type]
         with pytest.raises(WrongType, match=r"bid_changed.bid"):

@@ -1,4 +1,4 @@
-"""Extending contracts: what a new listing does, by segments of rates, and whether it pays."""
+"""Extending contracts: what a new listing does, by changes of rates, and whether it pays."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ from numgenius_core.contracts import (
     NotExtended,
     PendingIncrease,
     Raise,
-    Segment,
+    RateChange,
     Stale,
-    Term,
     Unchanged,
     accept,
     agree,
@@ -30,7 +29,7 @@ from numgenius_core.contracts import (
     staleness,
     to_reserved,
 )
-from numgenius_core.contracts.term import as_term, is_later
+from numgenius_core.contracts.contract import is_later
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval
@@ -110,7 +109,7 @@ def listings(draw: st.DrawFn) -> Listing:
 
 
 @st.composite
-def fleets(draw: st.DrawFn) -> list[Term]:
+def fleets(draw: st.DrawFn) -> list[Contract]:
     """Return contracts of the machine, some of them extended before."""
     terms = []
     for number in range(draw(st.integers(0, 4))):
@@ -120,9 +119,9 @@ def fleets(draw: st.DrawFn) -> list[Term]:
         contract = rented(first, number=number, bid=bid)
         if bid is None and draw(st.booleans()):
             contract = to_reserved(contract, Fraction(1, 5))
-        term = Term(contract=contract)
+        term = contract
         if draw(st.booleans()):
-            (term,) = extend([term], draw(listings()), at=day(1, 6), ask=False).terms
+            (term,) = extend([term], draw(listings()), at=day(1, 6), ask=False).contracts
         terms.append(term)
     return terms
 
@@ -144,7 +143,7 @@ class TestALaterEndAtTheSameOrALowerPrice:
             assert (verdict.old_end, verdict.end) == (day(3, 31), day(6, 30))
 
     def test_keeps_the_locked_rates_until_the_old_end_and_the_new_ones_after_it(self) -> None:
-        (term,) = extend([rented()], listing("1.5", day(6, 30)), at=day(2, 1)).terms
+        (term,) = extend([rented()], listing("1.5", day(6, 30)), at=day(2, 1)).contracts
         before, after = day(3, 31) - timedelta(seconds=1), day(3, 31)
         assert term.gpu_rate_at(before) == PerHour(4)
         assert term.gpu_rate_at(after) == PerHour(3)
@@ -153,29 +152,31 @@ class TestALaterEndAtTheSameOrALowerPrice:
         assert pieces[0][0].end == day(3, 31) == pieces[1][0].start
 
     def test_makes_no_segment_where_the_prices_stay(self) -> None:
-        (term,) = extend([rented()], listing("2", day(6, 30)), at=day(2, 1)).terms
-        assert term == Term(contract=evolve(rented(), end=day(6, 30)))
+        (term,) = extend([rented()], listing("2", day(6, 30)), at=day(2, 1)).contracts
+        assert term == evolve(rented(), end=day(6, 30))
 
     def test_without_an_end_extends_for_ever(self) -> None:
-        (term,) = extend([rented()], listing("2", None), at=day(2, 1)).terms
+        (term,) = extend([rented()], listing("2", None), at=day(2, 1)).contracts
         assert term.end is None
 
     @given(fleet=fleets(), new=listings())
-    def test_every_contract_gets_exactly_one_verdict(self, fleet: list[Term], new: Listing) -> None:
+    def test_every_contract_gets_exactly_one_verdict(
+        self, fleet: list[Contract], new: Listing
+    ) -> None:
         done = extend(fleet, new, at=day(1, 20))
         unchanged = sum(isinstance(v, Unchanged) for v in done.verdicts)
         assert done.extended + unchanged + len(done.pending) == len(fleet)
-        assert [t.contract.id for t in done.terms] == [t.contract.id for t in fleet]
+        assert [t.id for t in done.contracts] == [t.id for t in fleet]
 
     @given(fleet=fleets(), new=listings(), ask=st.booleans())
     def test_no_listing_shortens_a_contract_or_raises_a_locked_rate(
-        self, fleet: list[Term], new: Listing, ask: bool
+        self, fleet: list[Contract], new: Listing, ask: bool
     ) -> None:
         done = extend(fleet, new, at=day(1, 20), ask=ask)
-        for old, now in zip(fleet, done.terms, strict=True):
+        for old, now in zip(fleet, done.contracts, strict=True):
             assert now.end == old.end or is_later(now.end, old.end)
-            assert now.contract.start == old.contract.start
-            assert now.contract.prices == old.contract.prices
+            assert now.start == old.start
+            assert now.prices == old.prices
             for instant in (day(1, 5), day(1, 20), day(3, 1), old.end or day(6, 1)):
                 assert not old.gpu_rate_at(instant) < now.gpu_rate_at(instant)
                 for part in ("storage", "upload", "download", "platform_fee"):
@@ -186,10 +187,10 @@ class TestALaterEndAtTheSameOrALowerPrice:
 
     @given(fleet=fleets(), new=listings(), first=ends, second=ends)
     def test_extending_twice_is_extending_to_the_later_end(
-        self, fleet: list[Term], new: Listing, first: datetime | None, second: datetime | None
+        self, fleet: list[Contract], new: Listing, first: datetime | None, second: datetime | None
     ) -> None:
-        def step(terms: tuple[Term, ...], end: datetime | None) -> tuple[Term, ...]:
-            return extend(terms, evolve(new, end=end), at=day(1, 6), ask=False).terms
+        def step(terms: tuple[Contract, ...], end: datetime | None) -> tuple[Contract, ...]:
+            return extend(terms, evolve(new, end=end), at=day(1, 6), ask=False).contracts
 
         later = first if is_later(first, second) else second
         start = tuple(fleet)
@@ -197,23 +198,23 @@ class TestALaterEndAtTheSameOrALowerPrice:
 
     @given(fleet=fleets(), new=listings())
     def test_the_verdict_is_what_the_guide_says_part_by_part(
-        self, fleet: list[Term], new: Listing
+        self, fleet: list[Contract], new: Listing
     ) -> None:
         """An oracle from the prose: compare price by price, in dollars."""
         at = day(1, 20)
         for verdict, term in zip(extend(fleet, new, at=at).verdicts, fleet, strict=True):
             far = datetime(9999, 1, 1, tzinfo=UTC)
             end, new_end = term.end or far, new.end or far
-            locked = term.segments[-1].prices if term.segments else term.contract.prices
-            pays_gpu = term.contract.bid is None
+            locked = term.rate_changes[-1].prices if term.rate_changes else term.prices
+            pays_gpu = term.bid is None
             raised = {
                 p
                 for p in ("gpu", "storage", "upload", "download", "platform_fee")
                 if getattr(new.prices, p) > getattr(locked, p) and (pays_gpu or p != "gpu")
             }
-            if term.contract.bid is not None:
-                bid = term.contract.bid.to_decimal()
-                if term.segments:
+            if term.bid is not None:
+                bid = term.bid.to_decimal()
+                if term.rate_changes:
                     bid = max(bid, 2 * locked.min_bid.to_decimal())
                 if 2 * new.prices.min_bid.to_decimal() > bid:
                     raised.add("min_bid")
@@ -238,7 +239,7 @@ class TestARaisedPrice:
         new = listing("2.5", day(6, 30), storage="0.2", fee="0.3")
         (verdict,) = extend([rented()], new, at=day(2, 1)).verdicts
         assert isinstance(verdict, PendingIncrease)
-        assert verdict.term == Term(contract=rented())
+        assert verdict.contract == rented()
         assert verdict.raised == (
             Raise(part="gpu", old=PerGpuHour(2), new=PerGpuHour("2.5")),
             Raise(part="storage", old=PerGbMonth("0.1"), new=PerGbMonth("0.2")),
@@ -263,7 +264,7 @@ class TestARaisedPrice:
         assert [r.part for r in verdict.raised] == ["gpu"]
 
     def test_is_compared_with_the_rates_of_the_last_segment(self) -> None:
-        lower = extend([rented()], listing("1.5", day(4, 30)), at=day(2, 1)).terms
+        lower = extend([rented()], listing("1.5", day(4, 30)), at=day(2, 1)).contracts
         done = extend(lower, listing("1.75", day(6, 30)), at=day(2, 2))
         assert done.pending[0].raised == (
             Raise(part="gpu", old=PerGpuHour("1.5"), new=PerGpuHour("1.75")),
@@ -271,15 +272,15 @@ class TestARaisedPrice:
 
     def test_applies_after_the_current_end_only_once_accepted(self) -> None:
         (ask,) = extend([rented()], listing("2.5", day(6, 30)), at=day(2, 1)).pending
-        done = accept(ask, ask.term, at=day(2, 2))
+        done = accept(ask, ask.contract, at=day(2, 2))
         assert (done.old_end, done.end) == (day(3, 31), day(6, 30))
-        assert done.term.gpu_rate_at(day(3, 30)) == PerHour(4)
-        assert done.term.gpu_rate_at(day(3, 31)) == PerHour(5)
+        assert done.contract.gpu_rate_at(day(3, 30)) == PerHour(4)
+        assert done.contract.gpu_rate_at(day(3, 31)) == PerHour(5)
 
     def test_rejected_ends_as_agreed(self) -> None:
         (ask,) = extend([rented()], listing("2.5", day(6, 30)), at=day(2, 1)).pending
-        verdict = reject(ask, ask.term)
-        assert (verdict.term, verdict.why) == (Term(contract=rented()), NotExtended.REJECTED)
+        verdict = reject(ask, ask.contract)
+        assert (verdict.contract, verdict.why) == (rented(), NotExtended.REJECTED)
         assert verdict.raised == ask.raised
 
 
@@ -294,30 +295,32 @@ class TestAPendingIncreaseGoesStale:
 
     def test_stays_open_until_the_last_second(self) -> None:
         last = day(3, 31) - timedelta(seconds=1)
-        assert staleness(self.ASK, self.ASK.term, at=last, listing=self.ASK.listing) is None
+        assert staleness(self.ASK, self.ASK.contract, at=last, listing=self.ASK.listing) is None
 
     def test_when_the_contract_has_ended(self) -> None:
-        assert staleness(self.ASK, self.ASK.term, at=day(3, 31)) is Stale.ENDED
+        assert staleness(self.ASK, self.ASK.contract, at=day(3, 31)) is Stale.ENDED
 
     def test_when_it_was_extended_otherwise(self) -> None:
-        (longer,) = extend([self.ASK.term], listing("2", day(4, 30)), at=day(2, 2)).terms
+        (longer,) = extend([self.ASK.contract], listing("2", day(4, 30)), at=day(2, 2)).contracts
         assert staleness(self.ASK, longer, at=day(2, 3)) is Stale.EXTENDED
         with pytest.raises(RuleViolation, match="still open, got extended"):
             accept(self.ASK, longer, at=day(2, 3))
 
     def test_when_another_listing_supersedes_it(self) -> None:
         newer = listing("2.4", day(6, 30))
-        assert staleness(self.ASK, self.ASK.term, at=day(2, 3), listing=newer) is Stale.SUPERSEDED
+        assert (
+            staleness(self.ASK, self.ASK.contract, at=day(2, 3), listing=newer) is Stale.SUPERSEDED
+        )
         with pytest.raises(RuleViolation, match="superseded"):
-            accept(self.ASK, self.ASK.term, at=day(2, 3), listing=newer)
+            accept(self.ASK, self.ASK.contract, at=day(2, 3), listing=newer)
 
     def test_and_is_of_one_contract_only(self) -> None:
         with pytest.raises(RuleViolation, match="need contract 1, got contract 2"):
-            staleness(self.ASK, Term(contract=rented(number=2)), at=day(2, 3))
+            staleness(self.ASK, rented(number=2), at=day(2, 3))
 
     def test_a_contract_that_never_ends_has_nothing_to_accept(self) -> None:
-        endless = Term(contract=rented(listing(end=None)))
-        odd = evolve(self.ASK, term=endless)
+        endless = rented(listing(end=None))
+        odd = evolve(self.ASK, contract=endless)
         with pytest.raises(RuleViolation, match="got nothing"):
             accept(odd, endless, at=day(2, 2))
 
@@ -331,7 +334,7 @@ class TestWhatNeverChangesAContract:
     @pytest.mark.parametrize("end", [day(3, 30), day(3, 31)])
     def test_an_end_that_is_not_later(self, end: datetime) -> None:
         (verdict,) = extend([rented()], listing("1", end), at=day(2, 1)).verdicts
-        assert verdict == Unchanged(term=Term(contract=rented()), why=NotExtended.NOT_LATER)
+        assert verdict == Unchanged(contract=rented(), why=NotExtended.NOT_LATER)
 
     def test_a_contract_without_an_end_has_no_later_one(self) -> None:
         endless = rented(listing(end=None))
@@ -349,7 +352,7 @@ class TestWhatNeverChangesAContract:
         both = [rented(), rented(number=2)]
         done = extend(both, listing("2", day(6, 30)), at=day(2, 1), opted_out={ContractId(2)})
         assert done.extended == 1
-        assert done.verdicts[1] == Unchanged(term=Term(contract=both[1]), why=NotExtended.OPTED_OUT)
+        assert done.verdicts[1] == Unchanged(contract=both[1], why=NotExtended.OPTED_OUT)
 
     def test_no_contracts_are_all_extended(self) -> None:
         assert str(extend([], listing(), at=day(2, 1))) == "extended: 0"
@@ -360,7 +363,7 @@ class TestWhatNeverChangesAContract:
             extend([other], listing("2", day(6, 30)), at=day(2, 1))
 
     def test_other_things_are_refused_at_the_door(self) -> None:
-        with pytest.raises(WrongType, match=r"contracts\[0\]: need a Contract or a Term"):
+        with pytest.raises(WrongType, match=r"contracts\[0\]: need a Contract"):
             extend(["contract"], listing(), at=day(2, 1))  # type: ignore[list-item]
         with pytest.raises(WrongType, match="listing"):
             extend([], None, at=day(2, 1))  # type: ignore[arg-type]
@@ -373,7 +376,7 @@ class TestWhatNeverChangesAContract:
         with pytest.raises(WrongType, match="period"):
             roll([], listing(), 5)  # type: ignore[arg-type]
         with pytest.raises(WrongType, match="pending"):
-            reject(None, Term(contract=rented()))  # type: ignore[arg-type]
+            reject(None, rented())  # type: ignore[arg-type]
 
 
 class TestRollingEnds:
@@ -405,7 +408,7 @@ class TestRollingEnds:
     def test_a_raised_price_is_never_rolled_into(self) -> None:
         dearer = listing("3", None, rolling=timedelta(days=90))
         (term,) = roll([rented()], dearer, Interval(day(1, 6), day(1, 20)))
-        assert term == Term(contract=rented())
+        assert term == rented()
 
 
 class TestInterruptiblesAndReserved:
@@ -418,8 +421,8 @@ class TestInterruptiblesAndReserved:
     def test_a_raised_gpu_price_does_not_touch_a_bidder(self) -> None:
         done = extend([rented(bid="3")], listing("9", day(6, 30)), at=day(2, 1))
         assert done.extended == 1
-        assert done.terms[0].gpu_rate_at(day(5, 1)) == PerHour(3)
-        assert done.terms[0].last_prices.gpu == PerGpuHour(2)
+        assert done.contracts[0].gpu_rate_at(day(5, 1)) == PerHour(3)
+        assert done.contracts[0].last_prices.gpu == PerGpuHour(2)
 
     def test_a_floor_up_to_the_bid_extends(self) -> None:
         done = extend([rented(bid="3")], listing("2", day(6, 30), min_bid="1.5"), at=day(2, 1))
@@ -429,7 +432,7 @@ class TestInterruptiblesAndReserved:
         done = extend([rented(bid="3")], listing("2", day(6, 30), min_bid="1.6"), at=day(2, 1))
         (ask,) = done.pending
         assert ask.raised == (Raise(part="min_bid", old=PerHour(3), new=PerHour("3.2")),)
-        term = accept(ask, ask.term, at=day(2, 2)).term
+        term = accept(ask, ask.contract, at=day(2, 2)).contract
         assert term.gpu_rate_at(day(3, 30)) == PerHour(3)
         assert term.gpu_rate_at(day(4, 1)) == PerHour("3.2")
         assert term.gpu_rate_at(day(4, 1), PerHour(4)) == PerHour(4)
@@ -441,19 +444,19 @@ class TestInterruptiblesAndReserved:
         own = rented(bid="1", client=MACHINE.host)
         done = extend([own], listing("2", day(6, 30), min_bid="2"), at=day(2, 1))
         assert done.extended == 1
-        assert done.terms[0].gpu_rate_at(day(5, 1)) == PerHour(0)
+        assert done.contracts[0].gpu_rate_at(day(5, 1)) == PerHour(0)
 
     def test_a_reserved_contract_keeps_its_discount(self) -> None:
         reserved = to_reserved(rented(), Fraction(1, 5))
-        (term,) = extend([reserved], listing("1", day(6, 30)), at=day(2, 1)).terms
-        assert term.contract.mode is Mode.RESERVED
+        (term,) = extend([reserved], listing("1", day(6, 30)), at=day(2, 1)).contracts
+        assert term.mode is Mode.RESERVED
         assert term.gpu_rate_at(day(3, 30)) == PerHour("3.2")
         assert term.gpu_rate_at(day(4, 1)) == PerHour("1.6")
 
     def test_a_bid_above_the_old_floor_alone_is_no_increase(self) -> None:
         """The floor when it rented binds nobody later: before an extension the bid is the price."""
         low = evolve(rented(listing(min_bid="0.5"), bid="3"), bid=PerHour("0.5"))
-        assert Term(contract=low).gpu_rate_at(day(2, 1)) == PerHour("0.5")
+        assert low.gpu_rate_at(day(2, 1)) == PerHour("0.5")
 
 
 class TestThePublishedExample:
@@ -469,7 +472,7 @@ class TestThePublishedExample:
         relisted = listing("2.5", day(6, 30))
         done = extend([a], relisted, at=day(1, 20))
         assert done.extended == 0
-        assert done.terms == (Term(contract=a),)
+        assert done.contracts == (a,)
         b = rented(relisted, number=2, at=day(2, 1))
         assert (a.prices.gpu, a.end) == (PerGpuHour(2), day(3, 31))
         assert (b.prices.gpu, b.end) == (PerGpuHour("2.5"), day(6, 30))
@@ -479,35 +482,36 @@ class TestThePublishedExample:
 class TestTerms:
     """A contract with the rates of its extensions, in order of time and within its life."""
 
-    def test_segments_lie_within_the_contract_in_order(self) -> None:
+    def test_rate_changes_lie_within_the_contract_in_order(self) -> None:
         prices = rented().prices
         for since in (day(1, 5), day(3, 31), day(4, 2)):
-            with pytest.raises(RuleViolation, match=r"term.segments\[0\].since"):
-                Term(contract=rented(), segments=(Segment(since=since, prices=prices),))
-        two = (Segment(since=day(2, 2), prices=prices), Segment(since=day(2, 2), prices=prices))
-        with pytest.raises(RuleViolation, match=r"term.segments\[1\].since"):
-            Term(contract=rented(), segments=two)
-        assert len(Term(contract=rented(listing(end=None)), segments=two[:1]).segments) == 1
+            with pytest.raises(RuleViolation, match=r"contract.rate_changes\[0\].since"):
+                evolve(rented(), rate_changes=(RateChange(since=since, prices=prices),))
+        two = (
+            RateChange(since=day(2, 2), prices=prices),
+            RateChange(since=day(2, 2), prices=prices),
+        )
+        with pytest.raises(RuleViolation, match=r"contract.rate_changes\[1\].since"):
+            evolve(rented(), rate_changes=two)
+        assert len(evolve(rented(listing(end=None)), rate_changes=two[:1]).rate_changes) == 1
 
     def test_are_of_the_right_types(self) -> None:
-        with pytest.raises(WrongType, match=r"term.contract"):
-            Term(contract=None)  # type: ignore[arg-type]
-        with pytest.raises(WrongType, match=r"term.segments\[0\]"):
-            Term(contract=rented(), segments=(rented().prices,))  # type: ignore[arg-type]
-        with pytest.raises(WrongType, match=r"segment.prices"):
-            Segment(since=day(1, 1), prices=None)  # type: ignore[arg-type]
+        with pytest.raises(WrongType, match=r"contract.rate_changes\[0\]"):
+            evolve(rented(), rate_changes=(rented().prices,))  # type: ignore[arg-type]
+        with pytest.raises(WrongType, match=r"rate_change.prices"):
+            RateChange(since=day(1, 1), prices=None)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("end", [day(3, 31), day(3, 1)])
     def test_are_never_shortened(self, end: datetime) -> None:
         with pytest.raises(RuleViolation, match="end: need later than 2026-03-31"):
-            Term(contract=rented()).extended(end, rented().prices)
+            rented().extended(end, rented().prices)
 
     def test_without_an_end_are_never_extended(self) -> None:
         with pytest.raises(RuleViolation, match="later than never, got never"):
-            Term(contract=rented(listing(end=None))).extended(None, rented().prices)
+            rented(listing(end=None)).extended(None, rented().prices)
 
-    def test_a_contract_is_a_term_without_segments(self) -> None:
-        assert as_term(rented()) == Term(contract=rented()) == as_term(as_term(rented()))
+    def test_a_contract_that_was_just_agreed_has_none(self) -> None:
+        assert rented().rate_changes == ()
 
     @given(first=ends, second=ends)
     def test_never_is_later_than_any_end(
@@ -547,7 +551,7 @@ class TestWhetherToExtend:
             assert extend_or_relist(rented(), self.NEW_END, demand).better == better
 
     def test_an_even_market_is_a_tie_that_extends(self) -> None:
-        advice = extend_or_relist(as_term(rented()), self.NEW_END, self.demand(0, "2"))
+        advice = extend_or_relist(rented(), self.NEW_END, self.demand(0, "2"))
         assert advice.extend == advice.relist
         assert (advice.better, advice.break_even) == ("extend", timedelta(0))
 
@@ -592,7 +596,7 @@ class TestWhetherToExtend:
             extend_or_relist(rented(), day(3, 31), self.demand(1, "2"))
         with pytest.raises(RuleViolation, match="new_end: need later than never"):
             extend_or_relist(rented(listing(end=None)), day(3, 31), self.demand(1, "2"))
-        with pytest.raises(WrongType, match="contract: need a Contract or a Term"):
+        with pytest.raises(WrongType, match="contract: need a Contract"):
             extend_or_relist(None, day(3, 31), self.demand(1, "2"))  # type: ignore[arg-type]
 
 
@@ -600,17 +604,17 @@ class TestTheFloorThatAnInterruptibleAccepts:
     """DOMAIN 6: an extension compares with the rental; a floor binds from the first one on."""
 
     def test_at_no_floor_nothing_new_is_agreed(self) -> None:
-        term = as_term(rented(listing(min_bid="0"), bid="1"))
-        assert term.extended(day(4, 30), term.contract.prices).segments == ()
+        term = rented(listing(min_bid="0"), bid="1")
+        assert term.extended(day(4, 30), term.prices).rate_changes == ()
 
     def test_the_floor_of_the_rental_binds_after_its_first_end(self) -> None:
-        term = as_term(rented(listing(min_bid="0.25"), bid="0.5"))
-        (later,) = term.extended(day(4, 30), term.contract.prices).segments
+        term = rented(listing(min_bid="0.25"), bid="0.5")
+        (later,) = term.extended(day(4, 30), term.prices).rate_changes
         assert (later.since, later.prices.min_bid) == (MARCH_END, PerGpuHour("0.25"))
 
     def test_it_holds_from_the_very_instant(self) -> None:
-        term = as_term(rented(listing(min_bid="0.25"), bid="0.5"))
-        dearer = evolve(term.contract.prices, min_bid=PerGpuHour(1))
+        term = rented(listing(min_bid="0.25"), bid="0.5")
+        dearer = evolve(term.prices, min_bid=PerGpuHour(1))
         longer = term.extended(day(4, 30), dearer)
         assert longer.gpu_rate_at(MARCH_END) == PerHour(2)
         assert longer.gpu_rate_at(MARCH_END - timedelta(seconds=1)) == PerHour("0.5")

@@ -198,7 +198,7 @@ class TestAStoppedInstance:
 
     def test_follows_the_segments_of_its_rates(self) -> None:
         cheaper = listing("0.05", JANUARY + 2 * MONTH)
-        (term,) = extend([stored("100")], cheaper, at=JANUARY).terms
+        (term,) = extend([stored("100")], cheaper, at=JANUARY).contracts
         assert stopped_cost(term, Interval(JANUARY, JANUARY + 2 * MONTH)) == Money(20)
 
     def test_of_the_host_itself_is_free(self) -> None:

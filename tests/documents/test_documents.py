@@ -245,7 +245,7 @@ class TestFaultsAreReportedTogether:
 
     def test_an_impossible_history(self) -> None:
         data = unstructure(HISTORY)
-        data["happenings"].insert(1, data["happenings"][0])
+        data["facts"].insert(1, data["facts"][0])
         assert faults(type(HISTORY), data) == [("document", "moves that are possible")]
 
     @pytest.mark.parametrize(

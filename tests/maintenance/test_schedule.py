@@ -12,7 +12,7 @@ from attrs import evolve
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from numgenius_core.contracts import Contract, Extended, Segment, Term, client_end, extend
+from numgenius_core.contracts import Contract, Extended, RateChange, client_end, extend
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval
@@ -257,8 +257,8 @@ class TestNotices:
         assert [n.charge for n in told] == [Money("6"), Money("1.6"), Money(0), Money(0)]
 
     def test_an_extended_contract_is_told_at_its_later_rate(self) -> None:
-        later = Segment(since=T0 + 3 * HOUR, prices=PriceTerms(gpu=PerGpuHour("1")))
-        (told,) = notices(MACHINE, window(2, 4), [Term(contract=contract(0, 5), segments=(later,))])
+        later = RateChange(since=T0 + 3 * HOUR, prices=PriceTerms(gpu=PerGpuHour("1")))
+        (told,) = notices(MACHINE, window(2, 4), [evolve(contract(0, 5), rate_changes=(later,))])
         assert told.charge == Money("5")
         assert told.gpu_hours == Fraction(4)
 

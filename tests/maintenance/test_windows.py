@@ -14,7 +14,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numgenius_core.contracts import Contract, Segment, Term
+from numgenius_core.contracts import Contract, RateChange
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval
@@ -73,9 +73,9 @@ def contract(
 
 
 @st.composite
-def books(draw: st.DrawFn, most: int = 7) -> list[Contract | Term]:
+def books(draw: st.DrawFn, most: int = 7) -> list[Contract]:
     """Return contracts of one machine around the horizon, some extended at other prices."""
-    book: list[Contract | Term] = []
+    book: list[Contract] = []
     for number in range(draw(st.integers(0, most))):
         a = draw(st.integers(-30, 110))
         b = draw(st.one_of(st.none(), st.integers(a + 1, a + 60)))
@@ -90,7 +90,7 @@ def books(draw: st.DrawFn, most: int = 7) -> list[Contract | Term]:
         if b is not None and b > a + 1 and draw(st.booleans()):
             since = minute(draw(st.integers(a + 1, b - 1)))
             prices = PriceTerms(gpu=PerGpuHour("2"), min_bid=PerGpuHour("0.9"))
-            book.append(Term(contract=one, segments=(Segment(since=since, prices=prices),)))
+            book.append(evolve(one, rate_changes=(RateChange(since=since, prices=prices),)))
         else:
             book.append(one)
     return book
@@ -108,7 +108,7 @@ def some_weights() -> st.SearchStrategy[Weights]:
 
 
 def slow_losses(
-    book: list[Contract | Term],
+    book: list[Contract],
     length: int,
     horizon: int,
     weights: Weights,
@@ -117,16 +117,15 @@ def slow_losses(
     """Return the loss from each minute on by walking through the minutes of the window."""
     losses = [Fraction(0)] * (horizon - length + 1)
     for each in book:
-        plain = each.contract if isinstance(each, Term) else each
-        owed = Fraction(refunds.get(plain.id, Money(0)).to_decimal())
+        owed = Fraction(refunds.get(each.id, Money(0)).to_decimal())
         once = weights.contracts + weights.refunds * owed
         by_minute: list[Fraction | None] = []  # None while not in force
         for n in range(horizon):
-            rate = each.gpu_rate_at(minute(n)) if isinstance(each, Term) else each.gpu_rate
-            lost = weights.gpu_hours * plain.block.size + weights.revenue * Fraction(
+            rate = each.gpu_rate_at(minute(n))
+            lost = weights.gpu_hours * each.block.size + weights.revenue * Fraction(
                 rate.to_decimal()
             )
-            by_minute.append(lost / 60 if plain.active_at(minute(n)) else None)
+            by_minute.append(lost / 60 if each.active_at(minute(n)) else None)
         for a in range(len(losses)):
             inside = [lost for lost in by_minute[a : a + length] if lost is not None]
             losses[a] += sum(inside, once if inside else Fraction(0))
@@ -152,7 +151,7 @@ class TestTheWindowThatDisturbsLeast:
     )
     def test_against_every_minute(
         self,
-        book: list[Contract | Term],
+        book: list[Contract],
         length: int,
         horizon: int,
         weights: Weights,
@@ -186,12 +185,12 @@ class TestTheWindowThatDisturbsLeast:
 
     @given(book=books(), length=st.integers(1, 60), weights=some_weights())
     def test_a_loss_of_zero_has_no_contract_in_the_window(
-        self, book: list[Contract | Term], length: int, weights: Weights
+        self, book: list[Contract], length: int, weights: Weights
     ) -> None:
         plan = best_window(book, timedelta(minutes=length), minutes(0, 90), weights=weights)
         inside = [
             each
-            for each in (e.contract if isinstance(e, Term) else e for e in book)
+            for each in book
             if each.start < plan.window.end and (each.end is None or each.end > plan.window.start)
         ]
         assert (plan.loss == 0) == plan.is_free == (not inside)
@@ -274,14 +273,14 @@ class TestTheLeastDifferenceDecides:
     def test_an_extended_contract_counts_once(self) -> None:
         long = contract(-20, 100)
         dearer = PriceTerms(gpu=PerGpuHour(2))
-        book = [Term(contract=long, segments=(Segment(since=minute(50), prices=dearer),))]
+        book = [evolve(long, rate_changes=(RateChange(since=minute(50), prices=dearer),))]
         weights = Weights(contracts=5, revenue=1)
         plan = best_window(book, self.LENGTH, minutes(0, 100), weights=weights)
         assert plan.window.start == minute(0)
 
     def test_once_too_where_the_new_rate_begins_with_the_horizon(self) -> None:
         prices = PriceTerms(gpu=PerGpuHour(1), upload=PerGb(1))
-        early = Term(contract=contract(-20, 50), segments=(Segment(since=T0, prices=prices),))
+        early = evolve(contract(-20, 50), rate_changes=(RateChange(since=T0, prices=prices),))
         plan = best_window(
             [early, contract(50, 100, number=2)],
             self.LENGTH,
@@ -322,8 +321,8 @@ class TestWhatIsLost:
         assert plan.loss == 10 * 2 + 2 + 2 * Fraction("5.5") + 3 * Fraction("0.25")
 
     def test_an_extended_contract_loses_at_its_later_rate(self) -> None:
-        later = Segment(since=minute(60), prices=PriceTerms(gpu=PerGpuHour("0.5")))
-        term = Term(contract=contract(0, 120, gpu="2"), segments=(later,))
+        later = RateChange(since=minute(60), prices=PriceTerms(gpu=PerGpuHour("0.5")))
+        term = evolve(contract(0, 120, gpu="2"), rate_changes=(later,))
         (lost,) = disturbances([term], minutes(30, 90))
         assert lost.revenue == Money("1.25")
         weights = Weights(revenue=Fraction(1))
@@ -337,7 +336,7 @@ class TestWhatIsLost:
 
     @given(book=books(), weights=some_weights(), a=st.integers(0, 60), b=st.integers(1, 40))
     def test_the_pieces_weigh_what_the_loss_says(
-        self, book: list[Contract | Term], weights: Weights, a: int, b: int
+        self, book: list[Contract], weights: Weights, a: int, b: int
     ) -> None:
         window = minutes(a, a + b)
         total = 0
@@ -364,13 +363,10 @@ class TestFreeTime:
     """When nobody is on the machine."""
 
     @given(book=books())
-    def test_an_instant_is_free_if_no_contract_is_in_force(
-        self, book: list[Contract | Term]
-    ) -> None:
-        plain = [each.contract if isinstance(each, Term) else each for each in book]
+    def test_an_instant_is_free_if_no_contract_is_in_force(self, book: list[Contract]) -> None:
         free = free_time(book, minutes(0, 90))
         for n in range(90):
-            taken = any(each.active_at(minute(n)) for each in plain)
+            taken = any(each.active_at(minute(n)) for each in book)
             assert any(minute(n) in span for span in free) != taken
         assert union(free) == free
 

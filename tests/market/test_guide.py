@@ -66,7 +66,7 @@ class TestListing:
     def test_without_one_it_never_expires(self) -> None:
         w = world(2)
         w.do(c.Tick(), 10**10)
-        assert w.instance(w.rent(1)).term.end is None
+        assert w.instance(w.rent(1)).contract.end is None
 
     def test_its_end_must_come(self) -> None:
         w = world()
@@ -94,7 +94,7 @@ class TestListing:
         assert w.names(c.Unlist(by=HOST, machine=M1)) == ["MachineUnlisted"]
         with pytest.raises(UnknownId):
             w.do(c.Rent(by=ANN, offer=number, mode=Mode.ON_DEMAND))
-        assert (w.state(c1), w.instance(c1).term.end) == ("running", second(DAY))
+        assert (w.state(c1), w.instance(c1).contract.end) == ("running", second(DAY))
         with pytest.raises(RuleViolation, match="a machine that is listed"):
             w.do(c.Unlist(by=HOST, machine=M1))
 
@@ -105,7 +105,7 @@ class TestListing:
         w.do(c.SetAutoExtension(by=ANN, contract=w.rent(1, 1), wanted=False))
         assert w.do(c.SetAutoExtension(by=ANN, contract=c1, wanted=True)) == ()  # as it is
         assert kinds(w.do(c.Tick(), DAY)) == ["EndDateRolled", "ContractExtended"]
-        assert w.instance(c1).term.end == second(4 * DAY)
+        assert w.instance(c1).contract.end == second(4 * DAY)
         w.do(c.Unlist(by=HOST, machine=M1))
         assert kinds(w.do(c.Tick(), 9 * DAY)) == ["InstanceExpired"] * 2
 
@@ -124,9 +124,9 @@ class TestContract:
             "PriceIncreaseAsked",
         ]
         b = w.rent(2, 1, by=BOB, at=31 * DAY)
-        terms = [w.instance(each).term for each in (a, b)]
-        assert [each.end for each in terms] == [second(89 * DAY), second(180 * DAY)]
-        assert [str(each.contract.prices.gpu) for each in terms] == ["2.00", "2.50"]
+        contracts = [w.instance(each).contract for each in (a, b)]
+        assert [each.end for each in contracts] == [second(89 * DAY), second(180 * DAY)]
+        assert [str(each.prices.gpu) for each in contracts] == ["2.00", "2.50"]
 
     @pytest.mark.parametrize("gpus", [1, 3, 5, 7])
     def test_odd_machines_are_sold_whole_and_only_once(self, gpus: int) -> None:
@@ -146,7 +146,7 @@ class TestContract:
 
     def test_an_earlier_end_can_be_asked_for_but_no_later_one(self) -> None:
         w = world(2, end=second(DAY))
-        assert w.instance(w.rent(1, end=second(HOUR))).term.end == second(HOUR)
+        assert w.instance(w.rent(1, end=second(HOUR))).contract.end == second(HOUR)
         with pytest.raises(RuleViolation, match="at most the listing's end"):
             w.rent(1, 1, end=second(DAY + 1))
 
@@ -411,7 +411,7 @@ class TestExtension:
         w.list(prices(2), end=second(2 * DAY))
         assert w.names(c.Unlist(by=HOST, machine=M1)) == ["MachineUnlisted"]
         w.do(c.AcceptPriceIncrease(by=ANN, increase=w.market.last))
-        assert w.instance(c1).term.end == second(2 * DAY)
+        assert w.instance(c1).contract.end == second(2 * DAY)
 
     def test_a_roll_never_asks(self) -> None:
         w = world(1, end=second(5 * DAY))
@@ -446,10 +446,10 @@ class TestExtension:
     def test_shorter_ends_prices_and_unlisting_change_nothing(self) -> None:
         w = world(1, end=second(3 * DAY))
         c1 = w.rent(1)
-        before = w.instance(c1).term
+        before = w.instance(c1).contract
         w.list(prices(9), end=second(DAY))
         w.do(c.Unlist(by=HOST, machine=M1))
-        assert w.instance(c1).term == before
+        assert w.instance(c1).contract == before
 
     def test_month_ends(self) -> None:
         """31 January to 28 February: instants are instants, whatever the month."""

@@ -155,14 +155,14 @@ class TestPresentBidAgainstNewFloor:
         events = w.list(prices(1, min_bid="0.2"), end=second(3 * DAY))
         asked = next(each for each in events if isinstance(each, e.PriceIncreaseAsked))
         assert [str(each) for each in asked.raised] == ["min_bid 0.10 → 0.20"]
-        assert w.instance(c1).term.end == second(DAY)
+        assert w.instance(c1).contract.end == second(DAY)
 
     def test_a_floor_under_the_present_bid_is_not(self) -> None:
         w = world(1, prices(1), end=second(DAY))
         c1 = w.rent(1, bid="0.1")
         w.do(c.ChangeBid(by=ANN, contract=c1, bid=PerHour(5)))
         w.list(prices(5, min_bid="0.2"), end=second(3 * DAY))
-        assert w.instance(c1).term.end == second(3 * DAY)
+        assert w.instance(c1).contract.end == second(3 * DAY)
 
     def test_a_floor_that_nobody_had_to_accept_binds_no_later_bid(self) -> None:
         w = world(1, prices(4), end=second(DAY))

@@ -317,7 +317,7 @@ class MarketMachine(CheckedMarket):
         by = CLIENTS[0]
         if number in self.market.asked:
             pending = self.market.asking(number).increases[number]
-            by = pending.term.contract.client
+            by = pending.contract.client
             assert (number, pending) in views.increases_of(self.market, by)
             if pick % 19 == 7:
                 by = NOBODY

@@ -20,7 +20,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.dates import date2num, num2date
 from matplotlib.figure import Figure
 
-from numgenius_core.contracts import Contract, Term
+from numgenius_core.contracts import Contract
 from numgenius_core.errors import MissingExtra, RuleViolation, WrongType
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval
@@ -238,9 +238,9 @@ class TestTimeline:
     """A machine: contracts, windows and free time, a row for each GPU."""
 
     def test_each_contract_is_a_bar_in_each_of_its_rows(self) -> None:
-        known: list[Contract | Term] = [
+        known: list[Contract] = [
             contract(1, range(2), -3, 5),
-            Term(contract=contract(2, range(2, 3), 4, None)),
+            contract(2, range(2, 3), 4, None),
             evolve(contract(3, range(3, 4), 2, 6), mode=Mode.RESERVED, discount=Fraction(1, 5)),
             contract(4, range(4), 20, 30),
         ]

@@ -25,7 +25,6 @@ from numgenius_core.billing import (
     statement,
 )
 from numgenius_core.contracts import InstanceEvent, agree
-from numgenius_core.contracts.term import as_term
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval
@@ -208,11 +207,11 @@ def billed(terms: PriceTerms, priced: Quote, stay: timedelta) -> Statement:
     facts: list[Fact] = [Moved(at=start, event=InstanceEvent.LOADED)]
     if priced.deposit:
         paid = Prepaid(at=start, amount=priced.deposit, discount=priced.discount)
-        running = History(term=as_term(contract), happenings=(paid, *facts))
+        running = History(contract=contract, facts=(paid, *facts))
         back = refundable(deposit_left(running, end), discount_received(running, end))
         facts = [paid, *facts, Refunded(at=end, amount=back)]
     facts.append(Moved(at=end, event=InstanceEvent.DESTROYED))
-    history = History(term=as_term(contract), happenings=tuple(facts))
+    history = History(contract=contract, facts=tuple(facts))
     return statement(history, Interval(start, end + timedelta(seconds=1)))
 
 

@@ -12,32 +12,12 @@ from hypothesis import strategies as st
 from numgenius_core.errors import NumgeniusError, RuleViolation
 from numgenius_core.money import Money
 from numgenius_core.prices import CurveSchedule, LinearSchedule, StepSchedule, refund, top_up
-from numgenius_core.prices.deposits import discounted_seconds
 from numgenius_core.rates import PerHour
 from numgenius_core.testing import shares
 
 MONTH = 720 * 3600
 prices = st.integers(10**7, 100 * 10**12).map(PerHour.from_steps)
 months = st.fractions(0, 60, max_denominator=10_000)
-
-
-class TestHowLongADepositLasts:
-    """Our reading: each second that begins with some of the deposit left has the discount."""
-
-    RATE = PerHour("3.6")  # a tenth of a cent a second
-
-    def test_a_second_that_begins_with_some_left_counts(self) -> None:
-        for deposit, seconds in (("0.003", 3), ("0.0031", 4), ("0.002999999999", 3), ("0", 0)):
-            assert discounted_seconds(Money(deposit), self.RATE, 10) == seconds
-        assert discounted_seconds(Money("-1"), self.RATE, 10) == 0
-
-    def test_no_more_than_there_are(self) -> None:
-        assert discounted_seconds(Money(1), self.RATE, 999) == 999
-        assert discounted_seconds(Money(1), self.RATE, 0) == 0
-
-    def test_nothing_uses_up_a_price_of_nothing(self) -> None:
-        assert discounted_seconds(Money.from_ticks(1), PerHour(0), 7) == 7
-        assert discounted_seconds(Money(0), PerHour(0), 7) == 0
 
 
 class TestCurve:

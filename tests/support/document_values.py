@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
+from attrs import evolve
+
 from numgenius_core.billing import (
     History,
     Line,
@@ -18,7 +20,7 @@ from numgenius_core.billing import (
     Statement,
     Transferred,
 )
-from numgenius_core.contracts import Contract, Disk, InstanceEvent, Segment, Term, Volume
+from numgenius_core.contracts import Contract, Disk, InstanceEvent, RateChange, Volume
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, Mode, PriceTerms, Verification
@@ -102,10 +104,10 @@ INTERRUPTIBLE = Contract(
     start=at(1),
     bid=PerHour("0.4"),
 )
-TERM = Term(contract=CONTRACT, segments=(Segment(since=at(20), prices=PRICES),))
+EXTENDED = evolve(CONTRACT, rate_changes=(RateChange(since=at(20), prices=PRICES),))
 HISTORY = History(
-    term=TERM,
-    happenings=(
+    contract=EXTENDED,
+    facts=(
         Moved(at=at(1, 1), event=InstanceEvent.LOADED),
         Prepaid(at=at(2), amount=Money("100.5"), discount=Fraction(1, 5)),
         Transferred(at=at(3), sent=10**12, received=7),
@@ -115,8 +117,8 @@ HISTORY = History(
     ),
 )
 BIDS = History(
-    term=Term(contract=INTERRUPTIBLE),
-    happenings=(Rebid(at=at(2), bid=PerHour("0.5")),),
+    contract=INTERRUPTIBLE,
+    facts=(Rebid(at=at(2), bid=PerHour("0.5")),),
 )
 STATEMENT = Statement(
     contract=CONTRACT,
@@ -188,7 +190,7 @@ VALUES: Final[dict[str, object]] = {
     "MachineSchedule": MachineSchedule(machine=MachineId(12_345), windows=(WINDOW,)),
     "Statement": STATEMENT,
     "StepSchedule": StepSchedule.of({1: "0.2", 3: "0.3"}),
-    "Term": TERM,
+    "Contract.extended": EXTENDED,
     "Volume": Volume(size_mb=1_000, price=PerGbMonth("0.1"), end=at(31)),
 }
 """By the name of their golden document."""

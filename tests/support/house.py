@@ -15,7 +15,7 @@ HOME: Final = Path(numgenius_core.__file__).parent
 # fmt: off
 ORDER: Final = [
     "errors", "ids", "_numbers", "units", "_json", "_checks", "money", "rates", "intervals", "listing",
-    "offer", "_tables", "_deprecation",
+    "offer", "_accrual", "_tables", "_deprecation",
     "gpus", "prices", "contracts", "bids", "maintenance", "billing", "search", "wire",
     "documents", "market", "frames", "planning", "whatif", "plots", "testing", "_command",
     "__main__",

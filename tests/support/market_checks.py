@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 from market_model import NEVER, Deal, Model, Refused, Rig, cut
 from market_world import START, second
 from numgenius_core.billing import statement
-from numgenius_core.contracts.term import is_later
+from numgenius_core.contracts.contract import is_later
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.intervals import Interval
@@ -72,7 +72,7 @@ class CheckedMarket(RuleBasedStateMachine):
         model.numbers = dict(self.market.listings)
         waiting = self._step_other(at)
         model.increases = {
-            number: pending.term.contract.id
+            number: pending.contract.id
             for place in waiting.machines.values()
             for number, pending in place.increases.items()
         }
@@ -159,7 +159,7 @@ class CheckedMarket(RuleBasedStateMachine):
     def _check_instance(self, each: Instance, deal: Deal) -> None:
         now = second(self.at)
         assert each.state.value == deal.state, each.id
-        assert seconds(each.term.end) == deal.end
+        assert seconds(each.contract.end) == deal.end
         assert (None if each.bid is None else each.bid.steps) == deal.bid
         assert each.deposit.at(now).ticks == deal.deposit
         assert (each.label, each.auto_extension) == (deal.label, deal.auto)
@@ -170,23 +170,23 @@ class CheckedMarket(RuleBasedStateMachine):
 
     def _check_promise(self, old: Instance, new: Instance, command: c.Command) -> None:
         """G3, G9: a contract is never shortened, and never dearer without its client's leave."""
-        assert new.term.end == old.term.end or is_later(new.term.end, old.term.end)
+        assert new.contract.end == old.contract.end or is_later(new.contract.end, old.contract.end)
         assert new.contract.prices == old.contract.prices
-        before, after = old.term.segments, new.term.segments
+        before, after = old.contract.rate_changes, new.contract.rate_changes
         assert after[: len(before)] == before
         for segment in after[len(before) :]:
-            assert old.term.end is not None
-            assert segment.since >= old.term.end
+            assert old.contract.end is not None
+            assert segment.since >= old.contract.end
             if not isinstance(command, c.AcceptPriceIncrease):
-                locked, prices = old.term.last_prices, segment.prices
+                locked, prices = old.contract.last_prices, segment.prices
                 assert prices.storage.steps <= locked.storage.steps
                 assert prices.upload.steps <= locked.upload.steps
                 assert prices.download.steps <= locked.download.steps
                 assert prices.platform_fee <= locked.platform_fee
                 assert prices.gpu.steps <= locked.gpu.steps or old.bid is not None
                 if old.bid is not None and not old.contract.is_free_test:
-                    least = old.term.gpu_rate_at(old.term.end, old.bid).steps
-                    assert new.term.gpu_rate_at(segment.since, old.bid).steps <= least
+                    least = old.contract.gpu_rate_at(old.contract.end, old.bid).steps
+                    assert new.contract.gpu_rate_at(segment.since, old.bid).steps <= least
 
     def _check_machines(self) -> None:
         assert self.market.machines.keys() == self.model.rigs.keys()
@@ -196,7 +196,7 @@ class CheckedMarket(RuleBasedStateMachine):
             assert (place.online, place.default_job) == (rig.online, rig.job)
             assert place.machine.verification.value == rig.verification
             assert (place.listing is None) == (rig.listing is None)
-            asked = {each.term.contract.id: each for each in place.increases.values()}
+            asked = {each.contract.id: each for each in place.increases.values()}
             assert len(asked) == len(place.increases)
             assert {key: seconds(each.new_end) for key, each in asked.items()} == {
                 key: each.new_end for key, each in rig.asked.items()

@@ -333,10 +333,12 @@ def on_the_first_gpus(scenario: Scenario, seed: int) -> Any:
     outcome = ours["simulation"](scenario, seed)
     moved = []
     for history in outcome.histories:
-        contract = history.term.contract
+        contract = history.contract
         block = evolve(contract.block, start=0)
         moved.append(
-            evolve(history, term=evolve(history.term, contract=evolve(contract, block=block)))
+            evolve(
+                history, contract=evolve(history.contract, contract=evolve(contract, block=block))
+            )
         )
     return evolve(outcome, histories=tuple(moved))
 

@@ -370,7 +370,7 @@ def resumes_from_anywhere(state: InstanceState, event: InstanceEvent) -> Instanc
 def extends_at_any_price(contract: Contract, listing: Listing, at: Any) -> Any:
     """Extend at raised prices too."""
     same = evolve(listing, prices=evolve(contract.prices, min_bid=PerGpuHour(0)))
-    return extend([contract], same, at=at, ask=False).terms[0].end
+    return extend([contract], same, at=at, ask=False).contracts[0].end
 
 
 def shortens(contract: Contract, listing: Listing, at: Any) -> Any:
@@ -450,26 +450,26 @@ def billed(history: History, period: Interval) -> Any:
 
 def offline_costs(history: History, period: Interval) -> Any:
     """Go on billing while the machine is offline."""
-    kept = [f for f in history.happenings if not isinstance(f, MachineWent)]
-    return billed(evolve(history, happenings=tuple(kept)), period)
+    kept = [f for f in history.facts if not isinstance(f, MachineWent)]
+    return billed(evolve(history, facts=tuple(kept)), period)
 
 
 def runs_while_paused(history: History, period: Interval) -> Any:
     """Bill the GPUs of an instance from its start on, whatever it does."""
-    loaded = Moved(at=history.term.contract.start, event=InstanceEvent.LOADED)
+    loaded = Moved(at=history.contract.start, event=InstanceEvent.LOADED)
     kept = [
         fact
-        for fact in history.happenings
+        for fact in history.facts
         if not isinstance(fact, Moved) or fact.event is InstanceEvent.DESTROYED
     ]
-    return billed(evolve(history, happenings=(loaded, *kept)), period)
+    return billed(evolve(history, facts=(loaded, *kept)), period)
 
 
 def no_free_tests(history: History, period: Interval) -> Any:
     """Bill the host for its own test."""
-    contract = history.term.contract
+    contract = history.contract
     paying = evolve(contract, client=AccountId("someone"))
-    return billed(evolve(history, term=evolve(history.term, contract=paying)), period)
+    return billed(evolve(history, contract=paying), period)
 
 
 def minutes_begun(history: History, period: Interval) -> Any:
@@ -482,9 +482,9 @@ def traffic_twice(history: History, period: Interval) -> Any:
     """Count traffic in both directions at both prices."""
     both = [
         evolve(f, sent=f.sent + f.received) if isinstance(f, Transferred) else f
-        for f in history.happenings
+        for f in history.facts
     ]
-    return billed(evolve(history, happenings=tuple(both)), period)
+    return billed(evolve(history, facts=tuple(both)), period)
 
 
 def raises(*case: object) -> Any:

@@ -57,7 +57,7 @@ def played(*requests: Request, **changes: Any) -> Outcome:
 
 
 def held(outcome: Outcome) -> list[Block]:
-    return [history.term.contract.block for history in outcome.histories]
+    return [history.contract.block for history in outcome.histories]
 
 
 class TestOnDemand:
@@ -219,7 +219,7 @@ class TestReserved:
     def test_without_a_discount_it_rents_on_demand(self, plain: dict[str, Any]) -> None:
         outcome = played(wants(0, mode=Mode.RESERVED), listings=(listing(**plain),))
         assert outcome.of(Mode.RESERVED).gpu == Money("0.40")
-        assert outcome.histories[0].term.contract.mode is Mode.ON_DEMAND
+        assert outcome.histories[0].contract.mode is Mode.ON_DEMAND
 
     def test_it_stops_interruptibles(self) -> None:
         outcome = played(bids(0, "0.80", gpus=8), wants(9, gpus=8, seconds=60, mode=Mode.RESERVED))
@@ -310,25 +310,25 @@ class TestAFleet:
     def test_on_demand(self) -> None:
         fleet = (listing(1, price="0.50"), listing(2, price="0.30"), listing(3, price="0.30"))
         outcome = played(wants(0, gpus=8), wants(0), wants(0, gpus=8), listings=fleet)
-        machines = [history.term.contract.machine for history in outcome.histories]
+        machines = [history.contract.machine for history in outcome.histories]
         assert machines == [2, 3, 1]
 
     def test_reserved_looks_at_the_discounted_price(self) -> None:
         fleet = (listing(1, price="0.40", max_discount=0), listing(2, price="0.42"))
         long = wants(0, seconds=9 * 86_400, mode=Mode.RESERVED)
         outcome = played(long, wants(0, mode=Mode.RESERVED), listings=fleet)
-        machines = [history.term.contract.machine for history in outcome.histories]
+        machines = [history.contract.machine for history in outcome.histories]
         assert machines == [2, 1]
 
     def test_bidders_look_at_the_lowest_winning_bid(self) -> None:
         fleet = (listing(1, floor="0.20"), listing(2, floor="0.10"), listing(3, floor="0.15"))
         outcome = played(*(bids(0, "2.00", gpus=8) for _ in range(3)), listings=fleet)
-        machines = [history.term.contract.machine for history in outcome.histories]
+        machines = [history.contract.machine for history in outcome.histories]
         assert machines == [2, 3, 1]
 
     def test_bidders_too_take_the_first_of_equal_ones(self) -> None:
         outcome = played(bids(0, "0.50"), listings=(listing(1), listing(2)))
-        assert outcome.histories[0].term.contract.machine == 1
+        assert outcome.histories[0].contract.machine == 1
 
     def test_the_last_reason_counts(self) -> None:
         fleet = (listing(1, price="0.10"), listing(2, price="0.50"))
@@ -344,7 +344,7 @@ class TestAFleet:
             listings=(listing(1), listing(2, price="0.50")),
             relistings=(Relisting(at=EPOCH + 60 * SECOND, machine=MachineId(2), listing=cheaper),),
         )
-        assert [history.term.contract.machine for history in outcome.histories] == [1, 2]
+        assert [history.contract.machine for history in outcome.histories] == [1, 2]
 
 
 class TestWhatTheHostHas:
@@ -636,7 +636,7 @@ class TestTheBookkeepingIsTheStatements:
         busy = evolve(MIXED, stays=LogNormal(6, 1), per_day=60)
         scenario = Scenario(listings=(first,), demand=busy, horizon=month(6), relistings=relistings)
         outcome = self.check(scenario, seed)
-        assert any(history.term.segments for history in outcome.histories)
+        assert any(history.contract.rate_changes for history in outcome.histories)
         assert outcome.of(Mode.RESERVED).forfeited
 
     def test_tiny_prices_and_deposits(self) -> None:

@@ -50,9 +50,7 @@ def rent(from_listing: Listing, number: int, client: str, at: datetime, held: in
 
 
 def life(contract: Contract) -> History:
-    return History(
-        term=contract, happenings=(Moved(at=contract.start, event=InstanceEvent.LOADED),)
-    )
+    return History(contract=contract, facts=(Moved(at=contract.start, event=InstanceEvent.LOADED),))
 
 
 def months_of(contract: Contract) -> list[Statement]:

@@ -72,14 +72,14 @@ VALUES = [
     known.LISTING,
     known.OFFER,
     known.CONTRACT,
-    known.TERM,
-    known.TERM.segments[0],
+    known.EXTENDED,
+    known.EXTENDED.rate_changes[0],
     known.WINDOW,
     Volume(size_mb=5, price=PerGbMonth(1)),
     Disk(total_mb=10),
     MachineSchedule(machine=MACHINE),
-    *known.HISTORY.happenings,
-    *known.BIDS.happenings,
+    *known.HISTORY.facts,
+    *known.BIDS.facts,
 ]
 DOORS = [
     pytest.param(value, each.name, id=f"{type(value).__name__}.{each.name}")

@@ -20,9 +20,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from numgenius_core._accrual import Price
 from numgenius_core._checks import check_kind, check_text
 from numgenius_core._numbers import PRICE_PLACES, WIDE, decimal_text, round_half_even, whole_number
-from numgenius_core.billing.metering import FREE, GPU, PAYMENTS, Line, LineKind, Price
+from numgenius_core.billing.metering import FREE, GPU, PAYMENTS, Line, LineKind
 from numgenius_core.billing.statements import Statement, running
 from numgenius_core.intervals import Interval
 from numgenius_core.money import Money

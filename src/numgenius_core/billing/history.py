@@ -17,13 +17,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from fractions import Fraction
 
-from attrs import field, frozen
+from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import fraction, whole_number
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.life import InstanceEvent, InstanceState, advance
-from numgenius_core.contracts.term import Term, as_term
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import utc
 from numgenius_core.listing import Mode
@@ -148,17 +147,13 @@ Fact = Moved | Rebid | MachineWent | Transferred | Prepaid | Refunded
 """One fact in the history of an instance."""
 
 
-def _term(contract: Contract | Term) -> Term:
-    return as_term(contract, "history.term")
-
-
 @frozen(kw_only=True)
 class History:
     """All that happened to an instance, in order of time.
 
     Attributes:
-        term: Its contract and the rates of its extensions; a bare contract is taken too.
-        happenings: The facts; those of one instant happen in the order given.
+        contract: With its present end and the rates of its extensions.
+        facts: The facts; those of one instant happen in the order given.
 
     Raises:
         WrongType: A fact of the wrong type.
@@ -166,17 +161,17 @@ class History:
         IllegalMove: The instance could not do so.
     """
 
-    term: Term = field(converter=_term)
-    happenings: tuple[Fact, ...] = ()
+    contract: Contract
+    facts: tuple[Fact, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        facts = as_tuple(self.happenings, "history.happenings")
-        object.__setattr__(self, "happenings", facts)
-        latest = self.term.contract.start
-        for index, fact in enumerate(self.happenings):
-            path = f"history.happenings[{index}]"
+        check_kind(self.contract, Contract, "history.contract")
+        object.__setattr__(self, "facts", as_tuple(self.facts, "history.facts"))
+        latest = self.contract.start
+        for index, fact in enumerate(self.facts):
+            path = f"history.facts[{index}]"
             if not isinstance(fact, Fact):
-                raise WrongType(path, "a Happening", shown(fact))
+                raise WrongType(path, "a Fact", shown(fact))
             if fact.at < latest:
                 raise RuleViolation(f"{path}.at", f"an instant from {latest} on", str(fact.at))
             latest = fact.at
@@ -185,16 +180,18 @@ class History:
             pass  # legal moves throughout
 
     def _check_mode(self, fact: Fact, path: str) -> None:
-        contract = self.term.contract
+        contract = self.contract
         bids = contract.mode is Mode.INTERRUPTIBLE
         if isinstance(fact, Rebid) and not bids:
             raise RuleViolation(path, f"no bid for {contract.mode.value}", "Rebid")
         if isinstance(fact, Prepaid) and (bids or contract.is_free_test):
             raise RuleViolation(path, "an on-demand contract of a paying client", "Prepaid")
         expires = isinstance(fact, Moved) and fact.event is InstanceEvent.EXPIRED
-        if expires and fact.at != self.term.end:
+        if expires and fact.at != self.contract.end:
             need = (
-                f"the contract's end {self.term.end}" if self.term.end else "a contract with an end"
+                f"the contract's end {self.contract.end}"
+                if self.contract.end
+                else "a contract with an end"
             )
             raise RuleViolation(f"{path}.at", need, str(fact.at))
 
@@ -203,10 +200,10 @@ class History:
 
         At one instant the expiry comes first: at its end, a contract is over.
         """
-        end, since = self.term.end, [segment.since for segment in self.term.segments]
+        end, since = self.contract.end, [change.since for change in self.contract.rate_changes]
         facts: list[tuple[datetime, Fact | None]] = [
             (fact.at, fact)
-            for fact in self.happenings
+            for fact in self.facts
             if not (isinstance(fact, Moved) and fact.event is InstanceEvent.EXPIRED)
         ]
         rules: list[tuple[datetime, Fact | None]] = [(at, None) for at in since]
@@ -227,7 +224,7 @@ class History:
             RuleViolation: Something happened to it after its destruction.
         """
         state = InstanceState.LOADING
-        yield self.term.contract.start, state
+        yield self.contract.start, state
         for at, fact in self.steps():
             if isinstance(fact, Moved):
                 state = advance(state, fact.event)

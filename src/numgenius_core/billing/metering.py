@@ -21,6 +21,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from numgenius_core._accrual import Price, accrued, charge, discounted, fee_of, seconds_on_deposit
 from numgenius_core._checks import check_kind
 from numgenius_core.billing.history import (
     Fact,
@@ -37,11 +38,7 @@ from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, after, total_seconds, utc
 from numgenius_core.listing import Mode, PriceTerms
 from numgenius_core.money import Money
-from numgenius_core.prices.deposits import discounted_seconds
-from numgenius_core.rates import PerGb, PerGbMonth, PerHour
-
-Price = PerHour | PerGbMonth | PerGb
-"""A price that a line can have."""
+from numgenius_core.rates import PerHour
 
 FREE: Final = Money(0)
 _SECOND: Final = timedelta(seconds=1)
@@ -108,13 +105,7 @@ class Line:
     def listed(self) -> Money:
         """What it would cost at the list price."""
         rate = self.list_rate
-        return self.amount if rate is None else _charge(rate, self.size, self.quantity)
-
-
-def _charge(rate: Price, size: int, quantity: int) -> Money:
-    if isinstance(rate, PerGbMonth):
-        return rate.charge(size, quantity)
-    return rate.charge(quantity)
+        return self.amount if rate is None else charge(rate, self.size, self.quantity)
 
 
 def clipped(lines: Iterable[Line], period: Interval) -> Iterator[Line]:
@@ -130,15 +121,15 @@ def clipped(lines: Iterable[Line], period: Interval) -> Iterator[Line]:
         elif seen is not None and line.rate is not None and line.fee_rate is not None:
             skipped = total_seconds(line.period.start, seen.start)
             # A deposit pays the first seconds of a line, so what it pays until then is the lesser.
-            paid = min(line.covered, _charge(line.rate, line.size, skipped))
-            upto = min(line.covered, _charge(line.rate, line.size, skipped + seen.seconds))
+            paid = min(line.covered, charge(line.rate, line.size, skipped))
+            upto = min(line.covered, charge(line.rate, line.size, skipped + seen.seconds))
             yield evolve(
                 line,
                 period=seen,
                 quantity=seen.seconds,
-                amount=_charge(line.rate, line.size, seen.seconds),
+                amount=charge(line.rate, line.size, seen.seconds),
                 covered=upto - paid,
-                fee=_charge(line.fee_rate, line.size, seen.seconds),
+                fee=charge(line.fee_rate, line.size, seen.seconds),
             )
 
 
@@ -195,7 +186,7 @@ class _Meter:
     """An instance as time passes, and the lines it has made."""
 
     def __init__(self, history: History) -> None:
-        self.term, self.contract = history.term, history.term.contract
+        self.contract = history.contract
         self.now = self.contract.start
         self.state, self.online, self.bid = InstanceState.LOADING, True, self.contract.bid
         self.deposit, self.discount = FREE, self.contract.discount
@@ -209,7 +200,7 @@ class _Meter:
         exists = self.state is not InstanceState.DESTROYED and not self.contract.is_free_test
         if not (exists and self.online):
             return
-        prices = self.term.prices_at(span.start)
+        prices = self.contract.prices_at(span.start)
         if self.contract.disk_mb:
             self._add(LineKind.STORAGE, span, prices.storage, prices, size=self.contract.disk_mb)
         if self.state is InstanceState.RUNNING:
@@ -219,13 +210,13 @@ class _Meter:
         gpus = self.contract.block.size
         full = prices.gpu.for_gpus(gpus)
         if self.contract.mode is Mode.INTERRUPTIBLE:
-            rate = self.term.gpu_rate_at(span.start, self.bid)
+            rate = self.contract.gpu_rate_at(span.start, self.bid)
             self._add(LineKind.INTERRUPTIBLE, span, rate, prices, size=gpus, list_rate=full)
             return
         if self.deposit:
-            rate = full.scaled(1 - self.discount)
-            seconds = discounted_seconds(self.deposit, rate, span.seconds)
-            paid = min(self.deposit, rate.charge(seconds))
+            rate = discounted(full, self.discount)
+            seconds = seconds_on_deposit(self.deposit, rate, span.seconds)
+            paid = min(self.deposit, charge(rate, gpus, seconds))
             self.deposit -= paid
             edge = span.start + timedelta(seconds=seconds)
             part = Interval(span.start, edge)
@@ -256,7 +247,7 @@ class _Meter:
     def _transfer(self, fact: Transferred) -> None:
         if self.contract.is_free_test:
             return
-        prices, second = self.term.prices_at(fact.at), Interval(fact.at, after(fact.at, _SECOND))
+        prices, second = self.contract.prices_at(fact.at), _second_at(fact.at)
         for kind, rate, count in (
             (LineKind.UPLOAD, prices.upload, fact.sent),
             (LineKind.DOWNLOAD, prices.download, fact.received),
@@ -272,13 +263,13 @@ class _Meter:
         if fact.amount:
             self._pay(LineKind.REFUND, fact.at, -fact.amount)
         if lost:
-            fee = lost.scaled(self.term.prices_at(fact.at).platform_fee)
+            fee = lost.scaled(self.contract.prices_at(fact.at).platform_fee)
             self._pay(LineKind.FORFEIT, fact.at, lost, covered=lost, fee=fee)
 
     def _pay(
         self, kind: LineKind, at: datetime, amount: Money, covered: Money = FREE, fee: Money = FREE
     ) -> None:
-        second = Interval(at, after(at, _SECOND))
+        second = _second_at(at)
         line = Line(kind=kind, period=second, quantity=1, amount=amount, covered=covered, fee=fee)
         self.lines.append(line)
 
@@ -295,7 +286,7 @@ class _Meter:
         covered: Money = FREE,
     ) -> None:
         quantity = period.seconds if quantity is None else quantity
-        fee_rate = rate.scaled(prices.platform_fee)
+        used = accrued(rate, size, quantity, prices.platform_fee)
         line = Line(
             kind=kind,
             period=period,
@@ -303,9 +294,14 @@ class _Meter:
             size=size,
             rate=rate,
             list_rate=rate if list_rate is None else list_rate,
-            fee_rate=fee_rate,
-            amount=_charge(rate, size, quantity),
+            fee_rate=fee_of(rate, prices.platform_fee),
+            amount=used.amount,
             covered=covered,
-            fee=_charge(fee_rate, size, quantity),
+            fee=used.fee,
         )
         self.lines.append(line)
+
+
+def _second_at(at: datetime) -> Interval:
+    """Return the second that begins at an instant: where what happens at once is counted."""
+    return Interval(at, after(at, _SECOND))

@@ -173,10 +173,10 @@ def statement(history: History, period: Interval) -> Statement:
     check_kind(history, History, "history")
     check_kind(period, Interval, "period")
     lines = metered(history, period.end)
-    start = history.term.contract.start
+    start = history.contract.start
     before = Interval(start, period.start) if start < period.start else None
     return Statement(
-        contract=history.term.contract,
+        contract=history.contract,
         period=period,
         lines=merged(clipped(lines, period)),
         carried=Money.sum(line.billed for line in clipped(lines, before)) if before else FREE,
@@ -264,7 +264,7 @@ def _drains(line: Line) -> Iterator[tuple[datetime, datetime | None, int]]:
 
 def _until(history: History, at: datetime) -> list[Line]:
     check_kind(history, History, "history")
-    at, start = utc(at, "at"), history.term.contract.start
+    at, start = utc(at, "at"), history.contract.start
     if at <= start:
         return []
     return list(clipped(metered(history, at), Interval(start, at)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numgenius_core.contracts.calendar import client_end, occupancy
-from numgenius_core.contracts.contract import Contract, agree, to_reserved
+from numgenius_core.contracts.contract import Contract, RateChange, agree, to_reserved
 from numgenius_core.contracts.extension import (
     Extended,
     Extension,
@@ -21,7 +21,6 @@ from numgenius_core.contracts.extension import (
 )
 from numgenius_core.contracts.life import NEXT, InstanceEvent, InstanceState, advance
 from numgenius_core.contracts.storage import Disk, Volume, disk_of, extend_volume, stopped_cost
-from numgenius_core.contracts.term import Segment, Term
 
 __all__ = [
     "NEXT",
@@ -35,9 +34,8 @@ __all__ = [
     "NotExtended",
     "PendingIncrease",
     "Raise",
-    "Segment",
+    "RateChange",
     "Stale",
-    "Term",
     "Unchanged",
     "Volume",
     "accept",

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._checks import check_kind
 from numgenius_core._numbers import whole_number
-from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts.contract import Contract, check_contracts
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval
@@ -29,7 +29,7 @@ def client_end(contracts: Iterable[Contract]) -> datetime | None:
     Raises:
         RuleViolation: There is no client contract.
     """
-    ends = [contract.end for contract in _all_contracts(contracts) if not contract.is_free_test]
+    ends = [contract.end for contract in check_contracts(contracts) if not contract.is_free_test]
     if not ends:
         raise RuleViolation("contracts", "at least one client contract", "none")
     known = [end for end in ends if end is not None]
@@ -58,7 +58,7 @@ def occupancy(
         [] for _ in range(whole_number(gpus, "gpus", 1, MAX_GPUS))
     ]
     check_kind(period, Interval, "period")
-    for contract in sorted(_all_contracts(contracts), key=lambda c: (c.start, c.id)):
+    for contract in sorted(check_contracts(contracts), key=lambda c: (c.start, c.id)):
         if contract.block.end > gpus:
             need = f"GPU positions below {gpus}"
             raise RuleViolation(f"contract {contract.id}", need, str(contract.block))
@@ -79,14 +79,3 @@ def _within(contract: Contract, period: Interval) -> Interval | None:
     start = max(contract.start, period.start)
     end = period.end if contract.end is None else min(contract.end, period.end)
     return Interval(start, end) if start < end else None
-
-
-def _all_contracts(contracts: Iterable[Contract]) -> tuple[Contract, ...]:
-    """Return the contracts of one machine as a tuple, refusing anything else."""
-    known = as_tuple(contracts, "contracts")
-    for index, contract in enumerate(known):
-        check_kind(contract, Contract, f"contracts[{index}]")
-        if contract.machine != known[0].machine:
-            need = f"a contract of machine {known[0].machine}"
-            raise RuleViolation(f"contracts[{index}]", need, f"machine {contract.machine}")
-    return known

@@ -1,33 +1,60 @@
-"""What was agreed: a contract, the life of its instance, and when a machine is taken.
+"""What was agreed: a contract, with the rates of its extensions.
 
 Rule (hosting guide, G3): "when a client creates an instance, that creates a contract from the
-listing. It locks prices, specs and end date"; (G4) the client end date of a machine is the latest
-end among its client contracts; (G10) hosts and clients use separate accounts, but a host may test
-its own machine with a free instance. A type never changes, except on-demand → reserved.
+listing. It locks prices, specs and end date"; (G9) it may be extended at the same or lower prices,
+or at higher ones that its client accepts; (G10) hosts and clients use separate accounts, but a host
+may test its own machine with a free instance. A type never changes, except on-demand → reserved.
 
-Our readings: *offline* is a state of the machine, not of the instance: what an instance was when
-its machine went offline, it is again when the machine comes back. Starting a stopped instance
-always passes through *scheduling*, since whether its GPUs are free is decided by who runs
-(:mod:`numgenius_core.bids.priority`), not by the client.
+Our readings: until the old end the locked rates apply, after it the new ones, so a contract has a
+change of rates for each extension that changed them. An interruptible pays its own bid; where its
+client accepted a floor above the bid, it pays at least that floor after the end it then had.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
+from typing import Final
 
 from attrs import evolve, frozen
 
-from numgenius_core._checks import check_id, check_kind, check_text
+from numgenius_core._accrual import discounted
+from numgenius_core._checks import as_tuple, check_id, check_kind, check_text
 from numgenius_core._numbers import fraction, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId
-from numgenius_core.intervals import utc
-from numgenius_core.listing import Listing, Mode, PriceTerms
+from numgenius_core.intervals import Interval, utc
+from numgenius_core.listing import NO_FLOOR, Listing, Mode, PriceTerms
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerHour
 from numgenius_core.units import gigabytes
+
+FREE_OF_CHARGE: Final = PerHour(0)
+
+
+def is_later(end: datetime | None, than: datetime | None) -> bool:
+    """Return whether one end date is later than another; ``None`` is never, later than any."""
+    return than is not None and (end is None or end > than)
+
+
+@frozen(kw_only=True)
+class RateChange:
+    """Rates that apply from an instant on, until the next change: those of an extension.
+
+    Attributes:
+        since: First instant at these rates; the end that the contract had before.
+        prices: What a client pays; of an interruptible, ``min_bid`` is the least its GPUs cost.
+    """
+
+    since: datetime
+    prices: PriceTerms
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "since", utc(self.since, "rate_change.since"))
+        check_kind(self.prices, PriceTerms, "rate_change.prices")
 
 
 @frozen(kw_only=True)
@@ -47,6 +74,7 @@ class Contract:
         end: When it expires; ``None`` is never.
         bid: Of an interruptible, dollars per hour for the whole instance; else ``None``.
         discount: Of a reserved one, the share taken off the GPU price; else 0.
+        rate_changes: The rates of its extensions, in order of time, where they changed any.
     """
 
     id: ContractId
@@ -61,6 +89,7 @@ class Contract:
     disk_mb: int = 0
     bid: PerHour | None = None
     discount: Fraction = Fraction(0)
+    rate_changes: tuple[RateChange, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         check_id(self.id, "contract.id")
@@ -78,6 +107,19 @@ class Contract:
                 need = f"an instant after its start {self.start}"
                 raise RuleViolation("contract.end", need, str(self.end))
         self._check_mode()
+        if self.rate_changes != ():
+            self._check_rate_changes()
+
+    def _check_rate_changes(self) -> None:
+        changes = as_tuple(self.rate_changes, "contract.rate_changes")
+        object.__setattr__(self, "rate_changes", changes)
+        for index, change in enumerate(changes):
+            check_kind(change, RateChange, f"contract.rate_changes[{index}]")
+        starts = [self.start, *(change.since for change in changes)]
+        for index, (before, since) in enumerate(pairwise(starts)):
+            if since <= before or not is_later(self.end, since):
+                need = f"an instant after {before} and before the contract's end"
+                raise RuleViolation(f"contract.rate_changes[{index}].since", need, str(since))
 
     def _check_mode(self) -> None:
         interruptible = self.mode is Mode.INTERRUPTIBLE
@@ -99,13 +141,13 @@ class Contract:
 
     @property
     def gpu_rate(self) -> PerHour:
-        """What its GPUs cost while it runs, dollars per hour for the whole instance."""
-        if self.is_free_test:
-            return PerHour(0)
-        if self.bid is not None:
-            return self.bid
-        full = self.prices.gpu.for_gpus(self.block.size)
-        return full.scaled(1 - self.discount) if self.discount else full
+        """What its GPUs cost as agreed, while it runs: dollars per hour for the whole instance."""
+        return self.gpu_rate_at(self.start)
+
+    @property
+    def last_prices(self) -> PriceTerms:
+        """The prices that hold at its end: those that an extension is compared with."""
+        return self.rate_changes[-1].prices if self.rate_changes else self.prices
 
     @property
     def disk_gb(self) -> Decimal:
@@ -116,6 +158,59 @@ class Contract:
         """Return whether the contract is in force."""
         instant = utc(instant)
         return self.start <= instant and (self.end is None or instant < self.end)
+
+    def prices_at(self, instant: datetime) -> PriceTerms:
+        """Return the prices at an instant; before the first change of rates, those locked."""
+        instant, prices = utc(instant), self.prices
+        for change in self.rate_changes:
+            if change.since <= instant:
+                prices = change.prices
+        return prices
+
+    def rates(self, period: Interval) -> tuple[tuple[Interval, PriceTerms], ...]:
+        """Return the prices within a period, piece by piece, in order of time."""
+        check_kind(period, Interval, "period")
+        pieces = period.split(change.since for change in self.rate_changes)
+        return tuple((piece, self.prices_at(piece.start)) for piece in pieces)
+
+    def gpu_rate_at(self, instant: datetime, bid: PerHour | None = None) -> PerHour:
+        """Return what its GPUs cost while it runs, dollars per hour for the whole instance.
+
+        Args:
+            instant: When.
+            bid: Of an interruptible, the bid at that time; by default the contract's own.
+        """
+        prices = self.prices_at(instant)
+        if bid is not None:
+            check_kind(bid, PerHour, "bid")
+        bid = self.bid if bid is None else bid
+        if self.is_free_test:
+            return FREE_OF_CHARGE
+        if bid is None:
+            return discounted(prices.gpu.for_gpus(self.block.size), self.discount)
+        if self.rate_changes and instant >= self.rate_changes[0].since:
+            return max(bid, prices.min_bid.for_gpus(self.block.size))
+        return bid
+
+    def extended(self, end: datetime | None, prices: PriceTerms) -> Contract:
+        """Return the contract with a later end, ``prices`` applying after the present one.
+
+        An interruptible keeps its on-demand price, which it never pays.
+
+        Raises:
+            RuleViolation: ``end`` is not later than the present one.
+        """
+        end = None if end is None else utc(end, "end")
+        check_kind(prices, PriceTerms, "prices")
+        if not is_later(end, self.end) or self.end is None:
+            raise RuleViolation("end", f"later than {self.end or 'never'}", str(end or "never"))
+        before = self.last_prices
+        if self.mode is Mode.INTERRUPTIBLE:
+            prices = evolve(prices, gpu=before.gpu)
+            if not self.rate_changes:  # no floor binds a bid yet, not even that of the rental
+                before = evolve(before, min_bid=NO_FLOOR)
+        new = () if prices == before else (RateChange(since=self.end, prices=prices),)
+        return evolve(self, end=end, rate_changes=(*self.rate_changes, *new))
 
 
 def agree(
@@ -188,3 +283,26 @@ def to_reserved(contract: Contract, discount: Fraction) -> Contract:
     if contract.mode is Mode.INTERRUPTIBLE:
         raise RuleViolation("contract.mode", "on-demand or reserved to prepay", "interruptible")
     return evolve(contract, mode=Mode.RESERVED, discount=discount)
+
+
+def check_contracts(
+    contracts: Iterable[Contract], machine: MachineId | None = None, path: str = "contracts"
+) -> tuple[Contract, ...]:
+    """Return the contracts of one machine as a tuple, refusing anything else.
+
+    Without a ``machine`` they must be of the same one, whichever it is.
+    """
+    known = as_tuple(contracts, path)
+    for index, contract in enumerate(known):
+        check_kind(contract, Contract, f"{path}[{index}]")
+        check_belongs(
+            contract, known[0].machine if machine is None else machine, f"{path}[{index}]"
+        )
+    return known
+
+
+def check_belongs(contract: Contract, machine: MachineId, path: str) -> None:
+    """Refuse the contract of another machine."""
+    if contract.machine != machine:
+        need, got = f"a contract of machine {machine}", f"machine {contract.machine}"
+        raise RuleViolation(path, need, got)

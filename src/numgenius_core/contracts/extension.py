@@ -11,7 +11,7 @@ Compared are GPU, storage, upload and download price and the platform's fee. A s
 new price or unlisting never changes an existing contract.
 
 Our readings: until the old end the locked rates apply, after it the new ones. A contract that was
-extended before is compared by the rates of its last segment. An interruptible compares storage,
+extended before is compared by the last of its rates. An interruptible compares storage,
 traffic and fee, and its own bid against the new floor; where its client accepts a floor above the
 bid, it pays at least that floor after the current end. A contract without an end cannot be
 extended: no end is later. Unlisting takes no question back: it keeps others out.
@@ -28,8 +28,7 @@ from typing import Final
 from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core.contracts.contract import Contract
-from numgenius_core.contracts.term import Term, as_term, check_belongs, is_later
+from numgenius_core.contracts.contract import Contract, check_contracts, is_later
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, utc
@@ -90,17 +89,17 @@ class Extended:
     """A contract that a new listing extended.
 
     Attributes:
-        term: As it is now.
+        contract: As it is now.
         old_end: When it would have expired.
     """
 
-    term: Term
+    contract: Contract
     old_end: datetime
 
     @property
     def end(self) -> datetime | None:
         """When it expires now; ``None`` is never."""
-        return self.term.end
+        return self.contract.end
 
 
 @frozen(kw_only=True)
@@ -108,12 +107,12 @@ class Unchanged:
     """A contract that a new listing left as it was.
 
     Attributes:
-        term: As it was and is.
+        contract: As it was and is.
         why: The reason.
         raised: With :attr:`Why.RAISED` and :attr:`Why.REJECTED`, each raised part.
     """
 
-    term: Term
+    contract: Contract
     why: NotExtended
     raised: tuple[Raise, ...] = ()
 
@@ -123,13 +122,13 @@ class PendingIncrease:
     """A higher price that waits for the client: it is extended only if it accepts.
 
     Attributes:
-        term: As it is until then.
+        contract: As it is until then.
         raised: Each raised part, old and new.
         new_end: When the contract would end; ``None`` is never.
         listing: The listing that asks; another one supersedes it.
     """
 
-    term: Term
+    contract: Contract
     raised: tuple[Raise, ...]
     new_end: datetime | None
     listing: Listing
@@ -137,7 +136,7 @@ class PendingIncrease:
     @property
     def contract_end(self) -> datetime | None:
         """When the contract ends if its client does nothing."""
-        return self.term.end
+        return self.contract.end
 
 
 ExtensionVerdict = Extended | Unchanged | PendingIncrease
@@ -160,9 +159,9 @@ class Extension:
         return sum(type(verdict) is Extended for verdict in self.verdicts)
 
     @property
-    def terms(self) -> tuple[Term, ...]:
+    def contracts(self) -> tuple[Contract, ...]:
         """Every contract as it is now."""
-        return tuple(verdict.term for verdict in self.verdicts)
+        return tuple(verdict.contract for verdict in self.verdicts)
 
     @property
     def pending(self) -> tuple[PendingIncrease, ...]:
@@ -174,7 +173,7 @@ class Extension:
 
 
 def extend(
-    contracts: Iterable[Contract | Term],
+    contracts: Iterable[Contract],
     listing: Listing,
     *,
     at: datetime,
@@ -198,82 +197,78 @@ def extend(
     at = utc(at, "at")
     spared = as_tuple(opted_out, "opted_out")
     end = listing.end_at(at)
-    terms = _terms(contracts)
-    for index, term in enumerate(terms):
-        check_belongs(term.contract, listing.machine.id, f"contracts[{index}]")
-    judged = (_judge(term, listing, end, at, spared, ask) for term in terms)
+    known = check_contracts(contracts, listing.machine.id)
+    judged = (_judge(contract, listing, end, at, spared, ask) for contract in known)
     return Extension(verdicts=tuple(judged))
 
 
-def _terms(contracts: Iterable[Contract | Term]) -> tuple[Term, ...]:
-    series = as_tuple(contracts, "contracts")
-    return tuple(as_term(contract, f"contracts[{i}]") for i, contract in enumerate(series))
-
-
 def _judge(
-    term: Term,
+    contract: Contract,
     listing: Listing,
     end: datetime | None,
     at: datetime,
     spared: tuple[ContractId, ...],
     ask: bool,
 ) -> ExtensionVerdict:
-    old_end = term.end
+    old_end = contract.end
     if old_end is not None and old_end <= at:
-        return Unchanged(term=term, why=NotExtended.EXPIRED)
+        return Unchanged(contract=contract, why=NotExtended.EXPIRED)
     if old_end is None or not is_later(end, old_end):
-        return Unchanged(term=term, why=NotExtended.NOT_LATER)
-    if term.contract.id in spared:
-        return Unchanged(term=term, why=NotExtended.OPTED_OUT)
-    raised = _raised(term, listing.prices)
+        return Unchanged(contract=contract, why=NotExtended.NOT_LATER)
+    if contract.id in spared:
+        return Unchanged(contract=contract, why=NotExtended.OPTED_OUT)
+    raised = _raised(contract, listing.prices)
     if not raised:
-        return Extended(term=term.extended(end, listing.prices), old_end=old_end)
+        return Extended(contract=contract.extended(end, listing.prices), old_end=old_end)
     if ask:
-        return PendingIncrease(term=term, raised=raised, new_end=end, listing=listing)
-    return Unchanged(term=term, why=NotExtended.RAISED, raised=raised)
+        return PendingIncrease(contract=contract, raised=raised, new_end=end, listing=listing)
+    return Unchanged(contract=contract, why=NotExtended.RAISED, raised=raised)
 
 
-def _raised(term: Term, prices: PriceTerms) -> tuple[Raise, ...]:
+def _raised(contract: Contract, prices: PriceTerms) -> tuple[Raise, ...]:
     """Return each part of the price that ``prices`` raises, in the order of the price list."""
-    locked, found = term.last_prices, []
-    bids = term.contract.mode is Mode.INTERRUPTIBLE
+    locked, found = contract.last_prices, []
+    bids = contract.mode is Mode.INTERRUPTIBLE
     for part in _COMPARED[1:] if bids else _COMPARED:
         old, new = getattr(locked, part), getattr(prices, part)
         if new > old:
             found.append(Raise(part=part, old=old, new=new))
-    if bids and term.end is not None:
+    if bids and contract.end is not None:
         # What it pays at its end: the bid, or the floor that an earlier increase raised it to.
-        bid, floor = term.gpu_rate_at(term.end), prices.min_bid.for_gpus(term.contract.block.size)
-        if floor > bid and not term.contract.is_free_test:
+        bid, floor = (
+            contract.gpu_rate_at(contract.end),
+            prices.min_bid.for_gpus(contract.block.size),
+        )
+        if floor > bid and not contract.is_free_test:
             found.append(Raise(part="min_bid", old=bid, new=floor))
     return tuple(found)
 
 
 def staleness(
-    pending: PendingIncrease, term: Term, *, at: datetime, listing: Listing | None = None
+    pending: PendingIncrease, contract: Contract, *, at: datetime, listing: Listing | None = None
 ) -> Stale | None:
     """Return why a pending increase can no longer be accepted, ``None`` if it can.
 
     Args:
         pending: What the client was asked.
-        term: The contract as it is now.
+        contract: The contract as it is now.
         at: Now.
         listing: What the host publishes now; by default still what asked.
 
     Raises:
         WrongType: Something of the wrong type.
-        RuleViolation: ``term`` is another contract.
+        RuleViolation: ``contract`` is another contract.
     """
     check_kind(pending, PendingIncrease, "pending")
-    check_kind(term, Term, "term")
+    check_kind(contract, Contract, "contract")
     if listing is not None:
         check_kind(listing, Listing, "listing")
-    if term.contract.id != pending.term.contract.id:
-        need = f"contract {pending.term.contract.id}"
-        raise RuleViolation("term", need, f"contract {term.contract.id}")
-    if term.end is not None and term.end <= utc(at, "at"):
+    if contract.id != pending.contract.id:
+        need = f"contract {pending.contract.id}"
+        raise RuleViolation("contract", need, f"contract {contract.id}")
+    if contract.end is not None and contract.end <= utc(at, "at"):
         return Stale.ENDED
-    if term.end != pending.contract_end:
+    if contract.end != pending.contract_end:
         return Stale.EXTENDED
     if listing is not None and listing != pending.listing:
         return Stale.SUPERSEDED
@@ -281,13 +276,13 @@ def staleness(
 
 
 def accept(
-    pending: PendingIncrease, term: Term, *, at: datetime, listing: Listing | None = None
+    pending: PendingIncrease, contract: Contract, *, at: datetime, listing: Listing | None = None
 ) -> Extended:
     """Return the contract extended at the higher price, which applies after its current end.
 
     Args:
         pending: What the client was asked.
-        term: The contract as it is now.
+        contract: The contract as it is now.
         at: Now.
         listing: What the host publishes now; by default still what asked.
 
@@ -295,36 +290,37 @@ def accept(
         WrongType: Something of the wrong type.
         RuleViolation: The increase is stale (see :class:`Stale`).
     """
-    stale = staleness(pending, term, at=at, listing=listing)
-    if stale is not None or term.end is None:
+    stale = staleness(pending, contract, at=at, listing=listing)
+    if stale is not None or contract.end is None:
         reason = "nothing" if stale is None else stale.value
         raise RuleViolation("pending", "an increase that is still open", reason)
-    later = term.extended(pending.new_end, pending.listing.prices)
-    return Extended(term=later, old_end=term.end)
+    later = contract.extended(pending.new_end, pending.listing.prices)
+    return Extended(contract=later, old_end=contract.end)
 
 
-def reject(pending: PendingIncrease, term: Term) -> Unchanged:
+def reject(pending: PendingIncrease, contract: Contract) -> Unchanged:
     """Return the contract as it was: it ends as agreed."""
     check_kind(pending, PendingIncrease, "pending")
-    check_kind(term, Term, "term")
-    return Unchanged(term=term, why=NotExtended.REJECTED, raised=pending.raised)
+    check_kind(contract, Contract, "contract")
+    return Unchanged(contract=contract, why=NotExtended.REJECTED, raised=pending.raised)
 
 
 def roll(
-    contracts: Iterable[Contract | Term],
+    contracts: Iterable[Contract],
     listing: Listing,
     period: Interval,
     *,
     opted_out: Iterable[ContractId] = (),
-) -> tuple[Term, ...]:
+) -> tuple[Contract, ...]:
     """Return the contracts after a period of daily rolls: each day the end is set anew.
 
     The first roll is at the period's start, each further one a day later, the last before its
     end. Where the listing has a fixed end, the first roll does all there is to do.
     """
     check_kind(period, Interval, "period")
-    terms = _terms(contracts)
+    check_kind(listing, Listing, "listing")
+    known = check_contracts(contracts, listing.machine.id)
     for day in range(-(-period.seconds // SECONDS_PER_DAY)):
         at = period.start + timedelta(days=day)
-        terms = extend(terms, listing, at=at, opted_out=opted_out).terms
-    return terms
+        known = extend(known, listing, at=at, opted_out=opted_out).contracts
+    return known

@@ -20,10 +20,10 @@ from datetime import datetime
 
 from attrs import evolve, frozen
 
+from numgenius_core._accrual import charge
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import whole_number
-from numgenius_core.contracts.contract import Contract
-from numgenius_core.contracts.term import Term, as_term, check_belongs, is_later
+from numgenius_core.contracts.contract import Contract, check_contracts, is_later
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import MAX_GPUS, Listing, Machine
 from numgenius_core.money import Money
@@ -106,7 +106,7 @@ class Disk:
 
 def disk_of(
     machine: Machine,
-    instances: Iterable[Contract | Term],
+    instances: Iterable[Contract],
     *,
     volumes: Iterable[Volume] = (),
     listed_mb: int | None = None,
@@ -124,11 +124,8 @@ def disk_of(
         RuleViolation: An instance of another machine, or more stored than there is.
     """
     check_kind(machine, Machine, "machine")
-    stored = 0
-    for index, instance in enumerate(as_tuple(instances, "instances")):
-        contract = as_term(instance, f"instances[{index}]").contract
-        check_belongs(contract, machine.id, f"instances[{index}]")
-        stored += contract.disk_mb
+    known = check_contracts(instances, machine.id, "instances")
+    stored = sum(contract.disk_mb for contract in known)
     rented = 0
     for index, volume in enumerate(as_tuple(volumes, "volumes")):
         check_kind(volume, Volume, f"volumes[{index}]")
@@ -168,7 +165,7 @@ def extend_volume(
     return evolve(volume, end=end)
 
 
-def stopped_cost(instance: Contract | Term, period: Interval) -> Money:
+def stopped_cost(contract: Contract, period: Interval) -> Money:
     """Return what an instance costs within a period while it is stopped: its storage.
 
     Nothing is due before the contract; after its end the instance is stored until it is destroyed.
@@ -176,13 +173,12 @@ def stopped_cost(instance: Contract | Term, period: Interval) -> Money:
     Raises:
         WrongType: Something of the wrong type.
     """
-    term = as_term(instance, "instance")
+    check_kind(contract, Contract, "contract")
     check_kind(period, Interval, "period")
-    contract = term.contract
     if contract.is_free_test or period.end <= contract.start:
         return Money(0)
     stored = Interval(max(period.start, contract.start), period.end)
     return Money.sum(
-        prices.storage.charge(contract.disk_mb, piece.seconds)
-        for piece, prices in term.rates(stored)
+        charge(prices.storage, contract.disk_mb, piece.seconds)
+        for piece, prices in contract.rates(stored)
     )

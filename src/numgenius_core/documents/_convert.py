@@ -32,7 +32,6 @@ from numgenius_core.billing.history import History
 from numgenius_core.billing.statements import Statement
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.storage import Disk, Volume
-from numgenius_core.contracts.term import Term
 from numgenius_core.documents._classes import codec_of, definition_key, tagged_codec
 from numgenius_core.documents._scalars import MAX_WHOLE, Codec
 from numgenius_core.errors import (
@@ -72,7 +71,6 @@ _CLASSES: Final[tuple[type, ...]] = (
     MachineSchedule,
     Statement,
     StepSchedule,
-    Term,
     Volume,
 )
 DOCUMENTS: Final[Mapping[str, type]] = MappingProxyType({cls.__name__: cls for cls in _CLASSES})

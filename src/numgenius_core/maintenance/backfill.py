@@ -19,13 +19,11 @@ from attrs import frozen
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import length_in_seconds
 from numgenius_core.contracts.calendar import client_end
-from numgenius_core.contracts.contract import Contract
-from numgenius_core.contracts.term import Term
+from numgenius_core.contracts.contract import Contract, check_contracts
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval, after, utc
 from numgenius_core.listing import Listing
-from numgenius_core.maintenance.schedule import terms_of
 
 
 class PlanAction(Enum):
@@ -74,7 +72,7 @@ class BackfillPlan:
 
 def backfill_plan(
     listing: Listing,
-    contracts: Iterable[Contract | Term],
+    contracts: Iterable[Contract],
     length: timedelta,
     *,
     now: datetime,
@@ -99,9 +97,9 @@ def backfill_plan(
     length_in_seconds(length)
     now, machine = utc(now, "now"), listing.machine.id
     active = [
-        term.contract
-        for term in terms_of(contracts, machine)
-        if not term.contract.is_free_test and (term.end is None or term.end > now)
+        contract
+        for contract in check_contracts(contracts, machine)
+        if not contract.is_free_test and (contract.end is None or contract.end > now)
     ]
     endless = [str(contract.id) for contract in active if contract.end is None]
     if endless:

@@ -28,8 +28,7 @@ from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_id, check_kind
 from numgenius_core._numbers import length_in_seconds, whole_number
-from numgenius_core.contracts.contract import Contract
-from numgenius_core.contracts.term import Term, agreed, check_belongs
+from numgenius_core.contracts.contract import Contract, check_contracts
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval, total_seconds, utc
@@ -119,7 +118,7 @@ def aligned_starts(
 
 
 def plan_fleet(
-    fleet: Mapping[MachineId, Iterable[Contract | Term]],
+    fleet: Mapping[MachineId, Iterable[Contract]],
     starts: Iterable[datetime],
     length: timedelta,
     *,
@@ -231,7 +230,7 @@ def _losses(pieces: Iterable[Piece], times: Sequence[int], length: int) -> list[
     return list(map(add, grown, accumulate(once)))
 
 
-def _machines(fleet: object) -> dict[MachineId, tuple[Contract | Term, ...]]:
+def _machines(fleet: object) -> dict[MachineId, tuple[Contract, ...]]:
     """Return the machines in order of their ids, each with its contracts, refusing the rest."""
     if not isinstance(fleet, Mapping):
         raise WrongType("fleet", "a mapping of machine ids to contracts", shown(fleet))
@@ -239,18 +238,15 @@ def _machines(fleet: object) -> dict[MachineId, tuple[Contract | Term, ...]]:
         raise RuleViolation("fleet", "at least one machine", "none")
     for machine in fleet:
         check_id(machine, "fleet")
-    known = {}
-    for machine in sorted(fleet):
-        known[machine] = as_tuple(fleet[machine], f"fleet[{machine}]")
-        for index, each in enumerate(known[machine]):
-            path = f"fleet[{machine}][{index}]"
-            check_belongs(agreed(each, path), machine, path)
-    return known
+    return {
+        machine: check_contracts(fleet[machine], machine, f"fleet[{machine}]")
+        for machine in sorted(fleet)
+    }
 
 
 def _window(
     machine: MachineId,
-    contracts: Iterable[Contract | Term],
+    contracts: Iterable[Contract],
     start: datetime,
     length: timedelta,
     weights: Weights,

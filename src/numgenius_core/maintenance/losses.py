@@ -25,7 +25,6 @@ from attrs import frozen
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import PICO, as_fraction_of_ten
 from numgenius_core.contracts.contract import Contract
-from numgenius_core.contracts.term import Term, agreed, as_term
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, total_seconds
@@ -133,7 +132,7 @@ COUNT: Final = Weights()
 
 
 def disturbances(
-    contracts: Iterable[Contract | Term], window: Interval, refunds: Refunds = NO_REFUNDS
+    contracts: Iterable[Contract], window: Interval, refunds: Refunds = NO_REFUNDS
 ) -> tuple[Disturbance, ...]:
     """Return what a window disturbs, in the order given.
 
@@ -149,24 +148,25 @@ def disturbances(
     check_kind(window, Interval, "window")
     check_refunds(refunds)
     found = []
-    for index, each in enumerate(as_tuple(contracts, "contracts")):
-        contract = agreed(each, f"contracts[{index}]")
+    for index, contract in enumerate(as_tuple(contracts, "contracts")):
+        check_kind(contract, Contract, f"contracts[{index}]")
         start = max(contract.start, window.start)
         end = window.end if contract.end is None else min(contract.end, window.end)
         if start < end:
             refund = refunds.get(contract.id, Money(0))
-            found.append(_disturbance(as_term(each), Interval(start, end), refund))
+            found.append(_disturbance(contract, Interval(start, end), refund))
     return tuple(found)
 
 
-def _disturbance(term: Term, overlap: Interval, refund: Money) -> Disturbance:
+def _disturbance(contract: Contract, overlap: Interval, refund: Money) -> Disturbance:
     revenue = Money.sum(
-        term.gpu_rate_at(piece.start).charge(piece.seconds) for piece, _ in term.rates(overlap)
+        contract.gpu_rate_at(piece.start).charge(piece.seconds)
+        for piece, _ in contract.rates(overlap)
     )
     return Disturbance(
-        contract=term.contract,
+        contract=contract,
         overlap=overlap,
-        gpu_hours=Fraction(term.contract.block.size * overlap.seconds, SECONDS_PER_HOUR),
+        gpu_hours=Fraction(contract.block.size * overlap.seconds, SECONDS_PER_HOUR),
         revenue=revenue,
         refund=refund,
     )
@@ -183,7 +183,7 @@ def check_refunds(refunds: object) -> None:
 
 
 def weighed_pieces(
-    contracts: Iterable[Contract | Term], period: Interval, weights: Weights, refunds: Refunds
+    contracts: Iterable[Contract], period: Interval, weights: Weights, refunds: Refunds
 ) -> list[Piece]:
     """Return contracts as pieces of one rate, in seconds from the period's start.
 
@@ -197,16 +197,15 @@ def weighed_pieces(
     per_step_second = int(weights.revenue * unit // (SECONDS_PER_HOUR * PICO))
     origin, close = period.start, period.end
     pieces: list[Piece] = []
-    for each in contracts:
-        contract = each if isinstance(each, Contract) else each.contract
+    for contract in contracts:
         start = max(origin, contract.start)
         end = close if contract.end is None or contract.end > close else contract.end
         if start >= end:
             continue
         lump = once + (per_tick * refunds[contract.id].ticks if contract.id in refunds else 0)
         slope = per_gpu_second * contract.block.size
-        for begin, over in pairwise(_cuts(each, start, end)):
-            steps = _rate_at(each, begin) if per_step_second else 0
+        for begin, over in pairwise(_cuts(contract, start, end)):
+            steps = contract.gpu_rate_at(begin).steps if per_step_second else 0
             pieces.append(
                 (
                     total_seconds(origin, begin),
@@ -219,13 +218,6 @@ def weighed_pieces(
     return pieces
 
 
-def _cuts(each: Contract | Term, start: datetime, end: datetime) -> list[datetime]:
-    if isinstance(each, Contract):
-        return [start, end]
-    return [start, *(s.since for s in each.segments if start < s.since < end), end]
-
-
-def _rate_at(each: Contract | Term, instant: datetime) -> int:
-    """Return the price of the GPUs in steps an hour."""
-    rate = each.gpu_rate if isinstance(each, Contract) else each.gpu_rate_at(instant)
-    return rate.steps
+def _cuts(contract: Contract, start: datetime, end: datetime) -> list[datetime]:
+    """Return where its rates change between two instants, and these."""
+    return [start, *(c.since for c in contract.rate_changes if start < c.since < end), end]

@@ -25,8 +25,7 @@ from attrs import evolve, frozen
 
 from numgenius_core._checks import as_tuple, check_id, check_kind, check_text
 from numgenius_core._numbers import as_fraction_of_ten
-from numgenius_core.contracts.contract import Contract
-from numgenius_core.contracts.term import Term, as_term, check_belongs
+from numgenius_core.contracts.contract import Contract, check_contracts
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval, after, utc
@@ -259,7 +258,7 @@ class Notice:
 
 
 def notices(
-    machine: MachineId, window: MaintenanceWindow, contracts: Iterable[Contract | Term]
+    machine: MachineId, window: MaintenanceWindow, contracts: Iterable[Contract]
 ) -> tuple[Notice, ...]:
     """Return a notice to everyone with an instance on the machine, running or not.
 
@@ -273,11 +272,11 @@ def notices(
         WrongType: An argument of the wrong type.
         RuleViolation: A contract of another machine.
     """
+    check_id(machine, "machine")
     check_kind(window, MaintenanceWindow, "window")
     told = []
-    for each in terms_of(contracts, machine):
-        contract = each.contract
-        lost = disturbances([each], window.period)
+    for contract in check_contracts(contracts, machine):
+        lost = disturbances([contract], window.period)
         told.append(
             Notice(
                 client=contract.client,
@@ -290,13 +289,3 @@ def notices(
             )
         )
     return tuple(told)
-
-
-def terms_of(contracts: Iterable[Contract | Term], machine: MachineId) -> list[Term]:
-    """Return the contracts of a machine as terms, refusing anything else."""
-    check_id(machine, "machine")
-    terms = []
-    for index, each in enumerate(as_tuple(contracts, "contracts")):
-        terms.append(as_term(each, f"contracts[{index}]"))
-        check_belongs(terms[-1].contract, machine, f"contracts[{index}]")
-    return terms

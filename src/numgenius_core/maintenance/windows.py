@@ -25,10 +25,9 @@ from operator import itemgetter
 
 from attrs import frozen
 
-from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._checks import check_kind
 from numgenius_core._numbers import length_in_seconds
-from numgenius_core.contracts.contract import Contract
-from numgenius_core.contracts.term import Term, agreed, check_belongs
+from numgenius_core.contracts.contract import Contract, check_contracts
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, total_seconds
@@ -88,7 +87,7 @@ class WindowPlan:
         return Money.sum(each.refund for each in self.disturbed)
 
 
-def free_time(contracts: Iterable[Contract | Term], within: Interval) -> tuple[Interval, ...]:
+def free_time(contracts: Iterable[Contract], within: Interval) -> tuple[Interval, ...]:
     """Return when within a period no contract is in force, in order of time.
 
     Raises:
@@ -98,7 +97,8 @@ def free_time(contracts: Iterable[Contract | Term], within: Interval) -> tuple[I
     check_kind(within, Interval, "within")
     free, at = [], within.start
     for start, end in sorted(
-        (each.start, within.end if each.end is None else each.end) for each in _plain(contracts)
+        (each.start, within.end if each.end is None else each.end)
+        for each in check_contracts(contracts)
     ):
         if start > at and at < within.end:
             free.append(Interval(at, min(start, within.end)))
@@ -107,7 +107,7 @@ def free_time(contracts: Iterable[Contract | Term], within: Interval) -> tuple[I
 
 
 def earliest_window(
-    contracts: Iterable[Contract | Term],
+    contracts: Iterable[Contract],
     length: timedelta,
     within: Interval,
     *,
@@ -126,13 +126,13 @@ def earliest_window(
         RuleViolation: No window of that length fits, or contracts of different machines.
     """
     seconds, spans = _spans(length, within, allowed)
-    starts, ends = _edges(_plain(contracts), within)
+    starts, ends = _edges(check_contracts(contracts), within)
     count, at = fewest_touched(starts, ends, seconds, spans)
     return None if count else _interval(within, at, seconds)
 
 
 def best_window(
-    contracts: Iterable[Contract | Term],
+    contracts: Iterable[Contract],
     length: timedelta,
     within: Interval,
     *,
@@ -158,8 +158,8 @@ def best_window(
     check_kind(weights, Weights, "weights")
     check_refunds(refunds)
     seconds, spans = _spans(length, within, allowed)
-    known = as_tuple(contracts, "contracts")
-    starts, ends = _edges(_plain(known), within)
+    known = check_contracts(contracts)
+    starts, ends = _edges(known, within)
     count, at = fewest_touched(starts, ends, seconds, spans)
     if count and not weights.counts_only:
         at = _least_loss(weighed_pieces(known, within, weights, refunds), seconds, spans)
@@ -267,16 +267,7 @@ def _interval(within: Interval, start: int, seconds: int) -> Interval:
     return Interval(begin, begin + timedelta(seconds=seconds))
 
 
-def _plain(contracts: Iterable[Contract | Term]) -> list[Contract]:
-    """Return the contracts of one machine, refusing anything else."""
-    plain: list[Contract] = []
-    for index, each in enumerate(as_tuple(contracts, "contracts")):
-        plain.append(agreed(each, f"contracts[{index}]"))
-        check_belongs(plain[-1], plain[0].machine, f"contracts[{index}]")
-    return plain
-
-
-def _edges(contracts: list[Contract], within: Interval) -> tuple[list[int], list[int]]:
+def _edges(contracts: Sequence[Contract], within: Interval) -> tuple[list[int], list[int]]:
     """Return starts and ends of what is in force within a period, seconds from its start."""
     origin, close = within.start, within.end
     starts, ends = [], []

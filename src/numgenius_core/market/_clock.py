@@ -87,13 +87,13 @@ def _instances_due(draft: Decision, place: MachineState) -> bool:
         if spent is not None and spent <= at:
             draft.emit(e.DepositSpent(at=at, contract=instance.id))
     for instance in due:
-        if instance.term.end is not None and instance.term.end <= at:
+        if instance.contract.end is not None and instance.contract.end <= at:
             draft.lapse(place.id, Stale.ENDED, instance.id)
             dissolve(draft, instance.id)
             draft.emit(e.InstanceExpired(at=at, contract=instance.id))
     for instance in due:
-        begun, segments = instance.segments_begun, instance.term.segments
-        if begun < len(segments) and segments[begun].since <= at:
+        begun, changes = instance.rate_changes_begun, instance.contract.rate_changes
+        if begun < len(changes) and changes[begun].since <= at:
             draft.emit(e.RatesChanged(at=at, contract=instance.id))
     return bool(due)
 

@@ -13,9 +13,9 @@ from typing import Final
 from attrs import evolve
 
 from numgenius_core.bids.priority import Claim, Rank, explain
+from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.extension import Extended, Extension, Raise, Stale, extend
 from numgenius_core.contracts.life import InstanceState
-from numgenius_core.contracts.term import Term
 from numgenius_core.errors import InsufficientCredit, NotAllowed
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.listing import NO_FLOOR, Listing
@@ -120,17 +120,17 @@ class Decision:
         place = self.market.machine(listing.machine.id)
         current = [i for i in place.instances.values() if not i.is_over]
         spared = [i.id for i in current if not i.auto_extension]
-        terms = [_with_present_bid(i) for i in current]
-        answer = extend(terms, listing, at=self.at, opted_out=spared, ask=ask)
+        contracts = [_with_present_bid(i) for i in current]
+        answer = extend(contracts, listing, at=self.at, opted_out=spared, ask=ask)
         for verdict in answer.verdicts:
             if isinstance(verdict, Extended):
-                self.lapse(place.id, Stale.EXTENDED, verdict.term.contract.id)
+                self.lapse(place.id, Stale.EXTENDED, verdict.contract.id)
                 self.extended(verdict, listing)
         self._ask(answer)
 
     def extended(self, verdict: Extended, listing: Listing, raised: tuple[Raise, ...] = ()) -> None:
         """Let a contract be extended, its client having accepted what is ``raised``."""
-        contract, prices = verdict.term.contract.id, listing.prices
+        contract, prices = verdict.contract.id, listing.prices
         instance = self.market.living(contract)
         if instance.bid is not None and not any(each.part == "min_bid" for each in raised):
             prices = evolve(prices, min_bid=min(prices.min_bid, _accepted_floor(instance)))
@@ -150,7 +150,7 @@ class Decision:
                 e.PriceIncreaseAsked(
                     at=self.at,
                     increase=self.next_number(),
-                    contract=pending.term.contract.id,
+                    contract=pending.contract.id,
                     raised=pending.raised,
                     new_end=pending.new_end,
                 )
@@ -159,17 +159,16 @@ class Decision:
     def lapse(self, machine: MachineId, why: Stale, contract: ContractId | None = None) -> None:
         """Let price increases of a machine, or of one contract, be accepted no longer."""
         for number, pending in self.market.machine(machine).increases.items():
-            if contract in (None, pending.term.contract.id):
+            if contract in (None, pending.contract.id):
                 self.emit(e.PriceIncreaseLapsed(at=self.at, increase=number, why=why))
 
 
-def _with_present_bid(instance: Instance) -> Term:
-    """Return the term of an instance with the bid that it has now, not that of its rental."""
-    term = instance.term
-    return evolve(term, contract=evolve(term.contract, bid=instance.bid))
+def _with_present_bid(instance: Instance) -> Contract:
+    """Return the contract of an instance with the bid that it has now, not that of its rental."""
+    return evolve(instance.contract, bid=instance.bid)
 
 
 def _accepted_floor(instance: Instance) -> PerGpuHour:
     """Return the floor that binds a bid after its present end: one that its client accepted."""
-    segments = instance.term.segments
-    return segments[-1].prices.min_bid if segments else NO_FLOOR
+    changes = instance.contract.rate_changes
+    return changes[-1].prices.min_bid if changes else NO_FLOOR

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from attrs import evolve
 
+from numgenius_core._accrual import accrued
 from numgenius_core.billing.history import (
     Fact,
     MachineWent,
@@ -25,7 +26,6 @@ from numgenius_core.billing.history import (
 from numgenius_core.contracts.contract import to_reserved
 from numgenius_core.contracts.extension import PendingIncrease
 from numgenius_core.contracts.life import InstanceEvent, InstanceState, advance
-from numgenius_core.contracts.term import Term
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.maintenance.schedule import MachineSchedule, cancel_windows
 from numgenius_core.market import events as e
@@ -33,7 +33,6 @@ from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger
 from numgenius_core.market._settlement import opened, settled
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import DAY, MachineState, Market
-from numgenius_core.money import Money
 
 
 def apply_event(market: Market, event: e.Event) -> Market:
@@ -182,7 +181,7 @@ def maintenance_passed(
 def contract_created(market: Market, event: e.ContractCreated) -> Market:
     contract = event.contract
     instance = Instance(
-        term=Term(contract=contract),
+        contract=contract,
         state=InstanceState.LOADING,
         arrival=contract.id,
         bid=contract.bid,
@@ -203,20 +202,20 @@ def contract_created(market: Market, event: e.ContractCreated) -> Market:
 
 def contract_extended(market: Market, event: e.ContractExtended) -> Market:
     instance = market.living(event.contract)
-    term = instance.term.extended(event.end, event.prices)
-    return settled(market, evolve(instance, term=term), event.at)
+    contract = instance.contract.extended(event.end, event.prices)
+    return settled(market, evolve(instance, contract=contract), event.at)
 
 
 def rates_changed(market: Market, event: e.RatesChanged) -> Market:
     instance = market.living(event.contract)
-    begun = evolve(instance, segments_begun=instance.segments_begun + 1)
+    begun = evolve(instance, rate_changes_begun=instance.rate_changes_begun + 1)
     return settled(market, begun, event.at)
 
 
 def contract_moved(market: Market, event: e.ContractMoved) -> Market:
     instance = market.living(event.contract)
-    term = evolve(instance.term, contract=evolve(instance.contract, block=event.block))
-    return settled(market, evolve(instance, term=term), event.at)
+    contract = evolve(instance.contract, block=event.block)
+    return settled(market, evolve(instance, contract=contract), event.at)
 
 
 def auto_extension_set(market: Market, event: e.AutoExtensionSet) -> Market:
@@ -229,7 +228,7 @@ def price_increase_asked(market: Market, event: e.PriceIncreaseAsked) -> Market:
     if place.listing is None:
         raise RuleViolation("event", "a machine that is listed", f"machine {place.id}")
     pending = PendingIncrease(
-        term=place.instances[event.contract].term,
+        contract=place.instances[event.contract].contract,
         raised=event.raised,
         new_end=event.new_end,
         listing=place.listing,
@@ -258,14 +257,13 @@ def price_increase_closed(
 def contract_prepaid(market: Market, event: e.ContractPrepaid) -> Market:
     instance = market.living(event.contract)
     fact = Prepaid(at=event.at, amount=event.amount, discount=event.discount)
-    contract = to_reserved(instance.contract, event.discount)
     reserved = evolve(
         instance,
-        term=evolve(instance.term, contract=contract),
+        contract=to_reserved(instance.contract, event.discount),
         months=event.months,
         discount=event.discount,
         deposit=instance.deposit.changed(event.at, add=event.amount),
-        happenings=(*instance.happenings, fact),
+        facts=(*instance.facts, fact),
     )
     return settled(market, reserved, event.at, Flow(balance=event.amount))
 
@@ -281,12 +279,12 @@ def deposit_spent(market: Market, event: e.DepositSpent) -> Market:
 def deposit_refunded(market: Market, event: e.DepositRefunded) -> Market:
     """What is kept of a deposit is shared with the host as usage is."""
     instance = market.living(event.contract)
-    fee = event.kept.scaled(instance.term.prices_at(event.at).platform_fee)
+    fee = event.kept.scaled(instance.contract.prices_at(event.at).platform_fee)
     gone = event.refund + event.kept
     dissolved = evolve(
         instance,
         deposit=instance.deposit.changed(event.at, add=-gone),
-        happenings=(*instance.happenings, Refunded(at=event.at, amount=event.refund)),
+        facts=(*instance.facts, Refunded(at=event.at, amount=event.refund)),
     )
     lump = Flow(balance=-event.refund, payout=event.kept - fee, fee=fee)
     return settled(market, dissolved, event.at, lump)
@@ -296,11 +294,10 @@ def traffic_counted(market: Market, event: e.TrafficCounted) -> Market:
     instance = market.living(event.contract)
     lump = NO_FLOW
     if not instance.contract.is_free_test:
-        prices = instance.term.prices_at(event.at)
-        counts = ((prices.upload, event.sent), (prices.download, event.received))
-        paid = Money.sum(rate.charge(count) for rate, count in counts)
-        share = prices.platform_fee
-        fee = Money.sum(rate.scaled(share).charge(count) for rate, count in counts)
+        prices = instance.contract.prices_at(event.at)
+        sent = accrued(prices.upload, 1, event.sent, prices.platform_fee)
+        received = accrued(prices.download, 1, event.received, prices.platform_fee)
+        paid, fee = sent.amount + received.amount, sent.fee + received.fee
         lump = Flow(balance=paid, payout=paid - fee, fee=fee)
     fact = Transferred(at=event.at, sent=event.sent, received=event.received)
     return settled(market, _noted(instance, fact), event.at, lump)
@@ -311,7 +308,7 @@ def traffic_counted(market: Market, event: e.TrafficCounted) -> Market:
 
 def _noted(instance: Instance, fact: Fact, **changes: Any) -> Instance:
     """Return an instance to which something happened."""
-    return evolve(instance, happenings=(*instance.happenings, fact), **changes)
+    return evolve(instance, facts=(*instance.facts, fact), **changes)
 
 
 def _moves(by: InstanceEvent) -> Callable[[Market, Any], Market]:

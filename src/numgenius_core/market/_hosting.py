@@ -136,8 +136,8 @@ def schedule_maintenance(draft: Decision, command: c.ScheduleMaintenance) -> Non
     place = draft.own_machine(command.machine, command.by)
     schedule_window(place.schedule, command.window, now=draft.at)  # refuses what is not allowed
     draft.emit(e.MaintenanceScheduled(at=draft.at, machine=place.id, window=command.window))
-    terms = [instance.term for instance in place.instances.values()]
-    for notice in notices(place.id, command.window, terms):
+    contracts = [instance.contract for instance in place.instances.values()]
+    for notice in notices(place.id, command.window, contracts):
         draft.emit(e.ClientNotified(at=draft.at, notice=notice))
 
 
@@ -178,6 +178,6 @@ def _largest(
 def clean_up(draft: Decision, command: c.CleanUp) -> None:
     place = draft.own_machine(command.machine, command.by)
     for instance in place.instances.values():
-        end = instance.term.end
+        end = instance.contract.end
         if instance.state is InstanceState.EXPIRED and end and draft.at - end >= KEPT_AFTER_EXPIRY:
             draft.emit(e.InstanceDestroyed(at=draft.at, contract=instance.id))

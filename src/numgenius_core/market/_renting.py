@@ -237,12 +237,12 @@ def count_traffic(draft: Decision, command: c.CountTraffic) -> None:
 
 def _increase(draft: Decision, number: int, by: AccountId) -> tuple[PendingIncrease, Instance]:
     pending = draft.market.asking(number).increases[number]
-    return pending, draft.own_instance(pending.term.contract.id, by)
+    return pending, draft.own_instance(pending.contract.id, by)
 
 
 def accept_increase(draft: Decision, command: c.AcceptPriceIncrease) -> None:
     pending, instance = _increase(draft, command.increase, command.by)
-    verdict = accept(pending, instance.term, at=draft.at)
+    verdict = accept(pending, instance.contract, at=draft.at)
     draft.emit(e.PriceIncreaseAccepted(at=draft.at, increase=command.increase))
     draft.extended(verdict, pending.listing, pending.raised)
 

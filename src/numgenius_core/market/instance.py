@@ -15,11 +15,11 @@ from typing import Final
 
 from attrs import frozen
 
+from numgenius_core._accrual import accrued, discounted
 from numgenius_core.bids.priority import HIGHEST_BID, Claim
 from numgenius_core.billing.history import Fact, History
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.life import InstanceState
-from numgenius_core.contracts.term import Term
 from numgenius_core.ids import ContractId
 from numgenius_core.market._ledger import NO_FLOW, NO_MONEY, Flow, Ledger
 from numgenius_core.rates import PerHour
@@ -41,7 +41,7 @@ class Instance:
     """An instance, and the contract it belongs to.
 
     Attributes:
-        term: The contract with the rates of its extensions.
+        contract: With its present end and the rates of its extensions.
         state: What it is doing.
         arrival: Its place in the order of arrival.
         bid: Of an interruptible, the present bid for the whole instance; else ``None``.
@@ -51,12 +51,12 @@ class Instance:
         months: Time that the last prepayment reserved, 720-hour months; 0 without one.
         discount: The share taken off the GPU price while the deposit lasts.
         deposit: What is left of the prepayments.
-        segments_begun: How many extensions' prices have come to apply.
-        happenings: All that happened to it.
+        rate_changes_begun: How many extensions' prices have come to apply.
+        facts: All that happened to it.
         flow: Money that flows each second because of it.
     """
 
-    term: Term
+    contract: Contract
     state: InstanceState
     arrival: int
     bid: PerHour | None
@@ -66,19 +66,14 @@ class Instance:
     auto_extension: bool = True
     months: Fraction = Fraction(0)
     discount: Fraction = Fraction(0)
-    segments_begun: int = 0
-    happenings: tuple[Fact, ...] = ()
+    rate_changes_begun: int = 0
+    facts: tuple[Fact, ...] = ()
     flow: Flow = NO_FLOW
-
-    @property
-    def contract(self) -> Contract:
-        """The contract, with its present end."""
-        return self.term.contract
 
     @property
     def id(self) -> ContractId:
         """The number of the contract and its instance."""
-        return self.term.contract.id
+        return self.contract.id
 
     @property
     def exists(self) -> bool:
@@ -103,7 +98,7 @@ class Instance:
     @property
     def history(self) -> History:
         """All that happened to it, as a bill is made from."""
-        return History(term=self.term, happenings=self.happenings)
+        return History(contract=self.contract, facts=self.facts)
 
     @cached_property
     def claim(self) -> Claim:
@@ -113,28 +108,28 @@ class Instance:
             arrival = self.arrival if self.holds else self.arrival + AFTER_ALL
             return Claim.on_demand(contract.id, contract.block, arrival=arrival)
         bid = self.bid
-        if self.segments_begun and not contract.is_free_test:
-            accepted = self.term.segments[self.segments_begun - 1].prices.min_bid
+        if self.rate_changes_begun and not contract.is_free_test:
+            accepted = self.contract.rate_changes[self.rate_changes_begun - 1].prices.min_bid
             bid = max(bid, min(accepted, HIGHEST_BID).for_gpus(contract.block.size))
         return Claim.bidding(contract.id, contract.block, bid, arrival=self.arrival)
 
     def full_price(self, at: datetime) -> PerHour:
         """Return the on-demand price of its GPUs, dollars per hour."""
-        return self.term.prices_at(at).gpu.for_gpus(self.contract.block.size)
+        return self.contract.prices_at(at).gpu.for_gpus(self.contract.block.size)
 
     def gpu_price(self, at: datetime) -> PerHour:
         """Return what its GPUs cost while they run, dollars per hour for the whole instance."""
         contract = self.contract
         if contract.is_free_test or self.bid is not None:
-            return self.term.gpu_rate_at(at, self.bid)
+            return self.contract.gpu_rate_at(at, self.bid)
         full = self.full_price(at)
-        return full.scaled(1 - self.discount) if self.deposit.at(at) > NO_MONEY else full
+        return discounted(full, self.discount) if self.deposit.at(at) > NO_MONEY else full
 
     def price(self, at: datetime) -> PerHour:
         """Return what it costs while it runs: GPUs and storage, half-even at 12 decimals."""
         if self.contract.is_free_test:
             return PerHour(0)
-        storage = self.term.prices_at(at).storage.scaled(
+        storage = self.contract.prices_at(at).storage.scaled(
             Fraction(self.contract.disk_mb * SECONDS_PER_HOUR, MB_PER_GB * SECONDS_PER_MONTH)
         )
         return self.gpu_price(at) + PerHour.from_steps(storage.steps)
@@ -144,9 +139,9 @@ class Instance:
         """When time alone changes it next; ``None`` is never."""
         if self.is_over:
             return None
-        found = [self.term.end, self.deposit.runs_out()]
-        if self.segments_begun < len(self.term.segments):
-            found.append(self.term.segments[self.segments_begun].since)
+        found = [self.contract.end, self.deposit.runs_out()]
+        if self.rate_changes_begun < len(self.contract.rate_changes):
+            found.append(self.contract.rate_changes[self.rate_changes_begun].since)
         return min((at for at in found if at is not None), default=None)
 
 
@@ -155,15 +150,11 @@ def flow_of(instance: Instance, *, online: bool, at: datetime) -> Flow:
     contract, state = instance.contract, instance.state
     if not online or state is InstanceState.DESTROYED or contract.is_free_test:
         return NO_FLOW
-    prices = instance.term.prices_at(at)
-    fee_share = prices.platform_fee
-    stored = prices.storage.charge(contract.disk_mb, 1)
-    fee = prices.storage.scaled(fee_share).charge(contract.disk_mb, 1)
+    prices = instance.contract.prices_at(at)
+    stored = accrued(prices.storage, contract.disk_mb, 1, prices.platform_fee)
     if state is not InstanceState.RUNNING:
-        return Flow(stored, NO_MONEY, stored - fee, fee)
-    rate = instance.gpu_price(at)
-    used = rate.charge(1)
-    fee += rate.scaled(fee_share).charge(1)
-    covered = used if instance.deposit.at(at) > NO_MONEY else NO_MONEY
-    total = stored + used
+        return Flow(stored.amount, NO_MONEY, stored.amount - stored.fee, stored.fee)
+    used = accrued(instance.gpu_price(at), contract.block.size, 1, prices.platform_fee)
+    covered = used.amount if instance.deposit.at(at) > NO_MONEY else NO_MONEY
+    total, fee = stored.amount + used.amount, stored.fee + used.fee
     return Flow(total - covered, covered, total - fee, fee)

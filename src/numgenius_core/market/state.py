@@ -123,7 +123,7 @@ class MachineState:
     @cached_property
     def disk(self) -> Disk:
         """How its disk is used."""
-        return disk_of(self.machine, [each.term for each in self.instances.values()])
+        return disk_of(self.machine, [each.contract for each in self.instances.values()])
 
     @cached_property
     def resolution(self) -> Resolution:

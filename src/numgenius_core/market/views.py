@@ -243,7 +243,7 @@ def increases_of(market: Market, client: AccountId) -> tuple[tuple[int, PendingI
     found = []
     for each in instances_of(market, client):
         for number, pending in market.home(each.id).increases.items():
-            if pending.term.contract.id == each.id:
+            if pending.contract.id == each.id:
                 found.append((number, pending))
     return tuple(sorted(found, key=lambda pair: pair[0]))
 

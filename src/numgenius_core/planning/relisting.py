@@ -15,10 +15,10 @@ from fractions import Fraction
 
 from attrs import frozen
 
+from numgenius_core._accrual import accrued
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import fraction, whole_seconds
-from numgenius_core.contracts.contract import Contract
-from numgenius_core.contracts.term import Term, as_term, is_later
+from numgenius_core.contracts.contract import Contract, is_later
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import PriceTerms
@@ -65,29 +65,27 @@ class RelistingPlan:
 
     @property
     def better(self) -> str:
-        """``extend`` or ``relist``; a tie extends, since that income is agreed."""
+        """``extend`` or ``relist``; a tie extends, since that income is contract."""
         return "extend" if self.extend >= self.relist else "relist"
 
 
-def extend_or_relist(
-    contract: Contract | Term, new_end: datetime, demand: Outlook
-) -> RelistingPlan:
+def extend_or_relist(contract: Contract, new_end: datetime, demand: Outlook) -> RelistingPlan:
     """Return what extending at the old price earns against relisting under a stated demand.
 
     Raises:
         WrongType: Something of the wrong type.
         RuleViolation: The contract never ends, or not before ``new_end``.
     """
-    term = as_term(contract)
+    check_kind(contract, Contract, "contract")
     check_kind(demand, Outlook, "demand")
     new_end = utc(new_end, "new_end")
-    if term.end is None or not is_later(new_end, term.end):
-        raise RuleViolation("new_end", f"later than {term.end or 'never'}", str(new_end))
-    period = Interval(term.end, new_end)
-    agreed, block = term.contract, term.contract.block
-    held = _income_a_second(agreed, term.gpu_rate_at(term.end), term.last_prices)
-    held = 0 if agreed.is_free_test else held
-    let = _income_a_second(agreed, demand.prices.gpu.for_gpus(block.size), demand.prices)
+    if contract.end is None or not is_later(new_end, contract.end):
+        raise RuleViolation("new_end", f"later than {contract.end or 'never'}", str(new_end))
+    period = Interval(contract.end, new_end)
+    block = contract.block
+    held = _income_a_second(contract, contract.gpu_rate_at(contract.end), contract.last_prices)
+    held = 0 if contract.is_free_test else held
+    let = _income_a_second(contract, demand.prices.gpu.for_gpus(block.size), demand.prices)
     let_share = let * demand.share.numerator
     held_share = held * demand.share.denominator
     empty = min(whole_seconds(demand.vacancy), period.seconds)
@@ -107,6 +105,6 @@ def extend_or_relist(
 
 def _income_a_second(contract: Contract, gpu: PerHour, prices: PriceTerms) -> int:
     """Return the host's income from GPUs and disk, ticks a second."""
-    keeps = 1 - prices.platform_fee
-    storage = prices.storage.scaled(keeps).charge(contract.disk_mb, 1)
-    return (gpu.scaled(keeps).charge(1) + storage).ticks
+    used = accrued(gpu, contract.block.size, 1, prices.platform_fee)
+    stored = accrued(prices.storage, contract.disk_mb, 1, prices.platform_fee)
+    return (used.amount - used.fee + stored.amount - stored.fee).ticks

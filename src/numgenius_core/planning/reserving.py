@@ -19,12 +19,13 @@ from typing import Final
 
 from attrs import frozen
 
+from numgenius_core._accrual import charge, discounted, seconds_on_deposit
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import round_half_even, whole_seconds
 from numgenius_core._tables import ResultTable
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.money import Money
-from numgenius_core.prices.deposits import discounted_seconds, refund
+from numgenius_core.prices.deposits import refund
 from numgenius_core.prices.schedules import ReservedSchedule, months_of
 from numgenius_core.rates import PerHour
 from numgenius_core.units import Amount
@@ -52,9 +53,9 @@ def cost_of_stay(
     check_kind(schedule, ReservedSchedule, "schedule")
     seconds, time = whole_seconds(stay, "stay"), months_of(months)
     discount, deposit = schedule.rate(time), schedule.deposit(price, time)
-    lasts = discounted_seconds(deposit, price.scaled(1 - discount), seconds)
+    lasts = seconds_on_deposit(deposit, discounted(price, discount), seconds)
     ended = refund(price, discount, deposit, lasts)
-    return price.charge(seconds) - ended.discount_received + ended.fee
+    return charge(price, 1, seconds) - ended.discount_received + ended.fee
 
 
 def break_even(price: PerHour, schedule: ReservedSchedule, months: Amount | Fraction) -> timedelta:

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core.contracts.contract import Contract
-from numgenius_core.contracts.term import Term, agreed, check_belongs
+from numgenius_core.contracts.contract import Contract, check_contracts
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode
@@ -29,7 +28,7 @@ _MODES: Final = {
 
 def machine_timeline(
     machine: Machine,
-    contracts: Iterable[Contract | Term],
+    contracts: Iterable[Contract],
     within: Interval,
     *,
     windows: Iterable[MaintenanceWindow | Interval] = (),
@@ -90,16 +89,16 @@ def machine_timeline(
 
 
 def _of_machine(
-    contracts: Iterable[Contract | Term], machine: Machine, within: Interval
+    contracts: Iterable[Contract], machine: Machine, within: Interval
 ) -> list[Contract]:
     """Return the contracts in force within a period, in order of their start."""
     known = []
-    for index, each in enumerate(as_tuple(contracts, "contracts")):
-        contract = agreed(each, path := f"contracts[{index}]")
-        check_belongs(contract, machine.id, path)
+    for index, contract in enumerate(check_contracts(contracts, machine.id)):
         if contract.block.end > machine.gpus:
             need = f"GPUs among the machine's {machine.gpus}"
-            raise RuleViolation(path, need, f"positions up to {contract.block.end - 1}")
+            raise RuleViolation(
+                f"contracts[{index}]", need, f"positions up to {contract.block.end - 1}"
+            )
         if contract.start < within.end and (contract.end is None or contract.end > within.start):
             known.append(contract)
     return sorted(known, key=lambda each: (each.start, each.id))

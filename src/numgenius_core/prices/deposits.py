@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from attrs import frozen
 
+from numgenius_core._accrual import charge, discounted
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import fraction, whole_number
 from numgenius_core.errors import RuleViolation
@@ -90,27 +91,6 @@ class Refund:
     discount_received: Money
 
 
-def discounted_seconds(deposit: Money, rate: PerHour, seconds: int) -> int:
-    """Return for how many seconds a deposit lasts: each that begins with some of it left.
-
-    Args:
-        deposit: What there is of it.
-        rate: The discounted price that it pays, for the whole instance.
-        seconds: The most to count: a free price never uses it up.
-
-    Raises:
-        WrongType: No ``Money``, ``PerHour`` or whole number.
-        RuleViolation: Seconds below zero.
-    """
-    check_kind(deposit, Money, "deposit")
-    check_kind(rate, PerHour, "rate")
-    whole_number(seconds, "seconds")
-    if deposit.ticks <= 0:
-        return 0
-    speed = rate.charge(1).ticks
-    return min(seconds, -(-deposit.ticks // speed)) if speed else seconds
-
-
 def refundable(remaining: Money, received: Money) -> Money:
     """Return what comes back of a deposit on early end, never below zero.
 
@@ -146,8 +126,8 @@ def refund(
     share = fraction(discount, "discount", below_one=True)
     if deposit.ticks < 0:
         raise RuleViolation("deposit", "an amount of zero or more", str(deposit))
-    used = min(price.scaled(1 - share).charge(seconds), deposit)
-    received = price.charge(seconds) - price.scaled(1 - share).charge(seconds)
+    reduced = charge(discounted(price, share), 1, seconds)
+    used, received = min(reduced, deposit), charge(price, 1, seconds) - reduced
     remaining = deposit - used
     back = remaining if broken else refundable(remaining, received)
     return Refund(used=used, refund=back, fee=remaining - back, discount_received=received)

@@ -21,6 +21,7 @@ from fractions import Fraction
 
 from attrs import frozen
 
+from numgenius_core._accrual import charge, discounted, seconds_on_deposit
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import round_half_even, whole_seconds
 from numgenius_core._tables import ResultTable
@@ -28,7 +29,7 @@ from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.offer import Offer
-from numgenius_core.prices.deposits import discounted_seconds, refund
+from numgenius_core.prices.deposits import refund
 from numgenius_core.prices.schedules import CurveSchedule, ReservedSchedule
 from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_HOUR, SECONDS_PER_MONTH, Amount, to_bytes, to_megabytes
@@ -171,26 +172,23 @@ def quote(
         if value is not None and mode is not Mode.RESERVED:
             raise RuleViolation(name, f"none for {mode.value}", shown(value))
     full = offer.per_hour if mode is not Mode.INTERRUPTIBLE else _bid(offer, bid)
-    lines = [QuoteLine(kind=QuotePart.GPU, amount=full.charge(seconds))]
+    lines = [QuoteLine(kind=QuotePart.GPU, amount=charge(full, 1, seconds))]
     discount, deposit = Fraction(0), None
     if mode is Mode.RESERVED:
         discount, deposit = _reserved(offer, seconds, months, schedule)
-        lasts = discounted_seconds(deposit, full.scaled(1 - discount), seconds)
+        lasts = seconds_on_deposit(deposit, discounted(full, discount), seconds)
         ended = refund(full, discount, deposit, lasts)
         lines += [
             QuoteLine(kind=QuotePart.DISCOUNT, amount=-ended.discount_received),
             QuoteLine(kind=QuotePart.FORFEIT, amount=ended.fee),
         ]
     prices = offer.prices
-    lines += [
-        QuoteLine(
-            kind=QuotePart.STORAGE, amount=prices.storage.charge(to_megabytes(disk), seconds)
-        ),
-        QuoteLine(kind=QuotePart.UPLOAD, amount=prices.upload.charge(to_bytes(upload, "upload"))),
-        QuoteLine(
-            kind=QuotePart.DOWNLOAD, amount=prices.download.charge(to_bytes(download, "download"))
-        ),
-    ]
+    for kind, price, size, quantity in (
+        (QuotePart.STORAGE, prices.storage, to_megabytes(disk), seconds),
+        (QuotePart.UPLOAD, prices.upload, 1, to_bytes(upload, "upload")),
+        (QuotePart.DOWNLOAD, prices.download, 1, to_bytes(download, "download")),
+    ):
+        lines.append(QuoteLine(kind=kind, amount=charge(price, size, quantity)))
     total = Money.sum(line.amount for line in lines)
     payout = total.scaled(1 - prices.platform_fee) if prices.platform_fee else total
     return Quote(

@@ -26,6 +26,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from numgenius_core._accrual import discounted
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import as_fraction_of_ten, fraction, round_half_even
 from numgenius_core.errors import RuleViolation, WrongType, shown
@@ -79,7 +80,7 @@ class ReservedSchedule(ABC):
     def discounted(self, price: PerHour, months: Amount | Fraction) -> PerHour:
         """Return the hourly GPU price after the discount, rounded once."""
         check_kind(price, PerHour, "price")
-        return price.scaled(1 - self.rate(months))
+        return discounted(price, self.rate(months))
 
     def deposit(self, price: PerHour, months: Amount | Fraction) -> Money:
         """Return what prepaying some months costs, half-even to a nano-dollar.

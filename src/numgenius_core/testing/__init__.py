@@ -29,6 +29,7 @@ from numgenius_core.testing.strategies import (
     books,
     byte_counts,
     contracts,
+    extended_contracts,
     gpu_counts,
     histories,
     instants,
@@ -47,7 +48,6 @@ from numgenius_core.testing.strategies import (
     schedules,
     seconds,
     shares,
-    terms,
     windows,
 )
 from numgenius_core.testing.values import values
@@ -73,6 +73,7 @@ __all__ = [
     "commands",
     "contracts",
     "dollars",
+    "extended_contracts",
     "gpu_counts",
     "histories",
     "instants",
@@ -99,7 +100,6 @@ __all__ = [
     "schedules",
     "seconds",
     "shares",
-    "terms",
     "values",
     "verify",
     "windows",

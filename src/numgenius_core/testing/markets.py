@@ -186,7 +186,7 @@ def _increase(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:  # no
     number = draw(st.sampled_from([*market.asked] or [1]))
     by = _CLIENTS[0]
     if number in market.asked:
-        by = market.asking(number).increases[number].term.contract.client
+        by = market.asking(number).increases[number].contract.client
     if draw(st.booleans()):
         return c.AcceptPriceIncrease(by=by, increase=number)
     return c.RejectPriceIncrease(by=by, increase=number)
@@ -249,7 +249,7 @@ def _kinds(market: Market) -> list[_Draws]:
         kinds += (_life,) * 8
     if any(each.bid and not each.is_over for each in there):
         kinds += (_bid,) * 4
-    if any(each.term.end and not each.is_over for each in there):
+    if any(each.contract.end and not each.is_over for each in there):
         kinds += (_list,) * 6
     if market.asked:
         kinds += (_increase,) * 8

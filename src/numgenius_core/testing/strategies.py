@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
+from attrs import evolve
 from hypothesis import strategies as st
 
 from numgenius_core.bids.priority import HIGHEST_BID, LOWEST_BID, Claim, Rank
@@ -24,9 +25,8 @@ from numgenius_core.billing.history import (
     Refunded,
     Transferred,
 )
-from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts.contract import Contract, RateChange
 from numgenius_core.contracts.life import NEXT, InstanceEvent, InstanceState
-from numgenius_core.contracts.term import Segment, Term
 from numgenius_core.gpus.slicing import blocks
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval
@@ -234,16 +234,14 @@ def contracts(draw: st.DrawFn) -> Contract:
 
 
 @st.composite
-def terms(draw: st.DrawFn) -> Term:
+def extended_contracts(draw: st.DrawFn) -> Contract:
     """Draw a contract, often with the rates of extensions."""
     contract = draw(contracts())
     room = 10**7 if contract.end is None else Interval(contract.start, contract.end).seconds
     cuts = draw(st.sets(st.integers(1, room - 1), max_size=3)) if room > 1 else set()
     since = [contract.start + timedelta(seconds=cut) for cut in sorted(cuts)]
-    return Term(
-        contract=contract,
-        segments=tuple(Segment(since=at, prices=draw(price_terms())) for at in since),
-    )
+    changes = (RateChange(since=at, prices=draw(price_terms())) for at in since)
+    return evolve(contract, rate_changes=tuple(changes))
 
 
 @st.composite
@@ -271,8 +269,8 @@ def histories(draw: st.DrawFn, longest: int = 120) -> History:
     contract = draw(_short_contracts(longest))
     cuts = sorted(draw(st.sets(st.integers(1, longest), max_size=2)))
     since = [contract.start + timedelta(seconds=cut) for cut in cuts]
-    segments = [
-        Segment(since=at, prices=draw(price_terms()))
+    changes = [
+        RateChange(since=at, prices=draw(price_terms()))
         for at in since
         if contract.end is None or at < contract.end
     ]
@@ -290,7 +288,7 @@ def histories(draw: st.DrawFn, longest: int = 120) -> History:
             state = NEXT[state][fact.event]
     if any(isinstance(fact, Prepaid) for fact in facts) and draw(st.booleans()):
         facts.append(Refunded(at=contract.start + timedelta(seconds=longest), amount=Money(0)))
-    return History(term=Term(contract=contract, segments=tuple(segments)), happenings=tuple(facts))
+    return History(contract=evolve(contract, rate_changes=tuple(changes)), facts=tuple(facts))
 
 
 @st.composite

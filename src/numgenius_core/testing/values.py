@@ -23,7 +23,6 @@ from hypothesis import strategies as st
 from numgenius_core.billing.history import History
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.storage import Disk, Volume
-from numgenius_core.contracts.term import Term
 from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId
 from numgenius_core.intervals import Interval
@@ -92,8 +91,7 @@ _MADE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {
     PriceTerms: made.price_terms(),
     Listing: made.listings(),
     Offer: made.offers(),
-    Contract: made.contracts(),
-    Term: made.terms(),
+    Contract: made.extended_contracts(),
     History: made.histories(),
     MaintenanceWindow: made.windows(),
     MachineSchedule: made.schedules(),

@@ -13,12 +13,12 @@ from typing import Final
 
 from attrs import frozen
 
+from numgenius_core._accrual import discounted
 from numgenius_core.bids.book import BidBook
 from numgenius_core.bids.changes import BookChange, ClaimPaused
 from numgenius_core.bids.priority import Claim, winning_bid
 from numgenius_core.billing.metering import FREE
 from numgenius_core.contracts.extension import Extended, extend
-from numgenius_core.contracts.term import as_term
 from numgenius_core.gpus.allocation import best_fit, first_fit
 from numgenius_core.gpus.fragmentation import FreeGpus, fragmentation
 from numgenius_core.gpus.slicing import blocks
@@ -122,7 +122,7 @@ class SimulatedMachine:
         if request.mode is Mode.RESERVED and self._curve.max_discount and not short:
             months = Fraction(left, SECONDS_PER_MONTH)
             discount, deposit = self._curve.rate(months), self._curve.deposit(rate, months)
-            price = rate.scaled(1 - discount)
+            price = discounted(rate, discount)
         if request.limit is not None and price.steps > request.limit.steps * request.gpus:
             return Lost.PRICE
         if short:
@@ -221,13 +221,13 @@ class SimulatedMachine:
     def extend(self, now: int) -> list[Rental]:
         """Extend the contracts that what is listed extends, and return their instances."""
         known = list(self.live.values())
-        terms = [rental.term or as_term(rental.contract(self.origin)) for rental in known]
+        contracts = [rental.extended or rental.agreed(self.origin) for rental in known]
         at = self.origin.start + timedelta(seconds=now)
         extended = []
         for rental, verdict in zip(
-            known, extend(terms, self.listing, at=at, ask=False).verdicts, strict=True
+            known, extend(contracts, self.listing, at=at, ask=False).verdicts, strict=True
         ):
-            rental.term = verdict.term
+            rental.extended = verdict.contract
             if isinstance(verdict, Extended):
                 end = verdict.end
                 rental.end = None if end is None else total_seconds(self.origin.start, end)

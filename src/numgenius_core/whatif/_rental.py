@@ -10,37 +10,26 @@ from __future__ import annotations
 
 from datetime import timedelta
 from fractions import Fraction
-from functools import lru_cache
 from typing import Final
 
 from attrs import define, field
 
+from numgenius_core._accrual import accrued, discounted, seconds_on_deposit
 from numgenius_core.billing.history import Fact, History, Moved, Prepaid, Refunded
 from numgenius_core.billing.metering import FREE, GPU, LineKind, metered
 from numgenius_core.contracts.contract import Contract, agree, to_reserved
 from numgenius_core.contracts.life import InstanceEvent
-from numgenius_core.contracts.term import Term, as_term
 from numgenius_core.ids import AccountId, ContractId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Mode
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
-from numgenius_core.prices.deposits import Refund, discounted_seconds, refund
+from numgenius_core.prices.deposits import Refund, refund
 from numgenius_core.rates import PerHour
 from numgenius_core.whatif.demand import Request
 
 _CLIENT: Final = AccountId("client")
 _OTHER_CLIENT: Final = AccountId("another client")
-
-
-def _fee_of(rate: PerHour, fee: Fraction) -> PerHour:
-    """Return the platform's part of an hour's price, a price of its own."""
-    return _scaled(rate.steps, fee.numerator, fee.denominator)
-
-
-@lru_cache(maxsize=4_096)
-def _scaled(steps: int, numerator: int, denominator: int) -> PerHour:
-    return PerHour.from_steps(steps).scaled(Fraction(numerator, denominator))
 
 
 @define(kw_only=True)
@@ -87,7 +76,7 @@ class Rental:
         paused: For how long it was before that.
         pauses: How often it was paused.
         version: Counts changes of its departure, so that one planned before is known as stale.
-        term: Its contract, once an extension has looked at it.
+        extended: Its contract, once an extension has looked at it.
         facts: When it started, paused and resumed.
     """
 
@@ -106,7 +95,7 @@ class Rental:
     paused: int = 0
     pauses: int = 0
     version: int = 0
-    term: Term | None = None
+    extended: Contract | None = None
     facts: list[tuple[int, InstanceEvent]] = field(factory=list)
 
     def resume(self, now: int) -> None:
@@ -152,39 +141,39 @@ class Rental:
             left: Whether it was destroyed, so that its deposit is dissolved.
             origin: The horizon.
         """
-        if self.term is not None and self.term.segments:
+        if self.extended is not None and self.extended.rate_changes:
             return self._metered(left=left, until=until, origin=origin)
-        prices = self.listing.prices
-        fee = prices.platform_fee
-        charge = Charge()
-        if self.request.disk_mb:
-            disk = self.request.disk_mb
-            charge.storage = prices.storage.charge(disk, until - self.start).ticks
-            if fee:
-                charge.fee = prices.storage.scaled(fee).charge(disk, until - self.start).ticks
+        prices, disk = self.listing.prices, self.request.disk_mb
+        cost = Charge()
+        if disk:
+            stored = accrued(prices.storage, disk, until - self.start, prices.platform_fee)
+            cost.storage, cost.fee = stored.amount.ticks, stored.fee.ticks
         if self.deposit:
-            self._charge_reserved(charge, left=left)
+            self._charge_reserved(cost, left=left)
         else:
-            charge.gpu = self.rate.charge(self.ran).ticks
-            if fee:
-                charge.fee += _fee_of(self.rate, fee).charge(self.ran).ticks
-        return charge
+            used = accrued(self.rate, self.block.size, self.ran, prices.platform_fee)
+            cost.gpu = used.amount.ticks
+            cost.fee += used.fee.ticks
+        return cost
 
-    def _charge_reserved(self, charge: Charge, *, left: bool) -> None:
+    def _charge_reserved(self, cost: Charge, *, left: bool) -> None:
         """Charge GPU time, from the deposit as long as there is some of it at a second's start."""
-        fee, rate = self.listing.prices.platform_fee, self.rate.scaled(1 - self.discount)
-        seconds = self._reserved_seconds()
-        beyond = self.ran - seconds
-        charge.gpu = rate.charge(seconds).ticks + self.rate.charge(beyond).ticks
-        charge.fee += _fee_of(rate, fee).charge(seconds).ticks
-        charge.fee += _fee_of(self.rate, fee).charge(beyond).ticks
+        fee, gpus, seconds = (
+            self.listing.prices.platform_fee,
+            self.block.size,
+            self._reserved_seconds(),
+        )
+        on_deposit = accrued(discounted(self.rate, self.discount), gpus, seconds, fee)
+        beyond = accrued(self.rate, gpus, self.ran - seconds, fee)
+        cost.gpu = (on_deposit.amount + beyond.amount).ticks
+        cost.fee += (on_deposit.fee + beyond.fee).ticks
         if left:
             lost = self._dissolved().fee
-            charge.forfeited = lost.ticks
-            charge.fee += lost.scaled(fee).ticks
+            cost.forfeited = lost.ticks
+            cost.fee += lost.scaled(fee).ticks
 
     def _reserved_seconds(self) -> int:
-        return discounted_seconds(self.deposit, self.rate.scaled(1 - self.discount), self.ran)
+        return seconds_on_deposit(self.deposit, discounted(self.rate, self.discount), self.ran)
 
     def _dissolved(self) -> Refund:
         """Return where its deposit goes if it is destroyed now.
@@ -205,7 +194,7 @@ class Rental:
             fee=sum(line.fee.ticks for line in kept),
         )
 
-    def contract(self, origin: Interval) -> Contract:
+    def agreed(self, origin: Interval) -> Contract:
         """Return its contract as it was made."""
         request = self.request
         reserved = bool(self.deposit)
@@ -223,10 +212,10 @@ class Rental:
 
     def history(self, until: int, *, left: bool, origin: Interval) -> History:
         """Return all that happened to it."""
-        term = as_term(self.contract(origin)) if self.term is None else self.term
+        contract = self.agreed(origin) if self.extended is None else self.extended
         facts: list[Fact] = []
         if self.deposit:
-            paid = Prepaid(at=term.contract.start, amount=self.deposit, discount=self.discount)
+            paid = Prepaid(at=contract.start, amount=self.deposit, discount=self.discount)
             facts.append(paid)
         facts += [
             Moved(at=origin.start + timedelta(seconds=at), event=event) for at, event in self.facts
@@ -236,4 +225,4 @@ class Rental:
             if self.deposit:
                 facts.append(Refunded(at=gone, amount=self._dissolved().refund))
             facts.append(Moved(at=gone, event=InstanceEvent.DESTROYED))
-        return History(term=term, happenings=tuple(facts))
+        return History(contract=contract, facts=tuple(facts))

@@ -164,7 +164,7 @@ def recorded(histories: Iterable[History], horizon: Interval) -> Trace:
     requests = []
     for index, history in enumerate(as_tuple(histories, "histories")):
         check_kind(history, History, f"histories[{index}]")
-        contract = history.term.contract
+        contract = history.contract
         ran = _ran(history, horizon)
         if ran and contract.start in horizon:
             request = Request(

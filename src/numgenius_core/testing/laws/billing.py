@@ -30,19 +30,19 @@ _FREE: Final = "a host tests its own machine by creating a free instance"
 def _bills(draw: st.DrawFn) -> tuple[History, Interval]:
     """Draw a history and a period of it."""
     history = draw(histories(longest=40))
-    start = history.term.contract.start + timedelta(seconds=draw(st.integers(0, 30)))
+    start = history.contract.start + timedelta(seconds=draw(st.integers(0, 30)))
     return history, Interval(start, start + timedelta(seconds=draw(st.integers(1, 40))))
 
 
 def _seconds(history: History, period: Interval) -> Iterator[Fraction]:
     """Yield what each second of a period costs, without deposits, in dollars."""
-    contract, term = history.term.contract, history.term
+    contract = history.contract
     states = list(history.states())
     for offset in range(period.seconds):
         now = period.start + timedelta(seconds=offset)
-        prices = term.prices_at(now)
+        prices = contract.prices_at(now)
         bid, online = contract.bid, True
-        for fact in history.happenings:
+        for fact in history.facts:
             if isinstance(fact, Rebid) and fact.at <= now:
                 bid = fact.bid
             elif isinstance(fact, MachineWent) and fact.at <= now:
@@ -56,16 +56,16 @@ def _seconds(history: History, period: Interval) -> Iterator[Fraction]:
         disk = Fraction(contract.disk_mb, 1_000 * 720 * SECONDS_PER_HOUR)
         yield dollars(prices.storage) * disk
         if begun[-1] is InstanceState.RUNNING:
-            yield dollars(term.gpu_rate_at(now, bid)) / SECONDS_PER_HOUR
+            yield dollars(contract.gpu_rate_at(now, bid)) / SECONDS_PER_HOUR
 
 
 def _second_by_second(
     implementation: Implementation, history: History, period: Interval
 ) -> str | None:
-    if any(isinstance(fact, Prepaid) for fact in history.happenings):
+    if any(isinstance(fact, Prepaid) for fact in history.facts):
         return None  # a deposit has its own rate; the other laws hold for it too
     found = dollars(implementation(history, period))
-    free = history.term.contract.is_free_test
+    free = history.contract.is_free_test
     exact = Fraction(0) if free else sum(_seconds(history, period), Fraction(0))
     return near("the total", found, exact)
 
@@ -81,7 +81,7 @@ def _in_pieces(implementation: Implementation, history: History, period: Interva
 
 
 def _free_test(implementation: Implementation, history: History, period: Interval) -> str | None:
-    if not history.term.contract.is_free_test:
+    if not history.contract.is_free_test:
         return None
     return near("a free test", dollars(implementation(history, period)), Fraction(0))
 

@@ -9,11 +9,10 @@ from typing import Final
 from attrs import evolve
 from hypothesis import strategies as st
 
-from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts.contract import Contract, is_later
 from numgenius_core.contracts.extension import extend
 from numgenius_core.contracts.life import NEXT, InstanceEvent, InstanceState
 from numgenius_core.contracts.storage import Disk
-from numgenius_core.contracts.term import is_later
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.listing import Listing, Machine, Mode
 from numgenius_core.listing import PriceTerms as Prices
@@ -205,7 +204,9 @@ EXTENSION: Final = Rule(
         Law(name="not at a raised price", sentence=_RAISED, check=_not_when_raised),
         Law(name="else as agreed", sentence=_LOCKED, check=_never_changed_otherwise),
     ),
-    ours=lambda contract, listing, at: extend([contract], listing, at=at, ask=False).terms[0].end,
+    ours=lambda contract, listing, at: (
+        extend([contract], listing, at=at, ask=False).contracts[0].end
+    ),
 )
 """When a contract ends after a new listing that asks nobody (G9)."""
 

@@ -128,9 +128,7 @@ def _runs(history: History, scenario: Scenario) -> Iterator[tuple[int, int]]:
 def _used(outcome: Outcome, scenario: Scenario) -> str | None:
     """Return what is wrong if a GPU runs two instances at once, or the time that ran is another."""
     known = [
-        (run, history.term.contract)
-        for history in outcome.histories
-        for run in _runs(history, scenario)
+        (run, history.contract) for history in outcome.histories for run in _runs(history, scenario)
     ]
     total = sum((end - start) * contract.block.size for (start, end), contract in known)
     if total != outcome.gpu_seconds:
