@@ -53,8 +53,8 @@ __all__ = [
     "Money",
 ]
 
-# The divisors of the three kinds of charge: an hour of GPU time, a GB-month of disk in MB-seconds, a
-# GB of traffic in bytes. Their least common multiple divides a step into the largest ticks that
+# The divisors of the three kinds of charge: an hour of GPU time, a GB-month of disk in MB-seconds,
+# a GB of traffic in bytes. Their least common multiple divides a step into the largest ticks that
 # leave no charge a remainder: larger ticks are smaller integers, and those add faster.
 TICKS_PER_STEP: Final = lcm(SECONDS_PER_HOUR, MB_PER_GB * SECONDS_PER_MONTH, BYTES_PER_GB)
 TICKS_PER_DOLLAR: Final = PICO * TICKS_PER_STEP
@@ -200,7 +200,7 @@ class Money:
         units = round_half_even(self._ticks, ticks_per_unit)
         parts = [abs(units) * share // total for share in shares]
         rests = [abs(units) * share % total for share in shares]
-        # Rounding each part down leaves fewer units over than there are parts, so the parts with the
+        # Rounding each part down leaves fewer units over than there are parts, so those with the
         # largest remainders get one each and none gets two (Hare's method).
         by_remainder = sorted(range(len(shares)), key=lambda i: (-rests[i], i))
         for i in by_remainder[: abs(units) - sum(parts)]:

@@ -119,8 +119,8 @@ class Offer:
         extra: What else its source says of it, under the source's own names.
 
     Raises:
-        WrongType: An id that is no ``int``, ``prices`` that are no ``PriceTerms``, a discount that is
-            a ``float``.
+        WrongType: An id that is no ``int``, ``prices`` that are no ``PriceTerms``, a discount that
+            is a ``float``.
         RuleViolation: No GPU, more GPUs than the machine has, a block of another size, a discount
             not below one, an end without a time zone.
 
@@ -162,7 +162,7 @@ class Offer:
         if type(self.rentable) is not bool:
             raise WrongType("offer.rentable", "True or False", shown(self.rentable))
         share = fraction(self.max_discount, "offer.max_discount", below_one=True)
-        # Most often it was exact already, and to set a field of a frozen class costs more than to ask.
+        # Most often it was exact already, and setting a field of a frozen class costs more.
         if share is not self.max_discount:
             object.__setattr__(self, "max_discount", share)
         if self.host is not None:

@@ -1,8 +1,7 @@
 """The codecs of classes, series and choices, made from type hints.
 
 A class is a JSON object of its fields. Reading and writing one are functions that cattrs compiles
-for it, with the codecs of its fields as hooks (``documents._scalars.Codec``
-has what a codec is).
+for it, with the codecs of its fields as hooks (``documents._scalars.Codec`` says what a codec is).
 
 A codec is four functions that close over the codecs inside, and each is made once a type: what is
 done for every value is calls of functions that know their types, and no look at a type hint. The
