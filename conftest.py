@@ -1,4 +1,7 @@
-"""Runs every code block of README.md and docs/ (``pytest README.md docs -p no:randomly``)."""
+"""Runs every code block of README.md and docs/, and every example in a docstring of src/.
+
+``pytest README.md docs src -p no:randomly``: the blocks of a page build on one another, in order.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,15 @@ import contextlib
 import doctest
 import io
 import shlex
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
 
-from sybil import Example, Sybil
+from sybil import Document, Example, Sybil
+from sybil.document import PythonDocStringDocument
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+from sybil.parsers.rest import DocTestParser
 
 from numgenius_core._command import main
 
@@ -24,10 +33,36 @@ def check_console(example: Example) -> str | None:
     return f"{command}\nexpected:\n{expected}\nprinted:\n{printed.getvalue()}"
 
 
-pytest_collect_file = Sybil(
+class Docstrings(PythonDocStringDocument):
+    """The docstrings of a module, each read as if it were the only one.
+
+    A reader copies one example into a session of his own, so it has to import what it uses:
+    neither the names of the module nor those of another docstring are there.
+    """
+
+    def __init__(self, text: str, path: str) -> None:
+        Document.__init__(self, text, path)  # that of the parent imports the module's names
+
+    def examples(self) -> Iterator[Example]:
+        """Return the examples in order, with a namespace for each docstring."""
+        starts = sorted(start for start, _, _ in self.extract_docstrings(self.text))
+        namespaces: defaultdict[int, dict[str, Any]] = defaultdict(dict)
+        for example in super().examples():
+            example.namespace = namespaces[bisect(starts, example.region.start)]
+            yield example
+
+
+pages = Sybil(
     parsers=[
         PythonCodeBlockParser(doctest_optionflags=doctest.ELLIPSIS),
         CodeBlockParser(language="console", evaluator=check_console),
     ],
     patterns=["*.md"],
-).pytest()
+)
+docstrings = Sybil(
+    parsers=[DocTestParser(optionflags=doctest.ELLIPSIS)],
+    patterns=["*.py"],
+    path="src",
+    document_types={".py": Docstrings},
+)
+pytest_collect_file = (pages + docstrings).pytest()

@@ -27,8 +27,11 @@ WIDE: Final = Context(prec=200)  # never rounds what _NUMBER or a bounded Decima
 
 
 def round_half_even(numerator: int, denominator: int) -> int:
-    """Return ``numerator / denominator`` as the nearest integer, a tie going to the even one."""
-    quotient, rest = divmod(numerator, denominator)
+    """Return ``numerator / denominator`` as the nearest integer, a tie going to the even one.
+
+    The denominator is above zero. Ties to even have no drift: half of them go up, half down.
+    """
+    quotient, rest = divmod(numerator, denominator)  # floors, so a negative tie works the same
     twice = 2 * rest
     if twice > denominator or (twice == denominator and quotient & 1):
         quotient += 1
@@ -42,6 +45,7 @@ def whole_number(value: object, path: str, low: int = 0, high: int | None = None
         WrongType: It is not an integer.
         RuleViolation: It is out of range.
     """
+    # What is right leaves by the first test; bool is an int to isinstance, so the type is compared.
     if type(value) is int and value >= low and (high is None or value <= high):
         return value
     bounds = f"a whole number from {low}" + ("" if high is None else f" to {high:,}")
@@ -91,6 +95,8 @@ def as_fraction_of_ten(value: object, path: str, need: str, hint: str = "") -> t
         number = int(whole + digits)
         return (-number if sign == "-" else number), len(digits)
     if isinstance(value, Decimal):
+        # Bounded by its exponent before it is scaled: Decimal("1e999999") is a short text and an
+        # integer of a million digits.
         if not value.is_finite() or value.adjusted() > 20 or _places(value) > 60:
             raise RuleViolation(path, need, shown(value))
         places = max(_places(value), 0)
@@ -110,6 +116,7 @@ def scaled_integer(
 ) -> int:
     """Return ``value · 10**places`` as an integer: refused or rounded where it is none."""
     number, have = as_fraction_of_ten(value, path, need, hint)
+    # Whole powers of ten throughout: a Decimal context rounds what is longer than its precision.
     if have <= places:
         return number * int(10 ** (places - have))
     divisor = int(10 ** (have - places))
@@ -130,6 +137,7 @@ def float_steps(value: object, path: str, need: str) -> int:
                 return steps
         if not abs(value) <= 1e15:  # also so for NaN
             raise RuleViolation(path, need, shown(value))
+        # repr is the shortest text that gives the same float back: what its writer wrote.
         return scaled_integer(Decimal(repr(value)), PRICE_PLACES, path, need, exact=False)
     if isinstance(value, float):  # of a subclass, such as NumPy's
         return float_steps(float(value), path, need)

@@ -3,6 +3,15 @@
 Every error says *where*, *what was needed* and *what came*, as text for people and as attributes
 for programs. All share the base :class:`NumgeniusError`; each is a built-in exception too, so code
 that only knows ``ValueError`` handles them as well.
+
+>>> from numgenius_core import Money, RuleViolation
+>>> try:
+...     Money("ten")
+... except RuleViolation as fault:
+...     print(fault)
+...     print(fault.path, "|", fault.need, "|", fault.got)
+money: need dollars up to 1,000,000,000,000, got 'ten'
+money | dollars up to 1,000,000,000,000 | 'ten'
 """
 
 from __future__ import annotations
@@ -54,7 +63,7 @@ class RuleViolation(NumgeniusError, ValueError):
     """
 
     def __init__(self, path: str, need: str, got: str) -> None:
-        super().__init__(path, need, got)
+        super().__init__(path, need, got)  # the arguments themselves, so that it can be pickled
         self.path = path
         self.need = need
         self.got = got
@@ -63,7 +72,10 @@ class RuleViolation(NumgeniusError, ValueError):
         return f"{self.path}: need {self.need}, got {self.got}"
 
     def at(self, prefix: str) -> RuleViolation:
-        """Return the same fault seen from one level further out (``prefix.path``)."""
+        """Return the same fault seen from one level further out (``prefix.path``).
+
+        The class stays, so that a ``WrongType`` in a field is one in the document too.
+        """
         joint = "" if not self.path or self.path.startswith("[") else "."
         return type(self)(f"{prefix}{joint}{self.path}", self.need, self.got)
 
@@ -85,7 +97,7 @@ class InsufficientCredit(RuleViolation):
 
 
 class ParseError(RuleViolation):
-    """Text that cannot be read; ``path`` names the text and the place in it."""
+    """Text that cannot be read; ``path`` says which text, and at which line or character."""
 
 
 class IllegalMove(NumgeniusError, RuntimeError):
@@ -124,13 +136,19 @@ class InvalidDocument(NumgeniusError, ValueError):
     def __str__(self) -> str:
         count = len(self.faults)
         head = f"{self.source}: {count} fault{'' if count == 1 else 's'}"
+        # A market with one field misspelt has a fault a record; twenty show what is the matter.
         shown_faults = [f"  {fault}" for fault in self.faults[:20]]
         rest = [f"  … and {count - 20} more"] if count > 20 else []
         return "\n".join([head, *shown_faults, *rest])
 
 
 class MissingExtra(NumgeniusError, ImportError):
-    """An optional dependency is not installed; the message says how to install it."""
+    """An optional dependency is not installed; the message says how to install it.
+
+    Attributes:
+        feature: What was asked for, such as ``frames``.
+        extra: The extra of this distribution that brings the dependency.
+    """
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(feature, extra)

@@ -58,9 +58,19 @@ _PART: Final = re.compile(r"\s*([0-9]{1,10})\s*([a-z]*)\s*,?", re.ASCII | re.IGN
 def utc(value: datetime, path: str = "instant") -> datetime:
     """Return an instant in UTC.
 
+    Args:
+        value: A ``datetime`` with any time zone, on a whole second.
+        path: What messages call it.
+
     Raises:
         WrongType: It is no ``datetime``.
-        RuleViolation: It has no time zone, a fraction of a second, or leaves the calendar in UTC.
+        RuleViolation: It has no time zone, a fraction of a second (see :func:`floor_second`), or
+            leaves the years 1 to 9999 in UTC.
+
+    >>> from datetime import datetime, timedelta, timezone
+    >>> from numgenius_core.intervals import utc
+    >>> print(utc(datetime(2026, 3, 1, 9, tzinfo=timezone(timedelta(hours=2)))))
+    2026-03-01 07:00:00+00:00
     """
     if not isinstance(value, datetime):
         raise WrongType(path, "a datetime with a time zone", shown(value))
@@ -78,11 +88,16 @@ def utc(value: datetime, path: str = "instant") -> datetime:
 
 
 def floor_second(value: datetime) -> datetime:
-    """Return the second that ``value`` lies in, in UTC.
+    """Return the second that has begun at ``value``, in UTC: its fraction is cut off.
 
     Raises:
         WrongType: It is no ``datetime``.
-        RuleViolation: It has no time zone or leaves the calendar in UTC.
+        RuleViolation: It has no time zone or leaves the years 1 to 9999 in UTC.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core.intervals import floor_second
+    >>> print(floor_second(datetime(2026, 3, 1, 12, 0, 5, 900_000, tzinfo=UTC)))
+    2026-03-01 12:00:05+00:00
     """
     if not isinstance(value, datetime):
         raise WrongType("instant", "a datetime with a time zone", shown(value))
@@ -92,9 +107,17 @@ def floor_second(value: datetime) -> datetime:
 def from_epoch(seconds: float, path: str = "instant") -> datetime:
     """Return the instant of Unix seconds, a fraction floored.
 
+    Args:
+        seconds: Seconds since 1970 in UTC, as the marketplace's records have end dates.
+        path: What messages call it.
+
     Raises:
         WrongType: It is no number.
-        RuleViolation: It is not finite or beyond the calendar.
+        RuleViolation: It is negative, not finite or beyond the year 9999.
+
+    >>> from numgenius_core.intervals import from_epoch
+    >>> print(from_epoch(1_772_366_405.9))
+    2026-03-01 12:00:05+00:00
     """
     need = "Unix seconds from 1970 to 9999"
     if type(seconds) not in (int, float):
@@ -105,13 +128,32 @@ def from_epoch(seconds: float, path: str = "instant") -> datetime:
 
 
 def to_epoch(value: datetime) -> int:
-    """Return the Unix seconds of an instant."""
+    """Return the Unix seconds of an instant, the inverse of :func:`from_epoch`.
+
+    Raises:
+        WrongType: It is no ``datetime``.
+        RuleViolation: It has no time zone or a fraction of a second.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core.intervals import to_epoch
+    >>> to_epoch(datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC))
+    1772366405
+    """
     return total_seconds(_EPOCH, utc(value))
 
 
 def total_seconds(start: datetime, end: datetime) -> int:
-    """Return the whole seconds from one instant in UTC to another, negative if it lies before."""
-    elapsed = end - start
+    """Return the whole seconds from one instant to another, negative if ``end`` lies before.
+
+    Both are as :func:`utc` returns them; they are not looked at again, since this stands in the
+    inner loops of bills and simulations.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core.intervals import total_seconds
+    >>> total_seconds(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC))
+    86400
+    """
+    elapsed = end - start  # its total_seconds() is a float, this a whole number
     return elapsed.days * SECONDS_PER_DAY + elapsed.seconds
 
 
@@ -120,8 +162,19 @@ def parse_instant(text: str, path: str = "instant") -> datetime:
 
     A date alone is its first second in UTC, as the marketplace's own client reads it.
 
+    Args:
+        text: The date, or the date and time with its offset.
+        path: What messages call it.
+
     Raises:
-        ParseError: It is no such text.
+        WrongType: It is no text.
+        ParseError: It is no date or time, has a time but no offset, or a fraction of a second.
+
+    >>> from numgenius_core.intervals import parse_instant
+    >>> print(parse_instant("2026-03-01T09:00:00+02:00"))
+    2026-03-01 07:00:00+00:00
+    >>> print(parse_instant("2026-03-01"))
+    2026-03-01 00:00:00+00:00
     """
     need = "an ISO 8601 date or time with an offset"
     if not isinstance(text, str):
@@ -143,9 +196,20 @@ def parse_duration(text: str | int, path: str = "duration") -> relativedelta:
     ``m`` is a minute and ``mo`` a month. Months and years are calendar ones: :func:`after` counts
     them from an instant, :func:`fixed_duration` refuses them.
 
+    Args:
+        text: Numbers with their units, each unit once; a bare number is seconds.
+        path: What messages call it.
+
     Raises:
         WrongType: It is neither text nor an ``int``.
-        ParseError: It is empty, negative, out of range or has an unknown unit.
+        ParseError: It is empty, negative, out of range, has an unknown unit or one unit twice.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core.intervals import after, fixed_duration, parse_duration
+    >>> print(fixed_duration(parse_duration("1d 12h")))
+    1 day, 12:00:00
+    >>> print(after(datetime(2026, 1, 31, tzinfo=UTC), parse_duration("1 month")))
+    2026-02-28 00:00:00+00:00
     """
     from dateutil.relativedelta import relativedelta
 
@@ -157,6 +221,7 @@ def parse_duration(text: str | int, path: str = "duration") -> relativedelta:
     if not isinstance(text, str):
         raise WrongType(path, need, shown(text))
     parts: dict[str, int] = {}
+    # A number without a unit is seconds, but only alone: the 12 of "1d 12" may be meant as hours.
     place = 0
     while place < len(text.rstrip()):
         match = _PART.match(text, place)
@@ -180,11 +245,21 @@ def parse_duration(text: str | int, path: str = "duration") -> relativedelta:
 
 
 def after(start: datetime, duration: relativedelta | timedelta, path: str = "end") -> datetime:
-    """Return the instant a duration after ``start``; calendar months count from it.
+    """Return the instant a duration after ``start``, in UTC; calendar months count from it.
+
+    Args:
+        start: An instant with a time zone.
+        duration: As :func:`parse_duration` returns it, or a ``timedelta``.
+        path: What messages call the two.
 
     Raises:
-        WrongType: Not an instant and a duration.
-        RuleViolation: The calendar ends before.
+        WrongType: ``start`` is no ``datetime`` or ``duration`` no duration.
+        RuleViolation: ``start`` has no time zone, or the end lies beyond the year 9999.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core.intervals import after
+    >>> print(after(datetime(2026, 3, 1, 12, tzinfo=UTC), timedelta(days=3)))
+    2026-03-04 12:00:00+00:00
     """
     begin = utc(start, path)
     try:
@@ -197,11 +272,19 @@ def after(start: datetime, duration: relativedelta | timedelta, path: str = "end
 
 
 def fixed_duration(duration: relativedelta, path: str = "duration") -> timedelta:
-    """Return a typed duration as a length of time.
+    """Return a typed duration as a length of time that is the same at every date.
+
+    Args:
+        duration: As :func:`parse_duration` returns it.
+        path: What messages call it.
 
     Raises:
-        WrongType: It is no duration.
+        WrongType: It is no ``relativedelta``.
         RuleViolation: It has calendar months or years, whose length depends on a date.
+
+    >>> from numgenius_core.intervals import fixed_duration, parse_duration
+    >>> fixed_duration(parse_duration("2 weeks"))
+    datetime.timedelta(days=14)
     """
     from dateutil.relativedelta import relativedelta
 
@@ -229,8 +312,19 @@ class Interval:
         end: First instant after it, later than ``start``.
 
     Raises:
-        WrongType: Not two datetimes.
-        RuleViolation: Naive, finer than a second, or ``end`` is not after ``start``.
+        WrongType: One of the two is no ``datetime``.
+        RuleViolation: One has no time zone or a fraction of a second, or ``end`` is not after
+            ``start``.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Interval
+    >>> day = Interval(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC))
+    >>> day.seconds, day.end in day
+    (86400, False)
+    >>> for piece in day.split([datetime(2026, 3, 1, 18, tzinfo=UTC)]):
+    ...     print(piece)
+    2026-03-01 00:00:00 … 2026-03-01 18:00:00 UTC
+    2026-03-01 18:00:00 … 2026-03-02 00:00:00 UTC
     """
 
     start: datetime
@@ -244,30 +338,36 @@ class Interval:
 
     @property
     def seconds(self) -> int:
-        """Length in seconds."""
+        """Length of the interval in whole seconds, at least one."""
         return total_seconds(self.start, self.end)
 
     @property
     def duration(self) -> timedelta:
-        """Length as a ``timedelta``."""
+        """Length of the interval as a ``timedelta``."""
         return self.end - self.start
 
     def __contains__(self, instant: datetime) -> bool:
         return self.start <= utc(instant) < self.end
 
     def overlap(self, other: Interval) -> Interval | None:
-        """Return what two intervals share, ``None`` if nothing; raises ``WrongType``."""
+        """Return the interval that two share, ``None`` if they only touch or lie apart.
+
+        Raises:
+            WrongType: ``other`` is no ``Interval``.
+        """
         if not isinstance(other, Interval):
             raise WrongType("interval", "an Interval", shown(other))
         start, end = max(self.start, other.start), min(self.end, other.end)
         return Interval(start, end) if start < end else None
 
     def split(self, instants: Iterable[datetime]) -> tuple[Interval, ...]:
-        """Return the pieces between the instants that lie inside, in order.
+        """Return the pieces that the instants cut the interval into, in order.
+
+        Instants outside and those at its ends cut nothing; together the pieces are the interval.
 
         Raises:
-            WrongType: Not a series of datetimes.
-            RuleViolation: One without a time zone, or finer than a second.
+            WrongType: Something among ``instants`` is no ``datetime``.
+            RuleViolation: One has no time zone or a fraction of a second.
         """
         if not isinstance(instants, Iterable):
             raise WrongType("instants", "a series of datetimes", shown(instants))

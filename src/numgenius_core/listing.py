@@ -40,7 +40,7 @@ MAX_GPUS: Final = 4_096
 
 
 class Mode(Enum):
-    """How an instance is rented; it decides its price and its priority."""
+    """How an instance is rented; the mode decides its price and its priority."""
 
     ON_DEMAND = "on-demand"
     """At the listing's price, with the highest priority."""
@@ -51,7 +51,11 @@ class Mode(Enum):
 
 
 class Verification(Enum):
-    """What the marketplace says of a machine; only verified ones have a reserved price."""
+    """What the marketplace says of a machine; only verified ones have a reserved price.
+
+    A machine that was verified and then failed the marketplace's own tests is deverified: that
+    breaks its agreements, and deposits come back whole.
+    """
 
     VERIFIED = "verified"
     UNVERIFIED = "unverified"
@@ -69,6 +73,16 @@ class Machine:
         gpus: Number of GPUs, 1 to 4,096. Positions 0 … gpus − 1 are in topology order.
         disk_mb: Disk for clients, whole MB (see :meth:`disk_gb`).
         verification: Only a verified machine has a reserved price.
+
+    Raises:
+        WrongType: ``gpus`` is no ``int``, say, or ``host`` no text.
+        RuleViolation: No GPU or too many, a negative disk, an empty name.
+
+    >>> from numgenius_core import AccountId, Machine, MachineId
+    >>> Machine(
+    ...     id=MachineId(7), host=AccountId("hanna"), gpu_name="A100", gpus=4, disk_mb=2_000_000
+    ... ).disk_gb
+    Decimal('2000.000')
     """
 
     id: MachineId
@@ -88,14 +102,14 @@ class Machine:
 
     @property
     def disk_gb(self) -> Decimal:
-        """Disk for clients, GB."""
+        """Disk for clients in GB, exact."""
         return gigabytes(self.disk_mb)
 
 
 _FREE_STORAGE: Final = PerGbMonth(0)
 _FREE_TRAFFIC: Final = PerGb(0)
 NO_FLOOR: Final = PerGpuHour(0)
-"""The lowest bid of a host that takes any."""
+"""The lowest bid of a host that takes any bid: $0 per GPU-hour."""
 
 
 @frozen(kw_only=True)
@@ -109,6 +123,16 @@ class PriceTerms:
         download: Dollars per GB received.
         min_bid: The host's floor for bids, dollars per GPU-hour.
         platform_fee: The platform's share of everything the client pays, 0 to below 1.
+
+    Raises:
+        WrongType: A price in another unit than its field's, or a bare number.
+        RuleViolation: A fee that is negative, or one and more.
+
+    >>> from numgenius_core import PerGpuHour, PriceTerms
+    >>> PriceTerms(gpu=PerGpuHour("0.40"), min_bid=PerGpuHour("0.25")).storage  # left out: free
+    PerGbMonth('0.00')
+    >>> PriceTerms.from_host(gpu=PerGpuHour("0.30"), platform_fee="0.25").gpu
+    PerGpuHour('0.40')
     """
 
     gpu: PerGpuHour
@@ -119,6 +143,7 @@ class PriceTerms:
     platform_fee: Fraction = Fraction(0)
 
     def __attrs_post_init__(self) -> None:
+        # Written out, since a loop over the names is slower and a market has 20,000 offers.
         if (
             type(self.gpu) is not PerGpuHour
             or type(self.storage) is not PerGbMonth
@@ -141,11 +166,17 @@ class PriceTerms:
     def from_host(cls, *, platform_fee: Amount | Fraction, **host_prices: Rate) -> Self:
         """Return the client's prices for what a *host* wants to receive.
 
-        Each price is divided by ``1 − platform_fee`` and rounded once (DOMAIN 2, "Platform fee").
+        Each price is divided by ``1 − platform_fee`` and rounded once to a pico-dollar (measured:
+        client price = host price / (1 − fee)).
 
         Args:
             platform_fee: The platform's share, 0 to below 1.
-            **host_prices: ``gpu`` and any other price of this class.
+            **host_prices: ``gpu`` and any of ``storage``, ``upload``, ``download`` and
+                ``min_bid``, each what the host receives.
+
+        Raises:
+            WrongType: A price that is no rate, or one in another unit than its field's.
+            RuleViolation: No ``gpu``, a price of another name, or a fee that is not below one.
         """
         fee = fraction(platform_fee, "platform_fee", below_one=True)
         unknown = sorted(host_prices.keys() - dict(_PRICE_KINDS).keys())
@@ -180,11 +211,23 @@ class Listing:
         rolling: Each day the end is set to that day plus this duration; not beside ``end``.
 
     Raises:
-        WrongType: A field of the wrong type.
-        RuleViolation: A value that the rules do not allow.
+        WrongType: ``min_gpu`` is no ``int``, ``max_discount`` a ``float``, ``end`` no ``datetime``.
+        RuleViolation: ``min_gpu`` is no power of two or more than the machine has, the discount is
+            not below one, ``end`` has no time zone, or both ``end`` and ``rolling`` are given.
 
     Warns:
         FloorAbovePrice: The lowest bid is above the on-demand price: legal, seldom meant.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import AccountId, Listing, Machine, MachineId, PerGpuHour, PriceTerms
+    >>> listing = Listing(
+    ...     machine=Machine(id=MachineId(7), host=AccountId("hanna"), gpu_name="A100", gpus=4),
+    ...     prices=PriceTerms(gpu=PerGpuHour("0.40")),
+    ...     min_gpu=2,
+    ...     rolling=timedelta(days=30),
+    ... )
+    >>> print(listing.end_at(datetime(2026, 3, 1, tzinfo=UTC)))
+    2026-03-31 00:00:00+00:00
     """
 
     machine: Machine
@@ -212,7 +255,12 @@ class Listing:
             warnings.warn(FloorAbovePrice(text), stacklevel=3)
 
     def end_at(self, now: datetime) -> datetime | None:
-        """Return when a contract made ``now`` would end; ``None`` is never."""
+        """Return when a contract made ``now`` would end, in UTC; ``None`` is never.
+
+        Raises:
+            WrongType: ``now`` is no ``datetime``.
+            RuleViolation: It has no time zone, or the end lies beyond the year 9999.
+        """
         if self.rolling is None:
             return self.end
         return after(utc(now, "now"), self.rolling, "listing.rolling")

@@ -53,6 +53,9 @@ __all__ = [
     "Money",
 ]
 
+# The divisors of the three kinds of charge: an hour of GPU time, a GB-month of disk in MB-seconds,
+# a GB of traffic in bytes. Their least common multiple divides a step into the largest ticks that
+# leave no charge a remainder: larger ticks are smaller integers, and those add faster.
 TICKS_PER_STEP: Final = lcm(SECONDS_PER_HOUR, MB_PER_GB * SECONDS_PER_MONTH, BYTES_PER_GB)
 TICKS_PER_DOLLAR: Final = PICO * TICKS_PER_STEP
 """324 · 10²¹: ticks in a dollar."""
@@ -64,15 +67,22 @@ MAX_MONEY: Final = 10**12
 class Money:
     """An exact amount of US dollars, negative for a credit.
 
+    It adds, subtracts and compares with other ``Money`` only, multiplies with whole numbers, and
+    ``Money / Money`` is a ``Fraction``. Nothing rounds but the methods that say so, each half to
+    even.
+
     Args:
         value: Dollars as text, ``int`` or ``Decimal``, at most 12 decimals.
 
     Raises:
-        WrongType: ``value`` is a ``float``, a ``bool`` or no number.
-        RuleViolation: It is not finite, too fine or above a trillion dollars.
+        WrongType: ``value`` is a ``float`` (see :meth:`from_float`), a ``bool`` or no number.
+        RuleViolation: It is not finite, has more than 12 decimals or is above a trillion dollars.
 
+    >>> from numgenius_core import Money
     >>> Money("0.10") + Money("0.20") == Money("0.30")
     True
+    >>> [f"{part:.2f}" for part in Money(10).allocate([1, 1, 1])]
+    ['3.34', '3.33', '3.33']
     """
 
     __slots__ = ("_ticks",)
@@ -87,7 +97,12 @@ class Money:
 
     @classmethod
     def from_float(cls, value: float) -> Money:
-        """Return the amount of a float's shortest decimal text, half-even at 12 decimals."""
+        """Return the amount of a float's shortest decimal text, half-even at 12 decimals.
+
+        Raises:
+            WrongType: ``value`` is neither a ``float`` nor an ``int``.
+            RuleViolation: It is not finite or above a trillion dollars.
+        """
         need = f"dollars up to {MAX_MONEY:,}"
         steps = float_steps(value, "money", need)
         if abs(steps) > MAX_MONEY * PICO:
@@ -96,14 +111,21 @@ class Money:
 
     @classmethod
     def from_ticks(cls, ticks: int) -> Money:
-        """Return the amount of a whole number of ticks (:data:`TICKS_PER_DOLLAR` in a dollar)."""
+        """Return the amount of a whole number of ticks (:data:`TICKS_PER_DOLLAR` in a dollar).
+
+        Raises:
+            WrongType: ``ticks`` is no ``int``.
+        """
         if type(ticks) is not int:
             raise WrongType("ticks", "a whole number", shown(ticks))
         return money_of(ticks)
 
     @classmethod
     def sum(cls, amounts: Iterable[Money]) -> Money:
-        """Return the exact total; what ``sum`` gives, several times faster.
+        """Return the exact total of any number of amounts; none are zero dollars.
+
+        It is what the built-in ``sum`` gives, several times faster: one integer is added up in C,
+        and one ``Money`` made of it.
 
         Raises:
             WrongType: Something among ``amounts`` is no ``Money``.
@@ -111,32 +133,44 @@ class Money:
         if not isinstance(amounts, Iterable):
             raise WrongType("amounts", "a series of Money", shown(amounts))
         try:
-            return money_of(sum(map(_TICKS, amounts)))
+            return money_of(sum(map(_TICKS, amounts)))  # checked by what it lacks, not one by one
         except AttributeError:
             raise WrongType("amounts", "Money only", "something else among them") from None
 
     @property
     def ticks(self) -> int:
-        """The exact amount in ticks."""
+        """The exact amount in ticks, :data:`TICKS_PER_DOLLAR` in a dollar."""
         return self._ticks
 
     def to_decimal(self, places: int = 9) -> Decimal:
-        """Return dollars rounded half-even to ``places`` decimals (default: a nano-dollar)."""
+        """Return dollars rounded half-even to ``places`` decimals (default: a nano-dollar).
+
+        Raises:
+            RuleViolation: ``places`` is not from 0 to 30.
+        """
         whole_number(places, "places", 0, 30)
         units = round_half_even(self._ticks * 10**places, TICKS_PER_DOLLAR)
         return Decimal(units).scaleb(-places, WIDE)
 
     def cents(self) -> int:
-        """Return whole cents, half-even."""
+        """Return the amount in whole cents, rounded half-even."""
         return round_half_even(self._ticks * 100, TICKS_PER_DOLLAR)
 
     def rounded(self, places: int = 9) -> Money:
-        """Return the amount as it leaves the library, half-even at ``places`` decimals."""
+        """Return the amount as it leaves the library, half-even at ``places`` decimals.
+
+        Raises:
+            RuleViolation: ``places`` is not from 0 to 12.
+        """
         unit = TICKS_PER_DOLLAR // 10 ** whole_number(places, "places", 0, PRICE_PLACES)
         return money_of(round_half_even(self._ticks, unit) * unit)
 
     def scaled(self, factor: Fraction | int) -> Money:
-        """Return ``self × factor``, rounded half-even to a tick."""
+        """Return ``self × factor``, rounded half-even to a tick.
+
+        Raises:
+            WrongType: ``factor`` is a ``float`` or another inexact number.
+        """
         ratio = exact_factor(factor, "money × …")
         return money_of(round_half_even(self._ticks * ratio.numerator, ratio.denominator))
 
@@ -145,6 +179,10 @@ class Money:
 
         The parts are whole units of that size and add up to the rounded amount; what does not
         divide goes to the largest remainders, earlier parts first.
+
+        Args:
+            weights: Whole numbers from zero, one for each part.
+            places: Decimals of a dollar that the parts have, 0 to 12; 2 are cents.
 
         Raises:
             WrongType: Weights that are no whole numbers.
@@ -156,15 +194,21 @@ class Money:
         if not (total := sum(shares)):
             raise RuleViolation("weights", "at least one above zero", shown(list(weights)))
         whole_number(places, "places", 0, PRICE_PLACES)
+        # All in units of that size, and of the absolute amount: a credit is split as the charge is
+        # that it takes back, so the two cancel part by part.
         ticks_per_unit = TICKS_PER_DOLLAR // 10**places
         units = round_half_even(self._ticks, ticks_per_unit)
         parts = [abs(units) * share // total for share in shares]
         rests = [abs(units) * share % total for share in shares]
+        # Rounding each part down leaves fewer units over than there are parts, so those with the
+        # largest remainders get one each and none gets two (Hare's method).
         by_remainder = sorted(range(len(shares)), key=lambda i: (-rests[i], i))
         for i in by_remainder[: abs(units) - sum(parts)]:
             parts[i] += 1
         sign = -1 if units < 0 else 1
         return tuple(money_of(sign * part * ticks_per_unit) for part in parts)
+
+    # ``type(…) is not`` and no ``isinstance``: half the time, and a subclass would be no amount.
 
     def __add__(self, other: Money) -> Money:
         if type(other) is not Money:
@@ -232,8 +276,8 @@ class Money:
         return formatted(self, spec)
 
 
-_TICKS: Final = attrgetter("_ticks")
-new_money: Final = object.__new__
+_TICKS: Final = attrgetter("_ticks")  # in C, with no call of Python for each amount
+new_money: Final = object.__new__  # the rates make their charges with it: see PerGpuHour.charge
 
 
 def money_of(ticks: int) -> Money:

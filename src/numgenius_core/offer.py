@@ -35,8 +35,19 @@ class Block:
     Slots count in topology order; the ids of the GPUs need not be contiguous. Blocks order
     by size, then by start, as a machine's offers do.
 
+    Attributes:
+        start: First slot of the block, from 0.
+        size: Number of slots, at least 1; a machine has at most 4,096.
+
+    Raises:
+        WrongType: One of the two is no ``int``.
+        RuleViolation: No slot, or slots that no machine has.
+
+    >>> from numgenius_core import Block
     >>> Block(start=4, size=2).positions
     range(4, 6)
+    >>> Block(start=4, size=4).contains(Block(start=4, size=2))
+    True
     """
 
     start: int
@@ -53,28 +64,36 @@ class Block:
 
     @property
     def end(self) -> int:
-        """First position after the block."""
+        """First slot after the block."""
         return self.start + self.size
 
     @property
     def positions(self) -> range:
-        """The GPU positions it has."""
+        """The slots of the block, in order."""
         return range(self.start, self.start + self.size)
 
     @property
     def mask(self) -> int:
-        """The positions as bits, position 0 the lowest."""
+        """The slots of the block as bits of one integer, slot 0 the lowest."""
         return ((1 << self.size) - 1) << self.start
 
     def overlaps(self, other: Block) -> bool:
-        """Return whether two blocks share a GPU; raises ``WrongType``."""
-        try:
+        """Return whether two blocks share a GPU.
+
+        Raises:
+            WrongType: ``other`` is no ``Block``.
+        """
+        try:  # asked for every pair of blocks of a machine: what it lacks says what it is not
             return self.start < other.end and other.start < self.end
         except (AttributeError, TypeError):
             raise WrongType("block", "a Block", shown(other)) from None
 
     def contains(self, other: Block) -> bool:
-        """Return whether ``other`` has no GPU outside this block; raises ``WrongType``."""
+        """Return whether ``other`` has no GPU outside this block.
+
+        Raises:
+            WrongType: ``other`` is no ``Block``.
+        """
         check_kind(other, Block, "block")
         return self.start <= other.start and other.end <= self.end
 
@@ -98,6 +117,23 @@ class Offer:
         verification: Only a verified machine has a reserved price.
         rentable: Whether it can be rented on demand now.
         extra: What else its source says of it, under the source's own names.
+
+    Raises:
+        WrongType: An id that is no ``int``, ``prices`` that are no ``PriceTerms``, a discount that
+            is a ``float``.
+        RuleViolation: No GPU, more GPUs than the machine has, a block of another size, a discount
+            not below one, an end without a time zone.
+
+    >>> from numgenius_core import MachineId, Offer, OfferId, PerGpuHour, PriceTerms
+    >>> offer = Offer(
+    ...     id=OfferId(1),
+    ...     machine=MachineId(7),
+    ...     gpu_name="A100",
+    ...     gpus=4,
+    ...     prices=PriceTerms(gpu=PerGpuHour("0.40"), min_bid=PerGpuHour("0.25")),
+    ... )
+    >>> offer.per_hour, offer.min_bid
+    (PerHour('1.60'), PerHour('1.00'))
     """
 
     id: OfferId
@@ -126,6 +162,7 @@ class Offer:
         if type(self.rentable) is not bool:
             raise WrongType("offer.rentable", "True or False", shown(self.rentable))
         share = fraction(self.max_discount, "offer.max_discount", below_one=True)
+        # Most often it was exact already, and setting a field of a frozen class costs more.
         if share is not self.max_discount:
             object.__setattr__(self, "max_discount", share)
         if self.host is not None:
@@ -157,9 +194,13 @@ class Offer:
 
     @property
     def disk_gb(self) -> Decimal:
-        """Disk that comes with it, GB."""
+        """Disk that comes with the offer in GB, exact."""
         return gigabytes(self.disk_mb)
 
     def with_prices(self, prices: PriceTerms) -> Offer:
-        """Return the same slice at other prices."""
+        """Return the same slice at other prices.
+
+        Raises:
+            WrongType: ``prices`` are no ``PriceTerms``.
+        """
         return evolve(self, prices=prices)

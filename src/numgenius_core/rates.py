@@ -60,14 +60,23 @@ def _inexact(*factors: object) -> WrongType:
 class Rate:
     """A price per unit of use: a whole number of pico-dollars, zero or more.
 
-    Use one of its kinds; each adds, compares and charges only with its own.
+    What is used is one of its four kinds, :class:`PerGpuHour`, :class:`PerHour`,
+    :class:`PerGbMonth` and :class:`PerGb`: each adds to and compares with its own kind only, and
+    :meth:`scaled` makes a derived price, rounded once.
 
     Args:
         value: Dollars per unit as text, ``int`` or ``Decimal``, at most 12 decimals.
 
     Raises:
-        WrongType: ``value`` is a ``float``, a ``bool`` or no number.
-        RuleViolation: It is negative, not finite, too fine or above :data:`MAX_RATE`.
+        WrongType: ``value`` is a ``float`` (see :meth:`from_float`), a ``bool`` or no number.
+        RuleViolation: It is negative, not finite, has more than 12 decimals or is above
+            :data:`MAX_RATE`.
+
+    >>> from fractions import Fraction
+    >>> from numgenius_core import PerGpuHour
+    >>> price = PerGpuHour("0.40")
+    >>> price.scaled(1 - Fraction(1, 5)), price.steps  # a fifth less; pico-dollars
+    (PerGpuHour('0.32'), 400000000000)
     """
 
     __slots__ = ("_steps",)
@@ -81,12 +90,22 @@ class Rate:
 
     @classmethod
     def from_float(cls, value: float) -> Self:
-        """Return the rate of a float's shortest decimal text, half-even at 12 decimals."""
+        """Return the rate of a float's shortest decimal text, half-even at 12 decimals.
+
+        Raises:
+            WrongType: ``value`` is neither a ``float`` nor an ``int``.
+            RuleViolation: It is negative, not finite or above :data:`MAX_RATE`.
+        """
         return cls.from_steps(cls._checked(float_steps(value, *cls._door()), value))
 
     @classmethod
     def nearest(cls, value: Amount) -> Self:
-        """Return the rate nearest to a text or ``Decimal`` with up to 40 decimals, half-even."""
+        """Return the rate nearest to a text or ``Decimal`` with up to 40 decimals, half-even.
+
+        Raises:
+            WrongType: ``value`` is a ``float``, a ``bool`` or no number.
+            RuleViolation: It is negative, not finite or above :data:`MAX_RATE`.
+        """
         steps = scaled_integer(value, PRICE_PLACES, *cls._door(), exact=False, hint=FROM_FLOAT)
         return cls.from_steps(cls._checked(steps, value))
 
@@ -113,13 +132,22 @@ class Rate:
         return self._steps
 
     def to_decimal(self, places: int = PRICE_PLACES) -> Decimal:
-        """Return dollars per unit, exact by default, else half-even at ``places`` decimals."""
+        """Return dollars per unit, exact by default, else half-even at ``places`` decimals.
+
+        Raises:
+            RuleViolation: ``places`` is not from 0 to 12.
+        """
         whole_number(places, "places", 0, PRICE_PLACES)
         units = round_half_even(self._steps, 10 ** (PRICE_PLACES - places))
         return Decimal(units).scaleb(-places, WIDE)
 
     def scaled(self, factor: Fraction | int) -> Self:
-        """Return a derived rate (after a discount or a fee), rounded once, half-even."""
+        """Return a derived rate (after a discount or a fee), rounded once, half-even.
+
+        Raises:
+            WrongType: ``factor`` is a ``float`` or another inexact number.
+            RuleViolation: The rate would be negative or above :data:`MAX_RATE`.
+        """
         ratio = exact_factor(factor, "rate × …")
         steps = round_half_even(self._steps * ratio.numerator, ratio.denominator)
         if not 0 <= steps <= self._steps:  # a part of what is due for many GPUs is a price as well
@@ -162,17 +190,39 @@ class Rate:
 
 
 class PerGpuHour(Rate):
-    """Dollars per GPU-hour: what a host asks for one GPU, and how bids are compared."""
+    """Dollars per GPU-hour: what a host asks for one GPU, and how bids are compared.
+
+    Args:
+        value: Dollars as text, ``int`` or ``Decimal``, at most 12 decimals, 0 to
+            :data:`MAX_RATE`; anything else is refused as :class:`Rate` says.
+
+    >>> from datetime import timedelta
+    >>> from numgenius_core import PerGpuHour
+    >>> price = PerGpuHour("0.40")
+    >>> price.charge(4, 90 * 60)  # four GPUs for an hour and a half
+    Money('2.40')
+    >>> price * timedelta(hours=2), price.for_gpus(4)
+    (Money('0.80'), PerHour('1.60'))
+    """
 
     __slots__ = ()
     UNIT: ClassVar[str] = "$/GPU-hour"
 
     def for_gpus(self, gpus: int) -> PerHour:
-        """Return the price of ``gpus`` GPUs: the GPU price is linear (measured)."""
+        """Return the hourly price of ``gpus`` GPUs: the GPU price is linear (measured).
+
+        Raises:
+            WrongType: ``gpus`` is no ``int``.
+            RuleViolation: It is negative.
+        """
         return PerHour.from_steps(self._steps * whole_number(gpus, "gpus"))
 
     def charge(self, gpus: int, seconds: int) -> Money:
-        """Return the exact price of ``gpus`` GPUs for whole ``seconds``."""
+        """Return the exact price of ``gpus`` GPUs for whole ``seconds``.
+
+        Raises:
+            WrongType: One of the two is no ``int``: a fraction of a second is never billed.
+        """
         if type(gpus) is not int or type(seconds) is not int:
             raise _inexact(gpus, seconds)
         money = new_money(Money)  # as in money_of, without the call: this is the hottest line
@@ -186,17 +236,36 @@ class PerGpuHour(Rate):
 
 
 class PerHour(Rate):
-    """Dollars per hour for a whole instance, whatever its number of GPUs: bids and quotes."""
+    """Dollars per hour for a whole instance, whatever its number of GPUs: bids and quotes.
+
+    Args:
+        value: Dollars as text, ``int`` or ``Decimal``, at most 12 decimals, 0 to
+            :data:`MAX_RATE`; anything else is refused as :class:`Rate` says.
+
+    >>> from numgenius_core import PerHour
+    >>> bid = PerHour("1.10")
+    >>> bid.charge(24 * 3600), bid.per_gpu(4)
+    (Money('26.40'), PerGpuHour('0.275'))
+    """
 
     __slots__ = ()
     UNIT: ClassVar[str] = "$/hour"
 
     def per_gpu(self, gpus: int) -> PerGpuHour:
-        """Return the share of one of ``gpus`` GPUs, half-even at 12 decimals."""
+        """Return the share of one of ``gpus`` GPUs, half-even at 12 decimals.
+
+        Raises:
+            WrongType: ``gpus`` is no ``int``.
+            RuleViolation: It is below one.
+        """
         return PerGpuHour.from_steps(round_half_even(self._steps, whole_number(gpus, "gpus", 1)))
 
     def charge(self, seconds: int) -> Money:
-        """Return the exact price of whole ``seconds``."""
+        """Return the exact price of whole ``seconds``.
+
+        Raises:
+            WrongType: ``seconds`` is no ``int``: a fraction of a second is never billed.
+        """
         if type(seconds) is not int:
             raise _inexact(seconds)
         money = new_money(Money)
@@ -210,13 +279,27 @@ class PerHour(Rate):
 
 
 class PerGbMonth(Rate):
-    """Dollars per GB of disk and month of 720 hours."""
+    """Dollars per GB of disk and month of 720 hours.
+
+    Args:
+        value: Dollars as text, ``int`` or ``Decimal``, at most 12 decimals, 0 to
+            :data:`MAX_RATE`; anything else is refused as :class:`Rate` says.
+
+    >>> from numgenius_core import PerGbMonth
+    >>> PerGbMonth("0.15").charge(100_000, 720 * 3600)  # 100 GB, which are 100,000 MB, for a month
+    Money('15.00')
+    """
 
     __slots__ = ()
     UNIT: ClassVar[str] = "$/GB-month"
 
     def charge(self, megabytes: int, seconds: int) -> Money:
-        """Return the exact price of whole ``megabytes`` of disk for whole ``seconds``."""
+        """Return the exact price of whole ``megabytes`` of disk for whole ``seconds``.
+
+        Raises:
+            WrongType: One of the two is no ``int``; see
+                :func:`~numgenius_core.units.to_megabytes` for a size in GB.
+        """
         if type(megabytes) is not int or type(seconds) is not int:
             raise _inexact(megabytes, seconds)
         return money_of(self._steps * megabytes * seconds * _TICKS_PER_MB_SECOND)
@@ -228,13 +311,27 @@ class PerGbMonth(Rate):
 
 
 class PerGb(Rate):
-    """Dollars per GB of traffic, 10⁹ bytes."""
+    """Dollars per GB of traffic, 10⁹ bytes (our reading).
+
+    Args:
+        value: Dollars as text, ``int`` or ``Decimal``, at most 12 decimals, 0 to
+            :data:`MAX_RATE`; anything else is refused as :class:`Rate` says.
+
+    >>> from numgenius_core import PerGb
+    >>> PerGb("0.01").charge(2_500_000_000)
+    Money('0.025')
+    """
 
     __slots__ = ()
     UNIT: ClassVar[str] = "$/GB"
 
     def charge(self, count: int) -> Money:
-        """Return the exact price of ``count`` bytes."""
+        """Return the exact price of ``count`` bytes.
+
+        Raises:
+            WrongType: ``count`` is no ``int``; see :func:`~numgenius_core.units.to_bytes` for an
+                amount in GB.
+        """
         if type(count) is not int:
             raise _inexact(count)
         return money_of(self._steps * count * _TICKS_PER_BYTE)

@@ -31,17 +31,17 @@ Amount = str | int | Decimal
 """What an exact amount is made from; a ``float`` needs the ``from_float`` constructor."""
 
 HOURS_PER_MONTH: Final = 720
-"""Of the month in every price and discount (measured)."""
+"""Hours in the month of every price and every discount (measured)."""
 SECONDS_PER_HOUR: Final = 3_600
-"""Of every hour; there are no leap seconds in a bill."""
+"""Seconds in an hour; a bill knows no leap seconds."""
 SECONDS_PER_DAY: Final = 24 * SECONDS_PER_HOUR
-"""Of every day in UTC."""
+"""Seconds in a day of UTC: 86,400."""
 SECONDS_PER_MONTH: Final = HOURS_PER_MONTH * SECONDS_PER_HOUR
-"""Of the month in every price: 2,592,000."""
+"""Seconds in the month of every price: 720 hours, 2,592,000 seconds."""
 MB_PER_GB: Final = 1_000
-"""Of disk."""
+"""Megabytes in a GB of disk (our reading: decimal units, as disks are sold)."""
 BYTES_PER_GB: Final = 10**9
-"""Of traffic (our reading)."""
+"""Bytes in a GB of traffic (our reading)."""
 MAX_GB: Final = 10**9
 _NEED_GB: Final = f"GB from 0 to {MAX_GB:,}"
 MAX_MB: Final = MAX_GB * MB_PER_GB
@@ -50,9 +50,17 @@ MAX_MB: Final = MAX_GB * MB_PER_GB
 def to_megabytes(gb: Amount, path: str = "disk") -> int:
     """Return a disk size in GB as whole MB, the finest size this library rents.
 
+    Args:
+        gb: The size in GB as text, ``int`` or ``Decimal``.
+        path: What messages call it.
+
     Raises:
-        WrongType: It is a ``float`` or no number.
+        WrongType: It is a ``float``, which is seldom the decimal it looks like, or no number.
         RuleViolation: It is negative, has more than 3 decimals or is above 10⁹ GB.
+
+    >>> from numgenius_core.units import to_megabytes
+    >>> to_megabytes("16.5")
+    16500
     """
     return _size(gb, 3, path)
 
@@ -60,9 +68,17 @@ def to_megabytes(gb: Amount, path: str = "disk") -> int:
 def to_bytes(gb: Amount, path: str = "traffic") -> int:
     """Return an amount of traffic in GB as whole bytes.
 
+    Args:
+        gb: The traffic in GB as text, ``int`` or ``Decimal``.
+        path: What messages call it.
+
     Raises:
-        WrongType: It is a ``float`` or no number.
+        WrongType: It is a ``float``, which is seldom the decimal it looks like, or no number.
         RuleViolation: It is negative, has more than 9 decimals or is above 10⁹ GB.
+
+    >>> from numgenius_core.units import to_bytes
+    >>> to_bytes("0.25")
+    250000000
     """
     return _size(gb, 9, path)
 
@@ -75,6 +91,15 @@ def _size(gb: Amount, places: int, path: str) -> int:
 
 
 def gigabytes(megabytes: int) -> Decimal:
-    """Return whole MB as GB, exact."""
+    """Return a disk size in whole MB as GB, exact, with three decimals.
+
+    Raises:
+        WrongType: It is no ``int``.
+        RuleViolation: It is negative.
+
+    >>> from numgenius_core.units import gigabytes
+    >>> gigabytes(16_500)
+    Decimal('16.500')
+    """
     whole_number(megabytes, "megabytes")
     return Decimal(megabytes).scaleb(-3, WIDE)

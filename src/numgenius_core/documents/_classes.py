@@ -1,7 +1,12 @@
-"""The codecs of classes, series and choices, made from type hints (see ``document_forms``).
+"""The codecs of classes, series and choices, made from type hints.
 
 A class is a JSON object of its fields. Reading and writing one are functions that cattrs compiles
-for it, with the codecs of its fields as hooks.
+for it, with the codecs of its fields as hooks (``documents._scalars.Codec`` says what a codec is).
+
+A codec is four functions that close over the codecs inside, and each is made once a type: what is
+done for every value is calls of functions that know their types, and no look at a type hint. The
+fast reader takes what comes as what it should be and lets any exception end it; ``explain`` looks
+at everything, collects every fault with its path, and runs only where the fast reader failed.
 """
 
 from __future__ import annotations
@@ -38,6 +43,8 @@ def codec_of(hint: Any, path: str = "kind") -> Codec:
     Raises:
         WrongType: Values of it have no codec in JSON.
     """
+    # From the particular to the general: a series is a generic tuple too, an abstract class is an
+    # attrs class too.
     hint = getattr(hint, "__supertype__", hint)  # of a NewType
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
@@ -50,7 +57,7 @@ def codec_of(hint: Any, path: str = "kind") -> Codec:
         return _series(codec_of(arguments[0], path), frozenset)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return any_object() if arguments[1] is Any else _mapping(arguments, path)
-    if isinstance(hint, type) and isabstract(hint) and has(hint):
+    if isinstance(hint, type) and isabstract(hint) and has(hint):  # one of its kinds is meant
         return tagged_codec(tuple(hint.__subclasses__()), path)
     if isinstance(hint, type) and has(hint):
         return _class_codec(hint)
@@ -58,7 +65,10 @@ def codec_of(hint: Any, path: str = "kind") -> Codec:
 
 
 def _choice(arguments: tuple[Any, ...], path: str) -> Codec:
-    """Return the codec of a union: optional, one of several classes, or one of several numbers."""
+    """Return the codec of a union: optional, one of several classes, or one of several numbers.
+
+    Classes are told apart by their names under ``"type"``, numbers by their units.
+    """
     kinds = tuple(getattr(kind, "__supertype__", kind) for kind in arguments)
     some = tuple(kind for kind in kinds if kind is not NoneType)
     if len(some) == 1:
@@ -71,6 +81,7 @@ def _choice(arguments: tuple[Any, ...], path: str) -> Codec:
 
 
 def _optional(codec: Codec) -> Codec:
+    """Return the codec of a value that may be left out, which is null in JSON."""
     inner_write, inner_read = codec.write, codec.read
 
     def write(value: Any) -> Any:
@@ -98,8 +109,11 @@ def _list(value: Any, need: str = "a JSON list", path: str = "") -> list[Any]:
 
 
 def _series(codec: Codec, kind: type) -> Codec:
-    """Return the codec of any number of values of one type; sets are written in order."""
-    inner_write, inner_read = codec.write, codec.read
+    """Return the codec of any number of values of one type.
+
+    Sets are written in order, so that one value has one text.
+    """
+    inner_write, inner_read = codec.write, codec.read  # looked up once, not once a value
     ordered = sorted if kind is frozenset else iter
 
     def write(values: Any) -> list[Any]:
@@ -108,7 +122,7 @@ def _series(codec: Codec, kind: type) -> Codec:
     def read(value: Any, _: Any) -> Any:
         items = _list(value)
         found = kind([inner_read(item, None) for item in items])
-        if len(found) < len(items):
+        if len(found) < len(items):  # of a set: a value that came twice was perhaps meant otherwise
             raise RuleViolation("", "each value once", shown(value))
         return found
 
@@ -116,7 +130,7 @@ def _series(codec: Codec, kind: type) -> Codec:
         if type(value) is not list:
             faults.append(WrongType(path, "a JSON list", shown(value)))
             return None
-        before = len(faults)
+        before = len(faults)  # faults of other fields are in the list already
         items = [codec.explain(item, f"{path}[{i}]", faults) for i, item in enumerate(value)]
         if len(faults) > before:
             return None
@@ -180,7 +194,9 @@ def _mapping(arguments: tuple[Any, ...], path: str) -> Codec:
     def key_of(name: str) -> Any:
         if key is str:
             return name
-        return int(name) if _WHOLE.fullmatch(name) else name  # refused by the codec of the key
+        # Other spellings of a number (+7, 07) stay text, which the codec of the key refuses: two of
+        # them could be one key.
+        return int(name) if _WHOLE.fullmatch(name) else name
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict:
@@ -245,6 +261,8 @@ def _fields(cls: type) -> tuple[Attribute[Any], ...]:
 def _class_codec(cls: type) -> Codec:
     """Return the codec of a class: an object of its fields and nothing else."""
     columns = _columns(cls)
+    # cattrs writes the source of one function for the class, in which each field is a call of its
+    # hook: no dispatch on types when a value is read.
     hooks: dict[str, Any] = {
         c.name: override(struct_hook=c.codec.read, unstruct_hook=c.codec.write) for c in columns
     }
@@ -274,6 +292,7 @@ def _explain(cls: type, value: Any, path: str, faults: list[RuleViolation]) -> A
         faults.append(object_fault(value, path, f"a JSON object ({cls.__name__})"))
         return None
     before, columns = len(faults), _columns(cls)
+    # Unknown keys first: a misspelt field is also a missing one, and reads so in this order.
     need = f"fields of {cls.__name__} only"
     unknown = [key for key in value if key not in {column.name for column in columns}]
     faults += [RuleViolation(path, need, shown(key)) for key in unknown]
@@ -286,6 +305,8 @@ def _explain(cls: type, value: Any, path: str, faults: list[RuleViolation]) -> A
             faults.append(RuleViolation(where, "a value", "none"))
     if len(faults) > before:
         return None
+    # Each field is right on its own. What only holds between them the class checks, and it names
+    # its fields from where it stands: the path of the document replaces its first word.
     try:
         return cls(**found)
     except RuleViolation as fault:
@@ -300,7 +321,7 @@ def _defined(cls: type, definitions: dict[str, Any], *, tagged: bool) -> dict[st
     """Return a reference to the schema of a class, which the definitions have from now on."""
     key = definition_key(cls) + (".tagged" if tagged else "")
     if key not in definitions:
-        definitions[key] = {}
+        definitions[key] = {}  # before its fields are described: a class may contain itself
         columns = _columns(cls)
         tag = {"type": {"const": cls.__name__}} if tagged else {}
         definitions[key] = {
@@ -328,11 +349,13 @@ def tagged_codec(classes: tuple[type, ...], path: str) -> Codec:
     need = f"a JSON object with a type, one of {', '.join(known)}"
 
     def write(value: Any) -> Any:
-        cls = type(value)
+        cls = type(
+            value
+        )  # the very class: a KeyError for a subclass, which would read back as less
         return {"type": cls.__name__, **writers[cls](value)}
 
     def read(value: Any, _: Any) -> Any:
-        rest = dict(value)
+        rest = dict(value)  # the tag is taken out of a copy: the document may be read again
         return readers[rest.pop("type")](rest, None)
 
     def explain(value: Any, path: str, faults: list[RuleViolation]) -> Any:

@@ -4,18 +4,12 @@ Our readings. A document is one JSON object with ``"schema": "numgenius/1"``, ``
 fields of the value under their own names, all of them: a default that changes later must not change
 what an old document says. A field that a later version adds has a default, so old documents stay
 readable; what is *unknown* here (a field, a type, another version) is refused, since nobody can say
-what ignoring it would lose. Numbers are exact (:mod:`numgenius_core.documents._scalars`).
+what ignoring it would lose. Numbers are exact (``documents._scalars``).
 
-A value is read twice, as records are (:mod:`numgenius_core.wire._shape`): fast, by functions that
+A value is read twice, as records are (``numgenius_core.wire._shape``): fast, by functions that
 cattrs compiles for each class; and only if that fails slowly, with every fault and its path.
 The checks of the classes themselves run in either case: no document makes a value that a
 constructor would refuse.
-
->>> from numgenius_core import Block
->>> print(to_json(Block(start=4, size=2)))
-{"schema": "numgenius/1", "type": "Block", "size": 2, "start": 4}
->>> from_json(to_json(Block(start=4, size=2)))
-Block(start=4, size=2)
 """
 
 from __future__ import annotations
@@ -51,7 +45,7 @@ from numgenius_core.prices.quotes import Quote
 from numgenius_core.prices.schedules import CurveSchedule, LinearSchedule, StepSchedule
 
 SCHEMA: Final = "numgenius/1"
-"""What every document of this version says it is."""
+"""The version of the documents, which each has under ``"schema"``."""
 
 _CLASSES: Final[tuple[type, ...]] = (
     Block,
@@ -76,6 +70,8 @@ _CLASSES: Final[tuple[type, ...]] = (
 DOCUMENTS: Final[Mapping[str, type]] = MappingProxyType({cls.__name__: cls for cls in _CLASSES})
 """The classes that :func:`from_json` knows by the name in ``"type"``; others it must be told."""
 
+# What a fast reader or writer may raise on data that it was not made for: none of it is the answer,
+# which the slow one gives.
 _FAULTS: Final = (
     KeyError,
     TypeError,
@@ -98,8 +94,13 @@ def unstructure(value: object, kind: Any = None) -> Any:
             the class of the value, whose name stands under ``"type"``.
 
     Raises:
-        WrongType: It is no such value, or one that no document can hold.
+        WrongType: ``value`` is not what ``kind`` says, or nothing that a document can hold.
         RuleViolation: A number in it is larger than documents hold.
+
+    >>> from numgenius_core import CurveSchedule
+    >>> from numgenius_core.documents import unstructure
+    >>> unstructure(CurveSchedule("0.4"))
+    {'type': 'CurveSchedule', 'max_discount': '0.4'}
     """
     codec = tagged_codec((type(value),), "value") if kind is None else _codec(kind)
     try:
@@ -124,8 +125,13 @@ def structure(kind: Any, data: object, source: str = "document") -> Any:
         source: What messages call it.
 
     Raises:
-        InvalidDocument: With every fault of it.
+        InvalidDocument: Data that means no such value, with every fault of it.
         WrongType: ``kind`` is nothing that a document can hold.
+
+    >>> from numgenius_core import CurveSchedule
+    >>> from numgenius_core.documents import structure
+    >>> structure(CurveSchedule, {"max_discount": "0.4"})
+    CurveSchedule(max_discount=Fraction(2, 5))
     """
     codec = _codec(kind)
     if type(data) is dict and isinstance(kind, type) and "type" in data:
@@ -144,9 +150,27 @@ def structure(kind: Any, data: object, source: str = "document") -> Any:
 def to_json(value: object, *, indent: int | None = None) -> str:
     """Return a value as a document, ASCII text on one line unless an ``indent`` is asked for.
 
+    Args:
+        value: An instance of one of :data:`DOCUMENTS`, or of another attrs class of this library.
+        indent: Blanks for each level, as ``json.dumps`` has them.
+
     Raises:
-        WrongType: It is no value of ours, or one that no document can hold.
+        WrongType: ``value`` is nothing that a document can hold.
         RuleViolation: A number in it is larger than documents hold.
+
+    >>> from numgenius_core import PerGpuHour, PriceTerms
+    >>> from numgenius_core.documents import to_json
+    >>> print(to_json(PriceTerms(gpu=PerGpuHour("0.40")), indent=2))
+    {
+      "schema": "numgenius/1",
+      "type": "PriceTerms",
+      "gpu": "0.4",
+      "storage": "0",
+      "upload": "0",
+      "download": "0",
+      "min_bid": "0",
+      "platform_fee": "0"
+    }
     """
     document = {"schema": SCHEMA} | unstructure(value)
     return json.dumps(document, indent=indent)
@@ -159,18 +183,24 @@ def from_json(text: str | bytes, kind: type[T], *, source: str = ...) -> T: ...
 @overload
 def from_json(text: str | bytes, kind: Any, *, source: str = ...) -> Any: ...
 def from_json(text: str | bytes, kind: Any = None, *, source: str = "document") -> Any:
-    """Return the value of a document.
+    """Return the value that a document means: the inverse of :func:`to_json`.
 
     Args:
-        text: The document.
+        text: The document, as text or as UTF-8 bytes.
         kind: What it must be: a class, or a union of classes. By default any of
             :data:`DOCUMENTS`.
         source: What messages call it.
 
     Raises:
-        ParseError: It is no JSON, of another schema, or too long.
-        InvalidDocument: With every fault of the value.
         WrongType: ``text`` is neither text nor bytes.
+        ParseError: It is no JSON, a document of another schema or of a class that is not known,
+            or longer than :data:`~numgenius_core.wire.MAX_BYTES`.
+        InvalidDocument: A value with faults, all of them together.
+
+    >>> from numgenius_core import Block
+    >>> from numgenius_core.documents import from_json
+    >>> from_json('{"schema": "numgenius/1", "type": "Block", "start": 4, "size": 2}', Block)
+    Block(start=4, size=2)
     """
     data = _load(text, source)
     if type(data) is not dict:
@@ -242,11 +272,24 @@ def json_schema(kinds: Iterable[type] = _CLASSES) -> dict[str, Any]:
 
     It accepts all that :func:`to_json` writes. What it cannot say (an end after its start), the
     classes check.
+
+    Args:
+        kinds: The classes; by default all of :data:`DOCUMENTS`.
+
+    Raises:
+        WrongType: One of ``kinds`` is nothing that a document can hold.
+
+    >>> from numgenius_core import Block
+    >>> from numgenius_core.documents import json_schema
+    >>> json_schema([Block])["oneOf"][0]["required"]
+    ['schema', 'type', 'start', 'size']
     """
     definitions: dict[str, Any] = {}
     documents = []
     for cls in kinds:
         tagged_codec((cls,), "kinds").schema(definitions)
+        # A document is the tagged class with the schema's name before it; written out instead of
+        # referred to, since a schema cannot add a property to one that allows no others.
         body = dict(definitions[f"{definition_key(cls)}.tagged"])
         body["properties"] = {"schema": {"const": SCHEMA}} | body["properties"]
         body["required"] = ["schema", *body["required"]]

@@ -4,8 +4,8 @@ A *codec* is made from a type hint, once: what writes a value, what reads one fa
 fault of one that the fast reader refused, and what the JSON Schema says of it. The hints of a class
 are all that it needs, so a new class of ours has a codec as soon as it exists.
 
-Our readings (:mod:`numgenius_core.documents._convert` has the whole of it): numbers that may have a fraction
-are text, exact (``"0.4"``, and ``"1/3"`` where no decimal is exact); whole numbers are JSON numbers
+Our readings (``documents._convert`` has the whole of them): numbers that may have a fraction are
+text, exact (``"0.4"``, and ``"1/3"`` where no decimal is exact); whole numbers are JSON numbers
 that 64 bits hold; an instant is ISO 8601 in UTC, a duration ISO 8601 in seconds (``"PT3600S"``).
 Where a field may have one of several prices, its text has the unit: ``"0.4 $/hour"``. Where it may
 have one of several classes, the object says which: ``"type"``.
@@ -90,11 +90,12 @@ def scalar_codec(kind: object, path: str) -> Codec:
 
 
 def refusal(value: object, path: str, need: str) -> RuleViolation:
-    """Return the fault of a value: of the wrong type, or text that says nothing of ours."""
+    """Return the fault of a value: ``WrongType``, unless it is text, which may be any text."""
     return (RuleViolation if isinstance(value, str) else WrongType)(path, need, shown(value))
 
 
 def _scalar(write: Write, read: Read, **schema: Any) -> Codec:
+    """Return the codec of a type whose one reader says by its error what is wrong."""
     bare = getattr(read, "__wrapped__", read)  # lru_cache refuses what cannot be hashed
 
     def explain(value: Any, path: str, faults: list[RuleViolation]) -> Any:
@@ -140,6 +141,8 @@ def _decimal(number: int, places: int) -> str:
     return f"{sign}{whole}.{part:0{places}}".rstrip("0") if part else f"{sign}{whole}"
 
 
+# Discounts and prices repeat all over a market, so their texts are remembered, one way and the
+# other (typed: the reader must not take True for what it remembers of 1).
 @lru_cache(maxsize=16_384)
 def _share_text(numerator: int, denominator: int) -> str:
     if max(abs(numerator), denominator) >= _LARGEST:
@@ -171,6 +174,7 @@ def _write_money(value: Money) -> str:
     steps, rest = divmod(ticks, TICKS_PER_STEP)
     if not rest:
         return _decimal(steps, PRICE_PLACES)
+    # Finer than a pico-dollar, as a second of disk may be: no decimal is exact, a fraction is.
     common = gcd(ticks, TICKS_PER_DOLLAR)
     return f"{ticks // common}/{TICKS_PER_DOLLAR // common}"
 
@@ -227,6 +231,7 @@ def _write_instant(value: datetime) -> str:
 
 
 def _instant(value: Any, _: Any = None) -> datetime:
+    # As documents have it: built from ISO text in C. Other offsets and dates alone go the long way.
     if type(value) is str and len(value) == 20 and value[10] == "T" and value[19] == "Z":
         try:
             instant = datetime.fromisoformat(value)
@@ -326,7 +331,7 @@ def any_object() -> Codec:
 
 
 def _object_faults(value: Any, path: str, depth: int) -> Iterator[RuleViolation]:
-    """Yield what in an object has no place in JSON."""
+    """Yield what in an object JSON cannot have: keys that are no text, NaN, lone surrogates."""
     if not isinstance(value, Mapping):
         yield object_fault(value, path)
         return

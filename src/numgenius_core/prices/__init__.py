@@ -1,4 +1,4 @@
-"""What a stay costs: quotes, reserved discounts, deposits."""
+"""What renting costs: quotes line by line, reserved discounts, and what deposits do."""
 
 from __future__ import annotations
 

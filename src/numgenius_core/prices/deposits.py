@@ -1,9 +1,14 @@
 """Deposits of reservations: how long they last, what a top-up does, what an early end pays back.
 
-Rule (hosting guide, G8, and the marketplace's prepaid plans): the deposit pays for GPU time at the
-discounted rate; **refund = max(0, remaining deposit − 1.05 × discount received so far)**; if the
-machine breaks its agreement, the whole remaining deposit comes back. A top-up works the months out
-anew from what remains and the new money, so that little money, late, can lower the discount.
+Rule (hosting guide, G8): the deposit pays for GPU time at the discounted rate. Ending early "plus a
+5% fee" pays back **refund = max(0, remaining deposit − 1.05 × discount received so far)**; when the
+machine breaks its agreement, all that remains comes back. A top-up works the months out anew from
+what remains and the new money (:class:`~numgenius_core.prices.CurveSchedule`), so that little
+money, late, can lower the discount: the published warning.
+
+Our readings: storage and traffic are not paid from the deposit; the fee of five percent is of the
+discount received (the published example, $212 back, says so); a second that begins with some of the
+deposit left is a discounted one.
 """
 
 from __future__ import annotations
@@ -32,6 +37,13 @@ class TopUp:
         rate: Discount from now on, to the precision of ``months``.
         lowers: Whether the discount falls: the published warning about adding little, late.
         smallest: The least top-up that does not lower the discount, a whole nano-dollar.
+
+    >>> from numgenius_core import CurveSchedule, Money, PerHour
+    >>> from numgenius_core.prices import top_up
+    >>> curve, price = CurveSchedule("0.4"), PerHour("1.60")
+    >>> late = top_up(curve, price, months=3, remaining=Money(50), add=Money(100))
+    >>> late.lowers, late.rate_before, f"{float(late.rate):.3f}"
+    (True, Fraction(3, 10), '0.048')
     """
 
     months: Fraction
@@ -53,15 +65,29 @@ def top_up(
 
     Args:
         schedule: The listing's curve.
-        price: The whole instance's GPU price on demand.
-        months: Months prepaid so far, which made the present discount.
+        price: The whole instance's GPU price on demand, dollars per hour.
+        months: Months of 720 hours prepaid so far, which made the present discount.
         remaining: What is left of the deposit.
         add: New money, zero or more.
+
+    Raises:
+        WrongType: ``schedule`` is no ``CurveSchedule``, ``price`` no ``PerHour``, an amount no
+            ``Money``, or ``months`` a ``float``.
+        RuleViolation: A free price, months below zero or above 1,200, or money for more months
+            than that.
+
+    >>> from numgenius_core import CurveSchedule, Money, PerHour
+    >>> from numgenius_core.prices import top_up
+    >>> curve, price = CurveSchedule("0.4"), PerHour("1.60")
+    >>> top_up(curve, price, months=1, remaining=Money("460.80"), add=Money("460.80")).smallest
+    Money('460.80')
     """
     check_kind(schedule, CurveSchedule, "schedule")
     check_kind(remaining, Money, "remaining")
     check_kind(add, Money, "add")
     bought = schedule.months(price, remaining + add)
+    # The discount falls exactly when fewer months are bought than made it: the curve rises, so the
+    # least top-up is what those months cost now, less what is there.
     needed = schedule.exact_deposit(price, months) - remaining.ticks
     if not schedule.max_discount or needed < 0:  # there is nothing to lose
         needed = Fraction(0)
@@ -70,7 +96,7 @@ def top_up(
         rate_before=schedule.rate(months),
         rate=schedule.rate(bought),
         lowers=add.ticks < needed,
-        smallest=Money.from_ticks(-(-needed // _NANO) * _NANO),
+        smallest=Money.from_ticks(-(-needed // _NANO) * _NANO),  # a nano-dollar less would lower it
     )
 
 
@@ -81,8 +107,14 @@ class Refund:
     Attributes:
         used: Spent on GPU time at the discounted price.
         refund: Paid back to the client.
-        fee: Kept back.
+        fee: Kept back: the discount received and five percent of it, at most what remained.
         discount_received: What the discount had saved so far.
+
+    >>> from numgenius_core import Money, PerHour
+    >>> from numgenius_core.prices import refund
+    >>> ended = refund(PerHour(1), "0.2", Money(576), 15 * 24 * 3600)
+    >>> ended.used + ended.refund + ended.fee
+    Money('576.00')
     """
 
     used: Money
@@ -92,11 +124,19 @@ class Refund:
 
 
 def refundable(remaining: Money, received: Money) -> Money:
-    """Return what comes back of a deposit on early end, never below zero.
+    """Return what comes back of a deposit on early end, never below zero (G8).
 
     Args:
         remaining: What is left of the deposit.
         received: The discount received so far.
+
+    Raises:
+        WrongType: One of the two is no ``Money``.
+
+    >>> from numgenius_core import Money
+    >>> from numgenius_core.prices import refundable
+    >>> refundable(Money(288), Money(72))  # 288 − 1.05 × 72
+    Money('212.40')
     """
     check_kind(remaining, Money, "remaining")
     check_kind(received, Money, "received")
@@ -111,14 +151,26 @@ def refund(
     *,
     broken: bool = False,
 ) -> Refund:
-    """Return what comes back when a reservation ends after ``seconds`` of use.
+    """Return where the deposit goes when a reservation ends after ``seconds`` of use (G8).
 
     Args:
-        price: The whole instance's GPU price on demand.
-        discount: Its reserved discount.
-        deposit: What was paid.
-        seconds: Time used.
+        price: The whole instance's GPU price on demand, dollars per hour.
+        discount: Its reserved discount, a share from 0 to below 1.
+        deposit: What was paid, zero or more.
+        seconds: Time used, at most what the deposit pays for.
         broken: The machine broke its agreement (was deverified): all that remains comes back.
+
+    Raises:
+        WrongType: ``price`` is no ``PerHour``, ``deposit`` no ``Money``, ``discount`` a ``float``
+            or ``seconds`` no ``int``.
+        RuleViolation: A negative deposit or time, or a discount that is not below one.
+
+    The guide's own example, "reserved at $576 instead of $720, cancelled on day 15 of 30":
+
+    >>> from numgenius_core import Money, PerHour
+    >>> from numgenius_core.prices import refund
+    >>> refund(PerHour(1), "0.2", Money(576), 15 * 24 * 3600).refund
+    Money('212.40')
     """
     check_kind(price, PerHour, "price")
     check_kind(deposit, Money, "deposit")

@@ -1,11 +1,11 @@
-"""What a stay really costs: GPUs, disk and traffic, line by line.
+"""What renting an offer costs: GPUs, disk and traffic, line by line.
 
 Rule (marketplace, measured): ``dph_total = dph_base + storage_cost · disk_GB / 720`` and
 ``discounted_dph_total = dph_total − dph_base · discount_rate``: the price of n GPUs is n × one's,
 and the reserved discount is on the GPU part only. Traffic is paid by the GB. The platform keeps
 its fee of everything the client pays; the host gets the rest.
 
-A reservation costs what it will be billed (:mod:`numgenius_core.billing.statements`): it has the discount in
+A reservation costs what it will be billed (:mod:`numgenius_core.billing`): it has the discount in
 every second that begins with some of the deposit left, costs the on-demand price after that, and
 forfeits part of the deposit when it ends early.
 
@@ -36,7 +36,7 @@ from numgenius_core.units import SECONDS_PER_HOUR, SECONDS_PER_MONTH, Amount, to
 
 
 class QuotePart(Enum):
-    """What a line of a quote is for."""
+    """What a line of a quote is for: GPU time, disk, traffic, or what a reservation changes."""
 
     GPU = "gpu"
     DISCOUNT = "discount"
@@ -48,11 +48,21 @@ class QuotePart(Enum):
 
 @frozen(kw_only=True)
 class QuoteLine:
-    """One part of a price.
+    """One part of the price in a :class:`Quote`.
 
     Attributes:
         kind: What it is for.
-        amount: For the stay, negative for a discount.
+        amount: Exact dollars for the whole time, negative for a discount.
+
+    >>> from datetime import timedelta
+    >>> from numgenius_core import quote, read_sample
+    >>> offer = read_sample().offers[2]  # four RTX 3060 at $0.0797 a GPU-hour
+    >>> for line in quote(offer, timedelta(days=1), disk=100).lines:
+    ...     print(line.kind.value, line.amount)
+    gpu 7.6512
+    storage 0.50
+    upload 0.00
+    download 0.00
     """
 
     kind: QuotePart
@@ -61,18 +71,30 @@ class QuoteLine:
 
 @frozen(kw_only=True)
 class Quote:
-    """The price of a stay.
+    """The price of renting an offer for a time; :func:`quote` makes it.
+
+    Its text is a table in cents.
 
     Attributes:
         offer: What is rented.
         mode: How it is rented.
-        seconds: Length of the stay.
+        seconds: How long, whole seconds.
         lines: GPU at the price on demand; of a reservation, the discount and what is forfeited of
             its deposit; storage, upload and download.
         payout: What the host gets; with ``fee`` it adds up to the total.
         fee: What the platform keeps.
         deposit: What a reservation prepays, ``None`` for other modes.
         discount: Share taken off the GPU price while the deposit lasts.
+
+    >>> from datetime import timedelta
+    >>> from numgenius_core import MachineId, Offer, OfferId, PerGpuHour, PriceTerms, quote
+    >>> prices = PriceTerms(gpu=PerGpuHour("0.40"))
+    >>> offer = Offer(
+    ...     id=OfferId(1), machine=MachineId(7), gpu_name="A100", gpus=4, prices=prices
+    ... )
+    >>> three_days = quote(offer, timedelta(days=3))
+    >>> three_days.total, three_days.per_hour(2)
+    (Money('115.20'), Decimal('1.60'))
     """
 
     offer: Offer
@@ -86,24 +108,25 @@ class Quote:
 
     @property
     def total(self) -> Money:
-        """What the client pays for the stay."""
+        """What the client pays in all, exact."""
         return Money.sum(line.amount for line in self.lines)
 
     def amount_of(self, kind: QuotePart) -> Money:
-        """Return the amount of one kind of line, zero if it has none."""
+        """Return the sum of the lines of one kind, zero if the quote has none."""
         return Money.sum(line.amount for line in self.lines if line.kind is kind)
 
     def per_hour(self, places: int = 12) -> Decimal:
-        """Return dollars per hour, all in, rounded half-even once."""
+        """Return dollars per hour, all in, rounded half-even once to ``places`` decimals."""
         units = round_half_even(
             self.total.ticks * 10**places * SECONDS_PER_HOUR, TICKS_PER_DOLLAR * self.seconds
         )
         return Decimal(units).scaleb(-places)
 
     def rounded_lines(self, places: int = 9) -> tuple[tuple[QuotePart, Decimal], ...]:
-        """Return the lines as they leave: differences of rounded running totals.
+        """Return the lines in dollars of ``places`` decimals, which add up to the rounded total.
 
-        They add up to the rounded total.
+        Each is the difference of two rounded running totals: lines rounded one by one could
+        miss the total by a unit each.
         """
         rows, running, before = [], Money(0), Decimal(0)
         for line in self.lines:
@@ -114,7 +137,7 @@ class Quote:
         return tuple(rows)
 
     def table(self) -> ResultTable:
-        """Return the lines in cents; they add up to the total."""
+        """Return the lines in cents as a table; they add up to the total in cents."""
         offer, time = self.offer, str(timedelta(seconds=self.seconds)).removesuffix(", 0:00:00")
         rows = [(kind.value, f"{amount:,.2f}") for kind, amount in self.rounded_lines(2)]
         return ResultTable(
@@ -143,23 +166,36 @@ def quote(
     months: Amount | Fraction | None = None,
     schedule: ReservedSchedule | None = None,
 ) -> Quote:
-    """Return the exact price of a stay.
+    """Return the exact price of renting an offer for a time.
 
     Args:
         offer: What is rented.
         duration: How long, whole seconds above zero.
         mode: On-demand, reserved or interruptible.
-        disk: GB, at most 3 decimals.
-        upload: GB sent, at most 9 decimals.
-        download: GB received.
+        disk: Disk in GB, at most 3 decimals.
+        upload: Traffic sent in GB, at most 9 decimals.
+        download: Traffic received in GB, at most 9 decimals.
         bid: Of an interruptible, for the whole instance; the offer's lowest bid if left out.
-        months: Of a reservation, what is prepaid; the stay's length if left out. A longer stay
-            goes on on demand; a shorter one ends early, and part of the deposit is forfeited.
-        schedule: Of a reservation; the market's curve to the offer's discount if left out.
+        months: Of a reservation, months of 720 hours to prepay; ``duration`` if left out. When
+            ``duration`` is longer, the rest is on demand; when it is shorter, the reservation ends
+            early, and part of the deposit is forfeited.
+        schedule: Of a reservation, how the discount grows; if left out, the market's curve to the
+            offer's ``max_discount``.
 
     Raises:
-        WrongType: A value of the wrong type.
-        RuleViolation: No time, a bid below the floor, or a reservation that is not on offer.
+        WrongType: ``offer`` is no ``Offer``, ``duration`` no ``timedelta``, ``bid`` no ``PerHour``,
+            or an amount a ``float``.
+        RuleViolation: No time, a bid below the offer's floor, a bid or months in another mode than
+            theirs, or a reservation of a machine that is not verified.
+
+    >>> from datetime import timedelta
+    >>> from numgenius_core import MachineId, Offer, OfferId, PerGpuHour, PriceTerms, quote
+    >>> prices = PriceTerms(gpu=PerGpuHour("0.40"))
+    >>> offer = Offer(
+    ...     id=OfferId(1), machine=MachineId(7), gpu_name="A100", gpus=4, prices=prices
+    ... )
+    >>> quote(offer, timedelta(days=3)).total  # 4 GPUs × 72 hours × $0.40
+    Money('115.20')
     """
     check_kind(offer, Offer, "offer")
     check_kind(mode, Mode, "mode")
@@ -190,6 +226,7 @@ def quote(
     ):
         lines.append(QuoteLine(kind=kind, amount=charge(price, size, quantity)))
     total = Money.sum(line.amount for line in lines)
+    # One of the two is rounded (to a tick) and the other is the rest, so that they add up.
     payout = total.scaled(1 - prices.platform_fee) if prices.platform_fee else total
     return Quote(
         offer=offer,

@@ -1,16 +1,16 @@
-"""Reserved discounts: prepay months, pay less an hour.
+"""Reserved discounts: how the discount grows with the months prepaid, and what they cost.
 
 Rule (hosting guide, G8): the reserved discount factor is the *maximum* discount; "the discount
 grows with the rental time: at the default, 20 % at 1 month and 30 % at 3 months". Measured:
 d(m) = D · m / (m + 1), m in months of 720 hours, D the listing's factor.
 
-The deposit pays for m months at the discounted GPU rate: A = 720 · r · m · (1 − d(m)). A top-up
-recomputes m from the *remaining* balance and the new money. Ending early pays back
-max(0, remaining − 1.05 × the discount received so far) (published: "plus a 5 % fee"); when the
-machine breaks its agreement, all that remains comes back.
+Prepaying m months costs a deposit for m months at the discounted GPU rate, r on demand:
+A = 720 · r · m · (1 − d(m)). What becomes of a deposit (top-up, refund):
+``numgenius_core.prices.deposits``.
 
-Our readings: storage and traffic are not paid from the deposit. Months bought with an amount are
-given to 10⁻¹⁸ of a month, rounded down, so that what they cost is the amount to the nano-dollar.
+Our reading: months bought with an amount are given to 10⁻¹⁸ of a month, rounded down, so that what
+they cost is the amount to the nano-dollar. Hosts with a table of their own instead of the curve
+have a step or a linear schedule.
 """
 
 from __future__ import annotations
@@ -67,7 +67,12 @@ def months_of(value: Amount | Fraction, path: str = "months") -> Fraction:
 
 @frozen
 class ReservedSchedule(ABC):
-    """How the discount grows with the months prepaid; one of its kinds below."""
+    """How a discount grows with the months prepaid.
+
+    Three kinds are there: :class:`CurveSchedule`, the market's own, :class:`StepSchedule` and
+    :class:`LinearSchedule`. Another one needs :meth:`rate` and :meth:`months`; prices and deposits
+    follow from these.
+    """
 
     @abstractmethod
     def rate(self, months: Amount | Fraction) -> Fraction:
@@ -75,10 +80,19 @@ class ReservedSchedule(ABC):
 
     @abstractmethod
     def months(self, price: PerHour, deposit: Money) -> Fraction:
-        """Return the longest time a deposit buys, in months; see the module for its precision."""
+        """Return the longest time a deposit buys, in months, to 10⁻¹⁸ of a month at the least."""
 
     def discounted(self, price: PerHour, months: Amount | Fraction) -> PerHour:
-        """Return the hourly GPU price after the discount, rounded once."""
+        """Return the hourly GPU price after the discount, rounded once.
+
+        Args:
+            price: The whole instance's GPU price on demand, dollars per hour.
+            months: Months of 720 hours prepaid, 0 to 1,200.
+
+        Raises:
+            WrongType: ``price`` is no ``PerHour``, or ``months`` a ``float``.
+            RuleViolation: Months below zero or above 1,200.
+        """
         check_kind(price, PerHour, "price")
         return discounted(price, self.rate(months))
 
@@ -87,7 +101,11 @@ class ReservedSchedule(ABC):
 
         Args:
             price: The whole instance's GPU price on demand, dollars per hour.
-            months: Time to prepay.
+            months: Months of 720 hours to prepay, 0 to 1,200.
+
+        Raises:
+            WrongType: ``price`` is no ``PerHour``, or ``months`` a ``float``.
+            RuleViolation: Months below zero or above 1,200.
         """
         return _to_nano(self.exact_deposit(price, months))
 
@@ -104,13 +122,21 @@ def _factor(value: Amount | Fraction) -> Fraction:
 
 @frozen
 class CurveSchedule(ReservedSchedule):
-    """The market's curve d(m) = D · m / (m + 1).
+    """The market's curve d(m) = D · m / (m + 1): 20 % at 1 month and 30 % at 3, at D = 40 %.
 
     Attributes:
         max_discount: D, 0 to below 1; never quite reached.
 
-    >>> CurveSchedule("0.4").rate(1), CurveSchedule("0.4").rate(3)
+    Raises:
+        WrongType: ``max_discount`` is a ``float`` or no number.
+        RuleViolation: It is negative or not below one.
+
+    >>> from numgenius_core import CurveSchedule, PerHour
+    >>> curve = CurveSchedule("0.4")
+    >>> curve.rate(1), curve.rate(3)
     (Fraction(1, 5), Fraction(3, 10))
+    >>> curve.deposit(PerHour(1), 1)  # 720 hours at $0.80
+    Money('576.00')
     """
 
     max_discount: Fraction = field(default=Fraction(2, 5), converter=_factor)
@@ -121,10 +147,11 @@ class CurveSchedule(ReservedSchedule):
         return self.max_discount * time / (time + 1)
 
     def months_for_rate(self, rate: Amount | Fraction) -> Fraction:
-        """Return the months that earn a wanted discount.
+        """Return the months that earn a wanted discount, exact.
 
         Raises:
-            RuleViolation: The discount is not below the greatest.
+            WrongType: ``rate`` is a ``float`` or no number.
+            RuleViolation: The discount is not below ``max_discount``, which no time reaches.
         """
         wanted = fraction(rate, "rate")
         if wanted == 0:
@@ -134,11 +161,14 @@ class CurveSchedule(ReservedSchedule):
         return wanted / (self.max_discount - wanted)
 
     def months(self, price: PerHour, deposit: Money) -> Fraction:
-        """Return the months that a deposit pays for: the closed form of DOMAIN 4.
+        """Return the months that a deposit pays for, rounded down to 10⁻¹⁸ of a month.
 
         Raises:
+            WrongType: ``price`` is no ``PerHour`` or ``deposit`` no ``Money``.
             RuleViolation: A free price, a negative deposit, or more than 1,200 months.
         """
+        # With a the months at the full price, a = m · (1 − D · m / (m + 1)) is the quadratic
+        # (1 − D) · m² + (1 − a) · m − a = 0; its one root that is not negative is the answer.
         a = _months_at_full_price(price, deposit)
         b, left = 1 - a, 1 - self.max_discount
         months = (_root(b * b + 4 * left * a) - b) / (2 * left)
@@ -190,13 +220,27 @@ class StepSchedule(ReservedSchedule):
 
     Attributes:
         steps: ``(months, discount)``, both ascending; below the first there is no discount.
+
+    Raises:
+        WrongType: ``steps`` are no pairs, or a number of them is a ``float``.
+        RuleViolation: Months that do not ascend, discounts that fall or are not below one.
+
+    >>> from numgenius_core import StepSchedule
+    >>> schedule = StepSchedule.of({1: "0.10", 3: "0.25"})
+    >>> schedule.rate(2), schedule.rate(3)
+    (Fraction(1, 10), Fraction(1, 4))
     """
 
     steps: tuple[tuple[Fraction, Fraction], ...] = field(converter=_steps)
 
     @classmethod
     def of(cls, table: Mapping[Amount, Amount]) -> StepSchedule:
-        """Return the schedule of a mapping from months to discount."""
+        """Return the schedule of a mapping from months to discount, in any order.
+
+        Raises:
+            WrongType: ``table`` is no mapping, or a number in it is a ``float``.
+            RuleViolation: Its pairs make no schedule.
+        """
         return cls(_by_months(table, "steps"))
 
     def rate(self, months: Amount | Fraction) -> Fraction:
@@ -205,8 +249,10 @@ class StepSchedule(ReservedSchedule):
         return max((d for m, d in self.steps if m <= time), default=Fraction(0))
 
     def months(self, price: PerHour, deposit: Money) -> Fraction:
-        """Return the longest time a deposit buys; reaching a step can make it cheaper."""
+        """Return the longest time a deposit buys, in months, exact."""
         full = _months_at_full_price(price, deposit)
+        # Prepaying up to the next step can cost less than staying just below it, so the cost is not
+        # monotonic: every step that the money reaches at its own discount is a candidate.
         best = full
         for start, discount in self.steps:
             bought = full / (1 - discount)
@@ -224,7 +270,13 @@ class LinearSchedule(ReservedSchedule):
             no discount for no time; after the last one the discount stays.
 
     Raises:
+        WrongType: ``points`` are no pairs, or a number of them is a ``float``.
         RuleViolation: Points that do not ascend, or a longer time that would cost less.
+
+    >>> from numgenius_core import LinearSchedule
+    >>> schedule = LinearSchedule.of({1: "0.10", 3: "0.20"})
+    >>> schedule.rate(2), schedule.rate(12)
+    (Fraction(3, 20), Fraction(1, 5))
     """
 
     points: tuple[tuple[Fraction, Fraction], ...] = field(converter=_points)
@@ -238,7 +290,12 @@ class LinearSchedule(ReservedSchedule):
 
     @classmethod
     def of(cls, table: Mapping[Amount, Amount]) -> LinearSchedule:
-        """Return the schedule of a mapping from months to discount."""
+        """Return the schedule of a mapping from months to discount, in any order.
+
+        Raises:
+            WrongType: ``table`` is no mapping, or a number in it is a ``float``.
+            RuleViolation: Its pairs make no schedule.
+        """
         return cls(_by_months(table, "points"))
 
     def _pieces(self) -> list[tuple[Fraction, Fraction, Fraction, Fraction]]:
@@ -255,8 +312,15 @@ class LinearSchedule(ReservedSchedule):
         return self.points[-1][1] if self.points else Fraction(0)
 
     def months(self, price: PerHour, deposit: Money) -> Fraction:
-        """Return the months that a deposit pays for, rounded down; see the module."""
+        """Return the months that a deposit pays for, rounded down to 10⁻¹⁸ of a month.
+
+        Raises:
+            WrongType: ``price`` is no ``PerHour`` or ``deposit`` no ``Money``.
+            RuleViolation: A free price, a negative deposit, or more than 1,200 months.
+        """
         full = _months_at_full_price(price, deposit)
+        # A longer time never costs less (the constructor saw to it), so the cost at the end of each
+        # line, in months at the full price, tells on which of them the money runs out.
         for start, end, level, slope in self._pieces():
             if full < end * (1 - level - slope * (end - start)):
                 # m · (1 − level + slope · start) − slope · m² = full, the smaller root.
@@ -277,14 +341,16 @@ def _smaller_root(slope: Fraction, b: Fraction, full: Fraction) -> Fraction:
 
 
 def _root(square: Fraction) -> Fraction:
-    """Return a square root rounded down, to 10⁻³⁶ of a part at most."""
-    # The square root of p / q is the root of p · q divided by q; scaled up, then floored.
+    """Return a square root rounded down, to 10⁻³⁶ at most."""
+    # A float's root would be wrong from the 17th digit on; whole numbers have isqrt, exact and
+    # floored. The root of p / q is the root of p · q divided by q, scaled up before it is floored.
     scale = _MONTH_PARTS**2
     root = isqrt(square.numerator * square.denominator * scale**2)
     return Fraction(root, square.denominator * scale)
 
 
 def _floor_parts(months: Fraction) -> Fraction:
+    """Return months rounded down to 10⁻¹⁸ of one: never more than was paid for."""
     return Fraction(months * _MONTH_PARTS // 1, _MONTH_PARTS)
 
 

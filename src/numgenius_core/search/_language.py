@@ -74,7 +74,12 @@ class _Word:
 
 
 class _Reader:
-    """Reads a query from left to right; every fault says at which character it is."""
+    """Reads a query from left to right; every fault says at which character it is.
+
+    No tokens are made beforehand, since the same characters mean different things at different
+    places: ``in`` is an operator after a field and a value after ``=``, a comma ends an item in
+    brackets and is part of a bare list after ``in``. Each method reads what its place allows.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -100,6 +105,7 @@ class _Reader:
     def operator(self) -> Operator:
         self.take(_BLANK)
         start = self.at
+        # A sign is taken whole, so that ">=" is never ">" and a value that begins with "=".
         spelled = " ".join((self.take(_SIGN) or self.take(_WORD)).split())
         if spelled not in SPELLINGS:
             need = "an operator: = != > >= < <= in notin"
@@ -116,6 +122,7 @@ class _Reader:
         start = self.at
         bare = self.take(_BARE)
         if self.text.startswith(("[", "]", '"'), self.at):
+            # As in RTX"4090": half of a value in quotes is a slip, and would be two values.
             self.fail("a blank, or quotes around the whole value")
         if not bare.strip(","):
             self.fail("a value", at=start)
@@ -143,18 +150,19 @@ class _Reader:
                 self.take(_BLANK)
             elif bare := self.take(_ITEM).rstrip():
                 found.append(_Word(bare, start))
-            if self.text.startswith("]", self.at):
+            if self.text.startswith("]", self.at):  # after a comma too
                 self.at += 1
                 return found
             if not self.text.startswith(",", self.at):
+                # At the end of the text the fault is the bracket that was opened, not the end.
                 where = opening if self.at == len(self.text) else self.at
                 self.fail("a closing bracket" if where == opening else "a comma or ]", at=where)
             self.at += 1
 
 
 def _said(column: Field, word: _Word) -> Scalar:
-    """Return what a value says, in the API's unit."""
-    if (
+    """Return what a typed value says in the unit of the API: MB, seconds, one number a version."""
+    if (  # a bare true of a field that is not known is a flag, a quoted one a text
         column.kind is FieldType.ANY
         and not word.quoted
         and word.text in SPECIAL - ANYTHING - NOTHING
@@ -173,7 +181,7 @@ def _said(column: Field, word: _Word) -> Scalar:
 
 
 def _value(reader: _Reader, column: Field, operator: Operator) -> Value:
-    """Read what follows an operator."""
+    """Read the value or values after an operator, and check them against the field's type."""
     reader.take(_BLANK)
     start = reader.at
     words, bracket = reader.words()
@@ -199,7 +207,10 @@ def _value(reader: _Reader, column: Field, operator: Operator) -> Value:
 
 
 def parse(text: str, *, base: Query = NOTHING_ASKED, unknown: Unknown = "refuse") -> Query:
-    """Return the query that a text in the client's language says.
+    """Return the query that a text in the language of the marketplace's client says.
+
+    The text is ``field op value`` one after another, as in ``num_gpus>=4 dph<2.5``; an underscore
+    in a value is a space. Memory is typed in GB and durations in days.
 
     Args:
         text: Conditions one after another; none of them ask for everything.
@@ -209,10 +220,12 @@ def parse(text: str, *, base: Query = NOTHING_ASKED, unknown: Unknown = "refuse"
         unknown: ``"keep"`` takes fields that are not known, compared as offers have them.
 
     Raises:
-        WrongType: An argument of the wrong type.
-        ParseError: The text says no query; with the place, and the nearest field if one is
-            misspelt.
+        WrongType: ``text`` is no text or ``base`` no ``Query``.
+        ParseError: The text says no query. The fault says at which character, and which field is
+            nearest to one that is misspelt.
+        RuleViolation: ``unknown`` is neither ``"refuse"`` nor ``"keep"``.
 
+    >>> from numgenius_core.search import parse
     >>> query = parse("dph<2.5 gpu_name in [RTX_4090, RTX_3090] duration>=7")
     >>> str(query)
     'dph_total<2.5 duration>=7 gpu_name in [RTX_3090,RTX_4090]'
@@ -224,13 +237,14 @@ def parse(text: str, *, base: Query = NOTHING_ASKED, unknown: Unknown = "refuse"
     known = refuses(unknown)
     if len(text) > MAX_LENGTH:
         raise ParseError("query", f"at most {MAX_LENGTH:,} characters", f"{len(text):,}")
+    # Keyed by what makes two conditions the same, so the later one replaces the earlier.
     found = {(c.field, c.operator): c for c in base.conditions}
     reader = _Reader(text)
     while reader.more():
         start = reader.at
         column = _column(reader, known=known)
         operator = reader.operator()
-        if _wildcard(reader):
+        if _wildcard(reader):  # "verified=any" takes back what the defaults ask of a field
             if operator is not Operator.EQ:
                 reader.fail("= before a value that means any", operator.value, start)
             found = {key: c for key, c in found.items() if key[0] != column.name}
@@ -254,7 +268,7 @@ def _column(reader: _Reader, *, known: bool) -> Field:
 
 
 def _wildcard(reader: _Reader) -> bool:
-    """Read a word that means any value, if one comes."""
+    """Read ``any``, ``?`` or ``*`` if it comes bare, else leave the reader where it was."""
     reader.take(_BLANK)
     start = reader.at
     if reader.take(_BARE).strip(",") in ANYTHING and not reader.text.startswith(

@@ -21,7 +21,7 @@ from numgenius_core._numbers import WIDE, decimal_text
 from numgenius_core.errors import RuleViolation, shown
 
 Scalar = Decimal | str | bool
-"""What a field has, and what a condition compares it with; null is ``None``."""
+"""A value that an offer has in a field, or that a condition asks for; null is ``None``."""
 
 MAX_WHOLE: Final = 20
 """Digits before the point of a number that is asked for."""
@@ -35,7 +35,7 @@ _NO: Final = frozenset({"false", "False", "0"})
 
 
 class FieldType(Enum):
-    """The type of a field: what it can be compared with, and how."""
+    """The type of a search field: what it can be compared with, and how."""
 
     NUMBER = "a number"
     VERSION = "a driver version such as 535.86.05"
@@ -43,7 +43,7 @@ class FieldType(Enum):
     TEXT = "text"
     PLACE = "a country code or a whole place such as 'Quebec, CA'"
     ANY = "text, a number, true or false"
-    """Of a field that is not known here: compared as what the offer has."""
+    """The type of a field that is not known here: it compares as what the offer has in it."""
 
 
 def number(value: object) -> Decimal | None:
@@ -51,6 +51,7 @@ def number(value: object) -> Decimal | None:
     if isinstance(value, str):
         return Decimal(value) if _NUMBER.fullmatch(value) else None
     if type(value) is int:
+        # Making decimal digits of a larger one takes time that grows with the square of its length.
         return Decimal(value) if value.bit_length() <= 256 else None
     if isinstance(value, float):
         value = Decimal(repr(float(value)))
@@ -62,6 +63,7 @@ def number(value: object) -> Decimal | None:
 def version(value: object) -> Decimal | None:
     """Return a driver version as one number; ``None`` if it is no version."""
     if isinstance(value, str) and (match := _VERSION.fullmatch(value)):
+        # Three digits a part, so that one comparison of whole numbers orders versions part by part.
         major, minor, patch = (int(part or 0) for part in match.groups())
         return Decimal(major * 10**6 + minor * 10**3 + patch) if major else None
     whole = number(value)
@@ -119,6 +121,7 @@ def like(have: Scalar, wanted: Scalar) -> Scalar | None:
 
 def bounded(value: Decimal, path: str) -> Decimal:
     """Return a number with no more digits than it needs, if it is within bounds."""
+    # By its exponent first: 1e999 fits in a few characters, but its digits would fill the memory.
     fits = not value or -MAX_PLACES <= value.adjusted() < MAX_WHOLE
     if fits and len(value.as_tuple().digits) <= WIDE.prec:
         shortest = Decimal(decimal_text(value)) if value else Decimal(0)

@@ -57,7 +57,7 @@ class View:
         mode: What the prices are for; ``INTERRUPTIBLE`` has the lowest bid as the price.
 
     Raises:
-        WrongType: Something of the wrong type.
+        WrongType: ``disk_mb`` is no ``int``, ``mode`` no ``Mode`` or ``now`` no ``datetime``.
         RuleViolation: A negative disk, or an instant without a time zone.
     """
 
@@ -81,6 +81,12 @@ class Field:
         kind: Its type.
         scale: What a typed number is multiplied with: 1,000 for GB of memory, 86,400 for days.
         keys: Where ``Offer.extra`` may have it, best first.
+
+    >>> from numgenius_core.search import ALIASES, FIELDS
+    >>> FIELDS["gpu_ram"].typed("80", "gpu_ram")  # typed in GB, asked for in MB
+    Decimal('80000')
+    >>> FIELDS[ALIASES["dph"]].name
+    'dph_total'
     """
 
     name: str
@@ -134,8 +140,12 @@ class Field:
     def typed(self, words: str, path: str) -> Scalar:
         """Return what a person typed in a query, in the API's unit.
 
+        Args:
+            words: The text as typed: memory in GB, a duration in days.
+            path: What messages call it.
+
         Raises:
-            RuleViolation: As for :meth:`value`.
+            RuleViolation: It does not say what the field's type needs, or is out of bounds.
         """
         if self.scale == 1 or (found := number(words)) is None:
             return self.value(words, path)
@@ -154,7 +164,10 @@ class Field:
         return decimal_text(WIDE.divide(value, Decimal(self.scale)))
 
     def has(self, have: Scalar, wanted: Scalar) -> bool:
-        """Return whether what an offer has is what a condition wants."""
+        """Return whether ``have``, of an offer, equals ``wanted``, of a condition.
+
+        A place equals its two-letter country too: ``"Quebec, CA"`` is ``"CA"``.
+        """
         if self.kind is FieldType.PLACE:
             country = str(have).rpartition(",")[2].strip()
             return have == wanted or (len(str(wanted)) == 2 and country == wanted)
@@ -174,6 +187,8 @@ def _whole_price(offer: Offer, key: str, per_gpu: int) -> Decimal:
     A third of a dollar a GPU is no whole number of pico-dollars, so three of them would be less
     than the dollar that the source asks.
     """
+    # The source's digits count only while they round to the typed price: one that was changed since
+    # the offer was read is the price that is meant.
     said = number(offer.extra.get(key))
     if said is not None and said.adjusted() < MAX_WHOLE:
         steps = WIDE.divide(said.scaleb(PRICE_PLACES, WIDE), Decimal(offer.gpus))
@@ -224,10 +239,12 @@ def _duration(offer: Offer, view: View) -> Decimal | None:
     if isinstance(said, Decimal):
         return said
     if offer.ends_at is None:
-        return Decimal("Infinity")
+        return Decimal("Infinity")  # compares and sorts as a number longer than any
     raise RuleViolation("now", "an instant, to know how long an offer lasts", "None")
 
 
+# Typed fields of an offer come first, since a price that was changed is meant; the records of its
+# source (``extra``) keep what they said when they were read.
 _OF_OFFER: Final[Mapping[str, Callable[[Offer, View], Scalar | None]]] = {
     "id": lambda o, _: Decimal(o.id),
     "machine_id": lambda o, _: Decimal(o.machine),
@@ -307,7 +324,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     for kind, names in _KINDS.items()
     for name in names.split()
 }
-"""Every known field by the API's name for it."""
+"""Every field that the marketplace's search knows, by the API's name for it."""
 
 ALIASES: Final[Mapping[str, str]] = {
     "cuda_vers": "cuda_max_good",
@@ -316,7 +333,7 @@ ALIASES: Final[Mapping[str, str]] = {
     "dph": "dph_total",
     "flops_usd": "flops_per_dphtotal",
 }
-"""Shorter names that people type, and what they stand for."""
+"""Shorter names of fields that people type, and the API's names that they stand for."""
 
 RESERVED_WORDS: Final = frozenset({"allocated_storage", "limit", "order", "q", "type"})
 """What a request has beside its conditions: no field of an offer."""
@@ -342,6 +359,7 @@ def field_named(name: object, path: str, *, known: bool = True) -> Field:
         return found
     if known or not _NAME.fullmatch(name) or name in RESERVED_WORDS:
         choices = [*FIELDS, *ALIASES]
+        # Slow, and only on the way to an error; never for megabytes of text that are no name.
         near = get_close_matches(name, choices, 1) if _NAME.fullmatch(name) else []
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise RuleViolation(path, f"the name of a field{hint}", shown(name))

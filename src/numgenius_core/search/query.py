@@ -13,7 +13,7 @@ Our readings:
 * A number leaves as JSON without loss: memory and durations that no double holds are strings.
 
 What fields there are, their units and where an offer has them: :mod:`numgenius_core.search.fields`.
-The language that people type: :mod:`numgenius_core.search._language`.
+The language that people type: ``numgenius_core.search._language``.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _tuple(given: object) -> tuple[Condition, ...]:
 
 @frozen
 class Condition:
-    """One comparison of a query.
+    """One comparison of a query: a field, how it compares, and with what.
 
     Attributes:
         field: The API's name of a field, or an alias. A name that is not known is taken.
@@ -115,8 +115,12 @@ class Condition:
             a sorted tuple for ``in`` and ``notin``. What JSON has for one of these is taken too.
 
     Raises:
-        WrongType: Something of the wrong type.
-        RuleViolation: A value that the field cannot be compared with.
+        WrongType: ``operator`` is no ``Operator``, a list after ``eq``, one value after ``in``.
+        RuleViolation: A text for a number, an order of texts, or a name that no field can have.
+
+    >>> from numgenius_core.search import Condition, Operator
+    >>> str(Condition("gpu_ram", Operator.GTE, 80_000))  # MB here, GB as people type it
+    'gpu_ram>=80'
     """
 
     field: str
@@ -132,14 +136,18 @@ class Condition:
 
     @property
     def column(self) -> Field:
-        """The field it compares."""
+        """The field that the condition compares, with its type and unit."""
         return field_named(self.field, "condition.field", known=False)
 
     def holds(self, offer: Offer, view: View) -> bool:
-        """Return whether it holds for an offer.
+        """Return whether the condition holds for an offer.
+
+        Args:
+            offer: The offer.
+            view: The disk, the instant and the mode that prices and durations depend on.
 
         Raises:
-            WrongType: Not an offer and a view.
+            WrongType: ``offer`` is no ``Offer`` or ``view`` no ``View``.
             RuleViolation: ``duration`` without ``now`` of an offer that only says when it ends.
         """
         check_kind(offer, Offer, "offer")
@@ -158,8 +166,17 @@ class Query:
         conditions: In the order of their fields' names; one a field and operator.
 
     Raises:
-        WrongType: Something that is no condition.
-        RuleViolation: The same operator on the same field twice, or too many conditions.
+        WrongType: Something among ``conditions`` is no ``Condition``.
+        RuleViolation: The same operator on the same field twice, or more than 200 conditions.
+
+    >>> from numgenius_core import read_sample
+    >>> from numgenius_core.search import Condition, Operator, Query
+    >>> cheap = Condition("dph", Operator.LT, "0.3")
+    >>> query = Query([Condition("num_gpus", Operator.GTE, 4), cheap])
+    >>> str(query)
+    'dph_total<0.3 num_gpus>=4'
+    >>> [offer.gpu_name for offer in query.filter(read_sample().offers)]
+    ['RTX 3060']
     """
 
     conditions: tuple[Condition, ...] = field(default=(), converter=_tuple)
@@ -190,8 +207,9 @@ class Query:
             allocated_storage: GB of disk that ``dph_total`` includes.
 
         Raises:
-            WrongType: Something of the wrong type.
-            RuleViolation: No disk size, or ``now`` is needed for ``duration``.
+            WrongType: ``offer`` is no ``Offer``, or ``allocated_storage`` a ``float``.
+            RuleViolation: A negative disk, or ``duration`` is asked for without ``now`` of an offer
+                that only says when it ends.
         """
         return bool(self.filter((offer,), now=now, allocated_storage=allocated_storage))
 
@@ -202,13 +220,24 @@ class Query:
         now: datetime | None = None,
         allocated_storage: Amount = 5,
     ) -> tuple[Offer, ...]:
-        """Return the offers for which all conditions hold, in their order; see :meth:`matches`."""
+        """Return the offers for which all conditions hold, in the order they came in.
+
+        Args:
+            offers: The market.
+            now: When the search is made; ``duration`` counts from it.
+            allocated_storage: GB of disk that ``dph_total`` includes.
+
+        Raises:
+            WrongType: Something among ``offers`` is no ``Offer``.
+            RuleViolation: As for :meth:`matches`.
+        """
         disk_mb = to_megabytes(allocated_storage, "allocated_storage")
         return self.seen(offers, View(disk_mb=disk_mb, now=now))
 
     def seen(self, offers: Iterable[Offer], view: View) -> tuple[Offer, ...]:
         """Return the offers for which all conditions hold, seen with a view's disk and prices."""
         check_kind(offers, Iterable, "offers")
+        # The field of each condition is looked up once, not once for each offer of the market.
         columns = [(condition, condition.column) for condition in self.conditions]
         found = []
         for index, offer in enumerate(offers):
@@ -218,7 +247,10 @@ class Query:
         return tuple(found)
 
     def to_json(self) -> dict[str, dict[str, Any]]:
-        """Return the API's filter object, as the client sends it (without order and limit)."""
+        """Return the API's filter object as the client sends it, without order and limit.
+
+        Its shape is ``{field: {operator: value}}``, most numbers as text: JSON numbers are doubles.
+        """
         filters: dict[str, dict[str, Any]] = {}
         for condition in self.conditions:
             sent = _json(condition.column, condition.value)
@@ -234,7 +266,7 @@ class Query:
             unknown: ``"keep"`` takes fields that are not known.
 
         Raises:
-            WrongType: Something of the wrong type.
+            WrongType: ``filters``, or what a field is compared with, is no mapping.
             RuleViolation: A field, an operator or a value that is not known.
         """
         check_kind(filters, Mapping, "query")
@@ -264,12 +296,16 @@ def refuses(unknown: object) -> bool:
 
 
 def checked(column: Field, operator: Operator, raw: object, path: str) -> Value:
-    """Return what a condition compares with, checked; what it returned before is as it was."""
+    """Return what a condition compares with, checked; checking it again changes nothing.
+
+    Both the parser and the class call it: the parser to name the character at fault.
+    """
     if operator in LISTS:
         if not isinstance(raw, list | tuple):
             raise WrongType(path, "a list of values", shown(raw))
         if not 1 <= len(raw) <= MAX_VALUES:
             raise RuleViolation(path, f"1 to {MAX_VALUES:,} values", str(len(raw)))
+        # Sorted and each once, so that queries which ask the same are equal.
         values = {column.value(item, f"{path}[{i}]") for i, item in enumerate(raw)}
         return tuple(sorted(values, key=lambda v: (type(v).__name__, v)))  # ANY may mix types
     if raw is None:
@@ -288,6 +324,7 @@ def checked(column: Field, operator: Operator, raw: object, path: str) -> Value:
 
 def _holds(condition: Condition, column: Field, offer: Offer, view: View) -> bool:
     have, wanted, operator = column.of(offer, view), condition.value, condition.operator
+    # Null first: of what an offer does not say, no comparison holds, not even that it is unequal.
     if wanted is None:
         return (have is None) is (operator is Operator.EQ)
     if have is None:
@@ -316,6 +353,8 @@ def _text(column: Field, value: Value) -> str:
         return "true" if value else "false"
     if isinstance(value, Decimal):
         return column.untyped(value)
+    # Bare where the language reads the same text back; else in quotes, and an underscore that is
+    # meant behind a backslash, since a plain one is a space.
     if _SAFE.fullmatch(value) and value not in SPECIAL:
         return value.replace(" ", "_")
     return '"' + re.sub(r'([\\"_])', r"\\\1", value) + '"'
@@ -329,6 +368,8 @@ def _json(column: Field, value: Value) -> Any:
         return value
     if column.kind is FieldType.VERSION:
         return int(value)
+    # The client multiplies memory and days itself and sends a double; where that would lose a
+    # digit, text is sent, which the API reads as well.
     if column.scale != 1 and Decimal(repr(float(value))) == value:
         return float(value)
     return decimal_text(value)
@@ -341,7 +382,7 @@ DEFAULTS: Final = Query(
         Condition("rentable", Operator.EQ, True),
     )
 )
-"""What the client asks for if not told otherwise.
+"""What the client asks for if not told otherwise: verified, rentable and not external.
 
-As the ``base`` of :func:`numgenius_core.search.parse`, it is asked here too.
+As the ``base`` of :func:`~numgenius_core.search.parse`, it is asked here too.
 """

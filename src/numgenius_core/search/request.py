@@ -51,15 +51,19 @@ _KEY: Final = re.compile(r"([+-]?)([A-Za-z0-9_]+)([+-]?)", re.ASCII)
 
 @frozen
 class Order:
-    """A field to order by.
+    """A field to order offers by, and in which direction.
 
     Attributes:
         field: The API's name of it, or an alias. A name that is not known is taken.
         descending: Whether the largest comes first.
 
     Raises:
-        WrongType: Something of the wrong type.
-        RuleViolation: It can be no field's name.
+        WrongType: ``field`` is no text or ``descending`` no ``bool``.
+        RuleViolation: ``field`` can be no field's name.
+
+    >>> from numgenius_core.search import Order
+    >>> Order("dph")
+    Order(field='dph_total', descending=False)
     """
 
     field: str
@@ -81,12 +85,19 @@ _BEST_FIRST: Final = (Order("score", descending=True),)
 def parse_order(text: str, *, unknown: Unknown = "refuse") -> tuple[Order, ...]:
     """Return the order that a text such as ``num_gpus,dph-`` says.
 
-    A ``-`` before or after a field is descending, a ``+`` or nothing ascending.
+    A ``-`` before or after a field is descending, a ``+`` or nothing ascending. The first field
+    counts most.
+
+    Args:
+        text: Fields with commas between them.
+        unknown: ``"keep"`` takes fields that are not known.
 
     Raises:
-        WrongType: It is no text.
-        ParseError: A field that is not known, or too many; with the place.
+        WrongType: ``text`` is no text.
+        ParseError: A field that is not known, or more than 20; the fault says at which character.
+        RuleViolation: ``unknown`` is neither ``"refuse"`` nor ``"keep"``.
 
+    >>> from numgenius_core.search import parse_order
     >>> [str(key) for key in parse_order("num_gpus, dph-")]
     ['num_gpus', 'dph_total-']
     """
@@ -115,7 +126,7 @@ def parse_order(text: str, *, unknown: Unknown = "refuse") -> tuple[Order, ...]:
 
 @frozen(kw_only=True)
 class SearchRequest:
-    """What a client asks for.
+    """A whole search: conditions, an order, a limit, and what prices are for.
 
     Attributes:
         query: The conditions.
@@ -125,8 +136,14 @@ class SearchRequest:
         disk_mb: Disk that prices include, whole MB.
 
     Raises:
-        WrongType: Something of the wrong type.
-        RuleViolation: A limit or a disk out of bounds, or too many fields to order by.
+        WrongType: ``query`` is no ``Query``, say, or ``order`` no tuple of ``Order``.
+        RuleViolation: A limit or a disk out of bounds, or more than 20 fields to order by.
+
+    >>> from numgenius_core.search import SearchRequest, parse, parse_order
+    >>> request = SearchRequest(query=parse("num_gpus=4"), order=parse_order("dph"), limit=2)
+    >>> sent = request.to_json()
+    >>> sent["num_gpus"], sent["order"], sent["type"]
+    ({'eq': '4'}, [['dph_total', 'asc']], 'on-demand')
     """
 
     query: Query = _EVERYTHING
@@ -148,7 +165,7 @@ class SearchRequest:
         whole_number(self.disk_mb, "request.disk_mb", 0, MAX_MB)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the request as the client sends it."""
+        """Return the request as the JSON object that the client sends."""
         sent: dict[str, Any] = dict(self.query.to_json())
         sent["order"] = [[key.field, "desc" if key.descending else "asc"] for key in self.order]
         sent["type"] = _SENT[self.mode]
@@ -166,8 +183,8 @@ class SearchRequest:
             unknown: ``"keep"`` takes fields that are not known.
 
         Raises:
-            WrongType: Something of the wrong type.
-            RuleViolation: A field, an operator or a value that is not known.
+            WrongType: ``request`` is no mapping, ``order`` no list, ``type`` no text.
+            RuleViolation: A field, an operator, a type or a value that is not known.
         """
         check_kind(request, Mapping, "request")
         inner = request.get("q", request)
@@ -227,11 +244,20 @@ def search(
     Args:
         offers: The market.
         request: What is asked for.
-        now: When; ``duration`` counts from it.
+        now: When the search is made; ``duration`` counts from it.
 
     Raises:
-        WrongType: Something of the wrong type.
-        RuleViolation: ``now`` has no time zone, or is needed for ``duration``.
+        WrongType: ``request`` is no ``SearchRequest``, or something among ``offers`` no ``Offer``.
+        RuleViolation: ``now`` has no time zone, or ``duration`` is asked for without it of an offer
+            that only says when it ends.
+
+    >>> from numgenius_core import read_sample
+    >>> from numgenius_core.search import SearchRequest, parse, parse_order, search
+    >>> request = SearchRequest(query=parse("num_gpus=4"), order=parse_order("dph"), limit=2)
+    >>> for offer in search(read_sample().offers, request):
+    ...     print(offer.id, offer.gpu_name, offer.per_hour)
+    9000212 RTX 3060 0.2404
+    9000002 RTX 3060 0.3188
     """
     check_kind(request, SearchRequest, "request")
     view = View(disk_mb=request.disk_mb, now=now, mode=request.mode)
@@ -243,6 +269,7 @@ def search(
 
 def _sorted(offers: list[Offer], key: Order, view: View) -> list[Offer]:
     column = field_named(key.field, "order", known=False)
+    # Those without a value stand apart, so that reversing does not bring them to the front.
     said = [(column.of(offer, view), offer) for offer in offers]
     having = [(_rank(value), offer) for value, offer in said if value is not None]
     having.sort(key=lambda pair: pair[0], reverse=key.descending)

@@ -2,7 +2,7 @@
 
 A hook takes what ``json`` gives and returns what an offer keeps, or raises one of our errors with
 an empty path: the reader knows where the field stands. ``float`` enters the library here, through
-its shortest decimal text (and in :mod:`numgenius_core.wire._snapshots`, as text).
+its shortest decimal text (and in ``wire._snapshots``, as text).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def nearest(value: object, scale: int, parts: int, need: str) -> int:
     if type(value) is float:
         scaled = value * scale / parts
         if -1e14 < scaled < 1e14:
-            # Far from a tie float rounding and decimal rounding agree, as in units.float_steps;
+            # Far from a tie float rounding and decimal rounding agree, as in _numbers.float_steps;
             # this saves nine tenths of the time.
             whole = round(scaled)
             if -0.45 < scaled - whole < 0.45:
@@ -145,7 +145,7 @@ def disk(value: Any, _: Any) -> int:
 
 
 def number(value: Any, _: Any) -> float | None:
-    """Return a number that people compare and no rule charges, or ``None``."""
+    """Return a number that people compare and no rule charges, as it came, or ``None``."""
     if type(value) is float:
         if -1e300 < value < 1e300:  # also false for NaN
             return value
@@ -207,7 +207,7 @@ def maybe(value: Any, _: Any) -> bool | None:
 
 @lru_cache(maxsize=16_384, typed=True)
 def per_gpu(amount: float, gpus: int) -> PerGpuHour:
-    """Return the price of one of the GPUs an amount is for, rounded once."""
+    """Return the price of one of the ``gpus`` GPUs that an amount is for, rounded once."""
     return PerGpuHour.from_steps(nearest(amount, PICO, gpus, _DOLLARS))
 
 
@@ -218,6 +218,8 @@ def machine_gpus(gpus: int, part: float | None) -> int | None:
         return gpus
     if part is None or not gpus / (2 * MAX_GPUS) < part < 1:  # so that no quotient overflows
         return None
+    # A share such as 0.333333 has lost digits, so the whole number nearest to n / share is meant,
+    # if it is near enough that no other machine could have been.
     total = round(gpus / part)
     agrees = abs(gpus / part - total) < 1e-6 * total
     return total if agrees and gpus <= total <= MAX_GPUS else None

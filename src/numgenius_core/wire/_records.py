@@ -92,9 +92,10 @@ _BOOL: Final = frozenset({bool, type(None)})
 
 
 def _aside_is_fine(record: Mapping[str, Any]) -> bool:
-    """Return whether what stands aside is there and right; errors say no as well."""
+    """Return whether the fields that stand aside are there and right; an error says no as well."""
     numbers = _ASIDE_NUMBERS(record)
     return (
+        # One sum looks at all of them in C: what is no number raises, NaN and infinities spread.
         -1e19 < sum(numbers) < 1e19  # false for NaN and infinities, an error for what is no number
         and bool not in map(type, numbers)
         and type(record["geolocation"]) in _TEXT
@@ -129,12 +130,13 @@ def _offer_of(record: ApiRecord, source: dict[str, Any]) -> Offer:
 
 
 def dollars(rate: Rate) -> float:
-    """Return a rate as the JSON number nearest to it."""
+    """Return a rate as the double nearest to it, which is what a JSON number is."""
     return rate.steps / PICO  # one correctly rounded division
 
 
 def _host_id(offer: Offer) -> int | str | None:
     host = offer.host
+    # An account is text here and a number in the API's records, where it reads back the same.
     is_number = host is not None and host.isascii() and host.isdigit() and host == host.lstrip("0")
     return int(host) if host is not None and is_number and len(host) < 19 else host
 

@@ -2,6 +2,11 @@
 
 cattrs reads a typed record twice: fast, and only when that fails slowly and with every fault of
 every field. What is written back is the record as it came with what has changed since.
+
+Why twice: a whole market of 20,000 records is right but for a few, and to collect faults costs a
+``try`` around every field. So the fast reader stops at the first fault and says nothing of it, and
+only a record that it refused is read by the slow one. The two have the same hooks, so they agree on
+what is right; the fast one may refuse too much, since that is read again, but never too little.
 """
 
 from __future__ import annotations
@@ -43,6 +48,11 @@ def by(hook: Hook, key: str | None = None, *, aside: bool = False) -> dict[str, 
 # -- values without a second check -------------------------------------------------------------
 # Every part was checked by its hook. The constructors of PriceTerms and Offer would check all of
 # it again, for as long as the rest of the reading takes; a test holds these equal to them.
+#
+# The classes are frozen, so their ``__setattr__`` refuses. The descriptors of their slots do not:
+# ``Offer.gpus.__set__(offer, 4)`` writes the slot, without a look-up by name. They are taken out
+# of the class once, in the order of its fields; a field that is added breaks the unpacking below
+# as soon as the module is imported, and not the first reading.
 
 _new: Final = object.__new__
 
@@ -74,7 +84,7 @@ _NO_FEE: Final = Fraction(0)
 def quick_prices(
     gpu: PerGpuHour, storage: PerGbMonth, upload: PerGb, download: PerGb, min_bid: PerGpuHour
 ) -> PriceTerms:
-    """Return ``PriceTerms`` of checked parts."""
+    """Return the ``PriceTerms`` of parts that their hooks have checked; no record names a fee."""
     prices = _new(PriceTerms)
     _set_gpu(prices, gpu)
     _set_storage(prices, storage)
@@ -100,7 +110,7 @@ def quick_offer(  # noqa: PLR0917 - positional: this is the hottest call of the 
     rentable: bool,
     source: dict[str, Any],
 ) -> Offer:
-    """Return an ``Offer`` of checked parts."""
+    """Return the ``Offer`` of parts that their hooks have checked; no record names a block."""
     offer = _new(Offer)
     _set_id(offer, number)
     _set_machine(offer, machine)
@@ -115,7 +125,7 @@ def quick_offer(  # noqa: PLR0917 - positional: this is the hottest call of the 
     _set_host(offer, host)
     _set_verification(offer, verified)
     _set_rentable(offer, rentable)
-    _set_extra(offer, dict(source))
+    _set_extra(offer, dict(source))  # its own: the caller may go on to change the record
     return offer
 
 
@@ -158,7 +168,7 @@ class Shape(Generic[R]):
             if self._fine(record):
                 return self._build(self._fast(record, self._quick_cls), record)
         except (KeyError, TypeError, ValueError, OverflowError):
-            pass
+            pass  # whatever it was, the slow reader finds it again, with the others and the paths
         return self._read_slowly(record, place)
 
     def _read_slowly(self, record: dict[str, Any], place: str) -> Offer:
@@ -181,6 +191,8 @@ class Shape(Generic[R]):
     def write(self, offer: Offer) -> dict[str, Any]:
         """Return the record an offer came from, with what has changed since."""
         record = dict(offer.extra)
+        # What the record says is read anew, and only what differs is written: a price that came as
+        # 0.1333333333333333 leaves in these digits, not in those that a price step makes of it.
         try:
             before = self.read(record, "extra")
         except InvalidDocument:  # made by hand: all of it is news

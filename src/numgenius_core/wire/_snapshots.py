@@ -56,7 +56,7 @@ def _exact(value: object, need: str, low: int, high: int) -> Fraction:
     return number
 
 
-# -- hooks: one a kind of column, as in wire_records -------------------------------------------
+# -- hooks: one a kind of column, as in _fields ------------------------------------------------
 
 
 def _whole(value: Any, low: int, high: int) -> int:
@@ -180,6 +180,8 @@ class SnapshotRow:
 
 
 def _offer_of(row: SnapshotRow, source: dict[str, Any]) -> Offer:
+    # Fractions all the way and one rounding at the end: the disk's share, 8 / 720 of the storage
+    # price, is seldom a whole number of pico-dollars.
     per_gpu = round((row.dph_total - row.storage * _DISK) / row.num_gpus * PICO)
     if per_gpu < 0:
         need = f"at least the price of its {SEARCH_DISK_GB} GB of disk"

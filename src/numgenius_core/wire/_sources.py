@@ -4,7 +4,7 @@ Read are what ``vastai search offers --raw`` prints (a JSON list), the API's ans
 (``{"offers": [...]}``), one JSON object per line, and CSV with a header; each may be gzipped.
 What a document is, it says itself: gzip by its first two bytes, the rest by how the text begins.
 
-JSON is read strictly (:mod:`numgenius_core._json` has the limits, which hold for the document after
+JSON is read strictly (``numgenius_core._json`` has the limits, which hold for the document after
 decompression).
 """
 
@@ -26,10 +26,10 @@ from numgenius_core._json import MAX_BYTES, MAX_DEPTH, JsonReader, Refused, dept
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
 
 MAX_RECORDS: Final = 1_000_000
-"""Most records of a document."""
+"""Most records of a document: fifty times a whole market."""
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
-"""A path, the document itself as text or bytes, or a binary stream."""
+"""What is read: a path, the document itself as text or bytes, or a binary stream."""
 
 _GZIP: Final = b"\x1f\x8b"
 _KINDS: Final = 'a JSON list, {"offers": [...]}, one JSON object a line, or CSV with a header'
@@ -76,7 +76,7 @@ def load(source: Source, name: str) -> bytes:
     if data[:2] == _GZIP:
         try:
             with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-                data = stream.read(MAX_BYTES + 1)
+                data = stream.read(MAX_BYTES + 1)  # one more tells that there is more
         except (OSError, EOFError, zlib.error) as error:
             raise ParseError(name, "a whole gzip file", str(error)) from None
     if len(data) > MAX_BYTES:
@@ -147,13 +147,13 @@ def records(data: bytes, name: str) -> Iterator[RawRecord]:
 
 def _json_records(text: str, name: str) -> Iterator[RawRecord]:
     data = text.encode()  # cannot fail: it was decoded from bytes
-    if depth_of(data) > MAX_DEPTH:
+    if depth_of(data) > MAX_DEPTH:  # before parsing, which recurses
         raise ParseError(name, f"JSON at most {MAX_DEPTH} levels deep", "deeper nesting")
     reader = JsonReader()
     try:
         document = reader.read(text)
     except json.JSONDecodeError as error:
-        if _is_lines(text):
+        if _is_lines(text):  # only now, since one line of JSON is a document of both kinds
             return _line_records(text)
         raise ParseError(
             f"{name}, line {error.lineno} column {error.colno}", "JSON", error.msg

@@ -1,7 +1,7 @@
-"""What is odd in a market but legal, found and said, never refused.
+"""What is odd in a market but legal: it is found and said, never refused.
 
 Rule (marketplace, measured): a floor above the on-demand price is legal (18 % of rows); a
-machine's offers are the blocks that its ``min_gpu`` cuts (:mod:`numgenius_core.gpus.slicing`).
+machine's offers are the blocks that its ``min_gpu`` cuts (:mod:`numgenius_core.gpus`).
 
 Our readings: a free offer is odd, since no host means it; sizes are odd when no ``min_gpu`` of any
 machine that the offers may be of explains them, whatever part of it is rented. Searches and
@@ -38,6 +38,10 @@ class FloorAboveOnDemand:
         machine: Its machine.
         floor: Lowest bid, dollars per GPU-hour.
         price: On-demand price, dollars per GPU-hour.
+
+    >>> from numgenius_core import read_sample
+    >>> print(read_sample().findings[0])
+    offer 9000040: lowest bid $1.1686 above the on-demand $0.9738
     """
 
     offer: OfferId
@@ -51,11 +55,16 @@ class FloorAboveOnDemand:
 
 @frozen(kw_only=True)
 class FreeOfCharge:
-    """The GPUs of an offer cost nothing.
+    """The GPUs of an offer cost nothing, which no host means (our reading).
 
     Attributes:
         offer: The offer.
         machine: Its machine.
+
+    >>> from numgenius_core import read_offers
+    >>> free = '{"id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 4, "dph_base": 0}'
+    >>> print(*read_offers(free).findings)
+    offer 1: its GPUs cost nothing
     """
 
     offer: OfferId
@@ -73,6 +82,13 @@ class Ended:
         offer: The offer.
         machine: Its machine.
         ends_at: The end date, UTC.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import read_sample
+    >>> from numgenius_core.wire import find
+    >>> offer = read_sample().offers[0]
+    >>> print(*find([offer], now=datetime(2030, 1, 1, tzinfo=UTC)))
+    offer 9000000: ended at 2027-06-09 12:00:00 UTC
     """
 
     offer: OfferId
@@ -90,7 +106,13 @@ class RepeatedOffer:
     Attributes:
         offer: The number.
         machine: The machine of its first occurrence.
-        places: Positions among the offers looked at.
+        places: Indexes among the offers looked at, from 0.
+
+    >>> from numgenius_core import read_sample
+    >>> from numgenius_core.wire import find
+    >>> offers = read_sample().offers
+    >>> print(*find([offers[0], offers[0]]))
+    offer 9000000: stands at 0, 1
     """
 
     offer: OfferId
@@ -108,7 +130,22 @@ class RepeatedSlice:
     Attributes:
         offers: The numbers, in the order of the market.
         machine: The machine.
-        gpus: GPUs of each.
+        gpus: Number of GPUs of each.
+
+    >>> from attrs import evolve
+    >>> from numgenius_core import Block, MachineId, Offer, OfferId, PerGpuHour, PriceTerms
+    >>> from numgenius_core.wire import find
+    >>> prices = PriceTerms(gpu=PerGpuHour("0.40"))
+    >>> offer = Offer(
+    ...     id=OfferId(1),
+    ...     machine=MachineId(7),
+    ...     gpu_name="A100",
+    ...     gpus=2,
+    ...     prices=prices,
+    ...     block=Block(0, 2),
+    ... )
+    >>> print(*find([offer, evolve(offer, id=OfferId(2))]))
+    machine 7: offers 1, 2 are the same 2 GPUs
     """
 
     offers: tuple[OfferId, ...]
@@ -129,6 +166,21 @@ class UnexplainedSizes:
         machine: The machine.
         sizes: Their sizes, ascending, each once.
         gpus_in_machine: All its GPUs, ``None`` if not known.
+
+    >>> from attrs import evolve
+    >>> from numgenius_core import MachineId, Offer, OfferId, PerGpuHour, PriceTerms
+    >>> from numgenius_core.wire import find
+    >>> prices = PriceTerms(gpu=PerGpuHour("0.40"))
+    >>> three = Offer(
+    ...     id=OfferId(1),
+    ...     machine=MachineId(7),
+    ...     gpu_name="A100",
+    ...     gpus=3,
+    ...     prices=prices,
+    ...     gpus_in_machine=8,
+    ... )
+    >>> print(*find([three, evolve(three, id=OfferId(2), gpus=5)]))
+    machine 7: no min_gpu explains offers of 3, 5 of 8 GPUs
     """
 
     offers: tuple[OfferId, ...]
@@ -145,18 +197,28 @@ class UnexplainedSizes:
 Finding = (
     FloorAboveOnDemand | FreeOfCharge | Ended | RepeatedOffer | RepeatedSlice | UnexplainedSizes
 )
-"""Any of the findings; each has its ``machine`` and says itself as text."""
+"""Any oddity of a market; each has its ``machine``, and its text says what is odd."""
 
 
 def find(offers: Iterable[Offer], *, now: datetime | None = None) -> tuple[Finding, ...]:
-    """Return what is odd among the offers of one market, those of one offer first.
+    """Return what is odd but legal among the offers of one market.
+
+    What concerns one offer comes first, in the order of the market, then numbers that are repeated,
+    then what concerns a machine.
 
     Args:
         offers: All offers of one moment.
         now: The moment; ``None`` leaves end dates alone.
 
     Raises:
-        WrongType: Something among them is no offer, or ``now`` is no instant.
+        WrongType: Something among ``offers`` is no ``Offer``, or ``now`` is no ``datetime``.
+        RuleViolation: ``now`` has no time zone or a fraction of a second.
+
+    >>> from numgenius_core import read_sample
+    >>> from numgenius_core.wire import find
+    >>> found = find(read_sample().offers)
+    >>> len(found), type(found[0]).__name__
+    (8, 'FloorAboveOnDemand')
     """
     market = as_tuple(offers, "offers")
     moment = None if now is None else utc(now, "now")
@@ -167,7 +229,7 @@ def find(offers: Iterable[Offer], *, now: datetime | None = None) -> tuple[Findi
         check_kind(offer, Offer, f"offers[{place}]")
         found += _of_offer(offer, moment)
         seen = places[offer.id]
-        if not seen:
+        if not seen:  # an offer that is repeated is no second slice of its machine
             machines[offer.machine].append(offer)
         seen.append(place)
     for number, where in places.items():
@@ -230,6 +292,7 @@ def _which(offer: Offer) -> Block | tuple[int, ...] | None:
     return None
 
 
+# A market has thousands of machines and some dozens of ways to slice one.
 @lru_cache(maxsize=4_096)
 def _explained(sizes: tuple[int, ...], total: int | None) -> bool:
     if (total or sizes[-1]) > LARGEST_EXPLAINED:

@@ -8,11 +8,10 @@ Our readings: the fields that rules and people use are typed and checked, everyt
 as it came, in ``Offer.extra`` under the source's own names, and leaves the same way. A document is
 refused with *all* its faults at once; whoever wants the good records of a bad document says so
 (``on_error="collect"``) and gets the faults beside them. What is odd but legal is a finding
-(:mod:`numgenius_core.wire.findings`), not a fault.
+(``numgenius_core.wire.findings``), not a fault.
 
-How a record is understood: :mod:`numgenius_core.wire._records` (the API) and
-:mod:`numgenius_core.wire._snapshots` (snapshots). What documents may be, and their limits:
-:mod:`numgenius_core.wire._sources`.
+How a record is understood: ``wire._records`` (the API) and ``wire._snapshots`` (snapshots). What
+documents may be, and their limits: ``wire._sources``.
 """
 
 from __future__ import annotations
@@ -53,6 +52,15 @@ class Reading:
         offers: In the order of the document.
         faults: What was wrong with the records left out; empty unless they were collected.
         findings: What is odd but legal among the offers.
+
+    >>> from numgenius_core import read_offers
+    >>> text = '''[{"id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 4, "dph_base": 1.6},
+    ...          {"id": 2, "machine_id": 7, "gpu_name": "A100", "num_gpus": 0, "dph_base": 0}]'''
+    >>> reading = read_offers(text, on_error="collect")
+    >>> [offer.id for offer in reading.offers]
+    [1]
+    >>> print(*reading.faults)
+    offers[1].num_gpus: need a whole number from 1 to 4,096, got 0
     """
 
     source: str
@@ -75,11 +83,14 @@ def read_offers(
         now: For the finding that an end date has gone by; ``None`` leaves it out.
 
     Raises:
-        ParseError: The document as a whole cannot be read, or is above a limit of
-            :mod:`numgenius_core.wire._sources`.
+        WrongType: ``source`` is none of these.
+        ParseError: The document as a whole cannot be read, or is above
+            :data:`~numgenius_core.wire.MAX_BYTES`, :data:`~numgenius_core.wire.MAX_RECORDS` or
+            :data:`~numgenius_core.wire.MAX_DEPTH`.
         InvalidDocument: Records with faults, all of them together.
-        WrongType: An argument of the wrong type.
+        RuleViolation: ``on_error`` is neither word, or ``now`` has no time zone.
 
+    >>> from numgenius_core import read_offers
     >>> text = '{"id": 1, "machine_id": 2, "gpu_name": "RTX 4090", "num_gpus": 2, "dph_base": 0.5}'
     >>> [offer.prices.gpu for offer in read_offers(text).offers]
     [PerGpuHour('0.25')]
@@ -90,7 +101,7 @@ def read_offers(
     offers: list[Offer] = []
     faults: list[RuleViolation] = []
     for raw in records(load(source, name), name):
-        if raw.faults:
+        if raw.faults:  # faults of its JSON: what else is wrong with it is said too, in one go
             faults += raw.faults
             faults += _other_faults(raw.value, raw.place, raw.faults)
             continue
@@ -138,7 +149,14 @@ def offer_from_record(record: Mapping[str, Any], path: str = "offer") -> Offer:
         path: What messages call it.
 
     Raises:
-        InvalidDocument: With the faults of all its fields.
+        InvalidDocument: Fields that are missing or wrong, all of them together.
+
+    >>> from numgenius_core.wire import offer_from_record
+    >>> offer = offer_from_record(
+    ...     {"id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 4, "dph_base": 1.6}
+    ... )
+    >>> offer.prices.gpu  # dph_base is for the whole offer
+    PerGpuHour('0.40')
     """
     if type(record) is not dict and not isinstance(record, Mapping):  # in order of cost
         return _read(record, path)
@@ -158,18 +176,40 @@ def offer_to_record(offer: Offer) -> dict[str, Any]:
     $4,000 a GPU-hour, and as the nearest double beyond.
 
     Raises:
-        WrongType: It is no offer.
+        WrongType: ``offer`` is no ``Offer``.
         RuleViolation: A new end for a snapshot row that does not say when it was collected.
+
+    >>> from attrs import evolve
+    >>> from numgenius_core.wire import offer_from_record, offer_to_record
+    >>> record = {"id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 4, "dph_base": 1.6}
+    >>> offer = offer_from_record(record | {"score": 9})
+    >>> offer_to_record(evolve(offer, rentable=False))["rentable"]
+    False
+    >>> offer_to_record(offer)["score"]  # what is not typed leaves as it came
+    9
     """
     check_kind(offer, Offer, "offer")
     return _shape(offer.extra).write(offer)
 
 
 def sample_path() -> Traversable:
-    """Return the sample market that comes with the library: invented hosts, believable prices."""
+    """Return the file of the sample market that comes with the library.
+
+    Its hosts are invented and its prices believable; its records have the shape of the API's.
+
+    >>> from numgenius_core.wire import sample_path
+    >>> sample_path().name
+    'sample_market.json'
+    """
     return files("numgenius_core") / "sample_market.json"
 
 
 def read_sample() -> Reading:
-    """Return the offers of the sample market."""
+    """Return the offers of the sample market that comes with the library.
+
+    >>> from numgenius_core import read_sample
+    >>> reading = read_sample()
+    >>> len(reading.offers), reading.offers[0].gpu_name
+    (66, 'RTX 3060')
+    """
     return read_offers(sample_path().read_bytes())
