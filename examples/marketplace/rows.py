@@ -146,7 +146,7 @@ def windows(state: MachineState, now: datetime) -> list[Row]:
             "maintenance_category": window.category.value,
             "status": status.value,
         }
-        for window, status in window_statuses(state.schedule, now)
+        for window, status in window_statuses(state.schedule, now=now)
     ]
 
 

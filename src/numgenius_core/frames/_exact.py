@@ -45,10 +45,10 @@ Work = Callable[[Any, Any], Any]
 
 
 class Number:
-    """A column of whole numbers (or truth values) to be worked out: an expression and its place.
+    """A column of whole numbers (or truth values) to be worked out: an expression and its step.
 
-    It is worked out after the intermediate results that it names, and no later than needed: what
-    does not depend on each other is worked out side by side, in one pass over the frame.
+    It is worked out after the intermediate results that it uses. Columns of one level do not depend
+    on each other, so they are worked out side by side, in one pass over the frame.
 
     Args:
         expr: The expression.
@@ -166,7 +166,7 @@ class ExactFrame:
         native: A dataframe or table that narwhals speaks to.
 
     Raises:
-        WrongType: It is none.
+        WrongType: Something that is no dataframe.
     """
 
     def __init__(self, native: Any) -> None:
@@ -202,6 +202,9 @@ class ExactFrame:
 
         Of the columns it had, those named in ``only`` stay; all, if that is left out.
         """
+        # Backwards from the results: what nothing needs is never worked out. A pass selects what is
+        # worked out at its level and what later passes still use, so a column lives no longer than
+        # it must, and a wide frame holds few temporary columns at a time.
         ready = {
             name: (value.expr if isinstance(value, Number) else nw.lit(value)).cast(nw.Int64)
             for name, value in results.items()
@@ -274,6 +277,8 @@ class ExactFrame:
 
         ``rest`` is below ``divisor`` and ``part`` below ``parts``.
         """
+        # Twice the rest against the divisor tells up from down without a division; adding one for
+        # an odd number turns its ties, and only these, into "above".
         odd = self.is_odd(column(whole))
         if isinstance(part, int):
             return self.keep(whole + (2 * rest + odd > divisor).as_int())
@@ -287,6 +292,8 @@ class ExactFrame:
 
         The whole number must fit; ``divisor · times`` too.
         """
+        # x · n / d = (x // d) · n + (x mod d) · n / d: only the second product is divided, and it
+        # is below d · n. Reduced first, d and n are often far smaller: of whole hours, d is 1,000.
         if isinstance(times, int) and times:
             common = gcd(times, divisor)
             times, divisor = times // common, divisor // common
@@ -301,6 +308,8 @@ class ExactFrame:
 
         ``times`` is at most ``divisor``, and both are below 4.6 · 10¹³.
         """
+        # As on paper, in base 10⁵: the rest is below 4.6 · 10¹³, so a rest times the base, plus a
+        # digit times ``times``, stays below 2⁶³.
         digits = []
         for _ in range(_DIGITS - 1):
             number, digit = self.divide(number, _BASE)
@@ -353,7 +362,7 @@ class ExactFrame:
         return self.let(high * many + more), self.let(rest)
 
     def sum(self, amounts: list[Pair]) -> Pair:
-        """Return a sum of a few amounts; the rests of twenty fit."""
+        """Return a sum of a few amounts: the rests of twenty fit int64, so none is carried."""
         whole, rest = amounts[0]
         for more, finer in amounts[1:]:
             whole, rest = whole + more, rest + finer
@@ -380,7 +389,7 @@ def as_frame(native: Any) -> Frame:
     """Return a dataframe through narwhals.
 
     Raises:
-        WrongType: It is none that narwhals knows.
+        WrongType: Something that is no dataframe that narwhals knows.
     """
     try:
         frame: Frame = nw.from_native(native)

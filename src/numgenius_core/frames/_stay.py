@@ -1,6 +1,6 @@
 """What a quote of a dataframe asks for: each part a number for all rows, or a column of its own.
 
-Rule: as for :func:`numgenius_core.prices.quote`. What is not used needs no column: a stay without
+Rule: as for :func:`numgenius_core.prices.quote`. What is not used needs no column: a quote without
 disk needs no storage price, one on demand no lowest bid.
 
 Limits (ours): each line of a quote is at most $2 billion, so that four of them and their sum fit
@@ -85,8 +85,8 @@ def _duration(value: timedelta, path: str) -> int:
 
 
 @frozen(kw_only=True)
-class Asked:
-    """What a quote asks for; see :func:`numgenius_core.frames.quote`."""
+class QuoteRequest:
+    """The arguments of :func:`numgenius_core.frames.quote`, one field for each."""
 
     duration: timedelta | Column
     mode: Mode | Column
@@ -100,15 +100,19 @@ class Asked:
 
 
 @frozen(kw_only=True)
-class Stay:
-    """The inputs of a quote as exact columns, and how each is rented.
+class QuoteColumns:
+    """The inputs of a quote as exact columns, and how each row is rented.
+
+    A truth value stands for all rows alike, so that the common case of one mode costs no column:
+    what is the same everywhere is decided in Python, before any engine is request.
 
     Attributes:
         exact: The frame.
-        read: Its inputs.
+        read: The inputs of the quote, as columns of the frame or numbers.
         bids: Where a row is rented by bidding.
-        reserved: Where it is reserved.
-        known: Where its mode is one of the three.
+        reserved: Where a row is reserved.
+        known: Where a row has a price: its mode is one of the three, and it may be reserved if it
+            is to be.
         discount: The factor D as ``(numerator, denominator)``.
     """
 
@@ -121,51 +125,53 @@ class Stay:
 
     @property
     def prepaid(self) -> Value:
-        """Seconds that a reservation prepays: its stay, if nothing else was asked for."""
+        """Seconds that a reservation prepays: the duration, unless months were asked for."""
         return self.read["prepaid" if "prepaid" in self.read.bounds else "seconds"]
 
 
-def read_stay(exact: ExactFrame, asked: Asked) -> Stay:
-    """Return the inputs of a quote, checked.
+def read_request(exact: ExactFrame, request: QuoteRequest) -> QuoteColumns:
+    """Return the inputs of a quote, checked, with only those columns that it needs.
 
     Raises:
-        WrongType: A value or a column of the wrong type.
-        RuleViolation: A value out of range, or one that the mode does not have.
+        WrongType: A column that holds neither numbers nor, for modes, text.
+        RuleViolation: A value out of range, or a bid or months that no row's mode has.
     """
-    names = Columns() if asked.columns is None else asked.columns
+    names = Columns() if request.columns is None else request.columns
     if not isinstance(names, Columns):
         raise WrongType("columns", "Columns", shown(names))
-    bids, reserved, known = _modes(exact, asked.mode)
-    if asked.bid is not None and bids is False:
-        raise RuleViolation("bid", "interruptibles among the rows", shown(asked.mode))
-    if asked.months is not None and reserved is False:
-        raise RuleViolation("months", "reservations among the rows", shown(asked.mode))
+    bids, reserved, known = _modes(exact, request.mode)
+    if request.bid is not None and bids is False:
+        raise RuleViolation("bid", "interruptibles among the rows", shown(request.mode))
+    if request.months is not None and reserved is False:
+        raise RuleViolation("months", "reservations among the rows", shown(request.mode))
     inputs = {
         "gpus": Input(path="gpus", kind=GPUS, source=names.gpus),
         "seconds": Input(
-            path="duration", kind=DURATION, source=_source(asked.duration, "duration", _duration)
+            path="duration", kind=DURATION, source=_source(request.duration, "duration", _duration)
         ),
     }
     if bids is not True:
         inputs["price"] = Input(path="price", kind=PRICE, source=names.price, each="gpus")
     if bids is not False:
         inputs["floor"] = Input(path="min_bid", kind=PRICE, source=names.min_bid, each="gpus")
-        if asked.bid is not None:
+        if request.bid is not None:
             inputs["bid"] = Input(
-                path="bid", kind=PRICE, source=_source(asked.bid, "bid", _bid_steps)
+                path="bid", kind=PRICE, source=_source(request.bid, "bid", _bid_steps)
             )
-    inputs |= _usage(names, asked)
+    inputs |= _usage(names, request)
     if reserved is not False:
         inputs["discount"] = Input(path="discount", kind=SHARE, source=names.discount)
-        if asked.months is not None:
-            source = _source(asked.months, "months", _months)
+        if request.months is not None:
+            source = _source(request.months, "months", _months)
             inputs["prepaid"] = Input(path="months", kind=MONTHS, source=source)
         known = _both(known, _is_verified(exact, names, reserved))
-    if isinstance(asked.fee, Column):
-        inputs["fee"] = Input(path="fee", kind=SHARE, source=asked.fee)
+    if isinstance(request.fee, Column):
+        inputs["fee"] = Input(path="fee", kind=SHARE, source=request.fee)
     read = Reading(exact, inputs)
     factor = (read["discount"], SHARES) if reserved is not False else (0, 1)
-    return Stay(exact=exact, read=read, bids=bids, reserved=reserved, known=known, discount=factor)
+    return QuoteColumns(
+        exact=exact, read=read, bids=bids, reserved=reserved, known=known, discount=factor
+    )
 
 
 def _bid_steps(value: object, path: str) -> int:
@@ -174,13 +180,13 @@ def _bid_steps(value: object, path: str) -> int:
     return value.steps
 
 
-def _usage(names: Columns, asked: Asked) -> dict[str, Input]:
+def _usage(names: Columns, request: QuoteRequest) -> dict[str, Input]:
     """Return the inputs of disk and traffic; what is not used needs no price."""
     inputs = {}
     for name, price, amount, kind, read in (
-        ("storage", names.storage, asked.disk, DISK, to_megabytes),
-        ("upload", names.upload, asked.upload, TRAFFIC, to_bytes),
-        ("download", names.download, asked.download, TRAFFIC, to_bytes),
+        ("storage", names.storage, request.disk, DISK, to_megabytes),
+        ("upload", names.upload, request.upload, TRAFFIC, to_bytes),
+        ("download", names.download, request.download, TRAFFIC, to_bytes),
     ):
         path = "disk" if name == "storage" else name
         source = _source(amount, path, read)
@@ -198,6 +204,8 @@ def _modes(
         return mode is Mode.INTERRUPTIBLE, mode is Mode.RESERVED, True
     if not isinstance(mode, Column):
         raise WrongType("mode", "a Mode, or a Column", shown(mode))
+    # A null mode stays null; another word is an error of the whole frame, and one small query
+    # counts such words, so that a lazy frame stays lazy.
     text = _text_column(exact, mode.name, "mode")
     known = text.apply(lambda e: e.is_in([m.value for m in Mode]) & ~e.is_null())
     other = (~known & text.apply(lambda e: ~e.is_null())).as_int().expr.sum()
@@ -239,6 +247,8 @@ def check_lines(read: Reading, per_hour: bool) -> None:
     Raises:
         RuleViolation: A line beyond $2 billion, or a price per hour beyond $9 billion.
     """
+    # The greatest price and the greatest use need not be of one row. That may refuse a frame whose
+    # rows would all fit, but both are known from the one scan, and a sum cannot overflow unseen.
     seconds = read.bounds["seconds"]
     prepaid = read.bounds.get("prepaid", seconds)
     longest = max(seconds.high, prepaid.high)

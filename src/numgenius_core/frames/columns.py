@@ -45,13 +45,17 @@ _EXACT_FLOAT: Final = 2**53
 
 @frozen
 class Column:
-    """A column by its name and unit.
+    """A column of a dataframe by its name and unit.
 
     Attributes:
-        name: Its name in the frame.
+        name: The column's name in the frame.
         unit: Prices: ``nano`` (integers, the default), ``pico`` (integers), ``dollars`` (floats,
             the default, or integers). Times: ``seconds``, ``hours``, ``days``, ``months``. Disk:
             ``GB`` (default), ``MB``. Traffic: ``GB`` (default), ``bytes``. ``None`` is the default.
+
+    >>> from numgenius_core.frames import Column
+    >>> Column("rented_for", "hours").unit
+    'hours'
     """
 
     name: str
@@ -62,11 +66,7 @@ Named = str | Column
 
 
 def as_column(source: object, path: str) -> Column:
-    """Return a column given by name or with its unit.
-
-    Raises:
-        WrongType: It is neither.
-    """
+    """Return a column that is given by its name, or as a :class:`Column` with its unit."""
     if isinstance(source, Column):
         return source
     if not isinstance(source, str):
@@ -78,18 +78,23 @@ def as_column(source: object, path: str) -> Column:
 class Columns:
     """Which columns say what of an offer; the defaults are the names of the search API.
 
-    A name may be a :class:`Column` with its unit. Columns that a question does not need may be
-    missing.
+    Each name may be a :class:`~numgenius_core.frames.Column` with its unit. Columns that a question
+    does not need may be missing from the frame.
 
     Attributes:
-        gpus: GPUs of the offer.
-        price: On demand, dollars per hour for the whole offer.
-        storage: Dollars per GB-month.
-        upload: Dollars per GB sent.
-        download: Dollars per GB received.
+        gpus: Number of GPUs of the offer.
+        price: Price on demand, dollars per hour for the whole offer.
+        storage: Price of disk, dollars per GB-month.
+        upload: Price of traffic sent, dollars per GB.
+        download: Price of traffic received, dollars per GB.
         min_bid: The lowest bid, dollars per hour for the whole offer.
-        discount: The reserved discount factor D.
-        verification: Text; only ``verified`` has a reserved price. ``None``: all are.
+        discount: The reserved discount factor D, a share.
+        verification: Text; only rows of ``verified`` have a reserved price. ``None`` stands for a
+            market on which all machines are verified.
+
+    >>> from numgenius_core.frames import Column, Columns
+    >>> Columns(price=Column("cents", "nano"), gpus="gpu_count").min_bid
+    'min_bid'
     """
 
     gpus: Named = "num_gpus"
@@ -113,7 +118,10 @@ PICO_COLUMNS: Final = Columns(
     download=Column("inet_down_cost", "pico"),
     min_bid=Column("min_bid", "pico"),
 )
-"""The API's names with prices in whole pico-dollars, as ``offer_columns`` writes them."""
+"""The search API's names, with prices in whole pico-dollars.
+
+That is how :func:`~numgenius_core.frames.offer_columns` writes offers.
+"""
 
 
 @frozen(kw_only=True)
@@ -223,7 +231,7 @@ class Input:
 
 @frozen(kw_only=True)
 class Bounds:
-    """The least and the greatest value of an input, in its smallest unit."""
+    """The least and the greatest value of an input in the whole frame, in its smallest unit."""
 
     low: int
     high: int
@@ -244,7 +252,7 @@ class _Found:
 
 
 class Reading:
-    """The inputs of a rule, checked, as exact integer columns of a exact.
+    """The inputs of a rule, checked, as exact integer columns of a frame.
 
     Args:
         exact: The frame that has the columns.

@@ -1,8 +1,8 @@
 """Fleets as dataframes: offers of machines, who runs on them, and how much of them is held.
 
-Rule: :mod:`numgenius_core.gpus.slicing` cuts machines into offers, an offer of n of T GPUs having n / T
-of the disk; :mod:`numgenius_core.bids.priority` says who runs. A contract holds its GPUs from its start
-to its end, half-open.
+Rule: :func:`numgenius_core.gpus.blocks` cuts machines into offers, an offer of n of T GPUs having
+n / T of the disk; :func:`numgenius_core.bids.resolve` says who runs. A contract holds its GPUs from
+its start to its end, half-open.
 
 How each is done. There are few ways to cut a machine, so the cuts are made once, by the scalar
 rule, and joined to the machines. Who runs is decided claim by claim from the highest priority down,
@@ -70,8 +70,16 @@ def offer_columns(offers: Iterable[Offer]) -> dict[str, list[Any]]:
     Prices are whole pico-dollars, so that nothing is lost: name them with the unit ``pico``, as
     :data:`~numgenius_core.frames.PICO_COLUMNS` does.
 
-    Raises:
-        WrongType: Something among them is no offer.
+    Returns:
+        A list for each column, one entry for each offer, in the order given.
+
+    >>> import pyarrow as pa
+    >>> from numgenius_core import Offer, PerGpuHour, PriceTerms
+    >>> from numgenius_core.frames import offer_columns
+    >>> prices = PriceTerms(gpu=PerGpuHour("0.50"))
+    >>> columns = offer_columns([Offer(id=1, machine=7, gpu_name="A100", gpus=2, prices=prices)])
+    >>> pa.table(columns).select(["num_gpus", "dph_base"]).to_pylist()
+    [{'num_gpus': 2, 'dph_base': 1000000000000}]
     """
     known = as_tuple(offers, "offers")
     for index, offer in enumerate(known):
@@ -108,11 +116,12 @@ def slices(
     """Return a row for each offer of each machine, with the machine's columns.
 
     Args:
-        frame: Machines.
-        gpus: Column of all GPUs of the machine.
+        frame: Machines, a row each.
+        gpus: Column of the number of GPUs of the machine.
         min_gpu: Column of the smallest group for rent.
-        price: Column of the price of one GPU, $/hour; adds ``price``, nano-dollars per hour.
-        disk: Column of the disk that is available, GB; adds ``disk_mb``, floored.
+        price: Column of the price of one GPU, dollars per hour; adds ``price``, nano-dollars per
+            hour for the whole offer.
+        disk: Column of the disk that is available, GB; adds ``disk_mb``, whole MB, floored.
         powers_only: As for :func:`numgenius_core.gpus.blocks`.
         observed: As for :func:`numgenius_core.gpus.blocks`.
         prefix: What the names of the results begin with: ``gpus``, ``start``, ``price`` and
@@ -121,6 +130,15 @@ def slices(
     Raises:
         WrongType: A column that holds no numbers, or an engine that tables cannot be made for.
         RuleViolation: A machine that cannot be cut so, or values out of range.
+
+    >>> import pyarrow as pa
+    >>> from numgenius_core.frames import slices
+    >>> machines = pa.table({"machine_id": [7], "num_gpus": [4], "min_gpu": [2]})
+    >>> for row in slices(machines).sort_by("offer_start").to_pylist():
+    ...     print(row["offer_gpus"], row["offer_start"])
+    4 0
+    2 0
+    2 2
     """
     exact = ExactFrame(frame)
     names = [prefix + name for name in ("gpus", "start", "price", "disk_mb")]
@@ -219,12 +237,12 @@ def occupancy(
     """Return the GPU-seconds that contracts held on each machine within a period.
 
     Args:
-        frame: Contracts, each holding its GPUs.
-        period: What is looked at.
-        machine: Column of the machine.
-        gpus: Column of the GPUs held.
+        frame: Contracts, a row each.
+        period: The time that is looked at.
+        machine: Column of the machine's id.
+        gpus: Column of the number of GPUs held.
         start: Column of the start, seconds since 1970.
-        end: Column of the end; null is never.
+        end: Column of the end, seconds since 1970; null is never.
 
     Returns:
         A frame with the columns ``machine`` and ``gpu_seconds`` (int64; an hour has 3,600).
@@ -232,6 +250,18 @@ def occupancy(
     Raises:
         WrongType: A column that holds no numbers.
         RuleViolation: Values out of range, or a sum beyond int64.
+
+    >>> from datetime import UTC, datetime
+    >>> import pyarrow as pa
+    >>> from numgenius_core import Interval
+    >>> from numgenius_core.frames import occupancy
+    >>> contracts = pa.table({
+    ...     "machine_id": [7, 7], "num_gpus": [2, 1],
+    ...     "start_date": [0, 3_600], "end_date": pa.array([3_600, None], pa.int64()),
+    ... })
+    >>> day = Interval(datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 2, tzinfo=UTC))
+    >>> occupancy(contracts, day).to_pylist()  # 2 GPUs for an hour, then one for 23 hours
+    [{'machine_id': 7, 'gpu_seconds': 90000}]
     """
     if not isinstance(period, Interval):
         raise WrongType("period", "an Interval", shown(period))
@@ -284,19 +314,29 @@ def resolve(
 
     Args:
         frame: Claims, a row each; in memory.
-        machine: Column of the machine, whole numbers.
+        machine: Column of the machine's id, whole numbers.
         start: Column of the first GPU position.
         size: Column of the number of GPUs.
         rank: Column of text: ``on-demand``, ``reserved``, ``bid`` or ``interruptible``, or
             ``default job``.
         bid: Column of bids, dollars per hour for the whole instance; null for other ranks.
         arrival: Column of the order of arrival, unique on a machine.
-        floor: The host's, dollars per GPU-hour: one for all, or a column, alike on a machine.
+        floor: The host's lowest bid, dollars per GPU-hour: one for all, or a column that has one
+            value for each machine.
         result: Name of the new column of truth values.
 
     Raises:
         WrongType: A lazy frame, or a column of the wrong type.
         RuleViolation: What :func:`numgenius_core.bids.resolve` refuses, or a null.
+
+    >>> import polars as pl
+    >>> from numgenius_core.frames import resolve
+    >>> claims = pl.DataFrame({
+    ...     "machine_id": [7, 7], "start": [0, 0], "num_gpus": [2, 1],
+    ...     "rank": ["bid", "bid"], "bid": [0.30, 0.25], "arrival": [0, 1],
+    ... })
+    >>> resolve(claims)["runs"].to_list()  # 25 cents for one GPU are more than 30 for two
+    [False, True]
     """
     given = as_frame(frame)
     if not isinstance(given, nw.DataFrame):

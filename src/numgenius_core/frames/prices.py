@@ -41,16 +41,16 @@ _PIECE: Final = 10**9
 
 @frozen(kw_only=True)
 class ModelPrice:
-    """What the GPUs of a model cost on demand.
+    """What the GPUs of a model cost on demand on a market, dollars per GPU-hour.
 
     Attributes:
-        model: Its name.
-        machines: How many have it.
-        gpus: How many of them there are.
-        mean: Weighted by GPUs, rounded half-even once.
-        median: Weighted by GPUs.
-        lowest: The cheapest.
-        highest: The dearest.
+        model: Name of the GPU.
+        machines: How many machines have it.
+        gpus: How many GPUs these machines have.
+        mean: Mean price, weighted by GPUs, rounded half-even once.
+        median: The least price at which half of the GPUs cost no more.
+        lowest: Price of the cheapest machine.
+        highest: Price of the dearest machine.
     """
 
     model: str
@@ -69,17 +69,29 @@ def model_prices(
     machine: str = "machine_id",
     columns: Columns | None = None,
 ) -> tuple[ModelPrice, ...]:
-    """Return the price of each model on a market, by name.
+    """Return the price of each model on a market, in order of the models' names.
+
+    A machine counts once, by its largest offer, however many offers it is cut into.
 
     Args:
-        frame: Offers.
+        frame: Offers, a row each.
         model: Column of the GPU's name.
-        machine: Column of the machine.
+        machine: Column of the machine's id.
         columns: The names of the other columns; ``gpus`` and ``price`` are used.
 
     Raises:
         WrongType: A column that holds no numbers.
         RuleViolation: A missing column, or values out of range.
+
+    >>> import pyarrow as pa
+    >>> from numgenius_core.frames import model_prices
+    >>> offers = pa.table({
+    ...     "machine_id": [7, 7, 8], "gpu_name": ["A100"] * 3,
+    ...     "num_gpus": [1, 3, 1], "dph_base": [1.0, 3.0, 2.0],
+    ... })
+    >>> (price,) = model_prices(offers)  # three GPUs at $1, one at $2
+    >>> print(price.gpus, price.mean, price.median)
+    4 1.25 1.00
     """
     machines = _machines(frame, model, machine, columns)
     counted = machines.group_by(model, _PRICE).agg(
@@ -113,14 +125,22 @@ def basket_price(
     """Return the price of a GPU in a fixed basket of models, rounded half-even once.
 
     Args:
-        prices: Of a market, as :func:`model_prices` gives them.
+        prices: The models of a market, as :func:`~numgenius_core.frames.model_prices` gives them.
         basket: GPUs of each model; the same basket for every market that is compared.
-        mean: Take each model's mean instead of its median.
+        mean: Whether each model counts by its mean instead of its median.
 
     Raises:
-        WrongType: Something of the wrong type.
         RuleViolation: An empty basket, or a model that the market does not have: a basket that
             shrinks where a model is missing would change its composition.
+
+    >>> import pyarrow as pa
+    >>> from numgenius_core.frames import basket_price, model_prices
+    >>> offers = pa.table({
+    ...     "machine_id": [7, 8], "gpu_name": ["A100", "L4"],
+    ...     "num_gpus": [1, 1], "dph_base": [1.00, 0.40],
+    ... })
+    >>> print(basket_price(model_prices(offers), {"A100": 1, "L4": 3}))
+    0.55
     """
     market = as_tuple(prices, "prices")
     for index, price in enumerate(market):
@@ -144,8 +164,8 @@ class IndexLink:
     Attributes:
         index: The price now as a multiple of the price before, exact; 1 is unchanged.
         level: The product of this and all earlier links.
-        machines: Machines that both have, with the same model and GPUs.
-        gpus: Their GPUs.
+        machines: Machines that both snapshots have, with the same model and GPUs.
+        gpus: GPUs of these machines.
         entered: GPUs of the other machines of the later snapshot.
         left: GPUs of the other machines of the earlier one.
     """
@@ -169,15 +189,25 @@ def matched_index(
     """Return how prices moved between two snapshots, on the machines that both show.
 
     Args:
-        before: Offers of the earlier one.
-        after: Offers of the later one, on the same engine.
+        before: Offers of the earlier snapshot, a row each.
+        after: Offers of the later snapshot, on the same engine.
         model: Column of the GPU's name.
-        machine: Column of the machine.
-        columns: The names of the other columns.
+        machine: Column of the machine's id.
+        columns: The names of the other columns; ``gpus`` and ``price`` are used.
 
     Raises:
-        WrongType: As for :func:`model_prices`, or two engines.
-        RuleViolation: As for :func:`model_prices`, or no priced machine that both show.
+        WrongType: A column that holds no numbers, or frames of two engines.
+        RuleViolation: A missing column, values out of range, or no machine with a price that both
+            snapshots show.
+
+    >>> import pyarrow as pa
+    >>> from numgenius_core.frames import matched_index
+    >>> names = ("machine_id", "gpu_name", "num_gpus", "dph_base")
+    >>> monday = pa.table([[7, 8], ["A100", "A100"], [1, 1], [1.00, 2.00]], names)
+    >>> friday = pa.table([[7, 9], ["A100", "A100"], [1, 4], [1.10, 0.80]], names)
+    >>> link = matched_index(monday, friday)  # only machine 7 is on both days
+    >>> link.index, link.entered, link.left
+    (Fraction(11, 10), 4, 1)
     """
     old = _machines(before, model, machine, columns)
     new = _machines(after, model, machine, columns)
@@ -213,9 +243,23 @@ def price_chain(
 ) -> tuple[IndexLink, ...]:
     """Return the links between snapshots in order of time; their levels are the chained index.
 
+    Args:
+        snapshots: Offers of each snapshot, in order of time, all on one engine.
+        model: Column of the GPU's name.
+        machine: Column of the machine's id.
+        columns: The names of the other columns; ``gpus`` and ``price`` are used.
+
     Raises:
-        WrongType: As for :func:`matched_index`.
-        RuleViolation: As for :func:`matched_index`; the path names the snapshot.
+        WrongType: A column that holds no numbers, or frames of two engines.
+        RuleViolation: What :func:`~numgenius_core.frames.matched_index` refuses of a pair; the
+            error names the later snapshot.
+
+    >>> import pyarrow as pa
+    >>> from numgenius_core.frames import price_chain
+    >>> names = ("machine_id", "gpu_name", "num_gpus", "dph_base")
+    >>> days = [pa.table([[7], ["A100"], [1], [price]], names) for price in (1.0, 1.1, 1.32)]
+    >>> [str(link.level) for link in price_chain(days)]
+    ['11/10', '33/25']
     """
     links: list[IndexLink] = []
     level = Fraction(1)

@@ -1,7 +1,7 @@
 """Quotes, reservations and payouts of a whole dataframe: the scalar rules as columns.
 
-Rule: those of :mod:`numgenius_core.prices.quotes` and :mod:`numgenius_core.prices.schedules`; results are theirs
-rounded half-even to a nano-dollar, as int64.
+Rule: those of :func:`numgenius_core.prices.quote` and of the reserved discounts in
+:mod:`numgenius_core.prices`; results are theirs rounded half-even to a nano-dollar, as int64.
 
 Our readings: a null stays a null. Where the scalar rule refuses an offer, because it is not for
 rent that way (a bid under the floor, no reserved price on a machine that is not verified), its row
@@ -30,7 +30,14 @@ from numgenius_core.frames._exact import (
     column,
     refuse_taken,
 )
-from numgenius_core.frames._stay import Asked, Share, Stay, check_lines, read_stay, share_of
+from numgenius_core.frames._stay import (
+    QuoteColumns,
+    QuoteRequest,
+    Share,
+    check_lines,
+    read_request,
+    share_of,
+)
 from numgenius_core.frames.columns import (
     AMOUNT,
     SHARE,
@@ -75,18 +82,18 @@ def quote(
     """Return the frame with the exact price of a stay for each row.
 
     Args:
-        frame: Offers, in any dataframe that narwhals speaks to.
-        duration: How long; a column is in seconds unless it says otherwise.
+        frame: Offers, a row each, in any dataframe that narwhals speaks to.
+        duration: How long the offer is rented; a column is in seconds unless its unit is another.
         mode: How it is rented; a column holds ``on-demand``, ``reserved`` or ``interruptible``.
         disk: GB of disk.
         upload: GB sent.
         download: GB received.
         bid: Of interruptibles, dollars per hour for the whole instance; the lowest bid if left out.
-        months: Of reservations, what is prepaid; the stay's length if left out. As for
-            :func:`numgenius_core.prices.quote`, a longer stay goes on on demand, and a shorter
-            one forfeits part of the deposit.
-        fee: The platform's share.
-        columns: The names of the columns of an offer.
+        months: Of reservations, the time prepaid, months of 720 hours; the duration if left out.
+            As for :func:`numgenius_core.prices.quote`, a longer stay goes on on demand, and a
+            shorter one forfeits part of the deposit.
+        fee: The platform's share of what the client pays.
+        columns: The names of the columns of an offer; those of the search API if left out.
         results: Which columns to add, each in nano-dollars: ``gpu``, ``discount``, ``forfeit``,
             ``storage``, ``upload``, ``download`` (the lines: differences of rounded running totals,
             as :meth:`~numgenius_core.prices.Quote.rounded_lines` has them), ``total``,
@@ -95,13 +102,21 @@ def quote(
         prefix: What the names of the results begin with.
 
     Raises:
-        WrongType: A value or a column of the wrong type.
+        WrongType: A column that holds no numbers, or a mode that is no text.
         RuleViolation: A value out of range, an amount beyond $2 billion, a name that is taken.
+
+    >>> from datetime import timedelta
+    >>> import pyarrow as pa
+    >>> from numgenius_core.frames import quote
+    >>> offers = pa.table({"num_gpus": [1, 2], "dph_base": [0.5, 1.2], "storage_cost": [0.2, 0.2]})
+    >>> prices = quote(offers, timedelta(hours=10), disk=36, results=["total", "per_hour"])
+    >>> prices.select(["quote_total", "quote_per_hour"]).to_pylist()[0]  # nano-dollars
+    {'quote_total': 5100000000, 'quote_per_hour': 510000000}
     """
     wanted = _wanted(results, _RESULTS)
     exact, platform = ExactFrame(frame), share_of(fee, "fee")
     refuse_taken([prefix + name for name in wanted], exact.columns)
-    asked = Asked(
+    request = QuoteRequest(
         duration=duration,
         mode=mode,
         disk=disk,
@@ -112,9 +127,9 @@ def quote(
         fee=platform,
         columns=columns,
     )
-    stay = read_stay(exact, asked)
-    check_lines(stay.read, "per_hour" in wanted)
-    return exact.finish({prefix + k: v for k, v in _answer(stay, wanted, platform).items()})
+    given = read_request(exact, request)
+    check_lines(given.read, "per_hour" in wanted)
+    return exact.finish({prefix + k: v for k, v in _answer(given, wanted, platform).items()})
 
 
 def _wanted(results: Iterable[str], known: tuple[str, ...]) -> list[str]:
@@ -125,26 +140,26 @@ def _wanted(results: Iterable[str], known: tuple[str, ...]) -> list[str]:
     return names
 
 
-def _full_price(stay: Stay) -> Value:
+def _full_price(given: QuoteColumns) -> Value:
     """Return the hourly GPU price before a discount; null where it cannot be rented so."""
-    read, exact = stay.read, stay.exact
-    if stay.bids is False:
+    read, exact = given.read, given.exact
+    if given.bids is False:
         price = read["price"]
     else:
         price = floor = read["floor"]
         if "bid" in read.bounds:
             price = exact.let((column(floor) <= read["bid"]).choose(read["bid"]))
-        if isinstance(stay.bids, Number):
-            price = exact.let(stay.bids.choose(price, read["price"]))
-    return exact.let(stay.known.choose(price)) if isinstance(stay.known, Number) else price
+        if isinstance(given.bids, Number):
+            price = exact.let(given.bids.choose(price, read["price"]))
+    return exact.let(given.known.choose(price)) if isinstance(given.known, Number) else price
 
 
-def _discounted(stay: Stay, full: Value) -> tuple[Value, dict[str, Value | None]]:
+def _discounted(given: QuoteColumns, full: Value) -> tuple[Value, dict[str, Value | None]]:
     """Return the hourly GPU price after the discount, and what a reservation adds."""
-    exact, (factor, shares) = stay.exact, stay.discount
-    if stay.reserved is False:
+    exact, (factor, shares) = given.exact, given.discount
+    if given.reserved is False:
         return full, {"deposit": None, "discount_rate": 0}
-    prepaid = stay.prepaid
+    prepaid = given.prepaid
     # 1 − d = 1 − D · m / (m + 1), as whole numbers: of ``parts``, so much is ``kept``.
     parts = exact.let((prepaid + SECONDS_PER_MONTH) * shares)
     taken = exact.let(factor * prepaid)
@@ -152,11 +167,11 @@ def _discounted(stay: Stay, full: Value) -> tuple[Value, dict[str, Value | None]
     price = exact.half_even(*exact.long_ratio(full, kept, parts), parts)
     rate = exact.half_even(*exact.long_ratio(_BILLION, taken, parts), parts)
     deposit = _deposit(exact, full, prepaid, kept, parts)
-    if isinstance(stay.reserved, bool):
+    if isinstance(given.reserved, bool):
         return price, {"deposit": deposit, "discount_rate": rate}
-    return exact.let(stay.reserved.choose(price, full)), {
-        "deposit": exact.let(stay.reserved.choose(deposit)),
-        "discount_rate": stay.reserved.choose(rate, 0),
+    return exact.let(given.reserved.choose(price, full)), {
+        "deposit": exact.let(given.reserved.choose(deposit)),
+        "discount_rate": given.reserved.choose(rate, 0),
     }
 
 
@@ -171,15 +186,17 @@ def _deposit(exact: ExactFrame, full: Value, prepaid: Value, kept: Value, parts:
     return exact.half_even(exact.let(whole + more), below, parts, finest, divisor)
 
 
-def _gpu_time(stay: Stay, full: Value, price: Value, deposit: Value | None) -> dict[str, Pair]:
+def _gpu_time(
+    given: QuoteColumns, full: Value, price: Value, deposit: Value | None
+) -> dict[str, Pair]:
     """Return what GPU time costs after the discount, and what of a deposit is forfeited.
 
     A row without a deposit has null for one, which lasts for no time and forfeits nothing.
     """
-    exact, seconds = stay.exact, stay.read["seconds"]
+    exact, seconds = given.exact, given.read["seconds"]
     if deposit is None:
         return {"discount": exact.per_unit(full, seconds, SECONDS_PER_HOUR)}
-    lasts = _lasts(exact, deposit, price, stay.prepaid)
+    lasts = _lasts(exact, deposit, price, given.prepaid)
     least = exact.let((lasts < seconds).choose(lasts, seconds))
     used = exact.carried(exact.per_unit(price, least, SECONDS_PER_HOUR))
     beyond = exact.per_unit(full, exact.let(seconds - least), SECONDS_PER_HOUR)
@@ -210,9 +227,9 @@ def _lasts(exact: ExactFrame, deposit: Value, price: Value, prepaid: Value) -> N
     return column(exact.let((column(deposit) > 0).choose(seconds, 0)))
 
 
-def _used(stay: Stay) -> dict[str, Pair]:
+def _used(given: QuoteColumns) -> dict[str, Pair]:
     """Return the amounts of disk and traffic; what is not used has none."""
-    read, exact = stay.read, stay.exact
+    read, exact = given.read, given.exact
     amounts: dict[str, Pair] = {}
     if "storage" in read.bounds:
         used = read["storage used"]
@@ -223,12 +240,12 @@ def _used(stay: Stay) -> dict[str, Pair]:
     return amounts
 
 
-def _answer(stay: Stay, wanted: list[str], fee: Share) -> dict[str, Value | None]:
+def _answer(given: QuoteColumns, wanted: list[str], fee: Share) -> dict[str, Value | None]:
     """Work out what is wanted, in the order in which one thing needs another."""
-    exact, seconds = stay.exact, stay.read["seconds"]
-    full = _full_price(stay)
-    price, out = _discounted(stay, full)
-    amounts = _gpu_time(stay, full, price, out["deposit"]) | _used(stay)
+    exact, seconds = given.exact, given.read["seconds"]
+    full = _full_price(given)
+    price, out = _discounted(given, full)
+    amounts = _gpu_time(given, full, price, out["deposit"]) | _used(given)
     if set(wanted) & set(LINES):
         out |= _lines(exact, exact.per_unit(full, seconds, SECONDS_PER_HOUR), amounts)
     total = exact.carried(exact.sum(list(amounts.values())))
@@ -239,7 +256,7 @@ def _answer(stay: Stay, wanted: list[str], fee: Share) -> dict[str, Value | None
     if "per_hour" in wanted:
         out["per_hour"] = _per_hour(exact, total, seconds)
     if {"payout", "fee"} & set(wanted):
-        out["payout"], out["fee"] = _split(exact, total, rounded, fee, stay.read)
+        out["payout"], out["fee"] = _split(exact, total, rounded, fee, given.read)
     return {name: out[name] for name in wanted}
 
 
@@ -294,19 +311,26 @@ def reserve(
     results: Iterable[str] = _RESERVED,
     prefix: str = "reserved_",
 ) -> Any:
-    """Return the frame with what prepaying some months costs and earns each row.
+    """Return the frame with what prepaying some months costs, and takes off the price of, each row.
 
     Args:
-        frame: Offers.
-        months: Time to prepay, whole seconds in months of 720 hours.
-        columns: The names of the columns of an offer.
+        frame: Offers, a row each.
+        months: Time to prepay, months of 720 hours that make whole seconds.
+        columns: The names of the columns of an offer; those of the search API if left out.
         results: ``gpu_per_hour`` (the discounted GPU price), ``deposit``, ``discount_rate`` (in
             billionths of the GPU price).
         prefix: What the names of the results begin with.
 
     Raises:
-        WrongType: As for :func:`quote`.
-        RuleViolation: As for :func:`quote`.
+        WrongType: A column that holds no numbers.
+        RuleViolation: A value out of range, an amount beyond $2 billion, a name that is taken.
+
+    >>> import pyarrow as pa
+    >>> from numgenius_core.frames import Columns, reserve
+    >>> offers = pa.table({"num_gpus": [1], "dph_base": [1.0], "credit_discount_max": [0.4]})
+    >>> priced = reserve(offers, 1, columns=Columns(verification=None))
+    >>> priced.select(["reserved_gpu_per_hour", "reserved_deposit"]).to_pylist()  # nano-dollars
+    [{'reserved_gpu_per_hour': 800000000, 'reserved_deposit': 576000000000}]
     """
     return quote(
         frame,
@@ -326,13 +350,20 @@ def payout(
 
     Args:
         frame: Any frame with a column of whole nano-dollars.
-        amount: That column.
+        amount: The column of what clients pay.
         fee: The platform's share.
-        prefix: The results are named ``payout`` and ``fee`` after it.
+        prefix: What the names of the results, ``payout`` and ``fee``, begin with.
 
     Raises:
-        WrongType: As for :func:`quote`.
-        RuleViolation: As for :func:`quote`.
+        WrongType: A column that holds no numbers.
+        RuleViolation: An amount below zero, a share that is not from 0 to below 1, or a name that
+            is taken.
+
+    >>> import pyarrow as pa
+    >>> from numgenius_core.frames import payout
+    >>> bills = pa.table({"paid": [4_000_000_000]})
+    >>> payout(bills, "paid", "0.25").to_pylist()
+    [{'paid': 4000000000, 'host_payout': 3000000000, 'host_fee': 1000000000}]
     """
     exact, platform = ExactFrame(frame), share_of(fee, "fee")
     refuse_taken([prefix + "payout", prefix + "fee"], exact.columns)

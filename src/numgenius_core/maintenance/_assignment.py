@@ -1,8 +1,8 @@
 """Who sits where at the least loss: windows of one length on a shared line, as whole numbers.
 
-The engine of :mod:`numgenius_core.maintenance.fleet`. Each machine takes one of the starts; at any instant at
-most ``at_once`` windows are open; the sum of the losses is to be least. The number of open windows
-rises only at a start, so it is enough to look at those.
+The engine of :func:`~numgenius_core.maintenance.plan_fleet`. Each machine takes one of the starts;
+at any instant at most ``at_once`` windows are open; the sum of the losses is to be least. The
+number of open windows rises only at a start, so it is enough to look at those.
 
 Every bound is by prices: being down at a start costs its price on top, and a plan gets back
 ``at_once`` times each price. No plan gains by that, so the least losses with prices, minus what
@@ -25,7 +25,7 @@ from typing import Final, TypeVar
 from attrs import frozen
 
 Costs = Sequence[Sequence[int]]
-"""A row a machine: its loss at each start."""
+"""A row for each machine: its loss at each start."""
 _Number = TypeVar("_Number", int, Fraction)
 _OFFSETS: Final = 8  # aligned tracks tried where starts are not aligned
 _ROUNDS: Final = 200  # of prices, for the bound
@@ -71,6 +71,8 @@ class Problem:
     def priced(self, prices: Sequence[int]) -> tuple[int, list[int]]:
         """Return the bound of some prices, and the start that each machine wishes then."""
         charges = paid(self.times, self.length, prices)
+        # Once windows cost what they open onto, machines no longer meet: each may wish for its own
+        # cheapest start, and the sum of these is the bound.
         least, wish = -self.at_once * sum(prices), []
         for row in self.costs:
             charged = list(map(add, row, charges))
@@ -91,9 +93,13 @@ class Problem:
 def solve(problem: Problem, effort: int) -> tuple[list[int], list[int], int, Proof]:
     """Return the start of each machine, prices, their bound, and what is proven."""
     every = apart(problem.times, problem.length, 0)
+    # No two windows of different starts overlap, so the limit holds start by start: an assignment,
+    # whose optimum its own prices prove.
     if len(every) == len(problem.times):
         taken, prices = _assign(problem.costs, [problem.at_once] * len(every))
         return taken, prices, problem.bound(prices), Proof.PRICES
+    # From the coarse to the fine: a good plan first, since the target of the bound and what the
+    # search may rule out both depend on how good the best known plan is.
     taken, prices = _best_tracks(problem)
     _improve(problem, taken)
     prices, bound = _raise_bound(problem, prices, problem.total(taken))
@@ -110,8 +116,12 @@ def _assign(costs: Costs, room: Sequence[int]) -> tuple[list[int], list[int]]:
 
     Successive shortest paths: machine by machine, along the cheapest chain of machines that make
     room for each other. A start has a price only if it is full, and every machine sits where its
-    loss plus the price is least; whatever keeps both is an optimum.
+    loss plus the price is least; whatever keeps both is an optimum. (Every plan loses at least the
+    least losses with prices, less room × price of each start; a plan that keeps both, just that.)
     """
+    # reach[j] is the price of start j plus the least rise in losses of a chain that ends there: the
+    # new machine takes a seat at j, or pushes another out of its seat, which goes to j. mover[j]
+    # is the machine that goes to j in that chain, and origin[j] the start that it leaves.
     width = len(costs[0])
     prices = [0] * width
     seated: list[list[int]] = [[] for _ in range(width)]
@@ -120,10 +130,10 @@ def _assign(costs: Costs, room: Sequence[int]) -> tuple[list[int], list[int]]:
         reach = list(map(add, row, prices))
         mover, origin = [machine] * width, [-1] * width
         waiting = set(range(width))
-        while True:
+        while True:  # Dijkstra's search: with prices no step of a chain is below zero
             start = min(waiting, key=reach.__getitem__)
             if len(seated[start]) < room[start]:
-                break
+                break  # the first start with room ends the cheapest chain
             waiting.remove(start)
             for other in seated[start]:
                 losses = costs[other]
@@ -132,9 +142,12 @@ def _assign(costs: Costs, room: Sequence[int]) -> tuple[list[int], list[int]]:
                     length = base + losses[j] + prices[j]
                     if length < reach[j]:
                         reach[j], mover[j], origin[j] = length, other, start
+        # Full starts that the search passed were nearer than the one with room. Raised by the
+        # difference, they are no cheaper to any machine than its new seat: both properties hold
+        # for one machine more.
         for full in set(range(width)) - waiting:
             prices[full] += reach[start] - reach[full]
-        while start >= 0:
+        while start >= 0:  # back along the chain, each machine takes the seat freed after it
             moved, before = mover[start], origin[start]
             seated[start].append(moved)
             taken[moved] = start
@@ -160,8 +173,12 @@ def _best_tracks(problem: Problem) -> tuple[list[int], list[int]]:
     tracks, failed = [family] * at_once, 0
     while failed < at_once:
         tracks.sort(key=lambda track: sum(prices[j] for j in track))
+        # Tracks with the lowest prices are the least wanted: those are laid anew first. A new track
+        # must have room for the machines that the others cannot seat.
         others = tracks[:failed] + tracks[failed + 1 :]
         fewest = len(problem.costs) - sum(map(len, others))
+        # What one more window at a start could save: it serves one machine, which then owes its
+        # loss there instead of its loss and price now; the one that saves most would move.
         owed = [row[j] + prices[j] for row, j in zip(problem.costs, taken, strict=True)]
         saved = [max(0, *map(sub, owed, column)) for column in zip(*problem.costs, strict=True)]
         changed = [*others, _best_track(problem, saved, fewest)]
@@ -194,10 +211,11 @@ def _best_track(problem: Problem, saved: Sequence[int], fewest: int) -> list[int
             rest = fewer[follow[j]]
             most[j] = max(most[j + 1], saved[j] + rest if rest >= 0 else -1)
         layers.append(most)
+    # Of equal savings the longer track: a window that saves nothing yet gives room to move.
     count = max(range(max(fewest, 0), len(layers)), key=lambda c: (layers[c][0], c))
     track, at = [], 0
     while count:
-        while layers[count][at + 1] == layers[count][at]:
+        while layers[count][at + 1] == layers[count][at]:  # as much is saved without this start
             at += 1
         track.append(at)
         at, count = follow[at], count - 1
@@ -255,10 +273,14 @@ def _raise_bound(problem: Problem, prices: list[int], target: int) -> tuple[list
     best, bound = prices, problem.bound(prices)
     tried, heading = prices, [0] * len(prices)
     for _ in range(_ROUNDS):
+        # The bound is concave in the prices, and what the machines' wishes exceed the limit by is
+        # a direction in which it rises.
         value, wish = problem.priced(tried)
         if problem.rounded(value) > bound:
             best, bound = tried, problem.rounded(value)
         excess = _Room(problem, wish).excess()
+        # A price of zero cannot fall: without ``p > 0`` the heading would point out of what is
+        # allowed, and its length would shorten every step that is.
         heading = [
             _UNIT * e * (e > 0 or p > 0) + _MOMENTUM * h // _UNIT
             for e, p, h in zip(excess, tried, heading, strict=True)
@@ -266,6 +288,7 @@ def _raise_bound(problem: Problem, prices: list[int], target: int) -> tuple[list
         norm = sum(h * h for h in heading)
         if bound >= target or not norm:
             break
+        # Polyak's step: as far as a line of this slope needs to reach the target.
         far = _UNIT * (target - value)
         tried = [max(0, p + far * h // norm) for p, h in zip(tried, heading, strict=True)]
     return best, bound
@@ -279,15 +302,23 @@ def _search(
     Machine by machine, those with most to lose first; a branch ends where the losses so far and
     the least possible rest, with prices, reach the best plan known.
     """
+    # The losses of a plan with prices, less what comes back, are at most its plain losses. So what
+    # is spent plus the least possible rest is below every plan of a branch; with the prices of a
+    # high bound, not far below.
     charges = paid(problem.times, problem.length, prices)
     charged = [list(map(add, row, charges)) for row in problem.costs]
+    # A machine that loses much more by an average start than by its best cuts many branches: the
+    # earlier it is placed, the larger they are.
     order = sorted(
         range(len(charged)), key=lambda i: min(charged[i]) - sum(charged[i]) // len(charges)
     )
     least = [min(charged[i]) for i in order]
     rest = list(accumulate(reversed(least), initial=-problem.at_once * sum(prices)))[::-1]
+    # Losses are multiples of the grain: what cannot be better by one grain cannot be better.
     best, total, grain = list(taken), problem.total(taken), problem.grain
     room, chosen, spent = _Room(problem, ()), [-1] * len(order), [0]
+    # The stack is kept by hand, as a fleet may be deeper than Python recurses. ``spent[d]`` is the
+    # loss, with prices, of the first d machines; ``untried[d]`` the starts left to machine d.
     untried: list[Iterator[int]] = []
     for _ in range(effort):
         depth = len(spent) - 1
@@ -323,6 +354,6 @@ def apart(times: Sequence[int], length: int, offset: int) -> list[int]:
 
 
 def paid(times: Sequence[int], length: int, prices: Sequence[_Number]) -> list[_Number]:
-    """Return, for each start, the prices of the instants at which its window is open."""
+    """Return, for each start, the sum of the prices of the starts that lie in its window."""
     sums = list(accumulate(prices, initial=prices[0] * 0))
     return [sums[bisect_left(times, at + length)] - sums[j] for j, at in enumerate(times)]

@@ -1,10 +1,11 @@
 """Which starts of a window can still be the mildest: bounds by cells of time, before any sorting.
 
-The trick of :mod:`numgenius_core.maintenance.windows`, kept here: it saves the sorting of what cannot matter,
-and changes no answer. Time is cut into cells. Sums by cell bound the loss of all windows that start
-in a cell from below (what rises before the cells that such a window surely covers, less what falls
-by the end of its own cell) and tell what one of them loses at most. Cells whose least is above the
-smallest of these are left out, and with them the pieces that no window left can touch.
+Part of :func:`~numgenius_core.maintenance.best_window`, for large books: it saves the sorting of
+what cannot matter, and changes no answer. Time is cut into cells. Sums by cell bound the loss of
+all windows that start in a cell from below (what rises before the cells that such a window surely
+covers, less what falls by the end of its own cell) and tell what one of them loses at most. Cells
+whose least is above the smallest of these are left out, and with them the pieces that no window
+left can touch.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ def shortlist(
     """
     if len(pieces) < FEW:
         return pieces, spans
+    # A quarter as many cells as pieces, so that what is done by cell costs less than one pass over
+    # the pieces. More, up to one a piece, where a cell would be longer than an eighth of a window:
+    # bounds that are a cell's length apart would then say little.
     low, high = spans[0][0], spans[-1][1]
     each = (high + length - low) // len(pieces)
     size = max(1, min(each * _PER_CELL, max(each, length // _PER_WINDOW)))
@@ -82,6 +86,9 @@ class _Grid:
         The part of a loss that grows with the overlap, summed to an instant t, is t · Σ slope −
         Σ slope · start over what has begun, less the same of what has ended.
         """
+        # A window from w loses begun(w + length) − ended(w): all that has grown and risen up to its
+        # end, less all that had grown and fallen by its start. A piece counts from the cell after
+        # the one it begins in, so at the edges of cells both sums are exact.
         room = self.cells + 1
         rates, anchors, rises, falls = ([0] * room for _ in range(4))
         for (start, end, at_start, at_end, slope), (begin, over) in zip(
@@ -101,6 +108,10 @@ class _Grid:
         ]
         begun = [work + lump for work, lump in zip(grown, _before(rises), strict=True)]
         ended = [work + lump for work, lump in zip(grown, _before(falls), strict=True)]
+        # Both sums only increase with time. A window that starts in cell c starts before the edge
+        # of cell c + 1 and ends at or after that of c + inside, which gives the least it can lose;
+        # the one that starts at the edge of c ends before that of c + inside + 1, which gives the
+        # most.
         inside, starts = self.inside, self.starts
         least = list(map(sub, begun[inside : inside + starts], ended[1:]))
         return least, list(map(sub, begun[inside + 1 : inside + 1 + starts], ended))
@@ -116,6 +127,8 @@ class _Grid:
         What a cell loses at most is the loss of a window from its first instant, so it counts only
         if that is allowed; that of the first cell is.
         """
+        # Some window that is allowed loses no more than the ceiling, so a cell in which every
+        # window loses more cannot hold the best one.
         size = self.size
         known: list[tuple[int, int]] = []
         for first, last in spans:
@@ -131,6 +144,7 @@ class _Grid:
                     continue  # no better than one before
                 edge = self.low + cell * size
                 begin, end = max(first, edge), min(last, edge + size - 1)
+                # Cells side by side are one span again: a seam would be one more event to sort.
                 if begin > first and kept and kept[-1][1] == begin - 1:
                     begin = kept.pop()[0]
                 kept.append((begin, end))
@@ -144,6 +158,9 @@ class _Grid:
         What counts once rises with a contract's first piece and falls with its last: where these
         are two, both stay.
         """
+        # A piece from cell ``begin`` to cell ``over`` is met from starts in the cells from a
+        # window's length before ``begin`` up to ``over``. Whether one of these is kept is a look
+        # into two tables: more cells are kept up to the last of them than before the first.
         flags = [0] * self.starts
         for span in kept:
             for cell in self.span_cells(span):

@@ -27,7 +27,7 @@ from numgenius_core.listing import Listing
 
 
 class PlanAction(Enum):
-    """A step of planned maintenance."""
+    """What a host does in a step of planned maintenance (hosting guide, G11)."""
 
     SET_END = "set the listing's end date"
     WAIT = "wait"
@@ -38,10 +38,10 @@ class PlanAction(Enum):
 
 @frozen(kw_only=True)
 class PlanStep:
-    """What to do, and when.
+    """A step of planned maintenance: what to do, and when.
 
     Attributes:
-        action: What.
+        action: What the host does.
         at: When it is done, or begins.
         until: When waiting or maintaining ends; of an end date, the date; else ``None``.
     """
@@ -83,15 +83,30 @@ def backfill_plan(
     is later than that of a contract, it may be extended (G9): never past the client end date.
 
     Args:
-        listing: As published now.
-        contracts: Of the machine; those that have ended do not matter.
+        listing: The machine as published now.
+        contracts: The machine's contracts; those that have ended do not matter.
         length: How long the machine will be down, whole seconds.
-        now: When the plan is made.
+        now: The instant at which the plan is made.
 
     Raises:
-        WrongType: An argument of the wrong type.
-        RuleViolation: A client contract never ends, so there is no end to wait for; or the
-            contract of another machine.
+        RuleViolation: A client contract never ends, so there is no end to wait for; the contract
+            of another machine; or a length of zero.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Block, Listing, Machine, PerGpuHour, PriceTerms, agree
+    >>> from numgenius_core.maintenance import backfill_plan
+    >>> now = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> machine = Machine(id=7, host="hanna", gpu_name="A100", gpus=4)
+    >>> prices, end = PriceTerms(gpu=PerGpuHour("2.00")), now + timedelta(days=2)
+    >>> listing = Listing(machine=machine, prices=prices, end=end)
+    >>> contract = agree(listing, Block(start=0, size=2), id=1, client="ann", at=now)
+    >>> for step in backfill_plan(listing, [contract], timedelta(hours=4), now=now).steps:
+    ...     print(step.at.date(), step.action.value)
+    2026-01-05 set the listing's end date
+    2026-01-05 wait
+    2026-01-07 unlist
+    2026-01-07 maintain
+    2026-01-07 relist
     """
     check_kind(listing, Listing, "listing")
     length_in_seconds(length)

@@ -1,6 +1,6 @@
 """When to take the machines of a fleet down: each once, at most k at a time, at the least loss.
 
-Rule (issue of this library; the guide describes maintenance of one machine only): every machine of
+Rule (ours; the guide describes maintenance of one machine only): every machine of
 a fleet gets one window before a deadline, and at no instant are more than k of them down.
 
 The problem, exactly: the caller gives the instants at which a window may start and one length for
@@ -48,12 +48,12 @@ from numgenius_core.maintenance.losses import (
 
 @frozen(kw_only=True)
 class MachineWindow:
-    """The window of one machine.
+    """The maintenance window of one machine of a fleet.
 
     Attributes:
-        machine: The machine.
+        machine: The machine's id.
         window: When it is down.
-        disturbed: Each contract in its way.
+        disturbed: Each contract in force at some instant of the window, with what it loses.
         loss: The weighted sum of what they lose.
     """
 
@@ -65,16 +65,16 @@ class MachineWindow:
 
 @frozen(kw_only=True)
 class FleetPlan:
-    """A window for each machine of a fleet.
+    """A maintenance window for each machine of a fleet, and how good the plan is known to be.
 
     Attributes:
-        windows: One a machine, in order of their ids.
+        windows: One for each machine, in order of the machines' ids.
         loss: The sum of their losses.
-        bound: No plan for these starts loses less. It is that of the prices, rounded up to a
-            multiple of what divides all losses, or the loss itself where a search proved it.
+        bound: No plan for these starts loses less. It is the bound of the prices, rounded up to
+            a multiple of what divides all losses, or the loss itself where a search proved it.
         proof: How the loss is known to be the least, if it is.
-        prices: One a start, in order of time: what being down at that instant would have to cost
-            for the bound (:func:`bound_of`).
+        prices: One for each start, in order of time: what being down at that instant would have
+            to cost for the bound (:func:`~numgenius_core.maintenance.bound_of`).
     """
 
     windows: tuple[MachineWindow, ...]
@@ -97,16 +97,24 @@ class FleetPlan:
 def aligned_starts(
     within: Interval, length: timedelta, step: timedelta | None = None
 ) -> tuple[datetime, ...]:
-    """Return starts at equal distances, whose windows lie within a period.
+    """Return instants at equal distances at which windows within a period may start.
 
     Args:
-        within: From now, or later, to the deadline.
-        length: Of a window, whole seconds.
-        step: From start to start; by default the length, which makes them aligned.
+        within: From the first start to the deadline, by which the last window has ended.
+        length: Length of a window, whole seconds.
+        step: From start to start; by default the length, which makes the windows aligned: no two
+            overlap.
 
     Raises:
-        WrongType: An argument of the wrong type.
-        RuleViolation: A duration of zero, or a window longer than the period.
+        RuleViolation: A length or step of zero, or a window longer than the period.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval
+    >>> from numgenius_core.maintenance import aligned_starts
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> day = Interval(monday, monday + timedelta(days=1))
+    >>> [start.hour for start in aligned_starts(day, timedelta(hours=7))]
+    [0, 7, 14]
     """
     check_kind(within, Interval, "within")
     seconds = length_in_seconds(length)
@@ -130,18 +138,35 @@ def plan_fleet(
     """Return a window for every machine, at most ``at_once`` of them down at any instant.
 
     Args:
-        fleet: Each machine with its contracts.
-        starts: When a window may start; :func:`aligned_starts` makes such.
-        length: Of a window, whole seconds.
-        at_once: Most machines down at an instant.
-        weights: What counts; by default the number of contracts disturbed.
-        refunds: What is due to a contract if it is disturbed.
+        fleet: Each machine's id with its contracts.
+        starts: The instants at which a window may start, such as
+            :func:`~numgenius_core.maintenance.aligned_starts` makes.
+        length: Length of a window, whole seconds, the same for all machines.
+        at_once: How many machines may be down at an instant, at most.
+        weights: How much each part of a loss counts; by default the number of contracts disturbed
+            is all that counts.
+        refunds: What the host owes a contract if it is disturbed, by the contract's id.
         effort: Steps that the search may take where starts are not aligned; 0 leaves it out.
 
     Raises:
-        WrongType: An argument of the wrong type.
         RuleViolation: More machines than fit before the last window's end, no machine at all, or
             a contract under another machine.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Block, Contract, Interval, Mode, PerGpuHour, PriceTerms
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> contract = Contract(
+    ...     id=1, machine=7, host="hanna", client="ann", mode=Mode.ON_DEMAND,
+    ...     block=Block(start=0, size=2), prices=PriceTerms(gpu=PerGpuHour("2.00")),
+    ...     start=monday, end=monday + timedelta(days=2),
+    ... )
+    >>> from numgenius_core.maintenance import aligned_starts, plan_fleet
+    >>> days = aligned_starts(Interval(monday, monday + timedelta(days=3)), timedelta(days=1))
+    >>> plan = plan_fleet({7: [contract], 8: [], 9: []}, days, timedelta(days=1), at_once=1)
+    >>> [(each.machine, each.window.start.day) for each in plan.windows]
+    [(7, 7), (8, 5), (9, 6)]
+    >>> plan.loss == plan.bound == 0
+    True
     """
     whole_number(at_once, "at_once", 1)
     whole_number(effort, "effort")
@@ -192,15 +217,24 @@ def bound_of(
     that: each machine's least loss with prices, minus what comes back, bounds every plan.
 
     Args:
-        losses: A row a machine: its loss at each start.
-        starts: In order of time.
-        length: Of a window.
-        at_once: Most machines down at an instant.
-        prices: Zero or more, one a start.
+        losses: A row for each machine: what a window from each start would lose.
+        starts: The instants at which a window may start, in order of time.
+        length: Length of a window, whole seconds.
+        at_once: How many machines may be down at an instant, at most.
+        prices: One for each start, zero or more, such as :attr:`FleetPlan.prices`.
 
     Raises:
-        WrongType: An instant or a length of the wrong type.
-        RuleViolation: Starts out of order, a price below zero, or not one number a start.
+        RuleViolation: Starts out of order, a price below zero, or a row or prices that are not one
+            number for each start.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from fractions import Fraction
+    >>> from numgenius_core.maintenance import bound_of
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> starts = [monday, monday + timedelta(days=1)]
+    >>> losses = [[Fraction(1), Fraction(5)], [Fraction(2), Fraction(4)]]  # of two machines
+    >>> bound_of(losses, starts, timedelta(days=1), 1, [Fraction(3), Fraction(0)])
+    Fraction(5, 1)
     """
     known = [utc(each, "starts") for each in starts]
     times = [total_seconds(known[0], each) for each in known]
@@ -220,6 +254,8 @@ def bound_of(
 
 def _losses(pieces: Iterable[Piece], times: Sequence[int], length: int) -> list[int]:
     """Return the loss of a window from each start."""
+    # What counts once is entered at the first start that meets it and taken back at the first that
+    # no longer does, and summed at the end; what grows with the overlap is added start by start.
     grown, once = [0] * len(times), [0] * (len(times) + 1)
     for start, end, at_start, at_end, slope in pieces:
         first, last = bisect_right(times, start - length), bisect_left(times, end)

@@ -45,7 +45,9 @@ _NEED: Final = "hours such as 'Sat-Sun 01:00-06:00 Europe/Berlin' or 'daily 22:0
 
 @frozen(kw_only=True)
 class Recurrence:
-    """Hours that recur on some days of the week.
+    """Hours that recur on some days of the week, on the clock of a time zone.
+
+    :meth:`parse` reads them from text, which is easier than counting minutes.
 
     Attributes:
         days: Weekdays on which the hours begin, Monday 0 to Sunday 6.
@@ -55,9 +57,10 @@ class Recurrence:
         zone: The IANA name of the time zone whose clock counts.
 
     Raises:
-        WrongType: A field of the wrong type.
-        RuleViolation: A value out of range, or a time zone that this system does not know.
+        RuleViolation: No weekday, minutes out of range, or a time zone that this system does not
+            know.
 
+    >>> from numgenius_core.maintenance import Recurrence
     >>> str(Recurrence.parse("Fri–Sun 23:30–02:00 Europe/Berlin"))
     'Fri,Sat,Sun 23:30-02:00 Europe/Berlin'
     """
@@ -80,14 +83,17 @@ class Recurrence:
 
     @classmethod
     def parse(cls, text: str, path: str = "hours") -> Recurrence:
-        """Return the hours that a text says: days, times and a time zone.
+        """Return the hours that a text names: days, times and a time zone.
 
         Days are names, lists and ranges of them (``Mon,Wed``, ``Fri-Mon``), ``daily``,
         ``weekdays`` or ``weekends``. A hyphen may be an en dash.
 
+        Args:
+            text: Such as ``Sat-Sun 01:00-06:00 Europe/Berlin``.
+            path: What an error calls the text.
+
         Raises:
-            WrongType: It is no text.
-            ParseError: It does not say hours, or names a time zone that this system does not know.
+            ParseError: A text that names no hours, or a time zone that this system does not know.
         """
         if not isinstance(text, str):
             raise WrongType(path, _NEED, shown(text))
@@ -134,11 +140,27 @@ class Recurrence:
 
 
 def allowed_intervals(hours: Iterable[Recurrence], within: Interval) -> tuple[Interval, ...]:
-    """Return when within a period any of the hours allow, in order of time.
+    """Return when within a period maintenance is allowed: inside at least one of the hours.
+
+    Args:
+        hours: Recurring hours, each on the clock of its own time zone.
+        within: The period that is looked at.
+
+    Returns:
+        The intervals in order of time, those that meet or overlap joined.
 
     Raises:
-        WrongType: Something among ``hours`` is no :class:`Recurrence`.
-        RuleViolation: The local calendar ends within the period.
+        RuleViolation: A local calendar ends within the period (year 9999).
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval
+    >>> from numgenius_core.maintenance import Recurrence, allowed_intervals
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> nights = Recurrence.parse("daily 22:00-02:00 UTC")
+    >>> for allowed in allowed_intervals([nights], Interval(monday, monday + timedelta(days=1))):
+    ...     print(allowed)
+    2026-01-05 00:00:00 … 2026-01-05 02:00:00 UTC
+    2026-01-05 22:00:00 … 2026-01-06 00:00:00 UTC
     """
     check_kind(within, Interval, "within")
     pieces: list[Interval] = []
@@ -153,10 +175,7 @@ def union(intervals: Iterable[Interval], path: str = "intervals") -> tuple[Inter
 
     Args:
         intervals: In any order.
-        path: What messages call them.
-
-    Raises:
-        WrongType: Something among them is no ``Interval``.
+        path: What an error calls them.
     """
     joined: list[Interval] = []
     known = as_tuple(intervals, path)
@@ -218,7 +237,7 @@ def _steady(zone: tzinfo, within: Interval) -> Iterator[tuple[int, int, int]]:
         after = _offset(zone, at_next)
         if after != offset:
             before = at  # the offset holds here and no longer at at_next
-            while at_next - before > 1:
+            while at_next - before > 1:  # halve to the second at which the clock is changed
                 middle = (before + at_next) // 2
                 if _offset(zone, middle) == offset:
                     before = middle

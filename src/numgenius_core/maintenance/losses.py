@@ -41,14 +41,14 @@ NO_REFUNDS: Final[Refunds] = {}
 
 @frozen(kw_only=True)
 class Disturbance:
-    """A contract that a window disturbs, and what is lost.
+    """A contract that a maintenance window disturbs, and what is lost by it.
 
     Attributes:
-        contract: As agreed.
-        overlap: When it is disturbed.
-        gpu_hours: Its GPUs × hours of the overlap, exact.
-        revenue: What its GPUs would have cost the client in that time.
-        refund: What the host owes it for the disturbance, as the caller said.
+        contract: The contract as agreed.
+        overlap: When within the window the contract is in force.
+        gpu_hours: The contract's GPUs × hours of the overlap, exact.
+        revenue: What its GPUs would have cost the client in that time, at the contract's rates.
+        refund: What the host owes the client for the disturbance, as the caller said.
     """
 
     contract: Contract
@@ -70,8 +70,13 @@ class Weights:
         refunds: For each dollar of refunds due.
 
     Raises:
-        WrongType: A weight is a ``float`` or no number.
         RuleViolation: A weight is negative, or ``contracts`` is zero.
+
+    >>> from fractions import Fraction
+    >>> from numgenius_core.maintenance import COUNT, Weights
+    >>> money = Weights(revenue=Fraction(1, 2))  # two dollars weigh as much as a contract
+    >>> money.counts_only, COUNT.counts_only
+    (False, True)
     """
 
     contracts: Fraction | int = Fraction(1)
@@ -86,11 +91,7 @@ class Weights:
             raise RuleViolation("weights.contracts", "a weight above zero", "0")
 
     def loss(self, disturbed: Iterable[Disturbance]) -> Fraction:
-        """Return the exact loss of what a window disturbs.
-
-        Raises:
-            WrongType: Something that is no ``Disturbance``.
-        """
+        """Return the exact weighted sum of what a window takes from the contracts it disturbs."""
         total = Fraction(0)
         for index, each in enumerate(as_tuple(disturbed, "disturbed")):
             check_kind(each, Disturbance, f"disturbed[{index}]")
@@ -101,12 +102,17 @@ class Weights:
 
     @property
     def counts_only(self) -> bool:
-        """Whether only the number of contracts matters."""
+        """Whether the number of contracts disturbed is all that has a weight."""
         return not (self.gpu_hours or self.revenue or self.refunds)
 
     @property
     def unit(self) -> int:
-        """A loss times this is a whole number, whatever the contracts."""
+        """The whole number that makes every loss whole when multiplied by it.
+
+        It is the least common multiple of the denominators that a part of a loss can have: seconds
+        of an hour in GPU-hours, price steps × seconds of an hour in revenue, ticks of a dollar in
+        refunds, each times the denominator of its weight.
+        """
         return lcm(
             self.contracts.denominator,
             SECONDS_PER_HOUR * self.gpu_hours.denominator if self.gpu_hours else 1,
@@ -128,22 +134,35 @@ def _weight(value: object, path: str) -> Fraction:
 
 
 COUNT: Final = Weights()
-"""Only the number of contracts counts."""
+"""Weights by which a loss is the number of contracts disturbed, and nothing else counts."""
 
 
 def disturbances(
     contracts: Iterable[Contract], window: Interval, refunds: Refunds = NO_REFUNDS
 ) -> tuple[Disturbance, ...]:
-    """Return what a window disturbs, in the order given.
+    """Return the contracts that a window disturbs, in the order given, with what each loses.
 
     Args:
-        contracts: Of one machine.
+        contracts: The contracts of one machine.
         window: When the machine is down.
-        refunds: What is due to a contract that is disturbed, if anything.
+        refunds: What the host owes a contract if it is disturbed, by the contract's id; nothing
+            for the others.
 
     Raises:
-        WrongType: An argument of the wrong type.
         RuleViolation: A refund below zero.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Block, Contract, Interval, Mode, PerGpuHour, PriceTerms
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> contract = Contract(
+    ...     id=1, machine=7, host="hanna", client="ann", mode=Mode.ON_DEMAND,
+    ...     block=Block(start=0, size=2), prices=PriceTerms(gpu=PerGpuHour("2.00")),
+    ...     start=monday, end=monday + timedelta(days=2),
+    ... )
+    >>> from numgenius_core.maintenance import disturbances
+    >>> (lost,) = disturbances([contract], Interval(monday, monday + timedelta(hours=3)))
+    >>> print(lost.gpu_hours, lost.revenue)
+    6 12.00
     """
     check_kind(window, Interval, "window")
     check_refunds(refunds)
@@ -190,6 +209,8 @@ def weighed_pieces(
     What counts once stands at the start of a contract's first piece and the end of its last; the
     losses are in ``1 / weights.unit``. What lies outside the period is cut off.
     """
+    # Each weight is made whole once, by the common unit, so that all that follows adds
+    # plain integers: each addition of fractions would look for a common divisor.
     unit = weights.unit
     once = int(weights.contracts * unit)  # the unit divides all of these
     per_tick = int(weights.refunds * unit // TICKS_PER_DOLLAR)

@@ -38,7 +38,7 @@ MAX_HOURS: Final = 1_000_000
 
 
 class Category(Enum):
-    """What the maintenance is about."""
+    """What maintenance is about: the six categories of a request to the marketplace (G12)."""
 
     POWER = "power"
     INTERNET = "internet"
@@ -49,7 +49,10 @@ class Category(Enum):
 
 
 class WindowStatus(Enum):
-    """Where a window stands at an instant."""
+    """Where a window stands at an instant: not begun, begun, or over.
+
+    The instant at which a window ends is no longer part of it: it is completed then.
+    """
 
     UPCOMING = "upcoming"
     ONGOING = "ongoing"
@@ -61,9 +64,22 @@ class MaintenanceWindow:
     """When a machine is down, and why.
 
     Attributes:
-        period: From when to when.
-        category: What it is about.
-        reason: In the host's words, for the clients; may be empty.
+        period: From when to when; any whole seconds, not only whole hours.
+        category: What the maintenance is about.
+        reason: In the host's words, for the clients: up to 1,000 characters; may be empty.
+
+    Raises:
+        RuleViolation: A reason that is too long or holds control characters.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval
+    >>> from numgenius_core.maintenance import Category, MaintenanceWindow
+    >>> noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    >>> window = MaintenanceWindow(
+    ...     period=Interval(noon, noon + timedelta(hours=2)), category=Category.GPU, reason="a fan"
+    ... )
+    >>> window.status(noon).value, window.status(noon + timedelta(hours=2)).value
+    ('ongoing', 'completed')
     """
 
     period: Interval
@@ -77,7 +93,11 @@ class MaintenanceWindow:
             check_text(self.reason, "window.reason", 1_000)
 
     def status(self, now: datetime) -> WindowStatus:
-        """Return where the window stands; at its end it is completed."""
+        """Return whether the window is upcoming, ongoing or completed at the instant ``now``.
+
+        Raises:
+            RuleViolation: ``now`` has no time zone.
+        """
         now = utc(now, "now")
         if now < self.period.start:
             return WindowStatus.UPCOMING
@@ -86,15 +106,18 @@ class MaintenanceWindow:
 
 @frozen(kw_only=True)
 class MachineSchedule:
-    """The maintenance windows of a machine.
+    """The maintenance windows of one machine, past ones too.
 
     Attributes:
-        machine: The machine.
-        windows: In order of time; no two overlap.
+        machine: The machine's id.
+        windows: In order of time; no two overlap, though one may begin as another ends.
 
     Raises:
-        WrongType: A field of the wrong type.
         RuleViolation: Windows that overlap or are out of order.
+
+    >>> from numgenius_core.maintenance import MachineSchedule
+    >>> MachineSchedule(machine=7).windows
+    ()
     """
 
     machine: MachineId
@@ -113,39 +136,48 @@ class MachineSchedule:
 
 
 def schedule_window(
-    present: MachineSchedule,
+    schedule: MachineSchedule,
     window: MaintenanceWindow,
     *,
     now: datetime,
     overlapping: Literal["refuse", "merge"] = "refuse",
 ) -> MachineSchedule:
-    """Return the schedule with one more window.
+    """Return a machine's schedule with one more window.
 
     Args:
-        present: The schedule so far.
-        window: The new one.
-        now: It starts after this, at most a year.
-        overlapping: What to do where it overlaps others. Merged, they become one window from the
-            first start to the last end; its reason is all of theirs, its category theirs if they
-            agree, else *other*.
+        schedule: The machine's windows so far.
+        window: The window to add.
+        now: The present instant. The window starts after it, at most a calendar year (G12).
+        overlapping: What to do where the new window overlaps others. Merged, they become one
+            window from the first start to the last end; its reason is all of theirs, its category
+            theirs if they agree, else *other*.
 
     Raises:
-        WrongType: An argument of the wrong type.
         RuleViolation: The start is not in the future or more than a year ahead, or the window
             overlaps others and is not to be merged; the error names them.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core.maintenance import MachineSchedule, requested_window, schedule_window
+    >>> now = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> night = requested_window(now + timedelta(hours=22), 3, now=now)
+    >>> more = requested_window(now + timedelta(hours=24), 2, now=now)
+    >>> schedule = schedule_window(MachineSchedule(machine=7), night, now=now)
+    >>> schedule = schedule_window(schedule, more, now=now, overlapping="merge")
+    >>> [str(window.period) for window in schedule.windows]
+    ['2026-01-05 22:00:00 … 2026-01-06 02:00:00 UTC']
     """
-    check_kind(present, MachineSchedule, "schedule")
+    check_kind(schedule, MachineSchedule, "schedule")
     check_kind(window, MaintenanceWindow, "window")
     if overlapping not in ("refuse", "merge"):
         raise RuleViolation("overlapping", "'refuse' or 'merge'", shown(overlapping))
     check_start(window.period.start, now)
-    met = [each for each in present.windows if each.period.overlap(window.period)]
+    met = [each for each in schedule.windows if each.period.overlap(window.period)]
     if met and overlapping == "refuse":
         taken = "; ".join(str(each.period) for each in met)
         raise RuleViolation("window", f"no overlap with {taken}", str(window.period))
-    rest = [each for each in present.windows if each not in met]
+    rest = [each for each in schedule.windows if each not in met]
     together = sorted([*rest, _merged([*met, window])], key=lambda each: each.period.start)
-    return evolve(present, windows=tuple(together))
+    return evolve(schedule, windows=tuple(together))
 
 
 def _merged(windows: list[MaintenanceWindow]) -> MaintenanceWindow:
@@ -161,65 +193,107 @@ def _merged(windows: list[MaintenanceWindow]) -> MaintenanceWindow:
 
 
 def window_statuses(
-    present: MachineSchedule, now: datetime
+    schedule: MachineSchedule, *, now: datetime
 ) -> tuple[tuple[MaintenanceWindow, WindowStatus], ...]:
-    """Return a machine's windows in order of time, each with where it stands."""
-    check_kind(present, MachineSchedule, "schedule")
-    now = utc(now, "now")
-    return tuple((window, window.status(now)) for window in present.windows)
-
-
-def cancel_windows(present: MachineSchedule, now: datetime) -> MachineSchedule:
-    """Return the schedule without its upcoming windows."""
-    kept = (
-        window
-        for window, status in window_statuses(present, now)
-        if status is not WindowStatus.UPCOMING
-    )
-    return evolve(present, windows=tuple(kept))
-
-
-def hours_of_request(duration: Amount, path: str = "duration") -> int:
-    """Return the whole hours that a request means: fractions floored, at least 1.
-
-    >>> hours_of_request("0.5"), hours_of_request("2.9")
-    (1, 2)
+    """Return a machine's windows in order of time, each with its status at the instant ``now``.
 
     Raises:
-        WrongType: It is a ``float`` or no number.
-        RuleViolation: It is zero, negative or absurdly long.
+        RuleViolation: ``now`` has no time zone.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core.maintenance import (
+    ...     MachineSchedule, requested_window, schedule_window, window_statuses
+    ... )
+    >>> now = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> night = requested_window(now + timedelta(hours=22), 3, now=now)
+    >>> schedule = schedule_window(MachineSchedule(machine=7), night, now=now)
+    >>> [status.value for _, status in window_statuses(schedule, now=night.period.start)]
+    ['ongoing']
+    """
+    check_kind(schedule, MachineSchedule, "schedule")
+    now = utc(now, "now")
+    return tuple((window, window.status(now)) for window in schedule.windows)
+
+
+def cancel_windows(schedule: MachineSchedule, *, now: datetime) -> MachineSchedule:
+    """Return a machine's schedule without the windows that are upcoming at the instant ``now``.
+
+    Completed windows stay (G12), and so does an ongoing one: it has begun (our reading).
+
+    Raises:
+        RuleViolation: ``now`` has no time zone.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core.maintenance import (
+    ...     MachineSchedule, cancel_windows, requested_window, schedule_window
+    ... )
+    >>> now = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> night = requested_window(now + timedelta(hours=22), 3, now=now)
+    >>> schedule = schedule_window(MachineSchedule(machine=7), night, now=now)
+    >>> cancel_windows(schedule, now=now).windows
+    ()
+    """
+    kept = (
+        window
+        for window, status in window_statuses(schedule, now=now)
+        if status is not WindowStatus.UPCOMING
+    )
+    return evolve(schedule, windows=tuple(kept))
+
+
+def hours_of_request(hours: Amount, path: str = "hours") -> int:
+    """Return the whole hours that a request for maintenance means: floored, at least 1 (G12).
+
+    Args:
+        hours: The duration that the request names, in hours, exact.
+        path: What an error calls it.
+
+    Raises:
+        RuleViolation: A duration of zero or less, or above 1,000,000 hours.
+
+    >>> from numgenius_core.maintenance import hours_of_request
+    >>> hours_of_request("0.5"), hours_of_request("2.9")
+    (1, 2)
     """
     need = f"hours above zero, up to {MAX_HOURS:,}"
-    number, places = as_fraction_of_ten(duration, path, need)
+    number, places = as_fraction_of_ten(hours, path, need)
     scale: int = 10**places
     if not 0 < number <= MAX_HOURS * scale:
-        raise RuleViolation(path, need, shown(duration))
+        raise RuleViolation(path, need, shown(hours))
     return max(1, number // scale)
 
 
 def requested_window(
     start: datetime,
-    duration: Amount,
+    hours: Amount,
     *,
     now: datetime,
     category: Category = Category.OTHER,
     reason: str = "",
 ) -> MaintenanceWindow:
-    """Return the window that a request to the marketplace makes.
+    """Return the window that a host's request to the marketplace makes (G12).
 
     Args:
-        start: In the future, at most a year ahead.
-        duration: Hours; see :func:`hours_of_request`.
-        now: When the request is made.
-        category: What it is about.
-        reason: In the host's words.
+        start: When the machine goes down: in the future, at most a calendar year ahead.
+        hours: How long it is down, in hours: fractions are floored, and it is at least one hour
+            (:func:`~numgenius_core.maintenance.hours_of_request`).
+        now: The instant at which the request is made.
+        category: What the maintenance is about.
+        reason: In the host's words, for the clients.
 
     Raises:
-        WrongType: An argument of the wrong type.
-        RuleViolation: The start or the duration is not allowed.
+        RuleViolation: A start that is not in the future or more than a year ahead, or hours that
+            are not above zero.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core.maintenance import Category, requested_window
+    >>> now = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> window = requested_window(now + timedelta(days=1), "4.5", now=now, category=Category.DISK)
+    >>> window.period.duration
+    datetime.timedelta(seconds=14400)
     """
     check_start(start, now)
-    end = after(start, timedelta(hours=hours_of_request(duration)))
+    end = after(start, timedelta(hours=hours_of_request(hours)))
     return MaintenanceWindow(period=Interval(start, end), category=category, reason=reason)
 
 
@@ -236,16 +310,16 @@ def check_start(start: datetime, now: datetime) -> None:
 
 @frozen(kw_only=True)
 class Notice:
-    """What a client with an instance on the machine is told.
+    """What a client with an instance on a machine is told of a maintenance window.
 
     Attributes:
-        client: Who is told.
-        contract: The contract of its instance.
-        machine: The machine.
-        window: When the machine is down, the category and the reason.
+        client: The client who is told.
+        contract: The contract of the client's instance.
+        machine: The machine that goes down.
+        window: When it is down, with category and reason.
         overlap: When within the window the contract is in force; ``None`` if it ends before.
-        gpu_hours: GPU-hours that an instance running throughout loses.
-        charge: What these would have cost: it is not charged.
+        gpu_hours: GPU-hours that the instance loses if it would have run throughout.
+        charge: What these would have cost. The client is not charged that: its machine is offline.
     """
 
     client: AccountId
@@ -260,17 +334,31 @@ class Notice:
 def notices(
     machine: MachineId, window: MaintenanceWindow, contracts: Iterable[Contract]
 ) -> tuple[Notice, ...]:
-    """Return a notice to everyone with an instance on the machine, running or not.
+    """Return a notice to everyone with an instance on a machine, running or not (G12).
 
     Args:
-        machine: The machine.
+        machine: The machine that goes down.
         window: When it is down.
         contracts: One for each instance that exists, in any state: stopped ones and those that
             have expired too, since their data is on the machine.
 
     Raises:
-        WrongType: An argument of the wrong type.
         RuleViolation: A contract of another machine.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Block, Contract, Interval, Mode, PerGpuHour, PriceTerms
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> contract = Contract(
+    ...     id=1, machine=7, host="hanna", client="ann", mode=Mode.ON_DEMAND,
+    ...     block=Block(start=0, size=2), prices=PriceTerms(gpu=PerGpuHour("2.00")),
+    ...     start=monday, end=monday + timedelta(days=2),
+    ... )
+    >>> from numgenius_core.maintenance import MaintenanceWindow, notices
+    >>> start = monday + timedelta(hours=47)
+    >>> window = MaintenanceWindow(period=Interval(start, start + timedelta(hours=2)))
+    >>> (notice,) = notices(7, window, [contract])
+    >>> print(notice.client, notice.gpu_hours, notice.charge)
+    ann 2 4.00
     """
     check_id(machine, "machine")
     check_kind(window, MaintenanceWindow, "window")

@@ -49,12 +49,13 @@ from numgenius_core.money import Money
 
 @frozen(kw_only=True)
 class WindowPlan:
-    """The window chosen, and what it costs.
+    """The window chosen for one machine, and what it costs.
 
     Attributes:
         window: When the machine is down.
-        disturbed: Each contract in its way, with what is lost; in order of their ids.
-        loss: The weighted sum; zero exactly if nobody is disturbed.
+        disturbed: Each contract in force at some instant of the window, with what it loses; in
+            order of the contracts' ids.
+        loss: The weighted sum of what they lose; zero exactly if nobody is disturbed.
     """
 
     window: Interval
@@ -68,7 +69,7 @@ class WindowPlan:
 
     @property
     def blocking(self) -> tuple[ContractId, ...]:
-        """The contracts in its way."""
+        """The ids of the contracts that the window disturbs."""
         return tuple(each.contract.id for each in self.disturbed)
 
     @property
@@ -78,23 +79,36 @@ class WindowPlan:
 
     @property
     def revenue(self) -> Money:
-        """What clients would have paid for their GPUs."""
+        """What clients would have paid for their GPUs during the window."""
         return Money.sum(each.revenue for each in self.disturbed)
 
     @property
     def refunds(self) -> Money:
-        """Refunds that are due."""
+        """What the host owes the clients for the disturbance."""
         return Money.sum(each.refund for each in self.disturbed)
 
 
 def free_time(contracts: Iterable[Contract], within: Interval) -> tuple[Interval, ...]:
-    """Return when within a period no contract is in force, in order of time.
+    """Return when within a period none of a machine's contracts is in force, in order of time.
 
     Raises:
-        WrongType: An argument of the wrong type.
         RuleViolation: Contracts of different machines.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Block, Contract, Interval, Mode, PerGpuHour, PriceTerms
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> contract = Contract(
+    ...     id=1, machine=7, host="hanna", client="ann", mode=Mode.ON_DEMAND,
+    ...     block=Block(start=0, size=2), prices=PriceTerms(gpu=PerGpuHour("2.00")),
+    ...     start=monday, end=monday + timedelta(days=2),
+    ... )
+    >>> from numgenius_core.maintenance import free_time
+    >>> week = Interval(monday, monday + timedelta(days=7))
+    >>> [str(free) for free in free_time([contract], week)]
+    ['2026-01-07 00:00:00 … 2026-01-12 00:00:00 UTC']
     """
     check_kind(within, Interval, "within")
+    # One pass in order of start: ``at`` is the end of all that has begun so far.
     free, at = [], within.start
     for start, end in sorted(
         (each.start, within.end if each.end is None else each.end)
@@ -116,14 +130,27 @@ def earliest_window(
     """Return the earliest window that disturbs nobody, ``None`` if there is none.
 
     Args:
-        contracts: Of the machine; those that may be disturbed are left out.
-        length: Of the window, whole seconds.
+        contracts: The machine's contracts, without those that may be disturbed.
+        length: How long the machine will be down, whole seconds.
         within: The horizon; the window lies inside.
-        allowed: The window lies inside one of these, where given.
+        allowed: The window lies inside one of these, where given
+            (:func:`~numgenius_core.maintenance.allowed_intervals`).
 
     Raises:
-        WrongType: An argument of the wrong type.
         RuleViolation: No window of that length fits, or contracts of different machines.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Block, Contract, Interval, Mode, PerGpuHour, PriceTerms
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> contract = Contract(
+    ...     id=1, machine=7, host="hanna", client="ann", mode=Mode.ON_DEMAND,
+    ...     block=Block(start=0, size=2), prices=PriceTerms(gpu=PerGpuHour("2.00")),
+    ...     start=monday, end=monday + timedelta(days=2),
+    ... )
+    >>> from numgenius_core.maintenance import earliest_window
+    >>> week = Interval(monday, monday + timedelta(days=7))
+    >>> print(earliest_window([contract], timedelta(hours=4), week))
+    2026-01-07 00:00:00 … 2026-01-07 04:00:00 UTC
     """
     seconds, spans = _spans(length, within, allowed)
     starts, ends = _edges(check_contracts(contracts), within)
@@ -143,17 +170,31 @@ def best_window(
     """Return the earliest window that disturbs nobody, else the earliest of least loss.
 
     Args:
-        contracts: Of the machine, in any order; extended ones as terms, with their later rates.
-        length: Of the window, whole seconds.
+        contracts: The machine's contracts, in any order.
+        length: How long the machine will be down, whole seconds.
         within: The horizon; the window lies inside.
-        weights: What counts; by default the number of contracts disturbed.
-        refunds: What is due to a contract if it is disturbed.
+        weights: How much each part of a loss counts; by default the number of contracts disturbed
+            is all that counts.
+        refunds: What the host owes a contract if it is disturbed, by the contract's id.
         allowed: The window lies inside one of these, where given
-            (:func:`numgenius_core.maintenance.allowed_intervals`).
+            (:func:`~numgenius_core.maintenance.allowed_intervals`).
 
     Raises:
-        WrongType: An argument of the wrong type.
         RuleViolation: No window of that length fits, or contracts of different machines.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Block, Contract, Interval, Mode, PerGpuHour, PriceTerms
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> contract = Contract(
+    ...     id=1, machine=7, host="hanna", client="ann", mode=Mode.ON_DEMAND,
+    ...     block=Block(start=0, size=2), prices=PriceTerms(gpu=PerGpuHour("2.00")),
+    ...     start=monday, end=monday + timedelta(days=2),
+    ... )
+    >>> from numgenius_core.maintenance import Weights, best_window
+    >>> horizon = Interval(monday, monday + timedelta(hours=50))
+    >>> plan = best_window([contract], timedelta(hours=4), horizon, weights=Weights(revenue=1))
+    >>> print(plan.window.start, plan.blocking, plan.revenue, plan.loss)
+    2026-01-06 22:00:00+00:00 (1,) 8.00 9
     """
     check_kind(weights, Weights, "weights")
     check_refunds(refunds)
@@ -177,17 +218,22 @@ def fewest_touched(
     The plain form of :func:`best_window` for callers who have their times as whole numbers.
 
     Args:
-        starts: Of the intervals ``[start, end)``, in any order.
-        ends: Of the same intervals, in any order.
-        length: Of the window.
+        starts: Starts of the intervals ``[start, end)``, in any order.
+        ends: Ends of the same intervals, in any order.
+        length: Length of the window.
         spans: ``(first, last)`` start of a window allowed; ascending, apart, at least one.
     """
+    # A window [w, w + length) touches what has begun before its end and is not over at w. So the
+    # count is a difference of two ranks, and which end belongs to which start never matters: two
+    # sorts of plain numbers do, with no events to build.
     begins, finishes = sorted(starts), sorted(ends)
     begins.append(max([*begins[-1:], spans[-1][1] + length]) + 1)  # never reached
     least, at = len(begins), 0
     for first, last in spans:
         begun = bisect_left(begins, first + length)
         over = bisect_right(finishes, first)
+        # Between two ends the count can only rise, so the first start allowed and the ends that
+        # follow it are all that need a look.
         if begun - over < least:
             least, at = begun - over, first
         stop = bisect_right(finishes, last)
@@ -212,6 +258,8 @@ def _least_loss(pieces: list[Piece], length: int, spans: Sequence[Span]) -> int:
     pieces, spans = shortlist(pieces, length, spans)
     best, at = None, 0
     now = loss = slope = spans_open = 0
+    # The loss is a line between two events, so its least value lies at one of them. Strictly less
+    # replaces the best: of equal losses the earliest stays.
     for time, lump, bend, gate in _events(pieces, length, spans):
         loss += slope * (time - now)
         now, after = time, loss + lump

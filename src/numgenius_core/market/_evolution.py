@@ -164,7 +164,7 @@ def maintenance_scheduled(market: Market, event: e.MaintenanceScheduled) -> Mark
 
 def maintenance_cancelled(market: Market, event: e.MaintenanceCancelled) -> Market:
     place = market.machine(event.machine)
-    schedule = cancel_windows(place.schedule, event.at)
+    schedule = cancel_windows(place.schedule, now=event.at)
     return market.after(event.at, place=evolve(place, schedule=schedule))
 
 

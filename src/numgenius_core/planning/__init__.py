@@ -1,4 +1,15 @@
-"""Plans of a client and a host: what to bid, when to reserve, whether to extend."""
+"""Plans of a client and a host: what to bid, when to reserve, whether to extend.
+
+======================================================  ===========================================
+what each bid gets on the record of a price             :func:`compare_bids`
+the cheapest way to finish work by a deadline           :func:`meet_deadline`
+how many months to prepay                               :func:`reserve_for`, :func:`break_even`
+whether a host should extend a contract or relist       :func:`extend_or_relist`
+======================================================  ===========================================
+
+Nothing is guessed: the record of the price, the stays that are likely and the demand that a host
+expects are arguments. Amounts are exact.
+"""
 
 from __future__ import annotations
 

@@ -3,11 +3,10 @@
 Rule (hosting guide, G7): "the highest bid runs, the others are paused". On a *price series*, the
 price being the lowest bid that runs, a bid runs whenever it is at least the price.
 
-Our readings: a price holds from its time stamp to the next one, the last to the series' end, which
-is its last time stamp unless another is given. An *interruption* is a change of price at which a
-bid that ran no longer does. Availability is the share of the whole span, the mean price paid is
-over the time that the bid ran, weighted by time, and interruptions a day are over the whole span.
-(With these the record of a cloud's spot market gives what its study published.)
+Our readings: an *interruption* is a change of price at which a bid that ran no longer does.
+Availability is the share of the whole span, the mean price paid is over the time that the bid ran,
+weighted by time, and interruptions a day are over the whole span. (With these the record of a
+cloud's spot market gives what its study published.)
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Amount
 
 @frozen(kw_only=True)
 class BidOutcome:
-    """How one bid would have fared.
+    """How one bid would have fared on the record of a price.
 
     Attributes:
-        bid: Dollars per hour for the whole instance.
-        seconds: Length of the series.
-        running: Seconds that it ran.
-        paid: What those cost at the price; at its own bid, they cost ``bid.charge(running)``.
-        interruptions: How often it was paused.
+        bid: The bid, dollars per hour for the whole instance.
+        seconds: Length of the record.
+        running: Seconds that the bid ran.
+        paid: What those cost at the price recorded; at the bid, they cost ``bid.charge(running)``.
+        interruptions: How often a change of price paused it.
     """
 
     bid: PerHour
@@ -47,25 +46,25 @@ class BidOutcome:
 
     @property
     def availability(self) -> Fraction:
-        """Share of the time that it ran."""
+        """Share of the record's time that the bid ran, from 0 to 1."""
         return Fraction(self.running, self.seconds)
 
     @property
     def mean_price(self) -> Fraction | None:
-        """Mean price paid while it ran, dollars per hour; ``None`` if it never did."""
+        """Mean price paid while the bid ran, dollars per hour; ``None`` if it never ran."""
         if not self.running:
             return None
         return Fraction(self.paid.ticks * SECONDS_PER_HOUR, TICKS_PER_DOLLAR * self.running)
 
     @property
     def per_day(self) -> Fraction:
-        """Interruptions a day."""
+        """Interruptions a day, on average over the whole record."""
         return Fraction(self.interruptions * SECONDS_PER_DAY, self.seconds)
 
 
 @frozen(kw_only=True)
 class BidPlan:
-    """How several bids would have fared.
+    """How several bids would have fared on the record of a price.
 
     Attributes:
         bids: One outcome for each bid, in the order asked for.
@@ -74,18 +73,17 @@ class BidPlan:
     bids: tuple[BidOutcome, ...]
 
     def cheapest(self, availability: Amount | Fraction) -> BidOutcome | None:
-        """Return the lowest bid that ran for at least a share of the time, if one did.
+        """Return the lowest bid that ran for at least a share of the time, ``None`` if none did.
 
         Raises:
-            WrongType: It is a ``float`` or no number.
-            RuleViolation: It is below 0 or above 1.
+            RuleViolation: A share below 0 or above 1.
         """
         least = fraction(availability, "availability")
         good = [one for one in self.bids if one.availability >= least]
         return min(good, key=lambda one: one.bid.steps, default=None)
 
     def table(self) -> ResultTable:
-        """Return the figures of each bid."""
+        """Return a row for each bid: availability, mean price and interruptions a day."""
         rows = [
             (
                 f"{one.bid}",
@@ -107,14 +105,22 @@ class BidPlan:
 
 
 def compare_bids(series: PriceSeries, bids: Sequence[PerHour]) -> BidPlan:
-    """Return how each bid would have fared on a price series.
+    """Return how each bid would have fared on the record of a price.
 
     Args:
-        series: What the lowest bid that runs was, over time.
-        bids: Dollars per hour for the whole instance.
+        series: The lowest bid that would have run, over time.
+        bids: Bids to compare, dollars per hour for the whole instance.
 
-    Raises:
-        WrongType: Something of the wrong type.
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import PerHour
+    >>> from numgenius_core.planning import PriceSeries, compare_bids
+    >>> noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    >>> changes = [(noon, "0.20"), (noon + timedelta(hours=1), "0.35")]
+    >>> series = PriceSeries.of(changes, end=noon + timedelta(hours=4))
+    >>> for one in compare_bids(series, [PerHour("0.30"), PerHour("0.40")]).bids:
+    ...     print(one.bid, one.availability, one.paid, one.interruptions)
+    0.30 1/4 0.20 1
+    0.40 1 1.25 0
     """
     check_kind(series, PriceSeries, "series")
     known = as_tuple(bids, "bids")

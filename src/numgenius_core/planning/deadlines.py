@@ -43,20 +43,22 @@ class Pays(Enum):
     """What a bidder pays while it runs."""
 
     BID = "its own bid"
+    """What it bid, as on this marketplace (hosting guide, G7)."""
     PRICE = "the price"
+    """The price of the record, as on a cloud's spot market."""
 
 
 @frozen(kw_only=True)
 class DeadlineOption:
-    """One way to get the work done, and how it fared from each start.
+    """One way to get work done by a deadline, and how it fared from each start.
 
     Attributes:
         mode: On demand, reserved or interruptible.
         bid: Of an interruptible, dollars per hour for the whole instance; else ``None``.
-        mean: What it costs on average over the starts, half-even to a tick.
-        worst: What it costs at most.
-        seconds: How long it takes on average, waiting included.
-        interruptions: How often it is paused, on average.
+        mean: Cost on average over the starts, half-even to a tick.
+        worst: Cost from the dearest start.
+        seconds: Seconds from start to finish on average, waiting included.
+        interruptions: How often the instance is paused, on average.
         fallbacks: Share of the starts from which some of the work was done on demand.
     """
 
@@ -71,12 +73,12 @@ class DeadlineOption:
 
 @frozen(kw_only=True)
 class DeadlinePlan:
-    """All ways, the cheapest on average first.
+    """The ways to get work done by a deadline, compared.
 
     Attributes:
-        ways: The ways.
+        ways: One for each mode and bid, the cheapest on average first.
         work: Seconds that the instance has to run.
-        starts: From how many instants the bidding ways were played through.
+        starts: From how many instants of the record the bidding ways were played through.
     """
 
     ways: tuple[DeadlineOption, ...]
@@ -85,11 +87,11 @@ class DeadlinePlan:
 
     @property
     def best(self) -> DeadlineOption:
-        """The cheapest on average."""
+        """The way that is cheapest on average."""
         return self.ways[0]
 
     def table(self) -> ResultTable:
-        """Return the figures of each way."""
+        """Return a row for each way: mean and worst cost, hours, interruptions and fallbacks."""
         rows = [
             (
                 one.mode.value if one.bid is None else f"{one.mode.value} at {one.bid}",
@@ -126,25 +128,39 @@ def meet_deadline(
     storage: PerHour = _FREE,
     every: timedelta = _DAY,
 ) -> DeadlinePlan:
-    """Return the ways to get GPU-hours by a deadline, the cheapest first.
+    """Return the ways to get GPU-hours of work done by a deadline, the cheapest first.
 
     Args:
-        series: What the lowest bid that runs was, for the whole instance.
+        series: The record of the lowest bid that runs, for the whole instance.
         gpu_hours: GPU-hours of work.
         gpus: GPUs of the instance, which the work is spread over; a rest of a second is a second.
-        deadline: From the start.
-        on_demand: Dollars per hour for the whole instance.
+        deadline: Time from the start within which the work must be done.
+        on_demand: Price on demand, dollars per hour for the whole instance.
         bids: Bids to try, dollars per hour for the whole instance.
-        schedule: The reserved discounts; no reserved way if left out.
-        restart: What each interruption adds to the work: loading, and what was lost.
-        pays: What a bidder pays.
-        storage: What the disk costs, dollars per hour.
-        every: From start to start, on the series.
+        schedule: The reserved discounts; reserving is not tried if left out.
+        restart: Time that each interruption adds to the work: loading, and what was lost.
+        pays: Whether a bidder pays its own bid or the price of the record.
+        storage: Price of the disk, dollars per hour.
+        every: Distance from start to start on the record.
 
     Raises:
-        WrongType: Something of the wrong type.
-        RuleViolation: No work, a deadline that even on demand misses, or one longer than the
-            series.
+        RuleViolation: No work, a deadline too short even on demand, or one longer than the record.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import PerHour
+    >>> from numgenius_core.planning import PriceSeries, meet_deadline
+    >>> noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    >>> changes = [(noon, "0.20"), (noon + timedelta(hours=2), "0.35")]
+    >>> series = PriceSeries.of(changes, end=noon + timedelta(hours=12))
+    >>> plan = meet_deadline(
+    ...     series, gpu_hours=4, gpus=1, deadline=timedelta(hours=10),
+    ...     on_demand=PerHour("0.50"), bids=[PerHour("0.30"), PerHour("0.45")],
+    ... )
+    >>> for way in plan.ways:  # the lower bid runs for two hours, and the rest is done on demand
+    ...     print(way.mode.value, way.bid, way.mean, way.fallbacks)
+    interruptible 0.30 1.60 1
+    interruptible 0.45 1.80 0
+    on-demand None 2.00 0
     """
     check_kind(series, PriceSeries, "series")
     whole_number(gpu_hours, "gpu_hours", 1)
@@ -228,7 +244,10 @@ class _Spending:
         return PerHour.from_steps(self._until(end) - self._until(start)).charge(1)
 
     def _until(self, second: int) -> int:
-        """Return price steps × seconds from the start of the series."""
+        """Return price steps × seconds from the start of the series.
+
+        Sums up to each change of price are made once, so a span costs two looks by halving.
+        """
         place = min(bisect_right(self.series.seconds, second), len(self.series.prices)) - 1
         since = second - self.series.seconds[place]
         return self.sums[place] + self.series.prices[place].steps * since
@@ -242,6 +261,8 @@ def _play(
     # What waiting and restarts may still use up, one restart kept in hand.
     spare = trip.limit - trip.work - trip.restart
     place = bisect_right(runs, start, key=lambda run: run[1])
+    # While it runs, work left and time left shrink alike: only waiting and restarts use up spare
+    # time, so that is all that must be watched.
     for begin, end in runs[place:]:
         wait = max(0, begin - now)
         if wait > spare:

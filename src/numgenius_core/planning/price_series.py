@@ -1,4 +1,9 @@
-"""The record of a price: what an interruptible had to pay, from when on."""
+"""The record of a price over time: the lowest bid that would have run, and from when on.
+
+Our reading: a price holds from its instant to the next one, the last to the end of the series,
+which is its last instant unless another is given. So the last price of a bare list of changes
+holds for no time at all. A bid runs whenever it is at least the price.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +23,27 @@ from numgenius_core.units import Amount
 
 @frozen(kw_only=True)
 class PriceSeries:
-    """A price over time, dollars per hour for a whole instance.
+    """A price over time, dollars per hour for a whole instance: the lowest bid that runs.
+
+    :meth:`of` makes one from the pairs of a file.
 
     Attributes:
-        instants: When each price begins to hold, ascending.
-        prices: The prices.
-        end: When the last one ends.
+        instants: When each price begins to hold, ascending; stored as UTC.
+        prices: One price for each instant.
+        end: When the last price ceases to hold.
 
     Raises:
-        WrongType: Something of the wrong type.
-        RuleViolation: Instants that do not ascend, another number of prices, or no time at all.
+        RuleViolation: Instants that do not ascend or have no time zone, another number of prices,
+            or a series of no length.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import PerHour
+    >>> from numgenius_core.planning import PriceSeries
+    >>> noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    >>> changes = [(noon, "0.20"), (noon + timedelta(hours=1), "0.35")]
+    >>> series = PriceSeries.of(changes, end=noon + timedelta(hours=3))
+    >>> series.runs(PerHour("0.30"))  # seconds from the start
+    ((0, 3600),)
     """
 
     instants: tuple[datetime, ...]
@@ -64,8 +80,11 @@ class PriceSeries:
         """Return the series of ``(instant, price)`` pairs, as a file gives them.
 
         Args:
-            pairs: In order of time; a price is dollars per hour, exact.
-            end: When the last price ends; by default its own instant.
+            pairs: In order of time; a price is exact dollars per hour for the whole instance.
+            end: When the last price ceases to hold; by default its own instant.
+
+        Raises:
+            RuleViolation: No pair, instants that do not ascend, or a series of no length.
         """
         known = as_tuple(pairs, "pairs")
         try:
@@ -79,14 +98,13 @@ class PriceSeries:
 
     @property
     def span(self) -> Interval:
-        """From the first instant to the end."""
+        """The time from the first instant to the end."""
         return Interval(self.instants[0], self.end)
 
     def runs(self, bid: PerHour) -> tuple[tuple[int, int], ...]:
-        """Return when a bid runs, as ``(from, to)`` in seconds from the start, joined.
+        """Return when a bid runs: ``(from, to)`` in seconds from the start of the series.
 
-        Raises:
-            WrongType: It is no ``PerHour``.
+        Spans that meet are joined, so between two of them the bid waits.
         """
         check_kind(bid, PerHour, "bid")
         most = bid.steps

@@ -32,8 +32,19 @@ class Outlook:
 
     Attributes:
         vacancy: How long the GPUs stand empty before the next client comes.
-        prices: At which they are let then.
-        share: The part of the time after the vacancy that they are let, 0 to 1.
+        prices: The prices at which they are let then.
+        share: Share of the time after the vacancy in which they are let, 0 to 1.
+
+    Raises:
+        RuleViolation: A negative vacancy, or a share outside of 0 to 1.
+
+    >>> from datetime import timedelta
+    >>> from fractions import Fraction
+    >>> from numgenius_core import PerGpuHour, PriceTerms
+    >>> from numgenius_core.planning import Outlook
+    >>> dearer = PriceTerms(gpu=PerGpuHour("2.50"))
+    >>> Outlook(vacancy=timedelta(days=2), prices=dearer, share=Fraction(9, 10)).share
+    Fraction(9, 10)
     """
 
     vacancy: timedelta
@@ -51,9 +62,9 @@ class RelistingPlan:
     """Two choices of a host, over the time that an extension would add.
 
     Attributes:
-        period: From the contract's end to the new one.
-        extend: What the host receives if the contract is extended at its last prices.
-        relist: What it receives if it lets the contract go and relists.
+        period: The time from the contract's end to the new end.
+        extend: Income if the contract is extended at its last prices.
+        relist: Income if the host lets the contract go and relists.
         break_even: The longest vacancy at which relisting still earns as much; ``None`` if it
             earns less even without any.
     """
@@ -70,11 +81,32 @@ class RelistingPlan:
 
 
 def extend_or_relist(contract: Contract, new_end: datetime, demand: Outlook) -> RelistingPlan:
-    """Return what extending at the old price earns against relisting under a stated demand.
+    """Return what extending at the old price earns a host, against relisting.
+
+    Both incomes are what the client pays for GPUs and disk less the platform's fee, over the time
+    from the contract's end to ``new_end``.
+
+    Args:
+        contract: The contract that ends.
+        new_end: The end that an extension would set.
+        demand: What the host expects of the market if it lets the contract go.
 
     Raises:
-        WrongType: Something of the wrong type.
         RuleViolation: The contract never ends, or not before ``new_end``.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Block, Contract, Mode, PerGpuHour, PriceTerms
+    >>> from numgenius_core.planning import Outlook, extend_or_relist
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> contract = Contract(
+    ...     id=1, machine=7, host="hanna", client="ann", mode=Mode.ON_DEMAND,
+    ...     block=Block(start=0, size=1), prices=PriceTerms(gpu=PerGpuHour("2.00")),
+    ...     start=monday, end=monday + timedelta(days=10),
+    ... )
+    >>> market = Outlook(vacancy=timedelta(days=1), prices=PriceTerms(gpu=PerGpuHour("2.50")))
+    >>> plan = extend_or_relist(contract, monday + timedelta(days=20), market)
+    >>> print(plan.better, plan.extend, plan.relist, plan.break_even)
+    relist 480.00 540.00 2 days, 0:00:00
     """
     check_kind(contract, Contract, "contract")
     check_kind(demand, Outlook, "demand")

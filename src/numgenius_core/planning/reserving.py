@@ -36,18 +36,24 @@ _MAX_WEIGHT: Final = 10**12
 def cost_of_stay(
     price: PerHour, schedule: ReservedSchedule, months: Amount | Fraction, stay: timedelta
 ) -> Money:
-    """Return what the GPUs of a stay cost with some months prepaid at its start.
+    """Return what the GPUs of a stay cost with some months prepaid at its start, exact.
 
     Args:
-        price: On demand, dollars per hour for the whole instance.
+        price: Price on demand, dollars per hour for the whole instance.
         schedule: The reserved discounts.
-        months: What is prepaid; 0 is on demand.
-        stay: How long the client stays. Leaving early, it takes the refund; staying on, it pays on
-            demand once the deposit is used up.
+        months: Time prepaid, months of 720 hours; 0 is on demand.
+        stay: How long the client stays, whole seconds. Leaving early, it takes the refund (G8);
+            staying on, it pays on demand once the deposit is used up.
 
     Raises:
-        WrongType: Something of the wrong type.
         RuleViolation: A negative time.
+
+    >>> from datetime import timedelta
+    >>> from numgenius_core import CurveSchedule, PerHour
+    >>> from numgenius_core.planning import cost_of_stay
+    >>> price, schedule, stay = PerHour(1), CurveSchedule("0.4"), timedelta(days=15)
+    >>> print(cost_of_stay(price, schedule, 1, stay), cost_of_stay(price, schedule, 0, stay))
+    363.60 360.00
     """
     check_kind(price, PerHour, "price")
     check_kind(schedule, ReservedSchedule, "schedule")
@@ -59,15 +65,20 @@ def cost_of_stay(
 
 
 def break_even(price: PerHour, schedule: ReservedSchedule, months: Amount | Fraction) -> timedelta:
-    """Return the shortest stay for which prepaying costs no more than on demand.
+    """Return the shortest stay for which prepaying costs no more than paying on demand.
 
     The first second counts: a stay of no time costs nothing either way.
 
-    Raises:
-        WrongType: Something of the wrong type.
-        RuleViolation: No price, or no months.
+    Args:
+        price: Price on demand, dollars per hour for the whole instance.
+        schedule: The reserved discounts.
+        months: Time prepaid, months of 720 hours.
 
-    >>> from numgenius_core import CurveSchedule
+    Raises:
+        RuleViolation: A price or months of zero.
+
+    >>> from numgenius_core import CurveSchedule, PerHour
+    >>> from numgenius_core.planning import break_even
     >>> break_even(PerHour(1), CurveSchedule("0.4"), 1)
     datetime.timedelta(days=24)
     """
@@ -84,15 +95,16 @@ def break_even(price: PerHour, schedule: ReservedSchedule, months: Amount | Frac
 
 @frozen(kw_only=True)
 class Commitment:
-    """One length of reservation.
+    """One length of reservation, and what it costs over the stays that are likely.
 
     Attributes:
-        months: What is prepaid; 0 is on demand.
+        months: Time prepaid, months of 720 hours; 0 is on demand.
         discount: Share taken off the GPU price.
-        deposit: What is prepaid.
-        break_even: The shortest stay for which it costs no more than on demand; ``None`` of 0.
-        mean: What the GPUs cost on average over the stays, half-even to a tick.
-        worst: What they cost at most beyond on demand, over the stays; zero or more.
+        deposit: Amount prepaid.
+        break_even: The shortest stay for which reserving costs no more than on demand; ``None``
+            for months of 0.
+        mean: Cost of the GPUs on average over the stays, half-even to a tick.
+        worst: The most that they cost beyond on demand, over the stays; zero or more.
     """
 
     months: Fraction
@@ -105,7 +117,7 @@ class Commitment:
 
 @frozen(kw_only=True)
 class CommitmentPlan:
-    """Lengths of reservation for a client that does not know how long it will stay.
+    """Lengths of reservation for a client that does not know how long it will stay, compared.
 
     Attributes:
         commitments: One for each length asked for, in that order.
@@ -115,11 +127,11 @@ class CommitmentPlan:
 
     @property
     def best(self) -> Commitment:
-        """The cheapest on average; of equal ones the first."""
+        """The length that is cheapest on average; of equal ones the first."""
         return min(self.commitments, key=lambda one: one.mean.ticks)
 
     def table(self) -> ResultTable:
-        """Return the figures of each length."""
+        """Return a row for each length: discount, deposit, break-even, mean and worst cost."""
         rows = [
             (
                 f"{float(one.months):g}",
@@ -158,14 +170,24 @@ def reserve_for(
     """Return what each length of reservation costs a client that may stay shorter or longer.
 
     Args:
-        price: On demand, dollars per hour for the whole instance.
+        price: Price on demand, dollars per hour for the whole instance.
         schedule: The reserved discounts.
-        stays: How long it may stay: the weight of each, or stays that are equally likely.
-        months: The lengths to compare; 0 is on demand.
+        stays: Stays that are equally likely, or a mapping of stays to their weights.
+        months: The lengths to compare, months of 720 hours; 0 is on demand.
 
     Raises:
-        WrongType: Something of the wrong type.
         RuleViolation: No stay, no length, or weights that are negative or all zero.
+
+    >>> from datetime import timedelta
+    >>> from numgenius_core import CurveSchedule, PerHour
+    >>> from numgenius_core.planning import reserve_for
+    >>> stays = {timedelta(days=10): 1, timedelta(days=90): 3}
+    >>> plan = reserve_for(PerHour(1), CurveSchedule("0.4"), stays, [0, 1, 3])
+    >>> for one in plan.commitments:
+    ...     print(one.months, f"{one.mean:.2f}", f"{one.worst:.2f}")
+    0 1680.00 0.00
+    1 1572.60 2.40
+    3 1194.90 3.60
     """
     weights = dict(stays) if isinstance(stays, Mapping) else _counted(stays)
     if any(type(weight) is not int for weight in weights.values()):

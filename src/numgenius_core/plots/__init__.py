@@ -1,4 +1,8 @@
-"""Pictures of the library's values, drawn with matplotlib (extra ``plot``)."""
+"""Pictures of the library's values, drawn with matplotlib (extra ``plot``).
+
+Each function draws on the axes given, or on those of a new figure, and returns them:
+``axes.figure.savefig("picture.svg")`` writes the file, and a notebook shows ``axes.figure``.
+"""
 
 from __future__ import annotations
 

@@ -52,16 +52,24 @@ def discount_curve(
     """Draw the reserved discount, and what prepaying costs, over the months prepaid.
 
     Args:
-        schedule: Of the discount.
+        schedule: The reserved discounts.
         price: The whole instance's GPU price on demand, dollars per hour.
         months: Longest time drawn, months of 720 hours.
-        axes: Two: for the discount and for the deposit.
-        style: ``light`` or ``dark``.
+        axes: Two to draw on, for the discount and for the deposit; by default those of a new
+            figure.
+        style: ``light`` (for print and light pages) or ``dark``.
 
     Raises:
         MissingExtra: matplotlib is not installed.
-        WrongType: Something of the wrong type.
-        RuleViolation: No time to draw.
+        RuleViolation: Months of zero.
+
+    >>> from io import BytesIO
+    >>> from numgenius_core import CurveSchedule, PerHour
+    >>> from numgenius_core.plots import discount_curve
+    >>> above, below = discount_curve(CurveSchedule("0.4"), PerHour("2.00"), months=6)
+    >>> above.figure.savefig(BytesIO(), format="svg")  # or a file's name
+    >>> below.get_ylabel()
+    'deposit ($)'
     """
     check_kind(schedule, ReservedSchedule, "schedule")
     check_kind(price, PerHour, "price")
@@ -100,14 +108,25 @@ def price_ladder(
     on demand now, an empty one cannot.
 
     Args:
-        offers: Of a market, at least one.
+        offers: The offers of a market, at least one.
         axes: Where to draw; by default those of a new figure.
-        style: ``light`` or ``dark``.
+        style: ``light`` (for print and light pages) or ``dark``.
 
     Raises:
         MissingExtra: matplotlib is not installed.
-        WrongType: Something of the wrong type.
         RuleViolation: No offer.
+
+    >>> from numgenius_core import Offer, PerGpuHour, PriceTerms
+    >>> from numgenius_core.plots import price_ladder
+    >>> offers = [
+    ...     Offer(
+    ...         id=number, machine=number, gpu_name=name, gpus=1,
+    ...         prices=PriceTerms(gpu=PerGpuHour(price)),
+    ...     )
+    ...     for number, (name, price) in enumerate([("A100", "1.20"), ("L4", "0.30")])
+    ... ]
+    >>> [label.get_text() for label in price_ladder(offers).get_yticklabels()]
+    ['L4 (1)', 'A100 (1)']
     """
     models: dict[str, list[Offer]] = {}
     for index, each in enumerate(as_tuple(offers, "offers")):
@@ -183,18 +202,25 @@ def sweep_heat_map(
         values: A row for each of ``rows``, a number for each of ``columns``; ``None`` is unknown,
             and hatched.
         rows: The settings of the rows, as they are to be written.
-        columns: Those of the columns.
+        columns: The settings of the columns, as they are to be written.
         row_label: What the rows are, with its unit.
         column_label: What the columns are, with its unit.
         value_label: What the numbers are, with their unit.
         best: Whether the largest number gets a frame.
         axes: Where to draw; by default those of a new figure.
-        style: ``light`` or ``dark``.
+        style: ``light`` (for print and light pages) or ``dark``.
 
     Raises:
         MissingExtra: matplotlib is not installed.
-        WrongType: Something of the wrong type.
-        RuleViolation: Another number of values, or none known.
+        RuleViolation: Values that are not one for each row and column, or none known.
+
+    >>> from numgenius_core.plots import sweep_heat_map
+    >>> axes = sweep_heat_map(
+    ...     [[110, 125], [95, None]], rows=[1, 2], columns=["1.00", "1.20"],
+    ...     row_label="min_gpu", column_label="price ($)", value_label="profit ($)",
+    ... )
+    >>> [text.get_text() for text in axes.texts]
+    ['110', '125', '95.0']
     """
     names, heads = as_tuple(rows, "rows"), as_tuple(columns, "columns")
     cells = _cells(values, len(names), len(heads))
@@ -260,20 +286,24 @@ def revenue_curve(
     """Draw a mean against a price, with its interval, and mark where it is largest.
 
     Args:
-        prices: Ascending.
-        means: One a price.
+        prices: Prices in ascending order.
+        means: The mean at each price.
         intervals: Low and high end of the interval around each mean, if known.
         price_label: What the prices are, with their unit.
         value_label: What the means are, with their unit.
         interval_label: What the intervals are, such as ``95 % interval``.
         axes: Where to draw; by default those of a new figure.
-        style: ``light`` or ``dark``.
+        style: ``light`` (for print and light pages) or ``dark``.
 
     Raises:
         MissingExtra: matplotlib is not installed.
-        WrongType: Something of the wrong type.
         RuleViolation: Prices out of order, not one mean or interval a price, or a mean outside
             its interval.
+
+    >>> from numgenius_core.plots import revenue_curve
+    >>> axes = revenue_curve([1, 2, 3], [80, 120, 90], [(70, 90), (110, 130), (85, 95)])
+    >>> [line.get_label() for line in axes.get_lines() if "largest" in line.get_label()]
+    ['largest mean, at 2']
     """
     at = ascending(prices, "prices")
     middle = numbers_of(means, "means", len(at))
@@ -324,18 +354,25 @@ def bid_availability(
     """Draw what each bid gets: how often it runs, what it pays, how often it is interrupted.
 
     Args:
-        bids: Ascending, dollars per hour.
+        bids: Bids in ascending order, dollars per hour.
         availability: Share of the time that each bid runs, 0 to 1.
         mean_price: What it pays on average while it runs, dollars per hour.
         interruptions: How often it is interrupted, per day.
         on_demand: The on-demand price, dollars per hour, marked if given.
-        axes: Three: for the availability, the price and the interruptions.
-        style: ``light`` or ``dark``.
+        axes: Three to draw on, for the availability, the price and the interruptions; by default
+            those of a new figure.
+        style: ``light`` (for print and light pages) or ``dark``.
 
     Raises:
         MissingExtra: matplotlib is not installed.
-        WrongType: Something of the wrong type.
         RuleViolation: Bids out of order, not one number a bid, or a share outside 0 to 1.
+
+    >>> from numgenius_core.plots import bid_availability
+    >>> shares, prices, pauses = bid_availability(
+    ...     bids=[0.3, 0.4], availability=[0.25, 1], mean_price=[0.2, 0.31], interruptions=[6, 0]
+    ... )
+    >>> shares.get_ylabel(), pauses.get_xlabel()
+    ('available (% of time)', 'bid ($/hour)')
     """
     at = ascending(bids, "bids")
     shares = numbers_of(availability, "availability", len(at))

@@ -41,17 +41,28 @@ def machine_timeline(
     time in which no contract holds the GPU; an arrow is a contract without end.
 
     Args:
-        machine: Whose GPUs are the rows.
-        contracts: Of the machine.
-        within: What is drawn.
-        windows: When the machine is down.
+        machine: The machine whose GPUs are the rows.
+        contracts: The machine's contracts; those outside of the period are left out.
+        within: The period that is drawn.
+        windows: When the machine is down for maintenance.
         axes: Where to draw; by default those of a new figure.
-        style: ``light`` or ``dark``.
+        style: ``light`` (for print and light pages) or ``dark``.
 
     Raises:
         MissingExtra: matplotlib is not installed.
-        WrongType: Something of the wrong type.
-        RuleViolation: A contract of another machine, or of GPUs that it has not.
+        RuleViolation: A contract of another machine, or on GPUs that the machine does not have.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Block, Interval, Listing, Machine, PerGpuHour, PriceTerms, agree
+    >>> from numgenius_core.plots import machine_timeline
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> machine = Machine(id=7, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(machine=machine, prices=PriceTerms(gpu=PerGpuHour("2.00")))
+    >>> contract = agree(listing, Block(start=0, size=2), id=1, client="ann", at=monday)
+    >>> week = Interval(monday, monday + timedelta(days=7))
+    >>> axes = machine_timeline(machine, [contract], week)
+    >>> [text.get_text() for text in axes.texts]  # on both of its GPUs, and without end
+    ['1 →', '1 →']
     """
     check_kind(machine, Machine, "machine")
     check_kind(within, Interval, "within")
@@ -114,7 +125,10 @@ def _periods(windows: Iterable[MaintenanceWindow | Interval]) -> list[Interval]:
 
 
 def _lanes(contracts: list[Contract]) -> Iterator[tuple[Contract, int, int]]:
-    """Yield each contract with its lane and the number of lanes that its row needs."""
+    """Yield each contract with its lane and the number of lanes that its row needs.
+
+    Each takes the lowest lane that no earlier contract it meets has.
+    """
 
     def meet(a: Contract, b: Contract) -> bool:
         later, earlier = max(a.start, b.start), min(_end(a), _end(b))

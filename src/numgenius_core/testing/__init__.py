@@ -1,4 +1,11 @@
-"""Test your own implementation of a rule: a server's answer, a port, another pricing service."""
+"""Test your own implementation of a rule: a server's answer, a port, another pricing service.
+
+Needs the extra ``testing`` (Hypothesis). Each rule has a plain signature and laws, each a sentence
+as published or measured; :data:`RULES` has them by name. :func:`verify` draws cases, looks for one
+that breaks a law, makes it small, and raises :class:`LawBroken` with the sentence, the case and
+what is wrong. Strategies for your own tests: :func:`values` has one for any class of the library,
+:func:`markets` and :func:`plays` are for whole markets, :func:`scenarios` for what-ifs.
+"""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.rates import Rate
 
 Implementation = Callable[..., Any]
-"""What is tested: a function with the signature of the rule."""
+"""A function that is tested: it has the signature of its rule."""
 Check = Callable[..., str | None]
-"""Takes an implementation and the arguments of a case; returns what is wrong, ``None`` if
-nothing."""
+"""A function that takes an implementation and the arguments of a case, and returns what is wrong,
+``None`` if nothing is."""
 
 NANO: Final = Fraction(1, 10**9)
 """A nano-dollar: what amounts may be rounded to."""
@@ -35,8 +35,8 @@ class LawBroken(NumgeniusError, AssertionError):
 
     Attributes:
         rule: Name of the rule.
-        law: Name of the law.
-        sentence: What the law says, as the rule was published or measured.
+        law: Name of the law that is broken.
+        sentence: The sentence of that law, as the rule was published or measured.
         case: The arguments on which it is broken, as small as could be found.
         fault: What is wrong with the answer.
     """
@@ -61,9 +61,18 @@ class Law:
     """One consequence of a rule.
 
     Attributes:
-        name: In a few words.
-        sentence: What the rule says, quoted.
-        check: Looks at an implementation and a case.
+        name: Name of the law, in a few words.
+        sentence: The sentence of the rule that it follows from, quoted.
+        check: Takes an implementation and the arguments of a case, and returns what is wrong,
+            ``None`` if nothing is.
+
+    >>> from numgenius_core.testing import Law
+    >>> law = Law(
+    ...     name="free", sentence="no time costs nothing",
+    ...     check=lambda charge, price: "it costs something" if charge(price, 0) else None,
+    ... )
+    >>> law.check(lambda price, seconds: price * (seconds + 1), 3)
+    'it costs something'
     """
 
     name: str
@@ -73,14 +82,27 @@ class Law:
 
 @frozen(kw_only=True)
 class Rule:
-    """A rule of the market, as anyone may implement it.
+    """A rule of the market, as anyone may implement it; or a rule of your own.
 
     Attributes:
-        name: Of the rule.
-        signature: What an implementation takes and returns.
-        cases: Draws the arguments of a call.
+        name: Name of the rule.
+        signature: What an implementation takes and returns, as text.
+        cases: A strategy for the arguments of a call, as a tuple.
         laws: What holds of every right implementation.
-        ours: This library's answer, in the same signature.
+        ours: This library's implementation, in the same signature.
+
+    >>> from hypothesis import strategies as st
+    >>> from numgenius_core.testing import Law, Rule, verify
+    >>> law = Law(
+    ...     name="free", sentence="no time costs nothing",
+    ...     check=lambda charge, price: "it costs something" if charge(price, 0) else None,
+    ... )
+    >>> rule = Rule(
+    ...     name="charge by the second", signature="(price: int, seconds: int) -> int",
+    ...     cases=st.tuples(st.integers(0, 100)), laws=(law,),
+    ...     ours=lambda price, seconds: price * seconds,
+    ... )
+    >>> verify(rule, rule.ours)
     """
 
     name: str
@@ -106,10 +128,15 @@ class Rule:
 
 
 def number(answer: object) -> Fraction:
-    """Return an exact number that an implementation answered with.
+    """Return an exact number that an implementation answered with, as a fraction.
 
     Raises:
-        WrongType: It is a ``float`` or no number.
+        WrongType: The answer is a ``float`` or no number.
+
+    >>> from decimal import Decimal
+    >>> from numgenius_core.testing import number
+    >>> number(Decimal("0.5"))
+    Fraction(1, 2)
     """
     if isinstance(answer, (int, Fraction)) and not isinstance(answer, bool):
         return Fraction(answer)
@@ -122,7 +149,12 @@ def dollars(answer: object) -> Fraction:
     """Return an amount or a price that an implementation answered with, in dollars.
 
     Raises:
-        WrongType: It is no Money, no rate and no exact number.
+        WrongType: The answer is no ``Money``, no rate and no exact number.
+
+    >>> from numgenius_core import Money
+    >>> from numgenius_core.testing import dollars
+    >>> dollars(Money("0.25")), dollars(3)
+    (Fraction(1, 4), Fraction(3, 1))
     """
     if isinstance(answer, Money):
         return Fraction(answer.ticks, TICKS_PER_DOLLAR)
@@ -132,7 +164,22 @@ def dollars(answer: object) -> Fraction:
 
 
 def near(what: str, found: Fraction, expected: Fraction, within: Fraction = NANO / 2) -> str | None:
-    """Return what is wrong if two numbers differ by more than is allowed."""
+    """Return what is wrong if two numbers differ by more than is allowed, else ``None``.
+
+    Args:
+        what: What the numbers are, for the text.
+        found: What an implementation answered.
+        expected: What it should be.
+        within: How much they may differ, by default half a nano-dollar: an amount may be rounded.
+
+    Raises:
+        RuleViolation: A negative difference is allowed.
+
+    >>> from fractions import Fraction
+    >>> from numgenius_core.testing import near
+    >>> near("the total", Fraction(2), Fraction(3))
+    'the total is 2, not 3'
+    """
     if within < 0:
         raise RuleViolation("within", "zero or more", str(within))
     if abs(found - expected) <= within:

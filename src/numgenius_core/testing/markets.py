@@ -32,7 +32,7 @@ from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
 from numgenius_core.testing.strategies import EPOCH, bids
 
 Step = tuple[c.Command, datetime]
-"""A command, and when it is given."""
+"""A command, and the instant at which it is given."""
 _Draws = Callable[[st.DrawFn, Market, datetime], c.Command]
 
 _SECOND, _HOUR, _DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
@@ -257,11 +257,25 @@ def _kinds(market: Market) -> list[_Draws]:
 
 
 def commands(market: Market, at: datetime) -> st.SearchStrategy[c.Command]:
-    """Return a strategy for commands to a market: mostly such as can be done.
+    """Return a strategy for commands to a market: most can be done, some are refused.
 
     Args:
-        market: As it is.
-        at: When the command is given.
+        market: The market to which they are given.
+        at: The instant at which they are given.
+
+    >>> from hypothesis import given
+    >>> from numgenius_core import NumgeniusError
+    >>> from numgenius_core.market import Market, decide
+    >>> from numgenius_core.market.events import InstanceLoaded
+    >>> from numgenius_core.testing import EPOCH, commands
+    >>> @given(command=commands(Market(), EPOCH))
+    ... def nothing_runs_on_an_empty_market(command):
+    ...     try:
+    ...         events = decide(Market(), command, EPOCH)
+    ...     except NumgeniusError:
+    ...         return
+    ...     assert not any(isinstance(event, InstanceLoaded) for event in events)
+    >>> nothing_runs_on_an_empty_market()
     """
     return _commands(market, at)
 
@@ -334,7 +348,16 @@ def _played(draw: st.DrawFn, most: int) -> tuple[list[Step], Market]:
 
 @st.composite
 def markets(draw: st.DrawFn, most: int = 16) -> Market:
-    """Draw a market to which up to ``most`` things happened after its machines were listed."""
+    """Draw a market to which up to ``most`` commands were given after its machines were listed.
+
+    >>> from hypothesis import given, settings
+    >>> from numgenius_core.testing import markets
+    >>> @settings(max_examples=5, deadline=None)
+    ... @given(market=markets(most=4))
+    ... def every_market_has_machines(market):
+    ...     assert market.machines
+    >>> every_market_has_machines()
+    """
     return _played(draw, most)[1]
 
 
@@ -344,6 +367,15 @@ def plays(draw: st.DrawFn, most: int = 16) -> tuple[Step, ...]:
 
     The last is a look at the clock, at an instant at which nothing else happens: what is on the
     accounts then is what the statements up to then say.
+
+    >>> from hypothesis import given, settings
+    >>> from numgenius_core.testing import plays
+    >>> @settings(max_examples=5, deadline=None)
+    ... @given(steps=plays(most=4))
+    ... def time_never_runs_backwards(steps):
+    ...     instants = [at for _, at in steps]
+    ...     assert instants == sorted(instants)
+    >>> time_never_runs_backwards()
     """
     steps, market = _played(draw, most)
     at = steps[-1][1] + _SECOND

@@ -35,7 +35,16 @@ bid_prices: st.SearchStrategy[PerHour] = st.sampled_from(
 
 @st.composite
 def price_series(draw: st.DrawFn, most: int = 12, longest: int = 40) -> PriceSeries:
-    """Draw the record of a price: up to ``most`` prices, each for up to ``longest`` seconds."""
+    """Draw the record of a price: up to ``most`` prices, each for up to ``longest`` seconds.
+
+    >>> from hypothesis import given
+    >>> from numgenius_core.testing import price_series
+    >>> @given(series=price_series())
+    ... def the_highest_price_always_runs(series):
+    ...     highest = max(series.prices, key=lambda price: price.steps)
+    ...     assert series.runs(highest) == ((0, series.seconds[-1]),)
+    >>> the_highest_price_always_runs()
+    """
     prices = draw(st.lists(bid_prices, min_size=2, max_size=most))
     now, instants = EPOCH, []
     for _ in prices:
@@ -101,7 +110,18 @@ _demands: st.SearchStrategy[Demand] = st.builds(
 
 @st.composite
 def scenarios(draw: st.DrawFn) -> Scenario:
-    """Draw an hour of one or two machines, with recorded clients or a generator of them."""
+    """Draw an hour of one or two machines, with recorded clients or a generator of them.
+
+    >>> from hypothesis import given, settings
+    >>> from numgenius_core.testing import scenarios
+    >>> from numgenius_core.whatif import simulate
+    >>> @settings(max_examples=5, deadline=None)
+    ... @given(scenario=scenarios())
+    ... def nobody_rents_twice(scenario):
+    ...     outcome = simulate(scenario)
+    ...     assert outcome.rented <= outcome.requests
+    >>> nobody_rents_twice()
+    """
     traces = st.lists(_requests(), max_size=12).map(lambda found: Trace(tuple(found)))
     power = Power(price=PerKwh("0.15"), gpu_watts=350, idle_watts=150)
     return Scenario(

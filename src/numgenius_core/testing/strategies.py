@@ -37,34 +37,34 @@ from numgenius_core.offer import Block, Offer
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
-"""The first instant drawn."""
+"""The first instant that strategies draw: the beginning of 2026, UTC."""
 
 # -- numbers and prices ------------------------------------------------------------------------
 
 gpu_counts: st.SearchStrategy[int] = st.one_of(
     st.sampled_from([1, 2, 3, 4, 5, 7, 8, 10, 12, 16]), st.integers(1, 64)
 )
-"""GPUs of a machine."""
+"""Numbers of GPUs of a machine, 1 to 64, with a taste for small ones."""
 seconds: st.SearchStrategy[int] = st.one_of(
     st.sampled_from([0, 1, 3_599, 3_600, 86_400, 2_592_000]), st.integers(0, 10**8)
 )
-"""Lengths of time."""
+"""Lengths of time in whole seconds, from none to three years."""
 megabytes: st.SearchStrategy[int] = st.integers(0, 10**7)
-"""Disk."""
+"""Sizes of a disk in whole MB, from none to 10 TB."""
 byte_counts: st.SearchStrategy[int] = st.integers(0, 10**14)
-"""Traffic."""
+"""Amounts of traffic in bytes, from none to 100 TB."""
 shares: st.SearchStrategy[Fraction] = st.one_of(
     st.sampled_from([Fraction(0), Fraction(1, 4), Fraction(2, 5)]),
     st.fractions(0, Fraction(99, 100), max_denominator=1_000),
 )
-"""Discounts and fees, below 1."""
+"""Discounts and fees: exact shares from 0 to below 1."""
 moneys: st.SearchStrategy[Money] = st.one_of(
     st.integers(-(10**6), 10**6).map(
         lambda cents: Money.from_ticks(cents * TICKS_PER_DOLLAR // 100)
     ),
     st.integers(-(10**6) * TICKS_PER_DOLLAR, 10**6 * TICKS_PER_DOLLAR).map(Money.from_ticks),
 )
-"""Amounts up to a million dollars, whole cents and whole ticks."""
+"""Amounts from minus to plus a million dollars, in whole cents and in whole ticks."""
 
 _steps = st.one_of(
     st.sampled_from([0, 1, 10**12, 133_333_333_333, 10**15]),
@@ -72,25 +72,25 @@ _steps = st.one_of(
     st.integers(0, 10**18),
 )
 per_gpu_hours: st.SearchStrategy[PerGpuHour] = st.builds(PerGpuHour.from_steps, _steps)
-"""Prices per GPU-hour."""
+"""Prices in dollars per GPU-hour, from nothing to a million."""
 per_hours: st.SearchStrategy[PerHour] = st.builds(PerHour.from_steps, _steps)
-"""Prices per hour."""
+"""Prices in dollars per hour for a whole instance, from nothing to a million."""
 per_gb_months: st.SearchStrategy[PerGbMonth] = st.builds(PerGbMonth.from_steps, _steps)
-"""Prices of disk."""
+"""Prices of disk in dollars per GB-month, from nothing to a million."""
 per_gbs: st.SearchStrategy[PerGb] = st.builds(PerGb.from_steps, _steps)
-"""Prices of traffic."""
+"""Prices of traffic in dollars per GB, from nothing to a million."""
 
 # -- time --------------------------------------------------------------------------------------
 
 instants: st.SearchStrategy[datetime] = st.integers(0, 3 * 365 * 86_400).map(
     lambda s: EPOCH + timedelta(seconds=s)
 )
-"""Instants from :data:`EPOCH` on, within three years."""
+"""Instants of whole seconds from :data:`EPOCH` on, within three years."""
 
 
 @st.composite
 def intervals(draw: st.DrawFn, longest: int = 400 * 86_400) -> Interval:
-    """Draw a span of at least a second."""
+    """Draw a span of time of 1 to ``longest`` seconds, by default up to 400 days."""
     start = draw(instants)
     return Interval(start, start + timedelta(seconds=draw(st.integers(1, longest))))
 
@@ -100,7 +100,7 @@ def intervals(draw: st.DrawFn, longest: int = 400 * 86_400) -> Interval:
 accounts: st.SearchStrategy[AccountId] = st.sampled_from(["anna", "ben", "carla", "7"]).map(
     AccountId
 )
-"""A few accounts, so that two values often have the same."""
+"""A few accounts, so that two values often have the same one."""
 _ids = st.one_of(st.integers(1, 9), st.integers(0, 2**63 - 1))
 _names = st.sampled_from(["RTX 4090", "H100 SXM", "A100 SXM4", "RTX 3060 Ti"])
 
@@ -114,7 +114,7 @@ def machine_shapes(draw: st.DrawFn, most: int = 64) -> tuple[int, int]:
 
 @st.composite
 def price_terms(draw: st.DrawFn) -> PriceTerms:
-    """Draw any prices."""
+    """Draw the prices of a listing, each independent of the others."""
     return PriceTerms(
         gpu=draw(per_gpu_hours),
         storage=draw(per_gb_months),
@@ -127,7 +127,7 @@ def price_terms(draw: st.DrawFn) -> PriceTerms:
 
 @st.composite
 def machines(draw: st.DrawFn) -> Machine:
-    """Draw a machine."""
+    """Draw a machine of 1 to 64 GPUs, verified or not."""
     return Machine(
         id=MachineId(draw(_ids)),
         host=draw(accounts),
@@ -140,7 +140,15 @@ def machines(draw: st.DrawFn) -> Machine:
 
 @st.composite
 def listings(draw: st.DrawFn) -> Listing:
-    """Draw a listing whose lowest bid is not above its price."""
+    """Draw a listing whose lowest bid is not above its price.
+
+    >>> from hypothesis import given
+    >>> from numgenius_core.testing import listings
+    >>> @given(listing=listings())
+    ... def the_smallest_group_fits(listing):
+    ...     assert listing.min_gpu <= listing.machine.gpus
+    >>> the_smallest_group_fits()
+    """
     machine, prices = draw(machines()), draw(price_terms())
     if prices.min_bid > prices.gpu:
         prices = PriceTerms(gpu=prices.min_bid, min_bid=prices.gpu)
@@ -171,7 +179,15 @@ _JSON: Final = st.recursive(
 
 @st.composite
 def offers(draw: st.DrawFn) -> Offer:
-    """Draw a slice of a machine, with or without what searches leave out."""
+    """Draw an offer, with or without the fields that a search may leave out.
+
+    >>> from hypothesis import given
+    >>> from numgenius_core.testing import offers
+    >>> @given(offer=offers())
+    ... def an_offer_costs_what_its_gpus_cost(offer):
+    ...     assert offer.per_hour == offer.prices.gpu.for_gpus(offer.gpus)
+    >>> an_offer_costs_what_its_gpus_cost()
+    """
     gpus = draw(gpu_counts)
     whole = draw(st.none() | st.integers(gpus, 2 * gpus))
     start = draw(st.none() | st.integers(0, (whole or gpus) - gpus))
@@ -212,7 +228,16 @@ def bids(draw: st.DrawFn, gpus: int) -> PerHour:
 
 @st.composite
 def contracts(draw: st.DrawFn) -> Contract:
-    """Draw a contract of any mode, some of them free tests."""
+    """Draw a contract of any mode, at its first rates; some are a host's free tests.
+
+    >>> from hypothesis import given
+    >>> from numgenius_core import Mode
+    >>> from numgenius_core.testing import contracts
+    >>> @given(contract=contracts())
+    ... def only_interruptibles_bid(contract):
+    ...     assert (contract.bid is not None) == (contract.mode is Mode.INTERRUPTIBLE)
+    >>> only_interruptibles_bid()
+    """
     start, mode = draw(instants), draw(st.sampled_from(Mode))
     size = draw(st.integers(1, 8))
     host, client = draw(st.permutations([AccountId("anna"), AccountId("ben")]))
@@ -248,7 +273,18 @@ def extended_contracts(draw: st.DrawFn) -> Contract:
 def books(
     draw: st.DrawFn, most: int = 64, largest: int = 14
 ) -> tuple[tuple[Claim, ...], PerGpuHour]:
-    """Draw claims on one machine of up to ``most`` GPUs, and the host's floor."""
+    """Draw claims on one machine of up to ``most`` GPUs, and the host's floor.
+
+    >>> from hypothesis import given
+    >>> from numgenius_core import resolve
+    >>> from numgenius_core.testing import books
+    >>> @given(book=books(most=8))
+    ... def each_claim_runs_or_waits(book):
+    ...     claims, floor = book
+    ...     answer = resolve(claims, floor=floor)
+    ...     assert len(answer.running) + len(answer.waiting) == len(claims)
+    >>> each_claim_runs_or_waits()
+    """
     gpus = draw(st.one_of(st.sampled_from([1, 2, 4, 8]), st.integers(1, most)))
     places = blocks(gpus, draw(st.integers(1, gpus)), observed=True)
     claims = []
@@ -265,7 +301,7 @@ def books(
 
 @st.composite
 def histories(draw: st.DrawFn, longest: int = 120) -> History:
-    """Draw a history of up to ``longest`` seconds, of any mode, with legal facts only."""
+    """Draw what happened to an instance in up to ``longest`` seconds: legal moves only."""
     contract = draw(_short_contracts(longest))
     cuts = sorted(draw(st.sets(st.integers(1, longest), max_size=2)))
     since = [contract.start + timedelta(seconds=cut) for cut in cuts]
@@ -337,7 +373,7 @@ def _facts(draw: st.DrawFn, at: datetime, state: InstanceState, contract: Contra
 
 @st.composite
 def windows(draw: st.DrawFn) -> MaintenanceWindow:
-    """Draw a maintenance window."""
+    """Draw a maintenance window of up to eleven days, of any category."""
     reason = draw(st.sampled_from(["", "new cables", "ein größeres Netzteil"]))
     return MaintenanceWindow(
         period=draw(intervals(10**6)), category=draw(st.sampled_from(Category)), reason=reason
@@ -346,7 +382,7 @@ def windows(draw: st.DrawFn) -> MaintenanceWindow:
 
 @st.composite
 def schedules(draw: st.DrawFn) -> MachineSchedule:
-    """Draw a machine's maintenance windows."""
+    """Draw a machine's schedule of up to three maintenance windows."""
     cuts = draw(st.lists(st.integers(0, 10**6), max_size=6, unique=True).map(sorted))
     edges = [EPOCH + timedelta(seconds=cut) for cut in cuts]
     periods = [Interval(a, b) for a, b in zip(edges[::2], edges[1::2], strict=False)]

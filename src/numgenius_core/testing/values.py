@@ -112,10 +112,15 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     """Return a strategy for the values of a type: a class of the library, or a field's type.
 
     Raises:
-        WrongType: It is neither.
+        WrongType: A type that no field of the library has.
 
+    >>> from hypothesis import given
     >>> from numgenius_core import Contract
-    >>> contracts = values(Contract)
+    >>> from numgenius_core.testing import values
+    >>> @given(contract=values(Contract))
+    ... def every_contract_holds_a_gpu(contract):
+    ...     assert contract.block.size >= 1
+    >>> every_contract_holds_a_gpu()
     """
     if kind in _MADE:
         return _MADE[kind]

@@ -1,17 +1,7 @@
-"""Test your own implementation of a rule: a server's answer, a port, another pricing service.
+"""The rules that have laws, and the search for a case that breaks one.
 
-Needs the extra ``testing`` (Hypothesis). Each rule has a plain signature and laws, each a sentence
-as published or measured. :func:`verify` draws cases, looks for one that breaks a law, makes it
-small, and raises :class:`LawBroken` with the sentence, the case and what is wrong.
-
->>> from numgenius_core.testing import RULES, verify
->>> print(RULES["slicing"].signature)
-(gpus: int, min_gpu: int) -> Iterable[tuple[size: int, start: int]]
->>> verify("slicing", lambda gpus, min_gpu: my_server.offers(gpus, min_gpu))  # doctest: +SKIP
-
-Strategies for values: :mod:`numgenius_core.testing.strategies`, for whole markets:
-:mod:`numgenius_core.testing.markets`, for scenarios: :mod:`numgenius_core.testing.scenarios`, and
-for any class :func:`numgenius_core.testing.values`.
+Hypothesis draws the cases: the same ones on each machine are not promised, so a fault that is found
+should be kept as a test of its own (:meth:`numgenius_core.testing.Rule.check` takes a case).
 """
 
 from __future__ import annotations
@@ -85,16 +75,20 @@ _ALL: Final = (
     SIMULATION,
 )
 RULES: Final[Mapping[str, Rule]] = MappingProxyType({rule.name: rule for rule in _ALL})
-"""Every rule that has laws, by name."""
+"""Every rule that has laws, by its name, such as ``"slicing"``."""
 
 _MAKE_SMALL: Final = frozenset({hypothesis.Phase.shrink, hypothesis.Phase.explain})
 
 
 def rule_named(name: str) -> Rule:
-    """Return a rule.
+    """Return the rule of a name; :data:`~numgenius_core.testing.RULES` has them all.
 
     Raises:
-        RuleViolation: There is none of that name.
+        RuleViolation: There is no rule of that name.
+
+    >>> from numgenius_core.testing import rule_named
+    >>> print(rule_named("slicing").signature)
+    (gpus: int, min_gpu: int) -> Iterable[tuple[size: int, start: int]]
     """
     if name not in RULES:
         raise RuleViolation("rule", "one of " + ", ".join(RULES), shown(name))
@@ -111,14 +105,29 @@ def verify(
     """Look for a case on which an implementation breaks a law of a rule.
 
     Args:
-        rule: Its name in :data:`RULES`, or a rule of your own.
-        implementation: What is tested; :attr:`Rule.signature` says what it takes and returns.
+        rule: The name of a rule in :data:`~numgenius_core.testing.RULES`, or a rule of your own.
+        implementation: The function that is tested; :attr:`Rule.signature` says what it takes and
+            returns.
         examples: How many cases to try. Each calls the implementation a few times.
-        smallest: Make the case that breaks a law as small as can be, which takes many more calls.
+        smallest: Whether to make the case that breaks a law as small as can be, which takes many
+            more calls.
 
     Raises:
-        LawBroken: With a case and what is wrong.
-        RuleViolation: There is no such rule.
+        LawBroken: A case breaks a law; the error has the case, the law and what is wrong.
+        RuleViolation: A name that is no rule's, or no example.
+
+    >>> from fractions import Fraction
+    >>> from numgenius_core.testing import LawBroken, verify
+    >>> def by_the_second(price, gpus, seconds):
+    ...     return Fraction(price.to_decimal()) * gpus * seconds / 3_600
+    >>> verify("charge", by_the_second)
+    >>> def by_the_hour(price, gpus, seconds):
+    ...     return price.to_decimal() * gpus * (seconds // 3_600)
+    >>> try:
+    ...     verify("charge", by_the_hour)
+    ... except LawBroken as broken:
+    ...     print(broken.sentence)
+    billing is by the second; an offer of n GPUs costs n × the per-GPU price
     """
     chosen = rule if isinstance(rule, Rule) else rule_named(rule)
     whole_number(examples, "examples", 1)

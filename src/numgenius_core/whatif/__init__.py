@@ -1,4 +1,14 @@
-"""What-ifs: simulated demand against a listing, and the questions of a host."""
+"""What-ifs: simulated demand against a listing, and the questions of a host.
+
+==========================================  =======================================================
+who wants GPUs                              :class:`Demand`, :class:`Trace`, :func:`fit`
+what is listed, and for how long            :class:`Scenario`, :func:`vary`
+what comes of it                            :func:`simulate`, :func:`sweep`
+the best price, ``min_gpu``, mix, floor     :func:`best_price` and the other questions
+==========================================  =======================================================
+
+The rules themselves are played through, not an approximation of them: every amount is exact.
+"""
 
 from __future__ import annotations
 

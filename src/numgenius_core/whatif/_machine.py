@@ -68,8 +68,8 @@ class SimulatedMachine:
     Attributes:
         listing: What its host published last.
         listed: Whether it can be rented.
-        live: The instances that exist.
-        free_time: GPU time so far that nobody held.
+        live: The instances that exist, by their contract.
+        free_time: GPU-seconds so far that no on-demand or reserved contract held.
         unusable_time: The part of it that the average client could not have used, times the
             demand's weight.
     """
@@ -92,7 +92,7 @@ class SimulatedMachine:
         self._read_listing()
 
     def _read_listing(self) -> None:
-        """Make the tables that depend on what is listed."""
+        """Make the tables that depend on what is listed: once a listing, not once a request."""
         gpus = self.listing.machine.gpus
         self._blocks: dict[int, list[Block]] = {}
         for block in blocks(gpus, self.listing.min_gpu):
@@ -102,6 +102,7 @@ class SimulatedMachine:
         lowest = {size: winning_bid(group[0], (), floor) for size, group in self._blocks.items()}
         # Where nothing runs, the floor wins; one above all legal bids is refused before.
         self._idle = {size: price.steps if price else 0 for size, price in lowest.items()}
+        # Filled as states of the machine are seen: few of the 2 ** gpus ever are.
         self._unusable: dict[int, int] = {}
         verified = self.listing.machine.verification is Verification.VERIFIED
         self._curve = CurveSchedule(self.listing.max_discount if verified else _NO_DISCOUNT)
@@ -114,6 +115,8 @@ class SimulatedMachine:
             return Lost.SIZE
         end = self._end_at(now)
         left = request.seconds if end is None else min(end - now, request.seconds)
+        # The reasons for a refusal are looked at in the order of ``Lost``, the cheapest to find
+        # out first: most requests that are lost never look for a block.
         short = left <= 0 or (request.whole and left < request.seconds)
         if request.bid is not None:
             return self._bidding(request, request.bid, end, short=short)
@@ -162,6 +165,8 @@ class SimulatedMachine:
         block = self._fit(gpus, min_gpu, self._full & ~self._used, size)
         if block is not None:
             return Deal(self, block, self._idle[size], bid, end)
+        # No block is idle, so the bid must beat somebody: the cheapest block to win, among those
+        # that no contract with a fixed price holds.
         if self._running is None:
             self._running = self.book.running
         running = self._running
@@ -204,7 +209,7 @@ class SimulatedMachine:
         self._running = None
         for change in changes:
             rental = self.live[change.id]
-            self._used ^= rental.block.mask
+            self._used ^= rental.block.mask  # a change always turns running into waiting or back
             if type(change) is ClaimPaused:
                 rental.pause(now)
             else:
@@ -235,7 +240,11 @@ class SimulatedMachine:
         return extended
 
     def note(self, now: int) -> None:
-        """Add up the time until now in which the same GPUs were free."""
+        """Add up the time until now in which the same GPUs were free.
+
+        Called just before the GPUs held or the listing change: in between, both sums grow by a
+        product, so time is never stepped through.
+        """
         elapsed = now - self._noted_at
         if elapsed:
             self._noted_at = now
@@ -249,5 +258,7 @@ class SimulatedMachine:
     def _unusable_of(self, free: int) -> int:
         gpus, price = self.listing.machine.gpus, self.listing.prices.gpu
         state = FreeGpus(gpus=gpus, min_gpu=self.listing.min_gpu, free=free, price=price)
+        # Kept as a whole number, times the demand's weight, which clears the denominator: sums
+        # over a horizon are then of integers, and divided once at its end.
         share = fragmentation([state], self._sizes).unusable * self._weight
-        return share.numerator  # the weight clears the denominator
+        return share.numerator

@@ -1,9 +1,9 @@
 """One rental of a simulation: how long it ran, and what that cost, to the tick.
 
 The simulator knows times as seconds from the start of its horizon and adds up ticks. What it adds
-up is what :mod:`numgenius_core.billing.statements` says of the same history: the rates, the deposit and the
-refund are those of the rules, and splitting time cannot change an exact charge. A rental that an
-extension gave new rates is left to the meter itself.
+up is what :func:`numgenius_core.billing.statement` says of the same history: the rates, the deposit
+and the refund are those of the rules, and splitting time cannot change an exact charge. A rental
+that an extension gave new rates is left to the meter itself.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _OTHER_CLIENT: Final = AccountId("another client")
 
 @define(kw_only=True)
 class Charge:
-    """What was charged, in ticks; sums of these are exact.
+    """What was charged, in ticks: plain integers, so that adding up a year makes no values.
 
     Attributes:
-        gpu: For GPUs.
-        storage: For disk.
+        gpu: Charged for GPUs.
+        storage: Charged for disk.
         forfeited: Left of deposits and not paid back.
         fee: The platform's part of these three.
     """
@@ -184,6 +184,8 @@ class Rental:
 
     def _metered(self, *, left: bool, until: int, origin: Interval) -> Charge:
         """Return what the meter says: it knows the rates of extensions."""
+        # The meter reads what happened before an instant, so one more second shows it the departure
+        # and the refund; the instance is destroyed by then and costs nothing in it.
         history = self.history(until, left=left, origin=origin)
         lines = metered(history, origin.start + timedelta(seconds=until + left))
         kept = [line for line in lines if line.kind in GPU | {LineKind.STORAGE, LineKind.FORFEIT}]

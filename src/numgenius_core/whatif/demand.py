@@ -53,15 +53,27 @@ class Request:
     """What one client wants.
 
     Attributes:
-        after: Seconds from the start of the horizon to its arrival.
+        after: Seconds from the start of the horizon to the client's arrival.
         gpus: GPUs wanted: an offer of just this size.
-        seconds: How long the GPUs are to run. An interruptible one stays until they have.
-        mode: On demand, reserved (prepaid for its whole stay) or interruptible.
-        limit: The most it pays, dollars per GPU-hour after any discount; ``None`` pays any price.
+        seconds: How long the GPUs are to run. An interruptible instance stays until they have.
+        mode: On demand, reserved (prepaid for the whole stay) or interruptible.
+        limit: The most that the client pays, dollars per GPU-hour after any discount; ``None``
+            pays any price.
         bid: Of an interruptible, dollars per hour for the whole instance; else ``None``.
         disk_mb: Disk wanted, whole MB.
-        patience: Of an interruptible, the seconds from its arrival after which it gives up.
-        whole: It rents only where the listing lasts for ``seconds`` from now.
+        patience: Of an interruptible, the seconds from its arrival after which the client gives
+            up; ``None`` is never.
+        whole: Whether the client rents only where the listing lasts for ``seconds`` from its
+            arrival.
+
+    Raises:
+        RuleViolation: A number out of range, an interruptible without a legal bid, or a bid or
+            patience in another mode.
+
+    >>> from numgenius_core import PerGpuHour
+    >>> from numgenius_core.whatif import Request
+    >>> Request(after=600, gpus=2, seconds=7_200, limit=PerGpuHour("1.50")).mode.value
+    'on-demand'
     """
 
     after: int
@@ -95,10 +107,16 @@ class Request:
 
 @frozen
 class Trace:
-    """Requests in order of their arrival; those that are not are put in order.
+    """Recorded requests: a demand that is the same for every seed.
 
     Attributes:
-        requests: What clients want; of one second, in the order given.
+        requests: What clients want, sorted by arrival; those of one second stay in the order
+            given.
+
+    >>> from numgenius_core.whatif import Request, Trace
+    >>> late, early = (Request(after=after, gpus=1, seconds=60) for after in (900, 300))
+    >>> [request.after for request in Trace([late, early]).requests]
+    [300, 900]
     """
 
     requests: tuple[Request, ...]
@@ -113,7 +131,7 @@ class Trace:
         return len(self.requests)
 
     def draw(self, horizon: Interval, seed: int) -> Trace:  # noqa: ARG002 - as Demand.draw
-        """Return the requests within a horizon; what was recorded does not depend on a seed."""
+        """Return the requests that arrive within a horizon, whatever the seed."""
         check_kind(horizon, Interval, "horizon")
         if not self.requests or self.requests[-1].after < horizon.seconds:
             return self
@@ -147,7 +165,12 @@ def _check_weights(pairs: object, path: str) -> None:
 
 @frozen(kw_only=True)
 class Demand:
-    """A seeded generator of requests; the module says what its parameters mean.
+    """A seeded generator of requests.
+
+    Arrivals are a Poisson process. Size, stay, mode, the most that a client pays and its bid are
+    drawn independently of each other, each from a random stream of its own, so that changing one
+    parameter leaves the others as they were. The same demand, seed and horizon give the same
+    requests.
 
     Attributes:
         per_day: Requests a day on average, whatever the price.
@@ -157,9 +180,22 @@ class Demand:
         limits: The most that clients pay, dollars per GPU-hour; any price if left out.
         bids: What interruptible clients bid, dollars per GPU-hour; needed if there are any.
         disk_mb: Disk of each instance, whole MB.
-        patience: Of interruptible clients, the seconds after which they give up.
-        whole: Clients rent only where the listing lasts for their whole stay.
+        patience: Of interruptible clients, the seconds after which they give up; ``None`` is never.
+        whole: Whether clients rent only where the listing lasts for their whole stay.
         by_hour: 24 weights, of the hours of the day in UTC; all equal if left out.
+
+    Raises:
+        RuleViolation: No weight above zero, a number out of range, interruptible clients without
+            ``bids``, or ``by_hour`` that is not 24 weights.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval
+    >>> from numgenius_core.whatif import Demand, LogNormal
+    >>> demand = Demand(per_day=24, sizes={1: 3, 2: 1}, stays=LogNormal("6", "0.8"))
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> week = Interval(monday, monday + timedelta(days=7))
+    >>> demand.draw(week, seed=1) == demand.draw(week, seed=1) != demand.draw(week, seed=2)
+    True
     """
 
     per_day: Amount
@@ -196,10 +232,10 @@ class Demand:
             _check_weights(tuple(enumerate(hours)), "demand.by_hour")
 
     def draw(self, horizon: Interval, seed: int) -> Trace:
-        """Return the requests of one seed.
+        """Return the requests that one seed gives within a horizon.
 
         Raises:
-            WrongType: Not an interval and a whole number.
+            RuleViolation: A negative seed.
         """
         check_kind(horizon, Interval, "horizon")
         return _drawn(self, horizon, whole_number(seed, "seed"))
@@ -236,7 +272,11 @@ def _drawn(demand: Demand, horizon: Interval, seed: int) -> Trace:
 
 
 def _arrivals(demand: Demand, horizon: Interval, random: Random) -> Iterable[int]:
-    """Yield the seconds of a Poisson process; of a rate that varies, the highest one thinned."""
+    """Yield the seconds of a Poisson process; of a rate that varies, the highest one thinned.
+
+    Thinning is exact: of arrivals at the highest rate, each is kept with the share that the rate of
+    its hour has of the highest, and what is kept is a Poisson process of the rate that varies.
+    """
     rate = positive(demand.per_day, "demand.per_day") / SECONDS_PER_DAY
     shares = [1.0] * _HOURS
     if demand.by_hour is not None:

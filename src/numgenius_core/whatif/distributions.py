@@ -1,8 +1,8 @@
 """How a quantity is spread over clients: stays, the most they pay, what they bid.
 
 Parameters are exact (text, ``int`` or ``Decimal``); a ``float`` is refused, as everywhere. What is
-drawn is a ``float``, which :mod:`numgenius_core.whatif.demand` puts on whole seconds and hundredths of a
-cent.
+drawn is a ``float``, which :class:`~numgenius_core.whatif.Demand` puts on whole seconds and
+hundredths of a cent.
 
 Why a value moves with its parameters alone: each draw takes its random numbers in the same way
 whatever the parameters, so twice the median is twice each value, from the same seed.
@@ -36,24 +36,36 @@ def positive(value: object, path: str) -> float:
 
 @frozen
 class Distribution(ABC):
-    """How a quantity is spread over clients; one of its kinds below."""
+    """How a quantity is spread over clients: the base of all distributions.
+
+    The kinds are :class:`~numgenius_core.whatif.Exponential`,
+    :class:`~numgenius_core.whatif.LogNormal`, :class:`~numgenius_core.whatif.Pareto` and
+    :class:`~numgenius_core.whatif.Observed`.
+    """
 
     @property
     @abstractmethod
     def mean(self) -> float:
-        """Its mean; infinite where there is none."""
+        """The mean of the quantity; infinite where there is none."""
 
     @abstractmethod
     def draw(self, random: Random) -> float:
-        """Return one value; raises ``WrongType``."""
+        """Return one value, drawn with the next numbers of ``random``."""
 
 
 @frozen
 class Exponential(Distribution):
-    """The time to an event that is as likely at any moment; its spread is its mean.
+    """The time to an event that is as likely at any moment; its standard deviation is its mean.
 
     Attributes:
-        average: Its mean, such as ``"6"`` hours.
+        average: The mean, such as ``"6"`` hours: above zero.
+
+    Raises:
+        RuleViolation: An average that is not above zero.
+
+    >>> from numgenius_core.whatif import Exponential
+    >>> Exponential("6").mean
+    6.0
     """
 
     average: Amount
@@ -64,11 +76,11 @@ class Exponential(Distribution):
 
     @property
     def mean(self) -> float:
-        """Its mean."""
+        """The mean of the quantity."""
         return self._mean
 
     def draw(self, random: Random) -> float:
-        """Return one value; raises ``WrongType``."""
+        """Return one value, drawn with the next numbers of ``random``."""
         check_kind(random, Random, "random")
         return random.expovariate(1.0) * self._mean
 
@@ -78,8 +90,15 @@ class LogNormal(Distribution):
     """What differs by factors: half are below the median, two thirds within a factor of e^spread.
 
     Attributes:
-        median: Half of the values are below.
-        spread: Standard deviation of the natural logarithm.
+        median: Half of the values are below: above zero.
+        spread: Standard deviation of the natural logarithm: above zero, at most 24.
+
+    Raises:
+        RuleViolation: A median or a spread out of range.
+
+    >>> from numgenius_core.whatif import LogNormal
+    >>> round(LogNormal("4", "0.5").mean, 3)
+    4.533
     """
 
     median: Amount
@@ -95,22 +114,29 @@ class LogNormal(Distribution):
 
     @property
     def mean(self) -> float:
-        """Its mean, above the median."""
+        """The mean of the quantity, above its median."""
         return self._median * exp(self._spread**2 / 2)
 
     def draw(self, random: Random) -> float:
-        """Return one value; raises ``WrongType``."""
+        """Return one value, drawn with the next numbers of ``random``."""
         check_kind(random, Random, "random")
         return self._median * exp(self._spread * random.normalvariate(0.0, 1.0))
 
 
 @frozen
 class Pareto(Distribution):
-    """A share of (least / x)^slope is at least x: demand of a constant elasticity.
+    """A share of (least / x)^slope of the values is at least x: demand of a constant elasticity.
 
     Attributes:
-        least: No value is below.
-        slope: The elasticity: 1 % more price loses ``slope`` % of the clients.
+        least: No value is below: above zero.
+        slope: The elasticity: 1 % more price loses ``slope`` % of the clients; above zero.
+
+    Raises:
+        RuleViolation: A parameter that is not above zero.
+
+    >>> from numgenius_core.whatif import Pareto
+    >>> Pareto("0.40", 3).mean  # of the most that clients pay, dollars per GPU-hour
+    0.6000000000000001
     """
 
     least: Amount
@@ -124,12 +150,12 @@ class Pareto(Distribution):
 
     @property
     def mean(self) -> float:
-        """Its mean, infinite for a slope up to 1."""
+        """The mean of the quantity, infinite for a slope up to 1."""
         slope = self._slope
         return self._least * slope / (slope - 1) if slope > 1 else float("inf")
 
     def draw(self, random: Random) -> float:
-        """Return one value; raises ``WrongType``."""
+        """Return one value, drawn with the next numbers of ``random``."""
         check_kind(random, Random, "random")
         # 1 − random() is above 0; a slope near 0 can leave what a float holds.
         try:
@@ -143,7 +169,14 @@ class Observed(Distribution):
     """Values that were seen, each as likely as the others.
 
     Attributes:
-        values: At least one, above zero.
+        values: The values seen, each above zero.
+
+    Raises:
+        RuleViolation: No value, or one that is not above zero.
+
+    >>> from numgenius_core.whatif import Observed
+    >>> Observed(["1", "2", "9"]).mean
+    4.0
     """
 
     values: tuple[Amount, ...]
@@ -158,10 +191,10 @@ class Observed(Distribution):
 
     @property
     def mean(self) -> float:
-        """Their mean."""
+        """The mean of the values seen."""
         return sum(self._values) / len(self._values)
 
     def draw(self, random: Random) -> float:
-        """Return one value; raises ``WrongType``."""
+        """Return one value, drawn with the next numbers of ``random``."""
         check_kind(random, Random, "random")
         return self._values[int(random.random() * len(self._values))]

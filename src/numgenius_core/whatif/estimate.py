@@ -28,7 +28,7 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.units import Amount
 
 CONFIDENCE: Final = Decimal("0.95")
-"""Share of intervals that hold the true mean."""
+"""The share of intervals that hold the true mean, unless another is asked for."""
 _MOST: Final = 1_000_000
 _HALVINGS: Final = 200
 
@@ -41,8 +41,7 @@ def student_t(confidence: Amount | Fraction, degrees: int) -> float:
         degrees: Degrees of freedom.
 
     Raises:
-        WrongType: Not an exact share and a whole number.
-        RuleViolation: Out of range.
+        RuleViolation: A confidence of 0, or of 1 or more, or no degree of freedom.
 
     >>> round(student_t("0.95", 9), 4)
     2.2622
@@ -55,6 +54,7 @@ def student_t(confidence: Amount | Fraction, degrees: int) -> float:
 
 @lru_cache(maxsize=256)
 def _quantile(share: float, degrees: int) -> float:
+    # Halving needs no derivative and cannot miss: the share grows from 0 to 1 with θ.
     low, high = 0.0, pi / 2  # of θ
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
@@ -83,10 +83,10 @@ class Estimate:
     """A mean over runs, and how sure it is.
 
     Attributes:
-        mean: Exact.
+        mean: The mean, exact.
         half_width: The interval is ``mean ± half_width``; ``None`` of a single run, which says
             nothing about chance.
-        runs: How many runs.
+        runs: How many runs there were.
         confidence: Share of such intervals that hold the true mean.
     """
 
@@ -107,14 +107,14 @@ class Estimate:
 
     @property
     def is_clear(self) -> bool:
-        """Whether zero is outside of the interval: of a difference, that it has a sure sign."""
+        """Whether zero is outside of the interval, so that a difference has a sure sign."""
         return self.half_width is not None and not self.low <= 0 <= self.high
 
     def __contains__(self, value: Fraction | int) -> bool:
         return self.low <= value <= self.high
 
     def text(self, places: int = 2, scale: int = 1) -> str:
-        """Return the mean and the half width as text, times ``scale``."""
+        """Return the mean and the half width as text, times ``scale``, with some decimals."""
         mean = f"{float(self.mean * scale):.{places}f}"
         if self.half_width is None:
             return mean
@@ -127,11 +127,19 @@ class Estimate:
 def estimate_mean(
     values: Iterable[Fraction | int], confidence: Amount | Fraction = CONFIDENCE
 ) -> Estimate:
-    """Return the mean of independent values, with its interval.
+    """Return the mean of independent values, with Student's confidence interval.
+
+    Args:
+        values: One exact number from each run.
+        confidence: Share of such intervals that hold the true mean: below 1, above 0 where there
+            is more than one value.
 
     Raises:
-        WrongType: Values or a confidence that are not exact.
         RuleViolation: No values, or a confidence out of range.
+
+    >>> from numgenius_core.whatif import estimate_mean
+    >>> print(estimate_mean([10, 12, 14]))
+    12.00 ± 4.97
     """
     known = as_tuple(values, "values")
     for index, value in enumerate(known):

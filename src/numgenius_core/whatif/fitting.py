@@ -44,9 +44,17 @@ class Observation:
     """How much of a machine was rented while it had a price.
 
     Attributes:
-        price: On demand, dollars per GPU-hour.
-        occupied: Share of its GPU time that was rented, from 0 to 1.
-        seconds: For how long.
+        price: Price on demand, dollars per GPU-hour: above zero.
+        occupied: Share of the machine's GPU time that was rented, from 0 to 1.
+        seconds: How long the machine had that price.
+
+    Raises:
+        RuleViolation: A price of zero, a share outside of 0 to 1, or no second.
+
+    >>> from numgenius_core import PerGpuHour
+    >>> from numgenius_core.whatif import Observation
+    >>> Observation(price=PerGpuHour("0.40"), occupied="0.9", seconds=86_400).occupied
+    Fraction(9, 10)
     """
 
     price: PerGpuHour
@@ -69,7 +77,6 @@ def erlang_b(load: float, servers: int) -> float:
         servers: How many can be served at once.
 
     Raises:
-        WrongType: Not numbers.
         RuleViolation: A load that is not finite or negative, or no server.
 
     >>> round(erlang_b(5.0, 8), 4)
@@ -80,6 +87,7 @@ def erlang_b(load: float, servers: int) -> float:
         raise WrongType("load", "a number", shown(load))
     if not 0 <= load < float("inf"):  # also so for NaN
         raise RuleViolation("load", "zero or more, finite", shown(load))
+    # Erlang's recursion from no server up: his formula has factorials that floats cannot hold.
     lost = 1.0
     for busy in range(1, servers + 1):
         lost = load * lost / (busy + load * lost)
@@ -101,7 +109,10 @@ def _offered(carried: float, servers: int) -> float:
 def fit(
     history: Iterable[Observation], *, gpus: int, sizes: Mapping[int, int], stays: Distribution
 ) -> Demand:
-    """Return the demand, all of it on demand, that a price and occupancy history shows.
+    """Return the demand that a price and occupancy history shows, all of it in on-demand mode.
+
+    Requests that were lost while the machine was full are added back by the Erlang loss formula,
+    and the load is taken to fall with the price at a constant elasticity.
 
     Args:
         history: What was seen, at two prices or more.
@@ -110,12 +121,21 @@ def fit(
         stays: Hours that clients stay.
 
     Raises:
-        WrongType: Something of the wrong type.
         RuleViolation: Fewer than two prices at which the machine was partly rented, or occupancy
             that does not fall as the price rises: no elasticity explains that.
+
+    >>> from numgenius_core import PerGpuHour
+    >>> from numgenius_core.whatif import Exponential, Observation, fit
+    >>> seen = [
+    ...     Observation(price=PerGpuHour(price), occupied=occupied, seconds=604_800)
+    ...     for price, occupied in (("0.40", "0.8"), ("0.50", "0.6"))
+    ... ]
+    >>> demand = fit(seen, gpus=8, sizes={1: 1}, stays=Exponential(6))
+    >>> f"{demand.per_day:.1f} a day, elasticity {demand.limits.slope:.2f}"
+    '36.0 a day, elasticity 2.44'
     """
     check_kind(stays, Distribution, "stays")
-    draft = Demand(per_day=1, sizes=sizes, stays=stays)  # checks them
+    draft = Demand(per_day=1, sizes=sizes, stays=stays)  # refuses wrong sizes and stays
     whole_number(gpus, "gpus", 1, MAX_GPUS)
     size = sum(s * w for s, w in draft.sizes) / sum(w for _, w in draft.sizes)
     servers = max(1, round(gpus / size))
@@ -155,10 +175,26 @@ def _decimal(value: float) -> Decimal:
 def recorded(histories: Iterable[History], horizon: Interval) -> Trace:
     """Return the requests that rentals of the past were, as far as they lie in a horizon.
 
-    Each wants its GPUs for as long as they ran within the horizon; one that never ran is left out.
+    Each wants its GPUs for as long as they ran within the horizon. Rentals that began before it,
+    and those that never ran in it, are left out.
 
-    Raises:
-        WrongType: Not histories and an interval.
+    Args:
+        histories: What happened to each instance, as billing reads it.
+        horizon: The time that is looked at.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval
+    >>> from numgenius_core.whatif import Request, Scenario, Trace, recorded, simulate
+    >>> from numgenius_core import Listing, Machine, PerGpuHour, PriceTerms
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> day = Interval(monday, monday + timedelta(days=1))
+    >>> machine = Machine(id=7, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(machine=machine, prices=PriceTerms(gpu=PerGpuHour("2.00")))
+    >>> wanted = Trace([Request(after=3_600, gpus=2, seconds=7_200)])
+    >>> scenario = Scenario(listings=[listing], demand=wanted, horizon=day)
+    >>> past = simulate(scenario, keep_histories=True).histories
+    >>> [(one.after, one.gpus, one.seconds) for one in recorded(past, day).requests]
+    [(3600, 2, 7200)]
     """
     check_kind(horizon, Interval, "horizon")
     requests = []
@@ -194,12 +230,20 @@ def resembling(trace: Trace, horizon: Interval) -> Demand:
     """Return a generator of requests like those of a trace: as many, as large, as long.
 
     Args:
-        trace: What was recorded.
-        horizon: The time in which it was.
+        trace: The requests recorded.
+        horizon: The time in which they were.
 
     Raises:
-        WrongType: Not a trace and an interval.
-        RuleViolation: An empty trace.
+        RuleViolation: No request within the horizon.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval
+    >>> from numgenius_core.whatif import Request, Trace, resembling
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> trace = Trace([Request(after=after, gpus=1, seconds=3_600) for after in (0, 600, 900)])
+    >>> demand = resembling(trace, Interval(monday, monday + timedelta(days=1)))
+    >>> print(demand.per_day, demand.sizes)
+    3.000000000 ((1, 3),)
     """
     check_kind(trace, Trace, "trace")
     seen = trace.draw(horizon, 0).requests

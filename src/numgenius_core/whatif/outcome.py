@@ -28,12 +28,15 @@ class Lost(Enum):
     """
 
     SIZE = "size not offered"
+    """No machine is cut into offers of that many GPUs."""
     PRICE = "too dear"
-    """Above what the client pays, or its bid is under the floor."""
+    """The price is above what the client pays, or its bid is under the floor."""
     END = "listing ends too early"
+    """The listing ends before the client's stay would, and the client wants all of it."""
     OUTBID = "outbid"
-    """Its bid would not have run anywhere."""
+    """The client's bid would not have run anywhere."""
     FULL = "full"
+    """Fewer GPUs were free than the client wanted."""
     FRAGMENTED = "fragmented"
     """As many GPUs were free on one machine, but no block of them."""
 
@@ -43,19 +46,19 @@ class ModeOutcome:
     """What came of the clients that wanted one mode.
 
     Attributes:
-        mode: The mode.
-        requests: How many came.
+        mode: The mode that they wanted.
+        requests: How many clients came.
         rented: How many of them rented.
         finished: How many of these had all the GPU time they wanted, within the horizon.
         lost: How many did not rent, for each reason there was.
-        lost_gpu_seconds: GPU time that those wanted.
+        lost_gpu_seconds: GPU-seconds that those who did not rent wanted.
         pauses: How often an instance was paused.
-        paused_seconds: For how long in all.
-        gpu_seconds: GPU time that ran.
-        gpu: Paid for GPUs.
-        storage: Paid for disk, paused instances too.
-        forfeited: Left of deposits and not paid back.
-        fee: The platform's part of these three.
+        paused_seconds: How long instances were paused, in all.
+        gpu_seconds: GPU-seconds that instances ran.
+        gpu: What clients paid for GPUs.
+        storage: What clients paid for disk, paused instances too.
+        forfeited: What was left of deposits and not paid back.
+        fee: The platform's part of these three amounts.
     """
 
     mode: Mode
@@ -79,7 +82,7 @@ class ModeOutcome:
 
     @property
     def payout(self) -> Money:
-        """What the host got of it."""
+        """What the host got of the revenue."""
         return self.revenue - self.fee
 
 
@@ -90,8 +93,8 @@ class Outcome:
     Attributes:
         seconds: Length of the horizon.
         gpus: GPUs of all machines.
-        modes: One for each mode.
-        power: What electricity cost.
+        modes: The clients of each mode, one entry for each.
+        power: What electricity cost the host.
         free: GPUs that no on-demand or reserved contract held, on average over the horizon.
         unusable: Those of them that the average client could not have used, as no block of its
             size was free there.
@@ -107,11 +110,7 @@ class Outcome:
     histories: tuple[History, ...] = ()
 
     def of(self, mode: Mode) -> ModeOutcome:
-        """Return what came of the clients that wanted one mode.
-
-        Raises:
-            RuleViolation: It is no mode.
-        """
+        """Return what came of the clients that wanted one mode."""
         for found in self.modes:
             if found.mode is mode:
                 return found
@@ -124,7 +123,7 @@ class Outcome:
 
     @property
     def payout(self) -> Money:
-        """What the host got of it."""
+        """What the host got of the revenue."""
         return Money.sum(one.payout for one in self.modes)
 
     @property
@@ -139,7 +138,7 @@ class Outcome:
 
     @property
     def rented(self) -> int:
-        """How many of them rented."""
+        """How many of the clients rented."""
         return sum(one.rented for one in self.modes)
 
     @property
@@ -154,12 +153,12 @@ class Outcome:
 
     @property
     def gpu_seconds(self) -> int:
-        """GPU time that ran."""
+        """GPU-seconds that instances ran."""
         return sum(one.gpu_seconds for one in self.modes)
 
     @property
     def occupancy(self) -> Fraction:
-        """Share of the GPU time that ran; 0 if there was none."""
+        """Share of all GPU time in which instances ran; 0 if there was no time."""
         return Fraction(self.gpu_seconds, self.gpus * self.seconds or 1)
 
     def lost(self, why: Lost) -> int:
@@ -167,7 +166,7 @@ class Outcome:
         return sum(count for one in self.modes for reason, count in one.lost if reason is why)
 
     def table(self) -> ResultTable:
-        """Return the figures of each mode and in all."""
+        """Return a row for each mode that was wanted, and one for all."""
         time = self.gpus * self.seconds
         rows = [_row(one.mode.value, one, time) for one in self.modes if one.requests]
         rows.append(_row("all", self, time))

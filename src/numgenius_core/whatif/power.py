@@ -25,13 +25,18 @@ _WATTS_PER_KW: Final = 1_000
 
 
 class PerKwh(Rate):
-    """Dollars per kilowatt-hour."""
+    """A price of electricity, dollars per kilowatt-hour: exact, to a pico-dollar.
+
+    >>> from numgenius_core.whatif import PerKwh
+    >>> print(PerKwh("0.15").charge(350 * 3_600))  # 350 watts for an hour
+    0.0525
+    """
 
     __slots__ = ()
     UNIT: ClassVar[str] = "$/kWh"
 
     def charge(self, watt_seconds: int) -> Money:
-        """Return the exact price of whole watt-seconds."""
+        """Return the exact price of a whole number of watt-seconds."""
         ticks = self._steps * whole_number(watt_seconds, "watt_seconds") * _TICKS_PER_WATT_SECOND
         return Money.from_ticks(ticks)
 
@@ -41,9 +46,17 @@ class Power:
     """What the machines of a host draw, and what that costs.
 
     Attributes:
-        price: Dollars per kilowatt-hour.
-        gpu_watts: What one GPU draws more while it runs an instance.
-        idle_watts: What one machine draws all the time.
+        price: Price of electricity, dollars per kilowatt-hour.
+        gpu_watts: Watts that one GPU draws more while it runs an instance.
+        idle_watts: Watts that one machine draws all the time.
+
+    Raises:
+        RuleViolation: Watts below zero, or above a million.
+
+    >>> from numgenius_core.whatif import PerKwh, Power
+    >>> power = Power(price=PerKwh("0.15"), gpu_watts=350, idle_watts=200)
+    >>> print(power.per_machine, power.per_gpu)
+    0.03 0.0525
     """
 
     price: PerKwh
@@ -56,7 +69,7 @@ class Power:
         whole_number(self.idle_watts, "power.idle_watts", 0, _MAX_WATTS)
 
     def cost(self, machine_seconds: int, gpu_seconds: int) -> Money:
-        """Return what it costs that machines are on and GPUs compute for so many seconds."""
+        """Return what machines that are on and GPUs that run cost, for so many seconds of each."""
         on = self.idle_watts * whole_number(machine_seconds, "machine_seconds")
         return self.price.charge(on + self.gpu_watts * whole_number(gpu_seconds, "gpu_seconds"))
 

@@ -1,15 +1,15 @@
 """Questions of a host by name: the best price, the best ``min_gpu``, the best mix, and more.
 
 Each question varies one thing of a scenario, simulates every variation on the same clients
-(:mod:`numgenius_core.whatif.sweeps`), and answers with the best one, how sure that is, and all figures.
+(:func:`~numgenius_core.whatif.sweep`), and answers with the best one, how sure that is, and all
+figures.
 
 What *best* means: the greatest mean of a figure over the runs, by default the profit, which is the
 payout less the electricity. An answer is *clear* if the best beats each other option by a paired
 difference whose interval lies above zero. Each interval is for its own pair: with very many
 options, some seem clear by chance.
 
-The questions of a client are in :mod:`numgenius_core.planning.bids`, :mod:`numgenius_core.planning.deadlines` and
-:mod:`numgenius_core.planning.reserving`.
+The questions of a client are in :mod:`numgenius_core.planning`.
 """
 
 from __future__ import annotations
@@ -37,12 +37,13 @@ _FLOORS: Final = (Fraction(0), Fraction(1, 2), Fraction(1), Fraction(3, 2), Frac
 
 @frozen(kw_only=True)
 class Answer:
-    """The answer to a question, with what it rests on.
+    """The answer to a question, with the simulations that it rests on.
 
     Attributes:
         best: The option with the greatest mean.
-        base: What the others are compared with; the best itself unless the question says more.
-        measure: What was looked at.
+        base: The option that others are compared with: the best, unless the question compares
+            with something else.
+        measure: The figure that was to be greatest.
         sweep: Every option, run by run.
     """
 
@@ -53,7 +54,7 @@ class Answer:
 
     @property
     def value(self) -> Any:
-        """What was varied, of the best option: its price, ``min_gpu``, mix, discount or floor."""
+        """The value that was varied, of the best option: a price, ``min_gpu``, mix, or discount."""
         return self.best.values[0][1]
 
     @property
@@ -80,7 +81,7 @@ class Answer:
         )
 
     def table(self) -> ResultTable:
-        """Return each option with its figure and its difference to the base."""
+        """Return a row for each option: the figure, its difference to the base, and occupancy."""
         apart = {id(one): found for one, found in self.differences}
         rows = [
             (
@@ -124,9 +125,27 @@ def best_price(
 
     Args:
         scenario: What is listed and who comes.
-        prices: To try, dollars per GPU-hour.
-        measure: What is to be greatest.
-        **how: As for :func:`~numgenius_core.whatif.sweep`: ``runs``, ``seed``, ``workers`` …
+        prices: Prices to try, dollars per GPU-hour.
+        measure: The figure whose mean is to be greatest.
+        **how: Arguments of :func:`~numgenius_core.whatif.sweep`: ``runs``, ``seed``, ``workers``,
+            ``executor``, ``progress``.
+
+    Raises:
+        RuleViolation: No price to try, a price against the rules, or arguments that ``sweep``
+            refuses.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, Listing, Machine, PerGpuHour, PriceTerms
+    >>> from numgenius_core.whatif import Request, Scenario, Trace, best_price
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> machine = Machine(id=7, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(machine=machine, prices=PriceTerms(gpu=PerGpuHour("2.00")))
+    >>> demand = Trace([Request(after=0, gpus=1, seconds=7_200, limit=PerGpuHour("2.50"))])
+    >>> day = Interval(monday, monday + timedelta(days=1))
+    >>> scenario = Scenario(listings=[listing], demand=demand, horizon=day)
+    >>> prices = [PerGpuHour(price) for price in ("2.00", "2.50", "3.00")]
+    >>> print(best_price(scenario, prices, workers=1).value)  # the client pays up to $2.50
+    2.50
     """
     return _answer(vary(scenario, price=prices), measure, how)
 
@@ -142,9 +161,25 @@ def best_min_gpu(
 
     Args:
         scenario: What is listed and who comes.
-        sizes: To try; all that the smallest machine may have if left out.
-        measure: What is to be greatest.
-        **how: As for :func:`~numgenius_core.whatif.sweep`.
+        sizes: Values to try; all that the smallest machine may have if left out.
+        measure: The figure whose mean is to be greatest.
+        **how: Arguments of :func:`~numgenius_core.whatif.sweep`.
+
+    Raises:
+        RuleViolation: A value that is no power of two up to the smallest machine, or arguments
+            that ``sweep`` refuses.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, Listing, Machine, PerGpuHour, PriceTerms
+    >>> from numgenius_core.whatif import Request, Scenario, Trace, best_min_gpu
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> machine = Machine(id=7, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(machine=machine, prices=PriceTerms(gpu=PerGpuHour("2.00")))
+    >>> demand = Trace([Request(after=0, gpus=1, seconds=7_200, limit=PerGpuHour("2.50"))])
+    >>> day = Interval(monday, monday + timedelta(days=1))
+    >>> scenario = Scenario(listings=[listing], demand=demand, horizon=day)
+    >>> best_min_gpu(scenario, [4, 2, 1], workers=1).value  # the client wants a single GPU
+    1
     """
     check_kind(scenario, Scenario, "scenario")
     tried = _powers(scenario) if sizes is None else sizes
@@ -162,13 +197,28 @@ def best_mix(
 
     Args:
         scenario: What is listed and who comes.
-        mixes: To try, each a ``min_gpu`` for every listing; all mixes, whatever the order, of what
-            the smallest machine may have if left out.
-        measure: What is to be greatest.
-        **how: As for :func:`~numgenius_core.whatif.sweep`.
+        mixes: Mixes to try, each a ``min_gpu`` for every listing; all mixes, whatever the order,
+            of what the smallest machine may have if left out.
+        measure: The figure whose mean is to be greatest.
+        **how: Arguments of :func:`~numgenius_core.whatif.sweep`.
 
     Raises:
-        RuleViolation: More than 1,000 mixes; name those to try.
+        RuleViolation: More than 1,000 mixes while none are named, or a mix that is not one value
+            for each listing.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, Listing, Machine, PerGpuHour, PriceTerms
+    >>> from numgenius_core.whatif import Request, Scenario, Trace, best_mix
+    >>> monday, prices = datetime(2026, 1, 5, tzinfo=UTC), PriceTerms(gpu=PerGpuHour("2.00"))
+    >>> fleet = [
+    ...     Listing(machine=Machine(id=i, host="hanna", gpu_name="A100", gpus=2), prices=prices)
+    ...     for i in (7, 8)
+    ... ]
+    >>> demand = Trace([Request(after=0, gpus=size, seconds=7_200) for size in (1, 2)])
+    >>> day = Interval(monday, monday + timedelta(days=1))
+    >>> scenario = Scenario(listings=fleet, demand=demand, horizon=day)
+    >>> best_mix(scenario, [(2, 2), (1, 2)], workers=1).value
+    (1, 2)
     """
     check_kind(scenario, Scenario, "scenario")
     if mixes is None:
@@ -198,9 +248,28 @@ def worth_of_discount(
 
     Args:
         scenario: What is listed and who comes.
-        factors: To try, each a share such as ``"0.4"``; 0 is compared with whether or not named.
-        measure: What is to be greatest.
-        **how: As for :func:`~numgenius_core.whatif.sweep`.
+        factors: Factors to try, each a share such as ``"0.4"``; no discount is always tried.
+        measure: The figure whose mean is to be greatest.
+        **how: Arguments of :func:`~numgenius_core.whatif.sweep`.
+
+    Raises:
+        RuleViolation: A factor that is not from 0 to below 1, or arguments that ``sweep`` refuses.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, Listing, Machine, Mode, PerGpuHour, PriceTerms
+    >>> from numgenius_core.whatif import Request, Scenario, Trace, worth_of_discount
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> machine = Machine(id=7, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(machine=machine, prices=PriceTerms(gpu=PerGpuHour("2.00")))
+    >>> limit = PerGpuHour("1.99")
+    >>> wanted = Request(after=0, gpus=1, seconds=36_000, mode=Mode.RESERVED, limit=limit)
+    >>> demand = Trace([wanted])
+    >>> day = Interval(monday, monday + timedelta(days=1))
+    >>> scenario = Scenario(listings=[listing], demand=demand, horizon=day)
+    >>> answer = worth_of_discount(scenario, ["0.4"], workers=1)
+    >>> for option, difference in answer.differences:  # of profit, to no discount
+    ...     print(option, difference)
+    max_discount 0.4 19.89
     """
     tried = [one for one in as_tuple(factors, "factors") if one not in (0, "0")]
     options = vary(scenario, max_discount=[0, *tried])
@@ -210,11 +279,27 @@ def worth_of_discount(
 def break_even_floor(scenario: Scenario) -> PerGpuHour:
     """Return the lowest bid that pays for the electricity of a running GPU, after all fees.
 
-    Dollars per GPU-hour, rounded up to a price step. At a lower one the host loses on each bidder
+    Dollars per GPU-hour, rounded up to a price step. At a lower bid the host loses on each bidder
     (the machine being on anyway).
 
+    Args:
+        scenario: What is listed, and what the machines draw.
+
     Raises:
-        RuleViolation: The scenario says nothing of power.
+        RuleViolation: The scenario does not say what the machines draw.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, Listing, Machine, PerGpuHour, PriceTerms
+    >>> from numgenius_core.whatif import PerKwh, Power, Request, Scenario, Trace, break_even_floor
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> machine = Machine(id=7, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(machine=machine, prices=PriceTerms(gpu=PerGpuHour("2.00")))
+    >>> demand = Trace([Request(after=0, gpus=1, seconds=7_200)])
+    >>> day = Interval(monday, monday + timedelta(days=1))
+    >>> power = Power(price=PerKwh("0.15"), gpu_watts=350)
+    >>> scenario = Scenario(listings=[listing], demand=demand, horizon=day, power=power)
+    >>> print(break_even_floor(scenario))
+    0.0525
     """
     check_kind(scenario, Scenario, "scenario")
     if scenario.power is None:
@@ -236,12 +321,33 @@ def floor_against_power_cost(
 
     Args:
         scenario: What is listed, who comes, and what the machines draw.
-        floors: To try, dollars per GPU-hour; 0, ½, 1, 1½ and 2 times the break-even if left out.
-        measure: What is to be greatest.
-        **how: As for :func:`~numgenius_core.whatif.sweep`.
+        floors: Lowest bids to try, dollars per GPU-hour; 0, ½, 1, 1½ and 2 times the break-even
+            if left out.
+        measure: The figure whose mean is to be greatest.
+        **how: Arguments of :func:`~numgenius_core.whatif.sweep`.
 
     Raises:
-        RuleViolation: The scenario says nothing of power.
+        RuleViolation: The scenario does not say what the machines draw, or arguments that
+            ``sweep`` refuses.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, Listing, Machine, Mode, PerGpuHour, PerHour, PriceTerms
+    >>> from numgenius_core.whatif import PerKwh, Power, Request, Scenario, Trace
+    >>> from numgenius_core.whatif import floor_against_power_cost
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> machine = Machine(id=7, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(machine=machine, prices=PriceTerms(gpu=PerGpuHour("2.00")))
+    >>> bidder = Request(
+    ...     after=0, gpus=1, seconds=7_200, mode=Mode.INTERRUPTIBLE, bid=PerHour("0.06")
+    ... )
+    >>> day = Interval(monday, monday + timedelta(days=1))
+    >>> power = Power(price=PerKwh("0.15"), gpu_watts=350)
+    >>> scenario = Scenario(
+    ...     listings=[listing], demand=Trace([bidder]), horizon=day, power=power
+    ... )
+    >>> answer = floor_against_power_cost(scenario, workers=1)
+    >>> print(answer.value, answer.estimate)  # two hours at the bid, less the electricity
+    0.00 0.01
     """
     even = break_even_floor(scenario)
     tried = [even.scaled(share) for share in _FLOORS] if floors is None else floors

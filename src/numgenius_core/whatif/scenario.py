@@ -1,7 +1,7 @@
 """A scenario: what a host lists, who comes, and for how long; and its variations.
 
-A scenario is a value. To ask "what if", change it (:func:`vary`) and compare the outcomes
-(:mod:`numgenius_core.whatif.sweeps`).
+A scenario is a value. To ask "what if", change it (:func:`~numgenius_core.whatif.vary`) and compare
+the outcomes (:func:`~numgenius_core.whatif.sweep`).
 """
 
 from __future__ import annotations
@@ -31,19 +31,28 @@ class Placement(Enum):
     """Which of the free blocks of a size an instance gets."""
 
     BEST_FIT = "best fit"
-    """The one that spoils least (:func:`~numgenius_core.gpus.best_fit`)."""
+    """The block that spoils least for others (:func:`~numgenius_core.gpus.best_fit`)."""
     FIRST_FIT = "first fit"
-    """The one that starts lowest."""
+    """The block that starts lowest."""
 
 
 @frozen(kw_only=True)
 class Relisting:
-    """The host publishes its machine anew, or unlists it.
+    """A host publishes its machine anew, or unlists it, while a scenario is played.
 
     Attributes:
-        at: When.
-        machine: Which machine.
-        listing: The new listing of it; ``None`` unlists it: no new rentals, no change to others.
+        at: The instant at which it does, within the horizon.
+        machine: The machine's id.
+        listing: The new listing; ``None`` unlists the machine: no new rentals, and no change to
+            those there are.
+
+    Raises:
+        RuleViolation: An instant without a time zone, or the listing of another machine.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core.whatif import Relisting
+    >>> Relisting(at=datetime(2026, 1, 5, tzinfo=UTC), machine=7, listing=None).machine
+    7
     """
 
     at: datetime
@@ -62,15 +71,31 @@ class Relisting:
 
 @frozen(kw_only=True)
 class Scenario:
-    """What is simulated.
+    """What is simulated: what a host lists, who comes, and for how long.
 
     Attributes:
-        listings: One of each machine, at the start of the horizon.
+        listings: One listing of each machine, as published at the start of the horizon.
         demand: Recorded requests, or a generator of them.
-        horizon: From when to when.
-        relistings: What the host changes meanwhile.
-        power: What the machines draw; nothing if left out.
+        horizon: The time that is simulated.
+        relistings: What the host publishes anew meanwhile.
+        power: What the machines draw; they draw nothing if left out.
         placement: Which free block an instance gets.
+
+    Raises:
+        RuleViolation: No listing, two of one machine, or a relisting outside of the horizon or of
+            a machine that is not listed.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, Listing, Machine, PerGpuHour, PriceTerms
+    >>> from numgenius_core.whatif import Request, Scenario, Trace
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> machine = Machine(id=7, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(machine=machine, prices=PriceTerms(gpu=PerGpuHour("2.00")))
+    >>> demand = Trace([Request(after=0, gpus=1, seconds=7_200, limit=PerGpuHour("2.50"))])
+    >>> day = Interval(monday, monday + timedelta(days=1))
+    >>> scenario = Scenario(listings=[listing], demand=demand, horizon=day)
+    >>> scenario.horizon.seconds
+    86400
     """
 
     listings: tuple[Listing, ...]
@@ -113,8 +138,8 @@ class Option:
     """One variation of a scenario.
 
     Attributes:
-        values: What was varied, and the value of each, in order.
-        scenario: The scenario with them.
+        values: The name and the value of each thing varied, in order.
+        scenario: The scenario with these values.
     """
 
     values: tuple[tuple[str, Any], ...]
@@ -122,7 +147,7 @@ class Option:
 
     @property
     def label(self) -> str:
-        """The values as text."""
+        """The values as text, such as ``price 2.50, min_gpu 2``."""
         return ", ".join(f"{name} {_text(value)}" for name, value in self.values) or "as it is"
 
     def __str__(self) -> str:
@@ -132,7 +157,7 @@ class Option:
         """Return the value of one of the things varied.
 
         Raises:
-            RuleViolation: It was not varied.
+            RuleViolation: Nothing of that name was varied.
         """
         for known, value in self.values:
             if known == name:
@@ -208,8 +233,20 @@ def vary(scenario: Scenario, **values: Iterable[Any]) -> tuple[Option, ...]:
             ``mix`` (a ``min_gpu`` for each listing) or ``listings`` (whole fleets).
 
     Raises:
-        WrongType: A value of the wrong type.
-        RuleViolation: Something that cannot be varied, no value, or a value against the rules.
+        RuleViolation: A name that cannot be varied, no value, or a value against the rules.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, Listing, Machine, PerGpuHour, PriceTerms
+    >>> from numgenius_core.whatif import Request, Scenario, Trace, vary
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> machine = Machine(id=7, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(machine=machine, prices=PriceTerms(gpu=PerGpuHour("2.00")))
+    >>> demand = Trace([Request(after=0, gpus=1, seconds=7_200, limit=PerGpuHour("2.50"))])
+    >>> day = Interval(monday, monday + timedelta(days=1))
+    >>> scenario = Scenario(listings=[listing], demand=demand, horizon=day)
+    >>> options = vary(scenario, price=[PerGpuHour("2.00"), PerGpuHour("2.50")], min_gpu=[1, 2])
+    >>> [option.label for option in options[:3]]
+    ['price 2.00, min_gpu 1', 'price 2.00, min_gpu 2', 'price 2.50, min_gpu 1']
     """
     check_kind(scenario, Scenario, "scenario")
     for name in values:

@@ -1,11 +1,10 @@
 """One scenario played through: requests arrive, run, are paused, and leave.
 
 It runs the rules themselves, not an approximation of them: who runs and who waits is a
-:class:`~numgenius_core.bids.BidBook` per machine, blocks are those of
-:mod:`numgenius_core.gpus.slicing` and :mod:`numgenius_core.gpus.allocation`, discounts, deposits and refunds
-those of :mod:`numgenius_core.prices.schedules`, new end dates those of :mod:`numgenius_core.contracts.extension`,
-and every amount is, to the tick, the one of the contract's statement
-(:func:`numgenius_core.billing.statement`).
+:class:`~numgenius_core.bids.BidBook` per machine, blocks are those of :mod:`numgenius_core.gpus`,
+discounts, deposits and refunds those of :mod:`numgenius_core.prices`, new end dates those of
+:func:`numgenius_core.contracts.extend`, and every amount is, to the tick, the one of the contract's
+statement (:func:`numgenius_core.billing.statement`).
 
 Our readings, where the rules leave it to the clients:
 
@@ -63,16 +62,28 @@ _EVENTS: Final = {
 
 
 def simulate(scenario: Scenario, seed: int = 0, *, keep_histories: bool = False) -> Outcome:
-    """Return what comes of a scenario.
+    """Return what comes of a scenario: who rented, what they paid, and who was not served.
 
     Args:
         scenario: What is listed, who comes and for how long.
-        seed: Of the demand's generator; a recorded trace does not depend on it.
-        keep_histories: Also return what happened to each instance, as billing reads it.
+        seed: Seed of the demand's generator; recorded requests do not depend on it.
+        keep_histories: Whether to return what happened to each instance too, as billing reads it.
 
     Raises:
-        WrongType: Not a scenario and a whole number.
         RuleViolation: A negative seed.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, Listing, Machine, PerGpuHour, PriceTerms
+    >>> from numgenius_core.whatif import Request, Scenario, Trace, simulate
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> machine = Machine(id=7, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(machine=machine, prices=PriceTerms(gpu=PerGpuHour("2.00")))
+    >>> demand = Trace([Request(after=0, gpus=1, seconds=7_200, limit=PerGpuHour("2.50"))])
+    >>> day = Interval(monday, monday + timedelta(days=1))
+    >>> scenario = Scenario(listings=[listing], demand=demand, horizon=day)
+    >>> outcome = simulate(scenario)
+    >>> print(outcome.rented, outcome.revenue, outcome.occupancy)  # 2 of 96 GPU-hours
+    1 4.00 1/48
     """
     check_kind(scenario, Scenario, "scenario")
     return _Simulation(scenario, whole_number(seed, "seed"), keep=keep_histories).run()
@@ -105,6 +116,8 @@ class _Simulation:
             SimulatedMachine(listing, scenario.placement, self.origin, self.sizes)
             for listing in scenario.listings
         ]
+        # A departure is planned anew whenever an instance pauses or resumes. The old entry stays in
+        # the heap, told apart by its version: to skip it once is cheaper than to find it there.
         self.departures: list[tuple[int, ContractId, int, SimulatedMachine]] = []
         self.tallies = {mode: _Tally() for mode in Mode}
         self.histories: list[tuple[ContractId, History]] = []

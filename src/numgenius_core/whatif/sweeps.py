@@ -38,7 +38,7 @@ Measure = str | Callable[[Outcome], Money | Fraction | int]
 """What to look at: the name of a figure of :class:`~numgenius_core.whatif.Outcome`, or a
 function of it. Money is measured in dollars."""
 Progress = Callable[[int, int], None]
-"""Told how many simulations are done, and of how many."""
+"""A function that is told how many simulations are done, and of how many."""
 
 _RUNS: Final = 20
 _MAX_RUNS: Final = 1_000_000
@@ -54,19 +54,20 @@ class Sweep:
     """What came of each option, run by run.
 
     Attributes:
-        options: The options.
-        outcomes: Of each option, one outcome for each run; run i of all had the same clients.
+        options: The options, in the order asked for.
+        outcomes: For each option the outcomes of its runs; run i of all options had the same
+            clients.
     """
 
     options: tuple[Option, ...]
     outcomes: tuple[tuple[Outcome, ...], ...]
 
     def values(self, option: Option, measure: Measure = "profit") -> tuple[Fraction, ...]:
-        """Return a figure of each run of an option.
+        """Return a figure of each run of an option, amounts in dollars.
 
         Raises:
-            WrongType: A measure that gives no exact number.
-            RuleViolation: An option that is not in the sweep, or no such figure.
+            WrongType: A measure of your own that gives a ``float``.
+            RuleViolation: An option that is not in the sweep, or a name that is no figure.
         """
         if option not in self.options:
             raise RuleViolation("option", "an option of the sweep", shown(option))
@@ -170,21 +171,35 @@ def sweep(
     executor: Executor | None = None,
     progress: Progress | bool = False,
 ) -> Sweep:
-    """Simulate each option several times.
+    """Simulate each option several times, every option on the same clients.
 
     Args:
-        options: Such as :func:`~numgenius_core.whatif.vary` gives them.
-        runs: Of each option; 20 if left out, or 1 where all demand is recorded.
-        seed: Another seed gives other clients.
-        workers: Processes; all cores if left out, and 1 computes in this one.
-        executor: Who computes instead; it is not shut down.
-        progress: A function to tell, or ``True`` for a bar (extra ``rich``).
+        options: Variations of a scenario, such as :func:`~numgenius_core.whatif.vary` gives.
+        runs: Runs of each option; 20 if left out, or 1 where all demand is recorded.
+        seed: Seed of the first run; another one gives other clients.
+        workers: How many processes compute; one for each core if left out. With 1, this process
+            computes.
+        executor: What computes instead of processes of our own; it is not shut down.
+        progress: A function that is told how far it is, or ``True`` for a bar (extra ``rich``).
 
     Raises:
-        WrongType: Something of the wrong type.
         RuleViolation: No option, no run, several runs of what was recorded (they would all be the
             same), or both workers and an executor.
         MissingExtra: A bar without rich.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, Listing, Machine, PerGpuHour, PriceTerms
+    >>> from numgenius_core.whatif import Request, Scenario, Trace, sweep, vary
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> machine = Machine(id=7, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(machine=machine, prices=PriceTerms(gpu=PerGpuHour("2.00")))
+    >>> demand = Trace([Request(after=0, gpus=1, seconds=7_200, limit=PerGpuHour("2.50"))])
+    >>> day = Interval(monday, monday + timedelta(days=1))
+    >>> scenario = Scenario(listings=[listing], demand=demand, horizon=day)
+    >>> options = vary(scenario, price=[PerGpuHour("2.00"), PerGpuHour("3.00")])
+    >>> found = sweep(options, workers=1)
+    >>> [(option.label, str(found.estimate(option, "revenue"))) for option in found.options]
+    [('price 2.00', '4.00'), ('price 3.00', '0.00')]
     """
     known = as_tuple(options, "options")
     for index, option in enumerate(known):

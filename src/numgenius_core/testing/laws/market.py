@@ -50,11 +50,17 @@ class Books:
     """What is on the accounts of a market, each amount exact: ``Money`` or dollars.
 
     Attributes:
-        balances: Of each account.
+        balances: The balance of each account.
         deposits: What is left of the deposit of each contract that has one.
         bills: What each contract there ever was took from its client's balance.
-        payouts: What each gave its host.
+        payouts: What each contract there ever was gave its host.
         platform: What the platform has earned.
+
+    >>> from numgenius_core import Money
+    >>> from numgenius_core.testing import Books
+    >>> books = Books(balances={"ann": Money(3)}, deposits={}, bills={}, payouts={}, platform=0)
+    >>> print(books.balances["ann"])
+    3.00
     """
 
     balances: Mapping[AccountId, Any]
@@ -66,11 +72,17 @@ class Books:
 
 @frozen(kw_only=True)
 class Played:
-    """What came of some commands.
+    """What came of some commands, as the laws of a market look at it.
 
     Attributes:
-        answers: Of each command its events, ``None`` if it was refused.
-        books: At the latest instant of a command, when all that is due by then has happened.
+        answers: The events of each command, ``None`` for one that was refused.
+        books: The accounts at the latest instant of a command, when all that is due by then has
+            happened.
+
+    >>> from numgenius_core.testing import Books, Played
+    >>> nothing = Books(balances={}, deposits={}, bills={}, payouts={}, platform=0)
+    >>> Played(answers=[None, ()], books=nothing).events
+    ()
     """
 
     answers: Sequence[Answer]
@@ -86,7 +98,16 @@ class Played:
 
 
 def books_of(market: Market, at: datetime) -> Books:
-    """Return what is on the accounts of a market of this library at an instant."""
+    """Return what is on the accounts of a market of this library at an instant.
+
+    >>> from numgenius_core import AccountId, Market, Money, execute
+    >>> from numgenius_core.market.commands import AddCredit
+    >>> from numgenius_core.testing import EPOCH, books_of
+    >>> command = AddCredit(account="ann", amount=Money(3))
+    >>> market, _ = execute(Market(), command, EPOCH)
+    >>> {name: str(balance) for name, balance in books_of(market, EPOCH).balances.items()}
+    {'ann': '3.00'}
+    """
     market = views.until(market, at)
     there = list(_instances(market))
     ever = {each.id: each for each in (*there, *market.archive.values())}
@@ -107,12 +128,17 @@ def books_of(market: Market, at: datetime) -> Books:
 def playing(
     execute: Execute, tell: Callable[[Market, datetime], Books] | None = None
 ) -> Callable[[Steps], Played]:
-    """Return what plays commands by a function that executes one, as the laws want it.
+    """Return a function that plays commands one by one, as the laws of a market want it.
 
     Args:
-        execute: Takes a market, a command and an instant; returns the market after it, and the
-            events. Any of our errors refuses the command.
-        tell: Returns what is on the accounts of a market at an instant; :func:`books` if left out.
+        execute: Takes a market, a command and an instant; returns the market after the command, and
+            the events. Any error of this library refuses the command.
+        tell: Takes a market and an instant; returns what is on the accounts then, as
+            :func:`~numgenius_core.testing.books_of` does, which is used if it is left out.
+
+    >>> from numgenius_core import execute
+    >>> from numgenius_core.testing import playing, verify
+    >>> verify("market", playing(execute), examples=5)
     """
 
     def play(steps: Steps) -> Played:
