@@ -8,7 +8,7 @@ its own machine with a free instance. A type never changes, except on-demand →
 Our readings: *offline* is a state of the machine, not of the instance: what an instance was when
 its machine went offline, it is again when the machine comes back. Starting a stopped instance
 always passes through *scheduling*, since whether its GPUs are free is decided by who runs
-(:mod:`numgenius_core.bids.priority`), not by the client.
+(:mod:`numgenius_core.bids`), not by the client.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def agree(
     """Return the contract that a rental makes: the listing's terms, locked (G3).
 
     What other contracts say is the caller's to check: whether the block is offered and free
-    (:mod:`numgenius_core.gpus.slicing`) and the bid high enough (:mod:`numgenius_core.bids.priority`).
+    (:mod:`numgenius_core.gpus`) and the bid high enough (:mod:`numgenius_core.bids`).
 
     Args:
         listing: What the host publishes now.

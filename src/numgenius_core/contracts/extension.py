@@ -110,7 +110,7 @@ class Unchanged:
     Attributes:
         term: As it was and is.
         why: The reason.
-        raised: With :attr:`Why.RAISED` and :attr:`Why.REJECTED`, each raised part.
+        raised: With :attr:`NotExtended.RAISED` and :attr:`NotExtended.REJECTED`, each raised part.
     """
 
     term: Term

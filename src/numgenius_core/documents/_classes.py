@@ -1,4 +1,4 @@
-"""The codecs of classes, series and choices, made from type hints (see ``document_forms``).
+"""The codecs of classes, series and choices, made from type hints (see ``_scalars``).
 
 A class is a JSON object of its fields. Reading and writing one are functions that cattrs compiles
 for it, with the codecs of its fields as hooks.

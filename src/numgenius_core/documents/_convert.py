@@ -4,16 +4,16 @@ Our readings. A document is one JSON object with ``"schema": "numgenius/1"``, ``
 fields of the value under their own names, all of them: a default that changes later must not change
 what an old document says. A field that a later version adds has a default, so old documents stay
 readable; what is *unknown* here (a field, a type, another version) is refused, since nobody can say
-what ignoring it would lose. Numbers are exact (:mod:`numgenius_core.documents._scalars`).
+what ignoring it would lose. Numbers are exact (``_scalars``).
 
-A value is read twice, as records are (:mod:`numgenius_core.wire._shape`): fast, by functions that
-cattrs compiles for each class; and only if that fails slowly, with every fault and its path.
-The checks of the classes themselves run in either case: no document makes a value that a
-constructor would refuse.
+A value is read twice, as records are (:mod:`numgenius_core.wire`): fast, by functions that cattrs
+compiles for each class; and only if that fails slowly, with every fault and its path. The checks of
+the classes themselves run in either case: no document makes a value that a constructor would
+refuse.
 
 >>> from numgenius_core import Block
 >>> print(to_json(Block(start=4, size=2)))
-{"schema": "numgenius/1", "type": "Block", "size": 2, "start": 4}
+{"schema": "numgenius/1", "type": "Block", "start": 4, "size": 2}
 >>> from_json(to_json(Block(start=4, size=2)))
 Block(start=4, size=2)
 """

@@ -4,11 +4,11 @@ A *codec* is made from a type hint, once: what writes a value, what reads one fa
 fault of one that the fast reader refused, and what the JSON Schema says of it. The hints of a class
 are all that it needs, so a new class of ours has a codec as soon as it exists.
 
-Our readings (:mod:`numgenius_core.documents._convert` has the whole of it): numbers that may have a fraction
-are text, exact (``"0.4"``, and ``"1/3"`` where no decimal is exact); whole numbers are JSON numbers
-that 64 bits hold; an instant is ISO 8601 in UTC, a duration ISO 8601 in seconds (``"PT3600S"``).
-Where a field may have one of several prices, its text has the unit: ``"0.4 $/hour"``. Where it may
-have one of several classes, the object says which: ``"type"``.
+Our readings (``_convert`` has the whole of it): numbers that may have a fraction are text, exact
+(``"0.4"``, and ``"1/3"`` where no decimal is exact); whole numbers are JSON numbers that 64 bits
+hold; an instant is ISO 8601 in UTC, a duration ISO 8601 in seconds (``"PT3600S"``). Where a field
+may have one of several prices, its text has the unit: ``"0.4 $/hour"``. Where it may have one of
+several classes, the object says which: ``"type"``.
 """
 
 from __future__ import annotations

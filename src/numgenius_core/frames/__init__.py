@@ -5,13 +5,14 @@ pandas (both kinds of types), Polars (eager and lazy), PyArrow, DuckDB, Dask and
 gives is what the scalar rule gives, rounded half-even to a nano-dollar (``Money.to_decimal(9)``),
 as int64.
 
-=====================================  =========================================================
-quotes, reservations, payouts          :mod:`numgenius_core.frames.quotes`
-offers, who runs, occupancy            :mod:`numgenius_core.frames.fleets`
-prices of models, indices              :mod:`numgenius_core.frames.prices`
-what columns mean, what is refused     :mod:`numgenius_core.frames.columns`
-how int64 stays exact                  :mod:`numgenius_core.frames._exact`
-=====================================  =========================================================
+=============================  ==========================================================
+quotes, reservations, payouts  :func:`quote`, :func:`reserve`, :func:`payout`
+offers and who runs            :func:`offer_columns`, :func:`slices`, :func:`resolve`
+how much is held               :func:`occupancy`
+prices of models, indices      :func:`model_prices`, :func:`basket_price`, :func:`matched_index`,
+                               :func:`price_chain`
+what a column may be           :data:`Column`, :class:`Columns`, :data:`PICO_COLUMNS`
+=============================  ==========================================================
 """
 
 from __future__ import annotations

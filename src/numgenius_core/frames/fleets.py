@@ -1,8 +1,8 @@
 """Fleets as dataframes: offers of machines, who runs on them, and how much of them is held.
 
-Rule: :mod:`numgenius_core.gpus.slicing` cuts machines into offers, an offer of n of T GPUs having n / T
-of the disk; :mod:`numgenius_core.bids.priority` says who runs. A contract holds its GPUs from its start
-to its end, half-open.
+Rule: :mod:`numgenius_core.gpus` cuts machines into offers, an offer of n of T GPUs having n / T of
+the disk; :mod:`numgenius_core.bids` says who runs. A contract holds its GPUs from its start to its
+end, half-open.
 
 How each is done. There are few ways to cut a machine, so the cuts are made once, by the scalar
 rule, and joined to the machines. Who runs is decided claim by claim from the highest priority down,

@@ -1,7 +1,7 @@
 """Quotes, reservations and payouts of a whole dataframe: the scalar rules as columns.
 
-Rule: those of :mod:`numgenius_core.prices.quotes` and :mod:`numgenius_core.prices.schedules`; results are theirs
-rounded half-even to a nano-dollar, as int64.
+Rule: that of :mod:`numgenius_core.prices`; results are its own, rounded half-even to a nano-dollar,
+as int64.
 
 Our readings: a null stays a null. Where the scalar rule refuses an offer, because it is not for
 rent that way (a bid under the floor, no reserved price on a machine that is not verified), its row

@@ -1,8 +1,8 @@
 """Who sits where at the least loss: windows of one length on a shared line, as whole numbers.
 
-The engine of :mod:`numgenius_core.maintenance.fleet`. Each machine takes one of the starts; at any instant at
-most ``at_once`` windows are open; the sum of the losses is to be least. The number of open windows
-rises only at a start, so it is enough to look at those.
+The engine of :func:`~numgenius_core.maintenance.plan_fleet`. Each machine takes one of the starts;
+at any instant at most ``at_once`` windows are open; the sum of the losses is to be least. The
+number of open windows rises only at a start, so it is enough to look at those.
 
 Every bound is by prices: being down at a start costs its price on top, and a plan gets back
 ``at_once`` times each price. No plan gains by that, so the least losses with prices, minus what

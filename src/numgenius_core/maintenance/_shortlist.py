@@ -1,10 +1,11 @@
 """Which starts of a window can still be the mildest: bounds by cells of time, before any sorting.
 
-The trick of :mod:`numgenius_core.maintenance.windows`, kept here: it saves the sorting of what cannot matter,
-and changes no answer. Time is cut into cells. Sums by cell bound the loss of all windows that start
-in a cell from below (what rises before the cells that such a window surely covers, less what falls
-by the end of its own cell) and tell what one of them loses at most. Cells whose least is above the
-smallest of these are left out, and with them the pieces that no window left can touch.
+The trick of :func:`~numgenius_core.maintenance.best_window`, kept here: it saves the sorting of
+what cannot matter, and changes no answer. Time is cut into cells. Sums by cell bound the loss of
+all windows that start in a cell from below (what rises before the cells that such a window surely
+covers, less what falls by the end of its own cell) and tell what one of them loses at most. Cells
+whose least is above the smallest of these are left out, and with them the pieces that no window
+left can touch.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Rule (marketplace, measured): ``dph_total = dph_base + storage_cost · disk_GB /
 and the reserved discount is on the GPU part only. Traffic is paid by the GB. The platform keeps
 its fee of everything the client pays; the host gets the rest.
 
-A reservation costs what it will be billed (:mod:`numgenius_core.billing.statements`): it has the discount in
+A reservation costs what it will be billed (:mod:`numgenius_core.billing`): it has the discount in
 every second that begins with some of the deposit left, costs the on-demand price after that, and
 forfeits part of the deposit when it ends early.
 

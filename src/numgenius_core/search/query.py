@@ -12,8 +12,8 @@ Our readings:
   the whole text. Texts compare exactly.
 * A number leaves as JSON without loss: memory and durations that no double holds are strings.
 
-What fields there are, their units and where an offer has them: :mod:`numgenius_core.search.fields`.
-The language that people type: :mod:`numgenius_core.search._language`.
+What fields there are, their units and where an offer has them: ``fields``. The language that people
+type: ``_language``.
 """
 
 from __future__ import annotations

@@ -9,9 +9,8 @@ small, and raises :class:`LawBroken` with the sentence, the case and what is wro
 (gpus: int, min_gpu: int) -> Iterable[tuple[size: int, start: int]]
 >>> verify("slicing", lambda gpus, min_gpu: my_server.offers(gpus, min_gpu))  # doctest: +SKIP
 
-Strategies for values: :mod:`numgenius_core.testing.strategies`, for whole markets:
-:mod:`numgenius_core.testing.markets`, for scenarios: :mod:`numgenius_core.testing.scenarios`, and
-for any class :func:`numgenius_core.testing.values`.
+Strategies for values, whole markets and scenarios are in :mod:`numgenius_core.testing` as well, and
+for any class there is :func:`~numgenius_core.testing.values`.
 """
 
 from __future__ import annotations

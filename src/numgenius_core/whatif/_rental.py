@@ -1,7 +1,7 @@
 """One rental of a simulation: how long it ran, and what that cost, to the tick.
 
 The simulator knows times as seconds from the start of its horizon and adds up ticks. What it adds
-up is what :mod:`numgenius_core.billing.statements` says of the same history: the rates, the deposit and the
+up is what :mod:`numgenius_core.billing` says of the same history: the rates, the deposit and the
 refund are those of the rules, and splitting time cannot change an exact charge. A rental that an
 extension gave new rates is left to the meter itself.
 """

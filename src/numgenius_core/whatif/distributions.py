@@ -1,8 +1,8 @@
 """How a quantity is spread over clients: stays, the most they pay, what they bid.
 
 Parameters are exact (text, ``int`` or ``Decimal``); a ``float`` is refused, as everywhere. What is
-drawn is a ``float``, which :mod:`numgenius_core.whatif.demand` puts on whole seconds and hundredths of a
-cent.
+drawn is a ``float``, which a :class:`~numgenius_core.whatif.Demand` puts on whole seconds and
+hundredths of a cent.
 
 Why a value moves with its parameters alone: each draw takes its random numbers in the same way
 whatever the parameters, so twice the median is twice each value, from the same seed.

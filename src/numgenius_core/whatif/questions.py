@@ -1,15 +1,15 @@
 """Questions of a host by name: the best price, the best ``min_gpu``, the best mix, and more.
 
 Each question varies one thing of a scenario, simulates every variation on the same clients
-(:mod:`numgenius_core.whatif.sweeps`), and answers with the best one, how sure that is, and all figures.
+(:func:`~numgenius_core.whatif.sweep`), and answers with the best one, how sure that is, and all
+figures.
 
 What *best* means: the greatest mean of a figure over the runs, by default the profit, which is the
 payout less the electricity. An answer is *clear* if the best beats each other option by a paired
 difference whose interval lies above zero. Each interval is for its own pair: with very many
 options, some seem clear by chance.
 
-The questions of a client are in :mod:`numgenius_core.planning.bids`, :mod:`numgenius_core.planning.deadlines` and
-:mod:`numgenius_core.planning.reserving`.
+The questions of a client are in :mod:`numgenius_core.planning`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A scenario: what a host lists, who comes, and for how long; and its variations.
 
 A scenario is a value. To ask "what if", change it (:func:`vary`) and compare the outcomes
-(:mod:`numgenius_core.whatif.sweeps`).
+(:func:`~numgenius_core.whatif.sweep`).
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """One scenario played through: requests arrive, run, are paused, and leave.
 
 It runs the rules themselves, not an approximation of them: who runs and who waits is a
-:class:`~numgenius_core.bids.BidBook` per machine, blocks are those of
-:mod:`numgenius_core.gpus.slicing` and :mod:`numgenius_core.gpus.allocation`, discounts, deposits and refunds
-those of :mod:`numgenius_core.prices.schedules`, new end dates those of :mod:`numgenius_core.contracts.extension`,
-and every amount is, to the tick, the one of the contract's statement
-(:func:`numgenius_core.billing.statement`).
+:class:`~numgenius_core.bids.BidBook` per machine, blocks are those of :mod:`numgenius_core.gpus`,
+discounts, deposits and refunds those of :mod:`numgenius_core.prices`, new end dates those of
+:mod:`numgenius_core.contracts`, and every amount is, to the tick, the one of the contract's
+statement (:func:`numgenius_core.billing.statement`).
 
 Our readings, where the rules leave it to the clients:
 

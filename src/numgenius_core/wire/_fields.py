@@ -2,7 +2,7 @@
 
 A hook takes what ``json`` gives and returns what an offer keeps, or raises one of our errors with
 an empty path: the reader knows where the field stands. ``float`` enters the library here, through
-its shortest decimal text (and in :mod:`numgenius_core.wire._snapshots`, as text).
+its shortest decimal text (and in ``_snapshots``, as text).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Read are what ``vastai search offers --raw`` prints (a JSON list), the API's ans
 (``{"offers": [...]}``), one JSON object per line, and CSV with a header; each may be gzipped.
 What a document is, it says itself: gzip by its first two bytes, the rest by how the text begins.
 
-JSON is read strictly (:mod:`numgenius_core._json` has the limits, which hold for the document after
+JSON is read strictly (``numgenius_core._json`` has the limits, which hold for the document after
 decompression).
 """
 

@@ -1,7 +1,7 @@
 """What is odd in a market but legal, found and said, never refused.
 
-Rule (marketplace, measured): a floor above the on-demand price is legal (18 % of rows); a
-machine's offers are the blocks that its ``min_gpu`` cuts (:mod:`numgenius_core.gpus.slicing`).
+Rule (marketplace, measured): a floor above the on-demand price is legal (18 % of rows); a machine's
+offers are the blocks that its ``min_gpu`` cuts (:mod:`numgenius_core.gpus`).
 
 Our readings: a free offer is odd, since no host means it; sizes are odd when no ``min_gpu`` of any
 machine that the offers may be of explains them, whatever part of it is rented. Searches and

@@ -4,15 +4,14 @@ Rule (marketplace): ``vastai search offers --raw`` prints a JSON list of offers,
 ``{"offers": [...]}``, trackers keep one JSON object per line or slim CSV snapshots. A full record
 has some ninety fields; rules and people use two dozen.
 
-Our readings: the fields that rules and people use are typed and checked, everything else is kept
-as it came, in ``Offer.extra`` under the source's own names, and leaves the same way. A document is
+Our readings: the fields that rules and people use are typed and checked, everything else is kept as
+it came, in ``Offer.extra`` under the source's own names, and leaves the same way. A document is
 refused with *all* its faults at once; whoever wants the good records of a bad document says so
 (``on_error="collect"``) and gets the faults beside them. What is odd but legal is a finding
-(:mod:`numgenius_core.wire.findings`), not a fault.
+(:class:`~numgenius_core.wire.Finding`), not a fault.
 
-How a record is understood: :mod:`numgenius_core.wire._records` (the API) and
-:mod:`numgenius_core.wire._snapshots` (snapshots). What documents may be, and their limits:
-:mod:`numgenius_core.wire._sources`.
+How a record is understood: ``_records`` (the API) and ``_snapshots`` (snapshots). What documents
+may be, and their limits: ``_sources``.
 """
 
 from __future__ import annotations
@@ -75,8 +74,8 @@ def read_offers(
         now: For the finding that an end date has gone by; ``None`` leaves it out.
 
     Raises:
-        ParseError: The document as a whole cannot be read, or is above a limit of
-            :mod:`numgenius_core.wire._sources`.
+        ParseError: The document as a whole cannot be read, or is above a limit
+            (:data:`~numgenius_core.wire.MAX_BYTES` and its like).
         InvalidDocument: Records with faults, all of them together.
         WrongType: An argument of the wrong type.
 
