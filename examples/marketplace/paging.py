@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from examples.marketplace.reading import Call, parsed
-from numgenius_core.errors import RuleViolation, shown
+from examples.marketplace.reading import Call, parsed, shown
+from numgenius_core.errors import RuleViolation
 
 Row = dict[str, Any]
 
@@ -49,7 +49,7 @@ def page(
     found = [*rows, mark] if token else list(rows)
     for column, descending in reversed([*order.items()]):  # sorting is stable: the last counts most
         found.sort(key=partial(rank, column), reverse=descending)
-    first = next((place + 1 for place, row in enumerate(found) if row is mark), 0)
+    first = next((index + 1 for index, row in enumerate(found) if row is mark), 0)
     some, more = found[first : first + limit], len(found) > first + limit
     return some, write_token([some[-1].get(column) for column in order]) if more else None
 
@@ -59,13 +59,13 @@ def rank(column: str, row: Row) -> tuple[bool, bool, Any]:
     return value is None, isinstance(value, str), 0 if isinstance(value, list | dict) else value
 
 
-def write_token(place: list[Any]) -> str:
-    return urlsafe_b64encode(json.dumps(place).encode()).decode()
+def write_token(values: list[Any]) -> str:
+    return urlsafe_b64encode(json.dumps(values).encode()).decode()
 
 
 def read_token(token: str, columns: list[str]) -> Row:
     try:
-        place = parsed(urlsafe_b64decode(token), "after_token")
-        return dict(zip(columns, place, strict=True))
+        values = parsed(urlsafe_b64decode(token), "after_token")
+        return dict(zip(columns, values, strict=True))
     except (TypeError, ValueError):
         raise RuleViolation("after_token", "a next_token of this order", shown(token)) from None

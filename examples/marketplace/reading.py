@@ -15,8 +15,7 @@ from typing import Any, Final, TypeVar
 
 from attrs import frozen
 
-from numgenius_core._numbers import whole_number
-from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
+from numgenius_core.errors import ParseError, RuleViolation, WrongType
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval, fixed_duration, from_epoch, parse_duration
 from numgenius_core.listing import Mode, PriceTerms
@@ -28,6 +27,7 @@ from numgenius_core.units import to_megabytes
 MAX_BODY: Final = 65_536  # bytes
 MAX_DEPTH: Final = 12  # of JSON
 MAX_IDS: Final = 64  # of one request
+MOST_SHOWN: Final = 80  # characters of what was sent that a refusal repeats
 # What the client says a machine is listed with if its host does not say otherwise.
 STORAGE: Final = PerGbMonth("0.10")
 DISCOUNT: Final = Fraction(2, 5)
@@ -55,6 +55,21 @@ def parsed(text: bytes | str, path: str) -> Any:
     except ValueError as error:
         raise ParseError(path, "JSON", str(error)) from None
     raise ParseError(path, f"JSON at most {MAX_DEPTH} levels deep", "deeper nesting")
+
+
+def shown(value: object) -> str:
+    """Return what was sent as a refusal repeats it."""
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"
+
+
+def whole_number(value: object, name: str) -> int:
+    """Return a JSON number that is whole, and zero or more."""
+    if type(value) is not int:
+        raise WrongType(name, "a whole number from 0", shown(value))
+    if value < 0:
+        raise RuleViolation(name, "a whole number from 0", shown(value))
+    return value
 
 
 def instant(sent: Mapping[str, Any], name: str) -> datetime:

@@ -17,10 +17,10 @@ from attrs import evolve
 from examples.marketplace import reading as read
 from examples.marketplace import rows
 from examples.marketplace.paging import chosen, order_of, page
-from examples.marketplace.reading import Call
+from examples.marketplace.reading import Call, shown
 from examples.marketplace.store import Store
 from numgenius_core.contracts import InstanceState
-from numgenius_core.errors import NotAllowed, RuleViolation, shown
+from numgenius_core.errors import NotAllowed, RuleViolation
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import total_seconds
 from numgenius_core.listing import Mode
@@ -31,8 +31,7 @@ from numgenius_core.money import Money
 from numgenius_core.offer import Offer
 from numgenius_core.prices import CurveSchedule
 from numgenius_core.rates import PerGpuHour, PerHour
-from numgenius_core.search import SearchRequest, search
-from numgenius_core.search.fields import View
+from numgenius_core.search import SearchRequest, View, search
 from numgenius_core.units import SECONDS_PER_MONTH
 
 Commands = do.Command | list[do.Command]

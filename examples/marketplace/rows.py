@@ -11,7 +11,6 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any, Final
 
-from numgenius_core._numbers import PICO
 from numgenius_core.billing import Line, Statement
 from numgenius_core.contracts import InstanceState, PendingIncrease, client_end
 from numgenius_core.intervals import to_epoch
@@ -19,12 +18,11 @@ from numgenius_core.listing import Mode
 from numgenius_core.maintenance import window_statuses
 from numgenius_core.market import Instance, MachineState
 from numgenius_core.market.events import CreditAdded
-from numgenius_core.market.instance import HOLDS
 from numgenius_core.market.views import Earnings
 from numgenius_core.money import Money
 from numgenius_core.offer import Offer
 from numgenius_core.rates import Rate
-from numgenius_core.search.fields import View, field_named
+from numgenius_core.search import FIELDS, View
 from numgenius_core.units import MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
 from numgenius_core.wire import offer_to_record
 
@@ -46,9 +44,7 @@ PRICED: Final = ("dph_base", "dph_total", "discounted_dph_total", "duration", "m
 
 def number(value: Rate | Money | Fraction) -> float:
     """Return a price, an amount or a share as a JSON number."""
-    if isinstance(value, Rate):
-        return value.steps / PICO
-    return float(value.to_decimal(12) if isinstance(value, Money) else value)
+    return float(value if isinstance(value, Fraction) else value.to_decimal(12))
 
 
 def epoch(instant: datetime | None) -> float | None:
@@ -60,7 +56,7 @@ def offer(given: Offer, view: View) -> Row:
     """Return the row of an offer, at the prices of a search."""
     row = offer_to_record(given)
     for name in PRICED:
-        value = field_named(name, name).of(given, view)
+        value = FIELDS[name].of(given, view)
         row[name] = None if value is None or value == float("inf") else float(value)
     row["verified"] = row["verification"] == "verified"
     row["is_bid"] = view.mode is Mode.INTERRUPTIBLE
@@ -103,9 +99,9 @@ def occupancy(state: MachineState) -> str:
     """Return a letter for each GPU: rented on demand, reserved, interruptible, or x for free."""
     letters = ["x"] * state.machine.gpus
     for each in state.instances.values():
-        if each.state in HOLDS:
-            for position in each.contract.block.positions:
-                letters[position] = LETTERS[each.contract.mode]
+        if STATUS[each.state][1] == "running":
+            for slot in each.contract.block.positions:
+                letters[slot] = LETTERS[each.contract.mode]
     return " ".join(letters)
 
 

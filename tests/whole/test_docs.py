@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import ast
-import importlib
-import pkgutil
+import doctest
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from enum import Enum
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
-from typing import Final
+from typing import Final, NewType
 
 import pytest
 
 import numgenius_core
-from numgenius_core import listing
-from numgenius_core.bids import priority as bidding
-from numgenius_core.contracts import life
-from numgenius_core.maintenance import schedule as maintenance
+from house import FACES, PACKAGE, SOURCES, VALUES, load
+from numgenius_core import bids, contracts, listing, maintenance
 from numgenius_core.market import commands
 from numgenius_core.testing import RULES
 
@@ -32,12 +29,20 @@ PAGES: Final = sorted(
     if not {"_build", "notebooks"} & set(path.parts)
 )
 RULE_PAGES: Final = [path for path in PAGES if path.parent.name == "rules" and path.stem != "index"]
-MODULES: Final = {
-    info.name.partition(".")[2]: importlib.import_module(info.name)
-    for info in pkgutil.walk_packages(numgenius_core.__path__, "numgenius_core.")
-    if not info.name.endswith("__main__") and hasattr(importlib.import_module(info.name), "__all__")
+REFERENCE: Final = sorted((DOCS / "reference").glob("*.md"))
+SHOWN: Final = re.compile(
+    r"^\.\. auto(\w+):: numgenius_core\.([\w.]+)\n((?:   .*\n)*)", re.MULTILINE
+)
+CODE: Final = [
+    *PAGES,
+    *(ROOT / "examples").rglob("*.py"),
+    *(ROOT / "examples").rglob("*.ipynb"),
+]
+
+
+PROMISED: Final = {
+    name for face in FACES for name in (face, *(f"{face}.{each}" for each in load(face).__all__))
 }
-AUTOMODULE: Final = re.compile(r"automodule:: numgenius_core\.([\w.]+)\n((?:   .*\n)*)")
 
 
 def name_of(path: Path) -> str:
@@ -49,53 +54,118 @@ def prose(path: Path) -> str:
     return re.sub(r"^(```+).*?^\1", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
-def documented(source: Path) -> set[str]:
-    """Return the names that a module gives a docstring, constants included."""
-    body = ast.parse(source.read_text("utf-8")).body
-    said = {
-        node.name
-        for node in body
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node)
+def shown_on(page: Path) -> Iterator[str]:
+    """Yield the faces and the names (``bids.Claim``) that a page of the reference shows."""
+    for kind, name, options in SHOWN.findall(page.read_text("utf-8")):
+        yield name
+        if kind == "module" and ":no-members:" not in options:
+            yield from (f"{name}.{each}" for each in load(name).__all__)
+
+
+def explained(source: Path) -> set[str]:
+    """Return the constants of a module that have a text under them."""
+    return {
+        target.id
+        for node, after in pairwise(ast.parse(source.read_text("utf-8")).body)
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(after, ast.Expr)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name)
     }
-    for node, after in pairwise(body):
-        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(after, ast.Expr):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            said |= {target.id for target in targets if isinstance(target, ast.Name)}
-    return said
 
 
-DOCUMENTED: Final = {name: documented(Path(m.__file__ or "")) for name, m in MODULES.items()}
+class TestEveryPromisedNameIsInTheReference:
+    """Issue: a reference page for each room, and every name is there."""
 
+    def test_every_name_of_every_face_is_on_exactly_one_page(self) -> None:
+        shown = Counter(name for page in REFERENCE for name in shown_on(page))
+        assert shown == Counter(PROMISED)
 
-class TestEveryPublicNameIsInTheReference:
-    """Issue: "every public name is there"."""
+    def test_a_page_has_whole_faces(self) -> None:
+        """Those of one room, or all values together."""
+        for page in REFERENCE:
+            rooms = {name.partition(".")[0] for name in shown_on(page)}
+            values = set(VALUES) if page.stem == "values" else {page.stem}
+            assert rooms == (set() if page.stem == "index" else values), page
 
-    reference = (DOCS / "reference.md").read_text("utf-8")
-
-    def test_every_module_is_there_once(self) -> None:
-        found = Counter(name for name, _ in AUTOMODULE.findall(self.reference))
-        assert found == Counter(list(MODULES))
-
-    @pytest.mark.parametrize("name", MODULES)
-    def test_every_name_is_shown(self, name: str) -> None:
-        """Sphinx shows what has a docstring and is not left out; once is enough."""
-        for each in MODULES[name].__all__:
-            value = getattr(MODULES[name], each)
-            homes = [n for n, m in MODULES.items() if getattr(m, each, None) is value]
-            shown = any(self.shows(home, each) for home in homes)
-            assert shown or isinstance(value, ModuleType), f"{name}.{each}"
-
-    def shows(self, module: str, name: str) -> bool:
-        """Return whether the reference shows a name where it is defined."""
-        options = dict(AUTOMODULE.findall(self.reference))[module]
-        left_out = ":no-members:" in options or re.search(rf"\b{name}\b", options)
-        return not left_out and name in DOCUMENTED[module]
+    def test_every_constant_has_a_text(self) -> None:
+        """Of functions and classes it is known (``test_architecture``)."""
+        told = {name for source in SOURCES.values() for name in explained(source)}
+        for face in map(load, FACES):
+            for name in face.__all__:
+                value = getattr(face, name)
+                assert name in told or (callable(value) and not isinstance(value, NewType)), name
 
     def test_the_package_itself_is_there(self) -> None:
-        top = self.reference.partition("\n## ")[0]
-        assert set(
-            re.findall(r"(?:exc|class|data|func)}`~numgenius_core\.[\w.]+\.(\w+)`", top)
-        ) == set(numgenius_core.__all__)
+        index = (DOCS / "reference" / "index.md").read_text("utf-8")
+        assert "\n.. automodule:: numgenius_core\n" in index
+        table = index.partition("## The package")[2]
+        roles = r"\{(?:exc|class|data|func)\}`~numgenius_core\.[\w.]+\.(\w+)`"
+        assert Counter(re.findall(roles, table)) == Counter(numgenius_core.__all__)
+
+
+def code_of(path: Path) -> str:
+    """Return the Python code of a page, a notebook or a module, all else left out."""
+    text = path.read_text("utf-8")
+    if path.suffix == ".py":
+        return text
+    if path.suffix == ".ipynb":
+        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+        lines = "\n".join("".join(cell["source"]) for cell in cells).splitlines()
+        return "\n".join(line for line in lines if not line.startswith("%"))
+    examples = doctest.DocTestParser().get_examples(text)
+    return "\n".join(example.source for example in examples)
+
+
+def unpromised(code: str) -> list[str]:
+    """Return what a source imports of this package that no face lists."""
+    found = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            asked = [(alias.name, "") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            asked = [(str(node.module), alias.name) for alias in node.names]
+        else:
+            continue
+        for module, name in asked:
+            home, _, inner = module.partition(".")
+            if home != PACKAGE:
+                continue
+            is_face = inner in ("", *FACES)
+            listed = f"{inner}.{name}".strip(".") in FACES or (
+                is_face and name in ("", *load(inner).__all__)
+            )
+            found += [] if is_face and listed else [f"{module}.{name}"]
+    return found
+
+
+class TestCodeUsesOnlyWhatIsPromised:
+    """House rule 2: docs, examples and notebooks use only what faces list."""
+
+    @pytest.mark.parametrize("path", CODE, ids=name_of)
+    def test_nothing_is_imported_from_a_module_that_is_no_face(self, path: Path) -> None:
+        assert unpromised(code_of(path)) == []
+
+    @pytest.mark.parametrize(
+        "breach",
+        [
+            "from numgenius_core.bids.priority import Claim",
+            "from numgenius_core.bids import priority",
+            "from numgenius_core.bids import level_of",
+            "import numgenius_core.market._ledger",
+            "from numgenius_core._numbers import PICO",
+        ],
+    )
+    def test_a_breach_would_be_seen(self, breach: str) -> None:
+        assert unpromised(breach) != []
+        promised = "import numgenius_core\nfrom numgenius_core import bids, Money\n"
+        assert unpromised(promised + "from numgenius_core.market import commands, Market") == []
+
+    @pytest.mark.parametrize("path", [*PAGES, *SOURCES.values()], ids=lambda path: str(path.name))
+    def test_what_texts_refer_to_is_promised(self, path: Path) -> None:
+        """A reference such as ``numgenius_core.bids.Claim.level``, or a face itself."""
+        names = PROMISED - set(FACES)
+        for name in re.findall(r"[}:]`~?numgenius_core\.([\w.]+)`", path.read_text("utf-8")):
+            assert name in PROMISED or any(name.startswith(f"{each}.") for each in names), name
 
 
 FORM: Final = (
@@ -189,9 +259,9 @@ class TestTheGlossary:
     @pytest.mark.parametrize(
         "choices",
         [
-            bidding.Rank,
-            bidding.WaitReason,
-            life.InstanceState,
+            bids.Rank,
+            bids.WaitReason,
+            contracts.InstanceState,
             listing.Mode,
             listing.Verification,
             maintenance.WindowStatus,

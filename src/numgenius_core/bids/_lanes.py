@@ -39,9 +39,9 @@ DEAREST: Final = -HIGHEST_BID.steps
 HELD: Final = (
     WaitReason.HELD
 )  # a name of the module is found faster than a member of an enumeration
-"""Short for :attr:`Why.HELD <numgenius_core.bids.WaitReason.HELD>`."""
+"""Short for :attr:`numgenius_core.bids.WaitReason.HELD`."""
 OUTBID: Final = WaitReason.OUTBID
-"""Short for :attr:`Why.OUTBID <numgenius_core.bids.WaitReason.OUTBID>`."""
+"""Short for :attr:`numgenius_core.bids.WaitReason.OUTBID`."""
 
 
 @define(eq=False)

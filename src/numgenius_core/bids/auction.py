@@ -1,9 +1,9 @@
 """The revenue-maximal set of runners, and what priority order leaves on the table.
 
 Rule (hosting guide, G7): "the current highest bid is the instance that runs, the others are
-paused". That is priority order (:mod:`numgenius_core.bids.priority`), the market's rule; it does not
-maximise what the host earns: one dear GPU can keep seven others waiting. Here is the other answer:
-the set of bids that fit together and pay most.
+paused". That is priority order (:func:`~numgenius_core.bids.resolve`), the market's rule; it does
+not maximise what the host earns: one dear GPU can keep seven others waiting. Here is the other
+answer: the set of bids that fit together and pay most.
 
 Our readings. Every runner pays its own bid; the floor is a reserve price, and bids below it do not
 take part. On-demand claims keep their GPUs; they and the host's default jobs are no part of the

@@ -1,20 +1,19 @@
 """The bids of one machine kept up to date: an event in, what changed out.
 
 Rule (hosting guide, G7): "the highest bid runs, the others are paused"; a paused instance resumes
-by itself when it regains priority. The priorities are those of :mod:`numgenius_core.bids.priority`, and
-the book's state is at any time what :func:`~numgenius_core.bids.resolve` says from scratch.
+by itself when it regains priority. Priority is that of :class:`~numgenius_core.bids.Claim`, and the
+book's state is at any time what :func:`~numgenius_core.bids.resolve` says from scratch.
 
 Our readings: changing a bid to the price it has keeps its place, any other change is a new arrival
 at that price. A claim that goes on waiting is not reported when somebody else comes to hold its
 GPUs: :meth:`BidBook.explain` says who does.
 
-How it is fast. Each block keeps its claims in a heap, a *lane* (:mod:`numgenius_core.bids._lanes`).
-At most one claim a lane can run, its *head*, and nothing changes unless a head does. A new head
-that a running claim outranks changes nothing either. One that outranks all that run on its GPUs
-displaces them, and if they lie within its block that is all. Only otherwise is it one greedy pass
-over the heads, from the first that changed on. An event that leaves the heads alone costs O(log n)
-for n claims, any other O(log n + lanes): at most 15 lanes of offers on a machine of 8 GPUs, 2 T on
-one of T.
+How it is fast. Each block keeps its claims in a heap, a *lane* (``_lanes``). At most one claim a
+lane can run, its *head*, and nothing changes unless a head does. A new head that a running claim
+outranks changes nothing either. One that outranks all that run on its GPUs displaces them, and if
+they lie within its block that is all. Only otherwise is it one greedy pass over the heads, from the
+first that changed on. An event that leaves the heads alone costs O(log n) for n claims, any other
+O(log n + lanes): at most 15 lanes of offers on a machine of 8 GPUs, 2 T on one of T.
 """
 
 from __future__ import annotations
@@ -79,11 +78,11 @@ class BidBook:
 
     >>> book = BidBook(gpus=2)
     >>> book.place(ContractId(1), Block(start=0, size=2), PerHour("0.50"))
-    (Started(id=1),)
+    (ClaimStarted(id=1),)
     >>> book.place(ContractId(2), Block(start=0, size=1), PerHour("0.30"))
-    (Paused(id=1, why=<Why.OUTBID: 'outbid'>, by=(2,)), Started(id=2))
+    (ClaimPaused(id=1, why=<WaitReason.OUTBID: 'outbid'>, by=(2,)), ClaimStarted(id=2))
     >>> book.leave(ContractId(2))
-    (Resumed(id=1),)
+    (ClaimResumed(id=1),)
 
     Attributes:
         gpus: GPUs of the machine.

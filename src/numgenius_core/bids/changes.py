@@ -7,7 +7,7 @@ resumes by itself.
 Our readings: a claim that comes *starts* or is *paused* from its arrival on; one that waited and
 runs *resumes*. A claim that goes on waiting is not reported. What an event can tell by itself (an
 id, a bid within the market's limits, its priority) is checked and worked out when it is made;
-whether it fits the book is the book's to say (:mod:`numgenius_core.bids.book`).
+whether it fits the book is the book's to say (:class:`~numgenius_core.bids.BidBook`).
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ def focus_rows(
     billing_period: Interval | None = None,
     places: int = 9,
 ) -> tuple[Row, ...]:
-    """Return a statement as FOCUS rows, one for each line, with all of :data:`COLUMNS`.
+    """Return a statement as FOCUS rows, one for each line, with all of :data:`FOCUS_COLUMNS`.
 
     Args:
         statement: What to write.

@@ -1,7 +1,7 @@
 """What an instance cost: its statement for a period, for its client and for its host.
 
-Rule (marketplace): billing is by the second and the byte (:mod:`numgenius_core.billing.metering`); zero
-balance stops instances; the platform keeps its fee of what a client pays.
+Rule (marketplace): billing is by the second and the byte (``metering`` does it); zero balance stops
+instances; the platform keeps its fee of what a client pays.
 
 Every amount is exact, so a period's statement is the statements of its parts, however it is cut.
 Rounding happens once, on the way out: rounded lines are differences of rounded running totals

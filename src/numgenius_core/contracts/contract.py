@@ -228,7 +228,7 @@ def agree(
     """Return the contract that a rental makes: the listing's terms, locked (G3).
 
     What other contracts say is the caller's to check: whether the block is offered and free
-    (:mod:`numgenius_core.gpus.slicing`) and the bid high enough (:mod:`numgenius_core.bids.priority`).
+    (:mod:`numgenius_core.gpus`) and the bid high enough (:mod:`numgenius_core.bids`).
 
     Args:
         listing: What the host publishes now.

@@ -109,7 +109,7 @@ class Unchanged:
     Attributes:
         contract: As it was and is.
         why: The reason.
-        raised: With :attr:`Why.RAISED` and :attr:`Why.REJECTED`, each raised part.
+        raised: With :attr:`NotExtended.RAISED` and :attr:`NotExtended.REJECTED`, each raised part.
     """
 
     contract: Contract

@@ -5,13 +5,7 @@ pandas (both kinds of types), Polars (eager and lazy), PyArrow, DuckDB, Dask and
 gives is what the scalar rule gives, rounded half-even to a nano-dollar (``Money.to_decimal(9)``),
 as int64.
 
-===========================================  ===================================================
-quotes, reservations, payouts                :func:`quote`, :func:`reserve`, :func:`payout`
-offers, who runs, occupancy                  :func:`slices`, :func:`resolve`, :func:`occupancy`
-prices of models, of a basket                :func:`model_prices`, :func:`basket_price`
-how prices moved from day to day             :func:`matched_index`, :func:`price_chain`
-what the columns mean                        :class:`Columns`, :class:`Column`
-===========================================  ===================================================
+===========================================  ============================================
 """
 
 from __future__ import annotations

@@ -5,10 +5,10 @@ is a *pair* of columns, whole nano-dollars and a rest in ticks (3.24 · 10¹⁴ 
 the sum of all charges of a stay is exact, and it is rounded half-even once, as
 ``Money.to_decimal(9)`` does it.
 
-How int64 suffices. A product price × seconds overflows after days, so each price is divided
-first, with its remainder: x · n / d = (x // d) · n + (x mod d) · n / d, and the second part is
-small. Where even that is too large, the number is divided digit by digit, as on paper. Inputs are
-bounded before (:mod:`numgenius_core.frames.columns`): half of the engines wrap around silently.
+How int64 suffices. A product price × seconds overflows after days, so each price is divided first,
+with its remainder: x · n / d = (x // d) · n + (x mod d) · n / d, and the second part is small.
+Where even that is too large, the number is divided digit by digit, as on paper. Inputs are bounded
+before (``columns``): half of the engines wrap around silently.
 
 What every engine does alike is little, and only that is used: no ``%`` (not there for pandas with
 Arrow types), no rounding of floats (half to even here, half up there), no windows. Spark divides

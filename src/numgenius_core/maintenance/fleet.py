@@ -5,7 +5,8 @@ a fleet gets one window before a deadline, and at no instant are more than k of 
 
 The problem, exactly: the caller gives the instants at which a window may start and one length for
 all. Each machine takes one start; a start may serve several machines; at any instant at most k
-windows are open; the sum of the losses (:mod:`numgenius_core.maintenance.losses`) is to be least.
+windows are open; the sum of the losses (of :func:`~numgenius_core.maintenance.disturbances`) is to
+be least.
 
 * *Aligned* starts are at least the length apart, so no two windows overlap and the limit is k
   machines a start. That is an assignment problem, solved to the optimum (successive shortest

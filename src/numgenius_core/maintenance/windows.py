@@ -4,15 +4,16 @@ Rule (hosting guide, G11): planned maintenance waits "until all active contracts
 the machine is vacant"; (G12) what cannot wait is scheduled, and its clients are notified.
 
 Our reading of "disturbs least": the loss of a window is the weighted sum of what
-:mod:`numgenius_core.maintenance.losses` counts; of windows with equal loss the earliest is taken.
+:class:`~numgenius_core.maintenance.Disturbance` counts; of windows with equal loss the earliest is
+taken.
 
-How it is found, exactly. A window of length L from w touches a contract [a, b) while
-a − L < w < b. So what counts once rises just after a − L and falls at b; what grows with the
-overlap changes its slope at a − L, a, b − L and b. In between the loss is a straight line, and the
-earliest of its least values lies at the first or last instant allowed, at some b or at some a − L.
-One sweep in order of time visits them all: O(n log n), all numbers whole. Where only the number of
-contracts counts, two sorted lists are enough. In large books, what cannot matter is left out before
-(:mod:`numgenius_core.maintenance._shortlist`).
+How it is found, exactly. A window of length L from w touches a contract [a, b) while a − L < w < b.
+So what counts once rises just after a − L and falls at b; what grows with the overlap changes its
+slope at a − L, a, b − L and b. In between the loss is a straight line, and the earliest of its
+least values lies at the first or last instant allowed, at some b or at some a − L. One sweep in
+order of time visits them all: O(n log n), all numbers whole. Where only the number of contracts
+counts, two sorted lists are enough. In large books, what cannot matter is left out before
+(``_shortlist``).
 """
 
 from __future__ import annotations

@@ -3,12 +3,11 @@
 All rules meet here (DOMAIN, G1 to G13). :func:`decide` says what a command leads to, or refuses it
 with a reason; :func:`evolve` applies an event. A service stores the events and nothing else:
 :func:`replay` gives the same state on any machine. ``at`` is always an argument; what came due
-before a command happens first, at its own instant (:mod:`numgenius_core.market._clock`).
+before a command happens first, at its own instant (``_clock``).
 
 The parts: :mod:`numgenius_core.market.commands`, :mod:`numgenius_core.market.events`, the state
-(:mod:`numgenius_core.market.state`), what a host (:mod:`numgenius_core.market._hosting`) and a client
-(:mod:`numgenius_core.market._renting`) may do, what events change (:mod:`numgenius_core.market._evolution`), and
-the questions to ask (:mod:`numgenius_core.market.views`).
+(``state``), what a host (``_hosting``) and a client (``_renting``) may do, what events change
+(``_evolution``), and the questions to ask (:mod:`numgenius_core.market.views`).
 
 >>> from datetime import UTC, datetime
 >>> from numgenius_core.market.commands import AddCredit

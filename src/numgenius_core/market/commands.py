@@ -182,7 +182,7 @@ class RemoveDefaultJob(Message):
 
 @frozen(kw_only=True)
 class ScheduleMaintenance(Message):
-    """Announce when a machine is down (G12); see :mod:`numgenius_core.maintenance.schedule`."""
+    """Announce when a machine is down (G12); see :mod:`numgenius_core.maintenance`."""
 
     by: AccountId
     machine: MachineId

@@ -3,7 +3,7 @@
 Rule (marketplace): GPUs cost only while the instance runs, storage every second that it exists and
 its machine is online; GPU time of a reserved contract is paid from its deposit. What flows each
 second is worked out here once, at each event that changes it; the statement of the whole history
-(:mod:`numgenius_core.billing.statements`) is worked out by other code, and the two are the same to the tick.
+(:mod:`numgenius_core.billing`) is worked out by other code, and the two are the same to the tick.
 """
 
 from __future__ import annotations

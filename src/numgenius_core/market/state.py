@@ -1,8 +1,8 @@
 """The state of a market: one immutable value, made of machines, accounts and what they have.
 
-Whatever it knows follows from its events (:mod:`numgenius_core.market._evolution`), so it can be thrown
-away and made again. Nothing here is a rule, but for one: an account is a host's once it has a
-machine, and hosts and clients use separate accounts (G10).
+Whatever it knows follows from its events (:func:`~numgenius_core.market.evolve`), so it can be
+thrown away and made again. Nothing here is a rule, but for one: an account is a host's once it has
+a machine, and hosts and clients use separate accounts (G10).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numgenius_core.search._language import parse
 from numgenius_core.search._values import FieldType
-from numgenius_core.search.fields import ALIASES, FIELDS, Field
+from numgenius_core.search.fields import ALIASES, FIELDS, Field, View
 from numgenius_core.search.query import DEFAULTS, Condition, Operator, Query
 from numgenius_core.search.request import Order, SearchRequest, parse_order, search
 
@@ -19,6 +19,7 @@ __all__ = [
     "Order",
     "Query",
     "SearchRequest",
+    "View",
     "parse",
     "parse_order",
     "search",

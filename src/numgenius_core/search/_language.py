@@ -17,7 +17,7 @@ Our readings:
 * Memory and days are multiplied exactly: 16.1 GB are 16,100 MB, where the client's doubles make
   16,100.000000000002 of them.
 
-What a query is and how it compares: :mod:`numgenius_core.search.query`.
+What a query is and how it compares: ``query``.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ and, only when given, ``limit``.
 Our readings: offers that are equal in the order keep theirs; an offer that has no value there
 stands last, whatever the direction. ``ondemand`` and ``interruptible`` are taken for the types that
 they mean, and a request may stand under ``q``, as the client's newer search sends it. In a search
-for bids the lowest bid is the price (:mod:`numgenius_core.search.fields`).
+for bids the lowest bid is the price.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Hypothesis strategies for the values of the library, and for cases of its rules.
 
 Each draws what the rules allow, with a taste for edges: prices that tie or differ by a pico-dollar,
-remainders, the first and last second. :mod:`numgenius_core.testing.values` has a strategy for any
+remainders, the first and last second. :func:`~numgenius_core.testing.values` has a strategy for any
 class.
 """
 

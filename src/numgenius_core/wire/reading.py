@@ -4,8 +4,8 @@ Rule (marketplace): ``vastai search offers --raw`` prints a JSON list of offers,
 ``{"offers": [...]}``, trackers keep one JSON object per line or slim CSV snapshots. A full record
 has some ninety fields; rules and people use two dozen.
 
-Our readings: the fields that rules and people use are typed and checked, everything else is kept
-as it came, in ``Offer.extra`` under the source's own names, and leaves the same way. A document is
+Our readings: the fields that rules and people use are typed and checked, everything else is kept as
+it came, in ``Offer.extra`` under the source's own names, and leaves the same way. A document is
 refused with *all* its faults at once; whoever wants the good records of a bad document says so
 (``on_error="collect"``) and gets the faults beside them. What is odd but legal is a finding
 (``numgenius_core.wire.findings``), not a fault.
