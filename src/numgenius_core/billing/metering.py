@@ -36,14 +36,13 @@ from numgenius_core.contracts.life import InstanceState, advance
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, after, total_seconds, utc
 from numgenius_core.listing import Mode, PriceTerms
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.prices.deposits import discounted_seconds
 from numgenius_core.rates import PerGb, PerGbMonth, PerHour
 
 Price = PerHour | PerGbMonth | PerGb
 """A price that a line can have."""
 
-FREE: Final = Money(0)
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -96,8 +95,8 @@ class Line:
     list_rate: Price | None = None
     fee_rate: Price | None = None
     amount: Money
-    covered: Money = FREE
-    fee: Money = FREE
+    covered: Money = ZERO
+    fee: Money = ZERO
 
     @property
     def billed(self) -> Money:
@@ -198,7 +197,7 @@ class _Meter:
         self.term, self.contract = history.term, history.term.contract
         self.now = self.contract.start
         self.state, self.online, self.bid = InstanceState.LOADING, True, self.contract.bid
-        self.deposit, self.discount = FREE, self.contract.discount
+        self.deposit, self.discount = ZERO, self.contract.discount
         self.lines: list[Line] = []
 
     def run_to(self, end: datetime) -> None:
@@ -268,7 +267,7 @@ class _Meter:
         if fact.amount > self.deposit:
             need = f"at most the {self.deposit} left of the deposit"
             raise RuleViolation("refunded.amount", need, str(fact.amount))
-        lost, self.deposit = self.deposit - fact.amount, FREE
+        lost, self.deposit = self.deposit - fact.amount, ZERO
         if fact.amount:
             self._pay(LineKind.REFUND, fact.at, -fact.amount)
         if lost:
@@ -276,7 +275,7 @@ class _Meter:
             self._pay(LineKind.FORFEIT, fact.at, lost, covered=lost, fee=fee)
 
     def _pay(
-        self, kind: LineKind, at: datetime, amount: Money, covered: Money = FREE, fee: Money = FREE
+        self, kind: LineKind, at: datetime, amount: Money, covered: Money = ZERO, fee: Money = ZERO
     ) -> None:
         second = Interval(at, after(at, _SECOND))
         line = Line(kind=kind, period=second, quantity=1, amount=amount, covered=covered, fee=fee)
@@ -292,7 +291,7 @@ class _Meter:
         size: int = 1,
         quantity: int | None = None,
         list_rate: PerHour | None = None,
-        covered: Money = FREE,
+        covered: Money = ZERO,
     ) -> None:
         quantity = period.seconds if quantity is None else quantity
         fee_rate = rate.scaled(prices.platform_fee)

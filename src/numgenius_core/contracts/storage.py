@@ -26,7 +26,7 @@ from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.term import Term, as_term, check_belongs, is_later
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import MAX_GPUS, Listing, Machine
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.rates import PerGbMonth
 
 
@@ -180,7 +180,7 @@ def stopped_cost(instance: Contract | Term, period: Interval) -> Money:
     check_kind(period, Interval, "period")
     contract = term.contract
     if contract.is_free_test or period.end <= contract.start:
-        return Money(0)
+        return ZERO
     stored = Interval(max(period.start, contract.start), period.end)
     return Money.sum(
         prices.storage.charge(contract.disk_mb, piece.seconds)

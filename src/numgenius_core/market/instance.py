@@ -21,7 +21,8 @@ from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.contracts.term import Term
 from numgenius_core.ids import ContractId
-from numgenius_core.market._ledger import NO_FLOW, NO_MONEY, Flow, Ledger
+from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger
+from numgenius_core.money import ZERO
 from numgenius_core.rates import PerHour
 from numgenius_core.units import MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
 
@@ -128,7 +129,7 @@ class Instance:
         if contract.is_free_test or self.bid is not None:
             return self.term.gpu_rate_at(at, self.bid)
         full = self.full_price(at)
-        return full.scaled(1 - self.discount) if self.deposit.at(at) > NO_MONEY else full
+        return full.scaled(1 - self.discount) if self.deposit.at(at) > ZERO else full
 
     def price(self, at: datetime) -> PerHour:
         """Return what it costs while it runs: GPUs and storage, half-even at 12 decimals."""
@@ -160,10 +161,10 @@ def flow_of(instance: Instance, *, online: bool, at: datetime) -> Flow:
     stored = prices.storage.charge(contract.disk_mb, 1)
     fee = prices.storage.scaled(fee_share).charge(contract.disk_mb, 1)
     if state is not InstanceState.RUNNING:
-        return Flow(stored, NO_MONEY, stored - fee, fee)
+        return Flow(stored, ZERO, stored - fee, fee)
     rate = instance.gpu_price(at)
     used = rate.charge(1)
     fee += rate.scaled(fee_share).charge(1)
-    covered = used if instance.deposit.at(at) > NO_MONEY else NO_MONEY
+    covered = used if instance.deposit.at(at) > ZERO else ZERO
     total = stored + used
     return Flow(total - covered, covered, total - fee, fee)

@@ -20,7 +20,7 @@ from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import fraction
-from numgenius_core._tables import ResultTable
+from numgenius_core._tables import ResultTable, Tabular
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.planning.price_series import PriceSeries
 from numgenius_core.rates import PerHour
@@ -64,7 +64,7 @@ class BidOutcome:
 
 
 @frozen(kw_only=True)
-class BidPlan:
+class BidPlan(Tabular):
     """How several bids would have fared.
 
     Attributes:
@@ -97,13 +97,6 @@ class BidPlan:
         ]
         head = ("bid $/h", "available", "mean price $/h", "interruptions a day")
         return ResultTable(title="", head=head, rows=tuple(rows))
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        """Return the table as a notebook shows it."""
-        return self.table()._repr_html_()
 
 
 def compare_bids(series: PriceSeries, bids: Sequence[PerHour]) -> BidPlan:

@@ -21,9 +21,9 @@ from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import round_half_even, whole_seconds
-from numgenius_core._tables import ResultTable
+from numgenius_core._tables import ResultTable, Tabular
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.prices.deposits import discounted_seconds, refund
 from numgenius_core.prices.schedules import ReservedSchedule, months_of
 from numgenius_core.rates import PerHour
@@ -103,7 +103,7 @@ class Commitment:
 
 
 @frozen(kw_only=True)
-class CommitmentPlan:
+class CommitmentPlan(Tabular):
     """Lengths of reservation for a client that does not know how long it will stay.
 
     Attributes:
@@ -139,13 +139,6 @@ class CommitmentPlan:
             "at worst dearer by $",
         )
         return ResultTable(title="", head=head, rows=tuple(rows))
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        """Return the table as a notebook shows it."""
-        return self.table()._repr_html_()
 
 
 def reserve_for(
@@ -189,7 +182,7 @@ def _counted(stays: Iterable[timedelta]) -> dict[timedelta, int]:
 def _commitment(
     price: PerHour, schedule: ReservedSchedule, months: Fraction, weights: dict[timedelta, int]
 ) -> Commitment:
-    total, worst = 0, Money(0)
+    total, worst = 0, ZERO
     for stay, weight in weights.items():
         cost = cost_of_stay(price, schedule, months, stay)
         total += cost.ticks * weight

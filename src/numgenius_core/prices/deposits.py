@@ -15,7 +15,7 @@ from attrs import frozen
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import fraction, whole_number
 from numgenius_core.errors import RuleViolation
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.prices.schedules import _NANO, FEE, CurveSchedule
 from numgenius_core.rates import PerHour
 from numgenius_core.units import Amount
@@ -120,7 +120,7 @@ def refundable(remaining: Money, received: Money) -> Money:
     """
     check_kind(remaining, Money, "remaining")
     check_kind(received, Money, "received")
-    return max(Money(0), remaining - received.scaled(FEE))
+    return max(ZERO, remaining - received.scaled(FEE))
 
 
 def refund(
