@@ -7,11 +7,13 @@ class is made: a field of a type that has no check is refused then.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import Enum
 from fractions import Fraction
-from types import NoneType, UnionType
+from functools import cache
+from types import NoneType, SimpleNamespace, UnionType
 from typing import Any, ClassVar, Final, Union, get_args, get_origin, get_type_hints
 
 from attrs import fields, frozen, has
@@ -90,27 +92,29 @@ CHECKS: Final[dict[Any, Check]] = {
 """The check of each type that a field may have, besides choices and values of our own."""
 
 
-def check_of(hint: Any, path: str) -> Check:
-    """Return the check of a type hint.
-
-    Raises:
-        WrongType: There is none: nobody would see a wrong value.
-    """
+def check_of(hint: Any) -> Check | None:
+    """Return the check of a type, if there is one."""
     if hint in CHECKS:
         return CHECKS[hint]
     if isinstance(hint, type) and (issubclass(hint, Enum) or has(hint)):
         return kind(hint)  # an attrs class of ours has checked its fields itself
     arguments = get_args(hint)
     if get_origin(hint) is tuple and arguments[1:] == (Ellipsis,):
-        return series(check_of(arguments[0], path), arguments[0].__name__)
-    raise WrongType(path, "a type that messages can check", shown(hint))
+        check = check_of(arguments[0])
+        return check and series(check, arguments[0].__name__)
+    return None
 
 
-def _without_none(hint: Any) -> tuple[Any, bool]:
-    """Return a type hint without the ``None`` that it may allow, and whether it does."""
-    some = tuple(each for each in get_args(hint) if each is not NoneType)
-    optional = get_origin(hint) in (Union, UnionType) and len(some) == 1
-    return (some[0], True) if optional else (hint, False)
+@cache  # a few annotations are those of 200 fields, and resolving one takes a while
+def _meaning(annotation: Any, module: str) -> tuple[Check | None, bool]:
+    """Return the check of an annotation, and whether it allows ``None`` as well."""
+    holder = SimpleNamespace(__annotations__={"field": annotation})
+    hint = get_type_hints(holder, vars(sys.modules[module]))["field"]
+    if get_origin(hint) in (Union, UnionType):
+        some = tuple(each for each in get_args(hint) if each is not NoneType)
+        if len(some) == 1:
+            return check_of(some[0]), True
+    return check_of(hint), False
 
 
 @frozen(kw_only=True)
@@ -126,11 +130,13 @@ class Message:
         Raises:
             WrongType: A field has a type without a check.
         """
-        hints, found = get_type_hints(cls), []
+        found = []
         for each in fields(cls):
             path = f"{cls.__name__}.{each.name}"
-            hint, optional = _without_none(hints[each.name])
-            check = each.metadata.get("check") or check_of(hint, path)
+            by_type, optional = _meaning(each.type, cls.__module__)
+            check = each.metadata.get("check", by_type)
+            if check is None:
+                raise WrongType(path, "a type that messages can check", shown(each.type))
             found.append((each.name, path, check, optional))
         cls._checks = tuple(found)
 
