@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.money import MAX_MONEY, TICKS_PER_DOLLAR, Money
+from numgenius_core.money import MAX_MONEY, TICKS_PER_DOLLAR, Money, rounded_parts
 from numgenius_core.rates import MAX_RATE, PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
 from numgenius_core.testing import (
     byte_counts,
@@ -257,6 +257,24 @@ class TestLeavesRoundedOnce:
     )
     def test_ties(self, text: str, cents: int) -> None:
         assert Money(text).cents() == cents
+
+    @given(st.lists(amounts), st.integers(0, 30), amounts)
+    def test_parts_add_up_to_their_rounded_total(
+        self, parts: list[Money], places: int, carried: Money
+    ) -> None:
+        rounded = rounded_parts(parts, places, carried)
+        assert len(rounded) == len(parts)
+        assert all(part.as_tuple().exponent == -places for part in rounded)
+        for count in range(len(parts) + 1):
+            out = Money.sum([carried, *parts[:count]]).to_decimal(places)
+            exact = sum(map(Fraction, rounded[:count]), Fraction(carried.to_decimal(places)))
+            assert exact == Fraction(out)
+
+    def test_thirds_of_a_cent_are_a_cent(self) -> None:
+        third = Money("0.01").scaled(Fraction(1, 3))
+        assert [str(part) for part in rounded_parts([third] * 3, 2)] == ["0.00", "0.01", "0.00"]
+        with pytest.raises(RuleViolation, match="places: need a whole number from 0 to 30"):
+            rounded_parts([], 31)
 
     @pytest.mark.parametrize("places", [-1, 31, 1.0])
     def test_bad_places(self, places: int) -> None:

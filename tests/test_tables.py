@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from attrs import frozen
 
-from numgenius_core._tables import ResultTable
+from numgenius_core._tables import ResultTable, Tabular
 from numgenius_core.errors import RuleViolation
 
 
@@ -40,3 +41,41 @@ class TestATable:
     def test_rows_of_another_length(self) -> None:
         with pytest.raises(RuleViolation, match=r"rows\[0\]: need 2 cells"):
             ResultTable(title="", head=("a", "b"), rows=(("x",),))
+
+
+@frozen(kw_only=True)
+class Result(Tabular):
+    """A value with a table."""
+
+    name: str
+
+    def table(self) -> ResultTable:
+        return ResultTable(title=self.name, head=("a",), rows=(("<b>",),))
+
+
+class TestAResultWithATable:
+    """It prints as its table and is one in a notebook; otherwise it is a value like others."""
+
+    def test_it_shows_its_table(self) -> None:
+        result = Result(name="r")
+        assert str(result) == str(result.table()) == "r\na\n<b>"
+        assert result._repr_html_() == result.table()._repr_html_()
+        assert f"{result}" == "r\na\n<b>"
+        assert repr(result) == "Result(name='r')"
+
+    def test_it_has_no_room_for_more(self) -> None:
+        assert not hasattr(Result(name="r"), "__dict__")
+        assert Result(name="r") == Result(name="r") != Result(name="s")
+
+    def test_one_without_a_table_is_not_made(self) -> None:
+        with pytest.raises(TypeError, match="table"):
+            Tabular()  # type: ignore[abstract]
+
+    def test_all_results_with_tables_share_it(self) -> None:
+        from numgenius_core.billing import Statement
+        from numgenius_core.planning import BidPlan, CommitmentPlan, DeadlinePlan
+        from numgenius_core.prices import Quote
+        from numgenius_core.whatif import Answer, Outcome, Sweep
+
+        results = (Answer, BidPlan, CommitmentPlan, DeadlinePlan, Outcome, Quote, Statement, Sweep)
+        assert all(issubclass(each, Tabular) for each in results)

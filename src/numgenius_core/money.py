@@ -285,3 +285,31 @@ def money_of(ticks: int) -> Money:
     money = new_money(Money)
     money._ticks = ticks
     return money
+
+
+ZERO: Final = money_of(0)
+"""No money: where an amount begins, and what it is compared with."""
+
+
+def rounded_parts(
+    amounts: Iterable[Money], places: int, carried: Money = ZERO
+) -> tuple[Decimal, ...]:
+    """Return amounts in dollars so rounded that they add up to their rounded total.
+
+    Each is the difference of two running totals that are rounded half-even. Rounded one by one,
+    three thirds of a cent would add up to nothing.
+
+    Args:
+        amounts: In their order.
+        places: Decimals.
+        carried: The total before the first, whose rounding is out already.
+    """
+    scale = 10 ** whole_number(places, "places", 0, 30)
+    total, parts = carried.ticks, []
+    before = round_half_even(total * scale, TICKS_PER_DOLLAR)
+    for amount in amounts:
+        total += amount.ticks
+        after = round_half_even(total * scale, TICKS_PER_DOLLAR)
+        parts.append(Decimal(after - before).scaleb(-places, WIDE))
+        before = after
+    return tuple(parts)

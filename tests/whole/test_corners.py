@@ -19,7 +19,6 @@ from hypothesis import given
 import document_values as known
 from numgenius_core import frames
 from numgenius_core.bids import Claim
-from numgenius_core.documents import _convert as documents
 from numgenius_core.documents import from_json, to_json
 from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, WrongType
 from numgenius_core.frames import Column, slices
@@ -374,7 +373,7 @@ class TestDocumentsThatAreNone:
     def test_a_document_of_more_than_can_be_is_not_read(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(documents, "MAX_BYTES", 1)
+        monkeypatch.setattr("numgenius_core._json.MAX_BYTES", 1)
         with pytest.raises(ParseError, match="need a document of at most 1 bytes"):
             from_json("[]")
 

@@ -528,6 +528,17 @@ class TestBadDocuments:
             with pytest.raises(InvalidDocument, match=r"offers\[0\]\.n: need a number of at most"):
                 read_offers(text.replace('"n": 1', f'"n": {digits}'))
 
+    def test_all_that_json_lets_pass_is_reported_together(self) -> None:
+        record = json.dumps(minimal())[:-1]
+        text = f'[{record}, "a": NaN, "b": [1e400], "c": {{"d": 1, "d": 2}}, "e": "\\udfff"}}]'
+        faults = read_offers(text, on_error="collect").faults
+        assert [(fault.path, fault.need) for fault in faults] == [
+            ("offers[0].a", "a finite number"),
+            ("offers[0].b[0]", "a finite number"),
+            ("offers[0].c.d", "each key once"),
+            ("offers[0].e", "text without lone surrogates"),
+        ]
+
     def test_a_key_twice_is_a_fault(self) -> None:
         text = '{"id": 1, "a": {"b": 1, "b": 2, "b": 3}}'
         (fault,) = [

@@ -64,7 +64,7 @@ from numgenius_core.bids.priority import (
 )
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import ContractId
-from numgenius_core.listing import MAX_GPUS
+from numgenius_core.listing import MAX_GPUS, NO_FLOOR
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGpuHour, PerHour
 
@@ -104,7 +104,7 @@ class BidBook:
 
     def __init__(self, gpus: int, floor: PerGpuHour | None = None) -> None:
         self.gpus: int = whole_number(gpus, "gpus", 1, MAX_GPUS)
-        self.floor: PerGpuHour = PerGpuHour(0) if floor is None else floor
+        self.floor: PerGpuHour = NO_FLOOR if floor is None else floor
         check_kind(self.floor, PerGpuHour, "floor")
         self._full = (1 << gpus) - 1
         self._arrivals = 0

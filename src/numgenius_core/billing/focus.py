@@ -23,10 +23,10 @@ from typing import Final
 from numgenius_core._accrual import Price
 from numgenius_core._checks import check_kind, check_text
 from numgenius_core._numbers import PRICE_PLACES, WIDE, decimal_text, round_half_even, whole_number
-from numgenius_core.billing.metering import FREE, GPU, PAYMENTS, Line, LineKind
-from numgenius_core.billing.statements import Statement, running
+from numgenius_core.billing.metering import GPU, PAYMENTS, Line, LineKind
+from numgenius_core.billing.statements import Statement
 from numgenius_core.intervals import Interval
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money, rounded_parts
 from numgenius_core.units import BYTES_PER_GB, MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
 
 FOCUS_VERSION: Final = "1.2"
@@ -120,12 +120,12 @@ def focus_rows(
     check_kind(period, Interval, "billing_period")
     lines = statement.lines
     costs = {
-        "BilledCost": running([line.billed for line in lines], places, statement.carried),
-        "EffectiveCost": running([_effective(line) for line in lines], places),
-        "ContractedCost": running([_contracted(line) for line in lines], places),
-        "ListCost": running([line.listed for line in lines], places),
-        "x_PlatformFee": running([line.fee for line in lines], places),
-        "x_HostPayout": running([_payout(line) for line in lines], places),
+        "BilledCost": rounded_parts([line.billed for line in lines], places, statement.carried),
+        "EffectiveCost": rounded_parts([_effective(line) for line in lines], places),
+        "ContractedCost": rounded_parts([_contracted(line) for line in lines], places),
+        "ListCost": rounded_parts([line.listed for line in lines], places),
+        "x_PlatformFee": rounded_parts([line.fee for line in lines], places),
+        "x_HostPayout": rounded_parts([_payout(line) for line in lines], places),
     }
     shared = _account(statement, provider, period)
     rows = []
@@ -138,7 +138,7 @@ def focus_rows(
 
 
 def _effective(line: Line) -> Money:
-    return FREE if line.kind in PAYMENTS else line.amount
+    return ZERO if line.kind in PAYMENTS else line.amount
 
 
 def _contracted(line: Line) -> Money:
@@ -146,7 +146,7 @@ def _contracted(line: Line) -> Money:
 
 
 def _payout(line: Line) -> Money:
-    return FREE if line.kind in PAYMENTS else line.amount - line.fee
+    return ZERO if line.kind in PAYMENTS else line.amount - line.fee
 
 
 def _account(statement: Statement, provider: str, period: Interval) -> Row:
@@ -192,7 +192,7 @@ def _charged(line: Line) -> Row:
 def _quantities(line: Line) -> Row:
     """Return quantities, units and unit prices: price × quantity is the cost."""
     if line.rate is None or line.list_rate is None:
-        sign = -1 if line.amount < FREE else 1
+        sign = -1 if line.amount < ZERO else 1
         price = decimal_text((line.amount * sign).to_decimal(PRICE_PLACES))
         return {
             "PricingQuantity": str(sign),

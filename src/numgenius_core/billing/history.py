@@ -26,7 +26,7 @@ from numgenius_core.contracts.life import InstanceEvent, InstanceState, advance
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import utc
 from numgenius_core.listing import Mode
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.rates import PerHour
 
 
@@ -118,7 +118,7 @@ class Prepaid:
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "at", utc(self.at, "prepaid.at"))
         check_kind(self.amount, Money, "prepaid.amount")
-        if self.amount <= Money(0):
+        if self.amount <= ZERO:
             raise RuleViolation("prepaid.amount", "an amount above zero", str(self.amount))
         share = fraction(self.discount, "prepaid.discount", below_one=True)
         object.__setattr__(self, "discount", share)
@@ -139,7 +139,7 @@ class Refunded:
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "at", utc(self.at, "refunded.at"))
         check_kind(self.amount, Money, "refunded.amount")
-        if self.amount < Money(0):
+        if self.amount < ZERO:
             raise RuleViolation("refunded.amount", "zero or more", str(self.amount))
 
 

@@ -37,10 +37,9 @@ from numgenius_core.contracts.life import InstanceState, advance
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, after, total_seconds, utc
 from numgenius_core.listing import Mode, PriceTerms
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.rates import PerHour
 
-FREE: Final = Money(0)
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -93,8 +92,8 @@ class Line:
     list_rate: Price | None = None
     fee_rate: Price | None = None
     amount: Money
-    covered: Money = FREE
-    fee: Money = FREE
+    covered: Money = ZERO
+    fee: Money = ZERO
 
     @property
     def billed(self) -> Money:
@@ -189,7 +188,7 @@ class _Meter:
         self.contract = history.contract
         self.now = self.contract.start
         self.state, self.online, self.bid = InstanceState.LOADING, True, self.contract.bid
-        self.deposit, self.discount = FREE, self.contract.discount
+        self.deposit, self.discount = ZERO, self.contract.discount
         self.lines: list[Line] = []
 
     def run_to(self, end: datetime) -> None:
@@ -259,7 +258,7 @@ class _Meter:
         if fact.amount > self.deposit:
             need = f"at most the {self.deposit} left of the deposit"
             raise RuleViolation("refunded.amount", need, str(fact.amount))
-        lost, self.deposit = self.deposit - fact.amount, FREE
+        lost, self.deposit = self.deposit - fact.amount, ZERO
         if fact.amount:
             self._pay(LineKind.REFUND, fact.at, -fact.amount)
         if lost:
@@ -267,7 +266,7 @@ class _Meter:
             self._pay(LineKind.FORFEIT, fact.at, lost, covered=lost, fee=fee)
 
     def _pay(
-        self, kind: LineKind, at: datetime, amount: Money, covered: Money = FREE, fee: Money = FREE
+        self, kind: LineKind, at: datetime, amount: Money, covered: Money = ZERO, fee: Money = ZERO
     ) -> None:
         second = _second_at(at)
         line = Line(kind=kind, period=second, quantity=1, amount=amount, covered=covered, fee=fee)
@@ -283,7 +282,7 @@ class _Meter:
         size: int = 1,
         quantity: int | None = None,
         list_rate: PerHour | None = None,
-        covered: Money = FREE,
+        covered: Money = ZERO,
     ) -> None:
         quantity = period.seconds if quantity is None else quantity
         used = accrued(rate, size, quantity, prices.platform_fee)

@@ -22,10 +22,9 @@ from typing import Final
 from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._tables import ResultTable
+from numgenius_core._tables import ResultTable, Tabular
 from numgenius_core.billing.history import History
 from numgenius_core.billing.metering import (
-    FREE,
     PAYMENTS,
     TIMED,
     Line,
@@ -37,13 +36,13 @@ from numgenius_core.billing.metering import (
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, total_seconds, utc
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money, rounded_parts
 
 _SECOND: Final = timedelta(seconds=1)
 
 
 @frozen(kw_only=True)
-class Statement:
+class Statement(Tabular):
     """What an instance cost in a period.
 
     Attributes:
@@ -56,7 +55,7 @@ class Statement:
     contract: Contract
     period: Interval
     lines: tuple[Line, ...]
-    carried: Money = FREE
+    carried: Money = ZERO
 
     @property
     def total(self) -> Money:
@@ -89,14 +88,14 @@ class Statement:
 
     def rounded(self, places: int = 2) -> tuple[Decimal, ...]:
         """Return what each line bills, rounded so that the lines add up to the rounded total."""
-        return running((line.billed for line in self.lines), places, self.carried)
+        return rounded_parts((line.billed for line in self.lines), places, self.carried)
 
     def table(self) -> ResultTable:
         """Return the lines in cents: what was used or forfeited, and what the balance paid.
 
         Each column of dollars adds up to its total.
         """
-        used = running((_used(line) for line in self.lines), 2)
+        used = rounded_parts((_used(line) for line in self.lines), 2)
         billed = self.rounded()
         rows = [
             (
@@ -113,13 +112,6 @@ class Statement:
         head = ("line", "from (UTC)", "quantity", "price", "used $", "billed $")
         title = f"contract {self.contract.id}, {self.period}"
         return ResultTable(title=title, head=head, rows=tuple(rows))
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        """Return the table as a notebook shows it."""
-        return self.table()._repr_html_()
 
     def joined(self, later: Statement) -> Statement:
         """Return the statement of this period and the one right after it.
@@ -142,7 +134,7 @@ class Statement:
 
 
 def _used(line: Line) -> Money:
-    return FREE if line.kind in PAYMENTS else line.amount
+    return ZERO if line.kind in PAYMENTS else line.amount
 
 
 def _measure(line: Line) -> str:
@@ -150,17 +142,6 @@ def _measure(line: Line) -> str:
     if line.rate is None:
         return ""
     return f"{line.quantity:,} {'seconds' if line.kind in TIMED else 'bytes'}"
-
-
-def running(amounts: Iterable[Money], places: int, carried: Money = FREE) -> tuple[Decimal, ...]:
-    """Return amounts rounded as differences of rounded running totals."""
-    total, before, rounded = carried, carried.to_decimal(places), []
-    for amount in amounts:
-        total += amount
-        now = total.to_decimal(places)
-        rounded.append(now - before)
-        before = now
-    return tuple(rounded)
 
 
 def statement(history: History, period: Interval) -> Statement:
@@ -179,7 +160,7 @@ def statement(history: History, period: Interval) -> Statement:
         contract=history.contract,
         period=period,
         lines=merged(clipped(lines, period)),
-        carried=Money.sum(line.billed for line in clipped(lines, before)) if before else FREE,
+        carried=Money.sum(line.billed for line in clipped(lines, before)) if before else ZERO,
     )
 
 

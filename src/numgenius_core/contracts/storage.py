@@ -26,7 +26,7 @@ from numgenius_core._numbers import whole_number
 from numgenius_core.contracts.contract import Contract, check_contracts, is_later
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import MAX_GPUS, Listing, Machine
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.rates import PerGbMonth
 
 
@@ -176,7 +176,7 @@ def stopped_cost(contract: Contract, period: Interval) -> Money:
     check_kind(contract, Contract, "contract")
     check_kind(period, Interval, "period")
     if contract.is_free_test or period.end <= contract.start:
-        return Money(0)
+        return ZERO
     stored = Interval(max(period.start, contract.start), period.end)
     return Money.sum(
         charge(prices.storage, contract.disk_mb, piece.seconds)

@@ -24,6 +24,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from numgenius_core.documents._scalars import (
     Codec,
+    Definitions,
     Read,
     Write,
     any_object,
@@ -93,7 +94,7 @@ def _optional(codec: Codec) -> Codec:
     def explain(value: Any, path: str, faults: list[RuleViolation]) -> Any:
         return None if value is None else codec.explain(value, path, faults)
 
-    def schema(definitions: dict[str, Any]) -> dict[str, Any]:
+    def schema(definitions: Definitions) -> dict[str, Any]:
         return {"anyOf": [codec.schema(definitions), {"type": "null"}]}
 
     return Codec(write, read, explain, schema)
@@ -138,7 +139,7 @@ def _series(codec: Codec, kind: type) -> Codec:
             faults.append(RuleViolation(path, "each value once", shown(value)))
         return kind(items)
 
-    def schema(definitions: dict[str, Any]) -> dict[str, Any]:
+    def schema(definitions: Definitions) -> dict[str, Any]:
         unique = {"uniqueItems": True} if kind is frozenset else {}
         return {"type": "array", "items": codec.schema(definitions)} | unique
 
@@ -166,7 +167,7 @@ def _row(codecs: tuple[Codec, ...]) -> Codec:
             for i, (codec, item) in enumerate(zip(codecs, value, strict=True))
         )
 
-    def schema(definitions: dict[str, Any]) -> dict[str, Any]:
+    def schema(definitions: Definitions) -> dict[str, Any]:
         items = [codec.schema(definitions) for codec in codecs]
         return {
             "type": "array",
@@ -216,7 +217,7 @@ def _mapping(arguments: tuple[Any, ...], path: str) -> Codec:
             for name, item in value.items()
         }
 
-    def schema(definitions: dict[str, Any]) -> dict[str, Any]:
+    def schema(definitions: Definitions) -> dict[str, Any]:
         names = {} if key is str else {"propertyNames": {"pattern": f"^({_WHOLE.pattern})$"}}
         return {"type": "object", "additionalProperties": codec.schema(definitions)} | names
 
@@ -226,9 +227,25 @@ def _mapping(arguments: tuple[Any, ...], path: str) -> Codec:
 # -- classes -----------------------------------------------------------------------------------
 
 
-def definition_key(cls: type) -> str:
-    """Return what a JSON Schema calls a class: two modules may use one name."""
-    return f"{cls.__module__.rpartition('.')[2]}.{cls.__name__}"
+def definition_key(cls: type, *, tagged: bool) -> str:
+    """Return what a JSON Schema calls a class: its name, and whether its ``"type"`` is there."""
+    return f"{cls.__name__}.tagged" if tagged else cls.__name__
+
+
+def named(definitions: Definitions) -> dict[str, Any]:
+    """Return definitions under the names that references have for them, in their order.
+
+    Raises:
+        RuleViolation: Two classes have the same name.
+    """
+    found: dict[str, Any] = {}
+    for (cls, tagged), body in definitions.items():
+        key = definition_key(cls, tagged=tagged)
+        if key in found:
+            need = "classes with different names"
+            raise RuleViolation("kinds", need, f"two called {cls.__name__}")
+        found[key] = body
+    return dict(sorted(found.items()))
 
 
 @frozen
@@ -280,7 +297,7 @@ def _class_codec(cls: type) -> Codec:
             raise object_fault(value, "")
         return fast(value, cls)
 
-    def schema(definitions: dict[str, Any]) -> dict[str, Any]:
+    def schema(definitions: Definitions) -> dict[str, Any]:
         return _defined(cls, definitions, tagged=False)
 
     return Codec(write, read, lambda *found: _explain(cls, *found), schema)
@@ -317,20 +334,19 @@ def _explain(cls: type, value: Any, path: str, faults: list[RuleViolation]) -> A
     return None
 
 
-def _defined(cls: type, definitions: dict[str, Any], *, tagged: bool) -> dict[str, Any]:
+def _defined(cls: type, definitions: Definitions, *, tagged: bool) -> dict[str, Any]:
     """Return a reference to the schema of a class, which the definitions have from now on."""
-    key = definition_key(cls) + (".tagged" if tagged else "")
-    if key not in definitions:
-        definitions[key] = {}  # before its fields are described: a class may contain itself
+    if (cls, tagged) not in definitions:
+        definitions[cls, tagged] = {}  # a class may have a field of its own class
         columns = _columns(cls)
         tag = {"type": {"const": cls.__name__}} if tagged else {}
-        definitions[key] = {
+        definitions[cls, tagged] = {
             "type": "object",
             "properties": tag | {c.name: c.codec.schema(definitions) for c in columns},
             "required": [*tag, *(c.name for c in columns if c.required)],
             "additionalProperties": False,
         }
-    return {"$ref": f"#/$defs/{key}"}
+    return {"$ref": f"#/$defs/{definition_key(cls, tagged=tagged)}"}
 
 
 @cache
@@ -369,7 +385,7 @@ def tagged_codec(classes: tuple[type, ...], path: str) -> Codec:
         rest = {key: inner for key, inner in value.items() if key != "type"}
         return codecs[name].explain(rest, path, faults)
 
-    def schema(definitions: dict[str, Any]) -> dict[str, Any]:
+    def schema(definitions: Definitions) -> dict[str, Any]:
         return {"oneOf": [_defined(cls, definitions, tagged=True) for cls in known.values()]}
 
     return Codec(write, read, explain, schema)

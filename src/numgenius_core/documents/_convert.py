@@ -21,13 +21,13 @@ from typing import Any, Final, TypeVar, overload
 
 from cattrs import ForbiddenExtraKeysError
 
-from numgenius_core._json import MAX_BYTES
+from numgenius_core._json import parse_json
 from numgenius_core.billing.history import History
 from numgenius_core.billing.statements import Statement
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.storage import Disk, Volume
-from numgenius_core.documents._classes import codec_of, definition_key, tagged_codec
-from numgenius_core.documents._scalars import MAX_WHOLE, Codec
+from numgenius_core.documents._classes import codec_of, named, tagged_codec
+from numgenius_core.documents._scalars import Codec, Definitions
 from numgenius_core.errors import (
     IllegalMove,
     InvalidDocument,
@@ -202,7 +202,7 @@ def from_json(text: str | bytes, kind: Any = None, *, source: str = "document") 
     >>> from_json('{"schema": "numgenius/1", "type": "Block", "start": 4, "size": 2}', Block)
     Block(start=4, size=2)
     """
-    data = _load(text, source)
+    data = parse_json(text, source)
     if type(data) is not dict:
         raise ParseError(source, f'an object with "schema": "{SCHEMA}"', shown(data))
     schema = data.pop("schema", None)
@@ -228,45 +228,6 @@ def _codec(kind: Any) -> Codec:
         raise WrongType("kind", "a type that a document can hold", shown(kind)) from None
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise RuleViolation("", "each key once", f"{shown(twice)} again")
-    return found
-
-
-def _no_number(text: str) -> Any:
-    raise RuleViolation("", "a finite number", text)
-
-
-# Made once: ``json.loads`` with these would make a decoder each time.
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number)
-
-
-def _load(text: str | bytes, source: str) -> Any:
-    """Return the data of a JSON text."""
-    if not isinstance(text, (str, bytes)):
-        raise WrongType(source, "text or bytes", shown(text))
-    if len(text) > MAX_BYTES:
-        raise ParseError(source, f"a document of at most {MAX_BYTES:,} bytes", "a larger one")
-    try:
-        return _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
-    except RuleViolation as fault:
-        raise ParseError(source, fault.need, fault.got) from None
-    except json.JSONDecodeError as error:
-        place = f"{source}, line {error.lineno} column {error.colno}"
-        raise ParseError(place, "JSON", error.msg) from None
-    except UnicodeDecodeError:
-        raise ParseError(source, "UTF-8 text", "other bytes") from None
-    except RecursionError:
-        raise ParseError(source, "JSON without deep nesting", "deeper nesting") from None
-    except ValueError:  # int() of thousands of digits
-        need = f"whole numbers up to {MAX_WHOLE:,}"
-        raise ParseError(source, need, "one of thousands of digits") from None
-
-
 def json_schema(kinds: Iterable[type] = _CLASSES) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of the documents of some classes.
 
@@ -284,13 +245,13 @@ def json_schema(kinds: Iterable[type] = _CLASSES) -> dict[str, Any]:
     >>> json_schema([Block])["oneOf"][0]["required"]
     ['schema', 'type', 'start', 'size']
     """
-    definitions: dict[str, Any] = {}
+    definitions: Definitions = {}
     documents = []
     for cls in kinds:
         tagged_codec((cls,), "kinds").schema(definitions)
         # A document is the tagged class with the schema's name before it; written out instead of
         # referred to, since a schema cannot add a property to one that allows no others.
-        body = dict(definitions[f"{definition_key(cls)}.tagged"])
+        body = dict(definitions[cls, True])
         body["properties"] = {"schema": {"const": SCHEMA}} | body["properties"]
         body["required"] = ["schema", *body["required"]]
         documents.append(body)
@@ -299,5 +260,5 @@ def json_schema(kinds: Iterable[type] = _CLASSES) -> dict[str, Any]:
         "$id": f"urn:{SCHEMA.replace('/', ':')}",
         "title": f"Documents of numgenius-core, {SCHEMA}",
         "oneOf": documents,
-        "$defs": dict(sorted(definitions.items())),
+        "$defs": named(definitions),
     }

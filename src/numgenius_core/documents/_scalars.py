@@ -40,6 +40,8 @@ Write = Callable[[Any], Any]
 """Makes JSON of a value."""
 Read = Callable[[Any, Any], Any]
 """Makes a value of JSON; the second argument is its type, which cattrs passes."""
+Definitions = dict[tuple[type, bool], Any]
+"""The JSON Schemas of classes, each with and without its name under ``"type"``."""
 Explain = Callable[[Any, str, list[RuleViolation]], Any]
 """Makes a value of JSON at a path; adds every fault of it to the list."""
 
@@ -67,7 +69,7 @@ class Codec:
     write: Write
     read: Read
     explain: Explain
-    schema: Callable[[dict[str, Any]], dict[str, Any]]
+    schema: Callable[[Definitions], dict[str, Any]]
 
 
 def scalar_codec(kind: object, path: str) -> Codec:

@@ -49,7 +49,7 @@ from numgenius_core.frames.columns import (
 from numgenius_core.gpus import slicing
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval, to_epoch
-from numgenius_core.listing import Mode
+from numgenius_core.listing import NO_FLOOR, Mode
 from numgenius_core.offer import Block, Offer
 from numgenius_core.rates import PerGpuHour, PerHour
 
@@ -307,7 +307,7 @@ def resolve(
     rank: str = "rank",
     bid: Named = "bid",
     arrival: str = "arrival",
-    floor: PerGpuHour | Named = PerGpuHour(0),  # noqa: B008 - immutable
+    floor: PerGpuHour | Named = NO_FLOOR,
     result: str = "runs",
 ) -> Any:
     """Return an eager frame of claims with a column that says which of them run.

@@ -28,7 +28,7 @@ from numgenius_core.contracts.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, total_seconds
-from numgenius_core.money import TICKS_PER_DOLLAR, Money
+from numgenius_core.money import TICKS_PER_DOLLAR, ZERO, Money
 from numgenius_core.units import SECONDS_PER_HOUR
 
 Refunds = Mapping[ContractId, Money]
@@ -172,7 +172,7 @@ def disturbances(
         start = max(contract.start, window.start)
         end = window.end if contract.end is None else min(contract.end, window.end)
         if start < end:
-            refund = refunds.get(contract.id, Money(0))
+            refund = refunds.get(contract.id, ZERO)
             found.append(_disturbance(contract, Interval(start, end), refund))
     return tuple(found)
 
@@ -197,7 +197,7 @@ def check_refunds(refunds: object) -> None:
         raise WrongType("refunds", "a mapping of contract ids to Money", shown(refunds))
     for key, refund in refunds.items():
         check_kind(refund, Money, f"refunds[{shown(key)}]")
-        if refund < Money(0):
+        if refund < ZERO:
             raise RuleViolation(f"refunds[{shown(key)}]", "zero or more", str(refund))
 
 

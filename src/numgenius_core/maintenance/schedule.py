@@ -30,7 +30,7 @@ from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval, after, utc
 from numgenius_core.maintenance.losses import disturbances
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.units import Amount
 
 MAX_HOURS: Final = 1_000_000
@@ -373,7 +373,7 @@ def notices(
                 window=window,
                 overlap=lost[0].overlap if lost else None,
                 gpu_hours=lost[0].gpu_hours if lost else Fraction(0),
-                charge=lost[0].revenue if lost else Money(0),
+                charge=lost[0].revenue if lost else ZERO,
             )
         )
     return tuple(told)

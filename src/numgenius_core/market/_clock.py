@@ -25,7 +25,7 @@ from numgenius_core.market import events as e
 from numgenius_core.market._decision import Decision
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import MachineState, Market
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO
 from numgenius_core.prices.deposits import refundable
 
 
@@ -132,7 +132,7 @@ def dissolve(draft: Decision, contract: ContractId, *, broken: bool = False) -> 
     """
     instance: Instance = draft.market.living(contract)
     left = instance.deposit.at(draft.at)
-    if left <= Money(0):
+    if left <= ZERO:
         return
     back = left if broken else refundable(left, discount_received(instance.history, draft.at))
     kept = left - back

@@ -8,7 +8,6 @@ asked of the market as it then is. If anything is refused, the draft is dropped 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
 from attrs import evolve
 
@@ -23,10 +22,8 @@ from numgenius_core.market import events as e
 from numgenius_core.market._evolution import apply_event
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import MachineState, Market
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.rates import PerGpuHour
-
-_NONE: Final = Money(0)
 
 
 class Decision:
@@ -80,14 +77,14 @@ class Decision:
             raise NotAllowed("by", f"the client of contract {contract}", by)
         return instance
 
-    def need_credit(self, account: AccountId, amount: Money = _NONE) -> None:
+    def need_credit(self, account: AccountId, amount: Money = ZERO) -> None:
         """Refuse an account with less than ``amount``, or with nothing.
 
         Raises:
             InsufficientCredit: So it is.
         """
         there = self.market.account(account).ledger.at(self.at)
-        if there <= _NONE or there < amount:
+        if there <= ZERO or there < amount:
             need = f"a balance of at least ${amount}" if amount else "a balance above zero"
             raise InsufficientCredit("account", need, f"${there}")
 

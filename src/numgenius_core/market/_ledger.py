@@ -14,10 +14,7 @@ from typing import Final
 from attrs import frozen
 
 from numgenius_core.intervals import total_seconds, utc
-from numgenius_core.money import Money
-
-NO_MONEY: Final = Money(0)
-"""Zero dollars."""
+from numgenius_core.money import ZERO, Money
 
 
 @frozen(kw_only=True)
@@ -31,8 +28,8 @@ class Ledger:
     """
 
     since: datetime
-    amount: Money = NO_MONEY
-    rate: Money = NO_MONEY
+    amount: Money = ZERO
+    rate: Money = ZERO
 
     def at(self, instant: datetime) -> Money:
         """Return the amount at an instant from ``since`` on.
@@ -43,7 +40,7 @@ class Ledger:
         """
         return self.amount + self.rate * total_seconds(self.since, utc(instant))
 
-    def changed(self, at: datetime, *, add: Money = NO_MONEY, rate: Money = NO_MONEY) -> Ledger:
+    def changed(self, at: datetime, *, add: Money = ZERO, rate: Money = ZERO) -> Ledger:
         """Return the ledger after ``add`` joined it at an instant, and ``rate`` its rate."""
         return Ledger(since=at, amount=self.at(at) + add, rate=self.rate + rate)
 
@@ -71,10 +68,10 @@ class Flow:
         fee: To the platform.
     """
 
-    balance: Money = NO_MONEY
-    deposit: Money = NO_MONEY
-    payout: Money = NO_MONEY
-    fee: Money = NO_MONEY
+    balance: Money = ZERO
+    deposit: Money = ZERO
+    payout: Money = ZERO
+    fee: Money = ZERO
 
     def __sub__(self, other: Flow) -> Flow:
         return Flow(

@@ -1,36 +1,43 @@
-"""What commands and events share: every field is checked at the door, by its type.
+"""What commands and events share: every field is checked by its type when a message is made.
 
 A command comes from outside and an event may come from a file, so neither can be trusted to have
-the right types. The check is written once, here, and read off each field's annotation.
+the right types. The checks are written once, here, and looked up once for each class, when the
+class is made: a field of a type that has no check is refused then.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import Enum
+from fractions import Fraction
 from functools import cache
-from typing import Any, Final
+from types import NoneType, SimpleNamespace, UnionType
+from typing import Any, ClassVar, Final, Union, get_args, get_origin, get_type_hints
 
-from attrs import fields, frozen
+from attrs import fields, frozen, has
 
 from numgenius_core._checks import check_id, check_kind, check_text
 from numgenius_core._numbers import fraction
-from numgenius_core.contracts.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import utc
-from numgenius_core.listing import Listing, Machine, Mode, PriceTerms, Verification
-from numgenius_core.maintenance.schedule import Category, MaintenanceWindow, Notice
 from numgenius_core.money import Money
-from numgenius_core.offer import Block
 from numgenius_core.rates import PerGpuHour, PerHour
 
 Check = Callable[[Any, str], object]
-"""Refuses a bad value, or returns the good one in the form it is kept in."""
+"""Refuses a bad value, or returns the good one in the form it is kept in (``None``: as it is)."""
 
 
 def kind(wanted: type) -> Check:
     """Return the check that a value is of a class."""
-    return lambda value, path: check_kind(value, wanted, path)
+
+    def check(value: object, path: str) -> None:
+        if not isinstance(value, wanted):
+            check_kind(value, wanted, path)
+
+    return check
 
 
 def printable(value: object, path: str) -> None:
@@ -45,14 +52,18 @@ def truth(value: object, path: str) -> None:
         raise WrongType(path, "True or False", shown(value))
 
 
-def ids(value: object, path: str) -> tuple[Any, ...]:
-    """Return ids as a tuple."""
-    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
-        raise WrongType(path, "a series of ids", shown(value))
-    known = tuple(value)
-    for index, each in enumerate(known):
-        check_id(each, f"{path}[{index}]")
-    return known
+def series(check: Check, name: str) -> Check:
+    """Return the check of any number of values, which it returns as a tuple."""
+
+    def check_all(values: Any, path: str) -> tuple[Any, ...]:
+        if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
+            raise WrongType(path, f"a series of {name}", shown(values))
+        known = tuple(values)
+        for index, each in enumerate(known):
+            check(each, f"{path}[{index}]")
+        return known
+
+    return check_all
 
 
 def positive(value: Money, path: str) -> None:
@@ -62,47 +73,75 @@ def positive(value: Money, path: str) -> None:
         raise RuleViolation(path, "an amount above zero", str(value))
 
 
-CHECKS: Final[dict[str, Check]] = {
-    "datetime": utc,
-    "MachineId": check_id,
-    "ContractId": check_id,
-    "OfferId": check_id,
-    "AccountId": check_text,
-    "int": check_id,  # no number is larger than an id, nor than what a document holds
-    "bool": truth,
-    "str": printable,
-    "Fraction": fraction,
-    "tuple[ContractId, ...]": ids,
-    "tuple[MachineId, ...]": ids,
-    **{
-        each.__name__: kind(each)
-        for each in (
-            *(Block, Category, Contract, Listing, Machine, MaintenanceWindow, Mode, Money, Notice),
-            *(PerGpuHour, PerHour, PriceTerms, Verification, timedelta),
-        )
-    },
+CHECKS: Final[dict[Any, Check]] = {
+    datetime: utc,
+    timedelta: kind(timedelta),
+    MachineId: check_id,
+    ContractId: check_id,
+    OfferId: check_id,
+    AccountId: check_text,
+    int: check_id,  # no number is larger than an id, nor than what a document holds
+    bool: truth,
+    str: printable,
+    Fraction: fraction,
+    Money: kind(Money),
+    PerGpuHour: kind(PerGpuHour),
+    PerHour: kind(PerHour),
+    tuple[ContractId, ...]: series(check_id, "ids"),
 }
-"""The check of each annotation; a name with ``| None`` takes nothing as well."""
+"""The check of each type that a field may have, besides choices and values of our own."""
 
 
-@cache  # attrs classes are hashable, which mypy does not see
-def _checks_of(cls: type) -> tuple[tuple[str, str, Check, bool], ...]:
-    found = []
-    for each in fields(cls):
-        annotation = str(each.type)
-        name = annotation.removesuffix(" | None")
-        check = each.metadata.get("check", CHECKS.get(name))
-        if check is not None:
-            found.append((each.name, f"{cls.__name__}.{each.name}", check, name != annotation))
-    return tuple(found)
+def check_of(hint: Any) -> Check | None:
+    """Return the check of a type, if there is one."""
+    if hint in CHECKS:
+        return CHECKS[hint]
+    if isinstance(hint, type) and (issubclass(hint, Enum) or has(hint)):
+        return kind(hint)  # an attrs class of ours has checked its fields itself
+    arguments = get_args(hint)
+    if get_origin(hint) is tuple and arguments[1:] == (Ellipsis,):
+        check = check_of(arguments[0])
+        return check and series(check, arguments[0].__name__)
+    return None
+
+
+@cache  # a few annotations are those of 200 fields, and resolving one takes a while
+def _meaning(annotation: Any, module: str) -> tuple[Check | None, bool]:
+    """Return the check of an annotation, and whether it allows ``None`` as well."""
+    holder = SimpleNamespace(__annotations__={"field": annotation})
+    hint = get_type_hints(holder, vars(sys.modules[module]))["field"]
+    if get_origin(hint) in (Union, UnionType):
+        some = tuple(each for each in get_args(hint) if each is not NoneType)
+        if len(some) == 1:
+            return check_of(some[0]), True
+    return check_of(hint), False
 
 
 @frozen(kw_only=True)
 class Message:
     """A value whose fields are checked by their types when it is made."""
 
+    _checks: ClassVar[tuple[tuple[str, str, Check, bool], ...]] = ()
+
+    @classmethod
+    def __attrs_init_subclass__(cls) -> None:
+        """Look up the check of each field, from its ``metadata`` or else by its type.
+
+        Raises:
+            WrongType: A field has a type without a check.
+        """
+        found = []
+        for each in fields(cls):
+            path = f"{cls.__name__}.{each.name}"
+            by_type, optional = _meaning(each.type, cls.__module__)
+            check = each.metadata.get("check", by_type)
+            if check is None:
+                raise WrongType(path, "a type that messages can check", shown(each.type))
+            found.append((each.name, path, check, optional))
+        cls._checks = tuple(found)
+
     def __attrs_post_init__(self) -> None:
-        for name, path, check, optional in _checks_of(type(self)):  # type: ignore[arg-type]
+        for name, path, check, optional in self._checks:
             value = getattr(self, name)
             if value is None and optional:
                 continue

@@ -21,7 +21,8 @@ from numgenius_core.billing.history import Fact, History
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.ids import ContractId
-from numgenius_core.market._ledger import NO_FLOW, NO_MONEY, Flow, Ledger
+from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger
+from numgenius_core.money import ZERO
 from numgenius_core.rates import PerHour
 from numgenius_core.units import MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
 
@@ -123,7 +124,7 @@ class Instance:
         if contract.is_free_test or self.bid is not None:
             return self.contract.gpu_rate_at(at, self.bid)
         full = self.full_price(at)
-        return discounted(full, self.discount) if self.deposit.at(at) > NO_MONEY else full
+        return discounted(full, self.discount) if self.deposit.at(at) > ZERO else full
 
     def price(self, at: datetime) -> PerHour:
         """Return what it costs while it runs: GPUs and storage, half-even at 12 decimals."""
@@ -153,8 +154,8 @@ def flow_of(instance: Instance, *, online: bool, at: datetime) -> Flow:
     prices = instance.contract.prices_at(at)
     stored = accrued(prices.storage, contract.disk_mb, 1, prices.platform_fee)
     if state is not InstanceState.RUNNING:
-        return Flow(stored.amount, NO_MONEY, stored.amount - stored.fee, stored.fee)
+        return Flow(stored.amount, ZERO, stored.amount - stored.fee, stored.fee)
     used = accrued(instance.gpu_price(at), contract.block.size, 1, prices.platform_fee)
-    covered = used.amount if instance.deposit.at(at) > NO_MONEY else NO_MONEY
+    covered = used.amount if instance.deposit.at(at) > ZERO else ZERO
     total, fee = stored.amount + used.amount, stored.fee + used.fee
     return Flow(total - covered, covered, total - fee, fee)

@@ -24,10 +24,10 @@ from numgenius_core.gpus.slicing import blocks
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.listing import NO_FLOOR, Listing, Machine, Verification
 from numgenius_core.maintenance.schedule import MachineSchedule
-from numgenius_core.market._ledger import NO_MONEY, Ledger
+from numgenius_core.market._ledger import Ledger
 from numgenius_core.market._persistent import Queue, Table
 from numgenius_core.market.instance import Instance
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.offer import Block, Offer
 from numgenius_core.rates import PerGpuHour
 
@@ -63,7 +63,7 @@ class Account:
         """Return when its balance runs out; ``None`` if it never does, or did."""
         if self.empty:
             return None
-        return self.ledger.runs_out() if self.ledger.amount > NO_MONEY else self.ledger.since
+        return self.ledger.runs_out() if self.ledger.amount > ZERO else self.ledger.since
 
 
 @frozen(kw_only=True)
@@ -206,7 +206,7 @@ class Market:
     asked: Table[int, MachineId] = field(factory=Table)
     archive: Table[ContractId, Instance] = field(factory=Table)
     platform: Ledger = _NOTHING_EARNED
-    credited: Money = NO_MONEY
+    credited: Money = ZERO
     queue: Queue[Due] = field(factory=Queue, eq=False, repr=False)
 
     def __repr__(self) -> str:
@@ -263,7 +263,7 @@ class Market:
                 queue = queue.add((place.due, 0, place.id))
             machines = machines.set(place.id, place)
         for account in accounts:
-            if account.empty and account.ledger.amount > NO_MONEY:
+            if account.empty and account.ledger.amount > ZERO:
                 account = evolve(account, empty=False)  # noqa: PLW2901 - the same one, as it is now
             due, old = account.runs_out(), known.get(account.id)
             if due is not None and (old is None or old.runs_out() != due):

@@ -26,7 +26,7 @@ from numgenius_core.market._clock import advance_to
 from numgenius_core.market._renting import find_offer
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Account, MachineState, Market
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.offer import Offer
 from numgenius_core.prices.deposits import refundable
 from numgenius_core.prices.quotes import Quote, quote
@@ -282,7 +282,7 @@ class DepositView:
 def deposit_of(market: Market, contract: ContractId, at: datetime) -> DepositView:
     """Return the deposit of an instance; raises ``UnknownId``."""
     found = instance(market, contract)
-    left = max(found.deposit.at(utc(at, "at")), Money(0))
+    left = max(found.deposit.at(utc(at, "at")), ZERO)
     received = discount_received(found.history, at)
     return DepositView(
         left=left,

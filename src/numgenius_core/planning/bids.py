@@ -19,7 +19,7 @@ from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import fraction
-from numgenius_core._tables import ResultTable
+from numgenius_core._tables import ResultTable, Tabular
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.planning.price_series import PriceSeries
 from numgenius_core.rates import PerHour
@@ -63,7 +63,7 @@ class BidOutcome:
 
 
 @frozen(kw_only=True)
-class BidPlan:
+class BidPlan(Tabular):
     """How several bids would have fared on the record of a price.
 
     Attributes:
@@ -95,13 +95,6 @@ class BidPlan:
         ]
         head = ("bid $/h", "available", "mean price $/h", "interruptions a day")
         return ResultTable(title="", head=head, rows=tuple(rows))
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        """Return the table as a notebook shows it."""
-        return self.table()._repr_html_()
 
 
 def compare_bids(series: PriceSeries, bids: Sequence[PerHour]) -> BidPlan:

@@ -24,10 +24,10 @@ from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import round_half_even, whole_number, whole_seconds
-from numgenius_core._tables import ResultTable
+from numgenius_core._tables import ResultTable, Tabular
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Mode
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.planning.price_series import PriceSeries
 from numgenius_core.planning.reserving import cost_of_stay
 from numgenius_core.prices.schedules import ReservedSchedule
@@ -72,7 +72,7 @@ class DeadlineOption:
 
 
 @frozen(kw_only=True)
-class DeadlinePlan:
+class DeadlinePlan(Tabular):
     """The ways to get work done by a deadline, compared.
 
     Attributes:
@@ -105,13 +105,6 @@ class DeadlinePlan:
         ]
         head = ("way", "mean $", "worst $", "hours", "interruptions", "on demand in the end")
         return ResultTable(title="", head=head, rows=tuple(rows))
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        """Return the table as a notebook shows it."""
-        return self.table()._repr_html_()
 
 
 def meet_deadline(
@@ -257,7 +250,7 @@ def _play(
     trip: _Trip, bid: PerHour, runs: tuple[tuple[int, int], ...], spent: _Spending, start: int
 ) -> tuple[Money, int, int, bool]:
     """Return cost, time, interruptions, and whether it ended on demand, from one start."""
-    now, left, stops, cost = start, trip.work, 0, Money(0)
+    now, left, stops, cost = start, trip.work, 0, ZERO
     # What waiting and restarts may still use up, one restart kept in hand.
     spare = trip.limit - trip.work - trip.restart
     place = bisect_right(runs, start, key=lambda run: run[1])

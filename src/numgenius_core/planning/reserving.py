@@ -22,9 +22,9 @@ from attrs import frozen
 from numgenius_core._accrual import charge, discounted, seconds_on_deposit
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import round_half_even, whole_seconds
-from numgenius_core._tables import ResultTable
+from numgenius_core._tables import ResultTable, Tabular
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.prices.deposits import refund
 from numgenius_core.prices.schedules import ReservedSchedule, months_of
 from numgenius_core.rates import PerHour
@@ -116,7 +116,7 @@ class Commitment:
 
 
 @frozen(kw_only=True)
-class CommitmentPlan:
+class CommitmentPlan(Tabular):
     """Lengths of reservation for a client that does not know how long it will stay, compared.
 
     Attributes:
@@ -152,13 +152,6 @@ class CommitmentPlan:
             "at worst dearer by $",
         )
         return ResultTable(title="", head=head, rows=tuple(rows))
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        """Return the table as a notebook shows it."""
-        return self.table()._repr_html_()
 
 
 def reserve_for(
@@ -212,7 +205,7 @@ def _counted(stays: Iterable[timedelta]) -> dict[timedelta, int]:
 def _commitment(
     price: PerHour, schedule: ReservedSchedule, months: Fraction, weights: dict[timedelta, int]
 ) -> Commitment:
-    total, worst = 0, Money(0)
+    total, worst = 0, ZERO
     for stay, weight in weights.items():
         cost = cost_of_stay(price, schedule, months, stay)
         total += cost.ticks * weight

@@ -21,7 +21,7 @@ from numgenius_core._accrual import charge, discounted
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import fraction, whole_number
 from numgenius_core.errors import RuleViolation
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.prices.schedules import _NANO, FEE, CurveSchedule
 from numgenius_core.rates import PerHour
 from numgenius_core.units import Amount
@@ -140,7 +140,7 @@ def refundable(remaining: Money, received: Money) -> Money:
     """
     check_kind(remaining, Money, "remaining")
     check_kind(received, Money, "received")
-    return max(Money(0), remaining - received.scaled(FEE))
+    return max(ZERO, remaining - received.scaled(FEE))
 
 
 def refund(

@@ -24,10 +24,10 @@ from attrs import frozen
 from numgenius_core._accrual import charge, discounted, seconds_on_deposit
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import round_half_even, whole_seconds
-from numgenius_core._tables import ResultTable
+from numgenius_core._tables import ResultTable, Tabular
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.listing import Mode, Verification
-from numgenius_core.money import TICKS_PER_DOLLAR, Money
+from numgenius_core.money import TICKS_PER_DOLLAR, Money, rounded_parts
 from numgenius_core.offer import Offer
 from numgenius_core.prices.deposits import refund
 from numgenius_core.prices.schedules import CurveSchedule, ReservedSchedule
@@ -70,7 +70,7 @@ class QuoteLine:
 
 
 @frozen(kw_only=True)
-class Quote:
+class Quote(Tabular):
     """The price of renting an offer for a time; :func:`quote` makes it.
 
     Its text is a table in cents.
@@ -128,13 +128,8 @@ class Quote:
         Each is the difference of two rounded running totals: lines rounded one by one could
         miss the total by a unit each.
         """
-        rows, running, before = [], Money(0), Decimal(0)
-        for line in self.lines:
-            running += line.amount
-            after = running.to_decimal(places)
-            rows.append((line.kind, after - before))
-            before = after
-        return tuple(rows)
+        amounts = rounded_parts((line.amount for line in self.lines), places)
+        return tuple(zip((line.kind for line in self.lines), amounts, strict=True))
 
     def table(self) -> ResultTable:
         """Return the lines in cents as a table; they add up to the total in cents."""
@@ -145,13 +140,6 @@ class Quote:
             head=("line", "$"),
             rows=(*rows, ("total", f"{self.total:,.2f}"), ("an hour", f"{self.per_hour(4)}")),
         )
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        """Return the table as a notebook shows it."""
-        return self.table()._repr_html_()
 
 
 def quote(

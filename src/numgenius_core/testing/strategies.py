@@ -32,7 +32,7 @@ from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, Mode, PriceTerms, Verification
 from numgenius_core.maintenance.schedule import Category, MachineSchedule, MaintenanceWindow
-from numgenius_core.money import TICKS_PER_DOLLAR, Money
+from numgenius_core.money import TICKS_PER_DOLLAR, ZERO, Money
 from numgenius_core.offer import Block, Offer
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 
@@ -323,7 +323,7 @@ def histories(draw: st.DrawFn, longest: int = 120) -> History:
         if isinstance(fact, Moved):
             state = NEXT[state][fact.event]
     if any(isinstance(fact, Prepaid) for fact in facts) and draw(st.booleans()):
-        facts.append(Refunded(at=contract.start + timedelta(seconds=longest), amount=Money(0)))
+        facts.append(Refunded(at=contract.start + timedelta(seconds=longest), amount=ZERO))
     return History(contract=evolve(contract, rate_changes=tuple(changes)), facts=tuple(facts))
 
 

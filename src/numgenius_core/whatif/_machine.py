@@ -17,7 +17,6 @@ from numgenius_core._accrual import discounted
 from numgenius_core.bids.book import BidBook
 from numgenius_core.bids.changes import BookChange, ClaimPaused
 from numgenius_core.bids.priority import Claim, winning_bid
-from numgenius_core.billing.metering import FREE
 from numgenius_core.contracts.extension import Extended, extend
 from numgenius_core.gpus.allocation import best_fit, first_fit
 from numgenius_core.gpus.fragmentation import FreeGpus, fragmentation
@@ -25,7 +24,7 @@ from numgenius_core.gpus.slicing import blocks
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, total_seconds
 from numgenius_core.listing import Listing, Mode, Verification
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.offer import Block
 from numgenius_core.prices.schedules import CurveSchedule
 from numgenius_core.rates import PerHour
@@ -59,7 +58,7 @@ class Deal:
     rate: PerHour
     end: int | None
     discount: Fraction = _NO_DISCOUNT
-    deposit: Money = FREE
+    deposit: Money = ZERO
 
 
 class SimulatedMachine:
@@ -121,7 +120,7 @@ class SimulatedMachine:
         if request.bid is not None:
             return self._bidding(request, request.bid, end, short=short)
         rate = price = self._rates[request.gpus]
-        discount, deposit = _NO_DISCOUNT, FREE
+        discount, deposit = _NO_DISCOUNT, ZERO
         if request.mode is Mode.RESERVED and self._curve.max_discount and not short:
             months = Fraction(left, SECONDS_PER_MONTH)
             discount, deposit = self._curve.rate(months), self._curve.deposit(rate, months)

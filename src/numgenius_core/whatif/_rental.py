@@ -16,13 +16,13 @@ from attrs import define, field
 
 from numgenius_core._accrual import accrued, discounted, seconds_on_deposit
 from numgenius_core.billing.history import Fact, History, Moved, Prepaid, Refunded
-from numgenius_core.billing.metering import FREE, GPU, LineKind, metered
+from numgenius_core.billing.metering import GPU, LineKind, metered
 from numgenius_core.contracts.contract import Contract, agree, to_reserved
 from numgenius_core.contracts.life import InstanceEvent
 from numgenius_core.ids import AccountId, ContractId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Mode
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.offer import Block
 from numgenius_core.prices.deposits import Refund, refund
 from numgenius_core.rates import PerHour
@@ -88,7 +88,7 @@ class Rental:
     end: int | None
     rate: PerHour
     discount: Fraction = Fraction(0)
-    deposit: Money = FREE
+    deposit: Money = ZERO
     run_from: int | None = None
     ran: int = 0
     paused_at: int | None = None

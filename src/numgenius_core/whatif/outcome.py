@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from attrs import frozen
 
-from numgenius_core._tables import ResultTable
+from numgenius_core._tables import ResultTable, Tabular
 from numgenius_core.billing.history import History
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Mode
@@ -87,7 +87,7 @@ class ModeOutcome:
 
 
 @frozen(kw_only=True)
-class Outcome:
+class Outcome(Tabular):
     """What came of a scenario.
 
     Attributes:
@@ -173,13 +173,6 @@ class Outcome:
         title = f"power ${self.power:.2f}, profit ${self.profit:.2f}"
         head = ("clients", "came", "rented", "GPU time", "pauses", "revenue $", "payout $")
         return ResultTable(title=title, head=head, rows=tuple(rows))
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        """Return the table as a notebook shows it."""
-        return self.table()._repr_html_()
 
 
 def _row(name: str, one: ModeOutcome | Outcome, time: int) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._tables import ResultTable
+from numgenius_core._tables import ResultTable, Tabular
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.rates import PerGpuHour
 from numgenius_core.units import Amount
@@ -36,7 +36,7 @@ _FLOORS: Final = (Fraction(0), Fraction(1, 2), Fraction(1), Fraction(3, 2), Frac
 
 
 @frozen(kw_only=True)
-class Answer:
+class Answer(Tabular):
     """The answer to a question, with the simulations that it rests on.
 
     Attributes:
@@ -101,13 +101,6 @@ class Answer:
             "unserved",
         )
         return ResultTable(title="", head=head, rows=tuple(rows))
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        """Return the table as a notebook shows it."""
-        return self.table()._repr_html_()
 
 
 def _answer(

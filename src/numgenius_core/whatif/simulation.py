@@ -40,12 +40,11 @@ from numgenius_core._checks import check_kind
 from numgenius_core._numbers import whole_number
 from numgenius_core.bids.changes import BookChange, ClaimPaused, ClaimResumed, ClaimStarted
 from numgenius_core.billing.history import History
-from numgenius_core.billing.metering import FREE
 from numgenius_core.contracts.life import InstanceEvent
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import total_seconds
 from numgenius_core.listing import Mode
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.units import SECONDS_PER_DAY
 from numgenius_core.whatif._machine import Deal, SimulatedMachine
 from numgenius_core.whatif._rental import Charge, Rental
@@ -258,7 +257,7 @@ class _Simulation:
             seconds=self.end,
             gpus=gpus,
             modes=tuple(_outcome(mode, tally) for mode, tally in self.tallies.items()),
-            power=power.cost(len(self.machines) * self.end, running) if power else FREE,
+            power=power.cost(len(self.machines) * self.end, running) if power else ZERO,
             free=Fraction(sum(machine.free_time for machine in self.machines), self.end),
             unusable=Fraction(unusable, self.end * weight),
             histories=tuple(history for _, history in sorted(self.histories, key=itemgetter(0))),

@@ -24,7 +24,7 @@ from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import whole_number
-from numgenius_core._tables import ResultTable
+from numgenius_core._tables import ResultTable, Tabular
 from numgenius_core.errors import MissingExtra, RuleViolation, WrongType, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.units import Amount
@@ -50,7 +50,7 @@ _FIGURES: Final = (*_DOLLARS, *_SHARES, *_COUNTS)
 
 
 @frozen(kw_only=True)
-class Sweep:
+class Sweep(Tabular):
     """What came of each option, run by run.
 
     Attributes:
@@ -128,13 +128,6 @@ class Sweep:
 
     def _cell(self, option: Option, name: str) -> str:
         return cell(self.estimate(option, name), name)
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        """Return the table as a notebook shows it."""
-        return self.table()._repr_html_()
 
 
 def heading(measure: Measure) -> str:

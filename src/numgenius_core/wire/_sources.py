@@ -22,7 +22,18 @@ from typing import Any, BinaryIO, Final
 
 from attrs import frozen
 
-from numgenius_core._json import MAX_BYTES, MAX_DEPTH, JsonReader, Refused, depth_of
+from numgenius_core._json import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    Refused,
+    decoded,
+    depth_of,
+    has_surrogates,
+    json_faults,
+    no_json,
+    read_json,
+    too_long,
+)
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
 
 MAX_RECORDS: Final = 1_000_000
@@ -80,7 +91,7 @@ def load(source: Source, name: str) -> bytes:
         except (OSError, EOFError, zlib.error) as error:
             raise ParseError(name, "a whole gzip file", str(error)) from None
     if len(data) > MAX_BYTES:
-        raise ParseError(name, f"a document of at most {MAX_BYTES:,} bytes", "a larger one")
+        raise too_long(name, MAX_BYTES)
     return data
 
 
@@ -130,11 +141,7 @@ def records(data: bytes, name: str) -> Iterator[RawRecord]:
     Raises:
         ParseError: The document as a whole cannot be read.
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        got = f"byte {error.object[error.start]:#04x} at {error.start:,}"
-        raise ParseError(name, "UTF-8 text", got) from None
+    text = decoded(data, name)
     head = text.lstrip()[:1]
     if not head:
         raise ParseError(name, _KINDS, "an empty document")
@@ -149,34 +156,40 @@ def _json_records(text: str, name: str) -> Iterator[RawRecord]:
     data = text.encode()  # cannot fail: it was decoded from bytes
     if depth_of(data) > MAX_DEPTH:  # before parsing, which recurses
         raise ParseError(name, f"JSON at most {MAX_DEPTH} levels deep", "deeper nesting")
-    reader = JsonReader()
     try:
-        document = reader.read(text)
+        document, odd = _read(text)
     except json.JSONDecodeError as error:
         if _is_lines(text):  # only now, since one line of JSON is a document of both kinds
             return _line_records(text)
-        raise ParseError(
-            f"{name}, line {error.lineno} column {error.colno}", "JSON", error.msg
-        ) from None
-    return _document_records(document, reader, name)
+        raise no_json(error, name) from None
+    return _document_records(document, name, odd=odd)
 
 
-def _document_records(document: Any, reader: JsonReader, name: str) -> Iterator[RawRecord]:
+def _read(text: str) -> tuple[Any, bool]:
+    """Return the data of a JSON text, and whether something in it may be odd."""
+    value, marked = read_json(text)
+    return value, marked or has_surrogates(text)
+
+
+def _json_record(place: str, value: Any, *, odd: bool) -> RawRecord:
+    return RawRecord(place, value, tuple(json_faults(value, place)) if odd else ())
+
+
+def _document_records(document: Any, name: str, *, odd: bool) -> Iterator[RawRecord]:
     """Return the records of one JSON value: a list, the API's answer, or a record alone."""
     if isinstance(document, dict):
         if "offers" not in document:
             document = [document]
         else:
             offers = document.pop("offers")
-            for fault in reader.faults(document, name):
+            for fault in json_faults(document, name):
                 raise ParseError(fault.path, fault.need, fault.got)
             if not isinstance(offers, list):
                 got = offers.got if isinstance(offers, Refused) else shown(offers)
                 raise ParseError(f"{name}, offers", "one list of offers", got)
             document = offers
-    places = (f"offers[{index}]" for index in range(len(document)))
-    for place, value in zip(places, document, strict=True):
-        yield RawRecord(place, value, tuple(reader.faults(value, place)))
+    for index, value in enumerate(document):
+        yield _json_record(f"offers[{index}]", value, odd=odd)
 
 
 def _is_lines(text: str) -> bool:
@@ -191,14 +204,14 @@ def _line_records(text: str) -> Iterator[RawRecord]:
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
-        place, reader = f"line {number}", JsonReader()
+        place = f"line {number}"
         try:
-            value = reader.read(line)
+            value, odd = _read(line)
         except json.JSONDecodeError as error:
             fault = ParseError(place, "a JSON object", f"{error.msg} in column {error.colno}")
             yield RawRecord(place, None, (fault,))
         else:
-            yield RawRecord(place, value, tuple(reader.faults(value, place)))
+            yield _json_record(place, value, odd=odd)
 
 
 def _csv_records(text: str, name: str) -> Iterator[RawRecord]:

@@ -1,0 +1,139 @@
+"""Commands and events check every field, and a class with a field that nobody checks is not made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import pytest
+from attrs import fields, frozen
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from numgenius_core.bids import WaitReason
+from numgenius_core.contracts import Raise, Stale
+from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType
+from numgenius_core.ids import ContractId
+from numgenius_core.market._messages import Message
+from numgenius_core.market.commands import Command
+from numgenius_core.market.events import (
+    Event,
+    InstancePaused,
+    InstanceStopped,
+    PriceIncreaseAsked,
+    PriceIncreaseLapsed,
+)
+from numgenius_core.money import Money
+from numgenius_core.testing import values
+
+AT, ID = datetime(2026, 1, 1, tzinfo=UTC), ContractId(1)
+MESSAGES: list[type] = [*get_args(Command), *get_args(Event)]
+
+
+class TestEveryFieldIsChecked:
+    """HOUSE.md: "a field without a check must fail when the class is made"."""
+
+    @pytest.mark.parametrize("cls", MESSAGES, ids=lambda cls: cls.__name__)
+    @given(data=st.data())
+    @settings(max_examples=3)
+    def test_an_object_in_any_field_is_refused_by_name(self, cls: Any, data: st.DataObject) -> None:
+        message = data.draw(values(cls))
+        given = {each.name: getattr(message, each.name) for each in fields(cls)}
+        assert cls(**given) == message
+        for name in given:
+            with pytest.raises((WrongType, RuleViolation)) as caught:
+                cls(**given | {name: object()})
+            assert caught.value.path == f"{cls.__name__}.{name}"
+
+    @pytest.mark.parametrize(
+        ("make", "said"),
+        [
+            (
+                lambda why: InstancePaused(at=AT, contract=ID, why=why, by=()),
+                "InstancePaused.why: need a WaitReason, got 'because'",
+            ),
+            (
+                lambda why: InstanceStopped(at=AT, contract=ID, why=why),
+                "InstanceStopped.why: need a StopReason, got 'because'",
+            ),
+            (
+                lambda why: PriceIncreaseLapsed(at=AT, increase=1, why=why),
+                "PriceIncreaseLapsed.why: need a Stale, got 'because'",
+            ),
+            (
+                lambda why: PriceIncreaseAsked(
+                    at=AT, increase=1, contract=ID, raised=why, new_end=None
+                ),
+                "PriceIncreaseAsked.raised: need a series of Raise, got 'because'",
+            ),
+            (
+                lambda why: PriceIncreaseAsked(
+                    at=AT, increase=1, contract=ID, raised=(why,), new_end=None
+                ),
+                "PriceIncreaseAsked.raised[0]: need a Raise, got 'because'",
+            ),
+        ],
+    )
+    def test_a_reason_is_one_of_ours(self, make: Any, said: str) -> None:
+        with pytest.raises(WrongType) as caught:
+            make("because")
+        assert str(caught.value) == said
+
+    def test_what_is_right_is_taken(self) -> None:
+        assert InstancePaused(at=AT, contract=ID, why=WaitReason.OUTBID, by=()).by == ()
+        assert PriceIncreaseLapsed(at=AT, increase=1, why=Stale.ENDED).why is Stale.ENDED
+        raised: Any = [Raise(part="gpu", old=Money(1), new=Money(2))]  # type: ignore[arg-type]
+        asked = PriceIncreaseAsked(at=AT, increase=1, contract=ID, raised=raised, new_end=None)
+        assert asked.raised == tuple(raised)
+
+
+@frozen
+class Plain:
+    """A value that a message may carry."""
+
+
+class TestAClassWithAnUncheckedFieldIsNotMade:
+    """A wrong value in it would be seen by nobody."""
+
+    @pytest.mark.parametrize(
+        "hint",
+        [
+            object,
+            Any,
+            float,
+            complex,
+            list[int],
+            dict[str, int],
+            Sequence[ContractId],
+            tuple[ContractId, int],
+            tuple[float, ...],
+            int | str,
+            float | None,
+            int | str | None,
+        ],
+    )
+    def test_an_unknown_type(self, hint: Any) -> None:
+        with pytest.raises(WrongType, match=r"^Odd\.what: need a type that messages can check"):
+            type_of_message("Odd", hint)
+
+    def test_a_name_that_means_nothing(self) -> None:
+        with pytest.raises(NameError, match="Nothing"):
+            type_of_message("Odd", "Nothing")
+
+    @pytest.mark.parametrize("hint", [Plain, Plain | None, tuple[Plain, ...], tuple[int, ...]])
+    def test_values_choices_and_series_of_them_are_checked_as_they_are(self, hint: Any) -> None:
+        made = type_of_message("Even", hint)
+        with pytest.raises(NumgeniusError, match=r"^Even\.what: need a"):
+            made(what=object())
+
+    def test_only_what_may_be_none_is(self) -> None:
+        assert type_of_message("Even", Plain | None)(what=None).what is None
+        with pytest.raises(WrongType, match=r"Even\.what: need a Plain, got None"):
+            type_of_message("Even", Plain)(what=None)
+
+
+def type_of_message(name: str, hint: Any) -> Any:
+    """Return a class of messages with one field, ``what``."""
+    body = {"__annotations__": {"what": hint}, "__module__": __name__}
+    return frozen(kw_only=True)(type(name, (Message,), body))
