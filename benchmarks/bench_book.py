@@ -79,7 +79,7 @@ def plain(events: list[BookEvent]) -> list[Simple]:
     lines = []
     for event in events:
         if isinstance(event, ClaimEntered):
-            shapes[event.id] = (event.block.size, event.block.mask)
+            shapes[event.id] = (event.block.size, event.block.gpu_set)
         gpus, mask = shapes[event.id]  # type: ignore[union-attr]
         bid = getattr(event, "bid", None)
         level = -bid.steps * GPUS // gpus if bid else 0

@@ -41,7 +41,7 @@ from numgenius_core.rates import PerGpuHour, PerHour
 
 
 def positions(claim: Claim) -> frozenset[int]:
-    return frozenset(claim.block.positions)
+    return frozenset(claim.block.slots)
 
 
 def candidates(claims: Sequence[Claim], floor: PerGpuHour) -> list[Claim]:
@@ -83,8 +83,8 @@ def check_runners(best: Optimum, claims: Sequence[Claim], floor: PerGpuHour) -> 
     for runner in best.runners:
         assert runner.block == known[runner.id].block
         assert runner.price == known[runner.id].bid
-        assert used.isdisjoint(runner.block.positions)
-        used.update(runner.block.positions)
+        assert used.isdisjoint(runner.block.slots)
+        used.update(runner.block.slots)
     assert best.revenue.steps == sum(runner.price.steps for runner in best.runners)
     assert list(best.runners) == sorted(best.runners, key=lambda runner: runner.block.start)
 
@@ -272,7 +272,7 @@ def check_packing(best: Optimum, slots: Sequence[PoolBlock], requests: Sequence[
         assert runner.price == known[runner.id].price
         assert runner.block.start % runner.block.size == 0
         assert any(s.machine == runner.machine and s.block.contains(runner.block) for s in slots)
-        cells = {(runner.machine, p) for p in runner.block.positions}
+        cells = {(runner.machine, p) for p in runner.block.slots}
         assert used.isdisjoint(cells)
         used |= cells
     assert len(best.ids) == len(best.runners)

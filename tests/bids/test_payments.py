@@ -91,7 +91,7 @@ class TestEveryRule:
         for _ in range(100):
             used: set[tuple[MachineId | None, int]] = set()
             for runner in rule(make(rng)).runners:
-                cells = {(runner.machine, p) for p in runner.block.positions}
+                cells = {(runner.machine, p) for p in runner.block.slots}
                 assert used.isdisjoint(cells)
                 used |= cells
 

@@ -217,7 +217,7 @@ class TestLaws:
 
     @given(books())
     def test_no_gpu_is_sold_twice(self, book: tuple[list[Claim], PerGpuHour]) -> None:
-        used = [gpu for claim in resolve(*book).running for gpu in claim.block.positions]
+        used = [gpu for claim in resolve(*book).running for gpu in claim.block.slots]
         assert len(used) == len(set(used))
 
     @given(books())
@@ -232,11 +232,11 @@ class TestLaws:
     ) -> None:
         answer = resolve(*book)
         for verdict in answer.paused:
-            gpus = set(verdict.claim.block.positions)
+            gpus = set(verdict.claim.block.slots)
             above = [
                 claim
                 for claim in answer.running
-                if priority(claim) < priority(verdict.claim) and gpus & set(claim.block.positions)
+                if priority(claim) < priority(verdict.claim) and gpus & set(claim.block.slots)
             ]
             assert list(verdict.held_by) == above
             assert above or verdict.why is WaitReason.UNDER_FLOOR
@@ -357,11 +357,11 @@ class TestQuotedMinBid:
     def test_it_is_the_larger_of_floor_and_bids(self, book: tuple[list[Claim], PerGpuHour]) -> None:
         answer = resolve(*book)
         for claim in answer.waiting:
-            gpus = set(claim.block.positions)
+            gpus = set(claim.block.slots)
             touching = [
                 Fraction(other.bid.steps, other.block.size)
                 for other in answer.running
-                if other.bid is not None and gpus & set(other.block.positions)
+                if other.bid is not None and gpus & set(other.block.slots)
             ]
             exact = max([Fraction(book[1].steps), *touching])
             assert 0 <= answer.quoted_min_bid(claim.block).steps - exact < 1

@@ -73,8 +73,8 @@ class TestTakeAndFree:
         assume(there)
         block = data.draw(st.sampled_from(there))
         left = take(free, block)
-        assert left & block.mask == 0
-        assert left | block.mask == free
+        assert left & block.gpu_set == 0
+        assert left | block.gpu_set == free
         assert release(left, block) == free
         assert rentable(gpus, min_gpu, release(left, block)) == there
 
@@ -139,7 +139,7 @@ class TestFits:
             for fit in (first_fit, best_fit):
                 block = fit(gpus, min_gpu, free, size)
                 assert (block is not None) == (size in there)
-                assert block is None or take(free, block) == free ^ block.mask
+                assert block is None or take(free, block) == free ^ block.gpu_set
 
     def test_best_fit_leaves_the_large_block_whole(self) -> None:
         assert first_fit(8, 1, 0b0100_1111, 1) == Block(0, 1)
@@ -209,7 +209,7 @@ class TestPack:
         placed = pack(gpus, 1, (1 << gpus) - 1, sizes)
         assert placed is not None
         assert [block.size for block in placed] == sizes
-        assert sum(block.size for block in placed) == len({p for b in placed for p in b.positions})
+        assert sum(block.size for block in placed) == len({p for b in placed for p in b.slots})
 
     def test_the_largest_goes_first_and_the_smaller_beside_it(self) -> None:
         assert pack(8, 1, 0xFF, [1, 2]) == (Block(2, 1), Block(0, 2))

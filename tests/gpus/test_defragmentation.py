@@ -309,8 +309,8 @@ def random_contracts(rng: random.Random, gpus: int, min_gpu: int, share: float) 
     taken = 0
     there = [block for block in blocks(gpus, min_gpu) if block.size <= gpus // 2]
     for block in rng.choices(there, weights=[block.size for block in there], k=300):
-        if not taken & block.mask and taken.bit_count() + block.size <= share * gpus:
-            taken |= block.mask
+        if not taken & block.gpu_set and taken.bit_count() + block.size <= share * gpus:
+            taken |= block.gpu_set
             held[ContractId(len(held))] = block
     return held
 

@@ -65,7 +65,7 @@ def slowly(claims: list[Claim], floor: PerGpuHour) -> list[int]:
     while left:
         best = min(left, key=priority)
         left.remove(best)
-        gpus = set(best.block.positions)
+        gpus = set(best.block.slots)
         if not gpus & taken and not is_under(best, floor):
             taken |= gpus
             running.append(int(best.id))

@@ -179,7 +179,7 @@ def best_runners(claims: Iterable[Claim], floor: PerGpuHour = NO_FLOOR) -> Optim
         start, size = key >> _SIZE_BITS, key & _SIZE
         claim = highest[key]
         earned = claim.level
-        if earned < lowest * size or (taken and taken & claim.block.mask):
+        if earned < lowest * size or (taken and taken & claim.block.gpu_set):
             continue
         while place > start:
             place -= 1
@@ -226,8 +226,8 @@ def _held(claims: Iterable[Claim]) -> int:
     on_demand = [claim for claim in claims if claim.rank is _ON_DEMAND]
     taken = 0
     for claim in sorted(on_demand, key=attrgetter("arrival")):
-        if not taken & claim.block.mask:
-            taken |= claim.block.mask
+        if not taken & claim.block.gpu_set:
+            taken |= claim.block.gpu_set
     return taken
 
 
@@ -328,9 +328,9 @@ def _checked_slots(slots: Iterable[PoolBlock]) -> Mapping[int, list[PoolBlock]]:
     for index, slot in enumerate(as_tuple(slots, "slots")):
         check_kind(slot, PoolBlock, f"slots[{index}]")
         before = taken.get(slot.machine, 0)
-        if before & slot.block.mask:
+        if before & slot.block.gpu_set:
             raise RuleViolation(f"slots[{index}]", "disjoint slots", shown(slot))
-        taken[slot.machine] = before | slot.block.mask
+        taken[slot.machine] = before | slot.block.gpu_set
         by_size.setdefault(slot.block.size, []).append(slot)
     return by_size
 

@@ -38,7 +38,7 @@ class ClaimEntered:
     rank: Rank = Rank.BID
     bid: PerHour | None = None
     _key: int = field(init=False, repr=False, eq=False)  # −level: the smallest runs first
-    _slot: int = field(init=False, repr=False, eq=False)  # which lane; far faster than a hash
+    _contest: int = field(init=False, repr=False, eq=False)  # a number for block and rank
 
     def __attrs_post_init__(self) -> None:
         check_id(self.id, "claim.id")
@@ -47,7 +47,7 @@ class ClaimEntered:
         key = -level_of(self.rank, self.block.size, self.bid)
         place = self.block.start * (MAX_GPUS + 1) + self.block.size
         object.__setattr__(self, "_key", key)
-        object.__setattr__(self, "_slot", place * 2 + (self.rank is Rank.DEFAULT_JOB))
+        object.__setattr__(self, "_contest", place * 2 + (self.rank is Rank.DEFAULT_JOB))
 
 
 @frozen(kw_only=True)

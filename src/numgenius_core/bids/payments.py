@@ -100,14 +100,14 @@ class BlockAuction:
         claims = sorted(self.claims, key=lambda claim: claim.arrival)
         taken = 0
         for claim in claims:
-            if claim.rank is Rank.ON_DEMAND and not taken & claim.block.mask:
-                taken |= claim.block.mask
+            if claim.rank is Rank.ON_DEMAND and not taken & claim.block.gpu_set:
+                taken |= claim.block.gpu_set
         return tuple(
             Entrant(id=claim.id, gpus=claim.block.size, price=claim.bid)
             for claim in claims
             if claim.bid is not None
             and not claim.is_under(self.floor)
-            and not taken & claim.block.mask
+            and not taken & claim.block.gpu_set
         )
 
     def optimum(self, without: ContractId | None = None) -> Optimum:

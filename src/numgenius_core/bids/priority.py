@@ -246,7 +246,7 @@ def resolve(claims: Iterable[Claim], floor: PerGpuHour = NO_FLOOR) -> Resolution
     waiting: list[Claim] = []
     taken = 0  # GPUs in use, as bits
     for claim in by_priority(claims):
-        mask = claim.block.mask
+        mask = claim.block.gpu_set
         if taken & mask or claim.is_under(floor):
             waiting.append(claim)
         else:

@@ -123,7 +123,7 @@ def _best_fit(gpus: int, min_gpu: int, free: int, size: int) -> Block | None:
     best, fewest = None, gpus + 1
     while found and fewest > size:
         start = (found & -found).bit_length() - 1
-        mask, gpus_there = kind.by_start[start].mask, size
+        mask, gpus_there = kind.by_start[start].gpu_set, size
         for outer, outer_size in kind.around[start]:
             if free & outer != outer:
                 break  # nor is what encloses it
@@ -165,7 +165,7 @@ def pack(gpus: int, min_gpu: int, free: int, sizes: Sequence[int]) -> tuple[Bloc
         if block is None:
             return None
         placed[i] = block
-        left ^= block.mask
+        left ^= block.gpu_set
     return tuple(placed[i] for i in range(len(sizes)))
 
 
@@ -183,8 +183,8 @@ def free_blocks(gpus: int, min_gpu: int, free: int) -> tuple[Block, ...]:
     for size, group in reversed(_by_size(gpus, min_gpu)):
         if size >= min_gpu and size.bit_count() == 1:
             for block in group:
-                if left & block.mask == block.mask:
-                    left ^= block.mask
+                if left & block.gpu_set == block.gpu_set:
+                    left ^= block.gpu_set
                     found.append(block)
     return tuple(sorted(found, key=attrgetter("start")))
 
@@ -219,8 +219,8 @@ def _sizes(gpus: int, min_gpu: int) -> dict[int, _Size]:
             around={block.start: around[block.start] for block in group},  # blocks nest
         )
         for block in group:
-            outer = block.mask, size
-            for position in block.positions:
+            outer = block.gpu_set, size
+            for position in block.slots:
                 around[position] = (outer, *around[position])
     return sizes
 
@@ -253,7 +253,7 @@ def _mask(free: int, block: Block) -> int:
     if type(free) is not int or free < 0 or type(block) is not Block:
         whole_number(free, "free")
         check_kind(block, Block, "block")
-    return ((1 << block.size) - 1) << block.start  # Block.mask without the call
+    return ((1 << block.size) - 1) << block.start  # Block.gpu_set without the call
 
 
 def _places(mask: int) -> str:

@@ -136,7 +136,7 @@ def defragment(
         whole_number(count, "count", 1, gpus)
     else:
         count = max(1, machine.most(size)) if _is_place(wanted[0], min_gpu) else 1
-    rentable = [block for block in wanted if not block.mask & machine.taken]
+    rentable = [block for block in wanted if not block.gpu_set & machine.taken]
     if len(rentable) >= count:
         return DefragmentationPlan(moves=(), blocks=tuple(rentable[:count]), exact=True)
     obstacle = _obstacle(machine, wanted, count)
@@ -145,7 +145,7 @@ def defragment(
     if _is_place(wanted[0], min_gpu):
         return _plan(machine, {size: count}, ())
     # A remainder is the only block of its size: nothing may move into it, what is there moves out.
-    cleared = evolve(machine, fixed=machine.fixed | wanted[0].mask)
+    cleared = evolve(machine, fixed=machine.fixed | wanted[0].gpu_set)
     plan = _plan(cleared, {}, machine.movable_in(wanted[0]))
     return evolve(plan, blocks=(wanted[0],))
 
@@ -201,7 +201,7 @@ def _machine(
     for contract, block in held.items():
         check_id(contract, "held")
         check_kind(block, Block, f"held[{contract}]")
-        mask = block.mask
+        mask = block.gpu_set
         if mask >> gpus:
             raise RuleViolation(f"held[{contract}]", f"some of {gpus} GPUs", str(block))
         if taken & mask:
@@ -212,7 +212,7 @@ def _machine(
         if contract not in held:
             raise RuleViolation("movable", "contracts among those held", str(contract))
     may_move = frozenset(c for c in movable if _is_place(held[c], min_gpu))
-    fixed = reduce(or_, (held[c].mask for c in held if c not in may_move), 0)
+    fixed = reduce(or_, (held[c].gpu_set for c in held if c not in may_move), 0)
     return _Machine(
         gpus=gpus, min_gpu=min_gpu, held=held, may_move=may_move, taken=taken, fixed=fixed
     )
@@ -227,7 +227,7 @@ def _is_place(block: Block, min_gpu: int) -> bool:
 def _obstacle(machine: _Machine, wanted: Sequence[Block], count: int) -> Impossible | None:
     """Return the proof that there is no plan, ``None`` if there is one."""
     size = wanted[0].size
-    clear = sum(not block.mask & machine.fixed for block in wanted)
+    clear = sum(not block.gpu_set & machine.fixed for block in wanted)
     proof = (size, count, clear) if clear < count else _shortage(machine, wanted[0], count)
     if proof is None:
         return None
@@ -246,7 +246,7 @@ def _obstacle(machine: _Machine, wanted: Sequence[Block], count: int) -> Impossi
 def _shortage(machine: _Machine, wanted: Block, count: int) -> tuple[int, int, int] | None:
     """Return the largest size of which more places are needed than there are, with both counts."""
     if not _is_place(wanted, machine.min_gpu):
-        machine, count = evolve(machine, fixed=machine.fixed | wanted.mask), 0
+        machine, count = evolve(machine, fixed=machine.fixed | wanted.gpu_set), 0
     for size in machine.sizes():
         need = machine.needed(size) + count * (wanted.size // size)
         if need > (room := machine.room(size)):
@@ -329,9 +329,9 @@ class _Search:
     def _shape(self, place: Block) -> int:
         if place in self._by_block:
             return _WHOLE
-        if not place.mask & self._taken:
+        if not place.gpu_set & self._taken:
             return _EMPTY
-        if place.size == self.machine.min_gpu or place.mask & ~self.machine.fixed == 0:
+        if place.size == self.machine.min_gpu or place.gpu_set & ~self.machine.fixed == 0:
             return _FIXED
         half = place.size // 2
         left = self.shape_of(Block(start=place.start, size=half))

@@ -147,11 +147,11 @@ def _usable(gpus: int, min_gpu: int, free: int) -> tuple[dict[int, int], dict[in
     usable: dict[int, int] = {}
     within_reach: dict[int, int] = {}
     for size, group in _by_size(gpus, min_gpu):
-        rentable = [block for block in group if free & block.mask == block.mask]
+        rentable = [block for block in group if free & block.gpu_set == block.gpu_set]
         if rentable:
             usable[size] = size * len(rentable)
         for block in rentable:
-            covered |= block.mask
+            covered |= block.gpu_set
         within_reach[size] = size * min(here // size, len(group))
     return usable, within_reach, covered.bit_count()
 

@@ -52,7 +52,7 @@ def blocks(
         WrongType: Not whole numbers.
         RuleViolation: ``gpus`` out of range, or a ``min_gpu`` that is no power of two or above it.
 
-    >>> [block.positions for block in blocks(5, 2)]
+    >>> [block.slots for block in blocks(5, 2)]
     [range(4, 5), range(0, 2), range(2, 4), range(0, 4), range(0, 5)]
     """
     groups = _groups(gpus, min_gpu, powers_only, observed)
