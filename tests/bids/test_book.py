@@ -9,7 +9,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bid_cases import bids_for, block, ids, machines, prices_per_gpu, slowly
+from bid_cases import block, ids, machines, slowly
 from numgenius_core.bids import (
     BidBook,
     BookEvent,
@@ -29,6 +29,7 @@ from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.ids import ContractId
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.testing import bids
 
 SOME = Block(start=0, size=1)
 ALL = Block(start=0, size=8)
@@ -76,7 +77,7 @@ def _made(
 def logs(draw: st.DrawFn) -> tuple[int, PerGpuHour, list[BookEvent]]:
     """Return a machine's GPUs, its first floor, and events that make sense one after another."""
     places = draw(machines(most=16))
-    floors = prices_per_gpu.map(lambda steps: PerGpuHour.from_steps(steps // 8))
+    floors = bids(1).map(lambda price: PerGpuHour.from_steps(price.steps // 8))
     start = draw(floors)
     there: dict[int, ClaimEntered] = {}
     events: list[BookEvent] = []
@@ -90,14 +91,14 @@ def logs(draw: st.DrawFn) -> tuple[int, PerGpuHour, list[BookEvent]]:
             events.append(ClaimLeft(id=chosen.id))
         elif kind == "c" and bidders:
             chosen = there[draw(st.sampled_from(bidders))]
-            new_price = draw(bids_for(chosen.block.size))
+            new_price = draw(bids(chosen.block.size))
             if chosen.bid is not None and draw(st.integers(0, 3)) == 0:
                 new_price = chosen.bid
             events.append(Repriced(id=chosen.id, bid=new_price))
         else:
             where = draw(st.sampled_from(places))
             rank = {"o": Rank.ON_DEMAND, "d": Rank.DEFAULT_JOB}.get(kind, Rank.BID)
-            price = draw(bids_for(where.size)) if rank is Rank.BID else None
+            price = draw(bids(where.size)) if rank is Rank.BID else None
             there[number] = ClaimEntered(id=no(number), block=where, rank=rank, bid=price)
             events.append(there[number])
     return places[-1].end, start, events
@@ -374,50 +375,7 @@ def _same_reasons(book: BidBook, ledger: Ledger, changes: list[ClaimPaused]) -> 
         assert book.explain(change.id) == verdict
 
 
-class TestMemory:
-    """What has left does not stay in memory: a book is as large as its claims."""
-
-    def test_bids_that_come_and_go_leave_nothing_behind(self) -> None:
-        book = BidBook(gpus=1)
-        book.bid(no(0), SOME, PerHour(32))
-        for number in range(1, 2_000):
-            book.bid(no(number), SOME, PerHour(1))
-            book.leave(no(number))
-        (contest,) = book._engine.contests.values()
-        assert len(book) == 1
-        assert len(contest.heap) <= 20
-
-    def test_bids_that_change_leave_nothing_behind(self) -> None:
-        book = BidBook(gpus=1)
-        for number in range(5):
-            book.bid(no(number), SOME, PerHour(1))
-        for step in range(1, 1_000):
-            book.change(no(step % 5), PerHour.from_steps(10**12 - step))
-        (contest,) = book._engine.contests.values()
-        assert len(contest.heap) <= 2 * 5 + 20
-        assert book.running == resolve(book).running
-
-    def test_what_has_left_is_counted_exactly(self) -> None:
-        book = BidBook(gpus=1)
-        for number in range(20):
-            book.bid(no(number), SOME, PerHour.from_steps(10**12 - number))
-        for number in (1, 2, 0):  # two under the head, then the head and with it the two
-            book.leave(no(number))
-        (contest,) = book._engine.contests.values()
-        assert (contest.stale, len(contest.heap)) == (0, 17)
-
-    def test_heads_that_leave_do_not_keep_what_lies_under_them(self) -> None:
-        book = BidBook(gpus=1)
-        for number in range(400):
-            book.bid(no(number), SOME, PerHour.from_steps(10**12 - number))
-        for number in [*range(201, 399), *range(200)]:
-            book.leave(no(number))
-        (contest,) = book._engine.contests.values()
-        assert len(book) == 2
-        assert len(contest.heap) <= 20
-
-
-class TestDoor:
+class TestRefused:
     """A refused event changes nothing."""
 
     @pytest.mark.parametrize(
@@ -459,10 +417,6 @@ class TestDoor:
         with pytest.raises(WrongType, match="floor"):
             BidBook(gpus=1, floor=0)  # type: ignore[arg-type]
 
-    def test_a_rank_must_be_one(self) -> None:
-        with pytest.raises(WrongType, match=r"claim\.rank"):
-            ClaimEntered(id=no(1), block=SOME, rank="bid", bid=PerHour(1))  # type: ignore[arg-type]
-
     def test_ids_are_asked_for_with_in(self) -> None:
         book = BidBook(gpus=1)
         book.bid(no(1), SOME, PerHour(1))
@@ -476,43 +430,3 @@ class TestDoor:
         book.bid(no(1), SOME, PerHour(1))
         assert book.runs(no(7))
         assert not book.runs(no(1))
-
-
-class TestSizesThatDoNotDivide:
-    """Bids are compared per GPU, exactly, whatever sizes come later."""
-
-    def test_a_new_size_keeps_who_runs(self) -> None:
-        book = BidBook(gpus=7)
-        book.bid(no(1), block(0, 2), PerHour("0.666666666667"))
-        book.bid(no(2), block(4, 3), PerHour("1"))
-        assert ids(book.running) == [1, 2]
-        assert book.bid(no(3), block(0, 7), PerHour("2.333333333333")) == (
-            ClaimPaused(no(3), WaitReason.OUTBID, (no(1), no(2))),
-        )
-        # Still between the two: 1 keeps it out, 2 runs beside 1.
-        assert book.change(no(3), PerHour("2.333333333334")) == ()
-        assert ids(book.running) == [1, 2]
-        assert ids(book.explain(no(3)).held_by) == [1]
-        book.change(no(3), PerHour("2.333333333335"))
-        assert ids(book.running) == [3]
-
-    @pytest.mark.parametrize("anew", [False, True])
-    def test_a_step_still_decides_on_the_largest_machine(self, anew: bool) -> None:
-        book = BidBook(gpus=4_096)
-        whole = PerHour.from_steps(4_096 * 31 * 10**12 + 15)  # a float of three times it is more
-        book.bid(no(1), block(0, 4_096), whole)
-        if anew:
-            book.bid(no(2), block(0, 3), PerHour("0.1"))  # weighs all sizes anew
-        book.bid(no(3), block(0, 2_048), PerHour.from_steps(whole.steps // 2 + 1))
-        assert ids(book.running) == [3]
-
-    def test_a_step_still_tells_who_is_in_the_way(self) -> None:
-        # 3 bids three steps more than twice what 2 bids for half of the GPUs.
-        book = BidBook(gpus=4_096)
-        half = PerHour.from_steps(2_048 * 31 * 10**12 + 5)
-        book.bid(no(1), block(0, 2_048), PerHour(2_048 * 32))
-        book.bid(no(2), block(2_048, 2_048), half)
-        third = PerHour.from_steps(2 * half.steps + 3)
-        assert book.bid(no(3), block(0, 4_096), third) == (
-            ClaimPaused(no(3), WaitReason.OUTBID, (no(1),)),
-        )

@@ -79,6 +79,10 @@ class BidBook:
 
         Raises:
             RuleViolation: As for :meth:`apply`.
+
+        >>> events = [ClaimEntered(id=1, block=Block(start=0, size=2), bid=PerHour("0.50"))]
+        >>> BidBook.replay(events, gpus=2).runs(1)
+        True
         """
         book = cls(gpus, floor)
         check_kind(events, Iterable, "events")

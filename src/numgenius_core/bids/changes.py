@@ -1,4 +1,4 @@
-"""What happens to the bids of a machine, and what that changes: the words of a book.
+"""What happens to the bids of a machine, and what that changes: events and changes of a book.
 
 Rule (hosting guide, G6, G7, G13): clients create instances, change their bids and destroy them,
 hosts set the lowest bid; "the highest bid runs, the others are paused", and a paused instance
@@ -7,7 +7,7 @@ resumes by itself.
 Our readings: a claim that comes *starts* or is *paused* from its arrival on; one that waited and
 runs *resumes*. A claim that goes on waiting is not reported. What an event can tell by itself (an
 id, a bid within the market's limits, its priority) is checked and worked out when it is made;
-whether it fits the book is the book's to say (:mod:`numgenius_core.bids.book`).
+whether it fits the book is the book's to say (:class:`~numgenius_core.bids.BidBook`).
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ class ClaimEntered:
         block: The GPUs it holds.
         rank: On-demand (or reserved), bid or default job.
         bid: Of a bid, dollars per hour for the whole instance; else ``None``.
+
+    Raises:
+        RuleViolation: A bid outside the market's limits, or a bid for what does not bid.
     """
 
     id: ContractId
@@ -45,14 +48,21 @@ class ClaimEntered:
         check_kind(self.block, Block, "claim.block")
         check_kind(self.rank, Rank, "claim.rank")
         key = -level_of(self.rank, self.block.size, self.bid)
-        place = self.block.start * (MAX_GPUS + 1) + self.block.size
+        # Start, size and whether it is a default job in one number: a book looks its contest up at
+        # each event, and a number hashes far faster than a block.
+        block = self.block.start * (MAX_GPUS + 1) + self.block.size
         object.__setattr__(self, "_key", key)
-        object.__setattr__(self, "_contest", place * 2 + (self.rank is Rank.DEFAULT_JOB))
+        object.__setattr__(self, "_contest", block * 2 + (self.rank is Rank.DEFAULT_JOB))
 
 
 @frozen(kw_only=True)
 class Repriced:
-    """A client changed its bid: ``bid`` is dollars per hour for the whole instance."""
+    """A client changed its bid.
+
+    Attributes:
+        id: The contract.
+        bid: The new one, dollars per hour for the whole instance.
+    """
 
     id: ContractId
     bid: PerHour
@@ -66,7 +76,11 @@ class Repriced:
 
 @frozen(kw_only=True)
 class ClaimLeft:
-    """A claim went: cancelled, stopped, expired or destroyed."""
+    """A claim went: cancelled, stopped, expired or destroyed.
+
+    Attributes:
+        id: The contract.
+    """
 
     id: ContractId
 
@@ -76,7 +90,11 @@ class ClaimLeft:
 
 @frozen(kw_only=True)
 class FloorSet:
-    """The host set its lowest bid, dollars per GPU-hour."""
+    """The host set its lowest bid.
+
+    Attributes:
+        floor: Dollars per GPU-hour; bids under it wait.
+    """
 
     floor: PerGpuHour
 
@@ -85,12 +103,16 @@ class FloorSet:
 
 
 BookEvent = ClaimEntered | Repriced | ClaimLeft | FloorSet
-"""What a book is told."""
+"""What a :class:`BidBook` is told."""
 
 
 @frozen
 class ClaimStarted:
-    """A claim runs from its arrival on."""
+    """A claim runs from its arrival on.
+
+    Attributes:
+        id: The contract.
+    """
 
     id: ContractId
 
@@ -100,7 +122,7 @@ class ClaimPaused:
     """A claim stops running, or waits from its arrival on.
 
     Attributes:
-        id: The claim.
+        id: The contract.
         why: The strongest reason there is.
         by: The running claims of higher priority on its GPUs, the highest first.
     """
@@ -112,10 +134,14 @@ class ClaimPaused:
 
 @frozen
 class ClaimResumed:
-    """A claim that waited runs."""
+    """A claim that waited runs.
+
+    Attributes:
+        id: The contract.
+    """
 
     id: ContractId
 
 
 BookChange = ClaimStarted | ClaimPaused | ClaimResumed
-"""What an event changed."""
+"""What an event changed in a :class:`BidBook`."""
