@@ -104,8 +104,8 @@ def occupancy(state: MachineState) -> str:
     letters = ["x"] * state.machine.gpus
     for each in state.instances.values():
         if each.state in HOLDS:
-            for position in each.contract.block.slots:
-                letters[position] = LETTERS[each.contract.mode]
+            for slot in each.contract.block.slots:
+                letters[slot] = LETTERS[each.contract.mode]
     return " ".join(letters)
 
 
