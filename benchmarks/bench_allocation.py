@@ -58,15 +58,15 @@ def random_held(rng: random.Random, gpus: int, share: float) -> dict[ContractId,
     held: dict[ContractId, Block] = {}
     taken = 0
     for block in rng.choices(there, weights=[b.size for b in there], k=20 * gpus):
-        if not taken & block.mask and taken.bit_count() + block.size <= share * gpus:
-            taken |= block.mask
+        if not taken & block.gpu_set and taken.bit_count() + block.size <= share * gpus:
+            taken |= block.gpu_set
             held[ContractId(len(held))] = block
     return held
 
 
 def allocation_rows(gpus: int, number: int) -> list[Row]:
     rng = random.Random(1)
-    taken = sum(block.mask for block in random_held(rng, gpus, 0.5).values())
+    taken = sum(block.gpu_set for block in random_held(rng, gpus, 0.5).values())
     free = (1 << gpus) - 1 & ~taken
     naive = NaiveMachine(gpus, taken)
     size = 2

@@ -29,7 +29,7 @@ def random_claims(rng: random.Random, gpus: int, count: int) -> list[Claim]:
     return claims
 
 
-def random_requests(rng: random.Random, gpus: int, count: int) -> list[PoolBid]:
+def random_pool_bids(rng: random.Random, gpus: int, count: int) -> list[PoolBid]:
     sizes = [1 << k for k in range(gpus.bit_length())]
     return [
         PoolBid(
@@ -63,22 +63,21 @@ def blocks_by_cp_sat(claims: list[Claim], gpus: int) -> float:
     return solve(weights, rows)
 
 
-def packing_by_cp_sat(requests: list[PoolBid], gpus: int) -> float:
-    weights = [request.price.steps // CENT for request in requests]
+def packing_by_cp_sat(bids: list[PoolBid], gpus: int) -> float:
+    weights = [request.price.steps // CENT for request in bids]
     sizes = [1 << k for k in range(gpus.bit_length())]
     rows = [
-        ([(i, r.gpus // s) for i, r in enumerate(requests) if r.gpus >= s], gpus // s)
-        for s in sizes
+        ([(i, r.gpus // s) for i, r in enumerate(bids) if r.gpus >= s], gpus // s) for s in sizes
     ]
     return solve(weights, rows)
 
 
-def greedy_packing(requests: list[PoolBid], gpus: int) -> int:
+def greedy_packing(bids: list[PoolBid], gpus: int) -> int:
     """Highest bid per GPU first, each on the lowest free aligned place."""
     free = (1 << gpus) - 1
     earned = 0
     scale = 1 << gpus.bit_length()
-    for request in sorted(requests, key=lambda r: -r.price.steps * (scale // r.gpus)):
+    for request in sorted(bids, key=lambda r: -r.price.steps * (scale // r.gpus)):
         mask = (1 << request.gpus) - 1
         for start in range(0, gpus, request.gpus):
             if free >> start & mask == mask:
@@ -90,11 +89,11 @@ def greedy_packing(requests: list[PoolBid], gpus: int) -> int:
 
 def rows_for(gpus: int, count: int) -> list[Row]:
     rng = random.Random(gpus * count)
-    claims, requests = random_claims(rng, gpus, count), random_requests(rng, gpus, count)
-    slots = [PoolBlock(machine=MachineId(1), block=Block(0, gpus))]
+    claims, bids = random_claims(rng, gpus, count), random_pool_bids(rng, gpus, count)
+    free = [PoolBlock(machine=MachineId(1), block=Block(0, gpus))]
     assert best_runners(claims).revenue.steps // CENT == round(blocks_by_cp_sat(claims, gpus))
-    found = best_packing(slots, requests).revenue.steps
-    assert found // CENT == round(packing_by_cp_sat(requests, gpus))
+    found = best_packing(free, bids).revenue.steps
+    assert found // CENT == round(packing_by_cp_sat(bids, gpus))
     number = max(4, 4_000 // count)
     ways: list[tuple[str, str, Call, Call, Call]] = [
         (
@@ -107,9 +106,9 @@ def rows_for(gpus: int, count: int) -> list[Row]:
         (
             "any block",
             "greedy",
-            lambda: best_packing(slots, requests),
-            lambda: greedy_packing(requests, gpus),
-            lambda: packing_by_cp_sat(requests, gpus),
+            lambda: best_packing(free, bids),
+            lambda: greedy_packing(bids, gpus),
+            lambda: packing_by_cp_sat(bids, gpus),
         ),
     ]
     rows = []

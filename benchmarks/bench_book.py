@@ -79,7 +79,7 @@ def plain(events: list[BookEvent]) -> list[Simple]:
     lines = []
     for event in events:
         if isinstance(event, ClaimEntered):
-            shapes[event.id] = (event.block.size, event.block.mask)
+            shapes[event.id] = (event.block.size, event.block.gpu_set)
         gpus, mask = shapes[event.id]  # type: ignore[union-attr]
         bid = getattr(event, "bid", None)
         level = -bid.steps * GPUS // gpus if bid else 0
@@ -107,9 +107,9 @@ def limit(count: int, standing: list[tuple[float, int]]) -> None:
 def sorted_list(lines: list[Simple]) -> None:
     book, claims, before = SortedList(), {}, set[int]()
     for arrival, (kind, number, level, mask) in enumerate(lines):
-        if kind != "Entered":
+        if kind != "ClaimEntered":
             book.remove(claims.pop(number))
-        if kind != "Left":
+        if kind != "ClaimLeft":
             claims[number] = (level, arrival, number, mask)
             book.add(claims[number])
         taken, after = 0, set[int]()
@@ -142,9 +142,9 @@ def c_book(lines: list[Simple]) -> None:
 
     book, levels = OrderBook(), {}
     for arrival, (kind, number, level, _) in enumerate(lines):
-        if kind != "Entered":
+        if kind != "ClaimEntered":
             del book.bids[levels.pop(number)]
-        if kind != "Left":
+        if kind != "ClaimLeft":
             levels[number] = -level * 10**7 + arrival  # prices apart: no queue at a price
             book.bids[levels[number]] = number
         if len(book.bids):
@@ -156,9 +156,9 @@ def cpp_book(lines: list[Simple]) -> None:
 
     book = LimitOrderBook()
     for kind, number, level, _ in lines:
-        if kind != "Entered":
+        if kind != "ClaimEntered":
             book.cancel(number)
-        if kind != "Left":
+        if kind != "ClaimLeft":
             book.limit_buy(number, 1, -level // 10**6)
         book.best_buy()
 

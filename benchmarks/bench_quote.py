@@ -82,7 +82,7 @@ def tables() -> None:
 
         def scan(plain: tuple = plain, held: list[int] = held) -> None:  # type: ignore[type-arg]
             for mask in held:
-                [block for block in plain if not block.mask & mask]
+                [block for block in plain if not block.gpu_set & mask]
 
         found = compare(
             f"rentable blocks, {gpus} GPUs, states seen before",

@@ -48,7 +48,9 @@ def write() -> None:
 
 
 def _lines(path: str, value: Any) -> Iterator[str]:
-    if inspect.isclass(value):
+    if inspect.isclass(value) and value.__module__ == "builtins":
+        yield f"{path}: alias of {value.__name__}"
+    elif inspect.isclass(value):
         yield from _class(path, value)
     elif inspect.isfunction(value) or hasattr(value, "__wrapped__"):
         yield f"{path}{inspect.signature(value)}"

@@ -39,15 +39,15 @@ class TestBlocks:
 
     @given(blocks)
     def test_its_positions_said_in_three_ways(self, block: Block) -> None:
-        assert list(block.positions) == list(range(block.start, block.end))
-        assert len(block.positions) == block.size
-        assert block.mask == sum(1 << position for position in block.positions)
+        assert list(block.slots) == list(range(block.start, block.end))
+        assert len(block.slots) == block.size
+        assert block.gpu_set == sum(1 << position for position in block.slots)
 
     @given(blocks, blocks)
     def test_overlaps_and_contains_are_those_of_sets(self, a: Block, b: Block) -> None:
-        mine, other = set(a.positions), set(b.positions)
+        mine, other = set(a.slots), set(b.slots)
         assert a.overlaps(b) is bool(mine & other) is b.overlaps(a)
-        assert a.overlaps(b) is bool(a.mask & b.mask)
+        assert a.overlaps(b) is bool(a.gpu_set & b.gpu_set)
         assert a.contains(b) is (other <= mine)
 
     def test_neighbours_share_nothing(self) -> None:

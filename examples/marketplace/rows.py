@@ -100,7 +100,7 @@ def occupancy(state: MachineState) -> str:
     letters = ["x"] * state.machine.gpus
     for each in state.instances.values():
         if STATUS[each.state][1] == "running":
-            for slot in each.contract.block.positions:
+            for slot in each.contract.block.slots:
                 letters[slot] = LETTERS[each.contract.mode]
     return " ".join(letters)
 

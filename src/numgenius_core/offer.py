@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import total_ordering
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import evolve, field, frozen
 
@@ -24,7 +24,16 @@ from numgenius_core.listing import MAX_GPUS, PriceTerms, Verification
 from numgenius_core.rates import PerHour
 from numgenius_core.units import MAX_MB, gigabytes
 
-__all__ = ["Block", "Offer"]
+__all__ = ["Block", "GpuSet", "Offer"]
+
+GpuSet: TypeAlias = int
+"""GPUs of one machine as a whole number: bit i is set iff slot i is in the set.
+
+Slot 0 is the lowest bit, so ``0b0110`` is the GPUs in slots 1 and 2, and 0 is no GPU. Sets are
+compared and combined as numbers: ``a | b``, ``a & b``, ``a & ~b``; ``a.bit_count()`` is how many
+GPUs there are. :func:`numgenius_core.gpus.gpu_set` makes one from slots,
+:attr:`Block.gpu_set` is that of a block.
+"""
 
 
 @total_ordering
@@ -32,22 +41,19 @@ __all__ = ["Block", "Offer"]
 class Block:
     """GPUs that are rented together: ``size`` consecutive slots from ``start``.
 
-    Slots count in topology order; the ids of the GPUs need not be contiguous. Blocks order
-    by size, then by start, as a machine's offers do.
+    Slots count a machine's GPUs in topology order, from 0; the ids of the GPUs need not be
+    contiguous. Blocks order by size, then by start, as a machine's offers do.
 
     Attributes:
-        start: First slot of the block, from 0.
-        size: Number of slots, at least 1; a machine has at most 4,096.
+        start: The first slot.
+        size: How many GPUs.
 
     Raises:
-        WrongType: One of the two is no ``int``.
-        RuleViolation: No slot, or slots that no machine has.
+        RuleViolation: No GPU, or a slot that the largest machine there is does not have.
 
-    >>> from numgenius_core import Block
-    >>> Block(start=4, size=2).positions
-    range(4, 6)
-    >>> Block(start=4, size=4).contains(Block(start=4, size=2))
-    True
+    >>> pair = Block(start=4, size=2)
+    >>> pair.slots, bin(pair.gpu_set)
+    (range(4, 6), '0b110000')
     """
 
     start: int
@@ -68,13 +74,13 @@ class Block:
         return self.start + self.size
 
     @property
-    def positions(self) -> range:
-        """The slots of the block, in order."""
+    def slots(self) -> range:
+        """The slots of its GPUs, ascending."""
         return range(self.start, self.start + self.size)
 
     @property
-    def mask(self) -> int:
-        """The slots of the block as bits of one integer, slot 0 the lowest."""
+    def gpu_set(self) -> GpuSet:
+        """Its GPUs as a set."""
         return ((1 << self.size) - 1) << self.start
 
     def overlaps(self, other: Block) -> bool:

@@ -17,11 +17,11 @@ from auction_cases import (
     cents,
     floor_of,
     on_demand,
+    pool_bid,
+    pool_block,
+    random_bids,
     random_claims,
     random_pool,
-    random_requests,
-    request,
-    slot,
 )
 from numgenius_core.bids import (
     Claim,
@@ -40,22 +40,22 @@ from numgenius_core.offer import Block
 from numgenius_core.rates import PerGpuHour, PerHour
 
 
-def positions(claim: Claim) -> frozenset[int]:
-    return frozenset(claim.block.positions)
+def slots(claim: Claim) -> frozenset[int]:
+    return frozenset(claim.block.slots)
 
 
 def candidates(claims: Sequence[Claim], floor: PerGpuHour) -> list[Claim]:
     """Return the bids that may run at all: not under the floor, not on an on-demand GPU."""
     held: set[int] = set()
     for claim in claims:  # in order of arrival
-        if claim.rank is Rank.ON_DEMAND and held.isdisjoint(positions(claim)):
-            held |= positions(claim)
+        if claim.rank is Rank.ON_DEMAND and held.isdisjoint(slots(claim)):
+            held |= slots(claim)
     return [
         claim
         for claim in claims
         if claim.bid is not None
         and Fraction(claim.bid.steps, claim.block.size) >= floor.steps
-        and held.isdisjoint(positions(claim))
+        and held.isdisjoint(slots(claim))
     ]
 
 
@@ -69,8 +69,8 @@ def best_by_trying_all(claims: Sequence[Claim], floor: PerGpuHour) -> int:
         most = max(most, paid)
         for i in range(index, len(bids)):
             price = bids[i].bid
-            if price is not None and used.isdisjoint(positions(bids[i])):
-                go(i + 1, used | positions(bids[i]), paid + price.steps)
+            if price is not None and used.isdisjoint(slots(bids[i])):
+                go(i + 1, used | slots(bids[i]), paid + price.steps)
 
     go(0, frozenset(), 0)
     return most
@@ -83,8 +83,8 @@ def check_runners(best: Optimum, claims: Sequence[Claim], floor: PerGpuHour) -> 
     for runner in best.runners:
         assert runner.block == known[runner.id].block
         assert runner.price == known[runner.id].bid
-        assert used.isdisjoint(runner.block.positions)
-        used.update(runner.block.positions)
+        assert used.isdisjoint(runner.block.slots)
+        used.update(runner.block.slots)
     assert best.revenue.steps == sum(runner.price.steps for runner in best.runners)
     assert list(best.runners) == sorted(best.runners, key=lambda runner: runner.block.start)
 
@@ -137,7 +137,7 @@ class TestBestRunners:
             claims = random_claims(rng, gpus, rng.choice([1, 1, 2, 3, 4, 6]), rng.randint(10, 60))
             floor = floor_of(rng.choice([0, 3]))
             bids = candidates(claims, floor)
-            rows = [[(i, 1) for i, c in enumerate(bids) if p in positions(c)] for p in range(gpus)]
+            rows = [[(i, 1) for i, c in enumerate(bids) if p in slots(c)] for p in range(gpus)]
             weights = [c.bid.steps // CENT for c in bids if c.bid is not None]
             best = best_runners(claims, floor)
             assert best.revenue.steps // CENT == solved(weights, rows, [1] * gpus), case
@@ -236,43 +236,43 @@ class TestCompare:
 
 
 def best_packing_by_trying_all(
-    slots: Sequence[PoolBlock], requests: Sequence[PoolBid], floor: int
+    free: Sequence[PoolBlock], asked: Sequence[PoolBid], floor: int
 ) -> int:
-    """Return the most that fits, by giving each request every aligned place in turn."""
+    """Return the most that fits, by giving each bid every aligned block in turn."""
     places = [
         (s.machine, p, p + size)
-        for s in slots
-        for size in {r.gpus for r in requests}
+        for s in free
+        for size in {r.gpus for r in asked}
         for p in range(s.block.start, s.block.end - size + 1, size)
     ]
-    asked = [r for r in requests if r.price.steps >= floor * CENT * r.gpus]
+    takes_part = [r for r in asked if r.price.steps >= floor * CENT * r.gpus]
     memo: dict[tuple[int, frozenset[tuple[int, int]]], int] = {}
 
     def go(index: int, used: frozenset[tuple[int, int]]) -> int:
-        if index == len(asked):
+        if index == len(takes_part):
             return 0
         if (index, used) not in memo:
             most = go(index + 1, used)
             for machine, a, z in places:
                 cells = frozenset((machine, p) for p in range(a, z))
-                if z - a == asked[index].gpus and used.isdisjoint(cells):
-                    most = max(most, asked[index].price.steps + go(index + 1, used | cells))
+                if z - a == takes_part[index].gpus and used.isdisjoint(cells):
+                    most = max(most, takes_part[index].price.steps + go(index + 1, used | cells))
             memo[index, used] = most
         return memo[index, used]
 
     return go(0, frozenset())
 
 
-def check_packing(best: Optimum, slots: Sequence[PoolBlock], requests: Sequence[PoolBid]) -> None:
-    """Check that everybody has the GPUs asked for, in a slot, aligned, and nobody shares one."""
-    known = {r.id: r for r in requests}
+def check_packing(best: Optimum, free: Sequence[PoolBlock], asked: Sequence[PoolBid]) -> None:
+    """Check that all have the GPUs asked for, in a free block, aligned, and nobody shares one."""
+    known = {r.id: r for r in asked}
     used: set[tuple[int | None, int]] = set()
     for runner in best.runners:
         assert runner.block.size == known[runner.id].gpus
         assert runner.price == known[runner.id].price
         assert runner.block.start % runner.block.size == 0
-        assert any(s.machine == runner.machine and s.block.contains(runner.block) for s in slots)
-        cells = {(runner.machine, p) for p in runner.block.positions}
+        assert any(s.machine == runner.machine and s.block.contains(runner.block) for s in free)
+        cells = {(runner.machine, p) for p in runner.block.slots}
         assert used.isdisjoint(cells)
         used |= cells
     assert len(best.ids) == len(best.runners)
@@ -282,112 +282,116 @@ def check_packing(best: Optimum, slots: Sequence[PoolBlock], requests: Sequence[
 class TestBestPacking:
     """Bids that ask for k GPUs anywhere on the machine or pool.
 
-    Exact for power-of-two requests, with the packing that proves it.
+    Exact for powers of two, with the packing that proves it.
     """
 
     def test_two_small_ones_beat_a_dearer_large_one(self) -> None:
-        asked = [request(1, 4, 100), request(2, 2, 60), request(3, 2, 50), request(4, 1, 5)]
-        best = best_packing([slot(1, 4)], asked)
+        asked = [pool_bid(1, 4, 100), pool_bid(2, 2, 60), pool_bid(3, 2, 50), pool_bid(4, 1, 5)]
+        best = best_packing([pool_block(1, 4)], asked)
         assert best.ids == {2, 3}
         assert best.revenue == PerHour("1.1")
 
     def test_an_odd_one_out_may_leave_gpus_idle(self) -> None:
-        best = best_packing([slot(1, 4)], [request(1, 1, 90), request(2, 2, 10), request(3, 4, 80)])
+        best = best_packing(
+            [pool_block(1, 4)], [pool_bid(1, 1, 90), pool_bid(2, 2, 10), pool_bid(3, 4, 80)]
+        )
         assert best.ids == {1, 2}
 
     def test_it_equals_trying_all_packings_on_small_pools(self) -> None:
         rng = random.Random(21)
         for case in range(1_500):
-            slots = random_pool(rng, rng.randint(1, 2), 5)
-            asked = random_requests(rng, rng.randint(0, 6), [1, 1, 2, 2, 4])
+            free = random_pool(rng, rng.randint(1, 2), 5)
+            asked = random_bids(rng, rng.randint(0, 6), [1, 1, 2, 2, 4])
             floor = rng.choice([0, 0, 3])
-            best = best_packing(slots, asked, floor=floor_of(floor))
-            assert best.revenue.steps == best_packing_by_trying_all(slots, asked, floor), case
-            check_packing(best, slots, asked)
+            best = best_packing(free, asked, floor=floor_of(floor))
+            assert best.revenue.steps == best_packing_by_trying_all(free, asked, floor), case
+            check_packing(best, free, asked)
 
     def test_it_equals_an_integer_programme_on_larger_pools(self) -> None:
-        # Requests of at least s GPUs use at most the places of size s there are: for powers of
+        # Bids for at least s GPUs use at most the aligned blocks of size s there are: for powers of
         # two this is all that matters, as the packings of the small cases show.
         rng = random.Random(22)
         for case in range(300):
-            slots = random_pool(rng, rng.randint(1, 8), 32)
-            asked = random_requests(rng, rng.randint(10, 50), [1, 1, 2, 2, 4, 8, 16])
+            free = random_pool(rng, rng.randint(1, 8), 32)
+            asked = random_bids(rng, rng.randint(10, 50), [1, 1, 2, 2, 4, 8, 16])
             sizes = [1, 2, 4, 8, 16]
             rows = [[(i, r.gpus // s) for i, r in enumerate(asked) if r.gpus >= s] for s in sizes]
-            room = [sum(s.block.size // size for s in slots) for size in sizes]
-            best = best_packing(slots, asked)
+            room = [sum(s.block.size // size for s in free) for size in sizes]
+            best = best_packing(free, asked)
             weights = [r.price.steps // CENT for r in asked]
             assert best.revenue.steps // CENT == solved(weights, rows, room), case
-            check_packing(best, slots, asked)
+            check_packing(best, free, asked)
 
-    def test_equal_requests_run_by_arrival(self) -> None:
-        asked = [request(7, 1, 10), request(3, 1, 10), request(5, 1, 10)]
-        assert best_packing([slot(1, 2)], asked).ids == {7, 3}
+    def test_equal_bids_run_by_arrival(self) -> None:
+        asked = [pool_bid(7, 1, 10), pool_bid(3, 1, 10), pool_bid(5, 1, 10)]
+        assert best_packing([pool_block(1, 2)], asked).ids == {7, 3}
 
     def test_the_floor_is_a_reserve_per_gpu(self) -> None:
-        asked = [request(1, 4, 39), request(2, 2, 20)]
-        assert best_packing([slot(1, 8)], asked, floor=floor_of(10)).ids == {2}
+        asked = [pool_bid(1, 4, 39), pool_bid(2, 2, 20)]
+        assert best_packing([pool_block(1, 8)], asked, floor=floor_of(10)).ids == {2}
 
     @pytest.mark.parametrize("machines", [(0, 1), (1, 2)])
     def test_runners_come_by_machine_and_then_by_place(self, machines: tuple[int, int]) -> None:
         first, second = machines
-        slots = [slot(second, 1), slot(first, 1, 4), slot(first, 2, 2)]
-        asked = [request(number, 1, 5) for number in range(4)]
-        places = [(r.machine, r.block.start) for r in best_packing(slots, asked).runners]
+        free = [pool_block(second, 1), pool_block(first, 1, 4), pool_block(first, 2, 2)]
+        asked = [pool_bid(number, 1, 5) for number in range(4)]
+        places = [(r.machine, r.block.start) for r in best_packing(free, asked).runners]
         assert places == [(first, 2), (first, 3), (first, 4), (second, 0)]
 
-    def test_a_request_larger_than_every_slot_waits(self) -> None:
-        best = best_packing([slot(1, 2), slot(2, 2)], [request(1, 4, 99), request(2, 1, 1)])
+    def test_a_bid_larger_than_every_block_waits(self) -> None:
+        best = best_packing(
+            [pool_block(1, 2), pool_block(2, 2)], [pool_bid(1, 4, 99), pool_bid(2, 1, 1)]
+        )
         assert best.ids == {2}
 
     def test_a_bid_of_nothing_does_not_run(self) -> None:
-        assert best_packing([slot(1, 2)], [request(1, 1, 0)]).ids == set()
+        assert best_packing([pool_block(1, 2)], [pool_bid(1, 1, 0)]).ids == set()
 
     def test_nothing_to_give_or_nobody_asking(self) -> None:
         nothing = Optimum(runners=(), revenue=PerHour(0))
-        assert best_packing([], [request(1, 1, 5)]) == nothing
-        assert best_packing([slot(1, 8)], []) == nothing
+        assert best_packing([], [pool_bid(1, 1, 5)]) == nothing
+        assert best_packing([pool_block(1, 8)], []) == nothing
 
     @given(st.lists(st.tuples(st.sampled_from([1, 2, 4, 8]), st.integers(1, 99)), max_size=12))
     def test_room_for_all_lets_all_run(self, asked: list[tuple[int, int]]) -> None:
-        requests = [request(i, n, price) for i, (n, price) in enumerate(asked)]
-        slots = [slot(i, n) for i, (n, _) in enumerate(asked)]
-        assert best_packing(slots, requests).ids == {r.id for r in requests}
+        bids = [pool_bid(i, n, price) for i, (n, price) in enumerate(asked)]
+        free = [pool_block(i, n) for i, (n, _) in enumerate(asked)]
+        assert best_packing(free, bids).ids == {bid.id for bid in bids}
 
-    def test_overlapping_slots_are_refused(self) -> None:
+    def test_overlapping_blocks_are_refused(self) -> None:
         with pytest.raises(RuleViolation, match="disjoint"):
-            best_packing([slot(1, 4), slot(1, 2, 2)], [])
+            best_packing([pool_block(1, 4), pool_block(1, 2, 2)], [])
 
-    def test_one_request_twice_is_refused(self) -> None:
+    def test_one_bid_twice_is_refused(self) -> None:
         with pytest.raises(RuleViolation, match="one for each id"):
-            best_packing([slot(1, 4)], [request(1, 1, 5), request(1, 2, 5)])
+            best_packing([pool_block(1, 4)], [pool_bid(1, 1, 5), pool_bid(1, 2, 5)])
 
-    def test_what_is_no_slot_request_or_floor_is_refused(self) -> None:
-        with pytest.raises(WrongType, match="slots"):
+    def test_what_is_no_block_bid_or_floor_is_refused(self) -> None:
+        with pytest.raises(WrongType, match="blocks"):
             best_packing([4], [])  # type: ignore[list-item]
-        with pytest.raises(WrongType, match="requests"):
+        with pytest.raises(WrongType, match="bids"):
             best_packing([], [bid(1, 1, 0, 5)])  # type: ignore[list-item]
         with pytest.raises(WrongType, match="floor"):
             best_packing([], [], floor=PerHour(1))  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("gpus", [0, 3, 6, 8_192, True, 2.0])
-    def test_a_request_is_for_a_power_of_two(self, gpus: Any) -> None:
-        with pytest.raises(RuleViolation, match=r"request\.gpus"):
+    def test_a_pool_bid_is_for_a_power_of_two(self, gpus: Any) -> None:
+        with pytest.raises(RuleViolation, match=r"pool_bid\.gpus"):
             PoolBid(id=ContractId(1), gpus=gpus, price=cents(1))
 
-    def test_a_request_is_priced_as_a_whole(self) -> None:
-        with pytest.raises(WrongType, match=r"request\.price"):
+    def test_a_pool_bid_is_priced_as_a_whole(self) -> None:
+        with pytest.raises(WrongType, match=r"pool_bid\.price"):
             PoolBid(id=ContractId(1), gpus=1, price=PerGpuHour(1))  # type: ignore[arg-type]
-        with pytest.raises(WrongType, match=r"request\.id"):
+        with pytest.raises(WrongType, match=r"pool_bid\.id"):
             PoolBid(id="1", gpus=1, price=cents(1))  # type: ignore[arg-type]
 
     @pytest.mark.parametrize(("size", "start"), [(3, 0), (2, 1), (4, 2)])
-    def test_a_slot_can_be_halved_down_to_one_gpu(self, size: int, start: int) -> None:
-        with pytest.raises(RuleViolation, match=r"slot\.block"):
-            slot(1, size, start)
+    def test_a_pool_block_can_be_halved_down_to_one_gpu(self, size: int, start: int) -> None:
+        with pytest.raises(RuleViolation, match=r"pool_block\.block"):
+            pool_block(1, size, start)
 
-    def test_a_slot_is_a_block_of_a_machine(self) -> None:
-        with pytest.raises(WrongType, match=r"slot\.block"):
+    def test_a_pool_block_is_a_block_of_a_machine(self) -> None:
+        with pytest.raises(WrongType, match=r"pool_block\.block"):
             PoolBlock(machine=MachineId(1), block=4)  # type: ignore[arg-type]
-        with pytest.raises(RuleViolation, match=r"slot\.machine"):
-            slot(-1, 4)
+        with pytest.raises(RuleViolation, match=r"pool_block\.machine"):
+            pool_block(-1, 4)

@@ -9,7 +9,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bid_cases import bids_for, block, ids, machines, prices_per_gpu, slowly
+from bid_cases import block, ids, machines, slowly
 from numgenius_core.bids import (
     BidBook,
     BookEvent,
@@ -29,6 +29,7 @@ from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.ids import ContractId
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.testing import bids
 
 SOME = Block(start=0, size=1)
 ALL = Block(start=0, size=8)
@@ -76,7 +77,7 @@ def _made(
 def logs(draw: st.DrawFn) -> tuple[int, PerGpuHour, list[BookEvent]]:
     """Return a machine's GPUs, its first floor, and events that make sense one after another."""
     places = draw(machines(most=16))
-    floors = prices_per_gpu.map(lambda steps: PerGpuHour.from_steps(steps // 8))
+    floors = bids(1).map(lambda price: PerGpuHour.from_steps(price.steps // 8))
     start = draw(floors)
     there: dict[int, ClaimEntered] = {}
     events: list[BookEvent] = []
@@ -90,14 +91,14 @@ def logs(draw: st.DrawFn) -> tuple[int, PerGpuHour, list[BookEvent]]:
             events.append(ClaimLeft(id=chosen.id))
         elif kind == "c" and bidders:
             chosen = there[draw(st.sampled_from(bidders))]
-            new_price = draw(bids_for(chosen.block.size))
+            new_price = draw(bids(chosen.block.size))
             if chosen.bid is not None and draw(st.integers(0, 3)) == 0:
                 new_price = chosen.bid
             events.append(Repriced(id=chosen.id, bid=new_price))
         else:
             where = draw(st.sampled_from(places))
             rank = {"o": Rank.ON_DEMAND, "d": Rank.DEFAULT_JOB}.get(kind, Rank.BID)
-            price = draw(bids_for(where.size)) if rank is Rank.BID else None
+            price = draw(bids(where.size)) if rank is Rank.BID else None
             there[number] = ClaimEntered(id=no(number), block=where, rank=rank, bid=price)
             events.append(there[number])
     return places[-1].end, start, events
@@ -112,19 +113,19 @@ class TestPublished:
 
     def test_the_highest_bid_runs_and_the_others_are_paused(self) -> None:
         book = BidBook(gpus=1)
-        assert book.place(no(1), SOME, PerHour("0.10")) == (ClaimStarted(no(1)),)
-        assert book.place(no(2), SOME, PerHour("0.20")) == (
+        assert book.bid(no(1), SOME, PerHour("0.10")) == (ClaimStarted(no(1)),)
+        assert book.bid(no(2), SOME, PerHour("0.20")) == (
             ClaimPaused(no(1), WaitReason.OUTBID, (no(2),)),
             ClaimStarted(no(2)),
         )
-        assert book.place(no(3), SOME, PerHour("0.15")) == (
+        assert book.bid(no(3), SOME, PerHour("0.15")) == (
             ClaimPaused(no(3), WaitReason.OUTBID, (no(2),)),
         )
 
     def test_the_highest_bid_there_can_be_is_a_bid(self) -> None:
         book = BidBook(gpus=1)
-        book.place(no(1), SOME, PerHour(1))
-        assert book.place(no(2), SOME, PerHour(32)) == (
+        book.bid(no(1), SOME, PerHour(1))
+        assert book.bid(no(2), SOME, PerHour(32)) == (
             ClaimPaused(no(1), WaitReason.OUTBID, (no(2),)),
             ClaimStarted(no(2)),
         )
@@ -132,17 +133,17 @@ class TestPublished:
     def test_who_goes_on_keeps_out_who_waits(self) -> None:
         # 3 waits for 1 alone: neither 2 nor the end of 4, both dearer than it, matters.
         book = BidBook(gpus=4)
-        book.place(no(1), block(0, 1), PerHour(10))
-        book.place(no(2), block(2, 1), PerHour(9))
-        book.place(no(3), block(0, 2), PerHour(1))
-        book.place(no(4), block(3, 1), PerHour(5))
+        book.bid(no(1), block(0, 1), PerHour(10))
+        book.bid(no(2), block(2, 1), PerHour(9))
+        book.bid(no(3), block(0, 2), PerHour(1))
+        book.bid(no(4), block(3, 1), PerHour(5))
         assert book.leave(no(4)) == ()
         assert ids(book.running) == [1, 2]
 
     def test_on_demand_stops_interruptibles_and_they_resume_by_themselves(self) -> None:
         book = BidBook(gpus=8)
-        book.place(no(1), block(0, 4), PerHour(4))
-        book.place(no(2), block(4, 4), PerHour(8))
+        book.bid(no(1), block(0, 4), PerHour(4))
+        book.bid(no(2), block(4, 4), PerHour(8))
         assert book.on_demand(no(3), ALL) == (
             ClaimPaused(no(2), WaitReason.HELD, (no(3),)),
             ClaimPaused(no(1), WaitReason.HELD, (no(3),)),
@@ -153,7 +154,7 @@ class TestPublished:
     def test_a_bid_waits_for_on_demand_from_its_arrival(self) -> None:
         book = BidBook(gpus=1)
         book.on_demand(no(1), SOME)
-        assert book.place(no(2), SOME, PerHour(32)) == (
+        assert book.bid(no(2), SOME, PerHour(32)) == (
             ClaimPaused(no(2), WaitReason.HELD, (no(1),)),
         )
         assert book.on_demand(no(3), SOME) == (ClaimPaused(no(3), WaitReason.HELD, (no(1),)),)
@@ -164,7 +165,7 @@ class TestPublished:
         job = block(0, 2)
         assert book.default_job(no(1), job) == (ClaimStarted(no(1)),)
         assert book.default_job(no(2), job) == (ClaimPaused(no(2), WaitReason.OUTBID, (no(1),)),)
-        assert book.place(no(3), SOME, PerHour("0.001")) == (
+        assert book.bid(no(3), SOME, PerHour("0.001")) == (
             ClaimPaused(no(1), WaitReason.OUTBID, (no(3),)),
             ClaimStarted(no(3)),
         )
@@ -173,9 +174,9 @@ class TestPublished:
     def test_what_one_leaves_cascades(self) -> None:
         # When 1 goes, the wide bid 2 gets the machine, and 3, which ran beside 1, is outbid.
         book = BidBook(gpus=8)
-        book.place(no(1), block(0, 1), PerHour(10))
-        book.place(no(2), ALL, PerHour(16))
-        book.place(no(3), block(4, 4), PerHour(4))
+        book.bid(no(1), block(0, 1), PerHour(10))
+        book.bid(no(2), ALL, PerHour(16))
+        book.bid(no(3), block(4, 4), PerHour(4))
         assert ids(book.running) == [1, 3]
         assert book.leave(no(1)) == (
             ClaimPaused(no(3), WaitReason.OUTBID, (no(2),)),
@@ -192,15 +193,15 @@ class TestChangedBid:
 
     def test_the_price_it_has_keeps_its_place(self) -> None:
         book = BidBook(gpus=1)
-        book.place(no(1), SOME, PerHour("0.20"))
-        book.place(no(2), SOME, PerHour("0.20"))
+        book.bid(no(1), SOME, PerHour("0.20"))
+        book.bid(no(2), SOME, PerHour("0.20"))
         assert book.change(no(1), PerHour("0.20")) == ()
         assert ids(book.running) == [1]
 
     def test_up_and_down_again_comes_after_the_equal_one(self) -> None:
         book = BidBook(gpus=1)
-        book.place(no(1), SOME, PerHour("0.20"))
-        book.place(no(2), SOME, PerHour("0.20"))
+        book.bid(no(1), SOME, PerHour("0.20"))
+        book.bid(no(2), SOME, PerHour("0.20"))
         assert book.change(no(1), PerHour("0.30")) == ()
         assert book.change(no(1), PerHour("0.20")) == (
             ClaimPaused(no(1), WaitReason.OUTBID, (no(2),)),
@@ -209,8 +210,8 @@ class TestChangedBid:
 
     def test_raised_above_the_incumbent_it_runs(self) -> None:
         book = BidBook(gpus=1)
-        book.place(no(1), SOME, PerHour("0.20"))
-        book.place(no(2), SOME, PerHour("0.10"))
+        book.bid(no(1), SOME, PerHour("0.20"))
+        book.bid(no(2), SOME, PerHour("0.10"))
         price = book.explain(no(2)).winning_bid
         assert price == PerHour("0.200000001")
         assert book.change(no(2), price) == (
@@ -230,7 +231,7 @@ class TestChangedBid:
     @pytest.mark.parametrize("price", ["0.0009", "64.01"])
     def test_a_price_out_of_bounds_changes_nothing(self, price: str) -> None:
         book = BidBook(gpus=2)
-        book.place(no(1), block(0, 2), PerHour(64))
+        book.bid(no(1), block(0, 2), PerHour(64))
         with pytest.raises(RuleViolation, match=r"claim\.bid: need 0\.001 to 64\.00 \$/hour"):
             book.change(no(1), PerHour(price))
         assert book.running[0].bid == PerHour(64)
@@ -241,7 +242,7 @@ class TestFloor:
 
     def test_a_raised_floor_pauses_and_a_lowered_one_resumes(self) -> None:
         book = BidBook(gpus=2)
-        book.place(no(1), block(0, 2), PerHour("0.20"))
+        book.bid(no(1), block(0, 2), PerHour("0.20"))
         book.default_job(no(2), SOME)
         assert book.set_floor(PerGpuHour("0.100000000001")) == (
             ClaimPaused(no(1), WaitReason.UNDER_FLOOR, ()),
@@ -254,10 +255,10 @@ class TestFloor:
 
     def test_a_bid_under_the_floor_waits(self) -> None:
         book = BidBook(gpus=1, floor=PerGpuHour("0.50"))
-        assert book.place(no(1), SOME, PerHour("0.10")) == (
+        assert book.bid(no(1), SOME, PerHour("0.10")) == (
             ClaimPaused(no(1), WaitReason.UNDER_FLOOR, ()),
         )
-        assert book.place(no(2), SOME, PerHour("0.05")) == (
+        assert book.bid(no(2), SOME, PerHour("0.05")) == (
             ClaimPaused(no(2), WaitReason.UNDER_FLOOR, ()),
         )
         assert book.winning_bid(SOME) == PerHour("0.50")
@@ -265,12 +266,12 @@ class TestFloor:
 
     def test_a_floor_that_pauses_nobody_is_still_a_reason_afterwards(self) -> None:
         book = BidBook(gpus=2)
-        book.place(no(1), block(0, 2), PerHour(2))
-        assert book.place(no(2), SOME, PerHour("0.30")) == (
+        book.bid(no(1), block(0, 2), PerHour(2))
+        assert book.bid(no(2), SOME, PerHour("0.30")) == (
             ClaimPaused(no(2), WaitReason.OUTBID, (no(1),)),
         )
         assert book.set_floor(PerGpuHour("0.50")) == ()
-        assert book.place(no(3), SOME, PerHour("0.20")) == (
+        assert book.bid(no(3), SOME, PerHour("0.20")) == (
             ClaimPaused(no(3), WaitReason.UNDER_FLOOR, (no(1),)),
         )
 
@@ -281,12 +282,12 @@ class TestReasons:
     def test_only_those_above_are_named(self) -> None:
         # GPU 0 is held by a dearer bid, GPU 1 by a cheaper one that nobody above it needs.
         book = BidBook(gpus=2)
-        book.place(no(1), block(0, 1), PerHour(2))
-        book.place(no(2), block(1, 1), PerHour("0.10"))
-        assert book.place(no(3), block(0, 2), PerHour(2)) == (
+        book.bid(no(1), block(0, 1), PerHour(2))
+        book.bid(no(2), block(1, 1), PerHour("0.10"))
+        assert book.bid(no(3), block(0, 2), PerHour(2)) == (
             ClaimPaused(no(3), WaitReason.OUTBID, (no(1),)),
         )
-        assert book.place(no(4), block(0, 2), PerHour("0.10")) == (
+        assert book.bid(no(4), block(0, 2), PerHour("0.10")) == (
             ClaimPaused(no(4), WaitReason.OUTBID, (no(1), no(2))),
         )
         assert ids(book.explain(no(3)).held_by) == [1]
@@ -295,9 +296,9 @@ class TestReasons:
     def test_of_equal_ones_only_the_earlier_is_named(self) -> None:
         # 1 waits for 2 alone: 3 bids the same per GPU and came later.
         book = BidBook(gpus=4)
-        book.place(no(1), block(0, 4), PerHour(4))
-        book.place(no(3), block(0, 2), PerHour(2))
-        assert book.place(no(2), block(2, 2), PerHour(9)) == (
+        book.bid(no(1), block(0, 4), PerHour(4))
+        book.bid(no(3), block(0, 2), PerHour(2))
+        assert book.bid(no(2), block(2, 2), PerHour(9)) == (
             ClaimPaused(no(1), WaitReason.OUTBID, (no(2),)),
             ClaimStarted(no(2)),
             ClaimResumed(no(3)),
@@ -305,7 +306,7 @@ class TestReasons:
 
     def test_a_claim_that_runs_has_nothing_to_explain(self) -> None:
         book = BidBook(gpus=1)
-        book.place(no(1), SOME, PerHour(2))
+        book.bid(no(1), SOME, PerHour(2))
         with pytest.raises(RuleViolation, match="a claim that waits"):
             book.explain(no(1))
 
@@ -374,67 +375,24 @@ def _same_reasons(book: BidBook, ledger: Ledger, changes: list[ClaimPaused]) -> 
         assert book.explain(change.id) == verdict
 
 
-class TestMemory:
-    """What has left does not stay in memory: a book is as large as its claims."""
-
-    def test_bids_that_come_and_go_leave_nothing_behind(self) -> None:
-        book = BidBook(gpus=1)
-        book.place(no(0), SOME, PerHour(32))
-        for number in range(1, 2_000):
-            book.place(no(number), SOME, PerHour(1))
-            book.leave(no(number))
-        (lane,) = book._lanes.values()
-        assert len(book) == 1
-        assert len(lane.heap) <= 20
-
-    def test_bids_that_change_leave_nothing_behind(self) -> None:
-        book = BidBook(gpus=1)
-        for number in range(5):
-            book.place(no(number), SOME, PerHour(1))
-        for step in range(1, 1_000):
-            book.change(no(step % 5), PerHour.from_steps(10**12 - step))
-        (lane,) = book._lanes.values()
-        assert len(lane.heap) <= 2 * 5 + 20
-        assert book.running == resolve(book).running
-
-    def test_what_has_left_is_counted_exactly(self) -> None:
-        book = BidBook(gpus=1)
-        for number in range(20):
-            book.place(no(number), SOME, PerHour.from_steps(10**12 - number))
-        for number in (1, 2, 0):  # two under the head, then the head and with it the two
-            book.leave(no(number))
-        (lane,) = book._lanes.values()
-        assert (lane.gone, len(lane.heap)) == (0, 17)
-
-    def test_heads_that_leave_do_not_keep_what_lies_under_them(self) -> None:
-        book = BidBook(gpus=1)
-        for number in range(400):
-            book.place(no(number), SOME, PerHour.from_steps(10**12 - number))
-        for number in [*range(201, 399), *range(200)]:
-            book.leave(no(number))
-        (lane,) = book._lanes.values()
-        assert len(book) == 2
-        assert len(lane.heap) <= 20
-
-
-class TestDoor:
+class TestRefused:
     """A refused event changes nothing."""
 
     @pytest.mark.parametrize(
         ("wrong", "need"),
         [
-            (lambda book: book.place(no(1), SOME, PerHour(1)), "claim.id: need a new claim"),
+            (lambda book: book.bid(no(1), SOME, PerHour(1)), "claim.id: need a new claim"),
             (lambda book: book.leave(no(9)), "claim.id: need a claim of this book"),
             (lambda book: book.change(no(9), PerHour(1)), "claim.id: need a claim of this book"),
             (lambda book: book.runs(no(9)), "claim.id: need a claim of this book"),
             (lambda book: book.explain(no(9)), "claim.id: need a claim of this book"),
             (lambda book: book.on_demand(no(2), block(1, 2)), "need positions below 2"),
-            (lambda book: book.place(no(2), SOME, PerHour(33)), "claim.bid: need 0.001"),
-            (lambda book: book.place(no(2), SOME, None), "claim.bid: need a PerHour"),
+            (lambda book: book.bid(no(2), SOME, PerHour(33)), "claim.bid: need 0.001"),
+            (lambda book: book.bid(no(2), SOME, None), "claim.bid: need a PerHour"),
             (lambda book: book.change(no(1), 2), "claim.bid: need a PerHour"),
             (lambda book: book.leave("1"), "claim.id: need a whole number"),
             (lambda book: book.set_floor(PerHour(1)), "floor: need a PerGpuHour"),
-            (lambda book: book.place(no(2), (0, 1), PerHour(1)), "claim.block: need a Block"),
+            (lambda book: book.bid(no(2), (0, 1), PerHour(1)), "claim.block: need a Block"),
             (lambda book: book.apply("leave"), "event: need an event of a book"),
             (lambda book: book.apply(ClaimStarted(no(1))), "event: need an event of a book"),
         ],
@@ -443,13 +401,13 @@ class TestDoor:
         self, wrong: Callable[[BidBook], object], need: str
     ) -> None:
         book = BidBook(gpus=2)
-        book.place(no(1), SOME, PerHour(2))
+        book.bid(no(1), SOME, PerHour(2))
         before = (book.running, len(book), book.floor)
         with pytest.raises(RuleViolation) as fault:
             wrong(book)
         assert need in str(fault.value)
         assert (book.running, len(book), book.floor) == before
-        assert book.place(no(2), SOME, PerHour(1)) == (
+        assert book.bid(no(2), SOME, PerHour(1)) == (
             ClaimPaused(no(2), WaitReason.OUTBID, (no(1),)),
         )
 
@@ -459,60 +417,16 @@ class TestDoor:
         with pytest.raises(WrongType, match="floor"):
             BidBook(gpus=1, floor=0)  # type: ignore[arg-type]
 
-    def test_a_rank_must_be_one(self) -> None:
-        with pytest.raises(WrongType, match=r"claim\.rank"):
-            ClaimEntered(id=no(1), block=SOME, rank="bid", bid=PerHour(1))  # type: ignore[arg-type]
-
     def test_ids_are_asked_for_with_in(self) -> None:
         book = BidBook(gpus=1)
-        book.place(no(1), SOME, PerHour(1))
+        book.bid(no(1), SOME, PerHour(1))
         assert no(1) in book
         assert no(2) not in book
         assert book.runs(no(1))
 
     def test_of_one_block_only_the_best_runs(self) -> None:
         book = BidBook(gpus=1)
-        book.place(no(7), SOME, PerHour(2))
-        book.place(no(1), SOME, PerHour(1))
+        book.bid(no(7), SOME, PerHour(2))
+        book.bid(no(1), SOME, PerHour(1))
         assert book.runs(no(7))
         assert not book.runs(no(1))
-
-
-class TestSizesThatDoNotDivide:
-    """Bids are compared per GPU, exactly, whatever sizes come later."""
-
-    def test_a_new_size_keeps_who_runs(self) -> None:
-        book = BidBook(gpus=7)
-        book.place(no(1), block(0, 2), PerHour("0.666666666667"))
-        book.place(no(2), block(4, 3), PerHour("1"))
-        assert ids(book.running) == [1, 2]
-        assert book.place(no(3), block(0, 7), PerHour("2.333333333333")) == (
-            ClaimPaused(no(3), WaitReason.OUTBID, (no(1), no(2))),
-        )
-        # Still between the two: 1 keeps it out, 2 runs beside 1.
-        assert book.change(no(3), PerHour("2.333333333334")) == ()
-        assert ids(book.running) == [1, 2]
-        assert ids(book.explain(no(3)).held_by) == [1]
-        book.change(no(3), PerHour("2.333333333335"))
-        assert ids(book.running) == [3]
-
-    @pytest.mark.parametrize("anew", [False, True])
-    def test_a_step_still_decides_on_the_largest_machine(self, anew: bool) -> None:
-        book = BidBook(gpus=4_096)
-        whole = PerHour.from_steps(4_096 * 31 * 10**12 + 15)  # a float of three times it is more
-        book.place(no(1), block(0, 4_096), whole)
-        if anew:
-            book.place(no(2), block(0, 3), PerHour("0.1"))  # weighs all sizes anew
-        book.place(no(3), block(0, 2_048), PerHour.from_steps(whole.steps // 2 + 1))
-        assert ids(book.running) == [3]
-
-    def test_a_step_still_tells_who_is_in_the_way(self) -> None:
-        # 3 bids three steps more than twice what 2 bids for half of the GPUs.
-        book = BidBook(gpus=4_096)
-        half = PerHour.from_steps(2_048 * 31 * 10**12 + 5)
-        book.place(no(1), block(0, 2_048), PerHour(2_048 * 32))
-        book.place(no(2), block(2_048, 2_048), half)
-        third = PerHour.from_steps(2 * half.steps + 3)
-        assert book.place(no(3), block(0, 4_096), third) == (
-            ClaimPaused(no(3), WaitReason.OUTBID, (no(1),)),
-        )

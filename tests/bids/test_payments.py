@@ -15,11 +15,11 @@ from auction_cases import (
     bid,
     floor_of,
     on_demand,
+    pool_bid,
+    pool_block,
+    random_bids,
     random_claims,
     random_pool,
-    random_requests,
-    request,
-    slot,
 )
 from numgenius_core.bids import (
     Auction,
@@ -50,8 +50,8 @@ def block_auction(rng: random.Random) -> BlockAuction:
 
 def pool_auction(rng: random.Random) -> PoolAuction:
     return PoolAuction(
-        slots=tuple(random_pool(rng, rng.randint(1, 3), 8)),
-        requests=tuple(random_requests(rng, rng.randint(0, 14), [1, 1, 2, 4])),
+        blocks=tuple(random_pool(rng, rng.randint(1, 3), 8)),
+        bids=tuple(random_bids(rng, rng.randint(0, 14), [1, 1, 2, 4])),
         floor=floor_of(rng.choice([0, 3, 6])),
     )
 
@@ -91,13 +91,13 @@ class TestEveryRule:
         for _ in range(100):
             used: set[tuple[MachineId | None, int]] = set()
             for runner in rule(make(rng)).runners:
-                cells = {(runner.machine, p) for p in runner.block.positions}
+                cells = {(runner.machine, p) for p in runner.block.slots}
                 assert used.isdisjoint(cells)
                 used |= cells
 
     @every_rule
     def test_nobody_asking_pays_nothing(self, rule: PaymentRule) -> None:
-        for auction in (BlockAuction(claims=()), PoolAuction(slots=(), requests=())):
+        for auction in (BlockAuction(claims=()), PoolAuction(blocks=(), bids=())):
             settled = rule(auction)
             assert settled.runners == ()
             assert settled.revenue == PerHour(0)
@@ -107,7 +107,9 @@ class TestEveryRule:
         auction = BlockAuction(claims=(bid(1, 2, 0, 19), bid(2, 2, 2, 20)), floor=floor_of(10))
         assert set(rule(auction).payments) == {2}
         pool = PoolAuction(
-            slots=(slot(1, 4),), requests=(request(1, 2, 19), request(2, 2, 20)), floor=floor_of(10)
+            blocks=(pool_block(1, 4),),
+            bids=(pool_bid(1, 2, 19), pool_bid(2, 2, 20)),
+            floor=floor_of(10),
         )
         assert set(rule(pool).payments) == {2}
 
@@ -116,9 +118,9 @@ class TestEveryRule:
         claims = (on_demand(1, 4, 0), bid(2, 4, 4, 20))
         hopeless = bid(3, 8, 0, 9_000)
         assert rule(BlockAuction(claims=claims)) == rule(BlockAuction(claims=(*claims, hopeless)))
-        asked = (request(1, 1, 7), request(2, 2, 8))
-        assert rule(PoolAuction(slots=(slot(1, 2),), requests=asked)) == rule(
-            PoolAuction(slots=(slot(1, 2),), requests=(*asked, request(3, 4, 9_000)))
+        asked = (pool_bid(1, 1, 7), pool_bid(2, 2, 8))
+        assert rule(PoolAuction(blocks=(pool_block(1, 2),), bids=asked)) == rule(
+            PoolAuction(blocks=(pool_block(1, 2),), bids=(*asked, pool_bid(3, 4, 9_000)))
         )
 
     def test_an_on_demand_claim_that_waits_is_in_nobodys_way(self) -> None:
@@ -130,19 +132,21 @@ class TestEveryRule:
         assert BlockAuction(claims=claims).entrants() == ()
 
     def test_without_free_gpus_nobody_takes_part(self) -> None:
-        assert PoolAuction(slots=(), requests=(request(1, 1, 5),)).entrants() == ()
+        assert PoolAuction(blocks=(), bids=(pool_bid(1, 1, 5),)).entrants() == ()
 
     @pytest.mark.parametrize("junk", [7, "claims", b"claims"])
     def test_what_is_no_list_of_bids_is_refused(self, junk: Any) -> None:
         with pytest.raises(WrongType, match="claims"):
             BlockAuction(claims=junk)
-        with pytest.raises(WrongType, match="slots"):
-            PoolAuction(slots=junk, requests=())
+        with pytest.raises(WrongType, match="blocks"):
+            PoolAuction(blocks=junk, bids=())
 
     def test_what_is_under_the_reserve_does_not_run_with_others(self) -> None:
         auction = BlockAuction(claims=(bid(1, 2, 0, 19), bid(2, 2, 2, 20)), floor=floor_of(10))
         pool = PoolAuction(
-            slots=(slot(1, 4),), requests=(request(1, 2, 19), request(2, 2, 20)), floor=floor_of(10)
+            blocks=(pool_block(1, 4),),
+            bids=(pool_bid(1, 2, 19), pool_bid(2, 2, 20)),
+            floor=floor_of(10),
         )
         for each in (auction, pool):
             assert each.together([ContractId(1), ContractId(2)]) is None
@@ -152,7 +156,7 @@ class TestEveryRule:
         with pytest.raises(RuleViolation, match="one claim for each id"):
             BlockAuction(claims=(bid(1, 1, 0, 5), bid(1, 1, 1, 5)))
         with pytest.raises(RuleViolation, match="one for each id"):
-            PoolAuction(slots=(), requests=(request(1, 1, 5), request(1, 2, 5)))
+            PoolAuction(blocks=(), bids=(pool_bid(1, 1, 5), pool_bid(1, 2, 5)))
         with pytest.raises(WrongType, match="floor"):
             BlockAuction(claims=(), floor=PerHour(1))  # type: ignore[arg-type]
 
@@ -227,8 +231,8 @@ def with_price(auction: Auction, bidder: ContractId, steps: int) -> Auction:
         claims = tuple(evolve(c, bid=price) if c.id == bidder else c for c in auction.claims)
         return evolve(auction, claims=claims)
     assert isinstance(auction, PoolAuction)
-    asked = tuple(evolve(r, price=price) if r.id == bidder else r for r in auction.requests)
-    return evolve(auction, requests=asked)
+    asked = tuple(evolve(r, price=price) if r.id == bidder else r for r in auction.bids)
+    return evolve(auction, bids=asked)
 
 
 def gain(settled: AuctionResult, bidder: ContractId, value: int) -> int:
@@ -325,5 +329,5 @@ class TestOneInterface:
     def test_auctions_take_any_iterable(self) -> None:
         auction = BlockAuction(claims=(bid(i, 1, i, 5) for i in range(3)))  # type: ignore[arg-type]
         assert auction.optimum() == best_runners(auction.claims)
-        pool = PoolAuction(slots=[PoolBlock(machine=MachineId(1), block=Block(0, 2))], requests=[])  # type: ignore[arg-type]
+        pool = PoolAuction(blocks=[PoolBlock(machine=MachineId(1), block=Block(0, 2))], bids=[])  # type: ignore[arg-type]
         assert pool.optimum().runners == ()

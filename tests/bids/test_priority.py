@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from fractions import Fraction
 
@@ -11,12 +12,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bid_cases import (
-    bids_for,
     block,
     ids,
     is_under,
-    machines,
-    prices_per_gpu,
     priority,
     slowly,
 )
@@ -40,8 +38,10 @@ from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.listing import Mode, PriceTerms
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.testing import books
 
 NANO = 1_000  # price steps
+Book = tuple[tuple[Claim, ...], PerGpuHour]
 NOTHING = PerGpuHour(0)
 SOME = Block(start=0, size=1)
 
@@ -62,27 +62,7 @@ def job(number: int, where: Block) -> Claim:
 # --- random machines --------------------------------------------------------------------------
 
 
-@st.composite
-def books(draw: st.DrawFn) -> tuple[list[Claim], PerGpuHour]:
-    """Return claims on one machine and the host's floor."""
-    places = draw(machines())
-    claims = []
-    for number in range(draw(st.integers(0, 14))):
-        where = draw(st.sampled_from(places))
-        kind = draw(st.sampled_from("bbbbbbod"))
-        price = draw(bids_for(where.size)) if kind == "b" else None
-        rank = {"b": Rank.BID, "o": Rank.ON_DEMAND, "d": Rank.DEFAULT_JOB}[kind]
-        claims.append(
-            Claim(id=ContractId(number), block=where, rank=rank, arrival=100 - number, bid=price)
-        )
-    floor = draw(st.one_of(st.just(0), prices_per_gpu.map(lambda steps: steps // 4)))
-    return claims, PerGpuHour.from_steps(floor)
-
-
-# --- the slow and obvious way -----------------------------------------------------------------
-
-
-def would_run(claims: list[Claim], claim: Claim, steps: int, floor: PerGpuHour) -> bool:
+def would_run(claims: Iterable[Claim], claim: Claim, steps: int, floor: PerGpuHour) -> bool:
     """Return whether ``claim`` runs once its bid is changed to ``steps``, a new arrival."""
     changed = Claim.bidding(claim.id, claim.block, PerHour.from_steps(steps), arrival=10**6)
     return claim.id in slowly([c for c in claims if c is not claim] + [changed], floor)
@@ -207,36 +187,32 @@ class TestLaws:
     """Who runs, on machines of 1 to 64 GPUs with any ``min_gpu``, whatever is asked."""
 
     @given(books())
-    def test_the_answer_is_that_of_the_slow_and_obvious_way(
-        self, book: tuple[list[Claim], PerGpuHour]
-    ) -> None:
+    def test_the_answer_is_that_of_the_slow_and_obvious_way(self, book: Book) -> None:
         claims, floor = book
         answer = resolve(claims, floor)
         assert ids(answer.running) == slowly(claims, floor)
         assert sorted(ids(answer.running) + ids(answer.waiting)) == sorted(c.id for c in claims)
 
     @given(books())
-    def test_no_gpu_is_sold_twice(self, book: tuple[list[Claim], PerGpuHour]) -> None:
-        used = [gpu for claim in resolve(*book).running for gpu in claim.block.positions]
+    def test_no_gpu_is_sold_twice(self, book: Book) -> None:
+        used = [gpu for claim in resolve(*book).running for gpu in claim.block.slots]
         assert len(used) == len(set(used))
 
     @given(books())
-    def test_no_on_demand_claim_waits_for_a_bid(self, book: tuple[list[Claim], PerGpuHour]) -> None:
+    def test_no_on_demand_claim_waits_for_a_bid(self, book: Book) -> None:
         for verdict in resolve(*book).paused:
             if verdict.claim.rank is Rank.ON_DEMAND:
                 assert {claim.rank for claim in verdict.held_by} == {Rank.ON_DEMAND}
 
     @given(books())
-    def test_who_waits_is_blocked_by_a_running_one_above_or_by_the_floor(
-        self, book: tuple[list[Claim], PerGpuHour]
-    ) -> None:
+    def test_who_waits_is_blocked_by_a_running_one_above_or_by_the_floor(self, book: Book) -> None:
         answer = resolve(*book)
         for verdict in answer.paused:
-            gpus = set(verdict.claim.block.positions)
+            gpus = set(verdict.claim.block.slots)
             above = [
                 claim
                 for claim in answer.running
-                if priority(claim) < priority(verdict.claim) and gpus & set(claim.block.positions)
+                if priority(claim) < priority(verdict.claim) and gpus & set(claim.block.slots)
             ]
             assert list(verdict.held_by) == above
             assert above or verdict.why is WaitReason.UNDER_FLOOR
@@ -247,18 +223,14 @@ class TestLaws:
             )
 
     @given(books(), st.randoms(use_true_random=False))
-    def test_the_order_of_input_does_not_matter(
-        self, book: tuple[list[Claim], PerGpuHour], random: object
-    ) -> None:
+    def test_the_order_of_input_does_not_matter(self, book: Book, random: object) -> None:
         claims, floor = book
         mixed = list(claims)
         random.shuffle(mixed)  # type: ignore[attr-defined]
         assert resolve(mixed, floor) == resolve(claims, floor)
 
     @given(books(), st.data())
-    def test_raising_a_bid_never_makes_it_lose(
-        self, book: tuple[list[Claim], PerGpuHour], data: st.DataObject
-    ) -> None:
+    def test_raising_a_bid_never_makes_it_lose(self, book: Book, data: st.DataObject) -> None:
         claims, floor = book
         bidders = [claim for claim in resolve(claims, floor).running if claim.bid is not None]
         assume(bidders)
@@ -273,9 +245,7 @@ class TestLaws:
         assert resolve([c for c in claims if c is not claim] + [after], floor).runs(claim.id)
 
     @given(books())
-    def test_the_stated_price_wins_and_a_nano_dollar_less_does_not(
-        self, book: tuple[list[Claim], PerGpuHour]
-    ) -> None:
+    def test_the_stated_price_wins_and_a_nano_dollar_less_does_not(self, book: Book) -> None:
         claims, floor = book
         for verdict in resolve(claims, floor).paused:
             claim, price = verdict.claim, verdict.winning_bid
@@ -354,14 +324,14 @@ class TestQuotedMinBid:
         assert quoted_min_bid(block(0, 2), [rental(1, SOME), job(2, block(1, 1))]) == NOTHING
 
     @given(books())
-    def test_it_is_the_larger_of_floor_and_bids(self, book: tuple[list[Claim], PerGpuHour]) -> None:
+    def test_it_is_the_larger_of_floor_and_bids(self, book: Book) -> None:
         answer = resolve(*book)
         for claim in answer.waiting:
-            gpus = set(claim.block.positions)
+            gpus = set(claim.block.slots)
             touching = [
                 Fraction(other.bid.steps, other.block.size)
                 for other in answer.running
-                if other.bid is not None and gpus & set(other.block.positions)
+                if other.bid is not None and gpus & set(other.block.slots)
             ]
             exact = max([Fraction(book[1].steps), *touching])
             assert 0 <= answer.quoted_min_bid(claim.block).steps - exact < 1
@@ -455,7 +425,7 @@ class TestClaim:
             Claim.from_contract(rental(1, SOME), arrival=0)  # type: ignore[arg-type]
 
     @given(books())
-    def test_outranking_is_the_published_order(self, book: tuple[list[Claim], PerGpuHour]) -> None:
+    def test_outranking_is_the_published_order(self, book: Book) -> None:
         for one in book[0]:
             for other in book[0]:
                 assert one.outranks(other) == (priority(one) < priority(other))
@@ -504,9 +474,7 @@ class TestFleet:
     """Machines are independent of each other."""
 
     @given(st.lists(books(), max_size=4))
-    def test_each_machine_has_its_own_answer(
-        self, fleet: list[tuple[list[Claim], PerGpuHour]]
-    ) -> None:
+    def test_each_machine_has_its_own_answer(self, fleet: list[Book]) -> None:
         claims = {MachineId(i): book[0] for i, book in enumerate(fleet)}
         floors = {MachineId(i): book[1] for i, book in enumerate(fleet)}
         answers = resolve_fleet(claims, floors)

@@ -434,9 +434,7 @@ class TestOccupancy:
             (day, gpu): [
                 int(c.id)
                 for c in made
-                if c.mode is not Mode.INTERRUPTIBLE
-                and gpu in c.block.positions
-                and c.active_at(day)
+                if c.mode is not Mode.INTERRUPTIBLE and gpu in c.block.slots and c.active_at(day)
             ]
             for day in days
             if day in period

@@ -1,10 +1,9 @@
-"""Taking and freeing blocks, best fit, packing, and what fragmentation costs."""
+"""Taking and freeing blocks, best fit and packing."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from itertools import product
 from typing import Any
 
@@ -12,53 +11,18 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType
+from gpu_cases import SMALL, as_cell, inside, is_free, offered, rentable, states
+from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.gpus import (
-    FreeGpus,
     best_fit,
     blocks,
     first_fit,
-    fragmentation,
     free_blocks,
     pack,
     release,
     take,
 )
 from numgenius_core.offer import Block
-from numgenius_core.rates import PerGpuHour, PerHour
-from numgenius_core.testing import machine_shapes
-
-SMALL = [(gpus, 1 << k) for gpus in range(1, 10) for k in range(gpus.bit_length())]
-Cell = tuple[int, int]  # start, size
-
-
-def offered(gpus: int, min_gpu: int) -> set[Cell]:
-    """Cut the machine as the guide says: (start, size) of every block."""
-    cuts = {min_gpu, gpus} | {2**k for k in range(13) if min_gpu < 2**k < gpus}
-    return {(a, min(cut, gpus - a)) for cut in cuts for a in range(0, gpus, cut)}
-
-
-def is_free(cell: Cell, free: int) -> bool:
-    return all(free >> p & 1 for p in range(cell[0], cell[0] + cell[1]))
-
-
-def inside(a: Cell, b: Cell) -> bool:
-    return b[0] <= a[0] and a[0] + a[1] <= b[0] + b[1]
-
-
-def as_cell(block: Block | None) -> Cell | None:
-    return None if block is None else (block.start, block.size)
-
-
-def rentable(gpus: int, min_gpu: int, free: int) -> list[Block]:
-    return [Block(a, n) for a, n in sorted(offered(gpus, min_gpu)) if is_free((a, n), free)]
-
-
-@st.composite
-def states(draw: st.DrawFn) -> tuple[int, int, int]:
-    """Return a machine of up to 64 GPUs and its free GPUs."""
-    gpus, min_gpu = draw(machine_shapes())
-    return gpus, min_gpu, draw(st.integers(0, (1 << gpus) - 1))
 
 
 class TestTakeAndFree:
@@ -73,8 +37,8 @@ class TestTakeAndFree:
         assume(there)
         block = data.draw(st.sampled_from(there))
         left = take(free, block)
-        assert left & block.mask == 0
-        assert left | block.mask == free
+        assert left & block.gpu_set == 0
+        assert left | block.gpu_set == free
         assert release(left, block) == free
         assert rentable(gpus, min_gpu, release(left, block)) == there
 
@@ -139,7 +103,7 @@ class TestFits:
             for fit in (first_fit, best_fit):
                 block = fit(gpus, min_gpu, free, size)
                 assert (block is not None) == (size in there)
-                assert block is None or take(free, block) == free ^ block.mask
+                assert block is None or take(free, block) == free ^ block.gpu_set
 
     def test_best_fit_leaves_the_large_block_whole(self) -> None:
         assert first_fit(8, 1, 0b0100_1111, 1) == Block(0, 1)
@@ -209,7 +173,7 @@ class TestPack:
         placed = pack(gpus, 1, (1 << gpus) - 1, sizes)
         assert placed is not None
         assert [block.size for block in placed] == sizes
-        assert sum(block.size for block in placed) == len({p for b in placed for p in b.positions})
+        assert sum(block.size for block in placed) == len({p for b in placed for p in b.slots})
 
     def test_the_largest_goes_first_and_the_smaller_beside_it(self) -> None:
         assert pack(8, 1, 0xFF, [1, 2]) == (Block(2, 1), Block(0, 2))
@@ -273,7 +237,7 @@ class TestPack:
             pack(8, 1, 255, sizes)
 
 
-class TestFreeSlots:
+class TestFreeBlocks:
     """The largest aligned free powers of two: what a pool gives out."""
 
     @given(states())
@@ -281,17 +245,17 @@ class TestFreeSlots:
         self, state: tuple[int, int, int]
     ) -> None:
         gpus, min_gpu, free = state
-        slots = free_blocks(gpus, min_gpu, free)
+        found = free_blocks(gpus, min_gpu, free)
         left = free
-        for slot in slots:
-            assert slot.size.bit_count() == 1
-            assert slot.size >= min_gpu
-            assert slot.start % slot.size == 0
-            left = take(left, slot)
+        for block in found:
+            assert block.size.bit_count() == 1
+            assert block.size >= min_gpu
+            assert block.start % block.size == 0
+            left = take(left, block)
         for start, size in offered(gpus, min_gpu):
             if size >= min_gpu and size.bit_count() == 1 and is_free((start, size), free):
-                assert any(slot.contains(Block(start, size)) for slot in slots)
-        assert [slot.start for slot in slots] == sorted(slot.start for slot in slots)
+                assert any(block.contains(Block(start, size)) for block in found)
+        assert [block.start for block in found] == sorted(block.start for block in found)
 
     def test_an_example(self) -> None:
         assert free_blocks(8, 1, 0b1111_0110) == (Block(1, 1), Block(2, 1), Block(4, 4))
@@ -305,133 +269,6 @@ class TestFreeSlots:
         assert type(caught.value) is RuleViolation
         with pytest.raises(WrongType, match="free"):
             free_blocks(8, 1, 2.0)  # type: ignore[arg-type]
-
-
-def machine(gpus: int, min_gpu: int, free: int, price: str = "1") -> FreeGpus:
-    return FreeGpus(gpus=gpus, min_gpu=min_gpu, free=free, price=PerGpuHour(price))
-
-
-class TestFragmentation:
-    """The largest block to sell, the free GPUs no demand can use, the revenue out of reach."""
-
-    def test_four_scattered_gpus_sell_as_singles_only(self) -> None:
-        told = fragmentation([machine(8, 1, 0b0101_0101, "0.5")], {1: 1, 2: 1, 4: 2})
-        assert told.gpus == 8
-        assert told.free == 4
-        assert told.largest == 1
-        assert told.stranded == 0
-        assert told.stranded_share == 0
-        assert told.unusable == Fraction(0 + 4 + 2 * 4, 4)
-        assert told.unusable_share == Fraction(3, 4)
-        assert (told.worst_size, told.worst_unusable) == (2, 4)
-        assert told.worst_share == 1
-        # Together they would sell as 4, 2 × 2 or 1 × 4 for $2 each; for 2 and 4 all of it is lost.
-        assert told.out_of_reach == PerHour("1.5")
-
-    def test_free_gpus_in_no_block_are_stranded(self) -> None:
-        told = fragmentation([machine(8, 4, 0b0111_1111)], {4: 1})
-        assert told.largest == 4
-        assert told.stranded == 3
-        assert told.stranded_share == Fraction(3, 7)
-        assert told.unusable == 3
-        assert told.out_of_reach == PerHour(0)
-
-    def test_remainders_smaller_than_min_gpu_are_not_stranded(self) -> None:
-        assert fragmentation([machine(7, 2, 0b100_0011)], {2: 1}).stranded == 0
-        assert fragmentation([machine(7, 2, 0b101_0011)], {2: 1}).stranded == 1
-
-    def test_a_fleet_adds_up(self) -> None:
-        fleet = [machine(8, 1, 0b1111), machine(4, 2, 0b1001, "2"), machine(2, 1, 0, "9")]
-        told = fragmentation(fleet, {2: 1})
-        assert (told.gpus, told.free, told.largest, told.stranded) == (14, 6, 4, 2)
-        assert told.unusable == 2
-        assert told.out_of_reach == PerHour(4)
-
-    def test_a_size_that_is_not_offered_uses_nothing_and_earns_nothing(self) -> None:
-        told = fragmentation([machine(4, 1, 0b1111)], {8: 1})
-        assert told.unusable_share == 1
-        assert told.out_of_reach == PerHour(0)
-
-    def test_no_free_gpus_have_no_shares(self) -> None:
-        for machines in ([], [machine(8, 1, 0)]):
-            told = fragmentation(machines, {1: 1})
-            assert (told.free, told.largest) == (0, 0)
-            assert told.stranded_share == told.unusable_share == told.worst_share == 0
-
-    def test_a_size_without_weight_does_not_count(self) -> None:
-        assert fragmentation([machine(4, 1, 0b1001)], {1: 3, 4: 0}).unusable == 0
-
-    def test_a_mean_revenue_is_rounded_half_even_once(self) -> None:
-        one_step = FreeGpus(gpus=4, min_gpu=1, free=0b0101, price=PerGpuHour.from_steps(1))
-        assert fragmentation([one_step], {1: 3, 2: 1}).out_of_reach == PerHour.from_steps(0)
-        assert fragmentation([one_step], {1: 1, 2: 3}).out_of_reach == PerHour.from_steps(2)
-
-    @given(
-        st.lists(states(), max_size=4),
-        st.dictionaries(st.sampled_from([1, 2, 3, 4, 8]), st.integers(1, 9), min_size=1),
-    )
-    def test_it_is_what_the_definitions_say(
-        self, fleet: list[tuple[int, int, int]], demand: dict[int, int]
-    ) -> None:
-        told = fragmentation([machine(*state) for state in fleet], demand)
-        unusable = dict.fromkeys(demand, 0)
-        lost = dict.fromkeys(demand, 0)
-        stranded = 0
-        for gpus, min_gpu, free in fleet:
-            rentable = [c for c in offered(gpus, min_gpu) if is_free(c, free)]
-            count = free.bit_count()
-            stranded += sum(
-                not any(a <= p < a + n for a, n in rentable) for p in range(gpus) if free >> p & 1
-            )
-            for size in demand:
-                now = sum(n == size for _, n in rentable)
-                ever = sum(n == size for _, n in offered(gpus, min_gpu))
-                unusable[size] += count - size * now
-                lost[size] += size * (min(ever, count // size) - now)
-        total = sum(demand.values())
-        assert told.stranded == stranded
-        assert told.unusable == Fraction(sum(demand[s] * unusable[s] for s in demand), total)
-        assert told.worst_unusable == max(unusable.values())
-        assert told.worst_size == min(s for s in demand if unusable[s] == told.worst_unusable)
-        dollars = Fraction(sum(demand[s] * lost[s] for s in demand), total)
-        assert abs(Fraction(told.out_of_reach.steps, 10**12) - dollars) <= Fraction(1, 2 * 10**12)
-
-    @pytest.mark.parametrize(
-        ("demand", "error"),
-        [
-            ({}, RuleViolation),
-            ({1: 0}, RuleViolation),
-            ({0: 1}, RuleViolation),
-            ({1: -1}, RuleViolation),
-            ({1: 0.5}, WrongType),
-            ({"1": 1}, WrongType),
-            ([1, 2], WrongType),
-        ],
-    )
-    def test_what_is_no_demand_is_refused(self, demand: Any, error: type[NumgeniusError]) -> None:
-        with pytest.raises(error, match="demand"):
-            fragmentation([], demand)
-
-    @pytest.mark.parametrize("junk", [3, "abc", [3], [None]])
-    def test_what_are_no_machines_is_refused(self, junk: Any) -> None:
-        with pytest.raises(WrongType, match="machines"):
-            fragmentation(junk, {1: 1})
-
-    @pytest.mark.parametrize(
-        ("changed", "path"),
-        [
-            ({"gpus": 0}, "gpus"),
-            ({"min_gpu": 3}, "min_gpu"),
-            ({"free": 256}, "free"),
-            ({"free": "1"}, "free"),
-            ({"price": PerHour(1)}, "price"),
-        ],
-    )
-    def test_a_machine_is_checked(self, changed: dict[str, Any], path: str) -> None:
-        facts: dict[str, Any] = {"gpus": 8, "min_gpu": 1, "free": 3, "price": PerGpuHour(1)}
-        with pytest.raises(RuleViolation) as caught:
-            FreeGpus(**(facts | changed))
-        assert caught.value.path == path
 
 
 def test_the_blocks_are_those_of_slicing() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -11,21 +11,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from defragmentation_cases import Held, check_plan, fewest_moves, random_contracts, random_question
+from gpu_cases import offered
 from numgenius_core.errors import RuleViolation
-from numgenius_core.gpus import DefragmentationPlan, Impossible, Move, Obstacle, blocks, defragment
-from numgenius_core.gpus import defragmentation as defrag
+from numgenius_core.gpus import (
+    DefragmentationPlan,
+    Impossible,
+    Move,
+    Obstacle,
+    defragment,
+)
 from numgenius_core.ids import ContractId
 from numgenius_core.offer import Block
 
 Piece = tuple[int, int, bool]  # start, size, movable
 State = frozenset[Piece]
-Held = dict[ContractId, Block]
-
-
-def offered(gpus: int, min_gpu: int) -> set[tuple[int, int]]:
-    """Cut the machine as DOMAIN's rule says: (start, size) of every block."""
-    cuts = {min_gpu, gpus} | {2**k for k in range(13) if min_gpu < 2**k < gpus}
-    return {(a, min(cut, gpus - a)) for cut in cuts for a in range(0, gpus, cut)}
 
 
 def all_states(gpus: int, min_gpu: int) -> list[State]:
@@ -83,33 +83,6 @@ def question(state: State) -> tuple[Held, list[ContractId]]:
     pieces = sorted(state)
     held = {ContractId(i): Block(start=a, size=n) for i, (a, n, _) in enumerate(pieces)}
     return held, [ContractId(i) for i, piece in enumerate(pieces) if piece[2]]
-
-
-def check_plan(
-    plan: DefragmentationPlan,
-    held: Held,
-    movable: Collection[ContractId],
-    gpus: int,
-    min_gpu: int,
-    size: int,
-) -> None:
-    """Carry the moves out one by one, as a host would."""
-    now = dict(held)
-    cuts = offered(gpus, min_gpu)
-    for move in plan.moves:
-        assert move.contract in movable
-        assert now[move.contract] == move.source != move.target
-        assert (move.target.start, move.source.size) in cuts
-        assert move.target.size == move.source.size
-        assert not any(b.overlaps(move.target) for c, b in now.items() if c != move.contract)
-        assert not move.source.overlaps(move.target)
-        now[move.contract] = move.target
-    assert len({move.contract for move in plan.moves}) == len(plan.moves)
-    for block in plan.blocks:
-        assert block.size == size
-        assert (block.start, size) in cuts
-        assert not any(b.overlaps(block) for b in now.values())
-    assert len(set(plan.blocks)) == len(plan.blocks)
 
 
 def check_proof(
@@ -225,27 +198,6 @@ class TestFewestMoves:
                 assert best is None, case
                 check_proof(answer, held, movable, gpus, min_gpu, size, 1)
 
-    def test_where_the_cheapest_place_is_the_wrong_one_too(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        rng = random.Random(43)
-        hard = 0
-        for _ in range(900):
-            gpus = rng.choice([16, 32])
-            held, movable, size = random_question(rng, gpus, 1)
-            best = defragment(gpus, 1, held, movable, size)
-            with monkeypatch.context() as patch:
-                patch.setattr(defrag, "SEARCH_LIMIT", 0)
-                first = defragment(gpus, 1, held, movable, size)
-            if isinstance(best, DefragmentationPlan) and isinstance(first, DefragmentationPlan):
-                assert best.exact
-                check_plan(first, held, movable, gpus, 1, size)
-                if len(first.moves) > len(best.moves):
-                    hard += 1
-                    assert not first.exact
-                    assert len(best.moves) == fewest_moves(gpus, 1, held, movable, size)
-        assert hard >= 3
-
     @settings(max_examples=60)
     @given(seed=st.integers(0, 10**9), exponent=st.integers(5, 8), share=st.integers(3, 9))
     def test_plans_of_large_machines_can_be_carried_out(
@@ -262,29 +214,6 @@ class TestFewestMoves:
         else:
             check_proof(answer, held, movable, gpus, 1, size, 1)
 
-    def test_past_the_search_limit_it_says_that_fewer_moves_may_do(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        # Both halves have two contracts. To clear the left one, its four GPUs need a place that
-        # is taken in part, so a third contract moves.
-        held = {
-            ContractId(1): Block(0, 4),
-            ContractId(2): Block(4, 1),
-            ContractId(3): Block(10, 2),
-            ContractId(4): Block(15, 1),
-        }
-        best = defragment(16, 1, held, held, 8)
-        assert isinstance(best, DefragmentationPlan)
-        assert best.exact
-        assert best.blocks == (Block(8, 8),)
-        assert [move.contract for move in best.moves] == [4, 3]
-        monkeypatch.setattr(defrag, "SEARCH_LIMIT", 1)
-        found = defragment(16, 1, held, held, 8)
-        assert isinstance(found, DefragmentationPlan)
-        assert found.exact is False
-        assert len(found.moves) == 3
-        check_plan(found, held, held, 16, 1, 8)
-
     def test_the_order_of_contracts_does_not_matter(self) -> None:
         rng = random.Random(42)
         for _ in range(50):
@@ -293,65 +222,6 @@ class TestFewestMoves:
             assert defragment(16, 1, held, list(held), 4) == defragment(
                 16, 1, shuffled, set(shuffled), 4
             )
-
-
-def random_question(
-    rng: random.Random, gpus: int, min_gpu: int
-) -> tuple[Held, list[ContractId], int]:
-    """Return contracts, which of them may move, and the size of the block that is wanted."""
-    held = random_contracts(rng, gpus, min_gpu, rng.choice([0.5, 0.7, 0.9]))
-    return held, [c for c in held if rng.random() < 0.85], rng.choice([2, 4, 8])
-
-
-def random_contracts(rng: random.Random, gpus: int, min_gpu: int, share: float) -> Held:
-    """Return contracts on random disjoint blocks, up to a share of the machine."""
-    held: Held = {}
-    taken = 0
-    there = [block for block in blocks(gpus, min_gpu) if block.size <= gpus // 2]
-    for block in rng.choices(there, weights=[block.size for block in there], k=300):
-        if not taken & block.mask and taken.bit_count() + block.size <= share * gpus:
-            taken |= block.mask
-            held[ContractId(len(held))] = block
-    return held
-
-
-def fewest_moves(
-    gpus: int, min_gpu: int, held: Held, movable: Collection[ContractId], size: int
-) -> int | None:
-    """Return the fewest contracts that are elsewhere when a block is free, ``None`` if none can be.
-
-    An integer programme over where everybody is in the end: a lower bound for any sequence of
-    moves, so a plan with as many moves is the best.
-    """
-    cp_model: Any = pytest.importorskip("ortools.sat.python.cp_model")
-    model = cp_model.CpModel()
-    cuts = offered(gpus, min_gpu)
-    on: dict[int, list[Any]] = defaultdict(list)
-
-    def place(sizes: int, only: tuple[int, int] | None) -> dict[tuple[int, int], Any]:
-        spots = {spot: model.new_bool_var("") for spot in cuts if spot[1] == sizes}
-        spots = {spot: x for spot, x in spots.items() if only in {None, spot}}
-        model.add_exactly_one(spots.values())
-        for (start, length), x in spots.items():
-            for p in range(start, start + length):
-                on[p].append(x)
-        return spots
-
-    place(size, None)
-    stays = []
-    for contract, block in held.items():
-        home = (block.start, block.size)
-        stays.append(place(block.size, None if contract in movable else home)[home])
-    for those in on.values():
-        model.add_at_most_one(those)
-    model.maximize(sum(stays))
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
-    status = solver.solve(model)
-    if status == cp_model.INFEASIBLE:
-        return None
-    assert status == cp_model.OPTIMAL
-    return len(held) - int(solver.objective_value + 0.5)
 
 
 class TestWorkedExamples:

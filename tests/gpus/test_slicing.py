@@ -78,7 +78,7 @@ class TestOfferSizes:
     @given(st.integers(1, 64).flatmap(lambda t: st.tuples(st.just(t), st.integers(1, t))))
     def test_blocks_are_the_cut_made_by_hand(self, shape: tuple[int, int]) -> None:
         found = blocks(*shape, observed=True)
-        assert {frozenset(b.positions) for b in found} == plain_blocks(*shape)
+        assert {frozenset(b.slots) for b in found} == plain_blocks(*shape)
         assert len(found) == len(set(found))
         assert list(found) == sorted(found)
 
@@ -113,7 +113,7 @@ class TestRentable:
         self, shape: tuple[int, int], data: st.DataObject
     ) -> None:
         held = data.draw(st.sets(st.integers(0, shape[0] - 1)))
-        expected = [b for b in blocks(*shape, observed=True) if not held & set(b.positions)]
+        expected = [b for b in blocks(*shape, observed=True) if not held & set(b.slots)]
         assert list(rentable_blocks(*shape, held, observed=True)) == expected
         mask = sum(1 << position for position in held)
         assert list(rentable_blocks(*shape, mask, observed=True)) == expected

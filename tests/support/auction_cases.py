@@ -52,24 +52,24 @@ def random_claims(rng: random.Random, gpus: int, min_gpu: int, count: int) -> li
     return claims
 
 
-def request(number: int, gpus: int, price: int) -> PoolBid:
+def pool_bid(number: int, gpus: int, price: int) -> PoolBid:
     return PoolBid(id=ContractId(number), gpus=gpus, price=cents(price))
 
 
-def slot(machine: int, size: int, start: int = 0) -> PoolBlock:
+def pool_block(machine: int, size: int, start: int = 0) -> PoolBlock:
     return PoolBlock(machine=MachineId(machine), block=Block(start=start, size=size))
 
 
 def random_pool(rng: random.Random, machines: int, most: int) -> list[PoolBlock]:
-    """Return the free slots of some machines with random GPUs taken."""
-    slots = []
+    """Return the free blocks of some machines with random GPUs taken."""
+    pool = []
     for machine in range(machines):
         gpus = rng.randint(1, most)
         free = rng.getrandbits(gpus) | rng.getrandbits(gpus)
-        slots += [slot(machine, b.size, b.start) for b in free_blocks(gpus, 1, free)]
-    return slots
+        pool += [pool_block(machine, b.size, b.start) for b in free_blocks(gpus, 1, free)]
+    return pool
 
 
-def random_requests(rng: random.Random, count: int, sizes: Sequence[int]) -> list[PoolBid]:
+def random_bids(rng: random.Random, count: int, sizes: Sequence[int]) -> list[PoolBid]:
     picked = [rng.choice(sizes) for _ in range(count)]
-    return [request(i, n, rng.randint(0, 9) * n + rng.randint(0, 3)) for i, n in enumerate(picked)]
+    return [pool_bid(i, n, rng.randint(0, 9) * n + rng.randint(0, 3)) for i, n in enumerate(picked)]

@@ -1,20 +1,16 @@
-"""Bids drawn at random, and who runs worked out slowly."""
+"""Blocks of machines drawn at random, and who runs worked out slowly."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from numgenius_core.bids import (
-    HIGHEST_BID,
-    LOWEST_BID,
-    Claim,
-    Rank,
-)
+from numgenius_core.bids import Claim, Rank
 from numgenius_core.gpus import blocks
 from numgenius_core.offer import Block
-from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.rates import PerGpuHour
 
 
 def block(start: int, size: int) -> Block:
@@ -25,27 +21,11 @@ def ids(claims: tuple[Claim, ...]) -> list[int]:
     return [claim.id for claim in claims]
 
 
-_grains = st.sampled_from([-1_001, -1_000, -1, 0, 0, 0, 1, 1_000])
-
-
-prices_per_gpu = st.one_of(  # few of them, so that bids tie, and their close neighbours
-    st.builds(lambda k, grain: max(k * 10**11 + grain, 0), st.integers(0, 6), _grains),
-    st.integers(0, 32 * 10**12),
-)
-
-
 @st.composite
 def machines(draw: st.DrawFn, most: int = 64) -> tuple[Block, ...]:
     """Return the blocks of a machine with any number of GPUs and any ``min_gpu``."""
     gpus = draw(st.one_of(st.sampled_from([1, 2, 4, 8, 10, 12]), st.integers(1, most)))
     return blocks(gpus, draw(st.integers(1, gpus)), observed=True)
-
-
-@st.composite
-def bids_for(draw: st.DrawFn, size: int) -> PerHour:
-    """Return a legal bid for an instance of ``size`` GPUs."""
-    steps = draw(prices_per_gpu) * size + draw(st.sampled_from([0, 0, 0, 1, -1]))
-    return PerHour.from_steps(min(max(steps, LOWEST_BID.steps), HIGHEST_BID.steps * size))
 
 
 def priority(claim: Claim) -> tuple[int, Fraction, int]:
@@ -59,13 +39,13 @@ def is_under(claim: Claim, floor: PerGpuHour) -> bool:
     return claim.bid is not None and Fraction(claim.bid.steps, claim.block.size) < floor.steps
 
 
-def slowly(claims: list[Claim], floor: PerGpuHour) -> list[int]:
+def slowly(claims: Iterable[Claim], floor: PerGpuHour) -> list[int]:
     """Return who runs: the highest that is left runs if its GPUs are free, and so on."""
     left, taken, running = list(claims), set[int](), []
     while left:
         best = min(left, key=priority)
         left.remove(best)
-        gpus = set(best.block.positions)
+        gpus = set(best.block.slots)
         if not gpus & taken and not is_under(best, floor):
             taken |= gpus
             running.append(int(best.id))

@@ -213,7 +213,7 @@ class CheckedMarket(RuleBasedStateMachine):
         place = self.market.machines[MachineId(rig.id)]
         running = who = 0
         for each in place.instances.values():
-            mask = each.contract.block.mask
+            mask = each.contract.block.gpu_set
             if each.state.value == "running" or each.holds:
                 assert not running & mask, "two on one GPU"
                 running |= mask
@@ -223,7 +223,7 @@ class CheckedMarket(RuleBasedStateMachine):
             if each.bid is None:
                 assert each.state.value != "paused"
                 if each.state.value == "scheduling":
-                    assert each.contract.block.mask & who
+                    assert each.contract.block.gpu_set & who
         assert sum(each.contract.disk_mb for each in place.instances.values()) <= rig.disk
 
     def _check_offers(self, rig: Rig) -> None:
@@ -280,7 +280,7 @@ class CheckedMarket(RuleBasedStateMachine):
                 if each.holds and each is not deal
                 for g in each.gpus
             }
-            assert not others & set(move.block.positions)
+            assert not others & set(move.block.slots)
             deal.start = move.block.start
         assert largest() > before if moves else largest() == before
         self.model.settle()

@@ -254,8 +254,8 @@ def greedily(claims: Iterable[Claim], floor: PerGpuHour) -> list[int]:
     """Let them run in an order already decided."""
     taken, runs = 0, []
     for claim in claims:
-        if not claim.block.mask & taken and not claim.is_under(floor):
-            taken |= claim.block.mask
+        if not claim.block.gpu_set & taken and not claim.is_under(floor):
+            taken |= claim.block.gpu_set
             runs.append(int(claim.id))
     return runs
 

@@ -480,7 +480,7 @@ class Twin:
     def free(self, taken: Iterator[int]) -> int:
         free = (1 << self.listing.machine.gpus) - 1
         for number in taken:
-            free &= ~self.there[number][1].mask
+            free &= ~self.there[number][1].gpu_set
         return free
 
     def arrive(self, request: Request, now: int) -> None:

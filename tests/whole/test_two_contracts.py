@@ -77,8 +77,8 @@ class TestTheTwoContractExampleFromListingToLastStatement:
         (asked,) = answer.pending
         assert [str(part) for part in asked.raised] == ["gpu 2.00 → 2.50"]
 
-        b = rent(relisted, 2, "B", day(2, 1), held=a.block.mask)
-        assert not rentable_blocks(4, 2, a.block.mask | b.block.mask)
+        b = rent(relisted, 2, "B", day(2, 1), held=a.block.gpu_set)
+        assert not rentable_blocks(4, 2, a.block.gpu_set | b.block.gpu_set)
         assert (a.prices.gpu, a.end) == (PerGpuHour("2.00"), MARCH)
         assert (b.prices.gpu, b.end) == (PerGpuHour("2.50"), JUNE)
         assert client_end([a, b]) == JUNE

@@ -10,13 +10,13 @@ take part. On-demand claims keep their GPUs; they and the host's default jobs ar
 revenue compared here. A bid that adds nothing does not run. Of bids that are alike the earlier one
 runs; of different sets that earn the same, one is returned, always the same one.
 
-*Bids tied to blocks* (:func:`best_runners`). A block is a run of consecutive positions, so the best
-set for the first p positions either leaves position p − 1 idle or ends with a block that ends
-there: weighted interval scheduling. It needs no nesting, so it is exact for any ``min_gpu``; on
-nested blocks it is the pass up the buddy tree, best(node) = max(own bid, sum of its children).
+*Bids tied to blocks* (:func:`best_runners`). A block is a run of consecutive slots, so the best
+set for the slots from s on either leaves slot s idle or begins with a block that starts there:
+weighted interval scheduling. It needs no nesting, so it is exact for any ``min_gpu``; on nested
+blocks it is the pass up the buddy tree, best(node) = max(own bid, sum of its children).
 
 *Bids for k GPUs anywhere* (:func:`best_packing`), k a power of two. The smallest bids are sorted;
-the best of them fill the free slots of just their size, the others are paired in order, and each
+the best of them fill the free blocks of just their size, the others are paired in order, and each
 pair is one bid of twice the size; then the next size. Whatever the best set is, it takes the
 dearest of each size (swap), so nothing is lost by pairing them in order.
 """
@@ -36,7 +36,7 @@ from numgenius_core.bids.priority import Claim, Rank, resolve
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.listing import MAX_GPUS, NO_FLOOR
-from numgenius_core.offer import Block
+from numgenius_core.offer import Block, GpuSet
 from numgenius_core.rates import PerGpuHour, PerHour
 
 _ON_DEMAND: Final = Rank.ON_DEMAND
@@ -50,8 +50,14 @@ class PoolBid:
 
     Attributes:
         id: The contract that bids.
-        gpus: A power of two.
+        gpus: How many GPUs, a power of two.
         price: For the whole instance, dollars per hour.
+
+    Raises:
+        RuleViolation: GPUs that are no power of two.
+
+    >>> PoolBid(id=7, gpus=4, price=PerHour("1.20")).price
+    PerHour('1.20')
     """
 
     id: ContractId
@@ -59,9 +65,9 @@ class PoolBid:
     price: PerHour
 
     def __attrs_post_init__(self) -> None:
-        check_id(self.id, "request.id")
-        _check_power(self.gpus, "request.gpus")
-        check_kind(self.price, PerHour, "request.price")
+        check_id(self.id, "pool_bid.id")
+        _check_power(self.gpus, "pool_bid.gpus")
+        check_kind(self.price, PerHour, "pool_bid.price")
 
 
 @frozen(kw_only=True)
@@ -72,18 +78,24 @@ class PoolBlock:
         machine: The machine they are on.
         block: The GPUs; their number is a power of two, and the start a multiple of it
             (:func:`numgenius_core.gpus.free_blocks` finds them).
+
+    Raises:
+        RuleViolation: A block that cannot be halved down to one GPU.
+
+    >>> PoolBlock(machine=1, block=Block(start=4, size=4)).block.size
+    4
     """
 
     machine: MachineId
     block: Block
 
     def __attrs_post_init__(self) -> None:
-        check_id(self.machine, "slot.machine")
-        check_kind(self.block, Block, "slot.block")
-        _check_power(self.block.size, "slot.block.size")
+        check_id(self.machine, "pool_block.machine")
+        check_kind(self.block, Block, "pool_block.block")
+        _check_power(self.block.size, "pool_block.block.size")
         if self.block.start % self.block.size:
             need = f"a multiple of its {self.block.size} GPUs"
-            raise RuleViolation("slot.block.start", need, str(self.block.start))
+            raise RuleViolation("pool_block.block.start", need, str(self.block.start))
 
 
 @frozen(kw_only=True)
@@ -94,7 +106,7 @@ class Runner:
         id: The contract.
         block: The GPUs it runs on.
         price: Its bid, dollars per hour.
-        machine: The machine, where bids ask for a place in a pool.
+        machine: The machine, where bids are for GPUs of a pool; else ``None``.
     """
 
     id: ContractId
@@ -108,7 +120,7 @@ class Optimum:
     """A set of bids that run together.
 
     Attributes:
-        runners: Who runs and where, by machine and place: the packing is the proof that they fit.
+        runners: Who runs and where, by machine and first slot: the proof that they fit.
         revenue: The sum of their bids, dollars per hour.
     """
 
@@ -123,7 +135,7 @@ class Optimum:
 
 @frozen(kw_only=True)
 class Comparison:
-    """The market's rule beside the optimum.
+    """What the market's rule earns beside the most that could be earned.
 
     Attributes:
         priority: Who runs when the highest bid per GPU goes first.
@@ -161,33 +173,37 @@ def best_runners(claims: Iterable[Claim], floor: PerGpuHour = NO_FLOOR) -> Optim
 
     Args:
         claims: Everything that wants GPUs of the machine; blocks may nest or overlap in any way.
-        floor: The host's lowest price, per GPU.
+        floor: The host's lowest price, dollars per GPU-hour.
 
     Raises:
-        WrongType: Something that is no claim, or no ``PerGpuHour``.
         RuleViolation: Two claims with one id.
+
+    >>> dear = Claim.bidding(1, Block(start=0, size=1), PerHour("0.50"), arrival=1)
+    >>> wide = Claim.bidding(2, Block(start=0, size=4), PerHour("1.20"), arrival=2)
+    >>> best_runners([dear, wide]).revenue
+    PerHour('1.20')
     """
     check_kind(floor, PerGpuHour, "floor")
     highest = _highest(claims)
     taken = _held(highest.values())
     lowest = floor.steps
     gpus = max([(key >> _SIZE_BITS) + (key & _SIZE) for key in highest], default=0)
-    best = [0] * (gpus + 1)  # by the positions from p on
-    runs: list[Claim | None] = [None] * (gpus + 1)  # who starts at p in that best set
-    place = gpus
-    for key in sorted(highest, reverse=True):  # by place, the last first
+    best = [0] * (gpus + 1)  # what the slots from each one on can earn
+    runs: list[Claim | None] = [None] * (gpus + 1)  # who starts there in that best set
+    slot = gpus
+    for key in sorted(highest, reverse=True):  # by first slot, the last one first
         start, size = key >> _SIZE_BITS, key & _SIZE
         claim = highest[key]
         earned = claim.level
-        if earned < lowest * size or (taken and taken & claim.block.mask):
+        if earned < lowest * size or (taken and taken & claim.block.gpu_set):
             continue
-        while place > start:
-            place -= 1
-            best[place] = best[place + 1]
+        while slot > start:  # no block starts in between: these slots add nothing
+            slot -= 1
+            best[slot] = best[slot + 1]
         earned += best[start + size]
-        if earned > best[place]:
-            best[place], runs[place] = earned, claim
-    return _optimum(_traced(runs, place))
+        if earned > best[slot]:
+            best[slot], runs[slot] = earned, claim
+    return _optimum(_traced(runs, slot))
 
 
 def _highest(claims: Iterable[Claim]) -> dict[int, Claim]:
@@ -221,26 +237,26 @@ def check_claims(claims: Sequence[Claim]) -> None:
         raise RuleViolation("claims", "one claim for each id", f"{len(claims)} with {len(ids)} ids")
 
 
-def _held(claims: Iterable[Claim]) -> int:
-    """Return the GPUs that run on demand as bits; of claims that overlap, the later one waits."""
+def _held(claims: Iterable[Claim]) -> GpuSet:
+    """Return the GPUs held on demand; of such claims that overlap, the later one waits."""
     on_demand = [claim for claim in claims if claim.rank is _ON_DEMAND]
     taken = 0
     for claim in sorted(on_demand, key=attrgetter("arrival")):
-        if not taken & claim.block.mask:
-            taken |= claim.block.mask
+        if not taken & claim.block.gpu_set:
+            taken |= claim.block.gpu_set
     return taken
 
 
-def _traced(runs: Sequence[Claim | None], place: int) -> list[Claim]:
-    """Return who runs, from a place on."""
+def _traced(runs: Sequence[Claim | None], slot: int) -> list[Claim]:
+    """Return who runs, from a slot on."""
     found = []
-    while place < len(runs):
-        claim = runs[place]
+    while slot < len(runs):
+        claim = runs[slot]
         if claim is None:
-            place += 1
+            slot += 1
         else:
             found.append(claim)
-            place = claim.block.end
+            slot = claim.block.end
     return found
 
 
@@ -249,109 +265,121 @@ def compare_with_optimum(claims: Iterable[Claim], floor: PerGpuHour = NO_FLOOR) 
 
     Args:
         claims: Everything that wants GPUs of the machine.
-        floor: The host's lowest price, per GPU.
+        floor: The host's lowest price, dollars per GPU-hour.
 
     Raises:
-        WrongType: As for :func:`numgenius_core.bids.resolve`.
-        RuleViolation: As there.
+        RuleViolation: Two claims with one id or one arrival.
+
+    >>> dear = Claim.bidding(1, Block(start=0, size=1), PerHour("0.50"), arrival=1)
+    >>> wide = Claim.bidding(2, Block(start=0, size=4), PerHour("1.20"), arrival=2)
+    >>> compare_with_optimum([dear, wide]).left_on_table
+    PerHour('0.70')
     """
-    entries = as_tuple(claims, "claims")
-    running = [c for c in resolve(entries, floor).running if c.rank is Rank.BID]
+    known = as_tuple(claims, "claims")
+    running = [c for c in resolve(known, floor).running if c.rank is Rank.BID]
     return Comparison(
         priority=_optimum(sorted(running, key=lambda claim: claim.block.start)),
-        optimum=best_runners(entries, floor),
+        optimum=best_runners(known, floor),
     )
 
 
-_Item = tuple[int, Any]  # price steps; a request, a pair of items, or None for idle GPUs
+_Item = tuple[int, Any]  # price steps; a bid, a pair of items, or None for idle GPUs
 _IDLE: Final[_Item] = (0, None)
 _STEPS: Final = itemgetter(0)
 
 
 def best_packing(
-    slots: Iterable[PoolBlock], requests: Iterable[PoolBid], *, floor: PerGpuHour = NO_FLOOR
+    blocks: Iterable[PoolBlock], bids: Iterable[PoolBid], *, floor: PerGpuHour = NO_FLOOR
 ) -> Optimum:
-    """Return the requests that fit into free slots together and pay most, with a place for each.
+    """Return the bids that fit into free blocks together and pay most, with GPUs for each.
 
     Args:
-        slots: The free GPUs of a machine or a pool, disjoint. All must be free to be cut down to
-            the smallest request: a pool's requests are at least its largest ``min_gpu``.
-        requests: The bids, in order of arrival.
-        floor: The lowest price, per GPU.
+        blocks: The free GPUs of a machine or a pool, disjoint. All must be free to be cut down to
+            the smallest bid: a pool's bids are for at least its largest ``min_gpu``.
+        bids: In order of arrival.
+        floor: The lowest price, dollars per GPU-hour.
 
     Raises:
-        WrongType: Not slots, requests or rates.
-        RuleViolation: Slots that overlap, or two requests with one id.
+        RuleViolation: Blocks that overlap, or two bids with one id.
+
+    >>> pool = [PoolBlock(machine=1, block=Block(start=0, size=4))]
+    >>> wide = PoolBid(id=1, gpus=4, price=PerHour("1.00"))
+    >>> pairs = [PoolBid(id=n, gpus=2, price=PerHour("0.60")) for n in (2, 3)]
+    >>> [(runner.id, runner.block) for runner in best_packing(pool, [wide, *pairs]).runners]
+    [(2, Block(start=0, size=2)), (3, Block(start=2, size=2))]
     """
-    by_size = _checked_slots(slots)
-    asked = _asked(requests, floor)
-    room = sum(size * len(found) for size, found in by_size.items())  # GPUs in slots that large
-    placed: list[Runner] = []
+    free = _by_size(blocks)
+    asked = _asked(bids, floor)
+    room = sum(size * len(found) for size, found in free.items())  # GPUs in blocks that large
+    runners: list[Runner] = []
     revenue = 0
     pairs: list[_Item] = []
-    for size in (1 << k for k in range(max(by_size, default=0).bit_length())):
+    for size in (1 << k for k in range(max(free, default=0).bit_length())):
         own = sorted(asked.get(size, ()), key=_STEPS, reverse=True)
+        # More bids of a size than the larger blocks could hold cannot run.
         items = sorted(own[: room // size] + pairs, key=_STEPS, reverse=True)
-        here = by_size.get(size, [])
-        for slot, (steps, what) in zip(here, items, strict=False):
+        here = free.get(size, [])
+        for block, (steps, what) in zip(here, items, strict=False):
             revenue += steps
-            _place(placed, slot.machine, slot.block.start, size, what)
+            _assign(runners, block.machine, block.block.start, size, what)
         left = items[len(here) :]
         if len(left) % 2:
             left.append(_IDLE)
         pairs = [(a[0] + b[0], (a, b)) for a, b in zip(left[::2], left[1::2], strict=True)]
         room -= size * len(here)
-    placed.sort(key=lambda runner: (runner.machine or 0, runner.block.start))
-    return Optimum(runners=tuple(placed), revenue=PerHour.from_steps(revenue))
+    runners.sort(key=lambda runner: (runner.machine or 0, runner.block.start))
+    return Optimum(runners=tuple(runners), revenue=PerHour.from_steps(revenue))
 
 
-def _place(
-    placed: list[Runner],
+def _assign(
+    runners: list[Runner],
     machine: MachineId,
     start: int,
     size: int,
     what: Any,
 ) -> None:
-    """Note who runs in a place: a request, or a pair in its halves."""
+    """Note who runs on GPUs: a bid, or a pair of items in their halves."""
     if type(what) is PoolBid:
         block = Block(start=start, size=size)
-        placed.append(Runner(id=what.id, block=block, price=what.price, machine=machine))
+        runners.append(Runner(id=what.id, block=block, price=what.price, machine=machine))
     elif what is not None:
         size //= 2
-        _place(placed, machine, start, size, what[0][1])
-        _place(placed, machine, start + size, size, what[1][1])
+        (_, left), (_, right) = what
+        _assign(runners, machine, start, size, left)
+        _assign(runners, machine, start + size, size, right)
 
 
-def _checked_slots(slots: Iterable[PoolBlock]) -> Mapping[int, list[PoolBlock]]:
+def _by_size(blocks: Iterable[PoolBlock]) -> Mapping[int, list[PoolBlock]]:
+    """Return the blocks by size, none of which overlap."""
     by_size: dict[int, list[PoolBlock]] = {}
-    taken: dict[MachineId, int] = {}
-    for index, slot in enumerate(as_tuple(slots, "slots")):
-        check_kind(slot, PoolBlock, f"slots[{index}]")
-        before = taken.get(slot.machine, 0)
-        if before & slot.block.mask:
-            raise RuleViolation(f"slots[{index}]", "disjoint slots", shown(slot))
-        taken[slot.machine] = before | slot.block.mask
-        by_size.setdefault(slot.block.size, []).append(slot)
+    taken: dict[MachineId, GpuSet] = {}
+    for index, free in enumerate(as_tuple(blocks, "blocks")):
+        check_kind(free, PoolBlock, f"blocks[{index}]")
+        before = taken.get(free.machine, 0)
+        if before & free.block.gpu_set:
+            raise RuleViolation(f"blocks[{index}]", "disjoint blocks", shown(free))
+        taken[free.machine] = before | free.block.gpu_set
+        by_size.setdefault(free.block.size, []).append(free)
     return by_size
 
 
-def _asked(requests: Iterable[PoolBid], floor: PerGpuHour) -> dict[int, list[_Item]]:
-    """Return the requests at or above the floor that pay something, by size, as they arrived."""
+def _asked(bids: Iterable[PoolBid], floor: PerGpuHour) -> dict[int, list[_Item]]:
+    """Return the bids at or above the floor that pay something, by size, as they arrived."""
     check_kind(floor, PerGpuHour, "floor")
-    known = as_tuple(requests, "requests")
+    known = as_tuple(bids, "bids")
     if not set(map(type, known)) <= {PoolBid}:
-        index = next(i for i, request in enumerate(known) if type(request) is not PoolBid)
-        raise WrongType(f"requests[{index}]", "a Request", shown(known[index]))
-    if len(ids := {request.id for request in known}) < len(known):
-        raise RuleViolation("requests", "one for each id", f"{len(known)} with {len(ids)} ids")
+        index = next(i for i, bid in enumerate(known) if type(bid) is not PoolBid)
+        raise WrongType(f"bids[{index}]", "a PoolBid", shown(known[index]))
+    if len(ids := {bid.id for bid in known}) < len(known):
+        raise RuleViolation("bids", "one for each id", f"{len(known)} with {len(ids)} ids")
     lowest = floor.steps
     asked: dict[int, list[_Item]] = {}
-    for request in known:
-        steps, gpus = request.price.steps, request.gpus
+    for bid in known:
+        steps, gpus = bid.price.steps, bid.gpus
         if steps and steps >= lowest * gpus:
             if gpus not in asked:
                 asked[gpus] = []
-            asked[gpus].append((steps, request))
+            asked[gpus].append((steps, bid))
     return asked
 
 

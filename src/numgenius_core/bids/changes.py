@@ -1,4 +1,4 @@
-"""What happens to the bids of a machine, and what that changes: the words of a book.
+"""What happens to the bids of a machine, and what that changes: events and changes of a book.
 
 Rule (hosting guide, G6, G7, G13): clients create instances, change their bids and destroy them,
 hosts set the lowest bid; "the highest bid runs, the others are paused", and a paused instance
@@ -31,6 +31,9 @@ class ClaimEntered:
         block: The GPUs it holds.
         rank: On-demand (or reserved), bid or default job.
         bid: Of a bid, dollars per hour for the whole instance; else ``None``.
+
+    Raises:
+        RuleViolation: A bid outside the market's limits, or a bid for what does not bid.
     """
 
     id: ContractId
@@ -38,21 +41,28 @@ class ClaimEntered:
     rank: Rank = Rank.BID
     bid: PerHour | None = None
     _key: int = field(init=False, repr=False, eq=False)  # −level: the smallest runs first
-    _slot: int = field(init=False, repr=False, eq=False)  # which lane; far faster than a hash
+    _contest: int = field(init=False, repr=False, eq=False)  # a number for block and rank
 
     def __attrs_post_init__(self) -> None:
         check_id(self.id, "claim.id")
         check_kind(self.block, Block, "claim.block")
         check_kind(self.rank, Rank, "claim.rank")
         key = -level_of(self.rank, self.block.size, self.bid)
-        place = self.block.start * (MAX_GPUS + 1) + self.block.size
+        # Start, size and whether it is a default job in one number: a book looks its contest up at
+        # each event, and a number hashes far faster than a block.
+        block = self.block.start * (MAX_GPUS + 1) + self.block.size
         object.__setattr__(self, "_key", key)
-        object.__setattr__(self, "_slot", place * 2 + (self.rank is Rank.DEFAULT_JOB))
+        object.__setattr__(self, "_contest", block * 2 + (self.rank is Rank.DEFAULT_JOB))
 
 
 @frozen(kw_only=True)
 class Repriced:
-    """A client changed its bid: ``bid`` is dollars per hour for the whole instance."""
+    """A client changed its bid.
+
+    Attributes:
+        id: The contract.
+        bid: The new one, dollars per hour for the whole instance.
+    """
 
     id: ContractId
     bid: PerHour
@@ -66,7 +76,11 @@ class Repriced:
 
 @frozen(kw_only=True)
 class ClaimLeft:
-    """A claim went: cancelled, stopped, expired or destroyed."""
+    """A claim went: cancelled, stopped, expired or destroyed.
+
+    Attributes:
+        id: The contract.
+    """
 
     id: ContractId
 
@@ -76,7 +90,11 @@ class ClaimLeft:
 
 @frozen(kw_only=True)
 class FloorSet:
-    """The host set its lowest bid, dollars per GPU-hour."""
+    """The host set its lowest bid.
+
+    Attributes:
+        floor: Dollars per GPU-hour; bids under it wait.
+    """
 
     floor: PerGpuHour
 
@@ -85,12 +103,16 @@ class FloorSet:
 
 
 BookEvent = ClaimEntered | Repriced | ClaimLeft | FloorSet
-"""What a book is told."""
+"""What a :class:`BidBook` is told."""
 
 
 @frozen
 class ClaimStarted:
-    """A claim runs from its arrival on."""
+    """A claim runs from its arrival on.
+
+    Attributes:
+        id: The contract.
+    """
 
     id: ContractId
 
@@ -100,7 +122,7 @@ class ClaimPaused:
     """A claim stops running, or waits from its arrival on.
 
     Attributes:
-        id: The claim.
+        id: The contract.
         why: The strongest reason there is.
         by: The running claims of higher priority on its GPUs, the highest first.
     """
@@ -112,10 +134,14 @@ class ClaimPaused:
 
 @frozen
 class ClaimResumed:
-    """A claim that waited runs."""
+    """A claim that waited runs.
+
+    Attributes:
+        id: The contract.
+    """
 
     id: ContractId
 
 
 BookChange = ClaimStarted | ClaimPaused | ClaimResumed
-"""What an event changed."""
+"""What an event changed in a :class:`BidBook`."""

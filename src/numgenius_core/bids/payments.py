@@ -44,7 +44,7 @@ from numgenius_core.rates import PerGpuHour, PerHour
 
 @frozen(kw_only=True)
 class Entrant:
-    """One bid as the payment rules see it.
+    """One bid as the payment rules see it, whatever it is that bids compete for.
 
     Attributes:
         id: The contract that bids.
@@ -59,11 +59,14 @@ class Entrant:
 
 @runtime_checkable
 class Auction(Protocol):
-    """What the payment rules need to know of bids that compete for GPUs."""
+    """What the payment rules need to know of bids that compete for GPUs.
+
+    :class:`BlockAuction` and :class:`PoolAuction` are two; a service may bring its own.
+    """
 
     @property
     def floor(self) -> PerGpuHour:
-        """The reserve price."""
+        """The reserve price, dollars per GPU-hour."""
 
     def entrants(self) -> tuple[Entrant, ...]:
         """Return the bids at or above the floor that could run alone, in order of arrival."""
@@ -81,11 +84,15 @@ class BlockAuction:
 
     Attributes:
         claims: Everything that wants GPUs of the machine, on demand too.
-        floor: The host's reserve price.
+        floor: The host's reserve price, dollars per GPU-hour.
 
     Raises:
-        WrongType: Something that is no claim, or no ``PerGpuHour``.
         RuleViolation: Two claims with one id.
+
+    >>> from numgenius_core.offer import Block
+    >>> claims = [Claim.bidding(1, Block(start=0, size=2), PerHour("0.40"), arrival=1)]
+    >>> BlockAuction(claims=claims).entrants()
+    (Entrant(id=1, gpus=2, price=PerHour('0.40')),)
     """
 
     claims: tuple[Claim, ...]
@@ -100,14 +107,14 @@ class BlockAuction:
         claims = sorted(self.claims, key=lambda claim: claim.arrival)
         taken = 0
         for claim in claims:
-            if claim.rank is Rank.ON_DEMAND and not taken & claim.block.mask:
-                taken |= claim.block.mask
+            if claim.rank is Rank.ON_DEMAND and not taken & claim.block.gpu_set:
+                taken |= claim.block.gpu_set
         return tuple(
             Entrant(id=claim.id, gpus=claim.block.size, price=claim.bid)
             for claim in claims
             if claim.bid is not None
             and not claim.is_under(self.floor)
-            and not taken & claim.block.mask
+            and not taken & claim.block.gpu_set
         )
 
     def optimum(self, without: ContractId | None = None) -> Optimum:
@@ -124,49 +131,54 @@ class BlockAuction:
 
 @frozen(kw_only=True)
 class PoolAuction:
-    """Bids for a number of GPUs anywhere in free slots of a machine or a pool.
+    """Bids for a number of GPUs anywhere in free blocks of a machine or a pool.
 
     Attributes:
-        slots: The free GPUs, disjoint.
-        requests: The bids, in order of arrival.
-        floor: The reserve price.
+        blocks: The free GPUs, disjoint.
+        bids: In order of arrival.
+        floor: The reserve price, dollars per GPU-hour.
 
     Raises:
-        WrongType: Something that is no slot, request or ``PerGpuHour``.
-        RuleViolation: Slots that overlap, or two requests with one id.
+        RuleViolation: Blocks that overlap, or two bids with one id.
+
+    >>> from numgenius_core.offer import Block
+    >>> pool = [PoolBlock(machine=1, block=Block(start=0, size=2))]
+    >>> bids = [PoolBid(id=n, gpus=2, price=PerHour(n)) for n in (1, 2)]
+    >>> PoolAuction(blocks=pool, bids=bids).optimum().revenue
+    PerHour('2.00')
     """
 
-    slots: tuple[PoolBlock, ...]
-    requests: tuple[PoolBid, ...]
+    blocks: tuple[PoolBlock, ...]
+    bids: tuple[PoolBid, ...]
     floor: PerGpuHour = NO_FLOOR
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "slots", as_tuple(self.slots, "auction.slots"))
-        object.__setattr__(self, "requests", as_tuple(self.requests, "auction.requests"))
-        # Refuses what is no slot or request, and requests with one id.
-        best_packing(self.slots, self.requests, floor=self.floor)
+        object.__setattr__(self, "blocks", as_tuple(self.blocks, "auction.blocks"))
+        object.__setattr__(self, "bids", as_tuple(self.bids, "auction.bids"))
+        # Refuses what is no block or bid, blocks that overlap and bids with one id.
+        best_packing(self.blocks, self.bids, floor=self.floor)
 
     def entrants(self) -> tuple[Entrant, ...]:
         """Return the bids at or above the floor that could run alone, in order of arrival."""
-        largest = max((slot.block.size for slot in self.slots), default=0)
+        largest = max((free.block.size for free in self.blocks), default=0)
         return tuple(
-            Entrant(id=request.id, gpus=request.gpus, price=request.price)
-            for request in self.requests
-            if request.gpus <= largest
-            and request.price.steps
-            and request.price.steps >= self.floor.steps * request.gpus
+            Entrant(id=bid.id, gpus=bid.gpus, price=bid.price)
+            for bid in self.bids
+            if bid.gpus <= largest
+            and bid.price.steps
+            and bid.price.steps >= self.floor.steps * bid.gpus
         )
 
     def optimum(self, without: ContractId | None = None) -> Optimum:
         """Return the bids that pay most together, one of them left aside where asked."""
-        kept = (request for request in self.requests if request.id != without)
-        return best_packing(self.slots, kept, floor=self.floor)
+        kept = (bid for bid in self.bids if bid.id != without)
+        return best_packing(self.blocks, kept, floor=self.floor)
 
     def together(self, ids: Collection[ContractId]) -> Optimum | None:
         """Return how the given bids run at the same time, ``None`` if they do not fit."""
         _check_ids(ids)
-        kept = (request for request in self.requests if request.id in ids)
-        found = best_packing(self.slots, kept, floor=self.floor)
+        kept = (bid for bid in self.bids if bid.id in ids)
+        found = best_packing(self.blocks, kept, floor=self.floor)
         return found if len(found.runners) == len(ids) else None
 
 
@@ -175,7 +187,7 @@ class AuctionResult:
     """Who runs, and what each of them pays.
 
     Attributes:
-        runners: The winners, by place.
+        runners: The winners, by machine and first slot.
         payments: Dollars per hour for the whole instance, by winner.
         price: The one price per GPU of a uniform price, rounded down to a pico-dollar; of the
             other rules ``None``.
@@ -199,7 +211,18 @@ class PaymentRule(Protocol):
 
 
 def pay_as_bid(auction: Auction) -> AuctionResult:
-    """Return the runners that pay most together; each pays its bid."""
+    """Return the runners that pay most together; each pays its bid.
+
+    Args:
+        auction: The bids, such as a :class:`BlockAuction`.
+
+    >>> from numgenius_core.offer import Block
+    >>> whole = Block(start=0, size=2)
+    >>> low = Claim.bidding(1, whole, PerHour("0.40"), arrival=1)
+    >>> high = Claim.bidding(2, whole, PerHour("0.60"), arrival=2)
+    >>> dict(pay_as_bid(BlockAuction(claims=[low, high])).payments)
+    {2: PerHour('0.60')}
+    """
     check_kind(auction, Auction, "auction")
     best = auction.optimum()
     return _settlement(best, {runner.id: runner.price.steps for runner in best.runners})
@@ -210,6 +233,16 @@ def vcg(auction: Auction) -> AuctionResult:
 
     That is the most the others could pay without it, less what they pay with it, and at least the
     floor: exactly the lowest bid with which it would still run.
+
+    Args:
+        auction: The bids, such as a :class:`BlockAuction`.
+
+    >>> from numgenius_core.offer import Block
+    >>> whole = Block(start=0, size=2)
+    >>> low = Claim.bidding(1, whole, PerHour("0.40"), arrival=1)
+    >>> high = Claim.bidding(2, whole, PerHour("0.60"), arrival=2)
+    >>> dict(vcg(BlockAuction(claims=[low, high])).payments)
+    {2: PerHour('0.40')}
     """
     check_kind(auction, Auction, "auction")
     best = auction.optimum()
@@ -226,6 +259,16 @@ def uniform_price(auction: Auction) -> AuctionResult:
     """Return the runners at the highest price per GPU that loses; each pays it for its GPUs.
 
     Of bids at the price itself, those run that still fit, the earlier first.
+
+    Args:
+        auction: The bids, such as a :class:`BlockAuction`.
+
+    >>> from numgenius_core.offer import Block
+    >>> whole = Block(start=0, size=2)
+    >>> low = Claim.bidding(1, whole, PerHour("0.40"), arrival=1)
+    >>> high = Claim.bidding(2, whole, PerHour("0.60"), arrival=2)
+    >>> uniform_price(BlockAuction(claims=[low, high])).price
+    PerGpuHour('0.20')
     """
     check_kind(auction, Auction, "auction")
     entrants = auction.entrants()

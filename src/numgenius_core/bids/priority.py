@@ -33,7 +33,7 @@ from numgenius_core.contracts.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.listing import NO_FLOOR
-from numgenius_core.offer import Block
+from numgenius_core.offer import Block, GpuSet
 from numgenius_core.rates import PerGpuHour, PerHour
 
 LOWEST_BID: Final = PerHour("0.001")
@@ -76,10 +76,13 @@ def check_bid(price: PerHour, gpus: int, floor: PerGpuHour = NO_FLOOR, path: str
         path: Where the bid stands, for the error.
 
     Raises:
-        WrongType: It is no ``PerHour``, such as ``None``: no bid must never become on-demand.
         RuleViolation: It is below $0.001 or the floor, or above $32 per GPU.
+
+    >>> check_bid(PerHour("0.40"), gpus=2, floor=PerGpuHour("0.25"))
+    Traceback (most recent call last):
+    numgenius_core.errors.RuleViolation: bid: need 0.50 to 64.00 $/hour for 2 GPU(s), got 0.40
     """
-    if type(price) is not PerHour:
+    if type(price) is not PerHour:  # None above all: no bid must never become on-demand
         raise WrongType(path, "a PerHour for the whole instance", shown(price))
     check_kind(floor, PerGpuHour, "floor")
     most = HIGHEST_BID.for_gpus(whole_number(gpus, "gpus", 1))
@@ -98,12 +101,20 @@ class Claim:
         id: The contract.
         block: The GPUs it holds.
         rank: On-demand (or reserved), bid or default job.
-        arrival: Place in the order of arrival, unique on its machine; any change of a bid is a
-            new arrival.
+        arrival: Its number in the order of arrival, unique on its machine; any change of a bid is
+            a new arrival.
         bid: Of a bid, dollars per hour for the whole instance, within the market's limits; else
             ``None``.
         level: Its priority as price steps for its whole block: an on-demand claim stands above
             the highest bid there is, a default job below the lowest.
+
+    Raises:
+        RuleViolation: A bid outside the market's limits, or a bid for what does not bid.
+
+    >>> pair = Block(start=0, size=2)
+    >>> bid = Claim.bidding(1, pair, PerHour("0.50"), arrival=1)
+    >>> Claim.on_demand(2, pair, arrival=2).outranks(bid)
+    True
     """
 
     id: ContractId
@@ -148,13 +159,13 @@ class Claim:
         return cls.on_demand(contract.id, contract.block, arrival=arrival)
 
     def outranks(self, other: Claim) -> bool:
-        """Return whether this claim has the higher priority, exactly; raises ``WrongType``."""
+        """Return whether this claim has the higher priority, compared exactly per GPU."""
         check_kind(other, Claim, "claim")
         mine, theirs = self.level * other.block.size, other.level * self.block.size
         return mine > theirs or (mine == theirs and self.arrival < other.arrival)
 
     def is_under(self, floor: PerGpuHour) -> bool:
-        """Return whether this is a bid lower than the floor; raises ``WrongType``."""
+        """Return whether this is a bid lower than the floor, dollars per GPU-hour."""
         check_kind(floor, PerGpuHour, "floor")
         return self.rank is Rank.BID and self.level < floor.steps * self.block.size
 
@@ -190,7 +201,7 @@ class Verdict:
 
 @frozen(kw_only=True)
 class Resolution:
-    """The answer to "who runs now?"; each claim is either running or waiting.
+    """Who runs on a machine and who waits; each claim is in one of the two.
 
     Attributes:
         running: The claims that run, the highest priority first.
@@ -220,11 +231,14 @@ class Resolution:
         raise RuleViolation("id", "a claim of this machine", shown(id))
 
     def winning_bid(self, block: Block) -> PerHour | None:
-        """Return the lowest bid with which a newcomer would run on ``block`` now."""
+        """Return the lowest bid with which a newcomer would run on ``block`` now.
+
+        Dollars per hour for the whole instance; ``None`` if no legal bid would.
+        """
         return winning_bid(block, self.running, self.floor)
 
     def quoted_min_bid(self, block: Block) -> PerGpuHour:
-        """Return the ``min_bid`` that a search shows for ``block``."""
+        """Return the ``min_bid`` that a search shows for ``block``, dollars per GPU-hour."""
         return quoted_min_bid(block, self.running, self.floor)
 
 
@@ -238,20 +252,25 @@ def resolve(claims: Iterable[Claim], floor: PerGpuHour = NO_FLOOR) -> Resolution
         floor: The host's lowest bid, dollars per GPU-hour.
 
     Raises:
-        WrongType: Something that is no claim, or no ``PerGpuHour``.
         RuleViolation: Two claims with one id or one arrival.
+
+    >>> low = Claim.bidding(1, Block(start=0, size=2), PerHour("0.50"), arrival=1)
+    >>> high = Claim.bidding(2, Block(start=0, size=1), PerHour("0.30"), arrival=2)
+    >>> now = resolve([low, high])  # 0.30 per GPU against 0.25
+    >>> [claim.id for claim in now.running], [verdict.why for verdict in now.paused]
+    ([2], [<WaitReason.OUTBID: 'outbid'>])
     """
     check_kind(floor, PerGpuHour, "floor")
     running: list[Claim] = []
     waiting: list[Claim] = []
-    taken = 0  # GPUs in use, as bits
+    taken: GpuSet = 0
     for claim in by_priority(claims):
-        mask = claim.block.mask
-        if taken & mask or claim.is_under(floor):
+        wanted = claim.block.gpu_set
+        if taken & wanted or claim.is_under(floor):
             waiting.append(claim)
         else:
             running.append(claim)
-            taken |= mask
+            taken |= wanted
     return Resolution(running=tuple(running), waiting=tuple(waiting), floor=floor)
 
 
@@ -294,8 +313,12 @@ def resolve_fleet(
         floors: One floor for all, or each machine's (none: no floor).
 
     Raises:
-        WrongType: As for :func:`resolve`.
-        RuleViolation: As for :func:`resolve`; the path names the machine.
+        RuleViolation: Two claims with one id or one arrival on a machine; the path names it.
+
+    >>> claim = Claim.bidding(1, Block(start=0, size=2), PerHour("0.50"), arrival=1)
+    >>> fleet = resolve_fleet({7: [claim], 8: []}, PerGpuHour("0.30"))
+    >>> fleet[7].paused[0].why
+    <WaitReason.UNDER_FLOOR: 'under the floor'>
     """
     check_kind(fleet, Mapping, "fleet")
     if isinstance(floors, PerGpuHour):
@@ -311,11 +334,20 @@ def resolve_fleet(
 
 
 def explain(claim: Claim, running: Iterable[Claim], floor: PerGpuHour = NO_FLOOR) -> Verdict:
-    """Return why ``claim`` waits, given the claims that run, the highest priority first.
+    """Return why ``claim`` waits, and what would make it run.
+
+    Args:
+        claim: The one that waits.
+        running: The claims that run, the highest priority first.
+        floor: The host's lowest bid, dollars per GPU-hour.
 
     Raises:
-        WrongType: Something that is no claim, or no ``PerGpuHour``.
         RuleViolation: Nothing is in its way, so it would run.
+
+    >>> rented = Claim.on_demand(1, Block(start=0, size=2), arrival=1)
+    >>> bid = Claim.bidding(2, Block(start=1, size=1), PerHour("0.30"), arrival=2)
+    >>> explain(bid, [rented]).why
+    <WaitReason.HELD: 'held'>
     """
     check_kind(claim, Claim, "claim")
     check_kind(floor, PerGpuHour, "floor")
@@ -344,10 +376,11 @@ def winning_bid(
     Args:
         block: The GPUs wanted.
         running: The claims that run, the asker's own not among them.
-        floor: The host's, dollars per GPU-hour.
+        floor: The host's lowest bid, dollars per GPU-hour.
 
-    Raises:
-        WrongType: No block, something that is no claim, or no ``PerGpuHour``.
+    >>> running = [Claim.bidding(1, Block(start=0, size=1), PerHour("0.30"), arrival=1)]
+    >>> winning_bid(Block(start=0, size=2), running)  # above 0.30 for each of two GPUs
+    PerHour('0.600000001')
     """
     check_kind(block, Block, "block")
     check_kind(floor, PerGpuHour, "floor")
@@ -374,8 +407,14 @@ def quoted_min_bid(
     up to a price step; an on-demand rental does not raise it (measured). A bid *at* the quote ties
     with the incumbent and waits: :func:`winning_bid` is what runs.
 
-    Raises:
-        WrongType: No block, something that is no claim, or no ``PerGpuHour``.
+    Args:
+        block: The GPUs offered.
+        running: The claims that run.
+        floor: The host's lowest bid, dollars per GPU-hour.
+
+    >>> running = [Claim.bidding(1, Block(start=0, size=1), PerHour("0.30"), arrival=1)]
+    >>> quoted_min_bid(Block(start=0, size=2), running)
+    PerGpuHour('0.30')
     """
     check_kind(block, Block, "block")
     check_kind(floor, PerGpuHour, "floor")

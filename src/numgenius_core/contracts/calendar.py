@@ -65,7 +65,7 @@ def occupancy(
         seen = _within(contract, period)
         if seen is None or contract.mode is Mode.INTERRUPTIBLE:
             continue
-        for position in contract.block.positions:
+        for position in contract.block.slots:
             row = rows[position]
             if row and row[-1][0].end > seen.start:
                 need = f"GPU {position} free of contract {row[-1][1]}"

@@ -1,20 +1,16 @@
-"""Taking and freeing GPUs of a machine, and what the gaps between contracts cost.
+"""Who takes which GPUs of a machine: taking, giving back, and choosing a free block.
 
 Rule (hosting guide, G5): clients rent the blocks a machine is cut into
-(:func:`numgenius_core.gpus.blocks`); a block is rentable on demand iff none of its GPUs is held
-by an on-demand or reserved contract. With a ``min_gpu`` that is a power of two, two blocks are
+(:func:`~numgenius_core.gpus.blocks`). With a ``min_gpu`` that is a power of two, two blocks are
 disjoint or one contains the other (a buddy tree).
 
-The free GPUs of a machine are one ``int``, bit i for position i. Nothing is stored about free
-blocks, so freeing needs no merging: buddies that are both free *are* the larger free block.
+The state is the set of free GPUs and nothing else (:data:`~numgenius_core.offer.GpuSet`). Nothing
+is stored about free blocks, so freeing needs no merging: buddies that are both free *are* the
+larger free block.
 
 Our readings. *First fit* takes the free block of the size that starts lowest. *Best fit* takes the
 one that spoils least: of the free blocks of the size, the one whose largest free enclosing block
-has the fewest GPUs; of equals, the one that starts lowest. *Unusable* by a size are the free GPUs
-outside every rentable block of that size; for a demand, a mix of sizes with weights, it is their
-weighted mean: the GPUs that a client drawn from the demand cannot use. *Stranded* GPUs are in no
-rentable block of any size, so no demand can use them. *Out of reach* is what the free GPUs would
-earn on demand if they lay together, less what they can earn as they lie.
+has the fewest GPUs; of equals, the one that starts lowest.
 """
 
 from __future__ import annotations
@@ -32,61 +28,75 @@ from numgenius_core._numbers import whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.gpus.slicing import blocks
 from numgenius_core.listing import MAX_GPUS
-from numgenius_core.offer import Block
+from numgenius_core.offer import Block, GpuSet
 
 _TABLED: Final = 8
 
 
 @frozen
 class _Size:
-    """The blocks of one size: their starts as bits, each by its start, and the blocks around it."""
+    """What first and best fit look up about the blocks of one size.
 
-    starts: int
+    Attributes:
+        starts: The slots where they start, as a set.
+        by_start: Each of them by its start.
+        around: The larger blocks that contain it, by its start: each as a set of GPUs and how
+            many they are, the smallest first.
+    """
+
+    starts: GpuSet
     by_start: Mapping[int, Block]
-    around: Mapping[int, tuple[tuple[int, int], ...]]  # their bits and sizes, ascending
+    around: Mapping[int, tuple[tuple[GpuSet, int], ...]]
 
 
-def take(free: int, block: Block) -> int:
+def take(free: GpuSet, block: Block) -> GpuSet:
     """Return the free GPUs that are left when ``block`` is taken.
 
     Args:
-        free: The free GPUs as bits, position 0 the lowest.
+        free: The free GPUs of the machine.
         block: What the caller has chosen.
 
     Raises:
-        WrongType: Not a bit mask and a block.
         RuleViolation: A GPU of the block is not free.
+
+    >>> bin(take(0b1111, Block(start=0, size=2)))
+    '0b1100'
     """
-    mask = _mask(free, block)
-    if mask & ~free:
-        raise RuleViolation("block", f"free GPUs at {_places(mask & ~free)}", "taken")
-    return free ^ mask
+    wanted = _gpus_of(free, block)
+    if wanted & ~free:
+        raise RuleViolation("block", f"free GPUs at {_slots(wanted & ~free)}", "taken")
+    return free ^ wanted
 
 
-def release(free: int, block: Block) -> int:
+def release(free: GpuSet, block: Block) -> GpuSet:
     """Return the free GPUs once ``block`` is given back.
 
+    Args:
+        free: The free GPUs of the machine before.
+        block: What comes free.
+
     Raises:
-        WrongType: Not a bit mask and a block.
         RuleViolation: A GPU of the block is free already.
+
+    >>> bin(release(0b1100, Block(start=0, size=2)))
+    '0b1111'
     """
-    mask = _mask(free, block)
-    if free & mask:
-        raise RuleViolation("block", f"taken GPUs at {_places(mask & free)}", "free")
-    return free | mask
+    given = _gpus_of(free, block)
+    if free & given:
+        raise RuleViolation("block", f"taken GPUs at {_slots(given & free)}", "free")
+    return free | given
 
 
-def first_fit(gpus: int, min_gpu: int, free: int, size: int) -> Block | None:
+def first_fit(gpus: int, min_gpu: int, free: GpuSet, size: int) -> Block | None:
     """Return the free block of ``size`` GPUs that starts lowest, ``None`` if there is none.
 
     Args:
         gpus: GPUs of the machine.
         min_gpu: Smallest group for rent, a power of two.
-        free: The free GPUs as bits, position 0 the lowest.
+        free: The free GPUs.
         size: GPUs wanted; a size the machine is offered in.
 
     Raises:
-        WrongType: Not whole numbers.
         RuleViolation: No such machine, or a size it is not offered in.
 
     >>> first_fit(8, 1, 0b1111_0100, 2)
@@ -97,11 +107,20 @@ def first_fit(gpus: int, min_gpu: int, free: int, size: int) -> Block | None:
     return _first_fit(gpus, min_gpu, free, size)
 
 
-def best_fit(gpus: int, min_gpu: int, free: int, size: int) -> Block | None:
+def best_fit(gpus: int, min_gpu: int, free: GpuSet, size: int) -> Block | None:
     """Return the free block of ``size`` GPUs that spoils least, ``None`` if there is none.
 
     That is the one whose largest free enclosing block has the fewest GPUs, and of equals the one
-    that starts lowest. Arguments and errors as for :func:`first_fit`.
+    that starts lowest.
+
+    Args:
+        gpus: GPUs of the machine.
+        min_gpu: Smallest group for rent, a power of two.
+        free: The free GPUs.
+        size: GPUs wanted; a size the machine is offered in.
+
+    Raises:
+        RuleViolation: No such machine, or a size it is not offered in.
 
     >>> best_fit(8, 1, 0b1111_0100, 1)
     Block(start=2, size=1)
@@ -111,80 +130,95 @@ def best_fit(gpus: int, min_gpu: int, free: int, size: int) -> Block | None:
     return _best_fit(gpus, min_gpu, free, size)
 
 
-def _first_fit(gpus: int, min_gpu: int, free: int, size: int) -> Block | None:
+def _first_fit(gpus: int, min_gpu: int, free: GpuSet, size: int) -> Block | None:
     kind = _size(gpus, min_gpu, size)
-    found = _runs(_checked(free, gpus), size) & kind.starts
+    found = _runs(check_free(free, gpus), size) & kind.starts
     return kind.by_start[(found & -found).bit_length() - 1] if found else None
 
 
-def _best_fit(gpus: int, min_gpu: int, free: int, size: int) -> Block | None:
+def _best_fit(gpus: int, min_gpu: int, free: GpuSet, size: int) -> Block | None:
     kind = _size(gpus, min_gpu, size)
-    found = _runs(_checked(free, gpus), size) & kind.starts
+    found = _runs(check_free(free, gpus), size) & kind.starts
     best, fewest = None, gpus + 1
-    while found and fewest > size:
-        start = (found & -found).bit_length() - 1
-        mask, gpus_there = kind.by_start[start].mask, size
+    while found and fewest > size:  # one that lies alone spoils nothing: none can be better
+        start = (found & -found).bit_length() - 1  # the lowest bit that is set
+        largest, gpus_there = kind.by_start[start].gpu_set, size
         for outer, outer_size in kind.around[start]:
             if free & outer != outer:
                 break  # nor is what encloses it
-            mask, gpus_there = outer, outer_size
+            largest, gpus_there = outer, outer_size
         if gpus_there < fewest:
             best, fewest = kind.by_start[start], gpus_there
-        found &= ~mask  # the others inside it are as good, and start later
+        found &= ~largest  # the others inside it are as good, and start later
     return best
 
 
-# The machines that exist have 8 GPUs: 256 states and few sizes, answered from a table that fills
-# itself. Saves nine tenths of the time.
+# Nearly all machines have up to 8 GPUs: 256 states and few sizes, answered from a table that fills
+# itself. That saves nine tenths of the time.
 _first_fit_tabled = lru_cache(maxsize=65_536)(_first_fit)
 _best_fit_tabled = lru_cache(maxsize=65_536)(_best_fit)
 
 
-def pack(gpus: int, min_gpu: int, free: int, sizes: Sequence[int]) -> tuple[Block, ...] | None:
+def pack(gpus: int, min_gpu: int, free: GpuSet, sizes: Sequence[int]) -> tuple[Block, ...] | None:
     """Return disjoint free blocks of all ``sizes``, in their order; ``None`` if they do not fit.
 
     Exact: sizes with a single block (remainders, the whole machine) have no choice and go first,
     then the powers of two, largest first, each by best fit. A power of two takes the same number
     of smaller blocks wherever it goes, so no choice can be wrong.
 
+    Args:
+        gpus: GPUs of the machine.
+        min_gpu: Smallest group for rent, a power of two.
+        free: The free GPUs.
+        sizes: GPUs of each block; sizes the machine is offered in.
+
     Raises:
-        WrongType: Not whole numbers.
         RuleViolation: No such machine, or a size it is not offered in.
+
+    >>> pack(8, 1, 0b1111_0110, [1, 4])
+    (Block(start=1, size=1), Block(start=4, size=4))
     """
     if isinstance(sizes, (int, str, bytes)) or not isinstance(sizes, Sequence):
         raise WrongType("sizes", "a sequence of whole numbers", shown(sizes))
     check_machine(gpus, min_gpu)
-    left = _checked(free, gpus)
+    left = check_free(free, gpus)
     order = sorted(
         range(len(sizes)),
         key=lambda i: (len(_size(gpus, min_gpu, sizes[i]).by_start) > 1, -sizes[i]),
     )
-    placed: dict[int, Block] = {}
+    chosen: dict[int, Block] = {}  # by index in sizes
     for i in order:
         block = best_fit(gpus, min_gpu, left, sizes[i])
         if block is None:
             return None
-        placed[i] = block
-        left ^= block.mask
-    return tuple(placed[i] for i in range(len(sizes)))
+        chosen[i] = block
+        left ^= block.gpu_set
+    return tuple(chosen[i] for i in range(len(sizes)))
 
 
-def free_blocks(gpus: int, min_gpu: int, free: int) -> tuple[Block, ...]:
-    """Return the largest free blocks of powers of two from ``min_gpu`` on, by place.
+def free_blocks(gpus: int, min_gpu: int, free: GpuSet) -> tuple[Block, ...]:
+    """Return the largest free blocks of powers of two from ``min_gpu`` on, by first slot.
 
     They are disjoint, and any request for such a power of two that can be met can be met in them.
 
+    Args:
+        gpus: GPUs of the machine.
+        min_gpu: Smallest group for rent, a power of two.
+        free: The free GPUs.
+
     Raises:
-        WrongType: Not whole numbers.
         RuleViolation: No such machine.
+
+    >>> free_blocks(8, 1, 0b1111_0110)
+    (Block(start=1, size=1), Block(start=2, size=1), Block(start=4, size=4))
     """
     check_machine(gpus, min_gpu)
-    left, found = _checked(free, gpus), []
-    for size, group in reversed(_by_size(gpus, min_gpu)):
+    left, found = check_free(free, gpus), []
+    for size, group in reversed(blocks_by_size(gpus, min_gpu)):
         if size >= min_gpu and size.bit_count() == 1:
             for block in group:
-                if left & block.mask == block.mask:
-                    left ^= block.mask
+                if left & block.gpu_set == block.gpu_set:
+                    left ^= block.gpu_set
                     found.append(block)
     return tuple(sorted(found, key=attrgetter("start")))
 
@@ -210,29 +244,34 @@ def _size(gpus: int, min_gpu: int, size: int) -> _Size:
 def _sizes(gpus: int, min_gpu: int) -> dict[int, _Size]:
     """Return what first and best fit look up: the blocks of each size and those around them."""
     check_machine(gpus, min_gpu)
-    around: list[tuple[tuple[int, int], ...]] = [()] * gpus  # each position's blocks so far
+    around: list[tuple[tuple[GpuSet, int], ...]] = [()] * gpus  # each slot's blocks so far
     sizes = {}
-    for size, group in reversed(_by_size(gpus, min_gpu)):
+    for size, group in reversed(blocks_by_size(gpus, min_gpu)):
         sizes[size] = _Size(
             starts=sum(1 << block.start for block in group),
             by_start={block.start: block for block in group},
             around={block.start: around[block.start] for block in group},  # blocks nest
         )
         for block in group:
-            outer = block.mask, size
-            for position in block.positions:
-                around[position] = (outer, *around[position])
+            outer = block.gpu_set, size
+            for slot in block.slots:
+                around[slot] = (outer, *around[slot])
     return sizes
 
 
 @lru_cache(maxsize=1_024)
-def _by_size(gpus: int, min_gpu: int) -> tuple[tuple[int, tuple[Block, ...]], ...]:
+def blocks_by_size(gpus: int, min_gpu: int) -> tuple[tuple[int, tuple[Block, ...]], ...]:
+    """Return the blocks of each size a machine is offered in, the smallest size first."""
     grouped = groupby(blocks(gpus, min_gpu), attrgetter("size"))
     return tuple((size, tuple(group)) for size, group in grouped)
 
 
-def _runs(free: int, size: int) -> int:
-    """Return the positions where ``size`` free GPUs in a row begin, as bits."""
+def _runs(free: GpuSet, size: int) -> GpuSet:
+    """Return the slots where ``size`` free GPUs in a row begin.
+
+    Slot i begins a run of a + b iff it begins one of a and slot i + a begins one of b: shifting
+    and masking doubles the length at each step, so it takes log₂(size) of them.
+    """
     length = 1
     while length < size:
         step = min(length, size - length)
@@ -241,7 +280,7 @@ def _runs(free: int, size: int) -> int:
     return free
 
 
-def _checked(free: int, gpus: int) -> int:
+def check_free(free: GpuSet, gpus: int) -> GpuSet:
     """Return ``free`` if it is GPUs of a machine that was checked before."""
     if type(free) is int and 0 <= free < 1 << gpus:
         return free
@@ -249,12 +288,13 @@ def _checked(free: int, gpus: int) -> int:
     raise error("free", f"GPUs of the machine as {gpus} bits", shown(free))
 
 
-def _mask(free: int, block: Block) -> int:
+def _gpus_of(free: GpuSet, block: Block) -> GpuSet:
+    """Return the GPUs of a block, both arguments checked."""
     if type(free) is not int or free < 0 or type(block) is not Block:
         whole_number(free, "free")
         check_kind(block, Block, "block")
-    return ((1 << block.size) - 1) << block.start  # Block.mask without the call
+    return ((1 << block.size) - 1) << block.start  # as Block.gpu_set, without the call
 
 
-def _places(mask: int) -> str:
-    return ", ".join(str(i) for i in range(mask.bit_length()) if mask >> i & 1)
+def _slots(gpus: GpuSet) -> str:
+    return ", ".join(str(i) for i in range(gpus.bit_length()) if gpus >> i & 1)

@@ -1,5 +1,9 @@
 """What the gaps between contracts cost: free GPUs that clients cannot use as they lie.
 
+Rule (hosting guide, G5): a machine is rented in the blocks that it is cut into
+(:func:`~numgenius_core.gpus.blocks`), so free GPUs that lie in no free block of a size cannot be
+sold to who wants that size. How much that costs is not published: the measures are ours.
+
 Our readings. *Unusable* by a size are the free GPUs outside every rentable block of that size; for
 a demand, a mix of sizes with weights, it is their weighted mean: the GPUs that a client drawn from
 the demand cannot use. *Stranded* GPUs are in no rentable block of any size, so no demand can use
@@ -19,8 +23,9 @@ from attrs import frozen
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import round_half_even, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.gpus.allocation import _by_size, _checked, check_machine
+from numgenius_core.gpus.allocation import blocks_by_size, check_free, check_machine
 from numgenius_core.listing import MAX_GPUS
+from numgenius_core.offer import GpuSet
 from numgenius_core.rates import PerGpuHour, PerHour
 
 _MAX_WEIGHT: Final = 10**18
@@ -28,23 +33,29 @@ _MAX_WEIGHT: Final = 10**18
 
 @frozen(kw_only=True)
 class FreeGpus:
-    """The state of a machine, as far as renting out more of it goes.
+    """A machine with the GPUs of it that are free to be rented.
 
     Attributes:
         gpus: GPUs of the machine.
         min_gpu: Smallest group for rent, a power of two.
-        free: The free GPUs as bits, position 0 the lowest.
+        free: The free GPUs.
         price: On demand, dollars per GPU-hour.
+
+    Raises:
+        RuleViolation: No such machine, or free GPUs that it does not have.
+
+    >>> FreeGpus(gpus=8, min_gpu=1, free=0b0101_0101, price=PerGpuHour("0.5")).free.bit_count()
+    4
     """
 
     gpus: int
     min_gpu: int
-    free: int
+    free: GpuSet
     price: PerGpuHour
 
     def __attrs_post_init__(self) -> None:
         check_machine(self.gpus, self.min_gpu)
-        _checked(self.free, self.gpus)
+        check_free(self.free, self.gpus)
         check_kind(self.price, PerGpuHour, "price")
 
 
@@ -100,8 +111,12 @@ def fragmentation(machines: Iterable[FreeGpus], demand: Mapping[int, int]) -> Fr
         demand: Weight of each size that clients ask for, such as ``{1: 5, 2: 3, 8: 2}``.
 
     Raises:
-        WrongType: Not machines, or not whole numbers.
         RuleViolation: No demand, or weights that are negative or all zero.
+
+    >>> scattered = FreeGpus(gpus=8, min_gpu=1, free=0b0101_0101, price=PerGpuHour("0.5"))
+    >>> cost = fragmentation([scattered], {1: 1, 2: 1})  # as many ask for one GPU as for two
+    >>> cost.largest, cost.worst_size, cost.unusable_share, cost.out_of_reach
+    (1, 2, Fraction(1, 2), PerHour('1.00'))
     """
     weights = _weights(demand)
     total = free = largest = stranded = 0
@@ -138,20 +153,21 @@ def fragmentation(machines: Iterable[FreeGpus], demand: Mapping[int, int]) -> Fr
 
 
 @lru_cache(maxsize=16_384)
-def _usable(gpus: int, min_gpu: int, free: int) -> tuple[dict[int, int], dict[int, int], int]:
+def _usable(gpus: int, min_gpu: int, free: GpuSet) -> tuple[dict[int, int], dict[int, int], int]:
     """Return GPUs in rentable blocks, by size and in all, and what free GPUs together would give.
 
     The answer: by size now, by size if the free GPUs lay together, and in any rentable block.
     """
-    here, covered = free.bit_count(), 0
+    here = free.bit_count()
+    covered: GpuSet = 0
     usable: dict[int, int] = {}
     within_reach: dict[int, int] = {}
-    for size, group in _by_size(gpus, min_gpu):
-        rentable = [block for block in group if free & block.mask == block.mask]
+    for size, group in blocks_by_size(gpus, min_gpu):
+        rentable = [block for block in group if free & block.gpu_set == block.gpu_set]
         if rentable:
             usable[size] = size * len(rentable)
         for block in rentable:
-            covered |= block.mask
+            covered |= block.gpu_set
         within_reach[size] = size * min(here // size, len(group))
     return usable, within_reach, covered.bit_count()
 

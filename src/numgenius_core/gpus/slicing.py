@@ -29,7 +29,7 @@ from numgenius_core._checks import check_min_gpu
 from numgenius_core._numbers import whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.listing import MAX_GPUS
-from numgenius_core.offer import Block
+from numgenius_core.offer import Block, GpuSet
 
 LARGEST_RENTED: Final = 32
 """Up to this many GPUs :func:`infer_min_gpu` considers that some are rented."""
@@ -40,7 +40,7 @@ _BITS: Final = bytes.maketrans(b"01", b"\0\1")  # digits as truth values, for co
 def blocks(
     gpus: int, min_gpu: int, *, powers_only: bool = False, observed: bool = False
 ) -> tuple[Block, ...]:
-    """Return the blocks a machine is offered in, by size and then by place.
+    """Return the blocks a machine is offered in, by size and then by first slot.
 
     Args:
         gpus: GPUs of the machine, 1 to 4,096.
@@ -49,10 +49,9 @@ def blocks(
         observed: Take any ``min_gpu`` of at least 1, as market records show them.
 
     Raises:
-        WrongType: Not whole numbers.
         RuleViolation: ``gpus`` out of range, or a ``min_gpu`` that is no power of two or above it.
 
-    >>> [block.positions for block in blocks(5, 2)]
+    >>> [block.slots for block in blocks(5, 2)]
     [range(4, 5), range(0, 2), range(2, 4), range(0, 4), range(0, 5)]
     """
     groups = _groups(gpus, min_gpu, powers_only, observed)
@@ -62,7 +61,16 @@ def blocks(
 def offer_sizes(
     gpus: int, min_gpu: int, *, powers_only: bool = False, observed: bool = False
 ) -> tuple[int, ...]:
-    """Return the sizes of a machine's offers, ascending; arguments as for :func:`blocks`.
+    """Return the sizes of a machine's offers, ascending, one for each block it is offered in.
+
+    Args:
+        gpus: GPUs of the machine, 1 to 4,096.
+        min_gpu: Smallest group for rent.
+        powers_only: Leave out remainders and whole machines that are no power of two ≥ min_gpu.
+        observed: Take any ``min_gpu`` of at least 1, as market records show them.
+
+    Raises:
+        RuleViolation: ``gpus`` out of range, or a ``min_gpu`` that is no power of two or above it.
 
     >>> offer_sizes(7, 2)
     (1, 2, 2, 2, 3, 4, 7)
@@ -76,46 +84,54 @@ def offer_sizes(
 def rentable_blocks(
     gpus: int,
     min_gpu: int,
-    occupied: int | Iterable[int] = 0,
+    occupied: GpuSet | Iterable[int] = 0,
     *,
     powers_only: bool = False,
     observed: bool = False,
 ) -> tuple[Block, ...]:
-    """Return the blocks that can be rented on demand, by size and then by place.
+    """Return the blocks that can be rented on demand, by size and then by first slot.
 
     Args:
         gpus: GPUs of the machine.
         min_gpu: Smallest group for rent.
-        occupied: The GPUs held by on-demand and reserved contracts: their positions, or a bit
-            mask with position 0 the lowest bit.
-        powers_only: As for :func:`blocks`.
-        observed: As for :func:`blocks`.
+        occupied: The GPUs held by on-demand and reserved contracts; slots are taken as well, as
+            by :func:`gpu_set`.
+        powers_only: Leave out remainders and whole machines that are no power of two ≥ min_gpu.
+        observed: Take any ``min_gpu`` of at least 1, as market records show them.
 
     Raises:
-        WrongType: Not whole numbers.
         RuleViolation: As for :func:`blocks`, or an occupied GPU that the machine does not have.
+
+    >>> [block.slots for block in rentable_blocks(4, 1, occupied=0b1000)]
+    [range(0, 1), range(1, 2), range(2, 3), range(0, 2)]
     """
-    mask = occupied if type(occupied) is int else gpu_set(occupied, gpus)
+    held = occupied if type(occupied) is int else gpu_set(occupied, gpus)  # type: ignore[arg-type]
     try:
-        return _rentable(gpus, min_gpu, mask, powers_only, observed)
+        return _rentable(gpus, min_gpu, held, powers_only, observed)
     except TypeError:
         _refuse_unhashable(gpus, min_gpu, powers_only=powers_only, observed=observed)
 
 
-def gpu_set(positions: int | Iterable[int], gpus: int) -> int:
-    """Return GPU positions as a bit mask, position 0 the lowest bit.
+def gpu_set(slots: Iterable[int], gpus: int) -> GpuSet:
+    """Return the GPUs in some slots of a machine as one set.
+
+    Args:
+        slots: Their slots, in any order; one that is named twice is in the set once.
+        gpus: GPUs of the machine.
 
     Raises:
-        WrongType: Something among them is no whole number.
-        RuleViolation: A position the machine does not have.
+        RuleViolation: A slot that the machine does not have.
+
+    >>> bin(gpu_set([1, 2], gpus=4))
+    '0b110'
     """
     whole_number(gpus, "gpus", 1, MAX_GPUS)
-    if isinstance(positions, (int, str, bytes)) or not isinstance(positions, Iterable):
-        raise WrongType("occupied", "GPU positions or a bit mask", shown(positions))
-    mask = 0
-    for position in positions:
-        mask |= 1 << whole_number(position, "occupied", 0, gpus - 1)
-    return mask
+    if isinstance(slots, (int, str, bytes)) or not isinstance(slots, Iterable):
+        raise WrongType("occupied", "GPU positions or a bit mask", shown(slots))
+    found: GpuSet = 0
+    for slot in slots:
+        found |= 1 << whole_number(slot, "occupied", 0, gpus - 1)
+    return found
 
 
 def _groups(
@@ -165,9 +181,13 @@ def _cut(
 
 @lru_cache(maxsize=16_384, typed=True)  # every state of sixty 8-GPU machines
 def _rentable(
-    gpus: int, min_gpu: int, occupied: int, powers_only: bool, observed: bool
+    gpus: int, min_gpu: int, occupied: GpuSet, powers_only: bool, observed: bool
 ) -> tuple[Block, ...]:
     """Find the free blocks size by size: bit i of ``run`` says GPUs i … i + length − 1 are free.
+
+    Why this is fast. ``run & run >> step`` makes runs of length + step out of runs of length, for
+    all slots at once: a size costs one shift of a number, not a look at each of its blocks, and the
+    next size goes on from there. Where a block starts, its bit then says whether it is free.
 
     A group holds the blocks of its own cut and at most one more, the remainder of another cut,
     which ends with the machine and so comes last.
@@ -179,12 +199,13 @@ def _rentable(
     rentable: list[Block] = []
     for size, group in groups:
         while length < size:
-            step = min(length, size - length)
+            step = min(length, size - length)  # no longer than the runs known so far
             run &= run >> step
             length += step
         if not run:
-            break
+            break  # nothing of this size is free, so nothing of a larger one
         if group[0].start == 0:  # cut at this size: its blocks stand at 0, size, 2·size …
+            # The bits at those starts, lowest first, as truth values: picked in C, all at once.
             digits = f"{run:0{gpus}b}"[::-1][::size].encode().translate(_BITS)
             rentable += compress(group[: gpus // size], digits)
             group = group[gpus // size :]  # noqa: PLW2901 - the remainder of another cut
@@ -234,7 +255,6 @@ def infer_min_gpu(
         bundled: The source shows one row for all blocks of a size, as market snapshots do.
 
     Raises:
-        WrongType: Not whole numbers.
         RuleViolation: No sizes, or sizes out of range.
 
     >>> [(e.gpus, e.min_gpu) for e in infer_min_gpu([2, 4, 6, 8, 10]) if e.complete]
@@ -269,9 +289,12 @@ def infer_min_gpu(
 def _can_hide(gpus: int, min_gpu: int, seen: Counter[int], bundled: bool) -> bool:
     """Return whether some set of rented GPUs leaves exactly the offers seen.
 
-    The GPUs are decided free or rented from left to right. Blocks are runs of positions, so all
-    that matters of the past is how many GPUs up to here are free in a row and which offers that
-    made; states are merged, so the work stays far below the 2ⁿ sets of rented GPUs.
+    A dynamic programme over slots, from left to right. Each GPU is decided free or rented; a block
+    is a run of slots, so whether it is offered is known at its last slot from the number of free
+    GPUs in a row up to there. Nothing else of the past matters but the offers made so far, so a
+    state is (free GPUs in a row, offers made of each size seen), and sets of rented GPUs that lead
+    to one state are one. States with an offer too many are dropped at once: offers are never
+    unmade. What is left stays far below the 2ⁿ sets of rented GPUs.
     """
     need = tuple(sorted(seen.items()))
     index = {size: i for i, (size, _) in enumerate(need)}
@@ -281,8 +304,8 @@ def _can_hide(gpus: int, min_gpu: int, seen: Counter[int], bundled: bool) -> boo
         ending[block.end - 1].append(block.size)
     states = {(0, (0,) * len(need))}
     for sizes_here in ending:
-        after = {(0, have) for _, have in states}
-        for run, have in states:
+        after = {(0, have) for _, have in states}  # this GPU is rented: no block ends here
+        for run, have in states:  # this GPU is free: one more in a row
             more = _offered(have, sizes_here, run + 1, index, goal, bundled)
             if more is not None:
                 after.add((run + 1, more))
@@ -303,10 +326,10 @@ def _offered(
     for size in sizes_here:
         if size > run:
             break  # and so are those that follow
-        place = index.get(size)
-        if place is None:
-            return None
-        counts[place] = 1 if bundled else counts[place] + 1
-        if counts[place] > goal[place]:
+        known = index.get(size)
+        if known is None:
+            return None  # a size that was not seen
+        counts[known] = 1 if bundled else counts[known] + 1
+        if counts[known] > goal[known]:
             return None
     return tuple(counts)

@@ -100,7 +100,7 @@ def _check_rental(command: c.Rent, place: MachineState, block: Block) -> None:
         check_bid(command.bid, block.size, place.floor)  # type: ignore[arg-type]  # refuses None
     elif command.bid is not None:
         raise RuleViolation("bid", f"none for {command.mode.value}", str(command.bid))
-    elif place.occupied & block.mask:
+    elif place.occupied & block.gpu_set:
         holders = [
             str(each.id)
             for each in place.instances.values()

@@ -107,7 +107,7 @@ class MachineState:
         mask = 0
         for instance in self.instances.values():
             if instance.holds:
-                mask |= instance.contract.block.mask
+                mask |= instance.contract.block.gpu_set
         return mask
 
     def blocks(self) -> tuple[Block, ...]:
@@ -154,7 +154,7 @@ class MachineState:
                 ends_at=listing.end,
                 host=machine.host,
                 verification=machine.verification,
-                rentable=self.online and not self.occupied & block.mask,
+                rentable=self.online and not self.occupied & block.gpu_set,
             )
             for place, block in enumerate(self.blocks())
         )

@@ -71,7 +71,7 @@ def machine_timeline(
     (drawn,) = panels(axes, 1, style, (8.0, 1.6 + 0.45 * machine.gpus))
     look = look_of(style)
     for gpu in range(machine.gpus):
-        for span in free_time([each for each in known if gpu in each.block.positions], within):
+        for span in free_time([each for each in known if gpu in each.block.slots], within):
             drawn.plot(_days(span), [gpu, gpu], color=look.faint, linewidth=2)
     for contract, lane, lanes in _lanes(known):
         _draw_contract(drawn, look, contract, within, lane, lanes)
@@ -157,7 +157,7 @@ def _draw_contract(
     )
     height = _ROW / lanes
     shift = (lane + 0.5) * height - _ROW / 2
-    places = [gpu + shift for gpu in contract.block.positions]
+    places = [gpu + shift for gpu in contract.block.slots]
     axes.barh(
         places,
         last - first,

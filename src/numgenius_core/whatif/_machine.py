@@ -171,7 +171,7 @@ class SimulatedMachine:
         running = self._running
         cheapest: tuple[int, Block] | None = None
         for block in self._blocks[size]:
-            if block.mask & self._held:
+            if block.gpu_set & self._held:
                 continue
             price = winning_bid(block, running, floor)
             if price is not None and (cheapest is None or price.steps < cheapest[0]):
@@ -188,19 +188,19 @@ class SimulatedMachine:
         """Take in an instance and return what that changes."""
         self.live[rental.id] = rental
         if rental.request.bid is not None:
-            return self.book.place(rental.id, rental.block, rental.request.bid)
+            return self.book.bid(rental.id, rental.block, rental.request.bid)
         self.note(now)
-        self._held |= rental.block.mask
+        self._held |= rental.block.gpu_set
         return self.book.on_demand(rental.id, rental.block)
 
     def leave(self, rental: Rental, now: int) -> tuple[BookChange, ...]:
         """Let an instance go and return what that changes."""
         del self.live[rental.id]
         if rental.run_from is not None:
-            self._used ^= rental.block.mask
+            self._used ^= rental.block.gpu_set
         if rental.request.bid is None:
             self.note(now)
-            self._held ^= rental.block.mask
+            self._held ^= rental.block.gpu_set
         return self.book.leave(rental.id)
 
     def apply(self, changes: Iterable[BookChange], now: int) -> Iterator[tuple[Rental, BookChange]]:
@@ -208,7 +208,7 @@ class SimulatedMachine:
         self._running = None
         for change in changes:
             rental = self.live[change.id]
-            self._used ^= rental.block.mask  # a change always turns running into waiting or back
+            self._used ^= rental.block.gpu_set  # a change always turns running into waiting or back
             if type(change) is ClaimPaused:
                 rental.pause(now)
             else:

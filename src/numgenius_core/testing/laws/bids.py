@@ -261,9 +261,9 @@ def _most(able: Claims, taken: int) -> int:
         return 0
     first, rest = able[0], able[1:]
     without = _most(rest, taken)
-    if taken & first.block.mask or first.bid is None:
+    if taken & first.block.gpu_set or first.bid is None:
         return without
-    return max(without, first.bid.steps + _most(rest, taken | first.block.mask))
+    return max(without, first.bid.steps + _most(rest, taken | first.block.gpu_set))
 
 
 BEST_RUNNERS: Final = Rule(

@@ -216,9 +216,9 @@ def _fragmented(draw: st.DrawFn) -> _Wish:
     min_gpu = draw(st.sampled_from([1, 2]))
     taken, held = 0, dict[ContractId, Block]()
     for number, block in enumerate(draw(st.permutations(blocks(8, min_gpu)))[:6]):
-        if block.size <= 2 and not taken & block.mask:
+        if block.size <= 2 and not taken & block.gpu_set:
             held[ContractId(number)] = block
-            taken |= block.mask
+            taken |= block.gpu_set
     movable = frozenset(key for key in held if draw(st.integers(0, 3)))
     return _Wish(8, min_gpu, held, movable, draw(st.sampled_from([2, 4])))
 

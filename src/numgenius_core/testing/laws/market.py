@@ -272,9 +272,9 @@ def _one_a_gpu(implementation: Implementation, steps: Steps) -> str | None:
             taken = 0
             for each in place.instances.values():
                 if each.state.value == "running" or each.holds:
-                    if taken & each.contract.block.mask:
+                    if taken & each.contract.block.gpu_set:
                         return f"at {market.now}, instance {each.id} has GPUs of another"
-                    taken |= each.contract.block.mask
+                    taken |= each.contract.block.gpu_set
     return None
 
 
