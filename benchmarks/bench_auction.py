@@ -8,8 +8,15 @@ from collections.abc import Callable
 from harness import Row, compare, median_cpu, print_table
 from ortools.sat.python import cp_model
 
-from numgenius_core.bids import Claim, PoolBid, PoolBlock, best_packing, best_runners, resolve
-from numgenius_core.bids import compare_with_optimum as compare_rules
+from numgenius_core.bids import (
+    Claim,
+    PoolBid,
+    PoolBlock,
+    best_packing,
+    best_runners,
+    compare_with_optimum as compare_rules,
+    resolve,
+)
 from numgenius_core.gpus import blocks
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.offer import Block

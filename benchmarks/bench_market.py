@@ -22,8 +22,7 @@ from harness import Row, duration_text, print_table
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.listing import Machine, Mode, PriceTerms
-from numgenius_core.market import Market, evolve, execute
-from numgenius_core.market import commands as c
+from numgenius_core.market import Market, commands as c, evolve, execute
 from numgenius_core.market.events import Event
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGbMonth, PerGpuHour, PerHour

@@ -31,18 +31,18 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 with atheris.instrument_imports(include=["numgenius_core", "examples"]):
-    from service import SEEDS as SEEDS_OF_SERVICE
-    from service import WORDS as WORDS_OF_SERVICE
-    from service import Door
+    from service import SEEDS as SEEDS_OF_SERVICE, WORDS as WORDS_OF_SERVICE, Door
 
-    from numgenius_core import _command as command_line
-    from numgenius_core import intervals, money, units
+    from numgenius_core import _command as command_line, intervals, money, units
     from numgenius_core.documents import _convert as documents
     from numgenius_core.errors import NumgeniusError
     from numgenius_core.market import journal
-    from numgenius_core.search import ALIASES, FIELDS
-    from numgenius_core.search import _language as search
-    from numgenius_core.search import request as search_request
+    from numgenius_core.search import (
+        ALIASES,
+        FIELDS,
+        _language as search,
+        request as search_request,
+    )
     from numgenius_core.wire import reading as wire
 
 RECORD = b'{"id":1,"machine_id":2,"num_gpus":2,"gpu_name":"RTX 4090","dph_base":0.8,"min_bid":0.1}'

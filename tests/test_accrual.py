@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from numgenius_core._accrual import Price, accrued, charge, discounted, fee_of, seconds_on_deposit
 from numgenius_core.money import TICKS_PER_DOLLAR, Money

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from numgenius_core._command import main
+from numgenius_core._command._parser import MODES
+from numgenius_core.listing import Mode
 from numgenius_core.wire import sample_path
 
 DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
@@ -185,3 +187,60 @@ class TestWholeNumbersOfTheCommand:
             main(words)
         told = capsys.readouterr().err
         assert "gpus: need a whole number, got 'four'" in told
+
+
+LOADED = """
+import sys
+before = set(sys.modules)  # what the interpreter itself loads is not ours
+from numgenius_core._command import main
+try:
+    main(sys.argv[1:])
+finally:
+    print(*sys.modules.keys() - before, file=sys.stderr)
+"""
+
+
+def loaded(*words: str) -> set[str]:
+    """Return the modules that ``numgenius`` loads in a fresh interpreter for these words."""
+    command = [sys.executable, "-c", LOADED, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout
+    return set(done.stderr.split())
+
+
+class TestTheCommandIsLight:
+    """Each subcommand loads with its use; the version and the help need none of the rules."""
+
+    def test_the_version_alone_costs_no_more_than_itself(self) -> None:
+        modules = loaded("--version")
+        ours = {name for name in modules if name.startswith("numgenius_core")}
+        assert ours == {"numgenius_core", "numgenius_core._command"}
+        assert modules.isdisjoint({"argparse", "attrs", "attr", "decimal", "json", "typing"})
+
+    @pytest.mark.parametrize("words", [["--help"], ["quote", "--help"], ["--version", "--help"]])
+    def test_help_costs_a_parser(self, words: list[str]) -> None:
+        modules = loaded(*words)
+        ours = {name for name in modules if name.startswith("numgenius_core.")}
+        assert ours == {"numgenius_core._command", "numgenius_core._command._parser"}
+        assert modules.isdisjoint({"attrs", "attr", "decimal", "json", "typing"})
+
+    def test_a_small_question_loads_no_market(self) -> None:
+        assert loaded("slices", "7").isdisjoint({"cattrs", "json", "numgenius_core.wire"})
+
+    @pytest.mark.parametrize("arguments", [["--version"], None])
+    def test_the_version_is_what_the_parser_says_too(
+        self,
+        arguments: list[str] | None,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("sys.argv", ["numgenius", "--version"])
+        assert main(arguments) == 0
+        alone = capsys.readouterr().out
+        with pytest.raises(SystemExit) as left:
+            main(["--version", "quote"])
+        assert left.value.code == 0
+        assert capsys.readouterr().out == alone
+
+    def test_the_modes_are_those_of_the_rules(self) -> None:
+        assert tuple(mode.value for mode in Mode) == MODES

@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from dateutil.relativedelta import relativedelta
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from numgenius_core.errors import ParseError, RuleViolation, WrongType
 from numgenius_core.intervals import (

@@ -14,8 +14,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from numgenius_core._checks import MAX_ID, check_id, check_min_gpu, check_text
 from numgenius_core.errors import FloorAbovePrice, RuleViolation, WrongType

@@ -13,8 +13,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.money import MAX_MONEY, TICKS_PER_DOLLAR, Money, rounded_parts

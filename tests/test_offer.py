@@ -13,8 +13,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.listing import PriceTerms, Verification

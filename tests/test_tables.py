@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from attrs import frozen
 
-from numgenius_core._tables import ResultTable, Tabular
+from numgenius_core._tables import Tabular
+from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation
 
 

@@ -14,8 +14,7 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from examples.marketplace import reading as read
-from examples.marketplace import rows
+from examples.marketplace import reading as read, rows
 from examples.marketplace.paging import chosen, order_of, page
 from examples.marketplace.reading import Call, shown
 from examples.marketplace.store import Store
@@ -24,9 +23,14 @@ from numgenius_core.errors import NotAllowed, RuleViolation
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import total_seconds
 from numgenius_core.listing import Mode
-from numgenius_core.market import Instance, MachineState, Market, views
-from numgenius_core.market import commands as do
-from numgenius_core.market import events as it
+from numgenius_core.market import (
+    Instance,
+    MachineState,
+    Market,
+    commands as do,
+    events as it,
+    views,
+)
 from numgenius_core.money import Money
 from numgenius_core.offer import Offer
 from numgenius_core.prices import CurveSchedule

@@ -13,76 +13,31 @@ Money('115.20')
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
+TYPE_CHECKING = False  # type checkers know the name; `typing` costs more than all the rest of this
 if TYPE_CHECKING:
     from numgenius_core import (
         bids as bids,
-    )
-    from numgenius_core import (
         billing as billing,
-    )
-    from numgenius_core import (
         contracts as contracts,
-    )
-    from numgenius_core import (
         documents as documents,
-    )
-    from numgenius_core import (
         errors as errors,
-    )
-    from numgenius_core import (
         frames as frames,
-    )
-    from numgenius_core import (
         gpus as gpus,
-    )
-    from numgenius_core import (
         ids as ids,
-    )
-    from numgenius_core import (
         intervals as intervals,
-    )
-    from numgenius_core import (
         listing as listing,
-    )
-    from numgenius_core import (
         maintenance as maintenance,
-    )
-    from numgenius_core import (
         market as market,
-    )
-    from numgenius_core import (
         money as money,
-    )
-    from numgenius_core import (
         offer as offer,
-    )
-    from numgenius_core import (
         planning as planning,
-    )
-    from numgenius_core import (
         plots as plots,
-    )
-    from numgenius_core import (
         prices as prices,
-    )
-    from numgenius_core import (
         rates as rates,
-    )
-    from numgenius_core import (
         search as search,
-    )
-    from numgenius_core import (
         testing as testing,
-    )
-    from numgenius_core import (
         units as units,
-    )
-    from numgenius_core import (
         whatif as whatif,
-    )
-    from numgenius_core import (
         wire as wire,
     )
     from numgenius_core.bids import Claim, resolve
@@ -117,9 +72,9 @@ if TYPE_CHECKING:
     from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
     from numgenius_core.wire import Reading, read_offers, read_sample
 
-__version__: Final = "1.0.0"
+__version__ = "1.0.0"
 
-_NAMES: Final = {
+_NAMES = {
     "bids": ("Claim", "resolve"),
     "billing": ("History", "Statement", "statement"),
     "contracts": ("Contract", "agree", "extend"),
@@ -140,8 +95,8 @@ _NAMES: Final = {
     "rates": ("PerGb", "PerGbMonth", "PerGpuHour", "PerHour"),
     "wire": ("Reading", "read_offers", "read_sample"),
 }
-_HOMES: Final = {name: home for home, names in _NAMES.items() for name in names}
-_ROOMS: Final = frozenset(
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
+_ROOMS = frozenset(
     _NAMES.keys()
     | {"documents", "frames", "maintenance", "planning", "plots", "search", "testing", "units"}
     | {"whatif"}

@@ -6,6 +6,7 @@ Values are checked where they enter, once. Inside the rules nothing is checked a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from numgenius_core._numbers import whole_number
@@ -13,6 +14,8 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 
 _T = TypeVar("_T")
 MAX_ID: Final = 2**63 - 1
+MAX_GPUS: Final = 4_096
+"""GPUs of the largest machine taken."""
 
 
 def check_id(value: object, path: str) -> None:
@@ -48,6 +51,38 @@ def check_kind(value: object, kind: type, path: str) -> None:
     if not isinstance(value, kind):
         article = "an" if kind.__name__[0] in "AEIO" else "a"
         raise WrongType(path, f"{article} {kind.__name__}", shown(value))
+
+
+def utc(value: datetime, path: str = "instant") -> datetime:
+    """Return an instant in UTC.
+
+    Args:
+        value: A ``datetime`` with any time zone, on a whole second.
+        path: What messages call it.
+
+    Raises:
+        WrongType: It is no ``datetime``.
+        RuleViolation: It has no time zone, a fraction of a second (see :func:`floor_second`), or
+            leaves the years 1 to 9999 in UTC.
+
+    >>> from datetime import datetime, timedelta, timezone
+    >>> from numgenius_core.intervals import utc
+    >>> print(utc(datetime(2026, 3, 1, 9, tzinfo=timezone(timedelta(hours=2)))))
+    2026-03-01 07:00:00+00:00
+    """
+    if not isinstance(value, datetime):
+        raise WrongType(path, "a datetime with a time zone", shown(value))
+    if value.tzinfo is UTC and not value.microsecond:
+        return value
+    if value.tzinfo is None or value.utcoffset() is None:
+        raise RuleViolation(path, "a datetime with a time zone", str(value))
+    try:
+        instant = value.astimezone(UTC)
+    except OverflowError:
+        raise RuleViolation(path, "a date within years 1 to 9999 in UTC", str(value)) from None
+    if instant.microsecond:  # asked in UTC: an offset may have a fraction of a second too
+        raise RuleViolation(path, "a whole second (or use floor_second)", str(value))
+    return instant
 
 
 def as_tuple(values: Iterable[_T], path: str) -> tuple[_T, ...]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
+from numgenius_core._checks import utc
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
 from numgenius_core.units import SECONDS_PER_DAY
 
@@ -53,38 +54,6 @@ _UNITS: Final = {
     **dict.fromkeys(("y", "yr", "year", "years"), "years"),
 }
 _PART: Final = re.compile(r"\s*([0-9]{1,10})\s*([a-z]*)\s*,?", re.ASCII | re.IGNORECASE)
-
-
-def utc(value: datetime, path: str = "instant") -> datetime:
-    """Return an instant in UTC.
-
-    Args:
-        value: A ``datetime`` with any time zone, on a whole second.
-        path: What messages call it.
-
-    Raises:
-        WrongType: It is no ``datetime``.
-        RuleViolation: It has no time zone, a fraction of a second (see :func:`floor_second`), or
-            leaves the years 1 to 9999 in UTC.
-
-    >>> from datetime import datetime, timedelta, timezone
-    >>> from numgenius_core.intervals import utc
-    >>> print(utc(datetime(2026, 3, 1, 9, tzinfo=timezone(timedelta(hours=2)))))
-    2026-03-01 07:00:00+00:00
-    """
-    if not isinstance(value, datetime):
-        raise WrongType(path, "a datetime with a time zone", shown(value))
-    if value.tzinfo is UTC and not value.microsecond:
-        return value
-    if value.tzinfo is None or value.utcoffset() is None:
-        raise RuleViolation(path, "a datetime with a time zone", str(value))
-    try:
-        instant = value.astimezone(UTC)
-    except OverflowError:
-        raise RuleViolation(path, "a date within years 1 to 9999 in UTC", str(value)) from None
-    if instant.microsecond:  # asked in UTC: an offset may have a fraction of a second too
-        raise RuleViolation(path, "a whole second (or use floor_second)", str(value))
-    return instant
 
 
 def floor_second(value: datetime) -> datetime:

@@ -3,9 +3,6 @@
 Rule (hosting guide, G1): "a listing's main parameters are the prices for GPUs, internet and
 storage, the reserved discount factor, the minimum bid for interruptibles, min_gpu, and the end
 date"; (G2) a listing is good until its end date, and without one it never expires.
-
-Our reading: prices here are what a *client* pays, as offers show them; the platform's fee is the
-share of it that the host does not get (client price = host price / (1 − fee), measured).
 """
 
 from __future__ import annotations
@@ -13,19 +10,17 @@ from __future__ import annotations
 import warnings
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import Enum
 from fractions import Fraction
-from typing import Final, NoReturn, Self
 
 from attrs import frozen
 
-from numgenius_core._checks import check_id, check_kind, check_min_gpu, check_text
+from numgenius_core._checks import MAX_GPUS, check_id, check_kind, check_min_gpu, check_text
 from numgenius_core._numbers import fraction, length_in_seconds, whole_number
-from numgenius_core.errors import FloorAbovePrice, RuleViolation, WrongType, shown
+from numgenius_core._terms import NO_FLOOR, Mode, PriceTerms, Verification
+from numgenius_core.errors import FloorAbovePrice, RuleViolation
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.intervals import after, utc
-from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, Rate
-from numgenius_core.units import MAX_MB, Amount, gigabytes
+from numgenius_core.units import MAX_MB, gigabytes
 
 __all__ = [
     "NO_FLOOR",
@@ -35,31 +30,6 @@ __all__ = [
     "PriceTerms",
     "Verification",
 ]
-
-MAX_GPUS: Final = 4_096
-
-
-class Mode(Enum):
-    """How an instance is rented; the mode decides its price and its priority."""
-
-    ON_DEMAND = "on-demand"
-    """At the listing's price, with the highest priority."""
-    RESERVED = "reserved"
-    """On demand, prepaid for a discount; the same priority."""
-    INTERRUPTIBLE = "interruptible"
-    """At the client's own bid; paused while a higher priority holds its GPUs."""
-
-
-class Verification(Enum):
-    """What the marketplace says of a machine; only verified ones have a reserved price.
-
-    A machine that was verified and then failed the marketplace's own tests is deverified: that
-    breaks its agreements, and deposits come back whole.
-    """
-
-    VERIFIED = "verified"
-    UNVERIFIED = "unverified"
-    DEVERIFIED = "deverified"
 
 
 @frozen(kw_only=True)
@@ -104,98 +74,6 @@ class Machine:
     def disk_gb(self) -> Decimal:
         """Disk for clients in GB, exact."""
         return gigabytes(self.disk_mb)
-
-
-_FREE_STORAGE: Final = PerGbMonth(0)
-_FREE_TRAFFIC: Final = PerGb(0)
-NO_FLOOR: Final = PerGpuHour(0)
-"""The lowest bid of a host that takes any bid: $0 per GPU-hour."""
-
-
-@frozen(kw_only=True)
-class PriceTerms:
-    """The prices that a listing offers and a contract locks, as the client pays them.
-
-    Attributes:
-        gpu: On demand, dollars per GPU-hour.
-        storage: Dollars per GB-month.
-        upload: Dollars per GB sent.
-        download: Dollars per GB received.
-        min_bid: The host's floor for bids, dollars per GPU-hour.
-        platform_fee: The platform's share of everything the client pays, 0 to below 1.
-
-    Raises:
-        WrongType: A price in another unit than its field's, or a bare number.
-        RuleViolation: A fee that is negative, or one and more.
-
-    >>> from numgenius_core import PerGpuHour, PriceTerms
-    >>> PriceTerms(gpu=PerGpuHour("0.40"), min_bid=PerGpuHour("0.25")).storage  # left out: free
-    PerGbMonth('0.00')
-    >>> PriceTerms.from_host(gpu=PerGpuHour("0.30"), platform_fee="0.25").gpu
-    PerGpuHour('0.40')
-    """
-
-    gpu: PerGpuHour
-    storage: PerGbMonth = _FREE_STORAGE
-    upload: PerGb = _FREE_TRAFFIC
-    download: PerGb = _FREE_TRAFFIC
-    min_bid: PerGpuHour = NO_FLOOR
-    platform_fee: Fraction = Fraction(0)
-
-    def __attrs_post_init__(self) -> None:
-        # Written out, since a loop over the names is slower and a market has 20,000 offers.
-        if (
-            type(self.gpu) is not PerGpuHour
-            or type(self.storage) is not PerGbMonth
-            or type(self.upload) is not PerGb
-            or type(self.download) is not PerGb
-            or type(self.min_bid) is not PerGpuHour
-        ):
-            self._refuse_kind()
-        fee = fraction(self.platform_fee, "prices.platform_fee", below_one=True)
-        if fee is not self.platform_fee:
-            object.__setattr__(self, "platform_fee", fee)
-
-    def _refuse_kind(self) -> NoReturn:
-        name, kind = next(
-            (name, kind) for name, kind in _PRICE_KINDS if type(getattr(self, name)) is not kind
-        )
-        raise WrongType(f"prices.{name}", kind.__name__, shown(getattr(self, name)))
-
-    @classmethod
-    def from_host(cls, *, platform_fee: Amount | Fraction, **host_prices: Rate) -> Self:
-        """Return the client's prices for what a *host* wants to receive.
-
-        Each price is divided by ``1 − platform_fee`` and rounded once to a pico-dollar (measured:
-        client price = host price / (1 − fee)).
-
-        Args:
-            platform_fee: The platform's share, 0 to below 1.
-            **host_prices: ``gpu`` and any of ``storage``, ``upload``, ``download`` and
-                ``min_bid``, each what the host receives.
-
-        Raises:
-            WrongType: A price that is no rate, or one in another unit than its field's.
-            RuleViolation: No ``gpu``, a price of another name, or a fee that is not below one.
-        """
-        fee = fraction(platform_fee, "platform_fee", below_one=True)
-        unknown = sorted(host_prices.keys() - dict(_PRICE_KINDS).keys())
-        if unknown or "gpu" not in host_prices:
-            need = "gpu and any of storage, upload, download, min_bid"
-            raise RuleViolation("prices", need, ", ".join(unknown) or "no gpu")
-        for name, rate in host_prices.items():
-            check_kind(rate, Rate, f"prices.{name}")
-        prices = {name: rate.scaled(1 / (1 - fee)) for name, rate in host_prices.items()}
-        return cls(platform_fee=fee, **prices)  # type: ignore[arg-type]  # checked by the class
-
-
-_PRICE_KINDS: Final = (
-    ("gpu", PerGpuHour),
-    ("storage", PerGbMonth),
-    ("upload", PerGb),
-    ("download", PerGb),
-    ("min_bid", PerGpuHour),
-)
 
 
 @frozen(kw_only=True)

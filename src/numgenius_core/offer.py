@@ -15,12 +15,11 @@ from typing import Any, TypeAlias
 
 from attrs import evolve, field, frozen
 
-from numgenius_core._checks import check_id, check_kind, check_text
+from numgenius_core._checks import MAX_GPUS, check_id, check_kind, check_text, utc
 from numgenius_core._numbers import fraction, whole_number
+from numgenius_core._terms import PriceTerms, Verification
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId, MachineId, OfferId
-from numgenius_core.intervals import utc
-from numgenius_core.listing import MAX_GPUS, PriceTerms, Verification
 from numgenius_core.rates import PerHour
 from numgenius_core.units import MAX_MB, gigabytes
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bid_cases import machines
 from numgenius_core.bids import Claim, ClaimEntered, ClaimLeft, FloorSet, Rank, Repriced

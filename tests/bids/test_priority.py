@@ -8,8 +8,7 @@ from fractions import Fraction
 
 import pytest
 from attrs import evolve
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from bid_cases import (
     block,

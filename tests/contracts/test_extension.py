@@ -8,8 +8,7 @@ from typing import Any, cast
 
 import pytest
 from attrs import evolve
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from numgenius_core.contracts import (
     Contract,

@@ -15,8 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 from attrs import evolve, field, frozen, make_class
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from document_values import CONTRACT, HISTORY, LISTING, OFFER, PRICES, STATEMENT, VALUES
 from numgenius_core.billing import Moved, Prepaid, Rebid

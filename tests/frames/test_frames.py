@@ -13,8 +13,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pytest
 from attrs import evolve
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 import frame_cases as cases
 from frame_engines import LAZY, LOCAL, make, read

@@ -8,8 +8,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 from gpu_cases import SMALL, as_cell, inside, is_free, offered, rentable, states
 from numgenius_core.errors import RuleViolation, WrongType

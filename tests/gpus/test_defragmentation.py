@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from defragmentation_cases import Held, check_plan, fewest_moves, random_contracts, random_question
 from gpu_cases import offered

@@ -6,8 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from gpu_cases import is_free, offered, states
 from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType

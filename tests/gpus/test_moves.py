@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from defragmentation_cases import check_plan, fewest_moves, random_question
 from numgenius_core.gpus import DefragmentationPlan, _moves, defragment

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType
 from numgenius_core.gpus import blocks, gpu_set, infer_min_gpu, offer_sizes, rentable_blocks

@@ -9,8 +9,7 @@ from itertools import pairwise
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from numgenius_core.errors import ParseError, RuleViolation, WrongType
 from numgenius_core.intervals import Interval, to_epoch

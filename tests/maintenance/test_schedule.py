@@ -9,8 +9,7 @@ from typing import Any, cast
 
 import pytest
 from attrs import evolve
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from numgenius_core.contracts import Contract, Extended, RateChange, client_end, extend
 from numgenius_core.errors import RuleViolation, WrongType

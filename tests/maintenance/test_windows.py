@@ -11,8 +11,7 @@ from unittest.mock import patch
 
 import pytest
 from attrs import evolve
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from numgenius_core.contracts import Contract, RateChange
 from numgenius_core.errors import RuleViolation, WrongType
@@ -22,13 +21,13 @@ from numgenius_core.listing import Mode, PriceTerms
 from numgenius_core.maintenance import (
     Recurrence,
     Weights,
+    _shortlist as shortlist,
     allowed_intervals,
     best_window,
     disturbances,
     earliest_window,
     free_time,
 )
-from numgenius_core.maintenance import _shortlist as shortlist
 from numgenius_core.maintenance.hours import union
 from numgenius_core.maintenance.losses import weighed_pieces
 from numgenius_core.maintenance.windows import _least_loss, fewest_touched

@@ -25,9 +25,16 @@ from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.maintenance import MaintenanceWindow
-from numgenius_core.market import Market, decide, evolve, execute, replay, views
-from numgenius_core.market import commands as c
-from numgenius_core.market import events as e
+from numgenius_core.market import (
+    Market,
+    commands as c,
+    decide,
+    events as e,
+    evolve,
+    execute,
+    replay,
+    views,
+)
 from numgenius_core.market.journal import (
     event_from_json,
     event_to_json,

@@ -12,9 +12,7 @@ from market_world import ANN, BOB, HOST, START, World, prices, second, world
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.intervals import Interval
-from numgenius_core.market import commands as c
-from numgenius_core.market import decide, replay, views
-from numgenius_core.market import events as e
+from numgenius_core.market import commands as c, decide, events as e, replay, views
 from numgenius_core.market.journal import event_from_json, event_to_json
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour, PerHour

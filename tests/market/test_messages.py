@@ -8,8 +8,7 @@ from typing import Any, get_args
 
 import pytest
 from attrs import fields, frozen
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from numgenius_core.bids import WaitReason
 from numgenius_core.contracts import Raise, Stale

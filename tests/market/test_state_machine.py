@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from market_checks import CheckedMarket, seconds
@@ -26,8 +25,7 @@ from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
 from numgenius_core.maintenance import Category, MaintenanceWindow
-from numgenius_core.market import commands as c
-from numgenius_core.market import execute, views
+from numgenius_core.market import commands as c, execute, views
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from numgenius_core.errors import NumgeniusError, ParseError, RuleViolation, WrongType
 from numgenius_core.ids import AccountId, MachineId, OfferId

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from examples.marketplace.app import Limiter
 from examples.marketplace.paging import page
@@ -24,8 +23,7 @@ from marketplace import BEGIN, HOST, Desk
 from numgenius_core.errors import UnknownId
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.listing import Mode
-from numgenius_core.market import events as it
-from numgenius_core.market import replay, views
+from numgenius_core.market import events as it, replay, views
 from numgenius_core.market.commands import AddCredit, Label, Rent
 from numgenius_core.money import Money
 

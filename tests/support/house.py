@@ -14,8 +14,8 @@ HOME: Final = Path(numgenius_core.__file__).parent
 # Each imports only what stands before it, and its own. `_command` alone looks at everything.
 # fmt: off
 ORDER: Final = [
-    "errors", "ids", "_numbers", "units", "_json", "_checks", "money", "rates", "intervals", "listing",
-    "offer", "_accrual", "_tables", "_deprecation",
+    "errors", "ids", "_numbers", "units", "_json", "_checks", "money", "rates", "_terms",
+    "intervals", "listing", "offer", "_accrual", "_tables", "_deprecation",
     "gpus", "prices", "contracts", "bids", "maintenance", "billing", "search", "wire",
     "documents", "market", "frames", "planning", "whatif", "plots", "testing", "_command",
     "__main__",
@@ -31,7 +31,7 @@ def name_of(path: Path) -> str:
 
 
 SOURCES: Final = {name_of(path): path for path in sorted(HOME.rglob("*.py"))}
-ROOMS: Final = [name for name in ORDER if (HOME / name).is_dir()]
+ROOMS: Final = [name for name in ORDER if (HOME / name).is_dir() and name[0] != "_"]
 VALUES: Final = [name for name in ORDER if name not in ROOMS and name[0] != "_"]
 FACES: Final = sorted([*VALUES, *ROOMS, *MARKET_FACES])
 

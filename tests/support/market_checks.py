@@ -15,9 +15,16 @@ from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
-from numgenius_core.market import Instance, Market, evolve, execute, replay, views
-from numgenius_core.market import commands as c
-from numgenius_core.market import events as e
+from numgenius_core.market import (
+    Instance,
+    Market,
+    commands as c,
+    events as e,
+    evolve,
+    execute,
+    replay,
+    views,
+)
 from numgenius_core.market.journal import (
     event_from_json,
     event_to_json,

@@ -8,8 +8,7 @@ from typing import Any
 
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
-from numgenius_core.market import Instance, Market, execute, views
-from numgenius_core.market import commands as c
+from numgenius_core.market import Instance, Market, commands as c, execute, views
 from numgenius_core.market.events import Event
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour

@@ -11,9 +11,7 @@ from attrs import evolve
 
 from numgenius_core.bids import WaitReason
 from numgenius_core.errors import NumgeniusError
-from numgenius_core.market import Market, execute, replay, views
-from numgenius_core.market import commands as c
-from numgenius_core.market import events as e
+from numgenius_core.market import Market, commands as c, events as e, execute, replay, views
 from numgenius_core.money import Money
 from numgenius_core.testing import Books, Played, Step, books_of, dollars, playing
 

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import Phase, find, given, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, find, given, settings, strategies as st
 
 from numgenius_core.contracts import InstanceEvent, InstanceState
 from numgenius_core.errors import MissingExtra, NumgeniusError, RuleViolation, WrongType

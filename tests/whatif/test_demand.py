@@ -17,8 +17,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from numgenius_core.bids import HIGHEST_BID, LOWEST_BID
 from numgenius_core.errors import RuleViolation, WrongType

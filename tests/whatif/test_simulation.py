@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from numgenius_core.bids import Claim, resolve, winning_bid
 from numgenius_core.billing import LineKind, statement

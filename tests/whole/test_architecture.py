@@ -14,6 +14,7 @@ import pytest
 
 import numgenius_core
 from house import FACES, ORDER, PACKAGE, ROOMS, SOURCES, VALUES, load
+from numgenius_core import prices
 
 HEAVY: Final = ["cattrs", "narwhals", "matplotlib", "pandas", "numpy", "dateutil.parser"]
 
@@ -189,6 +190,11 @@ class TestThePackageShowsItsFace:
         with pytest.raises(AttributeError, match="nothing_of_ours"):
             numgenius_core.nothing_of_ours  # noqa: B018 - asking is the test
 
+    def test_a_room_that_loads_late_does_the_same(self) -> None:
+        assert dir(prices) == sorted(prices.__all__)
+        with pytest.raises(AttributeError, match="nothing_of_ours"):
+            prices.nothing_of_ours  # noqa: B018 - asking is the test
+
     def test_what_type_checkers_see_is_what_there_is(self) -> None:
         tree = ast.parse(SOURCES[""].read_text("utf-8"))
         (seen,) = [node for node in tree.body if isinstance(node, ast.If)]
@@ -219,3 +225,20 @@ class TestImportIsCheap:
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )
         assert done.stdout.strip() == "[]"
+
+    def test_a_quote_on_demand_loads_what_it_needs(self) -> None:
+        """No listing, interval, schedule or table, and nothing that reads or writes documents."""
+        code = (
+            "import sys; before = set(sys.modules)\n"
+            f"from {PACKAGE} import Money, Offer, quote\n"
+            "print(*sys.modules.keys() - before)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        modules = set(done.stdout.split())
+        assert modules.isdisjoint({*HEAVY, "dateutil", "html", "json"})
+        assert {name.removeprefix(f"{PACKAGE}.") for name in modules if PACKAGE in name} == {
+            *(PACKAGE, "errors", "ids", "_numbers", "units", "_checks", "money", "rates", "_terms"),
+            *("offer", "_accrual", "_tables", "prices", "prices.quotes"),
+        }

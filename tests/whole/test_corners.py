@@ -21,8 +21,7 @@ from numgenius_core import frames
 from numgenius_core.bids import Claim
 from numgenius_core.documents import from_json, to_json
 from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, WrongType
-from numgenius_core.frames import Column, slices
-from numgenius_core.frames import prices as frame_prices
+from numgenius_core.frames import Column, prices as frame_prices, slices
 from numgenius_core.frames.fleets import table_like
 from numgenius_core.ids import AccountId, ContractId
 from numgenius_core.intervals import Interval, from_epoch

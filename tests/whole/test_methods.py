@@ -8,8 +8,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from house import FACES, load
 from numgenius_core.bids import BidBook

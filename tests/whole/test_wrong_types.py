@@ -20,8 +20,7 @@ from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval, fixed_duration
 from numgenius_core.listing import Mode
 from numgenius_core.maintenance import MachineSchedule
-from numgenius_core.market import Market, execute, replay, views
-from numgenius_core.market import commands as c
+from numgenius_core.market import Market, commands as c, execute, replay, views
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.planning import PriceSeries

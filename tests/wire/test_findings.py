@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.gpus import offer_sizes, rentable_blocks

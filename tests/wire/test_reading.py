@@ -17,8 +17,7 @@ from typing import Any, cast
 
 import pytest
 from attrs import evolve, fields
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from numgenius_core.errors import (
     InvalidDocument,

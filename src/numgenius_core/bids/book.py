@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Self
 
-from numgenius_core._checks import check_kind
+from numgenius_core._checks import MAX_GPUS, check_kind
 from numgenius_core._numbers import whole_number
 from numgenius_core.bids._contests import claim_of
 from numgenius_core.bids._engine import Engine
@@ -38,7 +38,7 @@ from numgenius_core.bids.priority import (
 )
 from numgenius_core.errors import WrongType, shown
 from numgenius_core.ids import ContractId
-from numgenius_core.listing import MAX_GPUS, NO_FLOOR
+from numgenius_core.listing import NO_FLOOR
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGpuHour, PerHour
 

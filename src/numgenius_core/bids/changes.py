@@ -14,10 +14,9 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from numgenius_core._checks import check_id, check_kind
+from numgenius_core._checks import MAX_GPUS, check_id, check_kind
 from numgenius_core.bids.priority import Rank, WaitReason, level_of
 from numgenius_core.ids import ContractId
-from numgenius_core.listing import MAX_GPUS
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGpuHour, PerHour
 

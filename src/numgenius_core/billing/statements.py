@@ -22,7 +22,8 @@ from typing import Final
 from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._tables import ResultTable, Tabular
+from numgenius_core._tables import Tabular
+from numgenius_core._tables.result import ResultTable
 from numgenius_core.billing.history import History
 from numgenius_core.billing.metering import (
     PAYMENTS,

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from numgenius_core._checks import check_kind
+from numgenius_core._checks import MAX_GPUS, check_kind
 from numgenius_core._numbers import whole_number
 from numgenius_core.contracts.contract import Contract, check_contracts
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import MAX_GPUS, Mode
+from numgenius_core.listing import Mode
 
 
 def client_end(contracts: Iterable[Contract]) -> datetime | None:

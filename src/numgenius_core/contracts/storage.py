@@ -21,11 +21,11 @@ from datetime import datetime
 from attrs import evolve, frozen
 
 from numgenius_core._accrual import charge
-from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._checks import MAX_GPUS, as_tuple, check_kind
 from numgenius_core._numbers import whole_number
 from numgenius_core.contracts.contract import Contract, check_contracts, is_later
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.listing import MAX_GPUS, Listing, Machine
+from numgenius_core.listing import Listing, Machine
 from numgenius_core.money import ZERO, Money
 from numgenius_core.rates import PerGbMonth
 

@@ -25,11 +25,11 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from numgenius_core._checks import MAX_GPUS
 from numgenius_core._json import MAX_DEPTH
 from numgenius_core._numbers import PICO, PRICE_PLACES, as_fraction_of_ten, whole_seconds
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import parse_instant
-from numgenius_core.listing import MAX_GPUS
 from numgenius_core.money import MAX_MONEY, TICKS_PER_DOLLAR, TICKS_PER_STEP, Money
 from numgenius_core.rates import MAX_RATE, PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
 

@@ -23,10 +23,10 @@ from typing import Any, Final
 import narwhals.stable.v2 as nw
 from attrs import frozen
 
+from numgenius_core._checks import MAX_GPUS
 from numgenius_core._numbers import PICO
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.frames._exact import INT64, ExactFrame, Number, Value
-from numgenius_core.listing import MAX_GPUS
 from numgenius_core.rates import MAX_RATE
 from numgenius_core.units import (
     BYTES_PER_GB,

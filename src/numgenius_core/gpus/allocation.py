@@ -23,11 +23,10 @@ from typing import Final
 
 from attrs import frozen
 
-from numgenius_core._checks import check_kind, check_min_gpu
+from numgenius_core._checks import MAX_GPUS, check_kind, check_min_gpu
 from numgenius_core._numbers import whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.gpus.slicing import blocks
-from numgenius_core.listing import MAX_GPUS
 from numgenius_core.offer import Block, GpuSet
 
 _TABLED: Final = 8

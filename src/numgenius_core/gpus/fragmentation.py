@@ -20,11 +20,10 @@ from typing import Final
 
 from attrs import frozen
 
-from numgenius_core._checks import check_kind
+from numgenius_core._checks import MAX_GPUS, check_kind
 from numgenius_core._numbers import round_half_even, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.gpus.allocation import blocks_by_size, check_free, check_machine
-from numgenius_core.listing import MAX_GPUS
 from numgenius_core.offer import GpuSet
 from numgenius_core.rates import PerGpuHour, PerHour
 

@@ -25,10 +25,9 @@ from typing import Final, NoReturn
 
 from attrs import frozen
 
-from numgenius_core._checks import check_min_gpu
+from numgenius_core._checks import MAX_GPUS, check_min_gpu
 from numgenius_core._numbers import whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.listing import MAX_GPUS
 from numgenius_core.offer import Block, GpuSet
 
 LARGEST_RENTED: Final = 32

@@ -29,9 +29,7 @@ from typing import Any, Final
 from numgenius_core._checks import check_kind
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import utc
-from numgenius_core.market import _hosting as hosting
-from numgenius_core.market import _renting as renting
-from numgenius_core.market import commands as c
+from numgenius_core.market import _hosting as hosting, _renting as renting, commands as c
 from numgenius_core.market._clock import advance_to, catch_up
 from numgenius_core.market._decision import Decision
 from numgenius_core.market._evolution import apply_event

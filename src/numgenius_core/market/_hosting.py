@@ -22,8 +22,7 @@ from numgenius_core.gpus.defragmentation import DefragmentationPlan, defragment
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.listing import Listing, Verification
 from numgenius_core.maintenance.schedule import notices, schedule_window
-from numgenius_core.market import commands as c
-from numgenius_core.market import events as e
+from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._clock import dissolve
 from numgenius_core.market._decision import Decision
 from numgenius_core.market.state import MachineState

@@ -29,8 +29,7 @@ from numgenius_core.errors import (
 )
 from numgenius_core.ids import AccountId, ContractId, OfferId
 from numgenius_core.listing import Listing, Mode, Verification
-from numgenius_core.market import commands as c
-from numgenius_core.market import events as e
+from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._clock import dissolve
 from numgenius_core.market._decision import Decision
 from numgenius_core.market.instance import Instance

@@ -19,7 +19,8 @@ from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import fraction
-from numgenius_core._tables import ResultTable, Tabular
+from numgenius_core._tables import Tabular
+from numgenius_core._tables.result import ResultTable
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.planning.price_series import PriceSeries
 from numgenius_core.rates import PerHour

@@ -24,7 +24,8 @@ from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import round_half_even, whole_number, whole_seconds
-from numgenius_core._tables import ResultTable, Tabular
+from numgenius_core._tables import Tabular
+from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Mode
 from numgenius_core.money import ZERO, Money

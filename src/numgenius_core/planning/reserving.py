@@ -22,7 +22,8 @@ from attrs import frozen
 from numgenius_core._accrual import charge, discounted, seconds_on_deposit
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import round_half_even, whole_seconds
-from numgenius_core._tables import ResultTable, Tabular
+from numgenius_core._tables import Tabular
+from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.money import ZERO, Money
 from numgenius_core.prices.deposits import refund

@@ -1,15 +1,23 @@
-"""What renting costs: quotes line by line, reserved discounts, and what deposits do."""
+"""What renting costs: quotes line by line, reserved discounts, and what deposits do.
+
+What only reservations need loads with its first use: a quote on demand does without.
+"""
 
 from __future__ import annotations
 
-from numgenius_core.prices.deposits import Refund, TopUp, refund, refundable, top_up
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
 from numgenius_core.prices.quotes import Quote, QuoteLine, QuotePart, quote
-from numgenius_core.prices.schedules import (
-    CurveSchedule,
-    LinearSchedule,
-    ReservedSchedule,
-    StepSchedule,
-)
+
+if TYPE_CHECKING:
+    from numgenius_core.prices.deposits import Refund, TopUp, refund, refundable, top_up
+    from numgenius_core.prices.schedules import (
+        CurveSchedule,
+        LinearSchedule,
+        ReservedSchedule,
+        StepSchedule,
+    )
 
 __all__ = [
     "CurveSchedule",
@@ -26,3 +34,24 @@ __all__ = [
     "refundable",
     "top_up",
 ]
+
+_HOMES: Final = {
+    **dict.fromkeys(("Refund", "TopUp", "refund", "refundable", "top_up"), "deposits"),
+    **dict.fromkeys(
+        ("CurveSchedule", "LinearSchedule", "ReservedSchedule", "StepSchedule"), "schedules"
+    ),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a name of the face with its first use (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found  # from now on it is found without this function
+    return found
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)

@@ -18,21 +18,24 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from numgenius_core._accrual import charge, discounted, seconds_on_deposit
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import round_half_even, whole_seconds
-from numgenius_core._tables import ResultTable, Tabular
+from numgenius_core._tables import Tabular
+from numgenius_core._terms import Mode, Verification
 from numgenius_core.errors import RuleViolation, shown
-from numgenius_core.listing import Mode, Verification
 from numgenius_core.money import TICKS_PER_DOLLAR, Money, rounded_parts
 from numgenius_core.offer import Offer
-from numgenius_core.prices.deposits import refund
-from numgenius_core.prices.schedules import CurveSchedule, ReservedSchedule
 from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_HOUR, SECONDS_PER_MONTH, Amount, to_bytes, to_megabytes
+
+if TYPE_CHECKING:
+    from numgenius_core._tables.result import ResultTable
+    from numgenius_core.prices.schedules import ReservedSchedule
 
 
 class QuotePart(Enum):
@@ -133,6 +136,8 @@ class Quote(Tabular):
 
     def table(self) -> ResultTable:
         """Return the lines in cents as a table; they add up to the total in cents."""
+        from numgenius_core._tables.result import ResultTable
+
         offer, time = self.offer, str(timedelta(seconds=self.seconds)).removesuffix(", 0:00:00")
         rows = [(kind.value, f"{amount:,.2f}") for kind, amount in self.rounded_lines(2)]
         return ResultTable(
@@ -199,13 +204,8 @@ def quote(
     lines = [QuoteLine(kind=QuotePart.GPU, amount=charge(full, 1, seconds))]
     discount, deposit = Fraction(0), None
     if mode is Mode.RESERVED:
-        discount, deposit = _reserved(offer, seconds, months, schedule)
-        lasts = seconds_on_deposit(deposit, discounted(full, discount), seconds)
-        ended = refund(full, discount, deposit, lasts)
-        lines += [
-            QuoteLine(kind=QuotePart.DISCOUNT, amount=-ended.discount_received),
-            QuoteLine(kind=QuotePart.FORFEIT, amount=ended.fee),
-        ]
+        discount, deposit, reserved = _reserved(offer, seconds, months, schedule)
+        lines += reserved
     prices = offer.prices
     for kind, price, size, quantity in (
         (QuotePart.STORAGE, prices.storage, to_megabytes(disk), seconds),
@@ -239,11 +239,23 @@ def _bid(offer: Offer, bid: PerHour | None) -> PerHour:
 
 def _reserved(
     offer: Offer, seconds: int, months: Amount | Fraction | None, schedule: ReservedSchedule | None
-) -> tuple[Fraction, Money]:
+) -> tuple[Fraction, Money, list[QuoteLine]]:
+    """Return a reservation's discount, its deposit, and what they change of the GPU price."""
+    from numgenius_core.prices.deposits import refund
+    from numgenius_core.prices.schedules import CurveSchedule, ReservedSchedule
+
     if offer.verification is not Verification.VERIFIED:
         need = "a verified machine (others have no reserved price)"
         raise RuleViolation("offer.verification", need, offer.verification.value)
     time = Fraction(seconds, SECONDS_PER_MONTH) if months is None else months
     curve = CurveSchedule(offer.max_discount) if schedule is None else schedule
     check_kind(curve, ReservedSchedule, "schedule")
-    return curve.rate(time), curve.deposit(offer.per_hour, time)
+    full, discount = offer.per_hour, curve.rate(time)
+    deposit = curve.deposit(full, time)
+    lasts = seconds_on_deposit(deposit, discounted(full, discount), seconds)
+    ended = refund(full, discount, deposit, lasts)
+    lines = [
+        QuoteLine(kind=QuotePart.DISCOUNT, amount=-ended.discount_received),
+        QuoteLine(kind=QuotePart.FORFEIT, amount=ended.fee),
+    ]
+    return discount, deposit, lines

@@ -23,8 +23,7 @@ from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
 from numgenius_core.maintenance.schedule import MaintenanceWindow
-from numgenius_core.market import commands as c
-from numgenius_core.market import decide, execute, views
+from numgenius_core.market import commands as c, decide, execute, views
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Market
 from numgenius_core.money import Money

@@ -32,12 +32,12 @@ from typing import Final, Generic, TypeVar
 
 from attrs import field, frozen
 
-from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._checks import MAX_GPUS, as_tuple, check_kind
 from numgenius_core._numbers import PICO, whole_number
 from numgenius_core.bids.priority import HIGHEST_BID, LOWEST_BID, check_bid
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import MAX_GPUS, Mode
+from numgenius_core.listing import Mode
 from numgenius_core.rates import MAX_RATE, PerGpuHour, PerHour
 from numgenius_core.units import MAX_MB, SECONDS_PER_DAY, SECONDS_PER_HOUR, Amount
 from numgenius_core.whatif.distributions import Distribution, positive

@@ -24,13 +24,13 @@ from typing import Final
 
 from attrs import frozen
 
-from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._checks import MAX_GPUS, as_tuple, check_kind
 from numgenius_core._numbers import PICO, fraction, whole_number
 from numgenius_core.billing.history import History
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, total_seconds
-from numgenius_core.listing import MAX_GPUS, Mode
+from numgenius_core.listing import Mode
 from numgenius_core.rates import PerGpuHour
 from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from numgenius_core.whatif.demand import Demand, Request, Trace

@@ -14,7 +14,8 @@ from fractions import Fraction
 
 from attrs import frozen
 
-from numgenius_core._tables import ResultTable, Tabular
+from numgenius_core._tables import Tabular
+from numgenius_core._tables.result import ResultTable
 from numgenius_core.billing.history import History
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Mode

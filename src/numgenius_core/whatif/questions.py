@@ -23,7 +23,8 @@ from typing import Any, Final
 from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._tables import ResultTable, Tabular
+from numgenius_core._tables import Tabular
+from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.rates import PerGpuHour
 from numgenius_core.units import Amount

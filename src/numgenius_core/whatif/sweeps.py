@@ -24,7 +24,8 @@ from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import whole_number
-from numgenius_core._tables import ResultTable, Tabular
+from numgenius_core._tables import Tabular
+from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import MissingExtra, RuleViolation, WrongType, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.units import Amount

@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Final
 
-from numgenius_core._checks import MAX_ID, check_text
+from numgenius_core._checks import MAX_GPUS, MAX_ID, check_text
 from numgenius_core._numbers import (
     PICO,
     as_fraction_of_ten,
@@ -24,7 +24,7 @@ from numgenius_core._numbers import (
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId
 from numgenius_core.intervals import from_epoch
-from numgenius_core.listing import MAX_GPUS, Verification
+from numgenius_core.listing import Verification
 from numgenius_core.rates import MAX_RATE, PerGb, PerGbMonth, PerGpuHour
 from numgenius_core.units import MAX_GB, MB_PER_GB
 

@@ -20,12 +20,12 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from numgenius_core._checks import MAX_ID, check_text
+from numgenius_core._checks import MAX_GPUS, MAX_ID, check_text
 from numgenius_core._numbers import PICO, PRICE_PLACES, WIDE, decimal_text, fraction, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId
 from numgenius_core.intervals import floor_second
-from numgenius_core.listing import MAX_GPUS, Verification
+from numgenius_core.listing import Verification
 from numgenius_core.offer import Offer
 from numgenius_core.rates import MAX_RATE, PerGb, PerGbMonth, PerGpuHour
 from numgenius_core.units import HOURS_PER_MONTH, MAX_GB, MB_PER_GB, gigabytes

@@ -14,8 +14,7 @@ from numgenius_core.contracts.extension import extend
 from numgenius_core.contracts.life import NEXT, InstanceEvent, InstanceState
 from numgenius_core.contracts.storage import Disk
 from numgenius_core.ids import AccountId, ContractId, MachineId
-from numgenius_core.listing import Listing, Machine, Mode
-from numgenius_core.listing import PriceTerms as Prices
+from numgenius_core.listing import Listing, Machine, Mode, PriceTerms as Prices
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.testing.law import Implementation, Law, Rule, number

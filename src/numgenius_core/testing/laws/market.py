@@ -20,9 +20,7 @@ from numgenius_core.billing.statements import statement
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import AccountId, ContractId
 from numgenius_core.intervals import Interval
-from numgenius_core.market import commands as c
-from numgenius_core.market import events as e
-from numgenius_core.market import execute, replay, views
+from numgenius_core.market import commands as c, events as e, execute, replay, views
 from numgenius_core.market.instance import HOLDS, Instance
 from numgenius_core.market.state import Market
 from numgenius_core.money import Money

@@ -6,7 +6,6 @@ and rows beyond the first hundred are counted, not shown.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from html import escape
 from typing import Final
 
@@ -62,20 +61,3 @@ def _cells(row: tuple[str, ...]) -> str:
     first, *others = row
     right = "".join(f'<td style="text-align:right">{escape(cell)}</td>' for cell in others)
     return f'<td style="text-align:left">{escape(first)}</td>{right}'
-
-
-class Tabular(ABC):
-    """A result that prints as its table, and is shown as one in a notebook."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def table(self) -> ResultTable:
-        """Return the result as a table."""
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        """Return the table as a notebook shows it."""
-        return self.table()._repr_html_()
