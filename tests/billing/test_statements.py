@@ -788,10 +788,10 @@ class TestHistories:
             with pytest.raises(RuleViolation, match="an on-demand contract of a paying client"):
                 life(contract, paid)
 
-    def test_wrong_things_are_refused_at_the_door(self) -> None:
+    def test_wrong_things_are_refused(self) -> None:
         with pytest.raises(WrongType, match=r"history.contract"):
             History(contract=None)  # type: ignore[arg-type]
-        with pytest.raises(WrongType, match=r"facts\[0\]: need a Happening"):
+        with pytest.raises(WrongType, match=r"facts\[0\]: need a Fact"):
             History(contract=rented(), facts=("loaded",))  # type: ignore[arg-type]
         with pytest.raises(WrongType, match=r"moved.event"):
             Moved(at=T0, event="loaded")  # type: ignore[arg-type]

@@ -205,7 +205,7 @@ class TestAStoppedInstance:
         assert stopped_cost(own, Interval(JANUARY, JANUARY + MONTH)) == Money(0)
 
     def test_needs_a_contract_and_a_period(self) -> None:
-        with pytest.raises(WrongType, match="instance"):
+        with pytest.raises(WrongType, match="contract"):
             stopped_cost(None, Interval(JANUARY, JANUARY + MONTH))  # type: ignore[arg-type]
         with pytest.raises(WrongType, match="period"):
             stopped_cost(stored("1"), None)  # type: ignore[arg-type]

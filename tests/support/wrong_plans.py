@@ -335,11 +335,7 @@ def on_the_first_gpus(scenario: Scenario, seed: int) -> Any:
     for history in outcome.histories:
         contract = history.contract
         block = evolve(contract.block, start=0)
-        moved.append(
-            evolve(
-                history, contract=evolve(history.contract, contract=evolve(contract, block=block))
-            )
-        )
+        moved.append(evolve(history, contract=evolve(contract, block=block)))
     return evolve(outcome, histories=tuple(moved))
 
 
