@@ -7,6 +7,7 @@ service starts without replaying years. Restored, it is the state that the event
 >>> from datetime import UTC, datetime
 >>> from numgenius_core.market.events import BalanceRanOut
 >>> from numgenius_core.ids import AccountId
+>>> from numgenius_core.market.journal import event_from_json, event_to_json
 >>> event = BalanceRanOut(at=datetime(2026, 1, 1, tzinfo=UTC), account=AccountId("ann"))
 >>> line = event_to_json(event)
 >>> print(line)
