@@ -23,10 +23,6 @@ REPORTED: Final = {"market.commands", "market.events"}
 # What a history or a book of bids is told: one of them alone shows nothing, so ``History`` and
 # ``BidBook`` show them at work, and the type that joins them says what they are for.
 TOLD: Final = {*get_args(billing.Fact), *get_args(bids.BookEvent)}
-# Names that have no example yet, by face: to be emptied, never added to.
-NOT_YET: Final = {
-    "market": "decide evolve execute replay",
-}
 
 
 def made_by_users(value: object) -> bool:
@@ -78,17 +74,7 @@ class TestEachPromisedNameHasAnExample:
 
     @pytest.mark.parametrize(("face", "name"), PROMISED)
     def test_its_docstring_has_an_example(self, face: str, name: str) -> None:
-        if name not in NOT_YET.get(face, "").split():
-            assert ">>> " in (vars(load(face))[name].__doc__ or "")
-
-    @pytest.mark.parametrize("face", NOT_YET)
-    def test_what_has_an_example_leaves_the_list_of_those_without(self, face: str) -> None:
-        without = {
-            name
-            for (home, name), value in PROMISED.items()
-            if home == face and ">>> " not in (value.__doc__ or "")
-        }
-        assert set(NOT_YET[face].split()) <= without
+        assert ">>> " in (vars(load(face))[name].__doc__ or "")
 
 
 class TestDocstringsNameThings:
