@@ -50,6 +50,7 @@ class Block:
     Raises:
         RuleViolation: No GPU, or a slot that the largest machine there is does not have.
 
+    >>> from numgenius_core import Block
     >>> pair = Block(start=4, size=2)
     >>> pair.slots, bin(pair.gpu_set)
     (range(4, 6), '0b110000')

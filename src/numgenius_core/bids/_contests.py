@@ -3,7 +3,7 @@
 Rule (hosting guide, G7): "the highest bid runs, the others are paused". Claims on the same block
 exclude each other, so the only one of them that may run is the best: the *head* of its contest.
 Whether it does run depends on the heads of the contests that share a GPU with this one
-(:mod:`numgenius_core.bids._engine`).
+(``numgenius_core.bids._engine``).
 
 Priorities are compared as *keys*: −level, a whole number of price steps for the whole block, so
 that the smallest key is the highest priority, as a heap wants it. Keys of blocks of different

@@ -1,7 +1,7 @@
 """Who runs in a book, kept up to date claim by claim.
 
 The state is at any time what :func:`~numgenius_core.bids.resolve` says from scratch: of the heads
-of all contests (:mod:`numgenius_core.bids._contests`), from the highest priority down, each runs
+of all contests (``numgenius_core.bids._contests``), from the highest priority down, each runs
 whose GPUs are all left. What makes an event cheap is that most events change nothing:
 
 1. An event that leaves the head of its contest alone changes nobody: O(log n) for n claims.

@@ -56,6 +56,8 @@ class PoolBid:
     Raises:
         RuleViolation: GPUs that are no power of two.
 
+    >>> from numgenius_core import PerHour
+    >>> from numgenius_core.bids import PoolBid
     >>> PoolBid(id=7, gpus=4, price=PerHour("1.20")).price
     PerHour('1.20')
     """
@@ -82,6 +84,8 @@ class PoolBlock:
     Raises:
         RuleViolation: A block that cannot be halved down to one GPU.
 
+    >>> from numgenius_core import Block
+    >>> from numgenius_core.bids import PoolBlock
     >>> PoolBlock(machine=1, block=Block(start=4, size=4)).block.size
     4
     """
@@ -178,6 +182,8 @@ def best_runners(claims: Iterable[Claim], floor: PerGpuHour = NO_FLOOR) -> Optim
     Raises:
         RuleViolation: Two claims with one id.
 
+    >>> from numgenius_core import Block, Claim, PerHour
+    >>> from numgenius_core.bids import best_runners
     >>> dear = Claim.bidding(1, Block(start=0, size=1), PerHour("0.50"), arrival=1)
     >>> wide = Claim.bidding(2, Block(start=0, size=4), PerHour("1.20"), arrival=2)
     >>> best_runners([dear, wide]).revenue
@@ -270,6 +276,8 @@ def compare_with_optimum(claims: Iterable[Claim], floor: PerGpuHour = NO_FLOOR) 
     Raises:
         RuleViolation: Two claims with one id or one arrival.
 
+    >>> from numgenius_core import Block, Claim, PerHour
+    >>> from numgenius_core.bids import compare_with_optimum
     >>> dear = Claim.bidding(1, Block(start=0, size=1), PerHour("0.50"), arrival=1)
     >>> wide = Claim.bidding(2, Block(start=0, size=4), PerHour("1.20"), arrival=2)
     >>> compare_with_optimum([dear, wide]).left_on_table
@@ -302,6 +310,8 @@ def best_packing(
     Raises:
         RuleViolation: Blocks that overlap, or two bids with one id.
 
+    >>> from numgenius_core import Block, PerHour
+    >>> from numgenius_core.bids import PoolBid, PoolBlock, best_packing
     >>> pool = [PoolBlock(machine=1, block=Block(start=0, size=4))]
     >>> wide = PoolBid(id=1, gpus=4, price=PerHour("1.00"))
     >>> pairs = [PoolBid(id=n, gpus=2, price=PerHour("0.60")) for n in (2, 3)]

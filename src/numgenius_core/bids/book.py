@@ -51,6 +51,8 @@ class BidBook:
     Each method that takes something in returns what that changed: who pauses, then who runs. A
     refused event changes nothing.
 
+    >>> from numgenius_core import Block, PerHour
+    >>> from numgenius_core.bids import BidBook
     >>> book = BidBook(gpus=2)
     >>> book.bid(1, Block(start=0, size=2), PerHour("0.50"))
     (ClaimStarted(id=1),)
@@ -80,6 +82,8 @@ class BidBook:
         Raises:
             RuleViolation: As for :meth:`apply`.
 
+        >>> from numgenius_core import Block, PerHour
+        >>> from numgenius_core.bids import BidBook, ClaimEntered
         >>> events = [ClaimEntered(id=1, block=Block(start=0, size=2), bid=PerHour("0.50"))]
         >>> BidBook.replay(events, gpus=2).runs(1)
         True

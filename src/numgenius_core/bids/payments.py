@@ -89,6 +89,8 @@ class BlockAuction:
     Raises:
         RuleViolation: Two claims with one id.
 
+    >>> from numgenius_core import Claim, PerHour
+    >>> from numgenius_core.bids import BlockAuction
     >>> from numgenius_core.offer import Block
     >>> claims = [Claim.bidding(1, Block(start=0, size=2), PerHour("0.40"), arrival=1)]
     >>> BlockAuction(claims=claims).entrants()
@@ -141,6 +143,8 @@ class PoolAuction:
     Raises:
         RuleViolation: Blocks that overlap, or two bids with one id.
 
+    >>> from numgenius_core import PerHour
+    >>> from numgenius_core.bids import PoolAuction, PoolBid, PoolBlock
     >>> from numgenius_core.offer import Block
     >>> pool = [PoolBlock(machine=1, block=Block(start=0, size=2))]
     >>> bids = [PoolBid(id=n, gpus=2, price=PerHour(n)) for n in (1, 2)]
@@ -216,6 +220,8 @@ def pay_as_bid(auction: Auction) -> AuctionResult:
     Args:
         auction: The bids, such as a :class:`BlockAuction`.
 
+    >>> from numgenius_core import Claim, PerHour
+    >>> from numgenius_core.bids import BlockAuction, pay_as_bid
     >>> from numgenius_core.offer import Block
     >>> whole = Block(start=0, size=2)
     >>> low = Claim.bidding(1, whole, PerHour("0.40"), arrival=1)
@@ -237,6 +243,8 @@ def vcg(auction: Auction) -> AuctionResult:
     Args:
         auction: The bids, such as a :class:`BlockAuction`.
 
+    >>> from numgenius_core import Claim, PerHour
+    >>> from numgenius_core.bids import BlockAuction, vcg
     >>> from numgenius_core.offer import Block
     >>> whole = Block(start=0, size=2)
     >>> low = Claim.bidding(1, whole, PerHour("0.40"), arrival=1)
@@ -263,6 +271,8 @@ def uniform_price(auction: Auction) -> AuctionResult:
     Args:
         auction: The bids, such as a :class:`BlockAuction`.
 
+    >>> from numgenius_core import Claim, PerHour
+    >>> from numgenius_core.bids import BlockAuction, uniform_price
     >>> from numgenius_core.offer import Block
     >>> whole = Block(start=0, size=2)
     >>> low = Claim.bidding(1, whole, PerHour("0.40"), arrival=1)

@@ -78,6 +78,8 @@ def check_bid(price: PerHour, gpus: int, floor: PerGpuHour = NO_FLOOR, path: str
     Raises:
         RuleViolation: It is below $0.001 or the floor, or above $32 per GPU.
 
+    >>> from numgenius_core import PerGpuHour, PerHour
+    >>> from numgenius_core.bids import check_bid
     >>> check_bid(PerHour("0.40"), gpus=2, floor=PerGpuHour("0.25"))
     Traceback (most recent call last):
     numgenius_core.errors.RuleViolation: bid: need 0.50 to 64.00 $/hour for 2 GPU(s), got 0.40
@@ -111,6 +113,7 @@ class Claim:
     Raises:
         RuleViolation: A bid outside the market's limits, or a bid for what does not bid.
 
+    >>> from numgenius_core import Block, Claim, PerHour
     >>> pair = Block(start=0, size=2)
     >>> bid = Claim.bidding(1, pair, PerHour("0.50"), arrival=1)
     >>> Claim.on_demand(2, pair, arrival=2).outranks(bid)
@@ -254,6 +257,7 @@ def resolve(claims: Iterable[Claim], floor: PerGpuHour = NO_FLOOR) -> Resolution
     Raises:
         RuleViolation: Two claims with one id or one arrival.
 
+    >>> from numgenius_core import Block, Claim, PerHour, resolve
     >>> low = Claim.bidding(1, Block(start=0, size=2), PerHour("0.50"), arrival=1)
     >>> high = Claim.bidding(2, Block(start=0, size=1), PerHour("0.30"), arrival=2)
     >>> now = resolve([low, high])  # 0.30 per GPU against 0.25
@@ -315,6 +319,8 @@ def resolve_fleet(
     Raises:
         RuleViolation: Two claims with one id or one arrival on a machine; the path names it.
 
+    >>> from numgenius_core import Block, Claim, PerGpuHour, PerHour
+    >>> from numgenius_core.bids import resolve_fleet
     >>> claim = Claim.bidding(1, Block(start=0, size=2), PerHour("0.50"), arrival=1)
     >>> fleet = resolve_fleet({7: [claim], 8: []}, PerGpuHour("0.30"))
     >>> fleet[7].paused[0].why
@@ -344,6 +350,8 @@ def explain(claim: Claim, running: Iterable[Claim], floor: PerGpuHour = NO_FLOOR
     Raises:
         RuleViolation: Nothing is in its way, so it would run.
 
+    >>> from numgenius_core import Block, Claim, PerHour
+    >>> from numgenius_core.bids import explain
     >>> rented = Claim.on_demand(1, Block(start=0, size=2), arrival=1)
     >>> bid = Claim.bidding(2, Block(start=1, size=1), PerHour("0.30"), arrival=2)
     >>> explain(bid, [rented]).why
@@ -378,6 +386,8 @@ def winning_bid(
         running: The claims that run, the asker's own not among them.
         floor: The host's lowest bid, dollars per GPU-hour.
 
+    >>> from numgenius_core import Block, Claim, PerHour
+    >>> from numgenius_core.bids import winning_bid
     >>> running = [Claim.bidding(1, Block(start=0, size=1), PerHour("0.30"), arrival=1)]
     >>> winning_bid(Block(start=0, size=2), running)  # above 0.30 for each of two GPUs
     PerHour('0.600000001')
@@ -412,6 +422,8 @@ def quoted_min_bid(
         running: The claims that run.
         floor: The host's lowest bid, dollars per GPU-hour.
 
+    >>> from numgenius_core import Block, Claim, PerHour
+    >>> from numgenius_core.bids import quoted_min_bid
     >>> running = [Claim.bidding(1, Block(start=0, size=1), PerHour("0.30"), arrival=1)]
     >>> quoted_min_bid(Block(start=0, size=2), running)
     PerGpuHour('0.30')

@@ -110,8 +110,36 @@ def focus_rows(
         places: Decimals of costs, 0 to 12.
 
     Raises:
-        WrongType: Something of the wrong type.
-        RuleViolation: A name that is no text, or too many decimals.
+        WrongType: ``statement`` is no ``Statement``, ``provider`` no text, ``billing_period`` no
+            ``Interval`` or ``places`` no ``int``.
+        RuleViolation: A ``provider`` that is empty, longer than 200 characters or not printable, or
+            ``places`` not from 0 to 12.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import (
+    ...     Block, History, Interval, Listing, Machine, PerGbMonth, PerGpuHour, PriceTerms, agree,
+    ...     statement,
+    ... )
+    >>> from numgenius_core.billing import Moved, focus_rows
+    >>> from numgenius_core.contracts import InstanceEvent
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> prices = PriceTerms(gpu=PerGpuHour("2.00"), storage=PerGbMonth("0.72"))
+    >>> start = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> contract = agree(
+    ...     Listing(machine=machine, prices=prices),
+    ...     Block(start=0, size=1),
+    ...     id=7,
+    ...     client="anna",
+    ...     at=start,
+    ...     disk_mb=100_000,
+    ... )
+    >>> loaded = Moved(at=start, event=InstanceEvent.LOADED)
+    >>> history = History(contract=contract, facts=[loaded])
+    >>> day = statement(history, Interval(start, start + timedelta(days=1)))
+    >>> for row in focus_rows(day):
+    ...     print(row["SkuId"], row["BilledCost"], row["PricingQuantity"], row["PricingUnit"])
+    on-demand 48 24 Hours
+    storage 2.4 3.333333333333 GB-Months
     """
     check_kind(statement, Statement, "statement")
     check_text(provider, "provider")

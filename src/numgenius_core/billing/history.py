@@ -156,9 +156,32 @@ class History:
         facts: The facts; those of one instant happen in the order given.
 
     Raises:
-        WrongType: A fact of the wrong type.
+        WrongType: ``contract`` is no ``Contract``, or something in ``facts`` is no
+            :data:`~numgenius_core.billing.Fact`.
         RuleViolation: Facts out of order, before the contract, or not of its mode.
         IllegalMove: The instance could not do so.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import (
+    ...     Block, History, Listing, Machine, PerGbMonth, PerGpuHour, PriceTerms, agree,
+    ... )
+    >>> from numgenius_core.billing import Moved
+    >>> from numgenius_core.contracts import InstanceEvent
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> prices = PriceTerms(gpu=PerGpuHour("2.00"), storage=PerGbMonth("0.72"))
+    >>> start = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> contract = agree(
+    ...     Listing(machine=machine, prices=prices),
+    ...     Block(start=0, size=1),
+    ...     id=7,
+    ...     client="anna",
+    ...     at=start,
+    ...     disk_mb=100_000,
+    ... )
+    >>> loaded = Moved(at=start, event=InstanceEvent.LOADED)
+    >>> history = History(contract=contract, facts=[loaded])
+    >>> history.state_at(start + timedelta(hours=1))
+    <InstanceState.RUNNING: 'running'>
     """
 
     contract: Contract

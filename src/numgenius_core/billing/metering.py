@@ -168,7 +168,32 @@ def _goes_on(before: Line, line: Line) -> bool:
 
 
 def metered(history: History, until: datetime) -> tuple[Line, ...]:
-    """Return all lines of a history before an instant."""
+    """Return all lines of a history before an instant.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import (
+    ...     Block, History, Listing, Machine, PerGbMonth, PerGpuHour, PriceTerms, agree,
+    ... )
+    >>> from numgenius_core.billing import Moved, metered
+    >>> from numgenius_core.contracts import InstanceEvent
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> prices = PriceTerms(gpu=PerGpuHour("2.00"), storage=PerGbMonth("0.72"))
+    >>> start = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> contract = agree(
+    ...     Listing(machine=machine, prices=prices),
+    ...     Block(start=0, size=1),
+    ...     id=7,
+    ...     client="anna",
+    ...     at=start,
+    ...     disk_mb=100_000,
+    ... )
+    >>> loaded = Moved(at=start, event=InstanceEvent.LOADED)
+    >>> history = History(contract=contract, facts=[loaded])
+    >>> for line in metered(history, start + timedelta(hours=10)):
+    ...     print(line.kind.value, line.quantity, line.amount)
+    GPU on demand 36000 20.00
+    storage 36000 1.00
+    """
     check_kind(history, History, "history")
     until = utc(until, "until")
     meter = _Meter(history)

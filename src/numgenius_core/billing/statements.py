@@ -149,8 +149,32 @@ def statement(history: History, period: Interval) -> Statement:
     """Return what an instance cost in a period; nothing before its contract.
 
     Raises:
-        WrongType: Something of the wrong type.
+        WrongType: ``history`` is no ``History`` or ``period`` no ``Interval``.
         RuleViolation: A refund above what is left of the deposit.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import (
+    ...     Block, History, Interval, Listing, Machine, PerGbMonth, PerGpuHour, PriceTerms, agree,
+    ...     statement,
+    ... )
+    >>> from numgenius_core.billing import Moved
+    >>> from numgenius_core.contracts import InstanceEvent
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> prices = PriceTerms(gpu=PerGpuHour("2.00"), storage=PerGbMonth("0.72"))
+    >>> start = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> contract = agree(
+    ...     Listing(machine=machine, prices=prices),
+    ...     Block(start=0, size=1),
+    ...     id=7,
+    ...     client="anna",
+    ...     at=start,
+    ...     disk_mb=100_000,
+    ... )
+    >>> loaded = Moved(at=start, event=InstanceEvent.LOADED)
+    >>> history = History(contract=contract, facts=[loaded])
+    >>> day = statement(history, Interval(start, start + timedelta(days=1)))
+    >>> print(day.total, day.rounded())
+    50.40 (Decimal('48.00'), Decimal('2.40'))
     """
     check_kind(history, History, "history")
     check_kind(period, Interval, "period")
@@ -169,8 +193,32 @@ def deposit_left(history: History, at: datetime) -> Money:
     """Return what is left of the deposit at an instant, before what happens then.
 
     Raises:
-        WrongType: Something of the wrong type.
+        WrongType: ``history`` is no ``History`` or ``at`` no ``datetime``.
         RuleViolation: A refund above what is left of the deposit.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from fractions import Fraction
+    >>> from numgenius_core import (
+    ...     Block, History, Listing, Machine, Money, PerGbMonth, PerGpuHour, PriceTerms, agree,
+    ... )
+    >>> from numgenius_core.billing import Moved, Prepaid, deposit_left
+    >>> from numgenius_core.contracts import InstanceEvent
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> prices = PriceTerms(gpu=PerGpuHour("2.00"), storage=PerGbMonth("0.72"))
+    >>> start = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> contract = agree(
+    ...     Listing(machine=machine, prices=prices),
+    ...     Block(start=0, size=1),
+    ...     id=7,
+    ...     client="anna",
+    ...     at=start,
+    ...     disk_mb=100_000,
+    ... )
+    >>> loaded = Moved(at=start, event=InstanceEvent.LOADED)
+    >>> paid = Prepaid(at=start, amount=Money(240), discount=Fraction(2, 5))
+    >>> history = History(contract=contract, facts=[loaded, paid])
+    >>> print(deposit_left(history, start + timedelta(hours=100)))
+    120.00
     """
     lines = _until(history, at)
     paid = Money.sum(line.amount for line in lines if line.kind in PAYMENTS)
@@ -181,8 +229,32 @@ def discount_received(history: History, at: datetime) -> Money:
     """Return the discount that a reserved contract has received: a refund gives part of it back.
 
     Raises:
-        WrongType: Something of the wrong type.
+        WrongType: ``history`` is no ``History`` or ``at`` no ``datetime``.
         RuleViolation: A refund above what is left of the deposit.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from fractions import Fraction
+    >>> from numgenius_core import (
+    ...     Block, History, Listing, Machine, Money, PerGbMonth, PerGpuHour, PriceTerms, agree,
+    ... )
+    >>> from numgenius_core.billing import Moved, Prepaid, discount_received
+    >>> from numgenius_core.contracts import InstanceEvent
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> prices = PriceTerms(gpu=PerGpuHour("2.00"), storage=PerGbMonth("0.72"))
+    >>> start = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> contract = agree(
+    ...     Listing(machine=machine, prices=prices),
+    ...     Block(start=0, size=1),
+    ...     id=7,
+    ...     client="anna",
+    ...     at=start,
+    ...     disk_mb=100_000,
+    ... )
+    >>> loaded = Moved(at=start, event=InstanceEvent.LOADED)
+    >>> paid = Prepaid(at=start, amount=Money(240), discount=Fraction(2, 5))
+    >>> history = History(contract=contract, facts=[loaded, paid])
+    >>> print(discount_received(history, start + timedelta(hours=100)))
+    80.00
     """
     reserved = [line for line in _until(history, at) if line.kind is LineKind.RESERVED]
     return Money.sum(line.listed - line.amount for line in reserved)
@@ -201,6 +273,28 @@ def runs_out(histories: Iterable[History], balance: Money, at: datetime) -> date
 
     Returns:
         ``at`` if there is no balance now, ``None`` if it lasts for ever (to the year 9999).
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import (
+    ...     Block, History, Listing, Machine, Money, PerGbMonth, PerGpuHour, PriceTerms, agree,
+    ... )
+    >>> from numgenius_core.billing import Moved, runs_out
+    >>> from numgenius_core.contracts import InstanceEvent
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> prices = PriceTerms(gpu=PerGpuHour("2.00"), storage=PerGbMonth("0.72"))
+    >>> start = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> contract = agree(
+    ...     Listing(machine=machine, prices=prices),
+    ...     Block(start=0, size=1),
+    ...     id=7,
+    ...     client="anna",
+    ...     at=start,
+    ...     disk_mb=100_000,
+    ... )
+    >>> loaded = Moved(at=start, event=InstanceEvent.LOADED)
+    >>> history = History(contract=contract, facts=[loaded])
+    >>> print(runs_out([history], Money(21), start))
+    2026-01-01 10:00:00+00:00
     """
     check_kind(balance, Money, "balance")
     at = utc(at, "at")

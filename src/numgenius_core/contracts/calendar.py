@@ -28,6 +28,21 @@ def client_end(contracts: Iterable[Contract]) -> datetime | None:
 
     Raises:
         RuleViolation: There is no client contract.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Block, Listing, Machine, PerGpuHour, PriceTerms, agree
+    >>> from numgenius_core.contracts import client_end
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(
+    ...     machine=machine,
+    ...     prices=PriceTerms(gpu=PerGpuHour("2.00")),
+    ...     end=datetime(2026, 3, 31, tzinfo=UTC),
+    ... )
+    >>> start = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> contract = agree(listing, Block(start=0, size=2), id=7, client="anna", at=start)
+    >>> test = agree(listing, Block(start=2, size=2), id=8, client="hanna", at=start)
+    >>> print(client_end([contract, test]).date())
+    2026-03-31
     """
     ends = [contract.end for contract in check_contracts(contracts) if not contract.is_free_test]
     if not ends:
@@ -53,6 +68,25 @@ def occupancy(
 
     Raises:
         RuleViolation: A contract outside the machine, or two that hold one GPU at once.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Block, Interval, Listing, Machine, PerGpuHour, PriceTerms, agree
+    >>> from numgenius_core.contracts import occupancy
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(
+    ...     machine=machine,
+    ...     prices=PriceTerms(gpu=PerGpuHour("2.00")),
+    ...     end=datetime(2026, 3, 31, tzinfo=UTC),
+    ... )
+    >>> start = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> contract = agree(listing, Block(start=0, size=2), id=7, client="anna", at=start)
+    >>> spring = Interval(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC))
+    >>> for slot, held in enumerate(occupancy([contract], 4, spring)):
+    ...     print(slot, *(f"contract {who}: {when}" for when, who in held))
+    0 contract 7: 2026-03-01 00:00:00 … 2026-03-31 00:00:00 UTC
+    1 contract 7: 2026-03-01 00:00:00 … 2026-03-31 00:00:00 UTC
+    2
+    3
     """
     rows: list[list[tuple[Interval, ContractId]]] = [
         [] for _ in range(whole_number(gpus, "gpus", 1, MAX_GPUS))

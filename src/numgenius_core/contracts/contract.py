@@ -47,6 +47,26 @@ class RateChange:
     Attributes:
         since: First instant at these rates; the end that the contract had before.
         prices: What a client pays; of an interruptible, ``min_bid`` is the least its GPUs cost.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Block, Contract, Mode, PerGpuHour, PriceTerms
+    >>> from numgenius_core.contracts import RateChange
+    >>> change = RateChange(
+    ...     since=datetime(2026, 4, 1, tzinfo=UTC), prices=PriceTerms(gpu=PerGpuHour("1.50"))
+    ... )
+    >>> contract = Contract(
+    ...     id=7,
+    ...     machine=1,
+    ...     host="hanna",
+    ...     client="anna",
+    ...     mode=Mode.ON_DEMAND,
+    ...     block=Block(start=0, size=2),
+    ...     prices=PriceTerms(gpu=PerGpuHour("2.00")),
+    ...     start=datetime(2026, 1, 5, tzinfo=UTC),
+    ...     rate_changes=(change,),
+    ... )
+    >>> print(contract.gpu_rate_at(contract.start), contract.gpu_rate_at(change.since))
+    4.00 3.00
     """
 
     since: datetime
@@ -75,6 +95,24 @@ class Contract:
         bid: Of an interruptible, dollars per hour for the whole instance; else ``None``.
         discount: Of a reserved one, the share taken off the GPU price; else 0.
         rate_changes: The rates of its extensions, in order of time, where they changed any.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Block, Contract, Mode, PerGpuHour, PerHour, PriceTerms
+    >>> contract = Contract(
+    ...     id=7,
+    ...     machine=1,
+    ...     host="hanna",
+    ...     client="anna",
+    ...     mode=Mode.INTERRUPTIBLE,
+    ...     block=Block(start=0, size=2),
+    ...     prices=PriceTerms(gpu=PerGpuHour("2.00")),
+    ...     start=datetime(2026, 1, 5, tzinfo=UTC),
+    ...     bid=PerHour("0.90"),
+    ... )
+    >>> print(contract.gpu_rate, contract.gpu_rate.UNIT)
+    0.90 $/hour
+    >>> contract.is_free_test, contract.active_at(datetime(2026, 1, 4, tzinfo=UTC))
+    (False, False)
     """
 
     id: ContractId
@@ -242,9 +280,23 @@ def agree(
         bid: For an interruptible, dollars per hour for the whole instance.
 
     Raises:
-        WrongType: An argument of the wrong type, such as an interruptible without a bid.
+        WrongType: ``listing`` is no ``Listing`` (its number will not do), ``block`` no ``Block``,
+            ``at`` or ``end`` no ``datetime``, or an interruptible has no bid.
         RuleViolation: The listing has ended or ends before ``end``, the block leaves the machine,
             or the contract would be reserved from the start.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Block, Listing, Machine, PerGpuHour, PriceTerms, agree
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(
+    ...     machine=machine,
+    ...     prices=PriceTerms(gpu=PerGpuHour("2.00")),
+    ...     end=datetime(2026, 3, 31, tzinfo=UTC),
+    ... )
+    >>> start = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> contract = agree(listing, Block(start=0, size=2), id=7, client="anna", at=start)
+    >>> print(contract.host, contract.gpu_rate, contract.end.date())
+    hanna 4.00 2026-03-31
     """
     check_kind(listing, Listing, "listing")
     check_kind(block, Block, "block")
@@ -278,6 +330,22 @@ def to_reserved(contract: Contract, discount: Fraction) -> Contract:
 
     Raises:
         RuleViolation: It is interruptible, or a free test.
+
+    >>> from datetime import UTC, datetime
+    >>> from fractions import Fraction
+    >>> from numgenius_core import Block, Listing, Machine, PerGpuHour, PriceTerms, agree
+    >>> from numgenius_core.contracts import to_reserved
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(
+    ...     machine=machine,
+    ...     prices=PriceTerms(gpu=PerGpuHour("2.00")),
+    ...     end=datetime(2026, 3, 31, tzinfo=UTC),
+    ... )
+    >>> start = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> contract = agree(listing, Block(start=0, size=2), id=7, client="anna", at=start)
+    >>> reserved = to_reserved(contract, Fraction(2, 5))
+    >>> print(reserved.mode.value, contract.gpu_rate, reserved.gpu_rate)
+    reserved 4.00 2.40
     """
     check_kind(contract, Contract, "contract")
     if contract.mode is Mode.INTERRUPTIBLE:

@@ -190,8 +190,32 @@ def extend(
         ask: Make a pending increase of a raised price; otherwise it is refused outright.
 
     Raises:
-        WrongType: Something of the wrong type.
+        WrongType: ``listing`` is no ``Listing``, ``at`` no ``datetime``, ``opted_out`` one number
+            instead of several, or one of ``contracts`` no ``Contract``.
         RuleViolation: A contract of another machine.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Block, Listing, Machine, PerGpuHour, PriceTerms, agree, extend
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(
+    ...     machine=machine,
+    ...     prices=PriceTerms(gpu=PerGpuHour("2.00")),
+    ...     end=datetime(2026, 3, 31, tzinfo=UTC),
+    ... )
+    >>> start = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> contract = agree(listing, Block(start=0, size=2), id=7, client="anna", at=start)
+    >>> later = Listing(
+    ...     machine=machine,
+    ...     prices=PriceTerms(gpu=PerGpuHour("1.80")),
+    ...     end=datetime(2026, 6, 30, tzinfo=UTC),
+    ... )
+    >>> now = datetime(2026, 3, 1, tzinfo=UTC)
+    >>> answer = extend([contract], later, at=now)
+    >>> print(answer)
+    extended: 1
+    >>> [longer] = answer.contracts
+    >>> print(longer.end.date(), longer.gpu_rate_at(now), longer.gpu_rate_at(contract.end))
+    2026-06-30 4.00 3.60
     """
     check_kind(listing, Listing, "listing")
     at = utc(at, "at")
@@ -256,8 +280,32 @@ def staleness(
         listing: What the host publishes now; by default still what asked.
 
     Raises:
-        WrongType: Something of the wrong type.
+        WrongType: ``pending`` is no ``PendingIncrease`` (its number will not do), ``contract`` no
+            ``Contract``, ``at`` no ``datetime`` or ``listing`` no ``Listing``.
         RuleViolation: ``contract`` is another contract.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Block, Listing, Machine, PerGpuHour, PriceTerms, agree, extend
+    >>> from numgenius_core.contracts import staleness
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(
+    ...     machine=machine,
+    ...     prices=PriceTerms(gpu=PerGpuHour("2.00")),
+    ...     end=datetime(2026, 3, 31, tzinfo=UTC),
+    ... )
+    >>> start = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> contract = agree(listing, Block(start=0, size=2), id=7, client="anna", at=start)
+    >>> later = Listing(
+    ...     machine=machine,
+    ...     prices=PriceTerms(gpu=PerGpuHour("2.50")),
+    ...     end=datetime(2026, 6, 30, tzinfo=UTC),
+    ... )
+    >>> now = datetime(2026, 3, 1, tzinfo=UTC)
+    >>> [pending] = extend([contract], later, at=now).pending
+    >>> print(staleness(pending, contract, at=now))
+    None
+    >>> staleness(pending, contract, at=now, listing=listing)
+    <Stale.SUPERSEDED: 'superseded'>
     """
     check_kind(pending, PendingIncrease, "pending")
     check_kind(contract, Contract, "contract")
@@ -287,8 +335,32 @@ def accept(
         listing: What the host publishes now; by default still what asked.
 
     Raises:
-        WrongType: Something of the wrong type.
+        WrongType: ``pending`` is no ``PendingIncrease`` (its number will not do), ``contract`` no
+            ``Contract``, ``at`` no ``datetime`` or ``listing`` no ``Listing``.
         RuleViolation: The increase is stale (see :class:`Stale`).
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Block, Listing, Machine, PerGpuHour, PriceTerms, agree, extend
+    >>> from numgenius_core.contracts import accept
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(
+    ...     machine=machine,
+    ...     prices=PriceTerms(gpu=PerGpuHour("2.00")),
+    ...     end=datetime(2026, 3, 31, tzinfo=UTC),
+    ... )
+    >>> start = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> contract = agree(listing, Block(start=0, size=2), id=7, client="anna", at=start)
+    >>> later = Listing(
+    ...     machine=machine,
+    ...     prices=PriceTerms(gpu=PerGpuHour("2.50")),
+    ...     end=datetime(2026, 6, 30, tzinfo=UTC),
+    ... )
+    >>> now = datetime(2026, 3, 1, tzinfo=UTC)
+    >>> [pending] = extend([contract], later, at=now).pending
+    >>> print(*pending.raised)
+    gpu 2.00 → 2.50
+    >>> print(accept(pending, contract, at=now).end.date())
+    2026-06-30
     """
     stale = staleness(pending, contract, at=at, listing=listing)
     if stale is not None or contract.end is None:
@@ -299,7 +371,30 @@ def accept(
 
 
 def reject(pending: PendingIncrease, contract: Contract) -> Unchanged:
-    """Return the contract as it was: it ends as agreed."""
+    """Return the contract as it was: it ends as agreed.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Block, Listing, Machine, PerGpuHour, PriceTerms, agree, extend
+    >>> from numgenius_core.contracts import reject
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(
+    ...     machine=machine,
+    ...     prices=PriceTerms(gpu=PerGpuHour("2.00")),
+    ...     end=datetime(2026, 3, 31, tzinfo=UTC),
+    ... )
+    >>> start = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> contract = agree(listing, Block(start=0, size=2), id=7, client="anna", at=start)
+    >>> later = Listing(
+    ...     machine=machine,
+    ...     prices=PriceTerms(gpu=PerGpuHour("2.50")),
+    ...     end=datetime(2026, 6, 30, tzinfo=UTC),
+    ... )
+    >>> now = datetime(2026, 3, 1, tzinfo=UTC)
+    >>> [pending] = extend([contract], later, at=now).pending
+    >>> answer = reject(pending, contract)
+    >>> print(answer.why.value, answer.contract.end.date())
+    rejected 2026-03-31
+    """
     check_kind(pending, PendingIncrease, "pending")
     check_kind(contract, Contract, "contract")
     return Unchanged(contract=contract, why=NotExtended.REJECTED, raised=pending.raised)
@@ -316,6 +411,19 @@ def roll(
 
     The first roll is at the period's start, each further one a day later, the last before its
     end. Where the listing has a fixed end, the first roll does all there is to do.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Block, Interval, Listing, Machine, PerGpuHour, PriceTerms, agree
+    >>> from numgenius_core.contracts import roll
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> prices = PriceTerms(gpu=PerGpuHour("2.00"))
+    >>> listing = Listing(machine=machine, prices=prices, rolling=timedelta(days=30))
+    >>> start = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> contract = agree(listing, Block(start=0, size=2), id=7, client="anna", at=start)
+    >>> week = Interval(start, start + timedelta(days=7))
+    >>> [rolled] = roll([contract], listing, week)
+    >>> print(contract.end.date(), rolled.end.date())
+    2026-01-31 2026-02-06
     """
     check_kind(period, Interval, "period")
     check_kind(listing, Listing, "listing")

@@ -83,6 +83,13 @@ def advance(state: InstanceState, event: InstanceEvent) -> InstanceState:
 
     Raises:
         IllegalMove: The state does not allow the event; the error lists those it does.
+
+    >>> from numgenius_core.contracts import InstanceEvent, InstanceState, advance
+    >>> advance(InstanceState.RUNNING, InstanceEvent.PREEMPTED)
+    <InstanceState.PAUSED: 'paused'>
+    >>> advance(InstanceState.EXPIRED, InstanceEvent.STARTED)
+    Traceback (most recent call last):
+    numgenius_core.errors.IllegalMove: started: not possible while expired; possible is: destroyed
     """
     check_kind(state, InstanceState, "state")
     check_kind(event, InstanceEvent, "event")

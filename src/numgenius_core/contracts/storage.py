@@ -38,6 +38,12 @@ class Volume:
         size_mb: Whole MB, at least 1.
         price: Locked, dollars per GB-month.
         end: When it ends; ``None`` is never.
+
+    >>> from numgenius_core import PerGbMonth
+    >>> from numgenius_core.contracts import Volume
+    >>> volume = Volume(size_mb=300_000, price=PerGbMonth("0.15"))
+    >>> print(volume.price, volume.price.UNIT, volume.end)
+    0.15 $/GB-month None
     """
 
     size_mb: int
@@ -65,6 +71,11 @@ class Disk:
     Raises:
         WrongType: Not whole numbers.
         RuleViolation: Negative, or more stored than there is.
+
+    >>> from numgenius_core.contracts import Disk
+    >>> disk = Disk(total_mb=1_000_000, volumes_mb=200_000, listed_mb=500_000)
+    >>> disk.volume_offer_mb, disk.offer_mb(1, of=2), disk.offer_mb(2, of=2)
+    (300000, 400000, 800000)
     """
 
     total_mb: int
@@ -120,8 +131,28 @@ def disk_of(
         listed_mb: As for :class:`Disk`.
 
     Raises:
-        WrongType: Something of the wrong type.
+        WrongType: ``machine`` is no ``Machine`` (its number will not do), an instance no
+            ``Contract``, a volume no ``Volume``, or ``listed_mb`` no ``int``.
         RuleViolation: An instance of another machine, or more stored than there is.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import (
+    ...     Block, Listing, Machine, PerGbMonth, PerGpuHour, PriceTerms, agree,
+    ... )
+    >>> from numgenius_core.contracts import Volume, disk_of
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4, disk_mb=1_000_000)
+    >>> contract = agree(
+    ...     Listing(machine=machine, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ...     Block(start=0, size=2),
+    ...     id=7,
+    ...     client="anna",
+    ...     at=datetime(2026, 1, 5, tzinfo=UTC),
+    ...     disk_mb=400_000,
+    ... )
+    >>> volume = Volume(size_mb=100_000, price=PerGbMonth("0.15"))
+    >>> disk = disk_of(machine, [contract], volumes=[volume])
+    >>> disk.available_mb, disk.volume_offer_mb
+    (500000, 200000)
     """
     check_kind(machine, Machine, "machine")
     known = check_contracts(instances, machine.id, "instances")
@@ -151,7 +182,23 @@ def extend_volume(
         price is higher. The locked price stays.
 
     Raises:
-        WrongType: Something of the wrong type.
+        WrongType: ``volume`` is no ``Volume``, ``listing`` no ``Listing``, ``at`` no ``datetime``
+            or ``price`` no ``PerGbMonth``.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Listing, Machine, PerGbMonth, PerGpuHour, PriceTerms
+    >>> from numgenius_core.contracts import Volume, extend_volume
+    >>> listing = Listing(
+    ...     machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4),
+    ...     prices=PriceTerms(gpu=PerGpuHour("2.00"), storage=PerGbMonth("0.15")),
+    ...     end=datetime(2026, 6, 30, tzinfo=UTC),
+    ... )
+    >>> volume = Volume(
+    ...     size_mb=100_000, price=PerGbMonth("0.15"), end=datetime(2026, 3, 31, tzinfo=UTC)
+    ... )
+    >>> now = datetime(2026, 3, 1, tzinfo=UTC)
+    >>> print(extend_volume(volume, listing, at=now).end.date())
+    2026-06-30
     """
     check_kind(volume, Volume, "volume")
     check_kind(listing, Listing, "listing")
@@ -171,7 +218,26 @@ def stopped_cost(contract: Contract, period: Interval) -> Money:
     Nothing is due before the contract; after its end the instance is stored until it is destroyed.
 
     Raises:
-        WrongType: Something of the wrong type.
+        WrongType: ``contract`` is no ``Contract`` or ``period`` no ``Interval``.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import (
+    ...     Block, Interval, Listing, Machine, PerGbMonth, PerGpuHour, PriceTerms, agree,
+    ... )
+    >>> from numgenius_core.contracts import stopped_cost
+    >>> prices = PriceTerms(gpu=PerGpuHour("2.00"), storage=PerGbMonth("0.72"))
+    >>> start = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> contract = agree(
+    ...     Listing(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4), prices=prices),
+    ...     Block(start=0, size=1),
+    ...     id=7,
+    ...     client="anna",
+    ...     at=start,
+    ...     disk_mb=100_000,
+    ... )
+    >>> month = Interval(start, start + timedelta(days=30))
+    >>> print(stopped_cost(contract, month))
+    72.00
     """
     check_kind(contract, Contract, "contract")
     check_kind(period, Interval, "period")

@@ -5,7 +5,14 @@ pandas (both kinds of types), Polars (eager and lazy), PyArrow, DuckDB, Dask and
 gives is what the scalar rule gives, rounded half-even to a nano-dollar (``Money.to_decimal(9)``),
 as int64.
 
-===========================================  ============================================
+=============================  ==========================================================
+quotes, reservations, payouts  :func:`quote`, :func:`reserve`, :func:`payout`
+offers and who runs            :func:`offer_columns`, :func:`slices`, :func:`resolve`
+how much is held               :func:`occupancy`
+prices of models, indices      :func:`model_prices`, :func:`basket_price`, :func:`matched_index`,
+                               :func:`price_chain`
+what a column may be           :class:`Column`, :class:`Columns`, :data:`PICO_COLUMNS`
+=============================  ==========================================================
 """
 
 from __future__ import annotations

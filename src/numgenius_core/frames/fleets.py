@@ -326,7 +326,7 @@ def resolve(
         result: Name of the new column of truth values.
 
     Raises:
-        WrongType: A lazy frame, or a column of the wrong type.
+        WrongType: A lazy frame, or a column of text where numbers are needed or the reverse.
         RuleViolation: What :func:`numgenius_core.bids.resolve` refuses, or a null.
 
     >>> import polars as pl

@@ -1,6 +1,6 @@
 """Which contracts to move, and where to, so that wanted blocks come free: the fewest.
 
-The engine of :mod:`numgenius_core.gpus.defragmentation`. An *aligned* block has a power of two of
+The engine of :func:`~numgenius_core.gpus.defragment`. An *aligned* block has a power of two of
 GPUs, at least ``min_gpu``, and starts at a multiple of its size: only between such blocks do
 contracts move. Each aligned block has two aligned halves, down to ``min_gpu``.
 

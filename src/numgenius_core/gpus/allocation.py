@@ -58,6 +58,8 @@ def take(free: GpuSet, block: Block) -> GpuSet:
     Raises:
         RuleViolation: A GPU of the block is not free.
 
+    >>> from numgenius_core import Block
+    >>> from numgenius_core.gpus import take
     >>> bin(take(0b1111, Block(start=0, size=2)))
     '0b1100'
     """
@@ -77,6 +79,8 @@ def release(free: GpuSet, block: Block) -> GpuSet:
     Raises:
         RuleViolation: A GPU of the block is free already.
 
+    >>> from numgenius_core import Block
+    >>> from numgenius_core.gpus import release
     >>> bin(release(0b1100, Block(start=0, size=2)))
     '0b1111'
     """
@@ -98,6 +102,7 @@ def first_fit(gpus: int, min_gpu: int, free: GpuSet, size: int) -> Block | None:
     Raises:
         RuleViolation: No such machine, or a size it is not offered in.
 
+    >>> from numgenius_core.gpus import first_fit
     >>> first_fit(8, 1, 0b1111_0100, 2)
     Block(start=4, size=2)
     """
@@ -121,6 +126,7 @@ def best_fit(gpus: int, min_gpu: int, free: GpuSet, size: int) -> Block | None:
     Raises:
         RuleViolation: No such machine, or a size it is not offered in.
 
+    >>> from numgenius_core.gpus import best_fit
     >>> best_fit(8, 1, 0b1111_0100, 1)
     Block(start=2, size=1)
     """
@@ -174,6 +180,7 @@ def pack(gpus: int, min_gpu: int, free: GpuSet, sizes: Sequence[int]) -> tuple[B
     Raises:
         RuleViolation: No such machine, or a size it is not offered in.
 
+    >>> from numgenius_core.gpus import pack
     >>> pack(8, 1, 0b1111_0110, [1, 4])
     (Block(start=1, size=1), Block(start=4, size=4))
     """
@@ -208,6 +215,7 @@ def free_blocks(gpus: int, min_gpu: int, free: GpuSet) -> tuple[Block, ...]:
     Raises:
         RuleViolation: No such machine.
 
+    >>> from numgenius_core.gpus import free_blocks
     >>> free_blocks(8, 1, 0b1111_0110)
     (Block(start=1, size=1), Block(start=2, size=1), Block(start=4, size=4))
     """

@@ -127,6 +127,8 @@ def defragment(
         RuleViolation: No such machine, size or GPU, overlapping contracts, or a movable contract
             that is not among those held.
 
+    >>> from numgenius_core import Block
+    >>> from numgenius_core.gpus import defragment
     >>> held = {7: Block(start=0, size=1), 9: Block(start=2, size=1)}
     >>> plan = defragment(4, 1, held, movable=[9], size=2)
     >>> plan.moves

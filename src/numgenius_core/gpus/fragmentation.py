@@ -43,6 +43,8 @@ class FreeGpus:
     Raises:
         RuleViolation: No such machine, or free GPUs that it does not have.
 
+    >>> from numgenius_core import PerGpuHour
+    >>> from numgenius_core.gpus import FreeGpus
     >>> FreeGpus(gpus=8, min_gpu=1, free=0b0101_0101, price=PerGpuHour("0.5")).free.bit_count()
     4
     """
@@ -112,6 +114,8 @@ def fragmentation(machines: Iterable[FreeGpus], demand: Mapping[int, int]) -> Fr
     Raises:
         RuleViolation: No demand, or weights that are negative or all zero.
 
+    >>> from numgenius_core import PerGpuHour
+    >>> from numgenius_core.gpus import FreeGpus, fragmentation
     >>> scattered = FreeGpus(gpus=8, min_gpu=1, free=0b0101_0101, price=PerGpuHour("0.5"))
     >>> cost = fragmentation([scattered], {1: 1, 2: 1})  # as many ask for one GPU as for two
     >>> cost.largest, cost.worst_size, cost.unusable_share, cost.out_of_reach

@@ -50,6 +50,7 @@ def blocks(
     Raises:
         RuleViolation: ``gpus`` out of range, or a ``min_gpu`` that is no power of two or above it.
 
+    >>> from numgenius_core.gpus import blocks
     >>> [block.slots for block in blocks(5, 2)]
     [range(4, 5), range(0, 2), range(2, 4), range(0, 4), range(0, 5)]
     """
@@ -71,6 +72,7 @@ def offer_sizes(
     Raises:
         RuleViolation: ``gpus`` out of range, or a ``min_gpu`` that is no power of two or above it.
 
+    >>> from numgenius_core import offer_sizes
     >>> offer_sizes(7, 2)
     (1, 2, 2, 2, 3, 4, 7)
     """
@@ -101,6 +103,7 @@ def rentable_blocks(
     Raises:
         RuleViolation: As for :func:`blocks`, or an occupied GPU that the machine does not have.
 
+    >>> from numgenius_core.gpus import rentable_blocks
     >>> [block.slots for block in rentable_blocks(4, 1, occupied=0b1000)]
     [range(0, 1), range(1, 2), range(2, 3), range(0, 2)]
     """
@@ -121,6 +124,7 @@ def gpu_set(slots: Iterable[int], gpus: int) -> GpuSet:
     Raises:
         RuleViolation: A slot that the machine does not have.
 
+    >>> from numgenius_core.gpus import gpu_set
     >>> bin(gpu_set([1, 2], gpus=4))
     '0b110'
     """
@@ -256,6 +260,7 @@ def infer_min_gpu(
     Raises:
         RuleViolation: No sizes, or sizes out of range.
 
+    >>> from numgenius_core.gpus import infer_min_gpu
     >>> [(e.gpus, e.min_gpu) for e in infer_min_gpu([2, 4, 6, 8, 10]) if e.complete]
     [(10, 6)]
     """

@@ -10,9 +10,8 @@ The parts: :mod:`numgenius_core.market.commands`, :mod:`numgenius_core.market.ev
 (``_evolution``), and the questions to ask (:mod:`numgenius_core.market.views`).
 
 >>> from datetime import UTC, datetime
+>>> from numgenius_core import AccountId, Market, Money, execute, replay
 >>> from numgenius_core.market.commands import AddCredit
->>> from numgenius_core.ids import AccountId
->>> from numgenius_core.money import Money
 >>> at = datetime(2026, 1, 1, tzinfo=UTC)
 >>> paid = AddCredit(account=AccountId("ann"), amount=Money(10))
 >>> market, events = execute(Market(), paid, at)
@@ -49,6 +48,17 @@ def decide(market: Market, command: c.Command, at: datetime) -> tuple[Event, ...
         NumgeniusError: The command is refused, and nothing happens: with the reason, as
             :class:`~numgenius_core.errors.RuleViolation` or one of its kinds, or
             :class:`~numgenius_core.errors.IllegalMove`.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Market, Money
+    >>> from numgenius_core.market import commands as do, decide
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> for event in decide(Market(), do.AddCredit(account="ann", amount=Money(10)), at):
+    ...     print(type(event).__name__, event.account, event.amount)
+    CreditAdded ann 10.00
+    >>> decide(Market(), do.Stop(by="ann", contract=7), at)
+    Traceback (most recent call last):
+    numgenius_core.errors.UnknownId: contract: need an instance that exists, got 7
     """
     return tuple(_drafted(market, command, at).events)
 
@@ -58,6 +68,14 @@ def execute(market: Market, command: c.Command, at: datetime) -> tuple[Market, t
 
     The same as :func:`decide` and then :func:`evolve` for each event, at half the work. Arguments
     and errors as for :func:`decide`.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Market, Money, execute
+    >>> from numgenius_core.market import commands as do
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market, events = execute(Market(), do.AddCredit(account="ann", amount=Money(10)), at)
+    >>> print(len(events), market.credited)
+    1 10.00
     """
     draft = _drafted(market, command, at)
     return draft.market, tuple(draft.events)
@@ -69,6 +87,15 @@ def evolve(market: Market, event: Event) -> Market:
     Raises:
         WrongType: It is no event.
         UnknownId: It names something that the market does not have.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Market, Money
+    >>> from numgenius_core.market import evolve
+    >>> from numgenius_core.market.events import CreditAdded
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> paid = CreditAdded(at=at, account="ann", amount=Money(10))
+    >>> print(evolve(Market(), paid).credited)
+    10.00
     """
     return apply_event(market, event)
 
@@ -78,6 +105,14 @@ def replay(events: Iterable[Event], market: Market | None = None) -> Market:
 
     Raises:
         WrongType: No market, or something that is no event.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Money, replay
+    >>> from numgenius_core.market.events import CreditAdded
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> paid = CreditAdded(at=at, account="ann", amount=Money(10))
+    >>> print(replay([paid, paid]).credited)
+    20.00
     """
     state = Market() if market is None else market
     check_kind(state, Market, "market")

@@ -23,6 +23,7 @@ class Table(Mapping[KT, VT]):
     The entries lie in about as many small dicts as each of these has entries: a change copies one
     of the dicts and the tuple that holds them. Its order is not defined.
 
+    >>> from numgenius_core.market._persistent import Table
     >>> one = Table({1: "a"})
     >>> two = one.set(2, "b")
     >>> len(one), len(two), two.without(1)[2]
@@ -95,6 +96,7 @@ _Node = tuple[int, Any, Any, Any]  # steps to the nearest gap, item, left node, 
 class Queue(Generic[VT]):
     """Items that come out in ascending order; it is replaced, never changed (a leftist heap).
 
+    >>> from numgenius_core.market._persistent import Queue
     >>> queue = Queue([3, 1]).add(2)
     >>> queue.first, queue.rest().first, list(queue.rest().rest())
     (1, 2, [3])

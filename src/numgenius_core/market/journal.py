@@ -7,6 +7,7 @@ service starts without replaying years. Restored, it is the state that the event
 >>> from datetime import UTC, datetime
 >>> from numgenius_core.market.events import BalanceRanOut
 >>> from numgenius_core.ids import AccountId
+>>> from numgenius_core.market.journal import event_from_json, event_to_json
 >>> event = BalanceRanOut(at=datetime(2026, 1, 1, tzinfo=UTC), account=AccountId("ann"))
 >>> line = event_to_json(event)
 >>> print(line)
@@ -40,6 +41,14 @@ def event_to_json(event: Event) -> str:
 
     Raises:
         WrongType: It is no event.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Money
+    >>> from numgenius_core.market.events import CreditAdded
+    >>> from numgenius_core.market.journal import event_to_json
+    >>> paid = CreditAdded(at=datetime(2026, 1, 1, tzinfo=UTC), account="ann", amount=Money(10))
+    >>> print(event_to_json(paid)[:68])
+    {"schema": "numgenius/1", "type": "CreditAdded", "at": "2026-01-01T0
     """
     if not isinstance(event, Event):
         raise WrongType("event", "an event of a market", shown(event))
@@ -53,6 +62,14 @@ def event_from_json(text: str | bytes) -> Event:
         ParseError: It is no JSON, or of another schema.
         InvalidDocument: It is no event, with every fault.
         WrongType: It is neither text nor bytes.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Money
+    >>> from numgenius_core.market.events import CreditAdded
+    >>> from numgenius_core.market.journal import event_from_json, event_to_json
+    >>> paid = CreditAdded(at=datetime(2026, 1, 1, tzinfo=UTC), account="ann", amount=Money(10))
+    >>> event_from_json(event_to_json(paid)) == paid
+    True
     """
     event: Event = from_json(text, Event, source="event")
     return event
@@ -82,7 +99,17 @@ class Snapshot:
 
 
 def market_to_json(market: Market) -> str:
-    """Return a market as one document."""
+    """Return a market as one document.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Market, Money, execute
+    >>> from numgenius_core.market import commands as do
+    >>> from numgenius_core.market.journal import market_to_json
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market, _ = execute(Market(), do.AddCredit(account="ann", amount=Money(10)), at)
+    >>> print(market_to_json(market)[:64])
+    {"schema": "numgenius/1", "type": "Snapshot", "now": "2026-01-01
+    """
     check_kind(market, Market, "market")
     return to_json(
         Snapshot(
@@ -102,7 +129,17 @@ def _by_key(table: Table[Any, Any]) -> tuple[Any, ...]:
 
 
 def market_from_json(text: str | bytes) -> Market:
-    """Return the market of a document; raises as :func:`event_from_json`."""
+    """Return the market of a document; raises as :func:`event_from_json`.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Market, Money, execute
+    >>> from numgenius_core.market import commands as do
+    >>> from numgenius_core.market.journal import market_from_json, market_to_json
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market, _ = execute(Market(), do.AddCredit(account="ann", amount=Money(10)), at)
+    >>> market_from_json(market_to_json(market)) == market
+    True
+    """
     kept = from_json(text, Snapshot, source="snapshot")
     market = Market(
         now=kept.now,

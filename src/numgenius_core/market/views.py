@@ -71,6 +71,23 @@ def until(market: Market, at: datetime) -> Market:
     Raises:
         WrongType: ``at`` is no datetime.
         RuleViolation: It is before the market's last event.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ...     do.AddCredit(account="ann", amount=Money(2)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.ON_DEMAND),
+    ...     do.ReportLoaded(contract=2),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> later = at + timedelta(hours=1)
+    >>> views.instance(market, 2).state, views.instance(views.until(market, later), 2).state
+    (<InstanceState.RUNNING: 'running'>, <InstanceState.STOPPED: 'stopped'>)
     """
     at = utc(at, "at")
     if at < _market(market).now:
@@ -95,6 +112,19 @@ def offers(market: Market, at: datetime, *, machine: MachineId | None = None) ->
 
     Raises:
         UnknownId: There is no such machine.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Machine, Market, PerGpuHour, PriceTerms, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> [(offer.id, offer.gpus) for offer in views.offers(market, at)]
+    [(8192, 1), (8193, 1), (8194, 1), (8195, 1), (8196, 2), (8197, 2), (8198, 4)]
     """
     at = utc(at, "at")
     if machine is not None:
@@ -110,6 +140,20 @@ def offer(market: Market, id: OfferId, at: datetime) -> Offer:  # noqa: A002 - a
 
     Raises:
         UnknownId: There is no such offer, or no longer.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Machine, Market, PerGpuHour, PriceTerms, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> offer = views.offer(market, 8192, at)
+    >>> offer.gpus, offer.host
+    (1, 'hanna')
     """
     place, _, _ = find_offer(_market(market), id)
     return next(each for each in _offers_of(place, utc(at, "at")) if each.id == id)
@@ -142,8 +186,23 @@ def quotes(
         disk: GB wanted; an offer must have as much.
 
     Raises:
-        WrongType: An argument of the wrong type.
+        WrongType: ``duration`` is no ``timedelta``, ``at`` no ``datetime``, ``mode`` no ``Mode``
+            or ``disk`` no number.
         RuleViolation: As for :func:`numgenius_core.prices.quote`.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Machine, Market, PerGpuHour, PriceTerms, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> cheapest, *_, dearest = views.quotes(market, at, timedelta(hours=10))
+    >>> print(cheapest.offer.gpus, cheapest.total, dearest.offer.gpus, dearest.total)
+    1 20.00 4 80.00
     """
     found, wanted, at = [], to_megabytes(disk), utc(at, "at")
     whole_seconds(duration)  # refuses what is none
@@ -160,12 +219,32 @@ def quotes(
 
 
 def machine(market: Market, id: MachineId) -> MachineState:  # noqa: A002 - as the field
-    """Return a machine; raises ``UnknownId``."""
+    """Return a machine; raises ``UnknownId``.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Machine, Market, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> market, _ = execute(Market(), do.AddMachine(machine=machine), at)
+    >>> views.machine(market, 1).machine.gpu_name, views.machine(market, 1).listing is None
+    ('A100', True)
+    """
     return _market(market).machine(id)
 
 
 def machines_of(market: Market, host: AccountId) -> tuple[MachineState, ...]:
-    """Return the machines of an account, in the order it added them; none of an unknown one."""
+    """Return the machines of an account, in the order it added them; none of an unknown one.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Machine, Market, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> market, _ = execute(Market(), do.AddMachine(machine=machine), at)
+    >>> [machine.id for machine in views.machines_of(market, "hanna")]
+    [1]
+    """
     account = _account(market, host)
     return tuple(market.machines[each] for each in account.machines) if account else ()
 
@@ -177,7 +256,17 @@ def _account(market: Market, name: AccountId) -> Account | None:
 
 
 def is_host(market: Market, account: AccountId) -> bool:
-    """Return whether an account is a host's: whether it has machines."""
+    """Return whether an account is a host's: whether it has machines.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Machine, Market, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> market, _ = execute(Market(), do.AddMachine(machine=machine), at)
+    >>> views.is_host(market, "hanna"), views.is_host(market, "ann")
+    (True, False)
+    """
     found = _account(market, account)
     return found is not None and bool(found.machines)
 
@@ -187,6 +276,22 @@ def balance(market: Market, account: AccountId, at: datetime) -> Money:
 
     Raises:
         UnknownId: There is no such account.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ...     do.AddCredit(account="ann", amount=Money(10)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.ON_DEMAND),
+    ...     do.ReportLoaded(contract=2),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> print(views.balance(market, "ann", at + timedelta(hours=1)))
+    8.00
     """
     found: Account = _market(market).account(account)
     return found.ledger.at(utc(at, "at"))
@@ -196,20 +301,71 @@ def balance(market: Market, account: AccountId, at: datetime) -> Money:
 
 
 def instance(market: Market, contract: ContractId) -> Instance:
-    """Return an instance, whether it exists or was destroyed; raises ``UnknownId``."""
+    """Return an instance, whether it exists or was destroyed; raises ``UnknownId``.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ...     do.AddCredit(account="ann", amount=Money(10)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.ON_DEMAND),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> views.instance(market, 2).state
+    <InstanceState.LOADING: 'loading'>
+    """
     check_kind(contract, int, "contract")
     gone = _market(market).archive.get(contract)
     return market.living(contract) if gone is None else gone
 
 
 def instances_of(market: Market, client: AccountId) -> tuple[Instance, ...]:
-    """Return the instances of an account that exist, the oldest first; none of an unknown one."""
+    """Return the instances of an account that exist, the oldest first; none of an unknown one.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ...     do.AddCredit(account="ann", amount=Money(10)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.ON_DEMAND),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> [(instance.id, instance.state.value) for instance in views.instances_of(market, "ann")]
+    [(2, 'loading')]
+    """
     account = _account(market, client)
     return tuple(market.living(each) for each in account.instances) if account else ()
 
 
 def who_runs(market: Market, machine: MachineId) -> Resolution:
-    """Return who runs and who waits on a machine, with the reasons; raises ``UnknownId``."""
+    """Return who runs and who waits on a machine, with the reasons; raises ``UnknownId``.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import (
+    ...     Machine, Market, Mode, Money, PerGpuHour, PerHour, PriceTerms, execute,
+    ... )
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ...     do.AddCredit(account="ann", amount=Money(10)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.INTERRUPTIBLE, bid=PerHour("0.90")),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> answer = views.who_runs(market, 1)
+    >>> answer.runs(2), answer.waiting
+    (True, ())
+    """
     return _market(market).machine(machine).resolution
 
 
@@ -219,6 +375,26 @@ def why_waiting(market: Market, contract: ContractId) -> Verdict:
     Raises:
         UnknownId: There is no such instance.
         RuleViolation: It does not wait.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import (
+    ...     Machine, Market, Mode, Money, PerGpuHour, PerHour, PriceTerms, execute,
+    ... )
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ...     do.AddCredit(account="ann", amount=Money(10)),
+    ...     do.AddCredit(account="bob", amount=Money(10)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.INTERRUPTIBLE, bid=PerHour("0.90")),
+    ...     do.Rent(by="bob", offer=8192, mode=Mode.INTERRUPTIBLE, bid=PerHour("0.80")),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> verdict = views.why_waiting(market, 3)
+    >>> print(verdict.why.value, verdict.winning_bid)
+    outbid 0.900000001
     """
     found = _market(market).living(contract)
     if not found.claims:
@@ -233,13 +409,50 @@ def winning_bid_of(market: Market, offer: OfferId) -> PerHour | None:
 
     Raises:
         UnknownId: There is no such offer.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import (
+    ...     Machine, Market, Mode, Money, PerGpuHour, PerHour, PriceTerms, execute,
+    ... )
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ...     do.AddCredit(account="ann", amount=Money(10)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.INTERRUPTIBLE, bid=PerHour("0.90")),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> print(views.winning_bid_of(market, 8192))
+    0.900000001
     """
     place, _, block = find_offer(_market(market), offer)
     return place.resolution.winning_bid(block)
 
 
 def increases_of(market: Market, client: AccountId) -> tuple[tuple[int, PendingIncrease], ...]:
-    """Return the price increases that wait for an account, with their numbers, oldest first."""
+    """Return the price increases that wait for an account, with their numbers, oldest first.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> end, later = at + timedelta(days=30), at + timedelta(days=60)
+    >>> low, high = PriceTerms(gpu=PerGpuHour("2.00")), PriceTerms(gpu=PerGpuHour("2.50"))
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=low, end=end),
+    ...     do.AddCredit(account="ann", amount=Money(10)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.ON_DEMAND),
+    ...     do.ListMachine(by="hanna", machine=1, prices=high, end=later),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> for number, pending in views.increases_of(market, "ann"):
+    ...     print(number, *pending.raised)
+    4 gpu 2.00 → 2.50
+    """
     found = []
     for each in instances_of(market, client):
         for number, pending in market.home(each.id).increases.items():
@@ -256,6 +469,25 @@ def statement_of(market: Market, contract: ContractId, period: Interval) -> Stat
 
     Raises:
         UnknownId: There is no such instance.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import (
+    ...     Interval, Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute,
+    ... )
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ...     do.AddCredit(account="ann", amount=Money(10)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.ON_DEMAND),
+    ...     do.ReportLoaded(contract=2),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> hour = Interval(at, at + timedelta(hours=1))
+    >>> print(views.statement_of(market, 2, hour).total)
+    2.00
     """
     return statement(instance(market, contract).history, period)
 
@@ -280,7 +512,29 @@ class DepositView:
 
 
 def deposit_of(market: Market, contract: ContractId, at: datetime) -> DepositView:
-    """Return the deposit of an instance; raises ``UnknownId``."""
+    """Return the deposit of an instance; raises ``UnknownId``.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import (
+    ...     Machine, Market, Mode, Money, PerGpuHour, PriceTerms, Verification, execute,
+    ... )
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ...     do.SetVerification(machine=1, verification=Verification.VERIFIED),
+    ...     do.AddCredit(account="ann", amount=Money(5000)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.ON_DEMAND),
+    ...     do.ReportLoaded(contract=2),
+    ...     do.Prepay(by="ann", contract=2, amount=Money(1000)),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> deposit = views.deposit_of(market, 2, at + timedelta(hours=10))
+    >>> print(deposit.left, deposit.refund, deposit.discount_received)
+    983.67782896 979.816108552 3.67782896
+    """
     found = instance(market, contract)
     left = max(found.deposit.at(utc(at, "at")), ZERO)
     received = discount_received(found.history, at)
@@ -322,6 +576,26 @@ def earnings(market: Market, host: AccountId, period: Interval) -> tuple[Earning
 
     So are machines that it took away since, if they earned something. It goes through all
     instances there ever were: a report, not a question for every request.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import (
+    ...     Interval, Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute,
+    ... )
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ...     do.AddCredit(account="ann", amount=Money(10)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.ON_DEMAND),
+    ...     do.ReportLoaded(contract=2),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> hour = Interval(at, at + timedelta(hours=1))
+    >>> [earned] = views.earnings(market, "hanna", hour)
+    >>> print(earned.machine, earned.gpu, earned.total)
+    1 2.00 2.00
     """
     places = machines_of(market, host)
     lines: dict[MachineId, list[Line]] = {place.id: [] for place in places}

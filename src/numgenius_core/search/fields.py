@@ -59,6 +59,18 @@ class View:
     Raises:
         WrongType: ``disk_mb`` is no ``int``, ``mode`` no ``Mode`` or ``now`` no ``datetime``.
         RuleViolation: A negative disk, or an instant without a time zone.
+
+    >>> from numgenius_core import Offer, PerGbMonth, PerGpuHour, PriceTerms
+    >>> from numgenius_core.search import FIELDS, View
+    >>> offer = Offer(
+    ...     id=1,
+    ...     machine=1,
+    ...     gpu_name="A100",
+    ...     gpus=1,
+    ...     prices=PriceTerms(gpu=PerGpuHour("2.00"), storage=PerGbMonth("0.72")),
+    ... )
+    >>> FIELDS["dph_total"].of(offer, View(disk_mb=100_000))
+    Decimal('2.100000000000')
     """
 
     disk_mb: int = CLIENT_DISK_MB

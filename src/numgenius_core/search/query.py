@@ -12,7 +12,7 @@ Our readings:
   the whole text. Texts compare exactly.
 * A number leaves as JSON without loss: memory and durations that no double holds are strings.
 
-What fields there are, their units and where an offer has them: :data:`numgenius_core.search.FIELDS`.
+What fields there are, their units, where an offer has them: :data:`numgenius_core.search.FIELDS`.
 The language that people type: ``numgenius_core.search._language``.
 """
 

@@ -90,7 +90,15 @@ instants: st.SearchStrategy[datetime] = st.integers(0, 3 * 365 * 86_400).map(
 
 @st.composite
 def intervals(draw: st.DrawFn, longest: int = 400 * 86_400) -> Interval:
-    """Draw a span of time of 1 to ``longest`` seconds, by default up to 400 days."""
+    """Draw a span of time of 1 to ``longest`` seconds, by default up to 400 days.
+
+    >>> from hypothesis import given
+    >>> from numgenius_core.testing import intervals
+    >>> @given(span=intervals(longest=60))
+    ... def a_span_is_short(span):
+    ...     assert 1 <= span.seconds <= 60
+    >>> a_span_is_short()
+    """
     start = draw(instants)
     return Interval(start, start + timedelta(seconds=draw(st.integers(1, longest))))
 
@@ -107,14 +115,30 @@ _names = st.sampled_from(["RTX 4090", "H100 SXM", "A100 SXM4", "RTX 3060 Ti"])
 
 @st.composite
 def machine_shapes(draw: st.DrawFn, most: int = 64) -> tuple[int, int]:
-    """Draw ``(gpus, min_gpu)`` as a host may list them: a power of two up to the machine."""
+    """Draw ``(gpus, min_gpu)`` as a host may list them: a power of two up to the machine.
+
+    >>> from hypothesis import given
+    >>> from numgenius_core.testing import machine_shapes
+    >>> @given(shape=machine_shapes(most=8))
+    ... def the_smallest_offer_fits(shape):
+    ...     assert 1 <= shape[1] <= shape[0] <= 8
+    >>> the_smallest_offer_fits()
+    """
     gpus = draw(gpu_counts.filter(lambda n: n <= most))
     return gpus, 1 << draw(st.integers(0, gpus.bit_length() - 1))
 
 
 @st.composite
 def price_terms(draw: st.DrawFn) -> PriceTerms:
-    """Draw the prices of a listing, each independent of the others."""
+    """Draw the prices of a listing, each independent of the others.
+
+    >>> from hypothesis import given
+    >>> from numgenius_core.testing import price_terms
+    >>> @given(prices=price_terms())
+    ... def the_fee_is_a_share(prices):
+    ...     assert 0 <= prices.platform_fee < 1
+    >>> the_fee_is_a_share()
+    """
     return PriceTerms(
         gpu=draw(per_gpu_hours),
         storage=draw(per_gb_months),
@@ -127,7 +151,15 @@ def price_terms(draw: st.DrawFn) -> PriceTerms:
 
 @st.composite
 def machines(draw: st.DrawFn) -> Machine:
-    """Draw a machine of 1 to 64 GPUs, verified or not."""
+    """Draw a machine of 1 to 64 GPUs, verified or not.
+
+    >>> from hypothesis import given
+    >>> from numgenius_core.testing import machines
+    >>> @given(machine=machines())
+    ... def a_machine_has_gpus(machine):
+    ...     assert 1 <= machine.gpus <= 64
+    >>> a_machine_has_gpus()
+    """
     return Machine(
         id=MachineId(draw(_ids)),
         host=draw(accounts),
@@ -214,7 +246,16 @@ def offers(draw: st.DrawFn) -> Offer:
 
 @st.composite
 def bids(draw: st.DrawFn, gpus: int) -> PerHour:
-    """Draw a legal bid for an instance of ``gpus`` GPUs; few prices, so that bids tie or nearly."""
+    """Draw a legal bid for an instance of ``gpus`` GPUs; few prices, so that bids tie or nearly.
+
+    >>> from hypothesis import given
+    >>> from numgenius_core.bids import check_bid
+    >>> from numgenius_core.testing import bids
+    >>> @given(bid=bids(gpus=2))
+    ... def a_drawn_bid_is_legal(bid):
+    ...     check_bid(bid, gpus=2)
+    >>> a_drawn_bid_is_legal()
+    """
     near = st.builds(
         lambda tenths, grain: max(tenths * 10**11 + grain, 0),
         st.integers(0, 6),
@@ -260,7 +301,15 @@ def contracts(draw: st.DrawFn) -> Contract:
 
 @st.composite
 def extended_contracts(draw: st.DrawFn) -> Contract:
-    """Draw a contract, often with the rates of extensions."""
+    """Draw a contract, often with the rates of extensions.
+
+    >>> from hypothesis import given
+    >>> from numgenius_core.testing import extended_contracts
+    >>> @given(contract=extended_contracts())
+    ... def rates_change_after_the_start(contract):
+    ...     assert all(change.since > contract.start for change in contract.rate_changes)
+    >>> rates_change_after_the_start()
+    """
     contract = draw(contracts())
     room = 10**7 if contract.end is None else Interval(contract.start, contract.end).seconds
     cuts = draw(st.sets(st.integers(1, room - 1), max_size=3)) if room > 1 else set()
@@ -301,7 +350,15 @@ def books(
 
 @st.composite
 def histories(draw: st.DrawFn, longest: int = 120) -> History:
-    """Draw what happened to an instance in up to ``longest`` seconds: legal moves only."""
+    """Draw what happened to an instance in up to ``longest`` seconds: legal moves only.
+
+    >>> from hypothesis import given
+    >>> from numgenius_core.testing import histories
+    >>> @given(history=histories(longest=60))
+    ... def a_history_has_states(history):
+    ...     assert dict(history.states())
+    >>> a_history_has_states()
+    """
     contract = draw(_short_contracts(longest))
     cuts = sorted(draw(st.sets(st.integers(1, longest), max_size=2)))
     since = [contract.start + timedelta(seconds=cut) for cut in cuts]
@@ -373,7 +430,15 @@ def _facts(draw: st.DrawFn, at: datetime, state: InstanceState, contract: Contra
 
 @st.composite
 def windows(draw: st.DrawFn) -> MaintenanceWindow:
-    """Draw a maintenance window of up to eleven days, of any category."""
+    """Draw a maintenance window of up to eleven days, of any category.
+
+    >>> from hypothesis import given
+    >>> from numgenius_core.testing import windows
+    >>> @given(window=windows())
+    ... def a_window_takes_time(window):
+    ...     assert window.period.start < window.period.end
+    >>> a_window_takes_time()
+    """
     reason = draw(st.sampled_from(["", "new cables", "ein größeres Netzteil"]))
     return MaintenanceWindow(
         period=draw(intervals(10**6)), category=draw(st.sampled_from(Category)), reason=reason
@@ -382,7 +447,15 @@ def windows(draw: st.DrawFn) -> MaintenanceWindow:
 
 @st.composite
 def schedules(draw: st.DrawFn) -> MachineSchedule:
-    """Draw a machine's schedule of up to three maintenance windows."""
+    """Draw a machine's schedule of up to three maintenance windows.
+
+    >>> from hypothesis import given
+    >>> from numgenius_core.testing import schedules
+    >>> @given(schedule=schedules())
+    ... def a_machine_has_few_windows(schedule):
+    ...     assert len(schedule.windows) <= 3
+    >>> a_machine_has_few_windows()
+    """
     cuts = draw(st.lists(st.integers(0, 10**6), max_size=6, unique=True).map(sorted))
     edges = [EPOCH + timedelta(seconds=cut) for cut in cuts]
     periods = [Interval(a, b) for a, b in zip(edges[::2], edges[1::2], strict=False)]

@@ -43,6 +43,7 @@ def student_t(confidence: Amount | Fraction, degrees: int) -> float:
     Raises:
         RuleViolation: A confidence of 0, or of 1 or more, or no degree of freedom.
 
+    >>> from numgenius_core.whatif.estimate import student_t
     >>> round(student_t("0.95", 9), 4)
     2.2622
     """

@@ -79,6 +79,7 @@ def erlang_b(load: float, servers: int) -> float:
     Raises:
         RuleViolation: A load that is not finite or negative, or no server.
 
+    >>> from numgenius_core.whatif.fitting import erlang_b
     >>> round(erlang_b(5.0, 8), 4)
     0.07
     """
