@@ -113,6 +113,14 @@ class TestPromisedIsWhatTheFacesList:
         assert list(offered) == sorted(set(offered), key=lambda n: (kind[n], n))
         assert [n for n in offered if not hasattr(module, n)] == []
 
+    @pytest.mark.parametrize("name", ["", *FACES])
+    def test_no_promised_name_is_a_module_of_its_room(self, name: str) -> None:
+        """Whatever loads the module on its own would put it in the place of the name."""
+        face = load(name)
+        modules = {module.rpartition(".")[::2] for module in SOURCES}
+        rooms = {each for each in face.__all__ if inspect.ismodule(getattr(face, each))}
+        assert [each for each in face.__all__ if (name, each) in modules] == sorted(rooms)
+
     def test_no_name_has_two_meanings(self) -> None:
         """A function of ``frames`` may bear the name of the scalar rule whose columns it works out.
 

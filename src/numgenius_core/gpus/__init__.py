@@ -10,7 +10,7 @@ from numgenius_core.gpus.defragmentation import (
     Obstacle,
     defragment,
 )
-from numgenius_core.gpus.fragmentation import Fragmentation, FreeGpus, fragmentation
+from numgenius_core.gpus.fragments import Fragmentation, FreeGpus, fragmentation
 from numgenius_core.gpus.slicing import (
     Explanation,
     blocks,

@@ -16,6 +16,7 @@ from numgenius_core.errors import MissingExtra
 if find_spec("hypothesis") is None:  # pragma: no cover - tested in an environment without it
     raise MissingExtra("numgenius_core.testing", "testing")
 
+from numgenius_core.testing.drawing import values
 from numgenius_core.testing.law import (
     Check,
     Implementation,
@@ -27,8 +28,8 @@ from numgenius_core.testing.law import (
     number,
 )
 from numgenius_core.testing.laws.market import Books, Played, books_of, playing
-from numgenius_core.testing.markets import Step, commands, markets, plays
-from numgenius_core.testing.scenarios import bid_prices, price_series, scenarios
+from numgenius_core.testing.market_values import Step, commands, markets, plays
+from numgenius_core.testing.scenario_values import bid_prices, price_series, scenarios
 from numgenius_core.testing.strategies import (
     EPOCH,
     accounts,
@@ -57,8 +58,7 @@ from numgenius_core.testing.strategies import (
     shares,
     windows,
 )
-from numgenius_core.testing.values import values
-from numgenius_core.testing.verify import RULES, rule_named, verify
+from numgenius_core.testing.verification import RULES, rule_named, verify
 
 __all__ = [
     "EPOCH",

@@ -19,7 +19,7 @@ from numgenius_core.bids.changes import BookChange, ClaimPaused
 from numgenius_core.bids.priority import Claim, winning_bid
 from numgenius_core.contracts.extension import Extended, extend
 from numgenius_core.gpus.allocation import best_fit, first_fit
-from numgenius_core.gpus.fragmentation import FreeGpus, fragmentation
+from numgenius_core.gpus.fragments import FreeGpus, fragmentation
 from numgenius_core.gpus.slicing import blocks
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, total_seconds

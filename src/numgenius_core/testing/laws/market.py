@@ -25,7 +25,7 @@ from numgenius_core.market.instance import HOLDS, Instance
 from numgenius_core.market.state import Market
 from numgenius_core.money import Money
 from numgenius_core.testing.law import Implementation, Law, Rule, dollars, near
-from numgenius_core.testing.markets import Step, plays
+from numgenius_core.testing.market_values import Step, plays
 
 Steps = Sequence[Step]
 Answer = Sequence[e.Event] | None

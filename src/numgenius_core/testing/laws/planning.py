@@ -20,7 +20,7 @@ from numgenius_core.planning.reserving import break_even, cost_of_stay
 from numgenius_core.prices.schedules import CurveSchedule
 from numgenius_core.rates import PerHour
 from numgenius_core.testing.law import NANO, Implementation, Law, Rule, dollars, near, number
-from numgenius_core.testing.scenarios import bid_prices, price_series
+from numgenius_core.testing.scenario_values import bid_prices, price_series
 from numgenius_core.testing.strategies import shares
 from numgenius_core.units import SECONDS_PER_HOUR, SECONDS_PER_MONTH
 from numgenius_core.whatif.estimate import estimate_mean

@@ -18,7 +18,7 @@ from numgenius_core.intervals import total_seconds
 from numgenius_core.listing import Mode
 from numgenius_core.rates import PerGpuHour
 from numgenius_core.testing.law import Implementation, Law, Rule, dollars, near
-from numgenius_core.testing.scenarios import scenarios
+from numgenius_core.testing.scenario_values import scenarios
 from numgenius_core.whatif.outcome import ModeOutcome, Outcome
 from numgenius_core.whatif.scenario import Scenario
 from numgenius_core.whatif.simulation import simulate

@@ -36,8 +36,8 @@ from numgenius_core.planning.price_series import PriceSeries
 from numgenius_core.prices.schedules import CurveSchedule, LinearSchedule, StepSchedule
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
 from numgenius_core.testing import strategies as made
-from numgenius_core.testing.markets import markets
-from numgenius_core.testing.scenarios import price_series, scenarios
+from numgenius_core.testing.market_values import markets
+from numgenius_core.testing.scenario_values import price_series, scenarios
 from numgenius_core.whatif.scenario import Scenario
 
 
