@@ -63,6 +63,7 @@ def comments(source: str) -> int:
 def listed(tree: ast.Module) -> set[str]:
     """Return the names in a module's ``__all__``; none if it has none."""
     names: set[str] = set()
+    target: ast.expr
     for node in tree.body:
         if isinstance(node, ast.AnnAssign | ast.AugAssign):
             target = node.target
@@ -113,9 +114,9 @@ class Package:
         """Return the class or function that a module has under a name, or imports from another."""
         if module not in self.trees or module in seen:
             return None
-        for node in defined(self.trees[module].body):
-            if node.name == name:
-                return node
+        for definition in defined(self.trees[module].body):
+            if definition.name == name:
+                return definition
         for node in ast.walk(self.trees[module]):
             if isinstance(node, ast.ImportFrom):
                 for alias in node.names:
