@@ -170,7 +170,7 @@ class TestImportsGoInOneDirection:
         assert upward("billing.statements", source) == ["market"]
         assert upward("planning.bids", source) == []
 
-    def test_there_are_at_most_32_doors(self) -> None:
+    def test_there_are_at_most_32_modules_and_rooms(self) -> None:
         assert len({name.partition(".")[0] for name in SOURCES if name}) <= 32
 
 
