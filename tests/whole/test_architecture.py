@@ -67,6 +67,14 @@ def upward(importer: str, source: str) -> list[str]:
     return [name for name in imported(source) if name.partition(".")[0] not in before]
 
 
+def has_an_all(source: str) -> bool:
+    """Return whether a source promises names."""
+    return any(
+        isinstance(node, ast.Assign | ast.AnnAssign) and ast.unparse(node).startswith("__all__")
+        for node in ast.parse(source).body
+    )
+
+
 class TestAModuleWithAnUnderscoreIsPrivateToItsRoom:
     """House rule 1: a ``_module`` is imported only from its folder; those at the root by all."""
 
@@ -98,11 +106,14 @@ class TestPromisedIsWhatTheFacesList:
 
     @modules
     def test_only_faces_have_an_all(self, name: str) -> None:
-        has_one = any(
-            isinstance(node, ast.Assign | ast.AnnAssign) and ast.unparse(node).startswith("__all__")
-            for node in ast.parse(SOURCES[name].read_text("utf-8")).body
-        )
-        assert has_one == (name in FACES)
+        assert has_an_all(SOURCES[name].read_text("utf-8")) == (name in FACES)
+
+    @pytest.mark.parametrize(
+        "source", ["__all__ = []", "__all__: Final = ('Fee',)", "__all__ = names()"]
+    )
+    def test_a_breach_would_be_seen(self, source: str) -> None:
+        assert has_an_all(f"Fee = int\n{source}")
+        assert not has_an_all("Fee = int\n_all = ['Fee']")
 
     @faces
     def test_all_is_sorted_and_true(self, name: str) -> None:
