@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import pydoc
 import subprocess
 import sys
 from collections import defaultdict
@@ -15,6 +16,7 @@ import pytest
 import numgenius_core
 from house import FACES, ORDER, PACKAGE, ROOMS, SOURCES, VALUES, load
 from numgenius_core import prices
+from numgenius_core.errors import MissingExtra
 
 HEAVY: Final = ["cattrs", "narwhals", "matplotlib", "pandas", "numpy", "dateutil.parser"]
 
@@ -200,6 +202,20 @@ class TestThePackageShowsItsFace:
     def test_there_are_no_others(self) -> None:
         with pytest.raises(AttributeError, match="nothing_of_ours"):
             numgenius_core.nothing_of_ours  # noqa: B018 - asking is the test
+
+    def test_a_room_that_lacks_its_extra_is_no_attribute(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """``help()`` and completion ask for every name, and go on after an ``AttributeError``."""
+        numgenius_core.frames  # noqa: B018 - so that there is something to put back
+        monkeypatch.delattr(numgenius_core, "frames")
+        monkeypatch.delitem(sys.modules, f"{PACKAGE}.frames")
+        monkeypatch.setitem(sys.modules, "narwhals", None)
+        with pytest.raises(AttributeError, match=r"pip install 'numgenius-core\[frames\]'"):
+            numgenius_core.frames  # noqa: B018 - asking is the test
+        with pytest.raises(MissingExtra):
+            exec("from numgenius_core import frames", {})
+        assert "offer_sizes" in pydoc.render_doc(numgenius_core)
 
     def test_a_room_that_loads_late_does_the_same(self) -> None:
         assert dir(prices) == sorted(prices.__all__)
