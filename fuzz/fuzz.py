@@ -1,14 +1,14 @@
-"""Throw hostile input at every door, guided by the code it reaches (atheris, libFuzzer).
+"""Throw hostile input at whatever takes input, guided by the code it reaches (atheris, libFuzzer).
 
     pip install -e . --group fuzz
     python fuzz/fuzz.py query -runs=1000000 -max_len=4096
 
-Doors: ``offers`` (documents of a market), ``query`` (what people type), ``request`` (the API's
+Inputs: ``offers`` (documents of a market), ``query`` (what people type), ``request`` (the API's
 JSON), ``values`` (numbers, instants and durations as text), ``documents`` (JSON of our own),
 ``command`` (the arguments of ``numgenius``), ``service`` (requests to the example service, which
 must answer each with 2xx or 4xx). Whatever comes in, only our errors may come out; libFuzzer stops
 at the first other one, at an input that takes more than ``-timeout`` seconds (10 here), and at a
-memory of more than ``-rss_limit_mb`` (2,048). Each door begins with a few good inputs. What is
+memory of more than ``-rss_limit_mb`` (2,048). Each input begins with a few good inputs. What is
 JSON is mostly changed into other JSON (``mutator.py``), or hardly an input would get past the
 parser.
 """
@@ -31,7 +31,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 with atheris.instrument_imports(include=["numgenius_core", "examples"]):
-    from service import SEEDS as SEEDS_OF_SERVICE, WORDS as WORDS_OF_SERVICE, Door
+    from service import SEEDS as SEEDS_OF_SERVICE, WORDS as WORDS_OF_SERVICE, ServiceInput
 
     from numgenius_core import _command as command_line, intervals, money, units
     from numgenius_core.documents import _convert as documents
@@ -84,7 +84,7 @@ OPERATORS = (
     "limit",
     "q",
 )
-WORDS: dict[str, tuple[str, ...]] = {  # of the doors that read JSON, beside those of their seeds
+WORDS: dict[str, tuple[str, ...]] = {  # of the inputs that are JSON, beside those of their seeds
     "offers": ("offers", "geolocation", "verification", "gpu_frac", "storage_cost", "end_date"),
     "documents": (),
     "request": (*FIELDS, *ALIASES, *OPERATORS, "allocated_storage", "type", "bid", "on-demand"),
@@ -93,14 +93,14 @@ WORDS: dict[str, tuple[str, ...]] = {  # of the doors that read JSON, beside tho
 
 
 def seeds_of(name: str) -> tuple[bytes, ...]:
-    """Return good inputs of a door; for documents those of version 1, events and a market."""
+    """Return good examples of an input; for documents those of version 1, events and a market."""
     if name != "documents":
         return SEEDS[name]
-    door = Door()
+    service = ServiceInput()
     for seed in SEEDS["service"]:
-        door(seed)
+        service(seed)
     golden = [path.read_bytes() for path in sorted(ROOT.glob("tests/golden/1/*.json"))]
-    return (*golden, *door.documents())
+    return (*golden, *service.documents())
 
 
 def text_of(data: bytes) -> str:
@@ -169,27 +169,27 @@ def command(data: bytes) -> None:
         raise AssertionError(f"exit status {code}")
 
 
-DOORS: dict[str, Callable[[], Callable[[bytes], None]]] = {
+INPUTS: dict[str, Callable[[], Callable[[bytes], None]]] = {
     "offers": lambda: offers,
     "query": lambda: query,
     "request": lambda: request,
     "values": lambda: values,
     "documents": lambda: own_documents,
     "command": lambda: command,
-    "service": Door,
+    "service": ServiceInput,
 }
 
 
 def main() -> None:
-    """Fuzz the door that the first argument names; the others are libFuzzer's."""
+    """Fuzz the input that the first argument names; the others are libFuzzer's."""
     name, *options = sys.argv[1:] or [""]
-    if name not in DOORS:
-        sys.exit(f"fuzz.py: which door? {', '.join(DOORS)}")
-    door, seeds = DOORS[name](), seeds_of(name)
+    if name not in INPUTS:
+        sys.exit(f"fuzz.py: which input? {', '.join(INPUTS)}")
+    target, seeds = INPUTS[name](), seeds_of(name)
 
     def one(data: bytes) -> None:
         with contextlib.suppress(NumgeniusError):
-            door(data)
+            target(data)
 
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as corpus:

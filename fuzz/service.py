@@ -1,4 +1,4 @@
-"""The example service as a door: a request of any kind, over a market that goes on living.
+"""The example service as an input: a request of any kind, over a market that goes on living.
 
 An input is JSON: which route, which number, whose key, a body, a query, and how many seconds pass
 before. A number below 1,000 counts through what there is (offers, instances, price increases), as
@@ -72,7 +72,7 @@ FIELDS_AND_VALUES = """
 WORDS = tuple(FIELDS_AND_VALUES.split())
 
 
-class Door:
+class ServiceInput:
     """The service, which each input asks something."""
 
     def __init__(self) -> None:

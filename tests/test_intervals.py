@@ -92,9 +92,9 @@ class TestInstantsAreAwareUtc:
 
     @pytest.mark.parametrize("value", [0, 1.5, "2026-01-01", None, date(2026, 1, 1), SECOND])
     def test_another_type_is_wrong(self, value: datetime) -> None:
-        for door in (utc, floor_second):
+        for rule in (utc, floor_second):
             with pytest.raises(WrongType, match=r"^instant: need a datetime with a time zone"):
-                door(value)
+                rule(value)
 
     @given(instants, st.integers(0, 999_999))
     def test_floor_second_is_the_second_that_has_begun(self, start: datetime, micro: int) -> None:

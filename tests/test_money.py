@@ -371,7 +371,7 @@ BAD_TEXT = ["", " 1", "1 ", "1_000", "1e5", "٣", "NaN", "inf", "1e400", "1,000"
 BAD_DECIMALS = [Decimal("NaN"), Decimal("sNaN"), Decimal("-Infinity"), Decimal("1e1000000")]
 
 
-class TestTheDoorForMoney:
+class TestWhatMoneyTakes:
     """Issue, "Bad input gets": "NaN, infinities, 1e400, negative or absurd prices, True"."""
 
     @pytest.mark.parametrize("value", [*BAD_TEXT, *BAD_DECIMALS])
@@ -411,7 +411,7 @@ class TestTheDoorForMoney:
             Money(value)
 
     @pytest.mark.parametrize("value", [0.1, math.nan])
-    def test_a_float_is_sent_to_its_own_door(self, value: float) -> None:
+    def test_a_float_is_sent_to_from_float(self, value: float) -> None:
         with pytest.raises(WrongType, match=r"as text, int or Decimal \(or use from_float\), got"):
             Money(value)  # type: ignore[arg-type]  # the point of the test
 
@@ -425,7 +425,7 @@ class TestTheDoorForMoney:
             Money.from_ticks(value)
 
 
-class TestTheDoorForRates:
+class TestWhatRatesTake:
     """As for money; a price is never negative."""
 
     @pytest.mark.parametrize("kind", KINDS)
@@ -456,10 +456,10 @@ class TestTheDoorForRates:
         with pytest.raises(WrongType, match=r"^rate: need"):
             PerHour.nearest(value)
 
-    def test_a_float_is_sent_to_its_own_door(self) -> None:
-        for door in (PerHour, PerHour.nearest):
+    def test_a_float_is_sent_to_from_float(self) -> None:
+        for make in (PerHour, PerHour.nearest):
             with pytest.raises(WrongType, match=r"\(or use from_float\), got 0.3"):
-                door(0.3)  # type: ignore[arg-type]  # the point of the test
+                make(0.3)  # type: ignore[arg-type]  # the point of the test
 
     @given(st.floats(0, 1e6))
     @example(0.1333333333333333)

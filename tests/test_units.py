@@ -1,4 +1,4 @@
-"""Units, and the one door through which numbers enter."""
+"""Units, and the one way in which numbers enter."""
 
 from __future__ import annotations
 

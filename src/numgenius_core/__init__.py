@@ -160,7 +160,12 @@ def __getattr__(name: str) -> object:
     if name in _HOMES:
         found: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     elif name in _ROOMS:
-        found = import_module(f"{__name__}.{name}")
+        from numgenius_core.errors import MissingExtra
+
+        try:
+            found = import_module(f"{__name__}.{name}")
+        except MissingExtra as missing:  # so that help() and completion go on to the next name
+            raise AttributeError(str(missing)) from missing
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = found  # from now on it is found without this function

@@ -37,9 +37,9 @@ _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def field_path(place: str, name: str) -> str:
+def field_path(path: str, name: str) -> str:
     """Return the path of a field of a record: ``offers[3].id``, or ``line 4, id``."""
-    return f"{place}, {name}" if place.startswith("line ") else f"{place}.{name}"
+    return f"{path}, {name}" if path.startswith("line ") else f"{path}.{name}"
 
 
 @frozen

@@ -191,15 +191,15 @@ def parse_duration(text: str | int, path: str = "duration") -> relativedelta:
         raise WrongType(path, need, shown(text))
     parts: dict[str, int] = {}
     # A number without a unit is seconds, but only alone: the 12 of "1d 12" may be meant as hours.
-    place = 0
-    while place < len(text.rstrip()):
-        match = _PART.match(text, place)
+    at = 0
+    while at < len(text.rstrip()):
+        match = _PART.match(text, at)
         unit = _UNITS.get(match[2].lower() or "s") if match else None
-        bare = match is not None and not match[2] and (place or match.end() < len(text.rstrip()))
+        bare = match is not None and not match[2] and (at or match.end() < len(text.rstrip()))
         if match is None or unit is None or unit in parts or bare or int(match[1]) > _MAX_COUNT:
             raise ParseError(path, need, shown(text))
         parts[unit] = int(match[1])
-        place = match.end()
+        at = match.end()
     if not parts or parts.get("years", 0) > 9_999 or parts.get("months", 0) > 120_000:
         raise ParseError(path, need, shown(text))
     return relativedelta(

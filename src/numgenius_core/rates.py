@@ -84,8 +84,8 @@ class Rate:
     UNIT: ClassVar[str] = "$/unit"
 
     def __init__(self, value: Amount) -> None:
-        self._steps = self._checked(
-            scaled_integer(value, PRICE_PLACES, *self._door(), exact=True, hint=FROM_FLOAT), value
+        self._steps = self._within(
+            scaled_integer(value, PRICE_PLACES, *self._limits(), exact=True, hint=FROM_FLOAT), value
         )
 
     @classmethod
@@ -96,7 +96,7 @@ class Rate:
             WrongType: ``value`` is neither a ``float`` nor an ``int``.
             RuleViolation: It is negative, not finite or above :data:`MAX_RATE`.
         """
-        return cls.from_steps(cls._checked(float_steps(value, *cls._door()), value))
+        return cls.from_steps(cls._within(float_steps(value, *cls._limits()), value))
 
     @classmethod
     def nearest(cls, value: Amount) -> Self:
@@ -106,8 +106,8 @@ class Rate:
             WrongType: ``value`` is a ``float``, a ``bool`` or no number.
             RuleViolation: It is negative, not finite or above :data:`MAX_RATE`.
         """
-        steps = scaled_integer(value, PRICE_PLACES, *cls._door(), exact=False, hint=FROM_FLOAT)
-        return cls.from_steps(cls._checked(steps, value))
+        steps = scaled_integer(value, PRICE_PLACES, *cls._limits(), exact=False, hint=FROM_FLOAT)
+        return cls.from_steps(cls._within(steps, value))
 
     @classmethod
     def from_steps(cls, steps: int) -> Self:
@@ -117,13 +117,13 @@ class Rate:
         return rate
 
     @classmethod
-    def _door(cls) -> tuple[str, str]:
+    def _limits(cls) -> tuple[str, str]:
         return "rate", f"{cls.UNIT} from 0 to {MAX_RATE:,}"
 
     @classmethod
-    def _checked(cls, steps: int, value: object) -> int:
+    def _within(cls, steps: int, value: object) -> int:
         if not 0 <= steps <= MAX_RATE * PICO:
-            raise RuleViolation(*cls._door(), shown(value))
+            raise RuleViolation(*cls._limits(), shown(value))
         return steps
 
     @property
@@ -151,13 +151,13 @@ class Rate:
         ratio = exact_factor(factor, "rate × …")
         steps = round_half_even(self._steps * ratio.numerator, ratio.denominator)
         if not 0 <= steps <= self._steps:  # a part of what is due for many GPUs is a price as well
-            self._checked(steps, f"{self!r} × {ratio}")
+            self._within(steps, f"{self!r} × {ratio}")
         return self.from_steps(steps)
 
     def __add__(self, other: Self) -> Self:
         if type(other) is not type(self):
             raise WrongType("rate + …", f"a rate in {self.UNIT}", shown(other))
-        steps = self._checked(self._steps + other._steps, f"{self!r} + {other!r}")
+        steps = self._within(self._steps + other._steps, f"{self!r} + {other!r}")
         return self.from_steps(steps)
 
     def __bool__(self) -> bool:

@@ -238,7 +238,7 @@ def best_packing_by_trying_all(
     free: Sequence[PoolBlock], asked: Sequence[PoolBid], floor: int
 ) -> int:
     """Return the most that fits, by giving each bid every aligned block in turn."""
-    places = [
+    rooms = [
         (s.machine, p, p + size)
         for s in free
         for size in {r.gpus for r in asked}
@@ -252,7 +252,7 @@ def best_packing_by_trying_all(
             return 0
         if (index, used) not in memo:
             most = go(index + 1, used)
-            for machine, a, z in places:
+            for machine, a, z in rooms:
                 cells = frozenset((machine, p) for p in range(a, z))
                 if z - a == takes_part[index].gpus and used.isdisjoint(cells):
                     most = max(most, takes_part[index].price.steps + go(index + 1, used | cells))
@@ -334,8 +334,8 @@ class TestBestPacking:
         first, second = machines
         free = [pool_block(second, 1), pool_block(first, 1, 4), pool_block(first, 2, 2)]
         asked = [pool_bid(number, 1, 5) for number in range(4)]
-        places = [(r.machine, r.block.start) for r in best_packing(free, asked).runners]
-        assert places == [(first, 2), (first, 3), (first, 4), (second, 0)]
+        rooms = [(r.machine, r.block.start) for r in best_packing(free, asked).runners]
+        assert rooms == [(first, 2), (first, 3), (first, 4), (second, 0)]
 
     def test_a_bid_larger_than_every_block_waits(self) -> None:
         best = best_packing(

@@ -75,7 +75,7 @@ def _made(
 @st.composite
 def logs(draw: st.DrawFn) -> tuple[int, PerGpuHour, list[BookEvent]]:
     """Return a machine's GPUs, its first floor, and events that make sense one after another."""
-    places = draw(machines(most=16))
+    blocks = draw(machines(most=16))
     floors = bids(1).map(lambda price: PerGpuHour.from_steps(price.steps // 8))
     start = draw(floors)
     there: dict[int, ClaimEntered] = {}
@@ -95,12 +95,12 @@ def logs(draw: st.DrawFn) -> tuple[int, PerGpuHour, list[BookEvent]]:
                 new_price = chosen.bid
             events.append(Repriced(id=chosen.id, bid=new_price))
         else:
-            where = draw(st.sampled_from(places))
+            where = draw(st.sampled_from(blocks))
             rank = {"o": Rank.ON_DEMAND, "d": Rank.DEFAULT_JOB}.get(kind, Rank.BID)
             price = draw(bids(where.size)) if rank is Rank.BID else None
             there[number] = ClaimEntered(id=no(number), block=where, rank=rank, bid=price)
             events.append(there[number])
-    return places[-1].end, start, events
+    return blocks[-1].end, start, events
 
 
 class TestPublished:

@@ -441,7 +441,7 @@ class TestClaim:
             claim.is_under(PerHour(1))  # type: ignore[arg-type]
 
 
-class TestDoor:
+class TestRefusals:
     """What has no one right answer is refused, with our errors."""
 
     def test_two_claims_with_one_id_or_arrival(self) -> None:

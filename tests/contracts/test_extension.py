@@ -361,7 +361,7 @@ class TestWhatNeverChangesAContract:
         with pytest.raises(RuleViolation, match=r"contracts\[0\]: need a contract of machine 7"):
             extend([other], listing("2", day(6, 30)), at=day(2, 1))
 
-    def test_other_things_are_refused_at_the_door(self) -> None:
+    def test_other_things_are_refused(self) -> None:
         with pytest.raises(WrongType, match=r"contracts\[0\]: need a Contract"):
             extend(["contract"], listing(), at=day(2, 1))  # type: ignore[list-item]
         with pytest.raises(WrongType, match="listing"):

@@ -353,7 +353,7 @@ class TestPlannedMaintenance:
 
 
 class TestValues:
-    """DESIGN: values are checked at the door."""
+    """DESIGN: values are checked where they are made."""
 
     @pytest.mark.parametrize(
         ("change", "error"),

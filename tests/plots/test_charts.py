@@ -159,7 +159,7 @@ class TestEveryPicture:
 
     def test_no_current_figure_is_touched(self, tmp_path: Path) -> None:
         code = (
-            "import sys; from numgenius_core import CurveSchedule, PerHour; from numgenius_core.plots import charts as plots;"
+            "import sys; from numgenius_core import CurveSchedule, PerHour, plots;"
             "print('matplotlib' in sys.modules);"
             "plots.discount_curve(CurveSchedule('0.4'), PerHour(1))[0].figure.savefig(sys.argv[1]);"
             "print('matplotlib.pyplot' in sys.modules)"

@@ -164,9 +164,9 @@ def stored(path: Path, after: int) -> list[tuple[int, str]]:
 
 def is_settled(market: Market) -> bool:
     """Return whether no command was cut in half: who should run runs, and all others wait."""
-    for number, place in market.machines.items():
+    for number, machine in market.machines.items():
         running = {claim.id for claim in views.who_runs(market, number).running}
-        for instance in place.instances.values():
+        for instance in machine.instances.values():
             runs = instance.state is InstanceState.RUNNING
             if instance.state is InstanceState.LOADING or (
                 instance.claims and runs != (instance.id in running)

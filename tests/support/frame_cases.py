@@ -328,7 +328,7 @@ def claim_rows(seed: int, machines: int = 12) -> list[dict[str, Any]]:
 
 
 def check_resolution(engine: str, seed: int) -> None:
-    """Who runs is what ``bidding.resolve`` says of each machine."""
+    """Who runs is what ``bids.resolve`` says of each machine."""
     rows = claim_rows(seed)
     got = read(frames.resolve(make(engine, rows), floor=PerGpuHour("0.15")))
     assert len(got) == len(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import pydoc
 import subprocess
 import sys
 from collections import defaultdict
@@ -15,6 +16,7 @@ import pytest
 import numgenius_core
 from house import FACES, ORDER, PACKAGE, ROOMS, SOURCES, VALUES, load
 from numgenius_core import prices
+from numgenius_core.errors import MissingExtra
 
 HEAVY: Final = ["cattrs", "narwhals", "matplotlib", "pandas", "numpy", "dateutil.parser"]
 
@@ -67,6 +69,14 @@ def upward(importer: str, source: str) -> list[str]:
     return [name for name in imported(source) if name.partition(".")[0] not in before]
 
 
+def has_an_all(source: str) -> bool:
+    """Return whether a source promises names."""
+    return any(
+        isinstance(node, ast.Assign | ast.AnnAssign) and ast.unparse(node).startswith("__all__")
+        for node in ast.parse(source).body
+    )
+
+
 class TestAModuleWithAnUnderscoreIsPrivateToItsRoom:
     """House rule 1: a ``_module`` is imported only from its folder; those at the root by all."""
 
@@ -98,11 +108,14 @@ class TestPromisedIsWhatTheFacesList:
 
     @modules
     def test_only_faces_have_an_all(self, name: str) -> None:
-        has_one = any(
-            isinstance(node, ast.Assign | ast.AnnAssign) and ast.unparse(node).startswith("__all__")
-            for node in ast.parse(SOURCES[name].read_text("utf-8")).body
-        )
-        assert has_one == (name in FACES)
+        assert has_an_all(SOURCES[name].read_text("utf-8")) == (name in FACES)
+
+    @pytest.mark.parametrize(
+        "source", ["__all__ = []", "__all__: Final = ('Fee',)", "__all__ = names()"]
+    )
+    def test_a_breach_would_be_seen(self, source: str) -> None:
+        assert has_an_all(f"Fee = int\n{source}")
+        assert not has_an_all("Fee = int\n_all = ['Fee']")
 
     @faces
     def test_all_is_sorted_and_true(self, name: str) -> None:
@@ -178,7 +191,7 @@ class TestImportsGoInOneDirection:
         assert upward("billing.statements", source) == ["market"]
         assert upward("planning.bids", source) == []
 
-    def test_there_are_at_most_32_doors(self) -> None:
+    def test_there_are_at_most_32_modules_and_rooms(self) -> None:
         assert len({name.partition(".")[0] for name in SOURCES if name}) <= 32
 
 
@@ -197,6 +210,20 @@ class TestThePackageShowsItsFace:
     def test_there_are_no_others(self) -> None:
         with pytest.raises(AttributeError, match="nothing_of_ours"):
             numgenius_core.nothing_of_ours  # noqa: B018 - asking is the test
+
+    def test_a_room_that_lacks_its_extra_is_no_attribute(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """``help()`` and completion ask for every name, and go on after an ``AttributeError``."""
+        numgenius_core.frames  # noqa: B018 - so that there is something to put back
+        monkeypatch.delattr(numgenius_core, "frames")
+        monkeypatch.delitem(sys.modules, f"{PACKAGE}.frames")
+        monkeypatch.setitem(sys.modules, "narwhals", None)
+        with pytest.raises(AttributeError, match=r"pip install 'numgenius-core\[frames\]'"):
+            numgenius_core.frames  # noqa: B018 - asking is the test
+        with pytest.raises(MissingExtra):
+            exec("from numgenius_core import frames", {})
+        assert "offer_sizes" in pydoc.render_doc(numgenius_core)
 
     def test_a_room_that_loads_late_does_the_same(self) -> None:
         assert dir(prices) == sorted(prices.__all__)

@@ -67,23 +67,23 @@ def _open(parameter: inspect.Parameter) -> bool:
 def called(method: Any, junk: object) -> None:
     """Call a method with something for every argument that it needs; our refusals are fine."""
     needed = [p for p in inspect.signature(method).parameters.values() if _open(p)]
-    places = [junk for p in needed if p.kind is not p.KEYWORD_ONLY]
-    names = {p.name: junk for p in needed if p.kind is p.KEYWORD_ONLY}
+    unnamed = [junk for p in needed if p.kind is not p.KEYWORD_ONLY]
+    named = {p.name: junk for p in needed if p.kind is p.KEYWORD_ONLY}
     with suppress(NumgeniusError):
-        method(*places, **names)
+        method(*unnamed, **named)
 
 
-DOORS: Final = [(cls, name) for cls in classes() for name in methods(cls)]
+METHODS: Final = [(cls, name) for cls in classes() for name in methods(cls)]
 
 
 class TestWhatNoMethodTakes:
     """DESIGN: "No assertion, KeyError or traceback of someone else's reaches a user"."""
 
     def test_there_are_many(self) -> None:
-        assert len(DOORS) > 80
+        assert len(METHODS) > 80
 
     @pytest.mark.parametrize(
-        ("cls", "name"), DOORS, ids=lambda part: getattr(part, "__name__", part)
+        ("cls", "name"), METHODS, ids=lambda part: getattr(part, "__name__", part)
     )
     def test_only_our_errors_come_out(self, cls: type, name: str) -> None:
         if isinstance(inspect.getattr_static(cls, name), classmethod | staticmethod):

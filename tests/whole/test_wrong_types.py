@@ -1,4 +1,4 @@
-"""Every field of every value is checked at the door, and the error says which one it was."""
+"""Every field of every value is checked when it is made, and the error says which one it was."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ VALUES = [
     *known.HISTORY.facts,
     *known.BIDS.facts,
 ]
-DOORS = [
+FIELDS = [
     pytest.param(value, each.name, id=f"{type(value).__name__}.{each.name}")
     for value in VALUES
     for each in fields(type(value))
@@ -96,7 +96,7 @@ def kind_of(bad: object) -> str:
 class TestEveryFieldSaysItsName:
     """DESIGN: "Errors … say where, what was needed, what came", and nothing bad gets in."""
 
-    @pytest.mark.parametrize(("value", "name"), DOORS)
+    @pytest.mark.parametrize(("value", "name"), FIELDS)
     @pytest.mark.parametrize("bad", [object(), 1.5, Decimal("NaN"), b"x"], ids=kind_of)
     def test_a_bad_value_is_refused_by_name(self, value: object, name: str, bad: object) -> None:
         with pytest.raises(RuleViolation) as refused:

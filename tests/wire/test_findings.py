@@ -87,7 +87,7 @@ class TestTwice:
 
     def test_one_number_twice(self) -> None:
         (finding,) = find([an_offer(7), an_offer(8), an_offer(7)])
-        assert finding == RepeatedOffer(offer=OfferId(7), machine=MachineId(1), places=(0, 2))
+        assert finding == RepeatedOffer(offer=OfferId(7), machine=MachineId(1), indexes=(0, 2))
         assert str(finding) == "offer 7: stands at 0, 2"
 
     def test_one_number_twice_is_not_the_same_slice_as_well(self) -> None:

@@ -63,7 +63,7 @@ class LineKind(Enum):
 GPU: Final = frozenset({LineKind.ON_DEMAND, LineKind.RESERVED, LineKind.INTERRUPTIBLE})
 TIMED: Final = GPU | {LineKind.STORAGE}
 PAYMENTS: Final = frozenset({LineKind.DEPOSIT, LineKind.REFUND})
-_ORDER: Final = {kind: place for place, kind in enumerate(LineKind)}
+_ORDER: Final = {kind: index for index, kind in enumerate(LineKind)}
 
 
 @frozen(kw_only=True)

@@ -327,8 +327,8 @@ def _explain(cls: type, value: Any, path: str, faults: list[RuleViolation]) -> A
     try:
         return cls(**found)
     except RuleViolation as fault:
-        place = fault.path.partition(".")[2] or fault.path  # without the class's own word for it
-        faults.append(type(fault)(f"{path}.{place}", fault.need, fault.got))
+        field = fault.path.partition(".")[2] or fault.path  # without the class's own word for it
+        faults.append(type(fault)(f"{path}.{field}", fault.need, fault.got))
     except IllegalMove as error:
         faults.append(RuleViolation(path, "moves that are possible", str(error)))
     return None

@@ -264,7 +264,7 @@ class Reading:
     """
 
     def __init__(self, exact: ExactFrame, inputs: Mapping[str, Input]) -> None:
-        self._sheet = exact
+        self._exact = exact
         self._inputs = inputs
         self._schema = exact.frame.collect_schema()
         self._found = {
@@ -299,7 +299,7 @@ class Reading:
             raise RuleViolation(f"{need.path}.unit", f"one of {units}", shown(unit))
         return _Found(
             name=column.name,
-            raw=nullable(self._sheet, column.name),
+            raw=nullable(self._exact, column.name),
             is_float=dtype.is_float(),
             factor=factor,
         )
@@ -313,7 +313,7 @@ class Reading:
             if found.is_float:
                 unusable = _is_bad(found, self._inputs[name].kind).as_int()
                 asked[f"bad {name}"] = unusable.expr.sum()
-        answers = ask(self._sheet, asked)
+        answers = ask(self._exact, asked)
         bounds = {}
         for name, need in self._inputs.items():
             if isinstance(need.source, int):
@@ -337,7 +337,7 @@ class Reading:
         return bounds
 
     def _read(self, name: str) -> Value:
-        need, exact = self._inputs[name], self._sheet
+        need, exact = self._inputs[name], self._exact
         if isinstance(need.source, int):
             return need.source
         found = self._found[name]

@@ -263,11 +263,11 @@ def price_chain(
     """
     links: list[IndexLink] = []
     level = Fraction(1)
-    for place, (before, after) in enumerate(pairwise(as_tuple(snapshots, "snapshots"))):
+    for index, (before, after) in enumerate(pairwise(as_tuple(snapshots, "snapshots"))):
         try:
             link = matched_index(before, after, model=model, machine=machine, columns=columns)
         except RuleViolation as fault:
-            raise fault.at(f"snapshots[{place + 1}]") from None
+            raise fault.at(f"snapshots[{index + 1}]") from None
         level *= link.index
         links.append(
             IndexLink(

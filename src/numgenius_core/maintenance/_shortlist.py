@@ -46,9 +46,9 @@ def shortlist(
     each = (high + length - low) // len(pieces)
     size = max(1, min(each * _PER_CELL, max(each, length // _PER_WINDOW)))
     grid = _Grid(low, size, (high - low) // size + 1, (high + length - low) // size + 1, length)
-    places = grid.places(pieces)
-    kept = grid.left(*grid.bounds(pieces, places), spans)
-    return grid.touched(kept, pieces, places), kept
+    cells_of = grid.cells_of(pieces)
+    kept = grid.left(*grid.bounds(pieces, cells_of), spans)
+    return grid.touched(kept, pieces, cells_of), kept
 
 
 @frozen
@@ -66,7 +66,7 @@ class _Grid:
         """Cells as long as a window, rounded down."""
         return self.length // self.size
 
-    def places(self, pieces: Sequence[Piece]) -> list[tuple[int, int]]:
+    def cells_of(self, pieces: Sequence[Piece]) -> list[tuple[int, int]]:
         """Return the cells of start and end; those outside count as first or past the last."""
         low, size, cells = self.low, self.size, self.cells
         top = low + cells * size
@@ -79,7 +79,7 @@ class _Grid:
         ]
 
     def bounds(
-        self, pieces: Sequence[Piece], places: Sequence[tuple[int, int]]
+        self, pieces: Sequence[Piece], cells_of: Sequence[tuple[int, int]]
     ) -> tuple[list[int], list[int]]:
         """Return the least for windows that start in each cell, and the most for one of them.
 
@@ -92,7 +92,7 @@ class _Grid:
         room = self.cells + 1
         rates, anchors, rises, falls = ([0] * room for _ in range(4))
         for (start, end, at_start, at_end, slope), (begin, over) in zip(
-            pieces, places, strict=True
+            pieces, cells_of, strict=True
         ):
             rates[begin] += slope
             rates[over] -= slope
@@ -151,7 +151,7 @@ class _Grid:
         return kept
 
     def touched(
-        self, kept: Sequence[Span], pieces: Sequence[Piece], places: Sequence[tuple[int, int]]
+        self, kept: Sequence[Span], pieces: Sequence[Piece], cells_of: Sequence[tuple[int, int]]
     ) -> list[Piece]:
         """Return the pieces that a window left may touch.
 
@@ -170,7 +170,7 @@ class _Grid:
         until = before[1:] + [before[-1]] * (self.cells + 2 - self.starts)
         return [
             piece
-            for piece, (begin, over) in zip(pieces, places, strict=True)
+            for piece, (begin, over) in zip(pieces, cells_of, strict=True)
             if until[over] > since[begin] or piece[2] != piece[3]
         ]
 

@@ -242,9 +242,9 @@ class _Spending:
 
         Sums up to each change of price are made once, so a span costs two looks by halving.
         """
-        place = min(bisect_right(self.series.seconds, second), len(self.series.prices)) - 1
-        since = second - self.series.seconds[place]
-        return self.sums[place] + self.series.prices[place].steps * since
+        index = min(bisect_right(self.series.seconds, second), len(self.series.prices)) - 1
+        since = second - self.series.seconds[index]
+        return self.sums[index] + self.series.prices[index].steps * since
 
 
 def _play(
@@ -254,10 +254,10 @@ def _play(
     now, left, stops, cost = start, trip.work, 0, ZERO
     # What waiting and restarts may still use up, one restart kept in hand.
     spare = trip.limit - trip.work - trip.restart
-    place = bisect_right(runs, start, key=lambda run: run[1])
+    index = bisect_right(runs, start, key=lambda run: run[1])
     # While it runs, work left and time left shrink alike: only waiting and restarts use up spare
     # time, so that is all that must be watched.
-    for begin, end in runs[place:]:
+    for begin, end in runs[index:]:
         wait = max(0, begin - now)
         if wait > spare:
             break

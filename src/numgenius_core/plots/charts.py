@@ -174,7 +174,7 @@ def _draw_row(axes: Axes, look: Look, row: int, prices: list[float], rentable: l
         if found:
             axes.scatter(
                 [price for price, _ in found],
-                [place for _, place in found],
+                [level for _, level in found],
                 s=28,
                 facecolors=face,
                 edgecolors=look.colours[0],
@@ -253,22 +253,22 @@ def sweep_heat_map(
 def _draw_cell(
     axes: Axes,
     look: Look,
-    place: tuple[int, int],
+    cell: tuple[int, int],
     number: float | None,
     colour: Sequence[float] | None,
 ) -> None:
     """Write the number of a cell so that it can be read on its colour; hatch an unknown one."""
     if number is None or colour is None:
-        _frame(axes, place, edgecolor=look.ink, hatch="//", linewidth=0)
+        _frame(axes, cell, edgecolor=look.ink, hatch="//", linewidth=0)
         return
     ink = "#000000" if sum(colour[:3]) / 3 > _DARK_CELL else "#ffffff"
-    axes.text(*place, _written(number), ha="center", va="center", color=ink, fontsize=9)
+    axes.text(*cell, _written(number), ha="center", va="center", color=ink, fontsize=9)
 
 
-def _frame(axes: Axes, place: tuple[int, int], **drawn: Any) -> None:
+def _frame(axes: Axes, cell: tuple[int, int], **drawn: Any) -> None:
     from matplotlib.patches import Rectangle
 
-    column, row = place
+    column, row = cell
     axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor="none", **drawn))
 
 
@@ -411,8 +411,8 @@ def _cells(values: object, rows: int, columns: int) -> list[list[float | None]]:
             raise RuleViolation(f"values[{index}]", f"{columns} values", str(len(row)))
         cells.append(
             [
-                None if each is None else number_of(each, f"values[{index}][{place}]")
-                for place, each in enumerate(row)
+                None if each is None else number_of(each, f"values[{index}][{column}]")
+                for column, each in enumerate(row)
             ]
         )
     return cells

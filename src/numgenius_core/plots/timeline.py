@@ -73,8 +73,8 @@ def machine_timeline(
     for gpu in range(machine.gpus):
         for span in free_time([each for each in known if gpu in each.block.slots], within):
             drawn.plot(_days(span), [gpu, gpu], color=look.faint, linewidth=2)
-    for contract, lane, lanes in _lanes(known):
-        _draw_contract(drawn, look, contract, within, lane, lanes)
+    for contract, band, bands in _bands(known):
+        _draw_contract(drawn, look, contract, within, band, bands)
     for period in down:
         drawn.axvspan(
             *_days(period),
@@ -124,23 +124,23 @@ def _periods(windows: Iterable[MaintenanceWindow | Interval]) -> list[Interval]:
     return periods
 
 
-def _lanes(contracts: list[Contract]) -> Iterator[tuple[Contract, int, int]]:
-    """Yield each contract with its lane and the number of lanes that its row needs.
+def _bands(contracts: list[Contract]) -> Iterator[tuple[Contract, int, int]]:
+    """Yield each contract with its band and the number of bands that its row needs.
 
-    Each takes the lowest lane that no earlier contract it meets has.
+    Each takes the lowest band that no earlier contract it meets has.
     """
 
     def meet(a: Contract, b: Contract) -> bool:
         later, earlier = max(a.start, b.start), min(_end(a), _end(b))
         return a.block.overlaps(b.block) and later < earlier
 
-    lanes: list[int] = []
+    bands: list[int] = []
     for index, each in enumerate(contracts):
-        taken = {lanes[i] for i in range(index) if meet(contracts[i], each)}
-        lanes.append(next(lane for lane in range(index + 1) if lane not in taken))
+        taken = {bands[i] for i in range(index) if meet(contracts[i], each)}
+        bands.append(next(band for band in range(index + 1) if band not in taken))
     for index, each in enumerate(contracts):
-        beside = [lane for lane, other in zip(lanes, contracts, strict=True) if meet(each, other)]
-        yield each, lanes[index], max(beside) + 1
+        beside = [band for band, other in zip(bands, contracts, strict=True) if meet(each, other)]
+        yield each, bands[index], max(beside) + 1
 
 
 def _end(contract: Contract) -> datetime:
@@ -148,18 +148,18 @@ def _end(contract: Contract) -> datetime:
 
 
 def _draw_contract(
-    axes: Axes, look: Look, contract: Contract, within: Interval, lane: int, lanes: int
+    axes: Axes, look: Look, contract: Contract, within: Interval, band: int, bands: int
 ) -> None:
     """Draw a bar in the row of each GPU of a contract, with its number."""
     name, colour, hatch = _MODES[contract.mode]
     first, last = _days(
         Interval(max(contract.start, within.start), min(_end(contract), within.end))
     )
-    height = _ROW / lanes
-    shift = (lane + 0.5) * height - _ROW / 2
-    places = [gpu + shift for gpu in contract.block.slots]
+    height = _ROW / bands
+    shift = (band + 0.5) * height - _ROW / 2
+    levels = [gpu + shift for gpu in contract.block.slots]
     axes.barh(
-        places,
+        levels,
         last - first,
         left=first,
         height=height * 0.94,
@@ -170,10 +170,10 @@ def _draw_contract(
         label=name,
     )
     arrow = " →" if contract.end is None else ""
-    for place in places:
+    for level in levels:
         axes.text(
             (first + last) / 2,
-            place,
+            level,
             f"{contract.id}{arrow}",
             ha="center",
             va="center",

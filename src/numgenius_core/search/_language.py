@@ -86,10 +86,10 @@ class _Reader:
         self.at = 0
 
     def fail(self, need: str, got: str | None = None, at: int | None = None) -> NoReturn:
-        place = self.at if at is None else at
-        rest = self.text[place : place + 30]
+        where = self.at if at is None else at
+        rest = self.text[where : where + 30]
         came = got or (shown(rest) if rest else "the end of the query")
-        raise ParseError(f"query, character {place + 1}", need, came)
+        raise ParseError(f"query, character {where + 1}", need, came)
 
     def take(self, pattern: re.Pattern[str]) -> str:
         match = pattern.match(self.text, self.at)
@@ -187,8 +187,8 @@ def _value(reader: _Reader, column: Field, operator: Operator) -> Value:
     words, bracket = reader.words()
     if operator in LISTS and not bracket and not words[0].quoted:
         parts = words[0].text.split(",")  # "in CN,VN" as the client reads it
-        places = [words[0].at + sum(len(p) + 1 for p in parts[:i]) for i in range(len(parts))]
-        words = [_Word(part, at) for part, at in zip(parts, places, strict=True) if part]
+        starts = [words[0].at + sum(len(p) + 1 for p in parts[:i]) for i in range(len(parts))]
+        words = [_Word(part, at) for part, at in zip(parts, starts, strict=True) if part]
     elif operator not in LISTS and len(words) > 1:
         reader.fail(f"one value after {operator.value}", f"{len(words)} values", start)
     if not words:

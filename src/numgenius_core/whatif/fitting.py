@@ -136,9 +136,9 @@ def fit(
     '36.0 a day, elasticity 2.44'
     """
     check_kind(stays, Distribution, "stays")
-    draft = Demand(per_day=1, sizes=sizes, stays=stays)  # refuses wrong sizes and stays
+    mix = Demand(per_day=1, sizes=sizes, stays=stays)  # refuses wrong sizes and stays
     whole_number(gpus, "gpus", 1, MAX_GPUS)
-    size = sum(s * w for s, w in draft.sizes) / sum(w for _, w in draft.sizes)
+    size = sum(s * w for s, w in mix.sizes) / sum(w for _, w in mix.sizes)
     servers = max(1, round(gpus / size))
     points = []
     for index, seen in enumerate(as_tuple(history, "history")):
@@ -156,7 +156,7 @@ def fit(
     load = exp(level + slope * lowest)
     per_day = load * SECONDS_PER_DAY / (stays.mean * SECONDS_PER_HOUR)
     limits = Pareto(_decimal(exp(lowest)), _decimal(-slope))
-    return Demand(per_day=_decimal(per_day), sizes=draft.sizes, stays=stays, limits=limits)
+    return Demand(per_day=_decimal(per_day), sizes=mix.sizes, stays=stays, limits=limits)
 
 
 def _line(points: list[tuple[float, float, int]]) -> tuple[float, float]:

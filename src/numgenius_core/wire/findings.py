@@ -106,7 +106,7 @@ class RepeatedOffer:
     Attributes:
         offer: The number.
         machine: The machine of its first occurrence.
-        places: Indexes among the offers looked at, from 0.
+        indexes: Indexes among the offers looked at, from 0.
 
     >>> from numgenius_core import read_sample
     >>> from numgenius_core.wire import find
@@ -117,10 +117,10 @@ class RepeatedOffer:
 
     offer: OfferId
     machine: MachineId
-    places: tuple[int, ...]
+    indexes: tuple[int, ...]
 
     def __str__(self) -> str:
-        return f"offer {self.offer}: stands at {', '.join(map(str, self.places))}"
+        return f"offer {self.offer}: stands at {', '.join(map(str, self.indexes))}"
 
 
 @frozen(kw_only=True)
@@ -223,19 +223,19 @@ def find(offers: Iterable[Offer], *, now: datetime | None = None) -> tuple[Findi
     market = as_tuple(offers, "offers")
     moment = None if now is None else utc(now, "now")
     found: list[Finding] = []
-    places: defaultdict[OfferId, list[int]] = defaultdict(list)
+    indexes: defaultdict[OfferId, list[int]] = defaultdict(list)
     machines: defaultdict[MachineId, list[Offer]] = defaultdict(list)
     for place, offer in enumerate(market):
         check_kind(offer, Offer, f"offers[{place}]")
         found += _of_offer(offer, moment)
-        seen = places[offer.id]
+        seen = indexes[offer.id]
         if not seen:  # an offer that is repeated is no second slice of its machine
             machines[offer.machine].append(offer)
         seen.append(place)
-    for number, where in places.items():
+    for number, where in indexes.items():
         if len(where) > 1:
             machine = market[where[0]].machine
-            found.append(RepeatedOffer(offer=number, machine=machine, places=tuple(where)))
+            found.append(RepeatedOffer(offer=number, machine=machine, indexes=tuple(where)))
     for slices in machines.values():
         found += _of_machine(slices)
     return tuple(found)
