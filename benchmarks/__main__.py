@@ -4,8 +4,8 @@
     python benchmarks book money           # those
     python benchmarks --markdown FILE ...  # and write the table as Markdown
 
-Each script runs in a process of its own and shows its own tables too. ``bench_service`` and the
-replay of ``bench_market`` have no peer and are run alone.
+Each script runs in a process of its own and shows its own tables too. ``bench_service`` has no peer
+and is run alone.
 """
 
 from __future__ import annotations
