@@ -131,9 +131,9 @@ def answer(events: Iterable[it.Event], before: Market) -> dict[str, Any]:
             case it.InstanceDestroyed():
                 told["num_deleted"] = told.get("num_deleted", 0) + 1
             case it.PriceIncreaseAccepted() | it.PriceIncreaseRejected():
-                place = before.machine(before.asked[event.increase])
+                machine = before.machine(before.asked[event.increase])
                 told["pending_price_increase_id"] = event.increase
-                told["contract_id"] = place.increases[event.increase].contract.id
+                told["contract_id"] = machine.increases[event.increase].contract.id
     return told
 
 
@@ -147,8 +147,8 @@ def own_machine(call: Call, market: Market, number: int) -> MachineState:
     return found
 
 
-def own_instance(call: Call, market: Market) -> Instance:
-    found = views.instance(market, ContractId(call.number))
+def own_instance(call: Call, market: Market, store: Store) -> Instance:
+    found = views.instance(market, ContractId(call.number), archive=store.archive)
     if found.contract.client != call.by:
         raise NotAllowed("instance", "an instance of your own", str(call.number))
     return found
@@ -165,12 +165,12 @@ def user(call: Call, market: Market, _: Store) -> Any:
 
 
 def gpu_names(_: Call, market: Market, __: Store) -> Any:
-    return {"gpu_names": sorted({place.machine.gpu_name for place in market.machines.values()})}
+    return {"gpu_names": sorted({each.machine.gpu_name for each in market.machines.values()})}
 
 
 def machines(call: Call, market: Market, _: Store) -> Any:
     return {
-        "machines": [rows.machine(place, call.at) for place in views.machines_of(market, call.by)]
+        "machines": [rows.machine(each, call.at) for each in views.machines_of(market, call.by)]
     }
 
 
@@ -210,13 +210,14 @@ def instances(call: Call, market: Market, _: Store) -> Any:
     return told | {"total_instances": len(found), "label_counts": labels}
 
 
-def instance(call: Call, market: Market, _: Store) -> Any:
-    found = own_instance(call, market)
+def instance(call: Call, market: Market, store: Store) -> Any:
+    found = own_instance(call, market, store)
     return {"instances": row_of(call, market, found) if found.exists else None}
 
 
-def deposit(call: Call, market: Market, _: Store) -> Any:
-    found = views.deposit_of(market, own_instance(call, market).id, call.at)
+def deposit(call: Call, market: Market, store: Store) -> Any:
+    mine = own_instance(call, market, store).id
+    found = views.deposit_of(market, mine, call.at, archive=store.archive)
     return {
         "balance": rows.number(found.left),
         "refundable_deposit": rows.number(found.refund),
@@ -232,14 +233,14 @@ def increases(call: Call, market: Market, _: Store) -> Any:
     return told | {"pending_price_increases": found}
 
 
-def charges(call: Call, market: Market, _: Store) -> Any:
+def charges(call: Call, market: Market, store: Store) -> Any:
     wanted = call.asked("select_filters", dict, {})
     period = call.period(wanted.pop("day", None))
     if period is None:
         return report(call, [], "source")
-    gone = [found for found in market.archive.values() if found.contract.client == call.by]
+    gone = [found for found in store.archive.values() if found.contract.client == call.by]
     mine = [*views.instances_of(market, call.by), *gone]
-    bills = [views.statement_of(market, found.id, period) for found in mine]
+    bills = [views.statement_of(market, found.id, period, archive=store.archive) for found in mine]
     found = chosen((rows.charge(bill) for bill in bills if bill.lines), wanted)
     return report(call, found, "source")
 
@@ -258,12 +259,12 @@ def report(call: Call, found: list[rows.Row], key: str) -> Any:
     return {"results": some, "count": len(some), "total": len(found), "next_token": token}
 
 
-def earnings(call: Call, market: Market, _: Store) -> Any:
+def earnings(call: Call, market: Market, store: Store) -> Any:
     """Say what a host earned from one day to another, both counted in whole."""
     first, last = (floor(call.asked(name, Real, 0)) for name in ("sday", "eday"))
     period = call.period({"gte": first * DAY, "lte": (last + 1) * DAY})
     only = call.asked("machid", int, None)
-    found = [] if period is None else views.earnings(market, call.by, period)
+    found = [] if period is None else views.earnings(market, call.by, period, archive=store.archive)
     return rows.earned([each for each in found if only in (None, each.machine)])
 
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from numgenius_core.ids import AccountId
+from numgenius_core.documents import from_json, to_json
+from numgenius_core.ids import AccountId, ContractId
 from numgenius_core.intervals import floor_second
-from numgenius_core.market import Market, execute, replay
-from numgenius_core.market.commands import Command, Tick
+from numgenius_core.market import Instance, Market, Settings, execute, replay
+from numgenius_core.market.commands import Command, SetSettings, Tick
 from numgenius_core.market.events import CreditAdded, Event
 from numgenius_core.market.journal import (
     event_from_json,
@@ -38,7 +39,10 @@ CREATE TABLE IF NOT EXISTS events (
     event TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS snapshots (number INTEGER PRIMARY KEY, market TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS archive (contract INTEGER PRIMARY KEY, instance TEXT NOT NULL);
 """
+SETTINGS: Final = Settings(waiting_on_a_machine=1_000, longest_step=timedelta(days=400))
+"""Bids cost nothing while they wait, and a clock may be wrong: what the market takes at most."""
 MANY: Final = 1_000  # events that are replayed at each start, rather than kept as a snapshot
 
 
@@ -60,6 +64,7 @@ class Store:
         react: What follows from an event at once.
         clock: What time it is, whole seconds.
         durable: Whether the disk has to confirm each transaction.
+        settings: What the market takes at most, from now on.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class Store:
         react: Reaction = nothing,
         clock: Callable[[], datetime] = wall_clock,
         durable: bool = True,
+        settings: Settings = SETTINGS,
     ) -> None:
         self._react, self._clock = react, clock
         self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -79,6 +85,18 @@ class Store:
             raise
         self._unsaved: list[Row] = []
         self._disk = asyncio.Lock()
+        self._first = self._opening(settings)
+
+    def _opening(self, settings: Settings) -> Command:
+        """Return what the first decision begins with: its settings, if they are not those kept.
+
+        Nobody was here for as long as the service was down, however long that is.
+        """
+        silence, longest = self.now() - self.market.now, settings.longest_step
+        too_long = self.market.version and longest is not None and silence > longest
+        if too_long or self.market.settings != settings:
+            return SetSettings(settings=settings)
+        return Tick()
 
     def _begin(self, durable: bool) -> None:
         """Take the file for this process alone, and read the market that is there."""
@@ -88,6 +106,7 @@ class Store:
         self._file.executescript(SCHEMA)
         last = self._file.execute("SELECT max(number), max(command) FROM events").fetchone()
         self._decided, self._commands = last[0] or 0, last[1] or 0
+        self.archive: dict[ContractId, Instance] = {}
         self.market = self._restored()
         self._saved = self._decided
 
@@ -95,10 +114,18 @@ class Store:
         """Return the market that the events give, from the last snapshot on."""
         kept = self._file.execute("SELECT max(number), market FROM snapshots").fetchone()
         market = market_from_json(kept[1]) if kept[0] else Market()
-        market = replay((event for _, event in self.events(kept[0] or 0)), market)
+        for _, text in self._file.execute("SELECT * FROM archive"):
+            gone = from_json(text, Instance)
+            self.archive[gone.id] = gone
+        events = (event for _, event in self.events(kept[0] or 0))
+        market = replay(events, market, archive=self.archive)
         if self._decided - (kept[0] or 0) >= MANY:
             snapshot = (self._decided, market_to_json(market))
-            self._file.execute("INSERT INTO snapshots VALUES (?, ?)", snapshot)
+            rows = [(key, to_json(gone)) for key, gone in self.archive.items()]
+            with self._file:  # the events before a snapshot are not replayed again
+                self._file.execute("BEGIN")
+                self._file.executemany("INSERT OR IGNORE INTO archive VALUES (?, ?)", rows)
+                self._file.execute("INSERT INTO snapshots VALUES (?, ?)", snapshot)
         return market
 
     def events(self, after: int = 0) -> Iterator[tuple[int, Event]]:
@@ -127,20 +154,22 @@ class Store:
             NumgeniusError: A command was refused; nothing has changed.
         """
         at = self.now()
-        market, due = execute(self.market, Tick(), at)
+        gone: dict[ContractId, Instance] = {}
+        market, due = execute(self.market, self._first, at, archive=gone)
         happened: list[Event] = []
         for command in commands:
-            market, events = execute(market, command, at)
+            market, events = execute(market, command, at, archive=gone)
             happened += events
             for reaction in (r for event in events for r in self._react(market, event)):
-                market, more = execute(market, reaction, at)
+                market, more = execute(market, reaction, at, archive=gone)
                 happened += more
         command_number = self._commands + 1
         self._unsaved += [
             (number, command_number, event_to_json(event))
             for number, event in enumerate((*due, *happened), self._decided + 1)
         ]
-        self.market, self._commands = market, command_number
+        self.market, self._commands, self._first = market, command_number, Tick()
+        self.archive.update(gone)
         self._decided += len(due) + len(happened)
         return tuple(happened)
 

@@ -172,7 +172,7 @@ class TestContract:
         assert w.names(c.Destroy(by=ANN, contract=c1)) == ["InstanceDestroyed", "InstanceResumed"]
         with pytest.raises(UnknownId, match="an instance that exists"):
             w.do(c.Label(by=ANN, contract=c1, label="x"))
-        assert views.instance(w.market, c1).exists is False
+        assert views.instance(w.market, c1, archive=w.archive).exists is False
 
 
 class TestPriority:
@@ -301,7 +301,7 @@ class TestReserved:
     )
     def test_the_published_refunds(self, after: int, refund: str) -> None:
         w, c1 = self.prepaid()
-        left = views.deposit_of(w.market, c1, second(after))
+        left = views.deposit_of(w.market, c1, second(after), archive=w.archive)
         assert left.refund == Money(refund)
         before = views.balance(w.market, ANN, second(after))
         w.do(c.Destroy(by=ANN, contract=c1), after)
@@ -661,7 +661,7 @@ class TestExpiry:
         w.do(c.CountTraffic(contract=c1))
         w.do(c.Destroy(by=ANN, contract=c1))
         assert w.balance() == Money(900) - Money("0.2")
-        found = views.statement_of(w.market, c1, Interval(START, w.now))
+        found = views.statement_of(w.market, c1, Interval(START, w.now), archive=w.archive)
         assert Money(1_000) - found.billed == w.balance()
 
     def test_when_one_expires_the_next_resumes_in_that_second(self) -> None:
@@ -801,7 +801,9 @@ class TestViews:
         w.do(c.Prepay(by=ANN, contract=c1, amount=Money(500)))
         w.do(c.CountTraffic(contract=c2, sent=10**9, received=10**9), HOUR)
         w.do(c.Destroy(by=ANN, contract=c1), 2 * HOUR)
-        (found,) = views.earnings(w.market, HOST, Interval(START, second(2 * HOUR + 1)))
+        (found,) = views.earnings(
+            w.market, HOST, Interval(START, second(2 * HOUR + 1)), archive=w.archive
+        )
         at = second(2 * HOUR + 1)
         assert found.total == views.balance(w.market, HOST, at)
         assert (found.upload, found.download) == (Money("0.75"), Money("1.5"))

@@ -265,7 +265,7 @@ class TestPrepay:
         w.do(c.AddCredit(account=ANN, amount=Money(9_000)))
         c1 = w.rent(1)
         w.do(c.Prepay(by=ANN, contract=c1, amount=Money(amount)))
-        found = views.deposit_of(w.market, c1, w.now)
+        found = views.deposit_of(w.market, c1, w.now, archive=w.archive)
         assert (found.months, found.discount, found.left) == (months, discount, Money(amount))
         assert event_from_json(event_to_json(w.events[-1])) == w.events[-1]
 
@@ -279,7 +279,7 @@ class TestTopUp:
         c1 = w.rent(1)
         for amount in ("576", "936"):  # together three months at 30 %
             w.do(c.Prepay(by=ANN, contract=c1, amount=Money(amount)))
-        found = views.deposit_of(w.market, c1, w.now)
+        found = views.deposit_of(w.market, c1, w.now, archive=w.archive)
         assert (found.months, found.discount) == (Fraction(3), Fraction(3, 10))
 
 
@@ -290,7 +290,7 @@ class TestFee:
         w = world(1, prices("0.133333333333", storage="0.100000000001", fee=Fraction(1, 3)))
         c1 = w.rent(1, disk_mb=999_999)
         w.do(c.Destroy(by=ANN, contract=c1), 12_345)
-        bill = views.statement_of(w.market, c1, Interval(START, second(12_345)))
+        bill = views.statement_of(w.market, c1, Interval(START, second(12_345)), archive=w.archive)
         assert w.market.platform.at(w.now) == bill.fee
         assert w.balance(HOST) == bill.payout
         assert w.balance() == Money(1_000) - bill.billed
@@ -336,7 +336,10 @@ class TestEarnings:
         w.do(c.Destroy(by=ANN, contract=w.rent(1)), 20)
         period = Interval(START, second(100))
         found = [
-            [(each.machine, each.total) for each in views.earnings(w.market, name, period)]
+            [
+                (each.machine, each.total)
+                for each in views.earnings(w.market, name, period, archive=w.archive)
+            ]
             for name in (HOST, other)
         ]
         assert found == [[(1, Money(10))], [(1, Money(5))]]

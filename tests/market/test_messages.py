@@ -1,4 +1,4 @@
-"""Commands and events check every field, and a class with a field that nobody checks is not made."""
+"""Commands and events check every field; a class with a field that nobody checks is not made."""
 
 from __future__ import annotations
 

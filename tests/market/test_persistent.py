@@ -1,15 +1,15 @@
-"""Tables and queues that are replaced and never changed, against a dict and a sorted list."""
+"""Tables, series and sorted items that are replaced, never changed, against dicts and lists."""
 
 from __future__ import annotations
 
 import pickle
-import sys
+import random
 from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
 
-from numgenius_core.market._persistent import Queue, Table
+from numgenius_core.market._persistent import Series, Sorted, Table
 
 keys = st.one_of(
     st.integers(-(2**63), 2**63), st.sampled_from(["ann", "bob", ""]), st.integers(0, 9)
@@ -39,110 +39,142 @@ class TestTable:
             assert dict(version.items()) == what
             assert {key: version[key] for key in what} == what
 
-    def test_it_grows_and_shrinks_past_the_size_of_its_buckets(self) -> None:
+    @pytest.mark.parametrize("most", [31, 33, 1_025, 40_000])
+    def test_it_grows_and_shrinks_past_the_width_of_its_nodes(self, most: int) -> None:
         table: Table[int, int] = Table()
-        for number in range(1_000):
+        for number in range(most):
             table = table.set(number, -number)
-        assert dict(table.items()) == {number: -number for number in range(1_000)}
-        assert len(table._buckets) ** 2 >= 1_000
-        for number in range(999):
+        assert dict(table.items()) == {number: -number for number in range(most)}
+        assert sorted(table.values()) == sorted(-number for number in range(most))
+        for number in range(most - 1):
             table = table.without(number)
-        assert dict(table.items()) == {999: -999}
+        assert dict(table.items()) == {most - 1: 1 - most}
+        assert (table._levels, len(table)) == (0, 1)
 
-    def test_a_change_shares_all_but_one_bucket(self) -> None:
+    @pytest.mark.parametrize(("entries", "levels"), [(32, 0), (33, 1), (1_024, 1), (1_025, 2)])
+    def test_it_is_as_deep_as_its_entries_ask_for(self, entries: int, levels: int) -> None:
+        table: Table[int, int] = Table()
+        for number in range(entries):
+            table = table.set(number, number)
+        assert table._levels == Table((n, n) for n in range(entries))._levels == levels
+
+    def test_a_change_shares_all_but_one_leaf(self) -> None:
         before = Table((number, number) for number in range(5_000))
         after = before.set(7, 8)
-        pairs = zip(before._buckets, after._buckets, strict=True)
+        pairs = [
+            (a, b)
+            for x, y in zip(before._root, after._root, strict=True)
+            for a, b in zip(x, y, strict=True)
+        ]
+        assert len(pairs) == 1_024
         assert sum(old is not new for old, new in pairs) == 1
-        most = max(map(len, before._buckets))
-        assert most <= 3 * len(before._buckets)  # about as many entries as there are buckets
 
-    def test_a_key_that_is_not_there(self) -> None:
-        table = Table({1: "a"})
-        with pytest.raises(KeyError):
-            table[2]
-        assert table.get(2) is None
-        assert table.without(2) is table
-        assert 2 not in table
-
-    def test_setting_again_does_not_count_twice(self) -> None:
-        table = Table({1: "a"}).set(1, "b")
-        assert (len(table), table[1]) == (1, "b")
-
-    @given(st.dictionaries(keys, st.integers(), max_size=40))
-    def test_the_order_of_its_making_does_not_matter(self, entries: dict[Any, int]) -> None:
-        forth, back = Table(entries), Table(reversed(list(entries.items())))
-        one_by_one: Table[Any, int] = Table()
-        for key, value in entries.items():
-            one_by_one = one_by_one.set(key, value)
-        assert forth == back == one_by_one == entries
-        assert hash(forth) == hash(back) == hash(one_by_one)
-
-    @given(st.dictionaries(keys, st.integers(), max_size=40))
-    def test_pickled_and_shown(self, entries: dict[Any, int]) -> None:
-        table = Table(entries)
-        again = pickle.loads(pickle.dumps(table))
-        assert type(again) is Table
-        assert again == table
-        assert repr(table) == f"Table({dict(table.items())!r})"
-
-
-class TestQueue:
-    """A queue is a sorted list whose old versions stay."""
+    def test_up_to_32_entries_keep_their_order(self) -> None:
+        table = Table((number, 0) for number in range(31, 0, -1)).set(5, 1).set(40, 2)
+        assert list(table) == [*range(31, 0, -1), 40]
 
     @given(
-        start=st.lists(st.integers(0, 20), max_size=30),
-        steps=st.lists(st.one_of(st.none(), st.integers(0, 20)), max_size=60),
+        start=st.dictionaries(keys, st.integers(), max_size=80),
+        more=st.dictionaries(keys, st.integers(), max_size=80),
     )
-    def test_it_is_a_sorted_list_after_every_change_and_every_old_one_stays(
-        self, start: list[int], steps: list[int | None]
+    def test_many_changes_at_once_are_one_after_the_other(
+        self, start: dict[Any, int], more: dict[Any, int]
     ) -> None:
-        queue, known = Queue(start), sorted(start)
-        versions = [(queue, known)]
-        for item in steps:
-            if item is None:
-                queue, known = queue.rest(), known[1:]
+        table = Table(start)
+        assert dict(table.updated(more).items()) == start | more
+        assert table == start
+
+    def test_what_it_has_not(self) -> None:
+        table = Table({1: "a"})
+        assert 2 not in table
+        assert table.without(2) is table
+        assert (table.get(2), table.get(2, 3)) == (None, 3)
+        with pytest.raises(KeyError):
+            table[2]
+
+    def test_a_table_travels(self) -> None:
+        table = Table((number, number) for number in range(100))
+        assert pickle.loads(pickle.dumps(table)) == table
+        assert hash(pickle.loads(pickle.dumps(table))) == hash(table)
+        assert repr(Table({1: 2})) == "Table({1: 2})"
+
+
+class TestSeries:
+    """A series is a list that is only added to, whose old versions stay."""
+
+    @given(st.lists(st.integers(), max_size=30), st.lists(st.integers(), max_size=30))
+    def test_it_is_a_list_after_every_addition(self, start: list[int], more: list[int]) -> None:
+        series, known = Series(start), list(start)
+        versions = [(series, list(known))]
+        for value in more:
+            series = series.add(value)
+            known.append(value)
+            versions.append((series, list(known)))
+        for version, what in versions:
+            assert list(version) == what
+            assert list(reversed(version)) == what[::-1]
+            assert len(version) == len(what)
+            assert version == Series(what)
+            assert hash(version) == hash(Series(what))
+            assert list(version[1:]) == what[1:]
+
+    def test_it_is_told_from_others(self) -> None:
+        assert Series([1, 2]) != Series([2, 1])
+        assert Series([1]) != Series([1, 1])
+        assert Series([1]) != [1]
+        assert Series([5, 6])[-1] == 6
+
+    def test_a_long_one_travels(self) -> None:
+        series = Series(range(100_000))
+        assert pickle.loads(pickle.dumps(series)) == series
+        assert repr(Series([1])) == "Series((1,))"
+
+
+class TestSorted:
+    """Sorted items are a sorted list, whose old versions stay."""
+
+    @given(st.lists(st.tuples(st.booleans(), st.integers(0, 60)), max_size=80))
+    def test_it_is_a_sorted_list_after_every_change(self, steps: list[tuple[bool, int]]) -> None:
+        items: Sorted[int] = Sorted()
+        known: list[int] = []
+        versions = [(items, list(known))]
+        for add, value in steps:
+            if add:
+                items = items.add(value)
+                known = sorted([*known, value])
             else:
-                queue, known = queue.add(item), sorted([*known, item])
-            versions.append((queue, known))
+                items = items.without(value)
+                if value in known:
+                    known.remove(value)
+            versions.append((items, list(known)))
         for version, what in versions:
             assert list(version) == what
             assert len(version) == len(what)
-            assert version.first == (what[0] if what else None)
+            assert version.first == min(what, default=None)
+            assert version == Sorted(what)
 
-    def test_an_empty_one(self) -> None:
-        queue: Queue[int] = Queue()
-        assert queue.first is None
-        assert queue.rest() is queue
-        assert (len(queue), list(queue), repr(queue)) == (0, [], "Queue([])")
+    @pytest.mark.parametrize("seed", range(3))
+    def test_thousands_come_and_go(self, seed: int) -> None:
+        draws = random.Random(seed)
+        numbers = [draws.randrange(10**6) for _ in range(3_000)]
+        items: Sorted[int] = Sorted()
+        for number in numbers:
+            items = items.add(number)
+        assert list(items) == sorted(numbers)
+        assert max(map(len, items._pieces)) <= 128
+        draws.shuffle(numbers)
+        for number in numbers[1:]:
+            items = items.without(number)
+        assert list(items) == [numbers[0]]
 
-    def test_a_spine_far_deeper_than_python_recurses(self) -> None:
-        """Items in falling order make a heap of left nodes only."""
-        count = 20 * sys.getrecursionlimit()
-        queue: Queue[int] = Queue()
-        for number in range(count, 0, -1):
-            queue = queue.add(number)
-        assert len(queue) == count
-        again = pickle.loads(pickle.dumps(queue))
-        assert again.first == 1
-        assert list(again) == list(range(1, count + 1)) == list(queue)
+    def test_what_it_has_not(self) -> None:
+        items = Sorted([1, 3])
+        assert items.without(2) is items
+        assert Sorted[int]().without(1) == Sorted()
+        assert Sorted([1]) != [1]
 
-    def test_a_long_queue_in_rising_order(self) -> None:
-        queue = Queue(range(50_000))
-        assert list(queue.rest().rest())[:2] == [2, 3]
-
-    @given(st.lists(st.integers(), max_size=30))
-    def test_pickled_and_shown(self, items: list[int]) -> None:
-        queue = Queue(items)
-        again = pickle.loads(pickle.dumps(queue))
-        assert type(again) is Queue
-        assert list(again) == sorted(items)
-        assert repr(queue) == f"Queue({sorted(items)})"
-
-    @given(st.lists(st.integers(), min_size=1, max_size=200))
-    def test_the_right_side_is_short(self, items: list[int]) -> None:
-        """Why it is fast: a node's way to the nearest gap leads along its right side."""
-        node, length = Queue(items)._root, 0
-        while node is not None:
-            node, length = node[3], length + 1
-        assert 2**length - 1 <= len(items)
+    def test_it_travels(self) -> None:
+        items = Sorted(range(1_000))
+        assert pickle.loads(pickle.dumps(items)) == items
+        assert hash(pickle.loads(pickle.dumps(items))) == hash(items)
+        assert repr(Sorted([2, 1])) == "Sorted([1, 2])"

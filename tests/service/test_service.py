@@ -931,7 +931,7 @@ class TestStore:
         for command, text in rows:
             names.setdefault(command, []).append(json.loads(text)["type"])
         together = list(names.values())
-        assert together[0] == ["MachineAdded", "MachineAdded"]
+        assert together[0] == ["SettingsSet", "MachineAdded", "MachineAdded"]
         assert together[-1] == ["ContractCreated", "InstanceLoaded"]
 
     def test_the_disk_has_to_confirm_unless_told_otherwise(self, tmp_path: Path) -> None:

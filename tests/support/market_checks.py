@@ -12,7 +12,7 @@ from market_world import START, second
 from numgenius_core.billing import statement
 from numgenius_core.contracts.contract import is_later
 from numgenius_core.errors import NumgeniusError
-from numgenius_core.ids import AccountId, MachineId
+from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
 from numgenius_core.market import (
@@ -52,6 +52,7 @@ class CheckedMarket(RuleBasedStateMachine):
         self.model = Model()
         self.at = 0
         self.events: list[e.Event] = []
+        self.archive: dict[ContractId, Instance] = {}
         self.steps = 0
 
     # --- doing ------------------------------------------------------------------------------
@@ -60,7 +61,7 @@ class CheckedMarket(RuleBasedStateMachine):
         """Give a command to the market and to the model, unchecked; it may be refused."""
         self.model.numbers = dict(self.market.listings)
         try:
-            self.market, events = execute(self.market, command, START)
+            self.market, events = execute(self.market, command, START, archive=self.archive)
         except NumgeniusError:
             return
         made = [each.contract.id for each in events if isinstance(each, e.ContractCreated)]
@@ -87,7 +88,7 @@ class CheckedMarket(RuleBasedStateMachine):
         model.numbers = dict(waiting.listings)
         refused: BaseException | None = None
         try:
-            self.market, events = execute(self.market, command, second(at))
+            self.market, events = execute(self.market, command, second(at), archive=self.archive)
         except NumgeniusError as error:
             refused, events = error, ()
         made = [each.contract.id for each in events if isinstance(each, e.ContractCreated)]
@@ -306,12 +307,12 @@ class CheckedMarket(RuleBasedStateMachine):
             if isinstance(each, e.CreditAdded):
                 balances[each.account] += each.amount.ticks
         platform = 0
-        for found in (*self._instances().values(), *market.archive.values()):
+        for found in (*self._instances().values(), *self.archive.values()):
             paid = statement(found.history, Interval(found.contract.start, at))
             lacks = min(found.deposit.at(at).ticks, 0)  # of a last second that is being spent
             assert (
                 max(found.deposit.at(at).ticks, 0)
-                == views.deposit_of(market, found.id, at).left.ticks
+                == views.deposit_of(market, found.id, at, archive=self.archive).left.ticks
             )
             balances[found.contract.client] -= paid.billed.ticks + lacks
             balances[found.contract.host] += paid.payout.ticks

@@ -39,13 +39,14 @@ class World:
 
     def __init__(self) -> None:
         self.market = Market()
+        self.archive: dict[ContractId, Instance] = {}
         self.events: list[Event] = []
         self.now = START
 
     def do(self, command: c.Command, at: int | None = None) -> tuple[Event, ...]:
         """Execute a command, by default at the time of the last one."""
         now = self.now if at is None else second(at)
-        self.market, events = execute(self.market, command, now)
+        self.market, events = execute(self.market, command, now, archive=self.archive)
         self.now = now
         self.events += events
         return events
@@ -110,7 +111,7 @@ class World:
             self.do(c.Tick(), at)
         offer = self.offer(size, place, machine)
         self.do(c.Rent(by=by, offer=offer, mode=mode, bid=price, **others))
-        id = self.market.account(by).instances[-1]  # noqa: A001 - as the field
+        id = max(self.market.account(by).instances)  # noqa: A001 - as the field
         if load and self.state(id) == "loading":
             self.do(c.ReportLoaded(contract=id))
         return id
@@ -119,7 +120,7 @@ class World:
 
     def instance(self, contract: ContractId) -> Instance:
         """Return an instance, also a destroyed one."""
-        return views.instance(self.market, contract)
+        return views.instance(self.market, contract, archive=self.archive)
 
     def state(self, contract: ContractId) -> str:
         """Return what an instance is doing."""

@@ -116,15 +116,15 @@ def refusing(change: Callable[[Market, datetime], Market]) -> Callable[[Sequence
     """Return what plays commands right, but for what a refused one does to the market."""
 
     def play(steps: Sequence[Step]) -> Played:
-        market, answers = Market(), list[Any]()
+        market, answers, archive = Market(), list[Any](), dict[Any, Any]()
         for command, at in steps:
             try:
-                market, events = execute(market, command, at)
+                market, events = execute(market, command, at, archive=archive)
                 answers.append(events)
             except NumgeniusError:
                 market = change(market, at)
                 answers.append(None)
-        return Played(answers=answers, books=books_of(market, steps[-1][1]))
+        return Played(answers=answers, books=books_of(market, steps[-1][1], archive))
 
     return play
 
@@ -153,7 +153,7 @@ def refusals_cost_a_cent(steps: Sequence[Step]) -> Played:
 
 def told_by(change: Callable[[Books], Books]) -> Callable[[Sequence[Step]], Played]:
     """Return what plays commands right, and tells other books."""
-    return playing(execute, lambda market, at: change(books_of(market, at)))
+    return playing(execute, lambda market, at, archive: change(books_of(market, at, archive)))
 
 
 def fee_forgotten(steps: Sequence[Step]) -> Played:

@@ -16,13 +16,15 @@ import attrs
 import pytest
 
 from house import FACES, SOURCES, load
-from numgenius_core import bids, billing
+from numgenius_core import bids, billing, market
 
 # Commands and events are shown at work on their pages of the reference.
 REPORTED: Final = {"market.commands", "market.events"}
 # What a history or a book of bids is told: one of them alone shows nothing, so ``History`` and
 # ``BidBook`` show them at work, and the type that joins them says what they are for.
 TOLD: Final = {*get_args(billing.Fact), *get_args(bids.BookEvent)}
+# What events lead to: ``Market`` shows them.
+STATES: Final = {market.Instance, market.MachineState}
 
 
 def made_by_users(value: object) -> bool:
@@ -38,7 +40,8 @@ def made_by_users(value: object) -> bool:
     if Protocol in value.__bases__:
         return False
     if attrs.has(value):
-        return hasattr(value, "__attrs_post_init__") and value not in TOLD
+        checked = hasattr(value, "__attrs_post_init__")
+        return checked and value not in TOLD | STATES
     return inspect.isfunction(value.__init__)
 
 

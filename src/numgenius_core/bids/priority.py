@@ -87,10 +87,11 @@ def check_bid(price: PerHour, gpus: int, floor: PerGpuHour = NO_FLOOR, path: str
     if type(price) is not PerHour:  # None above all: no bid must never become on-demand
         raise WrongType(path, "a PerHour for the whole instance", shown(price))
     check_kind(floor, PerGpuHour, "floor")
-    most = HIGHEST_BID.for_gpus(whole_number(gpus, "gpus", 1))
-    least = max(LOWEST_BID, floor.for_gpus(gpus))
-    if price.steps < least.steps or price.steps > most.steps:
-        raise RuleViolation(path, f"{least} to {most} $/hour for {gpus} GPU(s)", str(price))
+    most = HIGHEST_BID.steps * whole_number(gpus, "gpus", 1)
+    least = max(LOWEST_BID.steps, floor.steps * gpus)
+    if not least <= price.steps <= most:
+        bounds = f"{PerHour.from_steps(least)} to {PerHour.from_steps(most)}"
+        raise RuleViolation(path, f"{bounds} $/hour for {gpus} GPU(s)", str(price))
 
 
 @frozen(kw_only=True)

@@ -248,7 +248,11 @@ class Contract:
             if not self.rate_changes:  # no floor binds a bid yet, not even that of the rental
                 before = evolve(before, min_bid=NO_FLOOR)
         new = () if prices == before else (RateChange(since=self.end, prices=prices),)
-        return evolve(self, end=end, rate_changes=(*self.rate_changes, *new))
+        extended = evolve(self, end=end, rate_changes=())
+        # In order as they are, and the new one after them: to check each at every extension would
+        # make n extensions n² work.
+        object.__setattr__(extended, "rate_changes", (*self.rate_changes, *new))
+        return extended
 
 
 def agree(

@@ -12,7 +12,7 @@ at everything, collects every fault with its path, and runs only where the fast 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from inspect import isabstract
 from types import NoneType, UnionType
@@ -50,7 +50,7 @@ def codec_of(hint: Any, path: str = "kind") -> Codec:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return _choice(arguments, path)
-    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+    if origin is Sequence or (origin is tuple and arguments[1:] == (Ellipsis,)):
         return _series(codec_of(arguments[0], path), tuple)
     if origin is tuple:
         return _row(tuple(codec_of(argument, path) for argument in arguments))

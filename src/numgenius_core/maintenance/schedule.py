@@ -14,7 +14,8 @@ only meet do not overlap.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from fractions import Fraction
@@ -171,13 +172,33 @@ def schedule_window(
     if overlapping not in ("refuse", "merge"):
         raise RuleViolation("overlapping", "'refuse' or 'merge'", shown(overlapping))
     check_start(window.period.start, now)
-    met = [each for each in schedule.windows if each.period.overlap(window.period)]
-    if met and overlapping == "refuse":
-        taken = "; ".join(str(each.period) for each in met)
-        raise RuleViolation("window", f"no overlap with {taken}", str(window.period))
-    rest = [each for each in schedule.windows if each not in met]
-    together = sorted([*rest, _merged([*met, window])], key=lambda each: each.period.start)
-    return evolve(schedule, windows=tuple(together))
+    met, windows = met_by(schedule.windows, window.period), schedule.windows
+    if overlapping == "refuse":
+        check_free(windows, window.period)
+    merged = _merged([*windows[met], window])
+    return evolve(schedule, windows=(*windows[: met.start], merged, *windows[met.stop :]))
+
+
+def met_by(windows: Sequence[MaintenanceWindow], period: Interval) -> slice:
+    """Return which of a schedule's windows overlap a period; none: where it would stand."""
+    first: int = bisect_right(windows, period.start, key=lambda each: each.period.end)
+    return slice(
+        first, bisect_left(windows, period.end, lo=first, key=lambda each: each.period.start)
+    )
+
+
+def check_free(windows: Sequence[MaintenanceWindow], period: Interval) -> int:
+    """Return where among a schedule's windows one of this period would stand.
+
+    Raises:
+        RuleViolation: It overlaps others; the error names them.
+    """
+    met = met_by(windows, period)
+    if met.start < met.stop:
+        taken = "; ".join(str(each.period) for each in windows[met])
+        raise RuleViolation("window", f"no overlap with {taken}", str(period))
+    first: int = met.start
+    return first
 
 
 def _merged(windows: list[MaintenanceWindow]) -> MaintenanceWindow:

@@ -2,22 +2,53 @@
 
 from __future__ import annotations
 
-from numgenius_core.market._dispatch import decide, evolve, execute, replay
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from numgenius_core.market._dispatch import (
+    Archive,
+    CommandResult,
+    decide,
+    evolve,
+    execute,
+    execute_all,
+    replay,
+)
 from numgenius_core.market._hosting import KEPT_AFTER_EXPIRY
 from numgenius_core.market._ledger import Flow, Ledger
+from numgenius_core.market._settings import Settings
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Account, MachineState, Market
+
+if TYPE_CHECKING:
+    from numgenius_core.market import (
+        commands as commands,
+        events as events,
+        journal as journal,
+        views as views,
+    )
 
 __all__ = [
     "KEPT_AFTER_EXPIRY",
     "Account",
+    "Archive",
+    "CommandResult",
     "Flow",
     "Instance",
     "Ledger",
     "MachineState",
     "Market",
+    "Settings",
     "decide",
     "evolve",
     "execute",
+    "execute_all",
     "replay",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a face of the room when it is first asked for (PEP 562)."""
+    if name in ("commands", "events", "journal", "views"):
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,6 +14,7 @@ contract ends comes back as on any early end: what it was discounted for was not
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from datetime import datetime
 
 from numgenius_core.billing.statements import discount_received
@@ -21,119 +22,127 @@ from numgenius_core.contracts.extension import Stale
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.listing import Listing
+from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.market import events as e
 from numgenius_core.market._decision import Decision
-from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import MachineState, Market
-from numgenius_core.money import ZERO
+from numgenius_core.money import Money
 from numgenius_core.prices.deposits import refundable
 
 
 def advance_to(market: Market, at: datetime) -> Decision:
-    """Return a draft in which everything that came due up to ``at`` has happened."""
-    draft = Decision(market, at)
-    catch_up(draft)
-    return draft
+    """Return a decision in which everything that came due up to ``at`` has happened."""
+    decision = Decision(market, at)
+    catch_up(decision)
+    return decision
 
 
-def catch_up(draft: Decision) -> None:
-    """Let everything happen that is due up to the draft's instant."""
-    at = draft.at
-    while (item := draft.market.queue.first) is not None and item[0] <= at:
-        draft.market = draft.market.popped()
-        if draft.market.due(item):
-            draft.at, kind, name = item
-            if kind == 0:
-                pass_time(draft, MachineId(name))  # type: ignore[arg-type]  # the kind says which
-            else:
-                run_dry(draft, AccountId(name))  # type: ignore[arg-type]  # the kind says which
-    draft.at = at
+def catch_up(decision: Decision) -> None:
+    """Let everything happen that is due up to the decision's instant."""
+    at, market = decision.at, decision.market
+    while (item := market.next_due()) is not None and item[0] <= at:
+        market.pop_due(item)
+        decision.at, kind, name = item
+        if kind == 0:
+            pass_time(decision, MachineId(name))  # type: ignore[arg-type]  # the kind says which
+        else:
+            run_dry(decision, AccountId(name))  # type: ignore[arg-type]  # the kind says which
+    decision.at = at
 
 
-def pass_time(draft: Decision, machine: MachineId) -> None:
-    """Let everything happen that is due on a machine at the draft's instant."""
-    at = draft.at
-    place = draft.market.machine(machine)
-    changed = _instances_due(draft, place)
-    listing = place.listing
+def pass_time(decision: Decision, machine: MachineId) -> None:
+    """Let everything happen that is due on a machine at the decision's instant."""
+    at = decision.at
+    state = decision.market.machine(machine)
+    changed = _instances_due(decision, state)
+    listing = state.listing
     if listing is not None and listing.end is not None and listing.end <= at:
-        draft.emit(e.ListingEnded(at=at, machine=machine))
-    if listing is not None and place.rolls_at is not None and place.rolls_at <= at:
-        _roll(draft, listing)
-    _maintenance_due(draft, place)
+        decision.emit(e.ListingEnded, machine=machine)
+    if listing is not None and state.rolls_at is not None and state.rolls_at <= at:
+        _roll(decision, listing)
+    _maintenance_due(decision, state)
     if changed:
-        draft.rerun(machine)
+        decision.rerun(machine)
 
 
-def _roll(draft: Decision, listing: Listing) -> None:
+def _roll(decision: Decision, listing: Listing) -> None:
     """Set a rolling end anew, and extend the contracts to it."""
-    at, machine = draft.at, listing.machine.id
+    machine = listing.machine.id
     try:
-        end = listing.end_at(at)
+        end = listing.end_at(decision.at)
     except RuleViolation:  # the calendar has no such date: the listing has come to its end
-        draft.emit(e.ListingEnded(at=at, machine=machine))
+        decision.emit(e.ListingEnded, machine=machine)
         return
     assert end is not None
-    draft.emit(e.EndDateRolled(at=at, machine=machine, end=end))
-    draft.extend(listing, ask=False)
+    decision.emit(e.EndDateRolled, machine=machine, end=end)
+    decision.extend(listing, ask=False)
 
 
-def _instances_due(draft: Decision, place: MachineState) -> bool:
+def _instances_due(decision: Decision, state: MachineState) -> bool:
     """Let deposits, contracts and rates come due, and return whether any did."""
-    at = draft.at
-    due = [each for each in place.instances.values() if (when := each.due) and when <= at]
+    at = decision.at
+    due = state.index.due_by(state.instances, at)
     for instance in due:
         spent = instance.deposit.runs_out()
         if spent is not None and spent <= at:
-            draft.emit(e.DepositSpent(at=at, contract=instance.id))
+            decision.emit(e.DepositSpent, contract=instance.id)
     for instance in due:
         if instance.contract.end is not None and instance.contract.end <= at:
-            draft.lapse(place.id, Stale.ENDED, instance.id)
-            dissolve(draft, instance.id)
-            draft.emit(e.InstanceExpired(at=at, contract=instance.id))
+            decision.lapse(instance.id, Stale.ENDED)
+            dissolve(decision, instance.id)
+            decision.emit(e.InstanceExpired, contract=instance.id)
     for instance in due:
         begun, changes = instance.rate_changes_begun, instance.contract.rate_changes
         if begun < len(changes) and changes[begun].since <= at:
-            draft.emit(e.RatesChanged(at=at, contract=instance.id))
+            decision.emit(e.RatesChanged, contract=instance.id)
     return bool(due)
 
 
-def _maintenance_due(draft: Decision, place: MachineState) -> None:
-    at, since = draft.at, place.announced
-    for window in place.schedule.windows:
-        if since < window.period.end <= at:
-            draft.emit(e.MaintenanceCompleted(at=at, machine=place.id, window=window))
-    for window in place.schedule.windows:
-        if since < window.period.start <= at:
-            draft.emit(e.MaintenanceStarted(at=at, machine=place.id, window=window))
+def _maintenance_due(decision: Decision, state: MachineState) -> None:
+    """Let windows end and begin that do so after what was announced, the ends first."""
+    at, since, windows = decision.at, state.announced, state.schedule.windows
+    for kind, edge in (
+        (e.MaintenanceCompleted, _end_of),
+        (e.MaintenanceStarted, _start_of),
+    ):
+        first = bisect_right(windows, since, key=edge)  # in order of time; no two overlap
+        for window in windows[first : bisect_right(windows, at, key=edge)]:
+            decision.emit(kind, machine=state.id, window=window)
 
 
-def run_dry(draft: Decision, name: AccountId) -> None:
+def _start_of(window: MaintenanceWindow) -> datetime:
+    return window.period.start
+
+
+def _end_of(window: MaintenanceWindow) -> datetime:
+    return window.period.end
+
+
+def run_dry(decision: Decision, name: AccountId) -> None:
     """Stop the instances of an account that has nothing left."""
-    market = draft.market
-    draft.emit(e.BalanceRanOut(at=draft.at, account=name))
+    decision.emit(e.BalanceRanOut, account=name)
     machines: dict[MachineId, None] = {}  # in order, each once
-    for contract in market.account(name).instances:
-        instance = market.living(contract)
+    for contract in sorted(decision.market.account(name).instances):
+        instance = decision.market.living(contract)
         if instance.claims and not instance.contract.is_free_test:
-            draft.stop(contract, e.StopReason.BALANCE)
+            decision.stop(contract, e.StopReason.BALANCE)
             machines[instance.contract.machine] = None
     for machine in machines:
-        draft.rerun(machine)
+        decision.rerun(machine)
 
 
-def dissolve(draft: Decision, contract: ContractId, *, broken: bool = False) -> None:
+def dissolve(decision: Decision, contract: ContractId, *, broken: bool = False) -> None:
     """Pay back what is due of a deposit, if there is one (DOMAIN 4, "Cancel early").
 
     Args:
-        draft: The decision.
+        decision: What is being decided.
         contract: Whose deposit.
         broken: The machine broke its agreement: all of it comes back.
     """
-    instance: Instance = draft.market.living(contract)
-    left = instance.deposit.at(draft.at)
-    if left <= ZERO:
+    instance = decision.market.living(contract)
+    left = instance.deposit.at(decision.at)
+    if left <= Money(0):
         return
-    back = left if broken else refundable(left, discount_received(instance.history, draft.at))
-    kept = left - back
-    draft.emit(e.DepositRefunded(at=draft.at, contract=contract, refund=back, kept=kept))
+    received = discount_received(instance.history, decision.at)
+    back = left if broken else refundable(left, received)
+    decision.emit(e.DepositRefunded, contract=contract, refund=back, kept=left - back)

@@ -1,29 +1,37 @@
 """A decision being made: events so far, the market they lead to, and who runs because of them.
 
 A command has consequences, and these have others: an on-demand rental pauses bids, a destroyed
-instance lets them resume. A draft applies each event as it is decided, so the next question is
-asked of the market as it then is. If anything is refused, the draft is dropped and nothing changed.
+instance lets them resume. A decision applies each event as it is made, so the next question is
+asked of the market as it then is. If anything is refused, the decision is dropped and nothing has
+changed: the market that it began with is a value.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any, Final
 
 from attrs import evolve
 
-from numgenius_core.bids.priority import Claim, Rank, explain
+from numgenius_core.bids.priority import WaitReason
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.extension import Extended, Extension, Raise, Stale, extend
 from numgenius_core.contracts.life import InstanceState
-from numgenius_core.errors import InsufficientCredit, NotAllowed
+from numgenius_core.errors import InsufficientCredit, NotAllowed, RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.listing import NO_FLOOR, Listing
 from numgenius_core.market import events as e
+from numgenius_core.market._builder import Builder
+from numgenius_core.market._copying import trusted
 from numgenius_core.market._evolution import apply_event
-from numgenius_core.market.instance import Instance
+from numgenius_core.market._index import by_priority
+from numgenius_core.market.instance import Entry, Instance
 from numgenius_core.market.state import MachineState, Market
-from numgenius_core.money import ZERO, Money
+from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour
+
+_NOTHING: Final = Money(0)
+_MAY_RESUME: Final = frozenset({InstanceState.PAUSED, InstanceState.SCHEDULING})
 
 
 class Decision:
@@ -38,13 +46,14 @@ class Decision:
     __slots__ = ("at", "events", "market")
 
     def __init__(self, market: Market, at: datetime) -> None:
-        self.market: Market = market
+        self.market: Builder = Builder(market)
         self.at: datetime = at
         self.events: list[e.Event] = []
 
-    def emit(self, event: e.Event) -> None:
-        """Let something happen."""
-        self.market = apply_event(self.market, event)
+    def emit(self, kind: type[e.Event], **facts: Any) -> None:
+        """Let something happen now: an event of facts that were checked or worked out here."""
+        event = trusted(kind, at=self.at, **facts)
+        apply_event(self.market, event)
         self.events.append(event)
 
     def next_number(self) -> int:
@@ -60,10 +69,10 @@ class Decision:
             UnknownId: There is no such machine.
             NotAllowed: It is somebody else's.
         """
-        place = self.market.machine(machine)
-        if place.machine.host != by:
+        found = self.market.machine(machine)
+        if found.machine.host != by:
             raise NotAllowed("by", f"the host of machine {machine}", by)
-        return place
+        return found
 
     def own_instance(self, contract: ContractId, by: AccountId) -> Instance:
         """Return a client's instance.
@@ -77,51 +86,87 @@ class Decision:
             raise NotAllowed("by", f"the client of contract {contract}", by)
         return instance
 
-    def need_credit(self, account: AccountId, amount: Money = ZERO) -> None:
+    def need_credit(self, account: AccountId, amount: Money = _NOTHING) -> None:
         """Refuse an account with less than ``amount``, or with nothing.
 
         Raises:
-            InsufficientCredit: So it is.
+            InsufficientCredit: It has less.
         """
         there = self.market.account(account).ledger.at(self.at)
-        if there <= ZERO or there < amount:
+        if there <= _NOTHING or there < amount:
             need = f"a balance of at least ${amount}" if amount else "a balance above zero"
             raise InsufficientCredit("account", need, f"${there}")
+
+    def may_wait(self, contract: ContractId) -> None:
+        """Refuse an instance that waits for its GPUs where too many do already.
+
+        Raises:
+            RuleViolation: The market's settings allow no more; it names which.
+        """
+        settings, instance = self.market.settings, self.market.living(contract)
+        if instance.state not in _MAY_RESUME:
+            return
+        machine = self.market.machine(instance.contract.machine)
+        most = settings.waiting_on_a_machine
+        if most is not None and machine.waiting > most:
+            need = f"at most {most:,} claims that wait on a machine (waiting_on_a_machine)"
+            raise RuleViolation("contract", need, "one more")
+        most = settings.waiting_of_an_account
+        account = self.market.account(instance.contract.client)
+        if most is not None and account.waiting > most:
+            need = f"at most {most:,} claims of an account that wait (waiting_of_an_account)"
+            raise RuleViolation("contract", need, "one more")
 
     # --- what follows -----------------------------------------------------------------------
 
     def rerun(self, machine: MachineId) -> None:
         """Work out who runs on a machine: who has to pause pauses, then who may run resumes."""
-        place = self.market.machine(machine)
-        answer = place.resolution
-        for claim in answer.waiting:
-            state = place.instances[claim.id].state
-            waits = claim.rank is Rank.BID and state is InstanceState.SCHEDULING
-            if waits or state in (InstanceState.LOADING, InstanceState.RUNNING):
-                self._pause(claim, answer.running, place)
-        for claim in answer.running:
-            if place.instances[claim.id].state in (InstanceState.PAUSED, InstanceState.SCHEDULING):
-                self.emit(e.InstanceResumed(at=self.at, contract=claim.id))
+        state = self.market.machine(machine)
+        index = state.index
+        running = index.running(state.floor)
+        runs = {entry.contract for entry in running}
+        if runs == index.holding and not index.restarting:
+            return  # nearly always
+        known = (state.instances[each].entry for each in index.holding | index.restarting)
+        paused = [entry for entry in known if entry is not None and entry.contract not in runs]
+        for entry in by_priority(paused):
+            self._pause(entry, running, state.floor)
+        for entry in running:
+            if entry.contract not in index.holding:
+                self.emit(e.InstanceResumed, contract=entry.contract)
 
-    def _pause(self, claim: Claim, running: tuple[Claim, ...], place: MachineState) -> None:
-        verdict = explain(claim, running, place.floor)
-        by = tuple(other.id for other in verdict.held_by)
-        self.emit(e.InstancePaused(at=self.at, contract=claim.id, why=verdict.why, by=by))
+    def _pause(self, entry: Entry, running: list[Entry], floor: PerGpuHour) -> None:
+        """Pause an instance that cannot run, and say why: the reasons of ``bids.explain``."""
+        above = [
+            other
+            for other in running
+            if other.gpus & entry.gpus
+            and (other.level * entry.size, other.arrival)
+            < (entry.level * other.size, entry.arrival)
+        ]
+        if not all(other.is_bid for other in above):
+            why = WaitReason.HELD
+        elif entry.level > -floor.steps * entry.size:
+            why = WaitReason.UNDER_FLOOR
+        else:
+            why = WaitReason.OUTBID
+        by = tuple(other.contract for other in above)
+        self.emit(e.InstancePaused, contract=entry.contract, why=why, by=by)
 
     def stop(self, contract: ContractId, why: e.StopReason) -> None:
         """Stop an instance."""
-        self.emit(e.InstanceStopped(at=self.at, contract=contract, why=why))
+        self.emit(e.InstanceStopped, contract=contract, why=why)
 
     def extend(self, listing: Listing, *, ask: bool) -> None:
         """Extend the contracts of a machine by a listing, or ask their clients (G9)."""
-        place = self.market.machine(listing.machine.id)
-        current = [i for i in place.instances.values() if not i.is_over]
+        machine = self.market.machine(listing.machine.id)
+        current = [i for i in machine.in_order() if not i.is_over]
         spared = [i.id for i in current if not i.auto_extension]
         contracts = [_with_present_bid(i) for i in current]
         answer = extend(contracts, listing, at=self.at, opted_out=spared, ask=ask)
         for verdict in answer.verdicts:
             if isinstance(verdict, Extended):
-                self.lapse(place.id, Stale.EXTENDED, verdict.contract.id)
+                self.lapse(verdict.contract.id, Stale.EXTENDED)
                 self.extended(verdict, listing)
         self._ask(answer)
 
@@ -132,36 +177,39 @@ class Decision:
         if instance.bid is not None and not any(each.part == "min_bid" for each in raised):
             prices = evolve(prices, min_bid=min(prices.min_bid, _accepted_floor(instance)))
         self.emit(
-            e.ContractExtended(
-                at=self.at,
-                contract=contract,
-                old_end=verdict.old_end,
-                end=verdict.end,
-                prices=prices,
-            )
+            e.ContractExtended,
+            contract=contract,
+            old_end=verdict.old_end,
+            end=verdict.end,
+            prices=prices,
         )
 
     def _ask(self, answer: Extension) -> None:
         for pending in answer.pending:
             self.emit(
-                e.PriceIncreaseAsked(
-                    at=self.at,
-                    increase=self.next_number(),
-                    contract=pending.contract.id,
-                    raised=pending.raised,
-                    new_end=pending.new_end,
-                )
+                e.PriceIncreaseAsked,
+                increase=self.next_number(),
+                contract=pending.contract.id,
+                raised=pending.raised,
+                new_end=pending.new_end,
             )
 
-    def lapse(self, machine: MachineId, why: Stale, contract: ContractId | None = None) -> None:
-        """Let price increases of a machine, or of one contract, be accepted no longer."""
-        for number, pending in self.market.machine(machine).increases.items():
-            if contract in (None, pending.contract.id):
-                self.emit(e.PriceIncreaseLapsed(at=self.at, increase=number, why=why))
+    def lapse(self, contract: ContractId, why: Stale) -> None:
+        """Let the price increase of a contract, if one waits, be accepted no longer."""
+        increase = self.market.living(contract).increase
+        if increase:
+            self.emit(e.PriceIncreaseLapsed, increase=increase, why=why)
+
+    def lapse_all(self, machine: MachineId, why: Stale) -> None:
+        """Let the price increases of a machine be accepted no longer."""
+        for increase in sorted(self.market.machine(machine).increases):
+            self.emit(e.PriceIncreaseLapsed, increase=increase, why=why)
 
 
 def _with_present_bid(instance: Instance) -> Contract:
     """Return the contract of an instance with the bid that it has now, not that of its rental."""
+    if instance.bid is instance.contract.bid:
+        return instance.contract
     return evolve(instance.contract, bid=instance.bid)
 
 

@@ -21,19 +21,50 @@ The parts: :mod:`numgenius_core.market.commands`, :mod:`numgenius_core.market.ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from datetime import datetime
 from typing import Any, Final
 
-from numgenius_core._checks import check_kind
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from attrs import field, frozen
+
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core.errors import IllegalMove, NumgeniusError, RuleViolation, WrongType, shown
+from numgenius_core.ids import ContractId
 from numgenius_core.intervals import utc
 from numgenius_core.market import _hosting as hosting, _renting as renting, commands as c
+from numgenius_core.market._builder import Builder
 from numgenius_core.market._clock import advance_to, catch_up
 from numgenius_core.market._decision import Decision
 from numgenius_core.market._evolution import apply_event
 from numgenius_core.market.events import Event
+from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Market
+
+
+def _told(error: NumgeniusError | None) -> tuple[type, str] | None:
+    """Return what makes two refusals the same: their kind and what they say."""
+    return None if error is None else (type(error), str(error))
+
+
+@frozen(kw_only=True)
+class CommandResult:
+    """What came of a command in a batch.
+
+    Attributes:
+        command: What was to be done.
+        at: When.
+        events: What it led to, and before it whatever came due; none if it was refused.
+        error: Why it was refused, so that nothing happened; ``None`` if it was not.
+    """
+
+    command: c.Command
+    at: datetime
+    events: tuple[Event, ...] = ()
+    error: NumgeniusError | None = field(default=None, eq=_told)
+
+
+Archive = MutableMapping[ContractId, Instance]
+"""Where the caller keeps destroyed instances: a dict, or something in front of a table."""
 
 
 def decide(market: Market, command: c.Command, at: datetime) -> tuple[Event, ...]:
@@ -60,14 +91,24 @@ def decide(market: Market, command: c.Command, at: datetime) -> tuple[Event, ...
     Traceback (most recent call last):
     numgenius_core.errors.UnknownId: contract: need an instance that exists, got 7
     """
-    return tuple(_drafted(market, command, at).events)
+    return tuple(_decided(market, command, at).events)
 
 
-def execute(market: Market, command: c.Command, at: datetime) -> tuple[Market, tuple[Event, ...]]:
+def execute(
+    market: Market, command: c.Command, at: datetime, *, archive: Archive | None = None
+) -> tuple[Market, tuple[Event, ...]]:
     """Return the market after a command, and the events that led there.
 
-    The same as :func:`decide` and then :func:`evolve` for each event, at half the work. Arguments
-    and errors as for :func:`decide`.
+    The same as :func:`decide` and then :func:`evolve` for each event, at half the work.
+
+    Args:
+        market: The state.
+        command: What is to be done.
+        at: When; not before the market's last event.
+        archive: Takes the instances that are destroyed, as they were then: the state forgets them.
+
+    Raises:
+        NumgeniusError: As for :func:`decide`; nothing has happened then.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Market, Money, execute
@@ -77,16 +118,68 @@ def execute(market: Market, command: c.Command, at: datetime) -> tuple[Market, t
     >>> print(len(events), market.credited)
     1 10.00
     """
-    draft = _drafted(market, command, at)
-    return draft.market, tuple(draft.events)
+    decision = _decided(market, command, at)
+    if archive is not None and decision.market.gone:
+        archive.update(decision.market.gone)
+    return decision.market.market(), tuple(decision.events)
 
 
-def evolve(market: Market, event: Event) -> Market:
-    """Return the market after an event, without asking whether it may be.
+def execute_all(
+    market: Market,
+    commands: Iterable[tuple[c.Command, datetime]],
+    *,
+    archive: Archive | None = None,
+) -> tuple[Market, tuple[CommandResult, ...]]:
+    """Return the market after commands, one after the other, and what came of each.
+
+    A command that is refused changes nothing, and the next one is decided all the same.
+
+    Args:
+        market: The state.
+        commands: Each with its instant, in order of time.
+        archive: As for :func:`execute`.
+
+    Raises:
+        WrongType: No market, or no pairs of a command and an instant.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Market, Money
+    >>> from numgenius_core.market import commands as do, execute_all
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> paid, stop = do.AddCredit(account="ann", amount=Money(10)), do.Stop(by="ann", contract=7)
+    >>> market, results = execute_all(Market(), [(stop, at), (paid, at)])
+    >>> [len(result.events) for result in results], str(results[0].error)
+    ([0, 1], 'contract: need an instance that exists, got 7')
+    """
+    check_kind(market, Market, "market")
+    results = []
+    for index, pair in enumerate(as_tuple(commands, "commands")):
+        if type(pair) is not tuple or len(pair) != 2:
+            raise WrongType(f"commands[{index}]", "a command and its instant", shown(pair))
+        command, at = pair
+        try:
+            market, events = execute(market, command, at, archive=archive)
+        except NumgeniusError as refusal:
+            results.append(CommandResult(command=command, at=at, error=refusal))
+        else:
+            results.append(CommandResult(command=command, at=at, events=events))
+    return market, tuple(results)
+
+
+def evolve(market: Market, event: Event, *, archive: Archive | None = None) -> Market:
+    """Return the market after an event.
+
+    Args:
+        market: The state.
+        event: What happened.
+        archive: As for :func:`execute`.
 
     Raises:
         WrongType: It is no event.
         UnknownId: It names something that the market does not have.
+        RuleViolation: It contradicts the state: a number that is taken or not the next one, an
+            instant before the market's last event.
+        IllegalMove: The state of its instance does not allow it.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Market, Money
@@ -97,14 +190,28 @@ def evolve(market: Market, event: Event) -> Market:
     >>> print(evolve(Market(), paid).credited)
     10.00
     """
-    return apply_event(market, event)
+    check_kind(market, Market, "market")
+    builder = Builder(market)
+    apply_event(builder, event)
+    if archive is not None and builder.gone:
+        archive.update(builder.gone)
+    return builder.market()
 
 
-def replay(events: Iterable[Event], market: Market | None = None) -> Market:
+def replay(
+    events: Iterable[Event], market: Market | None = None, *, archive: Archive | None = None
+) -> Market:
     """Return the market after ``events``, by default from an empty one.
+
+    Args:
+        events: In the order in which they happened, all of them.
+        market: Where they begin, such as a snapshot.
+        archive: As for :func:`execute`.
 
     Raises:
         WrongType: No market, or something that is no event.
+        RuleViolation: An event that contradicts the state, as after a hole in the log or where two
+            wrote it; the path says which, ``events[17]``.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Money, replay
@@ -114,16 +221,26 @@ def replay(events: Iterable[Event], market: Market | None = None) -> Market:
     >>> print(replay([paid, paid]).credited)
     20.00
     """
-    state = Market() if market is None else market
-    check_kind(state, Market, "market")
+    start = Market() if market is None else market
+    check_kind(start, Market, "market")
     if not isinstance(events, Iterable):
         raise WrongType("events", "events of a market", shown(events))
-    for event in events:
-        state = apply_event(state, event)
-    return state
+    builder = Builder(start)
+    for index, event in enumerate(events):
+        try:
+            apply_event(builder, event)
+        except RuleViolation as fault:
+            raise fault.at(f"events[{index}]") from None
+        except IllegalMove as fault:
+            need = f"an event that {fault.state} allows: {', '.join(fault.legal) or 'none'}"
+            raise RuleViolation(f"events[{index}]", need, fault.event) from None
+        if archive is not None and builder.gone:
+            archive.update(builder.gone)
+        builder.gone.clear()
+    return builder.market()
 
 
-def _drafted(market: Market, command: c.Command, at: datetime) -> Decision:
+def _decided(market: Market, command: c.Command, at: datetime) -> Decision:
     check_kind(market, Market, "market")
     do = _DO.get(type(command))
     if do is None:
@@ -131,18 +248,24 @@ def _drafted(market: Market, command: c.Command, at: datetime) -> Decision:
     at = utc(at, "at")
     if at < market.now:
         raise RuleViolation("at", f"an instant from {market.now} on", str(at))
-    draft = advance_to(market, at)
-    do(draft, command)
-    catch_up(draft)  # what was done may have taken the last of a balance
-    return draft
+    longest = market.settings.longest_step
+    too_long = longest is not None and market.version and at - market.now > longest
+    if too_long and type(command) is not c.SetSettings:  # which is how an operator goes on
+        need = f"at most {longest} after {market.now} (longest_step)"
+        raise RuleViolation("at", need, str(at))
+    decision = advance_to(market, at)
+    do(decision, command)
+    catch_up(decision)  # what was done may have taken the last of a balance
+    return decision
 
 
-def _tick(draft: Decision, command: c.Tick) -> None:
+def _tick(decision: Decision, command: c.Tick) -> None:
     """Do nothing: time has passed already."""
 
 
 _DO: Final[dict[type, Callable[[Decision, Any], None]]] = {
     c.Tick: _tick,
+    c.SetSettings: hosting.set_settings,
     c.AddCredit: hosting.add_credit,
     c.AddMachine: hosting.add_machine,
     c.SetVerification: hosting.set_verification,

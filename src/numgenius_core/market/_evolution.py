@@ -1,8 +1,10 @@
-"""What an event changes: one function for each, from a market and an event to the next market.
+"""What an event changes: one function for each, on a market that is being built.
 
-Nothing is decided here and nothing is checked: an event is a fact. Each function says what the
-fact means for the machine, the instance and the accounts it names. Whenever what an instance costs
-each second changes, so do the ledgers of its client, its host and the platform, by the same ticks.
+Nothing is decided here: an event is a fact. Each function says what the fact means for the machine,
+the instance and the accounts it names. What contradicts the state is refused: an id that is taken,
+a machine, an account or an instance that is not there, a move that a state does not allow, a number
+that is not the next one, time that runs backwards. So a log with a hole, or one written by two
+hands, is found out instead of believed.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-from attrs import evolve
+from attrs import NOTHING, evolve, fields
 
 from numgenius_core._accrual import accrued
 from numgenius_core.billing.history import (
@@ -27,108 +29,139 @@ from numgenius_core.contracts.contract import to_reserved
 from numgenius_core.contracts.extension import PendingIncrease
 from numgenius_core.contracts.life import InstanceEvent, InstanceState, advance
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.maintenance.schedule import MachineSchedule, cancel_windows
+from numgenius_core.maintenance.schedule import MachineSchedule, cancel_windows, check_free
 from numgenius_core.market import events as e
-from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger
-from numgenius_core.market._settlement import opened, settled
-from numgenius_core.market.instance import Instance
-from numgenius_core.market.state import DAY, MachineState, Market
+from numgenius_core.market._builder import Builder
+from numgenius_core.market._copying import copier, trusted
+from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, moved, ticks_at
+from numgenius_core.market.instance import Instance, changed_instance
+from numgenius_core.market.state import DAY, MachineState, changed_account
+from numgenius_core.money import money_of
+
+_changed_schedule: Final = copier(MachineSchedule)
+_NEW: Final = {
+    attribute.name: attribute.default
+    for attribute in fields(Instance)
+    if attribute.default is not NOTHING and attribute.name != "label"
+}
+"""What a new instance has of all that is left out."""
+_WAITING: Final = frozenset({InstanceState.PAUSED, InstanceState.SCHEDULING})
 
 
-def apply_event(market: Market, event: e.Event) -> Market:
-    """Return the market after an event.
+def apply_event(market: Builder, event: e.Event) -> None:
+    """Let an event have happened.
 
     Raises:
         WrongType: It is no event.
         UnknownId: It names something that the market does not have.
+        RuleViolation: It contradicts the state.
+        IllegalMove: The state of its instance does not allow it.
     """
     apply = _APPLY.get(type(event))
     if apply is None:
         raise WrongType("event", "an event of a market", shown(event))
-    return apply(market, event)
+    at = event.at
+    if at < market.now:
+        raise RuleViolation("event.at", f"an instant from {market.now} on", str(at))
+    apply(market, event)
+    market.now = at
+    market.version += 1
 
 
-def _unchanged(market: Market, event: e.Event) -> Market:
-    """Return the market as it is: somebody was told, and what follows other events say."""
-    return market.after(event.at)
+def _unchanged(market: Builder, event: e.Event) -> None:
+    """Change nothing: somebody was told, and what follows other events say."""
+
+
+# --- the market -----------------------------------------------------------------------------
+
+
+def settings_set(market: Builder, event: e.SettingsSet) -> None:
+    market.settings = event.settings
 
 
 # --- accounts -------------------------------------------------------------------------------
 
 
-def credit_added(market: Market, event: e.CreditAdded) -> Market:
-    account = opened(market, event.account, event.at)
-    account = evolve(account, ledger=account.ledger.changed(event.at, add=event.amount))
-    credited = market.credited + event.amount
-    return market.after(event.at, accounts=[account], credited=credited)
+def credit_added(market: Builder, event: e.CreditAdded) -> None:
+    account = market.opened(event.account, event.at)
+    ledger = moved(account.ledger, event.at, event.amount.ticks, 0)
+    market.put_account(changed_account(account, ledger=ledger))
+    market.credited += event.amount
 
 
-def balance_ran_out(market: Market, event: e.BalanceRanOut) -> Market:
+def balance_ran_out(market: Builder, event: e.BalanceRanOut) -> None:
     account = market.account(event.account)
-    account = evolve(account, ledger=account.ledger.changed(event.at), empty=True)
-    return market.after(event.at, accounts=[account])
+    ledger = moved(account.ledger, event.at, 0, 0)
+    market.put_account(changed_account(account, ledger=ledger, empty=True))
 
 
 # --- machines -------------------------------------------------------------------------------
 
 
-def machine_added(market: Market, event: e.MachineAdded) -> Market:
+def machine_added(market: Builder, event: e.MachineAdded) -> None:
     machine = event.machine
-    account = opened(market, machine.host, event.at)
-    account = evolve(account, machines=(*account.machines, machine.id))
-    place = MachineState(machine=machine, schedule=MachineSchedule(machine=machine.id))
-    return market.after(event.at, place=place, accounts=[account])
+    if market.has_machine(machine.id):
+        raise RuleViolation("machine.id", "a new number", f"{machine.id}, which is there already")
+    account = market.opened(machine.host, event.at)
+    market.put_account(changed_account(account, machines=(*account.machines, machine.id)))
+    market.add_machine(MachineState(machine=machine, schedule=MachineSchedule(machine=machine.id)))
 
 
-def machine_removed(market: Market, event: e.MachineRemoved) -> Market:
-    account = market.account(market.machine(event.machine).machine.host)
+def machine_removed(market: Builder, event: e.MachineRemoved) -> None:
+    machine = market.machine(event.machine)
+    if machine.listing is not None or machine.instances:
+        got = (
+            "a listed one" if machine.listing else f"one with {len(machine.instances)} instance(s)"
+        )
+        raise RuleViolation("machine", "an unlisted machine without instances", got)
+    account = market.account(machine.machine.host)
     left = tuple(each for each in account.machines if each != event.machine)
-    machines = market.machines.without(event.machine)
-    return market.after(event.at, accounts=[evolve(account, machines=left)], machines=machines)
+    market.put_account(changed_account(account, machines=left))
+    market.remove_machine(event.machine)
 
 
-def machine_verified(market: Market, event: e.MachineVerified) -> Market:
-    place = market.machine(event.machine)
-    machine = evolve(place.machine, verification=event.verification)
-    listing = None if place.listing is None else evolve(place.listing, machine=machine)
-    return market.after(event.at, place=evolve(place, machine=machine, listing=listing))
+def machine_verified(market: Builder, event: e.MachineVerified) -> None:
+    state = market.machine(event.machine)
+    machine = evolve(state.machine, verification=event.verification)
+    listing = None if state.listing is None else evolve(state.listing, machine=machine)
+    market.put_machine(state, machine=machine, listing=listing)
 
 
-def machine_went(market: Market, event: e.MachineWentOffline | e.MachineCameOnline) -> Market:
+def machine_went(market: Builder, event: e.MachineWentOffline | e.MachineCameOnline) -> None:
     online = type(event) is e.MachineCameOnline
-    place = evolve(market.machine(event.machine), online=online)
-    market = market.after(event.at, place=place)
-    for instance in place.instances.values():
-        fact = MachineWent(at=event.at, online=online)
-        market = settled(market, _noted(instance, fact), event.at)
-    return market
+    machine = market.machine(event.machine)
+    market.put_machine(machine, online=online)
+    fact = MachineWent(at=event.at, online=online)
+    for contract in sorted(machine.instances):
+        instance = machine.instances[contract]
+        market.settle(_noted(instance, fact), event.at)
 
 
-def machine_listed(market: Market, event: e.MachineListed) -> Market:
+def machine_listed(market: Builder, event: e.MachineListed) -> None:
     listing, number = event.listing, event.number
-    place = market.machine(listing.machine.id)
-    listings = market.listings.without(place.number).set(number, place.id)
-    place = evolve(
-        place,
+    machine = market.machine(listing.machine.id)
+    market.give_number(number)
+    market.listings = market.listings.without(machine.number).set(number, machine.id)
+    market.put_machine(
+        machine,
         listing=listing,
         number=number,
         floor=listing.prices.min_bid,
         rolls_at=None if listing.rolling is None else _a_day_after(event.at),
     )
-    last = max(market.last, number)
-    return market.after(event.at, place=place, listings=listings, last=last)
 
 
-def listing_ended(market: Market, event: e.MachineUnlisted | e.ListingEnded) -> Market:
-    place = market.machine(event.machine)
-    listings = market.listings.without(place.number)
-    place = evolve(place, listing=None, rolls_at=None)
-    return market.after(event.at, place=place, listings=listings)
+def listing_ended(market: Builder, event: e.MachineUnlisted | e.ListingEnded) -> None:
+    machine = market.machine(event.machine)
+    if machine.listing is None:
+        raise RuleViolation("machine", "a machine that is listed", f"machine {event.machine}")
+    market.listings = market.listings.without(machine.number)
+    market.put_machine(machine, listing=None, rolls_at=None)
 
 
-def end_date_rolled(market: Market, event: e.EndDateRolled) -> Market:
-    place = evolve(market.machine(event.machine), rolls_at=_a_day_after(event.at))
-    return market.after(event.at, place=place)
+def end_date_rolled(market: Builder, event: e.EndDateRolled) -> None:
+    machine = market.machine(event.machine)
+    market.put_machine(machine, rolls_at=_a_day_after(event.at))
 
 
 def _a_day_after(at: datetime) -> datetime | None:
@@ -139,48 +172,52 @@ def _a_day_after(at: datetime) -> datetime | None:
         return None
 
 
-def min_bid_set(market: Market, event: e.MinBidSet) -> Market:
-    place = market.machine(event.machine)
-    listing = place.listing
+def min_bid_set(market: Builder, event: e.MinBidSet) -> None:
+    machine = market.machine(event.machine)
+    listing = machine.listing
     if listing is not None:
         listing = evolve(listing, prices=evolve(listing.prices, min_bid=event.floor))
-    return market.after(event.at, place=evolve(place, floor=event.floor, listing=listing))
+    market.put_machine(machine, floor=event.floor, listing=listing)
 
 
-def default_job_changed(market: Market, event: e.DefaultJobSet | e.DefaultJobRemoved) -> Market:
+def default_job_changed(market: Builder, event: e.DefaultJobSet | e.DefaultJobRemoved) -> None:
     job = event.image if isinstance(event, e.DefaultJobSet) else None
-    return market.after(event.at, place=evolve(market.machine(event.machine), default_job=job))
+    market.put_machine(market.machine(event.machine), default_job=job)
 
 
 # --- maintenance ----------------------------------------------------------------------------
 
 
-def maintenance_scheduled(market: Market, event: e.MaintenanceScheduled) -> Market:
-    place = market.machine(event.machine)
-    windows = sorted([*place.schedule.windows, event.window], key=lambda w: w.period.start)
-    schedule = evolve(place.schedule, windows=tuple(windows))
-    return market.after(event.at, place=evolve(place, schedule=schedule))
+def maintenance_scheduled(market: Builder, event: e.MaintenanceScheduled) -> None:
+    machine = market.machine(event.machine)
+    windows = list(machine.schedule.windows)
+    windows.insert(check_free(windows, event.window.period), event.window)
+    schedule = _changed_schedule(machine.schedule, windows=tuple(windows))
+    market.put_machine(machine, schedule=schedule)
 
 
-def maintenance_cancelled(market: Market, event: e.MaintenanceCancelled) -> Market:
-    place = market.machine(event.machine)
-    schedule = cancel_windows(place.schedule, now=event.at)
-    return market.after(event.at, place=evolve(place, schedule=schedule))
+def maintenance_cancelled(market: Builder, event: e.MaintenanceCancelled) -> None:
+    machine = market.machine(event.machine)
+    schedule = cancel_windows(machine.schedule, now=event.at)
+    market.put_machine(machine, schedule=schedule)
 
 
 def maintenance_passed(
-    market: Market, event: e.MaintenanceStarted | e.MaintenanceCompleted
-) -> Market:
-    place = evolve(market.machine(event.machine), announced=event.at)
-    return market.after(event.at, place=place)
+    market: Builder, event: e.MaintenanceStarted | e.MaintenanceCompleted
+) -> None:
+    market.put_machine(market.machine(event.machine), announced=event.at)
 
 
 # --- contracts ------------------------------------------------------------------------------
 
 
-def contract_created(market: Market, event: e.ContractCreated) -> Market:
+def contract_created(market: Builder, event: e.ContractCreated) -> None:
     contract = event.contract
-    instance = Instance(
+    market.bare(contract.machine)  # refuses a machine that is not there
+    account = market.account(contract.client)
+    market.give_number(contract.id)
+    instance = trusted(
+        Instance,
         contract=contract,
         state=InstanceState.LOADING,
         arrival=contract.id,
@@ -188,119 +225,121 @@ def contract_created(market: Market, event: e.ContractCreated) -> Market:
         max_discount=event.max_discount,
         deposit=Ledger(since=event.at),
         label=event.label,
+        **_NEW,
     )
-    account = market.account(contract.client)
-    account = evolve(account, instances=(*account.instances, contract.id))
-    market = market.after(
-        event.at,
-        accounts=[account],
-        last=max(market.last, contract.id),
-        homes=market.homes.set(contract.id, contract.machine),
-    )
-    return settled(market, instance, event.at)
+    rented = account.instances.set(contract.id, contract.machine)  # type: ignore[attr-defined]
+    market.put_account(changed_account(account, instances=rented))
+    market.homes = market.homes.set(contract.id, contract.machine)
+    market.settle(instance, event.at)
 
 
-def contract_extended(market: Market, event: e.ContractExtended) -> Market:
+def contract_extended(market: Builder, event: e.ContractExtended) -> None:
     instance = market.living(event.contract)
     contract = instance.contract.extended(event.end, event.prices)
-    return settled(market, evolve(instance, contract=contract), event.at)
+    market.settle(changed_instance(instance, contract=contract), event.at)
 
 
-def rates_changed(market: Market, event: e.RatesChanged) -> Market:
+def rates_changed(market: Builder, event: e.RatesChanged) -> None:
     instance = market.living(event.contract)
-    begun = evolve(instance, rate_changes_begun=instance.rate_changes_begun + 1)
-    return settled(market, begun, event.at)
+    begun = instance.rate_changes_begun + 1
+    if begun > len(instance.contract.rate_changes):
+        raise RuleViolation("contract", "a contract with rates to come", f"{event.contract}")
+    market.settle(changed_instance(instance, rate_changes_begun=begun), event.at)
 
 
-def contract_moved(market: Market, event: e.ContractMoved) -> Market:
+def contract_moved(market: Builder, event: e.ContractMoved) -> None:
     instance = market.living(event.contract)
     contract = evolve(instance.contract, block=event.block)
-    return settled(market, evolve(instance, contract=contract), event.at)
+    market.settle(changed_instance(instance, contract=contract), event.at)
 
 
-def auto_extension_set(market: Market, event: e.AutoExtensionSet) -> Market:
-    instance = evolve(market.living(event.contract), auto_extension=event.wanted)
-    return settled(market, instance, event.at)
+def auto_extension_set(market: Builder, event: e.AutoExtensionSet) -> None:
+    instance = market.living(event.contract)
+    market.put(changed_instance(instance, auto_extension=event.wanted))
 
 
-def price_increase_asked(market: Market, event: e.PriceIncreaseAsked) -> Market:
-    place = market.home(event.contract)
-    if place.listing is None:
-        raise RuleViolation("event", "a machine that is listed", f"machine {place.id}")
+def price_increase_asked(market: Builder, event: e.PriceIncreaseAsked) -> None:
+    instance = market.living(event.contract)
+    machine = market.bare(instance.contract.machine)
+    if machine.listing is None:
+        raise RuleViolation("event", "a machine that is listed", f"machine {machine.id}")
+    market.give_number(event.increase)
     pending = PendingIncrease(
-        contract=place.instances[event.contract].contract,
+        contract=instance.contract,
         raised=event.raised,
         new_end=event.new_end,
-        listing=place.listing,
+        listing=machine.listing,
     )
-    return market.after(
-        event.at,
-        place=evolve(place, increases={**place.increases, event.increase: pending}),
-        last=max(market.last, event.increase),
-        asked=market.asked.set(event.increase, place.id),
-    )
+    increases = machine.increases.set(event.increase, pending)  # type: ignore[attr-defined]
+    market.put_machine(machine, increases=increases)
+    market.put(changed_instance(instance, increase=event.increase))
+    market.asked = market.asked.set(event.increase, machine.id)
 
 
 def price_increase_closed(
-    market: Market,
+    market: Builder,
     event: e.PriceIncreaseAccepted | e.PriceIncreaseRejected | e.PriceIncreaseLapsed,
-) -> Market:
-    place = market.asking(event.increase)
-    left = {key: each for key, each in place.increases.items() if key != event.increase}
-    asked = market.asked.without(event.increase)
-    return market.after(event.at, place=evolve(place, increases=left), asked=asked)
+) -> None:
+    machine = market.asking(event.increase)
+    contract = machine.increases[event.increase].contract.id
+    increases = machine.increases.without(event.increase)  # type: ignore[attr-defined]
+    market.put_machine(machine, increases=increases)
+    market.put(changed_instance(market.living(contract), increase=0))
+    market.asked = market.asked.without(event.increase)
 
 
 # --- deposits and traffic -------------------------------------------------------------------
 
 
-def contract_prepaid(market: Market, event: e.ContractPrepaid) -> Market:
+def contract_prepaid(market: Builder, event: e.ContractPrepaid) -> None:
     instance = market.living(event.contract)
     fact = Prepaid(at=event.at, amount=event.amount, discount=event.discount)
-    reserved = evolve(
+    reserved = changed_instance(
         instance,
         contract=to_reserved(instance.contract, event.discount),
         months=event.months,
         discount=event.discount,
-        deposit=instance.deposit.changed(event.at, add=event.amount),
-        facts=(*instance.facts, fact),
+        deposit=moved(instance.deposit, event.at, event.amount.ticks, 0),
+        facts=instance.facts.add(fact),  # type: ignore[attr-defined]
     )
-    return settled(market, reserved, event.at, Flow(balance=event.amount))
+    market.settle(reserved, event.at, Flow(balance=event.amount))
 
 
-def deposit_spent(market: Market, event: e.DepositSpent) -> Market:
+def deposit_spent(market: Builder, event: e.DepositSpent) -> None:
     """In its last second a deposit may lack something: the balance pays it."""
     instance = market.living(event.contract)
-    lacks = -instance.deposit.at(event.at)
-    spent = evolve(instance, deposit=instance.deposit.changed(event.at, add=lacks))
-    return settled(market, spent, event.at, Flow(balance=lacks))
+    lacks = -ticks_at(instance.deposit, event.at)
+    spent = changed_instance(instance, deposit=moved(instance.deposit, event.at, lacks, 0))
+    market.settle(spent, event.at, Flow(balance=money_of(lacks)))
 
 
-def deposit_refunded(market: Market, event: e.DepositRefunded) -> Market:
+def deposit_refunded(market: Builder, event: e.DepositRefunded) -> None:
     """What is kept of a deposit is shared with the host as usage is."""
     instance = market.living(event.contract)
-    fee = event.kept.scaled(instance.contract.prices_at(event.at).platform_fee)
     gone = event.refund + event.kept
-    dissolved = evolve(
+    if gone.ticks > ticks_at(instance.deposit, event.at):
+        raise RuleViolation("refund", "at most what is left of the deposit", f"${gone}")
+    fee = event.kept.scaled(instance.prices.platform_fee)
+    dissolved = _noted(
         instance,
-        deposit=instance.deposit.changed(event.at, add=-gone),
-        facts=(*instance.facts, Refunded(at=event.at, amount=event.refund)),
+        Refunded(at=event.at, amount=event.refund),
+        deposit=moved(instance.deposit, event.at, -gone.ticks, 0),
     )
     lump = Flow(balance=-event.refund, payout=event.kept - fee, fee=fee)
-    return settled(market, dissolved, event.at, lump)
+    market.settle(dissolved, event.at, lump)
 
 
-def traffic_counted(market: Market, event: e.TrafficCounted) -> Market:
+def traffic_counted(market: Builder, event: e.TrafficCounted) -> None:
     instance = market.living(event.contract)
     lump = NO_FLOW
     if not instance.contract.is_free_test:
-        prices = instance.contract.prices_at(event.at)
+        prices = instance.prices
         sent = accrued(prices.upload, 1, event.sent, prices.platform_fee)
         received = accrued(prices.download, 1, event.received, prices.platform_fee)
         paid, fee = sent.amount + received.amount, sent.fee + received.fee
         lump = Flow(balance=paid, payout=paid - fee, fee=fee)
     fact = Transferred(at=event.at, sent=event.sent, received=event.received)
-    return settled(market, _noted(instance, fact), event.at, lump)
+    market.settle(_noted(instance, fact), event.at, lump)
 
 
 # --- the life of an instance ----------------------------------------------------------------
@@ -308,63 +347,82 @@ def traffic_counted(market: Market, event: e.TrafficCounted) -> Market:
 
 def _noted(instance: Instance, fact: Fact, **changes: Any) -> Instance:
     """Return an instance to which something happened."""
-    return evolve(instance, facts=(*instance.facts, fact), **changes)
+    return changed_instance(instance, facts=instance.facts.add(fact), **changes)  # type: ignore[attr-defined]
 
 
-def _moves(by: InstanceEvent) -> Callable[[Market, Any], Market]:
+def _moved(instance: Instance, by: InstanceEvent, at: datetime, **changes: Any) -> Instance:
+    """Return an instance after a move in the table of its life."""
+    fact = trusted(Moved, at=at, event=by)
+    return _noted(instance, fact, state=advance(instance.state, by), **changes)
+
+
+def _count_waiting(market: Builder, before: Instance, after: Instance) -> None:
+    """Take note on the client's account that an instance waits, or waits no longer."""
+    waits = (after.state in _WAITING) - (before.state in _WAITING)
+    if waits:
+        account = market.account(after.contract.client)
+        market.put_account(changed_account(account, waiting=account.waiting + waits))
+
+
+def _moves(by: InstanceEvent) -> Callable[[Builder, Any], None]:
     """Return what applies a move in the table of an instance's life."""
 
-    def apply(market: Market, event: Any) -> Market:
+    def apply(market: Builder, event: Any) -> None:
         instance = market.living(event.contract)
-        moved = Moved(at=event.at, event=by)
-        return settled(market, _noted(instance, moved, state=advance(instance.state, by)), event.at)
+        after = _moved(instance, by, event.at)
+        market.settle(after, event.at)
+        _count_waiting(market, instance, after)
 
     return apply
 
 
-def instance_started(market: Market, event: e.InstanceStarted) -> Market:
+def instance_started(market: Builder, event: e.InstanceStarted) -> None:
     instance = market.living(event.contract)
-    moved = Moved(at=event.at, event=InstanceEvent.STARTED)
-    state = advance(instance.state, InstanceEvent.STARTED)
-    waiting = _noted(instance, moved, state=state, arrival=event.arrival)
-    return settled(market, waiting, event.at, last=max(market.last, event.arrival))
+    after = _moved(instance, InstanceEvent.STARTED, event.at, arrival=event.arrival)
+    market.give_number(event.arrival)
+    market.settle(after, event.at)
+    _count_waiting(market, instance, after)
 
 
-def instance_expired(market: Market, event: e.InstanceExpired) -> Market:
+def instance_expired(market: Builder, event: e.InstanceExpired) -> None:
     instance = market.living(event.contract)
-    state = advance(instance.state, InstanceEvent.EXPIRED)
     # That a contract expires at its end, its history knows by itself.
-    return settled(market, evolve(instance, state=state), event.at)
+    state = advance(instance.state, InstanceEvent.EXPIRED)
+    expired = changed_instance(instance, state=state)
+    market.settle(expired, event.at)
+    _count_waiting(market, instance, expired)
 
 
-def instance_destroyed(market: Market, event: e.InstanceDestroyed) -> Market:
-    market = _moves(InstanceEvent.DESTROYED)(market, event)
-    place, instance = market.home(event.contract), market.living(event.contract)
-    others = {key: each for key, each in place.instances.items() if key != instance.id}
-    account = market.account(instance.contract.client)
-    rented = tuple(each for each in account.instances if each != instance.id)
-    return market.after(
-        event.at,
-        place=evolve(place, instances=others),
-        accounts=[evolve(account, instances=rented)],
-        homes=market.homes.without(instance.id),
-        archive=market.archive.set(instance.id, instance),
-    )
-
-
-def instance_labelled(market: Market, event: e.InstanceLabelled) -> Market:
-    instance = evolve(market.living(event.contract), label=event.label)
-    return settled(market, instance, event.at)
-
-
-def bid_changed(market: Market, event: e.BidChanged) -> Market:
-    fact = Rebid(at=event.at, bid=event.bid)
+def instance_destroyed(market: Builder, event: e.InstanceDestroyed) -> None:
     instance = market.living(event.contract)
+    after = _moved(instance, InstanceEvent.DESTROYED, event.at)
+    market.settle(after, event.at)
+    _count_waiting(market, instance, after)
+    account = market.account(instance.contract.client)
+    rented = account.instances.without(instance.id)  # type: ignore[attr-defined]
+    market.put_account(changed_account(account, instances=rented))
+    market.destroy(market.living(event.contract))
+
+
+def instance_labelled(market: Builder, event: e.InstanceLabelled) -> None:
+    market.put(changed_instance(market.living(event.contract), label=event.label))
+
+
+def bid_changed(market: Builder, event: e.BidChanged) -> None:
+    instance = market.living(event.contract)
+    if instance.bid is None:
+        raise RuleViolation("contract", "an interruptible instance", instance.contract.mode.value)
+    market.give_number(event.arrival)
+    fact = trusted(Rebid, at=event.at, bid=event.bid)
     bidding = _noted(instance, fact, bid=event.bid, arrival=event.arrival)
-    return settled(market, bidding, event.at, last=max(market.last, event.arrival))
+    if instance.state is InstanceState.RUNNING:
+        market.settle(bidding, event.at)
+    else:
+        market.put(bidding)  # what waits or loads pays for its disk alone
 
 
-_APPLY: Final[dict[type, Callable[[Market, Any], Market]]] = {
+_APPLY: Final[dict[type, Callable[[Builder, Any], None]]] = {
+    e.SettingsSet: settings_set,
     e.CreditAdded: credit_added,
     e.BalanceRanOut: balance_ran_out,
     e.MachineAdded: machine_added,

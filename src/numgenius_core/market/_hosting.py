@@ -21,7 +21,7 @@ from numgenius_core.errors import NotAllowed, RuleViolation
 from numgenius_core.gpus.defragmentation import DefragmentationPlan, defragment
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.listing import Listing, Verification
-from numgenius_core.maintenance.schedule import notices, schedule_window
+from numgenius_core.maintenance.schedule import check_free, check_start, notices
 from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._clock import dissolve
 from numgenius_core.market._decision import Decision
@@ -33,150 +33,161 @@ LONGEST_ROLLING: Final = timedelta(days=36_525)
 """Longest duration of a rolling end, a hundred years: it rolls on, but the calendar ends."""
 
 
-def add_credit(draft: Decision, command: c.AddCredit) -> None:
-    draft.emit(e.CreditAdded(at=draft.at, account=command.account, amount=command.amount))
+def set_settings(decision: Decision, command: c.SetSettings) -> None:
+    decision.emit(e.SettingsSet, settings=command.settings)
 
 
-def add_machine(draft: Decision, command: c.AddMachine) -> None:
+def add_credit(decision: Decision, command: c.AddCredit) -> None:
+    decision.emit(e.CreditAdded, account=command.account, amount=command.amount)
+
+
+def add_machine(decision: Decision, command: c.AddMachine) -> None:
     machine = command.machine
-    if machine.id in draft.market.machines:
+    if decision.market.has_machine(machine.id):
         raise RuleViolation("machine.id", "a new number", f"{machine.id}, which is there already")
-    account = draft.market.accounts.get(machine.host)
-    if account is not None and not account.machines and account.instances:
+    account = decision.market.opened(machine.host, decision.at)
+    if not account.machines and account.instances:
         raise NotAllowed("machine.host", "an account without instances", machine.host)
-    draft.emit(e.MachineAdded(at=draft.at, machine=machine))
+    decision.emit(e.MachineAdded, machine=machine)
 
 
-def remove_machine(draft: Decision, command: c.RemoveMachine) -> None:
-    place = draft.own_machine(command.machine, command.by)
-    if place.listing is not None or place.instances:
-        got = "a listed one" if place.listing else f"one with {len(place.instances)} instance(s)"
+def remove_machine(decision: Decision, command: c.RemoveMachine) -> None:
+    machine = decision.own_machine(command.machine, command.by)
+    if machine.listing is not None or machine.instances:
+        got = (
+            "a listed one" if machine.listing else f"one with {len(machine.instances)} instance(s)"
+        )
         raise RuleViolation("machine", "an unlisted machine without instances", got)
-    draft.emit(e.MachineRemoved(at=draft.at, machine=place.id))
+    decision.emit(e.MachineRemoved, machine=machine.id)
 
 
-def set_verification(draft: Decision, command: c.SetVerification) -> None:
-    place = draft.market.machine(command.machine)
-    if place.machine.verification is command.verification:
+def set_verification(decision: Decision, command: c.SetVerification) -> None:
+    machine = decision.market.machine(command.machine)
+    if machine.machine.verification is command.verification:
         return
-    draft.emit(e.MachineVerified(at=draft.at, machine=place.id, verification=command.verification))
+    decision.emit(e.MachineVerified, machine=machine.id, verification=command.verification)
     if command.verification is Verification.DEVERIFIED:  # the machine broke its agreement
-        for contract in place.instances:
-            dissolve(draft, contract, broken=True)
+        for contract in sorted(machine.instances):
+            dissolve(decision, contract, broken=True)
 
 
-def report_offline(draft: Decision, command: c.ReportOffline) -> None:
-    if not draft.market.machine(command.machine).online:
+def report_offline(decision: Decision, command: c.ReportOffline) -> None:
+    if not decision.market.machine(command.machine).online:
         raise RuleViolation("machine", "a machine that is online", "one that is offline")
-    draft.emit(e.MachineWentOffline(at=draft.at, machine=command.machine))
+    decision.emit(e.MachineWentOffline, machine=command.machine)
 
 
-def report_online(draft: Decision, command: c.ReportOnline) -> None:
-    if draft.market.machine(command.machine).online:
+def report_online(decision: Decision, command: c.ReportOnline) -> None:
+    if decision.market.machine(command.machine).online:
         raise RuleViolation("machine", "a machine that is offline", "one that is online")
-    draft.emit(e.MachineCameOnline(at=draft.at, machine=command.machine))
+    decision.emit(e.MachineCameOnline, machine=command.machine)
 
 
-def list_machine(draft: Decision, command: c.ListMachine) -> None:
-    place = draft.own_machine(command.machine, command.by)
+def list_machine(decision: Decision, command: c.ListMachine) -> None:
+    machine = decision.own_machine(command.machine, command.by)
     listing = Listing(
-        machine=place.machine,
+        machine=machine.machine,
         prices=command.prices,
         min_gpu=command.min_gpu,
         max_discount=command.max_discount,
         end=command.end,
         rolling=command.rolling,
     )
-    if listing.end is not None and listing.end <= draft.at:
-        raise RuleViolation("end", f"an instant after {draft.at}", str(listing.end))
+    if listing.end is not None and listing.end <= decision.at:
+        raise RuleViolation("end", f"an instant after {decision.at}", str(listing.end))
     if listing.rolling is not None and listing.rolling > LONGEST_ROLLING:
         raise RuleViolation(
             "rolling", f"at most {LONGEST_ROLLING.days:,} days", str(listing.rolling)
         )
-    listing.end_at(draft.at)  # refuses a rolling end beyond the calendar
-    draft.lapse(place.id, Stale.SUPERSEDED)
-    draft.emit(e.MachineListed(at=draft.at, listing=listing, number=draft.next_number()))
-    draft.extend(listing, ask=True)
-    draft.rerun(place.id)
+    listing.end_at(decision.at)  # refuses a rolling end beyond the calendar
+    decision.lapse_all(machine.id, Stale.SUPERSEDED)
+    decision.emit(e.MachineListed, listing=listing, number=decision.next_number())
+    decision.extend(listing, ask=True)
+    decision.rerun(machine.id)
 
 
-def unlist(draft: Decision, command: c.Unlist) -> None:
-    draft.own_machine(command.machine, command.by)
-    _listed(draft, command.machine)
-    draft.emit(e.MachineUnlisted(at=draft.at, machine=command.machine))
+def unlist(decision: Decision, command: c.Unlist) -> None:
+    decision.own_machine(command.machine, command.by)
+    _listed(decision, command.machine)
+    decision.emit(e.MachineUnlisted, machine=command.machine)
 
 
-def _listed(draft: Decision, machine: MachineId) -> Listing:
-    listing = draft.market.machine(machine).listing
+def _listed(decision: Decision, machine: MachineId) -> Listing:
+    listing = decision.market.machine(machine).listing
     if listing is None:
         raise RuleViolation("machine", "a machine that is listed", f"machine {machine}")
     return listing
 
 
-def set_min_bid(draft: Decision, command: c.SetMinBid) -> None:
-    place = draft.own_machine(command.machine, command.by)
-    if place.floor != command.floor:
-        draft.emit(e.MinBidSet(at=draft.at, machine=place.id, floor=command.floor))
-        draft.rerun(place.id)
+def set_min_bid(decision: Decision, command: c.SetMinBid) -> None:
+    machine = decision.own_machine(command.machine, command.by)
+    if machine.floor != command.floor:
+        decision.emit(e.MinBidSet, machine=machine.id, floor=command.floor)
+        decision.rerun(machine.id)
 
 
-def set_default_job(draft: Decision, command: c.SetDefaultJob) -> None:
-    draft.own_machine(command.machine, command.by)
-    draft.emit(e.DefaultJobSet(at=draft.at, machine=command.machine, image=command.image))
+def set_default_job(decision: Decision, command: c.SetDefaultJob) -> None:
+    decision.own_machine(command.machine, command.by)
+    decision.emit(e.DefaultJobSet, machine=command.machine, image=command.image)
 
 
-def remove_default_job(draft: Decision, command: c.RemoveDefaultJob) -> None:
-    if draft.own_machine(command.machine, command.by).default_job is None:
+def remove_default_job(decision: Decision, command: c.RemoveDefaultJob) -> None:
+    if decision.own_machine(command.machine, command.by).default_job is None:
         raise RuleViolation("machine", "a machine with a default job", "one without")
-    draft.emit(e.DefaultJobRemoved(at=draft.at, machine=command.machine))
+    decision.emit(e.DefaultJobRemoved, machine=command.machine)
 
 
-def schedule_maintenance(draft: Decision, command: c.ScheduleMaintenance) -> None:
-    place = draft.own_machine(command.machine, command.by)
-    schedule_window(place.schedule, command.window, now=draft.at)  # refuses what is not allowed
-    draft.emit(e.MaintenanceScheduled(at=draft.at, machine=place.id, window=command.window))
-    contracts = [instance.contract for instance in place.instances.values()]
-    for notice in notices(place.id, command.window, contracts):
-        draft.emit(e.ClientNotified(at=draft.at, notice=notice))
+def schedule_maintenance(decision: Decision, command: c.ScheduleMaintenance) -> None:
+    machine = decision.own_machine(command.machine, command.by)
+    check_start(command.window.period.start, decision.at)
+    check_free(machine.schedule.windows, command.window.period)
+    decision.emit(e.MaintenanceScheduled, machine=machine.id, window=command.window)
+    contracts = [instance.contract for instance in machine.in_order()]
+    for notice in notices(machine.id, command.window, contracts):
+        decision.emit(e.ClientNotified, notice=notice)
 
 
-def cancel_maintenance(draft: Decision, command: c.CancelMaintenance) -> None:
-    place = draft.own_machine(command.machine, command.by)
-    if all(window.period.start <= draft.at for window in place.schedule.windows):
+def cancel_maintenance(decision: Decision, command: c.CancelMaintenance) -> None:
+    machine = decision.own_machine(command.machine, command.by)
+    if all(window.period.start <= decision.at for window in machine.schedule.windows):
         raise RuleViolation("machine", "a machine with upcoming maintenance", "one without")
-    draft.emit(e.MaintenanceCancelled(at=draft.at, machine=command.machine))
+    decision.emit(e.MaintenanceCancelled, machine=command.machine)
 
 
-def defragment_machine(draft: Decision, command: c.Defragment) -> None:
-    place = draft.own_machine(command.machine, command.by)
-    listing = _listed(draft, place.id)
+def defragment_machine(decision: Decision, command: c.Defragment) -> None:
+    machine = decision.own_machine(command.machine, command.by)
+    listing = _listed(decision, machine.id)
     for contract in command.movable:
-        if contract not in place.instances:
-            need = f"contracts of machine {place.id}"
+        if contract not in machine.instances:
+            need = f"contracts of machine {machine.id}"
             raise RuleViolation("movable", need, f"contract {contract}")
-    plan = _largest(place, listing, command.movable)
+    plan = _largest(machine, listing, command.movable)
     for move in plan.moves if plan is not None else ():
-        draft.emit(e.ContractMoved(at=draft.at, contract=move.contract, block=move.target))
-    draft.rerun(place.id)
+        decision.emit(e.ContractMoved, contract=move.contract, block=move.target)
+    decision.rerun(machine.id)
 
 
 def _largest(
-    place: MachineState, listing: Listing, movable: tuple[ContractId, ...]
+    machine: MachineState, listing: Listing, movable: tuple[ContractId, ...]
 ) -> DefragmentationPlan | None:
     """Return the plan for the largest block that can be made rentable."""
-    held = {i.id: i.contract.block for i in place.instances.values() if i.holds}
-    loading = [i.id for i in place.instances.values() if i.state is InstanceState.LOADING]
+    held = {i.id: i.contract.block for i in machine.in_order() if i.holds}
+    loading = [i.id for i in machine.in_order() if i.state is InstanceState.LOADING]
     may_move = [each for each in held if each in movable or each in loading]
-    for size in sorted({block.size for block in place.blocks()}, reverse=True):
-        plan = defragment(place.machine.gpus, listing.min_gpu, held, may_move, size)
+    for size in sorted({block.size for block in machine.blocks()}, reverse=True):
+        plan = defragment(machine.machine.gpus, listing.min_gpu, held, may_move, size)
         if isinstance(plan, DefragmentationPlan):
             return plan
     return None
 
 
-def clean_up(draft: Decision, command: c.CleanUp) -> None:
-    place = draft.own_machine(command.machine, command.by)
-    for instance in place.instances.values():
+def clean_up(decision: Decision, command: c.CleanUp) -> None:
+    machine = decision.own_machine(command.machine, command.by)
+    for instance in machine.in_order():
         end = instance.contract.end
-        if instance.state is InstanceState.EXPIRED and end and draft.at - end >= KEPT_AFTER_EXPIRY:
-            draft.emit(e.InstanceDestroyed(at=draft.at, contract=instance.id))
+        if (
+            instance.state is InstanceState.EXPIRED
+            and end
+            and decision.at - end >= KEPT_AFTER_EXPIRY
+        ):
+            decision.emit(e.InstanceDestroyed, contract=instance.id)

@@ -13,8 +13,8 @@ from typing import Final
 
 from attrs import frozen
 
-from numgenius_core.intervals import total_seconds, utc
-from numgenius_core.money import ZERO, Money
+from numgenius_core.intervals import utc
+from numgenius_core.money import ZERO, Money, money_of
 
 
 @frozen(kw_only=True)
@@ -38,11 +38,7 @@ class Ledger:
             WrongType: It is no ``datetime``.
             RuleViolation: It has no time zone or a fraction of a second.
         """
-        return self.amount + self.rate * total_seconds(self.since, utc(instant))
-
-    def changed(self, at: datetime, *, add: Money = ZERO, rate: Money = ZERO) -> Ledger:
-        """Return the ledger after ``add`` joined it at an instant, and ``rate`` its rate."""
-        return Ledger(since=at, amount=self.at(at) + add, rate=self.rate + rate)
+        return money_of(ticks_at(self, utc(instant)))
 
     def runs_out(self) -> datetime | None:
         """Return the first second that begins with nothing left; ``None`` if it never comes."""
@@ -53,6 +49,21 @@ class Ledger:
             return self.since + timedelta(seconds=-(-left // speed))
         except OverflowError:  # beyond the calendar
             return None
+
+
+def ticks_at(ledger: Ledger, instant: datetime) -> int:
+    """Return the amount at an instant in UTC, in ticks."""
+    rate = ledger.rate.ticks
+    if not rate:
+        return ledger.amount.ticks
+    passed = instant - ledger.since
+    return ledger.amount.ticks + rate * (passed.days * 86_400 + passed.seconds)
+
+
+def moved(ledger: Ledger, at: datetime, add: int, speed: int) -> Ledger:
+    """Return a ledger after ``add`` ticks joined it at an instant, and ``speed`` its rate."""
+    rate = money_of(ledger.rate.ticks + speed) if speed else ledger.rate
+    return Ledger(since=at, amount=money_of(ticks_at(ledger, at) + add), rate=rate)
 
 
 @frozen
@@ -72,14 +83,6 @@ class Flow:
     deposit: Money = ZERO
     payout: Money = ZERO
     fee: Money = ZERO
-
-    def __sub__(self, other: Flow) -> Flow:
-        return Flow(
-            self.balance - other.balance,
-            self.deposit - other.deposit,
-            self.payout - other.payout,
-            self.fee - other.fee,
-        )
 
 
 NO_FLOW: Final = Flow()

@@ -1,27 +1,35 @@
-"""An immutable mapping and an immutable queue, for a state that is replaced and never changed.
+"""Immutable mappings, series and sorted items, for a state that is replaced and never changed.
 
 A market with thousands of machines is a value: every event makes a new one and the old one stays
 as it was. Copying a dict of 100,000 entries for each event would cost milliseconds. Here a change
-copies the square root of the entries (:class:`Table`) or their logarithm (:class:`Queue`), and
-everything else is shared between the old value and the new one.
+copies a few small pieces (:class:`Table`, :class:`Series`, :class:`Sorted`), and everything else is
+shared between the old value and the new one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, Generic, Self, TypeVar
+from bisect import bisect_left, bisect_right
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Final, Generic, Self, TypeVar, overload
 
 KT = TypeVar("KT")
 VT = TypeVar("VT")
+T = TypeVar("T")
 
-_FEWEST: Final = 8  # buckets of a small table
+_BITS: Final = 5
+_WIDTH: Final = 1 << _BITS  # children of a node, and about as many entries in a leaf
+_LOW: Final = _WIDTH - 1
+_NONE: Final = object()
 
 
 class Table(Mapping[KT, VT]):
     """A mapping that is replaced, never changed.
 
-    The entries lie in about as many small dicts as each of these has entries: a change copies one
-    of the dicts and the tuple that holds them. Its order is not defined.
+    Up to 32 entries are one dict, in the order they came. More are a tree: the bits of a key's hash
+    lead through nodes of 32 children to a small dict, so a change copies that dict and a node for
+    each level: one up to 1,024 entries, two up to 32,768. The order of a tree is not defined.
 
     >>> from numgenius_core.market._persistent import Table
     >>> one = Table({1: "a"})
@@ -30,52 +38,110 @@ class Table(Mapping[KT, VT]):
     (1, 2, 'b')
     """
 
-    __slots__ = ("_buckets", "_size")
-    _buckets: tuple[dict[KT, VT], ...]
+    __slots__ = ("_levels", "_root", "_size")
+    _levels: int
+    _root: Any  # a dict, or a tuple of 32 nodes
     _size: int
 
     def __init__(self, entries: Mapping[KT, VT] | Iterable[tuple[KT, VT]] = ()) -> None:
-        self._fill(dict(entries), _FEWEST)
+        self._grow(dict(entries))
 
-    def _fill(self, entries: dict[KT, VT], buckets: int) -> None:
-        while len(entries) > buckets * buckets:
-            buckets *= 2
-        filled: tuple[dict[KT, VT], ...] = tuple({} for _ in range(buckets))
-        for key, value in entries.items():
-            filled[hash((key,)) & (buckets - 1)][key] = value
-        self._buckets, self._size = filled, len(entries)
+    def _grow(self, entries: dict[KT, VT]) -> None:
+        """Fill the table anew, as deep as its entries ask for."""
+        self._size, self._levels, room = len(entries), 0, _WIDTH
+        while self._size > room:
+            self._levels, room = self._levels + 1, room * _WIDTH
+        self._root = _tree(entries, self._levels)
 
-    def _with(self, place: int, bucket: dict[KT, VT], size: int) -> Self:
+    def _made(self, root: Any, size: int) -> Self:
         table = object.__new__(type(self))
-        buckets = list(self._buckets)
-        buckets[place] = bucket
-        table._buckets, table._size = tuple(buckets), size
-        if size > len(buckets) ** 2:
-            table._fill(dict(table.items()), len(buckets))
+        table._root, table._size, table._levels = root, size, self._levels
+        most = _WIDTH << _BITS * self._levels
+        if size > most or size * _WIDTH * 4 < most:  # so seldom that a change pays nothing for it
+            table._grow(dict(table.items()))
         return table
 
     def set(self, key: KT, value: VT) -> Self:
         """Return the table with an entry, in the place of any other with its key."""
-        place = hash((key,)) & (len(self._buckets) - 1)  # of a tuple: mixes the bits of whole ones
-        bucket = self._buckets[place].copy()
-        bucket[key] = value
-        return self._with(place, bucket, self._size + len(bucket) - len(self._buckets[place]))
+        if not self._levels:
+            root = self._root.copy()
+            root[key] = value
+            if (size := len(root)) > _WIDTH:
+                return self._made(root, size)
+            table = object.__new__(Table)
+            table._root, table._size, table._levels = root, size, 0
+            return table  # type: ignore[return-value]  # nobody derives from a table
+        path, leaf = self._way(key)
+        leaf = leaf.copy()
+        size = self._size - len(leaf)
+        leaf[key] = value
+        return self._made(_joined(path, leaf), size + len(leaf))
 
     def without(self, key: KT) -> Self:
         """Return the table without the entry of a key; without such an entry, itself."""
         if key not in self:
             return self
-        place = hash((key,)) & (len(self._buckets) - 1)
-        bucket = self._buckets[place].copy()
-        del bucket[key]
-        return self._with(place, bucket, self._size - 1)
+        path, leaf = self._way(key)
+        leaf = leaf.copy()
+        del leaf[key]
+        return self._made(_joined(path, leaf), self._size - 1)
+
+    def updated(self, changes: Mapping[KT, VT]) -> Self:
+        """Return the table with many entries at once: made anew where that is cheaper."""
+        if len(changes) * 8 > self._size:
+            table = object.__new__(type(self))
+            table._grow(dict(self.items()) | dict(changes))
+            return table
+        table = self
+        for key, value in changes.items():
+            table = table.set(key, value)
+        return table
+
+    def _way(self, key: KT) -> tuple[list[tuple[Any, int]], dict[KT, VT]]:
+        """Return the nodes on the way to a key, each with the child taken there, and its leaf."""
+        node, path = self._root, []
+        bits = hash((key,))  # of a tuple: mixes the bits of whole numbers
+        for _ in range(self._levels):
+            child = bits & _LOW
+            path.append((node, child))
+            node, bits = node[child], bits >> _BITS
+        return path, node
 
     def __getitem__(self, key: KT) -> VT:
-        return self._buckets[hash((key,)) & (len(self._buckets) - 1)][key]
+        node = self._root
+        if self._levels:
+            bits = hash((key,))
+            for _ in range(self._levels):
+                node, bits = node[bits & _LOW], bits >> _BITS
+        found: VT = node[key]
+        return found
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Return the entry of a key, or ``default``."""
+        node = self._root
+        if self._levels:
+            bits = hash((key,))
+            for _ in range(self._levels):
+                node, bits = node[bits & _LOW], bits >> _BITS
+        return node.get(key, default)
 
     def __iter__(self) -> Iterator[KT]:
-        for bucket in self._buckets:
-            yield from bucket
+        nodes = [self._root]
+        for _ in range(self._levels):
+            nodes = [child for node in nodes for child in node]
+        for leaf in nodes:
+            yield from leaf
+
+    def values(self) -> ValuesView[VT]:
+        """Return the values of all entries."""
+        return super().values() if self._levels else self._root.values()
+
+    def items(self) -> ItemsView[KT, VT]:
+        """Return all entries."""
+        return super().items() if self._levels else self._root.items()
+
+    def __contains__(self, key: object) -> bool:
+        return self.get(key, _NONE) is not _NONE
 
     def __len__(self) -> int:
         return self._size
@@ -90,73 +156,185 @@ class Table(Mapping[KT, VT]):
         return f"Table({dict(self.items())!r})"
 
 
-_Node = tuple[int, Any, Any, Any]  # steps to the nearest gap, item, left node, right node
+def _tree(entries: dict[KT, VT], levels: int) -> Any:
+    """Return the root of so many levels that holds the entries."""
+    if not levels:
+        return entries
+    leaves: list[dict[KT, VT]] = [{} for _ in range(_WIDTH**levels)]
+    for key, value in entries.items():
+        bits, place = hash((key,)), 0
+        for _ in range(levels):
+            place, bits = place * _WIDTH + (bits & _LOW), bits >> _BITS
+        leaves[place][key] = value
+    nodes: list[Any] = leaves
+    for _ in range(levels):
+        nodes = [tuple(nodes[i : i + _WIDTH]) for i in range(0, len(nodes), _WIDTH)]
+    return nodes[0]
 
 
-class Queue(Generic[VT]):
-    """Items that come out in ascending order; it is replaced, never changed (a leftist heap).
+def _joined(path: list[tuple[Any, int]], node: Any) -> Any:
+    """Return the root of the nodes on a way, the last of them replaced."""
+    for parent, child in reversed(path):
+        children = list(parent)
+        children[child] = node
+        node = tuple(children)
+    return node
 
-    >>> from numgenius_core.market._persistent import Queue
-    >>> queue = Queue([3, 1]).add(2)
-    >>> queue.first, queue.rest().first, list(queue.rest().rest())
-    (1, 2, [3])
+
+class Series(Sequence[T]):
+    """Values in order, to which more are added at the end; it is replaced, never changed.
+
+    Each points to the one before it, so adding costs the same however many there are.
+
+    >>> from numgenius_core.market._persistent import Series
+    >>> one = Series([1, 2])
+    >>> two = one.add(3)
+    >>> list(one), list(two), len(two)
+    ([1, 2], [1, 2, 3], 3)
     """
 
-    __slots__ = ("_root", "_size")
+    __slots__ = ("_last", "_size")
 
-    def __init__(self, items: Iterable[VT] = ()) -> None:
-        self._root: _Node | None = None
+    def __init__(self, values: Iterable[T] = ()) -> None:
+        self._last: tuple[Any, T] | None = None  # the values before it, and the last one
         self._size = 0
-        for item in items:
-            self._root = _merge(self._root, (1, item, None, None))
+        for value in values:
+            self._last = (self._last, value)
             self._size += 1
 
-    @property
-    def first(self) -> VT | None:
-        """The smallest item, ``None`` if there is none."""
-        return None if self._root is None else self._root[1]
-
-    def add(self, item: VT) -> Self:
-        """Return the queue with one more item."""
-        return self._made(_merge(self._root, (1, item, None, None)), self._size + 1)
-
-    def rest(self) -> Self:
-        """Return the queue without its smallest item; an empty one is itself."""
-        if self._root is None:
-            return self
-        return self._made(_merge(self._root[2], self._root[3]), self._size - 1)
-
-    def _made(self, root: _Node | None, size: int) -> Self:
-        queue = object.__new__(type(self))
-        queue._root, queue._size = root, size
-        return queue
+    def add(self, value: T) -> Series[T]:
+        """Return the series with one more value."""
+        series: Series[T] = object.__new__(Series)
+        series._last, series._size = (self._last, value), self._size + 1
+        return series
 
     def __len__(self) -> int:
         return self._size
 
-    def __iter__(self) -> Iterator[VT]:
-        """Go through the items in ascending order."""
-        queue = self
-        while queue._root is not None:
-            yield queue._root[1]
-            queue = queue.rest()
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._values())
 
-    def __reduce__(self) -> tuple[type[Self], tuple[list[VT]]]:
-        return type(self), (list(self),)  # nested as deep as it is, pickle would not take it
+    def __reversed__(self) -> Iterator[T]:
+        node = self._last
+        while node is not None:
+            yield node[1]
+            node = node[0]
+
+    def _values(self) -> tuple[T, ...]:
+        values = list(reversed(self))
+        values.reverse()
+        return tuple(values)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
+        return self._values()[index]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Series):
+            return NotImplemented
+        if self._last is other._last:
+            return True
+        return self._size == other._size and all(
+            a == b for a, b in zip(reversed(self), reversed(other), strict=True)
+        )
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __reduce__(self) -> tuple[type[Series[T]], tuple[tuple[T, ...]]]:
+        return Series, (self._values(),)  # nested as deep as it is, pickle would not take it
 
     def __repr__(self) -> str:
-        return f"Queue({list(self)!r})"
+        return f"Series({self._values()!r})"
 
 
-def _merge(one: _Node | None, two: _Node | None) -> _Node | None:
-    """Return both heaps as one: along their right sides, which are at most log n long."""
-    if one is None:
-        return two
-    if two is None:
-        return one
-    if two[1] < one[1]:
-        one, two = two, one
-    left, right = one[2], _merge(one[3], two)
-    if left is None or left[0] < right[0]:  # type: ignore[index]  # merging a node gives a node
-        left, right = right, left
-    return (1 if right is None else right[0] + 1, one[1], left, right)
+class Sorted(Generic[T]):
+    """Items in ascending order; it is replaced, never changed.
+
+    The items lie in pieces of at most 128, so adding or taking one copies a piece and the list of
+    the pieces. Items are compared as they are: tuples, in which what decides comes first.
+
+    >>> from numgenius_core.market._persistent import Sorted
+    >>> items = Sorted([3, 1]).add(2)
+    >>> items.first, list(items), list(items.without(1))
+    (1, [1, 2, 3], [2, 3])
+    """
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self, items: Iterable[T] = ()) -> None:
+        every: list[Any] = sorted(items)
+        self._pieces: tuple[tuple[T, ...], ...] = tuple(
+            tuple(every[i : i + _PIECE]) for i in range(0, len(every), _PIECE)
+        )
+
+    @property
+    def first(self) -> T | None:
+        """The smallest item, ``None`` if there is none."""
+        pieces = self._pieces
+        return pieces[0][0] if pieces else None
+
+    def add(self, item: T) -> Sorted[T]:
+        """Return the items and one more."""
+        pieces = self._pieces
+        if not pieces:
+            return _sorted(((item,),))
+        place = self._place(item)
+        piece: Any = pieces[place]
+        index = bisect_left(piece, item)
+        piece = (*piece[:index], item, *piece[index:])
+        if len(piece) <= 2 * _PIECE:
+            new = (piece,) if len(pieces) == 1 else (*pieces[:place], piece, *pieces[place + 1 :])
+        else:
+            new = (*pieces[:place], piece[:_PIECE], piece[_PIECE:], *pieces[place + 1 :])
+        return _sorted(new)
+
+    def without(self, item: T) -> Sorted[T]:
+        """Return the items without one; if it is not there, themselves."""
+        pieces = self._pieces
+        if not pieces:
+            return self
+        place = self._place(item)
+        piece: Any = pieces[place]
+        index = bisect_left(piece, item)
+        if index == len(piece) or piece[index] != item:
+            return self
+        piece = (*piece[:index], *piece[index + 1 :])
+        left = (piece,) if piece else ()
+        return _sorted((*pieces[:place], *left, *pieces[place + 1 :]))
+
+    def _place(self, item: Any) -> int:
+        """Return which piece an item belongs to: the last that begins with no larger one."""
+        pieces: Any = self._pieces
+        return max(bisect_right(pieces, item, key=_FIRST) - 1, 0) if len(pieces) > 1 else 0
+
+    def __len__(self) -> int:
+        return sum(map(len, self._pieces))
+
+    def __iter__(self) -> Iterator[T]:
+        return chain.from_iterable(self._pieces)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sorted) and list(self) == list(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __reduce__(self) -> tuple[type[Sorted[T]], tuple[tuple[T, ...]]]:
+        return Sorted, (tuple(self),)
+
+    def __repr__(self) -> str:
+        return f"Sorted({list(self)!r})"
+
+
+_PIECE: Final = 64
+_FIRST: Final = itemgetter(0)
+
+
+def _sorted(pieces: tuple[tuple[T, ...], ...]) -> Sorted[T]:
+    made: Sorted[T] = object.__new__(Sorted)
+    made._pieces = pieces
+    return made

@@ -16,6 +16,7 @@ from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
 from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.market._messages import Message, positive
+from numgenius_core.market._settings import Settings
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour, PerHour
 
@@ -44,6 +45,7 @@ __all__ = [
     "SetAutoExtension",
     "SetDefaultJob",
     "SetMinBid",
+    "SetSettings",
     "SetVerification",
     "Start",
     "Stop",
@@ -57,6 +59,16 @@ __all__ = [
 @frozen(kw_only=True)
 class Tick(Message):
     """Let time pass: whatever has come due happens, each thing at its own instant."""
+
+
+@frozen(kw_only=True)
+class SetSettings(Message):
+    """Set what the market takes at most; what waits already may go on waiting.
+
+    It is taken after any silence, however long: so an operator goes on after a ``longest_step``.
+    """
+
+    settings: Settings
 
 
 @frozen(kw_only=True)
@@ -325,6 +337,7 @@ class RejectPriceIncrease(Message):
 
 Command = (
     Tick
+    | SetSettings
     | AddCredit
     | AddMachine
     | SetVerification

@@ -20,6 +20,7 @@ from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.listing import Listing, Machine, PriceTerms, Verification
 from numgenius_core.maintenance.schedule import MaintenanceWindow, Notice
 from numgenius_core.market._messages import Message
+from numgenius_core.market._settings import Settings
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.prices.schedules import months_of
@@ -67,6 +68,7 @@ __all__ = [
     "PriceIncreaseLapsed",
     "PriceIncreaseRejected",
     "RatesChanged",
+    "SettingsSet",
     "StopReason",
     "TrafficCounted",
 ]
@@ -82,6 +84,14 @@ class StopReason(Enum):
 
 
 # --- accounts -------------------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class SettingsSet(Message):
+    """The marketplace set what it takes at most."""
+
+    at: datetime
+    settings: Settings
 
 
 @frozen(kw_only=True)
@@ -493,7 +503,8 @@ class BidChanged(Message):
 
 
 Event = (
-    CreditAdded
+    SettingsSet
+    | CreditAdded
     | BalanceRanOut
     | MachineAdded
     | MachineRemoved

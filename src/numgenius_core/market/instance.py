@@ -3,26 +3,32 @@
 Rule (marketplace): GPUs cost only while the instance runs, storage every second that it exists and
 its machine is online; GPU time of a reserved contract is paid from its deposit. What flows each
 second is worked out here once, at each event that changes it; the statement of the whole history
-(:mod:`numgenius_core.billing`) is worked out by other code, and the two are the same to the tick.
+(:func:`numgenius_core.billing.statement`) goes through that history, and the two are the same to
+the tick.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
-from functools import cached_property
-from typing import Final
+from functools import cached_property, lru_cache
+from typing import Final, NamedTuple
 
-from attrs import frozen
+from attrs import field, frozen
 
-from numgenius_core._accrual import accrued, discounted
+from numgenius_core._accrual import Price, accrued, discounted
 from numgenius_core.bids.priority import HIGHEST_BID, Claim
 from numgenius_core.billing.history import Fact, History
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.life import InstanceState
+from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import ContractId
-from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger
-from numgenius_core.money import ZERO
+from numgenius_core.listing import PriceTerms
+from numgenius_core.market._copying import copier
+from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, ticks_at
+from numgenius_core.market._persistent import Series
+from numgenius_core.money import ZERO, money_of
 from numgenius_core.rates import PerHour
 from numgenius_core.units import MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
 
@@ -35,6 +41,37 @@ HOLDS: Final = frozenset({InstanceState.LOADING, InstanceState.RUNNING})
 OVER: Final = frozenset({InstanceState.EXPIRED, InstanceState.DESTROYED})
 AFTER_ALL: Final = 2**63
 """More than any arrival: what waits for GPUs on demand comes after all that hold some."""
+
+
+ON_DEMAND: Final = -(HIGHEST_BID.steps + 1)
+"""Level of a GPU on demand: stands before every bid."""
+
+
+class Entry(NamedTuple):
+    """A claim in the order of priority among those on one block: the smallest comes first.
+
+    Attributes:
+        level: Price steps for the whole block, negative; on demand before the highest bid.
+        arrival: Its place in the order of arrival.
+        contract: Whose claim it is.
+        size: GPUs of the block.
+        gpus: The block as bits.
+    """
+
+    level: int
+    arrival: int
+    contract: ContractId
+    size: int
+    gpus: int
+
+    @property
+    def is_bid(self) -> bool:
+        """Whether it bids; else it is on demand or reserved."""
+        return self.level > ON_DEMAND * self.size
+
+
+def _series(facts: Sequence[Fact]) -> Series[Fact]:
+    return facts if isinstance(facts, Series) else Series(facts)
 
 
 @frozen(kw_only=True)
@@ -53,6 +90,7 @@ class Instance:
         discount: The share taken off the GPU price while the deposit lasts.
         deposit: What is left of the prepayments.
         rate_changes_begun: How many extensions' prices have come to apply.
+        increase: The number of the price increase that waits for its client; 0 without one.
         facts: All that happened to it.
         flow: Money that flows each second because of it.
     """
@@ -68,8 +106,15 @@ class Instance:
     months: Fraction = Fraction(0)
     discount: Fraction = Fraction(0)
     rate_changes_begun: int = 0
-    facts: tuple[Fact, ...] = ()
+    increase: int = 0
+    facts: Sequence[Fact] = field(default=Series(), converter=_series)
     flow: Flow = NO_FLOW
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse prices that no extension has agreed."""
+        most = len(self.contract.rate_changes)
+        if not 0 <= self.rate_changes_begun <= most:
+            raise RuleViolation("rate_changes_begun", f"0 to {most}", str(self.rate_changes_begun))
 
     @property
     def id(self) -> ContractId:
@@ -94,25 +139,58 @@ class Instance:
     @property
     def holds(self) -> bool:
         """Whether it keeps others from renting its GPUs on demand."""
-        return self.state in HOLDS and self.bid is None
+        return self.bid is None and self.state in HOLDS
 
     @property
     def history(self) -> History:
         """All that happened to it, as a bill is made from."""
-        return History(contract=self.contract, facts=self.facts)
+        return History(contract=self.contract, facts=tuple(self.facts))
+
+    @property
+    def prices(self) -> PriceTerms:
+        """The prices that apply to it now."""
+        begun = self.rate_changes_begun
+        return self.contract.rate_changes[begun - 1].prices if begun else self.contract.prices
+
+    @property
+    def paid_bid(self) -> PerHour | None:
+        """What an interruptible pays for its GPUs: its bid, or the floor its client accepted."""
+        bid = self.bid
+        if bid is None or not self.rate_changes_begun:
+            return bid
+        return max(bid, self.prices.min_bid.for_gpus(self.contract.block.size))
+
+    @property
+    def competing_bid(self) -> PerHour | None:
+        """The bid with which it competes: its own, or the floor that its client accepted."""
+        bid = self.bid
+        if bid is None or not self.rate_changes_begun or self.contract.is_free_test:
+            return bid
+        return max(bid, min(self.prices.min_bid, HIGHEST_BID).for_gpus(self.contract.block.size))
+
+    @cached_property
+    def entry(self) -> Entry | None:
+        """Its claim in the order of priority, ``None`` if it wants no GPUs."""
+        state = self.state
+        if state not in CLAIMS:
+            return None
+        contract, bid, arrival = self.contract, self.competing_bid, self.arrival
+        block = contract.block
+        size, gpus = block.size, block.gpu_set
+        if bid is not None:
+            return Entry(-bid.steps, arrival, contract.id, size, gpus)
+        if state not in HOLDS:
+            arrival += AFTER_ALL
+        return Entry(ON_DEMAND * size, arrival, contract.id, size, gpus)
 
     @cached_property
     def claim(self) -> Claim:
         """What it asks of its machine; a bid counts with the floor its client accepted."""
-        contract = self.contract
-        if self.bid is None:
-            arrival = self.arrival if self.holds else self.arrival + AFTER_ALL
-            return Claim.on_demand(contract.id, contract.block, arrival=arrival)
-        bid = self.bid
-        if self.rate_changes_begun and not contract.is_free_test:
-            accepted = self.contract.rate_changes[self.rate_changes_begun - 1].prices.min_bid
-            bid = max(bid, min(accepted, HIGHEST_BID).for_gpus(contract.block.size))
-        return Claim.bidding(contract.id, contract.block, bid, arrival=self.arrival)
+        contract, bid = self.contract, self.competing_bid
+        if bid is not None:
+            return Claim.bidding(contract.id, contract.block, bid, arrival=self.arrival)
+        arrival = self.arrival if self.holds else self.arrival + AFTER_ALL
+        return Claim.on_demand(contract.id, contract.block, arrival=arrival)
 
     def full_price(self, at: datetime) -> PerHour:
         """Return the on-demand price of its GPUs, dollars per hour."""
@@ -122,7 +200,7 @@ class Instance:
         """Return what its GPUs cost while they run, dollars per hour for the whole instance."""
         contract = self.contract
         if contract.is_free_test or self.bid is not None:
-            return self.contract.gpu_rate_at(at, self.bid)
+            return contract.gpu_rate_at(at, self.bid)
         full = self.full_price(at)
         return discounted(full, self.discount) if self.deposit.at(at) > ZERO else full
 
@@ -135,15 +213,23 @@ class Instance:
         )
         return self.gpu_price(at) + PerHour.from_steps(storage.steps)
 
-    @cached_property
+    @property
     def due(self) -> datetime | None:
         """When time alone changes it next; ``None`` is never."""
-        if self.is_over:
+        if self.state in OVER:
             return None
-        found = [self.contract.end, self.deposit.runs_out()]
-        if self.rate_changes_begun < len(self.contract.rate_changes):
-            found.append(self.contract.rate_changes[self.rate_changes_begun].since)
-        return min((at for at in found if at is not None), default=None)
+        due, spent = self.contract.end, self.deposit.runs_out()
+        if spent is not None and (due is None or spent < due):
+            due = spent
+        changes = self.contract.rate_changes
+        if self.rate_changes_begun < len(changes):
+            begins = changes[self.rate_changes_begun].since
+            if due is None or begins < due:
+                due = begins
+        return due
+
+
+changed_instance: Final = copier(Instance)
 
 
 def flow_of(instance: Instance, *, online: bool, at: datetime) -> Flow:
@@ -151,11 +237,44 @@ def flow_of(instance: Instance, *, online: bool, at: datetime) -> Flow:
     contract, state = instance.contract, instance.state
     if not online or state is InstanceState.DESTROYED or contract.is_free_test:
         return NO_FLOW
-    prices = instance.contract.prices_at(at)
-    stored = accrued(prices.storage, contract.disk_mb, 1, prices.platform_fee)
+    prices, share = instance.prices, instance.prices.platform_fee
+    amount, fee = _a_second(prices.storage, contract.disk_mb, share)
     if state is not InstanceState.RUNNING:
-        return Flow(stored.amount, ZERO, stored.amount - stored.fee, stored.fee)
-    used = accrued(instance.gpu_price(at), contract.block.size, 1, prices.platform_fee)
-    covered = used.amount if instance.deposit.at(at) > ZERO else ZERO
-    total, fee = stored.amount + used.amount, stored.fee + used.fee
-    return Flow(total - covered, covered, total - fee, fee)
+        return _flow(amount, 0, fee)
+    gpus, covered = contract.block.size, 0
+    bid = instance.paid_bid
+    if bid is not None:
+        used, its_fee = _a_second(bid, gpus, share)
+    else:
+        price = prices.gpu.for_gpus(gpus)
+        if ticks_at(instance.deposit, at) > 0:
+            used, its_fee = _a_second(discounted(price, instance.discount), gpus, share)
+            covered = used
+        else:
+            used, its_fee = _a_second(price, gpus, share)
+    return _flow(amount + used, covered, fee + its_fee)
+
+
+# Few flows are different, so most often it is one that another instance has: then it is the same
+# object, and whether a flow has changed is a glance.
+@lru_cache(maxsize=65_536)
+def _flow(amount: int, covered: int, fee: int) -> Flow:
+    """Return the flow of so many ticks a second."""
+    return Flow(
+        money_of(amount - covered), money_of(covered), money_of(amount - fee), money_of(fee)
+    )
+
+
+def _a_second(price: Price, size: int, share: Fraction) -> tuple[int, int]:
+    """Return what a second costs and the platform's part of it, in ticks."""
+    kind = type(price)
+    return _one_second(kind, price.steps, size, share.numerator, share.denominator)  # type: ignore[arg-type]  # a class has a hash
+
+
+# A market has few prices, and asks for a second of each at every event.
+@lru_cache(maxsize=65_536)
+def _one_second(
+    kind: type[Price], steps: int, size: int, numerator: int, denominator: int
+) -> tuple[int, int]:
+    used = accrued(kind.from_steps(steps), size, 1, Fraction(numerator, denominator))
+    return used.amount.ticks, used.fee.ticks

@@ -28,9 +28,9 @@ from numgenius_core.documents import from_json, to_json
 from numgenius_core.errors import WrongType, shown
 from numgenius_core.market._ledger import Ledger
 from numgenius_core.market._persistent import Table
+from numgenius_core.market._settings import Settings
 from numgenius_core.market.events import Event
-from numgenius_core.market.instance import Instance
-from numgenius_core.market.state import Account, MachineState, Market
+from numgenius_core.market.state import Account, MachineState, Market, queue_of
 from numgenius_core.money import Money
 
 __all__ = ["Snapshot", "event_from_json", "event_to_json", "market_from_json", "market_to_json"]
@@ -81,19 +81,21 @@ class Snapshot:
 
     Attributes:
         now: The instant of the last event.
+        version: The number of events it came from.
         last: The last number given.
+        settings: What it takes at most.
         machines: In the order of their numbers.
         accounts: In the order of their names.
-        archive: The destroyed instances, in the order of their numbers.
         platform: What the platform has earned.
         credited: All that was ever paid in.
     """
 
     now: datetime
+    version: int
     last: int
+    settings: Settings
     machines: tuple[MachineState, ...]
     accounts: tuple[Account, ...]
-    archive: tuple[Instance, ...]
     platform: Ledger
     credited: Money
 
@@ -114,10 +116,11 @@ def market_to_json(market: Market) -> str:
     return to_json(
         Snapshot(
             now=market.now,
+            version=market.version,
             last=market.last,
+            settings=market.settings,
             machines=_by_key(market.machines),
             accounts=_by_key(market.accounts),
-            archive=_by_key(market.archive),
             platform=market.platform,
             credited=market.credited,
         )
@@ -141,19 +144,21 @@ def market_from_json(text: str | bytes) -> Market:
     True
     """
     kept = from_json(text, Snapshot, source="snapshot")
-    market = Market(
+    machines = Table((machine.id, machine) for machine in kept.machines)
+    accounts = Table((account.id, account) for account in kept.accounts)
+    return Market(
         now=kept.now,
+        version=kept.version,
         last=kept.last,
+        settings=kept.settings,
+        machines=machines,
+        accounts=accounts,
+        homes=Table((key, machine.id) for machine in kept.machines for key in machine.instances),
+        asked=Table((key, machine.id) for machine in kept.machines for key in machine.increases),
+        listings=Table(
+            (machine.number, machine.id) for machine in kept.machines if machine.listing is not None
+        ),
         platform=kept.platform,
         credited=kept.credited,
-        archive=Table((each.id, each) for each in kept.archive),
-        homes=Table((key, place.id) for place in kept.machines for key in place.instances),
-        asked=Table((key, place.id) for place in kept.machines for key in place.increases),
-        listings=Table(
-            (place.number, place.id) for place in kept.machines if place.listing is not None
-        ),
+        queue=queue_of(machines, accounts),
     )
-    market = market.after(kept.now, accounts=kept.accounts)
-    for place in kept.machines:
-        market = market.after(kept.now, place=place)
-    return market

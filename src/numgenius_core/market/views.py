@@ -6,6 +6,7 @@ asked for, by the same rules that decide commands.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
@@ -14,7 +15,7 @@ from attrs import evolve, frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import whole_seconds
-from numgenius_core.bids.priority import Resolution, Verdict, explain
+from numgenius_core.bids.priority import Resolution, Verdict, explain, winning_bid
 from numgenius_core.billing.metering import Line, LineKind
 from numgenius_core.billing.statements import Statement, discount_received, statement
 from numgenius_core.contracts.extension import PendingIncrease
@@ -92,7 +93,7 @@ def until(market: Market, at: datetime) -> Market:
     at = utc(at, "at")
     if at < _market(market).now:
         raise RuleViolation("at", f"an instant from {market.now} on", str(at))
-    return advance_to(market, at).market
+    return advance_to(market, at).market.market()
 
 
 # --- offers ---------------------------------------------------------------------------------
@@ -132,7 +133,7 @@ def offers(market: Market, at: datetime, *, machine: MachineId | None = None) ->
     listed = (
         market.machines[market.listings[number]] for number in sorted(_market(market).listings)
     )
-    return tuple(each for place in listed for each in _offers_of(place, at))
+    return tuple(each for state in listed for each in _offers_of(state, at))
 
 
 def offer(market: Market, id: OfferId, at: datetime) -> Offer:  # noqa: A002 - as the field
@@ -155,16 +156,16 @@ def offer(market: Market, id: OfferId, at: datetime) -> Offer:  # noqa: A002 - a
     >>> offer.gpus, offer.host
     (1, 'hanna')
     """
-    place, _, _ = find_offer(_market(market), id)
-    return next(each for each in _offers_of(place, utc(at, "at")) if each.id == id)
+    found, _, _ = find_offer(_market(market), id)
+    return next(each for each in _offers_of(found, utc(at, "at")) if each.id == id)
 
 
-def _offers_of(place: MachineState, at: datetime) -> tuple[Offer, ...]:
-    listing = place.listing
+def _offers_of(machine: MachineState, at: datetime) -> tuple[Offer, ...]:
+    listing = machine.listing
     if listing is None or listing.rolling is None:
-        return place.offers
+        return machine.offers
     end = listing.end_at(at)
-    return tuple(evolve(each, ends_at=end) for each in place.offers)
+    return tuple(evolve(each, ends_at=end) for each in machine.offers)
 
 
 def quotes(
@@ -252,7 +253,8 @@ def machines_of(market: Market, host: AccountId) -> tuple[MachineState, ...]:
 def _account(market: Market, name: AccountId) -> Account | None:
     """Return an account, ``None`` if nobody has this name."""
     check_kind(name, str, "account")
-    return _market(market).accounts.get(name)
+    found: Account | None = _market(market).accounts.get(name)
+    return found
 
 
 def is_host(market: Market, account: AccountId) -> bool:
@@ -300,8 +302,18 @@ def balance(market: Market, account: AccountId, at: datetime) -> Money:
 # --- instances ------------------------------------------------------------------------------
 
 
-def instance(market: Market, contract: ContractId) -> Instance:
-    """Return an instance, whether it exists or was destroyed; raises ``UnknownId``.
+def instance(
+    market: Market, contract: ContractId, *, archive: Mapping[ContractId, Instance] | None = None
+) -> Instance:
+    """Return an instance that exists, or one that was destroyed.
+
+    Args:
+        market: The market.
+        contract: Its number.
+        archive: Where the caller keeps destroyed instances: the state forgets them.
+
+    Raises:
+        UnknownId: There is no such instance, nor one in the archive.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute
@@ -319,8 +331,9 @@ def instance(market: Market, contract: ContractId) -> Instance:
     <InstanceState.LOADING: 'loading'>
     """
     check_kind(contract, int, "contract")
-    gone = _market(market).archive.get(contract)
-    return market.living(contract) if gone is None else gone
+    if archive is not None and contract not in _market(market).homes and contract in archive:
+        return archive[contract]
+    return _market(market).living(contract)
 
 
 def instances_of(market: Market, client: AccountId) -> tuple[Instance, ...]:
@@ -342,7 +355,7 @@ def instances_of(market: Market, client: AccountId) -> tuple[Instance, ...]:
     [(2, 'loading')]
     """
     account = _account(market, client)
-    return tuple(market.living(each) for each in account.instances) if account else ()
+    return tuple(market.living(each) for each in sorted(account.instances)) if account else ()
 
 
 def who_runs(market: Market, machine: MachineId) -> Resolution:
@@ -427,8 +440,8 @@ def winning_bid_of(market: Market, offer: OfferId) -> PerHour | None:
     >>> print(views.winning_bid_of(market, 8192))
     0.900000001
     """
-    place, _, block = find_offer(_market(market), offer)
-    return place.resolution.winning_bid(block)
+    found, _, block = find_offer(_market(market), offer)
+    return winning_bid(block, found.running, found.floor)
 
 
 def increases_of(market: Market, client: AccountId) -> tuple[tuple[int, PendingIncrease], ...]:
@@ -453,22 +466,24 @@ def increases_of(market: Market, client: AccountId) -> tuple[tuple[int, PendingI
     ...     print(number, *pending.raised)
     4 gpu 2.00 → 2.50
     """
-    found = []
-    for each in instances_of(market, client):
-        for number, pending in market.home(each.id).increases.items():
-            if pending.contract.id == each.id:
-                found.append((number, pending))
-    return tuple(sorted(found, key=lambda pair: pair[0]))
+    numbers = sorted(each.increase for each in instances_of(market, client) if each.increase)
+    return tuple((number, market.asking(number).increases[number]) for number in numbers)
 
 
 # --- money ----------------------------------------------------------------------------------
 
 
-def statement_of(market: Market, contract: ContractId, period: Interval) -> Statement:
+def statement_of(
+    market: Market,
+    contract: ContractId,
+    period: Interval,
+    *,
+    archive: Mapping[ContractId, Instance] | None = None,
+) -> Statement:
     """Return what an instance cost in a period, as far as is known: as if nothing more happens.
 
     Raises:
-        UnknownId: There is no such instance.
+        UnknownId: There is no such instance, nor one in the ``archive``.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import (
@@ -489,7 +504,7 @@ def statement_of(market: Market, contract: ContractId, period: Interval) -> Stat
     >>> print(views.statement_of(market, 2, hour).total)
     2.00
     """
-    return statement(instance(market, contract).history, period)
+    return statement(instance(market, contract, archive=archive).history, period)
 
 
 @frozen(kw_only=True)
@@ -511,8 +526,14 @@ class DepositView:
     discount_received: Money
 
 
-def deposit_of(market: Market, contract: ContractId, at: datetime) -> DepositView:
-    """Return the deposit of an instance; raises ``UnknownId``.
+def deposit_of(
+    market: Market,
+    contract: ContractId,
+    at: datetime,
+    *,
+    archive: Mapping[ContractId, Instance] | None = None,
+) -> DepositView:
+    """Return the deposit of an instance that exists, or is in the archive; raises ``UnknownId``.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import (
@@ -535,7 +556,7 @@ def deposit_of(market: Market, contract: ContractId, at: datetime) -> DepositVie
     >>> print(deposit.left, deposit.refund, deposit.discount_received)
     983.67782896 979.816108552 3.67782896
     """
-    found = instance(market, contract)
+    found = instance(market, contract, archive=archive)
     left = max(found.deposit.at(utc(at, "at")), ZERO)
     received = discount_received(found.history, at)
     return DepositView(
@@ -571,8 +592,14 @@ class Earnings:
         return self.gpu + self.storage + self.upload + self.download
 
 
-def earnings(market: Market, host: AccountId, period: Interval) -> tuple[Earnings, ...]:
-    """Return what each machine of a host earned in a period, destroyed instances included.
+def earnings(
+    market: Market,
+    host: AccountId,
+    period: Interval,
+    *,
+    archive: Mapping[ContractId, Instance] | None = None,
+) -> tuple[Earnings, ...]:
+    """Return what each machine of a host earned in a period, with what the ``archive`` has of it.
 
     So are machines that it took away since, if they earned something. It goes through all
     instances there ever were: a report, not a question for every request.
@@ -597,22 +624,22 @@ def earnings(market: Market, host: AccountId, period: Interval) -> tuple[Earning
     >>> print(earned.machine, earned.gpu, earned.total)
     1 2.00 2.00
     """
-    places = machines_of(market, host)
-    lines: dict[MachineId, list[Line]] = {place.id: [] for place in places}
-    living = (each for place in places for each in place.instances.values())
-    for each in (*living, *market.archive.values()):
+    machines = machines_of(market, host)
+    lines: dict[MachineId, list[Line]] = {state.id: [] for state in machines}
+    living = (each for state in machines for each in state.in_order())
+    for each in (*living, *(archive or {}).values()):
         if each.contract.host == host:  # the machine may have another host by now
             found = lines.setdefault(each.contract.machine, [])
             found += statement(each.history, period).lines
     return tuple(
         Earnings(
-            machine=place,
+            machine=machine,
             gpu=_payout(found, *_GPU),
             storage=_payout(found, LineKind.STORAGE),
             upload=_payout(found, LineKind.UPLOAD),
             download=_payout(found, LineKind.DOWNLOAD),
         )
-        for place, found in lines.items()
+        for machine, found in lines.items()
     )
 
 

@@ -64,10 +64,11 @@ _tables: st.SearchStrategy[Any] = st.sampled_from(
     [{}, {1: "0.2"}, {1: "0.2", 3: "0.3"}, {"0.5": "0.01", 12: "0.05"}]
 )
 
+_words = st.sampled_from(["RTX 4090", "host", "gpu"])
 _MADE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {
     int: st.integers(0, 64),
     bool: st.booleans(),
-    str: st.sampled_from(["RTX 4090", "host", "gpu"]),
+    str: _words,
     float: st.floats(0, 1_000),
     Fraction: made.shares,
     Decimal: st.decimals(0, 1_000, places=4),
@@ -104,6 +105,7 @@ _MADE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {
     Market: markets(),
     PriceSeries: price_series(),
     Scenario: scenarios(),
+    NumgeniusError: st.builds(RuleViolation, _words, _words, _words),
 }
 
 

@@ -8,6 +8,7 @@ signature of :func:`numgenius_core.market.execute` needs no adapter: :func:`play
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
@@ -30,6 +31,7 @@ from numgenius_core.testing.market_values import Step, plays
 Steps = Sequence[Step]
 Answer = Sequence[e.Event] | None
 Execute = Callable[[Market, c.Command, datetime], tuple[Market, Sequence[e.Event]]]
+Tell = Callable[[Market, datetime, Mapping[ContractId, Instance]], "Books"]
 
 _REFUSED: Final = "a refused command changes nothing"
 _REPLAYED: Final = "events are all that a service must store: replayed, they give the same market"
@@ -95,8 +97,15 @@ class Played:
 # -- this library's answer ---------------------------------------------------------------------
 
 
-def books_of(market: Market, at: datetime) -> Books:
+def books_of(
+    market: Market, at: datetime, archive: Mapping[ContractId, Instance] | None = None
+) -> Books:
     """Return what is on the accounts of a market of this library at an instant.
+
+    Args:
+        market: The market.
+        at: When, from its last event on.
+        archive: The instances that were destroyed; what they cost is on the accounts, too.
 
     >>> from numgenius_core import AccountId, Market, Money, execute
     >>> from numgenius_core.market.commands import AddCredit
@@ -108,7 +117,7 @@ def books_of(market: Market, at: datetime) -> Books:
     """
     market = views.until(market, at)
     there = list(_instances(market))
-    ever = {each.id: each for each in (*there, *market.archive.values())}
+    ever = {each.id: each for each in (*there, *(archive or {}).values())}
     known = {
         key: statement(each.history, Interval(each.contract.start, at))
         for key, each in ever.items()
@@ -123,16 +132,14 @@ def books_of(market: Market, at: datetime) -> Books:
     )
 
 
-def playing(
-    execute: Execute, tell: Callable[[Market, datetime], Books] | None = None
-) -> Callable[[Steps], Played]:
-    """Return a function that plays commands one by one, as the laws of a market want it.
+def playing(execute: Execute, tell: Tell | None = None) -> Callable[[Steps], Played]:
+    """Return what plays commands by a function that executes one, as the laws want it.
 
     Args:
-        execute: Takes a market, a command and an instant; returns the market after the command, and
-            the events. Any error of this library refuses the command.
-        tell: Takes a market and an instant; returns what is on the accounts then, as
-            :func:`~numgenius_core.testing.books_of` does, which is used if it is left out.
+        execute: Takes a market, a command and an instant; returns the market after it, and the
+            events. Any of our errors refuses the command.
+        tell: Returns what is on the accounts of a market at an instant, given the instances that
+            were destroyed; :func:`~numgenius_core.testing.books_of` if left out.
 
     >>> from numgenius_core import execute
     >>> from numgenius_core.testing import playing, verify
@@ -142,22 +149,26 @@ def playing(
     def play(steps: Steps) -> Played:
         market = Market()
         answers: list[Answer] = []
+        archive: dict[ContractId, Instance] = {}
         for command, at in steps:
+            before = market
             try:
                 market, events = execute(market, command, at)
             except NumgeniusError:
                 answers.append(None)
             else:
                 answers.append(tuple(events))
-        told = (tell or books_of)(market, max(at for _, at in steps))
+                with suppress(NumgeniusError):  # events that contradict each other break a law
+                    replay(events, before, archive=archive)
+        told = (tell or books_of)(market, max(at for _, at in steps), archive)
         return Played(answers=answers, books=told)
 
     return play
 
 
 def _instances(market: Market) -> Iterator[Instance]:
-    for place in market.machines.values():
-        yield from place.instances.values()
+    for machine in market.machines.values():
+        yield from machine.instances.values()
 
 
 # -- what must be the same ---------------------------------------------------------------------
@@ -212,7 +223,9 @@ def _refused_is_nothing(implementation: Implementation, steps: Steps) -> str | N
 def _events_are_enough(implementation: Implementation, steps: Steps) -> str | None:
     played = _told(implementation, steps)
     try:
-        again = books_of(replay(played.events), max(at for _, at in steps))
+        archive: dict[ContractId, Instance] = {}
+        market = replay(played.events, archive=archive)
+        again = books_of(market, max(at for _, at in steps), archive)
     except NumgeniusError as error:
         return f"the events cannot be replayed: {error}"
     return _different(played.books, again)

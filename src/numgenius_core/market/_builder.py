@@ -1,0 +1,331 @@
+"""A market being built: what changed since it was a value, until it is one again.
+
+A command is a handful of events, a replay a million. Making a whole new market after each would
+copy tables that the next event copies again, and look up who runs and what is due for nobody. So
+events are applied to a builder, which keeps what changed beside the market it began with; what is
+looked up of a machine is brought up to date when it is asked for, and at the end
+(:meth:`Builder.market`). One way for single commands, batches and replays.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from numgenius_core.errors import RuleViolation
+from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.market._index import Change
+from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, moved
+from numgenius_core.market._persistent import Sorted, Table
+from numgenius_core.market._settings import Settings
+from numgenius_core.market.instance import Instance, changed_instance, flow_of
+from numgenius_core.market.state import (
+    AN_INCREASE,
+    AN_INSTANCE,
+    Account,
+    Due,
+    MachineState,
+    Market,
+    changed_account,
+    changed_machine,
+    due_of,
+    found_in,
+)
+from numgenius_core.money import Money
+
+
+class Builder:
+    """A market that is changed in place, beside the value that it began as.
+
+    Attributes:
+        base: The market as it was.
+        now: The instant of the last event.
+        version: The number of events it came from.
+        last: The last number given.
+        settings: What it takes at most.
+        platform: What the platform has earned.
+        credited: All that was ever paid in.
+        homes: The machine of each instance that exists.
+        listings: The machine of each listing that holds.
+        asked: The machine of each price increase that waits.
+        gone: Instances that were destroyed, as they were then.
+    """
+
+    __slots__ = (
+        "_accounts",
+        "_instances",
+        "_machines",
+        "_queue",
+        "_removed",
+        "_touched",
+        "_unqueued",
+        "asked",
+        "base",
+        "credited",
+        "gone",
+        "homes",
+        "last",
+        "listings",
+        "now",
+        "platform",
+        "settings",
+        "version",
+    )
+
+    def __init__(self, base: Market) -> None:
+        self.base = base
+        self.now: datetime = base.now
+        self.version: int = base.version
+        self.last: int = base.last
+        self.settings: Settings = base.settings
+        self.platform: Ledger = base.platform
+        self.credited: Money = base.credited
+        self.homes: Table[ContractId, MachineId] = base.homes
+        self.listings: Table[int, MachineId] = base.listings
+        self.asked: Table[int, MachineId] = base.asked
+        self.gone: dict[ContractId, Instance] = {}
+        self._accounts: dict[AccountId, Account] = {}
+        self._machines: dict[MachineId, MachineState] = {}
+        self._removed: set[MachineId] = set()
+        # Instances that were asked for or changed, as they are now; None are destroyed ones. Those
+        # that are touched are not in their machines yet.
+        self._instances: dict[ContractId, Instance | None] = {}
+        self._touched: dict[MachineId, dict[ContractId, None]] = {}
+        self._queue: Sorted[Due] = base.queue
+        self._unqueued: dict[AccountId, datetime | None] = {}  # changed; when they were due before
+
+    # --- what there is ----------------------------------------------------------------------
+
+    def account(self, name: AccountId) -> Account:
+        """Return an account; raises ``UnknownId``."""
+        found = self._accounts.get(name)
+        return self.base.account(name) if found is None else found
+
+    def opened(self, name: AccountId, at: datetime) -> Account:
+        """Return an account, a new one if need be."""
+        found = self._accounts.get(name) or self.base.accounts.get(name)
+        return found or Account(id=name, ledger=Ledger(since=at))
+
+    def has_machine(self, machine: MachineId) -> bool:
+        """Return whether there is a machine of this number."""
+        known = machine in self._machines or machine in self.base.machines
+        return known and machine not in self._removed
+
+    def bare(self, machine: MachineId) -> MachineState:
+        """Return a machine whose instances may be out of date; raises ``UnknownId``."""
+        found = self._machines.get(machine)
+        if found is not None:
+            return found
+        if machine in self._removed:
+            return found_in({}, machine, "machine", "a machine of this market")
+        return self.base.machine(machine)
+
+    def machine(self, machine: MachineId) -> MachineState:
+        """Return a machine as it is now; raises ``UnknownId``."""
+        if machine in self._touched:
+            return self._brought_up_to_date(machine)
+        return self.bare(machine)
+
+    def home(self, contract: ContractId) -> MachineState:
+        """Return the machine of an instance that exists; raises ``UnknownId``."""
+        return self.machine(found_in(self.homes, contract, "contract", AN_INSTANCE))
+
+    def living(self, contract: ContractId) -> Instance:
+        """Return an instance that exists; raises ``UnknownId``."""
+        try:
+            found = self._instances.get(contract)
+        except TypeError:  # no id has no hash
+            found = None
+        if found is None:
+            machine = found_in(self.homes, contract, "contract", AN_INSTANCE)
+            found = self.bare(machine).instances[contract]
+            self._instances[contract] = found
+        return found
+
+    def asking(self, increase: int) -> MachineState:
+        """Return the machine of a price increase that waits; raises ``UnknownId``."""
+        return self.machine(found_in(self.asked, increase, "increase", AN_INCREASE))
+
+    # --- changes ----------------------------------------------------------------------------
+
+    def put_account(self, account: Account) -> None:
+        """Take an account in its new state; one that has something is not empty."""
+        if account.empty and account.ledger.amount.ticks > 0:
+            account = changed_account(account, empty=False)
+        name = account.id
+        if name not in self._unqueued:
+            before = self._accounts.get(name) or self.base.accounts.get(name)
+            self._unqueued[name] = None if before is None else before.runs_out()
+        self._accounts[name] = account
+
+    def put_machine(self, state: MachineState, **changes: Any) -> None:
+        """Take a machine with some fields changed, but for its instances."""
+        due = due_of(
+            state.index,
+            changes.get("listing", state.listing),
+            changes.get("rolls_at", state.rolls_at),
+            changes.get("schedule", state.schedule),
+            changes.get("announced", state.announced),
+        )
+        self._put_machine(changed_machine(state, due=due, **changes), state.due)
+
+    def _put_machine(self, state: MachineState, due_before: datetime | None) -> None:
+        machine = state.machine.id
+        if state.due != due_before:
+            if due_before is not None:
+                self._queue = self._queue.without((due_before, 0, machine))
+            if state.due is not None:
+                self._queue = self._queue.add((state.due, 0, machine))
+        self._machines[machine] = state
+
+    def add_machine(self, machine: MachineState) -> None:
+        """Take a new machine; it is not listed yet, so nothing is due there."""
+        self._machines[machine.id] = machine
+        self._removed.discard(machine.id)
+
+    def remove_machine(self, machine: MachineId) -> None:
+        """Take a machine out, on which nothing is due any more."""
+        due = self.bare(machine).due
+        if due is not None:
+            self._queue = self._queue.without((due, 0, machine))
+        self._machines.pop(machine, None)
+        self._removed.add(machine)
+
+    def put(self, instance: Instance) -> None:
+        """Take an instance in its new state."""
+        contract = instance.contract
+        self._touched.setdefault(contract.machine, {})[contract.id] = None
+        self._instances[contract.id] = instance
+
+    def destroy(self, instance: Instance) -> None:
+        """Take an instance out, to be handed to whoever keeps what was destroyed."""
+        self.put(instance)
+        self._instances[instance.id] = None
+        self.gone[instance.id] = instance
+        self.homes = self.homes.without(instance.id)
+
+    def give_number(self, number: int) -> None:
+        """Take note of a number that something new was given: the one after the last.
+
+        Raises:
+            RuleViolation: It is another one, so events are missing.
+        """
+        if number != self.last + 1:
+            raise RuleViolation("number", f"{self.last + 1}, the next one", str(number))
+        self.last = number
+
+    # --- money ------------------------------------------------------------------------------
+
+    def pay(self, name: AccountId, at: datetime, add: int, speed: int) -> None:
+        """Let ticks join an account at once, and so many more each second from now on."""
+        account = self.account(name)
+        self.put_account(changed_account(account, ledger=moved(account.ledger, at, add, speed)))
+
+    def settle(self, instance: Instance, at: datetime, lump: Flow = NO_FLOW) -> None:
+        """Take an instance in its new state, and let the money flow as it now must.
+
+        What leaves a client's balance or its deposit arrives, at the same second and to the tick,
+        at the host and the platform. So the sum of all balances, deposits and the platform's
+        earnings is at any instant what was ever paid in.
+
+        Args:
+            instance: In its new state, but for its flow.
+            at: When.
+            lump: What moves at once; of a deposit it changes with the instance, not here.
+        """
+        contract, old = instance.contract, instance.flow
+        flow = flow_of(instance, online=self.bare(contract.machine).online, at=at)
+        if flow is old or flow == old:
+            if lump is not NO_FLOW:
+                self._move(instance, at, lump, 0, 0, 0)
+            self.put(instance)
+            return
+        self._move(
+            instance,
+            at,
+            lump,
+            flow.balance.ticks - old.balance.ticks,
+            flow.payout.ticks - old.payout.ticks,
+            flow.fee.ticks - old.fee.ticks,
+        )
+        covered = flow.deposit.ticks - old.deposit.ticks
+        if covered:
+            deposit = moved(instance.deposit, at, 0, -covered)
+            self.put(changed_instance(instance, flow=flow, deposit=deposit))
+        else:
+            self.put(changed_instance(instance, flow=flow))
+
+    def _move(
+        self, instance: Instance, at: datetime, lump: Flow, balance: int, payout: int, fee: int
+    ) -> None:
+        """Let a lump move, and flows change by so many ticks a second."""
+        contract = instance.contract
+        if balance or lump.balance:
+            self.pay(contract.client, at, -lump.balance.ticks, -balance)
+        if payout or lump.payout:
+            self.pay(contract.host, at, lump.payout.ticks, payout)
+        if fee or lump.fee:
+            self.platform = moved(self.platform, at, lump.fee.ticks, fee)
+
+    # --- looking up -------------------------------------------------------------------------
+
+    def _brought_up_to_date(self, machine: MachineId) -> MachineState:
+        """Return a machine with its instances as they are now, and all that is looked up there."""
+        state = self.bare(machine)
+        instances: Any = state.instances
+        changes: list[Change] = []
+        for contract in self._touched.pop(machine):
+            new = self._instances[contract]
+            changes.append((instances.get(contract), new))
+            instances = instances.without(contract) if new is None else instances.set(contract, new)
+        index = state.index.updated(changes)
+        due = due_of(index, state.listing, state.rolls_at, state.schedule, state.announced)
+        before, state = state.due, changed_machine(state, instances=instances, index=index, due=due)
+        self._put_machine(state, before)
+        return state
+
+    def next_due(self) -> Due | None:
+        """Return what is due first on a machine or an account, ``None`` if nothing ever is."""
+        if self._touched or self._unqueued:
+            self._look_up_all()
+        return self._queue.first
+
+    def pop_due(self, item: Due) -> None:
+        """Take something that is due off the queue: it happens now."""
+        self._queue = self._queue.without(item)
+
+    def _look_up_all(self) -> None:
+        """Bring all that is looked up to date: who runs, what is due."""
+        for machine in list(self._touched):
+            self._brought_up_to_date(machine)
+        for name, before in self._unqueued.items():
+            due = self._accounts[name].runs_out()
+            if due != before:
+                if before is not None:
+                    self._queue = self._queue.without((before, 1, name))
+                if due is not None:
+                    self._queue = self._queue.add((due, 1, name))
+        self._unqueued.clear()
+
+    def market(self) -> Market:
+        """Return the market as a value."""
+        self._look_up_all()
+        base = self.base
+        machines = base.machines.updated(self._machines) if self._machines else base.machines
+        for machine in self._removed:
+            machines = machines.without(machine)
+        accounts = base.accounts.updated(self._accounts) if self._accounts else base.accounts
+        return Market(
+            now=self.now,
+            version=self.version,
+            last=self.last,
+            settings=self.settings,
+            machines=machines,
+            accounts=accounts,
+            homes=self.homes,
+            listings=self.listings,
+            asked=self.asked,
+            platform=self.platform,
+            credited=self.credited,
+            queue=self._queue,
+        )

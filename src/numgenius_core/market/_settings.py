@@ -1,0 +1,50 @@
+"""What a market takes at most: its settings, kept by its events."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from attrs import frozen
+
+from numgenius_core._checks import check_kind
+from numgenius_core._numbers import whole_number
+from numgenius_core.errors import RuleViolation
+
+
+@frozen(kw_only=True)
+class Settings:
+    """What a market takes at most; by default, whatever comes.
+
+    A marketplace that takes free bids needs limits: ten thousand bids that wait on one machine cost
+    their clients nothing.
+
+    Attributes:
+        waiting_on_a_machine: Most claims that wait for the GPUs of one machine.
+        waiting_of_an_account: Most claims of one client that wait for GPUs.
+        longest_step: Most time since the market's last event that a command may let pass, against
+            a clock that is wrong; ``SetSettings`` is taken after any time.
+
+    >>> from datetime import timedelta
+    >>> from numgenius_core.market import Settings
+    >>> careful = Settings(waiting_on_a_machine=1_000, longest_step=timedelta(days=400))
+    >>> print(careful.waiting_of_an_account)
+    None
+    """
+
+    waiting_on_a_machine: int | None = None
+    waiting_of_an_account: int | None = None
+    longest_step: timedelta | None = None
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("waiting_on_a_machine", "waiting_of_an_account"):
+            if getattr(self, name) is not None:
+                whole_number(getattr(self, name), f"settings.{name}", 0, 10**9)
+        if self.longest_step is not None:
+            check_kind(self.longest_step, timedelta, "settings.longest_step")
+            if self.longest_step <= timedelta(0) or self.longest_step.microseconds:
+                need = "whole seconds above zero"
+                raise RuleViolation("settings.longest_step", need, str(self.longest_step))
+
+
+NO_LIMITS: Final = Settings()
