@@ -1,0 +1,227 @@
+"""Batches, the archive, and logs that cannot be true."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime
+from typing import Any
+
+import pytest
+from attrs import evolve as changed
+
+from market_world import ANN, BOB, HOST, World, prices, second, world
+from numgenius_core.errors import NumgeniusError, RuleViolation, UnknownId, WrongType
+from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.intervals import Interval
+from numgenius_core.market import (
+    CommandResult,
+    Instance,
+    Market,
+    commands as c,
+    events as e,
+    evolve,
+    execute,
+    execute_all,
+    replay,
+    views,
+)
+from numgenius_core.market.journal import market_from_json, market_to_json
+from numgenius_core.money import Money
+from numgenius_core.rates import PerHour
+
+HOUR = 3_600
+
+
+def some_commands(seed: int) -> tuple[Market, list[tuple[c.Command, datetime]]]:
+    """Return a market with a few instances, and commands of which many are refused."""
+    draws, w, at = random.Random(seed), world(4), 0
+    for number in range(4):
+        w.rent(1, number, bid=f"0.{number + 1}")
+    commands: list[tuple[c.Command, datetime]] = []
+    for _ in range(60):
+        at += draws.choice([0, 1, HOUR])
+        contract = ContractId(draws.randrange(9))
+        among: list[c.Command] = [
+            c.Stop(by=ANN, contract=contract),
+            c.Start(by=ANN, contract=contract),
+            c.ChangeBid(by=ANN, contract=contract, bid=PerHour(f"0.{draws.randrange(1, 9)}")),
+            c.Destroy(by=draws.choice([ANN, BOB]), contract=contract),
+            c.Tick(),
+        ]
+        commands.append((draws.choice(among), second(at - 2 * HOUR * (draws.random() < 0.1))))
+    return w.market, commands
+
+
+class TestBatches:
+    """``execute_all`` says what came of each command; never all or nothing."""
+
+    @pytest.mark.parametrize("seed", range(6))
+    def test_they_are_one_command_after_the_other(self, seed: int) -> None:
+        market, commands = some_commands(seed)
+        archive: dict[Any, Instance] = {}
+        kept: dict[Any, Instance] = {}
+        after, results = execute_all(market, iter(commands), archive=archive)
+        refused = 0
+        for (command, at), result in zip(commands, results, strict=True):
+            error: NumgeniusError | None = None
+            events: tuple[e.Event, ...] = ()
+            try:
+                market, events = execute(market, command, at, archive=kept)
+            except NumgeniusError as refusal:
+                error, refused = refusal, refused + 1
+            assert result == CommandResult(command=command, at=at, events=events, error=error)
+        assert after == market
+        assert archive == kept
+        assert 0 < refused < len(commands)
+
+    def test_no_command_is_no_result(self) -> None:
+        market = world().market
+        assert execute_all(market, []) == (market, ())
+
+    @pytest.mark.parametrize("wrong", [c.Tick(), (c.Tick(),), [c.Tick(), second(0)]])
+    def test_what_is_no_pair(self, wrong: Any) -> None:
+        with pytest.raises(WrongType, match=r"commands\[1\]: need a command and its instant"):
+            execute_all(Market(), [(c.Tick(), second(0)), wrong])
+
+    def test_what_is_no_market(self) -> None:
+        with pytest.raises(WrongType, match="market"):
+            execute_all(None, [])  # type: ignore[arg-type]
+
+    def test_results_differ_by_what_they_refuse(self) -> None:
+        one = RuleViolation("bid", "more", "less")
+        result = CommandResult(command=c.Tick(), at=second(0), error=one)
+        assert result == changed(result, error=RuleViolation("bid", "more", "less"))
+        assert result != changed(result, error=RuleViolation("bid", "more", "none"))
+        assert result != changed(result, error=None)
+
+
+class TestTheArchive:
+    """Destroyed instances leave the state for the caller's archive."""
+
+    def destroyed(self) -> tuple[World, Any, Any, Interval]:
+        """Return a world with a destroyed instance, and its bill from before that."""
+        w = world(1)
+        contract, period = w.rent(1), Interval(second(0), second(HOUR))
+        w.do(c.Tick(), HOUR)
+        bill = views.statement_of(w.market, contract, period)
+        w.do(c.Destroy(by=ANN, contract=contract), HOUR)
+        return w, contract, bill, period
+
+    def test_the_state_has_forgotten_it(self) -> None:
+        w, contract, _, period = self.destroyed()
+        assert contract not in w.market.homes
+        assert contract not in w.market.machine(MachineId(1)).instances
+        assert dict(w.market.account(ANN).instances) == {}
+        for ask in (
+            lambda: views.instance(w.market, contract),
+            lambda: views.statement_of(w.market, contract, period),
+            lambda: views.deposit_of(w.market, contract, w.now),
+        ):
+            with pytest.raises(UnknownId):
+                ask()
+
+    def test_what_a_question_needs_of_it_is_in_the_archive(self) -> None:
+        w, contract, bill, period = self.destroyed()
+        told = views.statement_of(w.market, contract, period, archive=w.archive)
+        assert told.lines == bill.lines
+        assert told.billed == Money(1)
+        assert views.deposit_of(w.market, contract, w.now, archive=w.archive).left == Money(0)
+        [earned] = views.earnings(w.market, HOST, period, archive=w.archive)
+        assert earned.total == Money(1)
+        assert [each.total for each in views.earnings(w.market, HOST, period)] == [Money(0)]
+
+    def test_every_way_there_puts_the_same_into_it(self) -> None:
+        w, contract, *_ = self.destroyed()
+        by_replay: dict[Any, Instance] = {}
+        replay(w.events, archive=by_replay)
+        by_event: dict[Any, Instance] = {}
+        market = Market()
+        for event in w.events:
+            market = evolve(market, event, archive=by_event)
+        assert w.archive == by_replay == by_event
+        assert list(w.archive) == [contract]
+
+    def test_a_refused_command_puts_nothing_into_it(self) -> None:
+        w = world(1)
+        w.rent(1, end=second(HOUR))
+        before = dict(w.archive)
+        with pytest.raises(UnknownId):
+            w.do(c.Destroy(by=ANN, contract=ContractId(99)), 100 * HOUR)
+        assert w.archive == before == {}
+
+
+class TestALogThatCannotBeTrue:
+    """Events that contradict the state are found out, with their position."""
+
+    def log(self) -> list[e.Event]:
+        w = world(2, prices(1))
+        c1 = w.rent(1)
+        w.rent(1, 1, bid="0.5")
+        w.rent(1, 1, by=BOB, bid="0.6")
+        w.do(c.Stop(by=ANN, contract=c1), 60)
+        w.do(c.Start(by=ANN, contract=c1), 120)
+        return w.events
+
+    def test_a_hole_where_something_was_made(self) -> None:
+        events, found = self.log(), 0
+        makers = (e.MachineAdded, e.MachineListed, e.ContractCreated, e.InstanceStarted)
+        for index, event in enumerate(events[:-1]):
+            rest = [*events[:index], *events[index + 1 :]]
+            if isinstance(event, makers) and any(isinstance(each, makers) for each in rest[index:]):
+                with pytest.raises(NumgeniusError, match=r"events\[\d+\]"):
+                    replay(rest)
+                found += 1
+        assert found >= 5
+
+    def test_an_event_that_two_have_written(self) -> None:
+        events = self.log()
+        for index, event in enumerate(events):
+            if not isinstance(event, e.CreditAdded):
+                twice = [*events[: index + 1], *events[index:]]
+                with pytest.raises(NumgeniusError, match=rf"events\[{index + 1}\]"):
+                    replay(twice)
+
+    def test_time_that_runs_backwards(self) -> None:
+        late, early = (e.CreditAdded(at=second(at), account=ANN, amount=Money(1)) for at in (9, 8))
+        with pytest.raises(RuleViolation, match=r"events\[1\]"):
+            replay([late, early])
+
+    @pytest.mark.parametrize(
+        "event",
+        [
+            e.MachineUnlisted(at=second(0), machine=MachineId(9)),
+            e.InstanceLoaded(at=second(0), contract=ContractId(99)),
+            e.BalanceRanOut(at=second(0), account=AccountId("eve")),
+            e.PriceIncreaseRejected(at=second(0), increase=7),
+        ],
+    )
+    def test_what_is_not_there(self, event: e.Event) -> None:
+        with pytest.raises(UnknownId, match=r"events\[0\]"):
+            replay([event], world().market)
+
+    def test_a_move_that_a_state_does_not_allow(self) -> None:
+        w = world()
+        contract = w.rent(1)
+        loaded = e.InstanceLoaded(at=second(0), contract=contract)
+        with pytest.raises(RuleViolation, match=r"events\[0\]: need an event that running allows"):
+            replay([loaded], w.market)
+
+    def test_a_refund_of_more_than_there_is(self) -> None:
+        w = world()
+        refund = e.DepositRefunded(at=second(0), contract=w.rent(1), refund=Money(1), kept=Money(0))
+        with pytest.raises(RuleViolation, match="at most what is left of the deposit"):
+            evolve(w.market, refund)
+
+    def test_no_event(self) -> None:
+        with pytest.raises(WrongType):
+            evolve(Market(), c.Tick())  # type: ignore[arg-type]
+
+    def test_the_version_counts(self) -> None:
+        events = self.log()
+        market = Market()
+        for count, event in enumerate(events, 1):
+            market = evolve(market, event)
+            assert market.version == count
+        half = replay(events[:5])
+        kept = market_from_json(market_to_json(half))
+        assert (half.version, replay(events[5:], kept)) == (5, market)
