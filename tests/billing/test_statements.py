@@ -453,9 +453,11 @@ class TestAReservedDepositRunsDown:
 
     def test_cancelled_after_15_days_the_published_refund_comes_out(self) -> None:
         at, history = T0 + MONTH / 2, life(rented(), self.PREPAID)
-        assert deposit_left(history, at) == Money(288)
-        assert discount_received(history, at) == Money(72)
-        back = deposit_left(history, at) - discount_received(history, at).scaled(Fraction(21, 20))
+        assert deposit_left(history, at=at) == Money(288)
+        assert discount_received(history, at=at) == Money(72)
+        back = deposit_left(history, at=at) - discount_received(history, at=at).scaled(
+            Fraction(21, 20)
+        )
         assert back == Money("212.40")
         facts = (self.PREPAID, Refunded(at=at, amount=back), moved(at, InstanceEvent.DESTROYED))
         bill = whole(life(rented(listing(fee="0.25")), *facts))
@@ -465,11 +467,11 @@ class TestAReservedDepositRunsDown:
         assert bill.fee == Money("90.90")
         half = statement(life(rented(), *facts), Interval(T0, at))
         assert (half.total, half.payout, half.billed) == (Money(288), Money(288), Money(576))
-        assert deposit_left(life(rented(), *facts), at + HOUR) == Money(0)
+        assert deposit_left(life(rented(), *facts), at=at + HOUR) == Money(0)
 
     def test_it_does_not_run_while_the_instance_is_stopped(self) -> None:
         history = life(rented(), self.PREPAID, moved(T0 + HOUR, InstanceEvent.STOPPED))
-        assert deposit_left(history, T0 + MONTH) == Money("575.20")
+        assert deposit_left(history, at=T0 + MONTH) == Money("575.20")
 
     def test_it_pays_no_storage_and_no_traffic(self) -> None:
         history = life(rented(disk_mb=10**6), self.PREPAID, Transferred(at=after(1), sent=10**9))
@@ -527,7 +529,7 @@ class TestAReservedDepositRunsDown:
             "0.80",
             "0.50",
         ]
-        left = deposit_left(life(rented(), self.PREPAID, more), T0 + 2 * HOUR)
+        left = deposit_left(life(rented(), self.PREPAID, more), at=T0 + 2 * HOUR)
         assert left == Money("575.70")
 
     def test_a_top_up_lengthens_it(self) -> None:
@@ -540,11 +542,11 @@ class TestAReservedDepositRunsDown:
         term = rented(listing(end=T0 + HOUR))
         (term,) = extend([term], listing("0.5", T0 + 2 * HOUR), at=T0).contracts
         history = life(term, self.PREPAID)
-        assert deposit_left(history, T0 + 3 * HOUR) == Money("574.80")
+        assert deposit_left(history, at=T0 + 3 * HOUR) == Money("574.80")
 
     def test_at_a_price_of_nothing_it_stays(self) -> None:
         history = life(rented(listing("0")), self.PREPAID)
-        assert deposit_left(history, T0 + MONTH) == Money(576)
+        assert deposit_left(history, at=T0 + MONTH) == Money(576)
         assert whole(history, 3).amount_of(LineKind.RESERVED) == Money(0)
 
     def test_all_of_it_can_come_back_but_no_more(self) -> None:
@@ -563,7 +565,7 @@ class TestAReservedDepositRunsDown:
         assert bill.total == bill.covered == bill.billed == Money(576)
 
     def test_nothing_is_left_before_the_contract(self) -> None:
-        assert deposit_left(life(rented(), self.PREPAID), T0) == Money(0)
+        assert deposit_left(life(rented(), self.PREPAID), at=T0) == Money(0)
 
 
 class TestZeroBalance:
@@ -577,45 +579,45 @@ class TestZeroBalance:
         [("1", 3600), ("0.5", 1800), ("0.000000000001", 1), ("0", 0), ("-1", 0)],
     )
     def test_comes_when_the_running_rate_has_eaten_it(self, balance: str, seconds: int) -> None:
-        assert runs_out([life(rented())], Money(balance), T0) == after(seconds)
+        assert runs_out([life(rented())], Money(balance), at=T0) == after(seconds)
 
     def test_comes_sooner_for_several_instances(self) -> None:
         both = [
             life(rented()),
             life(rented(gpus=3, number=2), moved(after(900), InstanceEvent.STOPPED)),
         ]
-        assert runs_out(both, Money(1), T0) == after(900)
-        assert runs_out(both, Money(2), T0) == after(900 + 3600)
+        assert runs_out(both, Money(1), at=T0) == after(900)
+        assert runs_out(both, Money(2), at=T0) == after(900 + 3600)
 
     def test_never_comes_for_what_ends_before(self) -> None:
-        assert runs_out([life(rented(listing(end=T0 + HOUR)))], Money(2), T0) is None
-        assert runs_out([], Money(1), T0) is None
-        assert runs_out([], Money(0), T0) == T0
+        assert runs_out([life(rented(listing(end=T0 + HOUR)))], Money(2), at=T0) is None
+        assert runs_out([], Money(1), at=T0) is None
+        assert runs_out([], Money(0), at=T0) == T0
 
     def test_comes_by_storage_of_an_expired_instance(self) -> None:
         history = life(rented(listing(end=T0 + HOUR), disk_mb=10**6))
-        assert runs_out([history], Money(4), T0) == T0 + 3 * HOUR
+        assert runs_out([history], Money(4), at=T0) == T0 + 3 * HOUR
 
     def test_comes_at_once_by_traffic(self) -> None:
         history = life(rented(), Transferred(at=after(10), received=10**12))
-        assert runs_out([history], Money(10), T0) == after(10)
+        assert runs_out([history], Money(10), at=T0) == after(10)
 
     def test_waits_for_the_deposit(self) -> None:
         paid = Prepaid(at=T0, amount=Money("0.001"), discount=Fraction(1, 5))
         history = life(rented(), paid)
-        assert runs_out([history], Money("0.001"), T0) == T0
+        assert runs_out([history], Money("0.001"), at=T0) == T0
         tiny = Money("0.001000000001")
-        assert runs_out([history], tiny, T0) == after(5)  # the fifth second is paid in part
-        assert runs_out([history], Money("0.0013"), T0) == after(6)
-        assert runs_out([history], Money("0.00147"), T0) == after(7)  # 0.4 + 1 + 0.3 of $/3,600
-        assert runs_out([history], Money("0.01"), after(4)) is not None
+        assert runs_out([history], tiny, at=T0) == after(5)  # the fifth second is paid in part
+        assert runs_out([history], Money("0.0013"), at=T0) == after(6)
+        assert runs_out([history], Money("0.00147"), at=T0) == after(7)  # 0.4 + 1 + 0.3 of $/3,600
+        assert runs_out([history], Money("0.01"), at=after(4)) is not None
 
     def test_a_refund_comes_too_late_for_a_balance_that_is_out(self) -> None:
         paid = Prepaid(at=T0, amount=Money(10), discount=Fraction(0))
         back = Refunded(at=T0, amount=Money(10))
-        assert runs_out([life(rented(), paid, back)], Money(1), T0) == T0 + HOUR
+        assert runs_out([life(rented(), paid, back)], Money(1), at=T0) == T0 + HOUR
         late = evolve(back, at=after(1), amount=Money(9))
-        assert runs_out([life(rented(), paid, late)], Money(1), T0) == T0
+        assert runs_out([life(rented(), paid, late)], Money(1), at=T0) == T0
 
     @settings(max_examples=50, deadline=None)
     @given(
@@ -628,7 +630,7 @@ class TestZeroBalance:
     ) -> None:
         """An oracle that asks the bill of every second; a payment counts at its instant."""
         at = after(since)
-        out = runs_out([history], Money.from_ticks(balance), at)
+        out = runs_out([history], Money.from_ticks(balance), at=at)
         for second in range(since, 51):
             now = after(second)
             spent = 0
@@ -646,9 +648,9 @@ class TestZeroBalance:
 
     def test_needs_money_and_histories(self) -> None:
         with pytest.raises(WrongType, match="balance"):
-            runs_out([], 5, T0)  # type: ignore[arg-type]
+            runs_out([], 5, at=T0)  # type: ignore[arg-type]
         with pytest.raises(WrongType, match=r"histories\[0\]"):
-            runs_out([rented()], Money(1), T0)  # type: ignore[list-item]
+            runs_out([rented()], Money(1), at=T0)  # type: ignore[list-item]
 
 
 class TestTheTwoContractExampleToTheLastStatement:
@@ -837,42 +839,42 @@ class TestABalanceThatLastsForYears:
         prices = PriceTerms(gpu=PerGpuHour.from_steps(1))
         slow = life(rented(Listing(machine=MACHINE, prices=prices)))
         balance = PerHour.from_steps(1).charge(200_000_000)
-        assert runs_out([slow], balance, T0) == after(200_000_000)
+        assert runs_out([slow], balance, at=T0) == after(200_000_000)
 
     def test_it_may_end_in_another_year_and_begin_on_a_leap_day(self) -> None:
         leap = datetime(2028, 2, 29, tzinfo=UTC)
         history = life(rented(listing(end=None), at=leap))
-        assert runs_out([history], Money(24 * 400), leap) == leap + timedelta(days=400)
+        assert runs_out([history], Money(24 * 400), at=leap) == leap + timedelta(days=400)
 
     def test_two_contracts_that_end_together_both_stop_costing(self) -> None:
         source = listing(end=T0 + HOUR)
         both = [life(rented(source)), life(rented(source, number=2, place=1))]
-        assert runs_out(both, Money(2) + Money("0.000000001"), T0) is None
-        assert runs_out(both, Money(1), T0) == after(1_800)
+        assert runs_out(both, Money(2) + Money("0.000000001"), at=T0) is None
+        assert runs_out(both, Money(1), at=T0) == after(1_800)
 
     def test_one_that_begins_as_another_ends_costs_on_in_any_order(self) -> None:
         first = life(rented(listing(end=T0 + HOUR)))
         next_one = life(rented(number=2, at=T0 + HOUR))
         for both in ([first, next_one], [next_one, first]):
-            assert runs_out(both, Money("1.5"), T0) == after(5_400)
+            assert runs_out(both, Money("1.5"), at=T0) == after(5_400)
 
     def test_it_is_exact_to_the_tick(self) -> None:
         sent = Transferred(at=after(10), received=10**9)
         history = life(rented(listing(end=T0 + HOUR)), sent)
         cost = statement(history, Interval(T0, T0 + HOUR)).billed
-        assert runs_out([history], cost, T0) == T0 + HOUR
-        assert runs_out([history], cost + Money.from_ticks(1), T0) is None
+        assert runs_out([history], cost, at=T0) == T0 + HOUR
+        assert runs_out([history], cost + Money.from_ticks(1), at=T0) is None
 
     def test_between_two_contracts_nothing_is_lost(self) -> None:
         first = rented(listing(end=T0 + HOUR))
         later = rented(listing(end=T0 + 3 * HOUR), number=2, at=T0 + 2 * HOUR)
         both = [life(first), life(later)]
-        assert runs_out(both, Money(2), T0) == T0 + 3 * HOUR
-        assert runs_out(both, Money(2) + Money.from_ticks(1), T0) is None
+        assert runs_out(both, Money(2), at=T0) == T0 + 3 * HOUR
+        assert runs_out(both, Money(2) + Money.from_ticks(1), at=T0) is None
 
     def test_it_may_last_to_the_last_day_of_9999(self) -> None:
         last = datetime(9999, 12, 31, tzinfo=UTC)
         cost = PerHour(1).charge(int((last - T0).total_seconds()))
         history = life(rented(listing(end=None)))
-        assert runs_out([history], cost, T0) == last
-        assert runs_out([history], cost + Money.from_ticks(1), T0) is None
+        assert runs_out([history], cost, at=T0) == last
+        assert runs_out([history], cost + Money.from_ticks(1), at=T0) is None

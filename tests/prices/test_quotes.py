@@ -207,7 +207,7 @@ def billed(terms: PriceTerms, priced: Quote, stay: timedelta) -> Statement:
     if priced.deposit:
         paid = Prepaid(at=start, amount=priced.deposit, discount=priced.discount)
         running = History(contract=contract, facts=(paid, *facts))
-        back = refundable(deposit_left(running, end), discount_received(running, end))
+        back = refundable(deposit_left(running, at=end), discount_received(running, at=end))
         facts = [paid, *facts, Refunded(at=end, amount=back)]
     facts.append(Moved(at=end, event=InstanceEvent.DESTROYED))
     history = History(contract=contract, facts=tuple(facts))

@@ -81,8 +81,8 @@ class CheckedMarket(RuleBasedStateMachine):
         waiting = self._step_other(at)
         model.increases = {
             number: pending.contract.id
-            for place in waiting.machines.values()
-            for number, pending in place.increases.items()
+            for state in waiting.machines.values()
+            for number, pending in state.increases.items()
         }
         before, known = self.market, self._instances()
         model.numbers = dict(waiting.listings)
@@ -134,8 +134,8 @@ class CheckedMarket(RuleBasedStateMachine):
     # --- comparing --------------------------------------------------------------------------
 
     def _instances(self) -> dict[int, Instance]:
-        places = self.market.machines.values()
-        return {key: each for place in places for key, each in place.instances.items()}
+        states = self.market.machines.values()
+        return {key: each for state in states for key, each in state.instances.items()}
 
     def _check(
         self, command: c.Command, events: tuple[e.Event, ...], known: dict[int, Instance]
@@ -199,18 +199,18 @@ class CheckedMarket(RuleBasedStateMachine):
     def _check_machines(self) -> None:
         assert self.market.machines.keys() == self.model.rigs.keys()
         for key, rig in self.model.rigs.items():
-            place = self.market.machines[MachineId(key)]
-            assert place.floor.steps == rig.floor
-            assert (place.online, place.default_job) == (rig.online, rig.job)
-            assert place.machine.verification.value == rig.verification
-            assert (place.listing is None) == (rig.listing is None)
-            asked = {each.contract.id: each for each in place.increases.values()}
-            assert len(asked) == len(place.increases)
+            state = self.market.machines[MachineId(key)]
+            assert state.floor.steps == rig.floor
+            assert (state.online, state.default_job) == (rig.online, rig.job)
+            assert state.machine.verification.value == rig.verification
+            assert (state.listing is None) == (rig.listing is None)
+            asked = {each.contract.id: each for each in state.increases.values()}
+            assert len(asked) == len(state.increases)
             assert {key: seconds(each.new_end) for key, each in asked.items()} == {
                 key: each.new_end for key, each in rig.asked.items()
             }
             windows = [
-                (seconds(w.period.start), seconds(w.period.end)) for w in place.schedule.windows
+                (seconds(w.period.start), seconds(w.period.end)) for w in state.schedule.windows
             ]
             assert windows == sorted(rig.windows)
             self._check_gpus(rig)
@@ -218,21 +218,21 @@ class CheckedMarket(RuleBasedStateMachine):
 
     def _check_gpus(self, rig: Rig) -> None:
         """Never oversold, and nothing on demand waits for a bid."""
-        place = self.market.machines[MachineId(rig.id)]
+        state = self.market.machines[MachineId(rig.id)]
         running = who = 0
-        for each in place.instances.values():
+        for each in state.instances.values():
             mask = each.contract.block.gpu_set
             if each.state.value == "running" or each.holds:
                 assert not running & mask, "two on one GPU"
                 running |= mask
             if each.holds:
                 who |= mask
-        for each in place.instances.values():
+        for each in state.instances.values():
             if each.bid is None:
                 assert each.state.value != "paused"
                 if each.state.value == "scheduling":
                     assert each.contract.block.gpu_set & who
-        assert sum(each.contract.disk_mb for each in place.instances.values()) <= rig.disk
+        assert sum(each.contract.disk_mb for each in state.instances.values()) <= rig.disk
 
     def _check_offers(self, rig: Rig) -> None:
         found = views.offers(self.market, second(self.at), machine=MachineId(rig.id))

@@ -151,6 +151,19 @@ class TestPromisedIsWhatTheFacesList:
         twice = {name for name, found in meanings.items() if len(found) > 1}
         assert twice == set()
 
+    def test_an_instant_is_given_by_its_name(self) -> None:
+        """``at`` or ``now``: but a market is asked for (market, command, at), as logs have them."""
+        by_place = {
+            f"{face}.{name}"
+            for face in FACES
+            for name in load(face).__all__
+            if inspect.isfunction(value := getattr(load(face), name))
+            for known in inspect.signature(value).parameters.values()
+            if known.name in ("at", "now") and known.kind is not known.KEYWORD_ONLY
+        }
+        rooms = {name.partition(".")[0] for name in by_place}
+        assert rooms == {"market", "testing"}, by_place
+
     def test_there_are_few_enough_to_know(self) -> None:
         names = {name for face in FACES if face != "testing" for name in load(face).__all__}
         assert len(names) <= 550

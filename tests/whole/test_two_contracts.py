@@ -108,7 +108,7 @@ class TestTheTwoContractExampleFromListingToLastStatement:
         }
         assert (sum(paid["A"], Money(0)), sum(paid["B"], Money(0))) == (Money(8_160), Money(17_880))
         assert [life(each).state_at(JUNE) for each in (a, b)] == [InstanceState.EXPIRED] * 2
-        assert runs_out([life(a), life(b)], Money(8_160 + 17_880), day(1, 1)) == JUNE
+        assert runs_out([life(a), life(b)], Money(8_160 + 17_880), at=day(1, 1)) == JUNE
         rows = [
             row
             for months in bills.values()

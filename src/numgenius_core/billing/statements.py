@@ -189,7 +189,7 @@ def statement(history: History, period: Interval) -> Statement:
     )
 
 
-def deposit_left(history: History, at: datetime) -> Money:
+def deposit_left(history: History, *, at: datetime) -> Money:
     """Return what is left of the deposit at an instant, before what happens then.
 
     Raises:
@@ -217,7 +217,7 @@ def deposit_left(history: History, at: datetime) -> Money:
     >>> loaded = Moved(at=start, event=InstanceEvent.LOADED)
     >>> paid = Prepaid(at=start, amount=Money(240), discount=Fraction(2, 5))
     >>> history = History(contract=contract, facts=[loaded, paid])
-    >>> print(deposit_left(history, start + timedelta(hours=100)))
+    >>> print(deposit_left(history, at=start + timedelta(hours=100)))
     120.00
     """
     lines = _until(history, at)
@@ -225,7 +225,7 @@ def deposit_left(history: History, at: datetime) -> Money:
     return paid - Money.sum(line.covered for line in lines)
 
 
-def discount_received(history: History, at: datetime) -> Money:
+def discount_received(history: History, *, at: datetime) -> Money:
     """Return the discount that a reserved contract has received: a refund gives part of it back.
 
     Raises:
@@ -253,14 +253,14 @@ def discount_received(history: History, at: datetime) -> Money:
     >>> loaded = Moved(at=start, event=InstanceEvent.LOADED)
     >>> paid = Prepaid(at=start, amount=Money(240), discount=Fraction(2, 5))
     >>> history = History(contract=contract, facts=[loaded, paid])
-    >>> print(discount_received(history, start + timedelta(hours=100)))
+    >>> print(discount_received(history, at=start + timedelta(hours=100)))
     80.00
     """
     reserved = [line for line in _until(history, at) if line.kind is LineKind.RESERVED]
     return Money.sum(line.listed - line.amount for line in reserved)
 
 
-def runs_out(histories: Iterable[History], balance: Money, at: datetime) -> datetime | None:
+def runs_out(histories: Iterable[History], balance: Money, *, at: datetime) -> datetime | None:
     """Return when a client's balance runs out: the first second that begins with none left.
 
     What is known goes on as it is: running instances run until their contracts end, stored ones
@@ -293,7 +293,7 @@ def runs_out(histories: Iterable[History], balance: Money, at: datetime) -> date
     ... )
     >>> loaded = Moved(at=start, event=InstanceEvent.LOADED)
     >>> history = History(contract=contract, facts=[loaded])
-    >>> print(runs_out([history], Money(21), start))
+    >>> print(runs_out([history], Money(21), at=start))
     2026-01-01 10:00:00+00:00
     """
     check_kind(balance, Money, "balance")

@@ -143,6 +143,6 @@ def dissolve(decision: Decision, contract: ContractId, *, broken: bool = False) 
     left = instance.deposit.at(decision.at)
     if left <= Money(0):
         return
-    received = discount_received(instance.history, decision.at)
+    received = discount_received(instance.history, at=decision.at)
     back = left if broken else refundable(left, received)
     decision.emit(e.DepositRefunded, contract=contract, refund=back, kept=left - back)

@@ -558,7 +558,7 @@ def deposit_of(
     """
     found = instance(market, contract, archive=archive)
     left = max(found.deposit.at(utc(at, "at")), ZERO)
-    received = discount_received(found.history, at)
+    received = discount_received(found.history, at=at)
     return DepositView(
         left=left,
         refund=refundable(left, received),
