@@ -199,6 +199,26 @@ class TestALogThatCannotBeTrue:
         with pytest.raises(UnknownId, match=r"events\[0\]"):
             replay([event], world().market)
 
+    def test_what_is_gone_already(self) -> None:
+        w = world()
+        w.do(c.Unlist(by=HOST, machine=MachineId(1)))
+        removed = e.MachineRemoved(at=second(0), machine=MachineId(1))
+        for event in (removed, e.MachineWentOffline(at=second(0), machine=MachineId(1))):
+            with pytest.raises(UnknownId, match=r"events\[1\]\.machine"):
+                replay([removed, event], w.market)
+
+    def test_what_the_state_of_an_instance_does_not_have(self) -> None:
+        w = world()
+        contract = w.rent(1)
+        bid = e.BidChanged(at=second(0), contract=contract, bid=PerHour(1), arrival=9)
+        with pytest.raises(RuleViolation, match="need an interruptible instance"):
+            evolve(w.market, bid)
+        with pytest.raises(RuleViolation, match="need a contract with rates to come"):
+            evolve(w.market, e.RatesChanged(at=second(0), contract=contract))
+        w.do(c.Unlist(by=HOST, machine=MachineId(1)))
+        with pytest.raises(RuleViolation, match="need a machine that is listed"):
+            evolve(w.market, e.MachineUnlisted(at=second(0), machine=MachineId(1)))
+
     def test_a_move_that_a_state_does_not_allow(self) -> None:
         w = world()
         contract = w.rent(1)
@@ -215,6 +235,10 @@ class TestALogThatCannotBeTrue:
     def test_no_event(self) -> None:
         with pytest.raises(WrongType):
             evolve(Market(), c.Tick())  # type: ignore[arg-type]
+
+    def test_a_market_has_no_hash(self) -> None:
+        with pytest.raises(WrongType, match="compare markets"):
+            hash(Market())
 
     def test_the_version_counts(self) -> None:
         events = self.log()

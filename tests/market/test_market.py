@@ -12,6 +12,7 @@ from market_world import ANN, BOB, HOST, START, World, prices, second, world
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.intervals import Interval
+from numgenius_core.maintenance import MaintenanceWindow
 from numgenius_core.market import commands as c, decide, events as e, replay, views
 from numgenius_core.market.journal import event_from_json, event_to_json
 from numgenius_core.money import Money
@@ -19,6 +20,18 @@ from numgenius_core.rates import PerGpuHour, PerHour
 
 M1 = MachineId(1)
 DAY = 86_400
+
+
+class TestARemovedMachine:
+    """Nothing is due on a machine that is gone."""
+
+    def test_its_maintenance_never_begins(self) -> None:
+        w = world(terms=prices(1))
+        window = MaintenanceWindow(period=Interval(second(DAY), second(2 * DAY)))
+        w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window))
+        w.do(c.Unlist(by=HOST, machine=M1))
+        assert w.names(c.RemoveMachine(by=HOST, machine=M1)) == ["MachineRemoved"]
+        assert w.do(c.Tick(), 3 * DAY) == ()
 
 
 class TestZeroBalanceStopsInstances:

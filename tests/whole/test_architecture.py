@@ -15,7 +15,7 @@ import pytest
 
 import numgenius_core
 from house import FACES, ORDER, PACKAGE, ROOMS, SOURCES, VALUES, load
-from numgenius_core import prices
+from numgenius_core import market, prices
 from numgenius_core.errors import MissingExtra
 
 HEAVY: Final = ["cattrs", "narwhals", "matplotlib", "pandas", "numpy", "dateutil.parser"]
@@ -242,6 +242,8 @@ class TestThePackageShowsItsFace:
         assert dir(prices) == sorted(prices.__all__)
         with pytest.raises(AttributeError, match="nothing_of_ours"):
             prices.nothing_of_ours  # noqa: B018 - asking is the test
+        with pytest.raises(AttributeError, match="nothing_of_ours"):
+            market.nothing_of_ours  # noqa: B018 - asking is the test
 
     def test_what_type_checkers_see_is_what_there_is(self) -> None:
         tree = ast.parse(SOURCES[""].read_text("utf-8"))

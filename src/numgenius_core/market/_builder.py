@@ -126,16 +126,9 @@ class Builder:
             return self._brought_up_to_date(machine)
         return self.bare(machine)
 
-    def home(self, contract: ContractId) -> MachineState:
-        """Return the machine of an instance that exists; raises ``UnknownId``."""
-        return self.machine(found_in(self.homes, contract, "contract", AN_INSTANCE))
-
     def living(self, contract: ContractId) -> Instance:
         """Return an instance that exists; raises ``UnknownId``."""
-        try:
-            found = self._instances.get(contract)
-        except TypeError:  # no id has no hash
-            found = None
+        found = self._instances.get(contract)
         if found is None:
             machine = found_in(self.homes, contract, "contract", AN_INSTANCE)
             found = self.bare(machine).instances[contract]

@@ -43,9 +43,9 @@ class MachineIndex:
     __slots__ = ("claims", "count", "dues", "holding", "occupied", "restarting", "stored_mb")
 
     def __init__(self, instances: Iterable[Instance] = ()) -> None:
-        self.occupied = 0
-        self.stored_mb = 0
-        self.count = 0
+        self.occupied: int = 0
+        self.stored_mb: int = 0
+        self.count: int = 0
         self.claims: dict[int, Sorted[Entry]] = {}
         self.holding: frozenset[ContractId] = frozenset()
         self.restarting: frozenset[ContractId] = frozenset()
