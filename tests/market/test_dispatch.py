@@ -236,6 +236,11 @@ class TestALogThatCannotBeTrue:
         with pytest.raises(WrongType):
             evolve(Market(), c.Tick())  # type: ignore[arg-type]
 
+    def test_an_instance_has_only_rates_that_were_agreed(self) -> None:
+        w = world()
+        with pytest.raises(RuleViolation, match="rate_changes_begun: need 0 to 0, got 1"):
+            changed(w.instance(w.rent(1)), rate_changes_begun=1)
+
     def test_a_market_has_no_hash(self) -> None:
         with pytest.raises(WrongType, match="compare markets"):
             hash(Market())
