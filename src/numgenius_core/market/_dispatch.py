@@ -152,11 +152,12 @@ def execute_all(
     ([0, 1], 'contract: need an instance that exists, got 7')
     """
     check_kind(market, Market, "market")
-    results = []
-    for index, pair in enumerate(as_tuple(commands, "commands")):
+    pairs = as_tuple(commands, "commands")
+    for index, pair in enumerate(pairs):  # before anything reaches the archive
         if type(pair) is not tuple or len(pair) != 2:
             raise WrongType(f"commands[{index}]", "a command and its instant", shown(pair))
-        command, at = pair
+    results = []
+    for command, at in pairs:
         try:
             market, events = execute(market, command, at, archive=archive)
         except NumgeniusError as refusal:

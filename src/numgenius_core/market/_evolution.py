@@ -263,6 +263,9 @@ def price_increase_asked(market: Builder, event: e.PriceIncreaseAsked) -> None:
     machine = market.bare(instance.contract.machine)
     if machine.listing is None:
         raise RuleViolation("event", "a machine that is listed", f"machine {machine.id}")
+    if instance.increase:
+        need = "a contract without a price increase that waits"
+        raise RuleViolation("contract", need, f"contract {event.contract}")
     market.give_number(event.increase)
     pending = PendingIncrease(
         contract=instance.contract,
@@ -395,6 +398,9 @@ def instance_expired(market: Builder, event: e.InstanceExpired) -> None:
 
 def instance_destroyed(market: Builder, event: e.InstanceDestroyed) -> None:
     instance = market.living(event.contract)
+    if instance.increase or ticks_at(instance.deposit, event.at) > 0:
+        need = "an instance without a deposit and a price increase that waits"
+        raise RuleViolation("contract", need, f"contract {event.contract}")
     after = _moved(instance, InstanceEvent.DESTROYED, event.at)
     market.settle(after, event.at)
     _count_waiting(market, instance, after)

@@ -123,7 +123,8 @@ def change_bid(decision: Decision, command: c.ChangeBid) -> None:
         return
     decision.emit(e.BidChanged, contract=instance.id, bid=bid, arrival=decision.next_number())
     decision.rerun(machine.id)
-    decision.may_wait(instance.id)
+    if instance.state in HOLDS:  # one that waited already is not one more
+        decision.may_wait(instance.id)
 
 
 def _winning(machine: MachineState, instance: Instance) -> PerHour:

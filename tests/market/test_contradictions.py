@@ -1,0 +1,195 @@
+"""The market's promises at their edges: limits, archives, numbers that are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from market_world import ANN, BOB, HOST, World, prices, second, world
+from numgenius_core.errors import NumgeniusError, RuleViolation, UnknownId, WrongType
+from numgenius_core.ids import ContractId, MachineId
+from numgenius_core.intervals import Interval
+from numgenius_core.maintenance import MaintenanceWindow
+from numgenius_core.market import (
+    Instance,
+    Market,
+    Settings,
+    commands as c,
+    events as e,
+    execute,
+    execute_all,
+    replay,
+    views,
+)
+from numgenius_core.market.journal import market_to_json
+from numgenius_core.money import Money
+from numgenius_core.rates import PerHour
+
+M1 = MachineId(1)
+DAY = 86_400
+NUMBERED = (
+    e.MachineListed,
+    e.ContractCreated,
+    e.InstanceStarted,
+    e.BidChanged,
+    e.PriceIncreaseAsked,
+)
+
+
+def limit(name: str) -> Settings:
+    """Return settings that let one claim wait."""
+    limits: dict[str, Any] = {name: 1}
+    return Settings(**limits)
+
+
+class TestLimits:
+    """Limits refuse what would wait, and nothing else."""
+
+    def test_a_fraction_of_a_second_above_a_whole_one(self) -> None:
+        with pytest.raises(RuleViolation, match=r"settings\.longest_step"):
+            Settings(longest_step=timedelta(seconds=1, microseconds=1))
+
+    @pytest.mark.parametrize("name", ["waiting_on_a_machine", "waiting_of_an_account"])
+    def test_a_refused_claim_leaves_the_value_as_it_was(self, name: str) -> None:
+        w = world(1, prices(1))
+        w.rent(1, bid="0.50", load=False)
+        w.rent(1, bid="0.40", load=False)
+        w.do(c.SetSettings(settings=limit(name)))
+        before = market_to_json(w.market)
+        with pytest.raises(RuleViolation, match=name):
+            w.rent(1, bid="0.30", load=False)
+        assert market_to_json(w.market) == before
+
+    def test_one_that_runs_at_once_is_taken_although_more_wait_than_may(self) -> None:
+        w = world(2, prices(1))
+        w.rent(1, 0, bid="0.50", load=False)
+        waits = w.rent(1, 0, bid="0.40", load=False)
+        w.do(c.SetSettings(settings=Settings(waiting_on_a_machine=0, waiting_of_an_account=0)))
+        runs = w.rent(1, 1, bid="0.10", load=False)
+        assert (w.state(waits), w.state(runs)) == ("paused", "loading")
+
+    def test_a_start_that_would_wait_is_refused(self) -> None:
+        w = world(1, prices(1))
+        stopped = w.rent(1)
+        w.do(c.Stop(by=ANN, contract=stopped))
+        w.rent(1, by=BOB)
+        w.do(c.SetSettings(settings=Settings(waiting_of_an_account=0)))
+        with pytest.raises(RuleViolation, match="waiting_of_an_account"):
+            w.do(c.Start(by=ANN, contract=stopped))
+        assert w.state(stopped) == "stopped"
+
+
+class TestArchives:
+    """What was destroyed is in the archive, as it was."""
+
+    def test_a_batch_archives_what_was_destroyed_and_goes_on_after_a_refusal(self) -> None:
+        w = world(2, prices(1))
+        c1, c2 = w.rent(1), w.rent(1, 1)
+        commands: list[tuple[c.Command, Any]] = [
+            (c.Destroy(by=ANN, contract=c1), second(60)),
+            (c.Destroy(by=BOB, contract=c2), second(60)),  # somebody else's
+            (c.Tick(), second(30)),  # before the last event
+            (c.Destroy(by=ANN, contract=c2), second(90)),
+        ]
+        archive: dict[ContractId, Instance] = {}
+        after, results = execute_all(w.market, commands, archive=archive)
+        assert [each.error is None for each in results] == [True, False, False, True]
+        assert list(archive) == [c1, c2]
+        again: dict[ContractId, Instance] = {}
+        assert replay([event for each in results for event in each.events], w.market) == after
+        replay([*w.events, *(event for each in results for event in each.events)], archive=again)
+        assert again == archive
+
+    def test_what_the_views_said_before_they_say_after(self) -> None:
+        w = world(1, prices(1), max_discount=Fraction(1, 2))
+        contract, period = w.rent(1), Interval(second(0), second(DAY))
+        w.do(c.Prepay(by=ANN, contract=contract, amount=Money(300)))
+        w.do(c.Tick(), DAY)
+        asks: list[Callable[[], Any]] = [
+            lambda: views.statement_of(w.market, contract, period, archive=w.archive).lines,
+            lambda: views.earnings(w.market, HOST, period, archive=w.archive),
+            lambda: views.instance(w.market, contract, archive=w.archive).contract,
+        ]
+        before = [ask() for ask in asks]
+        refund = views.deposit_of(w.market, contract, w.now).refund
+        assert refund > Money(0)
+        events = w.do(c.Destroy(by=ANN, contract=contract))
+        assert [ask() for ask in asks] == before
+        refunded = next(each for each in events if isinstance(each, e.DepositRefunded))
+        assert refunded.refund == refund
+        deposit = views.deposit_of(w.market, contract, w.now, archive=w.archive)
+        assert (deposit.left, deposit.refund) == (Money(0), Money(0))
+        assert w.state(contract) == "destroyed"
+        bills = [
+            views.statement_of(w.market, contract, Interval(second(0), until), archive=w.archive)
+            for until in (second(DAY + 1), second(9 * DAY))
+        ]
+        assert bills[0].lines == bills[1].lines  # nothing flows after that
+
+
+class TestLogs:
+    """A log that is not whole is found out, with the position."""
+
+    def log(self) -> World:
+        """Return a world in which every kind of number was given."""
+        w = world(2, prices(1), end=second(10 * DAY))
+        c1 = w.rent(1)
+        c2 = w.rent(1, 1, bid="0.5")
+        w.do(c.Stop(by=ANN, contract=c1), 60)
+        w.do(c.Start(by=ANN, contract=c1), 120)
+        w.do(c.ChangeBid(by=ANN, contract=c2, bid=PerHour(1)))
+        w.list(prices(2), end=second(20 * DAY))
+        w.do(c.RejectPriceIncrease(by=ANN, increase=max(w.market.asked)))
+        w.rent(1, 1, by=BOB, bid="0.1", load=False)
+        return w
+
+    def test_each_numbered_event_that_is_left_out_or_doubled_is_found(self) -> None:
+        events = self.log().events
+        assert {type(each) for each in events} >= set(NUMBERED)
+        for index, event in enumerate(events):
+            if isinstance(event, NUMBERED):
+                with pytest.raises(RuleViolation, match=rf"^events\[{index + 1}\]"):
+                    replay([*events[: index + 1], *events[index:]])
+                with pytest.raises(NumgeniusError, match=r"^events\[\d+\]"):
+                    replay([*events[:index], *events[index + 1 :]])
+
+    def test_a_number_that_is_skipped(self) -> None:
+        w = self.log()
+        for number in (w.market.last, w.market.last + 2):
+            event = e.BidChanged(at=w.now, contract=ContractId(3), bid=PerHour(2), arrival=number)
+            with pytest.raises(RuleViolation, match=r"events\[0\]\.number"):
+                replay([event], w.market)
+
+    def test_windows_that_overlap(self) -> None:
+        window = MaintenanceWindow(period=Interval(second(10), second(20)))
+        event = e.MaintenanceScheduled(at=second(0), machine=M1, window=window)
+        with pytest.raises(RuleViolation, match=r"events\[1\]\.window: need no overlap"):
+            replay([event, event], world().market)
+
+    def test_an_increase_that_waits_no_longer(self) -> None:
+        w = self.log()
+        rejected = next(each for each in w.events if isinstance(each, e.PriceIncreaseRejected))
+        again = e.PriceIncreaseRejected(at=w.now, increase=rejected.increase)
+        with pytest.raises(UnknownId, match=r"events\[0\]\.increase"):
+            replay([again], w.market)
+
+    def test_no_event_among_events(self) -> None:
+        paid = e.CreditAdded(at=second(0), account=ANN, amount=Money(1))
+        with pytest.raises(WrongType, match=r"events\[1\]"):
+            replay([paid, c.Tick()])  # type: ignore[list-item]
+
+    def test_a_market_is_its_first_events(self) -> None:
+        market, events = Market(), list[e.Event]()
+        for command in (
+            c.AddCredit(account=ANN, amount=Money(1)),
+            c.SetSettings(settings=Settings(waiting_on_a_machine=1)),
+            c.AddCredit(account=BOB, amount=Money(2)),
+        ):
+            market, more = execute(market, command, second(0))
+            events += more
+            assert market.version == len(events)
+            assert replay(events[: market.version]) == market
