@@ -145,3 +145,12 @@ class TestSettingsAreKept:
                 == w.market.settings
                 == Settings(waiting_on_a_machine=7, longest_step=timedelta(days=1))
             )
+
+
+def test_a_bid_that_waits_already_is_not_one_more() -> None:
+    w = limited()
+    for dollars in ("0.50", "0.40", "0.30"):
+        bid(w, dollars)
+    w.do(c.SetSettings(settings=Settings(waiting_on_a_machine=1)))
+    waiting = sorted(w.market.account(ANN).instances)[1]
+    assert w.names(c.ChangeBid(by=ANN, contract=waiting, bid=PerHour("0.45"))) == ["BidChanged"]
