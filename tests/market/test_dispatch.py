@@ -29,7 +29,7 @@ from numgenius_core.market.journal import market_from_json, market_to_json
 from numgenius_core.money import Money
 from numgenius_core.rates import PerHour
 
-HOUR = 3_600
+HOUR, DAY = 3_600, 86_400
 
 
 def some_commands(seed: int) -> tuple[Market, list[tuple[c.Command, datetime]]]:
@@ -82,6 +82,14 @@ class TestBatches:
     def test_what_is_no_pair(self, wrong: Any) -> None:
         with pytest.raises(WrongType, match=r"commands\[1\]: need a command and its instant"):
             execute_all(Market(), [(c.Tick(), second(0)), wrong])
+
+    def test_what_is_no_pair_is_found_before_anything_happens(self) -> None:
+        w = world(1)
+        commands: Any = [(c.Destroy(by=ANN, contract=w.rent(1)), w.now), "x"]
+        archive: dict[Any, Instance] = {}
+        with pytest.raises(WrongType, match=r"commands\[1\]"):
+            execute_all(w.market, commands, archive=archive)
+        assert archive == {}
 
     def test_what_is_no_market(self) -> None:
         with pytest.raises(WrongType, match="market"):
@@ -225,6 +233,16 @@ class TestALogThatCannotBeTrue:
         loaded = e.InstanceLoaded(at=second(0), contract=contract)
         with pytest.raises(RuleViolation, match=r"events\[0\]: need an event that running allows"):
             replay([loaded], w.market)
+
+    def test_a_second_increase_for_a_contract(self) -> None:
+        w = world(1, prices(1), end=second(DAY))
+        w.rent(1)
+        [asked] = [
+            x for x in w.list(prices(2), end=second(2 * DAY)) if isinstance(x, e.PriceIncreaseAsked)
+        ]
+        again = changed(asked, increase=w.market.last + 1)
+        with pytest.raises(RuleViolation, match="without a price increase that waits"):
+            evolve(w.market, again)
 
     def test_a_refund_of_more_than_there_is(self) -> None:
         w = world()

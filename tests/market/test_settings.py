@@ -126,7 +126,10 @@ class TestTheLongestStep:
     def test_an_operator_goes_on_after_any_silence(self) -> None:
         w = limited(longest_step=self.STEP)
         w.do(c.SetSettings(settings=Settings(longest_step=self.STEP)), 900 * DAY)
+        assert w.market.now == second(900 * DAY)
         w.do(c.Tick(), 1_300 * DAY)
+        with pytest.raises(RuleViolation, match="longest_step"):
+            w.do(c.Tick(), 1_300 * DAY + 1)
 
     def test_a_market_that_nothing_happened_in_has_no_last_event(self) -> None:
         market = Market(settings=Settings(longest_step=timedelta(seconds=1)))

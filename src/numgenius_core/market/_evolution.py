@@ -3,8 +3,9 @@
 Nothing is decided here: an event is a fact. Each function says what the fact means for the machine,
 the instance and the accounts it names. What contradicts the state is refused: an id that is taken,
 a machine, an account or an instance that is not there, a move that a state does not allow, a number
-that is not the next one, time that runs backwards. So a log with a hole, or one written by two
-hands, is found out instead of believed.
+that is not the next one, time that runs backwards, an instance that goes with a deposit. So most
+logs with a hole, or written by two hands, are found out instead of believed. Not all: an event that
+nothing else names, such as a payment or a count of traffic, may be missing or come twice.
 """
 
 from __future__ import annotations
