@@ -118,6 +118,19 @@ class TestTheReport:
         with pytest.raises(LawBroken, match="need a finite int, Fraction or Decimal, got 0"):
             verify("reserved", lambda factor, months: 0.0 * months * factor)
 
+    def test_the_same_call_tries_the_same_cases_and_another_seed_others(self) -> None:
+        def cases(seed: int) -> list[tuple[int, int]]:
+            seen = []
+
+            def sees(gpus: int, least: int) -> Any:
+                seen.append((gpus, least))
+                return RULES["slicing"].ours(gpus, least)
+
+            verify("slicing", sees, examples=20, seed=seed)
+            return seen
+
+        assert cases(0) == cases(0) != cases(1)
+
     def test_one_case_can_be_checked_alone(self) -> None:
         RULES["life"].check(lambda *_: "running", InstanceState.LOADING, InstanceEvent.LOADED)
         with pytest.raises(LawBroken, match=r"it is paused, not InstanceState\.RUNNING"):
