@@ -9,16 +9,18 @@ looked up of a machine is brought up to date when it is asked for, and at the en
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.market._copying import maker
 from numgenius_core.market._index import Change
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, moved
 from numgenius_core.market._persistent import Sorted, Table
 from numgenius_core.market._settings import Settings
-from numgenius_core.market.instance import Instance, changed_instance, flow_of
+from numgenius_core.market.instance import WAITING, Instance, changed_instance, flow_of
 from numgenius_core.market.state import (
     AN_INCREASE,
     AN_INSTANCE,
@@ -32,6 +34,8 @@ from numgenius_core.market.state import (
     found_in,
 )
 from numgenius_core.money import Money
+
+_made_market: Final[Callable[..., Market]] = maker(Market)
 
 
 class Builder:
@@ -92,13 +96,13 @@ class Builder:
         self._instances: dict[ContractId, Instance | None] = {}
         self._touched: dict[MachineId, dict[ContractId, None]] = {}
         self._queue: Sorted[Due] = base.queue
-        self._unqueued: dict[AccountId, datetime | None] = {}  # changed; when they were due before
+        self._unqueued: dict[AccountId, None] = {}  # changed: when they run out is not known yet
 
     # --- what there is ----------------------------------------------------------------------
 
     def account(self, name: AccountId) -> Account:
         """Return an account; raises ``UnknownId``."""
-        found = self._accounts.get(name)
+        found = self._accounts.get(name) or self.base.accounts.get(name)
         return self.base.account(name) if found is None else found
 
     def opened(self, name: AccountId, at: datetime) -> Account:
@@ -114,11 +118,11 @@ class Builder:
     def bare(self, machine: MachineId) -> MachineState:
         """Return a machine whose instances may be out of date; raises ``UnknownId``."""
         found = self._machines.get(machine)
-        if found is not None:
-            return found
-        if machine in self._removed:
+        if found is None and machine not in self._removed:
+            found = self.base.machines.get(machine)
+        if found is None:
             return found_in({}, machine, "machine", "a machine of this market")
-        return self.base.machine(machine)
+        return found
 
     def machine(self, machine: MachineId) -> MachineState:
         """Return a machine as it is now; raises ``UnknownId``."""
@@ -130,7 +134,9 @@ class Builder:
         """Return an instance that exists; raises ``UnknownId``."""
         found = self._instances.get(contract)
         if found is None:
-            machine = found_in(self.homes, contract, "contract", AN_INSTANCE)
+            machine = self.homes.get(contract)
+            if machine is None:
+                machine = found_in(self.homes, contract, "contract", AN_INSTANCE)
             found = self.bare(machine).instances[contract]
             self._instances[contract] = found
         return found
@@ -145,11 +151,8 @@ class Builder:
         """Take an account in its new state; one that has something is not empty."""
         if account.empty and account.ledger.amount.ticks > 0:
             account = changed_account(account, empty=False)
-        name = account.id
-        if name not in self._unqueued:
-            before = self._accounts.get(name) or self.base.accounts.get(name)
-            self._unqueued[name] = None if before is None else before.runs_out()
-        self._accounts[name] = account
+        self._accounts[account.id] = account
+        self._unqueued[account.id] = None
 
     def put_machine(self, state: MachineState, **changes: Any) -> None:
         """Take a machine with some fields changed, but for its instances."""
@@ -209,11 +212,6 @@ class Builder:
 
     # --- money ------------------------------------------------------------------------------
 
-    def pay(self, name: AccountId, at: datetime, add: int, speed: int) -> None:
-        """Let ticks join an account at once, and so many more each second from now on."""
-        account = self.account(name)
-        self.put_account(changed_account(account, ledger=moved(account.ledger, at, add, speed)))
-
     def settle(self, instance: Instance, at: datetime, lump: Flow = NO_FLOW) -> None:
         """Take an instance in its new state, and let the money flow as it now must.
 
@@ -227,38 +225,39 @@ class Builder:
             lump: What moves at once; of a deposit it changes with the instance, not here.
         """
         contract, old = instance.contract, instance.flow
+        waits = self._begins_to_wait(instance)
         flow = flow_of(instance, online=self.bare(contract.machine).online, at=at)
-        if flow is old or flow == old:
-            if lump is not NO_FLOW:
-                self._move(instance, at, lump, 0, 0, 0)
+        if flow is old and lump is NO_FLOW and not waits:
             self.put(instance)
             return
-        self._move(
-            instance,
-            at,
-            lump,
-            flow.balance.ticks - old.balance.ticks,
-            flow.payout.ticks - old.payout.ticks,
-            flow.fee.ticks - old.fee.ticks,
-        )
-        covered = flow.deposit.ticks - old.deposit.ticks
-        if covered:
-            deposit = moved(instance.deposit, at, 0, -covered)
-            self.put(changed_instance(instance, flow=flow, deposit=deposit))
-        else:
-            self.put(changed_instance(instance, flow=flow))
-
-    def _move(
-        self, instance: Instance, at: datetime, lump: Flow, balance: int, payout: int, fee: int
-    ) -> None:
-        """Let a lump move, and flows change by so many ticks a second."""
-        contract = instance.contract
-        if balance or lump.balance:
-            self.pay(contract.client, at, -lump.balance.ticks, -balance)
+        balance = flow.balance.ticks - old.balance.ticks
+        if balance or waits or lump.balance:
+            self._pay(contract.client, at, -lump.balance.ticks, -balance, waits)
+        payout = flow.payout.ticks - old.payout.ticks
         if payout or lump.payout:
-            self.pay(contract.host, at, lump.payout.ticks, payout)
+            self._pay(contract.host, at, lump.payout.ticks, payout)
+        fee = flow.fee.ticks - old.fee.ticks
         if fee or lump.fee:
             self.platform = moved(self.platform, at, lump.fee.ticks, fee)
+        if flow is not old:
+            deposit, covered = instance.deposit, flow.deposit.ticks - old.deposit.ticks
+            if covered:
+                deposit = moved(deposit, at, 0, -covered)
+            instance = changed_instance(instance, flow=flow, deposit=deposit)
+        self.put(instance)
+
+    def _pay(self, name: AccountId, at: datetime, add: int, speed: int, waits: int = 0) -> None:
+        """Let ticks join an account at once and so many more a second, and more instances wait."""
+        account = self.account(name)
+        ledger = moved(account.ledger, at, add, speed)
+        self.put_account(changed_account(account, ledger=ledger, waiting=account.waiting + waits))
+
+    def _begins_to_wait(self, instance: Instance) -> int:
+        """Return 1 if an instance waits for its GPUs from now on, -1 if no longer, else 0."""
+        before = self._instances.get(instance.contract.id)  # None: it is new
+        if before is None or before.state is instance.state:
+            return 0
+        return (instance.state in WAITING) - (before.state in WAITING)
 
     # --- looking up -------------------------------------------------------------------------
 
@@ -272,7 +271,9 @@ class Builder:
             changes.append((instances.get(contract), new))
             instances = instances.without(contract) if new is None else instances.set(contract, new)
         index = state.index.updated(changes)
-        due = due_of(index, state.listing, state.rolls_at, state.schedule, state.announced)
+        due = state.due
+        if index.dues is not state.index.dues:
+            due = due_of(index, state.listing, state.rolls_at, state.schedule, state.announced)
         before, state = state.due, changed_machine(state, instances=instances, index=index, due=due)
         self._put_machine(state, before)
         return state
@@ -291,24 +292,27 @@ class Builder:
         """Bring all that is looked up to date: who runs, what is due."""
         for machine in list(self._touched):
             self._brought_up_to_date(machine)
-        for name, before in self._unqueued.items():
-            due = self._accounts[name].runs_out()
-            if due != before:
-                if before is not None:
-                    self._queue = self._queue.without((before, 1, name))
+        for name in self._unqueued:
+            account = self._accounts[name]
+            due = account.runs_out()
+            if due != account.due:
+                if account.due is not None:
+                    self._queue = self._queue.without((account.due, 1, name))
                 if due is not None:
                     self._queue = self._queue.add((due, 1, name))
+                self._accounts[name] = changed_account(account, due=due)
         self._unqueued.clear()
 
     def market(self) -> Market:
         """Return the market as a value."""
-        self._look_up_all()
+        if self._touched or self._unqueued:
+            self._look_up_all()
         base = self.base
         machines = base.machines.updated(self._machines) if self._machines else base.machines
         for machine in self._removed:
             machines = machines.without(machine)
         accounts = base.accounts.updated(self._accounts) if self._accounts else base.accounts
-        return Market(
+        return _made_market(
             now=self.now,
             version=self.version,
             last=self.last,

@@ -16,22 +16,19 @@ from attrs import evolve
 from numgenius_core.bids.priority import WaitReason
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.extension import Extended, Extension, Raise, Stale, extend
-from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import InsufficientCredit, NotAllowed, RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.listing import NO_FLOOR, Listing
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
-from numgenius_core.market._copying import trusted
+from numgenius_core.market._copying import maker
 from numgenius_core.market._evolution import apply_event
-from numgenius_core.market._index import by_priority
-from numgenius_core.market.instance import Entry, Instance
+from numgenius_core.market.instance import WAITING, Entry, Instance, entry_of, level_of
 from numgenius_core.market.state import MachineState, Market
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour
 
 _NOTHING: Final = Money(0)
-_MAY_RESUME: Final = frozenset({InstanceState.PAUSED, InstanceState.SCHEDULING})
 
 
 class Decision:
@@ -52,7 +49,7 @@ class Decision:
 
     def emit(self, kind: type[e.Event], **facts: Any) -> None:
         """Let something happen now: an event of facts that were checked or worked out here."""
-        event = trusted(kind, at=self.at, **facts)
+        event = maker(kind)(at=self.at, **facts)  # type: ignore[arg-type]  # a class has a hash
         apply_event(self.market, event)
         self.events.append(event)
 
@@ -104,7 +101,7 @@ class Decision:
             RuleViolation: The market's settings allow no more; it names which.
         """
         settings, instance = self.market.settings, self.market.living(contract)
-        if instance.state not in _MAY_RESUME:
+        if instance.state not in WAITING:
             return
         machine = self.market.machine(instance.contract.machine)
         most = settings.waiting_on_a_machine
@@ -127,26 +124,20 @@ class Decision:
         runs = {entry.contract for entry in running}
         if runs == index.holding and not index.restarting:
             return  # nearly always
-        known = (state.instances[each].entry for each in index.holding | index.restarting)
-        paused = [entry for entry in known if entry is not None and entry.contract not in runs]
-        for entry in by_priority(paused):
+        had = (index.holding | index.restarting) - runs
+        paused = [entry_of(state.instances[each]) for each in had]
+        for entry in sorted(each for each in paused if each is not None):
             self._pause(entry, running, state.floor)
         for entry in running:
             if entry.contract not in index.holding:
                 self.emit(e.InstanceResumed, contract=entry.contract)
 
-    def _pause(self, entry: Entry, running: list[Entry], floor: PerGpuHour) -> None:
+    def _pause(self, entry: Entry, running: tuple[Entry, ...], floor: PerGpuHour) -> None:
         """Pause an instance that cannot run, and say why: the reasons of ``bids.explain``."""
-        above = [
-            other
-            for other in running
-            if other.gpus & entry.gpus
-            and (other.level * entry.size, other.arrival)
-            < (entry.level * other.size, entry.arrival)
-        ]
+        above = [other for other in running if other.gpus & entry.gpus and other < entry]
         if not all(other.is_bid for other in above):
             why = WaitReason.HELD
-        elif entry.level > -floor.steps * entry.size:
+        elif entry.level > level_of(floor.steps):
             why = WaitReason.UNDER_FLOOR
         else:
             why = WaitReason.OUTBID

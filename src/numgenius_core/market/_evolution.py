@@ -33,20 +33,22 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.maintenance.schedule import MachineSchedule, cancel_windows, check_free
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
-from numgenius_core.market._copying import copier, trusted
+from numgenius_core.market._copying import copier, maker
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, moved, ticks_at
 from numgenius_core.market.instance import Instance, changed_instance
 from numgenius_core.market.state import DAY, MachineState, changed_account
 from numgenius_core.money import money_of
 
 _changed_schedule: Final = copier(MachineSchedule)
+_made_instance: Final = maker(Instance)
+_moved_fact: Final = maker(Moved)
+_rebid_fact: Final = maker(Rebid)
 _NEW: Final = {
     attribute.name: attribute.default
     for attribute in fields(Instance)
     if attribute.default is not NOTHING and attribute.name != "label"
 }
 """What a new instance has of all that is left out."""
-_WAITING: Final = frozenset({InstanceState.PAUSED, InstanceState.SCHEDULING})
 
 
 def apply_event(market: Builder, event: e.Event) -> None:
@@ -217,8 +219,7 @@ def contract_created(market: Builder, event: e.ContractCreated) -> None:
     market.bare(contract.machine)  # refuses a machine that is not there
     account = market.account(contract.client)
     market.give_number(contract.id)
-    instance = trusted(
-        Instance,
+    instance = _made_instance(
         contract=contract,
         state=InstanceState.LOADING,
         arrival=contract.id,
@@ -356,26 +357,15 @@ def _noted(instance: Instance, fact: Fact, **changes: Any) -> Instance:
 
 def _moved(instance: Instance, by: InstanceEvent, at: datetime, **changes: Any) -> Instance:
     """Return an instance after a move in the table of its life."""
-    fact = trusted(Moved, at=at, event=by)
+    fact = _moved_fact(at=at, event=by)
     return _noted(instance, fact, state=advance(instance.state, by), **changes)
-
-
-def _count_waiting(market: Builder, before: Instance, after: Instance) -> None:
-    """Take note on the client's account that an instance waits, or waits no longer."""
-    waits = (after.state in _WAITING) - (before.state in _WAITING)
-    if waits:
-        account = market.account(after.contract.client)
-        market.put_account(changed_account(account, waiting=account.waiting + waits))
 
 
 def _moves(by: InstanceEvent) -> Callable[[Builder, Any], None]:
     """Return what applies a move in the table of an instance's life."""
 
     def apply(market: Builder, event: Any) -> None:
-        instance = market.living(event.contract)
-        after = _moved(instance, by, event.at)
-        market.settle(after, event.at)
-        _count_waiting(market, instance, after)
+        market.settle(_moved(market.living(event.contract), by, event.at), event.at)
 
     return apply
 
@@ -385,16 +375,13 @@ def instance_started(market: Builder, event: e.InstanceStarted) -> None:
     after = _moved(instance, InstanceEvent.STARTED, event.at, arrival=event.arrival)
     market.give_number(event.arrival)
     market.settle(after, event.at)
-    _count_waiting(market, instance, after)
 
 
 def instance_expired(market: Builder, event: e.InstanceExpired) -> None:
     instance = market.living(event.contract)
     # That a contract expires at its end, its history knows by itself.
     state = advance(instance.state, InstanceEvent.EXPIRED)
-    expired = changed_instance(instance, state=state)
-    market.settle(expired, event.at)
-    _count_waiting(market, instance, expired)
+    market.settle(changed_instance(instance, state=state), event.at)
 
 
 def instance_destroyed(market: Builder, event: e.InstanceDestroyed) -> None:
@@ -402,9 +389,7 @@ def instance_destroyed(market: Builder, event: e.InstanceDestroyed) -> None:
     if instance.increase or ticks_at(instance.deposit, event.at) > 0:
         need = "an instance without a deposit and a price increase that waits"
         raise RuleViolation("contract", need, f"contract {event.contract}")
-    after = _moved(instance, InstanceEvent.DESTROYED, event.at)
-    market.settle(after, event.at)
-    _count_waiting(market, instance, after)
+    market.settle(_moved(instance, InstanceEvent.DESTROYED, event.at), event.at)
     account = market.account(instance.contract.client)
     rented = account.instances.without(instance.id)  # type: ignore[attr-defined]
     market.put_account(changed_account(account, instances=rented))
@@ -420,7 +405,7 @@ def bid_changed(market: Builder, event: e.BidChanged) -> None:
     if instance.bid is None:
         raise RuleViolation("contract", "an interruptible instance", instance.contract.mode.value)
     market.give_number(event.arrival)
-    fact = trusted(Rebid, at=event.at, bid=event.bid)
+    fact = _rebid_fact(at=event.at, bid=event.bid)
     bidding = _noted(instance, fact, bid=event.bid, arrival=event.arrival)
     if instance.state is InstanceState.RUNNING:
         market.settle(bidding, event.at)

@@ -13,13 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from math import lcm
 from typing import Final
 
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.ids import ContractId
 from numgenius_core.market._persistent import Sorted
-from numgenius_core.market.instance import HOLDS, ON_DEMAND, Entry, Instance
+from numgenius_core.market.instance import (
+    HOLDS,
+    ON_DEMAND,
+    Entry,
+    Instance,
+    entry_of,
+    level_of,
+)
 from numgenius_core.rates import PerGpuHour
 
 Change = tuple[Instance | None, Instance | None]
@@ -40,12 +46,23 @@ class MachineIndex:
         dues: When time alone changes an instance, the earliest first.
     """
 
-    __slots__ = ("claims", "count", "dues", "holding", "occupied", "restarting", "stored_mb")
+    __slots__ = (
+        "_found",
+        "claims",
+        "count",
+        "dues",
+        "holding",
+        "occupied",
+        "restarting",
+        "stored_mb",
+    )
 
     def __init__(self, instances: Iterable[Instance] = ()) -> None:
         self.occupied: int = 0
         self.stored_mb: int = 0
         self.count: int = 0
+        # Who runs under which floor, if it is known; it is found when it is asked for.
+        self._found: tuple[PerGpuHour, tuple[Entry, ...]] | None = None
         self.claims: dict[int, Sorted[Entry]] = {}
         self.holding: frozenset[ContractId] = frozenset()
         self.restarting: frozenset[ContractId] = frozenset()
@@ -57,7 +74,7 @@ class MachineIndex:
         index: MachineIndex = object.__new__(MachineIndex)
         index.occupied, index.stored_mb, index.count = self.occupied, self.stored_mb, self.count
         index.claims, index.holding = self.claims, self.holding
-        index.restarting, index.dues = self.restarting, self.dues
+        index.restarting, index.dues, index._found = self.restarting, self.dues, self._found
         index._replace(changes)
         return index
 
@@ -68,7 +85,8 @@ class MachineIndex:
             if old is None and new is None:
                 continue  # it came and went between two looks
             if not (old is not None and new is not None and _claims_alike(old, new)):
-                self._reclaim(claims, old, new, held)
+                self._reclaim(claims, old, new)
+                self._rehold(old, new, held)
             if not (old is not None and new is not None and _is_due_alike(old, new)):
                 self._put_due(old, new)
         self.claims = claims
@@ -76,33 +94,41 @@ class MachineIndex:
             self.occupied |= gpus
 
     def _reclaim(
-        self,
-        claims: dict[int, Sorted[Entry]],
-        old: Instance | None,
-        new: Instance | None,
-        held: list[int],
+        self, claims: dict[int, Sorted[Entry]], old: Instance | None, new: Instance | None
     ) -> None:
-        """Put the claim of an instance in its place, and take note of what it holds."""
+        """Put the claim of an instance in its place among those on its block."""
+        before = None if old is None else entry_of(old)
+        entry = None if new is None else entry_of(new)
+        if entry == before:
+            return
+        gone, came = before is not None, entry is not None
+        self.count += came - gone
+        for gpus in {each.gpus for each in (before, entry) if each is not None}:
+            there = claims.get(gpus, _NO_CLAIMS)
+            left = there
+            if before is not None and before.gpus == gpus:
+                left = left.without(before)
+            if entry is not None and entry.gpus == gpus:
+                left = left.add(entry)
+            if left.first is None:
+                del claims[gpus]
+            else:
+                claims[gpus] = left
+            if left.first != there.first:
+                self._found = None  # who runs has to be found anew
+
+    def _rehold(self, old: Instance | None, new: Instance | None, held: list[int]) -> None:
+        """Take note of what an instance holds and stores."""
         if old is not None:
-            contract, before = old.contract, old.entry
+            contract = old.contract
             self.stored_mb -= contract.disk_mb
             if old.holds:
                 self.occupied &= ~contract.block.gpu_set
-            if before is not None:
-                self.count -= 1
-                left = claims[before.gpus].without(before)
-                if left.first is None:
-                    del claims[before.gpus]
-                else:
-                    claims[before.gpus] = left
         if new is not None:
-            contract, entry = new.contract, new.entry
+            contract = new.contract
             self.stored_mb += contract.disk_mb
             if new.holds:
                 held.append(contract.block.gpu_set)
-            if entry is not None:
-                self.count += 1
-                claims[entry.gpus] = claims.get(entry.gpus, _NO_CLAIMS).add(entry)
         number, state = contract.id, None if new is None else new.state
         if (state in HOLDS) is not (number in self.holding):
             self.holding = self.holding ^ {number}
@@ -135,35 +161,32 @@ class MachineIndex:
             due.append(contract)
         return [instances[contract] for contract in sorted(due)]
 
-    def running(self, floor: PerGpuHour, without: ContractId | None = None) -> list[Entry]:
+    def running(self, floor: PerGpuHour, without: ContractId | None = None) -> tuple[Entry, ...]:
         """Return the claims that run, the highest priority first.
 
         Args:
             floor: The host's; bids below it wait.
             without: A claim that is to be looked away from.
         """
-        if without is None:
-            heads = [claims.first for claims in self.claims.values()]
-        else:
-            heads = [_best_without(claims, without) for claims in self.claims.values()]
-        running, taken = [], 0
-        least = max(-floor.steps, ON_DEMAND)  # a floor beyond the highest bid is above bids alone
-        for entry in by_priority([head for head in heads if head is not None]):
-            if not taken & entry.gpus and entry.level <= least * entry.size:
-                running.append(entry)
-                taken |= entry.gpus
-        return running
+        if without is not None:
+            heads = (_best_without(claims, without) for claims in self.claims.values())
+            return _first(heads, floor)
+        found = self._found
+        if found is None or found[0] != floor:
+            found = floor, _first((claims.first for claims in self.claims.values()), floor)
+            self._found = found
+        return found[1]
 
 
-def by_priority(entries: list[Entry]) -> list[Entry]:
-    """Return claims from the highest priority to the lowest, compared exactly per GPU."""
-    sizes = {entry.size for entry in entries}
-    if len(sizes) < 2:
-        return sorted(entries)
-    common = lcm(*sizes)  # levels per GPU stay whole numbers
-    keyed = [(each.level * (common // each.size), each.arrival, each) for each in entries]
-    keyed.sort()
-    return [each for _, _, each in keyed]
+def _first(heads: Iterable[Entry | None], floor: PerGpuHour) -> tuple[Entry, ...]:
+    """Return those of the best claims on each block that run, the highest priority first."""
+    running, taken = [], 0
+    least = max(level_of(floor.steps), ON_DEMAND)  # a floor above all bids is above bids alone
+    for entry in sorted([head for head in heads if head is not None]):
+        if not taken & entry.gpus and entry.level <= least:
+            running.append(entry)
+            taken |= entry.gpus
+    return tuple(running)
 
 
 def _best_without(claims: Sorted[Entry], without: ContractId) -> Entry | None:

@@ -8,12 +8,14 @@ whatever leaves one account arrives in others: credit is conserved to the tick.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 from attrs import frozen
 
 from numgenius_core.intervals import utc
+from numgenius_core.market._copying import maker
 from numgenius_core.money import ZERO, Money, money_of
 
 
@@ -51,6 +53,9 @@ class Ledger:
             return None
 
 
+_made_ledger: Final[Callable[..., Ledger]] = maker(Ledger)
+
+
 def ticks_at(ledger: Ledger, instant: datetime) -> int:
     """Return the amount at an instant in UTC, in ticks."""
     rate = ledger.rate.ticks
@@ -62,8 +67,9 @@ def ticks_at(ledger: Ledger, instant: datetime) -> int:
 
 def moved(ledger: Ledger, at: datetime, add: int, speed: int) -> Ledger:
     """Return a ledger after ``add`` ticks joined it at an instant, and ``speed`` its rate."""
+    ticks = ticks_at(ledger, at) + add
     rate = money_of(ledger.rate.ticks + speed) if speed else ledger.rate
-    return Ledger(since=at, amount=money_of(ticks_at(ledger, at) + add), rate=rate)
+    return _made_ledger(since=at, amount=money_of(ticks), rate=rate)
 
 
 @frozen

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
 from functools import cached_property, lru_cache
+from math import lcm
 from typing import Final, NamedTuple
 
 from attrs import field, frozen
@@ -38,36 +39,43 @@ CLAIMS: Final = frozenset(
 """States in which an instance wants its GPUs."""
 HOLDS: Final = frozenset({InstanceState.LOADING, InstanceState.RUNNING})
 """States in which it has them."""
+WAITING: Final = CLAIMS - HOLDS
+"""States in which it waits for them."""
 OVER: Final = frozenset({InstanceState.EXPIRED, InstanceState.DESTROYED})
 AFTER_ALL: Final = 2**63
 """More than any arrival: what waits for GPUs on demand comes after all that hold some."""
 
 
-ON_DEMAND: Final = -(HIGHEST_BID.steps + 1)
-"""Level of a GPU on demand: stands before every bid."""
+_WHOLE: Final = lcm(*range(1, 17))  # of up to 16 GPUs, the price of one is a whole number of these
+ON_DEMAND: Final = -(HIGHEST_BID.steps + 1) * _WHOLE
+"""Level of a claim on demand: stands before every bid."""
+
+
+def level_of(price: int, gpus: int = 1) -> int | Fraction:
+    """Return the level of a bid of so many price steps for so many GPUs: the higher, the lower."""
+    each, rest = divmod(_WHOLE, gpus)
+    return -price * each if not rest else Fraction(-price * _WHOLE, gpus)
 
 
 class Entry(NamedTuple):
-    """A claim in the order of priority among those on one block: the smallest comes first.
+    """A claim in the order of priority: the smallest comes first.
 
     Attributes:
-        level: Price steps for the whole block, negative; on demand before the highest bid.
+        level: The price of a GPU, exact and negative; on demand before the highest bid.
         arrival: Its place in the order of arrival.
         contract: Whose claim it is.
-        size: GPUs of the block.
-        gpus: The block as bits.
+        gpus: Its block as bits.
     """
 
-    level: int
+    level: int | Fraction
     arrival: int
     contract: ContractId
-    size: int
     gpus: int
 
     @property
     def is_bid(self) -> bool:
         """Whether it bids; else it is on demand or reserved."""
-        return self.level > ON_DEMAND * self.size
+        return self.level > ON_DEMAND
 
 
 def _series(facts: Sequence[Fact]) -> Series[Fact]:
@@ -169,21 +177,6 @@ class Instance:
         return max(bid, min(self.prices.min_bid, HIGHEST_BID).for_gpus(self.contract.block.size))
 
     @cached_property
-    def entry(self) -> Entry | None:
-        """Its claim in the order of priority, ``None`` if it wants no GPUs."""
-        state = self.state
-        if state not in CLAIMS:
-            return None
-        contract, bid, arrival = self.contract, self.competing_bid, self.arrival
-        block = contract.block
-        size, gpus = block.size, block.gpu_set
-        if bid is not None:
-            return Entry(-bid.steps, arrival, contract.id, size, gpus)
-        if state not in HOLDS:
-            arrival += AFTER_ALL
-        return Entry(ON_DEMAND * size, arrival, contract.id, size, gpus)
-
-    @cached_property
     def claim(self) -> Claim:
         """What it asks of its machine; a bid counts with the floor its client accepted."""
         contract, bid = self.contract, self.competing_bid
@@ -230,6 +223,20 @@ class Instance:
 
 
 changed_instance: Final = copier(Instance)
+
+
+def entry_of(instance: Instance) -> Entry | None:
+    """Return the claim of an instance in the order of priority, ``None`` if it wants no GPUs."""
+    state = instance.state
+    if state not in CLAIMS:
+        return None
+    contract, bid, arrival = instance.contract, instance.competing_bid, instance.arrival
+    block = contract.block
+    if bid is not None:
+        return Entry(level_of(bid.steps, block.size), arrival, contract.id, block.gpu_set)
+    if state not in HOLDS:
+        arrival += AFTER_ALL
+    return Entry(ON_DEMAND, arrival, contract.id, block.gpu_set)
 
 
 def flow_of(instance: Instance, *, online: bool, at: datetime) -> Flow:

@@ -69,6 +69,10 @@ class Account:
     instances: Mapping[ContractId, MachineId] = field(factory=Table, converter=as_table)
     waiting: int = 0
     empty: bool = True
+    due: datetime | None = field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "due", self.runs_out())
 
     def runs_out(self) -> datetime | None:
         """Return when its balance runs out; ``None`` if it never does, or did."""
@@ -300,10 +304,7 @@ def queue_of(
 ) -> Sorted[Due]:
     """Return what is due, the earliest first."""
     found: list[Due] = [(each.due, 0, each.id) for each in machines.values() if each.due]
-    for account in accounts.values():
-        due = account.runs_out()
-        if due is not None:
-            found.append((due, 1, account.id))
+    found += [(each.due, 1, each.id) for each in accounts.values() if each.due]
     return Sorted(found)
 
 
