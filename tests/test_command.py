@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import runpy
 import subprocess
 import sys
 from decimal import Decimal
@@ -167,6 +168,15 @@ class TestBadInput:
         err = capsys.readouterr().err
         assert err.startswith(f"numgenius: {place}: need ")
         assert err.count("\n") == 1
+
+    def test_it_runs_as_a_module(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(sys, "argv", ["numgenius_core", "slices", "0"])
+        with pytest.raises(SystemExit) as left:
+            runpy.run_module("numgenius_core", run_name="__main__")
+        assert left.value.code == 2
+        assert capsys.readouterr().err.startswith("numgenius: gpus: need ")
 
     def test_a_reader_that_has_seen_enough_is_no_error(self) -> None:
         command = [sys.executable, "-m", "numgenius_core", "quote", "--sample", "--top", "60"]

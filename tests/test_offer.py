@@ -93,6 +93,18 @@ class TestBlocks:
         assert Block(4_095, 1).end == Block(0, 4_096).end == 4_096
 
 
+class TestBlocksInOrder:
+    """The published list of an offer's sizes goes from the smallest to the largest block."""
+
+    def test_by_size_then_by_place(self) -> None:
+        sizes = [Block(4, 4), Block(0, 8), Block(0, 4), Block(7, 1)]
+        assert sorted(sizes) == [Block(7, 1), Block(0, 4), Block(4, 4), Block(0, 8)]
+
+    def test_with_blocks_alone(self) -> None:
+        with pytest.raises(WrongType, match="block < …"):
+            sorted([Block(0, 1), (0, 2)])  # type: ignore[type-var]
+
+
 class TestPricesAreLinear:
     """DOMAIN 2: "an offer of *n* GPUs costs *n* × the per-GPU price".
 

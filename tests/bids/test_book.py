@@ -121,6 +121,9 @@ class TestPublished:
             ClaimPaused(no(3), WaitReason.OUTBID, (no(2),)),
         )
 
+    def test_it_knows_its_machine(self) -> None:
+        assert BidBook(gpus=5).gpus == 5
+
     def test_the_highest_bid_there_can_be_is_a_bid(self) -> None:
         book = BidBook(gpus=1)
         book.bid(no(1), SOME, PerHour(1))

@@ -177,6 +177,17 @@ class TestLogs:
         with pytest.raises(UnknownId, match=r"events\[0\]\.increase"):
             replay([again], w.market)
 
+    def test_a_destroyed_instance_had_no_deposit_left(self) -> None:
+        w = world(1, prices(1), max_discount=Fraction(1, 2))
+        contract = w.rent(1)
+        w.do(c.Prepay(by=ANN, contract=contract, amount=Money(300)))
+        gone = e.InstanceDestroyed(at=w.now, contract=contract)
+        with pytest.raises(RuleViolation, match="without a deposit"):
+            replay([gone], w.market)
+        left = views.deposit_of(w.market, contract, w.now)
+        paid = e.DepositRefunded(at=w.now, contract=contract, refund=left.left, kept=Money(0))
+        assert contract not in replay([paid, gone], w.market).homes
+
     def test_no_event_among_events(self) -> None:
         paid = e.CreditAdded(at=second(0), account=ANN, amount=Money(1))
         with pytest.raises(WrongType, match=r"events\[1\]"):

@@ -308,6 +308,16 @@ class TestReserved:
         assert w.balance() == before + Money(refund)
         assert w.balance(HOST) + w.balance() + w.balance(BOB) == w.market.credited
 
+    def test_spent_before_the_rates_of_an_extension_apply(self) -> None:
+        w = world(1, prices(1), end=second(10 * HOUR), max_discount=Fraction(1, 2))
+        contract = w.rent(1)
+        w.do(c.Prepay(by=ANN, contract=contract, amount=Money(1)))
+        w.list(prices("0.9"), end=second(20 * HOUR))
+        events = w.do(c.Tick(), 11 * HOUR)
+        assert kinds(events) == ["DepositSpent", "RatesChanged"]
+        assert [event.at for event in events][1] == second(10 * HOUR)
+        assert second(HOUR) <= events[0].at < second(2 * HOUR)
+
     def test_spent_exactly_on_a_second_it_lacks_nothing(self) -> None:
         w, c1 = self.prepaid()
         events = w.do(c.Tick(), 2 * MONTH)

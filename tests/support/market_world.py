@@ -41,6 +41,7 @@ class World:
         self.market = Market()
         self.archive: dict[ContractId, Instance] = {}
         self.events: list[Event] = []
+        self.steps: list[tuple[c.Command, datetime]] = []
         self.now = START
 
     def do(self, command: c.Command, at: int | None = None) -> tuple[Event, ...]:
@@ -49,6 +50,7 @@ class World:
         self.market, events = execute(self.market, command, now, archive=self.archive)
         self.now = now
         self.events += events
+        self.steps.append((command, now))
         return events
 
     def names(self, command: c.Command, at: int | None = None) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 from attrs import evolve
 from hypothesis import Phase, find, given, settings, strategies as st
 
+from market_world import prices, second, world
 from numgenius_core.contracts import InstanceEvent, InstanceState
 from numgenius_core.errors import MissingExtra, NumgeniusError, RuleViolation, WrongType
 from numgenius_core.market import Market
@@ -37,7 +38,9 @@ from numgenius_core.testing import (
     verify,
 )
 from numgenius_core.testing.laws import frames as testing_laws_frames
+from numgenius_core.testing.market_values import quiet_second
 from numgenius_core.whatif import Outcome, Scenario
+from wrong_markets import oversells
 from wrong_rules import WRONG, raises
 
 EXAMPLES = {"quote_columns": 5}  # each is a frame of up to thirty rows, and as much work as forty
@@ -218,6 +221,20 @@ class TestALawAlone:
             simulated(rented=1), scenario, 1
         )
         assert "clients rented, and there are" in str(stated)
+
+    def test_a_gpu_that_two_have(self) -> None:
+        w = world(1, prices(1))
+        w.rent(1, bid="0.5")
+        contract = w.rent(1, load=False)
+        law = named("market", "no GPU is sold twice")
+        fault = law.check(oversells, w.steps)
+        assert fault == f"at {w.now}, instance {contract} has GPUs of another"
+        assert law.check(RULES["market"].ours, w.steps) is None
+
+    def test_the_last_look_is_at_a_second_in_which_nothing_comes_due(self) -> None:
+        w = world(1, prices(1), end=second(11))
+        assert quiet_second(w.market, second(9)) == second(10)
+        assert quiet_second(w.market, second(10)) == second(12)
 
     def test_no_event_is_added(self) -> None:
         steps = [("a", 1), ("no", 2), ("b", 3)]

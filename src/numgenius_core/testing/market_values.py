@@ -378,7 +378,12 @@ def plays(draw: st.DrawFn, most: int = 16) -> tuple[Step, ...]:
     >>> time_never_runs_backwards()
     """
     steps, market = _played(draw, most)
-    at = steps[-1][1] + _SECOND
-    while any(event.at == at for event in decide(market, c.Tick(), at)):
-        at += _SECOND
-    return (*steps, (c.Tick(), at))
+    return (*steps, (c.Tick(), quiet_second(market, steps[-1][1])))
+
+
+def quiet_second(market: Market, at: datetime) -> datetime:
+    """Return the first second after an instant at which nothing comes due."""
+    later = at + _SECOND
+    while any(event.at == later for event in decide(market, c.Tick(), later)):
+        later += _SECOND
+    return later
