@@ -407,7 +407,7 @@ def _short_contracts(draw: st.DrawFn, longest: int) -> Contract:
 @st.composite
 def _facts(draw: st.DrawFn, at: datetime, state: InstanceState, contract: Contract) -> Fact:
     bidding = contract.mode is Mode.INTERRUPTIBLE
-    legal = sorted(
+    legal: list[InstanceEvent] = sorted(
         (e for e in NEXT[state] if e is not InstanceEvent.EXPIRED), key=lambda e: e.value
     )
     if state is InstanceState.LOADING:  # most instances run: what never does costs little
