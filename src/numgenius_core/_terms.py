@@ -84,13 +84,8 @@ class PriceTerms:
 
     def __attrs_post_init__(self) -> None:
         # Written out, since a loop over the names is slower and a market has 20,000 offers.
-        if (
-            type(self.gpu) is not PerGpuHour
-            or type(self.storage) is not PerGbMonth
-            or type(self.upload) is not PerGb
-            or type(self.download) is not PerGb
-            or type(self.min_bid) is not PerGpuHour
-        ):
+        gpu, storage, min_bid = type(self.gpu), type(self.storage), type(self.min_bid)
+        if (gpu, storage, type(self.upload), type(self.download), min_bid) != _KINDS:
             self._refuse_kind()
         fee = fraction(self.platform_fee, "prices.platform_fee", below_one=True)
         if fee is not self.platform_fee:
@@ -136,3 +131,4 @@ _PRICE_KINDS: Final = (
     ("download", PerGb),
     ("min_bid", PerGpuHour),
 )
+_KINDS: Final = tuple(kind for _, kind in _PRICE_KINDS)

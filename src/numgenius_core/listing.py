@@ -15,7 +15,7 @@ from fractions import Fraction
 from attrs import frozen
 
 from numgenius_core._checks import MAX_GPUS, check_id, check_kind, check_min_gpu, check_text
-from numgenius_core._numbers import fraction, length_in_seconds, whole_number
+from numgenius_core._numbers import fraction, length_in_seconds, plain_duration, whole_number
 from numgenius_core._terms import NO_FLOOR, Mode, PriceTerms, Verification
 from numgenius_core.errors import FloorAbovePrice, RuleViolation
 from numgenius_core.ids import AccountId, MachineId
@@ -127,6 +127,7 @@ class Listing:
             if self.end is not None:
                 raise RuleViolation("listing.rolling", "an end date or a rolling one", "both")
             length_in_seconds(self.rolling, "listing.rolling")
+            object.__setattr__(self, "rolling", plain_duration(self.rolling, "listing.rolling"))
         if self.prices.min_bid > self.prices.gpu:
             floor, price = self.prices.min_bid, self.prices.gpu
             text = f"machine {self.machine.id}: lowest bid ${floor} above the on-demand ${price}"

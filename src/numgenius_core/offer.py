@@ -15,7 +15,15 @@ from typing import Any, TypeAlias
 
 from attrs import evolve, field, frozen
 
-from numgenius_core._checks import MAX_GPUS, check_id, check_kind, check_text, utc
+from numgenius_core._checks import (
+    MAX_GPUS,
+    ReadOnly,
+    check_id,
+    check_kind,
+    check_text,
+    read_only_json,
+    utc,
+)
 from numgenius_core._numbers import fraction, whole_number
 from numgenius_core._terms import PriceTerms, Verification
 from numgenius_core.errors import RuleViolation, WrongType, shown
@@ -122,13 +130,14 @@ class Offer:
         host: Account of the owner, ``None`` if not known.
         verification: Only a verified machine has a reserved price.
         rentable: Whether it can be rented on demand now.
-        extra: What else its source says of it, under the source's own names.
+        extra: What else its source says of it, under the source's own names: a copy that refuses
+            changes, with tuples for the lists of JSON.
 
     Raises:
         WrongType: An id that is no ``int``, ``prices`` that are no ``PriceTerms``, a discount that
             is a ``float``.
         RuleViolation: No GPU, more GPUs than the machine has, a block of another size, a discount
-            not below one, an end without a time zone.
+            not below one, an end without a time zone, an extra that no document can hold.
 
     >>> from numgenius_core import MachineId, Offer, OfferId, PerGpuHour, PriceTerms
     >>> offer = Offer(
@@ -155,7 +164,7 @@ class Offer:
     host: AccountId | None = None
     verification: Verification = Verification.VERIFIED
     rentable: bool = True
-    extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
+    extra: Mapping[str, Any] = field(factory=ReadOnly, repr=False, hash=False)
 
     def __attrs_post_init__(self) -> None:
         check_id(self.id, "offer.id")
@@ -173,8 +182,8 @@ class Offer:
             object.__setattr__(self, "max_discount", share)
         if self.host is not None:
             check_text(self.host, "offer.host")
-        if type(self.extra) is not dict:
-            check_kind(self.extra, Mapping, "offer.extra")
+        if type(self.extra) is not ReadOnly:
+            object.__setattr__(self, "extra", read_only_json(self.extra, "offer.extra"))
         if self.ends_at is not None:
             object.__setattr__(self, "ends_at", utc(self.ends_at, "offer.ends_at"))
         self._check_slice()

@@ -23,7 +23,7 @@ from typing import Final
 from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._numbers import PICO, as_fraction_of_ten
+from numgenius_core._numbers import PICO, exact_number
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import ContractId
@@ -123,11 +123,7 @@ class Weights:
 
 def _weight(value: object, path: str) -> Fraction:
     need = "a weight of zero or more"
-    if isinstance(value, Fraction):
-        weight = value
-    else:
-        number, places = as_fraction_of_ten(value, path, need)
-        weight = Fraction(number, 10**places)
+    weight = exact_number(value, path, need)
     if weight < 0:
         raise RuleViolation(path, need, shown(value))
     return weight

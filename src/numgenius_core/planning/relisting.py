@@ -17,7 +17,7 @@ from attrs import frozen
 
 from numgenius_core._accrual import accrued
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import fraction, whole_seconds
+from numgenius_core._numbers import fraction, plain_duration, whole_seconds
 from numgenius_core.contracts.contract import Contract, is_later
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, utc
@@ -53,6 +53,7 @@ class Outlook:
 
     def __attrs_post_init__(self) -> None:
         whole_seconds(self.vacancy, "demand.vacancy")
+        object.__setattr__(self, "vacancy", plain_duration(self.vacancy, "demand.vacancy"))
         check_kind(self.prices, PriceTerms, "demand.prices")
         object.__setattr__(self, "share", fraction(self.share, "demand.share"))
 

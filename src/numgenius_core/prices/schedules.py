@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from math import isqrt
@@ -28,7 +27,7 @@ from attrs import field, frozen
 
 from numgenius_core._accrual import discounted
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import as_fraction_of_ten, fraction, round_half_even
+from numgenius_core._numbers import exact_number, fraction, round_half_even
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.rates import PerHour
@@ -51,15 +50,7 @@ def months_of(value: Amount | Fraction, path: str = "months") -> Fraction:
         RuleViolation: It is negative or above 1,200.
     """
     need = f"months from 0 to {MAX_MONTHS:,}"
-    if isinstance(value, Fraction):
-        months = value
-    elif type(value) is int:
-        months = Fraction(value)
-    else:
-        if not isinstance(value, (str, Decimal)):
-            raise WrongType(path, f"{need}, as text, int or Decimal", shown(value))
-        number, places = as_fraction_of_ten(value, path, need)
-        months = Fraction(number, 10**places)
+    months = exact_number(value, path, need)
     if not 0 <= months <= MAX_MONTHS:
         raise RuleViolation(path, need, shown(value))
     return months
