@@ -29,7 +29,7 @@ from numgenius_core._terms import PriceTerms, Verification
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId, MachineId, OfferId
 from numgenius_core.rates import PerHour
-from numgenius_core.units import MAX_MB, gigabytes
+from numgenius_core.units import MAX_MB, Exact, gigabytes
 
 __all__ = ["Block", "GpuSet", "Offer"]
 
@@ -112,6 +112,10 @@ class Block:
         return self.start <= other.start and other.end <= self.end
 
 
+def _discount(value: Exact) -> Fraction:
+    return fraction(value, "offer.max_discount", below_one=True)
+
+
 @frozen(kw_only=True)
 class Offer:
     """One rentable slice of a machine, as a search shows it.
@@ -159,7 +163,7 @@ class Offer:
     gpus_in_machine: int | None = None
     block: Block | None = None
     disk_mb: int = 0
-    max_discount: Fraction = Fraction(0)
+    max_discount: Fraction = field(default=Fraction(0), converter=_discount)
     ends_at: datetime | None = None
     host: AccountId | None = None
     verification: Verification = Verification.VERIFIED
@@ -176,10 +180,6 @@ class Offer:
         check_kind(self.verification, Verification, "offer.verification")
         if type(self.rentable) is not bool:
             raise WrongType("offer.rentable", "True or False", shown(self.rentable))
-        share = fraction(self.max_discount, "offer.max_discount", below_one=True)
-        # Most often it was exact already, and setting a field of a frozen class costs more.
-        if share is not self.max_discount:
-            object.__setattr__(self, "max_discount", share)
         if self.host is not None:
             check_text(self.host, "offer.host")
         if type(self.extra) is not ReadOnly:
