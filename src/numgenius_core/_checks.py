@@ -5,17 +5,28 @@ Values are checked where they enter, once. Inside the rules nothing is checked a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from abc import ABCMeta
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Final, TypeVar
+from enum import Enum
+from typing import Any, Final, NoReturn, TypeVar
+
+from attrs import has
 
 from numgenius_core._numbers import whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
 
 _T = TypeVar("_T")
 MAX_ID: Final = 2**63 - 1
+_WHOLE_SECOND: Final = "a whole second (or use floor_second)"
 MAX_GPUS: Final = 4_096
 """GPUs of the largest machine taken."""
+MAX_DEPTH: Final = 64
+"""Deepest nesting of a JSON document."""
+KT = TypeVar("KT")
+VT = TypeVar("VT")
+_CONTAINERS: Final = frozenset({dict, list})
 
 
 def check_id(value: object, path: str) -> None:
@@ -26,7 +37,7 @@ def check_id(value: object, path: str) -> None:
 
 def check_text(value: object, path: str, longest: int = 200) -> None:
     """Refuse what is no printable text of 1 to ``longest`` characters."""
-    if not isinstance(value, str):
+    if type(value) is not str:  # a subclass may say another text than it holds
         raise WrongType(path, "text", shown(value))
     if not 1 <= len(value) <= longest or not value.isprintable():
         raise RuleViolation(path, f"1 to {longest} printable characters", shown(value))
@@ -47,17 +58,30 @@ def check_min_gpu(min_gpu: int, gpus: int, path: str = "min_gpu") -> None:
 
 
 def check_kind(value: object, kind: type, path: str) -> None:
-    """Refuse a value that is not of the class ``kind``."""
-    if not isinstance(value, kind):
-        article = "an" if kind.__name__[0] in "AEIO" else "a"
-        raise WrongType(path, f"{article} {kind.__name__}", shown(value))
+    """Refuse a value that is not of the class ``kind``.
+
+    A value of ours is of the class itself: a class derived from it could hold what the rules never
+    checked, and no document has it. Classes that are made to be derived from take all that do.
+    """
+    if type(value) is kind or (isinstance(value, kind) and not _is_closed(kind)):
+        return
+    article = "an" if kind.__name__[0] in "AEIO" else "a"
+    need = f"{article} {kind.__name__}"
+    if issubclass(kind, Enum):
+        need += f": {', '.join(map(str, kind))}"
+    raise WrongType(path, need, shown(value))
+
+
+def _is_closed(kind: type) -> bool:
+    return has(kind) and not issubclass(type(kind), ABCMeta)
 
 
 def utc(value: datetime, path: str = "instant") -> datetime:
     """Return an instant in UTC.
 
     Args:
-        value: A ``datetime`` with any time zone, on a whole second.
+        value: A ``datetime`` with any time zone, on a whole second; one of a derived class, such
+            as ``pandas.Timestamp``, comes back as a plain ``datetime``.
         path: What messages call it.
 
     Raises:
@@ -72,6 +96,10 @@ def utc(value: datetime, path: str = "instant") -> datetime:
     """
     if not isinstance(value, datetime):
         raise WrongType(path, "a datetime with a time zone", shown(value))
+    if type(value) is not datetime:
+        derived, value = value, plain_instant(value, path)
+        if value != derived:  # it has nanoseconds, say
+            raise RuleViolation(path, _WHOLE_SECOND, shown(derived))
     if value.tzinfo is UTC and not value.microsecond:
         return value
     if value.tzinfo is None or value.utcoffset() is None:
@@ -81,8 +109,25 @@ def utc(value: datetime, path: str = "instant") -> datetime:
     except OverflowError:
         raise RuleViolation(path, "a date within years 1 to 9999 in UTC", str(value)) from None
     if instant.microsecond:  # asked in UTC: an offset may have a fraction of a second too
-        raise RuleViolation(path, "a whole second (or use floor_second)", str(value))
+        raise RuleViolation(path, _WHOLE_SECOND, str(value))
     return instant
+
+
+def plain_instant(value: datetime, path: str = "instant") -> datetime:
+    """Return what an instant of a class derived from ``datetime`` says in microseconds.
+
+    Raises:
+        RuleViolation: It says nothing, as pandas' ``NaT`` does.
+    """
+    try:
+        return datetime(  # noqa: DTZ001 - it has the zone that the value has, if any
+            *(value.year, value.month, value.day, value.hour, value.minute, value.second),
+            value.microsecond,
+            value.tzinfo,
+            fold=value.fold,
+        )
+    except (TypeError, ValueError):
+        raise RuleViolation(path, "a datetime with a time zone", shown(value)) from None
 
 
 def as_tuple(values: Iterable[_T], path: str) -> tuple[_T, ...]:
@@ -94,3 +139,120 @@ def as_tuple(values: Iterable[_T], path: str) -> tuple[_T, ...]:
     if not isinstance(values, Iterable):
         raise WrongType(path, "a series of values", shown(values))
     return tuple(values)
+
+
+# -- what a value holds and nobody changes ----------------------------------------------------
+
+
+class ReadOnly(dict[KT, VT]):
+    """A mapping that a value holds: it refuses every change; ``dict(…)`` makes one that takes them.
+
+    A value that held its caller's own dict would change with it. This is a ``dict`` still, so it
+    compares, prints and goes to ``json.dumps`` as one.
+
+    >>> from numgenius_core import PerHour
+    >>> from numgenius_core.bids import AuctionResult
+    >>> AuctionResult(runners=(), payments={7: PerHour(1)}).payments.clear()
+    Traceback (most recent call last):
+    numgenius_core.errors.WrongType: mapping: need a copy to change (dict(…)), got a value's own
+    """
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise WrongType("mapping", "a copy to change (dict(…))", "a value's own")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __hash__(self) -> int:  # type: ignore[override]  # a dict has none: it changes
+        return hash(frozenset(self.items()))
+
+    def __copy__(self) -> ReadOnly[KT, VT]:
+        return self
+
+    def __deepcopy__(self, _: object) -> ReadOnly[KT, VT]:
+        return self
+
+    def __reduce__(self) -> tuple[type[ReadOnly[KT, VT]], tuple[dict[KT, VT]]]:
+        return ReadOnly, (dict(self),)
+
+
+def read_only(entries: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Return a mapping as one that nobody can change: a copy, unless it is one."""
+    if type(entries) is ReadOnly:
+        return entries
+    if not isinstance(entries, Mapping):
+        raise WrongType("mapping", "a mapping", shown(entries))
+    return ReadOnly(entries)
+
+
+def read_only_json(value: Mapping[str, Any], path: str) -> ReadOnly[str, Any]:
+    """Return a JSON object as it is held: objects inside are read-only too, lists are tuples.
+
+    Raises:
+        WrongType: It is no mapping, or something in it is nothing that JSON has.
+        RuleViolation: A number that no double holds, a lone surrogate, or nesting that is too deep.
+    """
+    if not isinstance(value, Mapping):
+        raise WrongType(path, "a JSON object", shown(value))
+    return _object(value, path, 0)
+
+
+def _object(value: Mapping[Any, Any], path: str, depth: int) -> ReadOnly[str, Any]:
+    if depth > MAX_DEPTH:
+        raise RuleViolation(path, f"JSON at most {MAX_DEPTH} levels deep", "deeper nesting")
+    return ReadOnly(
+        (_text(key, path), _value(inner, path, key, depth + 1)) for key, inner in value.items()
+    )
+
+
+def _value(value: Any, path: str, key: object, depth: int) -> Any:
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() else _text(value, f"{path}[{shown(key)}]")
+    if value is None or kind is bool:
+        return value
+    path = f"{path}[{shown(key)}]"
+    if kind is int or kind is float:
+        if not abs(value) <= sys.float_info.max:  # also so for NaN
+            raise RuleViolation(path, "a number that a double can hold", shown(value))
+        return value
+    if isinstance(value, Mapping):
+        return _object(value, path, depth)
+    if kind is list or kind is tuple:
+        if depth > MAX_DEPTH:
+            raise RuleViolation(path, f"JSON at most {MAX_DEPTH} levels deep", "deeper nesting")
+        return tuple(_value(inner, path, index, depth + 1) for index, inner in enumerate(value))
+    raise WrongType(path, "what JSON has", shown(value))
+
+
+def _text(value: Any, path: str) -> str:
+    if type(value) is not str:
+        raise WrongType(path, "keys that are text", shown(value))
+    if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        raise RuleViolation(path, "text without lone surrogates", shown(value))
+    return value
+
+
+def of_json(parsed: dict[str, Any]) -> ReadOnly[str, Any]:
+    """Return a JSON object that our own reader made as it is held: it was checked when read."""
+    # Most of what a record has is text and numbers: one look, and no call for each.
+    return ReadOnly({k: _held(v) if type(v) in _CONTAINERS else v for k, v in parsed.items()})
+
+
+def _held(value: Any) -> Any:
+    if type(value) is dict:
+        return of_json(value)
+    return tuple(map(_held, value)) if type(value) is list else value
+
+
+def plain_json(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JSON object that a value holds as a document has it: of new dicts and lists."""
+    return {key: _plain(inner) for key, inner in value.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return plain_json(value)
+    return list(map(_plain, value)) if type(value) is tuple or type(value) is list else value

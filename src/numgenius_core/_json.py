@@ -19,12 +19,11 @@ from typing import Any, Final, NoReturn
 
 from attrs import frozen
 
+from numgenius_core._checks import MAX_DEPTH
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
 
 MAX_BYTES: Final = 2**28
 """Largest document, in bytes after decompression."""
-MAX_DEPTH: Final = 64
-"""Deepest nesting of a JSON document."""
 MAX_DIGITS: Final = 300
 """Longest number, in characters; without an exponent it is finite."""
 

@@ -18,6 +18,8 @@ PICO: Final = 10**12
 """Price steps in a dollar."""
 PRICE_PLACES: Final = 12
 """Most decimals of a price in dollars."""
+LONGEST_SHARE: Final = 10**200
+"""Above the numerator and the denominator of every share: no document has longer ones."""
 FROM_FLOAT: Final = " (or use from_float)"
 
 
@@ -53,6 +55,23 @@ def whole_number(value: object, path: str, low: int = 0, high: int | None = None
     raise error(path, bounds, shown(value))
 
 
+def plain_duration(value: timedelta, path: str = "duration") -> timedelta:
+    """Return a duration, of a class derived from ``timedelta`` as a plain one.
+
+    Raises:
+        WrongType: It is no ``timedelta``.
+        RuleViolation: It is finer than a ``timedelta`` can be, as pandas' ``Timedelta`` may be.
+    """
+    if type(value) is timedelta:
+        return value
+    if not isinstance(value, timedelta):
+        raise WrongType(path, "a timedelta", shown(value))
+    plain = timedelta(value.days, value.seconds, value.microseconds)
+    if plain != value:
+        raise RuleViolation(path, "whole seconds, zero or more", shown(value))
+    return plain
+
+
 def whole_seconds(duration: timedelta, path: str = "duration") -> int:
     """Return a duration as whole seconds, the unit of billing.
 
@@ -60,8 +79,7 @@ def whole_seconds(duration: timedelta, path: str = "duration") -> int:
         WrongType: It is no ``timedelta``.
         RuleViolation: It is negative or has a fraction of a second.
     """
-    if not isinstance(duration, timedelta):
-        raise WrongType(path, "a timedelta", shown(duration))
+    duration = plain_duration(duration, path)
     if duration.microseconds or duration.days < 0:
         raise RuleViolation(path, "whole seconds, zero or more", str(duration))
     return duration.days * 86_400 + duration.seconds
@@ -95,6 +113,7 @@ def as_fraction_of_ten(value: object, path: str, need: str, hint: str = "") -> t
         number = int(whole + digits)
         return (-number if sign == "-" else number), len(digits)
     if isinstance(value, Decimal):
+        value = Decimal(value)  # a class derived from it may say another number than it holds
         # Bounded by its exponent before it is scaled: Decimal("1e999999") is a short text and an
         # integer of a million digits.
         if not value.is_finite() or value.adjusted() > 20 or _places(value) > 60:
@@ -155,6 +174,21 @@ def decimal_text(value: Decimal, least: int = 0) -> str:
     return ("0" if sign_only else whole) + ("." + digits if digits else "")
 
 
+def exact_number(value: object, path: str, need: str, hint: str = "") -> Fraction:
+    """Return a share or a number of months, say, as a ``Fraction`` that a document can hold.
+
+    Raises:
+        WrongType: It is a ``float`` or no number.
+        RuleViolation: It is not finite, or has more than 200 digits above or below the line.
+    """
+    if not isinstance(value, Fraction):
+        number, places = as_fraction_of_ten(value, path, need, hint)
+        return Fraction(number, 10**places)
+    if not abs(value.numerator) < LONGEST_SHARE > value.denominator:
+        raise RuleViolation(path, f"{need}, at most 200 digits above and below", shown(value))
+    return value if type(value) is Fraction else Fraction(value.numerator, value.denominator)
+
+
 def fraction(
     value: str | int | Decimal | Fraction, path: str, *, below_one: bool = False
 ) -> Fraction:
@@ -164,14 +198,10 @@ def fraction(
         WrongType: It is a ``float`` or no number.
         RuleViolation: It is below 0 or above 1 (or not below 1, where asked).
     """
-    if type(value) is Fraction and 0 <= value.numerator < value.denominator:
+    if type(value) is Fraction and 0 <= value.numerator < value.denominator < LONGEST_SHARE:
         return value  # most often so, and comparing whole fractions takes ten times as long
     need = "a fraction from 0 to below 1" if below_one else "a fraction from 0 to 1"
-    if isinstance(value, Fraction):
-        share = value
-    else:
-        number, places = as_fraction_of_ten(value, path, need)
-        share = Fraction(number, 10**places)
+    share = exact_number(value, path, need)
     if share < 0 or share > 1 or (below_one and share == 1):
         raise RuleViolation(path, need, shown(value))
     return share
@@ -199,7 +229,7 @@ def formatted(value: _InDollars, spec: str) -> str:
 def exact_factor(factor: Fraction | int, path: str) -> Fraction:
     """Return an exact factor; ``Fraction(0.1)`` would take a ``float`` for what it is not."""
     if isinstance(factor, Fraction):
-        return factor
+        return Fraction(factor.numerator, factor.denominator)
     if type(factor) is not int:
         raise WrongType(path, "a Fraction or a whole number", shown(factor))
     return Fraction(factor)

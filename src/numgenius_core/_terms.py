@@ -14,13 +14,13 @@ from enum import Enum
 from fractions import Fraction
 from typing import Final, NoReturn, Self
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import fraction
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, Rate
-from numgenius_core.units import Amount
+from numgenius_core.units import Exact
 
 
 class Mode(Enum):
@@ -52,6 +52,10 @@ NO_FLOOR: Final = PerGpuHour(0)
 """The lowest bid of a host that takes any bid: $0 per GPU-hour."""
 
 
+def _fee(value: Exact) -> Fraction:
+    return fraction(value, "prices.platform_fee", below_one=True)
+
+
 @frozen(kw_only=True)
 class PriceTerms:
     """The prices that a listing offers and a contract locks, as the client pays them.
@@ -80,21 +84,13 @@ class PriceTerms:
     upload: PerGb = _FREE_TRAFFIC
     download: PerGb = _FREE_TRAFFIC
     min_bid: PerGpuHour = NO_FLOOR
-    platform_fee: Fraction = Fraction(0)
+    platform_fee: Fraction = field(default=Fraction(0), converter=_fee)
 
     def __attrs_post_init__(self) -> None:
         # Written out, since a loop over the names is slower and a market has 20,000 offers.
-        if (
-            type(self.gpu) is not PerGpuHour
-            or type(self.storage) is not PerGbMonth
-            or type(self.upload) is not PerGb
-            or type(self.download) is not PerGb
-            or type(self.min_bid) is not PerGpuHour
-        ):
+        gpu, storage, min_bid = type(self.gpu), type(self.storage), type(self.min_bid)
+        if (gpu, storage, type(self.upload), type(self.download), min_bid) != _KINDS:
             self._refuse_kind()
-        fee = fraction(self.platform_fee, "prices.platform_fee", below_one=True)
-        if fee is not self.platform_fee:
-            object.__setattr__(self, "platform_fee", fee)
 
     def _refuse_kind(self) -> NoReturn:
         name, kind = next(
@@ -103,7 +99,7 @@ class PriceTerms:
         raise WrongType(f"prices.{name}", kind.__name__, shown(getattr(self, name)))
 
     @classmethod
-    def from_host(cls, *, platform_fee: Amount | Fraction, **host_prices: Rate) -> Self:
+    def from_host(cls, *, platform_fee: Exact, **host_prices: Rate) -> Self:
         """Return the client's prices for what a *host* wants to receive.
 
         Each price is divided by ``1 − platform_fee`` and rounded once to a pico-dollar (measured:
@@ -136,3 +132,4 @@ _PRICE_KINDS: Final = (
     ("download", PerGb),
     ("min_bid", PerGpuHour),
 )
+_KINDS: Final = tuple(kind for _, kind in _PRICE_KINDS)

@@ -1,7 +1,8 @@
 """Ids of the marketplace: numbers of machines, offers and contracts, and names of accounts.
 
-Each is a type of its own, so that a type checker finds a contract's number where a machine's is
-wanted. At run time they are the plain ``int`` and ``str`` that they look like.
+They are the plain ``int`` and ``str`` that they look like, and a type checker takes them as such:
+``Machine(id=7, host="hanna", …)`` is fine. The names say in a signature, and in code that is to be
+read, what a number is the number of.
 
 >>> from numgenius_core import AccountId, MachineId
 >>> MachineId(7), AccountId("hanna")
@@ -10,15 +11,21 @@ wanted. At run time they are the plain ``int`` and ``str`` that they look like.
 
 from __future__ import annotations
 
-from typing import NewType
+from typing import TYPE_CHECKING, NewType, TypeAlias
 
 __all__ = ["AccountId", "ContractId", "MachineId", "OfferId"]
 
-MachineId = NewType("MachineId", int)
-"""The marketplace's number of a machine: 0 to 2⁶³ − 1, one for each computer of a host."""
-OfferId = NewType("OfferId", int)
-"""The marketplace's number of an offer: 0 to 2⁶³ − 1, one for each rentable slice."""
-ContractId = NewType("ContractId", int)
-"""The marketplace's number of a contract and of the instance it rents: 0 to 2⁶³ − 1."""
-AccountId = NewType("AccountId", str)
-"""The name of an account, a host's or a client's: 1 to 200 printable characters."""
+if TYPE_CHECKING:  # as what people have; at run time the checks of fields tell a name from a text
+    MachineId: TypeAlias = int
+    OfferId: TypeAlias = int
+    ContractId: TypeAlias = int
+    AccountId: TypeAlias = str
+else:
+    MachineId = NewType("MachineId", int)
+    """The marketplace's number of a machine: 0 to 2⁶³ − 1, one for each computer of a host."""
+    OfferId = NewType("OfferId", int)
+    """The marketplace's number of an offer: 0 to 2⁶³ − 1, one for each rentable slice."""
+    ContractId = NewType("ContractId", int)
+    """The marketplace's number of a contract and of the instance it rents: 0 to 2⁶³ − 1."""
+    AccountId = NewType("AccountId", str)
+    """The name of an account, a host's or a client's: 1 to 200 printable characters."""

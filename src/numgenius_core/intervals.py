@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from numgenius_core._checks import utc
+from numgenius_core._checks import plain_instant, utc
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
 from numgenius_core.units import SECONDS_PER_DAY
 
@@ -70,7 +70,8 @@ def floor_second(value: datetime) -> datetime:
     """
     if not isinstance(value, datetime):
         raise WrongType("instant", "a datetime with a time zone", shown(value))
-    return utc(value.replace(microsecond=0))
+    plain = value if type(value) is datetime else plain_instant(value)
+    return utc(plain.replace(microsecond=0))
 
 
 def from_epoch(seconds: float, path: str = "instant") -> datetime:

@@ -12,15 +12,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import MAX_GPUS, check_id, check_kind, check_min_gpu, check_text
-from numgenius_core._numbers import fraction, length_in_seconds, whole_number
+from numgenius_core._numbers import fraction, length_in_seconds, plain_duration, whole_number
 from numgenius_core._terms import NO_FLOOR, Mode, PriceTerms, Verification
 from numgenius_core.errors import FloorAbovePrice, RuleViolation
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.intervals import after, utc
-from numgenius_core.units import MAX_MB, gigabytes
+from numgenius_core.units import MAX_MB, Exact, gigabytes
 
 __all__ = [
     "NO_FLOOR",
@@ -76,6 +76,10 @@ class Machine:
         return gigabytes(self.disk_mb)
 
 
+def _discount(value: Exact) -> Fraction:
+    return fraction(value, "listing.max_discount", below_one=True)
+
+
 @frozen(kw_only=True)
 class Listing:
     """A machine as its host offers it (G1).
@@ -111,7 +115,7 @@ class Listing:
     machine: Machine
     prices: PriceTerms
     min_gpu: int = 1
-    max_discount: Fraction = Fraction(2, 5)
+    max_discount: Fraction = field(default=Fraction(2, 5), converter=_discount)
     end: datetime | None = None
     rolling: timedelta | None = None
 
@@ -119,14 +123,13 @@ class Listing:
         check_kind(self.machine, Machine, "listing.machine")
         check_kind(self.prices, PriceTerms, "listing.prices")
         check_min_gpu(self.min_gpu, self.machine.gpus, "listing.min_gpu")
-        share = fraction(self.max_discount, "listing.max_discount", below_one=True)
-        object.__setattr__(self, "max_discount", share)
         if self.end is not None:
             object.__setattr__(self, "end", utc(self.end, "listing.end"))
         if self.rolling is not None:
             if self.end is not None:
                 raise RuleViolation("listing.rolling", "an end date or a rolling one", "both")
             length_in_seconds(self.rolling, "listing.rolling")
+            object.__setattr__(self, "rolling", plain_duration(self.rolling, "listing.rolling"))
         if self.prices.min_bid > self.prices.gpu:
             floor, price = self.prices.min_bid, self.prices.gpu
             text = f"machine {self.machine.id}: lowest bid ${floor} above the on-demand ${price}"

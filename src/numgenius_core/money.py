@@ -23,7 +23,7 @@ from fractions import Fraction
 from functools import total_ordering
 from math import lcm
 from operator import attrgetter
-from typing import Final
+from typing import Final, final, overload
 
 from numgenius_core._numbers import (
     FROM_FLOAT,
@@ -63,6 +63,7 @@ MAX_MONEY: Final = 10**12
 """Largest amount taken from outside, dollars; what is computed has no limit."""
 
 
+@final
 @total_ordering
 class Money:
     """An exact amount of US dollars, negative for a credit.
@@ -83,10 +84,15 @@ class Money:
     True
     >>> [f"{part:.2f}" for part in Money(10).allocate([1, 1, 1])]
     ['3.34', '3.33', '3.33']
+    >>> float(Money("0.25")), round(Money("2.345"), 2), round(Money("2.50"))
+    (0.25, Money('2.34'), 2)
     """
 
     __slots__ = ("_ticks",)
     _ticks: int
+
+    def __init_subclass__(cls) -> None:
+        raise WrongType(f"class {cls.__name__}", "Money itself (it is not derived from)", "Money")
 
     def __init__(self, value: Amount) -> None:
         need = f"dollars up to {MAX_MONEY:,}"
@@ -260,6 +266,20 @@ class Money:
 
     def __hash__(self) -> int:
         return hash(("Money", self._ticks))
+
+    def __float__(self) -> float:
+        """Return the nearest ``float`` in dollars, for charts and statistics; it is not exact."""
+        return self._ticks / TICKS_PER_DOLLAR
+
+    @overload
+    def __round__(self, places: None = None) -> int: ...
+    @overload
+    def __round__(self, places: int) -> Money: ...
+    def __round__(self, places: int | None = None) -> Money | int:
+        """Round half-even: to whole dollars as an ``int``, or as :meth:`rounded` does."""
+        if places is None:
+            return round_half_even(self._ticks, TICKS_PER_DOLLAR)
+        return self.rounded(places)
 
     def __str__(self) -> str:
         return decimal_text(self.to_decimal(), 2)

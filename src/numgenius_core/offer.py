@@ -15,13 +15,21 @@ from typing import Any, TypeAlias
 
 from attrs import evolve, field, frozen
 
-from numgenius_core._checks import MAX_GPUS, check_id, check_kind, check_text, utc
+from numgenius_core._checks import (
+    MAX_GPUS,
+    ReadOnly,
+    check_id,
+    check_kind,
+    check_text,
+    read_only_json,
+    utc,
+)
 from numgenius_core._numbers import fraction, whole_number
 from numgenius_core._terms import PriceTerms, Verification
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId, MachineId, OfferId
 from numgenius_core.rates import PerHour
-from numgenius_core.units import MAX_MB, gigabytes
+from numgenius_core.units import MAX_MB, Exact, gigabytes
 
 __all__ = ["Block", "GpuSet", "Offer"]
 
@@ -104,6 +112,10 @@ class Block:
         return self.start <= other.start and other.end <= self.end
 
 
+def _discount(value: Exact) -> Fraction:
+    return fraction(value, "offer.max_discount", below_one=True)
+
+
 @frozen(kw_only=True)
 class Offer:
     """One rentable slice of a machine, as a search shows it.
@@ -122,13 +134,14 @@ class Offer:
         host: Account of the owner, ``None`` if not known.
         verification: Only a verified machine has a reserved price.
         rentable: Whether it can be rented on demand now.
-        extra: What else its source says of it, under the source's own names.
+        extra: What else its source says of it, under the source's own names: a copy that refuses
+            changes, with tuples for the lists of JSON.
 
     Raises:
         WrongType: An id that is no ``int``, ``prices`` that are no ``PriceTerms``, a discount that
             is a ``float``.
         RuleViolation: No GPU, more GPUs than the machine has, a block of another size, a discount
-            not below one, an end without a time zone.
+            not below one, an end without a time zone, an extra that no document can hold.
 
     >>> from numgenius_core import MachineId, Offer, OfferId, PerGpuHour, PriceTerms
     >>> offer = Offer(
@@ -150,12 +163,12 @@ class Offer:
     gpus_in_machine: int | None = None
     block: Block | None = None
     disk_mb: int = 0
-    max_discount: Fraction = Fraction(0)
+    max_discount: Fraction = field(default=Fraction(0), converter=_discount)
     ends_at: datetime | None = None
     host: AccountId | None = None
     verification: Verification = Verification.VERIFIED
     rentable: bool = True
-    extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
+    extra: Mapping[str, Any] = field(factory=ReadOnly, repr=False, hash=False)
 
     def __attrs_post_init__(self) -> None:
         check_id(self.id, "offer.id")
@@ -167,14 +180,10 @@ class Offer:
         check_kind(self.verification, Verification, "offer.verification")
         if type(self.rentable) is not bool:
             raise WrongType("offer.rentable", "True or False", shown(self.rentable))
-        share = fraction(self.max_discount, "offer.max_discount", below_one=True)
-        # Most often it was exact already, and setting a field of a frozen class costs more.
-        if share is not self.max_discount:
-            object.__setattr__(self, "max_discount", share)
         if self.host is not None:
             check_text(self.host, "offer.host")
-        if type(self.extra) is not dict:
-            check_kind(self.extra, Mapping, "offer.extra")
+        if type(self.extra) is not ReadOnly:
+            object.__setattr__(self, "extra", read_only_json(self.extra, "offer.extra"))
         if self.ends_at is not None:
             object.__setattr__(self, "ends_at", utc(self.ends_at, "offer.ends_at"))
         self._check_slice()

@@ -15,7 +15,7 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import total_ordering
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final, Self, final, overload
 
 from numgenius_core._numbers import (
     FROM_FLOAT,
@@ -77,11 +77,20 @@ class Rate:
     >>> price = PerGpuHour("0.40")
     >>> price.scaled(1 - Fraction(1, 5)), price.steps  # a fifth less; pico-dollars
     (PerGpuHour('0.32'), 400000000000)
+    >>> float(price), round(PerGpuHour("0.125"), 2)
+    (0.4, PerGpuHour('0.12'))
     """
 
     __slots__ = ("_steps",)
     _steps: int
     UNIT: ClassVar[str] = "$/unit"
+
+    def __init_subclass__(cls) -> None:
+        if cls.__bases__ != (Rate,):
+            kind = cls.__bases__[0].__name__
+            raise WrongType(
+                f"class {cls.__name__}", f"{kind} itself (it is not derived from)", kind
+            )
 
     def __init__(self, value: Amount) -> None:
         self._steps = self._within(
@@ -176,6 +185,21 @@ class Rate:
     def __hash__(self) -> int:
         return hash((type(self), self._steps))
 
+    def __float__(self) -> float:
+        """Return the nearest ``float`` in dollars, for charts and statistics; it is not exact."""
+        return self._steps / PICO
+
+    @overload
+    def __round__(self, places: None = None) -> int: ...
+    @overload
+    def __round__(self, places: int) -> Self: ...
+    def __round__(self, places: int | None = None) -> Self | int:
+        """Round half-even: to whole dollars as an ``int``, or to a rate with so many decimals."""
+        if places is None:
+            return round_half_even(self._steps, PICO)
+        unit: int = 10 ** (PRICE_PLACES - whole_number(places, "places", 0, PRICE_PLACES))
+        return self.from_steps(round_half_even(self._steps, unit) * unit)
+
     def __str__(self) -> str:
         return decimal_text(self.to_decimal(), 2)
 
@@ -189,6 +213,7 @@ class Rate:
         return f"{type(self).__name__}('{self}')"
 
 
+@final
 class PerGpuHour(Rate):
     """Dollars per GPU-hour: what a host asks for one GPU, and how bids are compared.
 
@@ -235,6 +260,7 @@ class PerGpuHour(Rate):
     __rmul__ = __mul__
 
 
+@final
 class PerHour(Rate):
     """Dollars per hour for a whole instance, whatever its number of GPUs: bids and quotes.
 
@@ -278,6 +304,7 @@ class PerHour(Rate):
     __rmul__ = __mul__
 
 
+@final
 class PerGbMonth(Rate):
     """Dollars per GB of disk and month of 720 hours.
 
@@ -310,6 +337,7 @@ class PerGbMonth(Rate):
     __rmul__ = __mul__
 
 
+@final
 class PerGb(Rate):
     """Dollars per GB of traffic, 10⁹ bytes (our reading).
 

@@ -9,6 +9,7 @@ for its shortest decimal text.
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 from numgenius_core._numbers import WIDE, scaled_integer, whole_number
@@ -22,6 +23,7 @@ __all__ = [
     "SECONDS_PER_HOUR",
     "SECONDS_PER_MONTH",
     "Amount",
+    "Exact",
     "gigabytes",
     "to_bytes",
     "to_megabytes",
@@ -29,6 +31,10 @@ __all__ = [
 
 Amount = str | int | Decimal
 """What an exact amount is made from; a ``float`` needs the ``from_float`` constructor."""
+
+Exact = Amount | Fraction
+"""What an exact number is made from: a share, such as a discount or a fee, or months; ``"0.4"`` and
+``Fraction(2, 5)`` are the same."""
 
 HOURS_PER_MONTH: Final = 720
 """Hours in the month of every price and every discount (measured)."""

@@ -262,7 +262,7 @@ class TestFaultsAreReportedTogether:
             ("pairs", ["12"], "a JSON list of 2 values"),
             ("pairs", [["1e5", "1"]], "an exact number as text"),
             ("pairs", [["1", "1/7"]], "exact to a tick"),
-            ("pairs", [["1", "2000000000000"]], "dollars as text"),
+            ("pairs", [["1", "2" + "0" * 30]], "dollars as text"),
             ("pairs", [["1/0", "1"]], "an exact number as text"),
             ("days", [1, 1], "each value once"),
             ("days", [[]], "a whole number"),
@@ -301,7 +301,7 @@ class TestFaultsAreReportedTogether:
             ("extra", [], "a JSON object"),
             ("extra", {"x": float("inf")}, "a double"),
             ("extra", {"x": [10**400]}, "a double"),
-            ("extra", {"x": (1,)}, "text"),
+            ("extra", {"x": {1}}, "text"),
             ("extra", {"\ud800": 1}, "text without lone surrogates"),
         ],
     )
@@ -442,7 +442,7 @@ class TestWhatDocumentsDoNotHold:
         [
             {"contract": 2**63},
             {"contract": True},
-            {"pairs": ((Fraction(1), Money(MAX_MONEY) * 2),)},
+            {"pairs": ((Fraction(1), Money(MAX_MONEY) * 10**19),)},
             {"pairs": ((Fraction(1, 10**200), Money(0)),)},
             {"price": PerGpuHour.from_steps(10**30)},
             {"length": timedelta(microseconds=1)},

@@ -228,7 +228,7 @@ class TestWorkedExamples:
 
     def test_two_single_gpus_are_put_together(self) -> None:
         held = {ContractId(7): Block(0, 1), ContractId(9): Block(2, 1)}
-        plan = defragment(4, 1, held, {7, 9}, 2, count=1)  # type: ignore[arg-type]
+        plan = defragment(4, 1, held, {7, 9}, 2, count=1)
         assert plan == DefragmentationPlan(
             moves=(Move(contract=ContractId(7), source=Block(0, 1), target=Block(3, 1)),),
             blocks=(Block(0, 2),),

@@ -347,9 +347,9 @@ class TestWhatIsLost:
 
     @pytest.mark.parametrize("name", ["contracts", "gpu_hours", "revenue", "refunds"])
     def test_weights_are_exact_and_not_negative(self, name: str) -> None:
-        assert getattr(Weights(**{name: Decimal("0.1")}), name) == Fraction(1, 10)  # type: ignore[arg-type]
+        assert getattr(Weights(**{name: Decimal("0.1")}), name) == Fraction(1, 10)
         with pytest.raises(WrongType):
-            Weights(**{name: 0.1})  # type: ignore[arg-type]
+            Weights(**{name: 0.1})  # type: ignore[arg-type]  # refused by checkers, too
         with pytest.raises(RuleViolation):
             Weights(**{name: -1})
 

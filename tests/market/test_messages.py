@@ -50,15 +50,24 @@ class TestEveryFieldIsChecked:
         [
             (
                 lambda why: InstancePaused(at=AT, contract=ID, why=why, by=()),
-                "InstancePaused.why: need a WaitReason, got 'because'",
+                (
+                    "InstancePaused.why: need a WaitReason: WaitReason.HELD, WaitReason.UNDER_FLOOR"
+                    ", WaitReason.OUTBID, got 'because'"
+                ),
             ),
             (
                 lambda why: InstanceStopped(at=AT, contract=ID, why=why),
-                "InstanceStopped.why: need a StopReason, got 'because'",
+                (
+                    "InstanceStopped.why: need a StopReason: StopReason.CLIENT, StopReason.BALANCE"
+                    ", got 'because'"
+                ),
             ),
             (
                 lambda why: PriceIncreaseLapsed(at=AT, increase=1, why=why),
-                "PriceIncreaseLapsed.why: need a Stale, got 'because'",
+                (
+                    "PriceIncreaseLapsed.why: need a Stale: Stale.ENDED, Stale.EXTENDED, "
+                    "Stale.SUPERSEDED, got 'because'"
+                ),
             ),
             (
                 lambda why: PriceIncreaseAsked(

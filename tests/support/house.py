@@ -14,7 +14,7 @@ HOME: Final = Path(numgenius_core.__file__).parent
 # Each imports only what stands before it, and its own. `_command` alone looks at everything.
 # fmt: off
 ORDER: Final = [
-    "errors", "ids", "_numbers", "units", "_json", "_checks", "money", "rates", "_terms",
+    "errors", "ids", "_numbers", "units", "_checks", "_json", "money", "rates", "_terms",
     "intervals", "listing", "offer", "_accrual", "_tables", "_deprecation",
     "gpus", "prices", "contracts", "bids", "maintenance", "billing", "search", "wire",
     "documents", "market", "frames", "planning", "whatif", "plots", "testing", "_command",

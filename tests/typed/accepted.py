@@ -1,6 +1,6 @@
 """What type checkers must accept; ``test_typing.py`` runs mypy over it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -9,7 +9,9 @@ from numgenius_core.contracts import InstanceEvent, InstanceState, advance
 from numgenius_core.documents import from_json, structure, to_json, unstructure
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import after, fixed_duration, parse_duration, parse_instant
-from numgenius_core.listing import Machine, PriceTerms
+from numgenius_core.listing import Listing, Machine, PriceTerms
+from numgenius_core.market import Instance, Market, execute, views
+from numgenius_core.market.commands import AddCredit, ListMachine
 from numgenius_core.money import Money
 from numgenius_core.offer import Block, Offer
 from numgenius_core.prices import CurveSchedule, refund
@@ -17,6 +19,7 @@ from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 
 gpu, bid, disk, traffic = PerGpuHour("1"), PerHour(1), PerGbMonth(Decimal(1)), PerGb("0.02")
 hour = timedelta(hours=1)
+start = datetime(2026, 1, 1, tzinfo=UTC)
 
 # Money and rates.
 total: Money = gpu * hour + hour * bid + disk * hour + traffic.charge(10**9) - Money("0.10") * 3
@@ -35,6 +38,19 @@ machine = MachineId(7)
 terms = PriceTerms(gpu=gpu, storage=disk, upload=traffic, download=traffic, min_bid=gpu)
 Machine(id=machine, host=AccountId("anna"), gpu_name="RTX 4090", gpus=8)
 slice_ = Offer(id=OfferId(1), machine=machine, gpu_name="RTX 4090", gpus=4, prices=terms)
+
+# Ids and shares as people type them.
+computer = Machine(id=7, host="anna", gpu_name="RTX 4090", gpus=8)
+taken = PriceTerms(gpu=gpu, platform_fee="0.25")
+listing = Listing(machine=computer, prices=taken, max_discount="0.4")
+listed = ListMachine(by="anna", machine=7, prices=taken, max_discount=Decimal("0.4"))
+exact: list[Fraction] = [taken.platform_fee, listing.max_discount, listed.max_discount]
+kept: dict[int, Instance] = {}
+market, events = execute(Market(), AddCredit(account="ann", amount=total), start, archive=kept)
+credit: Money = views.balance(market, "ann", start)
+dollars: float = float(total) + float(gpu)
+rounded: Money = round(total, 2)
+whole_dollars: int = round(total)
 
 # Time.
 end = after(parse_instant("2026-01-31"), parse_duration("1 month"))

@@ -9,7 +9,8 @@ from numgenius_core.contracts import InstanceEvent, InstanceState, advance
 from numgenius_core.documents import from_json, structure, to_json, unstructure
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import after, fixed_duration, parse_duration, parse_instant
-from numgenius_core.listing import Machine, PriceTerms
+from numgenius_core.listing import Listing, Machine, PriceTerms
+from numgenius_core.market.commands import ListMachine, Rent
 from numgenius_core.money import Money
 from numgenius_core.offer import Block, Offer
 from numgenius_core.prices import CurveSchedule, refund
@@ -28,6 +29,8 @@ claim = Claim.bidding(ContractId(5), block, bid, arrival=1)
 answer = resolve([claim], floor=gpu)
 off = CurveSchedule("0.4").rate(3)
 text = to_json(claim)
+
+computer = Machine(id=7, host="anna", gpu_name="RTX 4090", gpus=8)
 
 # Money, rates, ids, time.
 total + gpu  # refused: operator
@@ -49,10 +52,6 @@ PriceTerms(gpu=bid)  # refused: arg-type
 PriceTerms(gpu=gpu, min_bid=bid)  # refused: arg-type
 PriceTerms(gpu=gpu, storage=traffic)  # refused: arg-type
 PriceTerms.from_host(platform_fee=0.25, gpu=gpu)  # refused: arg-type
-Machine(id=OfferId(7), host=AccountId("anna"), gpu_name="RTX 4090", gpus=8)  # refused: arg-type
-Machine(id=7, host=AccountId("anna"), gpu_name="RTX 4090", gpus=8)  # refused: arg-type
-Machine(id=machine, host="anna", gpu_name="RTX 4090", gpus=8)  # refused: arg-type
-Offer(id=ContractId(1), machine=machine, gpu_name="x", gpus=4, prices=terms)  # refused: arg-type
 slice_.with_prices(gpu)  # refused: arg-type
 slice_.gpus = 8  # refused: misc
 Block(start=0, size="2")  # refused: arg-type
@@ -60,13 +59,18 @@ after(stay, parse_duration("1 month"))  # refused: arg-type
 after(end, 5)  # refused: arg-type
 
 # Bids, contracts and claims.
+Machine(id="7", host="anna", gpu_name="RTX 4090", gpus=8)  # refused: arg-type
+Machine(id=7, host=7, gpu_name="RTX 4090", gpus=8)  # refused: arg-type
+PriceTerms(gpu=gpu, platform_fee=0.25)  # refused: arg-type
+Listing(machine=computer, prices=terms, max_discount=0.4)  # refused: arg-type
+ListMachine(by="anna", machine=7, prices=terms, max_discount=0.4)  # refused: arg-type
+Rent(by="ann", offer=8192, mode="reserved")  # refused: arg-type
+round(total, 0.5)  # refused: call-overload
 Claim.bidding(bid, block, bid, arrival=1)  # refused: arg-type
 Claim.bidding(ContractId(5), block, ContractId(5), arrival=1)  # refused: arg-type
 Claim.bidding(ContractId(5), block, gpu, arrival=1)  # refused: arg-type
-Claim.bidding(MachineId(5), block, bid, arrival=1)  # refused: arg-type
 resolve([claim], floor=bid)  # refused: arg-type
 resolve([block])  # refused: list-item
-answer.runs(5)  # refused: arg-type
 CurveSchedule("0.4").deposit(gpu, 3)  # refused: arg-type
 CurveSchedule("0.4").rate(0.5)  # refused: arg-type
 refund(total, off, total, 3_600)  # refused: arg-type

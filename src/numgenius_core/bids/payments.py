@@ -21,12 +21,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from math import lcm
-from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
-from attrs import frozen
+from attrs import field, frozen
 
-from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._checks import ReadOnly, as_tuple, check_kind, read_only
 from numgenius_core.bids.auction import (
     Optimum,
     PoolBid,
@@ -198,7 +197,7 @@ class AuctionResult:
     """
 
     runners: tuple[Runner, ...]
-    payments: Mapping[ContractId, PerHour]
+    payments: Mapping[ContractId, PerHour] = field(converter=read_only)
     price: PerGpuHour | None = None
 
     @property
@@ -311,4 +310,4 @@ def _settlement(best: Optimum, payments: Mapping[ContractId, int]) -> AuctionRes
 
 
 def _rates(steps: Mapping[ContractId, int]) -> Mapping[ContractId, PerHour]:
-    return MappingProxyType({c: PerHour.from_steps(steps[c]) for c in sorted(steps)})
+    return ReadOnly({c: PerHour.from_steps(steps[c]) for c in sorted(steps)})

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from fractions import Fraction
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import fraction, whole_number
@@ -28,6 +28,7 @@ from numgenius_core.intervals import utc
 from numgenius_core.listing import Mode
 from numgenius_core.money import ZERO, Money
 from numgenius_core.rates import PerHour
+from numgenius_core.units import Exact
 
 
 @frozen(kw_only=True)
@@ -101,6 +102,10 @@ class Transferred:
         whole_number(self.received, "transferred.received")
 
 
+def _discount(value: Exact) -> Fraction:
+    return fraction(value, "prepaid.discount", below_one=True)
+
+
 @frozen(kw_only=True)
 class Prepaid:
     """The client prepaid: its contract is reserved from now on.
@@ -113,15 +118,13 @@ class Prepaid:
 
     at: datetime
     amount: Money
-    discount: Fraction
+    discount: Fraction = field(converter=_discount)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "at", utc(self.at, "prepaid.at"))
         check_kind(self.amount, Money, "prepaid.amount")
         if self.amount <= ZERO:
             raise RuleViolation("prepaid.amount", "an amount above zero", str(self.amount))
-        share = fraction(self.discount, "prepaid.discount", below_one=True)
-        object.__setattr__(self, "discount", share)
 
 
 @frozen(kw_only=True)

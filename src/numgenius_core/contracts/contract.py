@@ -19,7 +19,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from numgenius_core._accrual import discounted
 from numgenius_core._checks import as_tuple, check_id, check_kind, check_text
@@ -30,7 +30,7 @@ from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import NO_FLOOR, Listing, Mode, PriceTerms
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerHour
-from numgenius_core.units import gigabytes
+from numgenius_core.units import Exact, gigabytes
 
 FREE_OF_CHARGE: Final = PerHour(0)
 
@@ -75,6 +75,10 @@ class RateChange:
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "since", utc(self.since, "rate_change.since"))
         check_kind(self.prices, PriceTerms, "rate_change.prices")
+
+
+def _discount(value: Exact) -> Fraction:
+    return fraction(value, "contract.discount", below_one=True)
 
 
 @frozen(kw_only=True)
@@ -126,7 +130,7 @@ class Contract:
     end: datetime | None = None
     disk_mb: int = 0
     bid: PerHour | None = None
-    discount: Fraction = Fraction(0)
+    discount: Fraction = field(default=Fraction(0), converter=_discount)
     rate_changes: tuple[RateChange, ...] = ()
 
     def __attrs_post_init__(self) -> None:
@@ -165,12 +169,11 @@ class Contract:
             raise WrongType("contract.bid", "PerHour for an interruptible", shown(self.bid))
         if not interruptible and self.bid is not None:
             raise RuleViolation("contract.bid", f"none for {self.mode.value}", shown(self.bid))
-        share = fraction(self.discount, "contract.discount", below_one=True)
+        share = self.discount
         if share and self.mode is not Mode.RESERVED:
             raise RuleViolation("contract.discount", f"0 for {self.mode.value}", str(share))
         if self.mode is Mode.RESERVED and self.is_free_test:
             raise RuleViolation("contract.client", "a paying client to prepay", "the host's own")
-        object.__setattr__(self, "discount", share)
 
     @property
     def is_free_test(self) -> bool:
@@ -329,7 +332,7 @@ def agree(
     )
 
 
-def to_reserved(contract: Contract, discount: Fraction) -> Contract:
+def to_reserved(contract: Contract, discount: Exact) -> Contract:
     """Return the contract after prepaying: the only change of type there is.
 
     Raises:

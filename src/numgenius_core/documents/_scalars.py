@@ -25,12 +25,17 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from numgenius_core._checks import MAX_GPUS
-from numgenius_core._json import MAX_DEPTH
-from numgenius_core._numbers import PICO, PRICE_PLACES, as_fraction_of_ten, whole_seconds
+from numgenius_core._checks import MAX_DEPTH, MAX_GPUS, plain_json
+from numgenius_core._numbers import (
+    LONGEST_SHARE,
+    PICO,
+    PRICE_PLACES,
+    as_fraction_of_ten,
+    whole_seconds,
+)
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import parse_instant
-from numgenius_core.money import MAX_MONEY, TICKS_PER_DOLLAR, TICKS_PER_STEP, Money
+from numgenius_core.money import TICKS_PER_DOLLAR, TICKS_PER_STEP, Money
 from numgenius_core.rates import MAX_RATE, PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
 
 MAX_WHOLE: Final = 2**63 - 1
@@ -47,10 +52,13 @@ Explain = Callable[[Any, str, list[RuleViolation]], Any]
 
 _KINDS: Final = (PerGpuHour, PerHour, PerGbMonth, PerGb)
 _MAX_STEPS: Final = MAX_RATE * MAX_GPUS * PICO  # of the dearest machine
-_MAX_TICKS: Final = MAX_MONEY * TICKS_PER_DOLLAR
+_MAX_DOLLARS: Final = 10**30
+"""Largest amount of a document. Only so much is taken at a time (``MAX_MONEY``), but a market adds
+it up: a balance, all that was ever paid in, the traffic of an instance at the dearest price."""
+_MAX_TICKS: Final = _MAX_DOLLARS * TICKS_PER_DOLLAR
+_LONGEST_DECIMAL: Final = 10**20 * PICO  # in price steps
 _RATIO: Final = re.compile(r"(-?[0-9]{1,200})/([1-9][0-9]{0,199})", re.ASCII)
-_LARGEST: Final = 10**200  # of the numerator and the denominator of a share
-_SECONDS: Final = re.compile(r"PT([0-9]{1,13})S", re.ASCII)
+_SECONDS: Final = re.compile(r"PT([0-9]{1,14})S", re.ASCII)
 _DECIMAL: Final = r"-?[0-9]{1,20}(\.[0-9]{1,40})?"
 _PRICE: Final = r"[0-9]{1,20}(\.[0-9]{1,12})?"
 
@@ -147,7 +155,7 @@ def _decimal(number: int, places: int) -> str:
 # other (typed: the reader must not take True for what it remembers of 1).
 @lru_cache(maxsize=16_384)
 def _share_text(numerator: int, denominator: int) -> str:
-    if max(abs(numerator), denominator) >= _LARGEST:
+    if max(abs(numerator), denominator) >= LONGEST_SHARE:
         raise RuleViolation("", "a fraction of at most 200 digits each", shown(denominator))
     if 10**PRICE_PLACES % denominator or abs(numerator) >= 10**20:  # longer than decimals may be
         return f"{numerator}/{denominator}"
@@ -172,17 +180,18 @@ def _share(value: Any, _: Any = None) -> Fraction:
 def _write_money(value: Money) -> str:
     ticks = value.ticks
     if abs(ticks) > _MAX_TICKS:
-        raise RuleViolation("", f"dollars up to {MAX_MONEY:,}", shown(value))
+        raise RuleViolation("", f"dollars up to {_MAX_DOLLARS:,}", shown(value))
     steps, rest = divmod(ticks, TICKS_PER_STEP)
-    if not rest:
+    if not rest and abs(steps) < _LONGEST_DECIMAL:
         return _decimal(steps, PRICE_PLACES)
-    # Finer than a pico-dollar, as a second of disk may be: no decimal is exact, a fraction is.
+    # Finer than a pico-dollar, as a second of disk may be, no decimal is exact; and none is longer
+    # than 20 digits before the point. A fraction is both.
     common = gcd(ticks, TICKS_PER_DOLLAR)
     return f"{ticks // common}/{TICKS_PER_DOLLAR // common}"
 
 
 def _money(value: Any, _: Any = None) -> Money:
-    need = f"dollars as text up to {MAX_MONEY:,}, exact to a tick"
+    need = f"dollars as text up to {_MAX_DOLLARS:,}, exact to a tick"
     if not isinstance(value, str):
         raise WrongType("", need, shown(value))
     if match := _RATIO.fullmatch(value):
@@ -322,12 +331,12 @@ def any_object() -> Codec:
     def checked(value: Any, _: Any = None) -> dict[str, Any]:
         for fault in _object_faults(value, "", 0):
             raise fault
-        return dict(value)
+        return plain_json(value)
 
     def explain(value: Any, path: str, faults: list[RuleViolation]) -> Any:
         found = list(_object_faults(value, path, 0))
         faults += found
-        return None if found else dict(value)
+        return None if found else plain_json(value)
 
     return Codec(checked, checked, explain, lambda _: {"type": "object"})
 
@@ -348,7 +357,7 @@ def _json_faults(value: Any, path: str, depth: int) -> Iterator[RuleViolation]:
         yield RuleViolation(path, f"JSON at most {MAX_DEPTH} levels deep", "deeper nesting")
     elif isinstance(value, Mapping):
         yield from _object_faults(value, path, depth)
-    elif type(value) is list:
+    elif type(value) is list or type(value) is tuple:
         for index, inner in enumerate(value):
             yield from _json_faults(inner, f"{path}[{index}]", depth + 1)
     elif type(value) in {int, float}:

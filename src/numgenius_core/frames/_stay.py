@@ -10,7 +10,6 @@ int64 nano-dollars. That is checked on the dearest price with the greatest use o
 from __future__ import annotations
 
 from datetime import timedelta
-from fractions import Fraction
 from typing import Any, Final
 
 import narwhals.stable.v2 as nw
@@ -43,6 +42,7 @@ from numgenius_core.units import (
     SECONDS_PER_HOUR,
     SECONDS_PER_MONTH,
     Amount,
+    Exact,
     to_bytes,
     to_megabytes,
 )
@@ -54,7 +54,7 @@ Share = Column | tuple[int, int]
 """A share of each row, or one for all as numerator and denominator."""
 
 
-def share_of(value: Amount | Fraction | Column, path: str) -> Share:
+def share_of(value: Exact | Column, path: str) -> Share:
     """Return a share as ``(numerator, denominator)``, the denominator at most 10,000."""
     if isinstance(value, Column):
         return value
@@ -71,7 +71,7 @@ def _source(value: Any, path: str, read: Any) -> Column | int:
     return number
 
 
-def _months(value: Amount | Fraction, path: str) -> int:
+def _months(value: Exact, path: str) -> int:
     """Return months as the whole seconds they must make in a frame."""
     seconds = months_of(value, path) * SECONDS_PER_MONTH
     if seconds.denominator != 1:
@@ -94,7 +94,7 @@ class QuoteRequest:
     upload: Amount | Column
     download: Amount | Column
     bid: PerHour | Column | None
-    months: Amount | Fraction | Column | None
+    months: Exact | Column | None
     fee: Share
     columns: Columns | None
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from fractions import Fraction
 from typing import Any, Final
 
 from numgenius_core.errors import RuleViolation, shown
@@ -55,6 +54,7 @@ from numgenius_core.units import (
     SECONDS_PER_HOUR,
     SECONDS_PER_MONTH,
     Amount,
+    Exact,
 )
 
 LINES: Final = ("gpu", "discount", "forfeit", "storage", "upload", "download")
@@ -73,8 +73,8 @@ def quote(
     upload: Amount | Column = 0,
     download: Amount | Column = 0,
     bid: PerHour | Column | None = None,
-    months: Amount | Fraction | Column | None = None,
-    fee: Amount | Fraction | Column = 0,
+    months: Exact | Column | None = None,
+    fee: Exact | Column = 0,
     columns: Columns | None = None,
     results: Iterable[str] = _DEFAULT,
     prefix: str = "quote_",
@@ -305,7 +305,7 @@ def _split(
 
 def reserve(
     frame: Any,
-    months: Amount | Fraction | Column,
+    months: Exact | Column,
     *,
     columns: Columns | None = None,
     results: Iterable[str] = _RESERVED,
@@ -343,9 +343,7 @@ def reserve(
     )
 
 
-def payout(
-    frame: Any, amount: Column | str, fee: Amount | Fraction | Column, *, prefix: str = "host_"
-) -> Any:
+def payout(frame: Any, amount: Column | str, fee: Exact | Column, *, prefix: str = "host_") -> Any:
     """Return the frame with what host and platform get of amounts that clients pay.
 
     Args:

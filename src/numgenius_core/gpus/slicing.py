@@ -32,6 +32,8 @@ from numgenius_core.offer import Block, GpuSet
 
 LARGEST_RENTED: Final = 32
 """Up to this many GPUs :func:`infer_min_gpu` considers that some are rented."""
+LARGEST_GUESSED: Final = 128
+"""Up to this many GPUs it considers machines whose size is not known."""
 
 _BITS: Final = bytes.maketrans(b"01", b"\0\1")  # digits as truth values, for compress
 
@@ -253,8 +255,9 @@ def infer_min_gpu(
     Args:
         sizes: GPUs of each offer seen, in any order.
         gpus: GPUs of the machine, if known.
-        largest: Otherwise, machines up to this size are considered beside the largest offer;
-            rented GPUs are considered up to 32.
+        largest: Otherwise, machines up to this size are considered beside the largest offer, 1 to
+            128: each has as many ``min_gpu`` as GPUs, and each of these its blocks, so the work
+            grows with the cube (a second at 128). Rented GPUs are considered up to 32.
         bundled: The source shows one row for all blocks of a size, as market snapshots do.
 
     Raises:
@@ -273,7 +276,8 @@ def infer_min_gpu(
         seen = Counter(seen.keys())
     least = max(seen)
     if gpus is None:
-        candidates = range(least, max(least, whole_number(largest, "largest", 1, MAX_GPUS)) + 1)
+        largest = whole_number(largest, "largest", 1, LARGEST_GUESSED)
+        candidates = range(least, max(least, largest) + 1)
     else:
         candidates = range(whole_number(gpus, "gpus", least, MAX_GPUS), gpus + 1)
     found = []

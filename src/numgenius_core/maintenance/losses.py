@@ -18,18 +18,18 @@ from datetime import datetime
 from fractions import Fraction
 from itertools import pairwise
 from math import lcm
-from typing import Final
+from typing import Final, cast
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._numbers import PICO, as_fraction_of_ten
+from numgenius_core._numbers import PICO, exact_number
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, total_seconds
 from numgenius_core.money import TICKS_PER_DOLLAR, ZERO, Money
-from numgenius_core.units import SECONDS_PER_HOUR
+from numgenius_core.units import SECONDS_PER_HOUR, Exact
 
 Refunds = Mapping[ContractId, Money]
 Piece = tuple[int, int, int, int, int]
@@ -58,6 +58,19 @@ class Disturbance:
     refund: Money
 
 
+def _weight(value: Exact, path: str) -> Fraction:
+    need = "a weight of zero or more"
+    weight = exact_number(value, path, need)
+    if weight < 0:
+        raise RuleViolation(path, need, shown(value))
+    return weight
+
+
+def _taken(value: Exact) -> Fraction:
+    """Say what is taken for a weight: the class makes it exact, and knows the weight's name."""
+    return cast(Fraction, value)
+
+
 @frozen(kw_only=True)
 class Weights:
     """How much each part of a loss counts; the loss is their weighted sum, a plain number.
@@ -79,10 +92,10 @@ class Weights:
     (False, True)
     """
 
-    contracts: Fraction | int = Fraction(1)
-    gpu_hours: Fraction | int = Fraction(0)
-    revenue: Fraction | int = Fraction(0)
-    refunds: Fraction | int = Fraction(0)
+    contracts: Fraction = field(default=Fraction(1), converter=_taken)
+    gpu_hours: Fraction = field(default=Fraction(0), converter=_taken)
+    revenue: Fraction = field(default=Fraction(0), converter=_taken)
+    refunds: Fraction = field(default=Fraction(0), converter=_taken)
 
     def __attrs_post_init__(self) -> None:
         for name in ("contracts", "gpu_hours", "revenue", "refunds"):
@@ -119,18 +132,6 @@ class Weights:
             SECONDS_PER_HOUR * PICO * self.revenue.denominator if self.revenue else 1,
             TICKS_PER_DOLLAR * self.refunds.denominator if self.refunds else 1,
         )
-
-
-def _weight(value: object, path: str) -> Fraction:
-    need = "a weight of zero or more"
-    if isinstance(value, Fraction):
-        weight = value
-    else:
-        number, places = as_fraction_of_ten(value, path, need)
-        weight = Fraction(number, 10**places)
-    if weight < 0:
-        raise RuleViolation(path, need, shown(value))
-    return weight
 
 
 COUNT: Final = Weights()

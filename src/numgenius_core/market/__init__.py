@@ -14,6 +14,7 @@ from numgenius_core.market._dispatch import (
     execute_all,
     replay,
 )
+from numgenius_core.market._finding import find_event, find_events
 from numgenius_core.market._hosting import KEPT_AFTER_EXPIRY
 from numgenius_core.market._ledger import Flow, Ledger
 from numgenius_core.market._settings import Settings
@@ -43,6 +44,8 @@ __all__ = [
     "evolve",
     "execute",
     "execute_all",
+    "find_event",
+    "find_events",
     "replay",
 ]
 

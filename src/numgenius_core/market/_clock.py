@@ -44,9 +44,9 @@ def catch_up(decision: Decision) -> None:
         market.pop_due(item)
         decision.at, kind, name = item
         if kind == 0:
-            pass_time(decision, MachineId(name))  # type: ignore[arg-type]  # the kind says which
+            pass_time(decision, MachineId(name))
         else:
-            run_dry(decision, AccountId(name))  # type: ignore[arg-type]  # the kind says which
+            run_dry(decision, AccountId(name))
     decision.at = at
 
 

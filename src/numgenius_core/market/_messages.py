@@ -19,11 +19,11 @@ from typing import Any, ClassVar, Final, Union, get_args, get_origin, get_type_h
 from attrs import fields, frozen, has
 
 from numgenius_core._checks import check_id, check_kind, check_text
-from numgenius_core._numbers import fraction
+from numgenius_core._numbers import fraction, plain_duration
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import utc
-from numgenius_core.money import Money
+from numgenius_core.money import MAX_MONEY, TICKS_PER_DOLLAR, Money
 from numgenius_core.rates import PerGpuHour, PerHour
 
 Check = Callable[[Any, str], object]
@@ -34,7 +34,7 @@ def kind(wanted: type) -> Check:
     """Return the check that a value is of a class."""
 
     def check(value: object, path: str) -> None:
-        if not isinstance(value, wanted):
+        if type(value) is not wanted:
             check_kind(value, wanted, path)
 
     return check
@@ -67,15 +67,17 @@ def series(check: Check, name: str) -> Check:
 
 
 def positive(value: Money, path: str) -> None:
-    """Refuse what is no amount above zero."""
+    """Refuse what is no amount above zero, or more than is taken at a time."""
     check_kind(value, Money, path)
     if value.ticks <= 0:
         raise RuleViolation(path, "an amount above zero", str(value))
+    if value.ticks > MAX_MONEY * TICKS_PER_DOLLAR:
+        raise RuleViolation(path, f"dollars up to {MAX_MONEY:,}", str(value))
 
 
 CHECKS: Final[dict[Any, Check]] = {
     datetime: utc,
-    timedelta: kind(timedelta),
+    timedelta: plain_duration,
     MachineId: check_id,
     ContractId: check_id,
     OfferId: check_id,

@@ -14,7 +14,9 @@ billed for traffic.
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Final
 
+from numgenius_core._numbers import fraction
 from numgenius_core.bids.priority import check_bid, winning_bid
 from numgenius_core.contracts.contract import agree
 from numgenius_core.contracts.extension import PendingIncrease, Stale, accept
@@ -39,6 +41,8 @@ from numgenius_core.offer import Block
 from numgenius_core.prices.schedules import CurveSchedule, months_of
 from numgenius_core.rates import PerHour
 
+AN_OFFER: Final = "an offer that is on the market"
+
 
 def find_offer(market: Market | Builder, offer: OfferId) -> tuple[MachineState, Listing, Block]:
     """Return the machine, the listing and the block of an offer.
@@ -46,17 +50,16 @@ def find_offer(market: Market | Builder, offer: OfferId) -> tuple[MachineState, 
     Raises:
         UnknownId: There is no such offer, or no longer.
     """
-    need = "an offer that is on the market"
     if type(offer) is not int:
         raise WrongType("offer", "the number of an offer", shown(offer))
     number, index = divmod(offer, OFFERS_OF_A_LISTING)
     machine = market.listings.get(number)
     if machine is None:
-        raise UnknownId("offer", need, shown(offer))
+        raise UnknownId("offer", AN_OFFER, shown(offer))
     state = market.machine(machine)
     offered = state.blocks()
     if state.listing is None or index >= len(offered):
-        raise UnknownId("offer", need, shown(offer))
+        raise UnknownId("offer", AN_OFFER, shown(offer))
     return state, state.listing, offered[index]
 
 
@@ -157,7 +160,7 @@ def prepay(decision: Decision, command: c.Prepay) -> None:
         contract=instance.id,
         amount=command.amount,
         months=months,
-        discount=curve.rate(months),
+        discount=fraction(curve.rate(months), "discount"),  # of an absurd factor, too long to keep
     )
 
 

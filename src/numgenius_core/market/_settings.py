@@ -7,8 +7,7 @@ from typing import Final
 
 from attrs import frozen
 
-from numgenius_core._checks import check_kind
-from numgenius_core._numbers import whole_number
+from numgenius_core._numbers import plain_duration, whole_number
 from numgenius_core.errors import RuleViolation
 
 
@@ -41,10 +40,11 @@ class Settings:
             if getattr(self, name) is not None:
                 whole_number(getattr(self, name), f"settings.{name}", 0, 10**9)
         if self.longest_step is not None:
-            check_kind(self.longest_step, timedelta, "settings.longest_step")
-            if self.longest_step <= timedelta(0) or self.longest_step.microseconds:
+            step = plain_duration(self.longest_step, "settings.longest_step")
+            object.__setattr__(self, "longest_step", step)
+            if step <= timedelta(0) or step.microseconds:
                 need = "whole seconds above zero"
-                raise RuleViolation("settings.longest_step", need, str(self.longest_step))
+                raise RuleViolation("settings.longest_step", need, str(step))
 
 
 NO_LIMITS: Final = Settings()

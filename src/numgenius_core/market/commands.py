@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from attrs import field, frozen
 
+from numgenius_core._numbers import fraction
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
 from numgenius_core.maintenance.schedule import MaintenanceWindow
@@ -19,6 +20,7 @@ from numgenius_core.market._messages import Message, positive
 from numgenius_core.market._settings import Settings
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.units import Exact
 
 __all__ = [
     "AcceptPriceIncrease",
@@ -135,6 +137,10 @@ class RemoveMachine(Message):
     machine: MachineId
 
 
+def _discount(value: Exact) -> Fraction:
+    return fraction(value, "ListMachine.max_discount", below_one=True)
+
+
 @frozen(kw_only=True)
 class ListMachine(Message):
     """Publish a listing, or another one in its place (G1, G9).
@@ -153,7 +159,7 @@ class ListMachine(Message):
     machine: MachineId
     prices: PriceTerms
     min_gpu: int = 1
-    max_discount: Fraction = Fraction(2, 5)
+    max_discount: Fraction = field(default=Fraction(2, 5), converter=_discount)
     end: datetime | None = None
     rolling: timedelta | None = None
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from functools import cached_property
-from typing import Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -45,7 +45,7 @@ VT = TypeVar("VT")
 _NOTHING_EARNED: Final = Ledger(since=BEGINNING)
 
 
-def as_table(entries: Mapping[KT, VT]) -> Table[KT, VT]:
+def as_table(entries: Mapping[Any, Any]) -> Table[Any, Any]:
     """Return a mapping as one that nobody can change."""
     return entries if isinstance(entries, Table) else Table(entries)
 
@@ -257,11 +257,11 @@ class Market:
     version: int = 0
     last: int = 0
     settings: Settings = NO_LIMITS
-    machines: Table[MachineId, MachineState] = field(factory=Table)
-    accounts: Table[AccountId, Account] = field(factory=Table)
-    homes: Table[ContractId, MachineId] = field(factory=Table)
-    listings: Table[int, MachineId] = field(factory=Table)
-    asked: Table[int, MachineId] = field(factory=Table)
+    machines: Table[MachineId, MachineState] = field(factory=Table, converter=as_table)
+    accounts: Table[AccountId, Account] = field(factory=Table, converter=as_table)
+    homes: Table[ContractId, MachineId] = field(factory=Table, converter=as_table)
+    listings: Table[int, MachineId] = field(factory=Table, converter=as_table)
+    asked: Table[int, MachineId] = field(factory=Table, converter=as_table)
     platform: Ledger = _NOTHING_EARNED
     credited: Money = ZERO
     queue: Sorted[Due] = field(factory=Sorted, eq=False, repr=False)

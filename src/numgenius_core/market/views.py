@@ -24,9 +24,9 @@ from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import Mode
 from numgenius_core.market._clock import advance_to
-from numgenius_core.market._renting import find_offer
+from numgenius_core.market._renting import AN_OFFER, find_offer
 from numgenius_core.market.instance import Instance
-from numgenius_core.market.state import Account, MachineState, Market
+from numgenius_core.market.state import Account, MachineState, Market, found_in
 from numgenius_core.money import ZERO, Money
 from numgenius_core.offer import Offer
 from numgenius_core.prices.deposits import refundable
@@ -156,15 +156,19 @@ def offer(market: Market, id: OfferId, at: datetime) -> Offer:  # noqa: A002 - a
     >>> offer.gpus, offer.host
     (1, 'hanna')
     """
-    found, _, _ = find_offer(_market(market), id)
-    return next(each for each in _offers_of(found, utc(at, "at")) if each.id == id)
+    machine, _, _ = find_offer(_market(market), id)
+    found = {each.id: each for each in _offers_of(machine, utc(at, "at"))}
+    return found_in(found, id, "offer", AN_OFFER)
 
 
 def _offers_of(machine: MachineState, at: datetime) -> tuple[Offer, ...]:
     listing = machine.listing
     if listing is None or listing.rolling is None:
         return machine.offers
-    end = listing.end_at(at)
+    try:
+        end = listing.end_at(at)
+    except RuleViolation:  # beyond the calendar: no contract can be made, as if it had ended
+        return ()
     return tuple(evolve(each, ends_at=end) for each in machine.offers)
 
 

@@ -24,7 +24,7 @@ from numgenius_core._tables.result import ResultTable
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.planning.price_series import PriceSeries
 from numgenius_core.rates import PerHour
-from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Amount
+from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Exact
 
 
 @frozen(kw_only=True)
@@ -73,7 +73,7 @@ class BidPlan(Tabular):
 
     bids: tuple[BidOutcome, ...]
 
-    def cheapest(self, availability: Amount | Fraction) -> BidOutcome | None:
+    def cheapest(self, availability: Exact) -> BidOutcome | None:
         """Return the lowest bid that ran for at least a share of the time, ``None`` if none did.
 
         Raises:

@@ -13,17 +13,22 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._accrual import accrued
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import fraction, whole_seconds
+from numgenius_core._numbers import fraction, plain_duration, whole_seconds
 from numgenius_core.contracts.contract import Contract, is_later
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import PriceTerms
 from numgenius_core.money import Money
 from numgenius_core.rates import PerHour
+from numgenius_core.units import Exact
+
+
+def _share(value: Exact) -> Fraction:
+    return fraction(value, "demand.share")
 
 
 @frozen(kw_only=True)
@@ -49,12 +54,12 @@ class Outlook:
 
     vacancy: timedelta
     prices: PriceTerms
-    share: Fraction = Fraction(1)
+    share: Fraction = field(default=Fraction(1), converter=_share)
 
     def __attrs_post_init__(self) -> None:
         whole_seconds(self.vacancy, "demand.vacancy")
+        object.__setattr__(self, "vacancy", plain_duration(self.vacancy, "demand.vacancy"))
         check_kind(self.prices, PriceTerms, "demand.prices")
-        object.__setattr__(self, "share", fraction(self.share, "demand.share"))
 
 
 @frozen(kw_only=True)

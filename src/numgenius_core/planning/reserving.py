@@ -29,13 +29,13 @@ from numgenius_core.money import ZERO, Money
 from numgenius_core.prices.deposits import refund
 from numgenius_core.prices.schedules import ReservedSchedule, months_of
 from numgenius_core.rates import PerHour
-from numgenius_core.units import Amount
+from numgenius_core.units import Exact
 
 _MAX_WEIGHT: Final = 10**12
 
 
 def cost_of_stay(
-    price: PerHour, schedule: ReservedSchedule, months: Amount | Fraction, stay: timedelta
+    price: PerHour, schedule: ReservedSchedule, months: Exact, stay: timedelta
 ) -> Money:
     """Return what the GPUs of a stay cost with some months prepaid at its start, exact.
 
@@ -65,7 +65,7 @@ def cost_of_stay(
     return charge(price, 1, seconds) - ended.discount_received + ended.fee
 
 
-def break_even(price: PerHour, schedule: ReservedSchedule, months: Amount | Fraction) -> timedelta:
+def break_even(price: PerHour, schedule: ReservedSchedule, months: Exact) -> timedelta:
     """Return the shortest stay for which prepaying costs no more than paying on demand.
 
     The first second counts: a stay of no time costs nothing either way.
@@ -159,7 +159,7 @@ def reserve_for(
     price: PerHour,
     schedule: ReservedSchedule,
     stays: Mapping[timedelta, int] | Iterable[timedelta],
-    months: Iterable[Amount | Fraction],
+    months: Iterable[Exact],
 ) -> CommitmentPlan:
     """Return what each length of reservation costs a client that may stay shorter or longer.
 

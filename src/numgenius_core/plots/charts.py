@@ -10,7 +10,6 @@ figures belong to nobody's current state, so they work without a screen and leav
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -30,7 +29,7 @@ from numgenius_core.plots._style import (
 )
 from numgenius_core.prices.schedules import ReservedSchedule, months_of
 from numgenius_core.rates import PerHour
-from numgenius_core.units import SECONDS_PER_MONTH, Amount
+from numgenius_core.units import SECONDS_PER_MONTH, Exact
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +44,7 @@ def discount_curve(
     schedule: ReservedSchedule,
     price: PerHour,
     *,
-    months: Amount | Fraction = 12,
+    months: Exact = 12,
     axes: Sequence[Axes] | None = None,
     style: StyleName = "light",
 ) -> tuple[Axes, Axes]:

@@ -24,7 +24,7 @@ from numgenius_core.errors import RuleViolation
 from numgenius_core.money import ZERO, Money
 from numgenius_core.prices.schedules import _NANO, FEE, CurveSchedule
 from numgenius_core.rates import PerHour
-from numgenius_core.units import Amount
+from numgenius_core.units import Exact
 
 
 @frozen(kw_only=True)
@@ -57,7 +57,7 @@ def top_up(
     schedule: CurveSchedule,
     price: PerHour,
     *,
-    months: Amount | Fraction,
+    months: Exact,
     remaining: Money,
     add: Money,
 ) -> TopUp:
@@ -145,7 +145,7 @@ def refundable(remaining: Money, received: Money) -> Money:
 
 def refund(
     price: PerHour,
-    discount: Amount | Fraction,
+    discount: Exact,
     deposit: Money,
     seconds: int,
     *,

@@ -31,7 +31,14 @@ from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, Money, rounded_parts
 from numgenius_core.offer import Offer
 from numgenius_core.rates import PerHour
-from numgenius_core.units import SECONDS_PER_HOUR, SECONDS_PER_MONTH, Amount, to_bytes, to_megabytes
+from numgenius_core.units import (
+    SECONDS_PER_HOUR,
+    SECONDS_PER_MONTH,
+    Amount,
+    Exact,
+    to_bytes,
+    to_megabytes,
+)
 
 if TYPE_CHECKING:
     from numgenius_core._tables.result import ResultTable
@@ -156,7 +163,7 @@ def quote(
     upload: Amount = 0,
     download: Amount = 0,
     bid: PerHour | None = None,
-    months: Amount | Fraction | None = None,
+    months: Exact | None = None,
     schedule: ReservedSchedule | None = None,
 ) -> Quote:
     """Return the exact price of renting an offer for a time.
@@ -238,7 +245,7 @@ def _bid(offer: Offer, bid: PerHour | None) -> PerHour:
 
 
 def _reserved(
-    offer: Offer, seconds: int, months: Amount | Fraction | None, schedule: ReservedSchedule | None
+    offer: Offer, seconds: int, months: Exact | None, schedule: ReservedSchedule | None
 ) -> tuple[Fraction, Money, list[QuoteLine]]:
     """Return a reservation's discount, its deposit, and what they change of the GPU price."""
     from numgenius_core.prices.deposits import refund

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from math import isqrt
@@ -28,22 +27,22 @@ from attrs import field, frozen
 
 from numgenius_core._accrual import discounted
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import as_fraction_of_ten, fraction, round_half_even
+from numgenius_core._numbers import exact_number, fraction, round_half_even
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.rates import PerHour
-from numgenius_core.units import SECONDS_PER_MONTH, Amount
+from numgenius_core.units import SECONDS_PER_MONTH, Amount, Exact
 
 MAX_MONTHS: Final = 1_200
 """Longest reservation taken: a hundred years."""
 FEE: Final = Fraction(21, 20)
 """Of the discount received, taken back on early end: all of it and 5 %."""
-_Pair = tuple[Amount | Fraction, Amount | Fraction]  # months and a discount
+_Pair = tuple[Exact, Exact]  # months and a discount
 _MONTH_PARTS: Final = 10**18
 _NANO: Final = TICKS_PER_DOLLAR // 10**9
 
 
-def months_of(value: Amount | Fraction, path: str = "months") -> Fraction:
+def months_of(value: Exact, path: str = "months") -> Fraction:
     """Return a number of 720-hour months, exact.
 
     Raises:
@@ -51,15 +50,7 @@ def months_of(value: Amount | Fraction, path: str = "months") -> Fraction:
         RuleViolation: It is negative or above 1,200.
     """
     need = f"months from 0 to {MAX_MONTHS:,}"
-    if isinstance(value, Fraction):
-        months = value
-    elif type(value) is int:
-        months = Fraction(value)
-    else:
-        if not isinstance(value, (str, Decimal)):
-            raise WrongType(path, f"{need}, as text, int or Decimal", shown(value))
-        number, places = as_fraction_of_ten(value, path, need)
-        months = Fraction(number, 10**places)
+    months = exact_number(value, path, need)
     if not 0 <= months <= MAX_MONTHS:
         raise RuleViolation(path, need, shown(value))
     return months
@@ -75,14 +66,14 @@ class ReservedSchedule(ABC):
     """
 
     @abstractmethod
-    def rate(self, months: Amount | Fraction) -> Fraction:
+    def rate(self, months: Exact) -> Fraction:
         """Return the discount for a number of months, a share of the GPU price."""
 
     @abstractmethod
     def months(self, price: PerHour, deposit: Money) -> Fraction:
         """Return the longest time a deposit buys, in months, to 10⁻¹⁸ of a month at the least."""
 
-    def discounted(self, price: PerHour, months: Amount | Fraction) -> PerHour:
+    def discounted(self, price: PerHour, months: Exact) -> PerHour:
         """Return the hourly GPU price after the discount, rounded once.
 
         Args:
@@ -96,7 +87,7 @@ class ReservedSchedule(ABC):
         check_kind(price, PerHour, "price")
         return discounted(price, self.rate(months))
 
-    def deposit(self, price: PerHour, months: Amount | Fraction) -> Money:
+    def deposit(self, price: PerHour, months: Exact) -> Money:
         """Return what prepaying some months costs, half-even to a nano-dollar.
 
         Args:
@@ -109,14 +100,14 @@ class ReservedSchedule(ABC):
         """
         return _to_nano(self.exact_deposit(price, months))
 
-    def exact_deposit(self, price: PerHour, months: Amount | Fraction) -> Fraction:
+    def exact_deposit(self, price: PerHour, months: Exact) -> Fraction:
         """Return what prepaying some months costs in ticks, before rounding."""
         check_kind(price, PerHour, "price")
         time = months_of(months)
         return price.charge(SECONDS_PER_MONTH).ticks * time * (1 - self.rate(time))
 
 
-def _factor(value: Amount | Fraction) -> Fraction:
+def _factor(value: Exact) -> Fraction:
     return fraction(value, "max_discount", below_one=True)
 
 
@@ -141,12 +132,12 @@ class CurveSchedule(ReservedSchedule):
 
     max_discount: Fraction = field(default=Fraction(2, 5), converter=_factor)
 
-    def rate(self, months: Amount | Fraction) -> Fraction:
+    def rate(self, months: Exact) -> Fraction:
         """Return the discount for a number of months, a share of the GPU price."""
         time = months_of(months)
         return self.max_discount * time / (time + 1)
 
-    def months_for_rate(self, rate: Amount | Fraction) -> Fraction:
+    def months_for_rate(self, rate: Exact) -> Fraction:
         """Return the months that earn a wanted discount, exact.
 
         Raises:
@@ -243,7 +234,7 @@ class StepSchedule(ReservedSchedule):
         """
         return cls(_by_months(table, "steps"))
 
-    def rate(self, months: Amount | Fraction) -> Fraction:
+    def rate(self, months: Exact) -> Fraction:
         """Return the discount for a number of months, a share of the GPU price."""
         time = months_of(months)
         return max((d for m, d in self.steps if m <= time), default=Fraction(0))
@@ -303,7 +294,7 @@ class LinearSchedule(ReservedSchedule):
         points = [(Fraction(0), Fraction(0)), *self.points]
         return [(a, b, d, (e - d) / (b - a)) for (a, d), (b, e) in pairwise(points)]
 
-    def rate(self, months: Amount | Fraction) -> Fraction:
+    def rate(self, months: Exact) -> Fraction:
         """Return the discount for a number of months, a share of the GPU price."""
         time = months_of(months)
         for start, end, level, slope in self._pieces():

@@ -25,7 +25,7 @@ from attrs import frozen
 from numgenius_core._checks import as_tuple
 from numgenius_core._numbers import fraction, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.units import Amount
+from numgenius_core.units import Exact
 
 CONFIDENCE: Final = Decimal("0.95")
 """The share of intervals that hold the true mean, unless another is asked for."""
@@ -33,7 +33,7 @@ _MOST: Final = 1_000_000
 _HALVINGS: Final = 200
 
 
-def student_t(confidence: Amount | Fraction, degrees: int) -> float:
+def student_t(confidence: Exact, degrees: int) -> float:
     """Return t such that Student's t lies between −t and t with a probability.
 
     Args:
@@ -125,9 +125,7 @@ class Estimate:
         return self.text()
 
 
-def estimate_mean(
-    values: Iterable[Fraction | int], confidence: Amount | Fraction = CONFIDENCE
-) -> Estimate:
+def estimate_mean(values: Iterable[Fraction | int], confidence: Exact = CONFIDENCE) -> Estimate:
     """Return the mean of independent values, with Student's confidence interval.
 
     Args:

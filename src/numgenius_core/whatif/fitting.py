@@ -22,7 +22,7 @@ from fractions import Fraction
 from math import exp, log
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import MAX_GPUS, as_tuple, check_kind
 from numgenius_core._numbers import PICO, fraction, whole_number
@@ -32,11 +32,15 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, total_seconds
 from numgenius_core.listing import Mode
 from numgenius_core.rates import PerGpuHour
-from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
+from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Exact
 from numgenius_core.whatif.demand import Demand, Request, Trace
 from numgenius_core.whatif.distributions import Distribution, Observed, Pareto
 
 _HALVINGS: Final = 200
+
+
+def _occupied(value: Exact) -> Fraction:
+    return fraction(value, "observation.occupied")
 
 
 @frozen(kw_only=True)
@@ -58,14 +62,13 @@ class Observation:
     """
 
     price: PerGpuHour
-    occupied: Fraction
+    occupied: Fraction = field(converter=_occupied)
     seconds: int
 
     def __attrs_post_init__(self) -> None:
         check_kind(self.price, PerGpuHour, "observation.price")
         if not self.price:
             raise RuleViolation("observation.price", "a price above zero", "0")
-        object.__setattr__(self, "occupied", fraction(self.occupied, "observation.occupied"))
         whole_number(self.seconds, "observation.seconds", 1)
 
 

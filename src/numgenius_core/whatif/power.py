@@ -9,7 +9,7 @@ kilowatt-hour divide.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar, Final, final
 
 from attrs import frozen
 
@@ -24,6 +24,7 @@ _MAX_WATTS: Final = 1_000_000
 _WATTS_PER_KW: Final = 1_000
 
 
+@final
 class PerKwh(Rate):
     """A price of electricity, dollars per kilowatt-hour: exact, to a pico-dollar.
 

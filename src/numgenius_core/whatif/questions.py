@@ -27,7 +27,7 @@ from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.rates import PerGpuHour
-from numgenius_core.units import Amount
+from numgenius_core.units import Exact
 from numgenius_core.whatif.estimate import Estimate
 from numgenius_core.whatif.scenario import Option, Scenario, vary
 from numgenius_core.whatif.sweeps import Measure, Sweep, cell, heading, sweep
@@ -233,7 +233,7 @@ def _powers(scenario: Scenario) -> tuple[int, ...]:
 
 def worth_of_discount(
     scenario: Scenario,
-    factors: Iterable[Amount | Fraction],
+    factors: Iterable[Exact],
     *,
     measure: Measure = "profit",
     **how: Any,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
-from fractions import Fraction
 from itertools import product
 from typing import Any, Final
 
@@ -22,7 +21,7 @@ from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import Listing
 from numgenius_core.rates import PerGpuHour
-from numgenius_core.units import Amount
+from numgenius_core.units import Exact
 from numgenius_core.whatif.demand import Demand, Trace
 from numgenius_core.whatif.power import Power
 
@@ -187,7 +186,7 @@ def _min_gpu(scenario: Scenario, value: int) -> Scenario:
     return _relisted(scenario, lambda one: evolve(one, min_gpu=value))
 
 
-def _max_discount(scenario: Scenario, value: Amount | Fraction) -> Scenario:
+def _max_discount(scenario: Scenario, value: Exact) -> Scenario:
     share = fraction(value, "max_discount", below_one=True)
     return _relisted(scenario, lambda one: evolve(one, max_discount=share))
 

@@ -28,7 +28,7 @@ from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import MissingExtra, RuleViolation, WrongType, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
-from numgenius_core.units import Amount
+from numgenius_core.units import Exact
 from numgenius_core.whatif.demand import Trace
 from numgenius_core.whatif.estimate import CONFIDENCE, Estimate, estimate_mean
 from numgenius_core.whatif.outcome import Outcome
@@ -78,7 +78,7 @@ class Sweep(Tabular):
         self,
         option: Option,
         measure: Measure = "profit",
-        confidence: Amount | Fraction = CONFIDENCE,
+        confidence: Exact = CONFIDENCE,
     ) -> Estimate:
         """Return the mean of a figure over the runs of an option, with its interval."""
         return estimate_mean(self.values(option, measure), confidence)
@@ -88,7 +88,7 @@ class Sweep(Tabular):
         option: Option,
         base: Option,
         measure: Measure = "profit",
-        confidence: Amount | Fraction = CONFIDENCE,
+        confidence: Exact = CONFIDENCE,
     ) -> Estimate:
         """Return by how much an option is above another, run by run, with its interval."""
         pairs = zip(self.values(option, measure), self.values(base, measure), strict=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from numgenius_core._json import MAX_BYTES, MAX_DEPTH, MAX_DIGITS
+from numgenius_core._checks import MAX_DEPTH
+from numgenius_core._json import MAX_BYTES, MAX_DIGITS
 from numgenius_core.wire._sources import MAX_RECORDS, Source
 from numgenius_core.wire.findings import (
     Ended,

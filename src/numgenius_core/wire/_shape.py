@@ -20,6 +20,7 @@ from attrs import Attribute, fields
 from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, override
 
+from numgenius_core._checks import of_json, plain_json
 from numgenius_core._json import field_path
 from numgenius_core.errors import InvalidDocument, RuleViolation
 from numgenius_core.ids import AccountId
@@ -125,7 +126,7 @@ def quick_offer(  # noqa: PLR0917 - positional: this is the hottest call of the 
     _set_host(offer, host)
     _set_verification(offer, verified)
     _set_rentable(offer, rentable)
-    _set_extra(offer, dict(source))  # its own: the caller may go on to change the record
+    _set_extra(offer, of_json(source))  # its own: the caller may go on to change the record
     return offer
 
 
@@ -190,7 +191,7 @@ class Shape(Generic[R]):
 
     def write(self, offer: Offer) -> dict[str, Any]:
         """Return the record an offer came from, with what has changed since."""
-        record = dict(offer.extra)
+        record = plain_json(offer.extra)
         # What the record says is read anew, and only what differs is written: a price that came as
         # 0.1333333333333333 leaves in these digits, not in those that a price step makes of it.
         try:

@@ -22,9 +22,9 @@ from typing import Any, BinaryIO, Final
 
 from attrs import frozen
 
+from numgenius_core._checks import MAX_DEPTH
 from numgenius_core._json import (
     MAX_BYTES,
-    MAX_DEPTH,
     Refused,
     decoded,
     depth_of,

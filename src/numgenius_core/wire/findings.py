@@ -287,7 +287,7 @@ def _which(offer: Offer) -> Block | tuple[int, ...] | None:
     if offer.block is not None:
         return offer.block
     ids = offer.extra.get("gpu_ids")
-    if isinstance(ids, list) and len(ids) == offer.gpus and all(type(i) is int for i in ids):
+    if isinstance(ids, tuple) and len(ids) == offer.gpus and all(type(i) is int for i in ids):
         return tuple(sorted(ids))
     return None
 

@@ -14,9 +14,10 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 from hypothesis import strategies as st
 
+from numgenius_core._checks import read_only
 from numgenius_core.billing.statements import statement
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import AccountId, ContractId
@@ -63,11 +64,15 @@ class Books:
     3.00
     """
 
-    balances: Mapping[AccountId, Any]
-    deposits: Mapping[ContractId, Any]
-    bills: Mapping[ContractId, Any]
-    payouts: Mapping[ContractId, Any]
+    balances: Mapping[AccountId, Any] = field(converter=read_only)
+    deposits: Mapping[ContractId, Any] = field(converter=read_only)
+    bills: Mapping[ContractId, Any] = field(converter=read_only)
+    payouts: Mapping[ContractId, Any] = field(converter=read_only)
     platform: Any
+
+
+def _answers(given: Sequence[Answer]) -> Sequence[Answer]:
+    return tuple(given)
 
 
 @frozen(kw_only=True)
@@ -85,7 +90,7 @@ class Played:
     ()
     """
 
-    answers: Sequence[Answer]
+    answers: Sequence[Answer] = field(converter=_answers)
     books: Books
 
     @property
