@@ -1,6 +1,8 @@
 """Hypothesis profiles: machines differ in speed, so no example has a deadline.
 
-``pytest --long`` looks for longer, as ``HYPOTHESIS_PROFILE=long`` does.
+``each-run`` is quick, for who waits for it, and draws other examples each time; ``full``, that of
+``.ci/run`` and of CI, draws four times as many, always the same, and runs the long loops in full
+(``tests/support/effort.py``); ``pytest --long``, or ``HYPOTHESIS_PROFILE=long``, looks for hours.
 """
 
 from __future__ import annotations
@@ -12,10 +14,13 @@ from hypothesis import HealthCheck, Phase, settings
 
 _SLOW_IS_NO_FAULT = [HealthCheck.too_slow]
 
-settings.register_profile("each-run", deadline=None, suppress_health_check=_SLOW_IS_NO_FAULT)
 settings.register_profile(
-    "ci",
+    "each-run", deadline=None, max_examples=25, suppress_health_check=_SLOW_IS_NO_FAULT
+)
+settings.register_profile(
+    "full",
     deadline=None,
+    max_examples=100,
     derandomize=True,
     print_blob=True,
     suppress_health_check=_SLOW_IS_NO_FAULT,
@@ -34,7 +39,7 @@ settings.register_profile(
     suppress_health_check=[*_SLOW_IS_NO_FAULT, HealthCheck.differing_executors],
 )
 settings.load_profile(
-    os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "each-run")
+    os.environ.get("HYPOTHESIS_PROFILE", "full" if "CI" in os.environ else "each-run")
 )
 
 

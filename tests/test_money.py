@@ -13,8 +13,9 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, strategies as st
 
+from effort import examples
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.money import MAX_MONEY, TICKS_PER_DOLLAR, Money, rounded_parts
 from numgenius_core.rates import MAX_RATE, PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
@@ -613,7 +614,7 @@ class TestArithmetic:
             Money(1) / Money(0)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.sampled_from(KINDS), st.integers(0, MAX_RATE * 10**12))
 def test_every_price_in_bounds_is_taken_in_every_form(kind: type[Rate], steps: int) -> None:
     exact = Decimal(steps).scaleb(-12, EXACT)

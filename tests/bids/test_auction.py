@@ -22,6 +22,7 @@ from auction_cases import (
     random_claims,
     random_pool,
 )
+from effort import up_to
 from numgenius_core.bids import (
     Claim,
     Optimum,
@@ -121,7 +122,7 @@ class TestBestRunners:
 
     def test_it_equals_trying_all_sets_on_small_machines(self) -> None:
         rng = random.Random(11)
-        for case in range(4_000):
+        for case in range(up_to(4_000, 500)):
             gpus = rng.randint(1, 8)
             claims = random_claims(rng, gpus, rng.randint(1, gpus), rng.randint(0, 9))
             floor = floor_of(rng.choice([0, 0, 2, 5]))
@@ -131,7 +132,7 @@ class TestBestRunners:
 
     def test_it_equals_an_integer_programme_on_larger_machines(self) -> None:
         rng = random.Random(12)
-        for case in range(300):
+        for case in range(up_to(300, 50)):
             gpus = rng.choice([8, 12, 14, 16, 31, 64])
             claims = random_claims(rng, gpus, rng.choice([1, 1, 2, 3, 4, 6]), rng.randint(10, 60))
             floor = floor_of(rng.choice([0, 3]))
@@ -298,7 +299,7 @@ class TestBestPacking:
 
     def test_it_equals_trying_all_packings_on_small_pools(self) -> None:
         rng = random.Random(21)
-        for case in range(1_500):
+        for case in range(up_to(1_500, 250)):
             free = random_pool(rng, rng.randint(1, 2), 5)
             asked = random_bids(rng, rng.randint(0, 6), [1, 1, 2, 2, 4])
             floor = rng.choice([0, 0, 3])
@@ -310,7 +311,7 @@ class TestBestPacking:
         # Bids for at least s GPUs use at most the aligned blocks of size s there are: for powers of
         # two this is all that matters, as the packings of the small cases show.
         rng = random.Random(22)
-        for case in range(300):
+        for case in range(up_to(300, 50)):
             free = random_pool(rng, rng.randint(1, 8), 32)
             asked = random_bids(rng, rng.randint(10, 50), [1, 1, 2, 2, 4, 8, 16])
             sizes = [1, 2, 4, 8, 16]

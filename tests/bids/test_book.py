@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 from attrs import evolve
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from bid_cases import block, ids, machines, slowly
+from effort import examples
 from numgenius_core.bids import (
     BidBook,
     BookEvent,
@@ -319,7 +320,7 @@ class TestSameAsFromScratch:
     Its changes are the difference between two such states.
     """
 
-    @settings(max_examples=200)
+    @examples(200)
     @given(logs())
     def test_state_and_changes_are_those_of_a_plain_list(
         self, log: tuple[int, PerGpuHour, list[BookEvent]]

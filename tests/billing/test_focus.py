@@ -9,8 +9,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from effort import examples
 from numgenius_core.billing import (
     FOCUS_COLUMNS,
     FOCUS_VERSION,
@@ -106,7 +107,7 @@ class TestARowIsACharge:
         for row in rows_of(history(RESERVED)):
             assert tuple(row) == FOCUS_COLUMNS
 
-    @settings(max_examples=60, deadline=None)
+    @examples(60)
     @given(rows=bills())
     def test_is_written_as_the_specification_asks(self, rows: tuple[Row, ...]) -> None:
         for row in rows:
@@ -168,7 +169,7 @@ class TestTheFourCosts:
     The same for the contracted price. Contracted cost excludes commitment discounts.
     """
 
-    @settings(max_examples=60, deadline=None)
+    @examples(60)
     @given(rows=bills())
     def test_price_times_quantity_is_the_cost(self, rows: tuple[Row, ...]) -> None:
         for row in rows:
@@ -203,7 +204,7 @@ class TestTheFourCosts:
         )
         assert only(rows_of(free), "interruptible")["ListCost"] == "0"
 
-    @settings(max_examples=60, deadline=None)
+    @examples(60)
     @given(source=st.just(history(RESERVED)), seconds=st.integers(1, 99), places=st.integers(0, 9))
     def test_rounded_columns_add_up(self, source: History, seconds: int, places: int) -> None:
         bill = statement(source, Interval(T0, T0 + timedelta(seconds=seconds)))

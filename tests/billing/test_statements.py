@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from effort import examples
 from numgenius_core.billing import (
     Fact,
     History,
@@ -276,7 +277,7 @@ class TestBillingIsByTheSecond:
     Loading: no GPU charge. Offline: nothing for GPU or storage."
     """
 
-    @settings(max_examples=100, deadline=None)
+    @examples(100)
     @given(history=histories(), cut=st.integers(0, 60), length=st.integers(1, 90))
     def test_as_if_every_second_were_charged_alone(
         self, history: History, cut: int, length: int
@@ -367,7 +368,7 @@ class TestAnySplittingGivesTheSameTotal:
     "Charging a period in pieces must total what charging it whole totals."
     """
 
-    @settings(max_examples=150, deadline=None)
+    @examples(150)
     @given(
         history=histories(),
         edges=st.lists(st.integers(-5, 130), min_size=3, max_size=3, unique=True).map(sorted),
@@ -383,7 +384,7 @@ class TestAnySplittingGivesTheSameTotal:
             assert getattr(first, part) + getattr(second, part) == getattr(both, part)
         assert second.carried == first.carried + first.billed
 
-    @settings(max_examples=100, deadline=None)
+    @examples(100)
     @given(
         history=histories(),
         places=st.integers(0, 9),
@@ -619,7 +620,7 @@ class TestZeroBalance:
         late = evolve(back, at=after(1), amount=Money(9))
         assert runs_out([life(rented(), paid, late)], Money(1), at=T0) == T0
 
-    @settings(max_examples=50, deadline=None)
+    @examples(50)
     @given(
         history=histories(longest=40),
         balance=st.integers(1, 3 * TICKS_PER_DOLLAR // 100),

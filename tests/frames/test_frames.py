@@ -13,9 +13,10 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pytest
 from attrs import evolve
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, strategies as st
 
 import frame_cases as cases
+from effort import examples
 from frame_engines import LAZY, LOCAL, make, read
 from numgenius_core import frames
 from numgenius_core._numbers import round_half_even
@@ -147,7 +148,7 @@ class TestOneModeForAll:
         assert read(priced)[0]["reserved_discount_rate"] == 200_000_000
 
     @given(st.integers(0, 10**18), st.fractions(0, Fraction(99, 100), max_denominator=10_000))
-    @settings(max_examples=20)
+    @examples(20)
     def test_a_payout_is_the_scaled_amount(self, nanos: int, fee: Fraction) -> None:
         native = frames.payout(make("pyarrow", [{"paid": nanos}]), "paid", fee)
         amount = Money.from_ticks(nanos * TICKS_PER_NANO)
@@ -166,7 +167,7 @@ class TestExactArithmetic:
         return sums, [Number(nw.col(name)) for name in numbers]
 
     @given(st.integers(0, 10**18), st.integers(1, 3 * 10**13), st.integers(0, 3 * 10**13))
-    @settings(max_examples=20)
+    @examples(20)
     @example(10**18, 3 * 10**13, 1)
     @example(2 * 10**18, 31_130_000_000_000, 0)
     def test_long_division(self, number: int, divisor: int, less: int) -> None:
@@ -183,7 +184,7 @@ class TestExactArithmetic:
         st.sampled_from([1, 2, 3, 10]),
         st.integers(0, 9),
     )
-    @settings(max_examples=20)
+    @examples(20)
     def test_rounding(self, whole: int, divisor: int, rest: int, parts: int, part: int) -> None:
         rest, part = rest % divisor, part % parts
         sums, (w, r, d, p) = self._columns(w=whole, r=rest, d=divisor, p=part)
@@ -192,7 +193,7 @@ class TestExactArithmetic:
         assert row["x"] == round(exact)
 
     @given(st.integers(0, 10**18), st.integers(0, 10**9), st.integers(1, 3 * 10**9))
-    @settings(max_examples=20)
+    @examples(20)
     def test_storage(self, steps: int, megabytes: int, seconds: int) -> None:
         exact = PerGbMonth.from_steps(steps).charge(megabytes, seconds)
         if max(exact.ticks, PerGbMonth.from_steps(steps).charge(megabytes, 2_592_000).ticks) > (
@@ -211,7 +212,7 @@ class TestExactArithmetic:
         assert {row[name] for name in amounts} == {want}
 
     @given(st.integers(0, 10**18), st.integers(0, 10**18))
-    @settings(max_examples=20)
+    @examples(20)
     def test_traffic(self, steps: int, count: int) -> None:
         while steps * count > 2 * 10**30:
             count //= 10
@@ -223,7 +224,7 @@ class TestExactArithmetic:
         }
 
     @given(st.lists(st.floats(0, 511.999, allow_subnormal=False), min_size=1), st.integers(1, 64))
-    @settings(max_examples=20)
+    @examples(20)
     def test_a_float_is_its_shortest_text(self, prices: list[float], gpus: int) -> None:
         near = [float(f"{int(p)}.{int(p * 1e12) % 10**12:012d}5") for p in prices]
         rows = [{"num_gpus": gpus, "dph_base": p} for p in [*prices, *near] if p < 512]

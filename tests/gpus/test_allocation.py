@@ -8,8 +8,9 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings, strategies as st
+from hypothesis import assume, given, strategies as st
 
+from effort import examples
 from gpu_cases import SMALL, as_cell, inside, is_free, offered, rentable, states
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.gpus import (
@@ -195,7 +196,7 @@ class TestPack:
             assert block is not None
             free = take(free, block)
 
-    @settings(max_examples=150)
+    @examples(150)
     @given(st.data())
     def test_it_packs_iff_trying_everything_does(self, data: st.DataObject) -> None:
         gpus, min_gpu = data.draw(st.sampled_from(SMALL))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from defragmentation_cases import check_plan, fewest_moves, random_question
+from effort import up_to
 from numgenius_core.gpus import DefragmentationPlan, _moves, defragment
 from numgenius_core.gpus._moves import Machine, Shapes, is_aligned, roots
 from numgenius_core.ids import ContractId
@@ -73,7 +74,7 @@ class TestSearch:
     ) -> None:
         rng = random.Random(43)
         hard = 0
-        for _ in range(900):
+        for _ in range(up_to(900, 300)):
             gpus = rng.choice([16, 32])
             held, movable, size = random_question(rng, gpus, 1)
             best = defragment(gpus, 1, held, movable, size)

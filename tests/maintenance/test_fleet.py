@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from effort import examples, up_to
 from numgenius_core.contracts import Contract
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.ids import AccountId, ContractId, MachineId
@@ -119,7 +120,7 @@ def is_legal(plan: FleetPlan, fleet: Fleet, at_once: int) -> bool:
 class TestAlignedStarts:
     """Our statement of the problem: aligned starts make it an assignment, solved to the optimum."""
 
-    @settings(max_examples=60, deadline=None)
+    @examples(60)
     @given(fleet=fleets(machines=6, horizon=16), at_once=st.integers(1, 3), weights=WEIGHTS)
     def test_a_certificate_holds_and_nothing_is_cheaper(
         self, fleet: Fleet, at_once: int, weights: Weights
@@ -161,7 +162,7 @@ class TestStartsThatOverlap:
     def test_against_cp_sat(self) -> None:
         rng = random.Random(7)
         proven = 0
-        for trial in range(120):
+        for trial in range(up_to(120, 40)):
             width, length, at_once = rng.randint(2, 14), rng.randint(2, 5), rng.randint(1, 3)
             times = sorted(rng.sample(range(30), width))
             times = [t - times[0] for t in times]
@@ -182,7 +183,7 @@ class TestStartsThatOverlap:
                 proven += 1
         assert proven > 60
 
-    @settings(max_examples=40, deadline=None)
+    @examples(40)
     @given(fleet=fleets(machines=4, horizon=12), at_once=st.integers(1, 2), weights=WEIGHTS)
     def test_small_fleets_are_proven(self, fleet: Fleet, at_once: int, weights: Weights) -> None:
         starts, length = aligned_starts(hours(0, 12), 3 * HOUR, HOUR), 3 * HOUR

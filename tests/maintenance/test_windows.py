@@ -11,8 +11,9 @@ from unittest.mock import patch
 
 import pytest
 from attrs import evolve
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from effort import examples
 from numgenius_core.contracts import Contract, RateChange
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.ids import AccountId, ContractId, MachineId
@@ -137,7 +138,7 @@ class TestTheWindowThatDisturbsLeast:
     "Else the window in a horizon that disturbs least, by a caller's weights."
     """
 
-    @settings(max_examples=100, deadline=None)
+    @examples(100)
     @given(
         book=books(),
         length=st.integers(1, 60),
@@ -399,7 +400,7 @@ class TestFewestTouched:
 class TestTheShortlist:
     """The trick changes no answer: what is left out cannot be the best window, nor touch it."""
 
-    @settings(max_examples=60, deadline=None)
+    @examples(60)
     @given(
         known=st.lists(
             st.tuples(

@@ -17,6 +17,7 @@ from attrs import evolve
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
+from effort import LONG, up_to
 from market_checks import CheckedMarket, seconds
 from market_model import DAY, NEVER, Deal
 from market_world import second
@@ -33,7 +34,6 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::numgenius_core.errors.FloorAbovePrice"  # also a floor that is seldom meant is tested
 )
 
-LONG = settings.default.max_examples >= 5_000  # type: ignore[union-attr]  # there is a profile
 HOUR = 3_600
 HOSTS = [AccountId("h1"), AccountId("h2")]
 CLIENTS = [AccountId(name) for name in ("ann", "bob", "cat", "dan")]
@@ -393,7 +393,7 @@ class MarketMachine(CheckedMarket):
 TestMarketAgainstTheModel = MarketMachine.TestCase
 TestMarketAgainstTheModel.settings = settings(
     deadline=None,
-    max_examples=20_000 if LONG else 2_000,
+    max_examples=20_000 if LONG else up_to(2_000, 200),
     stateful_step_count=30 if LONG else 8,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -7,8 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from effort import examples
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.listing import Mode
 from numgenius_core.money import Money
@@ -118,7 +119,7 @@ class TestBidding:
         assert str(found).splitlines()[1].startswith("interruptible at 0.30")
         assert found._repr_html_().startswith("<table>")
 
-    @settings(max_examples=200)
+    @examples(200)
     @given(
         any_series(),
         st.integers(0, 4),

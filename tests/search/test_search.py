@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from effort import examples
 from numgenius_core.errors import NumgeniusError, ParseError, RuleViolation, WrongType
 from numgenius_core.ids import AccountId, MachineId, OfferId
 from numgenius_core.listing import Mode, PriceTerms, Verification
@@ -168,7 +169,7 @@ def ids(offers: tuple[Offer, ...]) -> list[int]:
 class TestAllConditionsHold:
     """The client: "query = comparison comparison...", all of which must hold."""
 
-    @settings(max_examples=150)
+    @examples(150)
     @given(st.lists(rows, max_size=6), st.lists(conditions(), max_size=4))
     def test_as_an_evaluation_of_plain_records(
         self, table: list[dict[str, Any]], asked: list[tuple[str, str, Any]]
@@ -711,7 +712,7 @@ class TestFaultsSayTheirPlace:
         with pytest.raises(RuleViolation, match="one lt on dph_total"):
             Query((Condition("id", Operator.LT, 1), one, Condition("dph_total", Operator.LT, 2)))
 
-    @settings(max_examples=300)
+    @examples(300)
     @given(
         st.lists(
             st.one_of(
@@ -749,7 +750,7 @@ class TestFaultsSayTheirPlace:
         max_leaves=8,
     )
 
-    @settings(max_examples=300)
+    @examples(300)
     @given(junk, st.sampled_from(["num_gpus", "duration", "gpu_name", "driver_version", "x"]))
     def test_nothing_else_escapes_from_json(self, junk: Any, name: str) -> None:
         shapes = [junk, {name: junk}, {name: {"eq": junk}}, {name: {"in": [junk]}}]

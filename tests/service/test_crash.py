@@ -20,13 +20,14 @@ from typing import Any, Final
 
 from attrs import define, field
 
+from effort import up_to
 from examples.marketplace.routes import instances_load_at_once
 from examples.marketplace.store import Store
 from numgenius_core.contracts import InstanceState
 from numgenius_core.market import Market, replay, views
 from vastai_client import ROOT, free_port
 
-KILLS: Final = 50
+KILLS: Final = up_to(50, 10)
 CLIENTS: Final = 4
 Fact = tuple[str, Any, Any]
 """What a client was told: the kind of the event, which thing, and how it is now."""
@@ -188,7 +189,7 @@ def listen(port: int) -> None:
 class TestKilled:
     """Killed at any instant and started again, every acknowledged command is there and no half."""
 
-    def test_fifty_times_under_load(self, tmp_path: Path) -> None:
+    def test_time_after_time_under_load(self, tmp_path: Path) -> None:
         path, port, dice = tmp_path / "market.sqlite", free_port(), random.Random()
         callers = [Caller(f"client-{n}", port, 0, Flag()) for n in range(CLIENTS)]
         known: set[Fact] = set()

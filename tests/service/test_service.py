@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from effort import examples
 from examples.marketplace.app import Limiter
 from examples.marketplace.paging import page
 from examples.marketplace.reading import MAX_BODY, MAX_DEPTH, Call
@@ -798,7 +799,7 @@ class TestNothingThatIsSentIsAFaultOfOurs:
     """Whatever comes, the answer is 2xx or 4xx in JSON; a refusal changes nothing."""
 
     @settings(
-        max_examples=300,
+        examples(300),
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     @given(

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from effort import examples, up_to
 from numgenius_core.bids import Claim, resolve, winning_bid
 from numgenius_core.billing import LineKind, statement
 from numgenius_core.billing.metering import GPU
@@ -523,7 +524,7 @@ class Twin:
 class TestAgainstASlowTwin:
     """The same scenario, second by second, each answer worked out from scratch."""
 
-    @settings(max_examples=150)
+    @examples(150)
     @given(
         st.lists(requests(), max_size=25),
         st.sampled_from([(4, 1), (4, 2), (3, 1), (5, 2)]),
@@ -668,7 +669,7 @@ class TestAKnownAnswer:
     def test_the_share_that_is_lost(self, gpus: int, size: int, load: float) -> None:
         demand = Demand(per_day=str(load * 24), sizes={size: 1}, stays=Exponential(1))
         scenario = Scenario(
-            listings=(listing(gpus=gpus, min_gpu=size),), demand=demand, horizon=month(12)
+            listings=(listing(gpus=gpus, min_gpu=size),), demand=demand, horizon=month(up_to(12, 6))
         )
         found = estimate_mean([simulate(scenario, seed).unserved for seed in range(10)], "0.99")
         assert found.half_width is not None
@@ -677,7 +678,7 @@ class TestAKnownAnswer:
 
     def test_whatever_the_stays_are_like(self) -> None:
         demand = Demand(per_day=120, sizes={1: 1}, stays=LogNormal("0.606530659712633", "1"))
-        scenario = Scenario(listings=(listing(),), demand=demand, horizon=month(12))
+        scenario = Scenario(listings=(listing(),), demand=demand, horizon=month(up_to(12, 6)))
         found = estimate_mean([simulate(scenario, seed).unserved for seed in range(10)], "0.99")
         assert Fraction(erlang_b(5.0, 8)) in found
 

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 import numgenius_core
+from effort import up_to
 from house import FACES, load
 from numgenius_core.testing import values
 
@@ -82,7 +83,7 @@ class TestValuesTravel:
     """Promise (docs, Compatibility): pickles and copies of every value of every class are equal."""
 
     @pytest.mark.parametrize("cls", CLASSES, ids=[f"{c.__module__}.{c.__name__}" for c in CLASSES])
-    @settings(max_examples=5, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=up_to(5, 2), suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def test_pickles_and_copies_are_equal(self, cls: type, data: st.DataObject) -> None:
         value = data.draw(values(cls))

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from effort import up_to
 from house import FACES, load
 from numgenius_core.bids import BidBook
 from numgenius_core.errors import NumgeniusError
@@ -92,7 +93,10 @@ class TestWhatNoMethodTakes:
             return
 
         @settings(
-            max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+            max_examples=up_to(10, 3),
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
         )
         @given(value=MADE[cls] if cls in MADE else values(cls))
         def every(value: Any) -> None:

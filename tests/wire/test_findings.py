@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from effort import examples
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.gpus import offer_sizes, rentable_blocks
 from numgenius_core.ids import MachineId, OfferId
@@ -141,7 +142,7 @@ class TestSizes:
         assert str(finding) == "machine 1: no min_gpu explains offers of 13, 14, 15"
 
     @given(shape=machine_shapes(most=12), occupied=st.integers(0), known=st.booleans())
-    @settings(max_examples=60, deadline=None)
+    @examples(60)
     def test_what_a_machine_offers_is_never_odd(
         self, shape: tuple[int, int], occupied: int, known: bool
     ) -> None:

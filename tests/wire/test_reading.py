@@ -17,8 +17,9 @@ from typing import Any, cast
 
 import pytest
 from attrs import evolve, fields
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, strategies as st
 
+from effort import examples
 from numgenius_core.errors import (
     InvalidDocument,
     NumgeniusError,
@@ -599,7 +600,7 @@ class TestBadDocuments:
     )
 
     @given(value=json_values)
-    @settings(max_examples=200)
+    @examples(200)
     def test_any_json_gives_offers_or_our_errors(self, value: object) -> None:
         text = json.dumps(value, ensure_ascii=True)
         for source in (text.encode(), f"[{text}]".encode(), f'{{"offers": [{text}]}}'.encode()):
@@ -613,7 +614,7 @@ class TestBadDocuments:
                 assert reading.offers or reading.faults or held == []
 
     @given(key=st.sampled_from(list(RECORD)), value=json_values)
-    @settings(max_examples=200)
+    @examples(200)
     def test_any_value_in_any_field(self, key: str, value: object) -> None:
         record = RECORD | {key: value}
         try:
@@ -626,7 +627,7 @@ class TestBadDocuments:
         assert paths == [f"offer.{key}"]
 
     @given(key=st.sampled_from(list(ROW)), value=st.text(string.printable, max_size=12))
-    @settings(max_examples=200)
+    @examples(200)
     def test_any_text_in_any_cell(self, key: str, value: str) -> None:
         try:
             offer = offer_from_record(ROW | {key: value})
@@ -709,7 +710,7 @@ class TestRoundTrip:
         assert offer_to_record(changed) == RECORD | {"disk_space": 0.005}
 
     @given(steps=st.integers(0, 10**15), gpus=st.integers(1, 16))
-    @settings(max_examples=50)
+    @examples(50)
     def test_changed_prices_come_back_to_the_step(self, steps: int, gpus: int) -> None:
         for record in (RECORD, ROW):
             offer = evolve(offer_from_record(record), gpus=gpus, gpus_in_machine=None)
