@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from numgenius_core.bids.priority import check_bid, winning_bid
+from numgenius_core._terms import check_bid
+from numgenius_core.bids.priority import winning_bid
 from numgenius_core.contracts.contract import agree
 from numgenius_core.contracts.extension import PendingIncrease, Stale, accept
 from numgenius_core.contracts.life import InstanceEvent, advance
