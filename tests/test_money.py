@@ -467,9 +467,26 @@ class TestWhatRatesTake:
     @example(1e-7)
     def test_from_float_is_its_shortest_text_rounded(self, value: float) -> None:
         want = half_even(Fraction(repr(value)), 12)
+        if value and not want:
+            with pytest.raises(RuleViolation, match=r"at least a price step"):
+                PerHour.from_float(value)
+            return
         assert PerHour.from_float(value).to_decimal() == want
         if value == 0 or value > 1e-20:
             assert PerHour.nearest(Decimal(repr(value))).to_decimal() == want
+
+    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("value", [1e-13, 5e-13, 1e-300])
+    def test_a_price_below_a_price_step_is_refused_not_free(
+        self, kind: type[Rate], value: float
+    ) -> None:
+        with pytest.raises(RuleViolation, match=r"0 or at least a price step"):
+            kind.from_float(value)
+        if value > 1e-20:
+            with pytest.raises(RuleViolation, match=r"0 or at least a price step"):
+                kind.nearest(repr(value))
+        assert not kind.from_float(0.0)
+        assert kind.from_float(6e-13).steps == 1
 
     def test_nearest_takes_what_the_market_prints(self) -> None:
         assert PerGpuHour.nearest("0.1333333333333333") == PerGpuHour("0.133333333333")

@@ -5,7 +5,8 @@ has terms, but needs neither the machine nor the listing that it was cut from: w
 loads no more than these.
 
 Our reading: prices here are what a *client* pays, as offers show them; the platform's fee is the
-share of it that the host does not get (client price = host price / (1 − fee), measured).
+share of it that the host does not get (client price = host price / (1 − fee), measured). What a bid
+must be stands here too: quotes, contracts and the bids of a machine keep the same bounds.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from typing import Final, NoReturn, Self
 from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import fraction
+from numgenius_core._numbers import fraction, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, Rate
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
 from numgenius_core.units import Exact
 
 
@@ -50,6 +51,38 @@ _FREE_STORAGE: Final = PerGbMonth(0)
 _FREE_TRAFFIC: Final = PerGb(0)
 NO_FLOOR: Final = PerGpuHour(0)
 """The lowest bid of a host that takes any bid: $0 per GPU-hour."""
+LOWEST_BID: Final = PerHour("0.001")
+"""The least that any instance bids."""
+HIGHEST_BID: Final = PerGpuHour(32)
+"""The most that an instance bids for each of its GPUs."""
+
+
+def check_bid(price: PerHour, gpus: int, floor: PerGpuHour = NO_FLOOR, path: str = "bid") -> None:
+    """Refuse a bid that the market does not take.
+
+    Args:
+        price: Dollars per hour for the whole instance.
+        gpus: GPUs of the instance.
+        floor: The host's, dollars per GPU-hour.
+        path: Where the bid stands, for the error.
+
+    Raises:
+        RuleViolation: It is below $0.001 or the floor, or above $32 per GPU.
+
+    >>> from numgenius_core import PerGpuHour, PerHour
+    >>> from numgenius_core.bids import check_bid
+    >>> check_bid(PerHour("0.40"), gpus=2, floor=PerGpuHour("0.25"))
+    Traceback (most recent call last):
+    numgenius_core.errors.RuleViolation: bid: need 0.50 to 64.00 $/hour for 2 GPU(s), got 0.40
+    """
+    if type(price) is not PerHour:  # None above all: no bid must never become on-demand
+        raise WrongType(path, "a PerHour for the whole instance", shown(price))
+    check_kind(floor, PerGpuHour, "floor")
+    most = HIGHEST_BID.steps * whole_number(gpus, "gpus", 1)
+    least = max(LOWEST_BID.steps, floor.steps * gpus)
+    if not least <= price.steps <= most:
+        bounds = f"{PerHour.from_steps(least)} to {PerHour.from_steps(most)}"
+        raise RuleViolation(path, f"{bounds} $/hour for {gpus} GPU(s)", str(price))
 
 
 def _fee(value: Exact) -> Fraction:

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import total_ordering
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import evolve, field, frozen
 
@@ -112,6 +112,11 @@ class Block:
         return self.start <= other.start and other.end <= self.end
 
 
+PRICES: Final = ("gpu", "storage", "upload", "download", "min_bid")
+"""The prices of an offer by the names of :class:`~numgenius_core.PriceTerms`."""
+ALL_KNOWN: Final = frozenset[str]()
+
+
 def _discount(value: Exact) -> Fraction:
     return fraction(value, "offer.max_discount", below_one=True)
 
@@ -125,7 +130,8 @@ class Offer:
         machine: The machine it is a slice of.
         gpu_name: Model of the GPUs.
         gpus: Number of GPUs.
-        prices: Per unit, as the client pays them; ``prices.min_bid`` is the quoted one.
+        prices: Per unit, as the client pays them; ``prices.min_bid`` is the quoted one. One that
+            is not known is 0 here, and stands in ``unknown_prices``.
         gpus_in_machine: All GPUs of the machine, ``None`` if not known.
         block: Which GPUs, ``None`` if not known (search answers do not say).
         disk_mb: Disk that comes with it, whole MB.
@@ -136,12 +142,15 @@ class Offer:
         rentable: Whether it can be rented on demand now.
         extra: What else its source says of it, under the source's own names: a copy that refuses
             changes, with tuples for the lists of JSON.
+        unknown_prices: Which of ``gpu``, ``storage``, ``upload``, ``download`` and ``min_bid`` its
+            source does not say. Nothing is free for that: what needs one is not quoted.
 
     Raises:
         WrongType: An id that is no ``int``, ``prices`` that are no ``PriceTerms``, a discount that
             is a ``float``.
         RuleViolation: No GPU, more GPUs than the machine has, a block of another size, a discount
-            not below one, an end without a time zone, an extra that no document can hold.
+            not below one, an end without a time zone, an extra that no document can hold, an
+            unknown price of another name.
 
     >>> from numgenius_core import MachineId, Offer, OfferId, PerGpuHour, PriceTerms
     >>> offer = Offer(
@@ -169,6 +178,7 @@ class Offer:
     verification: Verification = Verification.VERIFIED
     rentable: bool = True
     extra: Mapping[str, Any] = field(factory=ReadOnly, repr=False, hash=False)
+    unknown_prices: frozenset[str] = ALL_KNOWN
 
     def __attrs_post_init__(self) -> None:
         check_id(self.id, "offer.id")
@@ -186,6 +196,11 @@ class Offer:
             object.__setattr__(self, "extra", read_only_json(self.extra, "offer.extra"))
         if self.ends_at is not None:
             object.__setattr__(self, "ends_at", utc(self.ends_at, "offer.ends_at"))
+        if self.unknown_prices:
+            check_kind(self.unknown_prices, frozenset, "offer.unknown_prices")
+            if not self.unknown_prices <= set(PRICES):
+                need, got = f"some of {', '.join(PRICES)}", shown(set(self.unknown_prices))
+                raise RuleViolation("offer.unknown_prices", need, got)
         self._check_slice()
 
     def _check_slice(self) -> None:
@@ -199,12 +214,22 @@ class Offer:
 
     @property
     def per_hour(self) -> PerHour:
-        """GPU price of the whole offer on demand, dollars per hour (``dph_base``)."""
+        """GPU price of the whole offer on demand, dollars per hour (``dph_base``).
+
+        Raises:
+            RuleViolation: It is not known.
+        """
+        self.require_price("gpu")
         return self.prices.gpu.for_gpus(self.gpus)
 
     @property
     def min_bid(self) -> PerHour:
-        """Lowest bid for the whole offer, dollars per hour (``min_bid``)."""
+        """Lowest bid that the host takes for the whole offer, dollars per hour (``min_bid``).
+
+        Raises:
+            RuleViolation: It is not known.
+        """
+        self.require_price("min_bid")
         return self.prices.min_bid.for_gpus(self.gpus)
 
     @property
@@ -212,10 +237,25 @@ class Offer:
         """Disk that comes with the offer in GB, exact."""
         return gigabytes(self.disk_mb)
 
+    def require_price(self, name: str) -> None:
+        """Refuse to go on with a price that is not known, by its name in ``prices``.
+
+        Raises:
+            RuleViolation: It is in ``unknown_prices``.
+
+        >>> from numgenius_core import read_offers
+        >>> text = '{"id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 1, "dph_base": null}'
+        >>> read_offers(text).offers[0].require_price("gpu")
+        Traceback (most recent call last):
+        numgenius_core.errors.RuleViolation: offer 1, price of gpu: need a known price, got none
+        """
+        if name in self.unknown_prices:
+            raise RuleViolation(f"offer {self.id}, price of {name}", "a known price", "none")
+
     def with_prices(self, prices: PriceTerms) -> Offer:
-        """Return the same slice at other prices.
+        """Return the same slice at other prices, all of them known.
 
         Raises:
             WrongType: ``prices`` are no ``PriceTerms``.
         """
-        return evolve(self, prices=prices)
+        return evolve(self, prices=prices, unknown_prices=ALL_KNOWN)

@@ -101,9 +101,10 @@ class Rate:
 
         Raises:
             WrongType: ``value`` is neither a ``float`` nor an ``int``.
-            RuleViolation: It is negative, not finite or above :data:`MAX_RATE`.
+            RuleViolation: It is negative, not finite, above :data:`MAX_RATE`, or above zero and
+                nearer to it than to a pico-dollar: what has a price is not free.
         """
-        return cls.from_steps(cls._within(float_steps(value, *cls._limits()), value))
+        return cls._nearest(float_steps(value, *cls._limits()), value)
 
     @classmethod
     def nearest(cls, value: Amount) -> Self:
@@ -111,9 +112,18 @@ class Rate:
 
         Raises:
             WrongType: ``value`` is a ``float``, a ``bool`` or no number.
-            RuleViolation: It is negative, not finite or above :data:`MAX_RATE`.
+            RuleViolation: It is negative, not finite, above :data:`MAX_RATE`, or above zero and
+                nearer to it than to a pico-dollar: what has a price is not free.
         """
         steps = scaled_integer(value, PRICE_PLACES, *cls._limits(), exact=False, hint=FROM_FLOAT)
+        return cls._nearest(steps, value)
+
+    @classmethod
+    def _nearest(cls, steps: int, value: float | Amount) -> Self:
+        """Return the rate that a value was rounded to, unless it was rounded to nothing."""
+        if not steps and Decimal(value):
+            need = f"{cls.UNIT}, 0 or at least a price step of $0.{'1'.zfill(PRICE_PLACES)}"
+            raise RuleViolation("rate", need, shown(value))
         return cls.from_steps(cls._within(steps, value))
 
     @classmethod

@@ -1,21 +1,21 @@
 """The ``numgenius`` command: true costs of a market, slices of a machine, reserved discounts.
 
-Each subcommand is a module of this folder and loads with its use: ``run`` takes its options and
-returns what ``--json`` prints, ``show`` prints the same for a person. ``--version`` and ``--help``
-load nothing of the rules.
+Each subcommand is a module of this folder (``_parser`` says what it has), and what it needs of the
+rules loads with its use: ``--version`` and ``--help`` load nothing of them.
+
+PYTHON_ARGCOMPLETE_OK: shells find this mark, and ask the command to complete its own words.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 
 from numgenius_core import __version__
 
 TYPE_CHECKING = False  # as in the package's own `__init__`
 if TYPE_CHECKING:
-    from argparse import Namespace
+    from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
 
@@ -27,25 +27,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     from numgenius_core._command._parser import parser
 
-    return _run(parser().parse_args(words))
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks how the line may go on
+        _complete(parser())
+    return _run(parser(words).parse_args(words))
+
+
+def _complete(parser: ArgumentParser) -> None:
+    """Answer the shell and leave, if the extra ``completion`` is there."""
+    from contextlib import suppress
+
+    with suppress(ImportError):
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
 
 
 def _run(options: Namespace) -> int:
+    from numgenius_core._command._parser import module_of
     from numgenius_core.errors import NumgeniusError
 
+    status = 0
     try:
-        subcommand = import_module(f"{__name__}._{options.command}")
+        subcommand = module_of(options.command)
         result = subcommand.run(options)
         if options.json:
             import json
 
             print(json.dumps(result, ensure_ascii=False, indent=2))
         else:
-            subcommand.show(result)
+            subcommand.show(result, options)
+        if hasattr(subcommand, "status"):
+            status = subcommand.status(result)
         sys.stdout.flush()
     except NumgeniusError as error:
         print(f"numgenius: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader has seen enough, as in `numgenius … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    return status

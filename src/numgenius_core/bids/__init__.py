@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, check_bid
 from numgenius_core.bids.auction import (
     Comparison,
     Optimum,
@@ -36,14 +37,11 @@ from numgenius_core.bids.payments import (
     vcg,
 )
 from numgenius_core.bids.priority import (
-    HIGHEST_BID,
-    LOWEST_BID,
     Claim,
     Rank,
     Resolution,
     Verdict,
     WaitReason,
-    check_bid,
     explain,
     quoted_min_bid,
     resolve,

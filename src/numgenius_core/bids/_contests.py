@@ -24,7 +24,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 from attrs import define, field
 
-from numgenius_core.bids.priority import HIGHEST_BID, Claim, Rank, WaitReason
+from numgenius_core._terms import HIGHEST_BID
+from numgenius_core.bids.priority import Claim, Rank, WaitReason
 from numgenius_core.ids import ContractId
 from numgenius_core.offer import Block, GpuSet
 from numgenius_core.rates import PerGpuHour, PerHour

@@ -20,6 +20,7 @@ from heapq import heappush
 from math import lcm
 from typing import Final
 
+from numgenius_core._terms import LOWEST_BID, check_bid
 from numgenius_core.bids._contests import (
     HIGHEST_BID_KEY,
     Contest,
@@ -36,7 +37,7 @@ from numgenius_core.bids.changes import (
     ClaimStarted,
     Repriced,
 )
-from numgenius_core.bids.priority import LOWEST_BID, Rank, WaitReason, check_bid
+from numgenius_core.bids.priority import Rank, WaitReason
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.ids import ContractId
 from numgenius_core.offer import GpuSet

@@ -29,17 +29,13 @@ from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_id, check_kind
 from numgenius_core._numbers import whole_number
+from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, check_bid
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.listing import NO_FLOOR
 from numgenius_core.offer import Block, GpuSet
 from numgenius_core.rates import PerGpuHour, PerHour
-
-LOWEST_BID: Final = PerHour("0.001")
-"""The least that any instance bids."""
-HIGHEST_BID: Final = PerGpuHour(32)
-"""The most that an instance bids for each of its GPUs."""
 
 STEPS_PER_NANO: Final = 1_000  # price steps (pico-dollars) in a nano-dollar
 
@@ -64,34 +60,6 @@ class WaitReason(Enum):
     """Its bid is lower than the host's floor."""
     OUTBID = "outbid"
     """A higher bid, or an equal and earlier one, holds one of its GPUs."""
-
-
-def check_bid(price: PerHour, gpus: int, floor: PerGpuHour = NO_FLOOR, path: str = "bid") -> None:
-    """Refuse a bid that the market does not take.
-
-    Args:
-        price: Dollars per hour for the whole instance.
-        gpus: GPUs of the instance.
-        floor: The host's, dollars per GPU-hour.
-        path: Where the bid stands, for the error.
-
-    Raises:
-        RuleViolation: It is below $0.001 or the floor, or above $32 per GPU.
-
-    >>> from numgenius_core import PerGpuHour, PerHour
-    >>> from numgenius_core.bids import check_bid
-    >>> check_bid(PerHour("0.40"), gpus=2, floor=PerGpuHour("0.25"))
-    Traceback (most recent call last):
-    numgenius_core.errors.RuleViolation: bid: need 0.50 to 64.00 $/hour for 2 GPU(s), got 0.40
-    """
-    if type(price) is not PerHour:  # None above all: no bid must never become on-demand
-        raise WrongType(path, "a PerHour for the whole instance", shown(price))
-    check_kind(floor, PerGpuHour, "floor")
-    most = HIGHEST_BID.steps * whole_number(gpus, "gpus", 1)
-    least = max(LOWEST_BID.steps, floor.steps * gpus)
-    if not least <= price.steps <= most:
-        bounds = f"{PerHour.from_steps(least)} to {PerHour.from_steps(most)}"
-        raise RuleViolation(path, f"{bounds} $/hour for {gpus} GPU(s)", str(price))
 
 
 @frozen(kw_only=True)

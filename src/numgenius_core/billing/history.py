@@ -21,6 +21,7 @@ from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import fraction, whole_number
+from numgenius_core._terms import check_bid
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.life import InstanceEvent, InstanceState, advance
 from numgenius_core.errors import RuleViolation, WrongType, shown
@@ -210,6 +211,8 @@ class History:
         bids = contract.mode is Mode.INTERRUPTIBLE
         if isinstance(fact, Rebid) and not bids:
             raise RuleViolation(path, f"no bid for {contract.mode.value}", "Rebid")
+        if isinstance(fact, Rebid):
+            check_bid(fact.bid, contract.block.size, path=f"{path}.bid")
         if isinstance(fact, Prepaid) and (bids or contract.is_free_test):
             raise RuleViolation(path, "an on-demand contract of a paying client", "Prepaid")
         expires = isinstance(fact, Moved) and fact.event is InstanceEvent.EXPIRED

@@ -24,6 +24,7 @@ from attrs import evolve, field, frozen
 from numgenius_core._accrual import discounted
 from numgenius_core._checks import as_tuple, check_id, check_kind, check_text
 from numgenius_core._numbers import fraction, whole_number
+from numgenius_core._terms import check_bid
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval, utc
@@ -273,7 +274,7 @@ def agree(
     """Return the contract that a rental makes: the listing's terms, locked (G3).
 
     What other contracts say is the caller's to check: whether the block is offered and free
-    (:mod:`numgenius_core.gpus`) and the bid high enough (:mod:`numgenius_core.bids`).
+    (:mod:`numgenius_core.gpus`), and whether the bid wins (:mod:`numgenius_core.bids`).
 
     Args:
         listing: What the host publishes now.
@@ -290,7 +291,8 @@ def agree(
         WrongType: ``listing`` is no ``Listing`` (its number will not do), ``block`` no ``Block``,
             ``at`` or ``end`` no ``datetime``, or an interruptible has no bid.
         RuleViolation: The listing has ended or ends before ``end``, the block leaves the machine,
-            or the contract would be reserved from the start.
+            the bid is not what the market takes (:func:`~numgenius_core.bids.check_bid`), or the
+            contract would be reserved from the start.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Block, Listing, Machine, PerGpuHour, PriceTerms, agree
@@ -317,6 +319,8 @@ def agree(
         raise RuleViolation("block", f"positions below {listing.machine.gpus}", str(block))
     if mode is Mode.RESERVED:
         raise RuleViolation("mode", "on-demand or interruptible (reserve by prepaying)", "reserved")
+    if bid is not None and mode is Mode.INTERRUPTIBLE:
+        check_bid(bid, block.size, listing.prices.min_bid)
     return Contract(
         id=id,
         machine=listing.machine.id,

@@ -37,7 +37,7 @@ def find_events(events: Iterable[object], kind: type[E]) -> tuple[E, ...]:
     >>> find_events(events, e.PriceIncreaseAsked)  # nobody rents, so nobody is asked
     ()
     """
-    if not isinstance(kind, type) or not issubclass(kind, Message):
+    if not isinstance(kind, type) or not issubclass(kind, Message):  # type: ignore[redundant-expr]
         raise WrongType("kind", "the class of an event", shown(kind))
     return tuple(event for event in as_tuple(events, "events") if type(event) is kind)
 

@@ -17,7 +17,8 @@ from fractions import Fraction
 from typing import Final
 
 from numgenius_core._numbers import fraction
-from numgenius_core.bids.priority import check_bid, winning_bid
+from numgenius_core._terms import check_bid
+from numgenius_core.bids.priority import winning_bid
 from numgenius_core.contracts.contract import agree
 from numgenius_core.contracts.extension import PendingIncrease, Stale, accept
 from numgenius_core.contracts.life import InstanceEvent, advance

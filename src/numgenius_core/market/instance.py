@@ -19,7 +19,8 @@ from typing import Final, NamedTuple
 from attrs import field, frozen
 
 from numgenius_core._accrual import Price, accrued, discounted
-from numgenius_core.bids.priority import HIGHEST_BID, Claim
+from numgenius_core._terms import HIGHEST_BID
+from numgenius_core.bids.priority import Claim
 from numgenius_core.billing.history import Fact, History
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.life import InstanceState

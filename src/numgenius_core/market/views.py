@@ -14,7 +14,6 @@ from typing import Final
 from attrs import evolve, frozen
 
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import whole_seconds
 from numgenius_core.bids.priority import Resolution, Verdict, explain, winning_bid
 from numgenius_core.billing.metering import Line, LineKind
 from numgenius_core.billing.statements import Statement, discount_received, statement
@@ -30,9 +29,10 @@ from numgenius_core.market.state import Account, MachineState, Market, found_in
 from numgenius_core.money import ZERO, Money
 from numgenius_core.offer import Offer
 from numgenius_core.prices.deposits import refundable
-from numgenius_core.prices.quotes import Quote, quote
+from numgenius_core.prices.quotes import Quote
+from numgenius_core.prices.ranking import rank_offers
 from numgenius_core.rates import PerHour
-from numgenius_core.units import Amount, to_megabytes
+from numgenius_core.units import Amount
 
 __all__ = [
     "DepositView",
@@ -209,15 +209,15 @@ def quotes(
     >>> print(cheapest.offer.gpus, cheapest.total, dearest.offer.gpus, dearest.total)
     1 20.00 4 80.00
     """
-    found, wanted, at = [], to_megabytes(disk), utc(at, "at")
-    whole_seconds(duration)  # refuses what is none
-    for each in offers(market, at):
-        bids = mode is Mode.INTERRUPTIBLE
-        fits = each.ends_at is None or duration <= each.ends_at - at
-        reservable = mode is not Mode.RESERVED or each.max_discount > 0
-        if fits and reservable and (bids or each.rentable) and each.disk_mb >= wanted:
-            found.append(quote(each, duration, mode=mode, disk=disk))
-    return tuple(sorted(found, key=lambda each: (each.total.ticks, each.offer.id)))
+    given = mode is Mode.RESERVED  # a market's own listing says that it gives no discount
+    return rank_offers(
+        offers(market, at),
+        duration,
+        now=at,
+        mode=mode,
+        disk=disk,
+        where=(lambda each: each.max_discount > 0) if given else None,
+    ).quotes
 
 
 # --- machines and accounts ------------------------------------------------------------------

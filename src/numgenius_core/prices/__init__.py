@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from numgenius_core.prices.quotes import Quote, QuoteLine, QuotePart, quote
+from numgenius_core.prices.ranking import LeftOut, NotRented, Ranking, rank_offers
 
 if TYPE_CHECKING:
     from numgenius_core.prices.deposits import Refund, TopUp, refund, refundable, top_up
@@ -21,15 +22,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CurveSchedule",
+    "LeftOut",
     "LinearSchedule",
+    "NotRented",
     "Quote",
     "QuoteLine",
     "QuotePart",
+    "Ranking",
     "Refund",
     "ReservedSchedule",
     "StepSchedule",
     "TopUp",
     "quote",
+    "rank_offers",
     "refund",
     "refundable",
     "top_up",

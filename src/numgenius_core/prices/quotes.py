@@ -9,7 +9,11 @@ A reservation costs what it will be billed (:mod:`numgenius_core.billing`): it h
 every second that begins with some of the deposit left, costs the on-demand price after that, and
 forfeits part of the deposit when it ends early.
 
-Our reading: a quote's price *per hour* is all in, traffic too: the total over the hours.
+A bid is what a rental takes (:func:`numgenius_core.bids.check_bid`): without a floor an
+interruptible still costs $0.001 an hour.
+
+Our readings: a quote's price *per hour* is all in, traffic too: the total over the hours. What
+needs a price that is not known has none: it is refused, not free.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ from numgenius_core._accrual import charge, discounted, seconds_on_deposit
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import round_half_even, whole_seconds
 from numgenius_core._tables import Tabular
-from numgenius_core._terms import Mode, Verification
+from numgenius_core._terms import LOWEST_BID, Mode, Verification, check_bid
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, Money, rounded_parts
 from numgenius_core.offer import Offer
@@ -175,7 +179,8 @@ def quote(
         disk: Disk in GB, at most 3 decimals.
         upload: Traffic sent in GB, at most 9 decimals.
         download: Traffic received in GB, at most 9 decimals.
-        bid: Of an interruptible, for the whole instance; the offer's lowest bid if left out.
+        bid: Of an interruptible, for the whole instance; the lowest one that the market takes if
+            left out.
         months: Of a reservation, months of 720 hours to prepay; ``duration`` if left out. When
             ``duration`` is longer, the rest is on demand; when it is shorter, the reservation ends
             early, and part of the deposit is forfeited.
@@ -185,8 +190,9 @@ def quote(
     Raises:
         WrongType: ``offer`` is no ``Offer``, ``duration`` no ``timedelta``, ``bid`` no ``PerHour``,
             or an amount a ``float``.
-        RuleViolation: No time, a bid below the offer's floor, a bid or months in another mode than
-            theirs, or a reservation of a machine that is not verified.
+        RuleViolation: No time, a bid that the market does not take (below the floor or $0.001,
+            above $32 a GPU), a bid or months in another mode than theirs, a reservation of a
+            machine that is not verified, or a price that is needed and not known.
 
     >>> from datetime import timedelta
     >>> from numgenius_core import MachineId, Offer, OfferId, PerGpuHour, PriceTerms, quote
@@ -198,15 +204,7 @@ def quote(
     Money('115.20')
     """
     check_kind(offer, Offer, "offer")
-    check_kind(mode, Mode, "mode")
-    seconds = whole_seconds(duration)
-    if not seconds:
-        raise RuleViolation("duration", "at least a second", "0")
-    if bid is not None and mode is not Mode.INTERRUPTIBLE:
-        raise RuleViolation("bid", f"none for {mode.value}", shown(bid))
-    for name, value in (("months", months), ("schedule", schedule)):
-        if value is not None and mode is not Mode.RESERVED:
-            raise RuleViolation(name, f"none for {mode.value}", shown(value))
+    seconds = check_stay(duration, mode, bid, months, schedule)
     full = offer.per_hour if mode is not Mode.INTERRUPTIBLE else _bid(offer, bid)
     lines = [QuoteLine(kind=QuotePart.GPU, amount=charge(full, 1, seconds))]
     discount, deposit = Fraction(0), None
@@ -219,6 +217,8 @@ def quote(
         (QuotePart.UPLOAD, prices.upload, 1, to_bytes(upload, "upload")),
         (QuotePart.DOWNLOAD, prices.download, 1, to_bytes(download, "download")),
     ):
+        if offer.unknown_prices and size and quantity:
+            offer.require_price(kind.value)
         lines.append(QuoteLine(kind=kind, amount=charge(price, size, quantity)))
     total = Money.sum(line.amount for line in lines)
     # One of the two is rounded (to a tick) and the other is the rest, so that they add up.
@@ -235,13 +235,30 @@ def quote(
     )
 
 
+def check_stay(
+    duration: timedelta, mode: Mode, bid: object, months: object, schedule: object
+) -> int:
+    """Return the seconds of a stay whose parts go together, whatever is rented."""
+    check_kind(mode, Mode, "mode")
+    seconds = whole_seconds(duration)
+    if not seconds:
+        raise RuleViolation("duration", "at least a second", "0")
+    for name, value, only in (
+        ("bid", bid, Mode.INTERRUPTIBLE),
+        ("months", months, Mode.RESERVED),
+        ("schedule", schedule, Mode.RESERVED),
+    ):
+        if value is not None and mode is not only:
+            raise RuleViolation(name, f"none for {mode.value}", shown(value))
+    if bid is not None:
+        check_kind(bid, PerHour, "bid")
+    return seconds
+
+
 def _bid(offer: Offer, bid: PerHour | None) -> PerHour:
-    if bid is None:
-        return offer.min_bid
-    check_kind(bid, PerHour, "bid")
-    if bid < offer.min_bid:
-        raise RuleViolation("bid", f"at least the lowest bid ${offer.min_bid}/hour", f"${bid}")
-    return bid
+    price = max(offer.min_bid, LOWEST_BID) if bid is None else bid
+    check_bid(price, offer.gpus, offer.prices.min_bid)
+    return price
 
 
 def _reserved(

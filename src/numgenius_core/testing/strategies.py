@@ -14,7 +14,8 @@ from typing import Final
 from attrs import evolve
 from hypothesis import strategies as st
 
-from numgenius_core.bids.priority import HIGHEST_BID, LOWEST_BID, Claim, Rank
+from numgenius_core._terms import HIGHEST_BID, LOWEST_BID
+from numgenius_core.bids.priority import Claim, Rank
 from numgenius_core.billing.history import (
     Fact,
     History,

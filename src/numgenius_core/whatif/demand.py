@@ -34,7 +34,7 @@ from attrs import field, frozen
 
 from numgenius_core._checks import MAX_GPUS, as_tuple, check_kind
 from numgenius_core._numbers import PICO, whole_number
-from numgenius_core.bids.priority import HIGHEST_BID, LOWEST_BID, check_bid
+from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, check_bid
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode

@@ -25,7 +25,7 @@ from numgenius_core._json import field_path
 from numgenius_core.errors import InvalidDocument, RuleViolation
 from numgenius_core.ids import AccountId
 from numgenius_core.listing import PriceTerms, Verification
-from numgenius_core.offer import Offer
+from numgenius_core.offer import ALL_KNOWN, Offer
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
 
 Hook = Callable[[Any, Any], Any]
@@ -78,6 +78,7 @@ def _setters(cls: type) -> tuple[Callable[[object, object], None], ...]:
     _set_verification,
     _set_rentable,
     _set_extra,
+    _set_unknown,
 ) = _setters(Offer)
 _NO_FEE: Final = Fraction(0)
 
@@ -110,6 +111,7 @@ def quick_offer(  # noqa: PLR0917 - positional: this is the hottest call of the 
     verified: Verification,
     rentable: bool,
     source: dict[str, Any],
+    unknown: frozenset[str] = ALL_KNOWN,
 ) -> Offer:
     """Return the ``Offer`` of parts that their hooks have checked; no record names a block."""
     offer = _new(Offer)
@@ -127,6 +129,7 @@ def quick_offer(  # noqa: PLR0917 - positional: this is the hottest call of the 
     _set_verification(offer, verified)
     _set_rentable(offer, rentable)
     _set_extra(offer, of_json(source))  # its own: the caller may go on to change the record
+    _set_unknown(offer, unknown)
     return offer
 
 

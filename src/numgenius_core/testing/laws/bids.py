@@ -9,16 +9,9 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from numgenius_core._terms import HIGHEST_BID, LOWEST_BID
 from numgenius_core.bids.auction import best_runners
-from numgenius_core.bids.priority import (
-    HIGHEST_BID,
-    LOWEST_BID,
-    Claim,
-    Rank,
-    quoted_min_bid,
-    resolve,
-    winning_bid,
-)
+from numgenius_core.bids.priority import Claim, Rank, quoted_min_bid, resolve, winning_bid
 from numgenius_core.ids import ContractId
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGpuHour, PerHour

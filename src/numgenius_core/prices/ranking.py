@@ -1,0 +1,258 @@
+"""What can be rented for a stay, the cheapest first, and why the rest cannot.
+
+Rule (marketplace): a contract locks an end date, so the offer must last for the stay; the GPUs of
+an on-demand or reserved rental must be held by nobody else, while a bid can be made on any; an
+offer has a share of its machine's disk and no more; a machine that is not verified has no reserved
+price; a bid is from $0.001 to $32 a GPU and at least the floor.
+
+Our readings: where only verified machines are asked for, as the market's own client does, one of
+which nothing is said is taken; where nothing is said of ``external``, it is not. Verified machines
+have a reserved price, also without a discount, as in the market's own answers. What has no known
+price is in no ranking. An offer that stands twice is ranked once.
+
+Each offer that is left out carries every reason, in the order of :class:`NotRented`; the first is
+the one that counts, so that counts add up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from enum import Enum
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from numgenius_core._checks import check_kind, utc
+from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, Mode, Verification
+from numgenius_core.ids import OfferId
+from numgenius_core.offer import Offer
+from numgenius_core.prices.quotes import Quote, check_stay, quote
+from numgenius_core.rates import PerHour
+from numgenius_core.units import Amount, to_bytes, to_megabytes
+
+if TYPE_CHECKING:
+    from numgenius_core.prices.schedules import ReservedSchedule
+
+
+class NotRented(Enum):
+    """Why an offer is not in a ranking, in the order in which reasons are looked for."""
+
+    REPEATED = "repeated"
+    """Its number stood before."""
+    WHERE = "where"
+    """The caller's own condition turned it down."""
+    NOT_RENTABLE = "not_rentable"
+    """Somebody has rented its GPUs on demand."""
+    ENDS = "ends"
+    """It ends before the stay would."""
+    DISK = "disk"
+    """It has less disk than is wanted."""
+    NOT_VERIFIED = "not_verified"
+    """The marketplace has not verified its machine."""
+    EXTERNAL = "external"
+    """It belongs to another market, which this one shows."""
+    NO_RESERVED_PRICE = "no_reserved_price"
+    """Its machine is not verified, and so cannot be reserved."""
+    BID = "bid"
+    """The bid, or its floor, is not within the market's bounds."""
+    PRICE_UNKNOWN = "price_unknown"
+    """Its source does not say a price that the stay needs."""
+
+
+@frozen(kw_only=True)
+class LeftOut:
+    """An offer that is not in a ranking.
+
+    Attributes:
+        offer: The offer.
+        reasons: All of them, at least one, in the order of :class:`NotRented`.
+    """
+
+    offer: Offer
+    reasons: tuple[NotRented, ...]
+
+    @property
+    def reason(self) -> NotRented:
+        """The first reason, under which the offer is counted."""
+        return self.reasons[0]
+
+
+@frozen(kw_only=True)
+class Ranking:
+    """The offers that can be had for a stay; :func:`rank_offers` makes it.
+
+    Attributes:
+        quotes: What fits, the cheapest first; equal totals by the offer's number.
+        left_out: The others, in the order in which they came.
+    """
+
+    quotes: tuple[Quote, ...]
+    left_out: tuple[LeftOut, ...]
+
+    def counts(self) -> dict[NotRented, int]:
+        """Return how many offers each reason left out, each offer once, zeros too."""
+        found = Counter(each.reason for each in self.left_out)
+        return {reason: found[reason] for reason in NotRented}
+
+
+@frozen
+class _Stay:
+    """What :func:`rank_offers` looks for, read once and not for each offer."""
+
+    end: datetime | None
+    mode: Mode
+    disk_mb: int
+    bid: PerHour | None
+    verified: bool
+    external: bool
+    needs: frozenset[str]
+
+    def against(self, offer: Offer) -> list[NotRented]:
+        """Return all that speaks against an offer."""
+        bids = self.mode is Mode.INTERRUPTIBLE
+        found = []
+        if not offer.rentable and not bids:
+            found.append(NotRented.NOT_RENTABLE)
+        if offer.ends_at is not None and (self.end is None or self.end > offer.ends_at):
+            found.append(NotRented.ENDS)
+        if offer.disk_mb < self.disk_mb:
+            found.append(NotRented.DISK)
+        verified = offer.verification is Verification.VERIFIED
+        if self.verified and not verified and says(offer, "verification"):
+            found.append(NotRented.NOT_VERIFIED)
+        if not self.external and is_external(offer):
+            found.append(NotRented.EXTERNAL)
+        if self.mode is Mode.RESERVED and not verified:
+            found.append(NotRented.NO_RESERVED_PRICE)
+        if bids and not self._takes(offer):
+            found.append(NotRented.BID)
+        if self.needs & offer.unknown_prices:
+            found.append(NotRented.PRICE_UNKNOWN)
+        return found
+
+    def _takes(self, offer: Offer) -> bool:
+        """Return whether an offer takes the bid; a floor that is not known is 0 here."""
+        least = max(offer.prices.min_bid.steps * offer.gpus, LOWEST_BID.steps)
+        bid = least if self.bid is None else self.bid.steps
+        return least <= bid <= HIGHEST_BID.steps * offer.gpus
+
+
+def says(offer: Offer, key: str) -> bool:
+    """Return whether the source of an offer says something under a name, or the offer had none."""
+    return not offer.extra or offer.extra.get(key) not in (None, "")
+
+
+def is_external(offer: Offer) -> bool:
+    """Return whether an offer belongs to another market; nothing said is no."""
+    return offer.extra.get("external") in (True, "True", "true", 1, "1")
+
+
+def _end(now: datetime, duration: timedelta) -> datetime | None:
+    """Return when a stay ends, ``None`` if that is beyond the calendar."""
+    try:
+        return now + duration
+    except OverflowError:
+        return None
+
+
+def _needed(
+    mode: Mode, bid: PerHour | None, disk_mb: int, traffic: tuple[int, int]
+) -> frozenset[str]:
+    """Return the prices that a stay needs, by their names in ``Offer.unknown_prices``."""
+    gpu = "gpu" if mode is not Mode.INTERRUPTIBLE else "min_bid" if bid is None else ""
+    used = zip(("storage", "upload", "download"), (disk_mb, *traffic), strict=True)
+    return frozenset({gpu, *(name for name, amount in used if amount)} - {""})
+
+
+def rank_offers(
+    offers: Iterable[Offer],
+    duration: timedelta,
+    *,
+    now: datetime,
+    mode: Mode = Mode.ON_DEMAND,
+    disk: Amount = 0,
+    upload: Amount = 0,
+    download: Amount = 0,
+    bid: PerHour | None = None,
+    months: Amount | Fraction | None = None,
+    schedule: ReservedSchedule | None = None,
+    where: Callable[[Offer], bool] | None = None,
+    verified: bool = False,
+    external: bool = True,
+) -> Ranking:
+    """Return what a stay costs on each offer that can be had for it, and what is left out and why.
+
+    Args:
+        offers: A market.
+        duration: How long, whole seconds above zero.
+        now: When the stay begins: an offer must last as long as it does.
+        mode: On-demand and reserved need an offer whose GPUs nobody has rented, and reserved one
+            with a reserved price; a bid can be made on any.
+        disk: GB of disk; an offer must have as much.
+        upload: GB sent.
+        download: GB received.
+        bid: Of interruptibles, for the whole instance; each offer's lowest bid if left out.
+        months: Of reservations, months to prepay; ``duration`` if left out.
+        schedule: Of reservations, how the discount grows; each offer's curve if left out.
+        where: Which offers to look at; the others are left out as ``WHERE``.
+        verified: Only offers of verified machines, and those of which their source does not say.
+        external: Also offers of other markets that this one shows.
+
+    Raises:
+        WrongType: Something among ``offers`` is no ``Offer``, ``now`` no datetime.
+        RuleViolation: As for :func:`numgenius_core.prices.quote`, whatever offers there are.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import read_sample
+    >>> from numgenius_core.prices import rank_offers
+    >>> offers = read_sample().offers
+    >>> now = datetime(2026, 11, 25, tzinfo=UTC)
+    >>> ranking = rank_offers(offers, timedelta(days=30), now=now, disk=500, verified=True)
+    >>> len(ranking.quotes), ranking.quotes[0].offer.id, ranking.quotes[0].total
+    (X)
+    >>> {reason.value: count for reason, count in ranking.counts().items() if count}
+    {}
+    """
+    check_stay(duration, mode, bid, months, schedule)
+    disk_mb = to_megabytes(disk)
+    traffic = to_bytes(upload, "upload"), to_bytes(download, "download")
+    stay = _Stay(
+        end=_end(utc(now, "now"), duration),
+        mode=mode,
+        disk_mb=disk_mb,
+        bid=bid,
+        verified=verified,
+        external=external,
+        needs=_needed(mode, bid, disk_mb, traffic),
+    )
+    quotes, left_out, seen = [], [], set[OfferId]()
+    for index, offer in enumerate(offers):
+        check_kind(offer, Offer, f"offers[{index}]")
+        if offer.id in seen:
+            reasons = [NotRented.REPEATED]
+        elif where is not None and not where(offer):
+            reasons = [NotRented.WHERE]
+        else:
+            reasons = stay.against(offer)
+        seen.add(offer.id)
+        if reasons:
+            left_out.append(LeftOut(offer=offer, reasons=tuple(reasons)))
+            continue
+        quotes.append(
+            quote(
+                offer,
+                duration,
+                mode=mode,
+                disk=disk,
+                upload=upload,
+                download=download,
+                bid=bid,
+                months=months,
+                schedule=schedule,
+            )
+        )
+    quotes.sort(key=lambda each: (each.total.ticks, each.offer.id))
+    return Ranking(quotes=tuple(quotes), left_out=tuple(left_out))
