@@ -1,0 +1,158 @@
+"""What a restored market still has to do, and corners of the views that other tests pass by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from market_world import ANN, BOB, HOST, World, prices, second, world
+from numgenius_core.errors import RuleViolation, UnknownId
+from numgenius_core.ids import MachineId
+from numgenius_core.listing import Machine, Mode
+from numgenius_core.market import (
+    Market,
+    commands as c,
+    events as e,
+    execute,
+    find_event,
+    find_events,
+    views,
+)
+from numgenius_core.market.journal import market_from_json, market_to_json
+from numgenius_core.money import ZERO, Money
+
+HOUR, DAY = 3_600, 86_400
+LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+def a_contract_ends() -> World:
+    """Return a world in which a machine's clock runs, and no account's: nothing costs anything."""
+    made = world(2, prices(0), end=second(DAY))
+    made.rent(1)
+    return made
+
+
+def a_balance_runs_out() -> World:
+    """Return a world in which an account's clock runs, and no machine's: nothing ever ends."""
+    made = world(2, prices(500))
+    made.rent(1)
+    return made
+
+
+class TestARestoredMarketGoesOn:
+    """Journal: "Restored, it is the state that the events give", and so is all that it does next.
+
+    What is due is no part of the document, nor of what markets are compared by: it is made anew.
+    """
+
+    @pytest.mark.parametrize("made", [a_contract_ends, a_balance_runs_out])
+    def test_what_is_due_happens_as_if_it_had_never_been_stored(
+        self, made: Callable[[], World]
+    ) -> None:
+        market, later = made().market, second(30 * DAY)
+        restored = market_from_json(market_to_json(market))
+        after, events = execute(market, c.Tick(), later)
+        assert events  # something was due
+        assert execute(restored, c.Tick(), later) == (after, events)
+        assert [*restored.queue] == [*market.queue]
+
+    def test_only_what_the_world_says_is_due(self) -> None:
+        """So each of the two cases above needs its own half of what is made anew."""
+        assert {kind for _, kind, _ in a_contract_ends().market.queue} == {0}
+        assert {kind for _, kind, _ in a_balance_runs_out().market.queue} == {1}
+
+
+class TestDepositsOfTheFuture:
+    """A view shows the state as it is, at the instant asked for: money never shows below zero."""
+
+    def test_a_deposit_that_will_be_used_up_has_nothing_left(self) -> None:
+        w = world(1, prices(1))
+        contract = w.rent(1)
+        w.do(c.Prepay(by=ANN, contract=contract, amount=Money(2)))
+        found = views.deposit_of(w.market, contract, second(100 * HOUR))
+        assert (found.left, found.refund) == (ZERO, ZERO)
+
+
+class TestIncreases:
+    """Views: "the price increases that wait for an account … oldest first"."""
+
+    def test_the_oldest_comes_first_whichever_contract_it_is_for(self) -> None:
+        w = World()
+        w.do(c.AddCredit(account=ANN, amount=Money(1_000)))
+        for machine in (1, 2):
+            w.add(1, machine)
+            w.list(prices(1), machine, end=second(DAY))
+        first, later = (w.rent(1, machine=machine) for machine in (1, 2))
+        asked = [
+            find_event(w.list(prices(2), machine, end=second(9 * DAY)), e.PriceIncreaseAsked)
+            for machine in (2, 1)
+        ]
+        assert [each.contract for each in asked] == [later, first]
+        found = views.increases_of(w.market, ANN)
+        assert [number for number, _ in found] == [each.increase for each in asked]
+        assert [pending.contract.id for _, pending in found] == [later, first]
+
+
+class TestTheEndOfTheCalendar:
+    """A rolling end beyond the year 9999 is the end of its listing, and of no other."""
+
+    def test_the_other_offers_are_shown(self) -> None:
+        w = World()
+        for machine, how in ((1, {"rolling": timedelta(days=30)}), (2, {})):
+            w.add(1, machine)
+            w.list(prices(1), machine, **how)
+        assert [offer.machine for offer in views.offers(w.market, second(0))] == [1, 2]
+        (gone, _) = (offer.id for offer in views.offers(w.market, second(0)))
+        assert [offer.machine for offer in views.offers(w.market, LAST)] == [2]
+        assert views.offers(w.market, LAST, machine=MachineId(1)) == ()
+        assert len(views.quotes(w.market, LAST, timedelta(seconds=1))) == 1
+        with pytest.raises(UnknownId, match="on the market"):
+            views.offer(w.market, gone, LAST)
+
+    def test_time_passes_to_the_last_second(self) -> None:
+        market, at = Market(), datetime(9999, 12, 29, tzinfo=UTC)
+        machine = Machine(id=1, host="host", gpu_name="A100", gpus=1)
+        rolling = timedelta(days=1)
+        for command in (
+            c.AddMachine(machine=machine),
+            c.ListMachine(by="host", machine=1, prices=prices(), rolling=rolling),
+        ):
+            market, _ = execute(market, command, at)
+        market, events = execute(market, c.Tick(), LAST)
+        assert [type(each).__name__ for each in events] == ["EndDateRolled", "ListingEnded"]
+        assert market.now == events[-1].at
+
+
+class TestWhatACommandMade:
+    """What came due comes first, so the order of events is no way to what a command made."""
+
+    def test_the_contract_is_found_whatever_came_due(self) -> None:
+        w = world(2, prices(500))
+        w.rent(1)  # whose balance runs out on the way
+        offer = w.offer(1, 1)
+        events = w.do(c.Rent(by=BOB, offer=offer, mode=Mode.ON_DEMAND), 5 * HOUR)
+        assert not isinstance(events[0], e.ContractCreated)
+        assert find_event(events, e.ContractCreated).contract.client == BOB
+        assert [each.account for each in find_events(events, e.BalanceRanOut)] == [ANN]
+
+    def test_the_listing_is_found(self) -> None:
+        w = world(2)
+        events = w.list(prices(2))
+        assert find_event(events, e.MachineListed).listing.machine.host == HOST
+        assert find_events(events, e.ContractCreated) == ()
+
+    def test_none_and_two_are_refused(self) -> None:
+        w = world(2, prices(0), end=second(DAY))
+        w.rent(1), w.rent(1, 1)
+        events = w.do(c.Tick(), 2 * DAY)
+        with pytest.raises(RuleViolation, match="need one InstanceExpired, got 2"):
+            find_event(events, e.InstanceExpired)
+        with pytest.raises(RuleViolation, match="need one ContractCreated, got 0"):
+            find_event(events, e.ContractCreated)
+
+    @pytest.mark.parametrize("kind", [5, int, "ContractCreated", Market, None])
+    def test_another_kind_is_refused(self, kind: type) -> None:
+        with pytest.raises(RuleViolation, match="^kind: need the class of an event"):
+            find_events((), kind)
