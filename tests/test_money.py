@@ -484,7 +484,7 @@ class TestWhatRatesTake:
             kind.from_float(value)
         if value > 1e-20:
             with pytest.raises(RuleViolation, match=r"0 or at least a price step"):
-                kind.nearest(repr(value))
+                kind.nearest(Decimal(repr(value)))
         assert not kind.from_float(0.0)
         assert kind.from_float(6e-13).steps == 1
 

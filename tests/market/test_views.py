@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -100,7 +101,8 @@ class TestTheEndOfTheCalendar:
 
     def test_the_other_offers_are_shown(self) -> None:
         w = World()
-        for machine, how in ((1, {"rolling": timedelta(days=30)}), (2, {})):
+        rolls: dict[str, Any] = {"rolling": timedelta(days=30)}
+        for machine, how in ((1, rolls), (2, {})):
             w.add(1, machine)
             w.list(prices(1), machine, **how)
         assert [offer.machine for offer in views.offers(w.market, second(0))] == [1, 2]

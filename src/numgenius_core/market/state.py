@@ -61,6 +61,15 @@ class Account:
         instances: Those it rents that exist, each with its machine.
         waiting: How many of these wait for their GPUs.
         empty: Whether nothing is left and what it rented has been stopped; a new one is empty.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Market, Money, execute
+    >>> from numgenius_core.market import commands as do
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market, _ = execute(Market(), do.AddCredit(account="ann", amount=Money(10)), at)
+    >>> account = market.account("ann")
+    >>> print(account.ledger.amount, account.empty, account.runs_out())
+    10.00 False None
     """
 
     id: AccountId
