@@ -156,5 +156,5 @@ class TestWhatACommandMade:
 
     @pytest.mark.parametrize("kind", [5, int, "ContractCreated", Market, None])
     def test_another_kind_is_refused(self, kind: type) -> None:
-        with pytest.raises(RuleViolation, match="^kind: need the class of an event"):
+        with pytest.raises(RuleViolation, match=r"^kind: need the class of an event"):
             find_events((), kind)

@@ -1,0 +1,458 @@
+"""What the market says when it refuses: word for word, for commands and for events.
+
+A reason is what a service shows its user, and what its operator finds in a log: place, need, got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from market_world import ANN, BOB, HOST, World, prices, second, world
+from numgenius_core.errors import NumgeniusError
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
+from numgenius_core.listing import Machine, Mode, Verification
+from numgenius_core.market import Settings, commands as c, events as e, execute_all, replay
+from numgenius_core.money import Money
+from numgenius_core.offer import Block
+from numgenius_core.rates import PerHour
+
+ALONE = "an instance without a deposit and a price increase that waits"
+M1, DAY = MachineId(1), 86_400
+CAT = AccountId("cat")
+
+
+class Told:
+    """A world with one of everything, and the commands and events that it refuses."""
+
+    def __init__(self) -> None:
+        w = world(4, prices(1), end=second(10 * DAY), max_discount=Fraction(1, 2))
+        self.demand = w.rent(2)
+        self.prepaid = w.rent(1, 2)
+        w.do(c.Prepay(by=ANN, contract=self.prepaid, amount=Money(10)))
+        self.bid = w.rent(1, 3, BOB, bid="0.5")
+        w.list(prices(2), end=second(20 * DAY))
+        self.increase = w.instance(self.demand).increase
+        w.add(1, 2)
+        self.offer = w.offer(2)
+        w.do(c.AddCredit(account=CAT, amount=Money(1)), 60)
+        self.w = w
+
+
+def at(w: World) -> dict[str, Any]:
+    return {"at": w.now}
+
+
+COMMANDS: list[tuple[Callable[[Told], c.Command], str]] = [
+    (
+        lambda _: c.AddMachine(machine=Machine(id=M1, host=HOST, gpu_name="A", gpus=1)),
+        "machine.id: need a new number, got 1, which is there already",
+    ),
+    (
+        lambda _: c.AddMachine(machine=Machine(id=MachineId(9), host=ANN, gpu_name="A", gpus=1)),
+        "machine.host: need an account without instances, got ann",
+    ),
+    (
+        lambda _: c.RemoveMachine(by=HOST, machine=M1),
+        "machine: need an unlisted machine without instances, got a listed one",
+    ),
+    (
+        lambda _: c.Unlist(by=ANN, machine=M1),
+        "by: need the host of machine 1, got ann",
+    ),
+    (
+        lambda _: c.Unlist(by=HOST, machine=MachineId(7)),
+        "machine: need a machine of this market, got 7",
+    ),
+    (
+        lambda _: c.Unlist(by=HOST, machine=MachineId(2)),
+        "machine: need a machine that is listed, got machine 2",
+    ),
+    (
+        lambda _: c.ReportOnline(machine=M1),
+        "machine: need a machine that is offline, got one that is online",
+    ),
+    (
+        lambda _: c.ListMachine(by=HOST, machine=M1, prices=prices(1), end=second(60)),
+        "end: need an instant after 2026-01-01 00:01:00+00:00, got 2026-01-01 00:01:00+00:00",
+    ),
+    (
+        lambda _: c.RemoveDefaultJob(by=HOST, machine=M1),
+        "machine: need a machine with a default job, got one without",
+    ),
+    (
+        lambda _: c.Defragment(by=HOST, machine=M1, movable=(ContractId(99),)),
+        "movable: need contracts of machine 1, got contract 99",
+    ),
+    (
+        lambda _: c.Rent(by=ANN, offer=OfferId(7), mode=Mode.ON_DEMAND),
+        "offer: need an offer that is on the market, got 7",
+    ),
+    (
+        lambda t: c.Rent(by=ANN, offer=OfferId(t.offer + 4096), mode=Mode.ON_DEMAND),
+        "offer: need an offer that is on the market, got {offer}",
+    ),
+    (
+        lambda t: c.Rent(by=ANN, offer=t.offer, mode=Mode.ON_DEMAND),
+        "offer: need an offer whose GPUs nobody has rented, got GPUs held by contract {demand}",
+    ),
+    (
+        lambda t: c.Rent(by=CAT, offer=t.offer, mode=Mode.INTERRUPTIBLE, bid=PerHour(65)),
+        "bid: need 0.001 to 64.00 $/hour for 2 GPU(s), got 65.00",
+    ),
+    (
+        lambda t: c.ChangeBid(by=ANN, contract=t.demand, bid=PerHour(1)),
+        "contract: need an interruptible instance, got on-demand",
+    ),
+    (
+        lambda t: c.ChangeBid(by=ANN, contract=t.bid, bid=PerHour(1)),
+        "by: need the client of contract {bid}, got ann",
+    ),
+    (
+        lambda t: c.Prepay(by=BOB, contract=t.bid, amount=Money(1)),
+        "contract: need an on-demand or reserved instance, got an interruptible one",
+    ),
+    (
+        lambda t: c.Prepay(by=ANN, contract=t.demand, amount=Money(1_000)),
+        "account: need a balance of at least $1000.00, got $989.966666667",
+    ),
+    (
+        lambda _: c.Destroy(by=ANN, contract=ContractId(99)),
+        "contract: need an instance that exists, got 99",
+    ),
+    (
+        lambda _: c.AcceptPriceIncrease(by=ANN, increase=99),
+        "increase: need a price increase that is still open, got 99",
+    ),
+    (
+        lambda t: c.AcceptPriceIncrease(by=BOB, increase=t.increase),
+        "by: need the client of contract {demand}, got bob",
+    ),
+]
+
+EVENTS: list[tuple[Callable[[Told], e.Event], str]] = [
+    (
+        lambda t: e.MachineAdded(
+            **at(t.w), machine=Machine(id=M1, host=HOST, gpu_name="A", gpus=1)
+        ),
+        "events[0].machine.id: need a new number, got 1, which is there already",
+    ),
+    (
+        lambda t: e.MachineRemoved(**at(t.w), machine=M1),
+        "events[0].machine: need an unlisted machine without instances, got a listed one",
+    ),
+    (
+        lambda t: e.MachineRemoved(**at(t.w), machine=MachineId(7)),
+        "events[0].machine: need a machine of this market, got 7",
+    ),
+    (
+        lambda t: e.ListingEnded(**at(t.w), machine=MachineId(2)),
+        "events[0].machine: need a machine that is listed, got machine 2",
+    ),
+    (
+        lambda t: e.RatesChanged(**at(t.w), contract=t.demand),
+        "events[0].contract: need a contract with rates to come, got {demand}",
+    ),
+    (
+        lambda t: e.PriceIncreaseAsked(
+            **at(t.w), increase=99, contract=t.demand, raised=(), new_end=None
+        ),
+        (
+            "events[0].contract: need a contract without a price increase that waits, "
+            "got contract {demand}"
+        ),
+    ),
+    (
+        lambda t: e.DepositRefunded(**at(t.w), contract=t.prepaid, refund=Money(10), kept=Money(1)),
+        "events[0].refund: need at most what is left of the deposit, got $11.00",
+    ),
+    (
+        lambda t: e.InstanceDestroyed(**at(t.w), contract=t.prepaid),
+        ("events[0].contract: need {alone}, got contract {prepaid}"),
+    ),
+    (
+        lambda t: e.InstanceDestroyed(**at(t.w), contract=t.demand),
+        ("events[0].contract: need {alone}, got contract {demand}"),
+    ),
+    (
+        lambda t: e.BidChanged(**at(t.w), contract=t.demand, bid=PerHour(1), arrival=99),
+        "events[0].contract: need an interruptible instance, got on-demand",
+    ),
+    (
+        lambda t: e.BidChanged(**at(t.w), contract=t.bid, bid=PerHour(1), arrival=99),
+        "events[0].number: need {next}, the next one, got 99",
+    ),
+    (
+        lambda t: e.InstanceResumed(**at(t.w), contract=t.demand),
+        (
+            "events[0]: need an event that running allows: preempted, stopped, expired, destroyed, "
+            "got resumed"
+        ),
+    ),
+    (
+        lambda _: e.CreditAdded(at=second(59), account=ANN, amount=Money(1)),
+        (
+            "events[0].event.at: need an instant from 2026-01-01 00:01:00+00:00 on, "
+            "got 2026-01-01 00:00:59+00:00"
+        ),
+    ),
+]
+
+
+def words(told: Told, text: str) -> str:
+    """Return a text with the numbers of a world in it."""
+    return text.format(
+        **{**vars(told), "alone": ALONE, "offer": told.offer + 4096, "next": told.w.market.last + 1}
+    )
+
+
+class TestWhatIsRefused:
+    """House rule: an error names place, need and got."""
+
+    @pytest.mark.parametrize(("command", "text"), COMMANDS, ids=[text for _, text in COMMANDS])
+    def test_a_command(self, command: Callable[[Told], c.Command], text: str) -> None:
+        told = Told()
+        before = told.w.market
+        with pytest.raises(NumgeniusError) as refusal:
+            told.w.do(command(told))
+        assert str(refusal.value) == words(told, text)
+        assert told.w.market == before
+
+    @pytest.mark.parametrize(("event", "text"), EVENTS, ids=[text for _, text in EVENTS])
+    def test_an_event(self, event: Callable[[Told], e.Event], text: str) -> None:
+        told = Told()
+        with pytest.raises(NumgeniusError) as refusal:
+            replay([event(told)], told.w.market)
+        assert str(refusal.value) == words(told, text)
+
+    def test_what_is_no_command_and_no_event(self) -> None:
+        w = world()
+        with pytest.raises(NumgeniusError, match=r"^command: need a command of a market, got 7$"):
+            w.do(7)  # type: ignore[arg-type]
+        with pytest.raises(NumgeniusError, match=r"^events: need events of a market, got 7$"):
+            replay(7)  # type: ignore[arg-type]
+        with pytest.raises(
+            NumgeniusError, match=r"^commands\[0\]: need a command and its instant, got 7$"
+        ):
+            execute_all(w.market, [7])  # type: ignore[list-item]
+        with pytest.raises(NumgeniusError, match=r"^at: need an instant from .*, got 2025"):
+            w.do(c.Tick(), -1)
+
+
+class TestWhatIsRefusedInOtherStates:
+    """Refusals that ask for a state of their own."""
+
+    def refused(self, w: World, command: c.Command) -> str:
+        with pytest.raises(NumgeniusError) as refusal:
+            w.do(command)
+        return str(refusal.value)
+
+    def test_a_machine_with_instances(self) -> None:
+        w = world(1, prices(1))
+        w.rent(1)
+        w.do(c.Unlist(by=HOST, machine=M1))
+        assert self.refused(w, c.RemoveMachine(by=HOST, machine=M1)) == (
+            "machine: need an unlisted machine without instances, got one with 1 instance(s)"
+        )
+
+    def test_a_machine_offline(self) -> None:
+        w = world(1, prices(1))
+        offer = w.offer(1)
+        w.do(c.ReportOffline(machine=M1))
+        assert self.refused(w, c.ReportOffline(machine=M1)) == (
+            "machine: need a machine that is online, got one that is offline"
+        )
+        assert self.refused(w, c.Rent(by=ANN, offer=offer, mode=Mode.ON_DEMAND)) == (
+            "offer: need a machine that is online, got one that is offline"
+        )
+
+    def test_a_host_that_rents_elsewhere(self) -> None:
+        w = world(1, prices(1))
+        w.add(1, 2, AccountId("other"))
+        rent = c.Rent(by=AccountId("other"), offer=w.offer(1), mode=Mode.ON_DEMAND)
+        assert self.refused(w, rent) == (
+            "by: need a client's account (hosts rent only their own machines), got a host"
+        )
+
+    def test_a_disk_and_a_bid_that_do_not_belong(self) -> None:
+        w = world(1, prices(1))
+        rent = c.Rent(by=ANN, offer=w.offer(1), mode=Mode.ON_DEMAND, bid=PerHour(1))
+        assert self.refused(w, rent) == "bid: need none for on-demand, got 1.00"
+        rent = c.Rent(by=ANN, offer=w.offer(1), mode=Mode.ON_DEMAND, disk_mb=1_000_001)
+        assert self.refused(w, rent) == (
+            "disk_mb: need at most the offer's 1,000,000 MB, got 1,000,001"
+        )
+
+    def test_nothing_on_the_balance(self) -> None:
+        w = world(1, prices(1))
+        w.do(c.AddCredit(account=CAT, amount=Money("0.000001")))
+        w.rent(1, 0, CAT)
+        w.do(c.Tick(), 60)
+        stopped = max(w.market.account(CAT).instances)
+        assert self.refused(w, c.Start(by=CAT, contract=stopped)) == (
+            f"account: need a balance above zero, got ${w.balance(CAT)}"
+        )
+
+    def test_who_has_no_reserved_price(self) -> None:
+        w = world(2, prices(1), max_discount=Fraction(1, 2))
+        locked = w.rent(1)
+        w.do(c.SetVerification(machine=M1, verification=Verification.UNVERIFIED))
+        assert self.refused(w, c.Prepay(by=ANN, contract=locked, amount=Money(1))) == (
+            "contract: need a machine with a reserved price, got one that is not verified"
+        )
+        w = world(2, prices(1), max_discount=Fraction(0))
+        plain, free = w.rent(1), w.rent(1, 1, HOST)
+        assert self.refused(w, c.Prepay(by=ANN, contract=plain, amount=Money(1))) == (
+            "contract: need a machine with a reserved price, got one without a discount"
+        )
+        assert self.refused(w, c.Prepay(by=HOST, contract=free, amount=Money(1))) == (
+            "contract: need an on-demand or reserved instance, got a free test"
+        )
+
+    def test_a_bid_that_nothing_wins(self) -> None:
+        w = world(1, prices(1))
+        bid = w.rent(1, bid="0.5")
+        w.rent(1, by=BOB)
+        assert self.refused(w, c.ChangeBid(by=ANN, contract=bid)) == (
+            "bid: need GPUs that a bid can win, got GPUs rented on demand"
+        )
+
+    def test_an_ended_contract(self) -> None:
+        w = world(1, prices(1), end=second(60))
+        ended = w.rent(1)
+        w.do(c.Tick(), 61)
+        command = c.SetAutoExtension(by=ANN, contract=ended, wanted=False)
+        assert self.refused(w, command) == (
+            "changed terms: not possible while expired; possible is: destroyed"
+        )
+
+    @pytest.mark.parametrize(
+        ("name", "what"),
+        [
+            ("waiting_on_a_machine", "claims that wait on a machine"),
+            ("waiting_of_an_account", "claims of an account that wait"),
+        ],
+    )
+    def test_limits(self, name: str, what: str) -> None:
+        w = world(1, prices(1))
+        limits: dict[str, Any] = {name: 1}
+        w.do(c.SetSettings(settings=Settings(**limits)))
+        w.rent(1, bid="0.5")
+        w.rent(1, bid="0.4", load=False)
+        rent = c.Rent(by=ANN, offer=w.offer(1), mode=Mode.INTERRUPTIBLE, bid=PerHour("0.3"))
+        assert self.refused(w, rent) == f"contract: need at most 1 {what} ({name}), got one more"
+
+    def test_a_step_too_long(self) -> None:
+        w = world(1, prices(1))
+        w.do(c.SetSettings(settings=Settings(longest_step=timedelta(days=1))))
+        with pytest.raises(NumgeniusError) as refusal:
+            w.do(c.Tick(), DAY + 1)
+        assert str(refusal.value) == (
+            "at: need at most 1 day, 0:00:00 after 2026-01-01 00:00:00+00:00 (longest_step), "
+            "got 2026-01-02 00:00:01+00:00"
+        )
+
+    @pytest.mark.parametrize("name", ["waiting_on_a_machine", "waiting_of_an_account"])
+    def test_limits_have_a_limit(self, name: str) -> None:
+        most: dict[str, Any] = {name: 10**9}
+        Settings(**most)
+        with pytest.raises(NumgeniusError) as refusal:
+            Settings(**{name: 10**9 + 1})  # type: ignore[arg-type]
+        text = f"settings.{name}: need a whole number from 0 to 1,000,000,000, got 1000000001"
+        assert str(refusal.value) == text
+
+    def test_a_step_with_a_fraction(self) -> None:
+        with pytest.raises(NumgeniusError) as refusal:
+            Settings(longest_step=timedelta(microseconds=1))
+        assert str(refusal.value) == (
+            "settings.longest_step: need whole seconds above zero, got 0:00:00.000001"
+        )
+
+    def test_a_market_has_no_hash(self) -> None:
+        market = world(1).market
+        with pytest.raises(NumgeniusError) as refusal:
+            hash(market)
+        assert str(refusal.value) == (
+            f"hash(market): need something that has a hash (compare markets), got {market!r}"
+        )
+
+
+class TestWhatAnEventChanges:
+    """What an event says is what the state has afterwards, field by field."""
+
+    def test_a_machine_that_is_removed_is_no_longer_its_hosts(self) -> None:
+        w = world(1)
+        w.add(1, 2)
+        w.add(1, 3)
+        w.do(c.RemoveMachine(by=HOST, machine=MachineId(2)))
+        assert w.market.account(HOST).machines == (1, 3)
+
+    def test_a_verified_machine_is_so_in_its_listing_too(self) -> None:
+        w = world(1)
+        w.do(c.SetVerification(machine=M1, verification=Verification.UNVERIFIED))
+        state = w.market.machine(M1)
+        assert state.listing is not None
+        assert state.machine.verification is Verification.UNVERIFIED
+        assert state.listing.machine == state.machine
+        w.add(1, 2)
+        w.do(c.SetVerification(machine=MachineId(2), verification=Verification.UNVERIFIED))
+        assert w.market.machine(MachineId(2)).listing is None
+
+    def test_a_wish_is_kept(self) -> None:
+        w = world(1)
+        contract = w.rent(1)
+        for wanted in (False, True):
+            (event,) = w.do(c.SetAutoExtension(by=ANN, contract=contract, wanted=wanted))
+            assert isinstance(event, e.AutoExtensionSet)
+            assert event.wanted is wanted
+            assert w.instance(contract).auto_extension is wanted
+
+    def test_a_changed_bid_is_a_fact_with_its_time(self) -> None:
+        w = world(1)
+        contract = w.rent(1, bid="0.5")
+        w.do(c.ChangeBid(by=ANN, contract=contract, bid=PerHour("0.7")), 60)
+        fact = w.instance(contract).facts[-1]
+        assert (fact.at, getattr(fact, "bid", None)) == (second(60), PerHour("0.7"))
+        assert w.instance(contract).flow.balance == PerHour("0.7").charge(1)
+
+    def test_a_restarted_instance_has_the_time_of_its_start(self) -> None:
+        w = world(1)
+        contract = w.rent(1)
+        w.do(c.Stop(by=ANN, contract=contract), 60)
+        w.do(c.Start(by=ANN, contract=contract), 90)
+        assert [each.at for each in w.instance(contract).facts] == [
+            second(0),
+            second(60),
+            second(90),
+            second(90),
+        ]
+
+    def test_traffic_is_paid_by_the_byte_and_shared(self) -> None:
+        w = world(1, prices(0, upload=3, download=5, fee=Fraction(1, 4)))
+        contract, before = w.rent(1), w.balance(ANN)
+        w.do(c.CountTraffic(contract=contract, sent=10**9, received=2 * 10**9))
+        assert before - w.balance(ANN) == Money(13)
+        assert w.balance(HOST) == Money("9.75")
+        assert w.market.platform.at(w.now) == Money("3.25")
+
+    def test_a_moved_instance_pays_for_its_size(self) -> None:
+        w = world(4, prices(1))
+        contract = w.rent(1)
+        moved = e.ContractMoved(at=w.now, contract=contract, block=Block(2, 2))
+        market = replay([moved], w.market)
+        assert market.living(contract).flow.balance == PerHour(2).charge(1)
+
+    def test_what_is_kept_of_a_deposit_is_shared(self) -> None:
+        w = world(1, prices(1, fee=Fraction(1, 4)), max_discount=Fraction(1, 2))
+        contract = w.rent(1)
+        w.do(c.Prepay(by=ANN, contract=contract, amount=Money(100)))
+        refund = e.DepositRefunded(at=w.now, contract=contract, refund=Money(60), kept=Money(8))
+        market = replay([refund], w.market)
+        assert market.platform.at(w.now) == Money(2)
+        assert market.account(HOST).ledger.at(w.now) == Money(6)
+        deposit = market.living(contract).deposit
+        assert (deposit.at(w.now), deposit.rate) == (Money(32), w.instance(contract).deposit.rate)
