@@ -110,7 +110,7 @@ class TestTheEndOfTheCalendar:
         assert [offer.machine for offer in views.offers(w.market, LAST)] == [2]
         assert views.offers(w.market, LAST, machine=MachineId(1)) == ()
         assert len(views.quotes(w.market, LAST, timedelta(seconds=1))) == 1
-        with pytest.raises(UnknownId, match="an offer that is"):
+        with pytest.raises(UnknownId, match=r"an offer that is"):
             views.offer(w.market, gone, LAST)
 
     def test_time_passes_to_the_last_second(self) -> None:
@@ -156,5 +156,5 @@ class TestWhatACommandMade:
 
     @pytest.mark.parametrize("kind", [5, int, "ContractCreated", Market, None])
     def test_another_kind_is_refused(self, kind: type) -> None:
-        with pytest.raises(RuleViolation, match="^kind: need the class of an event"):
+        with pytest.raises(RuleViolation, match=r"^kind: need the class of an event"):
             find_events((), kind)
