@@ -157,7 +157,7 @@ class Builder:
     def put_machine(self, state: MachineState, **changes: Any) -> None:
         """Take a machine with some fields changed, but for its instances."""
         due = due_of(
-            state.index,
+            state._index,
             changes.get("listing", state.listing),
             changes.get("rolls_at", state.rolls_at),
             changes.get("schedule", state.schedule),
@@ -270,11 +270,14 @@ class Builder:
             new = self._instances[contract]
             changes.append((instances.get(contract), new))
             instances = instances.without(contract) if new is None else instances.set(contract, new)
-        index = state.index.updated(changes)
+        index = state._index.updated(changes)
         due = state.due
-        if index.dues is not state.index.dues:
+        if index.dues is not state._index.dues:
             due = due_of(index, state.listing, state.rolls_at, state.schedule, state.announced)
-        before, state = state.due, changed_machine(state, instances=instances, index=index, due=due)
+        before, state = (
+            state.due,
+            changed_machine(state, instances=instances, _index=index, due=due),
+        )
         self._put_machine(state, before)
         return state
 

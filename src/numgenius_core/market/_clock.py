@@ -81,7 +81,7 @@ def _roll(decision: Decision, listing: Listing) -> None:
 def _instances_due(decision: Decision, state: MachineState) -> bool:
     """Let deposits, contracts and rates come due, and return whether any did."""
     at = decision.at
-    due = state.index.due_by(state.instances, at)
+    due = state._index.due_by(state.instances, at)
     for instance in due:
         spent = instance.deposit.runs_out()
         if spent is not None and spent <= at:

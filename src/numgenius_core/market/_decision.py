@@ -119,7 +119,7 @@ class Decision:
     def rerun(self, machine: MachineId) -> None:
         """Work out who runs on a machine: who has to pause pauses, then who may run resumes."""
         state = self.market.machine(machine)
-        index = state.index
+        index = state._index
         running = index.running(state.floor)
         runs = {entry.contract for entry in running}
         if runs == index.holding and not index.restarting:

@@ -122,12 +122,12 @@ class MachineState:
     schedule: MachineSchedule
     announced: datetime = BEGINNING
     default_job: str | None = None
-    index: MachineIndex = field(init=False, eq=False, repr=False)
+    _index: MachineIndex = field(init=False, eq=False, repr=False)
     due: datetime | None = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         index = MachineIndex(self.instances.values())
-        object.__setattr__(self, "index", index)
+        object.__setattr__(self, "_index", index)
         due = due_of(index, self.listing, self.rolls_at, self.schedule, self.announced)
         object.__setattr__(self, "due", due)
 
@@ -143,12 +143,12 @@ class MachineState:
     @property
     def occupied(self) -> int:
         """The GPUs that on-demand and reserved instances hold, as bits."""
-        return self.index.occupied
+        return self._index.occupied
 
     @property
     def waiting(self) -> int:
         """How many instances wait for their GPUs."""
-        return self.index.count - len(self.index.holding)
+        return self._index.count - len(self._index.holding)
 
     def blocks(self) -> tuple[Block, ...]:
         """Return the blocks of its listing, in the order of their offers; none if not listed."""
@@ -163,7 +163,7 @@ class MachineState:
     @property
     def disk(self) -> Disk:
         """How its disk is used."""
-        return Disk(total_mb=self.machine.disk_mb, instances_mb=self.index.stored_mb)
+        return Disk(total_mb=self.machine.disk_mb, instances_mb=self._index.stored_mb)
 
     @cached_property
     def resolution(self) -> Resolution:
@@ -173,7 +173,7 @@ class MachineState:
     @cached_property
     def running(self) -> tuple[Claim, ...]:
         """The claims that run, the highest priority first."""
-        return tuple(self.instances[e.contract].claim for e in self.index.running(self.floor))
+        return tuple(self.instances[e.contract].claim for e in self._index.running(self.floor))
 
     @cached_property
     def offers(self) -> tuple[Offer, ...]:
