@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -942,7 +943,10 @@ class TestStore:
             assert store._file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
             store.close()
 
-    def test_a_second_process_is_refused(self, listed: Desk) -> None:
+    def test_a_second_process_is_refused(
+        self, listed: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, timeout=0.1))
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             Store(str(listed.path))
 

@@ -13,6 +13,7 @@ import pytest
 from attrs import evolve
 from hypothesis import Phase, find, given, settings, strategies as st
 
+from effort import FULL, up_to
 from market_world import prices, second, world
 from numgenius_core.contracts import InstanceEvent, InstanceState
 from numgenius_core.errors import MissingExtra, NumgeniusError, RuleViolation, WrongType
@@ -51,7 +52,15 @@ SERIES = PriceSeries(
 )
 FEW = settings(max_examples=20, phases=[Phase.generate], database=None)
 NO_BOOKS = RULES["market"].ours([(Tick(), EPOCH)]).books
-MISTAKES = [(rule, wrong) for rule, mistakes in WRONG.items() for wrong in mistakes]
+# They show in one case of hundreds: a full run looks for that case.
+RARE = {"as_texts", "bidders_compare_too", "no_free_tests", "offline_costs", "tells_no_traffic"}
+MISTAKES = [
+    (rule, wrong)
+    for rule, mistakes in WRONG.items()
+    for wrong in mistakes
+    if FULL or wrong.__name__ not in RARE
+]
+HAPPENS = [InstancePaused, ContractExtended, *([ContractPrepaid] if FULL else [])]
 
 
 def named(rule: str, law: str) -> Law:
@@ -68,7 +77,7 @@ class TestOurRulesKeepTheirLaws:
         if rule == "quote_columns":
             pytest.importorskip("narwhals")
             pytest.importorskip("polars")
-        verify(rule, RULES[rule].ours, examples=EXAMPLES.get(rule, 40))
+        verify(rule, RULES[rule].ours, examples=EXAMPLES.get(rule, up_to(40, 20)))
 
     @pytest.mark.parametrize("rule", RULES)
     def test_the_docs_of_a_rule_are_there(self, rule: str) -> None:
@@ -80,6 +89,9 @@ class TestOurRulesKeepTheirLaws:
 
 class TestWrongImplementationsAreCaught:
     """Issue: "An intentionally wrong re-implementation of each rule is caught"."""
+
+    def test_the_rare_ones_are_there(self) -> None:
+        assert {wrong.__name__ for mistakes in WRONG.values() for wrong in mistakes} >= RARE
 
     def test_each_rule_has_two_or_more(self) -> None:
         assert WRONG.keys() == RULES.keys()
@@ -261,7 +273,7 @@ class TestMarketsAreDrawn:
         assert all(event.at < at for event in played.events)
         assert [instant for _, instant in steps] == sorted(instant for _, instant in steps)
 
-    @pytest.mark.parametrize("kind", [InstancePaused, ContractExtended, ContractPrepaid])
+    @pytest.mark.parametrize("kind", HAPPENS)
     def test_what_a_market_can_do_happens(self, kind: type) -> None:
         def happens(steps: tuple[Step, ...]) -> bool:
             return any(isinstance(event, kind) for event in RULES["market"].ours(steps).events)
