@@ -11,12 +11,14 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from market_world import ANN, BOB, HOST, World, prices, second, world
-from numgenius_core.errors import NumgeniusError
+from numgenius_core.errors import NumgeniusError, RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.listing import Machine, Mode, Verification
 from numgenius_core.market import Settings, commands as c, events as e, execute_all, replay
+from numgenius_core.market._persistent import Series, Sorted, Table
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerHour
@@ -456,3 +458,90 @@ class TestWhatAnEventChanges:
         assert market.account(HOST).ledger.at(w.now) == Money(6)
         deposit = market.living(contract).deposit
         assert (deposit.at(w.now), deposit.rate) == (Money(32), w.instance(contract).deposit.rate)
+
+
+class TestReasons:
+    """Issue: "who runs, with reasons": each pause says why and by whom."""
+
+    def pauses(self, w: World, command: c.Command) -> list[tuple[int, str, tuple[int, ...]]]:
+        events = [each for each in w.do(command) if isinstance(each, e.InstancePaused)]
+        return [(each.contract, each.why.value, each.by) for each in events]
+
+    def bid(self, w: World, size: int, dollars: str, place: int = 0) -> c.Rent:
+        offer, price = w.offer(size, place), PerHour(dollars)
+        return c.Rent(by=ANN, offer=offer, mode=Mode.INTERRUPTIBLE, bid=price)
+
+    def test_outbid_by_those_above_on_its_own_gpus(self) -> None:
+        w = world(4, prices(1))
+        wide = w.rent(4, bid="0.8")
+        events = self.pauses(w, self.bid(w, 1, "0.3"))
+        assert events == [(wide, "outbid", (max(w.market.homes),))]
+        assert self.pauses(w, self.bid(w, 1, "0.3", 3)) == []
+
+    @pytest.mark.parametrize("wide", ["0.9", "1.0"])
+    def test_the_price_of_a_gpu_decides_and_of_equals_the_earlier(self, wide: str) -> None:
+        w = world(2, prices(1))
+        single = w.rent(1, bid="0.5")
+        events = self.pauses(w, self.bid(w, 2, wide))
+        assert events == [(max(w.market.homes), "outbid", (single,))]
+
+    def test_held_by_a_rental_on_demand(self) -> None:
+        w = world(1, prices(1))
+        bid = w.rent(1, bid="0.5")
+        events = self.pauses(w, c.Rent(by=BOB, offer=w.offer(1), mode=Mode.ON_DEMAND))
+        assert events == [(bid, "held", (max(w.market.homes),))]
+
+    def test_under_the_floor_and_not_at_it(self) -> None:
+        w = world(2, prices(1))
+        at_it, under = w.rent(1, bid="0.5"), w.rent(1, 1, bid="0.4")
+        floor = c.SetMinBid(by=HOST, machine=M1, floor=prices("0.5").gpu)
+        assert self.pauses(w, floor) == [(under, "under the floor", ())]
+        assert w.state(at_it) == "running"
+
+    def test_a_bid_left_out_is_the_lowest_the_floor_allows(self) -> None:
+        w = world(2, prices(1, min_bid="0.3"))
+        contract = w.rent(2, bid="1")
+        w.do(c.Stop(by=ANN, contract=contract))
+        (event,) = w.do(c.ChangeBid(by=ANN, contract=contract))
+        assert getattr(event, "bid", None) == PerHour("0.6")
+        with pytest.raises(NumgeniusError) as refusal:
+            w.do(c.ChangeBid(by=ANN, contract=contract, bid=PerHour("0.59")))
+        assert str(refusal.value) == "bid: need 0.60 to 64.00 $/hour for 2 GPU(s), got 0.59"
+
+
+class TestWhatIsKnownOfAnInstance:
+    """What a view or a log shows is what was agreed."""
+
+    def test_the_gpu_price_while_a_deposit_lasts_and_after(self) -> None:
+        w = world(2, prices(1), max_discount=Fraction(1, 2))
+        contract = w.rent(2)
+        w.do(c.Prepay(by=ANN, contract=contract, amount=Money(720)))
+        reserved = w.instance(contract)
+        off = reserved.discount
+        assert off > 0
+        assert reserved.gpu_price(w.now) == PerHour(2).scaled(1 - off)
+        assert reserved.gpu_price(w.now + timedelta(days=300)) == PerHour(2)
+
+    def test_a_rolled_end_is_in_its_event(self) -> None:
+        w = world(1, prices(1), rolling=timedelta(days=2))
+        events = [each for each in w.do(c.Tick(), DAY) if isinstance(each, e.EndDateRolled)]
+        assert [each.end for each in events] == [second(3 * DAY)]
+
+    def test_results_are_compared_by_what_was_refused_and_why(self) -> None:
+        w = world(1, prices(1))
+        stop = c.Stop(by=ANN, contract=ContractId(7))
+        destroy = c.Destroy(by=ANN, contract=ContractId(7))
+        _, (one, same, other, taken) = execute_all(
+            w.market,
+            [(stop, w.now), (stop, w.now), (destroy, w.now), (c.Tick(), w.now)],
+        )
+        assert one == same
+        assert one != other
+        assert one != evolve(one, error=None)
+        assert one != evolve(one, error=RuleViolation("contract", "an instance", "7"))
+        assert taken == evolve(taken, error=None)
+
+    @pytest.mark.parametrize("kind", [Table, Series, Sorted])
+    def test_different_contents_have_different_hashes(self, kind: Callable[..., Any]) -> None:
+        few, many = kind([(1, 2)]), kind([(1, 2), (3, 4)])
+        assert len({hash(few), hash(many), hash(kind([(1, 2)]))}) == 2

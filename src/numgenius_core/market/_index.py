@@ -161,16 +161,8 @@ class MachineIndex:
             due.append(contract)
         return [instances[contract] for contract in sorted(due)]
 
-    def running(self, floor: PerGpuHour, without: ContractId | None = None) -> tuple[Entry, ...]:
-        """Return the claims that run, the highest priority first.
-
-        Args:
-            floor: The host's; bids below it wait.
-            without: A claim that is to be looked away from.
-        """
-        if without is not None:
-            heads = (_best_without(claims, without) for claims in self.claims.values())
-            return _first(heads, floor)
+    def running(self, floor: PerGpuHour) -> tuple[Entry, ...]:
+        """Return the claims that run above a host's floor, the highest priority first."""
         found = self._found
         if found is None or found[0] != floor:
             found = floor, _first((claims.first for claims in self.claims.values()), floor)
@@ -187,11 +179,6 @@ def _first(heads: Iterable[Entry | None], floor: PerGpuHour) -> tuple[Entry, ...
             running.append(entry)
             taken |= entry.gpus
     return tuple(running)
-
-
-def _best_without(claims: Sorted[Entry], without: ContractId) -> Entry | None:
-    """Return the best claim on a block but for one, ``None`` if there is no other."""
-    return next((entry for entry in claims if entry.contract != without), None)
 
 
 def _claims_alike(old: Instance, new: Instance) -> bool:

@@ -135,9 +135,7 @@ def _winning(machine: MachineState, instance: Instance) -> PerHour:
     """Return the lowest bid with which an instance runs; the one it has, if it runs."""
     if instance.state in HOLDS and instance.bid is not None:
         return instance.bid
-    others = machine._index.running(machine.floor, without=instance.id)
-    running = [machine.instances[entry.contract].claim for entry in others]
-    price = winning_bid(instance.contract.block, running, machine.floor)
+    price = winning_bid(instance.contract.block, machine.running, machine.floor)
     if price is None:
         raise RuleViolation("bid", "GPUs that a bid can win", "GPUs rented on demand")
     return price
