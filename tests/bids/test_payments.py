@@ -327,7 +327,7 @@ class TestOneInterface:
         assert [rule(auction).revenue for rule in rules][-1] == PerHour("0.45")
 
     def test_auctions_take_any_iterable(self) -> None:
-        auction = BlockAuction(claims=(bid(i, 1, i, 5) for i in range(3)))  # type: ignore[arg-type]
+        auction = BlockAuction(claims=(bid(i, 1, i, 5) for i in range(3)))
         assert auction.optimum() == best_runners(auction.claims)
-        pool = PoolAuction(blocks=[PoolBlock(machine=MachineId(1), block=Block(0, 2))], bids=[])  # type: ignore[arg-type]
+        pool = PoolAuction(blocks=[PoolBlock(machine=MachineId(1), block=Block(0, 2))], bids=[])
         assert pool.optimum().runners == ()

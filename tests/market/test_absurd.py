@@ -94,12 +94,12 @@ class Absurd:
 
     def instant(self) -> datetime:
         """Return an instant at an edge of the calendar, or soon."""
-        return self.pick([*EDGES, self.later(SPANS[0]), self.later(SPANS[1])])
+        return self.any.choice([*EDGES, self.later(SPANS[0]), self.later(SPANS[1])])
 
     def offer(self) -> int:
         """Return one of the offers there are, or one there is not."""
         found = [each.id for each in views.offers(self.market, self.now)]
-        return self.pick(found or IDS)
+        return self.any.choice(found or IDS)
 
     def step(self) -> None:
         """Let some time pass and execute some command."""

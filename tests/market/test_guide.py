@@ -743,7 +743,7 @@ class TestDoor:
             kind(**fields)
 
     def test_values_are_kept_in_the_form_that_is_checked(self) -> None:
-        wanted = c.Defragment(by=HOST, machine=M1, movable=[ContractId(3)])  # type: ignore[arg-type]
+        wanted = c.Defragment(by=HOST, machine=M1, movable=[ContractId(3)])
         assert wanted.movable == (3,)
         listed = c.ListMachine(by=HOST, machine=M1, prices=prices(), max_discount="0.4")
         assert listed.max_discount == Fraction(2, 5)

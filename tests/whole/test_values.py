@@ -16,9 +16,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
 from attrs import evolve, fields, frozen, has
 
@@ -38,7 +38,20 @@ from numgenius_core.rates import PerGpuHour, PerHour, Rate
 from numgenius_core.testing import Books
 from numgenius_core.wire import read_sample
 
-ATOMS = (str, int, float, bool, bytes, Decimal, Fraction, date, timedelta, Enum, range, frozenset)
+ATOMS: tuple[type, ...] = (
+    str,
+    int,
+    float,
+    bool,
+    bytes,
+    Decimal,
+    Fraction,
+    date,
+    timedelta,
+    Enum,
+    range,
+    frozenset,
+)
 ATOMS += (type(None), Money, Rate, type, NumgeniusError)
 MUTABLE = (list, set, bytearray, dict)
 
@@ -108,7 +121,7 @@ class TestNothingReachesIntoAValue:
     def test_no_attribute_can_be_set(self, name: str) -> None:
         for path, value in reached(ANSWERS[name], name, set()):
             if has(type(value)):
-                for each in fields(type(value)):
+                for each in fields(cast(Any, type(value))):
                     with pytest.raises(AttributeError):
                         setattr(value, each.name, None)
                 with pytest.raises((AttributeError, TypeError)):
@@ -138,13 +151,13 @@ class TestNothingReachesIntoAValue:
     def test_the_callers_own_tables_are_copied(self) -> None:
         table: dict[Any, Any] = {}
         market = Market(machines=table, accounts=table, homes=table, listings=table, asked=table)
-        said = {"place": "Sweden", "ids": [1, 2], "deep": {"x": [{}]}}
+        said: dict[str, Any] = {"place": "Sweden", "ids": [1, 2], "deep": {"x": [{}]}}
         offer = evolve(known.OFFER, extra=said)
-        paid = {7: PerHour(1)}
+        paid: dict[Any, Any] = {7: PerHour(1)}
         result = AuctionResult(runners=(), payments=paid)
         table[1] = paid[8] = said["place"] = None
-        said["ids"].append(3)  # type: ignore[attr-defined]
-        said["deep"]["x"][0]["y"] = 1  # type: ignore[index]
+        said["ids"].append(3)
+        said["deep"]["x"][0]["y"] = 1
         assert market == Market()
         assert offer.extra == {"place": "Sweden", "ids": (1, 2), "deep": {"x": ({},)}}
         assert result.payments == {7: PerHour(1)}
@@ -173,7 +186,7 @@ class TestNothingReachesIntoAValue:
         for again in (pickle.loads(pickle.dumps(extra)), copy.deepcopy(extra), copy.copy(extra)):
             assert again == extra
             assert type(again) is type(extra)
-        assert type(extra | {}) is dict
+        assert type({**extra}) is dict
         assert hash(extra) == hash(evolve(known.OFFER).extra)
 
     def test_a_record_goes_on_belonging_to_its_caller(self) -> None:
@@ -378,7 +391,7 @@ class TestChoicesSayWhatThereIs:
             lambda: quote(known.OFFER, timedelta(hours=1), mode="reserved"),  # type: ignore[arg-type]
             lambda: views.quotes(Market(), MOMENT, timedelta(hours=1), mode="reserved"),  # type: ignore[arg-type]
             lambda: c.Rent(by="a", offer=1, mode="reserved"),  # type: ignore[arg-type]
-            lambda: evolve(known.CONTRACT, mode="reserved"),
+            lambda: evolve(known.CONTRACT, mode="reserved"),  # type: ignore[arg-type]
         ],
     )
     def test_a_mode(self, ask: Callable[[], object]) -> None:

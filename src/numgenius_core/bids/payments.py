@@ -19,7 +19,7 @@ above the floor and at or below the bid.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from math import lcm
 from typing import Protocol, runtime_checkable
 
@@ -77,6 +77,10 @@ class Auction(Protocol):
         """Return how the given bids run at the same time, ``None`` if they do not fit."""
 
 
+def _as_claims(given: Iterable[Claim]) -> tuple[Claim, ...]:
+    return as_tuple(given, "auction.claims")
+
+
 @frozen(kw_only=True)
 class BlockAuction:
     """Bids tied to definite GPUs of one machine.
@@ -96,11 +100,10 @@ class BlockAuction:
     (Entrant(id=1, gpus=2, price=PerHour('0.40')),)
     """
 
-    claims: tuple[Claim, ...]
+    claims: tuple[Claim, ...] = field(converter=_as_claims)
     floor: PerGpuHour = NO_FLOOR
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "claims", as_tuple(self.claims, "auction.claims"))
         best_runners(self.claims, self.floor)  # refuses what is no claim, and claims with one id
 
     def entrants(self) -> tuple[Entrant, ...]:
@@ -130,6 +133,14 @@ class BlockAuction:
         return found if len(found.runners) == len(ids) else None
 
 
+def _as_blocks(given: Iterable[PoolBlock]) -> tuple[PoolBlock, ...]:
+    return as_tuple(given, "auction.blocks")
+
+
+def _as_bids(given: Iterable[PoolBid]) -> tuple[PoolBid, ...]:
+    return as_tuple(given, "auction.bids")
+
+
 @frozen(kw_only=True)
 class PoolAuction:
     """Bids for a number of GPUs anywhere in free blocks of a machine or a pool.
@@ -151,13 +162,11 @@ class PoolAuction:
     PerHour('2.00')
     """
 
-    blocks: tuple[PoolBlock, ...]
-    bids: tuple[PoolBid, ...]
+    blocks: tuple[PoolBlock, ...] = field(converter=_as_blocks)
+    bids: tuple[PoolBid, ...] = field(converter=_as_bids)
     floor: PerGpuHour = NO_FLOOR
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "blocks", as_tuple(self.blocks, "auction.blocks"))
-        object.__setattr__(self, "bids", as_tuple(self.bids, "auction.bids"))
         # Refuses what is no block or bid, blocks that overlap and bids with one id.
         best_packing(self.blocks, self.bids, floor=self.floor)
 

@@ -13,7 +13,7 @@ instance can only get its deposit back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from fractions import Fraction
 
@@ -151,6 +151,10 @@ Fact = Moved | Rebid | MachineWent | Transferred | Prepaid | Refunded
 """One fact in the history of an instance."""
 
 
+def _as_facts(given: Iterable[Fact]) -> tuple[Fact, ...]:
+    return as_tuple(given, "history.facts")
+
+
 @frozen(kw_only=True)
 class History:
     """All that happened to an instance, in order of time.
@@ -189,11 +193,10 @@ class History:
     """
 
     contract: Contract
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[Fact, ...] = field(default=(), converter=_as_facts)
 
     def __attrs_post_init__(self) -> None:
         check_kind(self.contract, Contract, "history.contract")
-        object.__setattr__(self, "facts", as_tuple(self.facts, "history.facts"))
         latest = self.contract.start
         for index, fact in enumerate(self.facts):
             path = f"history.facts[{index}]"

@@ -82,6 +82,10 @@ def _discount(value: Exact) -> Fraction:
     return fraction(value, "contract.discount", below_one=True)
 
 
+def _as_rate_changes(given: Iterable[RateChange]) -> tuple[RateChange, ...]:
+    return as_tuple(given, "contract.rate_changes")
+
+
 @frozen(kw_only=True)
 class Contract:
     """An agreement between a client and a host, its terms locked (G3).
@@ -132,7 +136,7 @@ class Contract:
     disk_mb: int = 0
     bid: PerHour | None = None
     discount: Fraction = field(default=Fraction(0), converter=_discount)
-    rate_changes: tuple[RateChange, ...] = ()
+    rate_changes: tuple[RateChange, ...] = field(default=(), converter=_as_rate_changes)
 
     def __attrs_post_init__(self) -> None:
         check_id(self.id, "contract.id")
@@ -154,8 +158,7 @@ class Contract:
             self._check_rate_changes()
 
     def _check_rate_changes(self) -> None:
-        changes = as_tuple(self.rate_changes, "contract.rate_changes")
-        object.__setattr__(self, "rate_changes", changes)
+        changes = self.rate_changes
         for index, change in enumerate(changes):
             check_kind(change, RateChange, f"contract.rate_changes[{index}]")
         starts = [self.start, *(change.since for change in changes)]

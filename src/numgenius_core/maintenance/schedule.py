@@ -22,7 +22,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Final, Literal
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from numgenius_core._checks import as_tuple, check_id, check_kind, check_text
 from numgenius_core._numbers import as_fraction_of_ten
@@ -105,6 +105,10 @@ class MaintenanceWindow:
         return WindowStatus.ONGOING if now < self.period.end else WindowStatus.COMPLETED
 
 
+def _as_windows(given: Iterable[MaintenanceWindow]) -> tuple[MaintenanceWindow, ...]:
+    return as_tuple(given, "schedule.windows")
+
+
 @frozen(kw_only=True)
 class MachineSchedule:
     """The maintenance windows of one machine, past ones too.
@@ -122,11 +126,10 @@ class MachineSchedule:
     """
 
     machine: MachineId
-    windows: tuple[MaintenanceWindow, ...] = ()
+    windows: tuple[MaintenanceWindow, ...] = field(default=(), converter=_as_windows)
 
     def __attrs_post_init__(self) -> None:
         check_id(self.machine, "schedule.machine")
-        object.__setattr__(self, "windows", as_tuple(self.windows, "schedule.windows"))
         for index, window in enumerate(self.windows):
             check_kind(window, MaintenanceWindow, f"schedule.windows[{index}]")
         for index, (before, window) in enumerate(pairwise(self.windows), 1):

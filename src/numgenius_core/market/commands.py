@@ -7,8 +7,10 @@ payments, counts traffic, sees machines go offline and knows what time it is.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from fractions import Fraction
+from typing import cast
 
 from attrs import field, frozen
 
@@ -215,6 +217,11 @@ class CancelMaintenance(Message):
     machine: MachineId
 
 
+def _movable(given: Iterable[ContractId]) -> tuple[ContractId, ...]:
+    """Say what is taken: the message makes a tuple of it, and checks each id."""
+    return cast(tuple[ContractId, ...], given)
+
+
 @frozen(kw_only=True)
 class Defragment(Message):
     """Rearrange which GPUs contracts hold, so that a block of the largest size can be rented.
@@ -227,7 +234,7 @@ class Defragment(Message):
 
     by: AccountId
     machine: MachineId
-    movable: tuple[ContractId, ...] = ()
+    movable: tuple[ContractId, ...] = field(default=(), converter=_movable)
 
 
 @frozen(kw_only=True)

@@ -21,6 +21,14 @@ from numgenius_core.rates import PerHour
 from numgenius_core.units import Amount
 
 
+def _as_prices(given: Iterable[PerHour]) -> tuple[PerHour, ...]:
+    return as_tuple(given, "prices")
+
+
+def _as_instants(given: Iterable[datetime]) -> tuple[datetime, ...]:
+    return as_tuple(given, "instants")
+
+
 @frozen(kw_only=True)
 class PriceSeries:
     """A price over time, dollars per hour for a whole instance: the lowest bid that runs.
@@ -46,19 +54,16 @@ class PriceSeries:
     ((0, 3600),)
     """
 
-    instants: tuple[datetime, ...]
-    prices: tuple[PerHour, ...]
+    instants: tuple[datetime, ...] = field(converter=_as_instants)
+    prices: tuple[PerHour, ...] = field(converter=_as_prices)
     end: datetime
     seconds: tuple[int, ...] = field(init=False, repr=False, eq=False)
     """Seconds from the start to each instant, and to the end."""
 
     def __attrs_post_init__(self) -> None:
-        instants = tuple(
-            utc(at, f"instants[{i}]") for i, at in enumerate(as_tuple(self.instants, "instants"))
-        )
+        instants = tuple(utc(at, f"instants[{i}]") for i, at in enumerate(self.instants))
         object.__setattr__(self, "instants", instants)
         object.__setattr__(self, "end", utc(self.end, "end"))
-        object.__setattr__(self, "prices", as_tuple(self.prices, "prices"))
         if not instants or len(instants) != len(self.prices):
             got = f"{len(instants)} instant(s), {len(self.prices)} price(s)"
             raise RuleViolation("prices", "one price for each instant, and at least one", got)

@@ -28,7 +28,7 @@ from typing import Any, Final, Literal
 
 from attrs import field, frozen
 
-from numgenius_core._checks import check_kind
+from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.offer import Offer
@@ -98,10 +98,8 @@ SPECIAL: Final = ANYTHING | NOTHING | {"true", "True", "false", "False"}
 _PLACE: Final = attrgetter("field", "operator.value")
 
 
-def _tuple(given: object) -> tuple[Condition, ...]:
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise WrongType("conditions", "conditions", shown(given))
-    return tuple(given)
+def _tuple(given: Iterable[Condition]) -> tuple[Condition, ...]:
+    return as_tuple(given, "conditions")
 
 
 @frozen

@@ -105,6 +105,10 @@ class Request:
             whole_number(self.patience, "request.patience", 1, _LONGEST)
 
 
+def _as_requests(given: Iterable[Request]) -> tuple[Request, ...]:
+    return as_tuple(given, "trace")
+
+
 @frozen
 class Trace:
     """Recorded requests: a demand that is the same for every seed.
@@ -119,10 +123,10 @@ class Trace:
     [300, 900]
     """
 
-    requests: tuple[Request, ...]
+    requests: tuple[Request, ...] = field(converter=_as_requests)
 
     def __attrs_post_init__(self) -> None:
-        known = as_tuple(self.requests, "trace")
+        known = self.requests
         for index, request in enumerate(known):
             check_kind(request, Request, f"trace[{index}]")
         object.__setattr__(self, "requests", tuple(sorted(known, key=attrgetter("after"))))
@@ -161,6 +165,10 @@ def _check_weights(pairs: object, path: str) -> None:
         raise WrongType(path, "a mapping to weights", shown(pairs))
     if not sum(whole_number(weight, f"{path}[{key}]", 0, MAX_RATE) for key, weight in pairs):
         raise RuleViolation(path, "at least one weight above zero", shown(dict(pairs)))
+
+
+def _as_hours(given: Iterable[int] | None) -> tuple[int, ...] | None:
+    return None if given is None else as_tuple(given, "demand.by_hour")
 
 
 @frozen(kw_only=True)
@@ -207,7 +215,7 @@ class Demand:
     disk_mb: int = 0
     patience: int | None = None
     whole: bool = True
-    by_hour: tuple[int, ...] | None = None
+    by_hour: tuple[int, ...] | None = field(default=None, converter=_as_hours)
 
     def __attrs_post_init__(self) -> None:
         if positive(self.per_day, "demand.per_day") > _BUSIEST:
@@ -225,8 +233,7 @@ class Demand:
             if prices is not None:
                 check_kind(prices, Distribution, f"demand.{name}")
         if self.by_hour is not None:
-            hours = as_tuple(self.by_hour, "demand.by_hour")
-            object.__setattr__(self, "by_hour", hours)
+            hours = self.by_hour
             if len(hours) != _HOURS:
                 raise RuleViolation("demand.by_hour", "24 weights", str(len(hours)))
             _check_weights(tuple(enumerate(hours)), "demand.by_hour")

@@ -11,6 +11,7 @@ whatever the parameters, so twice the median is twice each value, from the same 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from math import exp
 from random import Random
 from typing import Final
@@ -164,6 +165,10 @@ class Pareto(Distribution):
             return float("inf")
 
 
+def _as_values(given: Iterable[Amount]) -> tuple[Amount, ...]:
+    return as_tuple(given, "values")
+
+
 @frozen
 class Observed(Distribution):
     """Values that were seen, each as likely as the others.
@@ -179,11 +184,10 @@ class Observed(Distribution):
     4.0
     """
 
-    values: tuple[Amount, ...]
+    values: tuple[Amount, ...] = field(converter=_as_values)
     _values: tuple[float, ...] = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "values", as_tuple(self.values, "values"))
         found = tuple(positive(v, f"values[{i}]") for i, v in enumerate(self.values))
         if not found:
             raise RuleViolation("values", "at least one value", "none")

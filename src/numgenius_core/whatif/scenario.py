@@ -12,7 +12,7 @@ from enum import Enum
 from itertools import product
 from typing import Any, Final
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from numgenius_core._checks import as_tuple, check_id, check_kind
 from numgenius_core._numbers import fraction
@@ -68,6 +68,14 @@ class Relisting:
                 raise RuleViolation("relisting.listing", f"machine {self.machine}", got)
 
 
+def _as_listings(given: Iterable[Listing]) -> tuple[Listing, ...]:
+    return as_tuple(given, "scenario.listings")
+
+
+def _as_relistings(given: Iterable[Relisting]) -> tuple[Relisting, ...]:
+    return as_tuple(given, "scenario.relistings")
+
+
 @frozen(kw_only=True)
 class Scenario:
     """What is simulated: what a host lists, who comes, and for how long.
@@ -97,16 +105,14 @@ class Scenario:
     86400
     """
 
-    listings: tuple[Listing, ...]
+    listings: tuple[Listing, ...] = field(converter=_as_listings)
     demand: Demand | Trace
     horizon: Interval
-    relistings: tuple[Relisting, ...] = ()
+    relistings: tuple[Relisting, ...] = field(default=(), converter=_as_relistings)
     power: Power | None = None
     placement: Placement = Placement.BEST_FIT
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "listings", as_tuple(self.listings, "scenario.listings"))
-        object.__setattr__(self, "relistings", as_tuple(self.relistings, "scenario.relistings"))
         machines = {}
         for index, listing in enumerate(self.listings):
             check_kind(listing, Listing, f"scenario.listings[{index}]")
