@@ -36,6 +36,7 @@ from numgenius_core.market._builder import Builder
 from numgenius_core.market._clock import advance_to, catch_up
 from numgenius_core.market._decision import Decision
 from numgenius_core.market._evolution import apply_event
+from numgenius_core.market._messages import Order
 from numgenius_core.market.events import Event
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Market
@@ -57,7 +58,7 @@ class CommandResult:
         error: Why it was refused, so that nothing happened; ``None`` if it was not.
     """
 
-    command: c.Command
+    command: c.Command | Order
     at: datetime
     events: tuple[Event, ...] = ()
     error: NumgeniusError | None = field(default=None, eq=_told)
@@ -67,7 +68,7 @@ Archive = MutableMapping[ContractId, Instance]
 """Where the caller keeps destroyed instances: a dict, or something in front of a table."""
 
 
-def decide(market: Market, command: c.Command, at: datetime) -> tuple[Event, ...]:
+def decide(market: Market, command: c.Command | Order, at: datetime) -> tuple[Event, ...]:
     """Return what a command leads to, and before it whatever came due up to ``at``.
 
     Args:
@@ -95,7 +96,7 @@ def decide(market: Market, command: c.Command, at: datetime) -> tuple[Event, ...
 
 
 def execute(
-    market: Market, command: c.Command, at: datetime, *, archive: Archive | None = None
+    market: Market, command: c.Command | Order, at: datetime, *, archive: Archive | None = None
 ) -> tuple[Market, tuple[Event, ...]]:
     """Return the market after a command, and the events that led there.
 
@@ -126,7 +127,7 @@ def execute(
 
 def execute_all(
     market: Market,
-    commands: Iterable[tuple[c.Command, datetime]],
+    commands: Iterable[tuple[c.Command | Order, datetime]],
     *,
     archive: Archive | None = None,
 ) -> tuple[Market, tuple[CommandResult, ...]]:
@@ -241,7 +242,7 @@ def replay(
     return builder.market()
 
 
-def _decided(market: Market, command: c.Command, at: datetime) -> Decision:
+def _decided(market: Market, command: c.Command | Order, at: datetime) -> Decision:
     check_kind(market, Market, "market")
     do = _DO.get(type(command))
     if do is None:

@@ -150,3 +150,8 @@ class Message:
             kept = check(value, path)
             if kept is not None and kept is not value:
                 object.__setattr__(self, name, kept)
+
+
+@frozen(kw_only=True)
+class Order(Message):
+    """A message that says what is to be done: what a list of several commands is a list of."""

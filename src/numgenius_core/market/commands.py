@@ -18,7 +18,7 @@ from numgenius_core._numbers import fraction
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
 from numgenius_core.maintenance.schedule import MaintenanceWindow
-from numgenius_core.market._messages import Message, positive
+from numgenius_core.market._messages import Order, positive
 from numgenius_core.market._settings import Settings
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour, PerHour
@@ -61,12 +61,12 @@ __all__ = [
 
 
 @frozen(kw_only=True)
-class Tick(Message):
+class Tick(Order):
     """Let time pass: whatever has come due happens, each thing at its own instant."""
 
 
 @frozen(kw_only=True)
-class SetSettings(Message):
+class SetSettings(Order):
     """Set what the market takes at most; what waits already may go on waiting.
 
     It is taken after any silence, however long: so an operator goes on after a ``longest_step``.
@@ -76,7 +76,7 @@ class SetSettings(Message):
 
 
 @frozen(kw_only=True)
-class AddCredit(Message):
+class AddCredit(Order):
     """Take a payment: ``amount`` joins the balance of ``account``, which is opened if need be."""
 
     account: AccountId
@@ -84,14 +84,14 @@ class AddCredit(Message):
 
 
 @frozen(kw_only=True)
-class AddMachine(Message):
+class AddMachine(Order):
     """Take a machine into the market; its host's account becomes, or stays, a host's."""
 
     machine: Machine
 
 
 @frozen(kw_only=True)
-class SetVerification(Message):
+class SetVerification(Order):
     """Say that a machine is verified, unverified or deverified (its agreement is broken)."""
 
     machine: MachineId
@@ -99,28 +99,28 @@ class SetVerification(Message):
 
 
 @frozen(kw_only=True)
-class ReportOffline(Message):
+class ReportOffline(Order):
     """Say that a machine went offline: nothing is charged until it is back."""
 
     machine: MachineId
 
 
 @frozen(kw_only=True)
-class ReportOnline(Message):
+class ReportOnline(Order):
     """Say that a machine is back."""
 
     machine: MachineId
 
 
 @frozen(kw_only=True)
-class ReportLoaded(Message):
+class ReportLoaded(Order):
     """Say that an instance has loaded and runs from now on."""
 
     contract: ContractId
 
 
 @frozen(kw_only=True)
-class CountTraffic(Message):
+class CountTraffic(Order):
     """Count bytes that an instance has ``sent`` and ``received`` since the last count."""
 
     contract: ContractId
@@ -132,7 +132,7 @@ class CountTraffic(Message):
 
 
 @frozen(kw_only=True)
-class RemoveMachine(Message):
+class RemoveMachine(Order):
     """Take a machine out of the market; it must be unlisted and without instances."""
 
     by: AccountId
@@ -144,7 +144,7 @@ def _discount(value: Exact) -> Fraction:
 
 
 @frozen(kw_only=True)
-class ListMachine(Message):
+class ListMachine(Order):
     """Publish a listing, or another one in its place (G1, G9).
 
     Attributes:
@@ -167,7 +167,7 @@ class ListMachine(Message):
 
 
 @frozen(kw_only=True)
-class Unlist(Message):
+class Unlist(Order):
     """Take the listing of a machine back: no new contracts; those that exist go on (G11)."""
 
     by: AccountId
@@ -175,7 +175,7 @@ class Unlist(Message):
 
 
 @frozen(kw_only=True)
-class SetMinBid(Message):
+class SetMinBid(Order):
     """Set the host's floor for bids, dollars per GPU-hour."""
 
     by: AccountId
@@ -184,7 +184,7 @@ class SetMinBid(Message):
 
 
 @frozen(kw_only=True)
-class SetDefaultJob(Message):
+class SetDefaultJob(Order):
     """Set the host's own job, which runs on every GPU that no client uses."""
 
     by: AccountId
@@ -193,7 +193,7 @@ class SetDefaultJob(Message):
 
 
 @frozen(kw_only=True)
-class RemoveDefaultJob(Message):
+class RemoveDefaultJob(Order):
     """Take the host's own job away."""
 
     by: AccountId
@@ -201,7 +201,7 @@ class RemoveDefaultJob(Message):
 
 
 @frozen(kw_only=True)
-class ScheduleMaintenance(Message):
+class ScheduleMaintenance(Order):
     """Announce when a machine is down (G12); see :mod:`numgenius_core.maintenance`."""
 
     by: AccountId
@@ -210,7 +210,7 @@ class ScheduleMaintenance(Message):
 
 
 @frozen(kw_only=True)
-class CancelMaintenance(Message):
+class CancelMaintenance(Order):
     """Cancel a machine's upcoming windows."""
 
     by: AccountId
@@ -223,7 +223,7 @@ def _movable(given: Iterable[ContractId]) -> tuple[ContractId, ...]:
 
 
 @frozen(kw_only=True)
-class Defragment(Message):
+class Defragment(Order):
     """Rearrange which GPUs contracts hold, so that a block of the largest size can be rented.
 
     Attributes:
@@ -238,7 +238,7 @@ class Defragment(Message):
 
 
 @frozen(kw_only=True)
-class CleanUp(Message):
+class CleanUp(Order):
     """Delete the data of instances that expired at least 48 hours ago."""
 
     by: AccountId
@@ -249,7 +249,7 @@ class CleanUp(Message):
 
 
 @frozen(kw_only=True)
-class Rent(Message):
+class Rent(Order):
     """Create an instance on an offer: a contract at the listing's terms (G3).
 
     Attributes:
@@ -273,7 +273,7 @@ class Rent(Message):
 
 
 @frozen(kw_only=True)
-class ChangeBid(Message):
+class ChangeBid(Order):
     """Change the bid of an interruptible; without a price, to the lowest that runs now."""
 
     by: AccountId
@@ -282,7 +282,7 @@ class ChangeBid(Message):
 
 
 @frozen(kw_only=True)
-class Prepay(Message):
+class Prepay(Order):
     """Move money from the balance to the deposit of an instance: it is reserved from now on."""
 
     by: AccountId
@@ -291,7 +291,7 @@ class Prepay(Message):
 
 
 @frozen(kw_only=True)
-class Stop(Message):
+class Stop(Order):
     """Stop an instance: its GPUs are released, its data is kept and its storage paid."""
 
     by: AccountId
@@ -299,7 +299,7 @@ class Stop(Message):
 
 
 @frozen(kw_only=True)
-class Start(Message):
+class Start(Order):
     """Start a stopped instance: it runs as soon as its GPUs are free for it."""
 
     by: AccountId
@@ -307,7 +307,7 @@ class Start(Message):
 
 
 @frozen(kw_only=True)
-class Destroy(Message):
+class Destroy(Order):
     """End an instance and delete its data; of a deposit, the refund comes back."""
 
     by: AccountId
@@ -315,7 +315,7 @@ class Destroy(Message):
 
 
 @frozen(kw_only=True)
-class Label(Message):
+class Label(Order):
     """Give an instance a name of the client's own; an empty one takes it away."""
 
     by: AccountId
@@ -324,7 +324,7 @@ class Label(Message):
 
 
 @frozen(kw_only=True)
-class SetAutoExtension(Message):
+class SetAutoExtension(Order):
     """Say whether a contract is to be extended when the host publishes a later end (G9)."""
 
     by: AccountId
@@ -333,7 +333,7 @@ class SetAutoExtension(Message):
 
 
 @frozen(kw_only=True)
-class AcceptPriceIncrease(Message):
+class AcceptPriceIncrease(Order):
     """Accept a higher price: the contract is extended, the price applies after its present end."""
 
     by: AccountId
@@ -341,7 +341,7 @@ class AcceptPriceIncrease(Message):
 
 
 @frozen(kw_only=True)
-class RejectPriceIncrease(Message):
+class RejectPriceIncrease(Order):
     """Reject a higher price: the contract ends as agreed."""
 
     by: AccountId
