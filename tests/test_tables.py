@@ -8,6 +8,7 @@ from attrs import frozen
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation
+from numgenius_core.money import Money
 
 
 class TestATable:
@@ -50,12 +51,18 @@ class Result(Tabular):
 
     name: str
 
+    def _rows(self) -> list[object]:
+        return [{"line": "GPU", "dollars": Money("1.5")}]
+
     def table(self) -> ResultTable:
         return ResultTable(title=self.name, head=("a",), rows=(("<b>",),))
 
 
 class TestAResultWithATable:
     """It prints as its table and is one in a notebook; otherwise it is a value like others."""
+
+    def test_its_rows_are_numbers(self) -> None:
+        assert Result(name="bill").to_dicts() == [{"line": "GPU", "dollars": 1.5}]
 
     def test_it_shows_its_table(self) -> None:
         result = Result(name="r")

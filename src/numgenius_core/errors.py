@@ -16,7 +16,7 @@ money | dollars up to 1,000,000,000,000 | 'ten'
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from typing import Final
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "WrongType",
 ]
 
+_SERIES: Final = 3  # values of a series that a value's repr shows
 _SHOWN: Final = 80  # characters of a bad value that a message repeats
 
 
@@ -47,6 +48,11 @@ def shown(value: object) -> str:
     except Exception:  # noqa: BLE001 - a hostile __repr__ must not hide the fault that is being reported
         return f"a {type(value).__name__}"
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def brief(values: Sized) -> str:
+    """Return the ``repr`` of a series within a value; of a long one, how much there is."""
+    return repr(values) if len(values) <= _SERIES else f"<{len(values):,} values>"
 
 
 class NumgeniusError(Exception):

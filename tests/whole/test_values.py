@@ -432,3 +432,33 @@ class TestNumbers:
         with pytest.raises(RuleViolation):
             round(kind("1"), 13)
         assert type(round(kind("1"))) is int
+
+    def test_results_are_rows_of_numbers(self) -> None:
+        quoted = quote(known.OFFER, timedelta(hours=10), mode=Mode.ON_DEMAND)
+        row = quoted.to_dict()
+        assert (row["offer"], row["mode"], row["seconds"]) == (9, "on-demand", 36_000)
+        assert row["total"] == float(quoted.total)
+        assert [line["kind"] for line in quoted.to_dicts()] == [
+            line.kind.value for line in quoted.lines
+        ]
+        first = known.STATEMENT.to_dicts()[0]
+        assert (first["kind"], first["quantity"], first["fee"]) == (
+            "GPU on demand",
+            86_400,
+            pytest.approx(1.6),
+        )
+        table = pd.DataFrame(known.STATEMENT.to_dicts())
+        assert table["amount"].sum() == pytest.approx(float(known.STATEMENT.total))
+
+
+class TestReprsAreShort:
+    """What a person prints by mistake says what it is, in a screen at most."""
+
+    @pytest.mark.parametrize("name", ANSWERS)
+    def test_of_what_the_rooms_answer_with(self, name: str) -> None:
+        value = ANSWERS[name]
+        assert isinstance(value, tuple) or len(repr(value)) < 2_500
+
+    def test_a_reading(self) -> None:
+        reading = ANSWERS["reading"]
+        assert repr(reading).startswith("Reading(source='text', offers=<66 values>, ")

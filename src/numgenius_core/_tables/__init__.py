@@ -3,10 +3,48 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from typing import TYPE_CHECKING, TypeAlias
+
+from attrs import fields, has
+
+from numgenius_core.money import Money
+from numgenius_core.rates import Rate
 
 if TYPE_CHECKING:
     from numgenius_core._tables.result import ResultTable
+
+
+Number: TypeAlias = "int | float | str | datetime | None"
+"""What a program computes with, or names a row by."""
+
+
+def numbers(row: object) -> dict[str, Number]:
+    """Return the fields of a value, or the entries of a mapping, as numbers and words.
+
+    Dollars, shares and other exact numbers are the nearest ``float``, choices their words. What is
+    neither, such as the series that a result came from, is left out.
+    """
+    if isinstance(row, Mapping):
+        named = dict(row)
+    else:
+        kind = type(row)
+        given = [each.name for each in fields(kind)] if has(kind) else []
+        made = [name for name, what in vars(kind).items() if isinstance(what, property)]
+        named = {name: getattr(row, name) for name in (*given, *made) if name[0] != "_"}
+    found: dict[str, Number] = {}
+    for name, value in named.items():
+        if isinstance(value, Money | Rate | Fraction | Decimal):
+            found[name] = float(value)
+        elif isinstance(value, Enum):
+            found[name] = value.value
+        elif value is None or isinstance(value, int | float | str | datetime):
+            found[name] = value
+    return found
 
 
 class Tabular(ABC):
@@ -17,6 +55,18 @@ class Tabular(ABC):
     @abstractmethod
     def table(self) -> ResultTable:
         """Return the result as a table."""
+
+    @abstractmethod
+    def _rows(self) -> Iterable[object]:
+        """Return what each row is about: a value, or its figures by name."""
+
+    def to_dicts(self) -> list[dict[str, Number]]:
+        """Return a dict for each row, as ``pandas.DataFrame(…)`` takes them: numbers and words.
+
+        Dollars and shares are the nearest ``float``, for charts and statistics; what is exact
+        stays in the fields of the result, and in its document.
+        """
+        return [numbers(row) for row in self._rows()]
 
     def __str__(self) -> str:
         return str(self.table())

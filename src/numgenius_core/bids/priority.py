@@ -31,7 +31,7 @@ from numgenius_core._checks import as_tuple, check_id, check_kind
 from numgenius_core._numbers import whole_number
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, check_bid
 from numgenius_core.contracts.contract import Contract
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.listing import NO_FLOOR
 from numgenius_core.offer import Block, GpuSet
@@ -181,8 +181,8 @@ class Resolution:
         floor: The host's, dollars per GPU-hour.
     """
 
-    running: tuple[Claim, ...]
-    waiting: tuple[Claim, ...]
+    running: tuple[Claim, ...] = field(repr=brief)
+    waiting: tuple[Claim, ...] = field(repr=brief)
     floor: PerGpuHour
 
     @property

@@ -24,7 +24,7 @@ from numgenius_core._numbers import fraction, whole_number
 from numgenius_core._terms import check_bid
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.life import InstanceEvent, InstanceState, advance
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import utc
 from numgenius_core.listing import Mode
 from numgenius_core.money import ZERO, Money
@@ -193,7 +193,7 @@ class History:
     """
 
     contract: Contract
-    facts: tuple[Fact, ...] = field(default=(), converter=_as_facts)
+    facts: tuple[Fact, ...] = field(default=(), converter=_as_facts, repr=brief)
 
     def __attrs_post_init__(self) -> None:
         check_kind(self.contract, Contract, "history.contract")

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._tables import Tabular
@@ -35,7 +35,7 @@ from numgenius_core.billing.metering import (
     metered,
 )
 from numgenius_core.contracts.contract import Contract
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.intervals import Interval, total_seconds, utc
 from numgenius_core.money import ZERO, Money, rounded_parts
 
@@ -55,7 +55,7 @@ class Statement(Tabular):
 
     contract: Contract
     period: Interval
-    lines: tuple[Line, ...]
+    lines: tuple[Line, ...] = field(repr=brief)
     carried: Money = ZERO
 
     @property
@@ -90,6 +90,9 @@ class Statement(Tabular):
     def rounded(self, places: int = 2) -> tuple[Decimal, ...]:
         """Return what each line bills, rounded so that the lines add up to the rounded total."""
         return rounded_parts((line.billed for line in self.lines), places, self.carried)
+
+    def _rows(self) -> Iterable[object]:
+        return self.lines
 
     def table(self) -> ResultTable:
         """Return the lines in cents: what was used or forfeited, and what the balance paid.

@@ -24,7 +24,7 @@ from numgenius_core.bids.priority import Claim
 from numgenius_core.billing.history import Fact, History
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.life import InstanceState
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import ContractId
 from numgenius_core.listing import PriceTerms
 from numgenius_core.market._copying import copier
@@ -116,7 +116,7 @@ class Instance:
     discount: Fraction = Fraction(0)
     rate_changes_begun: int = 0
     increase: int = 0
-    facts: Sequence[Fact] = field(default=Series(), converter=_series)
+    facts: Sequence[Fact] = field(default=Series(), converter=_series, repr=brief)
     flow: Flow = NO_FLOW
 
     def __attrs_post_init__(self) -> None:

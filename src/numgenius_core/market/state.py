@@ -20,7 +20,7 @@ from numgenius_core._numbers import whole_number
 from numgenius_core.bids.priority import Claim, Resolution, quoted_min_bid, resolve
 from numgenius_core.contracts.extension import PendingIncrease
 from numgenius_core.contracts.storage import Disk
-from numgenius_core.errors import UnknownId, WrongType, shown
+from numgenius_core.errors import UnknownId, WrongType, brief, shown
 from numgenius_core.gpus.slicing import blocks
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.listing import NO_FLOOR, Listing, Machine, Verification
@@ -75,7 +75,7 @@ class Account:
     id: AccountId
     ledger: Ledger
     machines: tuple[MachineId, ...] = ()
-    instances: Mapping[ContractId, MachineId] = field(factory=Table, converter=as_table)
+    instances: Mapping[ContractId, MachineId] = field(factory=Table, converter=as_table, repr=brief)
     waiting: int = 0
     empty: bool = True
     due: datetime | None = field(init=False, eq=False, repr=False)
@@ -117,8 +117,8 @@ class MachineState:
     floor: PerGpuHour = NO_FLOOR
     online: bool = True
     rolls_at: datetime | None = None
-    instances: Mapping[ContractId, Instance] = field(factory=Table, converter=as_table)
-    increases: Mapping[int, PendingIncrease] = field(factory=Table, converter=as_table)
+    instances: Mapping[ContractId, Instance] = field(factory=Table, converter=as_table, repr=brief)
+    increases: Mapping[int, PendingIncrease] = field(factory=Table, converter=as_table, repr=brief)
     schedule: MachineSchedule
     announced: datetime = BEGINNING
     default_job: str | None = None

@@ -11,7 +11,7 @@ cloud's spot market gives what its study published.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
@@ -82,6 +82,9 @@ class BidPlan(Tabular):
         least = fraction(availability, "availability")
         good = [one for one in self.bids if one.availability >= least]
         return min(good, key=lambda one: one.bid.steps, default=None)
+
+    def _rows(self) -> Iterable[object]:
+        return self.bids
 
     def table(self) -> ResultTable:
         """Return a row for each bid: availability, mean price and interruptions a day."""

@@ -13,7 +13,7 @@ is paid from start to finish, whatever runs.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from enum import Enum
 from fractions import Fraction
@@ -90,6 +90,9 @@ class DeadlinePlan(Tabular):
     def best(self) -> DeadlineOption:
         """The way that is cheapest on average."""
         return self.ways[0]
+
+    def _rows(self) -> Iterable[object]:
+        return self.ways
 
     def table(self) -> ResultTable:
         """Return a row for each way: mean and worst cost, hours, interruptions and fallbacks."""

@@ -15,7 +15,7 @@ from typing import Self
 from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import Interval, total_seconds, utc
 from numgenius_core.rates import PerHour
 from numgenius_core.units import Amount
@@ -54,8 +54,8 @@ class PriceSeries:
     ((0, 3600),)
     """
 
-    instants: tuple[datetime, ...] = field(converter=_as_instants)
-    prices: tuple[PerHour, ...] = field(converter=_as_prices)
+    instants: tuple[datetime, ...] = field(converter=_as_instants, repr=brief)
+    prices: tuple[PerHour, ...] = field(converter=_as_prices, repr=brief)
     end: datetime
     seconds: tuple[int, ...] = field(init=False, repr=False, eq=False)
     """Seconds from the start to each instant, and to the end."""

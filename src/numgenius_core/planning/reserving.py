@@ -131,6 +131,9 @@ class CommitmentPlan(Tabular):
         """The length that is cheapest on average; of equal ones the first."""
         return min(self.commitments, key=lambda one: one.mean.ticks)
 
+    def _rows(self) -> Iterable[object]:
+        return self.commitments
+
     def table(self) -> ResultTable:
         """Return a row for each length: discount, deposit, break-even, mean and worst cost."""
         rows = [

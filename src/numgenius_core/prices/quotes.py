@@ -18,6 +18,7 @@ needs a price that is not known has none: it is refused, not free.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
@@ -29,7 +30,7 @@ from attrs import frozen
 from numgenius_core._accrual import charge, discounted, seconds_on_deposit
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import round_half_even, whole_seconds
-from numgenius_core._tables import Tabular
+from numgenius_core._tables import Number, Tabular, numbers
 from numgenius_core._terms import LOWEST_BID, Mode, Verification, check_bid
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, Money, rounded_parts
@@ -144,6 +145,16 @@ class Quote(Tabular):
         """
         amounts = rounded_parts((line.amount for line in self.lines), places)
         return tuple(zip((line.kind for line in self.lines), amounts, strict=True))
+
+    def _rows(self) -> Iterable[object]:
+        return self.lines
+
+    def to_dict(self) -> dict[str, Number]:
+        """Return the quote as one dict, numbers as :meth:`to_dicts` has those of its lines."""
+        offer = self.offer
+        about = {"offer": offer.id, "machine": offer.machine, "gpu_name": offer.gpu_name}
+        lines = {line.kind.value: line.amount for line in self.lines}
+        return numbers({**about, "gpus": offer.gpus, **numbers(self), **lines})
 
     def table(self) -> ResultTable:
         """Return the lines in cents as a table; they add up to the total in cents."""

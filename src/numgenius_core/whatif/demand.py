@@ -35,7 +35,7 @@ from attrs import field, frozen
 from numgenius_core._checks import MAX_GPUS, as_tuple, check_kind
 from numgenius_core._numbers import PICO, whole_number
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, check_bid
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
 from numgenius_core.rates import MAX_RATE, PerGpuHour, PerHour
@@ -123,7 +123,7 @@ class Trace:
     [300, 900]
     """
 
-    requests: tuple[Request, ...] = field(converter=_as_requests)
+    requests: tuple[Request, ...] = field(converter=_as_requests, repr=brief)
 
     def __attrs_post_init__(self) -> None:
         known = self.requests

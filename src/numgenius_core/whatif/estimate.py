@@ -111,6 +111,10 @@ class Estimate:
         """Whether zero is outside of the interval, so that a difference has a sure sign."""
         return self.half_width is not None and not self.low <= 0 <= self.high
 
+    def __float__(self) -> float:
+        """Return the mean as the nearest ``float``."""
+        return float(self.mean)
+
     def __contains__(self, value: Fraction | int) -> bool:
         return self.low <= value <= self.high
 

@@ -9,15 +9,16 @@ discount rents on demand. A rental that goes on after the horizon is charged up 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 from fractions import Fraction
 
-from attrs import frozen
+from attrs import field, frozen
 
-from numgenius_core._tables import Tabular
+from numgenius_core._tables import Number, Tabular, numbers
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.billing.history import History
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.listing import Mode
 from numgenius_core.money import Money
 
@@ -108,7 +109,7 @@ class Outcome(Tabular):
     power: Money
     free: Fraction
     unusable: Fraction
-    histories: tuple[History, ...] = ()
+    histories: tuple[History, ...] = field(default=(), repr=brief)
 
     def of(self, mode: Mode) -> ModeOutcome:
         """Return what came of the clients that wanted one mode."""
@@ -165,6 +166,13 @@ class Outcome(Tabular):
     def lost(self, why: Lost) -> int:
         """Return how many clients did not rent for one reason."""
         return sum(count for one in self.modes for reason, count in one.lost if reason is why)
+
+    def _rows(self) -> Iterable[object]:
+        return self.modes
+
+    def to_dict(self) -> dict[str, Number]:
+        """Return what came of all clients as one dict, as :meth:`to_dicts` does of each mode."""
+        return numbers(self)
 
     def table(self) -> ResultTable:
         """Return a row for each mode that was wanted, and one for all."""

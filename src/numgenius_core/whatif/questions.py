@@ -81,6 +81,9 @@ class Answer(Tabular):
             if one is not self.best
         )
 
+    def _rows(self) -> Iterable[object]:
+        return self.sweep._rows()
+
     def table(self) -> ResultTable:
         """Return a row for each option: the figure, its difference to the base, and occupancy."""
         apart = {id(one): found for one, found in self.differences}

@@ -13,20 +13,20 @@ their place, such as Dask's ``Client.get_executor()`` or a pool of MPI processes
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from fractions import Fraction
 from multiprocessing import get_context
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import whole_number
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
-from numgenius_core.errors import MissingExtra, RuleViolation, WrongType, shown
+from numgenius_core.errors import MissingExtra, RuleViolation, WrongType, brief, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.units import Exact
 from numgenius_core.whatif.demand import Trace
@@ -61,7 +61,7 @@ class Sweep(Tabular):
     """
 
     options: tuple[Option, ...]
-    outcomes: tuple[tuple[Outcome, ...], ...]
+    outcomes: tuple[tuple[Outcome, ...], ...] = field(repr=brief)
 
     def values(self, option: Option, measure: Measure = "profit") -> tuple[Fraction, ...]:
         """Return a figure of each run of an option, amounts in dollars.
@@ -120,6 +120,16 @@ class Sweep(Tabular):
             need = f"each combination of {down} and {across} once"
             raise RuleViolation("grid", need, f"{len(self.options)} options")
         return rows, columns, tuple(tuple(means[r, c] for c in columns) for r in rows)
+
+    def _rows(self) -> Iterable[object]:
+        return (self._numbers(one) for one in self.options)
+
+    def _numbers(self, option: Option) -> dict[str, object]:
+        found: dict[str, object] = {"option": option.label} | dict(option.values)
+        for name in ("revenue", "profit", "occupancy", "unserved"):
+            estimate = self.estimate(option, name)
+            found |= {name: estimate.mean, f"{name}_half_width": estimate.half_width}
+        return found
 
     def table(self, *measures: str) -> ResultTable:
         """Return the estimates of some figures for each option, by default the usual ones."""

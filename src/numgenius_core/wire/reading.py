@@ -22,10 +22,10 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any, Final, Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
-from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, shown
+from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, brief, shown
 from numgenius_core.offer import Offer
 from numgenius_core.wire._records import API
 from numgenius_core.wire._shape import Shape
@@ -64,9 +64,9 @@ class Reading:
     """
 
     source: str
-    offers: tuple[Offer, ...]
-    faults: tuple[RuleViolation, ...] = _NOTHING
-    findings: tuple[Finding, ...] = ()
+    offers: tuple[Offer, ...] = field(repr=brief)
+    faults: tuple[RuleViolation, ...] = field(default=_NOTHING, repr=brief)
+    findings: tuple[Finding, ...] = field(default=(), repr=brief)
 
 
 def read_offers(
