@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import runpy
 import subprocess
 import sys
-from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +14,6 @@ import pytest
 from numgenius_core._command import main
 from numgenius_core._command._options import MODES
 from numgenius_core.listing import Mode
-from numgenius_core.wire import sample_path
 
 DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
 
@@ -25,88 +21,6 @@ DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
 def answer(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
     assert main([*words, "--json"]) == 0
     return json.loads(capsys.readouterr().out)
-
-
-class TestQuote:
-    """The cheapest true costs, all in."""
-
-    def test_cheapest_first_with_lines_that_add_up(
-        self, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        words = ("quote", "--sample", "--gpus", "4", "--hours", "72", "--disk", "200")
-        rows = answer(capsys, *words, "--download", "500")["offers"]
-        totals = [Decimal(row["total"]) for row in rows]
-        assert totals == sorted(totals)
-        assert {row["gpus"] for row in rows} == {4}
-        rows = answer(capsys, *words[:2], "--disk", "2000", "--download", "500", "--top", "99")[
-            "offers"
-        ]
-        totals = [Decimal(row["total"]) for row in rows]
-        headlines = [Decimal(row["headline_per_hour"]) for row in rows]
-        assert totals == sorted(totals)
-        assert headlines != sorted(headlines)
-        for row in rows:
-            assert sum(Decimal(line["amount"]) for line in row["lines"]) == Decimal(row["total"])
-
-    def test_the_table_is_aligned(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["quote", "--sample", "--top", "3"]) == 0
-        lines = capsys.readouterr().out.splitlines()
-        assert len(lines) == 4
-        assert len({len(line) for line in lines}) == 1
-        assert [line.split()[-2] for line in lines[1:]] == ["%"] * 3
-
-    def test_it_says_how_much_dearer_than_the_headline(
-        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
-    ) -> None:
-        record = {"id": 1, "machine_id": 2, "num_gpus": 2, "gpu_name": "RTX 4090"}
-        path = tmp_path / "market.json"
-        path.write_text(json.dumps([{**record, "dph_base": 0.5, "storage_cost": 0.72}]))
-        assert main(["quote", str(path), "--disk", "100", "--hours", "10"]) == 0
-        assert capsys.readouterr().out.splitlines()[1].split() == [
-            *("1", "2", "×", "RTX", "4090", "0.6000", "0.5000", "+20.0", "%", "6.00")
-        ]
-
-    def test_a_query_and_a_reservation(self, capsys: pytest.CaptureFixture[str]) -> None:
-        words = (
-            "quote",
-            "--sample",
-            "--where",
-            "num_gpus>=2",
-            "--mode",
-            "reserved",
-            "--months",
-            "3",
-        )
-        for row in answer(capsys, *words)["offers"]:
-            assert row["gpus"] >= 2
-            assert row["deposit"] is not None
-        assert main(["quote", "--sample", "--where", "num_gpus>5000"]) == 0
-        assert capsys.readouterr().out == "No offer fits.\n"
-
-    def test_standard_input(
-        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        stream = io.TextIOWrapper(io.BytesIO(sample_path().read_bytes()))
-        monkeypatch.setattr("sys.stdin", stream)
-        assert answer(capsys, "quote", "-", "--top", "1")["offers"]
-
-    @pytest.mark.skipif(DATA is None, reason="needs the real records")
-    @pytest.mark.parametrize(
-        ("name", "count"), [("search_offers.json", 64), ("market_snapshot.csv.gz", 1936)]
-    )
-    def test_real_markets(self, name: str, count: int, capsys: pytest.CaptureFixture[str]) -> None:
-        path = str(Path(DATA or "") / name)
-        words = ("quote", path, "--hours", "72", "--disk", "200", "--top", "5000")
-        assert len(answer(capsys, *words)["offers"]) == count
-
-    def test_bad_records_are_skipped_only_when_asked(
-        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
-    ) -> None:
-        path = tmp_path / "market.jsonl"
-        path.write_text('{"id": 1}\n')
-        assert main(["quote", str(path)]) == 2
-        assert main(["quote", str(path), "--skip-bad"]) == 0
-        assert "skipped offers[0].machine_id" in capsys.readouterr().err
 
 
 class TestSlicesAndReserve:

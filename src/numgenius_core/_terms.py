@@ -166,3 +166,5 @@ _PRICE_KINDS: Final = (
     ("min_bid", PerGpuHour),
 )
 _KINDS: Final = tuple(kind for _, kind in _PRICE_KINDS)
+PRICE_NAMES: Final = tuple(name for name, _ in _PRICE_KINDS)
+"""The prices of an offer, by their names in ``PriceTerms``."""

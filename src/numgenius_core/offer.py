@@ -11,13 +11,14 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import total_ordering
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import evolve, field, frozen
 
 from numgenius_core._checks import (
     MAX_GPUS,
     ReadOnly,
+    as_tuple,
     check_id,
     check_kind,
     check_text,
@@ -25,7 +26,7 @@ from numgenius_core._checks import (
     utc,
 )
 from numgenius_core._numbers import fraction, whole_number
-from numgenius_core._terms import PriceTerms, Verification
+from numgenius_core._terms import PRICE_NAMES, PriceTerms, Verification
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId, MachineId, OfferId
 from numgenius_core.rates import PerHour
@@ -112,11 +113,6 @@ class Block:
         return self.start <= other.start and other.end <= self.end
 
 
-PRICES: Final = ("gpu", "storage", "upload", "download", "min_bid")
-"""The prices of an offer by the names of :class:`~numgenius_core.PriceTerms`."""
-ALL_KNOWN: Final = frozenset[str]()
-
-
 def _discount(value: Exact) -> Fraction:
     return fraction(value, "offer.max_discount", below_one=True)
 
@@ -130,8 +126,7 @@ class Offer:
         machine: The machine it is a slice of.
         gpu_name: Model of the GPUs.
         gpus: Number of GPUs.
-        prices: Per unit, as the client pays them; ``prices.min_bid`` is the quoted one. One that
-            is not known is 0 here, and stands in ``unknown_prices``.
+        prices: Per unit, as the client pays them; ``prices.min_bid`` is the quoted one.
         gpus_in_machine: All GPUs of the machine, ``None`` if not known.
         block: Which GPUs, ``None`` if not known (search answers do not say).
         disk_mb: Disk that comes with it, whole MB.
@@ -140,17 +135,19 @@ class Offer:
         host: Account of the owner, ``None`` if not known.
         verification: Only a verified machine has a reserved price.
         rentable: Whether it can be rented on demand now.
+        unknown_prices: Names of the prices that its source does not say, in the order of
+            ``PriceTerms``; in ``prices`` they are 0, which no stay is charged:
+            :func:`~numgenius_core.quote` refuses what it would need them for. One that is not 0
+            there is known.
         extra: What else its source says of it, under the source's own names: a copy that refuses
             changes, with tuples for the lists of JSON.
-        unknown_prices: Which of ``gpu``, ``storage``, ``upload``, ``download`` and ``min_bid`` its
-            source does not say. Nothing is free for that: what needs one is not quoted.
 
     Raises:
         WrongType: An id that is no ``int``, ``prices`` that are no ``PriceTerms``, a discount that
             is a ``float``.
         RuleViolation: No GPU, more GPUs than the machine has, a block of another size, a discount
             not below one, an end without a time zone, an extra that no document can hold, an
-            unknown price of another name.
+            unknown price that is none.
 
     >>> from numgenius_core import MachineId, Offer, OfferId, PerGpuHour, PriceTerms
     >>> offer = Offer(
@@ -177,8 +174,8 @@ class Offer:
     host: AccountId | None = None
     verification: Verification = Verification.VERIFIED
     rentable: bool = True
+    unknown_prices: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(factory=ReadOnly, repr=False, hash=False)
-    unknown_prices: frozenset[str] = ALL_KNOWN
 
     def __attrs_post_init__(self) -> None:
         check_id(self.id, "offer.id")
@@ -190,17 +187,14 @@ class Offer:
         check_kind(self.verification, Verification, "offer.verification")
         if type(self.rentable) is not bool:
             raise WrongType("offer.rentable", "True or False", shown(self.rentable))
+        if self.unknown_prices != ():
+            object.__setattr__(self, "unknown_prices", self._checked_unknown())
         if self.host is not None:
             check_text(self.host, "offer.host")
         if type(self.extra) is not ReadOnly:
             object.__setattr__(self, "extra", read_only_json(self.extra, "offer.extra"))
         if self.ends_at is not None:
             object.__setattr__(self, "ends_at", utc(self.ends_at, "offer.ends_at"))
-        if self.unknown_prices:
-            check_kind(self.unknown_prices, frozenset, "offer.unknown_prices")
-            if not self.unknown_prices <= set(PRICES):
-                need, got = f"some of {', '.join(PRICES)}", shown(set(self.unknown_prices))
-                raise RuleViolation("offer.unknown_prices", need, got)
         self._check_slice()
 
     def _check_slice(self) -> None:
@@ -212,6 +206,15 @@ class Offer:
                 need = f"a block of the offer's {self.gpus} GPUs"
                 raise RuleViolation("offer.block", need, str(self.block))
 
+    def _checked_unknown(self) -> tuple[str, ...]:
+        names = as_tuple(self.unknown_prices, "offer.unknown_prices")
+        for name in names:
+            if name not in PRICE_NAMES:
+                need = f"names of {', '.join(PRICE_NAMES)}"
+                raise RuleViolation("offer.unknown_prices", need, shown(name))
+        # A price that was set since is known, as after ``evolve(offer, prices=…)``.
+        return tuple(n for n in PRICE_NAMES if n in names and not getattr(self.prices, n).steps)
+
     @property
     def per_hour(self) -> PerHour:
         """GPU price of the whole offer on demand, dollars per hour (``dph_base``).
@@ -219,7 +222,8 @@ class Offer:
         Raises:
             RuleViolation: It is not known.
         """
-        self.require_price("gpu")
+        if self.unknown_prices:
+            self.require_price("gpu")
         return self.prices.gpu.for_gpus(self.gpus)
 
     @property
@@ -229,7 +233,8 @@ class Offer:
         Raises:
             RuleViolation: It is not known.
         """
-        self.require_price("min_bid")
+        if self.unknown_prices:
+            self.require_price("min_bid")
         return self.prices.min_bid.for_gpus(self.gpus)
 
     @property
@@ -238,24 +243,26 @@ class Offer:
         return gigabytes(self.disk_mb)
 
     def require_price(self, name: str) -> None:
-        """Refuse to go on with a price that is not known, by its name in ``prices``.
+        """Refuse to go on with a price that is not known: nothing is free for that.
+
+        Args:
+            name: As in ``prices``.
 
         Raises:
-            RuleViolation: It is in ``unknown_prices``.
+            RuleViolation: It is among ``unknown_prices``.
 
-        >>> from numgenius_core import read_offers
-        >>> text = '{"id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 1, "dph_base": null}'
-        >>> read_offers(text).offers[0].require_price("gpu")
-        Traceback (most recent call last):
-        numgenius_core.errors.RuleViolation: offer 1, price of gpu: need a known price, got none
+        >>> from numgenius_core import Offer, PerGpuHour, PriceTerms
+        >>> prices = PriceTerms(gpu=PerGpuHour("0.40"))
+        >>> said = Offer(id=1, machine=7, gpu_name="A100", gpus=1, prices=prices)
+        >>> said.require_price("storage")
         """
         if name in self.unknown_prices:
-            raise RuleViolation(f"offer {self.id}, price of {name}", "a known price", "none")
+            raise RuleViolation(f"offer.prices.{name}", "a price that is known", "none")
 
     def with_prices(self, prices: PriceTerms) -> Offer:
-        """Return the same slice at other prices, all of them known.
+        """Return the same slice at other prices, all of which are known.
 
         Raises:
             WrongType: ``prices`` are no ``PriceTerms``.
         """
-        return evolve(self, prices=prices, unknown_prices=ALL_KNOWN)
+        return evolve(self, prices=prices, unknown_prices=())

@@ -110,6 +110,7 @@ def whole(history: History, days: int = 400) -> Statement:
 
 
 _steps = st.sampled_from([0, 1, 10**12, 133_333_333_333, 7 * 10**11 + 1])
+_bids = st.sampled_from([10**9, 10**9 + 1, 10**12, 133_333_333_333]).map(PerHour.from_steps)
 
 
 @st.composite
@@ -142,7 +143,7 @@ def histories(  # noqa: C901 - one branch for each kind of fact
         disk_mb=draw(st.sampled_from([0, 1, 10_500])),
         start=T0,
         end=None if end is None else after(end),
-        bid=PerHour.from_steps(draw(_steps)) if bids else None,
+        bid=draw(_bids) if bids else None,
     )
     cuts = sorted(draw(st.sets(st.integers(1, (end or longest) - 1), max_size=2)))
     segments = [RateChange(since=after(cut), prices=draw(price_lists())) for cut in cuts]
@@ -164,7 +165,7 @@ def histories(  # noqa: C901 - one branch for each kind of fact
             facts.append(moved(at, event))
             state = NEXT[state][event]
         elif kind == "bid" and bids:
-            facts.append(Rebid(at=at, bid=PerHour.from_steps(draw(_steps))))
+            facts.append(Rebid(at=at, bid=draw(_bids)))
         elif kind == "net":
             sent, received = draw(st.integers(0, 10**10)), draw(st.sampled_from([0, 7]))
             facts.append(Transferred(at=at, sent=sent, received=received))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, cast
 
@@ -115,6 +116,8 @@ def fleets(draw: st.DrawFn) -> list[Contract]:
         bid = draw(st.sampled_from([None, None, "1", "4"]))
         end = draw(st.integers(2, 90).map(lambda n: day(1, 5) + timedelta(days=n)))
         first = evolve(draw(listings()), end=draw(st.sampled_from([end, end, None])))
+        if bid is not None:  # no rental takes less than the floor for its two GPUs
+            bid = str(max(Decimal(bid), 2 * first.prices.min_bid.to_decimal()))
         contract = rented(first, number=number, bid=bid)
         if bid is None and draw(st.booleans()):
             contract = to_reserved(contract, Fraction(1, 5))

@@ -392,7 +392,7 @@ class TestWhatAnOfferHas:
 
     def test_a_price_by_thirds_keeps_the_sources_digits(self) -> None:
         record: dict[str, Any] = {"id": 1, "machine_id": 2, "gpu_name": "X", "num_gpus": 3}
-        record |= {"dph_base": 1.0, "min_bid": 2.0}
+        record |= {"dph_base": 1.0, "min_bid": 2.0, "storage_cost": 0}
         offer = offer_from_record(record)
         assert parse("dph_base>=1 min_bid=2 dph>=1").matches(offer)
         dearer = offer.with_prices(PriceTerms(gpu=PerGpuHour("0.333333333334")))
@@ -927,7 +927,8 @@ class TestRealRecords:
                 if source is None:
                     continue
                 if field.kind is FieldType.NUMBER:
-                    least = 0.0005 if name == "disk_space" else 1e-12  # disk is whole MB
+                    # Disk is whole MB; a share of six digits is the machine's own.
+                    least = {"disk_space": 0.0005, "gpu_frac": 1e-6}.get(name, 1e-12)
                     assert float(have) == pytest.approx(source, rel=1e-9, abs=least)
                 elif name == "driver_version":
                     assert abs(have - record["driver_vers"]) <= 1  # 570.86.16 is ...15 there

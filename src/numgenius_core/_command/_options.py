@@ -6,7 +6,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 
 TYPE_CHECKING = False  # as in the package's own `__init__`
 if TYPE_CHECKING:
-    from argparse import _SubParsersAction
+    from argparse import _ActionsContainer, _SubParsersAction
 
     Subparsers = _SubParsersAction[ArgumentParser]
 
@@ -25,6 +25,39 @@ def whole(text: str) -> int:
         raise ArgumentTypeError(need) from None
 
 
-def add_json(parser: ArgumentParser) -> None:
+def add_json(parser: _ActionsContainer) -> None:
     """Add ``--json``, which every subcommand has."""
     parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def add_market(parser: ArgumentParser) -> _ActionsContainer:
+    """Add the options of a market and of a stay on it; return the group of the stay's."""
+    market = parser.add_argument_group("the market")
+    market.add_argument(
+        "file", nargs="?", metavar="FILE", help="a market file, - for standard input"
+    )
+    market.add_argument("--sample", action="store_true", help="the market that ships with this")
+    market.add_argument("--skip-bad", action="store_true", help="leave bad records out")
+    market.add_argument(
+        "--now",
+        metavar="TIME",
+        help="when the stay begins, such as 2026-06-16T12:00Z (default: the file's own time, "
+        "else the clock)",
+    )
+    stay = parser.add_argument_group("the stay")
+    stay.add_argument("--hours", help="its length (default 1, or the months reserved)")
+    stay.add_argument("--disk", metavar="GB", default="0", help="disk; an offer must have as much")
+    stay.add_argument("--upload", metavar="GB", default="0", help="sent")
+    stay.add_argument("--download", metavar="GB", default="0", help="received")
+    which = parser.add_argument_group("which offers")
+    which.add_argument("--gpus", metavar="N", type=whole, help="only offers of so many GPUs")
+    which.add_argument(
+        "--gpu", metavar="NAME", help="only GPUs with this in their name: h100, 4090"
+    )
+    which.add_argument("--where", metavar="QUERY", default="", help="an offer query (see below)")
+    which.add_argument(
+        "--any",
+        action="store_true",
+        help="also machines that are not verified, and offers of other markets",
+    )
+    return stay

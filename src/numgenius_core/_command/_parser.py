@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ABOUT = "The numgenius command: true costs of a market, slices of a machine, reserved discounts."
 SUBCOMMANDS = (
     "quote",
+    "compare",
     "slices",
     "reserve",
 )

@@ -1,136 +1,248 @@
-"""``numgenius quote``: the cheapest true costs on a market, all in."""
+"""The answer of ``numgenius quote``: what fits, what was left out, and what is nearest."""
 
 from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from numgenius_core._command._reading import read
-from numgenius_core._numbers import as_fraction_of_ten, decimal_text
-from numgenius_core.errors import RuleViolation
-from numgenius_core.listing import Mode, Verification
-from numgenius_core.offer import Offer
-from numgenius_core.prices.quotes import Quote, quote
-from numgenius_core.prices.schedules import months_of
-from numgenius_core.search import parse
-from numgenius_core.units import (
-    SECONDS_PER_DAY,
-    SECONDS_PER_HOUR,
-    SECONDS_PER_MONTH,
-    to_bytes,
-    to_megabytes,
+from numgenius_core._command._market import Asked, Stay, ask, days_left, stay_of
+from numgenius_core._command._rows import (
+    COLUMNS,
+    DEFAULT,
+    WORDS,
+    Row,
+    add_fields,
+    columns_of,
+    fitted,
+    quote_or_none,
+    row_of,
+    value_of,
+    view_of,
 )
-from numgenius_core.wire.reading import read_offers, sample_path
+from numgenius_core._command._table import coloured, plain, print_table
+from numgenius_core._numbers import decimal_text
+from numgenius_core.errors import RuleViolation
+from numgenius_core.listing import Mode
+from numgenius_core.offer import Offer
+from numgenius_core.prices.quotes import Quote
+from numgenius_core.prices.ranking import LeftOut, NotRented, Ranking
+from numgenius_core.search import Order, SearchRequest, parse_order, search
+from numgenius_core.units import SECONDS_PER_HOUR, to_megabytes
+from numgenius_core.wire.findings import summarized
 
-_LONGEST_STAY: Final = 100
-"""Years."""
+_ROWS: Final = 10
+_NOT_SHOWN: Final = frozenset({NotRented.REPEATED, NotRented.WHERE})
+"""What ``--all`` does not show either: it is there already, or was not asked for."""
+_FIELDS: Final = {
+    "days": "duration",
+    "disk": "disk_space",
+    "ends": "end_date",
+    "gpus": "num_gpus",
+    "headline": "dph_base",
+    "machine": "machine_id",
+    "place": "geolocation",
+}
+"""Columns that are ordered by a field of the search."""
+
+
+class Found(NamedTuple):
+    """An offer of the answer: what it costs, if that is known, and what speaks against it."""
+
+    offer: Offer
+    priced: Quote | None
+    reasons: tuple[NotRented, ...] = ()
 
 
 def run(options: Namespace) -> dict[str, Any]:
-    """Return the length of the stay and the rows of the table, cheapest first."""
+    """Return the stay, the offers in order, and how many were left out for what."""
     mode = Mode(options.mode)
-    if options.top < 1:
+    if options.top is not None and options.top < 1:
         raise RuleViolation("--top", "at least 1", str(options.top))
-    if options.months is not None and mode is not Mode.RESERVED:
-        raise RuleViolation("--months", "--mode reserved", options.mode)
-    hours = options.hours
-    if hours is None and options.months is not None:
-        seconds = _seconds("--months", options.months, SECONDS_PER_MONTH)
-    else:
-        seconds = _seconds("--hours", "1" if hours is None else hours, SECONDS_PER_HOUR)
-    months = None if options.months is None else read("--months", months_of, options.months)
-    read("--disk", to_megabytes, options.disk)
-    read("--upload", to_bytes, options.upload)
-    read("--download", to_bytes, options.download)
-    wanted = parse(options.where)
-    quotes = [
-        quote(
-            offer,
-            timedelta(seconds=seconds),
-            mode=mode,
-            disk=options.disk,
-            upload=options.upload,
-            download=options.download,
-            months=months,
-        )
-        for offer in wanted.filter(_offers(options), allocated_storage=options.disk)
-        if (options.gpus is None or offer.gpus == options.gpus)
-        and (mode is not Mode.RESERVED or offer.verification is Verification.VERIFIED)
-    ]
-    quotes.sort(key=lambda q: (q.total, q.offer.id))
-    hours_shown = decimal_text(Decimal(seconds) / SECONDS_PER_HOUR)
-    return {"hours": hours_shown, "offers": [_row(q) for q in quotes[: options.top]]}
-
-
-def _seconds(option: str, text: str, per_unit: int) -> int:
-    """Return typed hours or months as whole seconds."""
-    need = f"a number above zero that makes whole seconds, up to {_LONGEST_STAY} years"
-    number, places = as_fraction_of_ten(text, option, need)
-    seconds, rest = divmod(number * per_unit, int(10**places))
-    if rest or not 0 < seconds <= _LONGEST_STAY * 366 * SECONDS_PER_DAY:
-        raise RuleViolation(option, need, text)
-    return seconds
-
-
-def _offers(options: Namespace) -> tuple[Offer, ...]:
-    if bool(options.file) == options.sample:
-        raise RuleViolation("FILE", "a market file, - or --sample", options.file or "nothing")
-    on_error: Any = "collect" if options.skip_bad else "raise"
-    source: Any = options.file
-    if options.sample:
-        return read_offers(sample_path().read_bytes()).offers
-    if options.file == "-":
-        source = sys.stdin.buffer
-    reading = read_offers(source, on_error=on_error)
-    for fault in reading.faults:
-        print(f"numgenius: skipped {fault}", file=sys.stderr)
-    return reading.offers
-
-
-def _row(priced: Quote) -> dict[str, Any]:
-    lines = priced.rounded_lines()
+    names = () if options.columns is None else columns_of(options.columns)
+    stay = stay_of(options, mode)
+    asked = ask(options, stay)
+    ranking = asked.rank(stay, mode)
+    found = [Found(each.offer, each) for each in ranking.quotes]
+    if options.all:
+        found += [
+            Found(each.offer, quote_or_none(each.offer, stay, mode), each.reasons)
+            for each in ranking.left_out
+            if each.reason not in _NOT_SHOWN
+        ]
+    found = _ordered(found, options.sort, stay, asked.now)
+    if options.plot is not None:
+        _plot(options.plot, [each.offer for each in found])
+    top = options.top or (len(found) if options.all else _ROWS)
+    view, rows = view_of(stay, asked.now, mode), []
+    for each in found[:top]:
+        row = row_of(each.offer, each.priced, asked, each.reasons)
+        add_fields(row, each.offer, names, view)
+        rows.append(row)
     return {
-        "id": priced.offer.id,
-        "machine": priced.offer.machine,
-        "gpus": priced.offer.gpus,
-        "gpu_name": priced.offer.gpu_name,
-        "headline_per_hour": str(priced.offer.per_hour),
-        "per_hour": decimal_text(priced.per_hour(), 2),
-        "total": str(priced.total),
-        "payout": str(priced.payout),
-        "deposit": None if priced.deposit is None else str(priced.deposit),
-        "lines": [{"kind": kind.value, "amount": decimal_text(a, 2)} for kind, a in lines],
+        "hours": decimal_text(Decimal(stay.seconds) / SECONDS_PER_HOUR),
+        "now": asked.now.isoformat(),
+        **counted(asked, ranking),
+        "nearest": None if ranking.quotes else nearest(ranking, stay, asked.now),
+        "findings": list(summarized(asked.reading.findings)),
+        "offers": rows,
     }
 
 
-def show(result: dict[str, Any], _: Namespace) -> None:
-    """Print the table."""
-    if not result["offers"]:
-        print("No offer fits.")
-        return
-    head = ("offer", "GPUs", "all in $/h", "headline $/h", "more", "total $")
-    rows = [head] + [
-        (
-            str(row["id"]),
-            f"{row['gpus']} × {row['gpu_name']}",
-            f"{Decimal(row['per_hour']):.4f}",
-            f"{Decimal(row['headline_per_hour']):.4f}",
-            _more(Decimal(row["per_hour"]), Decimal(row["headline_per_hour"])),
-            f"{Decimal(row['total']):,.2f}",
-        )
-        for row in result["offers"]
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [
-            cell.ljust(width) if i == 1 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        print("  ".join(cells).rstrip())
+def counted(asked: Asked, ranking: Ranking) -> dict[str, Any]:
+    """Return how many records were read, how many fit, and what became of the others."""
+    skipped = asked.reading.skipped
+    counts = {reason.value: count for reason, count in ranking.counts().items()}
+    fitting = len(ranking.quotes)
+    return {
+        "read": len(asked.reading.offers) + skipped,
+        "fitting": fitting,
+        "left_out": {"skipped": skipped, **counts},
+    }
 
 
-def _more(true: Decimal, headline: Decimal) -> str:
-    return f"{(true / headline - 1) * 100:+.1f} %" if headline else "–"
+# -- order -------------------------------------------------------------------------------------
+
+
+def _ordered(found: list[Found], text: str, stay: Stay, now: datetime) -> list[Found]:
+    """Return the offers in the order asked for; what is equal in it is ordered by its total."""
+    found = sorted(found, key=_total)
+    for word in reversed([word.strip() for word in text.split(",") if word.strip()]):
+        found = _by(found, word, stay, now)
+    return found
+
+
+def _total(each: Found) -> tuple[bool, int, int]:
+    ticks = 0 if each.priced is None else each.priced.total.ticks
+    return each.priced is None, ticks, each.offer.id
+
+
+def _by(found: list[Found], word: str, stay: Stay, now: datetime) -> list[Found]:
+    name = word.strip("+-")
+    if name in ("total", "per_hour"):
+        known = [each for each in found if each.priced is not None]
+        known.sort(key=lambda each: _total(each)[1], reverse="-" in word)
+        return known + [each for each in found if each.priced is None]
+    if name == "value":  # what is worth most comes first, unless it is asked otherwise
+        valued = [(value_of(each.offer, each.priced), each) for each in found]
+        known = [each for value, each in valued if value is not None]
+        best = {id(each): value for value, each in valued if value is not None}
+        known.sort(key=lambda each: best[id(each)], reverse="+" not in word)
+        return known + [each for value, each in valued if value is None]
+    typed = word.replace(name, _FIELDS.get(name, name)) if name else word
+    (key,) = parse_order(typed) or (Order("id"),)
+    request = SearchRequest(order=(key,), mode=stay.mode, disk_mb=to_megabytes(stay.disk))
+    homes = {id(each.offer): each for each in found}
+    return [homes[id(offer)] for offer in search([each.offer for each in found], request, now=now)]
+
+
+# -- what does not fit -------------------------------------------------------------------------
+
+
+def nearest(ranking: Ranking, stay: Stay, now: datetime) -> dict[str, Any] | None:
+    """Return what comes nearest to fitting, and what it lacks."""
+    near = [each for each in ranking.left_out if each.reason not in _NOT_SHOWN]
+    if not near:
+        return None
+    best = min(near, key=lambda each: (_short(each, stay, now), each.offer.id))
+    offer = best.offer
+    return {
+        "id": offer.id,
+        "gpus": offer.gpus,
+        "gpu_name": offer.gpu_name,
+        "why_not": [reason.value for reason in best.reasons],
+        "disk_gb": decimal_text(offer.disk_gb),
+        "days_left": _rounded(days_left(offer, now)),
+    }
+
+
+def _rounded(days: Decimal | None) -> str | None:
+    return None if days is None else decimal_text(round(days, 1))
+
+
+def _short(each: LeftOut, stay: Stay, now: datetime) -> Decimal:
+    """Return how far an offer is from fitting: 1 for each reason, less for a part of what lacks."""
+    missing = Decimal(len(each.reasons))
+    if NotRented.DISK in each.reasons:
+        missing -= each.offer.disk_gb / Decimal(stay.disk)
+    if NotRented.ENDS in each.reasons:
+        lasts = Decimal(int((each.offer.ends_at - now).total_seconds()))  # type: ignore[operator]
+        missing -= max(lasts, Decimal(0)) / stay.seconds
+    return missing
+
+
+def left_out_line(result: dict[str, Any], *, all_of_them: bool) -> str:
+    """Return the line that says what was left out."""
+    counts = {why: count for why, count in result["left_out"].items() if count}
+    if not counts:
+        return ""
+    told = ", ".join(f"{count:,} {WORDS[why][count > 1]}" for why, count in counts.items())
+    more = counts.keys() - {"skipped", "repeated", "where"} and not all_of_them
+    shown = " (--all shows them)" if more else ""
+    return f"{sum(counts.values()):,} of {result['read']:,} left out: {told}{shown}"
+
+
+def _nearest_line(near: dict[str, Any]) -> str:
+    lacks = []
+    for why in near["why_not"]:
+        word = WORDS[why][0]
+        if why == "disk":
+            word += f" ({Decimal(near['disk_gb']):.0f} GB)"
+        elif why == "ends":
+            days = Decimal(near["days_left"])
+            word = f"ends in {days} days" if days > 0 else "has ended"
+        elif why in ("not_verified", "external"):
+            word += " (--any takes it)"
+        lacks.append(word)
+    name = f"{near['gpus']} × {near['gpu_name']}"
+    return f"Nearest is offer {near['id']}, {name}: {', '.join(lacks)}."
+
+
+# -- for a person ------------------------------------------------------------------------------
+
+
+def show(result: dict[str, Any], options: Namespace) -> None:
+    """Print the table, and what is not in it."""
+    rows: list[Row] = result["offers"]
+    if rows:
+        names = _names(rows, options)
+        head, cells, left, gap = fitted(rows, names, all_of_them=options.columns is not None)
+        print_table(head, cells, left=left, gap=gap)
+    lines = [] if result["fitting"] else ["No offer fits."]
+    lines += filter(None, [left_out_line(result, all_of_them=options.all)])
+    if result["nearest"] is not None:
+        lines.append(_nearest_line(result["nearest"]))
+    for line in lines:
+        print(coloured(plain(line), "2"))
+    for line in result["findings"]:
+        print(f"numgenius: {line}", file=sys.stderr)
+
+
+def _names(rows: Iterable[Row], options: Namespace) -> Sequence[str]:
+    """Return the columns: those asked for, else the default ones and what the answer needs."""
+    if options.columns is not None:
+        return columns_of(options.columns)
+    names = list(DEFAULT)
+    if Mode(options.mode) is Mode.RESERVED:
+        names.insert(names.index("total") + 1, "deposit")
+    if "value" in options.sort and "value" in COLUMNS:
+        names.insert(names.index("disk"), "value")
+    if any(row["verification"] != "verified" for row in rows):
+        names.append("verified")
+    if options.all:
+        names.append("why_not")
+    return names
+
+
+def _plot(path: str, offers: Sequence[Offer]) -> None:
+    """Draw the price ladder of the answer into a file."""
+    from numgenius_core._command._plotting import save
+    from numgenius_core.plots import price_ladder
+
+    known = [offer for offer in offers if "gpu" not in offer.unknown_prices]
+    if not known:
+        raise RuleViolation("--plot", "an offer that fits, to draw it", "none")
+    save(path, lambda: price_ladder(known))

@@ -4,6 +4,7 @@
 what each bid gets on the record of a price             :func:`compare_bids`
 the cheapest way to finish work by a deadline           :func:`meet_deadline`
 how many months to prepay                               :func:`reserve_for`, :func:`break_even`
+the record of a price, from a file                      :func:`read_price_series`
 whether a host should extend a contract or relist       :func:`extend_or_relist`
 ======================================================  ===========================================
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from numgenius_core.planning.bids import BidOutcome, BidPlan, compare_bids
 from numgenius_core.planning.deadlines import DeadlineOption, DeadlinePlan, Pays, meet_deadline
+from numgenius_core.planning.histories import read_price_series
 from numgenius_core.planning.price_series import PriceSeries
 from numgenius_core.planning.relisting import Outlook, RelistingPlan, extend_or_relist
 from numgenius_core.planning.reserving import (
@@ -41,5 +43,6 @@ __all__ = [
     "cost_of_stay",
     "extend_or_relist",
     "meet_deadline",
+    "read_price_series",
     "reserve_for",
 ]

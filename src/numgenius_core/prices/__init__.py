@@ -12,6 +12,7 @@ from numgenius_core.prices.quotes import Quote, QuoteLine, QuotePart, quote
 from numgenius_core.prices.ranking import LeftOut, NotRented, Ranking, rank_offers
 
 if TYPE_CHECKING:
+    from numgenius_core.prices.comparing import ModeComparison, ModeQuote, StayRisk, compare_modes
     from numgenius_core.prices.deposits import Refund, TopUp, refund, refundable, top_up
     from numgenius_core.prices.schedules import (
         CurveSchedule,
@@ -24,6 +25,8 @@ __all__ = [
     "CurveSchedule",
     "LeftOut",
     "LinearSchedule",
+    "ModeComparison",
+    "ModeQuote",
     "NotRented",
     "Quote",
     "QuoteLine",
@@ -31,8 +34,10 @@ __all__ = [
     "Ranking",
     "Refund",
     "ReservedSchedule",
+    "StayRisk",
     "StepSchedule",
     "TopUp",
+    "compare_modes",
     "quote",
     "rank_offers",
     "refund",
@@ -41,6 +46,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    **dict.fromkeys(("ModeComparison", "ModeQuote", "StayRisk", "compare_modes"), "comparing"),
     **dict.fromkeys(("Refund", "TopUp", "refund", "refundable", "top_up"), "deposits"),
     **dict.fromkeys(
         ("CurveSchedule", "LinearSchedule", "ReservedSchedule", "StepSchedule"), "schedules"

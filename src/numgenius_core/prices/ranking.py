@@ -129,7 +129,7 @@ class _Stay:
             found.append(NotRented.NO_RESERVED_PRICE)
         if bids and not self._takes(offer):
             found.append(NotRented.BID)
-        if self.needs & offer.unknown_prices:
+        if offer.unknown_prices and not self.needs.isdisjoint(offer.unknown_prices):
             found.append(NotRented.PRICE_UNKNOWN)
         return found
 
@@ -212,9 +212,9 @@ def rank_offers(
     >>> now = datetime(2026, 11, 25, tzinfo=UTC)
     >>> ranking = rank_offers(offers, timedelta(days=30), now=now, disk=500, verified=True)
     >>> len(ranking.quotes), ranking.quotes[0].offer.id, ranking.quotes[0].total
-    (X)
+    (16, 9000000, Money('132.384'))
     >>> {reason.value: count for reason, count in ranking.counts().items() if count}
-    {}
+    {'not_rentable': 5, 'ends': 12, 'disk': 17, 'not_verified': 16}
     """
     check_stay(duration, mode, bid, months, schedule)
     disk_mb = to_megabytes(disk)

@@ -3,9 +3,10 @@ r"""The query language of the marketplace's client: what people type to find an 
 Rule (the marketplace's client): a query is comparisons one after another, ``field op value``, all
 of which must hold: ``gpu_name in [RTX_4090, RTX_3090] num_gpus>=4 dph<2.5``. Operators are
 ``= == eq``, ``!= neq noteq``, ``> gt``, ``>= gte``, ``< lt``, ``<= lte``, ``in`` and
-``notin nin "not in"``. An underscore in a value is a space. ``field=any`` (or ``?``, ``*``) removes
-what was asked of a field before, as the defaults verified, rentable and not external. The same
-operator on the same field again replaces what it asked. Countries are asked for by
+``notin nin "not in"``, and one of ours, ``~``: the text has these words, by part and without case,
+as in ``gpu_name~h100``. An underscore in a value is a space. ``field=any`` (or ``?``, ``*``)
+removes what was asked of a field before, as the defaults verified, rentable and not external. The
+same operator on the same field again replaces what it asked. Countries are asked for by
 ``geolocation notin [CN,VN]``.
 
 Our readings:
@@ -29,6 +30,7 @@ from attrs import frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core.errors import ParseError, RuleViolation, shown
+from numgenius_core.search._regions import REGIONS
 from numgenius_core.search._values import FieldType, Scalar
 from numgenius_core.search.fields import Field, field_named
 from numgenius_core.search.query import (
@@ -49,11 +51,12 @@ from numgenius_core.search.query import (
 
 MAX_LENGTH: Final = 50_000
 """Longest query text, characters."""
+_TEXTS: Final = frozenset({FieldType.TEXT, FieldType.PLACE})
 NOTHING_ASKED: Final = Query()
 
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
 _NAME: Final = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
-_SIGN: Final = re.compile(r"[=<>!]+")
+_SIGN: Final = re.compile(r"[=<>!~]+")
 _WORD: Final = re.compile(
     r"""(not[ ]+eq|not[ ]+in|noteq|notin|nin|in|neq|eq|gte|gt|lte|lt)(?=[\s\["']|$)""", re.ASCII
 )
@@ -108,7 +111,7 @@ class _Reader:
         # A sign is taken whole, so that ">=" is never ">" and a value that begins with "=".
         spelled = " ".join((self.take(_SIGN) or self.take(_WORD)).split())
         if spelled not in SPELLINGS:
-            need = "an operator: = != > >= < <= in notin"
+            need = "an operator: = != > >= < <= in notin ~"
             self.fail(need, shown(spelled) if spelled else None, start)
         return SPELLINGS[spelled]
 
@@ -240,7 +243,11 @@ def parse(text: str, *, base: Query = NOTHING_ASKED, unknown: Unknown = "refuse"
     # Keyed by what makes two conditions the same, so the later one replaces the earlier.
     found = {(c.field, c.operator): c for c in base.conditions}
     reader = _Reader(text)
+    bare: Field | None = None  # of a text that was typed without quotes just before
+    start = 0
     while reader.more():
+        if bare is not None:
+            _refuse_blank(reader, start)
         start = reader.at
         column = _column(reader, known=known)
         operator = reader.operator()
@@ -248,12 +255,56 @@ def parse(text: str, *, base: Query = NOTHING_ASKED, unknown: Unknown = "refuse"
             if operator is not Operator.EQ:
                 reader.fail("= before a value that means any", operator.value, start)
             found = {key: c for key, c in found.items() if key[0] != column.name}
+            bare = None
             continue
         value = _value(reader, column, operator)
+        ended = reader.text[reader.at - 1]
+        bare = column if column.kind in _TEXTS and ended not in "]\"'" else None
         found[column.name, operator] = Condition(column.name, operator, value)
         if len(found) > MAX_CONDITIONS:
             reader.fail(f"at most {MAX_CONDITIONS} conditions", "more", start)
-    return Query(tuple(found.values()))
+    return Query(tuple(_within_regions(found).values()))
+
+
+def _refuse_blank(reader: _Reader, start: int) -> None:
+    """Refuse a word that is no condition but the rest of a text with a blank: ``RTX 4090``.
+
+    A shell takes quotes for itself, so the text of a query loses those that were typed around it.
+    """
+    before, at, words = reader.text[start : reader.at].rstrip(), reader.at, []
+    while reader.more():
+        place = reader.at
+        word = reader.take(_NAME)
+        reader.take(_BLANK)
+        if not word or reader.take(_SIGN) or reader.take(_WORD):
+            reader.at = place
+            break
+        words.append(word)
+    reader.at = at
+    if words:
+        meant = "_".join([before, *words])
+        reader.fail(f"an underscore (or quotes) for a blank in a value, as in {meant}", at=at)
+
+
+def _within_regions(
+    found: dict[tuple[str, Operator], Condition],
+) -> dict[tuple[str, Operator], Condition]:
+    """Return conditions with the countries of a region where ``georegion=true`` asks for them."""
+    asked = found.get(("georegion", Operator.EQ))
+    if asked is None or asked.value is not True or all(f != "geolocation" for f, _ in found):
+        return found
+    kept = {key: each for key, each in found.items() if key[0] != "georegion"}
+    for one, many in ((Operator.EQ, Operator.IN), (Operator.NEQ, Operator.NOTIN)):
+        for operator in (one, many):
+            old = kept.pop(("geolocation", operator), None)
+            if old is None:
+                continue
+            places = old.value if operator is many else (old.value,)
+            wide = [country for place in places for country in REGIONS.get(str(place), (place,))]
+            same = kept.get(("geolocation", many))
+            wide += same.value if same is not None else ()
+            kept["geolocation", many] = Condition("geolocation", many, wide)
+    return kept
 
 
 def _column(reader: _Reader, *, known: bool) -> Field:

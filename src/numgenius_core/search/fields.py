@@ -16,6 +16,10 @@ Our readings:
 * ``duration`` counts from ``now``; without it, it is what the source said. An offer that never
   ends lasts longer than any number. Durations asked for are rounded to the microsecond.
 * A null ``external`` is false, as the client's own default filter needs it.
+* A price that is unknown is null; a total that lacks one is what the source says of it.
+* Directives that clients send among their conditions are fields too. ``has_sla`` asks for a claim
+  above 0, ``target_reliability`` for one that reaches the target (DOMAIN 12), ``chunked`` for the
+  64 GiB of memory and 32 cores below which the client leaves offers out.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Final
 
 from attrs import frozen
@@ -44,6 +48,8 @@ CLIENT_DISK_MB: Final = 5_000
 _NAME: Final = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
 _MICROSECOND: Final = Decimal("0.000001")
 _HALF: Final = Decimal("0.5")
+_CHUNK_MB: Final = 64 * 1_024
+_CHUNK_CORES: Final = 32
 _STEP: Final = Decimal(1).scaleb(-PRICE_PLACES)
 
 
@@ -178,8 +184,13 @@ class Field:
     def has(self, have: Scalar, wanted: Scalar) -> bool:
         """Return whether ``have``, of an offer, equals ``wanted``, of a condition.
 
-        A place equals its two-letter country too: ``"Quebec, CA"`` is ``"CA"``.
+        A place equals its two-letter country too: ``"Quebec, CA"`` is ``"CA"``. A target is met by
+        a claim that reaches it, a directive about regions by every offer.
         """
+        if self.name == "georegion":
+            return True
+        if self.name == "target_reliability":
+            return isinstance(have, Decimal) and isinstance(wanted, Decimal) and have >= wanted
         if self.kind is FieldType.PLACE:
             country = str(have).rpartition(",")[2].strip()
             return have == wanted or (len(str(wanted)) == 2 and country == wanted)
@@ -209,23 +220,32 @@ def _whole_price(offer: Offer, key: str, per_gpu: int) -> Decimal:
     return _dollars(per_gpu * offer.gpus)
 
 
-def _min_bid(offer: Offer, _: View) -> Decimal:
+def _min_bid(offer: Offer, _: View) -> Decimal | None:
+    if "min_bid" in offer.unknown_prices:
+        return None
     return _whole_price(offer, "min_bid", offer.prices.min_bid.steps)
 
 
-def _dph_base(offer: Offer, view: View) -> Decimal:
+def _dph_base(offer: Offer, view: View) -> Decimal | None:
     if view.mode is Mode.INTERRUPTIBLE:
         return _min_bid(offer, view)
+    if "gpu" in offer.unknown_prices:
+        return None
     return _whole_price(offer, "dph_base", offer.prices.gpu.steps)
 
 
-def _storage_per_hour(offer: Offer, view: View) -> Decimal:
+def _storage_per_hour(offer: Offer, view: View) -> Decimal | None:
+    if view.disk_mb and "storage" in offer.unknown_prices:
+        return None
     steps = offer.prices.storage.steps * view.disk_mb
     return _dollars(round_half_even(steps, MB_PER_GB * HOURS_PER_MONTH))
 
 
-def _dph_total(offer: Offer, view: View) -> Decimal:
-    return WIDE.add(_dph_base(offer, view), _storage_per_hour(offer, view))
+def _dph_total(offer: Offer, view: View) -> Decimal | None:
+    gpus, disk = _dph_base(offer, view), _storage_per_hour(offer, view)
+    if gpus is not None and disk is not None:
+        return WIDE.add(gpus, disk)
+    return None if view.mode is Mode.INTERRUPTIBLE else number(offer.extra.get("dph_total"))
 
 
 def _discount_rate(offer: Offer) -> Decimal:
@@ -233,9 +253,30 @@ def _discount_rate(offer: Offer) -> Decimal:
     return rate if rate is not None and 0 <= rate <= 1 else Decimal(0)
 
 
-def _discounted(offer: Offer, view: View) -> Decimal:
-    saved = WIDE.multiply(_dph_base(offer, view), _discount_rate(offer))
-    return WIDE.subtract(_dph_total(offer, view), saved.quantize(_STEP, context=WIDE))
+def _discounted(offer: Offer, view: View) -> Decimal | None:
+    gpus, total = _dph_base(offer, view), _dph_total(offer, view)
+    if gpus is None or total is None:
+        return None
+    saved = WIDE.multiply(gpus, _discount_rate(offer))
+    return WIDE.subtract(total, saved.quantize(_STEP, context=WIDE))
+
+
+def _known(name: str, steps: Callable[[Offer], int]) -> Callable[[Offer, View], Decimal | None]:
+    return lambda offer, _: None if name in offer.unknown_prices else _dollars(steps(offer))
+
+
+def _has_sla(offer: Offer, _: View) -> bool | None:
+    claim = number(offer.extra.get("expected_reliability"))
+    return None if claim is None else claim > 0
+
+
+def _chunked(offer: Offer, view: View) -> bool:
+    """Return whether the client would keep an offer that it was asked for in chunks."""
+    memory, cores = FIELDS["cpu_ram"].of(offer, view), FIELDS["cpu_cores"].of(offer, view)
+    return not (
+        (isinstance(memory, Decimal) and memory < _CHUNK_MB)
+        or (isinstance(cores, Decimal) and cores < _CHUNK_CORES)
+    )
 
 
 def _gpu_frac(offer: Offer, _: View) -> Decimal | None:
@@ -267,10 +308,10 @@ _OF_OFFER: Final[Mapping[str, Callable[[Offer, View], Scalar | None]]] = {
     "dph_total": _dph_total,
     "discounted_dph_total": _discounted,
     "min_bid": _min_bid,
-    "storage_cost": lambda o, _: _dollars(o.prices.storage.steps),
+    "storage_cost": _known("storage", lambda o: o.prices.storage.steps),
     "storage_total_cost": _storage_per_hour,
-    "inet_up_cost": lambda o, _: _dollars(o.prices.upload.steps),
-    "inet_down_cost": lambda o, _: _dollars(o.prices.download.steps),
+    "inet_up_cost": _known("upload", lambda o: o.prices.upload.steps),
+    "inet_down_cost": _known("download", lambda o: o.prices.download.steps),
     "disk_space": lambda o, _: o.disk_gb,
     "credit_discount_max": lambda o, _: WIDE.divide(
         Decimal(o.max_discount.numerator), Decimal(o.max_discount.denominator)
@@ -281,6 +322,10 @@ _OF_OFFER: Final[Mapping[str, Callable[[Offer, View], Scalar | None]]] = {
     "verification": lambda o, _: o.verification.value,
     "verified": lambda o, _: o.verification is Verification.VERIFIED,
     "rentable": lambda o, _: o.rentable,
+    "has_sla": _has_sla,
+    "target_reliability": lambda o, _: number(o.extra.get("expected_reliability")),
+    "chunked": _chunked,
+    "georegion": lambda _, __: True,
 }
 
 # -- the table ---------------------------------------------------------------------------------
@@ -294,12 +339,12 @@ _KINDS: Final = {
         direct_port_count discount_rate disk_bw dlperf dlperf_per_dphtotal expected_reliability
         flops_per_dphtotal geolocode gpu_lanes gpu_max_power gpu_max_temp gpu_mem_bw gpu_ram
         gpu_total_ram hosting_type inet_down inet_up nw_disk_avg_bw nw_disk_max_bw nw_disk_min_bw
-        pci_gen pcie_bw reliability reliability2 reliability_mult rn score start_date total_flops
-        vericode vram_costperhour""",
+        pci_gen pcie_bw reliability reliability2 reliability_mult rn score start_date
+        target_reliability total_flops vericode vram_costperhour""",
     FieldType.VERSION: "driver_version",
     FieldType.FLAG: """
-        datacenter external gpu_display_active has_avx is_bid is_vm_deverified rentable rented
-        static_ip verified vms_enabled""",
+        chunked datacenter external georegion gpu_display_active has_avx has_sla is_bid
+        is_vm_deverified rentable rented static_ip verified vms_enabled""",
     FieldType.TEXT: """
         cpu_arch cpu_name disk_name gpu_arch gpu_name host_id mobo_name os_version resource_type
         ubuntu_version verification""",
@@ -343,9 +388,52 @@ ALIASES: Final[Mapping[str, str]] = {
     "display_active": "gpu_display_active",
     "dlperf_usd": "dlperf_per_dphtotal",
     "dph": "dph_total",
+    "dphtotal": "dph_total",
     "flops_usd": "flops_per_dphtotal",
+    "gpu_totalram": "gpu_total_ram",
 }
 """Shorter names of fields that people type, and the API's names that they stand for."""
+
+_MEANT: Final = {
+    word: name
+    for name, words in {
+        "cpu_cores": "cores cpus threads vcpu vcpus ncpu",
+        "cpu_name": "cpu processor cpu_model",
+        "cpu_ram": "ram memory mem cpu_memory system_ram host_ram",
+        "cuda_max_good": "cuda cuda_version",
+        "disk_bw": "disk_speed disk_bandwidth",
+        "disk_space": "disk storage disk_size disk_gb hdd ssd",
+        "direct_port_count": "ports port_count direct_ports",
+        "dlperf": "dl_perf performance perf",
+        "dlperf_per_dphtotal": "value dlperf_per_dollar perf_per_dollar dlperf_per_dph",
+        "dph_total": "price cost hourly price_per_hour cost_per_hour dollars usd rate total_price",
+        "driver_version": "driver nvidia_driver drivers",
+        "duration": "days max_duration time available_days",
+        "end_date": "end until ends ends_at expires",
+        "geolocation": "country region location place geo city zone",
+        "gpu_max_power": "power watts tdp",
+        "gpu_name": "gpu model gpu_model gpu_type card gpuname accelerator accelerator_name",
+        "gpu_ram": "vram gpu_memory gpu_mem gpu_vram video_memory vram_gb gpuram",
+        "gpu_total_ram": "total_vram vram_total total_gpu_ram gpu_ram_total",
+        "host_id": "host owner host_name",
+        "id": "offer offer_id ask_id",
+        "inet_down": "download down_mbps inet_down_mbps bandwidth internet_down down net_down",
+        "inet_up": "upload up_mbps inet_up_mbps internet_up up net_up",
+        "inet_down_cost": "download_cost download_price traffic_cost",
+        "inet_up_cost": "upload_cost upload_price",
+        "machine_id": "machine server node",
+        "min_bid": "bid spot spot_price floor bid_price interruptible",
+        "bw_nvlink": "nvlink nvlink_bw",
+        "num_gpus": "gpus gpu_count count n_gpus ngpus number_of_gpus gpu_num accelerator_count",
+        "pcie_bw": "pcie pcie_bandwidth",
+        "reliability": "uptime availability reliable",
+        "storage_cost": "disk_cost storage_price disk_price",
+        "total_flops": "flops tflops",
+        "verified": "is_verified verify secure",
+    }.items()
+    for word in words.split()
+}
+"""What people type for a field whose name is spelled otherwise, so that spelling cannot tell."""
 
 RESERVED_WORDS: Final = frozenset({"allocated_storage", "limit", "order", "q", "type"})
 """What a request has beside its conditions: no field of an offer."""
@@ -370,9 +458,20 @@ def field_named(name: object, path: str, *, known: bool = True) -> Field:
     if found is not None:
         return found
     if known or not _NAME.fullmatch(name) or name in RESERVED_WORDS:
-        choices = [*FIELDS, *ALIASES]
-        # Slow, and only on the way to an error; never for megabytes of text that are no name.
-        near = get_close_matches(name, choices, 1) if _NAME.fullmatch(name) else []
-        hint = f" (did you mean {near[0]}?)" if near else ""
+        near = _nearest(name) if _NAME.fullmatch(name) else None  # never for megabytes of text
+        hint = f" (did you mean {near}?)" if near else ""
         raise RuleViolation(path, f"the name of a field{hint}", shown(name))
     return Field(name, FieldType.ANY, keys=(name,))
+
+
+def _nearest(name: str) -> str | None:
+    """Return the field that is meant by a name that none has; slow, on the way to an error."""
+    word = name.casefold()
+    if word in FIELDS or word in ALIASES:
+        return word
+    if word in _MEANT:
+        return _MEANT[word]
+    near = get_close_matches(word, [*FIELDS, *ALIASES], 1) + get_close_matches(word, _MEANT, 1)
+    # The most alike, and of two that are equally so the name rather than what people call it.
+    best = max(near, key=lambda each: SequenceMatcher(None, word, each).ratio(), default=None)
+    return None if best is None else _MEANT.get(best, best)

@@ -10,6 +10,8 @@ Our readings:
   ``eq`` null holds. ``neq`` null asks for the offers that say it.
 * A two-letter place is the country, the part after the last comma of "Quebec, CA"; a longer one is
   the whole text. Texts compare exactly.
+* ``~`` is an operator of ours: a text that has the words, by part and without case (:mod:`.names`).
+  The API does not have it, so a query with it is asked of offers, never sent.
 * A number leaves as JSON without loss: memory and durations that no double holds are strings.
 
 What fields there are, their units, where an offer has them: :data:`numgenius_core.search.FIELDS`.
@@ -34,6 +36,7 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.offer import Offer
 from numgenius_core.search._values import FieldType, Scalar, number
 from numgenius_core.search.fields import Field, View, field_named
+from numgenius_core.search.names import part_matcher
 from numgenius_core.units import Amount, to_megabytes
 
 MAX_CONDITIONS: Final = 200
@@ -48,7 +51,7 @@ Unknown = Literal["refuse", "keep"]
 
 
 class Operator(Enum):
-    """How a condition compares, by the API's word for it."""
+    """How a condition compares, by the API's word for it; ``PART`` is ours alone."""
 
     EQ = "eq"
     NEQ = "neq"
@@ -58,6 +61,7 @@ class Operator(Enum):
     LTE = "lte"
     IN = "in"
     NOTIN = "notin"
+    PART = "~"
 
 
 _SYMBOLS: Final = {
@@ -69,6 +73,7 @@ _SYMBOLS: Final = {
     Operator.LTE: "<=",
     Operator.IN: " in ",
     Operator.NOTIN: " notin ",
+    Operator.PART: "~",
 }
 _ORDERING: Final[Mapping[Operator, Callable[[Any, Any], bool]]] = {
     Operator.GT: gt,
@@ -77,7 +82,8 @@ _ORDERING: Final[Mapping[Operator, Callable[[Any, Any], bool]]] = {
     Operator.LTE: le,
 }
 LISTS: Final = frozenset({Operator.IN, Operator.NOTIN})
-_WORDS: Final = {operator.value: operator for operator in Operator}
+_WORDS: Final = {each.value: each for each in Operator if each is not Operator.PART}
+_WITH_PARTS: Final = frozenset({FieldType.TEXT, FieldType.PLACE, FieldType.ANY})
 SPELLINGS: Final = {
     **{symbol.strip(): operator for operator, symbol in _SYMBOLS.items()},
     **_WORDS,
@@ -248,9 +254,15 @@ class Query:
         """Return the API's filter object as the client sends it, without order and limit.
 
         Its shape is ``{field: {operator: value}}``, most numbers as text: JSON numbers are doubles.
+
+        Raises:
+            RuleViolation: A condition with ``~``, which the API does not have.
         """
         filters: dict[str, dict[str, Any]] = {}
         for condition in self.conditions:
+            if condition.operator is Operator.PART:
+                need = f"an operator of the API ({', '.join(_WORDS)})"
+                raise RuleViolation(f"query.{condition.field}", need, "~, which is asked of offers")
             sent = _json(condition.column, condition.value)
             filters.setdefault(condition.field, {})[condition.operator.value] = sent
         return filters
@@ -276,7 +288,7 @@ class Query:
             check_kind(comparisons, Mapping, path)
             for word, raw in comparisons.items():
                 operator = SPELLINGS.get(word) if isinstance(word, str) else None
-                if operator is None:
+                if operator in (None, Operator.PART):
                     raise RuleViolation(path, f"one of {', '.join(_WORDS)}", shown(word))
                 value = checked(column, operator, raw, f"{path}.{operator.value}")
                 found[column.name, operator] = Condition(column.name, operator, value)
@@ -307,10 +319,12 @@ def checked(column: Field, operator: Operator, raw: object, path: str) -> Value:
         values = {column.value(item, f"{path}[{i}]") for i, item in enumerate(raw)}
         return tuple(sorted(values, key=lambda v: (type(v).__name__, v)))  # ANY may mix types
     if raw is None:
-        if operator in _ORDERING:
-            raise RuleViolation(path, "a value (null has no order)", "null")
+        if operator in _ORDERING or operator is Operator.PART:
+            raise RuleViolation(path, "a value (null has no order and no parts)", "null")
         return None
     value = column.value(raw, path)
+    if operator is Operator.PART:
+        _check_part(column, value, path)
     if operator in _ORDERING and not isinstance(value, Decimal):
         if column.kind is not FieldType.ANY:
             need = f"eq, neq, in or notin: {column.name} has no order"
@@ -320,6 +334,13 @@ def checked(column: Field, operator: Operator, raw: object, path: str) -> Value:
     return value
 
 
+def _check_part(column: Field, value: Scalar, path: str) -> None:
+    if column.kind not in _WITH_PARTS or not isinstance(value, str):
+        need = f"a field of text before ~: {column.name} is {column.kind.value}"
+        raise RuleViolation(path, need, shown(value))
+    part_matcher(value, path)
+
+
 def _holds(condition: Condition, column: Field, offer: Offer, view: View) -> bool:
     have, wanted, operator = column.of(offer, view), condition.value, condition.operator
     # Null first: of what an offer does not say, no comparison holds, not even that it is unequal.
@@ -327,6 +348,8 @@ def _holds(condition: Condition, column: Field, offer: Offer, view: View) -> boo
         return (have is None) is (operator is Operator.EQ)
     if have is None:
         return False
+    if operator is Operator.PART:
+        return isinstance(have, str) and part_matcher(wanted)(have)
     if operator is Operator.EQ:
         return column.has(have, wanted)
     if operator is Operator.NEQ:

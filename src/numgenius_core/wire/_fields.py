@@ -30,6 +30,8 @@ from numgenius_core.units import MAX_GB, MB_PER_GB
 
 MAX_STEPS: Final = MAX_RATE * PICO
 _DOLLARS: Final = f"dollars from 0 to {MAX_RATE:,}"
+_SIX_DIGITS: Final = 1.001e-6
+"""How far a share of six digits may be from the true one, cut off or rounded."""
 _WORDS: Final = {kind.value: kind for kind in Verification}
 
 
@@ -97,21 +99,26 @@ def price(value: Any, _: Any) -> float:
     return value  # type: ignore[no-any-return]
 
 
+def is_unknown(value: object) -> bool:
+    """Return whether a price says nothing: it is null, or the ``NaN`` of a dataframe."""
+    return value is None or (type(value) is float and value != value)  # noqa: PLR0124 - NaN
+
+
 def price_or_nothing(value: Any, _: Any) -> float:
-    """Return a price that may be left out."""
-    return 0 if value is None else price(value, _)
+    """Return a price that may not be known; it is 0 then, and the offer says so."""
+    return 0 if is_unknown(value) else price(value, _)
 
 
 @lru_cache(maxsize=16_384, typed=True)
 def storage(value: Any, _: Any) -> PerGbMonth:
     """Return a price of disk."""
-    return PerGbMonth.from_steps(0 if value is None else price_steps(value))
+    return PerGbMonth.from_steps(0 if is_unknown(value) else price_steps(value))
 
 
 @lru_cache(maxsize=16_384, typed=True)
 def traffic(value: Any, _: Any) -> PerGb:
     """Return a price of traffic."""
-    return PerGb.from_steps(0 if value is None else price_steps(value))
+    return PerGb.from_steps(0 if is_unknown(value) else price_steps(value))
 
 
 @lru_cache(maxsize=16_384, typed=True)
@@ -219,7 +226,12 @@ def machine_gpus(gpus: int, part: float | None) -> int | None:
     if part is None or not gpus / (2 * MAX_GPUS) < part < 1:  # so that no quotient overflows
         return None
     # A share such as 0.333333 has lost digits, so the whole number nearest to n / share is meant,
-    # if it is near enough that no other machine could have been.
+    # if the share is near enough to it, and to no other machine's.
     total = round(gpus / part)
-    agrees = abs(gpus / part - total) < 1e-6 * total
-    return total if agrees and gpus <= total <= MAX_GPUS else None
+    near = [
+        each
+        for each in (total - 1, total, total + 1)
+        if gpus <= each <= MAX_GPUS and abs(gpus / each - part) <= _SIX_DIGITS
+    ]
+    exact = [each for each in near if abs(gpus / each - part) <= 1e-12]
+    return (exact or near)[0] if len(exact or near) == 1 else None

@@ -5,14 +5,15 @@ whole offer, n × the price of one GPU; ``storage_cost`` is $/GB-month, ``inet_u
 ``inet_down_cost`` $/GB; ``gpu_frac`` = n / T; ``disk_space`` is in GB.
 
 Our readings: a number is taken through its shortest decimal text and rounded once, half-even, to a
-pico-dollar (prices) or a whole MB (disk); a missing or null price is 0; a missing ``verification``
-is unverified; a null ``end_date`` never ends. ``duration`` counts from when the search was
-answered, which an API record does not say, so only ``end_date`` is read.
+pico-dollar (prices) or a whole MB (disk); a price that is missing, null or NaN is unknown
+(``Offer.unknown_prices``), never free; a missing ``verification`` is unverified; a null
+``end_date`` never ends. ``duration`` counts from when the search was answered, which an API record
+does not say, so only ``end_date`` is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from fractions import Fraction
 from operator import itemgetter
@@ -28,7 +29,7 @@ from numgenius_core.offer import Offer
 from numgenius_core.rates import PerGb, PerGbMonth, Rate
 from numgenius_core.units import MB_PER_GB
 from numgenius_core.wire import _fields as read
-from numgenius_core.wire._shape import Shape, by, quick_offer, quick_prices
+from numgenius_core.wire._shape import Shape, Spelling, by, quick_offer, quick_prices
 
 
 @define
@@ -42,7 +43,7 @@ class ApiRecord:
     machine_id: int = field(metadata=by(read.id_number))
     gpu_name: str = field(metadata=by(read.gpu_name))
     num_gpus: int = field(metadata=by(read.gpu_count))
-    dph_base: float = field(metadata=by(read.price))
+    dph_base: float = field(default=0, metadata=by(read.price_or_nothing))
     gpu_frac: float | None = field(default=None, metadata=by(read.number))
     min_bid: float = field(default=0, metadata=by(read.price_or_nothing))
     storage_cost: PerGbMonth = field(default=PerGbMonth(0), metadata=by(read.storage))
@@ -103,6 +104,27 @@ def _aside_is_fine(record: Mapping[str, Any]) -> bool:
     )
 
 
+_PRICES: Final = (
+    ("dph_base", "gpu"),
+    ("storage_cost", "storage"),
+    ("inet_up_cost", "upload"),
+    ("inet_down_cost", "download"),
+    ("min_bid", "min_bid"),
+)
+_prices_of: Final = itemgetter(*(key for key, _ in _PRICES))
+
+
+def unknown_prices(source: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the prices that a record does not say."""
+    try:
+        said = _prices_of(source)
+        if None not in said and sum(said) > -1.0:  # NaN spreads in a sum and is in no order
+            return ()
+    except (KeyError, TypeError):
+        pass
+    return tuple(name for key, name in _PRICES if read.is_unknown(source.get(key)))
+
+
 def _offer_of(record: ApiRecord, source: dict[str, Any]) -> Offer:
     gpus, price, floor = record.num_gpus, record.dph_base, record.min_bid
     prices = quick_prices(
@@ -125,6 +147,7 @@ def _offer_of(record: ApiRecord, source: dict[str, Any]) -> Offer:
         record.host_id,
         record.verification,
         record.rentable,
+        unknown_prices(source),
         source,
     )
 
@@ -132,6 +155,15 @@ def _offer_of(record: ApiRecord, source: dict[str, Any]) -> Offer:
 def dollars(rate: Rate) -> float:
     """Return a rate as the double nearest to it, which is what a JSON number is."""
     return rate.steps / PICO  # one correctly rounded division
+
+
+def _price(key: str, name: str, rate: Callable[[Offer], Rate]) -> Spelling:
+    """Return how a price is written: null, if it is not known."""
+
+    def spell(offer: Offer) -> float | None:
+        return None if name in offer.unknown_prices else dollars(rate(offer))
+
+    return key, lambda offer: None if name in offer.unknown_prices else rate(offer), spell
 
 
 def _host_id(offer: Offer) -> int | str | None:
@@ -159,11 +191,11 @@ API: Final = Shape(
         ("gpu_name", lambda o: o.gpu_name, lambda o: o.gpu_name),
         ("num_gpus", lambda o: o.gpus, lambda o: o.gpus),
         ("gpu_frac", gpu_share, gpu_share),
-        ("dph_base", lambda o: o.per_hour, lambda o: dollars(o.per_hour)),
-        ("min_bid", lambda o: o.min_bid, lambda o: dollars(o.min_bid)),
-        ("storage_cost", lambda o: o.prices.storage, lambda o: dollars(o.prices.storage)),
-        ("inet_up_cost", lambda o: o.prices.upload, lambda o: dollars(o.prices.upload)),
-        ("inet_down_cost", lambda o: o.prices.download, lambda o: dollars(o.prices.download)),
+        _price("dph_base", "gpu", lambda o: o.per_hour),
+        _price("min_bid", "min_bid", lambda o: o.min_bid),
+        _price("storage_cost", "storage", lambda o: o.prices.storage),
+        _price("inet_up_cost", "upload", lambda o: o.prices.upload),
+        _price("inet_down_cost", "download", lambda o: o.prices.download),
         ("disk_space", lambda o: o.disk_mb, lambda o: o.disk_mb / MB_PER_GB),
         ("credit_discount_max", lambda o: o.max_discount, lambda o: float(o.max_discount)),
         ("end_date", lambda o: o.ends_at, _end_date),

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Final, Generic, TypeVar
 
 from attrs import Attribute, fields
@@ -25,7 +26,7 @@ from numgenius_core._json import field_path
 from numgenius_core.errors import InvalidDocument, RuleViolation
 from numgenius_core.ids import AccountId
 from numgenius_core.listing import PriceTerms, Verification
-from numgenius_core.offer import ALL_KNOWN, Offer
+from numgenius_core.offer import Offer
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
 
 Hook = Callable[[Any, Any], Any]
@@ -77,8 +78,8 @@ def _setters(cls: type) -> tuple[Callable[[object, object], None], ...]:
     _set_host,
     _set_verification,
     _set_rentable,
-    _set_extra,
     _set_unknown,
+    _set_extra,
 ) = _setters(Offer)
 _NO_FEE: Final = Fraction(0)
 
@@ -110,8 +111,8 @@ def quick_offer(  # noqa: PLR0917 - positional: this is the hottest call of the 
     host: AccountId | None,
     verified: Verification,
     rentable: bool,
+    unknown: tuple[str, ...],
     source: dict[str, Any],
-    unknown: frozenset[str] = ALL_KNOWN,
 ) -> Offer:
     """Return the ``Offer`` of parts that their hooks have checked; no record names a block."""
     offer = _new(Offer)
@@ -128,8 +129,8 @@ def quick_offer(  # noqa: PLR0917 - positional: this is the hottest call of the 
     _set_host(offer, host)
     _set_verification(offer, verified)
     _set_rentable(offer, rentable)
-    _set_extra(offer, of_json(source))  # its own: the caller may go on to change the record
     _set_unknown(offer, unknown)
+    _set_extra(offer, of_json(source))  # its own: the caller may go on to change the record
     return offer
 
 
@@ -159,8 +160,16 @@ class Shape(Generic[R]):
         self._spellings = spellings
         self._keys = {a.name: a.metadata.get("key", a.name) for a in _columns(cls)}
         self._quick_cls, self._fine = quick or (cls, bool)
-        self._fast = _reader(self._quick_cls, detailed=False)
-        self._slow = _reader(cls, detailed=True)
+
+    # Making a reader costs as much as reading some hundred records: only what is met is made.
+
+    @cached_property
+    def _fast(self) -> Callable[[Any, Any], R]:
+        return _reader(self._quick_cls, detailed=False)
+
+    @cached_property
+    def _slow(self) -> Callable[[Any, Any], R]:
+        return _reader(self._cls, detailed=True)
 
     def read(self, record: dict[str, Any], place: str) -> Offer:
         """Return the offer of a record, which it keeps as ``extra``.

@@ -1,49 +1,46 @@
-"""A document of offers as it arrives, taken apart into records that know their place.
+"""A document as it arrives, taken apart into records that know their place.
 
-Read are what ``vastai search offers --raw`` prints (a JSON list), the API's answer
-(``{"offers": [...]}``), one JSON object per line, and CSV with a header; each may be gzipped.
-What a document is, it says itself: gzip by its first two bytes, the rest by how the text begins.
+Read are what ``vastai … --raw`` prints (a JSON list), the API's answer (``{"offers": [...]}``), one
+JSON object per line, lists one after the other, an object of records by their ids, whole snapshots
+(``{"ts": …, "offers": [...]}``, one or many), and tables with a header (:mod:`._rows`).
+What a document is, it says itself, by how its text begins.
 
-JSON is read strictly (``numgenius_core._json`` has the limits, which hold for the document after
-decompression).
+JSON is read strictly (``numgenius_core._json`` has the limits, which hold for the document once it
+is unpacked), but for one thing: ``NaN``, as programs write what they do not know, is null.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
-import os
-import zlib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, BinaryIO, Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from numgenius_core._checks import MAX_DEPTH
 from numgenius_core._json import (
-    MAX_BYTES,
     Refused,
-    decoded,
     depth_of,
     has_surrogates,
     json_faults,
     no_json,
     read_json,
-    too_long,
 )
-from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
+from numgenius_core.errors import ParseError, RuleViolation, shown
+from numgenius_core.wire._kinds import (
+    RecordKind,
+    is_record,
+    refuse_error,
+    refuse_holder,
+    refuse_record,
+)
+from numgenius_core.wire._rows import ColumnMap, Tidy, renamed, table_records
 
 MAX_RECORDS: Final = 1_000_000
 """Most records of a document: fifty times a whole market."""
 
-Source = str | os.PathLike[str] | bytes | BinaryIO
-"""What is read: a path, the document itself as text or bytes, or a binary stream."""
-
-_GZIP: Final = b"\x1f\x8b"
-_KINDS: Final = 'a JSON list, {"offers": [...]}, one JSON object a line, or CSV with a header'
+_MOMENTS: Final = ("ts", "timestamp", "time", "collected_at", "fetched_at", "scraped_at", "at")
+_CLIENT_ERROR: Final = "Failed with error"
 
 
 @frozen
@@ -54,105 +51,68 @@ class RawRecord:
         place: Where it stands: ``offers[3]``, or ``line 4`` where records are lines.
         value: The record, if it could be read; any JSON value.
         faults: What is wrong in it before anyone asks what it means.
+        moment: What the snapshot that it stands in says of its time; ``None`` for nothing.
+        tidy: Of a table's row, what makes plain numbers of its cells if they are none.
     """
 
     place: str
     value: Any
     faults: tuple[RuleViolation, ...] = ()
+    moment: object = None
+    tidy: Tidy | None = None
 
 
-def name_of(source: object) -> str:
-    """Return what messages call a source: its path, or ``text`` or ``stream``."""
-    if _is_text(source):
-        return "text"
-    if isinstance(source, (str, os.PathLike)):
-        return shown(os.fspath(source)).strip("'\"")
-    return "stream"
-
-
-def _is_text(source: object) -> bool:
-    if isinstance(source, str):  # a path has no line break and does not begin as JSON does
-        return not source or "\n" in source or source.lstrip()[:1] in ("[", "{")
-    return isinstance(source, (bytes, bytearray))
-
-
-def load(source: Source, name: str) -> bytes:
-    """Return the bytes of a document, decompressed.
-
-    Raises:
-        WrongType: ``source`` is nothing that can be read.
-        ParseError: It cannot be opened, is a broken gzip, or is larger than :data:`MAX_BYTES`.
-    """
-    data = _bytes_of(source, name)
-    if data[:2] == _GZIP:
-        try:
-            with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-                data = stream.read(MAX_BYTES + 1)  # one more tells that there is more
-        except (OSError, EOFError, zlib.error) as error:
-            raise ParseError(name, "a whole gzip file", str(error)) from None
-    if len(data) > MAX_BYTES:
-        raise too_long(name, MAX_BYTES)
-    return data
-
-
-def _bytes_of(source: Source, name: str) -> bytes:
-    if isinstance(source, str) and _is_text(source):
-        try:
-            return source.encode()
-        except UnicodeEncodeError as error:
-            raise ParseError(name, "text without lone surrogates", str(error)) from None
-    if isinstance(source, (bytes, bytearray)):
-        return bytes(source)
-    if isinstance(source, (str, os.PathLike)):
-        try:
-            with Path(source).open("rb") as stream:
-                return _drain(stream, name)
-        except (OSError, ValueError) as error:  # a ValueError for a zero byte in the path
-            why = getattr(error, "strerror", None) or str(error)
-            raise ParseError(name, "a file that can be read", why) from None
-    if not hasattr(source, "read"):
-        need = "a path, text, bytes or a binary stream"
-        raise WrongType("source", need, shown(source))
-    try:
-        return _drain(source, name)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        if isinstance(error, RuleViolation):
-            raise
-        raise ParseError(name, "a stream that can be read", str(error)) from None
-
-
-def _drain(stream: BinaryIO, name: str) -> bytes:
-    """Return what a stream holds, at most a byte above the limit; raw ones give short pieces."""
-    pieces, left = [], MAX_BYTES + 1
-    while left > 0:
-        piece = stream.read(min(left, 2**24))
-        if not isinstance(piece, bytes):
-            raise WrongType(name, "a binary stream", f"one that gives {type(piece).__name__}")
-        if not piece:
-            break
-        pieces.append(piece)
-        left -= len(piece)
-    return b"".join(pieces)
-
-
-def records(data: bytes, name: str) -> Iterator[RawRecord]:
+def records(
+    text: str, name: str, kind: RecordKind, columns: ColumnMap | None = None
+) -> Iterator[RawRecord]:
     """Return the records of a document, in its order.
 
+    Args:
+        text: The document.
+        name: What messages call it.
+        kind: The records that are wanted.
+        columns: Where they have each of our fields, if it is not where the marketplace has it.
+
     Raises:
-        ParseError: The document as a whole cannot be read.
+        ParseError: The document as a whole cannot be read, or holds other things.
     """
-    text = decoded(data, name)
     head = text.lstrip()[:1]
     if not head:
-        raise ParseError(name, _KINDS, "an empty document")
-    read = _json_records if head in ("[", "{") else _csv_records
-    for count, record in enumerate(read(text, name)):
+        raise ParseError(name, kind.word, "an empty document")
+    if text.lstrip().startswith(_CLIENT_ERROR):
+        raise ParseError(name, kind.word, f"the marketplace's error: {shown(text.strip())}")
+    if head == "<":
+        raise ParseError(name, kind.word, "a page of HTML or XML")
+    found: Iterable[RawRecord]
+    if head in ("[", "{"):
+        found = _checked(_json_records(text, name, kind), name, kind, columns)
+    else:
+        found = (
+            RawRecord(place, value, faults, None, tidy)
+            for place, value, faults, tidy in table_records(text, name, kind, columns)
+        )
+    for count, record in enumerate(found):
         if count == MAX_RECORDS:
             raise ParseError(name, f"at most {MAX_RECORDS:,} records", "more")
         yield record
 
 
-def _json_records(text: str, name: str) -> Iterator[RawRecord]:
+def _checked(
+    found: Iterable[RawRecord], name: str, kind: RecordKind, columns: ColumnMap | None
+) -> Iterator[RawRecord]:
+    for number, record in enumerate(found, 1):
+        if number == 1:  # what the first is, all of them are: this is about whole documents
+            refuse_record(record.value, name, kind)
+        if columns is not None and isinstance(record.value, dict):
+            value = renamed(record.value, columns, number)
+            record = RawRecord(record.place, value, record.faults, record.moment)  # noqa: PLW2901
+        yield record
+
+
+# -- JSON --------------------------------------------------------------------------------------
+
+
+def _json_records(text: str, name: str, kind: RecordKind) -> Iterator[RawRecord]:
     data = text.encode()  # cannot fail: it was decoded from bytes
     if depth_of(data) > MAX_DEPTH:  # before parsing, which recurses
         raise ParseError(name, f"JSON at most {MAX_DEPTH} levels deep", "deeper nesting")
@@ -160,46 +120,126 @@ def _json_records(text: str, name: str) -> Iterator[RawRecord]:
         document, odd = _read(text)
     except json.JSONDecodeError as error:
         if _is_lines(text):  # only now, since one line of JSON is a document of both kinds
-            return _line_records(text)
+            return _line_records(text, name, kind)
+        if error.msg == "Extra data" and (pieces := _pieces(text)):
+            return _piece_records(text, pieces, name, kind)
         raise no_json(error, name) from None
-    return _document_records(document, name, odd=odd)
+    return _value_records(document, _Place(name, kind, "", odd))
 
 
 def _read(text: str) -> tuple[Any, bool]:
     """Return the data of a JSON text, and whether something in it may be odd."""
     value, marked = read_json(text)
-    return value, marked or has_surrogates(text)
+    return (_without_nan(value) if marked else value), marked or has_surrogates(text)
 
 
-def _json_record(place: str, value: Any, *, odd: bool) -> RawRecord:
-    return RawRecord(place, value, tuple(json_faults(value, place)) if odd else ())
+def _without_nan(value: Any) -> Any:
+    """Return data with null for ``NaN``: what a program wrote that did not know a number."""
+    if isinstance(value, Refused) and value.got == "NaN":
+        return None
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    return [_without_nan(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _document_records(document: Any, name: str, *, odd: bool) -> Iterator[RawRecord]:
-    """Return the records of one JSON value: a list, the API's answer, or a record alone."""
-    if isinstance(document, dict):
-        if "offers" not in document:
-            document = [document]
+@frozen
+class _Place:
+    """Where a JSON value stands: in which document, on which line if there are several values.
+
+    Attributes:
+        name: What messages call the document.
+        kind: The records that are wanted.
+        line: Such as ``line 4``; empty for the only value of a document.
+        odd: Whether something in the value may be odd.
+    """
+
+    name: str
+    kind: RecordKind
+    line: str
+    odd: bool
+
+    @property
+    def where(self) -> str:
+        """What messages call the value."""
+        return self.line or self.name
+
+    def of(self, part: object) -> str:
+        """Return what messages call a record of the value."""
+        own = f"{self.kind.word}[{part}]"
+        return f"{self.line}, {own}" if self.line else own
+
+    def record(self, place: str, value: Any, moment: object = None) -> RawRecord:
+        """Return a record, with what is odd in its JSON."""
+        return RawRecord(place, value, tuple(json_faults(value, place)) if self.odd else (), moment)
+
+
+def _value_records(value: Any, at: _Place) -> Iterator[RawRecord]:
+    """Return the records of one JSON value.
+
+    It is a list, the API's answer, a snapshot, records by their ids, or a record alone.
+    """
+    refuse_error(value, f"{at.name}, {at.line}" if at.line else at.name, at.kind)
+    if isinstance(value, list):
+        yield from _list_records(value, at, None)
+    elif isinstance(value, dict) and _holds(value, at.kind):
+        held = value.pop(at.kind.word)
+        for fault in json_faults(value, at.where):
+            raise ParseError(fault.path, fault.need, fault.got)
+        moment = next((value[key] for key in _MOMENTS if key in value), None)
+        yield from _held_records(held, at, moment)
+    elif isinstance(value, dict) and not is_record(value) and _by_id(value):
+        yield from _held_records(value, at, None)
+    else:
+        if isinstance(value, dict) and not is_record(value):
+            refuse_holder(value, at.name, at.kind)
+        yield at.record(at.line or at.of(0), value)
+
+
+def _held_records(held: Any, at: _Place, moment: object) -> Iterator[RawRecord]:
+    """Return the records that an answer holds: a list, an object by ids, or one alone."""
+    if isinstance(held, list):
+        yield from _list_records(held, at, moment)
+    elif isinstance(held, dict) and is_record(held):
+        yield at.record(at.of(0), held, moment)
+    elif isinstance(held, dict) and _by_id(held):
+        for key, value in held.items():
+            known = value if "id" in value or "offer_id" in value else {"id": int(key), **value}
+            yield at.record(at.of(key), known, moment)
+    else:
+        got = held.got if isinstance(held, Refused) else shown(held)
+        raise ParseError(f"{at.where}, {at.kind.word}", f"one list of {at.kind.word}", got)
+
+
+def _list_records(values: list[Any], at: _Place, moment: object) -> Iterator[RawRecord]:
+    for index, value in enumerate(values):
+        place = at.of(index)
+        if isinstance(value, dict) and isinstance(value.get(at.kind.word), list):
+            yield from _value_records(value, evolve(at, line=place))  # one of several snapshots
         else:
-            offers = document.pop("offers")
-            for fault in json_faults(document, name):
-                raise ParseError(fault.path, fault.need, fault.got)
-            if not isinstance(offers, list):
-                got = offers.got if isinstance(offers, Refused) else shown(offers)
-                raise ParseError(f"{name}, offers", "one list of offers", got)
-            document = offers
-    for index, value in enumerate(document):
-        yield _json_record(f"offers[{index}]", value, odd=odd)
+            yield at.record(place, value, moment)
+
+
+def _holds(value: dict[str, Any], kind: RecordKind) -> bool:
+    """Return whether an object is an answer: a record may have a field of that name too."""
+    return isinstance(value.get(kind.word), list) or (kind.word in value and not is_record(value))
+
+
+def _by_id(document: dict[str, Any]) -> bool:
+    """Return whether an object holds records under their ids."""
+    return bool(document) and all(
+        key.isascii() and key.isdigit() and len(key) < 20 and isinstance(value, dict)
+        for key, value in document.items()
+    )
 
 
 def _is_lines(text: str) -> bool:
-    """Return whether a text that is no JSON as a whole is meant as one object per line."""
+    """Return whether a text that is no JSON as a whole is meant as one value per line."""
     lines = [line.strip() for line in text.split("\n") if line.strip()]
-    objects = sum(line.startswith("{") and line.endswith("}") for line in lines)
-    return 2 * objects >= len(lines)
+    whole = sum((line[0] + line[-1]) in ("{}", "[]") for line in lines)
+    return 2 * whole >= len(lines)
 
 
-def _line_records(text: str) -> Iterator[RawRecord]:
+def _line_records(text: str, name: str, kind: RecordKind) -> Iterator[RawRecord]:
     # Not splitlines(): JSON strings may hold the other line ends of Unicode as they are.
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -211,26 +251,31 @@ def _line_records(text: str) -> Iterator[RawRecord]:
             fault = ParseError(place, "a JSON object", f"{error.msg} in column {error.colno}")
             yield RawRecord(place, None, (fault,))
         else:
-            yield _json_record(place, value, odd=odd)
+            yield from _value_records(value, _Place(name, kind, place, odd))
 
 
-def _csv_records(text: str, name: str) -> Iterator[RawRecord]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(reader)
-        if not {"offer_id", "machine_id"} <= set(header):
-            raise ParseError(name, _KINDS, shown(text[:60]))
-        if len(set(header)) < len(header):
-            twice = next(column for column in header if header.count(column) > 1)
-            raise ParseError(name, "each column once", f"{shown(twice)} again")
-        for row in reader:
-            if not row:
-                continue
-            place = f"line {reader.line_num}"
-            if len(row) != len(header):
-                fault = ParseError(place, f"{len(header)} columns", str(len(row)))
-                yield RawRecord(place, None, (fault,))
-                continue
-            yield RawRecord(place, dict(zip(header, row, strict=True)))
-    except csv.Error as error:
-        raise ParseError(f"{name}, line {reader.line_num}", "CSV", str(error)) from None
+def _pieces(text: str) -> list[tuple[int, int]]:
+    """Return where JSON values that stand one after the other begin and end; none if one is bad."""
+    decoder, at, found = json.JSONDecoder(), 0, []
+    while at < len(text):
+        if text[at] in " \t\r\n,":  # some programs put commas between them
+            at += 1
+            continue
+        try:
+            _, end = decoder.raw_decode(text, at)
+        except ValueError:  # as of a number that is too long
+            return []
+        found.append((at, end))
+        at = end
+    return found
+
+
+def _piece_records(
+    text: str, pieces: list[tuple[int, int]], name: str, kind: RecordKind
+) -> Iterator[RawRecord]:
+    line, before = 1, 0
+    for start, end in pieces:
+        line += text.count("\n", before, start)
+        before = start
+        value, odd = _read(text[start:end])
+        yield from _value_records(value, _Place(name, kind, f"line {line}", odd))

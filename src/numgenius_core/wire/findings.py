@@ -1,32 +1,23 @@
-"""What is odd in a market but legal: it is found and said, never refused.
+"""What can be odd in a market but legal: the kinds of findings, and how they are counted.
 
-Rule (marketplace, measured): a floor above the on-demand price is legal (18 % of rows); a
-machine's offers are the blocks that its ``min_gpu`` cuts (:mod:`numgenius_core.gpus`).
-
-Our readings: a free offer is odd, since no host means it; sizes are odd when no ``min_gpu`` of any
-machine that the offers may be of explains them, whatever part of it is rented. Searches and
-snapshots show one offer for all equal blocks, so a size seen once may stand for several.
+How they are found: :mod:`numgenius_core.wire.oddities`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
-from functools import lru_cache
-from typing import Final
+from decimal import Decimal
+from typing import ClassVar
 
 from attrs import frozen
 
-from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core.gpus.slicing import infer_min_gpu
+from numgenius_core._checks import as_tuple
+from numgenius_core._numbers import whole_number
+from numgenius_core.errors import WrongType, shown
 from numgenius_core.ids import MachineId, OfferId
-from numgenius_core.intervals import utc
-from numgenius_core.offer import Block, Offer
 from numgenius_core.rates import PerGpuHour
-
-LARGEST_EXPLAINED: Final = 32
-"""Up to this many GPUs in a machine its sizes are looked at; markets know at most 16."""
 
 
 @frozen(kw_only=True)
@@ -44,6 +35,7 @@ class FloorAboveOnDemand:
     offer 9000040: lowest bid $1.1686 above the on-demand $0.9738
     """
 
+    WHAT: ClassVar[str] = "a lowest bid above the on-demand price"
     offer: OfferId
     machine: MachineId
     floor: PerGpuHour
@@ -63,10 +55,11 @@ class FreeOfCharge:
 
     >>> from numgenius_core import read_offers
     >>> free = '{"id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 4, "dph_base": 0}'
-    >>> print(*read_offers(free).findings)
+    >>> print(read_offers(free).findings[-1])
     offer 1: its GPUs cost nothing
     """
 
+    WHAT: ClassVar[str] = "GPUs that cost nothing"
     offer: OfferId
     machine: MachineId
 
@@ -91,6 +84,7 @@ class Ended:
     offer 9000000: ended at 2027-06-09 12:00:00 UTC
     """
 
+    WHAT: ClassVar[str] = "an end date that has gone by"
     offer: OfferId
     machine: MachineId
     ends_at: datetime
@@ -115,6 +109,7 @@ class RepeatedOffer:
     offer 9000000: stands at 0, 1
     """
 
+    WHAT: ClassVar[str] = "a number that stands several times"
     offer: OfferId
     machine: MachineId
     indexes: tuple[int, ...]
@@ -148,6 +143,7 @@ class RepeatedSlice:
     machine 7: offers 1, 2 are the same 2 GPUs
     """
 
+    WHAT: ClassVar[str] = "the same GPUs as another offer"
     offers: tuple[OfferId, ...]
     machine: MachineId
     gpus: int
@@ -179,10 +175,11 @@ class UnexplainedSizes:
     ...     prices=prices,
     ...     gpus_in_machine=8,
     ... )
-    >>> print(*find([three, evolve(three, id=OfferId(2), gpus=5)]))
-    machine 7: no min_gpu explains offers of 3, 5 of 8 GPUs
+    >>> print(*find([three, evolve(three, id=OfferId(2), gpus=7)]))
+    machine 7: no min_gpu explains offers of 3, 7 of 8 GPUs
     """
 
+    WHAT: ClassVar[str] = "sizes that no min_gpu explains"
     offers: tuple[OfferId, ...]
     machine: MachineId
     sizes: tuple[int, ...]
@@ -194,107 +191,210 @@ class UnexplainedSizes:
         return f"machine {self.machine}: no min_gpu explains offers of {sizes}{total}"
 
 
+@frozen(kw_only=True)
+class UnknownPrices:
+    """Prices that the source of an offer does not say: they are unknown, not free.
+
+    Attributes:
+        offer: The offer.
+        machine: Its machine.
+        prices: Their names in ``PriceTerms``.
+
+    >>> from numgenius_core import read_offers
+    >>> text = '{"id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 4, "dph_base": NaN}'
+    >>> print(*read_offers(text).findings)
+    offer 1: no price of gpu, storage, upload, download, min_bid
+    """
+
+    WHAT: ClassVar[str] = "prices that are not known"
+    offer: OfferId
+    machine: MachineId
+    prices: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"offer {self.offer}: no price of {', '.join(self.prices)}"
+
+
+@frozen(kw_only=True)
+class UnexplainedTotal:
+    """The price of an offer in all has a part that is neither its GPUs nor its disk.
+
+    It may be the fee of a service level agreement, which the source then may name.
+
+    Attributes:
+        offer: The offer.
+        machine: Its machine.
+        total: In all, dollars per hour (``dph_total``).
+        explained: GPUs and disk of it, dollars per hour.
+        sla_fee: The fee that the source names, dollars per hour; ``None`` if it names none.
+
+    >>> from numgenius_core.wire import find, offer_from_record
+    >>> record = {"id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 4, "dph_base": 1.6}
+    >>> record |= {"dph_total": 1.75, "storage_total_cost": 0.1}
+    >>> print(find([offer_from_record(record)])[-1])
+    offer 1: $1.75/hour in all, of which GPUs and disk explain $1.70
+    """
+
+    WHAT: ClassVar[str] = "a total that GPUs and disk do not explain"
+    offer: OfferId
+    machine: MachineId
+    total: Decimal
+    explained: Decimal
+    sla_fee: Decimal | None = None
+
+    def __str__(self) -> str:
+        fee = "" if self.sla_fee is None else f", and ${self.sla_fee:f} are an SLA fee"
+        return (
+            f"offer {self.offer}: ${self.total:f}/hour in all, of which GPUs and disk explain "
+            f"${self.explained:f}{fee}"
+        )
+
+
+@frozen(kw_only=True)
+class ImpossibleShare:
+    """An offer's share of its machine's GPUs that no whole machine gives.
+
+    Attributes:
+        offer: The offer.
+        machine: Its machine.
+        share: The share (``gpu_frac``).
+
+    >>> from numgenius_core.wire import find, offer_from_record
+    >>> record = {"id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 4, "dph_base": 1.6}
+    >>> print(find([offer_from_record(record | {"gpu_frac": 0.7})])[-1])
+    offer 1: 0.7 of a machine's GPUs is none of its sizes
+    """
+
+    WHAT: ClassVar[str] = "a share of GPUs that no machine gives"
+    offer: OfferId
+    machine: MachineId
+    share: Decimal
+
+    def __str__(self) -> str:
+        return f"offer {self.offer}: {self.share:f} of a machine's GPUs is none of its sizes"
+
+
+@frozen(kw_only=True)
+class EndIsZero:
+    """The end date of an offer is 0, which is the year 1970: programs write it for none.
+
+    What is meant nobody can say, so the offer stays one that has ended.
+
+    Attributes:
+        offer: The offer.
+        machine: Its machine.
+
+    >>> from numgenius_core.wire import find, offer_from_record
+    >>> record = {"id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 4, "dph_base": 1.6}
+    >>> print(find([offer_from_record(record | {"end_date": 0})])[-1])
+    offer 1: its end date is 0, read as 1970-01-01
+    """
+
+    WHAT: ClassVar[str] = "an end date of 0"
+    offer: OfferId
+    machine: MachineId
+
+    def __str__(self) -> str:
+        return f"offer {self.offer}: its end date is 0, read as 1970-01-01"
+
+
+@frozen(kw_only=True)
+class SeveralModels:
+    """The offers of one machine have GPUs of several models, where a machine has one.
+
+    Attributes:
+        offers: The offers, in the order of the market.
+        machine: The machine.
+        models: The models, in the order of the market.
+
+    >>> from numgenius_core.wire import find, offer_from_record
+    >>> record = {"id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 1, "dph_base": 1.6}
+    >>> records = [record, record | {"id": 2, "gpu_name": "H100", "num_gpus": 2}]
+    >>> print(find(map(offer_from_record, records))[-1])
+    machine 7: offers of A100 and H100
+    """
+
+    WHAT: ClassVar[str] = "several GPU models on one machine"
+    offers: tuple[OfferId, ...]
+    machine: MachineId
+    models: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"machine {self.machine}: offers of {' and '.join(self.models)}"
+
+
+@frozen(kw_only=True)
+class UnevenPrices:
+    """The offers of one machine have different prices a GPU, where the market has one.
+
+    Attributes:
+        offers: The offers, in the order of the market.
+        machine: The machine.
+        prices: The price of each, dollars per GPU-hour.
+
+    >>> from numgenius_core.wire import find, offer_from_record
+    >>> record = {"id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 1, "dph_base": 1.6}
+    >>> records = [record, record | {"id": 2, "num_gpus": 2, "dph_base": 3}]
+    >>> print(find(map(offer_from_record, records))[-1])
+    machine 7: $1.50 to $1.60 a GPU-hour
+    """
+
+    WHAT: ClassVar[str] = "prices that are not in proportion to the GPUs"
+    offers: tuple[OfferId, ...]
+    machine: MachineId
+    prices: tuple[PerGpuHour, ...]
+
+    def __str__(self) -> str:
+        least, most = min(self.prices), max(self.prices)
+        return f"machine {self.machine}: ${least} to ${most} a GPU-hour"
+
+
 Finding = (
-    FloorAboveOnDemand | FreeOfCharge | Ended | RepeatedOffer | RepeatedSlice | UnexplainedSizes
+    FloorAboveOnDemand
+    | FreeOfCharge
+    | UnknownPrices
+    | UnexplainedTotal
+    | ImpossibleShare
+    | Ended
+    | EndIsZero
+    | RepeatedOffer
+    | RepeatedSlice
+    | SeveralModels
+    | UnevenPrices
+    | UnexplainedSizes
 )
 """Any oddity of a market; each has its ``machine``, and its text says what is odd."""
 
 
-def find(offers: Iterable[Offer], *, now: datetime | None = None) -> tuple[Finding, ...]:
-    """Return what is odd but legal among the offers of one market.
-
-    What concerns one offer comes first, in the order of the market, then numbers that are repeated,
-    then what concerns a machine.
+def summarized(findings: Iterable[Finding], *, named: int = 3) -> tuple[str, ...]:
+    """Return findings counted by what is odd, a line each, with the first few by number.
 
     Args:
-        offers: All offers of one moment.
-        now: The moment; ``None`` leaves end dates alone.
+        findings: As :func:`find` or a reading gives them.
+        named: How many are named, at least 1.
 
     Raises:
-        WrongType: Something among ``offers`` is no ``Offer``, or ``now`` is no ``datetime``.
-        RuleViolation: ``now`` has no time zone or a fraction of a second.
+        WrongType: ``findings`` are no series.
+        RuleViolation: ``named`` is no whole number from 1.
 
     >>> from numgenius_core import read_sample
-    >>> from numgenius_core.wire import find
-    >>> found = find(read_sample().offers)
-    >>> len(found), type(found[0]).__name__
-    (8, 'FloorAboveOnDemand')
+    >>> from numgenius_core.wire import summarized
+    >>> for line in summarized(read_sample().findings, named=2):
+    ...     print(line)
+    8 with a lowest bid above the on-demand price: offers 9000040, 9000041 and 6 more
     """
-    market = as_tuple(offers, "offers")
-    moment = None if now is None else utc(now, "now")
-    found: list[Finding] = []
-    indexes: defaultdict[OfferId, list[int]] = defaultdict(list)
-    machines: defaultdict[MachineId, list[Offer]] = defaultdict(list)
-    for place, offer in enumerate(market):
-        check_kind(offer, Offer, f"offers[{place}]")
-        found += _of_offer(offer, moment)
-        seen = indexes[offer.id]
-        if not seen:  # an offer that is repeated is no second slice of its machine
-            machines[offer.machine].append(offer)
-        seen.append(place)
-    for number, where in indexes.items():
-        if len(where) > 1:
-            machine = market[where[0]].machine
-            found.append(RepeatedOffer(offer=number, machine=machine, indexes=tuple(where)))
-    for slices in machines.values():
-        found += _of_machine(slices)
-    return tuple(found)
+    whole_number(named, "named", 1)
+    groups: defaultdict[str, list[Finding]] = defaultdict(list)
+    for finding in as_tuple(findings, "findings"):
+        if not isinstance(finding, Finding):
+            raise WrongType("findings", "findings", shown(finding))
+        groups[finding.WHAT].append(finding)
+    return tuple(_summary(what, group, named) for what, group in groups.items())
 
 
-def _of_offer(offer: Offer, now: datetime | None) -> list[Finding]:
-    found: list[Finding] = []
-    prices = offer.prices
-    if not prices.gpu.steps:
-        found.append(FreeOfCharge(offer=offer.id, machine=offer.machine))
-    elif prices.min_bid.steps > prices.gpu.steps:
-        found.append(
-            FloorAboveOnDemand(
-                offer=offer.id, machine=offer.machine, floor=prices.min_bid, price=prices.gpu
-            )
-        )
-    if now is not None and offer.ends_at is not None and offer.ends_at <= now:
-        found.append(Ended(offer=offer.id, machine=offer.machine, ends_at=offer.ends_at))
-    return found
-
-
-def _of_machine(slices: Sequence[Offer]) -> list[Finding]:
-    found: list[Finding] = []
-    same: defaultdict[object, list[Offer]] = defaultdict(list)
-    for offer in slices:
-        if (gpus := _which(offer)) is not None:
-            same[gpus].append(offer)
-    for twins in same.values():
-        if len(twins) > 1:
-            first, numbers = twins[0], tuple(offer.id for offer in twins)
-            found.append(RepeatedSlice(offers=numbers, machine=first.machine, gpus=first.gpus))
-    sizes = tuple(sorted({offer.gpus for offer in slices}))
-    totals = {offer.gpus_in_machine for offer in slices}
-    total = totals.pop() if len(totals) == 1 else None
-    if not _explained(sizes, total):
-        found.append(
-            UnexplainedSizes(
-                offers=tuple(offer.id for offer in slices),
-                machine=slices[0].machine,
-                sizes=sizes,
-                gpus_in_machine=total,
-            )
-        )
-    return found
-
-
-def _which(offer: Offer) -> Block | tuple[int, ...] | None:
-    """Return what says which GPUs an offer has: its block, or its source's ``gpu_ids``."""
-    if offer.block is not None:
-        return offer.block
-    ids = offer.extra.get("gpu_ids")
-    if isinstance(ids, tuple) and len(ids) == offer.gpus and all(type(i) is int for i in ids):
-        return tuple(sorted(ids))
-    return None
-
-
-# A market has thousands of machines and some dozens of ways to slice one.
-@lru_cache(maxsize=4_096)
-def _explained(sizes: tuple[int, ...], total: int | None) -> bool:
-    if (total or sizes[-1]) > LARGEST_EXPLAINED:
-        return True
-    return bool(infer_min_gpu(sizes, gpus=total, bundled=True))
+def _summary(what: str, group: list[Finding], named: int) -> str:
+    of_offers = hasattr(group[0], "offer")
+    word = ("offer" if of_offers else "machine") + ("s" if len(group) > 1 else "")
+    numbers = [getattr(each, "offer", each.machine) for each in group[:named]]
+    rest = f" and {len(group) - named:,} more" if len(group) > named else ""
+    return f"{len(group):,} with {what}: {word} {', '.join(map(str, numbers))}{rest}"

@@ -16,49 +16,59 @@ documents may be, and their limits: ``wire._sources``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, brief, shown
+from numgenius_core.intervals import floor_second
 from numgenius_core.offer import Offer
+from numgenius_core.wire._kinds import OFFERS
+from numgenius_core.wire._moments import moment_in, told_by_end
+from numgenius_core.wire._packings import Source, name_of, text_of
 from numgenius_core.wire._records import API
+from numgenius_core.wire._rows import ColumnMap, check_map
 from numgenius_core.wire._shape import Shape
-from numgenius_core.wire._snapshots import SNAPSHOT
-from numgenius_core.wire._sources import (
-    Source,
-    load,
-    name_of,
-    records,
-)
-from numgenius_core.wire.findings import Finding, find
+from numgenius_core.wire._snapshots import SNAPSHOT, UTC_SNAPSHOT
+from numgenius_core.wire._sources import RawRecord, records
+from numgenius_core.wire.findings import Finding
+from numgenius_core.wire.oddities import find
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 OnError = Literal["raise", "collect"]
+"""What to do with a document that has bad records: refuse it, or leave them out."""
+Naive = Literal["refuse", "utc"]
+"""What a time without an offset is: a fault, or a time in UTC."""
 
 _NOTHING: Final[tuple[RuleViolation, ...]] = ()
 
 
 @frozen(kw_only=True)
 class Reading:
-    """What a document of offers says.
+    """What a document of offers says of a market at one moment.
 
     Attributes:
         source: What messages call the document.
         offers: In the order of the document.
         faults: What was wrong with the records left out; empty unless they were collected.
         findings: What is odd but legal among the offers.
+        skipped: How many records were left out for their faults.
+        at: When the market was so, as the document says itself; ``None`` if it does not.
+        earlier: Moments of earlier snapshots in the document, whose offers are not here:
+            :func:`read_snapshots` gives them all.
 
     >>> from numgenius_core import read_offers
     >>> text = '''[{"id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 4, "dph_base": 1.6},
     ...          {"id": 2, "machine_id": 7, "gpu_name": "A100", "num_gpus": 0, "dph_base": 0}]'''
     >>> reading = read_offers(text, on_error="collect")
-    >>> [offer.id for offer in reading.offers]
-    [1]
+    >>> [offer.id for offer in reading.offers], reading.skipped
+    ([1], 1)
     >>> print(*reading.faults)
     offers[1].num_gpus: need a whole number from 1 to 4,096, got 0
     """
@@ -67,86 +77,234 @@ class Reading:
     offers: tuple[Offer, ...] = field(repr=brief)
     faults: tuple[RuleViolation, ...] = field(default=_NOTHING, repr=brief)
     findings: tuple[Finding, ...] = field(default=(), repr=brief)
+    skipped: int = 0
+    at: datetime | None = None
+    earlier: tuple[datetime, ...] = field(default=(), repr=brief)
 
 
 def read_offers(
-    source: Source, *, on_error: OnError = "raise", now: datetime | None = None
+    source: Source,
+    *,
+    on_error: OnError = "raise",
+    now: datetime | None = None,
+    naive: Naive = "refuse",
+    columns: ColumnMap | None = None,
 ) -> Reading:
-    """Return the offers of a document in any format of the market, gzipped or not.
+    r"""Return the offers of a document in any format that people have them in.
 
-    Text that has a line break or begins as JSON does is the document itself, other text a path.
+    JSON as the marketplace prints it, one record a line, snapshots, and tables with a header; as
+    UTF-8 or UTF-16, plain or packed by gzip, bz2 or xz. Of a document with several snapshots, the
+    latest is read.
 
     Args:
-        source: A path, the document as text or bytes, or a binary stream.
+        source: A ``Path``, the document as text or bytes, or a binary stream. Text is never a path.
         on_error: ``"raise"`` refuses a document with a bad record, ``"collect"`` leaves bad
             records out and reports them as ``faults``.
-        now: For the finding that an end date has gone by; ``None`` leaves it out.
+        now: For the finding that an end date has gone by, floored to a second; ``None`` is the
+            time that the document itself says.
+        naive: ``"utc"`` takes snapshot times without an offset as UTC; ``"refuse"`` has them as
+            faults.
+        columns: Where a table or its like has our fields, if it has names of its own:
+            ``{"dph_base": "price per hour", "id": "#"}``. ``"#"`` is the number of the row.
 
     Raises:
         WrongType: ``source`` is none of these.
-        ParseError: The document as a whole cannot be read, or is above
-            :data:`~numgenius_core.wire.MAX_BYTES`, :data:`~numgenius_core.wire.MAX_RECORDS` or
-            :data:`~numgenius_core.wire.MAX_DEPTH`.
+        ParseError: The document as a whole cannot be read, holds something else than offers (the
+            message says what), lacks columns, or is above :data:`~numgenius_core.wire.MAX_BYTES`,
+            :data:`~numgenius_core.wire.MAX_RECORDS` or :data:`~numgenius_core.wire.MAX_DEPTH`.
         InvalidDocument: Records with faults, all of them together.
-        RuleViolation: ``on_error`` is neither word, or ``now`` has no time zone.
+        RuleViolation: ``on_error`` or ``naive`` is no word of theirs, or ``now`` has no time zone.
 
     >>> from numgenius_core import read_offers
     >>> text = '{"id": 1, "machine_id": 2, "gpu_name": "RTX 4090", "num_gpus": 2, "dph_base": 0.5}'
     >>> [offer.prices.gpu for offer in read_offers(text).offers]
     [PerGpuHour('0.25')]
+    >>> table = "Card;Count;EUR\nRTX 4090;2;0,50"
+    >>> ours = {"gpu_name": "Card", "num_gpus": "Count", "dph_base": "EUR"}
+    >>> ours |= {"id": "#", "machine_id": "#"}
+    >>> [offer.per_hour for offer in read_offers(table, columns=ours).offers]
+    [PerHour('0.50')]
     """
+    moment = None if now is None else floor_second(now)
+    snapshots, name = _snapshots(source, on_error, naive, columns)
+    latest = snapshots[-1]
+    earlier = tuple(each.at for each in snapshots[:-1] if each.at is not None)
+    return latest.reading(name, moment, earlier)
+
+
+def read_snapshots(
+    source: Source,
+    *,
+    on_error: OnError = "raise",
+    naive: Naive = "refuse",
+    columns: ColumnMap | None = None,
+) -> tuple[Reading, ...]:
+    r"""Return each snapshot of a document, the earliest first.
+
+    A document has several if its records, or the lists that they stand in, say different times and
+    an offer comes twice; a table that was collected over some minutes is one, of its latest time.
+
+    Args:
+        source: As of :func:`read_offers`, and so are the others.
+        on_error: ``"raise"`` or ``"collect"``.
+        naive: ``"refuse"`` or ``"utc"``.
+        columns: A column map.
+
+    Raises:
+        WrongType: As :func:`read_offers` does, and so the others.
+        ParseError: The document as a whole cannot be read.
+        InvalidDocument: Records with faults, all of them together.
+        RuleViolation: ``on_error`` or ``naive`` is no word of theirs.
+
+    >>> from numgenius_core.wire import read_snapshots
+    >>> offer = '{"id": 1, "machine_id": 2, "gpu_name": "A100", "num_gpus": 1, "dph_base": %s}'
+    >>> lines = [
+    ...     '{"ts": "2026-03-01T12:00:00Z", "offers": [' + offer % 0.5 + "]}",
+    ...     '{"ts": "2026-03-01T13:00:00Z", "offers": [' + offer % 0.6 + "]}",
+    ... ]
+    >>> for each in read_snapshots("\n".join(lines)):
+    ...     print(each.at, each.offers[0].per_hour)
+    2026-03-01 12:00:00+00:00 0.50
+    2026-03-01 13:00:00+00:00 0.60
+    """
+    snapshots, name = _snapshots(source, on_error, naive, columns)
+    return tuple(each.reading(name, None, ()) for each in snapshots)
+
+
+class _Snapshot:
+    """The offers of one moment, while they are read."""
+
+    def __init__(self, at: datetime | None = None) -> None:
+        self.at = at
+        self.offers: list[Offer] = []
+        self.faults: list[RuleViolation] = []
+        self.skipped = 0
+
+    def reading(self, name: str, now: datetime | None, earlier: tuple[datetime, ...]) -> Reading:
+        at = self.at or told_by_end(self.offers)
+        return Reading(
+            source=name,
+            offers=tuple(self.offers),
+            faults=tuple(self.faults),
+            findings=find(self.offers, now=now or at),
+            skipped=self.skipped,
+            at=at,
+            earlier=earlier,
+        )
+
+
+def _snapshots(
+    source: Source, on_error: OnError, naive: Naive, columns: ColumnMap | None
+) -> tuple[list[_Snapshot], str]:
+    """Return the snapshots of a document, the earliest first, and what messages call it."""
     if on_error not in ("raise", "collect"):
         raise RuleViolation("on_error", "'raise' or 'collect'", shown(on_error))
+    if naive not in ("refuse", "utc"):
+        raise RuleViolation("naive", "'refuse' or 'utc'", shown(naive))
+    known = None if columns is None else check_map(columns)
     name = name_of(source)
-    offers: list[Offer] = []
-    faults: list[RuleViolation] = []
-    for raw in records(load(source, name), name):
+    found: defaultdict[object, _Snapshot] = defaultdict(_Snapshot)
+    for raw, offer, faults in _read_all(text_of(source, name), name, naive, known):
+        moment = raw.moment
+        if moment is None and isinstance(raw.value, dict) and "collected_at" in raw.value:
+            moment = raw.value["collected_at"]
+        snapshot = found[moment if isinstance(moment, str | int | float) else None]
+        if offer is None:
+            snapshot.faults += faults
+            snapshot.skipped += 1
+        else:
+            snapshot.offers.append(offer)
+    if on_error == "raise" and (bad := [f for each in found.values() for f in each.faults]):
+        raise InvalidDocument(name, bad)
+    for moment, snapshot in found.items():
+        snapshot.at = moment_in(moment, naive)
+    return _in_order(list(found.values())), name
+
+
+def _read_all(
+    text: str, name: str, naive: Naive, columns: ColumnMap | None
+) -> Iterator[tuple[RawRecord, Offer | None, Sequence[RuleViolation]]]:
+    """Return each record with its offer, or with what is wrong with it."""
+    for raw in records(text, name, OFFERS, columns):
         if raw.faults:  # faults of its JSON: what else is wrong with it is said too, in one go
-            faults += raw.faults
-            faults += _other_faults(raw.value, raw.place, raw.faults)
+            more = _other_faults(raw.value, raw.place, raw.faults, naive)
+            yield raw, None, [*raw.faults, *more]
             continue
         try:
-            offers.append(_read(raw.value, raw.place))
+            offer = _read(raw.value, raw.place, naive)
         except InvalidDocument as error:
-            faults += error.faults
-    if faults and on_error == "raise":
-        raise InvalidDocument(name, faults)
-    findings = find(offers, now=now)
-    return Reading(source=name, offers=tuple(offers), faults=tuple(faults), findings=findings)
+            tidied = raw.tidy(raw.value) if raw.tidy is not None else raw.value
+            if tidied == raw.value:
+                yield raw, None, error.faults
+                continue
+            try:
+                offer = _read(tidied, raw.place, naive)
+            except InvalidDocument as fault:
+                yield raw, None, fault.faults
+                continue
+        yield raw, offer, ()
+
+
+def _in_order(found: list[_Snapshot]) -> list[_Snapshot]:
+    """Return snapshots in order of time, or one of all if they are the parts of one."""
+    if len(found) < 2:
+        return found or [_Snapshot()]
+    timed = [each for each in found if each.at is not None]
+    numbers = [offer.id for each in found for offer in each.offers]
+    if len(set(numbers)) == len(numbers) or len(timed) < 2:
+        whole = _Snapshot(max((each.at for each in timed if each.at), default=None))
+        for each in found:
+            whole.offers += each.offers
+            whole.faults += each.faults
+            whole.skipped += each.skipped
+        return [whole]
+    by_time: dict[datetime | None, _Snapshot] = {}
+    for each in found:  # "…Z" and "…+00:00" are one time, and what has none goes to the latest
+        at = each.at or max(t.at for t in timed if t.at)
+        into = by_time.setdefault(at, _Snapshot(at))
+        into.offers += each.offers
+        into.faults += each.faults
+        into.skipped += each.skipped
+    return [by_time[at] for at in sorted(at for at in by_time if at is not None)]
 
 
 def _other_faults(
-    value: object, place: str, known: tuple[RuleViolation, ...]
+    value: object, place: str, known: tuple[RuleViolation, ...], naive: Naive
 ) -> list[RuleViolation]:
     """Return the faults of a record's fields beside those that its document had."""
     if value is None:
         return []
     try:
-        _read(value, place)
+        _read(value, place, naive)
     except InvalidDocument as error:
         paths = {fault.path for fault in known}
         return [fault for fault in error.faults if fault.path not in paths]
     return []
 
 
-def _read(value: object, place: str) -> Offer:
+def _read(value: object, place: str, naive: Naive) -> Offer:
     if not isinstance(value, dict):
         fault = WrongType(place, "an offer record (a JSON object)", shown(value))
         raise InvalidDocument(place, [fault])
-    return _shape(value).read(value, place)
+    return _shape(value, naive).read(value, place)
 
 
-def _shape(record: Mapping[str, Any]) -> Shape[Any]:
+def _shape(record: Mapping[str, Any], naive: Naive) -> Shape[Any]:
     """Return how a record is spelled: only snapshots call the offer's number ``offer_id``."""
-    return SNAPSHOT if "offer_id" in record and "id" not in record else API
+    if "offer_id" not in record or "id" in record:
+        return API
+    return UTC_SNAPSHOT if naive == "utc" else SNAPSHOT
 
 
-def offer_from_record(record: Mapping[str, Any], path: str = "offer") -> Offer:
+def offer_from_record(
+    record: Mapping[str, Any], path: str = "offer", *, naive: Naive = "refuse"
+) -> Offer:
     """Return the offer that a record of the API or a row of a snapshot means.
 
     Args:
         record: As ``json`` or ``csv.DictReader`` give it; copied, and kept as ``Offer.extra``.
         path: What messages call it.
+        naive: ``"utc"`` takes a snapshot's time without an offset as UTC.
 
     Raises:
         InvalidDocument: Fields that are missing or wrong, all of them together.
@@ -159,9 +317,9 @@ def offer_from_record(record: Mapping[str, Any], path: str = "offer") -> Offer:
     PerGpuHour('0.40')
     """
     if type(record) is not dict and not isinstance(record, Mapping):  # in order of cost
-        return _read(record, path)
+        return _read(record, path, naive)
     own = dict(record)
-    return _shape(own).read(own, path)
+    return _shape(own, naive).read(own, path)
 
 
 def offer_to_record(offer: Offer) -> dict[str, Any]:
@@ -189,7 +347,7 @@ def offer_to_record(offer: Offer) -> dict[str, Any]:
     9
     """
     check_kind(offer, Offer, "offer")
-    return _shape(offer.extra).write(offer)
+    return _shape(offer.extra, "utc").write(offer)  # it was read: times were agreed on
 
 
 def sample_path() -> Traversable:
@@ -201,6 +359,8 @@ def sample_path() -> Traversable:
     >>> sample_path().name
     'sample_market.json'
     """
+    from importlib.resources import files  # as slow to import as all of this room
+
     return files("numgenius_core") / "sample_market.json"
 
 

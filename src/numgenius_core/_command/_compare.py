@@ -1,0 +1,58 @@
+"""``numgenius compare``: a stay on demand, reserved and interruptible, side by side."""
+
+from __future__ import annotations
+
+from argparse import RawDescriptionHelpFormatter
+
+from numgenius_core._command._options import add_json, add_market, whole
+
+TYPE_CHECKING = False  # as in the package's own `__init__`
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from typing import Any
+
+    from numgenius_core._command._options import Subparsers
+
+ABOUT = """\
+A stay on demand, reserved and interruptible, side by side for the best offers, and what each risks.
+
+A reservation prepays the whole stay; an interruptible is quoted at the lowest bid that is taken, as
+if it ran all the time.
+"""
+MORE = """\
+example:
+  numgenius compare --sample --gpu 4090 --hours 720 --disk 100 --top 3
+"""
+
+
+def add(subparsers: Subparsers) -> None:
+    """Add the parser."""
+    compare = subparsers.add_parser(
+        "compare",
+        help="a stay in every mode, side by side, with what each risks",
+        description=ABOUT,
+        epilog=MORE,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    add_market(compare)
+    compare.add_argument("--top", metavar="N", type=whole, default=5, help="offers (default 5)")
+    add_json(compare)
+
+
+def run(options: Namespace) -> dict[str, Any]:
+    """Return the offers with what the stay costs in each mode, and what it risks."""
+    from numgenius_core._command import _comparing
+
+    return _comparing.run(options)
+
+
+def show(result: dict[str, Any], _: Namespace) -> None:
+    """Print the table."""
+    from numgenius_core._command import _comparing
+
+    _comparing.show(result)
+
+
+def status(result: dict[str, Any]) -> int:
+    """Return 1 if nothing fits."""
+    return 0 if result["fitting_any"] else 1

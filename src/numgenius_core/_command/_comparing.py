@@ -1,0 +1,117 @@
+"""The answer of ``numgenius compare``."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from decimal import Decimal
+from typing import Any
+
+from numgenius_core._command._market import ask, days_left, stay_of
+from numgenius_core._command._quoting import counted, left_out_line
+from numgenius_core._command._rows import WORDS
+from numgenius_core._command._table import plain, print_table
+from numgenius_core._numbers import decimal_text
+from numgenius_core.errors import RuleViolation
+from numgenius_core.listing import Mode
+from numgenius_core.prices.comparing import ModeQuote, compare_modes
+from numgenius_core.prices.ranking import says
+from numgenius_core.units import SECONDS_PER_HOUR
+
+_HEAD = ("offer", "GPUs", "on demand $", "reserved $", "left early $", "interruptible $", "days")
+_MODES = ("on-demand", "reserved", "interruptible")
+
+
+def run(options: Namespace) -> dict[str, Any]:
+    """Return the offers, each with the stay in every mode."""
+    if options.top < 1:
+        raise RuleViolation("--top", "at least 1", str(options.top))
+    stay = stay_of(options, Mode.ON_DEMAND)
+    asked = ask(options, stay)
+    found = compare_modes(
+        asked.reading.offers,
+        stay.duration,
+        now=asked.now,
+        disk=stay.disk,
+        upload=stay.upload,
+        download=stay.download,
+        where=lambda offer: id(offer) in asked.wanted,
+        verified=asked.verified,
+        external=asked.external,
+    )
+    ranking = asked.rank(stay, Mode.ON_DEMAND)
+    told = any(says(each, "credit_discount_max") for each in asked.reading.offers)
+    rows = []
+    for each in found[: options.top]:
+        offer, days = each.offer, days_left(each.offer, asked.now)
+        row = {
+            "id": offer.id,
+            "machine": offer.machine,
+            "gpus": offer.gpus,
+            "gpu_name": offer.gpu_name,
+            "rentable": offer.rentable,
+            "days_left": None if days is None else decimal_text(round(days, 1)),
+            "cheapest": each.cheapest.mode.value,
+            "modes": {one.mode.value: _mode(one) for one in each.modes},
+        }
+        rows.append(row)
+    return {
+        "hours": decimal_text(Decimal(stay.seconds) / SECONDS_PER_HOUR),
+        "now": asked.now.isoformat(),
+        **counted(asked, ranking),
+        "fitting_any": len(found),
+        "discounts_told": told,
+        "offers": rows,
+    }
+
+
+def _mode(one: ModeQuote) -> dict[str, Any]:
+    quote = one.quote
+    return {
+        "total": None if quote is None else str(quote.total),
+        "per_hour": None if quote is None else decimal_text(quote.per_hour(), 2),
+        "deposit": None if quote is None or quote.deposit is None else str(quote.deposit),
+        "early_loss": None if one.early_loss is None else str(one.early_loss),
+        "risks": [risk.value for risk in one.risks],
+        "why_not": [reason.value for reason in one.reasons],
+    }
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print the table, and what the columns of it mean."""
+    if not result["offers"]:
+        print("No offer fits.")
+        print(plain(left_out_line(result, all_of_them=True)))
+        return
+    rows, waits = [], False
+    for row in result["offers"]:
+        told = [_dollars(row["modes"][mode]["total"]) for mode in _MODES]
+        held = "held" in row["modes"]["interruptible"]["risks"]
+        waits = waits or held
+        loss = row["modes"]["reserved"]["early_loss"]
+        rows.append(
+            (
+                str(row["id"]),
+                f"{row['gpus']} × {row['gpu_name']}",
+                *told[:2],
+                "–" if loss is None else f"+{Decimal(loss):,.2f}",
+                told[2] + (" !" if held else "  " if waits else ""),
+                "–" if row["days_left"] is None else str(int(Decimal(row["days_left"]))),
+            )
+        )
+    print_table(_HEAD, rows, left=frozenset({1}))
+    print("on demand: locked until the offer ends; nothing stops it")
+    print("reserved: left after half of the stay, it costs so much more than on demand")
+    if not result["discounts_told"]:
+        print("reserved: this market does not say its discounts, so none is taken off")
+    print("interruptible: the lowest bid; a higher one or a rental pauses it, and its disk goes on")
+    if waits:
+        print("!: its GPUs are rented now, so it would wait")
+    without = {why for row in result["offers"] for why in row["modes"]["reserved"]["why_not"]}
+    if without:
+        print(plain(f"–: {', '.join(sorted(WORDS[why][0] for why in without))}"))
+    if result["fitting_any"] > len(rows):
+        print(f"{len(rows)} of {result['fitting_any']:,} offers that fit one of them")
+
+
+def _dollars(amount: str | None) -> str:
+    return "–" if amount is None else f"{Decimal(amount):,.2f}"

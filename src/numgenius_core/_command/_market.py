@@ -1,0 +1,205 @@
+"""The market and the stay of a command: which file, which offers, for how long, and with what.
+
+``quote`` and ``compare`` ask the same of a market, so they share these options and what is read of
+them.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from numgenius_core._command._reading import read
+from numgenius_core._numbers import as_fraction_of_ten
+from numgenius_core.errors import RuleViolation
+from numgenius_core.intervals import utc
+from numgenius_core.listing import Mode
+from numgenius_core.offer import Offer
+from numgenius_core.prices.ranking import Ranking, rank_offers
+from numgenius_core.rates import PerHour
+from numgenius_core.search import Query, View, gpu_matcher, parse, remarks
+from numgenius_core.units import (
+    SECONDS_PER_DAY,
+    SECONDS_PER_HOUR,
+    SECONDS_PER_MONTH,
+    to_bytes,
+    to_megabytes,
+)
+from numgenius_core.wire.reading import Reading, read_offers, sample_path
+
+_LONGEST_STAY: Final = 100
+"""Years."""
+_MOST_FAULTS: Final = 10
+_CLIENT: Final = "verified=true verification=verified external=false"
+"""What the market's own client asks for; a query takes it back or asks for something else."""
+_VERIFIED: Final = ("verified", "verification")
+
+
+class Stay(NamedTuple):
+    """What is asked for, as :func:`numgenius_core.prices.rank_offers` takes it."""
+
+    seconds: int
+    mode: Mode
+    disk: str
+    upload: str
+    download: str
+    bid: PerHour | None
+    months: Fraction | None
+
+    def of(self, mode: Mode) -> dict[str, Any]:
+        """Return the arguments of a quote in a mode; what is only for another is left out."""
+        return {
+            "mode": mode,
+            "disk": self.disk,
+            "upload": self.upload,
+            "download": self.download,
+            "bid": self.bid if mode is Mode.INTERRUPTIBLE else None,
+            "months": self.months if mode is Mode.RESERVED else None,
+        }
+
+    @property
+    def duration(self) -> timedelta:
+        """How long."""
+        return timedelta(seconds=self.seconds)
+
+
+class Asked(NamedTuple):
+    """A market, the moment of it, and what of it is asked for."""
+
+    reading: Reading
+    now: datetime
+    wanted: frozenset[int]
+    verified: bool
+    external: bool
+
+    def rank(self, stay: Stay, mode: Mode) -> Ranking:
+        """Return what fits a stay in a mode, and what does not."""
+        return rank_offers(
+            self.reading.offers,
+            stay.duration,
+            now=self.now,
+            where=lambda offer: id(offer) in self.wanted,
+            verified=self.verified,
+            external=self.external,
+            **stay.of(mode),
+        )
+
+
+def stay_of(options: Namespace, mode: Mode) -> Stay:
+    """Read the options of a stay."""
+    months, bid = getattr(options, "months", None), getattr(options, "bid", None)
+    if months is not None and mode is not Mode.RESERVED:
+        raise RuleViolation("--months", "--mode reserved", mode.value)
+    if bid is not None and mode is not Mode.INTERRUPTIBLE:
+        raise RuleViolation("--bid", "--mode interruptible", mode.value)
+    if options.hours is None and months is not None:
+        seconds = _seconds("--months", months, SECONDS_PER_MONTH)
+    else:
+        seconds = _seconds("--hours", options.hours or "1", SECONDS_PER_HOUR)
+    read("--disk", to_megabytes, options.disk)
+    read("--upload", to_bytes, options.upload)
+    read("--download", to_bytes, options.download)
+    return Stay(
+        seconds=seconds,
+        mode=mode,
+        disk=options.disk,
+        upload=options.upload,
+        download=options.download,
+        bid=None if bid is None else read("--bid", PerHour, bid),
+        months=None if months is None else _months(months),
+    )
+
+
+def _months(text: str) -> Fraction:
+    from numgenius_core.prices.schedules import months_of  # what only reservations need
+
+    return read("--months", months_of, text)
+
+
+def _seconds(option: str, text: str, per_unit: int) -> int:
+    """Return typed hours or months as whole seconds."""
+    need = f"a number above zero that makes whole seconds, up to {_LONGEST_STAY} years"
+    number, places = as_fraction_of_ten(text, option, need)
+    seconds, rest = divmod(number * per_unit, int(10**places))
+    if rest or not 0 < seconds <= _LONGEST_STAY * 366 * SECONDS_PER_DAY:
+        raise RuleViolation(option, need, text)
+    return seconds
+
+
+def ask(options: Namespace, stay: Stay) -> Asked:
+    """Read the market, and which of its offers are asked for."""
+    query, verified, external = _query(options)
+    reading = _reading(options)
+    now = _moment(options.now, reading)
+    view = View(disk_mb=to_megabytes(stay.disk), now=now, mode=stay.mode)
+    for remark in remarks(query, reading.offers, view=view):
+        print(f"numgenius: --where {remark}", file=sys.stderr)
+    wanted = _wanted(query.seen(reading.offers, view), options)
+    return Asked(
+        reading=reading,
+        now=now,
+        wanted=frozenset(map(id, wanted)),
+        verified=verified,
+        external=external,
+    )
+
+
+def _query(options: Namespace) -> tuple[Query, bool, bool]:
+    """Return what the words ask for, and whether verified and not external are left to ask."""
+    own, over = parse(options.where), parse(options.where, base=parse(_CLIENT))
+    named = {condition.field for condition in own.conditions}
+    left = {condition.field for condition in over.conditions} - named
+    verified = left.issuperset(_VERIFIED) and not options.any
+    return own, verified, "external" not in left or bool(options.any)
+
+
+def _wanted(offers: Iterable[Offer], options: Namespace) -> list[Offer]:
+    """Return the offers of as many GPUs, and of the model, that are asked for."""
+    found = [offer for offer in offers if options.gpus in (None, offer.gpus)]
+    if options.gpu is None:
+        return found
+    matches = read("--gpu", gpu_matcher, options.gpu)
+    return [offer for offer in found if matches(offer)]
+
+
+def _reading(options: Namespace) -> Reading:
+    if bool(options.file) == options.sample:
+        raise RuleViolation("FILE", "a market file, - or --sample", options.file or "nothing")
+    if options.sample:
+        return read_offers(sample_path().read_bytes())
+    source: Any = sys.stdin.buffer if options.file == "-" else Path(options.file)
+    reading = read_offers(source, on_error="collect" if options.skip_bad else "raise")
+    for fault in reading.faults[:_MOST_FAULTS]:
+        print(f"numgenius: skipped {fault}", file=sys.stderr)
+    if len(reading.faults) > _MOST_FAULTS:
+        more = len(reading.faults) - _MOST_FAULTS
+        print(f"numgenius: and {more:,} faults more", file=sys.stderr)
+    return reading
+
+
+def _moment(text: str | None, reading: Reading) -> datetime:
+    """Return the moment that is asked for: as told, else the file's own, else now."""
+    if text is not None:
+        return read("--now", _instant, text)
+    return reading.at or datetime.now(UTC).replace(microsecond=0)
+
+
+def _instant(text: str) -> datetime:
+    need = "a time with an offset, such as 2026-06-16T12:00Z"
+    try:
+        return utc(datetime.fromisoformat(text).replace(microsecond=0))
+    except (ValueError, RuleViolation):
+        raise RuleViolation("--now", need, text) from None
+
+
+def days_left(offer: Offer, now: datetime) -> Decimal | None:
+    """Return for how many days an offer lasts, ``None`` without an end."""
+    if offer.ends_at is None:
+        return None
+    return Decimal(int((offer.ends_at - now).total_seconds())) / SECONDS_PER_DAY

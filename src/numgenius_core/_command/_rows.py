@@ -1,0 +1,248 @@
+"""The offers of an answer: what programs get of each, and the columns that people see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from numgenius_core._command._market import Asked, Stay, days_left
+from numgenius_core._command._table import width, widths
+from numgenius_core._numbers import decimal_text
+from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.listing import Mode
+from numgenius_core.offer import Offer
+from numgenius_core.prices.quotes import Quote, quote
+from numgenius_core.prices.ranking import NotRented, says
+from numgenius_core.search import ALIASES, FIELDS, View
+from numgenius_core.units import to_megabytes
+
+Row = dict[str, Any]
+
+WORDS: Final = {
+    "skipped": ("skipped", "skipped"),
+    "repeated": ("repeated", "repeated"),
+    "where": ("not asked for", "not asked for"),
+    "not_rentable": ("not rentable", "not rentable"),
+    "ends": ("ends too soon", "end too soon"),
+    "disk": ("disk too small", "disk too small"),
+    "not_verified": ("not verified", "not verified"),
+    "external": ("of another market", "of another market"),
+    "no_reserved_price": ("without a reserved price", "without a reserved price"),
+    "bid": ("takes no such bid", "take no such bid"),
+    "price_unknown": ("price unknown", "price unknown"),
+}
+"""Why an offer does not fit, in words: of one, and of several."""
+
+
+def quote_or_none(offer: Offer, stay: Stay, mode: Mode) -> Quote | None:
+    """Return the quote of an offer that may not be for rent so."""
+    try:
+        return quote(offer, stay.duration, **stay.of(mode))
+    except RuleViolation:
+        return None
+
+
+def row_of(
+    offer: Offer, priced: Quote | None, asked: Asked, reasons: Sequence[NotRented] = ()
+) -> Row:
+    """Return what programs get of an offer."""
+    lines = () if priced is None else priced.rounded_lines()
+    known = offer.unknown_prices
+    field = {name: FIELDS[name].kept(offer) for name in ("reliability", "geolocation")}
+    deposit = None if priced is None or priced.deposit is None else str(priced.deposit)
+    row = {
+        "id": offer.id,
+        "machine": offer.machine,
+        "gpus": offer.gpus,
+        "gpu_name": offer.gpu_name,
+        "headline_per_hour": None if "gpu" in known else str(offer.per_hour),
+        "per_hour": None if priced is None else decimal_text(priced.per_hour(), 2),
+        "total": None if priced is None else str(priced.total),
+        "payout": None if priced is None else str(priced.payout),
+        "deposit": deposit,
+        "lines": [{"kind": kind.value, "amount": decimal_text(a, 2)} for kind, a in lines],
+        "rentable": offer.rentable,
+        "disk_gb": decimal_text(offer.disk_gb),
+        "ends_at": None if offer.ends_at is None else offer.ends_at.isoformat(),
+        "days_left": _text(days_left(offer, asked.now), 1),
+        "reliability": _text(field["reliability"]),
+        "verification": offer.verification.value if says(offer, "verification") else None,
+        "geolocation": field["geolocation"],
+        "dlperf_per_dollar": _text(value_of(offer, priced), 2),
+    }
+    if reasons:
+        row["why_not"] = [reason.value for reason in reasons]
+    return row
+
+
+def _text(value: object, places: int | None = None) -> str | None:
+    if not isinstance(value, Decimal):
+        return None
+    return decimal_text(value if places is None else round(value, places))
+
+
+def value_of(offer: Offer, priced: Quote | None) -> Decimal | None:
+    """Return the speed (dlperf) for each dollar an hour, all in; ``None`` if either is unknown."""
+    speed = FIELDS["dlperf"].kept(offer)
+    if not isinstance(speed, Decimal) or priced is None or not priced.total:
+        return None
+    return speed / priced.per_hour()
+
+
+# -- columns -----------------------------------------------------------------------------------
+
+
+class Column(NamedTuple):
+    """A column of the table: its heading, a shorter one, and its cell of a row.
+
+    ``cell`` takes the row, and whether the table must be narrow.
+    """
+
+    head: str
+    short: str
+    cell: Callable[[Row, bool], str]
+    left: bool = False
+
+
+def _dollars(key: str, places: int) -> Callable[[Row, bool], str]:
+    def cell(row: Row, narrow: bool) -> str:
+        if row[key] is None:
+            return "?"
+        return f"{Decimal(row[key]):,.{places - (narrow and places > 2)}f}"
+
+    return cell
+
+
+def _more(row: Row, narrow: bool) -> str:
+    true, headline = row["per_hour"], row["headline_per_hour"]
+    if true is None or headline is None or not Decimal(headline):
+        return "–"
+    share = (Decimal(true) / Decimal(headline) - 1) * 100
+    return f"{share:+.0f} %" if narrow else f"{share:+.1f} %"
+
+
+def _disk(row: Row, _: bool) -> str:
+    return f"{Decimal(row['disk_gb']):.0f}"
+
+
+def _reliability(row: Row, _: bool) -> str:
+    return "?" if row["reliability"] is None else f"{Decimal(row['reliability']) * 100:.1f}"
+
+
+def _place(row: Row, narrow: bool) -> str:
+    place = row["geolocation"]
+    if not place:
+        return "?"
+    text = str(place)
+    return text.rpartition(",")[2].strip() if narrow else text
+
+
+def _days(row: Row, _: bool) -> str:
+    return "–" if row["days_left"] is None else f"{int(Decimal(row['days_left']))}"
+
+
+def _verified(row: Row, _: bool) -> str:
+    found = row["verification"]
+    return "?" if found is None else _VERIFIED[str(found)]
+
+
+_VERIFIED: Final = {"verified": "yes", "unverified": "no", "deverified": "deverified"}
+
+
+def _plain(key: str) -> Callable[[Row, bool], str]:
+    return lambda row, _: "–" if row.get(key) is None else str(row[key])
+
+
+COLUMNS: Final = {
+    "id": Column("offer", "offer", _plain("id")),
+    "gpus": Column("GPUs", "GPUs", lambda row, _: f"{row['gpus']} × {row['gpu_name']}", left=True),
+    "per_hour": Column("all in $/h", "all in", _dollars("per_hour", 4)),
+    "headline": Column("headline $/h", "list", _dollars("headline_per_hour", 4)),
+    "more": Column("more", "more", _more),
+    "total": Column("total $", "total $", _dollars("total", 2)),
+    "disk": Column("disk GB", "disk", _disk),
+    "reliability": Column("reliable %", "rel %", _reliability),
+    "place": Column("place", "at", _place, left=True),
+    "days": Column("days left", "days", _days),
+    "verified": Column("verified", "ver.", _verified, left=True),
+    "machine": Column("machine", "machine", _plain("machine")),
+    "value": Column("dlperf/$", "dlperf/$", _plain("dlperf_per_dollar")),
+    "deposit": Column("deposit $", "deposit $", _dollars("deposit", 2)),
+    "payout": Column("payout $", "payout $", _dollars("payout", 2)),
+    "ends": Column("ends", "ends", lambda row, _: (row["ends_at"] or "–")[:10], left=True),
+    "why_not": Column(
+        "why not",
+        "why not",
+        lambda row, _: ", ".join(WORDS[why][0] for why in row.get("why_not", ())),
+        left=True,
+    ),
+}
+"""The columns that people know by a name of ours; any field of the search is one too."""
+_CHOSEN: Final = ("id", "gpus", "per_hour", "headline", "more", "total", "disk", "reliability")
+DEFAULT: Final = (*_CHOSEN, "place", "days")
+_FIRST_TO_GO: Final = ("headline", "value", "more", "reliability", "place", "days", "disk")
+
+
+def columns_of(text: str) -> tuple[str, ...]:
+    """Read ``--columns``."""
+    found = tuple(filter(None, (word.strip() for word in text.split(","))))
+    for name in found:
+        if name not in COLUMNS and ALIASES.get(name, name) not in FIELDS:
+            need = f"{', '.join(COLUMNS)} or a field of --where"
+            raise RuleViolation("--columns", need, shown(name))
+    if not found:
+        raise RuleViolation("--columns", "the names of columns with commas between them", "none")
+    return found
+
+
+def add_fields(row: Row, offer: Offer, names: Sequence[str], view: View) -> None:
+    """Add the fields of the search that are asked for as columns."""
+    for name in names:
+        if name not in COLUMNS:
+            found = FIELDS[ALIASES.get(name, name)].of(offer, view)
+            row[name] = decimal_text(found) if isinstance(found, Decimal) else found
+
+
+def view_of(stay: Stay, now: datetime, mode: Mode) -> View:
+    """Return how a search sees the offers of a stay."""
+    return View(disk_mb=to_megabytes(stay.disk), now=now, mode=mode)
+
+
+def fitted(
+    rows: Sequence[Row], names: Sequence[str], *, all_of_them: bool
+) -> tuple[list[str], list[list[str]], frozenset[int], int]:
+    """Return a table that fits the terminal: its head, its cells, what is words, and the gap.
+
+    It becomes narrower step by step: short headings and places, then one blank between columns,
+    then without the columns that say the least; columns that were asked for all stay.
+    """
+    names, room = list(names), width()
+    for narrow, gap in ((False, 2), (True, 2), (True, 1)):
+        head, cells = _cells(rows, names, narrow=narrow)
+        if _room(head, cells, gap) <= room:
+            return head, cells, _words(names), gap
+    for name in () if all_of_them else _FIRST_TO_GO:
+        if name in names:
+            names.remove(name)
+            head, cells = _cells(rows, names, narrow=True)
+            if _room(head, cells, 1) <= room:
+                break
+    return head, cells, _words(names), 1
+
+
+def _cells(
+    rows: Sequence[Row], names: Sequence[str], *, narrow: bool
+) -> tuple[list[str], list[list[str]]]:
+    columns = [COLUMNS.get(name) or Column(name, name, _plain(name)) for name in names]
+    head = [column.short if narrow else column.head for column in columns]
+    return head, [[column.cell(row, narrow) for column in columns] for row in rows]
+
+
+def _room(head: Sequence[str], cells: Sequence[Sequence[str]], gap: int) -> int:
+    return sum(widths(head, cells)) + gap * (len(head) - 1)
+
+
+def _words(names: Sequence[str]) -> frozenset[int]:
+    return frozenset(i for i, name in enumerate(names) if name in COLUMNS and COLUMNS[name].left)

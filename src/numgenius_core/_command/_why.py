@@ -1,0 +1,126 @@
+"""``numgenius quote --why ID``: every condition and every cost line of one offer, with its rule."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from decimal import Decimal
+from typing import Any, Final
+
+from numgenius_core._command._market import Asked, Stay, ask, days_left, stay_of
+from numgenius_core._command._rows import WORDS, quote_or_none, row_of
+from numgenius_core._command._table import plain, print_table
+from numgenius_core._numbers import decimal_text
+from numgenius_core.errors import RuleViolation
+from numgenius_core.listing import Mode
+from numgenius_core.offer import Offer
+from numgenius_core.prices.quotes import Quote, QuotePart
+from numgenius_core.prices.ranking import NotRented
+from numgenius_core.units import SECONDS_PER_HOUR
+
+_RULES: Final = {
+    QuotePart.GPU: "the price of n GPUs is n × one's, by the second",
+    QuotePart.DISCOUNT: "off the GPU part, D · m / (m + 1) for m months, while the deposit lasts",
+    QuotePart.FORFEIT: "what an early end keeps of the deposit: 1.05 × the discount received",
+    QuotePart.STORAGE: "by the GB-month of 720 hours, whether it runs or not",
+    QuotePart.UPLOAD: "by the GB sent",
+    QuotePart.DOWNLOAD: "by the GB received",
+}
+_BID: Final = "the bid, which a winner pays; nothing while it is paused"
+
+
+def run(options: Namespace) -> dict[str, Any]:
+    """Return what one offer costs and why, and what speaks against it."""
+    mode = Mode(options.mode)
+    stay = stay_of(options, mode)
+    asked = ask(options, stay)
+    offer = next((each for each in asked.reading.offers if each.id == options.why), None)
+    if offer is None:
+        raise RuleViolation("--why", "the number of an offer of this market", str(options.why))
+    left_out = asked.rank(stay, mode).left_out
+    reasons = next((each.reasons for each in left_out if each.offer is offer), ())
+    priced = quote_or_none(offer, stay, mode)
+    return {
+        "hours": decimal_text(Decimal(stay.seconds) / SECONDS_PER_HOUR),
+        "now": asked.now.isoformat(),
+        "mode": mode.value,
+        "offer": row_of(offer, priced, asked, reasons),
+        "why_not": [reason.value for reason in reasons],
+        "conditions": _conditions(offer, stay, asked, reasons),
+        "lines": _lines(offer, priced, stay) if priced is not None else [],
+    }
+
+
+def _conditions(
+    offer: Offer, stay: Stay, asked: Asked, reasons: tuple[NotRented, ...]
+) -> list[dict[str, Any]]:
+    """Return each condition, whether it holds, and what the offer has."""
+    days = days_left(offer, asked.now)
+    lasts = "never ends" if days is None else f"{decimal_text(round(days, 1))} days left"
+    wanted = decimal_text(round(Decimal(stay.seconds) / 86_400, 1))
+    told: list[tuple[NotRented, str]] = [
+        (NotRented.WHERE, "what --where, --gpus and --gpu ask for"),
+        (NotRented.ENDS, f"{lasts}, {wanted} needed"),
+        (NotRented.DISK, f"{decimal_text(offer.disk_gb)} GB of disk, {stay.disk} needed"),
+    ]
+    if stay.mode is not Mode.INTERRUPTIBLE:
+        told.insert(1, (NotRented.NOT_RENTABLE, "its GPUs are free to rent on demand"))
+    if asked.verified:
+        told.append((NotRented.NOT_VERIFIED, f"its machine is {offer.verification.value}"))
+    if not asked.external:
+        told.append((NotRented.EXTERNAL, "of this market"))
+    if stay.mode is Mode.RESERVED:
+        told.append((NotRented.NO_RESERVED_PRICE, "verified machines have a reserved price"))
+    if stay.mode is Mode.INTERRUPTIBLE:
+        told.append((NotRented.BID, "a bid from $0.001 and the floor to $32 a GPU"))
+    told.append((NotRented.PRICE_UNKNOWN, "the prices that the stay needs are known"))
+    return [
+        {"condition": why.value, "holds": why not in reasons, "told": text} for why, text in told
+    ]
+
+
+def _lines(offer: Offer, priced: Quote, stay: Stay) -> list[dict[str, Any]]:
+    """Return each line of the quote with what it is made of and its rule."""
+    hours = decimal_text(Decimal(stay.seconds) / SECONDS_PER_HOUR)
+    prices, bids = offer.prices, priced.mode is Mode.INTERRUPTIBLE
+    share = Decimal(priced.discount.numerator) / Decimal(priced.discount.denominator) * 100
+    made = {
+        QuotePart.GPU: f"{offer.gpus} × ${prices.gpu}/h × {hours} h",
+        QuotePart.DISCOUNT: f"{share:.2f} % off, deposit ${priced.deposit}",
+        QuotePart.FORFEIT: "",
+        QuotePart.STORAGE: f"{stay.disk} GB × ${prices.storage}/month × {hours} h / 720 h",
+        QuotePart.UPLOAD: f"{stay.upload} GB × ${prices.upload}",
+        QuotePart.DOWNLOAD: f"{stay.download} GB × ${prices.download}",
+    }
+    if bids:
+        made[QuotePart.GPU] = f"a bid for the whole instance × {hours} h"
+    return [
+        {
+            "kind": kind.value,
+            "amount": decimal_text(amount, 2),
+            "made_of": made[kind],
+            "rule": _BID if bids and kind is QuotePart.GPU else _RULES[kind],
+        }
+        for kind, amount in priced.rounded_lines()
+    ]
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print it: the conditions, then the lines and their rules."""
+    row = result["offer"]
+    head = f"offer {row['id']}: {row['gpus']} × {row['gpu_name']} on machine {row['machine']}"
+    print(plain(f"{head}, {result['mode']}, {result['hours']} h"))
+    why_not = ", ".join(WORDS[why][0] for why in result["why_not"])
+    print(plain(f"does not fit: {why_not}" if why_not else "fits"))
+    for each in result["conditions"]:
+        print(plain(f"  {'yes' if each['holds'] else 'NO ':3}  {each['told']}"))
+    if row["total"] is None:
+        print("no price: it cannot be had so, or a price that it needs is not known")
+        return
+    lines = [
+        (line["kind"], f"{Decimal(line['amount']):,.4f}", line["made_of"], line["rule"])
+        for line in result["lines"]
+    ]
+    lines.append(("total", f"{Decimal(row['total']):,.4f}", "", "the sum, rounded nowhere before"))
+    more = f"headline ${row['headline_per_hour'] or '?'}/h: GPUs alone"
+    lines.append(("an hour", f"{Decimal(row['per_hour']):,.4f}", "", more))
+    print_table(("line", "$", "made of", "rule"), lines, left=frozenset({0, 2, 3}))

@@ -1,0 +1,188 @@
+"""One stay in every mode, side by side: what each costs, and what it risks.
+
+Rule (marketplace): on demand the price is locked until the end date, with the highest priority. A
+reservation has the same priority and is cheaper, but an early end gives back the discount received
+and 5 % of it, up to what is left of the deposit. An interruptible pays its own bid and is paused by
+an on-demand rental or a higher bid; paused, it pays for storage only.
+
+Our readings: what a reservation risks is told at the half of the stay, and is what it costs until
+then beyond renting on demand. An interruptible is quoted as if it ran all the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from enum import Enum
+from fractions import Fraction
+
+from attrs import frozen
+
+from numgenius_core._checks import as_tuple
+from numgenius_core._terms import Mode
+from numgenius_core.money import Money
+from numgenius_core.offer import Offer
+from numgenius_core.prices.quotes import Quote, QuotePart, quote
+from numgenius_core.prices.ranking import NotRented, Ranking, rank_offers
+from numgenius_core.units import SECONDS_PER_MONTH, Amount
+
+
+class StayRisk(Enum):
+    """What can go otherwise than a quote says."""
+
+    LEFT_EARLY = "left early"
+    """A reservation that ends early gives back its discount and 5 % of it."""
+    PAUSED = "paused"
+    """A higher bid or an on-demand rental pauses an interruptible."""
+    HELD = "held"
+    """Its GPUs are rented on demand now: an interruptible would wait from the start."""
+
+
+@frozen(kw_only=True)
+class ModeQuote:
+    """A stay in one mode on one offer.
+
+    Attributes:
+        mode: The mode.
+        quote: What it costs, ``None`` if it cannot be had so.
+        reasons: Why it cannot; none if it can.
+        risks: What can go otherwise.
+        early_loss: Of a reservation left at the half, what it cost beyond on demand until then.
+    """
+
+    mode: Mode
+    quote: Quote | None = None
+    reasons: tuple[NotRented, ...] = ()
+    risks: tuple[StayRisk, ...] = ()
+    early_loss: Money | None = None
+
+
+@frozen(kw_only=True)
+class ModeComparison:
+    """A stay on one offer in every mode.
+
+    Attributes:
+        offer: The offer.
+        modes: On demand, reserved and interruptible, in this order.
+    """
+
+    offer: Offer
+    modes: tuple[ModeQuote, ModeQuote, ModeQuote]
+
+    def of(self, mode: Mode) -> ModeQuote:
+        """Return the stay in one mode."""
+        return next(each for each in self.modes if each.mode is mode)
+
+    @property
+    def cheapest(self) -> Quote:
+        """The cheapest quote; of equal ones, the one with less risk."""
+        quotes = [each.quote for each in self.modes if each.quote is not None]
+        return min(quotes, key=lambda each: each.total.ticks)
+
+
+def compare_modes(
+    offers: Iterable[Offer],
+    duration: timedelta,
+    *,
+    now: datetime,
+    disk: Amount = 0,
+    upload: Amount = 0,
+    download: Amount = 0,
+    where: Callable[[Offer], bool] | None = None,
+    verified: bool = False,
+    external: bool = True,
+) -> tuple[ModeComparison, ...]:
+    """Return a stay on demand, reserved and interruptible, for each offer that fits one of them.
+
+    Offers that can be had on demand come first, the cheapest of them at the top; then those on
+    which only a bid can be made, by what the bid costs.
+
+    Args:
+        offers: A market.
+        duration: How long; a reservation prepays all of it, and a bid is the lowest taken.
+        now: When the stay begins.
+        disk: GB of disk.
+        upload: GB sent.
+        download: GB received.
+        where: As for :func:`rank_offers`, and so are the others.
+        verified: Only offers of verified machines.
+        external: Also offers of other markets.
+
+    Raises:
+        WrongType: As for :func:`rank_offers`.
+        RuleViolation: As for :func:`rank_offers`.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Mode, read_sample
+    >>> from numgenius_core.prices import compare_modes
+    >>> now = datetime(2026, 12, 1, 12, tzinfo=UTC)
+    >>> best, *_ = compare_modes(read_sample().offers, timedelta(days=30), now=now, verified=True)
+    >>> for each in best.modes:
+    ...     print(each.mode.value, f"{each.quote.total:.2f}", *[risk.value for risk in each.risks])
+    on-demand 57.38
+    reserved 45.91 left early
+    interruptible 39.38 paused
+    >>> f"{best.of(Mode.RESERVED).early_loss:.2f}"  # if it is left after 15 days
+    '0.29'
+    """
+    market = as_tuple(offers, "offers")
+    rankings = {
+        mode: rank_offers(
+            market,
+            duration,
+            now=now,
+            mode=mode,
+            disk=disk,
+            upload=upload,
+            download=download,
+            where=where,
+            verified=verified,
+            external=external,
+        )
+        for mode in (Mode.ON_DEMAND, Mode.RESERVED, Mode.INTERRUPTIBLE)
+    }
+    quotes = {mode: _by_id(ranking) for mode, ranking in rankings.items()}
+    reasons = {
+        mode: {each.offer.id: each.reasons for each in ranking.left_out}
+        for mode, ranking in rankings.items()
+    }
+    order = {
+        each.offer.id: each.offer
+        for mode in (Mode.ON_DEMAND, Mode.RESERVED, Mode.INTERRUPTIBLE)
+        for each in rankings[mode].quotes
+    }
+    return tuple(
+        ModeComparison(
+            offer=offer,
+            modes=tuple(  # type: ignore[arg-type]  # three modes, three of them
+                _in_mode(mode, quotes[mode].get(number), reasons[mode].get(number, ()))
+                for mode in rankings
+            ),
+        )
+        for number, offer in order.items()
+    )
+
+
+def _by_id(ranking: Ranking) -> dict[int, Quote]:
+    return {each.offer.id: each for each in ranking.quotes}
+
+
+def _in_mode(mode: Mode, priced: Quote | None, reasons: tuple[NotRented, ...]) -> ModeQuote:
+    if priced is None:
+        return ModeQuote(mode=mode, reasons=reasons)
+    if mode is Mode.RESERVED:
+        loss = _early_loss(priced)
+        return ModeQuote(mode=mode, quote=priced, risks=(StayRisk.LEFT_EARLY,), early_loss=loss)
+    if mode is Mode.INTERRUPTIBLE:
+        held = () if priced.offer.rentable else (StayRisk.HELD,)
+        return ModeQuote(mode=mode, quote=priced, risks=(StayRisk.PAUSED, *held))
+    return ModeQuote(mode=mode, quote=priced)
+
+
+def _early_loss(priced: Quote) -> Money:
+    """Return what a reservation that is left at the half cost beyond renting on demand."""
+    half = timedelta(seconds=max(priced.seconds // 2, 1))
+    months = Fraction(priced.seconds, SECONDS_PER_MONTH)
+    left = quote(priced.offer, half, mode=Mode.RESERVED, months=months)
+    parts = (QuotePart.DISCOUNT, QuotePart.FORFEIT)  # what a reservation changes of on demand
+    return Money.sum(left.amount_of(part) for part in parts)

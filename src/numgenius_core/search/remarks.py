@@ -1,0 +1,200 @@
+"""What a query asks that its market cannot answer as meant: remarked on, never refused.
+
+Our readings: worth a word is a condition on a field that no offer says, a text that no offer has
+(with those that are near: by part and without case, or by spelling), and a bound that no offer or
+every offer meets while the same bound in another unit would divide them, as ``reliability>99`` of
+shares below 1 and ``compute_cap>=8.6`` of hundredths.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Final
+
+from attrs import evolve, frozen
+
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._numbers import WIDE
+from numgenius_core.offer import Offer
+from numgenius_core.search._values import FieldType, Scalar
+from numgenius_core.search.fields import Field, View
+from numgenius_core.search.names import part_matcher
+from numgenius_core.search.query import LISTS, Condition, Operator, Query
+
+_SHARE: Final = ((Decimal("0.01"), "is a share from 0 to 1"),)
+_MEMORY: Final = (
+    (Decimal("0.001"), "is typed in GB"),
+    (Decimal("0.000001"), "is typed in GB"),
+    (Decimal("0.000000001"), "is typed in GB"),
+)
+_UNITS: Final[dict[str, tuple[tuple[Decimal, str], ...]]] = {
+    **dict.fromkeys(
+        (
+            "reliability",
+            "reliability2",
+            "expected_reliability",
+            "target_reliability",
+            "gpu_frac",
+            "discount_rate",
+            "credit_discount_max",
+        ),
+        _SHARE,
+    ),
+    **dict.fromkeys(("cpu_ram", "gpu_ram", "gpu_total_ram"), _MEMORY),
+    "compute_cap": ((Decimal(100), "is in hundredths (8.6 is 860)"),),
+    "cpu_ghz": ((Decimal("0.001"), "is in GHz"),),
+    "cuda_max_good": (
+        (Decimal("0.1"), "is a version such as 12.4"),
+        (Decimal("0.01"), "is a version such as 12.4"),
+        (Decimal("0.001"), "is a version such as 12.4"),
+    ),
+    "disk_space": ((Decimal("0.001"), "is in GB"), (Decimal("0.000000001"), "is in GB")),
+    "duration": (
+        (1 / Decimal(86_400), "is typed in days"),
+        (1 / Decimal(24), "is typed in days"),
+    ),
+    **dict.fromkeys(
+        ("inet_up", "inet_down"),
+        ((Decimal(1_000), "is in Mbit/s"), (Decimal("0.001"), "is in Mbit/s")),
+    ),
+}
+_NAMED: Final = 4
+
+
+@frozen(kw_only=True)
+class Remark:
+    """Why a condition of a query does not do what was meant.
+
+    Attributes:
+        condition: The condition.
+        text: What is the matter with it, and what may be meant.
+    """
+
+    condition: Condition
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.condition}: {self.text}"
+
+
+def remarks(
+    query: Query, offers: Iterable[Offer], *, view: View | None = None
+) -> tuple[Remark, ...]:
+    """Return what of a query these offers cannot answer as it is meant.
+
+    Args:
+        query: What is asked.
+        offers: The market, before the query.
+        view: The disk, the instant and the mode that prices and durations depend on.
+
+    Raises:
+        WrongType: ``query`` is no ``Query``, or something among ``offers`` no ``Offer``.
+        RuleViolation: ``duration`` without ``now`` of an offer that only says when it ends.
+
+    >>> from numgenius_core import read_sample
+    >>> from numgenius_core.search import parse, remarks
+    >>> for remark in remarks(parse("gpu_name=4090 reliability>99"), read_sample().offers):
+    ...     print(remark)
+    gpu_name=4090: no offer has it; did you mean RTX_4090? (gpu_name~4090 finds parts of names)
+    reliability>99: no offer meets it; reliability is a share from 0 to 1: reliability>0.99?
+    """
+    check_kind(query, Query, "query")
+    market = as_tuple(offers, "offers")
+    seen = View() if view is None else view
+    check_kind(seen, View, "view")
+    for index, offer in enumerate(market):
+        check_kind(offer, Offer, f"offers[{index}]")
+    if not market:
+        return ()
+    texts = ((condition, _remark(condition, market, seen)) for condition in query.conditions)
+    return tuple(Remark(condition=condition, text=text) for condition, text in texts if text)
+
+
+def _remark(condition: Condition, market: Sequence[Offer], view: View) -> str | None:
+    column = condition.column
+    if condition.value is None:
+        return None
+    said = [value for offer in market if (value := column.of(offer, view)) is not None]
+    if not said:
+        return f"no offer says {condition.field}, so none can meet it"
+    if condition.operator is Operator.PART:
+        return _of_part(condition, said)
+    if column.kind in (FieldType.TEXT, FieldType.PLACE):
+        return _of_text(condition, column, said)
+    if condition.operator in LISTS or column.kind is not FieldType.NUMBER:
+        return None
+    met = sum(condition.holds(offer, view) for offer in market)
+    if 0 < met < len(said):
+        return None
+    return _of_unit(condition, [v for v in said if isinstance(v, Decimal)], met)
+
+
+def _of_part(condition: Condition, said: Sequence[Scalar]) -> str | None:
+    matches = part_matcher(condition.value)
+    if any(isinstance(value, str) and matches(value) for value in said):
+        return None
+    near = _near(condition.value, said)
+    return "no offer has it" + (f"; did you mean {near}?" if near else "")
+
+
+def _of_text(condition: Condition, column: Field, said: Sequence[Scalar]) -> str | None:
+    wanted = condition.value if condition.operator in LISTS else (condition.value,)
+    have = Counter(said)
+    absent = [one for one in wanted if not any(column.has(value, one) for value in have)]
+    if not absent:
+        return None
+    places = [_country(value) for value in said] if column.kind is FieldType.PLACE else []
+    near = [_near(one, [*said, *places]) for one in absent]
+    hints = ", ".join(dict.fromkeys(hint for hint in near if hint))
+    what = "no offer has it"
+    if len(wanted) > 1:
+        what = f"no offer has {', '.join(map(str, absent))}"
+    text = f"{what}; did you mean {hints}?" if hints else what
+    parts = [one for one in absent if any(part_matcher(str(one))(str(value)) for value in have)]
+    if parts and column.kind is FieldType.TEXT and condition.operator in (Operator.EQ, Operator.IN):
+        like = Condition(condition.field, Operator.PART, parts[0])
+        text += f" ({like} finds parts of names)"
+    return text
+
+
+def _country(place: Scalar) -> str:
+    return str(place).rpartition(",")[2].strip()
+
+
+_COUNTRIES: Final = {"usa": "US", "uk": "GB", "united states": "US", "germany": "DE", "uae": "AE"}
+
+
+def _near(wanted: object, said: Iterable[Scalar]) -> str:
+    """Return the values that are near a text, as a query has them: the most frequent first."""
+    text = str(wanted)
+    have = [
+        value for value, _ in Counter(v for v in said if isinstance(v, str) and v).most_common()
+    ]
+    known = _COUNTRIES.get(text.casefold())
+    found = [known] if known in have else []
+    found = found or [value for value in have if value.casefold() == text.casefold()]
+    if not found and any(char.isalnum() for char in text):
+        matches = part_matcher(text)
+        found = [value for value in have if matches(value)]
+    if not found:
+        lower = {value.casefold(): value for value in have}
+        found = [lower[near] for near in get_close_matches(text.casefold(), lower, 2, 0.75)]
+    more = ", …" if len(found) > _NAMED else ""
+    return ", ".join(value.replace(" ", "_") for value in found[:_NAMED]) + more
+
+
+def _of_unit(condition: Condition, said: Sequence[Decimal], met: int) -> str | None:
+    """Return which unit is meant, if the bound in it would divide the offers."""
+    if not said or (met and condition.operator in (Operator.EQ, Operator.NEQ)):
+        return None
+    for factor, unit in _UNITS.get(condition.field, ()):
+        meant = Decimal(f"{WIDE.multiply(condition.value, factor):.6f}")
+        within = min(said) <= meant <= max(said) or (unit in _SHARE[0] and 0 < meant <= 1)
+        if within and meant != condition.value:
+            better = evolve(condition, value=meant)
+            what = "every offer meets it" if met else "no offer meets it"
+            return f"{what}; {condition.field} {unit}: {better}?"
+    return None

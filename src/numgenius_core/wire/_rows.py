@@ -1,0 +1,384 @@
+r"""The rows of a table with a header: CSV and its kin, from a database, a sheet or a shell.
+
+Rule (RFC 4180, and what programs make of it): the first row names the columns, a cell may stand in
+quotes. Sheets of countries with a decimal comma separate by semicolons, and say so by a first line
+``sep=;``; databases write ``NULL`` or ``\N`` for what is not known, pandas ``nan``, and a whole
+number of a column with gaps as ``1.0``; people write ``$0.30``.
+
+Our readings:
+
+* Which of comma, semicolon, tab and bar separates, the header says: the one that gives most of the
+  columns that are looked for.
+* Blanks around a cell are no part of it. ``NULL`` and its like say nothing, as an empty cell does.
+* A comma is the decimal sign where the numbers of the whole table allow no other reading. A lone
+  ``1,024`` is refused: it is a number in one country and a thousand times it in the next.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cached_property
+from typing import Any, Final
+
+from attrs import fields, frozen
+
+from numgenius_core._checks import check_kind
+from numgenius_core.errors import ParseError, RuleViolation, shown
+from numgenius_core.wire import _fields as read
+from numgenius_core.wire._kinds import OFFERS, RecordKind
+from numgenius_core.wire._records import ApiRecord
+from numgenius_core.wire._snapshots import SNAPSHOT_NUMBERS, SNAPSHOT_WHOLE, SnapshotRow
+
+ColumnMap = Mapping[str, str]
+"""Our name of a field, and the column that has it; :data:`ROW` is the number of the row."""
+ROW: Final = "#"
+"""In a column map: the number of the row, from 1, for tables that have no ids."""
+
+_SEPARATORS: Final = ",;\t|"
+_NOTHING: Final = dict.fromkeys(
+    ("NULL", "null", "None", "NaN", "nan", "N/A", "n/a", "#N/A", "\\N", "-"), ""
+)
+_SHAPES: Final = 'a JSON list, {"offers": [...]}, one JSON object a line, or CSV with a header'
+_SHOWN: Final = 40
+_LONGEST_PATH: Final = 300
+
+
+# -- cells -------------------------------------------------------------------------------------
+
+_PLAIN: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_WHOLE_ROW: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+_ZEROS: Final = re.compile(r"([0-9]+)\.0+", re.ASCII)
+_COMMA: Final = re.compile(r"([+-]?[0-9]{1,3}(?:\.[0-9]{3})*|[+-]?[0-9]+),([0-9]+)", re.ASCII)
+_GROUPED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+", re.ASCII)
+_ONLY_COMMA: Final = re.compile(
+    r"[+-]?(?:0,[0-9]+|[0-9]+,(?:[0-9]{1,2}|[0-9]{4,})|[0-9]{4,},[0-9]+"
+    r"|[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+)",
+    re.ASCII,
+)
+_ONLY_POINT: Final = re.compile(r"[+-]?[0-9]+\.[0-9]+(?:[eE].*)?|[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+")
+
+
+def bare(cell: str) -> str:
+    """Return a cell of a number without its blanks and its dollar sign."""
+    return cell.strip().removeprefix("$").lstrip()
+
+
+def plain_number(cell: str, *, comma: bool = False, whole: bool = False) -> str:
+    """Return the plain digits of a number as people and sheets write it; else the cell as it is.
+
+    Args:
+        cell: What stands in the table.
+        comma: Whether a comma is the decimal sign of the table.
+        whole: Whether the column has whole numbers only, so that ``1.0`` is ``1``.
+    """
+    text = bare(cell)
+    if comma and (match := _COMMA.fullmatch(text)):
+        text = f"{match[1].replace('.', '')}.{match[2]}"
+    elif not comma and _GROUPED.fullmatch(text):
+        text = text.replace(",", "")
+    if text.startswith("."):
+        text = f"0{text}"
+    if whole and (match := _ZEROS.fullmatch(text)):
+        text = match[1]
+    return text if _PLAIN.fullmatch(text) else cell
+
+
+class Tidy:
+    """Makes plain numbers of a table's cells, once one of them was none.
+
+    Tables that programs write need none of it, so nothing is looked at before a row is refused.
+    """
+
+    def __init__(self, table: Table, numbers: Collection[str], whole: Collection[str]) -> None:
+        self._table = table
+        self._numbers = numbers
+        self._whole = whole
+
+    @cached_property
+    def comma(self) -> bool:
+        """Whether the numbers of the whole table can only be read with a decimal comma."""
+        return decimal_comma(self._table, self._numbers)
+
+    def __call__(self, row: dict[str, str]) -> dict[str, str]:
+        """Return a row with plain numbers in the columns that have numbers."""
+        return {
+            key: plain_number(cell, comma=self.comma, whole=key in self._whole)
+            if key in self._numbers
+            else cell
+            for key, cell in row.items()
+        }
+
+
+def decimal_comma(table: Table, numbers: Collection[str]) -> bool:
+    """Return whether some numbers of a table have a decimal comma, and none a decimal point."""
+    columns = [i for i, column in enumerate(table.header) if column in numbers]
+    found = False
+    for _, row in table.rows():
+        for index in columns:
+            if index < len(row):
+                cell = bare(row[index])
+                if _ONLY_POINT.fullmatch(cell) and not _COMMA.fullmatch(cell):
+                    return False
+                found = found or _ONLY_COMMA.fullmatch(cell) is not None
+    return found
+
+
+# -- tables ------------------------------------------------------------------------------------
+
+
+@frozen
+class Table:
+    """The text of a table, and how it is cut.
+
+    Attributes:
+        text: All of it, from the header on.
+        name: What messages call it.
+        separator: The character between two cells.
+        header: The names of its columns.
+        skipped: Lines before the header.
+    """
+
+    text: str
+    name: str
+    separator: str
+    header: tuple[str, ...]
+    skipped: int = 0
+
+    def rows(self) -> Iterator[tuple[str, list[str]]]:
+        """Return the rows below the header, each with its place; cells without blanks around them.
+
+        Raises:
+            ParseError: Quotes that do not close, or the like.
+        """
+        reader = csv.reader(
+            io.StringIO(self.text, newline=""), delimiter=self.separator, strict=True
+        )
+        nothing = _NOTHING.get
+        try:
+            for _ in reader:
+                break  # the header
+            for row in reader:
+                cells = [nothing(cell, cell) for cell in map(str.strip, row)]
+                if any(cells):
+                    yield f"line {reader.line_num + self.skipped}", cells
+        except csv.Error as error:
+            where = f"{self.name}, line {reader.line_num + self.skipped}"
+            raise ParseError(where, "CSV", str(error)) from None
+
+    def records(self) -> Iterator[tuple[str, dict[str, str] | None, int]]:
+        """Return the rows as records by column, ``None`` for one of another length, and lengths."""
+        header, width = self.header, len(self.header)
+        for place, row in self.rows():
+            while len(row) > width and not row[-1]:
+                row.pop()  # as a separator at the end of each line makes them
+            yield (
+                place,
+                dict(zip(header, row, strict=True)) if len(row) == width else None,
+                len(row),
+            )
+
+
+def _csv(text: str, separator: str) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+
+
+def _header(text: str, separator: str) -> tuple[str, ...]:
+    """Return the names of the columns if that character separates them; none if it cannot."""
+    try:
+        return tuple(cell.strip() for cell in next(_csv(text, separator), []))
+    except csv.Error:
+        return ()
+
+
+def table_of(text: str, name: str, wanted: Collection[str]) -> Table:
+    """Return the table that a text is.
+
+    Args:
+        text: All of it.
+        name: What messages call it.
+        wanted: Columns that are looked for; they tell what separates.
+
+    Raises:
+        ParseError: A column stands twice, or the header is no CSV.
+    """
+    skipped, separators = 0, _SEPARATORS
+    while text and (not (line := text.partition("\n")[0].strip()) or line[:4].lower() == "sep="):
+        if line:
+            separators = line[4:5].strip("\"'") or "\t"
+        text, skipped = text.partition("\n")[2], skipped + 1
+    headers = [(separator, _header(text, separator)) for separator in separators]
+    separator, header = max(headers, key=lambda each: (len({*wanted} & {*each[1]}), len(each[1])))
+    if not header:  # it is no CSV by any of them: say why
+        try:
+            next(_csv(text, separators[0]))
+        except csv.Error as error:
+            raise ParseError(f"{name}, line {skipped + 1}", "CSV", str(error)) from None
+    twice = next((column for column in header if column and header.count(column) > 1), None)
+    if twice is not None:
+        raise ParseError(name, "each column once", f"{shown(twice)} again")
+    if header.count("") > 1:  # columns without a name, as an index and a last separator make them
+        header = tuple(column or f"column {i}" for i, column in enumerate(header, 1))
+    return Table(text, name, separator, header, skipped)
+
+
+def require(table: Table, needed: Collection[str], what: str = "") -> None:
+    """Refuse a table that lacks columns, with all that are missing and those that are there.
+
+    Raises:
+        ParseError: It lacks some.
+    """
+    missing = [column for column in needed if column not in table.header]
+    if missing:
+        there = ", ".join(filter(None, table.header))
+        there = there if len(there) <= 600 else f"{there[:600]} …"
+        need = f"the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}{what}"
+        raise ParseError(table.name, need, f"a table of {there or 'columns without names'}")
+
+
+def check_map(columns: object) -> ColumnMap:
+    """Return a column map that is one: texts to texts, each column once."""
+    check_kind(columns, Mapping, "columns")
+    assert isinstance(columns, Mapping)
+    for ours, theirs in columns.items():
+        check_kind(ours, str, "columns")
+        check_kind(theirs, str, f"columns[{ours!r}]")
+    return columns
+
+
+def renamed(row: Mapping[str, Any], columns: ColumnMap, number: int) -> dict[str, Any]:
+    """Return a record with our names for the fields that a column map knows."""
+    taken = set(columns.values())
+    found = {key: value for key, value in row.items() if key not in taken and key not in columns}
+    for ours, theirs in columns.items():
+        if theirs in row:
+            found[ours] = row[theirs]
+        elif theirs == ROW:
+            found[ours] = number
+    return found
+
+
+# -- tables of offers --------------------------------------------------------------------------
+
+
+def _numbers(cls: type, hooks: Collection[object]) -> frozenset[str]:
+    return frozenset(
+        a.metadata.get("key", a.name) for a in fields(cls) if a.metadata["hook"] in hooks
+    )
+
+
+_API_WHOLE: Final = _numbers(ApiRecord, {read.id_number, read.gpu_count, read.host})
+_API_NUMBERS: Final = _API_WHOLE | _numbers(
+    ApiRecord,
+    {
+        read.price_or_nothing,
+        read.storage,
+        read.traffic,
+        read.share,
+        read.disk,
+        read.number,
+        read.end,
+    },
+)
+_API_FLAGS: Final = _numbers(ApiRecord, {read.yes, read.maybe})
+_API_COLUMNS: Final = frozenset(a.name for a in fields(ApiRecord))
+_API_NEEDED: Final = ("id", "machine_id", "gpu_name", "num_gpus", "dph_base")
+_ROW_COLUMNS: Final = frozenset(a.metadata.get("key", a.name) for a in fields(SnapshotRow))
+_ROW_NEEDED: Final = (
+    "offer_id",
+    "machine_id",
+    "gpu_name",
+    "num_gpus",
+    "dph_total",
+    "storage_cost_per_gb_mo",
+)
+_FLAGS: Final = {"true": True, "t": True, "yes": True, "false": False, "f": False, "no": False}
+
+
+def _typed(row: dict[str, str], comma: Callable[[], bool]) -> dict[str, Any]:
+    """Return a row of the API's columns as the API's JSON would have it."""
+    found: dict[str, Any] = {}
+    for key, cell in row.items():
+        value: Any = cell
+        if key in _API_NUMBERS:
+            if not isinstance(cell, str):
+                pass  # the number of the row
+            elif not cell:
+                value = None
+            else:
+                whole = key in _API_WHOLE
+                text = cell if _PLAIN.fullmatch(cell) and not whole else None
+                text = text or plain_number(cell, comma="," in cell and comma(), whole=whole)
+                if _WHOLE_ROW.fullmatch(text):
+                    value = int(text)
+                elif _PLAIN.fullmatch(text):
+                    value = float(text)
+        elif key in _API_FLAGS:
+            value = None if not cell else _FLAGS.get(cell.lower(), cell)
+        elif key in _API_COLUMNS and key != "gpu_name":
+            value = cell or None
+        found[key] = value
+    return found
+
+
+def table_records(
+    text: str, name: str, kind: RecordKind, columns: ColumnMap | None
+) -> Iterator[tuple[str, Any, tuple[RuleViolation, ...], Tidy | None]]:
+    """Return the rows of a table of offers as records: place, record, faults, what tidies it.
+
+    Raises:
+        ParseError: It is no table, or lacks columns.
+    """
+    wanted = {*columns.values()} if columns else _API_COLUMNS | _ROW_COLUMNS
+    table = table_of(text, name, wanted)
+    if kind is not OFFERS:
+        raise ParseError(name, f"JSON of {kind.word}, as {kind.command} prints it", "a table")
+    if not wanted & set(table.header) and len(table.header) == 1:
+        raise ParseError(name, _SHAPES, _no_table(text))
+    if columns:
+        require(table, [column for column in columns.values() if column != ROW])
+    ours = {*(columns or ()), *table.header}
+    in_api = "id" in ours or (
+        "offer_id" not in ours
+        and len(ours.intersection(_API_NEEDED)) >= len(ours.intersection(_ROW_NEEDED))
+    )
+    needed = _API_NEEDED if in_api else _ROW_NEEDED
+    mapped = tuple(columns) if columns else ()
+    require(table, [c for c in needed if c not in mapped], "" if columns else " (or a column map)")
+    tidy = Tidy(table, () if in_api else SNAPSHOT_NUMBERS, SNAPSHOT_WHOLE)
+    comma = _Comma(table, columns or {})
+    for number, (place, row, length) in enumerate(table.records(), 1):
+        if row is None:
+            fault = ParseError(place, f"{len(table.header)} columns", str(length))
+            yield place, None, (fault,), None
+            continue
+        record: dict[str, Any] = row if columns is None else renamed(row, columns, number)
+        if in_api:
+            yield place, _typed(record, comma), (), None
+        else:
+            yield place, {k: str(v) for k, v in record.items()} if columns else record, (), tidy
+
+
+class _Comma:
+    """Whether a table of the API's columns has a decimal comma; looked for when one is met."""
+
+    def __init__(self, table: Table, columns: ColumnMap) -> None:
+        self._table = table
+        self._numbers = {columns.get(name, name) for name in _API_NUMBERS}
+
+    @cached_property
+    def _found(self) -> bool:
+        return decimal_comma(self._table, self._numbers)
+
+    def __call__(self) -> bool:
+        return self._found
+
+
+def _no_table(text: str) -> str:
+    got = shown(text[:60])
+    first = text.strip()
+    if "\n" not in first and len(first) < _LONGEST_PATH and re.search(r"[./\\]", first):
+        return f"{got} (of a file, give its Path)"
+    return got

@@ -1,0 +1,195 @@
+"""The host's machines, as ``vastai show machines --raw`` prints them: machine, listing, last end.
+
+Rule (marketplace, anonymised host records): a row has the machine (``id`` or ``machine_id``), what
+it is listed for (``listed_gpu_cost`` and its kin, $ per GPU-hour, GB-month and GB, net of the
+platform's fee; ``listed_min_gpu_count``, ``credit_discount_max``, ``end_date``), what its GPUs do
+(``gpu_occupancy``, a letter each: D on demand, R reserved, I interruptible, x nothing) and when the
+last contract of a client ends (``client_end_date``, G4). ``duration`` is null unless the end date
+is rolling: each day the end is then set to that day plus the duration.
+
+Our readings: prices are what the row says, so the host's own; ``platform_fee`` makes of them what
+clients pay (client price = host price / (1 − fee)). A rolling duration stands before the end date
+that it made. What nobody listed has no listing, and neither has what lists no GPU price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from numgenius_core._checks import check_text
+from numgenius_core._numbers import fraction
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.ids import AccountId, MachineId
+from numgenius_core.listing import Listing, Machine, PriceTerms
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
+from numgenius_core.units import Amount
+from numgenius_core.wire import _fields as read
+from numgenius_core.wire._cells import Row, read_rows
+from numgenius_core.wire._kinds import MACHINES
+from numgenius_core.wire._packings import Source
+
+_NO_TERMS: Final[tuple[str, ...]] = ()
+_LONGEST: Final = 10**9
+
+
+@frozen(kw_only=True)
+class HostMachine:
+    """A machine as its host sees it: what it is, how it is listed, and until when it is promised.
+
+    Attributes:
+        machine: What it is.
+        listing: How it is offered; ``None`` if it is not.
+        client_end: When the last contract of a client ends (G4); ``None`` if there is none.
+        occupancy: What each GPU does: ``D`` on demand, ``R`` reserved, ``I`` interruptible, ``x``
+            nothing; empty if the row does not say.
+        extra: The whole row, under its own names.
+
+    >>> from numgenius_core.wire import read_machines
+    >>> row = '''[{"id": 7, "gpu_name": "RTX 4090", "num_gpus": 2, "disk_space": 1000,
+    ...     "listed_gpu_cost": 0.3, "listed_min_gpu_count": 1, "gpu_occupancy": "D x ",
+    ...     "client_end_date": 1785542400.0, "end_date": 1790812800.0}]'''
+    >>> (mine,) = read_machines(row).machines
+    >>> mine.listing.prices.gpu, mine.occupancy, f"{mine.client_end:%d %B %Y}"
+    (PerGpuHour('0.30'), ('D', 'x'), '01 August 2026')
+    """
+
+    machine: Machine
+    listing: Listing | None = None
+    client_end: datetime | None = None
+    occupancy: tuple[str, ...] = _NO_TERMS
+    extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
+
+
+@frozen(kw_only=True)
+class MachineReading:
+    """What a document of machines says.
+
+    Attributes:
+        source: What messages call the document.
+        machines: In the order of the document.
+        faults: What was wrong with the rows left out; empty unless they were collected.
+        skipped: How many rows were left out.
+    """
+
+    source: str
+    machines: tuple[HostMachine, ...]
+    faults: tuple[RuleViolation, ...] = ()
+    skipped: int = 0
+
+
+def read_machines(
+    source: Source,
+    *,
+    host: str = "me",
+    platform_fee: Amount | Fraction = 0,
+    on_error: str = "raise",
+) -> MachineReading:
+    """Return the host's machines of what ``show machines --raw`` prints, or the API answers.
+
+    Args:
+        source: A ``Path``, the document as text or bytes, or a binary stream.
+        host: The account of a row that does not say its ``host_id``.
+        platform_fee: The platform's share of what clients pay, 0 to below 1: the rows have the
+            host's prices, a listing has the clients'.
+        on_error: ``"raise"`` refuses a document with a bad row, ``"collect"`` leaves bad rows out
+            and reports them as ``faults``.
+
+    Raises:
+        WrongType: ``source`` is none of these.
+        ParseError: The document cannot be read, or holds something else than machines.
+        InvalidDocument: Rows with faults, all of them together.
+        RuleViolation: ``on_error`` is no word of its, or the fee is not below one.
+
+    Warns:
+        FloorAbovePrice: A lowest bid above the on-demand price: legal, seldom meant.
+    """
+    fee = fraction(platform_fee, "platform_fee", below_one=True)
+    check_text(host, "host")
+    name, machines, faults, skipped = read_rows(
+        source, MACHINES, on_error, lambda row: _machine(row, AccountId(host), fee)
+    )
+    return MachineReading(source=name, machines=machines, faults=faults, skipped=skipped)
+
+
+def _machine(row: Row, host: AccountId, fee: Fraction) -> HostMachine:
+    number = row.take("id" if "id" in row.value else "machine_id", read.id_number)
+    owner, verified = row.take("host_id", read.host), row.take("verification", read.verification)
+    model, gpus = row.take("gpu_name", read.gpu_name), row.take("num_gpus", read.gpu_count)
+    disk = row.take("disk_space", read.disk)
+    terms = _terms(row, fee) if row.take("listed", read.yes) else None
+    end, client_end = row.take("end_date", read.end), row.take("client_end_date", read.end)
+    rolling, min_gpu = row.take("duration", _rolling), row.take("listed_min_gpu_count", _count)
+    discount = row.take("credit_discount_max", read.share)
+    occupancy = row.take("gpu_occupancy", read.text) or ""
+    row.check()
+    machine = Machine(
+        id=MachineId(number),
+        host=owner or host,
+        gpu_name=model,
+        gpus=gpus,
+        disk_mb=disk,
+        verification=verified,
+    )
+    listing = None
+    if terms is not None:
+        listing = row.made(
+            lambda: Listing(
+                machine=machine,
+                prices=terms,
+                min_gpu=min_gpu or 1,
+                max_discount=discount,
+                end=None if rolling else end,
+                rolling=rolling,
+            )
+        )
+    return HostMachine(
+        machine=machine,
+        listing=listing,
+        client_end=client_end,
+        occupancy=tuple(occupancy.split()),
+        extra=row.value,
+    )
+
+
+def _terms(row: Row, fee: Fraction) -> PriceTerms | None:
+    """Return the prices that clients pay; ``None`` if the machine has no GPU price."""
+    gpu = row.take("listed_gpu_cost", _rate(PerGpuHour.from_steps))
+    host_prices = {
+        "storage": row.take("listed_storage_cost", _rate(PerGbMonth.from_steps)),
+        "upload": row.take("listed_inet_up_cost", _rate(PerGb.from_steps)),
+        "download": row.take("listed_inet_down_cost", _rate(PerGb.from_steps)),
+        "min_bid": row.take("min_bid_price", _rate(PerGpuHour.from_steps)),
+    }
+    if gpu is None:
+        return None
+    known = {name: rate for name, rate in host_prices.items() if rate is not None}
+    return PriceTerms.from_host(gpu=gpu, platform_fee=fee, **known)
+
+
+def _rate(make: Callable[[int], Any]) -> Callable[[Any, Any], Any]:
+    def rate(value: Any, _: Any) -> Any:
+        return None if read.is_unknown(value) else make(read.price_steps(value))
+
+    return rate
+
+
+def _count(value: Any, _: Any) -> int | None:
+    return None if value is None else read.gpu_count(value, _)
+
+
+def _rolling(value: Any, _: Any) -> timedelta | None:
+    """Return a rolling duration of whole seconds; 0 and null are none."""
+    if value is None or value == 0:
+        return None
+    need = f"seconds up to {_LONGEST:,}"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise WrongType("", need, shown(value))
+    if not 0 < value <= _LONGEST:  # also false for NaN
+        raise RuleViolation("", need, shown(value))
+    return timedelta(seconds=int(Decimal(repr(value))))

@@ -1,0 +1,260 @@
+"""Any table that people have: rows by column, and the changes of a price over time.
+
+Rule (AWS, as its client prints it): ``describe-spot-price-history`` gives
+``{"SpotPriceHistory": [{"AvailabilityZone", "InstanceType", "ProductDescription", "SpotPrice",
+"Timestamp"}]}``, the newest change first, all zones mixed; a price holds until the next change in
+its zone. Other histories are tables of a time and a price.
+
+Our readings: where two prices of one series begin in one second, nobody can say which came last,
+and the dearer holds: a bid that runs at it would have run at the other as well.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from numgenius_core._checks import check_kind
+from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, shown
+from numgenius_core.rates import PerHour
+from numgenius_core.wire._kinds import RecordKind
+from numgenius_core.wire._moments import moment_in
+from numgenius_core.wire._packings import Source, name_of, text_of
+from numgenius_core.wire._rows import (
+    ROW,
+    ColumnMap,
+    Table,
+    check_map,
+    decimal_comma,
+    plain_number,
+    renamed,
+    require,
+    table_of,
+)
+from numgenius_core.wire._sources import records
+
+_ROWS: Final = RecordKind("rows", "", "", frozenset())
+_TIMES: Final = (
+    "Timestamp",
+    "timestamp",
+    "timestamp_utc",
+    "time",
+    "ts",
+    "datetime",
+    "date",
+    "collected_at",
+)
+_PRICES: Final = (
+    "SpotPrice",
+    "spot_price",
+    "spot_price_usd_per_hour",
+    "price_usd_per_hour",
+    "price",
+    "Price",
+    "min_bid",
+)
+_KEYS: Final = (
+    "AvailabilityZone",
+    "availability_zone",
+    "zone",
+    "Region",
+    "region",
+    "InstanceType",
+    "instance_type",
+    "ProductDescription",
+    "product_description",
+    "product",
+)
+
+
+def read_table(
+    source: Source,
+    *,
+    columns: ColumnMap | None = None,
+    header: Sequence[str] | None = None,
+) -> tuple[dict[str, Any], ...]:
+    r"""Return the rows of a table by the names of its columns; cells are text, empty for nothing.
+
+    Read are tables separated by commas, semicolons, tabs or bars, and JSON: a list of objects, one
+    object a line, or an object with one such list in it, whose values stay as they are.
+
+    Args:
+        source: A ``Path``, the table as text or bytes, or a binary stream.
+        columns: New names, and the columns that have them; others keep their own. ``"#"`` is the
+            number of the row.
+        header: The names of the columns, of a table that has no row of them.
+
+    Raises:
+        WrongType: ``source`` is none of these.
+        ParseError: It is no table, or lacks columns: all of them are named.
+        InvalidDocument: Rows of another length, all of them together.
+
+    >>> from numgenius_core.wire import read_table
+    >>> read_table("Card\tPrice\nA100 \t NULL", columns={"gpu_name": "Card"})
+    ({'Price': '', 'gpu_name': 'A100'},)
+    """
+    name = name_of(source)
+    known = {} if columns is None else check_map(columns)
+    text = text_of(source, name)
+    if text.lstrip()[:1] in ("[", "{"):
+        rows = list(_json_rows(text, name))
+        _require_keys(rows, known, name)
+    else:
+        rows = list(_rows(_table(text, name, known.values(), header), known))
+    return tuple(renamed(row, known, number) for number, row in enumerate(rows, 1))
+
+
+def _table(text: str, name: str, wanted: Iterable[str], header: Sequence[str] | None) -> Table:
+    if header is not None:
+        line = "\t".join(header)
+        first = text.lstrip("\r\n").partition("\n")[0]
+        separator = max("\t,;|", key=first.count)
+        text = line.replace("\t", separator) + "\n" + text
+    if not text.strip():
+        raise ParseError(name, "a table with a header", "an empty document")
+    return table_of(text, name, set(wanted))
+
+
+def _rows(table: Table, columns: ColumnMap) -> Iterator[dict[str, Any]]:
+    require(table, [column for column in columns.values() if column != ROW])
+    faults = []
+    for place, row, length in table.records():
+        if row is None:
+            faults.append(ParseError(place, f"{len(table.header)} columns", str(length)))
+        else:
+            yield row
+    if faults:
+        raise InvalidDocument(table.name, faults)
+
+
+def _json_rows(text: str, name: str) -> Iterator[dict[str, Any]]:
+    """Return the objects of a JSON document, those in the one list that an object has as well."""
+    faults: list[RuleViolation] = []
+    for raw in records(text, name, _ROWS):
+        value = raw.value
+        faults += raw.faults
+        if not isinstance(value, dict):
+            raise ParseError(raw.place, "a row (a JSON object)", shown(value))
+        held = [each for each in value.values() if isinstance(each, list)]
+        if len(held) == 1 and held[0] and all(isinstance(row, dict) for row in held[0]):
+            yield from held[0]
+        else:
+            yield value
+    if faults:
+        raise InvalidDocument(name, faults)
+
+
+def _require_keys(rows: Sequence[Mapping[str, Any]], columns: ColumnMap, name: str) -> None:
+    there = dict.fromkeys(key for row in rows for key in row)
+    if rows:
+        require(Table("", name, ",", tuple(there)), [c for c in columns.values() if c != ROW])
+
+
+# -- prices over time --------------------------------------------------------------------------
+
+
+def price_changes(
+    source: Source,
+    *,
+    time: str | None = None,
+    price: str | None = None,
+    by: Sequence[str] | None = None,
+    naive: str = "refuse",
+    header: Sequence[str] | None = None,
+) -> dict[str, tuple[tuple[datetime, PerHour], ...]]:
+    """Return the changes of each price in a history, in order of time.
+
+    Args:
+        source: A ``Path``, the history as text or bytes, or a binary stream.
+        time: The column of the times; by default one that histories have.
+        price: The column of the prices, dollars per hour; by default one that histories have.
+        by: Columns whose values tell one series from another; by default those of a zone, an
+            instance type and a product.
+        naive: ``"utc"`` takes times without an offset as UTC.
+        header: The names of the columns, of a table that has no row of them.
+
+    Raises:
+        ParseError: It is no table, or lacks columns.
+        InvalidDocument: Times or prices that are none, all of them together.
+        RuleViolation: ``naive`` is no word of its.
+    """
+    if naive not in ("refuse", "utc"):
+        raise RuleViolation("naive", "'refuse' or 'utc'", shown(naive))
+    for path, word in (("time", time), ("price", price)):
+        if word is not None:
+            check_kind(word, str, path)
+    name = name_of(source)
+    text = text_of(source, name)
+    comma = False
+    rows: list[dict[str, Any]]
+    if text.lstrip()[:1] in ("[", "{"):
+        rows = list(_json_rows(text, name))
+        there = tuple(dict.fromkeys(key for row in rows for key in row))
+    else:
+        wanted = {*_TIMES, *_PRICES, *_KEYS, *(word for word in (time, price) if word)}
+        table = _table(text, name, wanted, header)
+        rows, there = list(_rows(table, {})), table.header
+        comma = table.separator != "," and decimal_comma(table, {*_PRICES, price or ""})
+    when = _column(there, time, _TIMES, "the time", name)
+    what = _column(there, price, _PRICES, "the price", name)
+    keys = [key for key in _KEYS if key in there] if by is None else list(by)
+    require(Table("", name, ",", there), keys)
+    varying = [key for key in keys if len({str(row.get(key)) for row in rows}) > 1 or by]
+    found: defaultdict[str, dict[datetime, PerHour]] = defaultdict(dict)
+    faults: list[RuleViolation] = []
+    for number, row in enumerate(rows, 1):
+        try:
+            at = _time(row.get(when), f"row {number}, {when}", naive)
+            rate = _price(row.get(what), f"row {number}, {what}", comma=comma)
+        except RuleViolation as fault:
+            faults.append(fault)
+            continue
+        series = found[" ".join(str(row.get(key, "")) for key in varying)]
+        series[at] = max(rate, series.get(at, rate))
+    if faults:
+        raise InvalidDocument(name, faults)
+    if not found:
+        raise ParseError(name, "a history of a price", "no row")
+    return {key: tuple(sorted(series.items())) for key, series in found.items()}
+
+
+def _column(
+    there: Sequence[str], asked: str | None, known: Sequence[str], what: str, name: str
+) -> str:
+    if asked is None:
+        found = next((column for column in known if column in there), None)
+        if found is not None:
+            return found
+        need = f"a column of {what} (say which; known are {', '.join(known)})"
+        raise ParseError(name, need, f"a table of {', '.join(filter(None, there))}")
+    require(Table("", name, ",", tuple(there)), [asked])
+    return asked
+
+
+def _time(said: object, path: str, naive: str) -> datetime:
+    try:
+        text = said.strip() if isinstance(said, str) else said
+        if isinstance(text, str) and text.replace(".", "", 1).isascii() and _is_number(text):
+            text = float(text)
+        found = moment_in(text, naive)
+    except RuleViolation as fault:
+        raise RuleViolation(path, fault.need, fault.got) from None
+    if found is None:
+        raise RuleViolation(path, "an ISO 8601 time or Unix seconds", shown(said))
+    return found
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isdigit() and len(text) > 8  # "20260616" is a date
+
+
+def _price(said: object, path: str, *, comma: bool) -> PerHour:
+    try:
+        if isinstance(said, str):
+            return PerHour.nearest(Decimal(plain_number(said, comma=comma)))
+        return PerHour.from_float(said)  # type: ignore[arg-type]  # it refuses what is no number
+    except (RuleViolation, ArithmeticError):
+        raise RuleViolation(path, "dollars per hour", shown(said)) from None

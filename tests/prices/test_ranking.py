@@ -1,0 +1,273 @@
+"""What can be rented for a stay, against a filter that looks at each rule by itself."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from numgenius_core import (
+    MachineId,
+    Mode,
+    Offer,
+    OfferId,
+    PerGbMonth,
+    PerGpuHour,
+    PerHour,
+    PriceTerms,
+    Verification,
+    quote,
+)
+from numgenius_core.errors import RuleViolation, WrongType
+from numgenius_core.prices import (
+    CurveSchedule,
+    NotRented,
+    StayRisk,
+    compare_modes,
+    rank_offers,
+)
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+OFFER = Offer(
+    id=OfferId(1),
+    machine=MachineId(7),
+    gpu_name="A100",
+    gpus=2,
+    prices=PriceTerms(
+        gpu=PerGpuHour("0.50"), storage=PerGbMonth("0.72"), min_bid=PerGpuHour("0.20")
+    ),
+    disk_mb=100_000,
+    max_discount=Fraction(2, 5),
+)
+FREE = PriceTerms(gpu=PerGpuHour(0), min_bid=PerGpuHour(0))
+
+
+def drawn(rng: random.Random, number: int) -> Offer:
+    """Return an offer that may fail any of the rules."""
+    unknown = tuple(name for name in ("gpu", "storage", "min_bid") if rng.random() < 0.1)
+    prices = {
+        "gpu": PerGpuHour(0 if "gpu" in unknown else rng.choice(["0.5", "1", "1.5"])),
+        "storage": PerGbMonth(0 if "storage" in unknown else rng.choice(["0", "0.72"])),
+        "min_bid": PerGpuHour(0 if "min_bid" in unknown else rng.choice(["0", "0.2", "33"])),
+    }
+    said: dict[str, Any] = {"verification": rng.choice([None, "", "verified", "unverified"])}
+    said["external"] = rng.choice([None, False, True, "False"])
+    verified = said["verification"] == "verified"
+    return evolve(
+        OFFER,
+        id=OfferId(rng.choice([number, number, number, max(number - 1, 0)])),
+        prices=PriceTerms(**prices),  # type: ignore[arg-type]
+        gpus=rng.choice([1, 2, 4]),
+        rentable=rng.random() < 0.8,
+        disk_mb=rng.choice([0, 9_999, 10_000, 50_000]),
+        ends_at=rng.choice([None, NOW + 9 * HOUR, NOW + 10 * HOUR, NOW + 99 * HOUR]),
+        verification=Verification.VERIFIED if verified else Verification.UNVERIFIED,
+        extra=rng.choice([said, said, {}]),
+        unknown_prices=unknown,
+    )
+
+
+def slow_reason(  # noqa: C901, PLR0911, PLR0912 - the rules, one after the other
+    offer: Offer, seen: set[int], mode: Mode, disk: int, bid: str | None
+) -> NotRented | None:
+    """Return the first reason against ten hours on an offer, rule by rule."""
+    prices, whole = offer.prices, offer.gpus
+    if offer.id in seen:
+        return NotRented.REPEATED
+    if whole == 4:
+        return NotRented.WHERE
+    if mode != Mode.INTERRUPTIBLE and not offer.rentable:
+        return NotRented.NOT_RENTABLE
+    if offer.ends_at and (offer.ends_at - NOW).total_seconds() < 36_000:
+        return NotRented.ENDS
+    if offer.disk_mb / 1_000 < disk:
+        return NotRented.DISK
+    verified = offer.verification is Verification.VERIFIED
+    if not verified and (not offer.extra or offer.extra["verification"]):
+        return NotRented.NOT_VERIFIED
+    if offer.extra and offer.extra["external"] is True:
+        return NotRented.EXTERNAL
+    if mode == Mode.RESERVED and not verified:
+        return NotRented.NO_RESERVED_PRICE
+    if mode == Mode.INTERRUPTIBLE:
+        floor = max(prices.min_bid.to_decimal() * whole, PerHour("0.001").to_decimal())
+        wanted = floor if bid is None else PerHour(bid).to_decimal()
+        if not floor <= wanted <= 32 * whole:
+            return NotRented.BID
+        if bid is None and "min_bid" in offer.unknown_prices:
+            return NotRented.PRICE_UNKNOWN
+    elif "gpu" in offer.unknown_prices:
+        return NotRented.PRICE_UNKNOWN
+    if disk and "storage" in offer.unknown_prices:
+        return NotRented.PRICE_UNKNOWN
+    return None
+
+
+class TestWhatFitsAndWhatDoesNot:
+    """One function for all who ask: quotes in order, and the rest with its reasons."""
+
+    @pytest.mark.parametrize("mode", list(Mode))
+    @pytest.mark.parametrize("bid", [None, "0.3"])
+    @pytest.mark.parametrize("disk", [0, 10])
+    def test_against_every_rule_by_itself(self, mode: Mode, bid: str | None, disk: int) -> None:
+        if bid is not None and mode is not Mode.INTERRUPTIBLE:
+            return
+        rng = random.Random(f"{mode}{bid}{disk}")
+        met = set()
+        for _ in range(60):
+            market = [drawn(rng, number) for number in range(1, 9)]
+            ranking = rank_offers(
+                market,
+                10 * HOUR,
+                now=NOW,
+                mode=mode,
+                disk=disk,
+                bid=None if bid is None else PerHour(bid),
+                where=lambda offer: offer.gpus != 4,
+                verified=True,
+                external=False,
+            )
+            wanted: list[tuple[Offer, NotRented | None]] = []
+            seen: set[int] = set()
+            for offer in market:
+                wanted.append((offer, slow_reason(offer, seen, mode, disk, bid)))
+                seen.add(offer.id)
+            assert [(each.offer, each.reason) for each in ranking.left_out] == [
+                (offer, why) for offer, why in wanted if why is not None
+            ]
+            fitting = [offer for offer, why in wanted if why is None]
+            assert sorted(each.offer.id for each in ranking.quotes) == sorted(
+                offer.id for offer in fitting
+            )
+            totals = [(each.total, each.offer.id) for each in ranking.quotes]
+            assert totals == sorted(totals)
+            assert sum(ranking.counts().values()) + len(ranking.quotes) == len(market)
+            assert list(ranking.counts()) == list(NotRented)
+            met |= {why for _, why in wanted}
+        assert len(met) >= 7
+
+    def test_every_reason_is_told(self) -> None:
+        bad = evolve(OFFER, rentable=False, disk_mb=0, ends_at=NOW)
+        (left,) = rank_offers([bad], HOUR, now=NOW, disk=1).left_out
+        assert left.reasons == (NotRented.NOT_RENTABLE, NotRented.ENDS, NotRented.DISK)
+        assert left.reason is NotRented.NOT_RENTABLE
+
+    def test_an_offer_fits_to_its_last_second_and_megabyte(self) -> None:
+        last = evolve(OFFER, ends_at=NOW + HOUR)
+        assert rank_offers([last], HOUR, now=NOW, disk=100).quotes
+        assert not rank_offers([last], HOUR + timedelta(seconds=1), now=NOW).quotes
+        assert not rank_offers([last], HOUR, now=NOW, disk="100.001").quotes
+        beyond = timedelta(days=999_999_999)
+        assert rank_offers([last], beyond, now=NOW).counts()[NotRented.ENDS] == 1
+
+    def test_what_a_quote_takes_goes_into_it(self) -> None:
+        stay = {"disk": 50, "upload": 0, "download": 0, "months": "0.5"}
+        schedule = CurveSchedule("0.1")
+        more: dict[str, Any] = {**stay, "mode": Mode.RESERVED, "schedule": schedule}
+        (found,) = rank_offers([OFFER], 360 * HOUR, now=NOW, **more).quotes
+        assert found == quote(OFFER, 360 * HOUR, **more)
+
+    @pytest.mark.parametrize(
+        ("changes", "need"),
+        [
+            ({"duration": timedelta(0)}, "duration: need at least a second"),
+            ({"bid": PerHour(1)}, "bid: need none for on-demand"),
+            ({"months": 1}, "months: need none for on-demand"),
+            ({"disk": -1}, "disk: need"),
+            ({"now": datetime(2026, 1, 1)}, "now: need a datetime with a time zone"),  # noqa: DTZ001
+            ({"mode": "reserved"}, "mode: need"),
+            ({"offers": ["x"]}, "offers\\[0\\]: need"),
+        ],
+    )
+    def test_a_stay_that_is_none_is_refused_on_an_empty_market(
+        self, changes: dict[str, Any], need: str
+    ) -> None:
+        asked = {"offers": [], "duration": HOUR, "now": NOW, **changes}
+        with pytest.raises(RuleViolation, match=f"^{need}"):
+            rank_offers(asked.pop("offers"), asked.pop("duration"), **asked)
+
+
+class TestNeverFreeByAccident:
+    """What has no known price has none, and nobody gets GPUs for nothing."""
+
+    @pytest.mark.parametrize("floor", ["0", "0.0001"])
+    def test_an_interruptible_costs_at_least_the_lowest_bid(self, floor: str) -> None:
+        cheap = evolve(OFFER, prices=evolve(FREE, min_bid=PerGpuHour(floor)))
+        assert quote(cheap, 10 * HOUR, mode=Mode.INTERRUPTIBLE).total.to_decimal(2) == Fraction(
+            "0.01"
+        )
+
+    @pytest.mark.parametrize("bid", ["0", "0.0009", "0.39", "64.01"])
+    def test_a_bid_that_no_rental_takes_is_refused(self, bid: str) -> None:
+        with pytest.raises(RuleViolation, match=r"^bid: need 0\.40 to 64\.00 \$/hour for 2"):
+            quote(OFFER, HOUR, mode=Mode.INTERRUPTIBLE, bid=PerHour(bid))
+
+    @pytest.mark.parametrize(
+        ("name", "stay"),
+        [
+            ("gpu", {}),
+            ("gpu", {"mode": Mode.RESERVED}),
+            ("min_bid", {"mode": Mode.INTERRUPTIBLE}),
+            ("storage", {"disk": 1}),
+            ("upload", {"upload": 1}),
+            ("download", {"download": 1}),
+        ],
+    )
+    def test_a_price_that_is_needed_and_not_known(self, name: str, stay: dict[str, Any]) -> None:
+        silent = evolve(OFFER, prices=FREE, unknown_prices=(name,))
+        with pytest.raises(
+            RuleViolation, match=f"^offer.prices.{name}: need a price that is known"
+        ):
+            quote(silent, HOUR, **stay)
+        ranking = rank_offers([silent], HOUR, now=NOW, **stay)
+        assert ranking.counts()[NotRented.PRICE_UNKNOWN] == 1
+        others = evolve(silent, unknown_prices=tuple({"gpu", "storage", "upload"} - {name}))
+        if stay == {"mode": Mode.INTERRUPTIBLE}:
+            assert rank_offers([others], HOUR, now=NOW, **stay).quotes
+
+    def test_it_is_not_needed(self) -> None:
+        silent = evolve(OFFER, prices=evolve(FREE, gpu=PerGpuHour(1)))
+        silent = evolve(silent, unknown_prices=("storage", "upload", "download", "min_bid"))
+        assert quote(silent, HOUR).total.to_decimal(2) == 2
+        bid = PerHour(1)
+        assert quote(silent, HOUR, mode=Mode.INTERRUPTIBLE, bid=bid).total.to_decimal(2) == 1
+        for name in ("per_hour", "min_bid"):
+            with pytest.raises(RuleViolation, match="need a price that is known"):
+                getattr(evolve(OFFER, prices=FREE, unknown_prices=("gpu", "min_bid")), name)
+
+
+class TestEveryModeSideBySide:
+    """A stay on demand, reserved and interruptible, with what each risks."""
+
+    def test_what_each_costs_and_risks(self) -> None:
+        held = evolve(OFFER, id=OfferId(2), rentable=False)
+        dear = evolve(OFFER, id=OfferId(3), verification=Verification.UNVERIFIED)
+        found = compare_modes([held, OFFER, dear], 720 * HOUR, now=NOW, disk=10)
+        assert [each.offer.id for each in found] == [1, 3, 2]
+        first, third, second = found
+        stay = {"disk": 10}
+        for each in first.modes:
+            assert each.quote == quote(OFFER, 720 * HOUR, mode=each.mode, **stay)  # type: ignore[arg-type]
+        assert first.cheapest.mode is Mode.INTERRUPTIBLE
+        assert second.of(Mode.ON_DEMAND).reasons == (NotRented.NOT_RENTABLE,)
+        assert second.of(Mode.INTERRUPTIBLE).risks == (StayRisk.PAUSED, StayRisk.HELD)
+        assert third.of(Mode.RESERVED).reasons == (NotRented.NO_RESERVED_PRICE,)
+        assert third.of(Mode.ON_DEMAND).risks == ()
+
+    def test_a_reservation_left_at_the_half(self) -> None:
+        """The guide's example: $1 an hour, D = 0.4, a month, left after 15 days: 5 % of $72."""
+        (found,) = compare_modes([OFFER], 720 * HOUR, now=NOW)
+        reserved = found.of(Mode.RESERVED)
+        assert reserved.early_loss is not None
+        assert reserved.early_loss.to_decimal(2) == Fraction("3.60")
+
+    def test_what_fits_nothing_is_not_there(self) -> None:
+        ended = evolve(OFFER, ends_at=NOW)
+        assert compare_modes([ended], HOUR, now=NOW) == ()
+        with pytest.raises(WrongType):
+            compare_modes(7, HOUR, now=NOW)  # type: ignore[arg-type]

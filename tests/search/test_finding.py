@@ -1,0 +1,278 @@
+"""Finding what is meant: names by part, hints for near misses, remarks on what finds nothing."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from numgenius_core.errors import ParseError, RuleViolation, WrongType
+from numgenius_core.offer import Offer
+from numgenius_core.search import (
+    Condition,
+    FieldType,
+    Operator,
+    Query,
+    View,
+    gpu_matcher,
+    parse,
+    remarks,
+)
+from numgenius_core.search.fields import _MEANT, ALIASES, FIELDS
+from numgenius_core.wire import offer_from_record
+
+NAMES = ["H100 SXM", "H100 PCIE", "H200", "RTX 4090", "RTX 4090D", "RTX A1000", "A100 PCIE", "L40"]
+
+
+def said(**more: Any) -> Offer:
+    record: dict[str, Any] = {
+        "id": 1,
+        "machine_id": 2,
+        "gpu_name": "RTX 4090",
+        "num_gpus": 1,
+        "dph_base": 1.0,
+        "storage_cost": 0.1,
+        "min_bid": 0.5,
+        "inet_up_cost": 0,
+        "inet_down_cost": 0,
+    }
+    return offer_from_record(record | more)
+
+
+MARKET = tuple(
+    said(
+        id=number,
+        gpu_name=name,
+        geolocation=place,
+        reliability=0.9 + number / 100,
+        compute_cap=860,
+        cuda_max_good=12.4,
+        gpu_ram=24_000,
+        duration=864_000.0,
+    )
+    for number, (name, place) in enumerate(
+        zip(NAMES, ["Quebec, CA", "Texas, US", ", CN", "Ohio, US"] * 2, strict=True)
+    )
+)
+
+
+class TestNamesByPart:
+    """Issue: "GPU names by part and without case (`--gpu h100`)"."""
+
+    @pytest.mark.parametrize(
+        ("wanted", "names"),
+        [
+            ("h100", ["H100 SXM", "H100 PCIE"]),
+            ("H100_pcie", ["H100 PCIE"]),
+            ("pcie h100", ["H100 PCIE"]),
+            ("4090", ["RTX 4090", "RTX 4090D"]),
+            ("RTX4090", ["RTX 4090", "RTX 4090D"]),
+            ("rtx-4090d", ["RTX 4090D"]),
+            ("NVIDIA GeForce RTX 4090", ["RTX 4090", "RTX 4090D"]),
+            ("a100", ["A100 PCIE"]),
+            ("a10", []),
+            ("l4", []),
+            ("h20", []),
+            ("100", ["H100 SXM", "H100 PCIE", "A100 PCIE"]),
+            ("rtx", ["RTX 4090", "RTX 4090D", "RTX A1000"]),
+        ],
+    )
+    def test_words_stand_whole_in_the_name(self, wanted: str, names: list[str]) -> None:
+        fits = gpu_matcher(wanted)
+        assert [offer.gpu_name for offer in MARKET if fits(offer)] == names
+        query = Query([Condition("gpu_name", Operator.PART, wanted)])
+        assert [offer.gpu_name for offer in query.filter(MARKET)] == names
+
+    @pytest.mark.parametrize("wanted", ["", "_", "--"])
+    def test_nothing_is_no_part(self, wanted: str) -> None:
+        with pytest.raises(RuleViolation, match="gpu"):
+            gpu_matcher(wanted)
+
+    def test_only_text(self) -> None:
+        with pytest.raises(WrongType):
+            gpu_matcher(cast("Any", 4090))
+
+    def test_the_operator_stands_in_the_text(self) -> None:
+        query = parse("gpu_name~h100 num_gpus>=1")
+        assert str(query) == "gpu_name~h100 num_gpus>=1"
+        assert parse(str(query)) == query
+        assert [o.gpu_name for o in query.filter(MARKET)] == ["H100 SXM", "H100 PCIE"]
+        assert len(parse("geolocation~quebec").filter(MARKET)) == 2
+
+    def test_the_api_does_not_have_it(self) -> None:
+        with pytest.raises(RuleViolation, match="~, which is asked of offers"):
+            parse("gpu_name~h100").to_json()
+        with pytest.raises(RuleViolation, match="eq, neq"):
+            Query.from_json({"gpu_name": {"~": "h100"}})
+
+    @pytest.mark.parametrize("query", ["num_gpus~4", "rentable~true", "gpu_name~null"])
+    def test_numbers_and_flags_have_no_parts(self, query: str) -> None:
+        with pytest.raises(ParseError):
+            parse(query)
+
+
+class TestHints:
+    """Issue: near misses "get the right suggestion"."""
+
+    @pytest.mark.parametrize(
+        ("typed", "meant"),
+        [
+            ("price", "dph_total"),
+            ("country", "geolocation"),
+            ("vram", "gpu_ram"),
+            ("GPU_NAME", "gpu_name"),
+            ("gpu", "gpu_name"),
+            ("gpus", "num_gpus"),
+            ("disk", "disk_space"),
+            ("gpu_nam", "gpu_name"),
+            ("dhp", "dph"),
+            ("countri", "geolocation"),
+        ],
+    )
+    def test_fields_by_what_people_call_them(self, typed: str, meant: str) -> None:
+        with pytest.raises(ParseError, match=rf"did you mean {meant}\?"):
+            parse(f"{typed}=1")
+
+    def test_what_is_meant_exists(self) -> None:
+        assert set(_MEANT.values()) <= set(FIELDS)
+        assert not set(_MEANT) & {*FIELDS, *ALIASES}
+
+    @pytest.mark.parametrize(
+        ("query", "meant"),
+        [
+            ("gpu_name=RTX 4090", "gpu_name=RTX_4090"),
+            ("gpu_name=RTX 3070 Ti num_gpus=1", "gpu_name=RTX_3070_Ti"),
+            ("num_gpus=1 gpu_name != RTX 4090", "gpu_name != RTX_4090"),
+            ("gpu_name~rtx 4090", "gpu_name~rtx_4090"),
+        ],
+    )
+    def test_a_blank_in_a_value_is_explained(self, query: str, meant: str) -> None:
+        for unknown in ("refuse", "keep"):
+            with pytest.raises(ParseError, match=r"an underscore .*blank") as caught:
+                parse(query, unknown=cast("Any", unknown))
+            assert meant in caught.value.need
+
+    @pytest.mark.parametrize("query", ['gpu_name="RTX 4090"', "gpu_name in [RTX 4090, H100 SXM]"])
+    def test_quotes_and_brackets_hold_blanks(self, query: str) -> None:
+        assert parse(query).filter(MARKET)
+        with pytest.raises(ParseError, match="the name of a field"):
+            parse(f"{query} 4090")
+
+    @pytest.mark.parametrize(
+        ("query", "hint"),
+        [
+            ("gpu_name=rtx_4090", "did you mean RTX_4090?"),
+            ("gpu_name=RTX4090", "did you mean RTX_4090"),
+            ("gpu_name=4090", "RTX_4090, RTX_4090D"),
+            ("gpu_name=H100", "H100_SXM, H100_PCIE"),
+            ("gpu_name in [H100, L40]", "no offer has H100; did you mean H100_SXM"),
+            ("gpu_name=RTX_4900", "did you mean RTX_4090"),
+            ("geolocation=us", "did you mean US?"),
+            ("geolocation=usa", "did you mean US?"),
+            ("geolocation notin [cn]", "did you mean CN?"),
+            ("gpu_name~h1000", "no offer has it"),
+            ("gpu_name=H100", "(gpu_name~H100 finds parts of names)"),
+            ("cpu_ghz>=2", "no offer says cpu_ghz"),
+            ("cpu_name~epyc", "no offer says cpu_name"),
+            ("reliability>99", "is a share from 0 to 1: reliability>0.9"),
+            ("compute_cap>=8.6", "every offer meets it; compute_cap is in hundredths (8.6 is 860)"),
+            ("compute_cap=8.6", "compute_cap=860?"),
+            ("gpu_ram>=24000", "gpu_ram is typed in GB: gpu_ram>=24?"),
+            ("duration>=864000", "duration is typed in days: duration>=10?"),
+            ("cuda_max_good>=1240", "a version such as 12.4: cuda_max_good>=12.4?"),
+        ],
+    )
+    def test_what_finds_nothing_is_remarked_on(self, query: str, hint: str) -> None:
+        (remark,) = remarks(parse(query), MARKET)
+        assert hint in str(remark)
+        assert remark.condition == parse(query).conditions[0]
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "",
+            "gpu_name=RTX_4090 geolocation=US reliability>0.93 num_gpus>=1 num_gpus<2",
+            "num_gpus>=64",
+            "compute_cap>=800",
+            "gpu_ram>=80",
+            "duration>=1",
+            "cpu_ghz=null",
+            "external=false",
+            "gpu_name~a100",
+        ],
+    )
+    def test_what_is_meant_so_is_left_alone(self, query: str) -> None:
+        assert remarks(parse(query), MARKET) == ()
+
+    def test_an_empty_market_says_nothing(self) -> None:
+        assert remarks(parse("cpu_ghz>2"), ()) == ()
+
+    def test_wrong_types(self) -> None:
+        for query, offers in (("x", ()), (parse(""), [5]), (parse(""), 5)):
+            with pytest.raises(WrongType):
+                remarks(cast("Any", query), cast("Any", offers))
+
+
+class TestDirectives:
+    """Issue: "flags that clients send as conditions … are known"."""
+
+    def test_an_agreement_is_a_claim_above_zero(self) -> None:
+        offers = [said(id=1, expected_reliability=0.99), said(id=2, expected_reliability=0.0)]
+        offers.append(said(id=3))
+        assert [o.id for o in parse("has_sla=true").filter(offers)] == [1]
+        assert [o.id for o in parse("has_sla=false").filter(offers)] == [2]
+
+    def test_a_target_is_met_by_a_claim_that_reaches_it(self) -> None:
+        offers = [said(id=n, expected_reliability=c) for n, c in enumerate((0.9, 0.95, 0.99))]
+        assert [o.id for o in parse("target_reliability=0.95").filter(offers)] == [1, 2]
+        sent = parse("target_reliability=0.95").to_json()
+        assert sent == {"target_reliability": {"eq": "0.95"}}
+
+    def test_a_region_is_its_countries(self) -> None:
+        query = parse("georegion=true geolocation=NA")
+        assert str(query) == "geolocation in [CA,US]"
+        assert str(parse("geolocation notin [NA,DE] georegion=true")) == (
+            "geolocation notin [CA,DE,US]"
+        )
+        assert "DE" in parse("georegion=true geolocation=EU").conditions[0].value
+        assert str(parse("geolocation=NA")) == "geolocation=NA"  # Namibia
+        assert parse("georegion=true").filter(MARKET) == MARKET
+
+    def test_chunks_are_of_large_machines(self) -> None:
+        large, small = said(id=1, cpu_ram=65_536, cpu_cores=32), said(id=2, cpu_ram=65_535)
+        assert [o.id for o in parse("chunked=true").filter([large, small, said(id=3)])] == [1, 3]
+
+    def test_they_are_flags_and_a_number(self) -> None:
+        kinds = [FIELDS[n].kind for n in ("chunked", "georegion", "has_sla", "target_reliability")]
+        assert kinds == [FieldType.FLAG] * 3 + [FieldType.NUMBER]
+
+
+class TestUnknownPrices:
+    """Issue: "A price that is not known is unknown … never in a ranking"."""
+
+    @pytest.mark.parametrize(
+        ("gone", "fields"),
+        [
+            ("dph_base", ["dph_base", "dph_total", "discounted_dph_total"]),
+            ("storage_cost", ["storage_cost", "storage_total_cost", "dph_total"]),
+            ("min_bid", ["min_bid"]),
+            ("inet_up_cost", ["inet_up_cost"]),
+            ("inet_down_cost", ["inet_down_cost"]),
+        ],
+    )
+    def test_no_bound_holds_of_them(self, gone: str, fields: list[str]) -> None:
+        offer = said(**{gone: None})
+        for name in fields:
+            assert not parse(f"{name}>=0").matches(offer)
+            assert parse(f"{name}=null").matches(offer)
+            assert parse(f"{name}>=0").matches(said())
+
+    def test_the_total_is_what_the_source_says(self) -> None:
+        assert parse("dph=0.75").matches(said(dph_base=None, dph_total=0.75))
+        assert parse("dph=1").matches(said(storage_cost=None), allocated_storage=0)
+
+    def test_bids_have_no_total_either(self) -> None:
+        from numgenius_core import Mode
+
+        view = View(mode=Mode.INTERRUPTIBLE)
+        assert FIELDS["dph_total"].of(said(min_bid=None, dph_total=1), view) is None

@@ -1,0 +1,594 @@
+"""``numgenius quote`` and ``compare``: what can be rented, and what is said of the rest."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections import Counter
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from numgenius_core._command import _compare, _quote, main
+from numgenius_core._command._quote import COLUMNS, FIELDS as WRITTEN
+from numgenius_core._command._rows import COLUMNS as KNOWN
+from numgenius_core.search import FIELDS
+from numgenius_core.wire import sample_path
+
+DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
+needs_records = pytest.mark.skipif(DATA is None, reason="needs the real records")
+REASONS = [
+    *("skipped", "repeated", "where", "not_rentable", "ends", "disk", "not_verified"),
+    *("external", "no_reserved_price", "bid", "price_unknown"),
+]
+"""In the order in which they are looked for."""
+RECORD = {
+    "id": 1,
+    "machine_id": 2,
+    "num_gpus": 2,
+    "gpu_name": "RTX 4090",
+    "dph_base": 0.5,
+    "storage_cost": 0.72,
+    "inet_up_cost": 0.01,
+    "inet_down_cost": 0.01,
+    "min_bid": 0.2,
+    "disk_space": 1000.0,
+    "end_date": 1_800_000_000.0,
+    "duration": 864_000.0,  # so the market is of ten days before
+    "reliability": 0.975,
+    "geolocation": "Quebec, CA",
+    "verification": "verified",
+    "rentable": True,
+    "external": None,
+    "dlperf": 100.0,
+}
+COLOURS = re.compile(r"\x1b\[\d+m")
+
+
+def ask(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> Any:
+    assert main([*words, "--json"]) == status
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture(name="market")
+def _market(tmp_path: Path) -> Any:
+    """Return what writes records to a file and returns its name."""
+
+    def write(*changes: dict[str, Any]) -> str:
+        path = tmp_path / "market.json"
+        records = [{**RECORD, "id": n, **each} for n, each in enumerate(changes, 1)]
+        path.write_text(json.dumps(records))
+        return str(path)
+
+    return write
+
+
+class TestWhatFits:
+    """An offer fits if it is rentable, has the disk, lasts, and the client would show it."""
+
+    def test_each_is_left_out_under_the_first_reason(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = market(
+            {},
+            {"id": 1},
+            {"num_gpus": 4},
+            {"rentable": False, "disk_space": 1},
+            {"end_date": 1_799_136_000 + 7_199, "duration": 7_199, "disk_space": 1},
+            {"disk_space": 99.9, "verification": "unverified"},
+            {"verification": "unverified", "external": True},
+            {"verification": "deverified"},
+            {"external": True},
+            {"dph_base": None},
+            {"verification": None},
+            {"inet_up_cost": None, "min_bid": None},
+        )
+        words = ("quote", file, "--hours", "2", "--disk", "100", "--gpus", "2")
+        found = ask(capsys, *words)
+        assert list(found["left_out"]) == REASONS
+        assert found["left_out"] == {
+            **dict.fromkeys(REASONS, 0),
+            "repeated": 1,
+            "where": 1,
+            "not_rentable": 1,
+            "ends": 1,
+            "disk": 1,
+            "not_verified": 2,
+            "external": 1,
+            "price_unknown": 1,
+        }
+        assert [row["id"] for row in found["offers"]] == [1, 11, 12]
+        assert found["read"] == found["fitting"] + sum(found["left_out"].values()) == 12
+        assert found["now"] == "2027-01-05T08:00:00+00:00"  # end_date − duration
+        everything = ask(capsys, *words, "--all")["offers"]
+        assert {row["id"]: row.get("why_not") for row in everything} == {
+            1: None,
+            4: ["not_rentable", "disk"],
+            5: ["ends", "disk"],
+            6: ["disk", "not_verified"],
+            7: ["not_verified", "external"],
+            8: ["not_verified"],
+            9: ["external"],
+            10: ["price_unknown"],
+            11: None,
+            12: None,
+        }
+        assert everything[-1]["id"] == 10
+        assert everything[-1]["total"] is None
+
+    def test_any_and_where_lift_the_clients_own_filter(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = market({}, {"verification": "unverified"}, {"external": True})
+        for words, fit in (
+            ([], [1]),
+            (["--any"], [1, 2, 3]),
+            (["--where", "verified=any"], [1, 2]),
+            (["--where", "verified=false"], [2]),
+            (["--where", "verification in [verified,unverified]"], [1, 2]),
+            (["--where", "external=any"], [1, 3]),
+            (["--where", "external=true"], [3]),
+            (["--where", "num_gpus=2"], [1]),
+        ):
+            status = 0 if fit else 1
+            found = ask(capsys, "quote", file, *words, status=status)
+            assert [row["id"] for row in found["offers"]] == fit, words
+
+    def test_what_is_not_verified_by_silence_is_marked(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["quote", market({}, {"verification": None})]) == 0
+        head, first, second, *_ = capsys.readouterr().out.splitlines()
+        assert head.split()[-1] in ("verified", "ver.")
+        assert (first.split()[-1], second.split()[-1]) == ("yes", "?")
+
+    def test_reserved_and_interruptible(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = market(
+            {"verification": "unverified"},
+            {"rentable": False},
+            {"min_bid": 0.0},
+            {"min_bid": 64.1},
+            {"min_bid": None},
+        )
+        reserved = ask(capsys, "quote", file, "--mode", "reserved", "--any")
+        assert [row["id"] for row in reserved["offers"]] == [3, 4, 5]
+        assert reserved["left_out"]["no_reserved_price"] == 1
+        bids = ask(capsys, "quote", file, "--mode", "interruptible", "--any")
+        assert {row["id"]: row["per_hour"] for row in bids["offers"]} == {
+            3: "0.001",
+            1: "0.20",
+            2: "0.20",  # nobody gets it for nothing
+        }
+        assert (bids["left_out"]["bid"], bids["left_out"]["price_unknown"]) == (1, 1)
+        words = ("quote", file, "--mode", "interruptible", "--any", "--bid", "0.15")
+        told = ask(capsys, *words)
+        assert [row["id"] for row in told["offers"]] == [3, 5]
+        assert told["left_out"]["bid"] == 3
+
+    def test_when_it_is(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        file = market({})
+        at_the_end = ("--now", "2027-01-15T07:00:00Z")
+        assert ask(capsys, "quote", file, *at_the_end)["fitting"] == 1
+        found = ask(capsys, "quote", file, *at_the_end, "--hours", "2", status=1)
+        assert found["left_out"]["ends"] == 1
+        offset = ask(capsys, "quote", file, "--now", "2027-01-15T08:00:00.9+01:00")
+        assert offset["now"] == "2027-01-15T07:00:00+00:00"
+
+    def test_nothing_fits(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        file = market({"disk_space": 100}, {"disk_space": 400}, {"rentable": False})
+        found = ask(capsys, "quote", file, "--disk", "500", status=1)
+        assert found["nearest"]["id"] == 2
+        assert main(["quote", file, "--disk", "2000"]) == 1
+        assert capsys.readouterr().out.splitlines() == [
+            "No offer fits.",
+            "3 of 3 left out: 1 not rentable, 2 disk too small (--all shows them)",
+            "Nearest is offer 2, 2 × RTX 4090: disk too small (400 GB).",
+        ]
+        assert main(["quote", file, "--where", "num_gpus>8"]) == 1
+        assert capsys.readouterr().out == "No offer fits.\n3 of 3 left out: 3 not asked for\n"
+        assert main(["quote", file, "--now", "2030-01-01T00:00Z"]) == 1
+        assert "has ended" in capsys.readouterr().out
+
+    def test_bad_records_are_skipped_only_when_asked(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "market.jsonl"
+        path.write_text('{"id": 1}\n' + json.dumps(RECORD) + "\n")
+        assert main(["quote", str(path)]) == 2
+        found = ask(capsys, "quote", str(path), "--skip-bad")
+        assert (found["read"], found["fitting"], found["left_out"]["skipped"]) == (2, 1, 1)
+        path.write_text('{"id": 1}\n')
+        assert main(["quote", str(path), "--skip-bad"]) == 1
+        assert "skipped" in capsys.readouterr().err
+
+
+class TestWhatIsSaidOfAnOffer:
+    """The keys that programs had, and those that they got."""
+
+    def test_keys(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        (row,) = ask(capsys, "quote", market({}), "--hours", "10", "--disk", "100")["offers"]
+        assert row == {
+            "id": 1,
+            "machine": 2,
+            "gpus": 2,
+            "gpu_name": "RTX 4090",
+            "headline_per_hour": "0.50",
+            "per_hour": "0.60",
+            "total": "6.00",
+            "payout": "6.00",
+            "deposit": None,
+            "lines": [
+                {"kind": "gpu", "amount": "5.00"},
+                {"kind": "storage", "amount": "1.00"},
+                {"kind": "upload", "amount": "0.00"},
+                {"kind": "download", "amount": "0.00"},
+            ],
+            "rentable": True,
+            "disk_gb": "1000",
+            "ends_at": "2027-01-15T08:00:00+00:00",
+            "days_left": "10",
+            "reliability": "0.975",
+            "verification": "verified",
+            "geolocation": "Quebec, CA",
+            "dlperf_per_dollar": "166.67",
+        }
+
+    def test_lines_add_up(self, capsys: pytest.CaptureFixture[str]) -> None:
+        words = ("quote", "--sample", "--disk", "200", "--download", "500", "--top", "99", "--any")
+        rows = ask(capsys, *words)["offers"]
+        totals = [Decimal(row["total"]) for row in rows]
+        headlines = [Decimal(row["headline_per_hour"]) for row in rows]
+        assert totals == sorted(totals)
+        assert headlines != sorted(headlines)
+        for row in rows:
+            assert sum(Decimal(line["amount"]) for line in row["lines"]) == Decimal(row["total"])
+
+    def test_a_query_a_name_and_a_reservation(self, capsys: pytest.CaptureFixture[str]) -> None:
+        words = ("--where", "num_gpus>=2", "--mode", "reserved", "--months", "0.5", "--gpu", "4090")
+        rows = ask(capsys, "quote", "--sample", *words)["offers"]
+        assert rows
+        for row in rows:
+            assert row["gpus"] >= 2
+            assert row["gpu_name"] == "RTX 4090"
+            assert row["deposit"] is not None
+
+    def test_standard_input(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stream = io.TextIOWrapper(io.BytesIO(sample_path().read_bytes()))
+        monkeypatch.setattr("sys.stdin", stream)
+        assert ask(capsys, "quote", "-", "--top", "1")["offers"]
+
+    def test_findings_and_remarks_reach_the_reader(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = market({"min_bid": 0.9}, {"storage_cost": None, "machine_id": 3})
+        assert main(["quote", file, "--where", "reliability>99"]) == 1
+        told = capsys.readouterr().err
+        assert "1 with a lowest bid above the on-demand price: offer 1" in told
+        assert "reliability>0.99?" in told
+        assert len(ask(capsys, "quote", file)["findings"]) == 2
+
+
+class TestTheTable:
+    """It fits its terminal, and is plain where that is plain."""
+
+    @pytest.mark.parametrize("columns", [60, 80, 100, 120, 200])
+    def test_it_fits(
+        self, columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert main(["quote", "--sample", "--hours", "720", "--disk", "100", "--top", "30"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        table = [line for line in lines if "left out" not in line]
+        assert max(map(len, table)) <= columns
+        assert len({len(line) for line in table}) == 1
+        if columns >= 80:
+            for narrow, wide in (
+                *(("all in", "all in $/h"), ("list", "headline $/h"), ("more", "more")),
+                *(("total $", "total $"), ("disk", "disk GB"), ("rel %", "reliable %")),
+                *(("at", "place"), ("days", "days left")),
+            ):
+                assert (wide if columns >= 120 else narrow) in table[0]
+
+    def test_the_line_of_what_was_left_out(
+        self, capsys: pytest.CaptureFixture[str], market: Any
+    ) -> None:
+        file = market({}, {"disk_space": 1}, *[{"rentable": False}] * 1_000)
+        assert main(["quote", file, "--disk", "9"]) == 0
+        line = "1,001 of 1,002 left out: 1,000 not rentable, 1 disk too small (--all shows them)"
+        assert capsys.readouterr().out.splitlines()[-1] == line
+
+    def test_columns_and_order(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        file = market(
+            {"dlperf": 10, "reliability": 0.9},
+            {"dlperf": 90, "reliability": 0.8, "dph_base": 0.6},
+            {"dlperf": None, "reliability": 0.99, "dph_base": 0.7},
+        )
+        for order, numbers in (
+            ("total", "123"),
+            ("total-", "321"),
+            ("value", "213"),
+            ("reliability-", "312"),
+            ("num_gpus,reliability", "213"),
+            ("disk,per_hour-", "321"),
+            ("days", "123"),
+        ):
+            rows = ask(capsys, "quote", file, "--sort", order)["offers"]
+            assert "".join(str(row["id"]) for row in rows) == numbers, order
+        assert main(["quote", file, "--columns", "id,value,dlperf,machine", "--top", "1"]) == 0
+        head, row, *_ = capsys.readouterr().out.splitlines()
+        assert head.split() == ["offer", "dlperf/$", "dlperf", "machine"]
+        assert row.split() == ["1", "20", "10", "2"]
+
+    def test_ascii_where_the_encoding_needs_it(self, market: Any) -> None:
+        command = [sys.executable, "-m", "numgenius_core", "quote", market({}), "--top", "1"]
+        env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+        done = subprocess.run(command, capture_output=True, check=True, env=env)
+        assert b"2 x RTX 4090" in done.stdout
+        assert done.stdout.isascii()
+
+    @pytest.mark.parametrize("said", [None, "1"])
+    def test_colour_for_a_terminal_unless_nobody_wants_it(
+        self,
+        said: str | None,
+        market: Any,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        if said is not None:
+            monkeypatch.setenv("NO_COLOR", said)
+        file = market({}, {"rentable": False})
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        assert main(["quote", file]) == 0
+        coloured = capsys.readouterr().out
+        assert bool(COLOURS.search(coloured)) is (said is None)
+        monkeypatch.setattr("sys.stdout.isatty", lambda: False)
+        assert main(["quote", file]) == 0
+        assert capsys.readouterr().out == COLOURS.sub("", coloured)
+
+    def test_unknown_is_a_question_mark(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = market({}, {"dph_base": None, "reliability": None, "geolocation": None})
+        assert main(["quote", file, "--all"]) == 0
+        row = capsys.readouterr().out.splitlines()[2]
+        assert row.count("?") == 5
+        assert row.endswith("price unknown")
+
+
+class TestWhy:
+    """Every condition and every cost line of one offer."""
+
+    def test_lines_and_rules(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        file = market({}, {"rentable": False, "disk_space": 1})
+        words = ("quote", file, "--hours", "10", "--disk", "100", "--why")
+        found = ask(capsys, *words, "1")
+        assert found["why_not"] == []
+        assert all(each["holds"] for each in found["conditions"])
+        assert [line["amount"] for line in found["lines"]] == ["5.00", "1.00", "0.00", "0.00"]
+        assert main([*words, "2"]) == 0
+        told = capsys.readouterr().out
+        assert "does not fit: not rentable, disk too small" in told
+        assert "2 × $0.25/h × 10 h" in told
+        assert "100 GB × $0.72/month × 10 h / 720 h" in told
+        assert main([*words, "77"]) == 2
+        assert "--why: need the number of an offer" in capsys.readouterr().err
+
+    def test_what_has_no_price(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["quote", market({"dph_base": None}), "--why", "1"]) == 0
+        assert "no price" in capsys.readouterr().out
+        reserved = ("--mode", "reserved", "--months", "1", "--hours", "360")
+        assert main(["quote", "--sample", "--why", "9000000", *reserved]) == 0
+        told = capsys.readouterr().out
+        assert "forfeit" in told
+        assert main(["quote", "--sample", "--why", "9000000", "--mode", "interruptible"]) == 0
+        assert "the bid, which a winner pays" in capsys.readouterr().out
+
+
+class TestPlot:
+    """The price ladder of the answer."""
+
+    @pytest.mark.parametrize("kind", ["svg", "png"])
+    def test_it_is_written(
+        self, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        pytest.importorskip("matplotlib")
+        path = tmp_path / f"ladder.{kind}"
+        assert main(["quote", "--sample", "--plot", str(path)]) == 0
+        assert path.read_bytes()[:5] in (b"<?xml", b"\x89PNG\r")
+        assert main(["quote", "--sample", "--plot", str(tmp_path / "none" / "x.svg")]) == 2
+        assert main(["quote", "--sample", "--plot", "ladder.pdf"]) == 2
+        assert "--plot: need a file that ends in .svg or .png" in capsys.readouterr().err
+
+
+class TestHelp:
+    """``--help`` says what there is to ask for, without the rules."""
+
+    def test_fields_and_columns_are_those_of_the_rules(self) -> None:
+        assert sorted(WRITTEN.split()) == sorted(FIELDS)
+        assert sorted(COLUMNS.split()) == sorted(KNOWN)
+
+    def test_they_are_there(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit):
+            main(["quote", "--help"])
+        told = capsys.readouterr().out
+        assert "geolocation" in told
+        assert "examples:" in told
+
+    def test_examples_run(self, capsys: pytest.CaptureFixture[str]) -> None:
+        for text in (_quote.MORE, _compare.MORE):
+            for line in re.findall(r"  numgenius (.*--sample.*)", text):
+                assert main(shlex.split(line)) == 0
+        assert capsys.readouterr().out
+
+
+class TestCompletion:
+    """Shells ask the command to go on with a line."""
+
+    def test_words_are_completed(self) -> None:
+        pytest.importorskip("argcomplete")
+        line = "numgenius quote --mode res"
+        env = {
+            **os.environ,
+            "_ARGCOMPLETE": "1",
+            "_ARGCOMPLETE_IFS": "\n",
+            "_ARGCOMPLETE_STDOUT_FILENAME": "/dev/stdout",
+            "COMP_LINE": line,
+            "COMP_POINT": str(len(line)),
+            "COMP_TYPE": "9",
+        }
+        command = [sys.executable, "-m", "numgenius_core"]
+        done = subprocess.run(command, capture_output=True, check=True, env=env, text=True)
+        assert done.stdout.split() == ["reserved"]
+
+
+class TestCompare:
+    """A stay in every mode, side by side."""
+
+    def test_side_by_side(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        file = market({"credit_discount_max": 0.4}, {"rentable": False}, {"verification": None})
+        found = ask(capsys, "compare", file, "--hours", "200", "--disk", "100")
+        first, third, second = found["offers"]
+        assert (first["id"], second["id"], third["id"]) == (1, 2, 3)
+        modes = first["modes"]
+        assert modes["on-demand"]["total"] == "120.00"
+        assert modes["interruptible"]["total"] == "60.00"
+        assert modes["reserved"]["deposit"] == "91.304347826"
+        assert modes["reserved"]["risks"] == ["left early"]
+        assert second["modes"]["on-demand"]["why_not"] == ["not_rentable"]
+        assert second["modes"]["interruptible"]["risks"] == ["paused", "held"]
+        assert third["modes"]["reserved"]["why_not"] == ["no_reserved_price"]
+        assert main(["compare", file, "--hours", "200", "--disk", "100"]) == 0
+        told = capsys.readouterr().out
+        assert "60.00 !" in told
+        assert "without a reserved price" in told
+
+    def test_nothing_fits(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["compare", market({}), "--disk", "9999"]) == 1
+        assert "1 disk too small" in capsys.readouterr().out
+        assert main(["compare", market({}), "--top", "0"]) == 2
+        assert main(["compare", market({}, {"id": 7}), "--top", "1"]) == 0
+        assert "1 of 2 offers" in capsys.readouterr().out
+        assert "does not say its discounts" in _out(capsys, market({}))
+
+
+def _out(capsys: pytest.CaptureFixture[str], file: str) -> str:
+    assert main(["compare", file]) == 0
+    return capsys.readouterr().out
+
+
+def rows_of_the_snapshot() -> list[dict[str, str]]:
+    with gzip.open(Path(DATA or "") / "market_snapshot.csv.gz", "rt") as stream:
+        return list(csv.DictReader(stream))
+
+
+def why_not(row: dict[str, str], mode: str, hours: int, disk: int, gpus: int | None) -> str:
+    """Return the first reason against a row of the snapshot, from its texts alone."""
+    if gpus is not None and int(row["num_gpus"]) != gpus:
+        return "where"
+    if mode != "interruptible" and row["rentable"] != "True":
+        return "not_rentable"
+    if float(row["duration_seconds"]) < hours * 3600:
+        return "ends"
+    if float(row["disk_space_gb"]) < disk:
+        return "disk"
+    if row["verification"] != "verified":
+        return "not_verified"
+    bid = max(float(row["min_bid"] or 0), 0.001)
+    if mode == "interruptible" and bid > 32 * int(row["num_gpus"]):
+        return "bid"
+    return ""
+
+
+def costs(row: dict[str, str], mode: str, hours: int, disk: int) -> Fraction:
+    """Return what a stay costs by the market's own identities, without any of the library."""
+    total, storage = Fraction(row["dph_total"]), Fraction(row["storage_cost_per_gb_mo"])
+    gpu = total - storage * 8 / 720
+    if mode == "interruptible":
+        gpu = max(Fraction(row["min_bid"] or 0), Fraction(1, 1000))
+    return gpu * hours + storage * disk * hours / 720
+
+
+@needs_records
+class TestTheRealSnapshot:
+    """Every row of each ranking, against a filter that knows nothing of the library."""
+
+    @pytest.mark.parametrize(
+        ("mode", "hours", "disk", "gpus"),
+        [
+            ("on-demand", 720, 500, None),
+            ("on-demand", 168, 200, 8),
+            ("reserved", 2160, 500, None),
+            ("interruptible", 720, 0, None),
+        ],
+    )
+    def test_rankings(
+        self,
+        mode: str,
+        hours: int,
+        disk: int,
+        gpus: int | None,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        rows = rows_of_the_snapshot()
+        stay = ("--months", "3") if mode == "reserved" else ("--hours", str(hours))
+        words = [*stay, "--disk", str(disk), "--mode", mode, "--top", "5000"]
+        words += [] if gpus is None else ["--gpus", str(gpus)]
+        file = str(Path(DATA or "") / "market_snapshot.csv.gz")
+        found = ask(capsys, "quote", file, *words)
+        reasons = Counter(why_not(row, mode, hours, disk, gpus) for row in rows)
+        assert found["fitting"] == len(found["offers"]) == reasons.pop("")
+        assert {why: count for why, count in found["left_out"].items() if count} == reasons
+        assert found["read"] == len(rows) == found["fitting"] + sum(reasons.values())
+        totals = {
+            int(row["offer_id"]): costs(row, mode, hours, disk)
+            for row in rows
+            if not why_not(row, mode, hours, disk, gpus)
+        }
+        near = Fraction(1, 10**6)
+        ranked = [totals[row["id"]] for row in found["offers"]]
+        assert all(before <= after + near for before, after in pairwise(ranked))
+        for row in found["offers"]:
+            assert abs(Fraction(row["total"]) - totals[row["id"]]) < near
+
+    def test_the_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+        file = str(Path(DATA or "") / "market_snapshot.csv.gz")
+        assert main(["quote", file, "--hours", "720", "--disk", "500", "--top", "50"]) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == (
+            "1,819 of 1,936 left out: 1,376 not rentable, 144 end too soon, 136 disk too small, "
+            "163 not verified (--all shows them)"
+        )
+
+    def test_answers_of_the_api(self, capsys: pytest.CaptureFixture[str]) -> None:
+        path = Path(DATA or "") / "search_offers.json"
+        records = json.loads(path.read_text())
+        fit = {
+            each["id"]
+            for each in records
+            if each["rentable"]
+            and each["verification"] == "verified"
+            and not each["external"]
+            and each["duration"] >= 72 * 3600
+            and each["disk_space"] >= 200
+        }
+        words = ("--hours", "72", "--disk", "200", "--top", "99")
+        found = ask(capsys, "quote", str(path), *words)
+        assert {row["id"] for row in found["offers"]} == fit
+        everything = ask(capsys, "quote", str(path), *words, "--all")
+        assert len(everything["offers"]) == len(records)
