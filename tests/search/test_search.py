@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from effort import examples
+from numgenius_core._checks import of_json
 from numgenius_core.errors import NumgeniusError, ParseError, RuleViolation, WrongType
 from numgenius_core.ids import AccountId, MachineId, OfferId
 from numgenius_core.listing import Mode, PriceTerms, Verification
@@ -64,7 +65,7 @@ def an_offer(number: int = 1, **more: Any) -> Offer:
 
 def said(**extra: Any) -> Offer:
     """Return an offer whose source said more."""
-    return an_offer(extra=extra)
+    return an_offer(extra=of_json(extra))  # as a record has it: with what no document holds, too
 
 
 def wire(text: str, **more: Any) -> dict[str, Any]:

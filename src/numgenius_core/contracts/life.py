@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from numgenius_core._checks import check_kind
 from numgenius_core.errors import IllegalMove
@@ -20,7 +20,8 @@ from numgenius_core.errors import IllegalMove
 class InstanceState(Enum):
     """What an instance is doing."""
 
-    __hash__ = object.__hash__  # there is one of each; by its name it takes twice as long
+    if not TYPE_CHECKING:  # which take it for another signature than Enum's
+        __hash__ = object.__hash__  # there is one of each; by its name it takes twice as long
 
     LOADING = "loading"
     RUNNING = "running"
@@ -34,7 +35,8 @@ class InstanceState(Enum):
 class InstanceEvent(Enum):
     """What happens to an instance."""
 
-    __hash__ = object.__hash__  # there is one of each; by its name it takes twice as long
+    if not TYPE_CHECKING:  # which take it for another signature than Enum's
+        __hash__ = object.__hash__  # there is one of each; by its name it takes twice as long
 
     LOADED = "loaded"
     PREEMPTED = "preempted"
