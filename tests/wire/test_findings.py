@@ -18,12 +18,20 @@ from numgenius_core.rates import PerGpuHour
 from numgenius_core.testing import machine_shapes
 from numgenius_core.wire import (
     Ended,
+    EndIsZero,
     FloorAboveOnDemand,
     FreeOfCharge,
+    ImpossibleShare,
     RepeatedOffer,
     RepeatedSlice,
+    SeveralModels,
+    UnevenPrices,
     UnexplainedSizes,
+    UnexplainedTotal,
+    UnknownPrices,
     find,
+    offer_from_record,
+    summarized,
 )
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -159,3 +167,150 @@ class TestSizes:
     def test_machines_beyond_any_market_are_left_alone(self) -> None:
         assert not find([an_offer(n, size, gpus_in_machine=33) for n, size in enumerate((3, 5))])
         assert not find([an_offer(n, size) for n, size in enumerate((3, 33))])
+
+    def test_a_size_that_is_not_there_is_odd_in_a_complete_source_only(self) -> None:
+        """DOMAIN 13: a source may hold a part of a machine's offers (7.5 % of snapshots)."""
+        offers = [an_offer(n, size, gpus_in_machine=8) for n, size in enumerate((3, 5))]
+        assert not find(offers)  # min_gpu 5 cuts 5, 3 and 8
+        (finding,) = find(offers, complete=True)
+        assert isinstance(finding, UnexplainedSizes)
+
+    @given(shape=machine_shapes(most=12), data=st.data(), known=st.booleans())
+    @settings(max_examples=60, deadline=None)
+    def test_a_part_of_what_a_machine_offers_is_never_odd(
+        self, shape: tuple[int, int], data: st.DataObject, known: bool
+    ) -> None:
+        gpus, min_gpu = shape
+        cut = rentable_blocks(gpus, min_gpu, 0)
+        seen = data.draw(st.lists(st.sampled_from(cut), min_size=1, max_size=4))
+        total = gpus if known else None
+        assert not find([an_offer(n, b.size, gpus_in_machine=total) for n, b in enumerate(seen)])
+
+
+FULL: dict[str, Any] = {
+    "id": 7,
+    "machine_id": 1,
+    "gpu_name": "RTX 4090",
+    "num_gpus": 2,
+    "dph_base": 0.8,
+    "storage_cost": 0.72,
+    "inet_up_cost": 0,
+    "inet_down_cost": 0,
+    "min_bid": 0.5,
+    "gpu_frac": 0.5,
+    "disk_space": 100,
+    "dph_total": 0.808,
+    "storage_total_cost": 0.008,
+}
+
+
+def odd(**more: Any) -> list[str]:
+    return [type(finding).__name__ for finding in find([offer_from_record(FULL | more)])]
+
+
+class TestSources:
+    """Issue: what is odd in what a source says: unknown prices, totals, shares, ends."""
+
+    def test_nothing_is_odd(self) -> None:
+        assert odd() == []
+
+    def test_unknown_prices(self) -> None:
+        (finding,) = find([offer_from_record(FULL | {"storage_cost": None, "min_bid": None})])
+        assert finding == UnknownPrices(
+            offer=OfferId(7), machine=MachineId(1), prices=("storage", "min_bid")
+        )
+        assert str(finding) == "offer 7: no price of storage, min_bid"
+        assert odd(dph_base=None) == ["UnknownPrices"]  # and not free of charge
+
+    def test_a_part_of_the_total_that_nothing_explains(self) -> None:
+        (finding,) = find([offer_from_record(FULL | {"dph_total": 0.848})])
+        assert isinstance(finding, UnexplainedTotal)
+        assert str(finding) == (
+            "offer 7: $0.848/hour in all, of which GPUs and disk explain $0.808"
+        )
+        assert odd(dph_total=0.7) == ["UnexplainedTotal"]
+        assert odd(dph_total=0.8080000001) == []
+
+    def test_a_fee_is_named(self) -> None:
+        search = {"slaPremiumPerHour": 0.04}
+        (finding,) = find([offer_from_record(FULL | {"dph_total": 0.848, "search": search})])
+        assert str(finding).endswith("explain $0.808, and $0.04 are an SLA fee")
+        assert odd(search=search) == ["UnexplainedTotal"]
+        assert odd(search={"slaPremiumPerHour": 0}) == odd(search=None) == []
+
+    def test_without_the_price_of_the_disk_any_disk_may_be_in_it(self) -> None:
+        bare = {"storage_total_cost": None}
+        assert odd(**bare, dph_total=0.9) == []  # 100 GB at $0.72 are $0.10 an hour
+        assert odd(**bare, dph_total=0.91) == ["UnexplainedTotal"]
+        assert odd(**bare, dph_total=0.79) == ["UnexplainedTotal"]
+
+    @pytest.mark.parametrize("share", [0.7, 0, 1.5, -1, 0.33])
+    def test_impossible_shares(self, share: float) -> None:
+        (finding,) = find([offer_from_record(FULL | {"gpu_frac": share})])
+        assert isinstance(finding, ImpossibleShare)
+        assert str(finding) == f"offer 7: {share} of a machine's GPUs is none of its sizes"
+
+    @pytest.mark.parametrize("share", [None, 1, 0.5, 0.333333, 0.6666667])
+    def test_possible_shares(self, share: float | None) -> None:
+        assert odd(gpu_frac=share, num_gpus=2, dph_base=0.8) == []
+
+    def test_an_end_of_zero(self) -> None:
+        offer = offer_from_record(FULL | {"end_date": 0})
+        assert (
+            find([offer])
+            == find([offer], now=NOW)
+            == (EndIsZero(offer=OfferId(7), machine=MachineId(1)),)
+        )
+        assert str(find([offer])[0]) == "offer 7: its end date is 0, read as 1970-01-01"
+
+    def test_an_offer_that_is_repeated_is_looked_at_once(self) -> None:
+        offer = offer_from_record(FULL | {"end_date": 0})
+        assert [type(f).__name__ for f in find([offer] * 3)] == ["EndIsZero", "RepeatedOffer"]
+
+
+class TestMachines:
+    """Issue: "two GPU models on one machine, prices that are not linear"."""
+
+    def test_two_models(self) -> None:
+        (finding,) = find([an_offer(1), an_offer(2, 2, gpu_name="A100"), an_offer(3, 4)])
+        assert isinstance(finding, SeveralModels)
+        assert str(finding) == "machine 1: offers of RTX 4090 and A100"
+
+    def test_prices_out_of_proportion(self) -> None:
+        dear = PriceTerms(gpu=PerGpuHour("1.01"), min_bid=PerGpuHour("0.5"))
+        offers = [an_offer(1), an_offer(2, 2, prices=dear)]
+        (finding,) = find(offers)
+        assert isinstance(finding, UnevenPrices)
+        assert str(finding) == "machine 1: $1.00 to $1.01 a GPU-hour"
+        assert not find([an_offer(1), an_offer(2, 2, prices=dear, machine=MachineId(2))])
+
+    def test_rounding_and_bids_are_no_difference(self) -> None:
+        close = PriceTerms(gpu=PerGpuHour("1.001"), min_bid=PerGpuHour("0.5"))
+        assert not find([an_offer(1), an_offer(2, 2, prices=close)])
+        dear = PriceTerms(gpu=PerGpuHour(2), min_bid=PerGpuHour("0.5"))
+        assert not find([an_offer(1), an_offer(2, 2, prices=dear, extra={"is_bid": True})])
+        unknown = PriceTerms(gpu=PerGpuHour(0))
+        offers = [an_offer(1), an_offer(2, 2, prices=unknown, unknown_prices=("gpu", "min_bid"))]
+        assert [type(f).__name__ for f in find(offers)] == ["UnknownPrices"]
+
+
+class TestSummary:
+    """Issue: findings "reach the reader of the command, counted and named"."""
+
+    def test_counted_and_named(self) -> None:
+        free = PriceTerms(gpu=PerGpuHour(0))
+        offers = [an_offer(n, prices=free, machine=MachineId(n)) for n in range(5)]
+        offers += [an_offer(n, n, machine=MachineId(9), gpus_in_machine=8) for n in (6, 7)]
+        assert summarized(find(offers)) == (
+            "5 with GPUs that cost nothing: offers 0, 1, 2 and 2 more",
+            "1 with sizes that no min_gpu explains: machine 9",
+        )
+        assert summarized(find(offers), named=5)[0].endswith(": offers 0, 1, 2, 3, 4")
+        assert summarized(()) == ()
+
+    def test_only_findings(self) -> None:
+        for wrong in (5, ["x"]):
+            with pytest.raises(WrongType):
+                summarized(cast("Any", wrong))
+        with pytest.raises(RuleViolation, match="named"):
+            summarized((), named=0)

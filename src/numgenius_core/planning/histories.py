@@ -1,7 +1,7 @@
 """Histories of a price in files that people have, as series to plan with.
 
-What a series is, and how long a price holds: :mod:`numgenius_core.planning.price_series`. How a
-table is read: :mod:`numgenius_core.wire.tables`.
+What a series is, and how long a price holds: ``planning.price_series``. How a table is read:
+``wire.tables``.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ from __future__ import annotations
 from numgenius_core.search._language import parse
 from numgenius_core.search._values import FieldType
 from numgenius_core.search.fields import ALIASES, FIELDS, Field, View
+from numgenius_core.search.hints import Remark, remarks
 from numgenius_core.search.names import gpu_matcher
 from numgenius_core.search.query import DEFAULTS, Condition, Operator, Query
-from numgenius_core.search.remarks import Remark, remarks
 from numgenius_core.search.request import Order, SearchRequest, parse_order, search
 
 __all__ = [

@@ -40,6 +40,8 @@ MAX_RECORDS: Final = 1_000_000
 """Most records of a document: fifty times a whole market."""
 
 _MOMENTS: Final = ("ts", "timestamp", "time", "collected_at", "fetched_at", "scraped_at", "at")
+_MOST: Final = 0.5
+"""Share of lines that are whole values, from which on a broken text is meant as one per line."""
 _CLIENT_ERROR: Final = "Failed with error"
 
 
@@ -119,10 +121,13 @@ def _json_records(text: str, name: str, kind: RecordKind) -> Iterator[RawRecord]
     try:
         document, odd = _read(text)
     except json.JSONDecodeError as error:
-        if _is_lines(text):  # only now, since one line of JSON is a document of both kinds
-            return _line_records(text, name, kind)
-        if error.msg == "Extra data" and (pieces := _pieces(text)):
+        # Only now, since one line of JSON is a document of all kinds.
+        whole = _whole_lines(text)
+        in_line = text[text.rfind("\n", 0, error.pos) + 1 : error.pos].strip()
+        if (whole < 1 or in_line) and error.msg == "Extra data" and (pieces := _pieces(text)):
             return _piece_records(text, pieces, name, kind)
+        if whole >= _MOST:
+            return _line_records(text, name, kind)
         raise no_json(error, name) from None
     return _value_records(document, _Place(name, kind, "", odd))
 
@@ -232,11 +237,10 @@ def _by_id(document: dict[str, Any]) -> bool:
     )
 
 
-def _is_lines(text: str) -> bool:
-    """Return whether a text that is no JSON as a whole is meant as one value per line."""
+def _whole_lines(text: str) -> float:
+    """Return how much of a text looks like one JSON value per line, 0 to 1."""
     lines = [line.strip() for line in text.split("\n") if line.strip()]
-    whole = sum((line[0] + line[-1]) in ("{}", "[]") for line in lines)
-    return 2 * whole >= len(lines)
+    return sum((line[0] + line[-1]) in ("{}", "[]") for line in lines) / len(lines)
 
 
 def _line_records(text: str, name: str, kind: RecordKind) -> Iterator[RawRecord]:

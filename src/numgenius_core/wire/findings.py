@@ -1,6 +1,6 @@
 """What can be odd in a market but legal: the kinds of findings, and how they are counted.
 
-How they are found: :mod:`numgenius_core.wire.oddities`.
+How they are found: ``wire.oddities``.
 """
 
 from __future__ import annotations

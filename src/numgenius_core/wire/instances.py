@@ -116,6 +116,12 @@ def read_instances(source: Source, *, on_error: str = "raise") -> InstanceReadin
         ParseError: The document cannot be read, or holds something else than instances.
         InvalidDocument: Rows with faults, all of them together.
         RuleViolation: ``on_error`` is no word of its.
+
+    >>> from numgenius_core.wire import read_instances
+    >>> text = '''{"instances": [{"id": 9, "machine_id": 7, "gpu_name": "A100", "num_gpus": 1,
+    ...     "dph_base": 1.2, "actual_status": "running", "cur_state": "running"}]}'''
+    >>> [(each.id, each.state.value) for each in read_instances(text).instances]
+    [(9, 'running')]
     """
     name, instances, faults, skipped = read_rows(source, INSTANCES, on_error, _instance)
     return InstanceReading(source=name, instances=instances, faults=faults, skipped=skipped)

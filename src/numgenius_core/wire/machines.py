@@ -108,6 +108,13 @@ def read_machines(
 
     Warns:
         FloorAbovePrice: A lowest bid above the on-demand price: legal, seldom meant.
+
+    >>> from numgenius_core.wire import read_machines
+    >>> text = '''{"machines": [{"id": 7, "gpu_name": "A100", "num_gpus": 4,
+    ...     "listed_gpu_cost": 0.9, "listed_min_gpu_count": 2}]}'''
+    >>> (mine,) = read_machines(text, host="hanna", platform_fee="0.25").machines
+    >>> mine.listing.prices.gpu, mine.listing.min_gpu  # what clients pay
+    (PerGpuHour('1.20'), 2)
     """
     fee = fraction(platform_fee, "platform_fee", below_one=True)
     check_text(host, "host")

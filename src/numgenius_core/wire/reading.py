@@ -119,8 +119,8 @@ def read_offers(
     >>> text = '{"id": 1, "machine_id": 2, "gpu_name": "RTX 4090", "num_gpus": 2, "dph_base": 0.5}'
     >>> [offer.prices.gpu for offer in read_offers(text).offers]
     [PerGpuHour('0.25')]
-    >>> table = "Card;Count;EUR\nRTX 4090;2;0,50"
-    >>> ours = {"gpu_name": "Card", "num_gpus": "Count", "dph_base": "EUR"}
+    >>> table = "Card;Count;price\nRTX 4090;2;0,50"
+    >>> ours = {"gpu_name": "Card", "num_gpus": "Count", "dph_base": "price"}
     >>> ours |= {"id": "#", "machine_id": "#"}
     >>> [offer.per_hour for offer in read_offers(table, columns=ours).offers]
     [PerHour('0.50')]

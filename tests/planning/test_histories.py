@@ -1,0 +1,124 @@
+"""Histories of a price as people have them: AWS's, a tracker's, a sheet's."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from numgenius_core import PerHour
+from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation
+from numgenius_core.planning import PriceSeries, read_price_series
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MARKET = os.environ.get("NUMGENIUS_MARKET_DATA")
+
+
+def change(zone: str, hour: int, price: str, kind: str = "g5.xlarge") -> dict[str, str]:
+    return {
+        "AvailabilityZone": zone,
+        "InstanceType": kind,
+        "ProductDescription": "Linux/UNIX",
+        "SpotPrice": price,
+        "Timestamp": f"2026-03-01T{hour:02}:00:00+00:00",
+    }
+
+
+NEWEST_FIRST = [change("b", 14, "0.31"), change("a", 13, "0.35"), change("b", 12, "0.29")]
+
+
+class TestHistories:
+    """Issue: "AWS's spot history to a `PriceSeries`: newest first, several zones"."""
+
+    def test_newest_first_and_several_zones(self) -> None:
+        head = list(NEWEST_FIRST[0])
+        rows = "\n".join("\t".join(row.values()) for row in NEWEST_FIRST)
+        marked = "\n".join("SPOTPRICEHISTORY\t" + line for line in rows.splitlines())
+        expected = {
+            "a": PriceSeries.of([(NOON + timedelta(hours=1), "0.35")], NOON + timedelta(hours=2)),
+            "b": PriceSeries.of([(NOON, "0.29"), (NOON + timedelta(hours=2), "0.31")]),
+        }
+        assert read_price_series(json.dumps({"SpotPriceHistory": NEWEST_FIRST})) == expected
+        assert read_price_series(json.dumps(NEWEST_FIRST)) == expected
+        assert read_price_series("\n".join(map(json.dumps, NEWEST_FIRST))) == expected
+        assert read_price_series("\t".join(head) + "\n" + rows) == expected
+        assert read_price_series(rows, header=head) == expected
+        assert read_price_series(marked, header=["", *head]) == expected
+
+    def test_what_varies_tells_series_apart(self) -> None:
+        rows = [*NEWEST_FIRST, change("a", 10, "0.5", "p4d"), change("a", 9, "0.6", "p4d")]
+        assert list(read_price_series(json.dumps(rows))) == ["a g5.xlarge", "a p4d", "b g5.xlarge"]
+        zones = read_price_series(json.dumps(rows), by=["AvailabilityZone"])
+        assert [len(series.prices) for series in zones.values()] == [3, 2]
+
+    def test_columns_of_ones_own(self) -> None:
+        text = "when;dollars\n2026-03-01 12:00;0,30\n2026-03-01 13:30;0,25\n"
+        with pytest.raises(ParseError, match=r"a column of the time .*a table of when, dollars"):
+            read_price_series(text)
+        with pytest.raises(InvalidDocument, match="naive='utc'"):
+            read_price_series(text, time="when", price="dollars")
+        (series,) = read_price_series(text, time="when", price="dollars", naive="utc").values()
+        assert series.prices == (PerHour("0.30"), PerHour("0.25"))
+        assert series.span.end == NOON + timedelta(minutes=90)
+        with pytest.raises(ParseError, match="the column price, got a table of when, dollars"):
+            read_price_series(text, time="when", price="price")
+
+    @pytest.mark.parametrize("said", ["1772366400", 1772366400, 1772366400.5, 1772366400123])
+    def test_seconds_since_1970(self, said: object) -> None:
+        rows = [{"ts": said, "price": 0.3}]
+        (series,) = read_price_series(json.dumps(rows), end=NOON + timedelta(hours=1)).values()
+        assert series.instants == (NOON,)
+
+    def test_the_dearer_of_two_at_once(self) -> None:
+        rows = [{"ts": 1772366400, "price": p} for p in ("0.3", "0.4", "0.2")]
+        (series,) = read_price_series(json.dumps(rows), end=NOON + timedelta(hours=1)).values()
+        assert series.prices == (PerHour("0.4"),)
+
+    def test_a_series_of_no_length_says_which(self) -> None:
+        with pytest.raises(RuleViolation, match="end of b: need an instant after"):
+            read_price_series(json.dumps([change("b", 14, "1"), change("a", 13, "1")]))
+
+    def test_all_faults_together(self) -> None:
+        rows = [
+            {"ts": "noon", "price": 1},
+            {"ts": 1772366400, "price": "-1"},
+            {"ts": 5, "price": None},
+        ]
+        with pytest.raises(InvalidDocument) as caught:
+            read_price_series(json.dumps(rows))
+        assert [fault.path for fault in caught.value.faults] == [
+            "row 1, ts",
+            "row 2, price",
+            "row 3, price",
+        ]
+
+    @pytest.mark.parametrize("text", ["ts,price\n", "[]"])
+    def test_nothing(self, text: str) -> None:
+        with pytest.raises(ParseError):
+            read_price_series(text)
+        with pytest.raises(RuleViolation, match="naive"):
+            read_price_series(text, naive="cet")  # type: ignore[arg-type]
+
+    @given(
+        st.dictionaries(st.integers(0, 10**6), st.integers(0, 10**6), min_size=2, max_size=9),
+        st.randoms(),
+    )
+    @settings(max_examples=40)
+    def test_the_order_of_a_file_does_not_matter(
+        self, prices: dict[int, int], draw: object
+    ) -> None:
+        pairs = [(NOON + timedelta(seconds=s), PerHour.from_steps(p)) for s, p in prices.items()]
+        rows = [{"time": f"{at.isoformat()}", "price": str(price)} for at, price in pairs]
+        getattr(draw, "shuffle")(rows)  # noqa: B009 - as hypothesis types it
+        (series,) = read_price_series(json.dumps(rows)).values()
+        assert series == PriceSeries.of(sorted(pairs))
+
+    @pytest.mark.skipif(not MARKET, reason="needs NUMGENIUS_MARKET_DATA, a folder")
+    def test_a_real_history(self) -> None:
+        (series,) = read_price_series(Path(str(MARKET)) / "spot_prices.csv.gz").values()
+        assert len(series.prices) > 20_000
+        assert series.span.start == datetime(2015, 3, 11, 16, 53, 20, tzinfo=UTC)
