@@ -308,8 +308,8 @@ class TestRefusals:
         used: dict[str, Any] = {"disk": 720, "upload": 2_000, "download": "1999.999999999"}
         native = frames.quote(make(engine, [row]), timedelta(hours=2_000), **used)
         offer = Offer(
-            id=1,  # type: ignore[arg-type]
-            machine=1,  # type: ignore[arg-type]
+            id=1,
+            machine=1,
             gpu_name="x",
             gpus=1,
             prices=PriceTerms(

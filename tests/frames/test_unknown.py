@@ -135,6 +135,7 @@ class TestWordsAndNames:
 
     def test_columns_as_a_dict(self, engine: str) -> None:
         rows = [{"gpu_count": 2, "usd": 0.8}]
+        columns: dict[str, str | Column]
         columns = {"gpus": "gpu_count", "price": Column("usd", "dollars")}
         priced = frames.quote(make(engine, rows), HOUR, columns=columns, results="total")
         assert read(priced)[0]["quote_total"] == 800_000_000
@@ -159,8 +160,9 @@ class TestWordsAndNames:
         offers = read_sample().offers
         columns = frames.offer_columns(offers)
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        for more in ({}, {"columns": frames.PICO_COLUMNS}):
-            priced = read(frames.quote(make(engine, rows), HOUR, disk=8, results="total", **more))
+        for named in (None, frames.PICO_COLUMNS):
+            native = make(engine, rows)
+            priced = read(frames.quote(native, HOUR, disk=8, columns=named, results="total"))
             found = {row["id"]: row["quote_total"] for row in priced}
             assert found == {
                 offer.id: cases.nanos(quote(offer, HOUR, disk=8).total.to_decimal())
@@ -174,7 +176,9 @@ class TestDollars:
     """Amounts to look at: the float next to the amount, null beside null."""
 
     def test_the_nearest_float(self, engine: str) -> None:
-        rows = [{"i": i, "a": a, "b": 1} for i, a in enumerate([5_100_000_000, 1, 3 * 10**15 + 7])]
+        amounts = [5_100_000_000, 1, 3 * 10**15 + 7]
+        rows: list[dict[str, Any]]
+        rows = [{"i": i, "a": a, "b": 1} for i, a in enumerate(amounts)]
         rows.append({"i": 3, "a": None, "b": 1})
         given = frames.dollars(frames.payout(make(engine, rows[:3]), "a", 0), "a", "host_payout")
         found = sorted(read(given), key=lambda row: row["i"])
