@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import narwhals.stable.v2 as nw
 
-from numgenius_core.bids.priority import HIGHEST_BID, LOWEST_BID
+from numgenius_core._terms import HIGHEST_BID, LOWEST_BID
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.frames._exact import (
     INT64,

@@ -17,7 +17,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from numgenius_core._numbers import PICO, round_half_even
-from numgenius_core.bids.priority import HIGHEST_BID, LOWEST_BID
+from numgenius_core._terms import HIGHEST_BID, LOWEST_BID
 from numgenius_core.errors import MissingExtra
 from numgenius_core.ids import MachineId, OfferId
 from numgenius_core.listing import Mode, PriceTerms, Verification
