@@ -24,7 +24,7 @@ import pyarrow as pa
 from harness import Row, print_table
 
 from numgenius_core import frames
-from numgenius_core.frames import PICO_COLUMNS
+from numgenius_core.frames import Column, Columns
 
 HOURS, DISK_GB, DOWNLOAD_GB = 73, 200, 500
 STAY = timedelta(hours=HOURS)
@@ -32,6 +32,11 @@ STEPS = 1_000  # pico-dollars in a nano-dollar
 STORED = DISK_GB * HOURS  # GB-hours; a price is for 720 of them
 SCALE = 720 * STEPS
 CHUNK = 16_384
+PRICES = Columns(
+    price=Column("dph_base", "pico"),
+    storage=Column("storage_cost", "pico"),
+    download=Column("inet_down_cost", "pico"),
+)
 
 
 def market(count: int) -> dict[str, np.ndarray]:
@@ -52,7 +57,7 @@ def by_frames(frame: Any) -> Any:
         STAY,
         disk=DISK_GB,
         download=DOWNLOAD_GB,
-        columns=PICO_COLUMNS,
+        columns=PRICES,
         results="total",
     )
 

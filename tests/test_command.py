@@ -71,7 +71,7 @@ class TestBadInput:
             ("reserve --price -1 --months 1", "--price"),
             ("reserve --price 1 --months inf", "--months"),
             ("reserve --price 1 --months 1 --max-discount 1", "--max-discount"),
-            ("reserve --price 1 --months 1 --cancel-after 1mo", "--cancel-after"),
+            ("reserve --price 1 --months 1 --cancel-after 1m", "--cancel-after"),
             ("reserve --price 1 --months 1 --cancel-after 1q", "--cancel-after"),
         ],
     )

@@ -13,19 +13,16 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pytest
 
-from numgenius_core.frames.columns import plain
+from numgenius_core.frames._reading import plain
 
 Rows = Sequence[dict[str, Any]]
 
 
 def _arrow(rows: Rows) -> Any:
-    return import_module("pyarrow").Table.from_pylist(list(rows))
-
-
-def _chunked_arrow(rows: Rows) -> Any:
-    half = len(rows) // 2
-    table = _arrow(rows)
-    return import_module("pyarrow").concat_tables([table.slice(0, half), table.slice(half)])
+    """Return a table of two chunks: some work on tables goes wrong only then."""
+    pyarrow = import_module("pyarrow")
+    half, table = len(rows) // 2, pyarrow.Table.from_pylist(list(rows))
+    return pyarrow.concat_tables([table.slice(0, half), table.slice(half)])
 
 
 def _numpy_pandas(rows: Rows) -> Any:
@@ -34,8 +31,18 @@ def _numpy_pandas(rows: Rows) -> Any:
     return frame
 
 
+def _nullable_pandas(rows: Rows) -> Any:
+    pandas, pyarrow = import_module("pandas"), import_module("pyarrow")
+    types = {
+        pyarrow.int64(): pandas.Int64Dtype(),
+        pyarrow.float64(): pandas.Float64Dtype(),
+        pyarrow.string(): pandas.StringDtype(),
+    }
+    return _arrow(rows).to_pandas(types_mapper=types.get)
+
+
 def _arrow_pandas(rows: Rows) -> Any:
-    return import_module("pandas").DataFrame(list(rows)).convert_dtypes(dtype_backend="pyarrow")
+    return _arrow(rows).to_pandas(types_mapper=import_module("pandas").ArrowDtype)
 
 
 def _polars(rows: Rows) -> Any:
@@ -78,8 +85,8 @@ def spark_session() -> Any:
 
 _MAKERS: dict[str, tuple[str, Callable[[Rows], Any]]] = {
     "pyarrow": ("pyarrow", _arrow),
-    "chunked pyarrow": ("pyarrow", _chunked_arrow),
     "pandas": ("pandas", _numpy_pandas),
+    "pandas with nullable types": ("pandas", _nullable_pandas),
     "pandas with arrow types": ("pandas", _arrow_pandas),
     "polars": ("polars", _polars),
     "lazy polars": ("polars", _lazy_polars),
@@ -87,9 +94,21 @@ _MAKERS: dict[str, tuple[str, Callable[[Rows], Any]]] = {
     "dask": ("dask", _dask),
     "spark": ("pyspark", _spark),
 }
-LOCAL = ("pyarrow", "chunked pyarrow", "pandas", "pandas with arrow types", "polars")
-LAZY = ("lazy polars", "duckdb")
-CLUSTER = ("dask", "spark")
+LAZY = ("lazy polars", "duckdb", "dask", "spark")
+_OWN_WARNINGS = (
+    # The engines' own: Spark's sockets, and narwhals' plan to move Dask to a package of its own.
+    *("FutureWarning", "DeprecationWarning", "UserWarning", "ResourceWarning"),
+    "pytest.PytestUnraisableExceptionWarning",
+)
+_CLUSTER = [
+    pytest.mark.cluster,
+    *(pytest.mark.filterwarnings(f"ignore::{warning}") for warning in _OWN_WARNINGS),
+]
+EAGER = tuple(name for name in _MAKERS if name not in LAZY)
+ENGINES = [
+    pytest.param(name, marks=_CLUSTER if name in {"dask", "spark"} else ()) for name in _MAKERS
+]
+"""Every engine there is; those that need a cluster run with `pytest -m cluster`."""
 
 
 def make(engine: str, rows: Rows) -> Any:

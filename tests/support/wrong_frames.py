@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import isnan
+from math import isinf, isnan
 from typing import Any, Final
 
 from numgenius_core.testing.laws.frames import scalar_results
@@ -20,15 +20,19 @@ def rows_of(columns: Columns) -> list[Row]:
     return [dict(zip(names, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
 
 
+def _is_unknown(row: Row) -> bool:
+    return any(v is None or (isinstance(v, float) and isnan(v)) for v in row.values())
+
+
 def each(columns: Columns, change: Callable[[Row], Row] = lambda row: row) -> Results:
     """Return the right results of each row after a change, none beside a null."""
     found = [
-        dict.fromkeys(NAMES) if None in row.values() else scalar_results(change(row))
+        dict.fromkeys(NAMES) if _is_unknown(row) else scalar_results(change(row))
         for row in rows_of(columns)
     ]
     for row in rows_of(columns):
         prices = [row[name] for name in ("dph_base", "min_bid") if row[name] is not None]
-        if any(isnan(price) or price < 0 for price in prices):
+        if any(isinf(price) or price < 0 for price in prices):
             raise ValueError(prices)
     return {name: [one[name] for one in found] for name in NAMES}
 
@@ -81,10 +85,19 @@ def stay_is_prepaid(columns: Columns) -> Results:
     return each(columns, lambda row: {**row, "months": row["seconds"] / 2_592_000})
 
 
-def nan_is_null(columns: Columns) -> Results:
-    """Take NaN for null, as some dataframes do."""
+def nan_is_zero(columns: Columns) -> Results:
+    """Take NaN for nothing to pay."""
     known = [
-        {k: None if isinstance(v, float) and isnan(v) else v for k, v in row.items()}
+        {k: 0.0 if isinstance(v, float) and isnan(v) else v for k, v in row.items()}
+        for row in rows_of(columns)
+    ]
+    return each({name: [row[name] for row in known] for name in columns})
+
+
+def negative_is_free(columns: Columns) -> Results:
+    """Take a price below zero for none."""
+    known = [
+        {k: max(v, 0.0) if isinstance(v, float) else v for k, v in row.items()}
         for row in rows_of(columns)
     ]
     return each({name: [row[name] for row in known] for name in columns})
@@ -109,7 +122,8 @@ WRONG_FRAMES: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         floor_forgotten,
         everything_verified,
         stay_is_prepaid,
-        nan_is_null,
+        nan_is_zero,
+        negative_is_free,
         same_mode_for_all,
         fee_of_the_chunk,
     ),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import builtins
 import multiprocessing
+import os
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from datetime import timedelta
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +29,7 @@ from numgenius_core.whatif import (
     Trace,
     simulate,
     sweep,
+    sweeps,
     vary,
 )
 from scenario_parts import listing
@@ -198,6 +203,77 @@ class TestASweep:
     def test_workers_or_an_executor(self) -> None:
         with ThreadPoolExecutor(1) as pool, pytest.raises(RuleViolation, match="or an executor"):
             sweep(BY_PRICE, workers=2, executor=pool)
+
+
+SCRIPT = """
+from numgenius_core.whatif import sweep
+from sweep_cases import BY_PRICE
+if {guard}:
+    print(len(sweep(BY_PRICE, runs=2{more}).options), "options")
+"""
+
+
+def as_a_script(folder: Path, guard: str, more: str) -> subprocess.CompletedProcess[str]:
+    """Run a file that sweeps, as a host's first one does."""
+    script = folder / "first.py"
+    script.write_text(SCRIPT.format(guard=guard, more=more))
+    here = Path(__file__).parent.parent
+    paths = [str(here.parent / "src"), str(here / "support")]
+    return subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+
+
+class TestAHostsFirstScript:
+    """A sweep at the top of a file: a small one is done, a long one says what to write."""
+
+    def test_a_small_one_needs_no_processes(self, tmp_path: Path) -> None:
+        done = as_a_script(tmp_path, "True", "")
+        assert (done.stdout, done.stderr) == (f"{len(BY_PRICE)} options\n", "")
+
+    def test_processes_say_what_to_write(self, tmp_path: Path) -> None:
+        done = as_a_script(tmp_path, "True", ", workers=2")
+        assert done.stdout == ""
+        assert 'under `if __name__ == "__main__":`' in done.stderr
+        assert "0 of 6 simulations" in done.stderr
+        assert "BrokenProcessPool" not in done.stderr
+        assert done.stderr.count("Traceback") == 1  # ours, none of the processes
+
+    def test_what_it_says_helps(self, tmp_path: Path) -> None:
+        done = as_a_script(tmp_path, '__name__ == "__main__"', ", workers=2")
+        assert (done.stdout, done.stderr) == (f"{len(BY_PRICE)} options\n", "")
+
+    def test_a_long_one_begins_here_and_goes_on_in_processes(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here = sweep(BY_PRICE, runs=2, workers=1)
+        clock, spread = iter(range(0, 1_000, 2)), sweeps._spread
+        handed: list[int] = []
+
+        def counted(
+            scenarios: Any, jobs: list[tuple[int, int]], first: int, _: int
+        ) -> Iterator[Any]:
+            handed.append(len(jobs))
+            return spread(scenarios, jobs, first, 2)
+
+        monkeypatch.setattr(sweeps, "monotonic", lambda: float(next(clock)))
+        monkeypatch.setattr(sweeps, "_cores", lambda: 2)
+        monkeypatch.setattr(sweeps, "_spread", counted)
+        assert sweep(BY_PRICE, runs=2) == here
+        assert handed == [5]  # the first took four seconds, so five more take long
+
+    def test_processes_that_die_later(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def dying(*_: Any) -> Iterator[Any]:
+            yield {(0, 0): None}
+            raise BrokenProcessPool
+
+        monkeypatch.setattr(sweeps, "_farmed", dying)
+        with pytest.raises(RuleViolation, match="memory for each process"):
+            sweep(BY_PRICE, runs=2, workers=2)
 
 
 class TestWhoComputes:

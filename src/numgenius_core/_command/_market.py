@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from numgenius_core._command._durations import parse_hours
 from numgenius_core._command._reading import read
 from numgenius_core._numbers import as_fraction_of_ten
 from numgenius_core.errors import RuleViolation
@@ -26,7 +27,6 @@ from numgenius_core.rates import PerHour
 from numgenius_core.search import Query, View, gpu_matcher, parse, remarks
 from numgenius_core.units import (
     SECONDS_PER_DAY,
-    SECONDS_PER_HOUR,
     SECONDS_PER_MONTH,
     to_bytes,
     to_megabytes,
@@ -101,7 +101,7 @@ def stay_of(options: Namespace, mode: Mode) -> Stay:
     if options.hours is None and months is not None:
         seconds = _seconds("--months", months, SECONDS_PER_MONTH)
     else:
-        seconds = _seconds("--hours", options.hours or "1", SECONDS_PER_HOUR)
+        seconds = parse_hours(options.hours or "1")
     read("--disk", to_megabytes, options.disk)
     read("--upload", to_bytes, options.upload)
     read("--download", to_bytes, options.download)

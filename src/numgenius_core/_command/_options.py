@@ -45,7 +45,9 @@ def add_market(parser: ArgumentParser) -> _ActionsContainer:
         "else the clock)",
     )
     stay = parser.add_argument_group("the stay")
-    stay.add_argument("--hours", help="its length (default 1, or the months reserved)")
+    stay.add_argument(
+        "--hours", help="its length: 72, 3d, '2 weeks' (default 1, or the months reserved)"
+    )
     stay.add_argument("--disk", metavar="GB", default="0", help="disk; an offer must have as much")
     stay.add_argument("--upload", metavar="GB", default="0", help="sent")
     stay.add_argument("--download", metavar="GB", default="0", help="received")

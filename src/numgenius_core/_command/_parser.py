@@ -25,7 +25,10 @@ ABOUT = "The numgenius command: true costs of a market, slices of a machine, res
 SUBCOMMANDS = (
     "quote",
     "compare",
+    "charge",
     "slices",
+    "maint",
+    "bid",
     "reserve",
 )
 """Their names, in the order in which ``--help`` has them."""

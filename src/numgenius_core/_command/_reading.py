@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from typing import TypeVar
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, TypeVar
 
 from numgenius_core.errors import RuleViolation
 
@@ -16,3 +19,19 @@ def read(option: str, reader: Callable[[str], T], text: str) -> T:
         return reader(text)
     except RuleViolation as fault:
         raise RuleViolation(option, fault.need, fault.got) from None
+
+
+def source_of(file: str) -> Path | BinaryIO:
+    """Return what a file's name stands for; ``-`` is standard input."""
+    return sys.stdin.buffer if file == "-" else Path(file)
+
+
+def instant(text: str, option: str) -> datetime:
+    """Read a time with an offset, or a date, which begins in UTC."""
+    from numgenius_core.intervals import parse_instant
+
+    need = "a time with an offset, such as 2026-06-16T12:00Z"
+    try:
+        return parse_instant(text, option)
+    except RuleViolation:
+        raise RuleViolation(option, need, text) from None

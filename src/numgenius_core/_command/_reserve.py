@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
+from argparse import RawDescriptionHelpFormatter
+
 from numgenius_core._command._options import add_json
 
 TYPE_CHECKING = False  # as in the package's own `__init__`
 if TYPE_CHECKING:
     from argparse import Namespace
+    from fractions import Fraction
     from typing import Any
 
     from numgenius_core._command._options import Subparsers
 
+MORE = """\
+examples:
+  numgenius reserve --price 1 --months 3
+  numgenius reserve --price 1 --months 3 --cancel-after 15d
+  numgenius reserve --price 1 --months 3 --plot discount.svg
+
+A month is one of 720 hours. A length of time has its unit: 15d, 36h, '2 weeks', 1mo, 90min.
+"""
+
 
 def add(subparsers: Subparsers) -> None:
     """Add the parser."""
-    reserve = subparsers.add_parser("reserve", help="what prepaying earns, and what comes back")
-    reserve.add_argument("--price", required=True, help="GPU price, $/hour for the instance")
-    reserve.add_argument("--months", required=True, help="months of 720 hours")
-    reserve.add_argument("--max-discount", default="0.4", help="the listing's factor")
-    reserve.add_argument("--cancel-after", help="such as 15d: what comes back then")
+    reserve = subparsers.add_parser(
+        "reserve",
+        help="what prepaying earns, and what comes back",
+        description="What prepaying takes off the price, and what comes back on an early end.",
+        epilog=MORE,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    reserve.add_argument(
+        "--price",
+        metavar="$/HOUR",
+        required=True,
+        help="GPU price on demand, for the whole instance",
+    )
+    reserve.add_argument("--months", required=True, help="months of 720 hours, such as 3")
+    reserve.add_argument(
+        "--max-discount", metavar="FACTOR", default="0.4", help="the listing's (default 0.4)"
+    )
+    reserve.add_argument("--cancel-after", metavar="TIME", help="such as 15d: what comes back then")
+    reserve.add_argument("--plot", metavar="FILE", help="the discount by months, as SVG or PNG")
     add_json(reserve)
 
 
@@ -26,23 +52,27 @@ def run(options: Namespace) -> dict[str, Any]:
     """Return the discount, the deposit, the price an hour and the refund."""
     from decimal import Decimal
 
+    from numgenius_core._command._durations import parse_span
     from numgenius_core._command._reading import read
     from numgenius_core._numbers import decimal_text
-    from numgenius_core.intervals import fixed_duration, parse_duration
     from numgenius_core.prices.deposits import refund
-    from numgenius_core.prices.schedules import CurveSchedule, months_of
+    from numgenius_core.prices.schedules import CurveSchedule
     from numgenius_core.rates import PerHour
 
     price = read("--price", PerHour, options.price)
     curve = read("--max-discount", CurveSchedule, options.max_discount)
-    months = read("--months", months_of, options.months)
+    months = read("--months", _months, options.months)
     discount, deposit = curve.rate(months), curve.deposit(price, months)
     back = None
     if options.cancel_after is not None:
-        used = fixed_duration(
-            parse_duration(options.cancel_after, "--cancel-after"), "--cancel-after"
-        )
-        back = str(refund(price, discount, deposit, int(used.total_seconds())).refund)
+        used = parse_span(options.cancel_after, "--cancel-after")
+        back = str(refund(price, discount, deposit, used).refund)
+    if options.plot is not None:
+        from numgenius_core._command._plotting import save
+        from numgenius_core.plots import discount_curve
+
+        longest = max(months, type(months)(12))
+        save(options.plot, lambda: discount_curve(curve, price, months=longest)[0])
     share = Decimal(discount.numerator) / Decimal(discount.denominator)
     return {
         "discount": decimal_text(share.quantize(Decimal("1e-12"))),
@@ -52,12 +82,25 @@ def run(options: Namespace) -> dict[str, Any]:
     }
 
 
+def _months(text: str) -> Fraction:
+    from numgenius_core.errors import RuleViolation
+    from numgenius_core.prices.schedules import months_of
+
+    if text.strip()[-1:].isalpha():
+        need = "a number of months of 720 hours, without a unit"
+        raise RuleViolation("months", need, repr(text))
+    return months_of(text)
+
+
 def show(result: dict[str, Any], _: Namespace) -> None:
-    """Print a line for each."""
-    from decimal import Decimal
+    """Print a line for each, amounts in cents; the price an hour to a hundredth of one."""
+    from decimal import ROUND_HALF_EVEN, Decimal
+
+    def money(text: str, places: str = "0.01") -> str:
+        return f"${Decimal(text).quantize(Decimal(places), ROUND_HALF_EVEN):,}"
 
     print(f"discount  {Decimal(result['discount']) * 100:.2f} %")
-    print(f"per hour  ${result['per_hour']}")
-    print(f"deposit   ${result['deposit']}")
+    print(f"per hour  {money(result['per_hour'], '0.0001')}")
+    print(f"deposit   {money(result['deposit'])}")
     if result["refund"] is not None:
-        print(f"refund    ${result['refund']}")
+        print(f"refund    {money(result['refund'])}")

@@ -7,7 +7,9 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-_PLAIN: Final = str.maketrans({"×": "x", "–": "-", "…": "...", "→": "->", "≤": "<=", "·": "*"})
+_PLAIN: Final = str.maketrans(
+    {"×": "x", "–": "-", "…": "...", "→": "->", "≤": "<=", "·": "*", "±": "+/-"}
+)
 _WIDE: Final = 100
 """What a page is taken for where there is no terminal, and ``COLUMNS`` says nothing."""
 

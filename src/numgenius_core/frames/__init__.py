@@ -7,6 +7,7 @@ as int64.
 
 =============================  ==========================================================
 quotes, reservations, payouts  :func:`quote`, :func:`reserve`, :func:`payout`
+in dollars, to look at         :func:`dollars`
 offers and who runs            :func:`offer_columns`, :func:`slices`, :func:`resolve`
 how much is held               :func:`occupancy`
 prices of models, indices      :func:`model_prices`, :func:`basket_price`, :func:`matched_index`,
@@ -34,7 +35,7 @@ from numgenius_core.frames.prices import (
     model_prices,
     price_chain,
 )
-from numgenius_core.frames.quotes import payout, quote, reserve
+from numgenius_core.frames.quotes import dollars, payout, quote, reserve
 
 __all__ = [
     "PICO_COLUMNS",
@@ -43,6 +44,7 @@ __all__ = [
     "IndexLink",
     "ModelPrice",
     "basket_price",
+    "dollars",
     "matched_index",
     "model_prices",
     "occupancy",

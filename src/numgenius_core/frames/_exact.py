@@ -20,7 +20,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from math import gcd
-from typing import Any, Final
+from typing import Any, Final, overload
 
 import narwhals.stable.v2 as nw
 
@@ -35,6 +35,8 @@ PREFIX: Final = "__numgenius_"
 _BASE: Final = 10**5  # of long division; its four digits hold every price and amount taken
 _DIGITS: Final = 4
 
+_MOST_NAMED: Final = 40
+"""Columns that an error names; a wide frame has hundreds."""
 _FEW: Final = 1_000
 """So many nano-dollars in ticks fit int64 twenty times."""
 _MILLION: Final = 10**6
@@ -131,8 +133,15 @@ class Number:
         """Return this as a float, exact below 2⁵³."""
         return self.apply(lambda e: e.cast(nw.Float64))
 
+    @overload
+    def choose(self, then: Number) -> Number: ...
+    @overload
+    def choose(self, then: Value, otherwise: Value) -> Number: ...
     def choose(self, then: Value, otherwise: Value | None = None) -> Number:
-        """Return one of two values by row; null where there is no other."""
+        """Return one of two values by row; null where there is no other.
+
+        Without another value it must be a column: of a number and nulls, pandas makes floats.
+        """
         made = self._with(lambda e, t: nw.when(e).then(_as_expr(t)), then)
         if otherwise is None:
             return made
@@ -180,6 +189,28 @@ class ExactFrame:
         if self._eager_polars:
             self.frame = self.frame.lazy()
 
+    def require(self, names: Mapping[str, str]) -> None:
+        """Refuse a frame that lacks columns, all of them at once.
+
+        Args:
+            names: The name of each column that is needed, by what errors call it.
+
+        Raises:
+            RuleViolation: No such columns; the error says which there are.
+        """
+        missing = {path: name for path, name in names.items() if name not in self.columns}
+        if not missing:
+            return
+        first = self.columns[:_MOST_NAMED]
+        more = len(self.columns) - len(first)
+        got = ", ".join(map(repr, first)) or "none"
+        got += f" and {more} more" if more else ""
+        if len(missing) == 1:
+            ((path, name),) = missing.items()
+            raise RuleViolation(path, f"a column named {name!r}", got)
+        need = ", ".join(f"{name!r} ({path})" for path, name in missing.items())
+        raise RuleViolation("frame", f"columns {need}", got)
+
     def name(self) -> str:
         """Return a column name that is not in use."""
         self._count += 1
@@ -195,9 +226,7 @@ class ExactFrame:
         self._steps[name] = value
         return Number(nw.col(name), value.level + 1, frozenset({name}))
 
-    def finish(
-        self, results: Mapping[str, Value | None], only: tuple[str, ...] | None = None
-    ) -> Any:
+    def finish(self, results: Mapping[str, Value], only: tuple[str, ...] | None = None) -> Any:
         """Return the native frame with the results as int64 columns, the others gone.
 
         Of the columns it had, those named in ``only`` stay; all, if that is left out.
@@ -398,7 +427,7 @@ def as_frame(native: Any) -> Frame:
     return frame
 
 
-def refuse_taken(names: list[str], taken: tuple[str, ...]) -> None:
+def refuse_taken(names: list[str], taken: tuple[str, ...], path: str = "prefix") -> None:
     """Refuse results whose names the frame already has.
 
     Raises:
@@ -406,4 +435,4 @@ def refuse_taken(names: list[str], taken: tuple[str, ...]) -> None:
     """
     for name in names:
         if name in taken:
-            raise RuleViolation("prefix", f"no column named {name!r} yet", "one")
+            raise RuleViolation(path, f"no column named {name!r} yet", "one")

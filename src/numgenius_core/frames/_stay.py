@@ -18,7 +18,7 @@ from attrs import frozen
 from numgenius_core._numbers import fraction, whole_number, whole_seconds
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.frames._exact import INT64, STEPS_PER_NANO, ExactFrame, Number, Value
-from numgenius_core.frames.columns import (
+from numgenius_core.frames._kinds import (
     DISK,
     DURATION,
     GPUS,
@@ -27,12 +27,9 @@ from numgenius_core.frames.columns import (
     SHARE,
     SHARES,
     TRAFFIC,
-    Column,
-    Columns,
-    Input,
-    Reading,
-    ask,
 )
+from numgenius_core.frames._reading import Input, Reading, ask, names_of
+from numgenius_core.frames.columns import Column, ColumnNames, Columns, columns_of
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.prices.schedules import months_of
 from numgenius_core.rates import PerHour
@@ -49,6 +46,12 @@ from numgenius_core.units import (
 
 MOST_LINE: Final = 2 * 10**18  # nano-dollars
 _BILLION: Final = 10**9
+_WORDS: Final = {
+    **{mode.value: mode for mode in Mode},
+    "on_demand": Mode.ON_DEMAND,
+    "bid": Mode.INTERRUPTIBLE,
+}
+"""What a mode is called: by this library, in Python's spelling, and by the search API."""
 
 Share = Column | tuple[int, int]
 """A share of each row, or one for all as numerator and denominator."""
@@ -89,14 +92,14 @@ class QuoteRequest:
     """The arguments of :func:`numgenius_core.frames.quote`, one field for each."""
 
     duration: timedelta | Column
-    mode: Mode | Column
+    mode: Mode | str | Column
     disk: Amount | Column
     upload: Amount | Column
     download: Amount | Column
     bid: PerHour | Column | None
     months: Exact | Column | None
     fee: Share
-    columns: Columns | None
+    columns: ColumnNames | None
 
 
 @frozen(kw_only=True)
@@ -104,7 +107,7 @@ class QuoteColumns:
     """The inputs of a quote as exact columns, and how each row is rented.
 
     A truth value stands for all rows alike, so that the common case of one mode costs no column:
-    what is the same everywhere is decided in Python, before any engine is request.
+    what is the same everywhere is decided in Python, before any engine is asked.
 
     Attributes:
         exact: The frame.
@@ -134,15 +137,32 @@ def read_request(exact: ExactFrame, request: QuoteRequest) -> QuoteColumns:
 
     Raises:
         WrongType: A column that holds neither numbers nor, for modes, text.
-        RuleViolation: A value out of range, or a bid or months that no row's mode has.
+        RuleViolation: Columns that the frame lacks, a value out of range, or a bid or months that
+            no row's mode has.
     """
-    names = Columns() if request.columns is None else request.columns
-    if not isinstance(names, Columns):
-        raise WrongType("columns", "Columns", shown(names))
-    bids, reserved, known = _modes(exact, request.mode)
-    if request.bid is not None and bids is False:
+    names, mode = columns_of(request.columns, exact.columns), _mode_of(request.mode)
+    possible = set(Mode) if isinstance(mode, Column) else {mode}
+    inputs = _inputs(names, request, possible)
+    texts = {"mode": mode.name} if isinstance(mode, Column) else {}
+    if Mode.RESERVED in possible and names.verification is not None:
+        texts["verification"] = names.verification
+    exact.require({**names_of(inputs), **texts})
+    bids, reserved, known = _modes(exact, mode)
+    if reserved is not False:
+        known = _both(known, _is_verified(exact, names, reserved))
+    read = Reading(exact, inputs)
+    factor = (read["discount"], SHARES) if reserved is not False else (0, 1)
+    return QuoteColumns(
+        exact=exact, read=read, bids=bids, reserved=reserved, known=known, discount=factor
+    )
+
+
+def _inputs(names: Columns, request: QuoteRequest, possible: set[Mode]) -> dict[str, Input]:
+    """Return what the modes that rows may have need of each row."""
+    bidding, reserving = Mode.INTERRUPTIBLE in possible, Mode.RESERVED in possible
+    if request.bid is not None and not bidding:
         raise RuleViolation("bid", "interruptibles among the rows", shown(request.mode))
-    if request.months is not None and reserved is False:
+    if request.months is not None and not reserving:
         raise RuleViolation("months", "reservations among the rows", shown(request.mode))
     inputs = {
         "gpus": Input(path="gpus", kind=GPUS, source=names.gpus),
@@ -150,28 +170,22 @@ def read_request(exact: ExactFrame, request: QuoteRequest) -> QuoteColumns:
             path="duration", kind=DURATION, source=_source(request.duration, "duration", _duration)
         ),
     }
-    if bids is not True:
+    if possible != {Mode.INTERRUPTIBLE}:
         inputs["price"] = Input(path="price", kind=PRICE, source=names.price, each="gpus")
-    if bids is not False:
+    if bidding:
         inputs["floor"] = Input(path="min_bid", kind=PRICE, source=names.min_bid, each="gpus")
-        if request.bid is not None:
-            inputs["bid"] = Input(
-                path="bid", kind=PRICE, source=_source(request.bid, "bid", _bid_steps)
-            )
+    if request.bid is not None:
+        source = _source(request.bid, "bid", _bid_steps)
+        inputs["bid"] = Input(path="bid", kind=PRICE, source=source)
     inputs |= _usage(names, request)
-    if reserved is not False:
+    if reserving:
         inputs["discount"] = Input(path="discount", kind=SHARE, source=names.discount)
-        if request.months is not None:
-            source = _source(request.months, "months", _months)
-            inputs["prepaid"] = Input(path="months", kind=MONTHS, source=source)
-        known = _both(known, _is_verified(exact, names, reserved))
+    if request.months is not None:
+        source = _source(request.months, "months", _months)
+        inputs["prepaid"] = Input(path="months", kind=MONTHS, source=source)
     if isinstance(request.fee, Column):
         inputs["fee"] = Input(path="fee", kind=SHARE, source=request.fee)
-    read = Reading(exact, inputs)
-    factor = (read["discount"], SHARES) if reserved is not False else (0, 1)
-    return QuoteColumns(
-        exact=exact, read=read, bids=bids, reserved=reserved, known=known, discount=factor
-    )
+    return inputs
 
 
 def _bid_steps(value: object, path: str) -> int:
@@ -196,29 +210,43 @@ def _usage(names: Columns, request: QuoteRequest) -> dict[str, Input]:
     return inputs
 
 
+def _mode_of(mode: object) -> Mode | Column:
+    """Return a mode that may be given as a word."""
+    if isinstance(mode, (Mode, Column)):
+        return mode
+    if not isinstance(mode, str):
+        raise WrongType("mode", "a Mode, its word such as 'reserved', or a Column", shown(mode))
+    found = _WORDS.get(mode.lower())
+    if found is None:
+        raise RuleViolation("mode", f"one of {', '.join(_WORDS)}", shown(mode))
+    return found
+
+
 def _modes(
     exact: ExactFrame, mode: Mode | Column
 ) -> tuple[bool | Number, bool | Number, bool | Number]:
     """Return where rows are bids, where reserved, and where their mode is known."""
     if isinstance(mode, Mode):
         return mode is Mode.INTERRUPTIBLE, mode is Mode.RESERVED, True
-    if not isinstance(mode, Column):
-        raise WrongType("mode", "a Mode, or a Column", shown(mode))
     # A null mode stays null; another word is an error of the whole frame, and one small query
     # counts such words, so that a lazy frame stays lazy.
-    text = _text_column(exact, mode.name, "mode")
-    known = text.apply(lambda e: e.is_in([m.value for m in Mode]) & ~e.is_null())
+    text = _text_column(exact, mode.name, "mode").apply(lambda e: e.str.to_lowercase())
+    known = text.apply(lambda e: e.is_in([*_WORDS]) & ~e.is_null())
     other = (~known & text.apply(lambda e: ~e.is_null())).as_int().expr.sum()
     if wrong := ask(exact, {"wrong": other})["wrong"]:
-        need = " or ".join(m.value for m in Mode)
+        need = " or ".join(_WORDS)
         raise RuleViolation("mode", need, f"{wrong} other value(s) in column {mode.name!r}")
-    return text.equals(Mode.INTERRUPTIBLE.value), text.equals(Mode.RESERVED.value), known
+    return _says(text, Mode.INTERRUPTIBLE), _says(text, Mode.RESERVED), known
+
+
+def _says(text: Number, mode: Mode) -> Number:
+    """Return where text is a word for a mode."""
+    words = [word for word, meant in _WORDS.items() if meant is mode]
+    return text.apply(lambda e: e.is_in(words) & ~e.is_null())
 
 
 def _text_column(exact: ExactFrame, name: str, path: str) -> Number:
-    dtype = exact.frame.collect_schema().get(name)
-    if dtype is None:
-        raise RuleViolation(path, f"a column named {name!r}", "none")
+    dtype = exact.frame.collect_schema()[name]
     if not isinstance(dtype, (nw.String, nw.Categorical, nw.Enum)):
         raise WrongType(path, "a column of text", f"column {name!r} of {dtype}")
     column = nw.col(name)

@@ -33,19 +33,9 @@ from numgenius_core.frames._exact import (
     column,
     refuse_taken,
 )
-from numgenius_core.frames.columns import (
-    DISK,
-    GPUS,
-    INSTANT,
-    NUMBER,
-    PRICE,
-    Input,
-    Kind,
-    Named,
-    Reading,
-    as_column,
-    plain,
-)
+from numgenius_core.frames._kinds import DISK, GPUS, INSTANT, NUMBER, PRICE, Kind
+from numgenius_core.frames._reading import Input, Reading, names_of, plain
+from numgenius_core.frames.columns import Named, as_column
 from numgenius_core.gpus import slicing
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval, to_epoch
@@ -67,8 +57,9 @@ _KEYS: Final = ("__numgenius_gpus", "__numgenius_min_gpu")
 def offer_columns(offers: Iterable[Offer]) -> dict[str, list[Any]]:
     """Return offers as columns for any dataframe, under the names of the search API.
 
-    Prices are whole pico-dollars, so that nothing is lost: name them with the unit ``pico``, as
-    :data:`~numgenius_core.frames.PICO_COLUMNS` does.
+    Prices are whole pico-dollars, so that nothing is lost, and their names say so:
+    ``dph_base_pico`` and so on (:data:`~numgenius_core.frames.PICO_COLUMNS`).
+    :func:`~numgenius_core.frames.quote` and the others find them by these names.
 
     Returns:
         A list for each column, one entry for each offer, in the order given.
@@ -78,8 +69,8 @@ def offer_columns(offers: Iterable[Offer]) -> dict[str, list[Any]]:
     >>> from numgenius_core.frames import offer_columns
     >>> prices = PriceTerms(gpu=PerGpuHour("0.50"))
     >>> columns = offer_columns([Offer(id=1, machine=7, gpu_name="A100", gpus=2, prices=prices)])
-    >>> pa.table(columns).select(["num_gpus", "dph_base"]).to_pylist()
-    [{'num_gpus': 2, 'dph_base': 1000000000000}]
+    >>> pa.table(columns).select(["num_gpus", "dph_base_pico"]).to_pylist()
+    [{'num_gpus': 2, 'dph_base_pico': 1000000000000}]
     """
     known = as_tuple(offers, "offers")
     for index, offer in enumerate(known):
@@ -92,11 +83,11 @@ _OFFER_COLUMNS: Final[dict[str, Any]] = {
     "machine_id": lambda o: o.machine,
     "gpu_name": lambda o: o.gpu_name,
     "num_gpus": lambda o: o.gpus,
-    "dph_base": lambda o: o.per_hour.steps,
-    "storage_cost": lambda o: o.prices.storage.steps,
-    "inet_up_cost": lambda o: o.prices.upload.steps,
-    "inet_down_cost": lambda o: o.prices.download.steps,
-    "min_bid": lambda o: o.min_bid.steps,
+    "dph_base_pico": lambda o: o.per_hour.steps,
+    "storage_cost_pico": lambda o: o.prices.storage.steps,
+    "inet_up_cost_pico": lambda o: o.prices.upload.steps,
+    "inet_down_cost_pico": lambda o: o.prices.download.steps,
+    "min_bid_pico": lambda o: o.min_bid.steps,
     "credit_discount_max": lambda o: float(o.max_discount),
     "verification": lambda o: o.verification.value,
 }
@@ -266,24 +257,21 @@ def occupancy(
     if not isinstance(period, Interval):
         raise WrongType("period", "an Interval", shown(period))
     exact = ExactFrame(frame)
-    if machine not in exact.columns:
-        raise RuleViolation("machine", f"a column named {machine!r}", "none")
-    read = Reading(
-        exact,
-        {
-            "gpus": Input(path="gpus", kind=GPUS, source=as_column(gpus, "gpus")),
-            "start": Input(path="start", kind=INSTANT, source=as_column(start, "start")),
-            "end": Input(path="end", kind=INSTANT, source=as_column(end, "end")),
-        },
-    )
+    inputs = {
+        "gpus": Input(path="gpus", kind=GPUS, source=as_column(gpus, "gpus")),
+        "start": Input(path="start", kind=INSTANT, source=as_column(start, "start")),
+        "end": Input(path="end", kind=INSTANT, source=as_column(end, "end")),
+    }
+    exact.require({"machine": machine, **names_of(inputs)})
+    read = Reading(exact, inputs)
     first, last = int(to_epoch(period.start)), int(to_epoch(period.end))
     since, until = column(read["start"]), column(read["end"])
-    since = exact.keep((since > first).choose(since, (since <= first).choose(first)))
+    since = exact.keep((since > first).choose(since, 0 * since + first))
     until = exact.keep((until < last).choose(until, last))
     held = exact.keep((until - since) * read["gpus"])
     _check_sum(exact, read.high("gpus") * (last - first))
     unknown = held.apply(lambda e: e.is_null()).as_int()
-    results = {_HELD: (held > 0).choose(held, (held <= 0).choose(0)), _UNKNOWN: unknown}
+    results = {_HELD: (held > 0).choose(held, 0 * held), _UNKNOWN: unknown}
     grouped = nw.from_native(exact.finish(results, only=(machine,))).group_by(machine)
     sums = grouped.agg(nw.col(_HELD).sum(), nw.col(_UNKNOWN).sum())
     total = nw.when(nw.col(_UNKNOWN) == 0).then(nw.col(_HELD).cast(nw.Int64))
@@ -353,8 +341,7 @@ def resolve(
     inputs["bid"] = Input(path="bid", kind=PRICE, source=as_column(bid, "bid"))
     if not isinstance(floor, PerGpuHour):
         inputs["floor"] = Input(path="floor", kind=PRICE, source=as_column(floor, "floor"))
-    if rank not in exact.columns:
-        raise RuleViolation("rank", f"a column named {rank!r}", "none")
+    exact.require({**names_of(inputs), "rank": rank})
     read = Reading(exact, inputs)
     ready = nw.from_native(exact.finish({f"{_CLAIM}{k}": v for k, v in read.values.items()}))
     cells = {name: [plain(x) for x in ready[f"{_CLAIM}{name}"].to_list()] for name in inputs}

@@ -29,7 +29,9 @@ from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import round_half_even, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.frames._exact import INT64, ExactFrame
-from numgenius_core.frames.columns import GPUS, PRICE, Columns, Input, Reading, plain
+from numgenius_core.frames._kinds import GPUS, PRICE
+from numgenius_core.frames._reading import Input, Reading, names_of, plain
+from numgenius_core.frames.columns import ColumnNames, columns_of
 from numgenius_core.rates import PerGpuHour
 
 _GPUS: Final = "__numgenius_gpus"
@@ -67,7 +69,7 @@ def model_prices(
     *,
     model: str = "gpu_name",
     machine: str = "machine_id",
-    columns: Columns | None = None,
+    columns: ColumnNames | None = None,
 ) -> tuple[ModelPrice, ...]:
     """Return the price of each model on a market, in order of the models' names.
 
@@ -184,7 +186,7 @@ def matched_index(
     *,
     model: str = "gpu_name",
     machine: str = "machine_id",
-    columns: Columns | None = None,
+    columns: ColumnNames | None = None,
 ) -> IndexLink:
     """Return how prices moved between two snapshots, on the machines that both show.
 
@@ -239,7 +241,7 @@ def price_chain(
     *,
     model: str = "gpu_name",
     machine: str = "machine_id",
-    columns: Columns | None = None,
+    columns: ColumnNames | None = None,
 ) -> tuple[IndexLink, ...]:
     """Return the links between snapshots in order of time; their levels are the chained index.
 
@@ -282,20 +284,16 @@ def price_chain(
     return tuple(links)
 
 
-def _machines(frame: Any, model: str, machine: str, columns: Columns | None) -> Any:
+def _machines(frame: Any, model: str, machine: str, columns: ColumnNames | None) -> Any:
     """Return a row for each machine and model: its GPUs and the price of one of them."""
-    names = Columns() if columns is None else columns
     exact = ExactFrame(frame)
-    for path, name in (("model", model), ("machine", machine)):
-        if name not in exact.columns:
-            raise RuleViolation(path, f"a column named {name!r}", "none")
-    read = Reading(
-        exact,
-        {
-            "gpus": Input(path="gpus", kind=GPUS, source=names.gpus),
-            "price": Input(path="price", kind=PRICE, source=names.price, each="gpus"),
-        },
-    )
+    names = columns_of(columns, exact.columns)
+    inputs = {
+        "gpus": Input(path="gpus", kind=GPUS, source=names.gpus),
+        "price": Input(path="price", kind=PRICE, source=names.price, each="gpus"),
+    }
+    exact.require({"model": model, "machine": machine, **names_of(inputs)})
+    read = Reading(exact, inputs)
     one, _ = exact.divide(read["price"], read["gpus"])
     native = exact.finish({_GPUS: read["gpus"], _PRICE: one}, only=(machine, model))
     known = nw.from_native(native)

@@ -3,9 +3,10 @@
 Rule: those of :func:`numgenius_core.prices.quote` and of the reserved discounts in
 :mod:`numgenius_core.prices`; results are theirs rounded half-even to a nano-dollar, as int64.
 
-Our readings: a null stays a null. Where the scalar rule refuses an offer, because it is not for
-rent that way (a bid under the floor, no reserved price on a machine that is not verified), its row
-is null; what is no number of that kind, or too large to compute with, is an error for the frame.
+Our readings: a null stays a null, and NaN is one. Where the scalar rule refuses an offer, because
+it is not for rent that way (a bid under the floor or above $32 a GPU, no reserved price on a
+machine that is not verified), all results of its row are null; what is no number of that kind, or
+too large to compute with, is an error for the frame.
 
 A lazy frame stays lazy, but one query looks at its least and greatest values at once, so the data
 must not change between that query and the answer.
@@ -17,7 +18,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final
 
-from numgenius_core.errors import RuleViolation, shown
+import narwhals.stable.v2 as nw
+
+from numgenius_core._terms import HIGHEST_BID, LOWEST_BID
+from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.frames._exact import (
     INT64,
     STEPS_PER_NANO,
@@ -26,9 +30,12 @@ from numgenius_core.frames._exact import (
     Number,
     Pair,
     Value,
+    as_frame,
     column,
     refuse_taken,
 )
+from numgenius_core.frames._kinds import AMOUNT, SHARE, SHARES
+from numgenius_core.frames._reading import Input, Reading
 from numgenius_core.frames._stay import (
     QuoteColumns,
     QuoteRequest,
@@ -37,16 +44,7 @@ from numgenius_core.frames._stay import (
     read_request,
     share_of,
 )
-from numgenius_core.frames.columns import (
-    AMOUNT,
-    SHARE,
-    SHARES,
-    Column,
-    Columns,
-    Input,
-    Reading,
-    as_column,
-)
+from numgenius_core.frames.columns import Column, ColumnNames, as_column
 from numgenius_core.listing import Mode
 from numgenius_core.prices.schedules import FEE
 from numgenius_core.rates import PerHour
@@ -68,14 +66,14 @@ def quote(
     frame: Any,
     duration: timedelta | Column,
     *,
-    mode: Mode | Column = Mode.ON_DEMAND,
+    mode: Mode | str | Column = Mode.ON_DEMAND,
     disk: Amount | Column = 0,
     upload: Amount | Column = 0,
     download: Amount | Column = 0,
     bid: PerHour | Column | None = None,
     months: Exact | Column | None = None,
     fee: Exact | Column = 0,
-    columns: Columns | None = None,
+    columns: ColumnNames | None = None,
     results: Iterable[str] = _DEFAULT,
     prefix: str = "quote_",
 ) -> Any:
@@ -84,7 +82,8 @@ def quote(
     Args:
         frame: Offers, a row each, in any dataframe that narwhals speaks to.
         duration: How long the offer is rented; a column is in seconds unless its unit is another.
-        mode: How it is rented; a column holds ``on-demand``, ``reserved`` or ``interruptible``.
+        mode: How it is rented: a ``Mode`` or its word, ``on-demand``, ``reserved`` or
+            ``interruptible`` (``bid``); a column holds such words.
         disk: GB of disk.
         upload: GB sent.
         download: GB received.
@@ -93,7 +92,8 @@ def quote(
             As for :func:`numgenius_core.prices.quote`, a longer stay goes on on demand, and a
             shorter one forfeits part of the deposit.
         fee: The platform's share of what the client pays.
-        columns: The names of the columns of an offer; those of the search API if left out.
+        columns: Which columns say what of an offer: ``Columns``, or a dict of those whose names are
+            not the search API's or :func:`~numgenius_core.frames.offer_columns`'s.
         results: Which columns to add, each in nano-dollars: ``gpu``, ``discount``, ``forfeit``,
             ``storage``, ``upload``, ``download`` (the lines: differences of rounded running totals,
             as :meth:`~numgenius_core.prices.Quote.rounded_lines` has them), ``total``,
@@ -103,7 +103,8 @@ def quote(
 
     Raises:
         WrongType: A column that holds no numbers, or a mode that is no text.
-        RuleViolation: A value out of range, an amount beyond $2 billion, a name that is taken.
+        RuleViolation: Columns that the frame lacks (all of them at once), a value out of range, an
+            amount beyond $2 billion, a name that is taken.
 
     >>> from datetime import timedelta
     >>> import pyarrow as pa
@@ -146,19 +147,32 @@ def _full_price(given: QuoteColumns) -> Value:
     if given.bids is False:
         price = read["price"]
     else:
-        price = floor = read["floor"]
-        if "bid" in read.bounds:
-            price = exact.let((column(floor) <= read["bid"]).choose(read["bid"]))
+        price = _bid(given)
         if isinstance(given.bids, Number):
             price = exact.let(given.bids.choose(price, read["price"]))
-    return exact.let(given.known.choose(price)) if isinstance(given.known, Number) else price
+    return (
+        exact.let(given.known.choose(column(price))) if isinstance(given.known, Number) else price
+    )
 
 
-def _discounted(given: QuoteColumns, full: Value) -> tuple[Value, dict[str, Value | None]]:
+def _bid(given: QuoteColumns) -> Value:
+    """Return the bid of each row, the lowest if none is given; null where it is not legal."""
+    read, exact = given.read, given.exact
+    floor = column(read["floor"])
+    least = column(
+        exact.let((floor > LOWEST_BID.steps).choose(floor, 0 * floor + LOWEST_BID.steps))
+    )
+    price = column(exact.let(0 * least + read["bid"])) if "bid" in read.bounds else least
+    most = HIGHEST_BID.steps * column(read["gpus"])
+    return exact.let(((price >= least) & (price <= most)).choose(price))
+
+
+def _discounted(given: QuoteColumns, full: Value) -> tuple[Value, dict[str, Value]]:
     """Return the hourly GPU price after the discount, and what a reservation adds."""
     exact, (factor, shares) = given.exact, given.discount
     if given.reserved is False:
-        return full, {"deposit": None, "discount_rate": 0}
+        nothing = (column(full) < 0).choose(column(full))
+        return full, {"deposit": nothing, "discount_rate": 0 * column(full)}
     prepaid = given.prepaid
     # 1 − d = 1 − D · m / (m + 1), as whole numbers: of ``parts``, so much is ``kept``.
     parts = exact.let((prepaid + SECONDS_PER_MONTH) * shares)
@@ -167,12 +181,12 @@ def _discounted(given: QuoteColumns, full: Value) -> tuple[Value, dict[str, Valu
     price = exact.half_even(*exact.long_ratio(full, kept, parts), parts)
     rate = exact.half_even(*exact.long_ratio(_BILLION, taken, parts), parts)
     deposit = _deposit(exact, full, prepaid, kept, parts)
-    if isinstance(given.reserved, bool):
-        return price, {"deposit": deposit, "discount_rate": rate}
-    return exact.let(given.reserved.choose(price, full)), {
-        "deposit": exact.let(given.reserved.choose(deposit)),
-        "discount_rate": given.reserved.choose(rate, 0),
-    }
+    # The rate needs no price, but an offer that is not for rent this way has none.
+    if isinstance(given.reserved, Number):
+        price = column(exact.let(given.reserved.choose(price, full)))
+        deposit = exact.let(given.reserved.choose(column(deposit)))
+        rate = exact.keep(given.reserved.choose(rate, 0))
+    return price, {"deposit": deposit, "discount_rate": (column(full) >= 0).choose(rate)}
 
 
 def _deposit(exact: ExactFrame, full: Value, prepaid: Value, kept: Value, parts: Value) -> Value:
@@ -186,15 +200,13 @@ def _deposit(exact: ExactFrame, full: Value, prepaid: Value, kept: Value, parts:
     return exact.half_even(exact.let(whole + more), below, parts, finest, divisor)
 
 
-def _gpu_time(
-    given: QuoteColumns, full: Value, price: Value, deposit: Value | None
-) -> dict[str, Pair]:
+def _gpu_time(given: QuoteColumns, full: Value, price: Value, deposit: Value) -> dict[str, Pair]:
     """Return what GPU time costs after the discount, and what of a deposit is forfeited.
 
     A row without a deposit has null for one, which lasts for no time and forfeits nothing.
     """
     exact, seconds = given.exact, given.read["seconds"]
-    if deposit is None:
+    if given.reserved is False:
         return {"discount": exact.per_unit(full, seconds, SECONDS_PER_HOUR)}
     lasts = _lasts(exact, deposit, price, given.prepaid)
     least = exact.let((lasts < seconds).choose(lasts, seconds))
@@ -240,7 +252,7 @@ def _used(given: QuoteColumns) -> dict[str, Pair]:
     return amounts
 
 
-def _answer(given: QuoteColumns, wanted: list[str], fee: Share) -> dict[str, Value | None]:
+def _answer(given: QuoteColumns, wanted: list[str], fee: Share) -> dict[str, Value]:
     """Work out what is wanted, in the order in which one thing needs another."""
     exact, seconds = given.exact, given.read["seconds"]
     full = _full_price(given)
@@ -260,10 +272,10 @@ def _answer(given: QuoteColumns, wanted: list[str], fee: Share) -> dict[str, Val
     return {name: out[name] for name in wanted}
 
 
-def _lines(exact: ExactFrame, gpu: Pair, amounts: dict[str, Pair]) -> dict[str, Value | None]:
+def _lines(exact: ExactFrame, gpu: Pair, amounts: dict[str, Pair]) -> dict[str, Value]:
     """Return the lines: differences of rounded running totals, so that they add up."""
     before = exact.nanos(gpu)
-    lines: dict[str, Value | None] = dict.fromkeys(LINES, 0)
+    lines: dict[str, Value] = dict.fromkeys(LINES, 0 * before)
     lines["gpu"] = before
     running: Pair = (0, 0)
     for name, amount in amounts.items():
@@ -292,7 +304,7 @@ def _split(
     """
     taken, shares = (read["fee"], SHARES) if isinstance(fee, Column) else fee
     if isinstance(taken, int) and not taken:
-        return rounded, (column(rounded) >= 0).choose(0)
+        return rounded, 0 * column(rounded)
     kept = shares - taken
     whole, left = exact.divide(total[0], shares)
     part, finer = exact.divide(exact.let(left * kept), shares)
@@ -307,7 +319,7 @@ def reserve(
     frame: Any,
     months: Exact | Column,
     *,
-    columns: Columns | None = None,
+    columns: ColumnNames | None = None,
     results: Iterable[str] = _RESERVED,
     prefix: str = "reserved_",
 ) -> Any:
@@ -316,7 +328,7 @@ def reserve(
     Args:
         frame: Offers, a row each.
         months: Time to prepay, months of 720 hours that make whole seconds.
-        columns: The names of the columns of an offer; those of the search API if left out.
+        columns: Which columns say what of an offer, as for :func:`~numgenius_core.frames.quote`.
         results: ``gpu_per_hour`` (the discounted GPU price), ``deposit``, ``discount_rate`` (in
             billionths of the GPU price).
         prefix: What the names of the results begin with.
@@ -372,3 +384,37 @@ def payout(frame: Any, amount: Column | str, fee: Exact | Column, *, prefix: str
     total = read["amount"]
     host, rest = _split(exact, (total, 0), total, platform, read)
     return exact.finish({prefix + "payout": host, prefix + "fee": rest})
+
+
+def dollars(frame: Any, *names: str, suffix: str = "_dollars") -> Any:
+    """Return the frame with amounts in dollars as floats, to look at and to plot.
+
+    A float is the nearest one to the amount, to the nano-dollar up to $9 million. Sum the
+    nano-dollars first: sums of floats drift.
+
+    Args:
+        frame: Any frame with columns of whole nano-dollars.
+        *names: These columns, such as ``quote_total``.
+        suffix: What the new columns' names add to them.
+
+    Raises:
+        WrongType: A column that holds no integers.
+        RuleViolation: Columns that the frame lacks, or a name that is taken.
+
+    >>> import pyarrow as pa
+    >>> from numgenius_core.frames import dollars
+    >>> dollars(pa.table({"quote_total": [5_100_000_000]}), "quote_total").to_pylist()
+    [{'quote_total': 5100000000, 'quote_total_dollars': 5.1}]
+    """
+    exact = ExactFrame(frame)
+    exact.require({name: name for name in names})
+    refuse_taken([name + suffix for name in names], exact.columns, "suffix")
+    schema = exact.frame.collect_schema()
+    added = {}
+    for name in names:
+        if not schema[name].is_integer():
+            raise WrongType(name, "a column of whole nano-dollars", f"one of {schema[name]}")
+        amount = nw.col(name).cast(nw.Float64)
+        # A column divides: Polars divides by a number as it multiplies by its reciprocal.
+        added[name + suffix] = amount / (amount - amount + float(_BILLION))
+    return as_frame(frame).with_columns(**added).to_native()

@@ -2,6 +2,7 @@
 
 ==========================================  =======================================================
 who wants GPUs                              :class:`Demand`, :class:`Trace`, :func:`fit`
+if there is no record of that               :func:`preset_demand`
 what is listed, and for how long            :class:`Scenario`, :func:`vary`
 what comes of it                            :func:`simulate`, :func:`sweep`
 the best price, ``min_gpu``, mix, floor     :func:`best_price` and the other questions
@@ -24,6 +25,7 @@ from numgenius_core.whatif.estimate import CONFIDENCE, Estimate, estimate_mean
 from numgenius_core.whatif.fitting import Observation, fit, recorded, resembling
 from numgenius_core.whatif.outcome import Lost, ModeOutcome, Outcome
 from numgenius_core.whatif.power import PerKwh, Power
+from numgenius_core.whatif.presets import PRESETS, Preset, preset_demand
 from numgenius_core.whatif.questions import (
     Answer,
     best_min_gpu,
@@ -39,6 +41,7 @@ from numgenius_core.whatif.sweeps import Measure, Progress, Sweep, sweep
 
 __all__ = [
     "CONFIDENCE",
+    "PRESETS",
     "Answer",
     "Demand",
     "Distribution",
@@ -56,6 +59,7 @@ __all__ = [
     "PerKwh",
     "Placement",
     "Power",
+    "Preset",
     "Progress",
     "Relisting",
     "Request",
@@ -69,6 +73,7 @@ __all__ = [
     "estimate_mean",
     "fit",
     "floor_against_power_cost",
+    "preset_demand",
     "recorded",
     "resembling",
     "simulate",

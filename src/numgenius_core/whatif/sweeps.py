@@ -5,9 +5,11 @@ same seed. So two options are compared by their *paired* differences, whose inte
 narrower than those of the options themselves. What a run gives depends on the option and the seed
 alone, not on who computes it or in which order, so one core and many give the same numbers.
 
-By default all cores of the machine compute, in processes of their own (*spawned*: a script that
-sweeps needs its ``if __name__ == "__main__":``). Any ``concurrent.futures.Executor`` can take
-their place, such as Dask's ``Client.get_executor()`` or a pool of MPI processes.
+A sweep of a few seconds is computed in this process; for a longer one all cores of the machine
+compute, in processes of their own. These are *spawned*, so each begins with the script anew: one
+that sweeps for longer needs its ``if __name__ == "__main__":``. Any
+``concurrent.futures.Executor`` can take their place, such as Dask's ``Client.get_executor()`` or a
+pool of MPI processes.
 """
 
 from __future__ import annotations
@@ -15,9 +17,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from fractions import Fraction
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
+from time import monotonic
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -43,6 +47,8 @@ Progress = Callable[[int, int], None]
 
 _RUNS: Final = 20
 _MAX_RUNS: Final = 1_000_000
+_FIRST_SECONDS: Final = 1.0  # in this process, which tell how long all of it takes
+_FEW_SECONDS: Final = 4.0  # what is left then is not worth starting processes
 _TASKS_PER_WORKER: Final = 4  # so that a slow one at the end leaves few cores idle
 _DOLLARS: Final = ("profit", "payout", "revenue", "power")
 _SHARES: Final = ("occupancy", "unserved")
@@ -181,14 +187,15 @@ def sweep(
         options: Variations of a scenario, such as :func:`~numgenius_core.whatif.vary` gives.
         runs: Runs of each option; 20 if left out, or 1 where all demand is recorded.
         seed: Seed of the first run; another one gives other clients.
-        workers: How many processes compute; one for each core if left out. With 1, this process
-            computes.
+        workers: How many processes compute. With 1, this process computes. If left out, it does so
+            too, unless that takes more than a few seconds: then one for each core.
         executor: What computes instead of processes of our own; it is not shut down.
         progress: A function that is told how far it is, or ``True`` for a bar (extra ``rich``).
 
     Raises:
         RuleViolation: No option, no run, several runs of what was recorded (they would all be the
-            same), or both workers and an executor.
+            same), both workers and an executor, or processes that ended at once: those of a script
+            that sweeps outside of ``if __name__ == "__main__":``.
         MissingExtra: A bar without rich.
 
     >>> from datetime import UTC, datetime, timedelta
@@ -214,11 +221,12 @@ def sweep(
     first = whole_number(seed, "seed", 0, _MAX_RUNS) * _MAX_RUNS
     if executor is not None and workers is not None:
         raise RuleViolation("workers", "workers or an executor", "both")
-    cores = whole_number(_cores() if workers is None else workers, "workers", 1, 10_000)
+    if workers is not None:
+        whole_number(workers, "workers", 1, 10_000)
     jobs = [(place, run) for run in range(count) for place in range(len(known))]
     results: dict[tuple[int, int], Outcome] = {}
     with _telling(progress, len(jobs)) as tell:
-        for done in _computed(known, jobs, first, cores, executor):
+        for done in _computed(known, jobs, first, workers, executor):
             results.update(done)
             tell(len(results), len(jobs))
     return Sweep(
@@ -253,7 +261,7 @@ def _computed(
     options: tuple[Option, ...],
     jobs: list[_Job],
     first: int,
-    workers: int,
+    workers: int | None,
     executor: Executor | None,
 ) -> Iterator[dict[_Job, Outcome]]:
     """Yield the outcomes of jobs as they are done, in any order."""
@@ -261,15 +269,52 @@ def _computed(
     if executor is not None:
         check_kind(executor, Executor, "executor")
         yield from _farmed(executor, scenarios, [[job] for job in jobs], first)
-    elif workers == 1 or len(jobs) == 1:
-        for place, run in jobs:
+        return
+    cores = _cores() if workers is None else workers
+    if workers is None or cores == 1 or len(jobs) == 1:
+        began, limit = monotonic(), None if cores == 1 else _FEW_SECONDS
+        for done, (place, run) in enumerate(jobs):
+            spent = monotonic() - began
+            if (
+                limit
+                and done
+                and spent > _FIRST_SECONDS
+                and spent * (len(jobs) - done) > limit * done
+            ):
+                jobs = jobs[done:]
+                break
             yield {(place, run): simulate(scenarios[place], first + run)}
-    else:
-        size = -(-len(jobs) // (workers * _TASKS_PER_WORKER))
-        pieces = [jobs[i : i + size] for i in range(0, len(jobs), size)]
-        context = get_context("spawn")
-        with ProcessPoolExecutor(min(workers, len(pieces)), mp_context=context) as pool:
-            yield from _farmed(pool, scenarios, pieces, first)
+        else:
+            return
+    yield from _spread(scenarios, jobs, first, cores)
+
+
+def _spread(
+    scenarios: list[Scenario], jobs: list[_Job], first: int, workers: int
+) -> Iterator[dict[_Job, Outcome]]:
+    """Yield the outcomes of jobs that processes of our own compute."""
+    if getattr(current_process(), "_inheriting", False):
+        # This is such a process, and it runs the script that started it: its end says so.
+        raise SystemExit(1)
+    size = -(-len(jobs) // (workers * _TASKS_PER_WORKER))
+    pieces = [jobs[i : i + size] for i in range(0, len(jobs), size)]
+    done = 0
+    try:
+        with ProcessPoolExecutor(
+            min(workers, len(pieces)), mp_context=get_context("spawn")
+        ) as pool:
+            for found in _farmed(pool, scenarios, pieces, first):
+                done += len(found)
+                yield found
+    except BrokenProcessPool:
+        need = (
+            'the script\'s own steps under `if __name__ == "__main__":` (each process begins with '
+            "the script anew), or workers=1"
+        )
+        if done:
+            need = "memory for each process, or fewer workers"
+        got = f"processes that ended after {done} of {len(jobs)} simulations"
+        raise RuleViolation("workers", need, got) from None
 
 
 def _farmed(

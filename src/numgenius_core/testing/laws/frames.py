@@ -17,6 +17,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from numgenius_core._numbers import PICO, round_half_even
+from numgenius_core._terms import HIGHEST_BID, LOWEST_BID
 from numgenius_core.errors import MissingExtra
 from numgenius_core.ids import MachineId, OfferId
 from numgenius_core.listing import Mode, PriceTerms, Verification
@@ -33,9 +34,9 @@ _SCALAR: Final = (
     "a column holds what the scalar rule gives, rounded half-even to a nano-dollar; an offer that "
     "is not for rent that way has null"
 )
-_NULLS: Final = "null is not known: every result that needs it is null"
+_NULLS: Final = "null and NaN are not known: every result that needs them is null"
 _ROWS: Final = "each row is quoted by itself: their order and their chunks are nothing"
-_ERRORS: Final = "NaN, a negative price and the like are errors"
+_ERRORS: Final = "a negative price, an infinite one and the like are errors"
 
 # -- rows --------------------------------------------------------------------------------------
 
@@ -141,13 +142,15 @@ def scalar_results(row: Row) -> dict[str, int | None]:
 
 def _scalar(row: Row) -> tuple[int | None, ...]:
     offer, mode = _offer(row), Mode(row["mode"])
-    price, more = offer.per_hour, dict[str, Any]()
+    price, more, legal = offer.per_hour, dict[str, Any](), True
     if mode is Mode.INTERRUPTIBLE:
         price = more["bid"] = PerHour.from_steps(_steps(row["bid"]))
+        most = HIGHEST_BID.for_gpus(offer.gpus)
+        least = max(LOWEST_BID.steps, offer.min_bid.steps)
+        legal = least <= price.steps <= most.steps
     if mode is Mode.RESERVED:
         more["months"] = Fraction(repr(row["months"]))
-    under = mode is Mode.INTERRUPTIBLE and price < offer.min_bid
-    if under or (mode is Mode.RESERVED and offer.verification is not Verification.VERIFIED):
+    if not legal or (mode is Mode.RESERVED and offer.verification is not Verification.VERIFIED):
         return (None,) * len(_RESULTS)
     priced = quote(
         offer,
@@ -189,7 +192,9 @@ def _nulls(implementation: Implementation, rows: Sequence[Row]) -> str | None:
     holes = []
     for place, row in enumerate(rows[1:]):
         needed = _NEEDED[row["mode"]]
-        holes.append({**row, needed[place % len(needed)]: None})
+        name = needed[place % len(needed)]
+        missing = float("nan") if isinstance(row[name], float) and place % 2 else None
+        holes.append({**row, name: missing})
     found = _answers(implementation, [rows[0], *holes])
     nothing = [(None,) * len(_RESULTS)] * len(holes)
     totals = [(total, None, None, None, None) for total, *_ in found[1:]]
@@ -208,7 +213,7 @@ def _each_by_itself(implementation: Implementation, rows: Sequence[Row]) -> str 
 
 def _refused(implementation: Implementation, rows: Sequence[Row]) -> str | None:
     price = "min_bid" if rows[-1]["mode"] == Mode.INTERRUPTIBLE.value else "dph_base"
-    for odd in (float("nan"), -1.0):
+    for odd in (float("inf"), -1.0):
         try:
             _answers(implementation, [*rows[:-1], {**rows[-1], price: odd}])
         except Exception:  # noqa: BLE001 - an implementation has errors of its own
@@ -221,7 +226,7 @@ def _refused(implementation: Implementation, rows: Sequence[Row]) -> str | None:
 
 
 def _engine() -> str:
-    """Return a dataframe library that tells NaN from null, such as is installed."""
+    """Return a dataframe library that is installed, of those that keep integers beside nulls."""
     for name in ("polars", "pyarrow"):
         if find_spec(name) is not None and find_spec("narwhals") is not None:
             return name

@@ -1,0 +1,92 @@
+"""``numgenius charge``: what to ask for a machine."""
+
+from __future__ import annotations
+
+from argparse import RawDescriptionHelpFormatter
+
+from numgenius_core._command._options import add_json, whole
+
+TYPE_CHECKING = False  # as in the package's own `__init__`
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from typing import Any
+
+    from numgenius_core._command._options import Subparsers
+
+ABOUT = """\
+What to ask for a machine: prices are tried on the same simulated clients, by the market's rules.
+
+Who comes is a preset, or fitted to what your machine has seen. The presets are assumptions, not
+measurements: compare the prices, and take the dollars for no forecast.
+"""
+MORE = """\
+demand presets (load: GPU time wanted at any price, as a multiple of the machine's):
+  experiments  load 1.5, median stay 3 h, 50 % on demand, 50 % bids; 1 GPU in 70 %
+  training     load 2, median stay 24 h, 70 % on demand, 15 % reserved, 15 % bids; 1 GPU in 30 %
+  serving      load 1.5, median stay 240 h, 60 % on demand, 40 % reserved; 1 GPU in 60 %
+Half of the clients pay the usual price (--usual), one in six 35 % more; the median bid is 60 % of
+it. With --fit FILE prices, occupancy (0 to 1) and hours come from columns price, occupied, hours.
+
+examples:
+  numgenius charge 8 --from 0.25 --to 0.60 --kwh 0.15 --watts 350
+  numgenius charge 8 --from 1.50 --to 3 --demand training --fee 0.25 --plot revenue.svg
+"""
+
+
+def add(subparsers: Subparsers) -> None:
+    """Add the parser."""
+    charge = subparsers.add_parser(
+        "charge",
+        help="what to ask for a machine",
+        description=ABOUT,
+        epilog=MORE,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    charge.add_argument("gpus", type=whole, help="GPUs of the machine")
+    charge.add_argument("--from", dest="low", metavar="$", required=True, help="lowest, $/GPU-hour")
+    charge.add_argument("--to", dest="high", metavar="$", required=True, help="highest price tried")
+    charge.add_argument("--tries", metavar="N", type=whole, default=8, help="prices (default 8)")
+    charge.add_argument("--min-gpu", metavar="N", type=whole, default=1, help="smallest group")
+    charge.add_argument("--min-bid", metavar="$", default="0", help="lowest bid, $/GPU-hour")
+    charge.add_argument("--fee", default="0", help="the platform's share, such as 0.25")
+    charge.add_argument("--kwh", metavar="$", help="price of electricity, $/kWh")
+    charge.add_argument("--watts", metavar="W", type=whole, default=0, help="a GPU that computes")
+    charge.add_argument("--idle", metavar="W", type=whole, default=0, help="the machine, always")
+    who = charge.add_argument_group("who comes")
+    who.add_argument("--demand", default="experiments", metavar="PRESET", help="see below")
+    who.add_argument("--fit", metavar="FILE", help="what the machine has seen, see below")
+    who.add_argument(
+        "--usual", metavar="$", help="what such a GPU costs elsewhere (default: middle)"
+    )
+    who.add_argument("--days", metavar="N", type=whole, default=28, help="simulated (default 28)")
+    who.add_argument("--runs", metavar="N", type=whole, default=10, help="repeats (default 10)")
+    charge.add_argument("--plot", metavar="FILE", help="profit by price, as SVG or PNG")
+    add_json(charge)
+
+
+def run(options: Namespace) -> dict[str, Any]:
+    """Return the best price, and what each gives."""
+    from numgenius_core._command import _charging
+
+    return _charging.run(options)
+
+
+def show(result: dict[str, Any], options: Namespace) -> None:
+    """Print a line for each price, and what that means."""
+    from numgenius_core._command._table import plain, print_table
+
+    rows = []
+    for one in result["prices"]:
+        best = one["price"] == result["best"]
+        wide = one["half_width"]
+        rows.append(
+            (
+                f"{float(one['price']):.4f}{' *' if best else '  '}",
+                f"{one['profit']:,.2f}" + ("" if wide is None else f" ± {wide:,.2f}"),
+                f"{100 * one['occupancy']:.0f} %",
+                f"{100 * one['unserved']:.0f} %",
+            )
+        )
+    print_table(("$/GPU-hour (* best)", f"profit $ in {options.days} d", "rented", "lost"), rows)
+    tail = "" if result["clear"] else "; others do as well by chance (more --runs tell)"
+    print(plain(f"Ask ${result['best']} a GPU-hour{tail}."))

@@ -1,0 +1,167 @@
+"""What to ask for a machine: the prices that are tried, on the same simulated clients."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from typing import Any, Final
+
+from numgenius_core._command._plotting import save
+from numgenius_core._command._reading import read, source_of
+from numgenius_core._numbers import PICO, as_fraction_of_ten
+from numgenius_core.errors import RuleViolation
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import Listing, Machine, PriceTerms
+from numgenius_core.rates import PerGpuHour
+from numgenius_core.units import SECONDS_PER_HOUR
+from numgenius_core.whatif import (
+    PRESETS,
+    Answer,
+    Demand,
+    LogNormal,
+    Observation,
+    PerKwh,
+    Power,
+    Scenario,
+    best_price,
+    fit,
+    preset_demand,
+)
+from numgenius_core.wire.tables import read_table
+
+_START: Final = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday; the answer is the same whenever asked
+_CENT: Final = PICO // 100
+_FINE: Final = PICO // 10_000  # a hundredth of a cent, as the simulated clients count
+_MOST_TRIES: Final = 50
+_MOST_DAYS: Final = 366
+_MOST_RUNS: Final = 1_000
+_SEEN: Final = ("price", "occupied", "hours")
+
+
+def run(options: Namespace) -> dict[str, Any]:
+    """Return the best price, whether that is clear, and what each price gives."""
+    answer = best_price(_scenario(options), _prices(options), runs=options.runs)
+    if options.plot is not None:
+        _draw(answer, options)
+    rows = []
+    for option in answer.sweep.options:
+        profit = answer.sweep.estimate(option, "profit")
+        half = profit.half_width
+        rows.append(
+            {
+                "price": str(option.value("price")),
+                "profit": round(float(profit.mean), 2),
+                "half_width": None if half is None else round(float(half), 2),
+                "occupancy": round(float(answer.sweep.estimate(option, "occupancy").mean), 4),
+                "unserved": round(float(answer.sweep.estimate(option, "unserved").mean), 4),
+            }
+        )
+    return {"best": str(answer.value), "clear": answer.is_clear, "prices": rows}
+
+
+def _prices(options: Namespace) -> list[PerGpuHour]:
+    low, high = (
+        read(name, PerGpuHour, text)
+        for name, text in (("--from", options.low), ("--to", options.high))
+    )
+    if not 0 < low.steps < high.steps:
+        raise RuleViolation("--to", f"a price above --from, which is above 0 (${low})", f"${high}")
+    if not 2 <= options.tries <= _MOST_TRIES:
+        raise RuleViolation("--tries", f"2 to {_MOST_TRIES}", str(options.tries))
+    between, parts = high.steps - low.steps, options.tries - 1
+    steps = [low.steps + between * index // parts for index in range(options.tries)]
+    grid = _CENT if between > 2 * parts * _CENT else _FINE
+    inner = [step // grid * grid or step for step in steps[1:-1]]
+    return [PerGpuHour.from_steps(step) for step in dict.fromkeys([steps[0], *inner, steps[-1]])]
+
+
+def _scenario(options: Namespace) -> Scenario:
+    for name, most in (("days", _MOST_DAYS), ("runs", _MOST_RUNS)):
+        if not 1 <= getattr(options, name) <= most:
+            raise RuleViolation(f"--{name}", f"1 to {most:,}", str(getattr(options, name)))
+    prices = PriceTerms(
+        gpu=read("--from", PerGpuHour, options.low),
+        min_bid=read("--min-bid", PerGpuHour, options.min_bid),
+        platform_fee=read("--fee", _share, options.fee),
+    )
+    machine = Machine(id=1, host="me", gpu_name="GPU", gpus=options.gpus)  # type: ignore[arg-type]
+    power = None
+    if options.kwh is not None:
+        price = read("--kwh", PerKwh, options.kwh)
+        power = Power(price=price, gpu_watts=options.watts, idle_watts=options.idle)
+    elif options.watts or options.idle:
+        raise RuleViolation("--kwh", "the price of electricity, as there are watts", "none")
+    return Scenario(
+        listings=(Listing(machine=machine, prices=prices, min_gpu=options.min_gpu),),
+        demand=_demand(options),
+        horizon=Interval(_START, _START + timedelta(days=options.days)),
+        power=power,
+    )
+
+
+def _share(text: str) -> Fraction:
+    number, places = as_fraction_of_ten(text, "--fee", "a share from 0 to below 1, such as 0.25")
+    share = Fraction(number, int(10**places))
+    if not 0 <= share < 1:
+        raise RuleViolation("--fee", "a share from 0 to below 1, such as 0.25", text)
+    return share
+
+
+def _demand(options: Namespace) -> Demand:
+    name = options.demand
+    if name not in PRESETS:
+        raise RuleViolation("--demand", f"one of {', '.join(PRESETS)}", name)
+    if options.fit is not None:
+        preset = PRESETS[name]
+        sizes = {size: weight for size, weight in preset.sizes.items() if size <= options.gpus}
+        stays = LogNormal(preset.hours, preset.spread)
+        return fit(_seen(options.fit), gpus=options.gpus, sizes=sizes, stays=stays)
+    if options.usual is not None:
+        usual = read("--usual", PerGpuHour, options.usual)
+    else:
+        low, high = (PerGpuHour(text).steps for text in (options.low, options.high))
+        usual = PerGpuHour.from_steps((low + high) // 2)
+    return preset_demand(name, gpus=options.gpus, price=usual)
+
+
+def _seen(file: str) -> list[Observation]:
+    """Read how much of the machine was rented at which price, and for how long."""
+    rows = read_table(source_of(file), columns={name: name for name in _SEEN})
+    found = []
+    for number, row in enumerate(rows, 1):
+        where = f"row {number}"
+        try:
+            cells = {name: Decimal(str(row[name])) for name in _SEEN}
+        except InvalidOperation:
+            got = ", ".join(f"{name} {row[name]!r}" for name in _SEEN)
+            raise RuleViolation(where, "three numbers: price, occupied, hours", got) from None
+        try:
+            found.append(
+                Observation(
+                    price=PerGpuHour(cells["price"]),
+                    occupied=cells["occupied"],  # type: ignore[arg-type]  # it takes exact numbers
+                    seconds=int(cells["hours"] * SECONDS_PER_HOUR),
+                )
+            )
+        except RuleViolation as fault:
+            raise fault.at(where) from None
+    return found
+
+
+def _draw(answer: Answer, options: Namespace) -> None:
+    from numgenius_core.plots import revenue_curve
+
+    curve = answer.sweep.curve("price", "profit")
+    intervals = [(float(one.low), float(one.high)) for _, one in curve]
+    save(
+        options.plot,
+        lambda: revenue_curve(
+            [float(price.to_decimal()) for price, _ in curve],
+            [float(one.mean) for _, one in curve],
+            intervals if options.runs > 1 else None,
+            value_label=f"profit in {options.days} days ($)",
+            interval_label="95 % interval",
+        ),
+    )

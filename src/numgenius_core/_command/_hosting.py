@@ -1,0 +1,157 @@
+"""What hosts and bidders ask of their own files: bids on a record, and when to go down."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Any, Final
+
+from numgenius_core._command._durations import parse_hours
+from numgenius_core._command._plotting import save
+from numgenius_core._command._reading import instant, read, source_of
+from numgenius_core._numbers import decimal_text
+from numgenius_core.errors import RuleViolation
+from numgenius_core.planning import PriceSeries, compare_bids as fare, read_price_series
+from numgenius_core.rates import PerHour
+from numgenius_core.units import SECONDS_PER_HOUR
+from numgenius_core.wire.machines import HostMachine, read_machines
+
+_BIDS: Final = 8
+_MOST_NAMED: Final = 12
+
+
+def compare_bids(options: Namespace) -> dict[str, Any]:
+    """Return how bids would have fared on the record of a price."""
+    series = _series(options)
+    if options.bid is None:
+        bids = _differing(series)
+    else:
+        bids = sorted({read("--bid", PerHour, text) for text in options.bid}, key=_steps)
+    found = fare(series, bids).bids
+    if options.plot is not None:
+        from numgenius_core.plots import bid_availability
+
+        drawn = [one for one in found if one.mean_price is not None]
+        if not drawn:
+            raise RuleViolation("--plot", "a bid that ran", "none of them did")
+        save(
+            options.plot,
+            lambda: bid_availability(
+                [float(one.bid.to_decimal()) for one in drawn],
+                [float(one.availability) for one in drawn],
+                [float(one.mean_price or 0) for one in drawn],
+                [float(one.per_day) for one in drawn],
+            )[0],
+        )
+    rows = [
+        {
+            "bid": str(one.bid),
+            "available": _rounded(one.availability),
+            "running_seconds": one.running,
+            "cost": f"{one.bid.charge(one.running):.2f}",
+            "cost_at_the_price": f"{one.paid:.2f}",
+            "mean_price": None if one.mean_price is None else _rounded(one.mean_price),
+            "pauses": one.interruptions,
+            "pauses_per_day": _rounded(one.per_day),
+        }
+        for one in found
+    ]
+    span = series.span
+    return {
+        "start": f"{span.start:%Y-%m-%dT%H:%M:%SZ}",
+        "end": f"{span.end:%Y-%m-%dT%H:%M:%SZ}",
+        "hours": _rounded(Fraction(span.seconds, SECONDS_PER_HOUR)),
+        "bids": rows,
+    }
+
+
+def _series(options: Namespace) -> PriceSeries:
+    """Read the one series that is asked for."""
+    end = None if options.until is None else instant(options.until, "--until")
+    found = read_price_series(
+        source_of(options.file),
+        time=options.time,
+        price=options.price,
+        naive="utc" if options.utc else "refuse",
+        end=end,
+    )
+    if options.series is None and len(found) == 1:
+        return next(iter(found.values()))
+    if options.series not in found:
+        names = ", ".join(repr(name) for name in list(found)[:_MOST_NAMED])
+        more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+        got = "several" if options.series is None else repr(options.series)
+        raise RuleViolation("--series", f"one of {names}{more}", got)
+    return found[options.series]
+
+
+def _differing(series: PriceSeries) -> list[PerHour]:
+    """Return a few prices of the record, from the lowest to the highest: bids that differ."""
+    prices = sorted(set(series.prices), key=_steps)
+    if len(prices) <= _BIDS:
+        return prices
+    last = len(prices) - 1
+    return [prices[last * index // (_BIDS - 1)] for index in range(_BIDS)]
+
+
+def _steps(price: PerHour) -> int:
+    return price.steps
+
+
+def _rounded(number: Fraction) -> float:
+    return round(float(number), 6)
+
+
+# -- maintenance -------------------------------------------------------------------------------
+
+
+def plan_maintenance(options: Namespace) -> dict[str, Any]:
+    """Return when each machine can be down without disturbing anybody."""
+    now = datetime.now(UTC) if options.now is None else instant(options.now, "--now")
+    now = now.replace(microsecond=0)
+    seconds = parse_hours(options.hours)
+    machines = read_machines(source_of(options.file)).machines
+    if options.machine is not None:
+        ids = [one.machine.id for one in machines]
+        machines = tuple(one for one in machines if one.machine.id == options.machine)
+        if not machines:
+            known = ", ".join(map(str, ids[:_MOST_NAMED])) or "none"
+            raise RuleViolation("--machine", f"a machine of the file: {known}", options.machine)
+    rows = [_window(one, now, timedelta(seconds=seconds)) for one in machines]
+    return {
+        "now": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "hours": decimal_text(_hours(seconds)),
+        "machines": rows,
+    }
+
+
+def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any]:
+    """Return the first window that is sure to disturb nobody, and what going down now loses.
+
+    The lost GPU time is what clients pay for at the listing's price; bids below it make it less.
+    """
+    start = now if one.client_end is None else max(now, one.client_end)
+    rented = sum(letter != "x" for letter in one.occupancy)
+    if not one.occupancy and start > now:
+        rented = one.machine.gpus  # somebody rents; the file does not say how many GPUs
+    lost = None
+    if one.listing is not None:
+        until = min(start, now + length)
+        seconds = int((until - now).total_seconds())
+        lost = f"{one.listing.prices.gpu.charge(rented, seconds):.2f}"
+    return {
+        "machine": one.machine.id,
+        "gpus": one.machine.gpus,
+        "rented": rented,
+        "free_now": start == now,
+        "down_from": f"{start:%Y-%m-%dT%H:%M:%SZ}",
+        "down_to": f"{start + length:%Y-%m-%dT%H:%M:%SZ}",
+        "lost_now": lost,
+    }
+
+
+def _hours(seconds: int) -> Any:
+    from decimal import Decimal
+
+    return Decimal(seconds) / SECONDS_PER_HOUR

@@ -1,0 +1,71 @@
+"""``numgenius maint``: when to take a machine down."""
+
+from __future__ import annotations
+
+from argparse import RawDescriptionHelpFormatter
+
+from numgenius_core._command._options import add_json, whole
+
+TYPE_CHECKING = False  # as in the package's own `__init__`
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from typing import Any
+
+    from numgenius_core._command._options import Subparsers
+
+ABOUT = """\
+When to take machines down: the first time at which nobody is disturbed, and what it costs now.
+
+The file is what `vastai show machines --raw` prints. It says when the last client of a machine
+leaves, not when each one does: the time given is the first that is sure.
+"""
+MORE = """\
+examples:
+  vastai show machines --raw | numgenius maint - --hours 4
+  numgenius maint machines.json --machine 1001 --hours 4 --now 2026-06-16T12:00Z
+"""
+
+
+def add(subparsers: Subparsers) -> None:
+    """Add the parser."""
+    maint = subparsers.add_parser(
+        "maint",
+        help="when to take a machine down",
+        description=ABOUT,
+        epilog=MORE,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    maint.add_argument("file", metavar="FILE", help="your machines, - for standard input")
+    maint.add_argument("--hours", default="4", help="how long it is down: 4, 90min, 1d (default 4)")
+    maint.add_argument("--machine", metavar="ID", type=whole, help="only this one")
+    maint.add_argument(
+        "--now", metavar="TIME", help="such as 2026-06-16T12:00Z (default: the clock)"
+    )
+    add_json(maint)
+
+
+def run(options: Namespace) -> dict[str, Any]:
+    """Return when each machine can be down."""
+    from numgenius_core._command import _hosting
+
+    return _hosting.plan_maintenance(options)
+
+
+def show(result: dict[str, Any], _: Namespace) -> None:
+    """Print a line for each machine, and what to do before."""
+    from numgenius_core._command._table import plain, print_table
+
+    rows = [
+        (
+            str(one["machine"]),
+            f"{one['rented']} of {one['gpus']}",
+            one["down_from"].replace("T", " ")[:16],
+            one["down_to"].replace("T", " ")[:16],
+            "?" if one["lost_now"] is None else f"{float(one['lost_now']):,.2f}",
+        )
+        for one in result["machines"]
+    ]
+    head = ("machine", "GPUs rented", "down from (UTC)", "to", "if now: lost $")
+    print_table(head, rows)
+    if any(one["rented"] for one in result["machines"]):
+        print(plain("Until then take no new clients: unlist, or let the listing end at that time."))

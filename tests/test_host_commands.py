@@ -1,0 +1,381 @@
+"""What hosts and bidders ask at the command line, as a person and as a program."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from numgenius_core._command import main
+from numgenius_core._command._durations import parse_hours, parse_span
+from numgenius_core.errors import RuleViolation
+from numgenius_core.gpus import offer_sizes
+
+HISTORY = """\
+time,price
+2026-03-01T00:00Z,0.20
+2026-03-01T04:00Z,0.35
+2026-03-01T08:00Z,0.22
+2026-03-02T00:00Z,0.60
+2026-03-02T06:00Z,0.25
+"""
+MACHINES: list[dict[str, Any]] = [
+    {
+        "id": 7,
+        "gpu_name": "RTX 4090",
+        "num_gpus": 4,
+        "disk_space": 1000,
+        "listed": True,
+        "listed_gpu_cost": 0.3,
+        "listed_min_gpu_count": 1,
+        "gpu_occupancy": "D x I x ",
+        "client_end_date": datetime(2026, 8, 1, tzinfo=UTC).timestamp(),
+        "end_date": datetime(2026, 10, 1, tzinfo=UTC).timestamp(),
+    },
+    {"id": 8, "gpu_name": "RTX 4090", "num_gpus": 2, "disk_space": 9, "listed": False},
+]
+CHARGE = ("charge", "8", "--from", "0.25", "--to", "0.60", "--tries", "3", "--days", "3")
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> str:
+    path = tmp_path / "history.csv"
+    path.write_text(HISTORY)
+    return str(path)
+
+
+@pytest.fixture
+def machines(tmp_path: Path) -> str:
+    path = tmp_path / "machines.json"
+    path.write_text(json.dumps(MACHINES))
+    return str(path)
+
+
+def answer(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    assert main([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def text(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(words) == 0
+    return capsys.readouterr().out
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
+
+
+class TestLengthsOfTime:
+    """A unit cannot be mistaken: what may mean two things is refused."""
+
+    @pytest.mark.parametrize(
+        ("typed", "hours"),
+        [
+            ("72", 72),
+            ("72h", 72),
+            ("3d", 72),
+            ("3 Days", 72),
+            ("2 weeks", 336),
+            ("1d 12h", 36),
+            ("1d12h", 36),
+            ("0.5", Decimal("0.5")),
+            ("1.5h", Decimal("1.5")),
+            ("90min", Decimal("1.5")),
+            ("1mo", 720),
+            (" 2 w ", 336),
+        ],
+    )
+    def test_as_people_type_them(self, typed: str, hours: Any) -> None:
+        assert parse_hours(typed) == hours * 3_600
+
+    @pytest.mark.parametrize(
+        "typed",
+        [
+            "",
+            "h",
+            "3x",
+            "1d 12",
+            "12 1d",
+            "1d 2d",
+            "-1",
+            "0",
+            "0h",
+            "0.0001",
+            "1e3",
+            "٣d",
+            "900000d",
+        ],
+    )
+    def test_what_is_none(self, typed: str) -> None:
+        with pytest.raises(RuleViolation, match="--hours: need"):
+            parse_hours(typed)
+
+    @pytest.mark.parametrize("read", [parse_hours, lambda typed: parse_span(typed, "--hours")])
+    def test_a_minute_or_a_month(self, read: Any) -> None:
+        with pytest.raises(RuleViolation, match="3min for minutes or 3mo for months"):
+            read("3m")
+
+    def test_a_span_has_its_unit(self) -> None:
+        assert parse_span("15d", "--cancel-after") == 15 * 86_400
+        with pytest.raises(RuleViolation, match="--cancel-after: need a length of time with its"):
+            parse_span("15", "--cancel-after")
+
+    def test_of_a_quote(self, capsys: pytest.CaptureFixture[str]) -> None:
+        by = [
+            answer(capsys, "quote", "--sample", "--top", "1", "--hours", typed)["offers"][0][
+                "total"
+            ]
+            for typed in ("72", "72h", "3d")
+        ]
+        assert len(set(by)) == 1
+
+
+class TestBid:
+    """What a bid would have cost, and how often it would have been paused."""
+
+    def test_it_pays_itself_while_it_runs(
+        self, capsys: pytest.CaptureFixture[str], history: str
+    ) -> None:
+        found = answer(capsys, "bid", history, "--until", "2026-03-03", "--bid", "0.25")
+        (one,) = found["bids"]
+        running = 4 + 16 + 18  # hours at $0.20, $0.22 and $0.25
+        assert (one["running_seconds"], one["cost"]) == (running * 3_600, "9.50")
+        assert Decimal(one["cost_at_the_price"]) == Decimal("8.82")
+        assert (one["pauses"], one["pauses_per_day"]) == (2, 1.0)
+        assert one["available"] == round(running / 48, 6)
+        assert (found["hours"], found["start"]) == (48.0, "2026-03-01T00:00:00Z")
+
+    def test_bids_that_differ_where_none_is_given(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        start = datetime(2026, 3, 1, tzinfo=UTC)
+        path = tmp_path / "long.csv"
+        lines = [
+            f"{(start + timedelta(hours=h)).isoformat()},{0.2 + h / 100:.2f}" for h in range(40)
+        ]
+        path.write_text("\n".join(["time,price", *lines]))
+        bids = [one["bid"] for one in answer(capsys, "bid", str(path))["bids"]]
+        assert len(bids) == 8
+        assert (bids[0], bids[-1]) == ("0.20", "0.59")
+
+    def test_a_bid_that_never_runs_has_no_price(
+        self, capsys: pytest.CaptureFixture[str], history: str
+    ) -> None:
+        lines = text(capsys, "bid", history, "--bid", "0.1", "--bid", "0.6").splitlines()
+        assert lines[1].split() == ["0.1000", "0.0", "%", "0.00", "–", "0", "0.00"]
+        assert lines[2].split()[:3] == ["0.6000", "100.0", "%"]
+        assert lines[-1] == "over 30.0 h from 2026-03-01T00:00:00Z to 2026-03-02T06:00:00Z"
+
+    def test_one_of_several_series(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "zones.csv"
+        path.write_text(
+            "time,price,zone\n2026-03-01T00:00Z,0.2,a\n2026-03-01T00:00Z,0.3,b\n"
+            "2026-03-02T00:00Z,0.2,a\n"
+        )
+        assert "--series: need one of 'a', 'b', got several" in refused(capsys, "bid", str(path))
+        assert "got 'c'" in refused(capsys, "bid", str(path), "--series", "c")
+        (one,) = answer(capsys, "bid", str(path), "--series", "b")["bids"]
+        assert (one["bid"], one["available"]) == ("0.30", 1.0)
+
+    def test_from_standard_input_and_without_offsets(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Input:
+            buffer = io.BytesIO(HISTORY.replace("Z,", ",").encode())
+
+        monkeypatch.setattr(sys, "stdin", Input)
+        assert len(answer(capsys, "bid", "-", "--utc")["bids"]) == 5
+
+    def test_what_is_no_bid(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
+        assert "--bid: need" in refused(capsys, "bid", history, "--bid", "cheap")
+        assert "--until: need a time" in refused(capsys, "bid", history, "--until", "noon")
+
+
+class TestMaint:
+    """When to take a machine down: as soon as the last client has left."""
+
+    def test_after_the_last_client(self, capsys: pytest.CaptureFixture[str], machines: str) -> None:
+        words = ("maint", machines, "--now", "2026-07-31T22:00Z", "--hours", "90min")
+        rented, free = answer(capsys, *words)["machines"]
+        assert rented["down_from"] == "2026-08-01T00:00:00Z"
+        assert rented["down_to"] == "2026-08-01T01:30:00Z"
+        assert (rented["rented"], rented["free_now"]) == (2, False)
+        assert rented["lost_now"] == "0.90"  # two GPUs at $0.30 for the hour and a half
+        assert (free["down_from"], free["free_now"]) == ("2026-07-31T22:00:00Z", True)
+        assert free["lost_now"] is None  # not listed, so at no price
+
+    def test_what_is_lost_ends_with_the_contracts(
+        self, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        words = ("maint", machines, "--now", "2026-07-31T22:00Z", "--hours", "1d")
+        assert answer(capsys, *words)["machines"][0]["lost_now"] == "1.20"  # two hours, not 24
+
+    def test_a_machine_that_does_not_say_which_gpus(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "silent.json"
+        path.write_text(json.dumps([{**MACHINES[0], "gpu_occupancy": None}]))
+        (one,) = answer(capsys, "maint", str(path), "--now", "2026-07-31")["machines"]
+        assert one["rented"] == 4
+
+    def test_the_table_says_what_to_do_before(
+        self, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        words = ("maint", machines, "--now", "2026-07-31T22:00Z", "--machine")
+        rented = text(capsys, *words, "7").splitlines()
+        assert rented[1].split() == [
+            *("7", "2", "of", "4", "2026-08-01", "00:00", "2026-08-01", "04:00", "1.20")
+        ]
+        assert rented[2].startswith("Until then take no new clients")
+        assert len(text(capsys, *words, "8").splitlines()) == 2
+        assert "--machine: need a machine of the file: 7, 8" in refused(capsys, *words, "9")
+
+
+class TestSlicesCompared:
+    """Each ``min_gpu`` with the offers that it gives."""
+
+    @pytest.mark.parametrize("gpus", [1, 7, 8])
+    def test_they_are_those_of_the_rule(
+        self, capsys: pytest.CaptureFixture[str], gpus: int
+    ) -> None:
+        rows = answer(capsys, "slices", str(gpus), "--compare")["compare"]
+        assert [row["min_gpu"] for row in rows] == [
+            size for size in (1, 2, 4, 8, 16) if size <= gpus
+        ]
+        for row in rows:
+            assert row["sizes"] == list(offer_sizes(gpus, row["min_gpu"]))
+            assert row["offers"] == len(row["sizes"])
+
+    def test_the_table(self, capsys: pytest.CaptureFixture[str]) -> None:
+        lines = text(capsys, "slices", "8", "--compare").splitlines()
+        assert lines[2].split() == ["2", "7", "4", *["4", "×", "2,", "2", "×", "4,", "1", "×", "8"]]
+        assert "gpus: need" in refused(capsys, "slices", "0", "--compare")
+
+
+class TestReserve:
+    """Units that cannot be mistaken, amounts in cents."""
+
+    def test_amounts_are_in_cents(self, capsys: pytest.CaptureFixture[str]) -> None:
+        words = ("reserve", "--price", "1.2345", "--months", "3", "--cancel-after")
+        assert text(capsys, *words, "2 weeks").splitlines() == [
+            "discount  30.00 %",
+            "per hour  $0.8642",  # $0.86415, a tie
+            "deposit   $1,866.56",
+            "refund    $1,445.55",
+        ]
+        exact = answer(capsys, *words, "14d")
+        assert exact["deposit"] == "1866.564"
+        assert exact["per_hour"] == "0.86415"
+
+    @pytest.mark.parametrize(
+        ("months", "after", "said"),
+        [
+            ("3", "15", "--cancel-after: need a length of time with its unit"),
+            ("3", "1m", "--cancel-after: need 1min for minutes or 1mo for months, got '1m'"),
+            ("3mo", "15d", "--months: need a number of months of 720 hours, without a unit"),
+            ("3d", "15d", "--months: need a number of months of 720 hours, without a unit"),
+        ],
+    )
+    def test_what_can_be_mistaken_is_refused(
+        self, capsys: pytest.CaptureFixture[str], months: str, after: str, said: str
+    ) -> None:
+        words = ("reserve", "--price", "1", "--months", months, "--cancel-after", after)
+        assert said in refused(capsys, *words)
+
+    def test_a_month_is_one_of_720_hours(self, capsys: pytest.CaptureFixture[str]) -> None:
+        words = ("reserve", "--price", "1", "--months", "3", "--cancel-after")
+        assert text(capsys, *words, "1mo") == text(capsys, *words, "720h")
+
+
+class TestCharge:
+    """What to ask, tried on the same clients."""
+
+    def test_the_best_is_one_that_was_tried(self, capsys: pytest.CaptureFixture[str]) -> None:
+        found = answer(capsys, *CHARGE, "--runs", "2", "--kwh", "0.15", "--watts", "350")
+        prices = [row["price"] for row in found["prices"]]
+        assert prices == ["0.25", "0.42", "0.60"]
+        best = max(found["prices"], key=lambda row: row["profit"])
+        assert found["best"] == best["price"]
+        assert answer(capsys, *CHARGE, "--runs", "2", "--kwh", "0.15", "--watts", "350") == found
+        dear = answer(capsys, *CHARGE, "--runs", "2", "--kwh", "2", "--watts", "350")
+        for cheap, row in zip(found["prices"], dear["prices"], strict=True):
+            assert row["profit"] < cheap["profit"]
+            assert row["occupancy"] == cheap["occupancy"]
+
+    def test_the_table_names_it(self, capsys: pytest.CaptureFixture[str]) -> None:
+        lines = text(capsys, *CHARGE, "--runs", "1", "--demand", "training").splitlines()
+        (marked,) = [line for line in lines if " *  " in line]
+        price = marked.split()[0].rstrip("0")
+        assert lines[-1].startswith(f"Ask ${price}")
+        assert "profit $ in 3 d" in lines[0]
+
+    def test_fitted_to_what_the_machine_has_seen(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "seen.csv"
+        path.write_text("price,occupied,hours\n0.30,0.81,168\n0.40,0.67,168\n0.50,0.55,168\n")
+        few = answer(capsys, *CHARGE, "--runs", "1", "--fit", str(path))
+        path.write_text("price,occupied,hours\n0.30,0.41,168\n0.40,0.27,168\n0.50,0.15,168\n")
+        fewer = answer(capsys, *CHARGE, "--runs", "1", "--fit", str(path))
+        for more, less in zip(few["prices"], fewer["prices"], strict=True):
+            assert more["occupancy"] > less["occupancy"]
+        for row, said in (("0.3,much,1", "row 1: need three numbers"), ("0.3,2,1", "row 1.obs")):
+            path.write_text(f"price,occupied,hours\n{row}\n")
+            assert said in refused(capsys, *CHARGE, "--fit", str(path))
+
+    @pytest.mark.parametrize(
+        ("more", "said"),
+        [
+            (("--to", "0.2"), "--to: need a price above --from"),
+            (("--from", "0"), "--to: need a price above --from"),
+            (("--from", "x"), "--from: need"),
+            (("--tries", "1"), "--tries: need 2 to 50"),
+            (("--days", "0"), "--days: need 1 to 366"),
+            (("--runs", "1001"), "--runs: need 1 to 1,000"),
+            (("--watts", "350"), "--kwh: need the price of electricity"),
+            (("--demand", "gamers"), "--demand: need one of experiments, training, serving"),
+            (("--fee", "1"), "--fee: need a share"),
+            (("--usual", "0"), "price: need a price above zero"),
+            (("--min-gpu", "3"), "min_gpu: need a power of two"),
+        ],
+    )
+    def test_bad_words(
+        self, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], said: str
+    ) -> None:
+        assert said in refused(capsys, *CHARGE, *more)
+
+
+class TestPictures:
+    """``--plot`` writes what the table says, as SVG or PNG."""
+
+    def test_each_command_that_draws(
+        self, capsys: pytest.CaptureFixture[str], history: str, tmp_path: Path
+    ) -> None:
+        pytest.importorskip("matplotlib")
+        path = tmp_path / "picture.svg"
+        for words in (
+            ("bid", history, "--bid", "0.1", "--bid", "0.4"),
+            (*CHARGE, "--runs", "2"),
+            (*CHARGE, "--runs", "1"),
+            ("reserve", "--price", "1", "--months", "14"),
+        ):
+            text(capsys, *words, "--plot", str(path))
+            assert "<svg" in path.read_text()
+            path.unlink()
+        assert "a bid that ran" in refused(
+            capsys, "bid", history, "--bid", "0.1", "--plot", str(path)
+        )
+        assert ".svg or .png" in refused(
+            capsys, "reserve", "--price", "1", "--months", "1", "--plot", "x.txt"
+        )
