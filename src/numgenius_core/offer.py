@@ -136,9 +136,8 @@ class Offer:
         verification: Only a verified machine has a reserved price.
         rentable: Whether it can be rented on demand now.
         unknown_prices: Names of the prices that its source does not say, in the order of
-            ``PriceTerms``; in ``prices`` they are 0, which no stay is charged:
-            :func:`~numgenius_core.prices.quote` refuses what it would need them for. One that is not 0
-            there is known.
+            ``PriceTerms``; in ``prices`` they are 0, which no stay is charged: quotes refuse what
+            they would need them for. One that is not 0 there is known.
         extra: What else its source says of it, under the source's own names: a copy that refuses
             changes, with tuples for the lists of JSON.
 

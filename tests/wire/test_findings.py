@@ -176,7 +176,7 @@ class TestSizes:
         assert isinstance(finding, UnexplainedSizes)
 
     @given(shape=machine_shapes(most=12), data=st.data(), known=st.booleans())
-    @settings(max_examples=60, deadline=None)
+    @examples(60)
     def test_a_part_of_what_a_machine_offers_is_never_odd(
         self, shape: tuple[int, int], data: st.DataObject, known: bool
     ) -> None:

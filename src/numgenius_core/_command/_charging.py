@@ -86,7 +86,7 @@ def _scenario(options: Namespace) -> Scenario:
         min_bid=read("--min-bid", PerGpuHour, options.min_bid),
         platform_fee=read("--fee", _share, options.fee),
     )
-    machine = Machine(id=1, host="me", gpu_name="GPU", gpus=options.gpus)  # type: ignore[arg-type]
+    machine = Machine(id=1, host="me", gpu_name="GPU", gpus=options.gpus)
     power = None
     if options.kwh is not None:
         price = read("--kwh", PerKwh, options.kwh)
@@ -141,7 +141,7 @@ def _seen(file: str) -> list[Observation]:
             found.append(
                 Observation(
                     price=PerGpuHour(cells["price"]),
-                    occupied=cells["occupied"],  # type: ignore[arg-type]  # it takes exact numbers
+                    occupied=cells["occupied"],
                     seconds=int(cells["hours"] * SECONDS_PER_HOUR),
                 )
             )
