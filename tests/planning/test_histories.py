@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from effort import examples
 from numgenius_core import PerHour
 from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation
 from numgenius_core.planning import PriceSeries, read_price_series
@@ -107,7 +108,7 @@ class TestHistories:
         st.dictionaries(st.integers(0, 10**6), st.integers(0, 10**6), min_size=2, max_size=9),
         st.randoms(),
     )
-    @settings(max_examples=40)
+    @examples(40)
     def test_the_order_of_a_file_does_not_matter(
         self, prices: dict[int, int], draw: object
     ) -> None:

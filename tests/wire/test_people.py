@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from effort import examples
 from numgenius_core import PerGpuHour, PerHour, quote
 from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, WrongType
 from numgenius_core.offer import Offer
@@ -150,7 +151,7 @@ class TestTables:
         assert plain_number(cell) == cell
 
     @given(st.decimals(0, 10**6, places=3))
-    @settings(max_examples=50)
+    @examples(50)
     def test_a_number_is_the_same_in_all_its_ways(self, number: Decimal) -> None:
         for text, comma in (
             (f"{number}", False),

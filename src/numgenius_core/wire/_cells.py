@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from numgenius_core._json import field_path
 from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, shown
+from numgenius_core.wire._fields import is_unknown
 from numgenius_core.wire._kinds import RecordKind
 from numgenius_core.wire._packings import Source, name_of, text_of
 from numgenius_core.wire._sources import records
@@ -47,6 +48,10 @@ class Row:
             path = field_path(self._place, key)
             self._faults.append(WrongType(path, "a value", shown(self.value.get(key))))
         return None
+
+    def plain(self) -> dict[str, Any]:
+        """Return the record as it is kept: null for ``NaN``, which JSON does not have."""
+        return {key: None if is_unknown(value) else value for key, value in self.value.items()}
 
     def check(self) -> None:
         """Refuse the row with all its faults.

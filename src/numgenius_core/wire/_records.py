@@ -111,6 +111,7 @@ _PRICES: Final = (
     ("inet_down_cost", "download"),
     ("min_bid", "min_bid"),
 )
+_KEYS: Final = frozenset(key for key, _ in _PRICES)
 _prices_of: Final = itemgetter(*(key for key, _ in _PRICES))
 
 
@@ -127,6 +128,9 @@ def unknown_prices(source: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _offer_of(record: ApiRecord, source: dict[str, Any]) -> Offer:
     gpus, price, floor = record.num_gpus, record.dph_base, record.min_bid
+    unknown = unknown_prices(source)
+    if unknown:  # JSON has no NaN
+        source = {k: None if k in _KEYS and read.is_unknown(v) else v for k, v in source.items()}
     prices = quick_prices(
         read.per_gpu(price, gpus),
         record.storage_cost,
@@ -147,7 +151,7 @@ def _offer_of(record: ApiRecord, source: dict[str, Any]) -> Offer:
         record.host_id,
         record.verification,
         record.rentable,
-        unknown_prices(source),
+        unknown,
         source,
     )
 
@@ -157,13 +161,18 @@ def dollars(rate: Rate) -> float:
     return rate.steps / PICO  # one correctly rounded division
 
 
+def is_unsaid(offer: Offer, name: str) -> bool:
+    """Return whether a price is to be left unsaid; one that was set since is known."""
+    return name in offer.unknown_prices and not getattr(offer.prices, name).steps
+
+
 def _price(key: str, name: str, rate: Callable[[Offer], Rate]) -> Spelling:
     """Return how a price is written: null, if it is not known."""
 
     def spell(offer: Offer) -> float | None:
-        return None if name in offer.unknown_prices else dollars(rate(offer))
+        return None if is_unsaid(offer, name) else dollars(rate(offer))
 
-    return key, lambda offer: None if name in offer.unknown_prices else rate(offer), spell
+    return key, lambda offer: None if is_unsaid(offer, name) else rate(offer), spell
 
 
 def _host_id(offer: Offer) -> int | str | None:
@@ -191,8 +200,8 @@ API: Final = Shape(
         ("gpu_name", lambda o: o.gpu_name, lambda o: o.gpu_name),
         ("num_gpus", lambda o: o.gpus, lambda o: o.gpus),
         ("gpu_frac", gpu_share, gpu_share),
-        _price("dph_base", "gpu", lambda o: o.per_hour),
-        _price("min_bid", "min_bid", lambda o: o.min_bid),
+        _price("dph_base", "gpu", lambda o: o.prices.gpu.for_gpus(o.gpus)),
+        _price("min_bid", "min_bid", lambda o: o.prices.min_bid.for_gpus(o.gpus)),
         _price("storage_cost", "storage", lambda o: o.prices.storage),
         _price("inet_up_cost", "upload", lambda o: o.prices.upload),
         _price("inet_down_cost", "download", lambda o: o.prices.download),

@@ -40,7 +40,7 @@ from numgenius_core.offer import Offer
 from numgenius_core.rates import MAX_RATE, PerGb, PerGbMonth, PerGpuHour
 from numgenius_core.units import HOURS_PER_MONTH, MAX_GB, MB_PER_GB, gigabytes
 from numgenius_core.wire._fields import gpu_name, machine_gpus, verification
-from numgenius_core.wire._records import gpu_share
+from numgenius_core.wire._records import gpu_share, is_unsaid
 from numgenius_core.wire._shape import Shape, Spelling, by, quick_offer, quick_prices
 
 SEARCH_DISK_GB: Final = 8
@@ -339,19 +339,19 @@ def _price(key: str, name: str, steps: Callable[[Offer], int]) -> Spelling:
     """Return how a price is written: not at all, if it is not known."""
 
     def spell(offer: Offer) -> str:
-        return "" if name in offer.unknown_prices else _text(steps(offer))
+        return "" if is_unsaid(offer, name) else _text(steps(offer))
 
     return key, spell, spell
 
 
 def _no_total(offer: Offer) -> bool:
-    return not {"gpu", "storage"}.isdisjoint(offer.unknown_prices)
+    return is_unsaid(offer, "gpu") or is_unsaid(offer, "storage")
 
 
 def _dph_total(offer: Offer) -> str:
     if _no_total(offer):
         return ""
-    return _text(offer.per_hour.steps + offer.prices.storage.steps * _DISK)
+    return _text(offer.prices.gpu.steps * offer.gpus + offer.prices.storage.steps * _DISK)
 
 
 def _duration(offer: Offer) -> str:
@@ -376,8 +376,8 @@ _SPELLINGS: Final = (
     ("gpu_name", lambda o: o.gpu_name, lambda o: o.gpu_name),
     ("num_gpus", lambda o: o.gpus, lambda o: str(o.gpus)),
     ("gpu_frac", gpu_share, _gpu_frac),
-    ("dph_total", lambda o: (o.per_hour, o.prices.storage, _no_total(o)), _dph_total),
-    _price("min_bid", "min_bid", lambda o: o.min_bid.steps),
+    ("dph_total", lambda o: (o.gpus, o.prices.gpu, o.prices.storage, _no_total(o)), _dph_total),
+    _price("min_bid", "min_bid", lambda o: o.prices.min_bid.steps * o.gpus),
     _price("storage_cost_per_gb_mo", "storage", lambda o: o.prices.storage.steps),
     _price("internet_up_cost_per_tb", "upload", lambda o: o.prices.upload.steps * GB_PER_TB),
     _price("internet_down_cost_per_tb", "download", lambda o: o.prices.download.steps * GB_PER_TB),

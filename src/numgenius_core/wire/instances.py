@@ -20,8 +20,9 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from numgenius_core._checks import ReadOnly, read_only_json
 from numgenius_core.contracts.life import InstanceState
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.listing import Mode, PriceTerms
 from numgenius_core.money import Money
@@ -31,6 +32,11 @@ from numgenius_core.wire._cells import Row, read_rows
 from numgenius_core.wire._kinds import INSTANCES
 from numgenius_core.wire._packings import Source
 from numgenius_core.wire._records import unknown_prices
+
+
+def _read_only(value: Mapping[str, Any]) -> ReadOnly[str, Any]:
+    return read_only_json(value, "instance.extra")
+
 
 _STOPPED: Final = frozenset({"stopped", "exited", "frozen", "offline"})
 
@@ -83,7 +89,7 @@ class RentedInstance:
     end: datetime | None = None
     host: AccountId | None = None
     label: str = ""
-    extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
+    extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=False, hash=False)
 
 
 @frozen(kw_only=True)
@@ -98,8 +104,8 @@ class InstanceReading:
     """
 
     source: str
-    instances: tuple[RentedInstance, ...]
-    faults: tuple[RuleViolation, ...] = ()
+    instances: tuple[RentedInstance, ...] = field(repr=brief)
+    faults: tuple[RuleViolation, ...] = field(default=(), repr=brief)
     skipped: int = 0
 
 
@@ -169,7 +175,7 @@ def _instance(row: Row) -> RentedInstance:
         end=end,
         host=host,
         label=label or "",
-        extra=row.value,
+        extra=row.plain(),
     )
 
 

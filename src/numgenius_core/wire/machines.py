@@ -22,17 +22,22 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from numgenius_core._checks import check_text
+from numgenius_core._checks import ReadOnly, check_text, read_only_json
 from numgenius_core._numbers import fraction
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.listing import Listing, Machine, PriceTerms
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
-from numgenius_core.units import Amount
+from numgenius_core.units import Exact
 from numgenius_core.wire import _fields as read
 from numgenius_core.wire._cells import Row, read_rows
 from numgenius_core.wire._kinds import MACHINES
 from numgenius_core.wire._packings import Source
+
+
+def _read_only(value: Mapping[str, Any]) -> ReadOnly[str, Any]:
+    return read_only_json(value, "machine.extra")
+
 
 _NO_TERMS: Final[tuple[str, ...]] = ()
 _LONGEST: Final = 10**9
@@ -63,7 +68,7 @@ class HostMachine:
     listing: Listing | None = None
     client_end: datetime | None = None
     occupancy: tuple[str, ...] = _NO_TERMS
-    extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
+    extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=False, hash=False)
 
 
 @frozen(kw_only=True)
@@ -78,8 +83,8 @@ class MachineReading:
     """
 
     source: str
-    machines: tuple[HostMachine, ...]
-    faults: tuple[RuleViolation, ...] = ()
+    machines: tuple[HostMachine, ...] = field(repr=brief)
+    faults: tuple[RuleViolation, ...] = field(default=(), repr=brief)
     skipped: int = 0
 
 
@@ -87,7 +92,7 @@ def read_machines(
     source: Source,
     *,
     host: str = "me",
-    platform_fee: Amount | Fraction = 0,
+    platform_fee: Exact = 0,
     on_error: str = "raise",
 ) -> MachineReading:
     """Return the host's machines of what ``show machines --raw`` prints, or the API answers.
@@ -160,7 +165,7 @@ def _machine(row: Row, host: AccountId, fee: Fraction) -> HostMachine:
         listing=listing,
         client_end=client_end,
         occupancy=tuple(occupancy.split()),
-        extra=row.value,
+        extra=row.plain(),
     )
 
 
