@@ -304,6 +304,12 @@ class TestShapesOfJson:
             assert [offer.id for offer in offers] == [7, 8], text
             assert {offer.per_hour for offer in offers} == {PerHour("0.80")}
 
+    def test_values_one_after_the_other_know_their_lines(self) -> None:
+        good, bad = json.dumps([RECORD]), json.dumps([RECORD | {"num_gpus": 0}])
+        text = f"{good} {bad}\n{bad}\n\n[\n{bad[1:]}"
+        faults = read_offers(text, on_error="collect").faults
+        assert [fault.path[:6] for fault in faults] == ["line 1", "line 2", "line 4"]
+
     def test_faults_say_where(self) -> None:
         bad = json.dumps(RECORD | {"num_gpus": 0})
         for text, place in (
@@ -455,6 +461,8 @@ class TestTimes:
         assert read_offers(json.dumps(records)).at == datetime(2026, 3, 1, 12, tzinfo=UTC)
         apart = [records[0], records[1] | {"duration": 1.0}]
         assert read_offers(json.dumps(apart)).at is None
+        near = [records[0], records[1] | {"end_date": records[1]["end_date"] + 5}]
+        assert str(read_offers(json.dumps(near)).at)[11:19] == "12:00:05"  # the latest
         assert read_offers(json.dumps([RECORD])).at is None
 
     def test_a_file_of_several_snapshots(self) -> None:
@@ -499,6 +507,7 @@ class TestTimes:
         (3, 0.4, None),
         (1, 1 / 4_096, 4_096),
         (1, 0.000244, None),
+        (1, 0.000334, None),
         (2, 0.5, 4),
         (5, 0.25, 20),
     ],
