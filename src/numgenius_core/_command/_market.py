@@ -31,6 +31,7 @@ from numgenius_core.units import (
     to_bytes,
     to_megabytes,
 )
+from numgenius_core.wire.findings import Finding
 from numgenius_core.wire.reading import Reading, read_offers, sample_path
 
 _LONGEST_STAY: Final = 100
@@ -77,6 +78,16 @@ class Asked(NamedTuple):
     wanted: frozenset[int]
     verified: bool
     external: bool
+
+    def findings(self) -> list[Finding]:
+        """Return what is odd among the offers that are asked for."""
+        wanted = [offer for offer in self.reading.offers if id(offer) in self.wanted]
+        numbers, machines = {o.id for o in wanted}, {o.machine for o in wanted}
+        return [
+            each
+            for each in self.reading.findings
+            if (each.offer in numbers if hasattr(each, "offer") else each.machine in machines)
+        ]
 
     def rank(self, stay: Stay, mode: Mode) -> Ranking:
         """Return what fits a stay in a mode, and what does not."""

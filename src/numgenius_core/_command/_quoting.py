@@ -87,7 +87,7 @@ def run(options: Namespace) -> dict[str, Any]:
         "now": asked.now.isoformat(),
         **counted(asked, ranking),
         "nearest": None if ranking.quotes else nearest(ranking, stay, asked.now),
-        "findings": list(summarized(asked.reading.findings)),
+        "findings": list(summarized(asked.findings())),
         "offers": rows,
     }
 

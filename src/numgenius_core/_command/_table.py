@@ -27,7 +27,7 @@ def width() -> int:
 
 def plain(text: str) -> str:
     """Return a text as the output can print it: in ASCII, where it knows no more."""
-    encoding = sys.stdout.encoding or "ascii"
+    encoding = sys.stdout.encoding or "utf-8"  # one that has none takes any text
     try:
         text.encode(encoding)
     except UnicodeEncodeError:

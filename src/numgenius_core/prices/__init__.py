@@ -9,11 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from numgenius_core.prices.quotes import Quote, QuoteLine, QuotePart, quote
-from numgenius_core.prices.ranking import LeftOut, NotRented, Ranking, rank_offers
 
 if TYPE_CHECKING:
     from numgenius_core.prices.comparing import ModeComparison, ModeQuote, StayRisk, compare_modes
     from numgenius_core.prices.deposits import Refund, TopUp, refund, refundable, top_up
+    from numgenius_core.prices.ranking import LeftOut, NotRented, Ranking, rank_offers
     from numgenius_core.prices.schedules import (
         CurveSchedule,
         LinearSchedule,
@@ -47,6 +47,7 @@ __all__ = [
 
 _HOMES: Final = {
     **dict.fromkeys(("ModeComparison", "ModeQuote", "StayRisk", "compare_modes"), "comparing"),
+    **dict.fromkeys(("LeftOut", "NotRented", "Ranking", "rank_offers"), "ranking"),
     **dict.fromkeys(("Refund", "TopUp", "refund", "refundable", "top_up"), "deposits"),
     **dict.fromkeys(
         ("CurveSchedule", "LinearSchedule", "ReservedSchedule", "StepSchedule"), "schedules"
