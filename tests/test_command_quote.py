@@ -277,10 +277,12 @@ class TestWhatIsSaidOfAnOffer:
     ) -> None:
         file = market({"min_bid": 0.9}, {"storage_cost": None, "machine_id": 3})
         assert main(["quote", file, "--where", "reliability>99"]) == 1
+        assert "reliability>0.99?" in capsys.readouterr().err
+        assert main(["quote", file]) == 0
         told = capsys.readouterr().err
         assert "1 with a lowest bid above the on-demand price: offer 1" in told
-        assert "reliability>0.99?" in told
         assert len(ask(capsys, "quote", file)["findings"]) == 2
+        assert len(ask(capsys, "quote", file, "--where", "machine_id=3")["findings"]) == 1
 
 
 class TestTheTable:

@@ -103,8 +103,8 @@ def price_ladder(
 ) -> Axes:
     """Draw the offers of a market by their price per GPU-hour, a row for each GPU model.
 
-    The models are in order of their median price, which a bar marks. A full circle can be rented
-    on demand now, an empty one cannot.
+    The models are in order of their median price, which a bar marks; an offer whose price is not
+    known is not drawn. A full circle can be rented on demand now, an empty one cannot.
 
     Args:
         offers: The offers of a market, at least one.
@@ -130,9 +130,10 @@ def price_ladder(
     models: dict[str, list[Offer]] = {}
     for index, each in enumerate(as_tuple(offers, "offers")):
         check_kind(each, Offer, f"offers[{index}]")
-        models.setdefault(each.gpu_name, []).append(each)
+        if "gpu" not in each.unknown_prices:
+            models.setdefault(each.gpu_name, []).append(each)
     if not models:
-        raise RuleViolation("offers", "at least one offer", "none")
+        raise RuleViolation("offers", "at least one offer with a known price", "none")
     (drawn,) = panels(axes, 1, style, (7.0, 1.3 + 0.42 * len(models)))
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
