@@ -15,7 +15,7 @@ from attrs import evolve
 
 import frame_cases as cases
 from frame_engines import make, read
-from numgenius_core import frames, quote
+from numgenius_core import MachineId, Offer, OfferId, PerGpuHour, PriceTerms, frames, quote
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.frames import Column, Columns
 from numgenius_core.listing import Mode
@@ -204,3 +204,23 @@ def test_columns_may_be_changed(engine: str) -> None:
     free = evolve(frames.PICO_COLUMNS, verification=None)
     (row,) = read(frames.reserve(make(engine, rows), 1, columns=free))
     assert row["reserved_deposit"] == 576_000_000_000
+
+
+def test_a_price_that_an_offer_does_not_say_is_null(engine: str) -> None:
+    """Nothing is free by accident: neither in the columns of offers nor in what they cost."""
+    known = PriceTerms(gpu=PerGpuHour("0.5"))
+    offer = Offer(id=OfferId(1), machine=MachineId(1), gpu_name="A100", gpus=2, prices=known)
+    silent = evolve(
+        offer,
+        id=OfferId(2),
+        prices=PriceTerms(gpu=PerGpuHour(0)),
+        unknown_prices=("gpu", "storage", "min_bid"),
+    )
+    columns = frames.offer_columns([offer, silent])
+    assert columns["dph_base_pico"] == [10**12, None]
+    assert columns["storage_cost_pico"] == [0, None]
+    assert columns["min_bid_pico"] == [0, None]
+    assert columns["inet_up_cost_pico"] == [0, 0]
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    priced = read(frames.quote(make(engine, rows), HOUR, results=["total"]))
+    assert {row["id"]: row["quote_total"] for row in priced} == {1: 10**9, 2: None}

@@ -78,16 +78,28 @@ def offer_columns(offers: Iterable[Offer]) -> dict[str, list[Any]]:
     return {name: [read(offer) for offer in known] for name, read in _OFFER_COLUMNS.items()}
 
 
+def _price(name: str, *, whole: bool = False) -> Any:
+    """Return what reads a price in pico-dollars, of the whole offer or not; null is not known."""
+
+    def read(offer: Offer) -> int | None:
+        if name in offer.unknown_prices:
+            return None
+        steps: int = getattr(offer.prices, name).steps
+        return steps * offer.gpus if whole else steps
+
+    return read
+
+
 _OFFER_COLUMNS: Final[dict[str, Any]] = {
     "id": lambda o: o.id,
     "machine_id": lambda o: o.machine,
     "gpu_name": lambda o: o.gpu_name,
     "num_gpus": lambda o: o.gpus,
-    "dph_base_pico": lambda o: o.per_hour.steps,
-    "storage_cost_pico": lambda o: o.prices.storage.steps,
-    "inet_up_cost_pico": lambda o: o.prices.upload.steps,
-    "inet_down_cost_pico": lambda o: o.prices.download.steps,
-    "min_bid_pico": lambda o: o.min_bid.steps,
+    "dph_base_pico": _price("gpu", whole=True),
+    "storage_cost_pico": _price("storage"),
+    "inet_up_cost_pico": _price("upload"),
+    "inet_down_cost_pico": _price("download"),
+    "min_bid_pico": _price("min_bid", whole=True),
     "credit_discount_max": lambda o: float(o.max_discount),
     "verification": lambda o: o.verification.value,
 }

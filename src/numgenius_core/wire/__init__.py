@@ -1,6 +1,12 @@
-"""Reading a market: the marketplace's documents and records as our offers, and back."""
+"""Reading a market: the marketplace's documents and records as our offers, and back.
+
+What a host or a renter has of his own loads with its first use: offers are read without.
+"""
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
 from numgenius_core._checks import MAX_DEPTH
 from numgenius_core._json import MAX_BYTES, MAX_DIGITS
@@ -22,8 +28,6 @@ from numgenius_core.wire.findings import (
     UnknownPrices,
     summarized,
 )
-from numgenius_core.wire.instances import InstanceReading, RentedInstance, read_instances
-from numgenius_core.wire.machines import HostMachine, MachineReading, read_machines
 from numgenius_core.wire.oddities import find
 from numgenius_core.wire.reading import (
     Reading,
@@ -34,7 +38,11 @@ from numgenius_core.wire.reading import (
     read_snapshots,
     sample_path,
 )
-from numgenius_core.wire.tables import read_table
+
+if TYPE_CHECKING:
+    from numgenius_core.wire.instances import InstanceReading, RentedInstance, read_instances
+    from numgenius_core.wire.machines import HostMachine, MachineReading, read_machines
+    from numgenius_core.wire.tables import read_table
 
 __all__ = [
     "MAX_BYTES",
@@ -72,3 +80,23 @@ __all__ = [
     "sample_path",
     "summarized",
 ]
+
+_HOMES: Final = {
+    **dict.fromkeys(("InstanceReading", "RentedInstance", "read_instances"), "instances"),
+    **dict.fromkeys(("HostMachine", "MachineReading", "read_machines"), "machines"),
+    "read_table": "tables",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a name of the face with its first use (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found  # from now on it is found without this function
+    return found
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)
