@@ -237,7 +237,9 @@ def _text(value: Any, path: str) -> str:
 
 def of_json(parsed: dict[str, Any]) -> ReadOnly[str, Any]:
     """Return a JSON object that our own reader made as it is held: it was checked when read."""
-    # Most of what a record has is text and numbers: one look, and no call for each.
+    # Most of what a record has is text and numbers: one look, and no step for each.
+    if _CONTAINERS.isdisjoint(map(type, parsed.values())):
+        return ReadOnly(parsed)
     return ReadOnly({k: _held(v) if type(v) in _CONTAINERS else v for k, v in parsed.items()})
 
 
