@@ -165,6 +165,14 @@ class TestWhatFitsAndWhatDoesNot:
         beyond = timedelta(days=999_999_999)
         assert rank_offers([last], beyond, now=NOW).counts()[NotRented.ENDS] == 1
 
+    def test_a_bid_below_the_lowest_fits_nothing(self) -> None:
+        open_to_all = evolve(OFFER, prices=evolve(OFFER.prices, min_bid=PerGpuHour(0)))
+        for bid, fits in (("0.0009", 0), ("0.001", 1), ("64", 1), ("64.01", 0)):
+            ranking = rank_offers(
+                [open_to_all], HOUR, now=NOW, mode=Mode.INTERRUPTIBLE, bid=PerHour(bid)
+            )
+            assert (len(ranking.quotes), ranking.counts()[NotRented.BID]) == (fits, 1 - fits)
+
     def test_what_a_quote_takes_goes_into_it(self) -> None:
         stay = {"disk": 50, "upload": 0, "download": 0, "months": "0.5"}
         schedule = CurveSchedule("0.1")
