@@ -171,6 +171,16 @@ class TestWordsAndNames:
         with pytest.raises(RuleViolation, match="dph_base_pico"):  # never nano-dollars in silence
             frames.quote(make(engine, rows), HOUR, columns=Columns())
 
+    def test_floats_of_small_units_are_whole(self, engine: str) -> None:
+        rows = [{"num_gpus": 3, "dph_base_pico": price} for price in (7e12, None, 5.0)]
+        priced = read(frames.quote(make(engine, rows), HOUR, results="total"))
+        totals = sorted(row["quote_total"] or 0 for row in priced)
+        assert totals == [0, 0, 7_000_000_000]  # 5 pico-dollars are less than a nano-dollar
+        for wrong in (0.5, 2.0**53, -1.0, float("inf")):
+            bad = [{"num_gpus": 1, "dph_base_pico": wrong}]
+            with pytest.raises(RuleViolation, match="price: need"):
+                frames.quote(make(engine, bad), HOUR)
+
 
 class TestDollars:
     """Amounts to look at: the float next to the amount, null beside null."""

@@ -13,6 +13,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pytest
 
+from effort import FULL
 from numgenius_core.frames._reading import plain
 
 Rows = Sequence[dict[str, Any]]
@@ -105,10 +106,13 @@ _CLUSTER = [
     *(pytest.mark.filterwarnings(f"ignore::{warning}") for warning in _OWN_WARNINGS),
 ]
 EAGER = tuple(name for name in _MAKERS if name not in LAZY)
+_ALIKE = {"pandas with nullable types", "pandas with arrow types", "lazy polars"}
 ENGINES = [
-    pytest.param(name, marks=_CLUSTER if name in {"dask", "spark"} else ()) for name in _MAKERS
+    pytest.param(name, marks=_CLUSTER if name in {"dask", "spark"} else ())
+    for name in _MAKERS
+    if FULL or name not in _ALIKE
 ]
-"""Every engine there is; those that need a cluster run with `pytest -m cluster`."""
+"""Every engine there is, in a full run; those that need a cluster run with `pytest -m cluster`."""
 
 
 def make(engine: str, rows: Rows) -> Any:

@@ -82,11 +82,11 @@ def show(result: dict[str, Any], options: Namespace) -> None:
         rows.append(
             (
                 f"{float(one['price']):.4f}{' *' if best else '  '}",
-                f"{one['profit']:,.2f}" + ("" if wide is None else f" ± {wide:,.2f}"),
+                f"{one['profit']:,.2f}" + ("" if wide is None else plain(f" ± {wide:,.2f}")),
                 f"{100 * one['occupancy']:.0f} %",
                 f"{100 * one['unserved']:.0f} %",
             )
         )
     print_table(("$/GPU-hour (* best)", f"profit $ in {options.days} d", "rented", "lost"), rows)
-    tail = "" if result["clear"] else "; others do as well by chance (more --runs tell)"
+    tail = "" if result["clear"] else "; others may do as well (more --runs tell)"
     print(plain(f"Ask ${result['best']} a GPU-hour{tail}."))

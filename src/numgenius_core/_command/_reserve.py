@@ -97,7 +97,8 @@ def show(result: dict[str, Any], _: Namespace) -> None:
     from decimal import ROUND_HALF_EVEN, Decimal
 
     def money(text: str, places: str = "0.01") -> str:
-        return f"${Decimal(text).quantize(Decimal(places), ROUND_HALF_EVEN):,}"
+        written = f"{Decimal(text).quantize(Decimal(places), ROUND_HALF_EVEN):,}"
+        return f"${written[:-2] if written.endswith('00') and len(places) > 4 else written}"
 
     print(f"discount  {Decimal(result['discount']) * 100:.2f} %")
     print(f"per hour  {money(result['per_hour'], '0.0001')}")

@@ -68,6 +68,7 @@ class _Found:
     name: str
     raw: Number
     is_float: bool
+    is_rounded: bool  # dollars; other floats are whole numbers, as pandas makes of ints and nulls
     factor: int
 
     @property
@@ -122,15 +123,14 @@ class Reading:
             dtype = nw.Float64()
         unit = column.unit or need.kind.default[dtype.is_integer()]
         factor = need.kind.units.get(unit)
-        if factor is None or (need.kind.price and dtype.is_float() and unit != "dollars"):
-            units = (
-                "dollars" if need.kind.price and dtype.is_float() else ", ".join(need.kind.units)
-            )
+        if factor is None:
+            units = ", ".join(need.kind.units)
             raise RuleViolation(f"{need.path}.unit", f"one of {units}", shown(unit))
         return _Found(
             name=column.name,
             raw=nullable(self._exact, column.name),
             is_float=dtype.is_float(),
+            is_rounded=dtype.is_float() and need.kind.price and unit == "dollars",
             factor=factor,
         )
 
@@ -143,6 +143,11 @@ class Reading:
             return False
         self._exact.frame = self._exact.frame.with_columns(nw.col(name).cast(nw.Float64))
         return True
+
+    def _shared(self, whole: Number, gpus: Value) -> Value:
+        """Return a price of several GPUs as a multiple of one's, which is rounded half-even."""
+        one, rest = self._exact.divide(whole, gpus)
+        return self._exact.let(self._exact.half_even(one, rest, gpus) * gpus)
 
     def _scan(self) -> dict[str, Bounds]:
         """Look at each column once: its least and greatest value, and how many are unusable."""
@@ -191,14 +196,12 @@ class Reading:
             whole = found.raw
             if found.factor != 1 or self._schema[found.name] != nw.Int64:
                 whole = exact.keep(found.raw.as_int() * found.factor)
-            if not need.each:
-                return whole
-            one, rest = exact.divide(whole, gpus)
-            return exact.let(exact.half_even(one, rest, gpus) * gpus)
-        if not need.kind.price:
-            return exact.keep(_floor(found.raw * float(found.factor) + 0.5).as_int())
-        one = _steps(exact, found.raw, gpus)
-        return exact.let(one * gpus) if need.each else one
+            return self._shared(whole, gpus) if need.each else whole
+        if found.is_rounded:
+            one = _steps(exact, found.raw, gpus)
+            return exact.let(one * gpus) if need.each else one
+        whole = exact.keep(_floor(found.raw * float(found.factor) + 0.5).as_int())
+        return self._shared(whole, gpus) if need.each else whole
 
 
 def _is_number(source: object) -> bool:
@@ -212,13 +215,16 @@ def _floor(number: Number) -> Number:
 def _is_bad(found: _Found, kind: Kind) -> Number:
     """Return where a float cannot be used: out of range, or finer than the smallest unit."""
     raw = found.raw
-    if kind.price:
+    if found.is_rounded:
         step = 1.0 / PICO  # what is less would be free
         return ~((raw.equals(0.0) | (raw >= step)) & (raw < float(MOST_FLOAT_DOLLARS)))
     top = min(kind.most, _EXACT_FLOAT - 1) / found.factor
-    units = _floor(raw * float(found.factor) + 0.5)
-    # A column divides: Polars divides by a number as it multiplies by its reciprocal, inexactly.
-    exact = (units / (raw - raw + float(found.factor))).equals(raw)
+    if kind.price:  # nano-dollars and finer: no half of them is meant
+        exact = _floor(raw).equals(raw)
+    else:
+        units = _floor(raw * float(found.factor) + 0.5)
+        # A column divides: Polars divides by a number as if it multiplied by its reciprocal.
+        exact = (units / (raw - raw + float(found.factor))).equals(raw)
     return ~((raw >= 0.0) & (raw <= top) & exact)
 
 

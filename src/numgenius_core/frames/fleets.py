@@ -59,7 +59,8 @@ def offer_columns(offers: Iterable[Offer]) -> dict[str, list[Any]]:
 
     Prices are whole pico-dollars, so that nothing is lost, and their names say so:
     ``dph_base_pico`` and so on (:data:`~numgenius_core.frames.PICO_COLUMNS`).
-    :func:`~numgenius_core.frames.quote` and the others find them by these names.
+    :func:`~numgenius_core.frames.quote` and the others find them by these names. One that is not
+    known is ``None``.
 
     Returns:
         A list for each column, one entry for each offer, in the order given.
