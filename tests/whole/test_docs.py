@@ -64,9 +64,12 @@ def shown_on(page: Path) -> Iterator[str]:
 
 def explained(source: Path) -> set[str]:
     """Return the constants of a module that have a text under them."""
+    module = ast.parse(source.read_text("utf-8"))
+    bodies = [module.body, *(each.orelse for each in module.body if isinstance(each, ast.If))]
     return {
         target.id
-        for node, after in pairwise(ast.parse(source.read_text("utf-8")).body)
+        for body in bodies
+        for node, after in pairwise(body)
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(after, ast.Expr)
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(target, ast.Name)

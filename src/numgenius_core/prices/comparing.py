@@ -18,8 +18,9 @@ from fractions import Fraction
 
 from attrs import frozen
 
-from numgenius_core._checks import as_tuple
+from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._terms import Mode
+from numgenius_core.errors import RuleViolation
 from numgenius_core.money import Money
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote, QuotePart, quote
@@ -70,8 +71,18 @@ class ModeComparison:
     modes: tuple[ModeQuote, ModeQuote, ModeQuote]
 
     def of(self, mode: Mode) -> ModeQuote:
-        """Return the stay in one mode."""
-        return next(each for each in self.modes if each.mode is mode)
+        """Return the stay in one mode.
+
+        Raises:
+            WrongType: ``mode`` is no ``Mode``.
+            RuleViolation: It is not among ``modes``.
+        """
+        check_kind(mode, Mode, "mode")
+        for each in self.modes:
+            if each.mode is mode:
+                return each
+        known = ", ".join(each.mode.value for each in self.modes)
+        raise RuleViolation("mode", f"one of {known or 'none'}", mode.value)
 
     @property
     def cheapest(self) -> Quote:
