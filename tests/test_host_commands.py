@@ -221,6 +221,12 @@ class TestMaint:
         words = ("maint", machines, "--now", "2026-07-31T22:00Z", "--hours", "1d")
         assert answer(capsys, *words)["machines"][0]["lost_now"] == "1.20"  # two hours, not 24
 
+    def test_a_client_who_has_left_is_in_nobodys_way(
+        self, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        one, _ = answer(capsys, "maint", machines, "--now", "2026-08-02")["machines"]
+        assert (one["down_from"], one["free_now"]) == ("2026-08-02T00:00:00Z", True)
+
     def test_a_machine_that_does_not_say_which_gpus(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:

@@ -32,7 +32,7 @@ def each(columns: Columns, change: Callable[[Row], Row] = lambda row: row) -> Re
     ]
     for row in rows_of(columns):
         prices = [row[name] for name in ("dph_base", "min_bid") if row[name] is not None]
-        if any(isinf(price) or price < 0 for price in prices):
+        if any(isinf(price) or price < 0 or 0 < price < 1e-12 for price in prices):
             raise ValueError(prices)
     return {name: [one[name] for one in found] for name in NAMES}
 

@@ -36,23 +36,29 @@ _SCALAR: Final = (
 )
 _NULLS: Final = "null and NaN are not known: every result that needs them is null"
 _ROWS: Final = "each row is quoted by itself: their order and their chunks are nothing"
-_ERRORS: Final = "a negative price, an infinite one and the like are errors"
+_ERRORS: Final = "a negative price, an infinite one, one below a pico-dollar are errors"
 
 # -- rows --------------------------------------------------------------------------------------
+
+
+def _a_step_or_none(price: float) -> float:
+    """Return a price as a market may have it: one below a pico-dollar is refused."""
+    return price if price >= 1 / PICO else 0.0
+
 
 _dollars: st.SearchStrategy[float] = st.one_of(
     st.sampled_from([0.1, 0.0, 0.3333333333333333, 1e-12, 0.8]),
     st.integers(0, 10**13).map(lambda n: float(f"{n // 10**12}.{n % 10**12:012d}5")),
     st.floats(0, 60, allow_subnormal=False),
-)
+).map(_a_step_or_none)
 """Prices as floats: with ties between two pico-dollars."""
 _rows: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "num_gpus": st.sampled_from([1, 2, 3, 8, 19]),
         "dph_base": _dollars,
         "storage_cost": _dollars,
-        "inet_up_cost": _dollars.map(lambda price: price / 1_000),
-        "inet_down_cost": _dollars.map(lambda price: price / 1_000),
+        "inet_up_cost": _dollars.map(lambda price: _a_step_or_none(price / 1_000)),
+        "inet_down_cost": _dollars.map(lambda price: _a_step_or_none(price / 1_000)),
         "min_bid": _dollars,
         "credit_discount_max": st.sampled_from([0.4, 0.0, 0.05, 0.1234]),
         "verification": st.sampled_from(["verified", "verified", "unverified"]),
@@ -213,7 +219,7 @@ def _each_by_itself(implementation: Implementation, rows: Sequence[Row]) -> str 
 
 def _refused(implementation: Implementation, rows: Sequence[Row]) -> str | None:
     price = "min_bid" if rows[-1]["mode"] == Mode.INTERRUPTIBLE.value else "dph_base"
-    for odd in (float("inf"), -1.0):
+    for odd in (float("inf"), -1.0, 1e-13):
         try:
             _answers(implementation, [*rows[:-1], {**rows[-1], price: odd}])
         except Exception:  # noqa: BLE001 - an implementation has errors of its own
