@@ -332,12 +332,48 @@ class TestReserved:
         assert kinds(w.do(c.Tick(), MONTH)) == ["DepositSpent", "InstanceExpired", "ListingEnded"]
 
     def test_left_at_the_end_it_comes_back_as_on_any_early_end(self) -> None:
-        w = world(1, end=second(MONTH // 2))
+        w = world(1, end=second(MONTH))
         c1 = w.rent(1)
         w.do(c.Prepay(by=ANN, contract=c1, amount=Money(576)))
+        w.do(c.Stop(by=ANN, contract=c1), MONTH // 2)
         events = w.do(c.Tick(), MONTH)
         assert kinds(events) == ["DepositRefunded", "InstanceExpired", "ListingEnded"]
         assert w.balance() == Money(1_000 - 576) + Money("212.4")
+
+    def test_a_new_reservation_owes_nothing_of_the_one_that_was_used_up(self) -> None:
+        """The month that was used up is over; the next is cancelled at once, and comes back."""
+        w, c1 = self.prepaid()
+        w.do(c.Prepay(by=ANN, contract=c1, amount=Money(576)), MONTH)
+        found = views.deposit_of(w.market, c1, w.now)
+        assert (found.refund, found.discount_received) == (Money(576), Money(0))
+        [refunded, _] = w.do(c.Destroy(by=ANN, contract=c1))
+        assert refunded == e.DepositRefunded(
+            at=w.now, contract=c1, refund=Money(576), kept=Money(0)
+        )
+
+    def test_a_top_up_goes_on_with_the_reservation_that_lasts(self) -> None:
+        w, c1 = self.prepaid()
+        w.do(c.Prepay(by=ANN, contract=c1, amount=Money(576)), MONTH // 2)
+        found = views.deposit_of(w.market, c1, w.now)
+        assert (found.left, found.discount_received) == (Money(864), Money(72))
+        assert found.refund == Money("788.40")  # 864 − 1.05 × 72
+
+    def test_a_prepayment_that_reaches_past_the_end_is_refused_with_the_most_that_fits(
+        self,
+    ) -> None:
+        w = world(1, end=second(MONTH))
+        c1 = w.rent(1)
+        with pytest.raises(RuleViolation) as caught:
+            w.do(c.Prepay(by=ANN, contract=c1, amount=Money("576.000000001")))
+        assert str(caught.value) == (
+            "amount: need at most $576.00, which lasts until the contract ends at "
+            "2026-01-31 00:00:00+00:00, got $576.000000001"
+        )
+        w.do(c.Prepay(by=ANN, contract=c1, amount=Money(300)))
+        with pytest.raises(RuleViolation, match=r"need at most \$276\.00, which lasts"):
+            w.do(c.Prepay(by=ANN, contract=c1, amount=Money(277)))
+        w.do(c.Prepay(by=ANN, contract=c1, amount=Money(276)))
+        assert views.deposit_of(w.market, c1, w.now).months == 1
 
     def test_if_the_machine_breaks_its_agreement_all_of_it_comes_back(self) -> None:
         w, c1 = self.prepaid()

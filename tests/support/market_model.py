@@ -19,6 +19,7 @@ MB_TICKS = 125  # a step a GB-month, each MB and second: 324·10⁹ / 1,000 / 2,
 BYTE_TICKS = 324  # a step a GB, each byte
 STEP_TICKS = 324_000_000_000
 DOLLAR = 10**12 * STEP_TICKS
+NANO = DOLLAR // 10**9
 MONTH = 2_592_000
 DAY = 86_400
 NEVER = 10**15
@@ -634,6 +635,11 @@ class Model:
         need(price)
         months = _months(Fraction(deal.deposit + amount, price), deal.factor)
         need(months <= 1_200)
+        fits = Fraction(deal.end - self.now, MONTH)  # the deposit must not outlast the contract
+        room = price * fits * (1 - deal.factor * fits / (fits + 1)) - deal.deposit
+        need(fits > 1_200 or amount <= max(0, int(room // NANO)) * NANO)
+        if deal.deposit == 0:
+            deal.saved = 0  # another reservation
         deal.months, deal.discount = months, deal.factor * months / (months + 1)
         deal.deposit += amount
         self.purses[deal.client].balance -= amount

@@ -520,7 +520,7 @@ class DepositView:
         refund: What would come back if the instance were destroyed now.
         months: Time that the last prepayment reserved, 720-hour months; 0 without one.
         discount: The share taken off the GPU price while the deposit lasts.
-        discount_received: What the discount has saved so far.
+        discount_received: What the discount has saved since the present reservation began.
     """
 
     left: Money
