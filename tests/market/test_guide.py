@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from attrs import evolve as changed
 
 from market_world import ANN, BOB, HOST, START, World, prices, second, world
 from numgenius_core.bids import WaitReason
@@ -32,6 +33,8 @@ from numgenius_core.market import (
     events as e,
     evolve,
     execute,
+    execute_all,
+    find_event,
     replay,
     views,
 )
@@ -617,19 +620,74 @@ class TestMaintenance:
         ]
         assert w.do(c.Tick(), 2 * DAY) == ()
 
-    def test_cancelling_removes_what_is_upcoming_only(self) -> None:
+    def starts(self, w: World) -> list[int]:
+        """Return the hours at which the windows of the machine begin."""
+        begin = [each.period.start for each in w.market.machine(M1).schedule.windows]
+        return [int((each - second(0)).total_seconds()) // HOUR for each in begin]
+
+    def test_cancelling_removes_what_is_upcoming_or_ongoing(self) -> None:
         w = world()
-        for start in (2 * HOUR, DAY, HOUR):
+        for start in (3 * HOUR, DAY, HOUR):
             w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window(start)))
-        assert kinds(w.do(c.CancelMaintenance(by=HOST, machine=M1), HOUR)) == [
-            "MaintenanceStarted",
-            "MaintenanceCancelled",
-        ]
-        assert [each.period.start for each in w.market.machine(M1).schedule.windows] == [
-            second(HOUR)
-        ]
-        with pytest.raises(RuleViolation, match="a machine with upcoming maintenance"):
+        w.do(c.Tick(), 3 * HOUR)
+        assert self.starts(w) == [1, 3, 24]
+        [cancelled] = w.do(c.CancelMaintenance(by=HOST, machine=M1))
+        assert isinstance(cancelled, e.MaintenanceCancelled)
+        assert [each.period.start for each in cancelled.windows] == [second(3 * HOUR), second(DAY)]
+        assert self.starts(w) == [1]  # it is over, and stays
+        assert w.do(c.Tick(), 2 * DAY) == ()  # what was cancelled neither ends nor begins
+        with pytest.raises(RuleViolation, match="its host scheduled and that is not over, got one"):
             w.do(c.CancelMaintenance(by=HOST, machine=M1))
+
+    def test_one_window_by_its_number(self) -> None:
+        w = world()
+        numbers = []
+        for start in (HOUR, DAY):
+            events = w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window(start)))
+            numbers.append(find_event(events, e.MaintenanceScheduled).window.id)
+        w.do(c.CancelMaintenance(by=HOST, machine=M1, window=numbers[0]))
+        assert self.starts(w) == [24]
+        with pytest.raises(UnknownId, match="window: need a window of machine 1 that is not over"):
+            w.do(c.CancelMaintenance(by=HOST, machine=M1, window=numbers[0]))
+
+    def test_the_marketplaces_own_windows_are_not_the_hosts_to_cancel(self) -> None:
+        w = world(2)
+        w.rent(1)
+        events = w.do(c.AnnounceMaintenance(machine=M1, window=window(DAY)))
+        assert kinds(events) == ["MaintenanceScheduled", "ClientNotified"]
+        locked = find_event(events, e.MaintenanceScheduled).window
+        assert locked.locked
+        with pytest.raises(RuleViolation, match="its host scheduled and that is not over, got one"):
+            w.do(c.CancelMaintenance(by=HOST, machine=M1))
+        with pytest.raises(NotAllowed, match="a window that the host scheduled, got one of the m"):
+            w.do(c.CancelMaintenance(by=HOST, machine=M1, window=locked.id))
+        w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window(HOUR)))
+        w.do(c.CancelMaintenance(by=HOST, machine=M1))
+        assert self.starts(w) == [24]
+        w.do(c.WithdrawMaintenance(machine=M1))
+        assert self.starts(w) == []
+        with pytest.raises(RuleViolation, match="the marketplace scheduled and that is not over"):
+            w.do(c.WithdrawMaintenance(machine=M1))
+
+    def test_a_host_neither_locks_nor_numbers(self) -> None:
+        w = world()
+        locked, numbered = changed(window(HOUR), locked=True), changed(window(HOUR), id=7)
+        with pytest.raises(NotAllowed, match=r"window\.locked: need False: only the marketplace"):
+            w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=locked))
+        with pytest.raises(RuleViolation, match=r"window\.id: need 0: the market gives the num"):
+            w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=numbered))
+
+    def test_many_machines_at_once(self) -> None:
+        """As the batch of the marketplace: each has its own answer, and one refused stops none."""
+        w = world()
+        w.add(1, 2)
+        batch = [
+            (c.ScheduleMaintenance(by=HOST, machine=MachineId(n), window=window(HOUR)), w.now)
+            for n in (1, 99, 2)
+        ]
+        market, results = execute_all(w.market, batch)
+        assert [each.error is None for each in results] == [True, False, True]
+        assert [len(market.machine(MachineId(n)).schedule.windows) for n in (1, 2)] == [1, 1]
 
     def test_an_offline_machine_charges_nothing_and_takes_nobody(self) -> None:
         w = world(2, prices(3_600, storage=2_592))

@@ -335,9 +335,11 @@ class MarketMachine(CheckedMarket):
             others["image"] = "job"
         elif what is c.ScheduleMaintenance:
             others["window"] = self.window(pick, at)
-        elif what is c.CancelMaintenance and pick % 3:
-            window = self.window(pick, at)
-            self.run(c.ScheduleMaintenance(by=by, machine=machine, window=window), at)
+        elif what is c.CancelMaintenance:
+            if pick % 3:
+                window = self.window(pick, at)
+                self.run(c.ScheduleMaintenance(by=by, machine=machine, window=window), at)
+            others["window"] = self.window_number(machine, pick)
         elif what is c.Defragment:
             # What comes due before it would make the model's answer older than the command.
             self.run(c.Tick(), at)
@@ -349,11 +351,35 @@ class MarketMachine(CheckedMarket):
             )
         self.run(what(by=by, machine=machine, **others), at)
 
+    @rule(pick=picks, announce=st.booleans(), jump=jumps)
+    def platform_maintenance(self, pick: int, announce: bool, jump: int) -> None:
+        """Announce maintenance of the marketplace's own, or take it back."""
+        (_, machine), at = self.rig(pick), self.when(jump)
+        command: c.Command
+        if announce:
+            command = c.AnnounceMaintenance(machine=machine, window=self.window(pick, at))
+        else:
+            number = self.window_number(machine, pick)
+            command = c.WithdrawMaintenance(machine=machine, window=number)
+        self.run(command, at)
+
+    def window_number(self, machine: MachineId, pick: int) -> int | None:
+        """Return the number of a window, sometimes of none or of one that is not there."""
+        rig = self.model.rigs.get(machine)
+        if rig is None or not rig.windows or pick % 5 == 0:
+            return None if pick % 7 else 999
+        return rig.windows[pick % len(rig.windows)].number
+
     def window(self, pick: int, at: int) -> MaintenanceWindow:
         """Return a maintenance window, now and then one that cannot be."""
         start = at + [HOUR, 1, 0, 3 * HOUR, DAY, 400 * DAY][pick % 6]
         period = Interval(second(start), second(start + HOUR * (1 + pick % 5)))
-        return MaintenanceWindow(period=period, category=Category.DISK)
+        return MaintenanceWindow(
+            period=period,
+            category=Category.DISK,
+            id=7 * (pick % 41 == 7),
+            locked=pick % 37 == 7,
+        )
 
     def scatter(self, machine: MachineId, pick: int) -> None:
         """Rent small blocks with gaps between them, so that there is something to defragment."""

@@ -162,6 +162,16 @@ class Asked:
     floor: bool
 
 
+@dataclass(frozen=True)
+class Window:
+    """Maintenance; ``locked`` if it is the marketplace's own."""
+
+    start: int
+    end: int
+    number: int
+    locked: bool
+
+
 @dataclass
 class Rig:
     """A machine."""
@@ -176,7 +186,7 @@ class Rig:
     online: bool = True
     rolls_at: int | None = None
     job: str | None = None
-    windows: list[tuple[int, int]] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)
     asked: dict[int, Asked] = field(default_factory=dict)
 
 
@@ -212,7 +222,7 @@ class Model:
             (edge, rig.id, name)
             for rig in self.rigs.values()
             for window in rig.windows
-            for edge, name in zip(window, ("started", "completed"), strict=True)
+            for edge, name in ((window.start, "started"), (window.end, "completed"))
             if self.now < edge <= to
         )
         while (instant := self.next_instant()) <= to:
@@ -399,7 +409,7 @@ class Model:
         Args:
             command: One of the library's.
             at: When; not before the last time.
-            id: The number that a new contract got.
+            id: The number that a new contract or maintenance window got.
             seconds: Turns an instant of the library into seconds.
         """
         self.pass_until(at)
@@ -527,18 +537,35 @@ class Model:
         rig.job = None
 
     def _schedule_maintenance(self, command: Any) -> None:
-        rig = self._own(command)
+        need(not command.window.locked)
+        self._announce(self._own(command), command, locked=False)
+
+    def _announce_maintenance(self, command: Any) -> None:
+        self._announce(self._rig(command.machine), command, locked=True)
+
+    def _announce(self, rig: Rig, command: Any, *, locked: bool) -> None:
         start = self._seconds(command.window.period.start)
         end = self._seconds(command.window.period.end)
         need(self.now < start <= self.now + 365 * DAY)  # the tests stay clear of leap days
-        need(all(end <= a or b <= start for a, b in rig.windows))
-        rig.windows.append((start, end))
+        need(all(end <= each.start or each.end <= start for each in rig.windows))
+        need(command.window.id == 0)
+        rig.windows.append(Window(start, end, self._id, locked))
 
     def _cancel_maintenance(self, command: Any) -> None:
-        rig = self._own(command)
-        kept = [window for window in rig.windows if window[0] <= self.now]
-        need(len(kept) < len(rig.windows))
-        rig.windows = kept
+        self._cancel(self._own(command), command.window, locked=False)
+
+    def _withdraw_maintenance(self, command: Any) -> None:
+        self._cancel(self._rig(command.machine), command.window, locked=True)
+
+    def _cancel(self, rig: Rig, only: int | None, *, locked: bool) -> None:
+        gone = [
+            each
+            for each in rig.windows
+            if each.end > self.now and each.locked is locked and only in {None, each.number}
+        ]
+        need(gone)
+        for each in gone:
+            rig.windows.remove(each)
 
     def _defragment(self, command: Any) -> None:
         """Which moves is the library's to say, and the test's to judge."""

@@ -275,6 +275,8 @@ _DO: Final[dict[type, Callable[[Decision, Any], None]]] = {
     c.ReportOnline: hosting.report_online,
     c.ReportLoaded: renting.report_loaded,
     c.CountTraffic: renting.count_traffic,
+    c.AnnounceMaintenance: hosting.announce_maintenance,
+    c.WithdrawMaintenance: hosting.withdraw_maintenance,
     c.RemoveMachine: hosting.remove_machine,
     c.ListMachine: hosting.list_machine,
     c.Unlist: hosting.unlist,

@@ -15,13 +15,21 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from attrs import evolve
+
 from numgenius_core.contracts.extension import Stale
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import NotAllowed, RuleViolation
 from numgenius_core.gpus.defragmentation import DefragmentationPlan, defragment
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.listing import Listing, Verification
-from numgenius_core.maintenance.schedule import check_free, check_start, notices
+from numgenius_core.maintenance.schedule import (
+    MaintenanceWindow,
+    check_free,
+    check_start,
+    notices,
+    windows_to_cancel,
+)
 from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._clock import dissolve
 from numgenius_core.market._decision import Decision
@@ -134,19 +142,46 @@ def remove_default_job(decision: Decision, command: c.RemoveDefaultJob) -> None:
 
 def schedule_maintenance(decision: Decision, command: c.ScheduleMaintenance) -> None:
     machine = decision.own_machine(command.machine, command.by)
-    check_start(command.window.period.start, decision.at)
-    check_free(machine.schedule.windows, command.window.period)
-    decision.emit(e.MaintenanceScheduled, machine=machine.id, window=command.window)
+    if command.window.locked:
+        raise NotAllowed("window.locked", "False: only the marketplace locks windows", "True")
+    _announce(decision, machine, command.window)
+
+
+def announce_maintenance(decision: Decision, command: c.AnnounceMaintenance) -> None:
+    _announce(
+        decision, decision.market.machine(command.machine), evolve(command.window, locked=True)
+    )
+
+
+def _announce(decision: Decision, machine: MachineState, wanted: MaintenanceWindow) -> None:
+    if wanted.id:
+        raise RuleViolation("window.id", "0: the market gives the number", str(wanted.id))
+    check_start(wanted.period.start, decision.at)
+    check_free(machine.schedule.windows, wanted.period)
+    window = evolve(wanted, id=decision.next_number())
+    decision.emit(e.MaintenanceScheduled, machine=machine.id, window=window)
     contracts = [instance.contract for instance in machine.in_order()]
-    for notice in notices(machine.id, command.window, contracts):
+    for notice in notices(machine.id, window, contracts):
         decision.emit(e.ClientNotified, notice=notice)
 
 
 def cancel_maintenance(decision: Decision, command: c.CancelMaintenance) -> None:
     machine = decision.own_machine(command.machine, command.by)
-    if all(window.period.start <= decision.at for window in machine.schedule.windows):
-        raise RuleViolation("machine", "a machine with upcoming maintenance", "one without")
-    decision.emit(e.MaintenanceCancelled, machine=command.machine)
+    _cancel(decision, machine, command.window, locked=False)
+
+
+def withdraw_maintenance(decision: Decision, command: c.WithdrawMaintenance) -> None:
+    machine = decision.market.machine(command.machine)
+    _cancel(decision, machine, command.window, locked=True)
+
+
+def _cancel(decision: Decision, machine: MachineState, window: int | None, *, locked: bool) -> None:
+    gone = windows_to_cancel(machine.schedule, now=decision.at, window=window, locked=locked)
+    if not gone:
+        whose = "the marketplace" if locked else "its host"
+        need = f"a machine with maintenance that {whose} scheduled and that is not over"
+        raise RuleViolation("machine", need, "one without")
+    decision.emit(e.MaintenanceCancelled, machine=machine.id, windows=gone)
 
 
 def defragment_machine(decision: Decision, command: c.Defragment) -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "AcceptPriceIncrease",
     "AddCredit",
     "AddMachine",
+    "AnnounceMaintenance",
     "CancelMaintenance",
     "ChangeBid",
     "CleanUp",
@@ -55,6 +56,7 @@ __all__ = [
     "Stop",
     "Tick",
     "Unlist",
+    "WithdrawMaintenance",
 ]
 
 # --- the marketplace ------------------------------------------------------------------------
@@ -126,6 +128,22 @@ class CountTraffic(Order):
     contract: ContractId
     sent: int = 0
     received: int = 0
+
+
+@frozen(kw_only=True)
+class AnnounceMaintenance(Order):
+    """Announce maintenance of the marketplace's own: the machine's host cannot cancel it."""
+
+    machine: MachineId
+    window: MaintenanceWindow
+
+
+@frozen(kw_only=True)
+class WithdrawMaintenance(Order):
+    """Take back maintenance that the marketplace announced: one window, or all without a number."""
+
+    machine: MachineId
+    window: int | None = None
 
 
 # --- a host ---------------------------------------------------------------------------------
@@ -202,7 +220,15 @@ class RemoveDefaultJob(Order):
 
 @frozen(kw_only=True)
 class ScheduleMaintenance(Order):
-    """Announce when a machine is down (G12); see :mod:`numgenius_core.maintenance`."""
+    """Announce when a machine is down (G12); see :mod:`numgenius_core.maintenance`.
+
+    For many machines at once, give one for each to :func:`numgenius_core.market.execute_all`.
+
+    Attributes:
+        by: The host.
+        machine: Its machine.
+        window: When, and why; its number is the market's to give, so it has none yet.
+    """
 
     by: AccountId
     machine: MachineId
@@ -211,10 +237,17 @@ class ScheduleMaintenance(Order):
 
 @frozen(kw_only=True)
 class CancelMaintenance(Order):
-    """Cancel a machine's upcoming windows."""
+    """Cancel a machine's upcoming and ongoing windows, but for those of the marketplace.
+
+    Attributes:
+        by: The host.
+        machine: Its machine.
+        window: The number of the only one to cancel; all of them without it.
+    """
 
     by: AccountId
     machine: MachineId
+    window: int | None = None
 
 
 def _movable(given: Iterable[ContractId]) -> tuple[ContractId, ...]:
@@ -358,6 +391,8 @@ Command = (
     | ReportOnline
     | ReportLoaded
     | CountTraffic
+    | AnnounceMaintenance
+    | WithdrawMaintenance
     | RemoveMachine
     | ListMachine
     | Unlist
