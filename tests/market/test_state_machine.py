@@ -26,7 +26,7 @@ from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
 from numgenius_core.maintenance import Category, MaintenanceWindow
-from numgenius_core.market import commands as c, execute, views
+from numgenius_core.market import Settings, commands as c, execute, views
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 
@@ -143,7 +143,9 @@ class MarketMachine(CheckedMarket):
         """Begin with some machines and some instances on them."""
         chance = random.Random(scene)
         end = chance.choice([None, None, second(2 * DAY), second(20 * DAY)])
-        for name in CLIENTS:
+        if scene % 3 == 1:
+            self.set_up(c.SetSettings(settings=Settings(own_tests_billed=True)))
+        for name in [*CLIENTS, *HOSTS] if scene % 2 else CLIENTS:
             credit = chance.choice([1, 50, 3_000, 30_000, 10**6])
             self.set_up(c.AddCredit(account=name, amount=Money(credit)))
         for number in range(1, chance.choice([1, 1, 2, 3]) + 1):
@@ -179,7 +181,7 @@ class MarketMachine(CheckedMarket):
         if pick % 47 == 7:
             mode = [Mode.ON_DEMAND, Mode.INTERRUPTIBLE, Mode.RESERVED][pick % 3]
         by = CLIENTS[pick % 4]
-        if pick % 23 == 7:
+        if pick % 11 == 7:
             by = AccountId(self.model.rigs[machine].host) if machine in self.model.rigs else by
         elif pick % 67 == 7:
             by = [NOBODY, *HOSTS][pick % 3]

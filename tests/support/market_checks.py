@@ -238,7 +238,7 @@ class CheckedMarket(RuleBasedStateMachine):
             if each.holds:
                 who |= mask
         for each in state.instances.values():
-            if each.bid is None:
+            if not each.yields:
                 assert each.state.value != "paused"
                 if each.state.value == "scheduling":
                     assert each.contract.block.gpu_set & who

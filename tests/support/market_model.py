@@ -83,12 +83,13 @@ class Deal:
     discount: Fraction = Fraction(0)
     deposit: int = 0
     saved: int = 0
+    billed: bool = False  # a host's own test, where these are billed
     accepted: int = 0  # the floor its client accepted for the time after its end, steps per GPU
 
     @property
     def free(self) -> bool:
-        """Whether a host tests its own machine."""
-        return self.client == self.host
+        """Whether a host tests its own machine at no cost."""
+        return self.client == self.host and not self.billed
 
     @property
     def gpus(self) -> set[int]:
@@ -108,7 +109,7 @@ class Deal:
     @property
     def holds(self) -> bool:
         """Whether it keeps others from renting its GPUs on demand."""
-        return self.bid is None and self.state in {"loading", "running"}
+        return self.bid is None and not self.free and self.state in {"loading", "running"}
 
     def prices(self, now: int) -> Prices:
         """Return what holds at an instant."""
@@ -212,6 +213,7 @@ class Model:
     gone: dict[int, Deal] = field(default_factory=dict)
     platform: int = 0
     credited: int = 0
+    tests_billed: bool = False
     announced: list[tuple[int, int, str]] = field(default_factory=list)
 
     # --- time -------------------------------------------------------------------------------
@@ -321,9 +323,11 @@ class Model:
         return [deal for deal in self.deals.values() if deal.machine == rig.id]
 
     def _priority(self, deal: Deal) -> tuple[int, Fraction, int]:
+        if deal.free:
+            return 3, Fraction(0), deal.arrival
         if deal.bid is None:
             return (0 if deal.holds else 1), Fraction(0), deal.arrival
-        price = deal.bid if deal.free else min(deal.pays_bid(self.now), 32 * 10**12 * deal.size)
+        price = min(deal.pays_bid(self.now), 32 * 10**12 * deal.size)
         return 2, -Fraction(price, deal.size), deal.arrival
 
     def runners(self, rig: Rig, without: Deal | None = None) -> dict[int, Deal]:
@@ -331,7 +335,7 @@ class Model:
         taken: dict[int, Deal] = {}
         asking = [deal for deal in self.of(rig) if deal.claims and deal is not without]
         for deal in sorted(asking, key=self._priority):
-            under = deal.bid is not None and -self._priority(deal)[1] < rig.floor
+            under = deal.bid is not None and not deal.free and -self._priority(deal)[1] < rig.floor
             if not under and not any(gpu in taken for gpu in deal.gpus):
                 taken.update(dict.fromkeys(deal.gpus, deal))
         return taken
@@ -344,14 +348,14 @@ class Model:
             if taken.get(deal.start) is deal:
                 if deal.state in {"paused", "scheduling"}:
                     deal.state = "running"
-            elif deal.bid is not None or deal.state != "scheduling":
+            elif deal.bid is not None or deal.free or deal.state != "scheduling":
                 deal.state = "paused"
 
     def winning(self, rig: Rig, deal: Deal) -> int | None:
         """Return the least whole nano-dollars with which a waiting bid runs, in steps."""
         taken = self.runners(rig, deal)
         rivals = [taken[gpu] for gpu in deal.gpus if gpu in taken]
-        if any(rival.bid is None for rival in rivals):
+        if any(rival.bid is None and not rival.free for rival in rivals):
             return None
         nanos = -(-max(10**9, rig.floor * deal.size) // 1_000)
         for rival in rivals:
@@ -424,6 +428,10 @@ class Model:
 
     def _tick(self, command: Any) -> None:
         pass
+
+    def _set_settings(self, command: Any) -> None:
+        """Only of how a rule is read: the tests set no limits here."""
+        self.tests_billed = command.settings.own_tests_billed
 
     def _add_credit(self, command: Any) -> None:
         self.purses.setdefault(command.account, Purse()).balance += command.amount.ticks
@@ -596,7 +604,8 @@ class Model:
         assert rig.listing is not None
         name, mode, own = command.by, command.mode.value, rig.host == command.by
         need(name in self.purses and (own or not self.is_host(name)))
-        need(rig.online and (own or self.purses[name].balance > 0))
+        billed = own and self.tests_billed
+        need(rig.online and ((own and not billed) or self.purses[name].balance > 0))
         bid = None if command.bid is None else command.bid.steps
         if mode == "interruptible":
             need(bid is not None)
@@ -625,6 +634,7 @@ class Model:
             segments=[(self.now, rig.listing.prices)],
             factor=factor,
             label=command.label,
+            billed=billed,
         )
 
     @staticmethod

@@ -23,7 +23,7 @@ from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._copying import maker
 from numgenius_core.market._evolution import apply_event
-from numgenius_core.market.instance import WAITING, Entry, Instance, entry_of, level_of
+from numgenius_core.market.instance import LAST, WAITING, Entry, Instance, entry_of, level_of
 from numgenius_core.market.state import MachineState, Market
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour
@@ -137,7 +137,7 @@ class Decision:
         above = [other for other in running if other.gpus & entry.gpus and other < entry]
         if not all(other.is_bid for other in above):
             why = WaitReason.HELD
-        elif entry.level > level_of(floor.steps):
+        elif entry.level != LAST and entry.level > level_of(floor.steps):
             why = WaitReason.UNDER_FLOOR
         else:
             why = WaitReason.OUTBID

@@ -2,13 +2,16 @@
 
 Rule (hosting guide): G3 (a rental makes a contract that locks its terms), G6 and G7 (priorities),
 G8 (prepaying), G9 (a raised price waits for the client), G10 (hosts and clients use separate
-accounts; a host tests its own machine free of charge), G13 (the operations).
+accounts; a host tests its own machine free of charge, unless the market's settings say that it is
+billed), G13 (the operations).
 
-Our readings: renting and starting need a balance above zero, prepaying the amount itself. A bid is
-taken on any block that is offered, whoever runs there, and waits if it must. A new bid is checked
-against the floor of the moment; only a floor that its client accepted binds later ones. Changing a
-bid to the price it has changes nothing. An expired instance can only be destroyed, labelled and
-billed for traffic. A prepayment fits before its contract's end, as if the instance ran until then.
+Our readings: a host's free test stands with its default job, below every bid: it takes the GPUs
+that no client uses, and raises no price. Renting and starting need a balance above zero, prepaying
+the amount itself. A bid is taken on any block that is offered, whoever runs there, and waits if it
+must. A new bid is checked against the floor of the moment; only a floor that its client accepted
+binds later ones. Changing a bid to the price it has changes nothing. An expired instance can only
+be destroyed, labelled and billed for traffic. A prepayment fits before its contract's end, as if
+the instance ran until then.
 """
 
 from __future__ import annotations
@@ -73,7 +76,8 @@ def rent(decision: Decision, command: c.Rent) -> None:
     if account.machines and not own:
         raise NotAllowed("by", "a client's account (hosts rent only their own machines)", "a host")
     _check_rental(command, machine, block)
-    if not own:
+    billed = own and decision.market.settings.own_tests_billed
+    if billed or not own:
         decision.need_credit(command.by)
     contract = agree(
         listing,
@@ -85,6 +89,7 @@ def rent(decision: Decision, command: c.Rent) -> None:
         end=command.end,
         disk_mb=command.disk_mb,
         bid=command.bid,
+        billed_test=billed,
     )
     verified = machine.machine.verification is Verification.VERIFIED
     decision.emit(

@@ -187,7 +187,8 @@ def quotes(
         at: Now: an offer must last as long as the stay.
         duration: Of the stay.
         mode: On-demand and reserved need an offer whose GPUs nobody has rented, and reserved one
-            with a reserved price; interruptible is quoted at the lowest bid that is taken.
+            of a verified machine: it is quoted with the discount of the duration, which is none
+            where the host gives none. Interruptible is quoted at the lowest bid that is taken.
         disk: GB wanted; an offer must have as much.
 
     Raises:
@@ -209,15 +210,7 @@ def quotes(
     >>> print(cheapest.offer.gpus, cheapest.total, dearest.offer.gpus, dearest.total)
     1 20.00 4 80.00
     """
-    given = mode is Mode.RESERVED  # a market's own listing says that it gives no discount
-    return rank_offers(
-        offers(market, at),
-        duration,
-        now=at,
-        mode=mode,
-        disk=disk,
-        where=(lambda each: each.max_discount > 0) if given else None,
-    ).quotes
+    return rank_offers(offers(market, at), duration, now=at, mode=mode, disk=disk).quotes
 
 
 # --- machines and accounts ------------------------------------------------------------------
