@@ -475,18 +475,17 @@ class TestExtension:
         w.list(prices(2), rolling=timedelta(days=9))
         assert kinds(w.do(c.Tick(), 2 * DAY)) == ["EndDateRolled"] * 2
 
-    def test_a_roll_that_extends_ends_the_open_increase(self) -> None:
+    def test_an_increase_that_waits_blocks_every_other_extension(self) -> None:
+        """DOMAIN 13: "blocks later extensions of that contract until it is answered"."""
         w = world(1, prices(), end=second(3 * DAY))
         w.rent(1, bid="0.1")
         w.list(prices(min_bid="0.2"), rolling=timedelta(days=9))
         assert len(views.increases_of(w.market, ANN)) == 1
         w.do(c.SetMinBid(by=HOST, machine=M1, floor=PerGpuHour("0.1")))
-        assert kinds(w.do(c.Tick(), DAY)) == [
-            "EndDateRolled",
-            "PriceIncreaseLapsed",
-            "ContractExtended",
-        ]
-        assert views.increases_of(w.market, ANN) == ()
+        assert kinds(w.do(c.Tick(), DAY)) == ["EndDateRolled"]
+        [(number, _)] = views.increases_of(w.market, ANN)
+        w.do(c.RejectPriceIncrease(by=ANN, increase=number))
+        assert kinds(w.do(c.Tick(), 2 * DAY)) == ["EndDateRolled", "ContractExtended"]
 
     def test_the_floor_of_the_rental_binds_again_once_it_is_accepted_again(self) -> None:
         w = world(1, prices(min_bid="0.2"), end=second(DAY))

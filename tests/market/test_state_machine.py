@@ -308,6 +308,49 @@ class MarketMachine(CheckedMarket):
         )
         self.run(command, at)
 
+    @rule(
+        pick=picks,
+        terms=price_terms,
+        wish=one_of_each(
+            [None, None, None, None, HOUR, DAY, 10 * DAY, 40 * DAY, 0, -5],
+            [None, None, None, 2 * DAY],
+            [None, None, 1, 2, 3],
+            [None, None, Fraction(1, 5)],
+        ),
+        jump=jumps,
+    )
+    def relist(
+        self,
+        pick: int,
+        terms: PriceTerms,
+        wish: tuple[int | None, int | None, int | None, Fraction | None],
+        jump: int,
+    ) -> None:
+        """Send some terms and leave the others out; sometimes the present end once more."""
+        end, rolling, min_gpu, discount = wish
+        (by, machine), at = self.rig(pick), self.when(jump)
+        place = self.market.machines.get(machine)
+        base = at
+        if place is not None and place.listing is not None:
+            base = max(at, seconds(place.listing.end) % NEVER)
+            if pick % 5 == 0 and place.listing.end is not None:
+                end = 0  # the end that it has
+        sent = {
+            name: getattr(terms, name)
+            for bit, name in enumerate(("gpu", "storage", "upload", "min_bid", "platform_fee"))
+            if pick >> bit & 1
+        }
+        command = c.Relist(
+            by=by,
+            machine=machine,
+            min_gpu=min_gpu,
+            max_discount=discount,
+            end=None if end is None or (rolling and pick % 9) else second(base + end),
+            rolling=None if rolling is None else timedelta(seconds=rolling),
+            **sent,
+        )
+        self.run(command, at)
+
     @precondition(lambda self: self.market.asked)
     @rule(pick=picks, accept=st.sampled_from([True, True, False]), jump=jumps)
     def increase(self, pick: int, accept: bool, jump: int) -> None:

@@ -382,6 +382,8 @@ class Model:
         for deal in self.of(rig):
             if deal.over or deal.end == NEVER or end <= deal.end or not deal.auto:
                 continue
+            if deal.id in rig.asked:  # it blocks others until it is answered
+                continue
             old, new = deal.segments[-1][1], listing.prices
             raised = new.fee > old.fee or any(
                 getattr(new, part) > getattr(old, part)
@@ -393,7 +395,6 @@ class Model:
                 least = max(deal.bid, deal.accepted * deal.size)
                 floor = new.min_bid * deal.size > least
             if not raised and not floor:
-                rig.asked.pop(deal.id, None)
                 self._prolong(deal, new, end, floor=False)
             elif ask:
                 rig.asked[deal.id] = Asked(new, end, deal.end, floor)
@@ -504,6 +505,7 @@ class Model:
 
     def _list_machine(self, command: Any) -> None:
         rig = self._own(command)
+        need(rig.online)
         end = NEVER if command.end is None else self._seconds(command.end)
         rolling = None if command.rolling is None else int(command.rolling.total_seconds())
         need(command.min_gpu.bit_count() == 1 and command.min_gpu <= rig.gpus)
@@ -523,6 +525,57 @@ class Model:
         rig.floor = prices.min_bid
         rig.asked.clear()
         self._extend(rig, ask=True)
+
+    def _relist(self, command: Any) -> None:
+        """DOMAIN 13, row by row."""
+        rig, old = self._own(command), None
+        need(rig.online)
+        old = rig.listing
+        need(command.gpu is not None or old is not None)
+        need(command.end is None or command.rolling is None)
+        need(command.min_gpu is None or command.min_gpu.bit_count() == 1)
+        need((command.min_gpu or 1) <= rig.gpus)
+
+        def price(name: str, default: int) -> int:
+            said = getattr(command, name)
+            if said is not None:
+                steps: int = said.steps
+                return steps
+            kept: int = getattr(old.prices, name) if old is not None else default
+            return kept
+
+        fee = command.platform_fee
+        if fee is None:
+            fee = Fraction(0) if old is None else old.prices.fee
+        prices = Prices(
+            gpu=price("gpu", 0),
+            storage=10**11 if command.storage is None else command.storage.steps,
+            upload=price("upload", 0),
+            download=price("download", 0),
+            min_bid=price("min_bid", 0),
+            fee=fee,
+        )
+        min_gpu = command.min_gpu or (1 if old is None else old.min_gpu)
+        factor = command.max_discount
+        if factor is None:
+            factor = Fraction(2, 5) if old is None else old.factor
+        end, rolling = NEVER, None
+        if command.end is not None:
+            end = self._seconds(command.end)
+            if old is not None and end <= self.now:
+                rig.listing = rig.rolls_at = None
+                return
+            need(end > self.now)
+        elif command.rolling is not None:
+            rolling = int(command.rolling.total_seconds())
+            need(rolling > 0)
+        elif old is not None:
+            end = old.end_at(self.now)
+        rig.listing = Listed(prices, min_gpu, factor, end, rolling)
+        rig.rolls_at = None if rolling is None else self.now + DAY
+        rig.floor = prices.min_bid
+        if command.end is not None or rolling is not None:
+            self._extend(rig, ask=True)
 
     def _unlist(self, command: Any) -> None:
         rig = self._own(command)

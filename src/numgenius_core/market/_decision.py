@@ -153,11 +153,11 @@ class Decision:
         machine = self.market.machine(listing.machine.id)
         current = [i for i in machine.in_order() if not i.is_over]
         spared = [i.id for i in current if not i.auto_extension]
+        asked = [i.id for i in current if i.increase]
         contracts = [_with_present_bid(i) for i in current]
-        answer = extend(contracts, listing, at=self.at, opted_out=spared, ask=ask)
+        answer = extend(contracts, listing, at=self.at, opted_out=spared, asked=asked, ask=ask)
         for verdict in answer.verdicts:
             if isinstance(verdict, Extended):
-                self.lapse(verdict.contract.id, Stale.EXTENDED)
                 self.extended(verdict, listing)
         self._ask(answer)
 

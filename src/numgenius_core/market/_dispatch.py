@@ -279,6 +279,7 @@ _DO: Final[dict[type, Callable[[Decision, Any], None]]] = {
     c.WithdrawMaintenance: hosting.withdraw_maintenance,
     c.RemoveMachine: hosting.remove_machine,
     c.ListMachine: hosting.list_machine,
+    c.Relist: hosting.relist,
     c.Unlist: hosting.unlist,
     c.SetMinBid: hosting.set_min_bid,
     c.SetDefaultJob: hosting.set_default_job,

@@ -21,7 +21,7 @@ from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.market._messages import Order, positive
 from numgenius_core.market._settings import Settings
 from numgenius_core.money import Money
-from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.units import Exact
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "ListMachine",
     "Prepay",
     "RejectPriceIncrease",
+    "Relist",
     "RemoveDefaultJob",
     "RemoveMachine",
     "Rent",
@@ -184,6 +185,45 @@ class ListMachine(Order):
     rolling: timedelta | None = None
 
 
+def _new_discount(value: Exact | None) -> Fraction | None:
+    return None if value is None else fraction(value, "Relist.max_discount", below_one=True)
+
+
+@frozen(kw_only=True)
+class Relist(Order):
+    """Change a listing, and keep what is left out, which :class:`ListMachine` does not.
+
+    Only an end date or duration that is *sent* extends contracts, also the present one sent again:
+    each that ends before it and whose prices are not raised, stopped ones too. A price increase
+    that waits holds its contract until it is answered. A past end date ends the listing at once.
+
+    Attributes:
+        by: The host.
+        machine: Its machine; one that is not listed takes defaults for what is left out.
+        gpu: Dollars per GPU-hour; a machine that is not listed needs it.
+        storage: Dollars per GB-month; left out it goes to 0.10, also where another was listed.
+        upload, download: Dollars per GB sent and received; by default 0.
+        min_bid: The floor for bids, dollars per GPU-hour; by default none.
+        platform_fee: The platform's share of what a client pays; by default 0.
+        min_gpu, max_discount: As of a :class:`ListMachine`, and with its defaults.
+        end: No new contract runs past it; left out, the present end stays and extends nobody.
+        rolling: Each day the end is set to that day plus it; left out, a rolling end stands still.
+    """
+
+    by: AccountId
+    machine: MachineId
+    gpu: PerGpuHour | None = None
+    storage: PerGbMonth | None = None
+    upload: PerGb | None = None
+    download: PerGb | None = None
+    min_bid: PerGpuHour | None = None
+    platform_fee: Fraction | None = None
+    min_gpu: int | None = None
+    max_discount: Fraction | None = field(default=None, converter=_new_discount)
+    end: datetime | None = None
+    rolling: timedelta | None = None
+
+
 @frozen(kw_only=True)
 class Unlist(Order):
     """Take the listing of a machine back: no new contracts; those that exist go on (G11)."""
@@ -222,12 +262,8 @@ class RemoveDefaultJob(Order):
 class ScheduleMaintenance(Order):
     """Announce when a machine is down (G12); see :mod:`numgenius_core.maintenance`.
 
-    For many machines at once, give one for each to :func:`numgenius_core.market.execute_all`.
-
-    Attributes:
-        by: The host.
-        machine: Its machine.
-        window: When, and why; its number is the market's to give, so it has none yet.
+    The market gives the window its number. For many machines at once, give one command for each to
+    :func:`numgenius_core.market.execute_all`.
     """
 
     by: AccountId
@@ -237,12 +273,9 @@ class ScheduleMaintenance(Order):
 
 @frozen(kw_only=True)
 class CancelMaintenance(Order):
-    """Cancel a machine's upcoming and ongoing windows, but for those of the marketplace.
+    """Cancel a machine's upcoming and ongoing windows, or the one of this number.
 
-    Attributes:
-        by: The host.
-        machine: Its machine.
-        window: The number of the only one to cancel; all of them without it.
+    Those of the marketplace stay.
     """
 
     by: AccountId
@@ -395,6 +428,7 @@ Command = (
     | WithdrawMaintenance
     | RemoveMachine
     | ListMachine
+    | Relist
     | Unlist
     | SetMinBid
     | SetDefaultJob
