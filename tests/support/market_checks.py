@@ -97,6 +97,7 @@ class CheckedMarket(RuleBasedStateMachine):
         before, known = self.market, self._instances()
         model.numbers = dict(waiting.listings)
         refused: BaseException | None = None
+        told = views.preview(before, command, second(at)) if self.steps % 4 == 1 else None
         try:
             self.market, events = execute(self.market, command, second(at), archive=self.archive)
         except NumgeniusError as error:
@@ -109,6 +110,11 @@ class CheckedMarket(RuleBasedStateMachine):
             model.settle()
         else:
             assert refused is None, f"{command} should not have been refused: {refused!r}"
+        if told is not None:  # a preview is what then happens
+            assert (*told.due, *told.events) == events
+            assert told.market == self.market
+            assert str(told.error) == str(refused)
+            assert told.table().head
         assert self.market.last >= ids
         if refused is not None:
             assert self.market is before

@@ -23,6 +23,8 @@ from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import Mode
 from numgenius_core.market._clock import advance_to
+from numgenius_core.market._preview import Preview, preview
+from numgenius_core.market._relisting import TermChange, TermOrigin
 from numgenius_core.market._renting import AN_OFFER, find_offer
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Account, MachineState, Market, found_in
@@ -37,6 +39,9 @@ from numgenius_core.units import Amount
 __all__ = [
     "DepositView",
     "Earnings",
+    "Preview",
+    "TermChange",
+    "TermOrigin",
     "balance",
     "deposit_of",
     "earnings",
@@ -48,6 +53,7 @@ __all__ = [
     "machines_of",
     "offer",
     "offers",
+    "preview",
     "quotes",
     "statement_of",
     "until",
