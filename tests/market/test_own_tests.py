@@ -154,6 +154,6 @@ class TestTheNewerReading:
         with pytest.raises(RuleViolation, match=r"contract\.billed_test: need False for a client"):
             Contract(client=BOB, billed_test=True, **known)
         with pytest.raises(WrongType, match=r"contract\.billed_test"):
-            Contract(client="h", billed_test=1, **known)
+            Contract(client="h", billed_test=1, **known)  # type: ignore[arg-type]
         with pytest.raises(WrongType, match=r"settings\.own_tests_billed"):
             Settings(own_tests_billed=1)  # type: ignore[arg-type]

@@ -139,7 +139,7 @@ class TestWhoIsExtended:
 
     def test_running_or_stopped_and_a_duration_as_well(self) -> None:
         w = self.rented()
-        sent = {"rolling": timedelta(days=30), "storage": PerGbMonth(0)}
+        sent: dict[str, Any] = {"rolling": timedelta(days=30), "storage": PerGbMonth(0)}
         extended = find_events(relist(w, **sent), e.ContractExtended)
         assert [each.end for each in extended] == [second(30 * DAY)] * 2
 

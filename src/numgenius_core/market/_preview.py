@@ -89,8 +89,10 @@ class Preview(Tabular):
 
     @property
     def resets(self) -> tuple[TermChange, ...]:
-        """The terms that go back because they were left out."""
-        return tuple(each for each in self.terms if each.origin is TermOrigin.RESET)
+        """The terms that go back to another value because they were left out."""
+        return tuple(
+            each for each in self.terms if each.changes and each.origin is TermOrigin.RESET
+        )
 
     @property
     def accounts(self) -> tuple[AccountId, ...]:
@@ -130,7 +132,7 @@ class Preview(Tabular):
     def _told(self) -> Iterator[tuple[str, str, str, str]]:
         hosts = [self._hosts.get(each.listing.machine.id, "") for each in _listed(self.events)]
         for term in self.terms:
-            if term.changes or term.origin is TermOrigin.RESET:
+            if term.changes:
                 becomes = f"{_shown(term.old)} → {_shown(term.new)}"
                 yield f"listing: {term.name}", "".join(hosts[:1]), becomes, term.origin.value
         for verdict in self.verdicts:
