@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from fractions import Fraction
 from math import floor
 from numbers import Real
 from typing import Any, Final
-
-from attrs import evolve
 
 from examples.marketplace import reading as read, rows
 from examples.marketplace.paging import chosen, order_of, page
@@ -21,8 +18,6 @@ from examples.marketplace.store import Store
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import NotAllowed, RuleViolation
 from numgenius_core.ids import ContractId, MachineId
-from numgenius_core.intervals import total_seconds
-from numgenius_core.listing import Mode
 from numgenius_core.market import (
     Instance,
     MachineState,
@@ -32,11 +27,8 @@ from numgenius_core.market import (
     views,
 )
 from numgenius_core.money import Money
-from numgenius_core.offer import Offer
-from numgenius_core.prices import CurveSchedule
 from numgenius_core.rates import PerGpuHour, PerHour
-from numgenius_core.search import SearchRequest, View, search
-from numgenius_core.units import SECONDS_PER_MONTH
+from numgenius_core.search import SearchRequest, search
 
 Commands = do.Command | list[do.Command]
 DAY: Final = 86_400
@@ -185,20 +177,8 @@ def maintenances(call: Call, market: Market, _: Store) -> Any:
 
 def offers(call: Call, market: Market, _: Store) -> Any:
     request = SearchRequest.from_json(call.body, unknown="keep")
-    there: Iterable[Offer] = views.offers(market, call.at)
-    if request.mode is Mode.RESERVED:
-        there = [reserved(offer, call) for offer in there if offer.max_discount]
-    view = View(disk_mb=request.disk_mb, now=call.at, mode=request.mode)
+    view, there = request.view(call.at), views.offers(market, call.at)
     return {"offers": [rows.offer(found, view) for found in search(there, request, now=call.at)]}
-
-
-def reserved(offer: Offer, call: Call) -> Offer:
-    """Return an offer with the discount for reserving it until it ends."""
-    left = None if offer.ends_at is None else total_seconds(call.at, offer.ends_at)
-    curve, rate = CurveSchedule(offer.max_discount), offer.max_discount
-    if left is not None:
-        rate = curve.rate(Fraction(left, SECONDS_PER_MONTH))
-    return evolve(offer, extra={"discount_rate": float(rate)})
 
 
 def instances(call: Call, market: Market, _: Store) -> Any:

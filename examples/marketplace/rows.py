@@ -39,7 +39,9 @@ STATUS: Final = {
     InstanceState.DESTROYED: ("exited", "unloaded"),
 }
 LETTERS: Final = {Mode.ON_DEMAND: "D", Mode.RESERVED: "R", Mode.INTERRUPTIBLE: "I"}
-PRICED: Final = ("dph_base", "dph_total", "discounted_dph_total", "duration", "min_bid")
+PRICED: Final = (
+    *("dph_base", "dph_total", "discounted_dph_total", "discount_rate", "duration", "min_bid"),
+)
 
 
 def number(value: Rate | Money | Fraction) -> float:

@@ -12,7 +12,7 @@ from attrs import evolve
 from hypothesis import assume, given, strategies as st
 
 from numgenius_core.contracts import Contract, Extended, RateChange, client_end, extend
-from numgenius_core.errors import RuleViolation, WrongType
+from numgenius_core.errors import NotAllowed, RuleViolation, UnknownId, WrongType
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, Mode, PriceTerms
@@ -219,18 +219,36 @@ class TestOverlap:
 
 
 class TestCancel:
-    """DOMAIN 8: "Cancelling removes a machine's upcoming windows; completed ones stay"."""
+    """DOMAIN 8: "Cancelling ends every upcoming and ongoing window that the host scheduled"."""
 
     @given(at=st.integers(0, 30))
-    def test_what_has_begun_stays(self, at: int) -> None:
+    def test_what_is_over_stays(self, at: int) -> None:
         plan = EMPTY
         for a in (2, 8, 14):
             plan = schedule_window(plan, window(a, a + 3), now=T0)
         now = T0 + at * HOUR
         kept = cancel_windows(plan, now=now)
-        assert kept.windows == tuple(w for w in plan.windows if w.period.start <= now)
+        assert kept.windows == tuple(w for w in plan.windows if w.period.end <= now)
         assert cancel_windows(kept, now=now) == kept
         assert len(plan.windows) == 3  # the schedule given is not changed
+
+    def test_one_by_its_number_and_none_that_the_marketplace_locked(self) -> None:
+        windows = tuple(
+            evolve(window(a, a + 3), id=a, locked=locked)
+            for a, locked in ((2, False), (8, True), (14, False))
+        )
+        plan = MachineSchedule(machine=MACHINE, windows=windows)
+        assert [each.id for each in cancel_windows(plan, now=T0, window=14).windows] == [2, 8]
+        assert [each.id for each in cancel_windows(plan, now=T0).windows] == [8]
+        with pytest.raises(NotAllowed, match="a window that the host scheduled, got one of the m"):
+            cancel_windows(plan, now=T0, window=8)
+        for number in (3, 2):
+            with pytest.raises(UnknownId, match="window: need a window of machine 7 that is not"):
+                cancel_windows(plan, now=T0 + 5 * HOUR, window=number)
+
+    def test_what_is_left_out_is_an_hour_about_something_else(self) -> None:
+        asked = requested_window(T0 + HOUR, now=T0)
+        assert (asked.period.duration, asked.category) == (HOUR, Category.OTHER)
 
 
 class TestNotices:
@@ -333,6 +351,16 @@ class TestPlannedMaintenance:
         done = extend(book, listing(end=plan.client_end), at=T0)
         ends = [each.end for each in done.verdicts if isinstance(each, Extended)]
         assert ends == [plan.client_end]
+        assert (plan.extends, plan.asks) == ((1,), ())
+
+    def test_who_would_be_asked_is_named_and_who_opted_out_is_not(self) -> None:
+        cheap = evolve(contract(-5, 10, number=3), prices=PriceTerms(gpu=PerGpuHour("0.01")))
+        book = [cheap, contract(-5, 12), contract(-2, 30, number=2)]
+        plan = backfill_plan(listing(), book, HOUR, now=T0)
+        assert (plan.extends, plan.asks) == ((1,), (3,))
+        spared = backfill_plan(listing(), book, HOUR, now=T0, opted_out=(1, 3))
+        assert (spared.extends, spared.asks) == ((), ())
+        assert spared.steps == plan.steps
 
     def test_a_contract_without_end_is_named(self) -> None:
         book = [contract(-5, 10), contract(-2, None, number=2), contract(-2, None, number=5)]

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.errors import NumgeniusError, RuleViolation, UnknownId, WrongType
@@ -166,9 +167,23 @@ class TestLogs:
 
     def test_windows_that_overlap(self) -> None:
         window = MaintenanceWindow(period=Interval(second(10), second(20)))
-        event = e.MaintenanceScheduled(at=second(0), machine=M1, window=window)
+        w = world()
+        first, second_one = (
+            e.MaintenanceScheduled(
+                at=second(0), machine=M1, window=evolve(window, id=w.market.last + more)
+            )
+            for more in (1, 2)
+        )
         with pytest.raises(RuleViolation, match=r"events\[1\]\.window: need no overlap"):
-            replay([event, event], world().market)
+            replay([first, second_one], w.market)
+        with pytest.raises(RuleViolation, match=r"events\[0\]\.number: need 2, the next one"):
+            replay([second_one], w.market)
+
+    def test_windows_that_are_cancelled_and_not_there(self) -> None:
+        window = MaintenanceWindow(period=Interval(second(10), second(20)))
+        event = e.MaintenanceCancelled(at=second(0), machine=M1, windows=(window,))
+        with pytest.raises(RuleViolation, match=r"\.windows: need windows of machine 1, got 2026"):
+            replay([event], world().market)
 
     def test_an_increase_that_waits_no_longer(self) -> None:
         w = self.log()

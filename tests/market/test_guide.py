@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from attrs import evolve as changed
 
 from market_world import ANN, BOB, HOST, START, World, prices, second, world
 from numgenius_core.bids import WaitReason
@@ -32,6 +33,8 @@ from numgenius_core.market import (
     events as e,
     evolve,
     execute,
+    execute_all,
+    find_event,
     replay,
     views,
 )
@@ -332,12 +335,48 @@ class TestReserved:
         assert kinds(w.do(c.Tick(), MONTH)) == ["DepositSpent", "InstanceExpired", "ListingEnded"]
 
     def test_left_at_the_end_it_comes_back_as_on_any_early_end(self) -> None:
-        w = world(1, end=second(MONTH // 2))
+        w = world(1, end=second(MONTH))
         c1 = w.rent(1)
         w.do(c.Prepay(by=ANN, contract=c1, amount=Money(576)))
+        w.do(c.Stop(by=ANN, contract=c1), MONTH // 2)
         events = w.do(c.Tick(), MONTH)
         assert kinds(events) == ["DepositRefunded", "InstanceExpired", "ListingEnded"]
         assert w.balance() == Money(1_000 - 576) + Money("212.4")
+
+    def test_a_new_reservation_owes_nothing_of_the_one_that_was_used_up(self) -> None:
+        """The month that was used up is over; the next is cancelled at once, and comes back."""
+        w, c1 = self.prepaid()
+        w.do(c.Prepay(by=ANN, contract=c1, amount=Money(576)), MONTH)
+        found = views.deposit_of(w.market, c1, w.now)
+        assert (found.refund, found.discount_received) == (Money(576), Money(0))
+        [refunded, _] = w.do(c.Destroy(by=ANN, contract=c1))
+        assert refunded == e.DepositRefunded(
+            at=w.now, contract=c1, refund=Money(576), kept=Money(0)
+        )
+
+    def test_a_top_up_goes_on_with_the_reservation_that_lasts(self) -> None:
+        w, c1 = self.prepaid()
+        w.do(c.Prepay(by=ANN, contract=c1, amount=Money(576)), MONTH // 2)
+        found = views.deposit_of(w.market, c1, w.now)
+        assert (found.left, found.discount_received) == (Money(864), Money(72))
+        assert found.refund == Money("788.40")  # 864 − 1.05 × 72
+
+    def test_a_prepayment_that_reaches_past_the_end_is_refused_with_the_most_that_fits(
+        self,
+    ) -> None:
+        w = world(1, end=second(MONTH))
+        c1 = w.rent(1)
+        with pytest.raises(RuleViolation) as caught:
+            w.do(c.Prepay(by=ANN, contract=c1, amount=Money("576.000000001")))
+        assert str(caught.value) == (
+            "amount: need at most $576.00, which lasts until the contract ends at "
+            "2026-01-31 00:00:00+00:00, got $576.000000001"
+        )
+        w.do(c.Prepay(by=ANN, contract=c1, amount=Money(300)))
+        with pytest.raises(RuleViolation, match=r"need at most \$276\.00, which lasts"):
+            w.do(c.Prepay(by=ANN, contract=c1, amount=Money(277)))
+        w.do(c.Prepay(by=ANN, contract=c1, amount=Money(276)))
+        assert views.deposit_of(w.market, c1, w.now).months == 1
 
     def test_if_the_machine_breaks_its_agreement_all_of_it_comes_back(self) -> None:
         w, c1 = self.prepaid()
@@ -436,18 +475,17 @@ class TestExtension:
         w.list(prices(2), rolling=timedelta(days=9))
         assert kinds(w.do(c.Tick(), 2 * DAY)) == ["EndDateRolled"] * 2
 
-    def test_a_roll_that_extends_ends_the_open_increase(self) -> None:
+    def test_an_increase_that_waits_blocks_every_other_extension(self) -> None:
+        """DOMAIN 13: "blocks later extensions of that contract until it is answered"."""
         w = world(1, prices(), end=second(3 * DAY))
         w.rent(1, bid="0.1")
         w.list(prices(min_bid="0.2"), rolling=timedelta(days=9))
         assert len(views.increases_of(w.market, ANN)) == 1
         w.do(c.SetMinBid(by=HOST, machine=M1, floor=PerGpuHour("0.1")))
-        assert kinds(w.do(c.Tick(), DAY)) == [
-            "EndDateRolled",
-            "PriceIncreaseLapsed",
-            "ContractExtended",
-        ]
-        assert views.increases_of(w.market, ANN) == ()
+        assert kinds(w.do(c.Tick(), DAY)) == ["EndDateRolled"]
+        [(number, _)] = views.increases_of(w.market, ANN)
+        w.do(c.RejectPriceIncrease(by=ANN, increase=number))
+        assert kinds(w.do(c.Tick(), 2 * DAY)) == ["EndDateRolled", "ContractExtended"]
 
     def test_the_floor_of_the_rental_binds_again_once_it_is_accepted_again(self) -> None:
         w = world(1, prices(min_bid="0.2"), end=second(DAY))
@@ -581,19 +619,74 @@ class TestMaintenance:
         ]
         assert w.do(c.Tick(), 2 * DAY) == ()
 
-    def test_cancelling_removes_what_is_upcoming_only(self) -> None:
+    def starts(self, w: World) -> list[int]:
+        """Return the hours at which the windows of the machine begin."""
+        begin = [each.period.start for each in w.market.machine(M1).schedule.windows]
+        return [int((each - second(0)).total_seconds()) // HOUR for each in begin]
+
+    def test_cancelling_removes_what_is_upcoming_or_ongoing(self) -> None:
         w = world()
-        for start in (2 * HOUR, DAY, HOUR):
+        for start in (3 * HOUR, DAY, HOUR):
             w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window(start)))
-        assert kinds(w.do(c.CancelMaintenance(by=HOST, machine=M1), HOUR)) == [
-            "MaintenanceStarted",
-            "MaintenanceCancelled",
-        ]
-        assert [each.period.start for each in w.market.machine(M1).schedule.windows] == [
-            second(HOUR)
-        ]
-        with pytest.raises(RuleViolation, match="a machine with upcoming maintenance"):
+        w.do(c.Tick(), 3 * HOUR)
+        assert self.starts(w) == [1, 3, 24]
+        [cancelled] = w.do(c.CancelMaintenance(by=HOST, machine=M1))
+        assert isinstance(cancelled, e.MaintenanceCancelled)
+        assert [each.period.start for each in cancelled.windows] == [second(3 * HOUR), second(DAY)]
+        assert self.starts(w) == [1]  # it is over, and stays
+        assert w.do(c.Tick(), 2 * DAY) == ()  # what was cancelled neither ends nor begins
+        with pytest.raises(RuleViolation, match="its host scheduled and that is not over, got one"):
             w.do(c.CancelMaintenance(by=HOST, machine=M1))
+
+    def test_one_window_by_its_number(self) -> None:
+        w = world()
+        numbers = []
+        for start in (HOUR, DAY):
+            events = w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window(start)))
+            numbers.append(find_event(events, e.MaintenanceScheduled).window.id)
+        w.do(c.CancelMaintenance(by=HOST, machine=M1, window=numbers[0]))
+        assert self.starts(w) == [24]
+        with pytest.raises(UnknownId, match="window: need a window of machine 1 that is not over"):
+            w.do(c.CancelMaintenance(by=HOST, machine=M1, window=numbers[0]))
+
+    def test_the_marketplaces_own_windows_are_not_the_hosts_to_cancel(self) -> None:
+        w = world(2)
+        w.rent(1)
+        events = w.do(c.AnnounceMaintenance(machine=M1, window=window(DAY)))
+        assert kinds(events) == ["MaintenanceScheduled", "ClientNotified"]
+        locked = find_event(events, e.MaintenanceScheduled).window
+        assert locked.locked
+        with pytest.raises(RuleViolation, match="its host scheduled and that is not over, got one"):
+            w.do(c.CancelMaintenance(by=HOST, machine=M1))
+        with pytest.raises(NotAllowed, match="a window that the host scheduled, got one of the m"):
+            w.do(c.CancelMaintenance(by=HOST, machine=M1, window=locked.id))
+        w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window(HOUR)))
+        w.do(c.CancelMaintenance(by=HOST, machine=M1))
+        assert self.starts(w) == [24]
+        w.do(c.WithdrawMaintenance(machine=M1))
+        assert self.starts(w) == []
+        with pytest.raises(RuleViolation, match="the marketplace scheduled and that is not over"):
+            w.do(c.WithdrawMaintenance(machine=M1))
+
+    def test_a_host_neither_locks_nor_numbers(self) -> None:
+        w = world()
+        locked, numbered = changed(window(HOUR), locked=True), changed(window(HOUR), id=7)
+        with pytest.raises(NotAllowed, match=r"window\.locked: need False: only the marketplace"):
+            w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=locked))
+        with pytest.raises(RuleViolation, match=r"window\.id: need 0: the market gives the num"):
+            w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=numbered))
+
+    def test_many_machines_at_once(self) -> None:
+        """As the batch of the marketplace: each has its own answer, and one refused stops none."""
+        w = world()
+        w.add(1, 2)
+        batch = [
+            (c.ScheduleMaintenance(by=HOST, machine=MachineId(n), window=window(HOUR)), w.now)
+            for n in (1, 99, 2)
+        ]
+        market, results = execute_all(w.market, batch)
+        assert [each.error is None for each in results] == [True, False, True]
+        assert [len(market.machine(MachineId(n)).schedule.windows) for n in (1, 2)] == [1, 1]
 
     def test_an_offline_machine_charges_nothing_and_takes_nobody(self) -> None:
         w = world(2, prices(3_600, storage=2_592))

@@ -26,7 +26,7 @@ from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
 from numgenius_core.maintenance import Category, MaintenanceWindow
-from numgenius_core.market import commands as c, execute, views
+from numgenius_core.market import Settings, commands as c, execute, views
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 
@@ -143,7 +143,9 @@ class MarketMachine(CheckedMarket):
         """Begin with some machines and some instances on them."""
         chance = random.Random(scene)
         end = chance.choice([None, None, second(2 * DAY), second(20 * DAY)])
-        for name in CLIENTS:
+        if scene % 3 == 1:
+            self.set_up(c.SetSettings(settings=Settings(own_tests_billed=True)))
+        for name in [*CLIENTS, *HOSTS] if scene % 2 else CLIENTS:
             credit = chance.choice([1, 50, 3_000, 30_000, 10**6])
             self.set_up(c.AddCredit(account=name, amount=Money(credit)))
         for number in range(1, chance.choice([1, 1, 2, 3]) + 1):
@@ -179,7 +181,7 @@ class MarketMachine(CheckedMarket):
         if pick % 47 == 7:
             mode = [Mode.ON_DEMAND, Mode.INTERRUPTIBLE, Mode.RESERVED][pick % 3]
         by = CLIENTS[pick % 4]
-        if pick % 23 == 7:
+        if pick % 11 == 7:
             by = AccountId(self.model.rigs[machine].host) if machine in self.model.rigs else by
         elif pick % 67 == 7:
             by = [NOBODY, *HOSTS][pick % 3]
@@ -306,6 +308,49 @@ class MarketMachine(CheckedMarket):
         )
         self.run(command, at)
 
+    @rule(
+        pick=picks,
+        terms=price_terms,
+        wish=one_of_each(
+            [None, None, None, None, HOUR, DAY, 10 * DAY, 40 * DAY, 0, -5],
+            [None, None, None, 2 * DAY],
+            [None, None, 1, 2, 3],
+            [None, None, Fraction(1, 5)],
+        ),
+        jump=jumps,
+    )
+    def relist(
+        self,
+        pick: int,
+        terms: PriceTerms,
+        wish: tuple[int | None, int | None, int | None, Fraction | None],
+        jump: int,
+    ) -> None:
+        """Send some terms and leave the others out; sometimes the present end once more."""
+        end, rolling, min_gpu, discount = wish
+        (by, machine), at = self.rig(pick), self.when(jump)
+        place = self.market.machines.get(machine)
+        base = at
+        if place is not None and place.listing is not None:
+            base = max(at, seconds(place.listing.end) % NEVER)
+            if pick % 5 == 0 and place.listing.end is not None:
+                end = 0  # the end that it has
+        sent = {
+            name: getattr(terms, name)
+            for bit, name in enumerate(("gpu", "storage", "upload", "min_bid", "platform_fee"))
+            if pick >> bit & 1
+        }
+        command = c.Relist(
+            by=by,
+            machine=machine,
+            min_gpu=min_gpu,
+            max_discount=discount,
+            end=None if end is None or (rolling and pick % 9) else second(base + end),
+            rolling=None if rolling is None else timedelta(seconds=rolling),
+            **sent,
+        )
+        self.run(command, at)
+
     @precondition(lambda self: self.market.asked)
     @rule(pick=picks, accept=st.sampled_from([True, True, False]), jump=jumps)
     def increase(self, pick: int, accept: bool, jump: int) -> None:
@@ -335,9 +380,11 @@ class MarketMachine(CheckedMarket):
             others["image"] = "job"
         elif what is c.ScheduleMaintenance:
             others["window"] = self.window(pick, at)
-        elif what is c.CancelMaintenance and pick % 3:
-            window = self.window(pick, at)
-            self.run(c.ScheduleMaintenance(by=by, machine=machine, window=window), at)
+        elif what is c.CancelMaintenance:
+            if pick % 3:
+                window = self.window(pick, at)
+                self.run(c.ScheduleMaintenance(by=by, machine=machine, window=window), at)
+            others["window"] = self.window_number(machine, pick)
         elif what is c.Defragment:
             # What comes due before it would make the model's answer older than the command.
             self.run(c.Tick(), at)
@@ -349,11 +396,35 @@ class MarketMachine(CheckedMarket):
             )
         self.run(what(by=by, machine=machine, **others), at)
 
+    @rule(pick=picks, announce=st.booleans(), jump=jumps)
+    def platform_maintenance(self, pick: int, announce: bool, jump: int) -> None:
+        """Announce maintenance of the marketplace's own, or take it back."""
+        (_, machine), at = self.rig(pick), self.when(jump)
+        command: c.Command
+        if announce:
+            command = c.AnnounceMaintenance(machine=machine, window=self.window(pick, at))
+        else:
+            number = self.window_number(machine, pick)
+            command = c.WithdrawMaintenance(machine=machine, window=number)
+        self.run(command, at)
+
+    def window_number(self, machine: MachineId, pick: int) -> int | None:
+        """Return the number of a window, sometimes of none or of one that is not there."""
+        rig = self.model.rigs.get(machine)
+        if rig is None or not rig.windows or pick % 5 == 0:
+            return None if pick % 7 else 999
+        return rig.windows[pick % len(rig.windows)].number
+
     def window(self, pick: int, at: int) -> MaintenanceWindow:
         """Return a maintenance window, now and then one that cannot be."""
         start = at + [HOUR, 1, 0, 3 * HOUR, DAY, 400 * DAY][pick % 6]
         period = Interval(second(start), second(start + HOUR * (1 + pick % 5)))
-        return MaintenanceWindow(period=period, category=Category.DISK)
+        return MaintenanceWindow(
+            period=period,
+            category=Category.DISK,
+            id=7 * (pick % 41 == 7),
+            locked=pick % 37 == 7,
+        )
 
     def scatter(self, machine: MachineId, pick: int) -> None:
         """Rent small blocks with gaps between them, so that there is something to defragment."""

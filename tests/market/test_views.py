@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.errors import RuleViolation, UnknownId
 from numgenius_core.ids import MachineId
-from numgenius_core.listing import Machine, Mode
+from numgenius_core.listing import Machine, Mode, Verification
 from numgenius_core.market import (
     Market,
     commands as c,
@@ -74,6 +75,20 @@ class TestDepositsOfTheFuture:
         w.do(c.Prepay(by=ANN, contract=contract, amount=Money(2)))
         found = views.deposit_of(w.market, contract, second(100 * HOUR))
         assert (found.left, found.refund) == (ZERO, ZERO)
+
+
+class TestQuotesOfReservations:
+    """DOMAIN 13: "quotes the discount of *that* duration"; no discount is in the answer, too."""
+
+    def test_the_discount_is_that_of_the_duration_and_none_where_there_is_none(self) -> None:
+        w = world(1, prices(1), max_discount=Fraction(1, 20), end=second(380 * DAY))
+        w.add(1, 2)
+        w.list(prices(2), 2, max_discount=Fraction(0))
+        reserved = views.quotes(w.market, w.now, timedelta(days=90), mode=Mode.RESERVED)
+        assert [each.offer.machine for each in reserved] == [1, 2]
+        assert [each.total for each in reserved] == [Money("2079.00"), Money("4320.00")]
+        w.do(c.SetVerification(machine=MachineId(2), verification=Verification.UNVERIFIED))
+        assert len(views.quotes(w.market, w.now, timedelta(days=90), mode=Mode.RESERVED)) == 1
 
 
 class TestIncreases:

@@ -83,6 +83,43 @@ COMMANDS: list[tuple[Callable[[Told], c.Command], str]] = [
         "end: need an instant after 2026-01-01 00:01:00+00:00, got 2026-01-01 00:01:00+00:00",
     ),
     (
+        lambda _: c.Relist(by=HOST, machine=M1, end=second(60), rolling=timedelta(days=1)),
+        "listing.rolling: need an end date or a rolling one, got both",
+    ),
+    (
+        lambda _: c.Relist(by=HOST, machine=MachineId(2)),
+        "gpu: need a price, since machine 2 has no listing to keep it from, got none",
+    ),
+    (
+        lambda _: c.Relist(by=HOST, machine=M1, rolling=timedelta(days=36_526)),
+        "rolling: need at most 36,525 days, got 36526 days, 0:00:00",
+    ),
+    (
+        lambda _: c.CancelMaintenance(by=HOST, machine=M1),
+        (
+            "machine: need a machine with maintenance that its host scheduled and that is not over, "
+            "got one without"
+        ),
+    ),
+    (
+        lambda _: c.WithdrawMaintenance(machine=M1),
+        (
+            "machine: need a machine with maintenance that the marketplace scheduled and that is not "
+            "over, got one without"
+        ),
+    ),
+    (
+        lambda _: c.CancelMaintenance(by=HOST, machine=M1, window=7),
+        "window: need a window of machine 1 that is not over, got 7",
+    ),
+    (
+        lambda t: c.Prepay(by=ANN, contract=t.prepaid, amount=Money(500)),
+        (
+            "amount: need at most $200.003530814, which lasts until the contract ends at "
+            "2026-01-11 00:00:00+00:00, got $500.00"
+        ),
+    ),
+    (
         lambda _: c.RemoveDefaultJob(by=HOST, machine=M1),
         "machine: need a machine with a default job, got one without",
     ),

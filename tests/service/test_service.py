@@ -491,7 +491,14 @@ class TestSearch:
         (row,) = desk.search(num_gpus={"eq": "8"}, type="reserved")
         assert row["discount_rate"] == 0.4
         desk.list(credit_discount_max=0)
-        assert desk.search(num_gpus={"eq": "8"}, type="reserved") == []
+        (row,) = desk.search(num_gpus={"eq": "8"}, type="reserved")
+        assert (row["discount_rate"], row["discounted_dph_total"]) == (0, row["dph_total"])
+
+    def test_a_reserved_search_has_the_discount_of_the_duration_asked_for(self, desk: Desk) -> None:
+        desk.list(end_date=epoch(380), credit_discount_max=0.05)
+        asked = {"duration": {"gte": 90 * 86_400}}
+        (row,) = desk.search(num_gpus={"eq": "8"}, type="reserved", **asked)
+        assert row["discount_rate"] == 0.0375  # a real offer of the marketplace
 
     def test_unknown_fields_find_nothing(self, listed: Desk) -> None:
         assert listed.search(warp_drive={"eq": True}) == []
@@ -545,7 +552,12 @@ class TestRefusals:
             {"sdate": epoch(1), "duration": 1.0, "maintenance_category": "moon"},
             "one of power, internet",
         ),
-        ("PUT", "/machines/1001/cancel_maint/", {}, "a machine with upcoming maintenance"),
+        (
+            "PUT",
+            "/machines/1001/cancel_maint/",
+            {},
+            "maintenance that its host scheduled",
+        ),
         ("PUT", "/machines/defrag_offers/", {"machine_ids": 1001}, "a list of 1 to 64 ids"),
         ("PUT", "/machines/defrag_offers/", {"machine_ids": [1001] * 65}, "a list of 1 to 64 ids"),
         ("PUT", "/machines/defrag_offers/", {"machine_ids": ["a"]}, "machine_ids[0]: need a whole"),

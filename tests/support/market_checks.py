@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from fractions import Fraction
 
 from hypothesis.stateful import RuleBasedStateMachine
 
-from market_model import NEVER, Deal, Model, Refused, Rig, cut
+from market_model import NEVER, Deal, Model, Refused, Rig, Window, cut
 from market_world import START, second
 from numgenius_core.billing import statement
 from numgenius_core.contracts.contract import is_later
@@ -38,6 +39,16 @@ def seconds(instant: datetime | None) -> int:
     return NEVER if instant is None else int((instant - START).total_seconds())
 
 
+def number_made(events: Iterable[e.Event]) -> int:
+    """Return the number that a command gave a contract or a maintenance window; 0 if none."""
+    for each in events:
+        if isinstance(each, e.ContractCreated):
+            return each.contract.id
+        if isinstance(each, e.MaintenanceScheduled):
+            return each.window.id
+    return 0
+
+
 class CheckedMarket(RuleBasedStateMachine):
     """A market, the model, and two more markets that must come to the same.
 
@@ -64,8 +75,7 @@ class CheckedMarket(RuleBasedStateMachine):
             self.market, events = execute(self.market, command, START, archive=self.archive)
         except NumgeniusError:
             return
-        made = [each.contract.id for each in events if isinstance(each, e.ContractCreated)]
-        self.model.do(command, 0, id=made[0] if made else 0, seconds=seconds)
+        self.model.do(command, 0, id=number_made(events), seconds=seconds)
         self.events += events
 
     def begun(self) -> None:
@@ -87,19 +97,24 @@ class CheckedMarket(RuleBasedStateMachine):
         before, known = self.market, self._instances()
         model.numbers = dict(waiting.listings)
         refused: BaseException | None = None
+        told = views.preview(before, command, second(at)) if self.steps % 4 == 1 else None
         try:
             self.market, events = execute(self.market, command, second(at), archive=self.archive)
         except NumgeniusError as error:
             refused, events = error, ()
-        made = [each.contract.id for each in events if isinstance(each, e.ContractCreated)]
         self.at = at
         try:
-            model.do(command, at, id=made[0] if made else 0, seconds=seconds)
+            model.do(command, at, id=number_made(events), seconds=seconds)
         except Refused:
             assert refused is not None, f"{command} should have been refused"
             model.settle()
         else:
             assert refused is None, f"{command} should not have been refused: {refused!r}"
+        if told is not None:  # a preview is what then happens
+            assert (*told.due, *told.events) == events
+            assert told.market == self.market
+            assert str(told.error) == str(refused)
+            assert told.table().head
         assert self.market.last >= ids
         if refused is not None:
             assert self.market is before
@@ -210,9 +225,10 @@ class CheckedMarket(RuleBasedStateMachine):
                 key: each.new_end for key, each in rig.asked.items()
             }
             windows = [
-                (seconds(w.period.start), seconds(w.period.end)) for w in state.schedule.windows
+                Window(seconds(w.period.start), seconds(w.period.end), w.id, w.locked)
+                for w in state.schedule.windows
             ]
-            assert windows == sorted(rig.windows)
+            assert windows == sorted(rig.windows, key=lambda each: each.start)
             self._check_gpus(rig)
             self._check_offers(rig)
 
@@ -228,7 +244,7 @@ class CheckedMarket(RuleBasedStateMachine):
             if each.holds:
                 who |= mask
         for each in state.instances.values():
-            if each.bid is None:
+            if not each.yields:
                 assert each.state.value != "paused"
                 if each.state.value == "scheduling":
                     assert each.contract.block.gpu_set & who

@@ -19,6 +19,7 @@ MB_TICKS = 125  # a step a GB-month, each MB and second: 324·10⁹ / 1,000 / 2,
 BYTE_TICKS = 324  # a step a GB, each byte
 STEP_TICKS = 324_000_000_000
 DOLLAR = 10**12 * STEP_TICKS
+NANO = DOLLAR // 10**9
 MONTH = 2_592_000
 DAY = 86_400
 NEVER = 10**15
@@ -82,12 +83,13 @@ class Deal:
     discount: Fraction = Fraction(0)
     deposit: int = 0
     saved: int = 0
+    billed: bool = False  # a host's own test, where these are billed
     accepted: int = 0  # the floor its client accepted for the time after its end, steps per GPU
 
     @property
     def free(self) -> bool:
-        """Whether a host tests its own machine."""
-        return self.client == self.host
+        """Whether a host tests its own machine at no cost."""
+        return self.client == self.host and not self.billed
 
     @property
     def gpus(self) -> set[int]:
@@ -107,7 +109,7 @@ class Deal:
     @property
     def holds(self) -> bool:
         """Whether it keeps others from renting its GPUs on demand."""
-        return self.bid is None and self.state in {"loading", "running"}
+        return self.bid is None and not self.free and self.state in {"loading", "running"}
 
     def prices(self, now: int) -> Prices:
         """Return what holds at an instant."""
@@ -161,6 +163,16 @@ class Asked:
     floor: bool
 
 
+@dataclass(frozen=True)
+class Window:
+    """Maintenance; ``locked`` if it is the marketplace's own."""
+
+    start: int
+    end: int
+    number: int
+    locked: bool
+
+
 @dataclass
 class Rig:
     """A machine."""
@@ -175,7 +187,7 @@ class Rig:
     online: bool = True
     rolls_at: int | None = None
     job: str | None = None
-    windows: list[tuple[int, int]] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)
     asked: dict[int, Asked] = field(default_factory=dict)
 
 
@@ -201,6 +213,7 @@ class Model:
     gone: dict[int, Deal] = field(default_factory=dict)
     platform: int = 0
     credited: int = 0
+    tests_billed: bool = False
     announced: list[tuple[int, int, str]] = field(default_factory=list)
 
     # --- time -------------------------------------------------------------------------------
@@ -211,7 +224,7 @@ class Model:
             (edge, rig.id, name)
             for rig in self.rigs.values()
             for window in rig.windows
-            for edge, name in zip(window, ("started", "completed"), strict=True)
+            for edge, name in ((window.start, "started"), (window.end, "completed"))
             if self.now < edge <= to
         )
         while (instant := self.next_instant()) <= to:
@@ -310,9 +323,11 @@ class Model:
         return [deal for deal in self.deals.values() if deal.machine == rig.id]
 
     def _priority(self, deal: Deal) -> tuple[int, Fraction, int]:
+        if deal.free:
+            return 3, Fraction(0), deal.arrival
         if deal.bid is None:
             return (0 if deal.holds else 1), Fraction(0), deal.arrival
-        price = deal.bid if deal.free else min(deal.pays_bid(self.now), 32 * 10**12 * deal.size)
+        price = min(deal.pays_bid(self.now), 32 * 10**12 * deal.size)
         return 2, -Fraction(price, deal.size), deal.arrival
 
     def runners(self, rig: Rig, without: Deal | None = None) -> dict[int, Deal]:
@@ -320,7 +335,7 @@ class Model:
         taken: dict[int, Deal] = {}
         asking = [deal for deal in self.of(rig) if deal.claims and deal is not without]
         for deal in sorted(asking, key=self._priority):
-            under = deal.bid is not None and -self._priority(deal)[1] < rig.floor
+            under = deal.bid is not None and not deal.free and -self._priority(deal)[1] < rig.floor
             if not under and not any(gpu in taken for gpu in deal.gpus):
                 taken.update(dict.fromkeys(deal.gpus, deal))
         return taken
@@ -333,14 +348,14 @@ class Model:
             if taken.get(deal.start) is deal:
                 if deal.state in {"paused", "scheduling"}:
                     deal.state = "running"
-            elif deal.bid is not None or deal.state != "scheduling":
+            elif deal.bid is not None or deal.free or deal.state != "scheduling":
                 deal.state = "paused"
 
     def winning(self, rig: Rig, deal: Deal) -> int | None:
         """Return the least whole nano-dollars with which a waiting bid runs, in steps."""
         taken = self.runners(rig, deal)
         rivals = [taken[gpu] for gpu in deal.gpus if gpu in taken]
-        if any(rival.bid is None for rival in rivals):
+        if any(rival.bid is None and not rival.free for rival in rivals):
             return None
         nanos = -(-max(10**9, rig.floor * deal.size) // 1_000)
         for rival in rivals:
@@ -367,6 +382,8 @@ class Model:
         for deal in self.of(rig):
             if deal.over or deal.end == NEVER or end <= deal.end or not deal.auto:
                 continue
+            if deal.id in rig.asked:  # it blocks others until it is answered
+                continue
             old, new = deal.segments[-1][1], listing.prices
             raised = new.fee > old.fee or any(
                 getattr(new, part) > getattr(old, part)
@@ -378,7 +395,6 @@ class Model:
                 least = max(deal.bid, deal.accepted * deal.size)
                 floor = new.min_bid * deal.size > least
             if not raised and not floor:
-                rig.asked.pop(deal.id, None)
                 self._prolong(deal, new, end, floor=False)
             elif ask:
                 rig.asked[deal.id] = Asked(new, end, deal.end, floor)
@@ -398,7 +414,7 @@ class Model:
         Args:
             command: One of the library's.
             at: When; not before the last time.
-            id: The number that a new contract got.
+            id: The number that a new contract or maintenance window got.
             seconds: Turns an instant of the library into seconds.
         """
         self.pass_until(at)
@@ -413,6 +429,10 @@ class Model:
 
     def _tick(self, command: Any) -> None:
         pass
+
+    def _set_settings(self, command: Any) -> None:
+        """Only of how a rule is read: the tests set no limits here."""
+        self.tests_billed = command.settings.own_tests_billed
 
     def _add_credit(self, command: Any) -> None:
         self.purses.setdefault(command.account, Purse()).balance += command.amount.ticks
@@ -485,6 +505,7 @@ class Model:
 
     def _list_machine(self, command: Any) -> None:
         rig = self._own(command)
+        need(rig.online)
         end = NEVER if command.end is None else self._seconds(command.end)
         rolling = None if command.rolling is None else int(command.rolling.total_seconds())
         need(command.min_gpu.bit_count() == 1 and command.min_gpu <= rig.gpus)
@@ -504,6 +525,57 @@ class Model:
         rig.floor = prices.min_bid
         rig.asked.clear()
         self._extend(rig, ask=True)
+
+    def _relist(self, command: Any) -> None:
+        """DOMAIN 13, row by row."""
+        rig, old = self._own(command), None
+        need(rig.online)
+        old = rig.listing
+        need(command.gpu is not None or old is not None)
+        need(command.end is None or command.rolling is None)
+        need(command.min_gpu is None or command.min_gpu.bit_count() == 1)
+        need((command.min_gpu or 1) <= rig.gpus)
+
+        def price(name: str, default: int) -> int:
+            said = getattr(command, name)
+            if said is not None:
+                steps: int = said.steps
+                return steps
+            kept: int = getattr(old.prices, name) if old is not None else default
+            return kept
+
+        fee = command.platform_fee
+        if fee is None:
+            fee = Fraction(0) if old is None else old.prices.fee
+        prices = Prices(
+            gpu=price("gpu", 0),
+            storage=10**11 if command.storage is None else command.storage.steps,
+            upload=price("upload", 0),
+            download=price("download", 0),
+            min_bid=price("min_bid", 0),
+            fee=fee,
+        )
+        min_gpu = command.min_gpu or (1 if old is None else old.min_gpu)
+        factor = command.max_discount
+        if factor is None:
+            factor = Fraction(2, 5) if old is None else old.factor
+        end, rolling = NEVER, None
+        if command.end is not None:
+            end = self._seconds(command.end)
+            if old is not None and end <= self.now:
+                rig.listing = rig.rolls_at = None
+                return
+            need(end > self.now)
+        elif command.rolling is not None:
+            rolling = int(command.rolling.total_seconds())
+            need(rolling > 0)
+        elif old is not None:
+            end = old.end_at(self.now)
+        rig.listing = Listed(prices, min_gpu, factor, end, rolling)
+        rig.rolls_at = None if rolling is None else self.now + DAY
+        rig.floor = prices.min_bid
+        if command.end is not None or rolling is not None:
+            self._extend(rig, ask=True)
 
     def _unlist(self, command: Any) -> None:
         rig = self._own(command)
@@ -526,18 +598,35 @@ class Model:
         rig.job = None
 
     def _schedule_maintenance(self, command: Any) -> None:
-        rig = self._own(command)
+        need(not command.window.locked)
+        self._announce(self._own(command), command, locked=False)
+
+    def _announce_maintenance(self, command: Any) -> None:
+        self._announce(self._rig(command.machine), command, locked=True)
+
+    def _announce(self, rig: Rig, command: Any, *, locked: bool) -> None:
         start = self._seconds(command.window.period.start)
         end = self._seconds(command.window.period.end)
         need(self.now < start <= self.now + 365 * DAY)  # the tests stay clear of leap days
-        need(all(end <= a or b <= start for a, b in rig.windows))
-        rig.windows.append((start, end))
+        need(all(end <= each.start or each.end <= start for each in rig.windows))
+        need(command.window.id == 0)
+        rig.windows.append(Window(start, end, self._id, locked))
 
     def _cancel_maintenance(self, command: Any) -> None:
-        rig = self._own(command)
-        kept = [window for window in rig.windows if window[0] <= self.now]
-        need(len(kept) < len(rig.windows))
-        rig.windows = kept
+        self._cancel(self._own(command), command.window, locked=False)
+
+    def _withdraw_maintenance(self, command: Any) -> None:
+        self._cancel(self._rig(command.machine), command.window, locked=True)
+
+    def _cancel(self, rig: Rig, only: int | None, *, locked: bool) -> None:
+        gone = [
+            each
+            for each in rig.windows
+            if each.end > self.now and each.locked is locked and only in {None, each.number}
+        ]
+        need(gone)
+        for each in gone:
+            rig.windows.remove(each)
 
     def _defragment(self, command: Any) -> None:
         """Which moves is the library's to say, and the test's to judge."""
@@ -568,7 +657,8 @@ class Model:
         assert rig.listing is not None
         name, mode, own = command.by, command.mode.value, rig.host == command.by
         need(name in self.purses and (own or not self.is_host(name)))
-        need(rig.online and (own or self.purses[name].balance > 0))
+        billed = own and self.tests_billed
+        need(rig.online and ((own and not billed) or self.purses[name].balance > 0))
         bid = None if command.bid is None else command.bid.steps
         if mode == "interruptible":
             need(bid is not None)
@@ -597,6 +687,7 @@ class Model:
             segments=[(self.now, rig.listing.prices)],
             factor=factor,
             label=command.label,
+            billed=billed,
         )
 
     @staticmethod
@@ -634,6 +725,11 @@ class Model:
         need(price)
         months = _months(Fraction(deal.deposit + amount, price), deal.factor)
         need(months <= 1_200)
+        fits = Fraction(deal.end - self.now, MONTH)  # the deposit must not outlast the contract
+        room = price * fits * (1 - deal.factor * fits / (fits + 1)) - deal.deposit
+        need(fits > 1_200 or amount <= max(0, int(room // NANO)) * NANO)
+        if deal.deposit == 0:
+            deal.saved = 0  # another reservation
         deal.months, deal.discount = months, deal.factor * months / (months + 1)
         deal.deposit += amount
         self.purses[deal.client].balance -= amount

@@ -10,6 +10,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from numgenius_core.bids import WaitReason
+from numgenius_core.contracts import NotExtended
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.market import Market, commands as c, events as e, execute, replay, views
 from numgenius_core.money import Money
@@ -221,6 +222,36 @@ def _tells_not(*kinds: type) -> Callable[[Sequence[Step]], Played]:
     return play
 
 
+# -- previews ----------------------------------------------------------------------------------
+
+
+def forgets_what_is_due(market: Market, command: c.Command, at: datetime) -> views.Preview:
+    """Preview the command alone."""
+    return evolve(views.preview(market, command, at), due=())
+
+
+def takes_all_for_extended(market: Market, command: c.Command, at: datetime) -> views.Preview:
+    """Tell a host that nobody is asked."""
+    told = views.preview(market, command, at)
+    return evolve(told, verdicts=tuple(each for each in told.verdicts if each not in told.asked))
+
+
+def says_nothing_of_the_skipped(market: Market, command: c.Command, at: datetime) -> views.Preview:
+    """Name only those to whom something happens."""
+    told = views.preview(market, command, at)
+    return evolve(told, verdicts=(*told.extended, *told.asked))
+
+
+def has_one_reason(market: Market, command: c.Command, at: datetime) -> views.Preview:
+    """Say of all that are skipped that their client did not want it."""
+    told = views.preview(market, command, at)
+    why = NotExtended.OPTED_OUT
+    verdicts = tuple(
+        evolve(each, why=why) if each in told.skipped else each for each in told.verdicts
+    )
+    return evolve(told, verdicts=verdicts)
+
+
 WRONG_MARKETS: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
     "market": (
         oversells,
@@ -242,5 +273,11 @@ WRONG_MARKETS: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         tells_no_loading,
         tells_no_rentals,
         tells_no_machines,
+    ),
+    "preview": (
+        forgets_what_is_due,
+        takes_all_for_extended,
+        says_nothing_of_the_skipped,
+        has_one_reason,
     ),
 }

@@ -45,6 +45,8 @@ COMMANDS = [
     c.CountTraffic(contract=CONTRACT),
     c.RemoveMachine(by=HOST, machine=MACHINE),
     c.ListMachine(by=HOST, machine=MACHINE, prices=known.PRICES),
+    c.Relist(by=HOST, machine=MACHINE),
+    c.WithdrawMaintenance(machine=MACHINE),
     c.Unlist(by=HOST, machine=MACHINE),
     c.SetMinBid(by=HOST, machine=MACHINE, floor=PerGpuHour(1)),
     c.SetDefaultJob(by=HOST, machine=MACHINE, image="job"),

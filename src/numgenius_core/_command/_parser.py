@@ -27,6 +27,7 @@ SUBCOMMANDS = (
     "compare",
     "charge",
     "slices",
+    "preview",
     "maint",
     "bid",
     "reserve",

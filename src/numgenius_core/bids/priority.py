@@ -122,10 +122,14 @@ class Claim:
     def from_contract(cls, contract: Contract, *, arrival: int) -> Self:
         """Return the claim of a contract that is neither stopped nor ended.
 
+        A host's free test stands with its default job, below every bid, whatever it bids itself.
+
         Raises:
             RuleViolation: Its bid is outside the market's limits.
         """
         check_kind(contract, Contract, "contract")
+        if contract.is_free_test:
+            return cls.default_job(contract.id, contract.block, arrival=arrival)
         if contract.bid is not None:
             return cls.bidding(contract.id, contract.block, contract.bid, arrival=arrival)
         return cls.on_demand(contract.id, contract.block, arrival=arrival)

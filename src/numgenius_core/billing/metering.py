@@ -206,6 +206,26 @@ def metered(history: History, until: datetime) -> tuple[Line, ...]:
     return merged(meter.lines)
 
 
+def discount_since_reserved(history: History, at: datetime) -> Money:
+    """Return the discount received since the reservation that is in force at ``at`` began.
+
+    A prepayment begins one where nothing is left of a deposit, and continues the one there is
+    elsewhere; one at ``at`` itself counts.
+    """
+    meter = _Meter(history)
+    for then, fact in history.steps():
+        if then > at:
+            break
+        meter.run_to(then)
+        meter.take(fact)
+    meter.run_to(at)
+    return Money.sum(
+        line.listed - line.amount
+        for line in meter.lines[meter.reserved_from :]
+        if line.kind is LineKind.RESERVED
+    )
+
+
 class _Meter:
     """An instance as time passes, and the lines it has made."""
 
@@ -215,6 +235,7 @@ class _Meter:
         self.state, self.online, self.bid = InstanceState.LOADING, True, self.contract.bid
         self.deposit, self.discount = ZERO, self.contract.discount
         self.lines: list[Line] = []
+        self.reserved_from = 0  # the first line of the present reservation
 
     def run_to(self, end: datetime) -> None:
         """Let time pass, without a change of state or rates."""
@@ -263,6 +284,8 @@ class _Meter:
         elif isinstance(fact, Transferred):
             self._transfer(fact)
         elif isinstance(fact, Prepaid):
+            if not self.deposit:
+                self.reserved_from = len(self.lines)
             self.deposit, self.discount = self.deposit + fact.amount, fact.discount
             self._pay(LineKind.DEPOSIT, fact.at, fact.amount)
         elif isinstance(fact, Refunded):

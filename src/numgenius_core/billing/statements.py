@@ -31,6 +31,7 @@ from numgenius_core.billing.metering import (
     Line,
     LineKind,
     clipped,
+    discount_since_reserved,
     merged,
     metered,
 )
@@ -229,7 +230,10 @@ def deposit_left(history: History, *, at: datetime) -> Money:
 
 
 def discount_received(history: History, *, at: datetime) -> Money:
-    """Return the discount that a reserved contract has received: a refund gives part of it back.
+    """Return the discount received since the present reservation began: a refund is less by it.
+
+    A deposit that was used up ended the reservation before; a top-up while one lasts continues it.
+    A prepayment at ``at`` itself counts: nothing has been received of what it begins.
 
     Raises:
         WrongType: ``history`` is no ``History`` or ``at`` no ``datetime``.
@@ -259,8 +263,8 @@ def discount_received(history: History, *, at: datetime) -> Money:
     >>> print(discount_received(history, at=start + timedelta(hours=100)))
     80.00
     """
-    reserved = [line for line in _until(history, at) if line.kind is LineKind.RESERVED]
-    return Money.sum(line.listed - line.amount for line in reserved)
+    check_kind(history, History, "history")
+    return discount_since_reserved(history, utc(at, "at"))
 
 
 def runs_out(histories: Iterable[History], balance: Money, *, at: datetime) -> datetime | None:

@@ -104,6 +104,8 @@ class Contract:
         bid: Of an interruptible, dollars per hour for the whole instance; else ``None``.
         discount: Of a reserved one, the share taken off the GPU price; else 0.
         rate_changes: The rates of its extensions, in order of time, where they changed any.
+        billed_test: Whether a host pays for testing its own machine, as for any rental: what a
+            newer text of the marketplace says. The guide says that it is free (G10).
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Block, Contract, Mode, PerGpuHour, PerHour, PriceTerms
@@ -137,6 +139,7 @@ class Contract:
     bid: PerHour | None = None
     discount: Fraction = field(default=Fraction(0), converter=_discount)
     rate_changes: tuple[RateChange, ...] = field(default=(), converter=_as_rate_changes)
+    billed_test: bool = False
 
     def __attrs_post_init__(self) -> None:
         check_id(self.id, "contract.id")
@@ -153,6 +156,9 @@ class Contract:
             if self.end <= self.start:
                 need = f"an instant after its start {self.start}"
                 raise RuleViolation("contract.end", need, str(self.end))
+        check_kind(self.billed_test, bool, "contract.billed_test")
+        if self.billed_test and self.client != self.host:
+            raise RuleViolation("contract.billed_test", "False for a client's contract", "True")
         self._check_mode()
         if self.rate_changes != ():
             self._check_rate_changes()
@@ -181,8 +187,8 @@ class Contract:
 
     @property
     def is_free_test(self) -> bool:
-        """Whether the host tests its own machine: such an instance costs nothing (G10)."""
-        return self.client == self.host
+        """Whether the host tests its own machine, and at no cost (G10)."""
+        return self.client == self.host and not self.billed_test
 
     @property
     def gpu_rate(self) -> PerHour:
@@ -273,6 +279,7 @@ def agree(
     end: datetime | None = None,
     disk_mb: int = 0,
     bid: PerHour | None = None,
+    billed_test: bool = False,
 ) -> Contract:
     """Return the contract that a rental makes: the listing's terms, locked (G3).
 
@@ -289,6 +296,7 @@ def agree(
         end: An earlier end than the listing's, if the client wants one.
         disk_mb: Disk wanted, whole MB.
         bid: For an interruptible, dollars per hour for the whole instance.
+        billed_test: Whether a host that rents its own machine pays for it (a newer text than G10).
 
     Raises:
         WrongType: ``listing`` is no ``Listing`` (its number will not do), ``block`` no ``Block``,
@@ -336,6 +344,7 @@ def agree(
         end=limit if end is None else end,
         disk_mb=disk_mb,
         bid=bid,
+        billed_test=billed_test,
     )
 
 

@@ -48,6 +48,8 @@ class NotExtended(Enum):
     """The new end is not after the contract's."""
     EXPIRED = "expired"
     """The contract has ended already."""
+    PENDING = "pending"
+    """A price increase waits for its client: it blocks others until it is answered."""
     OPTED_OUT = "opted out"
     """Its client does not want to be extended."""
     REJECTED = "rejected"
@@ -178,6 +180,7 @@ def extend(
     *,
     at: datetime,
     opted_out: Iterable[ContractId] = (),
+    asked: Iterable[ContractId] = (),
     ask: bool = True,
 ) -> Extension:
     """Return what a new listing does to the contracts of its machine (G9).
@@ -187,6 +190,7 @@ def extend(
         listing: What the host publishes now.
         at: Now; a rolling end counts from it.
         opted_out: Contracts whose client does not want to be extended.
+        asked: Contracts for which a price increase waits: nothing else extends these.
         ask: Make a pending increase of a raised price; otherwise it is refused outright.
 
     Raises:
@@ -219,10 +223,10 @@ def extend(
     """
     check_kind(listing, Listing, "listing")
     at = utc(at, "at")
-    spared = as_tuple(opted_out, "opted_out")
+    spared, waiting = as_tuple(opted_out, "opted_out"), as_tuple(asked, "asked")
     end = listing.end_at(at)
     known = check_contracts(contracts, listing.machine.id)
-    judged = (_judge(contract, listing, end, at, spared, ask) for contract in known)
+    judged = (_judge(contract, listing, end, at, spared, waiting, ask) for contract in known)
     return Extension(verdicts=tuple(judged))
 
 
@@ -232,6 +236,7 @@ def _judge(
     end: datetime | None,
     at: datetime,
     spared: tuple[ContractId, ...],
+    waiting: tuple[ContractId, ...],
     ask: bool,
 ) -> ExtensionVerdict:
     old_end = contract.end
@@ -239,6 +244,8 @@ def _judge(
         return Unchanged(contract=contract, why=NotExtended.EXPIRED)
     if old_end is None or not is_later(end, old_end):
         return Unchanged(contract=contract, why=NotExtended.NOT_LATER)
+    if contract.id in waiting:
+        return Unchanged(contract=contract, why=NotExtended.PENDING)
     if contract.id in spared:
         return Unchanged(contract=contract, why=NotExtended.OPTED_OUT)
     raised = _raised(contract, listing.prices)

@@ -14,12 +14,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import Enum
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import length_in_seconds
 from numgenius_core.contracts.calendar import client_end
 from numgenius_core.contracts.contract import Contract, check_contracts
+from numgenius_core.contracts.extension import Extended, PendingIncrease, extend
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval, after, utc
@@ -61,6 +62,8 @@ class BackfillPlan:
         window: When the machine is down; no client contract is left by then.
         client_end: The listing's end date until then, ``None`` if the machine is vacant.
         waiting_for: The contracts in force now, those that end last first.
+        extends: Those that setting the listing's end date would extend (G9), in the order given.
+        asks: Those whose client it would ask for a higher price instead, in the same order.
     """
 
     machine: MachineId
@@ -68,6 +71,8 @@ class BackfillPlan:
     window: Interval
     client_end: datetime | None
     waiting_for: tuple[ContractId, ...]
+    extends: tuple[ContractId, ...] = ()
+    asks: tuple[ContractId, ...] = ()
 
 
 def backfill_plan(
@@ -76,17 +81,20 @@ def backfill_plan(
     length: timedelta,
     *,
     now: datetime,
+    opted_out: Iterable[ContractId] = (),
 ) -> BackfillPlan:
     """Return the steps of planned maintenance that disturbs nobody (G11).
 
-    With a current rental, others can rent until the same date meanwhile. Where the new end date
-    is later than that of a contract, it may be extended (G9): never past the client end date.
+    With a current rental, others can rent until the same date meanwhile. The new end date extends
+    each contract that ends before it and whose prices it does not raise (G9): never past the client
+    end date. The plan names these, and those whose client would be asked.
 
     Args:
         listing: The machine as published now.
         contracts: The machine's contracts; those that have ended do not matter.
         length: How long the machine will be down, whole seconds.
         now: The instant at which the plan is made.
+        opted_out: Contracts whose client does not want to be extended.
 
     Raises:
         RuleViolation: A client contract never ends, so there is no end to wait for; the contract
@@ -127,6 +135,8 @@ def backfill_plan(
         PlanStep(action=PlanAction.SET_END, at=now, until=vacant),
         PlanStep(action=PlanAction.WAIT, at=now, until=vacant),
     )
+    ending = evolve(listing, end=vacant, rolling=None)
+    moved = extend(active if vacant else (), ending, at=now, opted_out=opted_out).verdicts
     by_end = sorted(active, key=lambda each: (each.end or now, each.id), reverse=True)
     return BackfillPlan(
         machine=machine,
@@ -139,4 +149,6 @@ def backfill_plan(
         window=window,
         client_end=vacant,
         waiting_for=tuple(contract.id for contract in by_end),
+        extends=tuple(each.contract.id for each in moved if type(each) is Extended),
+        asks=tuple(each.contract.id for each in moved if type(each) is PendingIncrease),
     )

@@ -4,12 +4,12 @@ Rule (hosting guide, G12): unplanned maintenance is scheduled "with a date and a
 clients are notified and asked to save their work. Scheduling stops nothing, unlists nothing and
 blocks no rental. A request starts in the future and at most a year ahead; its duration is whole
 hours, at least 1, fractions floored (0.5 → 1); its category is one of power, internet, disk, gpu,
-software, other. Windows are upcoming, then ongoing, then completed. Cancelling removes a machine's
-upcoming windows; completed ones stay.
+software, other; without a duration it is one hour, without a category *other*. Windows are
+upcoming, then ongoing, then completed. Cancelling removes the upcoming and ongoing windows that a
+host scheduled; completed ones stay, and so do those that the marketplace *locked*.
 
 Our readings: a year is a calendar year. Whole hours are a rule of the request; inside the library a
-window has any length in seconds. An ongoing window is not cancelled: it has begun. Two windows that
-only meet do not overlap.
+window has any length in seconds. Two windows that only meet do not overlap.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from attrs import evolve, field, frozen
 from numgenius_core._checks import as_tuple, check_id, check_kind, check_text
 from numgenius_core._numbers import as_fraction_of_ten
 from numgenius_core.contracts.contract import Contract, check_contracts
-from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.errors import NotAllowed, RuleViolation, UnknownId, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval, after, utc
 from numgenius_core.maintenance.losses import disturbances
@@ -68,9 +68,11 @@ class MaintenanceWindow:
         period: From when to when; any whole seconds, not only whole hours.
         category: What the maintenance is about.
         reason: In the host's words, for the clients: up to 1,000 characters; may be empty.
+        id: The number that a market gave it, by which it can be cancelled alone; 0 without one.
+        locked: Whether the marketplace scheduled it, so that its host cannot cancel it.
 
     Raises:
-        RuleViolation: A reason that is too long or holds control characters.
+        RuleViolation: A reason that is too long or holds control characters, or a negative number.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval
@@ -86,10 +88,14 @@ class MaintenanceWindow:
     period: Interval
     category: Category = Category.OTHER
     reason: str = ""
+    id: int = 0
+    locked: bool = False
 
     def __attrs_post_init__(self) -> None:
         check_kind(self.period, Interval, "window.period")
         check_kind(self.category, Category, "window.category")
+        check_id(self.id, "window.id")
+        check_kind(self.locked, bool, "window.locked")
         if self.reason != "":
             check_text(self.reason, "window.reason", 1_000)
 
@@ -154,7 +160,7 @@ def schedule_window(
         now: The present instant. The window starts after it, at most a calendar year (G12).
         overlapping: What to do where the new window overlaps others. Merged, they become one
             window from the first start to the last end; its reason is all of theirs, its category
-            theirs if they agree, else *other*.
+            theirs if they agree, else *other*, its number the first of them.
 
     Raises:
         RuleViolation: The start is not in the future or more than a year ahead, or the window
@@ -213,6 +219,8 @@ def _merged(windows: list[MaintenanceWindow]) -> MaintenanceWindow:
         period=Interval(first, last),
         category=categories.pop() if len(categories) == 1 else Category.OTHER,
         reason="; ".join(reasons),
+        id=windows[0].id,
+        locked=any(each.locked for each in windows),
     )
 
 
@@ -239,13 +247,22 @@ def window_statuses(
     return tuple((window, window.status(now)) for window in schedule.windows)
 
 
-def cancel_windows(schedule: MachineSchedule, *, now: datetime) -> MachineSchedule:
-    """Return a machine's schedule without the windows that are upcoming at the instant ``now``.
+def cancel_windows(
+    schedule: MachineSchedule, *, now: datetime, window: int | None = None
+) -> MachineSchedule:
+    """Return a machine's schedule without the windows that its host cancels at ``now`` (G12).
 
-    Completed windows stay (G12), and so does an ongoing one: it has begun (our reading).
+    Completed windows stay, and so do those that the marketplace locked.
+
+    Args:
+        schedule: The machine's windows.
+        now: The present instant.
+        window: The number of the only one to cancel; all that are upcoming or ongoing without it.
 
     Raises:
         RuleViolation: ``now`` has no time zone.
+        UnknownId: No window of this number is upcoming or ongoing.
+        NotAllowed: The marketplace locked it.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core.maintenance import (
@@ -257,12 +274,51 @@ def cancel_windows(schedule: MachineSchedule, *, now: datetime) -> MachineSchedu
     >>> cancel_windows(schedule, now=now).windows
     ()
     """
-    kept = (
-        window
-        for window, status in window_statuses(schedule, now=now)
-        if status is not WindowStatus.UPCOMING
-    )
-    return evolve(schedule, windows=tuple(kept))
+    return without_windows(schedule, windows_to_cancel(schedule, now=now, window=window))
+
+
+def windows_to_cancel(
+    schedule: MachineSchedule, *, now: datetime, window: int | None = None, locked: bool = False
+) -> tuple[MaintenanceWindow, ...]:
+    """Return the windows that are cancelled: those that are locked, or those that are not.
+
+    Raises:
+        UnknownId: No window of this number is upcoming or ongoing.
+        NotAllowed: It is one of the others.
+    """
+    left = [
+        each
+        for each, status in window_statuses(schedule, now=now)
+        if status is not WindowStatus.COMPLETED
+    ]
+    if window is None:
+        return tuple(each for each in left if each.locked is locked)
+    found = next((each for each in left if each.id == window), None)
+    if found is None:
+        need = f"a window of machine {schedule.machine} that is not over"
+        raise UnknownId("window", need, shown(window))
+    if found.locked is not locked:
+        whose = "the host", "the marketplace"
+        need = f"a window that {whose[locked]} scheduled"
+        raise NotAllowed("window", need, f"one of {whose[found.locked]}")
+    return (found,)
+
+
+def without_windows(
+    schedule: MachineSchedule, gone: Iterable[MaintenanceWindow]
+) -> MachineSchedule:
+    """Return a machine's schedule without some of its windows.
+
+    Raises:
+        RuleViolation: One is not among them.
+    """
+    left = list(schedule.windows)
+    for window in gone:
+        if window not in left:
+            need = f"windows of machine {schedule.machine}"
+            raise RuleViolation("windows", need, f"{window.period}")
+        left.remove(window)
+    return evolve(schedule, windows=tuple(left))
 
 
 def hours_of_request(hours: Amount, path: str = "hours") -> int:
@@ -289,7 +345,7 @@ def hours_of_request(hours: Amount, path: str = "hours") -> int:
 
 def requested_window(
     start: datetime,
-    hours: Amount,
+    hours: Amount = 1,
     *,
     now: datetime,
     category: Category = Category.OTHER,
@@ -299,8 +355,8 @@ def requested_window(
 
     Args:
         start: When the machine goes down: in the future, at most a calendar year ahead.
-        hours: How long it is down, in hours: fractions are floored, and it is at least one hour
-            (:func:`~numgenius_core.maintenance.hours_of_request`).
+        hours: How long it is down, in hours, 1 if left out: fractions are floored, and it is at
+            least one hour (:func:`~numgenius_core.maintenance.hours_of_request`).
         now: The instant at which the request is made.
         category: What the maintenance is about.
         reason: In the host's words, for the clients.

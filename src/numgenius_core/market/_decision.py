@@ -15,7 +15,14 @@ from attrs import evolve
 
 from numgenius_core.bids.priority import WaitReason
 from numgenius_core.contracts.contract import Contract
-from numgenius_core.contracts.extension import Extended, Extension, Raise, Stale, extend
+from numgenius_core.contracts.extension import (
+    Extended,
+    Extension,
+    ExtensionVerdict,
+    Raise,
+    Stale,
+    extend,
+)
 from numgenius_core.errors import InsufficientCredit, NotAllowed, RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.listing import NO_FLOOR, Listing
@@ -23,7 +30,7 @@ from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._copying import maker
 from numgenius_core.market._evolution import apply_event
-from numgenius_core.market.instance import WAITING, Entry, Instance, entry_of, level_of
+from numgenius_core.market.instance import LAST, WAITING, Entry, Instance, entry_of, level_of
 from numgenius_core.market.state import MachineState, Market
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour
@@ -38,14 +45,22 @@ class Decision:
         market: As it is after the events so far.
         at: Their instant.
         events: The events so far.
+        begun: How many of them came due before the command.
+        verdicts: What the command's listing does to each contract of its machine.
     """
 
-    __slots__ = ("at", "events", "market")
+    __slots__ = ("at", "begun", "events", "market", "verdicts")
 
     def __init__(self, market: Market, at: datetime) -> None:
         self.market: Builder = Builder(market)
         self.at: datetime = at
         self.events: list[e.Event] = []
+        self.begun: int = 0
+        self.verdicts: tuple[ExtensionVerdict, ...] = ()
+
+    def begin(self) -> None:
+        """Begin with the command: what was due before it has happened."""
+        self.begun, self.verdicts = len(self.events), ()
 
     def emit(self, kind: type[e.Event], **facts: Any) -> None:
         """Let something happen now: an event of facts that were checked or worked out here."""
@@ -137,7 +152,7 @@ class Decision:
         above = [other for other in running if other.gpus & entry.gpus and other < entry]
         if not all(other.is_bid for other in above):
             why = WaitReason.HELD
-        elif entry.level > level_of(floor.steps):
+        elif entry.level != LAST and entry.level > level_of(floor.steps):
             why = WaitReason.UNDER_FLOOR
         else:
             why = WaitReason.OUTBID
@@ -153,11 +168,12 @@ class Decision:
         machine = self.market.machine(listing.machine.id)
         current = [i for i in machine.in_order() if not i.is_over]
         spared = [i.id for i in current if not i.auto_extension]
+        asked = [i.id for i in current if i.increase]
         contracts = [_with_present_bid(i) for i in current]
-        answer = extend(contracts, listing, at=self.at, opted_out=spared, ask=ask)
+        answer = extend(contracts, listing, at=self.at, opted_out=spared, asked=asked, ask=ask)
+        self.verdicts = answer.verdicts
         for verdict in answer.verdicts:
             if isinstance(verdict, Extended):
-                self.lapse(verdict.contract.id, Stale.EXTENDED)
                 self.extended(verdict, listing)
         self._ask(answer)
 

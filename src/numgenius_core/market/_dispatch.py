@@ -42,7 +42,7 @@ from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Market
 
 
-def _told(error: NumgeniusError | None) -> tuple[type, str] | None:
+def told(error: NumgeniusError | None) -> tuple[type, str] | None:
     """Return what makes two refusals the same: their kind and what they say."""
     return None if error is None else (type(error), str(error))
 
@@ -61,7 +61,7 @@ class CommandResult:
     command: c.Command | Order
     at: datetime
     events: tuple[Event, ...] = ()
-    error: NumgeniusError | None = field(default=None, eq=_told)
+    error: NumgeniusError | None = field(default=None, eq=told)
 
 
 Archive = MutableMapping[ContractId, Instance]
@@ -92,7 +92,7 @@ def decide(market: Market, command: c.Command | Order, at: datetime) -> tuple[Ev
     Traceback (most recent call last):
     numgenius_core.errors.UnknownId: contract: need an instance that exists, got 7
     """
-    return tuple(_decided(market, command, at).events)
+    return tuple(decided(market, command, at).events)
 
 
 def execute(
@@ -119,7 +119,7 @@ def execute(
     >>> print(len(events), market.credited)
     1 10.00
     """
-    decision = _decided(market, command, at)
+    decision = decided(market, command, at)
     if archive is not None and decision.market.gone:
         archive.update(decision.market.gone)
     return decision.market.market(), tuple(decision.events)
@@ -242,7 +242,13 @@ def replay(
     return builder.market()
 
 
-def _decided(market: Market, command: c.Command | Order, at: datetime) -> Decision:
+def is_command(command: object) -> bool:
+    """Return whether something is a command."""
+    return type(command) in _DO
+
+
+def decided(market: Market, command: c.Command | Order, at: datetime) -> Decision:
+    """Return the decision that a command is; raises as :func:`decide`."""
     check_kind(market, Market, "market")
     do = _DO.get(type(command))
     if do is None:
@@ -256,6 +262,7 @@ def _decided(market: Market, command: c.Command | Order, at: datetime) -> Decisi
         need = f"at most {longest} after {market.now} (longest_step)"
         raise RuleViolation("at", need, str(at))
     decision = advance_to(market, at)
+    decision.begin()
     do(decision, command)
     catch_up(decision)  # what was done may have taken the last of a balance
     return decision
@@ -275,8 +282,11 @@ _DO: Final[dict[type, Callable[[Decision, Any], None]]] = {
     c.ReportOnline: hosting.report_online,
     c.ReportLoaded: renting.report_loaded,
     c.CountTraffic: renting.count_traffic,
+    c.AnnounceMaintenance: hosting.announce_maintenance,
+    c.WithdrawMaintenance: hosting.withdraw_maintenance,
     c.RemoveMachine: hosting.remove_machine,
     c.ListMachine: hosting.list_machine,
+    c.Relist: hosting.relist,
     c.Unlist: hosting.unlist,
     c.SetMinBid: hosting.set_min_bid,
     c.SetDefaultJob: hosting.set_default_job,

@@ -30,7 +30,7 @@ from numgenius_core.contracts.contract import to_reserved
 from numgenius_core.contracts.extension import PendingIncrease
 from numgenius_core.contracts.life import InstanceEvent, InstanceState, advance
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.maintenance.schedule import MachineSchedule, cancel_windows, check_free
+from numgenius_core.maintenance.schedule import MachineSchedule, check_free, without_windows
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._copying import copier, maker
@@ -194,6 +194,7 @@ def default_job_changed(market: Builder, event: e.DefaultJobSet | e.DefaultJobRe
 def maintenance_scheduled(market: Builder, event: e.MaintenanceScheduled) -> None:
     machine = market.machine(event.machine)
     windows = list(machine.schedule.windows)
+    market.give_number(event.window.id)
     windows.insert(check_free(windows, event.window.period), event.window)
     schedule = _changed_schedule(machine.schedule, windows=tuple(windows))
     market.put_machine(machine, schedule=schedule)
@@ -201,7 +202,7 @@ def maintenance_scheduled(market: Builder, event: e.MaintenanceScheduled) -> Non
 
 def maintenance_cancelled(market: Builder, event: e.MaintenanceCancelled) -> None:
     machine = market.machine(event.machine)
-    schedule = cancel_windows(machine.schedule, now=event.at)
+    schedule = without_windows(machine.schedule, event.windows)
     market.put_machine(machine, schedule=schedule)
 
 

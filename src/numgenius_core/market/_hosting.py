@@ -6,8 +6,9 @@ extends), G11 (unlisting), G12 (maintenance), G13 (the operations).
 Our readings: a listing gets a new number each time it is published, and its offers with it, so no
 client rents at a price it did not see. The floor is the host's standing bid, not a locked price:
 bids below it wait. A rolling end lies a hundred years ahead at most. Taking a machine away needs it
-unlisted and empty. Defragmenting makes the largest block rentable that can be made by moving what
-loads, and what the host names.
+unlisted and empty. Listing a machine anew takes back what its clients were asked, relisting it does
+not: a price increase that waits blocks later extensions of its contract. Defragmenting makes the
+largest block rentable that can be made by moving what loads, and what the host names.
 """
 
 from __future__ import annotations
@@ -15,16 +16,25 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from attrs import evolve
+
 from numgenius_core.contracts.extension import Stale
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import NotAllowed, RuleViolation
 from numgenius_core.gpus.defragmentation import DefragmentationPlan, defragment
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.listing import Listing, Verification
-from numgenius_core.maintenance.schedule import check_free, check_start, notices
+from numgenius_core.maintenance.schedule import (
+    MaintenanceWindow,
+    check_free,
+    check_start,
+    notices,
+    windows_to_cancel,
+)
 from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._clock import dissolve
 from numgenius_core.market._decision import Decision
+from numgenius_core.market._relisting import merged
 from numgenius_core.market.state import MachineState
 
 KEPT_AFTER_EXPIRY: Final = timedelta(hours=48)
@@ -79,7 +89,7 @@ def report_online(decision: Decision, command: c.ReportOnline) -> None:
 
 
 def list_machine(decision: Decision, command: c.ListMachine) -> None:
-    machine = decision.own_machine(command.machine, command.by)
+    machine = _online(decision.own_machine(command.machine, command.by))
     listing = Listing(
         machine=machine.machine,
         prices=command.prices,
@@ -88,6 +98,35 @@ def list_machine(decision: Decision, command: c.ListMachine) -> None:
         end=command.end,
         rolling=command.rolling,
     )
+    _check_end(listing, decision)
+    decision.lapse_all(machine.id, Stale.SUPERSEDED)
+    decision.emit(e.MachineListed, listing=listing, number=decision.next_number())
+    decision.extend(listing, ask=True)
+    decision.rerun(machine.id)
+
+
+def relist(decision: Decision, command: c.Relist) -> None:
+    machine = _online(decision.own_machine(command.machine, command.by))
+    listing = merged(machine, command, decision.at)
+    if machine.listing is not None and command.end is not None and command.end <= decision.at:
+        decision.emit(e.ListingEnded, machine=machine.id)
+        return
+    _check_end(listing, decision)
+    decision.emit(e.MachineListed, listing=listing, number=decision.next_number())
+    if command.end is not None or command.rolling is not None:
+        decision.extend(listing, ask=True)
+    decision.rerun(machine.id)
+
+
+def _online(machine: MachineState) -> MachineState:
+    """Refuse a machine that is offline: only one that is there can be listed."""
+    if not machine.online:
+        raise RuleViolation("machine", "a machine that is online", "one that is offline")
+    return machine
+
+
+def _check_end(listing: Listing, decision: Decision) -> None:
+    """Refuse an end that is past, and one beyond the calendar."""
     if listing.end is not None and listing.end <= decision.at:
         raise RuleViolation("end", f"an instant after {decision.at}", str(listing.end))
     if listing.rolling is not None and listing.rolling > LONGEST_ROLLING:
@@ -95,10 +134,6 @@ def list_machine(decision: Decision, command: c.ListMachine) -> None:
             "rolling", f"at most {LONGEST_ROLLING.days:,} days", str(listing.rolling)
         )
     listing.end_at(decision.at)  # refuses a rolling end beyond the calendar
-    decision.lapse_all(machine.id, Stale.SUPERSEDED)
-    decision.emit(e.MachineListed, listing=listing, number=decision.next_number())
-    decision.extend(listing, ask=True)
-    decision.rerun(machine.id)
 
 
 def unlist(decision: Decision, command: c.Unlist) -> None:
@@ -134,19 +169,46 @@ def remove_default_job(decision: Decision, command: c.RemoveDefaultJob) -> None:
 
 def schedule_maintenance(decision: Decision, command: c.ScheduleMaintenance) -> None:
     machine = decision.own_machine(command.machine, command.by)
-    check_start(command.window.period.start, decision.at)
-    check_free(machine.schedule.windows, command.window.period)
-    decision.emit(e.MaintenanceScheduled, machine=machine.id, window=command.window)
+    if command.window.locked:
+        raise NotAllowed("window.locked", "False: only the marketplace locks windows", "True")
+    _announce(decision, machine, command.window)
+
+
+def announce_maintenance(decision: Decision, command: c.AnnounceMaintenance) -> None:
+    _announce(
+        decision, decision.market.machine(command.machine), evolve(command.window, locked=True)
+    )
+
+
+def _announce(decision: Decision, machine: MachineState, wanted: MaintenanceWindow) -> None:
+    if wanted.id:
+        raise RuleViolation("window.id", "0: the market gives the number", str(wanted.id))
+    check_start(wanted.period.start, decision.at)
+    check_free(machine.schedule.windows, wanted.period)
+    window = evolve(wanted, id=decision.next_number())
+    decision.emit(e.MaintenanceScheduled, machine=machine.id, window=window)
     contracts = [instance.contract for instance in machine.in_order()]
-    for notice in notices(machine.id, command.window, contracts):
+    for notice in notices(machine.id, window, contracts):
         decision.emit(e.ClientNotified, notice=notice)
 
 
 def cancel_maintenance(decision: Decision, command: c.CancelMaintenance) -> None:
     machine = decision.own_machine(command.machine, command.by)
-    if all(window.period.start <= decision.at for window in machine.schedule.windows):
-        raise RuleViolation("machine", "a machine with upcoming maintenance", "one without")
-    decision.emit(e.MaintenanceCancelled, machine=command.machine)
+    _cancel(decision, machine, command.window, locked=False)
+
+
+def withdraw_maintenance(decision: Decision, command: c.WithdrawMaintenance) -> None:
+    machine = decision.market.machine(command.machine)
+    _cancel(decision, machine, command.window, locked=True)
+
+
+def _cancel(decision: Decision, machine: MachineState, window: int | None, *, locked: bool) -> None:
+    gone = windows_to_cancel(machine.schedule, now=decision.at, window=window, locked=locked)
+    if not gone:
+        whose = "the marketplace" if locked else "its host"
+        need = f"a machine with maintenance that {whose} scheduled and that is not over"
+        raise RuleViolation("machine", need, "one without")
+    decision.emit(e.MaintenanceCancelled, machine=machine.id, windows=gone)
 
 
 def defragment_machine(decision: Decision, command: c.Defragment) -> None:

@@ -20,6 +20,7 @@ from numgenius_core.ids import ContractId
 from numgenius_core.market._persistent import Sorted
 from numgenius_core.market.instance import (
     HOLDS,
+    LAST,
     ON_DEMAND,
     Entry,
     Instance,
@@ -42,7 +43,7 @@ class MachineIndex:
         claims: The claims on each block, by the block's GPUs as bits, the best first.
         count: How many claims there are.
         holding: The instances that have their GPUs: they load or run.
-        restarting: Bids that were started again, until they run or are paused.
+        restarting: What yields and was started again, until they run or are paused.
         dues: When time alone changes an instance, the earliest first.
     """
 
@@ -132,7 +133,7 @@ class MachineIndex:
         number, state = contract.id, None if new is None else new.state
         if (state in HOLDS) is not (number in self.holding):
             self.holding = self.holding ^ {number}
-        restarts = state is InstanceState.SCHEDULING and new is not None and new.bid is not None
+        restarts = state is InstanceState.SCHEDULING and new is not None and new.yields
         if restarts is not (number in self.restarting):
             self.restarting = self.restarting ^ {number}
 
@@ -171,11 +172,14 @@ class MachineIndex:
 
 
 def _first(heads: Iterable[Entry | None], floor: PerGpuHour) -> tuple[Entry, ...]:
-    """Return those of the best claims on each block that run, the highest priority first."""
+    """Return those of the best claims on each block that run, the highest priority first.
+
+    The floor is for bids: a host's free test runs under any.
+    """
     running, taken = [], 0
     least = max(level_of(floor.steps), ON_DEMAND)  # a floor above all bids is above bids alone
     for entry in sorted([head for head in heads if head is not None]):
-        if not taken & entry.gpus and entry.level <= least:
+        if not taken & entry.gpus and (entry.level <= least or entry.level == LAST):
             running.append(entry)
             taken |= entry.gpus
     return tuple(running)

@@ -24,7 +24,7 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import utc
 from numgenius_core.money import MAX_MONEY, TICKS_PER_DOLLAR, Money
-from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 
 Check = Callable[[Any, str], object]
 """Refuses a bad value, or returns the good one in the form it is kept in (``None``: as it is)."""
@@ -89,6 +89,8 @@ CHECKS: Final[dict[Any, Check]] = {
     Money: kind(Money),
     PerGpuHour: kind(PerGpuHour),
     PerHour: kind(PerHour),
+    PerGbMonth: kind(PerGbMonth),
+    PerGb: kind(PerGb),
     tuple[ContractId, ...]: series(check_id, "ids"),
 }
 """The check of each type that a field may have, besides choices and values of our own."""

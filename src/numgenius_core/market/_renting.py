@@ -2,13 +2,16 @@
 
 Rule (hosting guide): G3 (a rental makes a contract that locks its terms), G6 and G7 (priorities),
 G8 (prepaying), G9 (a raised price waits for the client), G10 (hosts and clients use separate
-accounts; a host tests its own machine free of charge), G13 (the operations).
+accounts; a host tests its own machine free of charge, unless the market's settings say that it is
+billed), G13 (the operations).
 
-Our readings: renting and starting need a balance above zero, prepaying the amount itself. A bid is
-taken on any block that is offered, whoever runs there, and waits if it must. A new bid is checked
-against the floor of the moment; only a floor that its client accepted binds later ones. Changing a
-bid to the price it has changes nothing. An expired instance can only be destroyed, labelled and
-billed for traffic.
+Our readings: a host's free test stands with its default job, below every bid: it takes the GPUs
+that no client uses, and raises no price. Renting and starting need a balance above zero, prepaying
+the amount itself. A bid is taken on any block that is offered, whoever runs there, and waits if it
+must. A new bid is checked against the floor of the moment; only a floor that its client accepted
+binds later ones. Changing a bid to the price it has changes nothing. An expired instance can only
+be destroyed, labelled and billed for traffic. A prepayment fits before its contract's end, as if
+the instance ran until then.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from numgenius_core.errors import (
     shown,
 )
 from numgenius_core.ids import AccountId, ContractId, OfferId
+from numgenius_core.intervals import total_seconds
 from numgenius_core.listing import Listing, Mode, Verification
 from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._builder import Builder
@@ -39,6 +43,7 @@ from numgenius_core.market._decision import Decision
 from numgenius_core.market.instance import HOLDS, Instance
 from numgenius_core.market.state import OFFERS_OF_A_LISTING, MachineState, Market
 from numgenius_core.offer import Block
+from numgenius_core.prices.deposits import most_that_fits
 from numgenius_core.prices.schedules import CurveSchedule, months_of
 from numgenius_core.rates import PerHour
 
@@ -71,7 +76,8 @@ def rent(decision: Decision, command: c.Rent) -> None:
     if account.machines and not own:
         raise NotAllowed("by", "a client's account (hosts rent only their own machines)", "a host")
     _check_rental(command, machine, block)
-    if not own:
+    billed = own and decision.market.settings.own_tests_billed
+    if billed or not own:
         decision.need_credit(command.by)
     contract = agree(
         listing,
@@ -83,6 +89,7 @@ def rent(decision: Decision, command: c.Rent) -> None:
         end=command.end,
         disk_mb=command.disk_mb,
         bid=command.bid,
+        billed_test=billed,
     )
     verified = machine.machine.verification is Verification.VERIFIED
     decision.emit(
@@ -151,9 +158,15 @@ def prepay(decision: Decision, command: c.Prepay) -> None:
         got = "one that is not verified" if instance.max_discount else "one without a discount"
         raise RuleViolation("contract", "a machine with a reserved price", got)
     decision.need_credit(command.by, command.amount)
-    curve = CurveSchedule(instance.max_discount)
-    whole = instance.deposit.at(decision.at) + command.amount
-    months = months_of(curve.months(instance.full_price(decision.at), whole), "months")
+    curve, price = CurveSchedule(instance.max_discount), instance.full_price(decision.at)
+    left, end = instance.deposit.at(decision.at), instance.contract.end
+    months = months_of(curve.months(price, left + command.amount), "months")
+    if end is not None:
+        seconds = total_seconds(decision.at, end)
+        most = most_that_fits(curve, price, remaining=left, seconds=seconds)
+        if most is not None and command.amount > most:
+            need = f"at most ${most}, which lasts until the contract ends at {end}"
+            raise RuleViolation("amount", need, f"${command.amount}")
     decision.emit(
         e.ContractPrepaid,
         contract=instance.id,

@@ -1,4 +1,4 @@
-"""What a market takes at most: its settings, kept by its events."""
+"""What a market takes at most, and how it reads a rule: its settings, kept by its events."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Final
 
 from attrs import frozen
 
+from numgenius_core._checks import check_kind
 from numgenius_core._numbers import plain_duration, whole_number
 from numgenius_core.errors import RuleViolation
 
 
 @frozen(kw_only=True)
 class Settings:
-    """What a market takes at most; by default, whatever comes.
+    """What a market takes at most, by default whatever comes, and how it reads a rule.
 
     A marketplace that takes free bids needs limits: ten thousand bids that wait on one machine cost
     their clients nothing.
@@ -23,6 +24,9 @@ class Settings:
         waiting_of_an_account: Most claims of one client that wait for GPUs.
         longest_step: Most time since the market's last event that a command may let pass, against
             a clock that is wrong; ``SetSettings`` is taken after any time.
+        own_tests_billed: Whether hosts pay for tests of their own machines that begin from now on,
+            as for any rental. The guide says that they are free (G10), a newer text of the
+            marketplace that they are billed.
 
     >>> from datetime import timedelta
     >>> from numgenius_core.market import Settings
@@ -34,8 +38,10 @@ class Settings:
     waiting_on_a_machine: int | None = None
     waiting_of_an_account: int | None = None
     longest_step: timedelta | None = None
+    own_tests_billed: bool = False
 
     def __attrs_post_init__(self) -> None:
+        check_kind(self.own_tests_billed, bool, "settings.own_tests_billed")
         for name in ("waiting_on_a_machine", "waiting_of_an_account"):
             if getattr(self, name) is not None:
                 whole_number(getattr(self, name), f"settings.{name}", 0, 10**9)

@@ -21,13 +21,14 @@ from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.market._messages import Order, positive
 from numgenius_core.market._settings import Settings
 from numgenius_core.money import Money
-from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.units import Exact
 
 __all__ = [
     "AcceptPriceIncrease",
     "AddCredit",
     "AddMachine",
+    "AnnounceMaintenance",
     "CancelMaintenance",
     "ChangeBid",
     "CleanUp",
@@ -39,6 +40,7 @@ __all__ = [
     "ListMachine",
     "Prepay",
     "RejectPriceIncrease",
+    "Relist",
     "RemoveDefaultJob",
     "RemoveMachine",
     "Rent",
@@ -55,6 +57,7 @@ __all__ = [
     "Stop",
     "Tick",
     "Unlist",
+    "WithdrawMaintenance",
 ]
 
 # --- the marketplace ------------------------------------------------------------------------
@@ -128,6 +131,22 @@ class CountTraffic(Order):
     received: int = 0
 
 
+@frozen(kw_only=True)
+class AnnounceMaintenance(Order):
+    """Announce maintenance of the marketplace's own: the machine's host cannot cancel it."""
+
+    machine: MachineId
+    window: MaintenanceWindow
+
+
+@frozen(kw_only=True)
+class WithdrawMaintenance(Order):
+    """Take back maintenance that the marketplace announced: one window, or all without a number."""
+
+    machine: MachineId
+    window: int | None = None
+
+
 # --- a host ---------------------------------------------------------------------------------
 
 
@@ -162,6 +181,45 @@ class ListMachine(Order):
     prices: PriceTerms
     min_gpu: int = 1
     max_discount: Fraction = field(default=Fraction(2, 5), converter=_discount)
+    end: datetime | None = None
+    rolling: timedelta | None = None
+
+
+def _new_discount(value: Exact | None) -> Fraction | None:
+    return None if value is None else fraction(value, "Relist.max_discount", below_one=True)
+
+
+@frozen(kw_only=True)
+class Relist(Order):
+    """Change a listing, and keep what is left out, which :class:`ListMachine` does not.
+
+    Only an end date or duration that is *sent* extends contracts, also the present one sent again:
+    each that ends before it and whose prices are not raised, stopped ones too. A price increase
+    that waits holds its contract until it is answered. A past end date ends the listing at once.
+
+    Attributes:
+        by: The host.
+        machine: Its machine; one that is not listed takes defaults for what is left out.
+        gpu: Dollars per GPU-hour; a machine that is not listed needs it.
+        storage: Dollars per GB-month; left out it goes to 0.10, also where another was listed.
+        upload, download: Dollars per GB sent and received; by default 0.
+        min_bid: The floor for bids, dollars per GPU-hour; by default none.
+        platform_fee: The platform's share of what a client pays; by default 0.
+        min_gpu, max_discount: As of a :class:`ListMachine`, and with its defaults.
+        end: No new contract runs past it; left out, the present end stays and extends nobody.
+        rolling: Each day the end is set to that day plus it; left out, a rolling end stands still.
+    """
+
+    by: AccountId
+    machine: MachineId
+    gpu: PerGpuHour | None = None
+    storage: PerGbMonth | None = None
+    upload: PerGb | None = None
+    download: PerGb | None = None
+    min_bid: PerGpuHour | None = None
+    platform_fee: Fraction | None = None
+    min_gpu: int | None = None
+    max_discount: Fraction | None = field(default=None, converter=_new_discount)
     end: datetime | None = None
     rolling: timedelta | None = None
 
@@ -202,7 +260,11 @@ class RemoveDefaultJob(Order):
 
 @frozen(kw_only=True)
 class ScheduleMaintenance(Order):
-    """Announce when a machine is down (G12); see :mod:`numgenius_core.maintenance`."""
+    """Announce when a machine is down (G12); see :mod:`numgenius_core.maintenance`.
+
+    The market gives the window its number. For many machines at once, give one command for each to
+    :func:`numgenius_core.market.execute_all`.
+    """
 
     by: AccountId
     machine: MachineId
@@ -211,10 +273,14 @@ class ScheduleMaintenance(Order):
 
 @frozen(kw_only=True)
 class CancelMaintenance(Order):
-    """Cancel a machine's upcoming windows."""
+    """Cancel a machine's upcoming and ongoing windows, or the one of this number.
+
+    Those of the marketplace stay.
+    """
 
     by: AccountId
     machine: MachineId
+    window: int | None = None
 
 
 def _movable(given: Iterable[ContractId]) -> tuple[ContractId, ...]:
@@ -358,8 +424,11 @@ Command = (
     | ReportOnline
     | ReportLoaded
     | CountTraffic
+    | AnnounceMaintenance
+    | WithdrawMaintenance
     | RemoveMachine
     | ListMachine
+    | Relist
     | Unlist
     | SetMinBid
     | SetDefaultJob

@@ -220,7 +220,7 @@ class DefaultJobRemoved(Message):
 
 @frozen(kw_only=True)
 class MaintenanceScheduled(Message):
-    """A host announced when its machine is down."""
+    """A host, or the marketplace, announced when a machine is down; the window has a number."""
 
     at: datetime
     machine: MachineId
@@ -255,10 +255,11 @@ class MaintenanceCompleted(Message):
 
 @frozen(kw_only=True)
 class MaintenanceCancelled(Message):
-    """A host cancelled its upcoming windows."""
+    """Upcoming or ongoing windows were cancelled by who scheduled them."""
 
     at: datetime
     machine: MachineId
+    windows: tuple[MaintenanceWindow, ...]
 
 
 # --- contracts ------------------------------------------------------------------------------

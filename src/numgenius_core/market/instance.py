@@ -50,6 +50,8 @@ AFTER_ALL: Final = 2**63
 _WHOLE: Final = lcm(*range(1, 17))  # of up to 16 GPUs, the price of one is a whole number of these
 ON_DEMAND: Final = -(HIGHEST_BID.steps + 1) * _WHOLE
 """Level of a claim on demand: stands before every bid."""
+LAST: Final = 0
+"""Level of a host's free test: a bid of nothing would be as low, and none is."""
 
 
 def level_of(price: int, gpus: int = 1) -> int | Fraction:
@@ -62,7 +64,8 @@ class Entry(NamedTuple):
     """A claim in the order of priority: the smallest comes first.
 
     Attributes:
-        level: The price of a GPU, exact and negative; on demand before the highest bid.
+        level: The price of a GPU, exact and negative; on demand before the highest bid. A host's
+            free test has 0: it comes after every bid, as its default job does.
         arrival: Its place in the order of arrival.
         contract: Whose claim it is.
         gpus: Its block as bits.
@@ -75,7 +78,7 @@ class Entry(NamedTuple):
 
     @property
     def is_bid(self) -> bool:
-        """Whether it bids; else it is on demand or reserved."""
+        """Whether it is below all that is on demand or reserved."""
         return self.level > ON_DEMAND
 
 
@@ -148,7 +151,12 @@ class Instance:
     @property
     def holds(self) -> bool:
         """Whether it keeps others from renting its GPUs on demand."""
-        return self.bid is None and self.state in HOLDS
+        return self.bid is None and self.state in HOLDS and not self.contract.is_free_test
+
+    @property
+    def yields(self) -> bool:
+        """Whether it gives way to what is rented on demand: a bid, or a host's free test."""
+        return self.bid is not None or self.contract.is_free_test
 
     @property
     def history(self) -> History:
@@ -173,7 +181,7 @@ class Instance:
     def competing_bid(self) -> PerHour | None:
         """The bid with which it competes: its own, or the floor that its client accepted."""
         bid = self.bid
-        if bid is None or not self.rate_changes_begun or self.contract.is_free_test:
+        if bid is None or not self.rate_changes_begun:
             return bid
         return max(bid, min(self.prices.min_bid, HIGHEST_BID).for_gpus(self.contract.block.size))
 
@@ -181,6 +189,8 @@ class Instance:
     def claim(self) -> Claim:
         """What it asks of its machine; a bid counts with the floor its client accepted."""
         contract, bid = self.contract, self.competing_bid
+        if contract.is_free_test:
+            return Claim.default_job(contract.id, contract.block, arrival=self.arrival)
         if bid is not None:
             return Claim.bidding(contract.id, contract.block, bid, arrival=self.arrival)
         arrival = self.arrival if self.holds else self.arrival + AFTER_ALL
@@ -233,6 +243,8 @@ def entry_of(instance: Instance) -> Entry | None:
         return None
     contract, bid, arrival = instance.contract, instance.competing_bid, instance.arrival
     block = contract.block
+    if contract.is_free_test:
+        return Entry(LAST, arrival, contract.id, block.gpu_set)
     if bid is not None:
         return Entry(level_of(bid.steps, block.size), arrival, contract.id, block.gpu_set)
     if state not in HOLDS:

@@ -251,7 +251,8 @@ class Market:
     Attributes:
         now: The instant of the last event.
         version: The number of events it came from.
-        last: The last number given to a contract, a listing, an arrival or a price increase.
+        last: The last number given to a contract, a listing, an arrival, a price increase or a
+            maintenance window.
         settings: What it takes at most.
         machines: By their numbers.
         accounts: By their names.

@@ -23,6 +23,8 @@ from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import Mode
 from numgenius_core.market._clock import advance_to
+from numgenius_core.market._preview import Preview, preview
+from numgenius_core.market._relisting import TermChange, TermOrigin
 from numgenius_core.market._renting import AN_OFFER, find_offer
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Account, MachineState, Market, found_in
@@ -37,6 +39,9 @@ from numgenius_core.units import Amount
 __all__ = [
     "DepositView",
     "Earnings",
+    "Preview",
+    "TermChange",
+    "TermOrigin",
     "balance",
     "deposit_of",
     "earnings",
@@ -48,6 +53,7 @@ __all__ = [
     "machines_of",
     "offer",
     "offers",
+    "preview",
     "quotes",
     "statement_of",
     "until",
@@ -187,7 +193,8 @@ def quotes(
         at: Now: an offer must last as long as the stay.
         duration: Of the stay.
         mode: On-demand and reserved need an offer whose GPUs nobody has rented, and reserved one
-            with a reserved price; interruptible is quoted at the lowest bid that is taken.
+            of a verified machine: it is quoted with the discount of the duration, which is none
+            where the host gives none. Interruptible is quoted at the lowest bid that is taken.
         disk: GB wanted; an offer must have as much.
 
     Raises:
@@ -209,15 +216,7 @@ def quotes(
     >>> print(cheapest.offer.gpus, cheapest.total, dearest.offer.gpus, dearest.total)
     1 20.00 4 80.00
     """
-    given = mode is Mode.RESERVED  # a market's own listing says that it gives no discount
-    return rank_offers(
-        offers(market, at),
-        duration,
-        now=at,
-        mode=mode,
-        disk=disk,
-        where=(lambda each: each.max_discount > 0) if given else None,
-    ).quotes
+    return rank_offers(offers(market, at), duration, now=at, mode=mode, disk=disk).quotes
 
 
 # --- machines and accounts ------------------------------------------------------------------
@@ -520,7 +519,7 @@ class DepositView:
         refund: What would come back if the instance were destroyed now.
         months: Time that the last prepayment reserved, 720-hour months; 0 without one.
         discount: The share taken off the GPU price while the deposit lasts.
-        discount_received: What the discount has saved so far.
+        discount_received: What the discount has saved since the present reservation began.
     """
 
     left: Money

@@ -7,8 +7,10 @@ what remains and the new money (:class:`~numgenius_core.prices.CurveSchedule`), 
 money, late, can lower the discount: the published warning.
 
 Our readings: storage and traffic are not paid from the deposit; the fee of five percent is of the
-discount received (the published example, $212 back, says so); a second that begins with some of the
-deposit left is a discounted one.
+discount received (the published example, $212 back, says so), counted from when the present
+reservation began: a deposit that was used up ended the one before, a top-up while one lasts goes on
+with it; a second that begins with some of the deposit left is a discounted one; a deposit may not
+last beyond its contract's end, running all the time.
 """
 
 from __future__ import annotations
@@ -22,9 +24,9 @@ from numgenius_core._checks import check_kind
 from numgenius_core._numbers import fraction, whole_number
 from numgenius_core.errors import RuleViolation
 from numgenius_core.money import ZERO, Money
-from numgenius_core.prices.schedules import _NANO, FEE, CurveSchedule
+from numgenius_core.prices.schedules import _NANO, FEE, MAX_MONTHS, CurveSchedule
 from numgenius_core.rates import PerHour
-from numgenius_core.units import Exact
+from numgenius_core.units import SECONDS_PER_MONTH, Exact
 
 
 @frozen(kw_only=True)
@@ -98,6 +100,27 @@ def top_up(
         lowers=add.ticks < needed,
         smallest=Money.from_ticks(-(-needed // _NANO) * _NANO),  # a nano-dollar less would lower it
     )
+
+
+def most_that_fits(
+    schedule: CurveSchedule, price: PerHour, *, remaining: Money, seconds: int
+) -> Money | None:
+    """Return the most that may be added to a deposit for it to last at most ``seconds``.
+
+    Rounded down to a nano-dollar, so that it can be typed; zero if the deposit lasts longer than
+    that already, ``None`` if it is more time than anybody may prepay.
+
+    Args:
+        schedule: The listing's curve, along which a longer time always costs more.
+        price: The whole instance's GPU price on demand, dollars per hour.
+        remaining: What is left of the deposit.
+        seconds: From now to the contract's end.
+    """
+    months = Fraction(seconds, SECONDS_PER_MONTH)
+    if months > MAX_MONTHS:
+        return None
+    room = schedule.exact_deposit(price, months) - remaining.ticks
+    return Money.from_ticks(max(0, int(room // _NANO)) * _NANO)
 
 
 @frozen(kw_only=True)

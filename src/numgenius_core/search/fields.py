@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from difflib import SequenceMatcher, get_close_matches
 from typing import Final
@@ -34,11 +34,19 @@ from typing import Final
 from attrs import frozen
 
 from numgenius_core._checks import check_kind, check_text
-from numgenius_core._numbers import PRICE_PLACES, WIDE, decimal_text, round_half_even, whole_number
+from numgenius_core._numbers import (
+    PRICE_PLACES,
+    WIDE,
+    decimal_text,
+    plain_duration,
+    round_half_even,
+    whole_number,
+)
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import to_epoch, total_seconds, utc
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.offer import Offer
+from numgenius_core.search._reserving import discount_rate
 from numgenius_core.search._values import MAX_WHOLE, READ, FieldType, Scalar, bounded, like, number
 from numgenius_core.units import HOURS_PER_MONTH, MAX_MB, MB_PER_GB, SECONDS_PER_DAY
 
@@ -61,6 +69,7 @@ class View:
         disk_mb: Disk that ``dph_total`` includes, whole MB.
         now: When the search is made; without it ``duration`` is what the source said.
         mode: What the prices are for; ``INTERRUPTIBLE`` has the lowest bid as the price.
+        stay: How long an offer would be reserved; without it, until it ends.
 
     Raises:
         WrongType: ``disk_mb`` is no ``int``, ``mode`` no ``Mode`` or ``now`` no ``datetime``.
@@ -82,12 +91,15 @@ class View:
     disk_mb: int = CLIENT_DISK_MB
     now: datetime | None = None
     mode: Mode = Mode.ON_DEMAND
+    stay: timedelta | None = None
 
     def __attrs_post_init__(self) -> None:
         whole_number(self.disk_mb, "view.disk_mb", 0, MAX_MB)
         check_kind(self.mode, Mode, "view.mode")
         if self.now is not None:
             object.__setattr__(self, "now", utc(self.now, "now"))
+        if self.stay is not None:
+            object.__setattr__(self, "stay", plain_duration(self.stay, "view.stay"))
 
 
 @frozen
@@ -248,16 +260,11 @@ def _dph_total(offer: Offer, view: View) -> Decimal | None:
     return None if view.mode is Mode.INTERRUPTIBLE else number(offer.extra.get("dph_total"))
 
 
-def _discount_rate(offer: Offer) -> Decimal:
-    rate = number(offer.extra.get("discount_rate"))
-    return rate if rate is not None and 0 <= rate <= 1 else Decimal(0)
-
-
 def _discounted(offer: Offer, view: View) -> Decimal | None:
     gpus, total = _dph_base(offer, view), _dph_total(offer, view)
     if gpus is None or total is None:
         return None
-    saved = WIDE.multiply(gpus, _discount_rate(offer))
+    saved = WIDE.multiply(gpus, discount_rate(offer, view) or Decimal(0))
     return WIDE.subtract(total, saved.quantize(_STEP, context=WIDE))
 
 
@@ -307,6 +314,7 @@ _OF_OFFER: Final[Mapping[str, Callable[[Offer, View], Scalar | None]]] = {
     "dph_base": _dph_base,
     "dph_total": _dph_total,
     "discounted_dph_total": _discounted,
+    "discount_rate": discount_rate,
     "min_bid": _min_bid,
     "storage_cost": _known("storage", lambda o: o.prices.storage.steps),
     "storage_total_cost": _storage_per_hour,

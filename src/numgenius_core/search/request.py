@@ -8,7 +8,8 @@ and, only when given, ``limit``.
 Our readings: offers that are equal in the order keep theirs; an offer that has no value there
 stands last, whatever the direction. ``ondemand`` and ``interruptible`` are taken for the types that
 they mean, and a request may stand under ``q``, as the client's newer search sends it. In a search
-for bids the lowest bid is the price.
+for bids the lowest bid is the price, in one for reservations the discount is that of the duration
+asked for.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from numgenius_core._numbers import whole_number
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
+from numgenius_core.search._reserving import asked_duration
 from numgenius_core.search._values import Scalar, number
 from numgenius_core.search.fields import CLIENT_DISK_MB, RESERVED_WORDS, View, field_named
 from numgenius_core.search.query import Query, Unknown, refuses
@@ -164,6 +166,11 @@ class SearchRequest:
         check_kind(self.mode, Mode, "request.mode")
         whole_number(self.disk_mb, "request.disk_mb", 0, MAX_MB)
 
+    def view(self, now: datetime | None = None) -> View:
+        """Return what its prices are for: a reserved search is quoted for the duration it asks."""
+        stay = asked_duration(self.query) if self.mode is Mode.RESERVED else None
+        return View(disk_mb=self.disk_mb, now=now, mode=self.mode, stay=stay)
+
     def to_json(self) -> dict[str, Any]:
         """Return the request as the JSON object that the client sends."""
         sent: dict[str, Any] = dict(self.query.to_json())
@@ -260,7 +267,7 @@ def search(
     9000002 RTX 3060 0.3188
     """
     check_kind(request, SearchRequest, "request")
-    view = View(disk_mb=request.disk_mb, now=now, mode=request.mode)
+    view = request.view(now)
     found = list(request.query.seen(offers, view))
     for key in reversed(request.order):  # sorting is stable, so the last sort counts most
         found = _sorted(found, key, view)

@@ -181,6 +181,19 @@ def _list(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:
     )
 
 
+def _relist(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:
+    """Send some terms of a listing and leave the others out, the present end sometimes again."""
+    by, machine = _place(draw, market)
+    known, end, terms = market.machines.get(machine), draw(_ends), draw(_prices())
+    base = at
+    if known is not None and known.listing is not None:
+        base = max(at, known.listing.end or at)
+    names = draw(st.sets(st.sampled_from(["gpu", "storage", "upload", "min_bid", "platform_fee"])))
+    sent: dict[str, Any] = {name: getattr(terms, name) for name in sorted(names)}
+    again = timedelta(0) if draw(st.booleans()) else end
+    return c.Relist(by=by, machine=machine, end=_after(base, again), **sent)
+
+
 def _increase(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:  # noqa: ARG001 - as others
     number = draw(st.sampled_from([*market.asked] or [1]))
     by = _CLIENTS[0]
@@ -201,6 +214,8 @@ def _host(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:
         c.SetMinBid(by=by, machine=machine, floor=draw(_floors)),
         c.ScheduleMaintenance(by=by, machine=machine, window=window),
         c.CancelMaintenance(by=by, machine=machine),
+        c.AnnounceMaintenance(machine=machine, window=window),
+        c.WithdrawMaintenance(machine=machine),
         c.SetDefaultJob(by=by, machine=machine, image="job"),
         c.RemoveDefaultJob(by=by, machine=machine),
         c.Defragment(by=by, machine=machine, movable=movable),
@@ -239,7 +254,7 @@ _ANY: Final[tuple[_Draws, ...]] = (
 def _kinds(market: Market) -> list[_Draws]:
     """Return kinds of commands, those more often that something can come of now."""
     there = list(_there(market))
-    kinds = [*_ANY, *(_rent if market.listings else _list,) * 16, _list, _host, _report]
+    kinds = [*_ANY, *(_rent if market.listings else _list,) * 16, _list, _relist, _host, _report]
     if there:
         kinds += (_life, _life, _life, _prepay, _say) * 2
     if any(each.state.value == "loading" for each in there):
@@ -249,7 +264,7 @@ def _kinds(market: Market) -> list[_Draws]:
     if any(each.bid and not each.is_over for each in there):
         kinds += (_bid,) * 4
     if any(each.contract.end and not each.is_over for each in there):
-        kinds += (_list,) * 6
+        kinds += (_list,) * 6 + (_relist,) * 6
     if market.asked:
         kinds += (_increase,) * 8
     return kinds
@@ -379,6 +394,17 @@ def plays(draw: st.DrawFn, most: int = 16) -> tuple[Step, ...]:
     """
     steps, market = _played(draw, most)
     return (*steps, (c.Tick(), quiet_second(market, steps[-1][1])))
+
+
+@st.composite
+def previewed(draw: st.DrawFn) -> tuple[Market, c.Command, datetime]:
+    """Draw a market, and a command that may be given to it at an instant; listings are frequent."""
+    _, market = _played(draw, 10)
+    at = draw(_later(market, market.now))
+    then = views.until(market, at)
+    lists = draw(st.sampled_from([_list, _relist, None]))
+    command = draw(_commands(then, at)) if lists is None else lists(draw, then, at)
+    return market, command, at
 
 
 def quiet_second(market: Market, at: datetime) -> datetime:

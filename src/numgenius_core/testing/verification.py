@@ -28,6 +28,7 @@ from numgenius_core.testing.laws.maintenance import (
 )
 from numgenius_core.testing.laws.market import MARKET
 from numgenius_core.testing.laws.planning import BID_OUTCOME, BREAK_EVEN, ESTIMATE, STAY, WAY
+from numgenius_core.testing.laws.preview import PREVIEW
 from numgenius_core.testing.laws.prices import (
     CHARGE,
     DEPOSIT,
@@ -65,6 +66,7 @@ _ALL: Final = (
     STORAGE,
     METERING,
     MARKET,
+    PREVIEW,
     SEARCH,
     QUOTE_COLUMNS,
     BID_OUTCOME,

@@ -1,0 +1,204 @@
+"""A relisting on a market document, and what it would do."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from argparse import Namespace
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+from numgenius_core._command._reading import instant, read
+from numgenius_core._command._table import print_table
+from numgenius_core._numbers import fraction
+from numgenius_core.contracts import Extended, Raise, Unchanged
+from numgenius_core.contracts.extension import ExtensionVerdict
+from numgenius_core.errors import RuleViolation
+from numgenius_core.ids import MachineId
+from numgenius_core.intervals import fixed_duration, parse_duration
+from numgenius_core.market import MachineState, Market, commands as do, views
+from numgenius_core.market.journal import market_from_json
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
+
+_PRICES: Final = {
+    "gpu": PerGpuHour,
+    "storage": PerGbMonth,
+    "upload": PerGb,
+    "download": PerGb,
+    "min_bid": PerGpuHour,
+}
+_SHARES: Final = ("platform_fee", "max_discount")
+_MOST_NAMED: Final = 12
+
+
+def run(options: Namespace) -> dict[str, Any]:
+    """Return what a relisting would do.
+
+    Raises:
+        NumgeniusError: It would be refused.
+    """
+    market = _market(options.file)
+    machine = _machine(market, options.machine)
+    at = market.now if options.at is None else instant(options.at, "--at")
+    command = do.Relist(by=machine.machine.host, machine=machine.id, **_terms(options))
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        told = views.preview(market, command, at)
+    if told.error is not None:
+        raise told.error
+    return {
+        "machine": machine.id,
+        "at": _time(at),
+        "terms": [
+            {
+                "name": term.name,
+                "old": _value(term.old),
+                "new": _value(term.new),
+                "from": term.origin.value,
+                "changes": term.changes,
+            }
+            for term in told.terms
+        ],
+        "contracts": [_contract(verdict) for verdict in told.verdicts],
+        "others": [
+            {"what": what, "whose": whose, "becomes": becomes, "why": why}
+            for what, whose, becomes, why in told.table().rows
+            if becomes not in _BECOMES and not what.startswith("listing")
+        ],
+        "notes": sorted({str(note.message) for note in notes}),
+    }
+
+
+def _market(file: str) -> Market:
+    try:
+        text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as fault:
+        raise RuleViolation(file, "a file that can be read", fault.strerror or "none") from None
+    return market_from_json(text)
+
+
+def _machine(market: Market, number: int | None) -> MachineState:
+    """Return the machine that is meant: the only one, or the one that is named."""
+    known = sorted(market.machines)
+    if number is None and len(known) == 1:
+        number = known[0]
+    if number is None or number not in market.machines:
+        names = ", ".join(map(str, known[:_MOST_NAMED])) or "none"
+        more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
+        got = "none" if number is None else str(number)
+        raise RuleViolation("--machine", f"a machine of the market: {names}{more}", got)
+    return market.machine(MachineId(number))
+
+
+def _terms(options: Namespace) -> dict[str, Any]:
+    """Return the terms that were given, as a relisting takes them."""
+    found: dict[str, Any] = {}
+    for name, kind in _PRICES.items():
+        text = getattr(options, name)
+        if text is not None:
+            found[name] = read(_option(name), kind, text)
+    for name in _SHARES:
+        text = getattr(options, name)
+        if text is not None:
+            found[name] = _share(_option(name), text)
+    if options.min_gpu is not None:
+        found["min_gpu"] = options.min_gpu
+    if options.end is not None:
+        found["end"] = instant(options.end, "--end")
+    if options.rolling is not None:
+        found["rolling"] = fixed_duration(parse_duration(options.rolling, "--rolling"), "--rolling")
+    return found
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _share(option: str, text: str) -> Fraction:
+    return read(option, lambda given: fraction(given, option, below_one=True), text)
+
+
+_BECOMES: Final = {"extended", "asked", "as agreed"}
+
+
+def _contract(verdict: ExtensionVerdict) -> dict[str, Any]:
+    """Return what becomes of a contract."""
+    contract = verdict.contract
+    told: dict[str, Any] = {"contract": contract.id, "client": contract.client}
+    if isinstance(verdict, Extended):
+        return told | {
+            "becomes": "extended",
+            "why": None,
+            "end": _time(verdict.old_end),
+            "new_end": _time(verdict.end),
+            "raised": [],
+        }
+    unchanged = isinstance(verdict, Unchanged)
+    return told | {
+        "becomes": "as agreed" if unchanged else "asked",
+        "why": verdict.why.value if isinstance(verdict, Unchanged) else "raised",
+        "end": _time(contract.end),
+        "new_end": None if isinstance(verdict, Unchanged) else _time(verdict.new_end),
+        "raised": [_raised(each) for each in verdict.raised],
+    }
+
+
+def _raised(part: Raise) -> dict[str, str]:
+    return {"part": part.part, "old": str(part.old), "new": str(part.new)}
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _value(value: object) -> str | None:
+    if isinstance(value, datetime):
+        return _time(value)
+    return None if value is None else str(value)
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print a line for each term that changes, and for each contract."""
+    changed = [term for term in result["terms"] if term["changes"]]
+    rows = [
+        (term["name"], term["old"] or "none", term["new"] or "none", term["from"])
+        for term in changed
+    ]
+    if rows:
+        print_table(("term", "now", "then", ""), rows, left=frozenset({0, 3}))
+    else:
+        print("No term changes.")
+    print()
+    contracts = [
+        (
+            str(each["contract"]),
+            each["client"],
+            each["becomes"],
+            _day(each["end"]),
+            _day(each["new_end"]) if each["new_end"] or each["becomes"] == "extended" else "",
+            _why(each),
+        )
+        for each in result["contracts"]
+    ]
+    if contracts:
+        head = ("contract", "client", "becomes", "ends", "would end", "why")
+        print_table(head, contracts, left=frozenset({1, 2, 5}))
+    else:
+        print("No contract is extended: neither --end nor --rolling is given, or nobody rents.")
+    for each in result["others"]:
+        print(f"{each['what']} ({each['whose']}): {each['becomes']} {each['why']}".rstrip())
+    for note in result["notes"]:
+        print(f"note: {note}")
+
+
+def _day(time: str | None) -> str:
+    return "never" if time is None else time.replace("T", " ")[:16]
+
+
+def _why(contract: dict[str, Any]) -> str:
+    raised = ", ".join(
+        f"{part['part']} {part['old']} → {part['new']}" for part in contract["raised"]
+    )
+    return raised or contract["why"] or ""

@@ -1,0 +1,130 @@
+"""What a relisting keeps: each term that is left out, where a machine is listed and where not.
+
+Rule (marketplace): a request to list a machine that is listed already is a merge. What it leaves
+out keeps its value, but for two: the disk price goes back to $0.10 per GB-month, and a rolling end
+stands still. Nobody is extended unless an end date, or a duration, is sent. A machine that is not
+listed, or no longer, takes defaults instead, and needs a price for its GPUs.
+
+Our readings: an end that rolled stands where its offers showed it. A machine that is listed keeps
+the floor that its host set last; a new listing has none unless one is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from fractions import Fraction
+from typing import Any, Final
+
+from attrs import evolve, frozen
+
+from numgenius_core.errors import RuleViolation
+from numgenius_core.listing import NO_FLOOR, Listing, PriceTerms
+from numgenius_core.market.commands import ListMachine, Relist
+from numgenius_core.market.state import MachineState
+from numgenius_core.rates import PerGb, PerGbMonth
+
+RESET_STORAGE: Final = PerGbMonth("0.10")
+"""Disk price of a relisting that does not say one."""
+PRICES: Final = ("gpu", "storage", "upload", "download", "min_bid", "platform_fee")
+OTHERS: Final = ("min_gpu", "max_discount", "end", "rolling")
+TERMS: Final = (*PRICES, *OTHERS)
+"""The terms of a listing, in the order in which they are shown."""
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "storage": RESET_STORAGE,
+    "upload": PerGb(0),
+    "download": PerGb(0),
+    "min_bid": NO_FLOOR,
+    "platform_fee": Fraction(0),
+    "min_gpu": 1,
+    "max_discount": Fraction(2, 5),
+    "end": None,
+    "rolling": None,
+}
+
+
+class TermOrigin(Enum):
+    """Where a term of a new listing comes from."""
+
+    SENT = "sent"
+    """The command says it."""
+    KEPT = "kept"
+    """It stays as it was."""
+    RESET = "reset"
+    """It was left out, and goes back: the disk price to $0.10, a rolling end to a fixed one."""
+    DEFAULT = "default"
+    """It was left out, and nothing was listed that it could be kept from."""
+
+
+@frozen(kw_only=True)
+class TermChange:
+    """A term of a machine's listing, before and after.
+
+    Attributes:
+        name: ``gpu``, ``storage``, ``upload``, ``download``, ``min_bid``, ``platform_fee``,
+            ``min_gpu``, ``max_discount``, ``end`` or ``rolling``.
+        old: What was listed; ``None`` without a listing, too.
+        new: What is.
+        origin: Where it comes from.
+    """
+
+    name: str
+    old: Any
+    new: Any
+    origin: TermOrigin
+
+    @property
+    def changes(self) -> bool:
+        """Whether it is another value than before."""
+        return bool(self.old != self.new)
+
+
+def term_of(listing: Listing | None, name: str) -> Any:
+    """Return a term of a listing, ``None`` without one."""
+    if listing is None:
+        return None
+    return getattr(listing.prices if name in PRICES else listing, name)
+
+
+def origin_of(listing: Listing | None, command: ListMachine | Relist, name: str) -> TermOrigin:
+    """Return where a term of the listing that a command publishes comes from."""
+    if isinstance(command, ListMachine) or getattr(command, name) is not None:
+        return TermOrigin.SENT
+    if listing is None:
+        return TermOrigin.DEFAULT
+    if name == "storage":
+        return TermOrigin.RESET
+    dated = command.end is not None or command.rolling is not None
+    if name == "rolling" and listing.rolling is not None:
+        return TermOrigin.RESET
+    if name == "end" and dated:
+        return TermOrigin.SENT  # a duration was, in its place
+    return TermOrigin.KEPT
+
+
+def merged(machine: MachineState, command: Relist, at: datetime) -> Listing:
+    """Return the listing that a machine has after a relisting at an instant.
+
+    Raises:
+        RuleViolation: There is no GPU price, or the terms make no listing.
+    """
+    listing = machine.listing
+    terms: dict[str, Any] = {name: getattr(command, name) for name in TERMS}
+    dated = command.end is not None or command.rolling is not None
+    for name in TERMS:
+        if terms[name] is not None:
+            continue
+        if listing is None and name == "gpu":
+            need = f"a price, since machine {machine.id} has no listing to keep it from"
+            raise RuleViolation("gpu", need, "none")
+        if listing is None or name == "storage":
+            terms[name] = _DEFAULTS[name]
+        elif name == "end":
+            terms[name] = None if dated else listing.end_at(at)
+        elif name != "rolling":
+            terms[name] = term_of(listing, name)
+    prices = PriceTerms(**{name: terms.pop(name) for name in PRICES})
+    if listing is None:
+        return Listing(machine=machine.machine, prices=prices, **terms)
+    return evolve(listing, prices=prices, **terms)

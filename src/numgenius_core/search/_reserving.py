@@ -1,0 +1,66 @@
+"""The discount that a reserved search quotes: that of the duration asked for.
+
+Rule (marketplace): ``duration >= 90 days`` with the type ``reserved`` prices each offer as if it
+were reserved for these 90 days (D = 0.05: 0.0375), and offers whose host gives no discount are in
+the answer too, at their full price.
+
+Our readings: of several durations the longest counts; without one, an offer is priced as reserved
+until it ends, and what its source says of its discount stands.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from numgenius_core._numbers import WIDE
+from numgenius_core.intervals import total_seconds
+from numgenius_core.listing import Mode, Verification
+from numgenius_core.offer import Offer
+from numgenius_core.search._values import number
+from numgenius_core.units import SECONDS_PER_MONTH
+
+if TYPE_CHECKING:
+    from numgenius_core.search.fields import View
+    from numgenius_core.search.query import Query
+
+_LONGEST: Final = 1_200 * SECONDS_PER_MONTH
+"""Most seconds that can be prepaid."""
+_AT_LEAST: Final = frozenset({"gt", "gte", "eq"})
+
+
+def asked_duration(query: Query) -> timedelta | None:
+    """Return how long a query wants offers to last at least; ``None`` if it does not say."""
+    asked = [
+        each.value
+        for each in query.conditions
+        if each.field == "duration"
+        and each.operator.value in _AT_LEAST
+        and isinstance(each.value, Decimal)
+    ]
+    if not asked:
+        return None
+    return timedelta(seconds=int(min(max(Decimal(0), *asked), Decimal(_LONGEST))))
+
+
+def discount_rate(offer: Offer, view: View) -> Decimal | None:
+    """Return the share that a reservation takes off the GPU price, ``None`` if nothing is said."""
+    said = number(offer.extra.get("discount_rate"))
+    if said is not None and not 0 <= said <= 1:
+        said = None
+    if view.mode is not Mode.RESERVED or (view.stay is None and said is not None):
+        return said
+    if offer.verification is not Verification.VERIFIED:
+        return said  # it has no reserved price
+    from numgenius_core.prices.schedules import CurveSchedule
+
+    stay = None if view.stay is None else view.stay // timedelta(seconds=1)
+    if stay is None and view.now is not None and offer.ends_at is not None:
+        stay = max(0, total_seconds(view.now, offer.ends_at))
+    rate = offer.max_discount
+    if stay is not None:
+        months = Fraction(min(stay, _LONGEST), SECONDS_PER_MONTH)
+        rate = CurveSchedule(offer.max_discount).rate(months)
+    return WIDE.divide(Decimal(rate.numerator), Decimal(rate.denominator))

@@ -1,0 +1,84 @@
+"""What a reserved search quotes: the discount of the duration that it asks for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from numgenius_core.errors import RuleViolation, WrongType
+from numgenius_core.listing import Mode, PriceTerms, Verification
+from numgenius_core.offer import Offer
+from numgenius_core.rates import PerGpuHour
+from numgenius_core.search import FIELDS, SearchRequest, View, parse, search
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def an_offer(days: int | None = 380, factor: str = "0.05", **others: Any) -> Offer:
+    """Return an offer of $1 an hour that lasts so many days."""
+    return Offer(
+        id=others.pop("id", 1),
+        machine=1,
+        gpu_name="A100",
+        gpus=1,
+        prices=PriceTerms(gpu=PerGpuHour(1)),
+        max_discount=Fraction(factor),
+        ends_at=None if days is None else NOW + days * DAY,
+        verification=others.pop("verification", Verification.VERIFIED),
+        **others,
+    )
+
+
+def quoted(offer: Offer, query: str = "", mode: Mode = Mode.RESERVED) -> tuple[Any, Any]:
+    """Return the discount and the price that a search quotes, rounded to ten digits."""
+    view = SearchRequest(query=parse(query), mode=mode, disk_mb=0).view(NOW)
+    found = [FIELDS[name].of(offer, view) for name in ("discount_rate", "discounted_dph_total")]
+    return found[0], found[1] if found[1] is None else round(Decimal(str(found[1])), 10)
+
+
+class TestTheDiscountOfTheDuration:
+    """DOMAIN 13: "D = .05, offer 380 days, 90 asked → 0.0375 (a real offer)"."""
+
+    @pytest.mark.parametrize("query", ["duration>=90", "duration>90", "duration=90"])
+    def test_as_asked(self, query: str) -> None:
+        assert quoted(an_offer(), query) == (Decimal("0.0375"), Decimal("0.9625"))
+
+    def test_the_longest_of_several_counts(self) -> None:
+        assert quoted(an_offer(), "duration>30 duration>=90")[0] == Decimal("0.0375")
+
+    def test_one_at_most_asks_for_none(self) -> None:
+        rate, _ = quoted(an_offer(days=90), "duration<=400")
+        assert rate == Decimal("0.0375")  # until it ends
+
+    def test_an_offer_that_never_ends_and_one_that_ended(self) -> None:
+        assert quoted(an_offer(days=None))[0] == Decimal("0.05")
+        assert quoted(an_offer(days=-1))[0] == 0
+        assert quoted(an_offer(), f"duration>={10**12}")[0] < Decimal("0.05")
+
+    def test_without_a_discount_it_is_in_the_answer_at_its_full_price(self) -> None:
+        offers = [an_offer(), an_offer(id=2, factor="0")]
+        asked = SearchRequest(query=parse("duration>=90"), mode=Mode.RESERVED, order=())
+        assert [each.id for each in search(offers, asked, now=NOW)] == [1, 2]
+        assert quoted(offers[1], "duration>=90") == (0, 1)
+
+    def test_what_the_source_says_stands_where_nothing_is_asked(self) -> None:
+        said = an_offer(extra={"discount_rate": 0.02})
+        assert quoted(said)[0] == quoted(said, mode=Mode.ON_DEMAND)[0] == Decimal("0.02")
+        assert quoted(said, "duration>=90")[0] == Decimal("0.0375")
+        assert quoted(an_offer(extra={"discount_rate": 2}), mode=Mode.ON_DEMAND) == (None, 1)
+
+    def test_on_demand_nothing_is_taken_off(self) -> None:
+        assert quoted(an_offer(), "duration>=90", Mode.ON_DEMAND) == (None, 1)
+
+    def test_a_machine_that_is_not_verified_has_no_reserved_price(self) -> None:
+        offer = an_offer(verification=Verification.UNVERIFIED)
+        assert quoted(offer, "duration>=90") == (None, 1)
+
+    def test_a_view_takes_a_length_of_time(self) -> None:
+        with pytest.raises((WrongType, RuleViolation), match=r"view\.stay"):
+            View(stay=90)  # type: ignore[arg-type]

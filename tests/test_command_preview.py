@@ -1,0 +1,160 @@
+"""``numgenius preview``: what a relisting would do, from a market document."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from market_world import ANN, BOB, HOST, World, prices, second, world
+from numgenius_core._command import main
+from numgenius_core.market import commands as c, events as e, execute, find_events
+from numgenius_core.market.journal import market_from_json, market_to_json
+
+DAY = 86_400
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> Path:
+    """Return the document of a market with a cheap contract, a dear one and a bid."""
+    w = world(8, prices(2, storage="0.10"), end=second(10 * DAY))
+    w.rent(1)
+    w.list(prices(3, storage="0.10"), end=second(10 * DAY))
+    w.rent(1, 1, BOB)
+    w.rent(1, 2, BOB, bid="0.5")
+    return saved(w, tmp_path)
+
+
+def saved(w: World, folder: Path) -> Path:
+    path = folder / "market.json"
+    path.write_text(market_to_json(w.market))
+    return path
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: object) -> Any:
+    assert main(["preview", *map(str, words), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+class TestPreview:
+    """What it says is what then happens."""
+
+    def test_who_is_extended_and_who_is_asked(
+        self, market: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        found = told(capsys, market, "--end", "2026-02-01")
+        assert [(each["client"], each["becomes"]) for each in found["contracts"]] == [
+            ("ann", "asked"),
+            ("bob", "extended"),
+            ("bob", "extended"),
+        ]
+        assert found["contracts"][0] == {
+            "contract": 2,
+            "client": "ann",
+            "becomes": "asked",
+            "why": "raised",
+            "end": "2026-01-11T00:00:00Z",
+            "new_end": "2026-02-01T00:00:00Z",
+            "raised": [{"part": "gpu", "old": "2.00", "new": "3.00"}],
+        }
+        document = market_from_json(market.read_bytes())
+        end = second(31 * DAY)
+        _, events = execute(document, c.Relist(by=HOST, machine=1, end=end), document.now)
+        extended = [each.contract for each in find_events(events, e.ContractExtended)]
+        assert extended == [each["contract"] for each in found["contracts"][1:]]
+
+    def test_all_terms(self, market: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        words = "--gpu 1 --storage 0.2 --upload 0.01 --download 0.02 --min-bid 0.6 --min-gpu 2"
+        words += " --platform-fee 0.25 --max-discount 0.1 --rolling 30d --machine 1"
+        found = told(capsys, market, *words.split(), "--at", "2026-01-02T00:00:00Z")
+        assert {each["name"]: each["new"] for each in found["terms"]} == {
+            "gpu": "1.00",
+            "storage": "0.20",
+            "upload": "0.01",
+            "download": "0.02",
+            "min_bid": "0.60",
+            "platform_fee": "1/4",
+            "min_gpu": "2",
+            "max_discount": "1/10",
+            "end": None,
+            "rolling": "30 days, 0:00:00",
+        }
+        assert {each["from"] for each in found["terms"]} == {"sent"}
+        assert found["others"] == [
+            {
+                "what": "contract 5",
+                "whose": "bob",
+                "becomes": "instance paused",
+                "why": "under the floor",
+            }
+        ]
+
+    def test_for_a_person(self, market: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["preview", str(market), "--end", "2026-02-01", "--min-bid", "4"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split()[0] for line in lines if line] == [
+            *("term", "min_bid", "end", "contract", "2", "4", "5", "contract", "note:")
+        ]
+        assert lines[5].endswith("asked     2026-01-11 00:00  2026-02-01 00:00  gpu 2.00 → 3.00")
+        assert lines[7].endswith("min_bid 0.50 → 4.00")
+        assert lines[8] == "contract 5 (bob): instance paused under the floor"
+        assert lines[9] == "note: machine 1: lowest bid $4.00 above the on-demand $3.00"
+
+    def test_nothing_changes(self, market: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["preview", str(market)]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith("No term changes.\n\nNo contract is extended: neither --end nor")
+
+    def test_a_later_contract_and_one_that_never_ends(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        w = world(1, prices(1, storage="0.10"))
+        w.rent(1, by=ANN)
+        assert main(["preview", str(saved(w, tmp_path)), "--end", "2026-02-01"]) == 0
+        assert "as agreed  never" in capsys.readouterr().out
+
+    def test_standard_input(
+        self, market: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stdin = io.TextIOWrapper(io.BytesIO(market.read_bytes()))
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert told(capsys, "-", "--gpu", "1")["machine"] == 1
+
+
+class TestBadInput:
+    """One clear line, and exit status 2."""
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ("--gpu x", "--gpu: need $/GPU-hour from 0"),
+            ("--max-discount 1", "--max-discount: need"),
+            ("--platform-fee x", "--platform-fee: need"),
+            ("--end soon", "--end: need a time with an offset"),
+            ("--rolling 1mo", "--rolling: need"),
+            ("--min-gpu 3", "listing.min_gpu: need a power of two, got 3"),
+            ("--end 2027-01-01 --rolling 3d", "listing.rolling: need an end date or a rolling one"),
+            ("--machine 7", "--machine: need a machine of the market: 1, got 7"),
+            ("--at 2025-01-01", "at: need an instant from 2026-01-01"),
+        ],
+    )
+    def test_of_the_options(
+        self, market: Path, words: str, said: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["preview", str(market), *words.split()]) == 2
+        assert capsys.readouterr().err.startswith(f"numgenius: {said}")
+
+    def test_of_the_file(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["preview", str(tmp_path / "none.json")]) == 2
+        assert "need a file that can be read, got No such file" in capsys.readouterr().err
+        w = world(1)
+        w.add(1, 2)
+        assert main(["preview", str(saved(w, tmp_path)), "--gpu", "1"]) == 2
+        assert "--machine: need a machine of the market: 1, 2, got none" in capsys.readouterr().err
+        (tmp_path / "market.json").write_text("{}")
+        assert main(["preview", str(tmp_path / "market.json")]) == 2
+        assert capsys.readouterr().err.startswith("numgenius: ")
