@@ -445,7 +445,9 @@ class TestFormats:
 class TestBadDocuments:
     """Issue 2: "deep or huge JSON (a stated limit), an empty file, a truncated gzip"."""
 
-    @pytest.mark.parametrize("source", ["", b"", "  \n ", b"\xef\xbb\xbf", gzip.compress(b"", mtime=0)])
+    @pytest.mark.parametrize(
+        "source", ["", b"", "  \n ", b"\xef\xbb\xbf", gzip.compress(b"", mtime=0)]
+    )
     def test_empty(self, source: Any) -> None:
         refused(source, "an empty document")
 
