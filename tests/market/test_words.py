@@ -97,15 +97,15 @@ COMMANDS: list[tuple[Callable[[Told], c.Command], str]] = [
     (
         lambda _: c.CancelMaintenance(by=HOST, machine=M1),
         (
-            "machine: need a machine with maintenance that its host scheduled and that is not over, "
-            "got one without"
+            "machine: need a machine with maintenance that its host scheduled and that is not "
+            "over, got one without"
         ),
     ),
     (
         lambda _: c.WithdrawMaintenance(machine=M1),
         (
-            "machine: need a machine with maintenance that the marketplace scheduled and that is not "
-            "over, got one without"
+            "machine: need a machine with maintenance that the marketplace scheduled and that is "
+            "not over, got one without"
         ),
     ),
     (
