@@ -6,8 +6,9 @@ A reason is what a service shows its user, and what its operator finds in a log:
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,9 +17,22 @@ from attrs import evolve
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.errors import NumgeniusError, RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
+from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode, Verification
-from numgenius_core.market import Settings, commands as c, events as e, execute_all, replay
+from numgenius_core.maintenance import MaintenanceWindow
+from numgenius_core.market import (
+    Ledger,
+    Settings,
+    commands as c,
+    events as e,
+    evolve as evolve_market,
+    execute,
+    execute_all,
+    replay,
+    views,
+)
 from numgenius_core.market._persistent import Series, Sorted, Table
+from numgenius_core.market.instance import level_of
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerHour
@@ -582,3 +596,100 @@ class TestWhatIsKnownOfAnInstance:
     def test_different_contents_have_different_hashes(self, kind: Callable[..., Any]) -> None:
         few, many = kind([(1, 2)]), kind([(1, 2), (3, 4)])
         assert len({hash(few), hash(many), hash(kind([(1, 2)]))}) == 2
+
+
+class TestTheOrderOfClaims:
+    """DOMAIN 6: bids are compared exactly per GPU, on blocks of any size."""
+
+    SIZES = (1, 3, 7, 16, 17, 19, 23, 30, 64)
+
+    def test_a_level_is_the_price_of_a_gpu_the_dearest_first(self) -> None:
+        bids = [(price, size) for size in self.SIZES for price in (1, 2, 3, 7, 10**9, 10**9 + 1)]
+        dearest = sorted(bids, key=lambda bid: (-Fraction(*bid), bid))
+        assert sorted(bids, key=lambda bid: (level_of(*bid), bid)) == dearest
+        for one, other in pairwise(dearest):
+            assert (level_of(*one) == level_of(*other)) is (Fraction(*one) == Fraction(*other))
+
+    def test_who_runs_on_a_large_machine_is_what_the_rule_says(self) -> None:
+        w = world(34, prices(1, min_bid="0.1"))
+        sizes = sorted({each.gpus for each in views.offers(w.market, w.now)})
+        assert sizes[-2:] == [32, 34]
+        for cents, size in ((50, 34), (46, 32), (30, 16), (47, 34), (80, 2)):
+            w.rent(size, bid=f"{cents * size / 100:.2f}", load=False)
+            machine = w.market.machine(M1)
+            assert machine.running == machine.resolution.running
+        assert w.market.machine(M1).running[0].id == max(w.market.homes)
+
+
+NO_MARKET: Any = 7
+
+
+class TestTheFaceOfTheState:
+    """What is asked for and not there is refused by name."""
+
+    @pytest.mark.parametrize(
+        ("ask", "text"),
+        [
+            (lambda m: m.machine(7), "machine: need a machine of this market, got 7"),
+            (lambda m: m.account("eve"), "account: need an account of this market, got 'eve'"),
+            (lambda m: m.home(7), "contract: need an instance that exists, got 7"),
+            (lambda m: m.living(7), "contract: need an instance that exists, got 7"),
+            (lambda m: m.asking(7), "increase: need a price increase that is still open, got 7"),
+            (
+                lambda m: m.machine(1).offer_id(-1),
+                "index: need a whole number from 0, got -1",
+            ),
+            (
+                lambda m: execute(m, c.Tick(), datetime(2026, 1, 1)),  # noqa: DTZ001 - that is the fault
+                "at: need a datetime with a time zone, got 2026-01-01 00:00:00",
+            ),
+            (lambda _: execute_all(NO_MARKET, []), "market: need a Market, got 7"),
+            (lambda m: execute_all(m, NO_MARKET), "commands: need a series of values, got 7"),
+            (lambda _: evolve_market(NO_MARKET, NO_MARKET), "market: need a Market, got 7"),
+            (lambda _: replay([], NO_MARKET), "market: need a Market, got 7"),
+        ],
+    )
+    def test_it(self, ask: Callable[[Any], Any], text: str) -> None:
+        with pytest.raises(NumgeniusError) as refusal:
+            ask(world(1).market)
+        assert str(refusal.value) == text
+
+    def test_nothing_may_follow_the_destruction_of_an_instance(self) -> None:
+        w = world(1)
+        contract = w.rent(1)
+        w.do(c.Destroy(by=ANN, contract=contract))
+        with pytest.raises(NumgeniusError) as refusal:
+            replay([e.InstanceLoaded(at=w.now, contract=contract)], w.market)
+        assert (
+            str(refusal.value)
+            == f"events[0].contract: need an instance that exists, got {contract}"
+        )
+
+    @pytest.mark.parametrize(
+        ("left", "speed", "seconds"), [(0, 5, None), (1, 1, 1), (2, 1, 2), (5, 2, 3), (5, 0, None)]
+    )
+    def test_when_a_ledger_runs_out(self, left: int, speed: int, seconds: int | None) -> None:
+        ledger = Ledger(
+            since=second(0), amount=Money.from_ticks(left), rate=Money.from_ticks(-speed)
+        )
+        assert ledger.runs_out() == (None if seconds is None else second(seconds))
+
+    def test_what_is_due_first_is_the_first_edge_of_a_window_that_was_not_announced(self) -> None:
+        w = world(1)
+        for start in (100, 300, 500):
+            window = MaintenanceWindow(period=Interval(second(start), second(start + 50)))
+            w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window))
+        dues = []
+        for now in (0, 100, 150, 300, 350, 500, 550):
+            w.do(c.Tick(), now)
+            dues.append(w.market.machine(M1).due)
+        ends = [second(each) for each in (100, 150, 300, 350, 500, 550)]
+        assert dues == [*ends, None]
+
+    def test_a_state_that_is_made_again_knows_what_is_due(self) -> None:
+        w = world(1, prices(1), rolling=timedelta(days=2))
+        w.rent(1)
+        state, account = w.market.machine(M1), w.market.account(ANN)
+        assert evolve(state).due == state.due == second(DAY)
+        assert account.due is not None
+        assert evolve(account).due == account.due == account.runs_out()
