@@ -11,6 +11,7 @@ from market_world import ANN, BOB, HOST, World, prices, world
 from numgenius_core.bids import Claim, Rank, WaitReason
 from numgenius_core.contracts import Contract
 from numgenius_core.errors import InsufficientCredit, RuleViolation, WrongType
+from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
 from numgenius_core.market import (
@@ -98,6 +99,36 @@ class TestAFreeTestStandsBelowEveryBid:
             bid=PerHour(9),
         )
         assert Claim.from_contract(contract, arrival=1).rank is Rank.DEFAULT_JOB
+
+
+class TestAMachineThatLeaves:
+    """MARKET_PAGES e: "only if no client uses it; the host's own jobs are ignored and go"."""
+
+    @pytest.mark.parametrize("billed", [False, True])
+    def test_the_hosts_own_instances_go_with_it(self, billed: bool) -> None:
+        w = world(2)
+        w.do(c.AddCredit(account=HOST, amount=Money(1_000)))
+        w.do(c.SetSettings(settings=Settings(own_tests_billed=billed)))
+        test = w.rent(1, by=HOST)
+        if billed:
+            w.do(c.Prepay(by=HOST, contract=test, amount=Money(100)))
+        remove = c.RemoveMachine(by=HOST, machine=MachineId(1))
+        with pytest.raises(RuleViolation, match="an unlisted machine without instances"):
+            w.do(remove)
+        w.do(c.Unlist(by=HOST, machine=MachineId(1)))
+        refund = ["DepositRefunded"] if billed else []
+        assert w.names(remove) == [*refund, "InstanceDestroyed", "MachineRemoved"]
+        assert w.instance(test).state.value == "destroyed"
+        assert w.balance(HOST) == Money(1_000)
+
+    def test_a_clients_instance_keeps_it(self) -> None:
+        w = world(2)
+        w.rent(1, by=HOST), w.rent(1, 1)
+        w.do(c.Unlist(by=HOST, machine=MachineId(1)))
+        before = w.market
+        with pytest.raises(RuleViolation, match=r"without instances, got one with 1 instance"):
+            w.do(c.RemoveMachine(by=HOST, machine=MachineId(1)))
+        assert w.market is before
 
 
 class TestTheNewerReading:

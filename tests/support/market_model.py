@@ -500,7 +500,9 @@ class Model:
 
     def _remove_machine(self, command: Any) -> None:
         rig = self._own(command)
-        need(rig.listing is None and not self.of(rig))
+        need(rig.listing is None and all(deal.client == rig.host for deal in self.of(rig)))
+        for deal in self.of(rig):
+            self._remove(deal)
         del self.rigs[rig.id]
 
     def _list_machine(self, command: Any) -> None:

@@ -14,6 +14,13 @@ from numgenius_core.billing.history import (
     Transferred,
 )
 from numgenius_core.billing.metering import Line, LineKind, metered
+from numgenius_core.billing.reconciling import (
+    Charge,
+    ChargeKind,
+    Reconciled,
+    Reconciliation,
+    reconcile,
+)
 from numgenius_core.billing.statements import (
     Statement,
     deposit_left,
@@ -25,6 +32,8 @@ from numgenius_core.billing.statements import (
 __all__ = [
     "FOCUS_COLUMNS",
     "FOCUS_VERSION",
+    "Charge",
+    "ChargeKind",
     "Fact",
     "History",
     "Line",
@@ -33,6 +42,8 @@ __all__ = [
     "Moved",
     "Prepaid",
     "Rebid",
+    "Reconciled",
+    "Reconciliation",
     "Refunded",
     "Statement",
     "Transferred",
@@ -40,6 +51,7 @@ __all__ = [
     "discount_received",
     "focus_rows",
     "metered",
+    "reconcile",
     "runs_out",
     "statement",
 ]

@@ -131,6 +131,13 @@ def run_dry(decision: Decision, name: AccountId) -> None:
         decision.rerun(machine)
 
 
+def destroy_instance(decision: Decision, contract: ContractId) -> None:
+    """Let an instance and its data be gone; who runs is not worked out anew."""
+    decision.lapse(contract, Stale.ENDED)
+    dissolve(decision, contract)
+    decision.emit(e.InstanceDestroyed, contract=contract)
+
+
 def dissolve(decision: Decision, contract: ContractId, *, broken: bool = False) -> None:
     """Pay back what is due of a deposit, if there is one (DOMAIN 4, "Cancel early").
 

@@ -32,7 +32,7 @@ from numgenius_core.maintenance.schedule import (
     windows_to_cancel,
 )
 from numgenius_core.market import commands as c, events as e
-from numgenius_core.market._clock import dissolve
+from numgenius_core.market._clock import destroy_instance, dissolve
 from numgenius_core.market._decision import Decision
 from numgenius_core.market._relisting import merged
 from numgenius_core.market.state import MachineState
@@ -63,6 +63,10 @@ def add_machine(decision: Decision, command: c.AddMachine) -> None:
 
 def remove_machine(decision: Decision, command: c.RemoveMachine) -> None:
     machine = decision.own_machine(command.machine, command.by)
+    if machine.listing is None:
+        for instance in machine.in_order():
+            if instance.contract.client == command.by:
+                destroy_instance(decision, instance.id)
     decision.emit(e.MachineRemoved, machine=machine.id)  # refused while anything is on it
 
 

@@ -23,7 +23,7 @@ from numgenius_core._numbers import fraction
 from numgenius_core._terms import check_bid
 from numgenius_core.bids.priority import winning_bid
 from numgenius_core.contracts.contract import agree
-from numgenius_core.contracts.extension import PendingIncrease, Stale, accept
+from numgenius_core.contracts.extension import PendingIncrease, accept
 from numgenius_core.contracts.life import InstanceEvent, advance
 from numgenius_core.errors import (
     IllegalMove,
@@ -38,7 +38,7 @@ from numgenius_core.intervals import total_seconds
 from numgenius_core.listing import Listing, Mode, Verification
 from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._builder import Builder
-from numgenius_core.market._clock import dissolve
+from numgenius_core.market._clock import destroy_instance
 from numgenius_core.market._decision import Decision
 from numgenius_core.market.instance import HOLDS, Instance
 from numgenius_core.market.state import OFFERS_OF_A_LISTING, MachineState, Market
@@ -196,9 +196,7 @@ def start(decision: Decision, command: c.Start) -> None:
 def destroy(decision: Decision, command: c.Destroy) -> None:
     instance = decision.own_instance(command.contract, command.by)
     machine = instance.contract.machine
-    decision.lapse(instance.id, Stale.ENDED)
-    dissolve(decision, instance.id)
-    decision.emit(e.InstanceDestroyed, contract=instance.id)
+    destroy_instance(decision, instance.id)
     decision.rerun(machine)
 
 

@@ -152,7 +152,7 @@ class WithdrawMaintenance(Order):
 
 @frozen(kw_only=True)
 class RemoveMachine(Order):
-    """Take a machine out of the market; it must be unlisted and without instances."""
+    """Take an unlisted machine without clients' instances out; the host's own go with it."""
 
     by: AccountId
     machine: MachineId

@@ -1,0 +1,236 @@
+"""A statement and a list of charges, held against each other.
+
+Rule (marketplace): charges come as items of four types (GPU, disk, bytes sent, bytes received),
+each with a period and an amount, rounded; the items of a period add up to what the balance paid for
+it. A prepayment is an invoice and no charge, and what a deposit covers is charged to nobody.
+
+Our readings: each second of a statement is explained once, by the charge of its type that begins
+first; so a second charge for the same time is billed and not explained. What a charge may differ by
+is the caller's to say: amounts that were rounded to a tenth of a cent differ by less than one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Final
+
+from attrs import field, frozen
+
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._tables import Tabular
+from numgenius_core._tables.result import ResultTable
+from numgenius_core.billing.metering import Line, LineKind, clipped
+from numgenius_core.billing.statements import Statement
+from numgenius_core.errors import RuleViolation
+from numgenius_core.intervals import Interval
+from numgenius_core.money import ZERO, Money
+
+
+class ChargeKind(Enum):
+    """What a charge is for; the value is the marketplace's word."""
+
+    GPU = "gpu"
+    DISK = "disk"
+    UPLOAD = "bwu"
+    DOWNLOAD = "bwd"
+
+
+_KIND_OF: Final = {
+    LineKind.ON_DEMAND: ChargeKind.GPU,
+    LineKind.RESERVED: ChargeKind.GPU,
+    LineKind.INTERRUPTIBLE: ChargeKind.GPU,
+    LineKind.STORAGE: ChargeKind.DISK,
+    LineKind.UPLOAD: ChargeKind.UPLOAD,
+    LineKind.DOWNLOAD: ChargeKind.DOWNLOAD,
+}
+TENTH_OF_A_CENT: Final = Money("0.001")
+
+
+@frozen(kw_only=True)
+class Charge:
+    """An item of a list of charges.
+
+    Attributes:
+        kind: What it is for.
+        period: The time it is for.
+        amount: Dollars, as they were billed.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, Money
+    >>> from numgenius_core.billing import Charge, ChargeKind
+    >>> start = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> day = Interval(start, start + timedelta(days=1))
+    >>> print(Charge(kind=ChargeKind("gpu"), period=day, amount=Money("9.336")).amount)
+    9.336
+    """
+
+    kind: ChargeKind
+    period: Interval
+    amount: Money
+
+    def __attrs_post_init__(self) -> None:
+        check_kind(self.kind, ChargeKind, "charge.kind")
+        check_kind(self.period, Interval, "charge.period")
+        check_kind(self.amount, Money, "charge.amount")
+
+
+@frozen(kw_only=True)
+class Reconciled:
+    """A charge, or a time without one, beside what a statement says of it.
+
+    Attributes:
+        kind: What it is for.
+        period: The time.
+        billed: What the charges say; 0 where there is none.
+        explained: What the statement says that the balance paid, exact.
+    """
+
+    kind: ChargeKind
+    period: Interval
+    billed: Money
+    explained: Money
+
+    @property
+    def difference(self) -> Money:
+        """What is billed and not explained; below zero, what is explained and not billed."""
+        return self.billed - self.explained
+
+
+def _as_rows(given: Iterable[Reconciled]) -> tuple[Reconciled, ...]:
+    return as_tuple(given, "reconciliation.rows")
+
+
+@frozen(kw_only=True)
+class Reconciliation(Tabular):
+    """A statement and charges, side by side: :func:`reconcile` makes it.
+
+    Attributes:
+        rows: One for each charge, in the order of kinds and time, and one for each time that the
+            statement has something in and no charge is for.
+        tolerance: What a row may differ by and still agree.
+    """
+
+    rows: tuple[Reconciled, ...] = field(converter=_as_rows)
+    tolerance: Money
+
+    @property
+    def unexplained(self) -> tuple[Reconciled, ...]:
+        """The rows that bill more than the statement explains."""
+        return tuple(row for row in self.rows if row.difference > self.tolerance)
+
+    @property
+    def unbilled(self) -> tuple[Reconciled, ...]:
+        """The rows in which the statement has more than is billed."""
+        return tuple(row for row in self.rows if -row.difference > self.tolerance)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every row agrees."""
+        return not self.unexplained and not self.unbilled
+
+    @property
+    def difference(self) -> Money:
+        """What is billed in all, less what is explained in all."""
+        return Money.sum(row.difference for row in self.rows)
+
+    def table(self) -> ResultTable:
+        """Return each row in tenths of a cent, with what is wrong in it."""
+        rows = [
+            (
+                row.kind.value,
+                str(row.period),
+                f"{row.billed:,.3f}",
+                f"{row.explained:,.3f}",
+                f"{row.difference:,.3f}",
+                self._fault(row),
+            )
+            for row in self.rows
+        ]
+        head = ("charge", "period", "billed $", "explained $", "difference $", "")
+        return ResultTable(title="", head=head, rows=tuple(rows))
+
+    def _fault(self, row: Reconciled) -> str:
+        if row in self.unexplained:
+            return "not explained"
+        return "not billed" if row in self.unbilled else ""
+
+    def _rows(self) -> Iterable[object]:
+        return self.rows
+
+
+def reconcile(
+    statement: Statement, charges: Iterable[Charge], *, tolerance: Money = TENTH_OF_A_CENT
+) -> Reconciliation:
+    """Return a statement and a list of charges of the same instance, side by side.
+
+    Args:
+        statement: What an instance cost.
+        charges: What was billed for it, in any order.
+        tolerance: What a charge may differ by and still agree.
+
+    Raises:
+        WrongType: ``statement`` is no ``Statement``, or something in ``charges`` no ``Charge``.
+        RuleViolation: A tolerance below zero.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import (
+    ...     Block, History, Interval, Listing, Machine, Money, PerGpuHour, PriceTerms, agree,
+    ...     statement,
+    ... )
+    >>> from numgenius_core.billing import Charge, ChargeKind, Moved, reconcile
+    >>> from numgenius_core.contracts import InstanceEvent
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(machine=machine, prices=PriceTerms(gpu=PerGpuHour("0.389")))
+    >>> start = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> contract = agree(listing, Block(start=0, size=1), id=7, client="anna", at=start)
+    >>> loaded = Moved(at=start, event=InstanceEvent.LOADED)
+    >>> history = History(contract=contract, facts=[loaded])
+    >>> days = Interval(start, start + timedelta(days=5))
+    >>> four = Interval(start, start + timedelta(days=4))
+    >>> billed = Charge(kind=ChargeKind.GPU, period=four, amount=Money("37.344"))
+    >>> found = reconcile(statement(history, days), [billed])
+    >>> for row in found.unbilled:  # the fifth day
+    ...     print(row.period.start.date(), row.explained)
+    2026-01-05 9.336
+    """
+    check_kind(statement, Statement, "statement")
+    check_kind(tolerance, Money, "tolerance")
+    if tolerance < ZERO:
+        raise RuleViolation("tolerance", "an amount of zero or more", str(tolerance))
+    known = as_tuple(charges, "charges")
+    for index, each in enumerate(known):
+        check_kind(each, Charge, f"charges[{index}]")
+    rows: list[Reconciled] = []
+    for kind in ChargeKind:
+        lines = [line for line in statement.lines if _KIND_OF.get(line.kind) is kind]
+        free = [statement.period]  # what no charge has explained yet
+        mine = [each for each in known if each.kind is kind]
+        for each in sorted(mine, key=lambda one: (one.period.start, one.period.end)):
+            taken = [part for part in (span.overlap(each.period) for span in free) if part]
+            free = [left for span in free for left in _without(span, each.period)]
+            explained = _paid(lines, taken)
+            rows.append(
+                Reconciled(kind=kind, period=each.period, billed=each.amount, explained=explained)
+            )
+        left = [(span, _paid(lines, [span])) for span in free]
+        rows += [
+            Reconciled(kind=kind, period=span, billed=ZERO, explained=paid)
+            for span, paid in left
+            if paid
+        ]
+    return Reconciliation(rows=rows, tolerance=tolerance)
+
+
+def _paid(lines: Iterable[Line], spans: Iterable[Interval]) -> Money:
+    """Return what the balance paid in some spans of time."""
+    known = list(lines)
+    return Money.sum(part.billed for span in spans for part in clipped(known, span))
+
+
+def _without(span: Interval, taken: Interval) -> list[Interval]:
+    """Return what is left of a span of time."""
+    if span.overlap(taken) is None:
+        return [span]
+    edges = ((span.start, taken.start), (taken.end, span.end))
+    return [Interval(start, end) for start, end in edges if start < end]

@@ -1,0 +1,237 @@
+"""A statement and a list of charges: what is billed and not explained, and the other way round."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from numgenius_core.billing import (
+    Charge,
+    ChargeKind,
+    History,
+    LineKind,
+    Moved,
+    Prepaid,
+    Statement,
+    Transferred,
+    reconcile,
+    statement,
+)
+from numgenius_core.contracts import InstanceEvent, agree
+from numgenius_core.errors import RuleViolation, WrongType
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import Listing, Machine, PriceTerms
+from numgenius_core.money import ZERO, Money
+from numgenius_core.offer import Block
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
+from numgenius_core.testing import histories
+
+T0 = datetime(2026, 1, 5, tzinfo=UTC)
+DAY = timedelta(days=1)
+MACHINE = Machine(id=7, host="host", gpu_name="A100", gpus=1)
+EXACT = Money(0)
+
+
+def span(first: float, last: float) -> Interval:
+    """Return the time from one day to another."""
+    return Interval(T0 + first * DAY, T0 + last * DAY)
+
+
+def bill(days: int = 5, *facts: Any) -> Statement:
+    """Return what an instance of $0.389 an hour and 30 GB cost."""
+    prices = PriceTerms(
+        gpu=PerGpuHour("0.389"),
+        storage=PerGbMonth("0.20"),
+        upload=PerGb("0.02"),
+        download=PerGb("0.01"),
+    )
+    contract = agree(
+        Listing(machine=MACHINE, prices=prices),
+        Block(start=0, size=1),
+        id=1,
+        client="ann",
+        at=T0,
+        disk_mb=30_000,
+    )
+    loaded = Moved(at=T0, event=InstanceEvent.LOADED)
+    return statement(History(contract=contract, facts=[loaded, *facts]), span(0, days))
+
+
+def gpu(first: float, last: float, amount: str) -> Charge:
+    return Charge(kind=ChargeKind.GPU, period=span(first, last), amount=Money(amount))
+
+
+DISK = Charge(kind=ChargeKind.DISK, period=span(0, 5), amount=Money("1.00"))
+
+
+class TestARealRow:
+    """A charge of the marketplace: "96.000 hours at $0.389/hour", 37.344."""
+
+    def test_what_agrees(self) -> None:
+        found = reconcile(bill(), [gpu(0, 4, "37.344"), gpu(4, 5, "9.336"), DISK])
+        assert found.agrees
+        assert found.difference == ZERO
+        assert [row.difference for row in found.rows] == [ZERO] * 3
+
+    def test_what_is_not_billed(self) -> None:
+        found = reconcile(bill(), [gpu(0, 4, "37.344"), DISK])
+        [row] = found.unbilled
+        assert (row.kind, row.period, row.billed, row.explained) == (
+            ChargeKind.GPU,
+            span(4, 5),
+            ZERO,
+            Money("9.336"),
+        )
+        assert found.unexplained == ()
+        assert not found.agrees
+
+    def test_what_is_billed_twice_is_explained_once(self) -> None:
+        found = reconcile(bill(), [DISK, gpu(0, 5, "46.68"), gpu(2, 4, "18.672")])
+        [row] = found.unexplained
+        assert (row.period, row.billed, row.explained) == (span(2, 4), Money("18.672"), ZERO)
+        assert found.difference == Money("18.672")
+
+    def test_what_is_billed_before_and_after(self) -> None:
+        found = reconcile(bill(), [DISK, gpu(-1, 1, "18.672"), gpu(1, 6, "46.68")])
+        assert [row.explained for row in found.unexplained] == [Money("9.336"), Money("37.344")]
+
+    def test_a_charge_that_is_too_small(self) -> None:
+        found = reconcile(bill(), [DISK, gpu(0, 5, "46.67")])
+        [row] = found.unbilled
+        assert row.difference == Money("-0.01")
+
+    def test_rounding_is_forgiven_up_to_the_tolerance(self) -> None:
+        for amount, agrees in (("46.681", True), ("46.679", True), ("46.682", False)):
+            assert reconcile(bill(), [DISK, gpu(0, 5, amount)]).agrees is agrees
+        strict = reconcile(bill(), [DISK, gpu(0, 5, "46.681")], tolerance=EXACT)
+        assert [row.kind for row in strict.unexplained] == [ChargeKind.GPU]
+        assert reconcile(bill(), [DISK, gpu(0, 5, "46")], tolerance=Money(1)).agrees
+
+    def test_traffic_has_kinds_of_its_own(self) -> None:
+        sent = Transferred(at=T0 + DAY, sent=10**10, received=10**11)
+        found = reconcile(bill(5, sent), [DISK, gpu(0, 5, "46.68")])
+        assert [(row.kind.value, row.explained) for row in found.unbilled] == [
+            ("bwu", Money("0.20")),
+            ("bwd", Money(1)),
+        ]
+
+    def test_what_a_deposit_pays_is_charged_to_nobody(self) -> None:
+        paid = Prepaid(at=T0, amount=Money(300), discount="0.2")
+        found = reconcile(bill(5, paid), [DISK])
+        assert found.agrees
+        late = reconcile(bill(5, paid), [DISK, gpu(0, 5, "46.68")])
+        assert late.difference == Money("46.68")
+
+    def test_it_prints_what_is_wrong(self) -> None:
+        found = reconcile(
+            bill(),
+            [
+                DISK,
+                gpu(0, 4, "40"),
+            ],
+        )
+        assert [(row[0], *row[2:]) for row in found.table().rows] == [
+            ("gpu", "40.000", "37.344", "2.656", "not explained"),
+            ("gpu", "0.000", "9.336", "-9.336", "not billed"),
+            ("disk", "1.000", "1.000", "0.000", ""),
+        ]
+        assert str(found).splitlines()[0].split()[:2] == ["charge", "period"]
+        assert found.to_dicts()[0]["billed"] == 40.0
+
+
+class TestAsLaws:
+    """Whatever is charged: nothing is explained twice, and nothing is lost."""
+
+    KINDS: ClassVar = {
+        ChargeKind.GPU: (LineKind.ON_DEMAND, LineKind.RESERVED, LineKind.INTERRUPTIBLE),
+        ChargeKind.DISK: (LineKind.STORAGE,),
+        ChargeKind.UPLOAD: (LineKind.UPLOAD,),
+        ChargeKind.DOWNLOAD: (LineKind.DOWNLOAD,),
+    }
+
+    @given(
+        history=histories(longest=40),
+        cuts=st.lists(
+            st.tuples(st.sampled_from(ChargeKind), st.integers(-5, 50), st.integers(1, 30))
+        ),
+    )
+    @settings(max_examples=60, deadline=None)
+    def test_all_that_was_paid_is_explained_once(
+        self, history: History, cuts: list[tuple[ChargeKind, int, int]]
+    ) -> None:
+        start = history.contract.start
+        given_ = statement(history, Interval(start, start + timedelta(seconds=45)))
+        charges = [
+            Charge(
+                kind=kind,
+                period=Interval(
+                    start + timedelta(seconds=at), start + timedelta(seconds=at + length)
+                ),
+                amount=Money(at + length),
+            )
+            for kind, at, length in cuts
+        ]
+        found = reconcile(given_, charges)
+        for kind, lines in self.KINDS.items():
+            paid = Money.sum(line.billed for line in given_.lines if line.kind in lines)
+            rows = [row for row in found.rows if row.kind is kind]
+            assert Money.sum(row.explained for row in rows) == paid
+            billed = Money.sum(each.amount for each in charges if each.kind is kind)
+            assert Money.sum(row.billed for row in rows) == billed
+        assert reconcile(given_, charges[::-1]).difference == found.difference
+
+    @given(history=histories(longest=40), cut=st.integers(1, 44))
+    @settings(max_examples=40, deadline=None)
+    def test_what_is_charged_in_pieces_as_the_statement_says_agrees(
+        self, history: History, cut: int
+    ) -> None:
+        start = history.contract.start
+        edges = [start, start + timedelta(seconds=cut), start + timedelta(seconds=45)]
+        parts = [Interval(edges[0], edges[1]), Interval(edges[1], edges[2])]
+        charges = [
+            Charge(
+                kind=kind,
+                period=part,
+                amount=Money.sum(
+                    line.billed for line in statement(history, part).lines if line.kind in lines
+                ),
+            )
+            for part in parts
+            for kind, lines in self.KINDS.items()
+        ]
+        whole = statement(history, Interval(edges[0], edges[2]))
+        found = reconcile(whole, charges, tolerance=EXACT)
+        assert found.agrees
+        assert len(found.rows) == len(charges)
+
+
+class TestWhatIsRefused:
+    """Bad input gets one sentence."""
+
+    @pytest.mark.parametrize(
+        ("change", "path"),
+        [
+            ({"kind": "gpu"}, "charge.kind"),
+            ({"period": T0}, "charge.period"),
+            ({"amount": 3}, "charge.amount"),
+        ],
+    )
+    def test_of_a_charge(self, change: dict[str, Any], path: str) -> None:
+        known: dict[str, Any] = {
+            "kind": ChargeKind.GPU,
+            "period": span(0, 1),
+            "amount": Money(1),
+        }
+        with pytest.raises(WrongType, match=path):
+            Charge(**known | change)
+
+    def test_of_the_question(self) -> None:
+        wrong: Any = 3
+        for arguments, path in (((wrong, []), "statement"), ((bill(), [wrong]), r"charges\[0\]")):
+            with pytest.raises(WrongType, match=path):
+                reconcile(*arguments)
+        with pytest.raises(RuleViolation, match="tolerance: need an amount of zero or more"):
+            reconcile(bill(), [], tolerance=Money(-1))
