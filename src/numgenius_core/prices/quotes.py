@@ -150,7 +150,7 @@ class Quote(Tabular):
         return self.lines
 
     def to_dict(self) -> dict[str, Number]:
-        """Return the quote as one dict, numbers as :meth:`to_dicts` has those of its lines."""
+        """Return the quote as one dict, numbers as ``to_dicts`` has those of its lines."""
         offer = self.offer
         about = {"offer": offer.id, "machine": offer.machine, "gpu_name": offer.gpu_name}
         lines = {line.kind.value: line.amount for line in self.lines}

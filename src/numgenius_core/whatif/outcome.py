@@ -171,7 +171,7 @@ class Outcome(Tabular):
         return self.modes
 
     def to_dict(self) -> dict[str, Number]:
-        """Return what came of all clients as one dict, as :meth:`to_dicts` does of each mode."""
+        """Return what came of all clients as one dict, as ``to_dicts`` does of each mode."""
         return numbers(self)
 
     def table(self) -> ResultTable:
