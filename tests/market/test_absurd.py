@@ -110,9 +110,19 @@ class Absurd:
         """Execute a command, and store and read back what it accepted."""
         try:
             command = make(self)
-            market, events = execute(self.market, command, self.now)
         except NumgeniusError:
             return
+        told = views.preview(self.market, command, self.now)
+        assert str(told)
+        refused: NumgeniusError | None = None
+        try:
+            market, events = execute(self.market, command, self.now)
+        except NumgeniusError as refusal:
+            refused = refusal
+        assert str(told.error) == str(refused)
+        if refused is not None:
+            return
+        assert (*told.due, *told.events) == events
         for event in events:
             assert event_from_json(event_to_json(event)) == event
         self.accepted += events
@@ -149,6 +159,26 @@ def _listing(a: Absurd) -> c.Command:
         max_discount=a.pick(SHARES),
         **until,
     )
+
+
+def _relisting(a: Absurd) -> c.Command:
+    """Change a listing that the market has, a term or all of them, or one that it has not."""
+    machine = a.pick(list(a.market.machines) or IDS)
+    there = a.market.machines.get(machine)
+    prices = a.prices()
+    terms: dict[str, Any] = {
+        "gpu": prices.gpu,
+        "storage": prices.storage,
+        "upload": prices.upload,
+        "download": prices.download,
+        "min_bid": prices.min_bid,
+        "platform_fee": prices.platform_fee,
+        "min_gpu": a.pick([1, 8, 2**63 - 1]),
+        "max_discount": a.pick(SHARES),
+    }
+    sent = {name: terms[name] for name in terms if a.pick([True, False])}
+    until = a.pick([{}, {"end": a.instant()}, {"rolling": a.span()}])
+    return c.Relist(by=there.machine.host if there else "h", machine=machine, **sent, **until)
 
 
 def _credit(a: Absurd) -> c.Command:
@@ -198,12 +228,17 @@ def _window(a: Absurd) -> MaintenanceWindow:
 def _settings(a: Absurd) -> c.Command:
     most = a.pick([None, 10**9])
     step = a.pick([None, evolve_seconds(timedelta.max)])
-    return c.SetSettings(settings=Settings(waiting_on_a_machine=most, longest_step=step))
+    return c.SetSettings(
+        settings=Settings(
+            waiting_on_a_machine=most, longest_step=step, own_tests_billed=a.pick([True, False])
+        )
+    )
 
 
 MADE: Final[list[Callable[[Absurd], c.Command]]] = [
     _machine,
     *[_listing] * 3,
+    *[_relisting] * 2,
     *[_rent] * 8,
     _settings,
     *[_credit] * 4,
@@ -228,6 +263,12 @@ MADE: Final[list[Callable[[Absurd], c.Command]]] = [
     _of_machine(c.SetMinBid, floor=lambda a: PerGpuHour(a.pick(RATES))),
     _of_machine(c.SetDefaultJob, image=lambda a: a.pick(TEXTS)),
     _of_machine(c.ScheduleMaintenance, window=_window),
+    _of_machine(c.CancelMaintenance, window=lambda a: a.pick([None, *IDS])),
+    lambda a: c.AnnounceMaintenance(
+        machine=a.pick(list(a.market.machines) or IDS), window=_window(a)
+    ),
+    lambda a: c.WithdrawMaintenance(machine=a.pick(list(a.market.machines) or IDS)),
+    _of_machine(c.RemoveMachine),
     _of_machine(c.Defragment),
     _of_machine(c.Unlist),
 ]

@@ -51,6 +51,15 @@ class TestTheDiscountOfTheDuration:
     def test_the_longest_of_several_counts(self) -> None:
         assert quoted(an_offer(), "duration>30 duration>=90")[0] == Decimal("0.0375")
 
+    def test_any_duration_is_none(self) -> None:
+        assert quoted(an_offer(), "duration>=-5") == (0, 1)
+
+    def test_a_source_may_say_none_or_all(self) -> None:
+        for said in (0, 1):
+            assert quoted(an_offer(extra={"discount_rate": said}), mode=Mode.ON_DEMAND)[0] == said
+        for wrong in (-0.1, 1.1):
+            assert quoted(an_offer(extra={"discount_rate": wrong}), mode=Mode.ON_DEMAND)[0] is None
+
     def test_one_at_most_asks_for_none(self) -> None:
         rate, _ = quoted(an_offer(days=90), "duration<=400")
         assert rate == Decimal("0.0375")  # until it ends
