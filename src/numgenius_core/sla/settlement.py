@@ -1,0 +1,466 @@
+"""Settling a promise: once per day of UTC and contract, exact to the tick.
+
+Rule (marketplace, published 2026): compute, storage and the fee are billed for the whole intended
+day, outages or not. The client's compute, net of the platform's fee, and the fee of the promise go
+into an escrow. The day's uptime is blended with longer scales; below the target a credit goes from
+the escrow to the client, at most the day's covered compute; the rest goes to the host over the
+following days, and the last active day closes the escrow. In = credits + releases.
+
+Our readings: a credit is of the client's price. What of it exceeds the host's net share of the day
+the platform returns from its own fee, outside the escrow; the fee of the promise bears no platform
+fee. A day's rest is released in equal parts over the next seven days, the first part taking what
+does not divide. The closing settlement keeps the cap of its day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from enum import Enum
+from fractions import Fraction
+from typing import Final
+
+from attrs import field, frozen
+
+from numgenius_core._accrual import charge, fee_of
+from numgenius_core._checks import check_kind
+from numgenius_core._numbers import fraction, round_half_even
+from numgenius_core._tables import Tabular
+from numgenius_core._tables.result import ResultTable
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.intervals import Interval, to_epoch
+from numgenius_core.money import Money, money_of
+from numgenius_core.rates import PerHour
+from numgenius_core.sla.history import UptimeHistory, as_share, share_up
+from numgenius_core.sla.schedules import OUR_RULES, SlaRules
+from numgenius_core.sla.terms import PARTS, Promise, SlaTerms
+from numgenius_core.units import SECONDS_PER_DAY, Exact
+
+_EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
+
+
+# -- the cover of a contract -------------------------------------------------------------------
+
+
+def _platform_fee(value: Exact) -> Fraction:
+    return fraction(value, "platform_fee", below_one=True)
+
+
+@frozen(kw_only=True)
+class Cover:
+    """The promise that a contract locked, with the prices that it covers.
+
+    Attributes:
+        terms: Claim, spread and target.
+        compute: What the client pays for GPUs and storage of the whole instance, per hour.
+        fee: What the client pays for the promise, per hour.
+        platform_fee: The platform's share of ``compute``, from 0 to below 1.
+
+    Raises:
+        WrongType: A price that is no ``PerHour``, terms that are no ``SlaTerms``, a ``float``.
+        RuleViolation: A platform fee out of range.
+
+    >>> from numgenius_core import PerHour
+    >>> from numgenius_core.sla import Promise, SlaTerms, cover
+    >>> bought = cover(SlaTerms(Promise("0.99"), "0.95"), PerHour("3.50"))
+    >>> f"{bought.fee:.4f}", f"{bought.per_hour:.4f}"
+    ('0.0404', '3.5404')
+    """
+
+    terms: SlaTerms
+    compute: PerHour
+    fee: PerHour
+    platform_fee: Fraction = field(default=Fraction(0), converter=_platform_fee)
+
+    def __attrs_post_init__(self) -> None:
+        check_kind(self.terms, SlaTerms, "cover.terms")
+        check_kind(self.compute, PerHour, "cover.compute")
+        check_kind(self.fee, PerHour, "cover.fee")
+
+    @property
+    def per_hour(self) -> PerHour:
+        """What the client pays an hour, traffic left out: GPUs, storage and the fee."""
+        return self.compute + self.fee
+
+
+def cover(
+    terms: SlaTerms,
+    compute: PerHour,
+    *,
+    platform_fee: Exact = 0,
+    rules: SlaRules = OUR_RULES,
+) -> Cover:
+    """Return what a rental locks: its terms, its prices, and the fee that a schedule asks for them.
+
+    Args:
+        terms: Claim, spread and target.
+        compute: What the client pays for GPUs and storage of the whole instance, per hour.
+        platform_fee: The platform's share of ``compute``.
+        rules: The schedules; ours by default.
+
+    Raises:
+        WrongType: A price that is no ``PerHour``, or terms that are no ``SlaTerms``.
+        RuleViolation: A platform fee out of range.
+
+    >>> from numgenius_core import PerHour
+    >>> from numgenius_core.sla import Promise, SlaTerms, cover
+    >>> print(cover(SlaTerms(Promise("0.99"), "0.98"), PerHour("3.50")).fee)
+    0.41391
+    """
+    check_kind(rules, SlaRules, "rules")
+    fee = rules.fee.fee(terms, compute)
+    return Cover(terms=terms, compute=compute, fee=fee, platform_fee=platform_fee)
+
+
+class NotExtendedSla(Enum):
+    """Why a relisting leaves a contract with a promise as it is, this time."""
+
+    FEE_RISES = "its fee would rise"
+    CLAIM_BELOW_TARGET = "the new claim is below its target"
+
+
+def extension_obstacle(
+    locked: Cover, promise: Promise | None, compute: PerHour, *, rules: SlaRules = OUR_RULES
+) -> NotExtendedSla | None:
+    """Return why a relisting does not extend a contract with a promise, ``None`` if it does.
+
+    Rule (published): the contract keeps its terms. A request that would raise its fee, or whose
+    claim is below its target (0 included), skips it this time; no pending increase is recorded, and
+    a later request may extend it.
+
+    Args:
+        locked: The contract's promise.
+        promise: What the listing promises now, ``None`` for a claim of 0.
+        compute: The covered price that the contract would have under the new listing.
+        rules: The schedules; ours by default.
+
+    Raises:
+        WrongType: ``locked`` is no ``Cover``, ``promise`` no ``Promise``, ``compute`` no price.
+
+    >>> from numgenius_core import PerHour
+    >>> from numgenius_core.sla import Promise, SlaTerms, cover, extension_obstacle
+    >>> locked = cover(SlaTerms(Promise("0.99"), "0.95"), PerHour("3.50"))
+    >>> extension_obstacle(locked, Promise("0.99", "0.6"), PerHour("3.50"))
+    <NotExtendedSla.FEE_RISES: 'its fee would rise'>
+    >>> extension_obstacle(locked, Promise("0.995"), PerHour("3.40")) is None
+    True
+    """
+    check_kind(locked, Cover, "locked")
+    check_kind(compute, PerHour, "compute")
+    check_kind(rules, SlaRules, "rules")
+    if promise is not None:
+        check_kind(promise, Promise, "promise")
+    target = locked.terms.target
+    if promise is None or promise.claim < target:
+        return NotExtendedSla.CLAIM_BELOW_TARGET
+    asked = rules.fee.fee(SlaTerms(promise, target), compute)
+    return NotExtendedSla.FEE_RISES if asked > locked.fee else None
+
+
+# -- a day -------------------------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class EscrowState:
+    """What a contract's next settlement needs to know of those before.
+
+    Attributes:
+        memories: The uptime of each longer scale, parts of 10⁻⁹; none before the first day, when
+            all stand at the target.
+        pending: What the escrow releases to the host on each of the following days, in ticks.
+    """
+
+    memories: tuple[int, ...] = ()
+    pending: tuple[int, ...] = ()
+
+    @property
+    def held(self) -> Money:
+        """What is in the escrow."""
+        return money_of(sum(self.pending))
+
+
+@frozen(kw_only=True)
+class DaySettlement:
+    """What came due for one contract at the midnight after a day.
+
+    Attributes:
+        day: The day of UTC.
+        intended: Seconds that the instance was to be up; 0 on a day without rental.
+        uptime: The share of them that it was, parts of 10⁻⁹; ``None`` without rental.
+        blend: The uptime blended with longer scales, parts of 10⁻⁹; ``None`` without rental.
+        compute: What the client paid for GPUs, storage and traffic.
+        fee: What the client paid for the promise.
+        credit: What came back to the client.
+        compute_to_escrow: ``compute`` without the platform's fee.
+        escrow_to_client: The credit, as far as the host's net share of the day pays it.
+        escrow_to_host: What was released to the host.
+    """
+
+    day: date
+    intended: int
+    uptime: int | None
+    blend: int | None
+    compute: Money
+    fee: Money
+    credit: Money
+    compute_to_escrow: Money
+    escrow_to_client: Money
+    escrow_to_host: Money
+
+    @property
+    def reliability(self) -> Fraction | None:
+        """The day's own uptime as a share; ``None`` without rental."""
+        return None if self.uptime is None else as_share(self.uptime)
+
+    @property
+    def from_platform(self) -> Money:
+        """What of the credit the platform returns from its own fee."""
+        return self.credit - self.escrow_to_client
+
+
+@frozen(kw_only=True)
+class Settlement(Tabular):
+    """The settlements of a contract, day by day, and what is still in its escrow.
+
+    Attributes:
+        cover: The promise that was settled.
+        days: In order, those without rental too.
+        state: What the next settlement needs; nothing is held once the escrow is closed.
+        ignored_seconds: Seconds of outages outside of rentals, which counted for nothing.
+    """
+
+    cover: Cover
+    days: tuple[DaySettlement, ...]
+    state: EscrowState
+    ignored_seconds: int
+
+    @property
+    def compute(self) -> Money:
+        """What the client paid for GPUs, storage and traffic."""
+        return Money.sum(day.compute for day in self.days)
+
+    @property
+    def fees(self) -> Money:
+        """What the client paid for the promise."""
+        return Money.sum(day.fee for day in self.days)
+
+    @property
+    def credits(self) -> Money:
+        """What came back to the client."""
+        return Money.sum(day.credit for day in self.days)
+
+    @property
+    def client_pays(self) -> Money:
+        """What the rental cost the client in the end: compute and fees less credits."""
+        return self.compute + self.fees - self.credits
+
+    @property
+    def earned(self) -> Money:
+        """What the host got from the escrow (``sla_earn``)."""
+        return Money.sum(day.escrow_to_host for day in self.days)
+
+    @property
+    def net(self) -> Money:
+        """What the promise brought the host: the fees less what its escrow paid back."""
+        return self.fees - Money.sum(day.escrow_to_client for day in self.days)
+
+    @property
+    def worst(self) -> DaySettlement | None:
+        """The first of the days with the largest credit; ``None`` if none was paid."""
+        paid = [day for day in self.days if day.credit]
+        return max(paid, key=lambda day: day.credit, default=None)
+
+    def table(self) -> ResultTable:
+        """Return a row for each day, dollars rounded to cents."""
+        rows = []
+        for day in self.days:
+            shares = (day.uptime, day.blend)
+            texts = ["–" if parts is None else f"{parts / PARTS:.3%}" for parts in shares]
+            sums = (day.compute, day.fee, day.credit, day.escrow_to_host)
+            rows.append((str(day.day), *texts, *(f"{amount:.2f}" for amount in sums)))
+        head = ("day", "uptime", "blend", "compute $", "fee $", "credit $", "to host $")
+        return ResultTable(title=_title(self.cover.terms), head=head, rows=tuple(rows))
+
+
+def _title(terms: SlaTerms) -> str:
+    claim, spread = float(terms.promise.claim), float(terms.promise.spread)
+    return f"claim {claim:.5g}, spread {spread:.4g}, target {float(terms.target):.5g}"
+
+
+# -- settling ----------------------------------------------------------------------------------
+
+
+def settle(
+    cover: Cover,
+    history: UptimeHistory,
+    *,
+    period: Interval | None = None,
+    traffic: Mapping[date, Money] | None = None,
+    state: EscrowState | None = None,
+    close: bool = True,
+    rules: SlaRules = OUR_RULES,
+) -> Settlement:
+    """Return what came due for one contract, day by day.
+
+    Args:
+        cover: The promise that the contract locked.
+        history: When it was rented, and when its machine was down. Outages are of any length, also
+            beyond ``period``: what was announced is forgiven by the length of the whole.
+        period: The days to settle, from midnight to midnight of UTC; all days of the rental if left
+            out.
+        traffic: What the client paid for traffic on a day; it is covered too.
+        state: What the settlement before this one left; a contract begins without.
+        close: Whether the contract ended, so that its last active day closes the escrow.
+        rules: The schedules; ours by default.
+
+    Raises:
+        WrongType: Something that is not what it should be, such as traffic that is no ``Money``.
+        RuleViolation: A period that does not begin and end at midnight, negative traffic, or
+            traffic on a day without rental.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, PerHour
+    >>> from numgenius_core.sla import Outage, Promise, SlaTerms, UptimeHistory, cover, settle
+    >>> july = datetime(2026, 7, 1, tzinfo=UTC)
+    >>> noon = july + timedelta(days=1, hours=12)
+    >>> history = UptimeHistory(rentals=[Interval(july, july + timedelta(days=3))],
+    ...                         outages=[Outage(period=Interval(noon, noon + timedelta(hours=5)))])
+    >>> bought = cover(SlaTerms(Promise("0.99"), "0.95"), PerHour("3.50"))
+    >>> print(settle(bought, history))
+    claim 0.99, spread 0.5, target 0.95
+    day           uptime    blend  compute $  fee $  credit $  to host $
+    2026-07-01  100.000%  96.500%      84.00   0.97      0.00       0.00
+    2026-07-02   79.167%  90.558%      84.00   0.97     76.96      12.14
+    2026-07-03  100.000%  95.794%      84.00   0.97      0.00     165.81
+    """
+    check_kind(cover, Cover, "cover")
+    check_kind(history, UptimeHistory, "history")
+    check_kind(rules, SlaRules, "rules")
+    before = EscrowState() if state is None else state
+    check_kind(before, EscrowState, "state")
+    facts = _within(history.days(rules.notice), period)
+    sent = _traffic(traffic, {day for day, intended, _ in facts if intended})
+    days, left = _settled(cover, facts, sent, before, rules, close=close)
+    ignored = history.ignored_seconds
+    return Settlement(cover=cover, days=tuple(days), state=left, ignored_seconds=ignored)
+
+
+def _within(facts: list[tuple[int, int, int]], period: Interval | None) -> list[tuple[int, ...]]:
+    """Return the days of a period, those before and after the rental too."""
+    if period is None:
+        return list(facts)
+    check_kind(period, Interval, "period")
+    first, rest = divmod(to_epoch(period.start), SECONDS_PER_DAY)
+    last, more = divmod(to_epoch(period.end), SECONDS_PER_DAY)
+    if rest or more:
+        raise RuleViolation("period", "a start and an end at midnight of UTC", str(period))
+    known = {fact[0]: fact for fact in facts}
+    return [known.get(day, (day, 0, 0)) for day in range(first, last)]
+
+
+def _traffic(traffic: Mapping[date, Money] | None, rented: set[int]) -> dict[int, int]:
+    """Return the traffic of each day since 1970, in ticks."""
+    found = {}
+    if traffic is not None and not isinstance(traffic, Mapping):
+        raise WrongType("traffic", "a mapping of dates to Money", shown(traffic))
+    for day, amount in (traffic or {}).items():
+        path = f"traffic[{day}]"
+        if type(day) is not date:
+            raise WrongType("traffic", "dates of UTC", shown(day))
+        check_kind(amount, Money, path)
+        if amount.ticks < 0:
+            raise RuleViolation(path, "an amount of zero or more", str(amount))
+        found[day.toordinal() - _EPOCH_ORDINAL] = amount.ticks
+        if day.toordinal() - _EPOCH_ORDINAL not in rented:
+            raise RuleViolation(path, "a day of the rental", str(day))
+    return found
+
+
+def blended(beta: int, uptime: int, memories: tuple[int, ...]) -> int:
+    """Return a day's uptime blended with the longer scales, parts of 10⁻⁹, rounded once."""
+    count = len(memories)
+    both = beta * uptime * count + (PARTS - beta) * sum(memories)
+    return round_half_even(both, PARTS * count)
+
+
+def remembered(lengths: tuple[int, ...], uptime: int, memories: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the longer scales after a day: each moves by its part of the way to the day's."""
+    return tuple(
+        [
+            mean + round_half_even(uptime - mean, length)
+            for length, mean in zip(lengths, memories, strict=True)
+        ]
+    )
+
+
+def weight_parts(rules: SlaRules, target: Fraction) -> int:
+    """Return β of a target in parts of 10⁻⁹."""
+    beta = rules.blend.weight(target)
+    return round_half_even(beta.numerator * PARTS, beta.denominator)
+
+
+def _settled(
+    cover: Cover,
+    facts: list[tuple[int, ...]],
+    traffic: dict[int, int],
+    state: EscrowState,
+    rules: SlaRules,
+    *,
+    close: bool,
+) -> tuple[list[DaySettlement], EscrowState]:
+    """Return the days settled, and what they leave."""
+    target, lengths, later = cover.terms.target_parts, rules.blend.memories, rules.release_days
+    beta, share_of = weight_parts(rules, cover.terms.target), rules.credit.share
+    speed, fee_speed = cover.compute.charge(1).ticks, cover.fee.charge(1).ticks
+    taken_speed = charge(fee_of(cover.compute, cover.platform_fee), 0, 1).ticks
+    memories = state.memories or (target,) * len(lengths)
+    pending = [*state.pending, *([0] * (later - len(state.pending)))]
+    rented = [day for day, intended, _ in facts if intended]
+    last = (rented or [fact[0] for fact in facts] or [0])[-1]
+    days = []
+    for day, intended, down in facts:
+        # What goes to the host today is of the days before; today's rest is for those to come.
+        released = pending.pop(0)
+        pending.append(0)
+        uptime = blend = None
+        covered = credit = net = paid = fee = 0
+        if intended:
+            uptime = share_up(intended, down)
+            blend = blended(beta, uptime, memories)
+            covered, fee = speed * intended, fee_speed * intended
+            net = covered - taken_speed * intended
+            if sent := traffic.get(day):
+                covered += sent
+                share = cover.platform_fee
+                net += sent - round_half_even(sent * share.numerator, share.denominator)
+            if blend < target:
+                credit = round_half_even(covered * share_of(target, blend), PARTS)
+            paid = min(credit, net)
+            each, odd = divmod(net + fee - paid, later)
+            pending[:later] = [amount + each for amount in pending[:later]]
+            pending[0] += odd
+            memories = remembered(lengths, uptime, memories)
+        if close and day == last:
+            released += sum(pending)
+            pending = [0] * later
+        amounts = (covered, fee, credit, net, paid, released)
+        days.append(_row(day, intended, uptime, blend, amounts))
+    return days, EscrowState(memories=memories, pending=tuple(pending))
+
+
+def _row(
+    day: int, intended: int, uptime: int | None, blend: int | None, ticks: tuple[int, ...]
+) -> DaySettlement:
+    covered, fee, credit, net, paid, released = map(money_of, ticks)
+    return DaySettlement(
+        day=date.fromordinal(_EPOCH_ORDINAL + day),
+        intended=intended,
+        uptime=uptime,
+        blend=blend,
+        compute=covered,
+        fee=fee,
+        credit=credit,
+        compute_to_escrow=net,
+        escrow_to_client=paid,
+        escrow_to_host=released,
+    )
