@@ -20,6 +20,7 @@ from numgenius_core.sla.advice import (
     simulate_promise,
 )
 from numgenius_core.sla.backtest import MAX_DAYS, Backtest, backtest
+from numgenius_core.sla.covers import Cover, NotExtendedSla, cover, extension_obstacle
 from numgenius_core.sla.evidence import (
     OutageBand,
     UptimeEstimate,
@@ -39,13 +40,9 @@ from numgenius_core.sla.schedules import (
     ToleranceBlend,
 )
 from numgenius_core.sla.settlement import (
-    Cover,
     DaySettlement,
     EscrowState,
-    NotExtendedSla,
     Settlement,
-    cover,
-    extension_obstacle,
     settle,
 )
 from numgenius_core.sla.terms import (

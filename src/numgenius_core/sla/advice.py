@@ -24,10 +24,11 @@ from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.intervals import Interval, after
 from numgenius_core.money import Money
 from numgenius_core.rates import PerHour
+from numgenius_core.sla.covers import Cover, cover
 from numgenius_core.sla.evidence import sustainable_claim
 from numgenius_core.sla.history import Outage, UptimeHistory
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
-from numgenius_core.sla.settlement import Cover, Settlement, cover, settle
+from numgenius_core.sla.settlement import Settlement, settle
 from numgenius_core.sla.terms import Promise, SlaTerms, reliability_of
 from numgenius_core.units import SECONDS_PER_DAY, Exact
 

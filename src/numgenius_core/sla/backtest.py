@@ -30,13 +30,13 @@ from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, after
 from numgenius_core.money import Money
 from numgenius_core.rates import PerHour
+from numgenius_core.sla.covers import cover
 from numgenius_core.sla.history import UptimeHistory, as_share
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
 from numgenius_core.sla.settlement import (
     DaySettlement,
     Settlement,
     blended,
-    cover,
     remembered,
     settle,
     weight_parts,

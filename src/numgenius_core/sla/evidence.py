@@ -41,9 +41,8 @@ _BANDS: Final = (
 )
 _CLAIM_PARTS: Final = 10**5
 _HALVINGS: Final = 200
-_TERMS: Final = 10_000
 _TINY: Final = 1e-300
-_CLOSE: Final = 1e-15
+_CLOSE: Final = 1e-14
 
 
 @frozen(kw_only=True)
@@ -238,23 +237,22 @@ def _gamma_share(x: float, shape: float) -> float:
     front = exp(shape * log(x) - x - lgamma(shape))
     if x < shape + 1:  # the series 6.5.29
         term = total = 1 / shape
-        for step in range(1, _TERMS):
+        step = 0
+        while term > total * _CLOSE:
+            step += 1
             term *= x / (shape + step)
             total += term
-            if term < total * _CLOSE:
-                break
         return min(1.0, front * total)
     # the continued fraction 6.5.31 of what lies above, by Lentz's method
     below = x + 1 - shape
-    ratio = fraction_ = 1 / below
-    upper = 1 / _TINY
-    for step in range(1, _TERMS):
+    ratio = above = 1 / below
+    upper, change, step = 1 / _TINY, 2.0, 0
+    while abs(change - 1) > _CLOSE:
+        step += 1
         factor = step * (shape - step)
         below += 2
         ratio = 1 / (factor * ratio + below)
         upper = below + factor / upper
         change = ratio * upper
-        fraction_ *= change
-        if abs(change - 1) < _CLOSE:
-            break
-    return 1 - front * fraction_
+        above *= change
+    return 1 - front * above
