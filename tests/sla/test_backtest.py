@@ -46,8 +46,8 @@ def rented(days: int, *lengths: int) -> UptimeHistory:
 
 def oracle_of(tried: Backtest) -> tuple[slow.Promised, list[int]]:
     bought = tried.settlement.cover
-    per_hour = (Fraction(price.steps, 10**12) for price in (bought.compute, bought.fee))
-    promised = slow.Promised(bought.terms.target, *per_hour, bought.platform_fee)
+    compute, fee = (Fraction(price.steps, 10**12) for price in (bought.compute, bought.fee))
+    promised = slow.Promised(bought.terms.target, compute, fee, bought.platform_fee)
     return promised, [day.intended for day in tried.settlement.days if day.intended]
 
 
@@ -130,7 +130,7 @@ class TestTheConstants:
             most: int = PARTS
 
             def share(self, target: int, blend: int) -> int:
-                return self.most
+                return self.most if blend < target else 0
 
         def tried(most: int, days: int) -> Backtest:
             rules = SlaRules(credit=Step(most))
@@ -167,7 +167,7 @@ class TestTheRecord:
             "beta": 0.3,
         }
         flows = {
-            key: sum(Decimal(day[key]) for day in record["days"])
+            key: sum((Decimal(day[key]) for day in record["days"]), Decimal(0))
             for key in record["days"][0]
             if "_to_" in key
         }

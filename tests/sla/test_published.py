@@ -44,7 +44,7 @@ class TestTerms:
                 promised(claim)
 
     def test_the_spread(self) -> None:
-        """Published: "0 < σ ≤ 3, 0.5 if a **new** listing leaves it out"; an existing one keeps it."""
+        """Published: "0.5 if a **new** listing leaves it out"; an existing one keeps it."""
         new = promised("0.99")
         assert new is not None
         assert new.spread == Fraction(1, 2)
@@ -56,7 +56,7 @@ class TestTerms:
                 Promise("0.99", spread)
 
     def test_confidence(self) -> None:
-        """Published: "p = 1/(1+σ) (p = 0.6667 is σ = 0.5); high σ ≤ 0.32, medium σ ≤ 0.71, low above"."""
+        """Published: "p = 0.6667 is σ = 0.5; high σ ≤ 0.32, medium σ ≤ 0.71, low above"."""
         assert round(float(Promise("0.99", "0.5").confidence), 4) == 0.6667
         assert Promise.of_confidence("0.99", Fraction(2, 3)) == Promise("0.99", "0.5")
         bands = {
@@ -76,7 +76,7 @@ class TestTerms:
 
     @pytest.mark.parametrize("mode", [Mode.INTERRUPTIBLE, Mode.RESERVED])
     def test_on_demand_only(self, mode: Mode) -> None:
-        """Published: "On demand only: never interruptible, never reserved". No target: no fee, no credit."""
+        """Published: "On demand only: never interruptible, never reserved". No target: no fee."""
         assert rented_terms(Promise("0.99"), "0.95") == SlaTerms(Promise("0.99"), "0.95")
         assert rented_terms(Promise("0.99"), None, mode) is None
         with pytest.raises(RuleViolation, match="an on-demand rental"):

@@ -78,8 +78,8 @@ def covers(draw: st.DrawFn) -> Cover:
 
 
 def oracle_of(bought: Cover) -> slow.Promised:
-    per_hour = (Fraction(price.steps, 10**12) for price in (bought.compute, bought.fee))
-    return slow.Promised(bought.terms.target, *per_hour, bought.platform_fee)
+    compute, fee = (Fraction(price.steps, 10**12) for price in (bought.compute, bought.fee))
+    return slow.Promised(bought.terms.target, compute, fee, bought.platform_fee)
 
 
 def dollars(amount: Money) -> Fraction:

@@ -94,7 +94,7 @@ def settled(promised: Promised, rentals: list[Rental], outages: list[Down]) -> l
     active = [day for day in sorted(days) if days[day][0]]
     week = month = promised.target
     rests: dict[int, int] = {}
-    rows = []
+    rows: list[Day] = []
     for day in sorted(days):
         intended, lost = days[day]
         hours = Fraction(intended, 3_600)

@@ -93,7 +93,7 @@ def free_while_down(bought: Cover, history: UptimeHistory, midnight: int) -> Row
         at = outage.period.end
     up += [(at, history.rentals[-1].end)]
     spans = [type(history.rentals[0])(a, b) for a, b in up if a < b]
-    return rows_of(bought, evolve(history, rentals=spans or history.rentals), midnight)
+    return rows_of(bought, evolve(history, rentals=tuple(spans) or history.rentals), midnight)
 
 
 def fee_to_the_platform(bought: Cover, history: UptimeHistory, midnight: int) -> Rows:
@@ -155,7 +155,7 @@ def notice_is_worse(bought: Cover, history: UptimeHistory, midnight: int) -> Row
         for each in history.outages
     ]
     try:
-        return rows_of(bought, evolve(history, outages=longer), midnight)
+        return rows_of(bought, evolve(history, outages=tuple(longer)), midnight)
     except ValueError:  # they overlap
         return rows_of(bought, history, midnight)
 

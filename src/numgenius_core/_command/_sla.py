@@ -151,9 +151,9 @@ def _draw(tried: Any, name: str) -> None:
     from numgenius_core.errors import RuleViolation, shown
     from numgenius_core.plots import sla_backtest
 
-    axes = sla_backtest(tried)
+    figure: Any = sla_backtest(tried)[0].figure
     try:
-        axes[0].get_figure(root=True).savefig(name)
+        figure.savefig(name)
     except (OSError, ValueError) as error:
         need = "a file that can be written, such as picture.svg"
         raise RuleViolation("--picture", need, shown(str(error))) from None

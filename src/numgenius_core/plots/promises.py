@@ -106,25 +106,22 @@ def sla_backtest(
     """
     check_kind(tried, Backtest, "tried")
     settled = tried.settlement
-    days = [
-        (at, day.uptime, day.blend, day)
-        for at, day in enumerate(settled.days)
-        if day.uptime is not None and day.blend is not None
-    ]
+    days = [(at, day) for at, day in enumerate(settled.days) if day.intended]
     if not days:
         raise RuleViolation("tried", "at least one day of rental", "none")
     above, below = panels(axes, 2, style, (6.4, 5.2))
     look = look_of(style)
-    at = [each[0] for each in days]
-    up, blend = ([100 * each[n] / PARTS for each in days] for n in (1, 2))
+    at = [index for index, _ in days]
+    up = [100 * (day.uptime or 0) / PARTS for _, day in days]
+    blend = [100 * (day.blend or 0) / PARTS for _, day in days]
     target = 100 * float(settled.cover.terms.target)
     above.plot(at, up, linestyle="", marker="o", markersize=3, color=look.colours[0], label="day")
     above.plot(at, blend, color=look.colours[1], linewidth=1.5, label="blend")
     above.axhline(target, color=look.ink, linestyle=":", linewidth=1, label="target")
     above.set(ylabel="uptime (%)")
     legend_of(above, look, "best")
-    fees = [number_of(each[3].fee, "fee") for each in days]
-    paid = [-number_of(each[3].credit, "credit") for each in days]
+    fees = [number_of(day.fee, "fee") for _, day in days]
+    paid = [-number_of(day.credit, "credit") for _, day in days]
     below.bar(at, fees, color=look.colours[0], width=0.9, label="fee")
     below.bar(at, paid, color=look.colours[1], width=0.9, hatch="//", label="credit")
     below.set(xlabel=f"days since {settled.days[0].day}", ylabel="fees, credits ($)")

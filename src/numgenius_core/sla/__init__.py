@@ -38,6 +38,7 @@ from numgenius_core.sla.schedules import (
     NoticeSchedule,
     SlaRules,
     ToleranceBlend,
+    expected_credit,
 )
 from numgenius_core.sla.settlement import (
     DaySettlement,
@@ -94,6 +95,7 @@ __all__ = [
     "backtest",
     "cover",
     "estimate_uptime",
+    "expected_credit",
     "extension_obstacle",
     "promised",
     "read_history",

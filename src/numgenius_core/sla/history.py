@@ -98,10 +98,12 @@ class UptimeHistory:
     rentals: tuple[Interval, ...]
     outages: tuple[Outage, ...] = ()
     machine: MachineId | None = None
-    # As seconds since 1970, so that a settlement does without datetimes.
+    # The same as whole seconds since 1970, worked out once: a settlement does without datetimes.
     _rented: tuple[tuple[int, int], ...] = field(init=False, eq=False, repr=False)
     _down: tuple[tuple[int, int, int], ...] = field(init=False, eq=False, repr=False)
     _pieces: tuple[tuple[int, int, int], ...] = field(init=False, eq=False, repr=False)
+    _announced: tuple[tuple[int, int, int], ...] = field(init=False, eq=False, repr=False)
+    _days: tuple[tuple[int, int, int], ...] = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if self.machine is not None:
@@ -121,12 +123,20 @@ class UptimeHistory:
             if outage.period.start < before.period.end:
                 need = f"no outage that overlaps {before.period}"
                 raise RuleViolation("history.outages", need, str(outage.period))
-        down = ((*_seconds(each.period), each.notice) for each in ordered)
-        object.__setattr__(self, "rentals", merged)
-        object.__setattr__(self, "outages", ordered)
-        object.__setattr__(self, "_rented", tuple(map(_seconds, merged)))
-        object.__setattr__(self, "_down", tuple(down))
-        object.__setattr__(self, "_pieces", tuple(_within(self._down, self._rented)))
+        down = tuple((*_seconds(each.period), each.notice) for each in ordered)
+        rented = tuple(map(_seconds, merged))
+        pieces = tuple(_within(down, rented))
+        announced = tuple(piece for piece in pieces if down[piece[2]][2])
+        for name, value in (
+            ("rentals", merged),
+            ("outages", ordered),
+            ("_rented", rented),
+            ("_down", down),
+            ("_pieces", pieces),
+            ("_announced", announced),
+            ("_days", _days_of(rented, pieces)),
+        ):
+            object.__setattr__(self, name, value)
 
     @property
     def rented_seconds(self) -> int:
@@ -154,25 +164,28 @@ class UptimeHistory:
             Days since 1970, intended seconds, and downtime in parts of 10⁻⁹ of a second, that which
             was forgiven taken off.
         """
-        if not self._rented:
-            return []
-        intended: dict[int, int] = {}
-        for start, end in self._rented:
-            _spread(start, end, 1, intended)
-        down: dict[int, int] = {}
-        counted = [
-            PARTS - notice.share(told, end - start) if told else PARTS
-            for start, end, told in self._down
-        ]
-        for start, end, outage in self._pieces:
-            day = start // SECONDS_PER_DAY
-            if end <= (day + 1) * SECONDS_PER_DAY:  # most outages end on their day
-                down[day] = down.get(day, 0) + (end - start) * counted[outage]
-            else:
-                _spread(start, end, counted[outage], down)
-        first, last = min(intended), max(intended)
-        known = intended.get, down.get
-        return [(day, known[0](day, 0), known[1](day, 0)) for day in range(first, last + 1)]
+        forgiven: dict[int, int] = {}
+        for start, end, outage in self._announced:
+            begin, stop, told = self._down[outage]
+            _spread(start, end, notice.share(told, stop - begin), forgiven)
+        off = forgiven.get
+        return [(day, intended, down * PARTS - off(day, 0)) for day, intended, down in self._days]
+
+
+def _days_of(
+    rented: Sequence[tuple[int, int]], pieces: Sequence[tuple[int, int, int]]
+) -> tuple[tuple[int, int, int], ...]:
+    """Return each day since 1970 with its seconds of rental, and of outages within it."""
+    if not rented:
+        return ()
+    intended: dict[int, int] = {}
+    for start, end in rented:
+        _spread(start, end, 1, intended)
+    down: dict[int, int] = {}
+    for start, end, _ in pieces:
+        _spread(start, end, 1, down)
+    days = range(min(intended), max(intended) + 1)
+    return tuple((day, intended.get(day, 0), down.get(day, 0)) for day in days)
 
 
 def _within(

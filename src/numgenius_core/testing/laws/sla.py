@@ -248,8 +248,9 @@ def _by_the_target_alone(
 ) -> str | None:
     target = bought.terms.target
     other = evolve(bought, terms=SlaTerms(Promise(target, 3), target))
-    credits_ = (_credits(implementation, each, history) for each in (bought, other))
-    return near("the credit under a lower claim and a wider spread", *credits_, Fraction(0))
+    one, another = (_credits(implementation, each, history) for each in (bought, other))
+    what = "the credit under a lower claim and a wider spread"
+    return near(what, another, one, Fraction(0))
 
 
 def _in_two_pieces(
