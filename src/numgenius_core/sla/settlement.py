@@ -14,6 +14,7 @@ does not divide. The closing settlement keeps the cap of its day.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from datetime import date
 from fractions import Fraction
@@ -28,7 +29,7 @@ from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, to_epoch
-from numgenius_core.money import Money, money_of
+from numgenius_core.money import ZERO, Money, money_of
 from numgenius_core.sla.covers import Cover
 from numgenius_core.sla.history import UptimeHistory, as_share, share_up
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
@@ -220,7 +221,7 @@ def settle(
     before = EscrowState() if state is None else state
     check_kind(before, EscrowState, "state")
     facts = _within(history.days(rules.notice), period)
-    sent = _traffic(traffic, {day for day, intended, _ in facts if intended})
+    sent = _traffic(traffic, facts)
     days, left = _settled(cover, facts, sent, before, rules, close=close)
     ignored = history.ignored_seconds
     return Settlement(cover=cover, days=tuple(days), state=left, ignored_seconds=ignored)
@@ -239,12 +240,14 @@ def _within(facts: list[tuple[int, int, int]], period: Interval | None) -> list[
     return [known.get(day, (day, 0, 0)) for day in range(first, last)]
 
 
-def _traffic(traffic: Mapping[date, Money] | None, rented: set[int]) -> dict[int, int]:
+def _traffic(traffic: Mapping[date, Money] | None, facts: list[tuple[int, ...]]) -> dict[int, int]:
     """Return the traffic of each day since 1970, in ticks."""
-    found = {}
-    if traffic is not None and not isinstance(traffic, Mapping):
+    if traffic is None:
+        return {}
+    if not isinstance(traffic, Mapping):
         raise WrongType("traffic", "a mapping of dates to Money", shown(traffic))
-    for day, amount in (traffic or {}).items():
+    found, rented = {}, {day for day, intended, _ in facts if intended}
+    for day, amount in traffic.items():
         path = f"traffic[{day}]"
         if type(day) is not date:
             raise WrongType("traffic", "dates of UTC", shown(day))
@@ -266,18 +269,72 @@ def blended(beta: int, uptime: int, memories: tuple[int, ...]) -> int:
 
 def remembered(lengths: tuple[int, ...], uptime: int, memories: tuple[int, ...]) -> tuple[int, ...]:
     """Return the longer scales after a day: each moves by its part of the way to the day's."""
-    return tuple(
-        [
-            mean + round_half_even(uptime - mean, length)
-            for length, mean in zip(lengths, memories, strict=True)
-        ]
-    )
+    moved = []
+    for length, mean in zip(lengths, memories, strict=True):
+        moved.append(mean + round_half_even(uptime - mean, length))
+    return tuple(moved)
 
 
 def weight_parts(rules: SlaRules, target: Fraction) -> int:
     """Return β of a target in parts of 10⁻⁹."""
     beta = rules.blend.weight(target)
     return round_half_even(beta.numerator * PARTS, beta.denominator)
+
+
+class _Charges:
+    """What a contract costs by the day: compute, the fee, and compute without the platform's."""
+
+    def __init__(self, cover: Cover, traffic: Mapping[int, int]) -> None:
+        taken = charge(fee_of(cover.compute, cover.platform_fee), 0, 1)
+        self._speeds = [price.charge(1).ticks for price in (cover.compute, cover.fee)]
+        self._net = self._speeds[0] - taken.ticks
+        self._share, self._traffic = cover.platform_fee, traffic
+        self._known: dict[int, tuple[Money, Money, Money]] = {0: (ZERO, ZERO, ZERO)}
+
+    def of(self, day: int, intended: int) -> tuple[Money, Money, Money]:
+        """Return the charges of a day since 1970 with so many intended seconds."""
+        found = self._known.get(intended)
+        if found is None:  # most days are whole ones, and cost the same
+            compute, fee = (money_of(speed * intended) for speed in self._speeds)
+            found = self._known[intended] = compute, fee, money_of(self._net * intended)
+        if day not in self._traffic:
+            return found
+        sent, share = self._traffic[day], self._share
+        net = sent - round_half_even(sent * share.numerator, share.denominator)
+        return found[0] + money_of(sent), found[1], found[2] + money_of(net)
+
+
+class _Escrow:
+    """What is released to the host: each day's rest in equal parts over the days after it."""
+
+    def __init__(self, state: EscrowState, days: int) -> None:
+        self._days = days
+        self._before = [*reversed(state.pending)]  # of settlements before this one
+        self._parts: deque[int] = deque()  # of the last days, and their sum, so a day is one step
+        self._sum = self._odd = 0
+
+    def released(self) -> int:
+        """Return what is due today, in ticks; once a day, before the day's own rest."""
+        odd, self._odd = self._odd, 0
+        return self._sum + odd + (self._before.pop() if self._before else 0)
+
+    def put(self, rest: int) -> None:
+        """Take in what a day leaves, in ticks."""
+        part, self._odd = divmod(rest, self._days)
+        self._parts.append(part)
+        self._sum += part
+        if len(self._parts) > self._days:
+            self._sum -= self._parts.popleft()
+
+    def pending(self) -> tuple[int, ...]:
+        """Return what is due on each of the following days."""
+        parts, short = [*self._parts], len(self._parts) - self._days
+        due = [sum(parts[max(0, short + ahead) :]) for ahead in range(self._days)]
+        due[0] += self._odd
+        due += [0] * (len(self._before) - len(due))
+        for ahead, amount in enumerate(reversed(self._before)):
+            due[ahead] += amount
+        return tuple(due)
 
 
 def _settled(
@@ -290,58 +347,44 @@ def _settled(
     close: bool,
 ) -> tuple[list[DaySettlement], EscrowState]:
     """Return the days settled, and what they leave."""
-    target, lengths, later = cover.terms.target_parts, rules.blend.memories, rules.release_days
+    target, lengths = cover.terms.target_parts, rules.blend.memories
     beta, share_of = weight_parts(rules, cover.terms.target), rules.credit.share
-    speed, fee_speed = cover.compute.charge(1).ticks, cover.fee.charge(1).ticks
-    taken_speed = charge(fee_of(cover.compute, cover.platform_fee), 0, 1).ticks
+    charges, escrow = _Charges(cover, traffic), _Escrow(state, rules.release_days)
     memories = state.memories or (target,) * len(lengths)
-    pending = [*state.pending, *([0] * (later - len(state.pending)))]
     rented = [day for day, intended, _ in facts if intended]
-    last = (rented or [fact[0] for fact in facts] or [0])[-1]
+    last = (rented or [fact[0] for fact in facts] or [0])[-1] if close else None
     days = []
     for day, intended, down in facts:
         # What goes to the host today is of the days before; today's rest is for those to come.
-        released = pending.pop(0)
-        pending.append(0)
+        released, rest = escrow.released(), 0
         uptime = blend = None
-        covered = credit = net = paid = fee = 0
+        credit = paid = ZERO
+        compute, fee, net = charges.of(day, intended)
         if intended:
             uptime = share_up(intended, down)
             blend = blended(beta, uptime, memories)
-            covered, fee = speed * intended, fee_speed * intended
-            net = covered - taken_speed * intended
-            if sent := traffic.get(day):
-                covered += sent
-                share = cover.platform_fee
-                net += sent - round_half_even(sent * share.numerator, share.denominator)
-            if blend < target:
-                credit = round_half_even(covered * share_of(target, blend), PARTS)
-            paid = min(credit, net)
-            each, odd = divmod(net + fee - paid, later)
-            pending[:later] = [amount + each for amount in pending[:later]]
-            pending[0] += odd
             memories = remembered(lengths, uptime, memories)
-        if close and day == last:
-            released += sum(pending)
-            pending = [0] * later
-        amounts = (covered, fee, credit, net, paid, released)
-        days.append(_row(day, intended, uptime, blend, amounts))
-    return days, EscrowState(memories=memories, pending=tuple(pending))
-
-
-def _row(
-    day: int, intended: int, uptime: int | None, blend: int | None, ticks: tuple[int, ...]
-) -> DaySettlement:
-    covered, fee, credit, net, paid, released = map(money_of, ticks)
-    return DaySettlement(
-        day=date.fromordinal(_EPOCH_ORDINAL + day),
-        intended=intended,
-        uptime=uptime,
-        blend=blend,
-        compute=covered,
-        fee=fee,
-        credit=credit,
-        compute_to_escrow=net,
-        escrow_to_client=paid,
-        escrow_to_host=released,
-    )
+            if blend < target:
+                parts = compute.ticks * share_of(target, blend)
+                credit = money_of(round_half_even(parts, PARTS))
+                paid = min(credit, net)
+            rest = (net + fee - paid).ticks
+        escrow.put(rest)
+        if day == last:
+            released += sum(escrow.pending())
+            escrow = _Escrow(EscrowState(), rules.release_days)
+        days.append(
+            DaySettlement(
+                day=date.fromordinal(_EPOCH_ORDINAL + day),
+                intended=intended,
+                uptime=uptime,
+                blend=blend,
+                compute=compute,
+                fee=fee,
+                credit=credit,
+                compute_to_escrow=net,
+                escrow_to_client=paid,
+                escrow_to_host=money_of(released),
+            )
+        )
+    return days, EscrowState(memories=memories, pending=escrow.pending())
