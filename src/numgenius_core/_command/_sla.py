@@ -119,7 +119,7 @@ def _fee(options: Namespace) -> tuple[dict[str, Any], str]:
 
 
 def _read_history(options: Namespace) -> UptimeHistory:
-    from numgenius_core.sla._reading import read_history
+    from numgenius_core.sla import read_history
 
     return read_history(options.history)
 
@@ -128,7 +128,7 @@ def _backtest(options: Namespace) -> tuple[dict[str, Any], str]:
     from numgenius_core._command._reading import read
     from numgenius_core.intervals import parse_instant
     from numgenius_core.rates import PerHour
-    from numgenius_core.sla.backtest import backtest
+    from numgenius_core.sla.backtests import backtest
 
     price, promise = read("--price", PerHour, options.price), _promise(options)
     end = None if options.end is None else parse_instant(options.end, "--end")

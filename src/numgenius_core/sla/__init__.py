@@ -19,7 +19,7 @@ from numgenius_core.sla.advice import (
     simulate_outages,
     simulate_promise,
 )
-from numgenius_core.sla.backtest import MAX_DAYS, Backtest, backtest
+from numgenius_core.sla.backtests import MAX_DAYS, Backtest, backtest
 from numgenius_core.sla.covers import Cover, NotExtendedSla, cover, extension_obstacle
 from numgenius_core.sla.evidence import (
     OutageBand,

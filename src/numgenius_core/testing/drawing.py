@@ -8,7 +8,7 @@ not always one that a rule would give.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
@@ -35,8 +35,20 @@ from numgenius_core.offer import Block, Offer
 from numgenius_core.planning.price_series import PriceSeries
 from numgenius_core.prices.schedules import CurveSchedule, LinearSchedule, StepSchedule
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
+from numgenius_core.sla.fees import FeeSchedule, StopLossFee
+from numgenius_core.sla.history import UptimeHistory
+from numgenius_core.sla.schedules import (
+    BlendSchedule,
+    CreditSchedule,
+    FadingNotice,
+    LinearCredit,
+    NoticeSchedule,
+    ToleranceBlend,
+)
+from numgenius_core.sla.terms import Promise, SlaTerms
 from numgenius_core.testing import strategies as made
 from numgenius_core.testing.market_values import markets
+from numgenius_core.testing.promise_values import promises, uptime_histories
 from numgenius_core.testing.scenario_values import price_series, scenarios
 from numgenius_core.whatif.scenario import Scenario
 
@@ -64,6 +76,8 @@ _tables: st.SearchStrategy[Any] = st.sampled_from(
     [{}, {1: "0.2"}, {1: "0.2", 3: "0.3"}, {"0.5": "0.01", 12: "0.05"}]
 )
 
+_credits = st.sampled_from([LinearCredit(), LinearCredit([(0, "0.5"), (1, 1)])])
+
 _words = st.sampled_from(["RTX 4090", "host", "gpu"])
 _MADE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {
     int: st.integers(0, 64),
@@ -73,6 +87,7 @@ _MADE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {
     Fraction: made.shares,
     Decimal: st.decimals(0, 1_000, places=4),
     datetime: made.instants,
+    date: made.instants.map(datetime.date),
     timedelta: st.integers(1, 10**8).map(lambda s: timedelta(seconds=s)),
     AccountId: made.accounts,
     Any: st.none() | st.integers(0, 9) | st.sampled_from(["x", "y"]),
@@ -102,6 +117,14 @@ _MADE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {
     CurveSchedule: st.builds(CurveSchedule, made.shares),
     StepSchedule: _tables.map(StepSchedule.of),
     LinearSchedule: _tables.map(LinearSchedule.of),
+    Promise: promises,
+    FeeSchedule: st.builds(StopLossFee, made.shares),
+    CreditSchedule: _credits,
+    LinearCredit: _credits,
+    BlendSchedule: st.builds(ToleranceBlend, made.shares),
+    NoticeSchedule: st.builds(FadingNotice, made.shares),
+    SlaTerms: promises.map(lambda each: SlaTerms(each, each.claim)),
+    UptimeHistory: uptime_histories(),
     Market: markets(),
     PriceSeries: price_series(),
     Scenario: scenarios(),

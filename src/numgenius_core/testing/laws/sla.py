@@ -21,8 +21,8 @@ from numgenius_core.sla.schedules import OUR_RULES
 from numgenius_core.sla.settlement import settle
 from numgenius_core.sla.terms import PARTS, Promise, SlaTerms
 from numgenius_core.testing.law import Implementation, Law, Rule, dollars, near, number
+from numgenius_core.testing.promise_values import promises, uptime_histories
 from numgenius_core.testing.strategies import EPOCH, shares
-from numgenius_core.units import SECONDS_PER_DAY
 
 _DAY: Final = timedelta(days=1)
 _parts = st.one_of(
@@ -283,23 +283,10 @@ def _notice_helps_in_part(
 @st.composite
 def _settlements(draw: st.DrawFn) -> _Case:
     """Draw a contract of up to twelve days, its outages, and a midnight within."""
-    target, claim = sorted((draw(_parts), draw(_parts)))
-    terms = SlaTerms(Promise(_share(claim), draw(_spreads)), _share(target))
-    bought = cover(terms, draw(_hourly), platform_fee=draw(shares))
-    begin = EPOCH + timedelta(seconds=draw(st.sampled_from([0, 3_600, 86_399])))
-    length = draw(st.integers(1, 12 * SECONDS_PER_DAY))
-    rental = Interval(begin, begin + timedelta(seconds=length))
-    marks = sorted(draw(st.sets(st.integers(0, length + 9_000), max_size=8)))
-    notice = st.none() | st.integers(-(10**6), length).map(lambda n: begin + timedelta(seconds=n))
-    outages = [
-        Outage(
-            period=Interval(begin + timedelta(seconds=a), begin + timedelta(seconds=b)),
-            announced=draw(notice),
-        )
-        for a, b in zip(marks[::2], marks[1::2], strict=False)
-    ]
-    history = UptimeHistory(rentals=(rental,), outages=tuple(outages))
-    return bought, history, draw(st.integers(0, 12))
+    promise = draw(promises)
+    target = min(_share(draw(_parts)), promise.claim)
+    bought = cover(SlaTerms(promise, target), draw(_hourly), platform_fee=draw(shares))
+    return bought, draw(uptime_histories()), draw(st.integers(0, 12))
 
 
 def _our_settlement(
