@@ -238,6 +238,8 @@ class TestTheRange:
     def test_it_prints_as_its_settlement(self) -> None:
         tried = backtest(rented(3), PRICE, PROMISE)
         assert str(tried) == str(tried.settlement)
+        first, *_ = tried.to_dicts()
+        assert (first["day"], first["compute"], first["reliability"]) == ("2026-07-01", 84, 1)
 
 
 class TestSimulatedHistories:

@@ -105,6 +105,7 @@ class TestTheInterval:
         )
         assert [band.count for band in found.bands] == [1, 2, 2, 2, 2, 1]
         assert sum(band.seconds for band in found.bands) == 60 * sum(minutes)
+        assert found.to_dicts()[5] == {"name": "a day or more", "count": 1, "seconds": 86_400}
         lines = str(found).splitlines()
         assert lines[0].startswith("uptime 97.1")
         assert lines[0].endswith("of 90.0 rented days")
@@ -161,6 +162,12 @@ class TestAdvice:
             assert advice.target <= promise.claim <= advice.sustained
             assert each.cover.fee <= limit
         assert advice.unsold > 0
+        first = advice.to_dicts()[0]
+        assert (first["net"], first["band"]) == (
+            float(nets[0]),
+            advice.best.cover.terms.promise.band.value,
+        )
+        assert first["fee_per_hour"] == float(advice.best.cover.fee)
         text = str(advice).splitlines()
         assert text[0].startswith("target 0.95; the evidence sustains a claim of 0.99")
 
@@ -214,6 +221,7 @@ class TestSimulatedOutages:
         assert good.mean > fair.mean > bad.mean
         assert (good.credits, good.worst_day_credit) == (Money(0), Money(0))
         assert bad.worst_day_credit == Money(84)
+        assert bad.to_dicts()[0]["losing"] == 1
         assert len(str(fair).splitlines()) == 8
         assert simulate_promise(bought, month, rates[1], runs=20) == fair
 

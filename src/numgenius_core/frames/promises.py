@@ -31,7 +31,9 @@ from numgenius_core.frames._exact import (
     as_frame,
     refuse_taken,
 )
-from numgenius_core.frames.columns import PRICE, Column, Input, Reading, nullable, plain
+from numgenius_core.frames._kinds import PRICE
+from numgenius_core.frames._reading import Input, Reading, nullable, plain
+from numgenius_core.frames.columns import Column
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules, expected_credit
 from numgenius_core.sla.terms import Promise, SlaTerms, reliability_of
 from numgenius_core.units import Exact
@@ -96,7 +98,7 @@ def promise_fees(
     factors = _factors(_distinct(known, keys), asked, rules, credit="expected_credit" in wanted)
     exact = ExactFrame(_joined(frame, keys, factors))
     read = Reading(exact, {"price": Input(path="price", kind=PRICE, source=price)})
-    found: dict[str, Value | None] = {}
+    found: dict[str, Value] = {}
     for name, kind in (("fee_per_hour", "fee"), ("expected_credit", "credit")):
         if name in wanted:
             found[name] = _times(exact, read["price"], kind)

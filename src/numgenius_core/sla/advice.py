@@ -18,7 +18,7 @@ from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import exact_number, fraction, length_in_seconds, whole_number
-from numgenius_core._tables import Tabular
+from numgenius_core._tables import Tabular, numbers
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.intervals import Interval, after
@@ -55,6 +55,11 @@ class TriedPromise:
     fees: Money
     worst_day_credit: Money
 
+    @property
+    def fee_per_hour(self) -> PerHour:
+        """What the client would have paid for it, dollars per hour."""
+        return self.cover.fee
+
 
 @frozen(kw_only=True)
 class SlaAdvice(Tabular):
@@ -76,6 +81,9 @@ class SlaAdvice(Tabular):
     def best(self) -> TriedPromise | None:
         """The promise with the largest net above zero; ``None`` if offering does not pay."""
         return self.tried[0] if self.tried and self.tried[0].net > Money(0) else None
+
+    def _rows(self) -> Iterable[object]:
+        return [{**numbers(each.cover.terms.promise), **numbers(each)} for each in self.tried]
 
     def table(self) -> ResultTable:
         """Return a row for each promise tried, the best first."""
@@ -273,6 +281,9 @@ class SlaOutlook(Tabular):
     def losing(self) -> Fraction:
         """The share of runs in which credits exceeded the fees."""
         return Fraction(sum(net < Money(0) for net in self.nets), len(self.nets))
+
+    def _rows(self) -> Iterable[object]:
+        return (self,)
 
     def table(self) -> ResultTable:
         """Return a row for each figure."""

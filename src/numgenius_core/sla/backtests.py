@@ -15,7 +15,7 @@ C leaves none, it is the one beside the step that keeps the sign of the net.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final
@@ -101,6 +101,9 @@ class Backtest(Tabular):
             "net": _text(self.net),
             "worst_day_credit": "0.00" if worst is None else _text(worst.escrow_to_client),
         }
+
+    def _rows(self) -> Iterable[object]:
+        return self.settlement._rows()
 
     def table(self) -> ResultTable:
         """Return a row for each day of rental."""

@@ -14,6 +14,7 @@ thought as long as the longest seen, or as ``unseen``. The sums are exact, the q
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from fractions import Fraction
 from functools import lru_cache
@@ -84,6 +85,9 @@ class UptimeEstimate(Tabular):
     def outages(self) -> int:
         """How many outages there were within rentals."""
         return sum(band.count for band in self.bands)
+
+    def _rows(self) -> Iterable[object]:
+        return self.bands
 
     def table(self) -> ResultTable:
         """Return a row for each length of outage, under the estimate."""

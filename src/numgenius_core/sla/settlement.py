@@ -15,7 +15,7 @@ does not divide. The closing settlement keeps the cap of its day.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from fractions import Fraction
 from typing import Final
@@ -25,7 +25,7 @@ from attrs import frozen
 from numgenius_core._accrual import charge, fee_of
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import round_half_even
-from numgenius_core._tables import Tabular
+from numgenius_core._tables import Tabular, numbers
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, to_epoch
@@ -151,6 +151,9 @@ class Settlement(Tabular):
         """The first of the days with the largest credit; ``None`` if none was paid."""
         paid = [day for day in self.days if day.credit]
         return max(paid, key=lambda day: day.credit, default=None)
+
+    def _rows(self) -> Iterable[object]:
+        return [{"day": str(day.day), **numbers(day)} for day in self.days]
 
     def table(self) -> ResultTable:
         """Return a row for each day, dollars rounded to cents."""
