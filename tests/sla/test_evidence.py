@@ -231,6 +231,9 @@ class TestSimulatedOutages:
             lambda: OutageRate(per_day=1_001, length=HOUR),
             lambda: OutageRate(per_day=1, length=timedelta(0)),
             lambda: OutageRate(per_day=1, length=HOUR, announced=2),
+            lambda: simulate_outages(
+                Interval(T0, T0 + DAY), OutageRate(per_day=1, length=HOUR), seed=-1
+            ),
             lambda: simulate_outages("no", OutageRate(per_day=1, length=HOUR)),  # type: ignore[arg-type]
             lambda: simulate_outages(Interval(T0, T0 + DAY), "no"),  # type: ignore[arg-type]
         ):

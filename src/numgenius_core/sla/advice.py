@@ -146,7 +146,8 @@ def advise_promise(
     if claims is None and sustained is not None:
         found.add(sustained)
     known = sorted(c for c in found if asked <= c and sustained is not None and c <= sustained)
-    widths = [exact_number(s, "spreads", "spreads") for s in as_tuple(spreads or _SPREADS, "s")]
+    given = as_tuple(spreads or _SPREADS, "spreads")
+    widths = [Promise(asked, spread).spread for spread in given]
     tried, unsold = [], 0
     for terms in (SlaTerms(Promise(claim, width), asked) for claim in known for width in widths):
         bought = cover(terms, price, platform_fee=platform_fee, rules=rules)
@@ -229,7 +230,8 @@ def simulate_outages(rental: Interval, rate: OutageRate, *, seed: int = 0) -> Up
         seed: Which history.
 
     Raises:
-        WrongType: ``rental`` is no ``Interval``, ``rate`` no ``OutageRate``.
+        WrongType: ``rental`` is no ``Interval``, ``rate`` no ``OutageRate``, ``seed`` no ``int``.
+        RuleViolation: A negative seed.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval
@@ -242,6 +244,7 @@ def simulate_outages(rental: Interval, rate: OutageRate, *, seed: int = 0) -> Up
     """
     check_kind(rental, Interval, "rental")
     check_kind(rate, OutageRate, "rate")
+    whole_number(seed, "seed")
     draw = Random(seed)  # its exponential draws are the same on every machine
     outages, at = [], rental.start
     between, length = float(rate.per_day) / SECONDS_PER_DAY, length_in_seconds(rate.length)
@@ -320,7 +323,7 @@ def simulate_promise(
 
     Raises:
         WrongType: Something that is not what it should be.
-        RuleViolation: No run, or more than 10,000.
+        RuleViolation: No run, or more than 10,000, or a negative seed.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval, PerHour
@@ -335,6 +338,7 @@ def simulate_promise(
     """
     check_kind(bought, Cover, "cover")
     whole_number(runs, "runs", 1, _MOST_RUNS)
+    whole_number(seed, "seed")
     settled = [
         settle(bought, simulate_outages(rental, rate, seed=seed * _MOST_RUNS + run), rules=rules)
         for run in range(runs)

@@ -86,6 +86,7 @@ def cover(
     0.41391
     """
     check_kind(rules, SlaRules, "rules")
+    check_kind(compute, PerHour, "compute")
     fee = rules.fee.fee(terms, compute)
     return Cover(terms=terms, compute=compute, fee=fee, platform_fee=platform_fee)
 
