@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,8 @@ class TestTheSchedules:
     """The fee by the target, the credit by the blend."""
 
     def test_curves_are_the_schedules(self) -> None:
-        above, below = promise_schedules(claim="0.98", target="0.9", style="dark")
+        axes: Any = promise_schedules(claim="0.98", target="0.9", style="dark")
+        above, below = axes
         assert [line.get_label() for line in above.lines] == [
             "spread 1",
             "spread 0.5",
@@ -36,8 +38,8 @@ class TestTheSchedules:
         assert all((paid > 0) == (blend < 90) for blend, paid in zip(x, y, strict=True))
 
     def test_a_low_target_is_drawn_from_one_per_cent_on(self) -> None:
-        above, _ = promise_schedules(claim="0.5", target="0.4")
-        assert above.lines[0].get_xdata()[0] == 1.0  # type: ignore[index]
+        axes: Any = promise_schedules(claim="0.5", target="0.4")
+        assert axes[0].lines[0].get_xdata()[0] == 1.0
 
     def test_what_is_refused(self) -> None:
         with pytest.raises(RuleViolation, match="at most the claim"):
@@ -54,11 +56,12 @@ class TestABacktest:
         dead = Outage(period=Interval(T0 + 4 * DAY, T0 + 5 * DAY))
         history = UptimeHistory(rentals=rentals, outages=(dead,))
         tried = backtest(history, PerHour("3.50"), Promise("0.99"), target="0.95")
-        above, below = sla_backtest(tried)
-        assert list(above.lines[0].get_xdata()) == [0, 3, 4]  # type: ignore[arg-type]
-        assert list(above.lines[0].get_ydata()) == [100, 100, 0]  # type: ignore[arg-type]
-        assert above.lines[2].get_ydata()[0] == 95  # type: ignore[index]
-        heights = [bar.get_height() for bar in below.patches]  # type: ignore[attr-defined]
+        axes: Any = sla_backtest(tried)
+        above, below = axes
+        assert list(above.lines[0].get_xdata()) == [0, 3, 4]
+        assert list(above.lines[0].get_ydata()) == [100, 100, 0]
+        assert above.lines[2].get_ydata()[0] == 95
+        heights = [bar.get_height() for bar in below.patches]
         assert heights == [*[pytest.approx(0.9701015625)] * 3, 0, 0, -84]
         assert below.get_xlabel() == "days since 2026-07-01"
 
