@@ -30,6 +30,7 @@ from numgenius_core.sla import (
     ToleranceBlend,
     UptimeHistory,
     cover,
+    expected_credit,
     promised,
     rented_terms,
     settle,
@@ -208,6 +209,36 @@ class TestTheBlend:
         pair = SlaRules(blend=ToleranceBlend(memories=(2,)))
         blends = [day.blend for day in settle(bought, history, rules=pair).days]
         assert blends == [965_000_000, 907_500_000, 903_750_000 + 0]
+
+
+class TestWhatIsExpected:
+    """The credit that the belief behind the fee expects, by its own formula."""
+
+    @pytest.mark.parametrize(
+        "case",
+        [
+            ("0.99", "0.5", "0.95"),
+            ("0.99", "3", "0.98"),
+            ("0.9", "0.1", "0.9"),
+            ("0.6", "1", "0.3"),
+        ],
+    )
+    def test_is_the_sum_over_the_lines(self, case: tuple[str, str, str]) -> None:
+        claim, spread, target = map(float, case)
+        mean, power, least = 1 - claim, 1.5 / spread, 1 - target
+        way = min(target, least)
+
+        def beyond(x: float) -> float:
+            """E[(X − x)⁺] of the law: each line adds its slope times what lies on it."""
+            return mean * (1 + x / (mean * power)) ** -power
+
+        points = [(0, 0), (0.2, 0.45), (0.4, 0.55), (1, 1)]
+        exact = sum(
+            (d - c) / (b - a) / way * (beyond(least + a * way) - beyond(least + b * way))
+            for (a, c), (b, d) in pairwise(points)
+        )
+        found = expected_credit(SlaTerms(Promise(*case[:2]), case[2]))
+        assert float(found) == pytest.approx(exact, rel=1e-4)
 
 
 class TestNotice:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +11,7 @@ from attrs import evolve
 from hypothesis import given, settings, strategies as st
 
 import sla_oracle as slow
+from numgenius_core.documents import from_json, to_json
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.intervals import Interval, from_epoch, to_epoch
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
@@ -95,7 +96,7 @@ class TestASlowOracle:
         rentals, outages = drawn
         ours = settle(bought, history_of(rentals, outages))
         theirs = slow.settled(oracle_of(bought), rentals, outages)
-        epoch = date(1970, 1, 1)
+        epoch = datetime(1970, 1, 1, tzinfo=UTC)
         assert [
             (
                 (day.day - epoch).days,
@@ -135,7 +136,7 @@ class TestTheEscrow:
     ) -> None:
         history = history_of(*drawn)
         whole = settle(bought, history)
-        first = datetime.combine(whole.days[0].day, datetime.min.time(), UTC)
+        first = whole.days[0].day
         days = len(whole.days)
         cut = min(at, days - 1)
         if not cut:
@@ -211,14 +212,14 @@ class TestBilling:
         assert calm.credits == Money(0) < broken.credits
         assert calm.worst is None
         assert broken.worst is not None
-        assert broken.worst.day == date(2026, 7, 2)
+        assert broken.worst.day == T0 + DAY
 
     def test_traffic_is_covered(self) -> None:
         """Published: "at most that day's covered compute (GPU + storage + traffic)"."""
         dead = Outage(period=Interval(T0, T0 + DAY))
         history = UptimeHistory(rentals=(Interval(T0, T0 + 2 * DAY),), outages=(dead,))
         bought = evolve(BOUGHT, platform_fee="0.25")
-        sent = {date(2026, 7, 1): Money("16")}
+        sent = {T0: Money("16")}
         day = settle(bought, history, traffic=sent).days[0]
         assert day.compute == day.credit == Money("100")
         assert day.compute_to_escrow == Money("75")
@@ -312,6 +313,18 @@ class TestExtension:
         assert extension_obstacle(BOUGHT, promise, PerHour(price)) is why
 
 
+class TestDocuments:
+    """What a market has to keep is written as JSON, and read back."""
+
+    def test_values_come_back(self) -> None:
+        dead = Outage(period=Interval(T0, T0 + DAY), announced=T0 - DAY)
+        history = UptimeHistory(rentals=(Interval(T0, T0 + 2 * DAY),), outages=(dead,), machine=7)
+        whole = settle(BOUGHT, history)
+        part = settle(BOUGHT, history, period=Interval(T0, T0 + DAY), close=False)
+        for value in (BOUGHT, history, whole, whole.days[0], part.state, SlaRules()):
+            assert from_json(to_json(value), type(value)) == value
+
+
 class TestBadInput:
     """What does not fit gets one sentence."""
 
@@ -324,10 +337,11 @@ class TestBadInput:
 
     def test_traffic(self) -> None:
         for traffic, error in (
-            ({T0: Money(1)}, WrongType),
-            ({date(2026, 7, 1): 1}, WrongType),
-            ({date(2026, 7, 1): Money(-1)}, RuleViolation),
-            ({date(2026, 7, 2): Money(1)}, RuleViolation),
+            ({T0 + HOUR: Money(1)}, RuleViolation),
+            ({T0: 1}, WrongType),
+            ({T0: Money(-1)}, RuleViolation),
+            ({T0 + DAY: Money(1)}, RuleViolation),
+            ({5: Money(1)}, WrongType),
             ([], WrongType),
         ):
             with pytest.raises(error):

@@ -124,6 +124,6 @@ def sla_backtest(
     paid = [-number_of(day.credit, "credit") for _, day in days]
     below.bar(at, fees, color=look.colours[0], width=0.9, label="fee")
     below.bar(at, paid, color=look.colours[1], width=0.9, hatch="//", label="credit")
-    below.set(xlabel=f"days since {settled.days[0].day}", ylabel="fees, credits ($)")
+    below.set(xlabel=f"days since {settled.days[0].day:%Y-%m-%d}", ylabel="fees, credits ($)")
     legend_of(below, look, "best")
     return above, below

@@ -120,7 +120,7 @@ def _text(amount: Money) -> str:
 
 def _day(day: DaySettlement) -> dict[str, Any]:
     return {
-        "day": str(day.day),
+        "day": f"{day.day:%Y-%m-%d}",
         "client_compute_to_escrow": _text(day.compute_to_escrow),
         "client_premium_to_escrow": _text(day.fee),
         "escrow_to_client_balance": _text(day.escrow_to_client),

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
@@ -25,10 +25,10 @@ from attrs import frozen
 from numgenius_core._accrual import charge, fee_of
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import round_half_even
-from numgenius_core._tables import Tabular, numbers
+from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.intervals import Interval, to_epoch
+from numgenius_core.intervals import Interval, from_epoch, to_epoch
 from numgenius_core.money import ZERO, Money, money_of
 from numgenius_core.sla.covers import Cover
 from numgenius_core.sla.history import UptimeHistory, as_share, share_up
@@ -36,7 +36,7 @@ from numgenius_core.sla.schedules import OUR_RULES, SlaRules
 from numgenius_core.sla.terms import PARTS, SlaTerms
 from numgenius_core.units import SECONDS_PER_DAY
 
-_EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
+_EPOCH: Final = from_epoch(0)
 
 
 # -- a day -------------------------------------------------------------------------------------
@@ -49,16 +49,16 @@ class EscrowState:
     Attributes:
         memories: The uptime of each longer scale, parts of 10⁻⁹; none before the first day, when
             all stand at the target.
-        pending: What the escrow releases to the host on each of the following days, in ticks.
+        pending: What the escrow releases to the host on each of the following days.
     """
 
     memories: tuple[int, ...] = ()
-    pending: tuple[int, ...] = ()
+    pending: tuple[Money, ...] = ()
 
     @property
     def held(self) -> Money:
         """What is in the escrow."""
-        return money_of(sum(self.pending))
+        return Money.sum(self.pending)
 
 
 @frozen(kw_only=True)
@@ -66,7 +66,7 @@ class DaySettlement:
     """What came due for one contract at the midnight after a day.
 
     Attributes:
-        day: The day of UTC.
+        day: The day of UTC: its first instant.
         intended: Seconds that the instance was to be up; 0 on a day without rental.
         uptime: The share of them that it was, parts of 10⁻⁹; ``None`` without rental.
         blend: The uptime blended with longer scales, parts of 10⁻⁹; ``None`` without rental.
@@ -78,7 +78,7 @@ class DaySettlement:
         escrow_to_host: What was released to the host.
     """
 
-    day: date
+    day: datetime
     intended: int
     uptime: int | None
     blend: int | None
@@ -153,7 +153,7 @@ class Settlement(Tabular):
         return max(paid, key=lambda day: day.credit, default=None)
 
     def _rows(self) -> Iterable[object]:
-        return [{"day": str(day.day), **numbers(day)} for day in self.days]
+        return self.days
 
     def table(self) -> ResultTable:
         """Return a row for each day, dollars rounded to cents."""
@@ -162,7 +162,7 @@ class Settlement(Tabular):
             shares = (day.uptime, day.blend)
             texts = ["–" if parts is None else f"{parts / PARTS:.3%}" for parts in shares]
             sums = (day.compute, day.fee, day.credit, day.escrow_to_host)
-            rows.append((str(day.day), *texts, *(f"{amount:.2f}" for amount in sums)))
+            rows.append((f"{day.day:%Y-%m-%d}", *texts, *(f"{amount:.2f}" for amount in sums)))
         head = ("day", "uptime", "blend", "compute $", "fee $", "credit $", "to host $")
         return ResultTable(title=_title(self.cover.terms), head=head, rows=tuple(rows))
 
@@ -180,7 +180,7 @@ def settle(
     history: UptimeHistory,
     *,
     period: Interval | None = None,
-    traffic: Mapping[date, Money] | None = None,
+    traffic: Mapping[datetime, Money] | None = None,
     state: EscrowState | None = None,
     close: bool = True,
     rules: SlaRules = OUR_RULES,
@@ -193,7 +193,7 @@ def settle(
             beyond ``period``: what was announced is forgiven by the length of the whole.
         period: The days to settle, from midnight to midnight of UTC; all days of the rental if left
             out.
-        traffic: What the client paid for traffic on a day; it is covered too.
+        traffic: What the client paid for traffic on a day, by its first instant; it is covered too.
         state: What the settlement before this one left; a contract begins without.
         close: Whether the contract ended, so that its last active day closes the escrow.
         rules: The schedules; ours by default.
@@ -243,23 +243,24 @@ def _within(facts: list[tuple[int, int, int]], period: Interval | None) -> list[
     return [known.get(day, (day, 0, 0)) for day in range(first, last)]
 
 
-def _traffic(traffic: Mapping[date, Money] | None, facts: list[tuple[int, ...]]) -> dict[int, int]:
+def _traffic(
+    traffic: Mapping[datetime, Money] | None, facts: list[tuple[int, ...]]
+) -> dict[int, int]:
     """Return the traffic of each day since 1970, in ticks."""
     if traffic is None:
         return {}
     if not isinstance(traffic, Mapping):
         raise WrongType("traffic", "a mapping of dates to Money", shown(traffic))
     found, rented = {}, {day for day, intended, _ in facts if intended}
-    for day, amount in traffic.items():
-        path = f"traffic[{day}]"
-        if type(day) is not date:
-            raise WrongType("traffic", "dates of UTC", shown(day))
+    for at, amount in traffic.items():
+        day, rest = divmod(to_epoch(at), SECONDS_PER_DAY)
+        path = f"traffic[{at:%Y-%m-%d}]"
+        if rest or day not in rented:
+            raise RuleViolation(path, "the first instant of a day of the rental", str(at))
         check_kind(amount, Money, path)
         if amount.ticks < 0:
             raise RuleViolation(path, "an amount of zero or more", str(amount))
-        found[day.toordinal() - _EPOCH_ORDINAL] = amount.ticks
-        if day.toordinal() - _EPOCH_ORDINAL not in rented:
-            raise RuleViolation(path, "a day of the rental", str(day))
+        found[day] = amount.ticks
     return found
 
 
@@ -312,7 +313,9 @@ class _Escrow:
 
     def __init__(self, state: EscrowState, days: int) -> None:
         self._days = days
-        self._before = [*reversed(state.pending)]  # of settlements before this one
+        self._before = [
+            amount.ticks for amount in reversed(state.pending)
+        ]  # of settlements before this one
         self._parts: deque[int] = deque()  # of the last days, and their sum, so a day is one step
         self._sum = self._odd = 0
 
@@ -329,7 +332,7 @@ class _Escrow:
         if len(self._parts) > self._days:
             self._sum -= self._parts.popleft()
 
-    def pending(self) -> tuple[int, ...]:
+    def pending(self) -> tuple[Money, ...]:
         """Return what is due on each of the following days."""
         parts, short = [*self._parts], len(self._parts) - self._days
         due = [sum(parts[max(0, short + ahead) :]) for ahead in range(self._days)]
@@ -337,7 +340,7 @@ class _Escrow:
         due += [0] * (len(self._before) - len(due))
         for ahead, amount in enumerate(reversed(self._before)):
             due[ahead] += amount
-        return tuple(due)
+        return tuple(map(money_of, due))
 
 
 def _settled(
@@ -374,11 +377,11 @@ def _settled(
             rest = (net + fee - paid).ticks
         escrow.put(rest)
         if day == last:
-            released += sum(escrow.pending())
+            released += Money.sum(escrow.pending()).ticks
             escrow = _Escrow(EscrowState(), rules.release_days)
         days.append(
             DaySettlement(
-                day=date.fromordinal(_EPOCH_ORDINAL + day),
+                day=_EPOCH + timedelta(days=day),
                 intended=intended,
                 uptime=uptime,
                 blend=blend,

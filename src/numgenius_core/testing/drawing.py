@@ -8,7 +8,7 @@ not always one that a rule would give.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
@@ -87,7 +87,6 @@ _MADE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {
     Fraction: made.shares,
     Decimal: st.decimals(0, 1_000, places=4),
     datetime: made.instants,
-    date: made.instants.map(datetime.date),
     timedelta: st.integers(1, 10**8).map(lambda s: timedelta(seconds=s)),
     AccountId: made.accounts,
     Any: st.none() | st.integers(0, 9) | st.sampled_from(["x", "y"]),

@@ -6,7 +6,7 @@ The formulas are not published, so no law has one; of numbers, only the publishe
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
@@ -22,7 +22,7 @@ from numgenius_core.sla.settlement import settle
 from numgenius_core.sla.terms import PARTS, Promise, SlaTerms
 from numgenius_core.testing.law import Implementation, Law, Rule, dollars, near, number
 from numgenius_core.testing.promise_values import promises, uptime_histories
-from numgenius_core.testing.strategies import EPOCH, shares
+from numgenius_core.testing.strategies import shares
 
 _DAY: Final = timedelta(days=1)
 _parts = st.one_of(
@@ -295,7 +295,7 @@ def _our_settlement(
     """Settle a contract, in two pieces at a midnight after its first day if one is given."""
     days = settle(bought, history).days
     if 0 < midnight < len(days):
-        first = datetime.combine(days[0].day, datetime.min.time(), EPOCH.tzinfo)
+        first = days[0].day
         middle, end = first + midnight * _DAY, first + len(days) * _DAY
         before = settle(bought, history, period=Interval(first, middle), close=False)
         after = settle(bought, history, period=Interval(middle, end), state=before.state)
