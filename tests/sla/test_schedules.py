@@ -230,7 +230,7 @@ class TestWhatIsExpected:
 
         def beyond(x: float) -> float:
             """E[(X − x)⁺] of the law: each line adds its slope times what lies on it."""
-            return mean * (1 + x / (mean * power)) ** -power
+            return float(mean * (1 + x / (mean * power)) ** -power)
 
         points = [(0, 0), (0.2, 0.45), (0.4, 0.55), (1, 1)]
         exact = sum(

@@ -104,6 +104,8 @@ class UptimeHistory:
     _pieces: tuple[tuple[int, int, int], ...] = field(init=False, eq=False, repr=False)
     _announced: tuple[tuple[int, int, int], ...] = field(init=False, eq=False, repr=False)
     _days: tuple[tuple[int, int, int], ...] = field(init=False, eq=False, repr=False)
+    _lost: int = field(init=False, eq=False, repr=False)
+    _outside: int = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if self.machine is not None:
@@ -126,6 +128,7 @@ class UptimeHistory:
         down = tuple((*_seconds(each.period), each.notice) for each in ordered)
         rented = tuple(map(_seconds, merged))
         pieces = tuple(_within(down, rented))
+        every, lost = (sum(end - start for start, end, _ in each) for each in (down, pieces))
         announced = tuple(piece for piece in pieces if down[piece[2]][2])
         for name, value in (
             ("rentals", merged),
@@ -135,6 +138,8 @@ class UptimeHistory:
             ("_pieces", pieces),
             ("_announced", announced),
             ("_days", _days_of(rented, pieces)),
+            ("_lost", lost),
+            ("_outside", every - lost),
         ):
             object.__setattr__(self, name, value)
 
@@ -146,12 +151,12 @@ class UptimeHistory:
     @property
     def down_seconds(self) -> int:
         """Seconds of outages within rentals."""
-        return sum(end - start for start, end, _ in self._pieces)
+        return self._lost
 
     @property
     def ignored_seconds(self) -> int:
         """Seconds of outages outside of rentals, which count for nothing."""
-        return sum(end - start for start, end, _ in self._down) - self.down_seconds
+        return self._outside
 
     def down_within_rentals(self) -> list[tuple[int, int]]:
         """Return the parts of outages within rentals: their first second since 1970, and length."""

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from fractions import Fraction
+from itertools import repeat
 from typing import Final
 
 from attrs import frozen
@@ -273,10 +274,11 @@ def blended(beta: int, uptime: int, memories: tuple[int, ...]) -> int:
 
 def remembered(lengths: tuple[int, ...], uptime: int, memories: tuple[int, ...]) -> tuple[int, ...]:
     """Return the longer scales after a day: each moves by its part of the way to the day's."""
-    moved = []
-    for length, mean in zip(lengths, memories, strict=True):
-        moved.append(mean + round_half_even(uptime - mean, length))
-    return tuple(moved)
+    return tuple(map(_moved, lengths, memories, repeat(uptime)))
+
+
+def _moved(length: int, mean: int, uptime: int) -> int:
+    return mean + round_half_even(uptime - mean, length)
 
 
 def weight_parts(rules: SlaRules, target: Fraction) -> int:
@@ -374,7 +376,7 @@ def _settled(
                 parts = compute.ticks * share_of(target, blend)
                 credit = money_of(round_half_even(parts, PARTS))
                 paid = min(credit, net)
-            rest = (net + fee - paid).ticks
+            rest = net.ticks + fee.ticks - paid.ticks
         escrow.put(rest)
         if day == last:
             released += Money.sum(escrow.pending()).ticks
