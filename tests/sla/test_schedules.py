@@ -155,6 +155,13 @@ class TestTheCredit:
         shares = [0.225, 0.45, 0.5, 0.55, 0.625, 0.7, 0.775, 0.85, 0.925, 1]
         assert found == [round(each * PARTS) for each in shares]
         assert OUR_RULES.credit.share(400_000_000, 200_000_000) == 625_000_000
+        assert [OUR_RULES.credit.share(target, each) for each in (target, target + 1, PARTS)] == [
+            0
+        ] * 3
+        assert OUR_RULES.credit.share(target, target - 1) > 0
+        for bad in ((0, 0), (PARTS, 5), (target, -1), (target, PARTS + 1)):
+            with pytest.raises(RuleViolation):
+                OUR_RULES.credit.share(*bad)
 
     def test_points_of_your_own(self) -> None:
         steep = LinearCredit([(0, "0.5"), ("0.5", "0.75"), (1, "0.75")])
@@ -252,7 +259,10 @@ class TestNotice:
         assert forgiven(length, long) <= forgiven(length, short)
 
     def test_limits(self) -> None:
-        assert FadingNotice(most=0).share(10**6, 60) == 0
+        assert FadingNotice(most=0).share(10**6, 60) == FadingNotice().share(0, 60) == 0
+        for bad in ((-1, 60), (60, 0)):
+            with pytest.raises(RuleViolation):
+                FadingNotice().share(*bad)
         with pytest.raises(RuleViolation):
             FadingNotice(most=1)
 

@@ -119,8 +119,20 @@ class LinearCredit(CreditSchedule):
         object.__setattr__(self, "_lines", tuple(lines))
 
     def share(self, target: int, blend: int) -> int:
-        """Return the credit as a share of the day's covered compute, parts of 10⁻⁹."""
-        short, way = target - blend, min(target, PARTS - target)
+        """Return the credit as a share of the day's covered compute, parts of 10⁻⁹.
+
+        Args:
+            target: In parts of 10⁻⁹, above 0 and below all.
+            blend: In parts of 10⁻⁹; from the target on there is no credit.
+
+        Raises:
+            WrongType: One of them is no ``int``.
+            RuleViolation: One of them is out of range.
+        """
+        whole_number(target, "target", 1, PARTS - 1)
+        short, way = target - whole_number(blend, "blend", 0, PARTS), min(target, PARTS - target)
+        if short <= 0:
+            return 0
         for end, of_end, rise, base, below in self._lines:
             if short * of_end < way * end:
                 # level + slope · short / way, all over one denominator
@@ -183,8 +195,13 @@ class ToleranceBlend(BlendSchedule):
     memory: Fraction = field(default=_MEMORY, converter=_memory)
 
     def weight(self, target: Fraction) -> Fraction:
-        """Return β of a target."""
-        tolerance = 1 - target
+        """Return β of a target.
+
+        Raises:
+            WrongType: The target is a ``float`` or no number.
+            RuleViolation: It is below 0, or 1 or above.
+        """
+        tolerance = 1 - fraction(target, "target", below_one=True)
         return tolerance / (tolerance + self.memory)
 
 
@@ -236,7 +253,18 @@ class FadingNotice(NoticeSchedule):
     most: Fraction = field(default=_NEVER_ALL, converter=_most)
 
     def share(self, notice: int, length: int) -> int:
-        """Return the share of an outage that counts as uptime, parts of 10⁻⁹."""
+        """Return the share of an outage that counts as uptime, parts of 10⁻⁹.
+
+        Args:
+            notice: Seconds from the last announcement to the start; 0 forgives nothing.
+            length: Seconds from its start to its end, above 0.
+
+        Raises:
+            WrongType: One of them is no ``int``.
+            RuleViolation: A negative notice, or no length.
+        """
+        whole_number(notice, "notice")
+        whole_number(length, "length", 1)
         day, most = SECONDS_PER_DAY, self.most
         above = most.numerator * notice * day * PARTS
         return round_half_even(above, most.denominator * (notice + day) * (length + day))
