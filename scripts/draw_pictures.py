@@ -39,9 +39,12 @@ from numgenius_core.plots import (
     discount_curve,
     machine_timeline,
     price_ladder,
+    promise_schedules,
     revenue_curve,
+    sla_backtest,
     sweep_heat_map,
 )
+from numgenius_core.sla import OutageRate, Promise, backtest, simulate_outages
 from numgenius_core.wire import read_sample
 
 TARGET: Final = Path("docs/pictures")
@@ -166,6 +169,20 @@ def bids(style: Any) -> Any:
     )[0]
 
 
+def promise(style: Any) -> Any:
+    """Our schedules, for a claim of 99 % and a target of 95 %."""
+    return promise_schedules(style=style)[0]
+
+
+def sla(style: Any) -> Any:
+    """Sixty days of a machine that is down for two hours every other day or so."""
+    first = datetime(2026, 7, 1, tzinfo=UTC)
+    rate = OutageRate(per_day="0.5", length=timedelta(hours=2), announced="0.3")
+    history = simulate_outages(Interval(first, first + 60 * DAY), rate, seed=4)
+    tried = backtest(history, PerHour("3.50"), Promise("0.98"), target="0.95")
+    return sla_backtest(tried, style=style)[0]
+
+
 PICTURES: Final[dict[str, Callable[[Any], Any]]] = {
     "discount": discount,
     "timeline": timeline,
@@ -173,6 +190,8 @@ PICTURES: Final[dict[str, Callable[[Any], Any]]] = {
     "heat": heat,
     "revenue": revenue,
     "bids": bids,
+    "promise": promise,
+    "sla": sla,
 }
 
 

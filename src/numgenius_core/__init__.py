@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         prices as prices,
         rates as rates,
         search as search,
+        sla as sla,
         testing as testing,
         units as units,
         whatif as whatif,
@@ -98,7 +99,17 @@ _NAMES = {
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 _ROOMS = frozenset(
     _NAMES.keys()
-    | {"documents", "frames", "maintenance", "planning", "plots", "search", "testing", "units"}
+    | {
+        "documents",
+        "frames",
+        "maintenance",
+        "planning",
+        "plots",
+        "search",
+        "sla",
+        "testing",
+        "units",
+    }
     | {"whatif"}
 )
 

@@ -16,7 +16,7 @@ HOME: Final = Path(numgenius_core.__file__).parent
 ORDER: Final = [
     "errors", "ids", "_numbers", "units", "_checks", "_json", "money", "rates", "_terms",
     "intervals", "listing", "offer", "_accrual", "_tables", "_deprecation",
-    "gpus", "prices", "contracts", "bids", "maintenance", "billing", "search", "wire",
+    "gpus", "sla", "prices", "contracts", "bids", "maintenance", "billing", "search", "wire",
     "documents", "market", "frames", "planning", "whatif", "plots", "testing", "_command",
     "__main__",
 ]

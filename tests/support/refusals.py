@@ -39,6 +39,7 @@ from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.prices import CurveSchedule, LinearSchedule, StepSchedule
 from numgenius_core.rates import PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.sla import OutageRate, Promise, SlaTerms, UptimeHistory, cover
 
 PATH: Final = Path(__file__).parent.parent / "refusals.txt"
 ROOMS: Final = (
@@ -50,6 +51,7 @@ ROOMS: Final = (
     "billing",
     "planning",
     "listing",
+    "sla",
 )
 
 
@@ -110,6 +112,11 @@ NAMES: Final[dict[str, Any]] = {
     "book_of": book_of,
     "moved": moved,
     "REFUND": Refunded(at=known.at(2), amount=Money(1)),
+    "PROMISE": Promise("0.99"),
+    "TERMS": SlaTerms(Promise("0.99"), "0.95"),
+    "COVER": cover(SlaTerms(Promise("0.99"), "0.95"), PerHour(1)),
+    "UPTIME": UptimeHistory(rentals=(Interval(known.at(1), known.at(3)),)),
+    "RATE": OutageRate(per_day="0.1", length=timedelta(hours=1)),
     "LAST_DAY": Interval(*(datetime(9999, 12, 31, h, tzinfo=UTC) for h in (0, 23))),
     **{name: importlib.import_module(f"numgenius_core.{name}") for name in ROOMS},
     # What all rules of a room refuse alike.
@@ -125,6 +132,74 @@ GOOD: Final[dict[str, dict[str, str]]] = {
     "gpus.rentable_blocks": {"gpus": "8", "min_gpu": "2", "occupied": "(1, 2)"},
     "gpus.gpu_set": {"slots": "(1, 2)", "gpus": "8"},
     "gpus.infer_min_gpu": {"sizes": "(1, 1, 2)", "gpus": "2"},
+    "sla.Promise": {"claim": "'0.99'", "spread": "'0.5'", "max_beta": "'0.4'"},
+    "sla.Promise.of_confidence": {"claim": "'0.99'", "confidence": "'0.5'"},
+    "sla.promised": {"claim": "'0.99'", "spread": "'0.5'", "before": "PROMISE"},
+    "sla.SlaTerms": {"promise": "PROMISE", "target": "'0.95'"},
+    "sla.rented_terms": {"promise": "PROMISE", "target": "'0.95'", "mode": "Mode.ON_DEMAND"},
+    "sla.Cover": {"terms": "TERMS", "compute": "PerHour(1)", "fee": "PerHour(1)"},
+    "sla.cover": {"terms": "TERMS", "compute": "PerHour(1)", "platform_fee": "'0.25'"},
+    "sla.extension_obstacle": {"locked": "COVER", "promise": "PROMISE", "compute": "PerHour(1)"},
+    "sla.StopLossFee": {"margin": "'0.1'"},
+    "sla.LinearCredit": {"points": "((0, 0), (1, 1))"},
+    "sla.ToleranceBlend": {"memory": "'0.1'", "memories": "(7, 30)"},
+    "sla.FadingNotice": {"most": "'0.9'"},
+    "sla.SlaRules": {
+        "fee": "sla.StopLossFee()",
+        "credit": "sla.LinearCredit()",
+        "blend": "sla.ToleranceBlend()",
+        "notice": "sla.FadingNotice()",
+        "release_days": "7",
+    },
+    "sla.expected_credit": {"terms": "TERMS", "rules": "sla.OUR_RULES"},
+    "sla.Outage": {"period": "DAY", "announced": "at(1)"},
+    "sla.UptimeHistory": {"rentals": "(DAY,)", "outages": "()", "machine": "7"},
+    "sla.settle": {
+        "cover": "COVER",
+        "history": "UPTIME",
+        "period": "DAY",
+        "traffic": "{}",
+        "state": "sla.EscrowState()",
+        "rules": "sla.OUR_RULES",
+    },
+    "sla.backtest": {
+        "history": "UPTIME",
+        "price": "PerHour(1)",
+        "promise": "PROMISE",
+        "target": "'0.95'",
+        "end": "at(3)",
+        "days": "2",
+        "platform_fee": "'0.25'",
+        "rules": "sla.OUR_RULES",
+    },
+    "sla.estimate_uptime": {"history": "UPTIME", "confidence": "'0.9'", "unseen": "HOUR"},
+    "sla.sustainable_claim": {"history": "UPTIME", "risk": "'0.1'", "unseen": "HOUR"},
+    "sla.advise_promise": {
+        "history": "UPTIME",
+        "price": "PerHour(1)",
+        "target": "'0.95'",
+        "risk": "'0.1'",
+        "most_fee": "'0.05'",
+        "claims": "('0.96',)",
+        "spreads": "('0.5',)",
+        "platform_fee": "'0.25'",
+        "rules": "sla.OUR_RULES",
+    },
+    "sla.OutageRate": {
+        "per_day": "1",
+        "length": "HOUR",
+        "announced": "'0.5'",
+        "notice": "HOUR",
+    },
+    "sla.simulate_outages": {"rental": "DAY", "rate": "RATE", "seed": "1"},
+    "sla.simulate_promise": {
+        "bought": "COVER",
+        "rental": "DAY",
+        "rate": "RATE",
+        "runs": "2",
+        "seed": "1",
+        "rules": "sla.OUR_RULES",
+    },
     "CurveSchedule": {"max_discount": "'0.4'"},
     "StepSchedule": {"steps": "((1, '0.2'),)"},
     "LinearSchedule": {"points": "((1, '0.2'),)"},

@@ -27,6 +27,7 @@ from numgenius_core.testing import RULES, dollars
 from wrong_frames import WRONG_FRAMES
 from wrong_markets import WRONG_MARKETS
 from wrong_plans import WRONG_PLANS
+from wrong_promises import WRONG_PROMISES
 from wrong_searches import WRONG_SEARCHES
 
 Cells = list[tuple[int, int]]
@@ -496,6 +497,7 @@ WRONG: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
     **WRONG_MARKETS,
     **WRONG_FRAMES,
     **WRONG_PLANS,
+    **WRONG_PROMISES,
     **WRONG_SEARCHES,
     "slicing": (only_whole_blocks, every_cut_counts, sliding_blocks, down_to_one),
     "rentable": (first_gpu_only, no_remainder_is_free),

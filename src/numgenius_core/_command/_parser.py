@@ -31,6 +31,7 @@ SUBCOMMANDS = (
     "maint",
     "bid",
     "reserve",
+    "sla",
 )
 """Their names, in the order in which ``--help`` has them."""
 

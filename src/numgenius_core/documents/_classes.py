@@ -59,7 +59,9 @@ def codec_of(hint: Any, path: str = "kind") -> Codec:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return any_object() if arguments[1] is Any else _mapping(arguments, path)
     if isinstance(hint, type) and isabstract(hint) and has(hint):  # one of its kinds is meant
-        return tagged_codec(tuple(hint.__subclasses__()), path)
+        # attrs makes a class with slots anew, and the first one is there until it is collected.
+        kinds = {kind.__qualname__: kind for kind in hint.__subclasses__()}
+        return tagged_codec(tuple(kinds.values()), path)
     if isinstance(hint, type) and has(hint):
         return _class_codec(hint)
     return scalar_codec(hint, path)

@@ -12,6 +12,7 @@ offers and who runs            :func:`offer_columns`, :func:`slices`, :func:`res
 how much is held               :func:`occupancy`
 prices of models, indices      :func:`model_prices`, :func:`basket_price`, :func:`matched_index`,
                                :func:`price_chain`
+promises of uptime             :func:`promise_fees`
 what a column may be           :class:`Column`, :class:`Columns`, :data:`PICO_COLUMNS`
 =============================  ==========================================================
 """
@@ -35,6 +36,7 @@ from numgenius_core.frames.prices import (
     model_prices,
     price_chain,
 )
+from numgenius_core.frames.promises import promise_fees
 from numgenius_core.frames.quotes import dollars, payout, quote, reserve
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "offer_columns",
     "payout",
     "price_chain",
+    "promise_fees",
     "quote",
     "reserve",
     "resolve",

@@ -14,6 +14,7 @@ from numgenius_core.plots.charts import (
     revenue_curve,
     sweep_heat_map,
 )
+from numgenius_core.plots.promises import promise_schedules, sla_backtest
 from numgenius_core.plots.timeline import machine_timeline
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "discount_curve",
     "machine_timeline",
     "price_ladder",
+    "promise_schedules",
     "revenue_curve",
+    "sla_backtest",
     "sweep_heat_map",
 ]

@@ -29,6 +29,7 @@ from numgenius_core.testing.law import (
 )
 from numgenius_core.testing.laws.market import Books, Played, books_of, playing
 from numgenius_core.testing.market_values import Step, commands, markets, plays
+from numgenius_core.testing.promise_values import promises, uptime_histories
 from numgenius_core.testing.scenario_values import bid_prices, price_series, scenarios
 from numgenius_core.testing.strategies import (
     EPOCH,
@@ -102,11 +103,13 @@ __all__ = [
     "plays",
     "price_series",
     "price_terms",
+    "promises",
     "rule_named",
     "scenarios",
     "schedules",
     "seconds",
     "shares",
+    "uptime_histories",
     "values",
     "verify",
     "windows",

@@ -35,8 +35,20 @@ from numgenius_core.offer import Block, Offer
 from numgenius_core.planning.price_series import PriceSeries
 from numgenius_core.prices.schedules import CurveSchedule, LinearSchedule, StepSchedule
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
+from numgenius_core.sla.fees import FeeSchedule, StopLossFee
+from numgenius_core.sla.history import UptimeHistory
+from numgenius_core.sla.schedules import (
+    BlendSchedule,
+    CreditSchedule,
+    FadingNotice,
+    LinearCredit,
+    NoticeSchedule,
+    ToleranceBlend,
+)
+from numgenius_core.sla.terms import Promise, SlaTerms
 from numgenius_core.testing import strategies as made
 from numgenius_core.testing.market_values import markets
+from numgenius_core.testing.promise_values import promises, uptime_histories
 from numgenius_core.testing.scenario_values import price_series, scenarios
 from numgenius_core.whatif.scenario import Scenario
 
@@ -63,6 +75,8 @@ _hours = st.builds(
 _tables: st.SearchStrategy[Any] = st.sampled_from(
     [{}, {1: "0.2"}, {1: "0.2", 3: "0.3"}, {"0.5": "0.01", 12: "0.05"}]
 )
+
+_credits = st.sampled_from([LinearCredit(), LinearCredit([(0, "0.5"), (1, 1)])])
 
 _words = st.sampled_from(["RTX 4090", "host", "gpu"])
 _MADE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {
@@ -102,6 +116,14 @@ _MADE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {
     CurveSchedule: st.builds(CurveSchedule, made.shares),
     StepSchedule: _tables.map(StepSchedule.of),
     LinearSchedule: _tables.map(LinearSchedule.of),
+    Promise: promises,
+    FeeSchedule: st.builds(StopLossFee, made.shares),
+    CreditSchedule: _credits,
+    LinearCredit: _credits,
+    BlendSchedule: st.builds(ToleranceBlend, made.shares),
+    NoticeSchedule: st.builds(FadingNotice, made.shares),
+    SlaTerms: promises.map(lambda each: SlaTerms(each, each.claim)),
+    UptimeHistory: uptime_histories(),
     Market: markets(),
     PriceSeries: price_series(),
     Scenario: scenarios(),

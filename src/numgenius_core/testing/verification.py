@@ -39,6 +39,7 @@ from numgenius_core.testing.laws.prices import (
     SPLIT,
 )
 from numgenius_core.testing.laws.search import SEARCH
+from numgenius_core.testing.laws.sla import SLA_CREDIT, SLA_FEE, SLA_SETTLEMENT
 from numgenius_core.testing.laws.whatif import SIMULATION
 
 _ALL: Final = (
@@ -53,6 +54,9 @@ _ALL: Final = (
     DEPOSIT,
     MONTHS,
     REFUND,
+    SLA_FEE,
+    SLA_CREDIT,
+    SLA_SETTLEMENT,
     RESOLVE,
     WINNING_BID,
     QUOTED_MIN_BID,

@@ -1,0 +1,225 @@
+"""``numgenius sla``: what a promise of uptime costs, would have brought, whether to make it.
+
+It has three words of its own, ``fee``, ``backtest`` and ``advise``.
+"""
+
+from __future__ import annotations
+
+from numgenius_core._command._options import add_json, whole
+
+TYPE_CHECKING = False  # as in the package's own `__init__`
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from typing import Any
+
+    from numgenius_core._command._options import Subparsers
+    from numgenius_core.sla import Promise, UptimeHistory
+
+
+def add(subparsers: Subparsers) -> None:
+    """Add the parser."""
+    about = "what a promise of uptime costs, pays back and brings"
+    sla = subparsers.add_parser("sla", help=about)
+    words = sla.add_subparsers(required=True, metavar="QUESTION", dest="question")
+
+    fee = words.add_parser("fee", help="what a promise costs an hour and a day")
+    _add_price(fee)
+    _add_promise(fee)
+    fee.add_argument("--target", required=True, help="the uptime that the client asks for")
+    add_json(fee)
+
+    backtest = words.add_parser("backtest", help="what it would have brought on a history")
+    _add_history(backtest)
+    _add_price(backtest)
+    _add_promise(backtest)
+    backtest.add_argument("--target", help="what the client asks for; the claim if left out")
+    backtest.add_argument("--end", help="last instant, ISO 8601; the last rental if left out")
+    backtest.add_argument("--days", type=whole, help="how many days up to it, at most 366")
+    _add_platform_fee(backtest)
+    backtest.add_argument("--picture", metavar="FILE", help="draw it: .svg, .png or .pdf")
+    add_json(backtest)
+
+    advise = words.add_parser("advise", help="the best claim and spread for a host's history")
+    _add_history(advise)
+    _add_price(advise)
+    advise.add_argument("--target", default="0.95", help="what clients ask for, 0.95 if left out")
+    advise.add_argument("--risk", default="0.05", help="of a claim above the true uptime")
+    advise.add_argument("--most-fee", default="0.05", help="what clients pay, a share of the price")
+    _add_platform_fee(advise)
+    add_json(advise)
+
+
+def _add_history(parser: ArgumentParser) -> None:
+    parser.add_argument("history", metavar="HISTORY", help="rentals and outages: JSON or CSV")
+
+
+def _add_price(parser: ArgumentParser) -> None:
+    parser.add_argument("--price", required=True, help="$/hour of the instance, GPUs and storage")
+
+
+def _add_promise(parser: ArgumentParser) -> None:
+    parser.add_argument("--claim", required=True, help="the uptime that the host claims")
+    parser.add_argument("--spread", default="0.5", help="how wide it may be off, 0.5 if left out")
+
+
+def _add_platform_fee(parser: ArgumentParser) -> None:
+    parser.add_argument("--platform-fee", default="0", help="the platform's share of the price")
+
+
+def run(options: Namespace) -> dict[str, Any]:
+    """Return what ``--json`` prints."""
+    answer = {"fee": _fee, "backtest": _backtest, "advise": _advise}[options.question]
+    result, table = answer(options)
+    options.table = table  # what a person reads is worked out once, too
+    return result
+
+
+def show(result: dict[str, Any], options: Namespace) -> None:
+    """Print the same for a person."""
+    print(options.table)
+    if options.question == "backtest":
+        _show_backtest(result)
+    if options.question == "advise":
+        _show_advice(result)
+
+
+def _promise(options: Namespace) -> Promise:
+    from numgenius_core._command._reading import read
+    from numgenius_core.sla.terms import Promise, reliability_of
+
+    claim = read("--claim", lambda text: reliability_of(text, "claim"), options.claim)
+    return read("--spread", lambda text: Promise(claim, text), options.spread)
+
+
+def _fee(options: Namespace) -> tuple[dict[str, Any], str]:
+    from numgenius_core._command._reading import read
+    from numgenius_core._numbers import decimal_text
+    from numgenius_core.rates import PerHour
+    from numgenius_core.sla.covers import cover
+    from numgenius_core.sla.terms import SlaTerms
+    from numgenius_core.units import SECONDS_PER_DAY
+
+    price, promise = read("--price", PerHour, options.price), _promise(options)
+    terms = read("--target", lambda text: SlaTerms(promise, text), options.target)
+    bought = cover(terms, price)
+    a_day = bought.fee.charge(SECONDS_PER_DAY)
+    confidence = promise.band.value
+    lines = [
+        f"fee         ${bought.fee:.6f} an hour, ${a_day:.2f} a day",
+        f"all in      ${bought.per_hour:.6f} an hour",
+        f"confidence  {confidence}, p = {float(promise.confidence):.4f}",
+    ]
+    return {
+        "fee_per_hour": str(bought.fee),
+        "fee_per_day": decimal_text(a_day.to_decimal(12), 2),
+        "total_per_hour": str(bought.per_hour),
+        "confidence": confidence,
+        "p": round(float(promise.confidence), 9),
+    }, "\n".join(lines)
+
+
+def _read_history(options: Namespace) -> UptimeHistory:
+    from numgenius_core.sla import read_history
+
+    return read_history(options.history)
+
+
+def _backtest(options: Namespace) -> tuple[dict[str, Any], str]:
+    from numgenius_core._command._reading import read
+    from numgenius_core.intervals import parse_instant
+    from numgenius_core.rates import PerHour
+    from numgenius_core.sla.backtests import backtest
+
+    price, promise = read("--price", PerHour, options.price), _promise(options)
+    end = None if options.end is None else parse_instant(options.end, "--end")
+    tried = backtest(
+        _read_history(options),
+        price,
+        promise,
+        target=options.target,
+        end=end,
+        days=options.days,
+        platform_fee=options.platform_fee,
+    )
+    if options.picture is not None:
+        _draw(tried, options.picture)
+    record = tried.record()
+    return record | {"ignored_seconds": tried.settlement.ignored_seconds}, str(tried)
+
+
+def _draw(tried: Any, name: str) -> None:
+    from numgenius_core.errors import RuleViolation, shown
+    from numgenius_core.plots import sla_backtest
+
+    figure: Any = sla_backtest(tried)[0].figure
+    try:
+        figure.savefig(name)
+    except (OSError, ValueError) as error:
+        need = "a file that can be written, such as picture.svg"
+        raise RuleViolation("--picture", need, shown(str(error))) from None
+
+
+def _show_backtest(result: dict[str, Any]) -> None:
+    from decimal import Decimal
+
+    if not result["has_data"]:
+        print("no rental in these days")
+        return
+    texts = ["–" if result[k] is None else f"{result[k]:.5%}" for k in ("r_eff", "r_be")]
+    net, worst = (Decimal(result[key]) for key in ("net", "worst_day_credit"))
+    print(f"r_eff      {texts[0]}")
+    print(f"r_be       {texts[1]}")
+    print(f"net        {'-' if net < 0 else ''}${abs(net):.2f}")
+    print(f"worst day  ${worst:.2f}")
+    if result["ignored_seconds"]:
+        print(f"{result['ignored_seconds']:,} s of outages outside of rentals do not count")
+
+
+def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
+    from numgenius_core._command._reading import read
+    from numgenius_core._numbers import decimal_text
+    from numgenius_core.rates import PerHour
+    from numgenius_core.sla.advice import advise_promise
+    from numgenius_core.sla.evidence import estimate_uptime
+
+    price, history = read("--price", PerHour, options.price), _read_history(options)
+    estimate = estimate_uptime(history)
+    advice = advise_promise(
+        history,
+        price,
+        target=options.target,
+        risk=options.risk,
+        most_fee=options.most_fee,
+        platform_fee=options.platform_fee,
+    )
+    tried = [
+        {
+            "claim": float(each.cover.terms.promise.claim),
+            "spread": round(float(each.cover.terms.promise.spread), 9),
+            "confidence": each.cover.terms.promise.band.value,
+            "fee_per_hour": str(each.cover.fee),
+            "fees": decimal_text(each.fees.to_decimal(12), 2),
+            "net": decimal_text(each.net.to_decimal(12), 2),
+            "worst_day_credit": decimal_text(each.worst_day_credit.to_decimal(12), 2),
+        }
+        for each in advice.tried
+    ]
+    return {
+        "offer": advice.best is not None,
+        "best": tried[0] if advice.best else None,
+        "target": float(advice.target),
+        "uptime": [round(float(x), 9) for x in (estimate.low, estimate.uptime, estimate.high)],
+        "sustained_claim": None if advice.sustained is None else float(advice.sustained),
+        "unsold": advice.unsold,
+        "tried": tried,
+    }, f"{estimate}\n\n{advice}"
+
+
+def _show_advice(result: dict[str, Any]) -> None:
+    if result["unsold"]:
+        print(f"{result['unsold']} more have a fee that clients would not pay")
+    best = result["best"]
+    if best is None:
+        print("offering does not pay on this history")
+        return
+    print(f"best: claim {best['claim']:g}, spread {best['spread']:g} ({best['confidence']})")

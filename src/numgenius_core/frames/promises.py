@@ -1,0 +1,222 @@
+"""Promises of uptime as columns: what each offer's promise costs, and is expected to pay back.
+
+Rule: that of :mod:`numgenius_core.sla`; a fee is what the scalar rule gives, rounded half-even to a
+nano-dollar. A market has few promises, so the schedule is asked once for each claim and spread (and
+target), and its exact factor is joined to the rows: only the price times the factor is worked out
+for each.
+
+Our readings: a row whose claim is 0, unknown or below the target has null, as no search for the
+target shows it. A claim or spread that no listing takes is an error for the frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Final
+
+import narwhals.stable.v2 as nw
+
+from numgenius_core._checks import check_kind
+from numgenius_core._numbers import PICO
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.frames._exact import (
+    PREFIX,
+    STEPS_PER_NANO,
+    ExactFrame,
+    Frame,
+    Number,
+    Value,
+    as_frame,
+    refuse_taken,
+)
+from numgenius_core.frames._kinds import PRICE
+from numgenius_core.frames._reading import Input, Reading, nullable, plain
+from numgenius_core.frames.columns import Column
+from numgenius_core.sla.schedules import OUR_RULES, SlaRules, expected_credit
+from numgenius_core.sla.terms import Promise, SlaTerms, reliability_of
+from numgenius_core.units import Exact
+
+_MILLION: Final = 10**6
+_MOST: Final = 2_000
+_RESULTS: Final = ("fee_per_hour", "expected_credit", "fee_factor")
+_ROW: Final = f"{PREFIX}row"
+_Key = tuple[Any, ...]
+
+
+def promise_fees(
+    frame: Any,
+    target: Exact | str | Column,
+    *,
+    price: str | Column = "dph_total",
+    claim: str = "sla_r_claim",
+    spread: str = "sla_sigma_x",
+    results: Iterable[str] = ("fee_per_hour",),
+    prefix: str = "sla_",
+    rules: SlaRules = OUR_RULES,
+) -> Any:
+    """Return the frame with what each row's promise costs an hour.
+
+    Args:
+        frame: Offers, a row each, in any dataframe that narwhals speaks to.
+        target: The uptime that a client asks for, or a column of them.
+        price: The column of the covered price, GPUs and storage of the whole offer per hour.
+        claim: The column of claims, shares; 0 and null are no promise.
+        spread: The column of spreads.
+        results: Which columns to add: ``fee_per_hour`` and ``expected_credit`` (an hour, by the
+            belief behind the fee), both in nano-dollars, ``fee_factor`` in parts of 10⁻¹² of the
+            price.
+        prefix: What the names of the results begin with.
+        rules: The schedules; ours by default.
+
+    Raises:
+        WrongType: A column that holds no numbers, or something that is no dataframe.
+        RuleViolation: No such column, a value out of range, more than 2,000 different promises, or
+            a name that is taken.
+
+    >>> import pyarrow as pa
+    >>> from numgenius_core.frames import promise_fees
+    >>> offers = pa.table({"dph_total": [3.5, 3.5, 3.5], "sla_r_claim": [0.99, 0.9, 0.0],
+    ...                    "sla_sigma_x": [0.5, 0.5, 0.5]})
+    >>> promise_fees(offers, "0.95")["sla_fee_per_hour"].to_pylist()  # nano-dollars
+    [40420898, None, None]
+    """
+    check_kind(rules, SlaRules, "rules")
+    wanted = [results] if isinstance(results, str) else list(dict.fromkeys(results))
+    for name in wanted:
+        if name not in _RESULTS:
+            raise RuleViolation("results", f"some of {', '.join(_RESULTS)}", shown(name))
+    known = as_frame(frame)
+    names = tuple(known.collect_schema().names())
+    refuse_taken([prefix + name for name in wanted], names)
+    keys = [claim, spread] + ([target.name] if isinstance(target, Column) else [])
+    for path, name in zip(("claim", "spread", "target"), keys, strict=False):
+        if name not in names:
+            raise RuleViolation(path, f"a column named {name!r}", "none")
+    asked = None if isinstance(target, Column) else reliability_of(target, "target")
+    factors = _factors(_distinct(known, keys), asked, rules, credit="expected_credit" in wanted)
+    exact = ExactFrame(_joined(frame, keys, factors))
+    read = Reading(exact, {"price": Input(path="price", kind=PRICE, source=price)})
+    found: dict[str, Value] = {}
+    for name, kind in (("fee_per_hour", "fee"), ("expected_credit", "credit")):
+        if name in wanted:
+            found[name] = _times(exact, read["price"], kind)
+    if "fee_factor" in wanted:
+        high, low = _halves(exact, "fee")
+        found["fee_factor"] = high * _MILLION + low
+    return exact.finish({prefix + name: found[name] for name in wanted}, names)
+
+
+# -- the promises of a frame -------------------------------------------------------------------
+
+
+def _distinct(known: Frame, keys: list[str]) -> list[_Key]:
+    """Return each claim and spread (and target) that stands in the frame."""
+    schema = known.collect_schema()
+    for name in keys:
+        if not schema[name].is_numeric():
+            text = f"column {name!r} of {schema[name]}"
+            raise WrongType(name, "a column of numbers", text)
+    few: Any = known.select(*dict.fromkeys(keys)).unique().head(_MOST + 1)
+    rows = few.collect() if isinstance(few, nw.LazyFrame) else few
+    cells = [dict(zip(rows.columns, map(plain, row), strict=True)) for row in rows.iter_rows()]
+    if len(cells) > _MOST:
+        need = f"at most {_MOST:,} different promises in a frame"
+        raise RuleViolation("frame", need, f"more than {_MOST:,}")
+    return [tuple(row[name] for name in keys) for row in cells]
+
+
+def _exact(value: Any) -> Fraction:
+    """Return a cell as the number that its shortest text says."""
+    return Fraction(Decimal(repr(value))) if isinstance(value, float) else Fraction(value)
+
+
+def _factors(
+    promises: list[_Key], target: Fraction | None, rules: SlaRules, *, credit: bool
+) -> dict[_Key, dict[str, int]]:
+    """Return the factors of each promise that a client with the target may rent, in two halves."""
+    found = {}
+    for key in promises:
+        if None in key or not key[0]:
+            continue
+        promise = Promise(_exact(key[0]), _exact(key[1]))
+        asked = _exact(key[2]) if target is None else target
+        if promise.claim < reliability_of(asked, "target"):
+            continue
+        terms = SlaTerms(promise, asked)
+        parts = {"fee": int(rules.fee.factor(terms) * PICO)}
+        if credit:
+            parts["credit"] = int(expected_credit(terms, rules=rules) * PICO)
+        found[key] = {
+            f"{PREFIX}{name}_{half}": part
+            for name, whole in parts.items()
+            for half, part in zip(("high", "low"), divmod(whole, _MILLION), strict=True)
+        }
+    return found
+
+
+# -- joining them ------------------------------------------------------------------------------
+
+
+def _joined(native: Any, keys: list[str], factors: Mapping[_Key, Mapping[str, int]]) -> Any:
+    """Return the native frame with the factors of its promises, in the order it had."""
+    halves = list(next(iter(factors.values()), {})) or [
+        f"{PREFIX}{name}_{half}" for name in ("fee", "credit") for half in ("high", "low")
+    ]
+
+    def join(part: Any) -> Any:
+        frame = nw.from_native(part)
+        on = list(dict.fromkeys(keys))
+        # The table is made of the frame's own promises, so it is of the frame's own engine.
+        table = frame.select(*on).unique().with_columns(**_columns(keys, factors, halves))
+        kind = frame.implementation
+        # Joins of PyArrow keep no order, those of Polars promise none.
+        if kind.is_pyarrow() or (kind.is_polars() and isinstance(frame, nw.DataFrame)):
+            indexed = frame.with_row_index(_ROW)
+            return indexed.join(table, on=on, how="left").sort(_ROW).drop(_ROW).to_native()
+        made = frame.join(table, on=on, how="left").to_native()
+        if kind.is_pandas_like():
+            made.index = part.index  # rows are found by label there, and a join forgets them
+        return made
+
+    if as_frame(native).implementation.is_dask():
+        return native.map_partitions(join, meta=join(native._meta))
+    return join(native)
+
+
+def _columns(
+    keys: list[str], factors: Mapping[_Key, Mapping[str, int]], halves: list[str]
+) -> dict[str, nw.Expr]:
+    """Return the columns of the small table: of the few rows, each its own numbers, or −1."""
+    tests = []
+    for key in factors:
+        same = nw.col(keys[0]) == key[0]
+        for name, value in zip(keys[1:], key[1:], strict=True):
+            same &= nw.col(name) == value
+        tests.append(same)
+    columns = {}
+    for half in halves:
+        known = [
+            nw.when(test).then(nw.lit(numbers[half]))
+            for test, numbers in zip(tests, factors.values(), strict=True)
+        ]
+        columns[half] = nw.coalesce(*known, nw.lit(-1)).cast(nw.Int64)
+    return columns
+
+
+def _halves(exact: ExactFrame, kind: str) -> list[Number]:
+    """Return the two halves of a factor; null where there is no promise to rent."""
+    read = [nullable(exact, f"{PREFIX}{kind}_{half}").as_int() for half in ("high", "low")]
+    return [exact.keep((half >= 0).choose(half)) for half in read]
+
+
+def _times(exact: ExactFrame, price: Value, kind: str) -> Value:
+    """Return price times factor, rounded to a price step as it is agreed, in nano-dollars."""
+    high, low = _halves(exact, kind)
+    # Both numbers are split at a million, and multiplied part by part: the product overflows.
+    many, few = exact.divide(price, _MILLION)
+    more, middle = exact.divide(exact.let(many * low + few * high), _MILLION)
+    carry, rest = exact.divide(exact.let(middle * _MILLION + few * low), PICO)
+    steps = exact.half_even(exact.let(many * high + more + carry), rest, PICO)
+    return exact.half_even(*exact.divide(steps, STEPS_PER_NANO), STEPS_PER_NANO)

@@ -1,0 +1,107 @@
+"""Service level agreements: what a promise of uptime costs, pays back, and brings.
+
+Values: :class:`Promise` (a host's claim and spread), :class:`SlaTerms` (with the client's target),
+:class:`UptimeHistory`. Schedules that can be replaced, ours by default: :class:`SlaRules`. Then
+:func:`settle` settles a contract day by day, :func:`backtest` tries a promise on a history,
+:func:`estimate_uptime` and :func:`sustainable_claim` say what the evidence holds, and
+:func:`advise_promise` and :func:`simulate_promise` whether to promise at all.
+"""
+
+from __future__ import annotations
+
+from numgenius_core.sla._reading import read_history
+from numgenius_core.sla.advice import (
+    OutageRate,
+    SlaAdvice,
+    SlaOutlook,
+    TriedPromise,
+    advise_promise,
+    simulate_outages,
+    simulate_promise,
+)
+from numgenius_core.sla.backtests import MAX_DAYS, Backtest, backtest
+from numgenius_core.sla.covers import Cover, NotExtendedSla, cover, extension_obstacle
+from numgenius_core.sla.evidence import (
+    OutageBand,
+    UptimeEstimate,
+    estimate_uptime,
+    sustainable_claim,
+)
+from numgenius_core.sla.fees import FeeSchedule, StopLossFee
+from numgenius_core.sla.history import Outage, UptimeHistory
+from numgenius_core.sla.schedules import (
+    OUR_RULES,
+    BlendSchedule,
+    CreditSchedule,
+    FadingNotice,
+    LinearCredit,
+    NoticeSchedule,
+    SlaRules,
+    ToleranceBlend,
+    expected_credit,
+)
+from numgenius_core.sla.settlement import (
+    DaySettlement,
+    EscrowState,
+    Settlement,
+    settle,
+)
+from numgenius_core.sla.terms import (
+    DEFAULT_SPREAD,
+    MAX_CLAIM,
+    MAX_SPREAD,
+    PARTS,
+    ConfidenceBand,
+    Promise,
+    SlaTerms,
+    promised,
+    rented_terms,
+)
+
+__all__ = [
+    "DEFAULT_SPREAD",
+    "MAX_CLAIM",
+    "MAX_DAYS",
+    "MAX_SPREAD",
+    "OUR_RULES",
+    "PARTS",
+    "Backtest",
+    "BlendSchedule",
+    "ConfidenceBand",
+    "Cover",
+    "CreditSchedule",
+    "DaySettlement",
+    "EscrowState",
+    "FadingNotice",
+    "FeeSchedule",
+    "LinearCredit",
+    "NotExtendedSla",
+    "NoticeSchedule",
+    "Outage",
+    "OutageBand",
+    "OutageRate",
+    "Promise",
+    "Settlement",
+    "SlaAdvice",
+    "SlaOutlook",
+    "SlaRules",
+    "SlaTerms",
+    "StopLossFee",
+    "ToleranceBlend",
+    "TriedPromise",
+    "UptimeEstimate",
+    "UptimeHistory",
+    "advise_promise",
+    "backtest",
+    "cover",
+    "estimate_uptime",
+    "expected_credit",
+    "extension_obstacle",
+    "promised",
+    "read_history",
+    "rented_terms",
+    "settle",
+    "simulate_outages",
+    "simulate_promise",
+    "sustainable_claim",
+]

@@ -1,0 +1,149 @@
+"""Reading a history of rentals and outages from a file: JSON, or CSV of the same.
+
+JSON: ``{"machine": 7, "rentals": [{"start", "end"}], "outages": [{"start", "end", "announced"}]}``.
+CSV: a heading ``kind,start,end,announced`` and a line for each rental and outage. Times are ISO
+8601 with an offset or seconds since 1970; ``announced`` may be left out or empty, ``machine`` too.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from numgenius_core._json import MAX_BYTES, decoded, parse_json, too_long
+from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
+from numgenius_core.intervals import Interval, from_epoch, parse_instant
+from numgenius_core.sla.history import Outage, UptimeHistory
+
+_KEYS: Final = {"machine", "rentals", "outages"}
+_SECONDS: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?", re.ASCII)
+_HEADING: Final = {"kind", "start", "end"}
+
+
+def read_history(source: str | Path | Mapping[str, Any]) -> UptimeHistory:
+    """Return the history of a file, or of a mapping as JSON has it.
+
+    Args:
+        source: A file's name, or what stands in its JSON.
+
+    Raises:
+        WrongType: It is none of them, or something in it is of no use, such as a number for a list.
+        ParseError: A file that cannot be read, or is neither JSON nor CSV of this kind.
+        RuleViolation: A time without offset, an end before its start, outages that overlap.
+
+    >>> from numgenius_core.sla import read_history
+    >>> history = read_history({
+    ...     "machine": 7,
+    ...     "rentals": [{"start": "2026-07-01T00:00:00Z", "end": "2026-07-11T00:00:00Z"}],
+    ...     "outages": [{"start": 1782950400, "end": 1782954000}],
+    ... })
+    >>> history.machine, history.rented_seconds, history.down_seconds
+    (7, 864000, 3600)
+    """
+    if isinstance(source, Mapping):
+        return _history(source, "history")
+    if not isinstance(source, str | Path):
+        raise WrongType("history", "a file's name or a mapping", shown(source))
+    name = str(source)
+    try:
+        with Path(source).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        got = getattr(error, "strerror", None) or str(error)
+        raise ParseError(name, "a file that can be read", got) from None
+    if len(data) > MAX_BYTES:
+        raise too_long(name, MAX_BYTES)
+    text = decoded(data, name)
+    if text.lstrip()[:1] in ("{", "["):
+        return _history(parse_json(text, name), name)
+    return _of_csv(text, name)
+
+
+def _history(record: Any, path: str) -> UptimeHistory:
+    if not isinstance(record, Mapping):
+        raise WrongType(path, "an object with rentals and outages", shown(record))
+    if unknown := set(record) - _KEYS:
+        need = "the keys machine, rentals and outages"
+        raise RuleViolation(path, need, shown(min(map(str, unknown))))
+    rentals = _each(record.get("rentals"), f"{path}.rentals")
+    outages = _each(record.get("outages", []), f"{path}.outages")
+    return UptimeHistory(
+        rentals=tuple(_period(each, where) for each, where in rentals),
+        outages=tuple(_outage(each, where) for each, where in outages),
+        machine=record.get("machine"),
+    )
+
+
+def _each(values: Any, path: str) -> list[tuple[Mapping[str, Any], str]]:
+    if not isinstance(values, list | tuple):
+        raise WrongType(path, "a list", shown(values))
+    found = []
+    for index, value in enumerate(values):
+        where = f"{path}[{index}]"
+        if not isinstance(value, Mapping):
+            raise WrongType(where, "an object with start and end", shown(value))
+        found.append((value, where))
+    return found
+
+
+def _period(record: Mapping[str, Any], path: str) -> Interval:
+    start, end = (_instant(record.get(key), f"{path}.{key}") for key in ("start", "end"))
+    try:
+        return Interval(start, end)
+    except RuleViolation as fault:
+        raise fault.at(path) from None
+
+
+def _outage(record: Mapping[str, Any], path: str) -> Outage:
+    told = record.get("announced")
+    announced = None if told in (None, "") else _instant(told, f"{path}.announced")
+    return Outage(period=_period(record, path), announced=announced)
+
+
+def _instant(value: Any, path: str) -> datetime:
+    """Return a time: seconds since 1970, as a number or digits, or ISO 8601 with an offset."""
+    if isinstance(value, str):
+        if _SECONDS.fullmatch(value):
+            return from_epoch(int(value.partition(".")[0]), path)
+        return parse_instant(value, path)
+    if value is None:
+        raise RuleViolation(path, "a time", "none")
+    return from_epoch(value, path)
+
+
+def _of_csv(text: str, name: str) -> UptimeHistory:
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    found: dict[str, list[Any]] = {"rental": [], "outage": []}
+    machine = None
+    try:
+        heading = {str(key) for key in rows.fieldnames or ()}
+        if not heading >= _HEADING:
+            need = "JSON, or CSV with the heading kind,start,end,announced"
+            raise ParseError(name, need, shown(text[:40]))
+        for row in rows:
+            path = f"{name}, line {rows.line_num}"
+            kind = row["kind"]
+            if kind not in found:
+                raise RuleViolation(f"{path}, kind", "rental or outage", shown(kind))
+            found[kind].append(_outage(row, path) if kind == "outage" else _period(row, path))
+            machine = _machine(row, machine, path)
+    except csv.Error as error:
+        raise ParseError(f"{name}, line {rows.line_num}", "CSV", str(error)) from None
+    rentals, outages = tuple(found["rental"]), tuple(found["outage"])
+    return UptimeHistory(rentals=rentals, outages=outages, machine=machine)
+
+
+def _machine(row: Mapping[str, Any], known: int | None, path: str) -> int | None:
+    """Return the machine of the lines so far, which is one."""
+    text = row.get("machine")
+    if not text:
+        return known
+    if not re.fullmatch(r"[0-9]{1,18}", text, re.ASCII) or known not in (None, int(text)):
+        need = "one machine's id" if known is None else f"the machine {known} of the lines before"
+        raise RuleViolation(f"{path}, machine", need, shown(text))
+    return int(text)

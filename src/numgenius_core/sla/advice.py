@@ -1,0 +1,352 @@
+"""Should a host promise, and what? Promises tried on its own history, and on simulated outages.
+
+Ours. Each claim and spread is backtested on the history, with a client who asks for one target. A
+lower claim and a wider spread earn a larger fee, so fees alone would always advise the worst
+promise: what stops them is the client, who pays no more than some share of the price. A claim above
+what the evidence sustains is not tried: it is a promise that one expects to break.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from fractions import Fraction
+from random import Random
+from typing import Final
+
+from attrs import field, frozen
+
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._numbers import exact_number, fraction, length_in_seconds, whole_number
+from numgenius_core._tables import Tabular, numbers
+from numgenius_core._tables.result import ResultTable
+from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.intervals import Interval, after
+from numgenius_core.money import Money
+from numgenius_core.rates import PerHour
+from numgenius_core.sla.covers import Cover, cover
+from numgenius_core.sla.evidence import sustainable_claim
+from numgenius_core.sla.history import Outage, UptimeHistory
+from numgenius_core.sla.schedules import OUR_RULES, SlaRules
+from numgenius_core.sla.settlement import Settlement, settle
+from numgenius_core.sla.terms import Promise, SlaTerms, reliability_of
+from numgenius_core.units import SECONDS_PER_DAY, Exact
+
+_SPREADS: Final = ("0.32", "0.5", "0.71", "1", "2", "3")
+_CLAIMS: Final = ("0.9", "0.95", "0.97", "0.98", "0.99", "0.995", "0.999")
+_MOST_FEE: Final = "0.05"
+_MOST_RUNS: Final = 10_000
+_MOST_OUTAGES: Final = 1_000
+
+
+@frozen(kw_only=True)
+class TriedPromise:
+    """A promise, as it would have gone on a history.
+
+    Attributes:
+        cover: The promise with its fee.
+        net: Fees less credits from the escrow.
+        fees: What clients would have paid for it.
+        worst_day_credit: The largest credit of a day.
+    """
+
+    cover: Cover
+    net: Money
+    fees: Money
+    worst_day_credit: Money
+
+    @property
+    def fee_per_hour(self) -> PerHour:
+        """What the client would have paid for it, dollars per hour."""
+        return self.cover.fee
+
+
+@frozen(kw_only=True)
+class SlaAdvice(Tabular):
+    """Whether to promise, and what.
+
+    Attributes:
+        target: What the clients ask for.
+        sustained: The highest claim that the evidence sustains, ``None`` for none.
+        tried: The promises that clients would take, the largest net first.
+        unsold: How many promises were left out since their fee is more than clients pay.
+    """
+
+    target: Fraction
+    sustained: Fraction | None
+    tried: tuple[TriedPromise, ...]
+    unsold: int
+
+    @property
+    def best(self) -> TriedPromise | None:
+        """The promise with the largest net above zero; ``None`` if offering does not pay."""
+        return self.tried[0] if self.tried and self.tried[0].net > Money(0) else None
+
+    def _rows(self) -> Iterable[object]:
+        return [{**numbers(each.cover.terms.promise), **numbers(each)} for each in self.tried]
+
+    def table(self) -> ResultTable:
+        """Return a row for each promise tried, the best first."""
+        rows = []
+        for each in self.tried:
+            promise = each.cover.terms.promise
+            amounts = (each.fees, each.net, each.worst_day_credit)
+            first = (f"{float(promise.claim):.5g}", f"{float(promise.spread):.3g}")
+            fee = f"{each.cover.fee:.6f}"
+            rows.append((*first, promise.band.value, fee, *(f"{x:.2f}" for x in amounts)))
+        sustained = "none" if self.sustained is None else f"{float(self.sustained):.5f}"
+        title = f"target {float(self.target):.5g}; the evidence sustains a claim of {sustained}"
+        head = ("claim", "spread", "confidence", "fee $/h", "fees $", "net $", "worst day $")
+        return ResultTable(title=title, head=head, rows=tuple(rows))
+
+
+def advise_promise(
+    history: UptimeHistory,
+    price: PerHour,
+    *,
+    target: Exact = "0.95",
+    risk: Exact = "0.05",
+    most_fee: Exact = _MOST_FEE,
+    claims: Iterable[Exact] | None = None,
+    spreads: Iterable[Exact] | None = None,
+    platform_fee: Exact = 0,
+    rules: SlaRules = OUR_RULES,
+) -> SlaAdvice:
+    """Return whether a host with this history should promise, and at which claim and spread.
+
+    Args:
+        history: When the machine was rented, and when it was down.
+        price: What a client pays for the instance, GPUs and storage, per hour.
+        target: The uptime that clients ask for.
+        risk: How probable it may be that the true uptime is below the claim.
+        most_fee: The largest fee that a client takes, a share of the price.
+        claims: What to try; if left out, the target, usual claims, and what the evidence sustains.
+            Those below the target, which no search shows, and above what is sustained are left out.
+        spreads: What to try; if left out, six from high confidence to low.
+        platform_fee: The platform's share of ``price``.
+        rules: The schedules; ours by default.
+
+    Raises:
+        WrongType: A price that is no ``PerHour``, or a ``float``.
+        RuleViolation: No rental in the history, or a share, claim or spread out of range.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, PerHour
+    >>> from numgenius_core.sla import UptimeHistory, advise_promise
+    >>> july = datetime(2026, 7, 1, tzinfo=UTC)
+    >>> never_down = UptimeHistory(rentals=[Interval(july, july + timedelta(days=60))])
+    >>> best = advise_promise(never_down, PerHour("3.50")).best
+    >>> best.cover.terms.promise.claim, best.cover.terms.promise.spread, f"{best.net:.2f}"
+    (Fraction(99, 100), Fraction(2, 1), '239.56')
+    """
+    check_kind(price, PerHour, "price")
+    asked, most = reliability_of(target, "target"), fraction(most_fee, "most_fee")
+    sustained = sustainable_claim(history, risk=risk)
+    found = {asked, *(reliability_of(c, "claims") for c in as_tuple(claims or _CLAIMS, "claims"))}
+    if claims is None and sustained is not None:
+        found.add(sustained)
+    known = sorted(c for c in found if asked <= c and sustained is not None and c <= sustained)
+    given = as_tuple(spreads or _SPREADS, "spreads")
+    widths = [Promise(asked, spread).spread for spread in given]
+    tried, unsold = [], 0
+    for terms in (SlaTerms(Promise(claim, width), asked) for claim in known for width in widths):
+        bought = cover(terms, price, platform_fee=platform_fee, rules=rules)
+        if bought.fee > price.scaled(most):
+            unsold += 1
+            continue
+        tried.append(_tried(settle(bought, history, rules=rules)))
+    # Of two with the same net the one that clients trust more: a higher claim, a narrower spread.
+    tried.sort(key=lambda each: (-each.net.ticks, -each.cover.terms.promise.claim))
+    return SlaAdvice(target=asked, sustained=sustained, tried=tuple(tried), unsold=unsold)
+
+
+def _tried(settled: Settlement) -> TriedPromise:
+    worst = settled.worst
+    return TriedPromise(
+        cover=settled.cover,
+        net=settled.net,
+        fees=settled.fees,
+        worst_day_credit=Money(0) if worst is None else worst.credit,
+    )
+
+
+# -- simulated outages -------------------------------------------------------------------------
+
+
+def _per_day(value: Exact) -> Fraction:
+    need = f"outages a day from 0 to {_MOST_OUTAGES:,}"
+    rate = exact_number(value, "per_day", need)
+    if not 0 <= rate <= _MOST_OUTAGES:
+        raise RuleViolation("per_day", need, shown(value))
+    return rate
+
+
+def _announced(value: Exact) -> Fraction:
+    return fraction(value, "announced")
+
+
+@frozen(kw_only=True)
+class OutageRate:
+    """How often a machine fails, and for how long: both by chance, exponentially distributed.
+
+    Attributes:
+        per_day: Mean outages a day of uptime, 0 to 1,000.
+        length: Mean length of an outage.
+        announced: The share of outages that are announced, 0 to 1.
+        notice: How long before an announced outage its clients are told.
+
+    Raises:
+        WrongType: A ``float``, or a time that is no ``timedelta``.
+        RuleViolation: A number out of range.
+
+    >>> from datetime import timedelta
+    >>> from numgenius_core.sla import OutageRate
+    >>> OutageRate(per_day="0.1", length=timedelta(hours=2)).uptime
+    Fraction(120, 121)
+    """
+
+    per_day: Fraction = field(converter=_per_day)
+    length: timedelta
+    announced: Fraction = field(default=Fraction(0), converter=_announced)
+    notice: timedelta = timedelta(days=1)
+
+    def __attrs_post_init__(self) -> None:
+        length_in_seconds(self.length, "length")
+        length_in_seconds(self.notice, "notice")
+
+    @property
+    def uptime(self) -> Fraction:
+        """The uptime that these rates come to in the long run."""
+        down = self.per_day * length_in_seconds(self.length) / SECONDS_PER_DAY
+        return 1 / (1 + down)
+
+
+def simulate_outages(rental: Interval, rate: OutageRate, *, seed: int = 0) -> UptimeHistory:
+    """Return a history of one rental with outages by chance; the same seed, the same history.
+
+    Args:
+        rental: The time of rental.
+        rate: How often the machine fails, and for how long.
+        seed: Which history.
+
+    Raises:
+        WrongType: ``rental`` is no ``Interval``, ``rate`` no ``OutageRate``, ``seed`` no ``int``.
+        RuleViolation: A negative seed.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval
+    >>> from numgenius_core.sla import OutageRate, simulate_outages
+    >>> july = datetime(2026, 7, 1, tzinfo=UTC)
+    >>> year = Interval(july, july + timedelta(days=365))
+    >>> rate = OutageRate(per_day="0.1", length=timedelta(hours=2))
+    >>> len(simulate_outages(year, rate, seed=1).outages)
+    43
+    """
+    check_kind(rental, Interval, "rental")
+    check_kind(rate, OutageRate, "rate")
+    whole_number(seed, "seed")
+    draw = Random(seed)  # its exponential draws are the same on every machine
+    outages, at = [], rental.start
+    between, length = float(rate.per_day) / SECONDS_PER_DAY, length_in_seconds(rate.length)
+    while between:
+        start = after(at, timedelta(seconds=1 + int(draw.expovariate(between))))
+        end = after(start, timedelta(seconds=1 + int(draw.expovariate(1 / length))))
+        told = start - rate.notice if draw.random() < rate.announced else None
+        if start >= rental.end:
+            break
+        outages.append(Outage(period=Interval(start, min(end, rental.end)), announced=told))
+        at = end
+    return UptimeHistory(rentals=(rental,), outages=tuple(outages))
+
+
+@frozen(kw_only=True)
+class SlaOutlook(Tabular):
+    """What a promise brings over many simulated rentals.
+
+    Attributes:
+        cover: The promise with its fee.
+        nets: Fees less credits of each run, the smallest first.
+        credits: What the clients of all runs got back, a mean.
+        worst_day_credit: The largest credit of a day in any run.
+    """
+
+    cover: Cover
+    nets: tuple[Money, ...]
+    credits: Money
+    worst_day_credit: Money
+
+    @property
+    def mean(self) -> Money:
+        """The mean net, rounded half-even to a tick."""
+        return Money.sum(self.nets).scaled(Fraction(1, len(self.nets)))
+
+    @property
+    def losing(self) -> Fraction:
+        """The share of runs in which credits exceeded the fees."""
+        return Fraction(sum(net < Money(0) for net in self.nets), len(self.nets))
+
+    def _rows(self) -> Iterable[object]:
+        return (self,)
+
+    def table(self) -> ResultTable:
+        """Return a row for each figure."""
+        middle = self.nets[len(self.nets) // 2]
+        rows = (
+            ("fee an hour", f"{self.cover.fee:.6f}"),
+            ("mean net", f"{self.mean:.2f}"),
+            ("lowest, middle, highest net", f"{self.nets[0]:.2f} {middle:.2f} {self.nets[-1]:.2f}"),
+            ("runs that lose", f"{float(self.losing):.1%}"),
+            ("mean credit", f"{self.credits:.2f}"),
+            ("worst day", f"{self.worst_day_credit:.2f}"),
+        )
+        return ResultTable(title=f"{len(self.nets)} runs", head=("", "$"), rows=rows)
+
+
+def simulate_promise(
+    bought: Cover,
+    rental: Interval,
+    rate: OutageRate,
+    *,
+    runs: int = 100,
+    seed: int = 0,
+    rules: SlaRules = OUR_RULES,
+) -> SlaOutlook:
+    """Return what a promise brings the host, and pays the client, if outages come at stated rates.
+
+    Args:
+        bought: The promise with its prices.
+        rental: The time of rental.
+        rate: How often the machine fails, and for how long.
+        runs: How many histories to draw, at most 10,000.
+        seed: Which histories; the same seed, the same answer.
+        rules: The schedules; ours by default.
+
+    Raises:
+        WrongType: Something that is not what it should be.
+        RuleViolation: No run, or more than 10,000, or a negative seed.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, PerHour
+    >>> from numgenius_core.sla import OutageRate, Promise, SlaTerms, cover, simulate_promise
+    >>> july = datetime(2026, 7, 1, tzinfo=UTC)
+    >>> month = Interval(july, july + timedelta(days=30))
+    >>> bought = cover(SlaTerms(Promise("0.99"), "0.95"), PerHour("3.50"))
+    >>> rate = OutageRate(per_day="0.1", length=timedelta(hours=2))
+    >>> outlook = simulate_promise(bought, month, rate, runs=50)
+    >>> f"{outlook.mean:.2f}", outlook.losing
+    ('-12.70', Fraction(2, 5))
+    """
+    check_kind(bought, Cover, "cover")
+    whole_number(runs, "runs", 1, _MOST_RUNS)
+    whole_number(seed, "seed")
+    settled = [
+        settle(bought, simulate_outages(rental, rate, seed=seed * _MOST_RUNS + run), rules=rules)
+        for run in range(runs)
+    ]
+    paid = Money.sum(each.credits for each in settled)
+    return SlaOutlook(
+        cover=bought,
+        nets=tuple(sorted(each.net for each in settled)),
+        credits=paid.scaled(Fraction(1, runs)),
+        worst_day_credit=max(_tried(each).worst_day_credit for each in settled),
+    )

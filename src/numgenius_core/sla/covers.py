@@ -1,0 +1,136 @@
+"""The promise that a contract locks: its terms, the prices it covers and the fee agreed for it.
+
+Rule (marketplace, published 2026): claim, spread and target are locked in the contract. Extension
+keeps them, but a request that would raise the contract's fee, or whose claim is below its target (0
+included), skips the contract *this time*: no pending increase is recorded.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from fractions import Fraction
+
+from attrs import field, frozen
+
+from numgenius_core._checks import check_kind
+from numgenius_core._numbers import fraction
+from numgenius_core.rates import PerHour
+from numgenius_core.sla.schedules import OUR_RULES, SlaRules
+from numgenius_core.sla.terms import Promise, SlaTerms
+from numgenius_core.units import Exact
+
+
+def _platform_fee(value: Exact) -> Fraction:
+    return fraction(value, "platform_fee", below_one=True)
+
+
+@frozen(kw_only=True)
+class Cover:
+    """The promise that a contract locked, with the prices that it covers.
+
+    Attributes:
+        terms: Claim, spread and target.
+        compute: What the client pays for GPUs and storage of the whole instance, per hour.
+        fee: What the client pays for the promise, per hour.
+        platform_fee: The platform's share of ``compute``, from 0 to below 1.
+
+    Raises:
+        WrongType: A price that is no ``PerHour``, terms that are no ``SlaTerms``, a ``float``.
+        RuleViolation: A platform fee out of range.
+
+    >>> from numgenius_core import PerHour
+    >>> from numgenius_core.sla import Promise, SlaTerms, cover
+    >>> bought = cover(SlaTerms(Promise("0.99"), "0.95"), PerHour("3.50"))
+    >>> f"{bought.fee:.4f}", f"{bought.per_hour:.4f}"
+    ('0.0404', '3.5404')
+    """
+
+    terms: SlaTerms
+    compute: PerHour
+    fee: PerHour
+    platform_fee: Fraction = field(default=Fraction(0), converter=_platform_fee)
+
+    def __attrs_post_init__(self) -> None:
+        check_kind(self.terms, SlaTerms, "cover.terms")
+        check_kind(self.compute, PerHour, "cover.compute")
+        check_kind(self.fee, PerHour, "cover.fee")
+
+    @property
+    def per_hour(self) -> PerHour:
+        """What the client pays an hour, traffic left out: GPUs, storage and the fee."""
+        return self.compute + self.fee
+
+
+def cover(
+    terms: SlaTerms,
+    compute: PerHour,
+    *,
+    platform_fee: Exact = 0,
+    rules: SlaRules = OUR_RULES,
+) -> Cover:
+    """Return what a rental locks: its terms, its prices, and the fee that a schedule asks for them.
+
+    Args:
+        terms: Claim, spread and target.
+        compute: What the client pays for GPUs and storage of the whole instance, per hour.
+        platform_fee: The platform's share of ``compute``.
+        rules: The schedules; ours by default.
+
+    Raises:
+        WrongType: A price that is no ``PerHour``, or terms that are no ``SlaTerms``.
+        RuleViolation: A platform fee out of range.
+
+    >>> from numgenius_core import PerHour
+    >>> from numgenius_core.sla import Promise, SlaTerms, cover
+    >>> print(cover(SlaTerms(Promise("0.99"), "0.98"), PerHour("3.50")).fee)
+    0.41391
+    """
+    check_kind(rules, SlaRules, "rules")
+    check_kind(compute, PerHour, "compute")
+    fee = rules.fee.fee(terms, compute)
+    return Cover(terms=terms, compute=compute, fee=fee, platform_fee=platform_fee)
+
+
+class NotExtendedSla(Enum):
+    """Why a relisting leaves a contract with a promise as it is, this time."""
+
+    FEE_RISES = "its fee would rise"
+    CLAIM_BELOW_TARGET = "the new claim is below its target"
+
+
+def extension_obstacle(
+    locked: Cover, promise: Promise | None, compute: PerHour, *, rules: SlaRules = OUR_RULES
+) -> NotExtendedSla | None:
+    """Return why a relisting does not extend a contract with a promise, ``None`` if it does.
+
+    Rule (published): the contract keeps its terms. A request that would raise its fee, or whose
+    claim is below its target (0 included), skips it this time; no pending increase is recorded, and
+    a later request may extend it.
+
+    Args:
+        locked: The contract's promise.
+        promise: What the listing promises now, ``None`` for a claim of 0.
+        compute: The covered price that the contract would have under the new listing.
+        rules: The schedules; ours by default.
+
+    Raises:
+        WrongType: ``locked`` is no ``Cover``, ``promise`` no ``Promise``, ``compute`` no price.
+
+    >>> from numgenius_core import PerHour
+    >>> from numgenius_core.sla import Promise, SlaTerms, cover, extension_obstacle
+    >>> locked = cover(SlaTerms(Promise("0.99"), "0.95"), PerHour("3.50"))
+    >>> extension_obstacle(locked, Promise("0.99", "0.6"), PerHour("3.50"))
+    <NotExtendedSla.FEE_RISES: 'its fee would rise'>
+    >>> extension_obstacle(locked, Promise("0.995"), PerHour("3.40")) is None
+    True
+    """
+    check_kind(locked, Cover, "locked")
+    check_kind(compute, PerHour, "compute")
+    check_kind(rules, SlaRules, "rules")
+    if promise is not None:
+        check_kind(promise, Promise, "promise")
+    target = locked.terms.target
+    if promise is None or promise.claim < target:
+        return NotExtendedSla.CLAIM_BELOW_TARGET
+    asked = rules.fee.fee(SlaTerms(promise, target), compute)
+    return NotExtendedSla.FEE_RISES if asked > locked.fee else None

@@ -1,0 +1,241 @@
+"""When a machine was rented and when it was down: what every settlement is worked out from.
+
+Rule (marketplace, published 2026): uptime is the share of *intended* seconds that the instance was
+up, so a day without rental is no outage. Maintenance announced beforehand counts in part as uptime;
+rescheduling restarts the notice, so what counts is the last announcement.
+
+Our readings: rentals that overlap or touch are one time of rental, as a backtest has one contract
+for the machine. An outage announced at its start or later was not announced. Seconds of an outage
+outside of rentals do not count; they are told apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from fractions import Fraction
+from itertools import pairwise
+from operator import attrgetter
+from typing import Final
+
+from attrs import field, frozen
+
+from numgenius_core._checks import as_tuple, check_id, check_kind, utc
+from numgenius_core._numbers import round_half_even
+from numgenius_core.errors import RuleViolation
+from numgenius_core.ids import MachineId
+from numgenius_core.intervals import Interval, to_epoch
+from numgenius_core.sla.schedules import NoticeSchedule
+from numgenius_core.sla.terms import PARTS
+from numgenius_core.units import SECONDS_PER_DAY
+
+MAX_OUTAGES: Final = 1_000_000
+_STARTS: Final = attrgetter("period.start")
+
+
+@frozen(kw_only=True)
+class Outage:
+    """A time in which a machine was down.
+
+    Attributes:
+        period: From when to when.
+        announced: When its clients were told, the last time; ``None`` if they were not.
+
+    Raises:
+        WrongType: The period is no ``Interval``, or the announcement no ``datetime``.
+        RuleViolation: The announcement has no time zone or a fraction of a second.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval
+    >>> from numgenius_core.sla import Outage
+    >>> noon = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    >>> outage = Outage(period=Interval(noon, noon + timedelta(hours=2)),
+    ...                 announced=noon - timedelta(days=3))
+    >>> outage.notice, outage.period.seconds
+    (259200, 7200)
+    """
+
+    period: Interval
+    announced: datetime | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_kind(self.period, Interval, "outage.period")
+        if self.announced is not None:
+            object.__setattr__(self, "announced", utc(self.announced, "outage.announced"))
+
+    @property
+    def notice(self) -> int:
+        """Seconds from the announcement to the start, 0 without one."""
+        if self.announced is None:
+            return 0
+        return max(0, to_epoch(self.period.start) - to_epoch(self.announced))
+
+
+@frozen(kw_only=True)
+class UptimeHistory:
+    """When a machine was rented, and when it was down.
+
+    Attributes:
+        rentals: Times of rental, in any order; those that overlap or touch become one.
+        outages: In any order, kept in order of time; no two overlap, though one may begin as
+            another ends.
+        machine: The machine's id, if it is known.
+
+    Raises:
+        WrongType: A rental that is no ``Interval``, an outage that is no ``Outage``.
+        RuleViolation: Outages that overlap, or more than a million.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Interval
+    >>> from numgenius_core.sla import Outage, UptimeHistory
+    >>> july = [datetime(2026, 7, day, tzinfo=UTC) for day in range(1, 11)]
+    >>> history = UptimeHistory(rentals=[Interval(july[0], july[5])],
+    ...                         outages=[Outage(period=Interval(july[4], july[6]))])
+    >>> history.rented_seconds, history.down_seconds, history.ignored_seconds
+    (432000, 86400, 86400)
+    """
+
+    rentals: tuple[Interval, ...]
+    outages: tuple[Outage, ...] = ()
+    machine: MachineId | None = None
+    # The same as whole seconds since 1970, worked out once: a settlement does without datetimes.
+    _rented: tuple[tuple[int, int], ...] = field(init=False, eq=False, repr=False)
+    _down: tuple[tuple[int, int, int], ...] = field(init=False, eq=False, repr=False)
+    _pieces: tuple[tuple[int, int, int], ...] = field(init=False, eq=False, repr=False)
+    _announced: tuple[tuple[int, int, int], ...] = field(init=False, eq=False, repr=False)
+    _days: tuple[tuple[int, int, int], ...] = field(init=False, eq=False, repr=False)
+    _lost: int = field(init=False, eq=False, repr=False)
+    _outside: int = field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.machine is not None:
+            check_id(self.machine, "history.machine")
+        rentals = as_tuple(self.rentals, "history.rentals")
+        for index, rental in enumerate(rentals):
+            check_kind(rental, Interval, f"history.rentals[{index}]")
+        outages = as_tuple(self.outages, "history.outages")
+        for index, outage in enumerate(outages):
+            check_kind(outage, Outage, f"history.outages[{index}]")
+        if len(outages) > MAX_OUTAGES:
+            need = f"at most {MAX_OUTAGES:,} outages"
+            raise RuleViolation("history.outages", need, f"{len(outages):,}")
+        merged = _merged(sorted(rentals))
+        ordered = tuple(sorted(outages, key=_STARTS))
+        for before, outage in pairwise(ordered):
+            if outage.period.start < before.period.end:
+                need = f"no outage that overlaps {before.period}"
+                raise RuleViolation("history.outages", need, str(outage.period))
+        down = tuple((*_seconds(each.period), each.notice) for each in ordered)
+        rented = tuple(map(_seconds, merged))
+        pieces = tuple(_within(down, rented))
+        every, lost = (sum(end - start for start, end, _ in each) for each in (down, pieces))
+        announced = tuple(piece for piece in pieces if down[piece[2]][2])
+        for name, value in (
+            ("rentals", merged),
+            ("outages", ordered),
+            ("_rented", rented),
+            ("_down", down),
+            ("_pieces", pieces),
+            ("_announced", announced),
+            ("_days", _days_of(rented, pieces)),
+            ("_lost", lost),
+            ("_outside", every - lost),
+        ):
+            object.__setattr__(self, name, value)
+
+    @property
+    def rented_seconds(self) -> int:
+        """Seconds of rental: those in which the machine was intended to be up."""
+        return sum(end - start for start, end in self._rented)
+
+    @property
+    def down_seconds(self) -> int:
+        """Seconds of outages within rentals."""
+        return self._lost
+
+    @property
+    def ignored_seconds(self) -> int:
+        """Seconds of outages outside of rentals, which count for nothing."""
+        return self._outside
+
+    def down_within_rentals(self) -> list[tuple[int, int]]:
+        """Return the parts of outages within rentals: their first second since 1970, and length."""
+        return [(start, end - start) for start, end, _ in self._pieces]
+
+    def days(self, notice: NoticeSchedule) -> list[tuple[int, int, int]]:
+        """Return the days of UTC from the first rental to the last, those without rental too.
+
+        Returns:
+            Days since 1970, intended seconds, and downtime in parts of 10⁻⁹ of a second, that which
+            was forgiven taken off.
+        """
+        forgiven: dict[int, int] = {}
+        for start, end, outage in self._announced:
+            begin, stop, told = self._down[outage]
+            _spread(start, end, notice.share(told, stop - begin), forgiven)
+        off = forgiven.get
+        return [(day, intended, down * PARTS - off(day, 0)) for day, intended, down in self._days]
+
+
+def _days_of(
+    rented: Sequence[tuple[int, int]], pieces: Sequence[tuple[int, int, int]]
+) -> tuple[tuple[int, int, int], ...]:
+    """Return each day since 1970 with its seconds of rental, and of outages within it."""
+    if not rented:
+        return ()
+    intended: dict[int, int] = {}
+    for start, end in rented:
+        _spread(start, end, 1, intended)
+    down: dict[int, int] = {}
+    for start, end, _ in pieces:
+        _spread(start, end, 1, down)
+    days = range(min(intended), max(intended) + 1)
+    return tuple((day, intended.get(day, 0), down.get(day, 0)) for day in days)
+
+
+def _within(
+    down: Sequence[tuple[int, int, int]], rented: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, int, int]]:
+    """Yield the pieces of outages within rentals, each with the index of its outage."""
+    first = 0
+    for outage, (start, end, _) in enumerate(down):
+        while first < len(rented) and rented[first][1] <= start:
+            first += 1
+        at = first
+        while at < len(rented) and rented[at][0] < end:
+            yield max(start, rented[at][0]), min(end, rented[at][1]), outage
+            at += 1
+
+
+def _spread(start: int, end: int, weight: int, days: dict[int, int]) -> None:
+    """Add the seconds of a span, each so many times, to the days that they fall on."""
+    while start < end:
+        day = start // SECONDS_PER_DAY
+        until = min(end, (day + 1) * SECONDS_PER_DAY)
+        days[day] = days.get(day, 0) + (until - start) * weight
+        start = until
+
+
+def _seconds(period: Interval) -> tuple[int, int]:
+    return to_epoch(period.start), to_epoch(period.end)
+
+
+def _merged(periods: Iterable[Interval]) -> tuple[Interval, ...]:
+    """Return periods in order of time with those that overlap or touch as one."""
+    merged: list[Interval] = []
+    for period in periods:
+        if merged and period.start <= merged[-1].end:
+            merged[-1] = Interval(merged[-1].start, max(merged[-1].end, period.end))
+        else:
+            merged.append(period)
+    return tuple(merged)
+
+
+def share_up(intended: int, down: int) -> int:
+    """Return the uptime of a day in parts of 10⁻⁹, half-even, of what :meth:`days` returns."""
+    return round_half_even(intended * PARTS - down, intended)
+
+
+def as_share(parts: int) -> Fraction:
+    """Return parts of 10⁻⁹ as a fraction."""
+    return Fraction(parts, PARTS)

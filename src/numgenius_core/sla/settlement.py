@@ -1,0 +1,398 @@
+"""Settling a promise: once per day of UTC and contract, exact to the tick.
+
+Rule (marketplace, published 2026): compute, storage and the fee are billed for the whole intended
+day, outages or not. The client's compute, net of the platform's fee, and the fee of the promise go
+into an escrow. The day's uptime is blended with longer scales; below the target a credit goes from
+the escrow to the client, at most the day's covered compute; the rest goes to the host over the
+following days, and the last active day closes the escrow. In = credits + releases.
+
+Our readings: a credit is of the client's price. What of it exceeds the host's net share of the day
+the platform returns from its own fee, outside the escrow; the fee of the promise bears no platform
+fee. A day's rest is released in equal parts over the next seven days, the first part taking what
+does not divide. The closing settlement keeps the cap of its day.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from fractions import Fraction
+from itertools import repeat
+from typing import Final
+
+from attrs import frozen
+
+from numgenius_core._accrual import charge, fee_of
+from numgenius_core._checks import check_kind
+from numgenius_core._numbers import round_half_even
+from numgenius_core._tables import Tabular
+from numgenius_core._tables.result import ResultTable
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.intervals import Interval, from_epoch, to_epoch
+from numgenius_core.money import ZERO, Money, money_of
+from numgenius_core.sla.covers import Cover
+from numgenius_core.sla.history import UptimeHistory, as_share, share_up
+from numgenius_core.sla.schedules import OUR_RULES, SlaRules
+from numgenius_core.sla.terms import PARTS, SlaTerms
+from numgenius_core.units import SECONDS_PER_DAY
+
+_EPOCH: Final = from_epoch(0)
+
+
+# -- a day -------------------------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class EscrowState:
+    """What a contract's next settlement needs to know of those before.
+
+    Attributes:
+        memories: The uptime of each longer scale, parts of 10⁻⁹; none before the first day, when
+            all stand at the target.
+        pending: What the escrow releases to the host on each of the following days.
+    """
+
+    memories: tuple[int, ...] = ()
+    pending: tuple[Money, ...] = ()
+
+    @property
+    def held(self) -> Money:
+        """What is in the escrow."""
+        return Money.sum(self.pending)
+
+
+@frozen(kw_only=True)
+class DaySettlement:
+    """What came due for one contract at the midnight after a day.
+
+    Attributes:
+        day: The day of UTC: its first instant.
+        intended: Seconds that the instance was to be up; 0 on a day without rental.
+        uptime: The share of them that it was, parts of 10⁻⁹; ``None`` without rental.
+        blend: The uptime blended with longer scales, parts of 10⁻⁹; ``None`` without rental.
+        compute: What the client paid for GPUs, storage and traffic.
+        fee: What the client paid for the promise.
+        credit: What came back to the client.
+        compute_to_escrow: ``compute`` without the platform's fee.
+        escrow_to_client: The credit, as far as the host's net share of the day pays it.
+        escrow_to_host: What was released to the host.
+    """
+
+    day: datetime
+    intended: int
+    uptime: int | None
+    blend: int | None
+    compute: Money
+    fee: Money
+    credit: Money
+    compute_to_escrow: Money
+    escrow_to_client: Money
+    escrow_to_host: Money
+
+    @property
+    def reliability(self) -> Fraction | None:
+        """The day's own uptime as a share; ``None`` without rental."""
+        return None if self.uptime is None else as_share(self.uptime)
+
+    @property
+    def from_platform(self) -> Money:
+        """What of the credit the platform returns from its own fee."""
+        return self.credit - self.escrow_to_client
+
+
+@frozen(kw_only=True)
+class Settlement(Tabular):
+    """The settlements of a contract, day by day, and what is still in its escrow.
+
+    Attributes:
+        cover: The promise that was settled.
+        days: In order, those without rental too.
+        state: What the next settlement needs; nothing is held once the escrow is closed.
+        ignored_seconds: Seconds of outages outside of rentals, which counted for nothing.
+    """
+
+    cover: Cover
+    days: tuple[DaySettlement, ...]
+    state: EscrowState
+    ignored_seconds: int
+
+    @property
+    def compute(self) -> Money:
+        """What the client paid for GPUs, storage and traffic."""
+        return Money.sum(day.compute for day in self.days)
+
+    @property
+    def fees(self) -> Money:
+        """What the client paid for the promise."""
+        return Money.sum(day.fee for day in self.days)
+
+    @property
+    def credits(self) -> Money:
+        """What came back to the client."""
+        return Money.sum(day.credit for day in self.days)
+
+    @property
+    def client_pays(self) -> Money:
+        """What the rental cost the client in the end: compute and fees less credits."""
+        return self.compute + self.fees - self.credits
+
+    @property
+    def earned(self) -> Money:
+        """What the host got from the escrow (``sla_earn``)."""
+        return Money.sum(day.escrow_to_host for day in self.days)
+
+    @property
+    def net(self) -> Money:
+        """What the promise brought the host: the fees less what its escrow paid back."""
+        return self.fees - Money.sum(day.escrow_to_client for day in self.days)
+
+    @property
+    def worst(self) -> DaySettlement | None:
+        """The first of the days with the largest credit; ``None`` if none was paid."""
+        paid = [day for day in self.days if day.credit]
+        return max(paid, key=lambda day: day.credit, default=None)
+
+    def _rows(self) -> Iterable[object]:
+        return self.days
+
+    def table(self) -> ResultTable:
+        """Return a row for each day, dollars rounded to cents."""
+        rows = []
+        for day in self.days:
+            shares = (day.uptime, day.blend)
+            texts = ["–" if parts is None else f"{parts / PARTS:.3%}" for parts in shares]
+            sums = (day.compute, day.fee, day.credit, day.escrow_to_host)
+            rows.append((f"{day.day:%Y-%m-%d}", *texts, *(f"{amount:.2f}" for amount in sums)))
+        head = ("day", "uptime", "blend", "compute $", "fee $", "credit $", "to host $")
+        return ResultTable(title=_title(self.cover.terms), head=head, rows=tuple(rows))
+
+
+def _title(terms: SlaTerms) -> str:
+    claim, spread = float(terms.promise.claim), float(terms.promise.spread)
+    return f"claim {claim:.5g}, spread {spread:.4g}, target {float(terms.target):.5g}"
+
+
+# -- settling ----------------------------------------------------------------------------------
+
+
+def settle(
+    cover: Cover,
+    history: UptimeHistory,
+    *,
+    period: Interval | None = None,
+    traffic: Mapping[datetime, Money] | None = None,
+    state: EscrowState | None = None,
+    close: bool = True,
+    rules: SlaRules = OUR_RULES,
+) -> Settlement:
+    """Return what came due for one contract, day by day.
+
+    Args:
+        cover: The promise that the contract locked.
+        history: When it was rented, and when its machine was down. Outages are of any length, also
+            beyond ``period``: what was announced is forgiven by the length of the whole.
+        period: The days to settle, from midnight to midnight of UTC; all days of the rental if left
+            out.
+        traffic: What the client paid for traffic on a day, by its first instant; it is covered too.
+        state: What the settlement before this one left; a contract begins without.
+        close: Whether the contract ended, so that its last active day closes the escrow.
+        rules: The schedules; ours by default.
+
+    Raises:
+        WrongType: Something that is not what it should be, such as traffic that is no ``Money``.
+        RuleViolation: A period that does not begin and end at midnight, negative traffic, or
+            traffic on a day without rental.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, PerHour
+    >>> from numgenius_core.sla import Outage, Promise, SlaTerms, UptimeHistory, cover, settle
+    >>> july = datetime(2026, 7, 1, tzinfo=UTC)
+    >>> noon = july + timedelta(days=1, hours=12)
+    >>> history = UptimeHistory(rentals=[Interval(july, july + timedelta(days=3))],
+    ...                         outages=[Outage(period=Interval(noon, noon + timedelta(hours=5)))])
+    >>> bought = cover(SlaTerms(Promise("0.99"), "0.95"), PerHour("3.50"))
+    >>> print(settle(bought, history))
+    claim 0.99, spread 0.5, target 0.95
+    day           uptime    blend  compute $  fee $  credit $  to host $
+    2026-07-01  100.000%  96.500%      84.00   0.97      0.00       0.00
+    2026-07-02   79.167%  90.558%      84.00   0.97     76.96      12.14
+    2026-07-03  100.000%  95.794%      84.00   0.97      0.00     165.81
+    """
+    check_kind(cover, Cover, "cover")
+    check_kind(history, UptimeHistory, "history")
+    check_kind(rules, SlaRules, "rules")
+    before = EscrowState() if state is None else state
+    check_kind(before, EscrowState, "state")
+    facts = _within(history.days(rules.notice), period)
+    sent = _traffic(traffic, facts)
+    days, left = _settled(cover, facts, sent, before, rules, close=close)
+    ignored = history.ignored_seconds
+    return Settlement(cover=cover, days=tuple(days), state=left, ignored_seconds=ignored)
+
+
+def _within(facts: list[tuple[int, int, int]], period: Interval | None) -> list[tuple[int, ...]]:
+    """Return the days of a period, those before and after the rental too."""
+    if period is None:
+        return list(facts)
+    check_kind(period, Interval, "period")
+    first, rest = divmod(to_epoch(period.start), SECONDS_PER_DAY)
+    last, more = divmod(to_epoch(period.end), SECONDS_PER_DAY)
+    if rest or more:
+        raise RuleViolation("period", "a start and an end at midnight of UTC", str(period))
+    known = {fact[0]: fact for fact in facts}
+    return [known.get(day, (day, 0, 0)) for day in range(first, last)]
+
+
+def _traffic(
+    traffic: Mapping[datetime, Money] | None, facts: list[tuple[int, ...]]
+) -> dict[int, int]:
+    """Return the traffic of each day since 1970, in ticks."""
+    if traffic is None:
+        return {}
+    if not isinstance(traffic, Mapping):
+        raise WrongType("traffic", "a mapping of dates to Money", shown(traffic))
+    found, rented = {}, {day for day, intended, _ in facts if intended}
+    for at, amount in traffic.items():
+        day, rest = divmod(to_epoch(at), SECONDS_PER_DAY)
+        path = f"traffic[{at:%Y-%m-%d}]"
+        if rest or day not in rented:
+            raise RuleViolation(path, "the first instant of a day of the rental", str(at))
+        check_kind(amount, Money, path)
+        if amount.ticks < 0:
+            raise RuleViolation(path, "an amount of zero or more", str(amount))
+        found[day] = amount.ticks
+    return found
+
+
+def blended(beta: int, uptime: int, memories: tuple[int, ...]) -> int:
+    """Return a day's uptime blended with the longer scales, parts of 10⁻⁹, rounded once."""
+    count = len(memories)
+    both = beta * uptime * count + (PARTS - beta) * sum(memories)
+    return round_half_even(both, PARTS * count)
+
+
+def remembered(lengths: tuple[int, ...], uptime: int, memories: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the longer scales after a day: each moves by its part of the way to the day's."""
+    return tuple(map(_moved, lengths, memories, repeat(uptime)))
+
+
+def _moved(length: int, mean: int, uptime: int) -> int:
+    return mean + round_half_even(uptime - mean, length)
+
+
+def weight_parts(rules: SlaRules, target: Fraction) -> int:
+    """Return β of a target in parts of 10⁻⁹."""
+    beta = rules.blend.weight(target)
+    return round_half_even(beta.numerator * PARTS, beta.denominator)
+
+
+class _Charges:
+    """What a contract costs by the day: compute, the fee, and compute without the platform's."""
+
+    def __init__(self, cover: Cover, traffic: Mapping[int, int]) -> None:
+        taken = charge(fee_of(cover.compute, cover.platform_fee), 0, 1)
+        self._speeds = [price.charge(1).ticks for price in (cover.compute, cover.fee)]
+        self._net = self._speeds[0] - taken.ticks
+        self._share, self._traffic = cover.platform_fee, traffic
+        self._known: dict[int, tuple[Money, Money, Money]] = {0: (ZERO, ZERO, ZERO)}
+
+    def of(self, day: int, intended: int) -> tuple[Money, Money, Money]:
+        """Return the charges of a day since 1970 with so many intended seconds."""
+        found = self._known.get(intended)
+        if found is None:  # most days are whole ones, and cost the same
+            compute, fee = (money_of(speed * intended) for speed in self._speeds)
+            found = self._known[intended] = compute, fee, money_of(self._net * intended)
+        if day not in self._traffic:
+            return found
+        sent, share = self._traffic[day], self._share
+        net = sent - round_half_even(sent * share.numerator, share.denominator)
+        return found[0] + money_of(sent), found[1], found[2] + money_of(net)
+
+
+class _Escrow:
+    """What is released to the host: each day's rest in equal parts over the days after it."""
+
+    def __init__(self, state: EscrowState, days: int) -> None:
+        self._days = days
+        self._before = [
+            amount.ticks for amount in reversed(state.pending)
+        ]  # of settlements before this one
+        self._parts: deque[int] = deque()  # of the last days, and their sum, so a day is one step
+        self._sum = self._odd = 0
+
+    def released(self) -> int:
+        """Return what is due today, in ticks; once a day, before the day's own rest."""
+        odd, self._odd = self._odd, 0
+        return self._sum + odd + (self._before.pop() if self._before else 0)
+
+    def put(self, rest: int) -> None:
+        """Take in what a day leaves, in ticks."""
+        part, self._odd = divmod(rest, self._days)
+        self._parts.append(part)
+        self._sum += part
+        if len(self._parts) > self._days:
+            self._sum -= self._parts.popleft()
+
+    def pending(self) -> tuple[Money, ...]:
+        """Return what is due on each of the following days."""
+        parts, short = [*self._parts], len(self._parts) - self._days
+        due = [sum(parts[max(0, short + ahead) :]) for ahead in range(self._days)]
+        due[0] += self._odd
+        due += [0] * (len(self._before) - len(due))
+        for ahead, amount in enumerate(reversed(self._before)):
+            due[ahead] += amount
+        return tuple(map(money_of, due))
+
+
+def _settled(
+    cover: Cover,
+    facts: list[tuple[int, ...]],
+    traffic: dict[int, int],
+    state: EscrowState,
+    rules: SlaRules,
+    *,
+    close: bool,
+) -> tuple[list[DaySettlement], EscrowState]:
+    """Return the days settled, and what they leave."""
+    target, lengths = cover.terms.target_parts, rules.blend.memories
+    beta, share_of = weight_parts(rules, cover.terms.target), rules.credit.share
+    charges, escrow = _Charges(cover, traffic), _Escrow(state, rules.release_days)
+    memories = state.memories or (target,) * len(lengths)
+    rented = [day for day, intended, _ in facts if intended]
+    last = (rented or [fact[0] for fact in facts] or [0])[-1] if close else None
+    days = []
+    for day, intended, down in facts:
+        # What goes to the host today is of the days before; today's rest is for those to come.
+        released, rest = escrow.released(), 0
+        uptime = blend = None
+        credit = paid = ZERO
+        compute, fee, net = charges.of(day, intended)
+        if intended:
+            uptime = share_up(intended, down)
+            blend = blended(beta, uptime, memories)
+            memories = remembered(lengths, uptime, memories)
+            if blend < target:
+                parts = compute.ticks * share_of(target, blend)
+                credit = money_of(round_half_even(parts, PARTS))
+                paid = min(credit, net)
+            rest = net.ticks + fee.ticks - paid.ticks
+        escrow.put(rest)
+        if day == last:
+            released += Money.sum(escrow.pending()).ticks
+            escrow = _Escrow(EscrowState(), rules.release_days)
+        days.append(
+            DaySettlement(
+                day=_EPOCH + timedelta(days=day),
+                intended=intended,
+                uptime=uptime,
+                blend=blend,
+                compute=compute,
+                fee=fee,
+                credit=credit,
+                compute_to_escrow=net,
+                escrow_to_client=paid,
+                escrow_to_host=money_of(released),
+            )
+        )
+    return days, EscrowState(memories=memories, pending=escrow.pending())

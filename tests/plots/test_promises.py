@@ -1,0 +1,73 @@
+"""Pictures of promises: what is drawn is what the schedules and the settlement say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from numgenius_core.errors import RuleViolation, WrongType
+from numgenius_core.intervals import Interval
+from numgenius_core.plots import promise_schedules, sla_backtest
+from numgenius_core.rates import PerHour
+from numgenius_core.sla import OUR_RULES, Outage, Promise, SlaTerms, UptimeHistory, backtest
+
+T0, DAY = datetime(2026, 7, 1, tzinfo=UTC), timedelta(days=1)
+
+
+class TestTheSchedules:
+    """The fee by the target, the credit by the blend."""
+
+    def test_curves_are_the_schedules(self) -> None:
+        axes: Any = promise_schedules(claim="0.98", target="0.9", style="dark")
+        above, below = axes
+        assert [line.get_label() for line in above.lines] == [
+            "spread 1",
+            "spread 0.5",
+            "spread 0.2",
+        ]
+        for line, spread in zip(above.lines, ("1", "0.5", "0.2"), strict=True):
+            x, y = (list(values) for values in line.get_data())
+            assert (x[0], x[-1]) == (70.0, 98.0)
+            top = SlaTerms(Promise("0.98", spread), "0.98")
+            assert y[-1] == pytest.approx(100 * float(OUR_RULES.fee.factor(top)))
+            assert y == sorted(y)
+        x, y = (list(values) for values in below.lines[0].get_data())
+        assert (y[0], y[-1]) == (100.0, 0.0)
+        assert all((paid > 0) == (blend < 90) for blend, paid in zip(x, y, strict=True))
+
+    def test_a_low_target_is_drawn_from_one_per_cent_on(self) -> None:
+        axes: Any = promise_schedules(claim="0.5", target="0.4")
+        assert axes[0].lines[0].get_xdata()[0] == 1.0
+
+    def test_what_is_refused(self) -> None:
+        with pytest.raises(RuleViolation, match="at most the claim"):
+            promise_schedules(claim="0.9", target="0.95")
+        with pytest.raises(WrongType):
+            promise_schedules("no")  # type: ignore[arg-type]
+
+
+class TestABacktest:
+    """Points for the days with rental, a line for the blend, bars for the money."""
+
+    def test_days_without_rental_have_no_point(self) -> None:
+        rentals = (Interval(T0, T0 + DAY), Interval(T0 + 3 * DAY, T0 + 5 * DAY))
+        dead = Outage(period=Interval(T0 + 4 * DAY, T0 + 5 * DAY))
+        history = UptimeHistory(rentals=rentals, outages=(dead,))
+        tried = backtest(history, PerHour("3.50"), Promise("0.99"), target="0.95")
+        axes: Any = sla_backtest(tried)
+        above, below = axes
+        assert list(above.lines[0].get_xdata()) == [0, 3, 4]
+        assert list(above.lines[0].get_ydata()) == [100, 100, 0]
+        assert above.lines[2].get_ydata()[0] == 95
+        heights = [bar.get_height() for bar in below.patches]
+        assert heights == [*[pytest.approx(0.9701015625)] * 3, 0, 0, -84]
+        assert below.get_xlabel() == "days since 2026-07-01"
+
+    def test_without_rental_there_is_nothing_to_draw(self) -> None:
+        empty = backtest(UptimeHistory(rentals=()), PerHour(1), Promise("0.99"))
+        with pytest.raises(RuleViolation, match="at least one day of rental"):
+            sla_backtest(empty)
+        with pytest.raises(WrongType):
+            sla_backtest("no")  # type: ignore[arg-type]

@@ -1,0 +1,107 @@
+"""Histories from files: JSON and CSV say the same, and a fault names its place."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from numgenius_core.errors import NumgeniusError, ParseError, RuleViolation, WrongType
+from numgenius_core.sla import UptimeHistory, read_history
+
+RECORD: dict[str, Any] = {
+    "machine": 7,
+    "rentals": [
+        {"start": "2026-07-01T00:00:00Z", "end": "2026-07-11T00:00:00+00:00"},
+        {"start": 1_783_900_800, "end": 1_783_987_200.5},
+    ],
+    "outages": [
+        {"start": "2026-07-02T02:00:00+02:00", "end": "1782954000"},
+        {"start": 1_783_000_000, "end": 1_783_003_600, "announced": "2026-06-30T00:00:00Z"},
+        {"start": 1_783_100_000, "end": 1_783_103_600, "announced": None},
+    ],
+}
+CSV = """kind,start,end,announced,machine
+rental,2026-07-01T00:00:00Z,2026-07-11T00:00:00+00:00,,7
+rental,1783900800,1783987200.5,,
+outage,2026-07-02T02:00:00+02:00,1782954000,,7
+outage,1783000000,1783003600,2026-06-30T00:00:00Z,
+outage,1783100000,1783103600,,
+"""
+
+
+def written(folder: Path, text: str | bytes) -> Path:
+    path = folder / "history"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_json_and_csv_say_the_same(tmp_path: Path) -> None:
+    history = read_history(RECORD)
+    assert isinstance(history, UptimeHistory)
+    assert history.machine == 7
+    assert [outage.notice for outage in history.outages] == [0, 1_783_000_000 - 1_782_777_600, 0]
+    assert history.outages[0].period.start == datetime(2026, 7, 2, tzinfo=UTC)
+    assert history.rentals[1].seconds == 86_400
+    assert read_history(written(tmp_path, json.dumps(RECORD))) == history
+    assert read_history(str(written(tmp_path, CSV))) == history
+    short = "\ufeffkind,start,end\nrental,1783900800,1783987200\n"
+    assert read_history(written(tmp_path, short)).outages == ()
+    assert read_history({"rentals": []}) == UptimeHistory(rentals=())
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"rentals": 5}, "history.rentals"),
+        ({"rentals": [5]}, "history.rentals[0]"),
+        ({"rentals": [{"start": 5}]}, "history.rentals[0].end"),
+        ({"rentals": [{"start": 5, "end": 5}]}, "history.rentals[0].end"),
+        ({"rentals": [{"start": "2026-07-01T00:00:00", "end": 5}]}, "history.rentals[0].start"),
+        ({"rentals": [{"start": True, "end": 5}]}, "history.rentals[0].start"),
+        ({"outages": [{"start": 5, "end": 9, "announced": "x"}]}, "history.outages[0].announced"),
+        ({"outages": [{"start": 5, "end": 9}, {"start": 7, "end": 8}]}, "history.outages"),
+        ({"machine": "7"}, "history.machine"),
+        ({"outage": []}, "history"),
+    ],
+)
+def test_a_fault_names_its_place(change: dict[str, Any], place: str) -> None:
+    with pytest.raises(RuleViolation) as caught:
+        read_history(RECORD | change)
+    assert caught.value.path == place
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("[1]", WrongType),
+        ("{", ParseError),
+        ("", ParseError),
+        ("a,b\n1,2\n", ParseError),
+        ("kind,start,end\nother,1,2\n", RuleViolation),
+        ("kind,start,end\nrental,1\n", RuleViolation),
+        ("kind,start,end\nrental,2,1\n", RuleViolation),
+        ('kind,start,end\nrental,"1,2\n', ParseError),
+        ("kind,start,end,machine\nrental,1,2,7\nrental,3,4,8\n", RuleViolation),
+        ("kind,start,end,machine\nrental,1,2,x\n", RuleViolation),
+        (b"\xff\xfe", ParseError),
+    ],
+)
+def test_files_that_are_none(tmp_path: Path, text: str | bytes, error: type) -> None:
+    with pytest.raises(error) as caught:
+        read_history(written(tmp_path, text))
+    assert isinstance(caught.value, NumgeniusError)
+
+
+def test_what_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for source in (tmp_path / "missing", tmp_path, "a\0b"):
+        with pytest.raises(ParseError, match="a file that can be read"):
+            read_history(source)
+    with pytest.raises(WrongType):
+        read_history(5)  # type: ignore[arg-type]
+    monkeypatch.setattr("numgenius_core.sla._reading.MAX_BYTES", 3)
+    with pytest.raises(ParseError, match="at most 3 bytes"):
+        read_history(written(tmp_path, "{ }  "))

@@ -1,0 +1,178 @@
+"""``numgenius sla``, as a person and as a program use it."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from numgenius_core._command import main
+
+FEE = ("sla", "fee", "--price", "3.50", "--claim", "0.99", "--target", "0.95")
+RECORD = {
+    "machine": 7,
+    "rentals": [{"start": "2026-07-01T00:00:00Z", "end": "2026-07-11T00:00:00Z"}],
+    "outages": [
+        {"start": "2026-07-03T12:00:00Z", "end": "2026-07-03T20:00:00Z"},
+        {
+            "start": "2026-07-12T00:00:00Z",
+            "end": "2026-07-12T01:00:00Z",
+            "announced": 1_780_000_000,
+        },
+    ],
+}
+
+
+def answer(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    assert main([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> str:
+    path = tmp_path / "history.json"
+    path.write_text(json.dumps(RECORD))
+    return str(path)
+
+
+class TestTheFee:
+    """Issue: ``fee`` → fee_per_hour, fee_per_day, total_per_hour, confidence, p."""
+
+    def test_the_keys(self, capsys: pytest.CaptureFixture[str]) -> None:
+        found = answer(capsys, *FEE)
+        assert found == {
+            "fee_per_hour": "0.040420898438",
+            "fee_per_day": "0.970101562512",
+            "total_per_hour": "3.540420898438",
+            "confidence": "medium",
+            "p": 0.666666667,
+        }
+
+    def test_a_wider_spread(self, capsys: pytest.CaptureFixture[str]) -> None:
+        found = answer(capsys, *FEE, "--spread", "3")
+        assert (found["confidence"], found["p"]) == ("low", 0.25)
+        assert Decimal(found["fee_per_hour"]) > Decimal("0.2")
+
+    @pytest.mark.parametrize(
+        ("words", "says"),
+        [
+            (("--claim", "1"), "--claim: need a share above 0 and at most 0.99999"),
+            (("--target", "0.995"), "--target: need at most the claim of 0.99, got 0.995"),
+            (("--spread=-0.5",), "--spread: need a spread above 0 and at most 3, got '-0.5'"),
+            (("--spread", "1e9"), "--spread: need"),
+            (("--price", "free"), "--price: need"),
+        ],
+    )
+    def test_refusals_exit_2(
+        self, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], says: str
+    ) -> None:
+        assert main([*FEE, *words]) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith(f"numgenius: {says}")
+
+
+class TestTheBacktest:
+    """Issue: "a table by day, r_eff, r_be, net, worst day"."""
+
+    words = ("--price", "3.50", "--claim", "0.99", "--target", "0.95")
+
+    def test_the_keys(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
+        found = answer(capsys, "sla", "backtest", history, *self.words)
+        assert found["params"] == {"r_claim": 0.99, "r_target": 0.95, "p": 0.666666667, "beta": 0.3}
+        assert len(found["days"]) == 10
+        assert found["ignored_seconds"] == 3_600
+        fees = sum(Decimal(day["client_premium_to_escrow"]) for day in found["days"])
+        paid = sum(Decimal(day["escrow_to_client_balance"]) for day in found["days"])
+        assert Decimal(found["net"]) == fees - paid
+        assert max(Decimal(d["escrow_to_client_balance"]) for d in found["days"]) == Decimal(
+            found["worst_day_credit"]
+        )
+
+    def test_for_a_person(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
+        assert main(["sla", "backtest", history, *self.words]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == "claim 0.99, spread 0.5, target 0.95"
+        assert lines[-5:-3] == ["r_eff      94.56043%", "r_be       94.94923%"]
+        assert lines[-3:] == [
+            "net        -$74.30",
+            "worst day  $84.00",
+            "3,600 s of outages outside of rentals do not count",
+        ]
+
+    def test_days_without_rental(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
+        words = (*self.words, "--end", "2026-09-01T00:00:00Z", "--days", "2")
+        assert main(["sla", "backtest", history, *words]) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == "no rental in these days"
+        free = ("--price", "0", "--claim", "0.99", "--platform-fee", "0.25")
+        assert main(["sla", "backtest", history, *free]) == 0
+        assert "r_eff      –" in capsys.readouterr().out
+        path = Path(history)
+        path.write_text(json.dumps(RECORD | {"outages": []}))
+        assert main(["sla", "backtest", history, *self.words]) == 0
+        assert capsys.readouterr().out.endswith("net        $9.70\nworst day  $0.00\n")
+
+    def test_a_picture(
+        self, capsys: pytest.CaptureFixture[str], history: str, tmp_path: Path
+    ) -> None:
+        picture = tmp_path / "sla.svg"
+        words = ("sla", "backtest", history, *self.words, "--picture")
+        assert main([*words, str(picture)]) == 0
+        assert "<svg" in picture.read_text()
+        for name in (tmp_path / "no" / "sla.svg", tmp_path / "sla.what"):
+            assert main([*words, str(name)]) == 2
+        assert "--picture: need a file that can be written" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("change", "says"),
+        [
+            ({"outages": [RECORD["rentals"][0]] * 2}, "history.outages: need no outage"),  # type: ignore[index]
+            ({"rentals": [{"start": 0, "end": 40_000_000}], "outages": []}, "days: need a range"),
+            ({"rentals": [{"start": "2026-07-01T00:00:00", "end": 9}]}, ""),
+        ],
+    )
+    def test_refusals_exit_2(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        tmp_path: Path,
+        change: dict[str, Any],
+        says: str,
+    ) -> None:
+        path = tmp_path / "bad.json"
+        path.write_text(json.dumps(RECORD | change))
+        assert main(["sla", "backtest", str(path), *self.words]) == 2
+        assert capsys.readouterr().err.startswith(f"numgenius: {says}")
+        assert main(["sla", "backtest", str(tmp_path / "none"), *self.words]) == 2
+
+    def test_a_naive_end(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
+        words = (*self.words, "--end", "2026-07-05T00:00:00")
+        assert main(["sla", "backtest", history, *words]) == 2
+        assert capsys.readouterr().err.startswith("numgenius: --end: need")
+
+
+class TestAdvice:
+    """Issue: "best claim and spread for a host with this history"."""
+
+    def test_a_good_machine(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        path = tmp_path / "good.csv"
+        path.write_text("kind,start,end\nrental,2026-07-01T00:00:00Z,2026-09-01T00:00:00Z\n")
+        found = answer(capsys, "sla", "advise", str(path), "--price", "3.50")
+        assert found["offer"] is True
+        assert found["best"] == found["tried"][0]
+        assert Decimal(found["best"]["net"]) > 0
+        assert found["uptime"][1:] == [1.0, 1.0]
+        assert main(["sla", "advise", str(path), "--price", "3.50"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[-1].startswith("best: claim 0.99, spread ")
+        assert lines[-2].endswith("more have a fee that clients would not pay")
+
+    def test_a_bad_one(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
+        words = ("sla", "advise", history, "--price", "3.50", "--target", "0.9")
+        found = answer(capsys, *words)
+        assert (found["offer"], found["best"], found["tried"]) == (False, None, [])
+        assert main([*words, "--risk", "0.01"]) == 0
+        assert capsys.readouterr().out.endswith("offering does not pay on this history\n")
+        assert main([*words, "--risk", "2"]) == 2
