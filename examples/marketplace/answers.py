@@ -57,8 +57,9 @@ def listing_of(machine: MachineId, host: AccountId) -> Row:
 def told_of_a_contract(told: Row, event: it.Event, before: Market) -> None:
     match event:
         case it.ContractCreated():
+            if "new_contract" in told:  # several at once
+                told.setdefault("new_contracts", [told["new_contract"]]).append(event.contract.id)
             told["new_contract"] = event.contract.id
-            told.setdefault("new_contracts", []).append(event.contract.id)
         case it.ContractPrepaid():
             told |= {"timescale": float(event.months), "discount_rate": float(event.discount)}
         case it.InstanceDestroyed():

@@ -23,7 +23,7 @@ from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval, from_epoch, to_epoch, total_seconds
 from numgenius_core.listing import Mode
 from numgenius_core.market import Instance, MachineState, Market, views
-from numgenius_core.money import ZERO
+from numgenius_core.money import Money
 from numgenius_core.offer import Offer
 from numgenius_core.prices import CurveSchedule
 from numgenius_core.search import FIELDS, Operator, SearchRequest, View, search
@@ -75,6 +75,7 @@ def user(asked: Asked) -> Any:
     call, market = asked.call, asked.market
     left = rows.number(views.balance(market, call.by, call.at))
     told = {"id": call.by, "username": call.by, "email": None, "credit": left, "balance": left}
+    told["api_key"] = None  # clients take it out before they show the rest; no key is sent on
     return told | {"host_agreement_accepted": views.is_host(market, call.by)}
 
 
@@ -95,7 +96,10 @@ def machine_rows(asked: Asked, found: Iterable[MachineState]) -> list[rows.Row]:
     hour, day = earned
     return [
         rows.machine(
-            each, asked.call.at, asked.hardware, (hour.get(each.id, ZERO), day.get(each.id, ZERO))
+            each,
+            asked.call.at,
+            asked.hardware,
+            (hour.get(each.id, Money(0)), day.get(each.id, Money(0))),
         )
         for each in found
     ]

@@ -191,7 +191,7 @@ def listing(call: Call, machine: int) -> do.ListMachine:
             download=call.price("price_inetd", PerGb, PerGb(0)),
             min_bid=call.price("price_min_bid", PerGpuHour, PerGpuHour(0)),
         ),
-        min_gpu=call.whole("min_chunk"),
+        min_gpu=1 if body.get("min_chunk") is None else call.whole("min_chunk"),
         max_discount=DISCOUNT if discount is None else Fraction(call.exact("credit_discount_max")),
         end=None if end is None else instant(body, "end_date"),
         rolling=None if rolling is None else fixed_duration(parse_duration(rolling), "duration"),
@@ -219,6 +219,7 @@ def maintenance(call: Call) -> do.ScheduleMaintenance:
     if word not in known:
         need = "one of " + ", ".join(category.value for category in Category)
         raise RuleViolation("maintenance_category", need, shown(word))
-    start, hours = instant(call.body, "sdate"), call.exact("duration")
+    start = instant(call.body, "sdate")
+    hours = Decimal(1) if call.body.get("duration") is None else call.exact("duration")
     window = requested_window(start, hours, now=call.at, category=known[word])
     return do.ScheduleMaintenance(**call.machine, window=window)

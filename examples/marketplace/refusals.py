@@ -75,7 +75,7 @@ NOT_SERVED: Final = {
     "ssh": f"SSH keys {RULES_ONLY}",
     "secrets": f"environment variables {RULES_ONLY}",
     "audit_logs": "there is no audit log here but the events in the service's file",
-    "invoices": "GET /api/v1/invoices/ has the invoices",
+    "invoices": "invoices are at GET /api/v1/invoices/ here",
     "cluster": f"clusters {RULES_ONLY}",
     "clusters": f"clusters {RULES_ONLY}",
     "overlay": f"overlay networks {RULES_ONLY}",
@@ -92,7 +92,7 @@ NOT_SERVED: Final = {
     "instances/request_logs": "nothing runs here that could write a log",
     "instances/take_snapshot": "no data is kept here that a snapshot could be made of",
     "commands": "no data is kept here that could be copied, and no jobs are scheduled",
-    "contracts": "GET /api/v1/instances/ can be filtered by label",
+    "contracts": "instances are filtered by label at GET /api/v1/instances/ here",
     "users/cloud_integrations": "no data is kept here that a cloud could have",
     "users/me/ipaddrs": "where requests came from is not kept here",
 }

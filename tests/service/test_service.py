@@ -681,11 +681,11 @@ class TestOpenApi:
 
     def test_fields_that_are_read_are_written_down(self, listed: Desk) -> None:
         """Every field that a door reads of a body is in its description."""
-        read: dict[str, set[str]] = {}
+        read: dict[tuple[str, str], set[str]] = {}
 
         class Watched(dict[str, Any]):
             def get(self, name: str, default: Any = None) -> Any:
-                read.setdefault(door.path, set()).add(name)
+                read.setdefault((door.method, door.path), set()).add(name)
                 return super().get(name, default)
 
         for door in COMMANDS:
@@ -696,7 +696,7 @@ class TestOpenApi:
             assert door.means is not None
             with suppress(NumgeniusError):
                 door.means(call, listed.store.market, {})
-            assert read.get(door.path, set()) <= known, door.path
+            assert read.get((door.method, door.path), set()) <= known, door.path
 
 
 class TestTime:
