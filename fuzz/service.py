@@ -17,13 +17,14 @@ from urllib.parse import urlencode
 
 from examples.marketplace.__main__ import CREDIT, seed
 from examples.marketplace.app import Service
-from examples.marketplace.routes import COMMANDS, QUESTIONS, instances_load_at_once
+from examples.marketplace.commands import instances_load_at_once
+from examples.marketplace.doors import DOORS
 from examples.marketplace.store import Store
 from numgenius_core.ids import AccountId
 from numgenius_core.market.journal import event_to_json, market_to_json
 
 BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
-ROUTES = sorted([*COMMANDS, *QUESTIONS])
+ROUTES = sorted((door.method, door.path) for door in DOORS)
 KEYS = ("host-1", "ann", "ben")
 LIFE = 3_000  # requests of one market
 
@@ -108,7 +109,7 @@ class ServiceInput:
         self._pass(as_int(asked.get("pass"), 100_000))
         number = as_int(asked.get("number"), 2**64)
         method, route = str(asked.get("method")), str(asked.get("route"))
-        if (method, route) not in COMMANDS and (method, route) not in QUESTIONS:
+        if (method, route) not in ROUTES:
             method, route = ROUTES[number % len(ROUTES)]
         for kind in ("asks", "instances"):
             if kind in route:

@@ -28,7 +28,7 @@ import uvicorn
 
 from examples.marketplace.__main__ import CREDIT, seed
 from examples.marketplace.app import Service
-from examples.marketplace.routes import instances_load_at_once
+from examples.marketplace.commands import instances_load_at_once
 from examples.marketplace.store import Store
 
 PAGE: Final = Path("docs/story.md")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import warnings
+from ipaddress import ip_address
 from typing import Final
 
-import uvicorn
-
 from examples.marketplace.app import Service
-from examples.marketplace.routes import instances_load_at_once
+from examples.marketplace.commands import instances_load_at_once
+from examples.marketplace.keys import any_key, key_file
+from examples.marketplace.server import serve
 from examples.marketplace.store import Store
 from numgenius_core.errors import FloorAbovePrice
 from numgenius_core.ids import AccountId, MachineId
@@ -31,21 +33,37 @@ def seed(store: Store) -> None:
         store.decide(*(AddMachine(machine=machine) for machine in MACHINES))
 
 
-def main() -> None:
+def arguments() -> argparse.Namespace:
+    """Return what the service was started with, or end with what is wrong."""
     parser = argparse.ArgumentParser(prog="python -m examples.marketplace", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", type=int, default=8765)
     parser.add_argument("--db", default="market.sqlite", help="where the events are kept")
     parser.add_argument("--seed", choices=["demo"], help="what an empty market begins with")
+    parser.add_argument("--keys", help="the file that says whose key is whose")
     parser.add_argument("--rate", type=float, default=50, help="requests a second of an account")
+    parser.add_argument("--proxies", help="addresses of proxies that say where a request is from")
     parser.add_argument("--not-durable", action="store_true", help="do not wait for the disk")
     args = parser.parse_args()
+    if args.keys is None:
+        if args.seed is None:
+            parser.error("--keys says whose key is whose; only --seed demo does without")
+        if not (args.host == "localhost" or ip_address(args.host).is_loopback):
+            parser.error("without --keys any key is an account: only loopback can be listened on")
+    return args
+
+
+def main() -> None:
+    args = arguments()
     warnings.simplefilter("ignore", FloorAbovePrice)  # legal, and the host's own affair
+    keys = any_key if args.keys is None else key_file(args.keys)
     store = Store(args.db, react=instances_load_at_once, durable=not args.not_durable)
     if args.seed:
         seed(store)
-    app = Service(store, args.rate, CREDIT).app()
-    uvicorn.run(app, port=args.port, access_log=False, log_level="warning", ws="none")
-    store.close()
+    if args.keys is None:
+        sys.stderr.write("any key is an account of that name: this is a demonstration\n")
+    credit = CREDIT if args.seed else Money(0)
+    serve(Service(store, args.rate, credit, keys).app(), args.host, args.port, args.proxies)
 
 
 if __name__ == "__main__":

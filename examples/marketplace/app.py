@@ -1,175 +1,201 @@
-"""The service: who may ask, how much, and what a fault is called.
+"""The service: who may ask, how much, and what becomes of a request.
 
-A request is read within limits and answered by its route (:mod:`~examples.marketplace.routes`);
-what the library refuses leaves as a 4xx with one sentence. Nothing that a client sends ends the
-process, and no client is told of anything that is not on disk.
+A request is read within limits and answered by its door (:mod:`~examples.marketplace.doors`); what
+the library refuses leaves as a 4xx with one sentence. Nothing that a client sends ends the process,
+no client is told of anything that is not on disk, and what is answered as failed has not happened.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from math import ceil
 from sqlite3 import Error as DiskError
-from time import monotonic
 from typing import Any, Final
 
+from attrs import field, frozen
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from examples.marketplace.answers import answer, each_answer
+from examples.marketplace.commands import Each, Means
+from examples.marketplace.doors import DOORS, Door
+from examples.marketplace.hardware import DEMO, Hardware
+from examples.marketplace.keys import Keys, any_key
+from examples.marketplace.limits import Limits
+from examples.marketplace.openapi import document
+from examples.marketplace.questions import Answers, Asked
 from examples.marketplace.reading import MAX_BODY, Call, parsed
-from examples.marketplace.routes import COMMANDS, QUESTIONS, answer
+from examples.marketplace.refusals import NotServed, refusal, refused, why_not_served
 from examples.marketplace.store import Store
-from numgenius_core.errors import (
-    IllegalMove,
-    InsufficientCredit,
-    NotAllowed,
-    NumgeniusError,
-    ParseError,
-    UnknownId,
-)
-from numgenius_core.ids import AccountId
-from numgenius_core.market.commands import AddCredit
+from numgenius_core.errors import NumgeniusError, ParseError
+from numgenius_core.ids import AccountId, ContractId
+from numgenius_core.market.commands import AddCredit, Destroy
 from numgenius_core.money import Money
 
 Respond = Callable[[Call], Awaitable[Any]]
 
-# What a fault is called; the first that fits.
-FAULTS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
-    (UnknownId, 404, "not_found"),
-    (NotAllowed, 403, "not_authorized"),
-    (InsufficientCredit, 411, "insufficient_credit"),
-    (IllegalMove, 409, "not_possible_now"),
-    (NumgeniusError, 400, "invalid_args"),
-    (DiskError, 503, "not_stored"),
-)
-MISSING: Final = {
-    "contract": "no_such_instance",
-    "increase": "no_pending_price_increase",
-    "machine": "no_such_machine",
-    "offer": "no_such_ask",
-}
-OPEN: Final = "/api/v0/gpu_names/unique"  # the client asks this before it knows its key
 NUMBER: Final = re.compile("[0-9]{1,19}", re.ASCII)
-NEWCOMER: Final = AccountId("")  # shares its limit with everyone who has no account yet
-MANY: Final = 10_000
+NOBODY: Final = AccountId("")  # who asks without a key what everybody may ask
+BODY_SECONDS: Final = 10.0
+METHODS: Final = ["GET", "PUT", "POST", "DELETE", "PATCH"]
+WORDS: Final = {
+    401: "auth_error",
+    405: "no_such_method",
+    408: "too_slow",
+    413: "too_large",
+    429: "too_many_requests",
+}
 
 
-class Limiter:
-    """Lets each key ask so many times a second, and as many as in two seconds at once."""
-
-    def __init__(self, rate: float) -> None:
-        self._gap, self._slack = 1 / rate, 2.0
-        self._busy_until: dict[str, float] = {}
-
-    def wait(self, key: str) -> float:
-        """Return how many seconds too early a key asks; 0 is in time, and counts."""
-        now = monotonic()
-        if len(self._busy_until) > MANY:  # whoever has been quiet is as good as new
-            self._busy_until = {k: until for k, until in self._busy_until.items() if until > now}
-        until = max(now, self._busy_until.get(key, now)) + self._gap
-        if until <= now + self._slack:
-            self._busy_until[key] = until
-            return 0.0
-        return until - now - self._slack
-
-
+@frozen
 class Service:
     """The service over a store.
 
-    Args:
+    Attributes:
         store: The market.
         rate: Requests a second of each account.
-        credit: What an account is opened with at its first request.
+        credit: What an account is opened with at its first request; 0 pays in nothing.
+        keys: Whose key is whose.
+        hardware: What the machines are made of.
     """
 
-    def __init__(self, store: Store, rate: float, credit: Money) -> None:
-        self.store, self.limiter, self.credit = store, Limiter(rate), credit
+    store: Store
+    rate: float
+    credit: Money
+    keys: Keys = any_key
+    hardware: Hardware = field(factory=lambda: DEMO)
+    limits: Limits = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "limits", Limits(self.rate))
 
     def app(self) -> ASGIApp:
-        """Return the service as ASGI."""
-        routes = [self.route(*key, self.commanded(meant)) for key, meant in COMMANDS.items()]
-        routes += [self.route(*key, self.questioned(asked)) for key, asked in QUESTIONS.items()]
-        faults = {HTTPException: not_served, Exception: failed}
-        return without_slash(Starlette(routes=routes, exception_handlers=faults))
+        """Return the service as ASGI; when its lifespan ends, it lets go of its file."""
+        routes = [self.route(door) for door in DOORS]
+        routes.append(Route("/api/openapi.json", described, methods=["GET"]))
+        routes.append(Route("/{rest:path}", nothing_here, methods=METHODS))
+        faults = {HTTPException: not_answered, Exception: failed}
 
-    def commanded(self, meant: Callable[..., Any]) -> Respond:
-        async def respond(call: Call) -> Any:
-            found, before = meant(call), self.store.market
-            commands = found if isinstance(found, list) else [found]
-            return answer(await self.store.do(*commands), before)
+        @asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncIterator[None]:
+            yield
+            await self.store.end()
 
-        return respond
+        return without_slash(Starlette(routes=routes, exception_handlers=faults, lifespan=lifespan))
 
-    def questioned(self, asked: Callable[..., Any]) -> Respond:
-        async def respond(call: Call) -> Any:
-            return asked(call, await self.store.seen(), self.store)
+    def route(self, door: Door) -> Route:
+        if door.means is not None:
+            respond = self.commanded(door.means)
+        elif door.answers is not None:
+            respond = self.questioned(door.answers)
 
-        return respond
-
-    def route(self, method: str, path: str, respond: Respond) -> Route:
-        async def endpoint(request: Request) -> JSONResponse:
+        async def endpoint(request: Request) -> Response:
             try:
-                return JSONResponse(await respond(await self.read(request)))
+                return JSONResponse(await respond(await self.read(request, door)))
             except (NumgeniusError, DiskError) as fault:
-                status, code = next((s, c) for kind, s, c in FAULTS if isinstance(fault, kind))
-                if isinstance(fault, UnknownId):
-                    code = MISSING.get(fault.path, code)
-                return refusal(status, code, fault)
+                return refused(fault)
+            except ClientDisconnect:
+                return Response(status_code=400)  # there is nobody to read it
 
-        return Route(f"/api{path}", endpoint, methods=[method])
+        return Route(f"/api{door.path}", endpoint, methods=[door.method])
 
-    async def read(self, request: Request) -> Call:
+    def commanded(self, means: Means) -> Respond:
+        async def respond(call: Call) -> Any:
+            before = self.store.market
+            meant = means(call, before, self.hardware)
+            if isinstance(meant, Each):
+                return await self.each(meant)
+            commands = meant if isinstance(meant, list) else [meant]
+            return answer(call, commands, await self.store.do(*commands), before)
+
+        return respond
+
+    async def each(self, meant: Each) -> Any:
+        """Destroy what can be destroyed; it is a refusal only if nothing could."""
+        done: list[ContractId] = []
+        failed: dict[ContractId, NumgeniusError] = {}
+        for command in meant.commands:
+            assert isinstance(command, Destroy)
+            try:
+                self.store.decide(command)
+                done.append(command.contract)
+            except NumgeniusError as fault:
+                failed[command.contract] = fault
+        if not done:
+            raise next(iter(failed.values()))
+        await self.store.saved()
+        return each_answer(done, failed)
+
+    def questioned(self, answers: Answers) -> Respond:
+        async def respond(call: Call) -> Any:
+            return answers(Asked(call, await self.store.seen(), self.store, self.hardware))
+
+        return respond
+
+    async def read(self, request: Request, door: Door) -> Call:
         """Return what a request says, of an account that exists from then on."""
         account = self.account(request)
         known = account in self.store.market.accounts
-        if wait := self.limiter.wait(account if known else NEWCOMER):
+        address = request.client.host if request.client else ""
+        if wait := self.limits.wait(account if known else None, address):
             again = {"Retry-After": str(ceil(wait))}
             raise HTTPException(429, "too many requests: try again later", again)
+        if account is None or (account is NOBODY and not door.open):
+            raise HTTPException(401, "Invalid user key")
         number = request.path_params.get("number", "0")
         if not NUMBER.fullmatch(number):
-            raise HTTPException(404, "Not Found")
+            raise NotServed(why_not_served(request.method, request.url.path))
         body = await body_of(request)
-        if not known and account is not NEWCOMER:
+        if not known and account is not NOBODY and self.credit > Money(0):
             await self.store.do(AddCredit(account=account, amount=self.credit))
         at, query = self.store.now(), request.query_params
         return Call(by=account, at=at, number=int(number), body=body, query=query)
 
-    def account(self, request: Request) -> AccountId:
-        """Return the account of a request: any key is an account named by it."""
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        if scheme == "Bearer" and key.strip():
-            return AccountId(key.strip())
-        if request.url.path == OPEN:
-            return NEWCOMER
-        raise HTTPException(401, "Invalid user key")
+    def account(self, request: Request) -> AccountId | None:
+        """Return the account of a request's key; ``None`` of a key that is nobody's."""
+        header = request.headers.get("authorization", "")
+        scheme, _, key = header.partition(" ")
+        if not header:
+            key = request.query_params.get("api_key", "")  # as older clients send it
+            return self.keys(key.strip()) if key.strip() else NOBODY
+        return self.keys(key.strip()) if scheme == "Bearer" and key.strip() else None
 
 
 async def body_of(request: Request) -> dict[str, Any]:
     """Return the JSON object of a request; without a body an empty one."""
     text = bytearray()
-    async for piece in request.stream():
-        text += piece
-        if len(text) > MAX_BODY:
-            raise HTTPException(413, f"a request has at most {MAX_BODY:,} bytes")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for piece in request.stream():
+                text += piece
+                if len(text) > MAX_BODY:
+                    raise HTTPException(413, f"a request has at most {MAX_BODY:,} bytes")
+    except TimeoutError:
+        raise HTTPException(408, f"a request has to arrive in {BODY_SECONDS:.0f} s") from None
     found = parsed(bytes(text), "request") if text else {}
     if not isinstance(found, dict):
         raise ParseError("request", "a JSON object", type(found).__name__)
     return found
 
 
-def refusal(status: int, code: str, why: object, headers: Any = None) -> JSONResponse:
-    """Return the answer to a request that came to nothing; its client shows only ``msg``."""
-    told = {"success": False, "error": code, "msg": " ".join(str(why).split())}
-    return JSONResponse(told, status, headers)
+async def described(_: Request) -> JSONResponse:
+    return JSONResponse(document())
 
 
-async def not_served(_: Request, fault: Any) -> JSONResponse:
-    return refusal(fault.status_code, "invalid_request", fault.detail, fault.headers)
+async def nothing_here(request: Request) -> JSONResponse:
+    return refused(NotServed(why_not_served(request.method, request.url.path)))
+
+
+async def not_answered(_: Request, fault: Any) -> JSONResponse:
+    word = WORDS.get(fault.status_code, "invalid_request")
+    return refusal(fault.status_code, word, fault.detail, headers=fault.headers)
 
 
 async def failed(_request: Request, _fault: Exception) -> JSONResponse:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from math import isfinite
 from typing import Any, Final, TypeVar
 
 from attrs import frozen
@@ -41,13 +42,19 @@ def depth(value: object) -> int:
 
 
 def no_number(word: str) -> float:
-    raise ValueError(f"{word} is no number")  # Python reads NaN and Infinity, JSON has neither
+    # Python reads NaN and Infinity, JSON has neither.
+    raise ValueError(f"{word[:MOST_SHOWN]} is no number")
+
+
+def finite(digits: str) -> float:
+    value = float(digits)
+    return value if isfinite(value) else no_number(digits)  # 1e999: no double is that large
 
 
 def parsed(text: bytes | str, path: str) -> Any:
     """Return the value of a JSON text, or raise our ``ParseError``."""
     try:
-        value = json.loads(text, parse_constant=no_number)
+        value = json.loads(text, parse_constant=no_number, parse_float=finite)
         if depth(value) <= MAX_DEPTH:
             return value
     except RecursionError:
@@ -152,6 +159,13 @@ class Call:
             raise RuleViolation(name, f"a list of 1 to {MAX_IDS} ids", shown(value))
         return [whole_number(each, f"{name}[{index}]") for index, each in enumerate(value)]
 
+    def several(self, name: str) -> list[int]:
+        """Return the ids of a query, which is a JSON list."""
+        found = self.asked(name, list, [])
+        if len(found) > MAX_IDS:
+            raise RuleViolation(name, f"at most {MAX_IDS} ids", str(len(found)))
+        return [whole_number(each, f"{name}[{index}]") for index, each in enumerate(found)]
+
     def period(self, bounds: Any) -> Interval | None:
         """Return the time between ``{"gte": ..., "lte": ...}``, up to now; ``None`` if none."""
         if not isinstance(bounds, dict):
@@ -161,7 +175,7 @@ class Call:
         return Interval(since, until) if since < until else None
 
 
-def listing(call: Call) -> do.ListMachine:
+def listing(call: Call, machine: int) -> do.ListMachine:
     body = call.body
     if body.get("vol_size") or body.get("vol_price"):
         raise RuleViolation("vol_size", "nothing or 0: there are no volumes here", "a volume")
@@ -169,7 +183,7 @@ def listing(call: Call) -> do.ListMachine:
     discount = body.get("credit_discount_max")
     return do.ListMachine(
         by=call.by,
-        machine=MachineId(call.whole("machine")),
+        machine=MachineId(machine),
         prices=PriceTerms(
             gpu=call.price("price_gpu", PerGpuHour),
             storage=call.price("price_disk", PerGbMonth, STORAGE),
@@ -177,7 +191,7 @@ def listing(call: Call) -> do.ListMachine:
             download=call.price("price_inetd", PerGb, PerGb(0)),
             min_bid=call.price("price_min_bid", PerGpuHour, PerGpuHour(0)),
         ),
-        min_gpu=call.whole("min_chunk"),
+        min_gpu=1 if body.get("min_chunk") is None else call.whole("min_chunk"),
         max_discount=DISCOUNT if discount is None else Fraction(call.exact("credit_discount_max")),
         end=None if end is None else instant(body, "end_date"),
         rolling=None if rolling is None else fixed_duration(parse_duration(rolling), "duration"),
@@ -205,6 +219,7 @@ def maintenance(call: Call) -> do.ScheduleMaintenance:
     if word not in known:
         need = "one of " + ", ".join(category.value for category in Category)
         raise RuleViolation("maintenance_category", need, shown(word))
-    start, hours = instant(call.body, "sdate"), call.exact("duration")
+    start = instant(call.body, "sdate")
+    hours = Decimal(1) if call.body.get("duration") is None else call.exact("duration")
     window = requested_window(start, hours, now=call.at, category=known[word])
     return do.ScheduleMaintenance(**call.machine, window=window)

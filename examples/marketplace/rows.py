@@ -1,7 +1,7 @@
 """What clients are sent: the library's values under the names of the marketplace's API.
 
-Amounts leave as JSON numbers, rounded once. Fields that the client shows and this service knows
-nothing of (drivers, speeds) are left out.
+Amounts leave as JSON numbers, rounded once. A field that the market has and this service knows
+nothing of is null, or is left out.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any, Final
 
-from numgenius_core.billing import Line, Statement
+from examples.marketplace.hardware import Hardware, facts
 from numgenius_core.contracts import InstanceState, PendingIncrease, client_end
-from numgenius_core.intervals import to_epoch
-from numgenius_core.listing import Mode
-from numgenius_core.maintenance import window_statuses
+from numgenius_core.intervals import to_epoch, total_seconds
+from numgenius_core.listing import Listing, Mode
+from numgenius_core.maintenance import WindowStatus, window_statuses
 from numgenius_core.market import Instance, MachineState
-from numgenius_core.market.events import CreditAdded
-from numgenius_core.market.views import Earnings
+from numgenius_core.market.views import DepositView
 from numgenius_core.money import Money
 from numgenius_core.offer import Offer
 from numgenius_core.rates import Rate
@@ -40,8 +39,16 @@ STATUS: Final = {
 }
 LETTERS: Final = {Mode.ON_DEMAND: "D", Mode.RESERVED: "R", Mode.INTERRUPTIBLE: "I"}
 PRICED: Final = (
-    *("dph_base", "dph_total", "discounted_dph_total", "discount_rate", "duration", "min_bid"),
+    "dph_base",
+    "dph_total",
+    "discounted_dph_total",
+    "discount_rate",
+    "duration",
+    "min_bid",
+    "storage_total_cost",
 )
+A_STAY: Final = 4  # hours that ``dph_total_adj`` is the price of, with as much download as disk
+MONTH, DAY, HOUR = SECONDS_PER_MONTH, 86_400, SECONDS_PER_HOUR
 
 
 def number(value: Rate | Money | Fraction) -> float:
@@ -60,17 +67,33 @@ def offer(given: Offer, view: View) -> Row:
     for name in PRICED:
         value = FIELDS[name].of(given, view)
         row[name] = None if value is None or value == float("inf") else float(value)
-    row["verified"] = row["verification"] == "verified"
-    row["is_bid"] = view.mode is Mode.INTERRUPTIBLE
+    total, saved = row["dph_total"], row["dph_total"] - row["discounted_dph_total"]
+    download = view.disk_mb / MB_PER_GB * row["inet_down_cost"] / A_STAY
+    row |= {"verified": row["verification"] == "verified", "dph_total_adj": total + download}
+    row["search"] = hourly(row["dph_base"], row["storage_total_cost"], saved)
+    row["instance"] = hourly(0, row["storage_total_cost"], 0)
     return row
 
 
-def machine(state: MachineState, at: datetime) -> Row:
-    """Return the row of a machine, as its host sees it."""
-    its, listing = state.machine, state.listing
-    clients = [each.contract for each in state.instances.values()]
-    rented = any(not contract.is_free_test for contract in clients)
-    row: Row = {
+def hourly(gpu: float, disk: float, saved: float) -> Row:
+    """Return the parts of a price an hour."""
+    return {
+        "gpuCostPerHour": gpu,
+        "diskHour": disk,
+        "totalHour": gpu + disk,
+        "discountTotalHour": saved,
+        "discountedTotalPerHour": gpu + disk - saved,
+    }
+
+
+def machine(
+    state: MachineState, at: datetime, hardware: Hardware, earned: tuple[Money, Money]
+) -> Row:
+    """Return the row of a machine, as its host sees it; it earned that in the last hour and day."""
+    its = state.machine
+    disk, offline = state.disk, None if not state.online else 0.0
+    return {
+        **facts(hardware, its.id),
         "id": its.id,
         "machine_id": its.id,
         "host_id": its.host,
@@ -78,59 +101,129 @@ def machine(state: MachineState, at: datetime) -> Row:
         "gpu_name": its.gpu_name,
         "num_gpus": its.gpus,
         "disk_space": its.disk_mb / MB_PER_GB,
+        "max_disk_space": its.disk_mb / MB_PER_GB,
+        "alloc_disk_space": disk.instances_mb / MB_PER_GB,
+        "avail_disk_space": (its.disk_mb - disk.instances_mb) / MB_PER_GB,
         "verification": its.verification.value,
-        "listed": listing is not None,
+        "timeout": offline,  # seconds since it was last heard of; for how long is not known here
+        "error_description": None,
+        "num_reports": 0,
+        "num_recent_reports": 0,
+        "clients": [],
         "gpu_occupancy": occupancy(state),
-        "client_end_date": epoch(client_end(clients)) if rented else None,
+        "machine_maintenance": open_windows(state, at) or None,
+        "bid_gpu_cost": None,  # a host's own job costs nothing
+        "bid_image": state.default_job,
+        "bid_image_args": None,
+        "earn_hour": number(earned[0]),
+        "earn_day": number(earned[1]),
+        **rented(state),
+        **published(state, at),
     }
-    if listing is not None:
-        row |= {
-            "listed_gpu_cost": number(listing.prices.gpu),
-            "listed_storage_cost": number(listing.prices.storage),
-            "listed_inet_up_cost": number(listing.prices.upload),
-            "listed_inet_down_cost": number(listing.prices.download),
-            "min_bid_price": number(state.floor),
-            "credit_discount_max": number(listing.max_discount),
-            "min_chunk": listing.min_gpu,
-            "end_date": epoch(listing.end_at(at)),
-        }
-    return row
+
+
+def rented(state: MachineState) -> Row:
+    """Return how many instances a machine has, and when the last of its clients' contracts ends."""
+    there = list(state.instances.values())
+    running = [each for each in there if STATUS[each.state][1] == "running"]
+    clients = [each.contract for each in there]
+    has_clients = any(not contract.is_free_test for contract in clients)
+    return {
+        "current_rentals_running": len(running),
+        "current_rentals_running_on_demand": sum(each.bid is None for each in running),
+        "current_rentals_resident": len(there),
+        "current_rentals_on_demand": sum(each.bid is None for each in there),
+        "client_end_date": epoch(client_end(clients)) if has_clients else None,
+    }
+
+
+def published(state: MachineState, at: datetime) -> Row:
+    """Return what a machine is listed with; all of it is null while it is not."""
+    listing: Listing | None = state.listing
+    row: Row = {"listed": listing is not None, "start_date": None, "listed_volume_cost": None}
+    if listing is None:
+        names = """listed_gpu_cost listed_storage_cost listed_inet_up_cost listed_inet_down_cost
+            listed_min_gpu_count min_chunk min_bid_price credit_discount_max end_date duration"""
+        return row | dict.fromkeys(names.split())
+    rolling = listing.rolling
+    return row | {
+        "listed_gpu_cost": number(listing.prices.gpu),
+        "listed_storage_cost": number(listing.prices.storage),
+        "listed_inet_up_cost": number(listing.prices.upload),
+        "listed_inet_down_cost": number(listing.prices.download),
+        "listed_min_gpu_count": listing.min_gpu,
+        "min_chunk": listing.min_gpu,
+        "min_bid_price": number(state.floor),
+        "credit_discount_max": number(listing.max_discount),
+        "end_date": epoch(listing.end_at(at)),
+        "duration": None if rolling is None else rolling.total_seconds(),
+    }
 
 
 def occupancy(state: MachineState) -> str:
-    """Return a letter for each GPU: rented on demand, reserved, interruptible, or x for free."""
+    """Return a letter for each GPU, each with a blank: on demand, reserved, interruptible, or x."""
     letters = ["x"] * state.machine.gpus
     for each in state.instances.values():
         if STATUS[each.state][1] == "running":
             for slot in each.contract.block.slots:
                 letters[slot] = LETTERS[each.contract.mode]
-    return " ".join(letters)
+    return "".join(f"{letter} " for letter in letters)
 
 
-def instance(given: Instance, on: MachineState, at: datetime) -> Row:
+def instance(
+    given: Instance, on: MachineState, at: datetime, deposit: DepositView, hardware: Hardware
+) -> Row:
     """Return the row of an instance, as its client sees it."""
-    contract = given.contract
+    contract, prices = given.contract, given.contract.prices_at(at)
     actual, current = STATUS[given.state]
-    return {
+    total = number(given.price(at))
+    disk = number(prices.storage) * contract.disk_mb / MB_PER_GB / (MONTH / HOUR)
+    base = contract.block.size * number(prices.gpu) if given.bid is None else number(given.bid)
+    saved = float(given.discount) * base if deposit.left > Money(0) else 0.0
+    stopped = given.state is InstanceState.STOPPED
+    row: Row = {
         "id": contract.id,
         "machine_id": contract.machine,
         "host_id": contract.host,
         "actual_status": actual if on.online else "offline",
         "cur_state": current,
-        "intended_status": "stopped" if given.state is InstanceState.STOPPED else "running",
+        "next_state": current,
+        "intended_status": "stopped" if stopped else "running",
         "num_gpus": contract.block.size,
         "gpu_name": on.machine.gpu_name,
         "disk_space": contract.disk_mb / MB_PER_GB,
-        "dph_total": number(given.price(at)),
-        "storage_cost": number(given.contract.prices_at(at).storage),
+        "dph_base": base,
+        "dph_total": total,
+        "storage_cost": number(prices.storage),
+        "storage_total_cost": disk,
+        "inet_up_cost": number(prices.upload),
+        "inet_down_cost": number(prices.download),
         "is_bid": contract.mode is Mode.INTERRUPTIBLE,
         "bid_price": None if given.bid is None else number(given.bid),
+        "min_bid": number(on.floor) * contract.block.size,
+        "credit_balance": number(deposit.left),
+        "credit_discount": number(given.discount),
+        "credit_discount_max": number(given.max_discount),
         "label": given.label or None,
         "verification": on.machine.verification.value,
         "start_date": epoch(contract.start),
         "end_date": epoch(contract.end),
+        "time_remaining": remaining(contract.end, at),
+        "uptime_mins": total_seconds(contract.start, at) / 60,
         "extra_env": [],
+        "search": hourly(base, disk, saved),
+        "instance": hourly(base if current == "running" else 0.0, disk, saved),
     }
+    return facts(hardware, contract.machine) | row
+
+
+def remaining(end: datetime | None, at: datetime) -> str:
+    """Return how long a contract lasts, as ``12 Mon 24 D 16 Hr``; nothing if it never ends."""
+    if end is None or end <= at:
+        return ""
+    months, seconds = divmod(total_seconds(at, end), MONTH)
+    parts = ((months, "Mon"), (seconds // DAY, "D"), (seconds % DAY // HOUR, "Hr"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 
 def windows(state: MachineState, now: datetime) -> list[Row]:
@@ -142,10 +235,17 @@ def windows(state: MachineState, now: datetime) -> list[Row]:
             "end_time": epoch(window.period.end),
             "duration_hours": window.period.seconds / SECONDS_PER_HOUR,
             "maintenance_category": window.category.value,
+            "maintenance_reason": "",
             "status": status.value,
         }
         for window, status in window_statuses(state.schedule, now=now)
     ]
+
+
+def open_windows(state: MachineState, now: datetime) -> list[Row]:
+    """Return the windows of a machine that are not over."""
+    over = WindowStatus.COMPLETED.value
+    return [row for row in windows(state, now) if row["status"] != over]
 
 
 def increase(key: int, pending: PendingIncrease) -> Row:
@@ -171,63 +271,8 @@ def increase(key: int, pending: PendingIncrease) -> Row:
     return row
 
 
-def charge(bill: Statement) -> Row:
-    """Return the row of what an instance cost in a period, and of each line of it."""
-    number_of = bill.contract.id
-    lines = zip(bill.lines, bill.rounded(6), strict=True)
-    return {
-        "type": "instance",
-        "source": f"instance-{number_of}",
-        "description": f"Instance {number_of}",
-        "amount": number(bill.billed),
-        "start": epoch(max(bill.period.start, bill.contract.start)),
-        "end": epoch(bill.period.end),
-        "metadata": {"instance_id": number_of},
-        "items": [line(each, float(amount)) for each, amount in lines],
-    }
-
-
-def line(given: Line, amount: float) -> Row:
-    """Return the row of a line of a statement."""
-    return {
-        "type": "charge",
-        "source": None,
-        "description": given.kind.value,
-        "quantity": given.quantity,
-        "rate": None if given.rate is None else number(given.rate),
-        "amount": amount,
-        "start": epoch(given.period.start),
-        "end": epoch(given.period.end),
-        "timestamp": epoch(given.period.start),
-        "metadata": {},
-        "items": [],
-    }
-
-
-def payment(key: int, paid: CreditAdded) -> Row:
-    """Return the row of a payment."""
-    return {
-        "id": key,
-        "type": "transfer",
-        "service": "transfer",
-        "source": paid.account,
-        "description": "Credit",
-        "amount": number(paid.amount),
-        "start": epoch(paid.at),
-        "end": epoch(paid.at),
-        "timestamp": epoch(paid.at),
-        "metadata": {"invoice_id": key},
-        "items": [],
-    }
-
-
-def earned(found: Iterable[Earnings]) -> Row:
-    """Return what machines earned, each and together."""
-    names = {"gpu": "gpu", "storage": "stor", "upload": "bwu", "download": "bwd"}
-    per = [
-        {"machine_id": each.machine}
-        | {short: number(getattr(each, name)) for name, short in names.items()}
-        for each in found
-    ]
-    total = {f"total_{short}": sum(row[short] for row in per) for short in names.values()}
-    return {"summary": total, "per_machine": per}
+def filters(given: Iterable[Row]) -> list[Row]:
+    """Return what rows of instances can be filtered by, each combination once."""
+    names = ("actual_status", "verification", "gpu_name")
+    seen = {tuple(row[name] for name in names): None for row in given}
+    return [dict(zip(names, values, strict=True)) for values in seen]

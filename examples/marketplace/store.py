@@ -4,6 +4,9 @@ One writer orders the commands. A command is decided on the market in memory at 
 waits until its events are on disk. Whoever gets to the disk first writes for all who wait, in one
 transaction, so a busy service commits many commands together and an idle one each alone. Killed at
 any instant, it comes back with whole commands only, and with every one it has answered.
+
+What is answered as failed has not happened: when the disk refuses, all that was decided since the
+last write is taken back, and everybody who waited for it is told so.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from attrs import frozen
 
 from numgenius_core.documents import from_json, to_json
 from numgenius_core.ids import AccountId, ContractId
@@ -44,6 +49,25 @@ CREATE TABLE IF NOT EXISTS archive (contract INTEGER PRIMARY KEY, instance TEXT 
 SETTINGS: Final = Settings(waiting_on_a_machine=1_000, longest_step=timedelta(days=400))
 """Bids cost nothing while they wait, and a clock may be wrong: what the market takes at most."""
 MANY: Final = 1_000  # events that are replayed at each start, rather than kept as a snapshot
+
+
+@frozen
+class Decided:
+    """Where the market stands after a command.
+
+    Attributes:
+        market: What it is.
+        number: Of its last event.
+        commands: How many there were.
+        opening: What the next decision begins with.
+        gone: How many instances are in the archive.
+    """
+
+    market: Market
+    number: int
+    commands: int
+    opening: Command
+    gone: int
 
 
 def wall_clock() -> datetime:
@@ -78,40 +102,47 @@ class Store:
     ) -> None:
         self._react, self._clock = react, clock
         self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.archive: dict[ContractId, Instance] = {}
         try:
-            self._begin(durable)
+            market, number, commands = self._begin(durable)
         except BaseException:
             self._file.close()  # somebody else has it, or it is no market
             raise
+        opening = self._opening(market, settings)
+        self._now = Decided(market, number, commands, opening, len(self.archive))
+        self._kept = self._now
         self._unsaved: list[Row] = []
-        self._disk = asyncio.Lock()
-        self._first = self._opening(settings)
+        self._writing: asyncio.Future[None] | None = None
+        self._failures = 0
 
-    def _opening(self, settings: Settings) -> Command:
+    @property
+    def market(self) -> Market:
+        """The market with all that has been decided; some of it may not be on disk yet."""
+        return self._now.market
+
+    def _opening(self, market: Market, settings: Settings) -> Command:
         """Return what the first decision begins with: its settings, if they are not those kept.
 
         Nobody was here for as long as the service was down, however long that is.
         """
-        silence, longest = self.now() - self.market.now, settings.longest_step
-        too_long = self.market.version and longest is not None and silence > longest
-        if too_long or self.market.settings != settings:
+        silence, longest = max(self._clock(), market.now) - market.now, settings.longest_step
+        too_long = market.version and longest is not None and silence > longest
+        if too_long or market.settings != settings:
             return SetSettings(settings=settings)
         return Tick()
 
-    def _begin(self, durable: bool) -> None:
-        """Take the file for this process alone, and read the market that is there."""
+    def _begin(self, durable: bool) -> tuple[Market, int, int]:
+        """Take the file for this process alone; return its market and how many events, commands."""
         self._file.execute("PRAGMA locking_mode=EXCLUSIVE")  # one writer: a second one fails here
         self._file.execute("PRAGMA journal_mode=WAL")
         self._file.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
         self._file.executescript(SCHEMA)
         last = self._file.execute("SELECT max(number), max(command) FROM events").fetchone()
-        self._decided, self._commands = last[0] or 0, last[1] or 0
-        self.archive: dict[ContractId, Instance] = {}
-        self.market = self._restored()
-        self._saved = self._decided
+        number, commands = last[0] or 0, last[1] or 0
+        return self._restored(number), number, commands
 
-    def _restored(self) -> Market:
-        """Return the market that the events give, from the last snapshot on."""
+    def _restored(self, number: int) -> Market:
+        """Return the market that all events give, from the last snapshot on."""
         kept = self._file.execute("SELECT max(number), market FROM snapshots").fetchone()
         market = market_from_json(kept[1]) if kept[0] else Market()
         for _, text in self._file.execute("SELECT * FROM archive"):
@@ -119,8 +150,8 @@ class Store:
             self.archive[gone.id] = gone
         events = (event for _, event in self.events(kept[0] or 0))
         market = replay(events, market, archive=self.archive)
-        if self._decided - (kept[0] or 0) >= MANY:
-            snapshot = (self._decided, market_to_json(market))
+        if number - (kept[0] or 0) >= MANY:
+            snapshot = (number, market_to_json(market))
             rows = [(key, to_json(gone)) for key, gone in self.archive.items()]
             with self._file:  # the events before a snapshot are not replayed again
                 self._file.execute("BEGIN")
@@ -136,8 +167,10 @@ class Store:
 
     def payments(self, account: AccountId) -> list[tuple[int, CreditAdded]]:
         """Return what an account paid in: the market keeps balances, the log everything."""
-        wanted = """SELECT number, event FROM events WHERE event LIKE '%"type": "CreditAdded"%'"""
-        events = ((n, event_from_json(text)) for n, text in self._file.execute(wanted))
+        wanted = """SELECT number, event FROM events
+            WHERE number <= ? AND event LIKE '%"type": "CreditAdded"%'"""
+        rows = self._file.execute(wanted, (self._kept.number,))  # a write may be under way
+        events = ((n, event_from_json(text)) for n, text in rows)
         return [(n, e) for n, e in events if isinstance(e, CreditAdded) and e.account == account]
 
     def now(self) -> datetime:
@@ -153,9 +186,9 @@ class Store:
         Raises:
             NumgeniusError: A command was refused; nothing has changed.
         """
-        at = self.now()
+        at, now = self.now(), self._now
         gone: dict[ContractId, Instance] = {}
-        market, due = execute(self.market, self._first, at, archive=gone)
+        market, due = execute(now.market, now.opening, at, archive=gone)
         happened: list[Event] = []
         for command in commands:
             market, events = execute(market, command, at, archive=gone)
@@ -163,14 +196,15 @@ class Store:
             for reaction in (r for event in events for r in self._react(market, event)):
                 market, more = execute(market, reaction, at, archive=gone)
                 happened += more
-        command_number = self._commands + 1
-        self._unsaved += [
-            (number, command_number, event_to_json(event))
-            for number, event in enumerate((*due, *happened), self._decided + 1)
+        rows = [
+            (number, now.commands + 1, event_to_json(event))
+            for number, event in enumerate((*due, *happened), now.number + 1)
         ]
-        self.market, self._commands, self._first = market, command_number, Tick()
+        self._unsaved += rows
         self.archive.update(gone)
-        self._decided += len(due) + len(happened)
+        self._now = Decided(
+            market, now.number + len(rows), now.commands + 1, Tick(), len(self.archive)
+        )
         return tuple(happened)
 
     async def do(self, *commands: Command) -> tuple[Event, ...]:
@@ -190,23 +224,61 @@ class Store:
         """Return once all that has been decided so far is on disk.
 
         Raises:
-            sqlite3.Error: The disk refused. What was decided stays, and is written with what comes
-                next: nobody has been told that it happened.
+            sqlite3.Error: The disk refused. All that was decided since the last write is taken
+                back: nobody has been told that it happened, and it has not.
         """
-        wanted = self._decided
-        while self._saved < wanted:
-            async with self._disk:
-                if self._saved < wanted:
-                    rows = list(self._unsaved)
-                    await asyncio.to_thread(self._write, rows)
-                    del self._unsaved[: len(rows)]
-                    self._saved = rows[-1][0]
+        wanted, failures = self._now.number, self._failures
+        while self._kept.number < wanted or self._failures != failures:
+            if self._failures != failures:
+                raise sqlite3.OperationalError("what it was decided on could not be stored")
+            if self._writing is None:
+                self._writing = asyncio.ensure_future(self._write_all())
+            # Whoever asked may hang up meanwhile; the others wait for the same write.
+            await asyncio.shield(self._writing)
+
+    async def _write_all(self) -> None:
+        rows, reached = self._unsaved, self._now
+        self._unsaved = []
+        try:
+            await asyncio.to_thread(self._write, rows)
+        except sqlite3.Error:
+            if not self._is_there(rows[-1]):
+                self._take_back()
+                raise
+        finally:
+            self._writing = None
+        self._kept = reached
 
     def _write(self, rows: list[Row]) -> None:
+        if self._file.in_transaction:  # the last one failed, and so did taking it back
+            self._file.execute("ROLLBACK")
         with self._file:
             self._file.execute("BEGIN")
-            # A row that is there came from a try whose end nobody saw: it is this very event.
-            self._file.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?)", rows)
+            # Rows of a write that failed and of which nobody could see whether it was undone.
+            self._file.execute("DELETE FROM events WHERE number >= ?", (rows[0][0],))
+            self._file.executemany("INSERT INTO events VALUES (?, ?, ?)", rows)
+
+    def _is_there(self, row: Row) -> bool:
+        """Return whether a row is on disk after all: the disk may fail once it has confirmed."""
+        wanted = "SELECT * FROM events WHERE number = ?"
+        try:
+            found = self._file.execute(wanted, (row[0],)).fetchone()
+        except sqlite3.Error:
+            return False
+        return found == row and not self._file.in_transaction
+
+    def _take_back(self) -> None:
+        self._failures += 1
+        self._unsaved.clear()
+        for contract in list(self.archive)[self._kept.gone :]:
+            del self.archive[contract]
+        self._now = self._kept
+
+    async def end(self) -> None:
+        """Let go of the file once nothing is being written: it then holds everything alone."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+        self.close()
 
     def close(self) -> None:
         """Let go of the file."""

@@ -17,7 +17,7 @@ money | dollars up to 1,000,000,000,000 | 'ten'
 from __future__ import annotations
 
 from collections.abc import Iterable, Sized
-from typing import Final
+from typing import ClassVar, Final
 
 __all__ = [
     "DeprecationNotice",
@@ -56,7 +56,18 @@ def brief(values: Sized) -> str:
 
 
 class NumgeniusError(Exception):
-    """Base of every error this library raises."""
+    """Base of every error this library raises.
+
+    Attributes:
+        code: What kind of error it is, for programs and for what a service sends on: it stays as it
+            is when a sentence or a class is renamed.
+
+    >>> from numgenius_core.errors import InsufficientCredit, UnknownId
+    >>> InsufficientCredit.code, UnknownId.code
+    ('insufficient_credit', 'unknown_id')
+    """
+
+    code: ClassVar[str] = "error"
 
 
 class RuleViolation(NumgeniusError, ValueError):
@@ -67,6 +78,8 @@ class RuleViolation(NumgeniusError, ValueError):
         need: What the rule asks for, such as ``a power of two``.
         got: What came, as text.
     """
+
+    code: ClassVar[str] = "rule_violation"
 
     def __init__(self, path: str, need: str, got: str) -> None:
         super().__init__(path, need, got)  # the arguments themselves, so that it can be pickled
@@ -89,21 +102,31 @@ class RuleViolation(NumgeniusError, ValueError):
 class WrongType(RuleViolation, TypeError):
     """A value of a type that is never right here, such as a ``float`` for money."""
 
+    code: ClassVar[str] = "wrong_type"
+
 
 class UnknownId(RuleViolation, LookupError):
     """An id that nothing in this market has."""
+
+    code: ClassVar[str] = "unknown_id"
 
 
 class NotAllowed(RuleViolation):
     """Something that this account may not do, such as stopping another client's instance."""
 
+    code: ClassVar[str] = "not_allowed"
+
 
 class InsufficientCredit(RuleViolation):
     """An account without the money for what it asks."""
 
+    code: ClassVar[str] = "insufficient_credit"
+
 
 class ParseError(RuleViolation):
     """Text that cannot be read; ``path`` says which text, and at which line or character."""
+
+    code: ClassVar[str] = "parse_error"
 
 
 class IllegalMove(NumgeniusError, RuntimeError):
@@ -114,6 +137,8 @@ class IllegalMove(NumgeniusError, RuntimeError):
         event: The event that was tried.
         legal: The events that the state does allow.
     """
+
+    code: ClassVar[str] = "illegal_move"
 
     def __init__(self, state: str, event: str, legal: tuple[str, ...]) -> None:
         super().__init__(state, event, legal)
@@ -133,6 +158,8 @@ class InvalidDocument(NumgeniusError, ValueError):
         source: The name of the document.
         faults: Every fault found, in the order of the document.
     """
+
+    code: ClassVar[str] = "invalid_document"
 
     def __init__(self, source: str, faults: Iterable[RuleViolation]) -> None:
         self.source = source
@@ -155,6 +182,8 @@ class MissingExtra(NumgeniusError, ImportError):
         feature: What was asked for, such as ``frames``.
         extra: The extra of this distribution that brings the dependency.
     """
+
+    code: ClassVar[str] = "missing_extra"
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(feature, extra)

@@ -21,7 +21,7 @@ from typing import Any, Final
 from attrs import define, field
 
 from effort import up_to
-from examples.marketplace.routes import instances_load_at_once
+from examples.marketplace.commands import instances_load_at_once
 from examples.marketplace.store import Store
 from numgenius_core.contracts import InstanceState
 from numgenius_core.market import Market, replay, views

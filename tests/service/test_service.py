@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -14,19 +13,18 @@ from typing import Any, ClassVar, Final
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from jsonschema import Draft202012Validator
 
 from effort import examples
-from examples.marketplace.app import Limiter
+from examples.marketplace.doors import COMMANDS, DOORS
+from examples.marketplace.openapi import document
 from examples.marketplace.paging import page
 from examples.marketplace.reading import MAX_BODY, MAX_DEPTH, Call
-from examples.marketplace.routes import COMMANDS, QUESTIONS, instances_load_at_once
-from examples.marketplace.store import MANY, Store
 from marketplace import BEGIN, HOST, Desk
-from numgenius_core.errors import UnknownId
-from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
-from numgenius_core.listing import Mode
-from numgenius_core.market import events as it, replay, views
-from numgenius_core.market.commands import AddCredit, Label, Rent
+from numgenius_core.errors import NumgeniusError
+from numgenius_core.ids import AccountId, MachineId
+from numgenius_core.market import events as it, views
+from numgenius_core.market.commands import AddCredit, ReportOffline
 from numgenius_core.money import Money
 
 
@@ -139,7 +137,7 @@ class TestHosts:
         prepaid = listed.rent("ben", listed.offer(2, 2))
         listed.ask("ben", "PUT", f"/instances/prepay/{prepaid}/", {"amount": 10})
         (row,) = listed.ask(HOST, "GET", "/machines/1001", owner="me")
-        assert row["gpu_occupancy"] == "D D I I R R x x"
+        assert row["gpu_occupancy"] == "D D I I R R x x "
         assert row["client_end_date"] is None
         assert listed.instance("ann", ends)["end_date"] is None
 
@@ -174,6 +172,7 @@ class TestHosts:
                 "end_time": epoch(2) + 3_600,
                 "duration_hours": 1,
                 "maintenance_category": word,
+                "maintenance_reason": "",
                 "status": "upcoming",
             }
             listed.ask(HOST, "PUT", "/machines/1001/cancel_maint/", {"machine_id": 1001})
@@ -191,10 +190,13 @@ class TestHosts:
     def test_cleaning_up_deletes_what_expired_two_days_ago(self, desk: Desk) -> None:
         desk.list(end_date=epoch(1))
         number = desk.rent()
-        for days, deleted in ((2.9, None), (3, 1)):
+        for days, deleted, why in (
+            (2.9, 0, "No expired contracts to delete"),
+            (3, 1, "deleted 1 expired contract(s)"),
+        ):
             desk.clock.now = BEGIN + timedelta(days=days)
             told = desk.ask(HOST, "PUT", "/machines/1001/cleanup/")
-            assert told.get("num_deleted") == deleted
+            assert told == {"success": deleted > 0, "num_deleted": deleted, "msg": why}
         assert desk.instance("ann", number) is None
 
     def test_a_machine_is_removed_when_it_is_empty(self, desk: Desk) -> None:
@@ -210,22 +212,121 @@ class TestHosts:
         listed.rent(disk=72)
         listed.clock.pass_(hours=10)
         day = epoch(0) / 86_400
-        told = listed.ask(
-            HOST, "GET", "/users/me/machine-earnings", sday=str(day), eday=str(day), machid="null"
-        )
+        told = self.earned(listed, sday=str(day), eday=str(day), machid="null")
+        one = {"gpu_earn": 10, "sto_earn": 0.1, "bwu_earn": 0, "bwd_earn": 0, "sla_earn": 0}
+        nothing = dict.fromkeys(one, 0)
         assert told["summary"] == {
             "total_gpu": 10,
             "total_stor": 0.1,
             "total_bwu": 0,
             "total_bwd": 0,
+            "total_sla": 0,
+            "avg_reliability": 0.9875,
         }
-        assert [row["machine_id"] for row in told["per_machine"]] == [1001, 1002]
-        only = listed.ask(
-            HOST, "GET", "/users/me/machine-earnings", sday=str(day), eday=str(day), machid="1002"
-        )
-        assert [row["machine_id"] for row in only["per_machine"]] == [1002]
-        none = listed.ask(HOST, "GET", "/users/me/machine-earnings", sday="1", eday="1")
-        assert none["summary"]["total_gpu"] == 0
+        assert told["per_machine"] == [
+            {"machine_id": 1001, "reliability": 0.98} | one,
+            {"machine_id": 1002, "reliability": 0.995} | nothing,  # zeros too
+        ]
+        assert told["per_day"] == [{"day": day} | one]
+        assert (told["sday"], told["eday"], told["username"]) == (day, day, HOST)
+        left = listed.ask(HOST, "GET", "/users/current")["credit"]
+        current = {"balance": left, "service_fee": 0, "total": left, "credit": left}
+        assert told["current"] == current
+
+    def test_earnings_of_one_machine_and_of_the_last_days(self, listed: Desk) -> None:
+        listed.clock.pass_(hours=12)
+        listed.rent(disk=0)
+        listed.clock.pass_(hours=24)
+        day = int(epoch(0) / 86_400)
+        told = self.earned(listed, last_days="1", machid="1002")
+        assert [row["machine_id"] for row in told["per_machine"]] == [1002]
+        assert told["summary"]["total_gpu"] == 0
+        # The days are the whole fleet's, whichever machine is asked for.
+        days = [(row["day"], row["gpu_earn"]) for row in told["per_day"]]
+        assert days == [(day, 12), (day + 1, 12)]
+        assert self.earned(listed, sday="1", eday="1")["summary"]["total_gpu"] == 0
+
+    def earned(self, desk: Desk, **query: str) -> Any:
+        return desk.ask(HOST, "GET", "/users/me/machine-earnings", None, 200, **query)
+
+    def test_a_machine_says_what_it_earned(self, listed: Desk) -> None:
+        listed.rent(disk=0)
+        listed.clock.pass_(hours=30)
+        (row,) = listed.ask(HOST, "GET", "/machines/1001", owner="me")
+        assert (row["earn_hour"], row["earn_day"]) == (1, 24)
+
+    def test_a_machine_counts_its_rentals_and_its_disk(self, listed: Desk) -> None:
+        offer = listed.offer()
+        listed.rent(offer=offer, price=0.4, disk=40)
+        listed.rent(offer=offer, price=0.3, disk=60)  # waits
+        stopped = listed.rent("ben", listed.offer(2, 1), disk=100)
+        listed.ask("ben", "PUT", f"/instances/{stopped}/", {"state": "stopped"})
+        listed.rent("ben", listed.offer(2, 2), disk=0)
+        (row,) = listed.ask(HOST, "GET", "/machines/1001", owner="me")
+        assert row["current_rentals_running"] == 2
+        assert row["current_rentals_running_on_demand"] == 1
+        assert row["current_rentals_resident"] == 4
+        assert row["current_rentals_on_demand"] == 2
+        assert (row["disk_space"], row["alloc_disk_space"]) == (1_000, 200)
+        assert row["avail_disk_space"] == 800
+        assert (row["machine_maintenance"], row["bid_image"], row["timeout"]) == (None, None, 0)
+        listed.ask(HOST, "PUT", "/machines/1001/dnotify/", {"sdate": epoch(2), "duration": 1.0})
+        (row,) = listed.ask(HOST, "GET", "/machines/1001", owner="me")
+        assert [window["start_time"] for window in row["machine_maintenance"]] == [epoch(2)]
+
+    def test_what_is_listed_is_null_once_it_is_not(self, desk: Desk) -> None:
+        desk.list(duration="2 days")
+        (row,) = desk.ask(HOST, "GET", "/machines/1001", owner="me")
+        assert (row["listed"], row["duration"], row["listed_min_gpu_count"]) == (True, 172_800, 2)
+        told = desk.ask(HOST, "DELETE", "/machines/1001/asks/")
+        assert told == {"success": True, "machine_id": 1001, "user_id": HOST}
+        (row,) = desk.ask(HOST, "GET", "/machines/1001", owner="me")
+        assert row["listed"] is False
+        for name in ("listed_gpu_cost", "min_bid_price", "end_date", "credit_discount_max"):
+            assert row[name] is None
+
+    def test_an_offline_machine_is_not_listed(self, desk: Desk) -> None:
+        desk.store.decide(ReportOffline(machine=MachineId(1001)))
+        told = desk.list(status=402)
+        assert (told["error"], told["code"]) == ("machine_offline", "machine_offline")
+        assert "an online machine" in told["msg"]
+        told = desk.ask("eve", "PUT", "/machines/create_asks/", {"machine": 1001}, status=400)
+        assert told["msg"] == "price_gpu: need a price in $/GPU-hour, got null"
+        desk.list(1002)
+        (row,) = desk.ask(HOST, "GET", "/machines/1001", owner="me")
+        assert row["timeout"] is None
+
+    def test_several_machines_are_listed_at_once(self, desk: Desk) -> None:
+        body = {"machines": [1001, 1002], "price_gpu": 0.5, "min_chunk": 1, "end_date": epoch(5)}
+        told = desk.ask(HOST, "PUT", "/machines/create_asks/", body)
+        assert [row["machine_id"] for row in told["results"]] == [1001, 1002]
+        number = desk.rent()
+        told = desk.ask(HOST, "PUT", "/machines/create_asks/", body | {"end_date": epoch(6)})
+        assert [(row["extended"], row["upd_contracts"]) for row in told["results"]] == [
+            (1, [number]),
+            (0, []),
+        ]
+        assert (told["success"], told["extended"]) == (True, 1)
+        assert told["you_sent"]["machines"] == [1001, 1002]
+
+    def test_a_floor_has_a_ceiling(self, listed: Desk) -> None:
+        listed.list(price_gpu=8)
+        listed.ask(HOST, "PUT", "/machines/1001/minbid/", {"price": 7.12})  # 0.2 × 35.6 TFLOPS
+        told = listed.ask(HOST, "PUT", "/machines/1001/minbid/", {"price": 7.13}, status=422)
+        assert (told["error"], told["code"]) == ("invalid_price", "price_too_high")
+
+    def test_maintenance_says_who_was_told_and_what_was_cancelled(self, listed: Desk) -> None:
+        listed.rent()
+        for start in (2, 3):
+            window = {"sdate": epoch(start), "duration": 1.0}
+            told = listed.ask(HOST, "PUT", "/machines/1001/dnotify/", window)
+            assert told["you_sent"] == f"{told['notifications_sent']} notifications sent"
+            assert told["notifications_sent"] == 1
+        told = listed.ask(HOST, "PUT", "/machines/1001/cancel_maint/", {"machine_id": 1001})
+        assert told["msg"] == "deleted 2 scheduled maintenance window(s) on machine 1001"
+
+    def test_nobody_reports_a_machine_here(self, listed: Desk) -> None:
+        assert listed.ask(HOST, "GET", "/machines/1001/reports/") == []
 
 
 class TestClients:
@@ -323,7 +424,13 @@ class TestClients:
         number = {"pending_price_increase_id": row["pending_price_increase_id"]}
         desk.ask("ben", "PUT", "/instances/accept-price-increase/", number, status=403)
         told = desk.ask("ann", "PUT", "/instances/accept-price-increase/", number)
-        assert told == {"success": True, **number, "extended": 1, "contract_id": one}
+        assert told == {
+            "success": True,
+            **number,
+            "extended": 1,
+            "contract_id": one,
+            "accepted_contract_ids": [one],
+        }
         stale = desk.ask("ann", "PUT", "/instances/accept-price-increase/", number, status=404)
         assert stale["error"] == "no_pending_price_increase"
         (row,) = desk.ask("ben", "GET", "/instances/pending-price-increases/")[
@@ -331,7 +438,12 @@ class TestClients:
         ]
         number = {"pending_price_increase_id": row["pending_price_increase_id"]}
         told = desk.ask("ben", "PUT", "/instances/reject-price-increase/", number)
-        assert told == {"success": True, **number, "contract_id": two}
+        assert told == {
+            "success": True,
+            **number,
+            "contract_id": two,
+            "rejected_contract_ids": [two],
+        }
         assert [desk.instance("ann", one)["end_date"], desk.instance("ben", two)["end_date"]] == [
             epoch(20),
             epoch(10),
@@ -353,14 +465,12 @@ class TestClients:
         )
         (row,) = told["results"]
         assert (told["count"], told["total"], told["next_token"]) == (1, 1, None)
-        assert (row["source"], row["amount"], row["start"]) == (
-            f"instance-{number}",
-            2.02,
-            epoch(0),
-        )
-        assert [(line["description"], line["amount"]) for line in row["items"]] == [
-            ("GPU on demand", 2),
-            ("storage", 0.02),
+        assert (row["source"], row["amount"]) == (f"instance-{number}", 2.02)
+        assert (row["start"], row["end"]) == (epoch(0), epoch(0))  # of 1 day
+        assert row["description"] == f"Instance {number} Charges - 1 day"
+        assert [(line["type"], line["description"], line["amount"]) for line in row["items"]] == [
+            ("gpu", "2.000 hours at $1.000/hour", 2),
+            ("disk", "2.000 hours at $0.010/hour", 0.02),
         ]
         early = {"day": {"gte": epoch(-7), "lte": epoch(-1)}}
         assert (
@@ -393,8 +503,200 @@ class TestClients:
         assert (first["amount"], first["type"], first["metadata"]) == (
             2.5,
             "transfer",
-            {"invoice_id": first["id"]},
+            {"invoice_id": first["id"], "service": "transfer"},
         )
+
+    def test_a_stopped_instance_is_not_rebooted(self, listed: Desk) -> None:
+        number = listed.rent()
+        before = listed.store.market
+        for word in ("reboot", "recycle"):
+            told = listed.ask("ann", "PUT", f"/instances/{word}/{number}/")
+            assert told == {"success": True}
+        told = listed.ask("ann", "PUT", f"/instances/update_template/{number}/", {"image": "x"})
+        assert told["updated_instance"]["id"] == number
+        assert listed.store.market == before
+        listed.ask("ann", "PUT", f"/instances/{number}/", {"state": "stopped"})
+        told = listed.ask("ann", "PUT", f"/instances/reboot/{number}/", status=409)
+        assert told["msg"] == "reboot: not possible while stopped; possible is: start, destroy"
+        assert (told["error"], told["code"]) == ("not_possible_now", "illegal_move")
+
+    def test_what_can_be_destroyed_is_and_the_rest_is_named(self, listed: Desk) -> None:
+        mine, his = listed.rent(), listed.rent("ben", listed.offer(2, 1))
+        told = listed.ask("ann", "DELETE", "/instances/", {"instance_ids": [mine, his, 777]})
+        assert told["success"] is False
+        assert told["destroyed"] == [mine]
+        assert [(row["id"], row["error"], row["code"]) for row in told["failed"]] == [
+            (his, "not_authorized", "not_allowed"),
+            (777, "no_such_instance", "unknown_id"),
+        ]
+        assert told["msg"].startswith(f"1 destroyed, 2 not: instance {his}: ")
+        assert listed.instance("ben", his)["actual_status"] == "running"
+        assert listed.instance("ann", mine) is None
+        body = {"instance_ids": [his, 777]}
+        assert listed.ask("ann", "DELETE", "/instances/", body, status=403)["success"] is False
+
+    def test_the_older_doors(self, desk: Desk) -> None:
+        desk.list(end_date=epoch(10))
+        one, two = desk.rent(label="a"), desk.rent(offer=desk.offer(nth=1))
+        told = desk.ask("ann", "GET", "/instances", owner="me")
+        assert [row["id"] for row in told["instances"]] == [one, two]
+        filters = desk.ask("ann", "GET", "/instances/filters/")["filters"]
+        assert filters == [
+            {"actual_status": "running", "verification": "verified", "gpu_name": "RTX 3090"}
+        ]
+        desk.list(end_date=epoch(20), price_gpu=0.6)
+        told = desk.ask("ann", "PUT", f"/instances/{one}/accept-price-increase/")
+        assert told["accepted_contract_ids"] == [one]
+        body = {"instance_ids": [two]}
+        told = desk.ask("ann", "PUT", "/instances/reject-price-increase/", body)
+        assert told["rejected_contract_ids"] == [two]
+        assert desk.instance("ann", one)["end_date"] == epoch(20)
+
+    def test_an_instance_says_what_it_costs_and_how_long_it_lasts(self, desk: Desk) -> None:
+        desk.list(end_date=epoch(30))
+        number = desk.rent(disk=72)
+        desk.ask("ann", "PUT", f"/instances/prepay/{number}/", {"amount": 288.0})
+        desk.clock.pass_(days=1, hours=5)
+        row = desk.instance("ann", number)
+        assert row["credit_discount"] == pytest.approx(0.4 / 3, abs=0.02)
+        assert (row["dph_base"], row["storage_total_cost"]) == (1, 0.01)
+        assert row["dph_total"] == pytest.approx(row["search"]["discountedTotalPerHour"])
+        assert (row["time_remaining"], row["uptime_mins"]) == ("28 D 19 Hr", 29 * 60)
+        assert (row["credit_discount_max"], row["inet_up"], row["next_state"]) == (
+            0.4,
+            680,
+            "running",
+        )
+
+    def test_prepaying_is_an_invoice_and_what_it_pays_is_a_charge(self, listed: Desk) -> None:
+        number = listed.rent(disk=0)
+        listed.ask("ann", "PUT", f"/instances/prepay/{number}/", {"amount": 576.0})
+        listed.clock.pass_(hours=10)
+        listed.ask("ann", "DELETE", f"/instances/{number}/")
+        listed.clock.pass_(hours=1)
+        filters = json.dumps({"when": {"gte": epoch(-1), "lte": epoch(7)}})
+        told = listed.ask("ann", "GET", "/api/v1/invoices/", select_filters=filters)
+        paid = sum(row["amount"] for row in told["results"])
+        kinds = [row["metadata"]["service"] for row in told["results"]]
+        assert sorted(kinds) == ["instance_prepay", "instance_prepay", "transfer"]
+        filters = json.dumps({"day": {"gte": epoch(-1), "lte": epoch(7)}})
+        (row,) = listed.ask("ann", "GET", "/charges/", select_filters=filters)["results"]
+        assert sum(item["amount"] for item in row["items"]) == pytest.approx(row["amount"])
+        for item in row["items"]:
+            assert item["quantity"] * item["rate"] == pytest.approx(item["amount"], abs=1e-9)
+        left = listed.ask("ann", "GET", "/users/current")["credit"]
+        own = row["amount"] - row["metadata"]["from_deposit"]
+        assert left == pytest.approx(paid - own)
+
+    def test_the_older_report_has_both(self, listed: Desk) -> None:
+        number = listed.rent(disk=72)
+        listed.clock.pass_(hours=2)
+        ask = partial(listed.ask, "ann", "GET", "/users/me/invoices", owner="me")
+        told = ask(sdate=str(epoch(-1)), edate=str(epoch(1)), inc_charges="true")
+        charged = [row for row in told["invoices"] if row["type"] == "charge"]
+        assert {row["instance_id"] for row in charged} == {number}
+        assert sum(row["amount"] for row in charged) == pytest.approx(2.02)
+        (paid,) = [row for row in told["invoices"] if row["type"] == "payment"]
+        assert paid["amount"] == 10_000
+        assert told["current"]["credit"] == pytest.approx(10_000 - 2.02)
+        assert [row["type"] for row in ask(inc_charges="false")["invoices"]] == ["payment"]
+
+    def test_the_order_of_instances_is_the_callers(self, listed: Desk) -> None:
+        ids = [listed.rent(offer=listed.offer(nth=n)) for n in range(3)]
+        for direction, wanted in (("asc", ids), ("desc", ids[::-1])):
+            order = json.dumps([{"col": "id", "dir": direction}])
+            seen, token = [], ""
+            while token is not None:
+                told = listed.ask(
+                    "ann",
+                    "GET",
+                    "/api/v1/instances/",
+                    order_by=order,
+                    limit="2",
+                    after_token=token,
+                )
+                seen += [row["id"] for row in told["instances"]]
+                token = told["next_token"]
+            assert seen == wanted
+
+
+class TestWhatIsNotServed:
+    """Everything else of the market's is refused with a sentence that says why."""
+
+    @pytest.mark.parametrize(
+        ("method", "path", "why"),
+        [
+            ("POST", "/api/v0/template/", "templates are not among the rules"),
+            ("GET", "/api/v0/team/members/", "teams are not among the rules"),
+            ("GET", "/api/v0/ssh/", "SSH keys are not"),
+            ("POST", "/api/v0/instances/7/ssh/", "SSH keys are not"),
+            ("GET", "/api/v0/volumes", "volumes are not served here yet"),
+            ("PUT", "/api/v0/commands/transfer_credit/", "transfers of credit are not served"),
+            ("PUT", "/api/v0/commands/copy_direct/", "no data is kept here"),
+            ("PUT", "/api/v0/instances/command/7/", "nothing runs here"),
+            ("PUT", "/api/v0/instances/request_logs/7/", "nothing runs here"),
+            ("GET", "/api/v0/endptjobs/", "serverless endpoints"),
+            ("GET", "/api/v0/auth/apikeys/", "in its key file"),
+            ("PUT", "/api/v0/users/", "accounts are kept by"),
+            ("PUT", "/api/v0/launch_instance/", "made from an offer"),
+            ("GET", "/api/v0/bundles/", "nothing here answers GET /api/v0/bundles"),
+            ("GET", "/favicon.ico", "GET /api/openapi.json says what does"),
+        ],
+    )
+    def test_it_says_so(self, desk: Desk, method: str, path: str, why: str) -> None:
+        answer = desk.client.request(method, path)
+        assert answer.status_code == 404
+        told = answer.json()
+        assert (told["success"], told["error"], told["code"]) == (False, "not_served", "not_served")
+        assert why in told["msg"]
+
+
+class TestOpenApi:
+    """What can be asked is written down."""
+
+    def test_every_door_is_there(self, desk: Desk) -> None:
+        told = desk.client.get("/api/openapi.json").json()
+        there = {
+            (method.upper(), path.removesuffix("/"))
+            for path, methods in told["paths"].items()
+            for method in methods
+        }
+        assert there == {(door.method, f"/api{door.path}") for door in DOORS}
+
+    def test_its_schemas_are_schemas(self) -> None:
+        found = document()
+        for methods in found["paths"].values():
+            for operation in methods.values():
+                body = operation.get("requestBody", {}).get("content", {})
+                for each in (*body.values(), *operation.get("parameters", ())):
+                    schema = each.get("schema") or each["content"]["application/json"]["schema"]
+                    Draft202012Validator.check_schema(schema)
+        Draft202012Validator.check_schema(found["components"]["schemas"]["Refusal"])
+
+    def test_a_refusal_is_as_written(self, desk: Desk) -> None:
+        schema = document()["components"]["schemas"]["Refusal"]
+        for method, path in (("GET", "/users/current"), ("POST", "/template/"), ("PUT", "/asks/9")):
+            answer = desk.client.request(method, f"/api/v0{path}", json={"disk": -1})
+            Draft202012Validator(schema).validate(answer.json())
+
+    def test_fields_that_are_read_are_written_down(self, listed: Desk) -> None:
+        """Every field that a door reads of a body is in its description."""
+        read: dict[tuple[str, str], set[str]] = {}
+
+        class Watched(dict[str, Any]):
+            def get(self, name: str, default: Any = None) -> Any:
+                read.setdefault((door.method, door.path), set()).add(name)
+                return super().get(name, default)
+
+        for door in COMMANDS:
+            known = {name.removesuffix("!") for name in door.fields}
+            likely = {"label": "", "state": "running", "machines": [1001]}
+            body = Watched({name: likely[name] for name in likely if name in known})
+            call = Call(by=AccountId(HOST), at=BEGIN, number=0, body=body, query={})
+            assert door.means is not None
+            with suppress(NumgeniusError):
+                door.means(call, listed.store.market, {})
+            assert read.get((door.method, door.path), set()) <= known, door.path
 
 
 class TestTime:
@@ -475,7 +777,7 @@ class TestSearch:
         )
         assert [row["min_bid"] for row in found] == [0.4, 0.2, 0.2, 0.2]
         assert [row["dph_total"] for row in found] == [0.4, 0.2, 0.2, 0.2]
-        assert {row["is_bid"] for row in found} == {True}
+        assert {row["is_bid"] for row in found} == {False}  # as measured, of every search
 
     def test_what_is_rented_on_demand_is_not_rentable(self, listed: Desk) -> None:
         listed.rent(offer=listed.offer(2, 0))
@@ -491,17 +793,52 @@ class TestSearch:
         (row,) = desk.search(num_gpus={"eq": "8"}, type="reserved")
         assert row["discount_rate"] == 0.4
         desk.list(credit_discount_max=0)
-        (row,) = desk.search(num_gpus={"eq": "8"}, type="reserved")
-        assert (row["discount_rate"], row["discounted_dph_total"]) == (0, row["dph_total"])
+        (row,) = desk.search(num_gpus={"eq": "8"}, type="reserved", allocated_storage=0)
+        assert (row["discount_rate"], row["discounted_dph_total"]) == (0, 4)
 
-    def test_a_reserved_search_has_the_discount_of_the_duration_asked_for(self, desk: Desk) -> None:
+    def test_a_reserved_search_has_the_discount_of_the_time_asked_for(self, desk: Desk) -> None:
         desk.list(end_date=epoch(380), credit_discount_max=0.05)
-        asked = {"duration": {"gte": 90 * 86_400}}
-        (row,) = desk.search(num_gpus={"eq": "8"}, type="reserved", **asked)
-        assert row["discount_rate"] == 0.0375  # a real offer of the marketplace
+        for operator in ("gte", "gt", "eq"):
+            asked = {"duration": {operator: 90 * 86_400.0}, "num_gpus": {"eq": "8"}}
+            found = desk.search(type="reserved", **asked)
+            rates = [row["discount_rate"] for row in found]
+            assert rates == ([] if operator == "eq" else [0.0375])  # a real offer's
 
-    def test_unknown_fields_find_nothing(self, listed: Desk) -> None:
-        assert listed.search(warp_drive={"eq": True}) == []
+    def test_everybodys_default_search_finds_something(self, listed: Desk) -> None:
+        default: Any = {
+            "verified": {"eq": True},
+            "external": {"eq": False},
+            "rentable": {"eq": True},
+            "rented": {"eq": False},
+        }
+        found = listed.search(**default, order=[["score", "desc"]], disable_bundling=True)
+        assert len(found) == 7
+        for row in found:
+            assert (row["rented"], row["is_bid"], row["datacenter"]) == (False, False, False)
+            assert row["ask_contract_id"] == row["id"]
+            assert row["cpu_cores_effective"] == 64 * row["num_gpus"] / 8
+        listed.list(1002)
+        found = listed.search(**default, datacenter={"eq": True})
+        assert {row["machine_id"] for row in found} == {1002}
+
+    def test_nobody_needs_a_key_to_search(self, listed: Desk) -> None:
+        for method, path in (("POST", "/api/v0/bundles/"), ("PUT", "/api/v0/search/asks/")):
+            answer = listed.client.request(method, path, json={"q": {"num_gpus": {"eq": 8}}})
+            assert [row["num_gpus"] for row in answer.json()["offers"]] == [8]
+        assert "" not in listed.store.market.accounts
+
+    @pytest.mark.parametrize("asked", [{"warp_drive": {"eq": True}}, {"order": [["warp", "asc"]]}])
+    def test_unknown_fields_are_refused_by_name(self, listed: Desk, asked: Any) -> None:
+        told = listed.ask("ann", "POST", "/bundles/", asked, status=400)
+        assert "the name of a field" in told["msg"]
+        assert "'warp" in told["msg"]
+
+    def test_a_row_says_what_its_price_is_made_of(self, listed: Desk) -> None:
+        (row,) = listed.search(num_gpus={"eq": "8"}, allocated_storage=720.0)
+        assert row["search"]["gpuCostPerHour"] == 4
+        assert row["search"]["diskHour"] == pytest.approx(0.1)
+        assert row["search"]["totalHour"] == pytest.approx(row["dph_total"])
+        assert row["dlperf_per_dphtotal"] == pytest.approx(row["dlperf"] / row["dph_total"])
 
 
 class TestRefusals:
@@ -593,7 +930,18 @@ class TestRefusals:
         ("GET", "/machines/1001", None, "a machine of your own"),
         ("GET", "/machines/maintenances?machine_ids=[1001]", None, "a machine of your own"),
         ("GET", "/machines/maintenances?machine_ids=7", None, "machine_ids: need a list"),
-        ("GET", "/machines/maintenances?machine_ids=[[]]", None, "a machine of this market"),
+        ("GET", "/machines/maintenances?machine_ids=[[]]", None, "machine_ids[0]: need a whole"),
+        ("GET", "/users/me/machine-earnings?sday=1e999&eday=1", None, "1e999 is no number"),
+        ("GET", "/users/me/machine-earnings?sday=1e30", None, "sday: need Unix seconds"),
+        ("GET", "/users/me/machine-earnings?last_days=1000", None, "last_days: need 0 to 366"),
+        ("GET", "/users/me/machine-earnings?machid=77", None, "a machine of this market"),
+        ("GET", "/users/me/machine-earnings?machid=1001", None, "a machine of your own"),
+        ("GET", "/users/me/invoices?sdate=-1e999", None, "-1e999 is no number"),
+        ("GET", "/machines/1001/reports/", None, "a machine of your own"),
+        ("PUT", "/instances/reboot/12345/", {}, "an instance that exists"),
+        ("PUT", "/instances/update_template/12345/", {}, "an instance that exists"),
+        ("PUT", "/instances/{mine}/accept-price-increase/", {}, "a price increase to answer"),
+        ("PUT", "/instances/reject-price-increase/", {"instance_ids": [7]}, "to answer, got 7"),
         ("GET", "/charges/", None, "select_filters: need"),
         ("GET", "/charges/?select_filters=[]", None, "select_filters: need a dict"),
         ("GET", '/charges/?select_filters={"day":{"gte":"x"}}', None, "gte: need Unix seconds"),
@@ -631,6 +979,10 @@ class TestRefusals:
         ("PUT", "/instances/prepay/{mine}/", {"amount": 10.0}),
         ("GET", "/instances/{mine}/", None),
         ("GET", "/instances/balance/{mine}/", None),
+        ("GET", "/machines/1001/reports/", None),
+        ("PUT", "/instances/reboot/{mine}/", {}),
+        ("PUT", "/instances/recycle/{mine}/", {}),
+        ("PUT", "/instances/update_template/{mine}/", {"image": "x"}),
     )
     LISTING: ClassVar = {"machine": 1001, "price_gpu": 0.5, "min_chunk": 2}
     RENTAL: ClassVar = {"image": "x", "disk": 10, "price": None}
@@ -691,7 +1043,7 @@ class TestLimits:
             (b"\xff", 400, "request: need JSON"),
             (b"[1]", 400, "a JSON object"),
             (b'{"machine_id": NaN}', 400, "NaN is no number"),
-            (b'{"machine_id": {"eq": 1e400}}', 400, "a number"),
+            (b'{"machine_id": {"eq": 1e400}}', 400, "1e400 is no number"),
             (b'{"machine_id": {"eq": ' + b"9" * 5_000 + b"}}", 400, "request: need JSON"),
             (b"[" * 60_000, 400, f"at most {MAX_DEPTH} levels"),
             (b'{"a":' * 500 + b"1" + b"}" * 500, 400, f"at most {MAX_DEPTH} levels"),
@@ -724,8 +1076,8 @@ class TestLimits:
             ("GET", "/api/v0/instances/abc/", 404),
             ("GET", f"/api/v0/instances/{'9' * 5_000}/", 404),
             ("GET", "/api/v0/instances/9999999999999999999/", 404),
-            ("GET", "/api/v0/bundles/", 405),
-            ("POST", "/api/v0/users/current", 405),
+            ("GET", "/api/v0/bundles/", 404),
+            ("POST", "/api/v0/users/current", 404),
         ],
     )
     def test_what_is_no_route(self, desk: Desk, method: str, path: str, status: int) -> None:
@@ -744,7 +1096,7 @@ class TestLimits:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         now = [0.0]
-        monkeypatch.setattr("examples.marketplace.app.monotonic", lambda: now[0])
+        monkeypatch.setattr("examples.marketplace.limits.monotonic", lambda: now[0])
         desk = Desk(tmp_path / "m.sqlite", rate=5)
         for _ in range(11):  # the first of them is a newcomer's
             desk.ask("ann", "GET", "/users/current")
@@ -756,27 +1108,6 @@ class TestLimits:
         desk.ask("ann", "GET", "/users/current")
         desk.ask("ann", "GET", "/users/current", status=429)
         desk.store.close()
-
-    def test_newcomers_share_a_limit(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("examples.marketplace.app.monotonic", lambda: 0.0)
-        desk = Desk(tmp_path / "m.sqlite", rate=5)
-        for number in range(20):
-            desk.ask(f"a{number}", "GET", "/users/current", status=200 if number < 10 else 429)
-        assert len(desk.store.market.accounts) == 1 + 10
-        desk.ask("a1", "GET", "/users/current")
-        desk.store.close()
-
-    def test_a_limiter_forgets_who_is_quiet(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        now = [0.0]
-        monkeypatch.setattr("examples.marketplace.app.monotonic", lambda: now[0])
-        limiter = Limiter(2)
-        assert [limiter.wait("a") for _ in range(5)] == [0, 0, 0, 0, 0.5]
-        now[0] = 0.5
-        assert limiter.wait("a") == 0
-        for key in range(20_000):
-            now[0] += 1
-            assert limiter.wait(str(key)) == 0
-        assert len(limiter._busy_until) <= 10_001
 
 
 JSON = st.recursive(
@@ -794,9 +1125,11 @@ NAMES = st.sampled_from(FIELDS.split())
 LIKELY = st.sampled_from(
     [1001, 1002, 2, 3, 0.5, 0.1, "running", "stopped", 8_192, [2], [1001], None]
 )
-PARAMETERS = st.sampled_from(
-    ["select_filters", "order_by", "limit", "after_token", "machine_ids", "sday", "latest_first"]
-)
+WORDS: Final = """
+    select_filters order_by limit after_token machine_ids sday eday sdate edate last_days machid
+    latest_first inc_charges"""
+PARAMETERS = st.sampled_from(WORDS.split())
+NUMBERS = st.sampled_from(["1e999", "-1e999", "1e308", "-1", "9" * 30, "20000", "NaN", "1e-400"])
 
 
 @pytest.fixture(scope="module")
@@ -816,10 +1149,10 @@ class TestNothingThatIsSentIsAFaultOfOurs:
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     @given(
-        route=st.sampled_from(sorted([*COMMANDS, *QUESTIONS])),
+        route=st.sampled_from(sorted((door.method, door.path) for door in DOORS)),
         number=st.sampled_from([1001, 2, 3, 8_192, 8_194, 5]),
         body=st.dictionaries(NAMES, JSON | LIKELY, max_size=6),
-        query=st.dictionaries(PARAMETERS, (JSON | LIKELY).map(json.dumps), max_size=3),
+        query=st.dictionaries(PARAMETERS, (JSON | LIKELY).map(json.dumps) | NUMBERS, max_size=3),
         key=st.sampled_from([HOST, "ann"]),
     )
     def test_it_is_answered(
@@ -905,130 +1238,3 @@ class TestPages:
         running = json.dumps({"actual_status": {"in": ["running"]}})
         told = desk.ask("ann", "GET", "/api/v1/instances/", select_filters=running)
         assert told["total_instances"] == 8
-
-
-class TestStore:
-    """What is answered is on disk; the events give the market; one process writes."""
-
-    def test_a_restart_gives_the_same_market(self, listed: Desk) -> None:
-        listed.rent()
-        listed.clock.pass_(days=3)
-        listed.ask("ann", "GET", "/users/current")
-        before = listed.store.market
-        listed.restart()
-        assert listed.store.market == before
-        assert replay(event for _, event in listed.store.events()) == before
-
-    def test_a_snapshot_is_the_market_that_the_events_give(self, listed: Desk) -> None:
-        number = listed.rent()
-        for label in range(MANY):
-            name = Label(by=AccountId("ann"), contract=ContractId(number), label=str(label))
-            listed.store.decide(name)
-        asyncio.run(listed.store.saved())
-        before = listed.store.market
-        for _ in range(3):
-            listed.restart()
-            assert listed.store.market == before
-        listed.store.close()
-        with closing(sqlite3.connect(listed.path)) as file:
-            assert file.execute("SELECT count(*) FROM snapshots").fetchone() == (1,)
-        listed.open()
-        assert replay(event for _, event in listed.store.events()) == before
-
-    def test_the_events_of_a_command_stand_together(self, listed: Desk) -> None:
-        listed.rent()
-        listed.store.close()
-        with closing(sqlite3.connect(listed.path)) as file:
-            rows = file.execute("SELECT command, event FROM events ORDER BY number").fetchall()
-        listed.open()
-        names: dict[int, list[str]] = {}
-        for command, text in rows:
-            names.setdefault(command, []).append(json.loads(text)["type"])
-        together = list(names.values())
-        assert together[0] == ["SettingsSet", "MachineAdded", "MachineAdded"]
-        assert together[-1] == ["ContractCreated", "InstanceLoaded"]
-
-    def test_the_disk_has_to_confirm_unless_told_otherwise(self, tmp_path: Path) -> None:
-        for durable, level in ((True, 2), (False, 0)):
-            store = Store(str(tmp_path / str(durable)), durable=durable)
-            assert store._file.execute("PRAGMA synchronous").fetchone() == (level,)
-            assert store._file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-            store.close()
-
-    def test_a_second_process_is_refused(
-        self, listed: Desk, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, timeout=0.1))
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            Store(str(listed.path))
-
-    def test_several_commands_are_all_or_nothing(self, listed: Desk) -> None:
-        ann = AccountId("ann")
-        good = AddCredit(account=ann, amount=Money(1))
-        bad = Rent(by=ann, offer=OfferId(1), mode=Mode.ON_DEMAND)
-        before = listed.store.market
-        with pytest.raises(UnknownId):
-            listed.store.decide(good, bad)
-        assert listed.store.market is before
-
-    def test_many_wait_for_one_write(self, listed: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-        store, write = listed.store, listed.store._write
-        writes: list[int] = []
-
-        def counted(rows: Any) -> None:
-            writes.append(len(rows))
-            write(rows)
-
-        monkeypatch.setattr(store, "_write", counted)
-        paid = AddCredit(account=AccountId("ann"), amount=Money(1))
-
-        async def all_at_once() -> None:
-            await asyncio.gather(*(store.do(paid) for _ in range(100)))
-
-        asyncio.run(all_at_once())
-        assert (sum(writes), len(writes)) == (100, 2)  # the first alone, then all that waited
-        before = store.market
-        listed.restart()
-        assert listed.store.market == before
-
-    def test_a_disk_that_refuses_is_told_and_nothing_is_lost(
-        self, listed: Desk, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        write = listed.store._write
-
-        def full(_rows: object) -> None:
-            raise sqlite3.OperationalError("database or disk is full")
-
-        monkeypatch.setattr(listed.store, "_write", full)
-        told = listed.ask("ben", "GET", "/users/current", status=503)
-        assert (told["error"], told["msg"]) == ("not_stored", "database or disk is full")
-        listed.ask("ben", "GET", "/users/current", status=503)  # what is not on disk is not shown
-        monkeypatch.setattr(listed.store, "_write", write)
-        assert listed.ask("ben", "GET", "/users/current")["credit"] == 10_000
-        before = listed.store.market
-        listed.restart()
-        assert listed.store.market == before
-
-    def test_a_try_that_nobody_saw_the_end_of_is_not_written_twice(
-        self, listed: Desk, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        write = listed.store._write
-
-        def lost(rows: Any) -> None:
-            write(rows)
-            raise sqlite3.OperationalError("disk I/O error")
-
-        monkeypatch.setattr(listed.store, "_write", lost)
-        listed.ask("ben", "GET", "/users/current", status=503)
-        monkeypatch.setattr(listed.store, "_write", write)
-        listed.ask("ben", "GET", "/users/current")
-        before = listed.store.market
-        listed.restart()
-        assert listed.store.market == before
-
-    def test_only_whole_reactions_follow(self, listed: Desk) -> None:
-        offer = OfferId(listed.offer())
-        rent = Rent(by=AccountId("ann"), offer=offer, mode=Mode.ON_DEMAND)
-        events = listed.store.decide(rent)
-        assert [type(event).__name__ for event in events] == ["ContractCreated", "InstanceLoaded"]
-        assert list(instances_load_at_once(listed.store.market, events[1])) == []

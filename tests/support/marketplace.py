@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from examples.marketplace.__main__ import CREDIT, seed
 from examples.marketplace.app import Service
-from examples.marketplace.routes import instances_load_at_once
+from examples.marketplace.commands import instances_load_at_once
 from examples.marketplace.store import Store
 
 BEGIN: Final = datetime(2026, 1, 5, tzinfo=UTC)

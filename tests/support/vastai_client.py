@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ from scripts.write_story import vastai
 
 VASTAI: Final = os.environ.get("NUMGENIUS_VASTAI")
 """Where the client is installed; without it, its tests are skipped."""
+SERVICE: Final = (sys.executable, "-m", "examples.marketplace")
 ROOT: Final = Path(__file__).parent.parent.parent
 
 
@@ -65,13 +66,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(db: Path, *words: str, port: int | None = None) -> Iterator[tuple[str, int]]:
+def served(db: Path, *words: str, command: Sequence[str] = SERVICE) -> Iterator[tuple[str, int]]:
     """Start the example service as a process; give its address and its process id."""
-    port = free_port() if port is None else port
+    port = free_port()
     path = os.pathsep.join([str(ROOT), *sys.path])
-    command = [sys.executable, "-m", "examples.marketplace", "--port", str(port), "--db", str(db)]
+    options = ["--port", str(port), "--db", str(db), "--seed", "demo", *words]
     with subprocess.Popen(
-        [*command, "--seed", "demo", *words], cwd=ROOT, env={**os.environ, "PYTHONPATH": path}
+        [*command, *options], cwd=ROOT, env={**os.environ, "PYTHONPATH": path}
     ) as process:
         try:
             wait_for(port, process)

@@ -1,0 +1,193 @@
+"""Rows about money: charges, payments, what machines earned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from examples.marketplace.rows import Row, epoch, number
+from numgenius_core.billing import Line, LineKind, Statement
+from numgenius_core.market import Instance
+from numgenius_core.market.events import CreditAdded
+from numgenius_core.market.views import Earnings
+from numgenius_core.money import Money
+from numgenius_core.units import MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
+
+DAY: Final = 86_400
+BYTES_PER_GB: Final = 10**9
+PAID: Final = frozenset({LineKind.DEPOSIT, LineKind.REFUND})  # payments, not usage
+TYPES: Final = {
+    LineKind.ON_DEMAND: "gpu",
+    LineKind.RESERVED: "gpu",
+    LineKind.INTERRUPTIBLE: "gpu",
+    LineKind.FORFEIT: "gpu",
+    LineKind.STORAGE: "disk",
+    LineKind.UPLOAD: "bwu",
+    LineKind.DOWNLOAD: "bwd",
+}
+EARNED: Final = {"gpu": "gpu", "storage": "sto", "upload": "bwu", "download": "bwd"}
+TOTALS: Final = {"gpu": "gpu", "storage": "stor", "upload": "bwu", "download": "bwd"}
+
+
+def midnight(at: datetime) -> datetime:
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def charge(bill: Statement, given: Instance) -> Row:
+    """Return the row of what an instance used in a period, and of each item of it.
+
+    Its items add up to it; what a deposit paid of it is among them, and said beside. It stands
+    between the first midnight before and the last one, as the market's rows do.
+    """
+    key = bill.contract.id
+    used = [line for line in bill.lines if line.kind not in PAID]
+    begin = midnight(min(line.period.start for line in used))
+    end = midnight(max(line.period.end - timedelta(seconds=1) for line in used))
+    days = max((end - begin).days + 1, 1)
+    return {
+        "type": "instance",
+        "source": f"instance-{key}",
+        "description": f"Instance {key} Charges - {days} day{'s' * (days > 1)}",
+        "amount": number(bill.total),
+        "start": epoch(begin),
+        "end": epoch(max(begin, end)),
+        "metadata": {"instance_id": key, "from_deposit": number(bill.covered)}
+        | ({"label": given.label} if given.label else {}),
+        "items": [item(line) for line in used],
+    }
+
+
+def item(line: Line) -> Row:
+    """Return the row of a line of a statement: its amount is quantity × rate."""
+    quantity, rate, text = measured(line)
+    return {
+        "type": TYPES[line.kind],
+        "source": None,
+        "description": text,
+        "quantity": quantity,
+        "rate": rate,
+        "amount": number(line.amount),
+        "start": epoch(line.period.start),
+        "end": epoch(line.period.end),
+        "timestamp": epoch(line.period.start),
+        "metadata": {},
+        "items": [],
+    }
+
+
+def measured(line: Line) -> tuple[float, float, str]:
+    """Return how much of something there was, at what price, and both as a sentence."""
+    if line.kind is LineKind.FORFEIT or line.rate is None:
+        amount = number(line.amount)
+        return 1.0, amount, f"${amount:.3f} of the deposit kept back"
+    rate = number(line.rate)
+    if line.kind in (LineKind.UPLOAD, LineKind.DOWNLOAD):
+        quantity = line.quantity / BYTES_PER_GB
+        return quantity, rate, f"{quantity:.3f} GB at ${rate:.3f}/GB"
+    hours = line.quantity / SECONDS_PER_HOUR
+    if line.kind is LineKind.STORAGE:  # a price of a GB and month, of all of its disk
+        rate *= line.size / MB_PER_GB * SECONDS_PER_HOUR / SECONDS_PER_MONTH
+    return hours, rate, f"{hours:.3f} hours at ${rate:.3f}/hour"
+
+
+def payment(key: int, paid: CreditAdded) -> Row:
+    """Return the row of a payment."""
+    when = epoch(paid.at)
+    return {
+        "id": key,
+        "type": "transfer",
+        "service": "transfer",
+        "source": paid.account,
+        "description": "Credit",
+        "amount": number(paid.amount),
+        "start": when,
+        "end": when,
+        "timestamp": when,
+        "metadata": {"invoice_id": key, "service": "transfer"},
+        "items": [],
+    }
+
+
+def prepayments(bill: Statement) -> list[Row]:
+    """Return the rows of what was prepaid for an instance, and of what came back."""
+    rows = []
+    for index, line in enumerate(each for each in bill.lines if each.kind in PAID):
+        key, when = f"{bill.contract.id}-{index}", epoch(line.period.start)
+        back = line.kind is LineKind.REFUND
+        row: Row = {
+            "id": key,
+            "type": "reserved",
+            "service": "instance_prepay",
+            "source": f"instance-{bill.contract.id}",
+            "description": "Refund of a deposit" if back else "Deposit",
+            "amount": -number(line.billed),
+            "start": when,
+            "end": when,
+            "timestamp": when,
+            "metadata": {"invoice_id": key, "service": "instance_prepay"},
+            "items": [],
+        }
+        rows.append(row)
+    return rows
+
+
+def old_rows(charges: Iterable[Row], payments: Iterable[Row]) -> list[Row]:
+    """Return charges and payments as the older report has them: one list, the latest first."""
+    found: list[Row] = [
+        {
+            "type": "charge",
+            "instance_id": charge["metadata"]["instance_id"],
+            "description": f"{charge['source']} {each['type']}: {each['description']}",
+            "quantity": f"{each['quantity']:.3f}",
+            "rate": f"{each['rate']:.6f}",
+            "amount": each["amount"],
+            "timestamp": each["timestamp"],
+        }
+        for charge in charges
+        for each in charge["items"]
+    ]
+    found += [
+        {
+            "type": "payment",
+            "instance_id": None,
+            "description": each["description"],
+            "quantity": "",
+            "rate": "",
+            "amount": each["amount"],
+            "timestamp": each["timestamp"],
+        }
+        for each in payments
+    ]
+    return sorted(found, key=lambda row: -row["timestamp"])
+
+
+def earned(
+    found: Iterable[Earnings],
+    days: Mapping[int, Iterable[Earnings]],
+    reliability: Mapping[int, Any],
+) -> Row:
+    """Return what machines earned, each, together and day by day."""
+    found = list(found)
+    summary: Row = {f"total_{short}": total(found, name) for name, short in TOTALS.items()}
+    known = [value for each in found if (value := reliability.get(each.machine)) is not None]
+    summary |= {"total_sla": 0.0, "avg_reliability": sum(known) / len(known) if known else None}
+    return {
+        "summary": summary,
+        "per_machine": [
+            parts([each])
+            | {"machine_id": each.machine, "reliability": reliability.get(each.machine)}
+            for each in found
+        ],
+        "per_day": [{"day": day} | parts(some) for day, some in days.items()],
+    }
+
+
+def parts(found: Iterable[Earnings]) -> Row:
+    """Return what machines earned together, by what it was for."""
+    found, row = list(found), Row(sla_earn=0.0)
+    return row | {f"{short}_earn": total(found, name) for name, short in EARNED.items()}
+
+
+def total(found: Iterable[Earnings], name: str) -> float:
+    return number(Money.sum(getattr(each, name) for each in found))

@@ -1,0 +1,223 @@
+"""Which request is what: every method and path that the service answers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import field, frozen
+
+from examples.marketplace import commands as do, questions as ask
+from examples.marketplace.commands import Means
+from examples.marketplace.questions import Answers
+from numgenius_core.market.commands import AcceptPriceIncrease, RejectPriceIncrease
+
+
+def words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+@frozen
+class Door:
+    """A request that is answered.
+
+    Attributes:
+        method: GET, PUT, POST or DELETE.
+        path: After ``/api``; ``{number}`` is the machine's, the offer's or the instance's.
+        command: What the market's command line calls it.
+        means: The commands that it is; ``None`` of a question.
+        answers: What answers it, of a question.
+        fields: Of its JSON body; one with ``!`` is needed.
+        parameters: Of its query.
+        open: Whether it is answered without a key.
+    """
+
+    method: str
+    path: str
+    command: str
+    means: Means | None = None
+    answers: Answers | None = None
+    fields: tuple[str, ...] = field(default="", converter=words)
+    parameters: tuple[str, ...] = field(default="", converter=words)
+    open: bool = False
+
+
+LISTING: Final = """machine machines price_gpu! price_disk price_inetu price_inetd price_min_bid
+    credit_discount_max min_chunk end_date duration vol_size vol_price"""
+RENTAL: Final = "disk! price type label image"
+SEARCH: Final = "order type limit allocated_storage q"
+ANSWERED: Final = "pending_price_increase_id instance_ids"
+accept, reject = do.answered(AcceptPriceIncrease), do.answered(RejectPriceIncrease)
+
+COMMANDS: Final = (
+    Door("PUT", "/v0/machines/create_asks", "list machine", do.list_machines, fields=LISTING),
+    Door(
+        "PUT",
+        "/v0/machines/create_bids",
+        "set defjob",
+        do.set_default_job,
+        fields="machine! image!",
+    ),
+    Door(
+        "PUT",
+        "/v0/machines/defrag_offers",
+        "defrag machines",
+        do.defragment,
+        fields="machine_ids!",
+    ),
+    Door("DELETE", "/v0/machines/{number}/asks", "unlist machine", do.unlist),
+    Door("PUT", "/v0/machines/{number}/minbid", "set min-bid", do.set_min_bid, fields="price!"),
+    Door(
+        "PUT",
+        "/v0/machines/{number}/dnotify",
+        "schedule maint",
+        do.schedule_maintenance,
+        fields="sdate! duration maintenance_category",
+    ),
+    Door("PUT", "/v0/machines/{number}/cancel_maint", "cancel maint", do.cancel_maintenance),
+    Door("PUT", "/v0/machines/{number}/cleanup", "cleanup machine", do.clean_up),
+    Door("DELETE", "/v0/machines/{number}/defjob", "remove defjob", do.remove_default_job),
+    Door("POST", "/v0/machines/{number}/force_delete", "delete machine", do.remove_machine),
+    Door("POST", "/v0/asks/bulk", "create instances", do.rent_several, fields=f"ids! {RENTAL}"),
+    Door("PUT", "/v0/asks/{number}", "create instance", do.rent, fields=RENTAL),
+    Door(
+        "PUT",
+        "/v0/instances",
+        "start instances, stop instances",
+        do.change_several,
+        fields="state! ids!",
+    ),
+    Door(
+        "DELETE",
+        "/v0/instances",
+        "destroy instances",
+        do.destroy_several,
+        fields="instance_ids!",
+    ),
+    Door(
+        "PUT",
+        "/v0/instances/accept-price-increase",
+        "accept price-increase",
+        accept,
+        fields=ANSWERED,
+    ),
+    Door(
+        "PUT",
+        "/v0/instances/reject-price-increase",
+        "reject price-increase",
+        reject,
+        fields=ANSWERED,
+    ),
+    Door(
+        "PUT",
+        "/v0/instances/{number}/accept-price-increase",
+        "accept price-increase, before 1.5",
+        accept,
+    ),
+    Door(
+        "PUT",
+        "/v0/instances/{number}/reject-price-increase",
+        "reject price-increase, before 1.5",
+        reject,
+    ),
+    Door("PUT", "/v0/instances/bid_price/{number}", "change bid", do.change_bid, fields="price"),
+    Door("PUT", "/v0/instances/prepay/{number}", "prepay instance", do.prepay, fields="amount!"),
+    Door(
+        "PUT",
+        "/v0/instances/{number}",
+        "start instance, stop instance, label instance",
+        do.change,
+        fields="state label",
+    ),
+    Door("DELETE", "/v0/instances/{number}", "destroy instance", do.destroy),
+)
+
+PAGE: Final = "select_filters limit after_token"
+QUESTIONS: Final = (
+    Door(
+        "GET",
+        "/v0/gpu_names/unique",
+        "launch instance, its choices",
+        answers=ask.gpu_names,
+        open=True,
+    ),
+    Door("GET", "/v0/users/current", "show user", answers=ask.user),
+    Door(
+        "GET",
+        "/v0/users/me/machine-earnings",
+        "show earnings",
+        answers=ask.earnings,
+        parameters="sday eday machid last_days",
+    ),
+    Door(
+        "GET",
+        "/v0/users/me/invoices",
+        "show invoices",
+        answers=ask.old_invoices,
+        parameters="sdate edate inc_charges",
+    ),
+    Door("GET", "/v0/machines", "show machines", answers=ask.machines),
+    Door(
+        "GET",
+        "/v0/machines/maintenances",
+        "show maints",
+        answers=ask.maintenances,
+        parameters="machine_ids!",
+    ),
+    Door("GET", "/v0/machines/{number}", "show machine", answers=ask.machine),
+    Door("GET", "/v0/machines/{number}/reports", "reports", answers=ask.reports),
+    Door("POST", "/v0/bundles", "search offers", answers=ask.offers, fields=SEARCH, open=True),
+    Door(
+        "PUT",
+        "/v0/search/asks",
+        "search offers --new",
+        answers=ask.offers,
+        fields=SEARCH,
+        open=True,
+    ),
+    Door(
+        "GET",
+        "/v1/instances",
+        "show instances",
+        answers=ask.instances,
+        parameters=f"order_by {PAGE}",
+    ),
+    Door("GET", "/v0/instances", "show instances, before 1.5", answers=ask.all_instances),
+    Door(
+        "GET",
+        "/v0/instances/filters",
+        "show instances, its filters",
+        answers=ask.instance_filters,
+    ),
+    Door(
+        "GET",
+        "/v0/instances/pending-price-increases",
+        "show pending-price-increases",
+        answers=ask.increases,
+    ),
+    Door("GET", "/v0/instances/balance/{number}", "show deposit", answers=ask.deposit),
+    Door("GET", "/v0/instances/{number}", "show instance", answers=ask.instance),
+    Door("PUT", "/v0/instances/reboot/{number}", "reboot instance", answers=ask.rebooted),
+    Door("PUT", "/v0/instances/recycle/{number}", "recycle instance", answers=ask.rebooted),
+    Door(
+        "PUT",
+        "/v0/instances/update_template/{number}",
+        "update instance",
+        answers=ask.updated,
+        fields="image template_id template_hash_id args env onstart",
+    ),
+    Door(
+        "GET",
+        "/v0/charges",
+        "show invoices-v1 --charges",
+        answers=ask.charges,
+        parameters=f"{PAGE} latest_first",
+    ),
+    Door(
+        "GET",
+        "/v1/invoices",
+        "show invoices-v1 --invoices",
+        answers=ask.payments,
+        parameters=f"{PAGE} latest_first",
+    ),
+)
+DOORS: Final = (*COMMANDS, *QUESTIONS)

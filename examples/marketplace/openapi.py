@@ -1,0 +1,114 @@
+"""What the service can be asked, as OpenAPI: written from its doors."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from examples.marketplace.doors import DOORS, Door
+
+Schema = dict[str, Any]
+
+NUMBER: Final = {"type": ["number", "null"]}
+TEXT: Final = {"type": ["string", "null"]}
+WHOLE: Final = {"type": "integer", "minimum": 0}
+IDS: Final = {"type": "array", "items": WHOLE, "minItems": 1, "maxItems": 64}
+LIST: Final = {"type": ["array", "null"]}
+FLAG: Final = {"type": "boolean"}
+OBJECT: Final = {"type": "object"}
+# Fields and parameters that are no number; prices, amounts and times are.
+SCHEMAS: Final[dict[str, Schema]] = {
+    **dict.fromkeys(("machine", "min_chunk", "pending_price_increase_id"), WHOLE),
+    **dict.fromkeys(("machines", "ids", "instance_ids", "machine_ids"), IDS),
+    **dict.fromkeys(("label", "image", "onstart", "template_hash_id", "after_token"), TEXT),
+    **dict.fromkeys(("env", "q", "select_filters"), OBJECT),
+    **dict.fromkeys(("order", "order_by", "args"), LIST),
+    **dict.fromkeys(("inc_charges", "latest_first"), FLAG),
+    "duration": {"type": ["string", "number", "null"]},
+    "maintenance_category": TEXT,
+    "state": {"enum": ["running", "stopped"]},
+    "type": {"type": ["string", "null"]},
+}
+OUTCOMES: Final = {
+    "400": "a value that a rule does not allow",
+    "401": "no key, or nobody's",
+    "402": "the machine is offline",
+    "403": "somebody else's machine or instance",
+    "404": "nothing has this number",
+    "408": "the request did not arrive in time",
+    "409": "not possible in the present state",
+    "411": "not enough credit",
+    "413": "more than 65,536 bytes",
+    "422": "a lowest bid that is too high",
+    "429": "too many requests: Retry-After says for how long",
+    "503": "it could not be stored, and has not happened",
+}
+REFUSAL: Final[Schema] = {
+    "type": "object",
+    "required": ["success", "error", "code", "msg"],
+    "properties": {
+        "success": {"const": False},
+        "error": {"type": "string", "description": "the market's word for it"},
+        "code": {"type": "string", "description": "the rule book's; it stays as it is"},
+        "msg": {"type": "string", "description": "one sentence"},
+    },
+}
+
+
+def document() -> Schema:
+    """Return the description of the service."""
+    paths: dict[str, Schema] = {}
+    for door in DOORS:
+        paths.setdefault(f"/api{door.path}/", {})[door.method.lower()] = operation(door)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "numgenius-core's example marketplace", "version": "1"},
+        "paths": paths,
+        "components": {
+            "schemas": {"Refusal": REFUSAL},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "older": {"type": "apiKey", "in": "query", "name": "api_key"},
+            },
+        },
+    }
+
+
+def operation(door: Door) -> Schema:
+    """Return the description of one door."""
+    refused = {
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
+    }
+    answer = {"schema": {"type": ["object", "array"]}}
+    found: Schema = {
+        "summary": door.command,
+        "security": [] if door.open else [{"bearer": []}, {"older": []}],
+        "responses": {
+            "200": {"description": "done, or answered", "content": {"application/json": answer}},
+            **{status: {"description": why, **refused} for status, why in OUTCOMES.items()},
+        },
+    }
+    parameters = [parameter(each) for each in door.parameters]
+    if "{number}" in door.path:
+        parameters.append({"name": "number", "in": "path", "required": True, "schema": WHOLE})
+    if parameters:
+        found["parameters"] = parameters
+    if door.fields:
+        body = {"application/json": {"schema": body_of(door)}}
+        found["requestBody"] = {"required": True, "content": body}
+    return found
+
+
+def parameter(name: str) -> Schema:
+    needed, plain = name.endswith("!"), name.removesuffix("!")
+    text = {"application/json": {"schema": SCHEMAS.get(plain, NUMBER)}}
+    return {"name": plain, "in": "query", "required": needed, "content": text}
+
+
+def body_of(door: Door) -> Schema:
+    """Return the schema of a body; the client sends fields beside, which change nothing here."""
+    names = [name.removesuffix("!") for name in door.fields]
+    return {
+        "type": "object",
+        "properties": {name: SCHEMAS.get(name, NUMBER) for name in names},
+        "required": [name.removesuffix("!") for name in door.fields if name.endswith("!")],
+    }

@@ -1,0 +1,373 @@
+"""Requests that ask: rows of what the market is. None changes it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from fractions import Fraction
+from math import floor
+from numbers import Real
+from typing import Any, Final
+
+from attrs import evolve, frozen
+
+from examples.marketplace import bills, rows
+from examples.marketplace.hardware import Hardware, described
+from examples.marketplace.paging import chosen, order_of, page
+from examples.marketplace.reading import Call
+from examples.marketplace.store import Store
+from numgenius_core.contracts import InstanceState
+from numgenius_core.errors import IllegalMove, NotAllowed, RuleViolation
+from numgenius_core.ids import ContractId, MachineId
+from numgenius_core.intervals import Interval, from_epoch, to_epoch, total_seconds
+from numgenius_core.listing import Mode
+from numgenius_core.market import Instance, MachineState, Market, views
+from numgenius_core.money import Money
+from numgenius_core.offer import Offer
+from numgenius_core.prices import CurveSchedule
+from numgenius_core.search import FIELDS, Operator, SearchRequest, View, search
+from numgenius_core.units import SECONDS_PER_MONTH
+
+DAY: Final = 86_400
+MOST_DAYS: Final = 366
+# What a search may have beside its conditions that changes nothing here.
+NO_CONDITIONS: Final = frozenset({"disable_bundling"})
+LONGER: Final = frozenset({Operator.EQ, Operator.GTE, Operator.GT})
+
+
+@frozen
+class Asked:
+    """What a question is asked of.
+
+    Attributes:
+        call: The request.
+        market: As it is now.
+        store: For what the market has forgotten.
+        hardware: What its machines are made of.
+    """
+
+    call: Call
+    market: Market
+    store: Store
+    hardware: Hardware
+
+
+Answers = Callable[[Asked], Any]
+
+
+def own_machine(asked: Asked, number: int) -> MachineState:
+    found = views.machine(asked.market, MachineId(number))
+    if found.machine.host != asked.call.by:
+        raise NotAllowed("machine", "a machine of your own", str(number))
+    return found
+
+
+def own_instance(asked: Asked) -> Instance:
+    number = asked.call.number
+    found = views.instance(asked.market, ContractId(number), archive=asked.store.archive)
+    if found.contract.client != asked.call.by:
+        raise NotAllowed("instance", "an instance of your own", str(number))
+    return found
+
+
+def user(asked: Asked) -> Any:
+    call, market = asked.call, asked.market
+    left = rows.number(views.balance(market, call.by, call.at))
+    told = {"id": call.by, "username": call.by, "email": None, "credit": left, "balance": left}
+    told["api_key"] = None  # clients take it out before they show the rest; no key is sent on
+    return told | {"host_agreement_accepted": views.is_host(market, call.by)}
+
+
+def gpu_names(asked: Asked) -> Any:
+    machines = asked.market.machines.values()
+    return {"gpu_names": sorted({each.machine.gpu_name for each in machines})}
+
+
+# -- hosts -------------------------------------------------------------------------------------
+
+
+def machine_rows(asked: Asked, found: Iterable[MachineState]) -> list[rows.Row]:
+    earned = []
+    for span in (timedelta(hours=1), timedelta(days=1)):
+        period = Interval(asked.call.at - span, asked.call.at)
+        per = views.earnings(asked.market, asked.call.by, period, archive=asked.store.archive)
+        earned.append({each.machine: each.total for each in per})
+    hour, day = earned
+    return [
+        rows.machine(
+            each,
+            asked.call.at,
+            asked.hardware,
+            (hour.get(each.id, Money(0)), day.get(each.id, Money(0))),
+        )
+        for each in found
+    ]
+
+
+def machines(asked: Asked) -> Any:
+    found = machine_rows(asked, views.machines_of(asked.market, asked.call.by))
+    return {"success": True, "machines": found}
+
+
+def machine(asked: Asked) -> Any:
+    return machine_rows(asked, [own_machine(asked, asked.call.number)])
+
+
+def maintenances(asked: Asked) -> Any:
+    found = [own_machine(asked, number) for number in asked.call.several("machine_ids")]
+    return [row for place in found for row in rows.open_windows(place, asked.call.at)]
+
+
+def reports(asked: Asked) -> Any:
+    """Say what clients reported of a machine: nobody can here, so nothing."""
+    own_machine(asked, asked.call.number)
+    return []
+
+
+def earnings(asked: Asked) -> Any:
+    """Say what a host earned from one day to another, both counted in whole."""
+    call, market = asked.call, asked.market
+    first, last = days_of(call)
+    period = call.period({"gte": first * DAY, "lte": (last + 1) * DAY})
+    only = call.asked("machid", int, None)
+    if only is not None:
+        own_machine(asked, only)
+    found, per_day = [], {}
+    if period is not None:
+        archive = asked.store.archive
+        found = list(views.earnings(market, call.by, period, archive=archive))
+        for day in range(
+            max(first, first_day(asked)), min(last, floor(to_epoch(call.at)) // DAY) + 1
+        ):
+            part = call.period({"gte": day * DAY, "lte": (day + 1) * DAY})
+            if part is not None:
+                per_day[day] = views.earnings(market, call.by, part, archive=archive)
+    reliability = {number: known.get("reliability2") for number, known in asked.hardware.items()}
+    told = bills.earned([e for e in found if only in (None, e.machine)], per_day, reliability)
+    left = rows.number(views.balance(market, call.by, call.at))
+    current = {"balance": left, "service_fee": 0.0, "total": left, "credit": left}
+    told |= {"sday": first, "eday": last, "current": current, "username": call.by, "email": None}
+    return told
+
+
+def days_of(call: Call) -> tuple[int, int]:
+    """Return the first and the last day of a report, counted since 1970."""
+    today = floor(to_epoch(call.at)) // DAY
+    if (back := call.asked("last_days", int, None)) is not None:
+        if not 0 <= back <= MOST_DAYS:
+            raise RuleViolation("last_days", f"0 to {MOST_DAYS}", str(back))
+        return today - back, today
+    first, last = (floor(call.asked(name, Real, today)) for name in ("sday", "eday"))
+    for name, day in (("sday", first), ("eday", last)):
+        from_epoch(day * DAY, name)
+    return first, last
+
+
+def first_day(asked: Asked) -> int:
+    """Return the day since when a host's machines have been rented, at most a year back."""
+    call = asked.call
+    living = (
+        each for place in views.machines_of(asked.market, call.by) for each in place.in_order()
+    )
+    starts = [
+        each.contract.start
+        for each in (*living, *asked.store.archive.values())
+        if each.contract.host == call.by
+    ]
+    begin = min(starts, default=call.at)
+    return max(floor(to_epoch(begin)) // DAY, floor(to_epoch(call.at)) // DAY - MOST_DAYS)
+
+
+# -- offers ------------------------------------------------------------------------------------
+
+
+def offers(asked: Asked) -> Any:
+    call = asked.call
+    inner = call.body.get("q", call.body)
+    if isinstance(inner, dict):
+        inner = {key: value for key, value in inner.items() if key not in NO_CONDITIONS}
+    request = SearchRequest.from_json(inner)
+    view = View(disk_mb=request.disk_mb, now=call.at, mode=request.mode)
+    there = [with_facts(each, request, view, asked) for each in views.offers(asked.market, call.at)]
+    found = search(there, request, now=call.at)
+    return {"success": True, "offers": [rows.offer(each, view) for each in found]}
+
+
+def with_facts(offer: Offer, request: SearchRequest, view: View, asked: Asked) -> Offer:
+    """Return an offer with what is known of its hardware, what that costs, and its discount."""
+    extra = described(offer, asked.hardware)
+    rate = Fraction(0)
+    if request.mode is Mode.RESERVED:
+        rate = discount(offer, request, view)
+    extra["discount_rate"] = float(rate)
+    if extra["dlperf"] is not None:
+        priced = evolve(offer, extra={"discount_rate": float(rate)})
+        name = "discounted_dph_total" if request.mode is Mode.RESERVED else "dph_total"
+        price = FIELDS[name].of(priced, view)
+        hourly = float(str(price)) + (0.001 if request.mode is Mode.RESERVED else 0.0)
+        extra["dlperf_per_dphtotal"] = extra["dlperf"] / hourly if hourly else None
+        extra["flops_per_dphtotal"] = extra["total_flops"] / hourly if hourly else None
+        extra["score"] = extra["dlperf_per_dphtotal"]  # the market's own figure is not published
+    return evolve(offer, extra=extra)
+
+
+def discount(offer: Offer, request: SearchRequest, view: View) -> Fraction:
+    """Return the discount for reserving an offer as long as was asked for, or until it ends."""
+    curve = CurveSchedule(offer.max_discount)
+    wanted = [
+        each.value
+        for each in request.query.conditions
+        if each.field == "duration" and each.operator in LONGER and each.value is not None
+    ]
+    lasts = None
+    if offer.ends_at is not None and view.now is not None:
+        lasts = total_seconds(view.now, offer.ends_at)
+    if wanted:
+        lasts = min(max(wanted), lasts) if lasts is not None else max(wanted)
+    if lasts is None:
+        return offer.max_discount
+    return curve.rate(max(Fraction(lasts), Fraction(0)) / SECONDS_PER_MONTH)
+
+
+# -- clients -----------------------------------------------------------------------------------
+
+
+def row_of(asked: Asked, found: Instance) -> rows.Row:
+    home = views.machine(asked.market, found.contract.machine)
+    return rows.instance(found, home, asked.call.at, deposit_of(asked, found), asked.hardware)
+
+
+def deposit_of(asked: Asked, found: Instance) -> views.DepositView:
+    archive = asked.store.archive
+    return views.deposit_of(asked.market, found.id, asked.call.at, archive=archive)
+
+
+def mine(asked: Asked) -> list[rows.Row]:
+    return [row_of(asked, found) for found in views.instances_of(asked.market, asked.call.by)]
+
+
+def instances(asked: Asked) -> Any:
+    call = asked.call
+    found = chosen(mine(asked), call.asked("select_filters", dict, {}))
+    order = order_of(call)
+    order.setdefault("id", False)  # makes the order one of no two equal rows
+    some, token = page(call, found, order, 25)
+    labels = Counter(row["label"] or "" for row in found)
+    told = {"success": True, "instances": some, "next_token": token}
+    return told | {"total_instances": len(found), "label_counts": labels}
+
+
+def all_instances(asked: Asked) -> Any:
+    """Answer as the API did before it had pages."""
+    return {"success": True, "instances": mine(asked)}
+
+
+def instance_filters(asked: Asked) -> Any:
+    return {"success": True, "filters": rows.filters(mine(asked))}
+
+
+def instance(asked: Asked) -> Any:
+    found = own_instance(asked)
+    return {"instances": row_of(asked, found) if found.exists else None}
+
+
+def rebooted(asked: Asked) -> Any:
+    """Say that an instance was started anew on its GPUs: nothing that has a rule changes."""
+    state = own_instance(asked).state
+    if state not in (InstanceState.RUNNING, InstanceState.LOADING):
+        raise IllegalMove(state.value, "reboot", ("start", "destroy"))
+    return {"success": True}
+
+
+def updated(asked: Asked) -> Any:
+    """Say that an instance has another image: nothing that has a rule changes."""
+    found = own_instance(asked)
+    if not found.exists:
+        raise IllegalMove(found.state.value, "update", ())
+    return {"success": True, "updated_instance": row_of(asked, found)}
+
+
+def deposit(asked: Asked) -> Any:
+    found = deposit_of(asked, own_instance(asked))
+    return {
+        "balance": rows.number(found.left),
+        "refundable_deposit": rows.number(found.refund),
+        "total_discount": rows.number(found.discount_received),
+        "discount_months": rows.number(found.months),
+        "discount_rate": rows.number(found.discount),
+    }
+
+
+def increases(asked: Asked) -> Any:
+    found = views.increases_of(asked.market, asked.call.by)
+    told = {"success": True, "count": len(found), "truncated": False}
+    return told | {"pending_price_increases": [rows.increase(key, each) for key, each in found]}
+
+
+# -- money -------------------------------------------------------------------------------------
+
+
+def all_of(asked: Asked) -> list[Instance]:
+    """Return every instance that a client has and had."""
+    gone = [f for f in asked.store.archive.values() if f.contract.client == asked.call.by]
+    return [*views.instances_of(asked.market, asked.call.by), *gone]
+
+
+def charge_rows(asked: Asked, period: Interval | None) -> list[rows.Row]:
+    if period is None:
+        return []
+    archive, found = asked.store.archive, []
+    for each in all_of(asked):
+        bill = views.statement_of(asked.market, each.id, period, archive=archive)
+        if any(line.kind not in bills.PAID for line in bill.lines):
+            found.append(bills.charge(bill, each))
+    return found
+
+
+def payment_rows(asked: Asked, period: Interval | None) -> list[rows.Row]:
+    if period is None:
+        return []
+    paid = asked.store.payments(asked.call.by)
+    found = [bills.payment(key, event) for key, event in paid if event.at in period]
+    for each in all_of(asked):
+        archive = asked.store.archive
+        bill = views.statement_of(asked.market, each.id, period, archive=archive)
+        found += bills.prepayments(bill)
+    return found
+
+
+def charges(asked: Asked) -> Any:
+    wanted = asked.call.asked("select_filters", dict, {})
+    period = asked.call.period(wanted.pop("day", None))
+    return report(asked.call, chosen(charge_rows(asked, period), wanted), "source")
+
+
+def payments(asked: Asked) -> Any:
+    wanted = asked.call.asked("select_filters", dict, {})
+    period = asked.call.period(wanted.pop("when", None))
+    return report(asked.call, chosen(payment_rows(asked, period), wanted), "id")
+
+
+def report(call: Call, found: list[rows.Row], key: str) -> Any:
+    order = {"start": call.asked("latest_first", bool, default=False), key: False}
+    some, token = page(call, found, order, 100)
+    told = {"success": True, "results": some, "count": len(some)}
+    return told | {"total": len(found), "next_token": token}
+
+
+def old_invoices(asked: Asked) -> Any:
+    """Answer the older report: charges and payments in one list."""
+    call = asked.call
+    bounds = {
+        "gte": call.asked("sdate", Real, 0),
+        "lte": call.asked("edate", Real, float(to_epoch(call.at))),
+    }
+    period = call.period(bounds)
+    charged = []
+    if call.asked("inc_charges", bool, default=True):
+        charged = charge_rows(asked, period)
+    left = rows.number(views.balance(asked.market, call.by, call.at))
+    current = {"charges": 0.0, "service_fee": 0.0, "total": 0.0, "credit": left}
+    found = bills.old_rows(charged, payment_rows(asked, period))
+    return {"success": True, "invoices": found, "current": current}

@@ -1,0 +1,135 @@
+"""What a fault is called: a status, the market's word for it, the library's code, one sentence.
+
+The market's client shows the sentence alone; a program looks at ``error``, which is the market's
+word, or at ``code``, which is stable and says what kind of rule was broken.
+"""
+
+from __future__ import annotations
+
+from sqlite3 import Error as DiskError
+from typing import Any, ClassVar, Final
+
+from starlette.responses import JSONResponse
+
+from numgenius_core.errors import (
+    IllegalMove,
+    InsufficientCredit,
+    NotAllowed,
+    NumgeniusError,
+    RuleViolation,
+    UnknownId,
+)
+
+
+class Offline(RuleViolation):
+    """A machine that is not there to be listed."""
+
+    code: ClassVar[str] = "machine_offline"
+
+
+class NotServed(NumgeniusError):
+    """Something that the market has and this service does not."""
+
+    code: ClassVar[str] = "not_served"
+
+
+class PriceTooHigh(RuleViolation):
+    """A lowest bid that no client would pay."""
+
+    code: ClassVar[str] = "price_too_high"
+
+
+# The first that fits.
+FAULTS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
+    (NotServed, 404, "not_served"),
+    (Offline, 402, "machine_offline"),
+    (PriceTooHigh, 422, "invalid_price"),
+    (UnknownId, 404, "not_found"),
+    (NotAllowed, 403, "not_authorized"),
+    (InsufficientCredit, 411, "insufficient_credit"),
+    (IllegalMove, 409, "not_possible_now"),
+    (NumgeniusError, 400, "invalid_args"),
+    (DiskError, 503, "not_stored"),
+)
+MISSING: Final = {
+    "contract": "no_such_instance",
+    "increase": "no_pending_price_increase",
+    "machine": "no_such_machine",
+    "offer": "no_such_ask",
+}
+
+# What the market has and this service does not, by the beginnings of paths.
+RULES_ONLY: Final = "are not among the rules that this service is an example of"
+NOT_SERVED: Final = {
+    "volumes": "volumes are not served here yet",
+    "network_volumes": "network volumes are not served here yet",
+    "network_disk": "network disks are not served here yet",
+    "commands/transfer_credit": "transfers of credit are not served here yet",
+    "template": f"templates {RULES_ONLY}",
+    "launch_instance": "an instance is made from an offer here: search offers first",
+    "team": f"teams {RULES_ONLY}",
+    "subaccounts": f"subaccounts {RULES_ONLY}",
+    "users": "accounts are kept by who runs this service: their keys are in its key file",
+    "auth": "keys are kept by who runs this service, in its key file",
+    "tfa": f"second factors {RULES_ONLY}",
+    "ssh": f"SSH keys {RULES_ONLY}",
+    "secrets": f"environment variables {RULES_ONLY}",
+    "audit_logs": "there is no audit log here but the events in the service's file",
+    "invoices": "invoices are at GET /api/v1/invoices/ here",
+    "cluster": f"clusters {RULES_ONLY}",
+    "clusters": f"clusters {RULES_ONLY}",
+    "overlay": f"overlay networks {RULES_ONLY}",
+    "deployment": f"serverless deployments {RULES_ONLY}",
+    "deployments": f"serverless deployments {RULES_ONLY}",
+    "endptjobs": f"serverless endpoints {RULES_ONLY}",
+    "autojobs": f"serverless workers {RULES_ONLY}",
+    "workergroups": f"serverless workers {RULES_ONLY}",
+    "workergroup": f"serverless workers {RULES_ONLY}",
+    "benchmarks": "nothing is measured here: there are no benchmarks",
+    "metrics": "nothing is measured here: there are no metrics",
+    "instance_backups": "no data is kept here: there are no backups",
+    "instances/command": "nothing runs here that could execute a command",
+    "instances/request_logs": "nothing runs here that could write a log",
+    "instances/take_snapshot": "no data is kept here that a snapshot could be made of",
+    "commands": "no data is kept here that could be copied, and no jobs are scheduled",
+    "contracts": "instances are filtered by label at GET /api/v1/instances/ here",
+    "users/cloud_integrations": "no data is kept here that a cloud could have",
+    "users/me/ipaddrs": "where requests came from is not kept here",
+}
+
+
+def why_not_served(method: str, path: str) -> str:
+    """Return the sentence about a request that there is no door for."""
+    parts = [part for part in path.split("/") if part][2:]  # without api and the version
+    if parts[-1:] == ["ssh"] or "ssh" in parts:
+        return NOT_SERVED["ssh"]
+    for length in range(len(parts), 0, -1):
+        if sentence := NOT_SERVED.get("/".join(parts[:length])):
+            return sentence
+    return f"nothing here answers {method} {path[:80]}: GET /api/openapi.json says what does"
+
+
+def refused(fault: NumgeniusError | DiskError) -> JSONResponse:
+    """Return the answer to a request that a rule, or the disk, does not allow."""
+    status, word, code = named(fault)
+    return refusal(status, word, fault, code=code)
+
+
+def named(fault: NumgeniusError | DiskError) -> tuple[int, str, str]:
+    """Return the status of a fault, the market's word for it and the library's code."""
+    status, word = next((s, w) for kind, s, w in FAULTS if isinstance(fault, kind))
+    if isinstance(fault, UnknownId):
+        word = MISSING.get(fault.path, word)
+    return status, word, fault.code if isinstance(fault, NumgeniusError) else word
+
+
+def one_line(why: object) -> str:
+    return " ".join(str(why).split())
+
+
+def refusal(
+    status: int, error: str, why: object, *, code: str | None = None, headers: Any = None
+) -> JSONResponse:
+    """Return the answer to a request that came to nothing; its client shows only ``msg``."""
+    told = {"success": False, "error": error, "code": code or error}
+    return JSONResponse(told | {"msg": one_line(why)}, status, headers)
