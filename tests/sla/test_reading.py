@@ -50,6 +50,8 @@ def test_json_and_csv_say_the_same(tmp_path: Path) -> None:
     assert read_history(str(written(tmp_path, CSV))) == history
     short = "\ufeffkind,start,end\nrental,1783900800,1783987200\n"
     assert read_history(written(tmp_path, short)).outages == ()
+    other = CSV.replace("kind,", "type,").replace("rental,", "rentals,")
+    assert read_history(written(tmp_path, other)) == history
     assert read_history({"rentals": []}) == UptimeHistory(rentals=())
 
 

@@ -164,6 +164,11 @@ class TestTheEscrow:
         assert settled.days[5].reliability is None
         assert settled.days[0].reliability == 1
 
+    def test_without_a_platform_fee_the_escrow_has_all(self) -> None:
+        bought = Cover(terms=BOUGHT.terms, compute=PerHour(1), fee=PerHour(0))
+        (day,) = settle(bought, UptimeHistory(rentals=(Interval(T0, T0 + DAY),))).days
+        assert day.compute_to_escrow == day.compute == Money(24)
+
     def test_a_state_of_more_days_than_the_rules_is_released_as_agreed(self) -> None:
         history = UptimeHistory(rentals=(Interval(T0, T0 + 12 * DAY),))
         first = settle(BOUGHT, history, period=Interval(T0, T0 + 3 * DAY), close=False)

@@ -1,8 +1,9 @@
 """Reading a history of rentals and outages from a file: JSON, or CSV of the same.
 
 JSON: ``{"machine": 7, "rentals": [{"start", "end"}], "outages": [{"start", "end", "announced"}]}``.
-CSV: a heading ``kind,start,end,announced`` and a line for each rental and outage. Times are ISO
-8601 with an offset or seconds since 1970; ``announced`` may be left out or empty, ``machine`` too.
+CSV: a heading ``kind,start,end,announced`` and a line for each rental and outage, the kind being
+one of these words (or of their plurals; the column may be called ``type``). Times are ISO 8601 with
+an offset or seconds since 1970; ``announced`` may be left out or empty, ``machine`` too.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from numgenius_core.sla.history import Outage, UptimeHistory
 
 _KEYS: Final = {"machine", "rentals", "outages"}
 _SECONDS: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?", re.ASCII)
-_HEADING: Final = {"kind", "start", "end"}
+_HEADING: Final = {"start", "end"}
 
 
 def read_history(source: str | Path | Mapping[str, Any]) -> UptimeHistory:
@@ -122,14 +123,15 @@ def _of_csv(text: str, name: str) -> UptimeHistory:
     machine = None
     try:
         heading = {str(key) for key in rows.fieldnames or ()}
-        if not heading >= _HEADING:
+        column = "kind" if "kind" in heading else "type"
+        if not heading >= {column, *_HEADING}:
             need = "JSON, or CSV with the heading kind,start,end,announced"
             raise ParseError(name, need, shown(text[:40]))
         for row in rows:
             path = f"{name}, line {rows.line_num}"
-            kind = row["kind"]
+            kind = (row[column] or "").removesuffix("s")
             if kind not in found:
-                raise RuleViolation(f"{path}, kind", "rental or outage", shown(kind))
+                raise RuleViolation(f"{path}, {column}", "rental or outage", shown(row[column]))
             found[kind].append(_outage(row, path) if kind == "outage" else _period(row, path))
             machine = _machine(row, machine, path)
     except csv.Error as error:
