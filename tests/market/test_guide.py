@@ -377,6 +377,9 @@ class TestReserved:
             w.do(c.Prepay(by=ANN, contract=c1, amount=Money(277)))
         w.do(c.Prepay(by=ANN, contract=c1, amount=Money(276)))
         assert views.deposit_of(w.market, c1, w.now).months == 1
+        w.do(c.Stop(by=ANN, contract=c1), MONTH // 2)
+        with pytest.raises(RuleViolation, match=r"need at most \$0\.00, which lasts"):
+            w.do(c.Prepay(by=ANN, contract=c1, amount=Money("0.000000001")), MONTH * 3 // 4)
 
     def test_if_the_machine_breaks_its_agreement_all_of_it_comes_back(self) -> None:
         w, c1 = self.prepaid()

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.contracts import NotExtended
@@ -58,6 +59,12 @@ class TestARelisting:
         assert (skipped.contract.id, skipped.why) == (spared, NotExtended.OPTED_OUT)
         assert told.accounts == (ANN, BOB, HOST)
         assert told.error is None
+
+    def test_how_it_finds_whom_something_concerns_is_its_own_affair(self) -> None:
+        w, _ = rented()
+        told = views.preview(w.market, relisting(end=second(20 * DAY)), w.now)
+        assert evolve(told, clients={}, asked={}, hosts={}) == told
+        assert not any(name in repr(told) for name in ("_clients", "_asked", "_hosts"))
 
     def test_nobody_without_an_end_and_what_goes_back(self) -> None:
         w, _ = rented()

@@ -130,21 +130,17 @@ class Preview(Tabular):
         return [dict(zip(names, row, strict=True)) for row in self._told()]
 
     def _told(self) -> Iterator[tuple[str, str, str, str]]:
-        hosts = [self._hosts.get(each.listing.machine.id, "") for each in _listed(self.events)]
+        host = self._hosts.get(getattr(self.command, "machine", MachineId(0)), "")
         for term in self.terms:
             if term.changes:
                 becomes = f"{_shown(term.old)} → {_shown(term.new)}"
-                yield f"listing: {term.name}", "".join(hosts[:1]), becomes, term.origin.value
+                yield f"listing: {term.name}", host, becomes, term.origin.value
         for verdict in self.verdicts:
             contract = verdict.contract
             yield f"contract {contract.id}", contract.client, *_of_verdict(verdict)
         for event in self.events:
             if not isinstance(event, _OF_LISTING):
                 yield _subject(event, self._asked), ", ".join(self.concerns(event)), *_facts(event)
-
-
-def _listed(events: Iterable[e.Event]) -> list[e.MachineListed]:
-    return [event for event in events if isinstance(event, e.MachineListed)]
 
 
 def _shown(value: object) -> str:
@@ -175,9 +171,8 @@ def contract_of(event: e.Event, asked: Mapping[int, ContractId]) -> ContractId |
         return event.contract.id
     if isinstance(event, e.ClientNotified):
         return event.notice.contract
-    increase = getattr(event, "increase", None)
     found: ContractId | None = getattr(event, "contract", None)
-    return found if increase is None or found is not None else asked.get(increase)
+    return asked.get(getattr(event, "increase", 0)) if found is None else found
 
 
 def machine_of(event: e.Event) -> MachineId | None:
