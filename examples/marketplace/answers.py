@@ -10,7 +10,6 @@ from examples.marketplace.refusals import named, one_line
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import to_epoch
-from numgenius_core.maintenance import WindowStatus, window_statuses
 from numgenius_core.market import Market, commands as do, events as it
 
 Row = dict[str, Any]
@@ -37,6 +36,8 @@ def answer(
                     listed[home]["upd_contracts"].append(event.contract)
             case it.ContractMoved():
                 told["moved"] = told.get("moved", 0) + 1
+            case it.MaintenanceCancelled():
+                told["cancelled"] = [window.id for window in event.windows]
             case it.ClientNotified():
                 told["notifications_sent"] = told.get("notifications_sent", 0) + 1
     if listed:
@@ -83,10 +84,12 @@ def of_the_machine(call: Call, command: do.Command, told: Mapping[str, Any], bef
             text = f"{sent} notifications sent"
             return {"machine_id": machine, "notifications_sent": sent, "you_sent": text}
         case do.CancelMaintenance():
-            statuses = window_statuses(before.machine(command.machine).schedule, now=call.at)
-            open_ones = sum(status is not WindowStatus.COMPLETED for _, status in statuses)
-            text = f"deleted {open_ones} scheduled maintenance window(s) on machine {machine}"
-            return {"machine_id": machine, "ctime": float(to_epoch(call.at)), "msg": text}
+            machine = command.machine
+            windows = f"{len(told['cancelled'])} scheduled maintenance window(s)"
+            text = f"deleted {windows} on machine {machine}"
+            locked = [w.id for w in before.machine(machine).schedule.windows if w.locked]
+            told = {"machine_id": machine, "ctime": float(to_epoch(call.at)), "msg": text}
+            return told | {"admin_locked": locked}
         case do.CleanUp() if not told.get("num_deleted"):
             return {"success": False, "num_deleted": 0, "msg": "No expired contracts to delete"}
         case do.CleanUp():

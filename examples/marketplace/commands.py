@@ -74,6 +74,14 @@ def cancel_maintenance(call: Call, _: Market, __: Hardware) -> Meant:
     return do.CancelMaintenance(**call.machine)
 
 
+def cancel_a_window(call: Call, market: Market, _: Hardware) -> Meant:
+    number = call.whole("maintenance_id")
+    for place in views.machines_of(market, call.by):
+        if number and any(window.id == number for window in place.schedule.windows):
+            return do.CancelMaintenance(by=call.by, machine=place.id, window=number)
+    raise UnknownId("maintenance_id", "a window of a machine of your own", str(number))
+
+
 def clean_up(call: Call, _: Market, __: Hardware) -> Meant:
     return do.CleanUp(**call.machine)
 

@@ -41,7 +41,7 @@ class Door:
     open: bool = False
 
 
-LISTING: Final = """machine machines price_gpu! price_disk price_inetu price_inetd price_min_bid
+LISTING: Final = """machine machines price_gpu price_disk price_inetu price_inetd price_min_bid
     credit_discount_max min_chunk end_date duration vol_size vol_price"""
 RENTAL: Final = "disk! price type label image"
 SEARCH: Final = "order type limit allocated_storage q"
@@ -74,6 +74,13 @@ COMMANDS: Final = (
         fields="sdate! duration maintenance_category",
     ),
     Door("PUT", "/v0/machines/{number}/cancel_maint", "cancel maint", do.cancel_maintenance),
+    Door(
+        "DELETE",
+        "/v0/machines/maintenances",
+        "cancel maint, one window",
+        do.cancel_a_window,
+        fields="maintenance_id!",
+    ),
     Door("PUT", "/v0/machines/{number}/cleanup", "cleanup machine", do.clean_up),
     Door("DELETE", "/v0/machines/{number}/defjob", "remove defjob", do.remove_default_job),
     Door("POST", "/v0/machines/{number}/force_delete", "delete machine", do.remove_machine),

@@ -17,7 +17,7 @@ FLAG: Final = {"type": "boolean"}
 OBJECT: Final = {"type": "object"}
 # Fields and parameters that are no number; prices, amounts and times are.
 SCHEMAS: Final[dict[str, Schema]] = {
-    **dict.fromkeys(("machine", "min_chunk", "pending_price_increase_id"), WHOLE),
+    **dict.fromkeys(("machine", "min_chunk", "pending_price_increase_id", "maintenance_id"), WHOLE),
     **dict.fromkeys(("machines", "ids", "instance_ids", "machine_ids"), IDS),
     **dict.fromkeys(("label", "image", "onstart", "template_hash_id", "after_token"), TEXT),
     **dict.fromkeys(("env", "q", "select_filters"), OBJECT),

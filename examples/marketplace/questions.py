@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from fractions import Fraction
 from math import floor
 from numbers import Real
 from typing import Any, Final
@@ -20,20 +19,17 @@ from examples.marketplace.store import Store
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import IllegalMove, NotAllowed, RuleViolation
 from numgenius_core.ids import ContractId, MachineId
-from numgenius_core.intervals import Interval, from_epoch, to_epoch, total_seconds
+from numgenius_core.intervals import Interval, from_epoch, to_epoch
 from numgenius_core.listing import Mode
 from numgenius_core.market import Instance, MachineState, Market, views
 from numgenius_core.money import Money
 from numgenius_core.offer import Offer
-from numgenius_core.prices import CurveSchedule
-from numgenius_core.search import FIELDS, Operator, SearchRequest, View, search
-from numgenius_core.units import SECONDS_PER_MONTH
+from numgenius_core.search import FIELDS, SearchRequest, View, search
 
 DAY: Final = 86_400
 MOST_DAYS: Final = 366
 # What a search may have beside its conditions that changes nothing here.
 NO_CONDITIONS: Final = frozenset({"disable_bundling"})
-LONGER: Final = frozenset({Operator.EQ, Operator.GTE, Operator.GT})
 
 
 @frozen
@@ -188,46 +184,22 @@ def offers(asked: Asked) -> Any:
     if isinstance(inner, dict):
         inner = {key: value for key, value in inner.items() if key not in NO_CONDITIONS}
     request = SearchRequest.from_json(inner)
-    view = View(disk_mb=request.disk_mb, now=call.at, mode=request.mode)
-    there = [with_facts(each, request, view, asked) for each in views.offers(asked.market, call.at)]
+    view = request.view(call.at)
+    there = [with_facts(each, view, asked) for each in views.offers(asked.market, call.at)]
     found = search(there, request, now=call.at)
     return {"success": True, "offers": [rows.offer(each, view) for each in found]}
 
 
-def with_facts(offer: Offer, request: SearchRequest, view: View, asked: Asked) -> Offer:
-    """Return an offer with what is known of its hardware, what that costs, and its discount."""
-    extra = described(offer, asked.hardware)
-    rate = Fraction(0)
-    if request.mode is Mode.RESERVED:
-        rate = discount(offer, request, view)
-    extra["discount_rate"] = float(rate)
+def with_facts(offer: Offer, view: View, asked: Asked) -> Offer:
+    """Return an offer with what is known of its hardware, and how much of it a dollar gets."""
+    extra, is_reserved = described(offer, asked.hardware), view.mode is Mode.RESERVED
     if extra["dlperf"] is not None:
-        priced = evolve(offer, extra={"discount_rate": float(rate)})
-        name = "discounted_dph_total" if request.mode is Mode.RESERVED else "dph_total"
-        price = FIELDS[name].of(priced, view)
-        hourly = float(str(price)) + (0.001 if request.mode is Mode.RESERVED else 0.0)
+        price = FIELDS["discounted_dph_total" if is_reserved else "dph_total"].of(offer, view)
+        hourly = float(str(price)) + (0.001 if is_reserved else 0.0)
         extra["dlperf_per_dphtotal"] = extra["dlperf"] / hourly if hourly else None
         extra["flops_per_dphtotal"] = extra["total_flops"] / hourly if hourly else None
         extra["score"] = extra["dlperf_per_dphtotal"]  # the market's own figure is not published
     return evolve(offer, extra=extra)
-
-
-def discount(offer: Offer, request: SearchRequest, view: View) -> Fraction:
-    """Return the discount for reserving an offer as long as was asked for, or until it ends."""
-    curve = CurveSchedule(offer.max_discount)
-    wanted = [
-        each.value
-        for each in request.query.conditions
-        if each.field == "duration" and each.operator in LONGER and each.value is not None
-    ]
-    lasts = None
-    if offer.ends_at is not None and view.now is not None:
-        lasts = total_seconds(view.now, offer.ends_at)
-    if wanted:
-        lasts = min(max(wanted), lasts) if lasts is not None else max(wanted)
-    if lasts is None:
-        return offer.max_discount
-    return curve.rate(max(Fraction(lasts), Fraction(0)) / SECONDS_PER_MONTH)
 
 
 # -- clients -----------------------------------------------------------------------------------

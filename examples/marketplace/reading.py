@@ -19,7 +19,7 @@ from attrs import frozen
 from numgenius_core.errors import ParseError, RuleViolation, WrongType
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval, fixed_duration, from_epoch, parse_duration
-from numgenius_core.listing import Mode, PriceTerms
+from numgenius_core.listing import Mode
 from numgenius_core.maintenance import Category, requested_window
 from numgenius_core.market import commands as do
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
@@ -29,9 +29,6 @@ MAX_BODY: Final = 65_536  # bytes
 MAX_DEPTH: Final = 12  # of JSON
 MAX_IDS: Final = 64  # of one request
 MOST_SHOWN: Final = 80  # characters of what was sent that a refusal repeats
-# What the client says a machine is listed with if its host does not say otherwise.
-STORAGE: Final = PerGbMonth("0.10")
-DISCOUNT: Final = Fraction(2, 5)
 
 AnyRate = TypeVar("AnyRate", bound=Rate)
 
@@ -175,24 +172,24 @@ class Call:
         return Interval(since, until) if since < until else None
 
 
-def listing(call: Call, machine: int) -> do.ListMachine:
+def listing(call: Call, machine: int) -> do.Relist:
+    """What is left out of a listing that there is stays as it is; traffic for 0 is left out."""
     body = call.body
     if body.get("vol_size") or body.get("vol_price"):
         raise RuleViolation("vol_size", "nothing or 0: there are no volumes here", "a volume")
     end, rolling = body.get("end_date"), body.get("duration")
-    discount = body.get("credit_discount_max")
-    return do.ListMachine(
+    discount, smallest = body.get("credit_discount_max"), body.get("min_chunk")
+    upload, download = (call.maybe(name, PerGb) for name in ("price_inetu", "price_inetd"))
+    return do.Relist(
         by=call.by,
         machine=MachineId(machine),
-        prices=PriceTerms(
-            gpu=call.price("price_gpu", PerGpuHour),
-            storage=call.price("price_disk", PerGbMonth, STORAGE),
-            upload=call.price("price_inetu", PerGb, PerGb(0)),
-            download=call.price("price_inetd", PerGb, PerGb(0)),
-            min_bid=call.price("price_min_bid", PerGpuHour, PerGpuHour(0)),
-        ),
-        min_gpu=1 if body.get("min_chunk") is None else call.whole("min_chunk"),
-        max_discount=DISCOUNT if discount is None else Fraction(call.exact("credit_discount_max")),
+        gpu=call.maybe("price_gpu", PerGpuHour),
+        storage=call.maybe("price_disk", PerGbMonth),
+        upload=upload or None,
+        download=download or None,
+        min_bid=call.maybe("price_min_bid", PerGpuHour),
+        min_gpu=None if smallest is None else call.whole("min_chunk"),
+        max_discount=None if discount is None else Fraction(call.exact("credit_discount_max")),
         end=None if end is None else instant(body, "end_date"),
         rolling=None if rolling is None else fixed_duration(parse_duration(rolling), "duration"),
     )

@@ -230,12 +230,14 @@ def windows(state: MachineState, now: datetime) -> list[Row]:
     """Return the maintenance windows of a machine."""
     return [
         {
+            "id": window.id,
             "machine_id": state.machine.id,
             "start_time": epoch(window.period.start),
             "end_time": epoch(window.period.end),
             "duration_hours": window.period.seconds / SECONDS_PER_HOUR,
             "maintenance_category": window.category.value,
-            "maintenance_reason": "",
+            "maintenance_reason": window.reason,
+            "admin_locked": window.locked,
             "status": status.value,
         }
         for window, status in window_statuses(state.schedule, now=now)

@@ -19,12 +19,14 @@ from effort import examples
 from examples.marketplace.doors import COMMANDS, DOORS
 from examples.marketplace.openapi import document
 from examples.marketplace.paging import page
-from examples.marketplace.reading import MAX_BODY, MAX_DEPTH, Call
+from examples.marketplace.reading import MAX_BODY, MAX_DEPTH, Call, listing
 from marketplace import BEGIN, HOST, Desk
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import AccountId, MachineId
+from numgenius_core.intervals import Interval
+from numgenius_core.maintenance import MaintenanceWindow
 from numgenius_core.market import events as it, views
-from numgenius_core.market.commands import AddCredit, ReportOffline
+from numgenius_core.market.commands import AddCredit, AnnounceMaintenance, ReportOffline
 from numgenius_core.money import Money
 
 
@@ -166,6 +168,7 @@ class TestHosts:
             (row,) = listed.ask(
                 HOST, "GET", "/machines/maintenances", owner="me", machine_ids="[1001, 1002]"
             )
+            assert row.pop("id") > 0
             assert row == {
                 "machine_id": 1001,
                 "start_time": epoch(2),
@@ -173,6 +176,7 @@ class TestHosts:
                 "duration_hours": 1,
                 "maintenance_category": word,
                 "maintenance_reason": "",
+                "admin_locked": False,
                 "status": "upcoming",
             }
             listed.ask(HOST, "PUT", "/machines/1001/cancel_maint/", {"machine_id": 1001})
@@ -290,8 +294,9 @@ class TestHosts:
         told = desk.list(status=402)
         assert (told["error"], told["code"]) == ("machine_offline", "machine_offline")
         assert "an online machine" in told["msg"]
-        told = desk.ask("eve", "PUT", "/machines/create_asks/", {"machine": 1001}, status=400)
-        assert told["msg"] == "price_gpu: need a price in $/GPU-hour, got null"
+        body = {"machine": 1001, "price_gpu": 1}
+        told = desk.ask("eve", "PUT", "/machines/create_asks/", body, status=403)
+        assert told["error"] == "not_authorized"
         desk.list(1002)
         (row,) = desk.ask(HOST, "GET", "/machines/1001", owner="me")
         assert row["timeout"] is None
@@ -308,6 +313,80 @@ class TestHosts:
         ]
         assert (told["success"], told["extended"]) == (True, 1)
         assert told["you_sent"]["machines"] == [1001, 1002]
+
+    def test_what_is_left_out_of_a_listing_that_there_is_stays(self, desk: Desk) -> None:
+        first: dict[str, Any] = {"price_inetu": 0.01, "price_inetd": 0.02, "price_disk": 0.3}
+        desk.list(**first, credit_discount_max=0.2, end_date=epoch(10))
+        number = desk.rent()
+        body = {"machine": 1001, "price_gpu": 0.4, "price_inetu": 0, "min_chunk": 4}
+        told = desk.ask(HOST, "PUT", "/machines/create_asks/", body)
+        assert told["extended"] == 0
+        (row,) = desk.ask(HOST, "GET", "/machines/1001", owner="me")
+        assert (row["listed_gpu_cost"], row["listed_min_gpu_count"]) == (0.4, 4)
+        assert (row["listed_inet_up_cost"], row["listed_inet_down_cost"]) == (0.01, 0.02)
+        assert (row["min_bid_price"], row["credit_discount_max"]) == (0.1, 0.2)
+        assert row["end_date"] == epoch(10)
+        assert row["listed_storage_cost"] == 0.1  # alone of all, it is reset
+        desk.list(end_date=epoch(5))
+        desk.rent("ben", desk.offer(nth=1))
+        desk.list(end_date=epoch(10))  # the listing's end is later than ben's contract's
+        told = desk.list(end_date=epoch(10))
+        assert told["extended"] == 0
+        assert desk.instance("ann", number)["end_date"] == epoch(10)
+        desk.ask(HOST, "DELETE", "/machines/1001/asks/")
+        desk.list()
+        (row,) = desk.ask(HOST, "GET", "/machines/1001", owner="me")
+        assert (row["end_date"], row["listed_inet_up_cost"]) == (None, 0)
+        assert (row["credit_discount_max"], row["listed_storage_cost"]) == (0.4, 0.1)
+
+    def test_an_end_that_is_past_ends_the_listing_at_once(self, listed: Desk) -> None:
+        number = listed.rent()
+        listed.list(end_date=epoch(-1))
+        assert listed.search(machine_id={"eq": "1001"}) == []
+        (row,) = listed.ask(HOST, "GET", "/machines/1001", owner="me")
+        assert row["listed"] is False
+        assert listed.instance("ann", number)["actual_status"] == "running"
+
+    def test_the_preview_is_what_then_happens(self, desk: Desk) -> None:
+        desk.list(end_date=epoch(10))
+        desk.rent("ann")
+        stopped = desk.rent("ben", desk.offer(nth=1))
+        desk.ask("ben", "PUT", f"/instances/{stopped}/", {"state": "stopped"})
+        changes: list[dict[str, Any]] = [{"end_date": epoch(20)}, {}]
+        for fields in (*changes, {"price_gpu": 0.7, "end_date": epoch(30)}):
+            body = {"machine": 1001, "min_chunk": 2, **fields}
+            call = Call(by=AccountId(HOST), at=desk.store.now(), number=0, body=body, query={})
+            seen = views.preview(desk.store.market, listing(call, 1001), call.at)
+            extended = [e for e in seen.events if isinstance(e, it.ContractExtended)]
+            told = desk.ask(HOST, "PUT", "/machines/create_asks/", body)
+            assert told["extended"] == len(extended)
+            assert told["results"][0]["upd_contracts"] == [each.contract for each in extended]
+
+    def test_ongoing_windows_are_cancelled_and_one_by_its_number(self, listed: Desk) -> None:
+        for start in (0.5, 2, 3):
+            window = {"sdate": epoch(start), "duration": 24.0}
+            listed.ask(HOST, "PUT", "/machines/1001/dnotify/", window)
+        rows = partial(listed.ask, HOST, "GET", "/machines/maintenances", machine_ids="[1001]")
+        middle = rows()[1]["id"]
+        body = {"maintenance_id": middle}
+        listed.ask("eve", "DELETE", "/machines/maintenances", body, status=404)
+        told = listed.ask(HOST, "DELETE", "/machines/maintenances", body)
+        assert (told["cancelled"], told["admin_locked"]) == ([middle], [])
+        listed.clock.pass_(hours=18)
+        assert [row["status"] for row in rows()] == ["ongoing", "upcoming"]
+        told = listed.ask(HOST, "PUT", "/machines/1001/cancel_maint/", {"machine_id": 1001})
+        assert told["msg"] == "deleted 2 scheduled maintenance window(s) on machine 1001"
+        assert rows() == []
+
+    def test_a_window_of_the_marketplace_stays(self, listed: Desk) -> None:
+        begin = BEGIN + timedelta(days=3)
+        window = MaintenanceWindow(period=Interval(begin, begin + timedelta(hours=1)))
+        theirs = AnnounceMaintenance(machine=MachineId(1001), window=window)
+        asyncio.run(listed.store.do(theirs))
+        listed.ask(HOST, "PUT", "/machines/1001/dnotify/", {"sdate": epoch(2), "duration": 1.0})
+        told = listed.ask(HOST, "PUT", "/machines/1001/cancel_maint/", {"machine_id": 1001})
+        assert len(told["cancelled"]) == len(told["admin_locked"]) == 1
+        listed.ask(HOST, "PUT", "/machines/1001/cancel_maint/", {}, status=400)
 
     def test_a_floor_has_a_ceiling(self, listed: Desk) -> None:
         listed.list(price_gpu=8)
@@ -692,7 +771,8 @@ class TestOpenApi:
             known = {name.removesuffix("!") for name in door.fields}
             likely = {"label": "", "state": "running", "machines": [1001]}
             body = Watched({name: likely[name] for name in likely if name in known})
-            call = Call(by=AccountId(HOST), at=BEGIN, number=0, body=body, query={})
+            number = 7 if "{number}" in door.path else 0
+            call = Call(by=AccountId(HOST), at=BEGIN, number=number, body=body, query={})
             assert door.means is not None
             with suppress(NumgeniusError):
                 door.means(call, listed.store.market, {})
@@ -789,6 +869,7 @@ class TestSearch:
         (row,) = desk.search(num_gpus={"eq": "8"}, type="reserved", allocated_storage=0)
         assert row["discount_rate"] == 0.3  # three months
         assert row["discounted_dph_total"] == 2.8
+        desk.ask(HOST, "DELETE", "/machines/1001/asks/")
         desk.list()
         (row,) = desk.search(num_gpus={"eq": "8"}, type="reserved")
         assert row["discount_rate"] == 0.4
@@ -852,13 +933,19 @@ class TestRefusals:
         ("PUT", "/machines/create_asks/", {"price_gpu": "1"}, "price_gpu: need a float"),
         ("PUT", "/machines/create_asks/", {"price_gpu": True}, "price_gpu: need a float"),
         ("PUT", "/machines/create_asks/", {"price_gpu": 1e9}, "price_gpu: need $/GPU-hour from 0"),
-        ("PUT", "/machines/create_asks/", {"price_gpu": None}, "price_gpu: need a price in"),
+        ("PUT", "/machines/create_asks/", {"machine": 1002, "price_gpu": None}, "gpu: need"),
+        (
+            "DELETE",
+            "/machines/maintenances",
+            {"maintenance_id": 7},
+            "a window of a machine of your",
+        ),
+        ("DELETE", "/machines/maintenances", {}, "maintenance_id: need a whole number"),
         ("PUT", "/machines/create_asks/", {"price_disk": -1}, "price_disk: need $/GB-month"),
         ("PUT", "/machines/create_asks/", {"price_inetu": -1}, "price_inetu: need $/GB"),
         ("PUT", "/machines/create_asks/", {"price_min_bid": -1}, "price_min_bid: need $/GPU-hour"),
         ("PUT", "/machines/create_asks/", {"credit_discount_max": 1}, "below 1"),
         ("PUT", "/machines/create_asks/", {"credit_discount_max": -0.1}, "a fraction from 0"),
-        ("PUT", "/machines/create_asks/", {"end_date": epoch(-1)}, "end: need an instant after"),
         ("PUT", "/machines/create_asks/", {"end_date": 1e300}, "end_date: need Unix seconds"),
         ("PUT", "/machines/create_asks/", {"end_date": "soon"}, "end_date: need Unix seconds"),
         ("PUT", "/machines/create_asks/", {"duration": "some time"}, "duration: need a duration"),

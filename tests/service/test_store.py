@@ -311,3 +311,20 @@ class TestWhatFailedHasNotHappened:
         asyncio.run(ends())
         assert ended == ["write", "end"]
         listed.open()
+
+    def test_who_comes_late_to_a_failure_is_told_too(self, listed: Desk) -> None:
+        store = listed.store
+        listed.rent()
+
+        async def late() -> Any:
+            write = store._writing = asyncio.get_running_loop().create_future()
+            asking = asyncio.ensure_future(store.do(PAID))
+            await asyncio.sleep(0)
+            store._take_back()  # a later write failed before this one was noticed to be done
+            store._writing = None
+            write.set_result(None)
+            return await asyncio.gather(asking, store.do(PAID), return_exceptions=True)
+
+        first, second = asyncio.run(late())
+        assert isinstance(first, sqlite3.OperationalError)
+        assert isinstance(second, tuple)

@@ -96,7 +96,7 @@ def list_and_find(client: Client) -> None:
     assert whole["duration"] == pytest.approx(60 * 86_400, abs=2 * 86_400)
     (shown,) = client.raw(HOST, "show", "machine", "1001")
     assert (shown["listed_gpu_cost"], shown["min_bid_price"]) == (0.5, 0.1)
-    assert (shown["end_date"], shown["gpu_occupancy"]) == (midnight(on(60)), "x x x x x x x x")
+    assert (shown["end_date"], shown["gpu_occupancy"]) == (midnight(on(60)), "x x x x x x x x ")
 
 
 @frozen
@@ -130,7 +130,7 @@ def bid_and_outbid(client: Client) -> There:
     assert states(client, BEN) == {high: "stopped"}
     assert states(client, EVE) == {taken: "running"}
     (shown,) = client.raw(HOST, "show", "machine", "1001")
-    assert shown["gpu_occupancy"] == "D D D D x x x x"
+    assert shown["gpu_occupancy"] == "D D D D x x x x "
     return There(held, low, high, taken)
 
 
@@ -237,8 +237,8 @@ def refused_commands(mine: str, bid: str, taken: str, free: str) -> list[tuple[s
     return [
         (HOST, "list machine 1001 -g 0.5 -m 3", "need a power of two, got 3"),
         (HOST, "list machine 1001 -g -0.4", "price_gpu: need $/GPU-hour from 0"),
-        (HOST, "list machine 1001 -m 2", "price_gpu: need a price in $/GPU-hour"),
-        (HOST, f"list machine 1001 -g 1 -e {past}", "end: need an instant after"),
+        (HOST, "list machine 1002 -m 2", "gpu: need"),
+        (HOST, f"list machine 1001 -g 1 -e {past} -l 86400", "both"),
         (HOST, "list machine 77 -g 1", "need a machine of this market, got 77"),
         (OTHER_HOST, "list machine 1001 -g 1", "the host of machine 1001"),
         (OTHER_HOST, "unlist machine 1001", "the host of machine 1001"),
@@ -267,7 +267,8 @@ def refused_commands(mine: str, bid: str, taken: str, free: str) -> list[tuple[s
 
 def everything(client: Client) -> list[Any]:
     """Return all that can be seen of the market, but for what time changes."""
-    machine = client.raw(HOST, "show", "machine", "1001")
+    (machine,) = client.raw(HOST, "show", "machine", "1001")
     found = offers(client, 2, "-n")
     mine = client.raw(ANN, "show", "instances")
-    return [machine, *({**row, "duration": 0} for row in (*found, *mine))]
+    moving = dict.fromkeys(("duration", "uptime_mins", "earn_hour", "earn_day"), 0)
+    return [{**row, **moving} for row in (machine, *found, *mine)]
