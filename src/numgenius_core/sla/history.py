@@ -168,7 +168,11 @@ class UptimeHistory:
         Returns:
             Days since 1970, intended seconds, and downtime in parts of 10⁻⁹ of a second, that which
             was forgiven taken off.
+
+        Raises:
+            WrongType: ``notice`` is no schedule of notice.
         """
+        check_kind(notice, NoticeSchedule, "notice")
         forgiven: dict[int, int] = {}
         for start, end, outage in self._announced:
             begin, stop, told = self._down[outage]
