@@ -48,6 +48,13 @@ class Impatient(H11Protocol):
         self._relax()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """Wait for answers that are under way, not for requests that may never arrive."""
+        if self in self.waiting:
+            self._give_up()
+        else:
+            super().shutdown()
+
     def _expect(self) -> None:
         """Set a deadline for what is to come next; more bytes of the same move none."""
         arrived = self.conn.their_state not in (h11.IDLE, h11.SEND_BODY)

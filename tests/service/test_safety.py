@@ -187,7 +187,7 @@ class TestStopped:
             stop.set()
             for thread in threads:
                 thread.join()
-        assert seconds < 8
+        assert seconds < 2.5  # it waits for nobody whose request has not arrived
         assert [each.name for each in tmp_path.iterdir()] == ["market.sqlite"]
         copy = tmp_path / "copy.sqlite"
         shutil.copy(tmp_path / "market.sqlite", copy)
