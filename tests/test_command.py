@@ -7,6 +7,7 @@ import os
 import runpy
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -82,6 +83,15 @@ class TestBadInput:
         err = capsys.readouterr().err
         assert err.startswith(f"numgenius: {place}: need ")
         assert err.count("\n") == 1
+
+    @pytest.mark.parametrize("file", ["--sample", "x.json"])
+    def test_a_value_that_the_shell_has_cut_is_explained(
+        self, file: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with suppress(SystemExit):
+            assert main(["quote", file, "--gpu", "RTX", "4090"]) == 2
+        told = '(a value with a blank stands in quotes: --gpu "RTX 4090")'
+        assert told in capsys.readouterr().err
 
     def test_it_runs_as_a_module(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from numgenius_core._command._durations import parse_hours
+from numgenius_core._command._parser import QUOTES
 from numgenius_core._command._reading import read
 from numgenius_core._numbers import as_fraction_of_ten
 from numgenius_core.errors import RuleViolation
@@ -181,7 +182,10 @@ def _wanted(offers: Iterable[Offer], options: Namespace) -> list[Offer]:
 
 def _reading(options: Namespace) -> Reading:
     if bool(options.file) == options.sample:
-        raise RuleViolation("FILE", "a market file, - or --sample", options.file or "nothing")
+        need = "a market file, - or --sample"
+        if options.sample and not Path(options.file).exists():  # not a second source by intent
+            need += QUOTES
+        raise RuleViolation("FILE", need, options.file or "nothing")
     if options.sample:
         return read_offers(sample_path().read_bytes())
     source: Any = sys.stdin.buffer if options.file == "-" else Path(options.file)

@@ -19,7 +19,7 @@ from numgenius_core import __version__
 TYPE_CHECKING = False  # as in the package's own `__init__`
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, NoReturn
 
 ABOUT = "The numgenius command: true costs of a market, slices of a machine, reserved discounts."
 SUBCOMMANDS = (
@@ -36,6 +36,17 @@ SUBCOMMANDS = (
 """Their names, in the order in which ``--help`` has them."""
 
 
+QUOTES = ' (a value with a blank stands in quotes: --gpu "RTX 4090")'
+
+
+class _Parser(ArgumentParser):
+    """A parser that tells why a word may be left over: the shell has cut a value at its blank."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with status 2 and a line that says why."""
+        super().error(message + QUOTES if message.startswith("unrecognized") else message)
+
+
 def parser(words: Sequence[str] = ()) -> ArgumentParser:
     """Return the parser; ``command`` of what it reads is the name of the subcommand.
 
@@ -43,9 +54,11 @@ def parser(words: Sequence[str] = ()) -> ArgumentParser:
         words: What will be read: when it begins with a subcommand, the others are left out, which
             would cost as much as the answer to a small question.
     """
-    command = ArgumentParser("numgenius", description=ABOUT)
+    command = _Parser("numgenius", description=ABOUT)
     command.add_argument("--version", action="version", version=f"numgenius {__version__}")
-    subparsers = command.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    subparsers = command.add_subparsers(
+        required=True, metavar="COMMAND", dest="command", parser_class=ArgumentParser
+    )
     named = tuple(words[:1])
     for name in named if set(named) & set(SUBCOMMANDS) else SUBCOMMANDS:
         module_of(name).add(subparsers)
