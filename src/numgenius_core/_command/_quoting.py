@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from typing import Any, Final, NamedTuple
 
 from numgenius_core._command._market import Asked, Stay, ask, days_left, stay_of
@@ -160,7 +160,9 @@ def nearest(ranking: Ranking, stay: Stay, now: datetime) -> dict[str, Any] | Non
 
 
 def _rounded(days: Decimal | None) -> str | None:
-    return None if days is None else decimal_text(round(days, 1))
+    """Return days with a decimal, away from zero: what lasts a minute more has not ended."""
+    tenth = Decimal("0.1")
+    return None if days is None else decimal_text(days.quantize(tenth, rounding=ROUND_UP))
 
 
 def _short(each: LeftOut, stay: Stay, now: datetime) -> Decimal:
