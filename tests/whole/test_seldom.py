@@ -8,6 +8,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -26,6 +27,7 @@ from numgenius_core import (
     PerGpuHour,
     PerHour,
     PriceTerms,
+    frames,
     read_offers,
 )
 from numgenius_core._checks import read_only
@@ -47,8 +49,8 @@ from numgenius_core.prices.deposits import most_that_fits
 from numgenius_core.sla import Outage, Promise, SlaTerms, UptimeHistory, cover
 from numgenius_core.testing import EPOCH, RULES, Law
 from numgenius_core.testing.market_values import _increase
-from numgenius_core.whatif import Request, Scenario, Trace, best_price, simulate
-from numgenius_core.wire import read_table
+from numgenius_core.whatif import Request, Scenario, Trace, best_price, simulate, sweeps
+from numgenius_core.wire import _packings, offer_to_record, read_machines, read_table
 from numgenius_core.wire._packings import _tried
 
 OFFER = {"id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 2, "dph_base": 1.6}
@@ -148,6 +150,21 @@ class TestTheCommand:
         words = (*words[:4], "--now", "2023-11-14T21:30Z", "--any")
         assert "ends in 0.1 days" in self.told(capsys, *words, status=1)
 
+    def test_the_nearest_is_taken_with_any(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = tmp_path / "market.json"
+        file.write_text(json.dumps([OFFER | {"verification": "unverified"}]))
+        said = self.told(capsys, "quote", str(file), "--hours", "1", status=1)
+        assert "not verified (--any takes it)" in said
+
+    def test_a_terminal_too_narrow_for_anything(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "12")
+        said = self.told(capsys, "quote", "--sample", "--hours", "3", "--top", "1", status=0)
+        assert "RTX 3060" in said
+
     @pytest.mark.parametrize(
         ("encoding", "text"),
         [
@@ -215,6 +232,40 @@ class TestReading:
         with pytest.raises(InvalidDocument):
             read_table('[{"a": 1, "a": 2}]')
 
+    def test_a_table_of_nothing(self) -> None:
+        assert read_table("[]") == ()
+        assert "need a table with a header, got none" in refused(lambda: read_table("sep=;\n"))
+
+    def test_a_map_of_columns_on_rows_that_lack_some(self) -> None:
+        rows = read_table('[{"a": 1}, {"b": 2}]', columns={"x": "a"})
+        assert [row.get("x") for row in rows] == [1, None]
+
+    def test_the_number_of_a_row_for_an_id(self) -> None:
+        text = "machine_id,gpu_name,num_gpus,dph_base\n7,A100,2,1.6\n8,A100,2,1.6\n"
+        assert [each.id for each in read_offers(text, columns={"id": "#"}).offers] == [1, 2]
+
+    def test_a_file_that_is_too_large(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = tmp_path / "market.json"
+        file.write_text(json.dumps([OFFER]))
+        monkeypatch.setattr(_packings, "MAX_BYTES", 10)
+        assert "at most 10 bytes" in refused(lambda: read_offers(file))
+
+    def test_a_machine_with_a_key_twice(self) -> None:
+        text = '{"machines": [{"id": 1, "id": 2}]}'
+        assert "machines[0].id: need each key once" in refused(lambda: read_machines(text))
+
+    def test_an_offer_whose_price_is_taken_out_again(self) -> None:
+        header = "offer_id,machine_id,gpu_name,num_gpus,dph_total,storage_cost_per_gb_mo"
+        text = f"{header}\n1,7,A100,2,1.6,0\n"
+        (offer,) = read_offers(text).offers
+        silent = evolve(
+            offer, prices=PriceTerms(gpu=PerGpuHour(0)), unknown_prices=("gpu", "storage")
+        )
+        assert offer_to_record(offer)["dph_total"] == "1.6"
+        assert offer_to_record(silent)["dph_total"] == ""
+
     def test_packings_that_are_cut_or_not_there(self) -> None:
         def missing(_: bytes) -> bytes:
             raise ImportError
@@ -226,6 +277,11 @@ class TestReading:
             read_offers(cut)
         with pytest.raises(ParseError, match="a whole gzip file"):
             read_offers(gzip.compress(b"[]" * 99, mtime=0)[:-4])
+
+    def test_a_column_of_yes_and_no_is_no_price(self) -> None:
+        pandas = pytest.importorskip("pandas")
+        frame = pandas.DataFrame({"num_gpus": [1], "dph_base": [True]})
+        assert "dph_base" in refused(lambda: frames.quote(frame, timedelta(hours=1)))
 
     def test_a_path_that_is_none(self) -> None:
         assert refused(lambda: read_offers(Path("a\0b"))).startswith("a")
@@ -304,6 +360,27 @@ class TestResults:
         assert [row["revenue"] for row in rows] == [4.0, 5.0]
         assert float(answer.estimate) == float(answer.estimate.mean)
 
+    def test_processes_that_end_before_anything_is_done(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_: object) -> list[object]:
+            raise BrokenProcessPool
+
+        class Pool:
+            def __init__(self, *_: object, **__: object) -> None: ...
+
+            def __enter__(self) -> Pool:
+                return self
+
+            def __exit__(self, *_: object) -> None: ...
+
+        monkeypatch.setattr(sweeps, "ProcessPoolExecutor", Pool)
+        monkeypatch.setattr(sweeps, "_farmed", broken)
+        jobs: Any = [(0, run) for run in range(4)]
+        said = refused(lambda: list(sweeps._spread([], jobs, 0, 2)))
+        assert 'if __name__ == "__main__":' in said
+        assert "ended after 0 of 4 simulations" in said
+
 
 class TestLaws:
     """A law sees what another one sees first."""
@@ -324,6 +401,8 @@ class TestLaws:
         nobody = evolve(right, verdicts=())
         said = str(concerned.check(lambda *_: nobody, w.market, later, w.now))
         assert said.startswith("extended are ")
+        accepts = c.AcceptPriceIncrease(by=ANN, increase=1)
+        assert concerned.check(lambda *_: nobody, w.market, accepts, w.now) is None
         dearer = evolve(later, prices=prices(2))
         told = evolve(views.preview(w.market, dearer, w.now), verdicts=())
         said = str(concerned.check(lambda *_: told, w.market, dearer, w.now))

@@ -215,9 +215,10 @@ def table_of(text: str, name: str, wanted: Collection[str]) -> Table:
     separator, header = max(headers, key=lambda each: (len({*wanted} & {*each[1]}), len(each[1])))
     if not header:  # it is no CSV by any of them: say why
         try:
-            next(_csv(text, separators[0]))
+            next(_csv(text, separators[0]), None)
         except csv.Error as error:
             raise ParseError(f"{name}, line {skipped + 1}", "CSV", str(error)) from None
+        raise ParseError(name, "a table with a header", "none after the line of its separator")
     twice = next((column for column in header if column and header.count(column) > 1), None)
     if twice is not None:
         raise ParseError(name, "each column once", f"{shown(twice)} again")
