@@ -56,7 +56,7 @@ nitpick_ignore_regex = [
     # Other packages' names, type variables, and what is machinery.
     (
         r"py:.*",
-        r"(datetime|decimal|fractions|collections|typing|enum|abc|dateutil|os|io|re|concurrent)(\..*)?",
+        r"(datetime|decimal|fractions|collections|typing|enum|abc|dateutil|os|io|re|concurrent|pathlib)(\..*)?",
     ),
     (r"py:.*", r"(date|time)?(datetime|timedelta|tzinfo|Decimal|Fraction|Enum|ABC|relativedelta)"),
     (r"py:.*", r"(Iterable|Sequence|Mapping|Callable|Any|Self|Final|Traversable|PathLike|IO)"),
