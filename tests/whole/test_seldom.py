@@ -158,6 +158,14 @@ class TestTheCommand:
         said = self.told(capsys, "quote", str(file), "--hours", "1", status=1)
         assert "not verified (--any takes it)" in said
 
+    def test_the_nearest_is_rented(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = tmp_path / "market.json"
+        file.write_text(json.dumps([OFFER | {"rentable": False}]))
+        said = self.told(capsys, "quote", str(file), "--hours", "1", "--any", status=1)
+        assert "Nearest is offer 1, 2 × A100: not rentable." in said
+
     def test_a_terminal_too_narrow_for_anything(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
