@@ -1228,6 +1228,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     desk.store.close()
 
 
+@pytest.mark.filterwarnings("ignore::numgenius_core.errors.FloorAbovePrice")  # as its main does
 class TestNothingThatIsSentIsAFaultOfOurs:
     """Whatever comes, the answer is 2xx or 4xx in JSON; a refusal changes nothing."""
 
