@@ -93,6 +93,13 @@ class TestBadInput:
         told = '(a value with a blank stands in quotes: --gpu "RTX 4090")'
         assert told in capsys.readouterr().err
 
+    def test_a_second_source_of_any_name(self, capsys: pytest.CaptureFixture[str]) -> None:
+        for name in ("x" * 300, "a\0b", __file__):
+            assert main(["quote", "--sample", name]) == 2
+            err = capsys.readouterr().err
+            assert err.startswith("numgenius: FILE: need a market file, - or --sample")
+            assert ("stands in quotes" in err) is (name != __file__)
+
     def test_it_runs_as_a_module(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
