@@ -605,6 +605,8 @@ class TestTheOrderOfClaims:
 
     def test_a_level_is_the_price_of_a_gpu_the_dearest_first(self) -> None:
         bids = [(price, size) for size in self.SIZES for price in (1, 2, 3, 7, 10**9, 10**9 + 1)]
+        # As dear for each GPU on a block of any size, and a price step above and below.
+        bids += [(10**9 * size + more, size) for size in self.SIZES for more in (-1, 0, 1)]
         dearest = sorted(bids, key=lambda bid: (-Fraction(*bid), bid))
         assert sorted(bids, key=lambda bid: (level_of(*bid), bid)) == dearest
         for one, other in pairwise(dearest):
