@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from datetime import timedelta
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -447,6 +448,11 @@ class TestSettlementsInPieces:
         )
         assert len(whole) >= 3
         assert all(piece == whole for piece in pieces)
+
+    def test_days_without_a_schedule_of_notice(self) -> None:
+        nothing: Any = None
+        for history in (self.history(), UptimeHistory(rentals=())):
+            assert "notice: need a NoticeSchedule" in refused(partial(history.days, nothing))
 
     def test_a_flow_below_zero_breaks_the_law(self) -> None:
         terms = SlaTerms(Promise(claim="0.99", spread="0.5"), target="0.95")
