@@ -8,6 +8,7 @@ PYTHON_ARGCOMPLETE_OK: shells find this mark, and ask the command to complete it
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -17,6 +18,9 @@ TYPE_CHECKING = False  # as in the package's own `__init__`
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
+
+_GARBAGE = 100_000
+"""A market is as many values that all stay, and looking for cycles among them finds none."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     if "_ARGCOMPLETE" in os.environ:  # a shell asks how the line may go on
         _complete(parser())
-    return _run(parser(words).parse_args(words))
+    before = gc.get_threshold()
+    gc.set_threshold(_GARBAGE)
+    try:
+        return _run(parser(words).parse_args(words))
+    finally:
+        gc.set_threshold(*before)
 
 
 def _complete(parser: ArgumentParser) -> None:

@@ -30,7 +30,6 @@ from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote
 from numgenius_core.prices.ranking import LeftOut, NotRented, Ranking
-from numgenius_core.search import Order, SearchRequest, parse_order, search
 from numgenius_core.units import SECONDS_PER_HOUR, to_megabytes
 from numgenius_core.wire.findings import summarized
 
@@ -132,6 +131,8 @@ def _by(found: list[Found], word: str, stay: Stay, now: datetime) -> list[Found]
         best = {id(each): value for value, each in valued if value is not None}
         known.sort(key=lambda each: best[id(each)], reverse="+" not in word)
         return known + [each for value, each in valued if value is None]
+    from numgenius_core.search import Order, SearchRequest, parse_order, search
+
     typed = word.replace(name, _FIELDS.get(name, name)) if name else word
     (key,) = parse_order(typed) or (Order("id"),)
     request = SearchRequest(order=(key,), mode=stay.mode, disk_mb=to_megabytes(stay.disk))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from numgenius_core.errors import RuleViolation
@@ -21,9 +21,19 @@ def read(option: str, reader: Callable[[str], T], text: str) -> T:
         raise RuleViolation(option, fault.need, fault.got) from None
 
 
-def source_of(file: str) -> Path | BinaryIO:
+class _File:
+    """The name of a file, which readers do not take for its text; ``pathlib`` is slow to import."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __fspath__(self) -> str:
+        return self._name
+
+
+def source_of(file: str) -> os.PathLike[str] | BinaryIO:
     """Return what a file's name stands for; ``-`` is standard input."""
-    return sys.stdin.buffer if file == "-" else Path(file)
+    return sys.stdin.buffer if file == "-" else _File(file)
 
 
 def instant(text: str, option: str) -> datetime:
