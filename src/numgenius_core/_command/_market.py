@@ -32,7 +32,7 @@ from numgenius_core.units import (
     to_megabytes,
 )
 from numgenius_core.wire.findings import Finding
-from numgenius_core.wire.reading import OnError, Reading, read_offers, sample_path
+from numgenius_core.wire.reading import Reading, read_offers, sample_path
 
 if TYPE_CHECKING:
     from numgenius_core.search import Query
@@ -148,6 +148,8 @@ def _seconds(option: str, text: str, per_unit: int) -> int:
 
 def ask(options: Namespace, stay: Stay) -> Asked:
     """Read the market, and which of its offers are asked for."""
+    if options.gpus is not None and options.gpus < 1:
+        raise RuleViolation("--gpus", "at least 1", str(options.gpus))
     query = _query(options) if options.where else None  # its language loads only with one
     reading = _reading(options)
     now = _moment(options.now, reading)

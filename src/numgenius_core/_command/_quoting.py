@@ -23,7 +23,7 @@ from numgenius_core._command._rows import (
     value_of,
     view_of,
 )
-from numgenius_core._command._table import coloured, plain, print_table
+from numgenius_core._command._table import plain, print_table
 from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Mode
@@ -219,7 +219,7 @@ def show(result: dict[str, Any], options: Namespace) -> None:
     if result["nearest"] is not None:
         lines.append(_nearest_line(result["nearest"]))
     for line in lines:
-        print(coloured(plain(line), "2"))
+        print(plain(line))
     for line in result["findings"]:
         print(f"numgenius: {line}", file=sys.stderr)
 

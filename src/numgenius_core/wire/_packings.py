@@ -93,8 +93,6 @@ def _bytes_of(source: Source, name: str) -> bytes:
             with open(source, "rb") as stream:  # noqa: PTH123 - pathlib is slow to import
                 return _drain(stream, name)
         except (OSError, ValueError) as error:  # a ValueError for a zero byte in the path
-            if isinstance(error, RuleViolation):
-                raise
             why = getattr(error, "strerror", None) or str(error)
             raise ParseError(name, "a file that can be read", why) from None
     if not hasattr(source, "read"):

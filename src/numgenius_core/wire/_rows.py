@@ -157,8 +157,7 @@ class Table(NamedTuple):
         )
         words = [word for word in _NOTHING if word in self.text]  # mostly "-" alone, as of dates
         try:
-            for _ in reader:
-                break  # the header
+            next(reader, None)  # the header
             for row in reader:
                 cells = list(map(str.strip, row))
                 if any(word in cells for word in words):  # seldom
