@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from examples.marketplace.reading import Call
 from examples.marketplace.refusals import named, one_line
@@ -13,13 +13,19 @@ from numgenius_core.intervals import to_epoch
 from numgenius_core.market import Market, commands as do, events as it
 
 Row = dict[str, Any]
+NOTHING_EXPIRED: Final = "No expired contracts to delete"
+Outcomes = Mapping[int, tuple[it.Event, ...] | NumgeniusError]
+"""What came of each of several commands, by the number of what it was about."""
 
 
 def answer(
-    call: Call, commands: list[do.Command], events: Iterable[it.Event], before: Market
+    call: Call, commands: list[do.Command], events: tuple[it.Event, ...], before: Market
 ) -> Row:
-    """Return what a client is told about commands that were carried out."""
-    told: Row = {"success": True}
+    """Return what a client is told about commands that were carried out.
+
+    A rental that waits is carried out, too, but it is no success: nothing has started.
+    """
+    told: Row = {"success": not waiting(events)}
     listed: dict[MachineId, Row] = {}
     for event in events:
         told_of_a_contract(told, event, before)
@@ -38,11 +44,20 @@ def answer(
                 told["moved"] = told.get("moved", 0) + 1
             case it.MaintenanceCancelled():
                 told["cancelled"] = [window.id for window in event.windows]
-            case it.ClientNotified():
-                told["notifications_sent"] = told.get("notifications_sent", 0) + 1
     if listed:
         told |= {"you_sent": dict(call.body), "results": list(listed.values())}
-    return told | of_the_machine(call, commands[0], told, before)
+    return told | of_the_machine(call, commands[0], told, events, before)
+
+
+def waiting(events: Iterable[it.Event]) -> set[ContractId]:
+    """Return the contracts that were made and whose instances have not loaded."""
+    made: set[ContractId] = set()
+    for event in events:
+        if isinstance(event, it.ContractCreated):
+            made.add(event.contract.id)
+        elif isinstance(event, it.InstanceLoaded):
+            made.discard(event.contract)
+    return made
 
 
 def listing_of(machine: MachineId, host: AccountId) -> Row:
@@ -73,38 +88,82 @@ def told_of_a_contract(told: Row, event: it.Event, before: Market) -> None:
             told.setdefault(f"{word}_contract_ids", []).append(contract)
 
 
-def of_the_machine(call: Call, command: do.Command, told: Mapping[str, Any], before: Market) -> Row:
+def of_the_machine(
+    call: Call,
+    command: do.Command,
+    told: Mapping[str, Any],
+    events: Iterable[it.Event],
+    before: Market,
+) -> Row:
     """Return what the market says beside of some commands to a machine."""
-    machine = call.number
+    now, row = float(to_epoch(call.at)), {"machine_id": call.number, "user_id": call.by}
     match command:
         case do.Unlist():
-            return {"machine_id": machine, "user_id": call.by}
+            return row | {"orphaned_cleaned": 0}  # a contract is never without its machine here
+        case do.SetMinBid():
+            return {"you_sent": dict(call.body)}
         case do.ScheduleMaintenance():
-            sent = told.get("notifications_sent", 0)
+            sent = notified(events)
             text = f"{sent} notifications sent"
-            return {"machine_id": machine, "notifications_sent": sent, "you_sent": text}
+            return {"machine_id": call.number, "notifications_sent": sent, "you_sent": text}
         case do.CancelMaintenance():
             machine = command.machine
             windows = f"{len(told['cancelled'])} scheduled maintenance window(s)"
             text = f"deleted {windows} on machine {machine}"
             locked = [w.id for w in before.machine(machine).schedule.windows if w.locked]
-            told = {"machine_id": machine, "ctime": float(to_epoch(call.at)), "msg": text}
-            return told | {"admin_locked": locked}
-        case do.CleanUp() if not told.get("num_deleted"):
-            return {"success": False, "num_deleted": 0, "msg": "No expired contracts to delete"}
+            return {"machine_id": machine, "ctime": now, "msg": text, "admin_locked": locked}
         case do.CleanUp():
-            return {"msg": f"deleted {told['num_deleted']} expired contract(s)"}
+            count = told.get("num_deleted", 0)
+            text = f"deleted {count} expired contracts on machine {call.number}"
+            found = {"success": count > 0, "num_deleted": count}
+            return row | found | {"ctime": now, "msg": text if count else NOTHING_EXPIRED}
     return {}
 
 
-def each_answer(done: list[ContractId], failed: Mapping[ContractId, NumgeniusError]) -> Row:
+def refused_row(fault: NumgeniusError) -> Row:
+    """Return why one of several could not be carried out."""
+    _, word, code = named(fault)
+    return {"error": word, "code": code, "msg": one_line(fault)}
+
+
+def destroyed(outcomes: Outcomes) -> Row:
     """Return what a client is told about instances of which some were destroyed."""
-    rows = []
-    for contract, fault in failed.items():
-        _, word, code = named(fault)
-        rows.append({"id": contract, "error": word, "code": code, "msg": one_line(fault)})
+    done, rows = [], []
+    for number, outcome in outcomes.items():
+        if isinstance(outcome, NumgeniusError):
+            rows.append({"id": number} | refused_row(outcome))
+        else:
+            done.append(number)
     told: Row = {"success": not rows, "num_deleted": len(done), "destroyed": done, "failed": rows}
     if rows:
         text = "; ".join(f"instance {row['id']}: {row['msg']}" for row in rows)
         told["msg"] = f"{len(done)} destroyed, {len(rows)} not: {text}"
     return told
+
+
+def scheduled(outcomes: Outcomes) -> Row:
+    """Return what a host is told about machines of which some have a new window."""
+    rows: list[Row] = []
+    for number, outcome in outcomes.items():
+        row: Row = {"success": not isinstance(outcome, NumgeniusError), "machine_id": number}
+        if isinstance(outcome, NumgeniusError):
+            rows.append(row | refused_row(outcome))
+        else:
+            rows.append(row | {"notifications_sent": notified(outcome)})
+    return {"success": True, "results": rows}
+
+
+def cancelled(outcomes: Outcomes) -> Row:
+    """Return what a host is told about windows of which some were cancelled."""
+    rows: list[Row] = []
+    for number, outcome in outcomes.items():
+        row: Row = {"success": not isinstance(outcome, NumgeniusError), "maintenance_id": number}
+        if isinstance(outcome, NumgeniusError):
+            rows.append(row | refused_row(outcome))
+        else:
+            rows.append(row | {"msg": "Maintenance record deleted"})
+    return {"success": True, "results": rows}
+
+
+def notified(events: Iterable[it.Event]) -> int:
+    return sum(isinstance(event, it.ClientNotified) for event in events)

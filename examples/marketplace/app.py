@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from examples.marketplace.answers import answer, each_answer
+from examples.marketplace.answers import answer
 from examples.marketplace.commands import Each, Means
 from examples.marketplace.doors import DOORS, Door
 from examples.marketplace.hardware import DEMO, Hardware
@@ -32,11 +32,12 @@ from examples.marketplace.limits import Limits
 from examples.marketplace.openapi import document
 from examples.marketplace.questions import Answers, Asked
 from examples.marketplace.reading import MAX_BODY, Call, parsed
-from examples.marketplace.refusals import NotServed, refusal, refused, why_not_served
+from examples.marketplace.refusals import NotServed, named, refusal, refused, why_not_served
 from examples.marketplace.store import Store
 from numgenius_core.errors import NumgeniusError, ParseError
-from numgenius_core.ids import AccountId, ContractId
-from numgenius_core.market.commands import AddCredit, Destroy
+from numgenius_core.ids import AccountId
+from numgenius_core.market.commands import AddCredit
+from numgenius_core.market.events import Event
 from numgenius_core.money import Money
 
 Respond = Callable[[Call], Awaitable[Any]]
@@ -98,7 +99,8 @@ class Service:
 
         async def endpoint(request: Request) -> Response:
             try:
-                return JSONResponse(await respond(await self.read(request, door)))
+                told = await respond(await self.read(request, door))
+                return told if isinstance(told, Response) else JSONResponse(told)
             except (NumgeniusError, DiskError) as fault:
                 return refused(fault)
             except ClientDisconnect:
@@ -118,20 +120,23 @@ class Service:
         return respond
 
     async def each(self, meant: Each) -> Any:
-        """Destroy what can be destroyed; it is a refusal only if nothing could."""
-        done: list[ContractId] = []
-        failed: dict[ContractId, NumgeniusError] = {}
-        for command in meant.commands:
-            assert isinstance(command, Destroy)
+        """Carry out what can be; it is a refusal only if nothing could."""
+        outcomes: dict[int, tuple[Event, ...] | NumgeniusError] = {}
+        for number, wish in meant.wanted.items():
             try:
-                self.store.decide(command)
-                done.append(command.contract)
+                outcomes[number] = (
+                    wish if isinstance(wish, NumgeniusError) else self.store.decide(wish)
+                )
             except NumgeniusError as fault:
-                failed[command.contract] = fault
-        if not done:
-            raise next(iter(failed.values()))
-        await self.store.saved()
-        return each_answer(done, failed)
+                outcomes[number] = fault
+        faults = [each for each in outcomes.values() if isinstance(each, NumgeniusError)]
+        told = meant.told(outcomes)
+        if len(faults) < len(outcomes):
+            await self.store.saved()
+            return told
+        status, word, code = named(faults[0])
+        beside = {name: value for name, value in told.items() if name not in ("success", "msg")}
+        return refusal(meant.status or status, word, faults[0], code=code, beside=beside)
 
     def questioned(self, answers: Answers) -> Respond:
         async def respond(call: Call) -> Any:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from attrs import frozen
 
-from examples.marketplace import reading as read
+from examples.marketplace import answers as tell, reading as read
 from examples.marketplace.hardware import Hardware, flops_of_a_gpu
 from examples.marketplace.reading import Call, shown
-from examples.marketplace.refusals import Offline, PriceTooHigh
+from examples.marketplace.refusals import Offline, WrongFloor
 from numgenius_core.contracts import InstanceState
-from numgenius_core.errors import RuleViolation, UnknownId
+from numgenius_core.errors import NotAvailable, NumgeniusError, RuleViolation, UnknownId
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.market import Market, commands as do, events as it, views
 from numgenius_core.money import Money
@@ -22,9 +22,17 @@ BID_OF_A_TFLOPS = 0.2  # the highest lowest bid is twice $0.10 an hour for each 
 
 @frozen
 class Each:
-    """Commands of which each is carried out, or refused, for itself."""
+    """Commands of which each is carried out, or refused, for itself.
 
-    commands: list[do.Command]
+    Attributes:
+        wanted: What each is about: its command, or why there is none.
+        told: What a client is told about all of them.
+        status: Of the answer if none could be carried out; else that of the first refusal.
+    """
+
+    wanted: Mapping[int, do.Command | NumgeniusError]
+    told: Callable[[tell.Outcomes], tell.Row]
+    status: int | None = None
 
 
 Meant = do.Command | list[do.Command] | Each
@@ -58,28 +66,75 @@ def unlist(call: Call, _: Market, __: Hardware) -> Meant:
 
 
 def set_min_bid(call: Call, _: Market, hardware: Hardware) -> Meant:
-    price = call.price("price", PerGpuHour)
+    try:
+        price = call.price("price", PerGpuHour)
+    except RuleViolation as fault:
+        raise WrongFloor("price", fault.need, fault.got) from None
+    if not price:
+        raise WrongFloor("price", f"a price above 0 {PerGpuHour.UNIT}", str(price))
     flops = flops_of_a_gpu(hardware, MachineId(call.number))
-    if flops is not None and price > PerGpuHour.from_float(flops * BID_OF_A_TFLOPS):
-        most = PerGpuHour.from_float(flops * BID_OF_A_TFLOPS)
-        raise PriceTooHigh("price", f"at most {most} {PerGpuHour.UNIT}", str(price))
+    if flops is not None and price > (most := PerGpuHour.from_float(flops * BID_OF_A_TFLOPS)):
+        raise WrongFloor("price", f"at most {most} {PerGpuHour.UNIT}", str(price))
     return do.SetMinBid(**call.machine, floor=price)
 
 
-def schedule_maintenance(call: Call, _: Market, __: Hardware) -> Meant:
-    return read.maintenance(call)
+def own_machine(call: Call, market: Market, number: int) -> MachineId:
+    """Return the number of a machine: where maintenance is, others' are as if they were not."""
+    found = market.machines.get(MachineId(number))
+    if found is None or found.machine.host != call.by:
+        raise UnknownId("machine", "a machine of your own", str(number))
+    return MachineId(number)
 
 
-def cancel_maintenance(call: Call, _: Market, __: Hardware) -> Meant:
-    return do.CancelMaintenance(**call.machine)
+def schedule_maintenance(call: Call, market: Market, _: Hardware) -> Meant:
+    window, machine = read.maintenance(call), own_machine(call, market, call.number)
+    return do.ScheduleMaintenance(by=call.by, machine=machine, window=window)
 
 
-def cancel_a_window(call: Call, market: Market, _: Hardware) -> Meant:
-    number = call.whole("maintenance_id")
+def schedule_several(call: Call, market: Market, _: Hardware) -> Meant:
+    window = read.maintenance(call)
+
+    def wish(number: int) -> do.Command:
+        machine = own_machine(call, market, number)
+        return do.ScheduleMaintenance(by=call.by, machine=machine, window=window)
+
+    return Each(wanted(call.ids("machine_ids"), wish), tell.scheduled, status=400)
+
+
+def wanted(
+    numbers: Iterable[int], wish: Callable[[int], do.Command]
+) -> dict[int, do.Command | NumgeniusError]:
+    """Return a command for each number, or why there can be none."""
+    found: dict[int, do.Command | NumgeniusError] = {}
+    for number in numbers:
+        try:
+            found[number] = wish(number)
+        except NumgeniusError as fault:
+            found[number] = fault
+    return found
+
+
+def cancel_maintenance(call: Call, market: Market, _: Hardware) -> Meant:
+    machine = own_machine(call, market, call.number)
+    return do.CancelMaintenance(by=call.by, machine=machine)
+
+
+def cancelling(call: Call, market: Market, number: int) -> do.Command:
+    """Return the command that cancels one window of a host's, by its number."""
     for place in views.machines_of(market, call.by):
         if number and any(window.id == number for window in place.schedule.windows):
             return do.CancelMaintenance(by=call.by, machine=place.id, window=number)
     raise UnknownId("maintenance_id", "a window of a machine of your own", str(number))
+
+
+def cancel_a_window(call: Call, market: Market, _: Hardware) -> Meant:
+    return cancelling(call, market, call.whole("maintenance_id"))
+
+
+def cancel_windows(call: Call, market: Market, _: Hardware) -> Meant:
+    numbers = call.ids("maintenance_ids")
+    wishes = wanted(numbers, lambda number: cancelling(call, market, number))
+    return Each(wishes, tell.cancelled, status=400)
 
 
 def clean_up(call: Call, _: Market, __: Hardware) -> Meant:
@@ -107,12 +162,32 @@ def remove_machine(call: Call, _: Market, __: Hardware) -> Meant:
 # -- clients -----------------------------------------------------------------------------------
 
 
-def rent(call: Call, _: Market, __: Hardware) -> Meant:
-    return read.rental(call, call.number)
+def rent(call: Call, market: Market, _: Hardware) -> Meant:
+    return rentals(call, market, [call.number])
 
 
-def rent_several(call: Call, _: Market, __: Hardware) -> Meant:
-    return [read.rental(call, offer) for offer in call.ids("ids")]
+def rent_several(call: Call, market: Market, _: Hardware) -> Meant:
+    return rentals(call, market, call.ids("ids"))
+
+
+def rentals(call: Call, market: Market, offers: Iterable[int]) -> list[do.Command]:
+    """Return the wishes to rent some offers; bids that would wait are refused if told so."""
+    wishes: list[do.Command] = []
+    for offer in offers:
+        wish = read.rental(call, offer)
+        wishes.append(wish)
+        if wish.bid is not None and call.flag("cancel_unavail"):
+            seen = views.preview(market, wish, call.at)
+            market = seen.market
+            for event in seen.events:
+                if isinstance(event, it.ContractCreated) and waits(market, event.contract.id):
+                    need = "an offer whose GPUs this bid wins at once (cancel_unavail)"
+                    raise NotAvailable("offer", need, str(offer))
+    return wishes
+
+
+def waits(market: Market, contract: ContractId) -> bool:
+    return views.instance(market, contract).state is not InstanceState.LOADING
 
 
 def moved_to(state: object) -> type[do.Start | do.Stop]:
@@ -138,7 +213,8 @@ def destroy(call: Call, _: Market, __: Hardware) -> Meant:
 
 def destroy_several(call: Call, _: Market, __: Hardware) -> Meant:
     numbers = call.ids("instance_ids")
-    return Each([do.Destroy(by=call.by, contract=ContractId(number)) for number in numbers])
+    wishes = wanted(numbers, lambda number: do.Destroy(by=call.by, contract=ContractId(number)))
+    return Each(wishes, tell.destroyed)
 
 
 def change_bid(call: Call, _: Market, __: Hardware) -> Meant:

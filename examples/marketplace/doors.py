@@ -43,7 +43,7 @@ class Door:
 
 LISTING: Final = """machine machines price_gpu price_disk price_inetu price_inetd price_min_bid
     credit_discount_max min_chunk end_date duration vol_size vol_price"""
-RENTAL: Final = "disk! price type label image"
+RENTAL: Final = "disk! price type label image cancel_unavail"
 SEARCH: Final = "order type limit allocated_storage q"
 ANSWERED: Final = "pending_price_increase_id instance_ids"
 accept, reject = do.answered(AcceptPriceIncrease), do.answered(RejectPriceIncrease)
@@ -80,6 +80,20 @@ COMMANDS: Final = (
         "cancel maint, one window",
         do.cancel_a_window,
         fields="maintenance_id!",
+    ),
+    Door(
+        "POST",
+        "/v0/machines/maintenances/batch",
+        "schedule maint, many machines",
+        do.schedule_several,
+        fields="machine_ids! sdate! duration maintenance_category",
+    ),
+    Door(
+        "DELETE",
+        "/v0/machines/maintenances/batch",
+        "cancel maint, many windows",
+        do.cancel_windows,
+        fields="maintenance_ids!",
     ),
     Door("PUT", "/v0/machines/{number}/cleanup", "cleanup machine", do.clean_up),
     Door("DELETE", "/v0/machines/{number}/defjob", "remove defjob", do.remove_default_job),
@@ -162,7 +176,27 @@ QUESTIONS: Final = (
         answers=ask.old_invoices,
         parameters="sdate edate inc_charges",
     ),
-    Door("GET", "/v0/machines", "show machines", answers=ask.machines),
+    Door(
+        "GET",
+        "/v0/users/{number}/machine-earnings",
+        "show earnings, by the number of a user",
+        answers=ask.earnings,
+        parameters="sday eday machid last_days",
+    ),
+    Door(
+        "GET",
+        "/v0/machines",
+        "show machines",
+        answers=ask.machines,
+        parameters="include_offline",
+    ),
+    Door(
+        "GET",
+        "/v1/machines",
+        "show machines, by pages",
+        answers=ask.paged_machines,
+        parameters="include_offline limit after_token",
+    ),
     Door(
         "GET",
         "/v0/machines/maintenances",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from examples.marketplace.doors import DOORS, Door
+from examples.marketplace.reading import MAX_IDS
 
 Schema = dict[str, Any]
 
 NUMBER: Final = {"type": ["number", "null"]}
 TEXT: Final = {"type": ["string", "null"]}
 WHOLE: Final = {"type": "integer", "minimum": 0}
-IDS: Final = {"type": "array", "items": WHOLE, "minItems": 1, "maxItems": 64}
+IDS: Final = {"type": "array", "items": WHOLE, "minItems": 1, "maxItems": MAX_IDS}
 LIST: Final = {"type": ["array", "null"]}
 FLAG: Final = {"type": "boolean"}
 OBJECT: Final = {"type": "object"}
@@ -19,10 +20,11 @@ OBJECT: Final = {"type": "object"}
 SCHEMAS: Final[dict[str, Schema]] = {
     **dict.fromkeys(("machine", "min_chunk", "pending_price_increase_id", "maintenance_id"), WHOLE),
     **dict.fromkeys(("machines", "ids", "instance_ids", "machine_ids"), IDS),
+    "maintenance_ids": IDS,
     **dict.fromkeys(("label", "image", "onstart", "template_hash_id", "after_token"), TEXT),
     **dict.fromkeys(("env", "q", "select_filters"), OBJECT),
     **dict.fromkeys(("order", "order_by", "args"), LIST),
-    **dict.fromkeys(("inc_charges", "latest_first"), FLAG),
+    **dict.fromkeys(("cancel_unavail", "inc_charges", "include_offline", "latest_first"), FLAG),
     "duration": {"type": ["string", "number", "null"]},
     "maintenance_category": TEXT,
     "state": {"enum": ["running", "stopped"]},
@@ -36,9 +38,10 @@ OUTCOMES: Final = {
     "404": "nothing has this number",
     "408": "the request did not arrive in time",
     "409": "not possible in the present state",
+    "410": "the offer's GPUs are taken",
     "411": "not enough credit",
     "413": "more than 65,536 bytes",
-    "422": "a lowest bid that is too high",
+    "422": "a lowest bid, or a start of maintenance, out of bounds",
     "429": "too many requests: Retry-After says for how long",
     "503": "it could not be stored, and has not happened",
 }

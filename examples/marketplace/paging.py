@@ -36,14 +36,15 @@ def order_of(call: Call) -> dict[str, bool]:
 
 
 def page(
-    call: Call, rows: list[Row], order: Mapping[str, bool], most: int
+    call: Call, rows: list[Row], order: Mapping[str, bool], usual: int, most: int | None = None
 ) -> tuple[list[Row], str | None]:
     """Return a page of rows, and the token of the next one.
 
-    The token says where the last row of the page stands in the order, of which no two rows are
-    equal, so rows that come and go between two pages move no other row to another page.
+    It has as many rows as the request says, up to the most, or as usual. The token says where the
+    last row of the page stands in the order, of which no two rows are equal, so rows that come and
+    go between two pages move no other row to another page.
     """
-    limit = min(max(call.asked("limit", int, most), 1), most)
+    limit = min(max(call.asked("limit", int, usual), 1), most or usual)
     token = call.query.get("after_token")
     mark = read_token(token, list(order)) if token else {}
     found = [*rows, mark] if token else list(rows)

@@ -19,15 +19,18 @@ from examples.marketplace.store import Store
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import IllegalMove, NotAllowed, RuleViolation
 from numgenius_core.ids import ContractId, MachineId
-from numgenius_core.intervals import Interval, from_epoch, to_epoch
+from numgenius_core.intervals import Interval, from_epoch, to_epoch, total_seconds
 from numgenius_core.listing import Mode
 from numgenius_core.market import Instance, MachineState, Market, views
+from numgenius_core.market.events import MachineWentOffline, MaintenanceScheduled
 from numgenius_core.money import Money
 from numgenius_core.offer import Offer
 from numgenius_core.search import FIELDS, SearchRequest, View, search
 
 DAY: Final = 86_400
 MOST_DAYS: Final = 366
+LONGEST: Final = 36_000  # seconds offline until a machine is no longer among its host's
+LONGEST_ASKED_FOR: Final = 3 * DAY  # the same, of a request that wants those offline, too
 # What a search may have beside its conditions that changes nothing here.
 NO_CONDITIONS: Final = frozenset({"disable_bundling"})
 
@@ -83,6 +86,17 @@ def gpu_names(asked: Asked) -> Any:
 # -- hosts -------------------------------------------------------------------------------------
 
 
+def silences(asked: Asked, found: Iterable[MachineState]) -> dict[MachineId, float]:
+    """Return for how many seconds machines have been offline, 0 of those that are not."""
+    known, since = list(found), {}
+    if not all(each.online for each in known):
+        since = {event.machine: event.at for _, event in asked.store.happened(MachineWentOffline)}
+    return {
+        each.id: 0.0 if each.online else float(total_seconds(since[each.id], asked.call.at))
+        for each in known
+    }
+
+
 def machine_rows(asked: Asked, found: Iterable[MachineState]) -> list[rows.Row]:
     earned = []
     for span in (timedelta(hours=1), timedelta(days=1)):
@@ -90,20 +104,36 @@ def machine_rows(asked: Asked, found: Iterable[MachineState]) -> list[rows.Row]:
         per = views.earnings(asked.market, asked.call.by, period, archive=asked.store.archive)
         earned.append({each.machine: each.total for each in per})
     hour, day = earned
+    known = list(found)
+    silent = silences(asked, known)
     return [
         rows.machine(
             each,
             asked.call.at,
             asked.hardware,
             (hour.get(each.id, Money(0)), day.get(each.id, Money(0))),
+            silent[each.id],
         )
-        for each in found
+        for each in known
     ]
 
 
-def machines(asked: Asked) -> Any:
+def own_machines(asked: Asked) -> list[rows.Row]:
+    """Return the machines of a host, without those that have been offline for long."""
+    longest = LONGEST_ASKED_FOR if asked.call.asked("include_offline", bool, False) else LONGEST
     found = machine_rows(asked, views.machines_of(asked.market, asked.call.by))
-    return {"success": True, "machines": found}
+    return [row for row in found if row["timeout"] <= longest]
+
+
+def machines(asked: Asked) -> Any:
+    return {"success": True, "machines": own_machines(asked)}
+
+
+def paged_machines(asked: Asked) -> Any:
+    found = own_machines(asked)
+    some, token = page(asked.call, found, {"id": False}, 25)
+    told = {"success": True, "total_machines": len(found), "machines_found": len(some)}
+    return told | {"machines": some, "next_token": token}
 
 
 def machine(asked: Asked) -> Any:
@@ -112,7 +142,12 @@ def machine(asked: Asked) -> Any:
 
 def maintenances(asked: Asked) -> Any:
     found = [own_machine(asked, number) for number in asked.call.several("machine_ids")]
-    return [row for place in found for row in rows.open_windows(place, asked.call.at)]
+    made = {e.window.id: e.at for _, e in asked.store.happened(MaintenanceScheduled)}
+    return [
+        row | {"created_at": rows.epoch(made[row["id"]]), "cancelled_at": None}
+        for place in found
+        for row in rows.open_windows(place, asked.call.at)
+    ]
 
 
 def reports(asked: Asked) -> Any:
@@ -310,20 +345,24 @@ def payment_rows(asked: Asked, period: Interval | None) -> list[rows.Row]:
 
 
 def charges(asked: Asked) -> Any:
+    market, account = asked.market, asked.call.by
+    if views.is_host(market, account) and not market.settings.own_tests_billed:
+        raise NotAllowed("account", "a client's: hosts have no charges for instances", account)
     wanted = asked.call.asked("select_filters", dict, {})
     period = asked.call.period(wanted.pop("day", None))
-    return report(asked.call, chosen(charge_rows(asked, period), wanted), "source")
+    found = chosen(charge_rows(asked, period), wanted)
+    return report(asked.call, found, "source", 100, 500)
 
 
 def payments(asked: Asked) -> Any:
     wanted = asked.call.asked("select_filters", dict, {})
     period = asked.call.period(wanted.pop("when", None))
-    return report(asked.call, chosen(payment_rows(asked, period), wanted), "id")
+    return report(asked.call, chosen(payment_rows(asked, period), wanted), "id", 60, 60)
 
 
-def report(call: Call, found: list[rows.Row], key: str) -> Any:
+def report(call: Call, found: list[rows.Row], key: str, usual: int, most: int) -> Any:
     order = {"start": call.asked("latest_first", bool, default=False), key: False}
-    some, token = page(call, found, order, 100)
+    some, token = page(call, found, order, usual, most)
     told = {"success": True, "results": some, "count": len(some)}
     return told | {"total": len(found), "next_token": token}
 

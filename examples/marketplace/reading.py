@@ -16,18 +16,25 @@ from typing import Any, Final, TypeVar
 
 from attrs import frozen
 
+from examples.marketplace.refusals import WrongStart
 from numgenius_core.errors import ParseError, RuleViolation, WrongType
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval, fixed_duration, from_epoch, parse_duration
 from numgenius_core.listing import Mode
-from numgenius_core.maintenance import Category, requested_window
+from numgenius_core.maintenance import (
+    Category,
+    MaintenanceWindow,
+    hours_of_request,
+    requested_window,
+)
 from numgenius_core.market import commands as do
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
 from numgenius_core.units import to_megabytes
 
 MAX_BODY: Final = 65_536  # bytes
 MAX_DEPTH: Final = 12  # of JSON
-MAX_IDS: Final = 64  # of one request
+MAX_IDS: Final = 100  # of one request
+LEAST_DISK: Final = 8  # GB of an instance
 MOST_SHOWN: Final = 80  # characters of what was sent that a refusal repeats
 
 AnyRate = TypeVar("AnyRate", bound=Rate)
@@ -150,6 +157,13 @@ class Call:
             raise WrongType(name, "text", shown(value))
         return value or ""
 
+    def flag(self, name: str) -> bool:
+        """Return a yes or no, no for null."""
+        value = self.body.get(name)
+        if value is not None and not isinstance(value, bool):
+            raise WrongType(name, "true or false", shown(value))
+        return bool(value)
+
     def ids(self, name: str) -> list[int]:
         value = self.body.get(name)
         if not isinstance(value, list) or not 1 <= len(value) <= MAX_IDS:
@@ -159,8 +173,8 @@ class Call:
     def several(self, name: str) -> list[int]:
         """Return the ids of a query, which is a JSON list."""
         found = self.asked(name, list, [])
-        if len(found) > MAX_IDS:
-            raise RuleViolation(name, f"at most {MAX_IDS} ids", str(len(found)))
+        if not 1 <= len(found) <= MAX_IDS:
+            raise RuleViolation(name, f"a list of 1 to {MAX_IDS} ids", f"{len(found)} ids")
         return [whole_number(each, f"{name}[{index}]") for index, each in enumerate(found)]
 
     def period(self, bounds: Any) -> Interval | None:
@@ -200,23 +214,30 @@ def rental(call: Call, offer: int) -> do.Rent:
     bid = call.maybe("price", PerHour)
     if bid is None and call.text("type") in ("bid", "interruptible"):
         raise RuleViolation("price", "the price of the bid, $/hour", "null")
+    disk = call.exact("disk")
+    if 0 <= disk < LEAST_DISK:
+        raise RuleViolation("disk", f"at least {LEAST_DISK} GB", f"{disk} GB")
     return do.Rent(
         by=call.by,
         offer=OfferId(offer),
         mode=Mode.ON_DEMAND if bid is None else Mode.INTERRUPTIBLE,
         bid=bid,
-        disk_mb=to_megabytes(call.exact("disk"), "disk"),
+        disk_mb=to_megabytes(disk, "disk"),
         label=call.text("label"),
     )
 
 
-def maintenance(call: Call) -> do.ScheduleMaintenance:
+def maintenance(call: Call) -> MaintenanceWindow:
+    """Return the window that is asked for: an hour long, and *other*, if nothing else is said."""
     word = call.text("maintenance_category")
     known = {"": Category.OTHER, "not provided": Category.OTHER} | {c.value: c for c in Category}
     if word not in known:
         need = "one of " + ", ".join(category.value for category in Category)
         raise RuleViolation("maintenance_category", need, shown(word))
-    start = instant(call.body, "sdate")
     hours = Decimal(1) if call.body.get("duration") is None else call.exact("duration")
-    window = requested_window(start, hours, now=call.at, category=known[word])
-    return do.ScheduleMaintenance(**call.machine, window=window)
+    hours = Decimal(hours_of_request(hours, "duration"))
+    try:
+        start = instant(call.body, "sdate")
+        return requested_window(start, hours, now=call.at, category=known[word])
+    except RuleViolation as fault:
+        raise WrongStart("sdate", fault.need, fault.got) from None

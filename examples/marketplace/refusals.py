@@ -6,6 +6,7 @@ word, or at ``code``, which is stable and says what kind of rule was broken.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from sqlite3 import Error as DiskError
 from typing import Any, ClassVar, Final
 
@@ -15,7 +16,9 @@ from numgenius_core.errors import (
     IllegalMove,
     InsufficientCredit,
     NotAllowed,
+    NotAvailable,
     NumgeniusError,
+    RentalTooLong,
     RuleViolation,
     UnknownId,
 )
@@ -33,19 +36,28 @@ class NotServed(NumgeniusError):
     code: ClassVar[str] = "not_served"
 
 
-class PriceTooHigh(RuleViolation):
-    """A lowest bid that no client would pay."""
+class WrongFloor(RuleViolation):
+    """A lowest bid that is none, or that no client would pay."""
 
-    code: ClassVar[str] = "price_too_high"
+    code: ClassVar[str] = "floor_out_of_bounds"
+
+
+class WrongStart(RuleViolation):
+    """A start of maintenance that is none, is past or too far ahead."""
+
+    code: ClassVar[str] = "start_out_of_bounds"
 
 
 # The first that fits.
 FAULTS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (NotServed, 404, "not_served"),
     (Offline, 402, "machine_offline"),
-    (PriceTooHigh, 422, "invalid_price"),
+    (WrongFloor, 422, "invalid_price"),
+    (WrongStart, 422, "invalid_args"),
     (UnknownId, 404, "not_found"),
     (NotAllowed, 403, "not_authorized"),
+    (NotAvailable, 410, "no_such_ask"),
+    (RentalTooLong, 400, "rental_too_long"),
     (InsufficientCredit, 411, "insufficient_credit"),
     (IllegalMove, 409, "not_possible_now"),
     (NumgeniusError, 400, "invalid_args"),
@@ -128,8 +140,14 @@ def one_line(why: object) -> str:
 
 
 def refusal(
-    status: int, error: str, why: object, *, code: str | None = None, headers: Any = None
+    status: int,
+    error: str,
+    why: object,
+    *,
+    code: str | None = None,
+    headers: Any = None,
+    beside: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
     """Return the answer to a request that came to nothing; its client shows only ``msg``."""
-    told = {"success": False, "error": error, "code": code or error}
-    return JSONResponse(told | {"msg": one_line(why)}, status, headers)
+    told = {"success": False, "error": error, "code": code or error, "msg": one_line(why)}
+    return JSONResponse(told | dict(beside or {}), status, headers)

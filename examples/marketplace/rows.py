@@ -87,11 +87,22 @@ def hourly(gpu: float, disk: float, saved: float) -> Row:
 
 
 def machine(
-    state: MachineState, at: datetime, hardware: Hardware, earned: tuple[Money, Money]
+    state: MachineState,
+    at: datetime,
+    hardware: Hardware,
+    earned: tuple[Money, Money],
+    silent: float,
 ) -> Row:
-    """Return the row of a machine, as its host sees it; it earned that in the last hour and day."""
-    its = state.machine
-    disk, offline = state.disk, None if not state.online else 0.0
+    """Return the row of a machine, as its host sees it.
+
+    Args:
+        state: The machine.
+        at: When.
+        hardware: What machines are made of.
+        earned: What it earned in the last hour and day.
+        silent: For how many seconds it has been offline.
+    """
+    its, disk = state.machine, state.disk
     return {
         **facts(hardware, its.id),
         "id": its.id,
@@ -105,7 +116,7 @@ def machine(
         "alloc_disk_space": disk.instances_mb / MB_PER_GB,
         "avail_disk_space": (its.disk_mb - disk.instances_mb) / MB_PER_GB,
         "verification": its.verification.value,
-        "timeout": offline,  # seconds since it was last heard of; for how long is not known here
+        "timeout": silent,
         "error_description": None,
         "num_reports": 0,
         "num_recent_reports": 0,

@@ -15,7 +15,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from attrs import frozen
 
@@ -31,6 +31,8 @@ from numgenius_core.market.journal import (
     market_from_json,
     market_to_json,
 )
+
+AnyEvent = TypeVar("AnyEvent", bound=Event)
 
 Row = tuple[int, int, str]  # number of the event, number of its command, the event as JSON
 
@@ -165,13 +167,17 @@ class Store:
         for number, text in self._file.execute(wanted, (after,)):
             yield number, event_from_json(text)
 
+    def happened(self, kind: type[AnyEvent]) -> list[tuple[int, AnyEvent]]:
+        """Return all that happened of a kind, each with its number: what the market forgets."""
+        wanted = "SELECT number, event FROM events WHERE number <= ? AND event LIKE ?"
+        name = f'%"type": "{kind.__name__}"%'
+        rows = self._file.execute(wanted, (self._kept.number, name))  # a write may be under way
+        events = ((n, event_from_json(text)) for n, text in rows)
+        return [(n, e) for n, e in events if isinstance(e, kind)]
+
     def payments(self, account: AccountId) -> list[tuple[int, CreditAdded]]:
         """Return what an account paid in: the market keeps balances, the log everything."""
-        wanted = """SELECT number, event FROM events
-            WHERE number <= ? AND event LIKE '%"type": "CreditAdded"%'"""
-        rows = self._file.execute(wanted, (self._kept.number,))  # a write may be under way
-        events = ((n, event_from_json(text)) for n, text in rows)
-        return [(n, e) for n, e in events if isinstance(e, CreditAdded) and e.account == account]
+        return [(n, e) for n, e in self.happened(CreditAdded) if e.account == account]
 
     def now(self) -> datetime:
         """Return the time, which never goes back."""

@@ -27,9 +27,11 @@ __all__ = [
     "InvalidDocument",
     "MissingExtra",
     "NotAllowed",
+    "NotAvailable",
     "NumgeniusError",
     "NumgeniusWarning",
     "ParseError",
+    "RentalTooLong",
     "RuleViolation",
     "UnknownId",
     "WrongType",
@@ -115,6 +117,18 @@ class NotAllowed(RuleViolation):
     """Something that this account may not do, such as stopping another client's instance."""
 
     code: ClassVar[str] = "not_allowed"
+
+
+class NotAvailable(RuleViolation):
+    """An offer whose GPUs somebody else has, or whose machine is offline: another may do."""
+
+    code: ClassVar[str] = "not_available"
+
+
+class RentalTooLong(RuleViolation):
+    """A prepayment that would last longer than the contract."""
+
+    code: ClassVar[str] = "rental_too_long"
 
 
 class InsufficientCredit(RuleViolation):

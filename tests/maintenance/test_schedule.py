@@ -195,6 +195,14 @@ class TestOverlap:
         other = schedule_window(plan, window(3, 7, Category.GPU), now=T0, overlapping="merge")
         assert other.windows[0] == window(2, 8, Category.OTHER, "swap; grow")
 
+    def test_merged_they_have_the_first_number_and_stay_locked(self) -> None:
+        for locked in (False, True):
+            first = evolve(window(2, 4), id=3)
+            last = evolve(window(6, 8), id=5, locked=locked)
+            plan = MachineSchedule(machine=MACHINE, windows=(first, last))
+            more = schedule_window(plan, window(3, 7), now=T0, overlapping="merge")
+            assert more.windows == (evolve(window(2, 8), id=3, locked=locked),)
+
     def test_a_window_within_another_leaves_it_as_long(self) -> None:
         plan = schedule_window(EMPTY, window(2, 9), now=T0)
         assert schedule_window(plan, window(3, 4), now=T0, overlapping="merge").windows == (
@@ -240,11 +248,15 @@ class TestCancel:
         plan = MachineSchedule(machine=MACHINE, windows=windows)
         assert [each.id for each in cancel_windows(plan, now=T0, window=14).windows] == [2, 8]
         assert [each.id for each in cancel_windows(plan, now=T0).windows] == [8]
-        with pytest.raises(NotAllowed, match="a window that the host scheduled, got one of the m"):
+        with pytest.raises(NotAllowed) as locked_one:
             cancel_windows(plan, now=T0, window=8)
+        need = "window: need a window that the host scheduled, got one of the marketplace"
+        assert str(locked_one.value) == need
         for number in (3, 2):
-            with pytest.raises(UnknownId, match="window: need a window of machine 7 that is not"):
+            with pytest.raises(UnknownId) as gone:
                 cancel_windows(plan, now=T0 + 5 * HOUR, window=number)
+            need = "window: need a window of machine 7 that is not over"
+            assert str(gone.value) == f"{need}, got {number}"
 
     def test_what_is_left_out_is_an_hour_about_something_else(self) -> None:
         asked = requested_window(T0 + HOUR, now=T0)
@@ -293,12 +305,12 @@ class TestNotices:
         assert whole.gpu_hours == left.gpu_hours + right.gpu_hours
 
     def test_a_contract_of_another_machine_is_refused(self) -> None:
-        with pytest.raises(RuleViolation, match=r"contracts\[1\]: need a contract of machine 7"):
-            notices(
-                MACHINE,
-                window(2, 4),
-                [contract(0, 1), evolve(contract(0, 1), machine=MachineId(8))],
-            )
+        other = evolve(contract(0, 1), machine=MachineId(8))
+        for index, book in enumerate(([other, other], [contract(0, 1), other])):
+            with pytest.raises(RuleViolation) as fault:
+                notices(MACHINE, window(2, 4), book)
+            need = "need a contract of machine 7, got machine 8"
+            assert str(fault.value) == f"contracts[{index}]: {need}"
 
 
 class TestPlannedMaintenance:
@@ -390,10 +402,13 @@ class TestValues:
             ({"category": "disk"}, WrongType),
             ({"reason": 3}, WrongType),
             ({"reason": "a\nb"}, RuleViolation),
+            ({"id": -1}, RuleViolation),
+            ({"locked": 1}, WrongType),
         ],
     )
     def test_a_window(self, change: dict[str, Any], error: type[Exception]) -> None:
-        with pytest.raises(error):
+        [name] = change
+        with pytest.raises(error, match=rf"^window\.{name}: need"):
             evolve(window(1, 2), **change)
 
     @pytest.mark.parametrize(

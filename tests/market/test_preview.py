@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -122,7 +123,25 @@ class TestARelisting:
             "ends 2026-01-21 00:00:00, not 2026-01-11 00:00:00",
             "opted out",
         ]
-        assert told.to_dicts()[1]["whose"] == "ann"
+        assert told.to_dicts()[1] == {
+            "what": "contract 2",
+            "whose": "ann",
+            "becomes": "asked",
+            "why": "gpu 2.00 → 3.00, to end 2026-01-21 00:00:00",
+        }
+
+    def test_what_was_not_there_and_what_never_ends(self) -> None:
+        w, (cheap, dear, _) = rented()
+        w.do(c.Unlist(by=HOST, machine=M1))
+        wanted = c.ListMachine(by=HOST, machine=M1, prices=prices(4, storage="0.2"))
+        rows = views.preview(w.market, wanted, w.now).table().rows
+        assert rows[0] == ("listing: gpu", "host", "none → 4.00", "sent")
+        [asked] = [row for row in rows if row[0] == f"contract {cheap}"]
+        assert asked[3] == "gpu 2.00 → 4.00; storage 0.00 → 0.20, to end never"
+        wanted = c.ListMachine(by=HOST, machine=M1, prices=prices(3))
+        rows = views.preview(w.market, wanted, w.now).table().rows
+        [extended] = [row for row in rows if row[0] == f"contract {dear}"]
+        assert extended[2:] == ("extended", "ends never, not 2026-01-11 00:00:00")
 
 
 class TestAnyCommand:
@@ -140,7 +159,10 @@ class TestAnyCommand:
         ]
         assert told.market.living(bid).state.value == "paused"
         assert w.state(bid) == "running"  # it has not happened
-        assert told.table().rows[1] == ("contract 2", "bob", "instance paused", "held")
+        assert told.table().rows == (
+            ("contract 3", "ann", "contract created", ""),  # without a label
+            ("contract 2", "bob", "instance paused", "held"),
+        )
 
     def test_what_comes_due_happens_anyway(self) -> None:
         w = world(1, prices(500))
@@ -177,6 +199,11 @@ class TestAnyCommand:
         assert told.table().rows == (("contract 2", "ann", "price increase rejected", ""),)
         paid = views.preview(w.market, c.AddCredit(account=CAT, amount=Money(3)), w.now)
         assert paid.table().rows == (("account", "cat", "credit added", "amount 3.00"),)
+        reserved = world(1, max_discount=Fraction(2, 5))
+        reserved.rent(1)
+        month = c.Prepay(by=ANN, contract=2, amount=Money(400))
+        [row] = views.preview(reserved.market, month, reserved.now).table().rows
+        assert row == ("contract 2", "ann", "contract prepaid", "amount 400.00, months 0.66")
         gone = views.preview(w.market, c.Destroy(by=ANN, contract=2), w.now)
         assert [row[1:] for row in gone.table().rows] == [
             ("ann", "price increase lapsed", "ended"),
@@ -195,9 +222,14 @@ class TestAnyCommand:
         assert told.accounts == ()
 
     @pytest.mark.parametrize(
-        "wrong",
-        [(None, c.Tick(), second(0)), (Market(), "tick", second(0)), (Market(), c.Tick(), 3)],
+        ("wrong", "said"),
+        [
+            ((None, c.Tick(), second(0)), "market: need a Market, got None"),
+            ((Market(), "tick", second(0)), "command: need a command of a market, got 'tick'"),
+            ((Market(), c.Tick(), 3), "at: need a datetime with a time zone, got 3"),
+        ],
     )
-    def test_what_makes_no_question(self, wrong: Any) -> None:
-        with pytest.raises(WrongType):
+    def test_what_makes_no_question(self, wrong: Any, said: str) -> None:
+        with pytest.raises(WrongType) as fault:
             views.preview(*wrong)
+        assert str(fault.value) == said

@@ -122,7 +122,7 @@ class Caller:
         contract = dice.choice(self.mine) if self.mine else 0
         if kind == "rent" and len(self.mine) < 6:
             bid = dice.choice([None, round(dice.uniform(0.2, 2), 4)])
-            body = {"image": "x", "disk": 1, "price": bid}
+            body = {"image": "x", "disk": 8, "price": bid}
             if told := self.ask(line, "PUT", f"/asks/{dice.choice(offers)}/", body):
                 self.mine.append(told["new_contract"])
                 self.told.append(("ContractCreated", told["new_contract"], self.name))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from fractions import Fraction
 from typing import Final
 
 from attrs import field, frozen
@@ -130,7 +131,7 @@ class Preview(Tabular):
         return [dict(zip(names, row, strict=True)) for row in self._told()]
 
     def _told(self) -> Iterator[tuple[str, str, str, str]]:
-        host = self._hosts.get(getattr(self.command, "machine", MachineId(0)), "")
+        host = getattr(self.command, "by", "")
         for term in self.terms:
             if term.changes:
                 becomes = f"{_shown(term.old)} → {_shown(term.new)}"
@@ -153,8 +154,7 @@ def _of_verdict(verdict: ExtensionVerdict) -> tuple[str, str]:
         return "extended", f"ends {_end(verdict.end)}, not {_end(verdict.old_end)}"
     if isinstance(verdict, PendingIncrease):
         return "asked", f"{_raised(verdict.raised)}, to end {_end(verdict.new_end)}"
-    why = verdict.why.value
-    return "as agreed", f"{why}: {_raised(verdict.raised)}" if verdict.raised else why
+    return "as agreed", verdict.why.value  # nobody is left out for a raise: they are asked
 
 
 def _end(end: datetime | None) -> str:
@@ -203,6 +203,8 @@ def _facts(event: e.Event) -> tuple[str, str]:
         value = getattr(event, reason, None)
         if value is not None and value != "":
             text = str(getattr(value, "value", value))
+            if isinstance(value, Fraction):  # months, of which a deposit buys odd parts
+                text = f"{float(value):.2f}"
             facts.append(text if reason == "why" else f"{reason} {text}")
     return words.strip(), ", ".join(facts)
 

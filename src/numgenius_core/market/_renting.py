@@ -28,6 +28,8 @@ from numgenius_core.contracts.life import InstanceEvent, advance
 from numgenius_core.errors import (
     IllegalMove,
     NotAllowed,
+    NotAvailable,
+    RentalTooLong,
     RuleViolation,
     UnknownId,
     WrongType,
@@ -105,7 +107,7 @@ def rent(decision: Decision, command: c.Rent) -> None:
 def _check_rental(command: c.Rent, machine: MachineState, block: Block) -> None:
     """Refuse GPUs that are taken, a bid out of bounds and a disk that is too large."""
     if not machine.online:
-        raise RuleViolation("offer", "a machine that is online", "one that is offline")
+        raise NotAvailable("offer", "a machine that is online", "one that is offline")
     if command.mode is Mode.INTERRUPTIBLE:
         check_bid(command.bid, block.size, machine.floor)  # type: ignore[arg-type]  # refuses None
     elif command.bid is not None:
@@ -117,7 +119,7 @@ def _check_rental(command: c.Rent, machine: MachineState, block: Block) -> None:
             if each.holds and each.contract.block.overlaps(block)
         ]
         need = "an offer whose GPUs nobody has rented"
-        raise RuleViolation("offer", need, f"GPUs held by contract {', '.join(holders)}")
+        raise NotAvailable("offer", need, f"GPUs held by contract {', '.join(holders)}")
     most = machine.disk.offer_mb(block.size, machine.machine.gpus)
     if command.disk_mb > most:
         raise RuleViolation("disk_mb", f"at most the offer's {most:,} MB", f"{command.disk_mb:,}")
@@ -166,7 +168,7 @@ def prepay(decision: Decision, command: c.Prepay) -> None:
         most = most_that_fits(curve, price, remaining=left, seconds=seconds)
         if most is not None and command.amount > most:
             need = f"at most ${most}, which lasts until the contract ends at {end}"
-            raise RuleViolation("amount", need, f"${command.amount}")
+            raise RentalTooLong("amount", need, f"${command.amount}")
     decision.emit(
         e.ContractPrepaid,
         contract=instance.id,
