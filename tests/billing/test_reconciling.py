@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -234,13 +235,14 @@ class TestWhatIsRefused:
 
     def test_of_the_question(self) -> None:
         wrong: Any = 3
-        for call, path in (
+        calls: tuple[tuple[Callable[[], object], str], ...] = (
             (lambda: reconcile(wrong, []), "statement"),
             (lambda: reconcile(bill(), wrong), "charges"),
             (lambda: reconcile(bill(), [wrong]), r"charges\[0\]"),
             (lambda: reconcile(bill(), [], tolerance=wrong), "tolerance"),
             (lambda: Reconciliation(rows=wrong, tolerance=EXACT), r"reconciliation\.rows"),
-        ):
+        )
+        for call, path in calls:
             with pytest.raises(WrongType, match=f"^{path}: need"):
                 call()
         with pytest.raises(RuleViolation) as fault:
