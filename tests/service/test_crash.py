@@ -159,7 +159,12 @@ class Client(Caller):
         if kind == "rent" and self.offers and len(self.mine) < 6:
             bid = dice.choice([None, round(dice.uniform(0.2, 2), 4)])
             body = {"image": "x", "disk": 8, "price": bid}
-            if told := ask("PUT", f"/asks/{dice.choice(self.offers)}/", body):
+            offer = dice.choice(self.offers)
+            if dice.random() < 0.2:
+                told = ask("POST", "/asks/bulk/", body | {"ids": [offer]})
+            else:
+                told = ask("PUT", f"/asks/{offer}/", body)
+            if told:
                 self.mine.append(told["new_contract"])
                 self.told.append(("ContractCreated", told["new_contract"], self.name))
         elif kind == "answer":
