@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
 import os
 from datetime import UTC, datetime, timedelta
@@ -120,6 +122,14 @@ class TestHistories:
 
     @pytest.mark.skipif(not MARKET, reason="needs NUMGENIUS_MARKET_DATA, a folder")
     def test_a_real_history(self) -> None:
-        (series,) = read_price_series(Path(str(MARKET)) / "spot_prices.csv.gz").values()
+        path = Path(str(MARKET)) / "spot_prices.csv.gz"
+        (series,) = read_price_series(path).values()
         assert len(series.prices) > 20_000
         assert series.span.start == datetime(2015, 3, 11, 16, 53, 20, tzinfo=UTC)
+        with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+        # Every change of the file is one of the series, and nothing else is.
+        read = zip(series.instants, series.prices, strict=True)
+        assert [(str(at), price) for at, price in read] == [
+            (row["timestamp_utc"], PerHour(row["spot_price_usd_per_hour"])) for row in rows
+        ]

@@ -812,3 +812,26 @@ class TestRealMarket:
             assert offer.ends_at is not None
             seconds = int(offer.extra["end_date"])
             assert offer.ends_at == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+
+    def test_what_is_derived_is_explained(self) -> None:
+        """What the market works out beside a price, from its own parts; what is false on all."""
+        for record in json.loads(Path(str(MARKET), "search_offers.json").read_bytes()):
+            total, disk = record["dph_total"], 8
+            stay = total + disk * record["inet_down_cost"] / 4  # 4 hours, with as much download
+            assert record["dph_total_adj"] == pytest.approx(stay, rel=1e-9)
+            for name, of in (("dlperf", "dlperf"), ("flops", "total_flops")):
+                each = record[of] / total
+                assert record[f"{name}_per_dphtotal"] == pytest.approx(each, rel=1e-9)
+            assert (record["rented"], record["is_bid"]) == (False, False)
+            assert record["ask_contract_id"] == record["id"]
+
+    def test_every_file_has_its_tests(self) -> None:
+        """A new file is to be read losslessly and explained by a test, which is named here."""
+        readers = {
+            "search_offers.json": "TestRealMarket, tests/search and tests/test_command_quote.py",
+            "market_snapshot.csv.gz": "TestRealMarket, tests/search and tests/frames",
+            "listing_batches.csv": "tests/gpus/test_slicing.py",
+            "spot_prices.csv.gz": "tests/planning/test_histories.py and test_bids.py",
+            "SOURCES.md": "where they come from",
+        }
+        assert {path.name for path in Path(str(MARKET)).iterdir()} == set(readers)
