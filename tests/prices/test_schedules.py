@@ -11,6 +11,7 @@ from hypothesis import assume, given, strategies as st
 from numgenius_core.errors import NumgeniusError, RuleViolation
 from numgenius_core.money import Money
 from numgenius_core.prices import CurveSchedule, LinearSchedule, StepSchedule, refund, top_up
+from numgenius_core.prices.deposits import most_that_fits
 from numgenius_core.rates import PerHour
 from numgenius_core.testing import shares
 
@@ -207,6 +208,32 @@ class TestTopUp:
     def test_nothing_is_needed_where_more_is_left_than_the_months_cost(self) -> None:
         rich = top_up(CurveSchedule(), PerHour(1), months=1, remaining=Money(600), add=Money(0))
         assert (rich.lowers, rich.smallest) == (False, Money(0))
+
+
+class TestTheMostThatFits:
+    """DOMAIN 13: a prepayment must fit before the contract's end."""
+
+    @given(
+        share=shares,
+        seconds=st.integers(0, 1_200 * MONTH),
+        spent=st.integers(0, 10**13),
+    )
+    def test_it_fits_and_a_nano_dollar_more_does_not(
+        self, share: Fraction, seconds: int, spent: int
+    ) -> None:
+        curve, price, left = CurveSchedule(share), PerHour("1.60"), Money.from_ticks(spent * 9)
+        most = most_that_fits(curve, price, remaining=left, seconds=seconds)
+        assert most is not None
+        months, more = Fraction(seconds, MONTH), Money("0.000000001")
+        cost = curve.exact_deposit(price, months)
+        assert not most or (left + most).ticks <= cost
+        assert (left + most + more).ticks > cost
+
+    def test_a_hundred_years_are_the_most_that_anybody_prepays(self) -> None:
+        curve, price = CurveSchedule("0.4"), PerHour(1)
+        for seconds, has_most in ((1_200 * MONTH, True), (1_200 * MONTH + 1, False)):
+            found = most_that_fits(curve, price, remaining=Money(0), seconds=seconds)
+            assert (found is not None) is has_most
 
 
 class TestRefund:

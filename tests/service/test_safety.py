@@ -28,7 +28,7 @@ from vastai_client import served
 
 HALF_OPEN: Final = up_to(300, 60)
 NEWCOMERS: Final = up_to(40, 10)
-BODY: Final = {"image": "x", "disk": 1, "price": None}
+BODY: Final = {"image": "x", "disk": 8, "price": None}
 
 
 def ask(

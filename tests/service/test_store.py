@@ -251,7 +251,7 @@ class TestWhatFailedHasNotHappened:
 
         monkeypatch.setattr(listed.store, "_write", lost)
         monkeypatch.setattr(listed.store, "_is_there", lambda _row: False)
-        listed.ask("ben", "PUT", f"/asks/{offer}/", {"disk": 1}, status=503)
+        listed.ask("ben", "PUT", f"/asks/{offer}/", {"disk": 8}, status=503)
         monkeypatch.setattr(listed.store, "_write", write)
         listed.rent("ann")
         before = listed.store.market
