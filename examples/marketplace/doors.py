@@ -42,7 +42,7 @@ class Door:
 
 
 LISTING: Final = """machine machines price_gpu price_disk price_inetu price_inetd price_min_bid
-    credit_discount_max min_chunk end_date duration vol_size vol_price"""
+    credit_discount_max min_chunk end_date duration vol_size vol_price hidden_listing"""
 RENTAL: Final = "disk! price type label image cancel_unavail"
 SEARCH: Final = "order type limit allocated_storage q"
 ANSWERED: Final = "pending_price_increase_id instance_ids"

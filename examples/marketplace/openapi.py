@@ -24,7 +24,9 @@ SCHEMAS: Final[dict[str, Schema]] = {
     **dict.fromkeys(("label", "image", "onstart", "template_hash_id", "after_token"), TEXT),
     **dict.fromkeys(("env", "q", "select_filters"), OBJECT),
     **dict.fromkeys(("order", "order_by", "args"), LIST),
-    **dict.fromkeys(("cancel_unavail", "inc_charges", "include_offline", "latest_first"), FLAG),
+    **dict.fromkeys(
+        ("cancel_unavail", "hidden_listing", "inc_charges", "include_offline", "latest_first"), FLAG
+    ),
     "duration": {"type": ["string", "number", "null"]},
     "maintenance_category": TEXT,
     "state": {"enum": ["running", "stopped"]},

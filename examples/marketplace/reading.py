@@ -191,6 +191,8 @@ def listing(call: Call, machine: int) -> do.Relist:
     body = call.body
     if body.get("vol_size") or body.get("vol_price"):
         raise RuleViolation("vol_size", "nothing or 0: there are no volumes here", "a volume")
+    if call.flag("hidden_listing"):
+        raise RuleViolation("hidden_listing", "false: what is listed here is seen by all", "true")
     end, rolling = body.get("end_date"), body.get("duration")
     discount, smallest = body.get("credit_discount_max"), body.get("min_chunk")
     upload, download = (call.maybe(name, PerGb) for name in ("price_inetu", "price_inetd"))
