@@ -166,7 +166,16 @@ class MarketMachine(CheckedMarket):
             if chance.random() < 0.8:
                 _, contract = self.deal(1, lambda deal: deal.state == "loading")
                 self.set_up(c.ReportLoaded(contract=contract))
+        if end is not None and scene % 2:
+            self.ask_for_more(terms)
         self.begun()
+
+    def ask_for_more(self, terms: PriceTerms) -> None:
+        """List the first machine dearer and for longer: its clients have something to answer."""
+        host, machine = self.rig(0)
+        gpu = PerGpuHour.from_steps(min(terms.gpu.steps * 3 // 2 + 10**10, 3_600 * 10**12))
+        dearer = c.Relist(by=host, machine=machine, gpu=gpu, end=second(60 * DAY))
+        self.set_up(dearer)
 
     def wish_for(self, pick: int, disk: int, end: int | None, at: int) -> c.Rent:
         """Return a wish to rent."""
@@ -404,6 +413,9 @@ class MarketMachine(CheckedMarket):
         if announce:
             command = c.AnnounceMaintenance(machine=machine, window=self.window(pick, at))
         else:
+            if pick % 3:
+                window = self.window(pick, at)
+                self.run(c.AnnounceMaintenance(machine=machine, window=window), at)
             number = self.window_number(machine, pick)
             command = c.WithdrawMaintenance(machine=machine, window=number)
         self.run(command, at)
