@@ -35,7 +35,7 @@ _BANDS: Final = {band.value: band for band in ConfidenceBand}
 
 
 @lru_cache(maxsize=4_096, typed=True)
-def claim(value: Any, _: Any) -> Fraction:
+def claim(value: Any) -> Fraction:
     """Return a claim; 0 is none."""
     if is_unknown(value):
         return Fraction(0)
@@ -46,7 +46,7 @@ def claim(value: Any, _: Any) -> Fraction:
 
 
 @lru_cache(maxsize=4_096, typed=True)
-def spread(value: Any, _: Any) -> Fraction | None:
+def spread(value: Any) -> Fraction | None:
     """Return a spread; ``None`` if none is said."""
     if is_unknown(value):
         return None
@@ -57,7 +57,7 @@ def spread(value: Any, _: Any) -> Fraction | None:
     return Fraction(Decimal(repr(value))) or None
 
 
-def band(value: Any, _: Any) -> ConfidenceBand | None:
+def band(value: Any) -> ConfidenceBand | None:
     """Return a confidence as it is shown; ``None`` if none is said."""
     if value in (None, ""):
         return None
@@ -68,7 +68,7 @@ def band(value: Any, _: Any) -> ConfidenceBand | None:
     raise error("", "one of " + ", ".join(_BANDS), shown(value))
 
 
-def fee(value: Any, _: Any) -> PerHour | None:
+def fee(value: Any) -> PerHour | None:
     """Return the fee that ``search`` or ``instance`` of a row names; ``None`` for none."""
     said = value.get("slaPremiumPerHour") if isinstance(value, dict) else None
     if is_unknown(said):
@@ -91,4 +91,4 @@ def offered(record: Mapping[str, Any]) -> Promise | None:
     said = record.get(claim_key(record))
     if not said:  # as of nearly all records
         return None
-    return promise_of(claim(said, None), spread(record.get("sla_sigma_x"), None))
+    return promise_of(claim(said), spread(record.get("sla_sigma_x")))
