@@ -16,7 +16,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -30,7 +30,7 @@ DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
 needs_records = pytest.mark.skipif(DATA is None, reason="needs the real records")
 REASONS = [
     *("skipped", "repeated", "where", "not_rentable", "ends", "disk", "not_verified"),
-    *("external", "no_reserved_price", "bid", "price_unknown"),
+    *("external", "claim", "no_reserved_price", "bid", "price_unknown"),
 ]
 """In the order in which they are looked for."""
 RECORD = {
@@ -230,6 +230,8 @@ class TestWhatIsSaidOfAnOffer:
             "total": "6.00",
             "payout": "6.00",
             "deposit": None,
+            "claim": None,
+            "sla_per_hour": None,
             "lines": [
                 {"kind": "gpu", "amount": "5.00"},
                 {"kind": "storage", "amount": "1.00"},
@@ -458,6 +460,65 @@ class TestCompletion:
         command = [sys.executable, "-m", "numgenius_core"]
         done = subprocess.run(command, capture_output=True, check=True, env=env, text=True)
         assert done.stdout.split() == ["reserved"]
+
+
+class TestAPromise:
+    """``--target``: the fee in the price, and what claims less left out."""
+
+    CLAIMS: ClassVar[Any] = (
+        {},
+        {"sla_r_claim": 0.99, "sla_sigma_x": 0.5},
+        {"sla_r_claim": 0.9},
+    )
+
+    def test_for_programs(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        words = ("quote", market(*self.CLAIMS), "--hours", "24", "--target", "0.95")
+        found = ask(capsys, *words)
+        (row,) = found["offers"]
+        assert (row["id"], row["claim"]) == (2, "0.99")
+        assert row["sla_per_hour"].startswith("0.0057744")  # 0.011549 of $0.50
+        assert row["lines"][-1] == {"kind": "sla_fee", "amount": "0.138585937"}
+        assert found["left_out"]["claim"] == 2
+        everything = ask(capsys, *words, "--all")["offers"]
+        assert [each.get("why_not") for each in everything] == [None, ["claim"], ["claim"]]
+        assert everything[1]["total"] is None  # nobody can rent it so
+
+    def test_for_people(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        file = market(*self.CLAIMS)
+        assert main(["quote", file, "--target", "0.95"]) == 0
+        told = capsys.readouterr().out
+        assert "SLA" in told
+        assert "2 claim less uptime" in told
+        assert main(["quote", file, "--target", "0.95", "--why", "3"]) == 0
+        told = capsys.readouterr().out
+        assert "NO   its host claims 90 %, 95 % needed" in told
+        assert main(["quote", file, "--target", "0.95", "--why", "1"]) == 0
+        assert "NO   its host claims no uptime, 95 % needed" in capsys.readouterr().out
+        assert main(["quote", file, "--target", "0.95", "--why", "2"]) == 0
+        assert "by claim, spread and target; never discounted" in capsys.readouterr().out
+        assert main(["quote", file, "--columns", "id,claim,sla,expected_reliability"]) == 0
+        assert "90" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("mode", ["reserved", "interruptible"])
+    def test_on_demand_only(
+        self, market: Any, mode: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        words = ["quote", market({}), "--target", "0.95", "--mode", mode]
+        assert main(words) == 2
+        assert f"--target: need --mode on-demand, got {mode}" in capsys.readouterr().err
+        assert main(["quote", market({}), "--target", "1"]) == 2
+        assert "--target: need a share above 0" in capsys.readouterr().err
+
+    def test_compared(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        file = market(*self.CLAIMS)
+        (row,) = ask(capsys, "compare", file, "--target", "0.95")["offers"]
+        assert row["modes"]["on-demand"]["sla_per_hour"].startswith("0.0057744")
+        assert row["modes"]["reserved"]["sla_per_hour"] is None
+        assert row["modes"]["reserved"]["risks"] == ["left early", "no promise"]
+        assert main(["compare", file, "--target", "0.95"]) == 0
+        assert "the others have none" in capsys.readouterr().out
+        assert main(["compare", file]) == 0
+        assert "the others have none" not in capsys.readouterr().out
 
 
 class TestCompare:

@@ -18,8 +18,10 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
+from numgenius_core._numbers import round_half_even
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGb, PerGbMonth, PerHour
+from numgenius_core.units import HOURS_PER_MONTH, MB_PER_GB
 
 Price = PerHour | PerGbMonth | PerGb
 """What use costs: the GPUs of an instance, its disk, its traffic."""
@@ -48,6 +50,14 @@ def charge(price: Price, size: int, quantity: int) -> Money:
     if isinstance(price, PerGbMonth):
         return price.charge(size, quantity)
     return price.charge(quantity)
+
+
+def stored_an_hour(price: PerGbMonth, megabytes: int) -> int:
+    """Return what a disk costs an hour, rounded half-even once to price steps.
+
+    To tell and to compare: an amount is charged by :func:`charge`, which rounds nothing.
+    """
+    return round_half_even(price.steps * megabytes, MB_PER_GB * HOURS_PER_MONTH)
 
 
 def fee_of(price: Price, share: Fraction) -> Price:

@@ -1,6 +1,7 @@
-"""What listings, offers and contracts share: how an instance is rented, and its prices.
+"""What listings, offers and contracts share: how an instance is rented, its prices, its promise.
 
-The names are promised by :mod:`numgenius_core.listing`. They stand apart from it because an offer
+The names are promised by :mod:`numgenius_core.listing`, those of a promise of uptime by
+:mod:`numgenius_core.sla`, which has its rules. They stand apart from it because an offer
 has terms, but needs neither the machine nor the listing that it was cut from: whoever prices offers
 loads no more than these.
 
@@ -18,7 +19,7 @@ from typing import Final, NoReturn, Self
 from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import fraction, whole_number
+from numgenius_core._numbers import exact_number, fraction, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
 from numgenius_core.units import Exact
@@ -168,3 +169,115 @@ _PRICE_KINDS: Final = (
 _KINDS: Final = tuple(kind for _, kind in _PRICE_KINDS)
 PRICE_NAMES: Final = tuple(name for name, _ in _PRICE_KINDS)
 """The prices of an offer, by their names in ``PriceTerms``."""
+
+
+# -- promises of uptime ------------------------------------------------------------------------
+
+PARTS: Final = 10**9
+"""Uptime, blends and credits are whole parts of this: 990,000,000 is 99 %."""
+MAX_CLAIM: Final = Fraction(99_999, 100_000)
+"""The highest claim that a listing takes; 100 % is nobody's to promise."""
+MAX_SPREAD: Final = Fraction(3)
+"""The widest spread that a listing takes."""
+DEFAULT_SPREAD: Final = Fraction(1, 2)
+"""The spread of a new listing that names none."""
+_HIGH: Final = Fraction(32, 100)
+_MEDIUM: Final = Fraction(71, 100)
+
+
+class ConfidenceBand(Enum):
+    """How sure a host says to be of its claim, as it is shown to clients."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+def reliability_of(value: Exact, path: str) -> Fraction:
+    """Return a claim or a target: above 0, at most 0.99999, in whole parts of 10⁻⁹."""
+    need = "a share above 0 and at most 0.99999 with at most 9 decimals"
+    share = exact_number(value, path, need)
+    if not 0 < share <= MAX_CLAIM or PARTS % share.denominator:
+        raise RuleViolation(path, need, shown(value))
+    return share
+
+
+def _claim(value: Exact) -> Fraction:
+    return reliability_of(value, "claim")
+
+
+def _spread(value: Exact) -> Fraction:
+    need = "a spread above 0 and at most 3"
+    spread = exact_number(value, "spread", need)
+    if not 0 < spread <= MAX_SPREAD:
+        raise RuleViolation("spread", need, shown(value))
+    return spread
+
+
+def _beta(value: Exact | None) -> Fraction | None:
+    if value is None:
+        return None
+    share = fraction(value, "max_beta", below_one=True)
+    if not share:
+        raise RuleViolation("max_beta", "a share above 0 and below 1", "0")
+    return share
+
+
+@frozen
+class Promise:
+    """What a host promises in a listing.
+
+    Attributes:
+        claim: The uptime it says its machine has, a share: above 0, at most 0.99999.
+        spread: How wide it may be off, above 0 and at most 3. A wider spread makes the fee larger
+            and never changes a credit.
+        max_beta: ``sla_max_beta``, which only the marketplace's support sets: kept, not applied.
+
+    Raises:
+        WrongType: One of them is a ``float`` or no number.
+        RuleViolation: One of them is out of range, or the claim has more than 9 decimals.
+
+    >>> from numgenius_core.sla import Promise
+    >>> promise = Promise("0.99")
+    >>> promise.spread, promise.confidence, promise.band.value
+    (Fraction(1, 2), Fraction(2, 3), 'medium')
+    """
+
+    claim: Fraction = field(converter=_claim)
+    spread: Fraction = field(default=DEFAULT_SPREAD, converter=_spread)
+    max_beta: Fraction | None = field(default=None, converter=_beta, kw_only=True)
+
+    @classmethod
+    def of_confidence(cls, claim: Exact, confidence: Exact) -> Promise:
+        """Return the promise of a claim and a confidence p, whose spread is 1 / p − 1.
+
+        Raises:
+            WrongType: One of them is a ``float`` or no number.
+            RuleViolation: The claim is out of range, or the confidence below 1/4 or not below 1.
+        """
+        share = fraction(confidence, "confidence")
+        if not Fraction(1, 4) <= share < 1:
+            need = "a confidence from 0.25 to below 1"
+            raise RuleViolation("confidence", need, shown(confidence))
+        return cls(claim, 1 / share - 1)
+
+    @property
+    def confidence(self) -> Fraction:
+        """The confidence p = 1 / (1 + σ)."""
+        return 1 / (1 + self.spread)
+
+    @property
+    def band(self) -> ConfidenceBand:
+        """The confidence as it is shown: high, medium or low."""
+        if self.spread <= _HIGH:
+            return ConfidenceBand.HIGH
+        return ConfidenceBand.MEDIUM if self.spread <= _MEDIUM else ConfidenceBand.LOW
+
+    def meets(self, target: Exact) -> bool:
+        """Return whether a search for a target shows this listing: its claim is no lower.
+
+        Raises:
+            WrongType: The target is a ``float`` or no number.
+            RuleViolation: It is out of range.
+        """
+        return reliability_of(target, "target") <= self.claim

@@ -26,7 +26,7 @@ from numgenius_core._checks import (
     utc,
 )
 from numgenius_core._numbers import fraction, whole_number
-from numgenius_core._terms import PRICE_NAMES, PriceTerms, Verification
+from numgenius_core._terms import PRICE_NAMES, PriceTerms, Promise, Verification
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId, MachineId, OfferId
 from numgenius_core.rates import PerHour
@@ -135,6 +135,8 @@ class Offer:
         host: Account of the owner, ``None`` if not known.
         verification: Only a verified machine has a reserved price.
         rentable: Whether it can be rented on demand now.
+        promise: The uptime that its host claims, and how wide it may be off
+            (:class:`numgenius_core.sla.Promise`); ``None`` if it claims none.
         unknown_prices: Names of the prices that its source does not say, in the order of
             ``PriceTerms``; in ``prices`` they are 0, which no stay is charged: quotes refuse what
             they would need them for. One that is not 0 there is known.
@@ -173,6 +175,7 @@ class Offer:
     host: AccountId | None = None
     verification: Verification = Verification.VERIFIED
     rentable: bool = True
+    promise: Promise | None = None
     unknown_prices: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(factory=ReadOnly, repr=False, hash=False)
 
@@ -186,6 +189,8 @@ class Offer:
         check_kind(self.verification, Verification, "offer.verification")
         if type(self.rentable) is not bool:
             raise WrongType("offer.rentable", "True or False", shown(self.rentable))
+        if self.promise is not None:
+            check_kind(self.promise, Promise, "offer.promise")
         if self.unknown_prices != ():
             object.__setattr__(self, "unknown_prices", self._checked_unknown())
         if self.host is not None:

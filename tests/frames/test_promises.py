@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from attrs import evolve
 
-from frame_engines import EAGER, LAZY, make, read
+from frame_engines import EAGER, make, read
 from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.frames import Column, promise_fees
-from numgenius_core.rates import PerHour
-from numgenius_core.sla import OUR_RULES, Promise, SlaTerms, expected_credit
+from numgenius_core.frames import Column, Columns, offer_columns, promise_fees, quote
+from numgenius_core.listing import Mode, PriceTerms
+from numgenius_core.offer import Offer
+from numgenius_core.prices import quote as scalar_quote
+from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.sla import (
+    OUR_RULES,
+    Promise,
+    SlaRules,
+    SlaTerms,
+    StopLossFee,
+    expected_credit,
+)
+from numgenius_core.wire import offer_from_record
 
-engines = pytest.mark.parametrize("engine", [*EAGER, *LAZY])
 ROW: dict[str, Any] = {"dph_total": 3.5, "sla_r_claim": 0.99, "sla_sigma_x": 0.5}
 RESULTS = ("fee_per_hour", "expected_credit", "fee_factor")
+NAN = float("nan")
+NOTHING = {"sla_r_claim": None, "sla_sigma_x": None}
+LINES = ("gpu", "discount", "forfeit", "storage", "upload", "download", "sla_fee")
+QUOTED = (*LINES, "total", "per_hour", "payout", "fee")
 
 
 def rows_of(seed: int, count: int = 120) -> list[dict[str, Any]]:
@@ -57,7 +73,6 @@ def scalar(row: dict[str, Any], target: float) -> tuple[int | None, ...]:
 class TestTheScalarRule:
     """Issue: "fee and expected credit as columns"."""
 
-    @engines
     def test_every_row_is_its_scalar_fee(self, engine: str) -> None:
         rows = rows_of(1)
         for target in ("0.95", Column("wanted")):
@@ -79,13 +94,22 @@ class TestTheScalarRule:
         if hasattr(frame, "index"):
             assert list(found.index) == list(frame.index)
 
-    @engines
     def test_nulls_stay_nulls(self, engine: str) -> None:
         rows = [ROW | {"id": 0}]
         rows += [ROW | {"id": n, name: None} for n, name in enumerate(ROW, 1)]
         found = read(promise_fees(make(engine, rows), "0.95"))
         fees = {row["id"]: row["sla_fee_per_hour"] for row in found}
         assert fees == {0: 40_420_898, 1: None, 2: None, 3: None}
+
+    @pytest.mark.parametrize("name", RESULTS)
+    def test_each_result_by_itself(self, engine: str, name: str) -> None:
+        """Issue: "fee and expected credit as columns", each null where it has no answer."""
+        rows = [ROW | {"id": 0}, ROW | {"id": 1, "dph_total": NAN}, ROW | {"id": 2, **NOTHING}]
+        found = read(promise_fees(make(engine, rows), "0.95", results=name))
+        answers = [row[f"sla_{name}"] for row in sorted(found, key=lambda row: row["id"])]
+        want = scalar(ROW, 0.95)[RESULTS.index(name)]
+        assert answers == [want, want if name == "fee_factor" else None, None]
+        assert isinstance(want, int)
 
     def test_a_frame_without_promises(self) -> None:
         frame = make("polars", [ROW | {"sla_r_claim": 0.0}])
@@ -136,3 +160,158 @@ class TestBadInput:
     def test_one_result_by_its_name(self) -> None:
         (row,) = read(promise_fees(make("polars", [ROW]), "0.95", results="fee_factor"))
         assert row["sla_fee_factor"] == 11_548_828_125
+
+
+def stays(seed: int, count: int) -> list[dict[str, Any]]:
+    """Return offers and stays, some without a promise or a price that the stay needs."""
+    draw = random.Random(seed)
+    return [
+        {
+            "i": number,
+            "num_gpus": draw.choice([1, 2, 3, 8]),
+            "dph_base": draw.choice([0.0, 3.5, 1 / 3, round(draw.random() * 50, 9), None]),
+            "storage_cost": draw.choice([0.72, 0.1333333333333333, 0.0, None]),
+            "inet_up_cost": draw.choice([0.0, 0.01]),
+            "inet_down_cost": 0.02,
+            "min_bid": 0.001,
+            "credit_discount_max": 0.4,
+            "verification": "verified",
+            "sla_r_claim": draw.choice([0.99, 0.95, 0.0, 0.8, 0.99999, None]),
+            "sla_sigma_x": draw.choice([0.5, 0.1, 3.0]),
+            "wanted": draw.choice([0.95, 0.5]),
+            "seconds": draw.choice([1, 3_600, 86_400, draw.randrange(1, 10**7)]),
+            "disk": draw.choice([0.0, 8.5, 200.123]),
+            "share": draw.choice([0.0, 0.25, 0.3333]),
+            "mode": draw.choice(["on-demand", "on-demand", "on-demand", "reserved", "bid"]),
+        }
+        for number in range(count)
+    ]
+
+
+def scalar_stay(row: dict[str, Any], mode: Mode) -> dict[str, int | None]:
+    """Return the scalar quote of a row with a promise; nulls where it is refused."""
+    record = {k: v for k, v in row.items() if k not in ("disk", "share", "seconds", "mode")}
+    record |= {"id": 1, "machine_id": 1, "gpu_name": "x"}
+    offer = offer_from_record(record)
+    if mode is not Mode.ON_DEMAND or offer.promise is None or "gpu" in offer.unknown_prices:
+        return dict.fromkeys(QUOTED)
+    fee = Fraction(repr(row["share"]))
+    offer = evolve(offer, prices=evolve(offer.prices, platform_fee=fee))
+    try:
+        found = scalar_quote(
+            offer,
+            timedelta(seconds=row["seconds"]),
+            disk=str(row["disk"]),
+            upload="1.5",
+            target=str(row["wanted"]),
+        )
+    except RuleViolation:
+        return dict.fromkeys(QUOTED)
+    lines = {kind.value: int(amount.scaleb(9)) for kind, amount in found.rounded_lines()}
+    return {
+        **{name: lines.get(name, 0) for name in LINES},
+        "total": int(found.total.to_decimal(9).scaleb(9)),
+        "per_hour": int(found.per_hour(9).scaleb(9)),
+        "payout": int(found.payout.to_decimal(9).scaleb(9)),
+        "fee": int(found.fee.to_decimal(9).scaleb(9)),
+    }
+
+
+class TestInAQuote:
+    """The fee as a line of the columns of a quote, when it is asked for."""
+
+    WORDS: ClassVar[dict[str, Any]] = {
+        "target": Column("wanted"),
+        "disk": Column("disk"),
+        "upload": "1.5",
+        "fee": Column("share"),
+        "results": QUOTED,
+        "prefix": "",
+    }
+
+    def test_every_row_is_its_scalar_quote(self, engine: str) -> None:
+        rows = stays(5, 200)
+        frame = quote(make(engine, rows), Column("seconds"), **self.WORDS)
+        found = sorted(read(frame), key=lambda row: row["i"])
+        assert list(found[0]) == [*rows[0], *QUOTED]
+        for row, got in zip(rows, found, strict=True):
+            want = scalar_stay(row, Mode.ON_DEMAND)
+            if row["storage_cost"] is None:  # a part that is not known
+                want = dict.fromkeys(QUOTED)
+                want |= {k: got[k] for k in ("gpu", "discount", "forfeit", "download")}
+                assert got["total"] is got["sla_fee"] is None
+            assert {name: got[name] for name in QUOTED} == want, row
+
+    def test_rows_that_are_rented_otherwise_have_none(self, engine: str) -> None:
+        rows = [row | {"storage_cost": 0.72} for row in stays(6, 60)]
+        words = self.WORDS | {"mode": Column("mode")}
+        found = read(quote(make(engine, rows), Column("seconds"), **words))
+        for row in found:
+            mode = Mode.ON_DEMAND if row["mode"] == "on-demand" else Mode.RESERVED
+            assert {name: row[name] for name in QUOTED} == scalar_stay(row, mode), row
+
+    def test_without_a_target_nothing_changes(self, engine: str) -> None:
+        rows = [row | {"dph_base": 1.0, "storage_cost": 0.72} for row in stays(7, 30)]
+        for row in read(quote(make(engine, rows), timedelta(hours=1), results=QUOTED, prefix="")):
+            assert (row["total"], row["sla_fee"]) == (10**9, 0)
+
+    def test_a_fee_without_the_platforms_share(self) -> None:
+        rows = [ROW | {"num_gpus": 1, "dph_base": 3.5}]
+        names = ["payout", "fee", "total"]
+        frame = quote(make("polars", rows), timedelta(days=1), target="0.95", results=names)
+        (row,) = read(frame)
+        assert row["quote_payout"] == row["quote_total"] == 84_970_101_563
+        assert row["quote_fee"] == 0
+
+    @pytest.mark.parametrize("mode", ["reserved", "bid", Mode.INTERRUPTIBLE])
+    def test_on_demand_only(self, mode: Any) -> None:
+        rows = [ROW | {"num_gpus": 1, "dph_base": 3.5, "min_bid": 1.0}]
+        with pytest.raises(RuleViolation, match="target: need rows on demand, got"):
+            quote(make("polars", rows), timedelta(days=1), target="0.95", mode=mode)
+
+    @pytest.mark.parametrize(
+        ("change", "words", "place"),
+        [
+            ({}, {"target": "1"}, "target"),
+            ({}, {"columns": {"claim": "no"}}, "claim"),
+            ({}, {"columns": Columns(spread="no")}, "spread"),
+            ({}, {"sla": "ours"}, "sla"),
+            ({"quote_total": 1}, {}, "prefix"),
+            ({"dph_base": 4e8}, {}, "price"),
+            (
+                {"dph_base": 499.0},
+                {"duration": timedelta(days=30_000), "disk": "5"},
+                "storage price",
+            ),
+        ],
+    )
+    def test_names_its_place(
+        self, change: dict[str, Any], words: dict[str, Any], place: str
+    ) -> None:
+        frame = make("polars", [ROW | {"num_gpus": 1, "dph_base": 3.5} | change])
+        more: dict[str, Any] = {"duration": timedelta(days=1), "target": "0.95"} | words
+        with pytest.raises(RuleViolation) as caught:
+            quote(frame, **more)
+        assert caught.value.path == place
+
+    def test_amounts_that_no_frame_holds(self) -> None:
+        """The fee may make a total too large, or be too dear an hour to work out."""
+        dear = SlaRules(fee=StopLossFee(margin=10))
+        row = {"num_gpus": 1, "price": 5 * 10**17, "sla_r_claim": 0.99, "sla_sigma_x": 3.0}
+        columns = {"price": Column("price", "pico")}
+        words: dict[str, Any] = {"target": "0.99", "sla": dear, "columns": columns}
+        frame = make("polars", [row])
+        assert read(quote(frame, timedelta(seconds=1), **words))
+        with pytest.raises(RuleViolation, match="total: need greatest lines together up to"):
+            quote(frame, timedelta(hours=3_600), **words)
+        frame = make("polars", [row | {"price": 10**18}])
+        with pytest.raises(RuleViolation, match="sla_fee: need greatest price and fee an hour"):
+            quote(frame, timedelta(seconds=1), **words)
+
+    def test_offers_as_columns(self) -> None:
+        prices = PriceTerms(gpu=PerGpuHour("3.50"))
+        known = Offer(id=1, machine=7, gpu_name="x", gpus=1, prices=prices, promise=Promise("0.99"))
+        frame = make("polars", [])
+        frame = type(frame)(offer_columns([known, evolve(known, id=2, promise=None)]))
+        found = read(quote(frame, timedelta(days=1), target="0.95", results="sla_fee"))
+        assert [row["quote_sla_fee"] for row in found] == [970_101_563, None]

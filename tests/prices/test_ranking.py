@@ -30,6 +30,7 @@ from numgenius_core.prices import (
     compare_modes,
     rank_offers,
 )
+from numgenius_core.sla import Promise
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -67,13 +68,14 @@ def drawn(rng: random.Random, number: int) -> Offer:
         disk_mb=rng.choice([0, 9_999, 10_000, 50_000]),
         ends_at=rng.choice([None, NOW + 9 * HOUR, NOW + 10 * HOUR, NOW + 99 * HOUR]),
         verification=Verification.VERIFIED if verified else Verification.UNVERIFIED,
+        promise=rng.choice([None, Promise("0.9"), Promise("0.95")]),
         extra=rng.choice([said, said, {}]),
         unknown_prices=unknown,
     )
 
 
 def slow_reason(  # noqa: C901, PLR0911, PLR0912 - the rules, one after the other
-    offer: Offer, seen: set[int], mode: Mode, disk: int, bid: str | None
+    offer: Offer, seen: set[int], mode: Mode, disk: int, bid: str | None, target: str | None
 ) -> NotRented | None:
     """Return the first reason against ten hours on an offer, rule by rule."""
     prices, whole = offer.prices, offer.gpus
@@ -92,6 +94,8 @@ def slow_reason(  # noqa: C901, PLR0911, PLR0912 - the rules, one after the othe
         return NotRented.NOT_VERIFIED
     if offer.extra and offer.extra["external"] is True:
         return NotRented.EXTERNAL
+    if target and (offer.promise is None or offer.promise.claim < Fraction(target)):
+        return NotRented.CLAIM
     if mode == Mode.RESERVED and not verified:
         return NotRented.NO_RESERVED_PRICE
     if mode == Mode.INTERRUPTIBLE:
@@ -113,11 +117,16 @@ class TestWhatFitsAndWhatDoesNot:
 
     @pytest.mark.parametrize("mode", list(Mode))
     @pytest.mark.parametrize("bid", [None, "0.3"])
+    @pytest.mark.parametrize("target", [None, "0.95"])
     @pytest.mark.parametrize("disk", [0, 10])
-    def test_against_every_rule_by_itself(self, mode: Mode, bid: str | None, disk: int) -> None:
+    def test_against_every_rule_by_itself(
+        self, mode: Mode, bid: str | None, target: str | None, disk: int
+    ) -> None:
         if bid is not None and mode is not Mode.INTERRUPTIBLE:
             return
-        rng = random.Random(f"{mode}{bid}{disk}")
+        if target is not None and mode is not Mode.ON_DEMAND:
+            return
+        rng = random.Random(f"{mode}{bid}{disk}{target or ''}")
         met = set()
         for _ in range(60):
             market = [drawn(rng, number) for number in range(1, 9)]
@@ -128,6 +137,7 @@ class TestWhatFitsAndWhatDoesNot:
                 mode=mode,
                 disk=disk,
                 bid=None if bid is None else PerHour(bid),
+                target=target,
                 where=lambda offer: offer.gpus != 4,
                 verified=True,
                 external=False,
@@ -135,7 +145,7 @@ class TestWhatFitsAndWhatDoesNot:
             wanted: list[tuple[Offer, NotRented | None]] = []
             seen: set[int] = set()
             for offer in market:
-                wanted.append((offer, slow_reason(offer, seen, mode, disk, bid)))
+                wanted.append((offer, slow_reason(offer, seen, mode, disk, bid, target)))
                 seen.add(offer.id)
             assert [(each.offer, each.reason) for each in ranking.left_out] == [
                 (offer, why) for offer, why in wanted if why is not None
@@ -279,3 +289,18 @@ class TestEveryModeSideBySide:
         assert compare_modes([ended], HOUR, now=NOW) == ()
         with pytest.raises(WrongType):
             compare_modes(7, HOUR, now=NOW)  # type: ignore[arg-type]
+
+    def test_a_promise_is_bought_on_demand_only(self) -> None:
+        """DOMAIN 12: on demand only, and a search hides what claims less than the target."""
+        keeps = evolve(OFFER, id=OfferId(2), promise=Promise("0.99"))
+        weak = evolve(OFFER, id=OfferId(3), promise=Promise("0.9"))
+        (found,) = compare_modes([OFFER, keeps, weak], HOUR, now=NOW, target="0.95")
+        on_demand, reserved, interruptible = found.modes
+        assert found.offer is keeps
+        assert on_demand.quote == quote(keeps, HOUR, target="0.95")
+        assert on_demand.risks == ()
+        assert reserved.quote == quote(keeps, HOUR, mode=Mode.RESERVED)
+        assert reserved.risks == (StayRisk.LEFT_EARLY, StayRisk.NO_PROMISE)
+        assert interruptible.risks == (StayRisk.PAUSED, StayRisk.NO_PROMISE)
+        none = compare_modes([keeps], HOUR, now=NOW, target="0.95", where=lambda _: False)
+        assert none == ()

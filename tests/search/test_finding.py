@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, cast
 
 import pytest
+from attrs import evolve
 
 from numgenius_core.errors import ParseError, RuleViolation, WrongType
+from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.search import (
     Condition,
     FieldType,
     Operator,
     Query,
+    SearchRequest,
     View,
     gpu_matcher,
     parse,
     remarks,
 )
 from numgenius_core.search.fields import _MEANT, ALIASES, FIELDS
+from numgenius_core.sla import Promise
 from numgenius_core.wire import offer_from_record
 
 NAMES = ["H100 SXM", "H100 PCIE", "H200", "RTX 4090", "RTX 4090D", "RTX A1000", "A100 PCIE", "L40"]
@@ -227,6 +233,37 @@ class TestDirectives:
         assert [o.id for o in parse("target_reliability=0.95").filter(offers)] == [1, 2]
         sent = parse("target_reliability=0.95").to_json()
         assert sent == {"target_reliability": {"eq": "0.95"}}
+
+    def test_a_promise_that_was_changed_is_meant(self) -> None:
+        offer = said(id=1, expected_reliability=0.99)
+        for changed, claim in ((Promise("0.5"), Decimal("0.5")), (None, Decimal(0))):
+            seen = evolve(offer, promise=changed)
+            assert FIELDS["expected_reliability"].of(seen, View()) == claim
+            assert FIELDS["has_sla"].of(seen, View()) is bool(claim)
+        assert FIELDS["has_sla"].of(said(id=2), View()) is None
+
+    def test_the_fee_is_part_of_the_total(self) -> None:
+        """DOMAIN 12: ``dph_total`` = GPU + storage + SLA fee, per target."""
+        offer = said(id=1, dph_base=3.5, storage_cost=0, expected_reliability=0.99)
+        total = FIELDS["dph_total"]
+        for text, mode, most in (
+            ("target_reliability=0.95", Mode.ON_DEMAND, "3.5404"),
+            ("target_reliability>=0.95", Mode.ON_DEMAND, "3.5404"),
+            ("target_reliability=0.98 target_reliability>=0.5", Mode.ON_DEMAND, "3.9139"),
+            ("target_reliability=0.995", Mode.ON_DEMAND, "3.5000"),  # none to buy
+            ("target_reliability=2", Mode.ON_DEMAND, "3.5000"),
+            ("target_reliability=null", Mode.ON_DEMAND, "3.5000"),
+            ("target_reliability=0.95", Mode.RESERVED, "3.5000"),
+            ("num_gpus=1", Mode.ON_DEMAND, "3.5000"),
+        ):
+            view = SearchRequest(query=parse(text), mode=mode).view()
+            assert f"{total.of(offer, view):.4f}" == most, text
+        with pytest.raises(RuleViolation, match=r"view.target: need a share"):
+            View(target=Fraction(1))
+        bare = View(disk_mb=0, target=Fraction(1, 2))
+        assert total.of(said(id=2, dph_base=3.5), bare) == Decimal("3.5")
+        reserved = View(disk_mb=0, mode=Mode.RESERVED, target=Fraction(95, 100))
+        assert total.of(offer, reserved) == Decimal("3.5")
 
     def test_a_region_is_its_countries(self) -> None:
         query = parse("georegion=true geolocation=NA")

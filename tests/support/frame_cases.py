@@ -24,7 +24,7 @@ from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.wire import offer_from_record
 
 RESULTS = (
-    *("gpu", "discount", "forfeit", "storage", "upload", "download"),
+    *("gpu", "discount", "forfeit", "storage", "upload", "download", "sla_fee"),
     *("total", "per_hour", "payout", "fee"),
     *("gpu_per_hour", "deposit", "discount_rate"),
 )

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from attrs import evolve
 
+from numgenius_core.offer import Offer
 from numgenius_core.sla import Cover, Outage, SlaTerms, UptimeHistory
 from numgenius_core.testing import RULES, dollars
 
@@ -168,6 +169,80 @@ def always_a_little(bought: Cover, history: UptimeHistory, midnight: int) -> Row
     ]
 
 
+our_bill: Final = RULES["sla_bill"].ours
+our_slices: Final = RULES["sla_slices"].ours
+
+
+def a_claim_costs(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
+    """Take the fee of whoever rents an offer with a claim."""
+    known = offer.promise
+    return bill(offer, length, disk, known.claim if known and target is None else target)
+
+
+def bill(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
+    return tuple(map(dollars, our_bill(offer, length, disk, target)))
+
+
+def cheaper_with_a_promise(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
+    """Take a hundredth off the GPUs of whoever buys a promise."""
+    total, fee, payout = bill(offer, length, disk, target)
+    return (total if target is None else total - (total - fee) / 100), fee, payout
+
+
+def shared_fee(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
+    """Give the platform its share of the fee, too."""
+    total, fee, payout = bill(offer, length, disk, target)
+    return total, fee, payout - fee * offer.prices.platform_fee
+
+
+def in_cents(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
+    """Round the fee of a stay to cents."""
+    total, fee, payout = bill(offer, length, disk, target)
+    cents = Fraction(round(fee * 100), 100)
+    return total - fee + cents, cents, payout - fee + cents
+
+
+def whole_hours(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
+    """Bill the fee of each hour that was begun."""
+    total, fee, payout = bill(offer, length, disk, target)
+    begun = fee * Fraction(-(-length // 3_600) * 3_600, length)
+    return total - fee + begun, begun, payout - fee + begun
+
+
+def within_the_price(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
+    """Take the fee out of the price of the GPUs."""
+    total, fee, payout = bill(offer, length, disk, target)
+    return total - fee, fee, payout
+
+
+def the_machine_is_down(contracts: Any) -> Any:
+    """Take an outage of one slice for one of the machine."""
+    first = contracts[0][1].outages
+    return our_slices([(bought, evolve(known, outages=first)) for bought, known in contracts])
+
+
+def one_pot(contracts: Any) -> list[Rows]:
+    """Share the credits of all contracts among them."""
+    rows = [[tuple(map(dollars, day)) for day in days] for days in our_slices(contracts)]
+    paid = sum((day[2] for days in rows for day in days), Fraction(0)) / len(rows)
+    return [[(*day[:2], paid / len(days), *day[3:]) for day in days] for days in rows]
+
+
+def first_come(contracts: Any) -> list[Rows]:
+    """Pay credits of a machine to its first contract only."""
+    rows = [[tuple(map(dollars, day)) for day in days] for days in our_slices(contracts)]
+    rest = [[(*day[:2], Fraction(0), *day[3:]) for day in days] for days in rows[1:]]
+    return [rows[0], *rest]
+
+
+def mean_of_slices(contracts: Any) -> Any:
+    """Give every contract the outages of the slice that was down longest."""
+    worst = max((known for _, known in contracts), key=lambda known: known.down_seconds)
+    return our_slices(
+        [(bought, evolve(known, outages=worst.outages)) for bought, known in contracts]
+    )
+
+
 TINY: Final = timedelta(seconds=1)
 
 WRONG_PROMISES: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
@@ -199,5 +274,14 @@ WRONG_PROMISES: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         notice_is_worse,
         always_a_little,
     ),
+    "sla_bill": (
+        a_claim_costs,
+        cheaper_with_a_promise,
+        shared_fee,
+        in_cents,
+        whole_hours,
+        within_the_price,
+    ),
+    "sla_slices": (the_machine_is_down, one_pot, first_come, mean_of_slices),
 }
 """By the rule that each gets wrong."""

@@ -231,11 +231,13 @@ class TestSources:
         assert odd(dph_total=0.7) == ["UnexplainedTotal"]
         assert odd(dph_total=0.8080000001) == []
 
-    def test_a_fee_is_named(self) -> None:
+    def test_a_fee_that_is_named_is_explained(self) -> None:
         search = {"slaPremiumPerHour": 0.04}
-        (finding,) = find([offer_from_record(FULL | {"dph_total": 0.848, "search": search})])
-        assert str(finding).endswith("explain $0.808, and $0.04 are an SLA fee")
-        assert odd(search=search) == ["UnexplainedTotal"]
+        assert odd(dph_total=0.848, search=search) == []
+        (finding,) = find([offer_from_record(FULL | {"dph_total": 0.878, "search": search})])
+        said = "of which GPUs and disk and an SLA fee of $0.04 explain $0.848"
+        assert str(finding).endswith(said)
+        assert odd(search=search) == ["UnexplainedTotal"]  # it is named and not in the total
         assert odd(search={"slaPremiumPerHour": 0}) == odd(search=None) == []
 
     def test_without_the_price_of_the_disk_any_disk_may_be_in_it(self) -> None:

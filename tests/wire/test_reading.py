@@ -32,6 +32,7 @@ from numgenius_core.listing import PriceTerms, Verification
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.offer import Offer
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
+from numgenius_core.sla import Promise
 from numgenius_core.units import SECONDS_PER_HOUR
 from numgenius_core.wire import (
     MAX_DEPTH,
@@ -225,7 +226,7 @@ class TestRecordBecomesOffer:
         assert repr(quick) == repr(public_prices)
         end = datetime(2026, 1, 1, tzinfo=UTC)
         parts = (1, 2, "A", 3, quick, 8, 5, Fraction(1, 4), end, AccountId("h"))
-        made = quick_offer(*parts, Verification.DEVERIFIED, False, (), {"id": 1})
+        made = quick_offer(*parts, Verification.DEVERIFIED, False, Promise("0.9"), (), {"id": 1})
         public = Offer(
             id=OfferId(1),
             machine=MachineId(2),
@@ -239,6 +240,7 @@ class TestRecordBecomesOffer:
             host=AccountId("h"),
             verification=Verification.DEVERIFIED,
             rentable=False,
+            promise=Promise("0.9"),
             extra={"id": 1},
         )
         assert made == public

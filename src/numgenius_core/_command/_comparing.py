@@ -34,6 +34,7 @@ def run(options: Namespace) -> dict[str, Any]:
         disk=stay.disk,
         upload=stay.upload,
         download=stay.download,
+        target=stay.target,
         where=lambda offer: id(offer) in asked.wanted,
         verified=asked.verified,
         external=asked.external,
@@ -66,9 +67,11 @@ def run(options: Namespace) -> dict[str, Any]:
 
 def _mode(one: ModeQuote) -> dict[str, Any]:
     quote = one.quote
+    fee = None if quote is None else quote.sla_per_hour
     return {
         "total": None if quote is None else str(quote.total),
         "per_hour": None if quote is None else decimal_text(quote.per_hour(), 2),
+        "sla_per_hour": None if fee is None else str(fee),
         "deposit": None if quote is None or quote.deposit is None else str(quote.deposit),
         "early_loss": None if one.early_loss is None else str(one.early_loss),
         "risks": [risk.value for risk in one.risks],
@@ -101,6 +104,8 @@ def show(result: dict[str, Any]) -> None:
     gap = 2 if sum(widths(_HEAD, rows)) + 2 * (len(_HEAD) - 1) <= width() else 1
     print_table(_HEAD, rows, left=frozenset({1}), gap=gap)
     print("on demand: locked until the offer ends; nothing stops it")
+    if any("no promise" in row["modes"]["interruptible"]["risks"] for row in result["offers"]):
+        print("on demand: with the promise of uptime, its fee included; the others have none")
     print("reserved: left after half of the stay, it costs so much more than on demand")
     if not result["discounts_told"]:
         print("reserved: this market does not say its discounts, so none is taken off")

@@ -19,6 +19,7 @@ from numgenius_core._command._durations import parse_hours
 from numgenius_core._command._parser import QUOTES
 from numgenius_core._command._reading import read, source_of
 from numgenius_core._numbers import as_fraction_of_ten
+from numgenius_core._terms import reliability_of
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import utc
 from numgenius_core.listing import Mode
@@ -55,6 +56,7 @@ class Stay(NamedTuple):
     download: str
     bid: PerHour | None
     months: Fraction | None
+    target: Fraction | None
 
     def of(self, mode: Mode) -> dict[str, Any]:
         """Return the arguments of a quote in a mode; what is only for another is left out."""
@@ -65,6 +67,7 @@ class Stay(NamedTuple):
             "download": self.download,
             "bid": self.bid if mode is Mode.INTERRUPTIBLE else None,
             "months": self.months if mode is Mode.RESERVED else None,
+            "target": self.target if mode is Mode.ON_DEMAND else None,
         }
 
     @property
@@ -112,6 +115,8 @@ def stay_of(options: Namespace, mode: Mode) -> Stay:
         raise RuleViolation("--months", "--mode reserved", mode.value)
     if bid is not None and mode is not Mode.INTERRUPTIBLE:
         raise RuleViolation("--bid", "--mode interruptible", mode.value)
+    if options.target is not None and mode is not Mode.ON_DEMAND:
+        raise RuleViolation("--target", "--mode on-demand", mode.value)
     if options.hours is None and months is not None:
         seconds = _seconds("--months", months, SECONDS_PER_MONTH)
     else:
@@ -127,6 +132,7 @@ def stay_of(options: Namespace, mode: Mode) -> Stay:
         download=options.download,
         bid=None if bid is None else read("--bid", PerHour, bid),
         months=None if months is None else _months(months),
+        target=None if options.target is None else read("--target", _target, options.target),
     )
 
 
@@ -134,6 +140,10 @@ def _months(text: str) -> Fraction:
     from numgenius_core.prices.schedules import months_of  # what only reservations need
 
     return read("--months", months_of, text)
+
+
+def _target(text: str) -> Fraction:
+    return reliability_of(text, "target")
 
 
 def _seconds(option: str, text: str, per_unit: int) -> int:
@@ -167,7 +177,7 @@ def _seen(query: Query, offers: Sequence[Offer], now: datetime, stay: Stay) -> S
     """Return the offers that a query asks for; say what of it they cannot answer."""
     from numgenius_core.search import View, remarks
 
-    view = View(disk_mb=to_megabytes(stay.disk), now=now, mode=stay.mode)
+    view = View(disk_mb=to_megabytes(stay.disk), now=now, mode=stay.mode, target=stay.target)
     for remark in remarks(query, offers, view=view):
         print(f"numgenius: --where {remark}", file=sys.stderr)
     return query.seen(offers, view)

@@ -54,6 +54,9 @@ def add_market(parser: ArgumentParser, or_else: str = "") -> _ActionsContainer:
     stay.add_argument("--disk", metavar="GB", default="0", help="disk; an offer must have as much")
     stay.add_argument("--upload", metavar="GB", default="0", help="sent")
     stay.add_argument("--download", metavar="GB", default="0", help="received")
+    stay.add_argument(
+        "--target", metavar="UPTIME", help="a promise of uptime, such as 0.95: on demand only"
+    )
     which = parser.add_argument_group("which offers")
     which.add_argument("--gpus", metavar="N", type=whole, help="only offers of so many GPUs")
     which.add_argument(

@@ -26,7 +26,7 @@ def save(path: str, draw: Callable[[], Axes]) -> None:
         raise RuleViolation("--plot", "a file that ends in .svg or .png", path)
     axes = draw()
     try:
-        axes.get_figure(root=True).savefig(path)  # type: ignore[union-attr]  # it has one
+        axes.figure.savefig(path)  # type: ignore[union-attr]  # it is no part of another
     except OSError as error:
         raise RuleViolation(
             "--plot", "a file that can be written", error.strerror or path

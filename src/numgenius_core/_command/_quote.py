@@ -17,7 +17,8 @@ ABOUT = """\
 What can be rented for a stay, the cheapest first, all in: GPUs, disk and traffic.
 
 An offer fits if it is rentable, lasts for the stay, has the disk, and (as the market's own client
-asks) its machine is verified and not of another market. One line says what was left out, and why.
+asks) its machine is verified and not of another market. With --target, its host claims as much
+uptime, and the fee for that is part of the price. One line says what was left out, and why.
 """
 FIELDS = """\
 ask_contract_id avail_vol_ask_id avail_vol_dph avail_vol_size bundle_id bw_nvlink chunked
@@ -35,7 +36,7 @@ vericode verification verified vms_enabled vram_costperhour"""
 """The fields of the search, written out: a test holds them to the table of the search."""
 COLUMNS = """\
 id gpus per_hour headline more total disk reliability place days verified machine value
-deposit payout ends why_not"""
+deposit payout ends claim sla why_not"""
 MORE = f"""\
 fields of --where, --sort and --columns (memory in GB, duration in days):
   {FIELDS.replace(chr(10), chr(10) + "  ")}
@@ -48,6 +49,7 @@ examples:
   numgenius quote --sample --gpu 4090 --gpus 2 --hours 24 --sort value
   numgenius quote --sample --where 'num_gpus>=4 reliability>0.95 geolocation in [US,CA]'
   numgenius quote --sample --mode reserved --months 3 --disk 500 --columns id,gpus,total,deposit
+  numgenius quote market.json --hours 720 --target 0.95 --columns id,gpus,total,claim,sla
   numgenius quote --sample --hours 72 --why 9000000
 """
 

@@ -229,6 +229,9 @@ def _names(rows: Iterable[Row], options: Namespace) -> Sequence[str]:
     if options.columns is not None:
         return columns_of(options.columns)
     names = list(DEFAULT)
+    if options.target is not None:
+        names.insert(names.index("reliability") + 1, "claim")
+        names.insert(names.index("total"), "sla")
     if Mode(options.mode) is Mode.RESERVED:
         names.insert(names.index("total") + 1, "deposit")
     if "value" in options.sort and "value" in COLUMNS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from numgenius_core._command._market import Asked, Stay, days_left
@@ -29,6 +30,7 @@ WORDS: Final = {
     "disk": ("disk too small", "disk too small"),
     "not_verified": ("not verified", "not verified"),
     "external": ("of another market", "of another market"),
+    "claim": ("claims less uptime", "claim less uptime"),
     "no_reserved_price": ("without a reserved price", "without a reserved price"),
     "bid": ("takes no such bid", "take no such bid"),
     "price_unknown": ("price unknown", "price unknown"),
@@ -62,6 +64,7 @@ def row_of(
     lines = () if priced is None else priced.rounded_lines()
     known = offer.unknown_prices
     field = {name: FIELDS[name].kept(offer) for name in ("reliability", "geolocation")}
+    fee = None if priced is None else priced.sla_per_hour
     deposit = None if priced is None or priced.deposit is None else str(priced.deposit)
     row = {
         "id": offer.id,
@@ -73,6 +76,8 @@ def row_of(
         "total": None if priced is None else str(priced.total),
         "payout": None if priced is None else str(priced.payout),
         "deposit": deposit,
+        "claim": None if offer.promise is None else _share(offer.promise.claim),
+        "sla_per_hour": None if fee is None else str(fee),
         "lines": [{"kind": kind.value, "amount": decimal_text(a, 2)} for kind, a in lines],
         "rentable": offer.rentable,
         "disk_gb": decimal_text(offer.disk_gb),
@@ -86,6 +91,10 @@ def row_of(
     if reasons:
         row["why_not"] = [reason.value for reason in reasons]
     return row
+
+
+def _share(value: Fraction) -> str:
+    return decimal_text(Decimal(value.numerator) / value.denominator)
 
 
 def _text(value: object, places: int | None = None) -> str | None:
@@ -142,6 +151,10 @@ def _reliability(row: Row, _: bool) -> str:
     return "?" if row["reliability"] is None else f"{Decimal(row['reliability']) * 100:.1f}"
 
 
+def _claim(row: Row, _: bool) -> str:
+    return "–" if row["claim"] is None else decimal_text(Decimal(row["claim"]) * 100)
+
+
 def _place(row: Row, narrow: bool) -> str:
     place = row["geolocation"]
     if not place:
@@ -190,6 +203,8 @@ COLUMNS: Final = {
     "verified": Column("verified", "ver.", _verified, left=True),
     "machine": Column("machine", "machine", _plain("machine")),
     "value": Column("dlperf/$", "dlperf/$", _plain("dlperf_per_dollar")),
+    "claim": Column("claims %", "claim %", _claim),
+    "sla": Column("SLA $/h", "SLA", _dollars("sla_per_hour", 4)),
     "deposit": Column("deposit $", "deposit $", _dollars("deposit", 2)),
     "payout": Column("payout $", "payout $", _dollars("payout", 2)),
     "ends": Column("ends", "ends", lambda row, _: (row["ends_at"] or "–")[:10], left=True),
@@ -226,7 +241,7 @@ def add_fields(row: Row, offer: Offer, names: Sequence[str], view: View) -> None
 
 def view_of(stay: Stay, now: datetime, mode: Mode) -> View:
     """Return how a search sees the offers of a stay."""
-    return View(disk_mb=to_megabytes(stay.disk), now=now, mode=mode)
+    return View(disk_mb=to_megabytes(stay.disk), now=now, mode=mode, target=stay.target)
 
 
 def fitted(

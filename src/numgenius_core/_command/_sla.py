@@ -85,7 +85,7 @@ def show(result: dict[str, Any], options: Namespace) -> None:
 
 def _promise(options: Namespace) -> Promise:
     from numgenius_core._command._reading import read
-    from numgenius_core.sla.terms import Promise, reliability_of
+    from numgenius_core._terms import Promise, reliability_of
 
     claim = read("--claim", lambda text: reliability_of(text, "claim"), options.claim)
     return read("--spread", lambda text: Promise(claim, text), options.spread)

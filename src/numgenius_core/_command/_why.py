@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final
 
 from numgenius_core._command._market import Asked, Stay, ask, days_left, stay_of
@@ -24,6 +25,7 @@ _RULES: Final = {
     QuotePart.STORAGE: "by the GB-month of 720 hours, whether it runs or not",
     QuotePart.UPLOAD: "by the GB sent",
     QuotePart.DOWNLOAD: "by the GB received",
+    QuotePart.SLA_FEE: "a share of GPUs and disk, by claim, spread and target; never discounted",
 }
 _BID: Final = "the bid, which a winner pays; nothing while it is paused"
 
@@ -68,6 +70,10 @@ def _conditions(
         told.append((NotRented.NOT_VERIFIED, f"its machine is {offer.verification.value}"))
     if not asked.external:
         told.append((NotRented.EXTERNAL, "of this market"))
+    if stay.target is not None:
+        promise, needed = offer.promise, _percent(stay.target)
+        claim = "no uptime" if promise is None else _percent(promise.claim)
+        told.append((NotRented.CLAIM, f"its host claims {claim}, {needed} needed"))
     if stay.mode is Mode.RESERVED:
         told.append((NotRented.NO_RESERVED_PRICE, "verified machines have a reserved price"))
     if stay.mode is Mode.INTERRUPTIBLE:
@@ -76,6 +82,10 @@ def _conditions(
     return [
         {"condition": why.value, "holds": why not in reasons, "told": text} for why, text in told
     ]
+
+
+def _percent(share: Fraction) -> str:
+    return f"{decimal_text(Decimal(share.numerator * 100) / share.denominator)} %"
 
 
 def _lines(offer: Offer, priced: Quote, stay: Stay) -> list[dict[str, Any]]:
@@ -90,6 +100,7 @@ def _lines(offer: Offer, priced: Quote, stay: Stay) -> list[dict[str, Any]]:
         QuotePart.STORAGE: f"{stay.disk} GB × ${prices.storage}/month × {hours} h / 720 h",
         QuotePart.UPLOAD: f"{stay.upload} GB × ${prices.upload}",
         QuotePart.DOWNLOAD: f"{stay.download} GB × ${prices.download}",
+        QuotePart.SLA_FEE: f"${priced.sla_per_hour}/h × {hours} h",
     }
     if bids:
         made[QuotePart.GPU] = f"a bid for the whole instance × {hours} h"

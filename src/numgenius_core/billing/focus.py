@@ -11,7 +11,8 @@ price of an interruptible is the on-demand price, its contracted price the bid. 
 no end as decimals (3 seconds are 1/1,200 hours) are rounded to 12 decimals; costs are differences
 of rounded running totals, so each column adds up to its rounded sum. In the second that a deposit
 only pays in part, the balance's part is billed and effective in the same row. A refund is a
-negative purchase. Columns of our own begin with ``x_``, as the specification asks.
+negative purchase. The fee of a promise of uptime is usage, what a missed one pays back is a credit:
+less of the usage of its day. Columns of our own begin with ``x_``, as the specification asks.
 """
 
 from __future__ import annotations
@@ -202,10 +203,12 @@ def _charged(line: Line) -> Row:
     purchase = line.kind in PAYMENTS
     category, subcategory = _SERVICE.get(line.kind, _COMPUTE)
     interruptible = line.kind is LineKind.INTERRUPTIBLE
+    credit = line.kind is LineKind.SERVICE_CREDIT
+    usual = "Usage-Based" if not purchase and not credit else "One-Time"
     return {
-        "ChargeCategory": "Purchase" if purchase else "Usage",
+        "ChargeCategory": "Purchase" if purchase else "Credit" if credit else "Usage",
         "ChargeDescription": line.kind.value,
-        "ChargeFrequency": "One-Time" if purchase else "Usage-Based",
+        "ChargeFrequency": usual,
         "ChargePeriodStart": _instant(line.period.start),
         "ChargePeriodEnd": _instant(line.period.end),
         "PricingCategory": "Dynamic" if interruptible else _PRICING.get(line.kind, "Standard"),
@@ -242,6 +245,9 @@ def _quantities(line: Line) -> Row:
 
 def _measures(line: Line) -> tuple[tuple[str, str], tuple[str, str]]:
     """Return the quantity in the unit of its price, and in that of its use."""
+    if line.kind is LineKind.SLA_FEE:
+        whole = _ratio(line.quantity, SECONDS_PER_HOUR), "Hours"
+        return whole, whole
     if line.kind in GPU:
         hours = _ratio(line.quantity, SECONDS_PER_HOUR)
         return (hours, "Hours"), (

@@ -52,6 +52,11 @@ class LineKind(Enum):
     STORAGE = "storage"
     UPLOAD = "upload"
     DOWNLOAD = "download"
+    SLA_FEE = "SLA fee"
+    """The fee of a promise of uptime, by the second as GPUs are; all of it is the host's."""
+    SERVICE_CREDIT = "service credit"
+    """What a missed promise pays back for a day, a negative amount: less was used, at that price.
+    The part of it that exceeds the host's share of the day is a negative fee of the platform."""
     DEPOSIT = "deposit"
     """Money prepaid: not yet usage."""
     REFUND = "refund"
@@ -61,7 +66,7 @@ class LineKind(Enum):
 
 
 GPU: Final = frozenset({LineKind.ON_DEMAND, LineKind.RESERVED, LineKind.INTERRUPTIBLE})
-TIMED: Final = GPU | {LineKind.STORAGE}
+TIMED: Final = GPU | {LineKind.STORAGE, LineKind.SLA_FEE}
 PAYMENTS: Final = frozenset({LineKind.DEPOSIT, LineKind.REFUND})
 _ORDER: Final = {kind: index for index, kind in enumerate(LineKind)}
 
@@ -73,10 +78,10 @@ class Line:
     Attributes:
         kind: What it charges for.
         period: When; of traffic and payments, the second they are counted at.
-        quantity: Seconds of GPUs and storage, bytes of traffic, 1 of a payment.
+        quantity: Seconds of GPUs, storage and a promise, bytes of traffic, else 1.
         size: GPUs of the instance, MB of its disk, else 1.
         rate: Price of it: per hour for the whole instance, per GB-month, per GB; ``None`` of a
-            payment.
+            payment and of a credit.
         list_rate: What on demand would cost; ``rate`` where there is no other.
         fee_rate: The platform's part of ``rate``.
         amount: Exact, rate × quantity.
@@ -135,9 +140,9 @@ def clipped(lines: Iterable[Line], period: Interval) -> Iterator[Line]:
 def merged(lines: Iterable[Line]) -> tuple[Line, ...]:
     """Return lines in order of time, those that go on at the same rate as one."""
     done: list[Line] = []
-    last: dict[bool, int] = {}  # where the last line of GPU and that of storage stand
+    last: dict[LineKind | None, int] = {}  # where the last line of each that goes on stands
     for line in sorted(lines, key=lambda one: (one.period.start, _ORDER[one.kind])):
-        track = line.kind is LineKind.STORAGE
+        track = None if line.kind in GPU else line.kind
         before = done[last[track]] if line.kind in TIMED and track in last else None
         if before is not None and _goes_on(before, line):
             done[last[track]] = evolve(

@@ -15,7 +15,7 @@ from typing import Any, Final
 import narwhals.stable.v2 as nw
 from attrs import frozen
 
-from numgenius_core._numbers import fraction, whole_number, whole_seconds
+from numgenius_core._numbers import PICO, fraction, whole_number, whole_seconds
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.frames._exact import INT64, STEPS_PER_NANO, ExactFrame, Number, Value
 from numgenius_core.frames._kinds import (
@@ -35,6 +35,7 @@ from numgenius_core.prices.schedules import months_of
 from numgenius_core.rates import PerHour
 from numgenius_core.units import (
     BYTES_PER_GB,
+    HOURS_PER_MONTH,
     MB_PER_GB,
     SECONDS_PER_HOUR,
     SECONDS_PER_MONTH,
@@ -210,6 +211,18 @@ def _usage(names: Columns, request: QuoteRequest) -> dict[str, Input]:
     return inputs
 
 
+def refuse_promise(mode: Mode | str | Column) -> None:
+    """Refuse a promise of uptime for rows that are all rented otherwise than on demand.
+
+    Raises:
+        WrongType: Something that says no mode.
+        RuleViolation: They are bids or reservations.
+    """
+    known = _mode_of(mode)
+    if isinstance(known, Mode) and known is not Mode.ON_DEMAND:
+        raise RuleViolation("target", "rows on demand", known.value)
+
+
 def _mode_of(mode: object) -> Mode | Column:
     """Return a mode that may be given as a word."""
     if isinstance(mode, (Mode, Column)):
@@ -269,11 +282,16 @@ def _is_verified(exact: ExactFrame, names: Columns, reserved: bool | Number) -> 
     return verified | ~reserved if isinstance(reserved, Number) else verified
 
 
-def check_lines(read: Reading, per_hour: bool) -> None:
+def check_lines(read: Reading, per_hour: bool, promise: int | None = None) -> None:
     """Refuse what int64 could not hold: the greatest price with the greatest use of it.
 
+    Args:
+        read: The inputs.
+        per_hour: Whether the price per hour is asked for.
+        promise: The greatest fee of a promise, in parts of 10⁻¹² of the covered price.
+
     Raises:
-        RuleViolation: A line beyond $2 billion, or a price per hour beyond $9 billion.
+        RuleViolation: A line beyond $2 billion, or a price or a total beyond $9 billion.
     """
     # The greatest price and the greatest use need not be of one row. That may refuse a frame whose
     # rows would all fit, but both are known from the one scan, and a sum cannot overflow unseen.
@@ -296,9 +314,27 @@ def check_lines(read: Reading, per_hour: bool) -> None:
     for name, nanos in top.items():
         if nanos > MOST_LINE:
             _too_large(name, "greatest price × greatest use", nanos, MOST_LINE)
+    if promise is not None:
+        top["sla_fee"] = (top["price"] + top.get("storage", 0)) * promise // PICO
+        _check_promise(read, top, promise)
     hourly = sum(top.values()) * SECONDS_PER_HOUR // max(seconds.low, 1)
     if per_hour and hourly > INT64:
         _too_large("per_hour", "greatest total ÷ shortest stay", hourly, INT64)
+
+
+def _check_promise(read: Reading, top: dict[str, int], promise: int) -> None:
+    """Refuse what the fee of a promise makes too large: the total, or the price that it covers."""
+    total = sum(top.values())
+    if total > INT64:
+        _too_large("total", "greatest lines together", total, INT64)
+    covered = read.high("price")
+    if "storage" in read.bounds:
+        month = read.high("storage") * read.high("storage used") // MB_PER_GB
+        covered += month // HOURS_PER_MONTH + 1
+    dearest = max(covered, covered * promise // PICO) // STEPS_PER_NANO
+    most = INT64 // 2 // STEPS_PER_NANO
+    if dearest > most:
+        _too_large("sla_fee", "greatest price and fee an hour", dearest, most)
 
 
 def _too_large(path: str, what: str, nanos: int, limit: int) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from attrs import evolve, fields, frozen
 
+from numgenius_core._checks import check_kind
 from numgenius_core.errors import RuleViolation, WrongType, shown
 
 
@@ -67,6 +68,8 @@ class Columns:
         discount: The reserved discount factor D, a share.
         verification: Text; only rows of ``verified`` have a reserved price. ``None`` stands for a
             market on which all machines are verified.
+        claim: The uptime that the host claims, a share; 0 and null are no promise.
+        spread: The spread of that claim.
 
     >>> from numgenius_core.frames import Column, Columns
     >>> Columns(price=Column("cents", "nano"), gpus="gpu_count").min_bid
@@ -81,10 +84,14 @@ class Columns:
     min_bid: Named = "min_bid"
     discount: Named = "credit_discount_max"
     verification: str | None = "verification"
+    claim: str = "sla_r_claim"
+    spread: str = "sla_sigma_x"
 
     def __attrs_post_init__(self) -> None:
         for name in ("gpus", "price", "storage", "upload", "download", "min_bid", "discount"):
             as_column(getattr(self, name), f"columns.{name}")
+        check_kind(self.claim, str, "columns.claim")
+        check_kind(self.spread, str, "columns.spread")
 
 
 PICO_COLUMNS: Final = Columns(

@@ -22,6 +22,7 @@ from typing import Any, Final
 import narwhals.stable.v2 as nw
 
 from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._terms import DEFAULT_SPREAD
 from numgenius_core.bids.priority import Claim, Rank, resolve_fleet
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.frames._exact import (
@@ -103,6 +104,9 @@ _OFFER_COLUMNS: Final[dict[str, Any]] = {
     "min_bid_pico": _price("min_bid", whole=True),
     "credit_discount_max": lambda o: float(o.max_discount),
     "verification": lambda o: o.verification.value,
+    # Floats in every row, so that a market without promises has columns of numbers too.
+    "sla_r_claim": lambda o: 0.0 if o.promise is None else float(o.promise.claim),
+    "sla_sigma_x": lambda o: float(DEFAULT_SPREAD if o.promise is None else o.promise.spread),
 }
 
 

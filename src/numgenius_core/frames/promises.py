@@ -20,6 +20,7 @@ import narwhals.stable.v2 as nw
 
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import PICO
+from numgenius_core._terms import Promise, reliability_of
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.frames._exact import (
     PREFIX,
@@ -35,7 +36,7 @@ from numgenius_core.frames._kinds import PRICE
 from numgenius_core.frames._reading import Input, Reading, nullable, plain
 from numgenius_core.frames.columns import Column
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules, expected_credit
-from numgenius_core.sla.terms import Promise, SlaTerms, reliability_of
+from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.units import Exact
 
 _MILLION: Final = 10**6
@@ -90,22 +91,50 @@ def promise_fees(
     known = as_frame(frame)
     names = tuple(known.collect_schema().names())
     refuse_taken([prefix + name for name in wanted], names)
+    with_credit = "expected_credit" in wanted
+    joined, _ = with_factors(frame, target, claim, spread, rules=rules, credit=with_credit)
+    exact = ExactFrame(joined)
+    read = Reading(exact, {"price": Input(path="price", kind=PRICE, source=price)})
+    found: dict[str, Value] = {}
+    for name, kind in (("fee_per_hour", "fee"), ("expected_credit", "credit")):
+        if name in wanted:
+            steps = promised_steps(exact, read["price"], kind)
+            found[name] = exact.half_even(*exact.divide(steps, STEPS_PER_NANO), STEPS_PER_NANO)
+    if "fee_factor" in wanted:
+        high, low = _halves(exact, "fee")
+        found["fee_factor"] = high * _MILLION + low
+    return exact.finish({prefix + name: found[name] for name in wanted}, names)
+
+
+def with_factors(
+    frame: Any,
+    target: Exact | str | Column,
+    claim: str,
+    spread: str,
+    *,
+    rules: SlaRules,
+    credit: bool = False,
+) -> tuple[Any, int]:
+    """Return a native frame with the factors of its promises, and the greatest of a fee.
+
+    The factors are parts of 10⁻¹² of the price in two halves, columns that :func:`promised_steps`
+    finds; they are −1 where there is no promise that a client with the target may rent.
+
+    Raises:
+        WrongType: A column that holds no numbers.
+        RuleViolation: No such column, a value out of range, or more than 2,000 different promises.
+    """
+    known = as_frame(frame)
+    names = known.collect_schema().names()
     keys = [claim, spread] + ([target.name] if isinstance(target, Column) else [])
     for path, name in zip(("claim", "spread", "target"), keys, strict=False):
         if name not in names:
             raise RuleViolation(path, f"a column named {name!r}", "none")
     asked = None if isinstance(target, Column) else reliability_of(target, "target")
-    factors = _factors(_distinct(known, keys), asked, rules, credit="expected_credit" in wanted)
-    exact = ExactFrame(_joined(frame, keys, factors))
-    read = Reading(exact, {"price": Input(path="price", kind=PRICE, source=price)})
-    found: dict[str, Value] = {}
-    for name, kind in (("fee_per_hour", "fee"), ("expected_credit", "credit")):
-        if name in wanted:
-            found[name] = _times(exact, read["price"], kind)
-    if "fee_factor" in wanted:
-        high, low = _halves(exact, "fee")
-        found["fee_factor"] = high * _MILLION + low
-    return exact.finish({prefix + name: found[name] for name in wanted}, names)
+    factors = _factors(_distinct(known, keys), asked, rules, credit=credit)
+    high, low = f"{PREFIX}fee_high", f"{PREFIX}fee_low"
+    greatest = max((each[high] * _MILLION + each[low] for each in factors.values()), default=0)
+    return _joined(frame, keys, factors), greatest
 
 
 # -- the promises of a frame -------------------------------------------------------------------
@@ -211,12 +240,16 @@ def _halves(exact: ExactFrame, kind: str) -> list[Number]:
     return [exact.keep((half >= 0).choose(half)) for half in read]
 
 
-def _times(exact: ExactFrame, price: Value, kind: str) -> Value:
-    """Return price times factor, rounded to a price step as it is agreed, in nano-dollars."""
+def has_promise(exact: ExactFrame) -> Number:
+    """Return where there is a promise that a client with the target may rent."""
+    return _halves(exact, "fee")[0] >= 0
+
+
+def promised_steps(exact: ExactFrame, price: Value, kind: str = "fee") -> Number:
+    """Return price times factor, rounded to a price step as it is agreed; null where none is."""
     high, low = _halves(exact, kind)
     # Both numbers are split at a million, and multiplied part by part: the product overflows.
     many, few = exact.divide(price, _MILLION)
     more, middle = exact.divide(exact.let(many * low + few * high), _MILLION)
     carry, rest = exact.divide(exact.let(middle * _MILLION + few * low), PICO)
-    steps = exact.half_even(exact.let(many * high + more + carry), rest, PICO)
-    return exact.half_even(*exact.divide(steps, STEPS_PER_NANO), STEPS_PER_NANO)
+    return exact.half_even(exact.let(many * high + more + carry), rest, PICO)

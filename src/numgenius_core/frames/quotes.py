@@ -5,8 +5,9 @@ Rule: those of :func:`numgenius_core.prices.quote` and of the reserved discounts
 
 Our readings: a null stays a null, and NaN is one. Where the scalar rule refuses an offer, because
 it is not for rent that way (a bid under the floor or above $32 a GPU, no reserved price on a
-machine that is not verified), all results of its row are null; what is no number of that kind, or
-too large to compute with, is an error for the frame.
+machine that is not verified, a target of uptime that its host does not claim or that is not rented
+on demand), all results of its row are null; what is no number of that kind, or too large to compute
+with, is an error for the frame.
 
 A lazy frame stays lazy, but one query looks at its least and greatest values at once, so the data
 must not change between that query and the answer.
@@ -20,6 +21,7 @@ from typing import Any, Final
 
 import narwhals.stable.v2 as nw
 
+from numgenius_core._checks import check_kind
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.frames._exact import (
@@ -42,20 +44,25 @@ from numgenius_core.frames._stay import (
     Share,
     check_lines,
     read_request,
+    refuse_promise,
     share_of,
 )
-from numgenius_core.frames.columns import Column, ColumnNames, as_column
+from numgenius_core.frames.columns import Column, ColumnNames, as_column, columns_of
+from numgenius_core.frames.promises import has_promise, promised_steps, with_factors
 from numgenius_core.listing import Mode
 from numgenius_core.prices.schedules import FEE
 from numgenius_core.rates import PerHour
+from numgenius_core.sla.schedules import OUR_RULES, SlaRules
 from numgenius_core.units import (
+    HOURS_PER_MONTH,
+    MB_PER_GB,
     SECONDS_PER_HOUR,
     SECONDS_PER_MONTH,
     Amount,
     Exact,
 )
 
-LINES: Final = ("gpu", "discount", "forfeit", "storage", "upload", "download")
+LINES: Final = ("gpu", "discount", "forfeit", "storage", "upload", "download", "sla_fee")
 _RESERVED: Final = ("gpu_per_hour", "deposit", "discount_rate")
 _RESULTS: Final = (*LINES, "total", "per_hour", "payout", "fee", *_RESERVED)
 _DEFAULT: Final = ("total", "per_hour", "payout", "fee")
@@ -73,6 +80,8 @@ def quote(
     bid: PerHour | Column | None = None,
     months: Exact | Column | None = None,
     fee: Exact | Column = 0,
+    target: Exact | Column | None = None,
+    sla: SlaRules = OUR_RULES,
     columns: ColumnNames | None = None,
     results: Iterable[str] = _DEFAULT,
     prefix: str = "quote_",
@@ -92,13 +101,16 @@ def quote(
             As for :func:`numgenius_core.prices.quote`, a longer stay goes on on demand, and a
             shorter one forfeits part of the deposit.
         fee: The platform's share of what the client pays.
+        target: The uptime that hosts are to keep, on demand only; ``None`` for no promise. It needs
+            the columns of claim and spread.
+        sla: What a promise costs; our schedules if left out.
         columns: Which columns say what of an offer: ``Columns``, or a dict of those whose names are
             not the search API's or :func:`~numgenius_core.frames.offer_columns`'s.
         results: Which columns to add, each in nano-dollars: ``gpu``, ``discount``, ``forfeit``,
-            ``storage``, ``upload``, ``download`` (the lines: differences of rounded running totals,
-            as :meth:`~numgenius_core.prices.Quote.rounded_lines` has them), ``total``,
-            ``per_hour``, ``payout``, ``fee``, ``gpu_per_hour`` (after the discount), ``deposit``,
-            and ``discount_rate`` in billionths.
+            ``storage``, ``upload``, ``download``, ``sla_fee`` (the lines: differences of rounded
+            running totals, as :meth:`~numgenius_core.prices.Quote.rounded_lines` has them),
+            ``total``, ``per_hour``, ``payout``, ``fee``, ``gpu_per_hour`` (after the discount),
+            ``deposit``, and ``discount_rate`` in billionths.
         prefix: What the names of the results begin with.
 
     Raises:
@@ -115,8 +127,15 @@ def quote(
     {'quote_total': 5100000000, 'quote_per_hour': 510000000}
     """
     wanted = _wanted(results, _RESULTS)
-    exact, platform = ExactFrame(frame), share_of(fee, "fee")
-    refuse_taken([prefix + name for name in wanted], exact.columns)
+    platform, own = share_of(fee, "fee"), tuple(as_frame(frame).collect_schema().names())
+    refuse_taken([prefix + name for name in wanted], own)
+    check_kind(sla, SlaRules, "sla")
+    joined, greatest = frame, None
+    if target is not None:
+        refuse_promise(mode)
+        names = columns_of(columns, own)
+        joined, greatest = with_factors(frame, target, names.claim, names.spread, rules=sla)
+    exact = ExactFrame(joined)
     request = QuoteRequest(
         duration=duration,
         mode=mode,
@@ -129,8 +148,10 @@ def quote(
         columns=columns,
     )
     given = read_request(exact, request)
-    check_lines(given.read, "per_hour" in wanted)
-    return exact.finish({prefix + k: v for k, v in _answer(given, wanted, platform).items()})
+    check_lines(given.read, "per_hour" in wanted, greatest)
+    promised = target is not None
+    answer = _answer(given, wanted, platform, promised=promised)
+    return exact.finish({prefix + k: v for k, v in answer.items()}, own)
 
 
 def _wanted(results: Iterable[str], known: tuple[str, ...]) -> list[str]:
@@ -139,6 +160,25 @@ def _wanted(results: Iterable[str], known: tuple[str, ...]) -> list[str]:
         if name not in known:
             raise RuleViolation("results", f"some of {', '.join(known)}", shown(name))
     return names
+
+
+def _sla_fee(given: QuoteColumns, full: Value) -> Value:
+    """Return the fee of the promise an hour, in price steps; null where there is none to buy."""
+    read, exact, covered = given.read, given.exact, full
+    if "storage" in read.bounds:
+        parts = MB_PER_GB * HOURS_PER_MONTH
+        whole, rest, divisor = exact.ratio(read["storage"], read["storage used"], parts)
+        covered = exact.let(full + exact.half_even(whole, rest, divisor))
+    return promised_steps(exact, covered)
+
+
+def _with_promise(given: QuoteColumns, full: Value) -> Value:
+    """Return the hourly GPU price; null where the promise that is asked for cannot be had."""
+    rented = has_promise(given.exact)
+    for other in (given.bids, given.reserved):
+        if isinstance(other, Number):
+            rented &= ~other
+    return given.exact.let(rented.choose(column(full)))
 
 
 def _full_price(given: QuoteColumns) -> Value:
@@ -252,15 +292,24 @@ def _used(given: QuoteColumns) -> dict[str, Pair]:
     return amounts
 
 
-def _answer(given: QuoteColumns, wanted: list[str], fee: Share) -> dict[str, Value]:
+def _answer(
+    given: QuoteColumns, wanted: list[str], fee: Share, *, promised: bool
+) -> dict[str, Value]:
     """Work out what is wanted, in the order in which one thing needs another."""
     exact, seconds = given.exact, given.read["seconds"]
     full = _full_price(given)
+    beside: dict[str, Pair] = {}
+    if promised:
+        full = _with_promise(given, full)
+        hourly = _sla_fee(given, full)
+        beside = {"sla_fee": exact.per_unit(hourly, seconds, SECONDS_PER_HOUR)}
     price, out = _discounted(given, full)
     amounts = _gpu_time(given, full, price, out["deposit"]) | _used(given)
     if set(wanted) & set(LINES):
-        out |= _lines(exact, exact.per_unit(full, seconds, SECONDS_PER_HOUR), amounts)
-    total = exact.carried(exact.sum(list(amounts.values())))
+        gpu = exact.per_unit(full, seconds, SECONDS_PER_HOUR)
+        out |= _lines(exact, gpu, amounts | beside)
+    used = exact.carried(exact.sum(list(amounts.values())))
+    total = exact.carried(exact.sum([used, *beside.values()])) if beside else used
     out["total"] = rounded = exact.half_even(*total, TICKS_PER_NANO)
     out["gpu_per_hour"] = price
     if "gpu_per_hour" in wanted:
@@ -268,7 +317,9 @@ def _answer(given: QuoteColumns, wanted: list[str], fee: Share) -> dict[str, Val
     if "per_hour" in wanted:
         out["per_hour"] = _per_hour(exact, total, seconds)
     if {"payout", "fee"} & set(wanted):
-        out["payout"], out["fee"] = _split(exact, total, rounded, fee, given.read)
+        out["payout"], out["fee"] = _split(
+            exact, used, rounded, fee, given.read, beside.get("sla_fee")
+        )
     return {name: out[name] for name in wanted}
 
 
@@ -296,11 +347,17 @@ def _per_hour(exact: ExactFrame, total: Pair, seconds: Value) -> Value:
 
 
 def _split(
-    exact: ExactFrame, total: Pair, rounded: Value, fee: Share, read: Reading
+    exact: ExactFrame,
+    total: Pair,
+    rounded: Value,
+    fee: Share,
+    read: Reading,
+    beside: Pair | None = None,
 ) -> tuple[Value, Value]:
     """Return what the host and the platform get of a total with a rest below a nano-dollar.
 
     The host's part is rounded to a tick first, as :meth:`~numgenius_core.money.Money.scaled` does.
+    What stands ``beside`` the total is the host's alone; ``rounded`` is both of them together.
     """
     taken, shares = (read["fee"], SHARES) if isinstance(fee, Column) else fee
     if isinstance(taken, int) and not taken:
@@ -312,7 +369,8 @@ def _split(
     host = exact.carried((exact.let(whole * kept + part), exact.half_even(*ticks, shares)))
     # A nano-dollar is lent to the rest, so that it stays above zero.
     platform = (total[0] - host[0] - 1, exact.let(total[1] - host[1] + TICKS_PER_NANO))
-    return exact.half_even(*host, TICKS_PER_NANO), exact.nanos(platform)
+    paid = host if beside is None else exact.carried(exact.sum([host, beside]))
+    return exact.half_even(*paid, TICKS_PER_NANO), exact.nanos(platform)
 
 
 def reserve(

@@ -7,11 +7,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from numgenius_core._checks import check_kind
+from numgenius_core._terms import DEFAULT_SPREAD, PARTS, Promise
 from numgenius_core.errors import RuleViolation
 from numgenius_core.plots._style import StyleName, legend_of, look_of, number_of, panels
 from numgenius_core.sla.backtests import Backtest
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
-from numgenius_core.sla.terms import DEFAULT_SPREAD, PARTS, Promise, SlaTerms
+from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.units import Exact
 
 if TYPE_CHECKING:

@@ -5,6 +5,8 @@ reservation has the same priority and is cheaper, but an early end gives back th
 and 5 % of it, up to what is left of the deposit. An interruptible pays its own bid and is paused by
 an on-demand rental or a higher bid; paused, it pays for storage only.
 
+A promise of uptime is bought on demand only: asked for one, the other modes come without.
+
 Our readings: what a reservation risks is told at the half of the stay, and is what it costs until
 then beyond renting on demand. An interruptible is quoted as if it ran all the time.
 """
@@ -15,17 +17,21 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from enum import Enum
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._terms import Mode
+from numgenius_core._terms import Mode, reliability_of
 from numgenius_core.errors import RuleViolation
 from numgenius_core.money import Money
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote, QuotePart, quote
-from numgenius_core.prices.ranking import NotRented, Ranking, rank_offers
-from numgenius_core.units import SECONDS_PER_MONTH, Amount
+from numgenius_core.prices.ranking import NotRented, Ranking, claims, rank_offers
+from numgenius_core.units import SECONDS_PER_MONTH, Amount, Exact
+
+if TYPE_CHECKING:
+    from numgenius_core.sla.schedules import SlaRules
 
 
 class StayRisk(Enum):
@@ -35,6 +41,8 @@ class StayRisk(Enum):
     """A reservation that ends early gives back its discount and 5 % of it."""
     PAUSED = "paused"
     """A higher bid or an on-demand rental pauses an interruptible."""
+    NO_PROMISE = "no promise"
+    """A promise of uptime was asked for, and this mode has none: an outage pays nothing back."""
     HELD = "held"
     """Its GPUs are rented on demand now: an interruptible would wait from the start."""
 
@@ -99,6 +107,8 @@ def compare_modes(
     disk: Amount = 0,
     upload: Amount = 0,
     download: Amount = 0,
+    target: Exact | None = None,
+    sla: SlaRules | None = None,
     where: Callable[[Offer], bool] | None = None,
     verified: bool = False,
     external: bool = True,
@@ -115,6 +125,8 @@ def compare_modes(
         disk: GB of disk.
         upload: GB sent.
         download: GB received.
+        target: The uptime that hosts are to keep, on demand; offers that claim less are left out.
+        sla: What a promise costs; our schedules if left out.
         where: As for :func:`rank_offers`, and so are the others.
         verified: Only offers of verified machines.
         external: Also offers of other markets.
@@ -137,6 +149,8 @@ def compare_modes(
     '0.29'
     """
     market = as_tuple(offers, "offers")
+    asked = None if target is None else reliability_of(target, "target")
+    seen = where if asked is None else _claiming(asked, where)
     rankings = {
         mode: rank_offers(
             market,
@@ -146,9 +160,11 @@ def compare_modes(
             disk=disk,
             upload=upload,
             download=download,
-            where=where,
+            where=seen,
             verified=verified,
             external=external,
+            target=target if mode is Mode.ON_DEMAND else None,
+            sla=sla if mode is Mode.ON_DEMAND else None,
         )
         for mode in (Mode.ON_DEMAND, Mode.RESERVED, Mode.INTERRUPTIBLE)
     }
@@ -162,11 +178,12 @@ def compare_modes(
         for mode in (Mode.ON_DEMAND, Mode.RESERVED, Mode.INTERRUPTIBLE)
         for each in rankings[mode].quotes
     }
+    bare = asked is not None
     return tuple(
         ModeComparison(
             offer=offer,
             modes=tuple(  # type: ignore[arg-type]  # three modes, three of them
-                _in_mode(mode, quotes[mode].get(number), reasons[mode].get(number, ()))
+                _in_mode(mode, quotes[mode].get(number), reasons[mode].get(number, ()), bare=bare)
                 for mode in rankings
             ),
         )
@@ -178,15 +195,24 @@ def _by_id(ranking: Ranking) -> dict[int, Quote]:
     return {each.offer.id: each for each in ranking.quotes}
 
 
-def _in_mode(mode: Mode, priced: Quote | None, reasons: tuple[NotRented, ...]) -> ModeQuote:
+def _claiming(target: Fraction, where: Callable[[Offer], bool] | None) -> Callable[[Offer], bool]:
+    """Return the caller's condition, and that an offer claims a target."""
+    return lambda offer: claims(offer, target) and (where is None or where(offer))
+
+
+def _in_mode(
+    mode: Mode, priced: Quote | None, reasons: tuple[NotRented, ...], *, bare: bool
+) -> ModeQuote:
+    """Return a stay in one mode; ``bare`` is one without the promise that was asked for."""
     if priced is None:
         return ModeQuote(mode=mode, reasons=reasons)
+    without = (StayRisk.NO_PROMISE,) if bare else ()
     if mode is Mode.RESERVED:
-        loss = _early_loss(priced)
-        return ModeQuote(mode=mode, quote=priced, risks=(StayRisk.LEFT_EARLY,), early_loss=loss)
+        risks = (StayRisk.LEFT_EARLY, *without)
+        return ModeQuote(mode=mode, quote=priced, risks=risks, early_loss=_early_loss(priced))
     if mode is Mode.INTERRUPTIBLE:
         held = () if priced.offer.rentable else (StayRisk.HELD,)
-        return ModeQuote(mode=mode, quote=priced, risks=(StayRisk.PAUSED, *held))
+        return ModeQuote(mode=mode, quote=priced, risks=(StayRisk.PAUSED, *without, *held))
     return ModeQuote(mode=mode, quote=priced)
 
 

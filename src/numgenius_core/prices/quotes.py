@@ -12,8 +12,12 @@ forfeits part of the deposit when it ends early.
 A bid is what a rental takes (:func:`numgenius_core.bids.check_bid`): without a floor an
 interruptible still costs $0.001 an hour.
 
-Our readings: a quote's price *per hour* is all in, traffic too: the total over the hours. What
-needs a price that is not known has none: it is refused, not free.
+A promise of uptime (:mod:`numgenius_core.sla`) is bought on demand only. Its fee is a line of its
+own, never discounted, and part of ``dph_total``: GPUs, storage and the fee.
+
+Our readings: the platform takes nothing of that fee. A quote's price *per hour* is all in, traffic
+too: the total over the hours. What needs a price that is not known has none: it is refused, not
+free.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ from numgenius_core._accrual import charge, discounted, seconds_on_deposit
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import round_half_even, whole_seconds
 from numgenius_core._tables import Number, Tabular, numbers
-from numgenius_core._terms import LOWEST_BID, Mode, Verification, check_bid
+from numgenius_core._terms import LOWEST_BID, Mode, Verification, check_bid, reliability_of
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, Money, rounded_parts
 from numgenius_core.offer import Offer
@@ -48,6 +52,7 @@ from numgenius_core.units import (
 if TYPE_CHECKING:
     from numgenius_core._tables.result import ResultTable
     from numgenius_core.prices.schedules import ReservedSchedule
+    from numgenius_core.sla.schedules import SlaRules
 
 
 class QuotePart(Enum):
@@ -59,6 +64,8 @@ class QuotePart(Enum):
     STORAGE = "storage"
     UPLOAD = "upload"
     DOWNLOAD = "download"
+    SLA_FEE = "sla_fee"
+    """The fee of a promise of uptime."""
 
 
 @frozen(kw_only=True)
@@ -95,11 +102,13 @@ class Quote(Tabular):
         mode: How it is rented.
         seconds: How long, whole seconds.
         lines: GPU at the price on demand; of a reservation, the discount and what is forfeited of
-            its deposit; storage, upload and download.
-        payout: What the host gets; with ``fee`` it adds up to the total.
+            its deposit; storage, upload and download; the fee of a promise, if one is bought.
+        payout: What the host gets, if no credit comes due; with ``fee`` it adds up to the total.
         fee: What the platform keeps.
         deposit: What a reservation prepays, ``None`` for other modes.
         discount: Share taken off the GPU price while the deposit lasts.
+        target: The uptime that the client asks the host to keep, ``None`` for no promise.
+        sla_per_hour: What the promise costs an hour, ``None`` without one.
 
     >>> from datetime import timedelta
     >>> from numgenius_core import MachineId, Offer, OfferId, PerGpuHour, PriceTerms, quote
@@ -120,6 +129,8 @@ class Quote(Tabular):
     fee: Money
     deposit: Money | None = None
     discount: Fraction = Fraction(0)
+    target: Fraction | None = None
+    sla_per_hour: PerHour | None = None
 
     @property
     def total(self) -> Money:
@@ -180,6 +191,8 @@ def quote(
     bid: PerHour | None = None,
     months: Exact | None = None,
     schedule: ReservedSchedule | None = None,
+    target: Exact | None = None,
+    sla: SlaRules | None = None,
 ) -> Quote:
     """Return the exact price of renting an offer for a time.
 
@@ -197,25 +210,31 @@ def quote(
             early, and part of the deposit is forfeited.
         schedule: Of a reservation, how the discount grows; if left out, the market's curve to the
             offer's ``max_discount``.
+        target: The uptime that the host is to keep, on demand only: at most the offer's claim.
+        sla: What a promise costs (:class:`numgenius_core.sla.SlaRules`); our schedules if left out.
 
     Raises:
         WrongType: ``offer`` is no ``Offer``, ``duration`` no ``timedelta``, ``bid`` no ``PerHour``,
             or an amount a ``float``.
         RuleViolation: No time, a bid that the market does not take (below the floor or $0.001,
             above $32 a GPU), a bid or months in another mode than theirs, a reservation of a
-            machine that is not verified, or a price that is needed and not known.
+            machine that is not verified, a price that is needed and not known, or a target on a bid
+            or a reservation, above the offer's claim, or of an offer without one.
 
     >>> from datetime import timedelta
     >>> from numgenius_core import MachineId, Offer, OfferId, PerGpuHour, PriceTerms, quote
+    >>> from numgenius_core.sla import Promise
     >>> prices = PriceTerms(gpu=PerGpuHour("0.40"))
     >>> offer = Offer(
-    ...     id=OfferId(1), machine=MachineId(7), gpu_name="A100", gpus=4, prices=prices
+    ...     id=1, machine=7, gpu_name="A100", gpus=4, prices=prices, promise=Promise("0.99")
     ... )
     >>> quote(offer, timedelta(days=3)).total  # 4 GPUs × 72 hours × $0.40
     Money('115.20')
+    >>> print(quote(offer, timedelta(days=3), target="0.95").sla_per_hour)
+    0.018478125
     """
     check_kind(offer, Offer, "offer")
-    seconds = check_stay(duration, mode, bid, months, schedule)
+    seconds = check_stay(duration, mode, bid, months, schedule, target, sla)
     full = offer.per_hour if mode is not Mode.INTERRUPTIBLE else _bid(offer, bid)
     lines = [QuoteLine(kind=QuotePart.GPU, amount=charge(full, 1, seconds))]
     discount, deposit = Fraction(0), None
@@ -231,9 +250,14 @@ def quote(
         if offer.unknown_prices and size and quantity:
             offer.require_price(kind.value)
         lines.append(QuoteLine(kind=kind, amount=charge(price, size, quantity)))
+    share, per_hour, bought = _promised(offer, seconds, disk, target, sla)
+    lines += bought
     total = Money.sum(line.amount for line in lines)
+    untaxed = Money.sum(line.amount for line in bought)
     # One of the two is rounded (to a tick) and the other is the rest, so that they add up.
-    payout = total.scaled(1 - prices.platform_fee) if prices.platform_fee else total
+    payout = total
+    if prices.platform_fee:
+        payout = (total - untaxed).scaled(1 - prices.platform_fee) + untaxed
     return Quote(
         offer=offer,
         mode=mode,
@@ -243,11 +267,19 @@ def quote(
         fee=total - payout,
         deposit=deposit,
         discount=discount,
+        target=share,
+        sla_per_hour=per_hour,
     )
 
 
 def check_stay(
-    duration: timedelta, mode: Mode, bid: object, months: object, schedule: object
+    duration: timedelta,
+    mode: Mode,
+    bid: object,
+    months: object,
+    schedule: object,
+    target: Exact | None = None,
+    sla: object = None,
 ) -> int:
     """Return the seconds of a stay whose parts go together, whatever is rented."""
     check_kind(mode, Mode, "mode")
@@ -258,11 +290,16 @@ def check_stay(
         ("bid", bid, Mode.INTERRUPTIBLE),
         ("months", months, Mode.RESERVED),
         ("schedule", schedule, Mode.RESERVED),
+        ("target", target, Mode.ON_DEMAND),
     ):
         if value is not None and mode is not only:
             raise RuleViolation(name, f"none for {mode.value}", shown(value))
     if bid is not None:
         check_kind(bid, PerHour, "bid")
+    if target is not None:
+        reliability_of(target, "target")
+    elif sla is not None:
+        raise RuleViolation("sla", "none without a target", shown(sla))
     return seconds
 
 
@@ -270,6 +307,23 @@ def _bid(offer: Offer, bid: PerHour | None) -> PerHour:
     price = max(offer.min_bid, LOWEST_BID) if bid is None else bid
     check_bid(price, offer.gpus, offer.prices.min_bid)
     return price
+
+
+def _promised(
+    offer: Offer, seconds: int, disk: Amount, target: Exact | None, sla: SlaRules | None
+) -> tuple[Fraction | None, PerHour | None, list[QuoteLine]]:
+    """Return the target of a promise, its fee an hour, and the line of it."""
+    if target is None:
+        return None, None, []
+    from numgenius_core.sla import OUR_RULES, SlaRules, cover, covered_price, rented_terms
+
+    rules = OUR_RULES if sla is None else sla
+    check_kind(rules, SlaRules, "sla")
+    terms = rented_terms(offer.promise, target)
+    assert terms is not None  # there is a target
+    covered = covered_price(offer.per_hour, offer.prices.storage, to_megabytes(disk))
+    fee = cover(terms, covered, rules=rules).fee
+    return terms.target, fee, [QuoteLine(kind=QuotePart.SLA_FEE, amount=fee.charge(seconds))]
 
 
 def _reserved(

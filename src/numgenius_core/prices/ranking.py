@@ -3,7 +3,8 @@
 Rule (marketplace): a contract locks an end date, so the offer must last for the stay; the GPUs of
 an on-demand or reserved rental must be held by nobody else, while a bid can be made on any; an
 offer has a share of its machine's disk and no more; a machine that is not verified has no reserved
-price; a bid is from $0.001 to $32 a GPU and at least the floor.
+price; a search for a target of uptime hides what claims less; a bid is from $0.001 to $32 a GPU
+and at least the floor.
 
 Our readings: where only verified machines are asked for, as the market's own client does, one of
 which nothing is said is taken; where nothing is said of ``external``, it is not. Verified machines
@@ -26,15 +27,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from attrs import frozen
 
 from numgenius_core._checks import check_kind, utc
-from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, Mode, Verification
+from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, Mode, Verification, reliability_of
 from numgenius_core.ids import OfferId
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote, check_stay, quote
 from numgenius_core.rates import PerHour
-from numgenius_core.units import Amount, to_bytes, to_megabytes
+from numgenius_core.units import Amount, Exact, to_bytes, to_megabytes
 
 if TYPE_CHECKING:
     from numgenius_core.prices.schedules import ReservedSchedule
+    from numgenius_core.sla.schedules import SlaRules
 
 
 class NotRented(Enum):
@@ -54,6 +56,8 @@ class NotRented(Enum):
     """The marketplace has not verified its machine."""
     EXTERNAL = "external"
     """It belongs to another market, which this one shows."""
+    CLAIM = "claim"
+    """Its host claims less uptime than is asked for, or none."""
     NO_RESERVED_PRICE = "no_reserved_price"
     """Its machine is not verified, and so cannot be reserved."""
     BID = "bid"
@@ -108,6 +112,7 @@ class _Stay(NamedTuple):
     verified: bool
     external: bool
     needs: frozenset[str]
+    target: Fraction | None
 
     def against(self, offer: Offer) -> list[NotRented]:
         """Return all that speaks against an offer."""
@@ -124,6 +129,8 @@ class _Stay(NamedTuple):
             found.append(NotRented.NOT_VERIFIED)
         if not self.external and is_external(offer):
             found.append(NotRented.EXTERNAL)
+        if self.target is not None and not claims(offer, self.target):
+            found.append(NotRented.CLAIM)
         if self.mode is Mode.RESERVED and not verified:
             found.append(NotRented.NO_RESERVED_PRICE)
         if bids and not self._takes(offer):
@@ -147,6 +154,11 @@ def says(offer: Offer, key: str) -> bool:
 def is_external(offer: Offer) -> bool:
     """Return whether an offer belongs to another market; nothing said is no."""
     return offer.extra.get("external") in (True, "True", "true", 1, "1")
+
+
+def claims(offer: Offer, target: Fraction) -> bool:
+    """Return whether the host of an offer claims as much uptime as a target."""
+    return offer.promise is not None and target <= offer.promise.claim
 
 
 def _end(now: datetime, duration: timedelta) -> datetime | None:
@@ -178,6 +190,8 @@ def rank_offers(
     bid: PerHour | None = None,
     months: Amount | Fraction | None = None,
     schedule: ReservedSchedule | None = None,
+    target: Exact | None = None,
+    sla: SlaRules | None = None,
     where: Callable[[Offer], bool] | None = None,
     verified: bool = False,
     external: bool = True,
@@ -196,6 +210,8 @@ def rank_offers(
         bid: Of interruptibles, for the whole instance; each offer's lowest bid if left out.
         months: Of reservations, months to prepay; ``duration`` if left out.
         schedule: Of reservations, how the discount grows; each offer's curve if left out.
+        target: The uptime that hosts are to keep, on demand only; what claims less is left out.
+        sla: What a promise costs; our schedules if left out.
         where: Which offers to look at; the others are left out as ``WHERE``.
         verified: Only offers of verified machines, and those of which their source does not say.
         external: Also offers of other markets that this one shows.
@@ -215,7 +231,7 @@ def rank_offers(
     >>> {reason.value: count for reason, count in ranking.counts().items() if count}
     {'not_rentable': 5, 'ends': 12, 'disk': 17, 'not_verified': 16}
     """
-    check_stay(duration, mode, bid, months, schedule)
+    check_stay(duration, mode, bid, months, schedule, target, sla)
     disk_mb = to_megabytes(disk)
     traffic = to_bytes(upload, "upload"), to_bytes(download, "download")
     stay = _Stay(
@@ -226,6 +242,7 @@ def rank_offers(
         verified=verified,
         external=external,
         needs=_needed(mode, bid, disk_mb, traffic),
+        target=None if target is None else reliability_of(target, "target"),
     )
     quotes, left_out, seen = [], [], set[OfferId]()
     for index, offer in enumerate(offers):
@@ -251,6 +268,8 @@ def rank_offers(
                 bid=bid,
                 months=months,
                 schedule=schedule,
+                target=target,
+                sla=sla,
             )
         )
     quotes.sort(key=lambda each: (each.total.ticks, each.offer.id))

@@ -1,4 +1,6 @@
-"""The discount that a reserved search quotes: that of the duration asked for.
+"""What a search's own conditions change of its prices: the time reserved, the uptime promised.
+
+The discount that a reserved search quotes is that of the duration asked for.
 
 Rule (marketplace): ``duration >= 90 days`` with the type ``reserved`` prices each offer as if it
 were reserved for these 90 days (D = 0.05: 0.0375), and offers whose host gives no discount are in
@@ -16,6 +18,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from numgenius_core._numbers import WIDE
+from numgenius_core._terms import MAX_CLAIM, PARTS
 from numgenius_core.intervals import total_seconds
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.offer import Offer
@@ -43,6 +46,22 @@ def asked_duration(query: Query) -> timedelta | None:
     if not asked:
         return None
     return timedelta(seconds=int(min(max(Decimal(0), *asked), Decimal(_LONGEST))))
+
+
+def asked_target(query: Query) -> Fraction | None:
+    """Return the uptime that a query wants hosts to keep, the highest; ``None`` for none.
+
+    One that no promise can reach asks for none: no offer has it.
+    """
+    asked = [
+        Fraction(each.value)
+        for each in query.conditions
+        if each.field == "target_reliability"
+        and each.operator.value in _AT_LEAST
+        and isinstance(each.value, Decimal)
+    ]
+    known = max(asked, default=Fraction(0))
+    return known if 0 < known <= MAX_CLAIM and PARTS % known.denominator == 0 else None
 
 
 def discount_rate(offer: Offer, view: View) -> Decimal | None:

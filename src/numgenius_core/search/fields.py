@@ -19,7 +19,9 @@ Our readings:
 * A price that is unknown is null; a total that lacks one is what the source says of it.
 * Directives that clients send among their conditions are fields too. ``has_sla`` asks for a claim
   above 0, ``target_reliability`` for one that reaches the target (DOMAIN 12), ``chunked`` for the
-  64 GiB of memory and 32 cores below which the client leaves offers out.
+  64 GiB of memory and 32 cores below which the client leaves offers out. ``expected_reliability``
+  is the claim; ``reliability`` is the historical score, another thing.
+* A search on demand for a target has the fee of that promise in ``dph_total``, by our schedule.
 """
 
 from __future__ import annotations
@@ -28,26 +30,28 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 from attrs import frozen
 
+from numgenius_core._accrual import stored_an_hour
 from numgenius_core._checks import check_kind, check_text
 from numgenius_core._numbers import (
     PRICE_PLACES,
     WIDE,
     decimal_text,
     plain_duration,
-    round_half_even,
     whole_number,
 )
+from numgenius_core._terms import reliability_of
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import to_epoch, total_seconds, utc
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.offer import Offer
 from numgenius_core.search._reserving import discount_rate
 from numgenius_core.search._values import MAX_WHOLE, READ, FieldType, Scalar, bounded, like, number
-from numgenius_core.units import HOURS_PER_MONTH, MAX_MB, MB_PER_GB, SECONDS_PER_DAY
+from numgenius_core.units import MAX_MB, MB_PER_GB, SECONDS_PER_DAY
 
 CLIENT_DISK_MB: Final = 5_000
 """Disk that the client prices an offer with if not told otherwise."""
@@ -69,10 +73,11 @@ class View:
         now: When the search is made; without it ``duration`` is what the source said.
         mode: What the prices are for; ``INTERRUPTIBLE`` has the lowest bid as the price.
         stay: How long an offer would be reserved; without it, until it ends.
+        target: The uptime that hosts are to keep: ``dph_total`` on demand includes the fee for it.
 
     Raises:
         WrongType: ``disk_mb`` is no ``int``, ``mode`` no ``Mode`` or ``now`` no ``datetime``.
-        RuleViolation: A negative disk, or an instant without a time zone.
+        RuleViolation: A negative disk, an instant without a time zone, or a target out of range.
 
     >>> from numgenius_core import Offer, PerGbMonth, PerGpuHour, PriceTerms
     >>> from numgenius_core.search import FIELDS, View
@@ -91,8 +96,11 @@ class View:
     now: datetime | None = None
     mode: Mode = Mode.ON_DEMAND
     stay: timedelta | None = None
+    target: Fraction | None = None
 
     def __attrs_post_init__(self) -> None:
+        if self.target is not None:
+            reliability_of(self.target, "view.target")
         whole_number(self.disk_mb, "view.disk_mb", 0, MAX_MB)
         check_kind(self.mode, Mode, "view.mode")
         if self.now is not None:
@@ -248,15 +256,26 @@ def _dph_base(offer: Offer, view: View) -> Decimal | None:
 def _storage_per_hour(offer: Offer, view: View) -> Decimal | None:
     if view.disk_mb and "storage" in offer.unknown_prices:
         return None
-    steps = offer.prices.storage.steps * view.disk_mb
-    return _dollars(round_half_even(steps, MB_PER_GB * HOURS_PER_MONTH))
+    return _dollars(stored_an_hour(offer.prices.storage, view.disk_mb))
 
 
 def _dph_total(offer: Offer, view: View) -> Decimal | None:
     gpus, disk = _dph_base(offer, view), _storage_per_hour(offer, view)
     if gpus is not None and disk is not None:
-        return WIDE.add(gpus, disk)
+        return WIDE.add(WIDE.add(gpus, disk), _sla_fee(offer, view))
     return None if view.mode is Mode.INTERRUPTIBLE else number(offer.extra.get("dph_total"))
+
+
+def _sla_fee(offer: Offer, view: View) -> Decimal:
+    """Return the fee of the promise that is asked for; 0 where there is none to buy."""
+    promise, target = offer.promise, view.target
+    on_demand = view.mode is Mode.ON_DEMAND
+    if target is None or promise is None or target > promise.claim or not on_demand:
+        return Decimal(0)
+    from numgenius_core.sla import SlaTerms, cover, covered_price
+
+    covered = covered_price(offer.per_hour, offer.prices.storage, view.disk_mb)
+    return _dollars(cover(SlaTerms(promise, target), covered).fee.steps)
 
 
 def _discounted(offer: Offer, view: View) -> Decimal | None:
@@ -271,8 +290,17 @@ def _known(name: str, steps: Callable[[Offer], int]) -> Callable[[Offer, View], 
     return lambda offer, _: None if name in offer.unknown_prices else _dollars(steps(offer))
 
 
-def _has_sla(offer: Offer, _: View) -> bool | None:
-    claim = number(offer.extra.get("expected_reliability"))
+def _claim(offer: Offer, _: View) -> Decimal | None:
+    """Return what the host claims: 0 for nothing, if the source says so or said otherwise."""
+    if offer.promise is not None:
+        claim = offer.promise.claim
+        return WIDE.divide(Decimal(claim.numerator), Decimal(claim.denominator))
+    said = FIELDS["expected_reliability"].kept(offer)
+    return None if said is None else Decimal(0)
+
+
+def _has_sla(offer: Offer, view: View) -> bool | None:
+    claim = _claim(offer, view)
     return None if claim is None else claim > 0
 
 
@@ -330,7 +358,8 @@ _OF_OFFER: Final[Mapping[str, Callable[[Offer, View], Scalar | None]]] = {
     "verified": lambda o, _: o.verification is Verification.VERIFIED,
     "rentable": lambda o, _: o.rentable,
     "has_sla": _has_sla,
-    "target_reliability": lambda o, _: number(o.extra.get("expected_reliability")),
+    "expected_reliability": _claim,
+    "target_reliability": _claim,
     "chunked": _chunked,
     "georegion": lambda _, __: True,
 }

@@ -27,7 +27,7 @@ from numgenius_core._numbers import whole_number
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
-from numgenius_core.search._reserving import asked_duration
+from numgenius_core.search._reserving import asked_duration, asked_target
 from numgenius_core.search._values import Scalar, number
 from numgenius_core.search.fields import CLIENT_DISK_MB, RESERVED_WORDS, View, field_named
 from numgenius_core.search.query import Query, Unknown, refuses
@@ -167,9 +167,10 @@ class SearchRequest:
         whole_number(self.disk_mb, "request.disk_mb", 0, MAX_MB)
 
     def view(self, now: datetime | None = None) -> View:
-        """Return what its prices are for: a reserved search is quoted for the duration it asks."""
+        """Return what its prices are for: the duration and the uptime that it asks for."""
         stay = asked_duration(self.query) if self.mode is Mode.RESERVED else None
-        return View(disk_mb=self.disk_mb, now=now, mode=self.mode, stay=stay)
+        target = asked_target(self.query) if self.mode is Mode.ON_DEMAND else None
+        return View(disk_mb=self.disk_mb, now=now, mode=self.mode, stay=stay, target=target)
 
     def to_json(self) -> dict[str, Any]:
         """Return the request as the JSON object that the client sends."""

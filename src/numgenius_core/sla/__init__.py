@@ -9,6 +9,14 @@ Values: :class:`Promise` (a host's claim and spread), :class:`SlaTerms` (with th
 
 from __future__ import annotations
 
+from numgenius_core._terms import (
+    DEFAULT_SPREAD,
+    MAX_CLAIM,
+    MAX_SPREAD,
+    PARTS,
+    ConfidenceBand,
+    Promise,
+)
 from numgenius_core.sla._reading import read_history
 from numgenius_core.sla.advice import (
     OutageRate,
@@ -20,7 +28,13 @@ from numgenius_core.sla.advice import (
     simulate_promise,
 )
 from numgenius_core.sla.backtests import MAX_DAYS, Backtest, backtest
-from numgenius_core.sla.covers import Cover, NotExtendedSla, cover, extension_obstacle
+from numgenius_core.sla.covers import (
+    Cover,
+    NotExtendedSla,
+    cover,
+    covered_price,
+    extension_obstacle,
+)
 from numgenius_core.sla.evidence import (
     OutageBand,
     UptimeEstimate,
@@ -46,17 +60,7 @@ from numgenius_core.sla.settlement import (
     Settlement,
     settle,
 )
-from numgenius_core.sla.terms import (
-    DEFAULT_SPREAD,
-    MAX_CLAIM,
-    MAX_SPREAD,
-    PARTS,
-    ConfidenceBand,
-    Promise,
-    SlaTerms,
-    promised,
-    rented_terms,
-)
+from numgenius_core.sla.terms import SlaTerms, promised, rented_terms
 
 __all__ = [
     "DEFAULT_SPREAD",
@@ -94,6 +98,7 @@ __all__ = [
     "advise_promise",
     "backtest",
     "cover",
+    "covered_price",
     "estimate_uptime",
     "expected_credit",
     "extension_obstacle",

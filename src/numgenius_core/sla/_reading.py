@@ -135,7 +135,7 @@ def _of_csv(text: str, name: str) -> UptimeHistory:
             found[kind].append(_outage(row, path) if kind == "outage" else _period(row, path))
             machine = _machine(row, machine, path)
     except csv.Error as error:
-        raise ParseError(f"{name}, line {rows.line_num}", "CSV", str(error)) from None
+        raise ParseError(f"{name}, line {rows.reader.line_num}", "CSV", str(error)) from None
     rentals, outages = tuple(found["rental"]), tuple(found["outage"])
     return UptimeHistory(rentals=rentals, outages=outages, machine=machine)
 

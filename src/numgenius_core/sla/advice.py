@@ -20,6 +20,7 @@ from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import exact_number, fraction, length_in_seconds, whole_number
 from numgenius_core._tables import Tabular, numbers
 from numgenius_core._tables.result import ResultTable
+from numgenius_core._terms import Promise, reliability_of
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.intervals import Interval, after
 from numgenius_core.money import Money
@@ -29,7 +30,7 @@ from numgenius_core.sla.evidence import sustainable_claim
 from numgenius_core.sla.history import Outage, UptimeHistory
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
 from numgenius_core.sla.settlement import Settlement, settle
-from numgenius_core.sla.terms import Promise, SlaTerms, reliability_of
+from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.units import SECONDS_PER_DAY, Exact
 
 _SPREADS: Final = ("0.32", "0.5", "0.71", "1", "2", "3")

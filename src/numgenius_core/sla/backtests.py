@@ -26,6 +26,7 @@ from numgenius_core._checks import check_kind, utc
 from numgenius_core._numbers import decimal_text, round_half_even, whole_number
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
+from numgenius_core._terms import PARTS, Promise
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, after
 from numgenius_core.money import Money
@@ -41,7 +42,7 @@ from numgenius_core.sla.settlement import (
     settle,
     weight_parts,
 )
-from numgenius_core.sla.terms import PARTS, Promise, SlaTerms
+from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.units import Exact
 
 MAX_DAYS: Final = 366

@@ -12,12 +12,14 @@ from fractions import Fraction
 
 from attrs import field, frozen
 
+from numgenius_core._accrual import stored_an_hour
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import fraction
-from numgenius_core.rates import PerHour
+from numgenius_core._numbers import fraction, whole_number
+from numgenius_core._terms import Promise
+from numgenius_core.rates import PerGbMonth, PerHour
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
-from numgenius_core.sla.terms import Promise, SlaTerms
-from numgenius_core.units import Exact
+from numgenius_core.sla.terms import SlaTerms
+from numgenius_core.units import MAX_MB, Exact
 
 
 def _platform_fee(value: Exact) -> Fraction:
@@ -59,6 +61,32 @@ class Cover:
     def per_hour(self) -> PerHour:
         """What the client pays an hour, traffic left out: GPUs, storage and the fee."""
         return self.compute + self.fee
+
+
+def covered_price(gpus: PerHour, storage: PerGbMonth, disk_mb: int) -> PerHour:
+    """Return what a promise covers an hour: the GPUs and the disk of an instance.
+
+    Args:
+        gpus: What the client pays for all GPUs of the instance, on demand.
+        storage: The price of its disk.
+        disk_mb: The disk, whole MB.
+
+    Returns:
+        Their sum, the disk's part rounded half-even once to a price step.
+
+    Raises:
+        WrongType: A price that is another, or a disk that is no ``int``.
+        RuleViolation: A disk below 0, or a sum above what a price may be.
+
+    >>> from numgenius_core import PerGbMonth, PerHour
+    >>> from numgenius_core.sla import covered_price
+    >>> print(covered_price(PerHour("3.50"), PerGbMonth("0.72"), 100_000))
+    3.60
+    """
+    check_kind(gpus, PerHour, "gpus")
+    check_kind(storage, PerGbMonth, "storage")
+    whole_number(disk_mb, "disk_mb", 0, MAX_MB)
+    return gpus + PerHour.from_steps(stored_an_hour(storage, disk_mb))
 
 
 def cover(

@@ -27,9 +27,9 @@ from numgenius_core._checks import check_kind
 from numgenius_core._numbers import fraction, length_in_seconds
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
+from numgenius_core._terms import MAX_CLAIM
 from numgenius_core.errors import RuleViolation
 from numgenius_core.sla.history import UptimeHistory
-from numgenius_core.sla.terms import MAX_CLAIM
 from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Exact
 
 _BANDS: Final = (

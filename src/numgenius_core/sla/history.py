@@ -22,11 +22,11 @@ from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_id, check_kind, utc
 from numgenius_core._numbers import round_half_even
+from numgenius_core._terms import PARTS
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval, to_epoch
 from numgenius_core.sla.schedules import NoticeSchedule
-from numgenius_core.sla.terms import PARTS
 from numgenius_core.units import SECONDS_PER_DAY
 
 MAX_OUTAGES: Final = 1_000_000
@@ -71,6 +71,14 @@ class Outage:
         return max(0, to_epoch(self.period.start) - to_epoch(self.announced))
 
 
+def _as_rentals(given: Iterable[Interval]) -> tuple[Interval, ...]:
+    return as_tuple(given, "history.rentals")
+
+
+def _as_outages(given: Iterable[Outage]) -> tuple[Outage, ...]:
+    return as_tuple(given, "history.outages")
+
+
 @frozen(kw_only=True)
 class UptimeHistory:
     """When a machine was rented, and when it was down.
@@ -95,8 +103,8 @@ class UptimeHistory:
     (432000, 86400, 86400)
     """
 
-    rentals: tuple[Interval, ...]
-    outages: tuple[Outage, ...] = ()
+    rentals: tuple[Interval, ...] = field(converter=_as_rentals)
+    outages: tuple[Outage, ...] = field(default=(), converter=_as_outages)
     machine: MachineId | None = None
     # The same as whole seconds since 1970, worked out once: a settlement does without datetimes.
     _rented: tuple[tuple[int, int], ...] = field(init=False, eq=False, repr=False)
@@ -110,10 +118,9 @@ class UptimeHistory:
     def __attrs_post_init__(self) -> None:
         if self.machine is not None:
             check_id(self.machine, "history.machine")
-        rentals = as_tuple(self.rentals, "history.rentals")
+        rentals, outages = self.rentals, self.outages
         for index, rental in enumerate(rentals):
             check_kind(rental, Interval, f"history.rentals[{index}]")
-        outages = as_tuple(self.outages, "history.outages")
         for index, outage in enumerate(outages):
             check_kind(outage, Outage, f"history.outages[{index}]")
         if len(outages) > MAX_OUTAGES:

@@ -33,9 +33,10 @@ from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import fraction, round_half_even, whole_number
+from numgenius_core._terms import PARTS
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.sla.fees import FeeSchedule, StopLossFee
-from numgenius_core.sla.terms import PARTS, SlaTerms
+from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.units import SECONDS_PER_DAY, Exact
 
 _Pair = tuple[Exact, Exact]

@@ -28,13 +28,14 @@ from numgenius_core._checks import check_kind
 from numgenius_core._numbers import round_half_even
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
+from numgenius_core._terms import PARTS
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, from_epoch, to_epoch
 from numgenius_core.money import ZERO, Money, money_of
 from numgenius_core.sla.covers import Cover
 from numgenius_core.sla.history import UptimeHistory, as_share, share_up
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
-from numgenius_core.sla.terms import PARTS, SlaTerms
+from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.units import SECONDS_PER_DAY
 
 _EPOCH: Final = from_epoch(0)

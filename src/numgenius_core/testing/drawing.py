@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 from attrs import fields, has
 from hypothesis import strategies as st
 
+from numgenius_core._terms import Promise
 from numgenius_core.billing.history import History
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.storage import Disk, Volume
@@ -45,7 +46,7 @@ from numgenius_core.sla.schedules import (
     NoticeSchedule,
     ToleranceBlend,
 )
-from numgenius_core.sla.terms import Promise, SlaTerms
+from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.testing import strategies as made
 from numgenius_core.testing.market_values import markets
 from numgenius_core.testing.promise_values import promises, uptime_histories

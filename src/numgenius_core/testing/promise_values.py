@@ -7,9 +7,9 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
+from numgenius_core._terms import PARTS, Promise
 from numgenius_core.intervals import Interval
 from numgenius_core.sla.history import Outage, UptimeHistory
-from numgenius_core.sla.terms import PARTS, Promise
 from numgenius_core.testing.strategies import EPOCH
 
 promises: st.SearchStrategy[Promise] = st.builds(

@@ -38,6 +38,7 @@ from numgenius_core.testing.laws.prices import (
     RESERVED,
     SPLIT,
 )
+from numgenius_core.testing.laws.promises import SLA_BILL, SLA_SLICES
 from numgenius_core.testing.laws.search import SEARCH
 from numgenius_core.testing.laws.sla import SLA_CREDIT, SLA_FEE, SLA_SETTLEMENT
 from numgenius_core.testing.laws.whatif import SIMULATION
@@ -57,6 +58,8 @@ _ALL: Final = (
     SLA_FEE,
     SLA_CREDIT,
     SLA_SETTLEMENT,
+    SLA_BILL,
+    SLA_SLICES,
     RESOLVE,
     WINNING_BID,
     QUOTED_MIN_BID,

@@ -25,6 +25,7 @@ from numgenius_core.offer import Offer
 from numgenius_core.rates import PerGb, PerGbMonth, Rate
 from numgenius_core.units import MB_PER_GB
 from numgenius_core.wire import _fields as read
+from numgenius_core.wire._promises import claim, offered, spread
 from numgenius_core.wire._shape import Column, Shape, Spelling, quick_offer, quick_prices
 
 _NEEDED: Final = (
@@ -59,6 +60,10 @@ _ASIDE: Final = (
     Column("inet_up", read.number),
     Column("inet_down", read.number),
     Column("dlperf", read.number),
+    # Few records have a promise, so an offer's is made of the source where there is one.
+    Column("sla_r_claim", claim),
+    Column("sla_sigma_x", spread),
+    Column("expected_reliability", claim),
 )
 _ASIDE_NUMBERS: Final = itemgetter(*(c.key for c in _ASIDE if c.hook is read.number))
 _TEXT: Final = frozenset({str, type(None)})
@@ -125,6 +130,7 @@ def _offer_of(values: list[Any], source: dict[str, Any]) -> Offer:
         host,
         verified,
         rentable,
+        offered(source),
         unknown,
         source,
     )
@@ -160,6 +166,14 @@ def _end_date(offer: Offer) -> float | None:
     return None if offer.ends_at is None else float(to_epoch(offer.ends_at))
 
 
+def _claim(offer: Offer) -> float:
+    return 0.0 if offer.promise is None else float(offer.promise.claim)
+
+
+def _spread(offer: Offer) -> float | None:
+    return None if offer.promise is None else float(offer.promise.spread)
+
+
 def gpu_share(offer: Offer) -> float | None:
     """Return the offer's share of its machine's GPUs."""
     return None if offer.gpus_in_machine is None else offer.gpus / offer.gpus_in_machine
@@ -188,6 +202,9 @@ API: Final = Shape(
         ("host_id", lambda o: o.host, _host_id),
         ("verification", lambda o: o.verification, lambda o: o.verification.value),
         ("rentable", lambda o: o.rentable, lambda o: o.rentable),
+        ("sla_r_claim", _claim, _claim),
+        ("expected_reliability", _claim, _claim),
+        ("sla_sigma_x", _spread, _spread),
     ),
 )
 """What the search API and ``vastai search offers --raw`` give."""

@@ -27,6 +27,7 @@ from numgenius_core._checks import check_kind
 from numgenius_core.errors import ParseError, RuleViolation, shown
 from numgenius_core.wire import _fields as read
 from numgenius_core.wire._kinds import OFFERS, RecordKind
+from numgenius_core.wire._promises import claim, spread
 from numgenius_core.wire._records import API
 from numgenius_core.wire._shape import keys_read_by
 from numgenius_core.wire._snapshots import SNAPSHOT, SNAPSHOT_NUMBERS, SNAPSHOT_WHOLE
@@ -277,6 +278,8 @@ _API_NUMBERS: Final = _API_WHOLE | keys_read_by(
         read.disk,
         read.number,
         read.end,
+        claim,
+        spread,
     },
 )
 _API_FLAGS: Final = keys_read_by(API.columns, {read.yes, read.maybe})

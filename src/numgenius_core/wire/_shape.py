@@ -20,6 +20,7 @@ from attrs import fields
 
 from numgenius_core._checks import of_json, plain_json
 from numgenius_core._json import field_path
+from numgenius_core._terms import Promise
 from numgenius_core.errors import InvalidDocument, RuleViolation
 from numgenius_core.ids import AccountId
 from numgenius_core.listing import PriceTerms, Verification
@@ -82,6 +83,7 @@ def _setters(cls: type) -> tuple[Callable[[object, object], None], ...]:
     _set_host,
     _set_verification,
     _set_rentable,
+    _set_promise,
     _set_unknown,
     _set_extra,
 ) = _setters(Offer)
@@ -115,6 +117,7 @@ def quick_offer(  # noqa: PLR0917 - positional: this is the hottest call of the 
     host: AccountId | None,
     verified: Verification,
     rentable: bool,
+    promise: Promise | None,
     unknown: tuple[str, ...],
     source: dict[str, Any],
 ) -> Offer:
@@ -133,6 +136,7 @@ def quick_offer(  # noqa: PLR0917 - positional: this is the hottest call of the 
     _set_host(offer, host)
     _set_verification(offer, verified)
     _set_rentable(offer, rentable)
+    _set_promise(offer, promise)
     _set_unknown(offer, unknown)
     _set_extra(offer, of_json(source))  # its own: the caller may go on to change the record
     return offer

@@ -305,6 +305,7 @@ def _offer_of(values: list[Any], source: dict[str, Any]) -> Offer:
         host,
         verified,
         rentable,
+        None,  # snapshots do not say what is promised
         unknown,
         source,
     )

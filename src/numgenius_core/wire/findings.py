@@ -219,14 +219,14 @@ class UnknownPrices:
 class UnexplainedTotal:
     """The price of an offer in all has a part that is neither its GPUs nor its disk.
 
-    It may be the fee of a service level agreement, which the source then may name.
+    The fee of a promise of uptime, where the source names it, is explained too.
 
     Attributes:
         offer: The offer.
         machine: Its machine.
         total: In all, dollars per hour (``dph_total``).
-        explained: GPUs and disk of it, dollars per hour.
-        sla_fee: The fee that the source names, dollars per hour; ``None`` if it names none.
+        explained: GPUs, disk and the named fee of a promise, dollars per hour.
+        sla_fee: That fee that the source names, dollars per hour; ``None`` if it names none.
 
     >>> from numgenius_core.wire import find, offer_from_record
     >>> record = {"id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 4, "dph_base": 1.6}
@@ -243,10 +243,10 @@ class UnexplainedTotal:
     sla_fee: Decimal | None = None
 
     def __str__(self) -> str:
-        fee = "" if self.sla_fee is None else f", and ${self.sla_fee:f} are an SLA fee"
+        fee = "" if self.sla_fee is None else f" and an SLA fee of ${self.sla_fee:f}"
         return (
-            f"offer {self.offer}: ${self.total:f}/hour in all, of which GPUs and disk explain "
-            f"${self.explained:f}{fee}"
+            f"offer {self.offer}: ${self.total:f}/hour in all, of which GPUs and disk{fee} "
+            f"explain ${self.explained:f}"
         )
 
 

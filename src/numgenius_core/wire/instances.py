@@ -21,6 +21,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from numgenius_core._checks import ReadOnly, read_only_json
+from numgenius_core._terms import Promise
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import AccountId, ContractId, MachineId
@@ -31,6 +32,7 @@ from numgenius_core.wire import _fields as read
 from numgenius_core.wire._cells import Row, read_rows
 from numgenius_core.wire._kinds import INSTANCES
 from numgenius_core.wire._packings import Source
+from numgenius_core.wire._promises import claim, claim_key, fee, promise_of, spread
 from numgenius_core.wire._records import unknown_prices
 
 
@@ -62,6 +64,9 @@ class RentedInstance:
         end: When its contract ends; ``None`` is never, or not said.
         host: Account of the machine's owner, ``None`` if not said.
         label: The renter's own name for it.
+        promise: The uptime that it was rented with: the host's claim; ``None`` if there is none.
+        target: The uptime that its renter asked for; ``None`` if none.
+        sla_fee: What the renter pays for it, dollars per hour; ``None`` if the row names none.
         extra: The whole row, under its own names.
 
     >>> from numgenius_core.wire import read_instances
@@ -89,6 +94,9 @@ class RentedInstance:
     end: datetime | None = None
     host: AccountId | None = None
     label: str = ""
+    promise: Promise | None = None
+    target: Fraction | None = None
+    sla_fee: PerHour | None = None
     extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=False, hash=False)
 
 
@@ -147,6 +155,9 @@ def _instance(row: Row) -> RentedInstance:
     start, end = (row.take(key, read.end) for key in ("start_date", "end_date"))
     disk, host = row.take("disk_space", read.disk), row.take("host_id", read.host)
     label = row.take("label", read.text)
+    claimed = row.take(claim_key(row.value), claim)
+    width, target = row.take("sla_sigma_x", spread), row.take("target_reliability", claim)
+    fees = [row.take(key, fee) for key in ("instance", "search")]
     row.check()
     mode = Mode.RESERVED if balance or discount else Mode.ON_DEMAND
     mode = Mode.INTERRUPTIBLE if bids else mode
@@ -175,6 +186,9 @@ def _instance(row: Row) -> RentedInstance:
         end=end,
         host=host,
         label=label or "",
+        promise=promise_of(claimed, width),
+        target=target or None,
+        sla_fee=fees[0] or fees[1],
         extra=row.plain(),
     )
 

@@ -24,6 +24,7 @@ from attrs import field, frozen
 
 from numgenius_core._checks import ReadOnly, check_text, read_only_json
 from numgenius_core._numbers import fraction
+from numgenius_core._terms import ConfidenceBand, Promise
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.listing import Listing, Machine, PriceTerms
@@ -33,6 +34,7 @@ from numgenius_core.wire import _fields as read
 from numgenius_core.wire._cells import Row, read_rows
 from numgenius_core.wire._kinds import MACHINES
 from numgenius_core.wire._packings import Source
+from numgenius_core.wire._promises import band, claim, promise_of, spread
 
 
 def _read_only(value: Mapping[str, Any]) -> ReadOnly[str, Any]:
@@ -51,6 +53,9 @@ class HostMachine:
         machine: What it is.
         listing: How it is offered; ``None`` if it is not.
         client_end: When the last contract of a client ends (G4); ``None`` if there is none.
+        promise: The uptime that its listing claims; ``None`` if it claims none. A row that only
+            shows the confidence (``band``) does not say the spread, which is 0.5 here.
+        band: The confidence as the row shows it; ``None`` if it does not.
         occupancy: What each GPU does: ``D`` on demand, ``R`` reserved, ``I`` interruptible, ``x``
             nothing; empty if the row does not say.
         extra: The whole row, under its own names.
@@ -67,6 +72,8 @@ class HostMachine:
     machine: Machine
     listing: Listing | None = None
     client_end: datetime | None = None
+    promise: Promise | None = None
+    band: ConfidenceBand | None = None
     occupancy: tuple[str, ...] = _NO_TERMS
     extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=False, hash=False)
 
@@ -139,6 +146,8 @@ def _machine(row: Row, host: AccountId, fee: Fraction) -> HostMachine:
     rolling, min_gpu = row.take("duration", _rolling), row.take("listed_min_gpu_count", _count)
     discount = row.take("credit_discount_max", read.share)
     occupancy = row.take("gpu_occupancy", read.text) or ""
+    claims = [row.take(key, claim) for key in ("sla_r_claim", "sla_reliability_claim")]
+    width, shown_band = row.take("sla_sigma_x", spread), row.take("sla_confidence", band)
     row.check()
     machine = Machine(
         id=MachineId(number),
@@ -164,6 +173,8 @@ def _machine(row: Row, host: AccountId, fee: Fraction) -> HostMachine:
         machine=machine,
         listing=listing,
         client_end=client_end,
+        promise=promise_of(claims[0] or claims[1], width),
+        band=shown_band,
         occupancy=tuple(occupancy.split()),
         extra=row.plain(),
     )

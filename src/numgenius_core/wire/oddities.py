@@ -16,7 +16,7 @@ once may stand for several.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -152,7 +152,7 @@ def _decimal(value: object) -> Decimal | None:
 
 
 def _unexplained_total(offer: Offer) -> UnexplainedTotal | None:
-    """Return what of a total its GPUs and its disk do not explain.
+    """Return what of a total its GPUs, its disk and the fee of its promise do not explain.
 
     Where the source does not say what the disk costs an hour, any disk up to the offer's may be in
     the total.
@@ -163,9 +163,9 @@ def _unexplained_total(offer: Offer) -> UnexplainedTotal | None:
     if base is None or total is None:
         return None
     search = said("search")
-    fee = _decimal(search.get("slaPremiumPerHour")) if isinstance(search, dict) else None
+    fee = _decimal(search.get("slaPremiumPerHour")) if isinstance(search, Mapping) else None
     disk = _decimal(said("storage_total_cost"))
-    rest = total - base - (disk or 0)
+    rest = total - base - (disk or 0) - (fee or 0)
     slack = _MILLIONTH * max(total, Decimal(1))
     if disk is None:
         per_gb, most = _decimal(said("storage_cost")), offer.disk_mb
@@ -173,7 +173,7 @@ def _unexplained_total(offer: Offer) -> UnexplainedTotal | None:
         fits = -slack <= rest <= dearest + slack or per_gb is None or not most
     else:
         fits = abs(rest) <= slack
-    if fits and not (fee is not None and fee > 0):
+    if fits:
         return None
     return UnexplainedTotal(
         offer=offer.id,

@@ -13,13 +13,14 @@ from typing import Any, Final, NamedTuple
 from attrs import evolve
 from hypothesis import strategies as st
 
+from numgenius_core._terms import PARTS, Promise
 from numgenius_core.intervals import Interval
 from numgenius_core.rates import PerHour
 from numgenius_core.sla.covers import Cover, cover
 from numgenius_core.sla.history import Outage, UptimeHistory
 from numgenius_core.sla.schedules import OUR_RULES
 from numgenius_core.sla.settlement import settle
-from numgenius_core.sla.terms import PARTS, Promise, SlaTerms
+from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.testing.law import Implementation, Law, Rule, dollars, near, number
 from numgenius_core.testing.promise_values import promises, uptime_histories
 from numgenius_core.testing.strategies import shares

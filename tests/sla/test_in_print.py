@@ -1,0 +1,378 @@
+"""What the tables of promises say, and the numbers behind them that nothing else looks at."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from itertools import pairwise
+from textwrap import dedent
+
+import pytest
+
+from numgenius_core.intervals import Interval
+from numgenius_core.money import Money
+from numgenius_core.rates import PerHour
+from numgenius_core.sla import (
+    PARTS,
+    LinearCredit,
+    Outage,
+    OutageRate,
+    Promise,
+    SlaRules,
+    SlaTerms,
+    StopLossFee,
+    UptimeHistory,
+    advise_promise,
+    backtest,
+    cover,
+    estimate_uptime,
+    expected_credit,
+    rented_terms,
+    settle,
+    simulate_outages,
+    simulate_promise,
+    sustainable_claim,
+)
+
+JULY = datetime(2026, 7, 1, tzinfo=UTC)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+PRICE = PerHour("3.50")
+BOUGHT = cover(SlaTerms(Promise("0.99"), "0.95"), PRICE)
+
+
+def history(*outages: tuple[float, float], days: int = 30) -> UptimeHistory:
+    """Return a rental of July with outages at some days, so many hours long."""
+    return UptimeHistory(
+        rentals=[Interval(JULY, JULY + days * DAY)],
+        outages=[
+            Outage(period=Interval(JULY + at * DAY, JULY + at * DAY + long * HOUR))
+            for at, long in outages
+        ],
+    )
+
+
+def printed(text: str) -> str:
+    return dedent(text).strip("\n")
+
+
+class TestTables:
+    """What a person reads, to the letter."""
+
+    def test_a_settlement(self) -> None:
+        days = history((1.5, 5), days=3)
+        middle = Interval(JULY + DAY, JULY + 2 * DAY)
+        rentals = [Interval(JULY, JULY + DAY), Interval(JULY + 2 * DAY, JULY + 3 * DAY)]
+        assert str(settle(BOUGHT, days, period=middle)) == printed(
+            """
+            claim 0.99, spread 0.5, target 0.95
+            day          uptime    blend  compute $  fee $  credit $  to host $
+            2026-07-02  79.167%  90.250%      84.00   0.97     80.85       4.12
+            """
+        )
+        assert str(settle(BOUGHT, UptimeHistory(rentals=rentals))) == printed(
+            """
+            claim 0.99, spread 0.5, target 0.95
+            day           uptime    blend  compute $  fee $  credit $  to host $
+            2026-07-01  100.000%  96.500%      84.00   0.97      0.00       0.00
+            2026-07-02         –        –       0.00   0.00      0.00      12.14
+            2026-07-03  100.000%  96.808%      84.00   0.97      0.00     157.80
+            """
+        )
+
+    def test_an_estimate(self) -> None:
+        lengths = ((0, 0.05), (1, 0.5), (2, 3), (4, 7), (6, 25))
+        assert str(estimate_uptime(history(*lengths), confidence="0.9")) == printed(
+            """
+            uptime 95.0625% (81.9998% to 99.2077%) of 30.0 rented days
+            outages                count  hours
+            under a minute             0   0.00
+            1 to 10 minutes            1   0.05
+            10 minutes to an hour      1   0.50
+            1 to 6 hours               1   3.00
+            6 to 24 hours              1   7.00
+            a day or more              1  25.00
+            """
+        )
+
+    def test_advice(self) -> None:
+        found = advise_promise(
+            history((3, 1), (9, 2)),
+            PRICE,
+            claims=("0.95", "0.96"),
+            spreads=("0.3", "2"),
+            most_fee="0.9",
+        )
+        assert str(found) == printed(
+            """
+            target 0.95; the evidence sustains a claim of 0.98509
+            claim  spread  confidence   fee $/h   fees $    net $  worst day $
+            0.95        2         low  2.030017  1461.61  1461.61         0.00
+            0.95      0.3        high  1.540196  1108.94  1108.94         0.00
+            0.96        2         low  1.469250  1057.86  1057.86         0.00
+            0.96      0.3        high  1.004667   723.36   723.36         0.00
+            """
+        )
+
+    def test_an_outlook(self) -> None:
+        rate = OutageRate(per_day="0.1", length=2 * HOUR)
+        outlook = simulate_promise(BOUGHT, Interval(JULY, JULY + 30 * DAY), rate, runs=20, seed=3)
+        assert str(outlook) == printed(
+            """
+            20 runs
+                                                           $
+            fee an hour                             0.040421
+            mean net                                  -15.26
+            lowest, middle, highest net  -143.45 -6.69 29.10
+            runs that lose                             55.0%
+            mean credit                                44.37
+            worst day                                  84.00
+            """
+        )
+
+    def test_a_backtest(self) -> None:
+        tried = backtest(history((1.5, 5), days=2), PRICE, Promise("0.99"), target="0.95")
+        assert tried.record() == {
+            "has_data": True,
+            "r_eff": 0.916918208,
+            "r_be": 0.949224259,
+            "days": [
+                {
+                    "day": "2026-07-01",
+                    "client_compute_to_escrow": "84.00",
+                    "client_premium_to_escrow": "0.970101562512",
+                    "escrow_to_client_balance": "0.00",
+                    "escrow_to_host_balance": "0.00",
+                    "reliability": 1.0,
+                },
+                {
+                    "day": "2026-07-02",
+                    "client_compute_to_escrow": "84.00",
+                    "client_premium_to_escrow": "0.970101562512",
+                    "escrow_to_client_balance": "76.96499916",
+                    "escrow_to_host_balance": "92.975203965024",
+                    "reliability": 0.791666667,
+                },
+            ],
+            "params": {"r_claim": 0.99, "r_target": 0.95, "p": 0.666666667, "beta": 0.3},
+            "net": "-75.024796034976",
+            "worst_day_credit": "76.96499916",
+        }
+
+
+class TestTraffic:
+    """A day may have none: an amount of nothing is one."""
+
+    def test_no_traffic(self) -> None:
+        days = history((1.5, 5), days=3)
+        assert settle(BOUGHT, days, traffic={JULY: Money(0)}) == settle(BOUGHT, days)
+        less = settle(BOUGHT, days, traffic={JULY: Money("0.000000001")})
+        assert less.compute - settle(BOUGHT, days).compute == Money("0.000000001")
+
+
+class TestCreditsOnLines:
+    """Between two points of a schedule a credit is on their line."""
+
+    @pytest.mark.parametrize(
+        "points",
+        [
+            ((0, 0), (1, 1)),
+            ((0, 0), ("0.2", "0.45"), ("0.4", "0.55"), (1, 1)),
+            ((0, "0.1"), ("0.5", "0.1"), ("0.75", "0.9"), (1, "0.95")),
+        ],
+    )
+    @pytest.mark.parametrize("target", [950_000_000, 400_000_000, 999_990_000])
+    def test_any_points(self, points: tuple[tuple[str, str], ...], target: int) -> None:
+        schedule = LinearCredit(points)
+        way = min(target, PARTS - target)
+        known = [(Fraction(a), Fraction(b)) for a, b in points]
+        for step in range(1, 121):
+            blend = target - way * step // 100
+            if blend < 0:
+                continue
+            short = Fraction(target - blend, way)
+            want = known[-1][1]
+            for (start, low), (end, high) in pairwise(known):
+                if start <= short < end:
+                    want = low + (high - low) * (short - start) / (end - start)
+                    break
+            assert schedule.share(target, blend) == round(want * PARTS)
+
+
+class TestAdvice:
+    """What is tried, what is left out, and in which order."""
+
+    def test_what_clients_would_not_pay_is_counted(self) -> None:
+        quiet = history()
+        terms = [SlaTerms(Promise("0.95", each), "0.95") for each in (1, 2, 3)]
+        fees = [cover(each, PRICE).fee for each in terms]
+        most = [fee.to_decimal() / PRICE.to_decimal() for fee in fees]
+        for count, share in enumerate(reversed(most)):
+            words = {"claims": ("0.95",), "spreads": (1, 2, 3), "most_fee": share}
+            found = advise_promise(quiet, PRICE, **words)  # type: ignore[arg-type]
+            assert (len(found.tried), found.unsold) == (3 - count, count)
+
+    def test_what_is_sustained_is_tried(self) -> None:
+        quiet = history(days=90)
+        sustained = sustainable_claim(quiet)
+        assert sustained is not None
+        tried = {each.cover.terms.promise.claim for each in advise_promise(quiet, PRICE).tried}
+        assert sustained in tried
+        alone = advise_promise(quiet, PRICE, claims=(sustained,), target=sustained)
+        assert {each.cover.terms.promise.claim for each in alone.tried} <= {sustained}
+        assert alone.tried or alone.unsold
+
+    def test_of_equal_nets_the_higher_claim_comes_first(self) -> None:
+        free = SlaRules(fee=Free())
+        words = {"claims": ("0.95", "0.96", "0.97"), "spreads": ("0.5",)}
+        found = advise_promise(history(), PRICE, rules=free, **words)  # type: ignore[arg-type]
+        claims = [each.cover.terms.promise.claim for each in found.tried]
+        assert claims == sorted(claims, reverse=True)
+        assert len(claims) == 3
+        assert found.best is None
+
+    def test_the_schedules_are_those_that_were_given(self) -> None:
+        lenient = SlaRules(credit=LinearCredit(((0, 0), (1, 0))))
+        bad = history(*((n, 4) for n in range(1, 20)))
+        words = {"target": "0.7", "claims": ("0.7",), "most_fee": "0.9"}
+        found = advise_promise(bad, PRICE, rules=lenient, **words)  # type: ignore[arg-type]
+        assert {each.worst_day_credit for each in found.tried} == {Money(0)}
+        strict = SlaRules(credit=LinearCredit(((0, 1), (1, 1))))
+        words = {"target": "0.87", "claims": ("0.87",), "most_fee": "0.9", "risk": "0.9"}
+        found = advise_promise(bad, PRICE, rules=strict, **words)  # type: ignore[arg-type]
+        assert {each.worst_day_credit for each in found.tried} == {Money(84)}
+
+
+class Free(StopLossFee):
+    """A promise that costs nothing."""
+
+    def share(self, terms: SlaTerms) -> Fraction:
+        """Return nothing."""
+        del terms
+        return Fraction(0)
+
+
+class TestChance:
+    """Simulated outages: the same seed, the same history; means are means."""
+
+    def test_a_history_to_the_second(self) -> None:
+        rate = OutageRate(per_day=2, length=HOUR, announced="0.5", notice=3 * HOUR)
+        drawn = simulate_outages(Interval(JULY, JULY + DAY), rate)
+        seconds = [
+            (int((o.period.start - JULY).total_seconds()), o.period.seconds, o.notice)
+            for o in drawn.outages
+        ]
+        assert seconds == [(80379, 5108, 10800)]
+
+    def test_the_mean_credit(self) -> None:
+        month = Interval(JULY, JULY + 10 * DAY)
+        rate = OutageRate(per_day="0.5", length=4 * HOUR)
+        outlook = simulate_promise(BOUGHT, month, rate, runs=4, seed=2)
+        settled = [
+            settle(BOUGHT, simulate_outages(month, rate, seed=2 * 10_000 + run)) for run in range(4)
+        ]
+        total = Money.sum(each.credits for each in settled)
+        assert total
+        assert outlook.credits == total.scaled(Fraction(1, 4))
+        assert outlook.worst_day_credit == max(
+            each.worst.credit for each in settled if each.worst is not None
+        )
+        usual = simulate_promise(BOUGHT, month, rate)
+        assert len(usual.nets) == 100
+        assert usual == simulate_promise(BOUGHT, month, rate, runs=100, seed=0)
+
+    def test_the_confidence_of_an_estimate_is_kept(self) -> None:
+        assert estimate_uptime(history(), confidence="0.8").confidence == Fraction(4, 5)
+        bands = estimate_uptime(history((1, 1))).bands
+        assert [band.count for band in bands] == [0, 0, 0, 1, 0, 0]
+
+
+class TestWhatARentalLocks:
+    """DOMAIN 12: "No target: no fee, no credit. On demand only"."""
+
+    def test_terms(self) -> None:
+        assert rented_terms(Promise("0.99"), None) is None
+        assert rented_terms(None, None) is None
+        assert rented_terms(Promise("0.99"), "0.95") == SlaTerms(Promise("0.99"), "0.95")
+
+
+class TestAFeeThatNobodyAskedForYet:
+    """The formula of the docs, worked out in floats."""
+
+    @pytest.mark.parametrize(
+        ("claim", "spread", "target"),
+        [
+            ("0.98765", "0.37", "0.91234"),
+            ("0.7531", "2.9", "0.123"),
+            ("0.99998", "0.013", "0.9999"),
+        ],
+    )
+    def test_the_formula(self, claim: str, spread: str, target: str) -> None:
+        times = (1 - float(target)) / (1 - float(claim))
+        wide = float(spread)
+        power = -3 / (2 * wide)
+        want = 1.095 / times * (1 + 2 * wide * times / 3) ** power
+        terms = SlaTerms(Promise(claim, spread), target)
+        assert float(StopLossFee().share(terms)) == pytest.approx(want, rel=1e-9)
+        assert float(StopLossFee(margin=0).share(terms)) == pytest.approx(want / 1.095, rel=1e-9)
+
+
+class AsDearAsTheGpus(StopLossFee):
+    """A promise that costs what it covers."""
+
+    def share(self, terms: SlaTerms) -> Fraction:
+        """Return all of it."""
+        del terms
+        return Fraction(1)
+
+
+class TestBacktestsByOtherRules:
+    """The schedules that are given are those that price and settle."""
+
+    def test_the_fee_and_the_credits(self) -> None:
+        rules = SlaRules(fee=StopLossFee(margin=1), credit=LinearCredit(((0, 1), (1, 1))))
+        known = history((1.5, 2), days=4)
+        tried = backtest(known, PRICE, Promise("0.99"), target="0.95", rules=rules)
+        bought = cover(SlaTerms(Promise("0.99"), "0.95"), PRICE, rules=rules)
+        assert tried.settlement.cover == bought
+        assert tried.settlement.credits == settle(bought, known, rules=rules).credits
+        assert tried.settlement.credits == Money(84)
+
+    def test_a_rental_that_begins_within_a_minute(self) -> None:
+        begin = JULY + timedelta(hours=12, minutes=34, seconds=56)
+        odd = UptimeHistory(rentals=[Interval(begin, begin + 2 * DAY)])
+        days = backtest(odd, PRICE, Promise("0.99")).settlement.days
+        assert [day.day for day in days] == [JULY, JULY + DAY, JULY + 2 * DAY]
+        assert [day.intended for day in days] == [41_104, 86_400, 45_296]
+
+    def test_a_fee_as_large_as_the_price(self) -> None:
+        rules = SlaRules(fee=AsDearAsTheGpus())
+        tried = backtest(history(days=2), PRICE, Promise("0.99"), rules=rules)
+        assert tried.settlement.fees == tried.settlement.compute
+        assert tried.r_eff == 1
+        assert tried.r_be is not None
+
+    def test_nothing_paid_in_and_nothing_known(self) -> None:
+        free = backtest(history(days=2), PerHour(0), Promise("0.99"))
+        assert free.r_eff is free.r_be is None
+        assert free.mean == 1
+        none = backtest(UptimeHistory(rentals=()), PRICE, Promise("0.99"))
+        assert (none.r_eff, none.r_be, none.mean, none.has_data) == (None, None, None, False)
+
+
+class TestWhatABeliefExpects:
+    """The credit to be expected, to the last of its parts: a step more or less would show."""
+
+    @pytest.mark.parametrize(
+        ("claim", "spread", "target", "parts"),
+        [
+            ("0.6", 3, "0.5", 111_472_394),
+            ("0.99", "0.5", "0.95", 10_274_080),
+            ("0.999", "0.32", "0.99", 616_543),
+        ],
+    )
+    def test_to_the_last_part(self, claim: str, spread: str | int, target: str, parts: int) -> None:
+        found = expected_credit(SlaTerms(Promise(claim, spread), target))
+        assert found * PARTS == parts
+
+    def test_the_largest_margin(self) -> None:
+        assert StopLossFee(margin=10).margin == 10
