@@ -23,6 +23,7 @@ __all__ = [
     "DeprecationNotice",
     "FloorAbovePrice",
     "IllegalMove",
+    "InUse",
     "InsufficientCredit",
     "InvalidDocument",
     "MissingExtra",
@@ -115,6 +116,12 @@ class NotAllowed(RuleViolation):
     """Something that this account may not do, such as stopping another client's instance."""
 
     code: ClassVar[str] = "not_allowed"
+
+
+class InUse(RuleViolation):
+    """Something that something else uses, such as a volume that an instance has attached."""
+
+    code: ClassVar[str] = "in_use"
 
 
 class InsufficientCredit(RuleViolation):

@@ -28,6 +28,7 @@ from numgenius_core.billing.statements import (
     runs_out,
     statement,
 )
+from numgenius_core.billing.volumes import VolumeHistory, VolumeStatement, volume_statement
 
 __all__ = [
     "FOCUS_COLUMNS",
@@ -47,6 +48,8 @@ __all__ = [
     "Refunded",
     "Statement",
     "Transferred",
+    "VolumeHistory",
+    "VolumeStatement",
     "deposit_left",
     "discount_received",
     "focus_rows",
@@ -54,4 +57,5 @@ __all__ = [
     "reconcile",
     "runs_out",
     "statement",
+    "volume_statement",
 ]

@@ -50,6 +50,7 @@ class LineKind(Enum):
     RESERVED = "GPU reserved"
     INTERRUPTIBLE = "GPU interruptible"
     STORAGE = "storage"
+    VOLUME = "volume"
     UPLOAD = "upload"
     DOWNLOAD = "download"
     DEPOSIT = "deposit"
@@ -61,7 +62,8 @@ class LineKind(Enum):
 
 
 GPU: Final = frozenset({LineKind.ON_DEMAND, LineKind.RESERVED, LineKind.INTERRUPTIBLE})
-TIMED: Final = GPU | {LineKind.STORAGE}
+STORED: Final = frozenset({LineKind.STORAGE, LineKind.VOLUME})
+TIMED: Final = GPU | STORED
 PAYMENTS: Final = frozenset({LineKind.DEPOSIT, LineKind.REFUND})
 _ORDER: Final = {kind: index for index, kind in enumerate(LineKind)}
 
@@ -74,7 +76,7 @@ class Line:
         kind: What it charges for.
         period: When; of traffic and payments, the second they are counted at.
         quantity: Seconds of GPUs and storage, bytes of traffic, 1 of a payment.
-        size: GPUs of the instance, MB of its disk, else 1.
+        size: GPUs of the instance, MB of its disk or of a volume, else 1.
         rate: Price of it: per hour for the whole instance, per GB-month, per GB; ``None`` of a
             payment.
         list_rate: What on demand would cost; ``rate`` where there is no other.
@@ -137,7 +139,7 @@ def merged(lines: Iterable[Line]) -> tuple[Line, ...]:
     done: list[Line] = []
     last: dict[bool, int] = {}  # where the last line of GPU and that of storage stand
     for line in sorted(lines, key=lambda one: (one.period.start, _ORDER[one.kind])):
-        track = line.kind is LineKind.STORAGE
+        track = line.kind in STORED
         before = done[last[track]] if line.kind in TIMED and track in last else None
         if before is not None and _goes_on(before, line):
             done[last[track]] = evolve(

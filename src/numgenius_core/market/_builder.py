@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from numgenius_core.errors import RuleViolation
-from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.market._copying import maker
 from numgenius_core.market._index import Change
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, moved
@@ -33,6 +33,7 @@ from numgenius_core.market.state import (
     due_of,
     found_in,
 )
+from numgenius_core.market.volume import A_VOLUME, RentedVolume
 from numgenius_core.money import Money
 
 _made_market: Final[Callable[..., Market]] = maker(Market)
@@ -52,7 +53,10 @@ class Builder:
         homes: The machine of each instance that exists.
         listings: The machine of each listing that holds.
         asked: The machine of each price increase that waits.
+        volumes: The machine of each volume that exists.
+        volume_listings: The machine of each volume listing that holds.
         gone: Instances that were destroyed, as they were then.
+        gone_volumes: Volumes that were deleted, as they were then.
     """
 
     __slots__ = (
@@ -67,6 +71,7 @@ class Builder:
         "base",
         "credited",
         "gone",
+        "gone_volumes",
         "homes",
         "last",
         "listings",
@@ -74,6 +79,8 @@ class Builder:
         "platform",
         "settings",
         "version",
+        "volume_listings",
+        "volumes",
     )
 
     def __init__(self, base: Market) -> None:
@@ -87,7 +94,10 @@ class Builder:
         self.homes: Table[ContractId, MachineId] = base.homes
         self.listings: Table[int, MachineId] = base.listings
         self.asked: Table[int, MachineId] = base.asked
+        self.volumes: Table[VolumeId, MachineId] = base.volumes
+        self.volume_listings: Table[int, MachineId] = base.volume_listings
         self.gone: dict[ContractId, Instance] = {}
+        self.gone_volumes: dict[VolumeId, RentedVolume] = {}
         self._accounts: dict[AccountId, Account] = {}
         self._machines: dict[MachineId, MachineState] = {}
         self._removed: set[MachineId] = set()
@@ -141,6 +151,11 @@ class Builder:
             self._instances[contract] = found
         return found
 
+    def volume(self, volume: VolumeId) -> RentedVolume:
+        """Return a volume that exists; raises ``UnknownId``."""
+        machine = found_in(self.volumes, volume, "volume", A_VOLUME)
+        return self.bare(machine).volumes[volume]
+
     def asking(self, increase: int) -> MachineState:
         """Return the machine of a price increase that waits; raises ``UnknownId``."""
         return self.machine(found_in(self.asked, increase, "increase", AN_INCREASE))
@@ -162,6 +177,7 @@ class Builder:
             changes.get("rolls_at", state.rolls_at),
             changes.get("schedule", state.schedule),
             changes.get("announced", state.announced),
+            changes.get("volumes_due", state.volumes_due),
         )
         self._put_machine(changed_machine(state, due=due, **changes), state.due)
 
@@ -232,10 +248,10 @@ class Builder:
             return
         balance = flow.balance.ticks - old.balance.ticks
         if balance or waits or lump.balance:
-            self._pay(contract.client, at, -lump.balance.ticks, -balance, waits)
+            self.pay(contract.client, at, -lump.balance.ticks, -balance, waits)
         payout = flow.payout.ticks - old.payout.ticks
         if payout or lump.payout:
-            self._pay(contract.host, at, lump.payout.ticks, payout)
+            self.pay(contract.host, at, lump.payout.ticks, payout)
         fee = flow.fee.ticks - old.fee.ticks
         if fee or lump.fee:
             self.platform = moved(self.platform, at, lump.fee.ticks, fee)
@@ -246,7 +262,7 @@ class Builder:
             instance = changed_instance(instance, flow=flow, deposit=deposit)
         self.put(instance)
 
-    def _pay(self, name: AccountId, at: datetime, add: int, speed: int, waits: int = 0) -> None:
+    def pay(self, name: AccountId, at: datetime, add: int, speed: int, waits: int = 0) -> None:
         """Let ticks join an account at once and so many more a second, and more instances wait."""
         account = self.account(name)
         ledger = moved(account.ledger, at, add, speed)
@@ -273,7 +289,14 @@ class Builder:
         index = state._index.updated(changes)
         due = state.due
         if index.dues is not state._index.dues:
-            due = due_of(index, state.listing, state.rolls_at, state.schedule, state.announced)
+            due = due_of(
+                index,
+                state.listing,
+                state.rolls_at,
+                state.schedule,
+                state.announced,
+                state.volumes_due,
+            )
         before, state = (
             state.due,
             changed_machine(state, instances=instances, _index=index, due=due),
@@ -325,6 +348,8 @@ class Builder:
             homes=self.homes,
             listings=self.listings,
             asked=self.asked,
+            volumes=self.volumes,
+            volume_listings=self.volume_listings,
             platform=self.platform,
             credited=self.credited,
             queue=self._queue,

@@ -22,7 +22,7 @@ from numgenius_core.contracts.extension import PendingIncrease
 from numgenius_core.contracts.storage import Disk
 from numgenius_core.errors import UnknownId, WrongType, brief, shown
 from numgenius_core.gpus.slicing import blocks
-from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.listing import NO_FLOOR, Listing, Machine, Verification
 from numgenius_core.maintenance.schedule import MachineSchedule, MaintenanceWindow
 from numgenius_core.market._copying import copier
@@ -31,6 +31,7 @@ from numgenius_core.market._ledger import Ledger
 from numgenius_core.market._persistent import Sorted, Table
 from numgenius_core.market._settings import NO_LIMITS, Settings
 from numgenius_core.market.instance import Instance
+from numgenius_core.market.volume import A_VOLUME, RentedVolume, VolumeListing, next_end
 from numgenius_core.money import ZERO, Money
 from numgenius_core.offer import Block, Offer
 from numgenius_core.rates import PerGpuHour
@@ -59,7 +60,8 @@ class Account:
         ledger: Its balance; a client's falls, a host's rises.
         machines: Those it owns, in the order it added them; a host has some.
         instances: Those it rents that exist, each with its machine.
-        waiting: How many of these wait for their GPUs.
+        volumes: Those it rents that exist, each with its machine.
+        waiting: How many of the instances wait for their GPUs.
         empty: Whether nothing is left and what it rented has been stopped; a new one is empty.
 
     >>> from datetime import UTC, datetime
@@ -78,6 +80,7 @@ class Account:
     instances: Mapping[ContractId, MachineId] = field(factory=Table, converter=as_table, repr=brief)
     waiting: int = 0
     empty: bool = True
+    volumes: Mapping[VolumeId, MachineId] = field(factory=Table, converter=as_table, repr=brief)
     due: datetime | None = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -109,6 +112,9 @@ class MachineState:
         schedule: Its maintenance windows.
         announced: Up to when the beginnings and ends of the windows have been announced.
         default_job: Image of the host's own job, which runs on every GPU that no client uses.
+        volume_listing: What its host offers of its disk for volumes; ``None`` without an offer.
+        volume_number: Of its last volume listing; 0 before the first.
+        volumes: The rented ones that exist, by their numbers.
     """
 
     machine: Machine
@@ -122,13 +128,19 @@ class MachineState:
     schedule: MachineSchedule
     announced: datetime = BEGINNING
     default_job: str | None = None
+    volume_listing: VolumeListing | None = None
+    volume_number: int = 0
+    volumes: Mapping[VolumeId, RentedVolume] = field(factory=Table, converter=as_table, repr=brief)
     _index: MachineIndex = field(init=False, eq=False, repr=False)
+    volumes_due: datetime | None = field(init=False, eq=False, repr=False)
     due: datetime | None = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         index = MachineIndex(self.instances.values())
         object.__setattr__(self, "_index", index)
-        due = due_of(index, self.listing, self.rolls_at, self.schedule, self.announced)
+        ends = next_end(self.volumes.values(), self.volume_listing)
+        object.__setattr__(self, "volumes_due", ends)
+        due = due_of(index, self.listing, self.rolls_at, self.schedule, self.announced, ends)
         object.__setattr__(self, "due", due)
 
     @property
@@ -162,8 +174,24 @@ class MachineState:
 
     @property
     def disk(self) -> Disk:
-        """How its disk is used."""
-        return Disk(total_mb=self.machine.disk_mb, instances_mb=self._index.stored_mb)
+        """How its disk is used; without a volume offer nothing is listed for volumes."""
+        listing = self.volume_listing
+        return Disk(
+            total_mb=self.machine.disk_mb,
+            instances_mb=self._index.stored_mb,
+            volumes_mb=sum(each.contract.volume.size_mb for each in self.volumes.values()),
+            listed_mb=0 if listing is None else listing.size_mb,
+            share=self.machine.disk_share,
+        )
+
+    @property
+    def volume_offer_id(self) -> OfferId:
+        """The number of its last volume offer; no offer of GPUs has the same."""
+        return OfferId(self.volume_number * OFFERS_OF_A_LISTING)
+
+    def users_of(self, volume: VolumeId) -> list[ContractId]:
+        """Return the instances that have attached a volume and exist, in order."""
+        return sorted(key for key, each in self.instances.items() if volume in each.volumes)
 
     @cached_property
     def resolution(self) -> Resolution:
@@ -184,7 +212,7 @@ class MachineState:
         listing, machine = self.listing, self.machine
         if listing is None:
             return ()
-        verified = machine.verification is Verification.VERIFIED
+        verified, disk = machine.verification is Verification.VERIFIED, self.disk
         return tuple(
             Offer(
                 id=self.offer_id(index),
@@ -196,7 +224,7 @@ class MachineState:
                 ),
                 gpus_in_machine=machine.gpus,
                 block=block,
-                disk_mb=self.disk.offer_mb(block.size, machine.gpus),
+                disk_mb=disk.offer_mb(block.size, machine.gpus),
                 max_discount=listing.max_discount if verified else Fraction(0),
                 ends_at=listing.end,
                 host=machine.host,
@@ -216,9 +244,10 @@ def due_of(
     rolls_at: datetime | None,
     schedule: MachineSchedule,
     announced: datetime,
+    volumes_due: datetime | None,
 ) -> datetime | None:
     """Return when time alone changes something on a machine next; ``None`` is never."""
-    found = [index.next_due, rolls_at]
+    found = [index.next_due, rolls_at, volumes_due]
     if listing is not None:
         found.append(listing.end)
     windows = schedule.windows
@@ -251,13 +280,15 @@ class Market:
     Attributes:
         now: The instant of the last event.
         version: The number of events it came from.
-        last: The last number given to a contract, a listing, an arrival, a price increase or a
-            maintenance window.
+        last: The last number given to a contract, a listing, an arrival, a price increase, a
+            maintenance window, a volume or a volume listing.
         settings: What it takes at most.
         machines: By their numbers.
         accounts: By their names.
         homes: The machine of each instance that exists.
         listings: The machine of each listing that holds, by its number.
+        volumes: The machine of each volume that exists.
+        volume_listings: The machine of each volume listing that holds, by its number.
         asked: The machine of each price increase that waits.
         platform: What the platform has earned.
         credited: All that was ever paid in.
@@ -272,6 +303,8 @@ class Market:
     homes: Table[ContractId, MachineId] = field(factory=Table, converter=as_table)
     listings: Table[int, MachineId] = field(factory=Table, converter=as_table)
     asked: Table[int, MachineId] = field(factory=Table, converter=as_table)
+    volumes: Table[VolumeId, MachineId] = field(factory=Table, converter=as_table)
+    volume_listings: Table[int, MachineId] = field(factory=Table, converter=as_table)
     platform: Ledger = _NOTHING_EARNED
     credited: Money = ZERO
     queue: Sorted[Due] = field(factory=Sorted, eq=False, repr=False)
@@ -299,6 +332,10 @@ class Market:
     def living(self, contract: ContractId) -> Instance:
         """Return an instance that exists; raises ``UnknownId``."""
         return self.home(contract).instances[contract]
+
+    def volume(self, volume: VolumeId) -> RentedVolume:
+        """Return a volume that exists; raises ``UnknownId``."""
+        return self.machines[found_in(self.volumes, volume, "volume", A_VOLUME)].volumes[volume]
 
     def asking(self, increase: int) -> MachineState:
         """Return the machine of a price increase that waits; raises ``UnknownId``."""
