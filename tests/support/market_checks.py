@@ -8,17 +8,19 @@ from fractions import Fraction
 
 from hypothesis.stateful import RuleBasedStateMachine
 
-from market_model import NEVER, Deal, Model, Refused, Rig, Window, cut
+from market_model import Deal, Model, Rig, Window, cut
 from market_world import START, second
-from numgenius_core.billing import statement
+from model_parts import NEVER, Refused
+from numgenius_core.billing import statement, volume_statement
 from numgenius_core.contracts.contract import is_later
 from numgenius_core.errors import NumgeniusError
-from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
 from numgenius_core.market import (
     Instance,
     Market,
+    RentedVolume,
     commands as c,
     events as e,
     evolve,
@@ -40,9 +42,9 @@ def seconds(instant: datetime | None) -> int:
 
 
 def number_made(events: Iterable[e.Event]) -> int:
-    """Return the number that a command gave a contract or a maintenance window; 0 if none."""
+    """Return the number that a command gave a contract, volume or window; 0 if none."""
     for each in events:
-        if isinstance(each, e.ContractCreated):
+        if isinstance(each, e.ContractCreated | e.VolumeRented):
             return each.contract.id
         if isinstance(each, e.MaintenanceScheduled):
             return each.window.id
@@ -64,6 +66,7 @@ class CheckedMarket(RuleBasedStateMachine):
         self.at = 0
         self.events: list[e.Event] = []
         self.archive: dict[ContractId, Instance] = {}
+        self.gone_volumes: dict[VolumeId, RentedVolume] = {}
         self.steps = 0
 
     # --- doing ------------------------------------------------------------------------------
@@ -71,8 +74,11 @@ class CheckedMarket(RuleBasedStateMachine):
     def set_up(self, command: c.Command) -> None:
         """Give a command to the market and to the model, unchecked; it may be refused."""
         self.model.numbers = dict(self.market.listings)
+        self.model.volume_numbers = dict(self.market.volume_listings)
         try:
-            self.market, events = execute(self.market, command, START, archive=self.archive)
+            self.market, events = execute(
+                self.market, command, START, archive=self.archive, volumes=self.gone_volumes
+            )
         except NumgeniusError:
             return
         self.model.do(command, 0, id=number_made(events), seconds=seconds)
@@ -96,10 +102,13 @@ class CheckedMarket(RuleBasedStateMachine):
         }
         before, known = self.market, self._instances()
         model.numbers = dict(waiting.listings)
+        model.volume_numbers = dict(waiting.volume_listings)
         refused: BaseException | None = None
         told = views.preview(before, command, second(at)) if self.steps % 4 == 1 else None
         try:
-            self.market, events = execute(self.market, command, second(at), archive=self.archive)
+            self.market, events = execute(
+                self.market, command, second(at), archive=self.archive, volumes=self.gone_volumes
+            )
         except NumgeniusError as error:
             refused, events = error, ()
         self.at = at
@@ -165,6 +174,7 @@ class CheckedMarket(RuleBasedStateMachine):
             if key in known:
                 self._check_promise(known[key], each, command)
         self._check_machines()
+        self._check_volumes()
         self._check_announcements(events)
 
     def _check_money(self) -> None:
@@ -255,8 +265,7 @@ class CheckedMarket(RuleBasedStateMachine):
         if rig.listing is None:
             assert found == ()
             return
-        taken, free = self.model.runners(rig), rig.disk
-        free -= sum(deal.disk for deal in self.model.of(rig))
+        taken, free = self.model.runners(rig), self.model.free_disk(rig)
         blocks = cut(rig.gpus, rig.listing.min_gpu)
         assert [(each.gpus, each.block and each.block.start) for each in found] == blocks
         held = {gpu for deal in self.model.of(rig) if deal.holds for gpu in deal.gpus}
@@ -270,6 +279,38 @@ class CheckedMarket(RuleBasedStateMachine):
             assert seconds(each.ends_at) == rig.listing.end_at(self.at)
             verified = rig.verification == "verified"
             assert each.max_discount == (rig.listing.factor if verified else 0)
+
+    def _check_volumes(self) -> None:
+        """As the model says; and instances and volumes together never have more than the disk."""
+        known = {
+            key: each for s in self.market.machines.values() for key, each in s.volumes.items()
+        }
+        assert known.keys() == self.model.vols.keys() == self.market.volumes.keys()
+        for key, each in known.items():
+            vol, terms = self.model.vols[key], each.contract
+            found = (terms.client, terms.machine, terms.size_mb, terms.price.steps, terms.name)
+            assert found == (vol.client, vol.machine, vol.size, vol.price, vol.name)
+            assert (seconds(terms.end), each.expired) == (vol.end, vol.expired)
+            assert self.market.volumes[key] == terms.machine
+            assert key in self.market.account(terms.client).volumes
+            users = self.market.machines[terms.machine].users_of(key)
+            assert users == sorted(deal.id for deal in self.model.users(vol))
+        offers = {each.machine: each for each in views.volume_offers(self.market, second(self.at))}
+        for number, rig in self.model.rigs.items():
+            state = self.market.machines[MachineId(number)]
+            assert (state.volume_listing is None) == (rig.volumes is None) == (number not in offers)
+            if rig.volumes is not None:
+                offer = offers[MachineId(number)]
+                assert (offer.free_mb, offer.listed_mb) == (
+                    self.model.largest(rig),
+                    rig.volumes.size,
+                )
+                assert seconds(offer.ends_at) == self.model.last_end(rig)
+                assert offer.price.steps == rig.volumes.price
+                assert offer.rentable == (rig.online and offer.free_mb > 0)
+            stored = [each.contract.disk_mb for each in state.instances.values()]
+            stored += [each.contract.size_mb for each in state.volumes.values()]
+            assert sum(stored) <= rig.disk * rig.share, "the disk is oversold"
 
     def _check_announcements(self, events: tuple[e.Event, ...]) -> None:
         found = []
@@ -333,5 +374,11 @@ class CheckedMarket(RuleBasedStateMachine):
             balances[found.contract.client] -= paid.billed.ticks + lacks
             balances[found.contract.host] += paid.payout.ticks
             platform += paid.fee.ticks
+        rented = [each for s in market.machines.values() for each in s.volumes.values()]
+        for each in (*rented, *self.gone_volumes.values()):
+            bill = volume_statement(each.history, Interval(each.contract.start, at))
+            balances[each.client] -= bill.total.ticks
+            balances[each.contract.host] += bill.payout.ticks
+            platform += bill.fee.ticks
         assert balances == {name: views.balance(market, name, at).ticks for name in market.accounts}
         assert platform == market.platform.at(at).ticks

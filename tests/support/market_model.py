@@ -14,26 +14,19 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any
 
-HOUR_TICKS = 90_000_000  # a step an hour, each second: 324·10⁹ / 3,600
-MB_TICKS = 125  # a step a GB-month, each MB and second: 324·10⁹ / 1,000 / 2,592,000
-BYTE_TICKS = 324  # a step a GB, each byte
-STEP_TICKS = 324_000_000_000
-DOLLAR = 10**12 * STEP_TICKS
-NANO = DOLLAR // 10**9
-MONTH = 2_592_000
-DAY = 86_400
-NEVER = 10**15
+from model_parts import (
+    BYTE_TICKS,
+    DAY,
+    HOUR_TICKS,
+    MB_TICKS,
+    MONTH,
+    NANO,
+    NEVER,
+    need,
+)
+from volume_model import Vol, VolumeModel, VolumesListed
+
 _EXACT = Context(prec=120)
-
-
-class Refused(Exception):
-    """The rules do not allow it."""
-
-
-def need(allowed: object) -> None:
-    """Refuse what is not allowed."""
-    if not allowed:
-        raise Refused
 
 
 @dataclass(frozen=True)
@@ -84,6 +77,7 @@ class Deal:
     deposit: int = 0
     saved: int = 0
     billed: bool = False  # a host's own test, where these are billed
+    volumes: tuple[int, ...] = ()
     accepted: int = 0  # the floor its client accepted for the time after its end, steps per GPU
 
     @property
@@ -189,6 +183,8 @@ class Rig:
     job: str | None = None
     windows: list[Window] = field(default_factory=list)
     asked: dict[int, Asked] = field(default_factory=dict)
+    share: Fraction = Fraction(1)
+    volumes: VolumesListed | None = None
 
 
 def cut(gpus: int, min_gpu: int) -> list[tuple[int, int]]:
@@ -202,7 +198,7 @@ def cut(gpus: int, min_gpu: int) -> list[tuple[int, int]]:
 
 
 @dataclass
-class Model:
+class Model(VolumeModel):
     """A market."""
 
     now: int = 0
@@ -211,6 +207,7 @@ class Model:
     rigs: dict[int, Rig] = field(default_factory=dict)
     deals: dict[int, Deal] = field(default_factory=dict)
     gone: dict[int, Deal] = field(default_factory=dict)
+    vols: dict[int, Vol] = field(default_factory=dict)
     platform: int = 0
     credited: int = 0
     tests_billed: bool = False
@@ -249,6 +246,12 @@ class Model:
             spent[deal.client] += paid
             if covered:
                 yield self.now - -deal.deposit // covered
+        for vol in self.vols.values():
+            if not vol.expired:
+                yield vol.end
+            spent[vol.client] += self.cost_of(vol)[0]
+        for rig in self.rigs.values():
+            yield NEVER if rig.volumes is None else rig.volumes.end
         for name, rate in spent.items():
             balance = self.purses[name].balance
             if rate and balance > 0:
@@ -280,6 +283,11 @@ class Model:
                 saving = deal.full(self.now) - deal.reduced(self.now)
                 deal.saved += saving * HOUR_TICKS * seconds
                 deal.deposit -= covered * seconds
+        for vol in self.vols.values():
+            paid, fee = self.cost_of(vol)
+            self.purses[vol.client].balance -= paid * seconds
+            self.purses[vol.host].balance += (paid - fee) * seconds
+            self.platform += fee * seconds
         self.now = to
 
     def _happen(self) -> None:
@@ -293,12 +301,14 @@ class Model:
                 self.rigs[deal.machine].asked.pop(deal.id, None)
                 self._dissolve(deal)
                 deal.state = "expired"
+        self.volumes_end()
         for rig in self.rigs.values():
             if rig.listing is not None and rig.listing.end <= self.now:
-                rig.listing = None
+                rig.listing = rig.volumes = None
             if rig.rolls_at is not None and rig.rolls_at <= self.now:
                 rig.rolls_at = self.now + DAY
                 self._extend(rig, ask=False)
+                self.follow(rig)
         self.settle()
 
     def settle(self) -> None:
@@ -446,12 +456,14 @@ class Model:
 
     def _add_machine(self, command: Any) -> None:
         made = command.machine
-        rents = any(deal.client == made.host for deal in self.deals.values())
+        theirs = [*self.deals.values(), *self.vols.values()]
+        rents = any(each.client == made.host for each in theirs)
         need(made.id not in self.rigs and (self.is_host(made.host) or not rents))
         self.purses.setdefault(made.host, Purse())
         self.rigs[made.id] = Rig(
             made.id, made.host, made.gpus, made.disk_mb, made.verification.value
         )
+        self.rigs[made.id].share = made.disk_share
 
     def _rig(self, machine: int) -> Rig:
         need(machine in self.rigs)
@@ -500,14 +512,18 @@ class Model:
 
     def _remove_machine(self, command: Any) -> None:
         rig = self._own(command)
-        need(rig.listing is None and all(deal.client == rig.host for deal in self.of(rig)))
+        there = [*self.of(rig), *self.vols_of(rig)]
+        need(rig.listing is None and all(each.client == rig.host for each in there))
+        need(rig.volumes is None)
         for deal in self.of(rig):
             self._remove(deal)
+        for vol in self.vols_of(rig):
+            del self.vols[vol.id]
         del self.rigs[rig.id]
 
     def _list_machine(self, command: Any) -> None:
         rig = self._own(command)
-        need(rig.online)
+        need(rig.online and not (command.volume_mb == 0 and command.volume_price is not None))
         end = NEVER if command.end is None else self._seconds(command.end)
         rolling = None if command.rolling is None else int(command.rolling.total_seconds())
         need(command.min_gpu.bit_count() == 1 and command.min_gpu <= rig.gpus)
@@ -526,13 +542,18 @@ class Model:
         rig.rolls_at = None if rolling is None else self.now + DAY
         rig.floor = prices.min_bid
         rig.asked.clear()
+        self.list_with(rig, command)
         self._extend(rig, ask=True)
+        self.follow(rig)
 
     def _relist(self, command: Any) -> None:
         """DOMAIN 13, row by row."""
         rig, old = self._own(command), None
         need(rig.online)
         old = rig.listing
+        past = command.end is not None and self._seconds(command.end) <= self.now
+        wrong = command.volume_mb == 0 and command.volume_price is not None
+        need(not wrong or (old is not None and past))  # a past end says all that there is to do
         need(command.gpu is not None or old is not None)
         need(command.end is None or command.rolling is None)
         need(command.min_gpu is None or command.min_gpu.bit_count() == 1)
@@ -565,7 +586,7 @@ class Model:
         if command.end is not None:
             end = self._seconds(command.end)
             if old is not None and end <= self.now:
-                rig.listing = rig.rolls_at = None
+                rig.listing = rig.rolls_at = rig.volumes = None
                 return
             need(end > self.now)
         elif command.rolling is not None:
@@ -576,13 +597,15 @@ class Model:
         rig.listing = Listed(prices, min_gpu, factor, end, rolling)
         rig.rolls_at = None if rolling is None else self.now + DAY
         rig.floor = prices.min_bid
+        self.list_with(rig, command)
         if command.end is not None or rolling is not None:
             self._extend(rig, ask=True)
+            self.follow(rig)
 
     def _unlist(self, command: Any) -> None:
         rig = self._own(command)
         need(rig.listing is not None)
-        rig.listing = rig.rolls_at = None
+        rig.listing = rig.rolls_at = rig.volumes = None
 
     def _set_min_bid(self, command: Any) -> None:
         rig = self._own(command)
@@ -637,9 +660,13 @@ class Model:
         need(all(each in [deal.id for deal in self.of(rig)] for each in command.movable))
 
     def _clean_up(self, command: Any) -> None:
-        for deal in self.of(self._own(command)):
+        rig = self._own(command)
+        for deal in self.of(rig):
             if deal.state == "expired" and deal.end + 2 * DAY <= self.now:
                 self._remove(deal)
+        for vol in self.vols_of(rig):
+            if vol.expired and vol.end + 2 * DAY <= self.now and not self.users(vol):
+                del self.vols[vol.id]
 
     # a client
 
@@ -669,8 +696,8 @@ class Model:
             need(mode == "on-demand" and bid is None)
             gpus = set(range(start, start + size))
             need(not any(deal.holds and deal.gpus & gpus for deal in self.of(rig)))
-        free_disk = rig.disk - sum(deal.disk for deal in self.of(rig))
-        need(command.disk_mb * rig.gpus <= free_disk * size)
+        need(command.disk_mb * rig.gpus <= self.free_disk(rig) * size)
+        self.attach(rig, command)
         limit = rig.listing.end_at(self.now)
         end = limit if command.end is None else self._seconds(command.end)
         need(self.now < end <= limit)
@@ -690,6 +717,7 @@ class Model:
             factor=factor,
             label=command.label,
             billed=billed,
+            volumes=tuple(command.volumes),
         )
 
     @staticmethod
@@ -775,6 +803,8 @@ class Model:
     def _reject_price_increase(self, command: Any) -> None:
         self._open(command)
 
+    volume_numbers: dict[int, int] = field(default_factory=dict)
+    """The machine of each number that it gave a volume listing."""
     numbers: dict[int, int] = field(default_factory=dict)
     """The machine of each number that the library gave a listing; refreshed by the test."""
     increases: dict[int, int] = field(default_factory=dict)
