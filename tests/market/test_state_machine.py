@@ -179,7 +179,10 @@ class MarketMachine(CheckedMarket):
         """Return a wish to rent."""
         offers = views.offers(self.market, second(self.at))
         free = [each for each in offers if each.rentable] if pick % 2 else offers
-        among = list(free or offers)
+        vols = list(self.model.vols.values()) if pick % 3 == 0 else []
+        vol = vols[pick % len(vols)] if vols else None  # whose client rents beside it
+        beside = [each for each in offers if vol is not None and each.machine == vol.machine]
+        among = beside or list(free or offers)
         offer = among[pick // 2 % len(among)] if among else None
         number = OfferId(pick) if offer is None or pick % 61 == 7 else offer.id
         size, machine = (1, MachineId(1)) if offer is None else (offer.gpus, offer.machine)
@@ -187,7 +190,7 @@ class MarketMachine(CheckedMarket):
         mode = Mode.ON_DEMAND if pick % 2 else Mode.INTERRUPTIBLE
         if pick % 47 == 7:
             mode = [Mode.ON_DEMAND, Mode.INTERRUPTIBLE, Mode.RESERVED][pick % 3]
-        by = CLIENTS[pick % 4]
+        by = CLIENTS[pick % 4] if vol is None else AccountId(vol.client)
         if pick % 11 == 7:
             by = AccountId(self.model.rigs[machine].host) if machine in self.model.rigs else by
         elif pick % 67 == 7:
@@ -211,7 +214,7 @@ class MarketMachine(CheckedMarket):
             return tuple(VolumeId(vol.id) for vol in vols) or (VolumeId(999),)
         if pick % 31 == 7:
             good *= 2
-        return tuple(VolumeId(vol.id) for vol in good) if pick % 3 else ()
+        return tuple(VolumeId(vol.id) for vol in good) if pick % 5 else ()
 
     def volume_offer(self, pick: int) -> tuple[OfferId, MachineId]:
         """Return a volume offer, now and then none, and its machine."""
@@ -229,6 +232,8 @@ class MarketMachine(CheckedMarket):
             by = AccountId(self.model.rigs[machine].host) if machine in self.model.rigs else by
         elif pick % 43 == 7:
             by = [NOBODY, *HOSTS][pick % 3]
+        if machine in self.model.rigs and pick % 7:
+            size = max(1, min(size, self.model.largest(self.model.rigs[machine])))
         return c.RentVolume(by=by, offer=offer, size_mb=size, name="data_1" * (pick % 2))
 
     @rule(
@@ -253,6 +258,7 @@ class MarketMachine(CheckedMarket):
         )
         self.run(command, at)
 
+    @precondition(lambda self: self.market.volume_listings)
     @rule(pick=picks, size=st.sampled_from(VOLUME_SIZES), jump=jumps)
     def rent_volume(self, pick: int, size: int, jump: int) -> None:
         self.run(self.volume_for(pick, size), self.when(jump))

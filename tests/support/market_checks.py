@@ -375,10 +375,10 @@ class CheckedMarket(RuleBasedStateMachine):
             balances[found.contract.host] += paid.payout.ticks
             platform += paid.fee.ticks
         rented = [each for s in market.machines.values() for each in s.volumes.values()]
-        for each in (*rented, *self.gone_volumes.values()):
-            bill = volume_statement(each.history, Interval(each.contract.start, at))
-            balances[each.client] -= bill.total.ticks
-            balances[each.contract.host] += bill.payout.ticks
+        for volume in (*rented, *self.gone_volumes.values()):
+            bill = volume_statement(volume.history, Interval(volume.contract.start, at))
+            balances[volume.client] -= bill.total.ticks
+            balances[volume.contract.host] += bill.payout.ticks
             platform += bill.fee.ticks
         assert balances == {name: views.balance(market, name, at).ticks for name in market.accounts}
         assert platform == market.platform.at(at).ticks

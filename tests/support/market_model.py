@@ -456,7 +456,7 @@ class Model(VolumeModel):
 
     def _add_machine(self, command: Any) -> None:
         made = command.machine
-        theirs = [*self.deals.values(), *self.vols.values()]
+        theirs: list[Deal | Vol] = [*self.deals.values(), *self.vols.values()]
         rents = any(each.client == made.host for each in theirs)
         need(made.id not in self.rigs and (self.is_host(made.host) or not rents))
         self.purses.setdefault(made.host, Purse())
@@ -512,7 +512,7 @@ class Model(VolumeModel):
 
     def _remove_machine(self, command: Any) -> None:
         rig = self._own(command)
-        there = [*self.of(rig), *self.vols_of(rig)]
+        there: list[Deal | Vol] = [*self.of(rig), *self.vols_of(rig)]
         need(rig.listing is None and all(each.client == rig.host for each in there))
         need(rig.volumes is None)
         for deal in self.of(rig):

@@ -67,15 +67,16 @@ class VolumeModel:
 
     def free_disk(self, rig: Any) -> int:
         """Return what may be sold of a disk and nothing holds."""
-        held = sum(deal.disk for deal in self.deals.values() if deal.machine == rig.id)
+        sold: int = int(rig.disk * rig.share)
+        held: int = sum(deal.disk for deal in self.deals.values() if deal.machine == rig.id)
         held += sum(vol.size for vol in self.vols_of(rig))
-        return max(0, int(rig.disk * rig.share) - held)
+        return max(0, sold - held)
 
     def largest(self, rig: Any) -> int:
         """Return the largest volume that can be rented."""
         if rig.volumes is None:
             return 0
-        left = rig.volumes.size - sum(vol.size for vol in self.vols_of(rig))
+        left: int = rig.volumes.size - sum(vol.size for vol in self.vols_of(rig))
         return max(0, min(left, self.free_disk(rig)))
 
     def volumes_end(self) -> None:
@@ -88,10 +89,9 @@ class VolumeModel:
 
     def last_end(self, rig: Any) -> int:
         """Return when a volume rented now ends."""
-        ends = [NEVER if each is None else each for each in (rig.volumes and rig.volumes.end,)]
-        if rig.listing is not None:
-            ends.append(rig.listing.end_at(self.now))
-        return min(ends)
+        own: int = NEVER if rig.volumes is None else rig.volumes.end
+        gpus: int = NEVER if rig.listing is None else rig.listing.end_at(self.now)
+        return min(own, gpus)
 
     def prolong_volumes(self, rig: Any) -> None:
         """Extend volumes to a later end at a price that is not higher than theirs."""
