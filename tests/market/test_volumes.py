@@ -88,7 +88,9 @@ def offered(w: World) -> tuple[list[int], int]:
 
 
 class TestThePublishedExample:
-    """1000 GB, 2 GPUs, 500 GB volume listed: offers 2 × 500 and 1 × 1000; 200 GB of it rented:
+    """The guide's, with commands.
+
+    1000 GB, 2 GPUs, 500 GB volume listed: offers 2 × 500 and 1 × 1000; 200 GB of it rented:
     2 × 400, 1 × 800, volume 300; or 800 GB stored by instances: volume 200; or 400 stored: volume
     stays 500.
     """
@@ -238,8 +240,9 @@ class TestAVolumeOffer:
 
 
 class TestEndsAlign:
-    """Setting the GPU offer's end sets the volume offer's; setting the volume's never moves the
-    GPU offer's. Unlisting the machine takes the volume offer along.
+    """Setting the GPU offer's end sets the volume offer's, and never the other way round.
+
+    Unlisting the machine takes the volume offer along.
     """
 
     def test_a_later_end_is_cut_to_the_gpu_offers(self) -> None:
@@ -387,7 +390,7 @@ class TestTheLifeOfAVolume:
 
     @pytest.mark.parametrize("size", [0, -1])
     def test_a_size_is_at_least_a_megabyte(self, size: int) -> None:
-        with pytest.raises(RuleViolation, match="RentVolume.size_mb: need a whole number"):
+        with pytest.raises(RuleViolation, match=r"RentVolume\.size_mb: need a whole number"):
             c.RentVolume(by=ANN, offer=OfferId(1), size_mb=size)
 
     def test_who_has_nothing_rents_none_nor_a_host(self) -> None:
@@ -588,6 +591,8 @@ class TestWhatItCosts:
 
 
 class TestMachinesAndAccounts:
+    """A machine is removed when no client's volume is on it; who rents is no host."""
+
     def test_a_machine_with_a_volume_is_not_removed(self) -> None:
         w = a_world(volume_mb=500 * GB)
         number = rent(w)
@@ -613,6 +618,8 @@ class TestMachinesAndAccounts:
 
 
 class TestEventsAndSnapshots:
+    """Events are all that a service must store."""
+
     def full(self) -> World:
         w = a_world(volume_mb=500 * GB, end=second(10 * DAY))
         number = rent(w, name="data")

@@ -337,7 +337,7 @@ def _opening(draw: st.DrawFn) -> list[Step]:
     for number in range(1, draw(st.sampled_from([1, 1, 1, 2])) + 1):
         host, gpus = _HOSTS[number % 2], draw(st.sampled_from([2, 4, 1, 3, 8]))
         end, prices = _after(EPOCH, draw(_ends)), draw(_prices())
-        size = draw(st.sampled_from([0, None, None]))
+        size = draw(st.sampled_from([0, None, 2_000_000]))
         found.append(c.AddMachine(machine=_machine(number, host, gpus)))
         listed = c.ListMachine(
             by=host, machine=MachineId(number), prices=prices, end=end, volume_mb=size
