@@ -22,6 +22,7 @@ from market_checks import CheckedMarket, seconds
 from market_model import Deal
 from market_world import second
 from model_parts import DAY, NEVER
+from numgenius_core.billing import DaysOfGrace
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.intervals import Interval
@@ -148,7 +149,8 @@ class MarketMachine(CheckedMarket):
         chance = random.Random(scene)
         end = chance.choice([None, None, second(2 * DAY), second(20 * DAY)])
         if scene % 3 == 1:
-            self.set_up(c.SetSettings(settings=Settings(own_tests_billed=True)))
+            billed = Settings(own_tests_billed=True, grace=DaysOfGrace(0))
+            self.set_up(c.SetSettings(settings=billed))
         for name in [*CLIENTS, *HOSTS] if scene % 2 else CLIENTS:
             credit = chance.choice([1, 50, 3_000, 30_000, 10**6])
             self.set_up(c.AddCredit(account=name, amount=Money(credit)))
@@ -297,8 +299,17 @@ class MarketMachine(CheckedMarket):
     def pass_time(self, pick: int, amount: str, jump: int) -> None:
         """Look at the clock, take a payment, or go back in time, which nobody can."""
         at = self.when(jump)
-        if pick % 3 == 0:
-            name = [*CLIENTS, *CLIENTS, *HOSTS, NOBODY][pick % 11]
+        name = [*CLIENTS, *CLIENTS, *HOSTS, NOBODY][pick % 11]
+        if pick % 8 == 1:
+            charge = None if pick % 3 else Money(amount)
+            notice = Money([-1, 0, 1, 40, 999][pick % 5])
+            self.run(c.SetThresholds(by=name, charge=charge, notice=notice), at)
+        elif pick % 8 == 2 and self.model.no_grace:
+            self.run(c.Tick(), at)
+            dry = [one for one, purse in self.model.purses.items() if purse.balance < 0]
+            debtor = AccountId(dry[pick % len(dry)]) if dry and pick % 5 else name
+            self.run(c.DeleteUnpaid(account=debtor), at)
+        elif pick % 3 == 0:
             self.run(c.AddCredit(account=name, amount=Money(amount)), at)
         else:
             self.run(c.Tick(), at)

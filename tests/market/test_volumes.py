@@ -61,7 +61,7 @@ def a_machine(made: World, gpus: int = 2, number: int = 1, share: str = "1") -> 
         gpu_name="RTX 4090",
         gpus=gpus,
         disk_mb=1_000 * GB,
-        disk_share=share,  # type: ignore[arg-type]
+        disk_share=share,
     )
     made.do(c.AddMachine(machine=machine))
 

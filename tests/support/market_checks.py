@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from copy import deepcopy
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 from hypothesis.stateful import RuleBasedStateMachine
@@ -176,6 +177,9 @@ class CheckedMarket(RuleBasedStateMachine):
         self._check_machines()
         self._check_volumes()
         self._check_announcements(events)
+        if self.steps % 2:
+            names = sorted(self.model.purses)
+            self._check_runway(AccountId(names[self.steps // 2 % len(names)]))
 
     def _check_money(self) -> None:
         """Every tick that was ever paid in is somewhere, and where the model says."""
@@ -320,6 +324,44 @@ class CheckedMarket(RuleBasedStateMachine):
                 found.append((seconds(each.at), int(each.machine), name))
         assert sorted(found) == sorted(self.model.announced)
         self.model.announced.clear()
+
+        fallen = [
+            (seconds(each.at), each.account, "charge" if isinstance(each, e.ChargeDue) else "notice")
+            for each in events
+            if isinstance(each, e.ChargeDue | e.BalanceLow)
+        ]
+        assert sorted(fallen) == sorted(self.model.fallen)
+        self.model.fallen.clear()
+
+    def _check_runway(self, name: AccountId) -> None:
+        """When money ends is when it does in the model, the near future second by second."""
+        now, days = second(self.at), timedelta(days=20)
+        found = views.runway(self.market, name, now, horizon=days)
+        model = deepcopy(self.model)
+        rate = [sum(part) for part in zip((0, 0), *self._costs(model, name), strict=True)]
+        assert found.rate.total.ticks == sum(rate) * 3_600
+        assert found.rate.volume_storage.ticks == rate[1] * 3_600
+        near, last = self.at + 90, self.at + int(days.total_seconds())
+        while model.purses[name].balance > 0 and model.now < last:
+            model.pass_until(model.now + 1 if model.now < near else min(model.next_instant(), last))
+        assert found.balance.ticks == self.model.purses[name].balance
+        if model.purses[name].balance > 0:
+            assert found.ends_at is None
+            return
+        assert seconds(found.ends_at) == model.now
+        there = {deal.id for deal in model.deals.values() if deal.client == name}
+        assert set(found.instances) == there
+        assert set(found.volumes) == {vol.id for vol in model.vols.values() if vol.client == name}
+        assert all(model.deals[each].state == "stopped" for each in found.stops)
+        after = [sum(part) for part in zip((0, 0), *self._costs(model, name), strict=True)]
+        assert found.rate_after.total.ticks == sum(after) * 3_600
+
+    @staticmethod
+    def _costs(model: Model, name: str) -> list[tuple[int, int]]:
+        """Return what instances, and what volumes, take of a balance each second."""
+        found = [(model._cost(deal)[0], 0) for deal in model.deals.values() if deal.client == name]
+        vols = [vol for vol in model.vols.values() if vol.client == name]
+        return found + [(0, model.cost_of(vol)[0]) for vol in vols]
 
     def _check_moves(self, command: c.Defragment, events: tuple[e.Event, ...]) -> None:
         """Only what may move moves, to free offered GPUs, and what can be rented grows."""

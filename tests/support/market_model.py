@@ -51,6 +51,15 @@ class Purse:
 
     balance: int = 0
     had: bool = False
+    charge: int | None = None
+    notice: int | None = None
+    told: set[str] = field(default_factory=set)
+
+    @property
+    def thresholds(self) -> list[tuple[str, int]]:
+        """What it is to be told of, and at which balance."""
+        both = (("charge", self.charge), ("notice", self.notice))
+        return [(name, least) for name, least in both if least is not None]
 
 
 @dataclass
@@ -211,6 +220,8 @@ class Model(VolumeModel):
     platform: int = 0
     credited: int = 0
     tests_billed: bool = False
+    no_grace: bool = False
+    fallen: list[tuple[int, str, str]] = field(default_factory=list)
     announced: list[tuple[int, int, str]] = field(default_factory=list)
 
     # --- time -------------------------------------------------------------------------------
@@ -254,8 +265,9 @@ class Model(VolumeModel):
             yield NEVER if rig.volumes is None else rig.volumes.end
         for name, rate in spent.items():
             balance = self.purses[name].balance
-            if rate and balance > 0:
-                yield self.now - -balance // rate
+            for least in (0, *(least for _, least in self.purses[name].thresholds)):
+                if rate and balance > least:
+                    yield self.now - -(balance - least) // rate
 
     def _cost(self, deal: Deal) -> tuple[int, int, int]:
         """Return ticks a second from the balance, from the deposit, and to the platform."""
@@ -316,6 +328,12 @@ class Model(VolumeModel):
         for rig in self.rigs.values():
             self._rerun(rig)
         for name, purse in self.purses.items():
+            for what, least in purse.thresholds:
+                if purse.balance > least:
+                    purse.told.discard(what)
+                elif what not in purse.told:
+                    purse.told.add(what)
+                    self.fallen.append((self.now, name, what))
             if purse.balance > 0:
                 purse.had = True
             elif purse.had:
@@ -443,6 +461,26 @@ class Model(VolumeModel):
     def _set_settings(self, command: Any) -> None:
         """Only of how a rule is read: the tests set no limits here."""
         self.tests_billed = command.settings.own_tests_billed
+        self.no_grace = command.settings.grace.days == 0
+
+    def _set_thresholds(self, command: Any) -> None:
+        need(command.by in self.purses)
+        least = [each and each.ticks for each in (command.charge, command.notice)]
+        need(all(each is None or each >= 0 for each in least))
+        purse = self.purses[command.by]
+        purse.charge, purse.notice, purse.told = least[0], least[1], set()
+
+    def _delete_unpaid(self, command: Any) -> None:
+        """Only without grace: what is allowed else, other tests say."""
+        need(command.account in self.purses and self.no_grace)
+        need(self.purses[command.account].balance < 0)
+        for deal in [*self.deals.values()]:
+            if deal.client == command.account and not deal.free:
+                self._remove(deal)
+        for vol in [*self.vols.values()]:
+            free = vol.client == vol.host and not vol.billed
+            if vol.client == command.account and not free and not self.users(vol):
+                del self.vols[vol.id]
 
     def _add_credit(self, command: Any) -> None:
         self.purses.setdefault(command.account, Purse()).balance += command.amount.ticks

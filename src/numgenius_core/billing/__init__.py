@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numgenius_core.billing.focus import FOCUS_COLUMNS, FOCUS_VERSION, focus_rows
+from numgenius_core.billing.grace import DaysOfGrace, GraceSchedule
 from numgenius_core.billing.history import (
     Fact,
     History,
@@ -35,7 +36,9 @@ __all__ = [
     "FOCUS_VERSION",
     "Charge",
     "ChargeKind",
+    "DaysOfGrace",
     "Fact",
+    "GraceSchedule",
     "History",
     "Line",
     "LineKind",

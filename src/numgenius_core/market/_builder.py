@@ -39,6 +39,16 @@ from numgenius_core.money import Money
 _made_market: Final[Callable[..., Market]] = maker(Market)
 
 
+def _told_again(account: Account) -> Account:
+    """Return an account that is told of its thresholds again once its balance is above them."""
+    amount, charge, notice = account.ledger.amount, account.charge, account.notice
+    return changed_account(
+        account,
+        charge_told=account.charge_told and charge is not None and amount <= charge,
+        notice_told=account.notice_told and notice is not None and amount <= notice,
+    )
+
+
 class Builder:
     """A market that is changed in place, beside the value that it began as.
 
@@ -166,6 +176,8 @@ class Builder:
         """Take an account in its new state; one that has something is not empty."""
         if account.empty and account.ledger.amount.ticks > 0:
             account = changed_account(account, empty=False)
+        if account.charge_told or account.notice_told:
+            account = _told_again(account)
         self._accounts[account.id] = account
         self._unqueued[account.id] = None
 
@@ -320,7 +332,7 @@ class Builder:
             self._brought_up_to_date(machine)
         for name in self._unqueued:
             account = self._accounts[name]
-            due = account.runs_out()
+            due = account.next_due()
             if due != account.due:
                 if account.due is not None:
                     self._queue = self._queue.without((account.due, 1, name))

@@ -48,7 +48,7 @@ def catch_up(decision: Decision) -> None:
         if kind == 0:
             pass_time(decision, MachineId(name))
         else:
-            run_dry(decision, AccountId(name))
+            balance_due(decision, AccountId(name))
     decision.at = at
 
 
@@ -120,6 +120,22 @@ def _start_of(window: MaintenanceWindow) -> datetime:
 
 def _end_of(window: MaintenanceWindow) -> datetime:
     return window.period.end
+
+
+def balance_due(decision: Decision, name: AccountId) -> None:
+    """Say what a balance has fallen to, and stop the instances of who has nothing left."""
+    account = decision.market.account(name)
+    for kind, threshold, told in (
+        (e.ChargeDue, account.charge, account.charge_told),
+        (e.BalanceLow, account.notice, account.notice_told),
+    ):
+        if threshold is not None and not told:
+            falls = account.ledger.falls_to(threshold)
+            if falls is not None and falls <= decision.at:
+                decision.emit(kind, account=name, threshold=threshold)
+    dry = account.runs_out()
+    if dry is not None and dry <= decision.at:
+        run_dry(decision, name)
 
 
 def run_dry(decision: Decision, name: AccountId) -> None:

@@ -32,6 +32,7 @@ from numgenius_core.errors import IllegalMove, NumgeniusError, RuleViolation, Wr
 from numgenius_core.ids import ContractId, VolumeId
 from numgenius_core.intervals import utc
 from numgenius_core.market import _hosting as hosting, _renting as renting, commands as c
+from numgenius_core.market._balances import delete_unpaid, set_thresholds
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._clock import advance_to, catch_up
 from numgenius_core.market._decision import Decision
@@ -337,4 +338,6 @@ _DO: Final[dict[type, Callable[[Decision, Any], None]]] = {
     c.AcceptPriceIncrease: renting.accept_increase,
     c.RejectPriceIncrease: renting.reject_increase,
     **VOLUME_COMMANDS,
+    c.SetThresholds: set_thresholds,
+    c.DeleteUnpaid: delete_unpaid,
 }

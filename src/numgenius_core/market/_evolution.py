@@ -99,6 +99,20 @@ def balance_ran_out(market: Builder, event: e.BalanceRanOut) -> None:
     market.put_account(changed_account(account, ledger=ledger, empty=True))
 
 
+def thresholds_set(market: Builder, event: e.ThresholdsSet) -> None:
+    changes = {"charge": event.charge, "notice": event.notice}
+    account = market.account(event.account)
+    told = {"charge_told": False, "notice_told": False}
+    market.put_account(changed_account(account, **changes, **told))
+
+
+def threshold_told(market: Builder, event: e.ChargeDue | e.BalanceLow) -> None:
+    account = market.account(event.account)
+    ledger = moved(account.ledger, event.at, 0, 0)
+    what = "charge_told" if isinstance(event, e.ChargeDue) else "notice_told"
+    market.put_account(changed_account(account, ledger=ledger, **{what: True}))
+
+
 # --- machines -------------------------------------------------------------------------------
 
 
@@ -425,6 +439,9 @@ _APPLY: Final[dict[type, Callable[[Builder, Any], None]]] = {
     e.SettingsSet: settings_set,
     e.CreditAdded: credit_added,
     e.BalanceRanOut: balance_ran_out,
+    e.ThresholdsSet: thresholds_set,
+    e.ChargeDue: threshold_told,
+    e.BalanceLow: threshold_told,
     e.MachineAdded: machine_added,
     e.MachineRemoved: machine_removed,
     e.MachineVerified: machine_verified,

@@ -18,6 +18,7 @@ from numgenius_core._numbers import fraction
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
 from numgenius_core.maintenance.schedule import MaintenanceWindow
+from numgenius_core.market._balance_messages import DeleteUnpaid, SetThresholds
 from numgenius_core.market._messages import Order, positive
 from numgenius_core.market._settings import Settings
 from numgenius_core.market._volume_messages import (
@@ -43,6 +44,7 @@ __all__ = [
     "Command",
     "CountTraffic",
     "Defragment",
+    "DeleteUnpaid",
     "DeleteVolume",
     "Destroy",
     "Label",
@@ -63,6 +65,7 @@ __all__ = [
     "SetDefaultJob",
     "SetMinBid",
     "SetSettings",
+    "SetThresholds",
     "SetVerification",
     "Start",
     "Stop",
@@ -480,5 +483,7 @@ Command = (
     | RentVolume
     | CloneVolume
     | DeleteVolume
+    | SetThresholds
+    | DeleteUnpaid
 )
 """Everything a market can be told to do."""

@@ -19,6 +19,7 @@ from numgenius_core.contracts.extension import Raise, Stale
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.listing import Listing, Machine, PriceTerms, Verification
 from numgenius_core.maintenance.schedule import MaintenanceWindow, Notice
+from numgenius_core.market._balance_messages import BalanceLow, ChargeDue, ThresholdsSet
 from numgenius_core.market._messages import Message
 from numgenius_core.market._settings import Settings
 from numgenius_core.market._volume_messages import (
@@ -37,8 +38,10 @@ from numgenius_core.rates import PerGpuHour, PerHour
 
 __all__ = [
     "AutoExtensionSet",
+    "BalanceLow",
     "BalanceRanOut",
     "BidChanged",
+    "ChargeDue",
     "ClientNotified",
     "ContractCreated",
     "ContractExtended",
@@ -79,6 +82,7 @@ __all__ = [
     "RatesChanged",
     "SettingsSet",
     "StopReason",
+    "ThresholdsSet",
     "TrafficCounted",
     "VolumeDeleted",
     "VolumeExpired",
@@ -571,5 +575,8 @@ Event = (
     | VolumeExtended
     | VolumeExpired
     | VolumeDeleted
+    | ThresholdsSet
+    | ChargeDue
+    | BalanceLow
 )
 """Everything that can happen in a market."""

@@ -63,6 +63,9 @@ class Account:
         volumes: Those it rents that exist, each with its machine.
         waiting: How many of the instances wait for their GPUs.
         empty: Whether nothing is left and what it rented has been stopped; a new one is empty.
+        charge: The balance at which a card is to be charged; ``None`` is nowhere.
+        notice: The balance at which its owner is to be told; ``None`` is nowhere.
+        charge_told, notice_told: Whether it was said since the balance was last above.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Market, Money, execute
@@ -81,16 +84,31 @@ class Account:
     waiting: int = 0
     empty: bool = True
     volumes: Mapping[VolumeId, MachineId] = field(factory=Table, converter=as_table, repr=brief)
+    charge: Money | None = None
+    notice: Money | None = None
+    charge_told: bool = False
+    notice_told: bool = False
     due: datetime | None = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "due", self.runs_out())
+        object.__setattr__(self, "due", self.next_due())
 
     def runs_out(self) -> datetime | None:
         """Return when its balance runs out; ``None`` if it never does, or did."""
         if self.empty:
             return None
         return self.ledger.runs_out() if self.ledger.amount.ticks > 0 else self.ledger.since
+
+    def next_due(self) -> datetime | None:
+        """Return when time alone says something of its balance next; ``None`` is never."""
+        due = self.runs_out()
+        if self.charge is None and self.notice is None:
+            return due
+        for threshold, told in ((self.charge, self.charge_told), (self.notice, self.notice_told)):
+            if threshold is not None and not told:
+                falls = self.ledger.falls_to(threshold)
+                due = falls if due is None or (falls is not None and falls < due) else due
+        return due
 
 
 changed_account: Final = copier(Account)

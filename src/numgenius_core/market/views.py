@@ -27,6 +27,7 @@ from numgenius_core.market._clock import advance_to
 from numgenius_core.market._preview import Preview, preview
 from numgenius_core.market._relisting import TermChange, TermOrigin
 from numgenius_core.market._renting import AN_OFFER, find_offer
+from numgenius_core.market._runway import Runway, SpendRate, runway, spend_rate
 from numgenius_core.market._volume_views import (
     VolumeOffer,
     volume,
@@ -49,6 +50,8 @@ __all__ = [
     "DepositView",
     "Earnings",
     "Preview",
+    "Runway",
+    "SpendRate",
     "TermChange",
     "TermOrigin",
     "VolumeOffer",
@@ -65,6 +68,8 @@ __all__ = [
     "offers",
     "preview",
     "quotes",
+    "runway",
+    "spend_rate",
     "statement_of",
     "until",
     "volume",
