@@ -325,8 +325,9 @@ class CheckedMarket(RuleBasedStateMachine):
         assert sorted(found) == sorted(self.model.announced)
         self.model.announced.clear()
 
+        names = {e.ChargeDue: "charge", e.BalanceLow: "notice"}
         fallen = [
-            (seconds(each.at), each.account, "charge" if isinstance(each, e.ChargeDue) else "notice")
+            (seconds(each.at), each.account, names[type(each)])
             for each in events
             if isinstance(each, e.ChargeDue | e.BalanceLow)
         ]

@@ -257,17 +257,17 @@ class Model(VolumeModel):
             spent[deal.client] += paid
             if covered:
                 yield self.now - -deal.deposit // covered
+        yield from self.volume_instants()
         for vol in self.vols.values():
-            if not vol.expired:
-                yield vol.end
             spent[vol.client] += self.cost_of(vol)[0]
-        for rig in self.rigs.values():
-            yield NEVER if rig.volumes is None else rig.volumes.end
         for name, rate in spent.items():
-            balance = self.purses[name].balance
-            for least in (0, *(least for _, least in self.purses[name].thresholds)):
-                if rate and balance > least:
-                    yield self.now - -(balance - least) // rate
+            yield from self._falls(self.purses[name], rate)
+
+    def _falls(self, purse: Purse, rate: int) -> Iterator[int]:
+        """Yield when a balance has fallen to nothing, and to each of its thresholds."""
+        for least in (0, *(least for _, least in purse.thresholds)):
+            if rate and purse.balance > least:
+                yield self.now - -(purse.balance - least) // rate
 
     def _cost(self, deal: Deal) -> tuple[int, int, int]:
         """Return ticks a second from the balance, from the deposit, and to the platform."""
@@ -328,12 +328,7 @@ class Model(VolumeModel):
         for rig in self.rigs.values():
             self._rerun(rig)
         for name, purse in self.purses.items():
-            for what, least in purse.thresholds:
-                if purse.balance > least:
-                    purse.told.discard(what)
-                elif what not in purse.told:
-                    purse.told.add(what)
-                    self.fallen.append((self.now, name, what))
+            self._tell(name, purse)
             if purse.balance > 0:
                 purse.had = True
             elif purse.had:
@@ -343,6 +338,15 @@ class Model(VolumeModel):
                         deal.state = "stopped"
         for rig in self.rigs.values():
             self._rerun(rig)
+
+    def _tell(self, name: str, purse: Purse) -> None:
+        """Tell what a balance has fallen to, once until it is above again."""
+        for what, least in purse.thresholds:
+            if purse.balance > least:
+                purse.told.discard(what)
+            elif what not in purse.told:
+                purse.told.add(what)
+                self.fallen.append((self.now, name, what))
 
     # --- who runs ---------------------------------------------------------------------------
 
@@ -465,7 +469,7 @@ class Model(VolumeModel):
 
     def _set_thresholds(self, command: Any) -> None:
         need(command.by in self.purses)
-        least = [each and each.ticks for each in (command.charge, command.notice)]
+        least = [None if m is None else m.ticks for m in (command.charge, command.notice)]
         need(all(each is None or each >= 0 for each in least))
         purse = self.purses[command.by]
         purse.charge, purse.notice, purse.told = least[0], least[1], set()

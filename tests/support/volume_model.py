@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -78,6 +79,11 @@ class VolumeModel:
             return 0
         left: int = rig.volumes.size - sum(vol.size for vol in self.vols_of(rig))
         return max(0, min(left, self.free_disk(rig)))
+
+    def volume_instants(self) -> Iterator[int]:
+        """Yield when volumes and volume offers end."""
+        yield from (vol.end for vol in self.vols.values() if not vol.expired)
+        yield from (rig.volumes.end for rig in self.rigs.values() if rig.volumes is not None)
 
     def volumes_end(self) -> None:
         """Let what ends now end."""
