@@ -24,6 +24,7 @@ from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, Volume
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import Mode
 from numgenius_core.market._clock import advance_to
+from numgenius_core.market._notifications import Notification, notifications
 from numgenius_core.market._preview import Preview, preview
 from numgenius_core.market._relisting import TermChange, TermOrigin
 from numgenius_core.market._renting import AN_OFFER, find_offer
@@ -49,6 +50,7 @@ from numgenius_core.units import Amount
 __all__ = [
     "DepositView",
     "Earnings",
+    "Notification",
     "Preview",
     "Runway",
     "SpendRate",
@@ -64,6 +66,7 @@ __all__ = [
     "is_host",
     "machine",
     "machines_of",
+    "notifications",
     "offer",
     "offers",
     "preview",
