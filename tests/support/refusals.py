@@ -312,6 +312,8 @@ GOOD: Final[dict[str, dict[str, str]]] = {
         "name": "'data'",
         "billed_test": "False",
     },
+    "billing.DaysOfGrace": {"days": "1"},
+    "billing.DaysOfGrace(2).buffer": {"daily_spend": "Money(1)"},
     "billing.VolumeHistory": {
         "contract": "RENTED",
         "outages": "()",
@@ -663,6 +665,8 @@ WRONG: Final = (
     "Disk(total_mb=10, instances_mb=11)",
     "Disk(total_mb=10, instances_mb=4, volumes_mb=7)",
     "Disk(total_mb=10, share=2)",
+    "billing.DaysOfGrace(-1)",
+    "billing.DaysOfGrace(1.5)",
     "evolve(known.LISTING.machine, disk_share=2)",
     "evolve(RENTED, name='a b')",
     "evolve(RENTED, start=at(9), volume=Volume(size_mb=5, price=PerGbMonth(1), end=at(9)))",

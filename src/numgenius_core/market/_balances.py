@@ -38,9 +38,7 @@ def set_thresholds(decision: Decision, command: b.SetThresholds) -> None:
         threshold = getattr(command, name)
         if threshold is not None and threshold < ZERO:
             raise RuleViolation(name, "zero dollars or more", str(threshold))
-    decision.emit(
-        b.ThresholdsSet, account=command.by, charge=command.charge, notice=command.notice
-    )
+    decision.emit(b.ThresholdsSet, account=command.by, charge=command.charge, notice=command.notice)
 
 
 def daily_spend(market: Builder, name: AccountId, at: datetime) -> Money:

@@ -35,6 +35,13 @@ from numgenius_core.market.state import Market
 
 _OF_LISTING: Final = (e.MachineListed, e.ContractExtended, e.PriceIncreaseAsked)
 """Events that verdicts and terms say better."""
+_OF_ACCOUNTS: Final = (
+    e.CreditAdded,
+    e.BalanceRanOut,
+    e.ThresholdsSet,
+    e.ChargeDue,
+    e.BalanceLow,
+)
 _REASONS: Final = ("why", "refund", "kept", "amount", "floor", "bid", "label", "months")
 
 
@@ -116,7 +123,7 @@ class Preview(Tabular):
             known = self._renters.get(volume)
         elif contract is not None:
             known = self._clients.get(contract)
-        elif isinstance(event, e.CreditAdded | e.BalanceRanOut):
+        elif isinstance(event, _OF_ACCOUNTS):
             known = event.account
         else:
             known = self._hosts.get(machine_of(event) or MachineId(0))
@@ -212,7 +219,7 @@ def _subject(event: e.Event, asked: Mapping[int, ContractId]) -> str:
         return f"contract {contract}"
     if machine is not None:
         return f"machine {machine}"
-    return "account" if isinstance(event, e.CreditAdded | e.BalanceRanOut) else "market"
+    return "account" if isinstance(event, _OF_ACCOUNTS) else "market"
 
 
 def _facts(event: e.Event) -> tuple[str, str]:
