@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ from numgenius_core.money import Money
 DAY, HOUR, M1 = 86_400, 3_600, MachineId(1)
 
 
-def a_world(credit: str | int = 20, **listed: object) -> World:
+def a_world(credit: str | int = 20, **listed: Any) -> World:
     """Return a market in which ann has some dollars; a GPU costs $1/h, a GB $0.72 a month."""
     made = World()
     made.do(c.AddCredit(account=ANN, amount=Money(credit)))
@@ -57,15 +58,27 @@ class TestThresholds:
         ]
         assert find_event(events, e.ChargeDue).threshold == Money(5)
 
-    def test_once_until_it_has_been_above(self) -> None:
+    @pytest.mark.parametrize("kind", [e.BalanceLow, e.ChargeDue])
+    def test_once_until_it_has_been_above(
+        self, kind: type[e.BalanceLow] | type[e.ChargeDue]
+    ) -> None:
         w = a_world()
-        thresholds(w, notice=15)
+        thresholds(w, **{"notice" if kind is e.BalanceLow else "charge": 15})
         w.rent(1)
         w.do(c.Tick(), 6 * HOUR)
         w.do(c.AddCredit(account=ANN, amount=Money("0.5")))
-        assert not find_events(w.do(c.Tick(), 7 * HOUR), e.BalanceLow)
+        assert not find_events(w.do(c.Tick(), 7 * HOUR), kind)
         w.do(c.AddCredit(account=ANN, amount=Money(10)))
-        assert find_event(w.do(c.Tick(), 24 * HOUR), e.BalanceLow).at == second(int(15.5 * HOUR))
+        [again] = find_events(w.do(c.Tick(), 24 * HOUR), kind)
+        assert again.at == second(int(15.5 * HOUR))
+
+    def test_at_the_first_second_that_begins_so_low(self) -> None:
+        w = a_world()
+        w.list(prices(7))
+        thresholds(w, notice=15)
+        w.rent(1)
+        low = find_event(w.do(c.Tick(), HOUR), e.BalanceLow)
+        assert low.at == second(2_572)  # 5 / 7 of an hour are 2571.4 seconds
 
     def test_of_one_that_is_there_already_at_once(self) -> None:
         w = a_world()
@@ -220,6 +233,24 @@ class TestTheEndOfMoney:
         assert found.ends_at == second(10 * DAY)
         assert found.looked_until == START + timedelta(days=366)
 
+    def test_a_horizon_ends_the_look(self) -> None:
+        w = a_world("0.1")
+        w.rent(1)
+        for horizon, ends in ((359, None), (360, second(360))):
+            found = views.runway(w.market, ANN, w.now, horizon=timedelta(seconds=horizon))
+            assert (found.ends_at, found.looked_until) == (ends, second(horizon))
+
+    def test_of_a_host_that_earns_elsewhere_what_its_test_costs(self) -> None:
+        w = a_world(1_000)
+        w.do(c.SetSettings(settings=Settings(own_tests_billed=True)))
+        w.do(c.AddCredit(account=HOST, amount=Money("0.01")))
+        w.add(4, machine=2)
+        w.list(prices(fee=Fraction(1, 4)), machine=2)
+        w.rent(4, by=HOST, machine=2)  # of $4 an hour it gets $3 back
+        w.rent(1, end=second(100))  # and for a while another dollar
+        found = views.runway(w.market, HOST, w.now, horizon=timedelta(seconds=900))
+        assert found.ends_at == brute(w, HOST, 900) == second(136)
+
     def test_nothing_left_is_now(self) -> None:
         w = a_world(1)
         w.rent(1, disk_mb=1_000)
@@ -283,7 +314,14 @@ class TestGrace:
         with pytest.raises(RuleViolation) as refused:
             w.do(c.DeleteUnpaid(account=ANN))
         spent = Money(24) + debt
-        assert refused.value.need.endswith(f"${(spent / 3).scaled(Fraction(9, 10))}")
+        assert refused.value.need.endswith(f"${spent.scaled(Fraction(9, 30))}")
+
+    def test_what_was_spent_before_is_not_in_it(self) -> None:
+        w = self.dry(3_650)
+        with pytest.raises(RuleViolation) as refused:
+            w.do(c.DeleteUnpaid(account=ANN), 60 * DAY)
+        daily = Money("0.11").scaled(24)  # storage alone
+        assert refused.value.need.endswith(f"${daily.scaled(3_650)}")
 
     def test_without_grace_any_debt_will_do(self) -> None:
         w = self.dry(0)

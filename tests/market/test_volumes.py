@@ -41,6 +41,7 @@ DAY, HOUR = 86_400, 3_600
 CAT = AccountId("cat")  # has nothing
 GB = 1_000
 M1, M2 = MachineId(1), MachineId(2)
+ENDED = ["VolumeListingEnded"]
 
 
 def a_world(gpus: int = 2, *, share: str = "1", listed: bool = True, **others: Any) -> World:
@@ -139,8 +140,9 @@ class TestTheDisk:
     def test_and_instances_against_volumes(self) -> None:
         w = a_world(volume_mb=900 * GB)
         w.rent(2, disk_mb=800 * GB)
+        offer = offer_of(w).id
         with pytest.raises(RuleViolation, match="size_mb: need at most the offer's 200,000 MB"):
-            rent(w, 201)
+            w.do(c.RentVolume(by=ANN, offer=offer, size_mb=200 * GB + 1))
         rent(w, 200)
         assert not offer_of(w).rentable
 
@@ -524,6 +526,15 @@ class TestAtItsEnd:
         contract = next(iter(w.market.homes))
         w.do(c.CleanUp(by=HOST, machine=M1), 3 * DAY)
         assert (contract in w.market.homes, number in w.market.volumes) == (False, False)
+
+    def test_nor_while_one_uses_it_that_lasts_longer(self) -> None:
+        w = a_world(end=second(90 * DAY))
+        listed(w, end=second(DAY))
+        number = rent(w)
+        contract = w.rent(1, volumes=[number])
+        assert w.names(c.CleanUp(by=HOST, machine=M1), 4 * DAY) == ["VolumeExpired", *ENDED]
+        w.do(c.Destroy(by=ANN, contract=contract))
+        assert w.names(c.CleanUp(by=HOST, machine=M1)) == ["VolumeDeleted"]
 
     def test_its_client_may_at_any_time(self) -> None:
         w, number = self.expired()

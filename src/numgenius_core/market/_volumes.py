@@ -35,7 +35,7 @@ from numgenius_core.market import _volume_messages as v, commands as c
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._decision import Decision
 from numgenius_core.market.state import OFFERS_OF_A_LISTING, MachineState, Market
-from numgenius_core.market.volume import NOT_LISTED, RentedVolume, VolumeListing, earlier
+from numgenius_core.market.volume import NOT_LISTED, RentedVolume, VolumeListing
 
 # --- what is offered ------------------------------------------------------------------------
 
@@ -76,7 +76,7 @@ def list_volume(decision: Decision, command: v.ListVolume) -> None:
             size_mb=command.size_mb,
             price=command.price,
             platform_fee=fee,
-            end=earlier(end, None if listing is None else listing.end_at(at)),
+            end=end,  # or with the GPU offers, if these end before
         ),
     )
     extend_volumes(decision, machine.id)
