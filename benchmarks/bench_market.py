@@ -32,8 +32,9 @@ from pathlib import Path
 from statistics import median
 from types import FrameType
 
+from attrs import astuple
 from harness import Row, duration_text, in_turn, print_table
-from market_by_hand import State, by_hand, change_bid
+from market_by_hand import Event as HandEvent, State, by_hand, change_bid
 
 import numgenius_core
 from numgenius_core import Interval
@@ -141,13 +142,14 @@ def execute_each(market: Market, commands: list[Timed]) -> Market:
 # --- one changed bid ------------------------------------------------------------------------
 
 
-def changed_bids(bids: int, count: int) -> tuple[Market, list[Timed]]:
-    """Return a machine of which bids stand, and commands that change them."""
-    driver = Driver(1, clients=bids)
-    driver.bid(0, bids)
-    driver.load(0)
+def changed_bids(machines: int, bids: int, count: int) -> tuple[Market, list[Timed]]:
+    """Return machines on each of which bids stand, and commands that change them."""
+    driver = Driver(machines, clients=machines * 2)
+    for number in range(machines):
+        driver.bid(number, bids)
+        driver.load(number)
     start = driver.market
-    instances = driver.market.machine(MachineId(0)).in_order()
+    instances = [each for state in start.machines.values() for each in state.in_order()]
     driver.commands.clear()
     for _ in range(count):
         driver.at += SECOND
@@ -174,15 +176,16 @@ def change_each(state: State, commands: list[tuple[int, int, int]]) -> State:
 
 def check_floor(market: Market, commands: list[Timed]) -> None:
     """Make sure that the floor decides as we do, to the tick."""
-    state = by_hand(market, MachineId(0))
+    state = by_hand(market)
     for (command, at), plain in zip(commands, plain_commands(commands), strict=True):
         market, events = execute(market, command, at)
         state, theirs = change_bid(state, *plain)
-        assert [plain_event(each) for each in events] == theirs, (events, theirs)
-    for name, (ticks, since, rate) in state.clients.items():
-        there = ticks + rate * (int(commands[-1][1].timestamp()) - since)
+        assert [plain_event(each) for each in events] == [*map(hand_event, theirs)], events
+    now = int(commands[-1][1].timestamp())
+    for name, (ticks, since, rate) in state.accounts.items():
+        there = ticks + rate * (now - since)
         assert market.account(AccountId(name)).ledger.at(commands[-1][1]).ticks == there
-    assert state.platform == by_hand(market, MachineId(0)).platform
+    assert state.platform == by_hand(market).platform
 
 
 def plain_event(event: Event) -> tuple[object, ...]:
@@ -193,14 +196,18 @@ def plain_event(event: Event) -> tuple[object, ...]:
     return kind, at, event.contract, *by  # type: ignore[union-attr]  # of these all have one
 
 
+def hand_event(event: HandEvent) -> tuple[object, ...]:
+    return type(event).__name__, *astuple(event)
+
+
 def floor() -> None:
     rows = []
-    for bids in (10, 100):
-        market, commands = changed_bids(bids, 400)
+    for machines in (1, 100, 1_000):
+        market, commands = changed_bids(machines, 10, 400)
         check_floor(market, commands)
-        state, plain = by_hand(market, MachineId(0)), plain_commands(commands)
+        state, plain = by_hand(market), plain_commands(commands)
         rows += in_turn(
-            f"one of {bids} bids changes",
+            f"one changed bid, 10 on each of {machines:,} machine(s)",
             partial(execute_each, market, commands),
             {"by hand": partial(change_each, state, plain)},
             number=1,
@@ -494,7 +501,7 @@ def eventsourcing() -> None:
         return
     import bid_aggregate as theirs
 
-    market, commands = changed_bids(10, 1_000)
+    market, commands = changed_bids(1, 10, 1_000)
     plain = [(contract, price) for _, contract, price in plain_commands(commands)]
     kept = [event for events in events_of(market, commands) for event in events]
     lines = [event_to_json(event) for event in kept]

@@ -106,6 +106,8 @@ def _member(path: str, member: Any) -> Iterator[str]:
         yield f"{path}{inspect.signature(member.__func__)} ({type(member).__name__})"
     elif inspect.isfunction(member):
         yield f"{path}{inspect.signature(member)}"
+    elif inspect.ismemberdescriptor(member):
+        yield f"{path} -> {inspect.get_annotations(member.__objclass__)[member.__name__]}"
     elif isinstance(member, (int, str)):
         yield f"{path} = {member!r}"
 

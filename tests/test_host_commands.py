@@ -352,7 +352,7 @@ class TestCharge:
             (("--watts", "350"), "--kwh: need the price of electricity"),
             (("--demand", "gamers"), "--demand: need one of experiments, training, serving"),
             (("--fee", "1"), "--fee: need a share"),
-            (("--usual", "0"), "price: need a price above zero"),
+            (("--usual", "0"), "--usual: need a price above zero"),
             (("--min-gpu", "3"), "min_gpu: need a power of two"),
         ],
     )
@@ -385,3 +385,54 @@ class TestPictures:
         assert ".svg or .png" in refused(
             capsys, "reserve", "--price", "1", "--months", "1", "--plot", "x.txt"
         )
+
+
+class TestWhatPeopleTypeIsAnsweredInTheirWords:
+    """A note of the rules is a line, a slip names its option, and ``.25`` is a number."""
+
+    def test_a_warning_is_one_line_without_our_source(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        words = ("charge", "2", "--from", "1", "--to", "2", "--min-bid", "5")
+        assert main([*words, "--runs", "1", "--days", "2", "--tries", "2"]) == 0
+        lines = capsys.readouterr().err.splitlines()
+        assert lines
+        assert all(line.startswith("numgenius: machine 1: lowest bid $5.00") for line in lines)
+        assert len(set(lines)) == len(lines)
+
+    def test_a_number_may_begin_with_its_point(self, capsys: pytest.CaptureFixture[str]) -> None:
+        said = text(capsys, "reserve", "--price", ".25", "--months", "3")
+        assert said == text(capsys, "reserve", "--price", "0.25", "--months", "3")
+
+    def test_a_slip_names_its_option(
+        self, capsys: pytest.CaptureFixture[str], history: str
+    ) -> None:
+        words = ("charge", "8", "--from", "1", "--to", "2", "--usual", "0")
+        assert "numgenius: --usual: need a price above zero, got 0" in refused(capsys, *words)
+        found = refused(capsys, "bid", history, "--series", "us-east-1b")
+        assert "--series: need none, as the file has a single one, got us-east-1b" in found
+        late = refused(capsys, "bid", history, "--until", "1999-01-01")
+        assert late.startswith("numgenius: --until: need a time after 20")
+        assert "--bid: need at least $0.001 an hour, got 0" in refused(
+            capsys, "bid", history, "--bid", "0"
+        )
+        assert "--gpus: need at least 1" in refused(capsys, "quote", "--sample", "--gpus", "0")
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("quote", "--hours", "720", "--disk", "500", "--all"),
+            ("quote", "--hours", "720", "--disk", "500", "--mode", "reserved", "--all"),
+            ("compare", "--hours", "720", "--disk", "100"),
+        ],
+    )
+    def test_tables_fit_eighty_columns(
+        self,
+        words: tuple[str, ...],
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "80")
+        table = [line for line in text(capsys, *words, "--sample").splitlines() if " × " in line]
+        assert len(table) > 2
+        assert max(map(len, table)) <= 80

@@ -17,13 +17,15 @@ relatives) and when a derived rate is agreed (:meth:`Rate.scaled`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import total_ordering
 from math import lcm
 from operator import attrgetter
-from typing import Final, final, overload
+from typing import TYPE_CHECKING, Final, final, overload
+
+from attrs.exceptions import FrozenInstanceError
 
 from numgenius_core._numbers import (
     FROM_FLOAT,
@@ -75,6 +77,9 @@ class Money:
     Args:
         value: Dollars as text, ``int`` or ``Decimal``, at most 12 decimals.
 
+    Attributes:
+        ticks: The exact amount in ticks, :data:`TICKS_PER_DOLLAR` in a dollar.
+
     Raises:
         WrongType: ``value`` is a ``float`` (see :meth:`from_float`), a ``bool`` or no number.
         RuleViolation: It is not finite, has more than 12 decimals or is above a trillion dollars.
@@ -88,8 +93,20 @@ class Money:
     (0.25, Money('2.34'), 2)
     """
 
-    __slots__ = ("_ticks",)
-    _ticks: int
+    if TYPE_CHECKING:  # to read only
+
+        @property
+        def ticks(self) -> int: ...  # noqa: D102
+
+    else:
+        __slots__ = ("ticks",)
+        ticks: int
+
+        def __setattr__(self, name: str, value: object) -> None:
+            raise FrozenInstanceError
+
+        def __delattr__(self, name: str) -> None:
+            raise FrozenInstanceError
 
     def __init_subclass__(cls) -> None:
         raise WrongType(f"class {cls.__name__}", "Money itself (it is not derived from)", "Money")
@@ -99,7 +116,10 @@ class Money:
         steps = scaled_integer(value, PRICE_PLACES, "money", need, exact=True, hint=FROM_FLOAT)
         if abs(steps) > MAX_MONEY * PICO:
             raise RuleViolation("money", need, shown(value))
-        self._ticks = steps * TICKS_PER_STEP
+        put_ticks(self, steps * TICKS_PER_STEP)
+
+    def __reduce__(self) -> tuple[Callable[[int], Money], tuple[int]]:
+        return money_of, (self.ticks,)
 
     @classmethod
     def from_float(cls, value: float) -> Money:
@@ -143,11 +163,6 @@ class Money:
         except AttributeError:
             raise WrongType("amounts", "Money only", "something else among them") from None
 
-    @property
-    def ticks(self) -> int:
-        """The exact amount in ticks, :data:`TICKS_PER_DOLLAR` in a dollar."""
-        return self._ticks
-
     def to_decimal(self, places: int = 9) -> Decimal:
         """Return dollars rounded half-even to ``places`` decimals (default: a nano-dollar).
 
@@ -155,12 +170,12 @@ class Money:
             RuleViolation: ``places`` is not from 0 to 30.
         """
         whole_number(places, "places", 0, 30)
-        units = round_half_even(self._ticks * 10**places, TICKS_PER_DOLLAR)
+        units = round_half_even(self.ticks * 10**places, TICKS_PER_DOLLAR)
         return Decimal(units).scaleb(-places, WIDE)
 
     def cents(self) -> int:
         """Return the amount in whole cents, rounded half-even."""
-        return round_half_even(self._ticks * 100, TICKS_PER_DOLLAR)
+        return round_half_even(self.ticks * 100, TICKS_PER_DOLLAR)
 
     def rounded(self, places: int = 9) -> Money:
         """Return the amount as it leaves the library, half-even at ``places`` decimals.
@@ -169,7 +184,7 @@ class Money:
             RuleViolation: ``places`` is not from 0 to 12.
         """
         unit = TICKS_PER_DOLLAR // 10 ** whole_number(places, "places", 0, PRICE_PLACES)
-        return money_of(round_half_even(self._ticks, unit) * unit)
+        return money_of(round_half_even(self.ticks, unit) * unit)
 
     def scaled(self, factor: Fraction | int) -> Money:
         """Return ``self × factor``, rounded half-even to a tick.
@@ -178,7 +193,7 @@ class Money:
             WrongType: ``factor`` is a ``float`` or another inexact number.
         """
         ratio = exact_factor(factor, "money × …")
-        return money_of(round_half_even(self._ticks * ratio.numerator, ratio.denominator))
+        return money_of(round_half_even(self.ticks * ratio.numerator, ratio.denominator))
 
     def allocate(self, weights: Sequence[int], places: int = 2) -> tuple[Money, ...]:
         """Split the amount, rounded to ``places`` decimals, in proportion to ``weights``.
@@ -203,7 +218,7 @@ class Money:
         # All in units of that size, and of the absolute amount: a credit is split as the charge is
         # that it takes back, so the two cancel part by part.
         ticks_per_unit = TICKS_PER_DOLLAR // 10**places
-        units = round_half_even(self._ticks, ticks_per_unit)
+        units = round_half_even(self.ticks, ticks_per_unit)
         parts = [abs(units) * share // total for share in shares]
         rests = [abs(units) * share % total for share in shares]
         # Rounding each part down leaves fewer units over than there are parts, so those with the
@@ -219,7 +234,7 @@ class Money:
     def __add__(self, other: Money) -> Money:
         if type(other) is not Money:
             raise WrongType("money + …", "Money", shown(other))
-        return money_of(self._ticks + other._ticks)
+        return money_of(self.ticks + other.ticks)
 
     def __radd__(self, other: int) -> Money:
         if type(other) is not int or other != 0:  # sum() starts at 0; nothing else adds to money
@@ -229,47 +244,47 @@ class Money:
     def __sub__(self, other: Money) -> Money:
         if type(other) is not Money:
             raise WrongType("money − …", "Money", shown(other))
-        return money_of(self._ticks - other._ticks)
+        return money_of(self.ticks - other.ticks)
 
     def __mul__(self, count: int) -> Money:
         if type(count) is not int:
             raise WrongType("money × …", "a whole number (or use scaled)", shown(count))
-        return money_of(self._ticks * count)
+        return money_of(self.ticks * count)
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Money) -> Fraction:
         if type(other) is not Money:
             raise WrongType("money ÷ …", "Money (or use scaled or allocate)", shown(other))
-        if not other._ticks:
+        if not other.ticks:
             raise RuleViolation("money ÷ …", "an amount other than zero", "0")
-        return Fraction(self._ticks, other._ticks)
+        return Fraction(self.ticks, other.ticks)
 
     def __neg__(self) -> Money:
-        return money_of(-self._ticks)
+        return money_of(-self.ticks)
 
     def __abs__(self) -> Money:
-        return money_of(abs(self._ticks))
+        return money_of(abs(self.ticks))
 
     def __bool__(self) -> bool:
-        return self._ticks != 0
+        return self.ticks != 0
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not Money:
             return NotImplemented
-        return self._ticks == other._ticks
+        return self.ticks == other.ticks
 
     def __lt__(self, other: Money) -> bool:
         if type(other) is not Money:
             raise WrongType("money < …", "Money", shown(other))
-        return self._ticks < other._ticks
+        return self.ticks < other.ticks
 
     def __hash__(self) -> int:
-        return hash(("Money", self._ticks))
+        return hash(("Money", self.ticks))
 
     def __float__(self) -> float:
         """Return the nearest ``float`` in dollars, for charts and statistics; it is not exact."""
-        return self._ticks / TICKS_PER_DOLLAR
+        return self.ticks / TICKS_PER_DOLLAR
 
     @overload
     def __round__(self, places: None = None) -> int: ...
@@ -278,17 +293,17 @@ class Money:
     def __round__(self, places: int | None = None) -> Money | int:
         """Round half-even: to whole dollars as an ``int``, or as :meth:`rounded` does."""
         if places is None:
-            return round_half_even(self._ticks, TICKS_PER_DOLLAR)
+            return round_half_even(self.ticks, TICKS_PER_DOLLAR)
         return self.rounded(places)
 
     def __str__(self) -> str:
         return decimal_text(self.to_decimal(), 2)
 
     def __repr__(self) -> str:
-        exact, rest = divmod(abs(self._ticks), TICKS_PER_STEP)
+        exact, rest = divmod(abs(self.ticks), TICKS_PER_STEP)
         if rest or exact > MAX_MONEY * PICO:  # finer or larger than what the constructor takes
-            return f"Money.from_ticks({self._ticks})"
-        sign = "-" if self._ticks < 0 else ""
+            return f"Money.from_ticks({self.ticks})"
+        sign = "-" if self.ticks < 0 else ""
         return f"Money('{sign}{decimal_text(Decimal(exact).scaleb(-PRICE_PLACES, WIDE), 2)}')"
 
     def __format__(self, spec: str) -> str:
@@ -296,14 +311,17 @@ class Money:
         return formatted(self, spec)
 
 
-_TICKS: Final = attrgetter("_ticks")  # in C, with no call of Python for each amount
-new_money: Final = object.__new__  # the rates make their charges with it: see PerGpuHour.charge
+_TICKS: Final = attrgetter("ticks")  # in C, with no call of Python for each amount
+# An amount is made in two steps, without a check: the rates do so, too (PerGpuHour.charge). Its one
+# slot is filled by the slot's own setter, so that nobody else can, and it is read without a call.
+new_money: Final = object.__new__
+put_ticks: Final[Callable[[Money, int], None]] = Money.ticks.__set__  # type: ignore[attr-defined]
 
 
 def money_of(ticks: int) -> Money:
     """Return the amount without checks: the way in for the rules, several times faster."""
     money = new_money(Money)
-    money._ticks = ticks
+    put_ticks(money, ticks)
     return money
 
 

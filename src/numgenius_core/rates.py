@@ -11,10 +11,13 @@ rounded once, half to even, when it is agreed (:meth:`Rate.scaled`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import ClassVar, Final, Self, final, overload
+from typing import TYPE_CHECKING, ClassVar, Final, Self, final, overload
+
+from attrs.exceptions import FrozenInstanceError
 
 from numgenius_core._numbers import (
     FROM_FLOAT,
@@ -31,7 +34,7 @@ from numgenius_core._numbers import (
     whole_seconds,
 )
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.money import TICKS_PER_STEP, Money, money_of, new_money
+from numgenius_core.money import TICKS_PER_STEP, Money, money_of, new_money, put_ticks
 from numgenius_core.units import (
     BYTES_PER_GB,
     MB_PER_GB,
@@ -65,6 +68,9 @@ class Rate:
     Args:
         value: Dollars per unit as text, ``int`` or ``Decimal``, at most 12 decimals.
 
+    Attributes:
+        steps: The rate in pico-dollars per unit.
+
     Raises:
         WrongType: ``value`` is a ``float`` (see :meth:`from_float`), a ``bool`` or no number.
         RuleViolation: It is negative, not finite, has more than 12 decimals or is above
@@ -79,8 +85,21 @@ class Rate:
     (0.4, PerGpuHour('0.12'))
     """
 
-    __slots__ = ("_steps",)
-    _steps: int
+    if TYPE_CHECKING:  # to read only
+
+        @property
+        def steps(self) -> int: ...  # noqa: D102
+
+    else:
+        __slots__ = ("steps",)
+        steps: int
+
+        def __setattr__(self, name: str, value: object) -> None:
+            raise FrozenInstanceError
+
+        def __delattr__(self, name: str) -> None:
+            raise FrozenInstanceError
+
     UNIT: ClassVar[str] = "$/unit"
 
     def __init_subclass__(cls) -> None:
@@ -91,9 +110,12 @@ class Rate:
             )
 
     def __init__(self, value: Amount) -> None:
-        self._steps = self._within(
-            scaled_integer(value, PRICE_PLACES, *self._limits(), exact=True, hint=FROM_FLOAT), value
-        )
+        limits = self._limits()
+        steps = scaled_integer(value, PRICE_PLACES, *limits, exact=True, hint=FROM_FLOAT)
+        _put_steps(self, self._within(steps, value))
+
+    def __reduce__(self) -> tuple[Callable[[int], Self], tuple[int]]:
+        return type(self).from_steps, (self.steps,)
 
     @classmethod
     def from_float(cls, value: float) -> Self:
@@ -130,7 +152,7 @@ class Rate:
     def from_steps(cls, steps: int) -> Self:
         """Return the rate of a whole number of pico-dollars per unit, unchecked."""
         rate = object.__new__(cls)
-        rate._steps = steps
+        _put_steps(rate, steps)
         return rate
 
     @classmethod
@@ -143,11 +165,6 @@ class Rate:
             raise RuleViolation(*cls._limits(), shown(value))
         return steps
 
-    @property
-    def steps(self) -> int:
-        """The rate in pico-dollars per unit."""
-        return self._steps
-
     def to_decimal(self, places: int = PRICE_PLACES) -> Decimal:
         """Return dollars per unit, exact by default, else half-even at ``places`` decimals.
 
@@ -155,7 +172,7 @@ class Rate:
             RuleViolation: ``places`` is not from 0 to 12.
         """
         whole_number(places, "places", 0, PRICE_PLACES)
-        units = round_half_even(self._steps, 10 ** (PRICE_PLACES - places))
+        units = round_half_even(self.steps, 10 ** (PRICE_PLACES - places))
         return Decimal(units).scaleb(-places, WIDE)
 
     def scaled(self, factor: Fraction | int) -> Self:
@@ -166,50 +183,50 @@ class Rate:
             RuleViolation: The rate would be negative or above :data:`MAX_RATE`.
         """
         ratio = exact_factor(factor, "rate × …")
-        steps = round_half_even(self._steps * ratio.numerator, ratio.denominator)
-        if not 0 <= steps <= self._steps:  # a part of what is due for many GPUs is a price as well
+        steps = round_half_even(self.steps * ratio.numerator, ratio.denominator)
+        if not 0 <= steps <= self.steps:  # a part of what is due for many GPUs is a price as well
             self._within(steps, f"{self!r} × {ratio}")
         return self.from_steps(steps)
 
     def __add__(self, other: Self) -> Self:
         if type(other) is not type(self):
             raise WrongType("rate + …", f"a rate in {self.UNIT}", shown(other))
-        steps = self._within(self._steps + other._steps, f"{self!r} + {other!r}")
+        steps = self._within(self.steps + other.steps, f"{self!r} + {other!r}")
         return self.from_steps(steps)
 
     def __bool__(self) -> bool:
-        return self._steps != 0
+        return self.steps != 0
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self._steps == other._steps
+        return self.steps == other.steps
 
     # Written out: type checkers read what ``total_ordering`` adds as if it took no subclass.
     def __lt__(self, other: Self) -> bool:
-        return self._steps < self._comparable(other)
+        return self.steps < self._comparable(other)
 
     def __le__(self, other: Self) -> bool:
-        return self._steps <= self._comparable(other)
+        return self.steps <= self._comparable(other)
 
     def __gt__(self, other: Self) -> bool:
-        return self._steps > self._comparable(other)
+        return self.steps > self._comparable(other)
 
     def __ge__(self, other: Self) -> bool:
-        return self._steps >= self._comparable(other)
+        return self.steps >= self._comparable(other)
 
     def _comparable(self, other: Self) -> int:
         """Return the steps of a rate in the same unit."""
         if type(other) is not type(self):
             raise WrongType("rate < …", f"a rate in {self.UNIT}", shown(other))
-        return other._steps
+        return other.steps
 
     def __hash__(self) -> int:
-        return hash((type(self), self._steps))
+        return hash((type(self), self.steps))
 
     def __float__(self) -> float:
         """Return the nearest ``float`` in dollars, for charts and statistics; it is not exact."""
-        return self._steps / PICO
+        return self.steps / PICO
 
     @overload
     def __round__(self, places: None = None) -> int: ...
@@ -218,9 +235,9 @@ class Rate:
     def __round__(self, places: int | None = None) -> Self | int:
         """Round half-even: to whole dollars as an ``int``, or to a rate with so many decimals."""
         if places is None:
-            return round_half_even(self._steps, PICO)
+            return round_half_even(self.steps, PICO)
         unit: int = 10 ** (PRICE_PLACES - whole_number(places, "places", 0, PRICE_PLACES))
-        return self.from_steps(round_half_even(self._steps, unit) * unit)
+        return self.from_steps(round_half_even(self.steps, unit) * unit)
 
     def __str__(self) -> str:
         return decimal_text(self.to_decimal(), 2)
@@ -230,9 +247,12 @@ class Rate:
         return formatted(self, spec)
 
     def __repr__(self) -> str:
-        if self._steps > MAX_RATE * PICO:  # many GPUs at a price near the limit
-            return f"{type(self).__name__}.from_steps({self._steps})"
+        if self.steps > MAX_RATE * PICO:  # many GPUs at a price near the limit
+            return f"{type(self).__name__}.from_steps({self.steps})"
         return f"{type(self).__name__}('{self}')"
+
+
+_put_steps: Final[Callable[[Rate, int], None]] = Rate.steps.__set__  # type: ignore[attr-defined]
 
 
 @final
@@ -262,7 +282,7 @@ class PerGpuHour(Rate):
             WrongType: ``gpus`` is no ``int``.
             RuleViolation: It is negative.
         """
-        return PerHour.from_steps(self._steps * whole_number(gpus, "gpus"))
+        return PerHour.from_steps(self.steps * whole_number(gpus, "gpus"))
 
     def charge(self, gpus: int, seconds: int) -> Money:
         """Return the exact price of ``gpus`` GPUs for whole ``seconds``.
@@ -273,7 +293,7 @@ class PerGpuHour(Rate):
         if type(gpus) is not int or type(seconds) is not int:
             raise _inexact(gpus, seconds)
         money = new_money(Money)  # as in money_of, without the call: this is the hottest line
-        money._ticks = self._steps * (gpus * seconds * _TICKS_PER_SECOND)
+        put_ticks(money, self.steps * (gpus * seconds * _TICKS_PER_SECOND))
         return money
 
     def __mul__(self, duration: timedelta) -> Money:
@@ -306,7 +326,7 @@ class PerHour(Rate):
             WrongType: ``gpus`` is no ``int``.
             RuleViolation: It is below one.
         """
-        return PerGpuHour.from_steps(round_half_even(self._steps, whole_number(gpus, "gpus", 1)))
+        return PerGpuHour.from_steps(round_half_even(self.steps, whole_number(gpus, "gpus", 1)))
 
     def charge(self, seconds: int) -> Money:
         """Return the exact price of whole ``seconds``.
@@ -317,7 +337,7 @@ class PerHour(Rate):
         if type(seconds) is not int:
             raise _inexact(seconds)
         money = new_money(Money)
-        money._ticks = self._steps * (seconds * _TICKS_PER_SECOND)
+        put_ticks(money, self.steps * (seconds * _TICKS_PER_SECOND))
         return money
 
     def __mul__(self, duration: timedelta) -> Money:
@@ -351,7 +371,7 @@ class PerGbMonth(Rate):
         """
         if type(megabytes) is not int or type(seconds) is not int:
             raise _inexact(megabytes, seconds)
-        return money_of(self._steps * megabytes * seconds * _TICKS_PER_MB_SECOND)
+        return money_of(self.steps * megabytes * seconds * _TICKS_PER_MB_SECOND)
 
     def __mul__(self, duration: timedelta) -> Money:
         return self.charge(MB_PER_GB, whole_seconds(duration))
@@ -384,4 +404,4 @@ class PerGb(Rate):
         """
         if type(count) is not int:
             raise _inexact(count)
-        return money_of(self._steps * count * _TICKS_PER_BYTE)
+        return money_of(self.steps * count * _TICKS_PER_BYTE)

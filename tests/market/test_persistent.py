@@ -39,6 +39,20 @@ class TestTable:
             assert dict(version.items()) == what
             assert {key: version[key] for key in what} == what
 
+    @given(
+        start=st.dictionaries(st.integers(0, 99), st.integers(), max_size=80),
+        new=st.dictionaries(st.integers(0, 99), st.integers(), max_size=9),
+        gone=st.lists(st.integers(100, 120) | st.integers(0, 99), max_size=9),
+    )
+    def test_many_change_at_once(
+        self, start: dict[int, int], new: dict[int, int], gone: list[int]
+    ) -> None:
+        gone = [key for key in gone if key not in new]
+        table = Table(start)
+        what = {key: value for key, value in (start | new).items() if key not in gone}
+        assert dict(table.updated(new, gone).items()) == what
+        assert dict(table.items()) == start
+
     @pytest.mark.parametrize("most", [31, 33, 1_025, 40_000])
     def test_it_grows_and_shrinks_past_the_width_of_its_nodes(self, most: int) -> None:
         table: Table[int, int] = Table()
@@ -152,6 +166,21 @@ class TestSorted:
             assert len(version) == len(what)
             assert version.first == min(what, default=None)
             assert version == Sorted(what)
+
+    @pytest.mark.parametrize("size", [0, 1, 5, 64, 65, 1_000])
+    def test_one_takes_the_place_of_another(self, size: int) -> None:
+        draws = random.Random(size)
+        known = sorted(draws.randrange(2_000) for _ in range(size))
+        items = Sorted(known)
+        for _ in range(60):
+            old, new = draws.choice([*known, -1]), draws.randrange(2_000)
+            before, items = items, items.replaced(old, new)
+            assert list(before) == known
+            if old in known:
+                known.remove(old)
+            known = sorted([*known, new])
+            assert list(items) == known
+            assert items.first == known[0]
 
     @pytest.mark.parametrize("seed", range(3))
     def test_thousands_come_and_go(self, seed: int) -> None:

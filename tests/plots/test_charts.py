@@ -109,6 +109,14 @@ def line(axes: Any, label: str) -> tuple[list[float], list[float]]:
     return [float(x) for x in found.get_xdata()], [float(y) for y in found.get_ydata()]
 
 
+def test_one_dear_bid_does_not_press_the_others_to_the_edge() -> None:
+    """Bids that differ by a factor stand on an axis of factors; those that are near do not."""
+    for dearest, scale in ((2.0, "linear"), (6.5, "log")):
+        bids = [0.1, 0.2, dearest]
+        drawn: Any = bid_availability(bids, [0.1, 0.5, 1], [0.1, 0.2, 0.3], [1, 2, 0])
+        assert {axes.get_xscale() for axes in drawn} == {scale}
+
+
 class TestEveryPicture:
     """Every picture draws on the axes given or on new ones, and changes nothing else."""
 

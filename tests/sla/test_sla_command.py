@@ -119,12 +119,12 @@ class TestTheBacktest:
         self, capsys: pytest.CaptureFixture[str], history: str, tmp_path: Path
     ) -> None:
         picture = tmp_path / "sla.svg"
-        words = ("sla", "backtest", history, *self.words, "--picture")
+        words = ("sla", "backtest", history, *self.words, "--plot")
         assert main([*words, str(picture)]) == 0
         assert "<svg" in picture.read_text()
         for name in (tmp_path / "no" / "sla.svg", tmp_path / "sla.what"):
             assert main([*words, str(name)]) == 2
-        assert "--picture: need a file that can be written" in capsys.readouterr().err
+        assert "--plot: need a file that can be written" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
         ("change", "says"),

@@ -21,16 +21,21 @@ from typing import Any, cast
 import pandas as pd  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
 from attrs import evolve, fields, frozen, has
+from attrs.exceptions import FrozenInstanceError
 
 import document_values as known
 from house import FACES, load
 from market_world import ANN, BOB, prices, second, world
 from numgenius_core.bids import AuctionResult, BlockAuction, Claim, pay_as_bid, resolve
+from numgenius_core.contracts import Contract
 from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType
 from numgenius_core.gpus import infer_min_gpu
 from numgenius_core.intervals import Interval, floor_second, utc
 from numgenius_core.listing import Mode, PriceTerms
 from numgenius_core.market import Market, Settings, commands as c, execute, execute_all, views
+from numgenius_core.market._ledger import Ledger
+from numgenius_core.market.instance import Instance
+from numgenius_core.market.state import Account, MachineState
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.prices import quote
@@ -207,6 +212,28 @@ class TestNothingReachesIntoAValue:
                 deep = wrap(deep)
             with pytest.raises(RuleViolation, match="levels deep"):
                 evolve(known.OFFER, extra={"x": deep})
+
+
+class TestFieldsAreReadAtOnce:
+    """What the engine looks at all the time is a slot, in a class without ``__getattr__``."""
+
+    KINDS = (Account, Contract, Instance, Ledger, MachineState, Market, Money, PerHour, PriceTerms)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_no_class_of_the_engine_has_a_hook(self, kind: type) -> None:
+        found = {name for each in kind.__mro__[:-1] for name in vars(each)}
+        assert not found & {"__getattr__", "__getattribute__"}
+
+    @pytest.mark.parametrize("value", [Money(1), PerHour(1)])
+    def test_an_amount_can_neither_change_nor_lose_its_number(self, value: Any) -> None:
+        (name,) = type(value).__slots__ or Rate.__slots__  # type: ignore[attr-defined]
+        with pytest.raises(FrozenInstanceError):
+            setattr(value, name, 2)
+        with pytest.raises(FrozenInstanceError):
+            delattr(value, name)
+        for again in (pickle.loads(pickle.dumps(value)), copy.copy(value), copy.deepcopy(value)):
+            assert again == value
+            assert type(again) is type(value)
 
 
 class TestHashes:

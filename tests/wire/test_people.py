@@ -21,6 +21,7 @@ from hypothesis import given, strategies as st
 from effort import examples
 from numgenius_core import PerGpuHour, PerHour, quote
 from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, WrongType
+from numgenius_core.listing import Verification
 from numgenius_core.offer import Offer
 from numgenius_core.wire import (
     offer_from_record,
@@ -179,6 +180,22 @@ class TestTables:
         assert (offer.rentable, offer.host, offer.extra["note"]) == (False, "12", "x")
         assert offer.ends_at == datetime(2026, 8, 1, tzinfo=UTC)
         assert offer_to_record(offer) == offer.extra
+
+    def test_an_empty_cell_and_a_word_of_the_columns_of_the_api(self) -> None:
+        """An empty number is nothing said, an empty word too; a word stays as it is."""
+        row = {key: str(value) for key, value in RECORD.items()}
+        row |= {"min_bid": "", "geolocation": "Quebec, CA", "verification": ""}
+        offer = only(table(row))
+        assert offer.unknown_prices == ("min_bid",)
+        assert (offer.extra["min_bid"], offer.extra["geolocation"]) == (None, "Quebec, CA")
+        assert offer.verification is Verification.UNVERIFIED
+
+    def test_what_is_wrong_with_a_row_beside_the_way_its_numbers_are_written(self) -> None:
+        """A dollar sign is understood on the second look, which finds the other fault alone."""
+        row = ROW | {"dph_total": "$0.50", "num_gpus": "two"}
+        reading = read_offers(table(row), on_error="collect")
+        assert [fault.path for fault in reading.faults] == ["line 2, num_gpus"]
+        assert (reading.offers, reading.skipped) == ((), 1)
 
     def test_missing_columns_come_together_with_those_that_are_there(self) -> None:
         said = refusal("offer_id,machine_id,city\n1,2,Paris\n")

@@ -8,6 +8,7 @@ PYTHON_ARGCOMPLETE_OK: shells find this mark, and ask the command to complete it
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -17,6 +18,10 @@ TYPE_CHECKING = False  # as in the package's own `__init__`
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
+    from typing import Any
+
+_GARBAGE = 100_000
+"""A market is as many values that all stay, and looking for cycles among them finds none."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     if "_ARGCOMPLETE" in os.environ:  # a shell asks how the line may go on
         _complete(parser())
-    return _run(parser(words).parse_args(words))
+    before = gc.get_threshold()
+    gc.set_threshold(_GARBAGE)
+    try:
+        return _run(parser(words).parse_args(words))
+    finally:
+        gc.set_threshold(*before)
 
 
 def _complete(parser: ArgumentParser) -> None:
@@ -43,25 +53,34 @@ def _complete(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> int:
+    import warnings
+
     from numgenius_core._command._parser import module_of
     from numgenius_core.errors import NumgeniusError
 
     status = 0
-    try:
-        subcommand = module_of(options.command)
-        result = subcommand.run(options)
-        if options.json:
-            import json
-
-            print(json.dumps(result, ensure_ascii=False, indent=2))
-        else:
-            subcommand.show(result, options)
-        if hasattr(subcommand, "status"):
-            status = subcommand.status(result)
-        sys.stdout.flush()
-    except NumgeniusError as error:
-        print(f"numgenius: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader has seen enough, as in `numgenius … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            status = _answer(module_of(options.command), options)
+        except NumgeniusError as error:
+            status = 2
+            print(f"numgenius: {' '.join(str(error).split())}", file=sys.stderr)
+        except BrokenPipeError:  # the reader has seen enough, as in `numgenius … | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for note in dict.fromkeys(str(each.message) for each in notes):  # not where in our code it was
+        print(f"numgenius: {note}", file=sys.stderr)
     return status
+
+
+def _answer(subcommand: Any, options: Namespace) -> int:
+    """Print the answer and return the exit status."""
+    result = subcommand.run(options)
+    if options.json:
+        import json
+
+        print(json.dumps(result, ensure_ascii=False, indent=2))
+    else:
+        subcommand.show(result, options)
+    sys.stdout.flush()
+    return int(subcommand.status(result)) if hasattr(subcommand, "status") else 0

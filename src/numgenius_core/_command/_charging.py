@@ -120,8 +120,11 @@ def _demand(options: Namespace) -> Demand:
         return fit(_seen(options.fit), gpus=options.gpus, sizes=sizes, stays=stays)
     if options.usual is not None:
         usual = read("--usual", PerGpuHour, options.usual)
+        if not usual:
+            raise RuleViolation("--usual", "a price above zero", options.usual)
     else:
-        low, high = (PerGpuHour(text).steps for text in (options.low, options.high))
+        low = read("--from", PerGpuHour, options.low).steps
+        high = read("--to", PerGpuHour, options.high).steps
         usual = PerGpuHour.from_steps((low + high) // 2)
     return preset_demand(name, gpus=options.gpus, price=usual)
 

@@ -20,8 +20,10 @@ A reservation prepays the whole stay; an interruptible is quoted at the lowest b
 if it ran all the time.
 """
 MORE = """\
-example:
+examples:
   numgenius compare --sample --gpu 4090 --hours 720 --disk 100 --top 3
+  numgenius compare --sample --hours 72 --where 'num_gpus>=4 geolocation in [US,CA]'
+(numgenius quote --help has the fields of --where)
 """
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from numgenius_core._command._market import ask, days_left, stay_of
 from numgenius_core._command._quoting import counted, left_out_line
 from numgenius_core._command._rows import WORDS
-from numgenius_core._command._table import plain, print_table
+from numgenius_core._command._table import plain, print_table, width, widths
 from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Mode
@@ -98,7 +98,8 @@ def show(result: dict[str, Any]) -> None:
                 "–" if row["days_left"] is None else str(int(Decimal(row["days_left"]))),
             )
         )
-    print_table(_HEAD, rows, left=frozenset({1}))
+    gap = 2 if sum(widths(_HEAD, rows)) + 2 * (len(_HEAD) - 1) <= width() else 1
+    print_table(_HEAD, rows, left=frozenset({1}), gap=gap)
     print("on demand: locked until the offer ends; nothing stops it")
     print("reserved: left after half of the stay, it costs so much more than on demand")
     if not result["discounts_told"]:

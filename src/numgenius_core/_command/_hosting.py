@@ -11,6 +11,7 @@ from numgenius_core._command._durations import parse_hours
 from numgenius_core._command._plotting import save
 from numgenius_core._command._reading import instant, read, source_of
 from numgenius_core._numbers import decimal_text
+from numgenius_core._terms import LOWEST_BID
 from numgenius_core.errors import RuleViolation
 from numgenius_core.planning import PriceSeries, compare_bids as fare, read_price_series
 from numgenius_core.rates import PerHour
@@ -27,7 +28,7 @@ def compare_bids(options: Namespace) -> dict[str, Any]:
     if options.bid is None:
         bids = _differing(series)
     else:
-        bids = sorted({read("--bid", PerHour, text) for text in options.bid}, key=_steps)
+        bids = sorted({_bid(text) for text in options.bid}, key=_steps)
     found = fare(series, bids).bids
     if options.plot is not None:
         from numgenius_core.plots import bid_availability
@@ -66,19 +67,33 @@ def compare_bids(options: Namespace) -> dict[str, Any]:
     }
 
 
+def _bid(text: str) -> PerHour:
+    bid = read("--bid", PerHour, text)
+    if bid < LOWEST_BID:
+        raise RuleViolation("--bid", f"at least ${LOWEST_BID} an hour", text)
+    return bid
+
+
 def _series(options: Namespace) -> PriceSeries:
     """Read the one series that is asked for."""
     end = None if options.until is None else instant(options.until, "--until")
-    found = read_price_series(
-        source_of(options.file),
-        time=options.time,
-        price=options.price,
-        naive="utc" if options.utc else "refuse",
-        end=end,
-    )
+    try:
+        found = read_price_series(
+            source_of(options.file),
+            time=options.time,
+            price=options.price,
+            naive="utc" if options.utc else "refuse",
+            end=end,
+        )
+    except RuleViolation as fault:
+        if end is None or not fault.path.startswith("instants"):
+            raise
+        raise RuleViolation("--until", f"a time {fault.need}", fault.got) from None
     if options.series is None and len(found) == 1:
         return next(iter(found.values()))
     if options.series not in found:
+        if set(found) == {""}:
+            raise RuleViolation("--series", "none, as the file has a single one", options.series)
         names = ", ".join(repr(name) for name in list(found)[:_MOST_NAMED])
         more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
         got = "several" if options.series is None else repr(options.series)

@@ -9,16 +9,15 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from numgenius_core._command._durations import parse_hours
 from numgenius_core._command._parser import QUOTES
-from numgenius_core._command._reading import read
+from numgenius_core._command._reading import read, source_of
 from numgenius_core._numbers import as_fraction_of_ten
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import utc
@@ -26,7 +25,6 @@ from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.prices.ranking import Ranking, rank_offers
 from numgenius_core.rates import PerHour
-from numgenius_core.search import Query, View, gpu_matcher, parse, remarks
 from numgenius_core.units import (
     SECONDS_PER_DAY,
     SECONDS_PER_MONTH,
@@ -35,6 +33,9 @@ from numgenius_core.units import (
 )
 from numgenius_core.wire.findings import Finding
 from numgenius_core.wire.reading import Reading, read_offers, sample_path
+
+if TYPE_CHECKING:
+    from numgenius_core.search import Query
 
 _LONGEST_STAY: Final = 100
 """Years."""
@@ -147,29 +148,39 @@ def _seconds(option: str, text: str, per_unit: int) -> int:
 
 def ask(options: Namespace, stay: Stay) -> Asked:
     """Read the market, and which of its offers are asked for."""
-    query, verified, external = _query(options)
+    if options.gpus is not None and options.gpus < 1:
+        raise RuleViolation("--gpus", "at least 1", str(options.gpus))
+    query = _query(options) if options.where else None  # its language loads only with one
     reading = _reading(options)
     now = _moment(options.now, reading)
-    view = View(disk_mb=to_megabytes(stay.disk), now=now, mode=stay.mode)
-    for remark in remarks(query, reading.offers, view=view):
-        print(f"numgenius: --where {remark}", file=sys.stderr)
-    wanted = _wanted(query.seen(reading.offers, view), options)
+    seen = reading.offers if query is None else _seen(query[0], reading.offers, now, stay)
     return Asked(
         reading=reading,
         now=now,
-        wanted=frozenset(map(id, wanted)),
-        verified=verified,
-        external=external,
+        wanted=frozenset(map(id, _wanted(seen, options))),
+        verified=(query is None or query[1]) and not options.any,
+        external=(query is not None and query[2]) or bool(options.any),
     )
 
 
+def _seen(query: Query, offers: Sequence[Offer], now: datetime, stay: Stay) -> Sequence[Offer]:
+    """Return the offers that a query asks for; say what of it they cannot answer."""
+    from numgenius_core.search import View, remarks
+
+    view = View(disk_mb=to_megabytes(stay.disk), now=now, mode=stay.mode)
+    for remark in remarks(query, offers, view=view):
+        print(f"numgenius: --where {remark}", file=sys.stderr)
+    return query.seen(offers, view)
+
+
 def _query(options: Namespace) -> tuple[Query, bool, bool]:
-    """Return what the words ask for, and whether verified and not external are left to ask."""
+    """Return what the words ask for, and whether they leave verified and external to others."""
+    from numgenius_core.search import parse
+
     own, over = parse(options.where), parse(options.where, base=parse(_CLIENT))
     named = {condition.field for condition in own.conditions}
     left = {condition.field for condition in over.conditions} - named
-    verified = left.issuperset(_VERIFIED) and not options.any
-    return own, verified, "external" not in left or bool(options.any)
+    return own, left.issuperset(_VERIFIED), "external" not in left
 
 
 def _wanted(offers: Iterable[Offer], options: Namespace) -> list[Offer]:
@@ -177,6 +188,8 @@ def _wanted(offers: Iterable[Offer], options: Namespace) -> list[Offer]:
     found = [offer for offer in offers if options.gpus in (None, offer.gpus)]
     if options.gpu is None:
         return found
+    from numgenius_core.search import gpu_matcher
+
     matches = read("--gpu", gpu_matcher, options.gpu)
     return [offer for offer in found if matches(offer)]
 
@@ -190,8 +203,9 @@ def _reading(options: Namespace) -> Reading:
         raise RuleViolation("FILE", need, options.file or "nothing")
     if options.sample:
         return read_offers(sample_path().read_bytes())
-    source: Any = sys.stdin.buffer if options.file == "-" else Path(options.file)
-    reading = read_offers(source, on_error="collect" if options.skip_bad else "raise")
+    reading = read_offers(
+        source_of(options.file), on_error="collect" if options.skip_bad else "raise"
+    )
     for fault in reading.faults[:_MOST_FAULTS]:
         print(f"numgenius: skipped {fault}", file=sys.stderr)
     if len(reading.faults) > _MOST_FAULTS:

@@ -30,8 +30,13 @@ def add_json(parser: _ActionsContainer) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
-def add_market(parser: ArgumentParser) -> _ActionsContainer:
-    """Add the options of a market and of a stay on it; return the group of the stay's."""
+def add_market(parser: ArgumentParser, or_else: str = "") -> _ActionsContainer:
+    """Add the options of a market and of a stay on it; return the group of the stay's.
+
+    Args:
+        parser: Of a subcommand.
+        or_else: How long a stay is by other options of the subcommand.
+    """
     market = parser.add_argument_group("the market")
     market.add_argument(
         "file", nargs="?", metavar="FILE", help="a market file, - for standard input"
@@ -45,9 +50,7 @@ def add_market(parser: ArgumentParser) -> _ActionsContainer:
         "else the clock)",
     )
     stay = parser.add_argument_group("the stay")
-    stay.add_argument(
-        "--hours", help="its length: 72, 3d, '2 weeks' (default 1, or the months reserved)"
-    )
+    stay.add_argument("--hours", help=f"its length: 72, 3d, '2 weeks' (default 1{or_else})")
     stay.add_argument("--disk", metavar="GB", default="0", help="disk; an offer must have as much")
     stay.add_argument("--upload", metavar="GB", default="0", help="sent")
     stay.add_argument("--download", metavar="GB", default="0", help="received")
@@ -56,7 +59,9 @@ def add_market(parser: ArgumentParser) -> _ActionsContainer:
     which.add_argument(
         "--gpu", metavar="NAME", help="only GPUs with this in their name: h100, 4090"
     )
-    which.add_argument("--where", metavar="QUERY", default="", help="an offer query (see below)")
+    which.add_argument(
+        "--where", metavar="QUERY", default="", help="an offer query (examples below)"
+    )
     which.add_argument(
         "--any",
         action="store_true",

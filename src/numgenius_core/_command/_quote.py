@@ -61,7 +61,7 @@ def add(subparsers: Subparsers) -> None:
         epilog=MORE,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    stay = add_market(quote)
+    stay = add_market(quote, ", or the months reserved")
     stay.add_argument("--mode", choices=MODES, default=MODES[0])
     stay.add_argument("--months", help="reserved: months of 720 hours to prepay")
     stay.add_argument("--bid", metavar="$/HOUR", help="interruptible: for the whole instance")

@@ -23,14 +23,13 @@ from numgenius_core._command._rows import (
     value_of,
     view_of,
 )
-from numgenius_core._command._table import coloured, plain, print_table
+from numgenius_core._command._table import plain, print_table
 from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote
 from numgenius_core.prices.ranking import LeftOut, NotRented, Ranking
-from numgenius_core.search import Order, SearchRequest, parse_order, search
 from numgenius_core.units import SECONDS_PER_HOUR, to_megabytes
 from numgenius_core.wire.findings import summarized
 
@@ -132,6 +131,8 @@ def _by(found: list[Found], word: str, stay: Stay, now: datetime) -> list[Found]
         best = {id(each): value for value, each in valued if value is not None}
         known.sort(key=lambda each: best[id(each)], reverse="+" not in word)
         return known + [each for value, each in valued if value is None]
+    from numgenius_core.search import Order, SearchRequest, parse_order, search
+
     typed = word.replace(name, _FIELDS.get(name, name)) if name else word
     (key,) = parse_order(typed) or (Order("id"),)
     request = SearchRequest(order=(key,), mode=stay.mode, disk_mb=to_megabytes(stay.disk))
@@ -218,7 +219,7 @@ def show(result: dict[str, Any], options: Namespace) -> None:
     if result["nearest"] is not None:
         lines.append(_nearest_line(result["nearest"]))
     for line in lines:
-        print(coloured(plain(line), "2"))
+        print(plain(line))
     for line in result["findings"]:
         print(f"numgenius: {line}", file=sys.stderr)
 

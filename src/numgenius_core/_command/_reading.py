@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from numgenius_core.errors import RuleViolation
@@ -16,14 +16,24 @@ T = TypeVar("T")
 def read(option: str, reader: Callable[[str], T], text: str) -> T:
     """Read the text of an option; a fault names the option, not the value it became."""
     try:
-        return reader(text)
+        return reader(f"0{text}" if text.startswith(".") else text)  # people write .25
     except RuleViolation as fault:
         raise RuleViolation(option, fault.need, fault.got) from None
 
 
-def source_of(file: str) -> Path | BinaryIO:
+class _File:
+    """The name of a file, which readers do not take for its text; ``pathlib`` is slow to import."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __fspath__(self) -> str:
+        return self._name
+
+
+def source_of(file: str) -> os.PathLike[str] | BinaryIO:
     """Return what a file's name stands for; ``-`` is standard input."""
-    return sys.stdin.buffer if file == "-" else Path(file)
+    return sys.stdin.buffer if file == "-" else _File(file)
 
 
 def instant(text: str, option: str) -> datetime:

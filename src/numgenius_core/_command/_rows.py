@@ -34,6 +34,17 @@ WORDS: Final = {
     "price_unknown": ("price unknown", "price unknown"),
 }
 """Why an offer does not fit, in words: of one, and of several."""
+_SHORT: Final = {
+    "not_rentable": "rented",
+    "ends": "ends",
+    "disk": "disk",
+    "not_verified": "unverified",
+    "no_reserved_price": "no reserve",
+    "bid": "bid",
+}
+"""The same in a table that must be narrow."""
+_MOST_REASONS: Final = 3
+"""So many of an offer stand in a narrow table; ``--why`` has them all."""
 
 
 def quote_or_none(offer: Offer, stay: Stay, mode: Mode) -> Quote | None:
@@ -151,6 +162,16 @@ def _verified(row: Row, _: bool) -> str:
 _VERIFIED: Final = {"verified": "yes", "unverified": "no", "deverified": "deverified"}
 
 
+def _why_not(row: Row, narrow: bool) -> str:
+    reasons = row.get("why_not", ())
+    if not narrow:
+        return ", ".join(WORDS[why][0] for why in reasons)
+    words = [_SHORT.get(why, WORDS[why][0]) for why in reasons]
+    if len(words) <= _MOST_REASONS:
+        return ", ".join(words)
+    return f"{', '.join(words[: _MOST_REASONS - 1])} +{len(words) - _MOST_REASONS + 1}"
+
+
 def _plain(key: str) -> Callable[[Row, bool], str]:
     return lambda row, _: "–" if row.get(key) is None else str(row[key])
 
@@ -172,17 +193,15 @@ COLUMNS: Final = {
     "deposit": Column("deposit $", "deposit $", _dollars("deposit", 2)),
     "payout": Column("payout $", "payout $", _dollars("payout", 2)),
     "ends": Column("ends", "ends", lambda row, _: (row["ends_at"] or "–")[:10], left=True),
-    "why_not": Column(
-        "why not",
-        "why not",
-        lambda row, _: ", ".join(WORDS[why][0] for why in row.get("why_not", ())),
-        left=True,
-    ),
+    "why_not": Column("why not", "why not", _why_not, left=True),
 }
 """The columns that people know by a name of ours; any field of the search is one too."""
 _CHOSEN: Final = ("id", "gpus", "per_hour", "headline", "more", "total", "disk", "reliability")
 DEFAULT: Final = (*_CHOSEN, "place", "days")
-_FIRST_TO_GO: Final = ("headline", "value", "more", "reliability", "place", "days", "disk")
+_FIRST_TO_GO: Final = (
+    *("headline", "value", "more", "reliability", "place", "days", "disk"),
+    "deposit",
+)
 
 
 def columns_of(text: str) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def add(subparsers: Subparsers) -> None:
     backtest.add_argument("--end", help="last instant, ISO 8601; the last rental if left out")
     backtest.add_argument("--days", type=whole, help="how many days up to it, at most 366")
     _add_platform_fee(backtest)
-    backtest.add_argument("--picture", metavar="FILE", help="draw it: .svg, .png or .pdf")
+    backtest.add_argument("--plot", metavar="FILE", help="draw it, as SVG, PNG or PDF")
     add_json(backtest)
 
     advise = words.add_parser("advise", help="the best claim and spread for a host's history")
@@ -141,8 +141,8 @@ def _backtest(options: Namespace) -> tuple[dict[str, Any], str]:
         days=options.days,
         platform_fee=options.platform_fee,
     )
-    if options.picture is not None:
-        _draw(tried, options.picture)
+    if options.plot is not None:
+        _draw(tried, options.plot)
     record = tried.record()
     return record | {"ignored_seconds": tried.settlement.ignored_seconds}, str(tried)
 
@@ -156,7 +156,7 @@ def _draw(tried: Any, name: str) -> None:
         figure.savefig(name)
     except (OSError, ValueError) as error:
         need = "a file that can be written, such as picture.svg"
-        raise RuleViolation("--picture", need, shown(str(error))) from None
+        raise RuleViolation("--plot", need, shown(str(error))) from None
 
 
 def _show_backtest(result: dict[str, Any]) -> None:

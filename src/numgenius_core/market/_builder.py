@@ -16,11 +16,11 @@ from typing import Any, Final
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.market._copying import maker
-from numgenius_core.market._index import Change
-from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, moved
+from numgenius_core.market._index import MachineIndex
+from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, Purse, moved
 from numgenius_core.market._persistent import Sorted, Table
 from numgenius_core.market._settings import Settings
-from numgenius_core.market.instance import WAITING, Instance, changed_instance, flow_of
+from numgenius_core.market.instance import WAITING, Instance, fill_flow, flow_of
 from numgenius_core.market.state import (
     AN_INCREASE,
     AN_INSTANCE,
@@ -32,6 +32,8 @@ from numgenius_core.market.state import (
     changed_machine,
     due_of,
     found_in,
+    runs_dry,
+    told_again,
 )
 from numgenius_core.market.volume import A_VOLUME, RentedVolume
 from numgenius_core.money import Money
@@ -39,14 +41,39 @@ from numgenius_core.money import Money
 _made_market: Final[Callable[..., Market]] = maker(Market)
 
 
-def _told_again(account: Account) -> Account:
-    """Return an account that is told of its thresholds again once its balance is above them."""
-    amount, charge, notice = account.ledger.amount, account.charge, account.notice
-    return changed_account(
-        account,
-        charge_told=account.charge_told and charge is not None and amount <= charge,
-        notice_told=account.notice_told and notice is not None and amount <= notice,
-    )
+class AccountPurse(Purse):
+    """The money of an account while it is changed in place, and what changes with it.
+
+    Attributes:
+        waiting: How many of its instances wait for their GPUs.
+        empty: Whether nothing is left and what it rented has been stopped.
+    """
+
+    __slots__ = ("_before", "empty", "waiting")
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(account.ledger)
+        self._before = account
+        self.waiting: int = account.waiting
+        self.empty: bool = account.empty
+
+    def account(self) -> Account:
+        """Return the account as a value."""
+        before, ledger, empty = self._before, self.ledger(), self.empty
+        account = changed_account(
+            before,
+            ledger=ledger,
+            waiting=self.waiting,
+            empty=empty,
+            due=None if empty else runs_dry(ledger),
+        )
+        if before.charge is None and before.notice is None:
+            return account
+        return changed_account(account, due=account.next_due())
+
+    def has_thresholds(self) -> bool:
+        """Whether its owner is to be told of what it falls to."""
+        return self._before.charge is not None or self._before.notice is not None
 
 
 class Builder:
@@ -58,7 +85,6 @@ class Builder:
         version: The number of events it came from.
         last: The last number given.
         settings: What it takes at most.
-        platform: What the platform has earned.
         credited: All that was ever paid in.
         homes: The machine of each instance that exists.
         listings: The machine of each listing that holds.
@@ -71,10 +97,15 @@ class Builder:
 
     __slots__ = (
         "_accounts",
+        "_indexes",
         "_instances",
         "_machines",
+        "_platform",
+        "_purses",
         "_queue",
+        "_read",
         "_removed",
+        "_stale",
         "_touched",
         "_unqueued",
         "asked",
@@ -86,7 +117,6 @@ class Builder:
         "last",
         "listings",
         "now",
-        "platform",
         "settings",
         "version",
         "volume_listings",
@@ -99,7 +129,6 @@ class Builder:
         self.version: int = base.version
         self.last: int = base.last
         self.settings: Settings = base.settings
-        self.platform: Ledger = base.platform
         self.credited: Money = base.credited
         self.homes: Table[ContractId, MachineId] = base.homes
         self.listings: Table[int, MachineId] = base.listings
@@ -108,27 +137,44 @@ class Builder:
         self.volume_listings: Table[int, MachineId] = base.volume_listings
         self.gone: dict[ContractId, Instance] = {}
         self.gone_volumes: dict[VolumeId, RentedVolume] = {}
+        self._platform: Purse | None = None  # what the platform has earned, once that changes
         self._accounts: dict[AccountId, Account] = {}
+        self._purses: dict[AccountId, AccountPurse] = {}  # of accounts that are paid just now
         self._machines: dict[MachineId, MachineState] = {}
+        self._read: dict[MachineId, MachineState] = {}  # asked for, and as they were
         self._removed: set[MachineId] = set()
-        # Instances that were asked for or changed, as they are now; None are destroyed ones. Those
-        # that are touched are not in their machines yet.
+        # Instances that were asked for or changed, as they are now; None are destroyed ones.
         self._instances: dict[ContractId, Instance | None] = {}
-        self._touched: dict[MachineId, dict[ContractId, None]] = {}
+        # Those that changed, as their machine's index knows them; and those that the index knows
+        # as they are, and the machine does not yet.
+        self._touched: dict[MachineId, dict[ContractId, Instance | None]] = {}
+        self._stale: dict[MachineId, dict[ContractId, None]] = {}
+        self._indexes: dict[MachineId, MachineIndex] = {}
         self._queue: Sorted[Due] = base.queue
-        self._unqueued: dict[AccountId, None] = {}  # changed: when they run out is not known yet
+        # Accounts that changed, and when they were to run out before.
+        self._unqueued: dict[AccountId, datetime | None] = {}
 
     # --- what there is ----------------------------------------------------------------------
 
     def account(self, name: AccountId) -> Account:
         """Return an account; raises ``UnknownId``."""
-        found = self._accounts.get(name) or self.base.accounts.get(name)
+        found = self._account(name)
         return self.base.account(name) if found is None else found
+
+    def _account(self, name: AccountId) -> Account | None:
+        purse = self._purses.pop(name, None)
+        if purse is not None:
+            found = self._accounts[name] = purse.account()
+            return found
+        return self._accounts.get(name) or self.base.accounts.get(name)
 
     def opened(self, name: AccountId, at: datetime) -> Account:
         """Return an account, a new one if need be."""
-        found = self._accounts.get(name) or self.base.accounts.get(name)
-        return found or Account(id=name, ledger=Ledger(since=at))
+        return self._account(name) or Account(id=name, ledger=Ledger(since=at))
+
+    def has_account(self, name: AccountId) -> bool:
+        """Return whether there is an account of this name."""
+        return name in self._accounts or name in self.base.accounts
 
     def has_machine(self, machine: MachineId) -> bool:
         """Return whether there is a machine of this number."""
@@ -137,16 +183,18 @@ class Builder:
 
     def bare(self, machine: MachineId) -> MachineState:
         """Return a machine whose instances may be out of date; raises ``UnknownId``."""
-        found = self._machines.get(machine)
-        if found is None and machine not in self._removed:
-            found = self.base.machines.get(machine)
+        found = self._machines.get(machine) or self._read.get(machine)
         if found is None:
-            return found_in({}, machine, "machine", "a machine of this market")
+            if machine not in self._removed:
+                found = self.base.machines.get(machine)
+            if found is None:
+                return found_in({}, machine, "machine", "a machine of this market")
+            self._read[machine] = found
         return found
 
     def machine(self, machine: MachineId) -> MachineState:
         """Return a machine as it is now; raises ``UnknownId``."""
-        if machine in self._touched:
+        if machine in self._touched or machine in self._indexes:
             return self._brought_up_to_date(machine)
         return self.bare(machine)
 
@@ -174,12 +222,14 @@ class Builder:
 
     def put_account(self, account: Account) -> None:
         """Take an account in its new state; one that has something is not empty."""
+        name = account.id
+        before = self._account(name)
+        self._unqueued.setdefault(name, None if before is None else before.due)
         if account.empty and account.ledger.amount.ticks > 0:
             account = changed_account(account, empty=False)
         if account.charge_told or account.notice_told:
-            account = _told_again(account)
-        self._accounts[account.id] = account
-        self._unqueued[account.id] = None
+            account = told_again(account)
+        self._accounts[name] = changed_account(account, due=account.next_due())
 
     def put_machine(self, state: MachineState, **changes: Any) -> None:
         """Take a machine with some fields changed, but for its instances."""
@@ -191,16 +241,25 @@ class Builder:
             changes.get("announced", state.announced),
             changes.get("volumes_due", state.volumes_due),
         )
-        self._put_machine(changed_machine(state, due=due, **changes), state.due)
+        self._put_machine(changed_machine(state, due=due, _offers=None, **changes), state.due)
 
     def _put_machine(self, state: MachineState, due_before: datetime | None) -> None:
         machine = state.machine.id
         if state.due != due_before:
-            if due_before is not None:
-                self._queue = self._queue.without((due_before, 0, machine))
-            if state.due is not None:
-                self._queue = self._queue.add((state.due, 0, machine))
+            self._requeue(0, machine, due_before, state.due)
         self._machines[machine] = state
+
+    def _requeue(
+        self, kind: int, key: MachineId | AccountId, before: datetime | None, due: datetime | None
+    ) -> None:
+        """Let something be due at another time."""
+        if before is None:
+            assert due is not None
+            self._queue = self._queue.add((due, kind, key))
+        elif due is None:
+            self._queue = self._queue.without((before, kind, key))
+        else:
+            self._queue = self._queue.replaced((before, kind, key), (due, kind, key))
 
     def add_machine(self, machine: MachineState) -> None:
         """Take a new machine; it is not listed yet, so nothing is due there."""
@@ -213,13 +272,19 @@ class Builder:
         if due is not None:
             self._queue = self._queue.without((due, 0, machine))
         self._machines.pop(machine, None)
+        self._read.pop(machine, None)
         self._removed.add(machine)
 
     def put(self, instance: Instance) -> None:
-        """Take an instance in its new state."""
-        contract = instance.contract
-        self._touched.setdefault(contract.machine, {})[contract.id] = None
-        self._instances[contract.id] = instance
+        """Take an instance in its new state: a new one, or one that :meth:`living` gave."""
+        contract, instances = instance.contract, self._instances
+        number = contract.id
+        touched = self._touched.get(contract.machine)
+        if touched is None:
+            touched = self._touched[contract.machine] = {}
+        if number not in touched:
+            touched[number] = instances.get(number)
+        instances[number] = instance
 
     def destroy(self, instance: Instance) -> None:
         """Take an instance out, to be handed to whoever keeps what was destroyed."""
@@ -248,7 +313,7 @@ class Builder:
         earnings is at any instant what was ever paid in.
 
         Args:
-            instance: In its new state, but for its flow.
+            instance: In its new state, but for its flow, which is filled in: nobody else has it.
             at: When.
             lump: What moves at once; of a deposit it changes with the instance, not here.
         """
@@ -258,27 +323,45 @@ class Builder:
         if flow is old and lump is NO_FLOW and not waits:
             self.put(instance)
             return
-        balance = flow.balance.ticks - old.balance.ticks
-        if balance or waits or lump.balance:
-            self.pay(contract.client, at, -lump.balance.ticks, -balance, waits)
-        payout = flow.payout.ticks - old.payout.ticks
-        if payout or lump.payout:
-            self.pay(contract.host, at, lump.payout.ticks, payout)
-        fee = flow.fee.ticks - old.fee.ticks
-        if fee or lump.fee:
-            self.platform = moved(self.platform, at, lump.fee.ticks, fee)
+        paid, _, earned, fee = lump.ticks
+        balance_was, deposit_was, payout_was, fee_was = old.ticks
+        balance_is, deposit_is, payout_is, fee_is = flow.ticks
+        if balance_is != balance_was or waits or paid:
+            self.pay(contract.client, at, -paid, balance_was - balance_is, waits)
+        if payout_is != payout_was or earned:
+            self.pay(contract.host, at, earned, payout_is - payout_was)
+        if fee_is != fee_was or fee:
+            self.earn(at, fee, fee_is - fee_was)
         if flow is not old:
-            deposit, covered = instance.deposit, flow.deposit.ticks - old.deposit.ticks
-            if covered:
-                deposit = moved(deposit, at, 0, -covered)
-            instance = changed_instance(instance, flow=flow, deposit=deposit)
+            left = instance.deposit
+            if deposit_is != deposit_was:
+                left = moved(left, at, 0, deposit_was - deposit_is)
+            fill_flow(instance, flow, left)
         self.put(instance)
 
+    def earn(self, at: datetime, add: int, speed: int) -> None:
+        """Let ticks join what the platform has earned, and so many more a second."""
+        if self._platform is None:
+            self._platform = Purse(self.base.platform)
+        self._platform.move(at, add, speed)
+
     def pay(self, name: AccountId, at: datetime, add: int, speed: int, waits: int = 0) -> None:
-        """Let ticks join an account at once and so many more a second, and more instances wait."""
-        account = self.account(name)
-        ledger = moved(account.ledger, at, add, speed)
-        self.put_account(changed_account(account, ledger=ledger, waiting=account.waiting + waits))
+        """Let ticks join an account at once and so many more a second, and more instances wait.
+
+        Raises:
+            UnknownId: There is no such account.
+        """
+        purse = self._purses.get(name)
+        if purse is None:
+            account = self.account(name)
+            self._unqueued.setdefault(name, account.due)
+            purse = self._purses[name] = AccountPurse(account)
+        purse.move(at, add, speed)
+        purse.waiting += waits
+        if purse.empty and purse.ticks > 0:
+            purse.empty = False
+        if purse.has_thresholds():
+            self.put_account(self.account(name))  # which looks whether it is above them again
 
     def _begins_to_wait(self, instance: Instance) -> int:
         """Return 1 if an instance waits for its GPUs from now on, -1 if no longer, else 0."""
@@ -289,16 +372,32 @@ class Builder:
 
     # --- looking up -------------------------------------------------------------------------
 
+    def index(self, machine: MachineId) -> MachineIndex:
+        """Return what is looked up of a machine, as its instances are now."""
+        index = self._indexes.get(machine)
+        touched = self._touched.pop(machine, None)
+        if touched is None:
+            return self.bare(machine)._index if index is None else index
+        if index is None:
+            index = self._indexes[machine] = self.bare(machine)._index.copy()
+        instances = self._instances
+        index.update([(old, instances[contract]) for contract, old in touched.items()])
+        self._stale.setdefault(machine, {}).update(dict.fromkeys(touched))
+        return index
+
     def _brought_up_to_date(self, machine: MachineId) -> MachineState:
         """Return a machine with its instances as they are now, and all that is looked up there."""
-        state = self.bare(machine)
-        instances: Any = state.instances
-        changes: list[Change] = []
-        for contract in self._touched.pop(machine):
+        index, state = self.index(machine), self.bare(machine)
+        del self._indexes[machine]  # it is the machine's now
+        changes: dict[ContractId, Instance] = {}
+        gone: list[ContractId] = []
+        for contract in self._stale.pop(machine):
             new = self._instances[contract]
-            changes.append((instances.get(contract), new))
-            instances = instances.without(contract) if new is None else instances.set(contract, new)
-        index = state._index.updated(changes)
+            if new is None:
+                gone.append(contract)
+            else:
+                changes[contract] = new
+        instances: Any = state.instances
         due = state.due
         if index.dues is not state._index.dues:
             due = due_of(
@@ -311,14 +410,20 @@ class Builder:
             )
         before, state = (
             state.due,
-            changed_machine(state, instances=instances, _index=index, due=due),
+            changed_machine(
+                state,
+                instances=instances.updated(changes, gone),
+                _index=index,
+                due=due,
+                _offers=None,
+            ),
         )
         self._put_machine(state, before)
         return state
 
     def next_due(self) -> Due | None:
         """Return what is due first on a machine or an account, ``None`` if nothing ever is."""
-        if self._touched or self._unqueued:
+        if self._touched or self._indexes or self._unqueued:
             self._look_up_all()
         return self._queue.first
 
@@ -328,22 +433,21 @@ class Builder:
 
     def _look_up_all(self) -> None:
         """Bring all that is looked up to date: who runs, what is due."""
-        for machine in list(self._touched):
+        for machine in [
+            *self._touched,
+            *(each for each in self._indexes if each not in self._touched),
+        ]:
             self._brought_up_to_date(machine)
-        for name in self._unqueued:
-            account = self._accounts[name]
-            due = account.next_due()
-            if due != account.due:
-                if account.due is not None:
-                    self._queue = self._queue.without((account.due, 1, name))
-                if due is not None:
-                    self._queue = self._queue.add((due, 1, name))
-                self._accounts[name] = changed_account(account, due=due)
+        for name, before in self._unqueued.items():
+            account = self._account(name)
+            due = None if account is None else account.due
+            if due != before:
+                self._requeue(1, name, before, due)
         self._unqueued.clear()
 
     def market(self) -> Market:
         """Return the market as a value."""
-        if self._touched or self._unqueued:
+        if self._touched or self._indexes or self._unqueued:
             self._look_up_all()
         base = self.base
         machines = base.machines.updated(self._machines) if self._machines else base.machines
@@ -362,7 +466,7 @@ class Builder:
             asked=self.asked,
             volumes=self.volumes,
             volume_listings=self.volume_listings,
-            platform=self.platform,
+            platform=base.platform if self._platform is None else self._platform.ledger(),
             credited=self.credited,
             queue=self._queue,
         )

@@ -133,18 +133,16 @@ class Decision:
 
     def rerun(self, machine: MachineId) -> None:
         """Work out who runs on a machine: who has to pause pauses, then who may run resumes."""
-        state = self.market.machine(machine)
-        index = state._index
-        running = index.running(state.floor)
-        runs = {entry.contract for entry in running}
-        if runs == index.holding and not index.restarting:
+        floor, index = self.market.bare(machine).floor, self.market.index(machine)
+        had = index.unsettled(floor)
+        if had is None:
             return  # nearly always
-        had = (index.holding | index.restarting) - runs
-        paused = [entry_of(state.instances[each]) for each in had]
+        running, holding = index.running(floor), index.holding
+        paused = [entry_of(self.market.living(each)) for each in had]
         for entry in sorted(each for each in paused if each is not None):
-            self._pause(entry, running, state.floor)
+            self._pause(entry, running, floor)
         for entry in running:
-            if entry.contract not in index.holding:
+            if entry.contract not in holding:
                 self.emit(e.InstanceResumed, contract=entry.contract)
 
     def _pause(self, entry: Entry, running: tuple[Entry, ...], floor: PerGpuHour) -> None:

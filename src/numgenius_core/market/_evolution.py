@@ -87,9 +87,9 @@ def settings_set(market: Builder, event: e.SettingsSet) -> None:
 
 
 def credit_added(market: Builder, event: e.CreditAdded) -> None:
-    account = market.opened(event.account, event.at)
-    ledger = moved(account.ledger, event.at, event.amount.ticks, 0)
-    market.put_account(changed_account(account, ledger=ledger))
+    if not market.has_account(event.account):
+        market.put_account(market.opened(event.account, event.at))
+    market.pay(event.account, event.at, event.amount.ticks, 0)
     market.credited += event.amount
 
 
@@ -154,9 +154,8 @@ def machine_went(market: Builder, event: e.MachineWentOffline | e.MachineCameOnl
     market.put_machine(machine, online=online)
     fact = MachineWent(at=event.at, online=online)
     for contract in sorted(machine.instances):
-        instance = machine.instances[contract]
-        market.settle(_noted(instance, fact), event.at)
-    volumes_went(market, machine, event.at, online=online)
+        market.settle(_noted(market.living(contract), fact), event.at)
+    volumes_went(market, market.bare(event.machine), event.at, online=online)
 
 
 def machine_listed(market: Builder, event: e.MachineListed) -> None:

@@ -19,9 +19,11 @@ from numgenius_core.contracts.life import InstanceState
 from numgenius_core.ids import ContractId
 from numgenius_core.market._persistent import Sorted
 from numgenius_core.market.instance import (
+    CLAIMS,
     HOLDS,
     LAST,
     ON_DEMAND,
+    OVER,
     Entry,
     Instance,
     entry_of,
@@ -63,32 +65,38 @@ class MachineIndex:
         self.stored_mb: int = 0
         self.count: int = 0
         # Who runs under which floor, if it is known; it is found when it is asked for.
-        self._found: tuple[PerGpuHour, tuple[Entry, ...]] | None = None
+        self._found: tuple[PerGpuHour, tuple[Entry, ...], frozenset[ContractId]] | None = None
         self.claims: dict[int, Sorted[Entry]] = {}
         self.holding: frozenset[ContractId] = frozenset()
         self.restarting: frozenset[ContractId] = frozenset()
         self.dues: Sorted[tuple[datetime, ContractId]] = Sorted()
-        self._replace([(None, each) for each in instances])
+        self.update([(None, each) for each in instances])
 
-    def updated(self, changes: Iterable[Change]) -> MachineIndex:
-        """Return the index after some instances changed."""
+    def copy(self) -> MachineIndex:
+        """Return an index of its own with the same in it."""
         index: MachineIndex = object.__new__(MachineIndex)
         index.occupied, index.stored_mb, index.count = self.occupied, self.stored_mb, self.count
         index.claims, index.holding = self.claims, self.holding
         index.restarting, index.dues, index._found = self.restarting, self.dues, self._found
-        index._replace(changes)
         return index
 
-    def _replace(self, changes: Iterable[Change]) -> None:
+    def update(self, changes: Iterable[Change]) -> None:
+        """Take note of instances that changed; an index that a machine has is copied first."""
         claims = self.claims.copy()
         held: list[int] = []
         for old, new in changes:
             if old is None and new is None:
                 continue  # it came and went between two looks
-            if not (old is not None and new is not None and _claims_alike(old, new)):
+            if old is None or new is None:
                 self._reclaim(claims, old, new)
                 self._rehold(old, new, held)
-            if not (old is not None and new is not None and _is_due_alike(old, new)):
+                self._put_due(old, new)
+                continue
+            if not _competes_alike(old, new):
+                self._reclaim(claims, old, new)
+            if old.state is not new.state or old.contract is not new.contract:
+                self._rehold(old, new, held)
+            if not _is_due_alike(old, new):
                 self._put_due(old, new)
         self.claims = claims
         for gpus in held:  # after those that let go of them
@@ -100,23 +108,30 @@ class MachineIndex:
         """Put the claim of an instance in its place among those on its block."""
         before = None if old is None else entry_of(old)
         entry = None if new is None else entry_of(new)
-        if entry == before:
+        if before is not None and entry is not None and before.gpus == entry.gpus:
+            if before != entry:
+                there = claims[entry.gpus]
+                self._put_claims(claims, entry.gpus, there, there.replaced(before, entry))
             return
-        gone, came = before is not None, entry is not None
-        self.count += came - gone
-        for gpus in {each.gpus for each in (before, entry) if each is not None}:
-            there = claims.get(gpus, _NO_CLAIMS)
-            left = there
-            if before is not None and before.gpus == gpus:
-                left = left.without(before)
-            if entry is not None and entry.gpus == gpus:
-                left = left.add(entry)
-            if left.first is None:
-                del claims[gpus]
-            else:
-                claims[gpus] = left
-            if left.first != there.first:
-                self._found = None  # who runs has to be found anew
+        if before is not None:
+            self.count -= 1
+            there = claims[before.gpus]
+            self._put_claims(claims, before.gpus, there, there.without(before))
+        if entry is not None:
+            self.count += 1
+            there = claims.get(entry.gpus, _NO_CLAIMS)
+            self._put_claims(claims, entry.gpus, there, there.add(entry))
+
+    def _put_claims(
+        self, claims: dict[int, Sorted[Entry]], gpus: int, there: Sorted[Entry], now: Sorted[Entry]
+    ) -> None:
+        """Put the claims on a block in their place, and notice if its head is another one."""
+        if now.first is None:
+            del claims[gpus]
+        else:
+            claims[gpus] = now
+        if now.first != there.first:
+            self._found = None  # who runs has to be found anew
 
     def _rehold(self, old: Instance | None, new: Instance | None, held: list[int]) -> None:
         """Take note of what an instance holds and stores."""
@@ -164,11 +179,26 @@ class MachineIndex:
 
     def running(self, floor: PerGpuHour) -> tuple[Entry, ...]:
         """Return the claims that run above a host's floor, the highest priority first."""
+        return self._run(floor)[1]
+
+    def unsettled(self, floor: PerGpuHour) -> frozenset[ContractId] | None:
+        """Return who holds GPUs, or was started again, and does not run; ``None`` if all is well.
+
+        All is well if those that run above a host's floor are those that have their GPUs.
+        """
+        runs = self._run(floor)[2]
+        if runs == self.holding and not self.restarting:
+            return None
+        return (self.holding | self.restarting) - runs
+
+    def _run(
+        self, floor: PerGpuHour
+    ) -> tuple[PerGpuHour, tuple[Entry, ...], frozenset[ContractId]]:
         found = self._found
-        if found is None or found[0] != floor:
-            found = floor, _first((claims.first for claims in self.claims.values()), floor)
-            self._found = found
-        return found[1]
+        if found is None or (found[0] is not floor and found[0] != floor):
+            running = _first([claims.first for claims in self.claims.values()], floor)
+            found = self._found = floor, running, frozenset(entry.contract for entry in running)
+        return found
 
 
 def _first(heads: Iterable[Entry | None], floor: PerGpuHour) -> tuple[Entry, ...]:
@@ -185,10 +215,16 @@ def _first(heads: Iterable[Entry | None], floor: PerGpuHour) -> tuple[Entry, ...
     return tuple(running)
 
 
-def _claims_alike(old: Instance, new: Instance) -> bool:
-    """Return whether an instance claims, holds and stores what it did."""
+def _competes_alike(old: Instance, new: Instance) -> bool:
+    """Return whether an instance has the place in the order of priority that it had.
+
+    What yields keeps its place while it waits; what does not stands behind those that hold.
+    """
     return (
-        old.state is new.state
+        (
+            old.state is new.state
+            or (old.bid is not None and new.state in CLAIMS and old.state in CLAIMS)
+        )
         and old.bid is new.bid
         and old.arrival == new.arrival
         and old.contract is new.contract
@@ -201,6 +237,6 @@ def _is_due_alike(old: Instance, new: Instance) -> bool:
     return (
         old.contract is new.contract
         and old.deposit is new.deposit
-        and old.is_over is new.is_over
+        and (old.state in OVER) is (new.state in OVER)
         and old.rate_changes_begun == new.rate_changes_begun
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core.intervals import utc
 from numgenius_core.market._copying import maker
@@ -68,6 +68,40 @@ class Ledger:
 _made_ledger: Final[Callable[..., Ledger]] = maker(Ledger)
 
 
+class Purse:
+    """A ledger that is changed in place, while a market is being built.
+
+    A host is paid whenever something changes on its machines: a new value at each event is what a
+    replay would spend most of its time on.
+
+    Attributes:
+        since: From when on.
+        ticks: How much there was then.
+        rate: Ticks that join each second.
+    """
+
+    __slots__ = ("rate", "since", "ticks")
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.since: datetime = ledger.since
+        self.ticks: int = ledger.amount.ticks
+        self.rate: int = ledger.rate.ticks
+
+    def move(self, at: datetime, add: int, speed: int) -> None:
+        """Let ``add`` ticks join it at an instant, and ``speed`` its rate."""
+        if self.rate:
+            passed = at - self.since
+            add += self.rate * (passed.days * 86_400 + passed.seconds)
+        self.since = at
+        self.ticks += add
+        self.rate += speed
+
+    def ledger(self) -> Ledger:
+        """Return it as a value."""
+        amount, rate = money_of(self.ticks), money_of(self.rate)
+        return _made_ledger(since=self.since, amount=amount, rate=rate)
+
+
 def ticks_at(ledger: Ledger, instant: datetime) -> int:
     """Return the amount at an instant in UTC, in ticks."""
     rate = ledger.rate.ticks
@@ -95,12 +129,18 @@ class Flow:
         deposit: From the deposit of its instance.
         payout: To the host.
         fee: To the platform.
+        ticks: The same four, in this order, as whole ticks.
     """
 
     balance: Money = ZERO
     deposit: Money = ZERO
     payout: Money = ZERO
     fee: Money = ZERO
+    ticks: tuple[int, int, int, int] = field(init=False, eq=False, repr=False)
+
+    @ticks.default
+    def _four(self) -> tuple[int, int, int, int]:
+        return self.balance.ticks, self.deposit.ticks, self.payout.ticks, self.fee.ticks
 
 
 NO_FLOW: Final = Flow()

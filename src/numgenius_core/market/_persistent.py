@@ -8,7 +8,7 @@ shared between the old value and the new one.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from itertools import chain
 from operator import itemgetter
@@ -75,7 +75,11 @@ class Table(Mapping[KT, VT]):
         leaf = leaf.copy()
         size = self._size - len(leaf)
         leaf[key] = value
-        return self._made(_joined(path, leaf), size + len(leaf))
+        if size + len(leaf) != self._size:
+            return self._made(_joined(path, leaf), size + len(leaf))
+        table = object.__new__(Table)
+        table._root, table._size, table._levels = _joined(path, leaf), self._size, self._levels
+        return table  # type: ignore[return-value]
 
     def without(self, key: KT) -> Self:
         """Return the table without the entry of a key; without such an entry, itself."""
@@ -86,15 +90,20 @@ class Table(Mapping[KT, VT]):
         del leaf[key]
         return self._made(_joined(path, leaf), self._size - 1)
 
-    def updated(self, changes: Mapping[KT, VT]) -> Self:
-        """Return the table with many entries at once: made anew where that is cheaper."""
-        if len(changes) * 8 > self._size:
+    def updated(self, changes: Mapping[KT, VT], gone: Iterable[KT] = ()) -> Self:
+        """Return the table with many entries at once, and without others: at times made anew."""
+        if not self._levels or len(changes) * 8 > self._size:
+            entries = {**self, **changes} if self._levels else {**self._root, **changes}
+            for key in gone:
+                entries.pop(key, None)
             table = object.__new__(type(self))
-            table._grow(dict(self.items()) | dict(changes))
+            table._grow(entries)
             return table
         table = self
         for key, value in changes.items():
             table = table.set(key, value)
+        for key in gone:
+            table = table.without(key)
         return table
 
     def _way(self, key: KT) -> tuple[list[tuple[Any, int]], dict[KT, VT]]:
@@ -261,21 +270,19 @@ class Sorted(Generic[T]):
     >>> items = Sorted([3, 1]).add(2)
     >>> items.first, list(items), list(items.without(1))
     (1, [1, 2, 3], [2, 3])
+
+    Attributes:
+        first: The smallest item, ``None`` if there is none.
     """
 
-    __slots__ = ("_pieces",)
+    __slots__ = ("_pieces", "first")
 
     def __init__(self, items: Iterable[T] = ()) -> None:
         every: list[Any] = sorted(items)
         self._pieces: tuple[tuple[T, ...], ...] = tuple(
             tuple(every[i : i + _PIECE]) for i in range(0, len(every), _PIECE)
         )
-
-    @property
-    def first(self) -> T | None:
-        """The smallest item, ``None`` if there is none."""
-        pieces = self._pieces
-        return pieces[0][0] if pieces else None
+        self.first: T | None = every[0] if every else None
 
     def add(self, item: T) -> Sorted[T]:
         """Return the items and one more."""
@@ -305,6 +312,25 @@ class Sorted(Generic[T]):
         piece = (*piece[:index], *piece[index + 1 :])
         left = (piece,) if piece else ()
         return _sorted((*pieces[:place], *left, *pieces[place + 1 :]))
+
+    def replaced(self, old: T, new: T) -> Sorted[T]:
+        """Return the items with another instead of one; without that one, with one more."""
+        pieces = self._pieces
+        if not pieces:
+            return self.add(new)
+        place = self._place(old)
+        if len(pieces) > 1 and self._place(new) != place:
+            return self.without(old).add(new)
+        piece: Any = list(pieces[place])  # most often both belong there
+        index = bisect_left(piece, old)
+        if index == len(piece) or piece[index] != old:
+            return self.add(new)
+        del piece[index]
+        insort(piece, new)
+        piece = tuple(piece)
+        return _sorted(
+            (piece,) if len(pieces) == 1 else (*pieces[:place], piece, *pieces[place + 1 :])
+        )
 
     def _place(self, item: Any) -> int:
         """Return which piece an item belongs to: the last that begins with no larger one."""
@@ -336,5 +362,5 @@ _FIRST: Final = itemgetter(0)
 
 def _sorted(pieces: tuple[tuple[T, ...], ...]) -> Sorted[T]:
     made: Sorted[T] = object.__new__(Sorted)
-    made._pieces = pieces
+    made._pieces, made.first = pieces, pieces[0][0] if pieces else None
     return made

@@ -17,7 +17,6 @@ from numgenius_core.contracts.contract import is_later
 from numgenius_core.errors import RuleViolation
 from numgenius_core.market import _volume_messages as v
 from numgenius_core.market._builder import Builder
-from numgenius_core.market._ledger import moved
 from numgenius_core.market.state import MachineState, changed_account
 from numgenius_core.market.volume import RentedVolume, next_end
 
@@ -113,7 +112,7 @@ def _settle(market: Builder, volume: RentedVolume, at: datetime) -> None:
         paid = flow.balance.ticks - old.balance.ticks
         market.pay(contract.client, at, 0, -paid)
         market.pay(contract.host, at, 0, flow.payout.ticks - old.payout.ticks)
-        market.platform = moved(market.platform, at, 0, flow.fee.ticks - old.fee.ticks)
+        market.earn(at, 0, flow.fee.ticks - old.fee.ticks)
     volumes: Any = machine.volumes
     _put(market, machine, volumes=volumes.set(volume.id, volume))
     if volume.deleted is not None:

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from math import lcm
 from typing import Final, NamedTuple
 
 from attrs import field, frozen
 
-from numgenius_core._accrual import Price, accrued, discounted
+from numgenius_core._accrual import accrued, discounted
 from numgenius_core._terms import HIGHEST_BID
 from numgenius_core.bids.priority import Claim
 from numgenius_core.billing.history import Fact, History
@@ -30,8 +30,8 @@ from numgenius_core.listing import PriceTerms
 from numgenius_core.market._copying import copier
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, ticks_at
 from numgenius_core.market._persistent import Series
-from numgenius_core.money import ZERO, money_of
-from numgenius_core.rates import PerHour
+from numgenius_core.money import ZERO
+from numgenius_core.rates import PerGbMonth, PerHour
 from numgenius_core.units import MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
 
 CLAIMS: Final = frozenset(
@@ -48,6 +48,7 @@ AFTER_ALL: Final = 2**63
 
 
 _WHOLE: Final = lcm(*range(1, 17))  # of up to 16 GPUs, the price of one is a whole number of these
+_EACH: Final = [0, *(_WHOLE // gpus for gpus in range(1, 17))]
 ON_DEMAND: Final = -(HIGHEST_BID.steps + 1) * _WHOLE
 """Level of a claim on demand: stands before every bid."""
 LAST: Final = 0
@@ -56,8 +57,7 @@ LAST: Final = 0
 
 def level_of(price: int, gpus: int = 1) -> int | Fraction:
     """Return the level of a bid of so many price steps for so many GPUs: the higher, the lower."""
-    each, rest = divmod(_WHOLE, gpus)
-    return -price * each if not rest else Fraction(-price * _WHOLE, gpus)
+    return -price * _EACH[gpus] if gpus <= 16 else Fraction(-price * _WHOLE, gpus)
 
 
 class Entry(NamedTuple):
@@ -82,10 +82,15 @@ class Entry(NamedTuple):
         return self.level > ON_DEMAND
 
 
+_new_tuple: Final = tuple.__new__  # what the constructor of a named tuple calls
+
+
 def _series(facts: Sequence[Fact]) -> Series[Fact]:
     return facts if isinstance(facts, Series) else Series(facts)
 
 
+# No ``cached_property`` here: attrs gives a slotted class a ``__getattr__`` for it, and then each
+# look at any of its fields takes several times as long.
 @frozen(kw_only=True)
 class Instance:
     """An instance, and the contract it belongs to.
@@ -187,7 +192,7 @@ class Instance:
             return bid
         return max(bid, min(self.prices.min_bid, HIGHEST_BID).for_gpus(self.contract.block.size))
 
-    @cached_property
+    @property
     def claim(self) -> Claim:
         """What it asks of its machine; a bid counts with the floor its client accepted."""
         contract, bid = self.contract, self.competing_bid
@@ -236,6 +241,14 @@ class Instance:
 
 
 changed_instance: Final = copier(Instance)
+_put_flow: Final = Instance.flow.__set__  # type: ignore[attr-defined]  # a slot
+_put_deposit: Final = Instance.deposit.__set__  # type: ignore[attr-defined]
+
+
+def fill_flow(instance: Instance, flow: Flow, deposit: Ledger) -> None:
+    """Fill in the flow of an instance that was just made and that nobody else has."""
+    _put_flow(instance, flow)
+    _put_deposit(instance, deposit)
 
 
 def entry_of(instance: Instance) -> Entry | None:
@@ -243,60 +256,58 @@ def entry_of(instance: Instance) -> Entry | None:
     state = instance.state
     if state not in CLAIMS:
         return None
-    contract, bid, arrival = instance.contract, instance.competing_bid, instance.arrival
+    contract, bid, arrival = instance.contract, instance.bid, instance.arrival
     block = contract.block
-    if contract.is_free_test:
-        return Entry(LAST, arrival, contract.id, block.gpu_set)
-    if bid is not None:
-        return Entry(level_of(bid.steps, block.size), arrival, contract.id, block.gpu_set)
-    if state not in HOLDS:
-        arrival += AFTER_ALL
-    return Entry(ON_DEMAND, arrival, contract.id, block.gpu_set)
+    level: int | Fraction
+    if contract.client == contract.host and contract.is_free_test:
+        level = LAST
+    elif bid is not None:
+        if instance.rate_changes_begun:
+            bid = instance.competing_bid
+            assert bid is not None
+        level = level_of(bid.steps, block.size)
+    else:
+        level = ON_DEMAND
+        if state not in HOLDS:
+            arrival += AFTER_ALL
+    return _new_tuple(Entry, (level, arrival, contract.id, block.gpu_set))
 
 
 def flow_of(instance: Instance, *, online: bool, at: datetime) -> Flow:
     """Return the money that flows each second from ``at`` on, because of an instance."""
     contract, state = instance.contract, instance.state
-    if not online or state is InstanceState.DESTROYED or contract.is_free_test:
+    if not online or state is InstanceState.DESTROYED:
         return NO_FLOW
-    prices, share = instance.prices, instance.prices.platform_fee
-    amount, fee = _a_second(prices.storage, contract.disk_mb, share)
-    if state is not InstanceState.RUNNING:
-        return _flow(amount, 0, fee)
-    gpus, covered = contract.block.size, 0
-    bid = instance.paid_bid
-    if bid is not None:
-        used, its_fee = _a_second(bid, gpus, share)
-    else:
-        price = prices.gpu.for_gpus(gpus)
-        if ticks_at(instance.deposit, at) > 0:
-            used, its_fee = _a_second(discounted(price, instance.discount), gpus, share)
-            covered = used
+    if contract.client == contract.host and contract.is_free_test:
+        return NO_FLOW
+    prices = instance.prices if instance.rate_changes_begun else contract.prices
+    used, covered = 0, False
+    if state is InstanceState.RUNNING:
+        bid = instance.bid
+        if bid is None:
+            price = prices.gpu.for_gpus(contract.block.size)
+            covered = ticks_at(instance.deposit, at) > 0
+            used = discounted(price, instance.discount).steps if covered else price.steps
         else:
-            used, its_fee = _a_second(price, gpus, share)
-    return _flow(amount + used, covered, fee + its_fee)
+            paid = instance.paid_bid if instance.rate_changes_begun else bid
+            assert paid is not None
+            used = paid.steps
+    share = prices.platform_fee
+    stored, mb = prices.storage.steps, contract.disk_mb
+    return _flow(stored, mb, used, covered, share.numerator, share.denominator)
 
 
 # Few flows are different, so most often it is one that another instance has: then it is the same
-# object, and whether a flow has changed is a glance.
+# object, and whether a flow has changed is a glance. The key is of whole numbers, whose hash is
+# quicker than that of prices and of a share.
 @lru_cache(maxsize=65_536)
-def _flow(amount: int, covered: int, fee: int) -> Flow:
-    """Return the flow of so many ticks a second."""
-    return Flow(
-        money_of(amount - covered), money_of(covered), money_of(amount - fee), money_of(fee)
-    )
-
-
-def _a_second(price: Price, size: int, share: Fraction) -> tuple[int, int]:
-    """Return what a second costs and the platform's part of it, in ticks."""
-    kind = type(price)
-    return _one_second(kind, price.steps, size, share.numerator, share.denominator)  # type: ignore[arg-type]  # a class has a hash
-
-
-# A market has few prices, and asks for a second of each at every event.
-@lru_cache(maxsize=65_536)
-def _one_second(
-    kind: type[Price], steps: int, size: int, numerator: int, denominator: int
-) -> tuple[int, int]:
-    used = accrued(kind.from_steps(steps), size, 1, Fraction(numerator, denominator))
-    return used.amount.ticks, used.fee.ticks
+def _flow(
+    storage: int, disk_mb: int, gpus: int, covered: bool, numerator: int, denominator: int
+) -> Flow:
+    """Return the flow of a disk, and of GPUs that cost so many price steps an hour."""
+    share = Fraction(numerator, denominator)
+    stored = accrued(PerGbMonth.from_steps(storage), disk_mb, 1, share)
+    used = accrued(PerHour.from_steps(gpus), 1, 1, share)
+    deposit = used.amount if covered else ZERO
+    fee, total = stored.fee + used.fee, stored.amount + used.amount
+    return Flow(balance=total - deposit, deposit=deposit, payout=total - fee, fee=fee)

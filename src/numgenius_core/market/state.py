@@ -11,7 +11,6 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from functools import cached_property
 from typing import Any, Final, NoReturn, TypeVar
 
 from attrs import evolve, field, frozen
@@ -95,9 +94,7 @@ class Account:
 
     def runs_out(self) -> datetime | None:
         """Return when its balance runs out; ``None`` if it never does, or did."""
-        if self.empty:
-            return None
-        return self.ledger.runs_out() if self.ledger.amount.ticks > 0 else self.ledger.since
+        return None if self.empty else runs_dry(self.ledger)
 
     def next_due(self) -> datetime | None:
         """Return when time alone says something of its balance next; ``None`` is never."""
@@ -111,7 +108,22 @@ class Account:
         return due
 
 
+def runs_dry(ledger: Ledger) -> datetime | None:
+    """Return when a balance that is not yet known to be empty runs out; ``None`` is never."""
+    return ledger.runs_out() if ledger.amount.ticks > 0 else ledger.since
+
+
 changed_account: Final = copier(Account)
+
+
+def told_again(account: Account) -> Account:
+    """Return an account that is told of its thresholds again once its balance is above them."""
+    amount, charge, notice = account.ledger.amount, account.charge, account.notice
+    return changed_account(
+        account,
+        charge_told=account.charge_told and charge is not None and amount <= charge,
+        notice_told=account.notice_told and notice is not None and amount <= notice,
+    )
 
 
 @frozen(kw_only=True)
@@ -152,6 +164,7 @@ class MachineState:
     _index: MachineIndex = field(init=False, eq=False, repr=False)
     volumes_due: datetime | None = field(init=False, eq=False, repr=False)
     due: datetime | None = field(init=False, eq=False, repr=False)
+    _offers: tuple[Offer, ...] | None = field(init=False, eq=False, repr=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         index = MachineIndex(self.instances.values())
@@ -211,35 +224,40 @@ class MachineState:
         """Return the instances that have attached a volume and exist, in order."""
         return sorted(key for key, each in self.instances.items() if volume in each.volumes)
 
-    @cached_property
+    @property
     def resolution(self) -> Resolution:
         """Who runs and who waits, all of them."""
         return resolve([i.claim for i in self.instances.values() if i.claims], self.floor)
 
-    @cached_property
+    @property
     def running(self) -> tuple[Claim, ...]:
         """The claims that run, the highest priority first."""
         return tuple(self.instances[e.contract].claim for e in self._index.running(self.floor))
 
-    @cached_property
+    @property
     def offers(self) -> tuple[Offer, ...]:
         """Its offers, in the order of their numbers; a rolling end is not in them.
 
         Kept with the state, so a search of the whole market makes only those that have changed.
         """
+        if self._offers is None:  # not a cached_property: see Instance
+            object.__setattr__(self, "_offers", self._made_offers())
+        assert self._offers is not None
+        return self._offers
+
+    def _made_offers(self) -> tuple[Offer, ...]:
         listing, machine = self.listing, self.machine
         if listing is None:
             return ()
-        verified, disk = machine.verification is Verification.VERIFIED, self.disk
+        verified, running = machine.verification is Verification.VERIFIED, self.running
+        disk = self.disk
         return tuple(
             Offer(
                 id=self.offer_id(index),
                 machine=machine.id,
                 gpu_name=machine.gpu_name,
                 gpus=block.size,
-                prices=evolve(
-                    listing.prices, min_bid=quoted_min_bid(block, self.running, self.floor)
-                ),
+                prices=evolve(listing.prices, min_bid=quoted_min_bid(block, running, self.floor)),
                 gpus_in_machine=machine.gpus,
                 block=block,
                 disk_mb=disk.offer_mb(block.size, machine.gpus),

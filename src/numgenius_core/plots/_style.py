@@ -109,6 +109,16 @@ def panels(axes: object, count: int, style: str, size: tuple[float, float]) -> t
     return tuple(dressed(each, look) for each in given)
 
 
+def by_factor(axes: Axes) -> None:
+    """Let the prices along an axis differ by a factor, not by a sum, in plain numbers."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
 def dressed(axes: Axes, look: Look) -> Axes:
     """Give axes a style's colours, and return them."""
     axes.set_facecolor(look.paper)

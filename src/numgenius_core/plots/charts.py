@@ -21,6 +21,7 @@ from numgenius_core.plots._style import (
     Number,
     StyleName,
     ascending,
+    by_factor,
     legend_of,
     look_of,
     number_of,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _POINTS: Final = 120  # of a curve
 _LONGEST_NAME: Final = 18
+_FAR: Final = 20
 _SPREAD: Final = (0, 1, -1, 2, -2)  # so offers of one price lie beside each other
 _DARK_CELL: Final = 0.45  # of a colour's brightness: below, the number in it is white
 
@@ -135,8 +137,6 @@ def price_ladder(
     if not models:
         raise RuleViolation("offers", "at least one offer with a known price", "none")
     (drawn,) = panels(axes, 1, style, (7.0, 1.3 + 0.42 * len(models)))
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-
     look = look_of(style)
     prices = {
         model: [number_of(each.prices.gpu, "price") for each in group]
@@ -151,10 +151,7 @@ def price_ladder(
     drawn.set_yticks(range(len(rows)), names)
     drawn.set(ylim=(-0.6, len(rows) - 0.4))
     if min(map(min, prices.values())) > 0:
-        drawn.set_xscale("log")  # models differ by a factor, not by a sum
-        drawn.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        drawn.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        drawn.xaxis.set_minor_formatter(NullFormatter())
+        by_factor(drawn)  # models differ by a factor, not by a sum
     legend_of(drawn, look, "lower right")
     return drawn
 
@@ -396,6 +393,9 @@ def bid_availability(
             drawn.axvline(list_price, color=look.ink, linestyle=":", label="on-demand price")
     if list_price is not None:
         legend_of(first, look, "lower right")
+    if at[-1] > _FAR * at[0] > 0:  # one dear bid would press all others to the edge
+        for drawn in (first, second, third):
+            by_factor(drawn)
     third.set_xlabel("bid ($/hour)")
     return first, second, third
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from enum import Enum
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import frozen
 
@@ -98,8 +98,7 @@ class Ranking:
         return {reason: found[reason] for reason in NotRented}
 
 
-@frozen
-class _Stay:
+class _Stay(NamedTuple):
     """What :func:`rank_offers` looks for, read once and not for each offer."""
 
     end: datetime | None

@@ -28,7 +28,6 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from difflib import SequenceMatcher, get_close_matches
 from typing import Final
 
 from attrs import frozen
@@ -479,6 +478,8 @@ def _nearest(name: str) -> str | None:
         return word
     if word in _MEANT:
         return _MEANT[word]
+    from difflib import SequenceMatcher, get_close_matches  # what only a slip needs
+
     near = get_close_matches(word, [*FIELDS, *ALIASES], 1) + get_close_matches(word, _MEANT, 1)
     # The most alike, and of two that are equally so the name rather than what people call it.
     best = max(near, key=lambda each: SequenceMatcher(None, word, each).ratio(), default=None)

@@ -38,7 +38,7 @@ class PerKwh(Rate):
 
     def charge(self, watt_seconds: int) -> Money:
         """Return the exact price of a whole number of watt-seconds."""
-        ticks = self._steps * whole_number(watt_seconds, "watt_seconds") * _TICKS_PER_WATT_SECOND
+        ticks = self.steps * whole_number(watt_seconds, "watt_seconds") * _TICKS_PER_WATT_SECOND
         return Money.from_ticks(ticks)
 
 

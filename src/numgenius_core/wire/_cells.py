@@ -37,10 +37,10 @@ class Row:
         self._place = place
         self._faults: list[RuleViolation] = []
 
-    def take(self, key: str, hook: Callable[[Any, Any], Any]) -> Any:
+    def take(self, key: str, hook: Callable[[Any], Any]) -> Any:
         """Return what a hook makes of a field, ``None`` if it is wrong: :meth:`check` tells."""
         try:
-            return hook(self.value.get(key), None)
+            return hook(self.value.get(key))
         except RuleViolation as fault:
             got = "none" if key not in self.value else fault.got
             self._faults.append(type(fault)(field_path(self._place, key), fault.need, got))

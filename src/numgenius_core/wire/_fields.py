@@ -71,14 +71,14 @@ def price_steps(value: object) -> int:
 # machine: their hooks remember answers (typed: True is not 1 here).
 
 
-def id_number(value: Any, _: Any) -> int:
+def id_number(value: Any) -> int:
     """Return an id of the marketplace."""
     if type(value) is int and 0 <= value <= MAX_ID:
         return value
     return whole_number(value, "", 0, MAX_ID)
 
 
-def gpu_count(value: Any, _: Any) -> int:
+def gpu_count(value: Any) -> int:
     """Return a number of GPUs."""
     if type(value) is int and 1 <= value <= MAX_GPUS:
         return value
@@ -86,13 +86,13 @@ def gpu_count(value: Any, _: Any) -> int:
 
 
 @lru_cache(maxsize=4_096, typed=True)
-def gpu_name(value: Any, _: Any) -> str:
+def gpu_name(value: Any) -> str:
     """Return the model of the GPUs."""
     check_text(value, "")
     return value  # type: ignore[no-any-return]  # text by now
 
 
-def price(value: Any, _: Any) -> float:
+def price(value: Any) -> float:
     """Return a price for the whole offer as it came; it is divided once the GPUs are known."""
     if type(value) is not float or not 0 <= value <= MAX_RATE:
         price_steps(value)
@@ -104,25 +104,25 @@ def is_unknown(value: object) -> bool:
     return value is None or (type(value) is float and value != value)  # noqa: PLR0124 - NaN
 
 
-def price_or_nothing(value: Any, _: Any) -> float:
+def price_or_nothing(value: Any) -> float:
     """Return a price that may not be known; it is 0 then, and the offer says so."""
-    return 0 if is_unknown(value) else price(value, _)
+    return 0 if is_unknown(value) else price(value)
 
 
 @lru_cache(maxsize=16_384, typed=True)
-def storage(value: Any, _: Any) -> PerGbMonth:
+def storage(value: Any) -> PerGbMonth:
     """Return a price of disk."""
     return PerGbMonth.from_steps(0 if is_unknown(value) else price_steps(value))
 
 
 @lru_cache(maxsize=16_384, typed=True)
-def traffic(value: Any, _: Any) -> PerGb:
+def traffic(value: Any) -> PerGb:
     """Return a price of traffic."""
     return PerGb.from_steps(0 if is_unknown(value) else price_steps(value))
 
 
 @lru_cache(maxsize=16_384, typed=True)
-def share(value: Any, _: Any) -> Fraction:
+def share(value: Any) -> Fraction:
     """Return a discount as an exact share; null is none."""
     if value is None:
         return Fraction(0)
@@ -136,7 +136,7 @@ def share(value: Any, _: Any) -> Fraction:
     return fraction(exact, "", below_one=True)
 
 
-def disk(value: Any, _: Any) -> int:
+def disk(value: Any) -> int:
     """Return a disk size in GB as the nearest whole MB."""
     if type(value) is float and 0 <= value <= 1e6:
         megabytes = round(value * MB_PER_GB)
@@ -151,7 +151,7 @@ def disk(value: Any, _: Any) -> int:
     return megabytes
 
 
-def number(value: Any, _: Any) -> float | None:
+def number(value: Any) -> float | None:
     """Return a number that people compare and no rule charges, as it came, or ``None``."""
     if type(value) is float:
         if -1e300 < value < 1e300:  # also false for NaN
@@ -162,7 +162,7 @@ def number(value: Any, _: Any) -> float | None:
     raise error("", "a finite number", shown(value))
 
 
-def text(value: Any, _: Any) -> str | None:
+def text(value: Any) -> str | None:
     """Return a text that no rule reads, or ``None``."""
     if value is None or type(value) is str:
         return value
@@ -170,13 +170,13 @@ def text(value: Any, _: Any) -> str | None:
 
 
 @lru_cache(maxsize=16_384, typed=True)
-def end(value: Any, _: Any) -> datetime | None:
+def end(value: Any) -> datetime | None:
     """Return Unix seconds as an instant, floored; null never ends."""
     return None if value is None else from_epoch(value, "")
 
 
 @lru_cache(maxsize=16_384, typed=True)
-def host(value: Any, _: Any) -> AccountId | None:
+def host(value: Any) -> AccountId | None:
     """Return an account, which the marketplace numbers."""
     if type(value) is int and 0 <= value <= MAX_ID:
         return AccountId(str(value))
@@ -188,7 +188,7 @@ def host(value: Any, _: Any) -> AccountId | None:
     return AccountId(value)
 
 
-def verification(value: Any, _: Any) -> Verification:
+def verification(value: Any) -> Verification:
     """Return what the marketplace says of a machine; nothing said is unverified."""
     if type(value) is str and value in _WORDS:
         return _WORDS[value]
@@ -198,7 +198,7 @@ def verification(value: Any, _: Any) -> Verification:
     raise error("", "one of " + ", ".join(_WORDS), shown(value))
 
 
-def yes(value: Any, _: Any) -> bool:
+def yes(value: Any) -> bool:
     """Return a truth; nothing said is true."""
     if type(value) is bool:
         return value
@@ -207,9 +207,9 @@ def yes(value: Any, _: Any) -> bool:
     raise WrongType("", "true or false", shown(value))
 
 
-def maybe(value: Any, _: Any) -> bool | None:
+def maybe(value: Any) -> bool | None:
     """Return a truth or ``None``."""
-    return None if value is None else yes(value, _)
+    return None if value is None else yes(value)
 
 
 @lru_cache(maxsize=16_384, typed=True)

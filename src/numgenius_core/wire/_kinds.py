@@ -10,15 +10,12 @@ instance has an offer's price and GPUs, be taken for what they are not.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
-
-from attrs import frozen
+from typing import Any, Final, NamedTuple
 
 from numgenius_core.errors import ParseError, shown
 
 
-@frozen
-class RecordKind:
+class RecordKind(NamedTuple):
     """A kind of record.
 
     Attributes:

@@ -10,12 +10,9 @@ is never taken for a path: paths come as ``Path``.
 
 from __future__ import annotations
 
-import gzip
-import io
 import os
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from numgenius_core._json import MAX_BYTES, decoded, too_long
@@ -27,6 +24,8 @@ Source = str | os.PathLike[str] | bytes | BinaryIO
 _GZIP: Final = b"\x1f\x8b"
 _BZ2: Final = b"BZh"
 _XZ: Final = b"\xfd7zXZ\x00"
+_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+"""What tells zlib that gzip's header and checksum are around the data."""
 _MEMORY: Final = 2**28
 _FOREIGN: Final = (
     (b"PK\x03\x04", "a zip archive (unzip it first; of an Excel file, save the sheet as CSV)"),
@@ -91,11 +90,9 @@ def _bytes_of(source: Source, name: str) -> bytes:
         return bytes(source)
     if isinstance(source, os.PathLike):
         try:
-            with Path(source).open("rb") as stream:
+            with open(source, "rb") as stream:  # noqa: PTH123 - pathlib is slow to import
                 return _drain(stream, name)
         except (OSError, ValueError) as error:  # a ValueError for a zero byte in the path
-            if isinstance(error, RuleViolation):
-                raise
             why = getattr(error, "strerror", None) or str(error)
             raise ParseError(name, "a file that can be read", why) from None
     if not hasattr(source, "read"):
@@ -151,8 +148,7 @@ def _tried(unpack: Callable[[bytes], bytes], data: bytes, name: str, kind: str) 
 
 
 def _gunzip(data: bytes) -> bytes:
-    with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-        return stream.read(MAX_BYTES + 1)  # one more tells that there is more
+    return _streams(data, lambda: zlib.decompressobj(_GZIP_WINDOW))
 
 
 def _bunzip(data: bytes) -> bytes:

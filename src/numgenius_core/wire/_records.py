@@ -14,80 +14,53 @@ does not say, so only ``end_date`` is read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from fractions import Fraction
 from operator import itemgetter
 from typing import Any, Final
 
-from attrs import define, field, fields, make_class
-
 from numgenius_core._numbers import PICO
-from numgenius_core.ids import AccountId
 from numgenius_core.intervals import to_epoch
 from numgenius_core.listing import Verification
 from numgenius_core.offer import Offer
 from numgenius_core.rates import PerGb, PerGbMonth, Rate
 from numgenius_core.units import MB_PER_GB
 from numgenius_core.wire import _fields as read
-from numgenius_core.wire._shape import Shape, Spelling, by, quick_offer, quick_prices
+from numgenius_core.wire._shape import Column, Shape, Spelling, quick_offer, quick_prices
 
-
-@define
-class ApiRecord:
-    """The fields of an API record that rules and people use, each checked.
-
-    Not frozen and never kept: it lives from the check of a record to its offer.
-    """
-
-    id: int = field(metadata=by(read.id_number))
-    machine_id: int = field(metadata=by(read.id_number))
-    gpu_name: str = field(metadata=by(read.gpu_name))
-    num_gpus: int = field(metadata=by(read.gpu_count))
-    dph_base: float = field(default=0, metadata=by(read.price_or_nothing))
-    gpu_frac: float | None = field(default=None, metadata=by(read.number))
-    min_bid: float = field(default=0, metadata=by(read.price_or_nothing))
-    storage_cost: PerGbMonth = field(default=PerGbMonth(0), metadata=by(read.storage))
-    inet_up_cost: PerGb = field(default=PerGb(0), metadata=by(read.traffic))
-    inet_down_cost: PerGb = field(default=PerGb(0), metadata=by(read.traffic))
-    disk_space: int = field(default=0, metadata=by(read.disk))
-    credit_discount_max: Fraction = field(default=Fraction(0), metadata=by(read.share))
-    end_date: datetime | None = field(default=None, metadata=by(read.end))
-    host_id: AccountId | None = field(default=None, metadata=by(read.host))
-    verification: Verification = field(
-        default=Verification.UNVERIFIED, metadata=by(read.verification)
-    )
-    rentable: bool = field(default=True, metadata=by(read.yes))
-    discount_rate: Fraction = field(default=Fraction(0), metadata=by(read.share))
-    dph_total: float | None = field(default=None, metadata=by(read.number, aside=True))
-    duration: float | None = field(default=None, metadata=by(read.number, aside=True))
-    rented: bool | None = field(default=None, metadata=by(read.maybe, aside=True))
-    reliability: float | None = field(default=None, metadata=by(read.number, aside=True))
-    geolocation: str | None = field(default=None, metadata=by(read.text, aside=True))
-    gpu_ram: float | None = field(default=None, metadata=by(read.number, aside=True))
-    cpu_ram: float | None = field(default=None, metadata=by(read.number, aside=True))
-    inet_up: float | None = field(default=None, metadata=by(read.number, aside=True))
-    inet_down: float | None = field(default=None, metadata=by(read.number, aside=True))
-    dlperf: float | None = field(default=None, metadata=by(read.number, aside=True))
-
-
-# Full records, which are the many, are read by a class that has no optional fields (cattrs is twice
-# as fast then), and what stands aside is checked together. Whatever fails here is read again by
-# the whole class, which decides.
-_FullRecord: Final = make_class(
-    "_FullRecord",
-    {
-        a.name: field(metadata=dict(a.metadata), type=object)  # a union is slow to hash
-        for a in fields(ApiRecord)
-        if not a.metadata["aside"]
-    },
+_NEEDED: Final = (
+    Column("id", read.id_number),
+    Column("machine_id", read.id_number),
+    Column("gpu_name", read.gpu_name),
+    Column("num_gpus", read.gpu_count),
 )
-_ASIDE_NUMBERS: Final = itemgetter(
-    *(
-        a.name
-        for a in fields(ApiRecord)
-        if a.metadata["aside"] and a.metadata["hook"] is read.number
-    )
+_OTHERS: Final = (
+    Column("dph_base", read.price_or_nothing, 0),
+    Column("gpu_frac", read.number),
+    Column("min_bid", read.price_or_nothing, 0),
+    Column("storage_cost", read.storage, PerGbMonth(0)),
+    Column("inet_up_cost", read.traffic, PerGb(0)),
+    Column("inet_down_cost", read.traffic, PerGb(0)),
+    Column("disk_space", read.disk, 0),
+    Column("credit_discount_max", read.share, Fraction(0)),
+    Column("end_date", read.end),
+    Column("host_id", read.host),
+    Column("verification", read.verification, Verification.UNVERIFIED),
+    Column("rentable", read.yes, True),
+    Column("discount_rate", read.share, Fraction(0)),
 )
+_ASIDE: Final = (
+    Column("dph_total", read.number),
+    Column("duration", read.number),
+    Column("rented", read.maybe),
+    Column("reliability", read.number),
+    Column("geolocation", read.text),
+    Column("gpu_ram", read.number),
+    Column("cpu_ram", read.number),
+    Column("inet_up", read.number),
+    Column("inet_down", read.number),
+    Column("dlperf", read.number),
+)
+_ASIDE_NUMBERS: Final = itemgetter(*(c.key for c in _ASIDE if c.hook is read.number))
 _TEXT: Final = frozenset({str, type(None)})
 _BOOL: Final = frozenset({bool, type(None)})
 
@@ -126,31 +99,32 @@ def unknown_prices(source: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for key, name in _PRICES if read.is_unknown(source.get(key)))
 
 
-def _offer_of(record: ApiRecord, source: dict[str, Any]) -> Offer:
-    gpus, price, floor = record.num_gpus, record.dph_base, record.min_bid
+def _offer_of(values: list[Any], source: dict[str, Any]) -> Offer:
+    number, machine, name, gpus, price, share, floor, storage, upload, download, *rest = values
+    disk_mb, discount, ends_at, host, verified, rentable, _ = rest
     unknown = unknown_prices(source)
     if unknown:  # JSON has no NaN
         source = {k: None if k in _KEYS and read.is_unknown(v) else v for k, v in source.items()}
     prices = quick_prices(
         read.per_gpu(price, gpus),
-        record.storage_cost,
-        record.inet_up_cost,
-        record.inet_down_cost,
+        storage,
+        upload,
+        download,
         read.per_gpu(floor, gpus),
     )
     return quick_offer(
-        record.id,
-        record.machine_id,
-        record.gpu_name,
+        number,
+        machine,
+        name,
         gpus,
         prices,
-        read.machine_gpus(gpus, record.gpu_frac),
-        record.disk_space,
-        record.credit_discount_max,
-        record.end_date,
-        record.host_id,
-        record.verification,
-        record.rentable,
+        read.machine_gpus(gpus, share),
+        disk_mb,
+        discount,
+        ends_at,
+        host,
+        verified,
+        rentable,
         unknown,
         source,
     )
@@ -192,7 +166,10 @@ def gpu_share(offer: Offer) -> float | None:
 
 
 API: Final = Shape(
-    ApiRecord,
+    _NEEDED,
+    _OTHERS,
+    _ASIDE,
+    _aside_is_fine,
     _offer_of,
     (
         ("id", lambda o: o.id, lambda o: o.id),
@@ -212,6 +189,5 @@ API: Final = Shape(
         ("verification", lambda o: o.verification, lambda o: o.verification.value),
         ("rentable", lambda o: o.rentable, lambda o: o.rentable),
     ),
-    quick=(_FullRecord, _aside_is_fine),
 )
 """What the search API and ``vastai search offers --raw`` give."""

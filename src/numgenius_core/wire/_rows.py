@@ -21,16 +21,15 @@ import io
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Final
-
-from attrs import fields, frozen
+from typing import Any, Final, NamedTuple
 
 from numgenius_core._checks import check_kind
 from numgenius_core.errors import ParseError, RuleViolation, shown
 from numgenius_core.wire import _fields as read
 from numgenius_core.wire._kinds import OFFERS, RecordKind
-from numgenius_core.wire._records import ApiRecord
-from numgenius_core.wire._snapshots import SNAPSHOT_NUMBERS, SNAPSHOT_WHOLE, SnapshotRow
+from numgenius_core.wire._records import API
+from numgenius_core.wire._shape import keys_read_by
+from numgenius_core.wire._snapshots import SNAPSHOT, SNAPSHOT_NUMBERS, SNAPSHOT_WHOLE
 
 ColumnMap = Mapping[str, str]
 """Our name of a field, and the column that has it; :data:`ROW` is the number of the row."""
@@ -48,6 +47,7 @@ _LONGEST_PATH: Final = 300
 
 # -- cells -------------------------------------------------------------------------------------
 
+_LINE: Final = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _PLAIN: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _WHOLE_ROW: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _ZEROS: Final = re.compile(r"([0-9]+)\.0+", re.ASCII)
@@ -129,8 +129,7 @@ def decimal_comma(table: Table, numbers: Collection[str]) -> bool:
 # -- tables ------------------------------------------------------------------------------------
 
 
-@frozen
-class Table:
+class Table(NamedTuple):
     """The text of a table, and how it is cut.
 
     Attributes:
@@ -156,14 +155,13 @@ class Table:
         reader = csv.reader(
             io.StringIO(self.text, newline=""), delimiter=self.separator, strict=True
         )
-        nothing, words = _NOTHING.get, frozenset(_NOTHING)
+        words = [word for word in _NOTHING if word in self.text]  # mostly "-" alone, as of dates
         try:
-            for _ in reader:
-                break  # the header
+            next(reader, None)  # the header
             for row in reader:
                 cells = list(map(str.strip, row))
-                if not words.isdisjoint(cells):  # seldom: a look at all of them is quicker
-                    cells = [nothing(cell, cell) for cell in cells]
+                if any(word in cells for word in words):  # seldom
+                    cells = [_NOTHING.get(cell, cell) for cell in cells]
                 if any(cells):
                     yield f"line {reader.line_num + self.skipped}", cells
         except csv.Error as error:
@@ -184,7 +182,9 @@ class Table:
 
 
 def _csv(text: str, separator: str) -> Iterator[list[str]]:
-    return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    # Line by line: of a whole market only the header is read so, once for each separator.
+    lines = (match[0] for match in _LINE.finditer(text))
+    return csv.reader(lines, delimiter=separator, strict=True)
 
 
 def _header(text: str, separator: str) -> tuple[str, ...]:
@@ -266,15 +266,9 @@ def renamed(row: Mapping[str, Any], columns: ColumnMap, number: int) -> dict[str
 # -- tables of offers --------------------------------------------------------------------------
 
 
-def _numbers(cls: type, hooks: Collection[object]) -> frozenset[str]:
-    return frozenset(
-        a.metadata.get("key", a.name) for a in fields(cls) if a.metadata["hook"] in hooks
-    )
-
-
-_API_WHOLE: Final = _numbers(ApiRecord, {read.id_number, read.gpu_count, read.host})
-_API_NUMBERS: Final = _API_WHOLE | _numbers(
-    ApiRecord,
+_API_WHOLE: Final = keys_read_by(API.columns, {read.id_number, read.gpu_count, read.host})
+_API_NUMBERS: Final = _API_WHOLE | keys_read_by(
+    API.columns,
     {
         read.price_or_nothing,
         read.storage,
@@ -285,10 +279,10 @@ _API_NUMBERS: Final = _API_WHOLE | _numbers(
         read.end,
     },
 )
-_API_FLAGS: Final = _numbers(ApiRecord, {read.yes, read.maybe})
-_API_COLUMNS: Final = frozenset(a.name for a in fields(ApiRecord))
+_API_FLAGS: Final = keys_read_by(API.columns, {read.yes, read.maybe})
+_API_COLUMNS: Final = frozenset(column.key for column in API.columns)
 _API_NEEDED: Final = ("id", "machine_id", "gpu_name", "num_gpus", "dph_base")
-_ROW_COLUMNS: Final = frozenset(a.metadata.get("key", a.name) for a in fields(SnapshotRow))
+_ROW_COLUMNS: Final = frozenset(column.key for column in SNAPSHOT.columns)
 _ROW_NEEDED: Final = (
     "offer_id",
     "machine_id",

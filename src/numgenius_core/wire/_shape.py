@@ -1,25 +1,22 @@
 """A record and an offer, one made from the other: what all spellings of records share.
 
-cattrs reads a typed record twice: fast, and only when that fails slowly and with every fault of
-every field. What is written back is the record as it came with what has changed since.
+A record is read twice: fast, up to its first fault, and only then again, for every fault of every
+field. What is written back is the record as it came with what has changed since.
 
-Why twice: a whole market of 20,000 records is right but for a few, and to collect faults costs a
-``try`` around every field. So the fast reader stops at the first fault and says nothing of it, and
-only a record that it refused is read by the slow one. The two have the same hooks, so they agree on
-what is right; the fast one may refuse too much, since that is read again, but never too little.
+Why twice: a whole market of 20,000 records is right but for a few. So the fast reader looks at the
+fields that no offer is made of all at once, and says nothing of what it refuses; that is read by
+the slow one, which decides. Both have the same hooks, so they agree on what is right; the fast one
+may refuse too much, since that is read again, but never too little.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
-from functools import cached_property
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, NamedTuple
 
-from attrs import Attribute, fields
-from cattrs import ClassValidationError, Converter
-from cattrs.gen import make_dict_structure_fn, override
+from attrs import fields
 
 from numgenius_core._checks import of_json, plain_json
 from numgenius_core._json import field_path
@@ -29,22 +26,29 @@ from numgenius_core.listing import PriceTerms, Verification
 from numgenius_core.offer import Offer
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
 
-Hook = Callable[[Any, Any], Any]
-"""Checks and converts one field; the second argument is its type, which cattrs passes."""
+Hook = Callable[[Any], Any]
+"""Checks and converts the value of one field."""
 Spelling = tuple[str, Callable[[Offer], object], Callable[[Offer], object]]
 """A key, what it says of an offer (to see a change), and how it is written."""
-R = TypeVar("R")
 
 
-def by(hook: Hook, key: str | None = None, *, aside: bool = False) -> dict[str, Any]:
-    """Return the metadata of a field that ``hook`` reads.
+class Column(NamedTuple):
+    """A field of a record that rules or people use.
 
-    Args:
-        hook: Checks and converts it.
-        key: Its key in the record, if that is not the field's name.
-        aside: No offer is made of it: people and searches read it from ``Offer.extra``.
+    Attributes:
+        key: Its name in the record.
+        hook: What reads it.
+        default: What it is if the record does not have it.
     """
-    return {"hook": hook, "aside": aside} | ({} if key is None else {"key": key})
+
+    key: str
+    hook: Hook
+    default: Any = None
+
+
+def keys_read_by(columns: Collection[Column], hooks: Collection[Hook]) -> frozenset[str]:
+    """Return the keys of the columns that one of some hooks reads."""
+    return frozenset(column.key for column in columns if column.hook in hooks)
 
 
 # -- values without a second check -------------------------------------------------------------
@@ -136,40 +140,49 @@ def quick_offer(  # noqa: PLR0917 - positional: this is the hottest call of the 
 
 # -- shapes ---------------------------------------------------------------------------------
 
+_ABSENT: Final = object()
 
-class Shape(Generic[R]):
+
+class Shape:
     """One way to spell an offer as a record: how it is read, and how it is written.
 
     Args:
-        cls: The typed record; each field has its hook as metadata, and its key if that differs.
-        build: Makes the offer of a typed record and its source.
+        needed: Columns that every record has.
+        others: Columns that it may lack.
+        aside: Columns of which no offer is made: people and searches read them from
+            ``Offer.extra``.
+        fine: What tells at one look that those are right; it may say no, or raise, when it is not
+            sure.
+        build: Makes an offer of the values of the ``needed`` columns and the ``others``, in their
+            order, and of the record.
         spellings: How what has changed is written back.
-        quick: A class with the fields that ``build`` needs, and what tells that the others are
-            fine; left out, ``cls`` and nothing more.
     """
 
     def __init__(
         self,
-        cls: type[R],
-        build: Callable[[R, dict[str, Any]], Offer],
+        needed: Sequence[Column],
+        others: Sequence[Column],
+        aside: Sequence[Column],
+        fine: Callable[[Mapping[str, Any]], bool],
+        build: Callable[[list[Any], dict[str, Any]], Offer],
         spellings: tuple[Spelling, ...],
-        quick: tuple[type[R], Callable[[Mapping[str, Any]], bool]] | None = None,
     ) -> None:
-        self._cls = cls
+        self.columns: Final = (*needed, *others, *aside)
+        self._needed = [(column.key, column.hook) for column in needed]
+        self._others = tuple(others)
+        self._required = frozenset(column.key for column in needed)
+        self._made = len(needed) + len(others)
+        self._fine = fine
         self._build = build
         self._spellings = spellings
-        self._keys = {a.name: a.metadata.get("key", a.name) for a in _columns(cls)}
-        self._quick_cls, self._fine = quick or (cls, bool)
 
-    # Making a reader costs as much as reading some hundred records: only what is met is made.
-
-    @cached_property
-    def _fast(self) -> Callable[[Any, Any], R]:
-        return _reader(self._quick_cls, detailed=False)
-
-    @cached_property
-    def _slow(self) -> Callable[[Any, Any], R]:
-        return _reader(self._cls, detailed=True)
+    def with_hook(self, key: str, hook: Hook) -> Shape:
+        """Return the same shape with another way to read one of the columns that may lack."""
+        count = len(self._needed)
+        others = [c._replace(hook=hook) if c.key == key else c for c in self._others]
+        aside = self.columns[self._made :]
+        needed = self.columns[:count]
+        return Shape(needed, others, aside, self._fine, self._build, self._spellings)
 
     def read(self, record: dict[str, Any], place: str) -> Offer:
         """Return the offer of a record, which it keeps as ``extra``.
@@ -179,27 +192,40 @@ class Shape(Generic[R]):
         """
         try:
             if self._fine(record):
-                return self._build(self._fast(record, self._quick_cls), record)
+                values = [hook(record[key]) for key, hook in self._needed]
+                get = record.get
+                values += [
+                    default if (value := get(key, _ABSENT)) is _ABSENT else hook(value)
+                    for key, hook, default in self._others
+                ]
+                return self._build(values, record)
         except (KeyError, TypeError, ValueError, OverflowError):
             pass  # whatever it was, the slow reader finds it again, with the others and the paths
         return self._read_slowly(record, place)
 
     def _read_slowly(self, record: dict[str, Any], place: str) -> Offer:
         """Read again what failed, and collect all that is wrong with it."""
-        try:
-            return self._build(self._slow(record, self._cls), record)
-        except ClassValidationError as group:
-            known, _ = group.group_exceptions()
-            faults = [self._fault(error, note.name, place) for error, note in known]
-        except RuleViolation as fault:
-            faults = [self._fault(fault, fault.path, place)]
+        values, faults = [], []
+        for key, remembering, default in self.columns:
+            if key not in record:
+                if key in self._required:
+                    faults.append(RuleViolation(field_path(place, key), "a value", "none"))
+                values.append(default)
+                continue
+            # lru_cache refuses unhashable values before the hook can name them.
+            hook: Hook = getattr(remembering, "__wrapped__", remembering)
+            try:
+                values.append(hook(record[key]))
+            except RuleViolation as fault:
+                faults.append(_moved(fault, place, key))
+            except (ArithmeticError, TypeError, ValueError):  # as of an array, by its comparison
+                faults.append(RuleViolation(field_path(place, key), "a value", "none"))
+        if not faults:
+            try:
+                return self._build(values[: self._made], record)
+            except RuleViolation as fault:
+                faults.append(_moved(fault, place, fault.path))
         raise InvalidDocument(place, faults)
-
-    def _fault(self, error: Exception, name: str, place: str) -> RuleViolation:
-        path = field_path(place, self._keys[name])
-        if isinstance(error, RuleViolation):
-            return type(error)(path, error.need, error.got)
-        return RuleViolation(path, "a value", "none")  # a KeyError: the field is missing
 
     def write(self, offer: Offer) -> dict[str, Any]:
         """Return the record an offer came from, with what has changed since."""
@@ -216,18 +242,6 @@ class Shape(Generic[R]):
         return record
 
 
-def _columns(cls: type) -> tuple[Attribute[Any], ...]:
-    return fields(cls)  # type: ignore[no-any-return]  # attrs' tuple of its own
-
-
-def _reader(cls: type[R], *, detailed: bool) -> Callable[[Any, Any], R]:
-    """Return what cattrs makes of a typed record: with all faults, or fast with the first."""
-    overrides: dict[str, Any] = {}
-    for column in _columns(cls):
-        hook = column.metadata["hook"]
-        if detailed:  # lru_cache refuses unhashable values before the hook can name them
-            hook = getattr(hook, "__wrapped__", hook)
-        rename = column.metadata.get("key", column.name)
-        overrides[column.name] = override(struct_hook=hook, rename=rename)
-    converter = Converter(detailed_validation=detailed)
-    return make_dict_structure_fn(cls, converter, _cattrs_detailed_validation=detailed, **overrides)
+def _moved(fault: RuleViolation, place: str, key: str) -> RuleViolation:
+    """Return a fault of a hook, which does not know where its field stands, with its path."""
+    return type(fault)(field_path(place, key), fault.need, fault.got)

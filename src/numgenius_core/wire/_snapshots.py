@@ -12,14 +12,13 @@ offer ends ``duration_seconds`` after ``collected_at``, floored to a second.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
-
-from attrs import define, field, fields, make_class
 
 from numgenius_core._checks import MAX_GPUS, MAX_ID, check_text
 from numgenius_core._numbers import (
@@ -41,7 +40,14 @@ from numgenius_core.rates import MAX_RATE, PerGb, PerGbMonth, PerGpuHour
 from numgenius_core.units import HOURS_PER_MONTH, MAX_GB, MB_PER_GB, gigabytes
 from numgenius_core.wire._fields import gpu_name, machine_gpus, verification
 from numgenius_core.wire._records import gpu_share, is_unsaid
-from numgenius_core.wire._shape import Shape, Spelling, by, quick_offer, quick_prices
+from numgenius_core.wire._shape import (
+    Column,
+    Shape,
+    Spelling,
+    keys_read_by,
+    quick_offer,
+    quick_prices,
+)
 
 SEARCH_DISK_GB: Final = 8
 """Disk that ``dph_total`` of a search answer includes."""
@@ -51,25 +57,46 @@ GB_PER_TB: Final = 1_024
 _NUMBER: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
 _WHOLE: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 _NOTHING: Final = frozenset({"", "NULL", "null", "None", "NaN", "nan"})
+_TRUTH: Final = {
+    **dict.fromkeys(("True", "true", "TRUE", ""), True),
+    **dict.fromkeys(("False", "false", "FALSE"), False),
+}
 _DISK: Final = Fraction(SEARCH_DISK_GB, HOURS_PER_MONTH)
-_DISK_PARTS: Final = Decimal(HOURS_PER_MONTH // SEARCH_DISK_GB)  # 8 GB-months are 1/90 of them
-_FREE: Final = Decimal(0)
+_DISK_PARTS: Final = HOURS_PER_MONTH // SEARCH_DISK_GB  # its 8 GB cost 1/90 of a GB-month's price
+_FREE: Final = (0, 0)
+_ID_DIGITS: Final = len(str(MAX_ID))
 _LONGEST: Final = 10**11  # seconds: three thousand years
 
+_Exact = tuple[int, int]
+"""The number n / 10**p as (n, p): whole numbers take half the time of ``Decimal``."""
 
-def _exact(value: object, need: str, low: int, high: int) -> Decimal:
+
+def _exact(value: object, need: str, low: int, high: int) -> _Exact:
     """Return the number a text says, exactly."""
     if not isinstance(value, str):
         raise WrongType("", f"{need} as text", shown(value))
     if _NUMBER.fullmatch(value) is None:
         raise RuleViolation("", need, shown(value))
-    number = Decimal(value)
-    if not low <= number <= high:
+    if "e" in value or "E" in value:
+        number = Decimal(value)
+        places = max(-int(number.as_tuple().exponent), 0)
+        digits = int(number.scaleb(places, WIDE))
+    else:
+        whole, _, decimals = value.partition(".")
+        digits, places = int(whole + decimals), len(decimals)
+    if not low * (scale := 10**places) <= digits <= high * scale:
         raise RuleViolation("", need, shown(value))
-    return number
+    return digits, places
+
+
+def _steps(dollars: _Exact, parts: int) -> int:
+    """Return a part of a price in price steps, rounded once."""
+    number, places = dollars
+    return round_half_even(number * PICO, 10**places * parts)
 
 
 # -- hooks: one a kind of column, as in _fields ------------------------------------------------
+# What is right leaves by the first line, and what repeats in a market is remembered.
 
 
 def _whole(value: Any, low: int, high: int) -> int:
@@ -80,67 +107,75 @@ def _whole(value: Any, low: int, high: int) -> int:
     return whole_number(int(value), "", low, high)
 
 
-def _id(value: Any, _: Any) -> int:
+def _id(value: Any) -> int:
+    if type(value) is str and value.isdecimal() and value.isascii() and len(value) < _ID_DIGITS:
+        return int(value)
     return _whole(value, 0, MAX_ID)
 
 
-def _gpus(value: Any, _: Any) -> int:
+@lru_cache(maxsize=4_096, typed=True)
+def _gpus(value: Any) -> int:
     return _whole(value, 1, MAX_GPUS)
 
 
 @lru_cache(maxsize=16_384, typed=True)
-def _dollars(value: Any, _: Any) -> Decimal:
+def _dollars_or_nothing(value: Any) -> _Exact:
+    if isinstance(value, str) and value in _NOTHING:
+        return _FREE
     return _exact(value, f"dollars from 0 to {MAX_RATE:,}", 0, MAX_RATE)
 
 
-def _dollars_or_nothing(value: Any, _: Any) -> Decimal:
-    return _FREE if _says_nothing(value) else _dollars(value, _)
+@lru_cache(maxsize=16_384, typed=True)
+def _storage(value: Any) -> tuple[_Exact, PerGbMonth]:
+    exact = _dollars_or_nothing(value)
+    return exact, PerGbMonth.from_steps(_steps(exact, 1))
 
 
-def _says_nothing(value: object) -> bool:
-    return isinstance(value, str) and value in _NOTHING
+@lru_cache(maxsize=16_384, typed=True)
+def _traffic(value: Any) -> PerGb:
+    return PerGb.from_steps(_steps(_dollars_or_nothing(value), GB_PER_TB))
 
 
-def _disk(value: Any, _: Any) -> int:
+def _disk(value: Any) -> int:
     if value == "":
         return 0
-    gb = _exact(value, f"GB from 0 to {MAX_GB:,}", 0, MAX_GB)
-    return round(WIDE.multiply(gb, Decimal(MB_PER_GB)))
+    gb, places = _exact(value, f"GB from 0 to {MAX_GB:,}", 0, MAX_GB)
+    return round_half_even(gb * MB_PER_GB, 10**places)
 
 
-def _share(value: Any, _: Any) -> Fraction:
+def _share(value: Any) -> Fraction:
     if value == "":
         return Fraction(0)
-    share = Fraction(_exact(value, "a share from 0 to below 1", 0, 1))
-    return fraction(share, "", below_one=True)
+    number, places = _exact(value, "a share from 0 to below 1", 0, 1)
+    return fraction(Fraction(number, 10**places), "", below_one=True)
 
 
-def _number(value: Any, _: Any) -> float | None:
+@lru_cache(maxsize=4_096, typed=True)
+def _number(value: Any) -> float | None:
     if value == "":
         return None
-    if isinstance(value, str) and _NUMBER.fullmatch(value) and -1e20 <= (n := float(value)) <= 1e20:
-        return n
-    return float(_exact(value, "a number", -(10**20), 10**20))
+    _exact(value, "a number", -(10**20), 10**20)
+    return float(value)
 
 
-def _seconds(value: Any, _: Any) -> Decimal | None:
+def _seconds(value: Any) -> _Exact | None:
     if value == "":
         return None
     return _exact(value, "seconds within the calendar", -_LONGEST, _LONGEST)
 
 
 @lru_cache(maxsize=256, typed=True)
-def _instant(value: Any, _: Any) -> datetime | None:
+def _instant(value: Any) -> datetime | None:
     return moment_of(value, "", naive_is_utc=False)
 
 
 @lru_cache(maxsize=256, typed=True)
-def _instant_or_utc(value: Any, _: Any) -> datetime | None:
+def _instant_or_utc(value: Any) -> datetime | None:
     return moment_of(value, "", naive_is_utc=True)
 
 
 def moment_of(value: object, path: str, *, naive_is_utc: bool) -> datetime | None:
-    """Return the time that a snapshot says it is of, ``None`` if it is empty.
+    """Return the time that a snapshot says it is of, in UTC, ``None`` if it is empty.
 
     Args:
         value: ISO 8601 text.
@@ -165,127 +200,111 @@ def moment_of(value: object, path: str, *, naive_is_utc: bool) -> datetime | Non
         floor_second(instant)
     except ValueError:
         raise RuleViolation(path, need, shown(value)) from None
-    return instant
+    return instant.astimezone(UTC)
 
 
-def _host(value: Any, _: Any) -> AccountId | None:
+def _host(value: Any) -> AccountId | None:
     if value == "":
         return None
     check_text(value, "")
     return AccountId(value)
 
 
-def _verification(value: Any, _: Any) -> Verification:
-    return verification(None if value == "" else value, _)
+@lru_cache(maxsize=256, typed=True)
+def _verification(value: Any) -> Verification:
+    return verification(None if value == "" else value)
 
 
-def _yes(value: Any, _: Any) -> bool:
-    if isinstance(value, str):
-        if value in {"True", "true", "TRUE", ""}:
-            return True
-        if value in {"False", "false", "FALSE"}:
-            return False
+@lru_cache(maxsize=256, typed=True)
+def _yes(value: Any) -> bool:
+    if not isinstance(value, str):
+        raise WrongType("", "True or False as text", shown(value))
+    if value not in _TRUTH:
         raise RuleViolation("", "True or False", shown(value))
-    raise WrongType("", "True or False as text", shown(value))
+    return _TRUTH[value]
 
 
-@define
-class SnapshotRow:
-    """The columns of a snapshot that rules and people use, each checked; never kept."""
-
-    offer_id: int = field(metadata=by(_id))
-    machine_id: int = field(metadata=by(_id))
-    gpu_name: str = field(metadata=by(gpu_name))
-    num_gpus: int = field(metadata=by(_gpus))
-    dph_total: Decimal = field(default=_FREE, metadata=by(_dollars_or_nothing))
-    storage: Decimal = field(
-        default=_FREE, metadata=by(_dollars_or_nothing, "storage_cost_per_gb_mo")
-    )
-    upload: Decimal = field(
-        default=_FREE, metadata=by(_dollars_or_nothing, "internet_up_cost_per_tb")
-    )
-    download: Decimal = field(
-        default=_FREE, metadata=by(_dollars_or_nothing, "internet_down_cost_per_tb")
-    )
-    min_bid: Decimal = field(default=_FREE, metadata=by(_dollars_or_nothing, "min_bid"))
-    gpu_frac: float | None = field(default=None, metadata=by(_number, "gpu_frac"))
-    disk: int = field(default=0, metadata=by(_disk, "disk_space_gb"))
-    discount: Fraction = field(default=Fraction(0), metadata=by(_share, "credit_discount_max"))
-    collected_at: datetime | None = field(default=None, metadata=by(_instant, "collected_at"))
-    duration: Decimal | None = field(default=None, metadata=by(_seconds, "duration_seconds"))
-    host: AccountId | None = field(default=None, metadata=by(_host, "host_id"))
-    verification: Verification = field(
-        default=Verification.UNVERIFIED, metadata=by(_verification, "verification")
-    )
-    rentable: bool = field(default=True, metadata=by(_yes, "rentable"))
-    # Checked for those who search; read from ``Offer.extra``.
-    reliability: float | None = field(default=None, metadata=by(_number, "reliability"))
-    dlperf: float | None = field(default=None, metadata=by(_number, "dlperf"))
-    inet_up: float | None = field(default=None, metadata=by(_number, "inet_up_mbps"))
-    inet_down: float | None = field(default=None, metadata=by(_number, "inet_down_mbps"))
-    cpu_ram: float | None = field(default=None, metadata=by(_number, "cpu_ram_mb"))
-
-
-# The hooks of a class are part of it, so what reads times otherwise is another class.
-_UtcRow: Final = make_class(
-    "_UtcRow",
-    {
-        a.name: field(
-            default=a.default,
-            metadata={**a.metadata, "hook": _instant_or_utc}
-            if a.name == "collected_at"
-            else dict(a.metadata),
-            type=a.type,
-        )
-        for a in fields(SnapshotRow)
-    },
+_NEEDED: Final = (
+    Column("offer_id", _id),
+    Column("machine_id", _id),
+    Column("gpu_name", gpu_name),
+    Column("num_gpus", _gpus),
 )
+_OTHERS: Final = (
+    Column("dph_total", _dollars_or_nothing, _FREE),
+    Column("storage_cost_per_gb_mo", _storage, (_FREE, PerGbMonth(0))),
+    Column("internet_up_cost_per_tb", _traffic, PerGb(0)),
+    Column("internet_down_cost_per_tb", _traffic, PerGb(0)),
+    Column("min_bid", _dollars_or_nothing, _FREE),
+    Column("gpu_frac", _number),
+    Column("disk_space_gb", _disk, 0),
+    Column("credit_discount_max", _share, Fraction(0)),
+    Column("collected_at", _instant),
+    Column("duration_seconds", _seconds),
+    Column("host_id", _host),
+    Column("verification", _verification, Verification.UNVERIFIED),
+    Column("rentable", _yes, True),
+)
+_ASIDE: Final = (
+    Column("reliability", _number),
+    Column("dlperf", _number),
+    Column("inet_up_mbps", _number),
+    Column("inet_down_mbps", _number),
+    Column("cpu_ram_mb", _number),
+)
+_aside_of: Final = itemgetter(*(column.key for column in _ASIDE))
+_PLAIN: Final = r"(?:-?[0-9]{1,19}(?:\.[0-9]{1,40})?)?"
+_PLAIN_LINES: Final = re.compile("\n".join([_PLAIN] * len(_ASIDE)), re.ASCII)
 
 
-def _gpu_steps(total: Decimal, storage: Decimal, gpus: int) -> int:
+def _aside_is_fine(row: Mapping[str, Any]) -> bool:
+    """Return whether the numbers that stand aside are there and plain: one look for all of them."""
+    return _PLAIN_LINES.fullmatch("\n".join(_aside_of(row))) is not None
+
+
+def _gpu_steps(total: _Exact, storage: _Exact, gpus: int) -> int:
     """Return the price of a GPU that a total means, rounded once.
 
     Whole numbers all the way: the disk's share, 8 / 720 of the storage price, is seldom a whole
     number of pico-dollars.
     """
-    dollars = WIDE.subtract(WIDE.multiply(total, _DISK_PARTS), storage)
-    numerator, denominator = dollars.as_integer_ratio()
-    return round_half_even(numerator * PICO, denominator * gpus * int(_DISK_PARTS))
+    (all_in, places), (disk, disk_places) = total, storage
+    dollars = all_in * _DISK_PARTS * 10**disk_places - disk * 10**places
+    return round_half_even(dollars * PICO, 10 ** (places + disk_places) * _DISK_PARTS * gpus)
 
 
 @lru_cache(maxsize=16_384)
-def _steps(dollars: Decimal, parts: int) -> int:
-    """Return a part of a price in price steps, rounded once."""
-    numerator, denominator = dollars.as_integer_ratio()
-    return round_half_even(numerator * PICO, denominator * parts)
+def _per_gpu(dollars: _Exact, gpus: int) -> PerGpuHour:
+    """Return the price of one of the GPUs that an amount is for, rounded once."""
+    return PerGpuHour.from_steps(_steps(dollars, gpus))
 
 
-def _offer_of(row: SnapshotRow, source: dict[str, Any]) -> Offer:
-    unknown, gpus = _unknown_prices(source), row.num_gpus
-    per_gpu = 0 if "gpu" in unknown else _gpu_steps(row.dph_total, row.storage, gpus)
+def _offer_of(values: list[Any], source: dict[str, Any]) -> Offer:
+    (number, machine, name, gpus, total, (disk_price, storage), upload, download, floor, share) = (
+        values[:10]
+    )
+    disk_mb, discount, collected_at, duration, host, verified, rentable = values[10:]
+    unknown = _unknown_prices(source)
+    per_gpu = 0 if "gpu" in unknown else _gpu_steps(total, disk_price, gpus)
     if per_gpu < 0:
         need = f"at least the price of its {SEARCH_DISK_GB} GB of disk"
         raise RuleViolation("dph_total", need, shown(source["dph_total"]))
     prices = quick_prices(
-        PerGpuHour.from_steps(per_gpu),
-        PerGbMonth.from_steps(_steps(row.storage, 1)),
-        PerGb.from_steps(_steps(row.upload, GB_PER_TB)),
-        PerGb.from_steps(_steps(row.download, GB_PER_TB)),
-        PerGpuHour.from_steps(_steps(row.min_bid, gpus)),
+        PerGpuHour.from_steps(per_gpu), storage, upload, download, _per_gpu(floor, gpus)
     )
     return quick_offer(
-        row.offer_id,
-        row.machine_id,
-        row.gpu_name,
-        row.num_gpus,
+        number,
+        machine,
+        name,
+        gpus,
         prices,
-        machine_gpus(row.num_gpus, row.gpu_frac),
-        row.disk,
-        row.discount,
-        _ends_at(row),
-        row.host,
-        row.verification,
-        row.rentable,
+        machine_gpus(gpus, share),
+        disk_mb,
+        discount,
+        _ends_at(collected_at, duration),
+        host,
+        verified,
+        rentable,
         unknown,
         source,
     )
@@ -298,6 +317,7 @@ _PRICES: Final = (  # in the order of PRICE_NAMES
     "internet_down_cost_per_tb",
     "min_bid",
 )
+_prices_of: Final = itemgetter(*_PRICES)
 
 
 def _unknown_prices(source: dict[str, Any]) -> tuple[str, ...]:
@@ -305,24 +325,28 @@ def _unknown_prices(source: dict[str, Any]) -> tuple[str, ...]:
 
     The price of the GPUs is what the total is without the disk's, so both have to be known.
     """
+    try:
+        if _NOTHING.isdisjoint(_prices_of(source)):  # as of nearly all rows
+            return ()
+    except KeyError:
+        pass
     said = [source.get(key, "") for key in _PRICES]
-    if _NOTHING.isdisjoint(said):  # as of nearly all rows
-        return ()
     unknown = {name for name, price in zip(PRICE_NAMES, said, strict=True) if price in _NOTHING}
     if "storage" in unknown:
         unknown.add("gpu")
     return tuple(name for name in PRICE_NAMES if name in unknown)
 
 
-def _ends_at(row: SnapshotRow) -> datetime | None:
-    if row.collected_at is None or row.duration is None:
+def _ends_at(collected_at: datetime | None, duration: _Exact | None) -> datetime | None:
+    if collected_at is None or duration is None:
         return None
+    number, places = duration
     try:
-        left = timedelta(microseconds=round(row.duration.scaleb(6, WIDE)))
-        return floor_second(row.collected_at + left)
+        left = timedelta(microseconds=round_half_even(number * 10**6, 10**places))
+        return (collected_at + left).replace(microsecond=0)  # in UTC, as what it is counted from
     except (OverflowError, ValueError):
         raise RuleViolation(
-            "duration", "an end up to year 9999", str(float(row.duration))
+            "duration_seconds", "an end up to year 9999", str(number / 10**places)
         ) from None
 
 
@@ -357,7 +381,7 @@ def _dph_total(offer: Offer) -> str:
 def _duration(offer: Offer) -> str:
     if offer.ends_at is None:
         return ""
-    collected = _instant_or_utc(offer.extra.get("collected_at", ""), None)
+    collected = _instant_or_utc(offer.extra.get("collected_at", ""))
     if collected is None:
         need = "the time of the snapshot, to write an end as a duration"
         raise RuleViolation("collected_at", need, "none")
@@ -392,15 +416,13 @@ _SPELLINGS: Final = (
     ("verification", lambda o: o.verification, lambda o: o.verification.value),
     ("rentable", lambda o: o.rentable, lambda o: str(o.rentable)),
 )
-SNAPSHOT: Final = Shape(SnapshotRow, _offer_of, _SPELLINGS)
+SNAPSHOT: Final = Shape(_NEEDED, _OTHERS, _ASIDE, _aside_is_fine, _offer_of, _SPELLINGS)
 """What the slim market snapshots give."""
-UTC_SNAPSHOT: Final = Shape(_UtcRow, _offer_of, _SPELLINGS)
+UTC_SNAPSHOT: Final = SNAPSHOT.with_hook("collected_at", _instant_or_utc)
 """The same; times without an offset are in UTC."""
 SNAPSHOT_WHOLE: Final = frozenset({"offer_id", "machine_id", "num_gpus", "host_id"})
 """Columns of whole numbers."""
-SNAPSHOT_NUMBERS: Final = SNAPSHOT_WHOLE | frozenset(
-    a.metadata.get("key", a.name)
-    for a in fields(SnapshotRow)
-    if a.metadata["hook"] in {_dollars_or_nothing, _disk, _share, _number, _seconds}
+SNAPSHOT_NUMBERS: Final = SNAPSHOT_WHOLE | keys_read_by(
+    SNAPSHOT.columns, {_dollars_or_nothing, _storage, _traffic, _disk, _share, _number, _seconds}
 )
 """Columns of numbers."""

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
-
-from attrs import evolve, frozen
+from typing import Any, Final, NamedTuple
 
 from numgenius_core._checks import MAX_DEPTH
 from numgenius_core._json import (
@@ -45,8 +43,7 @@ _MOST: Final = 0.5
 _CLIENT_ERROR: Final = "Failed with error"
 
 
-@frozen
-class RawRecord:
+class RawRecord(NamedTuple):
     """A record as its document has it.
 
     Attributes:
@@ -147,8 +144,7 @@ def _without_nan(value: Any) -> Any:
     return [_without_nan(inner) for inner in value] if isinstance(value, list) else value
 
 
-@frozen
-class _Place:
+class _Place(NamedTuple):
     """Where a JSON value stands: in which document, on which line if there are several values.
 
     Attributes:
@@ -219,7 +215,7 @@ def _list_records(values: list[Any], at: _Place, moment: object) -> Iterator[Raw
     for index, value in enumerate(values):
         place = at.of(index)
         if isinstance(value, dict) and isinstance(value.get(at.kind.word), list):
-            yield from _value_records(value, evolve(at, line=place))  # one of several snapshots
+            yield from _value_records(value, at._replace(line=place))  # one of several snapshots
         else:
             yield at.record(place, value, moment)
 

@@ -184,18 +184,18 @@ def _terms(row: Row, fee: Fraction) -> PriceTerms | None:
     return PriceTerms.from_host(gpu=gpu, platform_fee=fee, **known)
 
 
-def _rate(make: Callable[[int], Any]) -> Callable[[Any, Any], Any]:
-    def rate(value: Any, _: Any) -> Any:
+def _rate(make: Callable[[int], Any]) -> Callable[[Any], Any]:
+    def rate(value: Any) -> Any:
         return None if read.is_unknown(value) else make(read.price_steps(value))
 
     return rate
 
 
-def _count(value: Any, _: Any) -> int | None:
-    return None if value is None else read.gpu_count(value, _)
+def _count(value: Any) -> int | None:
+    return None if value is None else read.gpu_count(value)
 
 
-def _rolling(value: Any, _: Any) -> timedelta | None:
+def _rolling(value: Any) -> timedelta | None:
     """Return a rolling duration of whole seconds; 0 and null are none."""
     if value is None or value == 0:
         return None

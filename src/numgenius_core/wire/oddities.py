@@ -158,8 +158,9 @@ def _unexplained_total(offer: Offer) -> UnexplainedTotal | None:
     the total.
     """
     said = offer.extra.get
-    total, base = _decimal(said("dph_total")), _decimal(said("dph_base"))
-    if total is None or base is None:
+    base = _decimal(said("dph_base"))  # what snapshots do not say
+    total = None if base is None else _decimal(said("dph_total"))
+    if base is None or total is None:
         return None
     search = said("search")
     fee = _decimal(search.get("slaPremiumPerHour")) if isinstance(search, dict) else None
@@ -187,8 +188,23 @@ def _unexplained_total(offer: Offer) -> UnexplainedTotal | None:
 
 
 def _of_machine(slices: Sequence[Offer], complete: bool) -> list[Finding]:
-    found: list[Finding] = []
     machine, numbers = slices[0].machine, tuple(offer.id for offer in slices)
+    found = _among(slices, machine, numbers) if len(slices) > 1 else []  # half have one
+    sizes = tuple(sorted({offer.gpus for offer in slices}))
+    totals = {offer.gpus_in_machine for offer in slices}
+    total = totals.pop() if len(totals) == 1 else None
+    if not _explained(sizes, total, complete):
+        found.append(
+            UnexplainedSizes(offers=numbers, machine=machine, sizes=sizes, gpus_in_machine=total)
+        )
+    return found
+
+
+def _among(
+    slices: Sequence[Offer], machine: MachineId, numbers: tuple[OfferId, ...]
+) -> list[Finding]:
+    """Return what is odd in the slices of a machine beside each other."""
+    found: list[Finding] = []
     same: defaultdict[object, list[Offer]] = defaultdict(list)
     for offer in slices:
         if (gpus := _which(offer)) is not None:
@@ -202,13 +218,6 @@ def _of_machine(slices: Sequence[Offer], complete: bool) -> list[Finding]:
         found.append(SeveralModels(offers=numbers, machine=machine, models=models))
     elif (odd := _uneven(slices)) is not None:
         found.append(odd)
-    sizes = tuple(sorted({offer.gpus for offer in slices}))
-    totals = {offer.gpus_in_machine for offer in slices}
-    total = totals.pop() if len(totals) == 1 else None
-    if not _explained(sizes, total, complete):
-        found.append(
-            UnexplainedSizes(offers=numbers, machine=machine, sizes=sizes, gpus_in_machine=total)
-        )
     return found
 
 

@@ -289,7 +289,7 @@ def _read(value: object, place: str, naive: Naive) -> Offer:
     return _shape(value, naive).read(value, place)
 
 
-def _shape(record: Mapping[str, Any], naive: Naive) -> Shape[Any]:
+def _shape(record: Mapping[str, Any], naive: Naive) -> Shape:
     """Return how a record is spelled: only snapshots call the offer's number ``offer_id``."""
     if "offer_id" not in record or "id" in record:
         return API

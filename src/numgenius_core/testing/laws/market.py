@@ -328,8 +328,9 @@ def _one_a_gpu(implementation: Implementation, steps: Steps) -> str | None:
 def _by_priority(implementation: Implementation, steps: Steps) -> str | None:
     for market in _stages(_told(implementation, steps)):
         for place in market.machines.values():
+            answer = place.resolution
             for each in place.instances.values():
-                if each.claims and (each.state in HOLDS) != place.resolution.runs(each.id):
+                if each.claims and (each.state in HOLDS) != answer.runs(each.id):
                     return f"at {market.now}, instance {each.id} is {each.state.value}"
     return None
 
