@@ -89,6 +89,12 @@ class TestThresholds:
         ]
         assert len(thresholds(w)) == 1
 
+    def test_which_it_fell_to_before_it_was_asked_for_when_it_is(self) -> None:
+        w = a_world()
+        w.rent(1)
+        w.do(c.Tick(), 10 * HOUR)
+        assert find_event(thresholds(w, charge=15), e.ChargeDue).at == w.now
+
     def test_a_lump_that_takes_it_below(self) -> None:
         w = a_world()
         thresholds(w, charge=19)

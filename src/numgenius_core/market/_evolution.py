@@ -102,8 +102,9 @@ def balance_ran_out(market: Builder, event: e.BalanceRanOut) -> None:
 def thresholds_set(market: Builder, event: e.ThresholdsSet) -> None:
     changes = {"charge": event.charge, "notice": event.notice}
     account = market.account(event.account)
+    ledger = moved(account.ledger, event.at, 0, 0)  # what it fell to before was not asked for
     told = {"charge_told": False, "notice_told": False}
-    market.put_account(changed_account(account, **changes, **told))
+    market.put_account(changed_account(account, ledger=ledger, **changes, **told))
 
 
 def threshold_told(market: Builder, event: e.ChargeDue | e.BalanceLow) -> None:
