@@ -138,8 +138,6 @@ class VolumeModel:
         fee = command.platform_fee
         if fee is None:
             fee = Fraction(0) if rig.listing is None else rig.listing.prices.fee
-        if rig.listing is not None:
-            end = min(end, rig.listing.end_at(self.now))
         rig.volumes = VolumesListed(command.size_mb, command.price.steps, fee, end)
         self.prolong_volumes(rig)
 

@@ -47,7 +47,7 @@ class ListVolume(Order):
         size_mb: What all its volumes together get at most, whole MB.
         price: Dollars per GB-month.
         end: No new volume is rented from then on, by default 90 days later; where the GPUs are
-            listed, it is cut to their end.
+            listed, it ends with them if they end before.
         platform_fee: The platform's share of the price; by default that of the machine's listing,
             or none.
     """
