@@ -8,13 +8,14 @@ price; with size 0 none is made, and one that is there stays. The end of the GPU
 volume offer's, which never moves the GPU offer's; unlisting the machine takes the volume offer
 along, and rented volumes stay.
 
-Our readings: a volume offer ends with the GPU offers at the latest, whatever end it says. A volume offer gets a new number when its host publishes it, and keeps it when the GPU offer
-moves its end. A price sent with a size left out changes the price of an offer that is there. What
-all volumes of the machine hold counts against what is listed. Renting and copying need a machine
-that is online and a balance above zero. At its end a volume expires as an instance does: it is
-stored and charged until its client deletes it, cannot be attached any more, but copied, and after
-48 hours the host may delete it, unless an instance uses it. Deleting frees the disk at once.
-Listings extend volumes when an end is sent or rolls: at a price that is not higher.
+Our readings: a volume offer ends with the GPU offers at the latest, whatever end it says. A volume
+offer gets a new number when its host publishes it, and keeps it when the GPU offer moves its end. A
+price sent with a size left out changes the price of an offer that is there. What all volumes of the
+machine hold counts against what is listed. Renting and copying need a machine that is online and a
+balance above zero. At its end a volume expires as an instance does: it is stored and charged until
+its client deletes it, cannot be attached any more, but copied, and after 48 hours the host may
+delete it, unless an instance uses it. Deleting frees the disk at once. Listings extend volumes when
+an end is sent or rolls: at a price that is not higher.
 """
 
 from __future__ import annotations
