@@ -23,6 +23,7 @@ __all__ = [
     "DeprecationNotice",
     "FloorAbovePrice",
     "IllegalMove",
+    "InUse",
     "InsufficientCredit",
     "InvalidDocument",
     "MissingExtra",
@@ -129,6 +130,12 @@ class RentalTooLong(RuleViolation):
     """A prepayment that would last longer than the contract."""
 
     code: ClassVar[str] = "rental_too_long"
+
+
+class InUse(RuleViolation):
+    """Something that something else uses, such as a volume that an instance has attached."""
+
+    code: ClassVar[str] = "in_use"
 
 
 class InsufficientCredit(RuleViolation):

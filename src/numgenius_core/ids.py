@@ -1,4 +1,4 @@
-"""Ids of the marketplace: numbers of machines, offers and contracts, and names of accounts.
+"""Ids of the marketplace: numbers of machines, offers, contracts, volumes; names of accounts.
 
 They are the plain ``int`` and ``str`` that they look like, and a type checker takes them as such:
 ``Machine(id=7, host="hanna", …)`` is fine. The names say in a signature, and in code that is to be
@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NewType, TypeAlias
 
-__all__ = ["AccountId", "ContractId", "MachineId", "OfferId"]
+__all__ = ["AccountId", "ContractId", "MachineId", "OfferId", "VolumeId"]
 
 if TYPE_CHECKING:  # as what people have; at run time the checks of fields tell a name from a text
     MachineId: TypeAlias = int
     OfferId: TypeAlias = int
     ContractId: TypeAlias = int
+    VolumeId: TypeAlias = int
     AccountId: TypeAlias = str
 else:
     MachineId = NewType("MachineId", int)
@@ -27,5 +28,7 @@ else:
     """The marketplace's number of an offer: 0 to 2⁶³ − 1, one for each rentable slice."""
     ContractId = NewType("ContractId", int)
     """The marketplace's number of a contract and of the instance it rents: 0 to 2⁶³ − 1."""
+    VolumeId = NewType("VolumeId", int)
+    """The marketplace's number of a rented volume: 0 to 2⁶³ − 1; no contract has the same."""
     AccountId = NewType("AccountId", str)
     """The name of an account, a host's or a client's: 1 to 200 printable characters."""

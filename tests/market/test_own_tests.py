@@ -71,6 +71,14 @@ class TestAFreeTestStandsBelowEveryBid:
         assert w.state(test) == "running"
         assert replay(w.events) == w.market == market_from_json(market_to_json(w.market))
 
+    def test_a_bid_on_its_block_that_a_floor_keeps_waiting_does_not_keep_it(self) -> None:
+        w = world(1)
+        test, bid = w.rent(1, by=HOST), w.rent(1, bid="0.8")
+        w.do(c.SetMinBid(by=HOST, machine=MachineId(1), floor=PerGpuHour("0.9")))
+        assert (w.state(test), w.state(bid)) == ("running", "paused")
+        w.do(c.Destroy(by=HOST, contract=test))
+        assert not views.who_runs(w.market, MachineId(1)).running
+
     def test_started_again_it_waits_for_clients_and_for_the_test_before_it(self) -> None:
         w = world(1)
         first, second_one = w.rent(1, by=HOST), w.rent(1, by=HOST)

@@ -19,10 +19,12 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from effort import LONG, up_to
 from market_checks import CheckedMarket, seconds
-from market_model import DAY, NEVER, Deal
+from market_model import Deal
 from market_world import second
+from model_parts import DAY, NEVER
+from numgenius_core.billing import DaysOfGrace
 from numgenius_core.errors import NumgeniusError
-from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
 from numgenius_core.maintenance import Category, MaintenanceWindow
@@ -53,6 +55,8 @@ BYTES = [0, 1, 10**9, 123_456_789_012, 10**16]
 DISKS = [0, 0, 1, 10_000, 100_000, 333_333, 500_001]
 HOST_COMMANDS = [c.Unlist, c.CleanUp, c.CancelMaintenance, c.ScheduleMaintenance, c.SetMinBid]
 HOST_COMMANDS += [c.SetDefaultJob, c.RemoveDefaultJob, c.SetMinBid, c.Defragment, c.Defragment]
+VOLUME_SIZES = [1, 15_000, 15_000, 200_000, 200_000, 500_001]
+VOLUME_PRICES = ["0.10", "0.10", "0.15", "0", "2592"]
 LIFE: dict[str, list[Any]] = {
     "loading": [c.ReportLoaded, c.ReportLoaded, c.Stop],
     "running": [c.Stop, c.Stop, c.Stop, c.Destroy],
@@ -92,6 +96,7 @@ def a_machine(number: int, host: AccountId, gpus: int, *, verified: bool = True)
         gpus=gpus,
         disk_mb=1_000_000,
         verification=Verification.VERIFIED if verified else Verification.UNVERIFIED,
+        disk_share=Fraction(9, 10) if number % 2 else Fraction(1),
     )
 
 
@@ -144,7 +149,8 @@ class MarketMachine(CheckedMarket):
         chance = random.Random(scene)
         end = chance.choice([None, None, second(2 * DAY), second(20 * DAY)])
         if scene % 3 == 1:
-            self.set_up(c.SetSettings(settings=Settings(own_tests_billed=True)))
+            billed = Settings(own_tests_billed=True, grace=DaysOfGrace(0))
+            self.set_up(c.SetSettings(settings=billed))
         for name in [*CLIENTS, *HOSTS] if scene % 2 else CLIENTS:
             credit = chance.choice([1, 50, 3_000, 30_000, 10**6])
             self.set_up(c.AddCredit(account=name, amount=Money(credit)))
@@ -159,8 +165,11 @@ class MarketMachine(CheckedMarket):
                     min_gpu=min(chance.choice([1, 1, 2]), 1 << (gpus.bit_length() - 1)),
                     end=end,
                     rolling=None if end or scene % 5 else timedelta(days=2),
+                    volume_mb=chance.choice([0, None, 400_000]),
                 )
             )
+            for _ in range(chance.choice([0, 0, 1, 2])):
+                self.set_up(self.volume_for(chance.randrange(4_096), chance.choice(VOLUME_SIZES)))
         for _ in range(chance.randrange(6)):
             self.set_up(self.wish_for(chance.randrange(4_096), chance.choice(DISKS), None, 0))
             if chance.random() < 0.8:
@@ -181,7 +190,10 @@ class MarketMachine(CheckedMarket):
         """Return a wish to rent."""
         offers = views.offers(self.market, second(self.at))
         free = [each for each in offers if each.rentable] if pick % 2 else offers
-        among = list(free or offers)
+        vols = list(self.model.vols.values()) if pick % 3 == 0 else []
+        vol = vols[pick % len(vols)] if vols else None  # whose client rents beside it
+        beside = [each for each in offers if vol is not None and each.machine == vol.machine]
+        among = beside or list(free or offers)
         offer = among[pick // 2 % len(among)] if among else None
         number = OfferId(pick) if offer is None or pick % 61 == 7 else offer.id
         size, machine = (1, MachineId(1)) if offer is None else (offer.gpus, offer.machine)
@@ -189,7 +201,7 @@ class MarketMachine(CheckedMarket):
         mode = Mode.ON_DEMAND if pick % 2 else Mode.INTERRUPTIBLE
         if pick % 47 == 7:
             mode = [Mode.ON_DEMAND, Mode.INTERRUPTIBLE, Mode.RESERVED][pick % 3]
-        by = CLIENTS[pick % 4]
+        by = CLIENTS[pick % 4] if vol is None else AccountId(vol.client)
         if pick % 11 == 7:
             by = AccountId(self.model.rigs[machine].host) if machine in self.model.rigs else by
         elif pick % 67 == 7:
@@ -202,7 +214,82 @@ class MarketMachine(CheckedMarket):
             disk_mb=min(disk, offer.disk_mb) if offer is not None and pick % 7 else disk,
             end=None if end is None else second(at + end),
             label="one" * (pick % 3),
+            volumes=self.volumes_for(pick, by, machine),
         )
+
+    def volumes_for(self, pick: int, by: AccountId, machine: MachineId) -> tuple[VolumeId, ...]:
+        """Return volumes to attach: mostly such as can be, seldom another's or of elsewhere."""
+        vols = list(self.model.vols.values())
+        good = [vol for vol in vols if vol.client == by and vol.machine == machine]
+        if pick % 29 == 7:
+            return tuple(VolumeId(vol.id) for vol in vols) or (VolumeId(999),)
+        if pick % 31 == 7:
+            good *= 2
+        return tuple(VolumeId(vol.id) for vol in good) if pick % 5 else ()
+
+    def volume_offer(self, pick: int) -> tuple[OfferId, MachineId]:
+        """Return a volume offer, now and then none, and its machine."""
+        offers = views.volume_offers(self.market, second(self.at))
+        if not offers or pick % 41 == 7:
+            return OfferId(pick), MachineId(1)
+        offer = offers[pick % len(offers)]
+        return offer.id, offer.machine
+
+    def volume_for(self, pick: int, size: int) -> c.RentVolume:
+        """Return a wish for a volume."""
+        offer, machine = self.volume_offer(pick)
+        by = CLIENTS[pick // 2 % 4]
+        if pick % 11 == 7:
+            by = AccountId(self.model.rigs[machine].host) if machine in self.model.rigs else by
+        elif pick % 43 == 7:
+            by = [NOBODY, *HOSTS][pick % 3]
+        if machine in self.model.rigs and pick % 7:
+            size = max(1, min(size, self.model.largest(self.model.rigs[machine])))
+        return c.RentVolume(by=by, offer=offer, size_mb=size, name="data_1" * (pick % 2))
+
+    @rule(
+        pick=picks,
+        wish=one_of_each(VOLUME_SIZES, VOLUME_PRICES, [None, None, HOUR, 3 * DAY, 40 * DAY, 0, -5]),
+        jump=jumps,
+    )
+    def list_volume(self, pick: int, wish: tuple[int, str, int | None], jump: int) -> None:
+        size, price, end = wish
+        (by, machine), at = self.rig(pick), self.when(jump)
+        offer, _ = self.volume_offer(pick)
+        if pick % 5 == 0:
+            self.run(c.UnlistVolume(by=by, offer=offer), at)
+            return
+        command = c.ListVolume(
+            by=by,
+            machine=machine,
+            size_mb=size * (1 + pick % 3),
+            price=PerGbMonth(price),
+            end=None if end is None else second(at + end),
+            platform_fee=[None, None, Fraction(1, 4)][pick % 3],
+        )
+        self.run(command, at)
+
+    @precondition(lambda self: self.market.volume_listings)
+    @rule(pick=picks, size=st.sampled_from(VOLUME_SIZES), jump=jumps)
+    def rent_volume(self, pick: int, size: int, jump: int) -> None:
+        self.run(self.volume_for(pick, size), self.when(jump))
+
+    @precondition(lambda self: self.model.vols)
+    @rule(pick=picks, copy=st.booleans(), size=st.sampled_from(VOLUME_SIZES), jump=jumps)
+    def keep_or_delete(self, pick: int, copy: bool, size: int, jump: int) -> None:
+        """Copy a volume, or delete one that mostly nobody uses."""
+        vols = list(self.model.vols.values())
+        unused = [vol for vol in vols if not self.model.users(vol)]
+        among = unused if unused and pick % 5 else vols
+        vol = among[pick % len(among)]
+        number = VolumeId(pick if pick % 37 == 7 else vol.id)
+        by, at = (CLIENTS[1] if pick % 23 == 7 else AccountId(vol.client)), self.when(jump)
+        if not copy:
+            self.run(c.DeleteVolume(by=by, volume=number), at)
+            return
+        offer, _ = self.volume_offer(pick // 2)
+        wanted = None if pick % 3 else size
+        self.run(c.CloneVolume(by=by, volume=number, offer=offer, size_mb=wanted), at)
 
     @rule(
         pick=picks,
@@ -221,8 +308,17 @@ class MarketMachine(CheckedMarket):
     def pass_time(self, pick: int, amount: str, jump: int) -> None:
         """Look at the clock, take a payment, or go back in time, which nobody can."""
         at = self.when(jump)
-        if pick % 3 == 0:
-            name = [*CLIENTS, *CLIENTS, *HOSTS, NOBODY][pick % 11]
+        name = [*CLIENTS, *CLIENTS, *HOSTS, NOBODY][pick % 11]
+        if pick % 8 == 1:
+            charge = None if pick % 3 else Money(amount)
+            notice = Money([-1, 0, 1, 40, 999][pick % 5])
+            self.run(c.SetThresholds(by=name, charge=charge, notice=notice), at)
+        elif pick % 8 == 2 and self.model.no_grace:
+            self.run(c.Tick(), at)
+            dry = [one for one, purse in self.model.purses.items() if purse.balance < 0]
+            debtor = AccountId(dry[pick % len(dry)]) if dry and pick % 5 else name
+            self.run(c.DeleteUnpaid(account=debtor), at)
+        elif pick % 3 == 0:
             self.run(c.AddCredit(account=name, amount=Money(amount)), at)
         else:
             self.run(c.Tick(), at)
@@ -314,8 +410,15 @@ class MarketMachine(CheckedMarket):
             max_discount=discount,
             end=None if end is None or (rolling and pick % 9) else second(base + end),
             rolling=None if rolling is None else timedelta(seconds=rolling),
+            **self.volumes_with(pick),
         )
         self.run(command, at)
+
+    def volumes_with(self, pick: int) -> dict[str, Any]:
+        """Return what a listing says of volumes: nothing, half the rest, so much, at a price."""
+        size = [0, 0, None, None, 250_000, 700_000][pick % 6]
+        price = PerGbMonth(VOLUME_PRICES[pick // 6 % 5])
+        return {"volume_mb": size, "volume_price": price if pick % 7 == 3 else None}
 
     @rule(
         pick=picks,
@@ -357,6 +460,7 @@ class MarketMachine(CheckedMarket):
             end=None if end is None or (rolling and pick % 9) else second(base + end),
             rolling=None if rolling is None else timedelta(seconds=rolling),
             **sent,
+            **self.volumes_with(pick),
         )
         self.run(command, at)
 

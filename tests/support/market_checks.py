@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from copy import deepcopy
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 from hypothesis.stateful import RuleBasedStateMachine
 
-from market_model import NEVER, Deal, Model, Refused, Rig, Window, cut
+from market_model import Deal, Model, Rig, Window, cut
 from market_world import START, second
-from numgenius_core.billing import statement
+from model_parts import NEVER, Refused
+from numgenius_core.billing import statement, volume_statement
 from numgenius_core.contracts.contract import is_later
 from numgenius_core.errors import NumgeniusError
-from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
 from numgenius_core.market import (
     Instance,
     Market,
+    RentedVolume,
     commands as c,
     events as e,
     evolve,
@@ -40,9 +43,9 @@ def seconds(instant: datetime | None) -> int:
 
 
 def number_made(events: Iterable[e.Event]) -> int:
-    """Return the number that a command gave a contract or a maintenance window; 0 if none."""
+    """Return the number that a command gave a contract, volume or window; 0 if none."""
     for each in events:
-        if isinstance(each, e.ContractCreated):
+        if isinstance(each, e.ContractCreated | e.VolumeRented):
             return each.contract.id
         if isinstance(each, e.MaintenanceScheduled):
             return each.window.id
@@ -64,6 +67,7 @@ class CheckedMarket(RuleBasedStateMachine):
         self.at = 0
         self.events: list[e.Event] = []
         self.archive: dict[ContractId, Instance] = {}
+        self.gone_volumes: dict[VolumeId, RentedVolume] = {}
         self.steps = 0
 
     # --- doing ------------------------------------------------------------------------------
@@ -71,8 +75,11 @@ class CheckedMarket(RuleBasedStateMachine):
     def set_up(self, command: c.Command) -> None:
         """Give a command to the market and to the model, unchecked; it may be refused."""
         self.model.numbers = dict(self.market.listings)
+        self.model.volume_numbers = dict(self.market.volume_listings)
         try:
-            self.market, events = execute(self.market, command, START, archive=self.archive)
+            self.market, events = execute(
+                self.market, command, START, archive=self.archive, volumes=self.gone_volumes
+            )
         except NumgeniusError:
             return
         self.model.do(command, 0, id=number_made(events), seconds=seconds)
@@ -96,10 +103,13 @@ class CheckedMarket(RuleBasedStateMachine):
         }
         before, known = self.market, self._instances()
         model.numbers = dict(waiting.listings)
+        model.volume_numbers = dict(waiting.volume_listings)
         refused: BaseException | None = None
         told = views.preview(before, command, second(at)) if self.steps % 4 == 1 else None
         try:
-            self.market, events = execute(self.market, command, second(at), archive=self.archive)
+            self.market, events = execute(
+                self.market, command, second(at), archive=self.archive, volumes=self.gone_volumes
+            )
         except NumgeniusError as error:
             refused, events = error, ()
         self.at = at
@@ -165,7 +175,11 @@ class CheckedMarket(RuleBasedStateMachine):
             if key in known:
                 self._check_promise(known[key], each, command)
         self._check_machines()
+        self._check_volumes()
         self._check_announcements(events)
+        if self.steps % 4 == 3:
+            names = sorted(self.model.purses)
+            self._check_runway(AccountId(names[self.steps // 4 % len(names)]))
 
     def _check_money(self) -> None:
         """Every tick that was ever paid in is somewhere, and where the model says."""
@@ -255,8 +269,7 @@ class CheckedMarket(RuleBasedStateMachine):
         if rig.listing is None:
             assert found == ()
             return
-        taken, free = self.model.runners(rig), rig.disk
-        free -= sum(deal.disk for deal in self.model.of(rig))
+        taken, free = self.model.runners(rig), self.model.free_disk(rig)
         blocks = cut(rig.gpus, rig.listing.min_gpu)
         assert [(each.gpus, each.block and each.block.start) for each in found] == blocks
         held = {gpu for deal in self.model.of(rig) if deal.holds for gpu in deal.gpus}
@@ -271,6 +284,38 @@ class CheckedMarket(RuleBasedStateMachine):
             verified = rig.verification == "verified"
             assert each.max_discount == (rig.listing.factor if verified else 0)
 
+    def _check_volumes(self) -> None:
+        """As the model says; and instances and volumes together never have more than the disk."""
+        known = {
+            key: each for s in self.market.machines.values() for key, each in s.volumes.items()
+        }
+        assert known.keys() == self.model.vols.keys() == self.market.volumes.keys()
+        for key, each in known.items():
+            vol, terms = self.model.vols[key], each.contract
+            found = (terms.client, terms.machine, terms.size_mb, terms.price.steps, terms.name)
+            assert found == (vol.client, vol.machine, vol.size, vol.price, vol.name)
+            assert (seconds(terms.end), each.expired) == (vol.end, vol.expired)
+            assert self.market.volumes[key] == terms.machine
+            assert key in self.market.account(terms.client).volumes
+            users = self.market.machines[terms.machine].users_of(key)
+            assert users == sorted(deal.id for deal in self.model.users(vol))
+        offers = {each.machine: each for each in views.volume_offers(self.market, second(self.at))}
+        for number, rig in self.model.rigs.items():
+            state = self.market.machines[MachineId(number)]
+            assert (state.volume_listing is None) == (rig.volumes is None) == (number not in offers)
+            if rig.volumes is not None:
+                offer = offers[MachineId(number)]
+                assert (offer.free_mb, offer.listed_mb) == (
+                    self.model.largest(rig),
+                    rig.volumes.size,
+                )
+                assert seconds(offer.ends_at) == self.model.last_end(rig)
+                assert offer.price.steps == rig.volumes.price
+                assert offer.rentable == (rig.online and offer.free_mb > 0)
+            stored = [each.contract.disk_mb for each in state.instances.values()]
+            stored += [each.contract.size_mb for each in state.volumes.values()]
+            assert sum(stored) <= rig.disk * rig.share, "the disk is oversold"
+
     def _check_announcements(self, events: tuple[e.Event, ...]) -> None:
         found = []
         for each in events:
@@ -279,6 +324,45 @@ class CheckedMarket(RuleBasedStateMachine):
                 found.append((seconds(each.at), int(each.machine), name))
         assert sorted(found) == sorted(self.model.announced)
         self.model.announced.clear()
+
+        names = {e.ChargeDue: "charge", e.BalanceLow: "notice"}
+        fallen = [
+            (seconds(each.at), each.account, names[type(each)])
+            for each in events
+            if isinstance(each, e.ChargeDue | e.BalanceLow)
+        ]
+        assert sorted(fallen) == sorted(self.model.fallen)
+        self.model.fallen.clear()
+
+    def _check_runway(self, name: AccountId) -> None:
+        """When money ends is when it does in the model, the near future second by second."""
+        now, days = second(self.at), timedelta(days=20)
+        found = views.runway(self.market, name, now, horizon=days)
+        model = deepcopy(self.model)
+        rate = [sum(part) for part in zip((0, 0), *self._costs(model, name), strict=True)]
+        assert found.rate.total.ticks == sum(rate) * 3_600
+        assert found.rate.volume_storage.ticks == rate[1] * 3_600
+        near, last = self.at + 30, self.at + int(days.total_seconds())
+        while model.purses[name].balance > 0 and model.now < last:
+            model.pass_until(model.now + 1 if model.now < near else min(model.next_instant(), last))
+        assert found.balance.ticks == self.model.purses[name].balance
+        if model.purses[name].balance > 0:
+            assert found.ends_at is None
+            return
+        assert seconds(found.ends_at) == model.now
+        there = {deal.id for deal in model.deals.values() if deal.client == name}
+        assert set(found.instances) == there
+        assert set(found.volumes) == {vol.id for vol in model.vols.values() if vol.client == name}
+        assert all(model.deals[each].state == "stopped" for each in found.stops)
+        after = [sum(part) for part in zip((0, 0), *self._costs(model, name), strict=True)]
+        assert found.rate_after.total.ticks == sum(after) * 3_600
+
+    @staticmethod
+    def _costs(model: Model, name: str) -> list[tuple[int, int]]:
+        """Return what instances, and what volumes, take of a balance each second."""
+        found = [(model._cost(deal)[0], 0) for deal in model.deals.values() if deal.client == name]
+        vols = [vol for vol in model.vols.values() if vol.client == name]
+        return found + [(0, model.cost_of(vol)[0]) for vol in vols]
 
     def _check_moves(self, command: c.Defragment, events: tuple[e.Event, ...]) -> None:
         """Only what may move moves, to free offered GPUs, and what can be rented grows."""
@@ -333,5 +417,11 @@ class CheckedMarket(RuleBasedStateMachine):
             balances[found.contract.client] -= paid.billed.ticks + lacks
             balances[found.contract.host] += paid.payout.ticks
             platform += paid.fee.ticks
+        rented = [each for s in market.machines.values() for each in s.volumes.values()]
+        for volume in (*rented, *self.gone_volumes.values()):
+            bill = volume_statement(volume.history, Interval(volume.contract.start, at))
+            balances[volume.client] -= bill.total.ticks
+            balances[volume.contract.host] += bill.payout.ticks
+            platform += bill.fee.ticks
         assert balances == {name: views.balance(market, name, at).ticks for name in market.accounts}
         assert platform == market.platform.at(at).ticks

@@ -14,26 +14,19 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any
 
-HOUR_TICKS = 90_000_000  # a step an hour, each second: 324·10⁹ / 3,600
-MB_TICKS = 125  # a step a GB-month, each MB and second: 324·10⁹ / 1,000 / 2,592,000
-BYTE_TICKS = 324  # a step a GB, each byte
-STEP_TICKS = 324_000_000_000
-DOLLAR = 10**12 * STEP_TICKS
-NANO = DOLLAR // 10**9
-MONTH = 2_592_000
-DAY = 86_400
-NEVER = 10**15
+from model_parts import (
+    BYTE_TICKS,
+    DAY,
+    HOUR_TICKS,
+    MB_TICKS,
+    MONTH,
+    NANO,
+    NEVER,
+    need,
+)
+from volume_model import Vol, VolumeModel, VolumesListed
+
 _EXACT = Context(prec=120)
-
-
-class Refused(Exception):
-    """The rules do not allow it."""
-
-
-def need(allowed: object) -> None:
-    """Refuse what is not allowed."""
-    if not allowed:
-        raise Refused
 
 
 @dataclass(frozen=True)
@@ -58,6 +51,15 @@ class Purse:
 
     balance: int = 0
     had: bool = False
+    charge: int | None = None
+    notice: int | None = None
+    told: set[str] = field(default_factory=set)
+
+    @property
+    def thresholds(self) -> list[tuple[str, int]]:
+        """What it is to be told of, and at which balance."""
+        both = (("charge", self.charge), ("notice", self.notice))
+        return [(name, least) for name, least in both if least is not None]
 
 
 @dataclass
@@ -84,6 +86,7 @@ class Deal:
     deposit: int = 0
     saved: int = 0
     billed: bool = False  # a host's own test, where these are billed
+    volumes: tuple[int, ...] = ()
     accepted: int = 0  # the floor its client accepted for the time after its end, steps per GPU
 
     @property
@@ -189,6 +192,8 @@ class Rig:
     job: str | None = None
     windows: list[Window] = field(default_factory=list)
     asked: dict[int, Asked] = field(default_factory=dict)
+    share: Fraction = Fraction(1)
+    volumes: VolumesListed | None = None
 
 
 def cut(gpus: int, min_gpu: int) -> list[tuple[int, int]]:
@@ -202,7 +207,7 @@ def cut(gpus: int, min_gpu: int) -> list[tuple[int, int]]:
 
 
 @dataclass
-class Model:
+class Model(VolumeModel):
     """A market."""
 
     now: int = 0
@@ -211,9 +216,12 @@ class Model:
     rigs: dict[int, Rig] = field(default_factory=dict)
     deals: dict[int, Deal] = field(default_factory=dict)
     gone: dict[int, Deal] = field(default_factory=dict)
+    vols: dict[int, Vol] = field(default_factory=dict)
     platform: int = 0
     credited: int = 0
     tests_billed: bool = False
+    no_grace: bool = False
+    fallen: list[tuple[int, str, str]] = field(default_factory=list)
     announced: list[tuple[int, int, str]] = field(default_factory=list)
 
     # --- time -------------------------------------------------------------------------------
@@ -249,10 +257,17 @@ class Model:
             spent[deal.client] += paid
             if covered:
                 yield self.now - -deal.deposit // covered
+        yield from self.volume_instants()
+        for vol in self.vols.values():
+            spent[vol.client] += self.cost_of(vol)[0]
         for name, rate in spent.items():
-            balance = self.purses[name].balance
-            if rate and balance > 0:
-                yield self.now - -balance // rate
+            yield from self._falls(self.purses[name], rate)
+
+    def _falls(self, purse: Purse, rate: int) -> Iterator[int]:
+        """Yield when a balance has fallen to nothing, and to each of its thresholds."""
+        for least in (0, *(least for _, least in purse.thresholds)):
+            if rate and purse.balance > least:
+                yield self.now - -(purse.balance - least) // rate
 
     def _cost(self, deal: Deal) -> tuple[int, int, int]:
         """Return ticks a second from the balance, from the deposit, and to the platform."""
@@ -280,6 +295,11 @@ class Model:
                 saving = deal.full(self.now) - deal.reduced(self.now)
                 deal.saved += saving * HOUR_TICKS * seconds
                 deal.deposit -= covered * seconds
+        for vol in self.vols.values():
+            paid, fee = self.cost_of(vol)
+            self.purses[vol.client].balance -= paid * seconds
+            self.purses[vol.host].balance += (paid - fee) * seconds
+            self.platform += fee * seconds
         self.now = to
 
     def _happen(self) -> None:
@@ -293,12 +313,14 @@ class Model:
                 self.rigs[deal.machine].asked.pop(deal.id, None)
                 self._dissolve(deal)
                 deal.state = "expired"
+        self.volumes_end()
         for rig in self.rigs.values():
             if rig.listing is not None and rig.listing.end <= self.now:
-                rig.listing = None
+                rig.listing = rig.volumes = None
             if rig.rolls_at is not None and rig.rolls_at <= self.now:
                 rig.rolls_at = self.now + DAY
                 self._extend(rig, ask=False)
+                self.follow(rig)
         self.settle()
 
     def settle(self) -> None:
@@ -306,6 +328,7 @@ class Model:
         for rig in self.rigs.values():
             self._rerun(rig)
         for name, purse in self.purses.items():
+            self._tell(name, purse)
             if purse.balance > 0:
                 purse.had = True
             elif purse.had:
@@ -315,6 +338,15 @@ class Model:
                         deal.state = "stopped"
         for rig in self.rigs.values():
             self._rerun(rig)
+
+    def _tell(self, name: str, purse: Purse) -> None:
+        """Tell what a balance has fallen to, once until it is above again."""
+        for what, least in purse.thresholds:
+            if purse.balance > least:
+                purse.told.discard(what)
+            elif what not in purse.told:
+                purse.told.add(what)
+                self.fallen.append((self.now, name, what))
 
     # --- who runs ---------------------------------------------------------------------------
 
@@ -433,6 +465,26 @@ class Model:
     def _set_settings(self, command: Any) -> None:
         """Only of how a rule is read: the tests set no limits here."""
         self.tests_billed = command.settings.own_tests_billed
+        self.no_grace = command.settings.grace.days == 0
+
+    def _set_thresholds(self, command: Any) -> None:
+        need(command.by in self.purses)
+        least = [None if m is None else m.ticks for m in (command.charge, command.notice)]
+        need(all(each is None or each >= 0 for each in least))
+        purse = self.purses[command.by]
+        purse.charge, purse.notice, purse.told = least[0], least[1], set()
+
+    def _delete_unpaid(self, command: Any) -> None:
+        """Only without grace: what is allowed else, other tests say."""
+        need(command.account in self.purses and self.no_grace)
+        need(self.purses[command.account].balance < 0)
+        for deal in [*self.deals.values()]:
+            if deal.client == command.account and not deal.free:
+                self._remove(deal)
+        for vol in [*self.vols.values()]:
+            free = vol.client == vol.host and not vol.billed
+            if vol.client == command.account and not free and not self.users(vol):
+                del self.vols[vol.id]
 
     def _add_credit(self, command: Any) -> None:
         self.purses.setdefault(command.account, Purse()).balance += command.amount.ticks
@@ -446,12 +498,14 @@ class Model:
 
     def _add_machine(self, command: Any) -> None:
         made = command.machine
-        rents = any(deal.client == made.host for deal in self.deals.values())
+        theirs: list[Deal | Vol] = [*self.deals.values(), *self.vols.values()]
+        rents = any(each.client == made.host for each in theirs)
         need(made.id not in self.rigs and (self.is_host(made.host) or not rents))
         self.purses.setdefault(made.host, Purse())
         self.rigs[made.id] = Rig(
             made.id, made.host, made.gpus, made.disk_mb, made.verification.value
         )
+        self.rigs[made.id].share = made.disk_share
 
     def _rig(self, machine: int) -> Rig:
         need(machine in self.rigs)
@@ -500,14 +554,18 @@ class Model:
 
     def _remove_machine(self, command: Any) -> None:
         rig = self._own(command)
-        need(rig.listing is None and all(deal.client == rig.host for deal in self.of(rig)))
+        there: list[Deal | Vol] = [*self.of(rig), *self.vols_of(rig)]
+        need(rig.listing is None and all(each.client == rig.host for each in there))
+        need(rig.volumes is None)
         for deal in self.of(rig):
             self._remove(deal)
+        for vol in self.vols_of(rig):
+            del self.vols[vol.id]
         del self.rigs[rig.id]
 
     def _list_machine(self, command: Any) -> None:
         rig = self._own(command)
-        need(rig.online)
+        need(rig.online and not (command.volume_mb == 0 and command.volume_price is not None))
         end = NEVER if command.end is None else self._seconds(command.end)
         rolling = None if command.rolling is None else int(command.rolling.total_seconds())
         need(command.min_gpu.bit_count() == 1 and command.min_gpu <= rig.gpus)
@@ -526,13 +584,18 @@ class Model:
         rig.rolls_at = None if rolling is None else self.now + DAY
         rig.floor = prices.min_bid
         rig.asked.clear()
+        self.list_with(rig, command)
         self._extend(rig, ask=True)
+        self.follow(rig)
 
     def _relist(self, command: Any) -> None:
         """DOMAIN 13, row by row."""
         rig, old = self._own(command), None
         need(rig.online)
         old = rig.listing
+        past = command.end is not None and self._seconds(command.end) <= self.now
+        wrong = command.volume_mb == 0 and command.volume_price is not None
+        need(not wrong or (old is not None and past))  # a past end says all that there is to do
         need(command.gpu is not None or old is not None)
         need(command.end is None or command.rolling is None)
         need(command.min_gpu is None or command.min_gpu.bit_count() == 1)
@@ -565,7 +628,7 @@ class Model:
         if command.end is not None:
             end = self._seconds(command.end)
             if old is not None and end <= self.now:
-                rig.listing = rig.rolls_at = None
+                rig.listing = rig.rolls_at = rig.volumes = None
                 return
             need(end > self.now)
         elif command.rolling is not None:
@@ -576,13 +639,15 @@ class Model:
         rig.listing = Listed(prices, min_gpu, factor, end, rolling)
         rig.rolls_at = None if rolling is None else self.now + DAY
         rig.floor = prices.min_bid
+        self.list_with(rig, command)
         if command.end is not None or rolling is not None:
             self._extend(rig, ask=True)
+            self.follow(rig)
 
     def _unlist(self, command: Any) -> None:
         rig = self._own(command)
         need(rig.listing is not None)
-        rig.listing = rig.rolls_at = None
+        rig.listing = rig.rolls_at = rig.volumes = None
 
     def _set_min_bid(self, command: Any) -> None:
         rig = self._own(command)
@@ -637,9 +702,13 @@ class Model:
         need(all(each in [deal.id for deal in self.of(rig)] for each in command.movable))
 
     def _clean_up(self, command: Any) -> None:
-        for deal in self.of(self._own(command)):
+        rig = self._own(command)
+        for deal in self.of(rig):
             if deal.state == "expired" and deal.end + 2 * DAY <= self.now:
                 self._remove(deal)
+        for vol in self.vols_of(rig):
+            if vol.expired and vol.end + 2 * DAY <= self.now and not self.users(vol):
+                del self.vols[vol.id]
 
     # a client
 
@@ -669,8 +738,8 @@ class Model:
             need(mode == "on-demand" and bid is None)
             gpus = set(range(start, start + size))
             need(not any(deal.holds and deal.gpus & gpus for deal in self.of(rig)))
-        free_disk = rig.disk - sum(deal.disk for deal in self.of(rig))
-        need(command.disk_mb * rig.gpus <= free_disk * size)
+        need(command.disk_mb * rig.gpus <= self.free_disk(rig) * size)
+        self.attach(rig, command)
         limit = rig.listing.end_at(self.now)
         end = limit if command.end is None else self._seconds(command.end)
         need(self.now < end <= limit)
@@ -690,6 +759,7 @@ class Model:
             factor=factor,
             label=command.label,
             billed=billed,
+            volumes=tuple(command.volumes),
         )
 
     @staticmethod
@@ -775,6 +845,8 @@ class Model:
     def _reject_price_increase(self, command: Any) -> None:
         self._open(command)
 
+    volume_numbers: dict[int, int] = field(default_factory=dict)
+    """The machine of each number that it gave a volume listing."""
     numbers: dict[int, int] = field(default_factory=dict)
     """The machine of each number that the library gave a listing; refreshed by the test."""
     increases: dict[int, int] = field(default_factory=dict)

@@ -28,10 +28,18 @@ from numgenius_core.bids import (
     PoolBlock,
 )
 from numgenius_core.billing import History, Moved, Refunded
-from numgenius_core.contracts import Contract, Disk, InstanceEvent, RateChange, Volume, extend
+from numgenius_core.contracts import (
+    Contract,
+    Disk,
+    InstanceEvent,
+    RateChange,
+    Volume,
+    VolumeContract,
+    extend,
+)
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.gpus import FreeGpus
-from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.maintenance import MachineSchedule, MaintenanceWindow, Recurrence
@@ -112,6 +120,14 @@ NAMES: Final[dict[str, Any]] = {
     "book_of": book_of,
     "moved": moved,
     "REFUND": Refunded(at=known.at(2), amount=Money(1)),
+    "RENTED": VolumeContract(
+        id=VolumeId(12),
+        machine=MachineId(1),
+        host=AccountId("host"),
+        client=AccountId("ann"),
+        volume=Volume(size_mb=5, price=PerGbMonth(1)),
+        start=known.at(2),
+    ),
     "PROMISE": Promise("0.99"),
     "TERMS": SlaTerms(Promise("0.99"), "0.95"),
     "COVER": cover(SlaTerms(Promise("0.99"), "0.95"), PerHour(1)),
@@ -284,7 +300,35 @@ GOOD: Final[dict[str, dict[str, str]]] = {
         "opted_out": "()",
     },
     "Volume": {"size_mb": "5", "price": "PerGbMonth(1)", "end": "None"},
-    "Disk": {"total_mb": "10", "instances_mb": "1", "volumes_mb": "1", "listed_mb": "None"},
+    "Disk": {
+        "total_mb": "10",
+        "instances_mb": "1",
+        "volumes_mb": "1",
+        "listed_mb": "None",
+        "share": "'0.9'",
+    },
+    "contracts.VolumeContract": {
+        "id": "12",
+        "machine": "1",
+        "host": "'host'",
+        "client": "'ann'",
+        "volume": "Volume(size_mb=5, price=PerGbMonth(1))",
+        "start": "at(1)",
+        "platform_fee": "0",
+        "name": "'data'",
+        "billed_test": "False",
+    },
+    "billing.DaysOfGrace": {"days": "1"},
+    "billing.DaysOfGrace(2).buffer": {"daily_spend": "Money(1)"},
+    "billing.VolumeHistory": {
+        "contract": "RENTED",
+        "outages": "()",
+        "deleted": "None",
+    },
+    "billing.volume_statement": {
+        "history": "billing.VolumeHistory(contract=RENTED)",
+        "period": "DAY",
+    },
     "Disk(total_mb=10).offer_mb": {"gpus": "1", "of": "2"},
     "contracts.disk_of": {
         "machine": "known.MACHINE",
@@ -705,6 +749,14 @@ WRONG: Final = (
     "Disk(total_mb=-1)",
     "Disk(total_mb=10, instances_mb=11)",
     "Disk(total_mb=10, instances_mb=4, volumes_mb=7)",
+    "Disk(total_mb=10, share=2)",
+    "billing.DaysOfGrace(-1)",
+    "billing.DaysOfGrace(1.5)",
+    "evolve(known.LISTING.machine, disk_share=2)",
+    "evolve(RENTED, name='a b')",
+    "evolve(RENTED, start=at(9), volume=Volume(size_mb=5, price=PerGbMonth(1), end=at(9)))",
+    "evolve(RENTED, billed_test=True)",
+    "billing.VolumeHistory(contract=RENTED, deleted=at(1))",
     "Disk(total_mb=10, listed_mb=-1)",
     "Disk(total_mb=10).offer_mb(3, 2)",
     "Disk(total_mb=10).offer_mb(1, 4097)",

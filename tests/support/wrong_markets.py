@@ -10,8 +10,10 @@ from typing import Any, Final
 from attrs import evolve
 
 from numgenius_core.bids import WaitReason
+from numgenius_core.billing import volume_statement
 from numgenius_core.contracts import NotExtended
 from numgenius_core.errors import NumgeniusError
+from numgenius_core.intervals import Interval
 from numgenius_core.market import Market, commands as c, events as e, execute, replay, views
 from numgenius_core.money import Money
 from numgenius_core.testing import Books, Played, Step, books_of, dollars, playing
@@ -154,7 +156,7 @@ def refusals_cost_a_cent(steps: Sequence[Step]) -> Played:
 
 def told_by(change: Callable[[Books], Books]) -> Callable[[Sequence[Step]], Played]:
     """Return what plays commands right, and tells other books."""
-    return playing(execute, lambda market, at, archive: change(books_of(market, at, archive)))
+    return playing(execute, lambda *market_then_gone: change(books_of(*market_then_gone)))
 
 
 def fee_forgotten(steps: Sequence[Step]) -> Played:
@@ -222,6 +224,59 @@ def _tells_not(*kinds: type) -> Callable[[Sequence[Step]], Played]:
     return play
 
 
+# -- volumes -----------------------------------------------------------------------------------
+
+
+def oversells_the_disk(steps: Sequence[Step]) -> Played:
+    """Rent a volume of any size that the disk has, whatever of it may be sold."""
+
+    def takes_all(market: Market, command: c.Command, at: datetime) -> Done:
+        try:
+            return execute(market, command, at)
+        except NumgeniusError:
+            if not isinstance(command, c.RentVolume):
+                raise
+            small = evolve(command, size_mb=1)
+            _, events = execute(market, small, at)
+            bigger = [_grown(event, command.size_mb) for event in events]
+            return replay(bigger, market), bigger
+
+    return playing(takes_all)(steps)
+
+
+def _grown(event: e.Event, size: int) -> e.Event:
+    if not isinstance(event, e.VolumeRented):
+        return event
+    volume = evolve(event.contract.volume, size_mb=size)
+    return evolve(event, contract=evolve(event.contract, volume=volume))
+
+
+def bills_volumes_offline(steps: Sequence[Step]) -> Played:
+    """Bill volumes for as long as they exist, whether or not their machine is there."""
+
+    def told(market: Market, at: datetime, archive: Any, volumes: Any) -> Books:
+        books = books_of(market, at, archive, volumes)
+        rented = [each for place in market.machines.values() for each in place.volumes.values()]
+        bills = {
+            each.id: volume_statement(
+                evolve(each.history, outages=()), Interval(each.contract.start, at)
+            ).total
+            for each in (*rented, *volumes.values())
+            if each.contract.start < at
+        }
+        return evolve(books, bills={**books.bills, **bills})
+
+    return playing(execute, told)(steps)
+
+
+def forgets_volumes(steps: Sequence[Step]) -> Played:
+    """Bill instances alone."""
+    played = playing(execute)(steps)
+    volumes = {event.contract.id for event in played.events if isinstance(event, e.VolumeRented)}
+    bills = {key: bill for key, bill in played.books.bills.items() if key not in volumes}
+    return evolve(played, books=evolve(played.books, bills=bills))
+
+
 # -- previews ----------------------------------------------------------------------------------
 
 
@@ -273,6 +328,9 @@ WRONG_MARKETS: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         tells_no_loading,
         tells_no_rentals,
         tells_no_machines,
+        oversells_the_disk,
+        bills_volumes_offline,
+        forgets_volumes,
     ),
     "preview": (
         forgets_what_is_due,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numgenius_core.billing.focus import FOCUS_COLUMNS, FOCUS_VERSION, focus_rows
+from numgenius_core.billing.grace import DaysOfGrace, GraceSchedule
 from numgenius_core.billing.history import (
     Fact,
     History,
@@ -28,13 +29,16 @@ from numgenius_core.billing.statements import (
     runs_out,
     statement,
 )
+from numgenius_core.billing.volumes import VolumeHistory, VolumeStatement, volume_statement
 
 __all__ = [
     "FOCUS_COLUMNS",
     "FOCUS_VERSION",
     "Charge",
     "ChargeKind",
+    "DaysOfGrace",
     "Fact",
+    "GraceSchedule",
     "History",
     "Line",
     "LineKind",
@@ -47,6 +51,8 @@ __all__ = [
     "Refunded",
     "Statement",
     "Transferred",
+    "VolumeHistory",
+    "VolumeStatement",
     "deposit_left",
     "discount_received",
     "focus_rows",
@@ -54,4 +60,5 @@ __all__ = [
     "reconcile",
     "runs_out",
     "statement",
+    "volume_statement",
 ]

@@ -24,7 +24,7 @@ from typing import Final
 from numgenius_core._accrual import Price
 from numgenius_core._checks import check_kind, check_text
 from numgenius_core._numbers import PRICE_PLACES, WIDE, decimal_text, round_half_even, whole_number
-from numgenius_core.billing.metering import GPU, PAYMENTS, Line, LineKind
+from numgenius_core.billing.metering import GPU, PAYMENTS, STORED, Line, LineKind
 from numgenius_core.billing.statements import Statement
 from numgenius_core.intervals import Interval
 from numgenius_core.money import ZERO, Money, rounded_parts
@@ -86,6 +86,7 @@ Row = dict[str, str | None]
 
 _SERVICE: Final = {
     LineKind.STORAGE: ("Storage", "Block Storage"),
+    LineKind.VOLUME: ("Storage", "Block Storage"),
     LineKind.UPLOAD: ("Networking", "Network Connectivity"),
     LineKind.DOWNLOAD: ("Networking", "Network Connectivity"),
 }
@@ -254,7 +255,7 @@ def _measures(line: Line) -> tuple[tuple[str, str], tuple[str, str]]:
             _ratio(line.quantity * line.size, SECONDS_PER_HOUR),
             "GPU-Hours",
         )
-    if line.kind is LineKind.STORAGE:
+    if line.kind in STORED:
         stored = line.quantity * line.size
         return (
             (_ratio(stored, SECONDS_PER_MONTH * MB_PER_GB), "GB-Months"),

@@ -50,6 +50,7 @@ class LineKind(Enum):
     RESERVED = "GPU reserved"
     INTERRUPTIBLE = "GPU interruptible"
     STORAGE = "storage"
+    VOLUME = "volume"
     UPLOAD = "upload"
     DOWNLOAD = "download"
     SLA_FEE = "SLA fee"
@@ -66,7 +67,8 @@ class LineKind(Enum):
 
 
 GPU: Final = frozenset({LineKind.ON_DEMAND, LineKind.RESERVED, LineKind.INTERRUPTIBLE})
-TIMED: Final = GPU | {LineKind.STORAGE, LineKind.SLA_FEE}
+STORED: Final = frozenset({LineKind.STORAGE, LineKind.VOLUME})
+TIMED: Final = GPU | STORED | {LineKind.SLA_FEE}
 PAYMENTS: Final = frozenset({LineKind.DEPOSIT, LineKind.REFUND})
 _ORDER: Final = {kind: index for index, kind in enumerate(LineKind)}
 
@@ -79,7 +81,7 @@ class Line:
         kind: What it charges for.
         period: When; of traffic and payments, the second they are counted at.
         quantity: Seconds of GPUs, storage and a promise, bytes of traffic, else 1.
-        size: GPUs of the instance, MB of its disk, else 1.
+        size: GPUs of the instance, MB of its disk or of a volume, else 1.
         rate: Price of it: per hour for the whole instance, per GB-month, per GB; ``None`` of a
             payment and of a credit.
         list_rate: What on demand would cost; ``rate`` where there is no other.

@@ -21,6 +21,7 @@ from numgenius_core.contracts.extension import (
 )
 from numgenius_core.contracts.life import NEXT, InstanceEvent, InstanceState, advance
 from numgenius_core.contracts.storage import Disk, Volume, disk_of, extend_volume, stopped_cost
+from numgenius_core.contracts.volumes import VolumeContract
 
 __all__ = [
     "NEXT",
@@ -38,6 +39,7 @@ __all__ = [
     "Stale",
     "Unchanged",
     "Volume",
+    "VolumeContract",
     "accept",
     "advance",
     "agree",

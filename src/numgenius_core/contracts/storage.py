@@ -1,7 +1,8 @@
 """The disk of a machine: what is left, what an offer and a volume get, what an idle one costs.
 
-Rule (marketplace): available = total − allocated, by instances and rented volumes. An offer of n of
-T GPUs has available × n / T of disk. A volume offer is min(listed − rented, available). Published
+Rule (marketplace): available = the share of the disk that may be sold − allocated, by instances and
+rented volumes; the share is 0.9 (measured), 1 in the published example. An offer of n of T GPUs has
+available × n / T of disk. A volume offer is min(listed − rented, available). Published
 example: 1,000 GB, 2 GPUs, 500 GB of volume listed make offers of 2 × 500 and 1 × 1,000 GB; with
 200 GB of it rented, 2 × 400 and 1 × 800, and a volume of 300; with 800 GB stored by instances a
 volume of 200, with 400 stored still one of 500. By default half of what is available is listed,
@@ -10,24 +11,28 @@ exists and its machine is online, in any state.
 
 Our readings: a share of disk is floored to a whole MB. A rented volume is extended as a contract
 is: at a price that is not higher, to a later end, never to an earlier one. What is listed may
-exceed the disk; what is stored may not.
+exceed the disk; what is stored may not. More may be stored than the share that may be sold, where
+that was another before: then nothing is available.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from fractions import Fraction
+from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from numgenius_core._accrual import charge
 from numgenius_core._checks import MAX_GPUS, as_tuple, check_kind
-from numgenius_core._numbers import whole_number
+from numgenius_core._numbers import fraction, whole_number
 from numgenius_core.contracts.contract import Contract, check_contracts, is_later
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import Listing, Machine
 from numgenius_core.money import ZERO, Money
 from numgenius_core.rates import PerGbMonth
+from numgenius_core.units import Exact
 
 
 @frozen(kw_only=True)
@@ -57,6 +62,13 @@ class Volume:
             object.__setattr__(self, "end", utc(self.end, "volume.end"))
 
 
+_ALL: Final = Fraction(1)
+
+
+def _share(value: Exact) -> Fraction:
+    return value if value is _ALL else fraction(value, "disk.share")
+
+
 @frozen(kw_only=True)
 class Disk:
     """How the disk of a machine is used, in whole MB.
@@ -67,21 +79,25 @@ class Disk:
         volumes_mb: Rented as volumes.
         listed_mb: What the host lists for volumes; ``None`` is half of what is available
             without them.
+        share: The share of the total that may be sold, 0 to 1.
 
     Raises:
-        WrongType: Not whole numbers.
+        WrongType: Not whole numbers, or a ``float`` for the share.
         RuleViolation: Negative, or more stored than there is.
 
     >>> from numgenius_core.contracts import Disk
     >>> disk = Disk(total_mb=1_000_000, volumes_mb=200_000, listed_mb=500_000)
     >>> disk.volume_offer_mb, disk.offer_mb(1, of=2), disk.offer_mb(2, of=2)
     (300000, 400000, 800000)
+    >>> Disk(total_mb=1_000_000, share="0.9").available_mb
+    900000
     """
 
     total_mb: int
     instances_mb: int = 0
     volumes_mb: int = 0
     listed_mb: int | None = None
+    share: Fraction = field(default=_ALL, converter=_share)
 
     def __attrs_post_init__(self) -> None:
         whole_number(self.total_mb, "disk.total_mb")
@@ -89,19 +105,29 @@ class Disk:
         left = self.total_mb - self.instances_mb
         whole_number(self.volumes_mb, "disk.volumes_mb", 0, left)
         if self.listed_mb is None:
-            object.__setattr__(self, "listed_mb", left // 2)
+            object.__setattr__(self, "listed_mb", max(0, self.sold_mb - self.instances_mb) // 2)
         whole_number(self.listed_mb, "disk.listed_mb")
 
     @property
+    def sold_mb(self) -> int:
+        """What may be sold of it: the share of the total, floored."""
+        return self.total_mb * self.share.numerator // self.share.denominator
+
+    @property
     def available_mb(self) -> int:
-        """What neither instances nor volumes hold."""
-        return self.total_mb - self.instances_mb - self.volumes_mb
+        """What may be sold and neither instances nor volumes hold."""
+        return max(0, self.sold_mb - self.instances_mb - self.volumes_mb)
 
     @property
     def volume_offer_mb(self) -> int:
         """The largest volume that can be rented now."""
         listed = self.listed_mb or 0
         return max(0, min(listed - self.volumes_mb, self.available_mb))
+
+    @property
+    def total_stored_mb(self) -> int:
+        """What instances and volumes hold together."""
+        return self.instances_mb + self.volumes_mb
 
     def offer_mb(self, gpus: int, of: int) -> int:
         """Return the disk of an offer of ``gpus`` of a machine's ``of`` GPUs.
@@ -162,7 +188,11 @@ def disk_of(
         check_kind(volume, Volume, f"volumes[{index}]")
         rented += volume.size_mb
     return Disk(
-        total_mb=machine.disk_mb, instances_mb=stored, volumes_mb=rented, listed_mb=listed_mb
+        total_mb=machine.disk_mb,
+        instances_mb=stored,
+        volumes_mb=rented,
+        listed_mb=listed_mb,
+        share=machine.disk_share,
     )
 
 
@@ -205,7 +235,11 @@ def extend_volume(
     at = utc(at, "at")
     asked = listing.prices.storage if price is None else price
     check_kind(asked, PerGbMonth, "price")
-    end = listing.end_at(at)
+    return prolonged(volume, listing.end_at(at), asked, at)
+
+
+def prolonged(volume: Volume, end: datetime | None, asked: PerGbMonth, at: datetime) -> Volume:
+    """Return a rented volume once volumes of its machine are listed to an end at a price."""
     over = volume.end is not None and volume.end <= at
     if over or not is_later(end, volume.end) or asked > volume.price:
         return volume

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from numgenius_core.market._dispatch import (
     Archive,
     CommandResult,
+    VolumeArchive,
     decide,
     evolve,
     execute,
@@ -20,6 +21,7 @@ from numgenius_core.market._ledger import Flow, Ledger
 from numgenius_core.market._settings import Settings
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Account, MachineState, Market
+from numgenius_core.market.volume import RentedVolume, VolumeListing
 
 if TYPE_CHECKING:
     from numgenius_core.market import (
@@ -39,7 +41,10 @@ __all__ = [
     "Ledger",
     "MachineState",
     "Market",
+    "RentedVolume",
     "Settings",
+    "VolumeArchive",
+    "VolumeListing",
     "decide",
     "evolve",
     "execute",

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from numgenius_core.errors import RuleViolation
-from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.market._copying import maker
 from numgenius_core.market._index import MachineIndex
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, Purse, moved
@@ -33,7 +33,9 @@ from numgenius_core.market.state import (
     due_of,
     found_in,
     runs_dry,
+    told_again,
 )
+from numgenius_core.market.volume import A_VOLUME, RentedVolume
 from numgenius_core.money import Money
 
 _made_market: Final[Callable[..., Market]] = maker(Market)
@@ -57,14 +59,21 @@ class AccountPurse(Purse):
 
     def account(self) -> Account:
         """Return the account as a value."""
-        ledger, empty = self.ledger(), self.empty
-        return changed_account(
-            self._before,
+        before, ledger, empty = self._before, self.ledger(), self.empty
+        account = changed_account(
+            before,
             ledger=ledger,
             waiting=self.waiting,
             empty=empty,
             due=None if empty else runs_dry(ledger),
         )
+        if before.charge is None and before.notice is None:
+            return account
+        return changed_account(account, due=account.next_due())
+
+    def has_thresholds(self) -> bool:
+        """Whether its owner is to be told of what it falls to."""
+        return self._before.charge is not None or self._before.notice is not None
 
 
 class Builder:
@@ -80,7 +89,10 @@ class Builder:
         homes: The machine of each instance that exists.
         listings: The machine of each listing that holds.
         asked: The machine of each price increase that waits.
+        volumes: The machine of each volume that exists.
+        volume_listings: The machine of each volume listing that holds.
         gone: Instances that were destroyed, as they were then.
+        gone_volumes: Volumes that were deleted, as they were then.
     """
 
     __slots__ = (
@@ -100,12 +112,15 @@ class Builder:
         "base",
         "credited",
         "gone",
+        "gone_volumes",
         "homes",
         "last",
         "listings",
         "now",
         "settings",
         "version",
+        "volume_listings",
+        "volumes",
     )
 
     def __init__(self, base: Market) -> None:
@@ -118,7 +133,10 @@ class Builder:
         self.homes: Table[ContractId, MachineId] = base.homes
         self.listings: Table[int, MachineId] = base.listings
         self.asked: Table[int, MachineId] = base.asked
+        self.volumes: Table[VolumeId, MachineId] = base.volumes
+        self.volume_listings: Table[int, MachineId] = base.volume_listings
         self.gone: dict[ContractId, Instance] = {}
+        self.gone_volumes: dict[VolumeId, RentedVolume] = {}
         self._platform: Purse | None = None  # what the platform has earned, once that changes
         self._accounts: dict[AccountId, Account] = {}
         self._purses: dict[AccountId, AccountPurse] = {}  # of accounts that are paid just now
@@ -191,6 +209,11 @@ class Builder:
             self._instances[contract] = found
         return found
 
+    def volume(self, volume: VolumeId) -> RentedVolume:
+        """Return a volume that exists; raises ``UnknownId``."""
+        machine = found_in(self.volumes, volume, "volume", A_VOLUME)
+        return self.bare(machine).volumes[volume]
+
     def asking(self, increase: int) -> MachineState:
         """Return the machine of a price increase that waits; raises ``UnknownId``."""
         return self.machine(found_in(self.asked, increase, "increase", AN_INCREASE))
@@ -204,7 +227,9 @@ class Builder:
         self._unqueued.setdefault(name, None if before is None else before.due)
         if account.empty and account.ledger.amount.ticks > 0:
             account = changed_account(account, empty=False)
-        self._accounts[name] = changed_account(account, due=account.runs_out())
+        if account.charge_told or account.notice_told:
+            account = told_again(account)
+        self._accounts[name] = changed_account(account, due=account.next_due())
 
     def put_machine(self, state: MachineState, **changes: Any) -> None:
         """Take a machine with some fields changed, but for its instances."""
@@ -214,6 +239,7 @@ class Builder:
             changes.get("rolls_at", state.rolls_at),
             changes.get("schedule", state.schedule),
             changes.get("announced", state.announced),
+            changes.get("volumes_due", state.volumes_due),
         )
         self._put_machine(changed_machine(state, due=due, _offers=None, **changes), state.due)
 
@@ -305,15 +331,19 @@ class Builder:
         if payout_is != payout_was or earned:
             self.pay(contract.host, at, earned, payout_is - payout_was)
         if fee_is != fee_was or fee:
-            if self._platform is None:
-                self._platform = Purse(self.base.platform)
-            self._platform.move(at, fee, fee_is - fee_was)
+            self.earn(at, fee, fee_is - fee_was)
         if flow is not old:
             left = instance.deposit
             if deposit_is != deposit_was:
                 left = moved(left, at, 0, deposit_was - deposit_is)
             fill_flow(instance, flow, left)
         self.put(instance)
+
+    def earn(self, at: datetime, add: int, speed: int) -> None:
+        """Let ticks join what the platform has earned, and so many more a second."""
+        if self._platform is None:
+            self._platform = Purse(self.base.platform)
+        self._platform.move(at, add, speed)
 
     def pay(self, name: AccountId, at: datetime, add: int, speed: int, waits: int = 0) -> None:
         """Let ticks join an account at once and so many more a second, and more instances wait.
@@ -330,6 +360,8 @@ class Builder:
         purse.waiting += waits
         if purse.empty and purse.ticks > 0:
             purse.empty = False
+        if purse.has_thresholds():
+            self.put_account(self.account(name))  # which looks whether it is above them again
 
     def _begins_to_wait(self, instance: Instance) -> int:
         """Return 1 if an instance waits for its GPUs from now on, -1 if no longer, else 0."""
@@ -368,7 +400,14 @@ class Builder:
         instances: Any = state.instances
         due = state.due
         if index.dues is not state._index.dues:
-            due = due_of(index, state.listing, state.rolls_at, state.schedule, state.announced)
+            due = due_of(
+                index,
+                state.listing,
+                state.rolls_at,
+                state.schedule,
+                state.announced,
+                state.volumes_due,
+            )
         before, state = (
             state.due,
             changed_machine(
@@ -425,6 +464,8 @@ class Builder:
             homes=self.homes,
             listings=self.listings,
             asked=self.asked,
+            volumes=self.volumes,
+            volume_listings=self.volume_listings,
             platform=base.platform if self._platform is None else self._platform.ledger(),
             credited=self.credited,
             queue=self._queue,

@@ -6,7 +6,8 @@ instances. However seldom the clock is looked at, each of these happens when it 
 answer does not depend on who asked when.
 
 Our readings: at one instant deposits are spent first, then contracts expire, then new rates apply,
-listings end or roll, maintenance begins or ends, and who runs is worked out; balances run out last.
+volumes expire, listings end or roll, maintenance begins or ends, and who runs is worked out;
+balances run out last.
 A balance runs out once, whatever took the last of it: usage, traffic, a prepayment. A rolling end
 is set anew every 24 hours, counted from the listing. A deposit that is left when its
 contract ends comes back as on any early end: what it was discounted for was not all used.
@@ -25,6 +26,7 @@ from numgenius_core.listing import Listing
 from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.market import events as e
 from numgenius_core.market._decision import Decision
+from numgenius_core.market._volumes import expire_volumes, follow_listing
 from numgenius_core.market.state import MachineState, Market
 from numgenius_core.money import Money
 from numgenius_core.prices.deposits import refundable
@@ -46,7 +48,7 @@ def catch_up(decision: Decision) -> None:
         if kind == 0:
             pass_time(decision, MachineId(name))
         else:
-            run_dry(decision, AccountId(name))
+            balance_due(decision, AccountId(name))
     decision.at = at
 
 
@@ -55,6 +57,7 @@ def pass_time(decision: Decision, machine: MachineId) -> None:
     at = decision.at
     state = decision.market.machine(machine)
     changed = _instances_due(decision, state)
+    expire_volumes(decision, machine)
     listing = state.listing
     if listing is not None and listing.end is not None and listing.end <= at:
         decision.emit(e.ListingEnded, machine=machine)
@@ -76,6 +79,7 @@ def _roll(decision: Decision, listing: Listing) -> None:
     assert end is not None
     decision.emit(e.EndDateRolled, machine=machine, end=end)
     decision.extend(listing, ask=False)
+    follow_listing(decision, machine)
 
 
 def _instances_due(decision: Decision, state: MachineState) -> bool:
@@ -116,6 +120,22 @@ def _start_of(window: MaintenanceWindow) -> datetime:
 
 def _end_of(window: MaintenanceWindow) -> datetime:
     return window.period.end
+
+
+def balance_due(decision: Decision, name: AccountId) -> None:
+    """Say what a balance has fallen to, and stop the instances of who has nothing left."""
+    account = decision.market.account(name)
+    for kind, threshold, told in (
+        (e.ChargeDue, account.charge, account.charge_told),
+        (e.BalanceLow, account.notice, account.notice_told),
+    ):
+        if threshold is not None and not told:
+            falls = account.ledger.falls_to(threshold)
+            if falls is not None and falls <= decision.at:
+                decision.emit(kind, account=name, threshold=threshold)
+    dry = account.runs_out()
+    if dry is not None and dry <= decision.at:
+        run_dry(decision, name)
 
 
 def run_dry(decision: Decision, name: AccountId) -> None:

@@ -29,17 +29,20 @@ from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core.errors import IllegalMove, NumgeniusError, RuleViolation, WrongType, shown
-from numgenius_core.ids import ContractId
+from numgenius_core.ids import ContractId, VolumeId
 from numgenius_core.intervals import utc
 from numgenius_core.market import _hosting as hosting, _renting as renting, commands as c
+from numgenius_core.market._balances import delete_unpaid, set_thresholds
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._clock import advance_to, catch_up
 from numgenius_core.market._decision import Decision
 from numgenius_core.market._evolution import apply_event
 from numgenius_core.market._messages import Order
+from numgenius_core.market._volumes import VOLUME_COMMANDS
 from numgenius_core.market.events import Event
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Market
+from numgenius_core.market.volume import RentedVolume
 
 
 def told(error: NumgeniusError | None) -> tuple[type, str] | None:
@@ -66,6 +69,8 @@ class CommandResult:
 
 Archive = MutableMapping[ContractId, Instance]
 """Where the caller keeps destroyed instances: a dict, or something in front of a table."""
+VolumeArchive = MutableMapping[VolumeId, RentedVolume]
+"""Where the caller keeps deleted volumes, as an :data:`Archive` keeps instances."""
 
 
 def decide(market: Market, command: c.Command | Order, at: datetime) -> tuple[Event, ...]:
@@ -96,7 +101,12 @@ def decide(market: Market, command: c.Command | Order, at: datetime) -> tuple[Ev
 
 
 def execute(
-    market: Market, command: c.Command | Order, at: datetime, *, archive: Archive | None = None
+    market: Market,
+    command: c.Command | Order,
+    at: datetime,
+    *,
+    archive: Archive | None = None,
+    volumes: VolumeArchive | None = None,
 ) -> tuple[Market, tuple[Event, ...]]:
     """Return the market after a command, and the events that led there.
 
@@ -107,6 +117,7 @@ def execute(
         command: What is to be done.
         at: When; not before the market's last event.
         archive: Takes the instances that are destroyed, as they were then: the state forgets them.
+        volumes: Takes the volumes that are deleted in the same way.
 
     Raises:
         NumgeniusError: As for :func:`decide`; nothing has happened then.
@@ -122,6 +133,8 @@ def execute(
     decision = decided(market, command, at)
     if archive is not None and decision.market.gone:
         archive.update(decision.market.gone)
+    if volumes is not None:
+        volumes.update(decision.market.gone_volumes)
     return decision.market.market(), tuple(decision.events)
 
 
@@ -130,6 +143,7 @@ def execute_all(
     commands: Iterable[tuple[c.Command | Order, datetime]],
     *,
     archive: Archive | None = None,
+    volumes: VolumeArchive | None = None,
 ) -> tuple[Market, tuple[CommandResult, ...]]:
     """Return the market after commands, one after the other, and what came of each.
 
@@ -139,6 +153,7 @@ def execute_all(
         market: The state.
         commands: Each with its instant, in order of time.
         archive: As for :func:`execute`.
+        volumes: As for :func:`execute`.
 
     Raises:
         WrongType: No market, or no pairs of a command and an instant.
@@ -160,7 +175,7 @@ def execute_all(
     results = []
     for command, at in pairs:
         try:
-            market, events = execute(market, command, at, archive=archive)
+            market, events = execute(market, command, at, archive=archive, volumes=volumes)
         except NumgeniusError as refusal:
             results.append(CommandResult(command=command, at=at, error=refusal))
         else:
@@ -168,13 +183,20 @@ def execute_all(
     return market, tuple(results)
 
 
-def evolve(market: Market, event: Event, *, archive: Archive | None = None) -> Market:
+def evolve(
+    market: Market,
+    event: Event,
+    *,
+    archive: Archive | None = None,
+    volumes: VolumeArchive | None = None,
+) -> Market:
     """Return the market after an event.
 
     Args:
         market: The state.
         event: What happened.
         archive: As for :func:`execute`.
+        volumes: As for :func:`execute`.
 
     Raises:
         WrongType: It is no event.
@@ -197,11 +219,17 @@ def evolve(market: Market, event: Event, *, archive: Archive | None = None) -> M
     apply_event(builder, event)
     if archive is not None and builder.gone:
         archive.update(builder.gone)
+    if volumes is not None:
+        volumes.update(builder.gone_volumes)
     return builder.market()
 
 
 def replay(
-    events: Iterable[Event], market: Market | None = None, *, archive: Archive | None = None
+    events: Iterable[Event],
+    market: Market | None = None,
+    *,
+    archive: Archive | None = None,
+    volumes: VolumeArchive | None = None,
 ) -> Market:
     """Return the market after ``events``, by default from an empty one.
 
@@ -209,6 +237,7 @@ def replay(
         events: In the order in which they happened, all of them.
         market: Where they begin, such as a snapshot.
         archive: As for :func:`execute`.
+        volumes: As for :func:`execute`.
 
     Raises:
         WrongType: No market, or something that is no event.
@@ -238,7 +267,10 @@ def replay(
             raise RuleViolation(f"events[{index}]", need, fault.event) from None
         if archive is not None and builder.gone:
             archive.update(builder.gone)
+        if volumes is not None and builder.gone_volumes:
+            volumes.update(builder.gone_volumes)
         builder.gone.clear()
+        builder.gone_volumes.clear()
     return builder.market()
 
 
@@ -305,4 +337,7 @@ _DO: Final[dict[type, Callable[[Decision, Any], None]]] = {
     c.SetAutoExtension: renting.set_auto_extension,
     c.AcceptPriceIncrease: renting.accept_increase,
     c.RejectPriceIncrease: renting.reject_increase,
+    **VOLUME_COMMANDS,
+    c.SetThresholds: set_thresholds,
+    c.DeleteUnpaid: delete_unpaid,
 }

@@ -35,6 +35,7 @@ from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._copying import copier, maker
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, moved, ticks_at
+from numgenius_core.market._volume_changes import VOLUME_CHANGES, unlist_volumes, volumes_went
 from numgenius_core.market.instance import Instance, changed_instance
 from numgenius_core.market.state import DAY, MachineState, changed_account
 from numgenius_core.money import money_of
@@ -46,7 +47,7 @@ _rebid_fact: Final = maker(Rebid)
 _NEW: Final = {
     attribute.name: attribute.default
     for attribute in fields(Instance)
-    if attribute.default is not NOTHING and attribute.name != "label"
+    if attribute.default is not NOTHING and attribute.name not in ("label", "volumes")
 }
 """What a new instance has of all that is left out."""
 
@@ -98,6 +99,21 @@ def balance_ran_out(market: Builder, event: e.BalanceRanOut) -> None:
     market.put_account(changed_account(account, ledger=ledger, empty=True))
 
 
+def thresholds_set(market: Builder, event: e.ThresholdsSet) -> None:
+    changes = {"charge": event.charge, "notice": event.notice}
+    account = market.account(event.account)
+    ledger = moved(account.ledger, event.at, 0, 0)  # what it fell to before was not asked for
+    told = {"charge_told": False, "notice_told": False}
+    market.put_account(changed_account(account, ledger=ledger, **changes, **told))
+
+
+def threshold_told(market: Builder, event: e.ChargeDue | e.BalanceLow) -> None:
+    account = market.account(event.account)
+    ledger = moved(account.ledger, event.at, 0, 0)
+    what = "charge_told" if isinstance(event, e.ChargeDue) else "notice_told"
+    market.put_account(changed_account(account, ledger=ledger, **{what: True}))
+
+
 # --- machines -------------------------------------------------------------------------------
 
 
@@ -117,6 +133,9 @@ def machine_removed(market: Builder, event: e.MachineRemoved) -> None:
             "a listed one" if machine.listing else f"one with {len(machine.instances)} instance(s)"
         )
         raise RuleViolation("machine", "an unlisted machine without instances", got)
+    if machine.volumes or machine.volume_listing is not None:
+        need, count = "a machine without volumes and a volume offer", len(machine.volumes)
+        raise RuleViolation("machine", need, f"one with {count} volume(s)")
     account = market.account(machine.machine.host)
     left = tuple(each for each in account.machines if each != event.machine)
     market.put_account(changed_account(account, machines=left))
@@ -137,6 +156,7 @@ def machine_went(market: Builder, event: e.MachineWentOffline | e.MachineCameOnl
     fact = MachineWent(at=event.at, online=online)
     for contract in sorted(machine.instances):
         market.settle(_noted(market.living(contract), fact), event.at)
+    volumes_went(market, market.bare(event.machine), event.at, online=online)
 
 
 def machine_listed(market: Builder, event: e.MachineListed) -> None:
@@ -159,6 +179,7 @@ def listing_ended(market: Builder, event: e.MachineUnlisted | e.ListingEnded) ->
         raise RuleViolation("machine", "a machine that is listed", f"machine {event.machine}")
     market.listings = market.listings.without(machine.number)
     market.put_machine(machine, listing=None, rolls_at=None)
+    unlist_volumes(market, market.bare(event.machine))
 
 
 def end_date_rolled(market: Builder, event: e.EndDateRolled) -> None:
@@ -227,6 +248,7 @@ def contract_created(market: Builder, event: e.ContractCreated) -> None:
         max_discount=event.max_discount,
         deposit=Ledger(since=event.at),
         label=event.label,
+        volumes=event.volumes,
         **_NEW,
     )
     rented = account.instances.set(contract.id, contract.machine)  # type: ignore[attr-defined]
@@ -417,6 +439,9 @@ _APPLY: Final[dict[type, Callable[[Builder, Any], None]]] = {
     e.SettingsSet: settings_set,
     e.CreditAdded: credit_added,
     e.BalanceRanOut: balance_ran_out,
+    e.ThresholdsSet: thresholds_set,
+    e.ChargeDue: threshold_told,
+    e.BalanceLow: threshold_told,
     e.MachineAdded: machine_added,
     e.MachineRemoved: machine_removed,
     e.MachineVerified: machine_verified,
@@ -456,4 +481,5 @@ _APPLY: Final[dict[type, Callable[[Builder, Any], None]]] = {
     e.InstanceDestroyed: instance_destroyed,
     e.InstanceLabelled: instance_labelled,
     e.BidChanged: bid_changed,
+    **VOLUME_CHANGES,
 }

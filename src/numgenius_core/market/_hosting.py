@@ -35,6 +35,13 @@ from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._clock import destroy_instance, dissolve
 from numgenius_core.market._decision import Decision
 from numgenius_core.market._relisting import merged
+from numgenius_core.market._volumes import (
+    check_online,
+    clean_up_volumes,
+    delete_own_volumes,
+    follow_listing,
+    list_volume_with,
+)
 from numgenius_core.market.state import MachineState
 
 KEPT_AFTER_EXPIRY: Final = timedelta(hours=48)
@@ -56,8 +63,9 @@ def add_machine(decision: Decision, command: c.AddMachine) -> None:
     if decision.market.has_machine(machine.id):
         raise RuleViolation("machine.id", "a new number", f"{machine.id}, which is there already")
     account = decision.market.opened(machine.host, decision.at)
-    if not account.machines and account.instances:
-        raise NotAllowed("machine.host", "an account without instances", machine.host)
+    if not account.machines and (account.instances or account.volumes):
+        what = "instances" if account.instances else "volumes"
+        raise NotAllowed("machine.host", f"an account without {what}", machine.host)
     decision.emit(e.MachineAdded, machine=machine)
 
 
@@ -67,6 +75,7 @@ def remove_machine(decision: Decision, command: c.RemoveMachine) -> None:
         for instance in machine.in_order():
             if instance.contract.client == command.by:
                 destroy_instance(decision, instance.id)
+        delete_own_volumes(decision, machine.id, command.by)
     decision.emit(e.MachineRemoved, machine=machine.id)  # refused while anything is on it
 
 
@@ -105,7 +114,9 @@ def list_machine(decision: Decision, command: c.ListMachine) -> None:
     _check_end(listing, decision)
     decision.lapse_all(machine.id, Stale.SUPERSEDED)
     decision.emit(e.MachineListed, listing=listing, number=decision.next_number())
+    list_volume_with(decision, command)
     decision.extend(listing, ask=True)
+    follow_listing(decision, machine.id)
     decision.rerun(machine.id)
 
 
@@ -117,15 +128,16 @@ def relist(decision: Decision, command: c.Relist) -> None:
         return
     _check_end(listing, decision)
     decision.emit(e.MachineListed, listing=listing, number=decision.next_number())
+    list_volume_with(decision, command)
     if command.end is not None or command.rolling is not None:
         decision.extend(listing, ask=True)
+        follow_listing(decision, machine.id)
     decision.rerun(machine.id)
 
 
 def _online(machine: MachineState) -> MachineState:
     """Refuse a machine that is offline: only one that is there can be listed."""
-    if not machine.online:
-        raise RuleViolation("machine", "a machine that is online", "one that is offline")
+    check_online(machine, "machine")
     return machine
 
 
@@ -252,3 +264,4 @@ def clean_up(decision: Decision, command: c.CleanUp) -> None:
             and decision.at - end >= KEPT_AFTER_EXPIRY
         ):
             decision.emit(e.InstanceDestroyed, contract=instance.id)
+    clean_up_volumes(decision, machine.id, decision.at - KEPT_AFTER_EXPIRY)

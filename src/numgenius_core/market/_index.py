@@ -7,6 +7,8 @@ instance by instance, so a command costs the same whether a machine has ten inst
 Who runs. Claims on the same GPUs exclude each other, so of all claims on one block only the best
 can run: its *head*. One greedy pass over the heads, the highest priority first, tells who runs:
 what :func:`numgenius_core.bids.resolve` says of all claims, without a look at those that cannot.
+A host's free tests have heads of their own: one runs under any floor, also behind a bid on the same
+block that is under the floor and does not.
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ class MachineIndex:
     Attributes:
         occupied: The GPUs that on-demand and reserved instances hold, as bits.
         stored_mb: Disk of all instances, whole MB.
-        claims: The claims on each block, by the block's GPUs as bits, the best first.
+        claims: The claims on each block, by the block's GPUs as bits, the best first; those of
+            free tests by the same number below zero.
         count: How many claims there are.
         holding: The instances that have their GPUs: they load or run.
         restarting: What yields and was started again, until they run or are paused.
@@ -110,26 +113,29 @@ class MachineIndex:
         entry = None if new is None else entry_of(new)
         if before is not None and entry is not None and before.gpus == entry.gpus:
             if before != entry:
-                there = claims[entry.gpus]
-                self._put_claims(claims, entry.gpus, there, there.replaced(before, entry))
+                key = _key(entry)
+                there = claims[key]
+                self._put_claims(claims, key, there, there.replaced(before, entry))
             return
         if before is not None:
             self.count -= 1
-            there = claims[before.gpus]
-            self._put_claims(claims, before.gpus, there, there.without(before))
+            key = _key(before)
+            there = claims[key]
+            self._put_claims(claims, key, there, there.without(before))
         if entry is not None:
             self.count += 1
-            there = claims.get(entry.gpus, _NO_CLAIMS)
-            self._put_claims(claims, entry.gpus, there, there.add(entry))
+            key = _key(entry)
+            there = claims.get(key, _NO_CLAIMS)
+            self._put_claims(claims, key, there, there.add(entry))
 
     def _put_claims(
-        self, claims: dict[int, Sorted[Entry]], gpus: int, there: Sorted[Entry], now: Sorted[Entry]
+        self, claims: dict[int, Sorted[Entry]], key: int, there: Sorted[Entry], now: Sorted[Entry]
     ) -> None:
         """Put the claims on a block in their place, and notice if its head is another one."""
         if now.first is None:
-            del claims[gpus]
+            del claims[key]
         else:
-            claims[gpus] = now
+            claims[key] = now
         if now.first != there.first:
             self._found = None  # who runs has to be found anew
 
@@ -199,6 +205,11 @@ class MachineIndex:
             running = _first([claims.first for claims in self.claims.values()], floor)
             found = self._found = floor, running, frozenset(entry.contract for entry in running)
         return found
+
+
+def _key(entry: Entry) -> int:
+    """Return the key under which a claim stands among those on its block."""
+    return -entry.gpus if entry.level == LAST else entry.gpus
 
 
 def _first(heads: Iterable[Entry | None], floor: PerGpuHour) -> tuple[Entry, ...]:

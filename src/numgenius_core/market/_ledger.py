@@ -42,6 +42,18 @@ class Ledger:
         """
         return money_of(ticks_at(self, utc(instant)))
 
+    def falls_to(self, threshold: Money) -> datetime | None:
+        """Return the first second that begins with at most so much; ``None`` if it never comes."""
+        above, speed = self.amount.ticks - threshold.ticks, -self.rate.ticks
+        if above <= 0:
+            return self.since
+        if speed <= 0:
+            return None
+        try:
+            return self.since + timedelta(seconds=-(-above // speed))
+        except OverflowError:  # beyond the calendar
+            return None
+
     def runs_out(self) -> datetime | None:
         """Return the first second that begins with nothing left; ``None`` if it never comes."""
         left, speed = self.amount.ticks, -self.rate.ticks

@@ -21,7 +21,7 @@ from attrs import fields, frozen, has
 from numgenius_core._checks import check_id, check_kind, check_text
 from numgenius_core._numbers import fraction, plain_duration
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.intervals import utc
 from numgenius_core.money import MAX_MONEY, TICKS_PER_DOLLAR, Money
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
@@ -81,6 +81,7 @@ CHECKS: Final[dict[Any, Check]] = {
     MachineId: check_id,
     ContractId: check_id,
     OfferId: check_id,
+    VolumeId: check_id,
     AccountId: check_text,
     int: check_id,  # no number is larger than an id, nor than what a document holds
     bool: truth,
@@ -92,6 +93,7 @@ CHECKS: Final[dict[Any, Check]] = {
     PerGbMonth: kind(PerGbMonth),
     PerGb: kind(PerGb),
     tuple[ContractId, ...]: series(check_id, "ids"),
+    tuple[VolumeId, ...]: series(check_id, "ids"),
 }
 """The check of each type that a field may have, besides choices and values of our own."""
 

@@ -25,7 +25,7 @@ from numgenius_core.contracts.extension import (
     Unchanged,
 )
 from numgenius_core.errors import NumgeniusError, WrongType, shown
-from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import utc
 from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._clock import advance_to
@@ -36,6 +36,13 @@ from numgenius_core.market.state import Market
 
 _OF_LISTING: Final = (e.MachineListed, e.ContractExtended, e.PriceIncreaseAsked)
 """Events that verdicts and terms say better."""
+_OF_ACCOUNTS: Final = (
+    e.CreditAdded,
+    e.BalanceRanOut,
+    e.ThresholdsSet,
+    e.ChargeDue,
+    e.BalanceLow,
+)
 _REASONS: Final = ("why", "refund", "kept", "amount", "floor", "bid", "label", "months")
 
 
@@ -72,6 +79,9 @@ class Preview(Tabular):
     _hosts: Mapping[MachineId, AccountId] = field(
         factory=dict, converter=read_only, eq=False, repr=False
     )
+    _renters: Mapping[VolumeId, AccountId] = field(
+        factory=dict, converter=read_only, eq=False, repr=False
+    )
 
     @property
     def extended(self) -> tuple[Extended, ...]:
@@ -102,15 +112,19 @@ class Preview(Tabular):
         return tuple(sorted(found))
 
     def concerns(self, event: e.Event) -> tuple[AccountId, ...]:
-        """Return whom an event of this preview concerns: the client of a contract, else the host.
+        """Return whom an event of this preview concerns.
+
+        That is the client of a contract or of a volume, else the host.
 
         Args:
             event: One of :attr:`events` or :attr:`due`.
         """
-        contract = contract_of(event, self._asked)
-        if contract is not None:
+        contract, volume = contract_of(event, self._asked), volume_of(event)
+        if volume is not None:
+            known = self._renters.get(volume)
+        elif contract is not None:
             known = self._clients.get(contract)
-        elif isinstance(event, e.CreditAdded | e.BalanceRanOut):
+        elif isinstance(event, _OF_ACCOUNTS):
             known = event.account
         else:
             known = self._hosts.get(machine_of(event) or MachineId(0))
@@ -171,8 +185,18 @@ def contract_of(event: e.Event, asked: Mapping[int, ContractId]) -> ContractId |
         return event.contract.id
     if isinstance(event, e.ClientNotified):
         return event.notice.contract
+    if isinstance(event, e.VolumeRented):
+        return None
     found: ContractId | None = getattr(event, "contract", None)
     return asked.get(getattr(event, "increase", 0)) if found is None else found
+
+
+def volume_of(event: e.Event) -> VolumeId | None:
+    """Return the volume that an event is about, ``None`` if it is about none."""
+    if isinstance(event, e.VolumeRented):
+        return event.contract.id
+    found: VolumeId | None = getattr(event, "volume", None)
+    return found
 
 
 def machine_of(event: e.Event) -> MachineId | None:
@@ -181,17 +205,21 @@ def machine_of(event: e.Event) -> MachineId | None:
         return event.listing.machine.id
     if isinstance(event, e.MachineAdded):
         return event.machine.id
+    if isinstance(event, e.VolumeListed):
+        return event.listing.machine
     found: MachineId | None = getattr(event, "machine", None)
     return found
 
 
 def _subject(event: e.Event, asked: Mapping[int, ContractId]) -> str:
-    contract, machine = contract_of(event, asked), machine_of(event)
+    contract, machine, volume = contract_of(event, asked), machine_of(event), volume_of(event)
+    if volume is not None:
+        return f"volume {volume}"
     if contract is not None:
         return f"contract {contract}"
     if machine is not None:
         return f"machine {machine}"
-    return "account" if isinstance(event, e.CreditAdded | e.BalanceRanOut) else "market"
+    return "account" if isinstance(event, _OF_ACCOUNTS) else "market"
 
 
 def _facts(event: e.Event) -> tuple[str, str]:
@@ -271,6 +299,12 @@ def preview(market: Market, command: c.Command | Order, at: datetime) -> Preview
             each.id: each.machine.host
             for part in (before, after)
             for each in part.machines.values()
+        },
+        renters={
+            key: each.client
+            for part in (before, after)
+            for state in part.machines.values()
+            for key, each in state.volumes.items()
         },
     )
 

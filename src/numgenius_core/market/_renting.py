@@ -42,6 +42,7 @@ from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._clock import destroy_instance
 from numgenius_core.market._decision import Decision
+from numgenius_core.market._volumes import check_attached
 from numgenius_core.market.instance import HOLDS, Instance
 from numgenius_core.market.state import OFFERS_OF_A_LISTING, MachineState, Market
 from numgenius_core.offer import Block
@@ -78,6 +79,7 @@ def rent(decision: Decision, command: c.Rent) -> None:
     if account.machines and not own:
         raise NotAllowed("by", "a client's account (hosts rent only their own machines)", "a host")
     _check_rental(command, machine, block)
+    check_attached(decision, command, machine.id)
     billed = own and decision.market.settings.own_tests_billed
     if billed or not own:
         decision.need_credit(command.by)
@@ -99,6 +101,7 @@ def rent(decision: Decision, command: c.Rent) -> None:
         contract=contract,
         max_discount=listing.max_discount if verified else Fraction(0),
         label=command.label,
+        volumes=command.volumes,
     )
     decision.rerun(machine.id)
     decision.may_wait(contract.id)

@@ -9,7 +9,10 @@ from attrs import frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import plain_duration, whole_number
+from numgenius_core.billing.grace import DaysOfGrace, GraceSchedule
 from numgenius_core.errors import RuleViolation
+
+A_DAY_OF_GRACE: Final = DaysOfGrace()
 
 
 @frozen(kw_only=True)
@@ -27,6 +30,8 @@ class Settings:
         own_tests_billed: Whether hosts pay for tests of their own machines that begin from now on,
             as for any rental. The guide says that they are free (G10), a newer text of the
             marketplace that they are billed.
+        grace: How much an account may owe before its data may be deleted
+            (:class:`~numgenius_core.market.commands.DeleteUnpaid`).
 
     >>> from datetime import timedelta
     >>> from numgenius_core.market import Settings
@@ -39,9 +44,11 @@ class Settings:
     waiting_of_an_account: int | None = None
     longest_step: timedelta | None = None
     own_tests_billed: bool = False
+    grace: GraceSchedule = A_DAY_OF_GRACE
 
     def __attrs_post_init__(self) -> None:
         check_kind(self.own_tests_billed, bool, "settings.own_tests_billed")
+        check_kind(self.grace, GraceSchedule, "settings.grace")
         for name in ("waiting_on_a_machine", "waiting_of_an_account"):
             if getattr(self, name) is not None:
                 whole_number(getattr(self, name), f"settings.{name}", 0, 10**9)

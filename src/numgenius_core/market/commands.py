@@ -15,11 +15,19 @@ from typing import cast
 from attrs import field, frozen
 
 from numgenius_core._numbers import fraction
-from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
 from numgenius_core.maintenance.schedule import MaintenanceWindow
+from numgenius_core.market._balance_messages import DeleteUnpaid, SetThresholds
 from numgenius_core.market._messages import Order, positive
 from numgenius_core.market._settings import Settings
+from numgenius_core.market._volume_messages import (
+    CloneVolume,
+    DeleteVolume,
+    ListVolume,
+    RentVolume,
+    UnlistVolume,
+)
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.units import Exact
@@ -32,18 +40,23 @@ __all__ = [
     "CancelMaintenance",
     "ChangeBid",
     "CleanUp",
+    "CloneVolume",
     "Command",
     "CountTraffic",
     "Defragment",
+    "DeleteUnpaid",
+    "DeleteVolume",
     "Destroy",
     "Label",
     "ListMachine",
+    "ListVolume",
     "Prepay",
     "RejectPriceIncrease",
     "Relist",
     "RemoveDefaultJob",
     "RemoveMachine",
     "Rent",
+    "RentVolume",
     "ReportLoaded",
     "ReportOffline",
     "ReportOnline",
@@ -52,11 +65,13 @@ __all__ = [
     "SetDefaultJob",
     "SetMinBid",
     "SetSettings",
+    "SetThresholds",
     "SetVerification",
     "Start",
     "Stop",
     "Tick",
     "Unlist",
+    "UnlistVolume",
     "WithdrawMaintenance",
 ]
 
@@ -174,6 +189,10 @@ class ListMachine(Order):
         max_discount: The reserved discount factor; 0 opts out.
         end: No new contract runs past it; ``None`` with no ``rolling`` never expires.
         rolling: Each day the end is set to that day plus this duration; not beside ``end``.
+        volume_mb: What is offered for volumes, whole MB; ``None`` is half of what is available if
+            there is no volume offer, as the marketplace does; 0 makes none, and leaves one that is
+            there.
+        volume_price: Of volumes, dollars per GB-month; by default the disk price.
     """
 
     by: AccountId
@@ -183,6 +202,8 @@ class ListMachine(Order):
     max_discount: Fraction = field(default=Fraction(2, 5), converter=_discount)
     end: datetime | None = None
     rolling: timedelta | None = None
+    volume_mb: int | None = 0
+    volume_price: PerGbMonth | None = None
 
 
 def _new_discount(value: Exact | None) -> Fraction | None:
@@ -208,6 +229,7 @@ class Relist(Order):
         min_gpu, max_discount: As of a :class:`ListMachine`, and with its defaults.
         end: No new contract runs past it; left out, the present end stays and extends nobody.
         rolling: Each day the end is set to that day plus it; left out, a rolling end stands still.
+        volume_mb, volume_price: As of a :class:`ListMachine`.
     """
 
     by: AccountId
@@ -222,6 +244,8 @@ class Relist(Order):
     max_discount: Fraction | None = field(default=None, converter=_new_discount)
     end: datetime | None = None
     rolling: timedelta | None = None
+    volume_mb: int | None = 0
+    volume_price: PerGbMonth | None = None
 
 
 @frozen(kw_only=True)
@@ -314,6 +338,11 @@ class CleanUp(Order):
 # --- a client -------------------------------------------------------------------------------
 
 
+def _attached(given: Iterable[VolumeId]) -> tuple[VolumeId, ...]:
+    """Say what is taken: the message makes a tuple of it, and checks each id."""
+    return cast(tuple[VolumeId, ...], given)
+
+
 @frozen(kw_only=True)
 class Rent(Order):
     """Create an instance on an offer: a contract at the listing's terms (G3).
@@ -327,6 +356,7 @@ class Rent(Order):
         disk_mb: Disk wanted, whole MB.
         end: An earlier end than the listing's.
         label: The client's own name for it.
+        volumes: Its own volumes on the same machine that the instance attaches.
     """
 
     by: AccountId
@@ -336,6 +366,7 @@ class Rent(Order):
     disk_mb: int = 0
     end: datetime | None = None
     label: str = ""
+    volumes: tuple[VolumeId, ...] = field(default=(), converter=_attached)
 
 
 @frozen(kw_only=True)
@@ -447,5 +478,12 @@ Command = (
     | SetAutoExtension
     | AcceptPriceIncrease
     | RejectPriceIncrease
+    | ListVolume
+    | UnlistVolume
+    | RentVolume
+    | CloneVolume
+    | DeleteVolume
+    | SetThresholds
+    | DeleteUnpaid
 )
 """Everything a market can be told to do."""

@@ -16,11 +16,21 @@ from attrs import field, frozen
 from numgenius_core.bids.priority import WaitReason
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.extension import Raise, Stale
-from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.listing import Listing, Machine, PriceTerms, Verification
 from numgenius_core.maintenance.schedule import MaintenanceWindow, Notice
+from numgenius_core.market._balance_messages import BalanceLow, ChargeDue, ThresholdsSet
 from numgenius_core.market._messages import Message
 from numgenius_core.market._settings import Settings
+from numgenius_core.market._volume_messages import (
+    VolumeDeleted,
+    VolumeExpired,
+    VolumeExtended,
+    VolumeListed,
+    VolumeListingEnded,
+    VolumeRented,
+    VolumeUnlisted,
+)
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.prices.schedules import months_of
@@ -28,8 +38,10 @@ from numgenius_core.rates import PerGpuHour, PerHour
 
 __all__ = [
     "AutoExtensionSet",
+    "BalanceLow",
     "BalanceRanOut",
     "BidChanged",
+    "ChargeDue",
     "ClientNotified",
     "ContractCreated",
     "ContractExtended",
@@ -70,7 +82,15 @@ __all__ = [
     "RatesChanged",
     "SettingsSet",
     "StopReason",
+    "ThresholdsSet",
     "TrafficCounted",
+    "VolumeDeleted",
+    "VolumeExpired",
+    "VolumeExtended",
+    "VolumeListed",
+    "VolumeListingEnded",
+    "VolumeRented",
+    "VolumeUnlisted",
 ]
 
 
@@ -275,12 +295,14 @@ class ContractCreated(Message):
         max_discount: The listing's reserved discount factor, locked with them; 0 where there is
             no reserved price.
         label: The client's own name for it.
+        volumes: Those it attached.
     """
 
     at: datetime
     contract: Contract
     max_discount: Fraction
     label: str = ""
+    volumes: tuple[VolumeId, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -546,5 +568,15 @@ Event = (
     | InstanceDestroyed
     | InstanceLabelled
     | BidChanged
+    | VolumeListed
+    | VolumeUnlisted
+    | VolumeListingEnded
+    | VolumeRented
+    | VolumeExtended
+    | VolumeExpired
+    | VolumeDeleted
+    | ThresholdsSet
+    | ChargeDue
+    | BalanceLow
 )
 """Everything that can happen in a market."""

@@ -25,7 +25,7 @@ from numgenius_core.billing.history import Fact, History
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation, brief
-from numgenius_core.ids import ContractId
+from numgenius_core.ids import ContractId, VolumeId
 from numgenius_core.listing import PriceTerms
 from numgenius_core.market._copying import copier
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, ticks_at
@@ -108,6 +108,7 @@ class Instance:
         deposit: What is left of the prepayments.
         rate_changes_begun: How many extensions' prices have come to apply.
         increase: The number of the price increase that waits for its client; 0 without one.
+        volumes: Those it has attached.
         facts: All that happened to it.
         flow: Money that flows each second because of it.
     """
@@ -124,6 +125,7 @@ class Instance:
     discount: Fraction = Fraction(0)
     rate_changes_begun: int = 0
     increase: int = 0
+    volumes: tuple[VolumeId, ...] = ()
     facts: Sequence[Fact] = field(default=Series(), converter=_series, repr=brief)
     flow: Flow = NO_FLOW
 

@@ -158,6 +158,12 @@ def market_from_json(text: str | bytes) -> Market:
         listings=Table(
             (machine.number, machine.id) for machine in kept.machines if machine.listing is not None
         ),
+        volumes=Table((key, machine.id) for machine in kept.machines for key in machine.volumes),
+        volume_listings=Table(
+            (machine.volume_number, machine.id)
+            for machine in kept.machines
+            if machine.volume_listing is not None
+        ),
         platform=kept.platform,
         credited=kept.credited,
         queue=queue_of(machines, accounts),

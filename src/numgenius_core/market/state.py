@@ -21,7 +21,7 @@ from numgenius_core.contracts.extension import PendingIncrease
 from numgenius_core.contracts.storage import Disk
 from numgenius_core.errors import UnknownId, WrongType, brief, shown
 from numgenius_core.gpus.slicing import blocks
-from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.listing import NO_FLOOR, Listing, Machine, Verification
 from numgenius_core.maintenance.schedule import MachineSchedule, MaintenanceWindow
 from numgenius_core.market._copying import copier
@@ -30,6 +30,7 @@ from numgenius_core.market._ledger import Ledger
 from numgenius_core.market._persistent import Sorted, Table
 from numgenius_core.market._settings import NO_LIMITS, Settings
 from numgenius_core.market.instance import Instance
+from numgenius_core.market.volume import A_VOLUME, RentedVolume, VolumeListing, next_end
 from numgenius_core.money import ZERO, Money
 from numgenius_core.offer import Block, Offer
 from numgenius_core.rates import PerGpuHour
@@ -58,8 +59,12 @@ class Account:
         ledger: Its balance; a client's falls, a host's rises.
         machines: Those it owns, in the order it added them; a host has some.
         instances: Those it rents that exist, each with its machine.
-        waiting: How many of these wait for their GPUs.
+        volumes: Those it rents that exist, each with its machine.
+        waiting: How many of the instances wait for their GPUs.
         empty: Whether nothing is left and what it rented has been stopped; a new one is empty.
+        charge: The balance at which a card is to be charged; ``None`` is nowhere.
+        notice: The balance at which its owner is to be told; ``None`` is nowhere.
+        charge_told, notice_told: Whether it was said since the balance was last above.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Market, Money, execute
@@ -77,14 +82,30 @@ class Account:
     instances: Mapping[ContractId, MachineId] = field(factory=Table, converter=as_table, repr=brief)
     waiting: int = 0
     empty: bool = True
+    volumes: Mapping[VolumeId, MachineId] = field(factory=Table, converter=as_table, repr=brief)
+    charge: Money | None = None
+    notice: Money | None = None
+    charge_told: bool = False
+    notice_told: bool = False
     due: datetime | None = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "due", self.runs_out())
+        object.__setattr__(self, "due", self.next_due())
 
     def runs_out(self) -> datetime | None:
         """Return when its balance runs out; ``None`` if it never does, or did."""
         return None if self.empty else runs_dry(self.ledger)
+
+    def next_due(self) -> datetime | None:
+        """Return when time alone says something of its balance next; ``None`` is never."""
+        due = self.runs_out()
+        if self.charge is None and self.notice is None:
+            return due
+        for threshold, told in ((self.charge, self.charge_told), (self.notice, self.notice_told)):
+            if threshold is not None and not told:
+                falls = self.ledger.falls_to(threshold)
+                due = falls if due is None or (falls is not None and falls < due) else due
+        return due
 
 
 def runs_dry(ledger: Ledger) -> datetime | None:
@@ -93,6 +114,16 @@ def runs_dry(ledger: Ledger) -> datetime | None:
 
 
 changed_account: Final = copier(Account)
+
+
+def told_again(account: Account) -> Account:
+    """Return an account that is told of its thresholds again once its balance is above them."""
+    amount, charge, notice = account.ledger.amount, account.charge, account.notice
+    return changed_account(
+        account,
+        charge_told=account.charge_told and charge is not None and amount <= charge,
+        notice_told=account.notice_told and notice is not None and amount <= notice,
+    )
 
 
 @frozen(kw_only=True)
@@ -111,6 +142,9 @@ class MachineState:
         schedule: Its maintenance windows.
         announced: Up to when the beginnings and ends of the windows have been announced.
         default_job: Image of the host's own job, which runs on every GPU that no client uses.
+        volume_listing: What its host offers of its disk for volumes; ``None`` without an offer.
+        volume_number: Of its last volume listing; 0 before the first.
+        volumes: The rented ones that exist, by their numbers.
     """
 
     machine: Machine
@@ -124,14 +158,20 @@ class MachineState:
     schedule: MachineSchedule
     announced: datetime = BEGINNING
     default_job: str | None = None
+    volume_listing: VolumeListing | None = None
+    volume_number: int = 0
+    volumes: Mapping[VolumeId, RentedVolume] = field(factory=Table, converter=as_table, repr=brief)
     _index: MachineIndex = field(init=False, eq=False, repr=False)
+    volumes_due: datetime | None = field(init=False, eq=False, repr=False)
     due: datetime | None = field(init=False, eq=False, repr=False)
     _offers: tuple[Offer, ...] | None = field(init=False, eq=False, repr=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         index = MachineIndex(self.instances.values())
         object.__setattr__(self, "_index", index)
-        due = due_of(index, self.listing, self.rolls_at, self.schedule, self.announced)
+        ends = next_end(self.volumes.values(), self.volume_listing)
+        object.__setattr__(self, "volumes_due", ends)
+        due = due_of(index, self.listing, self.rolls_at, self.schedule, self.announced, ends)
         object.__setattr__(self, "due", due)
 
     @property
@@ -165,8 +205,24 @@ class MachineState:
 
     @property
     def disk(self) -> Disk:
-        """How its disk is used."""
-        return Disk(total_mb=self.machine.disk_mb, instances_mb=self._index.stored_mb)
+        """How its disk is used; without a volume offer nothing is listed for volumes."""
+        listing = self.volume_listing
+        return Disk(
+            total_mb=self.machine.disk_mb,
+            instances_mb=self._index.stored_mb,
+            volumes_mb=sum(each.contract.volume.size_mb for each in self.volumes.values()),
+            listed_mb=0 if listing is None else listing.size_mb,
+            share=self.machine.disk_share,
+        )
+
+    @property
+    def volume_offer_id(self) -> OfferId:
+        """The number of its last volume offer; no offer of GPUs has the same."""
+        return OfferId(self.volume_number * OFFERS_OF_A_LISTING)
+
+    def users_of(self, volume: VolumeId) -> list[ContractId]:
+        """Return the instances that have attached a volume and exist, in order."""
+        return sorted(key for key, each in self.instances.items() if volume in each.volumes)
 
     @property
     def resolution(self) -> Resolution:
@@ -194,6 +250,7 @@ class MachineState:
         if listing is None:
             return ()
         verified, running = machine.verification is Verification.VERIFIED, self.running
+        disk = self.disk
         return tuple(
             Offer(
                 id=self.offer_id(index),
@@ -203,7 +260,7 @@ class MachineState:
                 prices=evolve(listing.prices, min_bid=quoted_min_bid(block, running, self.floor)),
                 gpus_in_machine=machine.gpus,
                 block=block,
-                disk_mb=self.disk.offer_mb(block.size, machine.gpus),
+                disk_mb=disk.offer_mb(block.size, machine.gpus),
                 max_discount=listing.max_discount if verified else Fraction(0),
                 ends_at=listing.end,
                 host=machine.host,
@@ -223,9 +280,10 @@ def due_of(
     rolls_at: datetime | None,
     schedule: MachineSchedule,
     announced: datetime,
+    volumes_due: datetime | None,
 ) -> datetime | None:
     """Return when time alone changes something on a machine next; ``None`` is never."""
-    found = [index.next_due, rolls_at]
+    found = [index.next_due, rolls_at, volumes_due]
     if listing is not None:
         found.append(listing.end)
     windows = schedule.windows
@@ -258,13 +316,15 @@ class Market:
     Attributes:
         now: The instant of the last event.
         version: The number of events it came from.
-        last: The last number given to a contract, a listing, an arrival, a price increase or a
-            maintenance window.
+        last: The last number given to a contract, a listing, an arrival, a price increase, a
+            maintenance window, a volume or a volume listing.
         settings: What it takes at most.
         machines: By their numbers.
         accounts: By their names.
         homes: The machine of each instance that exists.
         listings: The machine of each listing that holds, by its number.
+        volumes: The machine of each volume that exists.
+        volume_listings: The machine of each volume listing that holds, by its number.
         asked: The machine of each price increase that waits.
         platform: What the platform has earned.
         credited: All that was ever paid in.
@@ -279,6 +339,8 @@ class Market:
     homes: Table[ContractId, MachineId] = field(factory=Table, converter=as_table)
     listings: Table[int, MachineId] = field(factory=Table, converter=as_table)
     asked: Table[int, MachineId] = field(factory=Table, converter=as_table)
+    volumes: Table[VolumeId, MachineId] = field(factory=Table, converter=as_table)
+    volume_listings: Table[int, MachineId] = field(factory=Table, converter=as_table)
     platform: Ledger = _NOTHING_EARNED
     credited: Money = ZERO
     queue: Sorted[Due] = field(factory=Sorted, eq=False, repr=False)
@@ -306,6 +368,10 @@ class Market:
     def living(self, contract: ContractId) -> Instance:
         """Return an instance that exists; raises ``UnknownId``."""
         return self.home(contract).instances[contract]
+
+    def volume(self, volume: VolumeId) -> RentedVolume:
+        """Return a volume that exists; raises ``UnknownId``."""
+        return self.machines[found_in(self.volumes, volume, "volume", A_VOLUME)].volumes[volume]
 
     def asking(self, increase: int) -> MachineState:
         """Return the machine of a price increase that waits; raises ``UnknownId``."""

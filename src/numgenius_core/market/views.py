@@ -17,17 +17,28 @@ from numgenius_core._checks import check_kind
 from numgenius_core.bids.priority import Resolution, Verdict, explain, winning_bid
 from numgenius_core.billing.metering import Line, LineKind
 from numgenius_core.billing.statements import Statement, discount_received, statement
+from numgenius_core.billing.volumes import volume_statement
 from numgenius_core.contracts.extension import PendingIncrease
 from numgenius_core.errors import RuleViolation
-from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import Mode
 from numgenius_core.market._clock import advance_to
+from numgenius_core.market._notifications import Notification, notifications
 from numgenius_core.market._preview import Preview, preview
 from numgenius_core.market._relisting import TermChange, TermOrigin
 from numgenius_core.market._renting import AN_OFFER, find_offer
+from numgenius_core.market._runway import Runway, SpendRate, runway, spend_rate
+from numgenius_core.market._volume_views import (
+    VolumeOffer,
+    volume,
+    volume_offers,
+    volume_statement_of,
+    volumes_of,
+)
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Account, MachineState, Market, found_in
+from numgenius_core.market.volume import RentedVolume
 from numgenius_core.money import ZERO, Money
 from numgenius_core.offer import Offer
 from numgenius_core.prices.deposits import refundable
@@ -39,9 +50,13 @@ from numgenius_core.units import Amount
 __all__ = [
     "DepositView",
     "Earnings",
+    "Notification",
     "Preview",
+    "Runway",
+    "SpendRate",
     "TermChange",
     "TermOrigin",
+    "VolumeOffer",
     "balance",
     "deposit_of",
     "earnings",
@@ -51,12 +66,19 @@ __all__ = [
     "is_host",
     "machine",
     "machines_of",
+    "notifications",
     "offer",
     "offers",
     "preview",
     "quotes",
+    "runway",
+    "spend_rate",
     "statement_of",
     "until",
+    "volume",
+    "volume_offers",
+    "volume_statement_of",
+    "volumes_of",
     "who_runs",
     "why_waiting",
     "winning_bid_of",
@@ -581,6 +603,7 @@ class Earnings:
         storage: For disk.
         upload: For bytes its instances sent.
         download: For bytes they received.
+        volumes: For volumes.
     """
 
     machine: MachineId
@@ -588,11 +611,12 @@ class Earnings:
     storage: Money
     upload: Money
     download: Money
+    volumes: Money = ZERO
 
     @property
     def total(self) -> Money:
         """All of it."""
-        return self.gpu + self.storage + self.upload + self.download
+        return self.gpu + self.storage + self.upload + self.download + self.volumes
 
 
 def earnings(
@@ -601,11 +625,19 @@ def earnings(
     period: Interval,
     *,
     archive: Mapping[ContractId, Instance] | None = None,
+    volumes: Mapping[VolumeId, RentedVolume] | None = None,
 ) -> tuple[Earnings, ...]:
-    """Return what each machine of a host earned in a period, with what the ``archive`` has of it.
+    """Return what each machine of a host earned in a period, with what the archives have of it.
 
     So are machines that it took away since, if they earned something. It goes through all
-    instances there ever were: a report, not a question for every request.
+    instances and volumes there ever were: a report, not a question for every request.
+
+    Args:
+        market: The market.
+        host: Whose machines.
+        period: When.
+        archive: Where the caller keeps destroyed instances.
+        volumes: Where it keeps deleted volumes.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import (
@@ -634,6 +666,11 @@ def earnings(
         if each.contract.host == host:  # the machine may have another host by now
             found = lines.setdefault(each.contract.machine, [])
             found += statement(each.history, period).lines
+    rented = (each for state in machines for each in state.volumes.values())
+    for kept in (*rented, *(volumes or {}).values()):
+        if kept.contract.host == host:
+            found = lines.setdefault(kept.contract.machine, [])
+            found += volume_statement(kept.history, period).lines
     return tuple(
         Earnings(
             machine=machine,
@@ -641,6 +678,7 @@ def earnings(
             storage=_payout(found, LineKind.STORAGE),
             upload=_payout(found, LineKind.UPLOAD),
             download=_payout(found, LineKind.DOWNLOAD),
+            volumes=_payout(found, LineKind.VOLUME),
         )
         for machine, found in lines.items()
     )

@@ -29,6 +29,13 @@ from numgenius_core.market.state import Market
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
 from numgenius_core.testing.strategies import EPOCH, bids
+from numgenius_core.testing.volume_values import (
+    beside_volumes,
+    keeps_volumes,
+    lists_volumes,
+    rents_volumes,
+    with_volumes,
+)
 
 Step = tuple[c.Command, datetime]
 """A command, and the instant at which it is given."""
@@ -116,7 +123,9 @@ def _rent(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:
         low = market.machines[offer.machine].floor.for_gpus(offer.gpus)
         how = {"mode": Mode.INTERRUPTIBLE, "bid": bid if draw(_seldom) else max(bid, low)}
     disk = 0 if draw(st.booleans()) else draw(st.sampled_from([0, 1, 10_000, offer.disk_mb + 1]))
-    return c.Rent(by=by, offer=offer.id, disk_mb=disk, end=_after(at, end), **how)
+    beside = beside_volumes(draw, market, by, offer.machine)
+    end_at = _after(at, end)
+    return c.Rent(by=by, offer=offer.id, disk_mb=disk, end=end_at, volumes=beside, **how)
 
 
 def _loaded(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:  # noqa: ARG001 - as others
@@ -178,6 +187,7 @@ def _list(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:
         max_discount=draw(st.sampled_from([Fraction(2, 5), Fraction(0)])),
         end=_after(base, end),
         rolling=2 * _DAY if end is None and draw(_seldom) else None,
+        **with_volumes(draw),
     )
 
 
@@ -191,7 +201,8 @@ def _relist(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:
     names = draw(st.sets(st.sampled_from(["gpu", "storage", "upload", "min_bid", "platform_fee"])))
     sent: dict[str, Any] = {name: getattr(terms, name) for name in sorted(names)}
     again = timedelta(0) if draw(st.booleans()) else end
-    return c.Relist(by=by, machine=machine, end=_after(base, again), **sent)
+    volumes = with_volumes(draw)
+    return c.Relist(by=by, machine=machine, end=_after(base, again), **sent, **volumes)
 
 
 def _increase(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:  # noqa: ARG001 - as others
@@ -267,6 +278,10 @@ def _kinds(market: Market) -> list[_Draws]:
         kinds += (_list,) * 6 + (_relist,) * 6
     if market.asked:
         kinds += (_increase,) * 8
+    if market.volumes:
+        kinds += (keeps_volumes, rents_volumes) * 4 + (_report,) * 8 + (lists_volumes,)
+    else:
+        kinds += (rents_volumes,) * 12 if market.volume_listings else (lists_volumes,) * 2
     return kinds
 
 
@@ -310,6 +325,7 @@ def _machine(number: int, host: AccountId, gpus: int) -> Machine:
         gpus=gpus,
         disk_mb=1_000_000,
         verification=Verification.VERIFIED,
+        disk_share=Fraction(9, 10),
     )
 
 
@@ -320,11 +336,13 @@ def _opening(draw: st.DrawFn) -> list[Step]:
     found: list[c.Command] = [*steps]
     for number in range(1, draw(st.sampled_from([1, 1, 1, 2])) + 1):
         host, gpus = _HOSTS[number % 2], draw(st.sampled_from([2, 4, 1, 3, 8]))
-        end, prices = draw(_ends), draw(_prices())
+        end, prices = _after(EPOCH, draw(_ends)), draw(_prices())
+        size = draw(st.sampled_from([0, None, 2_000_000]))
         found.append(c.AddMachine(machine=_machine(number, host, gpus)))
-        found.append(
-            c.ListMachine(by=host, machine=MachineId(number), prices=prices, end=_after(EPOCH, end))
+        listed = c.ListMachine(
+            by=host, machine=MachineId(number), prices=prices, end=end, volume_mb=size
         )
+        found.append(listed)
     return [(command, EPOCH) for command in found]
 
 

@@ -19,12 +19,21 @@ from hypothesis import strategies as st
 
 from numgenius_core._checks import read_only
 from numgenius_core.billing.statements import statement
+from numgenius_core.billing.volumes import volume_statement
 from numgenius_core.errors import NumgeniusError
-from numgenius_core.ids import AccountId, ContractId
+from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import Interval
-from numgenius_core.market import commands as c, events as e, execute, replay, views
+from numgenius_core.market import (
+    commands as c,
+    events as e,
+    execute,
+    find_events,
+    replay,
+    views,
+)
 from numgenius_core.market.instance import HOLDS, Instance
 from numgenius_core.market.state import Market
+from numgenius_core.market.volume import RentedVolume
 from numgenius_core.money import Money
 from numgenius_core.testing.law import Implementation, Law, Rule, dollars, near
 from numgenius_core.testing.market_values import Step, plays
@@ -32,7 +41,9 @@ from numgenius_core.testing.market_values import Step, plays
 Steps = Sequence[Step]
 Answer = Sequence[e.Event] | None
 Execute = Callable[[Market, c.Command, datetime], tuple[Market, Sequence[e.Event]]]
-Tell = Callable[[Market, datetime, Mapping[ContractId, Instance]], "Books"]
+Tell = Callable[
+    [Market, datetime, Mapping[ContractId, Instance], Mapping[VolumeId, RentedVolume]], "Books"
+]
 
 _REFUSED: Final = "a refused command changes nothing"
 _REPLAYED: Final = "events are all that a service must store: replayed, they give the same market"
@@ -42,6 +53,11 @@ _CONSERVED: Final = "whatever leaves one account arrives in others: credit is co
 _STATED: Final = "what each account has is what it paid in, less its bills, and what it earned"
 _FORWARD: Final = "time never runs backwards; each thing happens at its own instant"
 _OFTEN: Final = "the answer does not depend on how often anyone looks at the clock"
+_DISK: Final = "what instances and volumes store together is never more than the disk that is sold"
+_BY_THE_SECOND: Final = (
+    "a volume is charged per GB-month for every second that it exists and its machine is online"
+)
+_MONTH: Final = 720 * 3_600
 _SECOND: Final = timedelta(seconds=1)
 _NOTHING: Final = Fraction(0)
 
@@ -53,8 +69,9 @@ class Books:
     Attributes:
         balances: The balance of each account.
         deposits: What is left of the deposit of each contract that has one.
-        bills: What each contract there ever was took from its client's balance.
-        payouts: What each contract there ever was gave its host.
+        bills: What each contract and each volume there ever was took from its client's balance, by
+            their numbers, of which no two are the same.
+        payouts: What each of them gave its host.
         platform: What the platform has earned.
 
     >>> from numgenius_core import Money
@@ -103,7 +120,10 @@ class Played:
 
 
 def books_of(
-    market: Market, at: datetime, archive: Mapping[ContractId, Instance] | None = None
+    market: Market,
+    at: datetime,
+    archive: Mapping[ContractId, Instance] | None = None,
+    volumes: Mapping[VolumeId, RentedVolume] | None = None,
 ) -> Books:
     """Return what is on the accounts of a market of this library at an instant.
 
@@ -111,6 +131,7 @@ def books_of(
         market: The market.
         at: When, from its last event on.
         archive: The instances that were destroyed; what they cost is on the accounts, too.
+        volumes: The volumes that were deleted.
 
     >>> from numgenius_core import AccountId, Market, Money, execute
     >>> from numgenius_core.market.commands import AddCredit
@@ -128,11 +149,18 @@ def books_of(
         for key, each in ever.items()
         if each.contract.start < at
     }
+    rented = (each for place in market.machines.values() for each in place.volumes.values())
+    stored = {
+        each.id: volume_statement(each.history, Interval(each.contract.start, at))
+        for each in (*rented, *(volumes or {}).values())
+        if each.contract.start < at
+    }
     return Books(
         balances={name: views.balance(market, name, at) for name in market.accounts},
         deposits={each.id: each.deposit.at(at) for each in there},
-        bills={key: each.billed for key, each in known.items()},
-        payouts={key: each.payout for key, each in known.items()},
+        bills={key: each.billed for key, each in known.items()}
+        | {key: each.total for key, each in stored.items()},
+        payouts={key: each.payout for key, each in (known | stored).items()},
         platform=market.platform.at(at),
     )
 
@@ -144,7 +172,8 @@ def playing(execute: Execute, tell: Tell | None = None) -> Callable[[Steps], Pla
         execute: Takes a market, a command and an instant; returns the market after it, and the
             events. Any of our errors refuses the command.
         tell: Returns what is on the accounts of a market at an instant, given the instances that
-            were destroyed; :func:`~numgenius_core.testing.books_of` if left out.
+            were destroyed and the volumes that were deleted;
+            :func:`~numgenius_core.testing.books_of` if left out.
 
     >>> from numgenius_core import execute
     >>> from numgenius_core.testing import playing, verify
@@ -155,6 +184,7 @@ def playing(execute: Execute, tell: Tell | None = None) -> Callable[[Steps], Pla
         market = Market()
         answers: list[Answer] = []
         archive: dict[ContractId, Instance] = {}
+        volumes: dict[VolumeId, RentedVolume] = {}
         for command, at in steps:
             before = market
             try:
@@ -164,8 +194,8 @@ def playing(execute: Execute, tell: Tell | None = None) -> Callable[[Steps], Pla
             else:
                 answers.append(tuple(events))
                 with suppress(NumgeniusError):  # events that contradict each other break a law
-                    replay(events, before, archive=archive)
-        told = (tell or books_of)(market, max(at for _, at in steps), archive)
+                    replay(events, before, archive=archive, volumes=volumes)
+        told = (tell or books_of)(market, max(at for _, at in steps), archive, volumes)
         return Played(answers=answers, books=told)
 
     return play
@@ -229,8 +259,9 @@ def _events_are_enough(implementation: Implementation, steps: Steps) -> str | No
     played = _told(implementation, steps)
     try:
         archive: dict[ContractId, Instance] = {}
-        market = replay(played.events, archive=archive)
-        again = books_of(market, max(at for _, at in steps), archive)
+        volumes: dict[VolumeId, RentedVolume] = {}
+        market = replay(played.events, archive=archive, volumes=volumes)
+        again = books_of(market, max(at for _, at in steps), archive, volumes)
     except NumgeniusError as error:
         return f"the events cannot be replayed: {error}"
     return _different(played.books, again)
@@ -304,6 +335,51 @@ def _by_priority(implementation: Implementation, steps: Steps) -> str | None:
     return None
 
 
+# -- who has the disk --------------------------------------------------------------------------
+
+
+def _disk_is_there(implementation: Implementation, steps: Steps) -> str | None:
+    for market in _stages(_told(implementation, steps)):
+        for place in market.machines.values():
+            stored = sum(each.contract.disk_mb for each in place.instances.values())
+            stored += sum(each.contract.size_mb for each in place.volumes.values())
+            if stored > place.machine.disk_mb * place.machine.disk_share:
+                return f"at {market.now}, {stored:,} MB are stored on machine {place.id}"
+    return None
+
+
+def _by_the_second(implementation: Implementation, steps: Steps) -> str | None:
+    """Bill each volume by hand: its seconds, less those in which its machine was offline."""
+    played, end = _told(implementation, steps), max(at for _, at in steps)
+    deleted = {event.volume: event.at for event in find_events(played.events, e.VolumeDeleted)}
+    for begun, event in enumerate(played.events):
+        if not isinstance(event, e.VolumeRented):
+            continue
+        terms = event.contract
+        seconds = _online(played.events[begun:], terms.machine, deleted.get(terms.id, end))
+        used = Fraction(0 if terms.is_free_test else terms.size_mb * seconds, 1_000 * _MONTH)
+        bill = dollars(played.books.bills.get(terms.id, _NOTHING))
+        price = terms.price.steps * used / 10**12
+        if fault := near(f"the bill of volume {terms.id}", bill, price, _NOTHING):
+            return fault
+    return None
+
+
+def _online(events: Sequence[e.Event], machine: MachineId, last: datetime) -> int:
+    """Return for how many seconds of some events, up to an instant, a machine is online."""
+    found, since = 0, events[0].at
+    for event in events:
+        if not isinstance(event, e.MachineWentOffline | e.MachineCameOnline):
+            continue
+        if event.machine == machine:
+            edge = min(event.at, last)
+            if isinstance(event, e.MachineWentOffline):
+                found, since = found + (edge - since) // _SECOND, last
+            else:
+                since = edge
+    return found + (last - since) // _SECOND
+
+
 # -- where the money is ------------------------------------------------------------------------
 
 
@@ -329,7 +405,7 @@ def _stated(implementation: Implementation, steps: Steps) -> str | None:
     played = _told(implementation, steps)
     expected = _credits(played.events)
     for event in played.events:
-        if isinstance(event, e.ContractCreated):
+        if isinstance(event, e.ContractCreated | e.VolumeRented):
             contract, told = event.contract, played.books
             bill = dollars(told.bills.get(contract.id, _NOTHING))
             earned = dollars(told.payouts.get(contract.id, _NOTHING))
@@ -353,6 +429,8 @@ MARKET: Final = Rule(
         Law(name="time runs forward", sentence=_FORWARD, check=_forward),
         Law(name="the clock changes nothing", sentence=_OFTEN, check=_clock_is_nothing),
         Law(name="the refused changes nothing", sentence=_REFUSED, check=_refused_is_nothing),
+        Law(name="no disk is sold twice", sentence=_DISK, check=_disk_is_there),
+        Law(name="a volume by the second", sentence=_BY_THE_SECOND, check=_by_the_second),
         Law(name="credit is conserved", sentence=_CONSERVED, check=_conserved),
         Law(name="a statement is the ledger", sentence=_STATED, check=_stated),
         Law(name="the events are enough", sentence=_REPLAYED, check=_events_are_enough),

@@ -1,0 +1,232 @@
+"""Who must be told of what happened: each event's recipients, with the facts.
+
+Rule (G12, and the marketplace's notices): clients are told of maintenance; likewise of whatever
+else happens to what they rent without their doing: it pauses, resumes, ends, is extended, becomes
+dearer or is deleted, its machine goes offline, their balance is low. Hosts are told of what others
+do on their machines, and what time ends there.
+
+Our readings: nobody is told of what only they did themselves, such as a new bid or a listing.
+That an instance or a volume is gone, its client and its host are always told: the data is gone,
+whoever deleted it. Promised by :mod:`numgenius_core.market.views`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from enum import Enum, auto
+from types import MappingProxyType
+from typing import Any, Final
+
+from attrs import fields, frozen
+
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core.errors import WrongType, shown
+from numgenius_core.ids import AccountId, MachineId
+from numgenius_core.market import events as e
+from numgenius_core.market._builder import Builder
+from numgenius_core.market._evolution import apply_event
+from numgenius_core.market._messages import Message
+from numgenius_core.market.state import Market
+
+
+class _Role(Enum):
+    """Who somebody is to an event."""
+
+    ACCOUNT = auto()
+    CLIENT = auto()
+    """Who rents the instance or the volume."""
+    HOST = auto()
+    """Whose machine it is."""
+    TENANTS = auto()
+    """All who have an instance or a volume on the machine."""
+
+
+_CLIENT, _HOST = (_Role.CLIENT,), (_Role.HOST,)
+_BOTH, _ALL = (_Role.CLIENT, _Role.HOST), (_Role.TENANTS, _Role.HOST)
+_NOBODY: Final[tuple[_Role, ...]] = ()
+CONCERNS: Final[Mapping[type, tuple[_Role, ...]]] = {
+    e.SettingsSet: _NOBODY,
+    e.CreditAdded: (_Role.ACCOUNT,),
+    e.BalanceRanOut: (_Role.ACCOUNT,),
+    e.ChargeDue: (_Role.ACCOUNT,),
+    e.BalanceLow: (_Role.ACCOUNT,),
+    e.ThresholdsSet: _NOBODY,
+    e.MachineAdded: _HOST,
+    e.MachineRemoved: _NOBODY,
+    e.MachineVerified: _HOST,
+    e.MachineWentOffline: _ALL,
+    e.MachineCameOnline: _ALL,
+    e.MachineListed: _NOBODY,
+    e.MachineUnlisted: _NOBODY,
+    e.ListingEnded: _HOST,
+    e.EndDateRolled: _NOBODY,
+    e.MinBidSet: _NOBODY,
+    e.DefaultJobSet: _NOBODY,
+    e.DefaultJobRemoved: _NOBODY,
+    e.MaintenanceScheduled: _ALL,  # but for those who are told by a ClientNotified each
+    e.ClientNotified: _CLIENT,
+    e.MaintenanceStarted: _ALL,
+    e.MaintenanceCompleted: _ALL,
+    e.MaintenanceCancelled: _ALL,
+    e.ContractCreated: _HOST,
+    e.ContractExtended: _CLIENT,
+    e.RatesChanged: _CLIENT,
+    e.ContractMoved: _CLIENT,
+    e.AutoExtensionSet: _NOBODY,
+    e.PriceIncreaseAsked: _CLIENT,
+    e.PriceIncreaseAccepted: _HOST,
+    e.PriceIncreaseRejected: _HOST,
+    e.PriceIncreaseLapsed: _CLIENT,
+    e.ContractPrepaid: _NOBODY,
+    e.DepositSpent: _CLIENT,
+    e.DepositRefunded: _CLIENT,
+    e.TrafficCounted: _NOBODY,
+    e.InstanceLoaded: _CLIENT,
+    e.InstancePaused: _CLIENT,
+    e.InstanceResumed: _CLIENT,
+    e.InstanceStopped: _CLIENT,  # for want of money alone
+    e.InstanceStarted: _NOBODY,
+    e.InstanceExpired: _BOTH,
+    e.InstanceDestroyed: _BOTH,
+    e.InstanceLabelled: _NOBODY,
+    e.BidChanged: _NOBODY,
+    e.VolumeListed: _NOBODY,
+    e.VolumeUnlisted: _NOBODY,
+    e.VolumeListingEnded: _HOST,
+    e.VolumeRented: _HOST,
+    e.VolumeExtended: _CLIENT,
+    e.VolumeExpired: _BOTH,
+    e.VolumeDeleted: _BOTH,
+}
+"""Whom each event concerns."""
+
+
+@frozen(kw_only=True)
+class Notification:
+    """Something that an account must be told.
+
+    Attributes:
+        recipient: The account.
+        event: What happened.
+    """
+
+    recipient: AccountId
+    event: Message
+
+    @property
+    def at(self) -> datetime:
+        """When it happened."""
+        at: datetime = getattr(self.event, "at")  # noqa: B009 - every event has one
+        return at
+
+    @property
+    def kind(self) -> str:
+        """What happened, in words: the name of the event, such as ``instance paused``."""
+        if isinstance(self.event, e.ClientNotified):
+            return "maintenance scheduled"
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(self.event).__name__).lower()
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """The fields of the event by their names, but for the instant."""
+        kind: Any = type(self.event)
+        names = [each.name for each in fields(kind) if each.name != "at"]
+        return MappingProxyType({name: getattr(self.event, name) for name in names})
+
+
+def notifications(market: Market, events: Iterable[e.Event]) -> tuple[Notification, ...]:
+    """Return who must be told of some events, in the order in which they happened.
+
+    Of one event the client is told first, then the host; all clients of a machine in the order of
+    their names.
+
+    Args:
+        market: As it was before the events.
+        events: As :func:`numgenius_core.market.execute` returns them.
+
+    Raises:
+        WrongType: ``market`` is no market, or something in ``events`` is no event.
+        RuleViolation: Events that contradict the market, such as those of another one.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ...     do.AddCredit(account="ann", amount=Money(10)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.ON_DEMAND),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> _, events = execute(market, do.ReportOffline(machine=1), at)
+    >>> for notice in views.notifications(market, events):
+    ...     print(notice.recipient, notice.kind, dict(notice.facts))
+    ann machine went offline {'machine': 1}
+    hanna machine went offline {'machine': 1}
+    """
+    check_kind(market, Market, "market")
+    builder, found = Builder(market), []
+    for index, event in enumerate(as_tuple(events, "events")):
+        if type(event) not in CONCERNS:
+            raise WrongType(f"events[{index}]", "an event of a market", shown(event))
+        told = dict.fromkeys(_recipients(builder, event))
+        found += [Notification(recipient=each, event=event) for each in told]
+        apply_event(builder, event)
+    return tuple(found)
+
+
+def _recipients(market: Builder, event: Any) -> Iterator[AccountId]:
+    """Yield whom an event concerns, on the market right before it; one may come twice."""
+    if isinstance(event, e.InstanceStopped) and event.why is e.StopReason.CLIENT:
+        return
+    if isinstance(event, e.MaintenanceScheduled):
+        yield from _told_of_maintenance(market, event)
+        return
+    roles = CONCERNS[type(event)]
+    if _Role.ACCOUNT in roles:
+        yield event.account
+    if _Role.CLIENT in roles:
+        yield _terms(market, event).client
+    if _Role.TENANTS in roles:
+        state = market.machine(event.machine)
+        there = {each.contract.client for each in state.instances.values()}
+        yield from sorted(there | {each.client for each in state.volumes.values()})
+    if _Role.HOST in roles:
+        yield _host(market, event)
+
+
+def _told_of_maintenance(market: Builder, event: e.MaintenanceScheduled) -> Iterator[AccountId]:
+    """Yield who has but a volume there, and of the marketplace's own windows the host."""
+    state = market.machine(event.machine)
+    tenants = {each.contract.client for each in state.instances.values()}
+    yield from sorted({each.client for each in state.volumes.values()} - tenants)
+    if event.window.locked:
+        yield state.machine.host
+
+
+def _terms(market: Builder, event: Any) -> Any:
+    """Return the contract of the instance or the volume that an event is about."""
+    if isinstance(event, e.ContractCreated | e.VolumeRented):
+        return event.contract
+    if isinstance(event, e.ClientNotified):
+        return event.notice
+    if hasattr(event, "volume"):
+        return market.volume(event.volume).contract
+    if hasattr(event, "contract"):
+        return market.living(event.contract).contract
+    pending = market.asking(event.increase).increases[event.increase]
+    return market.living(pending.contract.id).contract
+
+
+def _host(market: Builder, event: Any) -> AccountId:
+    if isinstance(event, e.MachineAdded):
+        return event.machine.host
+    machine: MachineId | None = getattr(event, "machine", None)
+    if machine is not None:
+        return market.bare(machine).machine.host
+    host: AccountId = _terms(market, event).host
+    return host

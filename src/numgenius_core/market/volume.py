@@ -1,0 +1,158 @@
+"""Volumes in a market: what a host lists of its disk, and what a client has rented of it.
+
+Rule (marketplace): a volume is charged every second that it exists and its machine is online,
+whatever state its client's balance is in. It ends with the GPU offer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from fractions import Fraction
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from numgenius_core._accrual import accrued
+from numgenius_core._numbers import fraction, whole_number
+from numgenius_core.billing.history import MachineWent
+from numgenius_core.billing.volumes import VolumeHistory
+from numgenius_core.contracts.volumes import VolumeContract
+from numgenius_core.errors import brief
+from numgenius_core.ids import AccountId, MachineId, VolumeId
+from numgenius_core.intervals import utc
+from numgenius_core.listing import Listing
+from numgenius_core.market._ledger import NO_FLOW, Flow
+from numgenius_core.market._persistent import Series
+from numgenius_core.rates import PerGbMonth
+from numgenius_core.units import MAX_MB, Exact
+
+
+def _fee(value: Exact) -> Fraction:
+    return fraction(value, "volume_listing.platform_fee", below_one=True)
+
+
+@frozen(kw_only=True)
+class VolumeListing:
+    """Disk of a machine as its host offers it for volumes.
+
+    Attributes:
+        machine: The machine.
+        size_mb: What is listed, whole MB: the volumes of the machine together get at most that.
+        price: Dollars per GB-month.
+        platform_fee: The platform's share of it, 0 to below 1.
+        end: No new volume is rented from then on; ``None`` ends with the GPU offer alone.
+
+    >>> from numgenius_core import PerGbMonth
+    >>> from numgenius_core.market import VolumeListing
+    >>> listing = VolumeListing(machine=1, size_mb=500_000, price=PerGbMonth("0.15"))
+    >>> listing.size_mb, listing.end
+    (500000, None)
+    """
+
+    machine: MachineId
+    size_mb: int
+    price: PerGbMonth
+    platform_fee: Fraction = field(default=Fraction(0), converter=_fee)
+    end: datetime | None = None
+
+    def __attrs_post_init__(self) -> None:
+        whole_number(self.size_mb, "volume_listing.size_mb", 1, MAX_MB)
+        if self.end is not None:
+            object.__setattr__(self, "end", utc(self.end, "volume_listing.end"))
+
+    def ends_at(self, listing: Listing | None, now: datetime) -> datetime | None:
+        """Return when a volume rented ``now`` ends: with the GPU offer at the latest.
+
+        Args:
+            listing: Of the machine's GPUs, ``None`` if they are not listed.
+            now: An instant; a rolling end counts from it.
+
+        Raises:
+            RuleViolation: A rolling end lies beyond the calendar.
+        """
+        return earlier(self.end, None if listing is None else listing.end_at(now))
+
+
+def earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    """Return the earlier of two ends; ``None`` is never."""
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
+
+
+def _outages(facts: Sequence[MachineWent]) -> Series[MachineWent]:
+    return facts if isinstance(facts, Series) else Series(facts)
+
+
+@frozen(kw_only=True)
+class RentedVolume:
+    """A volume that a client has rented.
+
+    Attributes:
+        contract: What was agreed, with its present end.
+        source: The volume that it was made a copy of; ``None`` for an empty one.
+        expired: Whether its end has come: then it is stored until it is deleted.
+        deleted: When it was deleted; ``None`` if it exists.
+        outages: When its machine went offline and came back.
+        flow: Money that flows each second because of it.
+    """
+
+    contract: VolumeContract
+    source: VolumeId | None = None
+    expired: bool = False
+    deleted: datetime | None = None
+    outages: Sequence[MachineWent] = field(default=Series(), converter=_outages, repr=brief)
+    flow: Flow = NO_FLOW
+
+    @property
+    def id(self) -> VolumeId:
+        """Its number."""
+        return self.contract.id
+
+    @property
+    def client(self) -> AccountId:
+        """The account that pays for it."""
+        return self.contract.client
+
+    @property
+    def history(self) -> VolumeHistory:
+        """All that happened to it, as a bill is made from."""
+        outages = tuple(self.outages)
+        return VolumeHistory(contract=self.contract, outages=outages, deleted=self.deleted)
+
+    @property
+    def due(self) -> datetime | None:
+        """When time alone changes it next; ``None`` is never."""
+        return None if self.expired else self.contract.end
+
+    def flowing(self, *, online: bool) -> RentedVolume:
+        """Return it with the money that flows each second while its machine is as it is."""
+        contract = self.contract
+        if not online or self.deleted is not None or contract.is_free_test:
+            return self if self.flow == NO_FLOW else evolve(self, flow=NO_FLOW)
+        used = accrued(contract.price, contract.size_mb, 1, contract.platform_fee)
+        flow = Flow(balance=used.amount, payout=used.amount - used.fee, fee=used.fee)
+        return self if flow == self.flow else evolve(self, flow=flow)
+
+
+NOT_LISTED: Final = "a volume offer that is on the market"
+A_VOLUME: Final = "a volume that exists"
+
+
+def check_size(size: int, path: str) -> None:
+    """Refuse what is no size of a volume in whole MB.
+
+    Raises:
+        WrongType: It is no ``int``.
+        RuleViolation: It is below 1.
+    """
+    whole_number(size, path, 1, MAX_MB)
+
+
+def next_end(volumes: Iterable[RentedVolume], listing: VolumeListing | None) -> datetime | None:
+    """Return when the first of a machine's volumes or its volume offer ends; ``None`` is never."""
+    found = [each.due for each in volumes]
+    if listing is not None:
+        found.append(listing.end)
+    return min((end for end in found if end is not None), default=None)

@@ -1,0 +1,196 @@
+"""Who must be told of what: every event that concerns somebody says whom (G12)."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from market_world import ANN, BOB, HOST, World, prices, second
+from numgenius_core.errors import RuleViolation, WrongType
+from numgenius_core.ids import MachineId
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import Verification
+from numgenius_core.maintenance import MaintenanceWindow
+from numgenius_core.market import commands as c, events as e, views
+from numgenius_core.market._notifications import CONCERNS
+from numgenius_core.money import Money
+from numgenius_core.rates import PerGbMonth
+
+DAY, M1 = 86_400, MachineId(1)
+OWN_DOING = {
+    *(e.SettingsSet, e.ThresholdsSet, e.MachineRemoved, e.MachineListed, e.MachineUnlisted),
+    *(e.EndDateRolled, e.MinBidSet, e.DefaultJobSet, e.DefaultJobRemoved, e.AutoExtensionSet),
+    *(e.ContractPrepaid, e.TrafficCounted, e.InstanceStarted, e.InstanceLabelled, e.BidChanged),
+    *(e.VolumeListed, e.VolumeUnlisted),
+}
+"""Events that concern nobody: what only its account did itself, and what only a machine counts."""
+
+
+class Told(World):
+    """A market in which everybody is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[views.Notification] = []
+
+    def do(self, command: c.Command, at: int | None = None) -> tuple[e.Event, ...]:
+        before = self.market
+        events = super().do(command, at)
+        self.told += views.notifications(before, events)
+        return events
+
+    def of(self, kind: type) -> list[tuple[str, str]]:
+        """Return who was told of events of a kind, and in which words."""
+        return [(n.recipient, n.kind) for n in self.told if isinstance(n.event, kind)]
+
+
+def window(start: int) -> MaintenanceWindow:
+    return MaintenanceWindow(period=Interval(second(start), second(start + 3_600)))
+
+
+def the_story() -> Told:
+    """Tell a story in which everything happens that can concern somebody."""
+    w = Told()
+    for name in (ANN, BOB):
+        w.do(c.AddCredit(account=name, amount=Money(2_000)))
+    w.add(4)
+    low = prices(storage="0.15")
+    w.list(low, end=second(10 * DAY), volume_mb=None)
+    [offer] = views.volume_offers(w.market, w.now)
+    w.do(c.RentVolume(by=BOB, offer=offer.id))  # bob has but a volume
+    for number in (1, 2):
+        w.do(c.AnnounceMaintenance(machine=M1, window=window(number * DAY)))
+    first = w.rent(2, load=False)
+    w.do(c.ReportLoaded(contract=first))
+    w.do(c.Prepay(by=ANN, contract=first, amount=Money(20)), 10)
+    w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window(3 * DAY)))
+    bid = w.rent(2, 1, BOB, bid="0.5")
+    w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window(4 * DAY)))
+    w.do(c.CancelMaintenance(by=HOST, machine=M1))
+    pausing = w.rent(2, 1, load=False)
+    w.do(c.Defragment(by=HOST, machine=M1))
+    w.do(c.Destroy(by=ANN, contract=pausing))
+    w.do(c.SetVerification(machine=M1, verification=Verification.DEVERIFIED), 100)
+    w.do(c.ReportOffline(machine=M1))
+    w.do(c.ReportOnline(machine=M1), 200)
+    w.do(c.Stop(by=BOB, contract=bid))
+    for _ in range(3):  # asked for more, and each answer there is
+        w.list(prices(2, storage="0.15"), end=second(20 * DAY))
+        number = max(w.market.asked)
+        if _ == 0:
+            w.do(c.RejectPriceIncrease(by=ANN, increase=number))
+        if _ == 2:
+            w.do(c.AcceptPriceIncrease(by=ANN, increase=number))
+    w.do(c.SetThresholds(by=ANN, charge=Money(1_900), notice=Money(1_950)))
+    w.do(c.Tick(), 5 * DAY)
+    w.do(c.ListVolume(by=HOST, machine=M1, end=second(6 * DAY), price=PerGbMonth("0.01")))
+    w.do(c.Tick(), 60 * DAY)
+    w.do(c.CleanUp(by=HOST, machine=M1))
+    return w
+
+
+STORY = the_story()
+
+
+class TestEveryEvent:
+    """Each gives notices or is listed as concerning nobody."""
+
+    def test_is_known(self) -> None:
+        assert set(CONCERNS) == set(get_args(e.Event))
+        assert {kind for kind, roles in CONCERNS.items() if not roles} == OWN_DOING
+
+    @pytest.mark.parametrize("kind", [kind for kind in CONCERNS if kind not in OWN_DOING])
+    def test_that_concerns_somebody_tells_somebody(self, kind: type) -> None:
+        extra = another_story() if kind in OTHERS else STORY
+        told = extra.of(kind)
+        assert told, kind
+        assert all(words == words.lower() for _, words in told)
+
+    def test_of_its_own_doing_nobody_is_told(self) -> None:
+        assert not [each for each in STORY.told if type(each.event) in OWN_DOING]
+        stops = [each for each in STORY.events if isinstance(each, e.InstanceStopped)]
+        told = STORY.of(e.InstanceStopped)
+        assert len(told) == len([each for each in stops if each.why is e.StopReason.BALANCE])
+
+
+OTHERS = {e.ContractMoved, e.BalanceRanOut, e.InstanceStopped, e.DepositSpent}
+
+
+def another_story() -> Told:
+    """Tell of a deposit and a balance that are used up, and of GPUs that are rearranged."""
+    w = Told()
+    w.do(c.AddCredit(account=ANN, amount=Money(50)))
+    w.add(4)
+    w.list(prices())
+    w.rent(1, 0, load=False)
+    second_one = w.rent(1, 2, load=False)
+    w.do(c.Defragment(by=HOST, machine=M1))
+    w.do(c.ReportLoaded(contract=second_one))
+    w.do(c.Prepay(by=ANN, contract=second_one, amount=Money(5)))
+    w.do(c.Tick(), 30 * DAY)
+    return w
+
+
+class TestWhoIsTold:
+    """The client of what it happened to, the host whose machine it is, all who are on a machine."""
+
+    def test_a_new_rental_the_host(self) -> None:
+        assert {name for name, _ in STORY.of(e.ContractCreated)} == {HOST}
+
+    def test_maintenance_everyone_on_the_machine_once(self) -> None:
+        w = Told()
+        for name in (ANN, BOB):
+            w.do(c.AddCredit(account=name, amount=Money(50)))
+        w.add(4)
+        w.list(prices(), volume_mb=None)
+        [offer] = views.volume_offers(w.market, w.now)
+        for name in (ANN, BOB):
+            w.do(c.RentVolume(by=name, offer=offer.id))
+        w.rent(1)
+        w.told.clear()
+        w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window(DAY)))
+        assert [(each.recipient, each.kind) for each in w.told] == [
+            (BOB, "maintenance scheduled"),
+            (ANN, "maintenance scheduled"),
+        ]
+        w.told.clear()
+        w.do(c.AnnounceMaintenance(machine=M1, window=window(2 * DAY)))
+        assert {each.recipient for each in w.told} == {ANN, BOB, HOST}
+        w.told.clear()
+        w.do(c.ReportOffline(machine=M1))
+        assert [each.recipient for each in w.told] == [ANN, BOB, HOST]
+
+    def test_a_pause_with_its_reason(self) -> None:
+        w = Told()
+        for name in (ANN, BOB):
+            w.do(c.AddCredit(account=name, amount=Money(50)))
+        w.add(1)
+        w.list(prices())
+        bid = w.rent(1, by=BOB, bid="0.5")
+        w.told.clear()
+        above = w.rent(1, load=False)
+        [paused] = [each for each in w.told if isinstance(each.event, e.InstancePaused)]
+        assert (paused.recipient, paused.kind, paused.at) == (BOB, "instance paused", w.now)
+        assert paused.facts["contract"] == bid
+        assert paused.facts["by"] == (above,)
+        assert set(paused.facts) == {"contract", "why", "by"}
+
+    def test_a_hosts_own_test_once(self) -> None:
+        w = Told()
+        w.add(1)
+        w.list(prices())
+        own = w.rent(1, by=HOST)
+        w.told.clear()
+        w.do(c.Destroy(by=HOST, contract=own))
+        assert [(each.recipient, each.kind) for each in w.told] == [(HOST, "instance destroyed")]
+
+    def test_what_is_no_event_or_of_another_market_is_refused(self) -> None:
+        w = Told()
+        with pytest.raises(WrongType, match=r"events\[0\]: need an event of a market"):
+            views.notifications(w.market, [c.Tick()])  # type: ignore[list-item]
+        with pytest.raises(RuleViolation):
+            views.notifications(w.market, [e.MachineWentOffline(at=second(0), machine=M1)])
+
+    def test_bids_are_told_when_they_resume(self) -> None:
+        assert {name for name, _ in STORY.of(e.InstanceResumed)} == {BOB}
