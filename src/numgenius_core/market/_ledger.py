@@ -14,6 +14,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from numgenius_core._checks import check_kind
 from numgenius_core.intervals import utc
 from numgenius_core.market._copying import maker
 from numgenius_core.money import ZERO, Money, money_of
@@ -43,7 +44,12 @@ class Ledger:
         return money_of(ticks_at(self, utc(instant)))
 
     def falls_to(self, threshold: Money) -> datetime | None:
-        """Return the first second that begins with at most so much; ``None`` if it never comes."""
+        """Return the first second that begins with at most so much; ``None`` if it never comes.
+
+        Raises:
+            WrongType: ``threshold`` is no ``Money``.
+        """
+        check_kind(threshold, Money, "threshold")
         above, speed = self.amount.ticks - threshold.ticks, -self.rate.ticks
         if above <= 0:
             return self.since

@@ -14,6 +14,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from numgenius_core._accrual import accrued
+from numgenius_core._checks import check_kind
 from numgenius_core._numbers import fraction, whole_number
 from numgenius_core.billing.history import MachineWent
 from numgenius_core.billing.volumes import VolumeHistory
@@ -69,9 +70,13 @@ class VolumeListing:
             now: An instant; a rolling end counts from it.
 
         Raises:
+            WrongType: ``listing`` is no ``Listing``.
             RuleViolation: A rolling end lies beyond the calendar.
         """
-        return earlier(self.end, None if listing is None else listing.end_at(now))
+        if listing is None:
+            return self.end
+        check_kind(listing, Listing, "listing")
+        return earlier(self.end, listing.end_at(now))
 
 
 def earlier(one: datetime | None, other: datetime | None) -> datetime | None:
