@@ -57,7 +57,7 @@ def blocks(
     [range(4, 5), range(0, 2), range(2, 4), range(0, 4), range(0, 5)]
     """
     groups = _groups(gpus, min_gpu, powers_only, observed)
-    return tuple(block for _, group in groups for block in group)
+    return tuple([block for _, group in groups for block in group])
 
 
 def offer_sizes(

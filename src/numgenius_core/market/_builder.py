@@ -47,15 +47,17 @@ class AccountPurse(Purse):
     Attributes:
         waiting: How many of its instances wait for their GPUs.
         empty: Whether nothing is left and what it rented has been stopped.
+        watched: Whether its owner is to be told of what it falls to.
     """
 
-    __slots__ = ("_before", "empty", "waiting")
+    __slots__ = ("_before", "empty", "waiting", "watched")
 
     def __init__(self, account: Account) -> None:
         super().__init__(account.ledger)
         self._before = account
         self.waiting: int = account.waiting
         self.empty: bool = account.empty
+        self.watched: bool = account.charge is not None or account.notice is not None
 
     def account(self) -> Account:
         """Return the account as a value."""
@@ -67,13 +69,7 @@ class AccountPurse(Purse):
             empty=empty,
             due=None if empty else runs_dry(ledger),
         )
-        if before.charge is None and before.notice is None:
-            return account
-        return changed_account(account, due=account.next_due())
-
-    def has_thresholds(self) -> bool:
-        """Whether its owner is to be told of what it falls to."""
-        return self._before.charge is not None or self._before.notice is not None
+        return changed_account(account, due=account.next_due()) if self.watched else account
 
 
 class Builder:
@@ -353,14 +349,16 @@ class Builder:
         """
         purse = self._purses.get(name)
         if purse is None:
-            account = self.account(name)
+            account = self._accounts.get(name) or self.base.accounts.get(name)
+            if account is None:
+                account = self.account(name)  # which refuses it
             self._unqueued.setdefault(name, account.due)
             purse = self._purses[name] = AccountPurse(account)
         purse.move(at, add, speed)
         purse.waiting += waits
         if purse.empty and purse.ticks > 0:
             purse.empty = False
-        if purse.has_thresholds():
+        if purse.watched:
             self.put_account(self.account(name))  # which looks whether it is above them again
 
     def _begins_to_wait(self, instance: Instance) -> int:

@@ -148,7 +148,7 @@ class Decision:
     def _pause(self, entry: Entry, running: tuple[Entry, ...], floor: PerGpuHour) -> None:
         """Pause an instance that cannot run, and say why: the reasons of ``bids.explain``."""
         above = [other for other in running if other.gpus & entry.gpus and other < entry]
-        if not all(other.is_bid for other in above):
+        if above and not above[0].is_bid:  # what is rented on demand comes first
             why = WaitReason.HELD
         elif entry.level != LAST and entry.level > level_of(floor.steps):
             why = WaitReason.UNDER_FLOOR

@@ -144,12 +144,12 @@ class MachineIndex:
         if old is not None:
             contract = old.contract
             self.stored_mb -= contract.disk_mb
-            if old.holds:
+            if old.bid is None and old.holds:
                 self.occupied &= ~contract.block.gpu_set
         if new is not None:
             contract = new.contract
             self.stored_mb += contract.disk_mb
-            if new.holds:
+            if new.bid is None and new.holds:  # no bid holds; most are bids
                 held.append(contract.block.gpu_set)
         number, state = contract.id, None if new is None else new.state
         if (state in HOLDS) is not (number in self.holding):
