@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 shutil.copytree(HERE.parent / "examples" / "notebooks", HERE / "notebooks", dirs_exist_ok=True)
 
 project = "numgenius-core"
-author = "The numgenius-core authors"
+author = project_copyright = "The numgenius-core authors"
 release = version = __version__
 extensions = [
     "myst_nb",
