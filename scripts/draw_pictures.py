@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
@@ -195,12 +195,12 @@ PICTURES: Final[dict[str, Callable[[Any], Any]]] = {
 }
 
 
-def main(target: Path = TARGET, kind: str = "svg") -> None:
-    """Write every picture in every style."""
+def main(target: Path = TARGET, kind: str = "svg", styles: Sequence[str] = STYLES) -> None:
+    """Write every picture in each style."""
     target.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context({"svg.hashsalt": "numgenius", "svg.fonttype": "none"}):
         for name, draw in PICTURES.items():
-            for style in STYLES:
+            for style in styles:
                 figure = draw(style).figure
                 metadata = {"Date": None} if kind == "svg" else None
                 figure.savefig(target / f"{name}-{style}.{kind}", metadata=metadata, dpi=110)

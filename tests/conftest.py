@@ -1,7 +1,7 @@
 """Hypothesis profiles: machines differ in speed, so no example has a deadline.
 
 ``each-run`` is quick, for who waits for it, and draws other examples each time; ``full``, that of
-``.ci/run`` and of CI, draws four times as many, always the same, and runs the long loops in full
+``.ci/run`` and of CI, draws ten times as many, always the same, and runs the long loops in full
 (``tests/support/effort.py``); ``pytest --long``, or ``HYPOTHESIS_PROFILE=long``, looks for hours.
 """
 
@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 _SLOW_IS_NO_FAULT = [HealthCheck.too_slow]
 
 settings.register_profile(
-    "each-run", deadline=None, max_examples=25, suppress_health_check=_SLOW_IS_NO_FAULT
+    "each-run", deadline=None, max_examples=10, suppress_health_check=_SLOW_IS_NO_FAULT
 )
 settings.register_profile(
     "full",

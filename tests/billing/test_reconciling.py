@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from effort import examples
 from numgenius_core.billing import (
     Charge,
     ChargeKind,
@@ -163,7 +164,7 @@ class TestAsLaws:
             st.tuples(st.sampled_from(ChargeKind), st.integers(-5, 50), st.integers(1, 30))
         ),
     )
-    @settings(max_examples=60, deadline=None)
+    @examples(60)
     def test_all_that_was_paid_is_explained_once(
         self, history: History, cuts: list[tuple[ChargeKind, int, int]]
     ) -> None:
@@ -189,7 +190,7 @@ class TestAsLaws:
         assert reconcile(given_, charges[::-1]).difference == found.difference
 
     @given(history=histories(longest=40), cut=st.integers(1, 44))
-    @settings(max_examples=40, deadline=None)
+    @examples(40)
     def test_what_is_charged_in_pieces_as_the_statement_says_agrees(
         self, history: History, cut: int
     ) -> None:

@@ -17,7 +17,7 @@ from hypothesis import given, strategies as st
 
 import frame_cases as cases
 from effort import examples
-from frame_engines import EAGER, LAZY, make, read
+from frame_engines import EAGER, LAZY, every_engine, make, read
 from numgenius_core import frames
 from numgenius_core._numbers import round_half_even
 from numgenius_core.errors import RuleViolation, WrongType
@@ -43,6 +43,7 @@ def _many(one: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
     return st.lists(one, min_size=10, max_size=40)
 
 
+@every_engine
 class TestEveryEngineAgrees:
     """Column rules = scalar rules on random frames, to the nano-dollar, on every backend named."""
 
@@ -157,6 +158,7 @@ class TestOneModeForAll:
             assert got["host_fee"] == cases.nanos((amount - host).to_decimal())
 
 
+@every_engine
 class TestExactArithmetic:
     """Division exact with remainder, half-even; nothing overflows inside the limits."""
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from attrs import frozen
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 import sla_oracle as slow
+from effort import examples
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.intervals import Interval
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
@@ -66,7 +67,7 @@ def trials(draw: st.DrawFn) -> Backtest:
 class TestTheConstants:
     """Published: r_eff "would have paid the same credits", at r_be "fees and credits cancel"."""
 
-    @settings(max_examples=6)
+    @examples(20)
     @given(trials())
     def test_a_brute_force_finds_the_same(self, tried: Backtest) -> None:
         promised, days = oracle_of(tried)

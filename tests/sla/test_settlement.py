@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 import sla_oracle as slow
+from effort import examples
 from numgenius_core.documents import from_json, to_json
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.intervals import Interval, from_epoch, to_epoch
@@ -90,7 +91,7 @@ def dollars(amount: Money) -> Fraction:
 class TestASlowOracle:
     """Issue: "a slow oracle (second by second, no shared code) agrees over random histories"."""
 
-    @settings(max_examples=8)
+    @examples(20)
     @given(covers(), histories())
     def test_agrees_day_by_day(self, bought: Cover, drawn: Any) -> None:
         rentals, outages = drawn

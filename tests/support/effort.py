@@ -10,7 +10,7 @@ from typing import Final
 
 from hypothesis import settings
 
-# How many examples the profile gives a property that asks for no number; 100 in a full run.
+# How many examples the profile gives a property that asks for no number: 10, or 100 in a full run.
 _PERCENT: Final[int] = settings.default.max_examples  # type: ignore[union-attr]  # there is a profile
 
 FULL: Final = _PERCENT >= 100

@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import evolve
 
+from effort import up_to
 from frame_engines import make, read
 from numgenius_core import frames
 from numgenius_core.bids import HIGHEST_BID, LOWEST_BID, Claim, Rank, resolve
@@ -187,7 +188,9 @@ def reservation_rows(seed: int, count: int, longest: int, dearest: int) -> list[
     return rows
 
 
-def check_reservations(engine: str, longest: int, dearest: int, count: int = 200) -> None:
+def check_reservations(
+    engine: str, longest: int, dearest: int, count: int = up_to(200, 60)
+) -> None:
     """A stay that differs from what is prepaid costs what the scalar quote says."""
     rows = reservation_rows(7, count, longest, dearest)
     lines = ("gpu", "discount", "forfeit", "total", "payout", "deposit")

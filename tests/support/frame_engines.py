@@ -105,14 +105,17 @@ _CLUSTER = [
     pytest.mark.cluster,
     *(pytest.mark.filterwarnings(f"ignore::{warning}") for warning in _OWN_WARNINGS),
 ]
-EAGER = tuple(name for name in _MAKERS if name not in LAZY)
 _ALIKE = {"pandas with nullable types", "pandas with arrow types", "lazy polars"}
+_TRIED = [name for name in _MAKERS if FULL or name not in _ALIKE]
+EAGER = tuple(name for name in _TRIED if name not in LAZY)
 ENGINES = [
-    pytest.param(name, marks=_CLUSTER if name in {"dask", "spark"} else ())
-    for name in _MAKERS
-    if FULL or name not in _ALIKE
+    pytest.param(name, marks=_CLUSTER if name in {"dask", "spark"} else ()) for name in _TRIED
 ]
 """Every engine there is, in a full run; those that need a cluster run with `pytest -m cluster`."""
+MOST = [each for each in ENGINES if FULL or each.values[0] not in {"pandas", "duckdb"}]
+"""Where what is asked does not depend on the engine, a short run leaves out those that are slow."""
+every_engine = pytest.mark.parametrize("engine", ENGINES)
+"""For what each engine computes in its own way: in a short run too."""
 
 
 def make(engine: str, rows: Rows) -> Any:

@@ -8,7 +8,8 @@ import pydoc
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Final
 
 import pytest
@@ -25,8 +26,13 @@ modules = pytest.mark.parametrize("name", sorted(SOURCES.keys() - {""}))
 faces = pytest.mark.parametrize("name", FACES)
 
 
-def imported(source: str) -> Iterator[str]:
-    """Yield the modules of this package that a source imports, wherever it does so."""
+@cache
+def imported(source: str) -> Sequence[str]:
+    """Return the modules of this package that a source imports, wherever it does so."""
+    return list(_imported(source))
+
+
+def _imported(source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found = [alias.name for alias in node.names]
@@ -71,7 +77,7 @@ def upward(importer: str, source: str) -> list[str]:
 
 def has_an_all(source: str) -> bool:
     """Return whether a source promises names."""
-    return any(
+    return "__all__" in source and any(
         isinstance(node, ast.Assign | ast.AnnAssign) and ast.unparse(node).startswith("__all__")
         for node in ast.parse(source).body
     )

@@ -85,9 +85,8 @@ class TestDocstringsNameThings:
 
     @pytest.mark.parametrize("name", SOURCES)
     def test_no_docstring_says_of_the_wrong_type(self, name: str) -> None:
-        said = [
-            line
-            for line, text in docstrings(SOURCES[name])
-            if "of the wrong type" in " ".join(text.split())
-        ]
+        words = "of the wrong type"
+        if words not in " ".join(SOURCES[name].read_text("utf-8").split()):
+            return  # most have it nowhere, and need not be parsed
+        said = [line for line, text in docstrings(SOURCES[name]) if words in " ".join(text.split())]
         assert said == []
