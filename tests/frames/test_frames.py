@@ -16,7 +16,7 @@ from attrs import evolve
 from hypothesis import given, strategies as st
 
 import frame_cases as cases
-from effort import examples
+from effort import examples, up_to
 from frame_engines import EAGER, LAZY, every_engine, make, read
 from numgenius_core import frames
 from numgenius_core._numbers import round_half_even
@@ -53,7 +53,7 @@ class TestEveryEngineAgrees:
     def test_nulls_stay_nulls(self, engine: str) -> None:
         cases.check_nulls(engine, cases.with_nulls(cases.offer_rows(seed=2, count=80), seed=3))
 
-    @pytest.mark.parametrize(("longest", "dearest"), cases.RESERVATIONS)
+    @pytest.mark.parametrize(("longest", "dearest"), cases.RESERVATIONS[: up_to(3, 1)])
     def test_a_reservation_left_early_or_late_is_the_scalar_quote(
         self, engine: str, longest: int, dearest: int
     ) -> None:

@@ -14,7 +14,7 @@ import pytest
 from attrs import evolve
 
 import frame_cases as cases
-from frame_engines import every_engine, make, read
+from frame_engines import make, read
 from numgenius_core import MachineId, Offer, OfferId, PerGpuHour, PriceTerms, frames, quote
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.frames import Column, Columns
@@ -57,7 +57,6 @@ def unanswered() -> list[dict[str, Any]]:
 class TestARowWithoutAnAnswer:
     """It is null in every result, and the rows beside it are what they are."""
 
-    @every_engine
     def test_every_kind_in_every_mode(self, engine: str) -> None:
         good = [{**GOOD, "mode": mode.value} for mode in Mode]
         rows = [{"i": i, **row} for i, row in enumerate([*good, *unanswered()])]

@@ -128,7 +128,7 @@ def check_proof(
 def compare_with_search(gpus: int, min_gpu: int, every: int = 1) -> int:
     """Compare the states of a machine with breadth-first search; return how many answers agreed.
 
-    All states, one in five in a short run, are asked for one block; each ``every``-th one also for
+    All states, one in ten in a short run, are asked for one block; each ``every``-th one also for
     two, for as many as an empty machine has, and for as many as can be.
     """
     cuts = offered(gpus, min_gpu)
@@ -141,7 +141,7 @@ def compare_with_search(gpus: int, min_gpu: int, every: int = 1) -> int:
         far = {
             n: distances([s for s in states if there[s] >= n], edges) for n in range(1, most + 1)
         }
-        for number, state in list(enumerate(states))[:: up_to(1, 5)]:
+        for number, state in list(enumerate(states))[:: up_to(1, 10)]:
             held, movable = question(state)
             possible = max((n for n in far if state in far[n]), default=0)
             counts = {1, None, 2, most} if number % every == 0 else {1}

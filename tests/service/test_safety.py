@@ -57,6 +57,13 @@ def service(path: Path, *words: str) -> Iterator[tuple[int, int]]:
         yield int(url.rpartition(":")[2]), pid
 
 
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Give the port of a service that waits for nobody for long."""
+    with quick_service(tmp_path_factory.mktemp("hasty")) as port:
+        yield port
+
+
 class TestPeopleWhoMeanNoGood:
     """Whoever keeps a connection waiting costs nobody else anything, and is let go."""
 
@@ -74,15 +81,15 @@ class TestPeopleWhoMeanNoGood:
             assert time.monotonic() - begin < 5
 
     @pytest.mark.parametrize("sent", [b"", b"POST /api/v0/bundles/ HTTP/1.1\r\nHost: a\r\n"])
-    def test_who_sends_no_request_is_let_go(self, sent: bytes, tmp_path: Path) -> None:
-        with quick_service(tmp_path) as port, connected(port) as line:
+    def test_who_sends_no_request_is_let_go(self, sent: bytes, hasty: int) -> None:
+        with connected(hasty) as line:
             line.sendall(sent)
             begin = time.monotonic()
             assert ended(line)
             assert 0.3 < time.monotonic() - begin < 5
 
-    def test_a_body_that_never_ends_is_answered_and_let_go(self, tmp_path: Path) -> None:
-        with quick_service(tmp_path) as port, connected(port) as line:
+    def test_a_body_that_never_ends_is_answered_and_let_go(self, hasty: int) -> None:
+        with connected(hasty) as line:
             line.sendall(b"POST /api/v0/bundles/ HTTP/1.1\r\nHost: a\r\n")
             line.sendall(b"Content-Length: 60000\r\n\r\n")
             with suppress(OSError):

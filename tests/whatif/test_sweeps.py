@@ -101,12 +101,13 @@ class TestOptions:
             BY_PRICE[0].value("min_gpu")
 
 
+@pytest.fixture(scope="module")
+def found() -> Sweep:
+    return sweep(BY_PRICE, runs=4, seed=3, workers=1)
+
+
 class TestASweep:
     """Run i of every option has the same clients."""
-
-    @pytest.fixture
-    def found(self) -> Sweep:
-        return sweep(BY_PRICE, runs=4, seed=3, workers=1)
 
     def test_it_is_the_simulations(self, found: Sweep) -> None:
         for option, outcomes in zip(found.options, found.outcomes, strict=True):

@@ -93,7 +93,7 @@ class TestWhatNoMethodTakes:
             return
 
         @settings(
-            max_examples=up_to(10, 2),
+            max_examples=up_to(10, 1),
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
