@@ -411,6 +411,10 @@ class TestWhatPeopleTypeIsAnsweredInTheirWords:
         assert "numgenius: --usual: need a price above zero, got 0" in refused(capsys, *words)
         found = refused(capsys, "bid", history, "--series", "us-east-1b")
         assert "--series: need none, as the file has a single one, got us-east-1b" in found
+        usual = answer(capsys, *words[:-1], "0.9")
+        assert usual == answer(capsys, *words[:-1], "0.90")
+        assert usual != answer(capsys, *words[:-1], "1.80")
+        assert "need" in refused(capsys, "bid", history, "--price", "no such column")
         late = refused(capsys, "bid", history, "--until", "1999-01-01")
         assert late.startswith("numgenius: --until: need a time after 20")
         assert "--bid: need at least $0.001 an hour, got 0" in refused(

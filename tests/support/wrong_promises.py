@@ -215,6 +215,39 @@ def within_the_price(offer: Offer, length: int, disk: int, target: Fraction | No
     return total - fee, fee, payout
 
 
+def below_nothing(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
+    """Pay whoever buys a promise."""
+    total, fee, payout = bill(offer, length, disk, target)
+    return total - 2 * fee, -fee, payout - 2 * fee
+
+
+def dearer_where_there_is_a_promise(
+    offer: Offer, length: int, disk: int, target: Fraction | None
+) -> Any:
+    """Let the price of whoever buys no promise know of it."""
+    total, fee, payout = bill(offer, length, disk, target)
+    more = Fraction(1, 100) if offer.promise is not None else Fraction(0)
+    return total + more, fee, payout
+
+
+def always_a_cent(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
+    """Take a cent for a promise that nobody asked for."""
+    total, fee, payout = bill(offer, length, disk, target)
+    return total, fee or Fraction(1, 100), payout
+
+
+def loses_the_last(contracts: Any) -> Any:
+    """Settle all contracts but one."""
+    return our_slices(contracts[:-1] if len(contracts) > 1 else contracts)
+
+
+def a_cent_a_day(contracts: Any) -> list[Rows]:
+    """Pay back a cent on every day of every contract."""
+    cent = Fraction(1, 100)
+    rows = [[tuple(map(dollars, day)) for day in days] for days in our_slices(contracts)]
+    return [[(*day[:2], day[2] + cent, *day[3:]) for day in days] for days in rows]
+
+
 def the_machine_is_down(contracts: Any) -> Any:
     """Take an outage of one slice for one of the machine."""
     first = contracts[0][1].outages
@@ -281,7 +314,17 @@ WRONG_PROMISES: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         in_cents,
         whole_hours,
         within_the_price,
+        below_nothing,
+        dearer_where_there_is_a_promise,
+        always_a_cent,
     ),
-    "sla_slices": (the_machine_is_down, one_pot, first_come, mean_of_slices),
+    "sla_slices": (
+        the_machine_is_down,
+        one_pot,
+        first_come,
+        mean_of_slices,
+        loses_the_last,
+        a_cent_a_day,
+    ),
 }
 """By the rule that each gets wrong."""

@@ -16,7 +16,7 @@ import pytest
 
 import numgenius_core
 from house import FACES, ORDER, PACKAGE, ROOMS, SOURCES, VALUES, load
-from numgenius_core import market, prices
+from numgenius_core import gpus, market, prices, search, wire
 from numgenius_core.errors import MissingExtra
 
 HEAVY: Final = ["cattrs", "narwhals", "matplotlib", "pandas", "numpy", "dateutil.parser"]
@@ -243,7 +243,8 @@ class TestThePackageShowsItsFace:
         assert "offer_sizes" in pydoc.render_doc(numgenius_core)
 
     def test_a_room_that_loads_late_does_the_same(self) -> None:
-        assert dir(prices) == sorted(prices.__all__)
+        for room in (gpus, prices, search, wire):
+            assert dir(room) == sorted(room.__all__)
         with pytest.raises(AttributeError, match="nothing_of_ours"):
             prices.nothing_of_ours  # noqa: B018 - asking is the test
         with pytest.raises(AttributeError, match="nothing_of_ours"):

@@ -1,0 +1,129 @@
+"""The far ends of rules about accounts, machines and volumes, each of which something reaches."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from market_world import ANN, BOB, HOST, World, prices, second, world
+from numgenius_core.errors import RuleViolation, UnknownId, WrongType
+from numgenius_core.ids import AccountId, MachineId, VolumeId
+from numgenius_core.intervals import Interval
+from numgenius_core.market import (
+    Market,
+    RentedVolume,
+    Settings,
+    commands as c,
+    events as e,
+    evolve,
+    find_event,
+    views,
+)
+from numgenius_core.market._builder import Builder
+from numgenius_core.market._ledger import Ledger
+from numgenius_core.market._persistent import Table
+from numgenius_core.money import Money
+from numgenius_core.rates import PerGbMonth
+
+DAY, M1 = 86_400, MachineId(1)
+
+
+def volume_of(w: World, by: AccountId = ANN) -> VolumeId:
+    [offer] = views.volume_offers(w.market, w.now, machine=M1)
+    return find_event(w.do(c.RentVolume(by=by, offer=offer.id)), e.VolumeRented).contract.id
+
+
+class TestAccounts:
+    """Balances at the far ends."""
+
+    def test_what_costs_nothing_is_not_deleted_for_a_debt(self) -> None:
+        w = world(4, prices(1, storage=1, fee="0.25"), volume_mb=100_000)
+        w.do(c.AddCredit(account=HOST, amount=Money(1)))
+        free = w.rent(1, by=HOST)
+        kept = volume_of(w, HOST)
+        w.do(c.SetSettings(settings=Settings(own_tests_billed=True)))
+        billed = w.rent(1, by=HOST, disk_mb=100_000)
+        w.do(c.Tick(), 90 * DAY)
+        assert views.balance(w.market, HOST, w.now) < Money(0)
+        w.do(c.DeleteUnpaid(account=HOST))
+        assert [w.state(each) for each in (free, billed)] == ["running", "destroyed"]
+        assert [*w.market.account(HOST).volumes] == [kept]
+
+    def test_nobody_is_paid_who_has_no_account(self) -> None:
+        with pytest.raises(UnknownId, match=r"need an account of this market, got 'zoe'"):
+            Builder(Market()).pay(AccountId("zoe"), second(0), 1, 0)
+
+    def test_who_has_money_is_not_empty_whatever_a_log_says(self) -> None:
+        w = world(1, prices(1))
+        market = evolve(w.market, e.BalanceRanOut(at=w.now, account=ANN))
+        assert not market.account(ANN).empty
+
+    def test_who_is_told_again_once_the_balance_was_above(self) -> None:
+        w = world(1, prices(1))
+        w.do(c.SetThresholds(by=ANN, notice=Money(999)))
+        w.rent(1)
+        told = [at for day in range(1, 4) for at in self._told(w, day)]
+        assert told == [second(3_600)]
+        w.do(c.AddCredit(account=ANN, amount=Money(72)))
+        assert self._told(w, 4) == [second(3 * DAY + 3_600)]
+
+    def _told(self, w: World, day: int) -> list[datetime]:
+        events = w.do(c.Tick(), day * DAY)
+        return [each.at for each in events if isinstance(each, e.BalanceLow)]
+
+    def test_a_threshold_beyond_the_calendar_is_never_reached(self) -> None:
+        ledger = Ledger(since=second(0), amount=Money(10**12), rate=Money.from_ticks(-1))
+        assert ledger.falls_to(Money(1)) is None
+        assert ledger.falls_to(Money(10**12)) == second(0)
+
+
+class TestVolumes:
+    """Volumes at the far ends."""
+
+    def test_an_offer_that_was_never_made_does_not_end(self) -> None:
+        w = world(1, prices(1))
+        with pytest.raises(RuleViolation, match="need a machine with a volume offer, got machine"):
+            evolve(w.market, e.VolumeUnlisted(at=w.now, machine=M1))
+
+    def test_a_deleted_one_goes_to_the_archive(self) -> None:
+        w = world(1, prices(1), volume_mb=100_000)
+        volume, kept = volume_of(w), dict[VolumeId, RentedVolume]()
+        evolve(w.market, e.VolumeDeleted(at=w.now, volume=volume), volumes=kept)
+        assert [*kept] == [volume]
+
+    def test_there_are_no_offers_without_one(self) -> None:
+        w = world(1, prices(1), volume_mb=0)
+        assert views.volume_offers(w.market, w.now, machine=M1) == ()
+
+    def test_a_rolling_end_beyond_the_calendar_offers_nothing(self) -> None:
+        w = world(1, prices(1), volume_mb=100_000, rolling=timedelta(days=30))
+        late = datetime(9999, 12, 20, tzinfo=UTC)
+        assert views.volume_offers(w.market, w.now, machine=M1) != ()
+        assert views.volume_offers(w.market, late, machine=M1) == ()
+
+    def test_the_number_of_an_offer_is_a_number(self) -> None:
+        w = world(1, prices(1), volume_mb=100_000)
+        command = c.RentVolume(by=ANN, offer=8192)
+        object.__setattr__(command, "offer", "8192")
+        with pytest.raises(WrongType, match="need the number of a volume offer, got '8192'"):
+            w.do(command)
+
+    def test_a_host_earns_by_its_own_volumes(self) -> None:
+        w = world(1, prices(1), volume_mb=500_000, volume_price=PerGbMonth("0.72"))
+        volume = volume_of(w, BOB)
+        w.do(c.Tick(), DAY)
+        period = Interval(second(0), second(DAY))
+        gone = {volume: w.market.volume(volume)}
+        bill = views.volume_statement_of(w.market, volume, period).total
+        assert [each.total for each in views.earnings(w.market, HOST, period)] == [bill]
+        w.add(1, machine=2, host=AccountId("other"))
+        [none] = views.earnings(w.market, "other", period, volumes=gone)
+        assert not none.total
+
+
+def test_much_changes_in_a_large_table_at_once() -> None:
+    table = Table((number, number) for number in range(1_000))
+    what = {number: number for number in range(1_000)} | {3: -3}
+    del what[500], what[501]
+    assert dict(table.updated({3: -3}, [500, 501, 5_000]).items()) == what
