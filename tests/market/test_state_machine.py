@@ -580,7 +580,7 @@ class MarketMachine(CheckedMarket):
 TestMarketAgainstTheModel = MarketMachine.TestCase
 TestMarketAgainstTheModel.settings = settings(
     deadline=None,
-    max_examples=20_000 if LONG else up_to(2_000, 100),
+    max_examples=20_000 if LONG else up_to(2_000, 60),
     stateful_step_count=30 if LONG else 8,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::numgenius_core.errors.FloorAbovePrice"  # legal, and the host's own affair
 )
 
-KILLS: Final = up_to(50, 6)
+KILLS: Final = up_to(50, 10)
 CLIENTS: Final = 4
 Fact = tuple[str, Any, Any]
 """What a client was told: the kind of the event, which thing, and how it is now."""

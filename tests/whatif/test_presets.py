@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from effort import up_to
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
@@ -26,7 +27,7 @@ class TestThePresetsAreWhatTheySay:
 
     @pytest.mark.parametrize("gpus", [8, 2, 1])
     def test_clients(self, name: str, gpus: int) -> None:
-        preset, days = PRESETS[name], 2_000
+        preset, days = PRESETS[name], up_to(2_000, 1_000)
         demand = preset_demand(name, gpus=gpus, price=USUAL)
         found = demand.draw(Interval(EPOCH, EPOCH + timedelta(days=days)), seed=1).requests
         wanted = sum(one.gpus * one.seconds for one in found)

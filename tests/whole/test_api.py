@@ -87,7 +87,7 @@ class TestValuesTravel:
     """Promise (docs, Compatibility): pickles and copies of every value of every class are equal."""
 
     @pytest.mark.parametrize("cls", CLASSES, ids=[f"{c.__module__}.{c.__name__}" for c in CLASSES])
-    @settings(max_examples=up_to(5, 2), suppress_health_check=list(HealthCheck))
+    @settings(max_examples=up_to(5, 1), suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def test_pickles_and_copies_are_equal(self, cls: type, data: st.DataObject) -> None:
         value = data.draw(values(cls))
