@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from market_world import ANN, BOB, HOST, World, prices, second, world
+from numgenius_core.bids import WaitReason
 from numgenius_core.errors import RuleViolation, UnknownId, WrongType
 from numgenius_core.ids import AccountId, MachineId, VolumeId
 from numgenius_core.intervals import Interval
@@ -49,6 +50,18 @@ class TestAccounts:
         w.do(c.DeleteUnpaid(account=HOST))
         assert [w.state(each) for each in (free, billed)] == ["running", "destroyed"]
         assert [*w.market.account(HOST).volumes] == [kept]
+
+    def test_a_volume_stays_that_an_instance_uses_which_costs_nothing(self) -> None:
+        w = world(4, prices(1, storage=1, fee="0.25"), volume_mb=500_000)
+        w.do(c.AddCredit(account=HOST, amount=Money(1)))
+        w.do(c.SetSettings(settings=Settings(own_tests_billed=True)))
+        used, idle = volume_of(w, HOST), volume_of(w, HOST)
+        w.do(c.SetSettings(settings=Settings(own_tests_billed=False)))
+        w.rent(1, by=HOST, volumes=(used,))
+        w.do(c.Tick(), 900 * DAY)
+        assert {used, idle} == set(w.market.account(HOST).volumes)
+        w.do(c.DeleteUnpaid(account=HOST))
+        assert [*w.market.account(HOST).volumes] == [used]
 
     def test_nobody_is_paid_who_has_no_account(self) -> None:
         with pytest.raises(UnknownId, match=r"need an account of this market, got 'zoe'"):
@@ -120,6 +133,37 @@ class TestVolumes:
         w.add(1, machine=2, host=AccountId("other"))
         [none] = views.earnings(w.market, "other", period, volumes=gone)
         assert not none.total
+
+
+class TestWhoRuns:
+    """What a look-up of a machine takes note of."""
+
+    def test_a_bid_that_is_given_anew_comes_last_among_equals(self) -> None:
+        w = world(1, prices(1))
+        first, second_one = w.rent(1, bid="0.5"), w.rent(1, bid="0.5", by=BOB)
+        bid = w.instance(first).bid
+        assert bid is not None
+        event = e.BidChanged(at=w.now, contract=first, bid=bid, arrival=w.market.last + 1)
+        object.__setattr__(event, "bid", bid)  # the very same
+        market = evolve(w.market, event)
+        assert [each.id for each in views.who_runs(market, M1).running] == [second_one]
+        state = market.machine(M1)
+        assert [each.id for each in state.running] == [second_one]
+
+    def test_what_is_held_on_demand_is_the_reason_beside_a_higher_bid(self) -> None:
+        w = world(2, prices(1))
+        loser = w.rent(2, bid="0.5")
+        w.do(c.Stop(by=ANN, contract=loser))
+        held, higher = w.rent(1), w.rent(1, 1, bid="0.9", by=BOB)
+        told = find_event(w.do(c.Start(by=ANN, contract=loser)), e.InstancePaused)
+        assert (told.why, told.by) == (WaitReason.HELD, (held, higher))
+
+    def test_offers_are_made_anew_once_somebody_holds_their_gpus(self) -> None:
+        w = world(2, prices(1))
+        before = [each.rentable for each in views.offers(w.market, w.now)]
+        w.rent(1)
+        after = [each.rentable for each in views.offers(w.market, w.now)]
+        assert (before, after) == ([True, True, True], [False, True, False])
 
 
 def test_much_changes_in_a_large_table_at_once() -> None:

@@ -117,7 +117,7 @@ def list_volume_with(decision: Decision, command: c.ListMachine | c.Relist) -> N
 
 def _half(disk: Disk) -> int:
     """Return what is listed by default: half of what is available without volumes."""
-    return evolve(disk, volumes_mb=0, listed_mb=None).listed_mb or 0
+    return evolve(disk, listed_mb=None).listed_mb or 0
 
 
 def follow_listing(decision: Decision, machine: MachineId) -> None:
