@@ -289,6 +289,7 @@ class TestReserve:
         [
             ("3", "15", "--cancel-after: need a length of time with its unit"),
             ("3", "1m", "--cancel-after: need 1min for minutes or 1mo for months, got '1m'"),
+            ("0", "15d", "--months: need months above zero, got '0'"),
             ("3mo", "15d", "--months: need a number of months of 720 hours, without a unit"),
             ("3d", "15d", "--months: need a number of months of 720 hours, without a unit"),
         ],
@@ -422,6 +423,8 @@ class TestWhatPeopleTypeIsAnsweredInTheirWords:
         assert "--bid: need at least $0.001 an hour, got 0" in refused(
             capsys, "bid", history, "--bid", "0"
         )
+        bid = ("quote", "--sample", "--mode", "interruptible", "--bid", "0.0005")
+        assert "--bid: need at least $0.001 an hour, got 0.0005" in refused(capsys, *bid)
         assert "--gpus: need at least 1" in refused(capsys, "quote", "--sample", "--gpus", "0")
 
     @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from fractions import Fraction
 from typing import Any, Final
 
 from numgenius_core._command._durations import parse_hours
+from numgenius_core._command._market import bid_of
 from numgenius_core._command._plotting import save
-from numgenius_core._command._reading import instant, read, source_of
+from numgenius_core._command._reading import instant, source_of
 from numgenius_core._numbers import decimal_text
-from numgenius_core._terms import LOWEST_BID
 from numgenius_core.errors import RuleViolation
 from numgenius_core.planning import PriceSeries, compare_bids as fare, read_price_series
 from numgenius_core.rates import PerHour
@@ -28,7 +28,7 @@ def compare_bids(options: Namespace) -> dict[str, Any]:
     if options.bid is None:
         bids = _differing(series)
     else:
-        bids = sorted({_bid(text) for text in options.bid}, key=_steps)
+        bids = sorted({bid_of(text) for text in options.bid}, key=_steps)
     found = fare(series, bids).bids
     if options.plot is not None:
         from numgenius_core.plots import bid_availability
@@ -65,13 +65,6 @@ def compare_bids(options: Namespace) -> dict[str, Any]:
         "hours": _rounded(Fraction(span.seconds, SECONDS_PER_HOUR)),
         "bids": rows,
     }
-
-
-def _bid(text: str) -> PerHour:
-    bid = read("--bid", PerHour, text)
-    if bid < LOWEST_BID:
-        raise RuleViolation("--bid", f"at least ${LOWEST_BID} an hour", text)
-    return bid
 
 
 def _series(options: Namespace) -> PriceSeries:

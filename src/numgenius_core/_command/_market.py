@@ -19,7 +19,7 @@ from numgenius_core._command._durations import parse_hours
 from numgenius_core._command._parser import QUOTES
 from numgenius_core._command._reading import read, source_of
 from numgenius_core._numbers import as_fraction_of_ten
-from numgenius_core._terms import reliability_of
+from numgenius_core._terms import LOWEST_BID, reliability_of
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import utc
 from numgenius_core.listing import Mode
@@ -130,10 +130,18 @@ def stay_of(options: Namespace, mode: Mode) -> Stay:
         disk=options.disk,
         upload=options.upload,
         download=options.download,
-        bid=None if bid is None else read("--bid", PerHour, bid),
+        bid=None if bid is None else bid_of(bid),
         months=None if months is None else _months(months),
         target=None if options.target is None else read("--target", _target, options.target),
     )
+
+
+def bid_of(text: str) -> PerHour:
+    """Return a bid that the market may take; how much a machine asks for, its floor says."""
+    bid = read("--bid", PerHour, text)
+    if bid < LOWEST_BID:
+        raise RuleViolation("--bid", f"at least ${LOWEST_BID} an hour", text)
+    return bid
 
 
 def _months(text: str) -> Fraction:

@@ -89,7 +89,10 @@ def _months(text: str) -> Fraction:
     if text.strip()[-1:].isalpha():
         need = "a number of months of 720 hours, without a unit"
         raise RuleViolation("months", need, repr(text))
-    return months_of(text)
+    months = months_of(text)
+    if not months:
+        raise RuleViolation("months", "months above zero", repr(text))
+    return months
 
 
 def show(result: dict[str, Any], _: Namespace) -> None:
