@@ -57,13 +57,14 @@ LIMITS = (
 def snapshot(offers: int) -> Iterator[dict[str, object]]:
     """Yield the rows of a market of our own, as wide as a real snapshot."""
     for number in range(offers):
-        gpus = 1 << number % 4
-        price = gpus * (0.2 + number % 97 / 64)
+        machine = number // 2  # each is offered as two sizes
+        gpus = (1 << machine % 3) * (1 + number % 2)
+        price = gpus * (0.2 + machine % 97 / 64)
         row: dict[str, object] = {
             "collected_at": "2026-06-16T17:40:36.680090+00:00",
             "offer_id": 10_000_000 + number,
-            "machine_id": 50_000 + number // 2,
-            "gpu_name": ("RTX 4090", "RTX 3090", "H100 SXM", "A100 PCIE")[number % 4],
+            "machine_id": 50_000 + machine,
+            "gpu_name": ("RTX 4090", "RTX 3090", "H100 SXM", "A100 PCIE")[machine % 4],
             "num_gpus": gpus,
             "gpu_frac": gpus / 8,
             "dph_total": price / 0.75,

@@ -267,6 +267,24 @@ class TestWhatIsSaidOfAnOffer:
             assert row["gpu_name"] == "RTX 4090"
             assert row["deposit"] is not None
 
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ("--gpu 4009", "--gpu 4009: no offer has it; did you mean RTX_4090?"),
+            ("--gpu zzz", "--gpu zzz: no offer has it; offers have RTX_4090, "),
+            ("--gpus 5", "--gpus 5: no offer has so many; offers have 1, 2, 3, 4, 6, 7, 8"),
+            ("--gpu l40s --gpus 16", "--gpus 16: no offer has so many; offers have 1, "),
+            ("--gpu ...", "--gpu: need a part of a name, got '...'"),
+        ],
+    )
+    def test_what_no_offer_has_is_said_with_what_there_is(
+        self, words: str, said: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["quote", "--sample", *words.split()]) > 0
+        assert capsys.readouterr().err.startswith(f"numgenius: {said}")
+        assert main(["quote", "--sample", "--gpu", "4090"]) == 0
+        assert not capsys.readouterr().err
+
     def test_standard_input(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -17,18 +17,8 @@ from numgenius_core.offer import Block, Offer
 from numgenius_core.rates import PerGpuHour
 from numgenius_core.testing import machine_shapes
 from numgenius_core.wire import (
-    Ended,
-    EndIsZero,
-    FloorAboveOnDemand,
-    FreeOfCharge,
-    ImpossibleShare,
-    RepeatedOffer,
-    RepeatedSlice,
-    SeveralModels,
-    UnevenPrices,
-    UnexplainedSizes,
-    UnexplainedTotal,
-    UnknownPrices,
+    Finding,
+    FindingKind,
     find,
     offer_from_record,
     summarized,
@@ -54,11 +44,11 @@ class TestOneOffer:
     def test_floor_above_price(self) -> None:
         terms = PriceTerms(gpu=PerGpuHour("0.4"), min_bid=PerGpuHour("0.5"))
         (finding,) = find([an_offer(7, prices=terms)])
-        assert finding == FloorAboveOnDemand(
-            offer=OfferId(7),
+        assert finding == Finding(
+            kind=FindingKind.FLOOR_ABOVE_PRICE,
             machine=MachineId(1),
-            floor=PerGpuHour("0.5"),
-            price=PerGpuHour("0.4"),
+            offers=(OfferId(7),),
+            detail="lowest bid $0.50 above the on-demand $0.40",
         )
         assert str(finding) == "offer 7: lowest bid $0.50 above the on-demand $0.40"
 
@@ -68,14 +58,19 @@ class TestOneOffer:
     def test_free_is_said_once(self) -> None:
         terms = PriceTerms(gpu=PerGpuHour(0), min_bid=PerGpuHour("0.5"))
         (finding,) = find([an_offer(7, prices=terms)])
-        assert finding == FreeOfCharge(offer=OfferId(7), machine=MachineId(1))
+        assert finding == Finding(
+            kind=FindingKind.FREE_OF_CHARGE,
+            machine=MachineId(1),
+            offers=(OfferId(7),),
+            detail="its GPUs cost nothing",
+        )
         assert str(finding) == "offer 7: its GPUs cost nothing"
 
     @pytest.mark.parametrize(("seconds", "odd"), [(-1, True), (0, True), (1, False)])
     def test_an_end_gone_by(self, seconds: int, odd: bool) -> None:
         end = NOW + timedelta(seconds=seconds)
         found = find([an_offer(7, ends_at=end)], now=NOW)
-        assert found == ((Ended(offer=OfferId(7), machine=MachineId(1), ends_at=end),) * odd)
+        assert [each.kind for each in found] == [FindingKind.END_GONE_BY] * odd
         assert not find([an_offer(7, ends_at=end)])
 
     def test_ends_are_said_in_utc(self) -> None:
@@ -96,12 +91,17 @@ class TestTwice:
 
     def test_one_number_twice(self) -> None:
         (finding,) = find([an_offer(7), an_offer(8), an_offer(7)])
-        assert finding == RepeatedOffer(offer=OfferId(7), machine=MachineId(1), indexes=(0, 2))
+        assert finding == Finding(
+            kind=FindingKind.REPEATED_OFFER,
+            machine=MachineId(1),
+            offers=(OfferId(7),),
+            detail="stands at 0, 2",
+        )
         assert str(finding) == "offer 7: stands at 0, 2"
 
     def test_one_number_twice_is_not_the_same_slice_as_well(self) -> None:
         (finding,) = find([an_offer(7, block=Block(start=0, size=1))] * 2)
-        assert isinstance(finding, RepeatedOffer)
+        assert finding.kind is FindingKind.REPEATED_OFFER
 
     @pytest.mark.parametrize(
         "which",
@@ -114,7 +114,12 @@ class TestTwice:
         offers = [an_offer(7, **which(0)), an_offer(8, **which(1)), an_offer(9, **which(0))]
         (finding,) = find(offers)
         numbers = (OfferId(7), OfferId(9))
-        assert finding == RepeatedSlice(offers=numbers, machine=MachineId(1), gpus=1)
+        assert finding == Finding(
+            kind=FindingKind.REPEATED_GPUS,
+            machine=MachineId(1),
+            offers=numbers,
+            detail="offers 7, 9 are the same 1 GPUs",
+        )
         assert str(finding) == "machine 1: offers 7, 9 are the same 1 GPUs"
 
     @pytest.mark.parametrize("ids", [None, "5", [1, 2], [True], [[1]], ["5"]])
@@ -133,11 +138,11 @@ class TestSizes:
     def test_sizes_that_no_min_gpu_explains(self) -> None:
         offers = [an_offer(n, size, gpus_in_machine=8) for n, size in enumerate((3, 7, 8))]
         (finding,) = find(offers)
-        assert finding == UnexplainedSizes(
-            offers=(OfferId(0), OfferId(1), OfferId(2)),
+        assert finding == Finding(
+            kind=FindingKind.UNEXPLAINED_SIZES,
             machine=MachineId(1),
-            sizes=(3, 7, 8),
-            gpus_in_machine=8,
+            offers=(OfferId(0), OfferId(1), OfferId(2)),
+            detail="no min_gpu explains offers of 3, 7, 8 of 8 GPUs",
         )
         text = "machine 1: no min_gpu explains offers of 3, 7, 8 of 8 GPUs"
         assert str(finding) == text
@@ -146,7 +151,7 @@ class TestSizes:
         offers = [an_offer(1, 13, gpus_in_machine=13), an_offer(2, 15, gpus_in_machine=16)]
         offers.append(an_offer(3, 14))
         (finding,) = find(offers)
-        assert isinstance(finding, UnexplainedSizes)
+        assert finding.kind is FindingKind.UNEXPLAINED_SIZES
         assert str(finding) == "machine 1: no min_gpu explains offers of 13, 14, 15"
 
     @given(shape=machine_shapes(most=12), occupied=st.integers(0), known=st.booleans())
@@ -173,7 +178,7 @@ class TestSizes:
         offers = [an_offer(n, size, gpus_in_machine=8) for n, size in enumerate((3, 5))]
         assert not find(offers)  # min_gpu 5 cuts 5, 3 and 8
         (finding,) = find(offers, complete=True)
-        assert isinstance(finding, UnexplainedSizes)
+        assert finding.kind is FindingKind.UNEXPLAINED_SIZES
 
     @given(shape=machine_shapes(most=12), data=st.data(), known=st.booleans())
     @examples(60)
@@ -205,7 +210,7 @@ FULL: dict[str, Any] = {
 
 
 def odd(**more: Any) -> list[str]:
-    return [type(finding).__name__ for finding in find([offer_from_record(FULL | more)])]
+    return [finding.kind.name for finding in find([offer_from_record(FULL | more)])]
 
 
 class TestSources:
@@ -216,19 +221,22 @@ class TestSources:
 
     def test_unknown_prices(self) -> None:
         (finding,) = find([offer_from_record(FULL | {"storage_cost": None, "min_bid": None})])
-        assert finding == UnknownPrices(
-            offer=OfferId(7), machine=MachineId(1), prices=("storage", "min_bid")
+        assert finding == Finding(
+            kind=FindingKind.UNKNOWN_PRICES,
+            machine=MachineId(1),
+            offers=(OfferId(7),),
+            detail="no price of storage, min_bid",
         )
         assert str(finding) == "offer 7: no price of storage, min_bid"
-        assert odd(dph_base=None) == ["UnknownPrices"]  # and not free of charge
+        assert odd(dph_base=None) == ["UNKNOWN_PRICES"]  # and not free of charge
 
     def test_a_part_of_the_total_that_nothing_explains(self) -> None:
         (finding,) = find([offer_from_record(FULL | {"dph_total": 0.848})])
-        assert isinstance(finding, UnexplainedTotal)
+        assert finding.kind is FindingKind.UNEXPLAINED_TOTAL
         assert str(finding) == (
             "offer 7: $0.848/hour in all, of which GPUs and disk explain $0.808"
         )
-        assert odd(dph_total=0.7) == ["UnexplainedTotal"]
+        assert odd(dph_total=0.7) == ["UNEXPLAINED_TOTAL"]
         assert odd(dph_total=0.8080000001) == []
 
     def test_a_fee_that_is_named_is_explained(self) -> None:
@@ -237,19 +245,19 @@ class TestSources:
         (finding,) = find([offer_from_record(FULL | {"dph_total": 0.878, "search": search})])
         said = "of which GPUs and disk and an SLA fee of $0.04 explain $0.848"
         assert str(finding).endswith(said)
-        assert odd(search=search) == ["UnexplainedTotal"]  # it is named and not in the total
+        assert odd(search=search) == ["UNEXPLAINED_TOTAL"]  # it is named and not in the total
         assert odd(search={"slaPremiumPerHour": 0}) == odd(search=None) == []
 
     def test_without_the_price_of_the_disk_any_disk_may_be_in_it(self) -> None:
         bare = {"storage_total_cost": None}
         assert odd(**bare, dph_total=0.9) == []  # 100 GB at $0.72 are $0.10 an hour
-        assert odd(**bare, dph_total=0.91) == ["UnexplainedTotal"]
-        assert odd(**bare, dph_total=0.79) == ["UnexplainedTotal"]
+        assert odd(**bare, dph_total=0.91) == ["UNEXPLAINED_TOTAL"]
+        assert odd(**bare, dph_total=0.79) == ["UNEXPLAINED_TOTAL"]
 
     @pytest.mark.parametrize("share", [0.7, 0, 1.5, -1, 0.33])
     def test_impossible_shares(self, share: float) -> None:
         (finding,) = find([offer_from_record(FULL | {"gpu_frac": share})])
-        assert isinstance(finding, ImpossibleShare)
+        assert finding.kind is FindingKind.IMPOSSIBLE_SHARE
         assert str(finding) == f"offer 7: {share} of a machine's GPUs is none of its sizes"
 
     @pytest.mark.parametrize("share", [None, 1, 0.5, 0.333333, 0.6666667])
@@ -261,13 +269,20 @@ class TestSources:
         assert (
             find([offer])
             == find([offer], now=NOW)
-            == (EndIsZero(offer=OfferId(7), machine=MachineId(1)),)
+            == (
+                Finding(
+                    kind=FindingKind.END_IS_ZERO,
+                    machine=MachineId(1),
+                    offers=(OfferId(7),),
+                    detail="its end date is 0, read as 1970-01-01",
+                ),
+            )
         )
         assert str(find([offer])[0]) == "offer 7: its end date is 0, read as 1970-01-01"
 
     def test_an_offer_that_is_repeated_is_looked_at_once(self) -> None:
         offer = offer_from_record(FULL | {"end_date": 0})
-        assert [type(f).__name__ for f in find([offer] * 3)] == ["EndIsZero", "RepeatedOffer"]
+        assert [f.kind.name for f in find([offer] * 3)] == ["END_IS_ZERO", "REPEATED_OFFER"]
 
 
 class TestMachines:
@@ -275,14 +290,14 @@ class TestMachines:
 
     def test_two_models(self) -> None:
         (finding,) = find([an_offer(1), an_offer(2, 2, gpu_name="A100"), an_offer(3, 4)])
-        assert isinstance(finding, SeveralModels)
+        assert finding.kind is FindingKind.SEVERAL_MODELS
         assert str(finding) == "machine 1: offers of RTX 4090 and A100"
 
     def test_prices_out_of_proportion(self) -> None:
         dear = PriceTerms(gpu=PerGpuHour("1.01"), min_bid=PerGpuHour("0.5"))
         offers = [an_offer(1), an_offer(2, 2, prices=dear)]
         (finding,) = find(offers)
-        assert isinstance(finding, UnevenPrices)
+        assert finding.kind is FindingKind.UNEVEN_PRICES
         assert str(finding) == "machine 1: $1.00 to $1.01 a GPU-hour"
         assert not find([an_offer(1), an_offer(2, 2, prices=dear, machine=MachineId(2))])
 
@@ -293,7 +308,7 @@ class TestMachines:
         assert not find([an_offer(1), an_offer(2, 2, prices=dear, extra={"is_bid": True})])
         unknown = PriceTerms(gpu=PerGpuHour(0))
         offers = [an_offer(1), an_offer(2, 2, prices=unknown, unknown_prices=("gpu", "min_bid"))]
-        assert [type(f).__name__ for f in find(offers)] == ["UnknownPrices"]
+        assert [f.kind.name for f in find(offers)] == ["UNKNOWN_PRICES"]
 
 
 class TestSummary:

@@ -508,7 +508,7 @@ class TestTimes:
 
     def test_ends_are_measured_at_the_files_own_time(self) -> None:
         gone = read_offers(table(ROW | {"duration_seconds": "-5"}))
-        assert [type(each).__name__ for each in gone.findings] == ["Ended"]
+        assert [each.kind.name for each in gone.findings] == ["END_GONE_BY"]
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ from numgenius_core.units import SECONDS_PER_HOUR
 from numgenius_core.wire import (
     MAX_DEPTH,
     MAX_DIGITS,
-    FloorAboveOnDemand,
+    FindingKind,
     Reading,
     offer_from_record,
     offer_to_record,
@@ -251,17 +251,17 @@ class TestRecordBecomesOffer:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             reading = read_offers(json.dumps([minimal(min_bid=2.0)]))
-        assert isinstance(reading.findings[-1], FloorAboveOnDemand)
+        assert reading.findings[-1].kind is FindingKind.FLOOR_ABOVE_PRICE
 
     def test_ends_are_looked_at_when_the_time_is_given(self) -> None:
         text, now = json.dumps([RECORD | {"end_date": 10}]), datetime(2026, 1, 1, tzinfo=UTC)
         assert not read_offers(text).findings
-        assert [type(f).__name__ for f in read_offers(text, now=now).findings] == ["Ended"]
+        assert [f.kind.name for f in read_offers(text, now=now).findings] == ["END_GONE_BY"]
 
     def test_the_time_is_floored(self) -> None:
         now = datetime(2026, 1, 1, 0, 0, 0, 900_000, tzinfo=UTC)
         text = json.dumps([RECORD | {"end_date": 1_767_225_600.0}])
-        assert [type(f).__name__ for f in read_offers(text, now=now).findings] == ["Ended"]
+        assert [f.kind.name for f in read_offers(text, now=now).findings] == ["END_GONE_BY"]
         assert read_offers("[]", now=datetime.now(UTC)).offers == ()
         with pytest.raises(RuleViolation, match="time zone"):
             read_offers("[]", now=datetime(2026, 1, 1))  # noqa: DTZ001 - that is the point

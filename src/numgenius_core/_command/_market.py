@@ -92,7 +92,7 @@ class Asked(NamedTuple):
         return [
             each
             for each in self.reading.findings
-            if (each.offer in numbers if hasattr(each, "offer") else each.machine in machines)
+            if (each.machine in machines if each.offer is None else each.offer in numbers)
         ]
 
     def rank(self, stay: Stay, mode: Mode) -> Ranking:
@@ -202,14 +202,33 @@ def _query(options: Namespace) -> tuple[Query, bool, bool]:
 
 
 def _wanted(offers: Iterable[Offer], options: Namespace) -> list[Offer]:
-    """Return the offers of as many GPUs, and of the model, that are asked for."""
-    found = [offer for offer in offers if options.gpus in (None, offer.gpus)]
-    if options.gpu is None:
-        return found
-    from numgenius_core.search import gpu_matcher
+    """Return the offers of as many GPUs, and of the model, that are asked for.
 
-    matches = read("--gpu", gpu_matcher, options.gpu)
-    return [offer for offer in found if matches(offer)]
+    Where there are none of them, what may be meant is said.
+    """
+    named, name, gpus = list(offers), options.gpu, options.gpus
+    if name is not None and named:
+        from numgenius_core.search import gpu_matcher
+
+        matches = read("--gpu", gpu_matcher, name)
+        every, named = named, [offer for offer in named if matches(offer)]
+        if not named:
+            print(f"numgenius: --gpu {name}: {_no_such_gpu(name, every)}", file=sys.stderr)
+    found = [offer for offer in named if gpus in (None, offer.gpus)]
+    if named and not found:
+        sizes = ", ".join(map(str, sorted({offer.gpus for offer in named})))
+        print(
+            f"numgenius: --gpus {gpus}: no offer has so many; offers have {sizes}", file=sys.stderr
+        )
+    return found
+
+
+def _no_such_gpu(name: str, offers: Sequence[Offer]) -> str:
+    """Return what may be meant by the name of a GPU that no offer has."""
+    from numgenius_core.search import Condition, Operator, Query, remarks
+
+    (remark,) = remarks(Query([Condition("gpu_name", Operator.PART, name)]), offers)
+    return remark.text
 
 
 def _reading(options: Namespace) -> Reading:

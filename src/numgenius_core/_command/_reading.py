@@ -16,7 +16,8 @@ T = TypeVar("T")
 def read(option: str, reader: Callable[[str], T], text: str) -> T:
     """Read the text of an option; a fault names the option, not the value it became."""
     try:
-        return reader(f"0{text}" if text.startswith(".") else text)  # people write .25
+        # People write .25, which our numbers do not take.
+        return reader(f"0{text}" if text[:1] == "." and text[1:2].isdigit() else text)
     except RuleViolation as fault:
         raise RuleViolation(option, fault.need, fault.got) from None
 

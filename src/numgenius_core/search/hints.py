@@ -62,6 +62,7 @@ _UNITS: Final[dict[str, tuple[tuple[Decimal, str], ...]]] = {
     ),
 }
 _NAMED: Final = 4
+_ALIKE: Final = 0.75
 
 
 @frozen(kw_only=True)
@@ -136,8 +137,7 @@ def _of_part(condition: Condition, said: Sequence[Scalar]) -> str | None:
     matches = part_matcher(condition.value)
     if any(isinstance(value, str) and matches(value) for value in said):
         return None
-    near = _near(condition.value, said)
-    return "no offer has it" + (f"; did you mean {near}?" if near else "")
+    return "no offer has it" + _instead((_near(condition.value, said),), said)
 
 
 def _of_text(condition: Condition, column: Field, said: Sequence[Scalar]) -> str | None:
@@ -148,11 +148,10 @@ def _of_text(condition: Condition, column: Field, said: Sequence[Scalar]) -> str
         return None
     places = [_country(value) for value in said] if column.kind is FieldType.PLACE else []
     near = [_near(one, [*said, *places]) for one in absent]
-    hints = ", ".join(dict.fromkeys(hint for hint in near if hint))
     what = "no offer has it"
     if len(wanted) > 1:
         what = f"no offer has {', '.join(map(str, absent))}"
-    text = f"{what}; did you mean {hints}?" if hints else what
+    text = what + _instead(near, said)
     parts = [one for one in absent if any(part_matcher(str(one))(str(value)) for value in have)]
     if parts and column.kind is FieldType.TEXT and condition.operator in (Operator.EQ, Operator.IN):
         like = Condition(condition.field, Operator.PART, parts[0])
@@ -167,12 +166,26 @@ def _country(place: Scalar) -> str:
 _COUNTRIES: Final = {"usa": "US", "uk": "GB", "united states": "US", "germany": "DE", "uae": "AE"}
 
 
+def _instead(near: Iterable[str], said: Iterable[Scalar]) -> str:
+    """Return what may be meant, and what there is where nobody can guess it."""
+    hints = ", ".join(dict.fromkeys(hint for hint in near if hint))
+    return f"; did you mean {hints}?" if hints else f"; offers have {_named(_have(said))}"
+
+
+def _have(said: Iterable[Scalar]) -> list[str]:
+    """Return the texts that offers say, the most frequent first."""
+    return [text for text, _ in Counter(v for v in said if isinstance(v, str) and v).most_common()]
+
+
+def _named(values: Sequence[str]) -> str:
+    more = ", …" if len(values) > _NAMED else ""
+    return ", ".join(value.replace(" ", "_") for value in values[:_NAMED]) + more
+
+
 def _near(wanted: object, said: Iterable[Scalar]) -> str:
     """Return the values that are near a text, as a query has them: the most frequent first."""
     text = str(wanted)
-    have = [
-        value for value, _ in Counter(v for v in said if isinstance(v, str) and v).most_common()
-    ]
+    have = _have(said)
     known = _COUNTRIES.get(text.casefold())
     found = [known] if known in have else []
     found = found or [value for value in have if value.casefold() == text.casefold()]
@@ -181,9 +194,12 @@ def _near(wanted: object, said: Iterable[Scalar]) -> str:
         found = [value for value in have if matches(value)]
     if not found:
         lower = {value.casefold(): value for value in have}
-        found = [lower[near] for near in get_close_matches(text.casefold(), lower, 2, 0.75)]
-    more = ", …" if len(found) > _NAMED else ""
-    return ", ".join(value.replace(" ", "_") for value in found[:_NAMED]) + more
+        found = [lower[near] for near in get_close_matches(text.casefold(), lower, 2, _ALIKE)]
+    if not found:  # one word of a name is mistyped: "4009" of "RTX 4090"
+        words = {word for value in have for word in value.casefold().split()}
+        near = get_close_matches(text.casefold(), words, 2, _ALIKE)
+        found = [value for value in have if not {*near}.isdisjoint(value.casefold().split())]
+    return _named(found)
 
 
 def _of_unit(condition: Condition, said: Sequence[Decimal], met: int) -> str | None:

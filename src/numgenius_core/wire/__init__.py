@@ -12,22 +12,7 @@ from numgenius_core._checks import MAX_DEPTH
 from numgenius_core._json import MAX_BYTES, MAX_DIGITS
 from numgenius_core.wire._packings import Source
 from numgenius_core.wire._sources import MAX_RECORDS
-from numgenius_core.wire.findings import (
-    Ended,
-    EndIsZero,
-    Finding,
-    FloorAboveOnDemand,
-    FreeOfCharge,
-    ImpossibleShare,
-    RepeatedOffer,
-    RepeatedSlice,
-    SeveralModels,
-    UnevenPrices,
-    UnexplainedSizes,
-    UnexplainedTotal,
-    UnknownPrices,
-    summarized,
-)
+from numgenius_core.wire.findings import Finding, FindingKind, summarized
 from numgenius_core.wire.oddities import find
 from numgenius_core.wire.reading import (
     Reading,
@@ -49,25 +34,14 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_DIGITS",
     "MAX_RECORDS",
-    "EndIsZero",
-    "Ended",
     "Finding",
-    "FloorAboveOnDemand",
-    "FreeOfCharge",
+    "FindingKind",
     "HostMachine",
-    "ImpossibleShare",
     "InstanceReading",
     "MachineReading",
     "Reading",
     "RentedInstance",
-    "RepeatedOffer",
-    "RepeatedSlice",
-    "SeveralModels",
     "Source",
-    "UnevenPrices",
-    "UnexplainedSizes",
-    "UnexplainedTotal",
-    "UnknownPrices",
     "find",
     "offer_from_record",
     "offer_to_record",

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
 from typing import Final
 
 from numgenius_core._checks import as_tuple, check_kind
@@ -28,21 +29,7 @@ from numgenius_core.ids import MachineId, OfferId
 from numgenius_core.intervals import utc
 from numgenius_core.offer import Block, Offer
 from numgenius_core.units import HOURS_PER_MONTH
-from numgenius_core.wire.findings import (
-    Ended,
-    EndIsZero,
-    Finding,
-    FloorAboveOnDemand,
-    FreeOfCharge,
-    ImpossibleShare,
-    RepeatedOffer,
-    RepeatedSlice,
-    SeveralModels,
-    UnevenPrices,
-    UnexplainedSizes,
-    UnexplainedTotal,
-    UnknownPrices,
-)
+from numgenius_core.wire.findings import Finding, FindingKind
 
 LARGEST_EXPLAINED: Final = 32
 """Up to this many GPUs in a machine its sizes are looked at; markets know at most 16."""
@@ -73,8 +60,8 @@ def find(
     >>> from numgenius_core import read_sample
     >>> from numgenius_core.wire import find
     >>> found = find(read_sample().offers)
-    >>> len(found), type(found[0]).__name__
-    (8, 'FloorAboveOnDemand')
+    >>> len(found), found[0].kind.name
+    (8, 'FLOOR_ABOVE_PRICE')
     """
     market = as_tuple(offers, "offers")
     moment = None if now is None else utc(now, "now")
@@ -88,10 +75,10 @@ def find(
             found += _of_offer(offer, moment)
             machines[offer.machine].append(offer)
         seen.append(place)
-    for number, where in indexes.items():
+    for where in indexes.values():
         if len(where) > 1:
-            machine = market[where[0]].machine
-            found.append(RepeatedOffer(offer=number, machine=machine, indexes=tuple(where)))
+            stands = f"stands at {', '.join(map(str, where))}"
+            found.append(_odd(FindingKind.REPEATED_OFFER, market[where[0]], stands))
     for slices in machines.values():
         found += _of_machine(slices, complete)
     return tuple(found)
@@ -100,26 +87,26 @@ def find(
 # -- one offer ---------------------------------------------------------------------------------
 
 
+def _odd(kind: FindingKind, offer: Offer, detail: str) -> Finding:
+    return Finding(kind=kind, machine=offer.machine, offers=(offer.id,), detail=detail)
+
+
 def _of_offer(offer: Offer, now: datetime | None) -> list[Finding]:
     found: list[Finding] = []
     prices, unknown, ends = offer.prices, offer.unknown_prices, offer.ends_at
-    number, machine = offer.id, offer.machine
     if unknown:
-        found.append(UnknownPrices(offer=number, machine=machine, prices=unknown))
+        found.append(_odd(FindingKind.UNKNOWN_PRICES, offer, f"no price of {', '.join(unknown)}"))
     if "gpu" not in unknown:
         if not prices.gpu.steps:
-            found.append(FreeOfCharge(offer=number, machine=machine))
+            found.append(_odd(FindingKind.FREE_OF_CHARGE, offer, "its GPUs cost nothing"))
         elif prices.min_bid.steps > prices.gpu.steps:
-            found.append(
-                FloorAboveOnDemand(
-                    offer=number, machine=machine, floor=prices.min_bid, price=prices.gpu
-                )
-            )
-    if ends is not None and (ends == _ZERO or (now is not None and ends <= now)):
-        if ends == _ZERO:
-            found.append(EndIsZero(offer=number, machine=machine))
-        else:
-            found.append(Ended(offer=number, machine=machine, ends_at=ends))
+            dearer = f"lowest bid ${prices.min_bid} above the on-demand ${prices.gpu}"
+            found.append(_odd(FindingKind.FLOOR_ABOVE_PRICE, offer, dearer))
+    if ends == _ZERO:
+        said = "its end date is 0, read as 1970-01-01"
+        found.append(_odd(FindingKind.END_IS_ZERO, offer, said))
+    elif ends is not None and now is not None and ends <= now:
+        found.append(_odd(FindingKind.END_GONE_BY, offer, f"ended at {ends:%Y-%m-%d %H:%M:%S} UTC"))
     if offer.extra:
         found += _of_source(offer)
     return found
@@ -130,9 +117,10 @@ def _of_source(offer: Offer) -> list[Finding]:
     found: list[Finding] = []
     said = offer.extra.get("gpu_frac")
     if offer.gpus_in_machine is None and (share := _decimal(said)) is not None:
-        found.append(ImpossibleShare(offer=offer.id, machine=offer.machine, share=share))
-    if (odd := _unexplained_total(offer)) is not None:
-        found.append(odd)
+        none_of = f"{share:f} of a machine's GPUs is none of its sizes"
+        found.append(_odd(FindingKind.IMPOSSIBLE_SHARE, offer, none_of))
+    if (unexplained := _unexplained_total(offer)) is not None:
+        found.append(_odd(FindingKind.UNEXPLAINED_TOTAL, offer, unexplained))
     return found
 
 
@@ -151,8 +139,8 @@ def _decimal(value: object) -> Decimal | None:
     return None
 
 
-def _unexplained_total(offer: Offer) -> UnexplainedTotal | None:
-    """Return what of a total its GPUs, its disk and the fee of its promise do not explain.
+def _unexplained_total(offer: Offer) -> str | None:
+    """Say what of a total its GPUs, its disk and the fee of its promise do not explain.
 
     Where the source does not say what the disk costs an hour, any disk up to the offer's may be in
     the total.
@@ -175,34 +163,31 @@ def _unexplained_total(offer: Offer) -> UnexplainedTotal | None:
         fits = abs(rest) <= slack
     if fits:
         return None
-    return UnexplainedTotal(
-        offer=offer.id,
-        machine=offer.machine,
-        total=total,
-        explained=total - rest,
-        sla_fee=fee or None,
-    )
+    named = f" and an SLA fee of ${fee:f}" if fee else ""
+    return f"${total:f}/hour in all, of which GPUs and disk{named} explain ${total - rest:f}"
 
 
 # -- one machine -------------------------------------------------------------------------------
 
 
 def _of_machine(slices: Sequence[Offer], complete: bool) -> list[Finding]:
-    machine, numbers = slices[0].machine, tuple(offer.id for offer in slices)
-    found = _among(slices, machine, numbers) if len(slices) > 1 else []  # half have one
+    found = _among(slices) if len(slices) > 1 else []  # half have one
     sizes = tuple(sorted({offer.gpus for offer in slices}))
     totals = {offer.gpus_in_machine for offer in slices}
     total = totals.pop() if len(totals) == 1 else None
     if not _explained(sizes, total, complete):
-        found.append(
-            UnexplainedSizes(offers=numbers, machine=machine, sizes=sizes, gpus_in_machine=total)
-        )
+        gpus = "" if total is None else f" of {total} GPUs"
+        text = f"no min_gpu explains offers of {', '.join(map(str, sizes))}{gpus}"
+        found.append(_odd_beside(FindingKind.UNEXPLAINED_SIZES, slices, text))
     return found
 
 
-def _among(
-    slices: Sequence[Offer], machine: MachineId, numbers: tuple[OfferId, ...]
-) -> list[Finding]:
+def _odd_beside(kind: FindingKind, slices: Sequence[Offer], detail: str) -> Finding:
+    numbers = tuple(offer.id for offer in slices)
+    return Finding(kind=kind, machine=slices[0].machine, offers=numbers, detail=detail)
+
+
+def _among(slices: Sequence[Offer]) -> list[Finding]:
     """Return what is odd in the slices of a machine beside each other."""
     found: list[Finding] = []
     same: defaultdict[object, list[Offer]] = defaultdict(list)
@@ -211,17 +196,19 @@ def _among(
             same[gpus].append(offer)
     for twins in same.values():
         if len(twins) > 1:
-            ids = tuple(offer.id for offer in twins)
-            found.append(RepeatedSlice(offers=ids, machine=machine, gpus=twins[0].gpus))
+            numbers = ", ".join(str(offer.id) for offer in twins)
+            text = f"offers {numbers} are the same {twins[0].gpus} GPUs"
+            found.append(_odd_beside(FindingKind.REPEATED_GPUS, twins, text))
     models = tuple(dict.fromkeys(offer.gpu_name for offer in slices))
     if len(models) > 1:
-        found.append(SeveralModels(offers=numbers, machine=machine, models=models))
-    elif (odd := _uneven(slices)) is not None:
-        found.append(odd)
+        text = f"offers of {' and '.join(models)}"
+        found.append(_odd_beside(FindingKind.SEVERAL_MODELS, slices, text))
+    elif (uneven := _uneven(slices)) is not None:
+        found.append(uneven)
     return found
 
 
-def _uneven(slices: Sequence[Offer]) -> UnevenPrices | None:
+def _uneven(slices: Sequence[Offer]) -> Finding | None:
     """Return the prices a GPU of one machine, if they differ by more than a thousandth."""
     priced = [
         offer
@@ -230,12 +217,11 @@ def _uneven(slices: Sequence[Offer]) -> UnevenPrices | None:
     ]
     if len(priced) < 2:
         return None
-    steps = [offer.prices.gpu.steps for offer in priced]
-    if (max(steps) - min(steps)) * _THOUSANDTH <= max(steps):
+    prices = sorted((offer.prices.gpu for offer in priced), key=attrgetter("steps"))
+    least, most = prices[0], prices[-1]
+    if (most.steps - least.steps) * _THOUSANDTH <= most.steps:
         return None
-    prices = tuple(offer.prices.gpu for offer in priced)
-    numbers = tuple(offer.id for offer in priced)
-    return UnevenPrices(offers=numbers, machine=slices[0].machine, prices=prices)
+    return _odd_beside(FindingKind.UNEVEN_PRICES, priced, f"${least} to ${most} a GPU-hour")
 
 
 def _which(offer: Offer) -> Block | tuple[int, ...] | None:
