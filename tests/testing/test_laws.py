@@ -19,7 +19,12 @@ from numgenius_core.contracts import InstanceEvent, InstanceState
 from numgenius_core.errors import MissingExtra, NumgeniusError, RuleViolation, WrongType
 from numgenius_core.market import Market
 from numgenius_core.market.commands import Tick
-from numgenius_core.market.events import ContractExtended, ContractPrepaid, InstancePaused
+from numgenius_core.market.events import (
+    ContractCreated,
+    ContractExtended,
+    ContractPrepaid,
+    InstancePaused,
+)
 from numgenius_core.money import Money
 from numgenius_core.planning import PriceSeries
 from numgenius_core.rates import PerHour
@@ -71,7 +76,8 @@ MISTAKES = [
     for wrong in mistakes
     if FULL or wrong.__name__ not in RARE
 ]
-HAPPENS = [InstancePaused, *([ContractExtended, ContractPrepaid] if FULL else [])]
+# A full run looks for the seldom ones.
+HAPPENS = [ContractCreated, *([InstancePaused, ContractExtended, ContractPrepaid] if FULL else [])]
 
 
 def named(rule: str, law: str) -> Law:
