@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sized
 from typing import ClassVar, Final
 
 __all__ = [
+    "Conflict",
     "DeprecationNotice",
     "FloorAbovePrice",
     "IllegalMove",
@@ -170,6 +171,25 @@ class IllegalMove(NumgeniusError, RuntimeError):
     def __str__(self) -> str:
         allowed = ", ".join(self.legal) or "nothing"
         return f"{self.event}: not possible while {self.state}; possible is: {allowed}"
+
+
+class Conflict(NumgeniusError, RuntimeError):
+    """Events that were decided without having seen all events of their log.
+
+    Attributes:
+        expected: How many events the log was expected to have.
+        found: How many it has.
+    """
+
+    code: ClassVar[str] = "conflict"
+
+    def __init__(self, expected: int, found: int) -> None:
+        super().__init__(expected, found)
+        self.expected = expected
+        self.found = found
+
+    def __str__(self) -> str:
+        return f"the log has {self.found:,} events, not the {self.expected:,} that were expected"
 
 
 class InvalidDocument(NumgeniusError, ValueError):

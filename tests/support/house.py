@@ -21,7 +21,13 @@ ORDER: Final = [
     "__main__",
 ]
 # fmt: on
-MARKET_FACES: Final = ["market.commands", "market.events", "market.journal", "market.views"]
+MARKET_FACES: Final = [
+    "market.commands",
+    "market.events",
+    "market.journal",
+    "market.logs",
+    "market.views",
+]
 
 
 def name_of(path: Path) -> str:

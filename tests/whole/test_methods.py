@@ -14,6 +14,7 @@ from effort import up_to
 from house import FACES, load
 from numgenius_core.bids import BidBook
 from numgenius_core.errors import NumgeniusError
+from numgenius_core.market.logs import Log, MemoryLog, Writer
 from numgenius_core.testing import values
 
 JUNK: Final[tuple[Any, ...]] = (
@@ -30,7 +31,13 @@ JUNK: Final[tuple[Any, ...]] = (
     object(),
 )
 INSIDE: Final = frozenset({"Field.kept", "Field.of", "Market.after", "Market.due"})
-MADE: Final = {BidBook: st.builds(BidBook, st.just(8))}
+LOGS: Final = st.builds(MemoryLog)
+MADE: Final = {
+    BidBook: st.builds(BidBook, st.just(8)),
+    Log: LOGS,
+    MemoryLog: LOGS,
+    Writer: st.builds(Writer, LOGS),
+}
 
 
 def classes() -> Iterator[type]:

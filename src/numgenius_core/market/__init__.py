@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         commands as commands,
         events as events,
         journal as journal,
+        logs as logs,
         views as views,
     )
 
@@ -57,6 +58,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Load a face of the room when it is first asked for (PEP 562)."""
-    if name in ("commands", "events", "journal", "views"):
+    if name in ("commands", "events", "journal", "logs", "views"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,460 @@
+"""Logs of events that several writers share, and the loop in which each of them decides.
+
+A log keeps events in order and takes more only from a writer who has seen all that there are:
+``append`` names how many the writer knows, and a writer who is behind is refused with
+:class:`~numgenius_core.errors.Conflict`, catches up and decides again. So no two writers sell one
+GPU, whatever they know (optimistic concurrency, as event stores have it).
+
+A *command id*, chosen by whoever asks, makes a request that is repeated give its first answer and
+happen once, also where the answer was lost or the writer was killed after it had stored it. A
+refusal is no answer to keep: nothing has happened, and the same request may be right later.
+
+The library has no disk and no network: :class:`MemoryLog` is here, and the example service has
+logs on SQLite and PostgreSQL to copy.
+
+>>> from datetime import UTC, datetime
+>>> from numgenius_core import Money
+>>> from numgenius_core.market import commands as do
+>>> from numgenius_core.market.logs import MemoryLog, Writer
+>>> log, at = MemoryLog(), datetime(2026, 1, 1, tzinfo=UTC)
+>>> one, two = Writer(log), Writer(log)
+>>> paid = one.execute(do.AddCredit(account="ann", amount=Money(10)), at=at, command_id="order 7")
+>>> again = two.execute(do.AddCredit(account="ann", amount=Money(10)), at=at, command_id="order 7")
+>>> again == paid, str(two.market.credited)
+(True, '10.00')
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from threading import Lock
+
+from attrs import field, frozen
+
+from numgenius_core._checks import as_tuple, check_kind, check_text
+from numgenius_core._numbers import whole_number
+from numgenius_core.errors import Conflict, NumgeniusError, RuleViolation, WrongType, brief, shown
+from numgenius_core.ids import ContractId, VolumeId
+from numgenius_core.intervals import utc
+from numgenius_core.market._dispatch import execute, is_command, replay
+from numgenius_core.market._messages import Order
+from numgenius_core.market.commands import Command, Tick
+from numgenius_core.market.events import Event
+from numgenius_core.market.instance import Instance
+from numgenius_core.market.state import Market
+from numgenius_core.market.volume import RentedVolume
+
+__all__ = ["Checkpoint", "Entry", "Log", "MemoryLog", "Reaction", "Transaction", "Writer"]
+
+Reaction = Callable[[Market, Event], Iterable[Command | Order]]
+"""What follows from an event at once, as a part of the transaction that it came from."""
+
+
+def _as_events(given: Iterable[Event]) -> tuple[Event, ...]:
+    events = as_tuple(given, "events")
+    for index, event in enumerate(events):
+        if not isinstance(event, Event):
+            raise WrongType(f"events[{index}]", "an event of a market", shown(event))
+    return events
+
+
+def _check_id(command_id: str | None) -> None:
+    if command_id is not None:
+        check_text(command_id, "command_id")
+
+
+@frozen(kw_only=True)
+class Entry:
+    """What one transaction led to: a log keeps all of it or nothing.
+
+    Attributes:
+        due: What had come due before it.
+        events: What it led to, in order.
+        command_id: Who asks again with it is answered with ``events``; ``None`` for no answer kept.
+
+    Raises:
+        WrongType: Something that is no event, or an id that is no text.
+        RuleViolation: An id that is not 1 to 200 printable characters.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Money
+    >>> from numgenius_core.market.events import CreditAdded
+    >>> from numgenius_core.market.logs import Entry
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> entry = Entry(events=[CreditAdded(at=at, account="ann", amount=Money(10))])
+    >>> len(entry.all)
+    1
+    """
+
+    due: tuple[Event, ...] = field(default=(), converter=_as_events, repr=brief)
+    events: tuple[Event, ...] = field(converter=_as_events, repr=brief)
+    command_id: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        _check_id(self.command_id)
+
+    @property
+    def all(self) -> tuple[Event, ...]:
+        """What the log keeps, in order."""
+        return self.due + self.events
+
+
+@frozen(kw_only=True)
+class Checkpoint:
+    """A market from which a start goes on, instead of from the first event.
+
+    Attributes:
+        market: After ``market.version`` events.
+        instances: Those destroyed until then.
+        volumes: Those deleted until then.
+
+    >>> from numgenius_core import Market
+    >>> from numgenius_core.market.logs import Checkpoint
+    >>> Checkpoint(market=Market()).market.version
+    0
+    """
+
+    market: Market
+    instances: Mapping[ContractId, Instance] = field(factory=dict, repr=brief)
+    volumes: Mapping[VolumeId, RentedVolume] = field(factory=dict, repr=brief)
+
+
+class Log(ABC):
+    """Where the events of one market are kept; derive from it for a disk or a database.
+
+    The promises that a :class:`Writer` builds on:
+
+    * ``append`` keeps all of its entries or none, after exactly ``expected`` events, and returns
+      when they will be there after a crash. When it raises, they are not there, and will not be. A
+      log that cannot know (its server is gone) raises all the same: whoever asks again with the
+      same command id gets the first answer, if there is one.
+    * ``read`` gives events in the order in which they were kept, and all of them.
+    * ``answer`` knows each command id for as long as the log says.
+
+    >>> from numgenius_core.market.logs import Log, MemoryLog
+    >>> isinstance(MemoryLog(), Log)
+    True
+    """
+
+    @property
+    @abstractmethod
+    def version(self) -> int:
+        """The number of events that are kept."""
+
+    @abstractmethod
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        """Keep what happened, all of it or nothing.
+
+        Args:
+            expected: The number of events that the writer has seen.
+            entries: What happened after them, in order.
+
+        Raises:
+            Conflict: Others were faster; it names how many events there are.
+        """
+
+    @abstractmethod
+    def read(self, after: int = 0) -> Iterator[Event]:
+        """Yield all events after a number of them, in order."""
+
+    @abstractmethod
+    def answer(self, command_id: str) -> tuple[Event, ...] | None:
+        """Return what a request with this id led to; ``None`` if none is known."""
+
+    @abstractmethod
+    def checkpoint(self) -> Checkpoint | None:
+        """Return the latest checkpoint; ``None`` if there is none."""
+
+    @abstractmethod
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint, which shortens the next start; older ones may go."""
+
+    def turn(self) -> AbstractContextManager[object]:
+        """Return a turn to write, for a log that lets writers wait instead of conflict.
+
+        Decisions and the ``append`` that follows are made within it. By default there is none.
+        """
+        return nullcontext()
+
+
+class MemoryLog(Log):
+    """A log in memory, for tests, notebooks and simulations; threads may share it.
+
+    Args:
+        ids: How many command ids are kept, the latest; ``None`` for all.
+
+    Raises:
+        WrongType: ``ids`` is no whole number.
+        RuleViolation: ``ids`` is below 1.
+
+    >>> from numgenius_core.market.logs import MemoryLog
+    >>> log = MemoryLog()
+    >>> log.append(1, [])
+    Traceback (most recent call last):
+        ...
+    numgenius_core.errors.Conflict: the log has 0 events, not the 1 that were expected
+    """
+
+    def __init__(self, *, ids: int | None = None) -> None:
+        self._most = None if ids is None else whole_number(ids, "ids", 1)
+        self._events: list[Event] = []
+        self._answers: dict[str, tuple[Event, ...]] = {}
+        self._checkpoint: Checkpoint | None = None
+        self._lock = Lock()
+
+    @property
+    def version(self) -> int:
+        """The number of events that are kept."""
+        return len(self._events)
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        """Keep what happened, all of it or nothing."""
+        wanted = whole_number(expected, "expected", 0)
+        given = as_tuple(entries, "entries")
+        for index, entry in enumerate(given):
+            check_kind(entry, Entry, f"entries[{index}]")
+        with self._lock:
+            if wanted != len(self._events):
+                raise Conflict(wanted, len(self._events))
+            for entry in given:
+                self._events += entry.all
+                if entry.command_id is not None:
+                    self._answers[entry.command_id] = entry.events
+            while self._most is not None and len(self._answers) > self._most:
+                del self._answers[next(iter(self._answers))]
+
+    def read(self, after: int = 0) -> Iterator[Event]:
+        """Yield all events after a number of them, in order."""
+        return iter(self._events[whole_number(after, "after", 0) :])
+
+    def answer(self, command_id: str) -> tuple[Event, ...] | None:
+        """Return what a request with this id led to; ``None`` if none is known."""
+        check_text(command_id, "command_id")
+        return self._answers.get(command_id)
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return the latest checkpoint; ``None`` if there is none."""
+        return self._checkpoint
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint."""
+        check_kind(checkpoint, Checkpoint, "checkpoint")
+        self._checkpoint = checkpoint
+
+
+def _as_commands(given: Iterable[Command | Order]) -> tuple[Command | Order, ...]:
+    commands = as_tuple(given, "commands")
+    for index, command in enumerate(commands):
+        if not is_command(command):
+            raise WrongType(f"commands[{index}]", "a command of a market", shown(command))
+    return commands
+
+
+@frozen(kw_only=True)
+class Transaction:
+    """Commands that are carried out together, all of them or none.
+
+    Attributes:
+        commands: In order.
+        command_id: Makes one that is repeated happen once; ``None`` if it may happen again.
+
+    Raises:
+        WrongType: Something that is no command, or an id that is no text.
+        RuleViolation: An id that is not 1 to 200 printable characters.
+
+    >>> from numgenius_core import Money
+    >>> from numgenius_core.market import commands as do
+    >>> from numgenius_core.market.logs import Transaction
+    >>> paid = do.AddCredit(account="ann", amount=Money(10))
+    >>> Transaction(commands=[paid], command_id="order 7").command_id
+    'order 7'
+    """
+
+    commands: tuple[Command | Order, ...] = field(converter=_as_commands)
+    command_id: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        _check_id(self.command_id)
+
+
+class Writer:
+    """Carries out transactions on a log that others write too.
+
+    It holds the market that the events give, decides on it, appends, and on a conflict catches up
+    and decides again. One thread uses a writer; each thread and each process has its own.
+
+    Args:
+        log: Where the events are.
+        react: What follows from an event at once, in the same transaction.
+
+    Attributes:
+        log: Where the events are.
+        market: After all events that this writer has seen.
+        instances: Destroyed instances, which the market forgets (its archive).
+        volumes: Deleted volumes.
+
+    Raises:
+        WrongType: ``log`` is no ``Log``.
+        RuleViolation: Events that contradict each other; it names the first.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Money
+    >>> from numgenius_core.market import commands as do
+    >>> from numgenius_core.market.logs import MemoryLog, Writer
+    >>> writer, at = Writer(MemoryLog()), datetime(2026, 1, 1, tzinfo=UTC)
+    >>> (event,) = writer.execute(do.AddCredit(account="ann", amount=Money(10)), at=at)
+    >>> type(event).__name__, writer.log.version
+    ('CreditAdded', 1)
+    """
+
+    def __init__(self, log: Log, *, react: Reaction | None = None) -> None:
+        check_kind(log, Log, "log")
+        self.log = log
+        self._react = react
+        kept = log.checkpoint()
+        self.market = Market() if kept is None else kept.market
+        self.instances: dict[ContractId, Instance] = {} if kept is None else dict(kept.instances)
+        self.volumes: dict[VolumeId, RentedVolume] = {} if kept is None else dict(kept.volumes)
+        self.catch_up()
+
+    def catch_up(self) -> Market:
+        """Take in what others have written, and return the market.
+
+        Raises:
+            RuleViolation: An event contradicts those before it, or the log has lost some.
+        """
+        seen, there = self.market.version, self.log.version
+        if there < seen:
+            raise RuleViolation("log", f"the {seen:,} events that it had", f"{there:,} events")
+        if there > seen:
+            instances: dict[ContractId, Instance] = {}
+            volumes: dict[VolumeId, RentedVolume] = {}
+            events = self.log.read(seen)
+            self.market = replay(events, self.market, archive=instances, volumes=volumes)
+            self.instances.update(instances)
+            self.volumes.update(volumes)
+        return self.market
+
+    def execute(
+        self, *commands: Command | Order, at: datetime, command_id: str | None = None
+    ) -> tuple[Event, ...]:
+        """Carry out commands, all of them or none, and return what they led to.
+
+        Args:
+            commands: In order.
+            at: When. Clocks of several writers differ: an instant before the last event is taken
+                as the instant of that event.
+            command_id: What was carried out with it before is not carried out again; its first
+                answer is returned.
+
+        Returns:
+            What the commands led to, without what had come due before them.
+
+        Raises:
+            NumgeniusError: A command is refused; nothing has happened.
+            Exception: What the log raised; nothing has happened as far as the log knows.
+        """
+        (result,) = self.execute_all([Transaction(commands=commands, command_id=command_id)], at=at)
+        if isinstance(result, NumgeniusError):
+            raise result
+        return result
+
+    def execute_all(
+        self, transactions: Iterable[Transaction], *, at: datetime
+    ) -> tuple[tuple[Event, ...] | NumgeniusError, ...]:
+        """Carry out transactions one after the other, and keep them in one ``append``.
+
+        Args:
+            transactions: In order. One that is refused changes nothing, and the next goes on.
+            at: As for :meth:`execute`.
+
+        Returns:
+            For each what it led to, or why it was refused.
+
+        Raises:
+            WrongType: Something that is no transaction.
+            Exception: What the log raised; none of them has happened as far as the log knows.
+        """
+        wanted, instant = as_tuple(transactions, "transactions"), utc(at, "at")
+        for index, each in enumerate(wanted):
+            check_kind(each, Transaction, f"transactions[{index}]")
+        while True:
+            with self.log.turn():
+                self.catch_up()
+                batch = _Batch(self, self._react, max(instant, self.market.now))
+                results = tuple(batch.result(each) for each in wanted)
+                try:
+                    if batch.entries:
+                        self.log.append(self.market.version, batch.entries)
+                except Conflict:
+                    continue
+            self.market = batch.market
+            self.instances.update(batch.instances)
+            self.volumes.update(batch.volumes)
+            return results
+
+    def checkpoint(self) -> Checkpoint:
+        """Keep what this writer has seen as a checkpoint, and return it."""
+        made = Checkpoint(
+            market=self.market, instances=dict(self.instances), volumes=dict(self.volumes)
+        )
+        self.log.keep(made)
+        return made
+
+
+class _Batch:
+    """Requests decided one after the other, none of them kept yet."""
+
+    def __init__(self, writer: Writer, react: Reaction | None, at: datetime) -> None:
+        self._log, self._react, self._at = writer.log, react, at
+        self.market = writer.market
+        self.entries: list[Entry] = []
+        self.instances: dict[ContractId, Instance] = {}
+        self.volumes: dict[VolumeId, RentedVolume] = {}
+        self._answers: dict[str, tuple[Event, ...]] = {}
+
+    def result(self, wanted: Transaction) -> tuple[Event, ...] | NumgeniusError:
+        """Return what a transaction leads to, led to before, or why it is refused."""
+        key = wanted.command_id
+        if key is not None:
+            first = self._answers.get(key)
+            first = self._log.answer(key) if first is None else first
+            if first is not None:
+                return first
+        try:
+            entry = self._carried_out(wanted)
+        except NumgeniusError as refusal:
+            return refusal
+        if key is not None:
+            self._answers[key] = entry.events
+        if entry.all or key is not None:
+            self.entries.append(entry)
+        return entry.events
+
+    def _carried_out(self, wanted: Transaction) -> Entry:
+        instances: dict[ContractId, Instance] = {}
+        volumes: dict[VolumeId, RentedVolume] = {}
+
+        def do(market: Market, command: Command | Order) -> tuple[Market, tuple[Event, ...]]:
+            return execute(market, command, self._at, archive=instances, volumes=volumes)
+
+        market, due = do(self.market, Tick())
+        happened: list[Event] = []
+        for command in wanted.commands:
+            market, events = do(market, command)
+            happened += events
+            for reaction in self._reactions(market, events):
+                market, more = do(market, reaction)
+                happened += more
+        self.market = market
+        self.instances.update(instances)
+        self.volumes.update(volumes)
+        return Entry(due=due, events=happened, command_id=wanted.command_id)
+
+    def _reactions(self, market: Market, events: Sequence[Event]) -> Iterator[Command | Order]:
+        if self._react is not None:
+            for event in events:
+                yield from self._react(market, event)

@@ -1,0 +1,428 @@
+"""Many writers on one log: nothing is sold twice, lost, or done again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import cycle
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, strategies as st
+
+from effort import examples, up_to
+from log_checks import EVERY_LOG, Opens, empty, paid, rent
+from market_world import ANN, BOB, HOST, START, prices, second
+from numgenius_core.errors import (
+    Conflict,
+    InsufficientCredit,
+    NumgeniusError,
+    RuleViolation,
+    WrongType,
+)
+from numgenius_core.ids import MachineId
+from numgenius_core.listing import Machine, Mode
+from numgenius_core.market import Market, commands as c, execute, find_events, replay
+from numgenius_core.market.events import ContractCreated, CreditAdded, Event, InstanceLabelled
+from numgenius_core.market.logs import Entry, Log, MemoryLog, Transaction, Writer
+from numgenius_core.money import Money
+from numgenius_core.testing import Step, plays
+
+
+def opener(make: Callable[[], Log] = MemoryLog) -> Opens:
+    log = make()
+    return lambda: log
+
+
+class Forgetful(MemoryLog):
+    """Loses conflicts: who is behind writes all the same."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        super().append(max(expected, self.version), entries)
+
+
+class Oblivious(MemoryLog):
+    """Knows no request again."""
+
+    def answer(self, command_id: str) -> tuple[Event, ...] | None:
+        return super().answer(f"not {command_id}")
+
+
+class Careless(MemoryLog):
+    """Gives what had come due as a part of the answer."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        super().append(
+            expected,
+            [Entry(events=each.all, command_id=each.command_id) for each in entries],
+        )
+
+
+class Halved(MemoryLog):
+    """Keeps the events of a writer who is behind, and tells him that it did not."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        behind = expected != self.version
+        super().append(self.version, entries)
+        if behind:
+            raise Conflict(expected, self.version)
+
+
+class Stale(MemoryLog):
+    """Keeps the first checkpoint for ever."""
+
+    def keep(self, checkpoint: Any) -> None:
+        if self.checkpoint() is None:
+            super().keep(checkpoint)
+
+
+class TestEveryLog:
+    """What a writer builds on; other logs are held to the same checks."""
+
+    @pytest.mark.parametrize("check", EVERY_LOG, ids=lambda check: check.__name__)
+    def test_the_one_in_memory(self, check: Callable[[Opens], None]) -> None:
+        check(opener())
+
+    @pytest.mark.parametrize("wrong", [Forgetful, Oblivious, Careless, Halved, Stale])
+    def test_a_wrong_one_is_caught(self, wrong: type[MemoryLog]) -> None:
+        caught = 0
+        for check in EVERY_LOG:
+            try:
+                check(opener(wrong))
+            except (AssertionError, NumgeniusError, pytest.fail.Exception):
+                caught += 1
+        assert caught
+
+
+class TestIdsAreKept:
+    """Issue: "ids are kept as long as the log says"."""
+
+    def test_as_long_as_the_log_says(self) -> None:
+        log = MemoryLog(ids=2)
+        for number, key in enumerate("abc"):
+            log.append(number, [Entry(events=[paid(number + 1)], command_id=key)])
+        assert [log.answer(key) for key in "abc"] == [None, (paid(2),), (paid(3),)]
+        for wrong in (0, -1):
+            with pytest.raises(RuleViolation, match="ids"):
+                MemoryLog(ids=wrong)
+
+    @pytest.mark.parametrize("wrong", ["", "x" * 201])
+    def test_ids_that_are_none(self, wrong: str) -> None:
+        with pytest.raises(RuleViolation, match="command_id: need 1 to 200 printable characters"):
+            Transaction(commands=[c.Tick()], command_id=wrong)
+        with pytest.raises(RuleViolation, match="command_id"):
+            Entry(events=[], command_id=wrong)
+
+
+def divided(steps: Sequence[Step], who: Iterator[int], writers: Sequence[Writer]) -> None:
+    """Let writers in turn do the steps of a play, each with what it has last seen."""
+    for command, at in steps:
+        with suppress(NumgeniusError):
+            writers[next(who)].execute(command, at=at)
+
+
+class TestManyWritersAreOne:
+    """Issue: "no GPU sold twice"; whoever writes, the events are those of one."""
+
+    @given(steps=plays(most=12), who=st.lists(st.integers(0, 2), min_size=1, max_size=9))
+    @examples(60)
+    def test_a_play_divided_among_three(self, steps: tuple[Step, ...], who: list[int]) -> None:
+        log = MemoryLog()
+        writers = [Writer(log) for _ in range(3)]
+        divided(steps, cycle(who), writers)
+        alone = Writer(MemoryLog())
+        divided(steps, cycle([0]), [alone])
+        assert list(log.read()) == list(alone.log.read())
+        for writer in writers:
+            assert writer.catch_up() == alone.market
+            assert (writer.instances, writer.volumes) == (alone.instances, alone.volumes)
+
+    def test_the_events_are_those_of_execute(self) -> None:
+        writer, market = Writer(MemoryLog()), Market()
+        happened: list[Event] = []
+        for dollars in range(1, 4):
+            command = c.AddCredit(account=ANN, amount=Money(dollars))
+            market, events = execute(market, command, second(dollars))
+            happened += events
+            assert writer.execute(command, at=second(dollars)) == events
+        assert list(writer.log.read()) == happened
+        assert writer.market == market
+
+    def test_a_clock_that_is_behind(self) -> None:
+        writer = Writer(MemoryLog())
+        writer.execute(c.AddCredit(account=ANN, amount=Money(1)), at=second(9))
+        (event,) = writer.execute(c.AddCredit(account=ANN, amount=Money(2)), at=second(3))
+        assert event.at == second(9)
+
+
+class Contended(MemoryLog):
+    """Another writer gets in between a decision and its append, a number of times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+        self.conflicts = 0
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        if self.times:
+            self.times -= 1
+            self.meanwhile()
+        try:
+            super().append(expected, entries)
+        except Conflict:
+            self.conflicts += 1
+            raise
+
+
+def furnished(log: Log) -> Writer:
+    writer = Writer(log)
+    for name in (ANN, BOB):
+        writer.execute(c.AddCredit(account=name, amount=Money(100)), at=START)
+    machine = Machine(id=MachineId(1), host=HOST, gpu_name="RTX 4090", gpus=2, disk_mb=100_000)
+    writer.execute(c.AddMachine(machine=machine), at=START)
+    writer.execute(c.ListMachine(by=HOST, machine=machine.id, prices=prices()), at=START)
+    return writer
+
+
+class TestConflicts:
+    """Issue: "the loop that decides, appends, and on a conflict catches up and decides again"."""
+
+    def test_it_is_decided_again(self) -> None:
+        log = Contended(0)
+        one, two = furnished(log), Writer(log)
+        log.times = 3
+        log.meanwhile = lambda: two.execute(c.AddCredit(account=BOB, amount=Money(1)), at=START)
+        (number,) = rent(one)
+        assert log.conflicts == 3  # who gets in between finds another before him, and so on
+        assert one.market.account(BOB).ledger.at(second(1)) == Money(103)
+        assert number == one.market.last
+        assert one.market == replay(log.read())
+
+    def test_what_was_there_is_gone_when_it_is_decided_again(self) -> None:
+        log = Contended(0)
+        one, two = furnished(log), Writer(log)
+        log.times, log.meanwhile = 1, lambda: rent(two)
+        with pytest.raises(NumgeniusError, match="nobody has rented"):
+            rent(one)
+        assert len(find_events(log.read(), ContractCreated)) == 1
+
+    def test_threads(self) -> None:
+        log = MemoryLog()
+        first = furnished(log)
+        count = up_to(8, 4)
+        sold: list[Any] = []
+
+        def work(number: int) -> None:
+            writer = Writer(log)
+            for turn in range(5):
+                key = f"{number} {turn}"
+                command = c.AddCredit(account=BOB, amount=Money(1))
+                writer.execute(command, at=second(1), command_id=key)
+                with suppress(NumgeniusError):
+                    sold.extend(rent(writer, f"rent {number} {turn}"))
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        market = first.catch_up()
+        assert market.account(BOB).ledger.at(second(1)) == Money(100 + 5 * count)
+        assert len(sold) == 1
+        assert market == replay(log.read())
+
+    def test_a_turn_is_taken_for_each_try(self) -> None:
+        class Turns(Contended):
+            open = 0
+            taken = 0
+
+            @contextmanager
+            def turn(self) -> Iterator[None]:
+                self.open, self.taken = self.open + 1, self.taken + 1
+                try:
+                    yield
+                finally:
+                    self.open -= 1
+
+            def append(self, expected: int, entries: Sequence[Entry]) -> None:
+                assert self.open
+                super().append(expected, entries)
+
+        log = Turns(0)
+        one, two = furnished(log), Writer(log)
+        log.times, log.taken = 1, 0
+        log.meanwhile = lambda: two.execute(c.AddCredit(account=BOB, amount=Money(1)), at=START)
+        rent(one)
+        assert (log.taken, log.open) == (3, 0)
+
+
+class TestRequests:
+    """What is carried out together, and what a repeated request is told."""
+
+    def test_all_or_none(self) -> None:
+        writer = furnished(MemoryLog())
+        before = writer.market
+        two = (c.AddCredit(account=ANN, amount=Money(5)), c.Stop(by=ANN, contract=7))
+        with pytest.raises(NumgeniusError, match="contract"):
+            writer.execute(*two, at=START, command_id="both")
+        assert writer.market is before
+        assert writer.log.version == before.version
+        assert writer.log.answer("both") is None  # and may be asked again
+        assert writer.execute(two[0], at=START, command_id="both")
+
+    def test_a_refused_request_is_not_in_the_archive(self) -> None:
+        writer = furnished(MemoryLog())
+        (number,) = rent(writer)
+        with pytest.raises(NumgeniusError):
+            writer.execute(
+                c.Destroy(by=ANN, contract=number), c.Stop(by=ANN, contract=number), at=second(5)
+            )
+        assert not writer.instances
+
+    def test_a_batch_is_one_append_and_goes_on_after_a_refusal(self) -> None:
+        log = MemoryLog()
+        appended: list[int] = []
+
+        class Counted(MemoryLog):
+            def append(self, expected: int, entries: Sequence[Entry]) -> None:
+                appended.append(len(entries))
+                super().append(expected, entries)
+
+        log = Counted()
+        writer = Writer(log)
+        pay = c.AddCredit(account=ANN, amount=Money(5))
+        results = writer.execute_all(
+            [
+                Transaction(commands=[pay], command_id="a"),
+                Transaction(commands=[c.Stop(by=ANN, contract=7)], command_id="b"),
+                Transaction(commands=[pay], command_id="a"),
+                Transaction(commands=[c.Tick()]),
+                Transaction(commands=[c.Tick()], command_id="c"),
+            ],
+            at=START,
+        )
+        first = (CreditAdded(at=START, account=ANN, amount=Money(5)),)
+        assert results[0] == results[2] == first
+        assert isinstance(results[1], NumgeniusError)
+        assert results[3] == results[4] == ()
+        assert appended == [2]
+        assert (log.version, log.answer("b"), log.answer("c")) == (1, None, ())
+
+    def test_what_had_come_due_is_no_part_of_the_answer(self) -> None:
+        writer = furnished(MemoryLog())
+        offer = writer.market.machine(MachineId(1)).offer_id(0)
+        command = c.Rent(by=ANN, offer=offer, mode=Mode.ON_DEMAND, disk_mb=1_000, end=second(60))
+        events = writer.execute(command, at=second(1))
+        (made,) = find_events(events, ContractCreated)
+        label = c.Label(by=ANN, contract=made.contract.id, label="old")
+        before = writer.log.version
+        told = writer.execute(label, at=second(99), command_id="label")
+        assert [type(event) for event in told] == [InstanceLabelled]
+        assert writer.log.version > before + 1
+        assert writer.log.answer("label") == told
+
+    def test_reactions_are_a_part_of_the_request(self) -> None:
+        def thanks(_market: Market, event: Event) -> Iterable[c.Command]:
+            if isinstance(event, CreditAdded) and event.account == ANN:
+                yield c.AddCredit(account=BOB, amount=event.amount)
+
+        writer = Writer(MemoryLog(), react=thanks)
+        told = writer.execute(c.AddCredit(account=ANN, amount=Money(2)), at=START)
+        assert [event.account for event in find_events(told, CreditAdded)] == [ANN, BOB]
+
+        def too_much(_market: Market, _event: Event) -> Iterable[c.Command]:
+            yield c.Stop(by=ANN, contract=7)
+
+        strict = Writer(MemoryLog(), react=too_much)
+        with pytest.raises(NumgeniusError):
+            strict.execute(c.AddCredit(account=ANN, amount=Money(2)), at=START)
+        assert not strict.log.version
+
+
+class Failing(MemoryLog):
+    """A disk that refuses, before or after it has kept what it was given."""
+
+    def __init__(self, *, kept: bool) -> None:
+        super().__init__()
+        self.kept = kept
+        self.fails = False
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        if self.kept or not self.fails:
+            super().append(expected, entries)
+        if self.fails:
+            raise OSError("no space left")
+
+
+class TestADiskThatRefuses:
+    """What was answered as failed has not happened; where nobody can know, its id can."""
+
+    def test_nothing_has_happened(self) -> None:
+        log = Failing(kept=False)
+        writer = furnished(log)
+        before, log.fails = writer.market, True
+        with pytest.raises(OSError, match="space"):
+            rent(writer, "order")
+        assert writer.market is before
+        log.fails = False
+        assert len(rent(writer, "order")) == 1
+        assert writer.market == replay(log.read())
+
+    def test_the_answer_was_lost(self) -> None:
+        log = Failing(kept=True)
+        writer = furnished(log)
+        log.fails = True
+        with pytest.raises(OSError, match="space"):
+            rent(writer, "order")
+        log.fails = False
+        (number,) = rent(writer, "order")
+        assert writer.market == replay(log.read())
+        assert len(find_events(log.read(), ContractCreated)) == 1
+        assert list(writer.market.machine(MachineId(1)).instances) == [number]
+
+
+class TestWhatIsRefused:
+    """DOMAIN 13: bad input is refused with its place, and changes nothing."""
+
+    def test_types(self) -> None:
+        writer = Writer(MemoryLog())
+        wrong = cast("Any", 5)
+        for make in (
+            lambda: Writer(wrong),
+            lambda: Entry(events=[wrong]),
+            lambda: Entry(events=[], due=[wrong]),
+            lambda: Entry(events=[], command_id=wrong),
+            lambda: Transaction(commands=[wrong]),
+            lambda: Transaction(commands=[c.Tick()], command_id=wrong),
+            lambda: writer.execute(wrong, at=START),
+            lambda: writer.execute_all([wrong], at=START),
+            lambda: writer.execute_all(wrong, at=START),
+            lambda: writer.execute(c.Tick(), at=wrong),
+            lambda: MemoryLog().keep(wrong),
+            lambda: MemoryLog(ids=wrong and cast("Any", "5")),
+        ):
+            with pytest.raises(WrongType):
+                make()
+        assert not writer.log.version
+
+    def test_a_refusal_keeps_its_class(self) -> None:
+        writer = furnished(MemoryLog())
+        offer = writer.market.machine(MachineId(1)).offer_id(0)
+        poor = c.Rent(by=HOST, offer=offer, mode=Mode.ON_DEMAND, disk_mb=1_000)
+        poor = c.Rent(by=cast("Any", "zoe"), offer=offer, mode=Mode.ON_DEMAND, disk_mb=1_000)
+        with pytest.raises((InsufficientCredit, RuleViolation)):
+            writer.execute(poor, at=START)
+
+    def test_a_log_that_lost_events(self) -> None:
+        log = MemoryLog()
+        writer = furnished(log)
+        log._events.pop()
+        with pytest.raises(RuleViolation, match="log: need the 4 events that it had, got 3"):
+            writer.catch_up()
+
+    def test_a_checkpoint_of_nothing(self) -> None:
+        log = MemoryLog()
+        log.keep(empty())
+        assert Writer(log).market == Market()
