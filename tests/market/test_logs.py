@@ -23,7 +23,7 @@ from numgenius_core.errors import (
 )
 from numgenius_core.ids import MachineId
 from numgenius_core.listing import Machine, Mode
-from numgenius_core.market import Market, commands as c, execute, find_events, replay
+from numgenius_core.market import Market, commands as c, execute, find_events, replay, views
 from numgenius_core.market.events import ContractCreated, CreditAdded, Event, InstanceLabelled
 from numgenius_core.market.logs import Entry, Log, MemoryLog, Transaction, Writer
 from numgenius_core.money import Money
@@ -340,6 +340,48 @@ class TestRequests:
             strict.execute(c.AddCredit(account=ANN, amount=Money(2)), at=START)
         assert not strict.log.version
 
+    def test_a_command_that_is_made_from_those_before_it(self) -> None:
+        writer = furnished(MemoryLog())
+        offer = writer.market.machine(MachineId(1)).offer_id(0)
+
+        def named(events: Sequence[Event]) -> c.Command:
+            (made,) = find_events(events, ContractCreated)
+            return c.Label(by=ANN, contract=made.contract.id, label="mine")
+
+        command = c.Rent(by=ANN, offer=offer, mode=Mode.ON_DEMAND, disk_mb=1_000)
+        events = writer.execute(command, named, at=second(1))
+        assert [event.label for event in find_events(events, InstanceLabelled)] == ["mine"]
+        before = writer.market
+        with pytest.raises(WrongType, match="command: need a command of a market, got 5"):
+            writer.execute(lambda _: cast("Any", 5), at=second(1))
+        assert writer.market is before
+
+    def test_who_must_be_told(self) -> None:
+        """Of what came due too, and as the market was right before."""
+
+        class Outbox(MemoryLog):
+            told: list[tuple[str, str]] = []  # noqa: RUF012 - a test's
+
+            def append(self, expected: int, entries: Sequence[Entry]) -> None:
+                super().append(expected, entries)
+                for entry in entries:
+                    self.told += [(each.kind, each.recipient) for each in entry.notifications]
+
+        log = Outbox()
+        writer = Writer(furnished(log).log, notify=True)
+        offer = writer.market.machine(MachineId(1)).offer_id(0)
+        rented = c.Rent(by=ANN, offer=offer, mode=Mode.ON_DEMAND, disk_mb=1_000, end=second(60))
+        writer.execute(rented, at=second(1))
+        log.told.clear()
+        before = writer.market
+        events = writer.execute(c.ReportOffline(machine=1), at=second(99))
+        due = writer.log.read(before.version)
+        right = [(each.kind, each.recipient) for each in views.notifications(before, due)]
+        assert log.told == right
+        assert ("instance expired", ANN) in right
+        assert ("machine went offline", HOST) in right
+        assert len(events) == 1
+
 
 class Failing(MemoryLog):
     """A disk that refuses, before or after it has kept what it was given."""
@@ -395,6 +437,7 @@ class TestWhatIsRefused:
             lambda: Entry(events=[], due=[wrong]),
             lambda: Entry(events=[], command_id=wrong),
             lambda: Transaction(commands=[wrong]),
+            lambda: Entry(events=[], notifications=[wrong]),
             lambda: Transaction(commands=[c.Tick()], command_id=wrong),
             lambda: writer.execute(wrong, at=START),
             lambda: writer.execute_all([wrong], at=START),

@@ -41,16 +41,20 @@ from numgenius_core.ids import ContractId, VolumeId
 from numgenius_core.intervals import utc
 from numgenius_core.market._dispatch import execute, is_command, replay
 from numgenius_core.market._messages import Order
+from numgenius_core.market._notifications import Notification, notifications
 from numgenius_core.market.commands import Command, Tick
 from numgenius_core.market.events import Event
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Market
 from numgenius_core.market.volume import RentedVolume
 
-__all__ = ["Checkpoint", "Entry", "Log", "MemoryLog", "Reaction", "Transaction", "Writer"]
+__all__ = ["Checkpoint", "Entry", "Later", "Log", "MemoryLog", "Reaction", "Transaction", "Writer"]
 
 Reaction = Callable[[Market, Event], Iterable[Command | Order]]
 """What follows from an event at once, as a part of the transaction that it came from."""
+
+Later = Callable[[Sequence[Event]], Command | Order]
+"""A command that is made from the events of those before it in its transaction."""
 
 
 def _as_events(given: Iterable[Event]) -> tuple[Event, ...]:
@@ -59,6 +63,13 @@ def _as_events(given: Iterable[Event]) -> tuple[Event, ...]:
         if not isinstance(event, Event):
             raise WrongType(f"events[{index}]", "an event of a market", shown(event))
     return events
+
+
+def _as_notifications(given: Iterable[Notification]) -> tuple[Notification, ...]:
+    told = as_tuple(given, "notifications")
+    for index, each in enumerate(told):
+        check_kind(each, Notification, f"notifications[{index}]")
+    return told
 
 
 def _check_id(command_id: str | None) -> None:
@@ -74,6 +85,7 @@ class Entry:
         due: What had come due before it.
         events: What it led to, in order.
         command_id: Who asks again with it is answered with ``events``; ``None`` for no answer kept.
+        notifications: Who must be told of what; a log may keep them as an outbox.
 
     Raises:
         WrongType: Something that is no event, or an id that is no text.
@@ -92,6 +104,9 @@ class Entry:
     due: tuple[Event, ...] = field(default=(), converter=_as_events, repr=brief)
     events: tuple[Event, ...] = field(converter=_as_events, repr=brief)
     command_id: str | None = None
+    notifications: tuple[Notification, ...] = field(
+        default=(), converter=_as_notifications, repr=brief
+    )
 
     def __attrs_post_init__(self) -> None:
         _check_id(self.command_id)
@@ -245,10 +260,12 @@ class MemoryLog(Log):
         self._checkpoint = checkpoint
 
 
-def _as_commands(given: Iterable[Command | Order]) -> tuple[Command | Order, ...]:
+def _as_commands(
+    given: Iterable[Command | Order | Later],
+) -> tuple[Command | Order | Later, ...]:
     commands = as_tuple(given, "commands")
     for index, command in enumerate(commands):
-        if not is_command(command):
+        if not is_command(command) and not callable(command):
             raise WrongType(f"commands[{index}]", "a command of a market", shown(command))
     return commands
 
@@ -258,7 +275,8 @@ class Transaction:
     """Commands that are carried out together, all of them or none.
 
     Attributes:
-        commands: In order.
+        commands: In order. A function among them is called with the events so far, and returns the
+            command, such as one about a contract that has got its number by then.
         command_id: Makes one that is repeated happen once; ``None`` if it may happen again.
 
     Raises:
@@ -273,7 +291,7 @@ class Transaction:
     'order 7'
     """
 
-    commands: tuple[Command | Order, ...] = field(converter=_as_commands)
+    commands: tuple[Command | Order | Later, ...] = field(converter=_as_commands)
     command_id: str | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -289,6 +307,8 @@ class Writer:
     Args:
         log: Where the events are.
         react: What follows from an event at once, in the same transaction.
+        notify: Whether entries say who must be told of what, which costs a second look at each
+            event.
 
     Attributes:
         log: Where the events are.
@@ -310,10 +330,10 @@ class Writer:
     ('CreditAdded', 1)
     """
 
-    def __init__(self, log: Log, *, react: Reaction | None = None) -> None:
+    def __init__(self, log: Log, *, react: Reaction | None = None, notify: bool = False) -> None:
         check_kind(log, Log, "log")
         self.log = log
-        self._react = react
+        self._react, self._notify = react, notify
         kept = log.checkpoint()
         self.market = Market() if kept is None else kept.market
         self.instances: dict[ContractId, Instance] = {} if kept is None else dict(kept.instances)
@@ -339,7 +359,7 @@ class Writer:
         return self.market
 
     def execute(
-        self, *commands: Command | Order, at: datetime, command_id: str | None = None
+        self, *commands: Command | Order | Later, at: datetime, command_id: str | None = None
     ) -> tuple[Event, ...]:
         """Carry out commands, all of them or none, and return what they led to.
 
@@ -384,7 +404,7 @@ class Writer:
         while True:
             with self.log.turn():
                 self.catch_up()
-                batch = _Batch(self, self._react, max(instant, self.market.now))
+                batch = _Batch(self, max(instant, self.market.now), self._react, self._notify)
                 results = tuple(batch.result(each) for each in wanted)
                 try:
                     if batch.entries:
@@ -408,8 +428,8 @@ class Writer:
 class _Batch:
     """Requests decided one after the other, none of them kept yet."""
 
-    def __init__(self, writer: Writer, react: Reaction | None, at: datetime) -> None:
-        self._log, self._react, self._at = writer.log, react, at
+    def __init__(self, writer: Writer, at: datetime, react: Reaction | None, notify: bool) -> None:
+        self._log, self._at, self._react, self._notify = writer.log, at, react, notify
         self.market = writer.market
         self.entries: list[Entry] = []
         self.instances: dict[ContractId, Instance] = {}
@@ -443,16 +463,18 @@ class _Batch:
 
         market, due = do(self.market, Tick())
         happened: list[Event] = []
-        for command in wanted.commands:
+        for given in wanted.commands:
+            command = given(tuple(happened)) if callable(given) else given
             market, events = do(market, command)
             happened += events
             for reaction in self._reactions(market, events):
                 market, more = do(market, reaction)
                 happened += more
+        told = notifications(self.market, (*due, *happened)) if self._notify else ()
         self.market = market
         self.instances.update(instances)
         self.volumes.update(volumes)
-        return Entry(due=due, events=happened, command_id=wanted.command_id)
+        return Entry(due=due, events=happened, command_id=wanted.command_id, notifications=told)
 
     def _reactions(self, market: Market, events: Sequence[Event]) -> Iterator[Command | Order]:
         if self._react is not None:
