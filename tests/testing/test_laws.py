@@ -14,10 +14,11 @@ from attrs import evolve
 from hypothesis import Phase, find, given, settings, strategies as st
 
 from effort import FULL, up_to
-from market_world import prices, second, world
+from market_world import ANN, HOST, prices, second, world
 from numgenius_core.contracts import InstanceEvent, InstanceState
 from numgenius_core.errors import MissingExtra, NumgeniusError, RuleViolation, WrongType
-from numgenius_core.market import Market
+from numgenius_core.ids import MachineId
+from numgenius_core.market import Market, commands as c, execute, views
 from numgenius_core.market.commands import Tick
 from numgenius_core.market.events import (
     ContractCreated,
@@ -27,7 +28,7 @@ from numgenius_core.market.events import (
 )
 from numgenius_core.money import Money
 from numgenius_core.planning import PriceSeries
-from numgenius_core.rates import PerHour
+from numgenius_core.rates import PerGbMonth, PerHour
 from numgenius_core.testing import (
     EPOCH,
     RULES,
@@ -45,8 +46,9 @@ from numgenius_core.testing import (
 )
 from numgenius_core.testing.laws import frames as testing_laws_frames
 from numgenius_core.testing.market_values import quiet_second
+from numgenius_core.testing.volume_values import lists_volumes, rents_volumes
 from numgenius_core.whatif import Outcome, Scenario
-from wrong_markets import oversells
+from wrong_markets import bills_volumes_offline, oversells
 from wrong_rules import WRONG, raises
 
 # Each is a frame of up to thirty rows, and as much work as forty.
@@ -264,6 +266,22 @@ class TestALawAlone:
         assert fault == f"at {w.now}, instance {contract} has GPUs of another"
         assert law.check(RULES["market"].ours, w.steps) is None
 
+    def test_a_volume_while_machines_go_and_come_back(self) -> None:
+        w = world(1, prices(1))
+        w.add(1, machine=2)
+        w.do(c.ListVolume(by=HOST, machine=MachineId(1), size_mb=50_000, price=PerGbMonth(900)))
+        (offer,) = views.volume_offers(w.market, w.now)
+        w.do(c.RentVolume(by=ANN, offer=offer.id, size_mb=50_000), 10)
+        for at in (20, 22):
+            for machine in (MachineId(1), MachineId(2)):
+                w.do(c.ReportOffline(machine=machine), at)
+            for machine in (MachineId(1), MachineId(2)):
+                w.do(c.ReportOnline(machine=machine), at + 1)
+        w.do(Tick(), 60)
+        law = named("market", "a volume by the second")
+        assert law.check(RULES["market"].ours, w.steps) is None
+        assert "the bill of volume" in str(law.check(bills_volumes_offline, w.steps))
+
     def test_the_last_look_is_at_a_second_in_which_nothing_comes_due(self) -> None:
         w = world(1, prices(1), end=second(11))
         assert quiet_second(w.market, second(9)) == second(10)
@@ -301,6 +319,16 @@ class TestMarketsAreDrawn:
 
         fast = settings(max_examples=2_000, phases=[Phase.generate], database=None)
         assert find(plays(), happens, settings=fast)
+
+    @pytest.mark.parametrize("draws", [lists_volumes, rents_volumes])
+    def test_a_market_without_machines_has_no_volumes(self, draws: Callable[..., Any]) -> None:
+        @settings(max_examples=2)
+        @given(st.data())
+        def check(data: st.DataObject) -> None:
+            with pytest.raises(NumgeniusError, match="offer"):
+                execute(Market(), draws(data.draw, Market(), EPOCH), EPOCH)
+
+        check()
 
     @pytest.mark.parametrize("kind", [Market, PriceSeries, Scenario])
     def test_there_is_a_strategy_by_class(self, kind: type) -> None:

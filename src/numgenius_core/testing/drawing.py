@@ -7,7 +7,7 @@ not always one that a rule would give.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -153,7 +153,9 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return values(kind.__supertype__)
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        return st.one_of(*(values(argument) for argument in arguments))
+        # A function in the place of a value is for callers to write: there are none to draw.
+        drawn = [each for each in arguments if get_origin(each) is not Callable]
+        return st.one_of(*map(values, drawn))
     if origin is Literal:
         return st.sampled_from(arguments)
     if isinstance(origin, type):
