@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from effort import examples, up_to
-from log_checks import EVERY_LOG, Opens, empty, paid, rent
-from market_world import ANN, BOB, HOST, START, prices, second
+from log_checks import EVERY_LOG, Opens, empty, furnished, paid, rent
+from market_world import ANN, BOB, HOST, START, second
 from numgenius_core.errors import (
     Conflict,
     InsufficientCredit,
@@ -22,7 +22,7 @@ from numgenius_core.errors import (
     WrongType,
 )
 from numgenius_core.ids import MachineId
-from numgenius_core.listing import Machine, Mode
+from numgenius_core.listing import Mode
 from numgenius_core.market import Market, commands as c, execute, find_events, replay, views
 from numgenius_core.market.events import ContractCreated, CreditAdded, Event, InstanceLabelled
 from numgenius_core.market.logs import Entry, Log, MemoryLog, Transaction, Writer
@@ -174,16 +174,6 @@ class Contended(MemoryLog):
         except Conflict:
             self.conflicts += 1
             raise
-
-
-def furnished(log: Log) -> Writer:
-    writer = Writer(log)
-    for name in (ANN, BOB):
-        writer.execute(c.AddCredit(account=name, amount=Money(100)), at=START)
-    machine = Machine(id=MachineId(1), host=HOST, gpu_name="RTX 4090", gpus=2, disk_mb=100_000)
-    writer.execute(c.AddMachine(machine=machine), at=START)
-    writer.execute(c.ListMachine(by=HOST, machine=machine.id, prices=prices()), at=START)
-    return writer
 
 
 class TestConflicts:

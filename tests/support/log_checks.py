@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from market_world import ANN, HOST, START, prices, second
+from market_world import ANN, BOB, HOST, START, prices, second
 from numgenius_core.errors import Conflict, RuleViolation
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.listing import Machine, Mode
@@ -65,8 +65,7 @@ def remembers_answers(opens: Opens) -> None:
 def shortens_the_next_start(opens: Opens) -> None:
     """A checkpoint comes back with all that the market forgets, and the latest one counts."""
     log = opens()
-    one = Writer(log)
-    _furnish(one)
+    one = furnished(log)
     (number,) = rent(one, "rent")
     one.execute(c.Destroy(by=ANN, contract=number), at=second(9))
     assert one.checkpoint() == log.checkpoint()
@@ -84,11 +83,15 @@ def shortens_the_next_start(opens: Opens) -> None:
     assert latest.market == one.market
 
 
-def _furnish(writer: Writer) -> None:
-    writer.execute(c.AddCredit(account=ANN, amount=Money(100)), at=START)
-    machine = Machine(id=MachineId(1), host=HOST, gpu_name="RTX 4090", gpus=4, disk_mb=100_000)
+def furnished(log: Log) -> Writer:
+    """Return a writer in whose market two can pay, and two GPUs are on offer."""
+    writer = Writer(log)
+    for name in (ANN, BOB):
+        writer.execute(c.AddCredit(account=name, amount=Money(100)), at=START)
+    machine = Machine(id=MachineId(1), host=HOST, gpu_name="RTX 4090", gpus=2, disk_mb=100_000)
     writer.execute(c.AddMachine(machine=machine), at=START)
     writer.execute(c.ListMachine(by=HOST, machine=machine.id, prices=prices()), at=START)
+    return writer
 
 
 def rent(writer: Writer, command_id: str | None = None) -> Sequence[ContractId]:
@@ -101,9 +104,7 @@ def rent(writer: Writer, command_id: str | None = None) -> Sequence[ContractId]:
 
 def sells_a_gpu_once(opens: Opens) -> None:
     """Two writers who both know a free GPU sell it once, and both know it afterwards."""
-    one, two = Writer(opens()), Writer(opens())
-    _furnish(one)
-    two.catch_up()
+    one, two = furnished(opens()), Writer(opens())
     stale = two.market
     (number,) = rent(one)
     with pytest.raises(RuleViolation, match="nobody has rented"):
@@ -117,8 +118,7 @@ def sells_a_gpu_once(opens: Opens) -> None:
 
 def answers_a_repeated_request_once(opens: Opens) -> None:
     """Asked again, by any writer and after a restart, a request gives its first answer."""
-    one, two = Writer(opens()), Writer(opens())
-    _furnish(one)
+    one, two = furnished(opens()), Writer(opens())
     first = rent(one, "order 7")
     assert rent(two, "order 7") == first
     assert rent(Writer(opens()), "order 7") == first

@@ -1,0 +1,312 @@
+"""The logs of the example service: on SQLite, and on PostgreSQL where it is installed."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from examples.marketplace.sql_log import SCHEMA, SqlLog
+from examples.marketplace.sqlite_log import SqliteLog
+from log_checks import EVERY_LOG, furnished, paid, rent
+from market_world import ANN, BOB, HOST, second
+from numgenius_core.errors import Conflict, NumgeniusError, ParseError
+from numgenius_core.market import Market, commands as c, find_events, replay, views
+from numgenius_core.market.events import ContractCreated, CreditAdded
+from numgenius_core.market.journal import event_to_json, market_to_json
+from numgenius_core.market.logs import Entry, Writer
+from numgenius_core.money import Money
+from postgres import found, server
+
+Opens = Callable[[], SqlLog]
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """Give a server of PostgreSQL."""
+    pytest.importorskip("psycopg")
+    if found() is None:
+        pytest.skip("needs PostgreSQL's server")
+    with server() as where:
+        yield where
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def opens(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opens]:
+    """Give what opens one new log, again and again."""
+    opened: list[SqlLog] = []
+    if request.param == "sqlite":
+
+        def make() -> SqlLog:
+            return SqliteLog(str(tmp_path / "market.db"), durable=False)
+    else:
+        where = request.getfixturevalue("database")
+        from psycopg import connect
+
+        from examples.marketplace.postgres_log import PostgresLog
+
+        name = f"m{uuid4().hex}"
+        with connect(where, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        own = where.replace("dbname=postgres", f"dbname={name}")
+
+        def make() -> SqlLog:
+            return PostgresLog(own, durable=False)
+
+    def open_one() -> SqlLog:
+        opened.append(make())
+        return opened[-1]
+
+    yield open_one
+    for each in opened:
+        each.close()
+
+
+class TestEveryLog:
+    """What a writer builds on."""
+
+    @pytest.mark.parametrize("check", EVERY_LOG, ids=lambda check: check.__name__)
+    def test_it_holds(self, opens: Opens, check: Callable[[Opens], None]) -> None:
+        check(opens)
+
+
+class TestWorkers:
+    """Issue: "no GPU sold twice, no number twice, replay = every worker's state"."""
+
+    def test_four_that_write_at_once(self, opens: Opens) -> None:
+        furnished(opens())
+        sold: list[int] = []
+        writers = [Writer(opens()) for _ in range(4)]
+
+        def work(number: int) -> None:
+            writer = writers[number]
+            for turn in range(5):
+                pay = c.AddCredit(account=BOB, amount=Money(1))
+                writer.execute(pay, at=second(1), command_id=f"{number} {turn}")
+                with suppress(NumgeniusError):
+                    sold.extend(rent(writer, f"rent {number} {turn}"))
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        log = opens()
+        market = replay(log.read())
+        assert all(writer.catch_up() == market for writer in writers)
+        assert [each.contract.id for each in find_events(log.read(), ContractCreated)] == sold
+        assert len(sold) == 1
+        assert market.account(BOB).ledger.at(second(1)) == Money(120)
+
+    def test_who_takes_no_turn_conflicts_all_the_same(
+        self, opens: Opens, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        one, two = opens(), opens()
+        versions = iter([0])
+        monkeypatch.setattr(type(one), "version", property(lambda _: next(versions, 1)))
+        two_appends = Entry(events=[paid(2)])
+        one.insert(
+            "INSERT INTO events VALUES (?, ?, ?, ?)",
+            [(1, "CreditAdded", ANN, event_to_json(paid(1)))],
+        )
+        with pytest.raises((Conflict, sqlite3.IntegrityError)):
+            two.append(0, [two_appends])
+        assert list(one.read()) == [paid(1)]
+
+
+class TestPages:
+    """What pages ask for is found by index."""
+
+    def test_events_of_a_kind_and_an_account(self, opens: Opens) -> None:
+        log = opens()
+        writer = furnished(log)
+        assert [n for n, _ in log.happened(CreditAdded)] == [1, 2]
+        ((number, event),) = log.happened(CreditAdded, BOB)
+        assert (number, event.account) == (2, BOB)
+        assert log.happened(ContractCreated) == []
+        rent(writer)
+        assert [e.contract.client for _, e in log.happened(ContractCreated)] == [ANN]
+
+    def test_no_page_looks_at_every_event(self, tmp_path: Path) -> None:
+        log = SqliteLog(str(tmp_path / "market.db"))
+        asked: list[str] = []
+        rows = log.rows
+
+        def explained(statement: str, values: Any = ()) -> Iterator[Any]:
+            plan = [row[3] for row in rows(f"EXPLAIN QUERY PLAN {statement}", values)]
+            asked.extend(plan)
+            return rows(statement, values)
+
+        log.rows = explained  # type: ignore[method-assign]  # to listen
+        log.happened(CreditAdded)
+        log.happened(CreditAdded, ANN)
+        log.outbox(ANN, 0, 10)
+        log.answer("x")
+        assert log.version == 0
+        assert len(asked) >= 5
+        assert not [step for step in asked if step.startswith("SCAN")]
+        log.close()
+
+    def test_the_outbox_is_what_each_must_be_told(self, opens: Opens) -> None:
+        log = opens()
+        writer = Writer(furnished(log).log, notify=True)
+        before = writer.market
+        rent(writer)
+        writer.execute(c.ReportOffline(machine=1), at=second(5))
+        events = list(log.read(before.version))
+        told = views.notifications(before, events)
+        for account in (ANN, HOST, BOB):
+            right = [each.event for each in told if each.recipient == account]
+            assert [event for _, event in log.outbox(account, 0, 100)] == right
+        last, event = log.outbox(ANN, 0, 100)[-1]
+        assert log.outbox(ANN, last - 1, 100) == [(last, event)]
+        assert log.outbox(ANN, last, 100) == []
+        assert len(log.outbox(HOST, 0, 1)) == 1
+
+
+class TestStarts:
+    """From the latest checkpoint; what is damaged names its row."""
+
+    def test_old_checkpoints_go(self, opens: Opens) -> None:
+        log = opens()
+        writer = Writer(log)
+        for dollars in range(1, 6):
+            writer.execute(c.AddCredit(account=ANN, amount=Money(dollars)), at=second(dollars))
+            writer.checkpoint()
+            writer.checkpoint()
+        kept = [number for (number,) in log.rows("SELECT number FROM checkpoints ORDER BY 1")]
+        assert kept == [4, 5]
+
+    def test_a_damaged_event_names_its_row(self, opens: Opens) -> None:
+        log = opens()
+        furnished(log)
+        log.insert("UPDATE events SET event = ? WHERE number = ?", [('{"half', 3)])
+        with pytest.raises(ParseError, match="events, row 3: need an event, got"):
+            Writer(opens())
+        log.insert("DELETE FROM events WHERE number = ?", [(3,)])
+        with pytest.raises(ParseError, match="events, row 3: need an event, got row 4"):
+            Writer(opens())
+
+    def test_tables_of_a_later_version_are_left_alone(self, opens: Opens) -> None:
+        log = opens()
+        log.insert("UPDATE about SET value = ?", [(SCHEMA + 1,)])
+        with pytest.raises(ParseError, match="database: need tables of version 2"):
+            opens()
+        assert list(log.rows("SELECT value FROM about")) == [(SCHEMA + 1,)]
+
+
+class TestAFileOfVersionOne:
+    """It is brought up to date once, and nothing is lost."""
+
+    def test_all_of_it(self, tmp_path: Path) -> None:
+        path = str(tmp_path / "old.db")
+        new = SqliteLog(str(tmp_path / "new.db"))
+        writer = Writer(furnished(new).log, notify=True)
+        rent(writer)
+        events = list(new.read())
+        old = sqlite3.connect(path)
+        old.executescript(
+            """CREATE TABLE events (
+                number INTEGER PRIMARY KEY, command INTEGER NOT NULL, event TEXT NOT NULL);
+            CREATE TABLE snapshots (number INTEGER PRIMARY KEY, market TEXT NOT NULL);
+            CREATE TABLE archive (contract INTEGER PRIMARY KEY, instance TEXT NOT NULL);"""
+        )
+        rows = [(n, n, event_to_json(event)) for n, event in enumerate(events, 1)]
+        old.executemany("INSERT INTO events VALUES (?, ?, ?)", rows)
+        market = replay(events[:2])
+        old.execute("INSERT INTO snapshots VALUES (2, ?)", (market_to_json(market),))
+        old.commit()
+        old.close()
+        for _ in range(2):
+            log = SqliteLog(path)
+            kept = log.checkpoint()
+            assert kept is not None
+            assert kept.market == market
+            assert list(log.read()) == events
+            assert [n for n, _ in log.happened(CreditAdded, BOB)] == [2]
+            told = [each for each in views.notifications(Market(), events) if each.recipient == ANN]
+            assert [event for _, event in log.outbox(ANN, 0, 99)] == [each.event for each in told]
+            assert Writer(log).market == writer.market
+            log.close()
+        new.close()
+
+
+class TestBackups:
+    """Issue: "online backup"."""
+
+    def test_a_copy_while_it_is_in_use(self, tmp_path: Path) -> None:
+        log = SqliteLog(str(tmp_path / "market.db"))
+        writer = furnished(log)
+        log.backup(str(tmp_path / "copy.db"))
+        rent(writer)
+        copy = SqliteLog(str(tmp_path / "copy.db"))
+        assert list(copy.read()) == list(log.read())[: copy.version]
+        assert copy.version < log.version
+        log.close()
+        copy.close()
+
+
+class TestADiskThatRefuses:
+    """What was answered as failed has not happened, and what has happened is no failure."""
+
+    def test_before_it_is_kept(self, opens: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
+        log = opens()
+        writer = furnished(log)
+        before = writer.market
+
+        def full(*_: Any) -> None:
+            raise log.errors("no space left")
+
+        monkeypatch.setattr(log, "insert", full)
+        with pytest.raises(log.errors, match="space"):
+            rent(writer, "order")
+        monkeypatch.undo()
+        assert writer.catch_up() is before
+        assert len(rent(writer, "order")) == 1
+        assert Writer(opens()).market == writer.market
+
+    @pytest.mark.parametrize("blind", [False, True])
+    def test_after_it_is_kept(
+        self, opens: Opens, blind: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log = opens()
+        writer = furnished(log)
+        before = writer.market
+        transaction, rows = log.transaction, log.rows
+
+        class Fails:
+            def __init__(self) -> None:
+                self.real = transaction()
+
+            def __enter__(self) -> None:
+                self.real.__enter__()
+
+            def __exit__(self, *how: Any) -> None:
+                self.real.__exit__(*how)
+                if blind:
+                    monkeypatch.setattr(log, "rows", self.sees_nothing)
+                monkeypatch.setattr(log, "transaction", transaction)
+                raise log.errors("gone")
+
+            def sees_nothing(self, *_: Any) -> Iterator[Any]:
+                raise log.errors("gone")
+
+        monkeypatch.setattr(log, "transaction", Fails)
+        if not blind:
+            (number,) = rent(writer, "order")
+            assert [e.contract.id for _, e in log.happened(ContractCreated)] == [number]
+            return
+        with pytest.raises(log.errors, match="gone"):
+            rent(writer, "order")
+        monkeypatch.setattr(log, "rows", rows)
+        assert len(list(log.read())) > before.version  # it was kept, and answered as failed
+        (number,) = rent(writer, "order")
+        created = log.happened(ContractCreated)
+        assert [e.contract.id for _, e in created] == [number]
+        assert Writer(opens()).market == writer.market == replay(log.read())
