@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from math import ceil
 from sqlite3 import Error as DiskError
@@ -114,7 +114,7 @@ class Service:
             meant = means(call, before, self.hardware)
             if isinstance(meant, Each):
                 return await self.each(meant)
-            commands = meant if isinstance(meant, list) else [meant]
+            commands = meant if isinstance(meant, Sequence) else [meant]
             return answer(call, commands, await self.store.do(*commands), before)
 
         return respond

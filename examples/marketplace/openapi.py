@@ -21,8 +21,9 @@ SCHEMAS: Final[dict[str, Schema]] = {
     **dict.fromkeys(("machine", "min_chunk", "pending_price_increase_id", "maintenance_id"), WHOLE),
     **dict.fromkeys(("machines", "ids", "instance_ids", "machine_ids"), IDS),
     "maintenance_ids": IDS,
-    **dict.fromkeys(("label", "image", "onstart", "template_hash_id", "after_token"), TEXT),
-    **dict.fromkeys(("env", "q", "select_filters"), OBJECT),
+    **dict.fromkeys(("id", "src_id", "dst_id", "source", "dest"), WHOLE),
+    **dict.fromkeys(("label", "image", "name", "onstart", "template_hash_id", "after_token"), TEXT),
+    **dict.fromkeys(("env", "q", "select_filters", "volume_info"), OBJECT),
     **dict.fromkeys(("order", "order_by", "args"), LIST),
     **dict.fromkeys(
         ("cancel_unavail", "hidden_listing", "inc_charges", "include_offline", "latest_first"), FLAG
@@ -34,16 +35,16 @@ SCHEMAS: Final[dict[str, Schema]] = {
 }
 OUTCOMES: Final = {
     "400": "a value that a rule does not allow",
-    "401": "no key, or nobody's",
+    "401": "no key, or nobody's; a volume of somebody else's that is to be deleted",
     "402": "the machine is offline",
-    "403": "somebody else's machine or instance",
+    "403": "somebody else's machine, instance or volume",
     "404": "nothing has this number",
     "408": "the request did not arrive in time",
-    "409": "not possible in the present state",
+    "409": "not possible in the present state, such as deleting a volume in use",
     "410": "the offer's GPUs are taken",
     "411": "not enough credit",
     "413": "more than 65,536 bytes",
-    "422": "a lowest bid, or a start of maintenance, out of bounds",
+    "422": "a lowest bid, a start of maintenance, or a volume offer, out of bounds",
     "429": "too many requests: Retry-After says for how long",
     "503": "it could not be stored, and has not happened",
 }

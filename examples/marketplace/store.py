@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from attrs import frozen
 
 from numgenius_core.documents import from_json, to_json
-from numgenius_core.ids import AccountId, ContractId
+from numgenius_core.ids import AccountId, ContractId, VolumeId
 from numgenius_core.intervals import floor_second
-from numgenius_core.market import Instance, Market, Settings, execute, replay
+from numgenius_core.market import Instance, Market, RentedVolume, Settings, execute, replay
 from numgenius_core.market.commands import Command, SetSettings, Tick
 from numgenius_core.market.events import CreditAdded, Event
 from numgenius_core.market.journal import (
@@ -39,6 +40,9 @@ Row = tuple[int, int, str]  # number of the event, number of its command, the ev
 Reaction = Callable[[Market, Event], Iterable[Command]]
 """What the service does about an event, as a part of the command that it came from."""
 
+Later = Callable[[Sequence[Event]], Command]
+"""A command that is known once those before it have happened: it is made from what they led to."""
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
     number INTEGER PRIMARY KEY,
@@ -47,6 +51,7 @@ CREATE TABLE IF NOT EXISTS events (
 );
 CREATE TABLE IF NOT EXISTS snapshots (number INTEGER PRIMARY KEY, market TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS archive (contract INTEGER PRIMARY KEY, instance TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS volumes (volume INTEGER PRIMARY KEY, rented TEXT NOT NULL);
 """
 SETTINGS: Final = Settings(waiting_on_a_machine=1_000, longest_step=timedelta(days=400))
 """Bids cost nothing while they wait, and a clock may be wrong: what the market takes at most."""
@@ -62,14 +67,14 @@ class Decided:
         number: Of its last event.
         commands: How many there were.
         opening: What the next decision begins with.
-        gone: How many instances are in the archive.
+        gone: How many instances and volumes are in the archives.
     """
 
     market: Market
     number: int
     commands: int
     opening: Command
-    gone: int
+    gone: tuple[int, int]
 
 
 def wall_clock() -> datetime:
@@ -105,13 +110,14 @@ class Store:
         self._react, self._clock = react, clock
         self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.archive: dict[ContractId, Instance] = {}
+        self.volumes: dict[VolumeId, RentedVolume] = {}  # those that were deleted
         try:
             market, number, commands = self._begin(durable)
         except BaseException:
             self._file.close()  # somebody else has it, or it is no market
             raise
         opening = self._opening(market, settings)
-        self._now = Decided(market, number, commands, opening, len(self.archive))
+        self._now = Decided(market, number, commands, opening, self._gone())
         self._kept = self._now
         self._unsaved: list[Row] = []
         self._writing: asyncio.Future[None] | None = None
@@ -150,14 +156,20 @@ class Store:
         for _, text in self._file.execute("SELECT * FROM archive"):
             gone = from_json(text, Instance)
             self.archive[gone.id] = gone
+        for _, text in self._file.execute("SELECT * FROM volumes"):
+            deleted = from_json(text, RentedVolume)
+            self.volumes[deleted.id] = deleted
         events = (event for _, event in self.events(kept[0] or 0))
-        market = replay(events, market, archive=self.archive)
+        market = replay(events, market, archive=self.archive, volumes=self.volumes)
         if number - (kept[0] or 0) >= MANY:
             snapshot = (number, market_to_json(market))
-            rows = [(key, to_json(gone)) for key, gone in self.archive.items()]
+            archives: tuple[tuple[str, Mapping[int, Any]], ...]
+            archives = (("archive", self.archive), ("volumes", self.volumes))
             with self._file:  # the events before a snapshot are not replayed again
                 self._file.execute("BEGIN")
-                self._file.executemany("INSERT OR IGNORE INTO archive VALUES (?, ?)", rows)
+                for table, kept_there in archives:
+                    rows = [(key, to_json(each)) for key, each in kept_there.items()]
+                    self._file.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?)", rows)
                 self._file.execute("INSERT INTO snapshots VALUES (?, ?)", snapshot)
         return market
 
@@ -183,7 +195,10 @@ class Store:
         """Return the time, which never goes back."""
         return max(self._clock(), self.market.now)
 
-    def decide(self, *commands: Command) -> tuple[Event, ...]:
+    def _gone(self) -> tuple[int, int]:
+        return len(self.archive), len(self.volumes)
+
+    def decide(self, *commands: Command | Later) -> tuple[Event, ...]:
         """Carry out commands, all of them or none, in memory; :meth:`saved` makes it last.
 
         Returns:
@@ -194,13 +209,16 @@ class Store:
         """
         at, now = self.now(), self._now
         gone: dict[ContractId, Instance] = {}
-        market, due = execute(now.market, now.opening, at, archive=gone)
+        deleted: dict[VolumeId, RentedVolume] = {}
+        carry_out = partial(execute, at=at, archive=gone, volumes=deleted)
+        market, due = carry_out(now.market, now.opening)
         happened: list[Event] = []
-        for command in commands:
-            market, events = execute(market, command, at, archive=gone)
+        for wanted in commands:
+            command = wanted(happened) if callable(wanted) else wanted
+            market, events = carry_out(market, command)
             happened += events
             for reaction in (r for event in events for r in self._react(market, event)):
-                market, more = execute(market, reaction, at, archive=gone)
+                market, more = carry_out(market, reaction)
                 happened += more
         rows = [
             (number, now.commands + 1, event_to_json(event))
@@ -208,12 +226,11 @@ class Store:
         ]
         self._unsaved += rows
         self.archive.update(gone)
-        self._now = Decided(
-            market, now.number + len(rows), now.commands + 1, Tick(), len(self.archive)
-        )
+        self.volumes.update(deleted)
+        self._now = Decided(market, now.number + len(rows), now.commands + 1, Tick(), self._gone())
         return tuple(happened)
 
-    async def do(self, *commands: Command) -> tuple[Event, ...]:
+    async def do(self, *commands: Command | Later) -> tuple[Event, ...]:
         """Carry out commands, all of them or none; return once what happened is on disk."""
         happened = self.decide(*commands)
         await self.saved()
@@ -276,8 +293,11 @@ class Store:
     def _take_back(self) -> None:
         self._failures += 1
         self._unsaved.clear()
-        for contract in list(self.archive)[self._kept.gone :]:
+        instances, volumes = self._kept.gone
+        for contract in list(self.archive)[instances:]:
             del self.archive[contract]
+        for volume in list(self.volumes)[volumes:]:
+            del self.volumes[volume]
         self._now = self._kept
 
     async def end(self) -> None:

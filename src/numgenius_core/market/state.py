@@ -30,14 +30,18 @@ from numgenius_core.market._ledger import Ledger
 from numgenius_core.market._persistent import Sorted, Table
 from numgenius_core.market._settings import NO_LIMITS, Settings
 from numgenius_core.market.instance import Instance
-from numgenius_core.market.volume import A_VOLUME, RentedVolume, VolumeListing, next_end
+from numgenius_core.market.volume import (
+    A_VOLUME,
+    OFFERS_OF_A_LISTING,
+    RentedVolume,
+    VolumeListing,
+    next_end,
+)
 from numgenius_core.money import ZERO, Money
 from numgenius_core.offer import Block, Offer
 from numgenius_core.rates import PerGpuHour
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
-OFFERS_OF_A_LISTING: Final = 2**13
-"""More than any machine has blocks; an offer's number is its listing's times this and an index."""
 DAY: Final = timedelta(days=1)
 """After which a rolling end is set anew."""
 KT = TypeVar("KT")
