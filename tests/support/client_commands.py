@@ -127,6 +127,8 @@ def filled(value: Any, names: dict[str, Any]) -> Any:
     """Return a value with numbers for names such as ``{mine}``."""
     if isinstance(value, list):
         return [filled(each, names) for each in value]
+    if isinstance(value, dict):
+        return {key: filled(each, names) for key, each in value.items()}
     if isinstance(value, str) and value.startswith("{") and value.endswith("}"):
         return names[value[1:-1]]
     return value.format(**names) if isinstance(value, str) else value
@@ -666,6 +668,11 @@ VOLUMES: Final = (
             "mount_path": "/mnt",
             "volume_label": "new",
         },
+        older={
+            "id": "{offer}",
+            **IMAGE,
+            "volume_info": {"mount_path": "/m", "create_new": True, "volume_id": "{here}"},
+        },
         check=attached,
         before=with_a_volume,
     ),
@@ -674,6 +681,11 @@ VOLUMES: Final = (
         words="create instance {offer} --image x --disk 10 --link-volume {volume} --mount-path /m",
         method="create_instance",
         named={"id": "{offer}", **IMAGE, "link_volume": "{volume}", "mount_path": "/m"},
+        older={
+            "id": "{offer}",
+            **IMAGE,
+            "volume_info": {"mount_path": "/m", "create_new": False, "volume_id": "{volume}"},
+        },
         check=attached,
         before=with_a_volume,
     ),
@@ -750,8 +762,8 @@ OTHERS: Final = (
 PARTS: Final = {
     "Searching": SEARCHES,
     "Clients": CLIENTS,
-    "Hosts": (*HOSTS, OTHERS[-1]),
     "Volumes": VOLUMES,
+    "Hosts": (*HOSTS, OTHERS[-1]),  # the last takes a machine away
     "What this service does not have": OTHERS[:-1],
 }
 ALL: Final = tuple(asked for part in PARTS.values() for asked in part)
