@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from examples.marketplace.rows import Row, epoch, number
 from numgenius_core.billing import Line, LineKind, Statement, VolumeStatement
-from numgenius_core.market import Instance
+from numgenius_core.market import Account, Instance
 from numgenius_core.market.events import CreditAdded
 from numgenius_core.market.views import Earnings
 from numgenius_core.money import Money
@@ -182,6 +182,17 @@ def old_rows(charges: Iterable[Row], payments: Iterable[Row]) -> list[Row]:
         for each in payments
     ]
     return sorted(found, key=lambda row: -row["timestamp"])
+
+
+def thresholds(account: Account | None) -> Row:
+    """Return at which balances an account is to be charged, and its owner told."""
+    charge = None if account is None else account.charge
+    notice = None if account is None else account.notice
+    return {
+        "autobill_threshold": None if charge is None else number(charge),
+        "balance_threshold": None if notice is None else number(notice),
+        "balance_threshold_enabled": notice is not None,
+    }
 
 
 def earned(

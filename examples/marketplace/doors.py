@@ -6,7 +6,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from examples.marketplace import commands as do, questions as ask, volumes as disk
+from examples.marketplace import accounts as own, commands as do, questions as ask, volumes as disk
 from examples.marketplace.commands import Means
 from examples.marketplace.questions import Answers
 from numgenius_core.market.commands import AcceptPriceIncrease, RejectPriceIncrease
@@ -169,6 +169,13 @@ COMMANDS: Final = (
         fields="state label",
     ),
     Door("DELETE", "/v0/instances/{number}", "destroy instance", do.destroy),
+    Door(
+        "PUT",
+        "/v0/users",
+        "set user, its thresholds",
+        own.set_user,
+        fields="autobill_threshold balance_threshold balance_threshold_enabled",
+    ),
 )
 
 PAGE: Final = "select_filters limit after_token"
@@ -181,6 +188,14 @@ QUESTIONS: Final = (
         open=True,
     ),
     Door("GET", "/v0/users/current", "show user", answers=ask.user),
+    Door("GET", "/v0/users/spend-rate", "what leaves the balance now", answers=own.spend_rate),
+    Door(
+        "GET",
+        "/v0/notifications",
+        "what an account must be told: the outbox",
+        answers=own.notices,
+        parameters="after limit",
+    ),
     Door(
         "GET",
         "/v0/users/me/machine-earnings",

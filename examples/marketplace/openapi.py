@@ -26,8 +26,16 @@ SCHEMAS: Final[dict[str, Schema]] = {
     **dict.fromkeys(("env", "q", "select_filters", "volume_info"), OBJECT),
     **dict.fromkeys(("order", "order_by", "args"), LIST),
     **dict.fromkeys(
-        ("cancel_unavail", "hidden_listing", "inc_charges", "include_offline", "latest_first"), FLAG
+        (
+            "cancel_unavail",
+            "hidden_listing",
+            "inc_charges",
+            "include_offline",
+            "latest_first",
+        ),
+        FLAG,
     ),
+    "balance_threshold_enabled": FLAG,
     "duration": {"type": ["string", "number", "null"]},
     "maintenance_category": TEXT,
     "state": {"enum": ["running", "stopped"]},

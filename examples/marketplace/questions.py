@@ -75,6 +75,7 @@ def user(asked: Asked) -> Any:
     left = rows.number(views.balance(market, call.by, call.at))
     told = {"id": call.by, "username": call.by, "email": None, "credit": left, "balance": left}
     told["api_key"] = None  # clients take it out before they show the rest; no key is sent on
+    told |= bills.thresholds(market.accounts.get(call.by))
     return told | {"host_agreement_accepted": views.is_host(market, call.by)}
 
 

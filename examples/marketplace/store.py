@@ -23,7 +23,16 @@ from attrs import frozen
 from numgenius_core.documents import from_json, to_json
 from numgenius_core.ids import AccountId, ContractId, VolumeId
 from numgenius_core.intervals import floor_second
-from numgenius_core.market import Instance, Market, RentedVolume, Settings, execute, replay
+from numgenius_core.market import (
+    Instance,
+    Market,
+    RentedVolume,
+    Settings,
+    evolve,
+    execute,
+    replay,
+    views,
+)
 from numgenius_core.market.commands import Command, SetSettings, Tick
 from numgenius_core.market.events import CreditAdded, Event
 from numgenius_core.market.journal import (
@@ -36,6 +45,8 @@ from numgenius_core.market.journal import (
 AnyEvent = TypeVar("AnyEvent", bound=Event)
 
 Row = tuple[int, int, str]  # number of the event, number of its command, the event as JSON
+
+Told = tuple[int, str]  # number of an event, and an account that must be told of it
 
 Reaction = Callable[[Market, Event], Iterable[Command]]
 """What the service does about an event, as a part of the command that it came from."""
@@ -53,6 +64,12 @@ CREATE TABLE IF NOT EXISTS snapshots (number INTEGER PRIMARY KEY, market TEXT NO
 CREATE TABLE IF NOT EXISTS archive (contract INTEGER PRIMARY KEY, instance TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS volumes (volume INTEGER PRIMARY KEY, rented TEXT NOT NULL);
 """
+OUTBOX: Final = (
+    """CREATE TABLE outbox (
+        number INTEGER, recipient TEXT, PRIMARY KEY (number, recipient)) WITHOUT ROWID""",
+    "CREATE INDEX outbox_of ON outbox (recipient, number)",
+)
+"""Who must be told of which event: it is written with the events, so it has each of them once."""
 SETTINGS: Final = Settings(waiting_on_a_machine=1_000, longest_step=timedelta(days=400))
 """Bids cost nothing while they wait, and a clock may be wrong: what the market takes at most."""
 MANY: Final = 1_000  # events that are replayed at each start, rather than kept as a snapshot
@@ -120,6 +137,7 @@ class Store:
         self._now = Decided(market, number, commands, opening, self._gone())
         self._kept = self._now
         self._unsaved: list[Row] = []
+        self._untold: list[Told] = []
         self._writing: asyncio.Future[None] | None = None
         self._failures = 0
 
@@ -147,7 +165,24 @@ class Store:
         self._file.executescript(SCHEMA)
         last = self._file.execute("SELECT max(number), max(command) FROM events").fetchone()
         number, commands = last[0] or 0, last[1] or 0
+        self._make_outbox()
         return self._restored(number), number, commands
+
+    def _make_outbox(self) -> None:
+        """Make the outbox, of a file that was begun without one from all that happened there."""
+        there = "SELECT 1 FROM sqlite_master WHERE name = 'outbox'"
+        if self._file.execute(there).fetchone():
+            return
+        with self._file:
+            self._file.execute("BEGIN")
+            for statement in OUTBOX:
+                self._file.execute(statement)
+            market = Market()
+            for number, event in self.events():
+                notices = views.notifications(market, [event])
+                rows = [(number, each.recipient) for each in notices]
+                self._file.executemany("INSERT INTO outbox VALUES (?, ?)", rows)
+                market = evolve(market, event)
 
     def _restored(self, number: int) -> Market:
         """Return the market that all events give, from the last snapshot on."""
@@ -187,6 +222,26 @@ class Store:
         events = ((n, event_from_json(text)) for n, text in rows)
         return [(n, e) for n, e in events if isinstance(e, kind)]
 
+    def notices(
+        self, account: AccountId, after: int, most: int
+    ) -> list[tuple[int, views.Notification]]:
+        """Return what an account must be told, each with the number of its event, in order.
+
+        Args:
+            account: Who is told.
+            after: The number of the last event that is known already; 0 is none.
+            most: How many at most.
+        """
+        wanted = (
+            "SELECT number, event FROM outbox JOIN events USING (number)"
+            " WHERE recipient = ? AND number > ? AND number <= ? ORDER BY number LIMIT ?"
+        )
+        rows = self._file.execute(wanted, (account, after, self._kept.number, most))
+        return [
+            (number, views.Notification(recipient=account, event=event_from_json(text)))
+            for number, text in rows
+        ]
+
     def payments(self, account: AccountId) -> list[tuple[int, CreditAdded]]:
         """Return what an account paid in: the market keeps balances, the log everything."""
         return [(n, e) for n, e in self.happened(CreditAdded) if e.account == account]
@@ -212,19 +267,24 @@ class Store:
         deleted: dict[VolumeId, RentedVolume] = {}
         carry_out = partial(execute, at=at, archive=gone, volumes=deleted)
         market, due = carry_out(now.market, now.opening)
+        notices = list(views.notifications(now.market, due))
         happened: list[Event] = []
         for wanted in commands:
             command = wanted(happened) if callable(wanted) else wanted
-            market, events = carry_out(market, command)
+            before, (market, events) = market, carry_out(market, command)
             happened += events
+            notices += views.notifications(before, events)
             for reaction in (r for event in events for r in self._react(market, event)):
-                market, more = carry_out(market, reaction)
+                before, (market, more) = market, carry_out(market, reaction)
                 happened += more
+                notices += views.notifications(before, more)
         rows = [
             (number, now.commands + 1, event_to_json(event))
             for number, event in enumerate((*due, *happened), now.number + 1)
         ]
         self._unsaved += rows
+        numbers = {id(event): at for event, (at, _, _) in zip((*due, *happened), rows, strict=True)}
+        self._untold += [(numbers[id(each.event)], each.recipient) for each in notices]
         self.archive.update(gone)
         self.volumes.update(deleted)
         self._now = Decided(market, now.number + len(rows), now.commands + 1, Tick(), self._gone())
@@ -260,10 +320,10 @@ class Store:
             await asyncio.shield(self._writing)
 
     async def _write_all(self) -> None:
-        rows, reached = self._unsaved, self._now
-        self._unsaved = []
+        rows, told, reached = self._unsaved, self._untold, self._now
+        self._unsaved, self._untold = [], []
         try:
-            await asyncio.to_thread(self._write, rows)
+            await asyncio.to_thread(self._write, rows, told)
         except sqlite3.Error:
             if not self._is_there(rows[-1]):
                 self._take_back()
@@ -272,14 +332,16 @@ class Store:
             self._writing = None
         self._kept = reached
 
-    def _write(self, rows: list[Row]) -> None:
+    def _write(self, rows: list[Row], told: list[Told]) -> None:
         if self._file.in_transaction:  # the last one failed, and so did taking it back
             self._file.execute("ROLLBACK")
         with self._file:
             self._file.execute("BEGIN")
             # Rows of a write that failed and of which nobody could see whether it was undone.
-            self._file.execute("DELETE FROM events WHERE number >= ?", (rows[0][0],))
+            for table in ("events", "outbox"):
+                self._file.execute(f"DELETE FROM {table} WHERE number >= ?", (rows[0][0],))
             self._file.executemany("INSERT INTO events VALUES (?, ?, ?)", rows)
+            self._file.executemany("INSERT INTO outbox VALUES (?, ?)", told)
 
     def _is_there(self, row: Row) -> bool:
         """Return whether a row is on disk after all: the disk may fail once it has confirmed."""
@@ -293,6 +355,7 @@ class Store:
     def _take_back(self) -> None:
         self._failures += 1
         self._unsaved.clear()
+        self._untold.clear()
         instances, volumes = self._kept.gone
         for contract in list(self.archive)[instances:]:
             del self.archive[contract]

@@ -208,10 +208,12 @@ class Client(Caller):
 
 
 class Keeper(Caller):
-    """Rents volumes of what the host offers, copies and deletes them."""
+    """Rents volumes of what the host offers, copies and deletes them, and sets thresholds."""
 
     def act(self, ask: Asking, dice: random.Random) -> None:
         time.sleep(0.001)
+        if dice.random() < 0.2:
+            ask("PUT", "/users/", {"balance_threshold": dice.randint(1, 99)})
         offers = ask("POST", "/volumes/search/", {})["offers"]
         kind = dice.choice(("make", "copy", "delete")) if self.mine else "make"
         volume = dice.choice(self.mine) if self.mine else 0
@@ -428,6 +430,11 @@ class TestKilled:
         assert is_settled(store.market)
         if whole:
             assert store.market == replay(event for _, event in store.events())
+            numbered = list(store.events())
+            told = views.notifications(Market(), [event for _, event in numbered])
+            numbers = {id(event): number for number, event in numbered}
+            wanted = sorted((numbers[id(each.event)], each.recipient) for each in told)
+            assert store._file.execute("SELECT * FROM outbox ORDER BY 1, 2").fetchall() == wanted
         store.close()
 
 

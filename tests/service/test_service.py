@@ -734,7 +734,7 @@ class TestWhatIsNotServed:
             ("PUT", "/api/v0/instances/request_logs/7/", "nothing runs here"),
             ("GET", "/api/v0/endptjobs/", "serverless endpoints"),
             ("GET", "/api/v0/auth/apikeys/", "in its key file"),
-            ("PUT", "/api/v0/users/", "accounts are kept by"),
+            ("POST", "/api/v0/users/", "accounts are kept by"),
             ("PUT", "/api/v0/launch_instance/", "made from an offer"),
             ("GET", "/api/v0/bundles/", "nothing here answers GET /api/v0/bundles"),
             ("GET", "/favicon.ico", "GET /api/openapi.json says what does"),
