@@ -191,7 +191,9 @@ class CheckedMarket(RuleBasedStateMachine):
         balances = sum(each.ledger.at(now).ticks for each in self.market.accounts.values())
         platform = self.market.platform.at(now).ticks
         assert platform == model.platform
-        assert balances + deposits + platform == self.market.credited.ticks == model.credited
+        assert self.market.credited.ticks == model.credited
+        assert self.market.paid_out.ticks == model.paid_out
+        assert balances + deposits + platform + model.paid_out == model.credited
 
     def _check_instance(self, each: Instance, deal: Deal) -> None:
         now = second(self.at)

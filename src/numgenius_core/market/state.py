@@ -69,6 +69,7 @@ class Account:
         charge: The balance at which a card is to be charged; ``None`` is nowhere.
         notice: The balance at which its owner is to be told; ``None`` is nowhere.
         charge_told, notice_told: Whether it was said since the balance was last above.
+        paid_in: What of the balance was paid in, or handed over by others; the rest was earned.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Market, Money, execute
@@ -91,6 +92,7 @@ class Account:
     notice: Money | None = None
     charge_told: bool = False
     notice_told: bool = False
+    paid_in: Money = ZERO
     due: datetime | None = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -332,6 +334,7 @@ class Market:
         asked: The machine of each price increase that waits.
         platform: What the platform has earned.
         credited: All that was ever paid in.
+        paid_out: All that hosts were ever paid out; what is pending is among it.
     """
 
     now: datetime = BEGINNING
@@ -347,6 +350,7 @@ class Market:
     volume_listings: Table[int, MachineId] = field(factory=Table, converter=as_table)
     platform: Ledger = _NOTHING_EARNED
     credited: Money = ZERO
+    paid_out: Money = ZERO
     queue: Sorted[Due] = field(factory=Sorted, eq=False, repr=False)
 
     def __hash__(self) -> NoReturn:
