@@ -490,10 +490,10 @@ class Model(VolumeModel):
                 del self.vols[vol.id]
 
     def _add_credit(self, command: Any) -> None:
-        self._take(command.account, command.amount.ticks)
+        self._receive(command.account, command.amount.ticks)
         self.credited += command.amount.ticks
 
-    def _take(self, name: str, ticks: int) -> None:
+    def _receive(self, name: str, ticks: int) -> None:
         purse = self.purses.setdefault(name, Purse())
         purse.balance += ticks
         purse.paid_in += ticks
@@ -505,7 +505,7 @@ class Model(VolumeModel):
         need(ticks <= purse.balance)
         purse.balance -= ticks
         purse.paid_in = max(0, purse.paid_in - ticks)
-        self._take(command.to, ticks)
+        self._receive(command.to, ticks)
 
     def _pay_out(self, command: Any) -> None:
         """On a Friday; the first day of all is a Thursday."""
