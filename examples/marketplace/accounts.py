@@ -1,4 +1,4 @@
-"""What an account asks about itself: its notices, what it spends, and where it is to be told."""
+"""What an account asks about itself, and says: its notices, its thresholds, what it hands on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from examples.marketplace.questions import Asked
 from examples.marketplace.reading import Call, whole_number
 from examples.marketplace.refusals import NOT_SERVED, NotServed
 from numgenius_core.documents import to_json
+from numgenius_core.errors import NotAllowed
+from numgenius_core.ids import AccountId
 from numgenius_core.market import Market, commands as do, views
 from numgenius_core.money import Money
 
@@ -68,6 +70,15 @@ def set_user(call: Call, market: Market, _: Hardware) -> do.Command:
     if "balance_threshold_enabled" in body and not call.flag("balance_threshold_enabled"):
         notice = None
     return do.SetThresholds(by=call.by, charge=charge, notice=notice)
+
+
+def transfer(call: Call, _: Market, __: Hardware) -> do.Command:
+    """Hand credit on; clients also send that they are the sender themselves."""
+    if call.body.get("sender") not in (None, "me", call.by):
+        raise NotAllowed("sender", "me: credit is handed on by whose it is", "another account")
+    recipient = AccountId(call.text("recipient"))
+    amount = Money(call.exact("amount"))
+    return do.TransferCredit(by=call.by, to=recipient, amount=amount)
 
 
 def dollars(call: Call, name: str) -> Money | None:

@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from examples.marketplace.rows import Row, epoch, number
+from examples.marketplace.store import Payment
 from numgenius_core.billing import Line, LineKind, Statement, VolumeStatement
+from numgenius_core.ids import AccountId
 from numgenius_core.market import Account, Instance
-from numgenius_core.market.events import CreditAdded
+from numgenius_core.market.events import CreditTransferred, PayoutInvoiced
 from numgenius_core.market.views import Earnings
 from numgenius_core.money import Money
 from numgenius_core.units import MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
@@ -113,22 +115,34 @@ def measured(line: Line) -> tuple[float, float, str]:
     return hours, rate, f"{hours:.3f} hours at ${rate:.3f}/hour"
 
 
-def payment(key: int, paid: CreditAdded) -> Row:
-    """Return the row of a payment."""
-    when = epoch(paid.at)
-    return {
+def payment(key: int, paid: Payment, account: AccountId, now: datetime) -> Row:
+    """Return the row of a payment, of credit that was handed on, or of a payout.
+
+    What an account handed on leaves it, so it is below zero. A payout that is pending has no end.
+    """
+    when, amount = epoch(paid.at), number(paid.amount)
+    row: Row = {
         "id": key,
         "type": "transfer",
         "service": "transfer",
         "source": paid.account,
         "description": "Credit",
-        "amount": number(paid.amount),
+        "amount": amount,
         "start": when,
         "end": when,
         "timestamp": when,
         "metadata": {"invoice_id": key, "service": "transfer"},
         "items": [],
     }
+    if isinstance(paid, CreditTransferred) and paid.account == account:
+        row |= {"description": f"Credit to {paid.recipient}", "amount": -amount}
+    elif isinstance(paid, CreditTransferred):
+        row |= {"description": f"Credit from {paid.account}"}
+    elif isinstance(paid, PayoutInvoiced):
+        row |= {"type": "payout", "service": "payout", "description": "Payout"}
+        row["metadata"] = {"invoice_id": key, "service": "payout"}
+        row["end"] = epoch(paid.paid_on) if paid.paid_on <= now else None
+    return row
 
 
 def prepayments(bill: Statement) -> list[Row]:

@@ -176,6 +176,13 @@ COMMANDS: Final = (
         own.set_user,
         fields="autobill_threshold balance_threshold balance_threshold_enabled",
     ),
+    Door(
+        "PUT",
+        "/v0/commands/transfer_credit",
+        "transfer credit",
+        own.transfer,
+        fields="recipient! amount! sender",
+    ),
 )
 
 PAGE: Final = "select_filters limit after_token"

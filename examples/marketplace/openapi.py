@@ -23,6 +23,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "maintenance_ids": IDS,
     **dict.fromkeys(("id", "src_id", "dst_id", "source", "dest"), WHOLE),
     **dict.fromkeys(("label", "image", "name", "onstart", "template_hash_id", "after_token"), TEXT),
+    **dict.fromkeys(("sender", "recipient"), TEXT),
     **dict.fromkeys(("env", "q", "select_filters", "volume_info"), OBJECT),
     **dict.fromkeys(("order", "order_by", "args"), LIST),
     **dict.fromkeys(

@@ -352,8 +352,9 @@ def charge_rows(asked: Asked, period: Interval | None) -> list[rows.Row]:
 def payment_rows(asked: Asked, period: Interval | None) -> list[rows.Row]:
     if period is None:
         return []
-    paid = asked.store.payments(asked.call.by)
-    found = [bills.payment(key, event) for key, event in paid if event.at in period]
+    account, now = asked.call.by, asked.call.at
+    paid = asked.store.payments(account)
+    found = [bills.payment(key, e, account, now) for key, e in paid if e.at in period]
     for each in all_of(asked):
         archive = asked.store.archive
         bill = views.statement_of(asked.market, each.id, period, archive=archive)

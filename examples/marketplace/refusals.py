@@ -83,6 +83,7 @@ FAULTS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (DiskError, 503, "not_stored"),
 )
 MISSING: Final = {
+    "account": "no_such_account",
     "contract": "no_such_instance",
     "increase": "no_pending_price_increase",
     "machine": "no_such_machine",
@@ -95,7 +96,6 @@ RULES_ONLY: Final = "are not among the rules that this service is an example of"
 NOT_SERVED: Final = {
     "network_volumes": f"network volumes {RULES_ONLY}: volumes are on the disk of a machine",
     "network_disk": f"network disks {RULES_ONLY}: volumes are on the disk of a machine",
-    "commands/transfer_credit": "transfers of credit are not served here yet",
     "template": f"templates {RULES_ONLY}",
     "launch_instance": "an instance is made from an offer here: search offers first",
     "team": f"teams {RULES_ONLY}",

@@ -16,6 +16,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 from attrs import frozen
@@ -34,7 +35,7 @@ from numgenius_core.market import (
     views,
 )
 from numgenius_core.market.commands import Command, SetSettings, Tick
-from numgenius_core.market.events import CreditAdded, Event
+from numgenius_core.market.events import CreditAdded, CreditTransferred, Event, PayoutInvoiced
 from numgenius_core.market.journal import (
     event_from_json,
     event_to_json,
@@ -46,6 +47,7 @@ AnyEvent = TypeVar("AnyEvent", bound=Event)
 
 Row = tuple[int, int, str]  # number of the event, number of its command, the event as JSON
 
+Payment = CreditAdded | CreditTransferred | PayoutInvoiced
 Told = tuple[int, str]  # number of an event, and an account that must be told of it
 
 Reaction = Callable[[Market, Event], Iterable[Command]]
@@ -242,9 +244,18 @@ class Store:
             for number, text in rows
         ]
 
-    def payments(self, account: AccountId) -> list[tuple[int, CreditAdded]]:
-        """Return what an account paid in: the market keeps balances, the log everything."""
-        return [(n, e) for n, e in self.happened(CreditAdded) if e.account == account]
+    def payments(self, account: AccountId) -> list[tuple[int, Payment]]:
+        """Return what an account paid in, handed on, got and was paid out.
+
+        The market keeps balances, the log everything.
+        """
+        handed = self.happened(CreditTransferred)
+        found: list[tuple[int, Payment]] = [
+            *((n, e) for n, e in self.happened(CreditAdded) if e.account == account),
+            *((n, e) for n, e in handed if account in (e.account, e.recipient)),
+            *((n, e) for n, e in self.happened(PayoutInvoiced) if e.account == account),
+        ]
+        return sorted(found, key=itemgetter(0))
 
     def now(self) -> datetime:
         """Return the time, which never goes back."""

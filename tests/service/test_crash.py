@@ -208,12 +208,16 @@ class Client(Caller):
 
 
 class Keeper(Caller):
-    """Rents volumes of what the host offers, copies and deletes them, and sets thresholds."""
+    """Rents volumes of what the host offers, copies and deletes them, and hands money on."""
 
     def act(self, ask: Asking, dice: random.Random) -> None:
         time.sleep(0.001)
         if dice.random() < 0.2:
             ask("PUT", "/users/", {"balance_threshold": dice.randint(1, 99)})
+            money = round(dice.uniform(0.01, 2), 2)
+            body = {"sender": "me", "recipient": "host-1", "amount": money}
+            if ask("PUT", "/commands/transfer_credit/", body):
+                self.told.append(("CreditTransferred", self.name, money))
         offers = ask("POST", "/volumes/search/", {})["offers"]
         kind = dice.choice(("make", "copy", "delete")) if self.mine else "make"
         volume = dice.choice(self.mine) if self.mine else 0
@@ -334,6 +338,8 @@ def facts_of(event: dict[str, Any]) -> list[Fact]:
         return [(kind, window["id"], None) for window in event["windows"]]
     if kind in ("ContractCreated", "VolumeRented"):
         return [(kind, event["contract"]["id"], event["contract"]["client"])]
+    if kind == "CreditTransferred":
+        return [(kind, event["account"], float(event["amount"]))]
     keys = [event[name] for name in ("increase", "contract", "machine", "volume") if name in event]
     if not keys or isinstance(keys[0], dict):  # a payment, a machine that was added
         return []

@@ -728,7 +728,6 @@ class TestWhatIsNotServed:
             ("GET", "/api/v0/ssh/", "SSH keys are not"),
             ("POST", "/api/v0/instances/7/ssh/", "SSH keys are not"),
             ("PUT", "/api/v0/network_volumes/", "network volumes are not among the rules"),
-            ("PUT", "/api/v0/commands/transfer_credit/", "transfers of credit are not served"),
             ("PUT", "/api/v0/commands/copy_direct/", "no data is kept here"),
             ("PUT", "/api/v0/instances/command/7/", "nothing runs here"),
             ("PUT", "/api/v0/instances/request_logs/7/", "nothing runs here"),

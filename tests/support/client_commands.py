@@ -430,6 +430,15 @@ CLIENTS: Final = (
         check=lambda _, answer: answer["results"][0]["amount"] == 10_000,
     ),
 )
+MONEY: Final = (
+    Asked(
+        command="transfer credit",
+        words="transfer credit ben 5.25",
+        method="transfer_credit",
+        named={"recipient": BEN, "amount": 5.25},
+        check=lambda scene, _: scene.ask(BEN, "GET", "/users/current")["balance"] > 10_004,
+    ),
+)
 HOSTS: Final = (
     Asked(
         command="show machines",
@@ -719,7 +728,6 @@ OTHERS: Final = (
     other("create network-volume 1 -s 10", "create_network_volume", id=1),
     other("list network-volume 1 -s 10", "list_network_volume", HOST, disk_id=1),
     other("unlist network-volume 1", "unlist_network_volume", HOST, id=1),
-    other("transfer credit ben 5", "transfer_credit", recipient="ben", amount=5),
     other("copy {mine}:/a {second}:/b", "copy", src="1:/a", dst="2:/b"),
     other("cancel copy {mine}", "cancel_copy", dst_id="{mine}"),
     other("logs {mine}", "logs", instance_id="{mine}"),
@@ -761,7 +769,7 @@ OTHERS: Final = (
 )  # fmt: skip
 PARTS: Final = {
     "Searching": SEARCHES,
-    "Clients": CLIENTS,
+    "Clients": (*CLIENTS, *MONEY),
     "Volumes": VOLUMES,
     "Hosts": (*HOSTS, OTHERS[-1]),  # the last takes a machine away
     "What this service does not have": OTHERS[:-1],
