@@ -42,6 +42,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", choices=["demo"], help="what an empty market begins with")
     parser.add_argument("--keys", help="the file that says whose key is whose")
     parser.add_argument("--rate", type=float, default=50, help="requests a second of an account")
+    parser.add_argument("--payouts", action="store_true", help="pay hosts out each Friday")
     parser.add_argument("--proxies", help="addresses of proxies that say where a request is from")
     parser.add_argument("--not-durable", action="store_true", help="do not wait for the disk")
     args = parser.parse_args()
@@ -63,7 +64,8 @@ def main() -> None:
     if args.keys is None:
         sys.stderr.write("any key is an account of that name: this is a demonstration\n")
     credit = CREDIT if args.seed else Money(0)
-    serve(Service(store, args.rate, credit, keys).app(), args.host, args.port, args.proxies)
+    service = Service(store, args.rate, credit, keys, payouts=args.payouts)
+    serve(service.app(), args.host, args.port, args.proxies)
 
 
 if __name__ == "__main__":

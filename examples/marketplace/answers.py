@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from examples.marketplace.reading import Call
 from examples.marketplace.refusals import named, one_line
+from examples.marketplace.store import Later
 from numgenius_core.errors import NumgeniusError
-from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import to_epoch
 from numgenius_core.market import Market, commands as do, events as it
+from numgenius_core.units import MB_PER_GB
 
 Row = dict[str, Any]
 NOTHING_EXPIRED: Final = "No expired contracts to delete"
@@ -19,7 +21,10 @@ Outcomes = Mapping[int, tuple[it.Event, ...] | NumgeniusError]
 
 
 def answer(
-    call: Call, commands: list[do.Command], events: tuple[it.Event, ...], before: Market
+    call: Call,
+    commands: Sequence[do.Command | Later],
+    events: tuple[it.Event, ...],
+    before: Market,
 ) -> Row:
     """Return what a client is told about commands that were carried out.
 
@@ -36,10 +41,15 @@ def answer(
                 listed[machine.id] = listing_of(machine.id, machine.host)
             case it.ContractExtended():
                 told["extended"] = told.get("extended", 0) + 1
-                home = before.homes.get(event.contract)
-                if home in listed:
-                    listed[home]["extended"] += 1
-                    listed[home]["upd_contracts"].append(event.contract)
+                extended_in(listed, before.homes.get(event.contract), event.contract)
+            case it.VolumeListed() if event.number > before.last:  # else only its end has moved
+                home, size = event.listing.machine, event.listing.size_mb / MB_PER_GB
+                told.setdefault("extended", 0)
+                row = listed.setdefault(home, listing_of(home, call.by))
+                row["new_contracts"].append({"id": event.offer, "size": size})
+            case it.VolumeExtended():
+                told["extended"] = told.get("extended", 0) + 1
+                extended_in(listed, before.volumes.get(event.volume), event.volume)
             case it.ContractMoved():
                 told["moved"] = told.get("moved", 0) + 1
             case it.MaintenanceCancelled():
@@ -60,6 +70,15 @@ def waiting(events: Iterable[it.Event]) -> set[ContractId]:
     return made
 
 
+def extended_in(
+    listed: Mapping[MachineId, Row], home: MachineId | None, contract: ContractId | VolumeId
+) -> None:
+    """Note in the row of a machine that is listed that a contract there was extended."""
+    if home is not None and home in listed:
+        listed[home]["extended"] += 1
+        listed[home]["upd_contracts"].append(contract)
+
+
 def listing_of(machine: MachineId, host: AccountId) -> Row:
     return {
         "machine_id": machine,
@@ -78,7 +97,9 @@ def told_of_a_contract(told: Row, event: it.Event, before: Market) -> None:
             told["new_contract"] = event.contract.id
         case it.ContractPrepaid():
             told |= {"timescale": float(event.months), "discount_rate": float(event.discount)}
-        case it.InstanceDestroyed():
+        case it.VolumeRented():
+            told["volume_name"] = f"V.{event.contract.id}"
+        case it.InstanceDestroyed() | it.VolumeDeleted():
             told["num_deleted"] = told.get("num_deleted", 0) + 1
         case it.PriceIncreaseAccepted() | it.PriceIncreaseRejected():
             machine = before.machine(before.asked[event.increase])
@@ -90,7 +111,7 @@ def told_of_a_contract(told: Row, event: it.Event, before: Market) -> None:
 
 def of_the_machine(
     call: Call,
-    command: do.Command,
+    command: do.Command | Later,
     told: Mapping[str, Any],
     events: Iterable[it.Event],
     before: Market,
@@ -100,6 +121,8 @@ def of_the_machine(
     match command:
         case do.Unlist():
             return row | {"orphaned_cleaned": 0}  # a contract is never without its machine here
+        case do.UnlistVolume():
+            return {"msg": f"Unlisted Volume {command.offer}."}
         case do.SetMinBid():
             return {"you_sent": dict(call.body)}
         case do.ScheduleMaintenance():

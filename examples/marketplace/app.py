@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from math import ceil
 from sqlite3 import Error as DiskError
@@ -30,6 +30,7 @@ from examples.marketplace.hardware import DEMO, Hardware
 from examples.marketplace.keys import Keys, any_key
 from examples.marketplace.limits import Limits
 from examples.marketplace.openapi import document
+from examples.marketplace.payouts import WeeklyRun
 from examples.marketplace.questions import Answers, Asked
 from examples.marketplace.reading import MAX_BODY, Call, parsed
 from examples.marketplace.refusals import NotServed, named, refusal, refused, why_not_served
@@ -65,6 +66,7 @@ class Service:
         credit: What an account is opened with at its first request; 0 pays in nothing.
         keys: Whose key is whose.
         hardware: What the machines are made of.
+        payouts: Whether hosts are paid out each week: all have said how, or nobody is.
     """
 
     store: Store
@@ -72,10 +74,13 @@ class Service:
     credit: Money
     keys: Keys = any_key
     hardware: Hardware = field(factory=lambda: DEMO)
+    payouts: bool = False
     limits: Limits = field(init=False)
+    run: WeeklyRun = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "limits", Limits(self.rate))
+        object.__setattr__(self, "run", WeeklyRun(self.store))
 
     def app(self) -> ASGIApp:
         """Return the service as ASGI; when its lifespan ends, it lets go of its file."""
@@ -114,7 +119,7 @@ class Service:
             meant = means(call, before, self.hardware)
             if isinstance(meant, Each):
                 return await self.each(meant)
-            commands = meant if isinstance(meant, list) else [meant]
+            commands = meant if isinstance(meant, Sequence) else [meant]
             return answer(call, commands, await self.store.do(*commands), before)
 
         return respond
@@ -160,6 +165,8 @@ class Service:
         body = await body_of(request)
         if not known and account is not NOBODY and self.credit > Money(0):
             await self.store.do(AddCredit(account=account, amount=self.credit))
+        if self.payouts:
+            await self.run.make()
         at, query = self.store.now(), request.query_params
         return Call(by=account, at=at, number=int(number), body=body, query=query)
 

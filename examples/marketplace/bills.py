@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from examples.marketplace.rows import Row, epoch, number
-from numgenius_core.billing import Line, LineKind, Statement
-from numgenius_core.market import Instance
-from numgenius_core.market.events import CreditAdded
+from examples.marketplace.store import Payment
+from numgenius_core.billing import Line, LineKind, Statement, VolumeStatement
+from numgenius_core.ids import AccountId
+from numgenius_core.market import Account, Instance
+from numgenius_core.market.events import CreditTransferred, PayoutInvoiced
 from numgenius_core.market.views import Earnings
 from numgenius_core.money import Money
 from numgenius_core.units import MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
@@ -23,11 +25,17 @@ TYPES: Final = {
     LineKind.INTERRUPTIBLE: "gpu",
     LineKind.FORFEIT: "gpu",
     LineKind.STORAGE: "disk",
+    LineKind.VOLUME: "disk",
     LineKind.UPLOAD: "bwu",
     LineKind.DOWNLOAD: "bwd",
 }
-EARNED: Final = {"gpu": "gpu", "storage": "sto", "upload": "bwu", "download": "bwd"}
-TOTALS: Final = {"gpu": "gpu", "storage": "stor", "upload": "bwu", "download": "bwd"}
+EARNED: Final = {
+    "gpu": ("gpu",),
+    "sto": ("storage", "volumes"),  # the market has no word of its own for these
+    "bwu": ("upload",),
+    "bwd": ("download",),
+}
+TOTALS: Final = {"stor" if short == "sto" else short: names for short, names in EARNED.items()}
 
 
 def midnight(at: datetime) -> datetime:
@@ -42,18 +50,30 @@ def charge(bill: Statement, given: Instance) -> Row:
     """
     key = bill.contract.id
     used = [line for line in bill.lines if line.kind not in PAID]
+    metadata: Row = {"instance_id": key, "from_deposit": number(bill.covered)}
+    metadata |= {"label": given.label} if given.label else {}
+    return usage("instance", key, used, bill.total, metadata)
+
+
+def volume_charge(bill: VolumeStatement) -> Row:
+    """Return the row of what a volume cost in a period, as :func:`charge` does of an instance."""
+    key, name = bill.contract.id, bill.contract.name
+    metadata: Row = {"volume_id": key} | ({"label": name} if name else {})
+    return usage("volume", key, bill.lines, bill.total, metadata)
+
+
+def usage(kind: str, key: int, used: Sequence[Line], total: Money, metadata: Row) -> Row:
     begin = midnight(min(line.period.start for line in used))
     end = midnight(max(line.period.end - timedelta(seconds=1) for line in used))
     days = max((end - begin).days + 1, 1)
     return {
-        "type": "instance",
-        "source": f"instance-{key}",
-        "description": f"Instance {key} Charges - {days} day{'s' * (days > 1)}",
-        "amount": number(bill.total),
+        "type": kind,
+        "source": f"{kind}-{key}",
+        "description": f"{kind.title()} {key} Charges - {days} day{'s' * (days > 1)}",
+        "amount": number(total),
         "start": epoch(begin),
         "end": epoch(max(begin, end)),
-        "metadata": {"instance_id": key, "from_deposit": number(bill.covered)}
-        | ({"label": given.label} if given.label else {}),
+        "metadata": metadata,
         "items": [item(line) for line in used],
     }
 
@@ -86,27 +106,43 @@ def measured(line: Line) -> tuple[float, float, str]:
         quantity = line.quantity / BYTES_PER_GB
         return quantity, rate, f"{quantity:.3f} GB at ${rate:.3f}/GB"
     hours = line.quantity / SECONDS_PER_HOUR
-    if line.kind is LineKind.STORAGE:  # a price of a GB and month, of all of its disk
+    if line.kind in (
+        LineKind.STORAGE,
+        LineKind.VOLUME,
+    ):
+        # A price of a GB and month, of all of its disk.
         rate *= line.size / MB_PER_GB * SECONDS_PER_HOUR / SECONDS_PER_MONTH
     return hours, rate, f"{hours:.3f} hours at ${rate:.3f}/hour"
 
 
-def payment(key: int, paid: CreditAdded) -> Row:
-    """Return the row of a payment."""
-    when = epoch(paid.at)
-    return {
+def payment(key: int, paid: Payment, account: AccountId, now: datetime) -> Row:
+    """Return the row of a payment, of credit that was handed on, or of a payout.
+
+    What an account handed on leaves it, so it is below zero. A payout that is pending has no end.
+    """
+    when, amount = epoch(paid.at), number(paid.amount)
+    row: Row = {
         "id": key,
         "type": "transfer",
         "service": "transfer",
         "source": paid.account,
         "description": "Credit",
-        "amount": number(paid.amount),
+        "amount": amount,
         "start": when,
         "end": when,
         "timestamp": when,
         "metadata": {"invoice_id": key, "service": "transfer"},
         "items": [],
     }
+    if isinstance(paid, CreditTransferred) and paid.account == account:
+        row |= {"description": f"Credit to {paid.recipient}", "amount": -amount}
+    elif isinstance(paid, CreditTransferred):
+        row |= {"description": f"Credit from {paid.account}"}
+    elif isinstance(paid, PayoutInvoiced):
+        row |= {"type": "payout", "service": "payout", "description": "Payout"}
+        row["metadata"] = {"invoice_id": key, "service": "payout"}
+        row["end"] = epoch(paid.paid_on) if paid.paid_on <= now else None
+    return row
 
 
 def prepayments(bill: Statement) -> list[Row]:
@@ -137,7 +173,7 @@ def old_rows(charges: Iterable[Row], payments: Iterable[Row]) -> list[Row]:
     found: list[Row] = [
         {
             "type": "charge",
-            "instance_id": charge["metadata"]["instance_id"],
+            "instance_id": charge["metadata"].get("instance_id"),
             "description": f"{charge['source']} {each['type']}: {each['description']}",
             "quantity": f"{each['quantity']:.3f}",
             "rate": f"{each['rate']:.6f}",
@@ -162,6 +198,17 @@ def old_rows(charges: Iterable[Row], payments: Iterable[Row]) -> list[Row]:
     return sorted(found, key=lambda row: -row["timestamp"])
 
 
+def thresholds(account: Account | None) -> Row:
+    """Return at which balances an account is to be charged, and its owner told."""
+    charge = None if account is None else account.charge
+    notice = None if account is None else account.notice
+    return {
+        "autobill_threshold": None if charge is None else number(charge),
+        "balance_threshold": None if notice is None else number(notice),
+        "balance_threshold_enabled": notice is not None,
+    }
+
+
 def earned(
     found: Iterable[Earnings],
     days: Mapping[int, Iterable[Earnings]],
@@ -169,7 +216,7 @@ def earned(
 ) -> Row:
     """Return what machines earned, each, together and day by day."""
     found = list(found)
-    summary: Row = {f"total_{short}": total(found, name) for name, short in TOTALS.items()}
+    summary: Row = {f"total_{short}": total(found, *names) for short, names in TOTALS.items()}
     known = [value for each in found if (value := reliability.get(each.machine)) is not None]
     summary |= {"total_sla": 0.0, "avg_reliability": sum(known) / len(known) if known else None}
     return {
@@ -186,8 +233,8 @@ def earned(
 def parts(found: Iterable[Earnings]) -> Row:
     """Return what machines earned together, by what it was for."""
     found, row = list(found), Row(sla_earn=0.0)
-    return row | {f"{short}_earn": total(found, name) for name, short in EARNED.items()}
+    return row | {f"{short}_earn": total(found, *names) for short, names in EARNED.items()}
 
 
-def total(found: Iterable[Earnings], name: str) -> float:
-    return number(Money.sum(getattr(each, name) for each in found))
+def total(found: Iterable[Earnings], *names: str) -> float:
+    return number(Money.sum(getattr(each, name) for each in found for name in names))

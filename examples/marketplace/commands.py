@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from examples.marketplace import answers as tell, reading as read
 from examples.marketplace.hardware import Hardware, flops_of_a_gpu
 from examples.marketplace.reading import Call, shown
 from examples.marketplace.refusals import Offline, WrongFloor
+from examples.marketplace.store import Later
+from examples.marketplace.volumes import attached, new_volume
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import NotAvailable, NumgeniusError, RuleViolation, UnknownId
 from numgenius_core.ids import ContractId, MachineId
@@ -35,7 +38,8 @@ class Each:
     status: int | None = None
 
 
-Meant = do.Command | list[do.Command] | Each
+Wishes = Sequence[do.Command | Later]
+Meant = do.Command | Wishes | Each
 Means = Callable[[Call, Market, Hardware], Meant]
 
 
@@ -170,12 +174,13 @@ def rent_several(call: Call, market: Market, _: Hardware) -> Meant:
     return rentals(call, market, call.ids("ids"))
 
 
-def rentals(call: Call, market: Market, offers: Iterable[int]) -> list[do.Command]:
+def rentals(call: Call, market: Market, offers: Iterable[int]) -> Wishes:
     """Return the wishes to rent some offers; bids that would wait are refused if told so."""
-    wishes: list[do.Command] = []
+    made, there = new_volume(call), attached(call)
+    wishes: list[do.Command | Later] = [] if made is None else [made]
     for offer in offers:
-        wish = read.rental(call, offer)
-        wishes.append(wish)
+        wish = read.rental(call, offer, there)
+        wishes.append(wish if made is None else partial(with_the_new_volume, wish))
         if wish.bid is not None and call.flag("cancel_unavail"):
             seen = views.preview(market, wish, call.at)
             market = seen.market
@@ -184,6 +189,12 @@ def rentals(call: Call, market: Market, offers: Iterable[int]) -> list[do.Comman
                     need = "an offer whose GPUs this bid wins at once (cancel_unavail)"
                     raise NotAvailable("offer", need, str(offer))
     return wishes
+
+
+def with_the_new_volume(wish: do.Rent, happened: Sequence[it.Event]) -> do.Command:
+    """Return a rental that attaches the volume that was made for it."""
+    number = next(e.contract.id for e in happened if isinstance(e, it.VolumeRented))
+    return evolve(wish, volumes=(*wish.volumes, number))
 
 
 def waits(market: Market, contract: ContractId) -> bool:

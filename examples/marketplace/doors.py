@@ -6,7 +6,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from examples.marketplace import commands as do, questions as ask
+from examples.marketplace import accounts as own, commands as do, questions as ask, volumes as disk
 from examples.marketplace.commands import Means
 from examples.marketplace.questions import Answers
 from numgenius_core.market.commands import AcceptPriceIncrease, RejectPriceIncrease
@@ -43,7 +43,7 @@ class Door:
 
 LISTING: Final = """machine machines price_gpu price_disk price_inetu price_inetd price_min_bid
     credit_discount_max min_chunk end_date duration vol_size vol_price hidden_listing"""
-RENTAL: Final = "disk! price type label image cancel_unavail"
+RENTAL: Final = "disk! price type label image cancel_unavail env volume_info"
 SEARCH: Final = "order type limit allocated_storage q"
 ANSWERED: Final = "pending_price_increase_id instance_ids"
 accept, reject = do.answered(AcceptPriceIncrease), do.answered(RejectPriceIncrease)
@@ -98,6 +98,25 @@ COMMANDS: Final = (
     Door("PUT", "/v0/machines/{number}/cleanup", "cleanup machine", do.clean_up),
     Door("DELETE", "/v0/machines/{number}/defjob", "remove defjob", do.remove_default_job),
     Door("POST", "/v0/machines/{number}/force_delete", "delete machine", do.remove_machine),
+    Door(
+        "POST",
+        "/v0/volumes",
+        "list volume, list volumes",
+        disk.list_volumes,
+        fields="machine machines size price_disk end_date hidden_listing",
+    ),
+    Door("POST", "/v0/volumes/unlist", "unlist volume", disk.unlist_volume, fields="id!"),
+    Door("PUT", "/v0/volumes", "create volume", disk.rent_volume, fields="id! size name"),
+    Door(
+        "POST",
+        "/v0/volumes/copy",
+        "clone volume",
+        disk.clone_volume,
+        fields="src_id dst_id source dest size name",
+    ),
+    Door(
+        "DELETE", "/v0/volumes", "delete volume", disk.delete_volume, fields="id", parameters="id"
+    ),
     Door("POST", "/v0/asks/bulk", "create instances", do.rent_several, fields=f"ids! {RENTAL}"),
     Door("PUT", "/v0/asks/{number}", "create instance", do.rent, fields=RENTAL),
     Door(
@@ -150,6 +169,20 @@ COMMANDS: Final = (
         fields="state label",
     ),
     Door("DELETE", "/v0/instances/{number}", "destroy instance", do.destroy),
+    Door(
+        "PUT",
+        "/v0/users",
+        "set user, its thresholds",
+        own.set_user,
+        fields="autobill_threshold balance_threshold balance_threshold_enabled",
+    ),
+    Door(
+        "PUT",
+        "/v0/commands/transfer_credit",
+        "transfer credit",
+        own.transfer,
+        fields="recipient! amount! sender",
+    ),
 )
 
 PAGE: Final = "select_filters limit after_token"
@@ -162,6 +195,14 @@ QUESTIONS: Final = (
         open=True,
     ),
     Door("GET", "/v0/users/current", "show user", answers=ask.user),
+    Door("GET", "/v0/users/spend-rate", "what leaves the balance now", answers=own.spend_rate),
+    Door(
+        "GET",
+        "/v0/notifications",
+        "what an account must be told: the outbox",
+        answers=own.notices,
+        parameters="after limit",
+    ),
     Door(
         "GET",
         "/v0/users/me/machine-earnings",
@@ -215,6 +256,15 @@ QUESTIONS: Final = (
         fields=SEARCH,
         open=True,
     ),
+    Door(
+        "POST",
+        "/v0/volumes/search",
+        "search volumes",
+        answers=disk.volume_offers,
+        fields="order limit allocated_storage",
+        open=True,
+    ),
+    Door("GET", "/v0/volumes", "show volumes", answers=disk.volumes, parameters="type"),
     Door(
         "GET",
         "/v1/instances",

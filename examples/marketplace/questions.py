@@ -21,7 +21,7 @@ from numgenius_core.errors import IllegalMove, NotAllowed, RuleViolation
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval, from_epoch, to_epoch, total_seconds
 from numgenius_core.listing import Mode
-from numgenius_core.market import Instance, MachineState, Market, views
+from numgenius_core.market import Instance, MachineState, Market, RentedVolume, views
 from numgenius_core.market.events import MachineWentOffline, MaintenanceScheduled
 from numgenius_core.money import Money
 from numgenius_core.offer import Offer
@@ -75,6 +75,7 @@ def user(asked: Asked) -> Any:
     left = rows.number(views.balance(market, call.by, call.at))
     told = {"id": call.by, "username": call.by, "email": None, "credit": left, "balance": left}
     told["api_key"] = None  # clients take it out before they show the rest; no key is sent on
+    told |= bills.thresholds(market.accounts.get(call.by))
     return told | {"host_agreement_accepted": views.is_host(market, call.by)}
 
 
@@ -101,8 +102,7 @@ def machine_rows(asked: Asked, found: Iterable[MachineState]) -> list[rows.Row]:
     earned = []
     for span in (timedelta(hours=1), timedelta(days=1)):
         period = Interval(asked.call.at - span, asked.call.at)
-        per = views.earnings(asked.market, asked.call.by, period, archive=asked.store.archive)
-        earned.append({each.machine: each.total for each in per})
+        earned.append({each.machine: each.total for each in earned_in(asked, period)})
     hour, day = earned
     known = list(found)
     silent = silences(asked, known)
@@ -166,20 +166,27 @@ def earnings(asked: Asked) -> Any:
         own_machine(asked, only)
     found, per_day = [], {}
     if period is not None:
-        archive = asked.store.archive
-        found = list(views.earnings(market, call.by, period, archive=archive))
+        found = list(earned_in(asked, period))
         for day in range(
             max(first, first_day(asked)), min(last, floor(to_epoch(call.at)) // DAY) + 1
         ):
             part = call.period({"gte": day * DAY, "lte": (day + 1) * DAY})
             if part is not None:
-                per_day[day] = views.earnings(market, call.by, part, archive=archive)
+                per_day[day] = earned_in(asked, part)
     reliability = {number: known.get("reliability2") for number, known in asked.hardware.items()}
     told = bills.earned([e for e in found if only in (None, e.machine)], per_day, reliability)
     left = rows.number(views.balance(market, call.by, call.at))
     current = {"balance": left, "service_fee": 0.0, "total": left, "credit": left}
     told |= {"sday": first, "eday": last, "current": current, "username": call.by, "email": None}
     return told
+
+
+def earned_in(asked: Asked, period: Interval) -> tuple[views.Earnings, ...]:
+    """Return what the machines of a host earned in a period."""
+    store = asked.store
+    return views.earnings(
+        asked.market, asked.call.by, period, archive=store.archive, volumes=store.volumes
+    )
 
 
 def days_of(call: Call) -> tuple[int, int]:
@@ -198,14 +205,12 @@ def days_of(call: Call) -> tuple[int, int]:
 def first_day(asked: Asked) -> int:
     """Return the day since when a host's machines have been rented, at most a year back."""
     call = asked.call
-    living = (
-        each for place in views.machines_of(asked.market, call.by) for each in place.in_order()
-    )
-    starts = [
-        each.contract.start
-        for each in (*living, *asked.store.archive.values())
-        if each.contract.host == call.by
-    ]
+    there, store = views.machines_of(asked.market, call.by), asked.store
+    instances = (*(each for place in there for each in place.in_order()), *store.archive.values())
+    rented = (each for place in there for each in place.volumes.values())
+    volumes = (*rented, *store.volumes.values())
+    starts = [each.contract.start for each in instances if each.contract.host == call.by]
+    starts += [each.contract.start for each in volumes if each.contract.host == call.by]
     begin = min(starts, default=call.at)
     return max(floor(to_epoch(begin)) // DAY, floor(to_epoch(call.at)) // DAY - MOST_DAYS)
 
@@ -321,6 +326,12 @@ def all_of(asked: Asked) -> list[Instance]:
     return [*views.instances_of(asked.market, asked.call.by), *gone]
 
 
+def all_volumes_of(asked: Asked) -> list[RentedVolume]:
+    """Return every volume that a client has and had."""
+    gone = [each for each in asked.store.volumes.values() if each.client == asked.call.by]
+    return [*views.volumes_of(asked.market, asked.call.by), *gone]
+
+
 def charge_rows(asked: Asked, period: Interval | None) -> list[rows.Row]:
     if period is None:
         return []
@@ -329,14 +340,21 @@ def charge_rows(asked: Asked, period: Interval | None) -> list[rows.Row]:
         bill = views.statement_of(asked.market, each.id, period, archive=archive)
         if any(line.kind not in bills.PAID for line in bill.lines):
             found.append(bills.charge(bill, each))
+    for volume in all_volumes_of(asked):
+        account = views.volume_statement_of(
+            asked.market, volume.id, period, volumes=asked.store.volumes
+        )
+        if account.lines:
+            found.append(bills.volume_charge(account))
     return found
 
 
 def payment_rows(asked: Asked, period: Interval | None) -> list[rows.Row]:
     if period is None:
         return []
-    paid = asked.store.payments(asked.call.by)
-    found = [bills.payment(key, event) for key, event in paid if event.at in period]
+    account, now = asked.call.by, asked.call.at
+    paid = asked.store.payments(account)
+    found = [bills.payment(key, e, account, now) for key, e in paid if e.at in period]
     for each in all_of(asked):
         archive = asked.store.archive
         bill = views.statement_of(asked.market, each.id, period, archive=archive)

@@ -18,7 +18,7 @@ from attrs import frozen
 
 from examples.marketplace.refusals import WrongStart
 from numgenius_core.errors import ParseError, RuleViolation, WrongType
-from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.intervals import Interval, fixed_duration, from_epoch, parse_duration
 from numgenius_core.listing import Mode
 from numgenius_core.maintenance import (
@@ -142,7 +142,11 @@ class Call:
 
     def exact(self, name: str) -> Decimal:
         """Return a number as the decimal that it is written as."""
-        value: Any = self.body.get(name)
+        return self.decimal(self.body.get(name), name)
+
+    @staticmethod
+    def decimal(value: Any, name: str) -> Decimal:
+        """Return a JSON number as the decimal that it is written as."""
         if type(value) not in (int, float) or not abs(value) <= 1e15:
             raise WrongType(name, "a number", shown(value))
         return Decimal(repr(value))
@@ -187,14 +191,16 @@ class Call:
 
 
 def listing(call: Call, machine: int) -> do.Relist:
-    """What is left out of a listing that there is stays as it is; traffic for 0 is left out."""
+    """What is left out of a listing that there is stays as it is; traffic for 0 is left out.
+
+    Of volumes, a size that is left out is half of what is free, where no volume offer is there.
+    """
     body = call.body
-    if body.get("vol_size") or body.get("vol_price"):
-        raise RuleViolation("vol_size", "nothing or 0: there are no volumes here", "a volume")
     if call.flag("hidden_listing"):
         raise RuleViolation("hidden_listing", "false: what is listed here is seen by all", "true")
     end, rolling = body.get("end_date"), body.get("duration")
     discount, smallest = body.get("credit_discount_max"), body.get("min_chunk")
+    volume = body.get("vol_size")
     upload, download = (call.maybe(name, PerGb) for name in ("price_inetu", "price_inetd"))
     return do.Relist(
         by=call.by,
@@ -208,10 +214,12 @@ def listing(call: Call, machine: int) -> do.Relist:
         max_discount=None if discount is None else Fraction(call.exact("credit_discount_max")),
         end=None if end is None else instant(body, "end_date"),
         rolling=None if rolling is None else fixed_duration(parse_duration(rolling), "duration"),
+        volume_mb=None if volume is None else to_megabytes(call.exact("vol_size"), "vol_size"),
+        volume_price=call.maybe("vol_price", PerGbMonth),
     )
 
 
-def rental(call: Call, offer: int) -> do.Rent:
+def rental(call: Call, offer: int, volumes: tuple[VolumeId, ...] = ()) -> do.Rent:
     """With a price it is a bid; a bid without one is refused, never an on-demand rental."""
     bid = call.maybe("price", PerHour)
     if bid is None and call.text("type") in ("bid", "interruptible"):
@@ -226,6 +234,7 @@ def rental(call: Call, offer: int) -> do.Rent:
         bid=bid,
         disk_mb=to_megabytes(disk, "disk"),
         label=call.text("label"),
+        volumes=volumes,
     )
 
 

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse
 from numgenius_core.errors import (
     IllegalMove,
     InsufficientCredit,
+    InUse,
     NotAllowed,
     NotAvailable,
     NumgeniusError,
@@ -48,12 +49,30 @@ class WrongStart(RuleViolation):
     code: ClassVar[str] = "start_out_of_bounds"
 
 
+class WrongVolume(RuleViolation):
+    """A volume listing of no size, at no price, or that has ended."""
+
+    code: ClassVar[str] = "volume_out_of_bounds"
+
+
+class NoListing(UnknownId):
+    """A volume offer that is not there to be taken back."""
+
+
+class NotYours(NotAllowed):
+    """A volume of somebody else's that is to be deleted."""
+
+
 # The first that fits.
 FAULTS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (NotServed, 404, "not_served"),
     (Offline, 402, "machine_offline"),
     (WrongFloor, 422, "invalid_price"),
     (WrongStart, 422, "invalid_args"),
+    (WrongVolume, 422, "invalid_args"),
+    (NoListing, 400, "no_such_ask"),
+    (NotYours, 401, "not_authorized"),
+    (InUse, 409, "volume_in_use"),
     (UnknownId, 404, "not_found"),
     (NotAllowed, 403, "not_authorized"),
     (NotAvailable, 410, "no_such_ask"),
@@ -64,19 +83,19 @@ FAULTS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (DiskError, 503, "not_stored"),
 )
 MISSING: Final = {
+    "account": "no_such_account",
     "contract": "no_such_instance",
     "increase": "no_pending_price_increase",
     "machine": "no_such_machine",
     "offer": "no_such_ask",
+    "volume": "no_such_volume",
 }
 
 # What the market has and this service does not, by the beginnings of paths.
 RULES_ONLY: Final = "are not among the rules that this service is an example of"
 NOT_SERVED: Final = {
-    "volumes": "volumes are not served here yet",
-    "network_volumes": "network volumes are not served here yet",
-    "network_disk": "network disks are not served here yet",
-    "commands/transfer_credit": "transfers of credit are not served here yet",
+    "network_volumes": f"network volumes {RULES_ONLY}: volumes are on the disk of a machine",
+    "network_disk": f"network disks {RULES_ONLY}: volumes are on the disk of a machine",
     "template": f"templates {RULES_ONLY}",
     "launch_instance": "an instance is made from an offer here: search offers first",
     "team": f"teams {RULES_ONLY}",

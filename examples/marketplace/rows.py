@@ -16,7 +16,7 @@ from numgenius_core.contracts import InstanceState, PendingIncrease, client_end
 from numgenius_core.intervals import to_epoch, total_seconds
 from numgenius_core.listing import Listing, Mode
 from numgenius_core.maintenance import WindowStatus, window_statuses
-from numgenius_core.market import Instance, MachineState
+from numgenius_core.market import Instance, MachineState, RentedVolume
 from numgenius_core.market.views import DepositView
 from numgenius_core.money import Money
 from numgenius_core.offer import Offer
@@ -113,8 +113,8 @@ def machine(
         "num_gpus": its.gpus,
         "disk_space": its.disk_mb / MB_PER_GB,
         "max_disk_space": its.disk_mb / MB_PER_GB,
-        "alloc_disk_space": disk.instances_mb / MB_PER_GB,
-        "avail_disk_space": (its.disk_mb - disk.instances_mb) / MB_PER_GB,
+        "alloc_disk_space": disk.total_stored_mb / MB_PER_GB,
+        "avail_disk_space": disk.available_mb / MB_PER_GB,
         "verification": its.verification.value,
         "timeout": silent,
         "error_description": None,
@@ -151,7 +151,9 @@ def rented(state: MachineState) -> Row:
 def published(state: MachineState, at: datetime) -> Row:
     """Return what a machine is listed with; all of it is null while it is not."""
     listing: Listing | None = state.listing
-    row: Row = {"listed": listing is not None, "start_date": None, "listed_volume_cost": None}
+    row: Row = {"listed": listing is not None, "start_date": None}
+    volumes = state.volume_listing
+    row["listed_volume_cost"] = None if volumes is None else number(volumes.price)
     if listing is None:
         names = """listed_gpu_cost listed_storage_cost listed_inet_up_cost listed_inet_down_cost
             listed_min_gpu_count min_chunk min_bid_price credit_discount_max end_date duration"""
@@ -222,10 +224,18 @@ def instance(
         "time_remaining": remaining(contract.end, at),
         "uptime_mins": total_seconds(contract.start, at) / 60,
         "extra_env": [],
+        "volume_info": [volume_info(on.volumes[each]) for each in given.volumes],
         "search": hourly(base, disk, saved),
         "instance": hourly(base if current == "running" else 0.0, disk, saved),
     }
     return facts(hardware, contract.machine) | row
+
+
+def volume_info(given: RentedVolume) -> Row:
+    """Return what the row of an instance says of a volume that it has attached."""
+    size = given.contract.size_mb / MB_PER_GB
+    name = given.contract.name or None  # how much of it is used nobody here knows
+    return {"id": given.id, "name": name, "total_space": size, "avail_space": None}
 
 
 def remaining(end: datetime | None, at: datetime) -> str:

@@ -85,7 +85,9 @@ def the_story() -> Told:
     w.do(c.SetThresholds(by=ANN, charge=Money(1_900), notice=Money(1_950)))
     w.do(c.Tick(), 5 * DAY)
     w.do(c.ListVolume(by=HOST, machine=M1, end=second(6 * DAY), price=PerGbMonth("0.01")))
+    w.do(c.TransferCredit(by=BOB, to=ANN, amount=Money(1)))
     w.do(c.Tick(), 60 * DAY)
+    w.do(c.PayOut(account=HOST), 64 * DAY)  # a Friday
     w.do(c.CleanUp(by=HOST, machine=M1))
     return w
 

@@ -318,6 +318,13 @@ class MarketMachine(CheckedMarket):
             dry = [one for one, purse in self.model.purses.items() if purse.balance < 0]
             debtor = AccountId(dry[pick % len(dry)]) if dry and pick % 5 else name
             self.run(c.DeleteUnpaid(account=debtor), at)
+        elif pick % 8 == 3:
+            to = [*ACCOUNTS, NOBODY][pick // 8 % 7]
+            money = Money(["0.01", "3", "5000"][pick % 3])
+            self.run(c.TransferCredit(by=name, to=to, amount=money), at)
+        elif pick % 8 == 4:
+            friday = at if pick % 5 == 0 else at + (1 - at // DAY) % 7 * DAY
+            self.run(c.PayOut(account=[*HOSTS, *HOSTS, name][pick // 8 % 5]), friday)
         elif pick % 3 == 0:
             self.run(c.AddCredit(account=name, amount=Money(amount)), at)
         else:

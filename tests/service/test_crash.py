@@ -207,10 +207,40 @@ class Client(Caller):
                 self.told.append((f"PriceIncrease{word.title()}ed", number, None))
 
 
+class Keeper(Caller):
+    """Rents volumes of what the host offers, copies and deletes them, and hands money on."""
+
+    def act(self, ask: Asking, dice: random.Random) -> None:
+        time.sleep(0.001)
+        if dice.random() < 0.2:
+            ask("PUT", "/users/", {"balance_threshold": dice.randint(1, 99)})
+            money = round(dice.uniform(0.01, 2), 2)
+            body = {"sender": "me", "recipient": "host-1", "amount": money}
+            if ask("PUT", "/commands/transfer_credit/", body):
+                self.told.append(("CreditTransferred", self.name, money))
+        offers = ask("POST", "/volumes/search/", {})["offers"]
+        kind = dice.choice(("make", "copy", "delete")) if self.mine else "make"
+        volume = dice.choice(self.mine) if self.mine else 0
+        if kind == "delete":
+            gone = ask("DELETE", f"/volumes?id={volume}", {})
+            self.mine.remove(volume)  # also one that a killed service deleted, and did not say
+            if gone:
+                self.told.append(("VolumeDeleted", volume, None))
+        elif offers and len(self.mine) < 9:
+            offer = dice.choice(offers)["id"]
+            if kind == "copy":
+                told = ask("POST", "/volumes/copy/", {"src_id": volume, "dst_id": offer})
+            else:
+                told = ask("PUT", "/volumes/", {"id": offer, "size": dice.randint(1, 20)})
+            if told:
+                self.mine.append(int(told["volume_name"].removeprefix("V.")))
+                self.told.append(("VolumeRented", self.mine[-1], self.name))
+
+
 class Host(Caller):
     """Relists, sets floors and jobs, announces maintenance and cancels it, tidies up."""
 
-    KINDS: ClassVar = ("list", "list", "floor", "job", "nojob", "maint", "unlist", *OTHERS)
+    KINDS: ClassVar = ("list", "list", "floor", "job", "nojob", "maint", "unlist", "disk", *OTHERS)
     MACHINES: ClassVar = [1001, 1002]
 
     def act(self, ask: Asking, dice: random.Random) -> None:
@@ -218,6 +248,8 @@ class Host(Caller):
         kind, machine = dice.choice(self.KINDS), dice.choice(self.MACHINES)
         if kind == "cancel":
             self.cancel(ask, dice, machine)
+        elif kind == "disk":
+            self.offer_disk(ask, dice, machine)
         elif kind == "tidy":
             ask("PUT", f"/machines/{machine}/cleanup/", {})
             ask("PUT", "/machines/defrag_offers/", {"machine_ids": self.MACHINES})
@@ -230,6 +262,16 @@ class Host(Caller):
                     self.told.append(fact)
         else:
             self.change(ask, dice, kind, machine)
+
+    def offer_disk(self, ask: Asking, dice: random.Random, machine: int) -> None:
+        """Offer disk of a machine for volumes, and now and then take it back."""
+        price = round(dice.uniform(0.01, 0.2), 6)
+        told = ask("POST", "/volumes/", {"machine": machine, "size": 200, "price_disk": price})
+        if told:
+            self.told.append(("VolumeListed", machine, price))
+            (made,) = told["results"][0]["new_contracts"]
+            if dice.random() < 0.3 and ask("POST", "/volumes/unlist/", {"id": made["id"]}):
+                self.told.append(("VolumeUnlisted", machine, None))
 
     def later(self, dice: random.Random) -> float:
         return float(int(time.time()) + 10**6 + dice.randrange(10**7))
@@ -285,6 +327,8 @@ def facts(rows: list[tuple[int, str]]) -> set[Fact]:
 def facts_of(event: dict[str, Any]) -> list[Fact]:
     """Return what a stored event says."""
     kind, listing, window = event["type"], event.get("listing"), event.get("window")
+    if listing is not None and kind == "VolumeListed":
+        return [(kind, listing["machine"], float(listing["price"]))]
     if listing is not None:
         return [(kind, listing["machine"]["id"], float(listing["prices"]["gpu"]))]
     if window is not None:
@@ -292,9 +336,11 @@ def facts_of(event: dict[str, Any]) -> list[Fact]:
         return [(kind, event["machine"], start.timestamp())]
     if kind == "MaintenanceCancelled":
         return [(kind, window["id"], None) for window in event["windows"]]
-    if kind == "ContractCreated":
+    if kind in ("ContractCreated", "VolumeRented"):
         return [(kind, event["contract"]["id"], event["contract"]["client"])]
-    keys = [event[name] for name in ("increase", "contract", "machine") if name in event]
+    if kind == "CreditTransferred":
+        return [(kind, event["account"], float(event["amount"]))]
+    keys = [event[name] for name in ("increase", "contract", "machine", "volume") if name in event]
     if not keys or isinstance(keys[0], dict):  # a payment, a machine that was added
         return []
     numbers = [float(event[name]) for name in ("bid", "amount", "floor") if name in event]
@@ -338,7 +384,7 @@ class TestKilled:
     def test_time_after_time_under_load(self, tmp_path: Path) -> None:
         path, port, dice = tmp_path / "market.sqlite", free_port(), random.Random()
         callers: list[Caller] = [Client(f"client-{n}", port, 0, Flag()) for n in range(CLIENTS)]
-        callers.append(Host("host-1", port, 0, Flag()))
+        callers += [Keeper("keeper", port, 0, Flag()), Host("host-1", port, 0, Flag())]
         Client.offers = []
         known: set[Fact] = set()
         seen: set[str] = set()
@@ -390,6 +436,11 @@ class TestKilled:
         assert is_settled(store.market)
         if whole:
             assert store.market == replay(event for _, event in store.events())
+            numbered = list(store.events())
+            told = views.notifications(Market(), [event for _, event in numbered])
+            numbers = {id(event): number for number, event in numbered}
+            wanted = sorted((numbers[id(each.event)], each.recipient) for each in told)
+            assert store._file.execute("SELECT * FROM outbox ORDER BY 1, 2").fetchall() == wanted
         store.close()
 
 

@@ -105,9 +105,9 @@ class TestStore:
         store, write = listed.store, listed.store._write
         writes: list[int] = []
 
-        def counted(rows: Any) -> None:
+        def counted(rows: Any, told: Any) -> None:
             writes.append(len(rows))
-            write(rows)
+            write(rows, told)
 
         monkeypatch.setattr(store, "_write", counted)
         paid = AddCredit(account=AccountId("ann"), amount=Money(1))
@@ -129,7 +129,7 @@ class TestStore:
         assert list(instances_load_at_once(listed.store.market, events[1])) == []
 
 
-def full(_rows: object) -> None:
+def full(_rows: object, _told: object) -> None:
     raise sqlite3.OperationalError("database or disk is full")
 
 
@@ -170,8 +170,8 @@ class TestWhatFailedHasNotHappened:
         before, write = store.market, store._write
         fails = iter([True, False, True])
 
-        def sometimes(rows: Any) -> None:
-            (full if next(fails) else write)(rows)
+        def sometimes(rows: Any, told: Any) -> None:
+            (full if next(fails) else write)(rows, told)
 
         monkeypatch.setattr(store, "_write", sometimes)
         assert asyncio.run(self.all_at_once(store)) == 40
@@ -199,13 +199,13 @@ class TestWhatFailedHasNotHappened:
         async def two() -> list[Any]:
             loop = asyncio.get_running_loop()
 
-            def slow(_rows: object) -> None:
+            def slow(_rows: object, _told: object) -> None:
                 loop.call_soon_threadsafe(
                     lambda: meanwhile.append(loop.create_task(store.do(PAID)))
                 )
                 while not meanwhile or store.market.version < before.version + 2:
                     pass
-                full(_rows)
+                full(_rows, _told)
 
             monkeypatch.setattr(store, "_write", slow)
             first = await asyncio.gather(store.do(PAID), return_exceptions=True)
@@ -229,8 +229,8 @@ class TestWhatFailedHasNotHappened:
     ) -> None:
         write = listed.store._write
 
-        def lost(rows: Any) -> None:
-            write(rows)
+        def lost(rows: Any, told: Any) -> None:
+            write(rows, told)
             raise sqlite3.OperationalError("disk I/O error")
 
         monkeypatch.setattr(listed.store, "_write", lost)
@@ -245,8 +245,8 @@ class TestWhatFailedHasNotHappened:
     ) -> None:
         write, offer = listed.store._write, listed.offer()
 
-        def lost(rows: Any) -> None:
-            write(rows)
+        def lost(rows: Any, told: Any) -> None:
+            write(rows, told)
             raise sqlite3.OperationalError("disk I/O error")
 
         monkeypatch.setattr(listed.store, "_write", lost)
@@ -269,7 +269,7 @@ class TestWhatFailedHasNotHappened:
     def test_a_payment_that_is_not_stored_yet_is_not_shown(self, listed: Desk) -> None:
         asyncio.run(listed.store.do(PAID))
         listed.store.decide(PAID)
-        listed.store._write(listed.store._unsaved)  # on disk, but nobody knows it yet
+        listed.store._write(listed.store._unsaved, [])  # on disk, but nobody knows it yet
         before = len(listed.store.payments(ANN))
         asyncio.run(listed.store.saved())
         assert len(listed.store.payments(ANN)) == before + 1
@@ -295,8 +295,8 @@ class TestWhatFailedHasNotHappened:
         store, write = listed.store, listed.store._write
         ended: list[str] = []
 
-        def slow(rows: Any) -> None:
-            write(rows)
+        def slow(rows: Any, told: Any) -> None:
+            write(rows, told)
             ended.append("write")
 
         monkeypatch.setattr(store, "_write", slow)

@@ -213,6 +213,107 @@ def unlist_and_destroy(client: Client, there: There) -> None:
     assert earned["summary"]["total_gpu"] > charged["results"][0]["amount"] > 0
 
 
+class TestThePublishedExample:
+    """1000 GB, half of which is offered for volumes: an offer takes no space, what is rented does.
+
+    Machine 1002 has 4 GPUs, here in pairs, so its offers are the two halves and the whole.
+    """
+
+    def test_with_the_real_commands(self, client: Client) -> None:
+        words = ["list", "machine", "1002", "-g", "1", "-m", "2", "-e", on(60), "-v", "500"]
+        assert client(HOST, *words).err == ""
+        assert disk_of(client) == ([500, 500, 1000], [500])
+        volume = volume_of(client, "200", "-n", "models")
+        assert disk_of(client) == ([400, 400, 800], [300])
+        (row,) = client.raw(ANN, "show", "volumes")
+        assert (row["id"], row["disk_space"], row["machine_id"]) == (volume, 200, 1002)
+        assert row["end_date"] == midnight(on(60))
+        assert "'success': True" in client(ANN, "delete", "volume", str(volume)).out
+        for stored, left in (("800", 200), ("400", 500)):
+            whole = max(client.raw(BEN, "search", "offers", "machine_id=1002"), key=gpus)["id"]
+            told = client.raw(
+                BEN, "create", "instance", str(whole), "--image", "x", "--disk", stored
+            )
+            assert disk_of(client)[1] == [left]
+            client(BEN, "destroy", "instance", str(told["new_contract"]), "-y")
+
+    def test_a_volume_outlives_its_instances(self, client: Client) -> None:
+        client(HOST, *listing(0.5, 60))
+        volume = volume_of(client, "50", machine=1001)
+        first, second, *_ = (row["id"] for row in offers(client, 2))
+        number = rent(client, ANN, first, "--env", f"-v V.{volume}:/mnt -p 80:80")
+        shown = client.raw(ANN, "show", "instance", number)
+        assert [row["id"] for row in shown["volume_info"]] == [volume]
+        assert client(ANN, "show", "instances").status == 0  # its table shows them, if it is wide
+        assert f"[{number}]" in client(ANN, "show", "volumes").out
+        said = client(ANN, "delete", "volume", str(volume))
+        assert said.refused == (
+            f"volume: need one that no instance has attached, got one of instances {number}"
+        )
+        client(ANN, "destroy", "instance", number, "-y")
+        assert client.raw(ANN, "show", "volumes")[0]["instances"] == []
+        rent(client, ANN, second, "--link-volume", str(volume), "--mount-path", "/mnt")
+        assert len(client.raw(ANN, "show", "volumes")[0]["instances"]) == 1
+        (found,) = client.raw(ANN, "search", "volumes", "machine_id=1001")
+        assert "Unlisted Volume" in client(HOST, "unlist", "volume", str(found["id"])).out
+        assert client.raw(ANN, "search", "volumes", "-n", "machine_id=1001") == []
+
+    def test_each_refusal_is_a_sentence(self, client: Client) -> None:
+        client(HOST, *listing(0.5, 60))
+        client(HOST, "list", "volume", "1002", "-s", "100")
+        client.raw(BEN, "show", "user")
+        mine = volume_of(client, "50", machine=1001)
+        there = volume_of(client, "10", machine=1002)
+        (here,) = (row["id"] for row in client.raw(ANN, "search", "volumes", "machine_id=1001"))
+        gpu = offers(client, 2)[0]["id"]
+        image = "--image x --disk 10"
+        before = client.raw(ANN, "show", "volumes"), client.raw(ANN, "search", "volumes")
+        for key, command, why in (
+            (ANN, f"create volume {here} -s 451", "at most the offer's 450,000 MB"),
+            (ANN, f"create volume {here} -n bad-name", "letters, digits and underscores"),
+            (ANN, "create volume 99", "a volume offer that is on the market, got 99"),
+            (ANN, f"clone volume {mine} {here} -s 49", "at least the volume's 50,000 MB"),
+            (BEN, f"clone volume {mine} {here}", f"the client of volume {mine}"),
+            (BEN, f"delete volume {mine}", f"need a volume of your own, got {mine}"),
+            (ANN, "delete volume 12345", "a volume that exists, got 12345"),
+            (OTHER_HOST, "list volume 1001", "the host of machine 1001"),
+            (HOST, "list volume 1001 -s 0", "size: need GB of disk above 0"),
+            (HOST, "unlist volume 99", "Volume listing does not exist"),
+            (HOST, "list machine 1001 -g 0.5 -v 0 -z 0.1", "volume_price: need none without"),
+            (ANN, f"create instance {gpu} {image} --link-volume {there} --mount-path /m",
+             "a volume of machine 1001"),
+            (ANN, "create network-volume 1", "network volumes are not among the rules"),
+        ):  # fmt: skip
+            assert why in client(key, *command.split()).refused, command
+        after = client.raw(ANN, "show", "volumes"), client.raw(ANN, "search", "volumes")
+        for rows, others in zip(before, after, strict=True):
+            for row, other in zip(rows, others, strict=True):
+                assert without_time(row) == without_time(other)
+
+
+def without_time(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row without what time alone changes."""
+    return {name: row[name] for name in row if name not in ("duration", "start_date")}
+
+
+def gpus(row: dict[str, Any]) -> int:
+    return int(row["num_gpus"])
+
+
+def disk_of(client: Client) -> tuple[list[float], list[float]]:
+    """Return the disk of each offer of machine 1002's GPUs, and of its volumes."""
+    there = client.raw(ANN, "search", "offers", "machine_id=1002", "-o", "disk_space")
+    volumes = client.raw(ANN, "search", "volumes", "machine_id=1002")
+    return [row["disk_space"] for row in there], [row["disk_space"] for row in volumes]
+
+
+def volume_of(client: Client, size: str, *words: str, machine: int = 1002) -> int:
+    """Rent a volume, and return its number."""
+    (offer,) = client.raw(ANN, "search", "volumes", f"machine_id={machine}")
+    told = client.raw(ANN, "create", "volume", str(offer["id"]), "-s", size, *words)
+    return int(told["volume_name"].removeprefix("V."))
+
+
 class TestRefusals:
     """Bad input is refused with the reason, nothing changes and the service goes on."""
 

@@ -62,6 +62,10 @@ class Scene:
         for key in (ANN, BEN):
             if numbers := list(self.instances(key)):
                 self.ask(key, "DELETE", "/instances/", {"instance_ids": numbers})
+            for row in self.ask(key, "GET", "/volumes")["volumes"]:
+                self.ask(key, "DELETE", f"/volumes?id={row['id']}")
+        for row in self.ask(ANN, "POST", "/volumes/search/")["offers"]:
+            self.ask(HOST, "POST", "/volumes/unlist", {"id": row["id"]})
         self.ask(HOST, "PUT", "/machines/1001/cancel_maint/")
         self.ask(HOST, "DELETE", "/machines/1001/defjob/")
         self.ask(HOST, "DELETE", "/machines/1001/asks/")
@@ -123,9 +127,11 @@ def filled(value: Any, names: dict[str, Any]) -> Any:
     """Return a value with numbers for names such as ``{mine}``."""
     if isinstance(value, list):
         return [filled(each, names) for each in value]
+    if isinstance(value, dict):
+        return {key: filled(each, names) for key, each in value.items()}
     if isinstance(value, str) and value.startswith("{") and value.endswith("}"):
         return names[value[1:-1]]
-    return value
+    return value.format(**names) if isinstance(value, str) else value
 
 
 def outcome(scene: Scene, asked: Asked, who: Client) -> str:
@@ -424,6 +430,15 @@ CLIENTS: Final = (
         check=lambda _, answer: answer["results"][0]["amount"] == 10_000,
     ),
 )
+MONEY: Final = (
+    Asked(
+        command="transfer credit",
+        words="transfer credit ben 5.25",
+        method="transfer_credit",
+        named={"recipient": BEN, "amount": 5.25},
+        check=lambda scene, _: scene.ask(BEN, "GET", "/users/current")["balance"] > 10_004,
+    ),
+)
 HOSTS: Final = (
     Asked(
         command="show machines",
@@ -560,6 +575,140 @@ HOSTS: Final = (
 )
 
 
+def volumes(scene: Scene, key: str = ANN) -> list[Any]:
+    found: list[Any] = scene.ask(key, "GET", "/volumes")["volumes"]
+    return found
+
+
+def with_a_volume(scene: Scene) -> None:
+    """Offer disk of both machines, of which ANN has a part."""
+    for machine in (1001, 1002):
+        scene.ask(HOST, "POST", "/volumes/", {"machine": machine, "size": 100, "price_disk": 0.2})
+    offers = scene.ask(ANN, "POST", "/volumes/search/", {"order": [["machine_id", "asc"]]})
+    here, there = (row["id"] for row in offers["offers"])
+    told = scene.ask(ANN, "PUT", "/volumes/", {"id": here, "size": 20})
+    number = int(told["volume_name"].removeprefix("V."))
+    scene.names |= {"here": here, "there": there, "volume": number}
+
+
+def attached(scene: Scene, answer: Any) -> bool:
+    """Return whether a new instance has attached a volume of ANN's."""
+    return [row["instances"] for row in volumes(scene)][-1:] == [[answer["new_contract"]]]
+
+
+VOLUMES: Final = (
+    Asked(
+        command="list volume",
+        by=HOST,
+        words="list volume 1002 -p 0.2 -s 40",
+        method="list_volume",
+        named={"id": 1002, "price_disk": 0.2, "size": 40},
+        check=lambda scene, _: scene.machine(1002)["listed_volume_cost"] == 0.2,
+    ),
+    Asked(
+        command="list volumes",
+        by=HOST,
+        words="list volumes 1001 1002 -p 0.3 -s 40",
+        method="list_volumes",
+        named={"ids": [1001, 1002], "price_disk": 0.3, "size": 40},
+        check=lambda scene, _: (
+            [scene.machine(each)["listed_volume_cost"] for each in (1001, 1002)] == [0.3, 0.3]
+        ),
+    ),
+    Asked(
+        command="unlist volume",
+        by=HOST,
+        words="unlist volume {here}",
+        method="unlist_volume",
+        named={"id": "{here}"},
+        check=machine_has("listed_volume_cost", None),
+        before=with_a_volume,
+    ),
+    Asked(
+        command="search volumes",
+        words="search volumes disk_space>1 machine_id=1001",
+        method="search_volumes",
+        named={"query": "disk_space>1 machine_id=1001"},
+        older={"query": {"disk_space": {"gt": 1}, "machine_id": {"eq": 1001}}},
+        check=lambda _, answer: [row["disk_space"] for row in answer] == [80],
+        before=with_a_volume,
+    ),
+    Asked(
+        command="create volume",
+        words="create volume {here} -s 30 -n data",
+        method="create_volume",
+        named={"id": "{here}", "size": 30, "name": "data"},
+        check=lambda scene, _: [row["label"] for row in volumes(scene)] == [None, "data"],
+        before=with_a_volume,
+    ),
+    Asked(
+        command="show volumes",
+        words="show volumes",
+        method="show_volumes",
+        check=lambda scene, answer: [row["id"] for row in answer] == [scene.names["volume"]],
+        before=with_a_volume,
+    ),
+    Asked(
+        command="clone volume",
+        words="clone volume {volume} {there}",
+        method="clone_volume",
+        named={"source": "{volume}", "dest": "{there}"},
+        check=lambda scene, _: [row["machine_id"] for row in volumes(scene)] == [1001, 1002],
+        before=with_a_volume,
+    ),
+    Asked(
+        command="create instance, with a volume",
+        words="create instance {offer} --image x --disk 10 --env '-v V.{volume}:/mnt'",
+        method="create_instance",
+        named={"id": "{offer}", **IMAGE, "env": "-v V.{volume}:/mnt"},
+        check=attached,
+        before=with_a_volume,
+    ),
+    Asked(
+        command="create instance, with a new volume",
+        words="create instance {offer} --image x --disk 10 --create-volume {here} "
+        "--volume-size 20 --mount-path /mnt --volume-label new",
+        method="create_instance",
+        named={
+            "id": "{offer}",
+            **IMAGE,
+            "create_volume": "{here}",
+            "volume_size": 20,
+            "mount_path": "/mnt",
+            "volume_label": "new",
+        },
+        older={
+            "id": "{offer}",
+            **IMAGE,
+            "volume_info": {"mount_path": "/m", "create_new": True, "volume_id": "{here}"},
+        },
+        check=attached,
+        before=with_a_volume,
+    ),
+    Asked(
+        command="create instance, with a linked volume",
+        words="create instance {offer} --image x --disk 10 --link-volume {volume} --mount-path /m",
+        method="create_instance",
+        named={"id": "{offer}", **IMAGE, "link_volume": "{volume}", "mount_path": "/m"},
+        older={
+            "id": "{offer}",
+            **IMAGE,
+            "volume_info": {"mount_path": "/m", "create_new": False, "volume_id": "{volume}"},
+        },
+        check=attached,
+        before=with_a_volume,
+    ),
+    Asked(
+        command="delete volume",
+        words="delete volume {volume}",
+        method="delete_volume",
+        named={"id": "{volume}"},
+        check=lambda scene, _: volumes(scene) == [],
+        before=with_a_volume,
+    ),
+)
+
+
 def other(words: str, method: str = "", by: str = ANN, **named: Any) -> Asked:
     """Return a command of something that this service does not have."""
     parts = words.split()
@@ -574,20 +723,11 @@ def other(words: str, method: str = "", by: str = ANN, **named: Any) -> Asked:
 OTHERS: Final = (
     other("launch instance -g RTX_3090 -n 1 -i x", "launch_instance", gpu_name="RTX_3090",
           num_gpus="1", image="x"),
-    Asked(
-        command="search volumes",
-        words="search volumes disk_space>1",
-        method="search_volumes",
-        named={"query": "disk_space>1"},
-        older={"query": {"disk_space": {"gt": 1}}},
-    ),
-    other("create volume {offer} -s 10", "create_volume", id="{offer}"),
-    other("show volumes", "show_volumes"),
-    other("list volume 1001 -p 0.1 -s 10", "list_volume", HOST, id=1001),
-    other("unlist volume 1", "unlist_volume", HOST, id=1),
-    other("delete volume 1", "delete_volume", id=1),
-    other("clone volume 1 2", "clone_volume", source=1, dest=2),
-    other("transfer credit ben 5", "transfer_credit", recipient="ben", amount=5),
+    other("search network-volumes disk_space>1", "search_network_volumes",
+          query={"disk_space": {"gt": 1}}),
+    other("create network-volume 1 -s 10", "create_network_volume", id=1),
+    other("list network-volume 1 -s 10", "list_network_volume", HOST, disk_id=1),
+    other("unlist network-volume 1", "unlist_network_volume", HOST, id=1),
     other("copy {mine}:/a {second}:/b", "copy", src="1:/a", dst="2:/b"),
     other("cancel copy {mine}", "cancel_copy", dst_id="{mine}"),
     other("logs {mine}", "logs", instance_id="{mine}"),
@@ -629,8 +769,9 @@ OTHERS: Final = (
 )  # fmt: skip
 PARTS: Final = {
     "Searching": SEARCHES,
-    "Clients": CLIENTS,
-    "Hosts": (*HOSTS, OTHERS[-1]),
+    "Clients": (*CLIENTS, *MONEY),
+    "Volumes": VOLUMES,
+    "Hosts": (*HOSTS, OTHERS[-1]),  # the last takes a machine away
     "What this service does not have": OTHERS[:-1],
 }
 ALL: Final = tuple(asked for part in PARTS.values() for asked in part)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,7 +77,7 @@ class CommandLine:
 
     def command(self, key: str, words: str, method: str, named: dict[str, Any]) -> Told:
         del method, named
-        out, err, status = ask(self.process, [*words.split(), *self.options(key)])
+        out, err, status = ask(self.process, [*shlex.split(words), *self.options(key)])
         return told_by_words(out, err, status)
 
     def options(self, key: str) -> list[str]:

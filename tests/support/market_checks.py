@@ -187,11 +187,14 @@ class CheckedMarket(RuleBasedStateMachine):
         assert self.market.accounts.keys() == model.purses.keys()
         for name, purse in model.purses.items():
             assert views.balance(self.market, AccountId(name), now).ticks == purse.balance, name
+            assert self.market.accounts[AccountId(name)].paid_in.ticks == purse.paid_in, name
         deposits = sum(each.deposit.at(now).ticks for each in self._instances().values())
         balances = sum(each.ledger.at(now).ticks for each in self.market.accounts.values())
         platform = self.market.platform.at(now).ticks
         assert platform == model.platform
-        assert balances + deposits + platform == self.market.credited.ticks == model.credited
+        assert self.market.credited.ticks == model.credited
+        assert self.market.paid_out.ticks == model.paid_out
+        assert balances + deposits + platform + model.paid_out == model.credited
 
     def _check_instance(self, each: Instance, deal: Deal) -> None:
         now = second(self.at)
@@ -406,6 +409,10 @@ class CheckedMarket(RuleBasedStateMachine):
         for each in self.events:
             if isinstance(each, e.CreditAdded):
                 balances[each.account] += each.amount.ticks
+            elif isinstance(each, e.CreditTransferred | e.PayoutInvoiced):
+                balances[each.account] -= each.amount.ticks
+                if isinstance(each, e.CreditTransferred):
+                    balances[each.recipient] += each.amount.ticks
         platform = 0
         for found in (*self._instances().values(), *self.archive.values()):
             paid = statement(found.history, Interval(found.contract.start, at))

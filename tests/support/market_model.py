@@ -24,6 +24,7 @@ from model_parts import (
     NEVER,
     need,
 )
+from numgenius_core.money import Money
 from volume_model import Vol, VolumeModel, VolumesListed
 
 _EXACT = Context(prec=120)
@@ -54,6 +55,7 @@ class Purse:
     charge: int | None = None
     notice: int | None = None
     told: set[str] = field(default_factory=set)
+    paid_in: int = 0
 
     @property
     def thresholds(self) -> list[tuple[str, int]]:
@@ -219,6 +221,7 @@ class Model(VolumeModel):
     vols: dict[int, Vol] = field(default_factory=dict)
     platform: int = 0
     credited: int = 0
+    paid_out: int = 0
     tests_billed: bool = False
     no_grace: bool = False
     fallen: list[tuple[int, str, str]] = field(default_factory=list)
@@ -487,8 +490,31 @@ class Model(VolumeModel):
                 del self.vols[vol.id]
 
     def _add_credit(self, command: Any) -> None:
-        self.purses.setdefault(command.account, Purse()).balance += command.amount.ticks
+        self._receive(command.account, command.amount.ticks)
         self.credited += command.amount.ticks
+
+    def _receive(self, name: str, ticks: int) -> None:
+        purse = self.purses.setdefault(name, Purse())
+        purse.balance += ticks
+        purse.paid_in += ticks
+
+    def _transfer_credit(self, command: Any) -> None:
+        ticks = command.amount.ticks
+        need(command.by in self.purses and command.to in self.purses and command.by != command.to)
+        purse = self.purses[command.by]
+        need(ticks <= purse.balance)
+        purse.balance -= ticks
+        purse.paid_in = max(0, purse.paid_in - ticks)
+        self._receive(command.to, ticks)
+
+    def _pay_out(self, command: Any) -> None:
+        """On a Friday; the first day of all is a Thursday."""
+        need(command.account in self.purses and self.now // 86_400 % 7 == 1)
+        purse, cent = self.purses[command.account], Money("0.01").ticks
+        whole = (purse.balance - purse.paid_in) // cent * cent
+        need(whole >= 2_000 * cent)
+        purse.balance -= whole
+        self.paid_out += whole
 
     # the marketplace
 
@@ -501,7 +527,8 @@ class Model(VolumeModel):
         theirs: list[Deal | Vol] = [*self.deals.values(), *self.vols.values()]
         rents = any(each.client == made.host for each in theirs)
         need(made.id not in self.rigs and (self.is_host(made.host) or not rents))
-        self.purses.setdefault(made.host, Purse())
+        purse = self.purses.setdefault(made.host, Purse())
+        purse.paid_in = min(purse.paid_in, max(purse.balance, 0))
         self.rigs[made.id] = Rig(
             made.id, made.host, made.gpus, made.disk_mb, made.verification.value
         )

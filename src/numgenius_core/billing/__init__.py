@@ -15,6 +15,7 @@ from numgenius_core.billing.history import (
     Transferred,
 )
 from numgenius_core.billing.metering import Line, LineKind, metered
+from numgenius_core.billing.payouts import PayoutSchedule
 from numgenius_core.billing.reconciling import (
     Charge,
     ChargeKind,
@@ -44,6 +45,7 @@ __all__ = [
     "LineKind",
     "MachineWent",
     "Moved",
+    "PayoutSchedule",
     "Prepaid",
     "Rebid",
     "Reconciled",

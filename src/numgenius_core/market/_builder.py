@@ -82,6 +82,7 @@ class Builder:
         last: The last number given.
         settings: What it takes at most.
         credited: All that was ever paid in.
+        paid_out: All that hosts were ever paid out.
         homes: The machine of each instance that exists.
         listings: The machine of each listing that holds.
         asked: The machine of each price increase that waits.
@@ -113,6 +114,7 @@ class Builder:
         "last",
         "listings",
         "now",
+        "paid_out",
         "settings",
         "version",
         "volume_listings",
@@ -126,6 +128,7 @@ class Builder:
         self.last: int = base.last
         self.settings: Settings = base.settings
         self.credited: Money = base.credited
+        self.paid_out: Money = base.paid_out
         self.homes: Table[ContractId, MachineId] = base.homes
         self.listings: Table[int, MachineId] = base.listings
         self.asked: Table[int, MachineId] = base.asked
@@ -466,5 +469,6 @@ class Builder:
             volume_listings=self.volume_listings,
             platform=base.platform if self._platform is None else self._platform.ledger(),
             credited=self.credited,
+            paid_out=self.paid_out,
             queue=self._queue,
         )

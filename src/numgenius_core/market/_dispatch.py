@@ -38,6 +38,7 @@ from numgenius_core.market._clock import advance_to, catch_up
 from numgenius_core.market._decision import Decision
 from numgenius_core.market._evolution import apply_event
 from numgenius_core.market._messages import Order
+from numgenius_core.market._transfers import TRANSFER_COMMANDS
 from numgenius_core.market._volumes import VOLUME_COMMANDS
 from numgenius_core.market.events import Event
 from numgenius_core.market.instance import Instance
@@ -338,6 +339,7 @@ _DO: Final[dict[type, Callable[[Decision, Any], None]]] = {
     c.AcceptPriceIncrease: renting.accept_increase,
     c.RejectPriceIncrease: renting.reject_increase,
     **VOLUME_COMMANDS,
+    **TRANSFER_COMMANDS,
     c.SetThresholds: set_thresholds,
     c.DeleteUnpaid: delete_unpaid,
 }

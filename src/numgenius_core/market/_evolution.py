@@ -35,6 +35,7 @@ from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._copying import copier, maker
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, moved, ticks_at
+from numgenius_core.market._transfer_changes import TRANSFER_CHANGES
 from numgenius_core.market._volume_changes import VOLUME_CHANGES, unlist_volumes, volumes_went
 from numgenius_core.market.instance import Instance, changed_instance
 from numgenius_core.market.state import DAY, MachineState, changed_account
@@ -86,13 +87,6 @@ def settings_set(market: Builder, event: e.SettingsSet) -> None:
 # --- accounts -------------------------------------------------------------------------------
 
 
-def credit_added(market: Builder, event: e.CreditAdded) -> None:
-    if not market.has_account(event.account):
-        market.put_account(market.opened(event.account, event.at))
-    market.pay(event.account, event.at, event.amount.ticks, 0)
-    market.credited += event.amount
-
-
 def balance_ran_out(market: Builder, event: e.BalanceRanOut) -> None:
     account = market.account(event.account)
     ledger = moved(account.ledger, event.at, 0, 0)
@@ -122,7 +116,14 @@ def machine_added(market: Builder, event: e.MachineAdded) -> None:
     if market.has_machine(machine.id):
         raise RuleViolation("machine.id", "a new number", f"{machine.id}, which is there already")
     account = market.opened(machine.host, event.at)
-    market.put_account(changed_account(account, machines=(*account.machines, machine.id)))
+    there = money_of(max(ticks_at(account.ledger, event.at), 0))  # a client's may be spent
+    market.put_account(
+        changed_account(
+            account,
+            machines=(*account.machines, machine.id),
+            paid_in=min(account.paid_in, there),
+        )
+    )
     market.add_machine(MachineState(machine=machine, schedule=MachineSchedule(machine=machine.id)))
 
 
@@ -437,7 +438,6 @@ def bid_changed(market: Builder, event: e.BidChanged) -> None:
 
 _APPLY: Final[dict[type, Callable[[Builder, Any], None]]] = {
     e.SettingsSet: settings_set,
-    e.CreditAdded: credit_added,
     e.BalanceRanOut: balance_ran_out,
     e.ThresholdsSet: thresholds_set,
     e.ChargeDue: threshold_told,
@@ -482,4 +482,5 @@ _APPLY: Final[dict[type, Callable[[Builder, Any], None]]] = {
     e.InstanceLabelled: instance_labelled,
     e.BidChanged: bid_changed,
     **VOLUME_CHANGES,
+    **TRANSFER_CHANGES,
 }

@@ -35,6 +35,8 @@ class _Role(Enum):
     """Who somebody is to an event."""
 
     ACCOUNT = auto()
+    RECIPIENT = auto()
+    """Whom money was handed to."""
     CLIENT = auto()
     """Who rents the instance or the volume."""
     HOST = auto()
@@ -49,6 +51,8 @@ _NOBODY: Final[tuple[_Role, ...]] = ()
 CONCERNS: Final[Mapping[type, tuple[_Role, ...]]] = {
     e.SettingsSet: _NOBODY,
     e.CreditAdded: (_Role.ACCOUNT,),
+    e.CreditTransferred: (_Role.RECIPIENT,),
+    e.PayoutInvoiced: (_Role.ACCOUNT,),
     e.BalanceRanOut: (_Role.ACCOUNT,),
     e.ChargeDue: (_Role.ACCOUNT,),
     e.BalanceLow: (_Role.ACCOUNT,),
@@ -189,6 +193,8 @@ def _recipients(market: Builder, event: Any) -> Iterator[AccountId]:
     roles = CONCERNS[type(event)]
     if _Role.ACCOUNT in roles:
         yield event.account
+    if _Role.RECIPIENT in roles:
+        yield event.recipient
     if _Role.CLIENT in roles:
         yield _terms(market, event).client
     if _Role.TENANTS in roles:

@@ -38,6 +38,8 @@ _OF_LISTING: Final = (e.MachineListed, e.ContractExtended, e.PriceIncreaseAsked)
 """Events that verdicts and terms say better."""
 _OF_ACCOUNTS: Final = (
     e.CreditAdded,
+    e.CreditTransferred,
+    e.PayoutInvoiced,
     e.BalanceRanOut,
     e.ThresholdsSet,
     e.ChargeDue,

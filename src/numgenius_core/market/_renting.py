@@ -44,7 +44,8 @@ from numgenius_core.market._clock import destroy_instance
 from numgenius_core.market._decision import Decision
 from numgenius_core.market._volumes import check_attached
 from numgenius_core.market.instance import HOLDS, Instance
-from numgenius_core.market.state import OFFERS_OF_A_LISTING, MachineState, Market
+from numgenius_core.market.state import MachineState, Market
+from numgenius_core.market.volume import OFFERS_OF_A_LISTING
 from numgenius_core.offer import Block
 from numgenius_core.prices.deposits import most_that_fits
 from numgenius_core.prices.schedules import CurveSchedule, months_of

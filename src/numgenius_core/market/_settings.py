@@ -10,9 +10,11 @@ from attrs import frozen
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import plain_duration, whole_number
 from numgenius_core.billing.grace import DaysOfGrace, GraceSchedule
+from numgenius_core.billing.payouts import PayoutSchedule
 from numgenius_core.errors import RuleViolation
 
 A_DAY_OF_GRACE: Final = DaysOfGrace()
+WEEKLY: Final = PayoutSchedule()
 
 
 @frozen(kw_only=True)
@@ -32,6 +34,8 @@ class Settings:
             marketplace that they are billed.
         grace: How much an account may owe before its data may be deleted
             (:class:`~numgenius_core.market.commands.DeleteUnpaid`).
+        payouts: When hosts are paid what they earned, and how much of it
+            (:class:`~numgenius_core.market.commands.PayOut`).
 
     >>> from datetime import timedelta
     >>> from numgenius_core.market import Settings
@@ -45,10 +49,12 @@ class Settings:
     longest_step: timedelta | None = None
     own_tests_billed: bool = False
     grace: GraceSchedule = A_DAY_OF_GRACE
+    payouts: PayoutSchedule = WEEKLY
 
     def __attrs_post_init__(self) -> None:
         check_kind(self.own_tests_billed, bool, "settings.own_tests_billed")
         check_kind(self.grace, GraceSchedule, "settings.grace")
+        check_kind(self.payouts, PayoutSchedule, "settings.payouts")
         for name in ("waiting_on_a_machine", "waiting_of_an_account"):
             if getattr(self, name) is not None:
                 whole_number(getattr(self, name), f"settings.{name}", 0, 10**9)

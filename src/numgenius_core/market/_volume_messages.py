@@ -15,7 +15,7 @@ from numgenius_core._numbers import fraction
 from numgenius_core.contracts.volumes import VolumeContract, check_volume_name
 from numgenius_core.ids import AccountId, MachineId, OfferId, VolumeId
 from numgenius_core.market._messages import Message, Order
-from numgenius_core.market.volume import VolumeListing, check_size
+from numgenius_core.market.volume import OFFERS_OF_A_LISTING, VolumeListing, check_size
 from numgenius_core.rates import PerGbMonth
 from numgenius_core.units import Exact
 
@@ -128,6 +128,11 @@ class VolumeListed(Message):
     at: datetime
     listing: VolumeListing
     number: int
+
+    @property
+    def offer(self) -> OfferId:
+        """The number of the volume offer."""
+        return OfferId(self.number * OFFERS_OF_A_LISTING)
 
 
 @frozen(kw_only=True)

@@ -34,8 +34,13 @@ from numgenius_core.intervals import after
 from numgenius_core.market import _volume_messages as v, commands as c
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._decision import Decision
-from numgenius_core.market.state import OFFERS_OF_A_LISTING, MachineState, Market
-from numgenius_core.market.volume import NOT_LISTED, RentedVolume, VolumeListing
+from numgenius_core.market.state import MachineState, Market
+from numgenius_core.market.volume import (
+    NOT_LISTED,
+    OFFERS_OF_A_LISTING,
+    RentedVolume,
+    VolumeListing,
+)
 
 # --- what is offered ------------------------------------------------------------------------
 

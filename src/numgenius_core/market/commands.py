@@ -21,6 +21,7 @@ from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.market._balance_messages import DeleteUnpaid, SetThresholds
 from numgenius_core.market._messages import Order, positive
 from numgenius_core.market._settings import Settings
+from numgenius_core.market._transfer_messages import PayOut, TransferCredit
 from numgenius_core.market._volume_messages import (
     CloneVolume,
     DeleteVolume,
@@ -50,6 +51,7 @@ __all__ = [
     "Label",
     "ListMachine",
     "ListVolume",
+    "PayOut",
     "Prepay",
     "RejectPriceIncrease",
     "Relist",
@@ -70,6 +72,7 @@ __all__ = [
     "Start",
     "Stop",
     "Tick",
+    "TransferCredit",
     "Unlist",
     "UnlistVolume",
     "WithdrawMaintenance",
@@ -485,5 +488,7 @@ Command = (
     | DeleteVolume
     | SetThresholds
     | DeleteUnpaid
+    | PayOut
+    | TransferCredit
 )
 """Everything a market can be told to do."""

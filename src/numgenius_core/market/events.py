@@ -22,6 +22,7 @@ from numgenius_core.maintenance.schedule import MaintenanceWindow, Notice
 from numgenius_core.market._balance_messages import BalanceLow, ChargeDue, ThresholdsSet
 from numgenius_core.market._messages import Message
 from numgenius_core.market._settings import Settings
+from numgenius_core.market._transfer_messages import CreditTransferred, PayoutInvoiced
 from numgenius_core.market._volume_messages import (
     VolumeDeleted,
     VolumeExpired,
@@ -48,6 +49,7 @@ __all__ = [
     "ContractMoved",
     "ContractPrepaid",
     "CreditAdded",
+    "CreditTransferred",
     "DefaultJobRemoved",
     "DefaultJobSet",
     "DepositRefunded",
@@ -75,6 +77,7 @@ __all__ = [
     "MaintenanceScheduled",
     "MaintenanceStarted",
     "MinBidSet",
+    "PayoutInvoiced",
     "PriceIncreaseAccepted",
     "PriceIncreaseAsked",
     "PriceIncreaseLapsed",
@@ -576,6 +579,8 @@ Event = (
     | VolumeExpired
     | VolumeDeleted
     | ThresholdsSet
+    | CreditTransferred
+    | PayoutInvoiced
     | ChargeDue
     | BalanceLow
 )

@@ -31,7 +31,7 @@ from numgenius_core.market._persistent import Table
 from numgenius_core.market._settings import Settings
 from numgenius_core.market.events import Event
 from numgenius_core.market.state import Account, MachineState, Market, queue_of
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 
 __all__ = ["Snapshot", "event_from_json", "event_to_json", "market_from_json", "market_to_json"]
 
@@ -88,6 +88,7 @@ class Snapshot:
         accounts: In the order of their names.
         platform: What the platform has earned.
         credited: All that was ever paid in.
+        paid_out: All that hosts were ever paid out.
     """
 
     now: datetime
@@ -98,6 +99,7 @@ class Snapshot:
     accounts: tuple[Account, ...]
     platform: Ledger
     credited: Money
+    paid_out: Money = ZERO
 
 
 def market_to_json(market: Market) -> str:
@@ -123,6 +125,7 @@ def market_to_json(market: Market) -> str:
             accounts=_by_key(market.accounts),
             platform=market.platform,
             credited=market.credited,
+            paid_out=market.paid_out,
         )
     )
 
@@ -166,5 +169,6 @@ def market_from_json(text: str | bytes) -> Market:
         ),
         platform=kept.platform,
         credited=kept.credited,
+        paid_out=kept.paid_out,
         queue=queue_of(machines, accounts),
     )

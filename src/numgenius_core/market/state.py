@@ -30,14 +30,18 @@ from numgenius_core.market._ledger import Ledger
 from numgenius_core.market._persistent import Sorted, Table
 from numgenius_core.market._settings import NO_LIMITS, Settings
 from numgenius_core.market.instance import Instance
-from numgenius_core.market.volume import A_VOLUME, RentedVolume, VolumeListing, next_end
+from numgenius_core.market.volume import (
+    A_VOLUME,
+    OFFERS_OF_A_LISTING,
+    RentedVolume,
+    VolumeListing,
+    next_end,
+)
 from numgenius_core.money import ZERO, Money
 from numgenius_core.offer import Block, Offer
 from numgenius_core.rates import PerGpuHour
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
-OFFERS_OF_A_LISTING: Final = 2**13
-"""More than any machine has blocks; an offer's number is its listing's times this and an index."""
 DAY: Final = timedelta(days=1)
 """After which a rolling end is set anew."""
 KT = TypeVar("KT")
@@ -65,6 +69,7 @@ class Account:
         charge: The balance at which a card is to be charged; ``None`` is nowhere.
         notice: The balance at which its owner is to be told; ``None`` is nowhere.
         charge_told, notice_told: Whether it was said since the balance was last above.
+        paid_in: What of the balance was paid in, or handed over by others; the rest was earned.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Market, Money, execute
@@ -87,6 +92,7 @@ class Account:
     notice: Money | None = None
     charge_told: bool = False
     notice_told: bool = False
+    paid_in: Money = ZERO
     due: datetime | None = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -328,6 +334,7 @@ class Market:
         asked: The machine of each price increase that waits.
         platform: What the platform has earned.
         credited: All that was ever paid in.
+        paid_out: All that hosts were ever paid out; what is pending is among it.
     """
 
     now: datetime = BEGINNING
@@ -343,6 +350,7 @@ class Market:
     volume_listings: Table[int, MachineId] = field(factory=Table, converter=as_table)
     platform: Ledger = _NOTHING_EARNED
     credited: Money = ZERO
+    paid_out: Money = ZERO
     queue: Sorted[Due] = field(factory=Sorted, eq=False, repr=False)
 
     def __hash__(self) -> NoReturn:

@@ -29,6 +29,7 @@ from numgenius_core.market._preview import Preview, preview
 from numgenius_core.market._relisting import TermChange, TermOrigin
 from numgenius_core.market._renting import AN_OFFER, find_offer
 from numgenius_core.market._runway import Runway, SpendRate, runway, spend_rate
+from numgenius_core.market._transfers import payouts_due
 from numgenius_core.market._volume_views import (
     VolumeOffer,
     volume,
@@ -69,6 +70,7 @@ __all__ = [
     "notifications",
     "offer",
     "offers",
+    "payouts_due",
     "preview",
     "quotes",
     "runway",

@@ -141,6 +141,8 @@ class RentedVolume:
         return self if flow == self.flow else evolve(self, flow=flow)
 
 
+OFFERS_OF_A_LISTING: Final = 2**13
+"""More than any machine has blocks; an offer's number is its listing's times this and an index."""
 NOT_LISTED: Final = "a volume offer that is on the market"
 A_VOLUME: Final = "a volume that exists"
 

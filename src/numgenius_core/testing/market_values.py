@@ -110,6 +110,15 @@ def _credit(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:  # noqa
     return c.AddCredit(account=draw(_clients), amount=draw(_amounts))
 
 
+def _hand_on(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:
+    """Draw credit that is handed on, or, on the day of a run, that a host is paid out."""
+    if draw(st.booleans()) and market.settings.payouts.is_run(at):
+        return c.PayOut(account=draw(st.sampled_from(_HOSTS)))
+    amount = Money(draw(st.sampled_from(["1", "0.01", "20", "20000"])))
+    by: AccountId = draw(st.sampled_from([*_CLIENTS, *_HOSTS]))
+    return c.TransferCredit(by=by, to=draw(_clients), amount=amount)
+
+
 def _rent(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:
     offers = views.offers(market, at)
     by, end = draw(_clients), draw(_ends)
@@ -258,6 +267,7 @@ _ANY: Final[tuple[_Draws, ...]] = (
     _increase,
     _say,
     _credit,
+    _hand_on,
     _tick,
 )
 

@@ -384,11 +384,16 @@ def _online(events: Sequence[e.Event], machine: MachineId, last: datetime) -> in
 
 
 def _credits(events: Sequence[e.Event]) -> dict[AccountId, Fraction]:
-    """Return what was paid in to each account."""
+    """Return what was paid in to each account, with what was handed on, less what was paid out."""
     found: dict[AccountId, Fraction] = {}
     for event in events:
         if isinstance(event, e.CreditAdded):
             found[event.account] = found.get(event.account, _NOTHING) + dollars(event.amount)
+        elif isinstance(event, e.CreditTransferred | e.PayoutInvoiced):
+            found[event.account] = found.get(event.account, _NOTHING) - dollars(event.amount)
+            if isinstance(event, e.CreditTransferred):
+                other = event.recipient
+                found[other] = found.get(other, _NOTHING) + dollars(event.amount)
     return found
 
 

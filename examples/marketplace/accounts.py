@@ -1,0 +1,85 @@
+"""What an account asks about itself, and says: its notices, its thresholds, what it hands on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from examples.marketplace import rows
+from examples.marketplace.hardware import Hardware
+from examples.marketplace.questions import Asked
+from examples.marketplace.reading import Call, whole_number
+from examples.marketplace.refusals import NOT_SERVED, NotServed
+from numgenius_core.documents import to_json
+from numgenius_core.errors import NotAllowed
+from numgenius_core.ids import AccountId
+from numgenius_core.market import Market, commands as do, views
+from numgenius_core.money import Money
+
+SETTINGS: Final = ("autobill_threshold", "balance_threshold", "balance_threshold_enabled")
+USUAL_NOTICES: Final = 100
+MOST_NOTICES: Final = 500
+
+
+def notices(asked: Asked) -> Any:
+    """Answer what an account must be told, the oldest first: the next page is after the last id.
+
+    An id is that of the event in the service's log, so what was read once has the same id for ever.
+    """
+    call = asked.call
+    after = whole_number(call.asked("after", int, 0), "after")
+    most = min(max(call.asked("limit", int, USUAL_NOTICES), 1), MOST_NOTICES)
+    found = [
+        {"id": number, "at": rows.epoch(each.at), "kind": each.kind, "facts": facts(each)}
+        for number, each in asked.store.notices(call.by, after, most)
+    ]
+    last = found[-1]["id"] if found else after
+    return {"success": True, "notifications": found, "count": len(found), "last_id": last}
+
+
+def facts(notice: views.Notification) -> rows.Row:
+    said: rows.Row = json.loads(to_json(notice.event))
+    return {name: value for name, value in said.items() if name not in ("schema", "type", "at")}
+
+
+def spend_rate(asked: Asked) -> Any:
+    rate = views.spend_rate(asked.market, asked.call.by)
+    return {
+        "success": True,
+        "gpu_cost_per_hour": rows.number(rate.gpu),
+        "container_storage_cost_per_hour": rows.number(rate.container_storage),
+        "volume_storage_cost_per_hour": rows.number(rate.volume_storage),
+        "has_active_resources": rate.has_active_resources,
+    }
+
+
+def set_user(call: Call, market: Market, _: Hardware) -> do.Command:
+    """Set the thresholds of an account: what is left out stays, null is nowhere.
+
+    Raises:
+        NotServed: Anything else of an account, which is not kept here.
+    """
+    body, account = call.body, market.account(call.by)
+    if not body or any(name not in SETTINGS for name in body):
+        raise NotServed(NOT_SERVED["users"])
+    charge, notice = account.charge, account.notice
+    if "autobill_threshold" in body:
+        charge = dollars(call, "autobill_threshold")
+    if "balance_threshold" in body:
+        notice = dollars(call, "balance_threshold")
+    if "balance_threshold_enabled" in body and not call.flag("balance_threshold_enabled"):
+        notice = None
+    return do.SetThresholds(by=call.by, charge=charge, notice=notice)
+
+
+def transfer(call: Call, _: Market, __: Hardware) -> do.Command:
+    """Hand credit on; clients also send that they are the sender themselves."""
+    if call.body.get("sender") not in (None, "me", call.by):
+        raise NotAllowed("sender", "me: credit is handed on by whose it is", "another account")
+    recipient = AccountId(call.text("recipient"))
+    amount = Money(call.exact("amount"))
+    return do.TransferCredit(by=call.by, to=recipient, amount=amount)
+
+
+def dollars(call: Call, name: str) -> Money | None:
+    return None if call.body.get(name) is None else Money(call.exact(name))

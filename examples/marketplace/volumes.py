@@ -1,0 +1,255 @@
+"""Volumes: the requests about them, the commands that they are, and the rows that answer them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from itertools import pairwise
+from typing import Any, Final, TypeVar
+
+from attrs import evolve
+
+from examples.marketplace import rows
+from examples.marketplace.hardware import Hardware, facts
+from examples.marketplace.questions import NO_CONDITIONS, Asked
+from examples.marketplace.reading import Call, instant, shown, whole_number
+from examples.marketplace.refusals import NoListing, NotYours, Offline, WrongVolume
+from numgenius_core.errors import RuleViolation, WrongType
+from numgenius_core.ids import MachineId, OfferId, VolumeId
+from numgenius_core.listing import PriceTerms
+from numgenius_core.market import Market, RentedVolume, commands as do, views
+from numgenius_core.offer import Offer
+from numgenius_core.rates import PerGbMonth, PerGpuHour
+from numgenius_core.search import FIELDS, SearchRequest, View, search
+from numgenius_core.units import MB_PER_GB, to_megabytes
+
+Row = dict[str, Any]
+Found = TypeVar("Found")
+
+USUAL_GB: Final = 15  # of a volume, or of a volume offer, that does not say a size
+MOST_FOUND: Final = 64  # of a search that does not say how many
+PRICED_GB: Final = 1
+KINDS: Final = ("all_volume", "local_volume", "network_volume")
+MOUNT: Final = re.compile(r"V\.([0-9]{1,19}):/\S*", re.ASCII)
+
+# -- hosts -------------------------------------------------------------------------------------
+
+
+def bounded(make: Callable[[], Found]) -> Found:
+    """Return what a volume listing says, with the market's own status of one that says wrong."""
+    try:
+        return make()
+    except RuleViolation as fault:
+        raise WrongVolume(fault.path, fault.need, fault.got) from None
+
+
+def list_volumes(call: Call, market: Market, _: Hardware) -> list[do.Command]:
+    """Offer disk of a machine, or of several, which clients send under either name."""
+    one = call.body.get("machine")
+    name = "machine" if call.body.get("machines") is None else "machines"
+    numbers = call.ids(name) if name == "machines" or isinstance(one, list) else [call.whole(name)]
+    for number in numbers:
+        found = market.machines.get(MachineId(number))
+        if found is not None and found.machine.host == call.by and not found.online:
+            raise Offline("machine", "an online machine", f"{number}, which is offline")
+    if call.flag("hidden_listing"):
+        raise RuleViolation("hidden_listing", "false: what is listed here is seen by all", "true")
+    return [bounded(partial(listing, call, number)) for number in numbers]
+
+
+def listing(call: Call, machine: int) -> do.Command:
+    end = None if call.body.get("end_date") is None else instant(call.body, "end_date")
+    if end is not None and end <= call.at:
+        raise RuleViolation("end_date", f"an instant after {call.at}", str(end))
+    return do.ListVolume(
+        by=call.by,
+        machine=MachineId(machine),
+        size_mb=size(call.body, "size"),
+        price=call.price("price_disk", PerGbMonth, PerGbMonth("0.10")),
+        end=end,
+    )
+
+
+def size(body: Mapping[str, Any], name: str) -> int:
+    """Return a size in MB, sent in GB; what is left out is usual."""
+    sent = body.get(name)
+    if sent is not None and type(sent) not in (int, float):
+        raise WrongType(name, "GB of disk", shown(sent))
+    exact = Call.decimal(USUAL_GB if sent is None else sent, name)
+    found = to_megabytes(exact, name)
+    if found < 1:
+        raise RuleViolation(name, "GB of disk above 0", shown(sent))
+    return found
+
+
+def unlist_volume(call: Call, market: Market, _: Hardware) -> do.Command:
+    number = call.whole("id")
+    if not any(offer.id == number for offer in views.volume_offers(market, call.at)):
+        need = "a volume offer that is on the market"
+        raise NoListing("Volume listing does not exist", need, str(number))
+    return do.UnlistVolume(by=call.by, offer=OfferId(number))
+
+
+# -- clients -----------------------------------------------------------------------------------
+
+
+def rent_volume(call: Call, _: Market, __: Hardware) -> do.Command:
+    return do.RentVolume(
+        by=call.by,
+        offer=OfferId(call.whole("id")),
+        size_mb=size(call.body, "size"),
+        name=call.text("name"),
+    )
+
+
+def clone_volume(call: Call, _: Market, __: Hardware) -> do.Command:
+    """Copy a volume; before 1.0 clients called both by other names."""
+    source, target = (
+        old if call.body.get(new) is None else new
+        for new, old in (("src_id", "source"), ("dst_id", "dest"))
+    )
+    return do.CloneVolume(
+        by=call.by,
+        volume=VolumeId(call.whole(source)),
+        offer=OfferId(call.whole(target)),
+        size_mb=None if call.body.get("size") is None else size(call.body, "size"),
+        name=call.text("name"),
+    )
+
+
+def delete_volume(call: Call, market: Market, _: Hardware) -> do.Command:
+    number = VolumeId(whole_number(call.asked("id", int, call.body.get("id")), "id"))
+    if number in market.volumes and market.volume(number).client != call.by:
+        raise NotYours("id", "a volume of your own", str(number))
+    return do.DeleteVolume(by=call.by, volume=number)
+
+
+def new_volume(call: Call) -> do.RentVolume | None:
+    """Return the volume that is to be made for an instance, if one is."""
+    info = volume_info(call)
+    if not info.get("create_new"):
+        return None
+    name = info.get("name") or ""
+    offer = whole_number(info.get("volume_id"), "volume_info.volume_id")
+    return do.RentVolume(by=call.by, offer=OfferId(offer), size_mb=size(info, "size"), name=name)
+
+
+def attached(call: Call) -> tuple[VolumeId, ...]:
+    """Return the volumes that an instance attaches: of its environment, and one that is linked."""
+    numbers = [VolumeId(number) for number in mounted(call.body.get("env"))]
+    info = volume_info(call)
+    if info and not info.get("create_new"):
+        linked = whole_number(info.get("volume_id"), "volume_info.volume_id")
+        numbers.append(VolumeId(linked))
+    return tuple(numbers)
+
+
+def volume_info(call: Call) -> Mapping[str, Any]:
+    info = call.body.get("volume_info") or {}
+    if not isinstance(info, dict):
+        raise WrongType("volume_info", "an object", shown(info))
+    return info
+
+
+def mounted(env: object) -> Iterator[int]:
+    """Yield the volumes of options such as ``-v V.12:/mnt``; clients send them as keys."""
+    words = env.split() if isinstance(env, str) else []
+    if isinstance(env, dict):
+        words = [word for key in env for word in key.split()]
+    for option, word in pairwise(words):
+        if option == "-v" and word.startswith("V."):
+            found = MOUNT.fullmatch(word)
+            if found is None:
+                raise RuleViolation("env", "-v V.NUMBER:/PATH of a volume", shown(word))
+            yield int(found[1])
+
+
+# -- questions ---------------------------------------------------------------------------------
+
+
+def volume_offers(asked: Asked) -> Any:
+    """Answer a search: what can be rented now, at the price of 1 GB if not told of how many."""
+    inner = {key: value for key, value in asked.call.body.items() if key not in NO_CONDITIONS}
+    request = SearchRequest.from_json({"allocated_storage": PRICED_GB, **inner})
+    if request.limit is None:
+        request = evolve(request, limit=MOST_FOUND)
+    at, view = asked.call.at, request.view(asked.call.at)
+    there = [
+        as_offer(each, asked) for each in views.volume_offers(asked.market, at) if each.rentable
+    ]
+    return {"success": True, "offers": [offer_row(o, view) for o in search(there, request, now=at)]}
+
+
+def as_offer(given: views.VolumeOffer, asked: Asked) -> Offer:
+    """Return a volume offer as one of no GPU time: a search looks at both in the same way."""
+    its = views.machine(asked.market, given.machine).machine
+    return Offer(
+        id=given.id,
+        machine=given.machine,
+        gpu_name=its.gpu_name,
+        gpus=its.gpus,
+        prices=PriceTerms(gpu=PerGpuHour(0), storage=given.price),
+        disk_mb=given.free_mb,
+        ends_at=given.ends_at,
+        host=given.host,
+        verification=given.verification,
+        extra=facts(asked.hardware, given.machine),
+    )
+
+
+def offer_row(given: Offer, view: View) -> Row:
+    left, cost = FIELDS["duration"].of(given, view), FIELDS["storage_total_cost"].of(given, view)
+    row: Row = {
+        "id": given.id,
+        "ask_contract_id": given.id,
+        "bundle_id": given.id,
+        "machine_id": given.machine,
+        "host_id": given.host,
+        "disk_space": given.disk_mb / MB_PER_GB,
+        "storage_cost": rows.number(given.prices.storage),
+        "storage_total_cost": float(str(cost)),
+        "duration": None if given.ends_at is None else float(str(left)),
+        "start_date": rows.epoch(view.now),
+        "end_date": rows.epoch(given.ends_at),
+        "gpu_name": given.gpu_name,
+        "verification": given.verification.value,
+        "verified": given.verification.value == "verified",
+    }
+    return {**given.extra, **row}
+
+
+def volumes(asked: Asked) -> Any:
+    """Answer what volumes an account has; all of them are local."""
+    kind = asked.call.query.get("type") or KINDS[0]
+    if kind not in (*KINDS, "all"):
+        raise RuleViolation("type", "one of " + ", ".join(KINDS), shown(kind))
+    found: Iterable[RentedVolume] = ()
+    if kind != "network_volume":
+        found = views.volumes_of(asked.market, asked.call.by)
+    return {"success": True, "volumes": [volume_row(each, asked) for each in found]}
+
+
+def volume_row(given: RentedVolume, asked: Asked) -> Row:
+    contract = given.contract
+    home = views.machine(asked.market, contract.machine)
+    expired = "expired" if given.expired else "active"
+    row: Row = {
+        "id": given.id,
+        "machine_id": contract.machine,
+        "host_id": contract.host,
+        "cluster_id": None,
+        "label": contract.name or None,
+        "disk_space": contract.size_mb / MB_PER_GB,
+        "storage_cost": rows.number(contract.price),
+        "storage_total_cost": rows.number(contract.price)
+        * contract.size_mb
+        / MB_PER_GB
+        / (rows.MONTH / rows.HOUR),
+        "start_date": rows.epoch(contract.start),
+        "end_date": rows.epoch(contract.end),
+        "status": expired if home.online else "offline",
+        "instances": home.users_of(given.id),
+        "verification": home.machine.verification.value,
+    }
+    return facts(asked.hardware, contract.machine) | row

@@ -1,0 +1,98 @@
+"""Handing credit on to another account, and paying hosts what they earned.
+
+Rule (marketplace): an account transfers at least a cent, in whole cents, to another account, up to
+its balance, for good. Hosts are paid out once a week (:mod:`numgenius_core.billing.payouts`).
+
+Our readings: the recipient's account is there already. What was earned is what of a balance is
+above the credit that was paid in and not handed on: credit is handed on first, and what a host
+spends itself is taken from what it earned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from numgenius_core._checks import check_kind
+from numgenius_core.errors import RuleViolation
+from numgenius_core.ids import AccountId
+from numgenius_core.intervals import utc
+from numgenius_core.market import _transfer_messages as t, events as e
+from numgenius_core.market._decision import Decision
+from numgenius_core.market.state import Account, Market
+from numgenius_core.money import ZERO, Money
+
+
+def transfer_credit(decision: Decision, command: t.TransferCredit) -> None:
+    decision.market.account(command.by)  # refuses one that is not there
+    if command.to == command.by:
+        raise RuleViolation("to", "another account", command.to)
+    decision.market.account(command.to)
+    decision.need_credit(command.by, command.amount)
+    decision.emit(
+        e.CreditTransferred, account=command.by, recipient=command.to, amount=command.amount
+    )
+
+
+def earned(account: Account, at: datetime) -> Money:
+    """Return what of a balance was earned and has not been paid out."""
+    return max(account.ledger.at(at) - account.paid_in, ZERO)
+
+
+def pay_out(decision: Decision, command: t.PayOut) -> None:
+    account, schedule = decision.market.account(command.account), decision.market.settings.payouts
+    if not schedule.is_run(decision.at):
+        raise RuleViolation("at", f"a {schedule.day_name} (UTC)", str(decision.at))
+    found = earned(account, decision.at)
+    amount = schedule.payable(found)
+    if not amount:
+        need = f"an account that has earned at least ${schedule.least}"
+        raise RuleViolation("account", need, f"${found}")
+    decision.emit(
+        e.PayoutInvoiced,
+        account=account.id,
+        amount=amount,
+        paid_on=schedule.paid_on(decision.at),
+    )
+
+
+def payouts_due(market: Market, at: datetime) -> tuple[tuple[AccountId, Money], ...]:
+    """Return whom a run would pay how much, in the order of their names; on other days nobody.
+
+    Args:
+        market: The market.
+        at: When, not before the market's last event.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)  # a Thursday
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("1.50"))),
+    ...     do.AddCredit(account="ann", amount=Money(100)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.ON_DEMAND),
+    ...     do.ReportLoaded(contract=2),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> friday = datetime(2026, 1, 2, tzinfo=UTC)
+    >>> [(host, str(amount)) for host, amount in views.payouts_due(market, friday)]
+    [('hanna', '36.00')]
+    >>> market, [paid] = execute(market, do.PayOut(account="hanna"), friday)
+    >>> print(paid.amount, paid.paid_on.date(), views.balance(market, "hanna", friday))
+    36.00 2026-01-09 0.00
+    """
+    check_kind(market, Market, "market")
+    schedule, at = market.settings.payouts, utc(at, "at")
+    if not schedule.is_run(at):
+        return ()
+    found = [(name, earned(market.accounts[name], at)) for name in sorted(market.accounts)]
+    return tuple((name, amount) for name, much in found if (amount := schedule.payable(much)))
+
+
+TRANSFER_COMMANDS: Final[dict[type, Callable[[Decision, Any], None]]] = {
+    t.TransferCredit: transfer_credit,
+    t.PayOut: pay_out,
+}

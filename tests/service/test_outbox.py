@@ -1,0 +1,210 @@
+"""The example service's outbox, thresholds and spend rate: what an account is told of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marketplace import BEGIN, HOST, Desk
+from numgenius_core.ids import MachineId
+from numgenius_core.market import Market, views
+from numgenius_core.market.commands import ReportOffline
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path / "market.sqlite")
+    desk.list()
+    yield desk
+    desk.store.close()
+
+
+def told(desk: Desk, key: str, **query: str) -> Any:
+    return desk.ask(key, "GET", "/notifications", None, 200, **query)["notifications"]
+
+
+def kinds(desk: Desk, key: str) -> list[str]:
+    return [each["kind"] for each in told(desk, key)]
+
+
+def everything(desk: Desk) -> set[tuple[int, str]]:
+    """Return who must be told of which event, worked out from the log alone."""
+    numbered = list(desk.store.events())
+    numbers = {id(event): number for number, event in numbered}
+    notices = views.notifications(Market(), [event for _, event in numbered])
+    return {(numbers[id(each.event)], each.recipient) for each in notices}
+
+
+def in_the_outbox(desk: Desk) -> set[tuple[int, str]]:
+    accounts = desk.store.market.accounts
+    return {(row["id"], key) for key in accounts for row in told(desk, key, limit="500")}
+
+
+def live(desk: Desk) -> None:
+    """Let much happen: bids, volumes, an outage, maintenance, and a balance that runs out."""
+    (row,) = desk.ask("ann", "POST", "/volumes/search/", {})["offers"]
+    volume = desk.ask("ann", "PUT", "/volumes/", {"id": row["id"]})["volume_name"]
+    bid = desk.rent("ann", price=1.2, env=f"-v {volume}:/mnt")
+    desk.rent("ben", desk.offer())
+    desk.ask(HOST, "PUT", "/machines/1001/dnotify/", {"sdate": BEGIN.timestamp() + 99_999})
+    asyncio.run(desk.store.do(ReportOffline(machine=MachineId(1001))))
+    desk.clock.pass_(days=5)
+    desk.ask("ann", "DELETE", f"/instances/{bid}/")
+
+
+class TestTheOutbox:
+    """Everyone is told what concerns them, once, and nobody what concerns others."""
+
+    def test_a_host_of_a_rental_and_a_client_of_an_outage(self, desk: Desk) -> None:
+        number = desk.rent()
+        asyncio.run(desk.store.do(ReportOffline(machine=MachineId(1001))))
+        assert kinds(desk, "ann") == ["credit added", "instance loaded", "machine went offline"]
+        last = told(desk, HOST)[-1]
+        assert (last["kind"], last["facts"]) == ("machine went offline", {"machine": 1001})
+        assert last["at"] == BEGIN.timestamp()
+        made = next(each for each in told(desk, HOST) if each["kind"] == "contract created")
+        assert made["facts"]["contract"]["id"] == number
+        assert kinds(desk, "ben") == ["credit added"]
+
+    def test_it_is_read_page_by_page(self, desk: Desk) -> None:
+        live(desk)
+        whole, after, found = told(desk, "ann"), 0, []
+        while True:
+            page = desk.ask("ann", "GET", "/notifications", after=str(after), limit="2")
+            assert page["count"] == len(page["notifications"]) <= 2
+            if not page["count"]:
+                break
+            found += page["notifications"]
+            after = page["last_id"]
+        assert found == whole
+        assert after == whole[-1]["id"] == page["last_id"]
+        assert [each["id"] for each in whole] == sorted({each["id"] for each in whole})
+
+    def test_what_has_come_due_is_there(self, desk: Desk) -> None:
+        desk.list(end_date=BEGIN.timestamp() + 3_600)
+        desk.rent()
+        desk.clock.pass_(hours=2)
+        assert kinds(desk, "ann")[-1] == "instance expired"
+
+    def test_it_is_what_the_log_says_also_after_a_restart(self, desk: Desk) -> None:
+        live(desk)
+        before = in_the_outbox(desk)
+        assert before == everything(desk)
+        assert len(before) > 15
+        desk.restart()
+        assert in_the_outbox(desk) == before
+
+    def test_an_older_file_gets_one(self, desk: Desk) -> None:
+        live(desk)
+        before = in_the_outbox(desk)
+        desk.store.close()
+        with closing(sqlite3.connect(desk.path)) as file:
+            file.execute("DROP TABLE outbox")
+            file.commit()
+        desk.open()
+        assert in_the_outbox(desk) == before
+
+    def test_what_could_not_be_stored_is_not_told(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write, known = desk.store._write, kinds(desk, "ann")
+
+        def full(_rows: object, _told: object) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        offer = desk.offer()
+        monkeypatch.setattr(desk.store, "_write", full)
+        desk.ask("ann", "PUT", f"/asks/{offer}/", {"disk": 8}, status=503)
+        monkeypatch.setattr(desk.store, "_write", write)
+        assert kinds(desk, "ann") == known
+        desk.rent("ann", offer)
+        assert in_the_outbox(desk) == everything(desk)
+
+    def test_a_write_whose_end_nobody_saw_is_told_once(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write, offer = desk.store._write, desk.offer()
+
+        def lost(rows: Any, notices: Any) -> None:
+            write(rows, notices)
+            raise sqlite3.OperationalError("disk I/O error")
+
+        monkeypatch.setattr(desk.store, "_write", lost)
+        monkeypatch.setattr(desk.store, "_is_there", lambda _row: False)
+        desk.ask("ann", "PUT", f"/asks/{offer}/", {"disk": 8}, status=503)
+        monkeypatch.undo()
+        desk.rent("ben", offer)
+        assert in_the_outbox(desk) == everything(desk)
+
+    @pytest.mark.parametrize("query", [{"after": "-1"}, {"after": "x"}, {"limit": "[]"}])
+    def test_what_it_may_not_ask(self, desk: Desk, query: dict[str, str]) -> None:
+        desk.ask("ann", "GET", "/notifications", None, 400, **query)
+
+
+class TestThresholds:
+    """A balance at which a card is to be charged, and one at which its owner is told."""
+
+    def test_they_are_set_one_by_one_and_shown(self, desk: Desk) -> None:
+        shown = desk.ask("ann", "GET", "/users/current")
+        assert (shown["autobill_threshold"], shown["balance_threshold"]) == (None, None)
+        assert shown["balance_threshold_enabled"] is False
+        desk.ask("ann", "PUT", "/users/", {"autobill_threshold": 5})
+        desk.ask("ann", "PUT", "/users/", {"balance_threshold": 7.5})
+        shown = desk.ask("ann", "GET", "/users/current")
+        assert (shown["autobill_threshold"], shown["balance_threshold"]) == (5, 7.5)
+        assert shown["balance_threshold_enabled"] is True
+        desk.ask("ann", "PUT", "/users/", {"balance_threshold_enabled": False})
+        assert desk.ask("ann", "GET", "/users/current")["balance_threshold"] is None
+        desk.ask("ann", "PUT", "/users/", {"autobill_threshold": None})
+        assert desk.ask("ann", "GET", "/users/current")["autobill_threshold"] is None
+
+    def test_they_are_told_in_the_outbox(self, desk: Desk) -> None:
+        desk.ask("ann", "PUT", "/users/", {"autobill_threshold": 9_990, "balance_threshold": 9_995})
+        desk.rent()
+        desk.clock.pass_(hours=11)
+        assert kinds(desk, "ann")[-2:] == ["balance low", "charge due"]
+
+    @pytest.mark.parametrize(
+        ("body", "status", "why"),
+        [
+            ({"autobill_threshold": -1}, 400, "charge: need zero dollars or more"),
+            ({"balance_threshold": "5"}, 400, "balance_threshold: need a number"),
+            ({"balance_threshold_enabled": 1}, 400, "need true or false"),
+            ({"ssh_key": "x"}, 404, "accounts are kept by who runs this service"),
+            ({}, 404, "accounts are kept by who runs this service"),
+        ],
+    )
+    def test_what_it_may_not_say(self, desk: Desk, body: Any, status: int, why: str) -> None:
+        desk.ask("ann", "GET", "/users/current")
+        before = desk.store.market
+        assert why in desk.ask("ann", "PUT", "/users/", body, status)["msg"]
+        assert desk.store.market == before
+
+
+class TestTheSpendRate:
+    """What leaves the balance an hour, for what."""
+
+    def test_it_is_by_what_it_is_for(self, desk: Desk) -> None:
+        asked = desk.ask("ann", "GET", "/users/spend-rate/")
+        assert asked == {
+            "success": True,
+            "gpu_cost_per_hour": 0,
+            "container_storage_cost_per_hour": 0,
+            "volume_storage_cost_per_hour": 0,
+            "has_active_resources": False,
+        }
+        desk.list(price_disk=0.72, vol_size=100, vol_price=1.44)
+        desk.rent(disk=100)
+        (row,) = desk.ask("ann", "POST", "/volumes/search/", {})["offers"]
+        desk.ask("ann", "PUT", "/volumes/", {"id": row["id"], "size": 50})
+        asked = desk.ask("ann", "GET", "/users/spend-rate/")
+        assert asked["gpu_cost_per_hour"] == 1
+        assert asked["container_storage_cost_per_hour"] == pytest.approx(0.1)
+        assert asked["volume_storage_cost_per_hour"] == pytest.approx(0.1)
+        assert asked["has_active_resources"] is True
