@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from examples.marketplace.reading import Call
 from examples.marketplace.refusals import named, one_line
-from examples.marketplace.store import Later
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import to_epoch
 from numgenius_core.market import Market, commands as do, events as it
+from numgenius_core.market.logs import Later
 from numgenius_core.units import MB_PER_GB
 
 Row = dict[str, Any]

@@ -12,7 +12,6 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from math import ceil
-from sqlite3 import Error as DiskError
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -34,11 +33,12 @@ from examples.marketplace.payouts import WeeklyRun
 from examples.marketplace.questions import Answers, Asked
 from examples.marketplace.reading import MAX_BODY, Call, parsed
 from examples.marketplace.refusals import NotServed, named, refusal, refused, why_not_served
-from examples.marketplace.store import Store
+from examples.marketplace.store import NotStored, Store
 from numgenius_core.errors import NumgeniusError, ParseError
 from numgenius_core.ids import AccountId
 from numgenius_core.market.commands import AddCredit
 from numgenius_core.market.events import Event
+from numgenius_core.market.logs import Transaction
 from numgenius_core.money import Money
 
 Respond = Callable[[Call], Awaitable[Any]]
@@ -106,7 +106,7 @@ class Service:
             try:
                 told = await respond(await self.read(request, door))
                 return told if isinstance(told, Response) else JSONResponse(told)
-            except (NumgeniusError, DiskError) as fault:
+            except (NumgeniusError, NotStored) as fault:
                 return refused(fault)
             except ClientDisconnect:
                 return Response(status_code=400)  # there is nobody to read it
@@ -120,24 +120,24 @@ class Service:
             if isinstance(meant, Each):
                 return await self.each(meant)
             commands = meant if isinstance(meant, Sequence) else [meant]
-            return answer(call, commands, await self.store.do(*commands), before)
+            events = await self.store.do(*commands, command_id=call.command_id)
+            return answer(call, commands, events, before)
 
         return respond
 
     async def each(self, meant: Each) -> Any:
         """Carry out what can be; it is a refusal only if nothing could."""
-        outcomes: dict[int, tuple[Event, ...] | NumgeniusError] = {}
-        for number, wish in meant.wanted.items():
-            try:
-                outcomes[number] = (
-                    wish if isinstance(wish, NumgeniusError) else self.store.decide(wish)
-                )
-            except NumgeniusError as fault:
-                outcomes[number] = fault
+        wanted = meant.wanted
+        tried = {n: each for n, each in wanted.items() if not isinstance(each, NumgeniusError)}
+        transactions = [Transaction(commands=[each]) for each in tried.values()]
+        results = dict(zip(tried, await self.store.do_each(transactions), strict=True))
+        outcomes: dict[int, tuple[Event, ...] | NumgeniusError] = {
+            n: each if isinstance(each, NumgeniusError) else results[n]
+            for n, each in wanted.items()
+        }
         faults = [each for each in outcomes.values() if isinstance(each, NumgeniusError)]
         told = meant.told(outcomes)
         if len(faults) < len(outcomes):
-            await self.store.saved()
             return told
         status, word, code = named(faults[0])
         beside = {name: value for name, value in told.items() if name not in ("success", "msg")}
@@ -168,7 +168,15 @@ class Service:
         if self.payouts:
             await self.run.make()
         at, query = self.store.now(), request.query_params
-        return Call(by=account, at=at, number=int(number), body=body, query=query)
+        key = request.headers.get("idempotency-key")
+        return Call(
+            by=account,
+            at=at,
+            number=int(number),
+            body=body,
+            query=query,
+            command_id=None if key is None else f"{account} {key}",
+        )
 
     def account(self, request: Request) -> AccountId | None:
         """Return the account of a request's key; ``None`` of a key that is nobody's."""

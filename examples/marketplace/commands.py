@@ -11,12 +11,12 @@ from examples.marketplace import answers as tell, reading as read
 from examples.marketplace.hardware import Hardware, flops_of_a_gpu
 from examples.marketplace.reading import Call, shown
 from examples.marketplace.refusals import Offline, WrongFloor
-from examples.marketplace.store import Later
 from examples.marketplace.volumes import attached, new_volume
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import NotAvailable, NumgeniusError, RuleViolation, UnknownId
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.market import Market, commands as do, events as it, views
+from numgenius_core.market.logs import Later
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour, PerHour
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from sqlite3 import Error as DiskError
 
 from attrs import define
 
-from examples.marketplace.store import Store
+from examples.marketplace.store import NotStored, Store
 from numgenius_core.market import commands as do, views
 from numgenius_core.market.events import PayoutInvoiced
 
@@ -29,13 +28,14 @@ class WeeklyRun:
         at, schedule = self.store.now(), self.store.market.settings.payouts
         if not schedule.is_run(at) or self.done == (today := schedule.next_run(at).start):
             return
-        paid = {e.account for _, e in self.store.happened(PayoutInvoiced) if e.at >= today}
-        self.store.decide()  # what has come due may change who has earned how much
-        due = views.payouts_due(self.store.market, at)
-        wanted = [do.PayOut(account=name) for name, _ in due if name not in paid]
-        self.done = today  # before anybody else comes, as nothing is awaited until here
+        self.done = today  # before anybody else comes
         try:
-            await self.store.do(*wanted)
-        except DiskError:
+            market = await self.store.seen()  # what has come due may change who has earned how much
+            paid = {e.account for _, e in self.store.happened(PayoutInvoiced) if e.at >= today}
+            due = views.payouts_due(market, at)
+            wanted = [do.PayOut(account=name) for name, _ in due if name not in paid]
+            # Other workers make the same run: by its name it is made once.
+            await self.store.do(*wanted, command_id=f"payouts of {today:%Y-%m-%d}")
+        except NotStored:
             self.done = None
             raise

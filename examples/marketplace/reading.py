@@ -98,6 +98,7 @@ class Call:
         number: Of the machine, the offer or the instance in its path.
         body: Its JSON object.
         query: Its query, each value JSON or text.
+        command_id: Asked again with it, it is answered as it was; ``None`` if it may happen again.
     """
 
     by: AccountId
@@ -105,6 +106,7 @@ class Call:
     number: int
     body: Mapping[str, Any]
     query: Mapping[str, str]
+    command_id: str | None = None
 
     @property
     def machine(self) -> dict[str, Any]:

@@ -7,11 +7,11 @@ word, or at ``code``, which is stable and says what kind of rule was broken.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from sqlite3 import Error as DiskError
 from typing import Any, ClassVar, Final
 
 from starlette.responses import JSONResponse
 
+from examples.marketplace.store import NotStored
 from numgenius_core.errors import (
     IllegalMove,
     InsufficientCredit,
@@ -80,7 +80,7 @@ FAULTS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (InsufficientCredit, 411, "insufficient_credit"),
     (IllegalMove, 409, "not_possible_now"),
     (NumgeniusError, 400, "invalid_args"),
-    (DiskError, 503, "not_stored"),
+    (NotStored, 503, "not_stored"),
 )
 MISSING: Final = {
     "account": "no_such_account",
@@ -140,13 +140,13 @@ def why_not_served(method: str, path: str) -> str:
     return f"nothing here answers {method} {path[:80]}: GET /api/openapi.json says what does"
 
 
-def refused(fault: NumgeniusError | DiskError) -> JSONResponse:
+def refused(fault: NumgeniusError | NotStored) -> JSONResponse:
     """Return the answer to a request that a rule, or the disk, does not allow."""
     status, word, code = named(fault)
     return refusal(status, word, fault, code=code)
 
 
-def named(fault: NumgeniusError | DiskError) -> tuple[int, str, str]:
+def named(fault: NumgeniusError | NotStored) -> tuple[int, str, str]:
     """Return the status of a fault, the market's word for it and the library's code."""
     status, word = next((s, w) for kind, s, w in FAULTS if isinstance(fault, kind))
     if isinstance(fault, UnknownId):

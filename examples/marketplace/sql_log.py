@@ -43,7 +43,7 @@ TABLES: Final = (
     recipient TEXT, number BIGINT, PRIMARY KEY (recipient, number))""",
     "CREATE TABLE IF NOT EXISTS checkpoints (number BIGINT PRIMARY KEY, market TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS instances (contract BIGINT PRIMARY KEY, instance TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS volumes (volume BIGINT PRIMARY KEY, volume_json TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS volumes (volume BIGINT PRIMARY KEY, rented TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
 )
 KEPT_CHECKPOINTS: Final = 2  # the latest, and the one before it should it be damaged
@@ -195,6 +195,16 @@ class SqlLog(Log):
         found = self.rows(wanted, (account, after, most))
         return [(number, event_of(number, text)) for number, text in found]
 
+    def told(self, kind: type[AnyEvent], account: AccountId) -> list[tuple[int, AnyEvent]]:
+        """Return the events of a kind that an account must be told, each with its number."""
+        wanted = (
+            "SELECT number, event FROM outbox JOIN events USING (number) "
+            "WHERE recipient = ? AND kind = ? ORDER BY number"
+        )
+        found = self.rows(wanted, (account, kind.__name__))
+        events = ((number, event_of(number, text)) for number, text in found)
+        return [(number, event) for number, event in events if isinstance(event, kind)]
+
     # -- where a start goes on -----------------------------------------------------------------
 
     def checkpoint(self) -> Checkpoint | None:
@@ -205,7 +215,7 @@ class SqlLog(Log):
                 each.id: each for each in self._documents("instances", "instance", Instance)
             }
             volumes: dict[VolumeId, RentedVolume] = {
-                each.id: each for each in self._documents("volumes", "volume_json", RentedVolume)
+                each.id: each for each in self._documents("volumes", "rented", RentedVolume)
             }
             self._gone = [len(instances), len(volumes)]
             market = market_from_json(text)

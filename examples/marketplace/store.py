@@ -1,99 +1,44 @@
-"""The market on disk: a table of events that only grows, and the market that they give.
+"""The market that a log gives, and the one place where this process writes.
 
-One writer orders the commands. A command is decided on the market in memory at once; its answer
-waits until its events are on disk. Whoever gets to the disk first writes for all who wait, in one
-transaction, so a busy service commits many commands together and an idle one each alone. Killed at
-any instant, it comes back with whole commands only, and with every one it has answered.
+Requests are carried out in batches (:class:`~numgenius_core.market.logs.Writer`): while one is on
+its way to the disk, those that come meanwhile are the next, so a busy service commits many together
+and an idle one each alone. Killed at any instant, it comes back with whole transactions
+only, and with every one it has answered; what is answered as failed has not happened.
 
-What is answered as failed has not happened: when the disk refuses, all that was decided since the
-last write is taken back, and everybody who waited for it is told so.
+Other processes may write the same log. Pages are read on a connection of their own.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from operator import itemgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from attrs import frozen
-
-from numgenius_core.documents import from_json, to_json
+from examples.marketplace.sql_log import AnyEvent, SqlLog
+from examples.marketplace.sqlite_log import SqliteLog
+from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import AccountId, ContractId, VolumeId
 from numgenius_core.intervals import floor_second
-from numgenius_core.market import (
-    Instance,
-    Market,
-    RentedVolume,
-    Settings,
-    evolve,
-    execute,
-    replay,
-    views,
-)
+from numgenius_core.market import Instance, Market, RentedVolume, Settings, execute, views
 from numgenius_core.market.commands import Command, SetSettings, Tick
 from numgenius_core.market.events import CreditAdded, CreditTransferred, Event, PayoutInvoiced
-from numgenius_core.market.journal import (
-    event_from_json,
-    event_to_json,
-    market_from_json,
-    market_to_json,
-)
-
-AnyEvent = TypeVar("AnyEvent", bound=Event)
-
-Row = tuple[int, int, str]  # number of the event, number of its command, the event as JSON
+from numgenius_core.market.logs import Later, Reaction, Transaction, Writer
 
 Payment = CreditAdded | CreditTransferred | PayoutInvoiced
-Told = tuple[int, str]  # number of an event, and an account that must be told of it
+Result = tuple[Event, ...] | NumgeniusError
 
-Reaction = Callable[[Market, Event], Iterable[Command]]
-"""What the service does about an event, as a part of the command that it came from."""
-
-Later = Callable[[Sequence[Event]], Command]
-"""A command that is known once those before it have happened: it is made from what they led to."""
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS events (
-    number INTEGER PRIMARY KEY,
-    command INTEGER NOT NULL,
-    event TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS snapshots (number INTEGER PRIMARY KEY, market TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS archive (contract INTEGER PRIMARY KEY, instance TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS volumes (volume INTEGER PRIMARY KEY, rented TEXT NOT NULL);
-"""
-OUTBOX: Final = (
-    """CREATE TABLE outbox (
-        number INTEGER, recipient TEXT, PRIMARY KEY (number, recipient)) WITHOUT ROWID""",
-    "CREATE INDEX outbox_of ON outbox (recipient, number)",
-)
-"""Who must be told of which event: it is written with the events, so it has each of them once."""
 SETTINGS: Final = Settings(waiting_on_a_machine=1_000, longest_step=timedelta(days=400))
 """Bids cost nothing while they wait, and a clock may be wrong: what the market takes at most."""
-MANY: Final = 1_000  # events that are replayed at each start, rather than kept as a snapshot
+MANY: Final = 1_000  # events that are replayed at each start, rather than kept in a checkpoint
+log = logging.getLogger("marketplace")
 
 
-@frozen
-class Decided:
-    """Where the market stands after a command.
-
-    Attributes:
-        market: What it is.
-        number: Of its last event.
-        commands: How many there were.
-        opening: What the next decision begins with.
-        gone: How many instances and volumes are in the archives.
-    """
-
-    market: Market
-    number: int
-    commands: int
-    opening: Command
-    gone: tuple[int, int]
+class NotStored(Exception):
+    """The log refused: what was asked for has not happened."""
 
 
 def wall_clock() -> datetime:
@@ -101,16 +46,20 @@ def wall_clock() -> datetime:
     return floor_second(datetime.now(UTC))
 
 
-def nothing(_market: Market, _event: Event) -> Iterable[Command]:
-    """Do nothing about an event."""
-    return ()
+def open_log(where: str, *, durable: bool = True) -> SqlLog:
+    """Open the log in a file, or in PostgreSQL if it is ``postgresql://…``."""
+    if where.startswith(("postgresql://", "postgres://")) or " user=" in f" {where}":
+        from examples.marketplace.postgres_log import PostgresLog  # needs psycopg
+
+        return PostgresLog(where, durable=durable)
+    return SqliteLog(where, durable=durable)
 
 
 class Store:
-    """A market and the file it lives in.
+    """A market and the log it lives in.
 
     Args:
-        path: The SQLite file; it is made if need be.
+        where: The SQLite file, which is made if need be, or ``postgresql://…``.
         react: What follows from an event at once.
         clock: What time it is, whole seconds.
         durable: Whether the disk has to confirm each transaction.
@@ -119,110 +68,72 @@ class Store:
 
     def __init__(
         self,
-        path: str,
+        where: str,
         *,
-        react: Reaction = nothing,
+        react: Reaction | None = None,
         clock: Callable[[], datetime] = wall_clock,
         durable: bool = True,
         settings: Settings = SETTINGS,
     ) -> None:
-        self._react, self._clock = react, clock
-        self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self.archive: dict[ContractId, Instance] = {}
-        self.volumes: dict[VolumeId, RentedVolume] = {}  # those that were deleted
+        self._clock = clock
+        self._log = open_log(where, durable=durable)
         try:
-            market, number, commands = self._begin(durable)
+            self._pages = open_log(where)
+            self._writer = Writer(self._log, react=react, notify=True)
+            self._kept = self._writer.market.version  # in the last checkpoint, or about so
+            self._begin(settings)
         except BaseException:
-            self._file.close()  # somebody else has it, or it is no market
+            self.close()  # it is no market, or of a later version
             raise
-        opening = self._opening(market, settings)
-        self._now = Decided(market, number, commands, opening, self._gone())
-        self._kept = self._now
-        self._unsaved: list[Row] = []
-        self._untold: list[Told] = []
-        self._writing: asyncio.Future[None] | None = None
-        self._failures = 0
+        self._waiting: list[tuple[Transaction, asyncio.Future[Result | Exception]]] = []
+        self._working: asyncio.Task[None] | None = None
 
-    @property
-    def market(self) -> Market:
-        """The market with all that has been decided; some of it may not be on disk yet."""
-        return self._now.market
-
-    def _opening(self, market: Market, settings: Settings) -> Command:
-        """Return what the first decision begins with: its settings, if they are not those kept.
+    def _begin(self, settings: Settings) -> None:
+        """Set the settings, if they are not those of the log, and take a checkpoint.
 
         Nobody was here for as long as the service was down, however long that is.
         """
-        silence, longest = max(self._clock(), market.now) - market.now, settings.longest_step
+        market = self.market
+        silence, longest = self.now() - market.now, settings.longest_step
         too_long = market.version and longest is not None and silence > longest
         if too_long or market.settings != settings:
-            return SetSettings(settings=settings)
-        return Tick()
+            self.decide(SetSettings(settings=settings))
+        kept = self._log.checkpoint()
+        self._kept = 0 if kept is None else kept.market.version
+        self._keep()
 
-    def _begin(self, durable: bool) -> tuple[Market, int, int]:
-        """Take the file for this process alone; return its market and how many events, commands."""
-        self._file.execute("PRAGMA locking_mode=EXCLUSIVE")  # one writer: a second one fails here
-        self._file.execute("PRAGMA journal_mode=WAL")
-        self._file.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
-        self._file.executescript(SCHEMA)
-        last = self._file.execute("SELECT max(number), max(command) FROM events").fetchone()
-        number, commands = last[0] or 0, last[1] or 0
-        self._make_outbox()
-        return self._restored(number), number, commands
+    # -- what there is -------------------------------------------------------------------------
 
-    def _make_outbox(self) -> None:
-        """Make the outbox, of a file that was begun without one from all that happened there."""
-        there = "SELECT 1 FROM sqlite_master WHERE name = 'outbox'"
-        if self._file.execute(there).fetchone():
-            return
-        with self._file:
-            self._file.execute("BEGIN")
-            for statement in OUTBOX:
-                self._file.execute(statement)
-            market = Market()
-            for number, event in self.events():
-                notices = views.notifications(market, [event])
-                rows = [(number, each.recipient) for each in notices]
-                self._file.executemany("INSERT INTO outbox VALUES (?, ?)", rows)
-                market = evolve(market, event)
+    @property
+    def market(self) -> Market:
+        """The market with all that this process has written or seen."""
+        return self._writer.market
 
-    def _restored(self, number: int) -> Market:
-        """Return the market that all events give, from the last snapshot on."""
-        kept = self._file.execute("SELECT max(number), market FROM snapshots").fetchone()
-        market = market_from_json(kept[1]) if kept[0] else Market()
-        for _, text in self._file.execute("SELECT * FROM archive"):
-            gone = from_json(text, Instance)
-            self.archive[gone.id] = gone
-        for _, text in self._file.execute("SELECT * FROM volumes"):
-            deleted = from_json(text, RentedVolume)
-            self.volumes[deleted.id] = deleted
-        events = (event for _, event in self.events(kept[0] or 0))
-        market = replay(events, market, archive=self.archive, volumes=self.volumes)
-        if number - (kept[0] or 0) >= MANY:
-            snapshot = (number, market_to_json(market))
-            archives: tuple[tuple[str, Mapping[int, Any]], ...]
-            archives = (("archive", self.archive), ("volumes", self.volumes))
-            with self._file:  # the events before a snapshot are not replayed again
-                self._file.execute("BEGIN")
-                for table, kept_there in archives:
-                    rows = [(key, to_json(each)) for key, each in kept_there.items()]
-                    self._file.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?)", rows)
-                self._file.execute("INSERT INTO snapshots VALUES (?, ?)", snapshot)
-        return market
+    @property
+    def archive(self) -> Mapping[ContractId, Instance]:
+        """Destroyed instances, which the market forgets."""
+        return self._writer.instances
+
+    @property
+    def volumes(self) -> Mapping[VolumeId, RentedVolume]:
+        """Deleted volumes."""
+        return self._writer.volumes
+
+    def now(self) -> datetime:
+        """Return the time, which never goes back."""
+        return max(self._clock(), self.market.now)
 
     def events(self, after: int = 0) -> Iterator[tuple[int, Event]]:
         """Yield all that happened, in order, each event with its number."""
-        wanted = "SELECT number, event FROM events WHERE number > ? ORDER BY number"
-        for number, text in self._file.execute(wanted, (after,)):
-            yield number, event_from_json(text)
+        with self._told():
+            yield from self._pages.numbered(after)
 
-    def happened(self, kind: type[AnyEvent]) -> list[tuple[int, AnyEvent]]:
+    def happened(
+        self, kind: type[AnyEvent], account: AccountId | None = None
+    ) -> list[tuple[int, AnyEvent]]:
         """Return all that happened of a kind, each with its number: what the market forgets."""
-        wanted = "SELECT number, event FROM events WHERE number <= ? AND event LIKE ?"
-        name = f'%"type": "{kind.__name__}"%'
-        rows = self._file.execute(wanted, (self._kept.number, name))  # a write may be under way
-        events = ((n, event_from_json(text)) for n, text in rows)
-        return [(n, e) for n, e in events if isinstance(e, kind)]
+        with self._told():
+            return self._pages.happened(kind, account)
 
     def notices(
         self, account: AccountId, after: int, most: int
@@ -234,14 +145,10 @@ class Store:
             after: The number of the last event that is known already; 0 is none.
             most: How many at most.
         """
-        wanted = (
-            "SELECT number, event FROM outbox JOIN events USING (number)"
-            " WHERE recipient = ? AND number > ? AND number <= ? ORDER BY number LIMIT ?"
-        )
-        rows = self._file.execute(wanted, (account, after, self._kept.number, most))
+        with self._told():
+            found = self._pages.outbox(account, after, most)
         return [
-            (number, views.Notification(recipient=account, event=event_from_json(text)))
-            for number, text in rows
+            (number, views.Notification(recipient=account, event=event)) for number, event in found
         ]
 
     def payments(self, account: AccountId) -> list[tuple[int, Payment]]:
@@ -249,137 +156,122 @@ class Store:
 
         The market keeps balances, the log everything.
         """
-        handed = self.happened(CreditTransferred)
-        found: list[tuple[int, Payment]] = [
-            *((n, e) for n, e in self.happened(CreditAdded) if e.account == account),
-            *((n, e) for n, e in handed if account in (e.account, e.recipient)),
-            *((n, e) for n, e in self.happened(PayoutInvoiced) if e.account == account),
-        ]
-        return sorted(found, key=itemgetter(0))
+        with self._told():
+            mine: list[tuple[int, Payment]] = [
+                *self._pages.happened(CreditAdded, account),
+                *self._pages.happened(CreditTransferred, account),
+                *self._pages.happened(PayoutInvoiced, account),
+            ]
+            got = self._pages.told(CreditTransferred, account)
+        found = dict(mine) | {n: each for n, each in got if each.recipient == account}
+        return sorted(found.items(), key=itemgetter(0))
 
-    def now(self) -> datetime:
-        """Return the time, which never goes back."""
-        return max(self._clock(), self.market.now)
-
-    def _gone(self) -> tuple[int, int]:
-        return len(self.archive), len(self.volumes)
+    # -- what happens --------------------------------------------------------------------------
 
     def decide(self, *commands: Command | Later) -> tuple[Event, ...]:
-        """Carry out commands, all of them or none, in memory; :meth:`saved` makes it last.
-
-        Returns:
-            What they led to, without what had come due before them.
+        """Carry out commands at once, all of them or none, where no service is running yet.
 
         Raises:
             NumgeniusError: A command was refused; nothing has changed.
+            NotStored: The log refused; nothing has changed.
         """
-        at, now = self.now(), self._now
-        gone: dict[ContractId, Instance] = {}
-        deleted: dict[VolumeId, RentedVolume] = {}
-        carry_out = partial(execute, at=at, archive=gone, volumes=deleted)
-        market, due = carry_out(now.market, now.opening)
-        notices = list(views.notifications(now.market, due))
-        happened: list[Event] = []
-        for wanted in commands:
-            command = wanted(happened) if callable(wanted) else wanted
-            before, (market, events) = market, carry_out(market, command)
-            happened += events
-            notices += views.notifications(before, events)
-            for reaction in (r for event in events for r in self._react(market, event)):
-                before, (market, more) = market, carry_out(market, reaction)
-                happened += more
-                notices += views.notifications(before, more)
-        rows = [
-            (number, now.commands + 1, event_to_json(event))
-            for number, event in enumerate((*due, *happened), now.number + 1)
-        ]
-        self._unsaved += rows
-        numbers = {id(event): at for event, (at, _, _) in zip((*due, *happened), rows, strict=True)}
-        self._untold += [(numbers[id(each.event)], each.recipient) for each in notices]
-        self.archive.update(gone)
-        self.volumes.update(deleted)
-        self._now = Decided(market, now.number + len(rows), now.commands + 1, Tick(), self._gone())
-        return tuple(happened)
+        with self._told():
+            return self._writer.execute(*commands, at=self.now())
 
-    async def do(self, *commands: Command | Later) -> tuple[Event, ...]:
-        """Carry out commands, all of them or none; return once what happened is on disk."""
-        happened = self.decide(*commands)
-        await self.saved()
-        return happened
+    async def do(
+        self, *commands: Command | Later, command_id: str | None = None
+    ) -> tuple[Event, ...]:
+        """Carry out commands, all of them or none; return once what happened is on disk.
+
+        Raises:
+            NumgeniusError: A command was refused; nothing has happened.
+            NotStored: The log refused; nothing has happened.
+        """
+        (result,) = await self.do_each([Transaction(commands=commands, command_id=command_id)])
+        if isinstance(result, NumgeniusError):
+            raise result
+        return result
+
+    async def do_each(self, transactions: Sequence[Transaction]) -> list[Result]:
+        """Carry out transactions, one after the other; return what each led to, or why not.
+
+        Raises:
+            NotStored: The log refused; none of them has happened.
+        """
+        loop = asyncio.get_running_loop()
+        futures: list[asyncio.Future[Result | Exception]] = [
+            loop.create_future() for _ in transactions
+        ]
+        self._waiting += zip(transactions, futures, strict=True)
+        if self._working is None:
+            self._working = loop.create_task(self._work())
+        results: list[Result] = []
+        # Whoever asked may hang up meanwhile; the others wait for the same batch.
+        for result in await asyncio.shield(asyncio.gather(*futures)):
+            if isinstance(result, Exception) and not isinstance(result, NumgeniusError):
+                raise result
+            results.append(result)
+        return results
 
     async def seen(self) -> Market:
         """Return the market as it is now, with all that has come due; it is on disk."""
-        self.decide()
-        market = self.market
-        await self.saved()
+        with self._told():
+            others = self._pages.version != self.market.version
+        market, due = execute(self.market, Tick(), self.now())
+        if others or due:
+            await self.do()
+            return self.market
         return market
 
-    async def saved(self) -> None:
-        """Return once all that has been decided so far is on disk.
+    async def _work(self) -> None:
+        """Carry out what waits, batch after batch."""
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            wanted = [transaction for transaction, _ in batch]
+            results = await asyncio.to_thread(self._carry_out, wanted)
+            for (_, future), result in zip(batch, results, strict=True):
+                future.set_result(result)
+        self._working = None
 
-        Raises:
-            sqlite3.Error: The disk refused. All that was decided since the last write is taken
-                back: nobody has been told that it happened, and it has not.
-        """
-        wanted, failures = self._now.number, self._failures
-        while self._kept.number < wanted or self._failures != failures:
-            if self._failures != failures:
-                raise sqlite3.OperationalError("what it was decided on could not be stored")
-            if self._writing is None:
-                self._writing = asyncio.ensure_future(self._write_all())
-            # Whoever asked may hang up meanwhile; the others wait for the same write.
-            await asyncio.shield(self._writing)
-
-    async def _write_all(self) -> None:
-        rows, told, reached = self._unsaved, self._untold, self._now
-        self._unsaved, self._untold = [], []
+    def _carry_out(self, wanted: Sequence[Transaction]) -> Sequence[Result | Exception]:
         try:
-            await asyncio.to_thread(self._write, rows, told)
-        except sqlite3.Error:
-            if not self._is_there(rows[-1]):
-                self._take_back()
-                raise
-        finally:
-            self._writing = None
-        self._kept = reached
+            results = self._writer.execute_all(wanted, at=self.now())
+        except self._log.errors as fault:
+            log.warning("not stored: %s", fault)
+            return [NotStored(str(fault))] * len(wanted)
+        except Exception as fault:  # noqa: BLE001 - who asked is told
+            if len(wanted) > 1:  # one of them is at fault, and not the others
+                return [self._carry_out([each])[0] for each in wanted]
+            return [fault]
+        self._keep()
+        return results
 
-    def _write(self, rows: list[Row], told: list[Told]) -> None:
-        if self._file.in_transaction:  # the last one failed, and so did taking it back
-            self._file.execute("ROLLBACK")
-        with self._file:
-            self._file.execute("BEGIN")
-            # Rows of a write that failed and of which nobody could see whether it was undone.
-            for table in ("events", "outbox"):
-                self._file.execute(f"DELETE FROM {table} WHERE number >= ?", (rows[0][0],))
-            self._file.executemany("INSERT INTO events VALUES (?, ?, ?)", rows)
-            self._file.executemany("INSERT INTO outbox VALUES (?, ?)", told)
-
-    def _is_there(self, row: Row) -> bool:
-        """Return whether a row is on disk after all: the disk may fail once it has confirmed."""
-        wanted = "SELECT * FROM events WHERE number = ?"
+    def _keep(self) -> None:
+        """Keep a checkpoint from time to time: the events before it are not replayed again."""
+        if self.market.version - self._kept < MANY:
+            return
+        self._kept = self.market.version
         try:
-            found = self._file.execute(wanted, (row[0],)).fetchone()
-        except sqlite3.Error:
-            return False
-        return found == row and not self._file.in_transaction
+            self._writer.checkpoint()
+        except self._log.errors as fault:  # what happened is kept; the next start takes longer
+            log.warning("no checkpoint: %s", fault)
 
-    def _take_back(self) -> None:
-        self._failures += 1
-        self._unsaved.clear()
-        self._untold.clear()
-        instances, volumes = self._kept.gone
-        for contract in list(self.archive)[instances:]:
-            del self.archive[contract]
-        for volume in list(self.volumes)[volumes:]:
-            del self.volumes[volume]
-        self._now = self._kept
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except self._log.errors as fault:
+            raise NotStored(str(fault)) from fault
 
     async def end(self) -> None:
-        """Let go of the file once nothing is being written: it then holds everything alone."""
-        if self._writing is not None:
-            await asyncio.wait([self._writing])
+        """Let go of the log once nothing is being written."""
+        if self._working is not None:
+            await asyncio.wait([self._working])
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()
+        """Let go of the log."""
+        for each in ("_log", "_pages"):
+            there: Any = getattr(self, each, None)
+            if there is not None:
+                there.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from itertools import cycle
 from typing import Any, cast
 
@@ -23,7 +24,15 @@ from numgenius_core.errors import (
 )
 from numgenius_core.ids import MachineId
 from numgenius_core.listing import Mode
-from numgenius_core.market import Market, commands as c, execute, find_events, replay, views
+from numgenius_core.market import (
+    Market,
+    Settings,
+    commands as c,
+    execute,
+    find_events,
+    replay,
+    views,
+)
 from numgenius_core.market.events import ContractCreated, CreditAdded, Event, InstanceLabelled
 from numgenius_core.market.logs import Entry, Log, MemoryLog, Transaction, Writer
 from numgenius_core.money import Money
@@ -345,6 +354,17 @@ class TestRequests:
         with pytest.raises(WrongType, match="command: need a command of a market, got 5"):
             writer.execute(lambda _: cast("Any", 5), at=second(1))
         assert writer.market is before
+
+    def test_settings_are_set_after_any_silence(self) -> None:
+        writer = Writer(MemoryLog())
+        short = Settings(longest_step=timedelta(days=1))
+        writer.execute(c.SetSettings(settings=short), at=START)
+        late = second(90_000)
+        with pytest.raises(RuleViolation, match="longest_step"):
+            writer.execute(c.AddCredit(account=ANN, amount=Money(1)), at=late)
+        paid_in = c.AddCredit(account=ANN, amount=Money(1))
+        writer.execute(c.SetSettings(settings=short), paid_in, at=late)
+        assert writer.market.now == late
 
     def test_who_must_be_told(self) -> None:
         """Of what came due too, and as the market was right before."""

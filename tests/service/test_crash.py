@@ -440,7 +440,8 @@ class TestKilled:
             told = views.notifications(Market(), [event for _, event in numbered])
             numbers = {id(event): number for number, event in numbered}
             wanted = sorted((numbers[id(each.event)], each.recipient) for each in told)
-            assert store._file.execute("SELECT * FROM outbox ORDER BY 1, 2").fetchall() == wanted
+            there = "SELECT number, recipient FROM outbox ORDER BY 1, 2"
+            assert list(store._pages.rows(there)) == wanted
         store.close()
 
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from disks import fails_once_it_has_kept, is_full, sees
 from examples.marketplace.sql_log import SCHEMA, SqlLog
 from examples.marketplace.sqlite_log import SqliteLog
 from log_checks import EVERY_LOG, furnished, paid, rent
@@ -260,11 +261,8 @@ class TestADiskThatRefuses:
         writer = furnished(log)
         before = writer.market
 
-        def full(*_: Any) -> None:
-            raise log.errors("no space left")
-
-        monkeypatch.setattr(log, "insert", full)
-        with pytest.raises(log.errors, match="space"):
+        is_full(log, monkeypatch)
+        with pytest.raises(log.errors, match="full"):
             rent(writer, "order")
         monkeypatch.undo()
         assert writer.catch_up() is before
@@ -278,33 +276,14 @@ class TestADiskThatRefuses:
         log = opens()
         writer = furnished(log)
         before = writer.market
-        transaction, rows = log.transaction, log.rows
-
-        class Fails:
-            def __init__(self) -> None:
-                self.real = transaction()
-
-            def __enter__(self) -> None:
-                self.real.__enter__()
-
-            def __exit__(self, *how: Any) -> None:
-                self.real.__exit__(*how)
-                if blind:
-                    monkeypatch.setattr(log, "rows", self.sees_nothing)
-                monkeypatch.setattr(log, "transaction", transaction)
-                raise log.errors("gone")
-
-            def sees_nothing(self, *_: Any) -> Iterator[Any]:
-                raise log.errors("gone")
-
-        monkeypatch.setattr(log, "transaction", Fails)
+        fails_once_it_has_kept(log, monkeypatch, blind=blind)
         if not blind:
             (number,) = rent(writer, "order")
             assert [e.contract.id for _, e in log.happened(ContractCreated)] == [number]
             return
-        with pytest.raises(log.errors, match="gone"):
+        with pytest.raises(log.errors, match="disk I/O error"):
             rent(writer, "order")
-        monkeypatch.setattr(log, "rows", rows)
+        sees(log, monkeypatch)
         assert len(list(log.read())) > before.version  # it was kept, and answered as failed
         (number,) = rent(writer, "order")
         created = log.happened(ContractCreated)

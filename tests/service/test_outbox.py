@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from disks import fails_once_it_has_kept, is_full, sees
 from marketplace import BEGIN, HOST, Desk
 from numgenius_core.ids import MachineId
 from numgenius_core.market import Market, views
@@ -100,28 +99,13 @@ class TestTheOutbox:
         desk.restart()
         assert in_the_outbox(desk) == before
 
-    def test_an_older_file_gets_one(self, desk: Desk) -> None:
-        live(desk)
-        before = in_the_outbox(desk)
-        desk.store.close()
-        with closing(sqlite3.connect(desk.path)) as file:
-            file.execute("DROP TABLE outbox")
-            file.commit()
-        desk.open()
-        assert in_the_outbox(desk) == before
-
     def test_what_could_not_be_stored_is_not_told(
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        write, known = desk.store._write, kinds(desk, "ann")
-
-        def full(_rows: object, _told: object) -> None:
-            raise sqlite3.OperationalError("database or disk is full")
-
-        offer = desk.offer()
-        monkeypatch.setattr(desk.store, "_write", full)
+        known, offer = kinds(desk, "ann"), desk.offer()
+        is_full(desk.store._log, monkeypatch)
         desk.ask("ann", "PUT", f"/asks/{offer}/", {"disk": 8}, status=503)
-        monkeypatch.setattr(desk.store, "_write", write)
+        monkeypatch.undo()
         assert kinds(desk, "ann") == known
         desk.rent("ann", offer)
         assert in_the_outbox(desk) == everything(desk)
@@ -129,16 +113,10 @@ class TestTheOutbox:
     def test_a_write_whose_end_nobody_saw_is_told_once(
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        write, offer = desk.store._write, desk.offer()
-
-        def lost(rows: Any, notices: Any) -> None:
-            write(rows, notices)
-            raise sqlite3.OperationalError("disk I/O error")
-
-        monkeypatch.setattr(desk.store, "_write", lost)
-        monkeypatch.setattr(desk.store, "_is_there", lambda _row: False)
+        offer = desk.offer()
+        fails_once_it_has_kept(desk.store._log, monkeypatch, blind=True)
         desk.ask("ann", "PUT", f"/asks/{offer}/", {"disk": 8}, status=503)
-        monkeypatch.undo()
+        sees(desk.store._log, monkeypatch)
         desk.rent("ben", offer)
         assert in_the_outbox(desk) == everything(desk)
 

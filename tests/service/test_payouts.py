@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from disks import is_full
 from examples.marketplace.__main__ import CREDIT
 from examples.marketplace.app import Service
 from marketplace import BEGIN, HOST, Desk
@@ -135,11 +135,8 @@ class TestPayouts:
     def test_what_could_not_be_stored_is_paid_with_the_next_request(
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def full(_rows: object, _told: object) -> None:
-            raise sqlite3.OperationalError("database or disk is full")
-
         desk.clock.now = FRIDAY
-        monkeypatch.setattr(desk.store, "_write", full)
+        is_full(desk.store._log, monkeypatch)
         desk.ask(HOST, "GET", "/users/current", status=503)
         monkeypatch.undo()
         assert balance(desk, HOST) == pytest.approx(0, abs=0.01)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from disks import fails_once_it_has_kept, is_full, sees
+from examples.marketplace import store as store_module
 from examples.marketplace.commands import instances_load_at_once
-from examples.marketplace.store import MANY, Store
+from examples.marketplace.sqlite_log import SqliteLog
+from examples.marketplace.store import NotStored, Store
 from marketplace import HOST, Desk
 from numgenius_core.errors import UnknownId
 from numgenius_core.ids import AccountId, ContractId, OfferId
 from numgenius_core.listing import Mode
 from numgenius_core.market import replay
-from numgenius_core.market.commands import AddCredit, Label, Rent
+from numgenius_core.market.commands import AddCredit, Rent
+from numgenius_core.market.events import Event
+from numgenius_core.market.logs import Entry
 from numgenius_core.money import Money
 
 
@@ -49,48 +51,76 @@ class TestStore:
         assert listed.store.market == before
         assert replay(event for _, event in listed.store.events()) == before
 
-    def test_a_snapshot_is_the_market_that_the_events_give(self, listed: Desk) -> None:
+    def test_a_checkpoint_is_the_market_that_the_events_give(
+        self, listed: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is taken while the service runs, and old ones go."""
+        monkeypatch.setattr(store_module, "MANY", 20)
         number = listed.rent()
-        for label in range(MANY):
-            name = Label(by=AccountId("ann"), contract=ContractId(number), label=str(label))
-            listed.store.decide(name)
-        asyncio.run(listed.store.saved())
+        listed.ask("ann", "DELETE", f"/instances/{number}/")
+
+        async def busy() -> None:
+            for _ in range(70):
+                await listed.store.do(PAID)
+
+        asyncio.run(busy())
         before = listed.store.market
-        for _ in range(3):
+        (kept, many) = next(
+            listed.store._pages.rows("SELECT max(number), count(*) FROM checkpoints")
+        )
+        assert before.version - 20 < kept <= before.version
+        assert many == 2
+        for _ in range(2):
             listed.restart()
             assert listed.store.market == before
-        listed.store.close()
-        with closing(sqlite3.connect(listed.path)) as file:
-            assert file.execute("SELECT count(*) FROM snapshots").fetchone() == (1,)
-        listed.open()
+            assert ContractId(number) in listed.store.archive
         assert replay(event for _, event in listed.store.events()) == before
 
-    def test_the_events_of_a_command_stand_together(self, listed: Desk) -> None:
-        listed.rent()
-        listed.store.close()
-        with closing(sqlite3.connect(listed.path)) as file:
-            rows = file.execute("SELECT command, event FROM events ORDER BY number").fetchall()
-        listed.open()
-        names: dict[int, list[str]] = {}
-        for command, text in rows:
-            names.setdefault(command, []).append(json.loads(text)["type"])
-        together = list(names.values())
-        assert together[0] == ["SettingsSet", "MachineAdded", "MachineAdded"]
-        assert together[-1] == ["ContractCreated", "InstanceLoaded"]
+    def test_a_start_replays_few_events(
+        self, listed: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(store_module, "MANY", 20)
+        for _ in range(30):
+            listed.store.decide(PAID)
+        listed.restart()  # which takes a checkpoint, as no service was running
+        read: list[int] = []
+        numbered = SqliteLog.numbered
+
+        def counted(log: SqliteLog, after: int = 0) -> Iterator[Any]:
+            for each in numbered(log, after):
+                read.append(each[0])
+                yield each
+
+        monkeypatch.setattr(SqliteLog, "numbered", counted)
+        listed.restart()
+        assert len(read) < 20
+
+    def test_a_checkpoint_that_cannot_be_kept_is_no_failure(
+        self, listed: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(store_module, "MANY", 1)
+
+        def full(_: object) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        monkeypatch.setattr(listed.store._log, "keep", full)
+        assert asyncio.run(listed.store.do(PAID))
 
     def test_the_disk_has_to_confirm_unless_told_otherwise(self, tmp_path: Path) -> None:
         for durable, level in ((True, 2), (False, 0)):
             store = Store(str(tmp_path / str(durable)), durable=durable)
-            assert store._file.execute("PRAGMA synchronous").fetchone() == (level,)
-            assert store._file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+            assert next(store._log.rows("PRAGMA synchronous")) == (level,)
+            assert next(store._log.rows("PRAGMA journal_mode")) == ("wal",)
             store.close()
 
-    def test_a_second_process_is_refused(
-        self, listed: Desk, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, timeout=0.1))
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            Store(str(listed.path))
+    def test_a_second_process_serves_the_same_market(self, listed: Desk) -> None:
+        other = Store(str(listed.path), clock=listed.clock)
+        number = listed.rent()
+        assert asyncio.run(other.seen()).living(ContractId(number)).exists
+        asyncio.run(other.do(PAID))
+        listed.ask("ann", "GET", "/users/current")
+        assert listed.store.market == other.market
+        other.close()
 
     def test_several_commands_are_all_or_nothing(self, listed: Desk) -> None:
         ann = AccountId("ann")
@@ -102,21 +132,20 @@ class TestStore:
         assert listed.store.market is before
 
     def test_many_wait_for_one_write(self, listed: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-        store, write = listed.store, listed.store._write
+        store, append = listed.store, listed.store._log.append
         writes: list[int] = []
 
-        def counted(rows: Any, told: Any) -> None:
-            writes.append(len(rows))
-            write(rows, told)
+        def counted(expected: int, entries: Sequence[Entry]) -> None:
+            writes.append(len(entries))
+            append(expected, entries)
 
-        monkeypatch.setattr(store, "_write", counted)
-        paid = AddCredit(account=AccountId("ann"), amount=Money(1))
+        monkeypatch.setattr(store._log, "append", counted)
 
         async def all_at_once() -> None:
-            await asyncio.gather(*(store.do(paid) for _ in range(100)))
+            await asyncio.gather(*(store.do(PAID) for _ in range(100)))
 
         asyncio.run(all_at_once())
-        assert writes == [100]  # all that were decided before the disk was reached
+        assert writes == [100]  # all that came before the disk was reached
         before = store.market
         listed.restart()
         assert listed.store.market == before
@@ -129,24 +158,19 @@ class TestStore:
         assert list(instances_load_at_once(listed.store.market, events[1])) == []
 
 
-def full(_rows: object, _told: object) -> None:
-    raise sqlite3.OperationalError("database or disk is full")
-
-
 ANN = AccountId("ann")
 PAID = AddCredit(account=ANN, amount=Money(1))
 
 
 class TestWhatFailedHasNotHappened:
-    """A write that fails takes back all that was decided since the last one; everybody is told."""
+    """Of a write that fails nothing has happened, and everybody who waited for it is told."""
 
     def test_it_is_told_and_tried_again_it_happens_once(
         self, listed: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         listed.rent()
         before, offer = listed.store.market, listed.offer(2, 1)
-        write = listed.store._write
-        monkeypatch.setattr(listed.store, "_write", full)
+        is_full(listed.store._log, monkeypatch)
         body = {"image": "x", "disk": 10, "price": None}
         for _ in range(50):
             told = listed.ask("ann", "PUT", f"/asks/{offer}/", body, status=503)
@@ -155,7 +179,7 @@ class TestWhatFailedHasNotHappened:
             assert listed.store.market == before
         listed.ask("ben", "GET", "/users/current", status=503)
         assert listed.ask("ann", "GET", "/users/current")["id"] == "ann"  # nothing to write
-        monkeypatch.setattr(listed.store, "_write", write)
+        monkeypatch.undo()
         listed.rent(offer=offer)
         assert listed.ask("ann", "GET", "/api/v1/instances/")["total_instances"] == 2
         before = listed.store.market
@@ -167,59 +191,31 @@ class TestWhatFailedHasNotHappened:
     ) -> None:
         store = listed.store
         listed.rent()
-        before, write = store.market, store._write
-        fails = iter([True, False, True])
-
-        def sometimes(rows: Any, told: Any) -> None:
-            (full if next(fails) else write)(rows, told)
-
-        monkeypatch.setattr(store, "_write", sometimes)
+        before = store.market
+        is_full(store._log, monkeypatch)
         assert asyncio.run(self.all_at_once(store)) == 40
         assert store.market == before
+        monkeypatch.undo()
         assert asyncio.run(self.all_at_once(store)) == 0
         paid = store.market
         assert paid.account(ANN).ledger.amount == before.account(ANN).ledger.amount + Money(40)
+        is_full(store._log, monkeypatch)
         assert asyncio.run(self.all_at_once(store)) == 40
+        monkeypatch.undo()
         assert store.market == paid
-        monkeypatch.setattr(store, "_write", write)
         listed.restart()
         assert listed.store.market == paid
 
     async def all_at_once(self, store: Store) -> int:
         """Pay in 40 times at once; return how many were told that it failed."""
         answers = await asyncio.gather(*(store.do(PAID) for _ in range(40)), return_exceptions=True)
-        return sum(isinstance(answer, sqlite3.Error) for answer in answers)
-
-    def test_what_was_decided_meanwhile_fails_with_it(
-        self, listed: Desk, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        store, before = listed.store, listed.store.market
-        meanwhile: list[asyncio.Task[Any]] = []
-
-        async def two() -> list[Any]:
-            loop = asyncio.get_running_loop()
-
-            def slow(_rows: object, _told: object) -> None:
-                loop.call_soon_threadsafe(
-                    lambda: meanwhile.append(loop.create_task(store.do(PAID)))
-                )
-                while not meanwhile or store.market.version < before.version + 2:
-                    pass
-                full(_rows, _told)
-
-            monkeypatch.setattr(store, "_write", slow)
-            first = await asyncio.gather(store.do(PAID), return_exceptions=True)
-            return [*first, *await asyncio.gather(*meanwhile, return_exceptions=True)]
-
-        answers = asyncio.run(two())
-        assert [type(each) for each in answers] == [sqlite3.OperationalError] * 2
-        assert store.market == before
+        return sum(isinstance(answer, NotStored) for answer in answers)
 
     def test_an_instance_that_was_destroyed_is_back(
         self, listed: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         number = ContractId(listed.rent())
-        monkeypatch.setattr(listed.store, "_write", full)
+        is_full(listed.store._log, monkeypatch)
         listed.ask("ann", "DELETE", f"/instances/{number}/", status=503)
         assert number not in listed.store.archive
         assert listed.store.market.living(number).exists
@@ -227,13 +223,8 @@ class TestWhatFailedHasNotHappened:
     def test_a_disk_that_fails_after_it_stored_has_stored(
         self, listed: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        write = listed.store._write
-
-        def lost(rows: Any, told: Any) -> None:
-            write(rows, told)
-            raise sqlite3.OperationalError("disk I/O error")
-
-        monkeypatch.setattr(listed.store, "_write", lost)
+        listed.ask("ben", "GET", "/users/current")
+        fails_once_it_has_kept(listed.store._log, monkeypatch, blind=False)
         number = listed.rent("ben")
         before = listed.store.market
         listed.restart()
@@ -243,16 +234,10 @@ class TestWhatFailedHasNotHappened:
     def test_what_nobody_could_see_the_end_of_is_undone_by_the_next_write(
         self, listed: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        write, offer = listed.store._write, listed.offer()
-
-        def lost(rows: Any, told: Any) -> None:
-            write(rows, told)
-            raise sqlite3.OperationalError("disk I/O error")
-
-        monkeypatch.setattr(listed.store, "_write", lost)
-        monkeypatch.setattr(listed.store, "_is_there", lambda _row: False)
+        offer = listed.offer()
+        fails_once_it_has_kept(listed.store._log, monkeypatch, blind=True)
         listed.ask("ben", "PUT", f"/asks/{offer}/", {"disk": 8}, status=503)
-        monkeypatch.setattr(listed.store, "_write", write)
+        sees(listed.store._log, monkeypatch)
         listed.rent("ann")
         before = listed.store.market
         assert set(before.accounts) == {HOST, "ann"}
@@ -260,19 +245,28 @@ class TestWhatFailedHasNotHappened:
         assert listed.store.market == before
 
     def test_a_write_that_could_not_even_be_undone_is_undone_first(self, listed: Desk) -> None:
-        listed.store._file.execute("BEGIN")
+        listed.store._log.run("BEGIN")
         listed.rent()
         before = listed.store.market
         listed.restart()
         assert listed.store.market == before
 
-    def test_a_payment_that_is_not_stored_yet_is_not_shown(self, listed: Desk) -> None:
-        asyncio.run(listed.store.do(PAID))
-        listed.store.decide(PAID)
-        listed.store._write(listed.store._unsaved, [])  # on disk, but nobody knows it yet
-        before = len(listed.store.payments(ANN))
-        asyncio.run(listed.store.saved())
-        assert len(listed.store.payments(ANN)) == before + 1
+    def test_a_request_at_fault_fails_alone(self, listed: Desk) -> None:
+        """As by a mistake of the service: the others of its batch go on."""
+
+        def mistaken(_: Sequence[Event]) -> Any:
+            raise ZeroDivisionError
+
+        async def three() -> list[Any]:
+            asked = (PAID, mistaken, PAID)
+            each = [listed.store.do(command) for command in asked]
+            return await asyncio.gather(*each, return_exceptions=True)
+
+        before = listed.store.market.version
+        first, second, third = asyncio.run(three())
+        assert isinstance(second, ZeroDivisionError)
+        assert len(first) == len(third) == 1
+        assert listed.store.market.version == before + 2
 
     def test_whoever_hangs_up_leaves_the_write_to_the_others(self, listed: Desk) -> None:
         store = listed.store
@@ -292,14 +286,14 @@ class TestWhatFailedHasNotHappened:
     def test_the_end_waits_for_what_is_being_written(
         self, listed: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        store, write = listed.store, listed.store._write
+        store, append = listed.store, listed.store._log.append
         ended: list[str] = []
 
-        def slow(rows: Any, told: Any) -> None:
-            write(rows, told)
+        def slow(expected: int, entries: Sequence[Entry]) -> None:
+            append(expected, entries)
             ended.append("write")
 
-        monkeypatch.setattr(store, "_write", slow)
+        monkeypatch.setattr(store._log, "append", slow)
 
         async def ends() -> None:
             asking = asyncio.ensure_future(store.do(PAID))
@@ -312,19 +306,36 @@ class TestWhatFailedHasNotHappened:
         assert ended == ["write", "end"]
         listed.open()
 
-    def test_who_comes_late_to_a_failure_is_told_too(self, listed: Desk) -> None:
-        store = listed.store
-        listed.rent()
 
-        async def late() -> Any:
-            write = store._writing = asyncio.get_running_loop().create_future()
-            asking = asyncio.ensure_future(store.do(PAID))
-            await asyncio.sleep(0)
-            store._take_back()  # a later write failed before this one was noticed to be done
-            store._writing = None
-            write.set_result(None)
-            return await asyncio.gather(asking, store.do(PAID), return_exceptions=True)
+class TestARequestThatIsRepeated:
+    """Issue: "A command id makes a repeated request give its first answer, also after a crash"."""
 
-        first, second = asyncio.run(late())
-        assert isinstance(first, sqlite3.OperationalError)
-        assert isinstance(second, tuple)
+    def rent(self, desk: Desk, key: str, offer: int, number: str, status: int = 200) -> Any:
+        """Rent with a key of idempotency."""
+        desk.headers = {"Idempotency-Key": number} if number else {}
+        return desk.ask(key, "PUT", f"/asks/{offer}/", {"disk": 8}, status)
+
+    def test_it_gives_its_first_answer(self, listed: Desk) -> None:
+        offer = listed.offer()
+        first = self.rent(listed, "ann", offer, "order 7")
+        before = listed.store.market
+        assert self.rent(listed, "ann", offer, "order 7") == first
+        listed.restart()
+        assert self.rent(listed, "ann", offer, "order 7") == first
+        assert listed.store.market == before
+        assert "error" in self.rent(listed, "ann", offer, "", status=404)
+
+    def test_each_account_has_its_own(self, listed: Desk) -> None:
+        offers = [listed.offer(2, place) for place in (0, 1)]
+        self.rent(listed, "ann", offers[0], "1")
+        self.rent(listed, "ben", offers[1], "1")
+        assert len(listed.store.market.homes) == 2
+
+    def test_a_refusal_is_no_answer_to_keep(self, listed: Desk) -> None:
+        offer = listed.offer()
+        self.rent(listed, "ann", 999_999, "1", status=404)
+        self.rent(listed, "ann", offer, "1")
+
+    def test_a_key_that_is_none(self, listed: Desk) -> None:
+        told = self.rent(listed, "ann", listed.offer(), "x" * 300, status=400)
+        assert told["msg"].startswith("command_id: need 1 to 200 printable characters")

@@ -38,6 +38,7 @@ class Desk:
 
     path: Path
     rate: float = 1e6
+    headers: dict[str, str] = field(factory=dict)  # beside the key
     clock: Clock = field(factory=Clock)
     store: Store = field(init=False)
     client: TestClient = field(init=False)
@@ -58,13 +59,19 @@ class Desk:
         self.open()
 
     def ask(
-        self, key: str, method: str, path: str, body: Any = None, status: int = 200, **query: str
+        self,
+        key: str,
+        method: str,
+        path: str,
+        body: Any = None,
+        status: int = 200,
+        **query: str,
     ) -> Any:
         """Send a request and return its answer, which has a status."""
         answer = self.client.request(
             method,
             f"/api/v0{path}" if not path.startswith("/api") else path,
-            headers={"Authorization": f"Bearer {key}"},
+            headers={"Authorization": f"Bearer {key}", **self.headers},
             params=query,
             json={} if body is None and method != "GET" else body,
         )

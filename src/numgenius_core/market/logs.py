@@ -42,7 +42,7 @@ from numgenius_core.intervals import utc
 from numgenius_core.market._dispatch import execute, is_command, replay
 from numgenius_core.market._messages import Order
 from numgenius_core.market._notifications import Notification, notifications
-from numgenius_core.market.commands import Command, Tick
+from numgenius_core.market.commands import Command, SetSettings, Tick
 from numgenius_core.market.events import Event
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Market
@@ -461,7 +461,10 @@ class _Batch:
         def do(market: Market, command: Command | Order) -> tuple[Market, tuple[Event, ...]]:
             return execute(market, command, self._at, archive=instances, volumes=volumes)
 
-        market, due = do(self.market, Tick())
+        market = self.market
+        due: tuple[Event, ...] = ()
+        if type(next(iter(wanted.commands), None)) is not SetSettings:  # which any silence allows
+            market, due = do(market, Tick())
         happened: list[Event] = []
         for given in wanted.commands:
             command = given(tuple(happened)) if callable(given) else given
