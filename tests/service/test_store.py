@@ -323,7 +323,7 @@ class TestARequestThatIsRepeated:
         listed.restart()
         assert self.rent(listed, "ann", offer, "order 7") == first
         assert listed.store.market == before
-        assert "error" in self.rent(listed, "ann", offer, "", status=404)
+        assert "error" in self.rent(listed, "ann", offer, "", status=410)
 
     def test_each_account_has_its_own(self, listed: Desk) -> None:
         offers = [listed.offer(2, place) for place in (0, 1)]
