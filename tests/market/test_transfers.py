@@ -160,6 +160,7 @@ class TestPayouts:
             at=second(friday), account=HOST, amount=Money(100), paid_on=second(friday + 7 * DAY)
         )
         assert (w.balance(HOST), w.market.paid_out) == (Money(0), Money(100))
+        assert find_events(w.do(c.Tick()), e.BalanceRanOut) == ()  # it was paid out: no alarm
         assert in_all(w) == w.market.credited == Money(2_000)
         notice = views.notifications(before, [event])[-1]
         assert (notice.recipient, notice.kind) == (HOST, "payout invoiced")

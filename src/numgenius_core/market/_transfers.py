@@ -1,7 +1,8 @@
 """Handing credit on to another account, and paying hosts what they earned.
 
 Rule (marketplace): an account transfers at least a cent, in whole cents, to another account, up to
-its balance, for good. Hosts are paid out once a week (:mod:`numgenius_core.billing.payouts`).
+its balance, for good. Hosts are paid out once a week:
+:class:`~numgenius_core.billing.PayoutSchedule`.
 
 Our readings: the recipient's account is there already. What was earned is what of a balance is
 above the credit that was paid in and not handed on: credit is handed on first, and what a host
