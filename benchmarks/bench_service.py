@@ -1,5 +1,8 @@
 """The example service over HTTP: requests a second, with and without waiting for the disk.
 
+Then commands that wait for the disk, of one worker on SQLite and of several on PostgreSQL, if its
+server is installed; 10,000 rentals of four workers are checked against their log.
+
 The service and its callers share this machine, so the CPU time that the service takes for a request
 is shown too: it does not depend on who else is busy.
 """
@@ -15,36 +18,42 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from threading import Thread
 
 CONNECTIONS = 16
 REQUESTS = 2_000
+CALLERS = 32
+RENTALS = 10_000 // CALLERS * CALLERS
 ROOT = Path(__file__).parent.parent
 
 
 @contextmanager
-def served(*words: str) -> Iterator[tuple[int, int]]:
-    with socket.socket() as probe, tempfile.TemporaryDirectory() as home:
+def served(*words: str, db: str | None = None, workers: int = 1) -> Iterator[tuple[int, list[int]]]:
+    """Start the service, and give its port and its processes."""
+    with socket.socket() as probe, tempfile.TemporaryDirectory() as home, ExitStack() as running:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
         probe.close()
-        command = [
-            sys.executable,
-            "-m",
-            "examples.marketplace",
-            "--port",
-            str(port),
-            "--seed",
-            "demo",
-        ]
-        db = str(Path(home) / "market.sqlite")
-        with subprocess.Popen([*command, "--db", db, "--rate", "1e9", *words], cwd=ROOT) as process:
-            while socket.socket().connect_ex(("127.0.0.1", port)):
+        command = [sys.executable, "-m", "examples.marketplace", "--port", str(port)]
+        command += ["--db", db or str(Path(home) / "market.sqlite"), "--seed", "demo"]
+        command += ["--rate", "1e9", "--share-port", *words]
+        found = []
+        for _ in range(workers):
+            process = running.enter_context(subprocess.Popen(command, cwd=ROOT))
+            running.callback(process.terminate)
+            found.append(process.pid)
+            while not listens(port):
                 time.sleep(0.05)
-            yield port, process.pid
-            process.terminate()
+            if workers > 1:
+                time.sleep(1)  # the others begin when the first has made the market
+        yield port, found
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return not probe.connect_ex(("127.0.0.1", port))
 
 
 class Caller:
@@ -53,19 +62,21 @@ class Caller:
         self.headers = {"Authorization": f"Bearer {key}"}
 
     def ask(self, method: str, path: str, body: object = None) -> dict:
+        told = self.tried(method, path, body)
+        assert told.get("success", True), told
+        return told
+
+    def tried(self, method: str, path: str, body: object = None) -> dict:
         self.line.request(method, f"/api{path}", json.dumps(body or {}), self.headers)
-        answer = self.line.getresponse()
-        text = answer.read()
-        assert answer.status == 200, text
-        return json.loads(text)
+        return json.loads(self.line.getresponse().read())
 
 
-def cpu_of(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def cpu_of(processes: list[int]) -> float:
+    found = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in processes)
+    return sum(int(each[11]) + int(each[12]) for each in found) / os.sysconf("SC_CLK_TCK")
 
 
-def measured(port: int, pid: int, connections: int, request: tuple) -> tuple[float, float]:
+def measured(port: int, pid: list[int], connections: int, request: tuple) -> tuple[float, float]:
     """Return requests a second, and the CPU seconds of one."""
     callers = [Caller(port, "ann") for _ in range(connections)]
     each = REQUESTS // connections
@@ -87,7 +98,7 @@ def measured(port: int, pid: int, connections: int, request: tuple) -> tuple[flo
     return each * connections / took, used / (each * connections)
 
 
-def main() -> None:
+def one_process() -> None:
     print(f"{'request':34}  {'connections':>11}  {'disk':8}  {'req/s':>7}  {'service CPU':>11}")
     for disk, words in (("durable", ()), ("not", ("--not-durable",))):
         with served(*words) as (port, pid):
@@ -110,6 +121,95 @@ def main() -> None:
                     print(
                         f"{name:34}  {connections:11}  {disk:8}  {rate:7,.0f}  {cpu * 1e3:8.2f} ms"
                     )
+
+
+# --- workers ---------------------------------------------------------------------------------
+
+
+def labels(port: int, processes: list[int], connections: int) -> tuple[float, float]:
+    """Return durable commands a second, each caller labelling an instance of its own."""
+    host = Caller(port, "host-1")
+    host.ask(
+        "PUT", "/v0/machines/create_asks/", {"machine": 1001, "price_gpu": 0.5, "min_chunk": 1}
+    )
+    ann = Caller(port, "ann")
+    (offer, *_) = ann.ask("POST", "/v0/bundles/", {"num_gpus": {"eq": "1"}})["offers"]
+    number = ann.ask("PUT", f"/v0/asks/{offer['id']}/", {"disk": 8})["new_contract"]
+    return measured(
+        port, processes, connections, ("PUT", f"/v0/instances/{number}/", {"label": "a"})
+    )
+
+
+def several() -> None:
+    sys.path.insert(0, str(ROOT / "tests" / "support"))
+    from postgres import found, new_database, server
+
+    head = f"{'log':12}  {'workers':>7}  {'connections':>11}  {'req/s':>7}  {'service CPU':>11}"
+    print(f"\n{head}")
+    for connections in (1, 4, CONNECTIONS):
+        with served() as (port, processes):
+            told("SQLite", 1, connections, *labels(port, processes, connections))
+    if found() is None:
+        print("no server of PostgreSQL here")
+        return
+    with server() as where:
+        for workers in (1, 2, 4):
+            with served(db=new_database(where), workers=workers) as (port, processes):
+                told("PostgreSQL", workers, CONNECTIONS, *labels(port, processes, CONNECTIONS))
+        rentals(new_database(where))
+
+
+def told(log: str, workers: int, connections: int, rate: float, cpu: float) -> None:
+    print(f"{log:12}  {workers:7}  {connections:11}  {rate:7,.0f}  {cpu * 1e3:8.2f} ms")
+
+
+def rentals(db: str) -> None:
+    """Let 32 callers rent and destroy 10,000 times on four workers; check what there is then."""
+    refused = [0]
+
+    def run(caller: Caller, number: int) -> None:
+        for _ in range(RENTALS // CALLERS):
+            offers = caller.ask("POST", "/v0/bundles/", {"limit": 20})["offers"]
+            if offers:
+                path = f"/v0/asks/{offers[number % len(offers)]['id']}/"
+                answer = caller.tried("PUT", path, {"disk": 8})
+                if "new_contract" in answer:
+                    caller.ask("DELETE", f"/v0/instances/{answer['new_contract']}/")
+                    continue
+            refused[0] += 1
+
+    with served("--not-durable", db=db, workers=4) as (port, _):
+        host = Caller(port, "host-1")
+        body = {"machine": 1001, "price_gpu": 0.5, "min_chunk": 1}
+        host.ask("PUT", "/v0/machines/create_asks/", body)
+        callers = [Caller(port, f"c{number}") for number in range(CALLERS)]
+        threads = [Thread(target=run, args=(each, n)) for n, each in enumerate(callers)]
+        begin = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        took = time.perf_counter() - begin
+    from examples.marketplace.store import open_log
+    from numgenius_core.market import find_events, replay
+    from numgenius_core.market.events import ContractCreated
+
+    log = open_log(db)
+    events = list(log.read())
+    market = replay(events)  # refuses a GPU that two have, and a number that is not the next
+    sold = [event.contract.id for event in find_events(events, ContractCreated)]
+    assert len(sold) == len(set(sold)) == RENTALS - refused[0]
+    assert not market.homes
+    print(
+        f"{RENTALS:,} attempts of {CALLERS} callers on 4 workers in {took:.0f} s: {len(sold):,} "
+        f"rented and destroyed, {refused[0]:,} too late, {len(events):,} events replayed"
+    )
+    log.close()
+
+
+def main() -> None:
+    one_process()
+    several()
 
 
 if __name__ == "__main__":

@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Final
 
 from examples.marketplace.app import Service
 from examples.marketplace.commands import instances_load_at_once
 from examples.marketplace.keys import any_key, key_file
+from examples.marketplace.logbook import write_log
 from examples.marketplace.server import serve
 from examples.marketplace.store import Store
-from numgenius_core.errors import FloorAbovePrice
+from numgenius_core.errors import FloorAbovePrice, NumgeniusError
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.listing import Machine
 from numgenius_core.market.commands import AddMachine
@@ -28,9 +30,10 @@ CREDIT: Final = Money(10_000)
 
 
 def seed(store: Store) -> None:
-    """Put the demo's machines into an empty market; they are written with the first command."""
+    """Put the demo's machines into an empty market."""
     if not store.market.machines:
-        store.decide(*(AddMachine(machine=machine) for machine in MACHINES))
+        with suppress(NumgeniusError):  # another worker was faster
+            store.decide(*(AddMachine(machine=machine) for machine in MACHINES))
 
 
 def arguments() -> argparse.Namespace:
@@ -38,7 +41,15 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m examples.marketplace", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", type=int, default=8765)
-    parser.add_argument("--db", default="market.sqlite", help="where the events are kept")
+    parser.add_argument(
+        "--db",
+        default="market.sqlite",
+        help="where the events are kept: a file, or postgresql://… for any number of workers",
+    )
+    parser.add_argument(
+        "--share-port", action="store_true", help="other workers listen on the same port"
+    )
+    parser.add_argument("--log", action="store_true", help="write a line of JSON for each request")
     parser.add_argument("--seed", choices=["demo"], help="what an empty market begins with")
     parser.add_argument("--keys", help="the file that says whose key is whose")
     parser.add_argument("--rate", type=float, default=50, help="requests a second of an account")
@@ -65,7 +76,9 @@ def main() -> None:
         sys.stderr.write("any key is an account of that name: this is a demonstration\n")
     credit = CREDIT if args.seed else Money(0)
     service = Service(store, args.rate, credit, keys, payouts=args.payouts)
-    serve(service.app(), args.host, args.port, args.proxies)
+    if args.log:
+        write_log()
+    serve(service.app(), args.host, args.port, args.proxies, shared=args.share_port)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from examples.marketplace.doors import DOORS, Door
 from examples.marketplace.hardware import DEMO, Hardware
 from examples.marketplace.keys import Keys, any_key
 from examples.marketplace.limits import Limits
+from examples.marketplace.logbook import logged
 from examples.marketplace.openapi import document
 from examples.marketplace.payouts import WeeklyRun
 from examples.marketplace.questions import Answers, Asked
@@ -86,6 +87,7 @@ class Service:
         """Return the service as ASGI; when its lifespan ends, it lets go of its file."""
         routes = [self.route(door) for door in DOORS]
         routes.append(Route("/api/openapi.json", described, methods=["GET"]))
+        routes.append(Route("/health", self.health, methods=["GET"]))
         routes.append(Route("/{rest:path}", nothing_here, methods=METHODS))
         faults = {HTTPException: not_answered, Exception: failed}
 
@@ -94,7 +96,8 @@ class Service:
             yield
             await self.store.end()
 
-        return without_slash(Starlette(routes=routes, exception_handlers=faults, lifespan=lifespan))
+        app = Starlette(routes=routes, exception_handlers=faults, lifespan=lifespan)
+        return logged(without_slash(app))
 
     def route(self, door: Door) -> Route:
         if door.means is not None:
@@ -112,6 +115,15 @@ class Service:
                 return Response(status_code=400)  # there is nobody to read it
 
         return Route(f"/api{door.path}", endpoint, methods=[door.method])
+
+    async def health(self, _: Request) -> Response:
+        """Answer whether the log can be read, and how far this worker has seen it."""
+        try:
+            version = self.store.version()
+        except NotStored as fault:
+            return refused(fault)
+        seen = self.store.market.version
+        return JSONResponse({"success": True, "events": version, "behind": version - seen})
 
     def commanded(self, means: Means) -> Respond:
         async def respond(call: Call) -> Any:

@@ -8,6 +8,7 @@ oldest makes room. A signal to stop is obeyed within seconds, whoever is connect
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any, ClassVar, Final
 
 import h11
@@ -79,7 +80,9 @@ class Impatient(H11Protocol):
         self.transport.abort()
 
 
-def serve(app: ASGIApp, host: str, port: int, proxies: str | None = None) -> None:
+def serve(
+    app: ASGIApp, host: str, port: int, proxies: str | None = None, *, shared: bool = False
+) -> None:
     """Serve until a signal says to stop.
 
     Args:
@@ -87,8 +90,9 @@ def serve(app: ASGIApp, host: str, port: int, proxies: str | None = None) -> Non
         host: The address to listen on.
         port: And the port.
         proxies: Addresses of proxies that say where a request came from; nobody else is believed.
+        shared: Whether other workers listen on the same port; the kernel divides connections.
     """
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=host,
         port=port,
@@ -101,3 +105,9 @@ def serve(app: ASGIApp, host: str, port: int, proxies: str | None = None) -> Non
         proxy_headers=proxies is not None,
         forwarded_allow_ips=proxies,
     )
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listening.bind((host, port))
+        uvicorn.Server(config).run(sockets=[listening])

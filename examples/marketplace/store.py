@@ -48,7 +48,7 @@ def wall_clock() -> datetime:
 
 def open_log(where: str, *, durable: bool = True) -> SqlLog:
     """Open the log in a file, or in PostgreSQL if it is ``postgresql://…``."""
-    if where.startswith(("postgresql://", "postgres://")) or " user=" in f" {where}":
+    if where.startswith("postgresql://"):
         from examples.marketplace.postgres_log import PostgresLog  # needs psycopg
 
         return PostgresLog(where, durable=durable)
@@ -118,6 +118,11 @@ class Store:
     def volumes(self) -> Mapping[VolumeId, RentedVolume]:
         """Deleted volumes."""
         return self._writer.volumes
+
+    def version(self) -> int:
+        """Return how many events the log has; other processes may have written some."""
+        with self._told():
+            return self._pages.version
 
     def now(self) -> datetime:
         """Return the time, which never goes back."""
@@ -215,8 +220,7 @@ class Store:
 
     async def seen(self) -> Market:
         """Return the market as it is now, with all that has come due; it is on disk."""
-        with self._told():
-            others = self._pages.version != self.market.version
+        others = self.version() != self.market.version
         market, due = execute(self.market, Tick(), self.now())
         if others or due:
             await self.do()

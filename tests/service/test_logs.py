@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -23,19 +22,9 @@ from numgenius_core.market.events import ContractCreated, CreditAdded
 from numgenius_core.market.journal import event_to_json, market_to_json
 from numgenius_core.market.logs import Entry, Writer
 from numgenius_core.money import Money
-from postgres import found, server
+from postgres import new_database
 
 Opens = Callable[[], SqlLog]
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[str]:
-    """Give a server of PostgreSQL."""
-    pytest.importorskip("psycopg")
-    if found() is None:
-        pytest.skip("needs PostgreSQL's server")
-    with server() as where:
-        yield where
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -47,15 +36,9 @@ def opens(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opens]:
         def make() -> SqlLog:
             return SqliteLog(str(tmp_path / "market.db"), durable=False)
     else:
-        where = request.getfixturevalue("database")
-        from psycopg import connect
-
         from examples.marketplace.postgres_log import PostgresLog
 
-        name = f"m{uuid4().hex}"
-        with connect(where, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        own = where.replace("dbname=postgres", f"dbname={name}")
+        own = new_database(request.getfixturevalue("database"))
 
         def make() -> SqlLog:
             return PostgresLog(own, durable=False)

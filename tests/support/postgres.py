@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 PLACES: Final = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 PLAIN_USERS: Final = ("postgres", "nobody")
@@ -60,6 +61,16 @@ def server() -> Iterator[str]:
         start = (control, "-D", str(data), "-w", "-o", options, "-l", str(folder / "log"), "start")
         run(*start)
         try:
-            yield f"host={folder} user=market dbname=postgres"
+            yield f"postgresql:///postgres?host={folder}&user=market"
         finally:
             run(control, "-D", str(data), "-w", "-m", "immediate", "stop")
+
+
+def new_database(where: str) -> str:
+    """Make a database of its own on a server, and give where it is."""
+    import psycopg
+
+    name = f"m{uuid4().hex}"
+    with psycopg.connect(where, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return where.replace("/postgres?", f"/{name}?")
