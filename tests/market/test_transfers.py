@@ -128,6 +128,7 @@ class TestTransfers:
             event,  # a second time: there are $100
             e.CreditTransferred(at=second(0), account=BOB, recipient=BOB, amount=Money(1)),
             e.CreditTransferred(at=second(0), account=BOB, recipient=ANN, amount=Money(-1)),
+            e.CreditTransferred(at=second(0), account=BOB, recipient=ANN, amount=Money(0)),
             e.PayoutInvoiced(at=second(0), account=ANN, amount=Money(101), paid_on=second(7 * DAY)),
         ):
             with pytest.raises(RuleViolation):
@@ -155,12 +156,13 @@ class TestPayouts:
         w = earning()
         friday = friday_after(w)
         before = w.market
-        event = find_event(w.do(c.PayOut(account=HOST), friday), e.PayoutInvoiced)
+        events = w.do(c.PayOut(account=HOST), friday)
+        event = find_event(events, e.PayoutInvoiced)
+        assert not find_events(events, e.BalanceRanOut)  # it was paid out: no alarm
         assert event == e.PayoutInvoiced(
             at=second(friday), account=HOST, amount=Money(100), paid_on=second(friday + 7 * DAY)
         )
         assert (w.balance(HOST), w.market.paid_out) == (Money(0), Money(100))
-        assert find_events(w.do(c.Tick()), e.BalanceRanOut) == ()  # it was paid out: no alarm
         assert in_all(w) == w.market.credited == Money(2_000)
         notice = views.notifications(before, [event])[-1]
         assert (notice.recipient, notice.kind) == (HOST, "payout invoiced")
@@ -237,6 +239,40 @@ class TestPayouts:
         earned = Money((friday - 500 * HOUR) // HOUR)
         assert views.payouts_due(w.market, second(friday))[0] == (ANN, earned)
 
+    def test_debt_is_paid_off_before_anything_was_earned(self) -> None:
+        """A client that was below zero, and became a host."""
+        w = world(terms=prices(gpu="1", storage="720"))
+        contract = w.rent(1, disk_mb=10_000)  # $11 an hour, then $10 for what it stores
+        w.do(c.Destroy(by=ANN, contract=contract), 100 * HOUR)
+        debt = w.balance()
+        assert debt < Money(0)
+        w.do(c.AddMachine(machine=Machine(id=2, host=ANN, gpu_name="A100", gpus=1)))
+        assert w.market.account(ANN).paid_in == Money(0)
+        w.do(c.AddCredit(account=BOB, amount=Money(5_000)))
+        transfer(w, 2_000, BOB, ANN)
+        assert ANN not in dict(views.payouts_due(w.market, second(friday_after(w))))
+
+    def test_a_billed_test_stops_when_all_is_paid_out(self) -> None:
+        w = earning()
+        w.do(c.SetSettings(settings=Settings(own_tests_billed=True)))
+        w.rent(1, by=HOST)
+        friday = friday_after(w)
+        events = w.do(c.PayOut(account=HOST), friday)
+        assert find_event(events, e.BalanceRanOut).account == HOST
+        assert find_events(events, e.InstanceStopped)
+
+    def test_hosts_are_in_the_order_of_their_names(self) -> None:
+        w = World()
+        w.do(c.AddCredit(account=BOB, amount=Money(9_000)))
+        for number, host in ((1, "zoe"), (2, "abe")):
+            w.do(c.AddMachine(machine=Machine(id=number, host=host, gpu_name="A100", gpus=1)))
+            w.do(c.ListMachine(by=host, machine=number, prices=prices(gpu="1")))
+            [offer] = views.offers(w.market, w.now, machine=number)
+            w.do(c.Rent(by=BOB, offer=offer.id, mode=Mode.ON_DEMAND))
+            w.do(c.ReportLoaded(contract=w.market.last))
+        due = views.payouts_due(w.market, second(FRIDAY))
+        assert due == ((AccountId("abe"), Money(24)), (AccountId("zoe"), Money(24)))
+
     def test_a_run_pays_what_it_says(self) -> None:
         w = earning()
         friday = friday_after(w)
@@ -281,7 +317,7 @@ class TestTheSchedule:
         at = datetime(2026, 2, 1, hour, tzinfo=UTC) + timedelta(days=day)
         run = schedule.next_run(at)
         days = [run.start - timedelta(days=back) for back in range(1, 7)]
-        assert run.start.weekday() == weekday
+        assert (run.start.weekday(), run.start.hour, run.seconds) == (weekday, 0, DAY)
         assert run.end > at >= run.start - timedelta(days=6)
         assert all(each.weekday() != weekday for each in days)
         assert schedule.is_run(at) == (at in run) == (at.weekday() == weekday)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -95,7 +96,8 @@ class TestWhatIsOffered:
         body = {"machine": 1001, "size": 200, "price_disk": 0.15, "end_date": epoch(60)}
         desk.ask(HOST, "POST", "/volumes/", body)
         assert found(desk)[0]["end_date"] == epoch(30)
-        desk.list(end_date=epoch(45))
+        told = desk.list(end_date=epoch(45))
+        assert told["results"][0]["new_contracts"] == []  # its end has moved, no more
         assert found(desk)[0]["end_date"] == epoch(45)
         body["end_date"] = epoch(20)
         desk.ask(HOST, "POST", "/volumes/", body)
@@ -324,6 +326,22 @@ class TestVolumes:
         told = desk.ask(HOST, "PUT", "/machines/1001/cleanup/")
         assert (told["success"], told["num_deleted"]) == (True, 1)
         assert mine(desk) == []
+
+    def test_a_deletion_that_could_not_be_stored_has_not_happened(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        number = make(desk)
+
+        def full(_rows: object, _told: object) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        monkeypatch.setattr(desk.store, "_write", full)
+        desk.ask("ann", "DELETE", "/volumes/", status=503, id=str(number))
+        monkeypatch.undo()
+        assert [row["id"] for row in mine(desk)] == [number]
+        assert desk.store.volumes == {}
+        desk.ask("ann", "DELETE", "/volumes/", id=str(number))
+        assert list(desk.store.volumes) == [number]
 
     def test_offline_it_can_be_deleted(self, desk: Desk) -> None:
         number = make(desk)

@@ -103,6 +103,6 @@ class PayoutSchedule:
             WrongType: ``earned`` is no ``Money``.
         """
         check_kind(earned, Money, "earned")
-        if earned < self.least or earned <= ZERO:
+        if earned < self.least:
             return ZERO
         return Money.from_ticks(earned.ticks // _TICKS_PER_CENT * _TICKS_PER_CENT)

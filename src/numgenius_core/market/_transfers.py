@@ -26,10 +26,8 @@ from numgenius_core.money import ZERO, Money
 
 
 def transfer_credit(decision: Decision, command: t.TransferCredit) -> None:
-    decision.market.account(command.by)  # refuses one that is not there
     if command.to == command.by:
         raise RuleViolation("to", "another account", command.to)
-    decision.market.account(command.to)
     decision.need_credit(command.by, command.amount)
     decision.emit(
         e.CreditTransferred, account=command.by, recipient=command.to, amount=command.amount
