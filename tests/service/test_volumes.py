@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from disks import is_full
 from marketplace import BEGIN, HOST, Desk
 from numgenius_core.ids import MachineId
 from numgenius_core.market.commands import ReportOffline, ReportOnline
@@ -331,11 +331,7 @@ class TestVolumes:
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         number = make(desk)
-
-        def full(_rows: object, _told: object) -> None:
-            raise sqlite3.OperationalError("database or disk is full")
-
-        monkeypatch.setattr(desk.store, "_write", full)
+        is_full(desk.store._log, monkeypatch)
         desk.ask("ann", "DELETE", "/volumes/", status=503, id=str(number))
         monkeypatch.undo()
         assert [row["id"] for row in mine(desk)] == [number]
