@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from examples.marketplace.sql_log import AnyEvent, SqlLog
 from examples.marketplace.sqlite_log import SqliteLog
@@ -30,6 +30,7 @@ from numgenius_core.market.logs import Later, Reaction, Transaction, Writer
 
 Payment = CreditAdded | CreditTransferred | PayoutInvoiced
 Result = tuple[Event, ...] | NumgeniusError
+Told = TypeVar("Told", bound=Event)
 
 SETTINGS: Final = Settings(waiting_on_a_machine=1_000, longest_step=timedelta(days=400))
 """Bids cost nothing while they wait, and a clock may be wrong: what the market takes at most."""
@@ -82,6 +83,7 @@ class Store:
             self._writer = Writer(self._log, react=react, notify=True)
             self._kept = self._writer.market.version  # in the last checkpoint, or about so
             self._begin(settings)
+            self._confirmed = self.market.version  # what may be told: it is on disk
         except BaseException:
             self.close()  # it is no market, or of a later version
             raise
@@ -138,7 +140,7 @@ class Store:
     ) -> list[tuple[int, AnyEvent]]:
         """Return all that happened of a kind, each with its number: what the market forgets."""
         with self._told():
-            return self._pages.happened(kind, account)
+            return self._known(self._pages.happened(kind, account))
 
     def notices(
         self, account: AccountId, after: int, most: int
@@ -151,7 +153,7 @@ class Store:
             most: How many at most.
         """
         with self._told():
-            found = self._pages.outbox(account, after, most)
+            found = self._known(self._pages.outbox(account, after, most))
         return [
             (number, views.Notification(recipient=account, event=event)) for number, event in found
         ]
@@ -169,7 +171,10 @@ class Store:
             ]
             got = self._pages.told(CreditTransferred, account)
         found = dict(mine) | {n: each for n, each in got if each.recipient == account}
-        return sorted(found.items(), key=itemgetter(0))
+        return sorted(self._known(list(found.items())), key=itemgetter(0))
+
+    def _known(self, found: list[tuple[int, Told]]) -> list[tuple[int, Told]]:
+        return [each for each in found if each[0] <= self._confirmed]
 
     # -- what happens --------------------------------------------------------------------------
 
@@ -181,7 +186,9 @@ class Store:
             NotStored: The log refused; nothing has changed.
         """
         with self._told():
-            return self._writer.execute(*commands, at=self.now())
+            events = self._writer.execute(*commands, at=self.now())
+        self._confirmed = self.market.version
+        return events
 
     async def do(
         self, *commands: Command | Later, command_id: str | None = None
@@ -247,6 +254,7 @@ class Store:
             if len(wanted) > 1:  # one of them is at fault, and not the others
                 return [self._carry_out([each])[0] for each in wanted]
             return [fault]
+        self._confirmed = self.market.version
         self._keep()
         return results
 

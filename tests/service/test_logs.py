@@ -104,6 +104,31 @@ class TestWorkers:
         assert list(one.read()) == [paid(1)]
 
 
+class TestAServerThatCrashed:
+    """What it had not confirmed may be gone, to nobody's loss: writers begin anew."""
+
+    def test_the_writer_begins_anew(self, database: str) -> None:
+        from examples.marketplace.postgres_log import PostgresLog
+
+        where = new_database(database)
+        log, other = PostgresLog(where), PostgresLog(where)
+        writer = furnished(log)
+        rent(writer)
+        ((backend,),) = log.rows("SELECT pg_backend_pid()")
+        list(other.rows("SELECT pg_terminate_backend(?)", (backend,)))
+        other.insert("DELETE FROM events WHERE number > ?", [(3,)])
+        other.append(3, [Entry(events=[])])
+        with suppress(log.errors):
+            writer.catch_up()  # which notices that the connection is gone
+        assert writer.catch_up() == replay(other.read())
+        assert writer.market.version == 3
+        pay = c.AddCredit(account=ANN, amount=Money(1))
+        assert writer.execute(pay, at=second(9))
+        assert other.version == 4
+        log.close()
+        other.close()
+
+
 class TestPages:
     """What pages ask for is found by index."""
 

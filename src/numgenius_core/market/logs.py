@@ -187,10 +187,19 @@ class Log(ABC):
     def keep(self, checkpoint: Checkpoint) -> None:
         """Keep a checkpoint, which shortens the next start; older ones may go."""
 
+    @property
+    def epoch(self) -> int:
+        """Grows when what was read may be gone: a server that crashed keeps what it confirmed.
+
+        Writers then begin anew. By default it never does.
+        """
+        return 0
+
     def turn(self) -> AbstractContextManager[object]:
         """Return a turn to write, for a log that lets writers wait instead of conflict.
 
-        Decisions and the ``append`` that follows are made within it. By default there is none.
+        Decisions and the ``append`` that follows are made within it, and nobody is told of what was
+        decided before its end: a log may wait for its disk there. By default there is none.
         """
         return nullcontext()
 
@@ -334,11 +343,19 @@ class Writer:
         check_kind(log, Log, "log")
         self.log = log
         self._react, self._notify = react, notify
-        kept = log.checkpoint()
-        self.market = Market() if kept is None else kept.market
-        self.instances: dict[ContractId, Instance] = {} if kept is None else dict(kept.instances)
-        self.volumes: dict[VolumeId, RentedVolume] = {} if kept is None else dict(kept.volumes)
+        self.market = Market()
+        self.instances: dict[ContractId, Instance] = {}
+        self.volumes: dict[VolumeId, RentedVolume] = {}
+        self._begin()
         self.catch_up()
+
+    def _begin(self) -> None:
+        """Begin with the latest checkpoint, or with nothing."""
+        kept = self.log.checkpoint()
+        self._epoch = self.log.epoch
+        self.market = Market() if kept is None else kept.market
+        self.instances = {} if kept is None else dict(kept.instances)
+        self.volumes = {} if kept is None else dict(kept.volumes)
 
     def catch_up(self) -> Market:
         """Take in what others have written, and return the market.
@@ -346,7 +363,10 @@ class Writer:
         Raises:
             RuleViolation: An event contradicts those before it, or the log has lost some.
         """
-        seen, there = self.market.version, self.log.version
+        there = self.log.version
+        if self.log.epoch != self._epoch:
+            self._begin()
+        seen = self.market.version
         if there < seen:
             raise RuleViolation("log", f"the {seen:,} events that it had", f"{there:,} events")
         if there > seen:
