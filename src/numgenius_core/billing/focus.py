@@ -179,7 +179,7 @@ def focus_commitments(*histories: History) -> tuple[Row, ...]:
     ...     id=7,
     ...     client="anna",
     ...     at=start,
-    ...     duration=timedelta(days=30),
+    ...     end=start + timedelta(days=30),
     ... )
     >>> paid = Prepaid(at=start, amount=Money("1152"), discount=Fraction(1, 5))
     >>> (row,) = focus_commitments(History(contract=contract, facts=[paid]))
@@ -192,7 +192,9 @@ def focus_commitments(*histories: History) -> tuple[Row, ...]:
         check_kind(history, History, place)
         contract = history.contract
         if contract.id in rows:
-            raise RuleViolation(f"{place}.contract.id", "one history of a contract", contract.id)
+            raise RuleViolation(
+                f"{place}.contract.id", "one history of a contract", str(contract.id)
+            )
         row = _committed(history, place)
         if row is not None:
             rows[contract.id] = row
