@@ -15,9 +15,10 @@ _ROOMS = (
     *("whatif", "wire"),
 )
 _VALUES = ("accrual", "deprecation", "errors", "intervals", "listing", "money", "offer", "units")
-# What each needs is not there: a service, processes and threads, or a package in C.
+# What each needs is not there: a service, a deep stack, processes and threads, or a package in C.
 _LEFT_OUT = (
     "tests/market/test_every_command.py",
+    "tests/market/test_persistent.py::TestSeries::test_a_long_one_travels",
     "tests/whatif/test_demand.py::TestTheGenerator::test_in_another_process_too",
     "tests/whatif/test_sweeps.py::TestAHostsFirstScript",
     "tests/whatif/test_sweeps.py::TestWhoComputes",
