@@ -18,6 +18,7 @@ _VALUES = ("accrual", "deprecation", "errors", "intervals", "listing", "money", 
 # What each needs is not there: a service, a deep stack, processes and threads, or a package in C.
 _LEFT_OUT = (
     "tests/market/test_every_command.py",
+    "tests/market/test_logs.py::TestConflicts::test_threads",
     "tests/market/test_persistent.py::TestSeries::test_a_long_one_travels",
     "tests/whatif/test_demand.py::TestTheGenerator::test_in_another_process_too",
     "tests/whatif/test_sweeps.py::TestAHostsFirstScript",
