@@ -302,10 +302,54 @@ class TestLeavesRoundedOnce:
         assert f"{money:.2}" == "1234.57"
         assert f"{money}" == str(money) == "1234.5678"
 
-    @pytest.mark.parametrize("spec", ["d", ".2e", "x.2f", "2f", ".2%", "qq.2f", ".40f", ".99"])
+    @pytest.mark.parametrize(
+        "spec",
+        [
+            *("d", ".2e", "x.2f", "2f", ".2%", "qq.2f", ".40f", ".99", "..2f", ",_.2f", "_.2f"),
+            *("#.2f", "N.2f", "=+020.2f", ".2,f", ".3s", "=9", "1234.2f", "1234", "9" * 20 + ".2f"),
+            *("\ud800<9.2f", "9" * 9, "z", "é.2f"),
+        ],
+    )
     def test_a_bad_spec_is_ours(self, spec: str) -> None:
-        with pytest.raises(RuleViolation):
+        with pytest.raises(RuleViolation, match="Money format: need a spec"):
             format(Money(1), spec)
+
+    @pytest.mark.parametrize(
+        ("spec", "text"),
+        [
+            ("z.2f", "-1234.56"),
+            ("+z09,.2f", "-1,234.56"),
+            ("*^+20.2f", "******-1234.56******"),
+            ("\n>10.2f", "\n\n-1234.56"),
+            ("<<10.2f", "-1234.56<<"),
+            ("012,.1f", "-0,001,234.6"),
+            ("0=9.2f", "-01234.56"),
+            ("999.0f", "-1235".rjust(999)),
+            ("_^10", "_-1234.56_"),
+            ("<9s", "-1234.56 "),
+        ],
+    )
+    def test_a_good_spec_gives_the_same_on_each_python(self, spec: str, text: str) -> None:
+        assert format(Money("-1234.56"), spec) == text
+
+    @examples(200)
+    @given(
+        sign=st.sampled_from(["", "-", "+", " "]),
+        lead=st.sampled_from(["", "<", "*>", "0^", "x="]),
+        width=st.sampled_from(["", "1", "08", "12"]),
+        comma=st.sampled_from(["", ","]),
+        places=st.integers(0, 12),
+    )
+    def test_is_what_a_decimal_says(
+        self, sign: str, lead: str, width: str, comma: str, places: int
+    ) -> None:
+        spec = f"{lead}{sign}{width}{comma}.{places}f"
+        money = Money("1234.5")
+        if lead and width.startswith("0"):
+            with pytest.raises(RuleViolation):
+                format(money, spec)
+        else:
+            assert format(money, spec) == format(Decimal("1234.5"), spec)
 
     @pytest.mark.parametrize(
         ("money", "text"),

@@ -213,17 +213,27 @@ class _InDollars(Protocol):
     def to_decimal(self, places: int = ...) -> Decimal: ...
 
 
+# What every Python's decimals can do: what these refuse is looked up in a module in pure Python,
+# which a Python in a browser lacks. ``z`` changes nothing, as no amount is a negative zero.
+_AS_NUMBER: Final = re.compile(
+    r"(.?[<>=^][-+ ]?(?=z?[^0])|[-+ ]?)z?([0-9]{0,3},?)\.([0-9]{1,2})f?", re.ASCII | re.DOTALL
+)
+_AS_TEXT: Final = re.compile(r"(.?[<>^])?[0-9]{0,3}s?", re.ASCII | re.DOTALL)
+
+
 def formatted(value: _InDollars, spec: str) -> str:
     """Return an amount or a rate in the form of a format specification."""
-    match = re.fullmatch(r"(.*?)\.([0-9]{1,2})f?", spec, re.ASCII)
+    match = _AS_NUMBER.fullmatch(spec)
     try:
-        if match is None:
+        if match is not None:
+            places = int(match[3])
+            return format(value.to_decimal(places), f"{match[1]}{match[2]}.{places}f")
+        if _AS_TEXT.fullmatch(spec):
             return format(str(value), spec)
-        places = int(match[2])
-        return format(value.to_decimal(places), f"{match[1]}.{places}f")
-    except ValueError:
-        need = "a spec such as '.2f' or '>12,.4f'"
-        raise RuleViolation(f"{type(value).__name__} format", need, shown(spec)) from None
+    except ValueError:  # a fill that is half a character
+        pass
+    need = "a spec such as '.2f' or '>12,.4f'"
+    raise RuleViolation(f"{type(value).__name__} format", need, shown(spec))
 
 
 def exact_factor(factor: Fraction | int, path: str) -> Fraction:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Literal
 
 import pytest
 from hypothesis import given, strategies as st
@@ -14,7 +15,6 @@ from hypothesis import given, strategies as st
 from effort import examples
 from numgenius_core.billing import (
     FOCUS_COLUMNS,
-    FOCUS_VERSION,
     Fact,
     History,
     Moved,
@@ -39,6 +39,7 @@ MONTH = timedelta(hours=720)
 RESERVED = Prepaid(at=T0, amount=Money("576"), discount=Fraction(1, 5))
 
 Row = dict[str, str | None]
+FocusVersion = Literal["1.2", "1.3"]
 
 
 def history(*facts: Fact, bid: str | None = None, gpus: int = 1) -> History:
@@ -69,7 +70,7 @@ def rows_of(source: History, hours: int = 2) -> tuple[Row, ...]:
 
 
 def only(rows: Iterable[Row], sku: str) -> Row:
-    (row,) = [row for row in rows if row["SkuId"] == sku]
+    (row,) = [row for row in rows if sku in (row["SkuId"], str(row["SkuPriceId"]).split("-", 2)[2])]
     return row
 
 
@@ -102,10 +103,11 @@ class TestARowIsACharge:
     Numbers are decimals, dates and times ISO 8601 in UTC.
     """
 
-    def test_has_every_column_in_order(self) -> None:
-        assert FOCUS_VERSION == "1.2"
-        for row in rows_of(history(RESERVED)):
-            assert tuple(row) == FOCUS_COLUMNS
+    @pytest.mark.parametrize("version", FOCUS_COLUMNS)
+    def test_has_every_column_in_order(self, version: FocusVersion) -> None:
+        bill = statement(history(RESERVED), Interval(T0, T0 + HOUR))
+        for row in focus_rows(bill, version=version):
+            assert tuple(row) == FOCUS_COLUMNS[version]
 
     @examples(60)
     @given(rows=bills())
@@ -118,9 +120,10 @@ class TestARowIsACharge:
                     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value or "")
 
     def test_names_who_what_and_when(self) -> None:
-        row = only(rows_of(history(gpus=2)), "on-demand")
+        row = only(rows_of(history(gpus=2)), "on-demand-2")
         assert row["BillingAccountId"] == "client"
-        assert (row["x_HostId"], row["x_MachineId"], row["ResourceId"]) == ("host", "9", "5")
+        assert (row["x_HostId"], row["x_MachineId"]) == ("host", "9")
+        assert (row["ResourceId"], row["ResourceType"]) == ("instance-5", "GPU instance")
         assert (row["ChargePeriodStart"], row["ChargePeriodEnd"]) == (
             "2026-01-01T00:00:00Z",
             "2026-01-01T02:00:00Z",
@@ -179,7 +182,7 @@ class TestTheFourCosts:
                 assert abs(cost - Decimal(row[f"{name}Cost"] or "nan")) < Decimal("3e-9")
 
     def test_of_an_interruptible_are_the_on_demand_price_and_the_bid(self) -> None:
-        row = only(rows_of(history(bid="0.25")), "interruptible")
+        row = only(rows_of(history(bid="0.25")), "interruptible-1")
         assert (row["ListCost"], row["ContractedCost"]) == ("2", "0.5")
         assert (row["BilledCost"], row["EffectiveCost"]) == ("0.5", "0.5")
         assert row["PricingCategory"] == "Dynamic"
@@ -202,7 +205,7 @@ class TestTheFourCosts:
             ),
             facts=source.facts,
         )
-        assert only(rows_of(free), "interruptible")["ListCost"] == "0"
+        assert only(rows_of(free), "interruptible-1")["ListCost"] == "0"
 
     @examples(60)
     @given(source=st.just(history(RESERVED)), seconds=st.integers(1, 99), places=st.integers(0, 9))
@@ -230,7 +233,7 @@ class TestTheDepositIsACommitment:
 
     def test_its_purchase_is_billed_and_the_usage_it_covers_effective(self) -> None:
         rows = rows_of(history(RESERVED))
-        bought, used = only(rows, "deposit"), only(rows, "reserved")
+        bought, used = only(rows, "deposit"), only(rows, "reserved-1")
         assert (bought["ChargeCategory"], bought["ChargeFrequency"]) == ("Purchase", "One-Time")
         assert (bought["BilledCost"], bought["EffectiveCost"]) == ("576", "0")
         assert (bought["x_HostPayout"], bought["ConsumedQuantity"]) == ("0", None)

@@ -128,7 +128,7 @@ class TestFocus:
 
     def test_rows(self) -> None:
         rows = focus_rows(with_promise())
-        assert all(tuple(row) == FOCUS_COLUMNS for row in rows)
+        assert all(tuple(row) == FOCUS_COLUMNS["1.2"] for row in rows)
         (fee,) = (row for row in rows if row["SkuId"] == "sla-fee")
         assert (fee["ChargeCategory"], fee["ChargeFrequency"]) == ("Usage", "Usage-Based")
         assert (fee["PricingQuantity"], fee["PricingUnit"]) == ("72", "Hours")

@@ -277,6 +277,24 @@ class TestAHostsFirstScript:
             sweep(BY_PRICE, runs=2, workers=2)
 
 
+class TestWithoutProcesses:
+    """Where Python starts no processes, as in a browser, the one there is computes."""
+
+    def test_it_computes_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        alone = sweep(BY_PRICE, runs=2, workers=1)
+        monkeypatch.setattr(sys, "platform", "emscripten")
+        monkeypatch.setattr(sweeps, "_FIRST_SECONDS", 0)
+        monkeypatch.setattr(sweeps, "_FEW_SECONDS", 1e-9)
+        assert sweep(BY_PRICE, runs=2) == alone
+
+    def test_more_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "platform", "emscripten")
+        with pytest.raises(
+            RuleViolation, match="workers: need 1, where Python starts no processes"
+        ):
+            sweep(BY_PRICE, runs=2, workers=2)
+
+
 class TestWhoComputes:
     """The same seed gives the same numbers, on one core, on two, and anywhere else."""
 

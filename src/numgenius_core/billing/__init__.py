@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from numgenius_core.billing.focus import FOCUS_COLUMNS, FOCUS_VERSION, focus_rows
+from numgenius_core.billing._focus_columns import FOCUS_COLUMNS, FOCUS_COMMITMENT_COLUMNS
+from numgenius_core.billing.focus import focus_commitments, focus_rows
 from numgenius_core.billing.grace import DaysOfGrace, GraceSchedule
 from numgenius_core.billing.history import (
     Fact,
@@ -34,7 +35,7 @@ from numgenius_core.billing.volumes import VolumeHistory, VolumeStatement, volum
 
 __all__ = [
     "FOCUS_COLUMNS",
-    "FOCUS_VERSION",
+    "FOCUS_COMMITMENT_COLUMNS",
     "Charge",
     "ChargeKind",
     "DaysOfGrace",
@@ -57,6 +58,7 @@ __all__ = [
     "VolumeStatement",
     "deposit_left",
     "discount_received",
+    "focus_commitments",
     "focus_rows",
     "metered",
     "reconcile",

@@ -15,6 +15,7 @@ pool of MPI processes.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -50,6 +51,7 @@ _MAX_RUNS: Final = 1_000_000
 _FIRST_SECONDS: Final = 1.0  # in this process, which tell how long all of it takes
 _FEW_SECONDS: Final = 4.0  # what is left then is not worth starting processes
 _TASKS_PER_WORKER: Final = 4  # so that a slow one at the end leaves few cores idle
+_ONE_PROCESS: Final = frozenset({"emscripten", "wasi"})  # Python in a browser, or in WebAssembly
 _DOLLARS: Final = ("profit", "payout", "revenue", "power")
 _SHARES: Final = ("occupancy", "unserved")
 _COUNTS: Final = ("requests", "rented", "pauses", "gpu_seconds", "free", "unusable")
@@ -195,7 +197,8 @@ def sweep(
     Raises:
         RuleViolation: No option, no run, several runs of what was recorded (they would all be the
             same), both workers and an executor, or processes that ended at once: those of a script
-            that sweeps outside of ``if __name__ == "__main__":``.
+            that sweeps outside of ``if __name__ == "__main__":``. More workers than one where
+            Python starts no processes, as in a browser.
         MissingExtra: A bar without rich.
 
     >>> from datetime import UTC, datetime, timedelta
@@ -249,6 +252,8 @@ def _runs(options: tuple[Option, ...], runs: int | None) -> int:
 
 def _cores() -> int:
     """Return the cores that this process may use."""
+    if sys.platform in _ONE_PROCESS:
+        return 1
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -296,6 +301,8 @@ def _spread(
     if getattr(current_process(), "_inheriting", False):
         # This is such a process, and it runs the script that started it: its end says so.
         raise SystemExit(1)
+    if sys.platform in _ONE_PROCESS:
+        raise RuleViolation("workers", "1, where Python starts no processes", str(workers))
     size = -(-len(jobs) // (workers * _TASKS_PER_WORKER))
     pieces = [jobs[i : i + size] for i in range(0, len(jobs), size)]
     done = 0
