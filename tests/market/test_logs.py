@@ -22,7 +22,7 @@ from numgenius_core.errors import (
     RuleViolation,
     WrongType,
 )
-from numgenius_core.ids import MachineId
+from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.listing import Mode
 from numgenius_core.market import (
     Market,
@@ -433,6 +433,39 @@ class TestADiskThatRefuses:
         assert writer.market == replay(log.read())
         assert len(find_events(log.read(), ContractCreated)) == 1
         assert list(writer.market.machine(MachineId(1)).instances) == [number]
+
+
+class TestRegions:
+    """Issue: "credit moved between regions as two commands of one id, tested with two"."""
+
+    @given(
+        moves=st.lists(st.tuples(st.integers(1, 60), st.integers(0, 3)), min_size=1, max_size=6),
+    )
+    @examples(40)
+    def test_credit_moves_once_wherever_it_was_interrupted(
+        self, moves: list[tuple[int, int]]
+    ) -> None:
+        east, west = Writer(MemoryLog()), Writer(MemoryLog())
+        there = AccountId("region west")
+        for account in (ANN, there):
+            east.execute(c.AddCredit(account=account, amount=Money(100)), at=START)
+
+        def move(amount: Money, name: str, steps: int) -> None:
+            leaves = c.TransferCredit(by=ANN, to=there, amount=amount)
+            arrives = c.AddCredit(account=ANN, amount=amount)
+            for writer, command in ((east, leaves), (west, arrives))[:steps]:
+                writer.execute(command, at=START, command_id=name)
+
+        left = 100
+        for number, (dollars, tries) in enumerate(moves):
+            possible = dollars <= left
+            left -= dollars if possible else 0
+            for steps in (*[1, 2, 0][:tries], 2):  # it is cut off after as many, and begun again
+                with suppress(NumgeniusError):
+                    move(Money(dollars), f"move {number}", steps)
+        came = Money(0) if not west.market.accounts else views.balance(west.market, ANN, START)
+        assert views.balance(east.market, ANN, START) == Money(left)
+        assert came == Money(100 - left) == views.balance(east.market, there, START) - Money(100)
 
 
 class TestWhatIsRefused:

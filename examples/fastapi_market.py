@@ -1,0 +1,80 @@
+"""The shortest honest embedding of a market, in FastAPI: machines, offers, rentals, balances.
+
+``uvicorn --factory examples.fastapi_market:app``, as often as you like: workers share the log.
+Who calls is whoever the header ``X-Account`` says; put your own authentication there.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from threading import Lock
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Header, Request
+from fastapi.responses import JSONResponse
+
+from examples.marketplace.sqlite_log import SqliteLog
+from numgenius_core import Machine, Mode, Money, NumgeniusError, PerGpuHour, PriceTerms
+from numgenius_core.market import Market, commands as do, find_event, views
+from numgenius_core.market.events import ContractCreated
+from numgenius_core.market.logs import Writer
+
+Account = Annotated[str, Header(alias="X-Account")]
+Key = Annotated[str | None, Header(alias="Idempotency-Key")]
+STATUS = {"unknown_id": 404, "not_allowed": 403, "not_available": 409, "insufficient_credit": 402}
+
+
+def app(file: str = "market.sqlite") -> FastAPI:
+    served, writer, alone = FastAPI(title="A GPU market"), Writer(SqliteLog(file)), Lock()
+
+    def carry_out(account: str, key: str | None, *commands: do.Command) -> Any:
+        named = None if key is None else f"{account} {key}"
+        at = datetime.now(UTC).replace(microsecond=0)
+        with alone:  # a writer is for one thread at a time
+            return writer.execute(*commands, at=at, command_id=named)
+
+    def market() -> Market:
+        carry_out("", None)  # what has come due until now happens first
+        return writer.market
+
+    @served.exception_handler(NumgeniusError)
+    def refused(_: Request, fault: Any) -> JSONResponse:
+        told = {"error": fault.code, "message": str(fault)}
+        return JSONResponse(told, STATUS.get(fault.code, 400))
+
+    @served.post("/credit", status_code=201)
+    def pay_in(dollars: Decimal, account: Account, key: Key = None) -> None:
+        carry_out(account, key, do.AddCredit(account=account, amount=Money(dollars)))
+
+    @served.post("/machines/{number}", status_code=201)
+    def offer(
+        number: int, gpu: str, gpus: int, price: Decimal, by: Account, key: Key = None
+    ) -> None:
+        machine = Machine(id=number, host=by, gpu_name=gpu, gpus=gpus, disk_mb=1_000_000)
+        listing = do.ListMachine(by=by, machine=number, prices=PriceTerms(gpu=PerGpuHour(price)))
+        carry_out(by, key, do.AddMachine(machine=machine), listing)
+
+    @served.get("/offers")
+    def offers() -> list[dict[str, Any]]:
+        now = market()
+        there = (each for each in views.offers(now, now.now) if each.rentable)
+        return [{"offer": each.id, "gpu": each.gpu_name, "gpus": each.gpus} for each in there]
+
+    @served.post("/offers/{number}/rent", status_code=201)
+    def rent(number: int, account: Account, disk_gb: int = 10, key: Key = None) -> dict[str, int]:
+        disk = disk_gb * 1_000
+        command = do.Rent(by=account, offer=number, mode=Mode.ON_DEMAND, disk_mb=disk)
+        made = find_event(carry_out(account, key, command), ContractCreated)
+        return {"rental": made.contract.id}
+
+    @served.delete("/rentals/{number}")
+    def end(number: int, account: Account, key: Key = None) -> None:
+        carry_out(account, key, do.Destroy(by=account, contract=number))
+
+    @served.get("/balance")
+    def balance(account: Account) -> dict[str, str]:
+        now = market()
+        return {"dollars": str(views.balance(now, account, now.now))}
+
+    return served

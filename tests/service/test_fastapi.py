@@ -1,0 +1,96 @@
+"""The shortest embedding: what its page in the docs says is true of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("fastapi")
+
+from fastapi.testclient import TestClient
+
+from examples.fastapi_market import app
+from vastai_client import ROOT
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    return str(tmp_path / "market.sqlite")
+
+
+def asked(client: TestClient, by: str, method: str, path: str, key: str = "", **query: Any) -> Any:
+    headers = {"X-Account": by} | ({"Idempotency-Key": key} if key else {})
+    return client.request(method, path, params=query, headers=headers)
+
+
+def furnished(file: str) -> TestClient:
+    client = TestClient(app(file))
+    machine: dict[str, Any] = {"gpu": "RTX 4090", "gpus": 2, "price": "0.40"}
+    assert asked(client, "hanna", "POST", "/machines/7", **machine).status_code == 201
+    assert asked(client, "ann", "POST", "/credit", dollars="10").status_code == 201
+    return client
+
+
+class TestTheShortestEmbedding:
+    """Issue: "at most 80 lines, the shortest honest embedding"."""
+
+    def test_it_is_short(self) -> None:
+        assert len((ROOT / "examples" / "fastapi_market.py").read_text("utf-8").splitlines()) <= 80
+
+    def test_a_rental_from_offer_to_end(self, file: str) -> None:
+        client = furnished(file)
+        offers = asked(client, "ann", "GET", "/offers").json()
+        assert [each["gpus"] for each in offers] == [1, 1, 2]
+        path = f"/offers/{offers[0]['offer']}/rent"
+        answer = asked(client, "ann", "POST", path, key="1")
+        number = answer.json()["rental"]
+        assert asked(client, "ann", "POST", path, key="1").json() == {"rental": number}
+        again = asked(TestClient(app(file)), "ann", "POST", path, key="1")  # another worker
+        assert again.json() == {"rental": number}
+        assert len(asked(client, "ann", "GET", "/offers").json()) == 1
+        assert asked(client, "bob", "DELETE", f"/rentals/{number}").status_code == 403
+        assert asked(client, "ann", "DELETE", f"/rentals/{number}").status_code == 200
+        assert float(asked(client, "ann", "GET", "/balance").json()["dollars"]) > 9.9
+
+    @pytest.mark.parametrize(
+        ("by", "method", "path", "query", "status"),
+        [
+            ("ann", "POST", "/offers/5/rent", {}, 404),
+            ("zoe", "POST", "/offers/28672/rent", {}, 404),
+            ("ann", "POST", "/credit", {"dollars": "-1"}, 400),
+            ("ann", "POST", "/credit", {"dollars": "x"}, 422),
+            ("bob", "POST", "/machines/7", {"gpu": "A", "gpus": 1, "price": "1"}, 400),
+        ],
+    )
+    def test_bad_input_changes_nothing(
+        self, file: str, by: str, method: str, path: str, query: dict[str, Any], status: int
+    ) -> None:
+        client = furnished(file)
+        offers = asked(client, "ann", "GET", "/offers").json()
+        path = path.replace("28672", str(offers[0]["offer"]))
+        answer = asked(client, by, method, path, **query)
+        assert answer.status_code == status, answer.text
+        assert asked(client, "ann", "GET", "/offers").json() == offers
+        assert asked(client, "ann", "GET", "/balance").json() == {"dollars": "10.00"}
+
+    def test_two_workers_sell_a_gpu_once(self, file: str) -> None:
+        clients = [furnished(file), TestClient(app(file))]
+        offer = asked(clients[0], "ann", "GET", "/offers").json()[0]["offer"]
+        told: list[int] = []
+
+        def rent(client: TestClient) -> None:
+            path = f"/offers/{offer}/rent"
+            told.extend(asked(client, "ann", "POST", path).status_code for _ in range(4))
+
+        threads = [threading.Thread(target=rent, args=(client,)) for client in clients]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(told) == [201, *[409] * 7]
