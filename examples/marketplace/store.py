@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -65,6 +65,8 @@ class Store:
         clock: What time it is, whole seconds.
         durable: Whether the disk has to confirm each transaction.
         settings: What the market takes at most, from now on.
+        opens: Opens the log: for a kind of your own, or one that a simulation breaks.
+        run: Runs what waits for the disk, by default in a thread.
     """
 
     def __init__(
@@ -75,9 +77,11 @@ class Store:
         clock: Callable[[], datetime] = wall_clock,
         durable: bool = True,
         settings: Settings = SETTINGS,
+        opens: Callable[..., SqlLog] = open_log,
+        run: Callable[..., Awaitable[Sequence[Result | Exception]]] = asyncio.to_thread,
     ) -> None:
-        self._clock = clock
-        self._log = open_log(where, durable=durable)
+        self._clock, self._run = clock, run
+        self._log = opens(where, durable=durable)
         try:
             self._pages = open_log(where)
             self._writer = Writer(self._log, react=react, notify=True)
@@ -239,7 +243,7 @@ class Store:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             wanted = [transaction for transaction, _ in batch]
-            results = await asyncio.to_thread(self._carry_out, wanted)
+            results = await self._run(self._carry_out, wanted)
             for (_, future), result in zip(batch, results, strict=True):
                 future.set_result(result)
         self._working = None
