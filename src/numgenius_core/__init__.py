@@ -13,6 +13,8 @@ Money('115.20')
 
 from __future__ import annotations
 
+from _thread import RLock
+
 TYPE_CHECKING = False  # type checkers know the name; `typing` costs more than all the rest of this
 if TYPE_CHECKING:
     from numgenius_core import (
@@ -164,17 +166,30 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Load a name of the face, or a room, with its first use."""
+_ALONE = RLock()
+
+
+def _loaded(module: str) -> object:
+    """Return a module of this package, whole.
+
+    One thread loads at a time: one that imports a package and one that imports a module of it would
+    each wait for what the other holds, and Python then hands out a module that is not whole yet.
+    """
     from importlib import import_module
 
+    with _ALONE:
+        return import_module(module)
+
+
+def __getattr__(name: str) -> object:
+    """Load a name of the face, or a room, with its first use."""
     if name in _HOMES:
-        found: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        found: object = getattr(_loaded(f"{__name__}.{_HOMES[name]}"), name)
     elif name in _ROOMS:
         from numgenius_core.errors import MissingExtra
 
         try:
-            found = import_module(f"{__name__}.{name}")
+            found = _loaded(f"{__name__}.{name}")
         except MissingExtra as missing:  # so that help() and completion go on to the next name
             raise AttributeError(str(missing)) from missing
     else:

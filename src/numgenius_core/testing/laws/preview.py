@@ -9,6 +9,7 @@ from typing import Final
 from numgenius_core.contracts.contract import is_later
 from numgenius_core.contracts.extension import NotExtended, Unchanged
 from numgenius_core.errors import NumgeniusError
+from numgenius_core.listing import Listing
 from numgenius_core.market import commands as c, events as e, execute, find_events, views
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Market
@@ -71,17 +72,24 @@ def _who_is_skipped(
     listing = told.market.machine(command.machine).listing
     assert listing is not None  # it has just been published
     for each in told.skipped:
-        if fault := _wrong_reason(each, state.instances[each.contract.id], listing.end_at(at)):
+        if fault := _wrong_reason(each, state.instances[each.contract.id], listing, at):
             return fault
     return None
 
 
-def _wrong_reason(told: Unchanged, instance: Instance, end: datetime | None) -> str | None:
+def _wrong_reason(
+    told: Unchanged, instance: Instance, listing: Listing, at: datetime
+) -> str | None:
     """Return what is wrong with the reason for which a contract is skipped."""
+    terms, promise = instance.contract.sla, listing.promise
     true = {
-        NotExtended.NOT_LATER: not is_later(end, instance.contract.end),
+        NotExtended.NOT_LATER: not is_later(listing.end_at(at), instance.contract.end),
         NotExtended.PENDING: bool(instance.increase),
         NotExtended.OPTED_OUT: not instance.auto_extension,
+        # By what figures the fee rises is a law of the promise's own rule.
+        NotExtended.SLA_FEE_RISES: terms is not None,
+        NotExtended.SLA_CLAIM_BELOW_TARGET: terms is not None
+        and (promise is None or promise.claim < terms.target),
     }
     if true.get(told.why, False):
         return None
