@@ -13,6 +13,10 @@ from typing import Any
 Rules = dict[str, Any]
 
 _NEW_TEXTS = ("HostProviderName", "ServiceProviderName")
+_PROPERTIES = (
+    *("ContractId", "ContractCommitmentId", "ContractCommitmentAppliedCost"),
+    *("ContractCommitmentAppliedQuantity", "ContractCommitmentAppliedUnit"),
+)
 _COMMITMENTS = {
     "BillingCurrency": ("text", True),
     "ContractCommitmentCategory": ("text", True),
@@ -119,6 +123,16 @@ def _commitments() -> Rules:
 
 def _contract_applied(into: Rules) -> str:
     name = "ContractApplied"
+    path = {"ColumnName": name, "Path": "$.Elements[*]"}
+    present = [
+        {
+            "CheckFunction": "JSONCheckPathKeyExists",
+            "ColumnName": name,
+            "Path": f"{path['Path']}.{key}",
+        }
+        for key in _PROPERTIES
+    ]
+    prefixed = {"CheckFunction": "JSONCheckPathKeyStartsWith", "Prefix": "x_"}
     parts = [
         _rule(
             into,
@@ -132,6 +146,20 @@ def _contract_applied(into: Rules) -> str:
             f"{name} MUST NOT be null when one or more contract commitments are applied.",
             _is_not(name, None),
             _is_not("CommitmentDiscountId", None),
+        ),
+        _rule(
+            into,
+            f"{name}-C-004-C",
+            f"{name} MUST have five properties in each element.",
+            {"CheckFunction": "AND", "Items": present},
+            _is_not(name, None),
+        ),
+        _rule(
+            into,
+            f"{name}-C-005-C",
+            f"{name} MUST NOT have other properties in an element without the prefix x_.",
+            prefixed | path | {"IgnoreKeys": list(_PROPERTIES)},
+            _is_not(name, None),
         ),
     ]
     return _together(into, f"{name}-C-000-C", parts)

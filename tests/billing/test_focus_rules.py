@@ -49,6 +49,11 @@ PRESENT = {
     *(f"CommitmentDiscount{n}" for n in ("Category", "Id", "Name", "Quantity", "Status", "Type")),
     "CommitmentDiscountUnit",
 }
+# "Elements" objects "MUST contain five key-value pairs", and others only with the prefix "x_".
+PROPERTIES = [
+    *("ContractId", "ContractCommitmentId", "ContractCommitmentAppliedCost"),
+    *("ContractCommitmentAppliedQuantity", "ContractCommitmentAppliedUnit"),
+]
 NEW = {"ContractApplied", "HostProviderName", "ServiceProviderName"}
 
 
@@ -191,6 +196,9 @@ class TestCommitments:
             assert known[row["CommitmentDiscountId"]] == applied["ContractId"]
             cost = Decimal(applied["ContractCommitmentAppliedCost"])
             assert cost == Decimal(row["CommitmentDiscountQuantity"] or "")
+            assert applied["ContractCommitmentAppliedQuantity"] == cost
+            assert applied["ContractCommitmentAppliedUnit"] == row["CommitmentDiscountUnit"]
+            assert list(applied) == PROPERTIES
             seen.add(row["CommitmentDiscountId"])
         assert seen == set(known)
 

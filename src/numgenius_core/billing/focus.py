@@ -388,10 +388,17 @@ def _commitment(line: Line, statement: Statement) -> Row:
 
 
 def _applied(contract: Contract, cost: str) -> str:
-    """Return which commitment a charge is applied to, as a JSON object; the cost is a number."""
+    """Return which commitment a charge is applied to, as a JSON object with all five properties.
+
+    The quantity is that of the commitment discount, dollars too: the words of FOCUS 1.3 let it be
+    null, the Foundation's rules do not. Numbers are written exactly, as no float could.
+    """
     ids = {"ContractId": _contract_id(contract), "ContractCommitmentId": _deposit_id(contract)}
     element = json.dumps(ids).removesuffix("}")
-    return f'{{"Elements": [{element}, "ContractCommitmentAppliedCost": {cost}}}]}}'
+    amounts = (
+        f'"ContractCommitmentAppliedCost": {cost}, "ContractCommitmentAppliedQuantity": {cost}'
+    )
+    return f'{{"Elements": [{element}, {amounts}, "ContractCommitmentAppliedUnit": "USD"}}]}}'
 
 
 def _deposit_id(contract: Contract) -> str:
