@@ -2,9 +2,10 @@
 
 Values: :class:`Promise` (a host's claim and spread), :class:`SlaTerms` (with the client's target),
 :class:`UptimeHistory`. Schedules that can be replaced, ours by default: :class:`SlaRules`. Then
-:func:`settle` settles a contract day by day, :func:`backtest` tries a promise on a history,
-:func:`estimate_uptime` and :func:`sustainable_claim` say what the evidence holds, and
-:func:`advise_promise` and :func:`simulate_promise` whether to promise at all.
+:func:`settle` settles a contract day by day, :func:`settle_day` one day with the amounts of a
+market, :func:`backtest` tries a promise on a history, :func:`estimate_uptime` and
+:func:`sustainable_claim` say what the evidence holds, and :func:`advise_promise` and
+:func:`simulate_promise` whether to promise at all.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from numgenius_core.sla.covers import (
     covered_price,
     extension_obstacle,
 )
+from numgenius_core.sla.days import DaySettlement, EscrowState, settle_day
 from numgenius_core.sla.evidence import (
     OutageBand,
     UptimeEstimate,
@@ -54,12 +56,7 @@ from numgenius_core.sla.schedules import (
     ToleranceBlend,
     expected_credit,
 )
-from numgenius_core.sla.settlement import (
-    DaySettlement,
-    EscrowState,
-    Settlement,
-    settle,
-)
+from numgenius_core.sla.settlement import Settlement, settle
 from numgenius_core.sla.terms import SlaTerms, promised, rented_terms
 
 __all__ = [
@@ -106,6 +103,7 @@ __all__ = [
     "read_history",
     "rented_terms",
     "settle",
+    "settle_day",
     "simulate_outages",
     "simulate_promise",
     "sustainable_claim",

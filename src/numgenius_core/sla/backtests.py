@@ -32,16 +32,10 @@ from numgenius_core.intervals import Interval, after
 from numgenius_core.money import Money
 from numgenius_core.rates import PerHour
 from numgenius_core.sla.covers import cover
+from numgenius_core.sla.days import DaySettlement, blended, remembered, weight_parts
 from numgenius_core.sla.history import UptimeHistory, as_share
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
-from numgenius_core.sla.settlement import (
-    DaySettlement,
-    Settlement,
-    blended,
-    remembered,
-    settle,
-    weight_parts,
-)
+from numgenius_core.sla.settlement import Settlement, settle
 from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.units import Exact
 

@@ -5,8 +5,10 @@ up, so a day without rental is no outage. Maintenance announced beforehand count
 rescheduling restarts the notice, so what counts is the last announcement.
 
 Our readings: rentals that overlap or touch are one time of rental, as a backtest has one contract
-for the machine. An outage announced at its start or later was not announced. Seconds of an outage
-outside of rentals do not count; they are told apart.
+for the machine. An outage announced at its start or later was not announced. What is forgiven
+follows from the window that was announced, where it is known: a machine that is down for longer was
+not announced to be, and one that is down for less is forgiven by the longer window. Seconds of an
+outage outside of rentals do not count; they are told apart.
 """
 
 from __future__ import annotations
@@ -40,10 +42,13 @@ class Outage:
     Attributes:
         period: From when to when.
         announced: When its clients were told, the last time; ``None`` if they were not.
+        planned: The window that was announced, in which the period lies; the period itself if left
+            out. An outage that outlasts its window is two, of which the later was not announced.
 
     Raises:
-        WrongType: The period is no ``Interval``, or the announcement no ``datetime``.
-        RuleViolation: The announcement has no time zone or a fraction of a second.
+        WrongType: A period that is no ``Interval``, or an announcement that is no ``datetime``.
+        RuleViolation: The announcement has no time zone or a fraction of a second, a window was not
+            announced, or the outage does not lie in its window.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval
@@ -57,18 +62,31 @@ class Outage:
 
     period: Interval
     announced: datetime | None = None
+    planned: Interval | None = None
 
     def __attrs_post_init__(self) -> None:
         check_kind(self.period, Interval, "outage.period")
         if self.announced is not None:
             object.__setattr__(self, "announced", utc(self.announced, "outage.announced"))
+        if self.planned is not None:
+            check_kind(self.planned, Interval, "outage.planned")
+            if self.announced is None:
+                raise RuleViolation("outage.planned", "an announcement", "none")
+            if self.period.overlap(self.planned) != self.period:
+                need = f"a window around the outage, {self.period}"
+                raise RuleViolation("outage.planned", need, str(self.planned))
+
+    @property
+    def window(self) -> Interval:
+        """What was announced: the planned window, or the outage itself."""
+        return self.period if self.planned is None else self.planned
 
     @property
     def notice(self) -> int:
-        """Seconds from the announcement to the start, 0 without one."""
+        """Seconds from the announcement to the start of the window, 0 without one."""
         if self.announced is None:
             return 0
-        return max(0, to_epoch(self.period.start) - to_epoch(self.announced))
+        return max(0, to_epoch(self.window.start) - to_epoch(self.announced))
 
 
 def _as_rentals(given: Iterable[Interval]) -> tuple[Interval, ...]:
@@ -108,7 +126,7 @@ class UptimeHistory:
     machine: MachineId | None = None
     # The same as whole seconds since 1970, worked out once: a settlement does without datetimes.
     _rented: tuple[tuple[int, int], ...] = field(init=False, eq=False, repr=False)
-    _down: tuple[tuple[int, int, int], ...] = field(init=False, eq=False, repr=False)
+    _down: tuple[tuple[int, int, int, int], ...] = field(init=False, eq=False, repr=False)
     _pieces: tuple[tuple[int, int, int], ...] = field(init=False, eq=False, repr=False)
     _announced: tuple[tuple[int, int, int], ...] = field(init=False, eq=False, repr=False)
     _days: tuple[tuple[int, int, int], ...] = field(init=False, eq=False, repr=False)
@@ -132,10 +150,10 @@ class UptimeHistory:
             if outage.period.start < before.period.end:
                 need = f"no outage that overlaps {before.period}"
                 raise RuleViolation("history.outages", need, str(outage.period))
-        down = tuple((*_seconds(each.period), each.notice) for each in ordered)
+        down = tuple((*_seconds(each.period), each.notice, each.window.seconds) for each in ordered)
         rented = tuple(map(_seconds, merged))
         pieces = tuple(_within(down, rented))
-        every, lost = (sum(end - start for start, end, _ in each) for each in (down, pieces))
+        every, lost = (sum(end - start for start, end, *_ in each) for each in (down, pieces))
         announced = tuple(piece for piece in pieces if down[piece[2]][2])
         for name, value in (
             ("rentals", merged),
@@ -182,8 +200,8 @@ class UptimeHistory:
         check_kind(notice, NoticeSchedule, "notice")
         forgiven: dict[int, int] = {}
         for start, end, outage in self._announced:
-            begin, stop, told = self._down[outage]
-            _spread(start, end, notice.share(told, stop - begin), forgiven)
+            _, _, told, length = self._down[outage]
+            _spread(start, end, notice.share(told, length), forgiven)
         off = forgiven.get
         return [(day, intended, down * PARTS - off(day, 0)) for day, intended, down in self._days]
 
@@ -205,11 +223,11 @@ def _days_of(
 
 
 def _within(
-    down: Sequence[tuple[int, int, int]], rented: Sequence[tuple[int, int]]
+    down: Sequence[tuple[int, int, int, int]], rented: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[int, int, int]]:
     """Yield the pieces of outages within rentals, each with the index of its outage."""
     first = 0
-    for outage, (start, end, _) in enumerate(down):
+    for outage, (start, end, *_) in enumerate(down):
         while first < len(rented) and rented[first][1] <= start:
             first += 1
         at = first

@@ -17,8 +17,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from fractions import Fraction
-from itertools import repeat
 from typing import Final
 
 from attrs import frozen
@@ -33,73 +31,13 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, from_epoch, to_epoch
 from numgenius_core.money import ZERO, Money, money_of
 from numgenius_core.sla.covers import Cover
-from numgenius_core.sla.history import UptimeHistory, as_share, share_up
+from numgenius_core.sla.days import DaySettlement, EscrowState, Judge
+from numgenius_core.sla.history import UptimeHistory
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
 from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.units import SECONDS_PER_DAY
 
 _EPOCH: Final = from_epoch(0)
-
-
-# -- a day -------------------------------------------------------------------------------------
-
-
-@frozen(kw_only=True)
-class EscrowState:
-    """What a contract's next settlement needs to know of those before.
-
-    Attributes:
-        memories: The uptime of each longer scale, parts of 10⁻⁹; none before the first day, when
-            all stand at the target.
-        pending: What the escrow releases to the host on each of the following days.
-    """
-
-    memories: tuple[int, ...] = ()
-    pending: tuple[Money, ...] = ()
-
-    @property
-    def held(self) -> Money:
-        """What is in the escrow."""
-        return Money.sum(self.pending)
-
-
-@frozen(kw_only=True)
-class DaySettlement:
-    """What came due for one contract at the midnight after a day.
-
-    Attributes:
-        day: The day of UTC: its first instant.
-        intended: Seconds that the instance was to be up; 0 on a day without rental.
-        uptime: The share of them that it was, parts of 10⁻⁹; ``None`` without rental.
-        blend: The uptime blended with longer scales, parts of 10⁻⁹; ``None`` without rental.
-        compute: What the client paid for GPUs, storage and traffic.
-        fee: What the client paid for the promise.
-        credit: What came back to the client.
-        compute_to_escrow: ``compute`` without the platform's fee.
-        escrow_to_client: The credit, as far as the host's net share of the day pays it.
-        escrow_to_host: What was released to the host.
-    """
-
-    day: datetime
-    intended: int
-    uptime: int | None
-    blend: int | None
-    compute: Money
-    fee: Money
-    credit: Money
-    compute_to_escrow: Money
-    escrow_to_client: Money
-    escrow_to_host: Money
-
-    @property
-    def reliability(self) -> Fraction | None:
-        """The day's own uptime as a share; ``None`` without rental."""
-        return None if self.uptime is None else as_share(self.uptime)
-
-    @property
-    def from_platform(self) -> Money:
-        """What of the credit the platform returns from its own fee."""
-        return self.credit - self.escrow_to_client
 
 
 @frozen(kw_only=True)
@@ -266,28 +204,6 @@ def _traffic(
     return found
 
 
-def blended(beta: int, uptime: int, memories: tuple[int, ...]) -> int:
-    """Return a day's uptime blended with the longer scales, parts of 10⁻⁹, rounded once."""
-    count = len(memories)
-    both = beta * uptime * count + (PARTS - beta) * sum(memories)
-    return round_half_even(both, PARTS * count)
-
-
-def remembered(lengths: tuple[int, ...], uptime: int, memories: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the longer scales after a day: each moves by its part of the way to the day's."""
-    return tuple(map(_moved, lengths, memories, repeat(uptime)))
-
-
-def _moved(length: int, mean: int, uptime: int) -> int:
-    return mean + round_half_even(uptime - mean, length)
-
-
-def weight_parts(rules: SlaRules, target: Fraction) -> int:
-    """Return β of a target in parts of 10⁻⁹."""
-    beta = rules.blend.weight(target)
-    return round_half_even(beta.numerator * PARTS, beta.denominator)
-
-
 class _Charges:
     """What a contract costs by the day: compute, the fee, and compute without the platform's."""
 
@@ -356,29 +272,18 @@ def _settled(
     close: bool,
 ) -> tuple[list[DaySettlement], EscrowState]:
     """Return the days settled, and what they leave."""
-    target, lengths = cover.terms.target_parts, rules.blend.memories
-    beta, share_of = weight_parts(rules, cover.terms.target), rules.credit.share
-    charges, escrow = _Charges(cover, traffic), _Escrow(state, rules.release_days)
-    memories = state.memories or (target,) * len(lengths)
+    judge, escrow = Judge(cover.terms, rules), _Escrow(state, rules.release_days)
+    charges, memories = _Charges(cover, traffic), judge.begun(state)
     rented = [day for day, intended, _ in facts if intended]
     last = (rented or [fact[0] for fact in facts] or [0])[-1] if close else None
     days = []
     for day, intended, down in facts:
         # What goes to the host today is of the days before; today's rest is for those to come.
-        released, rest = escrow.released(), 0
-        uptime = blend = None
-        credit = paid = ZERO
+        released = escrow.released()
         compute, fee, net = charges.of(day, intended)
-        if intended:
-            uptime = share_up(intended, down)
-            blend = blended(beta, uptime, memories)
-            memories = remembered(lengths, uptime, memories)
-            if blend < target:
-                parts = compute.ticks * share_of(target, blend)
-                credit = money_of(round_half_even(parts, PARTS))
-                paid = min(credit, net)
-            rest = net.ticks + fee.ticks - paid.ticks
-        escrow.put(rest)
+        uptime, blend, credit, memories = judge.day(intended, down, compute, memories)
+        paid = min(credit, net)
+        escrow.put(net.ticks + fee.ticks - paid.ticks)
         if day == last:
             released += Money.sum(escrow.pending()).ticks
             escrow = _Escrow(EscrowState(), rules.release_days)

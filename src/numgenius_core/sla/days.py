@@ -1,0 +1,214 @@
+"""Settling one day of a promise: what it is judged by, what it pays back, and what it leaves.
+
+The rules stand at :mod:`numgenius_core.sla.settlement`, which settles many days of a rental at one
+price. A market settles each day at the midnight after it, with the amounts that it came to.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from fractions import Fraction
+from itertools import repeat
+
+from attrs import frozen
+
+from numgenius_core._checks import check_kind
+from numgenius_core._numbers import round_half_even, whole_number
+from numgenius_core._terms import PARTS
+from numgenius_core.errors import RuleViolation
+from numgenius_core.intervals import to_epoch
+from numgenius_core.money import ZERO, Money, money_of
+from numgenius_core.sla.history import as_share, share_up
+from numgenius_core.sla.schedules import OUR_RULES, SlaRules
+from numgenius_core.sla.terms import SlaTerms
+from numgenius_core.units import SECONDS_PER_DAY
+
+
+@frozen(kw_only=True)
+class EscrowState:
+    """What a contract's next settlement needs to know of those before.
+
+    Attributes:
+        memories: The uptime of each longer scale, parts of 10⁻⁹; none before the first day, when
+            all stand at the target.
+        pending: What the escrow releases to the host on each of the following days.
+    """
+
+    memories: tuple[int, ...] = ()
+    pending: tuple[Money, ...] = ()
+
+    @property
+    def held(self) -> Money:
+        """What is in the escrow."""
+        return Money.sum(self.pending)
+
+
+@frozen(kw_only=True)
+class DaySettlement:
+    """What came due for one contract at the midnight after a day.
+
+    Attributes:
+        day: The day of UTC: its first instant.
+        intended: Seconds that the instance was to be up; 0 on a day without rental.
+        uptime: The share of them that it was, parts of 10⁻⁹; ``None`` without rental.
+        blend: The uptime blended with longer scales, parts of 10⁻⁹; ``None`` without rental.
+        compute: What the client paid for GPUs, storage and traffic.
+        fee: What the client paid for the promise.
+        credit: What came back to the client.
+        compute_to_escrow: ``compute`` without the platform's fee.
+        escrow_to_client: The credit, as far as the host's net share of the day pays it.
+        escrow_to_host: What was released to the host.
+    """
+
+    day: datetime
+    intended: int
+    uptime: int | None
+    blend: int | None
+    compute: Money
+    fee: Money
+    credit: Money
+    compute_to_escrow: Money
+    escrow_to_client: Money
+    escrow_to_host: Money
+
+    @property
+    def reliability(self) -> Fraction | None:
+        """The day's own uptime as a share; ``None`` without rental."""
+        return None if self.uptime is None else as_share(self.uptime)
+
+    @property
+    def from_platform(self) -> Money:
+        """What of the credit the platform returns from its own fee."""
+        return self.credit - self.escrow_to_client
+
+
+def blended(beta: int, uptime: int, memories: tuple[int, ...]) -> int:
+    """Return a day's uptime blended with the longer scales, parts of 10⁻⁹, rounded once."""
+    count = len(memories)
+    both = beta * uptime * count + (PARTS - beta) * sum(memories)
+    return round_half_even(both, PARTS * count)
+
+
+def remembered(lengths: tuple[int, ...], uptime: int, memories: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the longer scales after a day: each moves by its part of the way to the day's."""
+    return tuple(map(_moved, lengths, memories, repeat(uptime)))
+
+
+def _moved(length: int, mean: int, uptime: int) -> int:
+    return mean + round_half_even(uptime - mean, length)
+
+
+def weight_parts(rules: SlaRules, target: Fraction) -> int:
+    """Return β of a target in parts of 10⁻⁹."""
+    beta = rules.blend.weight(target)
+    return round_half_even(beta.numerator * PARTS, beta.denominator)
+
+
+class Judge:
+    """What the days of a contract are judged by: its target, and the schedules."""
+
+    __slots__ = ("_beta", "_lengths", "_share", "_target")
+
+    def __init__(self, terms: SlaTerms, rules: SlaRules) -> None:
+        self._target, self._lengths = terms.target_parts, rules.blend.memories
+        self._beta, self._share = weight_parts(rules, terms.target), rules.credit.share
+
+    def begun(self, state: EscrowState) -> tuple[int, ...]:
+        """Return the longer scales after a settlement; before the first they are the target."""
+        return state.memories or (self._target,) * len(self._lengths)
+
+    def day(
+        self, intended: int, down: int, compute: Money, memories: tuple[int, ...]
+    ) -> tuple[int | None, int | None, Money, tuple[int, ...]]:
+        """Return the uptime, the blend and the credit of a day, and the longer scales after it."""
+        if not intended:
+            return None, None, ZERO, memories
+        uptime = share_up(intended, down)
+        blend = blended(self._beta, uptime, memories)
+        credit, target = ZERO, self._target
+        if blend < target:
+            credit = money_of(round_half_even(compute.ticks * self._share(target, blend), PARTS))
+        return uptime, blend, credit, remembered(self._lengths, uptime, memories)
+
+
+def settle_day(
+    terms: SlaTerms,
+    state: EscrowState,
+    day: datetime,
+    *,
+    intended: int,
+    down: int,
+    compute: Money,
+    net: Money,
+    fee: Money,
+    close: bool = False,
+    rules: SlaRules = OUR_RULES,
+) -> tuple[DaySettlement, EscrowState]:
+    """Return what came due for a contract for one day, and what it leaves.
+
+    :func:`settle` works out amounts from a rental at one price. A market knows what a day came to:
+    prices that changed at noon, a disk that was stored while the instance was stopped, traffic.
+
+    Args:
+        terms: Claim, spread and target of the contract.
+        state: What the day before left; :class:`EscrowState` of nothing before the first.
+        day: The day of UTC: its first instant.
+        intended: Seconds that the instance was to be up.
+        down: Downtime among them in parts of 10⁻⁹ of a second, what was forgiven taken off.
+        compute: What the client paid for GPUs, storage and traffic.
+        net: ``compute`` without the platform's fee.
+        fee: What the client paid for the promise.
+        close: Whether the contract ended: all that is in the escrow goes to the host.
+        rules: The schedules; ours by default.
+
+    Raises:
+        WrongType: Something that is not what it should be, such as an amount that is no ``Money``.
+        RuleViolation: A day that does not begin at midnight, more seconds than a day or than were
+            intended, a negative amount, or more for the host than the client paid.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Money
+    >>> from numgenius_core.sla import PARTS, EscrowState, Promise, SlaTerms, settle_day
+    >>> day, left = settle_day(SlaTerms(Promise("0.99"), "0.95"), EscrowState(),
+    ...                        datetime(2026, 7, 1, tzinfo=UTC), intended=86_400,
+    ...                        down=43_200 * PARTS, compute=Money(84), net=Money(63), fee=Money(1))
+    >>> print(day.credit, day.escrow_to_client, day.from_platform, left.held)
+    84.00 63.00 21.00 1.00
+    """
+    check_kind(terms, SlaTerms, "terms")
+    check_kind(state, EscrowState, "state")
+    check_kind(rules, SlaRules, "rules")
+    if to_epoch(day) % SECONDS_PER_DAY:
+        raise RuleViolation("day", "the first instant of a day of UTC", str(day))
+    whole_number(intended, "intended", 0, SECONDS_PER_DAY)
+    whole_number(down, "down", 0, intended * PARTS)
+    for name, amount in (("compute", compute), ("net", net), ("fee", fee)):
+        check_kind(amount, Money, name)
+        if amount.ticks < 0:
+            raise RuleViolation(name, "an amount of zero or more", str(amount))
+    if net > compute:
+        raise RuleViolation("net", f"at most what the client paid, {compute}", str(net))
+    judge = Judge(terms, rules)
+    uptime, blend, credit, memories = judge.day(intended, down, compute, judge.begun(state))
+    paid = min(credit, net)
+    released, *later = [amount.ticks for amount in state.pending] or [0]
+    later += [0] * (rules.release_days - len(later))
+    part, odd = divmod(net.ticks + fee.ticks - paid.ticks, rules.release_days)
+    for ahead in range(rules.release_days):
+        later[ahead] += part
+    later[0] += odd
+    if close:
+        released, later = released + sum(later), [0] * rules.release_days
+    settled = DaySettlement(
+        day=day,
+        intended=intended,
+        uptime=uptime,
+        blend=blend,
+        compute=compute,
+        fee=fee,
+        credit=credit,
+        compute_to_escrow=net,
+        escrow_to_client=paid,
+        escrow_to_host=money_of(released),
+    )
+    return settled, EscrowState(memories=memories, pending=tuple(map(money_of, later)))
