@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 from numgenius_core._checks import MAX_GPUS, check_id, check_kind, check_min_gpu, check_text
 from numgenius_core._numbers import fraction, length_in_seconds, plain_duration, whole_number
-from numgenius_core._terms import NO_FLOOR, Mode, PriceTerms, Verification
+from numgenius_core._terms import NO_FLOOR, Mode, PriceTerms, Promise, Verification
 from numgenius_core.errors import FloorAbovePrice, RuleViolation
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.intervals import after, utc
@@ -98,6 +98,8 @@ class Listing:
         max_discount: The reserved discount factor, 0 to below 1; 0 opts out (G8).
         end: No new contract runs past it; ``None`` with no ``rolling`` never expires (G2).
         rolling: Each day the end is set to that day plus this duration; not beside ``end``.
+        promise: The uptime that its host claims (:mod:`numgenius_core.sla`); ``None`` is a claim
+            of 0.
 
     Raises:
         WrongType: ``min_gpu`` is no ``int``, ``max_discount`` a ``float``, ``end`` no ``datetime``.
@@ -125,9 +127,12 @@ class Listing:
     max_discount: Fraction = field(default=Fraction(2, 5), converter=_discount)
     end: datetime | None = None
     rolling: timedelta | None = None
+    promise: Promise | None = None
 
     def __attrs_post_init__(self) -> None:
         check_kind(self.machine, Machine, "listing.machine")
+        if self.promise is not None:
+            check_kind(self.promise, Promise, "listing.promise")
         check_kind(self.prices, PriceTerms, "listing.prices")
         check_min_gpu(self.min_gpu, self.machine.gpus, "listing.min_gpu")
         if self.end is not None:

@@ -85,8 +85,10 @@ class TestARelisting:
         anew = views.preview(w.market, relisting(gpu=PerGpuHour(1)), w.now)
         assert {each.origin for each in anew.terms[2:]} == {views.TermOrigin.DEFAULT}
         listed = views.preview(w.market, c.ListMachine(by=HOST, machine=M1, prices=prices()), w.now)
-        assert {each.origin for each in listed.terms} == {views.TermOrigin.SENT}
-        assert [each.old for each in listed.terms] == [None] * 10
+        *sent, spread = [each.origin for each in listed.terms]
+        assert set(sent) == {views.TermOrigin.SENT}
+        assert spread is views.TermOrigin.DEFAULT
+        assert [each.old for each in listed.terms] == [None] * 12
 
     def test_a_rolling_end_that_stands_still_and_one_in_place_of_another(self) -> None:
         w = world(1, prices(), rolling=timedelta(days=3))

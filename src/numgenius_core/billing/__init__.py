@@ -13,6 +13,7 @@ from numgenius_core.billing.history import (
     Prepaid,
     Rebid,
     Refunded,
+    Settled,
     Transferred,
 )
 from numgenius_core.billing.metering import Line, LineKind, metered
@@ -52,6 +53,7 @@ __all__ = [
     "Reconciled",
     "Reconciliation",
     "Refunded",
+    "Settled",
     "Statement",
     "Transferred",
     "VolumeHistory",

@@ -29,6 +29,7 @@ from numgenius_core.intervals import utc
 from numgenius_core.listing import Mode
 from numgenius_core.money import ZERO, Money
 from numgenius_core.rates import PerHour
+from numgenius_core.sla.days import DaySettlement
 from numgenius_core.units import Exact
 
 
@@ -69,6 +70,8 @@ class Rebid:
 @frozen(kw_only=True)
 class MachineWent:
     """The machine went offline, or came back: while offline, nothing is charged for it.
+
+    Unless its contract has a promise of uptime: while it runs that is billed on, and settled.
 
     Attributes:
         at: When.
@@ -147,7 +150,27 @@ class Refunded:
             raise RuleViolation("refunded.amount", "zero or more", str(self.amount))
 
 
-Fact = Moved | Rebid | MachineWent | Transferred | Prepaid | Refunded
+@frozen(kw_only=True)
+class Settled:
+    """A day of the promise of uptime was settled (:func:`numgenius_core.sla.settle_day`).
+
+    Attributes:
+        at: When: the midnight after the day, or the end of the contract.
+        day: What came due for it.
+        closes: Whether the promise ended with it, and its escrow with it.
+    """
+
+    at: datetime
+    day: DaySettlement
+    closes: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "at", utc(self.at, "settled.at"))
+        check_kind(self.day, DaySettlement, "settled.day")
+        check_kind(self.closes, bool, "settled.closes")
+
+
+Fact = Moved | Rebid | MachineWent | Transferred | Prepaid | Refunded | Settled
 """One fact in the history of an instance."""
 
 
@@ -218,6 +241,8 @@ class History:
             check_bid(fact.bid, contract.block.size, path=f"{path}.bid")
         if isinstance(fact, Prepaid) and (bids or contract.is_free_test):
             raise RuleViolation(path, "an on-demand contract of a paying client", "Prepaid")
+        if isinstance(fact, Settled) and contract.sla is None:
+            raise RuleViolation(path, "a contract with a promise", "Settled")
         expires = isinstance(fact, Moved) and fact.event is InstanceEvent.EXPIRED
         if expires and fact.at != self.contract.end:
             need = (

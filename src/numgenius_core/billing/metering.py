@@ -3,13 +3,16 @@
 Rule (marketplace): billing is by the second. GPUs cost only while the instance runs; storage every
 second that it exists and its machine is online, in any state, at the same rate; traffic by the
 byte, in any state. Loading has no GPU charge, an offline machine neither GPU nor storage charge.
-(G10) A host's own test is free.
+(G10) A host's own test is free. (Agreement on uptime, 2026) A contract with a promise is billed on
+while its machine is offline, and pays the fee; what was missed comes back as a credit.
 
 Our readings: GPU time of a reserved contract is paid from the deposit, storage and traffic are not.
 It has the discount in every second that begins with some of the deposit left; the balance pays
 what the deposit lacks in the last of them, and after it the on-demand price applies. Of a deposit
 that is dissolved, what is not refunded is forfeited and shared with the host as usage is. The
 platform's fee of a price is a price of its own, rounded once, and the host receives the rest.
+What is billed on through an outage is an instance that runs: one that was stopped was not to be up,
+and gets no credit.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import Enum
+from fractions import Fraction
 from typing import Final
 
 from attrs import evolve, frozen
@@ -31,9 +35,11 @@ from numgenius_core.billing.history import (
     Prepaid,
     Rebid,
     Refunded,
+    Settled,
     Transferred,
 )
 from numgenius_core.contracts.life import InstanceState, advance
+from numgenius_core.contracts.promises import promise_fee
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, after, total_seconds, utc
 from numgenius_core.listing import Mode, PriceTerms
@@ -41,6 +47,7 @@ from numgenius_core.money import ZERO, Money
 from numgenius_core.rates import PerHour
 
 _SECOND: Final = timedelta(seconds=1)
+_ALL_TO_THE_HOST: Final = Fraction(0)
 
 
 class LineKind(Enum):
@@ -250,13 +257,18 @@ class _Meter:
             return
         span, self.now = Interval(self.now, end), end
         exists = self.state is not InstanceState.DESTROYED and not self.contract.is_free_test
-        if not (exists and self.online):
+        running = self.state is InstanceState.RUNNING
+        promised = running and self.contract.sla is not None
+        if not exists or not (self.online or promised):
             return
         prices = self.contract.prices_at(span.start)
         if self.contract.disk_mb:
             self._add(LineKind.STORAGE, span, prices.storage, prices, size=self.contract.disk_mb)
-        if self.state is InstanceState.RUNNING:
+        if running:
             self._use_gpus(span, prices)
+        if promised:
+            fee = promise_fee(self.contract, prices)
+            self._add(LineKind.SLA_FEE, span, fee, prices, share=_ALL_TO_THE_HOST)
 
     def _use_gpus(self, span: Interval, prices: PriceTerms) -> None:
         gpus = self.contract.block.size
@@ -297,6 +309,9 @@ class _Meter:
             self._pay(LineKind.DEPOSIT, fact.at, fact.amount)
         elif isinstance(fact, Refunded):
             self._dissolve(fact)
+        elif isinstance(fact, Settled) and fact.day.credit:
+            back, platform = -fact.day.credit, -fact.day.from_platform
+            self._pay(LineKind.SERVICE_CREDIT, fact.at, back, fee=platform)
 
     def _transfer(self, fact: Transferred) -> None:
         if self.contract.is_free_test:
@@ -338,9 +353,11 @@ class _Meter:
         quantity: int | None = None,
         list_rate: PerHour | None = None,
         covered: Money = ZERO,
+        share: Fraction | None = None,
     ) -> None:
         quantity = period.seconds if quantity is None else quantity
-        used = accrued(rate, size, quantity, prices.platform_fee)
+        share = prices.platform_fee if share is None else share
+        used = accrued(rate, size, quantity, share)
         line = Line(
             kind=kind,
             period=period,
@@ -348,7 +365,7 @@ class _Meter:
             size=size,
             rate=rate,
             list_rate=rate if list_rate is None else list_rate,
-            fee_rate=fee_of(rate, prices.platform_fee),
+            fee_rate=fee_of(rate, share),
             amount=used.amount,
             covered=covered,
             fee=used.fee,

@@ -7,7 +7,9 @@ may test its own machine with a free instance. A type never changes, except on-d
 
 Our readings: until the old end the locked rates apply, after it the new ones, so a contract has a
 change of rates for each extension that changed them. An interruptible pays its own bid; where its
-client accepted a floor above the bid, it pays at least that floor after the end it then had.
+client accepted a floor above the bid, it pays at least that floor after the end it then had. Of a
+promise of uptime its terms are locked, and its fee as a share of the price of GPUs and disk, which
+falls with a price that an extension lowers.
 """
 
 from __future__ import annotations
@@ -23,14 +25,18 @@ from attrs import evolve, field, frozen
 
 from numgenius_core._accrual import discounted
 from numgenius_core._checks import as_tuple, check_id, check_kind, check_text
-from numgenius_core._numbers import fraction, whole_number
+from numgenius_core._numbers import exact_number, fraction, whole_number
 from numgenius_core._terms import check_bid
+from numgenius_core.contracts.promises import covered, promise_fee
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import NO_FLOOR, Listing, Mode, PriceTerms
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerHour
+from numgenius_core.sla.covers import Cover
+from numgenius_core.sla.schedules import OUR_RULES, SlaRules
+from numgenius_core.sla.terms import SlaTerms, rented_terms
 from numgenius_core.units import Exact, gigabytes
 
 FREE_OF_CHARGE: Final = PerHour(0)
@@ -82,6 +88,14 @@ def _discount(value: Exact) -> Fraction:
     return fraction(value, "contract.discount", below_one=True)
 
 
+def _sla_share(value: Exact) -> Fraction:
+    need = "a share of zero or more"
+    share = exact_number(value, "contract.sla_share", need)
+    if share < 0:
+        raise RuleViolation("contract.sla_share", need, shown(value))
+    return share
+
+
 def _as_rate_changes(given: Iterable[RateChange]) -> tuple[RateChange, ...]:
     return as_tuple(given, "contract.rate_changes")
 
@@ -106,6 +120,8 @@ class Contract:
         rate_changes: The rates of its extensions, in order of time, where they changed any.
         billed_test: Whether a host pays for testing its own machine, as for any rental: what a
             newer text of the marketplace says. The guide says that it is free (G10).
+        sla: The promise that its client bought, claim, spread and target; ``None`` without one.
+        sla_share: What the promise costs, a share of the price of GPUs and disk; 0 without one.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Block, Contract, Mode, PerGpuHour, PerHour, PriceTerms
@@ -140,6 +156,8 @@ class Contract:
     discount: Fraction = field(default=Fraction(0), converter=_discount)
     rate_changes: tuple[RateChange, ...] = field(default=(), converter=_as_rate_changes)
     billed_test: bool = False
+    sla: SlaTerms | None = None
+    sla_share: Fraction = field(default=Fraction(0), converter=_sla_share)
 
     def __attrs_post_init__(self) -> None:
         check_id(self.id, "contract.id")
@@ -160,6 +178,8 @@ class Contract:
         if self.billed_test and self.client != self.host:
             raise RuleViolation("contract.billed_test", "False for a client's contract", "True")
         self._check_mode()
+        if self.sla is not None or self.sla_share:
+            self._check_promise()
         if self.rate_changes != ():
             self._check_rate_changes()
 
@@ -184,6 +204,14 @@ class Contract:
             raise RuleViolation("contract.discount", f"0 for {self.mode.value}", str(share))
         if self.mode is Mode.RESERVED and self.is_free_test:
             raise RuleViolation("contract.client", "a paying client to prepay", "the host's own")
+
+    def _check_promise(self) -> None:
+        if self.sla is None:
+            raise RuleViolation("contract.sla_share", "0 without a promise", str(self.sla_share))
+        check_kind(self.sla, SlaTerms, "contract.sla")
+        if self.mode is not Mode.ON_DEMAND or self.is_free_test:
+            got = "the host's own" if self.is_free_test else self.mode.value
+            raise RuleViolation("contract.sla", "an on-demand contract of a paying client", got)
 
     @property
     def is_free_test(self) -> bool:
@@ -243,6 +271,22 @@ class Contract:
             return max(bid, prices.min_bid.for_gpus(self.block.size))
         return bid
 
+    def sla_fee_at(self, instant: datetime) -> PerHour:
+        """Return what its promise costs while it runs, dollars per hour; 0 without one."""
+        return PerHour(0) if self.sla is None else promise_fee(self, self.prices_at(instant))
+
+    def cover_at(self, instant: datetime) -> Cover | None:
+        """Return its promise with the prices that it covers at an instant; ``None`` without one."""
+        if self.sla is None:
+            return None
+        prices = self.prices_at(instant)
+        return Cover(
+            terms=self.sla,
+            compute=covered(self, prices),
+            fee=promise_fee(self, prices),
+            platform_fee=prices.platform_fee,
+        )
+
     def extended(self, end: datetime | None, prices: PriceTerms) -> Contract:
         """Return the contract with a later end, ``prices`` applying after the present one.
 
@@ -280,6 +324,8 @@ def agree(
     disk_mb: int = 0,
     bid: PerHour | None = None,
     billed_test: bool = False,
+    target: Exact | None = None,
+    sla: SlaRules = OUR_RULES,
 ) -> Contract:
     """Return the contract that a rental makes: the listing's terms, locked (G3).
 
@@ -297,13 +343,15 @@ def agree(
         disk_mb: Disk wanted, whole MB.
         bid: For an interruptible, dollars per hour for the whole instance.
         billed_test: Whether a host that rents its own machine pays for it (a newer text than G10).
+        target: The uptime that the client wants promised; ``None`` is no promise.
+        sla: What a promise costs; our schedules if left out.
 
     Raises:
         WrongType: ``listing`` is no ``Listing`` (its number will not do), ``block`` no ``Block``,
             ``at`` or ``end`` no ``datetime``, or an interruptible has no bid.
         RuleViolation: The listing has ended or ends before ``end``, the block leaves the machine,
-            the bid is not what the market takes (:func:`~numgenius_core.bids.check_bid`), or the
-            contract would be reserved from the start.
+            the bid is not what the market takes (:func:`~numgenius_core.bids.check_bid`), the
+            contract would be reserved from the start, or the listing does not promise the target.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Block, Listing, Machine, PerGpuHour, PriceTerms, agree
@@ -332,6 +380,8 @@ def agree(
         raise RuleViolation("mode", "on-demand or interruptible (reserve by prepaying)", "reserved")
     if bid is not None and mode is Mode.INTERRUPTIBLE:
         check_bid(bid, block.size, listing.prices.min_bid)
+    check_kind(sla, SlaRules, "sla")
+    terms = None if target is None else rented_terms(listing.promise, target, mode)
     return Contract(
         id=id,
         machine=listing.machine.id,
@@ -345,6 +395,8 @@ def agree(
         disk_mb=disk_mb,
         bid=bid,
         billed_test=billed_test,
+        sla=terms,
+        sla_share=Fraction(0) if terms is None else sla.fee.factor(terms),
     )
 
 
@@ -352,7 +404,7 @@ def to_reserved(contract: Contract, discount: Exact) -> Contract:
     """Return the contract after prepaying: the only change of type there is.
 
     Raises:
-        RuleViolation: It is interruptible, or a free test.
+        RuleViolation: It is interruptible, a free test, or has a promise of uptime.
 
     >>> from datetime import UTC, datetime
     >>> from fractions import Fraction
@@ -373,6 +425,8 @@ def to_reserved(contract: Contract, discount: Exact) -> Contract:
     check_kind(contract, Contract, "contract")
     if contract.mode is Mode.INTERRUPTIBLE:
         raise RuleViolation("contract.mode", "on-demand or reserved to prepay", "interruptible")
+    if contract.sla is not None:
+        raise RuleViolation("contract", "one without a promise, to prepay", "one with a promise")
     return evolve(contract, mode=Mode.RESERVED, discount=discount)
 
 

@@ -10,6 +10,9 @@ after its current end; rejected or left, it ends as agreed.
 Compared are GPU, storage, upload and download price and the platform's fee. A shorter end date, a
 new price or unlisting never changes an existing contract.
 
+A contract with a promise of uptime keeps its terms. A listing that would raise its fee, or whose
+claim is below its target, skips it that time, and nobody is asked.
+
 Our readings: until the old end the locked rates apply, after it the new ones. A contract that was
 extended before is compared by the last of its rates. An interruptible compares storage,
 traffic and fee, and its own bid against the new floor; where its client accepts a floor above the
@@ -29,11 +32,14 @@ from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core.contracts.contract import Contract, check_contracts, is_later
+from numgenius_core.contracts.promises import promise_obstacle
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import Listing, Mode, PriceTerms
 from numgenius_core.rates import Rate
+from numgenius_core.sla.covers import NotExtendedSla
+from numgenius_core.sla.schedules import OUR_RULES, SlaRules
 from numgenius_core.units import SECONDS_PER_DAY
 
 _COMPARED: Final = ("gpu", "storage", "upload", "download", "platform_fee")
@@ -52,8 +58,18 @@ class NotExtended(Enum):
     """A price increase waits for its client: it blocks others until it is answered."""
     OPTED_OUT = "opted out"
     """Its client does not want to be extended."""
+    SLA_FEE_RISES = "sla fee rises"
+    """The fee of its promise of uptime would rise; a later listing may extend it."""
+    SLA_CLAIM_BELOW_TARGET = "sla claim below target"
+    """The new listing promises less than its target, or nothing; a later one may extend it."""
     REJECTED = "rejected"
     """Its client rejected the higher price."""
+
+
+_OF_PROMISES: Final = {
+    NotExtendedSla.FEE_RISES: NotExtended.SLA_FEE_RISES,
+    NotExtendedSla.CLAIM_BELOW_TARGET: NotExtended.SLA_CLAIM_BELOW_TARGET,
+}
 
 
 class Stale(Enum):
@@ -182,6 +198,7 @@ def extend(
     opted_out: Iterable[ContractId] = (),
     asked: Iterable[ContractId] = (),
     ask: bool = True,
+    sla: SlaRules = OUR_RULES,
 ) -> Extension:
     """Return what a new listing does to the contracts of its machine (G9).
 
@@ -192,6 +209,7 @@ def extend(
         opted_out: Contracts whose client does not want to be extended.
         asked: Contracts for which a price increase waits: nothing else extends these.
         ask: Make a pending increase of a raised price; otherwise it is refused outright.
+        sla: What promises of uptime cost now; our schedules if left out.
 
     Raises:
         WrongType: ``listing`` is no ``Listing``, ``at`` no ``datetime``, ``opted_out`` one number
@@ -224,9 +242,10 @@ def extend(
     check_kind(listing, Listing, "listing")
     at = utc(at, "at")
     spared, waiting = as_tuple(opted_out, "opted_out"), as_tuple(asked, "asked")
+    check_kind(sla, SlaRules, "sla")
     end = listing.end_at(at)
     known = check_contracts(contracts, listing.machine.id)
-    judged = (_judge(contract, listing, end, at, spared, waiting, ask) for contract in known)
+    judged = (_judge(contract, listing, end, at, spared, waiting, ask, sla) for contract in known)
     return Extension(verdicts=tuple(judged))
 
 
@@ -238,6 +257,7 @@ def _judge(
     spared: tuple[ContractId, ...],
     waiting: tuple[ContractId, ...],
     ask: bool,
+    sla: SlaRules,
 ) -> ExtensionVerdict:
     old_end = contract.end
     if old_end is not None and old_end <= at:
@@ -248,6 +268,10 @@ def _judge(
         return Unchanged(contract=contract, why=NotExtended.PENDING)
     if contract.id in spared:
         return Unchanged(contract=contract, why=NotExtended.OPTED_OUT)
+    if contract.sla is not None:
+        obstacle = promise_obstacle(contract, listing.promise, listing.prices, sla)
+        if obstacle is not None:
+            return Unchanged(contract=contract, why=_OF_PROMISES[obstacle])
     raised = _raised(contract, listing.prices)
     if not raised:
         return Extended(contract=contract.extended(end, listing.prices), old_end=old_end)

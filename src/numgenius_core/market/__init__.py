@@ -20,6 +20,7 @@ from numgenius_core.market._hosting import KEPT_AFTER_EXPIRY
 from numgenius_core.market._ledger import Flow, Ledger
 from numgenius_core.market._settings import Settings
 from numgenius_core.market.instance import Instance
+from numgenius_core.market.promise import PromiseState
 from numgenius_core.market.state import Account, MachineState, Market
 from numgenius_core.market.volume import RentedVolume, VolumeListing
 
@@ -42,6 +43,7 @@ __all__ = [
     "Ledger",
     "MachineState",
     "Market",
+    "PromiseState",
     "RentedVolume",
     "Settings",
     "VolumeArchive",

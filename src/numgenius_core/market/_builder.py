@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
+from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.market._copying import maker
@@ -20,7 +21,14 @@ from numgenius_core.market._index import MachineIndex
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, Purse, moved
 from numgenius_core.market._persistent import Sorted, Table
 from numgenius_core.market._settings import Settings
-from numgenius_core.market.instance import WAITING, Instance, fill_flow, flow_of
+from numgenius_core.market.instance import (
+    WAITING,
+    Instance,
+    fill_flow,
+    fill_promise,
+    flow_of,
+)
+from numgenius_core.market.promise import PromiseState, counted, flows_on
 from numgenius_core.market.state import (
     AN_INCREASE,
     AN_INSTANCE,
@@ -318,7 +326,10 @@ class Builder:
         """
         contract, old = instance.contract, instance.flow
         waits = self._begins_to_wait(instance)
-        flow = flow_of(instance, online=self.bare(contract.machine).online, at=at)
+        machine = self.bare(contract.machine)
+        flow = flow_of(instance, online=machine.online, at=at)
+        if instance.promise is not None:
+            fill_promise(instance, self._promise(instance, machine, at, lump, flow))
         if flow is old and lump is NO_FLOW and not waits:
             self.put(instance)
             return
@@ -337,6 +348,16 @@ class Builder:
                 left = moved(left, at, 0, deposit_was - deposit_is)
             fill_flow(instance, flow, left)
         self.put(instance)
+
+    def _promise(
+        self, instance: Instance, machine: MachineState, at: datetime, lump: Flow, flow: Flow
+    ) -> PromiseState:
+        """Return the promise of an instance, counted until now, with its flow from now on."""
+        promise, before = instance.promise, self._instances.get(instance.contract.id)
+        assert promise is not None
+        running = before is not None and before.state is InstanceState.RUNNING
+        promise = counted(promise, at, instance.flow, running=running, machine=machine)
+        return flows_on(promise, at, lump, instance.flow, flow)
 
     def earn(self, at: datetime, add: int, speed: int) -> None:
         """Let ticks join what the platform has earned, and so many more a second."""

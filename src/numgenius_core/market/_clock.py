@@ -5,9 +5,9 @@ each day; maintenance begins and ends; deposits and balances run out, and zero b
 instances. However seldom the clock is looked at, each of these happens when it was due, so the
 answer does not depend on who asked when.
 
-Our readings: at one instant deposits are spent first, then contracts expire, then new rates apply,
-volumes expire, listings end or roll, maintenance begins or ends, and who runs is worked out;
-balances run out last.
+Our readings: at one instant days of promises are settled first, deposits are spent, then contracts
+expire, then new rates apply, volumes expire, listings end or roll, maintenance begins or ends, and
+who runs is worked out; balances run out last.
 A balance runs out once, whatever took the last of it: usage, traffic, a prepayment. A rolling end
 is set anew every 24 hours, counted from the listing. A deposit that is left when its
 contract ends comes back as on any early end: what it was discounted for was not all used.
@@ -20,13 +20,16 @@ from datetime import datetime
 
 from numgenius_core.billing.statements import discount_received
 from numgenius_core.contracts.extension import Stale
+from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.listing import Listing
 from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.market import events as e
 from numgenius_core.market._decision import Decision
+from numgenius_core.market._promises import settle_promise
 from numgenius_core.market._volumes import expire_volumes, follow_listing
+from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import MachineState, Market
 from numgenius_core.money import Money
 from numgenius_core.prices.deposits import refundable
@@ -83,9 +86,12 @@ def _roll(decision: Decision, listing: Listing) -> None:
 
 
 def _instances_due(decision: Decision, state: MachineState) -> bool:
-    """Let deposits, contracts and rates come due, and return whether any did."""
+    """Let days of promises, deposits, contracts and rates come due, and return whether any did."""
     at = decision.at
     due = state._index.due_by(state.instances, at)
+    for instance in due:
+        if instance.promise is not None:
+            _day_due(decision, instance)
     for instance in due:
         spent = instance.deposit.runs_out()
         if spent is not None and spent <= at:
@@ -94,12 +100,22 @@ def _instances_due(decision: Decision, state: MachineState) -> bool:
         if instance.contract.end is not None and instance.contract.end <= at:
             decision.lapse(instance.id, Stale.ENDED)
             dissolve(decision, instance.id)
+            settle_promise(decision, instance.id, closes=True)
             decision.emit(e.InstanceExpired, contract=instance.id)
     for instance in due:
         begun, changes = instance.rate_changes_begun, instance.contract.rate_changes
         if begun < len(changes) and changes[begun].since <= at:
             decision.emit(e.RatesChanged, contract=instance.id)
     return bool(due)
+
+
+def _day_due(decision: Decision, instance: Instance) -> None:
+    """Settle a day of a promise that ended; the last one is closed as its contract ends."""
+    at, end = decision.at, instance.contract.end
+    assert instance.promise is not None
+    midnight = instance.promise.due(running=instance.state is InstanceState.RUNNING)
+    if midnight is not None and midnight <= at and (end is None or end > at):
+        settle_promise(decision, instance.id)
 
 
 def _maintenance_due(decision: Decision, state: MachineState) -> None:
@@ -155,6 +171,7 @@ def destroy_instance(decision: Decision, contract: ContractId) -> None:
     """Let an instance and its data be gone; who runs is not worked out anew."""
     decision.lapse(contract, Stale.ENDED)
     dissolve(decision, contract)
+    settle_promise(decision, contract, closes=True)
     decision.emit(e.InstanceDestroyed, contract=contract)
 
 

@@ -168,7 +168,15 @@ class Decision:
         spared = [i.id for i in current if not i.auto_extension]
         asked = [i.id for i in current if i.increase]
         contracts = [_with_present_bid(i) for i in current]
-        answer = extend(contracts, listing, at=self.at, opted_out=spared, asked=asked, ask=ask)
+        answer = extend(
+            contracts,
+            listing,
+            at=self.at,
+            opted_out=spared,
+            asked=asked,
+            ask=ask,
+            sla=self.market.settings.sla,
+        )
         self.verdicts = answer.verdicts
         for verdict in answer.verdicts:
             if isinstance(verdict, Extended):

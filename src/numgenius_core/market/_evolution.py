@@ -36,8 +36,10 @@ from numgenius_core.market._builder import Builder
 from numgenius_core.market._copying import copier, maker
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, moved, ticks_at
 from numgenius_core.market._transfer_changes import TRANSFER_CHANGES
+from numgenius_core.market._promises import count_promises, noted_outages, promise_settled
 from numgenius_core.market._volume_changes import VOLUME_CHANGES, unlist_volumes, volumes_went
 from numgenius_core.market.instance import Instance, changed_instance
+from numgenius_core.market.promise import new_promise
 from numgenius_core.market.state import DAY, MachineState, changed_account
 from numgenius_core.money import money_of
 
@@ -48,7 +50,7 @@ _rebid_fact: Final = maker(Rebid)
 _NEW: Final = {
     attribute.name: attribute.default
     for attribute in fields(Instance)
-    if attribute.default is not NOTHING and attribute.name not in ("label", "volumes")
+    if attribute.default is not NOTHING and attribute.name not in ("label", "volumes", "promise")
 }
 """What a new instance has of all that is left out."""
 
@@ -153,7 +155,8 @@ def machine_verified(market: Builder, event: e.MachineVerified) -> None:
 def machine_went(market: Builder, event: e.MachineWentOffline | e.MachineCameOnline) -> None:
     online = type(event) is e.MachineCameOnline
     machine = market.machine(event.machine)
-    market.put_machine(machine, online=online)
+    count_promises(market, machine, event.at)  # as the machine was until now
+    market.put_machine(machine, online=online, **noted_outages(machine, event.at, online=online))
     fact = MachineWent(at=event.at, online=online)
     for contract in sorted(machine.instances):
         market.settle(_noted(market.living(contract), fact), event.at)
@@ -218,13 +221,18 @@ def maintenance_scheduled(market: Builder, event: e.MaintenanceScheduled) -> Non
     market.give_number(event.window.id)
     windows.insert(check_free(windows, event.window.period), event.window)
     schedule = _changed_schedule(machine.schedule, windows=tuple(windows))
-    market.put_machine(machine, schedule=schedule)
+    notices = machine.notices.set(event.window.id, event.at)  # type: ignore[attr-defined]
+    market.put_machine(machine, schedule=schedule, notices=notices)
 
 
 def maintenance_cancelled(market: Builder, event: e.MaintenanceCancelled) -> None:
     machine = market.machine(event.machine)
-    schedule = without_windows(machine.schedule, event.windows)
-    market.put_machine(machine, schedule=schedule)
+    schedule, notices = without_windows(machine.schedule, event.windows), machine.notices
+    for window in event.windows:
+        notices = notices.without(window.id)  # type: ignore[attr-defined]
+    count_promises(market, machine, event.at)  # as announced until now
+    noted = noted_outages(machine, event.at, online=machine.online)
+    market.put_machine(machine, schedule=schedule, notices=notices, **noted)
 
 
 def maintenance_passed(
@@ -241,6 +249,7 @@ def contract_created(market: Builder, event: e.ContractCreated) -> None:
     market.bare(contract.machine)  # refuses a machine that is not there
     account = market.account(contract.client)
     market.give_number(contract.id)
+    promise = None if contract.sla is None else new_promise(event.at)
     instance = _made_instance(
         contract=contract,
         state=InstanceState.LOADING,
@@ -250,6 +259,7 @@ def contract_created(market: Builder, event: e.ContractCreated) -> None:
         deposit=Ledger(since=event.at),
         label=event.label,
         volumes=event.volumes,
+        promise=promise,
         **_NEW,
     )
     rented = account.instances.set(contract.id, contract.machine)  # type: ignore[attr-defined]
@@ -365,7 +375,8 @@ def traffic_counted(market: Builder, event: e.TrafficCounted) -> None:
         sent = accrued(prices.upload, 1, event.sent, prices.platform_fee)
         received = accrued(prices.download, 1, event.received, prices.platform_fee)
         paid, fee = sent.amount + received.amount, sent.fee + received.fee
-        lump = Flow(balance=paid, payout=paid - fee, fee=fee)
+        to = "payout" if instance.promise is None else "escrow"
+        lump = Flow(balance=paid, fee=fee, **{to: paid - fee})
     fact = Transferred(at=event.at, sent=event.sent, received=event.received)
     market.settle(_noted(instance, fact), event.at, lump)
 
@@ -471,6 +482,7 @@ _APPLY: Final[dict[type, Callable[[Builder, Any], None]]] = {
     e.ContractPrepaid: contract_prepaid,
     e.DepositSpent: deposit_spent,
     e.DepositRefunded: deposit_refunded,
+    e.PromiseSettled: promise_settled,
     e.TrafficCounted: traffic_counted,
     e.InstanceLoaded: _moves(InstanceEvent.LOADED),
     e.InstancePaused: _moves(InstanceEvent.PREEMPTED),

@@ -34,7 +34,7 @@ from numgenius_core.maintenance.schedule import (
 from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._clock import destroy_instance, dissolve
 from numgenius_core.market._decision import Decision
-from numgenius_core.market._relisting import merged
+from numgenius_core.market._relisting import merged, promise_of
 from numgenius_core.market._volumes import (
     check_online,
     clean_up_volumes,
@@ -110,7 +110,9 @@ def list_machine(decision: Decision, command: c.ListMachine) -> None:
         max_discount=command.max_discount,
         end=command.end,
         rolling=command.rolling,
+        promise=promise_of(machine.listing, command),
     )
+    _check_promise(decision, listing)
     _check_end(listing, decision)
     decision.lapse_all(machine.id, Stale.SUPERSEDED)
     decision.emit(e.MachineListed, listing=listing, number=decision.next_number())
@@ -123,6 +125,8 @@ def list_machine(decision: Decision, command: c.ListMachine) -> None:
 def relist(decision: Decision, command: c.Relist) -> None:
     machine = _online(decision.own_machine(command.machine, command.by))
     listing = merged(machine, command, decision.at)
+    if command.sla_claim is not None:
+        _check_promise(decision, listing)
     if machine.listing is not None and command.end is not None and command.end <= decision.at:
         decision.emit(e.ListingEnded, machine=machine.id)
         return
@@ -139,6 +143,13 @@ def _online(machine: MachineState) -> MachineState:
     """Refuse a machine that is offline: only one that is there can be listed."""
     check_online(machine, "machine")
     return machine
+
+
+def _check_promise(decision: Decision, listing: Listing) -> None:
+    """Refuse a claim where the market sells no promises."""
+    if listing.promise is not None and not decision.market.settings.sla_offered:
+        need = "0: this market sells no promises of uptime (sla_offered)"
+        raise NotAllowed("sla_claim", need, f"{float(listing.promise.claim):g}")
 
 
 def _check_end(listing: Listing, decision: Decision) -> None:

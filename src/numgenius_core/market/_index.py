@@ -249,5 +249,7 @@ def _is_due_alike(old: Instance, new: Instance) -> bool:
         old.contract is new.contract
         and old.deposit is new.deposit
         and (old.state in OVER) is (new.state in OVER)
+        and old.promise is None
+        and new.promise is None
         and old.rate_changes_begun == new.rate_changes_begun
     )

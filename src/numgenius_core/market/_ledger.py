@@ -128,20 +128,24 @@ def moved(ledger: Ledger, at: datetime, add: int, speed: int) -> Ledger:
 class Flow:
     """Money from a client to those who earn it: a second's worth, or a lump.
 
-    What leaves the balance and the deposit is what the host and the platform get.
+    What leaves the balance and the deposit is what the host, an escrow and the platform get.
 
     Attributes:
         balance: From the client's balance.
         deposit: From the deposit of its instance.
         payout: To the host.
         fee: To the platform.
-        ticks: The same four, in this order, as whole ticks.
+        escrow: Into the escrow of its promise of uptime, in the host's place.
+        sla: What of the balance's is the fee of that promise.
+        ticks: The first four, in this order, as whole ticks.
     """
 
     balance: Money = ZERO
     deposit: Money = ZERO
     payout: Money = ZERO
     fee: Money = ZERO
+    escrow: Money = ZERO
+    sla: Money = ZERO
     ticks: tuple[int, int, int, int] = field(init=False, eq=False, repr=False)
 
     @ticks.default

@@ -86,6 +86,7 @@ CONCERNS: Final[Mapping[type, tuple[_Role, ...]]] = {
     e.ContractPrepaid: _NOBODY,
     e.DepositSpent: _CLIENT,
     e.DepositRefunded: _CLIENT,
+    e.PromiseSettled: _BOTH,  # if it gave a credit
     e.TrafficCounted: _NOBODY,
     e.InstanceLoaded: _CLIENT,
     e.InstancePaused: _CLIENT,
@@ -186,6 +187,8 @@ def notifications(market: Market, events: Iterable[e.Event]) -> tuple[Notificati
 def _recipients(market: Builder, event: Any) -> Iterator[AccountId]:
     """Yield whom an event concerns, on the market right before it; one may come twice."""
     if isinstance(event, e.InstanceStopped) and event.why is e.StopReason.CLIENT:
+        return
+    if isinstance(event, e.PromiseSettled) and not event.day.credit:
         return
     if isinstance(event, e.MaintenanceScheduled):
         yield from _told_of_maintenance(market, event)

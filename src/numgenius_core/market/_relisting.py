@@ -5,6 +5,9 @@ out keeps its value, but for two: the disk price goes back to $0.10 per GB-month
 stands still. Nobody is extended unless an end date, or a duration, is sent. A machine that is not
 listed, or no longer, takes defaults instead, and needs a price for its GPUs.
 
+Of a promise of uptime the claim is kept, and the spread; a claim of 0 takes it back for those who
+rent from then on.
+
 Our readings: an end that rolled stands where its offers showed it. A machine that is listed keeps
 the floor that its host set last; a new listing has none unless one is sent.
 """
@@ -19,17 +22,20 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
+from numgenius_core._terms import Promise
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import NO_FLOOR, Listing, PriceTerms
 from numgenius_core.market.commands import ListMachine, Relist
 from numgenius_core.market.state import MachineState
 from numgenius_core.rates import PerGb, PerGbMonth
+from numgenius_core.sla.terms import promised
 
 RESET_STORAGE: Final = PerGbMonth("0.10")
 """Disk price of a relisting that does not say one."""
 PRICES: Final = ("gpu", "storage", "upload", "download", "min_bid", "platform_fee")
 OTHERS: Final = ("min_gpu", "max_discount", "end", "rolling")
-TERMS: Final = (*PRICES, *OTHERS)
+_PROMISE: Final = {"sla_claim": "claim", "sla_spread": "spread"}
+TERMS: Final = (*PRICES, *OTHERS, *_PROMISE)
 """The terms of a listing, in the order in which they are shown."""
 _DEFAULTS: Final[Mapping[str, Any]] = {
     "storage": RESET_STORAGE,
@@ -63,7 +69,7 @@ class TermChange:
 
     Attributes:
         name: ``gpu``, ``storage``, ``upload``, ``download``, ``min_bid``, ``platform_fee``,
-            ``min_gpu``, ``max_discount``, ``end`` or ``rolling``.
+            ``min_gpu``, ``max_discount``, ``end``, ``rolling``, ``sla_claim`` or ``sla_spread``.
         old: What was listed; ``None`` without a listing, too.
         new: What is.
         origin: Where it comes from.
@@ -84,13 +90,31 @@ def term_of(listing: Listing | None, name: str) -> Any:
     """Return a term of a listing, ``None`` without one."""
     if listing is None:
         return None
+    if name in _PROMISE:
+        nothing = Fraction(0) if name == "sla_claim" else None
+        return nothing if listing.promise is None else getattr(listing.promise, _PROMISE[name])
     return getattr(listing.prices if name in PRICES else listing, name)
+
+
+def promise_of(listing: Listing | None, command: ListMachine | Relist) -> Promise | None:
+    """Return what a listing promises after a command; what is left out stays as it was."""
+    before = None if listing is None else listing.promise
+    claim = command.sla_claim
+    if claim is None:
+        claim = Fraction(0) if before is None else before.claim
+    found = promised(claim, command.sla_spread, before=before)
+    if found is None or command.sla_max_beta is None:
+        return found
+    return evolve(found, max_beta=command.sla_max_beta)
 
 
 def origin_of(listing: Listing | None, command: ListMachine | Relist, name: str) -> TermOrigin:
     """Return where a term of the listing that a command publishes comes from."""
-    if isinstance(command, ListMachine) or getattr(command, name) is not None:
+    whole = isinstance(command, ListMachine) and name != "sla_spread"
+    if whole or getattr(command, name) is not None:
         return TermOrigin.SENT
+    if name == "sla_spread" and (listing is None or listing.promise is None):
+        return TermOrigin.DEFAULT
     if listing is None:
         return TermOrigin.DEFAULT
     if name == "storage":
@@ -110,9 +134,10 @@ def merged(machine: MachineState, command: Relist, at: datetime) -> Listing:
         RuleViolation: There is no GPU price, or the terms make no listing.
     """
     listing = machine.listing
-    terms: dict[str, Any] = {name: getattr(command, name) for name in TERMS}
+    names = (*PRICES, *OTHERS)
+    terms: dict[str, Any] = {name: getattr(command, name) for name in names}
     dated = command.end is not None or command.rolling is not None
-    for name in TERMS:
+    for name in names:
         if terms[name] is not None:
             continue
         if listing is None and name == "gpu":
@@ -124,6 +149,7 @@ def merged(machine: MachineState, command: Relist, at: datetime) -> Listing:
             terms[name] = None if dated else listing.end_at(at)
         elif name != "rolling":
             terms[name] = term_of(listing, name)
+    terms["promise"] = promise_of(listing, command)
     prices = PriceTerms(**{name: terms.pop(name) for name in PRICES})
     if listing is None:
         return Listing(machine=machine.machine, prices=prices, **terms)

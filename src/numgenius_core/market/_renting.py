@@ -84,6 +84,13 @@ def rent(decision: Decision, command: c.Rent) -> None:
     billed = own and decision.market.settings.own_tests_billed
     if billed or not own:
         decision.need_credit(command.by)
+    settings = decision.market.settings
+    if command.target is not None:
+        if not settings.sla_offered:
+            need = "none: this market sells no promises of uptime (sla_offered)"
+            raise NotAllowed("target", need, f"{float(command.target):g}")
+        if own and not billed:
+            raise RuleViolation("target", "none for a free test", f"{float(command.target):g}")
     contract = agree(
         listing,
         block,
@@ -95,7 +102,14 @@ def rent(decision: Decision, command: c.Rent) -> None:
         disk_mb=command.disk_mb,
         bid=command.bid,
         billed_test=billed,
+        target=command.target,
+        sla=settings.sla,
     )
+    fee = contract.sla_fee_at(decision.at)
+    if command.sla_fee is not None and command.sla_fee != fee:
+        raise RuleViolation(
+            "sla_fee", f"what the promise costs now, {fee} $/hour", f"{command.sla_fee}"
+        )
     verified = machine.machine.verification is Verification.VERIFIED
     decision.emit(
         e.ContractCreated,
@@ -160,6 +174,8 @@ def prepay(decision: Decision, command: c.Prepay) -> None:
     if instance.bid is not None or instance.contract.is_free_test:
         got = "a free test" if instance.contract.is_free_test else "an interruptible one"
         raise RuleViolation("contract", "an on-demand or reserved instance", got)
+    if instance.contract.sla is not None:
+        raise RuleViolation("contract", "one without a promise of uptime", "one with a promise")
     if machine.verification is not Verification.VERIFIED or not instance.max_discount:
         got = "one that is not verified" if instance.max_discount else "one without a discount"
         raise RuleViolation("contract", "a machine with a reserved price", got)

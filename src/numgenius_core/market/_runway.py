@@ -45,6 +45,7 @@ class SpendRate:
         gpu: For GPUs.
         container_storage: For the disks of instances.
         volume_storage: For volumes.
+        sla: For promises of uptime.
         has_active_resources: Whether the account has an instance or a volume at all.
     """
 
@@ -52,11 +53,12 @@ class SpendRate:
     container_storage: Money = ZERO
     volume_storage: Money = ZERO
     has_active_resources: bool = False
+    sla: Money = ZERO
 
     @property
     def total(self) -> Money:
         """All of it."""
-        return self.gpu + self.container_storage + self.volume_storage
+        return self.gpu + self.container_storage + self.volume_storage + self.sla
 
 
 @frozen(kw_only=True)
@@ -116,13 +118,15 @@ def spend_rate(market: Market, account: AccountId) -> SpendRate:
 
 def _rate(market: Builder, name: AccountId) -> SpendRate:
     account = market.account(name)
-    gpu = disks = kept = ZERO
+    gpu = disks = kept = sla = ZERO
     for number in account.instances:
         instance = market.living(number)
         if instance.flow != NO_FLOW:
             prices, size = instance.prices, instance.contract.disk_mb
             disk = accrued(prices.storage, size, 1, prices.platform_fee).amount
-            gpu, disks = gpu + instance.flow.balance - disk, disks + disk
+            fee = instance.flow.sla
+            gpu, disks = gpu + instance.flow.balance - disk - fee, disks + disk
+            sla += fee
     for volume in account.volumes:
         kept += market.volume(volume).flow.balance
     return SpendRate(
@@ -130,6 +134,7 @@ def _rate(market: Builder, name: AccountId) -> SpendRate:
         container_storage=disks * _HOUR,
         volume_storage=kept * _HOUR,
         has_active_resources=bool(account.instances or account.volumes),
+        sla=sla * _HOUR,
     )
 
 

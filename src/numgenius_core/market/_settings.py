@@ -12,6 +12,7 @@ from numgenius_core._numbers import plain_duration, whole_number
 from numgenius_core.billing.grace import DaysOfGrace, GraceSchedule
 from numgenius_core.billing.payouts import PayoutSchedule
 from numgenius_core.errors import RuleViolation
+from numgenius_core.sla.schedules import OUR_RULES, SlaRules
 
 A_DAY_OF_GRACE: Final = DaysOfGrace()
 WEEKLY: Final = PayoutSchedule()
@@ -36,6 +37,10 @@ class Settings:
             (:class:`~numgenius_core.market.commands.DeleteUnpaid`).
         payouts: When hosts are paid what they earned, and how much of it
             (:class:`~numgenius_core.market.commands.PayOut`).
+        sla: What promises of uptime cost from now on, and what each midnight from now on settles
+            them by, those of before too; ours by default.
+        sla_offered: Whether hosts may claim an uptime and clients buy the promise of it; a contract
+            that has one keeps it.
 
     >>> from datetime import timedelta
     >>> from numgenius_core.market import Settings
@@ -50,11 +55,15 @@ class Settings:
     own_tests_billed: bool = False
     grace: GraceSchedule = A_DAY_OF_GRACE
     payouts: PayoutSchedule = WEEKLY
+    sla: SlaRules = OUR_RULES
+    sla_offered: bool = True
 
     def __attrs_post_init__(self) -> None:
         check_kind(self.own_tests_billed, bool, "settings.own_tests_billed")
         check_kind(self.grace, GraceSchedule, "settings.grace")
         check_kind(self.payouts, PayoutSchedule, "settings.payouts")
+        check_kind(self.sla, SlaRules, "settings.sla")
+        check_kind(self.sla_offered, bool, "settings.sla_offered")
         for name in ("waiting_on_a_machine", "waiting_of_an_account"):
             if getattr(self, name) is not None:
                 whole_number(getattr(self, name), f"settings.{name}", 0, 10**9)

@@ -20,6 +20,14 @@ from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
 from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.market._balance_messages import DeleteUnpaid, SetThresholds
 from numgenius_core.market._messages import Order, positive
+from numgenius_core.market._promise_messages import (
+    A_BETA,
+    A_CLAIM,
+    A_SPREAD,
+    A_TARGET,
+    exactly,
+    maybe,
+)
 from numgenius_core.market._settings import Settings
 from numgenius_core.market._transfer_messages import PayOut, TransferCredit
 from numgenius_core.market._volume_messages import (
@@ -121,7 +129,10 @@ class SetVerification(Order):
 
 @frozen(kw_only=True)
 class ReportOffline(Order):
-    """Say that a machine went offline: nothing is charged until it is back."""
+    """Say that a machine went offline: nothing is charged until it is back.
+
+    What runs under a promise of uptime is charged on, and settled at the end of the day.
+    """
 
     machine: MachineId
 
@@ -196,6 +207,10 @@ class ListMachine(Order):
             there is no volume offer, as the marketplace does; 0 makes none, and leaves one that is
             there.
         volume_price: Of volumes, dollars per GB-month; by default the disk price.
+        sla_claim: The uptime that the host claims, up to 0.99999; 0 promises nothing to those who
+            rent from now on.
+        sla_spread: How wide it may be off, up to 3; left out, what was listed stays, else 0.5.
+        sla_max_beta: What only the marketplace's support sets: kept, not applied.
     """
 
     by: AccountId
@@ -207,6 +222,9 @@ class ListMachine(Order):
     rolling: timedelta | None = None
     volume_mb: int | None = 0
     volume_price: PerGbMonth | None = None
+    sla_claim: Fraction = field(default=Fraction(0), converter=exactly, metadata=A_CLAIM)
+    sla_spread: Fraction | None = field(default=None, converter=maybe, metadata=A_SPREAD)
+    sla_max_beta: Fraction | None = field(default=None, converter=maybe, metadata=A_BETA)
 
 
 def _new_discount(value: Exact | None) -> Fraction | None:
@@ -233,6 +251,7 @@ class Relist(Order):
         end: No new contract runs past it; left out, the present end stays and extends nobody.
         rolling: Each day the end is set to that day plus it; left out, a rolling end stands still.
         volume_mb, volume_price: As of a :class:`ListMachine`.
+        sla_claim, sla_spread, sla_max_beta: As of a :class:`ListMachine`; left out, each stays.
     """
 
     by: AccountId
@@ -249,6 +268,9 @@ class Relist(Order):
     rolling: timedelta | None = None
     volume_mb: int | None = 0
     volume_price: PerGbMonth | None = None
+    sla_claim: Fraction | None = field(default=None, converter=maybe, metadata=A_CLAIM)
+    sla_spread: Fraction | None = field(default=None, converter=maybe, metadata=A_SPREAD)
+    sla_max_beta: Fraction | None = field(default=None, converter=maybe, metadata=A_BETA)
 
 
 @frozen(kw_only=True)
@@ -360,6 +382,9 @@ class Rent(Order):
         end: An earlier end than the listing's.
         label: The client's own name for it.
         volumes: Its own volumes on the same machine that the instance attaches.
+        target: The uptime that it wants promised, at most what the listing claims; on demand only.
+        sla_fee: What it was told that this costs, dollars per hour: refused if it is another by
+            now.
     """
 
     by: AccountId
@@ -370,6 +395,8 @@ class Rent(Order):
     end: datetime | None = None
     label: str = ""
     volumes: tuple[VolumeId, ...] = field(default=(), converter=_attached)
+    target: Fraction | None = field(default=None, converter=maybe, metadata=A_TARGET)
+    sla_fee: PerHour | None = None
 
 
 @frozen(kw_only=True)

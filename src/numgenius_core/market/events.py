@@ -32,10 +32,12 @@ from numgenius_core.market._volume_messages import (
     VolumeRented,
     VolumeUnlisted,
 )
+from numgenius_core.market.promise import check_escrow, check_settlement
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.prices.schedules import months_of
 from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.sla.days import DaySettlement, EscrowState
 
 __all__ = [
     "AutoExtensionSet",
@@ -82,6 +84,7 @@ __all__ = [
     "PriceIncreaseAsked",
     "PriceIncreaseLapsed",
     "PriceIncreaseRejected",
+    "PromiseSettled",
     "RatesChanged",
     "SettingsSet",
     "StopReason",
@@ -430,6 +433,25 @@ class DepositRefunded(Message):
 
 
 @frozen(kw_only=True)
+class PromiseSettled(Message):
+    """A day of a promise of uptime was settled: what was missed came back, what was due was paid.
+
+    Attributes:
+        at: The midnight after the day, or the end of the contract.
+        contract: Whose promise.
+        day: What came due: the credit to the client, the release to the host.
+        left: What the next settlement needs to know.
+        closes: Whether the contract ends, and its escrow with it.
+    """
+
+    at: datetime
+    contract: ContractId
+    day: DaySettlement = field(metadata={"check": check_settlement})
+    left: EscrowState = field(metadata={"check": check_escrow})
+    closes: bool = False
+
+
+@frozen(kw_only=True)
 class TrafficCounted(Message):
     """Bytes that an instance sent and received were charged."""
 
@@ -561,6 +583,7 @@ Event = (
     | ContractPrepaid
     | DepositSpent
     | DepositRefunded
+    | PromiseSettled
     | TrafficCounted
     | InstanceLoaded
     | InstancePaused

@@ -1,8 +1,9 @@
 """An instance in a market: its contract, what it is doing, and the money that flows because of it.
 
 Rule (marketplace): GPUs cost only while the instance runs, storage every second that it exists and
-its machine is online; GPU time of a reserved contract is paid from its deposit. What flows each
-second is worked out here once, at each event that changes it; the statement of the whole history
+its machine is online; where a promise of uptime was bought both go on through an outage while it
+runs. GPU time of a reserved contract is paid from its deposit. What flows each second is worked out
+here once, at each event that changes it; the statement of the whole history
 (:func:`numgenius_core.billing.statement`) goes through that history, and the two are the same to
 the tick.
 """
@@ -24,12 +25,14 @@ from numgenius_core.bids.priority import Claim
 from numgenius_core.billing.history import Fact, History
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.life import InstanceState
+from numgenius_core.contracts.promises import promise_fee
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import ContractId, VolumeId
 from numgenius_core.listing import PriceTerms
 from numgenius_core.market._copying import copier
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, ticks_at
 from numgenius_core.market._persistent import Series
+from numgenius_core.market.promise import PromiseState
 from numgenius_core.money import ZERO
 from numgenius_core.rates import PerGbMonth, PerHour
 from numgenius_core.units import MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
@@ -109,6 +112,7 @@ class Instance:
         rate_changes_begun: How many extensions' prices have come to apply.
         increase: The number of the price increase that waits for its client; 0 without one.
         volumes: Those it has attached.
+        promise: Its promise of uptime while that is in force; ``None`` without one.
         facts: All that happened to it.
         flow: Money that flows each second because of it.
     """
@@ -126,6 +130,7 @@ class Instance:
     rate_changes_begun: int = 0
     increase: int = 0
     volumes: tuple[VolumeId, ...] = ()
+    promise: PromiseState | None = None
     facts: Sequence[Fact] = field(default=Series(), converter=_series, repr=brief)
     flow: Flow = NO_FLOW
 
@@ -216,13 +221,14 @@ class Instance:
         return discounted(full, self.discount) if self.deposit.at(at) > ZERO else full
 
     def price(self, at: datetime) -> PerHour:
-        """Return what it costs while it runs: GPUs and storage, half-even at 12 decimals."""
+        """Return what it costs while it runs: GPUs, storage and a promise, half-even at 12 decimals."""
         if self.contract.is_free_test:
             return PerHour(0)
         storage = self.contract.prices_at(at).storage.scaled(
             Fraction(self.contract.disk_mb * SECONDS_PER_HOUR, MB_PER_GB * SECONDS_PER_MONTH)
         )
-        return self.gpu_price(at) + PerHour.from_steps(storage.steps)
+        costs = self.gpu_price(at) + PerHour.from_steps(storage.steps)
+        return costs if self.promise is None else costs + self.contract.sla_fee_at(at)
 
     @property
     def due(self) -> datetime | None:
@@ -237,18 +243,28 @@ class Instance:
             begins = changes[self.rate_changes_begun].since
             if due is None or begins < due:
                 due = begins
+        if self.promise is not None:
+            settled = self.promise.due(running=self.state is InstanceState.RUNNING)
+            if settled is not None and (due is None or settled < due):
+                due = settled
         return due
 
 
 changed_instance: Final = copier(Instance)
 _put_flow: Final = Instance.flow.__set__  # type: ignore[attr-defined]  # a slot
 _put_deposit: Final = Instance.deposit.__set__  # type: ignore[attr-defined]
+_put_promise: Final = Instance.promise.__set__  # type: ignore[union-attr]
 
 
 def fill_flow(instance: Instance, flow: Flow, deposit: Ledger) -> None:
     """Fill in the flow of an instance that was just made and that nobody else has."""
     _put_flow(instance, flow)
     _put_deposit(instance, deposit)
+
+
+def fill_promise(instance: Instance, promise: PromiseState) -> None:
+    """Fill in the promise of an instance that was just made and that nobody else has."""
+    _put_promise(instance, promise)
 
 
 def entry_of(instance: Instance) -> Entry | None:
@@ -275,6 +291,8 @@ def entry_of(instance: Instance) -> Entry | None:
 
 def flow_of(instance: Instance, *, online: bool, at: datetime) -> Flow:
     """Return the money that flows each second from ``at`` on, because of an instance."""
+    if instance.promise is not None:
+        return _flow_of_promised(instance, online=online)
     contract, state = instance.contract, instance.state
     if not online or state is InstanceState.DESTROYED:
         return NO_FLOW
@@ -297,6 +315,21 @@ def flow_of(instance: Instance, *, online: bool, at: datetime) -> Flow:
     return _flow(stored, mb, used, covered, share.numerator, share.denominator)
 
 
+def _flow_of_promised(instance: Instance, *, online: bool) -> Flow:
+    """Return the flow of an instance with a promise: while it runs, an outage stops nothing."""
+    contract, running = instance.contract, instance.state is InstanceState.RUNNING
+    if not (online or running):
+        return NO_FLOW
+    prices = instance.prices
+    used = fee = 0
+    if running:
+        used = prices.gpu.for_gpus(contract.block.size).steps
+        fee = promise_fee(contract, prices).steps
+    share = prices.platform_fee
+    stored, mb = prices.storage.steps, contract.disk_mb
+    return _promised_flow(stored, mb, used, fee, share.numerator, share.denominator)
+
+
 # Few flows are different, so most often it is one that another instance has: then it is the same
 # object, and whether a flow has changed is a glance. The key is of whole numbers, whose hash is
 # quicker than that of prices and of a share.
@@ -311,3 +344,14 @@ def _flow(
     deposit = used.amount if covered else ZERO
     fee, total = stored.fee + used.fee, stored.amount + used.amount
     return Flow(balance=total - deposit, deposit=deposit, payout=total - fee, fee=fee)
+
+
+@lru_cache(maxsize=65_536)
+def _promised_flow(
+    storage: int, disk_mb: int, gpus: int, fee: int, numerator: int, denominator: int
+) -> Flow:
+    """Return the flow into an escrow: of the fee of the promise the platform gets nothing."""
+    used = _flow(storage, disk_mb, gpus, False, numerator, denominator)
+    sla = PerHour.from_steps(fee).charge(1)
+    balance, escrow = used.balance + sla, used.payout + sla
+    return Flow(balance=balance, fee=used.fee, escrow=escrow, sla=sla)

@@ -8,7 +8,7 @@ a machine, and hosts and clients use separate accounts (G10).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final, NoReturn, TypeVar
@@ -27,7 +27,7 @@ from numgenius_core.maintenance.schedule import MachineSchedule, MaintenanceWind
 from numgenius_core.market._copying import copier
 from numgenius_core.market._index import MachineIndex
 from numgenius_core.market._ledger import Ledger
-from numgenius_core.market._persistent import Sorted, Table
+from numgenius_core.market._persistent import Series, Sorted, Table
 from numgenius_core.market._settings import NO_LIMITS, Settings
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.volume import (
@@ -40,6 +40,7 @@ from numgenius_core.market.volume import (
 from numgenius_core.money import ZERO, Money
 from numgenius_core.offer import Block, Offer
 from numgenius_core.rates import PerGpuHour
+from numgenius_core.sla.history import Outage
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DAY: Final = timedelta(days=1)
@@ -52,6 +53,10 @@ _NOTHING_EARNED: Final = Ledger(since=BEGINNING)
 def as_table(entries: Mapping[Any, Any]) -> Table[Any, Any]:
     """Return a mapping as one that nobody can change."""
     return entries if isinstance(entries, Table) else Table(entries)
+
+
+def _series(outages: Sequence[Outage]) -> Series[Outage]:
+    return outages if isinstance(outages, Series) else Series(outages)
 
 
 @frozen(kw_only=True)
@@ -146,6 +151,9 @@ class MachineState:
         instances: Those that exist, by their numbers.
         increases: The price increases that wait for a client, by their numbers.
         schedule: Its maintenance windows.
+        notices: When each of its windows was announced, by the window's number.
+        down_since: Since when it is offline; ``None`` while it is online.
+        outages: Those that are over, cut at the edges of the windows they fell into.
         announced: Up to when the beginnings and ends of the windows have been announced.
         default_job: Image of the host's own job, which runs on every GPU that no client uses.
         volume_listing: What its host offers of its disk for volumes; ``None`` without an offer.
@@ -162,6 +170,9 @@ class MachineState:
     instances: Mapping[ContractId, Instance] = field(factory=Table, converter=as_table, repr=brief)
     increases: Mapping[int, PendingIncrease] = field(factory=Table, converter=as_table, repr=brief)
     schedule: MachineSchedule
+    notices: Mapping[int, datetime] = field(factory=Table, converter=as_table, repr=brief)
+    down_since: datetime | None = None
+    outages: Sequence[Outage] = field(default=Series(), converter=_series, repr=brief)
     announced: datetime = BEGINNING
     default_job: str | None = None
     volume_listing: VolumeListing | None = None
@@ -272,6 +283,7 @@ class MachineState:
                 host=machine.host,
                 verification=machine.verification,
                 rentable=self.online and not self.occupied & block.gpu_set,
+                promise=listing.promise,
             )
             for index, block in enumerate(self.blocks())
         )

@@ -26,6 +26,13 @@ from numgenius_core.listing import Mode
 from numgenius_core.market._clock import advance_to
 from numgenius_core.market._notifications import Notification, notifications
 from numgenius_core.market._preview import Preview, preview
+from numgenius_core.market._promise_views import (
+    PromiseView,
+    direct_lines,
+    promise_of,
+    released,
+    uptime_history,
+)
 from numgenius_core.market._relisting import TermChange, TermOrigin
 from numgenius_core.market._renting import AN_OFFER, find_offer
 from numgenius_core.market._runway import Runway, SpendRate, runway, spend_rate
@@ -53,6 +60,7 @@ __all__ = [
     "Earnings",
     "Notification",
     "Preview",
+    "PromiseView",
     "Runway",
     "SpendRate",
     "TermChange",
@@ -72,11 +80,13 @@ __all__ = [
     "offers",
     "payouts_due",
     "preview",
+    "promise_of",
     "quotes",
     "runway",
     "spend_rate",
     "statement_of",
     "until",
+    "uptime_history",
     "volume",
     "volume_offers",
     "volume_statement_of",
@@ -606,6 +616,7 @@ class Earnings:
         upload: For bytes its instances sent.
         download: For bytes they received.
         volumes: For volumes.
+        sla: What the escrows of contracts with a promise released, all that these pay the host.
     """
 
     machine: MachineId
@@ -614,11 +625,13 @@ class Earnings:
     upload: Money
     download: Money
     volumes: Money = ZERO
+    sla: Money = ZERO
 
     @property
     def total(self) -> Money:
         """All of it."""
-        return self.gpu + self.storage + self.upload + self.download + self.volumes
+        direct = self.gpu + self.storage + self.upload + self.download
+        return direct + self.volumes + self.sla
 
 
 def earnings(
@@ -663,11 +676,15 @@ def earnings(
     """
     machines = machines_of(market, host)
     lines: dict[MachineId, list[Line]] = {state.id: [] for state in machines}
+    settled: dict[MachineId, Money] = {}
     living = (each for state in machines for each in state.in_order())
     for each in (*living, *(archive or {}).values()):
         if each.contract.host == host:  # the machine may have another host by now
             found = lines.setdefault(each.contract.machine, [])
-            found += statement(each.history, period).lines
+            found += direct_lines(each.history, period)
+            if each.contract.sla is not None:
+                earned = settled.get(each.contract.machine, ZERO)
+                settled[each.contract.machine] = earned + released(each.history, period)
     rented = (each for state in machines for each in state.volumes.values())
     for kept in (*rented, *(volumes or {}).values()):
         if kept.contract.host == host:
@@ -681,6 +698,7 @@ def earnings(
             upload=_payout(found, LineKind.UPLOAD),
             download=_payout(found, LineKind.DOWNLOAD),
             volumes=_payout(found, LineKind.VOLUME),
+            sla=settled.get(machine, ZERO),
         )
         for machine, found in lines.items()
     )

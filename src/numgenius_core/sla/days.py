@@ -115,7 +115,10 @@ class Judge:
 
     def begun(self, state: EscrowState) -> tuple[int, ...]:
         """Return the longer scales after a settlement; before the first they are the target."""
-        return state.memories or (self._target,) * len(self._lengths)
+        known, scales = state.memories, len(self._lengths)
+        if len(known) == scales:
+            return known
+        return (*known[:scales], *(self._target,) * (scales - len(known)))
 
     def day(
         self, intended: int, down: int, compute: Money, memories: tuple[int, ...]

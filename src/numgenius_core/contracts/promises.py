@@ -1,0 +1,47 @@
+"""What a contract's promise of uptime costs, and what keeps a relisting from extending it.
+
+Rule (marketplace, published 2026): an extension keeps the terms of the promise. A request that
+would raise the contract's fee, or whose claim is below its target (0 included), skips the contract
+this time: no pending increase is recorded, and a later request may extend it.
+
+Our reading: the fee would rise if the new listing asks more for the same target, by its prices, its
+claim or its spread, and if the locked share of the new prices is more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from numgenius_core._terms import Promise
+from numgenius_core.listing import PriceTerms
+from numgenius_core.rates import PerHour
+from numgenius_core.sla.covers import NotExtendedSla, covered_price, extension_obstacle
+from numgenius_core.sla.schedules import SlaRules
+
+if TYPE_CHECKING:
+    from numgenius_core.contracts.contract import Contract
+
+
+def covered(contract: Contract, prices: PriceTerms) -> PerHour:
+    """Return what the promise of a contract covers at some prices while it runs, per hour."""
+    gpus = prices.gpu.for_gpus(contract.block.size)
+    return covered_price(gpus, prices.storage, contract.disk_mb)
+
+
+def promise_fee(contract: Contract, prices: PriceTerms) -> PerHour:
+    """Return what the promise of a contract costs at some prices while it runs, per hour."""
+    return covered(contract, prices).scaled(contract.sla_share)
+
+
+def promise_obstacle(
+    contract: Contract, promise: Promise | None, prices: PriceTerms, rules: SlaRules
+) -> NotExtendedSla | None:
+    """Return what keeps a listing from extending a contract with a promise, ``None`` if nothing."""
+    assert contract.end is not None
+    locked = contract.cover_at(contract.end)
+    if locked is None:
+        return None
+    found = extension_obstacle(locked, promise, covered(contract, prices), rules=rules)
+    if found is None and promise_fee(contract, prices) > locked.fee:
+        return NotExtendedSla.FEE_RISES
+    return found

@@ -1,0 +1,50 @@
+"""What commands say of promises of uptime, and the checks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, Final, cast
+
+from numgenius_core._numbers import exact_number, fraction
+from numgenius_core._terms import MAX_SPREAD, reliability_of
+from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.units import Exact
+
+
+def exactly(given: Exact) -> Fraction:
+    """Say what is taken: the message makes a fraction of it, and checks it."""
+    return cast(Fraction, given)
+
+
+def maybe(given: Exact | None) -> Fraction | None:
+    """Say what is taken: the message makes a fraction of it, if there is one, and checks it."""
+    return cast(Fraction | None, given)
+
+
+def _claim(value: Exact, path: str) -> Fraction:
+    """Return a claim: 0, or above it and at most 0.99999, with at most 9 decimals."""
+    if exact_number(value, path, "a share from 0 to 0.99999") == 0:
+        return Fraction(0)
+    return reliability_of(value, path)
+
+
+def _spread(value: Exact, path: str) -> Fraction:
+    need = f"a spread above 0 and at most {MAX_SPREAD}"
+    spread = exact_number(value, path, need)
+    if not 0 < spread <= MAX_SPREAD:
+        raise RuleViolation(path, need, shown(value))
+    return spread
+
+
+def _beta(value: Exact, path: str) -> Fraction:
+    share = fraction(value, path, below_one=True)
+    if not share:
+        raise RuleViolation(path, "a share above 0 and below 1", "0")
+    return share
+
+
+A_CLAIM: Final[Mapping[str, Any]] = {"check": _claim}
+A_SPREAD: Final[Mapping[str, Any]] = {"check": _spread}
+A_BETA: Final[Mapping[str, Any]] = {"check": _beta}
+A_TARGET: Final[Mapping[str, Any]] = {"check": reliability_of}
