@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import get_args
 
 import pytest
@@ -116,12 +117,18 @@ class TestEveryEvent:
         assert len(told) == len([each for each in stops if each.why is e.StopReason.BALANCE])
 
 
-OTHERS = {e.ContractMoved, e.BalanceRanOut, e.InstanceStopped, e.DepositSpent}
+OTHERS = {e.ContractMoved, e.BalanceRanOut, e.InstanceStopped, e.DepositSpent, e.PromiseSettled}
 
 
 def another_story() -> Told:
-    """Tell of a deposit and a balance that are used up, and of GPUs that are rearranged."""
+    """Tell of a deposit and a balance that are used up, of GPUs rearranged, a promise broken."""
     w = Told()
+    w.do(c.AddCredit(account=BOB, amount=Money(50)))
+    w.add(1, machine=2)
+    w.list(prices(), machine=2, sla_claim=Fraction(99, 100))
+    w.rent(1, by=BOB, machine=2, target=Fraction(19, 20))
+    w.do(c.ReportOffline(machine=MachineId(2)))
+    w.do(c.ReportOnline(machine=MachineId(2)), DAY)
     w.do(c.AddCredit(account=ANN, amount=Money(50)))
     w.add(4)
     w.list(prices())
@@ -139,6 +146,16 @@ class TestWhoIsTold:
 
     def test_a_new_rental_the_host(self) -> None:
         assert {name for name, _ in STORY.of(e.ContractCreated)} == {HOST}
+
+    def test_a_day_of_a_promise_both_if_something_came_back(self) -> None:
+        w = another_story()
+        days = [each for each in w.events if isinstance(each, e.PromiseSettled)]
+        back = [each for each in days if each.day.credit]
+        assert 0 < len(back) < len(days)
+        assert w.of(e.PromiseSettled) == [
+            (BOB, "promise settled"),
+            (HOST, "promise settled"),
+        ] * len(back)
 
     def test_maintenance_everyone_on_the_machine_once(self) -> None:
         w = Told()

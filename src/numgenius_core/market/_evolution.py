@@ -35,8 +35,8 @@ from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._copying import copier, maker
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, moved, ticks_at
-from numgenius_core.market._transfer_changes import TRANSFER_CHANGES
 from numgenius_core.market._promises import count_promises, noted_outages, promise_settled
+from numgenius_core.market._transfer_changes import TRANSFER_CHANGES
 from numgenius_core.market._volume_changes import VOLUME_CHANGES, unlist_volumes, volumes_went
 from numgenius_core.market.instance import Instance, changed_instance
 from numgenius_core.market.promise import new_promise

@@ -221,7 +221,7 @@ class Instance:
         return discounted(full, self.discount) if self.deposit.at(at) > ZERO else full
 
     def price(self, at: datetime) -> PerHour:
-        """Return what it costs while it runs: GPUs, storage and a promise, half-even at 12 decimals."""
+        """Return what it costs while it runs, half-even at 12 decimals; a promise included."""
         if self.contract.is_free_test:
             return PerHour(0)
         storage = self.contract.prices_at(at).storage.scaled(
