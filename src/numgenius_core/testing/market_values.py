@@ -48,6 +48,7 @@ _NOBODY: Final = AccountId("nobody")
 _clients = st.sampled_from([*_CLIENTS[:2] * 12, _CLIENTS[2], *_HOSTS, _NOBODY])
 _amounts = st.sampled_from(["0.5", "0.000000000001", "3", "20", "576", "20000"]).map(Money)
 _floors = st.sampled_from(["0", "0", "0.1", "0.3", "0.300000000001"]).map(PerGpuHour)
+_claims = st.sampled_from([0, Fraction(99, 100), Fraction(9, 10)])
 _ends = st.sampled_from([None, None, None, _HOUR, _DAY, 10 * _DAY, 40 * _DAY])
 _seldom = st.integers(0, 11).map(lambda n: n == 7)
 
@@ -127,7 +128,9 @@ def _rent(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:
     rentable = [each for each in offers if each.rentable]
     offer = draw(st.sampled_from([*offers, *rentable * 2]))
     how: dict[str, Any] = {"mode": Mode.ON_DEMAND}
-    if draw(st.booleans()):
+    if offer.promise is not None and draw(st.integers(0, 2)):
+        how["target"] = Fraction(9, 10) if draw(st.booleans()) else offer.promise.claim
+    elif draw(st.booleans()):
         bid = draw(bids(offer.gpus))
         low = market.machines[offer.machine].floor.for_gpus(offer.gpus)
         how = {"mode": Mode.INTERRUPTIBLE, "bid": bid if draw(_seldom) else max(bid, low)}
@@ -196,6 +199,7 @@ def _list(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:
         max_discount=draw(st.sampled_from([Fraction(2, 5), Fraction(0)])),
         end=_after(base, end),
         rolling=2 * _DAY if end is None and draw(_seldom) else None,
+        sla_claim=draw(_claims),
         **with_volumes(draw),
     )
 
@@ -210,6 +214,8 @@ def _relist(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:
     names = draw(st.sets(st.sampled_from(["gpu", "storage", "upload", "min_bid", "platform_fee"])))
     sent: dict[str, Any] = {name: getattr(terms, name) for name in sorted(names)}
     again = timedelta(0) if draw(st.booleans()) else end
+    if draw(_seldom):
+        sent |= {"sla_claim": draw(_claims), "sla_spread": Fraction(draw(st.integers(1, 3)))}
     volumes = with_volumes(draw)
     return c.Relist(by=by, machine=machine, end=_after(base, again), **sent, **volumes)
 
@@ -257,6 +263,14 @@ def _report(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:  # noqa
     return draw(st.sampled_from(choices))
 
 
+def _went(draw: st.DrawFn, market: Market, at: datetime) -> c.Command:  # noqa: ARG001 - as others
+    """Draw a machine that goes offline, or that comes back."""
+    _, machine = _place(draw, market)
+    known = market.machines.get(machine)
+    online = known is None or known.online
+    return (c.ReportOffline if online else c.ReportOnline)(machine=machine)
+
+
 _ANY: Final[tuple[_Draws, ...]] = (
     _rent,
     _loaded,
@@ -278,6 +292,8 @@ def _kinds(market: Market) -> list[_Draws]:
     kinds = [*_ANY, *(_rent if market.listings else _list,) * 16, _list, _relist, _host, _report]
     if there:
         kinds += (_life, _life, _life, _prepay, _say) * 2
+    if any(each.promise is not None for each in there):
+        kinds += (_went, _host) * 6
     if any(each.state.value == "loading" for each in there):
         kinds += (_loaded,) * 16
     if any(each.state.value == "paused" for each in there):
@@ -349,8 +365,14 @@ def _opening(draw: st.DrawFn) -> list[Step]:
         end, prices = _after(EPOCH, draw(_ends)), draw(_prices())
         size = draw(st.sampled_from([0, None, 2_000_000]))
         found.append(c.AddMachine(machine=_machine(number, host, gpus)))
+        claim = draw(_claims)
         listed = c.ListMachine(
-            by=host, machine=MachineId(number), prices=prices, end=end, volume_mb=size
+            by=host,
+            machine=MachineId(number),
+            prices=prices,
+            end=end,
+            volume_mb=size,
+            sla_claim=claim,
         )
         found.append(listed)
     return [(command, EPOCH) for command in found]

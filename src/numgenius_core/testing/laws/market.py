@@ -36,6 +36,7 @@ from numgenius_core.market.state import Market
 from numgenius_core.market.volume import RentedVolume
 from numgenius_core.money import Money
 from numgenius_core.testing.law import Implementation, Law, Rule, dollars, near
+from numgenius_core.testing.laws.settlements import fault_of_promises
 from numgenius_core.testing.market_values import Step, plays
 
 Steps = Sequence[Step]
@@ -51,6 +52,7 @@ _ONE_A_GPU: Final = "no GPU runs two instances, and none is rented on demand twi
 _BY_PRIORITY: Final = "on demand runs first, then the highest bid; equal bids keep their order"
 _CONSERVED: Final = "whatever leaves one account arrives in others: credit is conserved to the tick"
 _STATED: Final = "what each account has is what it paid in, less its bills, and what it earned"
+_SETTLED: Final = "what comes due at midnight is what the promise, the day's bill and outages say"
 _FORWARD: Final = "time never runs backwards; each thing happens at its own instant"
 _OFTEN: Final = "the answer does not depend on how often anyone looks at the clock"
 _DISK: Final = "what instances and volumes store together is never more than the disk that is sold"
@@ -71,7 +73,8 @@ class Books:
         deposits: What is left of the deposit of each contract that has one.
         bills: What each contract and each volume there ever was took from its client's balance, by
             their numbers, of which no two are the same.
-        payouts: What each of them gave its host.
+        payouts: What each of them gave its host, or an escrow for it.
+        escrows: What is in the escrow of each contract with a promise of uptime that is in force.
         platform: What the platform has earned.
 
     >>> from numgenius_core import Money
@@ -86,6 +89,7 @@ class Books:
     bills: Mapping[ContractId, Any] = field(converter=read_only)
     payouts: Mapping[ContractId, Any] = field(converter=read_only)
     platform: Any
+    escrows: Mapping[ContractId, Any] = field(factory=dict, converter=read_only)
 
 
 def _answers(given: Sequence[Answer]) -> Sequence[Answer]:
@@ -162,6 +166,7 @@ def books_of(
         | {key: each.total for key, each in stored.items()},
         payouts={key: each.payout for key, each in (known | stored).items()},
         platform=market.platform.at(at),
+        escrows={each.id: each.promise.ledger.at(at) for each in there if each.promise is not None},
     )
 
 
@@ -211,7 +216,7 @@ def _instances(market: Market) -> Iterator[Instance]:
 
 def _different(found: Books, expected: Books) -> str | None:
     """Return what differs between the accounts of two plays."""
-    for name in ("balances", "deposits", "bills", "payouts"):
+    for name in ("balances", "deposits", "bills", "payouts", "escrows"):
         one, other = getattr(found, name), getattr(expected, name)
         for key in {**one, **other}:
             here, there = (dollars(each.get(key, _NOTHING)) for each in (one, other))
@@ -400,7 +405,8 @@ def _credits(events: Sequence[e.Event]) -> dict[AccountId, Fraction]:
 def _conserved(implementation: Implementation, steps: Steps) -> str | None:
     played = _told(implementation, steps)
     now = played.books
-    amounts = (*now.balances.values(), *now.deposits.values(), now.platform)
+    held = (*now.deposits.values(), *now.escrows.values())
+    amounts = (*now.balances.values(), *held, now.platform)
     total = sum(map(dollars, amounts), _NOTHING)
     paid_in = sum(_credits(played.events).values(), _NOTHING)
     return near("what there is", total, paid_in, _NOTHING)
@@ -414,6 +420,7 @@ def _stated(implementation: Implementation, steps: Steps) -> str | None:
             contract, told = event.contract, played.books
             bill = dollars(told.bills.get(contract.id, _NOTHING))
             earned = dollars(told.payouts.get(contract.id, _NOTHING))
+            earned -= dollars(told.escrows.get(contract.id, _NOTHING))
             for name, amount in ((contract.client, -bill), (contract.host, earned)):
                 expected[name] = expected.get(name, _NOTHING) + amount
     for name, balance in played.books.balances.items():
@@ -421,6 +428,14 @@ def _stated(implementation: Implementation, steps: Steps) -> str | None:
         if fault := near(f"the balance of {name}", dollars(balance), rest, _NOTHING):
             return fault
     return None
+
+
+def _promises_are_kept(implementation: Implementation, steps: Steps) -> str | None:
+    played = _told(implementation, steps)
+    for key, amount in played.books.escrows.items():
+        if dollars(amount) < 0:
+            return f"the escrow of contract {key} holds {amount}"
+    return fault_of_promises(played.events, max(at for _, at in steps))
 
 
 MARKET: Final = Rule(
@@ -438,6 +453,7 @@ MARKET: Final = Rule(
         Law(name="a volume by the second", sentence=_BY_THE_SECOND, check=_by_the_second),
         Law(name="credit is conserved", sentence=_CONSERVED, check=_conserved),
         Law(name="a statement is the ledger", sentence=_STATED, check=_stated),
+        Law(name="a promise is its settlement", sentence=_SETTLED, check=_promises_are_kept),
         Law(name="the events are enough", sentence=_REPLAYED, check=_events_are_enough),
     ),
     ours=playing(execute),
