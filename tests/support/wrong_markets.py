@@ -277,6 +277,56 @@ def forgets_volumes(steps: Sequence[Step]) -> Played:
     return evolve(played, books=evolve(played.books, bills=bills))
 
 
+# -- promises ----------------------------------------------------------------------------------
+
+
+def never_settles(steps: Sequence[Step]) -> Played:
+    """Take the money of a promise into its escrow, and leave it there."""
+    return without(e.PromiseSettled)(steps)
+
+
+def pays_nothing_back(steps: Sequence[Step]) -> Played:
+    """Keep the credit of a missed promise."""
+    return _settling(lambda _, __: True)(steps)
+
+
+def pays_back_the_last_day(steps: Sequence[Step]) -> Played:
+    """Of several days that are settled at one look at the clock, pay back the last alone."""
+    return _settling(lambda event, events: any(each.at > event.at for each in events))(steps)
+
+
+def _settling(
+    keeps: Callable[[e.PromiseSettled, Sequence[e.Event]], bool],
+) -> Callable[[Sequence[Step]], Played]:
+    def without_credit(market: Market, command: c.Command, at: datetime) -> Done:
+        _, events = execute(market, command, at)
+        changed = [
+            evolve(each, day=evolve(each.day, credit=Money(0), escrow_to_client=Money(0)))
+            if isinstance(each, e.PromiseSettled) and keeps(each, events)
+            else each
+            for each in events
+        ]
+        return replay(changed, market), changed
+
+    return playing(without_credit)
+
+
+def pays_hosts_at_once(steps: Sequence[Step]) -> Played:
+    """Keep no escrow: what is in it is the host's."""
+    played = playing(execute)(steps)
+    made = (each.contract for each in played.events if isinstance(each, e.ContractCreated))
+    hosts, told = {each.id: each.host for each in made}, played.books
+    balances = dict(told.balances)
+    for key, amount in told.escrows.items():
+        balances[hosts[key]] += amount
+    return evolve(played, books=evolve(told, balances=balances, escrows={}))
+
+
+def loses_escrows(steps: Sequence[Step]) -> Played:
+    """Forget what is in escrows."""
+    return told_by(lambda told: evolve(told, escrows={}))(steps)
+
+
 # -- previews ----------------------------------------------------------------------------------
 
 
@@ -331,6 +381,10 @@ WRONG_MARKETS: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         oversells_the_disk,
         bills_volumes_offline,
         forgets_volumes,
+        never_settles,
+        pays_nothing_back,
+        pays_hosts_at_once,
+        loses_escrows,
     ),
     "preview": (
         forgets_what_is_due,

@@ -48,7 +48,7 @@ from numgenius_core.testing.laws import frames as testing_laws_frames
 from numgenius_core.testing.market_values import quiet_second
 from numgenius_core.testing.volume_values import lists_volumes, rents_volumes
 from numgenius_core.whatif import Outcome, Scenario
-from wrong_markets import bills_volumes_offline, oversells
+from wrong_markets import bills_volumes_offline, oversells, pays_back_the_last_day
 from wrong_rules import WRONG, raises
 
 # Each is a frame of up to thirty rows, and as much work as forty.
@@ -68,7 +68,12 @@ RARE = {
     *("forgets_at_midnight", "half_done", "host_gets_all", "in_floats", "minutes_begun"),
     *("never_resumes", "newest_first", "no_floor", "no_free_tests", "offline_costs"),
     *("on_the_first_gpus", "one_a_field", "one_after_the_other", "oversells_the_disk"),
-    *("price_of_one_gpu", "refusals_cost_a_cent", "says_nothing_of_the_skipped"),
+    *(
+        "pays_nothing_back",
+        "price_of_one_gpu",
+        "refusals_cost_a_cent",
+        "says_nothing_of_the_skipped",
+    ),
     *("stops_at_the_first", "takes_all_for_extended", "tells_no_loading"),
     *("tells_no_rentals", "tells_no_traffic", "unsaid_is_another", "whatever_the_case"),
 }
@@ -265,6 +270,17 @@ class TestALawAlone:
         fault = law.check(oversells, w.steps)
         assert fault == f"at {w.now}, instance {contract} has GPUs of another"
         assert law.check(RULES["market"].ours, w.steps) is None
+
+    def test_a_credit_of_each_day_of_several(self) -> None:
+        w = world(1, prices(), sla_claim=Fraction(99, 100))
+        w.rent(1, target=Fraction(19, 20))
+        w.do(c.ReportOffline(machine=MachineId(1)))
+        w.do(c.Tick(), 3 * 86_400 + 1)
+        law = named("market", "a promise is its settlement")
+        assert law.check(RULES["market"].ours, w.steps) is None
+        fault = law.check(pays_back_the_last_day, w.steps)
+        assert fault is not None
+        assert "are settled, not" in fault
 
     def test_a_volume_while_machines_go_and_come_back(self) -> None:
         w = world(1, prices(1))

@@ -104,11 +104,11 @@ def promise_of(
     ...     market, _ = execute(market, command, at + timedelta(hours=hour))
     >>> promise = views.promise_of(market, 2, at + timedelta(days=2))
     >>> for day in promise.days:
-    ...     print(f"{day.day:%d}: {day.reliability:.1%} up, {day.credit:.2f} back")
-    01: 79.2% up, 81.38 back
+    ...     print(f"{day.day:%d}: {float(day.reliability):.1%} up, {day.credit:.2f} back")
+    01: 79.2% up, 80.85 back
     02: 100.0% up, 0.00 back
     >>> print(f"{promise.escrow:.2f} to be released, {promise.earned:.2f} so far")
-    64.95 to be released, 0.14 so far
+    64.80 to be released, 0.14 so far
     """
     market = _until(market, at)
     check_kind(contract, int, "contract")

@@ -36,6 +36,7 @@ from numgenius_core.testing.volume_values import (
     rents_volumes,
     with_volumes,
 )
+from numgenius_core.units import Exact
 
 Step = tuple[c.Command, datetime]
 """A command, and the instant at which it is given."""
@@ -48,7 +49,7 @@ _NOBODY: Final = AccountId("nobody")
 _clients = st.sampled_from([*_CLIENTS[:2] * 12, _CLIENTS[2], *_HOSTS, _NOBODY])
 _amounts = st.sampled_from(["0.5", "0.000000000001", "3", "20", "576", "20000"]).map(Money)
 _floors = st.sampled_from(["0", "0", "0.1", "0.3", "0.300000000001"]).map(PerGpuHour)
-_claims = st.sampled_from([0, Fraction(99, 100), Fraction(9, 10)])
+_claims: st.SearchStrategy[Exact] = st.sampled_from([0, Fraction(99, 100), Fraction(9, 10)])
 _ends = st.sampled_from([None, None, None, _HOUR, _DAY, 10 * _DAY, 40 * _DAY])
 _seldom = st.integers(0, 11).map(lambda n: n == 7)
 
