@@ -26,8 +26,8 @@ def sla_backtest(asked: Asked) -> Any:
     end = call.asked("end", Real, None)
     try:
         claim, confidence = share(call, "r_claim") or Fraction(0), share(call, "p")
-        known = confidence is not None
-        promise = Promise.of_confidence(claim, confidence) if known else Promise(claim)
+        sure = confidence is not None
+        promise = Promise.of_confidence(claim, confidence or 0) if sure else Promise(claim)
         return backtest(
             history,
             price,

@@ -1,6 +1,6 @@
 """Settling one day of a promise: what it is judged by, what it pays back, and what it leaves.
 
-The rules stand at :mod:`numgenius_core.sla.settlement`, which settles many days of a rental at one
+The rules stand at :func:`numgenius_core.sla.settle`, which settles many days of a rental at one
 price. A market settles each day at the midnight after it, with the amounts that it came to.
 """
 
