@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Any, Final
 
 from examples.marketplace.rows import Row, epoch, number
@@ -29,11 +30,13 @@ TYPES: Final = {
     LineKind.UPLOAD: "bwu",
     LineKind.DOWNLOAD: "bwd",
 }
+PROMISED: Final = frozenset({LineKind.SLA_FEE, LineKind.SERVICE_CREDIT})
 EARNED: Final = {
     "gpu": ("gpu",),
     "sto": ("storage", "volumes"),  # the market has no word of its own for these
     "bwu": ("upload",),
     "bwd": ("download",),
+    "sla": ("sla",),  # what the escrows of promises of uptime released
 }
 TOTALS: Final = {"stor" if short == "sto" else short: names for short, names in EARNED.items()}
 
@@ -63,8 +66,9 @@ def volume_charge(bill: VolumeStatement) -> Row:
 
 
 def usage(kind: str, key: int, used: Sequence[Line], total: Money, metadata: Row) -> Row:
-    begin = midnight(min(line.period.start for line in used))
-    end = midnight(max(line.period.end - timedelta(seconds=1) for line in used))
+    timed = [line for line in used if line.kind is not LineKind.SERVICE_CREDIT] or used
+    begin = midnight(min(line.period.start for line in timed))
+    end = midnight(max(line.period.end - timedelta(seconds=1) for line in timed))
     days = max((end - begin).days + 1, 1)
     return {
         "type": kind,
@@ -74,7 +78,43 @@ def usage(kind: str, key: int, used: Sequence[Line], total: Money, metadata: Row
         "start": epoch(begin),
         "end": epoch(max(begin, end)),
         "metadata": metadata,
-        "items": [item(line) for line in used],
+        "items": [
+            *(item(line) for line in used if line.kind not in PROMISED),
+            *promise_items([line for line in used if line.kind in PROMISED]),
+        ],
+    }
+
+
+def promise_items(lines: Iterable[Line]) -> list[Row]:
+    """Return a row for each day of a promise of uptime: its fee less what came back for it."""
+    nets: dict[datetime, Money] = {}
+    for line in lines:
+        if line.kind is LineKind.SERVICE_CREDIT:  # paid at the midnight after the day
+            day = midnight(line.period.start - timedelta(seconds=1))
+            nets[day] = nets.get(day, Money(0)) + line.amount
+            continue
+        days = (line.period.end - midnight(line.period.start)).days + 1
+        cuts = [midnight(line.period.start) + timedelta(days=each) for each in range(1, days + 1)]
+        for part in line.period.split(cuts):
+            day, share = midnight(part.start), Fraction(part.seconds, line.period.seconds)
+            nets[day] = nets.get(day, Money(0)) + line.amount.scaled(share)
+    return [promise_item(day, net) for day, net in sorted(nets.items())]
+
+
+def promise_item(day: datetime, net: Money) -> Row:
+    amount, end = number(net), day + timedelta(days=1)
+    return {
+        "type": "sla",
+        "source": None,
+        "description": "Service Credit" if net < Money(0) else "SLA Fee",
+        "quantity": 1.0,
+        "rate": amount,
+        "amount": amount,
+        "start": epoch(day),
+        "end": epoch(end),
+        "timestamp": epoch(day),
+        "metadata": {},
+        "items": [],
     }
 
 
@@ -218,7 +258,7 @@ def earned(
     found = list(found)
     summary: Row = {f"total_{short}": total(found, *names) for short, names in TOTALS.items()}
     known = [value for each in found if (value := reliability.get(each.machine)) is not None]
-    summary |= {"total_sla": 0.0, "avg_reliability": sum(known) / len(known) if known else None}
+    summary["avg_reliability"] = sum(known) / len(known) if known else None
     return {
         "summary": summary,
         "per_machine": [
@@ -232,8 +272,8 @@ def earned(
 
 def parts(found: Iterable[Earnings]) -> Row:
     """Return what machines earned together, by what it was for."""
-    found, row = list(found), Row(sla_earn=0.0)
-    return row | {f"{short}_earn": total(found, *names) for short, names in EARNED.items()}
+    found = list(found)
+    return {f"{short}_earn": total(found, *names) for short, names in EARNED.items()}
 
 
 def total(found: Iterable[Earnings], *names: str) -> float:

@@ -6,7 +6,13 @@ from typing import Final
 
 from attrs import field, frozen
 
-from examples.marketplace import accounts as own, commands as do, questions as ask, volumes as disk
+from examples.marketplace import (
+    accounts as own,
+    commands as do,
+    promises as sla,
+    questions as ask,
+    volumes as disk,
+)
 from examples.marketplace.commands import Means
 from examples.marketplace.questions import Answers
 from numgenius_core.market.commands import AcceptPriceIncrease, RejectPriceIncrease
@@ -42,8 +48,10 @@ class Door:
 
 
 LISTING: Final = """machine machines price_gpu price_disk price_inetu price_inetd price_min_bid
-    credit_discount_max min_chunk end_date duration vol_size vol_price hidden_listing"""
-RENTAL: Final = "disk! price type label image cancel_unavail env volume_info"
+    credit_discount_max min_chunk end_date duration vol_size vol_price hidden_listing
+    sla_r_claim sla_sigma_x sla_max_beta sla_r_target sla_reliability"""
+RENTAL: Final = """disk! price type label image cancel_unavail env volume_info
+    target_reliability"""
 SEARCH: Final = "order type limit allocated_storage q"
 ANSWERED: Final = "pending_price_increase_id instance_ids"
 accept, reject = do.answered(AcceptPriceIncrease), do.answered(RejectPriceIncrease)
@@ -244,6 +252,13 @@ QUESTIONS: Final = (
         "show maints",
         answers=ask.maintenances,
         parameters="machine_ids!",
+    ),
+    Door(
+        "GET",
+        "/v0/host/sla_backtest",
+        "what a promise of uptime would have brought",
+        answers=sla.sla_backtest,
+        parameters="machine_id! r_claim! p r_target end days",
     ),
     Door("GET", "/v0/machines/{number}", "show machine", answers=ask.machine),
     Door("GET", "/v0/machines/{number}/reports", "reports", answers=ask.reports),

@@ -153,6 +153,10 @@ class Call:
             raise WrongType(name, "a number", shown(value))
         return Decimal(repr(value))
 
+    def share(self, name: str) -> Fraction | None:
+        """Return a number as it is written, ``None`` for null."""
+        return None if self.body.get(name) is None else Fraction(self.exact(name))
+
     def whole(self, name: str) -> int:
         return whole_number(self.body.get(name), name)
 
@@ -218,6 +222,9 @@ def listing(call: Call, machine: int) -> do.Relist:
         rolling=None if rolling is None else fixed_duration(parse_duration(rolling), "duration"),
         volume_mb=None if volume is None else to_megabytes(call.exact("vol_size"), "vol_size"),
         volume_price=call.maybe("vol_price", PerGbMonth),
+        sla_claim=call.share("sla_r_claim"),
+        sla_spread=call.share("sla_sigma_x"),
+        sla_max_beta=call.share("sla_max_beta"),
     )
 
 
@@ -237,6 +244,7 @@ def rental(call: Call, offer: int, volumes: tuple[VolumeId, ...] = ()) -> do.Ren
         disk_mb=to_megabytes(disk, "disk"),
         label=call.text("label"),
         volumes=volumes,
+        target=call.share("target_reliability"),
     )
 
 

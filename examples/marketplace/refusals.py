@@ -22,6 +22,7 @@ from numgenius_core.errors import (
     RentalTooLong,
     RuleViolation,
     UnknownId,
+    WrongType,
 )
 
 
@@ -55,6 +56,12 @@ class WrongVolume(RuleViolation):
     code: ClassVar[str] = "volume_out_of_bounds"
 
 
+class WrongPromise(RuleViolation):
+    """A claim, a target or a range of days that no promise of uptime has."""
+
+    code: ClassVar[str] = "promise_out_of_bounds"
+
+
 class NoListing(UnknownId):
     """A volume offer that is not there to be taken back."""
 
@@ -70,6 +77,7 @@ FAULTS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (WrongFloor, 422, "invalid_price"),
     (WrongStart, 422, "invalid_args"),
     (WrongVolume, 422, "invalid_args"),
+    (WrongPromise, 400, "invalid_sla_params"),
     (NoListing, 400, "no_such_ask"),
     (NotYours, 401, "not_authorized"),
     (InUse, 409, "volume_in_use"),
@@ -151,6 +159,10 @@ def named(fault: NumgeniusError | NotStored) -> tuple[int, str, str]:
     status, word = next((s, w) for kind, s, w in FAULTS if isinstance(fault, kind))
     if isinstance(fault, UnknownId):
         word = MISSING.get(fault.path, word)
+    if isinstance(fault, NotAllowed) and fault.path in ("sla_claim", "target"):
+        word = "sla_disabled"
+    elif isinstance(fault, RuleViolation | WrongType) and "sla_" in fault.path:
+        word = "invalid_sla_params"
     return status, word, fault.code if isinstance(fault, NumgeniusError) else word
 
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
+
+from attrs import evolve
 
 from examples.marketplace.hardware import Hardware, facts
 from numgenius_core.contracts import InstanceState, PendingIncrease, client_end
@@ -22,6 +25,7 @@ from numgenius_core.money import Money
 from numgenius_core.offer import Offer
 from numgenius_core.rates import Rate
 from numgenius_core.search import FIELDS, View
+from numgenius_core.sla import Promise
 from numgenius_core.units import MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
 from numgenius_core.wire import offer_to_record
 
@@ -70,19 +74,35 @@ def offer(given: Offer, view: View) -> Row:
     total, saved = row["dph_total"], row["dph_total"] - row["discounted_dph_total"]
     download = view.disk_mb / MB_PER_GB * row["inet_down_cost"] / A_STAY
     row |= {"verified": row["verification"] == "verified", "dph_total_adj": total + download}
-    row["search"] = hourly(row["dph_base"], row["storage_total_cost"], saved)
+    promise, fee = given.promise, 0.0
+    if promise is not None and view.target is not None:
+        totals = (FIELDS["dph_total"].of(given, each) for each in (view, evolve(view, target=None)))
+        promised, without = (Decimal(str(total)) for total in totals)
+        fee = float(promised - without)
+    row["expected_reliability"] = None if promise is None else number(promise.claim)
+    row["has_sla"] = promise is not None
+    row |= claimed(promise)
+    row["search"] = hourly(row["dph_base"], row["storage_total_cost"], saved, fee)
     row["instance"] = hourly(0, row["storage_total_cost"], 0)
     return row
 
 
-def hourly(gpu: float, disk: float, saved: float) -> Row:
-    """Return the parts of a price an hour."""
+def claimed(promise: Promise | None) -> Row:
+    """Return the terms of a promise of uptime: a claim of 0 is none."""
+    if promise is None:
+        return {"sla_r_claim": 0.0, "sla_sigma_x": None}
+    return {"sla_r_claim": number(promise.claim), "sla_sigma_x": number(promise.spread)}
+
+
+def hourly(gpu: float, disk: float, saved: float, sla: float = 0.0) -> Row:
+    """Return the parts of a price an hour; no discount is given on a promise of uptime."""
     return {
         "gpuCostPerHour": gpu,
         "diskHour": disk,
-        "totalHour": gpu + disk,
+        "slaPremiumPerHour": sla,
+        "totalHour": gpu + disk + sla,
         "discountTotalHour": saved,
-        "discountedTotalPerHour": gpu + disk - saved,
+        "discountedTotalPerHour": gpu + disk + sla - saved,
     }
 
 
@@ -156,10 +176,14 @@ def published(state: MachineState, at: datetime) -> Row:
     row["listed_volume_cost"] = None if volumes is None else number(volumes.price)
     if listing is None:
         names = """listed_gpu_cost listed_storage_cost listed_inet_up_cost listed_inet_down_cost
-            listed_min_gpu_count min_chunk min_bid_price credit_discount_max end_date duration"""
+            listed_min_gpu_count min_chunk min_bid_price credit_discount_max end_date duration
+            sla_reliability_claim sla_sigma_x sla_confidence"""
         return row | dict.fromkeys(names.split())
-    rolling = listing.rolling
+    rolling, promise = listing.rolling, listing.promise
     return row | {
+        "sla_reliability_claim": 0.0 if promise is None else number(promise.claim),
+        "sla_sigma_x": None if promise is None else number(promise.spread),
+        "sla_confidence": None if promise is None else promise.band.value,
         "listed_gpu_cost": number(listing.prices.gpu),
         "listed_storage_cost": number(listing.prices.storage),
         "listed_inet_up_cost": number(listing.prices.upload),
@@ -194,6 +218,8 @@ def instance(
     base = contract.block.size * number(prices.gpu) if given.bid is None else number(given.bid)
     saved = float(given.discount) * base if deposit.left > Money(0) else 0.0
     stopped = given.state is InstanceState.STOPPED
+    fee, terms = number(contract.sla_fee_at(at)), contract.sla
+    running = current == "running"
     row: Row = {
         "id": contract.id,
         "machine_id": contract.machine,
@@ -225,8 +251,10 @@ def instance(
         "uptime_mins": total_seconds(contract.start, at) / 60,
         "extra_env": [],
         "volume_info": [volume_info(on.volumes[each]) for each in given.volumes],
-        "search": hourly(base, disk, saved),
-        "instance": hourly(base if current == "running" else 0.0, disk, saved),
+        "target_reliability": None if terms is None else number(terms.target),
+        **claimed(None if terms is None else terms.promise),
+        "search": hourly(base, disk, saved, fee),
+        "instance": hourly(base if running else 0.0, disk, saved, fee if running else 0.0),
     }
     return facts(hardware, contract.machine) | row
 
