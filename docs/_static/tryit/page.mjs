@@ -150,7 +150,7 @@ function answered(text, into) {
   return found;
 }
 
-const answerBox = () => $(`answer-${fieldsOf().who}`);
+const answerBox = () => $(fieldsOf().who === "host" ? "answer-host" : "answer-renter");
 
 // -- asking -----------------------------------------------------------------------------------
 
@@ -161,7 +161,8 @@ function ask() {
   const fields = fieldsOf();
   toAddress(fields);
   for (const each of form.querySelectorAll("[data-who]")) each.hidden = each.dataset.who !== fields.who;
-  for (const who of ["renter", "host"]) if ($(`answer-${who}`)) $(`answer-${who}`).hidden = who !== fields.who;
+  for (const who of ["renter", "host"]) $(`answer-${who}`).hidden = who !== fields.who;
+  $("answer-simulation").hidden = fields.who !== "host";
   if (waiting) { again = true; return; }
   waiting = true;
   worker.postMessage({ kind: "answer", number: ++asked, form: JSON.stringify(fields) });
@@ -205,6 +206,7 @@ const heard = {
     const found = JSON.parse(text);
     const at = $(`wrong-${field}`);
     at.textContent = found.errors?.[field] ?? "";
+    for (const [name, value] of Object.entries(found.fields ?? {})) form.elements[name].value = value;
     $(`file-${field}`).textContent = found.text ?? $(`file-${field}`).textContent;
     ask();
   },
