@@ -13,12 +13,12 @@ from typing import Any
 
 from fields import BadField, Form
 from hosting import Simulation, host, machine_fields
-from renting import rent
-
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.wire import Reading, read_machines, read_offers, read_sample
+from renting import rent
 
 _MOST_FAULTS = 5
+_LONGEST = 1_000
 
 
 class Page:
@@ -48,7 +48,7 @@ class Page:
             return json.dumps({"errors": {kind: fault.sentence}})
         except NumgeniusError as fault:
             sentence = " ".join(str(fault).split()).replace("<bytes>", name)
-            return json.dumps({"errors": {kind: sentence[:1_000]}})
+            return json.dumps({"errors": {kind: sentence[:_LONGEST]}})
 
     def _take(self, kind: str, name: str, content: bytes) -> dict[str, Any]:
         fields: dict[str, str] = {}
@@ -74,6 +74,9 @@ class Page:
     def _offers(self, content: bytes) -> tuple[Reading, str]:
         found = read_offers(content, on_error="collect")
         told = f"{len(found.offers):,} offers"
+        if not found.offers:
+            why = str(found.faults[0]) if found.faults else "none"
+            raise BadField("offers", f"need at least one offer, got {why}"[:_LONGEST])
         if found.skipped:
             faults = "; ".join(str(fault) for fault in found.faults[:_MOST_FAULTS])
             told += f", {found.skipped:,} left out ({faults})"
@@ -90,6 +93,8 @@ class Page:
             return json.dumps(self._answer(Form(fields)))
         except BadField as fault:
             return json.dumps({"errors": {fault.field: fault.sentence}})
+        except NumgeniusError as fault:  # of no single field
+            return json.dumps({"errors": {"who": " ".join(str(fault).split())[:_LONGEST]}})
 
     def _answer(self, form: Form) -> dict[str, Any]:
         answers = {

@@ -6,7 +6,7 @@ Every field is text, typed by a person or taken from an address that anybody may
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -20,7 +20,7 @@ _LONGEST: Final = 200
 """Characters of a field that a message repeats."""
 
 
-class BadField(Exception):  # noqa: N818 - what is wrong is a field, and the page goes on
+class BadField(Exception):
     """A field that cannot be used, with the library's sentence about it."""
 
     def __init__(self, field: str, sentence: str) -> None:
@@ -110,7 +110,7 @@ def _instant(field: str, text: str) -> datetime:
         found = found.replace(tzinfo=found.tzinfo or UTC, microsecond=0).astimezone(UTC)
     except (ValueError, OverflowError):
         raise RuleViolation(field, need, text or "nothing") from None
-    if not 2000 <= found.year < 2200:  # noqa: PLR2004 - as the sentence says
+    if not 2000 <= found.year < 2200:
         raise RuleViolation(field, need, text)
     return found
 
@@ -132,7 +132,7 @@ def table(head: list[str], rows: list[list[str]], more: list[str] | None = None)
     return {"head": head, "rows": rows, "more": more}
 
 
-def chart(x: str, y: str, points: list[tuple[float, float | None]], **more: Any) -> dict[str, Any]:
+def chart(x: str, y: str, points: Sequence[tuple[float, float]], **more: Any) -> dict[str, Any]:
     """Return points and the names of their axes.
 
     Args:

@@ -7,7 +7,6 @@ from fractions import Fraction
 from typing import Any, Final
 
 from fields import BadField, Form, chart, section, table
-
 from numgenius_core import (
     Block,
     Contract,
@@ -137,8 +136,10 @@ def _stop(form: Form, listing: Listing) -> dict[str, Any]:
         said = [f"Yes: nobody is disturbed from {asked.window}."]
     else:
         said = [
-            f"No: clients are there from {asked.window}. Stopping then takes "
-            f"{float(asked.gpu_hours):.1f} GPU-hours from them, worth ${asked.revenue:.2f}."
+            (
+                f"No: clients are there from {asked.window}. Stopping then takes "
+                f"{float(asked.gpu_hours):.1f} GPU-hours from them, worth ${asked.revenue:.2f}."
+            )
         ]
     last = max([now, *(each.end for each in clients if each.end is not None)])
     free = best_window(clients, length, Interval(now, last + length), weights=_GROSS)
@@ -152,17 +153,17 @@ def _extending(form: Form, listing: Listing) -> dict[str, Any]:
     if not clients or listing.end is None:
         said = ["Nobody rents, or the machine has no end date: there is nothing to extend to."]
         return section("extending", title, text=said)
-    again = PriceTerms(
-        gpu=form.read("again", PerGpuHour), platform_fee=listing.prices.platform_fee
-    )
+    again = PriceTerms(gpu=form.read("again", PerGpuHour), platform_fee=listing.prices.platform_fee)
     outlook = Outlook(
         vacancy=timedelta(days=form.whole("vacancy", 0, 365)), prices=again, share=form.share("let")
     )
     end = listing.end
     plan = form.read("end", lambda _: extend_or_relist(clients[0], end, outlook))
     said = [
-        f"Over {plan.period}, extending earns ${plan.extend:.2f} and relisting ${plan.relist:.2f}: "
-        f"{plan.better}."
+        (
+            f"Over {plan.period}, extending earns ${plan.extend:.2f} and relisting "
+            f"${plan.relist:.2f}: {plan.better}."
+        )
     ]
     if plan.break_even is not None:
         days = plan.break_even / timedelta(days=1)
@@ -194,9 +195,11 @@ def _promise(form: Form, listing: Listing) -> dict[str, Any]:
             return first, ["No promise brings more than it costs: offer none."]
         terms = best.cover.terms.promise
         return first, [
-            f"Claim {float(terms.claim):.2%} with a spread of {float(terms.spread):g}: "
-            f"${best.fees:.2f} of fees less credits leave ${best.net:.2f} in {days} days; "
-            f"the worst day costs ${best.worst_day_credit:.2f}."
+            (
+                f"Claim {float(terms.claim):.2%} with a spread of {float(terms.spread):g}: "
+                f"${best.fees:.2f} of fees less credits leave ${best.net:.2f} in {days} days; "
+                f"the worst day costs ${best.worst_day_credit:.2f}."
+            )
         ]
 
     first, said = form.read("target", advise)
@@ -257,7 +260,9 @@ class Simulation:
     def report(self) -> dict[str, Any]:
         """Return what is known so far."""
         found: dict[str, Any] = {"done": self.done, "of": self.runs, "more": self.done < self.runs}
-        return found if self.done < 2 else {**found, "sections": [self._prices()]}  # noqa: PLR2004 - an interval needs two
+        if self.done <= 1:  # an interval needs two
+            return found
+        return {**found, "sections": [self._prices()]}
 
     def _prices(self) -> dict[str, Any]:
         known = Sweep(options=self._options, outcomes=tuple(self._outcomes))
@@ -288,6 +293,4 @@ class Simulation:
             f"Ask ${best.value('price')} a GPU-hour{tail}",
             "Who comes is an assumption: compare the prices, and take the dollars for no forecast.",
         ]
-        return section(
-            "prices", "What to charge", text=said, table=table(head, rows), chart=drawn
-        )
+        return section("prices", "What to charge", text=said, table=table(head, rows), chart=drawn)

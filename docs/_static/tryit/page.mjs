@@ -154,7 +154,12 @@ const answerBox = () => $(fieldsOf().who === "host" ? "answer-host" : "answer-re
 
 // -- asking -----------------------------------------------------------------------------------
 
-let waiting = false, again = false;
+let waiting = false, again = false, pending = 0;
+
+function expect(more) {
+  pending += more;
+  document.body.dataset.busy = pending ? "1" : "";
+}
 
 function ask() {
   slide();
@@ -165,6 +170,7 @@ function ask() {
   $("answer-simulation").hidden = fields.who !== "host";
   if (waiting) { again = true; return; }
   waiting = true;
+  expect(1);
   worker.postMessage({ kind: "answer", number: ++asked, form: JSON.stringify(fields) });
 }
 
@@ -201,7 +207,7 @@ const heard = {
   failed: ({ text }) => failed(text === "not built"
     ? "These pages were built without Python, so nothing can be asked here. The command `numgenius` answers the same questions."
     : `Python did not start: ${text}. The command \`numgenius\` answers the same questions.`),
-  broken: ({ text }) => { waiting = false; ended(`That went wrong, and nothing is lost: ${text}`); },
+  broken: ({ text }) => { waiting = false; expect(-pending); ended(`That went wrong, and nothing is lost: ${text}`); },
   dropped: ({ field, text }) => {
     const found = JSON.parse(text);
     const at = $(`wrong-${field}`);
@@ -209,6 +215,7 @@ const heard = {
     for (const [name, value] of Object.entries(found.fields ?? {})) form.elements[name].value = value;
     $(`file-${field}`).textContent = found.text ?? $(`file-${field}`).textContent;
     ask();
+    expect(-1);
   },
   answer: ({ text, took }) => {
     waiting = false;
@@ -222,6 +229,7 @@ const heard = {
     document.body.dataset.shown = String(shown);
     say(found.errors ? "Not answered: see the field." : `Answered in ${(took / 1000).toFixed(2)} s, on your machine.`);
     if (again) { again = false; ask(); }
+    expect(-1);
   },
   report: ({ number, text }) => {
     if (number !== running) return;
@@ -239,6 +247,7 @@ async function drop(field, file) {
   if (!file) return;
   if (file.size > 256 * 2 ** 20) { $(`wrong-${field}`).textContent = `need at most 268,435,456 bytes, got ${file.size.toLocaleString("en")}`; return; }
   say(`Reading ${file.name} …`);
+  expect(1);
   worker.postMessage({ kind: "drop", field, name: file.name, content: new Uint8Array(await file.arrayBuffer()) });
 }
 

@@ -9,7 +9,6 @@ from statistics import median
 from typing import Any, Final
 
 from fields import BadField, Form, chart, section, table
-
 from numgenius_core import Mode, Offer, PerHour
 from numgenius_core.planning import compare_bids, read_price_series
 from numgenius_core.prices import NotRented, Quote, QuotePart, Ranking, rank_offers
@@ -83,7 +82,9 @@ def _asked(offers: Sequence[Offer], form: Form) -> list[Offer]:
         sizes = sorted({offer.gpus for offer in found})
         found = [offer for offer in found if offer.gpus == gpus]
         if not found:
-            raise BadField("gpus", f"no offer has so many; offers have {', '.join(map(str, sizes))}")
+            raise BadField(
+                "gpus", f"no offer has so many; offers have {', '.join(map(str, sizes))}"
+            )
     return found
 
 
@@ -96,10 +97,10 @@ def _bid(form: Form, mode: Mode) -> PerHour | None:
 def _ranked(
     offers: Sequence[Offer], market: Reading, form: Form, mode: Mode, bid: PerHour | None
 ) -> Ranking:
-    sizes = {
-        name: form.number(name, 0, _MOST_GB) if form.text(name) else Decimal(0)
+    disk, upload, download = (
+        form.number(name, 0, _MOST_GB) if form.text(name) else Decimal(0)
         for name in ("disk", "upload", "download")
-    }
+    )
     seconds = form.number("hours", 0, _MOST_HOURS) * 3_600
     if seconds < 1 or seconds % 1:
         raise BadField("hours", f"need whole seconds, at least one, got {form.text('hours')}")
@@ -114,7 +115,9 @@ def _ranked(
             bid=bid,
             verified=not everybody,
             external=everybody,
-            **sizes,
+            disk=disk,
+            upload=upload,
+            download=download,
         ),
     )
 
@@ -185,13 +188,15 @@ def _bids(offers: Sequence[Offer], market: Reading, form: Form) -> dict[str, Any
     last = len(floors) - 1
     if last >= _BIDS:
         floors = [floors[last * index // (_BIDS - 1)] for index in range(_BIDS)]
-    points: list[tuple[float, float | None]] = []
+    points: list[tuple[float, float]] = []
     for bid in floors:
         taken = sum(each.offer.min_bid <= bid for each in lowest.quotes)
         points.append((float(bid.to_decimal()), float(taken)))
     said = [
-        "How many of the offers take a bid now. How often it would have run, a record of the price "
-        "tells: drop one above (a column of times, a column of prices)."
+        (
+            "How many of the offers take a bid now. How often it would have run, a record of the "
+            "price tells: drop one above (a column of times, a column of prices)."
+        )
     ]
     drawn = chart("bid, $ an hour", "offers that take it", points)
     return section("bids", "Bid against availability", text=said, chart=drawn)
@@ -216,7 +221,7 @@ def _record(history: bytes) -> dict[str, Any]:
         ]
         for one in plan.bids
     ]
-    points: list[tuple[float, float | None]] = [
+    points: list[tuple[float, float]] = [
         (float(one.bid.to_decimal()), 100 * float(one.availability)) for one in plan.bids
     ]
     said = [f"On the record {name or 'of the file'}, {series.span}."]

@@ -1,5 +1,5 @@
 // Python in a worker: the page stays alive while it computes. No rule is written here.
-let page;
+let page, drop;
 
 async function load() {
   const files = await fetch(new URL("python/files.json", import.meta.url));
@@ -20,6 +20,7 @@ sys.path[:0] = ["/site", "/home/pyodide"]
 import answers
 answers.Page()
 `);
+  drop = python.runPython("lambda page, kind, name, content: page.drop(kind, name, content.to_bytes())");
 }
 
 const ready = load().then(
@@ -50,7 +51,7 @@ onmessage = async ({ data }) => {
   if (!page) return;
   try {
     if (data.kind === "drop") {
-      postMessage({ kind: "dropped", field: data.field, text: page.drop(data.field, data.name, data.content) });
+      postMessage({ kind: "dropped", field: data.field, text: drop(page, data.field, data.name, data.content) });
     } else if (data.kind === "simulate") {
       await simulate(data.number, data.form);
     } else {
