@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 import answers
+import fields
 from numgenius_core._command import main
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "try-it.md"
@@ -25,8 +27,8 @@ FIELDS: Final = dict(
 ) | {"mode": "on-demand", "demand": "experiments"}
 
 
-def ask(**fields: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(KNOWN.answer(json.dumps(FIELDS | fields)))
+def ask(**typed: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(KNOWN.answer(json.dumps(FIELDS | typed)))
     return found
 
 
@@ -59,8 +61,8 @@ def test_host_stops_before_the_client_has_left() -> None:
 
 
 def test_simulation_runs_to_its_end() -> None:
-    page, fields = answers.Page(), FIELDS | {"who": "host", "runs": "2", "tries": "2", "days": "2"}
-    found = json.loads(page.begin(json.dumps(fields)))
+    page, typed = answers.Page(), FIELDS | {"who": "host", "runs": "2", "tries": "2", "days": "2"}
+    found = json.loads(page.begin(json.dumps(typed)))
     while found["more"]:
         found = json.loads(page.step())
     assert (found["done"], found["of"]) == (2, 2)
@@ -97,8 +99,21 @@ def test_howto_says_what_the_page_answers() -> None:
     while found["more"]:
         found = json.loads(page.step())
     later = host | {"stop": "2026-12-04T16:00"}
-    for fields in (FIELDS | {"who": "renter"}, host, later):
-        found["sections"] += json.loads(page.answer(json.dumps(fields)))["sections"]
+    for typed in (FIELDS | {"who": "renter"}, host, later):
+        found["sections"] += json.loads(page.answer(json.dumps(typed)))["sections"]
     told = {text for part in found["sections"] for text in part["text"]}
     assert len(said) >= 5
     assert set(said) <= told
+
+
+@pytest.mark.parametrize("module", [answers, fields])
+def test_examples(module: Any) -> None:
+    failed, tried = doctest.testmod(module)
+    assert not failed
+    assert tried
+
+
+def test_machines_are_priced_as_clients_pay() -> None:
+    row = b'[{"id": 7, "gpu_name": "A100", "num_gpus": 4, "listed_gpu_cost": 0.9}]'
+    told = json.loads(answers.Page().drop("machines", "m.json", row, '{"fee": "25"}'))
+    assert told["fields"]["price"] == "1.20"

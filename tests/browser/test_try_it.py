@@ -275,3 +275,13 @@ def test_without_python(browser: Any, address: str) -> None:
     found.wait_for_selector("body[data-tryit=failed]")
     assert "built without Python" in found.text_content("#tryit-status")
     found.close()
+
+
+def test_something_useful_while_python_loads(browser: Any, address: str) -> None:
+    found = browser.new_page()
+    found.route("**/pyodide.mjs", lambda _: None)  # never comes
+    found.goto(address)
+    found.wait_for_selector("#answer-renter details")
+    assert "9000162" in found.text_content("#answer-renter")
+    assert "loading" in found.text_content("#tryit-status")
+    found.close()

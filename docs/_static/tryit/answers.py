@@ -25,7 +25,7 @@ class Page:
     """What the page has been given so far.
 
     >>> page = Page()
-    >>> page.answer('{"who": "renter", "gpus": "4", "gpu": "4090", "hours": "0"}')
+    >>> page.answer('{"who": "renter", "gpus": "4", "mode": "on-demand", "hours": "0"}')
     '{"errors": {"hours": "need whole seconds, at least one, got 0"}}'
     """
 
@@ -34,37 +34,40 @@ class Page:
         self._history: bytes | None = None
         self._simulation: Simulation | None = None
 
-    def drop(self, kind: str, name: str, content: bytes) -> str:
+    def drop(self, kind: str, name: str, content: bytes, text: str = "{}") -> str:
         """Take a file, and return what is in it; a file that cannot be read changes nothing.
 
         Args:
             kind: ``offers``, ``machines`` or ``history``.
             name: What messages call it.
             content: The file.
+            text: The form, as for :meth:`answer`: a file of machines has the host's prices, and
+                the platform's fee makes of them what clients pay.
         """
         try:
-            return json.dumps(self._take(kind, name, content))
+            return json.dumps(self._take(kind, name, content, Form(json.loads(text))))
         except BadField as fault:
             return json.dumps({"errors": {kind: fault.sentence}})
         except NumgeniusError as fault:
             sentence = " ".join(str(fault).split()).replace("<bytes>", name)
             return json.dumps({"errors": {kind: sentence[:_LONGEST]}})
 
-    def _take(self, kind: str, name: str, content: bytes) -> dict[str, Any]:
+    def _take(self, kind: str, name: str, content: bytes, form: Form) -> dict[str, Any]:
         fields: dict[str, str] = {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is odd in a file is no fault of the page
             if kind == "offers":
                 self._market, told = self._offers(content)
             elif kind == "machines":
-                fields, told = self._machines(content)
+                fields, told = self._machines(content, form)
             else:
                 rent(self._market, Form({"hours": "1", "mode": "on-demand"}), content)
                 self._history, told = content, "a record of prices"
         return {"text": f"{name}: {told}", "fields": fields}
 
-    def _machines(self, content: bytes) -> tuple[dict[str, str], str]:
-        machines = read_machines(content).machines
+    def _machines(self, content: bytes, form: Form) -> tuple[dict[str, str], str]:
+        fee = form.share("fee") if form.text("fee") else 0
+        machines = read_machines(content, platform_fee=fee).machines
         if not machines:
             raise BadField("machines", "need a machine, got none")
         first = machines[0]

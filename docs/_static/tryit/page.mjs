@@ -210,8 +210,8 @@ const heard = {
   broken: ({ text }) => { waiting = false; expect(-pending); ended(`That went wrong, and nothing is lost: ${text}`); },
   dropped: ({ field, text }) => {
     const found = JSON.parse(text);
-    const at = $(`wrong-${field}`);
-    at.textContent = found.errors?.[field] ?? "";
+    for (const each of form.querySelectorAll(`#wrong-${field}`)) each.textContent = "";
+    for (const [name, sentence] of Object.entries(found.errors ?? {})) wrong(name, sentence);
     for (const [name, value] of Object.entries(found.fields ?? {})) form.elements[name].value = value;
     $(`file-${field}`).textContent = found.text ?? $(`file-${field}`).textContent;
     ask();
@@ -248,13 +248,22 @@ async function drop(field, file) {
   if (file.size > 256 * 2 ** 20) { $(`wrong-${field}`).textContent = `need at most 268,435,456 bytes, got ${file.size.toLocaleString("en")}`; return; }
   say(`Reading ${file.name} …`);
   expect(1);
-  worker.postMessage({ kind: "drop", field, name: file.name, content: new Uint8Array(await file.arrayBuffer()) });
+  worker.postMessage({ kind: "drop", field, name: file.name, form: JSON.stringify(fieldsOf()), content: new Uint8Array(await file.arrayBuffer()) });
 }
 
 // -- start ------------------------------------------------------------------------------------
 
+// While Python loads: what CPython answered to the form as it opens, when the docs were built.
+async function first() {
+  if (JSON.stringify(fieldsOf()) !== JSON.stringify(defaults)) return;
+  const found = await fetch(new URL("python/first.json", import.meta.url));
+  const text = found.ok && (await found.text());
+  if (text && !shown) answered(text, $("answer-renter"));
+}
+
 function begin() {
   fromAddress();
+  first();
   if (typeof WebAssembly !== "object" || typeof Worker !== "function") {
     return failed("This browser has no WebAssembly or no workers, so Python cannot run in it. The command `numgenius` answers the same questions.");
   }

@@ -20,7 +20,7 @@ sys.path[:0] = ["/site", "/home/pyodide"]
 import answers
 answers.Page()
 `);
-  drop = python.runPython("lambda page, kind, name, content: page.drop(kind, name, content.to_bytes())");
+  drop = python.runPython("lambda page, kind, name, content, form: page.drop(kind, name, content.to_bytes(), form)");
 }
 
 const ready = load().then(
@@ -51,7 +51,7 @@ onmessage = async ({ data }) => {
   if (!page) return;
   try {
     if (data.kind === "drop") {
-      postMessage({ kind: "dropped", field: data.field, text: drop(page, data.field, data.name, data.content) });
+      postMessage({ kind: "dropped", field: data.field, text: drop(page, data.field, data.name, data.content, data.form) });
     } else if (data.kind === "simulate") {
       await simulate(data.number, data.form);
     } else {
