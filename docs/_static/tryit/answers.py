@@ -1,0 +1,122 @@
+"""The page "Try it": forms and files go in, what the page shows comes out, as JSON.
+
+This module and its neighbours run in the reader's browser, in a web worker; whatever the page
+shows as a figure is made here, by the library's own functions.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from fields import BadField, Form
+from hosting import Simulation, host, machine_fields
+from numgenius_core.errors import NumgeniusError
+from numgenius_core.wire import Reading, read_machines, read_offers, read_sample
+from renting import rent
+
+_MOST_FAULTS = 5
+_LONGEST = 1_000
+
+
+class Page:
+    """What the page has been given so far.
+
+    >>> page = Page()
+    >>> page.answer('{"who": "renter", "gpus": "4", "mode": "on-demand", "hours": "0"}')
+    '{"errors": {"hours": "need whole seconds, at least one, got 0"}}'
+    """
+
+    def __init__(self) -> None:
+        self._market = read_sample()
+        self._history: bytes | None = None
+        self._simulation: Simulation | None = None
+
+    def drop(self, kind: str, name: str, content: bytes, text: str = "{}") -> str:
+        """Take a file, and return what is in it; a file that cannot be read changes nothing.
+
+        Args:
+            kind: ``offers``, ``machines`` or ``history``.
+            name: What messages call it.
+            content: The file.
+            text: The form, as for :meth:`answer`: a file of machines has the host's prices, and
+                the platform's fee makes of them what clients pay.
+        """
+        try:
+            return json.dumps(self._take(kind, name, content, Form(json.loads(text))))
+        except BadField as fault:
+            return json.dumps({"errors": {kind: fault.sentence}})
+        except NumgeniusError as fault:
+            sentence = " ".join(str(fault).split()).replace("<bytes>", name)
+            return json.dumps({"errors": {kind: sentence[:_LONGEST]}})
+
+    def _take(self, kind: str, name: str, content: bytes, form: Form) -> dict[str, Any]:
+        fields: dict[str, str] = {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is odd in a file is no fault of the page
+            if kind == "offers":
+                self._market, told = self._offers(content)
+            elif kind == "machines":
+                fields, told = self._machines(content, form)
+            else:
+                rent(self._market, Form({"hours": "1", "mode": "on-demand"}), content)
+                self._history, told = content, "a record of prices"
+        return {"text": f"{name}: {told}", "fields": fields}
+
+    def _machines(self, content: bytes, form: Form) -> tuple[dict[str, str], str]:
+        fee = form.share("fee") if form.text("fee") else 0
+        machines = read_machines(content, platform_fee=fee).machines
+        if not machines:
+            raise BadField("machines", "need a machine, got none")
+        first = machines[0]
+        told = f"{len(machines)} machines; the fields are those of machine {first.machine.id}"
+        return machine_fields(first), told
+
+    def _offers(self, content: bytes) -> tuple[Reading, str]:
+        found = read_offers(content, on_error="collect")
+        told = f"{len(found.offers):,} offers"
+        if not found.offers:
+            why = str(found.faults[0]) if found.faults else "none"
+            raise BadField("offers", f"need at least one offer, got {why}"[:_LONGEST])
+        if found.skipped:
+            faults = "; ".join(str(fault) for fault in found.faults[:_MOST_FAULTS])
+            told += f", {found.skipped:,} left out ({faults})"
+        return found, told
+
+    def answer(self, text: str) -> str:
+        """Return the answer to a form, or what is wrong with which field.
+
+        Args:
+            text: The fields as a JSON object of texts.
+        """
+        fields: Mapping[str, str] = json.loads(text)
+        try:
+            return json.dumps(self._answer(Form(fields)))
+        except BadField as fault:
+            return json.dumps({"errors": {fault.field: fault.sentence}})
+        except NumgeniusError as fault:  # of no single field
+            return json.dumps({"errors": {"who": " ".join(str(fault).split())[:_LONGEST]}})
+
+    def _answer(self, form: Form) -> dict[str, Any]:
+        answers = {
+            "renter": lambda: rent(self._market, form, self._history),
+            "host": lambda: host(form),
+        }
+        return form.choice("who", answers)()
+
+    def begin(self, text: str) -> str:
+        """Begin to simulate what a form asks for, in the place of what was simulated before."""
+        fields: Mapping[str, str] = json.loads(text)
+        try:
+            self._simulation = Simulation(Form(fields))
+        except BadField as fault:
+            return json.dumps({"errors": {fault.field: fault.sentence}})
+        return json.dumps(self._simulation.report())
+
+    def step(self) -> str:
+        """Simulate a run more, and return what is known by then."""
+        assert self._simulation is not None, "begun before"
+        self._simulation.step()
+        return json.dumps(self._simulation.report())

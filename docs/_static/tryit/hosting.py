@@ -1,0 +1,296 @@
+"""What a host asks on the page "Try it": what to charge, when to stop, what to promise."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Any, Final
+
+from fields import BadField, Form, chart, section, table
+from numgenius_core import (
+    Block,
+    Contract,
+    Interval,
+    Listing,
+    Machine,
+    Mode,
+    PerGpuHour,
+    PriceTerms,
+)
+from numgenius_core.gpus import offer_sizes
+from numgenius_core.maintenance import Weights, best_window
+from numgenius_core.planning import Outlook, extend_or_relist
+from numgenius_core.sla import OutageRate, advise_promise, estimate_uptime, simulate_outages
+from numgenius_core.whatif import (
+    PRESETS,
+    Option,
+    Outcome,
+    PerKwh,
+    Power,
+    Scenario,
+    Sweep,
+    preset_demand,
+    sweep,
+    vary,
+)
+from numgenius_core.wire import HostMachine
+
+_MONDAY: Final = datetime(2026, 1, 5, tzinfo=UTC)
+_GROSS: Final = Weights(contracts=Fraction(1), revenue=Fraction(1, 1_000_000))
+
+
+def host(form: Form) -> dict[str, Any]:
+    """Return what the rules say about a machine, without any simulation.
+
+    Args:
+        form: The fields of the page's second half.
+
+    Raises:
+        BadField: A field that the library refuses.
+    """
+    listing = _listing(form)
+    return {
+        "sections": [
+            _slices(listing),
+            _stop(form, listing),
+            _extending(form, listing),
+            _promise(form, listing),
+        ]
+    }
+
+
+def machine_fields(one: HostMachine) -> dict[str, str]:
+    """Return what a row of the file says of the fields; the rest stays as it is."""
+    found = {"machine_gpus": str(one.machine.gpus)}
+    if one.listing is not None:
+        found |= {"price": str(one.listing.prices.gpu), "min_gpu": str(one.listing.min_gpu)}
+        if one.listing.end is not None:
+            found["end"] = f"{one.listing.end:%Y-%m-%dT%H:%M}"
+    if one.client_end is not None:
+        found["client_end"] = f"{one.client_end:%Y-%m-%dT%H:%M}"
+    if one.occupancy:
+        found["rented"] = str(sum(letter != "x" for letter in one.occupancy))
+    return found
+
+
+def _listing(form: Form) -> Listing:
+    gpus = form.whole("machine_gpus", 1, 64)
+    price = form.read("price", PerGpuHour)
+    fee = form.share("fee")
+    prices = form.read("fee", lambda _: PriceTerms(gpu=price, platform_fee=fee))
+    machine = Machine(id=1, host="me", gpu_name="GPU", gpus=gpus)
+    min_gpu = form.whole("min_gpu", 1, 64)
+    discount = form.share("discount")
+    end = form.instant("end") if form.text("end") else None
+    form.read("min_gpu", lambda _: Listing(machine=machine, prices=prices, min_gpu=min_gpu))
+    return form.read(
+        "discount",
+        lambda _: Listing(
+            machine=machine, prices=prices, min_gpu=min_gpu, max_discount=discount, end=end
+        ),
+    )
+
+
+def _slices(listing: Listing) -> dict[str, Any]:
+    sizes = offer_sizes(listing.machine.gpus, listing.min_gpu)
+    rows = []
+    for size in sorted(set(sizes)):
+        price = listing.prices.gpu.for_gpus(size)
+        rows.append([f"{'▮' * size}", str(size), str(sizes.count(size)), f"{price}"])
+    said = [f"The machine is offered as {' '.join(map(str, sizes))}."]
+    head = ["slice", "GPUs", "offers", "$ an hour"]
+    return section("slices", "How it is cut", text=said, table=table(head, rows))
+
+
+def _clients(form: Form, listing: Listing) -> list[Contract]:
+    """Return the clients of the machine as one contract that lasts as long as the last of them."""
+    rented = form.whole("rented", 0, listing.machine.gpus)
+    if not rented:
+        return []
+    now, end = form.instant("now"), form.instant("client_end")
+    if end <= now:
+        raise BadField("client_end", f"need a time after {now:%Y-%m-%d %H:%M}, got {end}")
+    return [
+        Contract(
+            id=1,
+            machine=1,
+            host="me",
+            client="clients",
+            mode=Mode.ON_DEMAND,
+            block=Block(start=0, size=rented),
+            prices=listing.prices,
+            start=min(now, end) - timedelta(days=1),
+            end=end,
+        )
+    ]
+
+
+def _stop(form: Form, listing: Listing) -> dict[str, Any]:
+    clients = _clients(form, listing)
+    length = timedelta(hours=form.whole("stop_hours", 1, 720))
+    start, now = form.instant("stop"), form.instant("now")
+    if start < now:
+        raise BadField("stop", f"need {now:%Y-%m-%d %H:%M} or later, got {start:%Y-%m-%d %H:%M}")
+    asked = best_window(clients, length, Interval(start, start + length), weights=_GROSS)
+    if asked.is_free:
+        said = [f"Yes: nobody is disturbed from {asked.window}."]
+    else:
+        said = [
+            (
+                f"No: clients are there from {asked.window}. Stopping then takes "
+                f"{float(asked.gpu_hours):.1f} GPU-hours from them, worth ${asked.revenue:.2f}."
+            )
+        ]
+    last = max([now, *(each.end for each in clients if each.end is not None)])
+    free = best_window(clients, length, Interval(now, last + length), weights=_GROSS)
+    said.append(f"The first time that is sure to disturb nobody is {free.window}.")
+    return section("stop", "May I stop the machine?", text=said)
+
+
+def _extending(form: Form, listing: Listing) -> dict[str, Any]:
+    clients = _clients(form, listing)
+    title = "Extend the clients, or let them go?"
+    if not clients or listing.end is None:
+        said = ["Nobody rents, or the machine has no end date: there is nothing to extend to."]
+        return section("extending", title, text=said)
+    again = PriceTerms(gpu=form.read("again", PerGpuHour), platform_fee=listing.prices.platform_fee)
+    outlook = Outlook(
+        vacancy=timedelta(days=form.whole("vacancy", 0, 365)), prices=again, share=form.share("let")
+    )
+    end = listing.end
+    plan = form.read("end", lambda _: extend_or_relist(clients[0], end, outlook))
+    said = [
+        (
+            f"Over {plan.period}, extending earns ${plan.extend:.2f} and relisting "
+            f"${plan.relist:.2f}: {plan.better}."
+        )
+    ]
+    if plan.break_even is not None:
+        days = plan.break_even / timedelta(days=1)
+        said.append(f"Both are equal if the GPUs stand empty for {days:.1f} days.")
+    return section("extending", title, text=said)
+
+
+def _promise(form: Form, listing: Listing) -> dict[str, Any]:
+    outages = form.number("outages", 0, 60)
+    hours = form.number("outage_hours", 0, 240)
+    days = 90
+    rate = form.read(
+        "outages",
+        lambda _: OutageRate(per_day=Fraction(outages) / 30, length=timedelta(hours=float(hours))),
+    )
+    rental = Interval(_MONDAY, _MONDAY + timedelta(days=days))
+    title, target = "Is a promise of uptime worth it?", form.number("target", 0, 100) / 100
+    whole = listing.prices.gpu.for_gpus(listing.machine.gpus)
+
+    def advise(_: str) -> tuple[str, list[str]]:
+        history = simulate_outages(rental, rate)
+        known = estimate_uptime(history)
+        advice = advise_promise(
+            history, whole, target=target, platform_fee=listing.prices.platform_fee
+        )
+        best = advice.best
+        first = f"{len(history.outages)} outages in {days} simulated days. {known}".splitlines()[0]
+        if best is None:
+            return first, ["No promise brings more than it costs: offer none."]
+        terms = best.cover.terms.promise
+        return first, [
+            (
+                f"Claim {float(terms.claim):.2%} with a spread of {float(terms.spread):g}: "
+                f"${best.fees:.2f} of fees less credits leave ${best.net:.2f} in {days} days; "
+                f"the worst day costs ${best.worst_day_credit:.2f}."
+            )
+        ]
+
+    first, said = form.read("target", advise)
+    return section("promise", title, text=[*said, first])
+
+
+# -- the price, by simulation -------------------------------------------------------------------
+
+
+class Simulation:
+    """Prices tried on the same simulated clients, a run at a time, so that it can be stopped.
+
+    Args:
+        form: ``low``, ``high``, ``tries``, ``demand``, ``days``, ``runs``, ``kwh``, ``watts``,
+            ``idle``, and the machine's fields.
+
+    Raises:
+        BadField: A field that the library refuses.
+    """
+
+    def __init__(self, form: Form) -> None:
+        listing = _listing(form)
+        low, high = form.read("low", PerGpuHour), form.read("high", PerGpuHour)
+        if not 0 < low.steps < high.steps:
+            raise BadField("high", f"need a price above {low}, which is above 0, got {high}")
+        tries = form.whole("tries", 2, 20)
+        self.runs = form.whole("runs", 2, 200)
+        self.days = form.whole("days", 1, 90)
+        between = high.steps - low.steps
+        steps = [low.steps + between * index // (tries - 1) for index in range(tries)]
+        middle = PerGpuHour.from_steps((low.steps + high.steps) // 2)
+        name = form.choice("demand", {name: name for name in PRESETS})
+        demand = preset_demand(name, gpus=listing.machine.gpus, price=middle)
+        power = Power(
+            price=form.read("kwh", PerKwh),
+            gpu_watts=form.whole("watts", 0, 5_000),
+            idle_watts=form.whole("idle", 0, 5_000),
+        )
+        scenario = Scenario(
+            listings=(listing,),
+            demand=demand,
+            horizon=Interval(_MONDAY, _MONDAY + timedelta(days=self.days)),
+            power=power,
+        )
+        prices = list(dict.fromkeys(map(PerGpuHour.from_steps, steps)))
+        self._options: tuple[Option, ...] = vary(scenario, price=prices)
+        self._outcomes: list[tuple[Outcome, ...]] = [() for _ in self._options]
+        self.done = 0
+
+    def step(self) -> None:
+        """Simulate one run more of each price."""
+        found = sweep(self._options, runs=1, seed=self.done, workers=1)
+        self._outcomes = [
+            (*before, *more) for before, more in zip(self._outcomes, found.outcomes, strict=True)
+        ]
+        self.done += 1
+
+    def report(self) -> dict[str, Any]:
+        """Return what is known so far."""
+        found: dict[str, Any] = {"done": self.done, "of": self.runs, "more": self.done < self.runs}
+        if self.done <= 1:  # an interval needs two
+            return found
+        return {**found, "sections": [self._prices()]}
+
+    def _prices(self) -> dict[str, Any]:
+        known = Sweep(options=self._options, outcomes=tuple(self._outcomes))
+        best, rows = known.best(), []
+        for one in known.options:
+            profit = known.estimate(one)
+            rows.append(
+                [
+                    f"{one.value('price')}{' *' if one is best else ''}",
+                    profit.text(2),
+                    known.estimate(one, "revenue").text(2),
+                    f"{known.estimate(one, 'occupancy').text(0, 100)} %",
+                ]
+            )
+        curve = [(float(price.to_decimal()), one) for price, one in known.curve("price")]
+        drawn = chart(
+            "price, $ per GPU-hour",
+            f"profit in {self.days} days, $",
+            [(price, float(one.mean)) for price, one in curve],
+            low=[float(one.low) for _, one in curve],
+            high=[float(one.high) for _, one in curve],
+        )
+        others = (one for one in known.options if one is not best)
+        clear = all(known.difference(best, one).is_clear for one in others)
+        tail = "." if clear else "; others may do as well (more runs tell)."
+        head = ["$ per GPU-hour (* best)", "profit $", "revenue $", "rented"]
+        said = [
+            f"Ask ${best.value('price')} a GPU-hour{tail}",
+            "Who comes is an assumption: compare the prices, and take the dollars for no forecast.",
+        ]
+        return section("prices", "What to charge", text=said, table=table(head, rows), chart=drawn)

@@ -1,0 +1,298 @@
+// The page "Try it": fields to Python, answers to tables and charts. No rule is written here.
+const $ = (id) => document.getElementById(id);
+const form = $("tryit-form");
+const status = $("tryit-status");
+const start = performance.now();
+const defaults = fieldsOf();
+let worker, asked = 0, shown = 0, running = 0, Chart;
+
+function say(text) { status.textContent = text; }
+
+function fieldsOf() {
+  const fields = {};
+  for (const each of form.elements) {
+    if (!each.name || each.type === "file") continue;
+    if (each.type === "checkbox") fields[each.name] = each.checked ? "1" : "";
+    else if (each.type !== "radio" || each.checked) fields[each.name] = each.value;
+  }
+  return fields;
+}
+
+// -- the address ------------------------------------------------------------------------------
+
+function fromAddress() {
+  const told = new URLSearchParams(location.hash.slice(1));
+  for (const each of form.elements) {
+    if (!each.name || each.type === "file") continue;
+    const value = told.get(each.name) ?? defaults[each.name];
+    if (value === undefined) continue;
+    if (each.type === "checkbox") each.checked = value === "1";
+    else if (each.type === "radio") each.checked = each.value === value;
+    else if (each.tagName === "SELECT" && ![...each.options].some((one) => one.value === value)) {
+      wrong(each.name, `need one of ${[...each.options].map((one) => one.value).join(", ")}, got ${value.slice(0, 80)}`);
+    } else each.value = value;
+  }
+  slide();
+}
+
+function toAddress(fields) {
+  const told = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields)) if (value !== defaults[name]) told.set(name, value);
+  history.replaceState(null, "", told.size ? `#${told}` : location.pathname + location.search);
+}
+
+// -- faults -----------------------------------------------------------------------------------
+
+function wrong(name, sentence) {
+  const at = $(`wrong-${name}`);
+  if (!at) return say(`${name}: ${sentence}`);
+  at.textContent = sentence;
+  for (const each of form.querySelectorAll(`[name="${name}"]`)) each.setAttribute("aria-invalid", "true");
+}
+
+function clear() {
+  for (const each of form.querySelectorAll(".wrong:not(.file)")) each.textContent = "";
+  for (const each of form.querySelectorAll("[aria-invalid]")) each.removeAttribute("aria-invalid");
+}
+
+// -- answers ----------------------------------------------------------------------------------
+
+function element(tag, text, parent, className) {
+  const made = document.createElement(tag);
+  if (text) made.textContent = text;
+  if (className) made.className = className;
+  parent?.append(made);
+  return made;
+}
+
+function tableOf({ head, rows, more }, parent) {
+  if (!rows.length) return;
+  const box = element("div", "", parent, "tryit-table");
+  box.tabIndex = 0;
+  const table = element("table", "", box, "docutils");
+  const top = element("tr", "", element("thead", "", table));
+  for (const name of head) element("th", name, top).scope = "col";
+  const body = element("tbody", "", table);
+  rows.forEach((row, index) => {
+    const line = element("tr", "", body);
+    row.forEach((cell, column) => element("td", column || !more ? cell : "", line));
+    if (!more) return;
+    const below = element("tr", "", body, "more");
+    below.hidden = index > 0;
+    element("td", more[index], below).colSpan = row.length;
+    const button = element("button", row[0], line.firstChild);
+    button.type = "button";
+    button.title = "the lines of this price";
+    button.setAttribute("aria-expanded", String(!below.hidden));
+    button.onclick = () => {
+      below.hidden = !below.hidden;
+      button.setAttribute("aria-expanded", String(!below.hidden));
+    };
+  });
+}
+
+function chartOf(chart, title, parent) {
+  if (!Chart || !chart.points.length) return;
+  const box = element("div", "", parent, "tryit-chart");
+  box.setAttribute("role", "img");
+  box.setAttribute("aria-label", `${title}: ${chart.y} by ${chart.x}; ${chart.points.length} points`);
+  const style = getComputedStyle(document.body);
+  const ink = style.getPropertyValue("--color-foreground-primary").trim() || style.color;
+  const line = style.getPropertyValue("--color-brand-primary").trim() || ink;
+  const rule = style.getPropertyValue("--color-background-border").trim() || "#8884";
+  const axis = { stroke: ink, grid: { stroke: rule, width: 1 }, ticks: { stroke: rule, width: 1 } };
+  const series = [{}, {
+    stroke: line, width: chart.dots ? 0 : 2, paths: chart.dots ? () => null : undefined,
+    points: { show: true, size: 7, fill: line },
+  }];
+  const data = [chart.points.map((one) => one[0]), chart.points.map((one) => one[1])];
+  const bands = [];
+  if (chart.low) {
+    for (const side of [chart.high, chart.low]) {
+      data.push(side);
+      series.push({ stroke: line, width: 1, dash: [3, 4], points: { show: false } });
+    }
+    bands.push({ series: [2, 3], fill: `color-mix(in srgb, ${line} 18%, transparent)` });
+  }
+  const names = chart.names && {
+    size: 110, splits: () => chart.names.map((_, row) => row), values: (_, rows) => rows.map((row) => chart.names[row]),
+  };
+  new Chart({
+    width: Math.max(260, box.clientWidth), height: chart.names ? 90 + 26 * chart.names.length : 260,
+    scales: { x: { time: false }, y: chart.names ? { range: [-0.6, chart.names.length - 0.4] } : {} },
+    axes: [{ ...axis, label: chart.x }, { ...axis, ...(names || { label: chart.y, size: 60 }) }],
+    legend: { show: false }, cursor: { show: false }, series, bands,
+  }, data, box);
+}
+
+function show(sections, into) {
+  const open = new Set([...into.querySelectorAll("details[open]")].map((each) => each.dataset.name));
+  const first = !into.children.length;
+  into.replaceChildren();
+  for (const each of sections) {
+    const box = element("details", "", into);
+    box.dataset.name = each.name;
+    box.open = first ? each.name !== "left_out" : open.has(each.name);
+    element("summary", each.title, box);
+    for (const text of each.text) element("p", text, box);
+    const draw = () => { if (!box.dataset.drawn && box.open) { box.dataset.drawn = "1"; if (each.chart) chartOf(each.chart, each.title, box); } };
+    if (each.table) tableOf(each.table, box);
+    draw();
+    box.ontoggle = draw;
+  }
+}
+
+function answered(text, into) {
+  const found = JSON.parse(text);
+  for (const [name, sentence] of Object.entries(found.errors ?? {})) wrong(name, sentence);
+  into.classList.toggle("stale", Boolean(found.errors));
+  if (found.sections) { into.last = found.sections; show(found.sections, into); }
+  return found;
+}
+
+const answerBox = () => $(fieldsOf().who === "host" ? "answer-host" : "answer-renter");
+
+// -- asking -----------------------------------------------------------------------------------
+
+let waiting = false, again = false, pending = 0;
+
+function expect(more) {
+  pending += more;
+  document.body.dataset.busy = pending ? "1" : "";
+}
+
+function ask() {
+  slide();
+  const fields = fieldsOf();
+  toAddress(fields);
+  for (const each of form.querySelectorAll("[data-who]")) each.hidden = each.dataset.who !== fields.who;
+  for (const who of ["renter", "host"]) $(`answer-${who}`).hidden = who !== fields.who;
+  $("answer-simulation").hidden = fields.who !== "host";
+  if (waiting) { again = true; return; }
+  waiting = true;
+  expect(1);
+  worker.postMessage({ kind: "answer", number: ++asked, form: JSON.stringify(fields) });
+}
+
+function slide() {
+  for (const each of form.querySelectorAll("input[type=range]")) {
+    const number = form.elements[each.dataset.for];
+    if (document.activeElement !== each) each.value = number.value;
+  }
+}
+
+function simulate() {
+  if (running) worker.postMessage({ kind: "stop", number: running });
+  running = ++asked;
+  $("tryit-stop").hidden = false;
+  worker.postMessage({ kind: "simulate", number: running, form: JSON.stringify(fieldsOf()) });
+}
+
+function ended(text) {
+  running = 0;
+  $("tryit-stop").hidden = true;
+  $("tryit-progress").hidden = true;
+  if (text) say(text);
+}
+
+function failed(text) {
+  document.body.dataset.tryit = "failed";
+  say(text);
+  for (const each of form.querySelectorAll("button")) each.disabled = true;
+}
+
+const heard = {
+  loading: ({ text }) => say(text),
+  ready: () => ask(),
+  failed: ({ text }) => failed(text === "not built"
+    ? "These pages were built without Python, so nothing can be asked here. The command `numgenius` answers the same questions."
+    : `Python did not start: ${text}. The command \`numgenius\` answers the same questions.`),
+  broken: ({ text }) => { waiting = false; expect(-pending); ended(`That went wrong, and nothing is lost: ${text}`); },
+  dropped: ({ field, text }) => {
+    const found = JSON.parse(text);
+    for (const each of form.querySelectorAll(`#wrong-${field}`)) each.textContent = "";
+    for (const [name, sentence] of Object.entries(found.errors ?? {})) wrong(name, sentence);
+    for (const [name, value] of Object.entries(found.fields ?? {})) form.elements[name].value = value;
+    $(`file-${field}`).textContent = found.text ?? $(`file-${field}`).textContent;
+    ask();
+    expect(-1);
+  },
+  answer: ({ text, took }) => {
+    waiting = false;
+    clear();
+    const found = answered(text, answerBox());
+    shown += 1;
+    const first = document.body.dataset.tryit !== "ready";
+    document.body.dataset.tryit = "ready";
+    if (first) document.body.dataset.first = String(Math.round(performance.now() - start));
+    document.body.dataset.took = String(Math.round(took));
+    document.body.dataset.shown = String(shown);
+    say(found.errors ? "Not answered: see the field." : `Answered in ${(took / 1000).toFixed(2)} s, on your machine.`);
+    if (again) { again = false; ask(); }
+    expect(-1);
+  },
+  report: ({ number, text }) => {
+    if (number !== running) return;
+    const found = answered(text, $("answer-simulation"));
+    if (found.errors) return ended("Not simulated: see the field.");
+    $("tryit-progress").hidden = false;
+    $("tryit-progress").value = found.done / found.of;
+    say(`Simulated ${found.done} of ${found.of} runs.`);
+    if (!found.more) ended(`Simulated ${found.of} runs.`);
+  },
+  stopped: ({ number }) => { if (number === running) ended("Stopped; what was simulated so far stands below."); },
+};
+
+async function drop(field, file) {
+  if (!file) return;
+  if (file.size > 256 * 2 ** 20) { $(`wrong-${field}`).textContent = `need at most 268,435,456 bytes, got ${file.size.toLocaleString("en")}`; return; }
+  say(`Reading ${file.name} …`);
+  expect(1);
+  worker.postMessage({ kind: "drop", field, name: file.name, form: JSON.stringify(fieldsOf()), content: new Uint8Array(await file.arrayBuffer()) });
+}
+
+// -- start ------------------------------------------------------------------------------------
+
+// While Python loads: what CPython answered to the form as it opens, when the docs were built.
+async function first() {
+  if (JSON.stringify(fieldsOf()) !== JSON.stringify(defaults)) return;
+  const found = await fetch(new URL("python/first.json", import.meta.url));
+  const text = found.ok && (await found.text());
+  if (text && !shown) answered(text, $("answer-renter"));
+}
+
+function begin() {
+  fromAddress();
+  first();
+  if (typeof WebAssembly !== "object" || typeof Worker !== "function") {
+    return failed("This browser has no WebAssembly or no workers, so Python cannot run in it. The command `numgenius` answers the same questions.");
+  }
+  import(new URL("python/uPlot.esm.js", import.meta.url)).then((found) => { Chart = found.default; redraw(); }, () => {});
+  worker = new Worker(new URL("worker.mjs", import.meta.url), { type: "module" });
+  worker.onmessage = ({ data }) => heard[data.kind](data);
+  worker.onerror = (fault) => failed(`Python did not start: ${fault.message ?? "the worker ended"}.`);
+  form.addEventListener("input", ({ target }) => {
+    if (target.type === "file") return;
+    if (target.dataset.for) form.elements[target.dataset.for].value = target.value;
+    ask();
+  });
+  form.addEventListener("submit", (event) => event.preventDefault());
+  for (const each of form.querySelectorAll("input[type=file]")) {
+    each.addEventListener("change", () => drop(each.name, each.files[0]));
+    const zone = each.closest(".drop");
+    zone.addEventListener("dragover", (event) => event.preventDefault());
+    zone.addEventListener("drop", (event) => { event.preventDefault(); drop(each.name, event.dataTransfer.files[0]); });
+  }
+  $("tryit-simulate")?.addEventListener("click", simulate);
+  $("tryit-stop")?.addEventListener("click", () => worker.postMessage({ kind: "stop", number: running }));
+  addEventListener("hashchange", () => { fromAddress(); ask(); });
+  let width = innerWidth;
+  addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; redraw(); } });
+  new MutationObserver(redraw).observe(document.body, { attributes: true, attributeFilter: ["data-theme"] });
+}
+
+function redraw() {
+  for (const into of document.querySelectorAll(".tryit-answer")) if (into.last) show(into.last, into);
+}
+
+begin();

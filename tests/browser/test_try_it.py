@@ -1,0 +1,287 @@
+"""The page "Try it" in a real browser: ``pytest tests/browser``, with ``NUMGENIUS_TRY_IT`` set.
+
+That is a folder of built docs that ``scripts/fill_try_it`` has filled. What the page shows is
+compared with what the same functions answer here, on CPython.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+
+import pytest
+
+from numgenius_core.wire import sample_path
+
+answers = pytest.importorskip("answers", reason="needs docs/_static/tryit on the path")
+playwright = pytest.importorskip("playwright.sync_api", reason="needs the group browser")
+BUILT: Final = os.environ.get("NUMGENIUS_TRY_IT", "")
+CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS: Final = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+]
+MACHINES: Final = """[{"id": 7, "gpu_name": "RTX 3090", "num_gpus": 4, "disk_space": 1000,
+    "listed_gpu_cost": 0.25, "listed_min_gpu_count": 2, "gpu_occupancy": "D D x x ",
+    "client_end_date": 1796500000.0, "end_date": 1812000000.0}]"""
+pytestmark = pytest.mark.skipif(
+    not (BUILT and CHROMIUM), reason="needs NUMGENIUS_TRY_IT and Chromium"
+)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A server of files that says nothing, and knows what browsers ask of WebAssembly."""
+
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {
+        ".mjs": "text/javascript",
+        ".wasm": "application/wasm",
+    }
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=BUILT))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/try-it.html"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as made:
+        found = made.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def context(browser: Any) -> Iterator[Any]:
+    found = browser.new_context()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def page(context: Any, address: str) -> Any:
+    """Return the page, loaded once; each test opens the address it needs on it."""
+    found = context.new_page()
+    found.asked = []
+    found.on("request", lambda request: found.asked.append(request.url))
+    found.goto(address)
+    found.wait_for_selector("body[data-tryit=ready]", timeout=120_000)
+    return found
+
+
+def fields(page: Any) -> dict[str, str]:
+    """Return what the form holds, as the page sends it."""
+    found: dict[str, str] = page.evaluate(
+        """() => Object.fromEntries([...document.getElementById("tryit-form").elements]
+        .filter((e) => e.name && e.type !== "file" && (e.type !== "radio" || e.checked))
+        .map((e) => [e.name, e.type === "checkbox" ? (e.checked ? "1" : "") : e.value]))"""
+    )
+    return found
+
+
+def shown(page: Any, box: str) -> list[list[str]]:
+    """Return the texts and tables of an answer, section by section."""
+    found: list[list[str]] = page.evaluate(
+        """(box) => [...document.querySelectorAll(`#${box} > details`)].map((part) =>
+        [...part.querySelectorAll("summary, p, td")].map((each) => each.textContent))""",
+        box,
+    )
+    return found
+
+
+def expected(answer: dict[str, Any]) -> list[list[str]]:
+    """Return the same of an answer of CPython."""
+    found = []
+    for part in answer["sections"]:
+        texts = [part["title"], *part["text"]]
+        told = part.get("table") or {"rows": [], "more": None}
+        for index, row in enumerate(told["rows"]):
+            texts += row + ([told["more"][index]] if told["more"] else [])
+        found.append(texts)
+    return found
+
+
+def settle(page: Any) -> None:
+    """Wait until all that was asked is answered."""
+    page.wait_for_function("document.body.dataset.busy === ''")
+
+
+def give(page: Any, field: str, content: bytes) -> None:
+    """Drop a file, and wait for the answer."""
+    file = {"name": "mine.json", "mimeType": "application/json", "buffer": content}
+    page.set_input_files(f"[name={field}]", file)
+    settle(page)
+
+
+def change(page: Any, name: str, value: str) -> None:
+    """Type into a field, and wait for the answer."""
+    page.fill(f"[name={name}]", value)
+    settle(page)
+
+
+def same(page: Any, known: Any, box: str) -> None:
+    """Compare every figure of the page with CPython's."""
+    answer = json.loads(known.answer(json.dumps(fields(page))))
+    assert shown(page, box) == expected(answer)
+
+
+def open_at(page: Any, address: str, state: str) -> None:
+    """Open an address in the page, as a reader who was sent it."""
+    before = int(page.evaluate("document.body.dataset.shown"))
+    page.goto(f"{address}#{state}")
+    page.wait_for_function(f"Number(document.body.dataset.shown) > {before}")
+    settle(page)
+
+
+def test_first_answer_is_cpythons(page: Any) -> None:
+    same(page, answers.Page(), "answer-renter")
+    assert "9000162" in shown(page, "answer-renter")[0][1]
+
+
+def test_no_other_host_is_asked(page: Any, address: str) -> None:
+    host = address.rsplit("/", 1)[0]
+    assert {url for url in page.asked if not url.startswith((host, "data:", "blob:"))} == set()
+
+
+def test_slider(page: Any) -> None:
+    page.evaluate(
+        """() => { const slider = document.querySelector("[data-for=hours]");
+        slider.focus(); slider.value = "300";
+        slider.dispatchEvent(new Event("input", { bubbles: true })); }"""
+    )
+    settle(page)
+    assert page.input_value("[name=hours]") == "300"
+    assert int(page.evaluate("document.body.dataset.took")) < 500
+    same(page, answers.Page(), "answer-renter")
+
+
+def test_dropped_file(page: Any) -> None:
+    market = sample_path().read_bytes()
+    give(page, "offers", market)
+    assert page.text_content("#file-offers") == "mine.json: 66 offers"
+    known = answers.Page()
+    known.drop("offers", "mine.json", market)
+    same(page, known, "answer-renter")
+
+
+@pytest.mark.parametrize("content", [b"", b"[{", b'{"a": 1}', b"\xff\xfe\x00"])
+def test_bad_file_leaves_the_page_alive(page: Any, content: bytes) -> None:
+    give(page, "offers", content)
+    told = json.loads(answers.Page().drop("offers", "mine.json", content))
+    assert page.text_content("#wrong-offers") == told["errors"]["offers"]
+    change(page, "disk", "200")
+    same(page, answers.Page(), "answer-renter")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("hours", "0"), ("hours", "1e9"), ("gpus", "٣"), ("disk", "9" * 400)]
+)
+def test_number_out_of_bounds(page: Any, name: str, value: str) -> None:
+    before = page.input_value(f"[name={name}]")
+    change(page, name, value)
+    told = json.loads(answers.Page().answer(json.dumps(fields(page))))
+    assert page.text_content(f"#wrong-{name}") == told["errors"][name]
+    change(page, name, before)
+    assert page.text_content(f"#wrong-{name}") == ""
+
+
+def test_address_is_the_state(page: Any, address: str) -> None:
+    change(page, "hours", "99")
+    state = page.evaluate("location.hash.slice(1)")
+    assert "hours=99" in state
+    open_at(page, address, "gpu=3090&gpus=&hours=24&disk=10")
+    assert page.input_value("[name=gpu]") == "3090"
+    same(page, answers.Page(), "answer-renter")
+    open_at(page, address, state)
+    assert page.input_value("[name=hours]") == "99"
+
+
+def test_tampered_address(page: Any, address: str) -> None:
+    open_at(page, address, "hours=%3Cscript%3E&mode=free&nothing=1")
+    assert "<script>" in page.text_content("#wrong-hours")
+    open_at(page, address, "hours=24")
+    same(page, answers.Page(), "answer-renter")
+
+
+def test_host(page: Any, address: str) -> None:
+    open_at(page, address, "who=host")
+    same(page, answers.Page(), "answer-host")
+    give(page, "machines", MACHINES.encode())
+    assert page.input_value("[name=machine_gpus]") == "4"
+    assert "2 2 4" in page.text_content("#answer-host")
+    same(page, answers.Page(), "answer-host")
+
+
+def test_simulation_is_cpythons(page: Any, address: str) -> None:
+    open_at(page, address, "who=host&runs=2&tries=3&days=3")
+    page.click("#tryit-simulate")
+    page.wait_for_selector("#tryit-stop", state="hidden", timeout=60_000)
+    page.wait_for_selector("#answer-simulation details")
+    known = answers.Page()
+    known.begin(json.dumps(fields(page)))
+    known.step()
+    assert shown(page, "answer-simulation") == expected(json.loads(known.step()))
+
+
+def test_simulation_can_be_stopped(page: Any, address: str) -> None:
+    open_at(page, address, "who=host&runs=200&tries=3&days=3")
+    page.click("#tryit-simulate")
+    page.wait_for_function("/Simulated [0-9]+ of 200/.test(document.body.textContent)")
+    page.click("#tryit-stop")
+    page.wait_for_function(
+        "document.getElementById('tryit-status').textContent.startsWith('Stopped')"
+    )
+    change(page, "vacancy", "9")
+    same(page, answers.Page(), "answer-host")
+
+
+def test_narrow(page: Any, address: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    for state in ("who=renter", "who=host"):
+        open_at(page, address, state)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_without_webassembly(browser: Any, address: str) -> None:
+    found = browser.new_page()
+    found.add_init_script("delete globalThis.WebAssembly")
+    found.goto(address)
+    found.wait_for_selector("body[data-tryit=failed]")
+    assert re.search("no WebAssembly", found.text_content("#tryit-status"))
+    found.close()
+
+
+def test_without_python(browser: Any, address: str) -> None:
+    found = browser.new_page()
+    found.route("**/files.json", lambda route: route.fulfill(status=404))
+    found.goto(address)
+    found.wait_for_selector("body[data-tryit=failed]")
+    assert "built without Python" in found.text_content("#tryit-status")
+    found.close()
+
+
+def test_something_useful_while_python_loads(browser: Any, address: str) -> None:
+    found = browser.new_page()
+    found.route("**/pyodide.mjs", lambda _: None)  # never comes
+    found.goto(address)
+    found.wait_for_selector("#answer-renter details")
+    assert "9000162" in found.text_content("#answer-renter")
+    assert "loading" in found.text_content("#tryit-status")
+    found.close()
