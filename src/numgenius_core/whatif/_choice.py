@@ -17,17 +17,17 @@ from numgenius_core.money import ZERO, Money
 from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_MONTH
 from numgenius_core.whatif._fleet import (
+    ALL,
     CHEAPEST,
     CLOSED,
-    FLOORS,
     NOWHERE,
-    OFFERED,
     ROOM,
     SCATTERED,
     Fleet,
     PriceLane,
 )
 from numgenius_core.whatif._machine import SimulatedMachine
+from numgenius_core.whatif._shape import Spot
 from numgenius_core.whatif.demand import Request
 from numgenius_core.whatif.outcome import Lost
 
@@ -53,7 +53,7 @@ def rent(fleet: Fleet, request: Request, now: int) -> SimulatedMachine | Lost:
     """Return the machine that a client rents on demand."""
     lane, limit = fleet.on_demand(request.gpus), request.limit
     wanted = request.seconds if request.whole else 1
-    key = lane.least(ROOM, now, wanted)
+    key = lane.least_now(ROOM, now, wanted)
     most = None if limit is None else limit.steps
     if key < NOWHERE and (most is None or fleet.price(key) <= most):
         return fleet.machine(key)
@@ -66,9 +66,9 @@ def _why_not(fleet: Fleet, lane: PriceLane, most: int | None, now: int, wanted: 
     def suits(key: int) -> bool:
         return key < NOWHERE and (most is None or fleet.price(key) <= most)
 
-    if suits(lane.least(SCATTERED, now, wanted)):
+    if suits(lane.least_now(SCATTERED, now, wanted)):
         return Lost.FRAGMENTED
-    if suits(lane.least(OFFERED, now, wanted)):
+    if suits(lane.least(ALL, now, wanted)):
         return Lost.FULL
     return _why_none_lasts(fleet, lane, most)
 
@@ -78,31 +78,38 @@ def _why_none_lasts(fleet: Fleet, lane: PriceLane, most: int | None) -> Lost:
 
     The cheapest of all is either too dear, or it would be cheap enough if it did last.
     """
-    key = lane.least_of_all(OFFERED)
+    key = lane.least_of_all(ALL)
     if key == NOWHERE:
         return Lost.SIZE
     return Lost.END if most is None or fleet.price(key) <= most else Lost.PRICE
 
 
-def bid(fleet: Fleet, request: Request, price: int, now: int) -> SimulatedMachine | Lost:
-    """Return the machine on which a bid, in price steps for all its GPUs, runs for the least."""
+def bid(
+    fleet: Fleet, request: Request, price: int, now: int
+) -> tuple[SimulatedMachine, Spot] | Lost:
+    """Return where a bid, in price steps for all its GPUs, runs for the least."""
     size = request.gpus
     lane = fleet.bids(size)
     wanted = request.seconds if request.whole else 1
-    key = lane.least(CHEAPEST, now, wanted)
+    key = lane.least_now(CHEAPEST, now, wanted)
     steps = key // fleet.ways
     if steps <= price:
-        return fleet.machine(key)
+        machine = fleet.machine(key)
+        return machine, lane.spots[machine.index]
     if key < NOWHERE and steps - price < STEPS_PER_NANO:
         key = lane.idle_at(key, price, now, wanted)
         if key < NOWHERE:
-            return fleet.machine(key)
+            machine = fleet.machine(key)
+            spot = machine.idle_spot(size)
+            assert spot is not None  # that is what was looked for
+            return machine, spot
+    lane.catch_up_holds()
     most = price // size
     if lane.least(CLOSED, now, wanted) <= most:
         return Lost.FULL
-    if lane.least(FLOORS, now, wanted) <= most:
+    if lane.least(ALL, now, wanted) <= most:
         return Lost.OUTBID
-    lowest = lane.least_of_all(FLOORS)
+    lowest = lane.least_of_all(ALL)
     if lowest == NOWHERE:
         return Lost.SIZE
     return Lost.END if lowest <= most else Lost.PRICE
@@ -140,9 +147,9 @@ def reserve(fleet: Fleet, request: Request, now: int) -> Reservation | Lost:
     machine, curve = fleet.machine(best.key), best.lane.curve
     if not curve.max_discount:
         return Reservation(machine)
-    months = Fraction(best.left, SECONDS_PER_MONTH)
     rate, _ = machine.rate(request.gpus)
-    return Reservation(machine, curve.rate(months), curve.deposit(rate, months))
+    deposit = curve.deposit(rate, Fraction(best.left, SECONDS_PER_MONTH))
+    return Reservation(machine, best.lane.discount(best.left), deposit)
 
 
 def _offers(
@@ -153,36 +160,34 @@ def _offers(
     The longer the time prepaid, the higher the discount: so those on which a contract would end
     before the stay does are priced one by one.
     """
-    size, seconds = request.gpus, request.seconds
+    seconds = request.seconds
     prepays = bool(lane.curve.max_discount)
     wanted = seconds if request.whole or prepays else 1
-    key = lane.least(kind, now, wanted)
+    key = lane.least(kind, now, wanted) if kind == ALL else lane.least_now(kind, now, wanted)
     if key < NOWHERE:
-        yield _Offer(_price(fleet, lane, key, size, seconds), key, seconds, lane)
+        yield _offer(fleet, lane, key, seconds)
     if request.whole or not prepays:
         return
     for side in lane.sides:
         for place in range(side.lasting(now, seconds), side.lasting(now, 1)):
-            key = side.trees[kind].at(place)
+            key = lane.key_now(kind, side, place)
             if key < NOWHERE:
-                left = side.left(place, now)
-                yield _Offer(_price(fleet, lane, key, size, left), key, left, lane)
+                yield _offer(fleet, lane, key, side.left(place, now))
 
 
-def _price(fleet: Fleet, lane: PriceLane, key: int, size: int, left: int) -> int:
-    """Return what reserving costs an hour, in price steps for all GPUs."""
-    steps = fleet.price(key) * size
-    if not lane.curve.max_discount:
-        return steps
-    discount = lane.curve.rate(Fraction(left, SECONDS_PER_MONTH))
-    return discounted(PerHour.from_steps(steps), discount).steps
+def _offer(fleet: Fleet, lane: PriceLane, key: int, left: int) -> _Offer:
+    """Return what reserving a machine for so many seconds costs."""
+    steps = fleet.price(key) * lane.size
+    if lane.curve.max_discount:
+        steps = discounted(PerHour.from_steps(steps), lane.discount(left)).steps
+    return _Offer(steps, key, left, lane)
 
 
 def _why_not_reserved(
     fleet: Fleet, lane: PriceLane, most: int | None, request: Request, now: int
 ) -> Lost:
     """Return why no machine of a lane serves who pays at most so much an hour."""
-    for kind, why in ((SCATTERED, Lost.FRAGMENTED), (OFFERED, Lost.FULL)):
+    for kind, why in ((SCATTERED, Lost.FRAGMENTED), (ALL, Lost.FULL)):
         for offer in _offers(fleet, lane, kind, request, now):
             if most is None or offer.steps <= most:
                 return why

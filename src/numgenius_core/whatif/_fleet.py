@@ -23,11 +23,13 @@ from typing import Final, NamedTuple
 from numgenius_core.intervals import Interval, total_seconds
 from numgenius_core.listing import Listing
 from numgenius_core.prices.schedules import CurveSchedule
+from numgenius_core.units import SECONDS_PER_MONTH
 from numgenius_core.whatif._machine import SimulatedMachine, max_discount
 from numgenius_core.whatif._rental import NEVER
-from numgenius_core.whatif._shape import Shape
+from numgenius_core.whatif._shape import Shape, Spot
 from numgenius_core.whatif.scenario import Placement
 
+_NO_DISCOUNT: Final = Fraction(0)
 NOWHERE: Final = 1 << 256
 """A key above those of all machines."""
 
@@ -116,12 +118,13 @@ class Side:
     Attributes:
         rolling: Which of the two.
         ends: Minus when each ends, or minus how long it lasts, ascending.
-        trees: The keys, of several kinds.
+        shortest: The last of these.
+        trees: The keys, of three kinds.
     """
 
-    def __init__(self, ends: Sequence[int], kinds: int, *, rolling: bool) -> None:
-        self.rolling, self.ends = rolling, ends
-        self.trees = tuple(Least(len(ends)) for _ in range(kinds))
+    def __init__(self, ends: Sequence[int], *, rolling: bool) -> None:
+        self.rolling, self.ends, self.shortest = rolling, ends, ends[-1]
+        self.trees = Least(len(ends)), Least(len(ends)), Least(len(ends))
 
     def lasting(self, now: int, seconds: int) -> int:
         """Return how many places last for so long from now: the first ones."""
@@ -132,6 +135,28 @@ class Side:
         return -self.ends[place] if self.rolling else -self.ends[place] - now
 
 
+ALL: Final = 0
+"""The keys of all machines that are offered in the size, whatever happens there."""
+
+
+class Place(NamedTuple):
+    """Where the terms of a machine stand in a lane.
+
+    Attributes:
+        terms: Their number.
+        side: Among the fixed ends or those that roll on.
+        at: The place there.
+        key: The key by the price, of equal ones by the place in the listings.
+        floor: The lowest bid, price steps per GPU-hour.
+    """
+
+    terms: int
+    side: Side
+    at: int
+    key: int
+    floor: int
+
+
 class Lane:
     """The machines as clients of one kind see them.
 
@@ -140,33 +165,36 @@ class Lane:
         sides: The places, with the keys of the machines there.
     """
 
-    def __init__(self, fleet: Fleet, size: int, members: Iterable[int], kinds: int) -> None:
+    def __init__(
+        self, fleet: Fleet, size: int, members: Iterable[int], fell: Sequence[int]
+    ) -> None:
         self.size, self.sides = size, list[Side]()
         self._fleet, self._seen = fleet, 0
-        self._places: dict[int, tuple[Side, int]] = {}  # by the number of the terms
-        self._taken: dict[int, tuple[Side, int]] = {}  # by the index of the machine
+        self._fell = fell
+        self._looked: dict[int, int] = {}  # by the index of the machine, as of when
+        self._places: dict[int, Place] = {}  # by the number of the terms
+        self._taken: dict[int, Place] = {}  # by the index of the machine
         known = list(members)
         for rolling in (False, True):
             order = [number for number in known if fleet.terms[number].rolling is rolling]
             if order:
                 order.sort(key=lambda number: -fleet.terms[number].lasts)
                 ends = [-fleet.terms[number].lasts for number in order]
-                side = Side(ends, kinds, rolling=rolling)
+                side = Side(ends, rolling=rolling)
                 self.sides.append(side)
-                self._places |= {number: (side, i) for i, number in enumerate(order)}
+                for at, number in enumerate(order):
+                    self._places[number] = Place(number, side, at, *fleet.key(number))
         for index in {fleet.terms[number].machine for number in known}:
             self._look(fleet.machines[index])
-        self._seen = len(fleet.changed)
+        self._seen = len(fell)
 
     def catch_up(self) -> None:
-        """Look at the machines that changed since the last time."""
-        changed = self._fleet.changed
-        seen = self._seen
-        if seen < len(changed):
-            self._seen = len(changed)
-            machines = self._fleet.machines
-            for index in set(changed[seen:]):
-                self._look(machines[index])
+        """Look at the machines whose keys may have fallen since the last time."""
+        fell, seen = self._fell, self._seen
+        if seen < len(fell):
+            self._seen = len(fell)
+            for index in set(fell[seen:]):
+                self._look(self._fleet.machines[index])
 
     def forget(self) -> None:
         """Start anew with the list of changes."""
@@ -174,39 +202,81 @@ class Lane:
         self._seen = 0
 
     def _look(self, machine: SimulatedMachine) -> None:
+        """Set the keys of a machine as it is now."""
+        place = self._taken.get(machine.index)
+        if place is None or place.terms != machine.terms:
+            place = self._move(machine)
+        self._looked[machine.index] = self._version(machine)
+        if place is not None:
+            self._note(machine, place)
+
+    def _move(self, machine: SimulatedMachine) -> Place | None:
+        """Return the place of what a machine publishes now, having left the one before."""
+        before = self._taken.pop(machine.index, None)
+        if before is not None:
+            for tree in before.side.trees:
+                tree.set(before.at, NOWHERE)
         place = self._places.get(machine.terms)
-        before = self._taken.get(machine.index)
-        if before is not place and before is not None:
-            side, at = self._taken.pop(machine.index)
-            for tree in side.trees:
-                tree.set(at, NOWHERE)
         if place is not None:
             self._taken[machine.index] = place
-            self._note(machine, *place)
+            place.side.trees[ALL].set(place.at, self._always(place))
+        return place
 
-    def _note(self, machine: SimulatedMachine, side: Side, place: int) -> None:
-        """Set the keys of a machine."""
+    def _version(self, machine: SimulatedMachine) -> int:
+        """Return a number that changes with the keys of a machine."""
+        return machine.changes
+
+    def _always(self, place: Place) -> int:
+        """Return the key of a machine, whatever happens on it."""
+        raise NotImplementedError
+
+    def _note(self, machine: SimulatedMachine, place: Place) -> None:
+        """Set the other keys of a machine."""
         raise NotImplementedError
 
     def least(self, kind: int, now: int, seconds: int) -> int:
         """Return the least key of a kind among the machines that last for so long from now."""
         found = NOWHERE
         for side in self.sides:
-            key = side.trees[kind].among(side.lasting(now, seconds))
+            last = -seconds if side.rolling else -now - seconds
+            if side.shortest <= last:  # all of them do
+                key = side.trees[kind].nodes[1]
+            else:
+                key = side.trees[kind].among(bisect_right(side.ends, last))
             found = min(found, key)
         return found
+
+    def least_now(self, kind: int, now: int, seconds: int) -> int:
+        """Return the same of machines as they are now, which may be more than they were."""
+        machines, each, looked = self._fleet.machines, len(self._fleet.machines), self._looked
+        while True:
+            key = self.least(kind, now, seconds)
+            if key == NOWHERE:
+                return key
+            machine = machines[key % each]
+            if looked[machine.index] == self._version(machine):
+                return key
+            self._look(machine)
+
+    def key_now(self, kind: int, side: Side, at: int) -> int:
+        """Return the key of one place as its machine is now."""
+        key = side.trees[kind].at(at)
+        if key < NOWHERE:
+            machine = self._fleet.machine(key)
+            if self._looked[machine.index] != self._version(machine):
+                self._look(machine)
+                key = side.trees[kind].at(at)
+        return key
 
     def least_of_all(self, kind: int) -> int:
         """Return the least key of a kind among all machines."""
         return min((side.trees[kind].nodes[1] for side in self.sides), default=NOWHERE)
 
 
-ROOM: Final = 0
+ROOM: Final = 1
 """Of a lane of prices, the keys of machines with a block to rent."""
-SCATTERED: Final = 1
+SCATTERED: Final = 2
 """The keys of those that have the GPUs, but no block of them."""
-OFFERED: Final = 2
-"""The keys of all that are offered in the size."""
 
 
 class PriceLane(Lane):
@@ -214,56 +284,96 @@ class PriceLane(Lane):
 
     def __init__(self, fleet: Fleet, size: int, members: Iterable[int], discount: Fraction) -> None:
         self.curve = CurveSchedule(discount)
-        super().__init__(fleet, size, members, 3)
+        self._asked, self._discount = -1, _NO_DISCOUNT
+        super().__init__(fleet, size, members, fleet.freed)
 
-    def _note(self, machine: SimulatedMachine, side: Side, place: int) -> None:
+    def _version(self, machine: SimulatedMachine) -> int:
+        # Who runs does not matter to them, unless whether a bidder is paused decides among equals.
+        return machine.changes if self._fleet.counts_waste else machine.hold_changes
+
+    def discount(self, seconds: int) -> Fraction:
+        """Return the share that prepaying so many seconds takes off."""
+        if seconds != self._asked:  # one client asks several times
+            months = Fraction(seconds, SECONDS_PER_MONTH)
+            self._asked, self._discount = seconds, self.curve.rate(months)
+        return self._discount
+
+    def _always(self, place: Place) -> int:
+        return place.key
+
+    def _note(self, machine: SimulatedMachine, place: Place) -> None:
         fleet, size = self._fleet, self.size
-        key = fleet.key(machine)
-        room, scattered, offered = side.trees
-        offered.set(place, key)
+        _, side, at, key, _ = place
+        _, room, scattered = side.trees
         spot = machine.open_spot(size)
         if spot is None:
-            room.set(place, NOWHERE)
             free = (machine.full & ~machine.held).bit_count()
-            scattered.set(place, key if free >= size else NOWHERE)
+            room.set(at, NOWHERE)
+            scattered.set(at, key if free >= size else NOWHERE)
             return
-        scattered.set(place, NOWHERE)
         if fleet.counts_waste:
             idle = machine.idle_spot(size)
             key += fleet.waste(spot.waste, pauses=True) if idle is None else fleet.waste(idle.waste)
-        room.set(place, key)
+        if room.nodes[room.first + at] != key:
+            room.set(at, key)
+        if scattered.nodes[scattered.first + at] != NOWHERE:
+            scattered.set(at, NOWHERE)
 
 
-CHEAPEST: Final = 0
+CHEAPEST: Final = 1
 """Of a lane of bids, keys that begin with the lowest bid that would run."""
-CLOSED: Final = 1
+CLOSED: Final = 2
 """The floors of machines on which no bid would run."""
-FLOORS: Final = 2
-"""The floors of all machines that are offered in the size."""
 
 
 class BidLane(Lane):
-    """The machines as bidders see them."""
+    """The machines as bidders see them; what they all have is a floor.
+
+    Attributes:
+        spots: By the index of a machine, the block that a bid would get.
+    """
 
     def __init__(self, fleet: Fleet, size: int, members: Iterable[int]) -> None:
-        super().__init__(fleet, size, members, 3)
+        self.spots: dict[int, Spot] = {}
+        super().__init__(fleet, size, members, fleet.fell)
+        self._held_seen = len(fleet.held)
 
-    def _note(self, machine: SimulatedMachine, side: Side, place: int) -> None:
+    def catch_up_holds(self) -> None:
+        """Look at the machines where contracts came, too: on some no bid may win any more."""
+        held, seen = self._fleet.held, self._held_seen
+        self._held_seen = len(held)
+        for index in set(held[seen:]):
+            machine = self._fleet.machines[index]
+            if self._looked.get(index) != machine.changes:
+                self._look(machine)
+
+    def forget(self) -> None:
+        """Start anew with the list of changes."""
+        super().forget()
+        self.catch_up_holds()
+        self._held_seen = 0
+
+    def _always(self, place: Place) -> int:
+        return place.floor
+
+    def _note(self, machine: SimulatedMachine, place: Place) -> None:
         fleet = self._fleet
-        cheapest, closed, floors = side.trees
-        floors.set(place, machine.floor)
+        _, side, at, key, floor = place
+        _, cheapest, closed = side.trees
         found = machine.cheapest(self.size)
         if found is None:
-            cheapest.set(place, NOWHERE)
-            closed.set(place, machine.floor)
+            cheapest.set(at, NOWHERE)
+            closed.set(at, floor)
             return
-        steps, spot = found
-        key = steps * fleet.ways + fleet.key(machine)
+        steps, self.spots[machine.index] = found
+        key += steps * fleet.ways
         if fleet.counts_waste:
-            pauses = bool(spot.gpu_set & machine.used)
-            key += fleet.waste(spot.waste, pauses=pauses)
-        cheapest.set(place, key)
-        closed.set(place, NOWHERE)
+            spot = self.spots[machine.index]
+            key += fleet.waste(spot.waste, pauses=bool(spot.gpu_set & machine.used))
+        if cheapest.nodes[cheapest.first + at] != key:
+            cheapest.set(at, key)
+        if closed.nodes[closed.first + at] != NOWHERE:
+            closed.set(at, NOWHERE)
 
     def idle_at(self, key: int, bid: int, now: int, seconds: int) -> int:
         """Return the least key that costs as much as a given one, whose floor a bid reaches.
@@ -290,7 +400,10 @@ class Fleet:
         machines: The machines, as they are listed.
         terms: All that is ever published: of each machine at first, then in order of time.
         counts_waste: Whether the placement chooses among equally dear machines by waste.
-        changed: The indexes of machines in order of their changes, since all lanes caught up.
+        fell: The indexes of machines on which bids may win for less, one for each such change
+            since all lanes caught up.
+        freed: The same, where contracts of a fixed price may find more room.
+        held: The same, where such contracts came or went.
         ways: How many keys there are for one price of a bid.
     """
 
@@ -300,10 +413,17 @@ class Fleet:
         terms: Sequence[Terms],
         shapes: Mapping[tuple[int, int], Shape],
         placement: Placement,
+        *,
+        extreme: bool,
     ) -> None:
+        # With bids near the highest there is, no bid may win where one could before: all changes
+        # are looked at then, as with a placement whose choice may fall when a machine fills.
         self.machines, self.terms, self._shapes = machines, terms, shapes
         self.counts_waste = placement is Placement.LEAST_WASTE
-        self.changed: list[int] = []
+        self._extreme = extreme or self.counts_waste
+        self.fell: list[int] = []
+        self.freed: list[int] = []
+        self.held: list[int] = []
         listings = [one.listing for one in terms]
         self._discounts = sorted({max_discount(one) for one in listings})
         self._prices = sorted({one.prices.gpu.steps for one in listings})
@@ -320,9 +440,12 @@ class Fleet:
 
     # --- keys -------------------------------------------------------------------------------
 
-    def key(self, machine: SimulatedMachine) -> int:
-        """Return the key of a machine by its price, of equal ones by its place in the listings."""
-        return self._ranks[machine.price] * self._price_ways + machine.index
+    def key(self, number: int) -> tuple[int, int]:
+        """Return the key of terms by price, then by place in the listings; and the floor."""
+        terms = self.terms[number]
+        prices = terms.listing.prices
+        key = self._ranks[prices.gpu.steps] * self._price_ways + terms.machine
+        return key, prices.min_bid.steps
 
     def waste(self, gpus: int, *, pauses: bool = False) -> int:
         """Return what a key grows by for GPUs that are spoiled, and for pausing a bidder."""
@@ -338,16 +461,35 @@ class Fleet:
 
     # --- lanes ------------------------------------------------------------------------------
 
-    def note(self, machine: SimulatedMachine) -> None:
-        """Take note that a machine changed."""
-        self.changed.append(machine.index)
-        if len(self.changed) > self._most:
+    def note(self, machine: SimulatedMachine, *, holds: bool, falls: bool, frees: bool) -> None:
+        """Take note that a machine changed.
+
+        A key that only can have risen is looked at when it is the least; one that may have fallen
+        before anybody asks.
+
+        Args:
+            machine: The machine.
+            holds: Whether the GPUs held or the listing did.
+            falls: Whether bids may win for less.
+            frees: Whether contracts of a fixed price may find more room.
+        """
+        machine.changes += 1
+        index = machine.index
+        if holds:
+            machine.hold_changes += 1
+            self.held.append(index)
+        if falls or self._extreme:
+            self.fell.append(index)
+        if frees or self.counts_waste:
+            self.freed.append(index)
+        if len(self.fell) + len(self.held) > self._most:
             lanes: list[Lane] = [*self._price_lanes.values(), *self._bid_lanes.values()]
             for reserved in self._reserved_lanes.values():
                 lanes += reserved
             for lane in lanes:
                 lane.forget()
-            self.changed.clear()
+            for log in (self.fell, self.freed, self.held):
+                log.clear()
 
     def _offered(self, size: int) -> list[int]:
         """Return the numbers of the terms that offer a size."""

@@ -15,19 +15,22 @@ from bisect import bisect_left, insort
 from collections.abc import Mapping
 from datetime import timedelta
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final, TypeAlias
 
+from numgenius_core._accrual import ticks_a_second
 from numgenius_core._terms import HIGHEST_BID
 from numgenius_core.bids.priority import STEPS_PER_NANO, nanos_above, winning_bid
 from numgenius_core.contracts.extension import Extended, extend
 from numgenius_core.intervals import Interval, total_seconds
 from numgenius_core.listing import Listing, Verification
 from numgenius_core.offer import Block, GpuSet
-from numgenius_core.rates import PerHour
-from numgenius_core.whatif._rental import NEVER, Rental, Speed, gpu_speed, storage_speed
+from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.whatif._rental import NEVER, Rental, Speed, storage_speed
 from numgenius_core.whatif._shape import Shape, Spot
 
 _NO_DISCOUNT: Final = Fraction(0)
+_UNKNOWN: Final = -1
 
 Claim: TypeAlias = tuple[int, int, Rental]
 """A bid: minus what it pays for each GPU in equal parts, its id, and the instance.
@@ -43,6 +46,19 @@ def max_discount(listing: Listing) -> Fraction:
     return listing.max_discount if verified else _NO_DISCOUNT
 
 
+@lru_cache(maxsize=4_096)
+def _lowest_bid(floor: int, size: int) -> int | None:
+    """Return the lowest bid that runs where nothing does, in price steps, if any may."""
+    price = winning_bid(Block(start=0, size=size), (), PerGpuHour.from_steps(floor))
+    return None if price is None else price.steps
+
+
+def _price_above(rental: Rental, size: int, floor: int) -> int:
+    """Return the lowest bid in price steps that a newcomer beats a running one with."""
+    above = nanos_above(rental.rate.steps, rental.block.size, size) * STEPS_PER_NANO
+    return max(floor, above)
+
+
 class SimulatedMachine:
     """A machine as time passes; all times are seconds of the horizon.
 
@@ -56,6 +72,9 @@ class SimulatedMachine:
         held: Those that an on-demand or reserved contract has.
         used: Those of an instance that runs.
         live: The instances that exist, by their contract.
+        changes: How often it changed in any way.
+        hold_changes: How often the GPUs held changed, or the listing.
+        fell: Whether the last instance to come may have made GPUs come free for less.
         free_time: GPU-seconds so far that no on-demand or reserved contract held.
         unusable_time: The part of it that the average client could not have used, times the
             demand's weight.
@@ -76,6 +95,8 @@ class SimulatedMachine:
         self.used: GpuSet = 0
         self.live: dict[int, Rental] = {}
         self.free_time = self.unusable_time = 0
+        self.changes = self.hold_changes = 0
+        self.fell = False
         self._noted_at = 0
         self._parts = parts  # of a bid: a multiple of all sizes, so that bids per GPU are whole
         self._shapes = shapes
@@ -105,7 +126,7 @@ class SimulatedMachine:
             self.lasts = total_seconds(start, start + listing.rolling)
         self._rates: dict[int, tuple[PerHour, Speed]] = {}
         self._disks: dict[int, Speed] = {}
-        self._idle: dict[int, int | None] = {}
+        self._lowest: dict[int, int | None] = {}
 
     # --- what its listing says --------------------------------------------------------------
 
@@ -118,7 +139,7 @@ class SimulatedMachine:
         found = self._rates.get(size)
         if found is None:
             rate = self.listing.prices.gpu.for_gpus(size)
-            found = self._rates[size] = rate, gpu_speed(rate, self.listing.prices.platform_fee)
+            found = self._rates[size] = rate, ticks_a_second(rate, self.share)
         return found
 
     def stored(self, disk_mb: int) -> Speed:
@@ -127,14 +148,6 @@ class SimulatedMachine:
         if found is None:
             found = self._disks[disk_mb] = storage_speed(self.listing, disk_mb)
         return found
-
-    def _lowest(self, size: int) -> int | None:
-        """Return the lowest bid that runs where nothing does, in price steps, if any may."""
-        if size not in self._idle:
-            block = Block(start=0, size=size)
-            price = winning_bid(block, (), self.listing.prices.min_bid)
-            self._idle[size] = None if price is None else price.steps
-        return self._idle[size]
 
     # --- what a client would get ------------------------------------------------------------
 
@@ -152,67 +165,93 @@ class SimulatedMachine:
         That is one where nothing runs, as the placement chooses it; else the one whose runners bid
         the least, of equal ones the one that starts lowest. ``None`` if no bid may win.
         """
+        lowest = self._lowest.get(size, _UNKNOWN)
+        if lowest == _UNKNOWN:
+            lowest = self._lowest[size] = _lowest_bid(self.floor, size)
         free = self.full & ~self.used
         spot = self.spots[size][free]
         if spot is not None:
-            lowest = self._lowest(size)
             return None if lowest is None else (lowest, spot)
         # From the lowest priority up: once a block is free of all that run so far, the last of
         # them is the dearest on it, and no block is cheaper.
-        price, lowest_spots = 0, self.shape.lowest[size]
+        price, spots, floor = 0, self.shape.lowest[size], lowest or 0
         for _, _, rental in reversed(self._running):
-            if spot is not None and self._price_above(rental, size) > price:
+            if spot is not None and _price_above(rental, size, floor) > price:
                 break
             free |= rental.gpu_set
-            spot = lowest_spots[free]
-            price = self._price_above(rental, size)
+            spot = spots[free]
+            if spot is not None and not price:
+                price = _price_above(rental, size, floor)
         if spot is None or price > HIGHEST_BID.steps * size:
             return None
         return price, spot
-
-    def _price_above(self, rental: Rental, size: int) -> int:
-        """Return the lowest bid in price steps that a newcomer beats a running one with."""
-        above = nanos_above(rental.rate.steps, rental.block.size, size)
-        return max(above * STEPS_PER_NANO, self._lowest(size) or 0)
 
     # --- what happens -----------------------------------------------------------------------
 
     def enter(self, rental: Rental, now: int) -> list[Rental]:
         """Take in an instance, and return all that run or pause from now on."""
         self.live[rental.id] = rental
+        self.fell = False
         gpu_set = rental.gpu_set
         bid = rental.request.bid
         if bid is None:
             self.note(now)
             self.held |= gpu_set
             rental.run(now)
-            if not self.used & gpu_set:
-                self.used |= gpu_set
-                return [rental]
-            return [rental, *self.settle(now)]
-        claim = (-bid.steps * (self._parts // rental.block.size), rental.id, rental)
-        rental.rank = claim[0]
-        contest = self._contests.get(gpu_set)
-        if contest is None:
-            self._contests[gpu_set] = [claim]
+            changed = self._displace(gpu_set, now) if self.used & gpu_set else []
+            if changed is None:
+                self.fell = True
+                return [rental, *self.settle(now)]
         else:
-            insort(contest, claim)
-        if self.used & gpu_set:
-            self._waiting += 1
-            return self.settle(now)
+            rank = rental.rank = -bid.steps * (self._parts // rental.block.size)
+            claim = rank, rental.id, rental
+            contest = self._contests.get(gpu_set)
+            if contest is None:
+                self._contests[gpu_set] = [claim]
+            else:
+                insort(contest, claim)
+            changed = self._displace(gpu_set, now) if self.used & gpu_set else []
+            if changed is None:
+                self._waiting += 1
+                self.fell = True
+                return self.settle(now, claim)
+            rental.run(now)
+            insort(self._running, claim)
         self.used |= gpu_set
-        insort(self._running, claim)
-        rental.run(now)
-        return [rental]
+        changed.append(rental)
+        return changed
+
+    def _displace(self, gpu_set: GpuSet, now: int) -> list[Rental] | None:
+        """Pause the bids that run on some GPUs, for one that outranks all of them.
+
+        Those that waited for these GPUs go on waiting for it. ``None``, and nothing done, if one of
+        them holds other GPUs too: those come free, and then all are to be looked at.
+        """
+        elsewhere = ~gpu_set
+        paused, running = [], []
+        for claim in self._running:
+            there = claim[2].gpu_set
+            if not there & gpu_set:
+                running.append(claim)
+            elif there & elsewhere:
+                return None
+            else:
+                paused.append(claim[2])
+        for rental in paused:
+            rental.pause(now)
+        self._waiting += len(paused)
+        self._running = running
+        return paused
 
     def leave(self, rental: Rental, now: int) -> list[Rental]:
         """Let an instance go, and return all that run or pause from now on."""
         del self.live[rental.id]
+        claim: Claim | None = None
         if rental.request.bid is None:
             self.note(now)
             self.held ^= rental.gpu_set
         else:
-            claim = (rental.rank, rental.id, rental)
+            claim = rental.rank, rental.id, rental
             contest = self._contests[rental.gpu_set]
             del contest[bisect_left(contest, claim)]
             if not contest:
@@ -222,27 +261,44 @@ class SimulatedMachine:
                 return []  # who waits takes nothing
             del self._running[bisect_left(self._running, claim)]
         self.used ^= rental.gpu_set
-        return self.settle(now) if self._waiting else []
+        return self.settle(now, claim) if self._waiting else []
 
-    def settle(self, now: int) -> list[Rental]:
-        """Find out who runs, let them run and the others pause, and return those that changed."""
+    def settle(self, now: int, after: Claim | None = None) -> list[Rental]:
+        """Find out who runs, let them run and the others pause, and return those that changed.
+
+        Args:
+            now: The time.
+            after: A bid that came or went: those of higher priority run or wait as before.
+        """
         self._round = this = self._round + 1
         changed: list[Rental] = []
-        running: list[Claim] = []
-        taken, lowest = self.held, -self.floor * self._parts
-        for claim in sorted([contest[0] for contest in self._contests.values()]):
-            rank, _, rental = claim
-            if rank > lowest:
+        heads = [contest[0] for contest in self._contests.values()]
+        running, before, taken = list[Claim](), self._running, self.held
+        if after is not None:
+            as_before = bisect_left(before, after)
+            running, before = before[:as_before], before[as_before:]
+            for claim in running:
+                taken |= claim[2].gpu_set
+            heads = [head for head in heads if head >= after]
+        heads.sort()
+        lowest, full = -self.floor * self._parts, self.full
+        for claim in heads:
+            rental = claim[2]
+            if taken & rental.gpu_set:
+                continue
+            if claim[0] > lowest:
                 break  # it bids less than the floor, and so do all after it
-            if not taken & rental.gpu_set:
-                taken |= rental.gpu_set
-                running.append(claim)
-                rental.round = this
-                if rental.run_from is None:
-                    rental.run(now)
-                    self._waiting -= 1
-                    changed.append(rental)
-        for _, _, rental in self._running:
+            taken |= rental.gpu_set
+            running.append(claim)
+            rental.round = this
+            if rental.run_from is None:
+                rental.run(now)
+                self._waiting -= 1
+                changed.append(rental)
+            if taken == full:
+                break
+        for claim in before:
+            rental = claim[2]
             if rental.round != this:
                 rental.pause(now)
                 self._waiting += 1

@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 from fractions import Fraction
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from attrs import define, field
 
-from numgenius_core._accrual import accrued, discounted, seconds_on_deposit
+from numgenius_core._accrual import accrued, discounted, seconds_on_deposit, ticks_a_second
 from numgenius_core.billing.history import Fact, History, Moved, Prepaid, Refunded
 from numgenius_core.billing.metering import GPU, LineKind, metered
 from numgenius_core.contracts.contract import Contract, agree, to_reserved
@@ -63,38 +62,16 @@ class Tally:
     fee: int = 0
 
 
-class Speed(NamedTuple):
-    """What a second costs, in ticks: a charge is a whole number of them.
-
-    Attributes:
-        amount: What the client pays.
-        fee: The platform's part of it.
-    """
-
-    amount: int
-    fee: int
-
-
-@lru_cache(maxsize=65_536)
-def bid_speed(steps: int, numerator: int, denominator: int) -> Speed:
-    """Return what a second at a bid costs; of the platform's share both numbers."""
-    return gpu_speed(PerHour.from_steps(steps), Fraction(numerator, denominator))
-
-
-def gpu_speed(rate: PerHour, share: Fraction) -> Speed:
-    """Return what a second of GPUs costs, and the platform's share of it."""
-    amount, fee = accrued(rate, 1, 1, share)
-    return Speed(amount.ticks, fee.ticks)
+Speed: TypeAlias = tuple[int, int]
+"""What a second costs, in ticks, and the platform's part of that."""
+_FREE: Final = 0, 0
 
 
 def storage_speed(listing: Listing, disk_mb: int) -> Speed:
-    """Return what a second of a disk costs, and the platform's share of it."""
+    """Return what a second of a disk costs."""
     prices = listing.prices
     amount, fee = accrued(prices.storage, disk_mb, 1, prices.platform_fee)
-    return Speed(amount.ticks, fee.ticks)
-
-
-_FREE: Final = Speed(0, 0)
+    return amount.ticks, fee.ticks
 
 
 class Rental:
@@ -131,7 +108,7 @@ class Rental:
     """
 
     rank = 0
-    stored = _FREE
+    stored: Speed = _FREE
     discount = Fraction(0)
     deposit = ZERO
     run_from: int | None = None
@@ -247,25 +224,26 @@ class Rental:
     def _add_reserved(self, *, left: bool) -> None:
         """Charge GPU time, from the deposit as long as there is some of it at a second's start."""
         tally, share = self.tally, self.listing.prices.platform_fee
-        seconds = self._reserved_seconds()
-        on_deposit = gpu_speed(discounted(self.rate, self.discount), share)
+        reduced = discounted(self.rate, self.discount)
+        seconds = seconds_on_deposit(self.deposit, reduced, self.ran)
+        amount, fee = ticks_a_second(reduced, share)
+        full, full_fee = self.speed
         beyond = self.ran - seconds
-        tally.gpu += on_deposit.amount * seconds + self.speed.amount * beyond
-        tally.fee += on_deposit.fee * seconds + self.speed.fee * beyond
+        tally.gpu += amount * seconds + full * beyond
+        tally.fee += fee * seconds + full_fee * beyond
         if left:
-            lost = self._dissolved().fee
+            lost = refund(self.rate, self.discount, self.deposit, seconds).fee
             tally.forfeited += lost.ticks
             tally.fee += lost.scaled(share).ticks
-
-    def _reserved_seconds(self) -> int:
-        return seconds_on_deposit(self.deposit, discounted(self.rate, self.discount), self.ran)
 
     def _dissolved(self) -> Refund:
         """Return where its deposit goes if it is destroyed now.
 
         It was for no longer than the contract that was made, so it is used up at those rates.
         """
-        return refund(self.rate, self.discount, self.deposit, self._reserved_seconds())
+        reduced = discounted(self.rate, self.discount)
+        seconds = seconds_on_deposit(self.deposit, reduced, self.ran)
+        return refund(self.rate, self.discount, self.deposit, seconds)
 
     def _add_metered(self, until: int, *, left: bool, origin: Interval) -> None:
         """Charge what the meter says: it knows the rates of extensions."""

@@ -33,25 +33,27 @@ from heapq import heappop, heappush, merge
 from itertools import count
 from math import lcm
 from operator import attrgetter, itemgetter
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from numgenius_core._accrual import ticks_a_second
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import whole_number
+from numgenius_core._terms import HIGHEST_BID
+from numgenius_core.bids.priority import STEPS_PER_NANO
 from numgenius_core.billing.history import History
 from numgenius_core.intervals import total_seconds
 from numgenius_core.listing import Listing, Mode
 from numgenius_core.money import ZERO, Money
+from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_DAY
-from numgenius_core.whatif._choice import bid as choose_bid, rent, reserve
+from numgenius_core.whatif._choice import bid, rent, reserve
 from numgenius_core.whatif._fleet import Fleet, Terms
 from numgenius_core.whatif._machine import SimulatedMachine
-from numgenius_core.whatif._rental import Rental, Tally, bid_speed
+from numgenius_core.whatif._rental import Rental, Tally
 from numgenius_core.whatif._shape import Shape
 from numgenius_core.whatif.demand import Request
 from numgenius_core.whatif.outcome import Lost, ModeOutcome, Outcome
 from numgenius_core.whatif.scenario import Relisting, Scenario
-
-_NO_DISCOUNT: Final = Fraction(0)
 
 
 def simulate(scenario: Scenario, seed: int = 0, *, keep_histories: bool = False) -> Outcome:
@@ -110,6 +112,9 @@ class _Simulation:
         # heap and is told apart by its time: to skip it once is cheaper than to find it there.
         self.departures: list[tuple[int, int, Rental]] = []
         self.tallies = {mode: Tally() for mode in Mode}
+        self.renting, self.reserving, self.bidding = (
+            self.tallies[mode] for mode in (Mode.ON_DEMAND, Mode.RESERVED, Mode.INTERRUPTIBLE)
+        )
         self.histories: list[tuple[int, History]] = []
         self.ids = count(1)
         self._open()
@@ -139,7 +144,9 @@ class _Simulation:
             else:
                 last[machine.index] = listing
                 terms.append(Terms.of(machine.index, listing, self.origin))
-        self.fleet = Fleet(self.machines, terms, shapes, scenario.placement)
+        highest = max([one.bid.steps // one.gpus for one in self.requests if one.bid], default=0)
+        extreme = highest >= HIGHEST_BID.steps - STEPS_PER_NANO
+        self.fleet = Fleet(self.machines, terms, shapes, scenario.placement, extreme=extreme)
         # A contract that is extended may be metered from what happened; no other needs it.
         self.keep_facts = self.keep or bool(relistings) or any(one.rolling for one in terms)
 
@@ -185,11 +192,11 @@ class _Simulation:
                 return
         elif step.listing is None:
             machine.unlist(step.terms)
-            self.fleet.note(machine)
+            self.fleet.note(machine, holds=True, falls=True, frees=True)
             return
         else:
             self._plan(machine.publish(step.listing, step.terms, now))
-            self.fleet.note(machine)
+            self.fleet.note(machine, holds=True, falls=True, frees=True)
         self._plan(machine.extend(now))
 
     def _depart_until(self, now: int) -> None:
@@ -199,63 +206,68 @@ class _Simulation:
             at, _, rental = heappop(departures)
             if rental.due == at:
                 rental.due = -1
-                machine = rental.machine
+                machine, ran = rental.machine, rental.run_from is not None
                 changed = machine.leave(rental, at)
                 self._settle(rental, at, left=True)
                 self._plan(changed)
-                self.fleet.note(machine)
+                if ran:  # who waited took nothing
+                    holds = rental.request.bid is None
+                    self.fleet.note(machine, holds=holds, falls=True, frees=holds)
 
     def _arrive(self, request: Request, now: int) -> None:
         """Let a client rent, or go away."""
-        tally = self.tallies[request.mode]
+        if request.bid is not None:
+            tally, found = self.bidding, self._bid(request, request.bid, now)
+        elif request.mode is Mode.RESERVED:
+            tally, found = self.reserving, self._reserve(request, now)
+        else:
+            tally, found = self.renting, self._rent(request, now)
         tally.requests += 1
-        rental = self._rented(request, tally, now)
-        if isinstance(rental, Lost):
-            tally.lost[rental] += 1
+        if isinstance(found, Lost):
+            tally.lost[found] += 1
             tally.lost_gpu_seconds += request.gpus * request.seconds
             return
         tally.rented += 1
-        machine = rental.machine
+        machine = found.machine
         if request.disk_mb:
-            rental.stored = machine.stored(request.disk_mb)
+            found.stored = machine.stored(request.disk_mb)
         if self.keep_facts:
-            rental.facts = []
-        self._plan(machine.enter(rental, now))
-        self.fleet.note(machine)
+            found.facts = []
+        self._plan(machine.enter(found, now))
+        holds = request.bid is None
+        self.fleet.note(machine, holds=holds, falls=machine.fell, frees=False)
 
-    def _rented(self, request: Request, tally: Tally, now: int) -> Rental | Lost:
-        """Return the instance that a client gets."""
-        size, bid = request.gpus, request.bid
-        discount, deposit = _NO_DISCOUNT, ZERO
-        if bid is not None:
-            machine = choose_bid(self.fleet, request, bid.steps, now)
-            if isinstance(machine, Lost):
-                return machine
-            cheapest = machine.cheapest(size)
-            assert cheapest is not None  # a bid wins there
-            share = machine.share
-            speed = bid_speed(bid.steps, share.numerator, share.denominator)
-            number, end = next(self.ids), machine.end(now)
-            return Rental(number, request, tally, machine, cheapest[1], now, end, bid, speed)
-        if request.mode is Mode.RESERVED:
-            reserved = reserve(self.fleet, request, now)
-            if isinstance(reserved, Lost):
-                return reserved
-            machine, discount, deposit = reserved
-        else:
-            found = rent(self.fleet, request, now)
-            if isinstance(found, Lost):
-                return found
-            machine = found
+    def _rent(self, request: Request, now: int) -> Rental | Lost:
+        machine = rent(self.fleet, request, now)
+        return machine if isinstance(machine, Lost) else self._held(request, machine, now)
+
+    def _held(self, request: Request, machine: SimulatedMachine, now: int) -> Rental:
+        """Return an instance of a fixed price, where nothing runs if there is such a block."""
+        size = request.gpus
         spot = machine.idle_spot(size) or machine.open_spot(size)
         assert spot is not None  # the machine has room
         rate, speed = machine.rate(size)
-        rental = Rental(
-            next(self.ids), request, tally, machine, spot, now, machine.end(now), rate, speed
-        )
-        if deposit:
-            rental.discount, rental.deposit = discount, deposit
+        number, end = next(self.ids), machine.end(now)
+        return Rental(number, request, self.renting, machine, spot, now, end, rate, speed)
+
+    def _reserve(self, request: Request, now: int) -> Rental | Lost:
+        found = reserve(self.fleet, request, now)
+        if isinstance(found, Lost):
+            return found
+        rental = self._held(request, found.machine, now)
+        rental.tally = self.reserving
+        if found.deposit:
+            rental.discount, rental.deposit = found.discount, found.deposit
         return rental
+
+    def _bid(self, request: Request, price: PerHour, now: int) -> Rental | Lost:
+        found = bid(self.fleet, request, price.steps, now)
+        if isinstance(found, Lost):
+            return found
+        machine, spot = found
+        speed = ticks_a_second(price, machine.share)
+        number, end = next(self.ids), machine.end(now)
+        return Rental(number, request, self.bidding, machine, spot, now, end, price, speed)
 
     def _plan(self, rentals: Iterable[Rental]) -> None:
         """Plan when instances leave that began to run, pause, or last longer now."""
