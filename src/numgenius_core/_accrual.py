@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from numgenius_core._numbers import round_half_even
 from numgenius_core.money import Money
@@ -78,7 +78,7 @@ def discounted(price: PerHour, discount: Fraction) -> PerHour:
 # since the hash of a Fraction takes as long as the product.
 @lru_cache(maxsize=4_096)
 def _scaled(kind: type[Price], steps: int, numerator: int, denominator: int) -> Price:
-    return kind.from_steps(steps).scaled(Fraction(numerator, denominator))
+    return kind.from_steps(round_half_even(steps * numerator, denominator))  # as Rate.scaled
 
 
 def accrued(price: Price, size: int, quantity: int, share: Fraction) -> Accrued:
@@ -87,6 +87,20 @@ def accrued(price: Price, size: int, quantity: int, share: Fraction) -> Accrued:
     Arguments as for :func:`charge`.
     """
     return Accrued(charge(price, size, quantity), charge(fee_of(price, share), size, quantity))
+
+
+_SECOND: Final = PerHour.from_steps(1).charge(1).ticks
+
+
+def ticks_a_second(price: PerHour, share: Fraction) -> tuple[int, int]:
+    """Return what a second of GPUs costs and the platform's part of it, in ticks.
+
+    A charge is so many times that: it is what :func:`accrued` says of one second, in whole numbers
+    alone, for who has a price of its own for each of a million rentals.
+    """
+    steps = price.steps
+    fee = round_half_even(steps * share.numerator, share.denominator)
+    return steps * _SECOND, fee * _SECOND
 
 
 def seconds_on_deposit(deposit: Money, price: PerHour, seconds: int) -> int:

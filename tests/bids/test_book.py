@@ -78,6 +78,7 @@ def logs(draw: st.DrawFn) -> tuple[int, PerGpuHour, list[BookEvent]]:
     """Return a machine's GPUs, its first floor, and events that make sense one after another."""
     blocks = draw(machines(most=16))
     floors = bids(1).map(lambda price: PerGpuHour.from_steps(price.steps // 8))
+    floors |= st.just(PerGpuHour(33))  # no bid may be as high
     start = draw(floors)
     there: dict[int, ClaimEntered] = {}
     events: list[BookEvent] = []
@@ -266,6 +267,15 @@ class TestFloor:
         )
         assert book.winning_bid(SOME) == PerHour("0.50")
         assert book.quoted_min_bid(SOME) == PerGpuHour("0.50")
+
+    def test_a_floor_above_all_bids_is_none_for_contracts_on_demand(self) -> None:
+        book = BidBook(gpus=2, floor=PerGpuHour(33))
+        assert book.bid(ContractId(1), Block(start=0, size=2), PerHour(64))[0].why.value == (  # type: ignore[union-attr]
+            "under the floor"
+        )
+        assert book.on_demand(ContractId(2), Block(start=0, size=2)) == (
+            ClaimStarted(id=ContractId(2)),
+        )
 
     def test_a_floor_that_pauses_nobody_is_still_a_reason_afterwards(self) -> None:
         book = BidBook(gpus=2)

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import pickle
-from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import given, strategies as st
 
-from effort import examples, up_to
-from numgenius_core.bids import Claim, resolve, winning_bid
+from effort import up_to
 from numgenius_core.billing import LineKind, statement
 from numgenius_core.billing.metering import GPU
 from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.gpus import best_fit, blocks, first_fit
-from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Mode, Verification
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
-from numgenius_core.rates import PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.rates import PerGbMonth, PerGpuHour
 from numgenius_core.testing import EPOCH
 from numgenius_core.whatif import (
     Demand,
@@ -395,172 +390,6 @@ class TestWhatTheHostHas:
     def test_no_such_mode(self) -> None:
         with pytest.raises(RuleViolation, match="mode"):
             played().of("on-demand")  # type: ignore[arg-type]
-
-
-@st.composite
-def requests(draw: st.DrawFn, longest: int = 60, last: int = 200) -> Request:
-    mode = draw(st.sampled_from([Mode.ON_DEMAND, Mode.INTERRUPTIBLE, Mode.INTERRUPTIBLE]))
-    gpus = draw(st.sampled_from([1, 1, 2, 2, 3, 4]))
-    interruptible = mode is Mode.INTERRUPTIBLE
-    bid = draw(st.integers(1, 8)) * gpus if interruptible else None
-    return Request(
-        after=draw(st.integers(0, last)),
-        gpus=gpus,
-        seconds=draw(st.integers(1, longest)),
-        mode=mode,
-        limit=None if interruptible else draw(st.sampled_from([None, PerGpuHour(2)])),
-        bid=None if bid is None else PerHour(bid),
-        patience=draw(st.one_of(st.none(), st.integers(1, longest))) if interruptible else None,
-        whole=draw(st.booleans()),
-    )
-
-
-class Twin:
-    """The same machine, second by second, with nothing remembered but who is there."""
-
-    def __init__(self, scenario: Scenario) -> None:
-        (self.listing,) = scenario.listings
-        self.fit = best_fit if scenario.placement is Placement.BEST_FIT else first_fit
-        self.there: dict[int, tuple[Request, Block]] = {}
-        self.running: set[int] = set()
-        self.ran: Counter[int] = Counter()
-        self.paused: Counter[int] = Counter()
-        self.pauses: Counter[int] = Counter()
-        self.lost: Counter[Lost] = Counter()
-        self.count = self.cost = 0
-        waiting = list(scenario.demand.draw(scenario.horizon, 0).requests)
-        for now in range(scenario.horizon.seconds):
-            while due := [n for n in sorted(self.there) if self.is_due(n, now)]:
-                del self.there[due[0]]
-                self.look()
-            while waiting and waiting[0].after == now:
-                self.arrive(waiting.pop(0), now)
-            for number, (request, block) in self.there.items():
-                if number in self.running:
-                    self.ran[number] += 1
-                    rate = request.bid or self.listing.prices.gpu.for_gpus(block.size)
-                    self.cost += rate.charge(1).ticks
-                else:
-                    self.paused[number] += 1
-
-    def is_due(self, number: int, now: int) -> bool:
-        request, _ = self.there[number]
-        patience = request.patience is not None and now >= request.after + request.patience
-        done = number in self.running and self.ran[number] == request.seconds
-        return patience or done or (self.end is not None and now >= self.end)
-
-    @property
-    def end(self) -> int | None:
-        end = self.listing.end
-        return None if end is None else int((end - EPOCH).total_seconds())
-
-    def claims(self) -> list[Claim]:
-        made = []
-        for number, (request, block) in self.there.items():
-            if request.bid is None:
-                made.append(Claim.on_demand(ContractId(number), block, arrival=number))
-            else:
-                made.append(Claim.bidding(ContractId(number), block, request.bid, arrival=number))
-        return made
-
-    def look(self) -> None:
-        now = {int(claim.id) for claim in resolve(self.claims(), self.floor).running}
-        for number in self.running - now:
-            self.pauses[number] += number in self.there
-        self.running = now
-
-    @property
-    def floor(self) -> PerGpuHour:
-        return self.listing.prices.min_bid
-
-    def places(self, gpus: int) -> list[Block]:
-        found = blocks(self.listing.machine.gpus, self.listing.min_gpu)
-        return [block for block in found if block.size == gpus]
-
-    def free(self, taken: Iterator[int]) -> int:
-        free = (1 << self.listing.machine.gpus) - 1
-        for number in taken:
-            free &= ~self.there[number][1].gpu_set
-        return free
-
-    def arrive(self, request: Request, now: int) -> None:
-        found = self.place(request, now)
-        if isinstance(found, Lost):
-            self.lost[found] += 1
-            return
-        self.count += 1
-        self.there[self.count] = request, found
-        self.look()
-
-    def place(self, request: Request, now: int) -> Block | Lost:
-        gpus, bid = request.gpus, request.bid
-        if not self.places(gpus):
-            return Lost.SIZE
-        price = self.listing.prices.gpu
-        if bid is None and request.limit is not None and price > request.limit:
-            return Lost.PRICE
-        if bid is not None and bid < self.floor.for_gpus(gpus):
-            return Lost.PRICE
-        left = request.seconds if self.end is None else self.end - now
-        if left <= 0 or (request.whole and left < request.seconds):
-            return Lost.END
-        shape = self.listing.machine.gpus, self.listing.min_gpu
-        idle = self.fit(*shape, self.free(iter(self.running)), gpus)
-        if idle is not None:
-            return idle
-        sure = [n for n, (other, _) in self.there.items() if other.bid is None]
-        if bid is None:
-            free = self.free(iter(sure))
-            there = self.fit(*shape, free, gpus)
-            return there or (Lost.FULL if free.bit_count() < gpus else Lost.FRAGMENTED)
-        runners = resolve(self.claims(), self.floor).running
-        offers = [(winning_bid(block, runners, self.floor), block) for block in self.places(gpus)]
-        best = min(((p.steps, b.start, b) for p, b in offers if p is not None), default=None)
-        if best is None:
-            return Lost.FULL
-        return best[2] if bid.steps >= best[0] else Lost.OUTBID
-
-
-class TestAgainstASlowTwin:
-    """The same scenario, second by second, each answer worked out from scratch."""
-
-    @examples(150)
-    @given(
-        st.lists(requests(), max_size=25),
-        st.sampled_from([(4, 1), (4, 2), (3, 1), (5, 2)]),
-        st.sampled_from(Placement),
-        st.sampled_from([None, 40, 90]),
-        st.integers(0, 3),
-    )
-    def test_all_of_it_is_the_same(
-        self,
-        wanted: list[Request],
-        shape: tuple[int, int],
-        placement: Placement,
-        end: int | None,
-        floor: int,
-    ) -> None:
-        gpus, min_gpu = shape
-        scenario = Scenario(
-            listings=(
-                listing(
-                    gpus=gpus,
-                    min_gpu=min_gpu,
-                    price="3",
-                    floor=str(floor),
-                    end=None if end is None else EPOCH + end * SECOND,
-                ),
-            ),
-            demand=Trace(tuple(wanted)),
-            horizon=Interval(EPOCH, EPOCH + 250 * SECOND),
-            placement=placement,
-        )
-        outcome, twin = simulate(scenario), Twin(scenario)
-        assert outcome.rented == twin.count
-        assert {why: outcome.lost(why) for why in Lost if outcome.lost(why)} == twin.lost
-        assert outcome.pauses == sum(twin.pauses.values())
-        assert sum(one.paused_seconds for one in outcome.modes) == sum(twin.paused.values())
-        assert outcome.revenue.ticks == twin.cost
 
 
 def month(days: int = 30) -> Interval:

@@ -127,8 +127,13 @@ class Contest:
     incumbents: Incumbents | None = field(default=None, repr=False)
 
     def set_floor(self, floor: PerGpuHour) -> None:
-        """Take note of the host's lowest bid; default jobs know no floor."""
-        self.floor_key = 0 if self.default_jobs else -floor.steps * self.block.size
+        """Take note of the host's lowest bid; default jobs know no floor.
+
+        Nor do on-demand claims: a floor above the highest bid there is keeps all bids out, and no
+        claim whose key is smaller than theirs.
+        """
+        lowest = max(-floor.steps * self.block.size, self.highest_bid_key - 1)
+        self.floor_key = 0 if self.default_jobs else lowest
         self.incumbents = None  # its limit is the floor's
 
     def runners_changed(self) -> None:

@@ -374,11 +374,20 @@ def winning_bid(
             continue
         if claim.rank is Rank.ON_DEMAND:
             return None
-        # The first whole nano-dollar strictly above what this claim pays for as many GPUs; a
-        # default job pays nothing.
-        nanos = max(nanos, claim.level * size // (claim.block.size * STEPS_PER_NANO) + 1)
+        nanos = max(nanos, nanos_above(claim.level, claim.block.size, size))
     steps = nanos * STEPS_PER_NANO
     return PerHour.from_steps(steps) if steps <= HIGHEST_BID.steps * size else None
+
+
+def nanos_above(level: int, gpus: int, size: int) -> int:
+    """Return the first whole nano-dollar strictly above what a claim pays for as many GPUs.
+
+    Args:
+        level: The claim's priority in price steps for all its GPUs; a default job pays nothing.
+        gpus: GPUs of the claim.
+        size: GPUs of who outbids it.
+    """
+    return level * size // (gpus * STEPS_PER_NANO) + 1
 
 
 def quoted_min_bid(

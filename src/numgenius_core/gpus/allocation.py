@@ -141,19 +141,49 @@ def _first_fit(gpus: int, min_gpu: int, free: GpuSet, size: int) -> Block | None
     return kind.by_start[(found & -found).bit_length() - 1] if found else None
 
 
+def spoiled(gpus: int, min_gpu: int, free: GpuSet, block: Block) -> int:
+    """Return how much taking a free block spoils: the GPUs of the largest free block around it.
+
+    That is what best fit looks at; a block that lies alone spoils itself only.
+
+    Args:
+        gpus: GPUs of the machine.
+        min_gpu: Smallest group for rent, a power of two.
+        free: The free GPUs, those of the block among them.
+        block: A block that the machine is offered in.
+
+    Raises:
+        RuleViolation: No such machine, or a block of a size it is not offered in.
+
+    >>> from numgenius_core import Block
+    >>> from numgenius_core.gpus.allocation import spoiled
+    >>> spoiled(8, 1, 0b1111_0100, Block(start=2, size=1))
+    1
+    >>> spoiled(8, 1, 0b1111_0100, Block(start=4, size=1))
+    4
+    """
+    return _around(_size(gpus, min_gpu, block.size), check_free(free, gpus), block)[1]
+
+
+def _around(kind: _Size, free: GpuSet, block: Block) -> tuple[GpuSet, int]:
+    """Return the largest free block around a free one: its GPUs, and how many they are."""
+    found = block.gpu_set, block.size
+    for outer in kind.around[block.start]:
+        if free & outer[0] != outer[0]:
+            break  # nor is what encloses it
+        found = outer
+    return found
+
+
 def _best_fit(gpus: int, min_gpu: int, free: GpuSet, size: int) -> Block | None:
     kind = _size(gpus, min_gpu, size)
     found = _runs(check_free(free, gpus), size) & kind.starts
     best, fewest = None, gpus + 1
     while found and fewest > size:  # one that lies alone spoils nothing: none can be better
-        start = (found & -found).bit_length() - 1  # the lowest bit that is set
-        largest, gpus_there = kind.by_start[start].gpu_set, size
-        for outer, outer_size in kind.around[start]:
-            if free & outer != outer:
-                break  # nor is what encloses it
-            largest, gpus_there = outer, outer_size
+        block = kind.by_start[(found & -found).bit_length() - 1]  # at the lowest bit that is set
+        largest, gpus_there = _around(kind, free, block)
         if gpus_there < fewest:
-            best, fewest = kind.by_start[start], gpus_there
+            best, fewest = block, gpus_there
         found &= ~largest  # the others inside it are as good, and start later
     return best
 

@@ -27,7 +27,7 @@ from attrs import field, frozen
 
 from numgenius_core._accrual import discounted
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import exact_number, fraction, round_half_even
+from numgenius_core._numbers import LONGEST_SHARE, exact_number, fraction, round_half_even
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.rates import PerHour
@@ -49,6 +49,10 @@ def months_of(value: Exact, path: str = "months") -> Fraction:
         WrongType: It is a ``float`` or no number.
         RuleViolation: It is negative or above 1,200.
     """
+    if type(value) is Fraction and 0 <= value.numerator <= value.denominator < LONGEST_SHARE:
+        return (
+            value  # up to one month, which most often is asked for, needs no comparison of shares
+        )
     need = f"months from 0 to {MAX_MONTHS:,}"
     months = exact_number(value, path, need)
     if not 0 <= months <= MAX_MONTHS:
@@ -98,13 +102,20 @@ class ReservedSchedule(ABC):
             WrongType: ``price`` is no ``PerHour``, or ``months`` a ``float``.
             RuleViolation: Months below zero or above 1,200.
         """
-        return _to_nano(self.exact_deposit(price, months))
+        ticks, parts = self._deposit(price, months)
+        return Money.from_ticks(round_half_even(ticks, parts * _NANO) * _NANO)
 
     def exact_deposit(self, price: PerHour, months: Exact) -> Fraction:
         """Return what prepaying some months costs in ticks, before rounding."""
+        return Fraction(*self._deposit(price, months))
+
+    def _deposit(self, price: PerHour, months: Exact) -> tuple[int, int]:
+        """Return the same as a number of ticks, and by what to divide it."""
         check_kind(price, PerHour, "price")
         time = months_of(months)
-        return price.charge(SECONDS_PER_MONTH).ticks * time * (1 - self.rate(time))
+        rate, ticks = self.rate(time), price.charge(SECONDS_PER_MONTH).ticks
+        kept = rate.denominator - rate.numerator
+        return ticks * time.numerator * kept, time.denominator * rate.denominator
 
 
 def _factor(value: Exact) -> Fraction:
@@ -135,7 +146,8 @@ class CurveSchedule(ReservedSchedule):
     def rate(self, months: Exact) -> Fraction:
         """Return the discount for a number of months, a share of the GPU price."""
         time = months_of(months)
-        return self.max_discount * time / (time + 1)
+        # m / (m + 1) of m = a / b is a / (a + b), in lowest terms as m is.
+        return self.max_discount * Fraction(time.numerator, time.numerator + time.denominator)
 
     def months_for_rate(self, rate: Exact) -> Fraction:
         """Return the months that earn a wanted discount, exact.
@@ -360,7 +372,3 @@ def _months_at_full_price(price: PerHour, deposit: Money) -> Fraction:
     if deposit.ticks < 0:
         raise RuleViolation("deposit", "an amount of zero or more", str(deposit))
     return Fraction(deposit.ticks, price.charge(SECONDS_PER_MONTH).ticks)
-
-
-def _to_nano(ticks: Fraction) -> Money:
-    return Money.from_ticks(round_half_even(ticks.numerator, ticks.denominator * _NANO) * _NANO)

@@ -1,226 +1,321 @@
-"""One machine of a simulation: its listing, its book, and which of its GPUs are held and used.
+"""One machine of a simulation: its listing, and which of its GPUs are held and used.
 
 *Held* GPUs have an on-demand or reserved contract; *used* ones have an instance that runs. Both
 are kept as bits, so that finding a block is a look into a table.
+
+Who runs is what :func:`numgenius_core.bids.resolve` says: contracts with a fixed price first, then
+bids by price per GPU, equal ones by arrival, each that finds all its GPUs left. It is worked out
+here in the machine's own terms, since most events change nobody else and a simulation has
+millions of them; the tests hold it to that function.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left, insort
+from collections.abc import Mapping
 from datetime import timedelta
 from fractions import Fraction
-from typing import Final
+from functools import lru_cache
+from typing import Final, TypeAlias
 
-from attrs import frozen
-
-from numgenius_core._accrual import discounted
-from numgenius_core.bids.book import BidBook
-from numgenius_core.bids.changes import BookChange, ClaimPaused
-from numgenius_core.bids.priority import Claim, winning_bid
+from numgenius_core._accrual import ticks_a_second
+from numgenius_core._terms import HIGHEST_BID
+from numgenius_core.bids.priority import STEPS_PER_NANO, nanos_above, winning_bid
 from numgenius_core.contracts.extension import Extended, extend
-from numgenius_core.gpus.allocation import best_fit, first_fit
-from numgenius_core.gpus.fragments import FreeGpus, fragmentation
-from numgenius_core.gpus.slicing import blocks
-from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, total_seconds
-from numgenius_core.listing import Listing, Mode, Verification
-from numgenius_core.money import ZERO, Money
-from numgenius_core.offer import Block
-from numgenius_core.prices.schedules import CurveSchedule
-from numgenius_core.rates import PerHour
-from numgenius_core.units import SECONDS_PER_MONTH
-from numgenius_core.whatif._rental import Rental
-from numgenius_core.whatif.demand import Request
-from numgenius_core.whatif.outcome import Lost
-from numgenius_core.whatif.scenario import Placement
+from numgenius_core.listing import Listing, Verification
+from numgenius_core.offer import Block, GpuSet
+from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.whatif._rental import NEVER, Rental, Speed, storage_speed
+from numgenius_core.whatif._shape import Shape, Spot
 
 _NO_DISCOUNT: Final = Fraction(0)
+_UNKNOWN: Final = -1
+
+Claim: TypeAlias = tuple[int, int, Rental]
+"""A bid: minus what it pays for each GPU in equal parts, its id, and the instance.
+
+The smallest has the highest priority. Ids are given in order of arrival and differ, so a
+comparison never gets to the instance.
+"""
 
 
-@frozen
-class Deal:
-    """What a client would get on a machine.
+def max_discount(listing: Listing) -> Fraction:
+    """Return the most that prepaying takes off the price: nothing on an unverified machine."""
+    verified = listing.machine.verification is Verification.VERIFIED
+    return listing.max_discount if verified else _NO_DISCOUNT
 
-    Attributes:
-        machine: The machine.
-        block: The GPUs.
-        steps: What running there costs an hour, in price steps: the price, the discounted price,
-            or the lowest bid that would run.
-        rate: What its GPUs cost an hour on demand, or its bid.
-        end: When the contract would end, seconds of the horizon; ``None`` is never.
-        discount: Of a reserved one, the share taken off ``rate``.
-        deposit: Of a reserved one, what it prepays.
-    """
 
-    machine: SimulatedMachine
-    block: Block
-    steps: int
-    rate: PerHour
-    end: int | None
-    discount: Fraction = _NO_DISCOUNT
-    deposit: Money = ZERO
+@lru_cache(maxsize=4_096)
+def _lowest_bid(floor: int, size: int) -> int | None:
+    """Return the lowest bid that runs where nothing does, in price steps, if any may."""
+    price = winning_bid(Block(start=0, size=size), (), PerGpuHour.from_steps(floor))
+    return None if price is None else price.steps
+
+
+def _price_above(rental: Rental, size: int, floor: int) -> int:
+    """Return the lowest bid in price steps that a newcomer beats a running one with."""
+    above = nanos_above(rental.rate.steps, rental.block.size, size) * STEPS_PER_NANO
+    return max(floor, above)
 
 
 class SimulatedMachine:
     """A machine as time passes; all times are seconds of the horizon.
 
     Attributes:
+        index: Its place among the listings of the scenario.
         listing: What its host published last.
         listed: Whether it can be rented.
+        terms: The number of what it publishes now, among all that the scenario's hosts publish.
+        shape: The tables of its states.
+        full: Its GPUs.
+        held: Those that an on-demand or reserved contract has.
+        used: Those of an instance that runs.
         live: The instances that exist, by their contract.
+        changes: How often it changed in any way.
+        hold_changes: How often the GPUs held changed, or the listing.
+        fell: Whether the last instance to come may have made GPUs come free for less.
         free_time: GPU-seconds so far that no on-demand or reserved contract held.
         unusable_time: The part of it that the average client could not have used, times the
             demand's weight.
     """
 
     def __init__(
-        self, listing: Listing, placement: Placement, origin: Interval, sizes: Mapping[int, int]
+        self,
+        index: int,
+        listing: Listing,
+        shapes: Mapping[tuple[int, int], Shape],
+        origin: Interval,
+        parts: int,
     ) -> None:
-        self.listing: Listing = listing
-        self.listed: bool = True
-        self.origin: Interval = origin
-        self.book: BidBook = BidBook(listing.machine.gpus, listing.prices.min_bid)
-        self.live: dict[ContractId, Rental] = {}
-        self.free_time: int = 0
-        self.unusable_time: int = 0
-        self._fit = best_fit if placement is Placement.BEST_FIT else first_fit
-        self._full = (1 << listing.machine.gpus) - 1
-        self._held = self._used = self._noted_at = 0
-        self._running: tuple[Claim, ...] | None = None  # the book's, as long as they are the same
-        self._sizes, self._weight = sizes, sum(sizes.values())
-        self._read_listing()
+        self.index = index
+        self.origin = origin
+        self.full: GpuSet = (1 << listing.machine.gpus) - 1
+        self.held: GpuSet = 0
+        self.used: GpuSet = 0
+        self.live: dict[int, Rental] = {}
+        self.free_time = self.unusable_time = 0
+        self.changes = self.hold_changes = 0
+        self.fell = False
+        self._noted_at = 0
+        self._parts = parts  # of a bid: a multiple of all sizes, so that bids per GPU are whole
+        self._shapes = shapes
+        # The bids of each block, the best first: only that one may run.
+        self._contests: dict[GpuSet, list[Claim]] = {}
+        self._running: list[Claim] = []  # the highest priority first
+        self._waiting = 0
+        self._round = 0
+        self.listed = True
+        self.terms = index
+        self._read(listing)
 
-    def _read_listing(self) -> None:
-        """Make the tables that depend on what is listed: once a listing, not once a request."""
-        gpus = self.listing.machine.gpus
-        self._blocks: dict[int, list[Block]] = {}
-        for block in blocks(gpus, self.listing.min_gpu):
-            self._blocks.setdefault(block.size, []).append(block)
-        self._rates = {size: self.listing.prices.gpu.for_gpus(size) for size in self._blocks}
-        floor = self.listing.prices.min_bid
-        lowest = {size: winning_bid(group[0], (), floor) for size, group in self._blocks.items()}
-        # Where nothing runs, the floor wins; one above all legal bids is refused before.
-        self._idle = {size: price.steps if price else 0 for size, price in lowest.items()}
-        # Filled as states of the machine are seen: few of the 2 ** gpus ever are.
-        self._unusable: dict[int, int] = {}
-        verified = self.listing.machine.verification is Verification.VERIFIED
-        self._curve = CurveSchedule(self.listing.max_discount if verified else _NO_DISCOUNT)
+    def _read(self, listing: Listing) -> None:
+        """Take note of what depends on the listing alone: once a listing, not once a request."""
+        self.listing = listing
+        self.shape = self._shapes[listing.machine.gpus, listing.min_gpu]
+        self.spots = self.shape.spots
+        self.price = listing.prices.gpu.steps
+        self.floor = listing.prices.min_bid.steps
+        self.share = listing.prices.platform_fee
+        self.ends_at: int | None = None  # NEVER, or when; None is later each day
+        if listing.rolling is None:
+            end, start = listing.end, self.origin.start
+            self.ends_at = NEVER if end is None else total_seconds(start, end)
+        else:
+            start = self.origin.start
+            self.lasts = total_seconds(start, start + listing.rolling)
+        self._rates: dict[int, tuple[PerHour, Speed]] = {}
+        self._disks: dict[int, Speed] = {}
+        self._lowest: dict[int, int | None] = {}
+
+    # --- what its listing says --------------------------------------------------------------
+
+    def end(self, now: int) -> int:
+        """Return when a contract made now would end."""
+        return now + self.lasts if self.ends_at is None else self.ends_at
+
+    def rate(self, size: int) -> tuple[PerHour, Speed]:
+        """Return what GPUs cost on demand: an hour of them, and a second with the fee."""
+        found = self._rates.get(size)
+        if found is None:
+            rate = self.listing.prices.gpu.for_gpus(size)
+            found = self._rates[size] = rate, ticks_a_second(rate, self.share)
+        return found
+
+    def stored(self, disk_mb: int) -> Speed:
+        """Return what a second of a disk costs."""
+        found = self._disks.get(disk_mb)
+        if found is None:
+            found = self._disks[disk_mb] = storage_speed(self.listing, disk_mb)
+        return found
 
     # --- what a client would get ------------------------------------------------------------
 
-    def deal(self, request: Request, now: int) -> Deal | Lost:
-        """Return what a client would get here, or why it would not rent."""
-        if request.gpus not in self._blocks:
-            return Lost.SIZE
-        end = self._end_at(now)
-        left = request.seconds if end is None else min(end - now, request.seconds)
-        # The reasons for a refusal are looked at in the order of ``Lost``, the cheapest to find
-        # out first: most requests that are lost never look for a block.
-        short = left <= 0 or (request.whole and left < request.seconds)
-        if request.bid is not None:
-            return self._bidding(request, request.bid, end, short=short)
-        rate = price = self._rates[request.gpus]
-        discount, deposit = _NO_DISCOUNT, ZERO
-        if request.mode is Mode.RESERVED and self._curve.max_discount and not short:
-            months = Fraction(left, SECONDS_PER_MONTH)
-            discount, deposit = self._curve.rate(months), self._curve.deposit(rate, months)
-            price = discounted(rate, discount)
-        if request.limit is not None and price.steps > request.limit.steps * request.gpus:
-            return Lost.PRICE
-        if short:
-            return Lost.END
-        block = self._place(request.gpus)
-        if block is None:
-            free = (self._full & ~self._held).bit_count()
-            return Lost.FULL if free < request.gpus else Lost.FRAGMENTED
-        return Deal(self, block, price.steps, rate, end, discount, deposit)
+    def idle_spot(self, size: int) -> Spot | None:
+        """Return where a block goes on which nothing runs, if there is one."""
+        return self.spots[size][self.full & ~self.used]
 
-    def _end_at(self, now: int) -> int | None:
-        """Return when a contract made now would end."""
-        if not self.listed:
-            return now
-        end = self.listing.end
-        if self.listing.rolling is not None:
-            return now + total_seconds(self.origin.start, self.origin.start + self.listing.rolling)
-        return None if end is None else total_seconds(self.origin.start, end)
+    def open_spot(self, size: int) -> Spot | None:
+        """Return where a block goes that no contract with a fixed price holds, if there is one."""
+        return self.spots[size][self.full & ~self.held]
 
-    def _place(self, size: int) -> Block | None:
-        """Return a block where nothing runs, else one that is not held."""
-        gpus, min_gpu = self.listing.machine.gpus, self.listing.min_gpu
-        block = self._fit(gpus, min_gpu, self._full & ~self._used, size)
-        if block is None and self._used != self._held:
-            block = self._fit(gpus, min_gpu, self._full & ~self._held, size)
-        return block
+    def cheapest(self, size: int) -> tuple[int, Spot] | None:
+        """Return the lowest bid that would run on a block now, in price steps, and the block.
 
-    def _bidding(
-        self, request: Request, bid: PerHour, end: int | None, *, short: bool
-    ) -> Deal | Lost:
-        floor, size = self.listing.prices.min_bid, request.gpus
-        if bid.steps < floor.steps * size:
-            return Lost.PRICE
-        if short:
-            return Lost.END
-        gpus, min_gpu = self.listing.machine.gpus, self.listing.min_gpu
-        block = self._fit(gpus, min_gpu, self._full & ~self._used, size)
-        if block is not None:
-            return Deal(self, block, self._idle[size], bid, end)
-        # No block is idle, so the bid must beat somebody: the cheapest block to win, among those
-        # that no contract with a fixed price holds.
-        if self._running is None:
-            self._running = self.book.running
-        running = self._running
-        cheapest: tuple[int, Block] | None = None
-        for block in self._blocks[size]:
-            if block.gpu_set & self._held:
-                continue
-            price = winning_bid(block, running, floor)
-            if price is not None and (cheapest is None or price.steps < cheapest[0]):
-                cheapest = price.steps, block
-        if cheapest is None:
-            return Lost.FULL
-        if bid.steps < cheapest[0]:
-            return Lost.OUTBID
-        return Deal(self, cheapest[1], cheapest[0], bid, end)
+        That is one where nothing runs, as the placement chooses it; else the one whose runners bid
+        the least, of equal ones the one that starts lowest. ``None`` if no bid may win.
+        """
+        lowest = self._lowest.get(size, _UNKNOWN)
+        if lowest == _UNKNOWN:
+            lowest = self._lowest[size] = _lowest_bid(self.floor, size)
+        free = self.full & ~self.used
+        spot = self.spots[size][free]
+        if spot is not None:
+            return None if lowest is None else (lowest, spot)
+        # From the lowest priority up: once a block is free of all that run so far, the last of
+        # them is the dearest on it, and no block is cheaper.
+        price, spots, floor = 0, self.shape.lowest[size], lowest or 0
+        for _, _, rental in reversed(self._running):
+            if spot is not None and _price_above(rental, size, floor) > price:
+                break
+            free |= rental.gpu_set
+            spot = spots[free]
+            if spot is not None and not price:
+                price = _price_above(rental, size, floor)
+        if spot is None or price > HIGHEST_BID.steps * size:
+            return None
+        return price, spot
 
     # --- what happens -----------------------------------------------------------------------
 
-    def enter(self, rental: Rental, now: int) -> tuple[BookChange, ...]:
-        """Take in an instance and return what that changes."""
+    def enter(self, rental: Rental, now: int) -> list[Rental]:
+        """Take in an instance, and return all that run or pause from now on."""
         self.live[rental.id] = rental
-        if rental.request.bid is not None:
-            return self.book.bid(rental.id, rental.block, rental.request.bid)
-        self.note(now)
-        self._held |= rental.block.gpu_set
-        return self.book.on_demand(rental.id, rental.block)
+        self.fell = False
+        gpu_set = rental.gpu_set
+        bid = rental.request.bid
+        if bid is None:
+            self.note(now)
+            self.held |= gpu_set
+            rental.run(now)
+            changed = self._displace(gpu_set, now) if self.used & gpu_set else []
+            if changed is None:
+                self.fell = True
+                return [rental, *self.settle(now)]
+        else:
+            rank = rental.rank = -bid.steps * (self._parts // rental.block.size)
+            claim = rank, rental.id, rental
+            contest = self._contests.get(gpu_set)
+            if contest is None:
+                self._contests[gpu_set] = [claim]
+            else:
+                insort(contest, claim)
+            changed = self._displace(gpu_set, now) if self.used & gpu_set else []
+            if changed is None:
+                self._waiting += 1
+                self.fell = True
+                return self.settle(now, claim)
+            rental.run(now)
+            insort(self._running, claim)
+        self.used |= gpu_set
+        changed.append(rental)
+        return changed
 
-    def leave(self, rental: Rental, now: int) -> tuple[BookChange, ...]:
-        """Let an instance go and return what that changes."""
+    def _displace(self, gpu_set: GpuSet, now: int) -> list[Rental] | None:
+        """Pause the bids that run on some GPUs, for one that outranks all of them.
+
+        Those that waited for these GPUs go on waiting for it. ``None``, and nothing done, if one of
+        them holds other GPUs too: those come free, and then all are to be looked at.
+        """
+        elsewhere = ~gpu_set
+        paused, running = [], []
+        for claim in self._running:
+            there = claim[2].gpu_set
+            if not there & gpu_set:
+                running.append(claim)
+            elif there & elsewhere:
+                return None
+            else:
+                paused.append(claim[2])
+        for rental in paused:
+            rental.pause(now)
+        self._waiting += len(paused)
+        self._running = running
+        return paused
+
+    def leave(self, rental: Rental, now: int) -> list[Rental]:
+        """Let an instance go, and return all that run or pause from now on."""
         del self.live[rental.id]
-        if rental.run_from is not None:
-            self._used ^= rental.block.gpu_set
+        claim: Claim | None = None
         if rental.request.bid is None:
             self.note(now)
-            self._held ^= rental.block.gpu_set
-        return self.book.leave(rental.id)
+            self.held ^= rental.gpu_set
+        else:
+            claim = rental.rank, rental.id, rental
+            contest = self._contests[rental.gpu_set]
+            del contest[bisect_left(contest, claim)]
+            if not contest:
+                del self._contests[rental.gpu_set]
+            if rental.run_from is None:
+                self._waiting -= 1
+                return []  # who waits takes nothing
+            del self._running[bisect_left(self._running, claim)]
+        self.used ^= rental.gpu_set
+        return self.settle(now, claim) if self._waiting else []
 
-    def apply(self, changes: Iterable[BookChange], now: int) -> Iterator[tuple[Rental, BookChange]]:
-        """Let instances run and pause, and yield each of them."""
-        self._running = None
-        for change in changes:
-            rental = self.live[change.id]
-            self._used ^= rental.block.gpu_set  # a change always turns running into waiting or back
-            if type(change) is ClaimPaused:
+    def settle(self, now: int, after: Claim | None = None) -> list[Rental]:
+        """Find out who runs, let them run and the others pause, and return those that changed.
+
+        Args:
+            now: The time.
+            after: A bid that came or went: those of higher priority run or wait as before.
+        """
+        self._round = this = self._round + 1
+        changed: list[Rental] = []
+        heads = [contest[0] for contest in self._contests.values()]
+        running, before, taken = list[Claim](), self._running, self.held
+        if after is not None:
+            as_before = bisect_left(before, after)
+            running, before = before[:as_before], before[as_before:]
+            for claim in running:
+                taken |= claim[2].gpu_set
+            heads = [head for head in heads if head >= after]
+        heads.sort()
+        lowest, full = -self.floor * self._parts, self.full
+        for claim in heads:
+            rental = claim[2]
+            if taken & rental.gpu_set:
+                continue
+            if claim[0] > lowest:
+                break  # it bids less than the floor, and so do all after it
+            taken |= rental.gpu_set
+            running.append(claim)
+            rental.round = this
+            if rental.run_from is None:
+                rental.run(now)
+                self._waiting -= 1
+                changed.append(rental)
+            if taken == full:
+                break
+        for claim in before:
+            rental = claim[2]
+            if rental.round != this:
                 rental.pause(now)
-            else:
-                rental.resume(now)
-            yield rental, change
+                self._waiting += 1
+                changed.append(rental)
+        self._running, self.used = running, taken
+        return changed
 
-    def relist(self, listing: Listing, now: int) -> tuple[BookChange, ...]:
-        """Publish the machine anew and return what the new floor changes."""
+    def publish(self, listing: Listing, terms: int, now: int) -> list[Rental]:
+        """Publish the machine anew, and return all that run or pause from now on."""
         self.note(now)
-        self.listing, self.listed = listing, True
-        self._read_listing()
-        return self.book.set_floor(listing.prices.min_bid)
+        self.listed, self.terms = True, terms
+        self._read(listing)
+        return self.settle(now)
+
+    def unlist(self, terms: int) -> None:
+        """Let nobody rent from now on; who has rented stays."""
+        self.listed, self.terms, self.ends_at = False, terms, -1
 
     def extend(self, now: int) -> list[Rental]:
         """Extend the contracts that what is listed extends, and return their instances."""
@@ -234,7 +329,7 @@ class SimulatedMachine:
             rental.extended = verdict.contract
             if isinstance(verdict, Extended):
                 end = verdict.end
-                rental.end = None if end is None else total_seconds(self.origin.start, end)
+                rental.extend(NEVER if end is None else total_seconds(self.origin.start, end))
                 extended.append(rental)
         return extended
 
@@ -247,17 +342,9 @@ class SimulatedMachine:
         elapsed = now - self._noted_at
         if elapsed:
             self._noted_at = now
-            free = self._full & ~self._held
-            unusable = self._unusable.get(free)
+            free = self.full & ~self.held
+            unusable = self.shape.unusable.get(free)
             if unusable is None:
-                unusable = self._unusable[free] = self._unusable_of(free)
+                unusable = self.shape.unusable_of(free)
             self.free_time += free.bit_count() * elapsed
             self.unusable_time += unusable * elapsed
-
-    def _unusable_of(self, free: int) -> int:
-        gpus, price = self.listing.machine.gpus, self.listing.prices.gpu
-        state = FreeGpus(gpus=gpus, min_gpu=self.listing.min_gpu, free=free, price=price)
-        # Kept as a whole number, times the demand's weight, which clears the denominator: sums
-        # over a horizon are then of integers, and divided once at its end.
-        share = fragmentation([state], self._sizes).unusable * self._weight
-        return share.numerator

@@ -8,13 +8,14 @@ that an extension gave new rates is left to the meter itself.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from fractions import Fraction
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from attrs import define, field
 
-from numgenius_core._accrual import accrued, discounted, seconds_on_deposit
+from numgenius_core._accrual import accrued, discounted, seconds_on_deposit, ticks_a_second
 from numgenius_core.billing.history import Fact, History, Moved, Prepaid, Refunded
 from numgenius_core.billing.metering import GPU, LineKind, metered
 from numgenius_core.contracts.contract import Contract, agree, to_reserved
@@ -22,179 +23,244 @@ from numgenius_core.contracts.life import InstanceEvent
 from numgenius_core.ids import AccountId, ContractId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Mode
-from numgenius_core.money import ZERO, Money
-from numgenius_core.offer import Block
+from numgenius_core.money import ZERO
 from numgenius_core.prices.deposits import Refund, refund
 from numgenius_core.rates import PerHour
 from numgenius_core.whatif.demand import Request
+from numgenius_core.whatif.outcome import Lost
+
+if TYPE_CHECKING:
+    from numgenius_core.whatif._machine import SimulatedMachine
+    from numgenius_core.whatif._shape import Spot
 
 _CLIENT: Final = AccountId("client")
 _OTHER_CLIENT: Final = AccountId("another client")
 
 
-@define(kw_only=True)
-class Charge:
-    """What was charged, in ticks: plain integers, so that adding up a year makes no values.
+NEVER: Final = 1 << 62
+"""A second after all others, of what has no end."""
 
-    Attributes:
-        gpu: Charged for GPUs.
-        storage: Charged for disk.
-        forfeited: Left of deposits and not paid back.
-        fee: The platform's part of these three.
+
+@define(eq=False)
+class Tally:
+    """What came of the clients of one mode, so far; amounts in ticks.
+
+    Plain whole numbers, so that adding up a year makes no values.
     """
 
+    requests: int = 0
+    rented: int = 0
+    finished: int = 0
+    lost: Counter[Lost] = field(factory=Counter)
+    lost_gpu_seconds: int = 0
+    pauses: int = 0
+    paused_seconds: int = 0
+    gpu_seconds: int = 0
     gpu: int = 0
     storage: int = 0
     forfeited: int = 0
     fee: int = 0
 
-    def add(self, other: Charge) -> None:
-        """Add another charge to this one."""
-        self.gpu += other.gpu
-        self.storage += other.storage
-        self.forfeited += other.forfeited
-        self.fee += other.fee
+
+Speed: TypeAlias = tuple[int, int]
+"""What a second costs, in ticks, and the platform's part of that."""
+_FREE: Final = 0, 0
 
 
-@define(kw_only=True, eq=False)
+def storage_speed(listing: Listing, disk_mb: int) -> Speed:
+    """Return what a second of a disk costs."""
+    prices = listing.prices
+    amount, fee = accrued(prices.storage, disk_mb, 1, prices.platform_fee)
+    return amount.ticks, fee.ticks
+
+
 class Rental:
     """An instance while it is simulated; all times are seconds of the horizon.
+
+    What few rentals have stands in the class until one has it: there are millions of them.
 
     Attributes:
         id: Its contract.
         request: What its client wanted.
+        tally: Where what comes of it is added up.
+        machine: Where it runs.
         listing: What the contract was made from.
         block: The GPUs it holds.
+        gpu_set: The same as a set.
+        rank: Its place among the bids of its machine, the smallest first; then its id.
         start: When it began.
-        end: When its contract ends; ``None`` is never.
+        end: When its contract ends; ``NEVER`` if it has no end.
+        until: When it leaves at the latest, as its contract ends or its client gives up.
+        due: When it leaves if nothing else happens; before all time once it has.
         rate: What its GPUs cost an hour on demand, or its bid.
+        speed: What a second of them costs.
+        stored: What a second of its disk costs.
         discount: Of a reserved one, the share taken off ``rate``.
         deposit: Of a reserved one, what was prepaid.
         run_from: Since when it runs; ``None`` while it is paused.
         ran: For how long it ran before that.
-        paused_at: Since when it is paused.
+        paused_at: Since when it is paused; ``None`` while it runs.
         paused: For how long it was before that.
         pauses: How often it was paused.
-        version: Counts changes of its departure, so that one planned before is known as stale.
+        round: When its machine looked last who runs, and it did.
         extended: Its contract, once an extension has looked at it.
-        facts: When it started, paused and resumed.
+        facts: When it started, paused and resumed, where that is kept.
     """
 
-    id: ContractId
-    request: Request
-    listing: Listing
-    block: Block
-    start: int
-    end: int | None
-    rate: PerHour
-    discount: Fraction = Fraction(0)
-    deposit: Money = ZERO
+    rank = 0
+    stored: Speed = _FREE
+    discount = Fraction(0)
+    deposit = ZERO
     run_from: int | None = None
-    ran: int = 0
+    ran = 0
     paused_at: int | None = None
-    paused: int = 0
-    pauses: int = 0
-    version: int = 0
+    paused = 0
+    pauses = 0
+    round = 0
     extended: Contract | None = None
-    facts: list[tuple[int, InstanceEvent]] = field(factory=list)
+    facts: list[tuple[int, InstanceEvent]] | None = None
 
-    def resume(self, now: int) -> None:
+    def __init__(
+        self,
+        number: int,
+        request: Request,
+        tally: Tally,
+        machine: SimulatedMachine,
+        spot: Spot,
+        start: int,
+        end: int,
+        rate: PerHour,
+        speed: Speed,
+    ) -> None:
+        self.id = number
+        self.request = request
+        self.tally = tally
+        self.machine = machine
+        self.listing = machine.listing
+        self.block, self.gpu_set, _ = spot
+        self.start = start
+        self.end = self.until = end
+        self.due = -1
+        self.rate = rate
+        self.speed = speed
+        if request.patience is not None:
+            self.until = min(end, request.after + request.patience)
+
+    def run(self, now: int) -> None:
         """Begin to run, for the first time or again."""
         self.run_from = now
         if self.paused_at is not None:
             self.paused += now - self.paused_at
             self.paused_at = None
+            event = InstanceEvent.RESUMED
+        else:
+            event = InstanceEvent.LOADED
+        if self.facts is not None:
+            self.facts.append((now, event))
 
     def pause(self, now: int) -> None:
         """Stop running for a while."""
         self.stop_clocks(now)
         self.paused_at = now
         self.pauses += 1
+        if self.facts is not None:
+            self.facts.append((now, InstanceEvent.PREEMPTED))
 
     def stop_clocks(self, now: int) -> None:
         """Take note of how long it ran or was paused until now."""
         if self.run_from is not None:
             self.ran += now - self.run_from
             self.run_from = None
-        if self.paused_at is not None:
+        elif self.paused_at is not None:
             self.paused += now - self.paused_at
             self.paused_at = None
 
-    def departure(self) -> int | None:
-        """Return when it will be destroyed if nothing else happens; ``None`` is never.
+    def departure(self) -> int:
+        """Return when it will be destroyed if nothing else happens.
 
         That is once it has run for as long as its client wanted, its client gives up, or its
         contract ends.
         """
-        times = [] if self.end is None else [self.end]
-        if self.request.patience is not None:
-            times.append(self.request.after + self.request.patience)
         if self.run_from is not None:
-            times.append(self.run_from + self.request.seconds - self.ran)
-        return min(times, default=None)
+            done = self.run_from + self.request.seconds - self.ran
+            if done < self.until:
+                return done
+        return self.until
 
-    def charge(self, until: int, *, left: bool, origin: Interval) -> Charge:
-        """Return what it cost, once its clocks are stopped.
+    def extend(self, end: int) -> None:
+        """Take note of a new end of its contract."""
+        self.end = self.until = end
+        if self.request.patience is not None:
+            self.until = min(end, self.request.after + self.request.patience)
+
+    def settle(self, now: int, *, left: bool, origin: Interval) -> None:
+        """Add up what it was, when it leaves or the horizon ends.
 
         Args:
-            until: When it was destroyed, or the end of the horizon.
+            now: When it was destroyed, or the end of the horizon.
             left: Whether it was destroyed, so that its deposit is dissolved.
             origin: The horizon.
         """
+        self.stop_clocks(now)
+        tally, ran = self.tally, self.ran
+        tally.finished += ran == self.request.seconds
+        tally.pauses += self.pauses
+        tally.paused_seconds += self.paused
+        tally.gpu_seconds += ran * self.block.size
         if self.extended is not None and self.extended.rate_changes:
-            return self._metered(left=left, until=until, origin=origin)
-        prices, disk = self.listing.prices, self.request.disk_mb
-        cost = Charge()
-        if disk:
-            stored = accrued(prices.storage, disk, until - self.start, prices.platform_fee)
-            cost.storage, cost.fee = stored.amount.ticks, stored.fee.ticks
+            self._add_metered(now, left=left, origin=origin)
+            return
+        amount, fee = self.stored
+        if amount:
+            tally.storage += amount * (now - self.start)
+            tally.fee += fee * (now - self.start)
         if self.deposit:
-            self._charge_reserved(cost, left=left)
+            self._add_reserved(left=left)
         else:
-            used = accrued(self.rate, self.block.size, self.ran, prices.platform_fee)
-            cost.gpu = used.amount.ticks
-            cost.fee += used.fee.ticks
-        return cost
+            amount, fee = self.speed
+            tally.gpu += amount * ran
+            tally.fee += fee * ran
 
-    def _charge_reserved(self, cost: Charge, *, left: bool) -> None:
+    def _add_reserved(self, *, left: bool) -> None:
         """Charge GPU time, from the deposit as long as there is some of it at a second's start."""
-        fee, gpus, seconds = (
-            self.listing.prices.platform_fee,
-            self.block.size,
-            self._reserved_seconds(),
-        )
-        on_deposit = accrued(discounted(self.rate, self.discount), gpus, seconds, fee)
-        beyond = accrued(self.rate, gpus, self.ran - seconds, fee)
-        cost.gpu = (on_deposit.amount + beyond.amount).ticks
-        cost.fee += (on_deposit.fee + beyond.fee).ticks
+        tally, share = self.tally, self.listing.prices.platform_fee
+        reduced = discounted(self.rate, self.discount)
+        seconds = seconds_on_deposit(self.deposit, reduced, self.ran)
+        amount, fee = ticks_a_second(reduced, share)
+        full, full_fee = self.speed
+        beyond = self.ran - seconds
+        tally.gpu += amount * seconds + full * beyond
+        tally.fee += fee * seconds + full_fee * beyond
         if left:
-            lost = self._dissolved().fee
-            cost.forfeited = lost.ticks
-            cost.fee += lost.scaled(fee).ticks
-
-    def _reserved_seconds(self) -> int:
-        return seconds_on_deposit(self.deposit, discounted(self.rate, self.discount), self.ran)
+            lost = refund(self.rate, self.discount, self.deposit, seconds).fee
+            tally.forfeited += lost.ticks
+            tally.fee += lost.scaled(share).ticks
 
     def _dissolved(self) -> Refund:
         """Return where its deposit goes if it is destroyed now.
 
         It was for no longer than the contract that was made, so it is used up at those rates.
         """
-        return refund(self.rate, self.discount, self.deposit, self._reserved_seconds())
+        reduced = discounted(self.rate, self.discount)
+        seconds = seconds_on_deposit(self.deposit, reduced, self.ran)
+        return refund(self.rate, self.discount, self.deposit, seconds)
 
-    def _metered(self, *, left: bool, until: int, origin: Interval) -> Charge:
-        """Return what the meter says: it knows the rates of extensions."""
+    def _add_metered(self, until: int, *, left: bool, origin: Interval) -> None:
+        """Charge what the meter says: it knows the rates of extensions."""
         # The meter reads what happened before an instant, so one more second shows it the departure
         # and the refund; the instance is destroyed by then and costs nothing in it.
         history = self.history(until, left=left, origin=origin)
-        lines = metered(history, origin.start + timedelta(seconds=until + left))
-        kept = [line for line in lines if line.kind in GPU | {LineKind.STORAGE, LineKind.FORFEIT}]
-        return Charge(
-            gpu=sum(line.amount.ticks for line in kept if line.kind in GPU),
-            storage=sum(line.amount.ticks for line in kept if line.kind is LineKind.STORAGE),
-            forfeited=sum(line.amount.ticks for line in kept if line.kind is LineKind.FORFEIT),
-            fee=sum(line.fee.ticks for line in kept),
-        )
+        tally = self.tally
+        for line in metered(history, origin.start + timedelta(seconds=until + left)):
+            if line.kind in GPU:
+                tally.gpu += line.amount.ticks
+            elif line.kind is LineKind.STORAGE:
+                tally.storage += line.amount.ticks
+            elif line.kind is LineKind.FORFEIT:
+                tally.forfeited += line.amount.ticks
+            else:
+                continue
+            tally.fee += line.fee.ticks
 
     def agreed(self, origin: Interval) -> Contract:
         """Return its contract as it was made."""
@@ -203,7 +269,7 @@ class Rental:
         made = agree(
             self.listing,
             self.block,
-            id=self.id,
+            id=ContractId(self.id),
             client=_OTHER_CLIENT if self.listing.machine.host == _CLIENT else _CLIENT,
             at=origin.start + timedelta(seconds=self.start),
             mode=Mode.INTERRUPTIBLE if request.bid is not None else Mode.ON_DEMAND,
@@ -220,7 +286,8 @@ class Rental:
             paid = Prepaid(at=contract.start, amount=self.deposit, discount=self.discount)
             facts.append(paid)
         facts += [
-            Moved(at=origin.start + timedelta(seconds=at), event=event) for at, event in self.facts
+            Moved(at=origin.start + timedelta(seconds=at), event=event)
+            for at, event in self.facts or ()
         ]
         if left:
             gone = origin.start + timedelta(seconds=until)

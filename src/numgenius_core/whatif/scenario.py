@@ -27,12 +27,21 @@ from numgenius_core.whatif.power import Power
 
 
 class Placement(Enum):
-    """Which of the free blocks of a size an instance gets."""
+    """Which of the free blocks of a size an instance gets.
+
+    The client chooses the price: it rents where that is lowest. The placement chooses the block on
+    the machine, and with ``LEAST_WASTE`` the machine among those that cost the client the same and
+    have the same price on demand. Otherwise the first of these in the listings is taken.
+    """
 
     BEST_FIT = "best fit"
     """The block that spoils least for others (:func:`~numgenius_core.gpus.best_fit`)."""
     FIRST_FIT = "first fit"
-    """The block that starts lowest."""
+    """The block that starts lowest (:func:`~numgenius_core.gpus.first_fit`)."""
+    LEAST_WASTE = "least waste"
+    """Best fit over the whole fleet: of machines that cost the same, those where no bidder is
+    paused, of these the one whose largest free block around the chosen one has the fewest GPUs,
+    and of equal ones the first listed. On the machine the block is that of ``BEST_FIT``."""
 
 
 @frozen(kw_only=True)
@@ -86,7 +95,7 @@ class Scenario:
         horizon: The time that is simulated.
         relistings: What the host publishes anew meanwhile.
         power: What the machines draw; they draw nothing if left out.
-        placement: Which free block an instance gets.
+        placement: Which free block an instance gets, and of equally dear machines which.
 
     Raises:
         RuleViolation: No listing, two of one machine, or a relisting outside of the horizon or of

@@ -27,37 +27,33 @@ one step of the book, one of a heap, and a look into tables of the machine's sta
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from heapq import heappop, heappush
+from heapq import heappop, heappush, merge
 from itertools import count
-from operator import itemgetter
-from typing import Final
+from math import lcm
+from operator import attrgetter, itemgetter
+from typing import NamedTuple
 
-from attrs import define, field
-
+from numgenius_core._accrual import ticks_a_second
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import whole_number
-from numgenius_core.bids.changes import BookChange, ClaimPaused, ClaimResumed, ClaimStarted
+from numgenius_core._terms import HIGHEST_BID
+from numgenius_core.bids.priority import STEPS_PER_NANO
 from numgenius_core.billing.history import History
-from numgenius_core.contracts.life import InstanceEvent
-from numgenius_core.ids import ContractId
 from numgenius_core.intervals import total_seconds
-from numgenius_core.listing import Mode
+from numgenius_core.listing import Listing, Mode
 from numgenius_core.money import ZERO, Money
+from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_DAY
-from numgenius_core.whatif._machine import Deal, SimulatedMachine
-from numgenius_core.whatif._rental import Charge, Rental
+from numgenius_core.whatif._choice import bid, rent, reserve
+from numgenius_core.whatif._fleet import Fleet, Terms
+from numgenius_core.whatif._machine import SimulatedMachine
+from numgenius_core.whatif._rental import Rental, Tally
+from numgenius_core.whatif._shape import Shape
 from numgenius_core.whatif.demand import Request
 from numgenius_core.whatif.outcome import Lost, ModeOutcome, Outcome
 from numgenius_core.whatif.scenario import Relisting, Scenario
-
-_RANK: Final = {why: rank for rank, why in enumerate(Lost)}
-_EVENTS: Final = {
-    ClaimStarted: InstanceEvent.LOADED,
-    ClaimResumed: InstanceEvent.RESUMED,
-    ClaimPaused: InstanceEvent.PREEMPTED,
-}
 
 
 def simulate(scenario: Scenario, seed: int = 0, *, keep_histories: bool = False) -> Outcome:
@@ -88,19 +84,20 @@ def simulate(scenario: Scenario, seed: int = 0, *, keep_histories: bool = False)
     return _Simulation(scenario, whole_number(seed, "seed"), keep=keep_histories).run()
 
 
-@define
-class _Tally:
-    """What came of the clients of one mode, so far."""
+class _Publishing(NamedTuple):
+    """A host publishes a machine anew.
 
-    requests: int = 0
-    rented: int = 0
-    finished: int = 0
-    lost: Counter[Lost] = field(factory=Counter)
-    lost_gpu_seconds: int = 0
-    pauses: int = 0
-    paused_seconds: int = 0
-    gpu_seconds: int = 0
-    charge: Charge = field(factory=Charge)
+    Attributes:
+        at: When it does, seconds of the horizon.
+        machine: The machine.
+        listing: The new listing; ``None`` unlists it.
+        terms: The number of what it publishes; ``None`` where a rolling end is a day later.
+    """
+
+    at: int
+    machine: SimulatedMachine
+    listing: Listing | None
+    terms: int | None
 
 
 class _Simulation:
@@ -110,135 +107,180 @@ class _Simulation:
         self.scenario, self.keep = scenario, keep
         self.origin, self.end = scenario.horizon, scenario.horizon.seconds
         self.requests = scenario.demand.draw(self.origin, seed).requests
-        self.sizes = Counter(request.gpus for request in self.requests) or Counter({1: 1})
-        self.machines = [
-            SimulatedMachine(listing, scenario.placement, self.origin, self.sizes)
-            for listing in scenario.listings
-        ]
-        # A departure is planned anew whenever an instance pauses or resumes. The old entry stays in
-        # the heap, told apart by its version: to skip it once is cheaper than to find it there.
-        self.departures: list[tuple[int, ContractId, int, SimulatedMachine]] = []
-        self.tallies = {mode: _Tally() for mode in Mode}
-        self.histories: list[tuple[ContractId, History]] = []
+        self.sizes = Counter([request.gpus for request in self.requests]) or Counter({1: 1})
+        # What is due first is first; of one instance that is due anew, the old entry stays in the
+        # heap and is told apart by its time: to skip it once is cheaper than to find it there.
+        self.departures: list[tuple[int, int, Rental]] = []
+        self.tallies = {mode: Tally() for mode in Mode}
+        self.renting, self.reserving, self.bidding = (
+            self.tallies[mode] for mode in (Mode.ON_DEMAND, Mode.RESERVED, Mode.INTERRUPTIBLE)
+        )
+        self.histories: list[tuple[int, History]] = []
         self.ids = count(1)
-        self._sort()
+        self._open()
 
-    def _sort(self) -> None:
-        self.cheapest = sorted(self.machines, key=lambda one: one.listing.prices.gpu.steps)
+    def _open(self) -> None:
+        """List the machines, and take note of all that will be published."""
+        scenario, parts = self.scenario, lcm(*self.sizes)
+        relistings = sorted(scenario.relistings, key=self._at)  # stable
+        listings = [*scenario.listings, *(one.listing for one in relistings if one.listing)]
+        kinds = {(listing.machine.gpus, listing.min_gpu) for listing in listings}
+        shapes = {kind: Shape(*kind, scenario.placement, self.sizes) for kind in kinds}
+        self.machines = [
+            SimulatedMachine(index, listing, shapes, self.origin, parts)
+            for index, listing in enumerate(scenario.listings)
+        ]
+        terms = [
+            Terms.of(index, listing, self.origin) for index, listing in enumerate(scenario.listings)
+        ]
+        by_id = {machine.listing.machine.id: machine for machine in self.machines}
+        last = {machine.index: machine.listing for machine in self.machines}
+        self.relistings: list[_Publishing] = []
+        for relisting in relistings:
+            machine, listing = by_id[relisting.machine], relisting.listing
+            self.relistings.append(_Publishing(self._at(relisting), machine, listing, len(terms)))
+            if listing is None:
+                terms.append(Terms(machine.index, last[machine.index], -1, False))
+            else:
+                last[machine.index] = listing
+                terms.append(Terms.of(machine.index, listing, self.origin))
+        highest = max([one.bid.steps // one.gpus for one in self.requests if one.bid], default=0)
+        extreme = highest >= HIGHEST_BID.steps - STEPS_PER_NANO
+        self.fleet = Fleet(self.machines, terms, shapes, scenario.placement, extreme=extreme)
+        # A contract that is extended may be metered from what happened; no other needs it.
+        self.keep_facts = self.keep or bool(relistings) or any(one.rolling for one in terms)
+
+    def _at(self, relisting: Relisting) -> int:
+        return total_seconds(self.origin.start, relisting.at)
 
     def run(self) -> Outcome:
         """Let all happen, in order of time."""
-        publishing = sorted(self._publishing(), key=lambda one: one[0])  # stable
-        place = 0
+        publishing, departures = self._publishing(), self.departures
+        step = next(publishing, None)
         for request in self.requests:
             now = request.after
-            while place < len(publishing) and publishing[place][0] <= now:
-                self._publish(*publishing[place])
-                place += 1
-            self._depart_until(now)
+            while step is not None and step.at <= now:
+                self._publish(step)
+                step = next(publishing, None)
+            if departures and departures[0][0] <= now:
+                self._depart_until(now)
             self._arrive(request, now)
-        for one in publishing[place:]:
-            self._publish(*one)
+        while step is not None:
+            self._publish(step)
+            step = next(publishing, None)
         self._depart_until(self.end - 1)
         return self._close()
 
-    def _publishing(self) -> Iterator[tuple[int, SimulatedMachine, Relisting | None]]:
-        """Yield when hosts publish: each day, as ends may be rolling (``None``), and as they say.
+    def _publishing(self) -> Iterator[_Publishing]:
+        """Yield when hosts publish: each day, where ends are rolling, and as they say.
 
         Where both fall on one instant, the rolling end comes first.
         """
-        for day in range(SECONDS_PER_DAY, self.end, SECONDS_PER_DAY):
-            for machine in self.machines:
-                yield day, machine, None
-        by_id = {machine.listing.machine.id: machine for machine in self.machines}
-        for relisting in self.scenario.relistings:
-            yield (
-                total_seconds(self.origin.start, relisting.at),
-                by_id[relisting.machine],
-                relisting,
-            )
+        rolling = {one.machine for one in self.fleet.terms if one.rolling}
+        daily = (
+            _Publishing(day, self.machines[index], None, None)
+            for day in range(SECONDS_PER_DAY, self.end, SECONDS_PER_DAY)
+            for index in sorted(rolling)
+        )
+        return merge(daily, self.relistings, key=attrgetter("at"))
 
-    def _publish(self, now: int, machine: SimulatedMachine, relisting: Relisting | None) -> None:
+    def _publish(self, step: _Publishing) -> None:
+        now, machine = step.at, step.machine
         self._depart_until(now)
-        if relisting is None:
+        if step.terms is None:
             if not machine.listed or machine.listing.rolling is None:
                 return
-        elif relisting.listing is None:
-            machine.listed = False
+        elif step.listing is None:
+            machine.unlist(step.terms)
+            self.fleet.note(machine, holds=True, falls=True, frees=True)
             return
         else:
-            self._apply(machine, machine.relist(relisting.listing, now), now)
-            self._sort()
-        for rental in machine.extend(now):
-            self._plan(rental, machine)
+            self._plan(machine.publish(step.listing, step.terms, now))
+            self.fleet.note(machine, holds=True, falls=True, frees=True)
+        self._plan(machine.extend(now))
 
     def _depart_until(self, now: int) -> None:
         """Let all leave whose time has come, in order."""
         departures = self.departures
         while departures and departures[0][0] <= now:
-            at, number, version, machine = heappop(departures)
-            rental = machine.live.get(number)
-            if rental is not None and rental.version == version:
-                changes = machine.leave(rental, at)
+            at, _, rental = heappop(departures)
+            if rental.due == at:
+                rental.due = -1
+                machine, ran = rental.machine, rental.run_from is not None
+                changed = machine.leave(rental, at)
                 self._settle(rental, at, left=True)
-                self._apply(machine, changes, at)
+                self._plan(changed)
+                if ran:  # who waited took nothing
+                    holds = rental.request.bid is None
+                    self.fleet.note(machine, holds=holds, falls=True, frees=holds)
 
     def _arrive(self, request: Request, now: int) -> None:
-        tally = self.tallies[request.mode]
+        """Let a client rent, or go away."""
+        if request.bid is not None:
+            tally, found = self.bidding, self._bid(request, request.bid, now)
+        elif request.mode is Mode.RESERVED:
+            tally, found = self.reserving, self._reserve(request, now)
+        else:
+            tally, found = self.renting, self._rent(request, now)
         tally.requests += 1
-        deal = self._best(request, now)
-        if isinstance(deal, Lost):
-            tally.lost[deal] += 1
+        if isinstance(found, Lost):
+            tally.lost[found] += 1
             tally.lost_gpu_seconds += request.gpus * request.seconds
             return
         tally.rented += 1
-        rental = Rental(
-            id=ContractId(next(self.ids)),
-            request=request,
-            listing=deal.machine.listing,
-            block=deal.block,
-            start=now,
-            end=deal.end,
-            rate=deal.rate,
-            discount=deal.discount,
-            deposit=deal.deposit,
-        )
-        self._apply(deal.machine, deal.machine.enter(rental, now), now)
+        machine = found.machine
+        if request.disk_mb:
+            found.stored = machine.stored(request.disk_mb)
+        if self.keep_facts:
+            found.facts = []
+        self._plan(machine.enter(found, now))
+        holds = request.bid is None
+        self.fleet.note(machine, holds=holds, falls=machine.fell, frees=False)
 
-    def _best(self, request: Request, now: int) -> Deal | Lost:
-        """Return the cheapest deal, of equal ones the first; or the last reason for none."""
-        lost, best = Lost.SIZE, None
-        for machine in self.cheapest:
-            deal = machine.deal(request, now)
-            if isinstance(deal, Lost):
-                lost = max(lost, deal, key=_RANK.__getitem__)
-            elif request.mode is Mode.ON_DEMAND:
-                return deal  # the machines are in order of their prices
-            elif best is None or deal.steps < best.steps:
-                best = deal
-        return best or lost
+    def _rent(self, request: Request, now: int) -> Rental | Lost:
+        machine = rent(self.fleet, request, now)
+        return machine if isinstance(machine, Lost) else self._held(request, machine, now)
 
-    def _apply(self, machine: SimulatedMachine, changes: tuple[BookChange, ...], now: int) -> None:
-        """Let instances run and pause, and plan when each of them leaves."""
-        for rental, change in machine.apply(changes, now):
-            rental.facts.append((now, _EVENTS[type(change)]))
-            self._plan(rental, machine)
+    def _held(self, request: Request, machine: SimulatedMachine, now: int) -> Rental:
+        """Return an instance of a fixed price, where nothing runs if there is such a block."""
+        size = request.gpus
+        spot = machine.idle_spot(size) or machine.open_spot(size)
+        assert spot is not None  # the machine has room
+        rate, speed = machine.rate(size)
+        number, end = next(self.ids), machine.end(now)
+        return Rental(number, request, self.renting, machine, spot, now, end, rate, speed)
 
-    def _plan(self, rental: Rental, machine: SimulatedMachine) -> None:
-        rental.version += 1
-        at = rental.departure()
-        if at is not None and at < self.end:
-            heappush(self.departures, (at, rental.id, rental.version, machine))
+    def _reserve(self, request: Request, now: int) -> Rental | Lost:
+        found = reserve(self.fleet, request, now)
+        if isinstance(found, Lost):
+            return found
+        rental = self._held(request, found.machine, now)
+        rental.tally = self.reserving
+        if found.deposit:
+            rental.discount, rental.deposit = found.discount, found.deposit
+        return rental
+
+    def _bid(self, request: Request, price: PerHour, now: int) -> Rental | Lost:
+        found = bid(self.fleet, request, price.steps, now)
+        if isinstance(found, Lost):
+            return found
+        machine, spot = found
+        speed = ticks_a_second(price, machine.share)
+        number, end = next(self.ids), machine.end(now)
+        return Rental(number, request, self.bidding, machine, spot, now, end, price, speed)
+
+    def _plan(self, rentals: Iterable[Rental]) -> None:
+        """Plan when instances leave that began to run, pause, or last longer now."""
+        for rental in rentals:
+            due = rental.departure()
+            if due != rental.due:
+                rental.due = due
+                if due < self.end:
+                    heappush(self.departures, (due, rental.id, rental))
 
     def _settle(self, rental: Rental, now: int, *, left: bool) -> None:
         """Take note of what an instance was, when it leaves or the horizon ends."""
-        rental.stop_clocks(now)
-        tally = self.tallies[rental.request.mode]
-        tally.finished += rental.ran == rental.request.seconds
-        tally.pauses += rental.pauses
-        tally.paused_seconds += rental.paused
-        tally.gpu_seconds += rental.ran * rental.block.size
-        tally.charge.add(rental.charge(now, left=left, origin=self.origin))
+        rental.settle(now, left=left, origin=self.origin)
         if self.keep:
             history = rental.history(now, left=left, origin=self.origin)
             self.histories.append((rental.id, history))
@@ -264,7 +306,7 @@ class _Simulation:
         )
 
 
-def _outcome(mode: Mode, tally: _Tally) -> ModeOutcome:
+def _outcome(mode: Mode, tally: Tally) -> ModeOutcome:
     return ModeOutcome(
         mode=mode,
         requests=tally.requests,
@@ -275,8 +317,8 @@ def _outcome(mode: Mode, tally: _Tally) -> ModeOutcome:
         pauses=tally.pauses,
         paused_seconds=tally.paused_seconds,
         gpu_seconds=tally.gpu_seconds,
-        gpu=Money.from_ticks(tally.charge.gpu),
-        storage=Money.from_ticks(tally.charge.storage),
-        forfeited=Money.from_ticks(tally.charge.forfeited),
-        fee=Money.from_ticks(tally.charge.fee),
+        gpu=Money.from_ticks(tally.gpu),
+        storage=Money.from_ticks(tally.storage),
+        forfeited=Money.from_ticks(tally.forfeited),
+        fee=Money.from_ticks(tally.fee),
     )
