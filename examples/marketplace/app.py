@@ -8,6 +8,7 @@ no client is told of anything that is not on disk, and what is answered as faile
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -37,9 +38,10 @@ from examples.marketplace.refusals import NotServed, named, refusal, refused, wh
 from examples.marketplace.store import NotStored, Store
 from numgenius_core.errors import NumgeniusError, ParseError
 from numgenius_core.ids import AccountId
+from numgenius_core.market import Market
 from numgenius_core.market.commands import AddCredit
 from numgenius_core.market.events import Event
-from numgenius_core.market.logs import Transaction
+from numgenius_core.market.logs import Reply, Transaction
 from numgenius_core.money import Money
 
 Respond = Callable[[Call], Awaitable[Any]]
@@ -127,13 +129,20 @@ class Service:
 
     def commanded(self, means: Means) -> Respond:
         async def respond(call: Call) -> Any:
-            before = self.store.market
-            meant = means(call, before, self.hardware)
+            if call.command_id is not None:  # before it is asked what it means by now
+                known = self.store.reply(call.command_id)
+                if known is not None:
+                    return Response(known.text, media_type="application/json")
+            meant = means(call, self.store.market, self.hardware)
             if isinstance(meant, Each):
                 return await self.each(meant)
             commands = meant if isinstance(meant, Sequence) else [meant]
-            events = await self.store.do(*commands, command_id=call.command_id)
-            return answer(call, commands, events, before)
+
+            def tell(before: Market, events: Sequence[Event]) -> str:
+                return json.dumps(answer(call, commands, tuple(events), before))
+
+            told = await self.store.do(*commands, command_id=call.command_id, tell=tell)
+            return Response(told.text, media_type="application/json")
 
         return respond
 
@@ -143,10 +152,10 @@ class Service:
         tried = {n: each for n, each in wanted.items() if not isinstance(each, NumgeniusError)}
         transactions = [Transaction(commands=[each]) for each in tried.values()]
         results = dict(zip(tried, await self.store.do_each(transactions), strict=True))
-        outcomes: dict[int, tuple[Event, ...] | NumgeniusError] = {
-            n: each if isinstance(each, NumgeniusError) else results[n]
-            for n, each in wanted.items()
-        }
+        outcomes: dict[int, tuple[Event, ...] | NumgeniusError] = {}
+        for number, each in wanted.items():
+            outcome = each if isinstance(each, NumgeniusError) else results[number]
+            outcomes[number] = outcome.events if isinstance(outcome, Reply) else outcome
         faults = [each for each in outcomes.values() if isinstance(each, NumgeniusError)]
         told = meant.told(outcomes)
         if len(faults) < len(outcomes):

@@ -96,9 +96,9 @@ class PostgresLog(SqlLog):
             if not connection.closed:
                 connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
         if self._unconfirmed and self._durable:
-            self._confirm()
+            self.confirm()
 
-    def _confirm(self) -> None:
+    def confirm(self) -> None:
         """Wait until the disk has all that was appended: the least that is written waits for it."""
         with self._connection.transaction():
             self._connection.execute("SET LOCAL synchronous_commit = on")

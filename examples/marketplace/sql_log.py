@@ -26,7 +26,7 @@ from numgenius_core.market.journal import (
     market_from_json,
     market_to_json,
 )
-from numgenius_core.market.logs import Checkpoint, Entry, Log
+from numgenius_core.market.logs import Checkpoint, Entry, Log, Reply
 
 AnyEvent = TypeVar("AnyEvent", bound=Event)
 
@@ -38,7 +38,7 @@ TABLES: Final = (
     "CREATE INDEX IF NOT EXISTS events_of_kind ON events (kind, number)",
     "CREATE INDEX IF NOT EXISTS events_of_account ON events (account, kind, number)",
     """CREATE TABLE IF NOT EXISTS answers (
-    command_id TEXT PRIMARY KEY, first BIGINT NOT NULL, many BIGINT NOT NULL)""",
+    command_id TEXT PRIMARY KEY, first BIGINT NOT NULL, many BIGINT NOT NULL, reply TEXT)""",
     """CREATE TABLE IF NOT EXISTS outbox (
     recipient TEXT, number BIGINT, PRIMARY KEY (recipient, number))""",
     "CREATE TABLE IF NOT EXISTS checkpoints (number BIGINT PRIMARY KEY, market TEXT NOT NULL)",
@@ -81,6 +81,9 @@ class SqlLog(Log):
     def transaction(self) -> AbstractContextManager[object]:
         """Return what commits at its end, or undoes everything when it is left by an error."""
 
+    def confirm(self) -> None:
+        """Return once all that can be read is on the disk; by default it is."""
+
     @abstractmethod
     def close(self) -> None:
         """Let go of the database."""
@@ -106,7 +109,7 @@ class SqlLog(Log):
             told += ((each.recipient, numbers[id(each.event)]) for each in entry.notifications)
             if entry.command_id is not None:
                 first = number + len(entry.due) + 1
-                answers.append((entry.command_id, first, len(entry.events)))
+                answers.append((entry.command_id, first, len(entry.events), entry.text))
             number += len(entry.all)
         self._undo_doubted()
         try:
@@ -114,7 +117,7 @@ class SqlLog(Log):
                 if (found := self.version) != expected:
                     raise Conflict(expected, found)
                 self.insert("INSERT INTO events VALUES (?, ?, ?, ?)", events)
-                self.insert("INSERT INTO answers VALUES (?, ?, ?)", answers)
+                self.insert("INSERT INTO answers VALUES (?, ?, ?, ?)", answers)
                 self.insert("INSERT INTO outbox VALUES (?, ?)", told)
         except self.errors:
             # It may have been kept all the same: the disk, or the way to it, can fail after that.
@@ -128,7 +131,7 @@ class SqlLog(Log):
                 if events:
                     wanted = "SELECT number, kind, account, event FROM events WHERE number = ?"
                     return [*self.rows(wanted, events[-1][:1])] == events[-1:]
-                wanted = "SELECT command_id, first, many FROM answers WHERE command_id = ?"
+                wanted = "SELECT command_id, first, many, reply FROM answers WHERE command_id = ?"
                 return [*self.rows(wanted, answers[-1][:1])] == answers[-1:]
         except self.errors:
             self._doubt = events[0] if events else None
@@ -175,15 +178,15 @@ class SqlLog(Log):
         events = ((number, event_of(number, text)) for number, text in found)
         return [(number, event) for number, event in events if isinstance(event, kind)]
 
-    def answer(self, command_id: str) -> tuple[Event, ...] | None:
+    def reply(self, command_id: str) -> Reply | None:
         """Return what a request with this id led to; ``None`` if none is known."""
-        wanted = "SELECT first, many FROM answers WHERE command_id = ?"
-        for first, many in self.rows(wanted, (command_id,)):
+        wanted = "SELECT first, many, reply FROM answers WHERE command_id = ?"
+        for first, many, told in self.rows(wanted, (command_id,)):
             events = self.rows(
                 "SELECT number, event FROM events WHERE number >= ? AND number < ? ORDER BY number",
                 (first, first + many),
             )
-            return tuple(event_of(number, text) for number, text in events)
+            return Reply(tuple(event_of(number, text) for number, text in events), told)
         return None
 
     def outbox(self, account: AccountId, after: int, most: int) -> list[tuple[int, Event]]:

@@ -26,10 +26,10 @@ from numgenius_core.intervals import floor_second
 from numgenius_core.market import Instance, Market, RentedVolume, Settings, execute, views
 from numgenius_core.market.commands import Command, SetSettings, Tick
 from numgenius_core.market.events import CreditAdded, CreditTransferred, Event, PayoutInvoiced
-from numgenius_core.market.logs import Later, Reaction, Transaction, Writer
+from numgenius_core.market.logs import Later, Reaction, Reply, Telling, Transaction, Writer
 
 Payment = CreditAdded | CreditTransferred | PayoutInvoiced
-Result = tuple[Event, ...] | NumgeniusError
+Result = Reply | NumgeniusError
 Told = TypeVar("Told", bound=Event)
 
 SETTINGS: Final = Settings(waiting_on_a_machine=1_000, longest_step=timedelta(days=400))
@@ -195,18 +195,30 @@ class Store:
         return events
 
     async def do(
-        self, *commands: Command | Later, command_id: str | None = None
-    ) -> tuple[Event, ...]:
+        self,
+        *commands: Command | Later,
+        command_id: str | None = None,
+        tell: Telling | None = None,
+    ) -> Reply:
         """Carry out commands, all of them or none; return once what happened is on disk.
 
         Raises:
             NumgeniusError: A command was refused; nothing has happened.
             NotStored: The log refused; nothing has happened.
         """
-        (result,) = await self.do_each([Transaction(commands=commands, command_id=command_id)])
+        wanted = Transaction(commands=commands, command_id=command_id, tell=tell)
+        (result,) = await self.do_each([wanted])
         if isinstance(result, NumgeniusError):
             raise result
         return result
+
+    def reply(self, command_id: str) -> Reply | None:
+        """Return what a request with this id was told; it is on disk, and nothing is written."""
+        with self._told():
+            known = self._pages.reply(command_id)
+            if known is not None:
+                self._pages.confirm()
+        return known
 
     async def do_each(self, transactions: Sequence[Transaction]) -> list[Result]:
         """Carry out transactions, one after the other; return what each led to, or why not.

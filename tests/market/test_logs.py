@@ -34,7 +34,7 @@ from numgenius_core.market import (
     views,
 )
 from numgenius_core.market.events import ContractCreated, CreditAdded, Event, InstanceLabelled
-from numgenius_core.market.logs import Entry, Log, MemoryLog, Transaction, Writer
+from numgenius_core.market.logs import Entry, Log, MemoryLog, Reply, Transaction, Writer
 from numgenius_core.money import Money
 from numgenius_core.testing import Step, plays
 
@@ -54,8 +54,8 @@ class Forgetful(MemoryLog):
 class Oblivious(MemoryLog):
     """Knows no request again."""
 
-    def answer(self, command_id: str) -> tuple[Event, ...] | None:
-        return super().answer(f"not {command_id}")
+    def reply(self, command_id: str) -> Reply | None:
+        return super().reply(f"not {command_id}")
 
 
 class Careless(MemoryLog):
@@ -64,7 +64,7 @@ class Careless(MemoryLog):
     def append(self, expected: int, entries: Sequence[Entry]) -> None:
         super().append(
             expected,
-            [Entry(events=each.all, command_id=each.command_id) for each in entries],
+            [Entry(events=e.all, command_id=e.command_id, text=e.text) for e in entries],
         )
 
 
@@ -111,7 +111,7 @@ class TestIdsAreKept:
         log = MemoryLog(ids=2)
         for number, key in enumerate("abc"):
             log.append(number, [Entry(events=[paid(number + 1)], command_id=key)])
-        assert [log.answer(key) for key in "abc"] == [None, (paid(2),), (paid(3),)]
+        assert [log.reply(key) for key in "abc"] == [None, Reply((paid(2),)), Reply((paid(3),))]
         for wrong in (0, -1):
             with pytest.raises(RuleViolation, match="ids"):
                 MemoryLog(ids=wrong)
@@ -268,7 +268,7 @@ class TestRequests:
             writer.execute(*two, at=START, command_id="both")
         assert writer.market is before
         assert writer.log.version == before.version
-        assert writer.log.answer("both") is None  # and may be asked again
+        assert writer.log.reply("both") is None  # and may be asked again
         assert writer.execute(two[0], at=START, command_id="both")
 
     def test_a_refused_request_is_not_in_the_archive(self) -> None:
@@ -303,11 +303,11 @@ class TestRequests:
             at=START,
         )
         first = (CreditAdded(at=START, account=ANN, amount=Money(5)),)
-        assert results[0] == results[2] == first
+        assert results[0] == results[2] == Reply(first)
         assert isinstance(results[1], NumgeniusError)
-        assert results[3] == results[4] == ()
+        assert results[3] == results[4] == Reply(())
         assert appended == [2]
-        assert (log.version, log.answer("b"), log.answer("c")) == (1, None, ())
+        assert (log.version, log.reply("b"), log.reply("c")) == (1, None, Reply(()))
 
     def test_what_had_come_due_is_no_part_of_the_answer(self) -> None:
         writer = furnished(MemoryLog())
@@ -320,7 +320,7 @@ class TestRequests:
         told = writer.execute(label, at=second(99), command_id="label")
         assert [type(event) for event in told] == [InstanceLabelled]
         assert writer.log.version > before + 1
-        assert writer.log.answer("label") == told
+        assert writer.log.reply("label") == Reply(told)
 
     def test_reactions_are_a_part_of_the_request(self) -> None:
         def thanks(_market: Market, event: Event) -> Iterable[c.Command]:
@@ -365,6 +365,32 @@ class TestRequests:
         paid_in = c.AddCredit(account=ANN, amount=Money(1))
         writer.execute(c.SetSettings(settings=short), paid_in, at=late)
         assert writer.market.now == late
+
+    def test_what_is_told_is_told_again(self) -> None:
+        """Issue: "a repeated request give its first answer", whatever the market has become."""
+        log = MemoryLog()
+        one, two = furnished(log), Writer(log)
+
+        def tell(before: Market, events: Sequence[Event]) -> str:
+            return f"{before.version} events, then {len(events)}"
+
+        pay = c.AddCredit(account=ANN, amount=Money(5))
+        wanted = Transaction(commands=[pay], command_id="a", tell=tell)
+        (first,) = one.execute_all([wanted], at=START)
+        one.execute(pay, at=START)
+        (again,) = two.execute_all([wanted], at=START)
+        assert first == again
+        assert isinstance(first, Reply)
+        assert first.text == "4 events, then 1"
+
+        def fails(_: Market, __: Sequence[Event]) -> str:
+            raise ZeroDivisionError
+
+        before = one.market
+        with pytest.raises(ZeroDivisionError):
+            one.execute_all([Transaction(commands=[pay], tell=fails)], at=START)
+        assert one.market is before
+        assert two.catch_up() == before
 
     def test_who_must_be_told(self) -> None:
         """Of what came due too, and as the market was right before."""

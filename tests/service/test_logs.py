@@ -156,7 +156,7 @@ class TestPages:
         log.happened(CreditAdded)
         log.happened(CreditAdded, ANN)
         log.outbox(ANN, 0, 10)
-        log.answer("x")
+        log.reply("x")
         assert log.version == 0
         assert len(asked) >= 5
         assert not [step for step in asked if step.startswith("SCAN")]

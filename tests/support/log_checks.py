@@ -12,7 +12,7 @@ from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.listing import Machine, Mode
 from numgenius_core.market import Market, commands as c, execute, find_events, replay
 from numgenius_core.market.events import ContractCreated, CreditAdded
-from numgenius_core.market.logs import Checkpoint, Entry, Log, Writer
+from numgenius_core.market.logs import Checkpoint, Entry, Log, Reply, Writer
 from numgenius_core.money import Money
 
 Opens = Callable[[], Log]
@@ -48,18 +48,18 @@ def refuses_who_is_behind(opens: Opens) -> None:
         assert (caught.value.expected, caught.value.found) == (expected, 1)
         assert str(caught.value) == f"the log has 1 events, not the {expected} that were expected"
     assert list(other.read()) == [paid(1)]
-    assert other.answer("late") is None
+    assert other.reply("late") is None
 
 
 def remembers_answers(opens: Opens) -> None:
     """An id has the events of its request, without what had come due; an empty answer is one."""
     log = opens()
-    first = Entry(due=[paid(1)], events=[paid(2), paid(3)], command_id="a")
+    first = Entry(due=[paid(1)], events=[paid(2), paid(3)], command_id="a", text="two")
     log.append(0, [first, Entry(events=[paid(4)]), Entry(events=[], command_id="b")])
     for each in (log, opens()):
-        assert each.answer("a") == (paid(2), paid(3))
-        assert each.answer("b") == ()
-        assert each.answer("c") is None
+        assert each.reply("a") == Reply((paid(2), paid(3)), "two")
+        assert each.reply("b") == Reply(())
+        assert each.reply("c") is None
 
 
 def shortens_the_next_start(opens: Opens) -> None:

@@ -48,13 +48,27 @@ from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Market
 from numgenius_core.market.volume import RentedVolume
 
-__all__ = ["Checkpoint", "Entry", "Later", "Log", "MemoryLog", "Reaction", "Transaction", "Writer"]
+__all__ = [
+    "Checkpoint",
+    "Entry",
+    "Later",
+    "Log",
+    "MemoryLog",
+    "Reaction",
+    "Reply",
+    "Telling",
+    "Transaction",
+    "Writer",
+]
 
 Reaction = Callable[[Market, Event], Iterable[Command | Order]]
 """What follows from an event at once, as a part of the transaction that it came from."""
 
 Later = Callable[[Sequence[Event]], Command | Order]
 """A command that is made from the events of those before it in its transaction."""
+
+Telling = Callable[[Market, Sequence[Event]], str]
+"""What whoever asked is told: from the market right before the commands, and their events."""
 
 
 def _as_events(given: Iterable[Event]) -> tuple[Event, ...]:
@@ -84,7 +98,8 @@ class Entry:
     Attributes:
         due: What had come due before it.
         events: What it led to, in order.
-        command_id: Who asks again with it is answered with ``events``; ``None`` for no answer kept.
+        command_id: Who asks again with it gets the same reply; ``None`` for none that is kept.
+        text: What whoever asked is told; ``None`` if the events are all.
         notifications: Who must be told of what; a log may keep them as an outbox.
 
     Raises:
@@ -104,6 +119,7 @@ class Entry:
     due: tuple[Event, ...] = field(default=(), converter=_as_events, repr=brief)
     events: tuple[Event, ...] = field(converter=_as_events, repr=brief)
     command_id: str | None = None
+    text: str | None = None
     notifications: tuple[Notification, ...] = field(
         default=(), converter=_as_notifications, repr=brief
     )
@@ -115,6 +131,23 @@ class Entry:
     def all(self) -> tuple[Event, ...]:
         """What the log keeps, in order."""
         return self.due + self.events
+
+
+@frozen
+class Reply:
+    """What a transaction led to, the first time it was asked for.
+
+    Attributes:
+        events: What it led to, without what had come due before it.
+        text: What whoever asked is told; ``None`` if the events are all.
+
+    >>> from numgenius_core.market.logs import Reply
+    >>> Reply(()).text is None
+    True
+    """
+
+    events: tuple[Event, ...] = field(converter=_as_events, repr=brief)
+    text: str | None = None
 
 
 @frozen(kw_only=True)
@@ -147,7 +180,7 @@ class Log(ABC):
       log that cannot know (its server is gone) raises all the same: whoever asks again with the
       same command id gets the first answer, if there is one.
     * ``read`` gives events in the order in which they were kept, and all of them.
-    * ``answer`` knows each command id for as long as the log says.
+    * ``reply`` knows each command id for as long as the log says.
 
     >>> from numgenius_core.market.logs import Log, MemoryLog
     >>> isinstance(MemoryLog(), Log)
@@ -176,7 +209,7 @@ class Log(ABC):
         """Yield all events after a number of them, in order."""
 
     @abstractmethod
-    def answer(self, command_id: str) -> tuple[Event, ...] | None:
+    def reply(self, command_id: str) -> Reply | None:
         """Return what a request with this id led to; ``None`` if none is known."""
 
     @abstractmethod
@@ -225,7 +258,7 @@ class MemoryLog(Log):
     def __init__(self, *, ids: int | None = None) -> None:
         self._most = None if ids is None else whole_number(ids, "ids", 1)
         self._events: list[Event] = []
-        self._answers: dict[str, tuple[Event, ...]] = {}
+        self._replies: dict[str, Reply] = {}
         self._checkpoint: Checkpoint | None = None
         self._lock = Lock()
 
@@ -246,18 +279,18 @@ class MemoryLog(Log):
             for entry in given:
                 self._events += entry.all
                 if entry.command_id is not None:
-                    self._answers[entry.command_id] = entry.events
-            while self._most is not None and len(self._answers) > self._most:
-                del self._answers[next(iter(self._answers))]
+                    self._replies[entry.command_id] = Reply(entry.events, entry.text)
+            while self._most is not None and len(self._replies) > self._most:
+                del self._replies[next(iter(self._replies))]
 
     def read(self, after: int = 0) -> Iterator[Event]:
         """Yield all events after a number of them, in order."""
         return iter(self._events[whole_number(after, "after", 0) :])
 
-    def answer(self, command_id: str) -> tuple[Event, ...] | None:
+    def reply(self, command_id: str) -> Reply | None:
         """Return what a request with this id led to; ``None`` if none is known."""
         check_text(command_id, "command_id")
-        return self._answers.get(command_id)
+        return self._replies.get(command_id)
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the latest checkpoint; ``None`` if there is none."""
@@ -287,6 +320,8 @@ class Transaction:
         commands: In order. A function among them is called with the events so far, and returns the
             command, such as one about a contract that has got its number by then.
         command_id: Makes one that is repeated happen once; ``None`` if it may happen again.
+        tell: Makes what whoever asked is told; it is kept with the id, so that who asks again is
+            told the same, whatever the market has become.
 
     Raises:
         WrongType: Something that is no command, or an id that is no text.
@@ -302,6 +337,7 @@ class Transaction:
 
     commands: tuple[Command | Order | Later, ...] = field(converter=_as_commands)
     command_id: str | None = None
+    tell: Telling | None = None
 
     def __attrs_post_init__(self) -> None:
         _check_id(self.command_id)
@@ -400,11 +436,11 @@ class Writer:
         (result,) = self.execute_all([Transaction(commands=commands, command_id=command_id)], at=at)
         if isinstance(result, NumgeniusError):
             raise result
-        return result
+        return result.events
 
     def execute_all(
         self, transactions: Iterable[Transaction], *, at: datetime
-    ) -> tuple[tuple[Event, ...] | NumgeniusError, ...]:
+    ) -> tuple[Reply | NumgeniusError, ...]:
         """Carry out transactions one after the other, and keep them in one ``append``.
 
         Args:
@@ -454,25 +490,26 @@ class _Batch:
         self.entries: list[Entry] = []
         self.instances: dict[ContractId, Instance] = {}
         self.volumes: dict[VolumeId, RentedVolume] = {}
-        self._answers: dict[str, tuple[Event, ...]] = {}
+        self._replies: dict[str, Reply] = {}
 
-    def result(self, wanted: Transaction) -> tuple[Event, ...] | NumgeniusError:
+    def result(self, wanted: Transaction) -> Reply | NumgeniusError:
         """Return what a transaction leads to, led to before, or why it is refused."""
         key = wanted.command_id
         if key is not None:
-            first = self._answers.get(key)
-            first = self._log.answer(key) if first is None else first
+            first = self._replies.get(key)
+            first = self._log.reply(key) if first is None else first
             if first is not None:
                 return first
         try:
             entry = self._carried_out(wanted)
         except NumgeniusError as refusal:
             return refusal
+        reply = Reply(entry.events, entry.text)
         if key is not None:
-            self._answers[key] = entry.events
+            self._replies[key] = reply
         if entry.all or key is not None:
             self.entries.append(entry)
-        return entry.events
+        return reply
 
     def _carried_out(self, wanted: Transaction) -> Entry:
         instances: dict[ContractId, Instance] = {}
@@ -485,7 +522,7 @@ class _Batch:
         due: tuple[Event, ...] = ()
         if type(next(iter(wanted.commands), None)) is not SetSettings:  # which any silence allows
             market, due = do(market, Tick())
-        happened: list[Event] = []
+        before, happened = market, list[Event]()
         for given in wanted.commands:
             command = given(tuple(happened)) if callable(given) else given
             market, events = do(market, command)
@@ -493,11 +530,17 @@ class _Batch:
             for reaction in self._reactions(market, events):
                 market, more = do(market, reaction)
                 happened += more
-        told = notifications(self.market, (*due, *happened)) if self._notify else ()
+        entry = Entry(
+            due=due,
+            events=happened,
+            command_id=wanted.command_id,
+            text=None if wanted.tell is None else wanted.tell(before, tuple(happened)),
+            notifications=notifications(self.market, (*due, *happened)) if self._notify else (),
+        )
         self.market = market
         self.instances.update(instances)
         self.volumes.update(volumes)
-        return Entry(due=due, events=happened, command_id=wanted.command_id, notifications=told)
+        return entry
 
     def _reactions(self, market: Market, events: Sequence[Event]) -> Iterator[Command | Order]:
         if self._react is not None:
