@@ -352,8 +352,6 @@ def _spread(
         how: dict[str, Any] = {}
         if single:
             how = {"initializer": signal, "initargs": (SIGINT, SIG_IGN)}
-            {"initializer": signal, "initargs": (SIGINT, SIG_IGN)} if single else {}
-        )
         with ProcessPoolExecutor(
             min(workers, len(pieces)),
             mp_context=get_context("spawn"),
