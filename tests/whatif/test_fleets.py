@@ -1,10 +1,10 @@
-"""Fleets: the machine that serves a client, found by index, is the one that asking all finds."""
+"""Fleets: placements, relistings, and the index that finds the machine which serves a client."""
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import timedelta
 from fractions import Fraction
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -22,7 +22,6 @@ from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.testing import EPOCH
 from numgenius_core.whatif import (
     Lost,
-    Outcome,
     Placement,
     Relisting,
     Request,
@@ -33,24 +32,10 @@ from numgenius_core.whatif import (
 )
 from numgenius_core.whatif._fleet import NOWHERE, Least
 from scenario_parts import bids, listing, machine, wants
-from slow_fleet import SlowFleet, told
 
 SECOND = timedelta(seconds=1)
 SHORT = Interval(EPOCH, EPOCH + 120 * SECOND)
 DAY = Interval(EPOCH, EPOCH + timedelta(days=1))
-
-
-def same(scenario: Scenario) -> Outcome:
-    """Return what comes of a scenario, which is what the slow way says."""
-    outcome, slow = simulate(scenario, keep_histories=True), SlowFleet(scenario)
-    assert told(outcome, scenario) == slow.stays
-    lost = Counter({(one.mode, why): count for one in outcome.modes for why, count in one.lost})
-    assert lost == slow.lost
-    for mode in Mode:
-        assert outcome.of(mode).requests == sum(
-            one.mode is mode for one in scenario.demand.draw(scenario.horizon, 0).requests
-        )
-    return outcome
 
 
 def places(*requests: Request, **changes: Any) -> list[tuple[int, int]]:
@@ -123,33 +108,28 @@ def fleets(draw: st.DrawFn) -> Scenario:
     )
 
 
-class TestAgainstAskingAll:
-    """Each client asks each machine, each second, and nothing is remembered."""
-
-    @examples(60)
-    @given(fleets())
-    def test_all_of_it_is_the_same(self, scenario: Scenario) -> None:
-        same(scenario)
+class TestListsOfChanges:
+    """Machines that changed are noted until all kinds of clients looked; then that starts anew."""
 
     @pytest.mark.parametrize("placement", Placement)
-    def test_a_full_day_in_small(self, placement: Placement) -> None:
-        """Many clients, so that machines fill up, empty and fill again."""
+    def test_when_does_not_matter(
+        self, placement: Placement, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         fleet = (listing(1), listing(2), listing(3, price="0.30"), listing(4, 4, floor="0.05"))
         requests = [
-            wants(at, gpus=1 << at % 4, seconds=20 + at * 7 % 50) for at in range(0, 600, 7)
+            wants(at, gpus=1 << at % 4, seconds=20 + at * 7 % 50, mode=mode)
+            for at, mode in zip(range(0, 600, 7), cycle((Mode.ON_DEMAND, Mode.RESERVED)))
         ]
         requests += [
             bids(at, f"{(0.1 + at % 7 / 20) * (1 << at % 4):.2f}", 1 << at % 4, 40 + at * 5 % 80)
             for at in range(1, 600, 2)
         ]
-        horizon = Interval(EPOCH, EPOCH + 700 * SECOND)
-        outcome = same(
-            Scenario(listings=fleet, demand=Trace(requests), horizon=horizon, placement=placement)
+        scenario = Scenario(
+            listings=fleet, demand=Trace(requests), horizon=DAY, placement=placement
         )
-        assert outcome.pauses > 30
-        assert outcome.lost(Lost.OUTBID)
-
-    def test_lists_of_changes_start_anew(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        before = simulate(scenario, keep_histories=True)
+        assert before.pauses > 30
+        assert before.lost(Lost.OUTBID)
         real = _fleet.Fleet.__init__
 
         def small(self: Any, *args: Any, **how: Any) -> None:
@@ -157,7 +137,7 @@ class TestAgainstAskingAll:
             self._most = 3
 
         monkeypatch.setattr(_fleet.Fleet, "__init__", small)
-        self.test_a_full_day_in_small(Placement.BEST_FIT)
+        assert simulate(scenario, keep_histories=True) == before
 
 
 class TestPlacements:
@@ -296,7 +276,7 @@ class TestRelistings:
         highest = PerHour(32)
         requests = [bids(0, "32"), bids(1, "31"), bids(2, str(highest))]
         scenario = Scenario(listings=(listing(1, 1),), demand=Trace(requests), horizon=SHORT)
-        outcome = same(scenario)
+        outcome = simulate(scenario)
         assert outcome.lost(Lost.FULL) == 2
 
     def test_a_bid_between_the_floor_and_the_next_nano_dollar(self) -> None:
@@ -312,7 +292,8 @@ class TestRelistings:
             for step in (-1, 0, 1)
         ]
         fleet = (listing(1, 1, floor="0.1000000005"), listing(2, 2, floor=floor))
-        outcome = same(Scenario(listings=fleet, demand=Trace(requests), horizon=SHORT))
+        scenario = Scenario(listings=fleet, demand=Trace(requests), horizon=SHORT)
+        outcome = simulate(scenario, keep_histories=True)
         assert outcome.rented == 2
         assert outcome.lost(Lost.PRICE) == 1
         assert {history.contract.block for history in outcome.histories} == {
