@@ -279,6 +279,13 @@ class TestRelistings:
         outcome = simulate(scenario)
         assert outcome.lost(Lost.FULL) == 2
 
+    def test_so_does_one_that_came_for_more_gpus(self) -> None:
+        fleet = (listing(1, 1), listing(2, 2))
+        there = [bids(0, "18"), bids(1, "20"), bids(2, "20"), bids(3, "17")]
+        later = [bids(4, "64", gpus=2), bids(5, "17")]
+        outcome = simulate(Scenario(listings=fleet, demand=Trace([*there, *later]), horizon=SHORT))
+        assert (outcome.lost(Lost.OUTBID), outcome.lost(Lost.FULL)) == (1, 1)
+
     def test_a_bid_between_the_floor_and_the_next_nano_dollar(self) -> None:
         floor = "0.1000000003"
         requests = [
