@@ -37,7 +37,7 @@ from numgenius_core.whatif.questions import (
 )
 from numgenius_core.whatif.scenario import Option, Placement, Relisting, Scenario, vary
 from numgenius_core.whatif.simulation import simulate
-from numgenius_core.whatif.sweeps import Kept, Measure, Progress, Sweep, sweep
+from numgenius_core.whatif.sweeps import Measure, Progress, Sweep, sweep
 
 __all__ = [
     "CONFIDENCE",
@@ -47,7 +47,6 @@ __all__ = [
     "Distribution",
     "Estimate",
     "Exponential",
-    "Kept",
     "LogNormal",
     "Lost",
     "Measure",

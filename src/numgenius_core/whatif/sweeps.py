@@ -11,7 +11,7 @@ that sweeps for longer needs its ``if __name__ == "__main__":``. Any
 ``concurrent.futures.Executor`` can take their place, such as Dask's ``Client.get_executor()`` or a
 pool of MPI processes.
 
-What is done can be kept (:data:`Kept`): a sweep that was interrupted, or that is to have more runs
+What is done can be kept (``kept``): a sweep that was interrupted, or that is to have more runs
 or options, computes only what is not there. As a run depends on its option and seed alone, the
 numbers are those of a sweep that was never interrupted.
 """
