@@ -16,6 +16,7 @@ from numgenius_core._command import main
 from numgenius_core._command._durations import parse_hours, parse_span
 from numgenius_core.errors import RuleViolation
 from numgenius_core.gpus import offer_sizes
+from numgenius_core.whatif import simulate, sweeps
 
 HISTORY = """\
 time,price
@@ -445,3 +446,66 @@ class TestWhatPeopleTypeIsAnsweredInTheirWords:
         table = [line for line in text(capsys, *words, "--sample").splitlines() if " × " in line]
         assert len(table) > 2
         assert max(map(len, table)) <= 80
+
+
+class TestASweepThatIsInterrupted:
+    """What is done is kept, and the same command goes on from there."""
+
+    LONG = (*CHARGE, "--runs", "3", "--json")
+
+    def stopped(
+        self, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], after: int
+    ) -> tuple[int, int]:
+        """Run a command until so many simulations are done; return its status and how many ran."""
+        ran: list[int] = []
+
+        def counted(*what: Any, **how: Any) -> Any:
+            if len(ran) == after:
+                raise KeyboardInterrupt
+            ran.append(1)
+            return simulate(*what, **how)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(sweeps, "simulate", counted)
+            return main(words), len(ran)
+
+    def test_it_goes_on_with_the_same_numbers(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        main(self.LONG)
+        want = capsys.readouterr().out
+        file = tmp_path / "sweep.jsonl"
+        words = (*self.LONG, "--keep", str(file))
+        assert self.stopped(monkeypatch, words, 4) == (130, 4)
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err == (
+            f"numgenius: stopped after 4 of 9 simulations, kept in {file}: the same command goes "
+            "on from there\n"
+        )
+        file.write_text(file.read_text() + '{"of": "cut sho')  # as a crash leaves it
+        assert self.stopped(monkeypatch, words, 99) == (0, 5)
+        assert capsys.readouterr().out == want
+        assert self.stopped(monkeypatch, words, 0) == (0, 0)
+        assert capsys.readouterr().out == want
+
+    def test_without_a_file_it_says_so(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert self.stopped(monkeypatch, self.LONG, 2)[0] == 130
+        assert "stopped after 2 of 9 simulations; with --keep FILE" in capsys.readouterr().err
+        assert self.stopped(monkeypatch, self.LONG, 0)[0] == 130
+        assert "stopped before the first simulation" in capsys.readouterr().err
+
+    def test_another_file_is_refused(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        other = tmp_path / "notes.txt"
+        other.write_text("not ours\n")
+        assert main((*self.LONG, "--keep", str(other))) == 2
+        assert "--keep: need a file that --keep made, got line 1" in capsys.readouterr().err
+        assert other.read_text() == "not ours\n"
+        assert main((*self.LONG, "--keep", str(tmp_path))) == 2
+        assert "--keep: need a file that can be read" in capsys.readouterr().err
+        assert main((*self.LONG, "--keep", str(tmp_path / "no" / "where"))) == 2
+        assert "--keep: need a file that can be written" in capsys.readouterr().err

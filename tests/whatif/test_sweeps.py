@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import multiprocessing
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -256,10 +257,10 @@ class TestAHostsFirstScript:
         handed: list[int] = []
 
         def counted(
-            scenarios: Any, jobs: list[tuple[int, int]], first: int, _: int
+            scenarios: Any, jobs: list[tuple[int, int]], first: int, _: int, *, single: bool
         ) -> Iterator[Any]:
             handed.append(len(jobs))
-            return spread(scenarios, jobs, first, 2)
+            return spread(scenarios, jobs, first, 2, single=single)
 
         monkeypatch.setattr(sweeps, "monotonic", lambda: float(next(clock)))
         monkeypatch.setattr(sweeps, "_cores", lambda: 2)
@@ -268,7 +269,7 @@ class TestAHostsFirstScript:
         assert handed == [5]  # the first took four seconds, so five more take long
 
     def test_processes_that_die_later(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def dying(*_: Any) -> Iterator[Any]:
+        def dying(*_: Any, **__: Any) -> Iterator[Any]:
             yield {(0, 0): None}
             raise BrokenProcessPool
 
@@ -293,6 +294,124 @@ class TestWithoutProcesses:
             RuleViolation, match="workers: need 1, where Python starts no processes"
         ):
             sweep(BY_PRICE, runs=2, workers=2)
+
+
+class Stopping(dict[tuple[Any, int], Outcome]):
+    """Keeps so many simulations, and is interrupted then."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def __setitem__(self, key: tuple[Any, int], outcome: Outcome) -> None:
+        super().__setitem__(key, outcome)
+        if len(self) == self.most:
+            raise KeyboardInterrupt
+
+
+class TestASweepThatIsInterrupted:
+    """What is done is kept, and the numbers are those of a sweep that was not interrupted."""
+
+    @pytest.mark.parametrize("most", [1, 4, 5])
+    def test_it_goes_on_where_it_was(self, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole, kept = sweep(BY_PRICE, runs=2, seed=3, workers=1), Stopping(most)
+        with pytest.raises(KeyboardInterrupt):
+            sweep(BY_PRICE, runs=2, seed=3, workers=1, kept=kept)
+        assert len(kept) == most
+        ran: list[int] = []
+
+        def counted(scenario: Any, seed: int) -> Outcome:
+            ran.append(seed)
+            return simulate(scenario, seed)
+
+        monkeypatch.setattr(sweeps, "simulate", counted)
+        told: list[tuple[int, int]] = []
+        again = pickle.loads(pickle.dumps(dict(kept)))  # as the next process finds it
+        found = sweep(
+            BY_PRICE,
+            runs=2,
+            seed=3,
+            workers=1,
+            kept=again,
+            progress=lambda *done: told.append(done),
+        )
+        assert found == whole
+        assert len(ran) == 6 - most
+        assert told[0] == (most, 6)
+        assert told[-1] == (6, 6)
+        assert len(again) == 6
+
+    def test_any_interruption_any_number_of_times(self) -> None:
+        whole = sweep(BY_PRICE, runs=2, workers=1)
+        kept: dict[Any, Outcome] = {}
+        for _ in range(5):
+
+            def one_more(done: int, _: int, before: int = len(kept)) -> None:
+                if done > before:
+                    raise KeyboardInterrupt
+
+            with pytest.raises(KeyboardInterrupt):
+                sweep(BY_PRICE, runs=2, workers=1, kept=kept, progress=one_more)
+        assert len(kept) == 5
+        assert sweep(BY_PRICE, runs=2, workers=1, kept=kept) == whole
+
+    def test_processes_too(self) -> None:
+        kept = Stopping(2)
+        with pytest.raises(KeyboardInterrupt):
+            sweep(BY_PRICE, runs=2, workers=2, kept=kept)
+        again = dict(kept)
+        assert 2 <= len(again) < 6
+        assert sweep(BY_PRICE, runs=2, workers=1, kept=again) == sweep(BY_PRICE, runs=2, workers=1)
+
+    def test_what_runs_at_an_interruption_is_waited_for(self) -> None:
+        """Two are done when Ctrl-C comes while the caller waits: neither is lost."""
+
+        class Interrupted(Executor):
+            def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+                future: Future[Any] = Future()
+                if len(done) < 2:
+                    future.set_running_or_notify_cancel()
+                    done.append(lambda: future.set_result(fn(*args, **kwargs)))
+                return future
+
+        done: list[Callable[[], None]] = []
+
+        def as_completed(futures: Any) -> Iterator[Future[Any]]:  # noqa: ARG001 - as the real one
+            for finish in done:
+                finish()
+            raise KeyboardInterrupt
+            yield
+
+        kept: dict[Any, Outcome] = {}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sweeps, "as_completed", as_completed)
+            with pytest.raises(KeyboardInterrupt):
+                sweep(BY_PRICE, runs=2, executor=Interrupted(), kept=kept)
+        assert len(kept) == 2
+
+    def test_more_runs_and_options_add_to_what_is_there(self) -> None:
+        kept: dict[Any, Outcome] = {}
+        sweep(BY_PRICE[:2], runs=1, workers=1, kept=kept)
+        told: list[tuple[int, int]] = []
+        found = sweep(
+            BY_PRICE, runs=2, workers=1, kept=kept, progress=lambda *done: told.append(done)
+        )
+        assert told[0] == (2, 6)
+        assert found == sweep(BY_PRICE, runs=2, workers=1)
+
+    def test_another_seed_is_another_simulation(self) -> None:
+        kept: dict[Any, Outcome] = {}
+        sweep(BY_PRICE, runs=1, workers=1, seed=1, kept=kept)
+        found = sweep(BY_PRICE, runs=1, workers=1, seed=2, kept=kept)
+        assert found == sweep(BY_PRICE, runs=1, workers=1, seed=2)
+        assert len(kept) == 6
+
+    def test_what_is_no_outcome_is_refused(self) -> None:
+        kept: Any = {(BY_PRICE[0].scenario, 0): 3}
+        with pytest.raises(WrongType, match="kept: need an Outcome"):
+            sweep(BY_PRICE, runs=1, workers=1, kept=kept)
+        with pytest.raises(WrongType, match="kept: need a MutableMapping"):
+            sweep(BY_PRICE, runs=1, kept=())  # type: ignore[arg-type]
 
 
 class TestWhoComputes:

@@ -386,7 +386,7 @@ class TestResults:
         monkeypatch.setattr(sweeps, "ProcessPoolExecutor", Pool)
         monkeypatch.setattr(sweeps, "_farmed", broken)
         jobs: Any = [(0, run) for run in range(4)]
-        said = refused(lambda: list(sweeps._spread([], jobs, 0, 2)))
+        said = refused(lambda: list(sweeps._spread([], jobs, 0, 2, single=False)))
         assert 'if __name__ == "__main__":' in said
         assert "ended after 0 of 4 simulations" in said
 

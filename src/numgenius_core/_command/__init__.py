@@ -55,6 +55,7 @@ def _complete(parser: ArgumentParser) -> None:
 def _run(options: Namespace) -> int:
     import warnings
 
+    from numgenius_core._command._interruption import Interrupted
     from numgenius_core._command._parser import module_of
     from numgenius_core.errors import NumgeniusError
 
@@ -66,6 +67,9 @@ def _run(options: Namespace) -> int:
         except NumgeniusError as error:
             status = 2
             print(f"numgenius: {' '.join(str(error).split())}", file=sys.stderr)
+        except Interrupted as stop:
+            status = 130  # as shells have it for what Ctrl-C ended
+            print(f"numgenius: {stop}", file=sys.stderr)
         except BrokenPipeError:  # the reader has seen enough, as in `numgenius … | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     for note in dict.fromkeys(str(each.message) for each in notes):  # not where in our code it was

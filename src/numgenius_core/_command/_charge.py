@@ -30,6 +30,7 @@ it. With --fit FILE prices, occupancy (0 to 1) and hours come from columns price
 examples:
   numgenius charge 8 --from 0.25 --to 0.60 --kwh 0.15 --watts 350
   numgenius charge 8 --from 1.50 --to 3 --demand training --fee 0.25 --plot revenue.svg
+  numgenius charge 8 --from 1.50 --to 3 --runs 500 --keep sweep.jsonl  # Ctrl-C, and again: goes on
 """
 
 
@@ -60,6 +61,9 @@ def add(subparsers: Subparsers) -> None:
     )
     who.add_argument("--days", metavar="N", type=whole, default=28, help="simulated (default 28)")
     who.add_argument("--runs", metavar="N", type=whole, default=10, help="repeats (default 10)")
+    charge.add_argument(
+        "--keep", metavar="FILE", help="keep what is simulated there; go on from what is there"
+    )
     charge.add_argument("--plot", metavar="FILE", help="profit by price, as SVG or PNG")
     add_json(charge)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any, Final
 
+from numgenius_core._command._interruption import Interrupted
+from numgenius_core._command._keeping import KeptSimulations
 from numgenius_core._command._plotting import save
 from numgenius_core._command._reading import read, source_of
 from numgenius_core._numbers import PICO, as_fraction_of_ten
@@ -42,7 +45,16 @@ _SEEN: Final = ("price", "occupied", "hours")
 
 def run(options: Namespace) -> dict[str, Any]:
     """Return the best price, whether that is clear, and what each price gives."""
-    answer = best_price(_scenario(options), _prices(options), runs=options.runs)
+    kept = KeptSimulations(options.keep) if options.keep is not None else None
+    done = _Progress()
+    try:
+        answer = best_price(
+            _scenario(options), _prices(options), runs=options.runs, kept=kept, progress=done
+        )
+    except KeyboardInterrupt:
+        raise Interrupted(_way_on(done, options.keep)) from None
+    finally:
+        done.clear()
     if options.plot is not None:
         _draw(answer, options)
     rows = []
@@ -59,6 +71,33 @@ def run(options: Namespace) -> dict[str, Any]:
             }
         )
     return {"best": str(answer.value), "clear": answer.is_clear, "prices": rows}
+
+
+class _Progress:
+    """Says on a terminal how many simulations are done, and remembers it."""
+
+    def __init__(self) -> None:
+        self.done = self.total = 0
+        self._shows = sys.stderr.isatty()
+
+    def __call__(self, done: int, total: int) -> None:
+        self.done, self.total = done, total
+        if self._shows:
+            print(f"\r{done:,} of {total:,} simulations", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Take the line away, where the answer comes."""
+        if self._shows and self.total:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _way_on(progress: _Progress, file: str | None) -> str:
+    done = f"stopped after {progress.done:,} of {progress.total:,} simulations"
+    if not progress.total:
+        done = "stopped before the first simulation was done"
+    if file is None:
+        return f"{done}; with --keep FILE the next time goes on from there"
+    return f"{done}, kept in {file}: the same command goes on from there"
 
 
 def _prices(options: Namespace) -> list[PerGpuHour]:

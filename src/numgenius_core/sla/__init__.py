@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from numgenius_core._terms import (
     DEFAULT_SPREAD,
-    MAX_CLAIM,
-    MAX_SPREAD,
     PARTS,
     ConfidenceBand,
     Promise,
@@ -28,7 +26,7 @@ from numgenius_core.sla.advice import (
     simulate_outages,
     simulate_promise,
 )
-from numgenius_core.sla.backtests import MAX_DAYS, Backtest, backtest
+from numgenius_core.sla.backtests import Backtest, backtest
 from numgenius_core.sla.covers import (
     Cover,
     NotExtendedSla,
@@ -61,9 +59,6 @@ from numgenius_core.sla.terms import SlaTerms, promised, rented_terms
 
 __all__ = [
     "DEFAULT_SPREAD",
-    "MAX_CLAIM",
-    "MAX_DAYS",
-    "MAX_SPREAD",
     "OUR_RULES",
     "PARTS",
     "Backtest",

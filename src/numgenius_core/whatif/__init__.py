@@ -21,7 +21,7 @@ from numgenius_core.whatif.distributions import (
     Observed,
     Pareto,
 )
-from numgenius_core.whatif.estimate import CONFIDENCE, Estimate, estimate_mean
+from numgenius_core.whatif.estimate import Estimate, estimate_mean
 from numgenius_core.whatif.fitting import Observation, fit, recorded, resembling
 from numgenius_core.whatif.outcome import Lost, ModeOutcome, Outcome
 from numgenius_core.whatif.power import PerKwh, Power
@@ -40,7 +40,6 @@ from numgenius_core.whatif.simulation import simulate
 from numgenius_core.whatif.sweeps import Measure, Progress, Sweep, sweep
 
 __all__ = [
-    "CONFIDENCE",
     "PRESETS",
     "Answer",
     "Demand",

@@ -10,18 +10,23 @@ compute, in processes of their own. These are *spawned*, so each begins with the
 that sweeps for longer needs its ``if __name__ == "__main__":``. Any
 ``concurrent.futures.Executor`` can take their place, such as Dask's ``Client.get_executor()`` or a
 pool of MPI processes.
+
+What is done can be kept (``kept``): a sweep that was interrupted, or that is to have more runs
+or options, computes only what is not there. As a run depends on its option and seed alone, the
+numbers are those of a sweep that was never interrupted.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from fractions import Fraction
 from multiprocessing import current_process, get_context
+from signal import SIG_IGN, SIGINT, signal
 from time import monotonic
 from typing import Any, Final
 
@@ -46,6 +51,9 @@ function of it. Money is measured in dollars."""
 Progress = Callable[[int, int], None]
 """A function that is told how many simulations are done, and of how many."""
 
+Kept = MutableMapping[tuple[Scenario, int], Outcome]
+"""Simulations that are done: the outcome of each scenario and seed, such as in a ``dict``."""
+
 _RUNS: Final = 20
 _MAX_RUNS: Final = 1_000_000
 _FIRST_SECONDS: Final = 1.0  # in this process, which tell how long all of it takes
@@ -55,6 +63,7 @@ _ONE_PROCESS: Final = frozenset({"emscripten", "wasi"})  # Python in a browser, 
 _DOLLARS: Final = ("profit", "payout", "revenue", "power")
 _SHARES: Final = ("occupancy", "unserved")
 _COUNTS: Final = ("requests", "rented", "pauses", "gpu_seconds", "free", "unusable")
+_Job = tuple[int, int]  # which option, and which run of it
 _FIGURES: Final = (*_DOLLARS, *_SHARES, *_COUNTS)
 
 
@@ -182,6 +191,7 @@ def sweep(
     workers: int | None = None,
     executor: Executor | None = None,
     progress: Progress | bool = False,
+    kept: Kept | None = None,
 ) -> Sweep:
     """Simulate each option several times, every option on the same clients.
 
@@ -193,6 +203,9 @@ def sweep(
             too, unless that takes more than a few seconds: then one for each core.
         executor: What computes instead of processes of our own; it is not shut down.
         progress: A function that is told how far it is, or ``True`` for a bar (extra ``rich``).
+        kept: Where each simulation is put as soon as it is done, and looked for before: the same
+            one given again goes on where an interruption (Ctrl-C, say) came. Any mapping that can
+            be changed does, such as a ``dict`` that is pickled.
 
     Raises:
         RuleViolation: No option, no run, several runs of what was recorded (they would all be the
@@ -215,6 +228,8 @@ def sweep(
     >>> [(option.label, str(found.estimate(option, "revenue"))) for option in found.options]
     [('price 2.00', '4.00'), ('price 3.00', '0.00')]
     """
+    if kept is not None:
+        check_kind(kept, MutableMapping, "kept")
     known = as_tuple(options, "options")
     for index, option in enumerate(known):
         check_kind(option, Option, f"options[{index}]")
@@ -227,10 +242,16 @@ def sweep(
     if workers is not None:
         whole_number(workers, "workers", 1, 10_000)
     jobs = [(place, run) for run in range(count) for place in range(len(known))]
-    results: dict[tuple[int, int], Outcome] = {}
+    results = _found(known, jobs, first, kept)
     with _telling(progress, len(jobs)) as tell:
-        for done in _computed(known, jobs, first, workers, executor):
+        if results:
+            tell(len(results), len(jobs))
+        left = [job for job in jobs if job not in results]
+        for done in _computed(known, left, first, workers, executor, single=kept is not None):
             results.update(done)
+            if kept is not None:
+                for (place, run), outcome in done.items():
+                    kept[known[place].scenario, first + run] = outcome
             tell(len(results), len(jobs))
     return Sweep(
         options=known,
@@ -250,6 +271,21 @@ def _runs(options: tuple[Option, ...], runs: int | None) -> int:
     return runs
 
 
+def _found(
+    options: tuple[Option, ...], jobs: list[_Job], first: int, kept: Kept | None
+) -> dict[_Job, Outcome]:
+    """Return the outcomes that are there already."""
+    if not kept:
+        return {}
+    found = {}
+    for place, run in jobs:
+        outcome = kept.get((options[place].scenario, first + run))
+        if outcome is not None:
+            check_kind(outcome, Outcome, "kept")
+            found[place, run] = outcome
+    return found
+
+
 def _cores() -> int:
     """Return the cores that this process may use."""
     if sys.platform in _ONE_PROCESS:
@@ -259,17 +295,22 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-_Job = tuple[int, int]
-
-
 def _computed(
     options: tuple[Option, ...],
     jobs: list[_Job],
     first: int,
     workers: int | None,
     executor: Executor | None,
+    *,
+    single: bool,
 ) -> Iterator[dict[_Job, Outcome]]:
-    """Yield the outcomes of jobs as they are done, in any order."""
+    """Yield the outcomes of jobs as they are done, in any order.
+
+    With ``single`` processes hand over each of them at once, as what is done is kept: that costs a
+    message for each, and an interruption the fewest.
+    """
+    if not jobs:
+        return
     scenarios = [option.scenario for option in options]
     if executor is not None:
         check_kind(executor, Executor, "executor")
@@ -291,11 +332,11 @@ def _computed(
             yield {(place, run): simulate(scenarios[place], first + run)}
         else:
             return
-    yield from _spread(scenarios, jobs, first, cores)
+    yield from _spread(scenarios, jobs, first, cores, single=single)
 
 
 def _spread(
-    scenarios: list[Scenario], jobs: list[_Job], first: int, workers: int
+    scenarios: list[Scenario], jobs: list[_Job], first: int, workers: int, *, single: bool
 ) -> Iterator[dict[_Job, Outcome]]:
     """Yield the outcomes of jobs that processes of our own compute."""
     if getattr(current_process(), "_inheriting", False):
@@ -303,12 +344,18 @@ def _spread(
         raise SystemExit(1)
     if sys.platform in _ONE_PROCESS:
         raise RuleViolation("workers", "1, where Python starts no processes", str(workers))
-    size = -(-len(jobs) // (workers * _TASKS_PER_WORKER))
+    size = 1 if single else -(-len(jobs) // (workers * _TASKS_PER_WORKER))
     pieces = [jobs[i : i + size] for i in range(0, len(jobs), size)]
     done = 0
     try:
+        # Ctrl-C goes to all processes of a terminal: where things are kept, ours finish theirs.
+        how: dict[str, Any] = {}
+        if single:
+            how = {"initializer": signal, "initargs": (SIGINT, SIG_IGN)}
         with ProcessPoolExecutor(
-            min(workers, len(pieces)), mp_context=get_context("spawn")
+            min(workers, len(pieces)),
+            mp_context=get_context("spawn"),
+            **how,
         ) as pool:
             for found in _farmed(pool, scenarios, pieces, first):
                 done += len(found)
@@ -327,14 +374,26 @@ def _spread(
 def _farmed(
     executor: Executor, scenarios: list[Scenario], pieces: list[list[_Job]], first: int
 ) -> Iterator[dict[_Job, Outcome]]:
-    """Hand pieces of work to an executor; if one fails, the rest is cancelled."""
+    """Hand pieces of work to an executor; if one fails, the rest is cancelled.
+
+    After an interruption, what is being computed is waited for and yielded too: nothing that is
+    done gets lost. Another interruption ends that.
+    """
     futures: dict[Future[list[Outcome]], list[_Job]] = {}
     for piece in pieces:
         work = [(scenarios[place], first + run) for place, run in piece]
         futures[executor.submit(_simulate_all, work)] = piece
+    told = set[Future[list[Outcome]]]()
     try:
         for future in as_completed(futures):
+            told.add(future)
             yield dict(zip(futures[future], future.result(), strict=True))
+    except KeyboardInterrupt:
+        running = [future for future in futures if not future.cancel() and future not in told]
+        for future in running:
+            if future.exception() is None:
+                yield dict(zip(futures[future], future.result(), strict=True))
+        raise
     finally:
         for future in futures:
             future.cancel()

@@ -1,0 +1,309 @@
+"""Fleets: placements, relistings, and the index that finds the machine which serves a client."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from fractions import Fraction
+from itertools import cycle
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import given, strategies as st
+
+from effort import examples
+from numgenius_core.bids import Claim, resolve, winning_bid
+from numgenius_core.gpus import blocks
+from numgenius_core.ids import ContractId, MachineId
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import Listing, Mode, Verification
+from numgenius_core.offer import Block
+from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.testing import EPOCH
+from numgenius_core.whatif import (
+    Lost,
+    Placement,
+    Relisting,
+    Request,
+    Scenario,
+    Trace,
+    _fleet,
+    simulate,
+)
+from numgenius_core.whatif._fleet import NOWHERE, Least
+from scenario_parts import bids, listing, machine, wants
+
+SECOND = timedelta(seconds=1)
+SHORT = Interval(EPOCH, EPOCH + 120 * SECOND)
+DAY = Interval(EPOCH, EPOCH + timedelta(days=1))
+
+
+def places(*requests: Request, **changes: Any) -> list[tuple[int, int]]:
+    """Return the machine and the first slot of each instance of a day."""
+    facts: dict[str, Any] = {"demand": Trace(requests), "horizon": DAY}
+    outcome = simulate(Scenario(**(facts | changes)), keep_histories=True)
+    found = [history.contract for history in outcome.histories]
+    return [(int(contract.machine), contract.block.start) for contract in found]
+
+
+@st.composite
+def listings(draw: st.DrawFn, number: int) -> Listing:
+    gpus = draw(st.sampled_from([4, 2, 8, 3, 5]))
+    verification = draw(st.sampled_from([Verification.VERIFIED] * 3 + [Verification.UNVERIFIED]))
+    ends: dict[str, Any] = draw(
+        st.sampled_from([{}, {}, {"end": 60}, {"end": 90}, {"end": -5}, {"rolling": 40}])
+    )
+    if "end" in ends:
+        ends = {"end": EPOCH + ends["end"] * SECOND}
+    elif ends:
+        ends = {"rolling": ends["rolling"] * SECOND}
+    return listing(
+        number,
+        machine=machine(number, gpus, verification=verification),
+        price=draw(st.sampled_from(["3", "3", "4", "3.000000000001"])),
+        floor=draw(st.sampled_from(["1", "0", "2", "0.1000000003"])),
+        min_gpu=draw(st.sampled_from([1, 1, 2])),
+        max_discount=draw(st.sampled_from([Fraction(2, 5), Fraction(0), Fraction(9, 10)])),
+        **ends,
+    )
+
+
+@st.composite
+def clients(draw: st.DrawFn) -> Request:
+    mode, gpus = (
+        draw(st.sampled_from([*Mode, Mode.INTERRUPTIBLE])),
+        draw(st.sampled_from([1, 1, 2, 4, 3])),
+    )
+    more: dict[str, Any] = {}
+    if mode is Mode.INTERRUPTIBLE:
+        per_gpu = draw(st.sampled_from(["1", "2", "3", "0.5", "32", "0.1000000004"]))
+        more = {
+            "bid": PerGpuHour(per_gpu).for_gpus(gpus),
+            "patience": draw(st.none() | st.integers(1, 60)),
+        }
+    return Request(
+        after=draw(st.integers(0, 24)) * 5,
+        gpus=gpus,
+        seconds=draw(st.sampled_from([5, 10, 17, 40, 200])),
+        mode=mode,
+        limit=draw(st.sampled_from([None, PerGpuHour(3), PerGpuHour("2.9999"), PerGpuHour(1)])),
+        whole=draw(st.booleans()),
+        **more,
+    )
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> Scenario:
+    fleet = tuple(draw(listings(number)) for number in range(1, draw(st.integers(1, 5)) + 1))
+    relistings = [
+        Relisting(at=EPOCH + at * SECOND, machine=fleet[0].machine.id, listing=None)
+        for at in draw(st.lists(st.integers(1, 110), max_size=1))
+    ]
+    return Scenario(
+        listings=fleet,
+        demand=Trace(draw(st.lists(clients(), min_size=4, max_size=24))),
+        horizon=SHORT,
+        relistings=relistings,
+        placement=draw(st.sampled_from(Placement)),
+    )
+
+
+class TestListsOfChanges:
+    """Machines that changed are noted until all kinds of clients looked; then that starts anew."""
+
+    @pytest.mark.parametrize("placement", Placement)
+    def test_when_does_not_matter(
+        self, placement: Placement, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fleet = (listing(1), listing(2), listing(3, price="0.30"), listing(4, 4, floor="0.05"))
+        requests = [
+            wants(at, gpus=1 << at % 4, seconds=20 + at * 7 % 50, mode=mode)
+            for at, mode in zip(range(0, 600, 7), cycle((Mode.ON_DEMAND, Mode.RESERVED)))
+        ]
+        requests += [
+            bids(at, f"{(0.1 + at % 7 / 20) * (1 << at % 4):.2f}", 1 << at % 4, 40 + at * 5 % 80)
+            for at in range(1, 600, 2)
+        ]
+        scenario = Scenario(
+            listings=fleet, demand=Trace(requests), horizon=DAY, placement=placement
+        )
+        before = simulate(scenario, keep_histories=True)
+        assert before.pauses > 30
+        assert before.lost(Lost.OUTBID)
+        real = _fleet.Fleet.__init__
+
+        def small(self: Any, *args: Any, **how: Any) -> None:
+            real(self, *args, **how)
+            self._most = 3
+
+        monkeypatch.setattr(_fleet.Fleet, "__init__", small)
+        assert simulate(scenario, keep_histories=True) == before
+
+
+class TestPlacements:
+    """Which block, and of equally dear machines which; ties go to the first listed."""
+
+    def fleet(self) -> dict[str, Any]:
+        """Two machines: on the first all is free, on the second one GPU and a pair beside it."""
+        return {"listings": (listing(1, 8), listing(2, 4, min_gpu=1))}
+
+    def test_the_first_machine_unless_waste_counts(self) -> None:
+        fleet = self.fleet()
+        for placement, where in (
+            (Placement.FIRST_FIT, (1, 0)),
+            (Placement.BEST_FIT, (1, 0)),
+            (Placement.LEAST_WASTE, (2, 0)),  # 4 GPUs are spoiled, not 8
+        ):
+            assert places(wants(0), placement=placement, **fleet) == [where]
+
+    def test_the_cheapest_comes_first_whatever_is_wasted(self) -> None:
+        fleet = (listing(1, 8, price="0.39"), listing(2, 1))
+        assert places(wants(0), placement=Placement.LEAST_WASTE, listings=fleet) == [(1, 0)]
+
+    def test_nobody_is_paused_if_one_as_cheap_is_idle(self) -> None:
+        fleet = (listing(1, 1), listing(2, 8))
+        bidder = bids(0, "0.10")
+        assert places(bidder, wants(1), placement=Placement.LEAST_WASTE, listings=fleet) == [
+            (1, 0),
+            (2, 0),
+        ]
+        assert places(bidder, wants(1), placement=Placement.BEST_FIT, listings=fleet)[1] == (1, 0)
+
+    def test_of_equal_waste_the_first_listed(self) -> None:
+        fleet = (listing(9, 4), listing(3, 4))
+        how: dict[str, Any] = {"placement": Placement.LEAST_WASTE, "listings": fleet}
+        assert places(*(wants(0) for _ in range(4)), **how) == [(9, 0), (9, 1), (9, 2), (9, 3)]
+
+    def test_least_waste_keeps_machines_whole(self) -> None:
+        """What it is for: a client that wants all of a machine still finds one."""
+        fleet = tuple(listing(number, 4) for number in (1, 2, 3))
+        stays = [wants(0, seconds=60), wants(0, gpus=4, seconds=90), wants(0, seconds=9_000)]
+        late = wants(100, gpus=4)
+        requests = (*stays, wants(70, seconds=9_000), late)
+        lost = {}
+        for placement in Placement:
+            scenario = Scenario(
+                listings=fleet, demand=Trace(requests), horizon=DAY, placement=placement
+            )
+            lost[placement] = simulate(scenario).rented
+        assert lost[Placement.LEAST_WASTE] == max(lost.values())
+
+
+class TestWhoRuns:
+    """What a machine works out for itself is what ``resolve`` and ``winning_bid`` say."""
+
+    @examples(60)
+    @given(fleets())
+    def test_at_each_change(self, scenario: Scenario) -> None:
+        from numgenius_core.whatif._machine import SimulatedMachine
+
+        seen = 0
+        real = SimulatedMachine.cheapest
+
+        def checked(self: Any, size: int) -> Any:
+            nonlocal seen
+            seen += 1
+            floor = self.listing.prices.min_bid
+            claims = [
+                Claim.on_demand(ContractId(one.id), one.block, arrival=one.id)
+                if one.request.bid is None
+                else Claim.bidding(ContractId(one.id), one.block, one.request.bid, arrival=one.id)
+                for one in self.live.values()
+            ]
+            running = resolve(claims, floor).running
+            assert {one.id for one in running} == {
+                one.id for one in self.live.values() if one.run_from is not None
+            }
+            gpus, min_gpu = self.listing.machine.gpus, self.listing.min_gpu
+            prices = [
+                winning_bid(block, running, floor)
+                for block in blocks(gpus, min_gpu)
+                if block.size == size
+            ]
+            found = real(self, size)
+            least = min((price.steps for price in prices if price), default=None)
+            assert (None if found is None else found[0]) == least
+            return found
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(SimulatedMachine, "cheapest", checked)
+            simulate(scenario)
+
+
+class TestLeast:
+    """The tree of keys against a list."""
+
+    @examples(60)
+    @given(st.integers(1, 40), st.lists(st.tuples(st.integers(0, 39), st.integers(0, 9))))
+    def test_it_is_the_least_of_the_first(
+        self, places: int, changes: list[tuple[int, int]]
+    ) -> None:
+        tree, plain = Least(places), [NOWHERE] * places
+        for place, key in changes:
+            value = NOWHERE if key == 9 else key
+            tree.set(place % places, value)
+            plain[place % places] = value
+            for count in range(places + 1):
+                assert tree.among(count) == min(plain[:count], default=NOWHERE)
+            assert [tree.at(each) for each in range(places)] == plain
+
+
+class TestRelistings:
+    """A machine that is published anew leaves its place, and takes another."""
+
+    def test_prices_and_ends_that_change(self) -> None:
+        cheap, dear = listing(1, price="0.30"), listing(1, price="0.50")
+        second = listing(2, end=EPOCH + 5_000 * SECOND)
+        later = evolve(second, end=EPOCH + 90_000 * SECOND)
+
+        def at(second: int, number: int, listed: Listing | None) -> Relisting:
+            when = EPOCH + second * SECOND
+            return Relisting(at=when, machine=MachineId(number), listing=listed)
+
+        relistings = (
+            at(100, 1, dear),
+            at(200, 2, None),
+            at(300, 2, later),
+            at(400, 1, evolve(cheap, min_gpu=8)),
+            at(500, 1, cheap),
+        )
+        wanted = [wants(now, seconds=5_000) for now in (50, 150, 250, 350, 450, 550)]
+        found = places(*wanted, listings=(cheap, second), relistings=relistings)
+        assert [number for number, _ in found] == [1, 1, 1, 2, 2, 1]
+
+    def test_the_highest_bid_there_is_closes_a_machine(self) -> None:
+        """No legal bid beats it, so who comes next finds the machine full, not too dear."""
+        highest = PerHour(32)
+        requests = [bids(0, "32"), bids(1, "31"), bids(2, str(highest))]
+        scenario = Scenario(listings=(listing(1, 1),), demand=Trace(requests), horizon=SHORT)
+        outcome = simulate(scenario)
+        assert outcome.lost(Lost.FULL) == 2
+
+    def test_so_does_one_that_came_for_more_gpus(self) -> None:
+        fleet = (listing(1, 1), listing(2, 2))
+        there = [bids(0, "18"), bids(1, "20"), bids(2, "20"), bids(3, "17")]
+        later = [bids(4, "64", gpus=2), bids(5, "17")]
+        outcome = simulate(Scenario(listings=fleet, demand=Trace([*there, *later]), horizon=SHORT))
+        assert (outcome.lost(Lost.OUTBID), outcome.lost(Lost.FULL)) == (1, 1)
+
+    def test_a_bid_between_the_floor_and_the_next_nano_dollar(self) -> None:
+        floor = "0.1000000003"
+        requests = [
+            Request(
+                after=0,
+                gpus=1,
+                seconds=9,
+                mode=Mode.INTERRUPTIBLE,
+                bid=PerHour.from_steps(PerHour(floor).steps + step),
+            )
+            for step in (-1, 0, 1)
+        ]
+        fleet = (listing(1, 1, floor="0.1000000005"), listing(2, 2, floor=floor))
+        scenario = Scenario(listings=fleet, demand=Trace(requests), horizon=SHORT)
+        outcome = simulate(scenario, keep_histories=True)
+        assert outcome.rented == 2
+        assert outcome.lost(Lost.PRICE) == 1
+        assert {history.contract.block for history in outcome.histories} == {
+            Block(start=0, size=1),
+            Block(start=1, size=1),
+        }
