@@ -70,6 +70,7 @@ class TestPreview:
     def test_all_terms(self, market: Path, capsys: pytest.CaptureFixture[str]) -> None:
         words = "--gpu 1 --storage 0.2 --upload 0.01 --download 0.02 --min-bid 0.6 --min-gpu 2"
         words += " --platform-fee 0.25 --max-discount 0.1 --rolling 30d --machine 1"
+        words += " --sla-claim 0.99 --sla-spread 0.4"
         found = told(capsys, market, *words.split(), "--at", "2026-01-02T00:00:00Z")
         assert {each["name"]: each["new"] for each in found["terms"]} == {
             "gpu": "1.00",
@@ -82,6 +83,8 @@ class TestPreview:
             "max_discount": "1/10",
             "end": None,
             "rolling": "30 days, 0:00:00",
+            "sla_claim": "99/100",
+            "sla_spread": "2/5",
         }
         assert {each["from"] for each in found["terms"]} == {"sent"}
         assert found["others"] == [

@@ -33,6 +33,8 @@ TERMS = (
     ("--min-bid", "PRICE", "the floor for bids, dollars per GPU-hour"),
     ("--platform-fee", "SHARE", "the platform's share of what a client pays"),
     ("--max-discount", "SHARE", "the reserved discount factor"),
+    ("--sla-claim", "SHARE", "the uptime that is promised; 0 takes it back"),
+    ("--sla-spread", "NUMBER", "how uncertain the claim is"),
     ("--end", "TIME", "the end date, such as 2026-12-31"),
     ("--rolling", "DURATION", "a duration, such as 30d: the end is set anew each day"),
 )

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from numgenius_core._command._reading import instant, read
 from numgenius_core._command._table import print_table
-from numgenius_core._numbers import fraction
+from numgenius_core._numbers import exact_number, fraction
 from numgenius_core.contracts import Extended, Raise, Unchanged
 from numgenius_core.contracts.extension import ExtensionVerdict
 from numgenius_core.errors import RuleViolation
@@ -29,7 +29,7 @@ _PRICES: Final = {
     "download": PerGb,
     "min_bid": PerGpuHour,
 }
-_SHARES: Final = ("platform_fee", "max_discount")
+_SHARES: Final = ("platform_fee", "max_discount", "sla_claim")
 _MOST_NAMED: Final = 12
 
 
@@ -103,6 +103,11 @@ def _terms(options: Namespace) -> dict[str, Any]:
         text = getattr(options, name)
         if text is not None:
             found[name] = _share(_option(name), text)
+    if options.sla_spread is not None:
+        option, need = "--sla-spread", "a number above 0"
+        found["sla_spread"] = read(
+            option, lambda given: exact_number(given, option, need), options.sla_spread
+        )
     if options.min_gpu is not None:
         found["min_gpu"] = options.min_gpu
     if options.end is not None:

@@ -86,6 +86,7 @@ class PromiseState:
 
     def downtime(self, notice: NoticeSchedule) -> int:
         """Return the downtime of the day in parts of 10⁻⁹ of a second, less what is forgiven."""
+        check_kind(notice, NoticeSchedule, "notice")
         down = self.down * PARTS
         for told, length, seconds in self.planned:
             down += seconds * (PARTS - notice.share(told, length))
