@@ -379,7 +379,7 @@ class Writer:
         check_kind(log, Log, "log")
         self.log = log
         self._react, self._notify = react, notify
-        self.market = Market()
+        self.market: Market = Market()
         self.instances: dict[ContractId, Instance] = {}
         self.volumes: dict[VolumeId, RentedVolume] = {}
         self._begin()
