@@ -191,7 +191,9 @@ class Rate:
     def __add__(self, other: Self) -> Self:
         if type(other) is not type(self):
             raise WrongType("rate + …", f"a rate in {self.UNIT}", shown(other))
-        steps = self._within(self.steps + other.steps, f"{self!r} + {other!r}")
+        steps = self.steps + other.steps
+        if steps > MAX_RATE * PICO:  # only then is its text worth making
+            self._within(steps, f"{self!r} + {other!r}")
         return self.from_steps(steps)
 
     def __bool__(self) -> bool:
