@@ -15,6 +15,7 @@ never move. A machine that is published anew leaves one place and takes another.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
@@ -157,7 +158,7 @@ class Place(NamedTuple):
     floor: int
 
 
-class Lane:
+class Lane(ABC):
     """The machines as clients of one kind see them.
 
     Attributes:
@@ -226,13 +227,13 @@ class Lane:
         """Return a number that changes with the keys of a machine."""
         return machine.changes
 
+    @abstractmethod
     def _always(self, place: Place) -> int:
         """Return the key of a machine, whatever happens on it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _note(self, machine: SimulatedMachine, place: Place) -> None:
         """Set the other keys of a machine."""
-        raise NotImplementedError
 
     def least(self, kind: int, now: int, seconds: int) -> int:
         """Return the least key of a kind among the machines that last for so long from now."""
