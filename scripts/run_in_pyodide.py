@@ -21,6 +21,7 @@ _LEFT_OUT = (
     "tests/market/test_logs.py::TestConflicts::test_threads",
     "tests/market/test_persistent.py::TestSeries::test_a_long_one_travels",
     "tests/whatif/test_demand.py::TestTheGenerator::test_in_another_process_too",
+    "tests/whatif/test_sweeps.py::TestASweepThatIsInterrupted::test_processes_too",
     "tests/whatif/test_sweeps.py::TestAHostsFirstScript",
     "tests/whatif/test_sweeps.py::TestWhoComputes",
     "tests/sla/test_sla_command.py::TestTheBacktest::test_a_picture",
