@@ -607,6 +607,8 @@ class TestArithmetic:
             assert order(a, b) is order(dollars(a), dollars(b))
 
     @given(per_hours, per_hours)
+    @example(PerHour(MAX_RATE), PerHour.from_steps(1))
+    @example(PerHour(MAX_RATE - 1), PerHour(1))
     def test_rates_of_a_kind_add_and_order(self, a: PerHour, b: PerHour) -> None:
         for order in (*ORDERINGS, operator.eq, operator.ne):
             assert order(a, b) is order(a.steps, b.steps)

@@ -30,7 +30,7 @@ from numgenius_core.market import (
 from numgenius_core.money import Money
 from numgenius_core.prices import quote
 from numgenius_core.rates import PerGbMonth, PerGpuHour, PerHour
-from numgenius_core.sla import OUR_RULES, Promise, SlaTerms, cover, settle
+from numgenius_core.sla import OUR_RULES, Promise, SlaTerms, StopLossFee, cover, settle
 from numgenius_core.testing import RULES, books_of
 
 HOUR, DAY, M1 = 3_600, 86_400, MachineId(1)
@@ -373,6 +373,12 @@ class TestTheEnd:
         assert fee.charge(at) < released
         kept(w)
 
+    def test_at_a_midnight_closes_the_day_that_ends_there(self) -> None:
+        """It is settled once, by the last settlement, and no empty day comes after it."""
+        w = self.ended(DAY, "end")
+        (event,) = settled(w)
+        assert (event.closes, event.day.day, event.day.intended) == (True, second(0), DAY)
+
     def test_a_disk_that_is_left_is_paid_at_once(self) -> None:
         terms = prices("3.50", storage="0.15", fee=Fraction(1, 4))
         w = promising(1, terms, end=second(DAY))
@@ -443,6 +449,23 @@ class TestExtending:
         assert not w.market.asked
         assert not find_events(w.events, e.PriceIncreaseAsked)
         w.do(relisting(sla_claim=CLAIM, sla_spread=Fraction(1, 2)))  # a later one may extend it
+        assert w.instance(number).contract.end == second(9 * DAY)
+
+    def test_a_fee_that_would_rise_by_its_own_share_skips_too(self) -> None:
+        """The listing asks less than is locked; the share that is kept would ask more of it."""
+        w = promising(1, end=second(2 * DAY))
+        number = w.rent(1, target=TARGET)
+        cheap = evolve(OUR_RULES, fee=StopLossFee(margin=0))
+        w.do(c.SetSettings(settings=evolve(w.market.settings, sla=cheap)))
+        dearer, locked = relisting(gpu=PerGpuHour("3.51")), w.instance(number).contract
+        new = cover(SlaTerms(Promise(CLAIM), TARGET), PerHour("3.51"), rules=cheap).fee
+        assert new < locked.sla_fee_at(w.now)
+        (told,) = views.preview(w.market, dearer, w.now).verdicts
+        assert isinstance(told, Unchanged)
+        assert told.why is NotExtended.SLA_FEE_RISES
+        w.do(dearer)
+        assert w.instance(number).contract.end == second(2 * DAY)
+        w.do(relisting())
         assert w.instance(number).contract.end == second(9 * DAY)
 
     def test_extends_and_keeps_its_terms(self) -> None:

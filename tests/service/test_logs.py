@@ -129,6 +129,38 @@ class TestAServerThatCrashed:
         other.close()
 
 
+class TestWhatIsConfirmed:
+    """Nobody is told of anything that the disk has not confirmed."""
+
+    @pytest.mark.parametrize("durable", [True, False])
+    def test_after_each_turn_in_which_something_was_seen(
+        self, database: str, durable: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from examples.marketplace.postgres_log import PostgresLog
+
+        where = new_database(database)
+        log, other = PostgresLog(where, durable=durable), PostgresLog(where)
+        confirm, count = PostgresLog.confirm, [0]
+
+        def counted(each: PostgresLog) -> None:
+            if each is log:
+                count[0] += 1
+            confirm(each)
+
+        writer = Writer(log)
+        monkeypatch.setattr(PostgresLog, "confirm", counted)
+        pay = c.AddCredit(account=ANN, amount=Money(1))
+        writer.execute(pay, at=second(1))
+        assert count == [durable]
+        Writer(other).execute(pay, at=second(2))
+        writer.execute(at=second(3))  # which sees what the other wrote
+        assert count == [2 * durable]
+        writer.execute(at=second(3))  # and now nothing new
+        assert count == [2 * durable]
+        log.close()
+        other.close()
+
+
 class TestPages:
     """What pages ask for is found by index."""
 

@@ -122,6 +122,18 @@ class TestStore:
         assert listed.store.market == other.market
         other.close()
 
+    def test_what_others_wrote_is_shown_once_it_is_seen(self, listed: Desk) -> None:
+        """A page and the market beside it are of one moment, and on disk."""
+        asyncio.run(listed.store.do(PAID))
+        other = Store(str(listed.path), clock=listed.clock)
+        asyncio.run(other.do(PAID))
+        other.close()
+        before = listed.store.payments(ANN)
+        assert len(before) == 1
+        assert len(listed.store.notices(ANN, 0, 9)) == 1
+        asyncio.run(listed.store.seen())
+        assert len(listed.store.payments(ANN)) == len(listed.store.notices(ANN, 0, 9)) == 2
+
     def test_several_commands_are_all_or_nothing(self, listed: Desk) -> None:
         ann = AccountId("ann")
         good = AddCredit(account=ann, amount=Money(1))

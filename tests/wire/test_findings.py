@@ -301,6 +301,11 @@ class TestMachines:
         assert str(finding) == "machine 1: $1.00 to $1.01 a GPU-hour"
         assert not find([an_offer(1), an_offer(2, 2, prices=dear, machine=MachineId(2))])
 
+    def test_a_thousandth_of_the_dearest_is_none(self) -> None:
+        for price, odd in (("0.999", False), ("0.998999", True)):
+            less = PriceTerms(gpu=PerGpuHour(price), min_bid=PerGpuHour("0.5"))
+            assert bool(find([an_offer(1), an_offer(2, 2, prices=less)])) is odd
+
     def test_rounding_and_bids_are_no_difference(self) -> None:
         close = PriceTerms(gpu=PerGpuHour("1.001"), min_bid=PerGpuHour("0.5"))
         assert not find([an_offer(1), an_offer(2, 2, prices=close)])
