@@ -212,8 +212,10 @@ def test_number_out_of_bounds(page: Any, name: str, value: str) -> None:
     change(page, name, value)
     told = json.loads(answers.Page().answer(json.dumps(fields(page))))
     assert page.text_content(f"#wrong-{name}") == told["errors"][name]
+    assert page.get_attribute(f"[name={name}]", "aria-invalid") == "true"
     change(page, name, before)
     assert page.text_content(f"#wrong-{name}") == ""
+    assert page.get_attribute(f"[name={name}]", "aria-invalid") is None
 
 
 def test_address_is_the_state(page: Any, address: str) -> None:
