@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,9 @@ import pytest
 
 import answers
 import fields
+from hosting import machine_fields
 from numgenius_core._command import main
+from numgenius_core.wire import read_machines
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "try-it.md"
 HOWTO: Final = PAGE.with_name("howto") / "three-questions.md"
@@ -62,9 +65,11 @@ def test_host_stops_before_the_client_has_left() -> None:
 
 def test_simulation_runs_to_its_end() -> None:
     page, typed = answers.Page(), FIELDS | {"who": "host", "runs": "2", "tries": "2", "days": "2"}
-    found = json.loads(page.begin(json.dumps(typed)))
+    found, shares = json.loads(page.begin(json.dumps(typed))), []
     while found["more"]:
         found = json.loads(page.step())
+        shares.append(found["share"])
+    assert shares == [0.25, 0.5, 0.75, 1]  # a price at a time, so that a stop is soon heard
     assert (found["done"], found["of"]) == (2, 2)
     assert len(found["sections"][0]["table"]["rows"]) == 2
 
@@ -78,7 +83,7 @@ def test_no_field_breaks_the_page(who: str, bad: str) -> None:
         found = ask(**({"who": who} | {name: bad}))
         assert found.keys() <= {"sections", "errors"}
         told = json.loads(KNOWN.begin(json.dumps(FIELDS | {"runs": "2", name: bad})))
-        assert told.keys() <= {"done", "of", "more", "errors"}
+        assert told.keys() <= {"done", "of", "share", "more", "errors"}
 
 
 @pytest.mark.parametrize("kind", ["offers", "machines", "history"])
@@ -116,4 +121,17 @@ def test_examples(module: Any) -> None:
 def test_machines_are_priced_as_clients_pay() -> None:
     row = b'[{"id": 7, "gpu_name": "A100", "num_gpus": 4, "listed_gpu_cost": 0.9}]'
     told = json.loads(answers.Page().drop("machines", "m.json", row, '{"fee": "25"}'))
-    assert told["fields"]["price"] == "1.20"
+    [(name, found)] = told["choices"]
+    assert (name, found["price"], found["rented"]) == ("7: 4 × A100", "1.20", "0")
+
+
+@pytest.mark.parametrize(
+    ("now", "saturday"),
+    [("2026-12-01T12:00", "05"), ("2026-12-05T09:59", "05"), ("2026-12-05T10:00", "12")],
+)
+def test_machine_of_a_file_is_asked_about_now(now: str, saturday: str) -> None:
+    row = b'[{"id": 7, "gpu_name": "A100", "num_gpus": 4, "listed_gpu_cost": 0.9}]'
+    one = read_machines(row).machines[0]
+    found = machine_fields(one, datetime.fromisoformat(now).replace(tzinfo=UTC))
+    assert (found["now"], found["stop"]) == (now, f"2026-12-{saturday}T10:00")
+    assert ask(who="host", **found).keys() == {"sections"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from fields import BadField, Form
@@ -53,26 +54,17 @@ class Page:
             return json.dumps({"errors": {kind: sentence[:_LONGEST]}})
 
     def _take(self, kind: str, name: str, content: bytes, form: Form) -> dict[str, Any]:
-        fields: dict[str, str] = {}
+        choices: list[tuple[str, dict[str, str]]] = []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is odd in a file is no fault of the page
             if kind == "offers":
                 self._market, told = self._offers(content)
             elif kind == "machines":
-                fields, told = self._machines(content, form)
+                choices, told = _machines(content, form)
             else:
                 rent(self._market, Form({"hours": "1", "mode": "on-demand"}), content)
                 self._history, told = content, "a record of prices"
-        return {"text": f"{name}: {told}", "fields": fields}
-
-    def _machines(self, content: bytes, form: Form) -> tuple[dict[str, str], str]:
-        fee = form.share("fee") if form.text("fee") else 0
-        machines = read_machines(content, platform_fee=fee).machines
-        if not machines:
-            raise BadField("machines", "need a machine, got none")
-        first = machines[0]
-        told = f"{len(machines)} machines; the fields are those of machine {first.machine.id}"
-        return machine_fields(first), told
+        return {"text": f"{name}: {told}", "choices": choices}
 
     def _offers(self, content: bytes) -> tuple[Reading, str]:
         found = read_offers(content, on_error="collect")
@@ -116,7 +108,24 @@ class Page:
         return json.dumps(self._simulation.report())
 
     def step(self) -> str:
-        """Simulate a run more, and return what is known by then."""
+        """Simulate the run of one price more, and return what is known by then."""
         assert self._simulation is not None, "begun before"
         self._simulation.step()
         return json.dumps(self._simulation.report())
+
+
+def _machines(content: bytes, form: Form) -> tuple[list[tuple[str, dict[str, str]]], str]:
+    """Return the machines of a file, each with what it is called and its fields."""
+    fee = form.share("fee") if form.text("fee") else 0
+    machines = read_machines(content, platform_fee=fee).machines
+    if not machines:
+        raise BadField("machines", "need a machine, got none")
+    now = datetime.now(UTC)
+    choices = [
+        (
+            f"{one.machine.id}: {one.machine.gpus} × {one.machine.gpu_name}",
+            machine_fields(one, now),
+        )
+        for one in machines
+    ]
+    return choices, f"{len(machines)} machine{'s' if len(machines) > 1 else ''}"

@@ -35,6 +35,7 @@ from numgenius_core.whatif import (
 )
 from numgenius_core.wire import HostMachine
 
+_MINUTE: Final = "%Y-%m-%dT%H:%M"
 _MONDAY: Final = datetime(2026, 1, 5, tzinfo=UTC)
 _GROSS: Final = Weights(contracts=Fraction(1), revenue=Fraction(1, 1_000_000))
 
@@ -59,15 +60,26 @@ def host(form: Form) -> dict[str, Any]:
     }
 
 
-def machine_fields(one: HostMachine) -> dict[str, str]:
-    """Return what a row of the file says of the fields; the rest stays as it is."""
+def machine_fields(one: HostMachine, now: datetime) -> dict[str, str]:
+    """Return what a row of the file says of the fields; the rest stays as it is.
+
+    Args:
+        one: The machine.
+        now: When it is asked about; the next Saturday, 10:00 UTC, is when it might be stopped.
+    """
+    saturday = now.replace(hour=10, minute=0) + timedelta(days=(5 - now.weekday()) % 7)
+    if saturday <= now:
+        saturday += timedelta(days=7)
     found = {"machine_gpus": str(one.machine.gpus)}
+    found |= {"now": f"{now:{_MINUTE}}", "stop": f"{saturday:{_MINUTE}}"}
     if one.listing is not None:
         found |= {"price": str(one.listing.prices.gpu), "min_gpu": str(one.listing.min_gpu)}
         if one.listing.end is not None:
-            found["end"] = f"{one.listing.end:%Y-%m-%dT%H:%M}"
+            found["end"] = f"{one.listing.end:{_MINUTE}}"
     if one.client_end is not None:
-        found["client_end"] = f"{one.client_end:%Y-%m-%dT%H:%M}"
+        found["client_end"] = f"{one.client_end:{_MINUTE}}"
+    elif not one.occupancy:
+        found["rented"] = "0"
     if one.occupancy:
         found["rented"] = str(sum(letter != "x" for letter in one.occupancy))
     return found
@@ -210,7 +222,7 @@ def _promise(form: Form, listing: Listing) -> dict[str, Any]:
 
 
 class Simulation:
-    """Prices tried on the same simulated clients, a run at a time, so that it can be stopped.
+    """Prices tried on the same simulated clients, one after the other, so that it can be stopped.
 
     Args:
         form: ``low``, ``high``, ``tries``, ``demand``, ``days``, ``runs``, ``kwh``, ``watts``,
@@ -247,20 +259,26 @@ class Simulation:
         prices = list(dict.fromkeys(map(PerGpuHour.from_steps, steps)))
         self._options: tuple[Option, ...] = vary(scenario, price=prices)
         self._outcomes: list[tuple[Outcome, ...]] = [() for _ in self._options]
+        self._run: list[Outcome] = []
         self.done = 0
 
     def step(self) -> None:
-        """Simulate one run more of each price."""
-        found = sweep(self._options, runs=1, seed=self.done, workers=1)
-        self._outcomes = [
-            (*before, *more) for before, more in zip(self._outcomes, found.outcomes, strict=True)
-        ]
-        self.done += 1
+        """Simulate the run of one price more; with that of the last one, the run is done."""
+        option = self._options[len(self._run)]
+        self._run += sweep([option], runs=1, seed=self.done, workers=1).outcomes[0]
+        if len(self._run) == len(self._options):
+            self._outcomes = [
+                (*before, more) for before, more in zip(self._outcomes, self._run, strict=True)
+            ]
+            self._run = []
+            self.done += 1
 
     def report(self) -> dict[str, Any]:
         """Return what is known so far."""
-        found: dict[str, Any] = {"done": self.done, "of": self.runs, "more": self.done < self.runs}
-        if self.done <= 1:  # an interval needs two
+        share = (self.done + len(self._run) / len(self._options)) / self.runs
+        found: dict[str, Any] = {"done": self.done, "of": self.runs, "share": share}
+        found["more"] = self.done < self.runs
+        if self.done <= 1 or self._run:  # an interval needs two; within a run nothing is new
             return found
         return {**found, "sections": [self._prices()]}
 

@@ -3,8 +3,9 @@ const $ = (id) => document.getElementById(id);
 const form = $("tryit-form");
 const status = $("tryit-status");
 const start = performance.now();
-const defaults = fieldsOf();
+const refused = {}; // what an address says and a field cannot hold: Python is asked all the same
 let worker, asked = 0, shown = 0, running = 0, Chart;
+const defaults = fieldsOf();
 
 function say(text) { status.textContent = text; }
 
@@ -15,23 +16,24 @@ function fieldsOf() {
     if (each.type === "checkbox") fields[each.name] = each.checked ? "1" : "";
     else if (each.type !== "radio" || each.checked) fields[each.name] = each.value;
   }
-  return fields;
+  return { ...fields, ...refused };
 }
 
 // -- the address ------------------------------------------------------------------------------
 
 function fromAddress() {
   const told = new URLSearchParams(location.hash.slice(1));
+  for (const name of Object.keys(refused)) delete refused[name];
   for (const each of form.elements) {
     if (!each.name || each.type === "file") continue;
     const value = told.get(each.name) ?? defaults[each.name];
     if (value === undefined) continue;
     if (each.type === "checkbox") each.checked = value === "1";
     else if (each.type === "radio") each.checked = each.value === value;
-    else if (each.tagName === "SELECT" && ![...each.options].some((one) => one.value === value)) {
-      wrong(each.name, `need one of ${[...each.options].map((one) => one.value).join(", ")}, got ${value.slice(0, 80)}`);
-    } else each.value = value;
+    else each.value = value;
   }
+  const held = fieldsOf();
+  for (const [name, value] of told) if (name in defaults && held[name] !== value) refused[name] = value;
   slide();
 }
 
@@ -65,10 +67,12 @@ function element(tag, text, parent, className) {
   return made;
 }
 
-function tableOf({ head, rows, more }, parent) {
+function tableOf({ head, rows, more }, title, parent) {
   if (!rows.length) return;
   const box = element("div", "", parent, "tryit-table");
-  box.tabIndex = 0;
+  box.tabIndex = 0; // so that the keyboard scrolls it
+  box.setAttribute("role", "region");
+  box.setAttribute("aria-label", title);
   const table = element("table", "", box, "docutils");
   const top = element("tr", "", element("thead", "", table));
   for (const name of head) element("th", name, top).scope = "col";
@@ -128,6 +132,7 @@ function chartOf(chart, title, parent) {
 function show(sections, into) {
   const open = new Set([...into.querySelectorAll("details[open]")].map((each) => each.dataset.name));
   const first = !into.children.length;
+  const focus = into.contains(document.activeElement) && document.activeElement.closest("details")?.dataset.name;
   into.replaceChildren();
   for (const each of sections) {
     const box = element("details", "", into);
@@ -136,17 +141,22 @@ function show(sections, into) {
     element("summary", each.title, box);
     for (const text of each.text) element("p", text, box);
     const draw = () => { if (!box.dataset.drawn && box.open) { box.dataset.drawn = "1"; if (each.chart) chartOf(each.chart, each.title, box); } };
-    if (each.table) tableOf(each.table, box);
+    if (each.table) tableOf(each.table, each.title, box);
     draw();
     box.ontoggle = draw;
+    if (focus === each.name) box.firstChild.focus({ preventScroll: true });
   }
 }
 
 function answered(text, into) {
   const found = JSON.parse(text);
   for (const [name, sentence] of Object.entries(found.errors ?? {})) wrong(name, sentence);
-  into.classList.toggle("stale", Boolean(found.errors));
-  if (found.sections) { into.last = found.sections; show(found.sections, into); }
+  if (found.errors) into.classList.add("stale");
+  if (found.sections) {
+    into.classList.remove("stale");
+    into.last = found.sections;
+    show(found.sections, into);
+  }
   return found;
 }
 
@@ -185,11 +195,13 @@ function simulate() {
   if (running) worker.postMessage({ kind: "stop", number: running });
   running = ++asked;
   $("tryit-stop").hidden = false;
+  $("answer-simulation").classList.add("stale"); // until two runs are done
   worker.postMessage({ kind: "simulate", number: running, form: JSON.stringify(fieldsOf()) });
 }
 
 function ended(text) {
   running = 0;
+  if (document.activeElement === $("tryit-stop")) $("tryit-simulate").focus();
   $("tryit-stop").hidden = true;
   $("tryit-progress").hidden = true;
   if (text) say(text);
@@ -198,21 +210,21 @@ function ended(text) {
 function failed(text) {
   document.body.dataset.tryit = "failed";
   say(text);
-  for (const each of form.querySelectorAll("button")) each.disabled = true;
+  for (const each of form.querySelectorAll("button, input[type=file]")) each.disabled = true;
 }
 
 const heard = {
   loading: ({ text }) => say(text),
   ready: () => ask(),
   failed: ({ text }) => failed(text === "not built"
-    ? "These pages were built without Python, so nothing can be asked here. The command `numgenius` answers the same questions."
-    : `Python did not start: ${text}. The command \`numgenius\` answers the same questions.`),
+    ? "These pages were built without Python, so nothing can be asked here. The command numgenius answers the same questions."
+    : `Python did not start: ${text}. The command numgenius answers the same questions.`),
   broken: ({ text }) => { waiting = false; expect(-pending); ended(`That went wrong, and nothing is lost: ${text}`); },
   dropped: ({ field, text }) => {
     const found = JSON.parse(text);
     for (const each of form.querySelectorAll(`#wrong-${field}`)) each.textContent = "";
     for (const [name, sentence] of Object.entries(found.errors ?? {})) wrong(name, sentence);
-    for (const [name, value] of Object.entries(found.fields ?? {})) form.elements[name].value = value;
+    if (found.choices?.length) choose(found.choices);
     $(`file-${field}`).textContent = found.text ?? $(`file-${field}`).textContent;
     ask();
     expect(-1);
@@ -236,15 +248,35 @@ const heard = {
     const found = answered(text, $("answer-simulation"));
     if (found.errors) return ended("Not simulated: see the field.");
     $("tryit-progress").hidden = false;
-    $("tryit-progress").value = found.done / found.of;
+    $("tryit-progress").value = found.share;
     say(`Simulated ${found.done} of ${found.of} runs.`);
     if (!found.more) ended(`Simulated ${found.of} runs.`);
   },
-  stopped: ({ number }) => { if (number === running) ended("Stopped; what was simulated so far stands below."); },
+  stopped: ({ number }) => { 
+    const known = !$("answer-simulation").classList.contains("stale");
+    if (number === running) ended(known ? "Stopped; what was simulated so far stands below." : "Stopped before two runs were done: nothing is known yet.");
+  },
 };
 
+// The machines of a file: the fields are those of the first, and then of the one that is chosen.
+function choose(choices) {
+  const list = $("tryit-machine");
+  list.replaceChildren(...choices.map(([name]) => new Option(name)));
+  list.disabled = false;
+  list.oninput = () => // before the form hears of it
+    fill(choices[list.selectedIndex][1]);
+  fill(choices[0][1]);
+}
+
+function fill(fields) {
+  for (const [name, value] of Object.entries(fields)) {
+    form.elements[name].value = value;
+    delete refused[name];
+  }
+}
+
 async function drop(field, file) {
-  if (!file) return;
+  if (!file || document.body.dataset.tryit === "failed") return;
   if (file.size > 256 * 2 ** 20) { $(`wrong-${field}`).textContent = `need at most 268,435,456 bytes, got ${file.size.toLocaleString("en")}`; return; }
   say(`Reading ${file.name} …`);
   expect(1);
@@ -265,7 +297,7 @@ function begin() {
   fromAddress();
   first();
   if (typeof WebAssembly !== "object" || typeof Worker !== "function") {
-    return failed("This browser has no WebAssembly or no workers, so Python cannot run in it. The command `numgenius` answers the same questions.");
+    return failed("This browser has no WebAssembly or no workers, so Python cannot run in it. The command numgenius answers the same questions.");
   }
   import(new URL("python/uPlot.esm.js", import.meta.url)).then((found) => { Chart = found.default; redraw(); }, () => {});
   worker = new Worker(new URL("worker.mjs", import.meta.url), { type: "module" });
@@ -274,6 +306,7 @@ function begin() {
   form.addEventListener("input", ({ target }) => {
     if (target.type === "file") return;
     if (target.dataset.for) form.elements[target.dataset.for].value = target.value;
+    delete refused[target.dataset.for ?? target.name];
     ask();
   });
   form.addEventListener("submit", (event) => event.preventDefault());
@@ -289,6 +322,7 @@ function begin() {
   let width = innerWidth;
   addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; redraw(); } });
   new MutationObserver(redraw).observe(document.body, { attributes: true, attributeFilter: ["data-theme"] });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 }
 
 function redraw() {
