@@ -252,7 +252,7 @@ const heard = {
     say(`Simulated ${found.done} of ${found.of} runs.`);
     if (!found.more) ended(`Simulated ${found.of} runs.`);
   },
-  stopped: ({ number }) => { 
+  stopped: ({ number }) => {
     const known = !$("answer-simulation").classList.contains("stale");
     if (number === running) ended(known ? "Stopped; what was simulated so far stands below." : "Stopped before two runs were done: nothing is known yet.");
   },
