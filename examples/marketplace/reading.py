@@ -24,7 +24,6 @@ from numgenius_core.listing import Mode
 from numgenius_core.maintenance import (
     Category,
     MaintenanceWindow,
-    hours_of_request,
     requested_window,
 )
 from numgenius_core.market import commands as do
@@ -256,9 +255,10 @@ def maintenance(call: Call) -> MaintenanceWindow:
         need = "one of " + ", ".join(category.value for category in Category)
         raise RuleViolation("maintenance_category", need, shown(word))
     hours = Decimal(1) if call.body.get("duration") is None else call.exact("duration")
-    hours = Decimal(hours_of_request(hours, "duration"))
     try:
         start = instant(call.body, "sdate")
         return requested_window(start, hours, now=call.at, category=known[word])
     except RuleViolation as fault:
+        if fault.path == "hours":
+            raise RuleViolation("duration", fault.need, fault.got) from None
         raise WrongStart("sdate", fault.need, fault.got) from None

@@ -16,14 +16,13 @@ from attrs import field, frozen
 
 from numgenius_core._checks import MAX_GPUS, check_id, check_kind, check_min_gpu, check_text
 from numgenius_core._numbers import fraction, length_in_seconds, plain_duration, whole_number
-from numgenius_core._terms import NO_FLOOR, Mode, PriceTerms, Promise, Verification
+from numgenius_core._terms import Mode, PriceTerms, Promise, Verification
 from numgenius_core.errors import FloorAbovePrice, RuleViolation
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.intervals import after, utc
 from numgenius_core.units import MAX_MB, Exact, gigabytes
 
 __all__ = [
-    "NO_FLOOR",
     "Listing",
     "Machine",
     "Mode",

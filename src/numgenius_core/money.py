@@ -50,7 +50,6 @@ from numgenius_core.units import (
 )
 
 __all__ = [
-    "MAX_MONEY",
     "TICKS_PER_DOLLAR",
     "Money",
 ]

@@ -43,7 +43,7 @@ from numgenius_core.units import (
     Amount,
 )
 
-__all__ = ["MAX_RATE", "PerGb", "PerGbMonth", "PerGpuHour", "PerHour", "Rate"]
+__all__ = ["PerGb", "PerGbMonth", "PerGpuHour", "PerHour", "Rate"]
 
 MAX_RATE: Final = 1_000_000
 """Dearest price taken, dollars per unit: anything above is a mistake, not a price."""
@@ -74,7 +74,7 @@ class Rate:
     Raises:
         WrongType: ``value`` is a ``float`` (see :meth:`from_float`), a ``bool`` or no number.
         RuleViolation: It is negative, not finite, has more than 12 decimals or is above
-            :data:`MAX_RATE`.
+            1,000,000.
 
     >>> from fractions import Fraction
     >>> from numgenius_core import PerGpuHour
@@ -123,7 +123,7 @@ class Rate:
 
         Raises:
             WrongType: ``value`` is neither a ``float`` nor an ``int``.
-            RuleViolation: It is negative, not finite, above :data:`MAX_RATE`, or above zero and
+            RuleViolation: It is negative, not finite, above 1,000,000, or above zero and
                 nearer to it than to a pico-dollar: what has a price is not free.
         """
         return cls._nearest(float_steps(value, *cls._limits()), value)
@@ -134,7 +134,7 @@ class Rate:
 
         Raises:
             WrongType: ``value`` is a ``float``, a ``bool`` or no number.
-            RuleViolation: It is negative, not finite, above :data:`MAX_RATE`, or above zero and
+            RuleViolation: It is negative, not finite, above 1,000,000, or above zero and
                 nearer to it than to a pico-dollar: what has a price is not free.
         """
         steps = scaled_integer(value, PRICE_PLACES, *cls._limits(), exact=False, hint=FROM_FLOAT)
@@ -180,7 +180,7 @@ class Rate:
 
         Raises:
             WrongType: ``factor`` is a ``float`` or another inexact number.
-            RuleViolation: The rate would be negative or above :data:`MAX_RATE`.
+            RuleViolation: The rate would be negative or above 1,000,000.
         """
         ratio = exact_factor(factor, "rate × …")
         steps = round_half_even(self.steps * ratio.numerator, ratio.denominator)
@@ -263,7 +263,7 @@ class PerGpuHour(Rate):
 
     Args:
         value: Dollars as text, ``int`` or ``Decimal``, at most 12 decimals, 0 to
-            :data:`MAX_RATE`; anything else is refused as :class:`Rate` says.
+            1,000,000; anything else is refused as :class:`Rate` says.
 
     >>> from datetime import timedelta
     >>> from numgenius_core import PerGpuHour
@@ -310,7 +310,7 @@ class PerHour(Rate):
 
     Args:
         value: Dollars as text, ``int`` or ``Decimal``, at most 12 decimals, 0 to
-            :data:`MAX_RATE`; anything else is refused as :class:`Rate` says.
+            1,000,000; anything else is refused as :class:`Rate` says.
 
     >>> from numgenius_core import PerHour
     >>> bid = PerHour("1.10")
@@ -354,7 +354,7 @@ class PerGbMonth(Rate):
 
     Args:
         value: Dollars as text, ``int`` or ``Decimal``, at most 12 decimals, 0 to
-            :data:`MAX_RATE`; anything else is refused as :class:`Rate` says.
+            1,000,000; anything else is refused as :class:`Rate` says.
 
     >>> from numgenius_core import PerGbMonth
     >>> PerGbMonth("0.15").charge(100_000, 720 * 3600)  # 100 GB, which are 100,000 MB, for a month
@@ -387,7 +387,7 @@ class PerGb(Rate):
 
     Args:
         value: Dollars as text, ``int`` or ``Decimal``, at most 12 decimals, 0 to
-            :data:`MAX_RATE`; anything else is refused as :class:`Rate` says.
+            1,000,000; anything else is refused as :class:`Rate` says.
 
     >>> from numgenius_core import PerGb
     >>> PerGb("0.01").charge(2_500_000_000)

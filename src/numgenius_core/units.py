@@ -19,7 +19,6 @@ __all__ = [
     "BYTES_PER_GB",
     "HOURS_PER_MONTH",
     "MB_PER_GB",
-    "SECONDS_PER_DAY",
     "SECONDS_PER_HOUR",
     "SECONDS_PER_MONTH",
     "Amount",

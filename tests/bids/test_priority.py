@@ -17,9 +17,8 @@ from bid_cases import (
     priority,
     slowly,
 )
+from numgenius_core._terms import HIGHEST_BID, LOWEST_BID
 from numgenius_core.bids import (
-    HIGHEST_BID,
-    LOWEST_BID,
     Claim,
     Rank,
     Resolution,

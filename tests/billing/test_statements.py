@@ -28,10 +28,10 @@ from numgenius_core.billing import (
     Transferred,
     deposit_left,
     discount_received,
-    metered,
     runs_out,
     statement,
 )
+from numgenius_core.billing.metering import metered
 from numgenius_core.contracts import (
     NEXT,
     Contract,

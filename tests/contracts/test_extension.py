@@ -26,10 +26,10 @@ from numgenius_core.contracts import (
     extend,
     reject,
     roll,
-    staleness,
     to_reserved,
 )
 from numgenius_core.contracts.contract import is_later
+from numgenius_core.contracts.extension import staleness
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval
@@ -38,6 +38,7 @@ from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.planning import Outlook, extend_or_relist
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.sla import Promise
 
 MACHINE = Machine(id=MachineId(7), host=AccountId("host"), gpu_name="A100", gpus=4)
 CLIENT = AccountId("client")
@@ -632,3 +633,36 @@ class TestADayAndASecondRollTwice:
             period = Interval(first, first + timedelta(seconds=seconds))
             (term,) = roll([rented(rolling)], rolling, period)
             assert term.end == first + timedelta(days=30 + rolls)
+
+
+class TestAPromiseOfUptime:
+    """Published: "raise the contract's fee, or whose claim falls below its target, skips it"."""
+
+    @pytest.mark.parametrize(
+        ("promise", "price", "why"),
+        [
+            (Promise("0.99"), "3.50", None),
+            (Promise("0.995"), "3.40", None),
+            (Promise("0.95", "0.1"), "0.01", None),
+            (Promise("0.99"), "3.51", NotExtended.SLA_FEE_RISES),
+            (Promise("0.989"), "3.50", NotExtended.SLA_FEE_RISES),
+            (Promise("0.99", "0.51"), "3.50", NotExtended.SLA_FEE_RISES),
+            (Promise("0.949"), "0.01", NotExtended.SLA_CLAIM_BELOW_TARGET),
+            (None, "0.01", NotExtended.SLA_CLAIM_BELOW_TARGET),
+        ],
+    )
+    def test_skips(self, promise: Promise | None, price: str, why: NotExtended | None) -> None:
+        first = evolve(listing("3.50", storage="0"), promise=Promise("0.99"))
+        contract = agree(
+            first,
+            Block(start=0, size=1),
+            id=ContractId(1),
+            client=CLIENT,
+            at=JANUARY_5,
+            target="0.95",
+        )
+        later = evolve(listing(price, day(6, 30), storage="0"), promise=promise)
+        (verdict,) = extend([contract], later, at=day(2, 1)).verdicts
+        assert getattr(verdict, "why", None) is why
+        assert verdict.contract.end == (day(6, 30) if why is None else MARCH_END)
+        assert verdict.contract.sla == contract.sla

@@ -25,12 +25,12 @@ from numgenius_core.maintenance import (
     WindowStatus,
     backfill_plan,
     cancel_windows,
-    hours_of_request,
     notices,
     requested_window,
     schedule_window,
     window_statuses,
 )
+from numgenius_core.maintenance.schedule import hours_of_request
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGpuHour, PerHour

@@ -27,11 +27,10 @@ from numgenius_core.maintenance import (
     best_window,
     disturbances,
     earliest_window,
-    free_time,
 )
 from numgenius_core.maintenance.hours import union
 from numgenius_core.maintenance.losses import weighed_pieces
-from numgenius_core.maintenance.windows import _least_loss, fewest_touched
+from numgenius_core.maintenance.windows import _least_loss, fewest_touched, free_time
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGb, PerGpuHour, PerHour

@@ -31,7 +31,8 @@ from numgenius_core.listing import Listing, Machine, Mode, PriceTerms, Verificat
 from numgenius_core.money import Money
 from numgenius_core.offer import Block, Offer
 from numgenius_core.planning import cost_of_stay
-from numgenius_core.prices import CurveSchedule, Quote, QuotePart, StepSchedule, quote, refundable
+from numgenius_core.prices import CurveSchedule, Quote, QuotePart, StepSchedule, quote
+from numgenius_core.prices.deposits import refundable
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.testing import price_terms
 from numgenius_core.units import SECONDS_PER_MONTH

@@ -27,12 +27,12 @@ from numgenius_core.sla import (
     cover,
     estimate_uptime,
     expected_credit,
-    rented_terms,
     settle,
     simulate_outages,
     simulate_promise,
     sustainable_claim,
 )
+from numgenius_core.sla.terms import rented_terms
 
 JULY = datetime(2026, 7, 1, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

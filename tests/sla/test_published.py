@@ -22,9 +22,9 @@ from numgenius_core.sla import (
     UptimeHistory,
     cover,
     promised,
-    rented_terms,
     settle,
 )
+from numgenius_core.sla.terms import rented_terms
 
 DAY = timedelta(days=1)
 T0 = datetime(2026, 7, 1, tzinfo=UTC)

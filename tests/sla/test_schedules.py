@@ -32,9 +32,9 @@ from numgenius_core.sla import (
     cover,
     expected_credit,
     promised,
-    rented_terms,
     settle,
 )
+from numgenius_core.sla.terms import rented_terms
 
 T0, DAY = datetime(2026, 7, 1, tzinfo=UTC), timedelta(days=1)
 parts = st.integers(1, 999_990_000)

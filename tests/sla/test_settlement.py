@@ -21,14 +21,12 @@ from numgenius_core.sla import (
     PARTS,
     Cover,
     EscrowState,
-    NotExtendedSla,
     Outage,
     Promise,
     SlaRules,
     SlaTerms,
     UptimeHistory,
     cover,
-    extension_obstacle,
     settle,
 )
 from sla_cases import BOUGHT, DAY, HOUR, T0, covers, histories, history_of
@@ -254,26 +252,6 @@ class TestHistories:
         assert history.down_seconds + history.ignored_seconds == every
 
 
-class TestExtension:
-    """Published: "raise the contract's fee, or whose claim falls below its target, skips it"."""
-
-    @pytest.mark.parametrize(
-        ("promise", "price", "why"),
-        [
-            (Promise("0.99"), "3.50", None),
-            (Promise("0.995"), "3.40", None),
-            (Promise("0.95", "0.1"), "0.01", None),
-            (Promise("0.99"), "3.51", NotExtendedSla.FEE_RISES),
-            (Promise("0.989"), "3.50", NotExtendedSla.FEE_RISES),
-            (Promise("0.99", "0.51"), "3.50", NotExtendedSla.FEE_RISES),
-            (Promise("0.949"), "0.01", NotExtendedSla.CLAIM_BELOW_TARGET),
-            (None, "0.01", NotExtendedSla.CLAIM_BELOW_TARGET),
-        ],
-    )
-    def test_skips(self, promise: Promise | None, price: str, why: NotExtendedSla | None) -> None:
-        assert extension_obstacle(BOUGHT, promise, PerHour(price)) is why
-
-
 class TestDocuments:
     """What a market has to keep is written as JSON, and read back."""
 
@@ -325,7 +303,6 @@ class TestBadInput:
             lambda: UptimeHistory(rentals=(), outages=(wrong,)),
             lambda: Outage(period=wrong),
             lambda: evolve(BOUGHT, fee=wrong),
-            lambda: extension_obstacle(BOUGHT, wrong, PerHour(1)),
         ):
             with pytest.raises(WrongType):
                 call()

@@ -13,7 +13,8 @@ from attrs import evolve
 from effort import up_to
 from frame_engines import make, read
 from numgenius_core import frames
-from numgenius_core.bids import HIGHEST_BID, LOWEST_BID, Claim, Rank, resolve
+from numgenius_core._terms import HIGHEST_BID, LOWEST_BID
+from numgenius_core.bids import Claim, Rank, resolve
 from numgenius_core.frames import Column, Columns
 from numgenius_core.gpus import blocks
 from numgenius_core.ids import ContractId, MachineId, OfferId

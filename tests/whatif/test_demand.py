@@ -19,7 +19,7 @@ import pytest
 from attrs import evolve
 from hypothesis import given, strategies as st
 
-from numgenius_core.bids import HIGHEST_BID, LOWEST_BID
+from numgenius_core._terms import HIGHEST_BID, LOWEST_BID
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode

@@ -10,8 +10,7 @@ from statistics import NormalDist, fmean, stdev
 import pytest
 
 from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.whatif import estimate_mean
-from numgenius_core.whatif.estimate import student_t
+from numgenius_core.whatif.estimate import estimate_mean, student_t
 
 
 class TestStudent:

@@ -34,10 +34,10 @@ from numgenius_core.whatif import (
     Request,
     Scenario,
     Trace,
-    estimate_mean,
     recorded,
     simulate,
 )
+from numgenius_core.whatif.estimate import estimate_mean
 from numgenius_core.whatif.fitting import erlang_b
 from scenario_parts import bids, listing, machine, wants
 

@@ -45,8 +45,8 @@ def answer(size):
     low, free = 1, (1 << size) - 1 - (1 << size // 2)
     machine = ng.gpus.FreeGpus(gpus=size, min_gpu=low, free=free, price=PRICE)
     spoiled = ng.gpus.fragmentation([machine], {1: 1})
-    mean = ng.whatif.estimate_mean([size, 2 * size, 5])
-    pieces = [ng.offer_sizes(size, low), ng.gpus.rentable_blocks(size, low, 1), spoiled, mean]
+    presets = sorted(ng.whatif.PRESETS)
+    pieces = [ng.offer_sizes(size, low), ng.gpus.rentable_blocks(size, low, 1), spoiled, presets]
     pieces += [ng.gpus.best_fit(size, low, free, 1), ng.gpus.first_fit(size, low, free, 1)]
     return [repr(piece) for piece in pieces]
 

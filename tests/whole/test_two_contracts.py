@@ -24,9 +24,9 @@ from numgenius_core.maintenance import (
     PlanAction,
     backfill_plan,
     best_window,
-    free_time,
     notices,
 )
+from numgenius_core.maintenance.windows import free_time
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour
 

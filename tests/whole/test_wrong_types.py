@@ -12,7 +12,7 @@ from attrs import evolve, fields
 
 import document_values as known
 from numgenius_core.bids import Claim
-from numgenius_core.billing import metered
+from numgenius_core.billing.metering import metered
 from numgenius_core.contracts import Disk, Volume
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.frames import basket_price, offer_columns, price_chain
@@ -26,7 +26,7 @@ from numgenius_core.offer import Block
 from numgenius_core.planning import PriceSeries
 from numgenius_core.prices import LinearSchedule, StepSchedule
 from numgenius_core.rates import PerGbMonth, PerGpuHour, PerHour
-from numgenius_core.whatif import estimate_mean
+from numgenius_core.whatif.estimate import estimate_mean
 from numgenius_core.wire import find
 
 HOST, CLIENT, MACHINE, CONTRACT = (

@@ -20,6 +20,8 @@ from attrs import evolve, fields
 from hypothesis import example, given, strategies as st
 
 from effort import examples
+from numgenius_core._checks import MAX_DEPTH
+from numgenius_core._json import MAX_DIGITS
 from numgenius_core.errors import (
     InvalidDocument,
     NumgeniusError,
@@ -35,8 +37,6 @@ from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
 from numgenius_core.sla import Promise
 from numgenius_core.units import SECONDS_PER_HOUR
 from numgenius_core.wire import (
-    MAX_DEPTH,
-    MAX_DIGITS,
     FindingKind,
     Reading,
     offer_from_record,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, check_bid
+from numgenius_core._terms import check_bid
 from numgenius_core.bids.auction import (
     Comparison,
     Optimum,
@@ -15,7 +15,6 @@ from numgenius_core.bids.auction import (
 )
 from numgenius_core.bids.book import BidBook
 from numgenius_core.bids.changes import (
-    BookChange,
     BookEvent,
     ClaimEntered,
     ClaimLeft,
@@ -50,13 +49,10 @@ from numgenius_core.bids.priority import (
 )
 
 __all__ = [
-    "HIGHEST_BID",
-    "LOWEST_BID",
     "Auction",
     "AuctionResult",
     "BidBook",
     "BlockAuction",
-    "BookChange",
     "BookEvent",
     "Claim",
     "ClaimEntered",

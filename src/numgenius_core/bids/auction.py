@@ -32,10 +32,10 @@ from attrs import frozen
 
 from numgenius_core._checks import MAX_GPUS, as_tuple, check_id, check_kind
 from numgenius_core._numbers import whole_number
+from numgenius_core._terms import NO_FLOOR
 from numgenius_core.bids.priority import Claim, Rank, resolve
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import ContractId, MachineId
-from numgenius_core.listing import NO_FLOOR
 from numgenius_core.offer import Block, GpuSet
 from numgenius_core.rates import PerGpuHour, PerHour
 

@@ -18,6 +18,7 @@ from typing import Self
 
 from numgenius_core._checks import MAX_GPUS, check_kind
 from numgenius_core._numbers import whole_number
+from numgenius_core._terms import NO_FLOOR
 from numgenius_core.bids._contests import claim_of
 from numgenius_core.bids._engine import Engine
 from numgenius_core.bids.changes import (
@@ -38,7 +39,6 @@ from numgenius_core.bids.priority import (
 )
 from numgenius_core.errors import WrongType, shown
 from numgenius_core.ids import ContractId
-from numgenius_core.listing import NO_FLOOR
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGpuHour, PerHour
 

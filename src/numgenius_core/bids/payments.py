@@ -26,6 +26,7 @@ from typing import Protocol, runtime_checkable
 from attrs import field, frozen
 
 from numgenius_core._checks import ReadOnly, as_tuple, check_kind, read_only
+from numgenius_core._terms import NO_FLOOR
 from numgenius_core.bids.auction import (
     Optimum,
     PoolBid,
@@ -37,7 +38,6 @@ from numgenius_core.bids.auction import (
 from numgenius_core.bids.priority import Claim, Rank
 from numgenius_core.errors import WrongType, shown
 from numgenius_core.ids import ContractId
-from numgenius_core.listing import NO_FLOOR
 from numgenius_core.rates import PerGpuHour, PerHour
 
 

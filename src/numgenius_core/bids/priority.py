@@ -29,11 +29,10 @@ from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_id, check_kind
 from numgenius_core._numbers import whole_number
-from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, check_bid
+from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, NO_FLOOR, check_bid
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import ContractId, MachineId
-from numgenius_core.listing import NO_FLOOR
 from numgenius_core.offer import Block, GpuSet
 from numgenius_core.rates import PerGpuHour, PerHour
 

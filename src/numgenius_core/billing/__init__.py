@@ -16,7 +16,7 @@ from numgenius_core.billing.history import (
     Settled,
     Transferred,
 )
-from numgenius_core.billing.metering import Line, LineKind, metered
+from numgenius_core.billing.metering import Line, LineKind
 from numgenius_core.billing.payouts import PayoutSchedule
 from numgenius_core.billing.reconciling import (
     Charge,
@@ -62,7 +62,6 @@ __all__ = [
     "discount_received",
     "focus_commitments",
     "focus_rows",
-    "metered",
     "reconcile",
     "runs_out",
     "statement",

@@ -188,7 +188,8 @@ def metered(history: History, until: datetime) -> tuple[Line, ...]:
     >>> from numgenius_core import (
     ...     Block, History, Listing, Machine, PerGbMonth, PerGpuHour, PriceTerms, agree,
     ... )
-    >>> from numgenius_core.billing import Moved, metered
+    >>> from numgenius_core.billing import Moved
+    >>> from numgenius_core.billing.metering import metered
     >>> from numgenius_core.contracts import InstanceEvent
     >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
     >>> prices = PriceTerms(gpu=PerGpuHour("2.00"), storage=PerGbMonth("0.72"))

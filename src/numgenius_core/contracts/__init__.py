@@ -8,18 +8,16 @@ from numgenius_core.contracts.extension import (
     Extended,
     Extension,
     ExtensionVerdict,
-    NotExtended,
     PendingIncrease,
     Raise,
-    Stale,
     Unchanged,
     accept,
     extend,
     reject,
     roll,
-    staleness,
 )
 from numgenius_core.contracts.life import NEXT, InstanceEvent, InstanceState, advance
+from numgenius_core.contracts.reasons import NotExtended, Stale
 from numgenius_core.contracts.storage import Disk, Volume, disk_of, extend_volume, stopped_cost
 from numgenius_core.contracts.volumes import VolumeContract
 
@@ -50,7 +48,6 @@ __all__ = [
     "occupancy",
     "reject",
     "roll",
-    "staleness",
     "stopped_cost",
     "to_reserved",
 ]

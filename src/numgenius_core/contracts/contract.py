@@ -26,12 +26,12 @@ from attrs import evolve, field, frozen
 from numgenius_core._accrual import discounted
 from numgenius_core._checks import as_tuple, check_id, check_kind, check_text
 from numgenius_core._numbers import exact_number, fraction, whole_number
-from numgenius_core._terms import check_bid
+from numgenius_core._terms import NO_FLOOR, check_bid
 from numgenius_core.contracts.promises import covered, promise_fee
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.listing import NO_FLOOR, Listing, Mode, PriceTerms
+from numgenius_core.listing import Listing, Mode, PriceTerms
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerHour
 from numgenius_core.sla.covers import Cover

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from enum import Enum
 from fractions import Fraction
 from typing import Final
 
@@ -33,54 +32,16 @@ from attrs import frozen
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core.contracts.contract import Contract, check_contracts, is_later
 from numgenius_core.contracts.promises import promise_obstacle
+from numgenius_core.contracts.reasons import NotExtended, Stale
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import Listing, Mode, PriceTerms
 from numgenius_core.rates import Rate
-from numgenius_core.sla.covers import NotExtendedSla
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
 from numgenius_core.units import SECONDS_PER_DAY
 
 _COMPARED: Final = ("gpu", "storage", "upload", "download", "platform_fee")
-
-
-class NotExtended(Enum):
-    """Why a contract was not extended."""
-
-    RAISED = "raised"
-    """A price of the new listing is above the locked one (G9)."""
-    NOT_LATER = "not later"
-    """The new end is not after the contract's."""
-    EXPIRED = "expired"
-    """The contract has ended already."""
-    PENDING = "pending"
-    """A price increase waits for its client: it blocks others until it is answered."""
-    OPTED_OUT = "opted out"
-    """Its client does not want to be extended."""
-    SLA_FEE_RISES = "sla fee rises"
-    """The fee of its promise of uptime would rise; a later listing may extend it."""
-    SLA_CLAIM_BELOW_TARGET = "sla claim below target"
-    """The new listing promises less than its target, or nothing; a later one may extend it."""
-    REJECTED = "rejected"
-    """Its client rejected the higher price."""
-
-
-_OF_PROMISES: Final = {
-    NotExtendedSla.FEE_RISES: NotExtended.SLA_FEE_RISES,
-    NotExtendedSla.CLAIM_BELOW_TARGET: NotExtended.SLA_CLAIM_BELOW_TARGET,
-}
-
-
-class Stale(Enum):
-    """Why a pending price increase can no longer be accepted."""
-
-    ENDED = "ended"
-    """The contract has ended."""
-    EXTENDED = "extended"
-    """The contract was extended in another way."""
-    SUPERSEDED = "superseded"
-    """The host has published another listing since."""
 
 
 @frozen(kw_only=True)
@@ -271,7 +232,7 @@ def _judge(
     if contract.sla is not None:
         obstacle = promise_obstacle(contract, listing.promise, listing.prices, sla)
         if obstacle is not None:
-            return Unchanged(contract=contract, why=_OF_PROMISES[obstacle])
+            return Unchanged(contract=contract, why=obstacle)
     raised = _raised(contract, listing.prices)
     if not raised:
         return Extended(contract=contract.extended(end, listing.prices), old_end=old_end)
@@ -317,7 +278,7 @@ def staleness(
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Block, Listing, Machine, PerGpuHour, PriceTerms, agree, extend
-    >>> from numgenius_core.contracts import staleness
+    >>> from numgenius_core.contracts.extension import staleness
     >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
     >>> listing = Listing(
     ...     machine=machine,

@@ -13,10 +13,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numgenius_core._terms import Promise
+from numgenius_core.contracts.reasons import NotExtended
 from numgenius_core.listing import PriceTerms
 from numgenius_core.rates import PerHour
-from numgenius_core.sla.covers import NotExtendedSla, covered_price, extension_obstacle
+from numgenius_core.sla.covers import covered_price
 from numgenius_core.sla.schedules import SlaRules
+from numgenius_core.sla.terms import SlaTerms
 
 if TYPE_CHECKING:
     from numgenius_core.contracts.contract import Contract
@@ -35,13 +37,15 @@ def promise_fee(contract: Contract, prices: PriceTerms) -> PerHour:
 
 def promise_obstacle(
     contract: Contract, promise: Promise | None, prices: PriceTerms, rules: SlaRules
-) -> NotExtendedSla | None:
+) -> NotExtended | None:
     """Return what keeps a listing from extending a contract with a promise, ``None`` if nothing."""
     assert contract.end is not None
     locked = contract.cover_at(contract.end)
     if locked is None:
         return None
-    found = extension_obstacle(locked, promise, covered(contract, prices), rules=rules)
-    if found is None and promise_fee(contract, prices) > locked.fee:
-        return NotExtendedSla.FEE_RISES
-    return found
+    target = locked.terms.target
+    if promise is None or promise.claim < target:
+        return NotExtended.SLA_CLAIM_BELOW_TARGET
+    asked = rules.fee.fee(SlaTerms(promise, target), covered(contract, prices))
+    rises = max(asked, promise_fee(contract, prices)) > locked.fee
+    return NotExtended.SLA_FEE_RISES if rises else None

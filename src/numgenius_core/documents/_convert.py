@@ -194,7 +194,7 @@ def from_json(text: str | bytes, kind: Any = None, *, source: str = "document") 
     Raises:
         WrongType: ``text`` is neither text nor bytes.
         ParseError: It is no JSON, a document of another schema or of a class that is not known,
-            or longer than :data:`~numgenius_core.wire.MAX_BYTES`.
+            or longer than 256 MiB.
         InvalidDocument: A value with faults, all of them together.
 
     >>> from numgenius_core import Block

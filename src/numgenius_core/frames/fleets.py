@@ -22,7 +22,7 @@ from typing import Any, Final
 import narwhals.stable.v2 as nw
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._terms import DEFAULT_SPREAD
+from numgenius_core._terms import DEFAULT_SPREAD, NO_FLOOR
 from numgenius_core.bids.priority import Claim, Rank, resolve_fleet
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.frames._exact import (
@@ -40,7 +40,7 @@ from numgenius_core.frames.columns import Named, as_column
 from numgenius_core.gpus import slicing
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval, to_epoch
-from numgenius_core.listing import NO_FLOOR, Mode
+from numgenius_core.listing import Mode
 from numgenius_core.offer import Block, Offer
 from numgenius_core.rates import PerGpuHour, PerHour
 

@@ -12,7 +12,7 @@ from numgenius_core.maintenance.fleet import (
     plan_fleet,
 )
 from numgenius_core.maintenance.hours import Recurrence, allowed_intervals
-from numgenius_core.maintenance.losses import COUNT, Disturbance, Weights, disturbances
+from numgenius_core.maintenance.losses import Disturbance, Weights, disturbances
 from numgenius_core.maintenance.schedule import (
     Category,
     MachineSchedule,
@@ -20,16 +20,14 @@ from numgenius_core.maintenance.schedule import (
     Notice,
     WindowStatus,
     cancel_windows,
-    hours_of_request,
     notices,
     requested_window,
     schedule_window,
     window_statuses,
 )
-from numgenius_core.maintenance.windows import WindowPlan, best_window, earliest_window, free_time
+from numgenius_core.maintenance.windows import WindowPlan, best_window, earliest_window
 
 __all__ = [
-    "COUNT",
     "BackfillPlan",
     "Category",
     "Disturbance",
@@ -53,8 +51,6 @@ __all__ = [
     "cancel_windows",
     "disturbances",
     "earliest_window",
-    "free_time",
-    "hours_of_request",
     "notices",
     "plan_fleet",
     "requested_window",

@@ -86,9 +86,9 @@ class Weights:
         RuleViolation: A weight is negative, or ``contracts`` is zero.
 
     >>> from fractions import Fraction
-    >>> from numgenius_core.maintenance import COUNT, Weights
+    >>> from numgenius_core.maintenance import Weights
     >>> money = Weights(revenue=Fraction(1, 2))  # two dollars weigh as much as a contract
-    >>> money.counts_only, COUNT.counts_only
+    >>> money.counts_only, Weights().counts_only
     (False, True)
     """
 

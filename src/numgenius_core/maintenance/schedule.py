@@ -321,25 +321,24 @@ def without_windows(
     return evolve(schedule, windows=tuple(left))
 
 
-def hours_of_request(hours: Amount, path: str = "hours") -> int:
+def hours_of_request(hours: Amount) -> int:
     """Return the whole hours that a request for maintenance means: floored, at least 1 (G12).
 
     Args:
         hours: The duration that the request names, in hours, exact.
-        path: What an error calls it.
 
     Raises:
         RuleViolation: A duration of zero or less, or above 1,000,000 hours.
 
-    >>> from numgenius_core.maintenance import hours_of_request
+    >>> from numgenius_core.maintenance.schedule import hours_of_request
     >>> hours_of_request("0.5"), hours_of_request("2.9")
     (1, 2)
     """
     need = f"hours above zero, up to {MAX_HOURS:,}"
-    number, places = as_fraction_of_ten(hours, path, need)
+    number, places = as_fraction_of_ten(hours, "hours", need)
     scale: int = 10**places
     if not 0 < number <= MAX_HOURS * scale:
-        raise RuleViolation(path, need, shown(hours))
+        raise RuleViolation("hours", need, shown(hours))
     return max(1, number // scale)
 
 
@@ -356,7 +355,7 @@ def requested_window(
     Args:
         start: When the machine goes down: in the future, at most a calendar year ahead.
         hours: How long it is down, in hours, 1 if left out: fractions are floored, and it is at
-            least one hour (:func:`~numgenius_core.maintenance.hours_of_request`).
+            least one hour.
         now: The instant at which the request is made.
         category: What the maintenance is about.
         reason: In the host's words, for the clients.

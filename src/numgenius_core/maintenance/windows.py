@@ -103,7 +103,7 @@ def free_time(contracts: Iterable[Contract], within: Interval) -> tuple[Interval
     ...     block=Block(start=0, size=2), prices=PriceTerms(gpu=PerGpuHour("2.00")),
     ...     start=monday, end=monday + timedelta(days=2),
     ... )
-    >>> from numgenius_core.maintenance import free_time
+    >>> from numgenius_core.maintenance.windows import free_time
     >>> week = Interval(monday, monday + timedelta(days=7))
     >>> [str(free) for free in free_time([contract], week)]
     ['2026-01-07 00:00:00 … 2026-01-12 00:00:00 UTC']

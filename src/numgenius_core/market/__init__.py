@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from numgenius_core.market._dispatch import (
     Archive,
     CommandResult,
-    VolumeArchive,
     decide,
     evolve,
     execute,
@@ -16,8 +15,7 @@ from numgenius_core.market._dispatch import (
     replay,
 )
 from numgenius_core.market._finding import find_event, find_events
-from numgenius_core.market._hosting import KEPT_AFTER_EXPIRY
-from numgenius_core.market._ledger import Flow, Ledger
+from numgenius_core.market._ledger import Ledger
 from numgenius_core.market._settings import Settings
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.promise import PromiseState
@@ -34,11 +32,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "KEPT_AFTER_EXPIRY",
     "Account",
     "Archive",
     "CommandResult",
-    "Flow",
     "Instance",
     "Ledger",
     "MachineState",
@@ -46,7 +42,6 @@ __all__ = [
     "PromiseState",
     "RentedVolume",
     "Settings",
-    "VolumeArchive",
     "VolumeListing",
     "decide",
     "evolve",

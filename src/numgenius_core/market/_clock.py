@@ -19,8 +19,8 @@ from bisect import bisect_right
 from datetime import datetime
 
 from numgenius_core.billing.statements import discount_received
-from numgenius_core.contracts.extension import Stale
 from numgenius_core.contracts.life import InstanceState
+from numgenius_core.contracts.reasons import Stale
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.listing import Listing

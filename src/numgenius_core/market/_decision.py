@@ -13,19 +13,14 @@ from typing import Any, Final
 
 from attrs import evolve
 
+from numgenius_core._terms import NO_FLOOR
 from numgenius_core.bids.priority import WaitReason
 from numgenius_core.contracts.contract import Contract
-from numgenius_core.contracts.extension import (
-    Extended,
-    Extension,
-    ExtensionVerdict,
-    Raise,
-    Stale,
-    extend,
-)
+from numgenius_core.contracts.extension import Extended, Extension, ExtensionVerdict, Raise, extend
+from numgenius_core.contracts.reasons import Stale
 from numgenius_core.errors import InsufficientCredit, NotAllowed, RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId
-from numgenius_core.listing import NO_FLOOR, Listing
+from numgenius_core.listing import Listing
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._copying import maker

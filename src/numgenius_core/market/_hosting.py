@@ -18,8 +18,8 @@ from typing import Final
 
 from attrs import evolve
 
-from numgenius_core.contracts.extension import Stale
 from numgenius_core.contracts.life import InstanceState
+from numgenius_core.contracts.reasons import Stale
 from numgenius_core.errors import NotAllowed, RuleViolation
 from numgenius_core.gpus.defragmentation import DefragmentationPlan, defragment
 from numgenius_core.ids import ContractId, MachineId

@@ -22,9 +22,9 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from numgenius_core._terms import Promise
+from numgenius_core._terms import NO_FLOOR, Promise
 from numgenius_core.errors import RuleViolation
-from numgenius_core.listing import NO_FLOOR, Listing, PriceTerms
+from numgenius_core.listing import Listing, PriceTerms
 from numgenius_core.market.commands import ListMachine, Relist
 from numgenius_core.market.state import MachineState
 from numgenius_core.rates import PerGb, PerGbMonth

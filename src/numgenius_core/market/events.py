@@ -15,7 +15,8 @@ from attrs import field, frozen
 
 from numgenius_core.bids.priority import WaitReason
 from numgenius_core.contracts.contract import Contract
-from numgenius_core.contracts.extension import Raise, Stale
+from numgenius_core.contracts.extension import Raise
+from numgenius_core.contracts.reasons import Stale
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.listing import Listing, Machine, PriceTerms, Verification
 from numgenius_core.maintenance.schedule import MaintenanceWindow, Notice

@@ -16,13 +16,14 @@ from typing import Any, Final, NoReturn, TypeVar
 from attrs import evolve, field, frozen
 
 from numgenius_core._numbers import whole_number
+from numgenius_core._terms import NO_FLOOR
 from numgenius_core.bids.priority import Claim, Resolution, quoted_min_bid, resolve
 from numgenius_core.contracts.extension import PendingIncrease
 from numgenius_core.contracts.storage import Disk
 from numgenius_core.errors import UnknownId, WrongType, brief, shown
 from numgenius_core.gpus.slicing import blocks
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
-from numgenius_core.listing import NO_FLOOR, Listing, Machine, Verification
+from numgenius_core.listing import Listing, Machine, Verification
 from numgenius_core.maintenance.schedule import MachineSchedule, MaintenanceWindow
 from numgenius_core.market._copying import copier
 from numgenius_core.market._index import MachineIndex

@@ -12,7 +12,7 @@ from numgenius_core.prices.quotes import Quote, QuoteLine, QuotePart, quote
 
 if TYPE_CHECKING:
     from numgenius_core.prices.comparing import ModeComparison, ModeQuote, StayRisk, compare_modes
-    from numgenius_core.prices.deposits import Refund, TopUp, refund, refundable, top_up
+    from numgenius_core.prices.deposits import Refund, TopUp, refund, top_up
     from numgenius_core.prices.ranking import LeftOut, NotRented, Ranking, rank_offers
     from numgenius_core.prices.schedules import (
         CurveSchedule,
@@ -41,14 +41,13 @@ __all__ = [
     "quote",
     "rank_offers",
     "refund",
-    "refundable",
     "top_up",
 ]
 
 _HOMES: Final = {
     **dict.fromkeys(("ModeComparison", "ModeQuote", "StayRisk", "compare_modes"), "comparing"),
     **dict.fromkeys(("LeftOut", "NotRented", "Ranking", "rank_offers"), "ranking"),
-    **dict.fromkeys(("Refund", "TopUp", "refund", "refundable", "top_up"), "deposits"),
+    **dict.fromkeys(("Refund", "TopUp", "refund", "top_up"), "deposits"),
     **dict.fromkeys(
         ("CurveSchedule", "LinearSchedule", "ReservedSchedule", "StepSchedule"), "schedules"
     ),

@@ -157,7 +157,7 @@ def refundable(remaining: Money, received: Money) -> Money:
         WrongType: One of the two is no ``Money``.
 
     >>> from numgenius_core import Money
-    >>> from numgenius_core.prices import refundable
+    >>> from numgenius_core.prices.deposits import refundable
     >>> refundable(Money(288), Money(72))  # 288 − 1.05 × 72
     Money('212.40')
     """

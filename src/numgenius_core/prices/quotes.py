@@ -315,7 +315,9 @@ def _promised(
     """Return the target of a promise, its fee an hour, and the line of it."""
     if target is None:
         return None, None, []
-    from numgenius_core.sla import OUR_RULES, SlaRules, cover, covered_price, rented_terms
+    from numgenius_core.sla.covers import cover, covered_price
+    from numgenius_core.sla.schedules import OUR_RULES, SlaRules
+    from numgenius_core.sla.terms import rented_terms
 
     rules = OUR_RULES if sla is None else sla
     check_kind(rules, SlaRules, "sla")

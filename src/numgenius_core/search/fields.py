@@ -272,7 +272,8 @@ def _sla_fee(offer: Offer, view: View) -> Decimal:
     on_demand = view.mode is Mode.ON_DEMAND
     if target is None or promise is None or target > promise.claim or not on_demand:
         return Decimal(0)
-    from numgenius_core.sla import SlaTerms, cover, covered_price
+    from numgenius_core.sla.covers import cover, covered_price
+    from numgenius_core.sla.terms import SlaTerms
 
     covered = covered_price(offer.per_hour, offer.prices.storage, view.disk_mb)
     return _dollars(cover(SlaTerms(promise, target), covered).fee.steps)

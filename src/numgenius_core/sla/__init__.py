@@ -11,7 +11,6 @@ market, :func:`backtest` tries a promise on a history, :func:`estimate_uptime` a
 from __future__ import annotations
 
 from numgenius_core._terms import (
-    DEFAULT_SPREAD,
     PARTS,
     ConfidenceBand,
     Promise,
@@ -29,10 +28,7 @@ from numgenius_core.sla.advice import (
 from numgenius_core.sla.backtests import Backtest, backtest
 from numgenius_core.sla.covers import (
     Cover,
-    NotExtendedSla,
     cover,
-    covered_price,
-    extension_obstacle,
 )
 from numgenius_core.sla.days import DaySettlement, EscrowState, settle_day
 from numgenius_core.sla.evidence import (
@@ -55,10 +51,9 @@ from numgenius_core.sla.schedules import (
     expected_credit,
 )
 from numgenius_core.sla.settlement import Settlement, settle
-from numgenius_core.sla.terms import SlaTerms, promised, rented_terms
+from numgenius_core.sla.terms import SlaTerms, promised
 
 __all__ = [
-    "DEFAULT_SPREAD",
     "OUR_RULES",
     "PARTS",
     "Backtest",
@@ -71,7 +66,6 @@ __all__ = [
     "FadingNotice",
     "FeeSchedule",
     "LinearCredit",
-    "NotExtendedSla",
     "NoticeSchedule",
     "Outage",
     "OutageBand",
@@ -90,13 +84,10 @@ __all__ = [
     "advise_promise",
     "backtest",
     "cover",
-    "covered_price",
     "estimate_uptime",
     "expected_credit",
-    "extension_obstacle",
     "promised",
     "read_history",
-    "rented_terms",
     "settle",
     "settle_day",
     "simulate_outages",

@@ -1,13 +1,11 @@
 """The promise that a contract locks: its terms, the prices it covers and the fee agreed for it.
 
-Rule (marketplace, published 2026): claim, spread and target are locked in the contract. Extension
-keeps them, but a request that would raise the contract's fee, or whose claim is below its target (0
-included), skips the contract *this time*: no pending increase is recorded.
+Rule (marketplace, published 2026): claim, spread and target are locked in the contract, and an
+extension keeps them.
 """
 
 from __future__ import annotations
 
-from enum import Enum
 from fractions import Fraction
 
 from attrs import field, frozen
@@ -15,7 +13,6 @@ from attrs import field, frozen
 from numgenius_core._accrual import stored_an_hour
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import fraction, whole_number
-from numgenius_core._terms import Promise
 from numgenius_core.rates import PerGbMonth, PerHour
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
 from numgenius_core.sla.terms import SlaTerms
@@ -79,7 +76,7 @@ def covered_price(gpus: PerHour, storage: PerGbMonth, disk_mb: int) -> PerHour:
         RuleViolation: A disk below 0, or a sum above what a price may be.
 
     >>> from numgenius_core import PerGbMonth, PerHour
-    >>> from numgenius_core.sla import covered_price
+    >>> from numgenius_core.sla.covers import covered_price
     >>> print(covered_price(PerHour("3.50"), PerGbMonth("0.72"), 100_000))
     3.60
     """
@@ -117,48 +114,3 @@ def cover(
     check_kind(compute, PerHour, "compute")
     fee = rules.fee.fee(terms, compute)
     return Cover(terms=terms, compute=compute, fee=fee, platform_fee=platform_fee)
-
-
-class NotExtendedSla(Enum):
-    """Why a relisting leaves a contract with a promise as it is, this time."""
-
-    FEE_RISES = "its fee would rise"
-    CLAIM_BELOW_TARGET = "the new claim is below its target"
-
-
-def extension_obstacle(
-    locked: Cover, promise: Promise | None, compute: PerHour, *, rules: SlaRules = OUR_RULES
-) -> NotExtendedSla | None:
-    """Return why a relisting does not extend a contract with a promise, ``None`` if it does.
-
-    Rule (published): the contract keeps its terms. A request that would raise its fee, or whose
-    claim is below its target (0 included), skips it this time; no pending increase is recorded, and
-    a later request may extend it.
-
-    Args:
-        locked: The contract's promise.
-        promise: What the listing promises now, ``None`` for a claim of 0.
-        compute: The covered price that the contract would have under the new listing.
-        rules: The schedules; ours by default.
-
-    Raises:
-        WrongType: ``locked`` is no ``Cover``, ``promise`` no ``Promise``, ``compute`` no price.
-
-    >>> from numgenius_core import PerHour
-    >>> from numgenius_core.sla import Promise, SlaTerms, cover, extension_obstacle
-    >>> locked = cover(SlaTerms(Promise("0.99"), "0.95"), PerHour("3.50"))
-    >>> extension_obstacle(locked, Promise("0.99", "0.6"), PerHour("3.50"))
-    <NotExtendedSla.FEE_RISES: 'its fee would rise'>
-    >>> extension_obstacle(locked, Promise("0.995"), PerHour("3.40")) is None
-    True
-    """
-    check_kind(locked, Cover, "locked")
-    check_kind(compute, PerHour, "compute")
-    check_kind(rules, SlaRules, "rules")
-    if promise is not None:
-        check_kind(promise, Promise, "promise")
-    target = locked.terms.target
-    if promise is None or promise.claim < target:
-        return NotExtendedSla.CLAIM_BELOW_TARGET
-    asked = rules.fee.fee(SlaTerms(promise, target), compute)
-    return NotExtendedSla.FEE_RISES if asked > locked.fee else None

@@ -103,7 +103,8 @@ def rented_terms(
         WrongType: The target is a ``float`` or no number.
         RuleViolation: A target without a promise, above the claim, on a bid or on a reservation.
 
-    >>> from numgenius_core.sla import Promise, rented_terms
+    >>> from numgenius_core.sla import Promise
+    >>> from numgenius_core.sla.terms import rented_terms
     >>> rented_terms(Promise("0.99"), None) is None
     True
     """

@@ -21,7 +21,7 @@ from numgenius_core.whatif.distributions import (
     Observed,
     Pareto,
 )
-from numgenius_core.whatif.estimate import Estimate, estimate_mean
+from numgenius_core.whatif.estimate import Estimate
 from numgenius_core.whatif.fitting import Observation, fit, recorded, resembling
 from numgenius_core.whatif.outcome import Lost, ModeOutcome, Outcome
 from numgenius_core.whatif.power import PerKwh, Power
@@ -37,7 +37,7 @@ from numgenius_core.whatif.questions import (
 )
 from numgenius_core.whatif.scenario import Option, Placement, Relisting, Scenario, vary
 from numgenius_core.whatif.simulation import simulate
-from numgenius_core.whatif.sweeps import Measure, Progress, Sweep, sweep
+from numgenius_core.whatif.sweeps import Sweep, sweep
 
 __all__ = [
     "PRESETS",
@@ -48,7 +48,6 @@ __all__ = [
     "Exponential",
     "LogNormal",
     "Lost",
-    "Measure",
     "ModeOutcome",
     "Observation",
     "Observed",
@@ -59,7 +58,6 @@ __all__ = [
     "Placement",
     "Power",
     "Preset",
-    "Progress",
     "Relisting",
     "Request",
     "Scenario",
@@ -69,7 +67,6 @@ __all__ = [
     "best_mix",
     "best_price",
     "break_even_floor",
-    "estimate_mean",
     "fit",
     "floor_against_power_cost",
     "preset_demand",

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
+from numgenius_core._terms import NO_FLOOR
 from numgenius_core.gpus.allocation import best_fit, first_fit, spoiled
 from numgenius_core.gpus.fragments import FreeGpus, fragmentation
 from numgenius_core.gpus.slicing import blocks
-from numgenius_core.listing import NO_FLOOR
 from numgenius_core.offer import Block, GpuSet
 from numgenius_core.whatif.scenario import Placement
 

@@ -140,7 +140,7 @@ def estimate_mean(values: Iterable[Fraction | int], confidence: Exact = CONFIDEN
     Raises:
         RuleViolation: No values, or a confidence out of range.
 
-    >>> from numgenius_core.whatif import estimate_mean
+    >>> from numgenius_core.whatif.estimate import estimate_mean
     >>> print(estimate_mean([10, 12, 14]))
     12.00 ± 4.97
     """

@@ -8,10 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from numgenius_core._checks import MAX_DEPTH
-from numgenius_core._json import MAX_BYTES, MAX_DIGITS
 from numgenius_core.wire._packings import Source
-from numgenius_core.wire._sources import MAX_RECORDS
 from numgenius_core.wire.findings import Finding, FindingKind, summarized
 from numgenius_core.wire.oddities import find
 from numgenius_core.wire.reading import (
@@ -30,10 +27,6 @@ if TYPE_CHECKING:
     from numgenius_core.wire.tables import read_table
 
 __all__ = [
-    "MAX_BYTES",
-    "MAX_DEPTH",
-    "MAX_DIGITS",
-    "MAX_RECORDS",
     "Finding",
     "FindingKind",
     "HostMachine",

@@ -69,7 +69,7 @@ def text_of(source: Source, name: str) -> str:
     Raises:
         WrongType: ``source`` is nothing that can be read.
         ParseError: It cannot be opened or unpacked, is no text, or is larger than
-            :data:`MAX_BYTES` once unpacked.
+            256 MiB once unpacked.
     """
     data = _unpacked(_bytes_of(source, name), name)
     if len(data) > MAX_BYTES:

@@ -110,8 +110,8 @@ def read_offers(
     Raises:
         WrongType: ``source`` is none of these.
         ParseError: The document as a whole cannot be read, holds something else than offers (the
-            message says what), lacks columns, or is above :data:`~numgenius_core.wire.MAX_BYTES`,
-            :data:`~numgenius_core.wire.MAX_RECORDS` or :data:`~numgenius_core.wire.MAX_DEPTH`.
+            message says what), lacks columns, or is above 256 MiB, a million
+            records or 64 levels of JSON.
         InvalidDocument: Records with faults, all of them together.
         RuleViolation: ``on_error`` or ``naive`` is no word of theirs, or ``now`` has no time zone.
 

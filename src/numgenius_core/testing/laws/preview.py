@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Final
 
 from numgenius_core.contracts.contract import is_later
-from numgenius_core.contracts.extension import NotExtended, Unchanged
+from numgenius_core.contracts.extension import Unchanged
+from numgenius_core.contracts.reasons import NotExtended
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.listing import Listing
 from numgenius_core.market import commands as c, events as e, execute, find_events, views
