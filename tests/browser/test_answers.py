@@ -6,6 +6,7 @@ import doctest
 import json
 import re
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ import pytest
 
 import answers
 import fields
+from effort import up_to
 from hosting import machine_fields
 from numgenius_core._command import main
 from numgenius_core.wire import read_machines
@@ -79,7 +81,8 @@ def test_simulation_runs_to_its_end() -> None:
     "bad", ["", "-1", "1e400", "NaN", "٣", "<script>", "9" * 500, "\ud800", "0"]
 )
 def test_no_field_breaks_the_page(who: str, bad: str) -> None:
-    for name in FIELDS:
+    part = up_to(1, 4)  # of the fields, others with each bad value
+    for name in islice(FIELDS, len(bad) % part, None, part):
         found = ask(**({"who": who} | {name: bad}))
         assert found.keys() <= {"sections", "errors"}
         told = json.loads(KNOWN.begin(json.dumps(FIELDS | {"runs": "2", name: bad})))

@@ -39,7 +39,7 @@ LINES = ("gpu", "discount", "forfeit", "storage", "upload", "download", "sla_fee
 QUOTED = (*LINES, "total", "per_hour", "payout", "fee")
 
 
-def rows_of(seed: int, count: int = up_to(120, 40)) -> list[dict[str, Any]]:
+def rows_of(seed: int, count: int = up_to(120, 25)) -> list[dict[str, Any]]:
     draw = random.Random(seed)
     return [
         {

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::numgenius_core.errors.FloorAbovePrice"  # legal, and the host's own affair
 )
 
-KILLS: Final = up_to(50, 10)
+KILLS: Final = up_to(50, 4)
 MOST: Final = 300  # kills, if what happens often did not by then: the dice are real
 CLIENTS: Final = 4
 Fact = tuple[str, Any, Any]

@@ -281,7 +281,7 @@ class TestMoney:
         assert row["amount"] > 1
 
     def test_a_page_has_as_many_rows_as_the_markets(self, desk: Desk) -> None:
-        for _ in range(61):
+        for _ in range(61):  # with the one that is there: more than the sixty of a page of ours
             desk.ask("ann", "DELETE", f"/instances/{self.used(desk)}/")
         desk.rent()
         desk.clock.pass_(hours=1)
