@@ -73,7 +73,16 @@ def test_simulation_runs_to_its_end() -> None:
         shares.append(found["share"])
     assert shares == [0.25, 0.5, 0.75, 1]  # a price at a time, so that a stop is soon heard
     assert (found["done"], found["of"]) == (2, 2)
-    assert len(found["sections"][0]["table"]["rows"]) == 2
+    prices, revenue = found["sections"]
+    assert len(prices["table"]["rows"]) == 2
+    for column, part in ((1, prices), (2, revenue)):
+        drawn, told = part["chart"], [row[column] for row in prices["table"]["rows"]]
+        assert [price for price, _ in drawn["points"]] == [0.12, 0.30]
+        for (_, mean), low, high, text in zip(
+            drawn["points"], drawn["low"], drawn["high"], told, strict=True
+        ):
+            assert low <= mean <= high
+            assert text.startswith(f"{mean:.2f}")
 
 
 @pytest.mark.parametrize("who", ["renter", "host"])

@@ -280,9 +280,9 @@ class Simulation:
         found["more"] = self.done < self.runs
         if self.done <= 1 or self._run:  # an interval needs two; within a run nothing is new
             return found
-        return {**found, "sections": [self._prices()]}
+        return {**found, "sections": self._prices()}
 
-    def _prices(self) -> dict[str, Any]:
+    def _prices(self) -> list[dict[str, Any]]:
         known = Sweep(options=self._options, outcomes=tuple(self._outcomes))
         best, rows = known.best(), []
         for one in known.options:
@@ -295,14 +295,6 @@ class Simulation:
                     f"{known.estimate(one, 'occupancy').text(0, 100)} %",
                 ]
             )
-        curve = [(float(price.to_decimal()), one) for price, one in known.curve("price")]
-        drawn = chart(
-            "price, $ per GPU-hour",
-            f"profit in {self.days} days, $",
-            [(price, float(one.mean)) for price, one in curve],
-            low=[float(one.low) for _, one in curve],
-            high=[float(one.high) for _, one in curve],
-        )
         others = (one for one in known.options if one is not best)
         clear = all(known.difference(best, one).is_clear for one in others)
         tail = "." if clear else "; others may do as well (more runs tell)."
@@ -311,4 +303,26 @@ class Simulation:
             f"Ask ${best.value('price')} a GPU-hour{tail}",
             "Who comes is an assumption: compare the prices, and take the dollars for no forecast.",
         ]
-        return section("prices", "What to charge", text=said, table=table(head, rows), chart=drawn)
+        prices = section(
+            "prices",
+            "What to charge",
+            text=said,
+            table=table(head, rows),
+            chart=self._curve(known, "profit"),
+        )
+        paid = (
+            f"What clients pay in {self.days} days: power and the platform's share are still in it."
+        )
+        revenue = self._curve(known, "revenue")
+        return [prices, section("revenue", "Revenue by price", text=[paid], chart=revenue)]
+
+    def _curve(self, known: Sweep, measure: str) -> dict[str, Any]:
+        """Return the chart of a measure against the price, with its interval."""
+        curve = [(float(price.to_decimal()), one) for price, one in known.curve("price", measure)]
+        return chart(
+            "price, $ per GPU-hour",
+            f"{measure} in {self.days} days, $",
+            [(price, float(one.mean)) for price, one in curve],
+            low=[float(one.low) for _, one in curve],
+            high=[float(one.high) for _, one in curve],
+        )
