@@ -1,0 +1,242 @@
+"""What a service asks of the instances and machines of a market: who has what, who runs and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from numgenius_core._checks import check_kind
+from numgenius_core.bids.priority import Resolution, Verdict, explain, winning_bid
+from numgenius_core.contracts.extension import PendingIncrease
+from numgenius_core.errors import RuleViolation
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
+from numgenius_core.market._renting import find_offer
+from numgenius_core.market.instance import Instance
+from numgenius_core.market.state import Account, MachineState, Market
+from numgenius_core.rates import PerHour
+
+
+def market_of(market: Market) -> Market:
+    check_kind(market, Market, "market")
+    return market
+
+
+def account_of(market: Market, name: AccountId) -> Account | None:
+    """Return an account, ``None`` if nobody has this name."""
+    check_kind(name, str, "account")
+    found: Account | None = market_of(market).accounts.get(name)
+    return found
+
+
+def is_host(market: Market, account: AccountId) -> bool:
+    """Return whether an account is a host's: whether it has machines.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Machine, Market, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> market, _ = execute(Market(), do.AddMachine(machine=machine), at)
+    >>> views.is_host(market, "hanna"), views.is_host(market, "ann")
+    (True, False)
+    """
+    found = account_of(market, account)
+    return found is not None and bool(found.machines)
+
+
+def machine(market: Market, id: MachineId) -> MachineState:  # noqa: A002 - as the field
+    """Return a machine; raises ``UnknownId``.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Machine, Market, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> market, _ = execute(Market(), do.AddMachine(machine=machine), at)
+    >>> views.machine(market, 1).machine.gpu_name, views.machine(market, 1).listing is None
+    ('A100', True)
+    """
+    return market_of(market).machine(id)
+
+
+def machines_of(market: Market, host: AccountId) -> tuple[MachineState, ...]:
+    """Return the machines of an account, in the order it added them; none of an unknown one.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Machine, Market, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+    >>> market, _ = execute(Market(), do.AddMachine(machine=machine), at)
+    >>> [machine.id for machine in views.machines_of(market, "hanna")]
+    [1]
+    """
+    account = account_of(market, host)
+    return tuple(market.machines[each] for each in account.machines) if account else ()
+
+
+def instance(
+    market: Market, contract: ContractId, *, archive: Mapping[ContractId, Instance] | None = None
+) -> Instance:
+    """Return an instance that exists, or one that was destroyed.
+
+    Args:
+        market: The market.
+        contract: Its number.
+        archive: Where the caller keeps destroyed instances: the state forgets them.
+
+    Raises:
+        UnknownId: There is no such instance, nor one in the archive.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ...     do.AddCredit(account="ann", amount=Money(10)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.ON_DEMAND),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> views.instance(market, 2).state
+    <InstanceState.LOADING: 'loading'>
+    """
+    check_kind(contract, int, "contract")
+    if archive is not None and contract not in market_of(market).homes and contract in archive:
+        return archive[contract]
+    return market_of(market).living(contract)
+
+
+def instances_of(market: Market, client: AccountId) -> tuple[Instance, ...]:
+    """Return the instances of an account that exist, the oldest first; none of an unknown one.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ...     do.AddCredit(account="ann", amount=Money(10)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.ON_DEMAND),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> [(instance.id, instance.state.value) for instance in views.instances_of(market, "ann")]
+    [(2, 'loading')]
+    """
+    account = account_of(market, client)
+    return tuple(market.living(each) for each in sorted(account.instances)) if account else ()
+
+
+def who_runs(market: Market, machine: MachineId) -> Resolution:
+    """Return who runs and who waits on a machine, with the reasons; raises ``UnknownId``.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import (
+    ...     Machine, Market, Mode, Money, PerGpuHour, PerHour, PriceTerms, execute,
+    ... )
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ...     do.AddCredit(account="ann", amount=Money(10)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.INTERRUPTIBLE, bid=PerHour("0.90")),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> answer = views.who_runs(market, 1)
+    >>> answer.runs(2), answer.waiting
+    (True, ())
+    """
+    return market_of(market).machine(machine).resolution
+
+
+def why_waiting(market: Market, contract: ContractId) -> Verdict:
+    """Return why an instance waits for its GPUs, and the bid that would win them.
+
+    Raises:
+        UnknownId: There is no such instance.
+        RuleViolation: It does not wait.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import (
+    ...     Machine, Market, Mode, Money, PerGpuHour, PerHour, PriceTerms, execute,
+    ... )
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ...     do.AddCredit(account="ann", amount=Money(10)),
+    ...     do.AddCredit(account="bob", amount=Money(10)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.INTERRUPTIBLE, bid=PerHour("0.90")),
+    ...     do.Rent(by="bob", offer=8192, mode=Mode.INTERRUPTIBLE, bid=PerHour("0.80")),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> verdict = views.why_waiting(market, 3)
+    >>> print(verdict.why.value, verdict.winning_bid)
+    outbid 0.900000001
+    """
+    found = market_of(market).living(contract)
+    if not found.claims:
+        got = f"one that is {found.state.value}"
+        raise RuleViolation(f"contract {contract}", "an instance that waits", got)
+    answer = who_runs(market, found.contract.machine)
+    return explain(found.claim, answer.running, answer.floor)
+
+
+def winning_bid_of(market: Market, offer: OfferId) -> PerHour | None:
+    """Return the lowest bid that would run on an offer now, ``None`` if none would.
+
+    Raises:
+        UnknownId: There is no such offer.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import (
+    ...     Machine, Market, Mode, Money, PerGpuHour, PerHour, PriceTerms, execute,
+    ... )
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("2.00"))),
+    ...     do.AddCredit(account="ann", amount=Money(10)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.INTERRUPTIBLE, bid=PerHour("0.90")),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> print(views.winning_bid_of(market, 8192))
+    0.900000001
+    """
+    found, _, block = find_offer(market_of(market), offer)
+    return winning_bid(block, found.running, found.floor)
+
+
+def increases_of(market: Market, client: AccountId) -> tuple[tuple[int, PendingIncrease], ...]:
+    """Return the price increases that wait for an account, with their numbers, oldest first.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute
+    >>> from numgenius_core.market import commands as do, views
+    >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> end, later = at + timedelta(days=30), at + timedelta(days=60)
+    >>> low, high = PriceTerms(gpu=PerGpuHour("2.00")), PriceTerms(gpu=PerGpuHour("2.50"))
+    >>> market = Market()
+    >>> for command in (
+    ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+    ...     do.ListMachine(by="hanna", machine=1, prices=low, end=end),
+    ...     do.AddCredit(account="ann", amount=Money(10)),
+    ...     do.Rent(by="ann", offer=8192, mode=Mode.ON_DEMAND),
+    ...     do.ListMachine(by="hanna", machine=1, prices=high, end=later),
+    ... ):
+    ...     market, _ = execute(market, command, at)
+    >>> for number, pending in views.increases_of(market, "ann"):
+    ...     print(number, *pending.raised)
+    4 gpu 2.00 → 2.50
+    """
+    numbers = sorted(each.increase for each in instances_of(market, client) if each.increase)
+    return tuple((number, market.asking(number).increases[number]) for number in numbers)
