@@ -1,0 +1,277 @@
+"""The loop in which each writer of a log decides, appends, and on a conflict decides again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+
+from attrs import field, frozen
+
+from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core.errors import Conflict, NumgeniusError, RuleViolation, WrongType, shown
+from numgenius_core.ids import ContractId, VolumeId
+from numgenius_core.intervals import utc
+from numgenius_core.market._dispatch import execute, is_command, replay
+from numgenius_core.market._logs import Checkpoint, Entry, Log, Reply, check_id
+from numgenius_core.market._messages import Order
+from numgenius_core.market._notifications import notifications
+from numgenius_core.market.commands import Command, SetSettings, Tick
+from numgenius_core.market.events import Event
+from numgenius_core.market.instance import Instance
+from numgenius_core.market.state import Market
+from numgenius_core.market.volume import RentedVolume
+
+Reaction = Callable[[Market, Event], Iterable[Command | Order]]
+"""What follows from an event at once, as a part of the transaction that it came from."""
+
+Later = Callable[[Sequence[Event]], Command | Order]
+"""A command that is made from the events of those before it in its transaction."""
+
+Telling = Callable[[Market, Sequence[Event]], str]
+"""What whoever asked is told: from the market right before the commands, and their events."""
+
+
+def _as_commands(
+    given: Iterable[Command | Order | Later],
+) -> tuple[Command | Order | Later, ...]:
+    commands = as_tuple(given, "commands")
+    for index, command in enumerate(commands):
+        if not is_command(command) and not callable(command):
+            raise WrongType(f"commands[{index}]", "a command of a market", shown(command))
+    return commands
+
+
+@frozen(kw_only=True)
+class Transaction:
+    """Commands that are carried out together, all of them or none.
+
+    Attributes:
+        commands: In order. A function among them is called with the events so far, and returns the
+            command, such as one about a contract that has got its number by then.
+        command_id: Makes one that is repeated happen once; ``None`` if it may happen again.
+        tell: Makes what whoever asked is told; it is kept with the id, so that who asks again is
+            told the same, whatever the market has become.
+
+    Raises:
+        WrongType: Something that is no command, or an id that is no text.
+        RuleViolation: An id that is not 1 to 200 printable characters.
+
+    >>> from numgenius_core import Money
+    >>> from numgenius_core.market import commands as do
+    >>> from numgenius_core.market.logs import Transaction
+    >>> paid = do.AddCredit(account="ann", amount=Money(10))
+    >>> Transaction(commands=[paid], command_id="order 7").command_id
+    'order 7'
+    """
+
+    commands: tuple[Command | Order | Later, ...] = field(converter=_as_commands)
+    command_id: str | None = None
+    tell: Telling | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_id(self.command_id)
+
+
+class Writer:
+    """Carries out transactions on a log that others write too.
+
+    It holds the market that the events give, decides on it, appends, and on a conflict catches up
+    and decides again. One thread uses a writer; each thread and each process has its own.
+
+    Args:
+        log: Where the events are.
+        react: What follows from an event at once, in the same transaction.
+        notify: Whether entries say who must be told of what, which costs a second look at each
+            event.
+
+    Attributes:
+        log: Where the events are.
+        market: After all events that this writer has seen.
+        instances: Destroyed instances, which the market forgets (its archive).
+        volumes: Deleted volumes.
+
+    Raises:
+        WrongType: ``log`` is no ``Log``.
+        RuleViolation: Events that contradict each other; it names the first.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core import Money
+    >>> from numgenius_core.market import commands as do
+    >>> from numgenius_core.market.logs import MemoryLog, Writer
+    >>> writer, at = Writer(MemoryLog()), datetime(2026, 1, 1, tzinfo=UTC)
+    >>> (event,) = writer.execute(do.AddCredit(account="ann", amount=Money(10)), at=at)
+    >>> type(event).__name__, writer.log.version
+    ('CreditAdded', 1)
+    """
+
+    def __init__(self, log: Log, *, react: Reaction | None = None, notify: bool = False) -> None:
+        check_kind(log, Log, "log")
+        self.log = log
+        self._react, self._notify = react, notify
+        self.market: Market = Market()
+        self.instances: dict[ContractId, Instance] = {}
+        self.volumes: dict[VolumeId, RentedVolume] = {}
+        self._begin()
+        self.catch_up()
+
+    def _begin(self) -> None:
+        """Begin with the latest checkpoint, or with nothing."""
+        kept = self.log.checkpoint()
+        self._epoch = self.log.epoch
+        self.market = Market() if kept is None else kept.market
+        self.instances = {} if kept is None else dict(kept.instances)
+        self.volumes = {} if kept is None else dict(kept.volumes)
+
+    def catch_up(self) -> Market:
+        """Take in what others have written, and return the market.
+
+        Raises:
+            RuleViolation: An event contradicts those before it, or the log has lost some.
+        """
+        there = self.log.version
+        if self.log.epoch != self._epoch:
+            self._begin()
+        seen = self.market.version
+        if there < seen:
+            raise RuleViolation("log", f"the {seen:,} events that it had", f"{there:,} events")
+        if there > seen:
+            instances: dict[ContractId, Instance] = {}
+            volumes: dict[VolumeId, RentedVolume] = {}
+            events = self.log.read(seen)
+            self.market = replay(events, self.market, archive=instances, volumes=volumes)
+            self.instances.update(instances)
+            self.volumes.update(volumes)
+        return self.market
+
+    def execute(
+        self, *commands: Command | Order | Later, at: datetime, command_id: str | None = None
+    ) -> tuple[Event, ...]:
+        """Carry out commands, all of them or none, and return what they led to.
+
+        Args:
+            commands: In order.
+            at: When. Clocks of several writers differ: an instant before the last event is taken
+                as the instant of that event.
+            command_id: What was carried out with it before is not carried out again; its first
+                answer is returned.
+
+        Returns:
+            What the commands led to, without what had come due before them.
+
+        Raises:
+            NumgeniusError: A command is refused; nothing has happened.
+            Exception: What the log raised; nothing has happened as far as the log knows.
+        """
+        (result,) = self.execute_all([Transaction(commands=commands, command_id=command_id)], at=at)
+        if isinstance(result, NumgeniusError):
+            raise result
+        return result.events
+
+    def execute_all(
+        self, transactions: Iterable[Transaction], *, at: datetime
+    ) -> tuple[Reply | NumgeniusError, ...]:
+        """Carry out transactions one after the other, and keep them in one ``append``.
+
+        Args:
+            transactions: In order. One that is refused changes nothing, and the next goes on.
+            at: As for :meth:`execute`.
+
+        Returns:
+            For each what it led to, or why it was refused.
+
+        Raises:
+            WrongType: Something that is no transaction.
+            Exception: What the log raised; none of them has happened as far as the log knows.
+        """
+        wanted, instant = as_tuple(transactions, "transactions"), utc(at, "at")
+        for index, each in enumerate(wanted):
+            check_kind(each, Transaction, f"transactions[{index}]")
+        while True:
+            with self.log.turn():
+                self.catch_up()
+                batch = _Batch(self, max(instant, self.market.now), self._react, self._notify)
+                results = tuple(batch.result(each) for each in wanted)
+                try:
+                    if batch.entries:
+                        self.log.append(self.market.version, batch.entries)
+                except Conflict:
+                    continue
+            self.market = batch.market
+            self.instances.update(batch.instances)
+            self.volumes.update(batch.volumes)
+            return results
+
+    def checkpoint(self) -> Checkpoint:
+        """Keep what this writer has seen as a checkpoint, and return it."""
+        made = Checkpoint(
+            market=self.market, instances=dict(self.instances), volumes=dict(self.volumes)
+        )
+        self.log.keep(made)
+        return made
+
+
+class _Batch:
+    """Requests decided one after the other, none of them kept yet."""
+
+    def __init__(self, writer: Writer, at: datetime, react: Reaction | None, notify: bool) -> None:
+        self._log, self._at, self._react, self._notify = writer.log, at, react, notify
+        self.market = writer.market
+        self.entries: list[Entry] = []
+        self.instances: dict[ContractId, Instance] = {}
+        self.volumes: dict[VolumeId, RentedVolume] = {}
+        self._replies: dict[str, Reply] = {}
+
+    def result(self, wanted: Transaction) -> Reply | NumgeniusError:
+        """Return what a transaction leads to, led to before, or why it is refused."""
+        key = wanted.command_id
+        if key is not None:
+            first = self._replies.get(key)
+            first = self._log.reply(key) if first is None else first
+            if first is not None:
+                return first
+        try:
+            entry = self._carried_out(wanted)
+        except NumgeniusError as refusal:
+            return refusal
+        reply = Reply(entry.events, entry.text)
+        if key is not None:
+            self._replies[key] = reply
+        if entry.all or key is not None:
+            self.entries.append(entry)
+        return reply
+
+    def _carried_out(self, wanted: Transaction) -> Entry:
+        instances: dict[ContractId, Instance] = {}
+        volumes: dict[VolumeId, RentedVolume] = {}
+
+        def do(market: Market, command: Command | Order) -> tuple[Market, tuple[Event, ...]]:
+            return execute(market, command, self._at, archive=instances, volumes=volumes)
+
+        market = self.market
+        due: tuple[Event, ...] = ()
+        if type(next(iter(wanted.commands), None)) is not SetSettings:  # which any silence allows
+            market, due = do(market, Tick())
+        before, happened = market, list[Event]()
+        for given in wanted.commands:
+            command = given(tuple(happened)) if callable(given) else given
+            market, events = do(market, command)
+            happened += events
+            for reaction in self._reactions(market, events):
+                market, more = do(market, reaction)
+                happened += more
+        entry = Entry(
+            due=due,
+            events=happened,
+            command_id=wanted.command_id,
+            text=None if wanted.tell is None else wanted.tell(before, tuple(happened)),
+            notifications=notifications(self.market, (*due, *happened)) if self._notify else (),
+        )
+        self.market = market
+        self.instances.update(instances)
+        self.volumes.update(volumes)
+        return entry
+
+    def _reactions(self, market: Market, events: Sequence[Event]) -> Iterator[Command | Order]:
+        if self._react is not None:
+            for event in events:
+                yield from self._react(market, event)
