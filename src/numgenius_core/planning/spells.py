@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from attrs import field, frozen
 
@@ -47,8 +48,9 @@ def _as_prices(given: Iterable[tuple[datetime, PerGpuHour | None]]) -> Prices:
     return tuple(found)
 
 
-def _as_instant(value: datetime) -> datetime:
-    return utc(value, "spell")
+def _as_seen(given: Iterable[datetime]) -> tuple[datetime, ...]:
+    known = as_tuple(given, "spell.seen")
+    return tuple([utc(at, f"spell.seen[{index}]") for index, at in enumerate(known)])
 
 
 def _as_instant_or_none(value: datetime | None) -> datetime | None:
@@ -64,13 +66,12 @@ class FreeSpell:
         gpu_name: Model of its GPUs.
         gpus: GPUs of the block.
         gpus_in_machine: All GPUs of the machine.
+        seen: The snapshots that have it free, ascending, at least one.
         prices: When each price on demand, dollars per GPU-hour, was first seen, ascending, the
             first with the spell; ``None`` is a price that the snapshot does not say. A new price is
             no new spell.
         began_after: The last snapshot without it; ``None`` if it was there from the first on, so
             that it began at an unknown time before.
-        first_seen: The first snapshot that has it free.
-        last_seen: The last that has.
         ended_by: The first snapshot that no longer has it free; ``None`` if it was free to the
             last, so that it ends at an unknown time after.
         rented: Of a spell that ended, whether a client took it: ``True`` if the next snapshot shows
@@ -88,8 +89,8 @@ class FreeSpell:
     >>> noon, hour = datetime(2026, 3, 1, 12, tzinfo=UTC), timedelta(hours=1)
     >>> spell = FreeSpell(
     ...     machine=7, gpu_name="A100", gpus=8, gpus_in_machine=8,
-    ...     prices=[(noon, PerGpuHour("0.80"))], began_after=noon - hour,
-    ...     first_seen=noon, last_seen=noon + 5 * hour, ended_by=noon + 6 * hour, rented=True,
+    ...     seen=[noon + n * hour for n in range(6)], prices=[(noon, PerGpuHour("0.80"))],
+    ...     began_after=noon - hour, ended_by=noon + 6 * hour, rented=True,
     ... )
     >>> print(spell.shortest, spell.longest)
     5:00:00 7:00:00
@@ -99,10 +100,9 @@ class FreeSpell:
     gpu_name: str
     gpus: int
     gpus_in_machine: int
+    seen: tuple[datetime, ...] = field(converter=_as_seen, repr=brief)
     prices: Prices = field(converter=_as_prices, repr=brief)
     began_after: datetime | None = field(default=None, converter=_as_instant_or_none)
-    first_seen: datetime = field(converter=_as_instant)
-    last_seen: datetime = field(converter=_as_instant)
     ended_by: datetime | None = field(default=None, converter=_as_instant_or_none)
     rented: bool | None = None
 
@@ -119,34 +119,33 @@ class FreeSpell:
             raise RuleViolation("spell.rented", "None, as it has not ended", shown(self.rented))
 
     def _check_order(self) -> None:
+        if not self.seen:
+            raise RuleViolation("spell.seen", "at least one snapshot", "none")
+        for index, (before, at) in enumerate(pairwise(self.seen), 1):
+            if at <= before:
+                raise RuleViolation(f"spell.seen[{index}]", f"after {before}", str(at))
         began, ended = self.began_after, self.ended_by
-        if began is not None and began >= self.first_seen:
-            raise RuleViolation("spell.first_seen", f"after {began}", str(self.first_seen))
-        if self.last_seen < self.first_seen:
-            raise RuleViolation(
-                "spell.last_seen", f"{self.first_seen} or later", str(self.last_seen)
-            )
-        if ended is not None and ended <= self.last_seen:
-            raise RuleViolation("spell.ended_by", f"after {self.last_seen}", str(ended))
+        if began is not None and began >= self.seen[0]:
+            raise RuleViolation("spell.began_after", f"before {self.seen[0]}", str(began))
+        if ended is not None and ended <= self.seen[-1]:
+            raise RuleViolation("spell.ended_by", f"after {self.seen[-1]}", str(ended))
 
     def _check_prices(self) -> None:
-        before = None
+        if not self.prices or self.prices[0][0] != self.seen[0]:
+            got = str(self.prices[0][0]) if self.prices else "none"
+            raise RuleViolation("spell.prices", f"a first price, of {self.seen[0]}", got)
+        looks = set(self.seen)
         for index, (at, price) in enumerate(self.prices):
             path = f"spell.prices[{index}]"
-            due = at == self.first_seen if before is None else before < at <= self.last_seen
-            if not due:
-                need = f"{self.first_seen} first, then ascending to {self.last_seen}"
-                raise RuleViolation(path, need, str(at))
             if price is not None:
                 check_kind(price, PerGpuHour, path)
-            before = at
-        if before is None:
-            raise RuleViolation("spell.prices", "at least one", "none")
+            if at not in looks or (index and at <= self.prices[index - 1][0]):
+                raise RuleViolation(path, "snapshots of the spell, ascending", str(at))
 
     @property
     def shortest(self) -> timedelta:
         """The least that it can have lasted: from the first to the last snapshot that have it."""
-        return self.last_seen - self.first_seen
+        return self.seen[-1] - self.seen[0]
 
     @property
     def longest(self) -> timedelta | None:
@@ -159,16 +158,16 @@ class FreeSpell:
 class _Open:
     """A spell that goes on; moments are positions in the series."""
 
-    __slots__ = ("began_after", "first", "prices", "seen", "whole")
+    __slots__ = ("began_after", "first", "last", "prices", "whole")
 
     def __init__(self, began_after: int | None, index: int, row: Shown) -> None:
         self.began_after = began_after
-        self.first = self.seen = index
+        self.first = self.last = index
         self.whole = row.whole
         self.prices = [(index, row.price)]
 
     def go_on(self, index: int, price: int | None) -> None:
-        self.seen = index
+        self.last = index
         if self.prices[-1][1] != price:
             self.prices.append((index, price))
 
@@ -264,10 +263,9 @@ def _closed(
         gpu_name=gpu_name,
         gpus=gpus,
         gpus_in_machine=spell.whole,
+        seen=instants[spell.first : spell.last + 1],
         prices=[(instants[at], price_of(steps)) for at, steps in spell.prices],
         began_after=None if spell.began_after is None else instants[spell.began_after],
-        first_seen=instants[spell.first],
-        last_seen=instants[spell.seen],
         ended_by=ended_by,
         rented=rented,
     )

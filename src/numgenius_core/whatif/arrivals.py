@@ -1,12 +1,17 @@
 """The clients of a machine, from how long machines like it stay free in snapshots of the market.
 
 An empty machine stays free until the first client rents some of it. If clients come at a rate λ,
-it is still free after h seconds with probability e^(−λh): so each watched stretch of a free spell,
+nobody has come after h seconds with probability e^(−λh): so each watched stretch of a free spell,
 from one snapshot to the next, says something of λ, whether a client came in it (1 − e^(−λh)) or not
 (e^(−λh)). Nothing else is needed. A spell that was there before the first snapshot counts from then
 on; one that is there at the last counts up to it; that a client came is known to the interval. The
 fit is what is most likely, given all of them. The rate is taken to fall with the price at a
 constant elasticity e, λ = λ₀ · (p₀ / p)^e, as by :func:`numgenius_core.whatif.fit`.
+
+Who was not seen. A client who comes and leaves between two snapshots leaves no trace. One who comes
+u seconds before the next is there to be seen if he stays for longer than u; so of the clients of a
+stretch those of E[min(stay, h)] seconds are seen, and that is what it counts instead of h. Where
+snapshots are close, the two are the same.
 
 How sure. Machines differ in more than price, so the clients of one tell less of the others than as
 many clients of all would. The variance is that between machines (a sandwich estimate, clustered by
@@ -14,18 +19,20 @@ machine; by spell, where only one machine is given) or that of chance alone, whi
 and the interval is Student's with as many degrees as there are machines, less one: of ln λ, so that
 it is not symmetric for λ. It is an approximation for many machines; of three it is wide, and rough.
 
-Our readings: what the snapshots did not see does not count: a machine that was rented and given
-back between two of them was free all the time, so snapshots have to be much closer than stays are
-long. Clients who would take a size that the machine does not offer never come.
+Our readings: that two clients come and go in one stretch is left out. Clients who would take a size
+that the machine does not offer never come.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
+from itertools import accumulate, pairwise
 from math import exp, expm1, inf, log, sqrt
+from random import Random
 from typing import Final, Literal, NamedTuple
 
 from attrs import frozen
@@ -43,6 +50,7 @@ from numgenius_core.whatif.estimate import CONFIDENCE, Estimate, student_t
 from numgenius_core.whatif.fitting import to_decimal
 
 _STEPS: Final = 200
+_DRAWN: Final = 20_000  # stays: the mean of them is known to a hundredth
 _CLOSE: Final = 1e-10
 _FARTHEST: Final = 60.0  # of a logarithm: e^60 clients a second are none
 _STEEPEST: Final = 50
@@ -64,7 +72,7 @@ class Arrivals:
             if it was given.
         rentals: Spells that a client ended.
         machines: Machines that were watched while free.
-        hours: Hours for which they were watched while free, an interval in which a client came
+        hours: Hours for which they were watched while free, the intervals in which clients came
             not counted.
     """
 
@@ -102,7 +110,8 @@ def fit_arrivals(
         spells: Of machines of one model and size, each of all GPUs of its machine:
             ``series.spells(gpu_name, gpus=8, whole=True)``.
         sizes: Weight of each number of GPUs that clients ask for.
-        stays: Hours that clients stay. Free spells say nothing of it.
+        stays: Hours that clients stay. Free spells say nothing of it, but it says how many clients
+            come and go between two snapshots.
         price: The price at which clients a day are told, such as one's own; by default the lowest
             price seen.
         elasticity: If it is known; 0 is clients who pay any price. By default it is fitted, which
@@ -124,15 +133,15 @@ def fit_arrivals(
     >>> from numgenius_core.whatif import Exponential, fit_arrivals
     >>> noon, hour = datetime(2026, 3, 1, 12, tzinfo=UTC), timedelta(hours=1)
     >>> def spell(machine: int, hours: int) -> FreeSpell:
-    ...     last = noon + hours * hour
     ...     return FreeSpell(
     ...         machine=machine, gpu_name="A100", gpus=8, gpus_in_machine=8,
+    ...         seen=[noon + n * hour for n in range(hours + 1)],
     ...         prices=[(noon, PerGpuHour("0.80"))],
-    ...         first_seen=noon, last_seen=last, ended_by=last + hour, rented=True,
+    ...         ended_by=noon + (hours + 1) * hour, rented=True,
     ...     )
     >>> seen = [spell(machine, hours) for machine, hours in enumerate((3, 30, 9, 4, 12, 8))]
     >>> print(fit_arrivals(seen, sizes={8: 1}, stays=Exponential("6"), elasticity="1.5"))
-    2.09 a day (0.73 to 5.97) at $0.80: 6 rentals of 6 machines
+    2.27 a day (0.79 to 6.49) at $0.80: 6 rentals of 6 machines
     """
     if gone not in ("rented", "unlisted"):
         raise RuleViolation("gone", "'rented' or 'unlisted'", shown(gone))
@@ -144,7 +153,8 @@ def fit_arrivals(
         if not price:
             raise RuleViolation("price", "a price above zero", "0")
     slope = None if elasticity is None else _elasticity(elasticity)
-    watched = [_watched(spell, gone) for spell in known]
+    seen = _Seen(stays)
+    watched = [_watched(spell, gone, seen) for spell in known]
     base = min(each.least for each in watched)
     _check_rentals(watched, slope is None)
     curve = _most_likely(watched, log((base if price is None else price.steps) / PICO), slope)
@@ -177,33 +187,57 @@ def _check(spells: tuple[FreeSpell, ...]) -> None:
             raise RuleViolation(path, "a price above zero all the time", "none, or 0")
 
 
+class _Seen:
+    """Of a stretch between two snapshots, the seconds whose clients the second of them sees."""
+
+    def __init__(self, stays: Distribution) -> None:
+        random = Random(0)  # the same stays for all stretches and fits
+        self._stays = sorted(stays.draw(random) * SECONDS_PER_HOUR for _ in range(_DRAWN))
+        self._below = list(accumulate(self._stays, initial=0.0))
+        self._known: dict[int, float] = {}
+
+    def of(self, seconds: int) -> float:
+        """Return E[min(stay, seconds)]."""
+        found = self._known.get(seconds)
+        if found is None:
+            short = bisect_left(self._stays, seconds)
+            whole = self._below[short] + (_DRAWN - short) * seconds
+            found = self._known[seconds] = whole / _DRAWN
+        return found
+
+
 class _Watched(NamedTuple):
     """A spell as it counts: how long it survived at each price, and when a client came.
 
     Attributes:
         machine: The machine.
         least: Its lowest price, in steps.
-        survived: Prices in steps, with the seconds for which nobody came.
+        hours: How long it was watched.
+        survived: Prices in steps, with the seconds for which nobody came who was to be seen.
         came: The price and the seconds in which a client came; ``None`` if none did.
     """
 
     machine: int
     least: int
-    survived: list[tuple[int, int]]
-    came: tuple[int, int] | None
+    hours: float
+    survived: dict[int, float]
+    came: tuple[int, float] | None
 
 
-def _watched(spell: FreeSpell, gone: str) -> _Watched:
-    prices = [(at, price.steps) for at, price in spell.prices if price is not None]  # as checked
-    edges = [*(at for at, _ in prices[1:]), spell.last_seen]
-    survived = [
-        (steps, total_seconds(at, until)) for (at, steps), until in zip(prices, edges, strict=True)
-    ]
+def _watched(spell: FreeSpell, gone: str, seen: _Seen) -> _Watched:
+    prices = {at: price.steps for at, price in spell.prices if price is not None}  # as checked
+    steps = prices[spell.seen[0]]
+    survived: dict[int, float] = {}
+    for at, until in pairwise(spell.seen):
+        steps = prices.get(at, steps)
+        survived[steps] = survived.get(steps, 0.0) + seen.of(total_seconds(at, until))
+    steps = prices.get(spell.seen[-1], steps)
     came = None
     rented = spell.rented or (spell.rented is None and gone == "rented")
     if spell.ended_by is not None and rented:
-        came = survived[-1][0], total_seconds(spell.last_seen, spell.ended_by)
-    return _Watched(spell.machine, min(steps for steps, _ in survived), survived, came)
+        came = steps, seen.of(total_seconds(spell.seen[-1], spell.ended_by))
+    hours = total_seconds(spell.seen[0], spell.seen[-1]) / SECONDS_PER_HOUR
+    return _Watched(spell.machine, min(prices.values()), hours, survived, came)
 
 
 def _check_rentals(watched: list[_Watched], fits_elasticity: bool) -> None:
@@ -234,7 +268,7 @@ class _Curve(NamedTuple):
     covariance: tuple[float, float, float]
 
 
-def _slopes(seconds: int, rate: float, came: bool) -> tuple[float, float, float]:
+def _slopes(seconds: float, rate: float, came: bool) -> tuple[float, float, float]:
     """Return the logarithm of a stretch's probability, and its two derivatives by ln λ."""
     mean = rate * seconds
     if not came:
@@ -250,14 +284,14 @@ def _slopes(seconds: int, rate: float, came: bool) -> tuple[float, float, float]
 
 def _most_likely(watched: list[_Watched], origin: float, slope: float | None) -> _Curve:
     """Return the curve by Newton's method: the likelihood is concave in level and slope."""
-    counts: Counter[tuple[int, int, bool]] = Counter()
-    totals: Counter[int] = Counter()
+    counts: Counter[tuple[int, float]] = Counter()
+    totals: defaultdict[int, float] = defaultdict(float)
     for each in watched:
-        for steps, seconds in each.survived:
+        for steps, seconds in each.survived.items():
             totals[steps] += seconds
         if each.came is not None:
-            counts[(*each.came, True)] += 1
-    stretches = [(log(p / PICO) - origin, t, n, came) for (p, t, came), n in counts.items()]
+            counts[each.came] += 1
+    stretches = [(log(p / PICO) - origin, t, n, True) for (p, t), n in counts.items()]
     stretches += [(log(p / PICO) - origin, t, 1, False) for p, t in totals.items() if t]
     came = sum(n for _, _, n, rented in stretches if rented)
     seconds = sum(t * n for _, t, n, _ in stretches)
@@ -288,7 +322,7 @@ def _unclear() -> RuleViolation:
 
 
 def _likelihood(
-    stretches: list[tuple[float, int, int, bool]], at: list[float]
+    stretches: list[tuple[float, float, int, bool]], at: list[float]
 ) -> tuple[float, tuple[float, float], tuple[float, float, float]]:
     """Return the logarithm of the likelihood, its gradient, and the information."""
     value = by_level = by_slope = aa = ab = bb = 0.0
@@ -326,7 +360,7 @@ def _spread(curve: _Curve, watched: list[_Watched]) -> tuple[float, float, int]:
     scores: defaultdict[int, list[float]] = defaultdict(lambda: [0.0, 0.0])
     for index, each in enumerate(watched):
         score = scores[each.machine if len(machines) > 1 else index]
-        stretches = [(steps, seconds, False) for steps, seconds in each.survived]
+        stretches = [(steps, seconds, False) for steps, seconds in each.survived.items()]
         if each.came is not None:
             stretches.append((*each.came, True))
         for steps, seconds, came in stretches:
@@ -378,7 +412,7 @@ def _arrivals(
         elasticity=elasticity,
         rentals=sum(each.came is not None for each in watched),
         machines=len({each.machine for each in watched}),
-        hours=to_decimal(sum(t for each in watched for _, t in each.survived) / SECONDS_PER_HOUR),
+        hours=to_decimal(sum(each.hours for each in watched)),
     )
 
 
