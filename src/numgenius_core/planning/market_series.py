@@ -196,7 +196,7 @@ class MarketSeries:
             gpus: The size of the blocks; all sizes if left out.
             machine: Only this machine.
             whole: Only blocks that are all of their machine: what
-                :func:`~numgenius_core.whatif.fit_arrivals` takes.
+                :class:`~numgenius_core.whatif.Arrivals` takes.
             gap: The longest time between two snapshots that is taken for a watch. Where there was
                 none for longer, spells are cut: they end and begin at unknown times.
 

@@ -5,7 +5,7 @@ snapshots nobody looked, so each end of a spell is known to an interval only: it
 last snapshot that did not have it free, and ended by the first that no longer has. A spell that was
 there at the first snapshot began at an unknown time before; one that is there at the last has not
 ended. None of these is a duration, and a mean over them would be wrong, so a spell keeps its bounds
-and :func:`numgenius_core.whatif.fit_arrivals` counts them for what they are.
+and :class:`numgenius_core.whatif.Arrivals` counts them for what they are.
 
 What cannot be told. An offer that is no longer there was rented or unlisted, unless the snapshots
 show offers that are rented as well. A block that was rented and given back between two snapshots

@@ -2,7 +2,7 @@
 
 ==========================================  =======================================================
 who wants GPUs                              :class:`Demand`, :class:`Trace`, :func:`fit`
-the same from the market's snapshots        :func:`fit_arrivals`
+the same from the market's snapshots        :class:`Arrivals`
 if there is no record of that               :func:`preset_demand`
 what is listed, and for how long            :class:`Scenario`, :func:`vary`
 what comes of it                            :func:`simulate`, :func:`sweep`
@@ -14,7 +14,7 @@ The rules themselves are played through, not an approximation of them: every amo
 
 from __future__ import annotations
 
-from numgenius_core.whatif.arrivals import Arrivals, fit_arrivals
+from numgenius_core.whatif.arrivals import Arrivals
 from numgenius_core.whatif.demand import Demand, Request, Trace
 from numgenius_core.whatif.distributions import (
     Distribution,
@@ -71,7 +71,6 @@ __all__ = [
     "best_price",
     "break_even_floor",
     "fit",
-    "fit_arrivals",
     "floor_against_power_cost",
     "preset_demand",
     "recorded",

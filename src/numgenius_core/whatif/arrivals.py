@@ -33,7 +33,7 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from math import exp, expm1, inf, log, sqrt
 from random import Random
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Self
 
 from attrs import frozen
 
@@ -74,6 +74,22 @@ class Arrivals:
         machines: Machines that were watched while free.
         hours: Hours for which they were watched while free, the intervals in which clients came
             not counted.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import PerGpuHour
+    >>> from numgenius_core.planning import FreeSpell
+    >>> from numgenius_core.whatif import Arrivals, Exponential
+    >>> noon, hour = datetime(2026, 3, 1, 12, tzinfo=UTC), timedelta(hours=1)
+    >>> def spell(machine: int, hours: int) -> FreeSpell:
+    ...     return FreeSpell(
+    ...         machine=machine, gpu_name="A100", gpus=8, gpus_in_machine=8,
+    ...         seen=[noon + n * hour for n in range(hours + 1)],
+    ...         prices=[(noon, PerGpuHour("0.80"))],
+    ...         ended_by=noon + (hours + 1) * hour, rented=True,
+    ...     )
+    >>> seen = [spell(machine, hours) for machine, hours in enumerate((3, 30, 9, 4, 12, 8))]
+    >>> print(Arrivals.of(seen, sizes={8: 1}, stays=Exponential("6"), elasticity="1.5"))
+    2.27 a day (0.79 to 6.49) at $0.80: 6 rentals of 6 machines
     """
 
     demand: Demand
@@ -87,78 +103,63 @@ class Arrivals:
     machines: int
     hours: Decimal
 
+    @classmethod
+    def of(
+        cls,
+        spells: Iterable[FreeSpell],
+        *,
+        sizes: Mapping[int, int],
+        stays: Distribution,
+        price: PerGpuHour | None = None,
+        elasticity: Exact | None = None,
+        gone: Literal["rented", "unlisted"] = "rented",
+        confidence: Exact = CONFIDENCE,
+    ) -> Self:
+        """Return the demand that free spells of whole machines show, all of it on demand.
+
+        Args:
+            spells: Of machines of one model and size, each of all GPUs of its machine:
+                ``series.spells(gpu_name, gpus=8, whole=True)``.
+            sizes: Weight of each number of GPUs that clients ask for.
+            stays: Hours that clients stay. Free spells say nothing of it, but it says how many
+                clients come and go between two snapshots.
+            price: The price at which clients a day are told, such as one's own; by default the
+                lowest price seen.
+            elasticity: If it is known; 0 is clients who pay any price. By default it is fitted,
+                which needs rentals at two prices.
+            gone: What a spell is whose machine was rented or unlisted, nobody can tell which
+                (``FreeSpell.rented`` is ``None``): ``"rented"`` gives the most clients,
+                ``"unlisted"`` the fewest.
+            confidence: Share of such intervals that hold the true value, above 0 and below 1.
+
+        Raises:
+            RuleViolation: Fewer than two spells, other spells than those of whole machines of one
+                model and size, a spell without a price above zero, no rental, rentals at fewer than
+                two prices or that come no slower as the price rises and no ``elasticity`` given, or
+                snapshots too far apart to tell a rate.
+        """
+        if gone not in ("rented", "unlisted"):
+            raise RuleViolation("gone", "'rented' or 'unlisted'", shown(gone))
+        mix = Demand(per_day=1, sizes=sizes, stays=stays)  # refuses wrong sizes and stays
+        known = as_tuple(spells, "spells")
+        _check(known)
+        if price is not None:
+            check_kind(price, PerGpuHour, "price")
+            if not price:
+                raise RuleViolation("price", "a price above zero", "0")
+        slope = None if elasticity is None else _elasticity(elasticity)
+        seen = _Seen(stays)
+        watched = [_watched(spell, gone, seen) for spell in known]
+        base = min(each.least for each in watched)
+        _check_rentals(watched, slope is None)
+        curve = _most_likely(watched, log((base if price is None else price.steps) / PICO), slope)
+        return cls(**_arrivals(curve, watched, mix, base, price, slope, confidence))
+
     def __str__(self) -> str:
         found = f"{self.per_day:.2f} a day ({self.low:.2f} to {self.high:.2f}) at ${self.price}"
         if self.elasticity is not None:
             found += f", elasticity {self.elasticity}"
         return f"{found}: {self.rentals} rentals of {self.machines} machines"
-
-
-def fit_arrivals(
-    spells: Iterable[FreeSpell],
-    *,
-    sizes: Mapping[int, int],
-    stays: Distribution,
-    price: PerGpuHour | None = None,
-    elasticity: Exact | None = None,
-    gone: Literal["rented", "unlisted"] = "rented",
-    confidence: Exact = CONFIDENCE,
-) -> Arrivals:
-    """Return the demand that free spells of whole machines show, all of it on demand.
-
-    Args:
-        spells: Of machines of one model and size, each of all GPUs of its machine:
-            ``series.spells(gpu_name, gpus=8, whole=True)``.
-        sizes: Weight of each number of GPUs that clients ask for.
-        stays: Hours that clients stay. Free spells say nothing of it, but it says how many clients
-            come and go between two snapshots.
-        price: The price at which clients a day are told, such as one's own; by default the lowest
-            price seen.
-        elasticity: If it is known; 0 is clients who pay any price. By default it is fitted, which
-            needs rentals at two prices.
-        gone: What a spell is whose machine was rented or unlisted, nobody can tell which
-            (``FreeSpell.rented`` is ``None``): ``"rented"`` gives the most clients, ``"unlisted"``
-            the fewest.
-        confidence: Share of such intervals that hold the true value, above 0 and below 1.
-
-    Raises:
-        RuleViolation: Fewer than two spells, other spells than those of whole machines of one model
-            and size, a spell without a price above zero, no rental, rentals at fewer than two
-            prices or that come no slower as the price rises and no ``elasticity`` given, or
-            snapshots too far apart to tell a rate.
-
-    >>> from datetime import UTC, datetime, timedelta
-    >>> from numgenius_core import PerGpuHour
-    >>> from numgenius_core.planning import FreeSpell
-    >>> from numgenius_core.whatif import Exponential, fit_arrivals
-    >>> noon, hour = datetime(2026, 3, 1, 12, tzinfo=UTC), timedelta(hours=1)
-    >>> def spell(machine: int, hours: int) -> FreeSpell:
-    ...     return FreeSpell(
-    ...         machine=machine, gpu_name="A100", gpus=8, gpus_in_machine=8,
-    ...         seen=[noon + n * hour for n in range(hours + 1)],
-    ...         prices=[(noon, PerGpuHour("0.80"))],
-    ...         ended_by=noon + (hours + 1) * hour, rented=True,
-    ...     )
-    >>> seen = [spell(machine, hours) for machine, hours in enumerate((3, 30, 9, 4, 12, 8))]
-    >>> print(fit_arrivals(seen, sizes={8: 1}, stays=Exponential("6"), elasticity="1.5"))
-    2.27 a day (0.79 to 6.49) at $0.80: 6 rentals of 6 machines
-    """
-    if gone not in ("rented", "unlisted"):
-        raise RuleViolation("gone", "'rented' or 'unlisted'", shown(gone))
-    mix = Demand(per_day=1, sizes=sizes, stays=stays)  # refuses wrong sizes and stays
-    known = as_tuple(spells, "spells")
-    _check(known)
-    if price is not None:
-        check_kind(price, PerGpuHour, "price")
-        if not price:
-            raise RuleViolation("price", "a price above zero", "0")
-    slope = None if elasticity is None else _elasticity(elasticity)
-    seen = _Seen(stays)
-    watched = [_watched(spell, gone, seen) for spell in known]
-    base = min(each.least for each in watched)
-    _check_rentals(watched, slope is None)
-    curve = _most_likely(watched, log((base if price is None else price.steps) / PICO), slope)
-    return _arrivals(curve, watched, mix, base, price, slope, confidence)
 
 
 def _elasticity(value: Exact) -> float:
@@ -384,7 +385,8 @@ def _arrivals(
     price: PerGpuHour | None,
     slope: float | None,
     confidence: Exact,
-) -> Arrivals:
+) -> dict[str, Any]:
+    """Return the fields of the answer."""
     level_error, slope_error, clusters = _spread(curve, watched)
     times = student_t(confidence, clusters - 1)
     share = fraction(confidence, "confidence", below_one=True)
@@ -402,7 +404,7 @@ def _arrivals(
     lowest = log(base / PICO)
     limits = Pareto(to_decimal(exp(lowest)), to_decimal(curve.slope)) if curve.slope else None
     per_day = _a_day(curve.level - curve.slope * (lowest - curve.origin))
-    return Arrivals(
+    return dict(
         demand=Demand(per_day=per_day, sizes=mix.sizes, stays=mix.stays, limits=limits),
         price=PerGpuHour.from_steps(base) if price is None else price,
         per_day=_a_day(curve.level),
