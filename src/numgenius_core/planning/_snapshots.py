@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -128,3 +128,22 @@ def check_series(snapshots: object) -> None:
     if isinstance(snapshots, str | bytes) or not isinstance(snapshots, Iterable):
         need = "readings, or pairs of a time and its offers"
         raise WrongType("snapshots", need, shown(snapshots))
+
+
+def check_taken(instants: Sequence[datetime], snapshots: Sequence[Sequence[Shown]]) -> None:
+    """Refuse what only looks like the fields of a series."""
+    check_kind(instants, tuple, "instants")
+    check_kind(snapshots, tuple, "snapshots")
+    if not instants or len(instants) != len(snapshots):
+        got = f"{len(instants)} instant(s), {len(snapshots)} snapshot(s)"
+        raise RuleViolation("snapshots", "one for each instant, and at least one", got)
+    known = [utc(at, f"instants[{index}]") for index, at in enumerate(instants)]
+    for index, (before, at) in enumerate(pairwise(known), 1):
+        if at <= before:
+            raise RuleViolation(f"instants[{index}]", f"after {before}", str(at))
+    for index, rows in enumerate(snapshots):
+        check_kind(rows, tuple, f"snapshots[{index}]")
+        for row in rows:
+            if type(row) is not Shown:
+                need = "rows as MarketSeries.of makes them"
+                raise WrongType(f"snapshots[{index}]", need, shown(row))

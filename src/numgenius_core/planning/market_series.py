@@ -25,7 +25,14 @@ from numgenius_core._numbers import length_in_seconds, whole_number
 from numgenius_core.errors import UnknownId, WrongType, brief, shown
 from numgenius_core.ids import MachineId
 from numgenius_core.offer import Offer
-from numgenius_core.planning._snapshots import Shown, Taking, check_series, files, parts
+from numgenius_core.planning._snapshots import (
+    Shown,
+    Taking,
+    check_series,
+    check_taken,
+    files,
+    parts,
+)
 from numgenius_core.planning.occupancy import Cut, MachineKey, MarketMoment, moment
 from numgenius_core.planning.spells import FreeSpell, free_spells
 
@@ -71,6 +78,7 @@ class MarketSeries:
     shows_held: bool = field(init=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
+        check_taken(self.instants, self.snapshots)
         held = any(not row.rentable for rows in self.snapshots for row in rows)
         object.__setattr__(self, "shows_held", held)
 
@@ -243,6 +251,6 @@ class MarketSeries:
         if given and not kept:
             names = sorted({row.gpu_name for rows in self.snapshots for row in rows})
             known = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
-            need = f"what the snapshots show (models: {known})"
+            need = f"what the snapshots show (models: {known or 'none'})"
             raise UnknownId("/".join(given), need, " ".join(map(shown, given.values())))
         return kept

@@ -404,18 +404,18 @@ def _arrivals(
     lowest = log(base / PICO)
     limits = Pareto(to_decimal(exp(lowest)), to_decimal(curve.slope)) if curve.slope else None
     per_day = _a_day(curve.level - curve.slope * (lowest - curve.origin))
-    return dict(
-        demand=Demand(per_day=per_day, sizes=mix.sizes, stays=mix.stays, limits=limits),
-        price=PerGpuHour.from_steps(base) if price is None else price,
-        per_day=_a_day(curve.level),
-        low=_a_day(curve.level - times * level_error),
-        high=_a_day(min(curve.level + times * level_error, _FARTHEST)),
-        confidence=share,
-        elasticity=elasticity,
-        rentals=sum(each.came is not None for each in watched),
-        machines=len({each.machine for each in watched}),
-        hours=to_decimal(sum(each.hours for each in watched)),
-    )
+    return {
+        "demand": Demand(per_day=per_day, sizes=mix.sizes, stays=mix.stays, limits=limits),
+        "price": PerGpuHour.from_steps(base) if price is None else price,
+        "per_day": _a_day(curve.level),
+        "low": _a_day(curve.level - times * level_error),
+        "high": _a_day(min(curve.level + times * level_error, _FARTHEST)),
+        "confidence": share,
+        "elasticity": elasticity,
+        "rentals": sum(each.came is not None for each in watched),
+        "machines": len({each.machine for each in watched}),
+        "hours": to_decimal(sum(each.hours for each in watched)),
+    }
 
 
 def _a_day(level: float) -> Decimal:
