@@ -102,6 +102,11 @@ class TestSpellsByHand:
         ]
         assert len(spell.seen) == 4
 
+    def test_a_price_that_stays_is_told_once(self) -> None:
+        dear = offer(7, price="0.60")
+        (spell,) = hours([free], [free], [dear], [dear]).spells()
+        assert [at for at, _ in spell.prices] == [MONDAY, MONDAY + 2 * HOUR]
+
     def test_nor_is_a_new_number(self) -> None:
         """A listing made anew gets new numbers for the same blocks."""
         assert told(hours([free], [evolve(free, id=99)])) == [(7, 1, None, 0, 1, None, None)]

@@ -151,18 +151,29 @@ class TestByHand:
 class TestHowSure:
     """The variance between machines, or of chance if that is larger; Student's of ln λ."""
 
-    def test_equal_machines_leave_chance(self) -> None:
-        """Chance: the second derivative of the likelihood by ln λ, by difference."""
-        found = fitted([spell(n, 5) for n in range(6)], elasticity=0)
-        rate = -log(1 - 1 / 5)
+    @staticmethod
+    def information(machines: int, looks: int) -> float:
+        """Return minus the second derivative of the likelihood by ln λ, by difference."""
 
         def value(level: float) -> float:
-            return 6 * (log(-expm1(-exp(level))) - 4 * exp(level))
+            return machines * (log(-expm1(-exp(level))) - (looks - 1) * exp(level))
 
-        step = 1e-4
-        center = log(rate)
-        second = (value(center + step) - 2 * value(center) + value(center - step)) / step**2
-        half = student_t("0.95", 5) / sqrt(-second)
+        step, center = 1e-4, log(-log(1 - 1 / looks))
+        return -(value(center + step) - 2 * value(center) + value(center - step)) / step**2
+
+    def test_the_elasticity_of_equal_machines(self) -> None:
+        """The difference of two rates that are known apart, over ln 2 between their prices."""
+        cheap = [spell(n, 5) for n in range(4)]
+        found = fitted(cheap + [spell(9 + n, 9, "1.00") for n in range(6)])
+        error = sqrt(1 / self.information(4, 5) + 1 / self.information(6, 9)) / log(2)
+        assert found.elasticity is not None
+        assert found.elasticity.half_width is not None
+        assert near(float(found.elasticity.half_width), student_t("0.95", 9) * error, 1e-4)
+
+    def test_equal_machines_leave_chance(self) -> None:
+        found = fitted([spell(n, 5) for n in range(6)], elasticity=0)
+        rate = -log(1 - 1 / 5)
+        half = student_t("0.95", 5) / sqrt(self.information(6, 5))
         assert near(found.low, 24 * rate * exp(-half), 1e-4)
         assert near(found.high, 24 * rate * exp(half), 1e-4)
 
