@@ -23,7 +23,6 @@ __all__ = [
     "SECONDS_PER_MONTH",
     "Amount",
     "Exact",
-    "gigabytes",
     "to_bytes",
     "to_megabytes",
 ]

@@ -17,13 +17,13 @@ import pytest
 from focus_exports import HISTORIES, MONTH, Row, Version, bills, charges, commitments
 from numgenius_core.billing import (
     FOCUS_COLUMNS,
-    FOCUS_COMMITMENT_COLUMNS,
     History,
     LineKind,
     Prepaid,
     focus_commitments,
     focus_rows,
 )
+from numgenius_core.billing._focus_columns import FOCUS_COMMITMENT_COLUMNS
 from numgenius_core.contracts import Contract
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.money import Money

@@ -17,7 +17,7 @@ ORDER: Final = [
     "errors", "ids", "_numbers", "units", "_checks", "_json", "money", "rates", "_terms",
     "intervals", "listing", "offer", "_accrual", "_tables", "_deprecation",
     "gpus", "sla", "prices", "contracts", "bids", "maintenance", "billing", "search", "wire",
-    "documents", "market", "frames", "planning", "whatif", "plots", "testing", "_command",
+    "documents", "market", "planning", "frames", "whatif", "plots", "testing", "_command",
     "__main__",
 ]
 # fmt: on

@@ -16,7 +16,8 @@ from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote, quote
 from numgenius_core.prices.ranking import NotRented, says
-from numgenius_core.search import ALIASES, FIELDS, View
+from numgenius_core.search import FIELDS, View
+from numgenius_core.search.fields import ALIASES
 from numgenius_core.units import to_megabytes
 
 Row = dict[str, Any]

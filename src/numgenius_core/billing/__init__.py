@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numgenius_core.billing._focus_columns import FOCUS_COLUMNS, FOCUS_COMMITMENT_COLUMNS
+from numgenius_core.billing._focus_columns import FOCUS_COLUMNS
 from numgenius_core.billing.focus import focus_commitments, focus_rows
 from numgenius_core.billing.grace import DaysOfGrace, GraceSchedule
 from numgenius_core.billing.history import (
@@ -36,7 +36,6 @@ from numgenius_core.billing.volumes import VolumeHistory, VolumeStatement, volum
 
 __all__ = [
     "FOCUS_COLUMNS",
-    "FOCUS_COMMITMENT_COLUMNS",
     "Charge",
     "ChargeKind",
     "DaysOfGrace",

@@ -152,7 +152,7 @@ def focus_rows(
 def focus_commitments(*histories: History) -> tuple[Row, ...]:
     """Return the deposits of instances as rows of FOCUS 1.3's data set of commitments.
 
-    A row has all of :data:`FOCUS_COMMITMENT_COLUMNS`. ``ContractApplied`` of :func:`focus_rows`
+    A row has all columns of that dataset, in its order. ``ContractApplied`` of :func:`focus_rows`
     names its ``ContractCommitmentId``. Its cost is what was prepaid less what was refunded: what
     the purchases of the commitment add up to, and what the usage is worth in the end. It begins
     with the first payment and ends with the contract, or with the refund that dissolved it.

@@ -8,7 +8,7 @@ as int64.
 =============================  ==========================================================
 quotes, reservations, payouts  :func:`quote`, :func:`reserve`, :func:`payout`
 in dollars, to look at         :func:`dollars`
-offers and who runs            :func:`offer_columns`, :func:`slices`, :func:`resolve`
+offers, snapshots, who runs    :func:`offer_columns`, :func:`slices`, :func:`resolve`
 how much is held               :func:`occupancy`
 prices of models, indices      :func:`model_prices`, :func:`basket_price`, :func:`matched_index`,
                                :func:`price_chain`

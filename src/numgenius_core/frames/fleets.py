@@ -36,12 +36,14 @@ from numgenius_core.frames._exact import (
 )
 from numgenius_core.frames._kinds import DISK, GPUS, INSTANT, NUMBER, PRICE, Kind
 from numgenius_core.frames._reading import Input, Reading, names_of, plain
+from numgenius_core.frames._series import series_columns
 from numgenius_core.frames.columns import Named, as_column
 from numgenius_core.gpus import slicing
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval, to_epoch
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Block, Offer
+from numgenius_core.planning.market_series import MarketSeries
 from numgenius_core.rates import PerGpuHour, PerHour
 
 _RANKS: Final = {
@@ -55,13 +57,22 @@ _CLAIM: Final = "__numgenius_claim_"
 _KEYS: Final = ("__numgenius_gpus", "__numgenius_min_gpu")
 
 
-def offer_columns(offers: Iterable[Offer]) -> dict[str, list[Any]]:
+def offer_columns(offers: Iterable[Offer] | MarketSeries) -> dict[str, list[Any]]:
     """Return offers as columns for any dataframe, under the names of the search API.
 
     Prices are whole pico-dollars, so that nothing is lost, and their names say so:
     ``dph_base_pico`` and so on (:data:`~numgenius_core.frames.PICO_COLUMNS`).
     :func:`~numgenius_core.frames.quote` and the others find them by these names. One that is not
     known is ``None``.
+
+    A series of snapshots has a row for each snapshot, machine, model and size, in order of time:
+    ``at`` is Unix seconds, and the others are named and meant as those of offers, so what prices
+    offers prices those of each ``at``. Where a row can be rented, ``spell`` is the number of its
+    free spell in ``series.spells()``, whose ``began_after``, ``ended_by`` (Unix seconds) and
+    ``rented`` stand beside it (:class:`~numgenius_core.planning.FreeSpell`).
+
+    Args:
+        offers: Offers, or a :class:`~numgenius_core.planning.MarketSeries`.
 
     Returns:
         A list for each column, one entry for each offer, in the order given.
@@ -74,6 +85,8 @@ def offer_columns(offers: Iterable[Offer]) -> dict[str, list[Any]]:
     >>> pa.table(columns).select(["num_gpus", "dph_base_pico"]).to_pylist()
     [{'num_gpus': 2, 'dph_base_pico': 1000000000000}]
     """
+    if isinstance(offers, MarketSeries):
+        return series_columns(offers)
     known = as_tuple(offers, "offers")
     for index, offer in enumerate(known):
         check_kind(offer, Offer, f"offers[{index}]")

@@ -6,6 +6,8 @@ the cheapest way to finish work by a deadline           :func:`meet_deadline`
 how many months to prepay                               :func:`reserve_for`, :func:`break_even`
 the record of a price, from a file                      :func:`read_price_series`
 whether a host should extend a contract or relist       :func:`extend_or_relist`
+rivals' prices, what is rented, how long blocks stay    :class:`MarketSeries`, :class:`FreeSpell`
+free: from snapshots of the market
 ======================================================  ===========================================
 
 Nothing is guessed: the record of the price, the stays that are likely and the demand that a host
@@ -17,6 +19,8 @@ from __future__ import annotations
 from numgenius_core.planning.bids import BidOutcome, BidPlan, compare_bids
 from numgenius_core.planning.deadlines import DeadlineOption, DeadlinePlan, Pays, meet_deadline
 from numgenius_core.planning.histories import read_price_series
+from numgenius_core.planning.market_series import MarketSeries
+from numgenius_core.planning.occupancy import MarketMoment
 from numgenius_core.planning.price_series import PriceSeries
 from numgenius_core.planning.relisting import Outlook, RelistingPlan, extend_or_relist
 from numgenius_core.planning.reserving import (
@@ -26,6 +30,7 @@ from numgenius_core.planning.reserving import (
     cost_of_stay,
     reserve_for,
 )
+from numgenius_core.planning.spells import FreeSpell
 
 __all__ = [
     "BidOutcome",
@@ -34,6 +39,9 @@ __all__ = [
     "CommitmentPlan",
     "DeadlineOption",
     "DeadlinePlan",
+    "FreeSpell",
+    "MarketMoment",
+    "MarketSeries",
     "Outlook",
     "Pays",
     "PriceSeries",

@@ -6,7 +6,6 @@ Each function draws on the axes given, or on those of a new figure, and returns 
 
 from __future__ import annotations
 
-from numgenius_core.plots._style import StyleName
 from numgenius_core.plots.charts import (
     bid_availability,
     discount_curve,
@@ -18,7 +17,6 @@ from numgenius_core.plots.promises import promise_schedules, sla_backtest
 from numgenius_core.plots.timeline import machine_timeline
 
 __all__ = [
-    "StyleName",
     "bid_availability",
     "discount_curve",
     "machine_timeline",

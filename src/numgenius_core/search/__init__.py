@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from numgenius_core.search._language import parse
     from numgenius_core.search._values import FieldType
-    from numgenius_core.search.fields import ALIASES, FIELDS, Field, View
+    from numgenius_core.search.fields import FIELDS, Field, View
     from numgenius_core.search.hints import Remark, remarks
     from numgenius_core.search.names import gpu_matcher
     from numgenius_core.search.query import DEFAULTS, Condition, Operator, Query
     from numgenius_core.search.request import Order, SearchRequest, parse_order, search
 
 __all__ = [
-    "ALIASES",
     "DEFAULTS",
     "FIELDS",
     "Condition",
@@ -40,7 +39,7 @@ __all__ = [
 _NAMES: Final = {
     "_language": ("parse",),
     "_values": ("FieldType",),
-    "fields": ("ALIASES", "FIELDS", "Field", "View"),
+    "fields": ("FIELDS", "Field", "View"),
     "hints": ("Remark", "remarks"),
     "names": ("gpu_matcher",),
     "query": ("DEFAULTS", "Condition", "Operator", "Query"),

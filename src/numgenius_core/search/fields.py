@@ -119,11 +119,9 @@ class Field:
         scale: What a typed number is multiplied with: 1,000 for GB of memory, 86,400 for days.
         keys: Where ``Offer.extra`` may have it, best first.
 
-    >>> from numgenius_core.search import ALIASES, FIELDS
+    >>> from numgenius_core.search import FIELDS
     >>> FIELDS["gpu_ram"].typed("80", "gpu_ram")  # typed in GB, asked for in MB
     Decimal('80000')
-    >>> FIELDS[ALIASES["dph"]].name
-    'dph_total'
     """
 
     name: str

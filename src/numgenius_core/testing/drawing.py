@@ -33,7 +33,9 @@ from numgenius_core.maintenance.schedule import MachineSchedule, MaintenanceWind
 from numgenius_core.market.state import Market
 from numgenius_core.money import Money
 from numgenius_core.offer import Block, Offer
+from numgenius_core.planning.market_series import MarketSeries
 from numgenius_core.planning.price_series import PriceSeries
+from numgenius_core.planning.spells import FreeSpell
 from numgenius_core.prices.schedules import CurveSchedule, LinearSchedule, StepSchedule
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
 from numgenius_core.sla.fees import FeeSchedule, StopLossFee
@@ -50,7 +52,12 @@ from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.testing import strategies as made
 from numgenius_core.testing.market_values import markets
 from numgenius_core.testing.promise_values import promises, uptime_histories
-from numgenius_core.testing.scenario_values import price_series, scenarios
+from numgenius_core.testing.scenario_values import (
+    free_spells,
+    market_series,
+    price_series,
+    scenarios,
+)
 from numgenius_core.whatif.scenario import Scenario
 
 
@@ -127,6 +134,8 @@ _MADE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {
     UptimeHistory: uptime_histories(),
     Market: markets(),
     PriceSeries: price_series(),
+    MarketSeries: market_series(),
+    FreeSpell: free_spells(),
     Scenario: scenarios(),
     NumgeniusError: st.builds(RuleViolation, _words, _words, _words),
 }

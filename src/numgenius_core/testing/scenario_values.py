@@ -12,10 +12,13 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from numgenius_core.ids import AccountId, MachineId
+from numgenius_core.ids import AccountId, MachineId, OfferId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, Mode, PriceTerms, Verification
+from numgenius_core.offer import Offer
+from numgenius_core.planning.market_series import MarketSeries
 from numgenius_core.planning.price_series import PriceSeries
+from numgenius_core.planning.spells import FreeSpell
 from numgenius_core.rates import PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.testing.strategies import EPOCH, bids
 from numgenius_core.whatif.demand import Demand, Request, Trace
@@ -25,6 +28,8 @@ from numgenius_core.whatif.scenario import Placement, Scenario
 
 _SECOND: Final = timedelta(seconds=1)
 _HORIZON: Final = 3_600
+_BLOCKS: Final = ((1, 1, 4), (1, 2, 4), (1, 4, 4), (2, 1, 1), (3, 1, 3), (3, 2, None), (3, 3, 3))
+"""Machines, the sizes of their blocks, and the GPUs that they say."""
 _HORIZONS: Final = Interval(EPOCH, EPOCH + _HORIZON * _SECOND)
 
 bid_prices: st.SearchStrategy[PerHour] = st.sampled_from(
@@ -52,6 +57,38 @@ def price_series(draw: st.DrawFn, most: int = 12, longest: int = 40) -> PriceSer
         now += draw(st.integers(1, longest)) * _SECOND
     end = instants[-1] if draw(st.booleans()) else now
     return PriceSeries(instants=tuple(instants), prices=tuple(prices), end=end)
+
+
+@st.composite
+def market_series(draw: st.DrawFn, most: int = 5) -> MarketSeries:
+    """Draw up to ``most`` snapshots of three small machines, whose offers come and go."""
+    now, taken = EPOCH, []
+    for _ in range(draw(st.integers(1, most))):
+        now += draw(st.integers(1, 3)) * _SECOND
+        sizes = draw(st.lists(st.sampled_from(_BLOCKS), unique=True, max_size=len(_BLOCKS)))
+        offers = []
+        for machine, gpus, whole in sizes:
+            price = draw(st.sampled_from([None, "0", "0.40", "0.40", "0.50"]))
+            offer = Offer(
+                id=OfferId(draw(st.integers(0, 99))),
+                machine=MachineId(machine),
+                gpu_name="A100",
+                gpus=gpus,
+                prices=PriceTerms(gpu=PerGpuHour(price or 0), min_bid=PerGpuHour("0.10")),
+                unknown_prices=() if price else ("gpu",),
+                gpus_in_machine=whole,
+                rentable=draw(st.sampled_from([True, True, False])),
+            )
+            offers.append(offer)
+        taken.append((now, offers))
+    return MarketSeries.of(taken)
+
+
+@st.composite
+def free_spells(draw: st.DrawFn) -> FreeSpell:
+    """Draw a time in which some block of a small market was free."""
+    found = draw(market_series().map(MarketSeries.spells).filter(bool))
+    return draw(st.sampled_from(found))
 
 
 @st.composite

@@ -2,6 +2,7 @@
 
 ==========================================  =======================================================
 who wants GPUs                              :class:`Demand`, :class:`Trace`, :func:`fit`
+the same from the market's snapshots        :class:`Arrivals`
 if there is no record of that               :func:`preset_demand`
 what is listed, and for how long            :class:`Scenario`, :func:`vary`
 what comes of it                            :func:`simulate`, :func:`sweep`
@@ -13,6 +14,7 @@ The rules themselves are played through, not an approximation of them: every amo
 
 from __future__ import annotations
 
+from numgenius_core.whatif.arrivals import Arrivals
 from numgenius_core.whatif.demand import Demand, Request, Trace
 from numgenius_core.whatif.distributions import (
     Distribution,
@@ -42,6 +44,7 @@ from numgenius_core.whatif.sweeps import Sweep, sweep
 __all__ = [
     "PRESETS",
     "Answer",
+    "Arrivals",
     "Demand",
     "Distribution",
     "Estimate",

@@ -158,8 +158,8 @@ def fit(
     lowest = min(price for price, _, _ in points)
     load = exp(level + slope * lowest)
     per_day = load * SECONDS_PER_DAY / (stays.mean * SECONDS_PER_HOUR)
-    limits = Pareto(_decimal(exp(lowest)), _decimal(-slope))
-    return Demand(per_day=_decimal(per_day), sizes=mix.sizes, stays=stays, limits=limits)
+    limits = Pareto(to_decimal(exp(lowest)), to_decimal(-slope))
+    return Demand(per_day=to_decimal(per_day), sizes=mix.sizes, stays=stays, limits=limits)
 
 
 def _line(points: list[tuple[float, float, int]]) -> tuple[float, float]:
@@ -172,7 +172,8 @@ def _line(points: list[tuple[float, float, int]]) -> tuple[float, float]:
     return slope, y - slope * x
 
 
-def _decimal(value: float) -> Decimal:
+def to_decimal(value: float) -> Decimal:
+    """Return a fitted number as a parameter, to nine places."""
     return Decimal(f"{value:.9f}")
 
 
@@ -256,9 +257,9 @@ def resembling(trace: Trace, horizon: Interval) -> Demand:
     bids = [r.bid.per_gpu(r.gpus).to_decimal() for r in seen if r.bid is not None]
     limits = [r.limit.to_decimal() for r in seen if r.limit is not None]
     priced = all(r.limit is not None for r in seen if r.mode is not Mode.INTERRUPTIBLE)
-    stays = [_decimal(max(r.seconds, 1) / SECONDS_PER_HOUR) for r in seen]
+    stays = [to_decimal(max(r.seconds, 1) / SECONDS_PER_HOUR) for r in seen]
     return Demand(
-        per_day=_decimal(len(seen) * SECONDS_PER_DAY / horizon.seconds),
+        per_day=to_decimal(len(seen) * SECONDS_PER_DAY / horizon.seconds),
         sizes=tuple(sorted(Counter(r.gpus for r in seen).items())),
         modes=tuple(Counter(r.mode for r in seen).items()),
         stays=Observed(tuple(stays)),
