@@ -445,21 +445,25 @@ class Builder:
 
     def next_due(self) -> Due | None:
         """Return what is due first on a machine or an account, ``None`` if nothing ever is."""
-        if self._touched or self._indexes or self._unqueued:
-            self._look_up_all()
-        return self._queue.first
+        self._look_up_machines()
+        first = self._queue.first
+        # An account that changed is due from now on, and machines come before: many of one host
+        # are gone through before its balance is looked at.
+        if self._unqueued and not (first is not None and first[1] == 0 and first[0] <= self.now):
+            self._look_up_accounts()
+            first = self._queue.first
+        return first
 
-    def pop_due(self, item: Due) -> None:
-        """Take something that is due off the queue: it happens now."""
-        self._queue = self._queue.without(item)
-
-    def _look_up_all(self) -> None:
-        """Bring all that is looked up to date: who runs, what is due."""
+    def _look_up_machines(self) -> None:
+        """Bring machines up to date: who runs there, what is due."""
         for machine in [
             *self._touched,
             *(each for each in self._indexes if each not in self._touched),
         ]:
             self._brought_up_to_date(machine)
+
+    def _look_up_accounts(self) -> None:
+        """Bring up to date when balances run out."""
         for name, before in self._unqueued.items():
             account = self._account(name)
             due = None if account is None else account.due
@@ -469,8 +473,8 @@ class Builder:
 
     def market(self) -> Market:
         """Return the market as a value."""
-        if self._touched or self._indexes or self._unqueued:
-            self._look_up_all()
+        self._look_up_machines()
+        self._look_up_accounts()
         base = self.base
         machines = base.machines.updated(self._machines) if self._machines else base.machines
         for machine in self._removed:

@@ -45,13 +45,15 @@ def advance_to(market: Market, at: datetime) -> Decision:
 def catch_up(decision: Decision) -> None:
     """Let everything happen that is due up to the decision's instant."""
     at, market = decision.at, decision.market
-    while (item := market.next_due()) is not None and item[0] <= at:
-        market.pop_due(item)
-        decision.at, kind, name = item
+    due = market.next_due()
+    while due is not None and due[0] <= at:
+        decision.at, kind, name = due
         if kind == 0:
             pass_time(decision, MachineId(name))
         else:
             balance_due(decision, AccountId(name))
+        happened, due = due, market.next_due()
+        assert due != happened, f"{due} has happened, and is due no longer"
     decision.at = at
 
 
@@ -86,12 +88,17 @@ def _roll(decision: Decision, listing: Listing) -> None:
 
 
 def _instances_due(decision: Decision, state: MachineState) -> bool:
-    """Let days of promises, deposits, contracts and rates come due, and return whether any did."""
+    """Let days of promises, deposits, contracts and rates come due.
+
+    Returns:
+        Whether anything did that may change who runs: a day that is settled does not.
+    """
     at = decision.at
     due = state._index.due_by(state.instances, at)
     for instance in due:
         if instance.promise is not None:
             _day_due(decision, instance)
+    settled = len(decision.events)
     for instance in due:
         spent = instance.deposit.runs_out()
         if spent is not None and spent <= at:
@@ -106,7 +113,7 @@ def _instances_due(decision: Decision, state: MachineState) -> bool:
         begun, changes = instance.rate_changes_begun, instance.contract.rate_changes
         if begun < len(changes) and changes[begun].since <= at:
             decision.emit(e.RatesChanged, contract=instance.id)
-    return bool(due)
+    return len(decision.events) > settled
 
 
 def _day_due(decision: Decision, instance: Instance) -> None:

@@ -29,6 +29,9 @@ from numgenius_core.market.instance import LAST, WAITING, Entry, Instance, entry
 from numgenius_core.market.state import MachineState, Market
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour
+from numgenius_core.sla.days import Judge
+from numgenius_core.sla.schedules import SlaRules
+from numgenius_core.sla.terms import SlaTerms
 
 _NOTHING: Final = Money(0)
 
@@ -44,7 +47,7 @@ class Decision:
         verdicts: What the command's listing does to each contract of its machine.
     """
 
-    __slots__ = ("at", "begun", "events", "market", "verdicts")
+    __slots__ = ("_judges", "_rules", "at", "begun", "events", "market", "verdicts")
 
     def __init__(self, market: Market, at: datetime) -> None:
         self.market: Builder = Builder(market)
@@ -52,6 +55,7 @@ class Decision:
         self.events: list[e.Event] = []
         self.begun: int = 0
         self.verdicts: tuple[ExtensionVerdict, ...] = ()
+        self._rules: SlaRules | None = None
 
     def begin(self) -> None:
         """Begin with the command: what was due before it has happened."""
@@ -66,6 +70,17 @@ class Decision:
     def next_number(self) -> int:
         """Return a number that nothing in this market has had."""
         return self.market.last + 1
+
+    def judge(self, terms: SlaTerms, rules: SlaRules) -> Judge:
+        """Return what days are judged by; it is worked out once for all that share a target."""
+        if rules is not self._rules:
+            self._rules = rules
+            self._judges: dict[int, Judge] = {}
+        target = terms.target_parts
+        judge = self._judges.get(target)
+        if judge is None:
+            judge = self._judges[target] = Judge(terms, rules)
+        return judge
 
     # --- who may ----------------------------------------------------------------------------
 

@@ -163,10 +163,12 @@ class MachineIndex:
         before = None if old is None else old.due
         due = None if new is None else new.due
         if due != before:
-            if old is not None and before is not None:
-                self.dues = self.dues.without((before, old.contract.id))
-            if new is not None and due is not None:
+            if before is None or old is None:
                 self.dues = self.dues.add((due, new.contract.id))
+            elif due is None or new is None:
+                self.dues = self.dues.without((before, old.contract.id))
+            else:
+                self.dues = self.dues.replaced((before, old.contract.id), (due, new.contract.id))
 
     @property
     def next_due(self) -> datetime | None:

@@ -25,7 +25,7 @@ from numgenius_core.market.promise import outages_of
 from numgenius_core.market.state import Market
 from numgenius_core.money import ZERO, Money
 from numgenius_core.rates import PerHour
-from numgenius_core.sla.days import DaySettlement
+from numgenius_core.sla.days import DaySettlement, Judge
 from numgenius_core.sla.history import UptimeHistory
 from numgenius_core.sla.terms import SlaTerms
 
@@ -122,7 +122,7 @@ def promise_of(
     if found.promise is not None:
         rules, machine = market.settings.sla, market.machine(found.contract.machine)
         promise = counted_until(found, machine, utc(at))
-        today, _ = day_so_far(promise, terms, rules)
+        today, _ = day_so_far(promise, Judge(terms, rules), rules)
         held = promise.ledger.at(utc(at))
     return PromiseView(
         contract=contract,

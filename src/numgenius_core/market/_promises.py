@@ -10,7 +10,7 @@ have then; the end of a contract, its client's or its date, closes its escrow at
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from numgenius_core.billing.history import Settled
 from numgenius_core.contracts.life import InstanceState
@@ -18,16 +18,19 @@ from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import ContractId
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
-from numgenius_core.market._ledger import moved
+from numgenius_core.market._copying import maker
+from numgenius_core.market._ledger import moved, ticks_at
 from numgenius_core.market.instance import Instance, changed_instance
 from numgenius_core.market.promise import PromiseState, counted, midnight_after, outages_of
 from numgenius_core.market.state import MachineState
-from numgenius_core.sla.days import DaySettlement, EscrowState, settle_day
+from numgenius_core.sla.days import DaySettlement, EscrowState, Judge, settled_day
+from numgenius_core.money import money_of
 from numgenius_core.sla.schedules import SlaRules
-from numgenius_core.sla.terms import SlaTerms
 
 if TYPE_CHECKING:  # which applies events by these functions
     from numgenius_core.market._decision import Decision
+
+_settled_fact: Final = maker(Settled)
 
 
 # --- what is decided ------------------------------------------------------------------------
@@ -46,17 +49,18 @@ def settle_promise(decision: Decision, contract: ContractId, *, closes: bool = F
     terms = instance.contract.sla
     if instance.promise is None or terms is None:
         return
+    rules = market.settings.sla
     promise = counted_until(instance, market.bare(instance.contract.machine), decision.at)
-    day, left = day_so_far(promise, terms, market.settings.sla, closes=closes)
+    day, left = day_so_far(promise, decision.judge(terms, rules), rules, closes=closes)
     decision.emit(e.PromiseSettled, contract=contract, day=day, left=left, closes=closes)
 
 
 def day_so_far(
-    promise: PromiseState, terms: SlaTerms, rules: SlaRules, *, closes: bool = False
+    promise: PromiseState, judge: Judge, rules: SlaRules, *, closes: bool = False
 ) -> tuple[DaySettlement, EscrowState]:
     """Return what comes due if the day ends where it is counted to, and what it leaves."""
-    return settle_day(
-        terms,
+    return settled_day(
+        judge,
         promise.escrow,
         promise.day,
         intended=promise.intended,
@@ -65,7 +69,6 @@ def day_so_far(
         net=promise.net,
         fee=promise.fee,
         close=closes,
-        rules=rules,
     )
 
 
@@ -81,31 +84,32 @@ def counted_until(instance: Instance, machine: MachineState, at: datetime) -> Pr
 
 def promise_settled(market: Builder, event: e.PromiseSettled) -> None:
     instance, at, day = market.living(event.contract), event.at, event.day
-    contract = instance.contract
-    if instance.promise is None:
+    contract, promise, closes = instance.contract, instance.promise, event.closes
+    if promise is None:
         need = "a contract whose promise is in force"
         raise RuleViolation("contract", need, f"contract {event.contract}")
-    promise = counted_until(instance, market.bare(contract.machine), at)
-    if day.day != promise.day or not (event.closes or at == midnight_after(promise.day)):
-        need = f"the day from {promise.day} on, settled at its end"
+    counts = promise.day_at(at, running=instance.state is InstanceState.RUNNING)
+    if day.day != counts or not (closes or at == midnight_after(counts)):
+        need = f"the day from {counts} on, settled at its end"
         raise RuleViolation("event.day", need, f"the one from {day.day} on at {at}")
-    gone, held = day.escrow_to_client + day.escrow_to_host, promise.ledger.at(at)
-    if gone > held or (event.closes and gone != held):
-        need = f"{'all' if event.closes else 'at most'} of the ${held} in the escrow"
-        raise RuleViolation("event.day", need, f"${gone}")
-    kept = PromiseState(
-        day=at, since=at, escrow=event.left, ledger=moved(promise.ledger, at, -gone.ticks, 0)
-    )
-    fact = Settled(at=at, day=day, closes=event.closes)
-    facts = instance.facts.add(fact)  # type: ignore[attr-defined]
-    after = changed_instance(instance, facts=facts, promise=None if event.closes else kept)
-    if day.credit:
+    paid, released = day.escrow_to_client.ticks, day.escrow_to_host.ticks
+    gone, held = paid + released, ticks_at(promise.ledger, at)
+    if gone > held or (closes and gone != held):
+        need = f"{'all' if closes else 'at most'} of the ${money_of(held)} in the escrow"
+        raise RuleViolation("event.day", need, f"${money_of(gone)}")
+    facts = instance.facts.add(_settled_fact(at=at, day=day, closes=closes))  # type: ignore[attr-defined]
+    if day.credit.ticks:
         market.pay(contract.client, at, day.credit.ticks, 0)
-    if day.escrow_to_host:
-        market.pay(contract.host, at, day.escrow_to_host.ticks, 0)
-    if day.from_platform:
-        market.earn(at, -day.from_platform.ticks, 0)
-    market.settle(after, at)
+    if released:
+        market.pay(contract.host, at, released, 0)
+    if day.credit.ticks != paid:
+        market.earn(at, paid - day.credit.ticks, 0)
+    if closes:
+        market.settle(changed_instance(instance, facts=facts, promise=None), at)
+        return
+    ledger = moved(promise.ledger, at, -gone, 0)
+    kept = PromiseState(day=at, since=at, escrow=event.left, ledger=ledger)
+    market.put(changed_instance(instance, facts=facts, promise=kept))  # what flows goes on
 
 
 def count_promises(market: Builder, machine: MachineState, at: datetime) -> None:

@@ -84,6 +84,20 @@ class PromiseState:
         """Return when the day is settled; ``None`` is never."""
         return midnight_after(self.day) if self.is_active(running=running) else None
 
+    def day_at(self, at: datetime, *, running: bool) -> datetime:
+        """Return the first instant of the day that is counted at an instant.
+
+        Raises:
+            RuleViolation: A midnight has passed at which the day should have been settled.
+        """
+        if not self.is_active(running=running):
+            return midnight_before(at)
+        midnight = midnight_after(self.day)
+        if midnight is not None and at > midnight:
+            need = f"a day of the promise settled at {midnight}"
+            raise RuleViolation("event.at", need, f"none until {at}")
+        return self.day
+
     def downtime(self, notice: NoticeSchedule) -> int:
         """Return the downtime of the day in parts of 10⁻⁹ of a second, less what is forgiven."""
         check_kind(notice, NoticeSchedule, "notice")
@@ -133,37 +147,40 @@ def counted(
     seconds = passed.days * 86_400 + passed.seconds
     if not seconds:
         return promise
+    day = promise.day_at(at, running=running)
     if not promise.is_active(running=running):
-        return changed_promise(promise, since=at, day=midnight_before(at))
-    midnight = midnight_after(promise.day)
-    if midnight is not None and at > midnight:
-        need = f"a day of the promise settled at {midnight}"
-        raise RuleViolation("event.at", need, f"none until {at}")
-    changes: dict[str, Any] = {}
+        return changed_promise(promise, since=at, day=day)
+    changes: dict[str, Any] = {"since": at}
     if running:
-        lost, planned = promise.down, list(promise.planned)
-        for outage in outages_of(machine, promise.since, at):
-            lasts = outage.period.seconds
-            if outage.announced is None:
-                lost += lasts
-                continue
-            told, length = outage.notice, outage.window.seconds
-            if planned and planned[-1][:2] == (told, length):
-                lasts += planned.pop()[2]
-            planned.append((told, length, lasts))
-        changes = {"down": lost, "planned": tuple(planned), "intended": promise.intended + seconds}
-    return _paid(changed_promise(promise, since=at, **changes), flow, seconds)
+        changes["intended"] = promise.intended + seconds
+        if not machine.online:
+            changes |= _lost(promise, at, machine)
+    return _paid(promise, flow, seconds, **changes)
 
 
-def _paid(promise: PromiseState, flow: Flow, times: int) -> PromiseState:
-    """Return a promise after what a flow brought so many times."""
+def _lost(promise: PromiseState, at: datetime, machine: MachineState) -> dict[str, Any]:
+    """Return what changes in a promise while its machine is down until an instant."""
+    down, planned = promise.down, list(promise.planned)
+    for outage in outages_of(machine, promise.since, at):
+        lasts = outage.period.seconds
+        if outage.announced is None:
+            down += lasts
+            continue
+        told, length = outage.notice, outage.window.seconds
+        if planned and planned[-1][:2] == (told, length):
+            lasts += planned.pop()[2]
+        planned.append((told, length, lasts))
+    return {"down": down, "planned": tuple(planned)}
+
+
+def _paid(promise: PromiseState, flow: Flow, times: int, **changes: Any) -> PromiseState:
+    """Return a promise after what a flow brought so many times, with some fields changed."""
     fee, paid, escrowed = flow.sla.ticks, flow.balance.ticks, flow.escrow.ticks
-    return changed_promise(
-        promise,
-        compute=money_of(promise.compute.ticks + (paid - fee) * times),
-        net=money_of(promise.net.ticks + (escrowed - fee) * times),
-        fee=money_of(promise.fee.ticks + fee * times),
-    )
+    if paid or escrowed:
+        changes["compute"] = money_of(promise.compute.ticks + (paid - fee) * times)
+        changes["net"] = money_of(promise.net.ticks + (escrowed - fee) * times)
+        changes["fee"] = money_of(promise.fee.ticks + fee * times)
+    return changed_promise(promise, **changes)
 
 
 def flows_on(

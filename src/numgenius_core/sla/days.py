@@ -105,11 +105,16 @@ def weight_parts(rules: SlaRules, target: Fraction) -> int:
 
 
 class Judge:
-    """What the days of a contract are judged by: its target, and the schedules."""
+    """What the days of a contract are judged by: its target, and the schedules.
 
-    __slots__ = ("_beta", "_lengths", "_share", "_target")
+    Attributes:
+        release_days: Over how many days the host gets what a day left in escrow.
+    """
+
+    __slots__ = ("_beta", "_lengths", "_share", "_target", "release_days")
 
     def __init__(self, terms: SlaTerms, rules: SlaRules) -> None:
+        self.release_days: int = rules.release_days
         self._target, self._lengths = terms.target_parts, rules.blend.memories
         self._beta, self._share = weight_parts(rules, terms.target), rules.credit.share
 
@@ -192,16 +197,44 @@ def settle_day(
     if net > compute:
         raise RuleViolation("net", f"at most what the client paid, {compute}", str(net))
     judge = Judge(terms, rules)
+    return settled_day(
+        judge,
+        state,
+        day,
+        intended=intended,
+        down=down,
+        compute=compute,
+        net=net,
+        fee=fee,
+        close=close,
+    )
+
+
+def settled_day(
+    judge: Judge,
+    state: EscrowState,
+    day: datetime,
+    *,
+    intended: int,
+    down: int,
+    compute: Money,
+    net: Money,
+    fee: Money,
+    close: bool,
+) -> tuple[DaySettlement, EscrowState]:
+    """Return what :func:`settle_day` does, of what was counted and needs no checks."""
     uptime, blend, credit, memories = judge.day(intended, down, compute, judge.begun(state))
-    paid = min(credit, net)
+    paid = credit if credit.ticks < net.ticks else net
+    days = judge.release_days
     released, *later = [amount.ticks for amount in state.pending] or [0]
-    later += [0] * (rules.release_days - len(later))
-    part, odd = divmod(net.ticks + fee.ticks - paid.ticks, rules.release_days)
-    for ahead in range(rules.release_days):
-        later[ahead] += part
+    later += [0] * (days - len(later))
+    part, odd = divmod(net.ticks + fee.ticks - paid.ticks, days)
+    if part:
+        for ahead in range(days):
+            later[ahead] += part
     later[0] += odd
     if close:
-        released, later = released + sum(later), [0] * rules.release_days
+        released, later = released + sum(later), [0] * days
     settled = DaySettlement(
         day=day,
         intended=intended,

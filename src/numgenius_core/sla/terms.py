@@ -86,7 +86,8 @@ class SlaTerms:
     @property
     def target_parts(self) -> int:
         """The target in parts of 10⁻⁹."""
-        return int(self.target * PARTS)
+        target = self.target  # a whole number of them, see reliability_of
+        return target.numerator * PARTS // target.denominator
 
 
 def rented_terms(
