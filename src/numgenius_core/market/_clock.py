@@ -128,6 +128,8 @@ def _day_due(decision: Decision, instance: Instance) -> None:
 def _maintenance_due(decision: Decision, state: MachineState) -> None:
     """Let windows end and begin that do so after what was announced, the ends first."""
     at, since, windows = decision.at, state.announced, state.schedule.windows
+    if not windows:
+        return  # nearly always
     for kind, edge in (
         (e.MaintenanceCompleted, _end_of),
         (e.MaintenanceStarted, _start_of),

@@ -90,7 +90,7 @@ class PromiseState:
         Raises:
             RuleViolation: A midnight has passed at which the day should have been settled.
         """
-        if not self.is_active(running=running):
+        if not (running or self.is_active(running=False)):
             return midnight_before(at)
         midnight = midnight_after(self.day)
         if midnight is not None and at > midnight:
@@ -148,7 +148,7 @@ def counted(
     if not seconds:
         return promise
     day = promise.day_at(at, running=running)
-    if not promise.is_active(running=running):
+    if not (running or promise.is_active(running=False)):
         return changed_promise(promise, since=at, day=day)
     changes: dict[str, Any] = {"since": at}
     if running:

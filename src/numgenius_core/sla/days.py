@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from fractions import Fraction
 from itertools import repeat
+from operator import attrgetter
+from typing import Final
 
 from attrs import frozen
 
@@ -22,6 +24,8 @@ from numgenius_core.sla.history import as_share, share_up
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
 from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.units import SECONDS_PER_DAY
+
+_TICKS: Final = attrgetter("ticks")
 
 
 @frozen(kw_only=True)
@@ -226,12 +230,10 @@ def settled_day(
     uptime, blend, credit, memories = judge.day(intended, down, compute, judge.begun(state))
     paid = credit if credit.ticks < net.ticks else net
     days = judge.release_days
-    released, *later = [amount.ticks for amount in state.pending] or [0]
-    later += [0] * (days - len(later))
     part, odd = divmod(net.ticks + fee.ticks - paid.ticks, days)
-    if part:
-        for ahead in range(days):
-            later[ahead] += part
+    released, *before = map(_TICKS, state.pending or (ZERO,))
+    later = [amount + part for amount in before[:days]]
+    later += before[days:] or [part] * (days - len(later))
     later[0] += odd
     if close:
         released, later = released + sum(later), [0] * days

@@ -262,7 +262,7 @@ def _merged(periods: Iterable[Interval]) -> tuple[Interval, ...]:
 
 def share_up(intended: int, down: int) -> int:
     """Return the uptime of a day in parts of 10⁻⁹, half-even, of what :meth:`days` returns."""
-    return round_half_even(intended * PARTS - down, intended)
+    return round_half_even(intended * PARTS - down, intended) if down else PARTS
 
 
 def as_share(parts: int) -> Fraction:
