@@ -57,6 +57,9 @@ HOST_COMMANDS = [c.Unlist, c.CleanUp, c.CancelMaintenance, c.ScheduleMaintenance
 HOST_COMMANDS += [c.SetDefaultJob, c.RemoveDefaultJob, c.SetMinBid, c.Defragment, c.Defragment]
 VOLUME_SIZES = [1, 15_000, 15_000, 200_000, 200_000, 500_001]
 VOLUME_PRICES = ["0.10", "0.10", "0.15", "0", "2592"]
+CLAIMS = ["0", "0", "0.99", "0.99", "0.96", "0.9999", "0.5"]
+SPREADS = [None, None, None, "0.3", "1", "3"]
+TARGETS = ["0.95", "0.95", "0.99", "0.9", "0.4", "0.96", "0.999"]
 LIFE: dict[str, list[Any]] = {
     "loading": [c.ReportLoaded, c.ReportLoaded, c.Stop],
     "running": [c.Stop, c.Stop, c.Stop, c.Destroy],
@@ -166,6 +169,7 @@ class MarketMachine(CheckedMarket):
                     end=end,
                     rolling=None if end or scene % 5 else timedelta(days=2),
                     volume_mb=chance.choice([0, None, 400_000]),
+                    sla_claim=chance.choice(["0", "0.99", "0.97"]),
                 )
             )
             for _ in range(chance.choice([0, 0, 1, 2])):
@@ -215,7 +219,26 @@ class MarketMachine(CheckedMarket):
             end=None if end is None else second(at + end),
             label="one" * (pick % 3),
             volumes=self.volumes_for(pick, by, machine),
+            target=self.target_for(pick, machine),
         )
+
+    def target_for(self, pick: int, machine: MachineId) -> str | None:
+        """Return a target where something is promised, mostly on demand; seldom one elsewhere."""
+        rig = self.model.rigs.get(machine)
+        listing = None if rig is None else rig.listing
+        if listing is None or listing.claimed is None or pick % 2 == 0:
+            return "0.9" if pick % 53 == 7 else None
+        if pick % 4 == 1:
+            return None if pick % 3 == 0 else TARGETS[pick // 4 % 7]
+        claim = listing.claimed.claim
+        return str(float(claim)) if pick % 5 == 0 else str(float(claim - Fraction(1, 25)))
+
+    def promised_with(self, pick: int, *, whole: bool) -> dict[str, Any]:
+        """Return what a listing says of its uptime."""
+        found: dict[str, Any] = {"sla_claim": CLAIMS[pick % 7], "sla_spread": SPREADS[pick // 7 % 6]}
+        if not whole and pick % 3:
+            del found["sla_claim"]  # it stays
+        return found
 
     def volumes_for(self, pick: int, by: AccountId, machine: MachineId) -> tuple[VolumeId, ...]:
         """Return volumes to attach: mostly such as can be, seldom another's or of elsewhere."""
@@ -418,6 +441,7 @@ class MarketMachine(CheckedMarket):
             end=None if end is None or (rolling and pick % 9) else second(base + end),
             rolling=None if rolling is None else timedelta(seconds=rolling),
             **self.volumes_with(pick),
+            **self.promised_with(pick // 3, whole=True),
         )
         self.run(command, at)
 
@@ -468,6 +492,7 @@ class MarketMachine(CheckedMarket):
             rolling=None if rolling is None else timedelta(seconds=rolling),
             **sent,
             **self.volumes_with(pick),
+            **self.promised_with(pick, whole=False),
         )
         self.run(command, at)
 

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from market_model import Deal, Model, Rig, Window, cut
 from market_world import START, second
-from model_parts import NEVER, Refused
+from model_parts import DAY, NEVER, Refused
 from numgenius_core.billing import statement, volume_statement
 from numgenius_core.contracts.contract import is_later
 from numgenius_core.errors import NumgeniusError
@@ -35,6 +35,8 @@ from numgenius_core.market.journal import (
     market_from_json,
     market_to_json,
 )
+from numgenius_core.sla import DaySettlement
+from promise_model import Told
 
 
 def seconds(instant: datetime | None) -> int:
@@ -50,6 +52,15 @@ def number_made(events: Iterable[e.Event]) -> int:
         if isinstance(each, e.MaintenanceScheduled):
             return each.window.id
     return 0
+
+
+def as_told(day: DaySettlement) -> Told:
+    """Return a settlement as the model tells it."""
+    blend = None if day.blend is None else Fraction(day.blend, 10**9)
+    amounts = (day.credit, day.escrow_to_client, day.escrow_to_host)
+    return Told(
+        seconds(day.day), day.reliability, blend, *(amount.ticks for amount in amounts)
+    )
 
 
 class CheckedMarket(RuleBasedStateMachine):
@@ -194,7 +205,9 @@ class CheckedMarket(RuleBasedStateMachine):
         assert platform == model.platform
         assert self.market.credited.ticks == model.credited
         assert self.market.paid_out.ticks == model.paid_out
-        assert balances + deposits + platform + model.paid_out == model.credited
+        escrows = [each.promise.ledger for each in self._instances().values() if each.promise]
+        held = sum(ledger.at(now).ticks for ledger in escrows)
+        assert balances + deposits + held + platform + model.paid_out == model.credited
 
     def _check_instance(self, each: Instance, deal: Deal) -> None:
         now = second(self.at)
@@ -207,6 +220,33 @@ class CheckedMarket(RuleBasedStateMachine):
         assert (each.contract.block.start, each.contract.block.size) == (deal.start, deal.size)
         assert each.gpu_price(now).steps == deal.gpu_rate(self.at)
         assert (each.contract.mode is Mode.INTERRUPTIBLE) == (deal.bid is not None)
+        if each.contract.sla is not None:
+            self._check_days(each, deal)
+        else:
+            assert deal.pledge is None
+            assert not deal.days
+
+    def _check_days(self, each: Instance, deal: Deal) -> None:
+        """What was settled of a promise, what its day came to so far, and what is in its escrow."""
+        now, pledge = second(self.at), deal.pledge
+        seen = views.promise_of(self.market, each.id, now, archive=self.archive)
+        assert [as_told(day) for day in seen.days] == deal.days
+        assert (each.promise is None) == (pledge is None) == (seen.today is None)
+        if each.promise is None or pledge is None or seen.today is None:
+            return
+        assert seen.terms.target == pledge.target
+        assert each.contract.sla_share == pledge.share
+        fee = self.model.pledge_fee(deal, deal.prices(self.at), pledge.share)
+        assert seen.fee.steps == fee
+        assert seen.escrow.ticks == pledge.escrow == each.promise.ledger.at(now).ticks
+        assert seen.today.intended == pledge.intended
+        today = as_told(seen.today)
+        assert today == pledge.told(today.day)
+        scales = [Fraction(parts, 10**9) for parts in each.promise.escrow.memories]
+        if scales:
+            assert scales == [pledge.week, pledge.month]
+        pending = [amount.ticks for amount in each.promise.escrow.pending]
+        assert (pending or [0] * 7) == pledge.pending
 
     def _check_promise(self, old: Instance, new: Instance, command: c.Command) -> None:
         """G3, G9: a contract is never shortened, and never dearer without its client's leave."""
@@ -401,6 +441,8 @@ class CheckedMarket(RuleBasedStateMachine):
         if not self.events:
             return
         self.run(c.Tick(), self.at)  # a command that was refused has let nothing happen
+        if (self.at + 1) % DAY == 0:
+            self.run(c.Tick(), self.at + 1)  # days are settled then, of which no statement knows
         market, at = self.market, second(self.at + 1)
         half = len(self.events) // 2
         assert replay(self.events[half:], replay(self.events[:half])) == market
@@ -414,6 +456,9 @@ class CheckedMarket(RuleBasedStateMachine):
                 if isinstance(each, e.CreditTransferred):
                     balances[each.recipient] += each.amount.ticks
         platform = 0
+        for key, gone in self.archive.items():
+            if gone.contract.sla is not None:
+                self._check_days(gone, self.model.gone[key])
         for found in (*self._instances().values(), *self.archive.values()):
             paid = statement(found.history, Interval(found.contract.start, at))
             lacks = min(found.deposit.at(at).ticks, 0)  # of a last second that is being spent
@@ -422,7 +467,8 @@ class CheckedMarket(RuleBasedStateMachine):
                 == views.deposit_of(market, found.id, at, archive=self.archive).left.ticks
             )
             balances[found.contract.client] -= paid.billed.ticks + lacks
-            balances[found.contract.host] += paid.payout.ticks
+            held = 0 if found.promise is None else found.promise.ledger.at(at).ticks
+            balances[found.contract.host] += paid.payout.ticks - held
             platform += paid.fee.ticks
         rented = [each for s in market.machines.values() for each in s.volumes.values()]
         for volume in (*rented, *self.gone_volumes.values()):

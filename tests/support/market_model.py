@@ -25,6 +25,7 @@ from model_parts import (
     need,
 )
 from numgenius_core.money import Money
+from promise_model import Claimed, Pledge, PromiseModel, Told
 from volume_model import Vol, VolumeModel, VolumesListed
 
 _EXACT = Context(prec=120)
@@ -89,6 +90,8 @@ class Deal:
     saved: int = 0
     billed: bool = False  # a host's own test, where these are billed
     volumes: tuple[int, ...] = ()
+    pledge: Pledge | None = None
+    days: list[Told] = field(default_factory=list)  # of its promise, as they were settled
     accepted: int = 0  # the floor its client accepted for the time after its end, steps per GPU
 
     @property
@@ -152,6 +155,7 @@ class Listed:
     factor: Fraction
     end: int
     rolling: int | None
+    claimed: Claimed | None = None
 
     def end_at(self, now: int) -> int:
         """Return when a contract made now ends."""
@@ -170,12 +174,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Window:
-    """Maintenance; ``locked`` if it is the marketplace's own."""
+    """Maintenance; ``locked`` if it is the marketplace's own, ``told`` is when it was announced."""
 
     start: int
     end: int
     number: int
     locked: bool
+    told: int = field(default=0, compare=False)
 
 
 @dataclass
@@ -209,7 +214,7 @@ def cut(gpus: int, min_gpu: int) -> list[tuple[int, int]]:
 
 
 @dataclass
-class Model(VolumeModel):
+class Model(VolumeModel, PromiseModel):
     """A market."""
 
     now: int = 0
@@ -260,6 +265,7 @@ class Model(VolumeModel):
             spent[deal.client] += paid
             if covered:
                 yield self.now - -deal.deposit // covered
+        yield from self.midnights()
         yield from self.volume_instants()
         for vol in self.vols.values():
             spent[vol.client] += self.cost_of(vol)[0]
@@ -274,13 +280,15 @@ class Model(VolumeModel):
 
     def _cost(self, deal: Deal) -> tuple[int, int, int]:
         """Return ticks a second from the balance, from the deposit, and to the platform."""
-        if deal.free or not self.rigs[deal.machine].online:
+        promised = deal.pledge is not None and deal.state == "running"  # charged when it is down
+        if deal.free or not (self.rigs[deal.machine].online or promised):
             return 0, 0, 0
         prices = deal.prices(self.now)
         paid = prices.storage * deal.disk * MB_TICKS
         fee = prices.fee_of(prices.storage) * deal.disk * MB_TICKS
         if deal.state != "running":
             return paid, 0, fee
+        paid += self.of_promise(deal)
         rate = deal.gpu_rate(self.now)
         fee += prices.fee_of(rate) * HOUR_TICKS
         if deal.deposit > 0:
@@ -292,7 +300,12 @@ class Model(VolumeModel):
         for deal in self.deals.values():
             paid, covered, fee = self._cost(deal)
             self.purses[deal.client].balance -= paid * seconds
-            self.purses[deal.host].balance += (paid + covered - fee) * seconds
+            if deal.pledge is None:
+                self.purses[deal.host].balance += (paid + covered - fee) * seconds
+            else:
+                of_promise = self.of_promise(deal) * seconds
+                self.escrowed(deal, paid * seconds, fee * seconds, of_promise)
+                self.count_day(deal, to)
             self.platform += fee * seconds
             if covered:
                 saving = deal.full(self.now) - deal.reduced(self.now)
@@ -306,7 +319,8 @@ class Model(VolumeModel):
         self.now = to
 
     def _happen(self) -> None:
-        """Deposits first, then contracts, then listings; who runs, and who has nothing left."""
+        """Days, deposits, contracts, listings; who runs, and who has nothing left."""
+        self.settle_days()
         for deal in self.deals.values():
             if deal.deposit < 0:  # the balance pays what its last second lacked
                 self.purses[deal.client].balance += deal.deposit
@@ -315,6 +329,7 @@ class Model(VolumeModel):
             if not deal.over and deal.end <= self.now:
                 self.rigs[deal.machine].asked.pop(deal.id, None)
                 self._dissolve(deal)
+                self.close_pledge(deal)
                 deal.state = "expired"
         self.volumes_end()
         for rig in self.rigs.values():
@@ -416,6 +431,8 @@ class Model(VolumeModel):
         listing, end = rig.listing, rig.listing.end_at(self.now)
         for deal in self.of(rig):
             if deal.over or deal.end == NEVER or end <= deal.end or not deal.auto:
+                continue
+            if self.skips(deal, listing):
                 continue
             if deal.id in rig.asked:  # it blocks others until it is answered
                 continue
@@ -569,8 +586,11 @@ class Model(VolumeModel):
         for steps, count in ((prices.upload, command.sent), (prices.download, command.received)):
             fee = prices.fee_of(steps) * count * BYTE_TICKS
             self.purses[deal.client].balance -= steps * count * BYTE_TICKS
-            self.purses[deal.host].balance += steps * count * BYTE_TICKS - fee
             self.platform += fee
+            if deal.pledge is None:
+                self.purses[deal.host].balance += steps * count * BYTE_TICKS - fee
+            else:
+                self.escrowed(deal, steps * count * BYTE_TICKS, fee)
 
     # a host
 
@@ -607,7 +627,8 @@ class Model(VolumeModel):
             p.min_bid.steps,
             p.platform_fee,
         )
-        rig.listing = Listed(prices, command.min_gpu, command.max_discount, end, rolling)
+        claimed = self.claimed_by(rig, command)
+        rig.listing = Listed(prices, command.min_gpu, command.max_discount, end, rolling, claimed)
         rig.rolls_at = None if rolling is None else self.now + DAY
         rig.floor = prices.min_bid
         rig.asked.clear()
@@ -663,7 +684,7 @@ class Model(VolumeModel):
             need(rolling > 0)
         elif old is not None:
             end = old.end_at(self.now)
-        rig.listing = Listed(prices, min_gpu, factor, end, rolling)
+        rig.listing = Listed(prices, min_gpu, factor, end, rolling, self.claimed_by(rig, command))
         rig.rolls_at = None if rolling is None else self.now + DAY
         rig.floor = prices.min_bid
         self.list_with(rig, command)
@@ -704,7 +725,7 @@ class Model(VolumeModel):
         need(self.now < start <= self.now + 365 * DAY)  # the tests stay clear of leap days
         need(all(end <= each.start or each.end <= start for each in rig.windows))
         need(command.window.id == 0)
-        rig.windows.append(Window(start, end, self._id, locked))
+        rig.windows.append(Window(start, end, self._id, locked, told=self.now))
 
     def _cancel_maintenance(self, command: Any) -> None:
         self._cancel(self._own(command), command.window, locked=False)
@@ -787,6 +808,7 @@ class Model(VolumeModel):
             label=command.label,
             billed=billed,
             volumes=tuple(command.volumes),
+            pledge=self.pledge_of(command, rig.listing.claimed, free=own and not billed),
         )
 
     @staticmethod
@@ -817,7 +839,7 @@ class Model(VolumeModel):
     def _prepay(self, command: Any) -> None:
         deal = self._mine(command, current=True)
         rig, amount = self.rigs[deal.machine], command.amount.ticks
-        need(deal.bid is None and not deal.free)
+        need(deal.bid is None and not deal.free and deal.pledge is None)
         need(rig.verification == "verified" and deal.factor)
         need(0 < amount <= self.purses[deal.client].balance)
         price = deal.full(self.now) * HOUR_TICKS * MONTH
@@ -849,6 +871,7 @@ class Model(VolumeModel):
     def _remove(self, deal: Deal) -> None:
         self.rigs[deal.machine].asked.pop(deal.id, None)
         self._dissolve(deal)
+        self.close_pledge(deal)
         deal.state = "destroyed"
         self.gone[deal.id] = self.deals.pop(deal.id)
 
