@@ -60,6 +60,7 @@ VOLUME_PRICES = ["0.10", "0.10", "0.15", "0", "2592"]
 CLAIMS = ["0", "0", "0.99", "0.99", "0.96", "0.9999", "0.5"]
 SPREADS = [None, None, None, "0.3", "1", "3"]
 TARGETS = ["0.95", "0.95", "0.99", "0.9", "0.4", "0.96", "0.999"]
+OUTAGES = [7, HOUR // 2, HOUR, 3 * HOUR, 5 * HOUR + 1, 30 * HOUR, 3 * DAY]
 LIFE: dict[str, list[Any]] = {
     "loading": [c.ReportLoaded, c.ReportLoaded, c.Stop],
     "running": [c.Stop, c.Stop, c.Stop, c.Destroy],
@@ -174,8 +175,11 @@ class MarketMachine(CheckedMarket):
             )
             for _ in range(chance.choice([0, 0, 1, 2])):
                 self.set_up(self.volume_for(chance.randrange(4_096), chance.choice(VOLUME_SIZES)))
-        for _ in range(chance.randrange(6)):
-            self.set_up(self.wish_for(chance.randrange(4_096), chance.choice(DISKS), None, 0))
+        for place in range(chance.randrange(6)):
+            wish = self.wish_for(chance.randrange(4_096), chance.choice(DISKS), None, 0)
+            if place < 2 and scene % 4:  # a promise, if there is one to be had
+                wish = evolve(wish, mode=Mode.ON_DEMAND, bid=None, target=TARGETS[scene % 7])
+            self.set_up(wish)
             if chance.random() < 0.8:
                 _, contract = self.deal(1, lambda deal: deal.state == "loading")
                 self.set_up(c.ReportLoaded(contract=contract))
@@ -583,6 +587,38 @@ class MarketMachine(CheckedMarket):
         for each in small[:4:2]:
             if each.gpus == small[0].gpus:
                 self.run(c.Rent(by=CLIENTS[pick % 4], offer=each.id, mode=Mode.ON_DEMAND), self.at)
+
+    @precondition(lambda self: any(deal.pledge for deal in self.model.deals.values()))
+    @rule(
+        pick=picks,
+        plan=one_of_each([0, 0, HOUR, 30 * HOUR], OUTAGES, [0, 0, -HOUR, 7]),
+        jump=jumps,
+    )
+    def fail(self, pick: int, plan: tuple[int, int, int], jump: int) -> None:
+        """Let a machine with a promise be down, mostly announced a while before."""
+        notice, lasts, late = plan
+        promised = [deal for deal in self.model.deals.values() if deal.pledge is not None]
+        deal, at = promised[pick % len(promised)], self.when(jump)
+        rig = self.model.rigs[deal.machine]
+        by, machine = AccountId(rig.host), MachineId(rig.id)
+        if deal.state == "loading":
+            self.run(c.ReportLoaded(contract=ContractId(deal.id)), at)
+        if notice:
+            hours = max(1, lasts // HOUR) * HOUR
+            period = Interval(second(at + notice), second(at + notice + hours))
+            window = MaintenanceWindow(period=period, category=Category.DISK)
+            self.run(c.ScheduleMaintenance(by=by, machine=machine, window=window), at)
+        start = max(at, at + notice + late)
+        if rig.online:
+            self.run(c.ReportOffline(machine=machine), start)
+        if pick % 5 == 0:  # in the midst of it
+            middle = start + lasts // 2
+            cancel = c.CancelMaintenance(by=by, machine=machine)
+            announced = self.window(pick, middle)
+            more = c.ScheduleMaintenance(by=by, machine=machine, window=announced)
+            self.run(cancel if pick % 2 else more, middle)
+        if pick % 7:
+            self.run(c.ReportOnline(machine=machine), start + lasts)
 
     @rule(
         pick=picks,

@@ -132,9 +132,8 @@ class PromiseModel:
 
     def midnights(self) -> Iterator[int]:
         """Yield when days are settled next."""
-        for deal in self.deals.values():
-            if deal.pledge is not None and (deal.pledge.active or deal.state == "running"):
-                yield (self.now // DAY + 1) * DAY
+        if any(deal.pledge is not None for deal in self.deals.values()):
+            yield (self.now // DAY + 1) * DAY
 
     def claimed_by(self, rig: Any, command: Any) -> Claimed | None:
         """Return what a listing promises after a command; what is left out stays."""
