@@ -239,7 +239,10 @@ class MarketMachine(CheckedMarket):
 
     def promised_with(self, pick: int, *, whole: bool) -> dict[str, Any]:
         """Return what a listing says of its uptime."""
-        found: dict[str, Any] = {"sla_claim": CLAIMS[pick % 7], "sla_spread": SPREADS[pick // 7 % 6]}
+        found: dict[str, Any] = {
+            "sla_claim": CLAIMS[pick % 7],
+            "sla_spread": SPREADS[pick // 7 % 6],
+        }
         if not whole and pick % 3:
             del found["sla_claim"]  # it stays
         return found

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from attrs import frozen
 
+from examples.marketplace.store import Store
+from numgenius_core.market import commands as do
 from scripts.write_story import PAGE, Story
 from vastai_client import ROOT, VASTAI, Client, served
 
@@ -312,6 +317,124 @@ def volume_of(client: Client, size: str, *words: str, machine: int = 1002) -> in
     (offer,) = client.raw(ANN, "search", "volumes", f"machine_id={machine}")
     told = client.raw(ANN, "create", "volume", str(offer["id"]), "-s", size, *words)
     return int(told["volume_name"].removeprefix("V."))
+
+
+class TestAPromise:
+    """A promise of uptime: claimed by REST, as no command has an argument for it, and seen here.
+
+    The client knows none of its fields: it warns of each and sends it. It cannot list with a claim
+    (``list machine`` keeps the one that is listed), rent with a target, or ask for a backtest.
+    """
+
+    def test_from_the_search_to_the_earnings(self, tmp_path: Path) -> None:
+        db, past = tmp_path / "market.sqlite", (sys.executable, PAST_SERVICE, "4")
+        with served(db, command=past) as (url, _):
+            client = Client(url, tmp_path)
+            number = promised(client)
+            began = refused_and_kept(client, number)
+        day = began.replace(hour=0, minute=0, second=0) + timedelta(days=1)
+        fail_for_hours(db, day)
+        with served(db) as (url, _):
+            settled(Client(url, tmp_path), number, day)
+
+
+PAST_SERVICE = str(ROOT / "tests" / "support" / "past_service.py")
+
+
+def asked(client: Client, key: str, method: str, path: str, **body: Any) -> Any:
+    """Ask by REST for what the client has no command for."""
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    sent = json.dumps(body).encode() if body else None
+    request = Request(f"{client.url}/api/v0{path}", sent, headers, method=method)
+    with urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def promised(client: Client) -> str:
+    """List with a claim, search with targets, and rent with one."""
+    terms = {"machine": 1001, "price_gpu": 3.5, "price_disk": 0.1, "min_chunk": 1}
+    listed = {**terms, "sla_r_claim": 0.99, "duration": "20 days"}
+    assert asked(client, HOST, "PUT", "/machines/create_asks/", **listed)["success"] is True
+    said = client(
+        ANN, "--raw", "search", "offers", "machine_id=1001 num_gpus=1 target_reliability=0.95"
+    )
+    assert "Unrecognized field: target_reliability" in said.err
+    rows = json.loads(said.out)
+    assert len(rows) == 8
+    assert all(row["has_sla"] and row["expected_reliability"] == 0.99 for row in rows)
+    offer = rows[0]
+    assert offer["dph_total"] == pytest.approx(3.5 + 5 * 0.1 / 720 + 0.04043, abs=1e-5)
+    assert offers(client, 1, key=BEN)[0]["dph_total"] < offer["dph_total"]  # without a target
+    query = "machine_id=1001 target_reliability=0.995"
+    assert client.raw(ANN, "search", "offers", query) == []  # none claims so much
+    wanted = {"image": "x", "disk": 10, "target_reliability": 0.95}
+    path = f"/asks/{offer['id']}/"
+    return str(asked(client, ANN, "PUT", path, **wanted)["new_contract"])
+
+
+def refused_and_kept(client: Client, number: str) -> datetime:
+    """See the promise from both sides; prepaying is refused, and a dearer listing passes it by.
+
+    Returns:
+        When it was rented.
+    """
+    (mine,) = client.raw(ANN, "show", "instances")
+    assert (str(mine["id"]), mine["target_reliability"], mine["sla_r_claim"]) == (
+        number,
+        0.95,
+        0.99,
+    )
+    fee = mine["search"]["slaPremiumPerHour"]
+    assert mine["dph_total"] == pytest.approx(3.5 + 10 * 0.1 / 720 + fee)
+    (shown,) = client.raw(HOST, "show", "machine", "1001")
+    assert (shown["sla_reliability_claim"], shown["sla_confidence"]) == (0.99, "medium")
+    said = client(ANN, "prepay", "instance", number, "100")
+    assert "one without a promise of uptime" in said.refused
+    for price, extended in ((4, False), (3.5, True)):
+        words = f"list machine 1001 -g {price} -s 0.1 -m 1 -e {on(60)}"
+        told = client(HOST, *words.split()).out
+        assert ("extended 1 client contracts" in told) is extended
+        pending = client.raw(ANN, "show", "pending-price-increases")
+        assert pending["pending_price_increases"] == []
+    shown = client.raw(ANN, "show", "instance", number)
+    assert shown["end_date"] == midnight(on(60))
+    return datetime.fromtimestamp(shown["start_date"], UTC)
+
+
+def fail_for_hours(db: Path, day: datetime) -> None:
+    """Let the machine be down from noon to five of a day."""
+    now = [day + timedelta(hours=12)]
+    store = Store(str(db), clock=lambda: now[0])
+    store.decide(do.ReportOffline(machine=1001))
+    now[0] += timedelta(hours=5)
+    store.decide(do.ReportOnline(machine=1001))
+    store.close()
+
+
+def settled(client: Client, number: str, day: datetime) -> None:
+    """Read the statement of the day and the earnings since, of which nothing is for GPUs."""
+    said = client.raw(ANN, "show", "invoices-v1", "--charges")
+    assert {row["source"] for row in said["results"]} == {f"instance-{number}"}
+    items = [item for row in said["results"] for item in row["items"] if item["type"] == "sla"]
+    (back,) = [item for item in items if item["description"] == "Service Credit"]
+    assert datetime.fromtimestamp(back["start"], UTC).date() == day.date()
+    # 19 hours of 24 up after a first day without a fault, 84 dollars: most of them come back.
+    assert -84 < back["amount"] < -70
+    fees = [item["amount"] for item in items if item["description"] == "SLA Fee"]
+    assert fees
+    assert all(0 < amount < 0.98 for amount in fees)
+    first, last = (f"{each:%Y-%m-%d}" for each in (day - timedelta(days=1), datetime.now(UTC)))
+    earned = client.raw(HOST, "show", "earnings", "-s", first, "-e", last)
+    summary = earned["summary"]
+    assert summary["total_gpu"] == 0
+    assert summary["total_sla"] == pytest.approx(earned["current"]["balance"])
+    assert summary["total_sla"] > 0
+    tried = asked(
+        client, HOST, "GET", "/host/sla_backtest/?machine_id=1001&r_claim=0.99&r_target=0.95"
+    )
+    uptimes = {each["day"]: each["reliability"] for each in tried["days"]}
+    assert uptimes[f"{day:%Y-%m-%d}"] == pytest.approx(19 / 24)
+    assert tried["r_eff"] < tried["r_be"]  # such days do not pay
 
 
 class TestRefusals:

@@ -58,9 +58,7 @@ def as_told(day: DaySettlement) -> Told:
     """Return a settlement as the model tells it."""
     blend = None if day.blend is None else Fraction(day.blend, 10**9)
     amounts = (day.credit, day.escrow_to_client, day.escrow_to_host)
-    return Told(
-        seconds(day.day), day.reliability, blend, *(amount.ticks for amount in amounts)
-    )
+    return Told(seconds(day.day), day.reliability, blend, *(amount.ticks for amount in amounts))
 
 
 class CheckedMarket(RuleBasedStateMachine):

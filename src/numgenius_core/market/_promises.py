@@ -23,8 +23,8 @@ from numgenius_core.market._ledger import moved, ticks_at
 from numgenius_core.market.instance import Instance, changed_instance
 from numgenius_core.market.promise import PromiseState, counted, midnight_after, outages_of
 from numgenius_core.market.state import MachineState
-from numgenius_core.sla.days import DaySettlement, EscrowState, Judge, settled_day
 from numgenius_core.money import money_of
+from numgenius_core.sla.days import DaySettlement, EscrowState, Judge, settled_day
 from numgenius_core.sla.schedules import SlaRules
 
 if TYPE_CHECKING:  # which applies events by these functions
