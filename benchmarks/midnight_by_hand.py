@@ -115,7 +115,9 @@ def by_hand(market: Market, at: datetime) -> State:
     for machine in market.machines.values():
         for instance in machine.instances.values():
             contract, promise, flow = instance.contract, instance.promise, instance.flow
-            assert contract.sla is not None and promise is not None and promise.day < at
+            assert contract.sla is not None
+            assert promise is not None
+            assert promise.day < at
             beta = OUR_RULES.blend.weight(contract.sla.target)
             week, month = promise.escrow.memories
             promises[contract.id] = Promise(

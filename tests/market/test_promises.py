@@ -12,10 +12,10 @@ from attrs import evolve
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.billing import LineKind, Settled, statement
 from numgenius_core.contracts import NotExtended, Unchanged
-from numgenius_core.errors import NotAllowed, NumgeniusError, RuleViolation, UnknownId
+from numgenius_core.errors import NotAllowed, NumgeniusError, RuleViolation, UnknownId, WrongType
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import PriceTerms
+from numgenius_core.listing import Mode, PriceTerms
 from numgenius_core.maintenance import MaintenanceWindow
 from numgenius_core.market import (
     Settings,
@@ -286,6 +286,44 @@ class TestAnOutage:
         assert settled(w)[1].day.reliability == pytest.approx(1 - down / DAY, abs=1e-9)
         kept(w)
 
+    def test_one_window_is_one_though_its_hours_are_counted_apart(self) -> None:
+        """Of a window that lasts from noon to six; what is counted at three is the same window."""
+        window = MaintenanceWindow(period=Interval(second(DAY), second(DAY + 6 * HOUR)))
+        later = MaintenanceWindow(period=Interval(second(3 * DAY), second(3 * DAY + HOUR)))
+        found = []
+        for looked in (False, True):
+            w = promising()
+            number = w.rent(1, target=TARGET)
+            for each in (window, later):
+                w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=each))
+            w.do(c.ReportOffline(machine=M1), DAY)
+            if looked:  # at a stop nobody sees, and at a window that is taken back
+                number_of_later = w.market.machine(M1).schedule.windows[1].id
+                cancel = c.CancelMaintenance(by=HOST, machine=M1, window=number_of_later)
+                w.do(cancel, DAY + 3 * HOUR)
+            w.do(c.ReportOnline(machine=M1), DAY + 7 * HOUR)
+            w.do(c.Tick(), 2 * DAY)
+            promise = views.promise_of(w.market, number, w.now)
+            found.append(promise.days[1])
+            kept(w)
+        assert found[0] == found[1]
+
+    def test_a_window_and_what_outlasts_it(self) -> None:
+        w = promising()
+        number = w.rent(1, target=TARGET)
+        window = MaintenanceWindow(period=Interval(second(DAY), second(DAY + 2 * HOUR)))
+        w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window))
+        w.do(c.ReportOffline(machine=M1), DAY - HOUR)
+        w.do(c.Tick(), DAY + 3 * HOUR)
+        history = views.uptime_history(w.market, M1, w.now)  # it is down still
+        assert [each.period.seconds for each in history.outages] == [HOUR, 2 * HOUR, HOUR]
+        assert [each.announced is None for each in history.outages] == [True, False, True]
+        forgiven = Fraction(OUR_RULES.notice.share(DAY, 2 * HOUR), 10**9)
+        today = views.promise_of(w.market, number, w.now).today
+        assert today is not None
+        up = forgiven * 2 / 3  # of three hours so far, two were announced
+        assert today.reliability == pytest.approx(float(up), abs=1e-9)
+
     def test_who_stopped_it_was_not_to_be_up(self) -> None:
         w = promising(1, prices("3.50", storage="0.15", fee=Fraction(1, 4)))
         number = w.rent(1, target=TARGET, disk_mb=100_000)
@@ -482,6 +520,30 @@ class TestExtending:
         kept(w)
 
 
+class TestTheLastDayOfTheCalendar:
+    """It has no midnight after it: a promise is settled when its contract ends."""
+
+    def test_closes_with_its_contract(self) -> None:
+        evening = datetime(9999, 12, 31, 20, tzinfo=UTC)
+        before = promising()
+        market, _ = execute(before.market, c.Tick(), evening)
+        (offer,) = views.offers(market, evening)
+        rent = c.Rent(by=ANN, offer=offer.id, mode=Mode.ON_DEMAND, target=TARGET)
+        market, made = execute(market, rent, evening)
+        (created,) = find_events(made, e.ContractCreated)
+        number = created.contract.id
+        market, _ = execute(market, c.ReportLoaded(contract=number), evening)
+        later = evening + timedelta(hours=2)
+        seen = views.promise_of(market, number, later)
+        assert seen.days == ()
+        assert seen.today is not None
+        assert seen.fees == seen.today.fee == seen.fee.charge(2 * HOUR)
+        market, events = execute(market, c.Destroy(by=ANN, contract=number), later)
+        (closed,) = find_events(events, e.PromiseSettled)
+        assert closed.closes
+        assert (closed.day.intended, closed.day.uptime) == (2 * HOUR, 10**9)
+
+
 class TestEventsOfOtherMarkets:
     """What contradicts the market is refused, and names what was needed."""
 
@@ -509,6 +571,19 @@ class TestEventsOfOtherMarkets:
             change = {"day": evolve(event.day, **change)}
         with pytest.raises((RuleViolation, UnknownId), match=place):
             replay([evolve(event, **change)], w.market)
+
+    @pytest.mark.parametrize(
+        ("left", "place"),
+        [
+            ({"memories": [10**9, 10**9]}, "left.memories: need a tuple"),
+            ({"memories": (10**9, "much")}, r"left.memories\[1\]"),
+            ({"pending": (1,)}, r"left.pending\[0\]"),
+        ],
+    )
+    def test_of_what_is_no_escrow(self, left: dict[str, Any], place: str) -> None:
+        _, event = self.facts()
+        with pytest.raises(WrongType, match=place):
+            evolve(event, left=evolve(event.left, **left))
 
     def test_of_a_contract_without(self) -> None:
         _, event = self.facts()

@@ -445,18 +445,10 @@ class CheckedMarket(RuleBasedStateMachine):
         half = len(self.events) // 2
         assert replay(self.events[half:], replay(self.events[:half])) == market
         assert market_from_json(market_to_json(market)) == market
-        balances = dict.fromkeys(market.accounts, 0)
-        for each in self.events:
-            if isinstance(each, e.CreditAdded):
-                balances[each.account] += each.amount.ticks
-            elif isinstance(each, e.CreditTransferred | e.PayoutInvoiced):
-                balances[each.account] -= each.amount.ticks
-                if isinstance(each, e.CreditTransferred):
-                    balances[each.recipient] += each.amount.ticks
-        platform = 0
         for key, gone in self.archive.items():
             if gone.contract.sla is not None:
                 self._check_days(gone, self.model.gone[key])
+        balances, platform = self._paid_in(), 0
         for found in (*self._instances().values(), *self.archive.values()):
             paid = statement(found.history, Interval(found.contract.start, at))
             lacks = min(found.deposit.at(at).ticks, 0)  # of a last second that is being spent
@@ -476,3 +468,15 @@ class CheckedMarket(RuleBasedStateMachine):
             platform += bill.fee.ticks
         assert balances == {name: views.balance(market, name, at).ticks for name in market.accounts}
         assert platform == market.platform.at(at).ticks
+
+    def _paid_in(self) -> dict[AccountId, int]:
+        """Return what each account was paid by itself or by another, less what it paid out."""
+        balances = dict.fromkeys(self.market.accounts, 0)
+        for each in self.events:
+            if isinstance(each, e.CreditAdded):
+                balances[each.account] += each.amount.ticks
+            elif isinstance(each, e.CreditTransferred | e.PayoutInvoiced):
+                balances[each.account] -= each.amount.ticks
+                if isinstance(each, e.CreditTransferred):
+                    balances[each.recipient] += each.amount.ticks
+        return balances

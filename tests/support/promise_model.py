@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from model_parts import DAY, HOUR_TICKS, need
@@ -97,7 +98,7 @@ class Pledge:
         down = (self.target - blend) / min(self.target, 1 - self.target)
         if down >= 1:
             return Fraction(1)
-        for (left, low), (right, high) in zip(_CORNERS, _CORNERS[1:], strict=False):
+        for (left, low), (right, high) in pairwise(_CORNERS):
             if left <= down <= right:
                 return _parts(low + (high - low) * (down - left) / (right - left))
         raise AssertionError(down)
@@ -160,7 +161,8 @@ class PromiseModel:
     def pledge_fee(self, deal: Any, prices: Any, share: Fraction) -> int:
         """Return a share of what GPUs and disk cost an hour, price steps."""
         stored = round(Fraction(prices.storage * deal.disk, 1_000 * 720))
-        return round((prices.gpu * deal.size + stored) * share)
+        fee: int = round((prices.gpu * deal.size + stored) * share)
+        return fee
 
     def skips(self, deal: Any, listing: Any) -> bool:
         """Return whether an extension leaves out a contract this time, for its promise's sake."""

@@ -179,10 +179,6 @@ class Builder:
         """Return an account, a new one if need be."""
         return self._account(name) or Account(id=name, ledger=Ledger(since=at))
 
-    def has_account(self, name: AccountId) -> bool:
-        """Return whether there is an account of this name."""
-        return name in self._accounts or name in self.base.accounts
-
     def has_machine(self, machine: MachineId) -> bool:
         """Return whether there is a machine of this number."""
         known = machine in self._machines or machine in self.base.machines

@@ -162,13 +162,17 @@ class MachineIndex:
         """Take note of when time alone changes an instance next."""
         before = None if old is None else old.due
         due = None if new is None else new.due
-        if due != before:
-            if before is None or old is None:
-                self.dues = self.dues.add((due, new.contract.id))
-            elif due is None or new is None:
-                self.dues = self.dues.without((before, old.contract.id))
-            else:
-                self.dues = self.dues.replaced((before, old.contract.id), (due, new.contract.id))
+        if due == before:
+            return
+        if new is None or due is None:
+            assert old is not None
+            assert before is not None
+            self.dues = self.dues.without((before, old.contract.id))
+        elif before is None:
+            self.dues = self.dues.add((due, new.contract.id))
+        else:
+            number = new.contract.id
+            self.dues = self.dues.replaced((before, number), (due, number))
 
     @property
     def next_due(self) -> datetime | None:

@@ -196,10 +196,8 @@ def flows_on(
 
 
 def outages_of(machine: MachineState, start: datetime, end: datetime) -> Iterator[Outage]:
-    """Yield a time in which a machine was down, cut at the edges of its windows, if it is down."""
+    """Yield a time in which a machine was down, cut at the edges of its windows."""
     windows, notices = machine.schedule.windows, machine.notices
-    if machine.online:
-        return
     index = bisect_right(windows, start, key=_end_of)
     while start < end:
         window = windows[index] if index < len(windows) else None
