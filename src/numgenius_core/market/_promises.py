@@ -21,7 +21,13 @@ from numgenius_core.market._builder import Builder
 from numgenius_core.market._copying import maker
 from numgenius_core.market._ledger import moved, ticks_at
 from numgenius_core.market.instance import Instance, changed_instance
-from numgenius_core.market.promise import PromiseState, counted, midnight_after, outages_of
+from numgenius_core.market.promise import (
+    PromiseState,
+    counted,
+    day_at,
+    midnight_after,
+    outages_of,
+)
 from numgenius_core.market.state import MachineState
 from numgenius_core.money import money_of
 from numgenius_core.sla.days import DaySettlement, EscrowState, Judge, settled_day
@@ -88,7 +94,7 @@ def promise_settled(market: Builder, event: e.PromiseSettled) -> None:
     if promise is None:
         need = "a contract whose promise is in force"
         raise RuleViolation("contract", need, f"contract {event.contract}")
-    counts = promise.day_at(at, running=instance.state is InstanceState.RUNNING)
+    counts = day_at(promise, at, running=instance.state is InstanceState.RUNNING)
     if day.day != counts or not (closes or at == midnight_after(counts)):
         need = f"the day from {counts} on, settled at its end"
         raise RuleViolation("event.day", need, f"the one from {day.day} on at {at}")

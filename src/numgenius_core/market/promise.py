@@ -84,20 +84,6 @@ class PromiseState:
         """Return when the day is settled; ``None`` is never."""
         return midnight_after(self.day) if self.is_active(running=running) else None
 
-    def day_at(self, at: datetime, *, running: bool) -> datetime:
-        """Return the first instant of the day that is counted at an instant.
-
-        Raises:
-            RuleViolation: A midnight has passed at which the day should have been settled.
-        """
-        if not (running or self.is_active(running=False)):
-            return midnight_before(at)
-        midnight = midnight_after(self.day)
-        if midnight is not None and at > midnight:
-            need = f"a day of the promise settled at {midnight}"
-            raise RuleViolation("event.at", need, f"none until {at}")
-        return self.day
-
     def downtime(self, notice: NoticeSchedule) -> int:
         """Return the downtime of the day in parts of 10⁻⁹ of a second, less what is forgiven."""
         check_kind(notice, NoticeSchedule, "notice")
@@ -128,6 +114,21 @@ def new_promise(at: datetime) -> PromiseState:
     return PromiseState(day=midnight_before(at), since=at, ledger=Ledger(since=at))
 
 
+def day_at(promise: PromiseState, at: datetime, *, running: bool) -> datetime:
+    """Return the first instant of the day of a promise that is counted at an instant.
+
+    Raises:
+        RuleViolation: A midnight has passed at which the day should have been settled.
+    """
+    if not (running or promise.is_active(running=False)):
+        return midnight_before(at)
+    midnight = midnight_after(promise.day)
+    if midnight is not None and at > midnight:
+        need = f"a day of the promise settled at {midnight}"
+        raise RuleViolation("event.at", need, f"none until {at}")
+    return promise.day
+
+
 def counted(
     promise: PromiseState, at: datetime, flow: Flow, *, running: bool, machine: MachineState
 ) -> PromiseState:
@@ -147,7 +148,7 @@ def counted(
     seconds = passed.days * 86_400 + passed.seconds
     if not seconds:
         return promise
-    day = promise.day_at(at, running=running)
+    day = day_at(promise, at, running=running)
     if not (running or promise.is_active(running=False)):
         return changed_promise(promise, since=at, day=day)
     changes: dict[str, Any] = {"since": at}
