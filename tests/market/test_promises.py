@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -615,3 +616,39 @@ class TestWhatWasPlayed:
         assert sum(isinstance(fact, Settled) for fact in facts) == 365
         held = books_of(w.market, w.now).escrows[number]
         assert held == settled(w)[-1].left.held
+
+    def test_twice_as_much_takes_twice_the_steps(self) -> None:
+        """Of promises at one midnight, and of days of one machine that pass at once."""
+        few, many = (promised(count) for count in (8, 16))
+        one, both = (steps_of(w, 2 * DAY) for w in (few, many))
+        assert one < both <= 2.05 * one
+        month, two = (steps_of(few, days * DAY) for days in (31, 61))
+        assert month < two <= 2.05 * month
+        assert one <= 8 * 130  # a settlement; what judges it and what flows are worked out once
+
+
+def promised(count: int) -> World:
+    """Return a market with so many promises of one machine, a day after they began."""
+    w = promising(16)
+    w.do(c.AddCredit(account=ANN, amount=Money(1_000_000)))
+    for place in range(count):
+        w.rent(1, place, target=TARGET)
+    w.do(c.Tick(), DAY)
+    return w
+
+
+def steps_of(w: World, at: int) -> int:
+    """Return how many functions are called while time passes: the same on any machine."""
+    calls = 0
+
+    def count(_: object, event: str, __: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        execute(w.market, c.Tick(), second(at))
+    finally:
+        sys.setprofile(before)
+    return calls
