@@ -497,6 +497,18 @@ class TestASweepThatIsInterrupted:
         assert self.stopped(monkeypatch, self.LONG, 0)[0] == 130
         assert "stopped before the first simulation" in capsys.readouterr().err
 
+    def test_a_terminal_shows_how_far_it_is(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        main(self.LONG)
+        want = capsys.readouterr().out
+        monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+        assert main(self.LONG) == 0
+        said = capsys.readouterr()
+        assert said.out == want
+        told = "".join(f"\r{done} of 9 simulations" for done in range(1, 10))
+        assert said.err.endswith(f"{told}\r\x1b[K")  # the line is taken away
+
     def test_another_file_is_refused(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -29,6 +29,7 @@ from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, Mode, PriceTerms
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.sla import Promise, SlaTerms
 from numgenius_core.testing import EPOCH, instants, price_terms, shares
 
 HOST, CLIENT = AccountId("host"), AccountId("client")
@@ -446,3 +447,40 @@ class TestOccupancy:
             return
         for (day, gpu), holding in holders.items():
             assert [int(number) for when, number in rows[gpu] if day in when] == holding
+
+
+class TestAPromiseInAContract:
+    """A promise is bought on demand, by a client who pays, and for its whole price."""
+
+    TERMS = SlaTerms(Promise("0.99"), "0.95")
+
+    def test_it_is_taken(self) -> None:
+        agreed = contract(sla=self.TERMS, sla_share="0.01")
+        assert agreed.sla_fee_at(agreed.start) == PerHour("0.04")  # of two GPUs of $2
+
+    @pytest.mark.parametrize(
+        ("changes", "says"),
+        [
+            ({"sla_share": "0.1"}, "contract.sla_share: need 0 without a promise, got 1/10"),
+            (
+                {"sla": TERMS, "sla_share": "-0.1"},
+                "contract.sla_share: need a share of zero or more, got '-0.1'",
+            ),
+            (
+                {"sla": TERMS, "mode": Mode.INTERRUPTIBLE, "bid": PerHour(4)},
+                "contract.sla: need an on-demand contract of a paying client, got interruptible",
+            ),
+            (
+                {"sla": TERMS, "client": HOST},
+                "contract.sla: need an on-demand contract of a paying client, got the host's own",
+            ),
+        ],
+    )
+    def test_nowhere_else(self, changes: dict[str, Any], says: str) -> None:
+        with pytest.raises(RuleViolation) as refused:
+            contract(**changes)
+        assert str(refused.value) == says
+
+    def test_it_is_not_prepaid(self) -> None:
+        with pytest.raises(RuleViolation, match="one without a promise, to prepay"):
+            to_reserved(contract(sla=self.TERMS, sla_share="0.01"), "0.2")

@@ -229,10 +229,9 @@ def _judge(
         return Unchanged(contract=contract, why=NotExtended.PENDING)
     if contract.id in spared:
         return Unchanged(contract=contract, why=NotExtended.OPTED_OUT)
-    if contract.sla is not None:
-        obstacle = promise_obstacle(contract, listing.promise, listing.prices, sla)
-        if obstacle is not None:
-            return Unchanged(contract=contract, why=obstacle)
+    obstacle = promise_obstacle(contract, listing.promise, listing.prices, sla)
+    if obstacle is not None:
+        return Unchanged(contract=contract, why=obstacle)
     raised = _raised(contract, listing.prices)
     if not raised:
         return Extended(contract=contract.extended(end, listing.prices), old_end=old_end)

@@ -39,13 +39,11 @@ def promise_obstacle(
     contract: Contract, promise: Promise | None, prices: PriceTerms, rules: SlaRules
 ) -> NotExtended | None:
     """Return what keeps a listing from extending a contract with a promise, ``None`` if nothing."""
-    assert contract.end is not None
-    locked = contract.cover_at(contract.end)
-    if locked is None:
+    if contract.sla is None:
         return None
-    target = locked.terms.target
+    target, fee = contract.sla.target, promise_fee(contract, contract.last_prices)
     if promise is None or promise.claim < target:
         return NotExtended.SLA_CLAIM_BELOW_TARGET
     asked = rules.fee.fee(SlaTerms(promise, target), covered(contract, prices))
-    rises = max(asked, promise_fee(contract, prices)) > locked.fee
+    rises = max(asked, promise_fee(contract, prices)) > fee
     return NotExtended.SLA_FEE_RISES if rises else None
