@@ -40,6 +40,8 @@ from numgenius_core.market.state import (
     changed_machine,
     due_of,
     found_in,
+    paid_account,
+    repopulated,
     runs_dry,
     told_again,
 )
@@ -70,13 +72,8 @@ class AccountPurse(Purse):
     def account(self) -> Account:
         """Return the account as a value."""
         before, ledger, empty = self._before, self.ledger(), self.empty
-        account = changed_account(
-            before,
-            ledger=ledger,
-            waiting=self.waiting,
-            empty=empty,
-            due=None if empty else runs_dry(ledger),
-        )
+        due = None if empty else runs_dry(ledger)
+        account = paid_account(before, ledger, self.waiting, empty, due)
         return changed_account(account, due=account.next_due()) if self.watched else account
 
 
@@ -428,13 +425,7 @@ class Builder:
             )
         before, state = (
             state.due,
-            changed_machine(
-                state,
-                instances=instances.updated(changes, gone),
-                _index=index,
-                due=due,
-                _offers=None,
-            ),
+            repopulated(state, instances.updated(changes, gone), index, due, None),
         )
         self._put_machine(state, before)
         return state

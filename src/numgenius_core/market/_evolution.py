@@ -33,7 +33,7 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.maintenance.schedule import MachineSchedule, check_free, without_windows
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
-from numgenius_core.market._copying import copier, maker
+from numgenius_core.market._copying import copier, copier_of, maker
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, moved, ticks_at
 from numgenius_core.market._promises import count_promises, noted_outages, promise_settled
 from numgenius_core.market._transfer_changes import TRANSFER_CHANGES
@@ -44,6 +44,8 @@ from numgenius_core.market.state import DAY, MachineState, changed_account
 from numgenius_core.money import money_of
 
 _changed_schedule: Final = copier(MachineSchedule)
+_moved_instance: Final = copier_of(Instance, "facts", "state")
+_rebid_instance: Final = copier_of(Instance, "facts", "bid", "arrival")
 _made_instance: Final = maker(Instance)
 _moved_fact: Final = maker(Moved)
 _rebid_fact: Final = maker(Rebid)
@@ -389,10 +391,10 @@ def _noted(instance: Instance, fact: Fact, **changes: Any) -> Instance:
     return changed_instance(instance, facts=instance.facts.add(fact), **changes)  # type: ignore[attr-defined]
 
 
-def _moved(instance: Instance, by: InstanceEvent, at: datetime, **changes: Any) -> Instance:
+def _moved(instance: Instance, by: InstanceEvent, at: datetime) -> Instance:
     """Return an instance after a move in the table of its life."""
-    fact = _moved_fact(at=at, event=by)
-    return _noted(instance, fact, state=advance(instance.state, by), **changes)
+    facts = instance.facts.add(_moved_fact(at, by))  # type: ignore[attr-defined]
+    return _moved_instance(instance, facts, advance(instance.state, by))
 
 
 def _moves(by: InstanceEvent) -> Callable[[Builder, Any], None]:
@@ -406,9 +408,9 @@ def _moves(by: InstanceEvent) -> Callable[[Builder, Any], None]:
 
 def instance_started(market: Builder, event: e.InstanceStarted) -> None:
     instance = market.living(event.contract)
-    after = _moved(instance, InstanceEvent.STARTED, event.at, arrival=event.arrival)
+    after = _moved(instance, InstanceEvent.STARTED, event.at)
     market.give_number(event.arrival)
-    market.settle(after, event.at)
+    market.settle(changed_instance(after, arrival=event.arrival), event.at)
 
 
 def instance_expired(market: Builder, event: e.InstanceExpired) -> None:
@@ -439,8 +441,8 @@ def bid_changed(market: Builder, event: e.BidChanged) -> None:
     if instance.bid is None:
         raise RuleViolation("contract", "an interruptible instance", instance.contract.mode.value)
     market.give_number(event.arrival)
-    fact = _rebid_fact(at=event.at, bid=event.bid)
-    bidding = _noted(instance, fact, bid=event.bid, arrival=event.arrival)
+    facts = instance.facts.add(_rebid_fact(event.at, event.bid))  # type: ignore[attr-defined]
+    bidding = _rebid_instance(instance, facts, event.bid, event.arrival)
     if instance.state is InstanceState.RUNNING:
         market.settle(bidding, event.at)
     else:

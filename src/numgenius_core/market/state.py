@@ -25,7 +25,7 @@ from numgenius_core.gpus.slicing import blocks
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.listing import Listing, Machine, Verification
 from numgenius_core.maintenance.schedule import MachineSchedule, MaintenanceWindow
-from numgenius_core.market._copying import copier
+from numgenius_core.market._copying import copier, copier_of
 from numgenius_core.market._index import MachineIndex
 from numgenius_core.market._ledger import Ledger
 from numgenius_core.market._persistent import Series, Sorted, Table
@@ -126,6 +126,7 @@ def runs_dry(ledger: Ledger) -> datetime | None:
 
 
 changed_account: Final = copier(Account)
+paid_account: Final = copier_of(Account, "ledger", "waiting", "empty", "due")
 
 
 def told_again(account: Account) -> Account:
@@ -291,6 +292,7 @@ class MachineState:
 
 
 changed_machine: Final = copier(MachineState)
+repopulated: Final = copier_of(MachineState, "instances", "_index", "due", "_offers")
 
 
 def due_of(
