@@ -289,7 +289,7 @@ def entry_of(instance: Instance) -> Entry | None:
     return _new_tuple(Entry, (level, arrival, contract.id, block.gpu_set))
 
 
-def flow_of(instance: Instance, *, online: bool, at: datetime) -> Flow:
+def flow_of(instance: Instance, online: bool, at: datetime) -> Flow:
     """Return the money that flows each second from ``at`` on, because of an instance."""
     if instance.promise is not None:
         return _flow_of_promised(instance, online=online)
