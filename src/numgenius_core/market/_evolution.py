@@ -28,7 +28,7 @@ from numgenius_core.billing.history import (
 )
 from numgenius_core.contracts.contract import to_reserved
 from numgenius_core.contracts.extension import PendingIncrease
-from numgenius_core.contracts.life import InstanceEvent, InstanceState, advance
+from numgenius_core.contracts.life import NEXT, InstanceEvent, InstanceState, advance
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.maintenance.schedule import MachineSchedule, check_free, without_windows
 from numgenius_core.market import events as e
@@ -393,8 +393,11 @@ def _noted(instance: Instance, fact: Fact, **changes: Any) -> Instance:
 
 def _moved(instance: Instance, by: InstanceEvent, at: datetime) -> Instance:
     """Return an instance after a move in the table of its life."""
+    state = NEXT[instance.state].get(by)
+    if state is None:
+        state = advance(instance.state, by)  # which refuses it
     facts = instance.facts.add(_moved_fact(at, by))  # type: ignore[attr-defined]
-    return _moved_instance(instance, facts, advance(instance.state, by))
+    return _moved_instance(instance, facts, state)
 
 
 def _moves(by: InstanceEvent) -> Callable[[Builder, Any], None]:

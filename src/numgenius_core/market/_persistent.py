@@ -57,10 +57,9 @@ class Table(Mapping[KT, VT]):
     def _made(self, root: Any, size: int) -> Self:
         table = object.__new__(type(self))
         table._root, table._size, table._shifts = root, size, self._shifts
-        if size != self._size:
-            most = _WIDTH << _BITS * len(self._shifts)
-            if size > most or size * _WIDTH * 4 < most:  # so seldom that a change pays nothing
-                table._grow(dict(table.items()))
+        most = _WIDTH << _BITS * len(self._shifts)
+        if size > most or size * _WIDTH * 4 < most:  # so seldom that a change pays nothing for it
+            table._grow(dict(table.items()))
         return table
 
     def set(self, key: KT, value: VT) -> Self:
@@ -90,10 +89,14 @@ class Table(Mapping[KT, VT]):
             size -= len(node)
             node[key] = value
             size += len(node)
-        table = self._made(root, size)
+        if size == self._size:
+            table = object.__new__(Table)
+            table._root, table._size, table._shifts = root, size, shifts
+        else:
+            table = self._made(root, size)
         for key in gone:
             table = table.without(key)
-        return table
+        return table  # type: ignore[return-value]
 
     def without(self, key: KT) -> Self:
         """Return the table without the entry of a key; without such an entry, itself."""
@@ -301,8 +304,9 @@ class Sorted(Generic[T]):
         pieces = self._pieces
         if not pieces:
             return self.add(new)
-        place = self._place(old)
-        if len(pieces) > 1 and self._place(new) != place:
+        several = len(pieces) > 1
+        place = self._place(old) if several else 0
+        if several and self._place(new) != place:
             return self.without(old).add(new)
         piece: Any = pieces[place].copy()  # most often both belong there
         index = bisect_left(piece, old)
@@ -310,9 +314,7 @@ class Sorted(Generic[T]):
             return self.add(new)
         del piece[index]
         insort(piece, new)
-        return _sorted(
-            (piece,) if len(pieces) == 1 else (*pieces[:place], piece, *pieces[place + 1 :])
-        )
+        return _sorted((*pieces[:place], piece, *pieces[place + 1 :]) if several else (piece,))
 
     def _place(self, item: Any) -> int:
         """Return which piece an item belongs to: the last that begins with no larger one."""

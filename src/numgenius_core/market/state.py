@@ -25,7 +25,7 @@ from numgenius_core.gpus.slicing import blocks
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.listing import Listing, Machine, Verification
 from numgenius_core.maintenance.schedule import MachineSchedule, MaintenanceWindow
-from numgenius_core.market._copying import copier, copier_of
+from numgenius_core.market._copying import copier, copier_of, maker
 from numgenius_core.market._index import MachineIndex
 from numgenius_core.market._ledger import Ledger
 from numgenius_core.market._persistent import Series, Sorted, Table
@@ -48,6 +48,7 @@ DAY: Final = timedelta(days=1)
 """After which a rolling end is set anew."""
 KT = TypeVar("KT")
 VT = TypeVar("VT")
+_made_disk: Final = maker(Disk)
 _NOTHING_EARNED: Final = Ledger(since=BEGINNING)
 
 
@@ -226,10 +227,11 @@ class MachineState:
     def disk(self) -> Disk:
         """How its disk is used; without a volume offer nothing is listed for volumes."""
         listing = self.volume_listing
-        return Disk(
+        volumes = self.volumes.values() if self.volumes else ()
+        return _made_disk(
             total_mb=self.machine.disk_mb,
             instances_mb=self._index.stored_mb,
-            volumes_mb=sum(each.contract.volume.size_mb for each in self.volumes.values()),
+            volumes_mb=sum(each.contract.volume.size_mb for each in volumes),
             listed_mb=0 if listing is None else listing.size_mb,
             share=self.machine.disk_share,
         )
