@@ -18,9 +18,10 @@ KT = TypeVar("KT")
 VT = TypeVar("VT")
 T = TypeVar("T")
 
-_BITS: Final = 5
+_BITS: Final = 3
 _WIDTH: Final = 1 << _BITS  # children of a node, and about as many entries in a leaf
 _LOW: Final = _WIDTH - 1
+_FEW: Final = 32  # entries of a table that is one dict
 _NONE: Final = object()
 
 
@@ -28,8 +29,9 @@ class Table(Mapping[KT, VT]):
     """A mapping that is replaced, never changed.
 
     Up to 32 entries are one dict, in the order they came. More are a tree: the bits of a key's hash
-    lead through nodes of 32 children to a small dict, so a change copies that dict and a node for
-    each level: one up to 1,024 entries, two up to 32,768. The order of a tree is not defined.
+    lead through nodes of 8 children to a dict of at most about 8 entries, so a change copies that
+    dict and a node for each level. Narrow nodes make more levels, but in a large market each child
+    that is copied along may be a look into slow memory. The order of a tree is not defined.
 
     >>> from numgenius_core.market._persistent import Table
     >>> one = Table({1: "a"})
@@ -39,7 +41,7 @@ class Table(Mapping[KT, VT]):
     """
 
     __slots__ = ("_root", "_shifts", "_size")
-    _root: Any  # a dict, or a list of 32 nodes; a table never changes one that it has
+    _root: Any  # a dict, or a list of 8 nodes; a table never changes one that it has
     _shifts: tuple[int, ...]  # of the bits of a hash, for each level of nodes
     _size: int
 
@@ -49,7 +51,7 @@ class Table(Mapping[KT, VT]):
     def _grow(self, entries: dict[KT, VT]) -> None:
         """Fill the table anew, as deep as its entries ask for."""
         self._size, levels, room = len(entries), 0, _WIDTH
-        while self._size > room:
+        while self._size > max(room, _FEW):
             levels, room = levels + 1, room * _WIDTH
         self._shifts = tuple(range(0, levels * _BITS, _BITS))
         self._root = _tree(entries, levels)
@@ -74,7 +76,7 @@ class Table(Mapping[KT, VT]):
             for key in gone:
                 root.pop(key, None)
             table = object.__new__(Table)
-            if len(root) > _WIDTH:
+            if len(root) > _FEW:
                 table._grow(root)
             else:
                 table._root, table._size, table._shifts = root, len(root), ()
