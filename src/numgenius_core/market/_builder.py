@@ -232,7 +232,8 @@ class Builder:
             account = changed_account(account, empty=False)
         if account.charge_told or account.notice_told:
             account = told_again(account)
-        self._accounts[name] = changed_account(account, due=account.next_due())
+        due = account.next_due()
+        self._accounts[name] = account if due == account.due else changed_account(account, due=due)
 
     def put_machine(self, state: MachineState, **changes: Any) -> None:
         """Take a machine with some fields changed, but for its instances."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-from attrs import NOTHING, evolve, fields
+from attrs import evolve
 
 from numgenius_core._accrual import accrued
 from numgenius_core.billing.history import (
@@ -34,11 +34,11 @@ from numgenius_core.maintenance.schedule import MachineSchedule, check_free, wit
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._copying import copier, copier_of, maker
-from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, moved, ticks_at
+from numgenius_core.market._ledger import NO_FLOW, Flow, empty_ledger, moved, ticks_at
 from numgenius_core.market._promises import count_promises, noted_outages, promise_settled
 from numgenius_core.market._transfer_changes import TRANSFER_CHANGES
 from numgenius_core.market._volume_changes import VOLUME_CHANGES, unlist_volumes, volumes_went
-from numgenius_core.market.instance import Instance, changed_instance
+from numgenius_core.market.instance import NEW_INSTANCE, Instance, begun_instance, changed_instance
 from numgenius_core.market.promise import new_promise
 from numgenius_core.market.state import DAY, MachineState, changed_account
 from numgenius_core.money import money_of
@@ -46,15 +46,8 @@ from numgenius_core.money import money_of
 _changed_schedule: Final = copier(MachineSchedule)
 _moved_instance: Final = copier_of(Instance, "facts", "state")
 _rebid_instance: Final = copier_of(Instance, "facts", "bid", "arrival")
-_made_instance: Final = maker(Instance)
 _moved_fact: Final = maker(Moved)
 _rebid_fact: Final = maker(Rebid)
-_NEW: Final = {
-    attribute.name: attribute.default
-    for attribute in fields(Instance)
-    if attribute.default is not NOTHING and attribute.name not in ("label", "volumes", "promise")
-}
-"""What a new instance has of all that is left out."""
 
 
 def apply_event(market: Builder, event: e.Event) -> None:
@@ -252,17 +245,17 @@ def contract_created(market: Builder, event: e.ContractCreated) -> None:
     account = market.account(contract.client)
     market.give_number(contract.id)
     promise = None if contract.sla is None else new_promise(event.at)
-    instance = _made_instance(
+    instance = begun_instance(
+        NEW_INSTANCE,
         contract=contract,
         state=InstanceState.LOADING,
         arrival=contract.id,
         bid=contract.bid,
         max_discount=event.max_discount,
-        deposit=Ledger(since=event.at),
+        deposit=empty_ledger(event.at),
         label=event.label,
         volumes=event.volumes,
         promise=promise,
-        **_NEW,
     )
     rented = account.instances.set(contract.id, contract.machine)  # type: ignore[attr-defined]
     market.put_account(changed_account(account, instances=rented))

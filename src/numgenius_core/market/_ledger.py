@@ -74,6 +74,11 @@ class Ledger:
 _made_ledger: Final[Callable[..., Ledger]] = maker(Ledger)
 
 
+def empty_ledger(at: datetime) -> Ledger:
+    """Return a ledger with nothing in it from an instant on."""
+    return _made_ledger(at, ZERO, ZERO)
+
+
 class Purse:
     """A ledger that is changed in place, while a market is being built.
 

@@ -8,7 +8,7 @@ a machine, and hosts and clients use separate accounts (G10).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final, NoReturn, TypeVar
@@ -48,7 +48,7 @@ DAY: Final = timedelta(days=1)
 """After which a rolling end is set anew."""
 KT = TypeVar("KT")
 VT = TypeVar("VT")
-_made_disk: Final = maker(Disk)
+_made_disk: Final[Callable[..., Disk]] = maker(Disk)
 _NOTHING_EARNED: Final = Ledger(since=BEGINNING)
 
 
