@@ -8,7 +8,7 @@ a machine, and hosts and clients use separate accounts (G10).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final, NoReturn, TypeVar
@@ -25,7 +25,7 @@ from numgenius_core.gpus.slicing import blocks
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.listing import Listing, Machine, Verification
 from numgenius_core.maintenance.schedule import MachineSchedule, MaintenanceWindow
-from numgenius_core.market._copying import copier, copier_of, maker
+from numgenius_core.market._copying import copier, copier_of
 from numgenius_core.market._index import MachineIndex
 from numgenius_core.market._ledger import Ledger
 from numgenius_core.market._persistent import Series, Sorted, Table
@@ -48,7 +48,6 @@ DAY: Final = timedelta(days=1)
 """After which a rolling end is set anew."""
 KT = TypeVar("KT")
 VT = TypeVar("VT")
-_made_disk: Final[Callable[..., Disk]] = maker(Disk)
 _NOTHING_EARNED: Final = Ledger(since=BEGINNING)
 
 
@@ -228,7 +227,7 @@ class MachineState:
         """How its disk is used; without a volume offer nothing is listed for volumes."""
         listing = self.volume_listing
         volumes = self.volumes.values() if self.volumes else ()
-        return _made_disk(
+        return Disk(
             total_mb=self.machine.disk_mb,
             instances_mb=self._index.stored_mb,
             volumes_mb=sum(each.contract.volume.size_mb for each in volumes),
