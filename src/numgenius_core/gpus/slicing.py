@@ -56,8 +56,10 @@ def blocks(
     >>> [block.slots for block in blocks(5, 2)]
     [range(4, 5), range(0, 2), range(2, 4), range(0, 4), range(0, 5)]
     """
-    groups = _groups(gpus, min_gpu, powers_only, observed)
-    return tuple([block for _, group in groups for block in group])
+    try:
+        return _blocks(gpus, min_gpu, powers_only, observed)
+    except TypeError:
+        _refuse_unhashable(gpus, min_gpu, powers_only=powers_only, observed=observed)
 
 
 def offer_sizes(
@@ -146,6 +148,12 @@ def _groups(
         return _cut(gpus, min_gpu, powers_only, observed)
     except TypeError:
         _refuse_unhashable(gpus, min_gpu, powers_only=powers_only, observed=observed)
+
+
+@lru_cache(maxsize=1_024, typed=True)
+def _blocks(gpus: int, min_gpu: int, powers_only: bool, observed: bool) -> tuple[Block, ...]:
+    groups = _cut(gpus, min_gpu, powers_only, observed)
+    return tuple(block for _, group in groups for block in group)
 
 
 @lru_cache(maxsize=1_024, typed=True)

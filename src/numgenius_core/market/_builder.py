@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
+from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
@@ -40,6 +41,8 @@ from numgenius_core.market.state import (
     changed_machine,
     due_of,
     found_in,
+    paid_account,
+    repopulated,
     runs_dry,
     told_again,
 )
@@ -61,7 +64,9 @@ class AccountPurse(Purse):
     __slots__ = ("_before", "empty", "waiting", "watched")
 
     def __init__(self, account: Account) -> None:
-        super().__init__(account.ledger)
+        ledger = account.ledger
+        self.since = ledger.since
+        self.ticks, self.rate = ledger.amount.ticks, ledger.rate.ticks
         self._before = account
         self.waiting: int = account.waiting
         self.empty: bool = account.empty
@@ -70,13 +75,8 @@ class AccountPurse(Purse):
     def account(self) -> Account:
         """Return the account as a value."""
         before, ledger, empty = self._before, self.ledger(), self.empty
-        account = changed_account(
-            before,
-            ledger=ledger,
-            waiting=self.waiting,
-            empty=empty,
-            due=None if empty else runs_dry(ledger),
-        )
+        due = None if empty else runs_dry(ledger)
+        account = paid_account(before, ledger, self.waiting, empty, due)
         return changed_account(account, due=account.next_due()) if self.watched else account
 
 
@@ -104,11 +104,11 @@ class Builder:
         "_accounts",
         "_indexes",
         "_instances",
+        "_known",
         "_machines",
         "_platform",
         "_purses",
         "_queue",
-        "_read",
         "_removed",
         "_stale",
         "_touched",
@@ -148,7 +148,7 @@ class Builder:
         self._accounts: dict[AccountId, Account] = {}
         self._purses: dict[AccountId, AccountPurse] = {}  # of accounts that are paid just now
         self._machines: dict[MachineId, MachineState] = {}
-        self._read: dict[MachineId, MachineState] = {}  # asked for, and as they were
+        self._known: dict[MachineId, MachineState] = {}  # those, and what was asked for
         self._removed: set[MachineId] = set()
         # Instances that were asked for or changed, as they are now; None are destroyed ones.
         self._instances: dict[ContractId, Instance | None] = {}
@@ -186,13 +186,13 @@ class Builder:
 
     def bare(self, machine: MachineId) -> MachineState:
         """Return a machine whose instances may be out of date; raises ``UnknownId``."""
-        found = self._machines.get(machine) or self._read.get(machine)
+        found = self._known.get(machine)
         if found is None:
             if machine not in self._removed:
                 found = self.base.machines.get(machine)
             if found is None:
                 return found_in({}, machine, "machine", "a machine of this market")
-            self._read[machine] = found
+            self._known[machine] = found
         return found
 
     def machine(self, machine: MachineId) -> MachineState:
@@ -232,7 +232,8 @@ class Builder:
             account = changed_account(account, empty=False)
         if account.charge_told or account.notice_told:
             account = told_again(account)
-        self._accounts[name] = changed_account(account, due=account.next_due())
+        due = account.next_due()
+        self._accounts[name] = account if due == account.due else changed_account(account, due=due)
 
     def put_machine(self, state: MachineState, **changes: Any) -> None:
         """Take a machine with some fields changed, but for its instances."""
@@ -250,7 +251,7 @@ class Builder:
         machine = state.machine.id
         if state.due != due_before:
             self._requeue(0, machine, due_before, state.due)
-        self._machines[machine] = state
+        self._machines[machine] = self._known[machine] = state
 
     def _requeue(
         self, kind: int, key: MachineId | AccountId, before: datetime | None, due: datetime | None
@@ -266,7 +267,7 @@ class Builder:
 
     def add_machine(self, machine: MachineState) -> None:
         """Take a new machine; it is not listed yet, so nothing is due there."""
-        self._machines[machine.id] = machine
+        self._machines[machine.id] = self._known[machine.id] = machine
         self._removed.discard(machine.id)
 
     def remove_machine(self, machine: MachineId) -> None:
@@ -275,19 +276,21 @@ class Builder:
         if due is not None:
             self._queue = self._queue.without((due, 0, machine))
         self._machines.pop(machine, None)
-        self._read.pop(machine, None)
+        self._known.pop(machine, None)
         self._removed.add(machine)
 
     def put(self, instance: Instance) -> None:
         """Take an instance in its new state: a new one, or one that :meth:`living` gave."""
-        contract, instances = instance.contract, self._instances
-        number = contract.id
+        contract = instance.contract
+        self._put(instance, contract, self._instances.get(contract.id))
+
+    def _put(self, instance: Instance, contract: Contract, before: Instance | None) -> None:
+        """Take an instance in its new state, its contract and what it was being known."""
         touched = self._touched.get(contract.machine)
         if touched is None:
             touched = self._touched[contract.machine] = {}
-        if number not in touched:
-            touched[number] = instances.get(number)
-        instances[number] = instance
+        touched.setdefault(contract.id, before)
+        self._instances[contract.id] = instance
 
     def destroy(self, instance: Instance) -> None:
         """Take an instance out, to be handed to whoever keeps what was destroyed."""
@@ -321,13 +324,15 @@ class Builder:
             lump: What moves at once; of a deposit it changes with the instance, not here.
         """
         contract, old = instance.contract, instance.flow
-        waits = self._begins_to_wait(instance)
+        before, waits = self._instances.get(contract.id), 0
+        if before is not None and before.state is not instance.state:  # it is not new
+            waits = (instance.state in WAITING) - (before.state in WAITING)
         machine = self.bare(contract.machine)
-        flow = flow_of(instance, online=machine.online, at=at)
+        flow = flow_of(instance, machine.online, at)
         if instance.promise is not None:
             fill_promise(instance, self._promise(instance, machine, at, lump, flow))
+        self._put(instance, contract, before)
         if flow is old and lump is NO_FLOW and not waits:
-            self.put(instance)
             return
         paid, _, earned, fee = lump.ticks
         balance_was, deposit_was, payout_was, fee_was = old.ticks
@@ -343,7 +348,6 @@ class Builder:
             if deposit_is != deposit_was:
                 left = moved(left, at, 0, deposit_was - deposit_is)
             fill_flow(instance, flow, left)
-        self.put(instance)
 
     def _promise(
         self, instance: Instance, machine: MachineState, at: datetime, lump: Flow, flow: Flow
@@ -375,18 +379,12 @@ class Builder:
             self._unqueued.setdefault(name, account.due)
             purse = self._purses[name] = AccountPurse(account)
         purse.move(at, add, speed)
-        purse.waiting += waits
+        if waits:
+            purse.waiting += waits
         if purse.empty and purse.ticks > 0:
             purse.empty = False
         if purse.watched:
             self.put_account(self.account(name))  # which looks whether it is above them again
-
-    def _begins_to_wait(self, instance: Instance) -> int:
-        """Return 1 if an instance waits for its GPUs from now on, -1 if no longer, else 0."""
-        before = self._instances.get(instance.contract.id)  # None: it is new
-        if before is None or before.state is instance.state:
-            return 0
-        return (instance.state in WAITING) - (before.state in WAITING)
 
     # --- looking up -------------------------------------------------------------------------
 
@@ -398,8 +396,7 @@ class Builder:
             return self.bare(machine)._index if index is None else index
         if index is None:
             index = self._indexes[machine] = self.bare(machine)._index.copy()
-        instances = self._instances
-        index.update([(old, instances[contract]) for contract, old in touched.items()])
+        index.update(zip(touched.values(), map(self._instances.__getitem__, touched), strict=True))
         self._stale.setdefault(machine, {}).update(dict.fromkeys(touched))
         return index
 
@@ -428,13 +425,7 @@ class Builder:
             )
         before, state = (
             state.due,
-            changed_machine(
-                state,
-                instances=instances.updated(changes, gone),
-                _index=index,
-                due=due,
-                _offers=None,
-            ),
+            repopulated(state, instances.updated(changes, gone), index, due, None),
         )
         self._put_machine(state, before)
         return state
@@ -452,10 +443,7 @@ class Builder:
 
     def _look_up_machines(self) -> None:
         """Bring machines up to date: who runs there, what is due."""
-        for machine in [
-            *self._touched,
-            *(each for each in self._indexes if each not in self._touched),
-        ]:
+        for machine in {**self._touched, **self._indexes}:
             self._brought_up_to_date(machine)
 
     def _look_up_accounts(self) -> None:

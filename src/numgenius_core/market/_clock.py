@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from datetime import datetime
+from typing import Final
 
 from numgenius_core.billing.statements import discount_received
 from numgenius_core.contracts.life import InstanceState
@@ -26,6 +27,7 @@ from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.listing import Listing
 from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.market import events as e
+from numgenius_core.market._copying import maker
 from numgenius_core.market._decision import Decision
 from numgenius_core.market._promises import settle_promise
 from numgenius_core.market._volumes import expire_volumes, follow_listing
@@ -33,6 +35,9 @@ from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import MachineState, Market
 from numgenius_core.money import Money
 from numgenius_core.prices.deposits import refundable
+
+_destroyed: Final = maker(e.InstanceDestroyed)
+_NO_MONEY: Final = Money(0)
 
 
 def advance_to(market: Market, at: datetime) -> Decision:
@@ -181,7 +186,7 @@ def destroy_instance(decision: Decision, contract: ContractId) -> None:
     decision.lapse(contract, Stale.ENDED)
     dissolve(decision, contract)
     settle_promise(decision, contract, closes=True)
-    decision.emit(e.InstanceDestroyed, contract=contract)
+    decision.take(_destroyed(decision.at, contract))
 
 
 def dissolve(decision: Decision, contract: ContractId, *, broken: bool = False) -> None:
@@ -194,7 +199,7 @@ def dissolve(decision: Decision, contract: ContractId, *, broken: bool = False) 
     """
     instance = decision.market.living(contract)
     left = instance.deposit.at(decision.at)
-    if left <= Money(0):
+    if left <= _NO_MONEY:
         return
     received = discount_received(instance.history, at=decision.at)
     back = left if broken else refundable(left, received)

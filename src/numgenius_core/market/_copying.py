@@ -3,7 +3,11 @@
 ``attrs.evolve`` asks for the fields of a class at each call and makes the copy through the public
 constructor, which checks what comes in. A step of the market makes a handful of copies of values
 that it made itself: here the copying is written out once for each class, and nothing is checked
-again. That takes a third of the time.
+again.
+
+A frozen value refuses that a field is set, so it begins as a *draft*: an object of a class derived
+from its own, with the same slots, whose fields can be set. When all are, the object becomes one of
+the class itself, and nobody ever saw it otherwise. That takes a sixth of the time of ``evolve``.
 """
 
 from __future__ import annotations
@@ -29,6 +33,16 @@ def copier(cls: type[V]) -> Callable[..., V]:
     return _written(cls, head, {n: f"value.{n} if {n} is kept else {n}" for n in names})
 
 
+def copier_of(cls: type[V], *changed: str) -> Callable[..., V]:
+    """Return a function ``(value, …)`` that copies a value with just these fields changed.
+
+    They are given in this order. Which are kept is not asked at each call: half the time of what
+    :func:`copier` returns, for the changes that are made all the time.
+    """
+    head = f"def written(value, {', '.join(changed)}):"
+    return _written(cls, head, {n: n if n in changed else f"value.{n}" for n in _names(cls)})
+
+
 @cache
 def maker(cls: type[V]) -> Callable[..., V]:
     """Return a function that makes a value of an attrs class from its fields, all of them named.
@@ -36,8 +50,7 @@ def maker(cls: type[V]) -> Callable[..., V]:
     Nothing is checked, converted or left out, but for what the class works out itself.
     """
     names = [each.name for each in fields(cls) if each.init]  # type: ignore[arg-type]
-    head = f"def written(*, {', '.join(names)}):" if names else "def written():"
-    return _written(cls, head, {n: n for n in names})
+    return _written(cls, f"def written({', '.join(names)}):", {n: n for n in names})
 
 
 def _names(cls: type) -> list[str]:
@@ -46,11 +59,12 @@ def _names(cls: type) -> list[str]:
 
 def _written(cls: type[V], head: str, values: dict[str, str]) -> Callable[..., V]:
     """Return the function of a head that fills each slot with what an expression gives."""
-    lines = [head, " made = new(cls)"]
-    lines += [f" put_{name}(made, {value})" for name, value in values.items()]
-    scope: dict[str, Any] = {"kept": _KEPT, "new": object.__new__, "cls": cls}
-    # A slot's own setter is found at once: half the time of ``object.__setattr__``.
-    scope |= {f"put_{name}": getattr(cls, name).__set__ for name in values}
-    exec("\n".join([*lines, " return made"]), scope)
+    free = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    draft: Any = type(f"{cls.__name__}Draft", (cls,), {"__slots__": (), **free})
+    lines = [head, " made = new(draft)"]
+    lines += [f" made.{name} = {value}" for name, value in values.items()]
+    lines += [" made.__class__ = cls", " return made"]
+    scope: dict[str, Any] = {"kept": _KEPT, "new": object.__new__, "cls": cls, "draft": draft}
+    exec("\n".join(lines), scope)
     made: Callable[..., V] = scope["written"]
     return made

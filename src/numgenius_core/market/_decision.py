@@ -34,6 +34,9 @@ from numgenius_core.sla.schedules import SlaRules
 from numgenius_core.sla.terms import SlaTerms
 
 _NOTHING: Final = Money(0)
+_paused: Final = maker(e.InstancePaused)
+_resumed: Final = maker(e.InstanceResumed)
+_stopped: Final = maker(e.InstanceStopped)
 
 
 class Decision:
@@ -63,7 +66,10 @@ class Decision:
 
     def emit(self, kind: type[e.Event], **facts: Any) -> None:
         """Let something happen now: an event of facts that were checked or worked out here."""
-        event = maker(kind)(at=self.at, **facts)  # type: ignore[arg-type]  # a class has a hash
+        self.take(maker(kind)(at=self.at, **facts))  # type: ignore[arg-type]  # a class has a hash
+
+    def take(self, event: e.Event) -> None:
+        """Let an event happen that was made here, at the decision's instant."""
         apply_event(self.market, event)
         self.events.append(event)
 
@@ -153,7 +159,7 @@ class Decision:
             self._pause(entry, running, floor)
         for entry in running:
             if entry.contract not in holding:
-                self.emit(e.InstanceResumed, contract=entry.contract)
+                self.take(_resumed(self.at, entry.contract))
 
     def _pause(self, entry: Entry, running: tuple[Entry, ...], floor: PerGpuHour) -> None:
         """Pause an instance that cannot run, and say why: the reasons of ``bids.explain``."""
@@ -164,12 +170,12 @@ class Decision:
             why = WaitReason.UNDER_FLOOR
         else:
             why = WaitReason.OUTBID
-        by = tuple(other.contract for other in above)
-        self.emit(e.InstancePaused, contract=entry.contract, why=why, by=by)
+        by = tuple([other.contract for other in above])
+        self.take(_paused(self.at, entry.contract, why, by))
 
     def stop(self, contract: ContractId, why: e.StopReason) -> None:
         """Stop an instance."""
-        self.emit(e.InstanceStopped, contract=contract, why=why)
+        self.take(_stopped(self.at, contract, why))
 
     def extend(self, listing: Listing, *, ask: bool) -> None:
         """Extend the contracts of a machine by a listing, or ask their clients (G9)."""

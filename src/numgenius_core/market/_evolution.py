@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-from attrs import NOTHING, evolve, fields
+from attrs import evolve
 
 from numgenius_core._accrual import accrued
 from numgenius_core.billing.history import (
@@ -28,31 +28,26 @@ from numgenius_core.billing.history import (
 )
 from numgenius_core.contracts.contract import to_reserved
 from numgenius_core.contracts.extension import PendingIncrease
-from numgenius_core.contracts.life import InstanceEvent, InstanceState, advance
+from numgenius_core.contracts.life import NEXT, InstanceEvent, InstanceState, advance
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.maintenance.schedule import MachineSchedule, check_free, without_windows
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
-from numgenius_core.market._copying import copier, maker
-from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, moved, ticks_at
+from numgenius_core.market._copying import copier, copier_of, maker
+from numgenius_core.market._ledger import NO_FLOW, Flow, empty_ledger, moved, ticks_at
 from numgenius_core.market._promises import count_promises, noted_outages, promise_settled
 from numgenius_core.market._transfer_changes import TRANSFER_CHANGES
 from numgenius_core.market._volume_changes import VOLUME_CHANGES, unlist_volumes, volumes_went
-from numgenius_core.market.instance import Instance, changed_instance
+from numgenius_core.market.instance import NEW_INSTANCE, Instance, begun_instance, changed_instance
 from numgenius_core.market.promise import new_promise
 from numgenius_core.market.state import DAY, MachineState, changed_account
 from numgenius_core.money import money_of
 
 _changed_schedule: Final = copier(MachineSchedule)
-_made_instance: Final = maker(Instance)
+_moved_instance: Final = copier_of(Instance, "facts", "state")
+_rebid_instance: Final = copier_of(Instance, "facts", "bid", "arrival")
 _moved_fact: Final = maker(Moved)
 _rebid_fact: Final = maker(Rebid)
-_NEW: Final = {
-    attribute.name: attribute.default
-    for attribute in fields(Instance)
-    if attribute.default is not NOTHING and attribute.name not in ("label", "volumes", "promise")
-}
-"""What a new instance has of all that is left out."""
 
 
 def apply_event(market: Builder, event: e.Event) -> None:
@@ -250,17 +245,17 @@ def contract_created(market: Builder, event: e.ContractCreated) -> None:
     account = market.account(contract.client)
     market.give_number(contract.id)
     promise = None if contract.sla is None else new_promise(event.at)
-    instance = _made_instance(
+    instance = begun_instance(
+        NEW_INSTANCE,
         contract=contract,
         state=InstanceState.LOADING,
         arrival=contract.id,
         bid=contract.bid,
         max_discount=event.max_discount,
-        deposit=Ledger(since=event.at),
+        deposit=empty_ledger(event.at),
         label=event.label,
         volumes=event.volumes,
         promise=promise,
-        **_NEW,
     )
     rented = account.instances.set(contract.id, contract.machine)  # type: ignore[attr-defined]
     market.put_account(changed_account(account, instances=rented))
@@ -389,10 +384,13 @@ def _noted(instance: Instance, fact: Fact, **changes: Any) -> Instance:
     return changed_instance(instance, facts=instance.facts.add(fact), **changes)  # type: ignore[attr-defined]
 
 
-def _moved(instance: Instance, by: InstanceEvent, at: datetime, **changes: Any) -> Instance:
+def _moved(instance: Instance, by: InstanceEvent, at: datetime) -> Instance:
     """Return an instance after a move in the table of its life."""
-    fact = _moved_fact(at=at, event=by)
-    return _noted(instance, fact, state=advance(instance.state, by), **changes)
+    state = NEXT[instance.state].get(by)
+    if state is None:
+        state = advance(instance.state, by)  # which refuses it
+    facts = instance.facts.add(_moved_fact(at, by))  # type: ignore[attr-defined]
+    return _moved_instance(instance, facts, state)
 
 
 def _moves(by: InstanceEvent) -> Callable[[Builder, Any], None]:
@@ -406,9 +404,9 @@ def _moves(by: InstanceEvent) -> Callable[[Builder, Any], None]:
 
 def instance_started(market: Builder, event: e.InstanceStarted) -> None:
     instance = market.living(event.contract)
-    after = _moved(instance, InstanceEvent.STARTED, event.at, arrival=event.arrival)
+    after = _moved(instance, InstanceEvent.STARTED, event.at)
     market.give_number(event.arrival)
-    market.settle(after, event.at)
+    market.settle(changed_instance(after, arrival=event.arrival), event.at)
 
 
 def instance_expired(market: Builder, event: e.InstanceExpired) -> None:
@@ -439,8 +437,8 @@ def bid_changed(market: Builder, event: e.BidChanged) -> None:
     if instance.bid is None:
         raise RuleViolation("contract", "an interruptible instance", instance.contract.mode.value)
     market.give_number(event.arrival)
-    fact = _rebid_fact(at=event.at, bid=event.bid)
-    bidding = _noted(instance, fact, bid=event.bid, arrival=event.arrival)
+    facts = instance.facts.add(_rebid_fact(event.at, event.bid))  # type: ignore[attr-defined]
+    bidding = _rebid_instance(instance, facts, event.bid, event.arrival)
     if instance.state is InstanceState.RUNNING:
         market.settle(bidding, event.at)
     else:

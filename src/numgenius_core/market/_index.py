@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 from numgenius_core.contracts.life import InstanceState
@@ -36,6 +37,8 @@ from numgenius_core.rates import PerGpuHour
 Change = tuple[Instance | None, Instance | None]
 """An instance as it was and as it is; ``None`` if it is not there."""
 _NO_CLAIMS: Final[Sorted[Entry]] = Sorted()
+_FIRST: Final = attrgetter("first")
+_CONTRACT: Final = attrgetter("contract")
 
 
 class MachineIndex:
@@ -88,18 +91,29 @@ class MachineIndex:
         claims = self.claims.copy()
         held: list[int] = []
         for old, new in changes:
-            if old is None and new is None:
-                continue  # it came and went between two looks
             if old is None or new is None:
-                self._reclaim(claims, old, new)
-                self._rehold(old, new, held)
-                self._put_due(old, new)
+                if old is not new:  # else it came and went between two looks
+                    self._reclaim(claims, old, new)
+                    self._rehold(old, new, held)
+                    self._put_due(old, new)
                 continue
-            if not _competes_alike(old, new):
+            moved, same = old.state is not new.state, old.contract is new.contract
+            rates = old.rate_changes_begun == new.rate_changes_begun
+            if (
+                old.bid is not new.bid
+                or old.arrival != new.arrival
+                or not (same and rates)
+                or (moved and not _stays_in_place(old, new))
+            ):
                 self._reclaim(claims, old, new)
-            if old.state is not new.state or old.contract is not new.contract:
+            if moved or not same:
                 self._rehold(old, new, held)
-            if not _is_due_alike(old, new):
+            if (
+                not (same and rates)
+                or old.deposit is not new.deposit
+                or (moved and (new.state in OVER or old.state in OVER))
+                or not (old.promise is None and new.promise is None)
+            ):
                 self._put_due(old, new)
         self.claims = claims
         for gpus in held:  # after those that let go of them
@@ -208,8 +222,8 @@ class MachineIndex:
     ) -> tuple[PerGpuHour, tuple[Entry, ...], frozenset[ContractId]]:
         found = self._found
         if found is None or (found[0] is not floor and found[0] != floor):
-            running = _first([claims.first for claims in self.claims.values()], floor)
-            found = self._found = floor, running, frozenset(entry.contract for entry in running)
+            running = _first(map(_FIRST, self.claims.values()), floor)
+            found = self._found = floor, running, frozenset(map(_CONTRACT, running))
         return found
 
 
@@ -218,44 +232,23 @@ def _key(entry: Entry) -> int:
     return -entry.gpus if entry.level == LAST else entry.gpus
 
 
-def _first(heads: Iterable[Entry | None], floor: PerGpuHour) -> tuple[Entry, ...]:
+def _first(heads: Iterable[Entry], floor: PerGpuHour) -> tuple[Entry, ...]:
     """Return those of the best claims on each block that run, the highest priority first.
 
     The floor is for bids: a host's free test runs under any.
     """
     running, taken = [], 0
     least = max(level_of(floor.steps), ON_DEMAND)  # a floor above all bids is above bids alone
-    for entry in sorted([head for head in heads if head is not None]):
+    for entry in sorted(heads):
         if not taken & entry.gpus and (entry.level <= least or entry.level == LAST):
             running.append(entry)
             taken |= entry.gpus
     return tuple(running)
 
 
-def _competes_alike(old: Instance, new: Instance) -> bool:
-    """Return whether an instance has the place in the order of priority that it had.
+def _stays_in_place(old: Instance, new: Instance) -> bool:
+    """Return whether an instance in another state has the place in the order that it had.
 
     What yields keeps its place while it waits; what does not stands behind those that hold.
     """
-    return (
-        (
-            old.state is new.state
-            or (old.bid is not None and new.state in CLAIMS and old.state in CLAIMS)
-        )
-        and old.bid is new.bid
-        and old.arrival == new.arrival
-        and old.contract is new.contract
-        and old.rate_changes_begun == new.rate_changes_begun
-    )
-
-
-def _is_due_alike(old: Instance, new: Instance) -> bool:
-    """Return whether time alone changes an instance when it did."""
-    return (
-        old.contract is new.contract
-        and old.deposit is new.deposit
-        and (old.state in OVER) is (new.state in OVER)
-        and old.promise is None
-        and new.promise is None
-        and old.rate_changes_begun == new.rate_changes_begun
-    )
+    return old.bid is not None and new.state in CLAIMS and old.state in CLAIMS

@@ -74,6 +74,11 @@ class Ledger:
 _made_ledger: Final[Callable[..., Ledger]] = maker(Ledger)
 
 
+def empty_ledger(at: datetime) -> Ledger:
+    """Return a ledger with nothing in it from an instant on."""
+    return _made_ledger(at, ZERO, ZERO)
+
+
 class Purse:
     """A ledger that is changed in place, while a market is being built.
 
@@ -105,7 +110,7 @@ class Purse:
     def ledger(self) -> Ledger:
         """Return it as a value."""
         amount, rate = money_of(self.ticks), money_of(self.rate)
-        return _made_ledger(since=self.since, amount=amount, rate=rate)
+        return _made_ledger(self.since, amount, rate)
 
 
 def ticks_at(ledger: Ledger, instant: datetime) -> int:
@@ -121,7 +126,7 @@ def moved(ledger: Ledger, at: datetime, add: int, speed: int) -> Ledger:
     """Return a ledger after ``add`` ticks joined it at an instant, and ``speed`` its rate."""
     ticks = ticks_at(ledger, at) + add
     rate = money_of(ledger.rate.ticks + speed) if speed else ledger.rate
-    return _made_ledger(since=at, amount=money_of(ticks), rate=rate)
+    return _made_ledger(at, money_of(ticks), rate)
 
 
 @frozen

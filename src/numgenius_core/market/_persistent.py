@@ -18,9 +18,10 @@ KT = TypeVar("KT")
 VT = TypeVar("VT")
 T = TypeVar("T")
 
-_BITS: Final = 5
+_BITS: Final = 3
 _WIDTH: Final = 1 << _BITS  # children of a node, and about as many entries in a leaf
 _LOW: Final = _WIDTH - 1
+_FEW: Final = 32  # entries of a table that is one dict
 _NONE: Final = object()
 
 
@@ -28,8 +29,9 @@ class Table(Mapping[KT, VT]):
     """A mapping that is replaced, never changed.
 
     Up to 32 entries are one dict, in the order they came. More are a tree: the bits of a key's hash
-    lead through nodes of 32 children to a small dict, so a change copies that dict and a node for
-    each level: one up to 1,024 entries, two up to 32,768. The order of a tree is not defined.
+    lead through nodes of 8 children to a dict of at most about 8 entries, so a change copies that
+    dict and a node for each level. Narrow nodes make more levels, but in a large market each child
+    that is copied along may be a look into slow memory. The order of a tree is not defined.
 
     >>> from numgenius_core.market._persistent import Table
     >>> one = Table({1: "a"})
@@ -38,9 +40,9 @@ class Table(Mapping[KT, VT]):
     (1, 2, 'b')
     """
 
-    __slots__ = ("_levels", "_root", "_size")
-    _levels: int
-    _root: Any  # a dict, or a tuple of 32 nodes
+    __slots__ = ("_root", "_shifts", "_size")
+    _root: Any  # a dict, or a list of 8 nodes; a table never changes one that it has
+    _shifts: tuple[int, ...]  # of the bits of a hash, for each level of nodes
     _size: int
 
     def __init__(self, entries: Mapping[KT, VT] | Iterable[tuple[KT, VT]] = ()) -> None:
@@ -48,106 +50,101 @@ class Table(Mapping[KT, VT]):
 
     def _grow(self, entries: dict[KT, VT]) -> None:
         """Fill the table anew, as deep as its entries ask for."""
-        self._size, self._levels, room = len(entries), 0, _WIDTH
-        while self._size > room:
-            self._levels, room = self._levels + 1, room * _WIDTH
-        self._root = _tree(entries, self._levels)
+        self._size, levels, room = len(entries), 0, _WIDTH
+        while self._size > max(room, _FEW):
+            levels, room = levels + 1, room * _WIDTH
+        self._shifts = tuple(range(0, levels * _BITS, _BITS))
+        self._root = _tree(entries, levels)
 
     def _made(self, root: Any, size: int) -> Self:
         table = object.__new__(type(self))
-        table._root, table._size, table._levels = root, size, self._levels
-        most = _WIDTH << _BITS * self._levels
+        table._root, table._size, table._shifts = root, size, self._shifts
+        most = _WIDTH << _BITS * len(self._shifts)
         if size > most or size * _WIDTH * 4 < most:  # so seldom that a change pays nothing for it
             table._grow(dict(table.items()))
         return table
 
     def set(self, key: KT, value: VT) -> Self:
         """Return the table with an entry, in the place of any other with its key."""
-        if not self._levels:
-            root = self._root.copy()
-            root[key] = value
-            if (size := len(root)) > _WIDTH:
-                return self._made(root, size)
+        return self.updated({key: value})
+
+    def updated(self, changes: Mapping[KT, VT], gone: Iterable[KT] = ()) -> Self:
+        """Return the table with many entries at once, and without others: at times made anew."""
+        shifts, size = self._shifts, self._size
+        if not shifts or len(changes) * 8 > size:
+            root = {**self, **changes} if shifts else {**self._root, **changes}
+            for key in gone:
+                root.pop(key, None)
             table = object.__new__(Table)
-            table._root, table._size, table._levels = root, size, 0
+            if len(root) > _FEW:
+                table._grow(root)
+            else:
+                table._root, table._size, table._shifts = root, len(root), ()
             return table  # type: ignore[return-value]  # nobody derives from a table
-        path, leaf = self._way(key)
-        leaf = leaf.copy()
-        size = self._size - len(leaf)
-        leaf[key] = value
-        if size + len(leaf) != self._size:
-            return self._made(_joined(path, leaf), size + len(leaf))
-        table = object.__new__(Table)
-        table._root, table._size, table._levels = _joined(path, leaf), self._size, self._levels
+        root = self._root.copy()
+        for key, value in changes.items():  # what lies on the way to each is copied
+            bits, node = hash((key,)), root
+            for shift in shifts:
+                place = bits >> shift & _LOW
+                above, node = node, node[place].copy()
+                above[place] = node
+            size -= len(node)
+            node[key] = value
+            size += len(node)
+        if size == self._size:
+            table = object.__new__(Table)
+            table._root, table._size, table._shifts = root, size, shifts
+        else:
+            table = self._made(root, size)
+        for key in gone:
+            table = table.without(key)
         return table  # type: ignore[return-value]
 
     def without(self, key: KT) -> Self:
         """Return the table without the entry of a key; without such an entry, itself."""
         if key not in self:
             return self
-        path, leaf = self._way(key)
-        leaf = leaf.copy()
-        del leaf[key]
-        return self._made(_joined(path, leaf), self._size - 1)
-
-    def updated(self, changes: Mapping[KT, VT], gone: Iterable[KT] = ()) -> Self:
-        """Return the table with many entries at once, and without others: at times made anew."""
-        if not self._levels or len(changes) * 8 > self._size:
-            entries = {**self, **changes} if self._levels else {**self._root, **changes}
-            for key in gone:
-                entries.pop(key, None)
-            table = object.__new__(type(self))
-            table._grow(entries)
-            return table
-        table = self
-        for key, value in changes.items():
-            table = table.set(key, value)
-        for key in gone:
-            table = table.without(key)
-        return table
-
-    def _way(self, key: KT) -> tuple[list[tuple[Any, int]], dict[KT, VT]]:
-        """Return the nodes on the way to a key, each with the child taken there, and its leaf."""
-        node, path = self._root, []
-        bits = hash((key,))  # of a tuple: mixes the bits of whole numbers
-        for _ in range(self._levels):
-            child = bits & _LOW
-            path.append((node, child))
-            node, bits = node[child], bits >> _BITS
-        return path, node
+        root = node = self._root.copy()
+        bits = hash((key,))
+        for shift in self._shifts:
+            place = bits >> shift & _LOW
+            above, node = node, node[place].copy()
+            above[place] = node
+        del node[key]
+        return self._made(root, self._size - 1)
 
     def __getitem__(self, key: KT) -> VT:
         node = self._root
-        if self._levels:
+        if self._shifts:
             bits = hash((key,))
-            for _ in range(self._levels):
-                node, bits = node[bits & _LOW], bits >> _BITS
+            for shift in self._shifts:
+                node = node[bits >> shift & _LOW]
         found: VT = node[key]
         return found
 
     def get(self, key: Any, default: Any = None) -> Any:
         """Return the entry of a key, or ``default``."""
         node = self._root
-        if self._levels:
+        if self._shifts:
             bits = hash((key,))
-            for _ in range(self._levels):
-                node, bits = node[bits & _LOW], bits >> _BITS
+            for shift in self._shifts:
+                node = node[bits >> shift & _LOW]
         return node.get(key, default)
 
     def __iter__(self) -> Iterator[KT]:
         nodes = [self._root]
-        for _ in range(self._levels):
+        for _ in self._shifts:
             nodes = [child for node in nodes for child in node]
         for leaf in nodes:
             yield from leaf
 
     def values(self) -> ValuesView[VT]:
         """Return the values of all entries."""
-        return super().values() if self._levels else self._root.values()
+        return super().values() if self._shifts else self._root.values()
 
     def items(self) -> ItemsView[KT, VT]:
         """Return all entries."""
-        return super().items() if self._levels else self._root.items()
+        return super().items() if self._shifts else self._root.items()
 
     def __contains__(self, key: object) -> bool:
         return self.get(key, _NONE) is not _NONE
@@ -177,17 +174,8 @@ def _tree(entries: dict[KT, VT], levels: int) -> Any:
         leaves[place][key] = value
     nodes: list[Any] = leaves
     for _ in range(levels):
-        nodes = [tuple(nodes[i : i + _WIDTH]) for i in range(0, len(nodes), _WIDTH)]
+        nodes = [nodes[i : i + _WIDTH] for i in range(0, len(nodes), _WIDTH)]
     return nodes[0]
-
-
-def _joined(path: list[tuple[Any, int]], node: Any) -> Any:
-    """Return the root of the nodes on a way, the last of them replaced."""
-    for parent, child in reversed(path):
-        children = list(parent)
-        children[child] = node
-        node = tuple(children)
-    return node
 
 
 class Series(Sequence[T]):
@@ -279,8 +267,8 @@ class Sorted(Generic[T]):
 
     def __init__(self, items: Iterable[T] = ()) -> None:
         every: list[Any] = sorted(items)
-        self._pieces: tuple[tuple[T, ...], ...] = tuple(
-            tuple(every[i : i + _PIECE]) for i in range(0, len(every), _PIECE)
+        self._pieces: tuple[list[T], ...] = tuple(
+            every[i : i + _PIECE] for i in range(0, len(every), _PIECE)
         )
         self.first: T | None = every[0] if every else None
 
@@ -288,11 +276,11 @@ class Sorted(Generic[T]):
         """Return the items and one more."""
         pieces = self._pieces
         if not pieces:
-            return _sorted(((item,),))
+            return _sorted(([item],))
         place = self._place(item)
         piece: Any = pieces[place]
         index = bisect_left(piece, item)
-        piece = (*piece[:index], item, *piece[index:])
+        piece = [*piece[:index], item, *piece[index:]]
         if len(piece) <= 2 * _PIECE:
             new = (piece,) if len(pieces) == 1 else (*pieces[:place], piece, *pieces[place + 1 :])
         else:
@@ -309,7 +297,7 @@ class Sorted(Generic[T]):
         index = bisect_left(piece, item)
         if index == len(piece) or piece[index] != item:
             return self
-        piece = (*piece[:index], *piece[index + 1 :])
+        piece = [*piece[:index], *piece[index + 1 :]]
         left = (piece,) if piece else ()
         return _sorted((*pieces[:place], *left, *pieces[place + 1 :]))
 
@@ -318,19 +306,17 @@ class Sorted(Generic[T]):
         pieces = self._pieces
         if not pieces:
             return self.add(new)
-        place = self._place(old)
-        if len(pieces) > 1 and self._place(new) != place:
+        several = len(pieces) > 1
+        place = self._place(old) if several else 0
+        if several and self._place(new) != place:
             return self.without(old).add(new)
-        piece: Any = list(pieces[place])  # most often both belong there
+        piece: Any = pieces[place].copy()  # most often both belong there
         index = bisect_left(piece, old)
         if index == len(piece) or piece[index] != old:
             return self.add(new)
         del piece[index]
         insort(piece, new)
-        piece = tuple(piece)
-        return _sorted(
-            (piece,) if len(pieces) == 1 else (*pieces[:place], piece, *pieces[place + 1 :])
-        )
+        return _sorted((*pieces[:place], piece, *pieces[place + 1 :]) if several else (piece,))
 
     def _place(self, item: Any) -> int:
         """Return which piece an item belongs to: the last that begins with no larger one."""
@@ -360,7 +346,7 @@ _PIECE: Final = 64
 _FIRST: Final = itemgetter(0)
 
 
-def _sorted(pieces: tuple[tuple[T, ...], ...]) -> Sorted[T]:
+def _sorted(pieces: tuple[list[T], ...]) -> Sorted[T]:
     made: Sorted[T] = object.__new__(Sorted)
     made._pieces, made.first = pieces, pieces[0][0] if pieces else None
     return made

@@ -41,6 +41,7 @@ from numgenius_core.listing import Listing, Mode, Verification
 from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._clock import destroy_instance
+from numgenius_core.market._copying import maker
 from numgenius_core.market._decision import Decision
 from numgenius_core.market._volumes import check_attached
 from numgenius_core.market.instance import HOLDS, Instance
@@ -51,6 +52,12 @@ from numgenius_core.prices.deposits import most_that_fits
 from numgenius_core.prices.schedules import CurveSchedule, months_of
 from numgenius_core.rates import PerHour
 
+_NO_DISCOUNT: Final = Fraction(0)
+_bid_changed: Final = maker(e.BidChanged)
+_counted: Final = maker(e.TrafficCounted)
+_created: Final = maker(e.ContractCreated)
+_loaded: Final = maker(e.InstanceLoaded)
+_started: Final = maker(e.InstanceStarted)
 AN_OFFER: Final = "an offer that is on the market"
 
 
@@ -111,13 +118,14 @@ def rent(decision: Decision, command: c.Rent) -> None:
             "sla_fee", f"what the promise costs now, {fee} $/hour", f"{command.sla_fee}"
         )
     verified = machine.machine.verification is Verification.VERIFIED
-    decision.emit(
-        e.ContractCreated,
+    created = _created(
+        at=decision.at,
         contract=contract,
-        max_discount=listing.max_discount if verified else Fraction(0),
+        max_discount=listing.max_discount if verified else _NO_DISCOUNT,
         label=command.label,
         volumes=command.volumes,
     )
+    decision.take(created)
     decision.rerun(machine.id)
     decision.may_wait(contract.id)
 
@@ -152,7 +160,7 @@ def change_bid(decision: Decision, command: c.ChangeBid) -> None:
     check_bid(bid, instance.contract.block.size, machine.floor)
     if bid == instance.bid:
         return
-    decision.emit(e.BidChanged, contract=instance.id, bid=bid, arrival=decision.next_number())
+    decision.take(_bid_changed(decision.at, instance.id, bid, decision.next_number()))
     decision.rerun(machine.id)
     if instance.state in HOLDS:  # one that waited already is not one more
         decision.may_wait(instance.id)
@@ -210,7 +218,7 @@ def start(decision: Decision, command: c.Start) -> None:
     advance(instance.state, InstanceEvent.STARTED)  # refuses what cannot be started
     if not instance.contract.is_free_test:
         decision.need_credit(command.by)
-    decision.emit(e.InstanceStarted, contract=instance.id, arrival=decision.next_number())
+    decision.take(_started(decision.at, instance.id, decision.next_number()))
     decision.rerun(instance.contract.machine)
     decision.may_wait(instance.id)
 
@@ -245,18 +253,14 @@ def report_loaded(decision: Decision, command: c.ReportLoaded) -> None:
     advance(
         decision.market.living(command.contract).state, InstanceEvent.LOADED
     )  # refuses other states
-    decision.emit(e.InstanceLoaded, contract=command.contract)
+    decision.take(_loaded(decision.at, command.contract))
 
 
 def count_traffic(decision: Decision, command: c.CountTraffic) -> None:
     decision.market.living(command.contract)
     if command.sent or command.received:
-        decision.emit(
-            e.TrafficCounted,
-            contract=command.contract,
-            sent=command.sent,
-            received=command.received,
-        )
+        counted = _counted(decision.at, command.contract, command.sent, command.received)
+        decision.take(counted)
 
 
 def _increase(decision: Decision, number: int, by: AccountId) -> tuple[PendingIncrease, Instance]:

@@ -17,7 +17,7 @@ from functools import lru_cache
 from math import lcm
 from typing import Final, NamedTuple
 
-from attrs import field, frozen
+from attrs import NOTHING, field, fields, frozen
 
 from numgenius_core._accrual import accrued, discounted
 from numgenius_core._terms import HIGHEST_BID
@@ -29,7 +29,7 @@ from numgenius_core.contracts.promises import promise_fee
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import ContractId, VolumeId
 from numgenius_core.listing import PriceTerms
-from numgenius_core.market._copying import copier
+from numgenius_core.market._copying import copier, copier_of, maker
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, ticks_at
 from numgenius_core.market._persistent import Series
 from numgenius_core.market.promise import PromiseState
@@ -251,6 +251,15 @@ class Instance:
 
 
 changed_instance: Final = copier(Instance)
+begun_instance: Final = copier_of(
+    Instance,
+    *("contract", "state", "arrival", "bid", "max_discount"),
+    *("deposit", "label", "volumes", "promise"),
+)
+NEW_INSTANCE: Final = maker(Instance)(
+    **{each.name: None if each.default is NOTHING else each.default for each in fields(Instance)}
+)
+"""An instance with nothing of its own: a new one is as this one in all that is left out."""
 _put_flow: Final = Instance.flow.__set__  # type: ignore[attr-defined]  # a slot
 _put_deposit: Final = Instance.deposit.__set__  # type: ignore[attr-defined]
 _put_promise: Final = Instance.promise.__set__  # type: ignore[union-attr]
@@ -289,7 +298,7 @@ def entry_of(instance: Instance) -> Entry | None:
     return _new_tuple(Entry, (level, arrival, contract.id, block.gpu_set))
 
 
-def flow_of(instance: Instance, *, online: bool, at: datetime) -> Flow:
+def flow_of(instance: Instance, online: bool, at: datetime) -> Flow:
     """Return the money that flows each second from ``at`` on, because of an instance."""
     if instance.promise is not None:
         return _flow_of_promised(instance, online=online)

@@ -25,7 +25,7 @@ from numgenius_core.gpus.slicing import blocks
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.listing import Listing, Machine, Verification
 from numgenius_core.maintenance.schedule import MachineSchedule, MaintenanceWindow
-from numgenius_core.market._copying import copier
+from numgenius_core.market._copying import copier, copier_of
 from numgenius_core.market._index import MachineIndex
 from numgenius_core.market._ledger import Ledger
 from numgenius_core.market._persistent import Series, Sorted, Table
@@ -126,6 +126,7 @@ def runs_dry(ledger: Ledger) -> datetime | None:
 
 
 changed_account: Final = copier(Account)
+paid_account: Final = copier_of(Account, "ledger", "waiting", "empty", "due")
 
 
 def told_again(account: Account) -> Account:
@@ -225,10 +226,11 @@ class MachineState:
     def disk(self) -> Disk:
         """How its disk is used; without a volume offer nothing is listed for volumes."""
         listing = self.volume_listing
+        volumes = self.volumes.values() if self.volumes else ()
         return Disk(
             total_mb=self.machine.disk_mb,
             instances_mb=self._index.stored_mb,
-            volumes_mb=sum(each.contract.volume.size_mb for each in self.volumes.values()),
+            volumes_mb=sum(each.contract.volume.size_mb for each in volumes),
             listed_mb=0 if listing is None else listing.size_mb,
             share=self.machine.disk_share,
         )
@@ -291,6 +293,7 @@ class MachineState:
 
 
 changed_machine: Final = copier(MachineState)
+repopulated: Final = copier_of(MachineState, "instances", "_index", "due", "_offers")
 
 
 def due_of(
