@@ -15,12 +15,14 @@ from numgenius_core.billing import (
     Line,
     LineKind,
     Moved,
+    Settled,
     Statement,
     focus_rows,
     statement,
 )
 from numgenius_core.billing.metering import clipped, merged
 from numgenius_core.contracts import Contract, InstanceEvent
+from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode, PriceTerms
 from numgenius_core.money import Money
@@ -45,6 +47,12 @@ CONTRACT = Contract(
 BOUGHT = cover(SlaTerms(Promise("0.99"), "0.95"), PerHour("3.50"), platform_fee="0.25")
 DOWN = Outage(period=Interval(T0 + DAY, T0 + DAY + timedelta(hours=5)))
 SETTLED = settle(BOUGHT, UptimeHistory(rentals=[PERIOD], outages=[DOWN]))
+
+
+def test_what_was_not_promised_is_not_settled() -> None:
+    settled = Settled(at=T0 + DAY, day=SETTLED.days[0])
+    with pytest.raises(RuleViolation, match="a contract with a promise, got Settled"):
+        History(contract=CONTRACT, facts=(settled,))
 
 
 def fee_line(period: Interval = PERIOD, rate: PerHour = BOUGHT.fee) -> Line:
