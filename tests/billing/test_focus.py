@@ -13,25 +13,23 @@ import pytest
 from hypothesis import given, strategies as st
 
 from effort import examples
+from focus_exports import billed
 from numgenius_core.billing import (
     FOCUS_COLUMNS,
     Fact,
     History,
-    Moved,
     Prepaid,
     Refunded,
     Transferred,
     focus_rows,
     statement,
 )
-from numgenius_core.contracts import Contract, InstanceEvent
+from numgenius_core.contracts import Contract
 from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import Mode, PriceTerms
+from numgenius_core.listing import PriceTerms
 from numgenius_core.money import Money
-from numgenius_core.offer import Block
-from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.rates import PerGpuHour
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -43,26 +41,7 @@ FocusVersion = Literal["1.2", "1.3"]
 
 
 def history(*facts: Fact, bid: str | None = None, gpus: int = 1) -> History:
-    """Return an instance with a terabyte that runs from its first second."""
-    contract = Contract(
-        id=ContractId(5),
-        machine=MachineId(9),
-        host=AccountId("host"),
-        client=AccountId("client"),
-        mode=Mode.ON_DEMAND if bid is None else Mode.INTERRUPTIBLE,
-        block=Block(start=0, size=gpus),
-        prices=PriceTerms(
-            gpu=PerGpuHour("1"),
-            storage=PerGbMonth("0.072"),
-            upload=PerGb("0.02"),
-            download=PerGb("0.01"),
-            platform_fee=Fraction(1, 4),
-        ),
-        disk_mb=1_000_000,
-        start=T0,
-        bid=None if bid is None else PerHour(bid),
-    )
-    return History(contract=contract, facts=(Moved(at=T0, event=InstanceEvent.LOADED), *facts))
+    return billed(5, *facts, bid=bid, gpus=gpus)
 
 
 def rows_of(source: History, hours: int = 2) -> tuple[Row, ...]:

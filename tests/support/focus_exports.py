@@ -35,12 +35,16 @@ Version = Literal["1.2", "1.3"]
 
 MONTH: Final = timedelta(hours=720)
 _START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_END: Final = _START + 2 * MONTH
 _PAID: Final = Prepaid(at=_START, amount=Money("576"), discount=Fraction(1, 5))
 _BACK: Final = Refunded(at=_START + MONTH / 2, amount=Money("212.40"))
 _MOVED: Final = Transferred(at=_START, sent=10**9, received=5 * 10**8)
 
 
-def _history(number: int, *facts: Fact, bid: str | None = None, gpus: int = 1) -> History:
+def billed(
+    number: int, *facts: Fact, bid: str | None = None, gpus: int = 1, end: datetime | None = None
+) -> History:
+    """Return an instance with a terabyte that runs from its first second."""
     contract = Contract(
         id=ContractId(number),
         machine=MachineId(9),
@@ -57,17 +61,17 @@ def _history(number: int, *facts: Fact, bid: str | None = None, gpus: int = 1) -
         ),
         disk_mb=1_000_000,
         start=_START,
-        end=_START + 2 * MONTH,
+        end=end,
         bid=None if bid is None else PerHour(bid),
     )
     return History(contract=contract, facts=(Moved(at=_START, event=InstanceEvent.LOADED), *facts))
 
 
 HISTORIES: Final = (
-    _history(1, _MOVED, gpus=2),
-    _history(2, bid="0.25"),
-    _history(3, _PAID),  # used up, then on demand
-    _history(4, _PAID, _BACK),  # dissolved: a refund and a forfeit
+    billed(1, _MOVED, gpus=2, end=_END),
+    billed(2, bid="0.25", end=_END),
+    billed(3, _PAID, end=_END),  # used up, then on demand
+    billed(4, _PAID, _BACK, end=_END),  # dissolved: a refund and a forfeit
 )
 
 
