@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-StyleName = Literal["light", "dark"]
-"""``light`` is for print and light pages, ``dark`` for dark ones."""
 Place = Literal["upper left", "lower right", "best"]
 Number = int | float | Fraction | Decimal | Money | Rate
 """What can be drawn; it becomes a ``float``, as a picture needs no more."""

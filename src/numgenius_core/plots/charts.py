@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from statistics import median
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core.errors import RuleViolation
@@ -19,7 +19,6 @@ from numgenius_core.offer import Offer
 from numgenius_core.plots._style import (
     Look,
     Number,
-    StyleName,
     ascending,
     by_factor,
     legend_of,
@@ -48,7 +47,7 @@ def discount_curve(
     *,
     months: Exact = 12,
     axes: Sequence[Axes] | None = None,
-    style: StyleName = "light",
+    style: Literal["light", "dark"] = "light",
 ) -> tuple[Axes, Axes]:
     """Draw the reserved discount, and what prepaying costs, over the months prepaid.
 
@@ -101,7 +100,7 @@ def discount_curve(
 
 
 def price_ladder(
-    offers: Iterable[Offer], *, axes: Axes | None = None, style: StyleName = "light"
+    offers: Iterable[Offer], *, axes: Axes | None = None, style: Literal["light", "dark"] = "light"
 ) -> Axes:
     """Draw the offers of a market by their price per GPU-hour, a row for each GPU model.
 
@@ -191,7 +190,7 @@ def sweep_heat_map(
     value_label: str,
     best: bool = True,
     axes: Axes | None = None,
-    style: StyleName = "light",
+    style: Literal["light", "dark"] = "light",
 ) -> Axes:
     """Draw what comes out for each pair of two settings, as numbers on coloured cells.
 
@@ -278,7 +277,7 @@ def revenue_curve(
     value_label: str = "revenue ($)",
     interval_label: str = "interval",
     axes: Axes | None = None,
-    style: StyleName = "light",
+    style: Literal["light", "dark"] = "light",
 ) -> Axes:
     """Draw a mean against a price, with its interval, and mark where it is largest.
 
@@ -346,7 +345,7 @@ def bid_availability(
     *,
     on_demand: Number | None = None,
     axes: Sequence[Axes] | None = None,
-    style: StyleName = "light",
+    style: Literal["light", "dark"] = "light",
 ) -> tuple[Axes, Axes, Axes]:
     """Draw what each bid gets: how often it runs, what it pays, how often it is interrupted.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from numgenius_core._checks import check_kind
 from numgenius_core._terms import DEFAULT_SPREAD, PARTS, Promise
 from numgenius_core.errors import RuleViolation
-from numgenius_core.plots._style import StyleName, legend_of, look_of, number_of, panels
+from numgenius_core.plots._style import legend_of, look_of, number_of, panels
 from numgenius_core.sla.backtests import Backtest
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
 from numgenius_core.sla.terms import SlaTerms
@@ -29,7 +29,7 @@ def promise_schedules(
     claim: Exact = "0.99",
     target: Exact = "0.95",
     axes: Sequence[Axes] | None = None,
-    style: StyleName = "light",
+    style: Literal["light", "dark"] = "light",
 ) -> tuple[Axes, Axes]:
     """Draw what a promise costs by its target, and what it pays back by the blend of a day.
 
@@ -79,7 +79,10 @@ def promise_schedules(
 
 
 def sla_backtest(
-    tried: Backtest, *, axes: Sequence[Axes] | None = None, style: StyleName = "light"
+    tried: Backtest,
+    *,
+    axes: Sequence[Axes] | None = None,
+    style: Literal["light", "dark"] = "light",
 ) -> tuple[Axes, Axes]:
     """Draw a backtest: uptime and blend beside the target, and fees and credits, day by day.
 

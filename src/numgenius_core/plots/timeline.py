@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core.contracts.contract import Contract, check_contracts
@@ -13,7 +13,7 @@ from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode
 from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.maintenance.windows import free_time
-from numgenius_core.plots._style import Look, StyleName, legend_of, look_of, panels
+from numgenius_core.plots._style import Look, legend_of, look_of, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ def machine_timeline(
     *,
     windows: Iterable[MaintenanceWindow | Interval] = (),
     axes: Axes | None = None,
-    style: StyleName = "light",
+    style: Literal["light", "dark"] = "light",
 ) -> Axes:
     """Draw who holds which GPU when, the maintenance windows, and the free time.
 
