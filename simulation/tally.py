@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from attrs import define, field
 
@@ -26,6 +26,8 @@ class Tally:
         kept: The machine and the MB of each that is not gone.
         paid_in: Dollars.
         paid_out: Dollars.
+        attached: The volumes of each instance.
+        settled: How often a promise of each contract was settled at an instant.
         runs: Who was paid out on which day.
         opened: Who was given the opening credit.
         notices: The numbers of the events that each account must be told, and what they are.
@@ -39,6 +41,8 @@ class Tally:
     kept: dict[int, tuple[MachineId, int]] = field(factory=dict)
     paid_in: Money = ZERO
     paid_out: Money = ZERO
+    attached: dict[int, tuple[int, ...]] = field(factory=dict)
+    settled: set[tuple[int, datetime]] = field(factory=set)
     runs: set[tuple[AccountId, date]] = field(factory=set)
     opened: set[AccountId] = field(factory=set)
     notices: dict[str, list[tuple[int, str]]] = field(factory=lambda: defaultdict(list))
@@ -59,13 +63,22 @@ class Tally:
             case it.ContractCreated():
                 its = event.contract
                 self.hold(its.id, its.client, its.machine, its.disk_mb)
+                self.attached[its.id] = event.volumes
             case it.VolumeRented():
                 volume = event.contract
                 self.hold(volume.id, volume.client, volume.machine, volume.size_mb)
             case it.InstanceDestroyed():
                 self.free(event.contract)
+                self.attached.pop(event.contract, None)
             case it.VolumeDeleted():
                 self.free(event.volume)
+                if any(event.volume in each for each in self.attached.values()):
+                    self.wrong.append(f"volume {event.volume} is deleted, and attached")
+            case _:
+                self.count_money(event)
+
+    def count_money(self, event: Event) -> None:
+        match event:
             case it.CreditAdded():
                 self.paid_in += event.amount
                 if event.amount == self.opening:
@@ -76,6 +89,10 @@ class Tally:
                 run = (event.account, event.at.date())
                 self.once(run not in self.runs, f"{run} paid out")
                 self.runs.add(run)
+            case it.PromiseSettled():
+                day = (event.contract, event.at)
+                self.once(day not in self.settled, f"{day} settled")
+                self.settled.add(day)
 
     def once(self, first: bool, what: str) -> None:
         if not first:
@@ -112,5 +129,6 @@ class Tally:
             told: What each account has read so far, page by page.
         """
         for account, read in told.items():
-            if self.notices[account][: len(read)] != [*read]:
-                yield f"{account} was told {read[-5:]}, not {self.notices[account][:len(read)][-5:]}"
+            right = self.notices[account][: len(read)]
+            if right != [*read]:
+                yield f"{account} was told {read[-5:]}, not {right[-5:]}"

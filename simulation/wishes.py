@@ -20,6 +20,7 @@ HOST: Final = "host-1"
 MACHINES: Final = (1001, 1002)
 NO_MACHINE: Final = 9_999
 GB: Final = (15, 150, 400, 700)  # of a volume: a few of them fill a machine
+DISKS: Final = (8, 8, 200, 450)  # of an instance, likewise
 FEW: Final = 3  # notices of a page
 
 
@@ -72,7 +73,8 @@ class Wishes:
         size = self.dice.choice(GB)
         for offer in self.some(views.volume_offers(self.market, self.market.now), 2):
             found += [(self.by, "PUT", "/volumes/", {"id": offer.id, "size": size})] * 2
-            found.append((HOST, "POST", "/volumes/unlist/", {"id": offer.id}))
+            if self.dice.random() < 0.2:
+                found.append((HOST, "POST", "/volumes/unlist/", {"id": offer.id}))
             made = {"create_new": True, "volume_id": offer.id, "size": size}
             found += self.rented({"volume_info": made})
             for volume in self.some(views.volumes_of(self.market, AccountId(self.by))):
@@ -80,13 +82,14 @@ class Wishes:
                 found.append((self.by, "POST", "/volumes/copy/", copied))
         for volume in self.some(views.volumes_of(self.market, AccountId(self.by)), 2):
             found += [(self.by, "DELETE", "/volumes/", {"id": volume.id})] * 2
-            found += self.rented({"env": {f"-v V.{volume.id}:/mnt": "1"}}, volume.contract.machine)
+            there = volume.contract.machine
+            found += self.rented({"env": {f"-v V.{volume.id}:/mnt": "1"}}, there) * 3
         return found
 
     def rented(self, more: Mapping[str, Any], machine: int | None = None) -> list[Wish]:
         """Return rentals, all of a machine if one is named."""
         there = [each for each in self.offers if machine in (None, each.machine)]
-        disk = self.dice.choice((8, 8, 250))
+        disk = self.dice.choice(DISKS)
         return [
             (self.by, "PUT", f"/asks/{offer.id}/", {"disk": disk, **more})
             for offer in self.some(there)

@@ -25,8 +25,8 @@ from examples.marketplace.sqlite_log import SqliteLog
 from examples.marketplace.store import NotStored, Store
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import NumgeniusError
-from numgenius_core.ids import ContractId, MachineId
-from numgenius_core.market import Instance, Market, commands as do, replay, views
+from numgenius_core.ids import ContractId, MachineId, VolumeId
+from numgenius_core.market import Instance, Market, RentedVolume, commands as do, replay, views
 from numgenius_core.market.events import (
     ContractCreated,
     CreditTransferred,
@@ -40,7 +40,7 @@ from numgenius_core.money import Money
 from numgenius_core.testing import books_of
 from simulation.disk import BrokenLog, Faults, Killed
 from simulation.tally import Tally
-from simulation.wishes import HOST, Wish, Wishes
+from simulation.wishes import DISKS, HOST, Wish, Wishes
 
 BEGIN: Final = datetime(2026, 1, 5, tzinfo=UTC)
 CLIENTS: Final = ("ann", "ben", "cyd", "dan")
@@ -161,6 +161,7 @@ class World:
     told: Counter[str] = field(factory=Counter)
     keys: Counter[str] = field(factory=Counter)
     archive: dict[ContractId, Instance] = field(factory=dict)
+    gone: dict[VolumeId, RentedVolume] = field(factory=dict)
     wanted: dict[str, list[Transaction]] = field(factory=lambda: defaultdict(list))
     read: dict[str, list[tuple[int, str]]] = field(factory=dict)
     numbers: list[tuple[str, int]] = field(factory=list)
@@ -255,8 +256,11 @@ class World:
                     self.lose_all()
                 continue
             self.workers.append(worker)
-            with suppress(NotStored, Killed):
-                seed(worker.store)
+            try:
+                with suppress(NotStored):
+                    seed(worker.store)
+            except Killed:
+                self.bury(worker)
 
     def bury(self, worker: Worker) -> None:
         """Take a dead worker away and start another; with the machine, all of them."""
@@ -320,7 +324,9 @@ class World:
             wishes.append((HOST, "DELETE", f"/machines/{machine}/asks/", {}))
         for offer in self.dice.sample(offers, min(2, len(offers))):
             bid = {"price": self.price() * offer.gpus} if self.dice.random() < 0.5 else {}
-            wishes += [(by, "PUT", f"/asks/{offer.id}/", {"disk": 8, **bid})] * 3
+            wishes += [
+                (by, "PUT", f"/asks/{offer.id}/", {"disk": self.dice.choice(DISKS), **bid})
+            ] * 3
         for each in self.dice.sample(mine, min(2, len(mine))):
             path = f"/instances/{each.id}/"
             state = self.dice.choice(("stopped", "running"))
@@ -454,7 +460,7 @@ class World:
         self.events += new
         before = self.market
         try:
-            self.market = replay(new, self.market, archive=self.archive)
+            self.market = replay(new, self.market, archive=self.archive, volumes=self.gone)
         except NumgeniusError as fault:
             raise Broken(f"the events contradict each other: {fault}") from fault
         self.check_counted(before, new)
@@ -470,7 +476,9 @@ class World:
         for worker in self.workers:
             seen = worker.store.market
             if seen.version == self.market.version and (
-                seen != self.market or worker.store.archive != self.archive
+                seen != self.market
+                or worker.store.archive != self.archive
+                or worker.store.volumes != self.gone
             ):
                 raise Broken("a worker's market is not that of the events")
         if self.now % 25 == 0:

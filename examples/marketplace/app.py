@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from math import ceil
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -131,10 +131,11 @@ class Service:
 
     def commanded(self, means: Means) -> Respond:
         async def respond(call: Call) -> Any:
-            if call.command_id is not None:  # before it is asked what it means by now
+            if call.command_id is not None:  # before what may fail, and what it means by now
                 known = self.store.reply(call.command_id)
                 if known is not None:
                     return Response(known.text, media_type="application/json")
+            call = await self.begun(call)
             meant = means(call, self.store.market, self.hardware)
             if isinstance(meant, Each):
                 return await self.each(call, means)
@@ -171,12 +172,13 @@ class Service:
 
     def questioned(self, answers: Answers) -> Respond:
         async def respond(call: Call) -> Any:
+            call = await self.begun(call)
             return answers(Asked(call, await self.store.seen(), self.store, self.hardware))
 
         return respond
 
     async def read(self, request: Request, door: Door) -> Call:
-        """Return what a request says, of an account that exists from then on."""
+        """Return what a request says, and whose it is."""
         account = self.account(request)
         known = account in self.store.market.accounts
         address = request.client.host if request.client else ""
@@ -189,22 +191,28 @@ class Service:
         if not NUMBER.fullmatch(number):
             raise NotServed(why_not_served(request.method, request.url.path))
         body = await body_of(request)
-        if not known and account is not NOBODY and self.credit > Money(0):
-            # Other requests and workers open it, too: by its name, no client's, that is done once.
-            once = f" opening of {digest(account)}"
-            await self.store.do(AddCredit(account=account, amount=self.credit), command_id=once)
-        if self.payouts:
-            await self.run.make()
-        at, query = self.store.now(), request.query_params
+        query = request.query_params
         key = request.headers.get("idempotency-key")
         return Call(
             by=account,
-            at=at,
+            at=self.store.now(),
             number=int(number),
             body=body,
             query=query,
             command_id=None if key is None else f"{account} {key}",
         )
+
+    async def begun(self, call: Call) -> Call:
+        """Return a request at its instant, of an account that exists from then on."""
+        account = call.by
+        known = account is NOBODY or account in self.store.market.accounts
+        if not known and self.credit > Money(0):
+            # Other requests and workers open it, too: by its name, no client's, that is done once.
+            once = f" opening of {digest(account)}"
+            await self.store.do(AddCredit(account=account, amount=self.credit), command_id=once)
+        if self.payouts:
+            await self.run.make()
+        return evolve(call, at=self.store.now())
 
     def account(self, request: Request) -> AccountId | None:
         """Return the account of a request's key; ``None`` of a key that is nobody's."""
