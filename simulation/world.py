@@ -512,6 +512,8 @@ class World:
             self.take_over(alone, self.events[done : first - 1])
             right = tuple(self.events[first - 1 : first - 1 + many])
             done = first - 1 + many
+            if len(right) < many:
+                raise Broken(f"{key} was answered, and is not among the events")
             judge.right = right
             self.repeat(alone, key, right)
             judge.right = None

@@ -227,10 +227,10 @@ def does_one_by_one(patch: Patch) -> None:
     do = Store.do
 
     async def apart(store: Store, *commands: Any, **more: Any) -> Any:
-        for each in commands[:-1]:
-            if not callable(each):
+        if not any(map(callable, commands)):
+            for each in commands[:-1]:
                 await do(store, each)
-                commands = commands[1:]
+            commands = commands[-1:]
         return await do(store, *commands, **more)
 
     patch.setattr(Store, "do", apart)
