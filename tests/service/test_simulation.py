@@ -171,8 +171,9 @@ def keeps_answers_apart(patch: Patch) -> None:
     append = SqlLog.append
 
     def twice(log: SqlLog, expected: int, entries: Sequence[Entry]) -> None:
-        bare = [Entry(events=each.all) for each in entries]
-        append(log, expected, bare)
+        bare = [Entry(events=each.all) for each in entries if each.all]
+        if bare:
+            append(log, expected, bare)
         rows = [(e.command_id, expected + 1, len(e.events), e.text) for e in entries]
         armed(log)
         with log.transaction():
