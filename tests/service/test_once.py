@@ -11,11 +11,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from disks import is_full
-from examples.marketplace import payouts as payouts_module
 from examples.marketplace.__main__ import CREDIT
 from examples.marketplace.app import Service
 from marketplace import BEGIN, HOST, Desk
 from numgenius_core.ids import AccountId
+from numgenius_core.market import views
 from numgenius_core.market.events import CreditAdded, MaintenanceScheduled
 from numgenius_core.money import Money
 
@@ -118,7 +118,7 @@ class TestTheWeeklyRun:
         desk.clock.now = FRIDAY
         due = ((AccountId(HOST), Money(20)),)
         with monkeypatch.context() as patch:  # it was due, and is no more
-            patch.setattr(payouts_module.views, "payouts_due", lambda *_: due)
+            patch.setattr(views, "payouts_due", lambda *_: due)
             assert desk.ask("ann", "GET", "/users/current")["balance"] > 0
 
     def test_a_request_that_has_happened_is_told_so(self, desk: Desk, monkeypatch: Patch) -> None:
