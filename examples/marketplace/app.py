@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from math import ceil
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -24,10 +24,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from examples.marketplace.answers import answer
-from examples.marketplace.commands import Each, Means
+from examples.marketplace.commands import Means
 from examples.marketplace.doors import DOORS, Door
 from examples.marketplace.hardware import DEMO, Hardware
-from examples.marketplace.keys import Keys, any_key
+from examples.marketplace.keys import Keys, any_key, digest
 from examples.marketplace.limits import Limits
 from examples.marketplace.logbook import logged
 from examples.marketplace.openapi import document
@@ -35,13 +35,14 @@ from examples.marketplace.payouts import WeeklyRun
 from examples.marketplace.questions import Answers, Asked
 from examples.marketplace.reading import MAX_BODY, Call, parsed
 from examples.marketplace.refusals import NotServed, named, refusal, refused, why_not_served
+from examples.marketplace.several import Each, Tried
 from examples.marketplace.store import NotStored, Store
 from numgenius_core.errors import NumgeniusError, ParseError
 from numgenius_core.ids import AccountId
 from numgenius_core.market import Market
-from numgenius_core.market.commands import AddCredit
+from numgenius_core.market.commands import AddCredit, Command
 from numgenius_core.market.events import Event
-from numgenius_core.market.logs import Reply, Transaction
+from numgenius_core.market.logs import Later, Telling
 from numgenius_core.money import Money
 
 Respond = Callable[[Call], Awaitable[Any]]
@@ -49,6 +50,7 @@ Respond = Callable[[Call], Awaitable[Any]]
 NUMBER: Final = re.compile("[0-9]{1,19}", re.ASCII)
 NOBODY: Final = AccountId("")  # who asks without a key what everybody may ask
 BODY_SECONDS: Final = 10.0
+TRIES: Final = 5  # of a request about several things, while others are faster
 METHODS: Final = ["GET", "PUT", "POST", "DELETE", "PATCH"]
 WORDS: Final = {
     401: "auth_error",
@@ -129,49 +131,54 @@ class Service:
 
     def commanded(self, means: Means) -> Respond:
         async def respond(call: Call) -> Any:
-            if call.command_id is not None:  # before it is asked what it means by now
+            if call.command_id is not None:  # before what may fail, and what it means by now
                 known = self.store.reply(call.command_id)
                 if known is not None:
                     return Response(known.text, media_type="application/json")
+            call = await self.begun(call)
             meant = means(call, self.store.market, self.hardware)
             if isinstance(meant, Each):
-                return await self.each(meant)
+                return await self.each(call, means)
             commands = meant if isinstance(meant, Sequence) else [meant]
 
             def tell(before: Market, events: Sequence[Event]) -> str:
                 return json.dumps(answer(call, commands, tuple(events), before))
 
-            told = await self.store.do(*commands, command_id=call.command_id, tell=tell)
-            return Response(told.text, media_type="application/json")
+            return await self.carried_out(call, commands, tell)
 
         return respond
 
-    async def each(self, meant: Each) -> Any:
-        """Carry out what can be; it is a refusal only if nothing could."""
-        wanted = meant.wanted
-        tried = {n: each for n, each in wanted.items() if not isinstance(each, NumgeniusError)}
-        transactions = [Transaction(commands=[each]) for each in tried.values()]
-        results = dict(zip(tried, await self.store.do_each(transactions), strict=True))
-        outcomes: dict[int, tuple[Event, ...] | NumgeniusError] = {}
-        for number, each in wanted.items():
-            outcome = each if isinstance(each, NumgeniusError) else results[number]
-            outcomes[number] = outcome.events if isinstance(outcome, Reply) else outcome
-        faults = [each for each in outcomes.values() if isinstance(each, NumgeniusError)]
-        told = meant.told(outcomes)
-        if len(faults) < len(outcomes):
-            return told
-        status, word, code = named(faults[0])
-        beside = {name: value for name, value in told.items() if name not in ("success", "msg")}
-        return refusal(meant.status or status, word, faults[0], code=code, beside=beside)
+    async def carried_out(
+        self, call: Call, commands: Sequence[Command | Later], tell: Telling
+    ) -> Response:
+        told = await self.store.do(*commands, command_id=call.command_id, tell=tell)
+        return Response(told.text, media_type="application/json")
+
+    async def each(self, call: Call, means: Means) -> Response:
+        """Carry out what can be, in one transaction; it is a refusal only if nothing could."""
+        faults: list[NumgeniusError] = []
+        while len(faults) < TRIES:
+            market = await self.store.seen()
+            meant = means(call, market, self.hardware)
+            assert isinstance(meant, Each)
+            tried = Tried.on(market, meant, self.store.now())
+            if not tried.possible:
+                return nothing_done(tried)
+            try:
+                return await self.carried_out(call, tried.commands, tried.tell)
+            except NumgeniusError as fault:  # somebody was faster: look again at what can be done
+                faults.append(fault)
+        raise faults[-1]
 
     def questioned(self, answers: Answers) -> Respond:
         async def respond(call: Call) -> Any:
+            call = await self.begun(call)
             return answers(Asked(call, await self.store.seen(), self.store, self.hardware))
 
         return respond
 
     async def read(self, request: Request, door: Door) -> Call:
-        """Return what a request says, of an account that exists from then on."""
+        """Return what a request says, and whose it is."""
         account = self.account(request)
         known = account in self.store.market.accounts
         address = request.client.host if request.client else ""
@@ -184,20 +191,28 @@ class Service:
         if not NUMBER.fullmatch(number):
             raise NotServed(why_not_served(request.method, request.url.path))
         body = await body_of(request)
-        if not known and account is not NOBODY and self.credit > Money(0):
-            await self.store.do(AddCredit(account=account, amount=self.credit))
-        if self.payouts:
-            await self.run.make()
-        at, query = self.store.now(), request.query_params
+        query = request.query_params
         key = request.headers.get("idempotency-key")
         return Call(
             by=account,
-            at=at,
+            at=self.store.now(),
             number=int(number),
             body=body,
             query=query,
             command_id=None if key is None else f"{account} {key}",
         )
+
+    async def begun(self, call: Call) -> Call:
+        """Return a request at its instant, of an account that exists from then on."""
+        account = call.by
+        known = account is NOBODY or account in self.store.market.accounts
+        if not known and self.credit > Money(0):
+            # Other requests and workers open it, too: by its name, no client's, that is done once.
+            once = f" opening of {digest(account)}"
+            await self.store.do(AddCredit(account=account, amount=self.credit), command_id=once)
+        if self.payouts:
+            await self.run.make()
+        return evolve(call, at=self.store.now())
 
     def account(self, request: Request) -> AccountId | None:
         """Return the account of a request's key; ``None`` of a key that is nobody's."""
@@ -207,6 +222,14 @@ class Service:
             key = request.query_params.get("api_key", "")  # as older clients send it
             return self.keys(key.strip()) if key.strip() else NOBODY
         return self.keys(key.strip()) if scheme == "Bearer" and key.strip() else None
+
+
+def nothing_done(tried: Tried) -> JSONResponse:
+    """Return the refusal of several, of which none could be carried out: that of the first."""
+    fault, told = next(iter(tried.refused.values())), tried.answer()
+    status, word, code = named(fault)
+    beside = {name: value for name, value in told.items() if name not in ("success", "msg")}
+    return refusal(tried.meant.status or status, word, fault, code=code, beside=beside)
 
 
 async def body_of(request: Request) -> dict[str, Any]:

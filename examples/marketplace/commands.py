@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from examples.marketplace import answers as tell, reading as read
 from examples.marketplace.hardware import Hardware, flops_of_a_gpu
 from examples.marketplace.reading import Call, shown
 from examples.marketplace.refusals import Offline, WrongFloor
+from examples.marketplace.several import Each
 from examples.marketplace.volumes import attached, new_volume
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import NotAvailable, NumgeniusError, RuleViolation, UnknownId
@@ -21,21 +22,6 @@ from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour, PerHour
 
 BID_OF_A_TFLOPS = 0.2  # the highest lowest bid is twice $0.10 an hour for each TFLOPS of a GPU
-
-
-@frozen
-class Each:
-    """Commands of which each is carried out, or refused, for itself.
-
-    Attributes:
-        wanted: What each is about: its command, or why there is none.
-        told: What a client is told about all of them.
-        status: Of the answer if none could be carried out; else that of the first refusal.
-    """
-
-    wanted: Mapping[int, do.Command | NumgeniusError]
-    told: Callable[[tell.Outcomes], tell.Row]
-    status: int | None = None
 
 
 Wishes = Sequence[do.Command | Later]
