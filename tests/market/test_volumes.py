@@ -343,6 +343,13 @@ class TestEndsAlign:
         assert views.volume(w.market, number).contract.end == second(11 * DAY)
         assert offer_of(w).ends_at == second(11 * DAY)
 
+    def test_what_is_rented_rolls_also_without_an_offer(self) -> None:
+        w = a_world(rolling=timedelta(days=10), volume_mb=500 * GB)
+        number = rent(w)
+        w.do(c.UnlistVolume(by=HOST, offer=offer_of(w).id))
+        w.do(c.Tick(), DAY)
+        assert views.volume(w.market, number).contract.end == second(11 * DAY)
+
     def test_a_day_later_it_follows_a_rolling_end(self) -> None:
         w = a_world(rolling=timedelta(days=10))
         listed(w, end=second(5 * DAY))
@@ -577,8 +584,11 @@ class TestAtItsEnd:
         w, number = self.expired()
         w.list(prices(storage="0.15"), end=second(9 * DAY))
         assert views.volume(w.market, number).expired
-        with pytest.raises(RuleViolation, match="a volume that has not expired"):
+        with pytest.raises(RuleViolation) as refused:
             w.rent(1, volumes=[number])
+        assert str(refused.value) == (
+            f"volumes[0]: need a volume that has not expired, got volume {number}"
+        )
 
     def test_the_host_may_delete_it_after_48_hours(self) -> None:
         w, number = self.expired()

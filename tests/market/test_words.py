@@ -373,6 +373,18 @@ KEPT: list[tuple[Callable[[Kept], object], str]] = [
         "machine: need a machine that is online, got one that is offline",
     ),
     (
+        lambda k: k.w.rent(1, 2, volumes=[k.volume] * 2),
+        "volumes[1]: need each volume once, got volume 3 again",
+    ),
+    (
+        lambda k: [k.w.list(prices(), 2), k.w.rent(1, machine=2, volumes=[k.volume])],
+        "volumes[0]: need a volume of machine 2, got volume 3 of machine 1",
+    ),
+    (
+        lambda k: k.w.list(prices(), 2, volume_mb=0, volume_price=PerGbMonth(1)),
+        "volume_price: need none without a volume, got 1.00",
+    ),
+    (
         lambda k: k.w.do(c.DeleteVolume(by=BOB, volume=k.volume)),
         "by: need the client of volume 3, got bob",
     ),
