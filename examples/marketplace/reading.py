@@ -122,7 +122,8 @@ class Call:
         text = self.query.get(name)
         value = None if text is None else parsed(text, name)
         if value is not None and not isinstance(value, kind):
-            raise WrongType(name, f"a {kind.__name__}", shown(value))
+            need = f"{'an' if kind is int else 'a'} {kind.__name__}"
+            raise WrongType(name, need, shown(value))
         return default if value is None else value
 
     def maybe(self, name: str, kind: type[AnyRate]) -> AnyRate | None:

@@ -65,7 +65,7 @@ def check_kind(value: object, kind: type, path: str) -> None:
     """
     if type(value) is kind or (isinstance(value, kind) and not _is_closed(kind)):
         return
-    article = "an" if kind.__name__[0] in "AEIO" else "a"
+    article = "an" if kind.__name__[0] in "AEIOaeio" else "a"
     need = f"{article} {kind.__name__}"
     if issubclass(kind, Enum):
         need += f": {', '.join(map(str, kind))}"

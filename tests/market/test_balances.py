@@ -108,6 +108,12 @@ class TestThresholds:
         w.rent(1)
         assert not find_events(w.do(c.Tick(), DAY), e.ChargeDue)
 
+    def test_zero_is_one(self) -> None:
+        w = a_world(1)
+        thresholds(w, notice=0)
+        w.rent(1)
+        assert find_event(w.do(c.Tick(), DAY), e.BalanceLow).at == second(HOUR)
+
     def test_below_zero_or_of_nobody_is_refused(self) -> None:
         w = a_world()
         with pytest.raises(RuleViolation, match="notice: need zero dollars or more, got -1"):
@@ -131,13 +137,23 @@ class TestSpendRate:
     def test_each_part_of_it(self) -> None:
         w = a_world()
         w.rent(2, disk_mb=100_000)
-        w.do(c.RentVolume(by=ANN, offer=views.volume_offers(w.market, w.now)[0].id, size_mb=10_000))
+        for size in (10_000, 20_000):
+            offer = views.volume_offers(w.market, w.now)[0].id
+            w.do(c.RentVolume(by=ANN, offer=offer, size_mb=size))
         rate = views.spend_rate(w.market, ANN)
         assert rate.gpu == Money(2)
         assert rate.container_storage == Money("0.1")
-        assert rate.volume_storage == Money("0.01")
-        assert rate.total == Money("2.11")
+        assert rate.volume_storage == Money("0.03")
+        assert rate.total == Money("2.13")
         assert rate.has_active_resources
+
+    def test_promises_apart_from_the_gpus(self) -> None:
+        w = a_world(100, sla_claim=Fraction(99, 100))
+        made = [w.rent(1, place, target=Fraction(19, 20)) for place in range(2)]
+        fees = [w.instance(each).contract.sla_fee_at(w.now).charge(HOUR) for each in made]
+        rate = views.spend_rate(w.market, ANN)
+        assert (rate.gpu, rate.sla) == (Money(2), Money.sum(fees))
+        assert rate.sla > Money(0)
 
     def test_offline_nothing(self) -> None:
         w = a_world()
@@ -181,7 +197,7 @@ class TestTheEndOfMoney:
         contract = w.rent(1, disk_mb=100_000)
         found = self.end(w)
         assert (found.stops, found.instances, found.volumes) == ((contract,), (contract,), ())
-        assert (found.balance, found.rate.gpu) == (Money("0.1"), Money(1))
+        assert (found.account, found.balance, found.rate.gpu) == (ANN, Money("0.1"), Money(1))
         assert (found.rate_after.gpu, found.rate_after.total) == (Money(0), Money("0.1"))
 
     def test_that_ends_before(self) -> None:
@@ -222,6 +238,44 @@ class TestTheEndOfMoney:
         w.rent(4, by=BOB, machine=2)
         assert self.end(w).ends_at == second(90 + 360)
 
+    def test_of_their_money_elsewhere_while_one_rents_on_a_third_machine(self) -> None:
+        w = a_world("0.1")
+        w.do(c.AddCredit(account=BOB, amount=Money("0.2")))
+        w.rent(4, bid="1")
+        w.rent(4, by=BOB)
+        for number in (2, 3):
+            w.add(4, machine=number)
+            w.list(prices(), machine=number)
+        w.rent(4, by=BOB, machine=2)
+        w.rent(1, bid="1", machine=3)
+        assert self.end(w).ends_at == second(90 + 135)
+
+    def test_what_happens_elsewhere_changes_nothing(self) -> None:
+        w = a_world("0.1")
+        w.rent(1)
+        w.do(c.AddCredit(account=BOB, amount=Money("0.01")))
+        w.add(1, machine=2, host=AccountId("other"))
+        w.list(prices(), machine=2, end=second(60))
+        w.rent(1, by=BOB, machine=2)
+        assert self.end(w, 400).ends_at == second(360)
+
+    def test_what_stopped_an_earlier_time_does_not_stop_again(self) -> None:
+        w = a_world("0.3")
+        w.do(c.SetSettings(settings=Settings(own_tests_billed=True)))
+        w.do(c.AddCredit(account=HOST, amount=Money("0.01")))
+        w.list(prices(storage="0.72", fee=Fraction(1, 4)), volume_mb=500_000)
+        w.rent(4, bid="1")
+        offer = views.volume_offers(w.market, w.now)[0].id
+        w.do(c.RentVolume(by=HOST, offer=offer, size_mb=500_000))
+        w.rent(4, by=HOST)  # until its money ends; then ann's bid runs until hers does
+        assert len(views.runway(w.market, HOST, w.now).stops) == 1
+        earning = second(600)
+        assert views.balance(views.until(w.market, earning), HOST, earning) > Money(0)
+        found = views.runway(w.market, HOST, earning)
+        assert found.ends_at is not None
+        assert found.ends_at > earning
+        assert found.stops == ()
+
     def test_of_a_volume_alone_nothing_stops(self) -> None:
         w = a_world("0.01")
         offer = views.volume_offers(w.market, w.now)[0].id
@@ -242,7 +296,7 @@ class TestTheEndOfMoney:
     def test_a_horizon_ends_the_look(self) -> None:
         w = a_world("0.1")
         w.rent(1)
-        for horizon, ends in ((359, None), (360, second(360))):
+        for horizon, ends in ((0, None), (359, None), (360, second(360))):
             found = views.runway(w.market, ANN, w.now, horizon=timedelta(seconds=horizon))
             assert (found.ends_at, found.looked_until) == (ends, second(horizon))
 
@@ -322,6 +376,38 @@ class TestGrace:
         spent = Money(24) + debt
         assert refused.value.need.endswith(f"${spent.scaled(Fraction(9, 30))}")
 
+    def test_since_the_first_of_them_began(self) -> None:
+        w = a_world(24)
+        w.rent(1, disk_mb=100_000)
+        w.do(c.Tick(), 10 * HOUR)
+        offer = views.volume_offers(w.market, w.now)[0].id
+        w.do(c.RentVolume(by=ANN, offer=offer, size_mb=10_000))
+        w.do(c.Tick(), 3 * DAY)
+        with pytest.raises(RuleViolation) as refused:
+            w.do(c.DeleteUnpaid(account=ANN))
+        spent = Money(24) - w.balance()
+        assert refused.value.need.endswith(f"${spent.scaled(Fraction(1, 3))}")
+        assert refused.value.got == f"${-w.balance()}"
+
+    def test_a_hosts_tests_stay_and_what_they_use(self) -> None:
+        w = World()
+        w.add(4)
+        w.list(prices(storage="0.72", fee=Fraction(1, 4)), volume_mb=500_000)
+        [offer] = views.volume_offers(w.market, w.now)
+        w.do(c.AddCredit(account=HOST, amount=Money("0.01")))
+        made = []
+        for billed in (True, True, False):
+            grace = DaysOfGrace(0)
+            w.do(c.SetSettings(settings=Settings(own_tests_billed=billed, grace=grace)))
+            w.do(c.RentVolume(by=HOST, offer=offer.id, size_mb=10_000))
+            made.append(w.market.last)
+        used, loose, free = made
+        w.rent(1, by=HOST, volumes=[used])
+        events = w.do(c.DeleteUnpaid(account=HOST), 30 * DAY)
+        assert [each.volume for each in find_events(events, e.VolumeDeleted)] == [loose]
+        assert set(w.market.account(HOST).volumes) == {used, free}
+        assert len(w.market.account(HOST).instances) == 1
+
     def test_what_was_spent_before_is_not_in_it(self) -> None:
         w = self.dry(3_650)
         with pytest.raises(RuleViolation) as refused:
@@ -350,3 +436,5 @@ class TestGrace:
         assert journal.market_from_json(journal.market_to_json(w.market)) == w.market
         with pytest.raises(WrongType):
             Settings(grace=5)  # type: ignore[arg-type]
+        with pytest.raises(RuleViolation, match="days from 0 to 3,650, got 3651"):
+            DaysOfGrace(3_651)

@@ -8,7 +8,7 @@ import pytest
 
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.bids import WaitReason
-from numgenius_core.errors import RuleViolation, UnknownId, WrongType
+from numgenius_core.errors import RuleViolation, UnknownId
 from numgenius_core.ids import AccountId, MachineId, VolumeId
 from numgenius_core.intervals import Interval
 from numgenius_core.market import (
@@ -114,13 +114,6 @@ class TestVolumes:
         late = datetime(9999, 12, 20, tzinfo=UTC)
         assert views.volume_offers(w.market, w.now, machine=M1) != ()
         assert views.volume_offers(w.market, late, machine=M1) == ()
-
-    def test_the_number_of_an_offer_is_a_number(self) -> None:
-        w = world(1, prices(1), volume_mb=100_000)
-        command = c.RentVolume(by=ANN, offer=8192)
-        object.__setattr__(command, "offer", "8192")
-        with pytest.raises(WrongType, match="need the number of a volume offer, got '8192'"):
-            w.do(command)
 
     def test_a_host_earns_by_its_own_volumes(self) -> None:
         w = world(1, prices(1), volume_mb=500_000, volume_price=PerGbMonth("0.72"))

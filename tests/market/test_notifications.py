@@ -93,7 +93,9 @@ def the_story() -> Told:
     return w
 
 
-STORY = the_story()
+@pytest.fixture(scope="module", name="story")
+def _story() -> Told:
+    return the_story()
 
 
 class TestEveryEvent:
@@ -104,16 +106,16 @@ class TestEveryEvent:
         assert {kind for kind, roles in CONCERNS.items() if not roles} == OWN_DOING
 
     @pytest.mark.parametrize("kind", [kind for kind in CONCERNS if kind not in OWN_DOING])
-    def test_that_concerns_somebody_tells_somebody(self, kind: type) -> None:
-        extra = another_story() if kind in OTHERS else STORY
+    def test_that_concerns_somebody_tells_somebody(self, kind: type, story: Told) -> None:
+        extra = another_story() if kind in OTHERS else story
         told = extra.of(kind)
         assert told, kind
         assert all(words == words.lower() for _, words in told)
 
-    def test_of_its_own_doing_nobody_is_told(self) -> None:
-        assert not [each for each in STORY.told if type(each.event) in OWN_DOING]
-        stops = [each for each in STORY.events if isinstance(each, e.InstanceStopped)]
-        told = STORY.of(e.InstanceStopped)
+    def test_of_its_own_doing_nobody_is_told(self, story: Told) -> None:
+        assert not [each for each in story.told if type(each.event) in OWN_DOING]
+        stops = [each for each in story.events if isinstance(each, e.InstanceStopped)]
+        told = story.of(e.InstanceStopped)
         assert len(told) == len([each for each in stops if each.why is e.StopReason.BALANCE])
 
 
@@ -144,8 +146,8 @@ def another_story() -> Told:
 class TestWhoIsTold:
     """The client of what it happened to, the host whose machine it is, all who are on a machine."""
 
-    def test_a_new_rental_the_host(self) -> None:
-        assert {name for name, _ in STORY.of(e.ContractCreated)} == {HOST}
+    def test_a_new_rental_the_host(self, story: Told) -> None:
+        assert {name for name, _ in story.of(e.ContractCreated)} == {HOST}
 
     def test_a_day_of_a_promise_both_if_something_came_back(self) -> None:
         w = another_story()
@@ -211,5 +213,5 @@ class TestWhoIsTold:
         with pytest.raises(RuleViolation):
             views.notifications(w.market, [e.MachineWentOffline(at=second(0), machine=M1)])
 
-    def test_bids_are_told_when_they_resume(self) -> None:
-        assert {name for name, _ in STORY.of(e.InstanceResumed)} == {BOB}
+    def test_bids_are_told_when_they_resume(self, story: Told) -> None:
+        assert {name for name, _ in story.of(e.InstanceResumed)} == {BOB}

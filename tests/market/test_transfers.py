@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.billing import PayoutSchedule
@@ -57,6 +57,7 @@ class TestTransfers:
         assert event == e.CreditTransferred(
             at=second(0), account=ANN, recipient=BOB, amount=Money("250.01")
         )
+        w.do(c.Tick(), DAY)  # once, and not second by second
         assert (w.balance(ANN), w.balance(BOB)) == (Money("749.99"), Money("1250.01"))
         assert in_all(w) == w.market.credited == Money(2_000)
 
@@ -124,6 +125,10 @@ class TestTransfers:
         w = world()
         [event] = transfer(w, 900)
         twice = evolve(w.market, e.CreditAdded(at=second(0), account=BOB, amount=Money(1)))
+        rest = e.PayoutInvoiced(
+            at=second(0), account=ANN, amount=Money.from_ticks(1), paid_on=second(7 * DAY)
+        )
+        assert evolve(twice, rest).paid_out == Money.from_ticks(1)
         for wrong in (
             event,  # a second time: there are $100
             e.CreditTransferred(at=second(0), account=BOB, recipient=BOB, amount=Money(1)),
@@ -166,6 +171,15 @@ class TestPayouts:
         assert in_all(w) == w.market.credited == Money(2_000)
         notice = views.notifications(before, [event])[-1]
         assert (notice.recipient, notice.kind) == (HOST, "payout invoiced")
+
+    def test_week_after_week_adds_up(self) -> None:
+        w = earning()
+        friday = friday_after(w)
+        w.do(c.PayOut(account=HOST), friday)
+        w.do(c.Destroy(by=ANN, contract=w.rent(1)), friday + 50 * HOUR)
+        w.do(c.PayOut(account=HOST), friday + 7 * DAY)
+        assert (w.balance(HOST), w.market.paid_out) == (Money(0), Money(150))
+        assert in_all(w) == w.market.credited
 
     def test_parts_of_a_cent_roll_over(self) -> None:
         w = earning(30, "0.999333333333")
@@ -309,19 +323,21 @@ class TestPayouts:
 class TestTheSchedule:
     """Fridays, $20, a week; each can be another."""
 
-    @given(day=st.integers(0, 40), hour=st.integers(0, 23), weekday=st.integers(0, 6))
+    @given(day=st.integers(0, 40), clock=st.integers(0, DAY - 1), weekday=st.integers(0, 6))
+    @example(day=3, clock=DAY - 1, weekday=4)  # not on a whole hour, whatever is drawn
     def test_the_next_run_is_the_first_day_that_is_not_over(
-        self, day: int, hour: int, weekday: int
+        self, day: int, clock: int, weekday: int
     ) -> None:
         schedule = PayoutSchedule(weekday=weekday)
-        at = datetime(2026, 2, 1, hour, tzinfo=UTC) + timedelta(days=day)
+        midnight = datetime(2026, 2, 1, tzinfo=UTC) + timedelta(days=day)
+        at = midnight + timedelta(seconds=clock)
         run = schedule.next_run(at)
         days = [run.start - timedelta(days=back) for back in range(1, 7)]
-        assert (run.start.weekday(), run.start.hour, run.seconds) == (weekday, 0, DAY)
+        assert (run.start.weekday(), run.start.time(), run.seconds) == (weekday, time(), DAY)
         assert run.end > at >= run.start - timedelta(days=6)
         assert all(each.weekday() != weekday for each in days)
         assert schedule.is_run(at) == (at in run) == (at.weekday() == weekday)
-        assert schedule.paid_on(at) == at.replace(hour=0) + timedelta(days=7)
+        assert schedule.paid_on(at) == midnight + timedelta(days=7)
 
     def test_it_names_its_day(self) -> None:
         assert PayoutSchedule().day_name == "Friday"

@@ -22,7 +22,7 @@ from numgenius_core.errors import (
 )
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import Machine
+from numgenius_core.listing import Machine, Verification
 from numgenius_core.market import (
     RentedVolume,
     Settings,
@@ -153,6 +153,26 @@ class TestTheDisk:
         with pytest.raises(RuleViolation, match="at most the offer's 0 MB"):
             rent(w, 1)
 
+    def test_an_offer_says_whose_it_is_and_whether_a_megabyte_is_left(self) -> None:
+        w = a_world(volume_mb=500 * GB, rolling=timedelta(days=10))
+        said = views.VolumeOffer(
+            id=offer_of(w).id,
+            machine=M1,
+            host=HOST,
+            listed_mb=500 * GB,
+            free_mb=1,
+            price=PerGbMonth("0.15"),
+            ends_at=second(10 * DAY),
+            verification=Verification.VERIFIED,
+            rentable=True,
+        )
+        w.do(c.SetVerification(machine=M1, verification=Verification.VERIFIED))
+        w.do(c.RentVolume(by=ANN, offer=said.id, size_mb=500 * GB - 1))
+        assert views.volume_offers(w.market, w.now) == (said,)
+        w.do(c.RentVolume(by=ANN, offer=said.id, size_mb=1))
+        taken = evolve(said, free_mb=0, rentable=False)
+        assert views.volume_offers(w.market, w.now) == (taken,)
+
 
 class TestAVolumeOffer:
     """Alone: size 15 GB, price $0.10/GB/month, end 3 months; with the machine: half of the rest."""
@@ -253,6 +273,46 @@ class TestEndsAlign:
         assert offer_of(w).ends_at == second(10 * DAY)
         assert views.offers(w.market, w.now)[0].ends_at == second(10 * DAY)
 
+    def test_gpus_that_are_offered_for_ever_leave_it_its_own(self) -> None:
+        w = a_world()
+        listed(w, end=second(5 * DAY))
+        assert offer_of(w).ends_at == second(5 * DAY)
+
+    def test_it_ends_although_nobody_rented(self) -> None:
+        w = a_world(listed=False)
+        listed(w, end=second(5 * DAY))
+        assert w.names(c.Tick(), 5 * DAY) == ENDED
+
+    def test_a_volume_that_ends_before_leaves_it(self) -> None:
+        w = a_world(listed=False)
+        listed(w, end=second(5 * DAY))
+        rent(w)
+        listed(w, price="9", end=second(9 * DAY))
+        assert w.names(c.Tick(), 5 * DAY) == ["VolumeExpired"]
+        assert offer_of(w).ends_at == second(9 * DAY)
+        assert w.names(c.Tick(), 9 * DAY) == ENDED
+
+    def test_what_is_due_next_is_the_first_end_that_is_left(self) -> None:
+        w = a_world(listed=False)
+        due = []
+
+        def look() -> None:
+            due.append(w.market.machine(M1).due)
+
+        listed(w, end=second(5 * DAY))
+        look()
+        first = rent(w)
+        look()
+        listed(w, price="9", end=second(9 * DAY))
+        look()
+        last = rent(w)
+        for number in (first, last):
+            w.do(c.DeleteVolume(by=ANN, volume=number))
+            look()
+        w.do(c.UnlistVolume(by=HOST, offer=offer_of(w).id))
+        look()
+        assert due == [*[second(5 * DAY)] * 3, *[second(9 * DAY)] * 2, None]
+
     def test_an_earlier_end_ends_it_alone(self) -> None:
         w = a_world(end=second(10 * DAY))
         listed(w, end=second(5 * DAY))
@@ -282,6 +342,13 @@ class TestEndsAlign:
         w.do(c.Tick(), DAY)
         assert views.volume(w.market, number).contract.end == second(11 * DAY)
         assert offer_of(w).ends_at == second(11 * DAY)
+
+    def test_what_is_rented_rolls_also_without_an_offer(self) -> None:
+        w = a_world(rolling=timedelta(days=10), volume_mb=500 * GB)
+        number = rent(w)
+        w.do(c.UnlistVolume(by=HOST, offer=offer_of(w).id))
+        w.do(c.Tick(), DAY)
+        assert views.volume(w.market, number).contract.end == second(11 * DAY)
 
     def test_a_day_later_it_follows_a_rolling_end(self) -> None:
         w = a_world(rolling=timedelta(days=10))
@@ -353,6 +420,12 @@ class TestTheLifeOfAVolume:
         assert (refused.value.code, w.market) == ("in_use", before)
         w.do(c.Destroy(by=ANN, contract=contract))
         assert w.names(c.DeleteVolume(by=ANN, volume=number)) == ["VolumeDeleted"]
+
+    def test_it_is_found_with_and_without_an_archive(self) -> None:
+        w = a_world(volume_mb=500 * GB)
+        number = rent(w)
+        assert views.volume(w.market, number, volumes={}) == views.volume(w.market, number)
+        assert views.volumes_of(w.market, AccountId("nobody")) == ()
 
     def test_it_outlives_its_instances_and_frees_its_disk(self) -> None:
         w = a_world(volume_mb=500 * GB)
@@ -511,8 +584,11 @@ class TestAtItsEnd:
         w, number = self.expired()
         w.list(prices(storage="0.15"), end=second(9 * DAY))
         assert views.volume(w.market, number).expired
-        with pytest.raises(RuleViolation, match="a volume that has not expired"):
+        with pytest.raises(RuleViolation) as refused:
             w.rent(1, volumes=[number])
+        assert str(refused.value) == (
+            f"volumes[0]: need a volume that has not expired, got volume {number}"
+        )
 
     def test_the_host_may_delete_it_after_48_hours(self) -> None:
         w, number = self.expired()
@@ -556,6 +632,19 @@ class TestWhatItCosts:
         assert [line.quantity for line in bill.lines] == [10 * DAY, 10 * DAY]
         assert {line.kind for line in bill.lines} == {LineKind.VOLUME}
         assert bill.total == Money(20)
+
+    def test_nobody_pays_or_earns_once_it_is_deleted_or_offline_nor_for_a_test(self) -> None:
+        w = a_world(listed=False)
+        w.list(prices(storage="0.15", fee=Fraction(1, 4)), volume_mb=500 * GB)
+        number = rent(w)
+        rent(w, by=HOST)
+        w.do(c.ReportOffline(machine=M1), 10 * DAY)
+        w.do(c.ReportOnline(machine=M1), 20 * DAY)
+        w.do(c.DeleteVolume(by=ANN, volume=number), 30 * DAY)
+        w.do(c.Tick(), 40 * DAY)
+        paid = Money(1_000) - w.balance()
+        platform = w.market.platform.at(w.now)
+        assert (paid, w.balance(HOST), platform) == (Money(20), Money(15), Money(5))
 
     def test_a_balance_that_runs_out_leaves_it(self) -> None:
         w = a_world(volume_mb=500 * GB)

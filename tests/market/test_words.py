@@ -16,13 +16,14 @@ from attrs import evolve
 
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.errors import NumgeniusError, RuleViolation
-from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode, Verification
 from numgenius_core.maintenance import MaintenanceWindow
 from numgenius_core.market import (
     Ledger,
     Settings,
+    VolumeListing,
     commands as c,
     events as e,
     evolve as evolve_market,
@@ -35,7 +36,7 @@ from numgenius_core.market._persistent import Series, Sorted, Table
 from numgenius_core.market.instance import level_of
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
-from numgenius_core.rates import PerHour
+from numgenius_core.rates import PerGbMonth, PerHour
 
 ALONE = "an instance without a deposit and a price increase that waits"
 M1, DAY = MachineId(1), 86_400
@@ -294,6 +295,231 @@ class TestWhatIsRefused:
             execute_all(w.market, [7])  # type: ignore[list-item]
         with pytest.raises(NumgeniusError, match=r"^at: need an instant from .*, got 2025"):
             w.do(c.Tick(), -1)
+
+
+class Kept:
+    """A world with a volume that two instances use, and what it is asked."""
+
+    def __init__(self) -> None:
+        w = world(4, prices(1, storage="0.72"), end=second(10 * DAY), volume_mb=500_000)
+        self.w, self.offer = w, views.volume_offers(w.market, w.now)[0].id
+        self.rent(100_000)
+        self.volume = VolumeId(w.market.last)
+        self.users = [w.rent(1, place, volumes=[self.volume]) for place in range(2)]
+        w.add(1, 2)
+        w.add(1, 3, CAT)
+        self.contract = views.volume(w.market, self.volume).contract
+
+    def rent(self, size: int, by: AccountId = ANN) -> Any:
+        return self.w.do(c.RentVolume(by=by, offer=self.offer, size_mb=size))
+
+    def clone(self, size: int) -> Any:
+        order = c.CloneVolume(by=ANN, volume=self.volume, offer=self.offer, size_mb=size)
+        return self.w.do(order)
+
+    def replayed(self, *events: Callable[..., e.Event], **facts: Any) -> Any:
+        """Replay events of the same facts, all of them now."""
+        return replay([each(at=self.w.now, **facts) for each in events], self.w.market)
+
+    def extended(self, old: int, *ends: int | None) -> Any:
+        instants = [None if end is None else second(end * DAY) for end in ends]
+        return replay(
+            [
+                e.VolumeExtended(
+                    at=self.w.now, volume=self.volume, old_end=second(old * DAY), end=end
+                )
+                for end in instants
+            ],
+            self.w.market,
+        )
+
+    def rented(self, size: int) -> Any:
+        larger = evolve(self.contract.volume, size_mb=size)
+        made = evolve(self.contract, id=VolumeId(self.w.market.last + 1), volume=larger)
+        return self.replayed(e.VolumeRented, contract=made)
+
+
+def a_listing(**facts: Any) -> VolumeListing:
+    return VolumeListing(**{"machine": M1, "size_mb": 1, "price": PerGbMonth(1), **facts})
+
+
+SIZE = "need a whole number from 1 to 1,000,000,000,000"
+FEE = "platform_fee: need a fraction from 0 to below 1, got 1"
+WHEN = "at: need a datetime with a time zone, got 7"
+A_MARKET = "market: need a Market, got 7"
+NO: Any = 7
+ODD: Any = "x"
+KEPT: list[tuple[Callable[[Kept], object], str]] = [
+    # --- volumes
+    (lambda k: k.rent(400_001), "size_mb: need at most the offer's 400,000 MB, got 400,001"),
+    (lambda k: k.clone(99_999), "size_mb: need at least the volume's 100,000 MB, got 99,999"),
+    (
+        lambda k: k.rent(1, CAT),
+        "by: need a client's account (hosts rent only on their own machines), got a host",
+    ),
+    (
+        lambda k: k.w.do(c.RentVolume(by=ANN, offer=OfferId(7))),
+        "offer: need a volume offer that is on the market, got 7",
+    ),
+    (
+        lambda k: k.w.do(c.ListVolume(by=HOST, machine=M1, end=k.w.now)),
+        "end: need an instant after 2026-01-01 00:00:00+00:00, got 2026-01-01 00:00:00+00:00",
+    ),
+    (
+        lambda k: [
+            k.w.do(c.ReportOffline(machine=MachineId(2))),
+            k.w.do(c.ListVolume(by=HOST, machine=MachineId(2))),
+        ],
+        "machine: need a machine that is online, got one that is offline",
+    ),
+    (
+        lambda k: k.w.rent(1, 2, volumes=[k.volume] * 2),
+        "volumes[1]: need each volume once, got volume 3 again",
+    ),
+    (
+        lambda k: [k.w.list(prices(), 2), k.w.rent(1, machine=2, volumes=[k.volume])],
+        "volumes[0]: need a volume of machine 2, got volume 3 of machine 1",
+    ),
+    (
+        lambda k: k.w.list(prices(), 2, volume_mb=0, volume_price=PerGbMonth(1)),
+        "volume_price: need none without a volume, got 1.00",
+    ),
+    (
+        lambda k: k.w.do(c.DeleteVolume(by=BOB, volume=k.volume)),
+        "by: need the client of volume 3, got bob",
+    ),
+    (
+        lambda k: k.w.do(c.DeleteVolume(by=ANN, volume=k.volume)),
+        "volume: need one that no instance has attached, got one of instances 4, 5",
+    ),
+    (lambda _: c.ListVolume(by=HOST, machine=M1, platform_fee=1), f"ListVolume.{FEE}"),
+    (
+        lambda k: c.RentVolume(by=ANN, offer=k.offer, size_mb=10**12 + 1),
+        f"RentVolume.size_mb: {SIZE}, got 1000000000001",
+    ),
+    (lambda _: a_listing(size_mb=0), f"volume_listing.size_mb: {SIZE}, got 0"),
+    (
+        lambda _: a_listing(size_mb=10**12 + 1),
+        f"volume_listing.size_mb: {SIZE}, got 1000000000001",
+    ),
+    (lambda _: a_listing(platform_fee=1), f"volume_listing.{FEE}"),
+    (lambda _: a_listing(end=7), f"volume_listing.end{WHEN[2:]}"),
+    (lambda k: a_listing().ends_at(NO, k.w.now), "listing: need a Listing, got 7"),
+    # --- what a log says of volumes
+    (
+        lambda k: k.replayed(e.VolumeUnlisted, machine=MachineId(2)),
+        "events[0].machine: need a machine with a volume offer, got machine 2",
+    ),
+    (
+        lambda k: k.replayed(e.VolumeListingEnded, machine=MachineId(2)),
+        "events[0].machine: need a machine with a volume offer, got machine 2",
+    ),
+    (
+        lambda k: k.rented(900_001),
+        (
+            "events[0].contract.volume.size_mb: "
+            "need at most the 900,000 MB that are left of the disk, got 900,001"
+        ),
+    ),
+    (
+        lambda k: k.extended(5, None),
+        (
+            "events[0].volume: need a later end than 2026-01-11 00:00:00+00:00, the present one, "
+            "got 2026-01-06 00:00:00+00:00 to never"
+        ),
+    ),
+    (
+        lambda k: k.extended(10, None, 11),
+        (
+            "events[1].volume: need a later end than never, the present one, "
+            "got 2026-01-11 00:00:00+00:00 to 2026-01-12 00:00:00+00:00"
+        ),
+    ),
+    (
+        lambda k: k.replayed(e.VolumeExpired, e.VolumeExpired, volume=k.volume),
+        "events[1].volume: need a volume that has not expired, got volume 3",
+    ),
+    (
+        lambda k: k.replayed(e.VolumeDeleted, volume=k.volume),
+        "events[0].volume: need a volume that no instance uses, got one of [4, 5]",
+    ),
+    # --- money
+    (
+        lambda k: k.w.do(c.PayOut(account=HOST)),
+        "at: need a Friday (UTC), got 2026-01-01 00:00:00+00:00",
+    ),
+    (
+        lambda k: k.w.do(c.PayOut(account=CAT), DAY),
+        "account: need an account that has earned at least $20.00, got $0.00",
+    ),
+    (
+        lambda k: k.w.do(c.DeleteUnpaid(account=HOST)),
+        "account: need an account with a debt above its grace of $0.00, got $0.00",
+    ),
+    (
+        lambda _: c.TransferCredit(by=ANN, to=BOB, amount=Money("0.005")),
+        "TransferCredit.amount: need whole cents, got 0.005",
+    ),
+    (
+        lambda k: k.replayed(e.CreditTransferred, account=ANN, recipient=ANN, amount=Money(1)),
+        "events[0].recipient: need another account, got ann",
+    ),
+    (
+        lambda k: k.replayed(e.CreditTransferred, account=ANN, recipient=BOB, amount=Money(1_001)),
+        "events[0].amount: need an amount up to the balance of $1000.00, got 1001.00",
+    ),
+    # --- what is asked
+    (lambda _: views.spend_rate(NO, ANN), A_MARKET),
+    (lambda k: views.runway(NO, ANN, k.w.now), A_MARKET),
+    (lambda k: views.runway(k.w.market, ANN, NO), WHEN),
+    (
+        lambda k: views.runway(k.w.market, ANN, second(-1)),
+        "at: need an instant from 2026-01-01 00:00:00+00:00 on, got 2025-12-31 23:59:59+00:00",
+    ),
+    (
+        lambda k: views.runway(k.w.market, ANN, k.w.now, horizon=NO),
+        "horizon: need a timedelta, got 7",
+    ),
+    (
+        lambda k: views.runway(k.w.market, ANN, k.w.now, horizon=timedelta(-1)),
+        "horizon: need whole seconds from zero on, got -1 day, 0:00:00",
+    ),
+    (
+        lambda k: views.runway(k.w.market, ANN, k.w.now, horizon=timedelta(3_000_000)),
+        (
+            "horizon: need a date up to year 9999, "
+            "got 2026-01-01 00:00:00+00:00 + 3000000 days, 0:00:00"
+        ),
+    ),
+    (lambda k: views.payouts_due(NO, k.w.now), A_MARKET),
+    (lambda k: views.payouts_due(k.w.market, NO), WHEN),
+    (lambda _: views.notifications(NO, []), A_MARKET),
+    (lambda k: views.notifications(k.w.market, NO), "events: need a series of values, got 7"),
+    (
+        lambda k: views.notifications(k.w.market, [NO]),
+        "events[0]: need an event of a market, got 7",
+    ),
+    (lambda k: views.volume_offers(NO, k.w.now), A_MARKET),
+    (lambda k: views.volume_offers(k.w.market, NO), WHEN),
+    (lambda k: views.volume(NO, k.volume), A_MARKET),
+    (lambda k: views.volume(k.w.market, VolumeId(99)), "volume: need a volume that exists, got 99"),
+    (lambda k: views.volume(k.w.market, ODD), "volume: need an int, got 'x'"),
+    (lambda k: views.volumes_of(k.w.market, NO), "account: need a str, got 7"),
+    (lambda _: views.volumes_of(NO, ANN), A_MARKET),
+]
+
+
+class TestWhatIsRefusedOfVolumesAndMoney:
+    """House rule: an error names place, need and got, and loses nothing."""
+
+    @pytest.mark.parametrize(("ask", "text"), KEPT, ids=[text for _, text in KEPT])
+    def test_it(self, ask: Callable[[Kept], object], text: str) -> None:
+        kept = Kept()
+        with pytest.raises(NumgeniusError) as refusal:
+            ask(kept)
+        assert str(refusal.value) == text
+        assert kept.w.balance() == Money(1_000)
+        assert kept.w.market.account(ANN).volumes == {kept.volume: M1}
 
 
 class TestWhatIsRefusedInOtherStates:

@@ -1059,7 +1059,7 @@ class TestRefusals:
         ("GET", "/charges/?select_filters=[]", None, "select_filters: need a dict"),
         ("GET", '/charges/?select_filters={"day":{"gte":"x"}}', None, "gte: need Unix seconds"),
         ("GET", "/api/v1/instances/?limit=a", None, "limit: need JSON"),
-        ("GET", "/api/v1/instances/?limit=[]", None, "limit: need a int"),
+        ("GET", "/api/v1/instances/?limit=[]", None, "limit: need an int"),
         ("GET", "/api/v1/instances/?order_by=[7]", None, "order_by: need"),
         ("GET", '/api/v1/instances/?select_filters={"label":7}', None, "select_filters.label"),
         ("GET", "/api/v1/instances/?after_token=zz", None, "after_token: need"),

@@ -28,7 +28,7 @@ from attrs import evolve
 
 from numgenius_core.contracts.storage import Disk, Volume, prolonged
 from numgenius_core.contracts.volumes import VolumeContract
-from numgenius_core.errors import InUse, NotAllowed, RuleViolation, UnknownId, WrongType, shown
+from numgenius_core.errors import InUse, NotAllowed, RuleViolation, UnknownId, shown
 from numgenius_core.ids import AccountId, MachineId, OfferId, VolumeId
 from numgenius_core.intervals import after
 from numgenius_core.market import _volume_messages as v, commands as c
@@ -53,8 +53,6 @@ def find_volume_offer(
     Raises:
         UnknownId: There is no such offer, or no longer.
     """
-    if type(offer) is not int:
-        raise WrongType("offer", "the number of a volume offer", shown(offer))
     number, index = divmod(offer, OFFERS_OF_A_LISTING)
     machine = None if index else market.volume_listings.get(number)
     if machine is None:
