@@ -14,6 +14,7 @@ from market_world import ANN, HOST, World, prices, second, world
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval
+from numgenius_core.maintenance import MaintenanceWindow
 from numgenius_core.market import (
     Instance,
     commands as c,
@@ -272,6 +273,24 @@ class TestViews:
         assert found.outages == tuple(
             Outage(period=each.period) for each in found.outages
         )  # none was announced
+
+    def test_an_outage_over_two_windows_is_cut_at_their_edges(self) -> None:
+        w, number = promising()
+        for hour in (2, 4):
+            period = Interval(second(hour * HOUR), second((hour + 1) * HOUR))
+            w.do(
+                c.ScheduleMaintenance(by=HOST, machine=M1, window=MaintenanceWindow(period=period))
+            )
+        w.do(c.ReportOffline(machine=M1), 2 * HOUR)
+        w.do(c.ReportOnline(machine=M1), 6 * HOUR)
+        found = views.uptime_history(w.market, M1, second(7 * HOUR), contract=number)
+        assert [
+            (each.period.start, each.period.seconds, each.announced, each.planned is not None)
+            for each in found.outages
+        ] == [
+            (second(hour * HOUR), HOUR, T0 if hour % 2 == 0 else None, hour % 2 == 0)
+            for hour in range(2, 6)
+        ]
 
 
 class TestWhatIsCounted:
