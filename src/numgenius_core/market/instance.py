@@ -256,7 +256,7 @@ begun_instance: Final = copier_of(
     *("contract", "state", "arrival", "bid", "max_discount"),
     *("deposit", "label", "volumes", "promise"),
 )
-NEW_INSTANCE: Final = maker(Instance)(
+NEW_INSTANCE: Final[Instance] = maker(Instance)(
     **{each.name: None if each.default is NOTHING else each.default for each in fields(Instance)}
 )
 """An instance with nothing of its own: a new one is as this one in all that is left out."""

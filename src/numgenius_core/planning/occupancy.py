@@ -84,8 +84,9 @@ class Cut:
     __slots__ = ("first", "last", "sizes", "whole")
 
     def __init__(self, at: datetime) -> None:
-        self.first = self.last = at
-        self.whole = 0
+        self.first: datetime = at
+        self.last: datetime = at
+        self.whole: int = 0
         self.sizes: set[int] = set()
 
     def add(self, at: datetime, row: Shown) -> None:
