@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
+from numgenius_core.errors import NumgeniusError
 from numgenius_core.intervals import Interval
 from numgenius_core.money import Money
 from numgenius_core.rates import PerHour
@@ -376,3 +380,51 @@ class TestWhatABeliefExpects:
 
     def test_the_largest_margin(self) -> None:
         assert StopLossFee(margin=10).margin == 10
+
+
+class TestTheWordsOfRefusals:
+    """Place, need and got."""
+
+    odd: Any = "x"
+    hour = timedelta(hours=1)
+    down = Interval(datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 7, 1, 1, tzinfo=UTC))
+
+    def refused(self, call: Callable[[], object]) -> str:
+        with pytest.raises(NumgeniusError) as refusal:
+            call()
+        return str(refusal.value)
+
+    def test_of_a_fee(self) -> None:
+        fee, terms = StopLossFee(), SlaTerms(Promise("0.99"), "0.95")
+        assert self.refused(lambda: fee.fee(terms, self.odd)) == "price: need a PerHour, got 'x'"
+        assert self.refused(lambda: fee.share(self.odd)) == "terms: need a SlaTerms, got 'x'"
+
+    def test_of_an_outage(self) -> None:
+        start = self.down.start
+        told, around = start - self.hour, Interval(start - self.hour, start)
+        for changes, text in (
+            ({"planned": self.odd}, "outage.planned: need an Interval, got 'x'"),
+            ({"announced": None}, "outage.planned: need an announcement, got none"),
+            (
+                {"planned": around},
+                f"outage.planned: need a window around the outage, {self.down}, got {around}",
+            ),
+        ):
+            given: dict[str, Any] = {"announced": told, "planned": self.down, **changes}
+            assert self.refused(partial(Outage, period=self.down, **given)) == text
+
+    def test_of_a_history(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        lasting = UptimeHistory(rentals=(self.down,))
+        assert (
+            self.refused(lambda: list(lasting.days(self.odd)))
+            == "notice: need a NoticeSchedule, got 'x'"
+        )
+        monkeypatch.setattr("numgenius_core.sla.history.MAX_OUTAGES", 1)
+        start = self.down.start
+        pieces = [
+            Outage(period=Interval(start + n * self.hour / 4, start + (n + 1) * self.hour / 4))
+            for n in (0, 2)
+        ]
+        UptimeHistory(rentals=(self.down,), outages=pieces[:1])
+        told = self.refused(lambda: UptimeHistory(rentals=(self.down,), outages=pieces))
+        assert told == "history.outages: need at most 1 outages, got 2"
