@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import random
+from operator import is_
 from typing import Any
 
 import pytest
@@ -15,6 +16,10 @@ keys = st.one_of(
     st.integers(-(2**63), 2**63), st.sampled_from(["ann", "bob", ""]), st.integers(0, 9)
 )
 changes = st.lists(st.tuples(st.booleans(), keys, st.integers(0, 3)), max_size=60)
+
+
+def layers_of(table: Table[Any, Any]) -> list[dict[Any, Any]]:
+    return [table._top, *table._below]
 
 
 class TestTable:
@@ -53,38 +58,56 @@ class TestTable:
         assert dict(table.updated(new, gone).items()) == what
         assert dict(table.items()) == start
 
-    @pytest.mark.parametrize("most", [31, 33, 65, 40_000])
-    def test_it_grows_and_shrinks_past_the_width_of_its_nodes(self, most: int) -> None:
+    @pytest.mark.parametrize("most", [31, 33, 65, 1_025, 40_000])
+    def test_it_grows_and_shrinks_past_the_room_of_its_layers(self, most: int) -> None:
         table: Table[int, int] = Table()
         for number in range(most):
             table = table.set(number, -number)
         assert dict(table.items()) == {number: -number for number in range(most)}
-        assert sorted(table.values()) == sorted(-number for number in range(most))
+        assert list(table.values()) == [-number for number in range(most)]
         for number in range(most - 1):
             table = table.without(number)
         assert dict(table.items()) == {most - 1: 1 - most}
-        assert (table._shifts, len(table)) == ((), 1)
+        assert len(table) == 1
+        assert sum(map(len, layers_of(table))) <= 2 * 33  # what is gone takes no room for long
 
-    @pytest.mark.parametrize(("entries", "levels"), [(32, 0), (33, 1), (64, 1), (65, 2), (513, 3)])
-    def test_it_is_as_deep_as_its_entries_ask_for(self, entries: int, levels: int) -> None:
-        table: Table[int, int] = Table()
-        for number in range(entries):
-            table = table.set(number, number)
-        again = Table((n, n) for n in range(entries))
-        assert len(table._shifts) == len(again._shifts) == levels
+    @pytest.mark.parametrize(
+        ("entries", "layers"), [(32, 1), (33, 2), (1_024, 2), (1_025, 3), (32_769, 4)]
+    )
+    def test_it_is_as_deep_as_its_entries_ask_for(self, entries: int, layers: int) -> None:
+        assert len(layers_of(Table((n, n) for n in range(entries)))) == layers
 
-    def test_a_change_shares_all_but_one_leaf(self) -> None:
+    def test_a_change_copies_32_entries_for_each_layer_on_average(self) -> None:
+        table, copied = Table((number, number) for number in range(20_000)), 0
+        for change in range(5_000):
+            after = table.set(change * 7 % 20_000, change)
+            known = {id(each) for each in layers_of(table)}
+            copied += sum(len(each) for each in layers_of(after) if id(each) not in known)
+            table = after
+        assert len(layers_of(table)) == 3
+        assert 16 <= copied / 5_000 <= 3 * 32
+
+    def test_what_is_not_full_is_shared(self) -> None:
         before = Table((number, number) for number in range(5_000))
         after = before.set(7, 8)
-        pairs = [(before._root, after._root)]
-        for _ in before._shifts:
-            pairs = [pair for old, new in pairs for pair in zip(old, new, strict=True)]
-        assert len(pairs) == 4_096
-        assert sum(old is not new for old, new in pairs) == 1
+        assert layers_of(before)[1:] == layers_of(after)[1:]
+        assert all(map(is_, layers_of(before)[1:], layers_of(after)[1:]))
+        assert layers_of(after)[0] == {7: 8}
 
-    def test_up_to_32_entries_keep_their_order(self) -> None:
+    def test_it_keeps_the_order_in_which_keys_came(self) -> None:
         table = Table((number, 0) for number in range(31, 0, -1)).set(5, 1).set(40, 2)
         assert list(table) == [*range(31, 0, -1), 40]
+        for number in range(41, 2_000):
+            table = table.set(number, 0).set(7, number)
+        assert list(table) == [*range(31, 0, -1), *range(40, 2_000)]
+
+    def test_it_counts_what_is_gone_and_what_came_back(self) -> None:
+        table = Table((number, number) for number in range(100))
+        without = table.without(3).without(4).set(100, 0).set(3, 5)
+        assert (len(table), len(without), len(without.without(100))) == (100, 100, 99)
+        assert (without[3], 4 in without, without.get(4, "none")) == (5, False, "none")
+        with pytest.raises(KeyError):
+            without[4]
 
     @given(
         start=st.dictionaries(keys, st.integers(), max_size=80),

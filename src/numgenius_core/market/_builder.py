@@ -17,9 +17,9 @@ from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
-from numgenius_core.market._copying import maker
+from numgenius_core.market._copying import copier_of
 from numgenius_core.market._index import MachineIndex
-from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, Purse, moved
+from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, Purse, moved, used_up
 from numgenius_core.market._persistent import Sorted, Table
 from numgenius_core.market._settings import Settings
 from numgenius_core.market.instance import (
@@ -43,13 +43,15 @@ from numgenius_core.market.state import (
     found_in,
     paid_account,
     repopulated,
-    runs_dry,
     told_again,
 )
 from numgenius_core.market.volume import A_VOLUME, RentedVolume
 from numgenius_core.money import Money
 
-_made_market: Final[Callable[..., Market]] = maker(Market)
+# A builder has fields of the same names as a market: all but these are copied from it.
+_market_of: Final[Callable[..., Market]] = copier_of(
+    Market, "machines", "accounts", "platform", "queue"
+)
 
 
 class AccountPurse(Purse):
@@ -74,9 +76,10 @@ class AccountPurse(Purse):
 
     def account(self) -> Account:
         """Return the account as a value."""
-        before, ledger, empty = self._before, self.ledger(), self.empty
-        due = None if empty else runs_dry(ledger)
-        account = paid_account(before, ledger, self.waiting, empty, due)
+        ticks, empty, due = self.ticks, self.empty, None
+        if not empty:
+            due = used_up(self.since, ticks, self.rate) if ticks > 0 else self.since
+        account = paid_account(self._before, self.ledger(), self.waiting, empty, due)
         return changed_account(account, due=account.next_due()) if self.watched else account
 
 
@@ -443,8 +446,9 @@ class Builder:
 
     def _look_up_machines(self) -> None:
         """Bring machines up to date: who runs there, what is due."""
-        for machine in {**self._touched, **self._indexes}:
-            self._brought_up_to_date(machine)
+        if self._touched or self._indexes:
+            for machine in self._touched | self._indexes:  # type: ignore[operator]  # keys alone
+                self._brought_up_to_date(machine)
 
     def _look_up_accounts(self) -> None:
         """Bring up to date when balances run out."""
@@ -464,20 +468,5 @@ class Builder:
         for machine in self._removed:
             machines = machines.without(machine)
         accounts = base.accounts.updated(self._accounts) if self._accounts else base.accounts
-        return _made_market(
-            now=self.now,
-            version=self.version,
-            last=self.last,
-            settings=self.settings,
-            machines=machines,
-            accounts=accounts,
-            homes=self.homes,
-            listings=self.listings,
-            asked=self.asked,
-            volumes=self.volumes,
-            volume_listings=self.volume_listings,
-            platform=base.platform if self._platform is None else self._platform.ledger(),
-            credited=self.credited,
-            paid_out=self.paid_out,
-            queue=self._queue,
-        )
+        platform = base.platform if self._platform is None else self._platform.ledger()
+        return _market_of(self, machines, accounts, platform, self._queue)

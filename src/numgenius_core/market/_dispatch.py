@@ -294,7 +294,8 @@ def decided(market: Market, command: c.Command | Order, at: datetime) -> Decisio
     if too_long and type(command) is not c.SetSettings:  # which is how an operator goes on
         need = f"at most {longest} after {market.now} (longest_step)"
         raise RuleViolation("at", need, str(at))
-    decision = advance_to(market, at)
+    due = market.queue.first
+    decision = Decision(market, at) if due is None or due[0] > at else advance_to(market, at)
     decision.begin()
     do(decision, command)
     catch_up(decision)  # what was done may have taken the last of a balance

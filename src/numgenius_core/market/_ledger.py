@@ -50,25 +50,23 @@ class Ledger:
             WrongType: ``threshold`` is no ``Money``.
         """
         check_kind(threshold, Money, "threshold")
-        above, speed = self.amount.ticks - threshold.ticks, -self.rate.ticks
-        if above <= 0:
-            return self.since
-        if speed <= 0:
-            return None
-        try:
-            return self.since + timedelta(seconds=-(-above // speed))
-        except OverflowError:  # beyond the calendar
-            return None
+        above = self.amount.ticks - threshold.ticks
+        return used_up(self.since, above, self.rate.ticks) if above > 0 else self.since
 
     def runs_out(self) -> datetime | None:
         """Return the first second that begins with nothing left; ``None`` if it never comes."""
-        left, speed = self.amount.ticks, -self.rate.ticks
-        if left <= 0 or speed <= 0:
-            return None
-        try:
-            return self.since + timedelta(seconds=-(-left // speed))
-        except OverflowError:  # beyond the calendar
-            return None
+        left = self.amount.ticks
+        return used_up(self.since, left, self.rate.ticks) if left > 0 else None
+
+
+def used_up(since: datetime, ticks: int, rate: int) -> datetime | None:
+    """Return the first second that begins with nothing left of ticks; ``None`` is never."""
+    if rate >= 0:
+        return None
+    try:
+        return since + timedelta(seconds=-(ticks // rate))
+    except OverflowError:  # beyond the calendar
+        return None
 
 
 _made_ledger: Final[Callable[..., Ledger]] = maker(Ledger)
@@ -100,12 +98,15 @@ class Purse:
 
     def move(self, at: datetime, add: int, speed: int) -> None:
         """Let ``add`` ticks join it at an instant, and ``speed`` its rate."""
-        if self.rate:
-            passed = at - self.since
-            add += self.rate * (passed.days * 86_400 + passed.seconds)
-        self.since = at
-        self.ticks += add
-        self.rate += speed
+        rate = self.rate
+        if at is not self.since:
+            if rate:
+                passed = at - self.since
+                add += rate * (passed.days * 86_400 + passed.seconds)
+            self.since = at
+        if add:
+            self.ticks += add
+        self.rate = rate + speed
 
     def ledger(self) -> Ledger:
         """Return it as a value."""

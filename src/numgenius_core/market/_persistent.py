@@ -18,20 +18,21 @@ KT = TypeVar("KT")
 VT = TypeVar("VT")
 T = TypeVar("T")
 
-_BITS: Final = 3
-_WIDTH: Final = 1 << _BITS  # children of a node, and about as many entries in a leaf
-_LOW: Final = _WIDTH - 1
-_FEW: Final = 32  # entries of a table that is one dict
+_FEW: Final = 32  # times as many entries in a layer, at most, as in the one above it
 _NONE: Final = object()
+_GONE: Final = object()  # stands in a layer for an entry that a layer below still has
 
 
 class Table(Mapping[KT, VT]):
     """A mapping that is replaced, never changed.
 
-    Up to 32 entries are one dict, in the order they came. More are a tree: the bits of a key's hash
-    lead through nodes of 8 children to a dict of at most about 8 entries, so a change copies that
-    dict and a node for each level. Narrow nodes make more levels, but in a large market each child
-    that is copied along may be a look into slow memory. The order of a tree is not defined.
+    Up to 32 entries are one dict. A larger table is layers of dicts: at the bottom all entries as
+    they once were, above them what changed since, the newest changes on top. A change copies the
+    top, which has at most 32 entries; when it is full it is merged into the layer below, which may
+    have 32 times as many, and so on down. So a change costs a copy of about 32 entries for each
+    layer on average, and once in a while one of all entries. What changed lately is found first.
+    Copies are made by the dict itself and of what lies close together: a tree of small nodes takes
+    several times the steps, and in a large market as many looks into slow memory.
 
     >>> from numgenius_core.market._persistent import Table
     >>> one = Table({1: "a"})
@@ -40,116 +41,82 @@ class Table(Mapping[KT, VT]):
     (1, 2, 'b')
     """
 
-    __slots__ = ("_root", "_shifts", "_size")
-    _root: Any  # a dict, or a list of 8 nodes; a table never changes one that it has
-    _shifts: tuple[int, ...]  # of the bits of a hash, for each level of nodes
-    _size: int
+    __slots__ = ("_below", "_size", "_top")
+    _top: dict[Any, Any]  # the newest changes; like all layers, it is never changed
+    _below: tuple[dict[Any, Any], ...]  # the last of them has all entries as they once were
+    _size: int | None  # counted when it is asked for
 
     def __init__(self, entries: Mapping[KT, VT] | Iterable[tuple[KT, VT]] = ()) -> None:
-        self._grow(dict(entries))
-
-    def _grow(self, entries: dict[KT, VT]) -> None:
-        """Fill the table anew, as deep as its entries ask for."""
-        self._size, levels, room = len(entries), 0, _WIDTH
-        while self._size > max(room, _FEW):
-            levels, room = levels + 1, room * _WIDTH
-        self._shifts = tuple(range(0, levels * _BITS, _BITS))
-        self._root = _tree(entries, levels)
-
-    def _made(self, root: Any, size: int) -> Self:
-        table = object.__new__(type(self))
-        table._root, table._size, table._shifts = root, size, self._shifts
-        most = _WIDTH << _BITS * len(self._shifts)
-        if size > most or size * _WIDTH * 4 < most:  # so seldom that a change pays nothing for it
-            table._grow(dict(table.items()))
-        return table
+        self._top, *below = _over(dict(entries))
+        self._below, self._size = tuple(below), None
 
     def set(self, key: KT, value: VT) -> Self:
         """Return the table with an entry, in the place of any other with its key."""
         return self.updated({key: value})
 
-    def updated(self, changes: Mapping[KT, VT], gone: Iterable[KT] = ()) -> Self:
-        """Return the table with many entries at once, and without others: at times made anew."""
-        shifts, size = self._shifts, self._size
-        if not shifts or len(changes) * 8 > size:
-            root = {**self, **changes} if shifts else {**self._root, **changes}
-            for key in gone:
-                root.pop(key, None)
-            table = object.__new__(Table)
-            if len(root) > _FEW:
-                table._grow(root)
-            else:
-                table._root, table._size, table._shifts = root, len(root), ()
-            return table  # type: ignore[return-value]  # nobody derives from a table
-        root = self._root.copy()
-        for key, value in changes.items():  # what lies on the way to each is copied
-            bits, node = hash((key,)), root
-            for shift in shifts:
-                place = bits >> shift & _LOW
-                above, node = node, node[place].copy()
-                above[place] = node
-            size -= len(node)
-            node[key] = value
-            size += len(node)
-        if size == self._size:
-            table = object.__new__(Table)
-            table._root, table._size, table._shifts = root, size, shifts
-        else:
-            table = self._made(root, size)
+    def updated(self, changes: dict[KT, VT], gone: Iterable[KT] = ()) -> Self:
+        """Return the table with many entries at once, and without others."""
+        top, below = self._top | changes, self._below
         for key in gone:
-            table = table.without(key)
-        return table  # type: ignore[return-value]
+            if below:
+                top[key] = _GONE
+            else:
+                top.pop(key, None)
+        if len(top) > _FEW:
+            top, *merged = _merged(top, below)
+            below = tuple(merged)
+        table = object.__new__(Table)
+        table._top, table._below, table._size = top, below, None
+        return table  # type: ignore[return-value]  # nobody derives from a table
 
     def without(self, key: KT) -> Self:
         """Return the table without the entry of a key; without such an entry, itself."""
-        if key not in self:
-            return self
-        root = node = self._root.copy()
-        bits = hash((key,))
-        for shift in self._shifts:
-            place = bits >> shift & _LOW
-            above, node = node, node[place].copy()
-            above[place] = node
-        del node[key]
-        return self._made(root, self._size - 1)
+        return self.updated({}, (key,)) if key in self else self
 
     def __getitem__(self, key: KT) -> VT:
-        node = self._root
-        if self._shifts:
-            bits = hash((key,))
-            for shift in self._shifts:
-                node = node[bits >> shift & _LOW]
-        found: VT = node[key]
+        found: VT = self.get(key, _NONE)
+        if found is _NONE:
+            raise KeyError(key)
         return found
 
     def get(self, key: Any, default: Any = None) -> Any:
         """Return the entry of a key, or ``default``."""
-        node = self._root
-        if self._shifts:
-            bits = hash((key,))
-            for shift in self._shifts:
-                node = node[bits >> shift & _LOW]
-        return node.get(key, default)
+        found = self._top.get(key, _NONE)
+        if found is _NONE:
+            for layer in self._below:
+                found = layer.get(key, _NONE)
+                if found is not _NONE:
+                    break
+            else:
+                return default
+        return default if found is _GONE else found
+
+    def _entries(self) -> dict[KT, VT]:
+        """Return all entries as one dict, which is not to be changed."""
+        return _joined([self._top, *self._below]) if self._below else self._top
 
     def __iter__(self) -> Iterator[KT]:
-        nodes = [self._root]
-        for _ in self._shifts:
-            nodes = [child for node in nodes for child in node]
-        for leaf in nodes:
-            yield from leaf
+        return iter(self._entries())
 
     def values(self) -> ValuesView[VT]:
         """Return the values of all entries."""
-        return super().values() if self._shifts else self._root.values()
+        return self._entries().values()
 
     def items(self) -> ItemsView[KT, VT]:
         """Return all entries."""
-        return super().items() if self._shifts else self._root.items()
+        return self._entries().items()
 
     def __contains__(self, key: object) -> bool:
         return self.get(key, _NONE) is not _NONE
 
     def __len__(self) -> int:
+        if not self._below:
+            return len(self._top)
+        if self._size is None:
+            *above, bottom = self._below
+            changed = _all_of([self._top, *above])
+            new = sum(value is not _GONE for value in changed.values())
+            self._size = len(bottom) + new - sum(key in bottom for key in changed)
         return self._size
 
     def __hash__(self) -> int:
@@ -162,20 +129,42 @@ class Table(Mapping[KT, VT]):
         return f"Table({dict(self.items())!r})"
 
 
-def _tree(entries: dict[KT, VT], levels: int) -> Any:
-    """Return the root of so many levels that holds the entries."""
-    if not levels:
-        return entries
-    leaves: list[dict[KT, VT]] = [{} for _ in range(_WIDTH**levels)]
-    for key, value in entries.items():
-        bits, place = hash((key,)), 0
-        for _ in range(levels):
-            place, bits = place * _WIDTH + (bits & _LOW), bits >> _BITS
-        leaves[place][key] = value
-    nodes: list[Any] = leaves
-    for _ in range(levels):
-        nodes = [nodes[i : i + _WIDTH] for i in range(0, len(nodes), _WIDTH)]
-    return nodes[0]
+def _over(entries: dict[Any, Any]) -> list[dict[Any, Any]]:
+    """Return layers with these entries at the bottom and no changes yet."""
+    layers, room = [entries], _FEW
+    while len(entries) > room:
+        layers.insert(0, {})
+        room *= _FEW
+    return layers
+
+
+def _merged(top: dict[Any, Any], below: tuple[dict[Any, Any], ...]) -> list[dict[Any, Any]]:
+    """Return layers in which a top that is too large has gone down as far as it must."""
+    room = _FEW
+    for depth, layer in enumerate(below[:-1], 1):
+        top, room = layer | top, room * _FEW
+        if len(top) <= room:
+            return [*({} for _ in range(depth)), top, *below[depth:]]
+    return _over(_joined([top, *below[-1:]]))
+
+
+def _joined(layers: list[dict[Any, Any]]) -> dict[Any, Any]:
+    """Return all entries of layers, of which the last one is the bottom."""
+    *above, bottom = layers
+    changes = _all_of(above)
+    entries = bottom | changes
+    for key, value in changes.items():
+        if value is _GONE:
+            del entries[key]
+    return entries
+
+
+def _all_of(layers: list[dict[Any, Any]]) -> dict[Any, Any]:
+    """Return what layers have together; what is said of a key in the first of them holds."""
+    entries: dict[Any, Any] = {}
+    for layer in reversed(layers):
+        entries.update(layer)
+    return entries
 
 
 class Series(Sequence[T]):
@@ -316,7 +305,11 @@ class Sorted(Generic[T]):
             return self.add(new)
         del piece[index]
         insort(piece, new)
-        return _sorted((*pieces[:place], piece, *pieces[place + 1 :]) if several else (piece,))
+        if several:
+            return _sorted((*pieces[:place], piece, *pieces[place + 1 :]))
+        made: Sorted[T] = object.__new__(Sorted)
+        made._pieces, made.first = (piece,), piece[0]
+        return made
 
     def _place(self, item: Any) -> int:
         """Return which piece an item belongs to: the last that begins with no larger one."""
