@@ -79,7 +79,12 @@ def check_bid(price: PerHour, gpus: int, floor: PerGpuHour = NO_FLOOR, path: str
     if type(price) is not PerHour:  # None above all: no bid must never become on-demand
         raise WrongType(path, "a PerHour for the whole instance", shown(price))
     check_kind(floor, PerGpuHour, "floor")
-    most = HIGHEST_BID.steps * whole_number(gpus, "gpus", 1)
+    check_bid_price(price, whole_number(gpus, "gpus", 1), floor, path)
+
+
+def check_bid_price(price: PerHour, gpus: int, floor: PerGpuHour, path: str = "bid") -> None:
+    """Refuse a bid as :func:`check_bid` does, where all that is given was checked before."""
+    most = HIGHEST_BID.steps * gpus
     least = max(LOWEST_BID.steps, floor.steps * gpus)
     if not least <= price.steps <= most:
         bounds = f"{PerHour.from_steps(least)} to {PerHour.from_steps(most)}"

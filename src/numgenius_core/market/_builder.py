@@ -155,10 +155,10 @@ class Builder:
         self._removed: set[MachineId] = set()
         # Instances that were asked for or changed, as they are now; None are destroyed ones.
         self._instances: dict[ContractId, Instance | None] = {}
-        # Those that changed, as their machine's index knows them; and those that the index knows
-        # as they are, and the machine does not yet.
+        # Those that changed, as their machine's index knows them; and (the keys) those that the
+        # index knows as they are, and the machine does not yet.
         self._touched: dict[MachineId, dict[ContractId, Instance | None]] = {}
-        self._stale: dict[MachineId, dict[ContractId, None]] = {}
+        self._stale: dict[MachineId, dict[ContractId, Instance | None]] = {}
         self._indexes: dict[MachineId, MachineIndex] = {}
         self._queue: Sorted[Due] = base.queue
         # Accounts that changed, and when they were to run out before.
@@ -399,8 +399,11 @@ class Builder:
             return self.bare(machine)._index if index is None else index
         if index is None:
             index = self._indexes[machine] = self.bare(machine)._index.copy()
-        index.update(zip(touched.values(), map(self._instances.__getitem__, touched), strict=True))
-        self._stale.setdefault(machine, {}).update(dict.fromkeys(touched))
+        now = self._instances
+        index.update([(before, now[contract]) for contract, before in touched.items()])
+        stale = self._stale.setdefault(machine, touched)
+        if stale is not touched:
+            stale.update(touched)
         return index
 
     def _brought_up_to_date(self, machine: MachineId) -> MachineState:
@@ -447,7 +450,7 @@ class Builder:
     def _look_up_machines(self) -> None:
         """Bring machines up to date: who runs there, what is due."""
         if self._touched or self._indexes:
-            for machine in self._touched | self._indexes:  # type: ignore[operator]  # keys alone
+            for machine in self._touched | self._indexes:
                 self._brought_up_to_date(machine)
 
     def _look_up_accounts(self) -> None:

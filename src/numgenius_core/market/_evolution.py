@@ -33,19 +33,24 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.maintenance.schedule import MachineSchedule, check_free, without_windows
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
-from numgenius_core.market._copying import copier, copier_of, maker
+from numgenius_core.market._copying import copier, maker
 from numgenius_core.market._ledger import NO_FLOW, Flow, empty_ledger, moved, ticks_at
 from numgenius_core.market._promises import count_promises, noted_outages, promise_settled
 from numgenius_core.market._transfer_changes import TRANSFER_CHANGES
 from numgenius_core.market._volume_changes import VOLUME_CHANGES, unlist_volumes, volumes_went
-from numgenius_core.market.instance import NEW_INSTANCE, Instance, begun_instance, changed_instance
+from numgenius_core.market.instance import (
+    NEW_INSTANCE,
+    Instance,
+    begun_instance,
+    changed_instance,
+    moved_instance,
+    rebid_instance,
+)
 from numgenius_core.market.promise import new_promise
 from numgenius_core.market.state import DAY, MachineState, changed_account
 from numgenius_core.money import money_of
 
 _changed_schedule: Final = copier(MachineSchedule)
-_moved_instance: Final = copier_of(Instance, "facts", "state")
-_rebid_instance: Final = copier_of(Instance, "facts", "bid", "arrival")
 _moved_fact: Final = maker(Moved)
 _rebid_fact: Final = maker(Rebid)
 
@@ -390,7 +395,7 @@ def _moved(instance: Instance, by: InstanceEvent, at: datetime) -> Instance:
     if state is None:
         state = advance(instance.state, by)  # which refuses it
     facts = instance.facts.add(_moved_fact(at, by))  # type: ignore[attr-defined]
-    return _moved_instance(instance, facts, state)
+    return moved_instance(instance, facts, state)
 
 
 def _moves(by: InstanceEvent) -> Callable[[Builder, Any], None]:
@@ -438,7 +443,7 @@ def bid_changed(market: Builder, event: e.BidChanged) -> None:
         raise RuleViolation("contract", "an interruptible instance", instance.contract.mode.value)
     market.give_number(event.arrival)
     facts = instance.facts.add(_rebid_fact(event.at, event.bid))  # type: ignore[attr-defined]
-    bidding = _rebid_instance(instance, facts, event.bid, event.arrival)
+    bidding = rebid_instance(instance, facts, event.bid, event.arrival, None)
     if instance.state is InstanceState.RUNNING:
         market.settle(bidding, event.at)
     else:

@@ -45,6 +45,7 @@ class MachineIndex:
     """What is looked up of a machine; see the module.
 
     Attributes:
+        gpus: All GPUs of the machine, as bits.
         occupied: The GPUs that on-demand and reserved instances hold, as bits.
         stored_mb: Disk of all instances, whole MB.
         claims: The claims on each block, by the block's GPUs as bits, the best first; those of
@@ -60,13 +61,15 @@ class MachineIndex:
         "claims",
         "count",
         "dues",
+        "gpus",
         "holding",
         "occupied",
         "restarting",
         "stored_mb",
     )
 
-    def __init__(self, instances: Iterable[Instance] = ()) -> None:
+    def __init__(self, instances: Iterable[Instance], gpus: int) -> None:
+        self.gpus = gpus
         self.occupied: int = 0
         self.stored_mb: int = 0
         self.count: int = 0
@@ -81,7 +84,8 @@ class MachineIndex:
     def copy(self) -> MachineIndex:
         """Return an index of its own with the same in it."""
         index: MachineIndex = object.__new__(MachineIndex)
-        index.occupied, index.stored_mb, index.count = self.occupied, self.stored_mb, self.count
+        index.gpus, index.occupied = self.gpus, self.occupied
+        index.stored_mb, index.count = self.stored_mb, self.count
         index.claims, index.holding = self.claims, self.holding
         index.restarting, index.dues, index._found = self.restarting, self.dues, self._found
         return index
@@ -222,7 +226,7 @@ class MachineIndex:
     ) -> tuple[PerGpuHour, tuple[Entry, ...], frozenset[ContractId]]:
         found = self._found
         if found is None or (found[0] is not floor and found[0] != floor):
-            running = _first(map(_FIRST, self.claims.values()), floor)
+            running = _first(map(_FIRST, self.claims.values()), floor, self.gpus)
             found = self._found = floor, running, frozenset(map(_CONTRACT, running))
         return found
 
@@ -232,8 +236,8 @@ def _key(entry: Entry) -> int:
     return -entry.gpus if entry.level == LAST else entry.gpus
 
 
-def _first(heads: Iterable[Entry], floor: PerGpuHour) -> tuple[Entry, ...]:
-    """Return those of the best claims on each block that run, the highest priority first.
+def _first(heads: Iterable[Entry], floor: PerGpuHour, gpus: int) -> tuple[Entry, ...]:
+    """Return those of the best claims on each block that run on GPUs, the highest priority first.
 
     The floor is for bids: a host's free test runs under any.
     """
@@ -243,6 +247,8 @@ def _first(heads: Iterable[Entry], floor: PerGpuHour) -> tuple[Entry, ...]:
         if not taken & entry.gpus and (entry.level <= least or entry.level == LAST):
             running.append(entry)
             taken |= entry.gpus
+            if taken == gpus:
+                break
     return tuple(running)
 
 

@@ -110,8 +110,7 @@ class Purse:
 
     def ledger(self) -> Ledger:
         """Return it as a value."""
-        amount, rate = money_of(self.ticks), money_of(self.rate)
-        return _made_ledger(self.since, amount, rate)
+        return _made_ledger(self.since, money_of(self.ticks), money_of(self.rate))
 
 
 def ticks_at(ledger: Ledger, instant: datetime) -> int:

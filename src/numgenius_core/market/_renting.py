@@ -20,7 +20,7 @@ from fractions import Fraction
 from typing import Final
 
 from numgenius_core._numbers import fraction
-from numgenius_core._terms import check_bid
+from numgenius_core._terms import check_bid, check_bid_price
 from numgenius_core.bids.priority import winning_bid
 from numgenius_core.contracts.contract import agree
 from numgenius_core.contracts.extension import PendingIncrease, accept
@@ -157,7 +157,7 @@ def change_bid(decision: Decision, command: c.ChangeBid) -> None:
         raise RuleViolation("contract", "an interruptible instance", instance.contract.mode.value)
     machine = decision.market.machine(instance.contract.machine)
     bid = _winning(machine, instance) if command.bid is None else command.bid
-    check_bid(bid, instance.contract.block.size, machine.floor)
+    check_bid_price(bid, instance.contract.block.size, machine.floor)
     if bid == instance.bid:
         return
     decision.take(_bid_changed(decision.at, instance.id, bid, decision.next_number()))

@@ -10,10 +10,10 @@ the tick.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import lcm
 from typing import Final, NamedTuple
 
@@ -133,6 +133,7 @@ class Instance:
     promise: PromiseState | None = None
     facts: Sequence[Fact] = field(default=Series(), converter=_series, repr=brief)
     flow: Flow = NO_FLOW
+    _entry: Entry | None = field(init=False, eq=False, repr=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         """Refuse prices that no extension has agreed."""
@@ -250,19 +251,28 @@ class Instance:
         return due
 
 
-changed_instance: Final = copier(Instance)
+changed_instance: Final[Callable[..., Instance]] = partial(copier(Instance), _entry=None)
 begun_instance: Final = copier_of(
     Instance,
     *("contract", "state", "arrival", "bid", "max_discount"),
     *("deposit", "label", "volumes", "promise"),
 )
+moved_instance: Final = copier_of(Instance, "facts", "state")
+"""Where it stands in the order is kept: a bid's place is the same in every state."""
+rebid_instance: Final = copier_of(Instance, "facts", "bid", "arrival", "_entry")
 NEW_INSTANCE: Final[Instance] = maker(Instance)(
-    **{each.name: None if each.default is NOTHING else each.default for each in fields(Instance)}
+    **{
+        each.name: None if each.default is NOTHING else each.default
+        for each in fields(Instance)
+        if each.init
+    }
 )
 """An instance with nothing of its own: a new one is as this one in all that is left out."""
 _put_flow: Final = Instance.flow.__set__  # type: ignore[attr-defined]  # a slot
 _put_deposit: Final = Instance.deposit.__set__  # type: ignore[attr-defined]
 _put_promise: Final = Instance.promise.__set__  # type: ignore[union-attr]
+_put_entry: Final = Instance._entry.__set__  # type: ignore[union-attr]
+_put_entry(NEW_INSTANCE, None)
 
 
 def fill_flow(instance: Instance, flow: Flow, deposit: Ledger) -> None:
@@ -281,6 +291,9 @@ def entry_of(instance: Instance) -> Entry | None:
     state = instance.state
     if state not in CLAIMS:
         return None
+    entry = instance._entry
+    if entry is not None:
+        return entry
     contract, bid, arrival = instance.contract, instance.bid, instance.arrival
     block = contract.block
     level: int | Fraction
@@ -295,7 +308,10 @@ def entry_of(instance: Instance) -> Entry | None:
         level = ON_DEMAND
         if state not in HOLDS:
             arrival += AFTER_ALL
-    return _new_tuple(Entry, (level, arrival, contract.id, block.gpu_set))
+    entry = _new_tuple(Entry, (level, arrival, contract.id, block.gpu_set))
+    if bid is not None:  # one on demand stands elsewhere while it waits
+        _put_entry(instance, entry)
+    return entry
 
 
 def flow_of(instance: Instance, online: bool, at: datetime) -> Flow:

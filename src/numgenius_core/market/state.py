@@ -186,7 +186,7 @@ class MachineState:
     _offers: tuple[Offer, ...] | None = field(init=False, eq=False, repr=False, default=None)
 
     def __attrs_post_init__(self) -> None:
-        index = MachineIndex(self.instances.values())
+        index = MachineIndex(self.instances.values(), (1 << self.machine.gpus) - 1)
         object.__setattr__(self, "_index", index)
         ends = next_end(self.volumes.values(), self.volume_listing)
         object.__setattr__(self, "volumes_due", ends)
