@@ -30,7 +30,7 @@ from numgenius_core.whatif import (
     _fleet,
     simulate,
 )
-from numgenius_core.whatif._fleet import NOWHERE, Least
+from numgenius_core.whatif._least import NOWHERE, Least
 from scenario_parts import bids, listing, machine, wants
 
 SECOND = timedelta(seconds=1)
@@ -234,18 +234,22 @@ class TestLeast:
     """The tree of keys against a list."""
 
     @examples(60)
-    @given(st.integers(1, 40), st.lists(st.tuples(st.integers(0, 39), st.integers(0, 9))))
+    @given(
+        st.sampled_from([1, 2, 31, 32, 33, 64, 65, 1_024, 1_057]),
+        st.lists(st.tuples(st.integers(0, 1_056), st.integers(0, 9)), max_size=60),
+        st.lists(st.integers(0, 1_056), max_size=12),
+    )
     def test_it_is_the_least_of_the_first(
-        self, places: int, changes: list[tuple[int, int]]
+        self, places: int, changes: list[tuple[int, int]], counts: list[int]
     ) -> None:
-        tree, plain = Least(places), [NOWHERE] * places
+        keys, plain = Least(places), [NOWHERE] * places
         for place, key in changes:
             value = NOWHERE if key == 9 else key
-            tree.set(place % places, value)
+            keys.set(place % places, value)
             plain[place % places] = value
-            for count in range(places + 1):
-                assert tree.among(count) == min(plain[:count], default=NOWHERE)
-            assert [tree.at(each) for each in range(places)] == plain
+            for count in (place % places, places, *(count % places for count in counts)):
+                assert keys.among(count) == min(plain[:count], default=NOWHERE)
+        assert keys.keys == plain
 
 
 class TestRelistings:

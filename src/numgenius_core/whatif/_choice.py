@@ -1,7 +1,7 @@
 """What a client of a simulation rents: the machine that it finds cheapest, or why it goes away.
 
 What decides among equals, and that nobody looks at machines that cannot serve it:
-``whatif._fleet``. Why a client goes away is the last reason (:class:`~numgenius_core.whatif.Lost`)
+``whatif._lanes``. Why a client goes away is the last reason (:class:`~numgenius_core.whatif.Lost`)
 that any machine gives.
 """
 
@@ -16,16 +16,9 @@ from numgenius_core.bids.priority import STEPS_PER_NANO
 from numgenius_core.money import ZERO, Money
 from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_MONTH
-from numgenius_core.whatif._fleet import (
-    ALL,
-    CHEAPEST,
-    CLOSED,
-    NOWHERE,
-    ROOM,
-    SCATTERED,
-    Fleet,
-    PriceLane,
-)
+from numgenius_core.whatif._fleet import Fleet
+from numgenius_core.whatif._lanes import ALL, CHEAPEST, ROOM, SCATTERED, PriceLane
+from numgenius_core.whatif._least import NOWHERE
 from numgenius_core.whatif._machine import SimulatedMachine
 from numgenius_core.whatif._shape import Spot
 from numgenius_core.whatif.demand import Request
@@ -103,16 +96,15 @@ def bid(
             spot = machine.idle_spot(size)
             assert spot is not None  # that is what was looked for
             return machine, spot
-    lane.catch_up_holds()
     most = price // size
-    if lane.least(CLOSED, now, wanted) <= most:
+    if lane.is_full(most, now, wanted):
         return Lost.FULL
-    if lane.least(ALL, now, wanted) <= most:
+    if lane.floor(lane.least(ALL, now, wanted)) <= most:
         return Lost.OUTBID
     lowest = lane.least_of_all(ALL)
     if lowest == NOWHERE:
         return Lost.SIZE
-    return Lost.END if lowest <= most else Lost.PRICE
+    return Lost.END if lane.floor(lowest) <= most else Lost.PRICE
 
 
 class _Offer(NamedTuple):

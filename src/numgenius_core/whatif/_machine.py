@@ -72,8 +72,6 @@ class SimulatedMachine:
         held: Those that an on-demand or reserved contract has.
         used: Those of an instance that runs.
         live: The instances that exist, by their contract.
-        changes: How often it changed in any way.
-        hold_changes: How often the GPUs held changed, or the listing.
         fell: Whether the last instance to come may have made GPUs come free for less.
         free_time: GPU-seconds so far that no on-demand or reserved contract held.
         unusable_time: The part of it that the average client could not have used, times the
@@ -95,7 +93,6 @@ class SimulatedMachine:
         self.used: GpuSet = 0
         self.live: dict[int, Rental] = {}
         self.free_time = self.unusable_time = 0
-        self.changes = self.hold_changes = 0
         self.fell = False
         self._noted_at = 0
         self._parts = parts  # of a bid: a multiple of all sizes, so that bids per GPU are whole
@@ -165,9 +162,7 @@ class SimulatedMachine:
         That is one where nothing runs, as the placement chooses it; else the one whose runners bid
         the least, of equal ones the one that starts lowest. ``None`` if no bid may win.
         """
-        lowest = self._lowest.get(size, _UNKNOWN)
-        if lowest == _UNKNOWN:
-            lowest = self._lowest[size] = _lowest_bid(self.floor, size)
+        lowest = self._lowest_idle(size)
         free = self.full & ~self.used
         spot = self.spots[size][free]
         if spot is not None:
@@ -185,6 +180,25 @@ class SimulatedMachine:
         if spot is None or price > HIGHEST_BID.steps * size:
             return None
         return price, spot
+
+    def lowest_bid(self, size: int) -> int | None:
+        """Return a bid in price steps that no lower one than :meth:`cheapest` is, found at once.
+
+        Who runs where nothing does pays the floor; who does not has to stop one that runs.
+        """
+        lowest = self._lowest_idle(size)
+        if self.spots[size][self.full & ~self.used] is not None:
+            return lowest
+        if not self._running:
+            return None
+        return _price_above(self._running[-1][2], size, lowest or 0)
+
+    def _lowest_idle(self, size: int) -> int | None:
+        """Return the lowest bid that runs where nothing does, in price steps, if any may."""
+        lowest = self._lowest.get(size, _UNKNOWN)
+        if lowest == _UNKNOWN:
+            lowest = self._lowest[size] = _lowest_bid(self.floor, size)
+        return lowest
 
     # --- what happens -----------------------------------------------------------------------
 

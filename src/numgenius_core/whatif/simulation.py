@@ -192,11 +192,11 @@ class _Simulation:
                 return
         elif step.listing is None:
             machine.unlist(step.terms)
-            self.fleet.note(machine, holds=True, falls=True, frees=True)
+            self.fleet.published(machine)
             return
         else:
             self._plan(machine.publish(step.listing, step.terms, now))
-            self.fleet.note(machine, holds=True, falls=True, frees=True)
+            self.fleet.published(machine)
         self._plan(machine.extend(now))
 
     def _depart_until(self, now: int) -> None:
@@ -211,8 +211,7 @@ class _Simulation:
                 self._settle(rental, at, left=True)
                 self._plan(changed)
                 if ran:  # who waited took nothing
-                    holds = rental.request.bid is None
-                    self.fleet.note(machine, holds=holds, falls=True, frees=holds)
+                    self.fleet.left(machine, holds=rental.request.bid is None)
 
     def _arrive(self, request: Request, now: int) -> None:
         """Let a client rent, or go away."""
@@ -234,8 +233,7 @@ class _Simulation:
         if self.keep_facts:
             found.facts = []
         self._plan(machine.enter(found, now))
-        holds = request.bid is None
-        self.fleet.note(machine, holds=holds, falls=machine.fell, frees=False)
+        self.fleet.entered(machine, holds=request.bid is None)
 
     def _rent(self, request: Request, now: int) -> Rental | Lost:
         machine = rent(self.fleet, request, now)

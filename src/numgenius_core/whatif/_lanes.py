@@ -1,0 +1,351 @@
+"""The machines of a fleet as clients of one kind see them, by what they would pay there.
+
+A client of one kind (the size it wants, and whether it bids, rents on demand or reserves) sees the
+machines as a *lane*. A lane has the machines sorted by how long their listings last, and for each a
+whole number, its *key*: what the client would pay there, then what decides among equals, and last
+the machine itself. The least key among those that last long enough is the machine to rent.
+
+A key in a lane is never above what it would be if it were looked at: a machine that may have become
+cheaper is noted, and its key lowered before anybody asks; one that only can have become dearer is
+left alone. So the least key is looked at anew until it is found to be right, and no other is.
+
+Which machines there are, and what is ever published, is known from the start; so places in a lane
+never move. A machine that is published anew leaves one place and takes another.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from numgenius_core.prices.schedules import CurveSchedule
+from numgenius_core.units import SECONDS_PER_MONTH
+from numgenius_core.whatif._least import NOWHERE, Least
+from numgenius_core.whatif._machine import SimulatedMachine
+from numgenius_core.whatif._shape import Spot
+
+if TYPE_CHECKING:
+    from numgenius_core.whatif._fleet import Fleet
+
+_NO_DISCOUNT: Final = Fraction(0)
+
+
+class Side:
+    """Places for listings that end at a fixed time, or for those that roll on.
+
+    Attributes:
+        rolling: Which of the two.
+        ends: Minus when each ends, or minus how long it lasts, ascending.
+        shortest: The last of these.
+        keys: The keys, of three kinds.
+    """
+
+    __slots__ = ("ends", "keys", "rolling", "shortest")
+
+    def __init__(self, ends: Sequence[int], *, rolling: bool) -> None:
+        self.rolling, self.ends, self.shortest = rolling, ends, ends[-1]
+        self.keys = Least(len(ends)), Least(len(ends)), Least(len(ends))
+
+    def lasting(self, now: int, seconds: int) -> int:
+        """Return how many places last for so long from now: the first ones."""
+        return bisect_right(self.ends, -seconds if self.rolling else -now - seconds)
+
+    def left(self, place: int, now: int) -> int:
+        """Return for how long a place lasts from now."""
+        return -self.ends[place] if self.rolling else -self.ends[place] - now
+
+
+ALL: Final = 0
+"""The keys of all machines that are offered in the size, whatever happens there."""
+
+
+class Place(NamedTuple):
+    """Where the terms of a machine stand in a lane.
+
+    Attributes:
+        side: Among the fixed ends or those that roll on.
+        at: The place there.
+        key: The key by the price, of equal ones by the place in the listings.
+        floor: The key by the lowest bid, of equal ones by the same.
+    """
+
+    side: Side
+    at: int
+    key: int
+    floor: int
+
+
+class Lane(ABC):
+    """The machines as clients of one kind see them.
+
+    Attributes:
+        size: GPUs that they want.
+        sides: The places, with the keys of the machines there.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        size: int,
+        members: Iterable[int],
+        fell: Sequence[int],
+        versions: Sequence[int],
+    ) -> None:
+        self.size, self.sides = size, list[Side]()
+        self._fleet, self._machines = fleet, fleet.machines
+        self._fell, self._seen = fell, len(fell)
+        each = len(fleet.machines)
+        # By the index of the machine: numbers that change with its keys, and as of which of them
+        # its keys were looked at; and where it stands now.
+        self._versions, self._looked = versions, [-1] * each
+        self._taken: list[Place | None] = [None] * each
+        self._places: dict[int, Place] = {}  # by the number of the terms
+        known = list(members)
+        for rolling in (False, True):
+            order = [number for number in known if fleet.terms[number].rolling is rolling]
+            if order:
+                order.sort(key=lambda number: -fleet.terms[number].lasts)
+                ends = [-fleet.terms[number].lasts for number in order]
+                side = Side(ends, rolling=rolling)
+                self.sides.append(side)
+                for at, number in enumerate(order):
+                    self._places[number] = Place(side, at, *fleet.keys(number))
+        for index in {fleet.terms[number].machine for number in known}:
+            self.move(fleet.machines[index])
+
+    def move(self, machine: SimulatedMachine) -> None:
+        """Let a machine leave its place, and take that of what it publishes now, if there is one."""
+        index = machine.index
+        before = self._taken[index]
+        if before is not None:
+            for keys in before.side.keys:
+                keys.set(before.at, NOWHERE)
+        place = self._taken[index] = self._places.get(machine.terms)
+        if place is not None:
+            place.side.keys[ALL].set(place.at, self._always(place))
+            self._look(index)
+
+    def catch_up(self) -> None:
+        """Lower the keys that may have fallen since the last time."""
+        fell, seen = self._fell, self._seen
+        if seen < len(fell):
+            self._seen = len(fell)
+            looked, versions = self._looked, self._versions
+            for index in set(fell[seen:]):
+                if looked[index] != versions[index]:
+                    self._lower(index)
+
+    def forget(self) -> None:
+        """Start anew with the list of changes."""
+        self.catch_up()
+        self._seen = 0
+
+    @abstractmethod
+    def _always(self, place: Place) -> int:
+        """Return the key of a machine, whatever happens on it."""
+
+    @abstractmethod
+    def _lower(self, index: int) -> None:
+        """Lower the keys of a machine to no more than what they are now."""
+
+    @abstractmethod
+    def _look(self, index: int) -> None:
+        """Set the keys of a machine as it is now."""
+
+    def least(self, kind: int, now: int, seconds: int) -> int:
+        """Return the least key of a kind among the machines that last for so long from now."""
+        found = NOWHERE
+        for side in self.sides:
+            last = -seconds if side.rolling else -now - seconds
+            if side.shortest <= last:  # all of them do
+                key = side.keys[kind].top[0]
+            else:
+                key = side.keys[kind].among(bisect_right(side.ends, last))
+            if key < found:
+                found = key
+        return found
+
+    def least_now(self, kind: int, now: int, seconds: int) -> int:
+        """Return the same of machines as they are now, which may be more than they were."""
+        looked, versions, each = self._looked, self._versions, len(self._versions)
+        while True:
+            key = self.least(kind, now, seconds)
+            index = key % each
+            if key == NOWHERE or looked[index] == versions[index]:
+                return key
+            self._look(index)
+
+    def key_now(self, kind: int, side: Side, at: int) -> int:
+        """Return the key of one place as its machine is now."""
+        key = side.keys[kind].keys[at]
+        if key < NOWHERE:
+            index = key % len(self._versions)
+            if self._looked[index] != self._versions[index]:
+                self._look(index)
+                key = side.keys[kind].keys[at]
+        return key
+
+    def least_of_all(self, kind: int) -> int:
+        """Return the least key of a kind among all machines."""
+        return min((side.keys[kind].top[0] for side in self.sides), default=NOWHERE)
+
+
+ROOM: Final = 1
+"""Of a lane of prices, the keys of machines with a block to rent."""
+SCATTERED: Final = 2
+"""The keys of those that have the GPUs, but no block of them."""
+
+
+class PriceLane(Lane):
+    """The machines as clients see them who pay a fixed price; keys begin with the price."""
+
+    def __init__(self, fleet: Fleet, size: int, members: Iterable[int], discount: Fraction) -> None:
+        self.curve = CurveSchedule(discount)
+        self._asked, self._discount = -1, _NO_DISCOUNT
+        # Who runs does not matter to them, unless whether a bidder is paused decides among equals.
+        versions = fleet.changes if fleet.counts_waste else fleet.hold_changes
+        super().__init__(fleet, size, members, fleet.freed, versions)
+
+    def discount(self, seconds: int) -> Fraction:
+        """Return the share that prepaying so many seconds takes off."""
+        if seconds != self._asked:  # one client asks several times
+            months = Fraction(seconds, SECONDS_PER_MONTH)
+            self._asked, self._discount = seconds, self.curve.rate(months)
+        return self._discount
+
+    def _always(self, place: Place) -> int:
+        return place.key
+
+    def _lower(self, index: int) -> None:
+        self._look(index)
+
+    def _look(self, index: int) -> None:
+        self._looked[index] = self._versions[index]
+        place = self._taken[index]
+        if place is None:
+            return
+        side, at, key, _ = place
+        _, room, scattered = side.keys
+        machine, size = self._machines[index], self.size
+        free = machine.full & ~machine.held
+        spot = machine.spots[size][free]
+        if spot is None:
+            there, apart = NOWHERE, key if free.bit_count() >= size else NOWHERE
+        else:
+            there, apart = key, NOWHERE
+            if self._fleet.counts_waste:
+                idle = machine.idle_spot(size)
+                there += self._fleet.waste(spot if idle is None else idle, pauses=idle is None)
+        if room.keys[at] != there:
+            room.set(at, there)
+        if scattered.keys[at] != apart:
+            scattered.set(at, apart)
+
+
+CHEAPEST: Final = 1
+"""Of a lane of bids, keys that begin with the lowest bid that would run."""
+CLOSED: Final = 2
+"""The floors of machines on which no bid would run."""
+
+
+class BidLane(Lane):
+    """The machines as bidders see them; what they all have is a floor.
+
+    Attributes:
+        spots: By the index of a machine, the block that a bid would get.
+    """
+
+    def __init__(self, fleet: Fleet, size: int, members: Iterable[int]) -> None:
+        self.spots: dict[int, Spot] = {}
+        super().__init__(fleet, size, members, fleet.fell, fleet.changes)
+        self._held_seen = len(fleet.held)
+
+    def forget(self) -> None:
+        """Start anew with the list of changes."""
+        super().forget()
+        self._catch_up_holds()
+        self._held_seen = 0
+
+    def _catch_up_holds(self) -> None:
+        """Look at the machines where contracts came, too: on some no bid may win any more."""
+        held, seen = self._fleet.held, self._held_seen
+        self._held_seen = len(held)
+        for index in set(held[seen:]):
+            if self._looked[index] != self._versions[index]:
+                self._look(index)
+
+    def _always(self, place: Place) -> int:
+        return place.floor
+
+    def _lower(self, index: int) -> None:
+        place, fleet = self._taken[index], self._fleet
+        if place is None:
+            return
+        if fleet.exact:
+            self._look(index)
+            return
+        steps = self._machines[index].lowest_bid(self.size)
+        if steps is not None:
+            side, at, key, _ = place
+            keys = side.keys[CHEAPEST]
+            key += steps * fleet.ways
+            if key < keys.keys[at]:
+                keys.set(at, key)
+
+    def _look(self, index: int) -> None:
+        self._looked[index] = self._versions[index]
+        place = self._taken[index]
+        if place is None:
+            return
+        side, at, key, floor = place
+        _, cheapest, closed = side.keys
+        fleet, machine = self._fleet, self._machines[index]
+        found = machine.cheapest(self.size)
+        if found is None:
+            key = NOWHERE
+        else:
+            steps, spot = found
+            self.spots[index] = spot
+            key += steps * fleet.ways
+            floor = NOWHERE
+            if fleet.counts_waste:
+                key += fleet.waste(spot, pauses=bool(spot.gpu_set & machine.used))
+        if cheapest.keys[at] != key:
+            cheapest.set(at, key)
+        if closed.keys[at] != floor:
+            closed.set(at, floor)
+
+    def is_full(self, most: int, now: int, seconds: int) -> bool:
+        """Return whether no bid may win on some machine whose floor is at most ``most``."""
+        beyond = (most + 1) * len(self._versions)
+        if self.least_now(CLOSED, now, seconds) < beyond:
+            return True
+        # On a fleet that is seldom the answer: so who else closed is asked for only now.
+        self._catch_up_holds()
+        return self.least_now(CLOSED, now, seconds) < beyond
+
+    def floor(self, key: int) -> int:
+        """Return the floor in a key by it, price steps per GPU-hour."""
+        return key // len(self._versions)
+
+    def idle_at(self, key: int, bid: int, now: int, seconds: int) -> int:
+        """Return the least key that costs as much as a given one, whose floor a bid reaches.
+
+        The lowest bid that runs is in whole nano-dollars, the floor may lie a little under it. A
+        bid between them runs where nothing does, so these machines are looked at one by one.
+        """
+        fleet, steps, found = self._fleet, key // self._fleet.ways, NOWHERE
+        for side in self.sides:
+            for place in range(side.lasting(now, seconds)):
+                here = side.keys[CHEAPEST].keys[place]
+                if here < found and here // fleet.ways == steps:
+                    here = self.key_now(CHEAPEST, side, place)
+                if here < found and here // fleet.ways == steps:
+                    machine = fleet.machine(here)
+                    reached = machine.floor * self.size <= bid
+                    if reached and machine.idle_spot(self.size) is not None:
+                        found = here
+        return found
