@@ -78,6 +78,13 @@ class SimulatedMachine:
             demand's weight.
     """
 
+    __slots__ = (
+        "_contests", "_disks", "_lowest", "_noted_at", "_parts", "_rates", "_round", "_running",
+        "_shapes", "_waiting", "ends_at", "fell", "floor", "free_time", "full", "held", "index",
+        "lasts", "listed", "listing", "live", "origin", "price", "shape", "share", "spots",
+        "terms", "unusable_time", "used",
+    )  # fmt: skip
+
     def __init__(
         self,
         index: int,

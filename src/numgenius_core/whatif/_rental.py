@@ -65,6 +65,7 @@ class Tally:
 Speed: TypeAlias = tuple[int, int]
 """What a second costs, in ticks, and the platform's part of that."""
 _FREE: Final = 0, 0
+_NO_DISCOUNT: Final = Fraction(0)
 
 
 def storage_speed(listing: Listing, disk_mb: int) -> Speed:
@@ -77,7 +78,7 @@ def storage_speed(listing: Listing, disk_mb: int) -> Speed:
 class Rental:
     """An instance while it is simulated; all times are seconds of the horizon.
 
-    What few rentals have stands in the class until one has it: there are millions of them.
+    There are millions of them, so they have slots: a fleet's do not fit in a processor's cache.
 
     Attributes:
         id: Its contract.
@@ -107,18 +108,11 @@ class Rental:
         facts: When it started, paused and resumed, where that is kept.
     """
 
-    rank = 0
-    stored: Speed = _FREE
-    discount = Fraction(0)
-    deposit = ZERO
-    run_from: int | None = None
-    ran = 0
-    paused_at: int | None = None
-    paused = 0
-    pauses = 0
-    round = 0
-    extended: Contract | None = None
-    facts: list[tuple[int, InstanceEvent]] | None = None
+    __slots__ = (
+        "block", "deposit", "discount", "due", "end", "extended", "facts", "gpu_set", "id",
+        "listing", "machine", "paused", "paused_at", "pauses", "ran", "rank", "rate", "request",
+        "round", "run_from", "speed", "start", "stored", "tally", "until",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -143,6 +137,13 @@ class Rental:
         self.due = -1
         self.rate = rate
         self.speed = speed
+        self.stored = _FREE
+        self.discount, self.deposit = _NO_DISCOUNT, ZERO
+        self.run_from: int | None = None
+        self.paused_at: int | None = None
+        self.rank = self.ran = self.paused = self.pauses = self.round = 0
+        self.extended: Contract | None = None
+        self.facts: list[tuple[int, InstanceEvent]] | None = None
         if request.patience is not None:
             self.until = min(end, request.after + request.patience)
 
