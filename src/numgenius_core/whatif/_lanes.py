@@ -117,7 +117,7 @@ class Lane(ABC):
             self.move(fleet.machines[index])
 
     def move(self, machine: SimulatedMachine) -> None:
-        """Let a machine leave its place, and take that of what it publishes now, if there is one."""
+        """Let a machine leave its place and take that of what it publishes now, if any."""
         index = machine.index
         before = self._taken[index]
         if before is not None:
@@ -164,8 +164,7 @@ class Lane(ABC):
                 key = side.keys[kind].top[0]
             else:
                 key = side.keys[kind].among(bisect_right(side.ends, last))
-            if key < found:
-                found = key
+            found = min(found, key)
         return found
 
     def least_now(self, kind: int, now: int, seconds: int) -> int:

@@ -60,6 +60,6 @@ class Least:
         # Of each row the part that is not whole; the whole ones stand in the row above.
         for above in self._above:
             part = count >> _BITS
-            found = min(row[part << _BITS : count] + [found])
+            found = min([found, *row[part << _BITS : count]])
             row, count = above, part
         return found
