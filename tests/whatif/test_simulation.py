@@ -12,7 +12,9 @@ from attrs import evolve
 
 from effort import up_to
 from numgenius_core.billing import LineKind, statement
+from numgenius_core.billing.history import Moved
 from numgenius_core.billing.metering import GPU
+from numgenius_core.contracts import InstanceEvent
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.intervals import Interval
@@ -180,6 +182,26 @@ class TestBidders:
         )
         found = outcome.of(Mode.INTERRUPTIBLE)
         assert (found.gpu_seconds, found.paused_seconds, found.finished) == (8 * 30, 20, 0)
+
+    def test_who_is_freed_in_the_second_of_its_end_runs_no_more(self) -> None:
+        """The first bid is back at 50 and leaves at 100, when the contract of the last ends, too."""
+        outcome = played(
+            bids(0, "4.00", gpus=8),
+            wants(10, gpus=4, seconds=40),
+            bids(20, "0.80", gpus=4),
+            listings=(listing(end=EPOCH + 100 * SECOND),),
+        )
+        first, _, last = outcome.histories
+        assert [fact.event for fact in first.facts if isinstance(fact, Moved)] == [
+            *(InstanceEvent.LOADED, InstanceEvent.PREEMPTED, InstanceEvent.RESUMED),
+            InstanceEvent.DESTROYED,
+        ]
+        assert [fact.event for fact in last.facts if isinstance(fact, Moved)] == [
+            *(InstanceEvent.LOADED, InstanceEvent.PREEMPTED, InstanceEvent.DESTROYED)
+        ]
+        found = outcome.of(Mode.INTERRUPTIBLE)
+        assert found.gpu_seconds == 8 * (10 + 50) + 4 * 30
+        assert found.paused_seconds == 40 + 50
 
 
 class TestReserved:

@@ -289,6 +289,7 @@ class Rental:
         facts += [
             Moved(at=origin.start + timedelta(seconds=at), event=event)
             for at, event in self.facts or ()
+            if at < self.end  # where another leaves in the second of its end, it runs no more
         ]
         if left:
             gone = origin.start + timedelta(seconds=until)
