@@ -14,7 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from numgenius_core.errors import FloorAbovePrice
-from simulation.world import BEGIN, World, emptied
+from simulation.box import BEGIN
+from simulation.world import World, emptied
 
 
 def arguments() -> argparse.Namespace:
@@ -44,10 +45,10 @@ def main() -> int:
                 sys.stdout.write(f"python -m simulation --seed {number} --steps {steps}\n")
                 return 1
             lives, number = lives + 1, number + 1
-            faults += world.faults.seen
-            told += world.told
-            days += (world.at - BEGIN) / timedelta(days=1)
-            events += len(world.events)
+            faults += world.box.faults.seen
+            told += world.clients.told
+            days += (world.box.at - BEGIN) / timedelta(days=1)
+            events += len(world.auditor.events)
             if args.seed is not None:
                 sys.stdout.write(f"{told_by}\n")
                 break

@@ -1,0 +1,134 @@
+"""What must hold after each step, looked at by somebody who reads the log and asks nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from attrs import define, field
+
+from examples.marketplace.store import Store
+from numgenius_core.contracts import InstanceState
+from numgenius_core.errors import NumgeniusError
+from numgenius_core.ids import ContractId, VolumeId
+from numgenius_core.market import Instance, MachineState, Market, RentedVolume, replay
+from numgenius_core.market.events import Event
+from numgenius_core.money import Money
+from numgenius_core.testing import books_of
+from simulation.box import Box, Broken
+from simulation.tally import Tally
+from simulation.workers import CREDIT
+
+HAS_GPUS: Final = frozenset({InstanceState.RUNNING, InstanceState.LOADING})
+MONEY: Final = 25  # steps between two looks at all accounts
+
+
+@define
+class Auditor:
+    """Somebody who reads what happened after each step.
+
+    Attributes:
+        box: Where it happens.
+        events: All that happened.
+        market: After them.
+        archive: The instances that were destroyed.
+        gone: The volumes that were deleted.
+        tally: A count of its own.
+    """
+
+    box: Box
+    events: list[Event] = field(factory=list)
+    market: Market = field(factory=Market)
+    archive: dict[ContractId, Instance] = field(factory=dict)
+    gone: dict[VolumeId, RentedVolume] = field(factory=dict)
+    tally: Tally = field(factory=lambda: Tally(CREDIT))
+
+    # -- what clients were told ----------------------------------------------------------------
+
+    def check_known(self, key: str, *, happened: bool) -> None:
+        """Check that what was acknowledged is kept, and that nothing refused has happened."""
+        with self.box.reading() as log:
+            known = log.reply(key) is not None
+        if known and not happened:
+            raise Broken(f"{key} was refused, and has happened")
+        if happened and not known:
+            raise Broken(f"{key} was acknowledged, and is not kept")
+
+    def check_kept(self, acknowledged: Iterable[str]) -> None:
+        """Check that all that was acknowledged is there, after the machine was lost."""
+        with self.box.reading() as log:
+            there = list(log.read())
+            if there[: len(self.events)] != self.events:
+                raise Broken("events that were there are gone")
+            for key in acknowledged:
+                if log.reply(key) is None:
+                    raise Broken(f"{key} was acknowledged, and is gone")
+
+    # -- what happened -------------------------------------------------------------------------
+
+    def check(
+        self,
+        stores: Sequence[Store],
+        read: Mapping[str, Sequence[tuple[int, str]]],
+        numbers: Sequence[tuple[str, int]],
+    ) -> None:
+        """Take in what happened, and look at the market.
+
+        Args:
+            stores: What each worker knows.
+            read: The notices that each account has read so far.
+            numbers: What clients were told that they have by now.
+        """
+        with self.box.reading() as log:
+            new = list(log.read(len(self.events)))
+        self.events += new
+        before = self.market
+        try:
+            self.market = replay(new, self.market, archive=self.archive, volumes=self.gone)
+        except NumgeniusError as fault:
+            raise Broken(f"the events contradict each other: {fault}") from fault
+        self.tally.take(new, before)
+        for wrong in (*self.tally.faults(self.market), *self.tally.pages(read)):
+            raise Broken(wrong)
+        self.check_numbers(numbers)
+        for place in self.market.machines.values():
+            check_gpus(place)
+        for store in stores:
+            self.check_seen(store)
+        if self.box.now % MONEY == 0:
+            self.check_money()
+
+    def check_numbers(self, numbers: Sequence[tuple[str, int]]) -> None:
+        for name, number in numbers:
+            if number and self.tally.clients.get(number) != name:
+                raise Broken(f"{name} was told of {number}, which is not there")
+
+    def check_seen(self, store: Store) -> None:
+        """Check that a worker who has seen all events has come to the same market."""
+        seen: tuple[Any, ...] = (store.market, store.archive, store.volumes)
+        if store.market.version == self.market.version and seen != (
+            self.market,
+            self.archive,
+            self.gone,
+        ):
+            raise Broken("a worker's market is not that of the events")
+
+    def check_money(self) -> None:
+        """Check that what is on all accounts was paid in, and has not been paid out."""
+        books = books_of(self.market, self.market.now)
+        held = (*books.balances.values(), *books.deposits.values(), *books.escrows.values())
+        total = Money.sum((*held, books.platform))
+        if total != self.market.credited - self.market.paid_out:
+            raise Broken(f"there are ${total}, and ${self.market.credited} were paid in")
+
+
+def check_gpus(place: MachineState) -> None:
+    """Check that no GPU of a machine is used twice."""
+    taken: set[int] = set()
+    for each in place.in_order():
+        if each.state in HAS_GPUS:
+            block = each.contract.block
+            gpus = set(range(block.start, block.start + block.size))
+            if taken & gpus:
+                raise Broken(f"GPUs {taken & gpus} of machine {place.id} are sold twice")
+            taken |= gpus

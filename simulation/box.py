@@ -1,0 +1,66 @@
+"""What everything in a life shares: its dice, its time, its file, and what goes wrong with it."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from attrs import define, field
+
+from examples.marketplace.sqlite_log import SqliteLog
+from numgenius_core.market.logs import Transaction
+from simulation.disk import Faults
+
+BEGIN: Final = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+class Broken(Exception):
+    """Something that must always hold does not."""
+
+
+@define
+class Box:
+    """The place in which one seed decides everything.
+
+    Attributes:
+        number: The seed.
+        folder: Where the file is.
+        at: What time it is.
+        now: Which step it is.
+        dice: Decide what clients, the network and the workers do.
+        path: The file of the log.
+        faults: What goes wrong with it.
+        wanted: What workers took each request for, by its key; some of them were behind.
+    """
+
+    number: int
+    folder: Path
+    at: datetime = BEGIN
+    now: int = 0
+    dice: random.Random = field(init=False)
+    path: Path = field(init=False)
+    faults: Faults = field(init=False)
+    wanted: dict[str, list[Transaction]] = field(factory=lambda: defaultdict(list))
+
+    def __attrs_post_init__(self) -> None:
+        self.dice = random.Random(self.number)
+        self.path = self.folder / "market.sqlite"
+        self.faults = Faults(self.path, random.Random(self.number + 1))
+
+    @contextmanager
+    def reading(self) -> Iterator[SqliteLog]:
+        """Open the log as somebody who is no worker, and whom nothing befalls."""
+        log = SqliteLog(str(self.path))
+        try:
+            yield log
+        finally:
+            log.close()
+
+    def delayed(self) -> int:
+        """Return at which step arrives what is sent now."""
+        return self.now + self.dice.choice((0, 0, 0, 1, 2, 5))
