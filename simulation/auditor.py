@@ -11,11 +11,12 @@ from examples.marketplace.store import Store
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import ContractId, VolumeId
-from numgenius_core.market import Instance, MachineState, Market, RentedVolume, replay
+from numgenius_core.market import Instance, MachineState, Market, RentedVolume, evolve
 from numgenius_core.market.events import Event
 from numgenius_core.money import Money
 from numgenius_core.testing import books_of
 from simulation.box import Box, Broken
+from simulation.payroll import Payroll
 from simulation.tally import Tally
 from simulation.workers import CREDIT
 
@@ -34,6 +35,7 @@ class Auditor:
         archive: The instances that were destroyed.
         gone: The volumes that were deleted.
         tally: A count of its own.
+        payroll: Whom it takes to be paid out.
     """
 
     box: Box
@@ -42,6 +44,10 @@ class Auditor:
     archive: dict[ContractId, Instance] = field(factory=dict)
     gone: dict[VolumeId, RentedVolume] = field(factory=dict)
     tally: Tally = field(factory=lambda: Tally(CREDIT))
+    payroll: Payroll = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.payroll = Payroll(self.archive, self.gone)
 
     # -- what clients were told ----------------------------------------------------------------
 
@@ -81,12 +87,9 @@ class Auditor:
         """
         with self.box.reading() as log:
             new = list(log.read(len(self.events)))
-        self.events += new
         before = self.market
-        try:
-            self.market = replay(new, self.market, archive=self.archive, volumes=self.gone)
-        except NumgeniusError as fault:
-            raise Broken(f"the events contradict each other: {fault}") from fault
+        for event in new:
+            self.take(event)
         self.tally.take(new, before)
         for wrong in (*self.tally.faults(self.market), *self.tally.pages(read)):
             raise Broken(wrong)
@@ -97,6 +100,16 @@ class Auditor:
             self.check_seen(store)
         if self.box.now % MONEY == 0:
             self.check_money()
+
+    def take(self, event: Event) -> None:
+        """Let something happen to the market."""
+        self.payroll.take(event, self.market)
+        try:
+            self.market = evolve(self.market, event, archive=self.archive, volumes=self.gone)
+        except NumgeniusError as fault:
+            raise Broken(f"the events contradict each other: {fault}") from fault
+        self.payroll.see(self.market)
+        self.events.append(event)
 
     def check_numbers(self, numbers: Sequence[tuple[str, int]]) -> None:
         for name, number in numbers:
@@ -120,6 +133,7 @@ class Auditor:
         total = Money.sum((*held, books.platform))
         if total != self.market.credited - self.market.paid_out:
             raise Broken(f"there are ${total}, and ${self.market.credited} were paid in")
+        self.payroll.check_balances(self.market)
 
 
 def check_gpus(place: MachineState) -> None:

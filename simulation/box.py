@@ -6,7 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,8 @@ from numgenius_core.market.logs import Transaction
 from simulation.disk import Faults
 
 BEGIN: Final = datetime(2026, 1, 5, tzinfo=UTC)
+SKEW: Final = timedelta(seconds=3)
+"""How far a worker's clock is off at most."""
 
 
 class Broken(Exception):

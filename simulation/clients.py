@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import timedelta
 from typing import Any, Final
@@ -30,6 +31,7 @@ class Clients:
         waiting: Requests of which it is not known what became of them.
         answered: The others.
         told: How often each status was heard.
+        begun: How many answers were to requests that were begun, and not known already.
         read: The notices that each account has read, page by page.
         numbers: Of instances and volumes that clients were told since the last look, and whose.
     """
@@ -41,6 +43,7 @@ class Clients:
     waiting: list[Request] = field(factory=list)
     answered: list[Request] = field(factory=list)
     told: Counter[str] = field(factory=Counter)
+    begun: int = 0
     read: dict[str, list[tuple[int, str]]] = field(factory=dict)
     numbers: list[tuple[str, int]] = field(factory=list)
 
@@ -133,6 +136,7 @@ class Clients:
             raise Broken(f"{request} is answered {told}")
         if request.method == "GET":
             if status == 200:
+                self.begun += 1
                 self.take_page(request.by, told, request.body["after"])
                 self.waiting.remove(request)
             return
@@ -155,9 +159,16 @@ class Clients:
             self.numbers += [(request.by, int(f"{each}".removeprefix("V."))) for each in made]
             self.auditor.check_known(request.name, happened=True)
         elif request.answer is None:
+            self.begun += status != 503
             self.auditor.check_known(request.name, happened=False)
         elif status != 503:
             raise Broken(f"{request} is refused the second time: {told}")
+
+    def invoices(self, name: str) -> Request:
+        """Return the request for what an account paid in and was paid out."""
+        told = {"when": {"gte": 0, "lte": self.box.at.timestamp() + 60}}
+        query = {"select_filters": json.dumps(told)}
+        return Request(name, "", "GET", "/api/v1/invoices", query, self.box.now)
 
     # -- notices -------------------------------------------------------------------------------
 

@@ -110,7 +110,7 @@ def scope_of(request: Request, length: int, query: str) -> dict[str, Any]:
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
         "method": request.method,
-        "path": f"/api/v0{request.path}",
+        "path": request.path if request.path.startswith("/api/") else f"/api/v0{request.path}",
         "raw_path": b"",
         "query_string": query.encode(),
         "root_path": "",

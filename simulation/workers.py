@@ -20,7 +20,7 @@ from numgenius_core.ids import MachineId
 from numgenius_core.market import Market, commands as do
 from numgenius_core.market.logs import Transaction, Writer
 from numgenius_core.money import Money
-from simulation.box import Box
+from simulation.box import SKEW, Box
 from simulation.disk import BrokenLog, Killed
 from simulation.wishes import MACHINES
 
@@ -45,10 +45,11 @@ class Worker:
     def __init__(self, box: Box) -> None:
         self.killed = False
         self.box = box
+        most = SKEW // timedelta(seconds=1)
         self.store = Store(
             str(box.path),
             react=instances_load_at_once,
-            clock=Skewed(box, box.dice.randint(-3, 3)),
+            clock=Skewed(box, box.dice.randint(-most, most)),
             opens=self.opened,
             run=self.run,
         )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from attrs import define, field
 
@@ -16,6 +16,7 @@ from simulation.auditor import Auditor
 from simulation.box import Box, Broken
 from simulation.clients import Clients
 from simulation.order import Order
+from simulation.payroll import FRIDAY
 from simulation.requests import Request, ask, deliver
 from simulation.workers import Worker, Workers
 
@@ -36,6 +37,7 @@ class World:
         auditor: Who looks at what must hold.
         clients: Who asks.
         workers: Who answers.
+        served: Whether a request was answered that must have come after a payout that is due.
     """
 
     number: int
@@ -45,6 +47,7 @@ class World:
     auditor: Auditor = field(init=False)
     clients: Clients = field(init=False)
     workers: Workers = field(init=False)
+    served: bool = False
 
     def __attrs_post_init__(self) -> None:
         self.box = Box(self.number, self.folder)
@@ -79,7 +82,7 @@ class World:
     async def step(self) -> None:
         """Let time pass, clients ask, and what has arrived be answered."""
         box, clients, dice = self.box, self.clients, self.box.dice
-        box.at += timedelta(seconds=dice.choice(PASSING))
+        self.pass_(timedelta(seconds=dice.choice(PASSING)))
         for _ in range(dice.randint(0, 4)):
             clients.waiting.append(clients.wish(self.auditor.market))
         arrived = [each for each in clients.waiting if each.due <= box.now]
@@ -94,8 +97,16 @@ class World:
         if dice.random() < KILLED:
             self.workers.bury(self.workers.any())
 
+    def pass_(self, time: timedelta) -> None:
+        self.box.at += time
+        self.auditor.payroll.begin(self.box.at, self.auditor.market)
+
     async def deliver(self, worker: Worker, requests: list[Request]) -> None:
+        """Let requests arrive; whoever came alone on a Friday came after the payouts."""
+        begun = self.clients.begun
         await deliver(self.box, worker, requests, self.clients.hear)
+        if len(requests) == 1 and self.clients.begun > begun:
+            self.served = True
 
     def meanwhile(self) -> None:
         self.workers.interfere(self.auditor.market)
@@ -111,7 +122,27 @@ class World:
             self.check()
         if self.clients.waiting:
             raise Broken(f"{self.clients.waiting[0]} is never answered")
+        await self.pay_out()
         await self.read_all()
+
+    async def pay_out(self) -> None:
+        """Let two Fridays come, and look at what everybody reads about payouts."""
+        payroll = self.auditor.payroll
+        for _ in range(2):
+            self.pass_(until_friday(self.box.at))
+            for name in sorted(self.auditor.market.accounts):
+                await self.told(self.clients.invoices(name))
+                self.served = True
+                self.check()
+                self.pass_(timedelta(seconds=10))  # what happens at an instant is told after it
+                payroll.check_told(name, await self.told(self.clients.invoices(name)), self.box.at)
+
+    async def told(self, request: Request) -> Any:
+        """Return what the service answers, now that nothing breaks any more."""
+        status, answer = await ask(self.workers.alive[0].app, request)
+        if status != 200:
+            raise Broken(f"{request} is answered {status}: {answer}")
+        return answer
 
     async def read_all(self) -> None:
         """Let everybody read on until there is nothing new, and look at what they were told."""
@@ -119,11 +150,7 @@ class World:
         for name in sorted(self.auditor.market.accounts):
             while True:
                 told = len(read.get(name, ()))
-                request = self.clients.reading_on(name)
-                status, page = await ask(self.workers.alive[0].app, request)
-                if status != 200:
-                    raise Broken(f"{name} reads notices and is answered {page}")
-                self.clients.take_page(name, page)
+                self.clients.take_page(name, await self.told(self.clients.reading_on(name)))
                 if told == len(read.get(name, ())):
                     break
         self.check()
@@ -138,10 +165,19 @@ class World:
         stores = [worker.store for worker in self.workers.alive]
         self.auditor.check(stores, clients.read, clients.numbers)
         clients.numbers.clear()
+        if self.served:
+            self.auditor.payroll.check_made(self.box.at)
+        self.served = False
 
     def check_kept(self) -> None:
         asked = (*self.clients.answered, *self.clients.waiting)
         self.auditor.check_kept(each.name for each in asked if each.answer is not None)
+
+
+def until_friday(at: datetime) -> timedelta:
+    """Return how long it is until noon of the next Friday."""
+    noon = at.replace(hour=12, minute=0, second=0)
+    return noon + timedelta(days=(FRIDAY - at.weekday() - 1) % 7 + 1) - at
 
 
 def emptied(folder: Path) -> Path:
