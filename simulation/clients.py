@@ -71,9 +71,15 @@ class Clients:
         if dice.random() < 0.4:
             last = {name: told[-1][0] for name, told in self.read.items() if told}
             wishes = Wishes(dice, market, self.box.at, by, mine, offers, last).all()
-        name, method, path, body = dice.choice(wishes)
+        return self.request(*dice.choice(wishes), delayed=True)
+
+    def request(
+        self, name: str, method: str, path: str, body: dict[str, Any], *, delayed: bool = False
+    ) -> Request:
+        """Return a request with a key of its own."""
         self.keys[name] += 1
-        return Request(name, f"k{self.keys[name]}", method, path, body, self.box.delayed())
+        due = self.box.delayed() if delayed else self.box.now
+        return Request(name, f"k{self.keys[name]}", method, path, body, due)
 
     def listings(self, machine: int) -> list[Wish]:
         wishes: list[Wish] = [
@@ -165,8 +171,9 @@ class Clients:
             raise Broken(f"{request} is refused the second time: {told}")
 
     def invoices(self, name: str) -> Request:
-        """Return the request for what an account paid in and was paid out."""
-        told = {"when": {"gte": 0, "lte": self.box.at.timestamp() + 60}}
+        """Return the request for what an account was paid out."""
+        until = self.box.at.timestamp() + 60
+        told = {"when": {"gte": 0, "lte": until}, "type": {"in": ["payout"]}}
         query = {"select_filters": json.dumps(told)}
         return Request(name, "", "GET", "/api/v1/invoices", query, self.box.now)
 

@@ -94,6 +94,11 @@ class Payroll:
         left = self.balances(market, at)
         return {name: amount - self.given[name] for name, amount in left.items()}
 
+    def cents_above(self, account: AccountId, market: Market) -> int:
+        """Return how many cents an account can hand on and still has earned the least."""
+        earned = self.earned(market, market.now)[account]
+        return (earned - LEAST + self.given[account]) // CENT if earned >= LEAST else 0
+
     def check_balances(self, market: Market) -> None:
         """Check that each balance is what payments and statements leave."""
         left = self.balances(market, market.now)
@@ -182,7 +187,7 @@ class Payroll:
 
     def check_told(self, account: AccountId, told: Any, at: datetime) -> None:
         """Check that an account reads all its payouts, and which of them are pending."""
-        said = [(r["amount"], r["end"]) for r in told["results"] if r["type"] == "payout"]
+        said = [(r["amount"], r["end"]) for r in told["results"]]
         right = [
             (each.amount.ticks / TICKS_PER_DOLLAR, arrived(each, at))
             for each in self.paid.get(account, ())

@@ -115,6 +115,13 @@ class Workers:
             self.lose_all()
         self.revive()
 
+    def restart(self) -> None:
+        """Start all of them anew, as after a new version came or the power went."""
+        for each in self.alive:
+            each.end()
+        self.alive.clear()
+        self.revive()
+
     def lose_all(self) -> None:
         """Lose the machine: of the last transaction as much is there as was written."""
         for each in self.alive:

@@ -14,13 +14,16 @@ from attrs import define, field
 from numgenius_core.market.journal import event_to_json
 from simulation.auditor import Auditor
 from simulation.box import Box, Broken
-from simulation.clients import Clients
+from simulation.clients import CLIENTS, Clients
 from simulation.order import Order
 from simulation.payroll import FRIDAY
 from simulation.requests import Request, ask, deliver
+from simulation.wishes import HOST
 from simulation.workers import Worker, Workers
 
 PASSING: Final = (0, 0, 1, 7, 60, 3_600, 90_000)  # seconds that a step takes
+NIGHT: Final = 3_600  # seconds: when nobody asks for as long, everything may be started anew
+RESTARTED: Final = 0.15
 KILLED: Final = 0.03  # of the steps end with a worker killed that does nothing
 LAST: Final = 100  # steps after which all must be answered, once nothing breaks
 
@@ -82,7 +85,10 @@ class World:
     async def step(self) -> None:
         """Let time pass, clients ask, and what has arrived be answered."""
         box, clients, dice = self.box, self.clients, self.box.dice
-        self.pass_(timedelta(seconds=dice.choice(PASSING)))
+        seconds = dice.choice(PASSING)
+        self.pass_(timedelta(seconds=seconds))
+        if seconds >= NIGHT and dice.random() < RESTARTED:
+            self.workers.restart()
         for _ in range(dice.randint(0, 4)):
             clients.waiting.append(clients.wish(self.auditor.market))
         arrived = [each for each in clients.waiting if each.due <= box.now]
@@ -122,8 +128,28 @@ class World:
             self.check()
         if self.clients.waiting:
             raise Broken(f"{self.clients.waiting[0]} is never answered")
+        await self.leave_about_the_least()
         await self.pay_out()
         await self.read_all()
+
+    async def leave_about_the_least(self) -> None:
+        """Let all rentals end, and the host hand on all but $20, or a cent more."""
+        market = self.auditor.market
+        for place in market.machines.values():
+            for instance in list(place.instances.values()):
+                path = f"/instances/{instance.id}/"
+                await self.told(self.clients.request(instance.contract.client, "DELETE", path, {}))
+            for volume in list(place.volumes.values()):
+                path, body = "/volumes/", {"id": volume.id}
+                await self.told(self.clients.request(volume.client, "DELETE", path, body))
+        self.check()
+        cents = self.auditor.payroll.cents_above(HOST, self.auditor.market)
+        if cents > 0:
+            cents += self.box.dice.choice((0, 1))
+            body = {"recipient": CLIENTS[0], "amount": cents / 100}
+            path = "/commands/transfer_credit/"
+            await self.told(self.clients.request(HOST, "PUT", path, body))
+            self.check()
 
     async def pay_out(self) -> None:
         """Let two Fridays come, and look at what everybody reads about payouts."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,20 @@ import pytest
 from attrs import evolve
 
 from effort import FULL, up_to
-from examples.marketplace import app as app_module, store as store_module
+from examples.marketplace import app as app_module, bills, store as store_module
 from examples.marketplace.answers import answer
 from examples.marketplace.app import Service
+from examples.marketplace.payouts import WeeklyRun
 from examples.marketplace.sql_log import SqlLog
 from examples.marketplace.store import Store
+from numgenius_core.billing import PayoutSchedule
 from numgenius_core.contracts import Disk
 from numgenius_core.errors import Conflict, FloorAbovePrice
 from numgenius_core.market import MachineState, _evolution, _transfer_changes
 from numgenius_core.market.events import CreditTransferred, PayoutInvoiced
 from numgenius_core.market.logs import Checkpoint, Entry, Reply
-from simulation.box import Broken
+from numgenius_core.money import Money
+from simulation.box import BEGIN, Broken
 from simulation.disk import BrokenLog, Faults
 from simulation.world import World, emptied
 
@@ -312,6 +316,73 @@ def forgets_deleted_volumes(patch: Patch) -> None:
     patch.setattr(SqlLog, "keep", half)
 
 
+def skips_payouts_after_a_restart(patch: Patch) -> None:
+    """Take the run for made in a process that has begun on its day."""
+    made = Service.__attrs_post_init__
+
+    def begun(service: Service) -> None:
+        made(service)
+        store = service.store
+        schedule, at = store.market.settings.payouts, store.now()
+        if store.market.version and schedule.is_run(at):
+            service.run.done = schedule.next_run(at).start
+
+    patch.setattr(Service, "__attrs_post_init__", begun)
+
+
+def pays_out_with_each_request(patch: Patch) -> None:
+    """Pay out on a Friday whatever was earned since the payout of that morning, too."""
+    do, make = Store.do, WeeklyRun.make
+
+    async def again(store: Store, *commands: Any, **more: Any) -> Any:
+        if (more.get("command_id") or "").startswith(" payouts"):
+            more["command_id"] = None
+        return await do(store, *commands, **more)
+
+    async def anew(run: WeeklyRun) -> None:
+        run.done = None
+        await make(run)
+
+    def nobody(_: Store, __: type[Any]) -> list[Any]:
+        return []
+
+    patch.setattr(Store, "do", again)
+    patch.setattr(Store, "happened", nobody)
+    patch.setattr(WeeklyRun, "make", anew)
+
+
+def pays_out_a_cent_below_the_least(patch: Patch) -> None:
+    """Pay out $19.99."""
+    payable = PayoutSchedule.payable
+
+    def generous(schedule: PayoutSchedule, earned: Money) -> Money:
+        return payable(evolve(schedule, least=Money("19.99")), earned)
+
+    patch.setattr(PayoutSchedule, "payable", generous)
+
+
+def pays_out_a_week_late(patch: Patch) -> None:
+    """Let a Friday pass before anything is paid out."""
+    make = WeeklyRun.make
+
+    async def late(run: WeeklyRun) -> None:
+        if run.store.now() >= BEGIN + timedelta(days=7):
+            await make(run)
+
+    patch.setattr(WeeklyRun, "make", late)
+
+
+def says_a_payout_has_arrived(patch: Patch) -> None:
+    """Tell a host that it has what is pending."""
+    payment = bills.payment
+
+    def hasty(*parts: Any) -> Any:
+        row = payment(*parts)
+        return row | {"end": row["end"] or row["start"]}
+
+    patch.setattr(bills, "payment", hasty)
+
+
 PLANTED: Sequence[Callable[[Patch], None]] = (
     keeps_nothing,
     waits_for_no_disk,
@@ -335,6 +406,11 @@ PLANTED: Sequence[Callable[[Patch], None]] = (
     hands_on_what_stays,
     pays_out_what_stays,
     forgets_deleted_volumes,
+    skips_payouts_after_a_restart,
+    pays_out_with_each_request,
+    pays_out_a_cent_below_the_least,
+    pays_out_a_week_late,
+    says_a_payout_has_arrived,
 )
 
 
@@ -342,7 +418,7 @@ class TestPlantedFaults:
     """Issue: "each of 12 planted faults … found, with the seeds it took"."""
 
     def test_there_are_many(self) -> None:
-        assert len({each.__name__ for each in PLANTED}) == 22
+        assert len({each.__name__ for each in PLANTED}) == 27
 
     @pytest.mark.skipif(not FULL, reason="a full run looks for planted faults")
     @pytest.mark.parametrize("planted", PLANTED, ids=lambda each: each.__name__)
