@@ -20,6 +20,8 @@ BEGIN: Final = datetime(2026, 1, 5, tzinfo=UTC)
 SKEW: Final = timedelta(seconds=3)
 """How far a worker's clock is off at most."""
 
+EVERY: Final = (1, 7, 25, 100, 1_000)
+
 
 class Broken(Exception):
     """Something that must always hold does not."""
@@ -35,6 +37,7 @@ class Box:
         at: What time it is.
         now: Which step it is.
         dice: Decide what clients, the network and the workers do.
+        every: How many events later the next checkpoint is kept, from which a start goes on.
         path: The file of the log.
         faults: What goes wrong with it.
         wanted: What workers took each request for, by its key; some of them were behind.
@@ -45,12 +48,14 @@ class Box:
     at: datetime = BEGIN
     now: int = 0
     dice: random.Random = field(init=False)
+    every: int = field(init=False)
     path: Path = field(init=False)
     faults: Faults = field(init=False)
     wanted: dict[str, list[Transaction]] = field(factory=lambda: defaultdict(list))
 
     def __attrs_post_init__(self) -> None:
         self.dice = random.Random(self.number)
+        self.every = self.dice.choice(EVERY)
         self.path = self.folder / "market.sqlite"
         self.faults = Faults(self.path, random.Random(self.number + 1))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from attrs import define, field
 
 from examples.marketplace.sqlite_log import SqliteLog
-from numgenius_core.market.logs import Entry
+from numgenius_core.market.logs import Checkpoint, Entry
 
 FAULTS = {
     "disk full": 3,
@@ -119,6 +119,14 @@ class BrokenLog(SqliteLog):
         self._armed = True
         try:
             super().append(expected, entries)
+        finally:
+            self._armed = False
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint, unless something goes wrong."""
+        self._armed = True
+        try:
+            super().keep(checkpoint)
         finally:
             self._armed = False
 

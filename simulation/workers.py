@@ -52,6 +52,7 @@ class Worker:
             clock=Skewed(box, box.dice.randint(-most, most)),
             opens=self.opened,
             run=self.run,
+            every=box.every,
         )
         self.app: ASGIApp = Service(self.store, 1e9, CREDIT, payouts=True).app()
 

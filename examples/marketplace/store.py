@@ -67,6 +67,7 @@ class Store:
         settings: What the market takes at most, from now on.
         opens: Opens the log: for a kind of your own, or one that a simulation breaks.
         run: Runs what waits for the disk, by default in a thread.
+        every: After how many events the next checkpoint is kept; ``MANY`` if left out.
     """
 
     def __init__(
@@ -79,8 +80,10 @@ class Store:
         settings: Settings = SETTINGS,
         opens: Callable[..., SqlLog] = open_log,
         run: Callable[..., Awaitable[Sequence[Result | Exception]]] = asyncio.to_thread,
+        every: int | None = None,
     ) -> None:
         self._clock, self._run = clock, run
+        self._every = MANY if every is None else every
         self._log = opens(where, durable=durable)
         try:
             self._pages = open_log(where)
@@ -276,7 +279,7 @@ class Store:
 
     def _keep(self) -> None:
         """Keep a checkpoint from time to time: the events before it are not replayed again."""
-        if self.market.version - self._kept < MANY:
+        if self.market.version - self._kept < self._every:
             return
         self._kept = self.market.version
         try:

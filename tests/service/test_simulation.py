@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 
 from effort import FULL, up_to
-from examples.marketplace import app as app_module, bills, store as store_module
+from examples.marketplace import app as app_module, bills
 from examples.marketplace.answers import answer
 from examples.marketplace.app import Service
 from examples.marketplace.payouts import WeeklyRun
@@ -154,7 +154,6 @@ def forgets_what_is_gone(patch: Patch) -> None:
     def half(log: SqlLog, checkpoint: Checkpoint) -> None:
         keep(log, Checkpoint(market=checkpoint.market))
 
-    patch.setattr(store_module, "MANY", 15)
     patch.setattr(SqlLog, "keep", half)
 
 
@@ -312,7 +311,6 @@ def forgets_deleted_volumes(patch: Patch) -> None:
     def half(log: SqlLog, checkpoint: Checkpoint) -> None:
         keep(log, evolve(checkpoint, volumes={}))
 
-    patch.setattr(store_module, "MANY", 15)
     patch.setattr(SqlLog, "keep", half)
 
 
