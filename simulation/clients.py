@@ -17,6 +17,9 @@ from simulation.requests import Request
 from simulation.wishes import DISKS, HOST, MACHINES, Wish, Wishes
 
 CLIENTS: Final = ("ann", "ben", "cyd", "dan")
+NOT_KNOWN: Final = 504
+AGAIN: Final = (503, NOT_KNOWN)
+"""Nothing has happened, or nobody can say just now whether it has: whoever asks, asks again."""
 
 
 @define
@@ -147,8 +150,8 @@ class Clients:
                 self.waiting.remove(request)
             return
         self.believe(request, status, told)
-        if status == 503:
-            return  # nothing has happened, or it cannot be said just now: ask again
+        if status in AGAIN:
+            return
         if status == 200 and not request.doubled and self.box.dice.random() < 0.1:
             request.doubled, request.due = True, self.box.delayed() + 1
             return  # the network sends it once more
@@ -164,10 +167,10 @@ class Clients:
             made = (told.get("volume_name", "V.0"), told.get("new_contract", 0))
             self.numbers += [(request.by, int(f"{each}".removeprefix("V."))) for each in made]
             self.auditor.check_known(request.name, happened=True)
-        elif request.answer is None:
-            self.begun += status != 503
+        elif request.answer is None and status != NOT_KNOWN:
+            self.begun += status not in AGAIN
             self.auditor.check_known(request.name, happened=False)
-        elif status != 503:
+        elif status not in AGAIN:
             raise Broken(f"{request} is refused the second time: {told}")
 
     def invoices(self, name: str) -> Request:

@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from attrs import define, field
 
+from examples.marketplace.sql_log import Row
 from examples.marketplace.sqlite_log import SqliteLog
 from numgenius_core.market.logs import Checkpoint, Entry
 
@@ -18,6 +20,7 @@ FAULTS = {
     "disk full": 3,
     "disk full for a while": 1,
     "answer of the disk lost": 3,
+    "answer of the disk lost, and nobody can look": 2,
     "killed before the commit": 3,
     "killed after the commit": 3,
     "machine lost in the commit": 2,
@@ -111,7 +114,7 @@ class BrokenLog(SqliteLog):
     """A log as the service has it, until a fault comes."""
 
     def __init__(self, path: str, faults: Faults, *, durable: bool = True) -> None:
-        self._faults, self._armed = faults, False
+        self._faults, self._armed, self._blind = faults, False, False
         super().__init__(path, durable=durable)
 
     def append(self, expected: int, entries: Sequence[Entry]) -> None:
@@ -129,6 +132,13 @@ class BrokenLog(SqliteLog):
             super().keep(checkpoint)
         finally:
             self._armed = False
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> Iterator[Row]:
+        """Run a statement and return its rows, unless nobody can look this once."""
+        if self._blind:
+            self._blind = False
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().rows(statement, values)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -154,5 +164,6 @@ class BrokenLog(SqliteLog):
             self._faults.synced = self._faults.size()
         if fault == "killed after the commit":
             raise Killed
-        if fault == "answer of the disk lost":
+        if fault.startswith("answer of the disk lost"):
+            self._blind = fault.endswith("look")
             raise sqlite3.OperationalError("disk I/O error")

@@ -2,7 +2,8 @@
 
 A request is read within limits and answered by its door (:mod:`~examples.marketplace.doors`); what
 the library refuses leaves as a 4xx with one sentence. Nothing that a client sends ends the process,
-no client is told of anything that is not on disk, and what is answered as failed has not happened.
+no client is told of anything that is not on disk, and what is answered as failed has not happened:
+where nobody can see whether it has, the answer is that.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from examples.marketplace.questions import Answers, Asked
 from examples.marketplace.reading import MAX_BODY, Call, parsed
 from examples.marketplace.refusals import NotServed, named, refusal, refused, why_not_served
 from examples.marketplace.several import Each, Tried
-from examples.marketplace.store import NotStored, Store
+from examples.marketplace.store import NotKnown, NotStored, Store
 from numgenius_core.errors import NumgeniusError, ParseError
 from numgenius_core.ids import AccountId
 from numgenius_core.market import Market
@@ -113,7 +114,7 @@ class Service:
             try:
                 told = await respond(await self.read(request, door))
                 return told if isinstance(told, Response) else JSONResponse(told)
-            except (NumgeniusError, NotStored) as fault:
+            except (NumgeniusError, NotStored, NotKnown) as fault:
                 return refused(fault)
             except ClientDisconnect:
                 return Response(status_code=400)  # there is nobody to read it

@@ -56,6 +56,7 @@ OUTCOMES: Final = {
     "422": "a lowest bid, a start of maintenance, or a volume offer, out of bounds",
     "429": "too many requests: Retry-After says for how long",
     "503": "it could not be stored, and has not happened",
+    "504": "nobody can see whether it has happened: ask again with the same Idempotency-Key",
 }
 REFUSAL: Final[Schema] = {
     "type": "object",

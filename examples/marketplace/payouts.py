@@ -6,7 +6,7 @@ from datetime import datetime
 
 from attrs import define
 
-from examples.marketplace.store import NotStored, Store
+from examples.marketplace.store import NotKnown, NotStored, Store
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.market import commands as do, views
 from numgenius_core.market.events import PayoutInvoiced
@@ -37,7 +37,7 @@ class WeeklyRun:
             wanted = [do.PayOut(account=name) for name, _ in due if name not in paid]
             # Other workers make the same run: by its name, no client's, it is made once.
             await self.store.do(*wanted, command_id=f" payouts of {today:%Y-%m-%d}")
-        except NotStored:
+        except (NotStored, NotKnown):
             self.done = None
             raise
         except NumgeniusError:  # midnight, or what was earned is handed on: whoever asks is not

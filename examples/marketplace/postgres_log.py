@@ -9,7 +9,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.errors import UniqueViolation
 
-from examples.marketplace.sql_log import Row, SqlLog
+from examples.marketplace.sql_log import InDoubt, Row, SqlLog
 from numgenius_core.errors import Conflict
 from numgenius_core.market.events import Event
 from numgenius_core.market.logs import Entry
@@ -45,7 +45,7 @@ class PostgresLog(SqlLog):
         self._where, self._durable = where, durable
         self._made: psycopg.Connection[Row] | None = None
         self._connections = 0
-        self._unconfirmed = False
+        self._unconfirmed = self._appended = False
         try:
             with self.turn(), self.transaction():  # two that begin at once make the tables once
                 self.make_tables()
@@ -87,7 +87,12 @@ class PostgresLog(SqlLog):
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait until no other writer has a turn."""
+        """Wait until no other writer has a turn.
+
+        Raises:
+            InDoubt: What was appended was not confirmed: it is lost if the server crashed.
+        """
+        self._appended = False
         connection = self._connection
         connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
         try:
@@ -96,7 +101,12 @@ class PostgresLog(SqlLog):
             if not connection.closed:
                 connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
         if self._unconfirmed and self._durable:
-            self.confirm()
+            try:
+                self.confirm()
+            except self.errors as fault:
+                if self._appended:
+                    raise InDoubt(f"{fault}") from fault
+                raise
 
     def confirm(self) -> None:
         """Wait until the disk has all that was appended: the least that is written waits for it."""
@@ -117,6 +127,7 @@ class PostgresLog(SqlLog):
             super().append(expected, entries)
         except UniqueViolation:  # somebody who took no turn was faster
             raise Conflict(expected, self.version) from None
+        self._appended = True
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 
 from starlette.responses import JSONResponse
 
-from examples.marketplace.store import NotStored
+from examples.marketplace.store import NotKnown, NotStored
 from numgenius_core.errors import (
     IllegalMove,
     InsufficientCredit,
@@ -89,6 +89,7 @@ FAULTS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (IllegalMove, 409, "not_possible_now"),
     (NumgeniusError, 400, "invalid_args"),
     (NotStored, 503, "not_stored"),
+    (NotKnown, 504, "not_known"),
 )
 MISSING: Final = {
     "account": "no_such_account",
@@ -148,13 +149,13 @@ def why_not_served(method: str, path: str) -> str:
     return f"nothing here answers {method} {path[:80]}: GET /api/openapi.json says what does"
 
 
-def refused(fault: NumgeniusError | NotStored) -> JSONResponse:
+def refused(fault: NumgeniusError | NotStored | NotKnown) -> JSONResponse:
     """Return the answer to a request that a rule, or the disk, does not allow."""
     status, word, code = named(fault)
     return refusal(status, word, fault, code=code)
 
 
-def named(fault: NumgeniusError | NotStored) -> tuple[int, str, str]:
+def named(fault: NumgeniusError | NotStored | NotKnown) -> tuple[int, str, str]:
     """Return the status of a fault, the market's word for it and the library's code."""
     status, word = next((s, w) for kind, s, w in FAULTS if isinstance(fault, kind))
     if isinstance(fault, UnknownId):

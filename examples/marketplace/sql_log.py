@@ -51,6 +51,10 @@ KEPT_CHECKPOINTS: Final = 2  # the latest, and the one before it should it be da
 Row = tuple[Any, ...]
 
 
+class InDoubt(Exception):
+    """A log failed, and nobody can see whether it has kept what it was given."""
+
+
 class SqlLog(Log):
     """A log on a connection; one thread uses it at a time.
 
@@ -63,7 +67,6 @@ class SqlLog(Log):
 
     def __init__(self) -> None:
         self._gone = [0, 0]  # how many instances and volumes this log has already kept
-        self._doubt: Row | None = None  # an event of which nobody could see whether it was kept
 
     @abstractmethod
     def run(self, statement: str) -> None:
@@ -93,12 +96,16 @@ class SqlLog(Log):
     @property
     def version(self) -> int:
         """The number of events that are kept."""
-        self._undo_doubted()
         ((number,),) = self.rows("SELECT max(number) FROM events")
         return number or 0
 
     def append(self, expected: int, entries: Sequence[Entry]) -> None:
-        """Keep what happened, all of it or nothing."""
+        """Keep what happened, all of it or nothing.
+
+        Raises:
+            Conflict: Others have written since.
+            InDoubt: Nobody can see whether it was kept.
+        """
         events: list[Row] = []
         answers: list[Row] = []
         told: list[Row] = []
@@ -111,7 +118,6 @@ class SqlLog(Log):
                 first = number + len(entry.due) + 1
                 answers.append((entry.command_id, first, len(entry.events), entry.text))
             number += len(entry.all)
-        self._undo_doubted()
         try:
             with self.transaction():
                 if (found := self.version) != expected:
@@ -125,7 +131,10 @@ class SqlLog(Log):
                 raise
 
     def _is_kept(self, events: Sequence[Row], answers: Sequence[Row]) -> bool:
-        """Return whether something is there after an error; keep the doubt if nobody can see."""
+        """Return whether something is there after an error.
+
+        Where nobody can see it, nothing is undone later either: others may have built on it.
+        """
         try:
             with self.turn():  # whoever was writing it has ended by now
                 if events:
@@ -133,22 +142,8 @@ class SqlLog(Log):
                     return [*self.rows(wanted, events[-1][:1])] == events[-1:]
                 wanted = "SELECT command_id, first, many, reply FROM answers WHERE command_id = ?"
                 return [*self.rows(wanted, answers[-1][:1])] == answers[-1:]
-        except self.errors:
-            self._doubt = events[0] if events else None
-            return False
-
-    def _undo_doubted(self) -> None:
-        """Undo what was answered as failed, if it was kept after all."""
-        if self._doubt is None:
-            return
-        number = self._doubt[0]
-        wanted = "SELECT number, kind, account, event FROM events WHERE number = ?"
-        with self.transaction():
-            if [*self.rows(wanted, (number,))] == [self._doubt]:
-                self.insert("DELETE FROM answers WHERE first >= ?", [(number,)])
-                for table in ("events", "outbox"):
-                    self.insert(f"DELETE FROM {table} WHERE number >= ?", [(number,)])
-        self._doubt = None
+        except self.errors as fault:
+            raise InDoubt(f"{fault}") from fault
 
     def read(self, after: int = 0) -> Iterator[Event]:
         """Yield all events after a number of them, in order."""

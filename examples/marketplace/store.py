@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any, Final, TypeVar
 
-from examples.marketplace.sql_log import AnyEvent, SqlLog
+from examples.marketplace.sql_log import AnyEvent, InDoubt, SqlLog
 from examples.marketplace.sqlite_log import SqliteLog
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import AccountId, ContractId, VolumeId
@@ -40,6 +40,17 @@ log = logging.getLogger("marketplace")
 
 class NotStored(Exception):
     """The log refused: what was asked for has not happened."""
+
+
+class NotKnown(Exception):
+    """The log failed, and nobody can see whether what was asked for has happened.
+
+    Whoever asks again with the same id is told, and it happens once.
+    """
+
+    def __init__(self, fault: Exception) -> None:
+        again = "ask again with the same Idempotency-Key"
+        super().__init__(f"nobody can see just now whether this has happened, {again}: {fault}")
 
 
 def wall_clock() -> datetime:
@@ -83,7 +94,7 @@ class Store:
         every: int | None = None,
     ) -> None:
         self._clock, self._run = clock, run
-        self._every = MANY if every is None else every
+        self._every = every
         self._log = opens(where, durable=durable)
         try:
             self._pages = open_log(where)
@@ -191,6 +202,7 @@ class Store:
         Raises:
             NumgeniusError: A command was refused; nothing has changed.
             NotStored: The log refused; nothing has changed.
+            InDoubt: The log failed, and may have kept it.
         """
         with self._told():
             events = self._writer.execute(*commands, at=self.now())
@@ -208,6 +220,7 @@ class Store:
         Raises:
             NumgeniusError: A command was refused; nothing has happened.
             NotStored: The log refused; nothing has happened.
+            NotKnown: The log failed, and it may have happened.
         """
         wanted = Transaction(commands=commands, command_id=command_id, tell=tell)
         (result,) = await self.do_each([wanted])
@@ -228,6 +241,7 @@ class Store:
 
         Raises:
             NotStored: The log refused; none of them has happened.
+            NotKnown: The log failed, and they may have happened.
         """
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[Result | Exception]] = [
@@ -269,6 +283,9 @@ class Store:
         except self._log.errors as fault:
             log.warning("not stored: %s", fault)
             return [NotStored(str(fault))] * len(wanted)
+        except InDoubt as fault:
+            log.warning("in doubt: %s", fault)
+            return [NotKnown(fault)] * len(wanted)
         except Exception as fault:  # noqa: BLE001 - who asked is told
             if len(wanted) > 1:  # one of them is at fault, and not the others
                 return [self._carry_out([each])[0] for each in wanted]
@@ -279,7 +296,8 @@ class Store:
 
     def _keep(self) -> None:
         """Keep a checkpoint from time to time: the events before it are not replayed again."""
-        if self.market.version - self._kept < self._every:
+        every = MANY if self._every is None else self._every
+        if self.market.version - self._kept < every:
             return
         self._kept = self.market.version
         try:

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from disks import fails_once_it_has_kept, is_full, sees
-from examples.marketplace.sql_log import SCHEMA, SqlLog
+from examples.marketplace.sql_log import SCHEMA, InDoubt, SqlLog
 from examples.marketplace.sqlite_log import SqliteLog
 from log_checks import EVERY_LOG, furnished, paid, rent
 from market_world import ANN, BOB, HOST, second
 from numgenius_core.errors import Conflict, NumgeniusError, ParseError
+from numgenius_core.ids import AccountId
 from numgenius_core.market import Market, commands as c, find_events, replay, views
 from numgenius_core.market.events import ContractCreated, CreditAdded
 from numgenius_core.market.journal import event_to_json, market_to_json
@@ -293,6 +294,10 @@ class TestBackups:
         copy.close()
 
 
+def pay_in(account: AccountId) -> c.AddCredit:
+    return c.AddCredit(account=account, amount=Money(5))
+
+
 class TestADiskThatRefuses:
     """What was answered as failed has not happened, and what has happened is no failure."""
 
@@ -309,6 +314,21 @@ class TestADiskThatRefuses:
         assert len(rent(writer, "order")) == 1
         assert Writer(opens()).market == writer.market
 
+    def test_what_others_have_built_on_stays(
+        self, opens: Opens, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log, other = opens(), opens()
+        one, two = furnished(log), Writer(other)
+        fails_once_it_has_kept(log, monkeypatch, blind=True)
+        with pytest.raises(InDoubt):
+            one.execute(pay_in(ANN), at=second(9), command_id="in doubt")
+        two.execute(pay_in(BOB), at=second(9), command_id="acknowledged")
+        sees(log, monkeypatch)
+        one.execute(pay_in(ANN), at=second(10), command_id="later")
+        for key in ("in doubt", "acknowledged", "later"):
+            assert other.reply(key) is not None
+        assert two.catch_up() == one.market == replay(other.read())
+
     @pytest.mark.parametrize("blind", [False, True])
     def test_after_it_is_kept(
         self, opens: Opens, blind: bool, monkeypatch: pytest.MonkeyPatch
@@ -321,10 +341,10 @@ class TestADiskThatRefuses:
             (number,) = rent(writer, "order")
             assert [e.contract.id for _, e in log.happened(ContractCreated)] == [number]
             return
-        with pytest.raises(log.errors, match="disk I/O error"):
+        with pytest.raises(InDoubt, match="disk I/O error"):
             rent(writer, "order")
         sees(log, monkeypatch)
-        assert len(list(log.read())) > before.version  # it was kept, and answered as failed
+        assert len(list(log.read())) > before.version  # it was kept, and nobody could see it
         (number,) = rent(writer, "order")
         created = log.happened(ContractCreated)
         assert [e.contract.id for _, e in created] == [number]

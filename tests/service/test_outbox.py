@@ -115,9 +115,9 @@ class TestTheOutbox:
     ) -> None:
         offer = desk.offer()
         fails_once_it_has_kept(desk.store._log, monkeypatch, blind=True)
-        desk.ask("ann", "PUT", f"/asks/{offer}/", {"disk": 8}, status=503)
+        desk.ask("ann", "PUT", f"/asks/{offer}/", {"disk": 8}, status=504)
         sees(desk.store._log, monkeypatch)
-        desk.rent("ben", offer)
+        desk.rent("ben", desk.offer(nth=1))
         assert in_the_outbox(desk) == everything(desk)
 
     @pytest.mark.parametrize("query", [{"after": "-1"}, {"after": "x"}, {"limit": "[]"}])

@@ -243,16 +243,22 @@ class TestWhatFailedHasNotHappened:
         assert listed.store.market == before
         assert listed.store.market.living(ContractId(number)).exists
 
-    def test_what_nobody_could_see_the_end_of_is_undone_by_the_next_write(
+    def test_what_nobody_could_see_the_end_of_is_told_to_who_asks_again(
         self, listed: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        offer = listed.offer()
+        offer, body = listed.offer(), {"disk": 8}
+        listed.headers["Idempotency-Key"] = "order"
         fails_once_it_has_kept(listed.store._log, monkeypatch, blind=True)
-        listed.ask("ben", "PUT", f"/asks/{offer}/", {"disk": 8}, status=503)
+        told = listed.ask("ben", "PUT", f"/asks/{offer}/", body, status=504)
+        assert told["error"] == "not_known"
+        assert "ask again with the same Idempotency-Key" in told["msg"]
         sees(listed.store._log, monkeypatch)
-        listed.rent("ann")
+        number = listed.ask("ben", "PUT", f"/asks/{offer}/", body)["new_contract"]
+        listed.headers.clear()
+        listed.rent("ann", listed.offer(nth=1))
         before = listed.store.market
-        assert set(before.accounts) == {HOST, "ann"}
+        assert [*before.accounts] == [HOST, "ben", "ann"]
+        assert before.living(ContractId(number)).contract.client == "ben"
         listed.restart()
         assert listed.store.market == before
 
