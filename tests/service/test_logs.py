@@ -329,6 +329,28 @@ class TestADiskThatRefuses:
             assert other.reply(key) is not None
         assert two.catch_up() == one.market == replay(other.read())
 
+    def test_what_no_disk_has_confirmed_is_in_doubt(
+        self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """PostgreSQL shows others what is appended before its disk has it."""
+        from examples.marketplace.postgres_log import PostgresLog
+
+        log = PostgresLog(new_database(request.getfixturevalue("database")))
+        writer = furnished(log)
+
+        def lost() -> None:
+            raise log.errors("the connection is lost")
+
+        monkeypatch.setattr(log, "confirm", lost)
+        with pytest.raises(InDoubt, match="the connection is lost"):
+            writer.execute(pay_in(ANN), at=second(9), command_id="in doubt")
+        with pytest.raises(log.errors, match="the connection is lost"):
+            writer.execute(c.Tick(), at=second(9))  # nothing has happened, for certain
+        monkeypatch.undo()
+        assert len(writer.execute(pay_in(ANN), at=second(10), command_id="in doubt")) == 1
+        assert writer.catch_up() == replay(log.read())
+        log.close()
+
     @pytest.mark.parametrize("blind", [False, True])
     def test_after_it_is_kept(
         self, opens: Opens, blind: bool, monkeypatch: pytest.MonkeyPatch
