@@ -12,15 +12,17 @@ from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import ContractId, VolumeId
 from numgenius_core.market import Instance, MachineState, Market, RentedVolume, evolve
-from numgenius_core.market.events import Event
+from numgenius_core.market.events import ContractCreated, Event, VolumeRented
 from numgenius_core.money import Money
 from numgenius_core.testing import books_of
 from simulation.box import Box, Broken
+from simulation.explained import Heard, Past, check_explained
 from simulation.payroll import Payroll
 from simulation.tally import Tally
 from simulation.workers import CREDIT
 
 HAS_GPUS: Final = frozenset({InstanceState.RUNNING, InstanceState.LOADING})
+Made = ContractCreated | VolumeRented
 MONEY: Final = 25  # steps between two looks at all accounts
 
 
@@ -32,6 +34,8 @@ class Auditor:
         box: Where it happens.
         events: All that happened.
         market: After them.
+        markets: After none of them, after one, two, …
+        heard: What was told since the last look to who changed nothing.
         archive: The instances that were destroyed.
         gone: The volumes that were deleted.
         tally: A count of its own.
@@ -41,6 +45,8 @@ class Auditor:
     box: Box
     events: list[Event] = field(factory=list)
     market: Market = field(factory=Market)
+    markets: list[Market] = field(factory=lambda: [Market()])
+    heard: list[Heard] = field(factory=list)
     archive: dict[ContractId, Instance] = field(factory=dict)
     gone: dict[VolumeId, RentedVolume] = field(factory=dict)
     tally: Tally = field(factory=lambda: Tally(CREDIT))
@@ -51,14 +57,29 @@ class Auditor:
 
     # -- what clients were told ----------------------------------------------------------------
 
-    def check_known(self, key: str, *, happened: bool) -> None:
-        """Check that what was acknowledged is kept, and that nothing refused has happened."""
+    def check_known(self, key: str, *, happened: bool) -> set[int]:
+        """Check that what was acknowledged is kept, and that nothing refused has happened.
+
+        Returns:
+            The numbers of the instances and volumes that a request made.
+        """
         with self.box.reading() as log:
-            known = log.reply(key) is not None
-        if known and not happened:
+            known = log.reply(key)
+        if known is not None and not happened:
             raise Broken(f"{key} was refused, and has happened")
-        if happened and not known:
+        if happened and known is None:
             raise Broken(f"{key} was acknowledged, and is not kept")
+        events = () if known is None else known.events
+        return {each.contract.id for each in events if isinstance(each, Made)}
+
+    def hear(self, heard: Heard) -> None:
+        """Note what somebody was told who changed nothing: it is looked at with the events."""
+        self.heard.append(heard)
+
+    def version(self) -> int:
+        """Return how many events there are by now."""
+        with self.box.reading() as log:
+            return log.version
 
     def check_kept(self, acknowledged: Iterable[str]) -> None:
         """Check that all that was acknowledged is there, after the machine was lost."""
@@ -76,14 +97,12 @@ class Auditor:
         self,
         stores: Sequence[Store],
         read: Mapping[str, Sequence[tuple[int, str]]],
-        numbers: Sequence[tuple[str, int]],
     ) -> None:
         """Take in what happened, and look at the market.
 
         Args:
             stores: What each worker knows.
             read: The notices that each account has read so far.
-            numbers: What clients were told that they have by now.
         """
         with self.box.reading() as log:
             new = list(log.read(len(self.events)))
@@ -93,7 +112,9 @@ class Auditor:
         self.tally.take(new, before)
         for wrong in (*self.tally.faults(self.market), *self.tally.pages(read)):
             raise Broken(wrong)
-        self.check_numbers(numbers)
+        for heard in self.heard:
+            check_explained(heard, self.markets, Past(self.archive))
+        self.heard.clear()
         for place in self.market.machines.values():
             check_gpus(place)
         for store in stores:
@@ -109,12 +130,8 @@ class Auditor:
         except NumgeniusError as fault:
             raise Broken(f"the events contradict each other: {fault}") from fault
         self.payroll.see(self.market)
+        self.markets.append(self.market)
         self.events.append(event)
-
-    def check_numbers(self, numbers: Sequence[tuple[str, int]]) -> None:
-        for name, number in numbers:
-            if number and self.tally.clients.get(number) != name:
-                raise Broken(f"{name} was told of {number}, which is not there")
 
     def check_seen(self, store: Store) -> None:
         """Check that a worker who has seen all events has come to the same market."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from attrs import define, field
@@ -12,7 +12,8 @@ from attrs import define, field
 from numgenius_core.market import Instance, Market, views
 from numgenius_core.offer import Offer
 from simulation.auditor import Auditor
-from simulation.box import Box, Broken
+from simulation.box import BEGIN, Box, Broken
+from simulation.explained import Heard
 from simulation.requests import Request
 from simulation.wishes import DISKS, HOST, MACHINES, Wish, Wishes
 
@@ -36,7 +37,8 @@ class Clients:
         told: How often each status was heard.
         begun: How many answers were to requests that were begun, and not known already.
         read: The notices that each account has read, page by page.
-        numbers: Of instances and volumes that clients were told since the last look, and whose.
+        clock: What time it is at the worker who answers.
+        since: How many events there were before it was asked.
     """
 
     box: Box
@@ -48,7 +50,8 @@ class Clients:
     told: Counter[str] = field(factory=Counter)
     begun: int = 0
     read: dict[str, list[tuple[int, str]]] = field(factory=dict)
-    numbers: list[tuple[str, int]] = field(factory=list)
+    clock: datetime = BEGIN
+    since: int = 0
 
     # -- what is asked -------------------------------------------------------------------------
 
@@ -144,9 +147,9 @@ class Clients:
         if status == 500:
             raise Broken(f"{request} is answered {told}")
         if request.method == "GET":
-            if status == 200:
+            if status not in AGAIN:
                 self.begun += 1
-                self.take_page(request.by, told, request.body["after"])
+                self.take_reading(request, status, told)
                 self.waiting.remove(request)
             return
         self.believe(request, status, told)
@@ -164,14 +167,33 @@ class Clients:
             if request.answer not in (None, told):
                 raise Broken(f"{request} is answered {told} the second time")
             request.answer = told
-            made = (told.get("volume_name", "V.0"), told.get("new_contract", 0))
-            self.numbers += [(request.by, int(f"{each}".removeprefix("V."))) for each in made]
-            self.auditor.check_known(request.name, happened=True)
+            made = self.auditor.check_known(request.name, happened=True)
+            for each in (told.get("volume_name"), told.get("new_contract")):
+                if each is not None and int(f"{each}".removeprefix("V.")) not in made:
+                    raise Broken(f"{request} is answered {told}, and has made {made}")
         elif request.answer is None and status != NOT_KNOWN:
-            self.begun += status not in AGAIN
             self.auditor.check_known(request.name, happened=False)
+            if status not in AGAIN:
+                self.begun += 1
+                self.pass_on(request, status, told)
         elif status not in AGAIN:
             raise Broken(f"{request} is refused the second time: {told}")
+
+    def take_reading(self, request: Request, status: int, told: Any) -> None:
+        """Take what somebody asked to know."""
+        if "notifications" in request.path:
+            self.take_page(request.by, told, request.body["after"])
+        else:
+            self.pass_on(request, status, told)
+
+    def pass_on(self, request: Request, status: int, told: Any) -> None:
+        """Let the auditor look whether an answer is right."""
+        path = request.whole_path.rstrip("/")
+        answer = status, told
+        heard = Heard(
+            request.by, request.method, path, request.body, self.clock, self.since, answer
+        )
+        self.auditor.hear(heard)
 
     def invoices(self, name: str) -> Request:
         """Return the request for what an account was paid out."""

@@ -131,7 +131,7 @@ class BrokenLog(SqliteLog):
         try:
             super().keep(checkpoint)
         finally:
-            self._armed = False
+            self._armed = self._blind = False  # nothing is told that depends on a look
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> Iterator[Row]:
         """Run a statement and return its rows, unless nobody can look this once."""

@@ -46,6 +46,10 @@ class Request:
         """What the log knows it by."""
         return f"{self.by} {self.key}"
 
+    @property
+    def whole_path(self) -> str:
+        return self.path if self.path.startswith("/api/") else f"/api/v0{self.path}"
+
 
 async def deliver(
     box: Box, worker: Worker, requests: Sequence[Request], hear: Callable[[Request, int, Any], None]
@@ -110,7 +114,7 @@ def scope_of(request: Request, length: int, query: str) -> dict[str, Any]:
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
         "method": request.method,
-        "path": request.path if request.path.startswith("/api/") else f"/api/v0{request.path}",
+        "path": request.whole_path,
         "raw_path": b"",
         "query_string": query.encode(),
         "root_path": "",

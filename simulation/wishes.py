@@ -51,12 +51,25 @@ class Wishes:
 
     def all(self) -> list[Wish]:
         """Return them; what is wanted more often stands there more often."""
-        return [*self.notices(), *self.money(), *self.volumes(), *self.many(), *self.hosts()]
+        return [
+            *self.notices(),
+            *self.readings(),
+            *self.money(),
+            *self.volumes(),
+            *self.many(),
+            *self.hosts(),
+        ]
 
     def notices(self) -> list[Wish]:
         reader = self.dice.choice((HOST, self.by))
         page = {"after": self.read.get(reader, 0), "limit": FEW}
         return [(reader, "GET", "/notifications/", page)] * 6
+
+    def readings(self) -> list[Wish]:
+        reader = self.dice.choice((HOST, self.by))
+        paths = ["/users/current/", "/users/spend-rate/", "/volumes/", "/instances/"]
+        paths += [f"/instances/{each.id}/" for each in self.some(self.mine)]
+        return [(reader, "GET", path, {}) for path in paths]
 
     def money(self) -> list[Wish]:
         giver, to = self.dice.choice((HOST, self.by)), self.dice.choice((HOST, self.by))

@@ -46,10 +46,11 @@ class Worker:
         self.killed = False
         self.box = box
         most = SKEW // timedelta(seconds=1)
+        self.clock = Skewed(box, box.dice.randint(-most, most))
         self.store = Store(
             str(box.path),
             react=instances_load_at_once,
-            clock=Skewed(box, box.dice.randint(-most, most)),
+            clock=self.clock,
             opens=self.opened,
             run=self.run,
             every=box.every,
@@ -141,5 +142,8 @@ class Workers:
         said: list[do.Command] = [do.AddCredit(account=name, amount=Money(1))] * 4
         said += [do.ReportOffline(machine=machine), do.ReportOnline(machine=machine)]
         with suppress(NumgeniusError, NotStored), self.box.reading() as log:
+            key = f" meanwhile {len(self.box.wanted)}"
+            wanted = Transaction(commands=[dice.choice(said)], command_id=key)
+            self.box.wanted[key].append(wanted)
             writer = Writer(log, react=instances_load_at_once, notify=True)
-            writer.execute(dice.choice(said), at=self.box.at)
+            writer.execute_all([wanted], at=self.box.at)

@@ -110,6 +110,8 @@ class World:
     async def deliver(self, worker: Worker, requests: list[Request]) -> None:
         """Let requests arrive; whoever came alone on a Friday came after the payouts."""
         begun = self.clients.begun
+        self.clients.clock = worker.clock()
+        self.clients.since = self.auditor.version()
         await deliver(self.box, worker, requests, self.clients.hear)
         if len(requests) == 1 and self.clients.begun > begun:
             self.served = True
@@ -189,8 +191,7 @@ class World:
     def check(self) -> None:
         clients = self.clients
         stores = [worker.store for worker in self.workers.alive]
-        self.auditor.check(stores, clients.read, clients.numbers)
-        clients.numbers.clear()
+        self.auditor.check(stores, clients.read)
         if self.served:
             self.auditor.payroll.check_made(self.box.at)
         self.served = False

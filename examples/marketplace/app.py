@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from math import ceil
 from typing import Any, Final
 
@@ -36,7 +37,7 @@ from examples.marketplace.payouts import WeeklyRun
 from examples.marketplace.questions import Answers, Asked
 from examples.marketplace.reading import MAX_BODY, Call, parsed
 from examples.marketplace.refusals import NotServed, named, refusal, refused, why_not_served
-from examples.marketplace.several import Each, Tried
+from examples.marketplace.several import Each, NothingDone, Tried
 from examples.marketplace.store import NotKnown, NotStored, Store
 from numgenius_core.errors import NumgeniusError, ParseError
 from numgenius_core.ids import AccountId
@@ -51,7 +52,6 @@ Respond = Callable[[Call], Awaitable[Any]]
 NUMBER: Final = re.compile("[0-9]{1,19}", re.ASCII)
 NOBODY: Final = AccountId("")  # who asks without a key what everybody may ask
 BODY_SECONDS: Final = 10.0
-TRIES: Final = 5  # of a request about several things, while others are faster
 METHODS: Final = ["GET", "PUT", "POST", "DELETE", "PATCH"]
 WORDS: Final = {
     401: "auth_error",
@@ -136,45 +136,49 @@ class Service:
                 known = self.store.reply(call.command_id)
                 if known is not None:
                     return Response(known.text, media_type="application/json")
-            call = await self.begun(call)
-            meant = means(call, self.store.market, self.hardware)
-            if isinstance(meant, Each):
-                return await self.each(call, means)
-            commands = meant if isinstance(meant, Sequence) else [meant]
-
-            def tell(before: Market, events: Sequence[Event]) -> str:
-                return json.dumps(answer(call, commands, tuple(events), before))
-
-            return await self.carried_out(call, commands, tell)
+            return await self.carried_out(await self.begun(call), means)
 
         return respond
 
-    async def carried_out(
-        self, call: Call, commands: Sequence[Command | Later], tell: Telling
-    ) -> Response:
-        told = await self.store.do(*commands, command_id=call.command_id, tell=tell)
-        return Response(told.text, media_type="application/json")
+    async def carried_out(self, call: Call, means: Means) -> Response:
+        """Carry out a request, as it is understood where it is decided.
 
-    async def each(self, call: Call, means: Means) -> Response:
-        """Carry out what can be, in one transaction; it is a refusal only if nothing could."""
-        faults: list[NumgeniusError] = []
-        while len(faults) < TRIES:
-            market = await self.store.seen()
-            meant = means(call, market, self.hardware)
-            assert isinstance(meant, Each)
-            tried = Tried.on(market, meant, self.store.now())
-            if not tried.possible:
-                return nothing_done(tried)
-            try:
-                return await self.carried_out(call, tried.commands, tried.tell)
-            except NumgeniusError as fault:  # somebody was faster: look again at what can be done
-                faults.append(fault)
-        raise faults[-1]
+        Until then others may write, and this worker may be behind: what it reads of the market here
+        may be wrong by then.
+        """
+        tellings: list[Telling] = []
+
+        def understood(market: Market, at: datetime) -> Sequence[Command | Later]:
+            now = evolve(call, at=at)
+            meant = means(now, market, self.hardware)
+            if isinstance(meant, Each):
+                tried = Tried.on(market, meant, at)
+                tellings.append(tried.tell)
+                return tried.commands
+            commands = meant if isinstance(meant, Sequence) else [meant]
+
+            def tell(before: Market, events: Sequence[Event]) -> str:
+                return json.dumps(answer(now, commands, tuple(events), before))
+
+            tellings.append(tell)
+            return commands
+
+        def tell(before: Market, events: Sequence[Event]) -> str:
+            return tellings[-1](before, events)
+
+        try:
+            told = await self.store.do(means=understood, command_id=call.command_id, tell=tell)
+        except NothingDone as fault:
+            return nothing_done(fault.tried)
+        return Response(told.text, media_type="application/json")
 
     def questioned(self, answers: Answers) -> Respond:
         async def respond(call: Call) -> Any:
             call = await self.begun(call)
-            return answers(Asked(call, await self.store.seen(), self.store, self.hardware))
+            market = await self.store.seen()
+            # A worker whose clock is ahead may have written since: not before its last event.
+            call = evolve(call, at=self.store.now())
+            return answers(Asked(call, market, self.store, self.hardware))
 
         return respond
 

@@ -1,7 +1,7 @@
 """Requests about several things, of which each is done or refused for itself.
 
-What can be done is found out first, and done in one transaction: it has happened and is known by
-the request's id as a whole, or not at all.
+What can be done is found out first, in the transaction in which it is done: it has happened and is
+known by the request's id as a whole, or not at all.
 """
 
 from __future__ import annotations
@@ -33,6 +33,14 @@ class Each:
     wanted: Mapping[int, do.Command | NumgeniusError]
     told: Callable[[tell.Outcomes], tell.Row]
     status: int | None = None
+
+
+class NothingDone(NumgeniusError):
+    """Of several things none could be carried out."""
+
+    def __init__(self, tried: Tried) -> None:
+        self.tried = tried
+        super().__init__(str(next(iter(tried.refused.values()))))
 
 
 @define
@@ -67,7 +75,13 @@ class Tried:
 
     @property
     def commands(self) -> list[Later]:
-        """What can be carried out; each notes what had happened before it."""
+        """What can be carried out; each notes what had happened before it.
+
+        Raises:
+            NothingDone: Nothing can be.
+        """
+        if not self.possible:
+            raise NothingDone(self)
 
         def begins(number: int) -> Later:
             def command(happened: Sequence[Event]) -> do.Command:

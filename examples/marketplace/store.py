@@ -26,7 +26,7 @@ from numgenius_core.intervals import floor_second
 from numgenius_core.market import Instance, Market, RentedVolume, Settings, execute, views
 from numgenius_core.market.commands import Command, SetSettings, Tick
 from numgenius_core.market.events import CreditAdded, CreditTransferred, Event, PayoutInvoiced
-from numgenius_core.market.logs import Later, Reaction, Reply, Telling, Transaction, Writer
+from numgenius_core.market.logs import Later, Meaning, Reaction, Reply, Telling, Transaction, Writer
 
 Payment = CreditAdded | CreditTransferred | PayoutInvoiced
 Result = Reply | NumgeniusError
@@ -212,6 +212,7 @@ class Store:
     async def do(
         self,
         *commands: Command | Later,
+        means: Meaning | None = None,
         command_id: str | None = None,
         tell: Telling | None = None,
     ) -> Reply:
@@ -222,7 +223,7 @@ class Store:
             NotStored: The log refused; nothing has happened.
             NotKnown: The log failed, and it may have happened.
         """
-        wanted = Transaction(commands=commands, command_id=command_id, tell=tell)
+        wanted = Transaction(commands=commands, means=means, command_id=command_id, tell=tell)
         (result,) = await self.do_each([wanted])
         if isinstance(result, NumgeniusError):
             raise result

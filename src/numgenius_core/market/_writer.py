@@ -27,6 +27,9 @@ Reaction = Callable[[Market, Event], Iterable[Command | Order]]
 Later = Callable[[Sequence[Event]], Command | Order]
 """A command that is made from the events of those before it in its transaction."""
 
+Meaning = Callable[[Market, datetime], Iterable[Command | Order | Later]]
+"""What whoever asked wants, on the market right before it is carried out, and the instant."""
+
 Telling = Callable[[Market, Sequence[Event]], str]
 """What whoever asked is told: from the market right before the commands, and their events."""
 
@@ -48,6 +51,9 @@ class Transaction:
     Attributes:
         commands: In order. A function among them is called with the events so far, and returns the
             command, such as one about a contract that has got its number by then.
+        means: Makes more commands, of the market as it is once those are carried out. What is read
+            of a market and written back belongs here: a writer may be behind when it is asked, and
+            others may write before it decides.
         command_id: Makes one that is repeated happen once; ``None`` if it may happen again.
         tell: Makes what whoever asked is told; it is kept with the id, so that who asks again is
             told the same, whatever the market has become.
@@ -64,7 +70,8 @@ class Transaction:
     'order 7'
     """
 
-    commands: tuple[Command | Order | Later, ...] = field(converter=_as_commands)
+    commands: tuple[Command | Order | Later, ...] = field(default=(), converter=_as_commands)
+    means: Meaning | None = None
     command_id: str | None = None
     tell: Telling | None = None
 
@@ -252,13 +259,21 @@ class _Batch:
         if type(next(iter(wanted.commands), None)) is not SetSettings:  # which any silence allows
             market, due = do(market, Tick())
         before, happened = market, list[Event]()
-        for given in wanted.commands:
+
+        def carry_out(given: Command | Order | Later) -> None:
+            nonlocal market, happened
             command = given(tuple(happened)) if callable(given) else given
             market, events = do(market, command)
             happened += events
             for reaction in self._reactions(market, events):
                 market, more = do(market, reaction)
                 happened += more
+
+        for command in wanted.commands:
+            carry_out(command)
+        if wanted.means is not None:
+            for command in _as_commands(wanted.means(market, self._at)):
+                carry_out(command)
         entry = Entry(
             due=due,
             events=happened,
