@@ -20,10 +20,11 @@ from examples.marketplace.sql_log import InDoubt, SqlLog
 from examples.marketplace.store import Store
 from numgenius_core.billing import PayoutSchedule
 from numgenius_core.contracts import Disk
-from numgenius_core.errors import Conflict, FloorAbovePrice
-from numgenius_core.market import MachineState, _evolution, _transfer_changes
+from numgenius_core.errors import Conflict, FloorAbovePrice, NotAvailable
+from numgenius_core.ids import MachineId
+from numgenius_core.market import MachineState, _evolution, _transfer_changes, commands as do
 from numgenius_core.market.events import CreditTransferred, PayoutInvoiced
-from numgenius_core.market.logs import Checkpoint, Entry, Reply
+from numgenius_core.market.logs import Checkpoint, Entry, Reply, Transaction
 from numgenius_core.money import Money
 from simulation.box import BEGIN, Broken
 from simulation.disk import BrokenLog, Faults
@@ -219,12 +220,13 @@ def is_behind(patch: Patch) -> None:
 
 def forgets_the_keys_of_many(patch: Patch) -> None:
     """Carry out a request about several things each time it comes."""
-    each = Service.each
+    carried_out = Service.carried_out
 
     async def nameless(service: Service, call: Any, means: Any) -> Any:
-        return await each(service, evolve(call, command_id=None), means)
+        many = call.body.keys() & {"ids", "instance_ids", "machine_ids", "maintenance_ids"}
+        return await carried_out(service, evolve(call, command_id=None) if many else call, means)
 
-    patch.setattr(Service, "each", nameless)
+    patch.setattr(Service, "carried_out", nameless)
 
 
 def opens_accounts_twice(patch: Patch) -> None:
@@ -243,12 +245,13 @@ def does_one_by_one(patch: Patch) -> None:
     """Carry out several commands of a request one by one, the last of them with its key."""
     do = Store.do
 
-    async def apart(store: Store, *commands: Any, **more: Any) -> Any:
-        if not any(map(callable, commands)):
-            for each in commands[:-1]:
-                await do(store, each)
-            commands = commands[-1:]
-        return await do(store, *commands, **more)
+    async def apart(store: Store, *commands: Any, means: Any = None, **more: Any) -> Any:
+        meant = () if means is None else tuple(means((await store.seen()), store.now()))
+        if not meant or any(map(callable, meant)):
+            return await do(store, *commands, means=means, **more)
+        for each in meant[:-1]:
+            await do(store, each)
+        return await do(store, meant[-1], **more)
 
     patch.setattr(Store, "do", apart)
 
@@ -394,6 +397,67 @@ def says_a_payout_has_arrived(patch: Patch) -> None:
     patch.setattr(bills, "payment", hasty)
 
 
+def understands_too_early(patch: Patch) -> None:
+    """Understand a request on the market that a worker happens to know."""
+    do = Store.do
+
+    async def early(store: Store, *commands: Any, means: Any = None, **more: Any) -> Any:
+        if means is not None:
+            made = means(store.market, store.now())
+            return await do(store, *made, **more)
+        return await do(store, *commands, **more)
+
+    patch.setattr(Store, "do", early)
+
+
+def reads_what_it_knows(patch: Patch) -> None:
+    """Answer questions from the market that a worker happens to know."""
+
+    async def known(store: Store) -> Any:
+        return store.market
+
+    patch.setattr(Store, "seen", known)
+
+
+def refuses_for_nothing(patch: Patch) -> None:
+    """Refuse a rental now and then, whether or not its GPUs are free."""
+    rent, count = do.Rent.__init__, [0]
+
+    def unlucky(command: do.Rent, *parts: Any, **more: Any) -> None:
+        rent(command, *parts, **more)
+        count[0] += 1
+        if count[0] % 7 == 0:
+            raise NotAvailable("offer", "an offer whose GPUs nobody has rented", "another")
+
+    patch.setattr(do.Rent, "__init__", unlucky)
+
+
+def tells_of_the_instance_before(patch: Patch) -> None:
+    """Tell a client that rents once more of the instance that it has."""
+    first: dict[str, int] = {}
+
+    def remembered(call: Any, *parts: Any) -> Any:
+        row = answer(call, *parts)
+        number = row.get("new_contract")
+        return row if number is None else row | {"new_contract": first.setdefault(call.by, number)}
+
+    patch.setattr(app_module, "answer", remembered)
+
+
+def does_what_nobody_asked_for(patch: Patch) -> None:
+    """Take a machine offline now and then."""
+    carry, count = Store.do_each, [0]
+
+    async def more(store: Store, transactions: Any) -> Any:
+        count[0] += 1
+        if count[0] % 20 == 0 and store.market.machines:
+            offline = do.ReportOffline(machine=MachineId(1001))
+            await carry(store, [Transaction(commands=[offline])])
+        return await carry(store, transactions)
+
+    patch.setattr(Store, "do_each", more)
+
+
 PLANTED: Sequence[Callable[[Patch], None]] = (
     keeps_nothing,
     waits_for_no_disk,
@@ -423,6 +487,11 @@ PLANTED: Sequence[Callable[[Patch], None]] = (
     pays_out_a_cent_below_the_least,
     pays_out_a_week_late,
     says_a_payout_has_arrived,
+    understands_too_early,
+    reads_what_it_knows,
+    refuses_for_nothing,
+    tells_of_the_instance_before,
+    does_what_nobody_asked_for,
 )
 
 
@@ -430,7 +499,7 @@ class TestPlantedFaults:
     """Issue: "each of 12 planted faults … found, with the seeds it took"."""
 
     def test_there_are_many(self) -> None:
-        assert len({each.__name__ for each in PLANTED}) == 28
+        assert len({each.__name__ for each in PLANTED}) == 33
 
     @pytest.mark.skipif(not FULL, reason="a full run looks for planted faults")
     @pytest.mark.parametrize("planted", PLANTED, ids=lambda each: each.__name__)
