@@ -63,8 +63,7 @@ class Auditor:
         Returns:
             The numbers of the instances and volumes that a request made.
         """
-        with self.box.reading() as log:
-            known = log.reply(key)
+        known = self.box.log().reply(key)
         if known is not None and not happened:
             raise Broken(f"{key} was refused, and has happened")
         if happened and known is None:
@@ -78,18 +77,16 @@ class Auditor:
 
     def version(self) -> int:
         """Return how many events there are by now."""
-        with self.box.reading() as log:
-            return log.version
+        return self.box.log().version
 
     def check_kept(self, acknowledged: Iterable[str]) -> None:
         """Check that all that was acknowledged is there, after the machine was lost."""
-        with self.box.reading() as log:
-            there = list(log.read())
-            if there[: len(self.events)] != self.events:
-                raise Broken("events that were there are gone")
-            for key in acknowledged:
-                if log.reply(key) is None:
-                    raise Broken(f"{key} was acknowledged, and is gone")
+        log = self.box.log()
+        if [*log.read()][: len(self.events)] != self.events:
+            raise Broken("events that were there are gone")
+        for key in acknowledged:
+            if log.reply(key) is None:
+                raise Broken(f"{key} was acknowledged, and is gone")
 
     # -- what happened -------------------------------------------------------------------------
 
@@ -104,8 +101,7 @@ class Auditor:
             stores: What each worker knows.
             read: The notices that each account has read so far.
         """
-        with self.box.reading() as log:
-            new = list(log.read(len(self.events)))
+        new = list(self.box.log().read(len(self.events)))
         before = self.market
         for event in new:
             self.take(event)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -40,6 +38,7 @@ class Box:
         every: How many events later the next checkpoint is kept, from which a start goes on.
         path: The file of the log.
         faults: What goes wrong with it.
+        reader: Who reads the log beside the workers, once somebody does.
         wanted: What workers took each request for, by its key; some of them were behind.
     """
 
@@ -51,6 +50,7 @@ class Box:
     every: int = field(init=False)
     path: Path = field(init=False)
     faults: Faults = field(init=False)
+    reader: SqliteLog | None = None
     wanted: dict[str, list[Transaction]] = field(factory=lambda: defaultdict(list))
 
     def __attrs_post_init__(self) -> None:
@@ -59,14 +59,17 @@ class Box:
         self.path = self.folder / "market.sqlite"
         self.faults = Faults(self.path, random.Random(self.number + 1))
 
-    @contextmanager
-    def reading(self) -> Iterator[SqliteLog]:
-        """Open the log as somebody who is no worker, and whom nothing befalls."""
-        log = SqliteLog(str(self.path))
-        try:
-            yield log
-        finally:
-            log.close()
+    def log(self) -> SqliteLog:
+        """Return the log as somebody reads it who is no worker, and whom nothing befalls."""
+        if self.reader is None:
+            self.reader = SqliteLog(str(self.path))
+        return self.reader
+
+    def let_go(self) -> None:
+        """Let go of the file: it is put back as it was, or the life is over."""
+        if self.reader is not None:
+            self.reader.close()
+        self.reader = None
 
     def delayed(self) -> int:
         """Return at which step arrives what is sent now."""

@@ -60,9 +60,8 @@ class Order:
         Raises:
             Broken: Something comes out differently, or has happened and nobody asked for it.
         """
-        with self.box.reading() as log:
-            wanted = "SELECT command_id, first, many, reply FROM answers WHERE many > 0"
-            answers = list(log.rows(f"{wanted} ORDER BY first"))
+        wanted = "SELECT command_id, first, many, reply FROM answers WHERE many > 0"
+        answers = list(self.box.log().rows(f"{wanted} ORDER BY first"))
         done = 0
         for key, first, many, text in answers:
             self.take_over(self.events[done : first - 1])

@@ -129,6 +129,7 @@ class Workers:
         for each in self.alive:
             each.end()
         self.alive.clear()
+        self.box.let_go()
         self.box.faults.restore()
         self.lost()
 
@@ -141,9 +142,9 @@ class Workers:
         machine = MachineId(dice.choice(MACHINES))
         said: list[do.Command] = [do.AddCredit(account=name, amount=Money(1))] * 4
         said += [do.ReportOffline(machine=machine), do.ReportOnline(machine=machine)]
-        with suppress(NumgeniusError, NotStored), self.box.reading() as log:
+        with suppress(NumgeniusError, NotStored):
             key = f" meanwhile {len(self.box.wanted)}"
             wanted = Transaction(commands=[dice.choice(said)], command_id=key)
             self.box.wanted[key].append(wanted)
-            writer = Writer(log, react=instances_load_at_once, notify=True)
+            writer = Writer(self.box.log(), react=instances_load_at_once, notify=True)
             writer.execute_all([wanted], at=self.box.at)

@@ -81,6 +81,7 @@ class World:
         finally:
             for worker in self.workers.alive:
                 worker.end()
+            self.box.let_go()
 
     async def step(self) -> None:
         """Let time pass, clients ask, and what has arrived be answered."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import cycle
 from typing import Any, cast
 
@@ -391,6 +391,40 @@ class TestRequests:
             one.execute_all([Transaction(commands=[pay], tell=fails)], at=START)
         assert one.market is before
         assert two.catch_up() == before
+
+    def test_what_is_read_and_written_back_is_read_where_it_is_decided(self) -> None:
+        """Others may have written since it was asked, and while it was decided."""
+        log = MemoryLog()
+        one, two = furnished(log), Writer(log)
+
+        def means(market: Market, at: datetime) -> list[c.Command]:
+            assert at >= market.now
+            charge = market.account(ANN).charge
+            return [c.SetThresholds(by=ANN, charge=charge, notice=Money(3))]
+
+        two.execute(c.SetThresholds(by=ANN, charge=Money(7)), at=START)
+        assert one.market.account(ANN).charge is None
+        one.execute_all([Transaction(means=means)], at=START)
+        kept = one.market.account(ANN)
+        assert (kept.charge, kept.notice) == (Money(7), Money(3))
+
+        def reads(market: Market, _: datetime) -> list[c.Command]:
+            paid = market.credited
+            return [c.AddCredit(account=ANN, amount=paid)]
+
+        before = one.market.credited
+        pay = c.AddCredit(account=ANN, amount=Money(1))
+        one.execute_all([Transaction(commands=[pay], means=reads)], at=START)
+        assert one.market.credited == (before + Money(1)) + (before + Money(1))
+
+    def test_a_meaning_that_is_none(self) -> None:
+        writer = furnished(MemoryLog())
+        before = writer.market
+        wanted: Any = Transaction(means=lambda _, __: [7])  # type: ignore[list-item]
+        (result,) = writer.execute_all([wanted], at=START)
+        assert isinstance(result, WrongType)
+        assert "commands[0]" in str(result)
+        assert writer.market is before
 
     def test_who_must_be_told(self) -> None:
         """Of what came due too, and as the market was right before."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,17 @@ from examples.marketplace.sqlite_log import SqliteLog
 from examples.marketplace.store import NotStored, Store
 from marketplace import HOST, Desk
 from numgenius_core.errors import UnknownId
-from numgenius_core.ids import AccountId, ContractId, OfferId
+from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.listing import Mode
-from numgenius_core.market import replay
-from numgenius_core.market.commands import AddCredit, Rent
+from numgenius_core.market import replay, views
+from numgenius_core.market.commands import (
+    AddCredit,
+    Destroy,
+    Rent,
+    ReportOffline,
+    ReportOnline,
+    SetThresholds,
+)
 from numgenius_core.market.events import Event
 from numgenius_core.market.logs import Entry
 from numgenius_core.money import Money
@@ -133,6 +141,38 @@ class TestStore:
         assert len(listed.store.notices(ANN, 0, 9)) == 1
         asyncio.run(listed.store.seen())
         assert len(listed.store.payments(ANN)) == len(listed.store.notices(ANN, 0, 9)) == 2
+
+    def test_what_others_made_possible_is_not_refused(self, listed: Desk) -> None:
+        """A worker that has not looked for long understands a request on the market as it is."""
+        offline, online = (kind(machine=MachineId(1001)) for kind in (ReportOffline, ReportOnline))
+        asyncio.run(listed.store.do(offline))
+        other = Store(str(listed.path), clock=listed.clock)
+        asyncio.run(other.do(online))
+        other.close()
+        listed.list()
+        assert listed.store.market.machine(MachineId(1001)).online
+
+    def test_what_others_changed_of_an_account_stays(self, listed: Desk) -> None:
+        listed.ask("ann", "GET", "/users/current")
+        other = Store(str(listed.path), clock=listed.clock)
+        asyncio.run(other.do(SetThresholds(by=ANN, charge=Money(7))))
+        other.close()
+        listed.ask("ann", "PUT", "/users/", {"balance_threshold": 3.0})
+        found = listed.ask("ann", "GET", "/users/current")
+        assert (found["autobill_threshold"], found["balance_threshold"]) == (7.0, 3.0)
+
+    def test_a_page_is_of_no_instant_before_its_last_event(self, listed: Desk) -> None:
+        """Clocks of workers differ: one that is behind shows what another one wrote later."""
+        number = listed.rent()
+        before = listed.ask("ann", "GET", "/users/current")["balance"]
+        ahead = listed.clock.now + timedelta(seconds=2)
+        other = Store(str(listed.path), clock=lambda: ahead)
+        asyncio.run(other.do(Destroy(by=ANN, contract=ContractId(number))))
+        other.close()
+        after = listed.ask("ann", "GET", "/users/current")["balance"]
+        right = views.balance(listed.store.market, ANN, ahead)
+        assert after == pytest.approx(float(right), abs=1e-9)
+        assert after < before
 
     def test_several_commands_are_all_or_nothing(self, listed: Desk) -> None:
         ann = AccountId("ann")
