@@ -143,8 +143,8 @@ class World:
                 path = f"/instances/{instance.id}/"
                 await self.told(self.clients.request(instance.contract.client, "DELETE", path, {}))
             for volume in list(place.volumes.values()):
-                path, body = "/volumes/", {"id": volume.id}
-                await self.told(self.clients.request(volume.client, "DELETE", path, body))
+                gone = {"id": volume.id}
+                await self.told(self.clients.request(volume.client, "DELETE", "/volumes/", gone))
         self.check()
         cents = self.auditor.payroll.cents_above(HOST, self.auditor.market)
         if cents > 0:
