@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from examples.marketplace.__main__ import seed
 from examples.marketplace.app import Service
 from examples.marketplace.commands import instances_load_at_once
-from examples.marketplace.store import NotStored, Store
+from examples.marketplace.store import NotKnown, NotStored, Store
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import MachineId
 from numgenius_core.market import Market, commands as do
@@ -98,13 +98,13 @@ class Workers:
         while len(self.alive) < AT_ONCE:
             try:
                 worker = Worker(self.box)
-            except (NotStored, Killed):
+            except (NotStored, NotKnown, Killed):
                 if self.box.faults.left is not None:
                     self.lose_all()
                 continue
             self.alive.append(worker)
             try:
-                with suppress(NotStored):
+                with suppress(NotStored, NotKnown):
                     seed(worker.store)
             except Killed:
                 self.bury(worker)

@@ -26,10 +26,12 @@ from numgenius_core.intervals import floor_second
 from numgenius_core.market import Instance, Market, RentedVolume, Settings, execute, views
 from numgenius_core.market.commands import Command, SetSettings, Tick
 from numgenius_core.market.events import CreditAdded, CreditTransferred, Event, PayoutInvoiced
-from numgenius_core.market.logs import Later, Meaning, Reaction, Reply, Telling, Transaction, Writer
+from numgenius_core.market.logs import Later, Reaction, Reply, Telling, Transaction, Writer
 
 Payment = CreditAdded | CreditTransferred | PayoutInvoiced
 Result = Reply | NumgeniusError
+Meaning = Callable[[Market, datetime], Sequence[Command | Later]]
+"""The commands that a request is on a market, at an instant: made where it is decided."""
 Told = TypeVar("Told", bound=Event)
 
 SETTINGS: Final = Settings(waiting_on_a_machine=1_000, longest_step=timedelta(days=400))
@@ -202,7 +204,7 @@ class Store:
         Raises:
             NumgeniusError: A command was refused; nothing has changed.
             NotStored: The log refused; nothing has changed.
-            InDoubt: The log failed, and may have kept it.
+            NotKnown: The log failed, and may have kept it.
         """
         with self._told():
             events = self._writer.execute(*commands, at=self.now())
@@ -310,6 +312,8 @@ class Store:
     def _told(self) -> Iterator[None]:
         try:
             yield
+        except InDoubt as fault:
+            raise NotKnown(fault) from fault
         except self._log.errors as fault:
             raise NotStored(str(fault)) from fault
 

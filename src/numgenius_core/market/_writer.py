@@ -27,9 +27,6 @@ Reaction = Callable[[Market, Event], Iterable[Command | Order]]
 Later = Callable[[Sequence[Event]], Command | Order]
 """A command that is made from the events of those before it in its transaction."""
 
-Meaning = Callable[[Market, datetime], Iterable[Command | Order | Later]]
-"""What whoever asked wants, on the market right before it is carried out, and the instant."""
-
 Telling = Callable[[Market, Sequence[Event]], str]
 """What whoever asked is told: from the market right before the commands, and their events."""
 
@@ -51,9 +48,9 @@ class Transaction:
     Attributes:
         commands: In order. A function among them is called with the events so far, and returns the
             command, such as one about a contract that has got its number by then.
-        means: Makes more commands, of the market as it is once those are carried out. What is read
-            of a market and written back belongs here: a writer may be behind when it is asked, and
-            others may write before it decides.
+        means: Makes more commands, of the market as it is once those are carried out, and the
+            instant. What is read of a market and written back belongs here: a writer may be behind
+            when it is asked, and others may write before it decides.
         command_id: Makes one that is repeated happen once; ``None`` if it may happen again.
         tell: Makes what whoever asked is told; it is kept with the id, so that who asks again is
             told the same, whatever the market has become.
@@ -71,7 +68,7 @@ class Transaction:
     """
 
     commands: tuple[Command | Order | Later, ...] = field(default=(), converter=_as_commands)
-    means: Meaning | None = None
+    means: Callable[[Market, datetime], Iterable[Command | Order | Later]] | None = None
     command_id: str | None = None
     tell: Telling | None = None
 

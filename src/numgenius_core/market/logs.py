@@ -27,14 +27,13 @@ logs on SQLite and PostgreSQL to copy.
 from __future__ import annotations
 
 from numgenius_core.market._logs import Checkpoint, Entry, Log, MemoryLog, Reply
-from numgenius_core.market._writer import Later, Meaning, Reaction, Telling, Transaction, Writer
+from numgenius_core.market._writer import Later, Reaction, Telling, Transaction, Writer
 
 __all__ = [
     "Checkpoint",
     "Entry",
     "Later",
     "Log",
-    "Meaning",
     "MemoryLog",
     "Reaction",
     "Reply",
