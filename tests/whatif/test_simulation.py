@@ -184,7 +184,7 @@ class TestBidders:
         assert (found.gpu_seconds, found.paused_seconds, found.finished) == (8 * 30, 20, 0)
 
     def test_who_is_freed_in_the_second_of_its_end_runs_no_more(self) -> None:
-        """The first bid is back at 50 and leaves at 100, when the contract of the last ends, too."""
+        """The first bid is back at 50 and leaves at 100, when the last one's contract ends."""
         outcome = played(
             bids(0, "4.00", gpus=8),
             wants(10, gpus=4, seconds=40),
