@@ -29,6 +29,7 @@ from functools import partial
 from importlib.util import find_spec
 from math import log2
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from statistics import median
 from types import FrameType
 
@@ -323,6 +324,10 @@ def by_kind(market: Market, commands: list[Timed]) -> dict[str, float]:
 # --- the state from a log -------------------------------------------------------------------
 
 
+def peak_mb() -> float:
+    return getrusage(RUSAGE_SELF).ru_maxrss / 1e3
+
+
 def replay_log(*, long: bool) -> None:
     most = 1_000_000 if long else 200_000
     driver = Mixed(1_000)
@@ -344,10 +349,13 @@ def replay_log(*, long: bool) -> None:
     each, growth = row.ours / 200_000, row.ratio / 2
     print(f"\n{1 / each:,.0f} events a second; each takes {growth:.2f} × as long in twice as many")
     if long:
-        begin = time.process_time()
-        state = replay(events[:1_000_000])
-        took = time.process_time() - begin
-        print(f"1,000,000 events: {duration_text(took)}; {len(state.homes):,} instances")
+        held = peak_mb()
+        for count in (10_000, 100_000, 1_000_000):
+            begin = time.process_time()
+            state = replay(events[:count])
+            took = time.process_time() - begin
+            print(f"{count:,} events: {duration_text(took)}; {len(state.homes):,} instances")
+        print(f"at most {peak_mb():,.0f} MB of memory in all, {held:,.0f} MB of it the events")
     else:
         guess = 1_000_000 * each * max(growth, 1) ** log2(5)
         print(f"1,000,000 events at this pace: {duration_text(guess)} (--long measures them)")
