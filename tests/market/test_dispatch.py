@@ -11,12 +11,13 @@ from attrs import evolve as changed
 
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.errors import NumgeniusError, RuleViolation, UnknownId, WrongType
-from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import Interval
 from numgenius_core.market import (
     CommandResult,
     Instance,
     Market,
+    RentedVolume,
     commands as c,
     events as e,
     evolve,
@@ -73,6 +74,29 @@ class TestBatches:
         assert after == market
         assert archive == kept
         assert 0 < refused < len(commands)
+
+    def test_refusals_are_told_apart_by_kind_and_words(self) -> None:
+        refusals = [
+            None,
+            UnknownId("contract", "one", "7"),
+            RuleViolation("contract", "one", "7"),
+            RuleViolation("contract", "one", "8"),
+        ]
+        results = [CommandResult(command=c.Tick(), at=second(0), error=each) for each in refusals]
+        for number, result in enumerate(results):
+            assert [each == result for each in results] == [n == number for n in range(4)]
+
+    def test_deleted_volumes_reach_their_archive(self) -> None:
+        w = world(1, prices(1), volume_mb=100_000)
+        (offer,) = views.volume_offers(w.market, w.now)
+        batch = [
+            (c.RentVolume(by=ANN, offer=offer.id, size_mb=1_000, name="data"), w.now),
+            (c.DeleteVolume(by=ANN, volume=VolumeId(w.market.last + 1)), w.now),
+        ]
+        kept: dict[VolumeId, RentedVolume] = {}
+        _, results = execute_all(w.market, batch, volumes=kept)
+        assert [result.error for result in results] == [None, None]
+        assert list(kept) == [w.market.last + 1]
 
     def test_no_command_is_no_result(self) -> None:
         market = world().market

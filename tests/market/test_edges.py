@@ -8,7 +8,7 @@ import pytest
 
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.bids import WaitReason
-from numgenius_core.errors import RuleViolation, UnknownId
+from numgenius_core.errors import RuleViolation, UnknownId, WrongType
 from numgenius_core.ids import AccountId, MachineId, VolumeId
 from numgenius_core.intervals import Interval
 from numgenius_core.market import (
@@ -89,6 +89,12 @@ class TestAccounts:
         ledger = Ledger(since=second(0), amount=Money(10**12), rate=Money.from_ticks(-1))
         assert ledger.falls_to(Money(1)) is None
         assert ledger.falls_to(Money(10**12)) == second(0)
+
+    def test_one_tick_above_a_threshold_is_above_it(self) -> None:
+        ledger = Ledger(since=second(0), amount=Money.from_ticks(9), rate=Money.from_ticks(-1))
+        assert ledger.falls_to(Money.from_ticks(8)) == second(1)
+        with pytest.raises(WrongType, match=r"^threshold: need a Money, got 8$"):
+            ledger.falls_to(8)  # type: ignore[arg-type]
 
 
 class TestVolumes:

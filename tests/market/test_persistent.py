@@ -87,6 +87,15 @@ class TestTable:
         assert len(layers_of(table)) == 3
         assert 16 <= copied / 5_000 <= 3 * 32
 
+    @pytest.mark.parametrize(
+        ("new", "sizes"), [(32, [32, 0]), (33, [0, 33]), (1_024, [0, 1_024]), (1_025, [0, 0])]
+    )
+    def test_changes_go_down_to_the_first_layer_with_room(self, new: int, sizes: list[int]) -> None:
+        table = Table((n, n) for n in range(2_000)).updated({-n: n for n in range(1, new + 1)})
+        bottom = 2_000 if any(sizes) else 2_000 + new
+        assert [len(each) for each in layers_of(table)] == [*sizes, bottom]
+        assert len(table) == 2_000 + new
+
     def test_what_is_not_full_is_shared(self) -> None:
         before = Table((number, number) for number in range(5_000))
         after = before.set(7, 8)
