@@ -184,11 +184,11 @@ class TestBidders:
         assert (found.gpu_seconds, found.paused_seconds, found.finished) == (8 * 30, 20, 0)
 
     def test_who_is_freed_in_the_second_of_its_end_runs_no_more(self) -> None:
-        """The first bid is back at 50 and leaves at 100, when the last one's contract ends."""
+        """The first bid is done at 100, which is when the last one's contract ends."""
         outcome = played(
-            bids(0, "4.00", gpus=8),
+            bids(0, "4.00", gpus=8, seconds=60),
             wants(10, gpus=4, seconds=40),
-            bids(20, "0.80", gpus=4),
+            bids(20, "0.80", gpus=4, seconds=80),
             listings=(listing(end=EPOCH + 100 * SECOND),),
         )
         first, _, last = outcome.histories
@@ -200,7 +200,7 @@ class TestBidders:
             *(InstanceEvent.LOADED, InstanceEvent.PREEMPTED, InstanceEvent.DESTROYED)
         ]
         found = outcome.of(Mode.INTERRUPTIBLE)
-        assert found.gpu_seconds == 8 * (10 + 50) + 4 * 30
+        assert found.gpu_seconds == 8 * 60 + 4 * 30
         assert found.paused_seconds == 40 + 50
 
 
