@@ -1,0 +1,151 @@
+"""What a machine looks up is what its instances say, however it came to be."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from hypothesis import given, strategies as st
+
+from effort import examples
+from market_world import ANN, BOB, HOST, World, prices, second, world
+from numgenius_core.errors import NumgeniusError
+from numgenius_core.ids import MachineId
+from numgenius_core.market import MachineState, Market, commands as c, execute
+from numgenius_core.market._index import MachineIndex
+from numgenius_core.market.instance import HOLDS, WAITING
+from numgenius_core.money import Money
+from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.testing import plays
+
+M1 = MachineId(1)
+
+
+def looked_up(index: MachineIndex, state: MachineState) -> dict[str, Any]:
+    return {
+        "gpus": index.gpus,
+        "occupied": index.occupied,
+        "stored_mb": index.stored_mb,
+        "count": index.count,
+        "claims": {key: list(each) for key, each in index.claims.items()},
+        "holding": index.holding,
+        "restarting": index.restarting,
+        "dues": list(index.dues),
+        "running": index.running(state.floor),
+    }
+
+
+def check(market: Market) -> None:
+    """Each machine looks up what an index made of its instances alone does."""
+    for state in market.machines.values():
+        anew = MachineIndex(state.instances.values(), (1 << state.machine.gpus) - 1)
+        assert looked_up(state._index, state) == looked_up(anew, state)
+        runs = [each.contract for each in state._index.running(state.floor)]
+        assert runs == [claim.id for claim in state.resolution.running]
+        states = [each.state for each in state.instances.values()]
+        assert state._index.holding == {
+            each.id for each in state.instances.values() if each.state in HOLDS
+        }
+        assert state.waiting == sum(each in WAITING for each in states)
+
+
+@given(steps=plays(most=14))
+@examples(60)
+def test_it_is_kept_instance_by_instance(steps: tuple[tuple[c.Command, datetime], ...]) -> None:
+    market = Market()
+    for command, at in steps:
+        with suppress(NumgeniusError):
+            market, _ = execute(market, command, at)
+            check(market)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 6), st.integers(1, 9)), max_size=30))
+@examples(300)
+def test_bids_that_come_stop_start_and_go(draws: list[tuple[int, int, int]]) -> None:
+    w = world(4, prices(1))
+    for what, which, price in draws:
+        there = sorted(w.market.machine(M1).instances)
+        with suppress(NumgeniusError):
+            if what < 2 or not there:
+                size, place = ((1, which % 4), (2, which % 2), (4, 0))[price % 3]
+                bid = None if what and which > 4 else f"0.{price}"
+                w.rent(size, place, by=(ANN, BOB)[which % 2], bid=bid, load=which % 3 > 0)
+            else:
+                contract = there[which % len(there)]
+                by = w.instance(contract).contract.client
+                commands: tuple[c.Command, ...] = (
+                    c.Stop(by=by, contract=contract),
+                    c.Start(by=by, contract=contract),
+                    c.Destroy(by=by, contract=contract),
+                    c.ChangeBid(by=by, contract=contract, bid=PerHour(f"0.{price}")),
+                )
+                w.do(commands[what - 2])
+        check(w.market)
+
+
+def test_who_waits_on_demand_lets_go_of_nothing() -> None:
+    w = world(1, prices(1))
+    first = w.rent(1)
+    w.do(c.Stop(by=ANN, contract=first))
+    second_one = w.rent(1, by=BOB)
+    w.do(c.Start(by=ANN, contract=first))
+    check(w.market)
+    w.do(c.Destroy(by=ANN, contract=first))
+    check(w.market)
+    assert w.market.machine(M1).occupied == 1
+    w.do(c.Destroy(by=BOB, contract=second_one))
+    assert w.market.machine(M1).occupied == 0
+
+
+def test_a_free_test_runs_behind_a_bid_under_the_floor() -> None:
+    w = world(1, prices(1, min_bid="0.2"))
+    bid, mine = w.rent(1, bid="0.3"), w.rent(1, by=HOST, load=False)
+    check(w.market)
+    w.do(c.SetMinBid(by=HOST, machine=M1, floor=PerGpuHour("0.4")))
+    check(w.market)
+    assert (w.state(bid), w.state(mine) in ("loading", "running")) == ("paused", True)
+
+
+class TestWhatFlows:
+    """The money of an instance follows the prices that apply to it now."""
+
+    def extended(self, **rented: Any) -> tuple[World, Any]:
+        """Return a contract of a day that is extended by a listing with other prices."""
+        w = World()
+        w.add(2)
+        w.do(c.AddCredit(account=ANN, amount=Money(100)))
+        w.list(prices(1, min_bid="0.2"), end=second(86_400))
+        return w, w.rent(1, **rented)
+
+    def test_new_rates_from_their_beginning_on(self) -> None:
+        w, contract = self.extended()
+        w.list(prices("0.5", min_bid="0.2"), end=second(2 * 86_400))
+        w.do(c.Tick(), 86_400)
+        assert w.instance(contract).rate_changes_begun == 1
+        before = w.balance()
+        w.do(c.Tick(), 86_400 + 3_600)
+        assert before - w.balance() == Money("0.5")
+
+    def test_a_floor_that_a_client_accepted_is_paid_by_a_bid_below_it(self) -> None:
+        w, contract = self.extended(bid="0.3")
+        w.list(prices(1, min_bid="0.6"), end=second(2 * 86_400))
+        increase = w.instance(contract).increase
+        assert increase
+        w.do(c.AcceptPriceIncrease(by=ANN, increase=increase))
+        before = w.balance()
+        w.do(c.Tick(), 3_600)
+        assert (before - w.balance(), w.state(contract)) == (Money(0), "paused")  # it is below
+        w.do(c.Tick(), 86_400)
+        before = w.balance()
+        w.do(c.Tick(), 86_400 + 3_600)
+        assert before - w.balance() == Money("0.6")
+
+    def test_a_host_tests_its_own_machine_free_of_charge(self) -> None:
+        w = World()
+        w.add(2)
+        w.list(prices(1, storage="0.10", fee="0.25"))
+        w.do(c.AddCredit(account=HOST, amount=Money(5)))
+        w.rent(2, by=HOST)
+        w.do(c.Tick(), 36_000)
+        assert w.balance(HOST) == Money(5)
