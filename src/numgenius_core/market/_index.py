@@ -69,7 +69,7 @@ class MachineIndex:
     )
 
     def __init__(self, instances: Iterable[Instance], gpus: int) -> None:
-        self.gpus = gpus
+        self.gpus: int = gpus
         self.occupied: int = 0
         self.stored_mb: int = 0
         self.count: int = 0
