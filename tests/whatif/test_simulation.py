@@ -183,6 +183,11 @@ class TestBidders:
         found = outcome.of(Mode.INTERRUPTIBLE)
         assert (found.gpu_seconds, found.paused_seconds, found.finished) == (8 * 30, 20, 0)
 
+    @pytest.mark.parametrize(("bid", "why"), [("0.80", Lost.FULL), ("0.79", Lost.PRICE)])
+    def test_a_bid_of_the_floor_finds_a_machine_full(self, bid: str, why: Lost) -> None:
+        outcome = played(wants(0, gpus=8), bids(1, bid, gpus=8))
+        assert (outcome.rented, outcome.lost(why)) == (1, 1)
+
     def test_who_is_freed_in_the_second_of_its_end_runs_no_more(self) -> None:
         """The first bid is done at 100, which is when the last one's contract ends."""
         outcome = played(
