@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from fractions import Fraction
-from itertools import cycle
 from typing import Any
 
 import pytest
@@ -30,7 +29,9 @@ from numgenius_core.whatif import (
     _fleet,
     simulate,
 )
+from numgenius_core.whatif._lanes import CHEAPEST, CLOSED, ROOM, SCATTERED, Lane
 from numgenius_core.whatif._least import NOWHERE, Least
+from numgenius_core.whatif._machine import SimulatedMachine
 from scenario_parts import bids, listing, machine, wants
 
 SECOND = timedelta(seconds=1)
@@ -108,36 +109,31 @@ def fleets(draw: st.DrawFn) -> Scenario:
     )
 
 
-class TestListsOfChanges:
-    """Machines that changed are noted until all kinds of clients looked; then that starts anew."""
+def who_runs(machine: SimulatedMachine) -> tuple[Claim, ...]:
+    """Return who runs on a machine, which is what it thinks itself."""
+    claims = [
+        Claim.on_demand(ContractId(one.id), one.block, arrival=one.id)
+        if one.request.bid is None
+        else Claim.bidding(ContractId(one.id), one.block, one.request.bid, arrival=one.id)
+        for one in machine.live.values()
+    ]
+    running = resolve(claims, machine.listing.prices.min_bid).running
+    assert {one.id for one in running} == {
+        one.id for one in machine.live.values() if one.run_from is not None
+    }
+    return tuple(running)
 
-    @pytest.mark.parametrize("placement", Placement)
-    def test_when_does_not_matter(
-        self, placement: Placement, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        fleet = (listing(1), listing(2), listing(3, price="0.30"), listing(4, 4, floor="0.05"))
-        requests = [
-            wants(at, gpus=1 << at % 4, seconds=20 + at * 7 % 50, mode=mode)
-            for at, mode in zip(range(0, 600, 7), cycle((Mode.ON_DEMAND, Mode.RESERVED)))
-        ]
-        requests += [
-            bids(at, f"{(0.1 + at % 7 / 20) * (1 << at % 4):.2f}", 1 << at % 4, 40 + at * 5 % 80)
-            for at in range(1, 600, 2)
-        ]
-        scenario = Scenario(
-            listings=fleet, demand=Trace(requests), horizon=DAY, placement=placement
-        )
-        before = simulate(scenario, keep_histories=True)
-        assert before.pauses > 30
-        assert before.lost(Lost.OUTBID)
-        real = _fleet.Fleet.__init__
 
-        def small(self: Any, *args: Any, **how: Any) -> None:
-            real(self, *args, **how)
-            self._most = 3
+def offered(machine: SimulatedMachine, size: int) -> list[Block]:
+    """Return the blocks of a size that a machine offers, if it is listed long enough."""
+    gpus, min_gpu = machine.listing.machine.gpus, machine.listing.min_gpu
+    return [block for block in blocks(gpus, min_gpu) if block.size == size]
 
-        monkeypatch.setattr(_fleet.Fleet, "__init__", small)
-        assert simulate(scenario, keep_histories=True) == before
+
+def key_of(lane: Lane, machine: SimulatedMachine, kind: int) -> int:
+    """Return the key of a machine in a lane."""
+    place = lane._taken[machine.index]
+    return NOWHERE if place is None else place.side.keys[kind].keys[place.at]
 
 
 class TestPlacements:
@@ -189,44 +185,63 @@ class TestPlacements:
         assert lost[Placement.LEAST_WASTE] == max(lost.values())
 
 
-class TestWhoRuns:
-    """What a machine works out for itself is what ``resolve`` and ``winning_bid`` say."""
+class TestLanes:
+    """What clients see of each machine is what the rules say of it, whenever they look."""
 
     @examples(60)
     @given(fleets())
-    def test_at_each_change(self, scenario: Scenario) -> None:
-        from numgenius_core.whatif._machine import SimulatedMachine
+    def test_bidders_see_what_resolve_and_winning_bid_say(self, scenario: Scenario) -> None:
+        real = _fleet.Fleet.bids
 
-        seen = 0
-        real = SimulatedMachine.cheapest
-
-        def checked(self: Any, size: int) -> Any:
-            nonlocal seen
-            seen += 1
-            floor = self.listing.prices.min_bid
-            claims = [
-                Claim.on_demand(ContractId(one.id), one.block, arrival=one.id)
-                if one.request.bid is None
-                else Claim.bidding(ContractId(one.id), one.block, one.request.bid, arrival=one.id)
-                for one in self.live.values()
-            ]
-            running = resolve(claims, floor).running
-            assert {one.id for one in running} == {
-                one.id for one in self.live.values() if one.run_from is not None
-            }
-            gpus, min_gpu = self.listing.machine.gpus, self.listing.min_gpu
-            prices = [
-                winning_bid(block, running, floor)
-                for block in blocks(gpus, min_gpu)
-                if block.size == size
-            ]
-            found = real(self, size)
-            least = min((price.steps for price in prices if price), default=None)
-            assert (None if found is None else found[0]) == least
+        def checked(fleet: _fleet.Fleet, wanted: int) -> Any:
+            found = real(fleet, wanted)
+            for there in fleet.machines:
+                running = who_runs(there)
+                for size, lane in fleet._bid_lanes.items():
+                    prices = [
+                        (price.steps, block.start)
+                        for block in offered(there, size)
+                        if (price := winning_bid(block, running, there.listing.prices.min_bid))
+                    ]
+                    key = key_of(lane, there, CHEAPEST)
+                    assert (key == NOWHERE) is (not prices)
+                    if key < NOWHERE:
+                        least = min(prices)
+                        assert key // fleet.ways == least[0]
+                        spot = there.bid_spot(size, least[0])
+                        assert (spot.block.start == least[1]) or spot.gpu_set & there.used == 0
+                    closed = key_of(lane, there, CLOSED)
+                    assert (closed == NOWHERE) is (key < NOWHERE or not offered(there, size))
             return found
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(SimulatedMachine, "cheapest", checked)
+            patch.setattr(_fleet.Fleet, "bids", checked)
+            simulate(scenario)
+
+    @examples(60)
+    @given(fleets())
+    def test_others_see_where_no_contract_is(self, scenario: Scenario) -> None:
+        real = _fleet.Fleet.reserved
+
+        def checked(fleet: _fleet.Fleet, wanted: int) -> Any:
+            found = real(fleet, wanted)
+            for there in fleet.machines:
+                holds = [one.gpu_set for one in there.live.values() if one.request.bid is None]
+                free = there.listing.machine.gpus - sum(one.bit_count() for one in holds)
+                for lane in fleet._fixed_lanes:
+                    if lane._taken[there.index] is None:  # another discount, or another size
+                        continue
+                    blocks_there = offered(there, lane.size)
+                    room = any(
+                        not any(held & block.gpu_set for held in holds) for block in blocks_there
+                    )
+                    assert (key_of(lane, there, ROOM) < NOWHERE) is room
+                    apart = bool(blocks_there) and not room and free >= lane.size
+                    assert (key_of(lane, there, SCATTERED) < NOWHERE) is apart
+            return found
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_fleet.Fleet, "reserved", checked)
             simulate(scenario)
 
 

@@ -201,8 +201,15 @@ def refund(
     share = fraction(discount, "discount", below_one=True)
     if deposit.ticks < 0:
         raise RuleViolation("deposit", "an amount of zero or more", str(deposit))
-    reduced = charge(discounted(price, share), 1, seconds)
-    used, received = min(reduced, deposit), charge(price, 1, seconds) - reduced
+    return dissolved(price, discounted(price, share), deposit, seconds, broken=broken)
+
+
+def dissolved(
+    price: PerHour, reduced: PerHour, deposit: Money, seconds: int, *, broken: bool = False
+) -> Refund:
+    """Return the same as :func:`refund` of a known discounted price, unchecked."""
+    spent = charge(reduced, 1, seconds)
+    used, received = min(spent, deposit), charge(price, 1, seconds) - spent
     remaining = deposit - used
     back = remaining if broken else refundable(remaining, received)
     return Refund(used=used, refund=back, fee=remaining - back, discount_received=received)

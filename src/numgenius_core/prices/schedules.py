@@ -102,20 +102,27 @@ class ReservedSchedule(ABC):
             WrongType: ``price`` is no ``PerHour``, or ``months`` a ``float``.
             RuleViolation: Months below zero or above 1,200.
         """
-        ticks, parts = self._deposit(price, months)
-        return Money.from_ticks(round_half_even(ticks, parts * _NANO) * _NANO)
+        check_kind(price, PerHour, "price")
+        time = months_of(months)
+        return prepaid(price, time, self.rate(time))
 
     def exact_deposit(self, price: PerHour, months: Exact) -> Fraction:
         """Return what prepaying some months costs in ticks, before rounding."""
-        return Fraction(*self._deposit(price, months))
-
-    def _deposit(self, price: PerHour, months: Exact) -> tuple[int, int]:
-        """Return the same as a number of ticks, and by what to divide it."""
         check_kind(price, PerHour, "price")
         time = months_of(months)
-        rate, ticks = self.rate(time), price.charge(SECONDS_PER_MONTH).ticks
-        kept = rate.denominator - rate.numerator
-        return ticks * time.numerator * kept, time.denominator * rate.denominator
+        return Fraction(*_prepaid(price, time, self.rate(time)))
+
+
+def prepaid(price: PerHour, months: Fraction, discount: Fraction) -> Money:
+    """Return what prepaying some months at a discount costs, half-even to a nano-dollar."""
+    ticks, parts = _prepaid(price, months, discount)
+    return Money.from_ticks(round_half_even(ticks, parts * _NANO) * _NANO)
+
+
+def _prepaid(price: PerHour, months: Fraction, discount: Fraction) -> tuple[int, int]:
+    """Return the same before rounding, as a number of ticks and by what to divide it."""
+    ticks, parts = price.charge(SECONDS_PER_MONTH).ticks, discount.denominator
+    return ticks * months.numerator * (parts - discount.numerator), months.denominator * parts
 
 
 def _factor(value: Exact) -> Fraction:
@@ -146,8 +153,9 @@ class CurveSchedule(ReservedSchedule):
     def rate(self, months: Exact) -> Fraction:
         """Return the discount for a number of months, a share of the GPU price."""
         time = months_of(months)
-        # m / (m + 1) of m = a / b is a / (a + b), in lowest terms as m is.
-        return self.max_discount * Fraction(time.numerator, time.numerator + time.denominator)
+        most, part = self.max_discount, time.numerator
+        # m / (m + 1) of m = a / b is a / (a + b).
+        return Fraction(most.numerator * part, most.denominator * (part + time.denominator))
 
     def months_for_rate(self, rate: Exact) -> Fraction:
         """Return the months that earn a wanted discount, exact.

@@ -8,45 +8,29 @@ that any machine gives.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import Final, NamedTuple
 
 from numgenius_core._accrual import discounted
 from numgenius_core.bids.priority import STEPS_PER_NANO
-from numgenius_core.money import ZERO, Money
+from numgenius_core.prices.schedules import prepaid
 from numgenius_core.rates import PerHour
-from numgenius_core.units import SECONDS_PER_MONTH
 from numgenius_core.whatif._fleet import Fleet
 from numgenius_core.whatif._lanes import ALL, CHEAPEST, ROOM, SCATTERED, PriceLane
 from numgenius_core.whatif._least import NOWHERE
 from numgenius_core.whatif._machine import SimulatedMachine
+from numgenius_core.whatif._rental import Prepayment
 from numgenius_core.whatif._shape import Spot
 from numgenius_core.whatif.demand import Request
 from numgenius_core.whatif.outcome import Lost
 
 _RANK: Final = {why: rank for rank, why in enumerate(Lost)}
-_NO_DISCOUNT: Final = Fraction(0)
-
-
-class Reservation(NamedTuple):
-    """What a client that reserves gets.
-
-    Attributes:
-        machine: The machine.
-        discount: The share taken off the price; without one it rents on demand.
-        deposit: What it prepays.
-    """
-
-    machine: SimulatedMachine
-    discount: Fraction = _NO_DISCOUNT
-    deposit: Money = ZERO
 
 
 def rent(fleet: Fleet, request: Request, now: int) -> SimulatedMachine | Lost:
     """Return the machine that a client rents on demand."""
     lane, limit = fleet.on_demand(request.gpus), request.limit
     wanted = request.seconds if request.whole else 1
-    key = lane.least_now(ROOM, now, wanted)
+    key = lane.least(ROOM, now, wanted)
     most = None if limit is None else limit.steps
     if key < NOWHERE and (most is None or fleet.price(key) <= most):
         return fleet.machine(key)
@@ -59,7 +43,7 @@ def _why_not(fleet: Fleet, lane: PriceLane, most: int | None, now: int, wanted: 
     def suits(key: int) -> bool:
         return key < NOWHERE and (most is None or fleet.price(key) <= most)
 
-    if suits(lane.least_now(SCATTERED, now, wanted)):
+    if suits(lane.least(SCATTERED, now, wanted)):
         return Lost.FRAGMENTED
     if suits(lane.least(ALL, now, wanted)):
         return Lost.FULL
@@ -84,18 +68,15 @@ def bid(
     size = request.gpus
     lane = fleet.bids(size)
     wanted = request.seconds if request.whole else 1
-    key = lane.least_now(CHEAPEST, now, wanted)
+    key = lane.least(CHEAPEST, now, wanted)
     steps = key // fleet.ways
-    if steps <= price:
-        machine = fleet.machine(key)
-        return machine, lane.spots[machine.index]
-    if key < NOWHERE and steps - price < STEPS_PER_NANO:
+    if 0 < steps - price < STEPS_PER_NANO:  # a floor may lie between the two
         key = lane.idle_at(key, price, now, wanted)
-        if key < NOWHERE:
-            machine = fleet.machine(key)
-            spot = machine.idle_spot(size)
-            assert spot is not None  # that is what was looked for
-            return machine, spot
+    elif steps > price:
+        key = NOWHERE
+    if key < NOWHERE:
+        machine = fleet.machine(key)
+        return machine, machine.bid_spot(size, steps)
     most = price // size
     if lane.is_full(most, now, wanted):
         return Lost.FULL
@@ -111,7 +92,7 @@ class _Offer(NamedTuple):
     """What reserving on a machine costs; the smallest is the cheapest.
 
     Attributes:
-        steps: The discounted price an hour, in price steps.
+        steps: The price an hour, in price steps; with the discount, if there is one.
         key: The key of the machine.
         left: The seconds that are prepaid.
         lane: Its lane.
@@ -123,8 +104,13 @@ class _Offer(NamedTuple):
     lane: PriceLane
 
 
-def reserve(fleet: Fleet, request: Request, now: int) -> Reservation | Lost:
-    """Return what a client that prepays its stay rents."""
+def reserve(
+    fleet: Fleet, request: Request, now: int
+) -> tuple[SimulatedMachine, Prepayment | None] | Lost:
+    """Return the machine that a client rents who prepays its stay, and what it prepays.
+
+    Without a discount it rents on demand.
+    """
     most = None if request.limit is None else request.limit.steps * request.gpus
     best: _Offer | None = None
     lanes = fleet.reserved(request.gpus)
@@ -136,12 +122,15 @@ def reserve(fleet: Fleet, request: Request, now: int) -> Reservation | Lost:
     if best is None:
         reasons = [_why_not_reserved(fleet, lane, most, request, now) for lane in lanes]
         return max(reasons, key=_RANK.__getitem__, default=Lost.SIZE)
-    machine, curve = fleet.machine(best.key), best.lane.curve
-    if not curve.max_discount:
-        return Reservation(machine)
+    machine, lane = fleet.machine(best.key), best.lane
+    if not lane.curve.max_discount:
+        return machine, None
     rate, _ = machine.rate(request.gpus)
-    deposit = curve.deposit(rate, Fraction(best.left, SECONDS_PER_MONTH))
-    return Reservation(machine, best.lane.discount(best.left), deposit)
+    months, discount = lane.prepaid(best.left)
+    deposit = prepaid(rate, months, discount)
+    if not deposit:
+        return machine, None
+    return machine, Prepayment(discount, deposit, PerHour.from_steps(best.steps))
 
 
 def _offers(
@@ -155,14 +144,14 @@ def _offers(
     seconds = request.seconds
     prepays = bool(lane.curve.max_discount)
     wanted = seconds if request.whole or prepays else 1
-    key = lane.least(kind, now, wanted) if kind == ALL else lane.least_now(kind, now, wanted)
+    key = lane.least(kind, now, wanted)
     if key < NOWHERE:
         yield _offer(fleet, lane, key, seconds)
     if request.whole or not prepays:
         return
     for side in lane.sides:
         for place in range(side.lasting(now, seconds), side.lasting(now, 1)):
-            key = lane.key_now(kind, side, place)
+            key = side.keys[kind].keys[place]
             if key < NOWHERE:
                 yield _offer(fleet, lane, key, side.left(place, now))
 
@@ -171,7 +160,8 @@ def _offer(fleet: Fleet, lane: PriceLane, key: int, left: int) -> _Offer:
     """Return what reserving a machine for so many seconds costs."""
     steps = fleet.price(key) * lane.size
     if lane.curve.max_discount:
-        steps = discounted(PerHour.from_steps(steps), lane.discount(left)).steps
+        _, discount = lane.prepaid(left)
+        steps = discounted(PerHour.from_steps(steps), discount).steps
     return _Offer(steps, key, left, lane)
 
 

@@ -1,19 +1,20 @@
 """The machines of a simulation as clients see them: the cheapest that serves one, found at once.
 
-Clients of one kind see the machines as a lane (``whatif._lanes``), which finds the cheapest in
-steps that grow with the logarithm of the machines, and looks anew only at machines that changed. So
-a machine costs what happens on it, and nothing for the clients of others.
+Clients of one kind see the machines as a lane (``whatif._lanes``), which knows the cheapest. Before
+one of them asks, the lanes look at the machines on which something happened since, in steps that
+grow with the logarithm of the machines. So a machine costs what happens on it, and nothing for the
+clients of others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
 from numgenius_core.intervals import Interval, total_seconds
 from numgenius_core.listing import Listing
-from numgenius_core.whatif._lanes import BidLane, Lane, PriceLane
+from numgenius_core.whatif._lanes import BidLane, PriceLane
 from numgenius_core.whatif._machine import SimulatedMachine, max_discount
 from numgenius_core.whatif._rental import NEVER
 from numgenius_core.whatif._shape import Shape, Spot
@@ -54,14 +55,6 @@ class Fleet:
         machines: The machines, as they are listed.
         terms: All that is ever published: of each machine at first, then in order of time.
         counts_waste: Whether the placement chooses among equally dear machines by waste.
-        exact: Whether bidders look at each machine that changed, as a choice may fall to it when
-            it fills.
-        changes: How often each machine changed in any way.
-        hold_changes: How often the GPUs held on it changed, or its listing.
-        fell: The indexes of machines on which bids may win for less, one for each such change
-            since all lanes caught up.
-        freed: The same, where contracts of a fixed price may find more room.
-        held: The same, where such contracts came.
         ways: How many keys there are for one price of a bid.
     """
 
@@ -71,19 +64,9 @@ class Fleet:
         terms: Sequence[Terms],
         shapes: Mapping[tuple[int, int], Shape],
         placement: Placement,
-        *,
-        extreme: bool,
     ) -> None:
-        # With bids near the highest there is, no bid may win where one could before: all changes
-        # are looked at then, as with a placement whose choice may fall when a machine fills.
         self.machines, self.terms, self._shapes = machines, terms, shapes
         self.counts_waste = placement is Placement.LEAST_WASTE
-        self.exact = extreme or self.counts_waste
-        self.changes = [0] * len(machines)
-        self.hold_changes = [0] * len(machines)
-        self.fell: list[int] = []
-        self.freed: list[int] = []
-        self.held: list[int] = []
         listings = [one.listing for one in terms]
         self._discounts = sorted({max_discount(one) for one in listings})
         self._prices = sorted({one.prices.gpu.steps for one in listings})
@@ -93,10 +76,14 @@ class Fleet:
         self._wastes = widest + 1
         self._price_ways = 2 * self._wastes * self._each  # keys for one price
         self.ways = self._price_ways * len(self._prices)
-        self._most = 8 * len(machines) + 1_000
         self._price_lanes: dict[int, PriceLane] = {}
         self._reserved_lanes: dict[int, list[PriceLane]] = {}
-        self._bid_lanes: dict[int, BidLane] = {}
+        self._fixed_lanes: list[PriceLane] = []  # all of the two
+        self._bid_lanes: dict[int, BidLane] = {}  # by the size, as the others are
+        self._bid_sizes = 0  # theirs, each as the bit of its number
+        # Machines that changed since those looked who pay a fixed price, or bidders.
+        self._for_others: set[SimulatedMachine] = set()
+        self._for_bidders: set[SimulatedMachine] = set()
 
     # --- keys -------------------------------------------------------------------------------
 
@@ -121,54 +108,52 @@ class Fleet:
 
     # --- lanes ------------------------------------------------------------------------------
 
-    # A key that only can have risen is looked at when it is the least; one that may have fallen is
-    # noted, and lowered before anybody asks.
-
-    def entered(self, machine: SimulatedMachine, *, holds: bool) -> None:
-        """Take note that an instance came to a machine, and whether no bid may stop it."""
-        index = machine.index
-        self.changes[index] += 1
-        if holds:
-            self.hold_changes[index] += 1
-            self.held.append(index)
-        if machine.fell or self.exact:
-            self.fell.append(index)
-            if self.counts_waste:
-                self.freed.append(index)
-        if len(self.fell) + len(self.held) > self._most:
-            self._forget()
-
-    def left(self, machine: SimulatedMachine, *, holds: bool) -> None:
-        """Take note that an instance that ran left a machine, and whether no bid could stop it."""
-        index = machine.index
-        self.changes[index] += 1
-        self.fell.append(index)
-        if holds:
-            self.hold_changes[index] += 1
+    def changed(self, machine: SimulatedMachine, *, holds: bool) -> None:
+        """Take note that an instance came to a machine or left it, and whether no bid stops it."""
+        self._for_bidders.add(machine)
         if holds or self.counts_waste:
-            self.freed.append(index)
-        if len(self.fell) > self._most:
-            self._forget()
+            self._for_others.add(machine)
 
     def published(self, machine: SimulatedMachine) -> None:
         """Take note that a machine was published anew, or unlisted."""
-        self.changes[machine.index] += 1
-        self.hold_changes[machine.index] += 1
-        for lane in self._lanes():
+        self.changed(machine, holds=True)
+        self._show_bidders()
+        self._show_others()
+        for lane in (*self._fixed_lanes, *self._bid_lanes.values()):
             lane.move(machine)
 
-    def _forget(self) -> None:
-        """Start anew with the lists of changes."""
-        for lane in self._lanes():
-            lane.forget()
-        for changed in (self.fell, self.freed, self.held):
-            changed.clear()
+    def _show_others(self) -> None:
+        """Let those who pay a fixed price look at the machines that changed.
 
-    def _lanes(self) -> Iterator[Lane]:
-        yield from self._price_lanes.values()
-        yield from self._bid_lanes.values()
-        for lanes in self._reserved_lanes.values():
-            yield from lanes
+        For what sizes there is room is all that matters to them, unless waste is counted.
+        """
+        all_sizes = -1 if self.counts_waste else 0
+        for machine in self._for_others:
+            seen, now = machine.seen, machine.rooms
+            machine.seen = now
+            changed = all_sizes | seen.block ^ now.block | seen.apart ^ now.apart
+            if changed:
+                for lane in self._fixed_lanes:
+                    if changed & lane.bit:
+                        lane.look(machine)
+        self._for_others.clear()
+
+    def _show_bidders(self) -> None:
+        """Let bidders look at the machines that changed.
+
+        Where nothing runs, a bid costs the floor, as before; elsewhere what those bid who run.
+        """
+        all_sizes = -1 if self.counts_waste else 0
+        for machine in self._for_bidders:
+            seen, rooms = machine.seen_by_bidders, machine.rooms.block
+            idle, _ = machine.seen_by_bidders = machine.idle, rooms
+            contested = rooms & ~idle & self._bid_sizes
+            prices = machine.dislodging(contested) if contested else {}
+            changed = all_sizes | contested | idle ^ seen[0] | rooms ^ seen[1]
+            for lane in self._bid_lanes.values():
+                if changed & lane.bit:
+                    lane.put(machine, prices.get(lane.size))
+        self._for_bidders.clear()
 
     def _offered(self, size: int) -> list[int]:
         """Return the numbers of the terms that offer a size."""
@@ -180,18 +165,22 @@ class Fleet:
 
     def on_demand(self, size: int) -> PriceLane:
         """Return the machines as those see them who rent on demand."""
+        if self._for_others:
+            self._show_others()
         lane = self._price_lanes.get(size)
         if lane is None:
             # Its discount matters to those who reserve, and to them only if there is no other.
             lane = PriceLane(self, size, self._offered(size), self._discounts[0])
             self._price_lanes[size] = lane
-        lane.catch_up()
+            self._fixed_lanes.append(lane)
         return lane
 
     def reserved(self, size: int) -> list[PriceLane]:
         """Return the machines as those see them who reserve: a lane for each discount factor."""
         if len(self._discounts) == 1:
             return [self.on_demand(size)]
+        if self._for_others:
+            self._show_others()
         lanes = self._reserved_lanes.get(size)
         if lanes is None:
             groups: dict[Fraction, list[int]] = {}
@@ -199,14 +188,15 @@ class Fleet:
                 groups.setdefault(max_discount(self.terms[number].listing), []).append(number)
             lanes = [PriceLane(self, size, group, factor) for factor, group in groups.items()]
             self._reserved_lanes[size] = lanes
-        for lane in lanes:
-            lane.catch_up()
+            self._fixed_lanes += lanes
         return lanes
 
     def bids(self, size: int) -> BidLane:
         """Return the machines as bidders see them."""
+        if self._for_bidders:
+            self._show_bidders()
         lane = self._bid_lanes.get(size)
         if lane is None:
             lane = self._bid_lanes[size] = BidLane(self, size, self._offered(size))
-        lane.catch_up()
+            self._bid_sizes |= lane.bit
         return lane

@@ -5,9 +5,7 @@ machines as a *lane*. A lane has the machines sorted by how long their listings 
 whole number, its *key*: what the client would pay there, then what decides among equals, and last
 the machine itself. The least key among those that last long enough is the machine to rent.
 
-A key in a lane is never above what it would be if it were looked at: a machine that may have become
-cheaper is noted, and its key lowered before anybody asks; one that only can have become dearer is
-left alone. So the least key is looked at anew until it is found to be right, and no other is.
+Keys are always those of the machines as they are: what happens on one changes its keys at once.
 
 Which machines there are, and what is ever published, is known from the start; so places in a lane
 never move. A machine that is published anew leaves one place and takes another.
@@ -25,12 +23,11 @@ from numgenius_core.prices.schedules import CurveSchedule
 from numgenius_core.units import SECONDS_PER_MONTH
 from numgenius_core.whatif._least import NOWHERE, Least
 from numgenius_core.whatif._machine import SimulatedMachine
-from numgenius_core.whatif._shape import Spot
 
 if TYPE_CHECKING:
     from numgenius_core.whatif._fleet import Fleet
 
-_NO_DISCOUNT: Final = Fraction(0)
+_NO_TIME: Final = Fraction(0)
 
 
 class Side:
@@ -83,25 +80,14 @@ class Lane(ABC):
 
     Attributes:
         size: GPUs that they want.
+        bit: The same as the bit of its number.
         sides: The places, with the keys of the machines there.
     """
 
-    def __init__(
-        self,
-        fleet: Fleet,
-        size: int,
-        members: Iterable[int],
-        fell: Sequence[int],
-        versions: Sequence[int],
-    ) -> None:
-        self.size, self.sides = size, list[Side]()
-        self._fleet, self._machines = fleet, fleet.machines
-        self._fell, self._seen = fell, len(fell)
-        each = len(fleet.machines)
-        # By the index of the machine: numbers that change with its keys, and as of which of them
-        # its keys were looked at; and where it stands now.
-        self._versions, self._looked = versions, [-1] * each
-        self._taken: list[Place | None] = [None] * each
+    def __init__(self, fleet: Fleet, size: int, members: Iterable[int]) -> None:
+        self.size, self.bit, self.sides = size, 1 << size, list[Side]()
+        self._fleet = fleet
+        self._taken: list[Place | None] = [None] * len(fleet.machines)  # by the machine's index
         self._places: dict[int, Place] = {}  # by the number of the terms
         known = list(members)
         for rolling in (False, True):
@@ -126,33 +112,14 @@ class Lane(ABC):
         place = self._taken[index] = self._places.get(machine.terms)
         if place is not None:
             place.side.keys[ALL].set(place.at, self._always(place))
-            self._look(index)
-
-    def catch_up(self) -> None:
-        """Lower the keys that may have fallen since the last time."""
-        fell, seen = self._fell, self._seen
-        if seen < len(fell):
-            self._seen = len(fell)
-            looked, versions = self._looked, self._versions
-            for index in set(fell[seen:]):
-                if looked[index] != versions[index]:
-                    self._lower(index)
-
-    def forget(self) -> None:
-        """Start anew with the list of changes."""
-        self.catch_up()
-        self._seen = 0
+            self.look(machine)
 
     @abstractmethod
     def _always(self, place: Place) -> int:
         """Return the key of a machine, whatever happens on it."""
 
     @abstractmethod
-    def _lower(self, index: int) -> None:
-        """Lower the keys of a machine to no more than what they are now."""
-
-    @abstractmethod
-    def _look(self, index: int) -> None:
+    def look(self, machine: SimulatedMachine) -> None:
         """Set the keys of a machine as it is now."""
 
     def least(self, kind: int, now: int, seconds: int) -> int:
@@ -166,26 +133,6 @@ class Lane(ABC):
                 key = side.keys[kind].among(bisect_right(side.ends, last))
             found = min(found, key)
         return found
-
-    def least_now(self, kind: int, now: int, seconds: int) -> int:
-        """Return the same of machines as they are now, which may be more than they were."""
-        looked, versions, each = self._looked, self._versions, len(self._versions)
-        while True:
-            key = self.least(kind, now, seconds)
-            index = key % each
-            if key == NOWHERE or looked[index] == versions[index]:
-                return key
-            self._look(index)
-
-    def key_now(self, kind: int, side: Side, at: int) -> int:
-        """Return the key of one place as its machine is now."""
-        key = side.keys[kind].keys[at]
-        if key < NOWHERE:
-            index = key % len(self._versions)
-            if self._looked[index] != self._versions[index]:
-                self._look(index)
-                key = side.keys[kind].keys[at]
-        return key
 
     def least_of_all(self, kind: int) -> int:
         """Return the least key of a kind among all machines."""
@@ -203,33 +150,26 @@ class PriceLane(Lane):
 
     def __init__(self, fleet: Fleet, size: int, members: Iterable[int], discount: Fraction) -> None:
         self.curve = CurveSchedule(discount)
-        self._asked, self._discount = -1, _NO_DISCOUNT
-        # Who runs does not matter to them, unless whether a bidder is paused decides among equals.
-        versions = fleet.changes if fleet.counts_waste else fleet.hold_changes
-        super().__init__(fleet, size, members, fleet.freed, versions)
+        self._asked, self._time = -1, (_NO_TIME, self.curve.rate(_NO_TIME))
+        super().__init__(fleet, size, members)
 
-    def discount(self, seconds: int) -> Fraction:
-        """Return the share that prepaying so many seconds takes off."""
+    def prepaid(self, seconds: int) -> tuple[Fraction, Fraction]:
+        """Return so many seconds in months, and the share that prepaying them takes off."""
         if seconds != self._asked:  # one client asks several times
             months = Fraction(seconds, SECONDS_PER_MONTH)
-            self._asked, self._discount = seconds, self.curve.rate(months)
-        return self._discount
+            self._asked, self._time = seconds, (months, self.curve.rate(months))
+        return self._time
 
     def _always(self, place: Place) -> int:
         return place.key
 
-    def _lower(self, index: int) -> None:
-        self._look(index)
-
-    def _look(self, index: int) -> None:
-        self._looked[index] = self._versions[index]
-        place = self._taken[index]
+    def look(self, machine: SimulatedMachine) -> None:
+        place = self._taken[machine.index]
         if place is None:
             return
         side, at, key, _ = place
         _, room, scattered = side.keys
-        machine, size = self._machines[index], self.size
-        free = machine.full & ~machine.held
+        size, free = self.size, machine.full & ~machine.held
         spot = machine.spots[size][free]
         if spot is None:
             there, apart = NOWHERE, key if free.bit_count() >= size else NOWHERE
@@ -251,67 +191,39 @@ CLOSED: Final = 2
 
 
 class BidLane(Lane):
-    """The machines as bidders see them; what they all have is a floor.
-
-    Attributes:
-        spots: By the index of a machine, the block that a bid would get.
-    """
-
-    def __init__(self, fleet: Fleet, size: int, members: Iterable[int]) -> None:
-        self.spots: dict[int, Spot] = {}
-        super().__init__(fleet, size, members, fleet.fell, fleet.changes)
-        self._held_seen = len(fleet.held)
-
-    def forget(self) -> None:
-        """Start anew with the list of changes."""
-        super().forget()
-        self._catch_up_holds()
-        self._held_seen = 0
-
-    def _catch_up_holds(self) -> None:
-        """Look at the machines where contracts came, too: on some no bid may win any more."""
-        held, seen = self._fleet.held, self._held_seen
-        self._held_seen = len(held)
-        for index in set(held[seen:]):
-            if self._looked[index] != self._versions[index]:
-                self._look(index)
+    """The machines as bidders see them; what they all have is a floor."""
 
     def _always(self, place: Place) -> int:
         return place.floor
 
-    def _lower(self, index: int) -> None:
-        place, fleet = self._taken[index], self._fleet
-        if place is None:
-            return
-        if fleet.exact:
-            self._look(index)
-            return
-        steps = self._machines[index].lowest_bid(self.size)
-        if steps is not None:
-            side, at, key, _ = place
-            keys = side.keys[CHEAPEST]
-            key += steps * fleet.ways
-            if key < keys.keys[at]:
-                keys.set(at, key)
+    def look(self, machine: SimulatedMachine) -> None:
+        contested = self.bit & machine.rooms.block & ~machine.idle
+        self.put(machine, machine.dislodging(contested).get(self.size))
 
-    def _look(self, index: int) -> None:
-        self._looked[index] = self._versions[index]
-        place = self._taken[index]
+    def put(self, machine: SimulatedMachine, price: int | None) -> None:
+        """Set the keys of a machine as it is now.
+
+        Args:
+            machine: The machine.
+            price: The lowest bid in price steps that stops who runs on a block, if any may; it does
+                not matter if nothing runs on one.
+        """
+        place = self._taken[machine.index]
         if place is None:
             return
         side, at, key, floor = place
-        _, cheapest, closed = side.keys
-        fleet, machine = self._fleet, self._machines[index]
-        found = machine.cheapest(self.size)
-        if found is None:
+        if machine.idle & self.bit:
+            price = machine.lowest_idle(self.size)
+        if price is None:
             key = NOWHERE
         else:
-            steps, spot = found
-            self.spots[index] = spot
-            key += steps * fleet.ways
+            fleet = self._fleet
+            key += price * fleet.ways
             floor = NOWHERE
             if fleet.counts_waste:
-                key += fleet.waste(spot, pauses=bool(spot.gpu_set & machine.used))
+                spot = machine.bid_spot(self.size, price)
+                key += fleet.waste(spot, pauses=not machine.idle & self.bit)
+        _, cheapest, closed = side.keys
         if cheapest.keys[at] != key:
             cheapest.set(at, key)
         if closed.keys[at] != floor:
@@ -319,16 +231,11 @@ class BidLane(Lane):
 
     def is_full(self, most: int, now: int, seconds: int) -> bool:
         """Return whether no bid may win on some machine whose floor is at most ``most``."""
-        beyond = (most + 1) * len(self._versions)
-        if self.least_now(CLOSED, now, seconds) < beyond:
-            return True
-        # On a fleet that is seldom the answer: so who else closed is asked for only now.
-        self._catch_up_holds()
-        return self.least_now(CLOSED, now, seconds) < beyond
+        return self.floor(self.least(CLOSED, now, seconds)) <= most
 
     def floor(self, key: int) -> int:
         """Return the floor in a key by it, price steps per GPU-hour."""
-        return key // len(self._versions)
+        return key // len(self._taken)
 
     def idle_at(self, key: int, bid: int, now: int, seconds: int) -> int:
         """Return the least key that costs as much as a given one, whose floor a bid reaches.
@@ -341,10 +248,8 @@ class BidLane(Lane):
             for place in range(side.lasting(now, seconds)):
                 here = side.keys[CHEAPEST].keys[place]
                 if here < found and here // fleet.ways == steps:
-                    here = self.key_now(CHEAPEST, side, place)
-                if here < found and here // fleet.ways == steps:
                     machine = fleet.machine(here)
                     reached = machine.floor * self.size <= bid
-                    if reached and machine.idle_spot(self.size) is not None:
+                    if reached and machine.idle & self.bit:
                         found = here
         return found

@@ -27,7 +27,7 @@ from numgenius_core.listing import Listing, Verification
 from numgenius_core.offer import Block, GpuSet
 from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.whatif._rental import NEVER, Rental, Speed, storage_speed
-from numgenius_core.whatif._shape import Shape, Spot
+from numgenius_core.whatif._shape import Rooms, Shape, Spot
 
 _NO_DISCOUNT: Final = Fraction(0)
 _UNKNOWN: Final = -1
@@ -53,10 +53,9 @@ def _lowest_bid(floor: int, size: int) -> int | None:
     return None if price is None else price.steps
 
 
-def _price_above(rental: Rental, size: int, floor: int) -> int:
+def _price_above(rental: Rental, size: int) -> int:
     """Return the lowest bid in price steps that a newcomer beats a running one with."""
-    above = nanos_above(rental.rate.steps, rental.block.size, size) * STEPS_PER_NANO
-    return max(floor, above)
+    return nanos_above(rental.rate.steps, rental.block.size, size) * STEPS_PER_NANO
 
 
 class SimulatedMachine:
@@ -72,16 +71,18 @@ class SimulatedMachine:
         held: Those that an on-demand or reserved contract has.
         used: Those of an instance that runs.
         live: The instances that exist, by their contract.
-        fell: Whether the last instance to come may have made GPUs come free for less.
+        seen: Its ``rooms`` as those saw it last who pay a fixed price.
+        seen_by_bidders: Its ``idle`` and the blocks of its ``rooms`` as bidders did.
         free_time: GPU-seconds so far that no on-demand or reserved contract held.
         unusable_time: The part of it that the average client could not have used, times the
             demand's weight.
     """
 
     __slots__ = (
-        "_contests", "_disks", "_lowest", "_noted_at", "_parts", "_rates", "_round", "_running",
-        "_shapes", "_waiting", "ends_at", "fell", "floor", "free_time", "full", "held", "index",
-        "lasts", "listed", "listing", "live", "origin", "price", "shape", "share", "spots",
+        "_contests", "_disks", "_heads", "_lowest", "_noted_at", "_parts", "_rates", "_running",
+        "_shapes", "_waiting", "ends_at", "floor", "free_time", "full", "held", "index",
+        "lasts", "listed", "listing", "live", "origin", "price", "seen", "seen_by_bidders",
+        "shape", "share", "spots",
         "terms", "unusable_time", "used",
     )  # fmt: skip
 
@@ -100,15 +101,14 @@ class SimulatedMachine:
         self.used: GpuSet = 0
         self.live: dict[int, Rental] = {}
         self.free_time = self.unusable_time = 0
-        self.fell = False
         self._noted_at = 0
         self._parts = parts  # of a bid: a multiple of all sizes, so that bids per GPU are whole
         self._shapes = shapes
         # The bids of each block, the best first: only that one may run.
         self._contests: dict[GpuSet, list[Claim]] = {}
+        self._heads: list[Claim] = []  # these best ones, the best of all first
         self._running: list[Claim] = []  # the highest priority first
         self._waiting = 0
-        self._round = 0
         self.listed = True
         self.terms = index
         self._read(listing)
@@ -118,6 +118,8 @@ class SimulatedMachine:
         self.listing = listing
         self.shape = self._shapes[listing.machine.gpus, listing.min_gpu]
         self.spots = self.shape.spots
+        self.seen = self.rooms
+        self.seen_by_bidders = self.idle, self.rooms.block
         self.price = listing.prices.gpu.steps
         self.floor = listing.prices.min_bid.steps
         self.share = listing.prices.platform_fee
@@ -163,44 +165,64 @@ class SimulatedMachine:
         """Return where a block goes that no contract with a fixed price holds, if there is one."""
         return self.spots[size][self.full & ~self.held]
 
-    def cheapest(self, size: int) -> tuple[int, Spot] | None:
-        """Return the lowest bid that would run on a block now, in price steps, and the block.
+    @property
+    def rooms(self) -> Rooms:
+        """For which sizes the GPUs that no contract with a fixed price holds are enough."""
+        return self.shape.rooms[self.full & ~self.held]
 
-        That is one where nothing runs, as the placement chooses it; else the one whose runners bid
-        the least, of equal ones the one that starts lowest. ``None`` if no bid may win.
+    @property
+    def idle(self) -> int:
+        """For which sizes there is a block on which nothing runs, each as the bit of its number."""
+        return self.shape.rooms[self.full & ~self.used].block
+
+    def bid_spot(self, size: int, bid: int) -> Spot:
+        """Return where the lowest bid that would run now, in price steps, would.
+
+        That is where nothing runs, as the placement chooses it; else where those that run bid the
+        least, of equal blocks the one that starts lowest.
         """
-        lowest = self._lowest_idle(size)
         free = self.full & ~self.used
         spot = self.spots[size][free]
         if spot is not None:
-            return None if lowest is None else (lowest, spot)
-        # From the lowest priority up: once a block is free of all that run so far, the last of
-        # them is the dearest on it, and no block is cheaper.
-        price, spots, floor = 0, self.shape.lowest[size], lowest or 0
+            return spot
         for _, _, rental in reversed(self._running):
-            if spot is not None and _price_above(rental, size, floor) > price:
+            if _price_above(rental, size) > bid:
                 break
             free |= rental.gpu_set
-            spot = spots[free]
-            if spot is not None and not price:
-                price = _price_above(rental, size, floor)
-        if spot is None or price > HIGHEST_BID.steps * size:
-            return None
-        return price, spot
+        spot = self.shape.lowest[size][free]
+        assert spot is not None  # the bid stops those that ran there
+        return spot
 
-    def lowest_bid(self, size: int) -> int | None:
-        """Return a bid in price steps that no lower one than :meth:`cheapest` is, found at once.
+    def dislodging(self, sizes: int) -> dict[int, int]:
+        """Return the lowest bids, in price steps, that stop who runs on a block of some sizes.
 
-        Who runs where nothing does pays the floor; who does not has to stop one that runs.
+        Args:
+            sizes: The sizes, each as the bit of its number, for which there is a block that no
+                contract with a fixed price holds, but none on which nothing runs.
+
+        Returns:
+            By the size; none of those on which no bid may win.
         """
-        lowest = self._lowest_idle(size)
-        if self.spots[size][self.full & ~self.used] is not None:
-            return lowest
-        if not self._running:
-            return None
-        return _price_above(self._running[-1][2], size, lowest or 0)
+        # From the lowest priority up: once a block is free of all that run so far, the last of
+        # them is the dearest on it, and no block is cheaper.
+        found: dict[int, int] = {}
+        free, rooms = self.full & ~self.used, self.shape.rooms
+        for _, _, rental in reversed(self._running):
+            free |= rental.gpu_set
+            there = rooms[free].block & sizes
+            if there:
+                sizes ^= there
+                while there:
+                    size = there.bit_length() - 1
+                    there ^= 1 << size
+                    price = max(self.lowest_idle(size) or 0, _price_above(rental, size))
+                    if price <= HIGHEST_BID.steps * size:
+                        found[size] = price
+                if not sizes:
+                    break
+        return found
 
-    def _lowest_idle(self, size: int) -> int | None:
+    def lowest_idle(self, size: int) -> int | None:
         """Return the lowest bid that runs where nothing does, in price steps, if any may."""
         lowest = self._lowest.get(size, _UNKNOWN)
         if lowest == _UNKNOWN:
@@ -212,7 +234,6 @@ class SimulatedMachine:
     def enter(self, rental: Rental, now: int) -> list[Rental]:
         """Take in an instance, and return all that run or pause from now on."""
         self.live[rental.id] = rental
-        self.fell = False
         gpu_set = rental.gpu_set
         bid = rental.request.bid
         if bid is None:
@@ -221,20 +242,14 @@ class SimulatedMachine:
             rental.run(now)
             changed = self._displace(gpu_set, now) if self.used & gpu_set else []
             if changed is None:
-                self.fell = True
                 return [rental, *self.settle(now)]
         else:
             rank = rental.rank = -bid.steps * (self._parts // rental.block.size)
             claim = rank, rental.id, rental
-            contest = self._contests.get(gpu_set)
-            if contest is None:
-                self._contests[gpu_set] = [claim]
-            else:
-                insort(contest, claim)
+            self._contend(claim)
             changed = self._displace(gpu_set, now) if self.used & gpu_set else []
             if changed is None:
                 self._waiting += 1
-                self.fell = True
                 return self.settle(now, claim)
             rental.run(now)
             insort(self._running, claim)
@@ -273,10 +288,7 @@ class SimulatedMachine:
             self.held ^= rental.gpu_set
         else:
             claim = rental.rank, rental.id, rental
-            contest = self._contests[rental.gpu_set]
-            del contest[bisect_left(contest, claim)]
-            if not contest:
-                del self._contests[rental.gpu_set]
+            self._give_up(claim)
             if rental.run_from is None:
                 self._waiting -= 1
                 return []  # who waits takes nothing
@@ -291,17 +303,13 @@ class SimulatedMachine:
             now: The time.
             after: A bid that came or went: those of higher priority run or wait as before.
         """
-        self._round = this = self._round + 1
         changed: list[Rental] = []
-        heads = [contest[0] for contest in self._contests.values()]
-        running, before, taken = list[Claim](), self._running, self.held
+        heads, running, taken, before = self._heads, list[Claim](), self.held, self._running
         if after is not None:
-            as_before = bisect_left(before, after)
-            running, before = before[:as_before], before[as_before:]
+            running = before[: bisect_left(before, after)]
             for claim in running:
                 taken |= claim[2].gpu_set
-            heads = [head for head in heads if head >= after]
-        heads.sort()
+            heads = heads[bisect_left(heads, after) :]
         lowest, full = -self.floor * self._parts, self.full
         for claim in heads:
             rental = claim[2]
@@ -311,21 +319,39 @@ class SimulatedMachine:
                 break  # it bids less than the floor, and so do all after it
             taken |= rental.gpu_set
             running.append(claim)
-            rental.round = this
             if rental.run_from is None:
                 rental.run(now)
-                self._waiting -= 1
                 changed.append(rental)
             if taken == full:
                 break
-        for claim in before:
-            rental = claim[2]
-            if rental.round != this:
+        began = len(changed)
+        if len(running) - began < len(before):  # not all that ran go on
+            changed += [claim[2] for claim in before if claim not in running]
+            for rental in changed[began:]:
                 rental.pause(now)
-                self._waiting += 1
-                changed.append(rental)
+        self._waiting += len(changed) - 2 * began
         self._running, self.used = running, taken
         return changed
+
+    def _contend(self, claim: Claim) -> None:
+        """Take in a bid among those for its GPUs."""
+        contest = self._contests.setdefault(claim[2].gpu_set, [])
+        head = contest[0] if contest else None
+        insort(contest, claim)
+        if contest[0] is claim:
+            if head is not None:
+                del self._heads[bisect_left(self._heads, head)]
+            insort(self._heads, claim)
+
+    def _give_up(self, claim: Claim) -> None:
+        """Take out a bid from those for its GPUs."""
+        contest = self._contests[claim[2].gpu_set]
+        place = bisect_left(contest, claim)
+        del contest[place]
+        if not place:
+            del self._heads[bisect_left(self._heads, claim)]
+            if contest:
+                insort(self._heads, contest[0])
 
     def publish(self, listing: Listing, terms: int, now: int) -> list[Rental]:
         """Publish the machine anew, and return all that run or pause from now on."""
@@ -364,8 +390,5 @@ class SimulatedMachine:
         if elapsed:
             self._noted_at = now
             free = self.full & ~self.held
-            unusable = self.shape.unusable.get(free)
-            if unusable is None:
-                unusable = self.shape.unusable_of(free)
             self.free_time += free.bit_count() * elapsed
-            self.unusable_time += unusable * elapsed
+            self.unusable_time += self.shape.unusable[free] * elapsed

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from attrs import define, field
 
-from numgenius_core._accrual import accrued, discounted, seconds_on_deposit, ticks_a_second
+from numgenius_core._accrual import accrued, seconds_on_deposit, ticks_a_second
 from numgenius_core.billing.history import Fact, History, Moved, Prepaid, Refunded
 from numgenius_core.billing.metering import GPU, LineKind, metered
 from numgenius_core.contracts.contract import Contract, agree, to_reserved
@@ -23,8 +23,8 @@ from numgenius_core.contracts.life import InstanceEvent
 from numgenius_core.ids import AccountId, ContractId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Mode
-from numgenius_core.money import ZERO
-from numgenius_core.prices.deposits import Refund, refund
+from numgenius_core.money import Money
+from numgenius_core.prices.deposits import Refund, dissolved
 from numgenius_core.rates import PerHour
 from numgenius_core.whatif.demand import Request
 from numgenius_core.whatif.outcome import Lost
@@ -65,7 +65,6 @@ class Tally:
 Speed: TypeAlias = tuple[int, int]
 """What a second costs, in ticks, and the platform's part of that."""
 _FREE: Final = 0, 0
-_NO_DISCOUNT: Final = Fraction(0)
 
 
 def storage_speed(listing: Listing, disk_mb: int) -> Speed:
@@ -73,6 +72,20 @@ def storage_speed(listing: Listing, disk_mb: int) -> Speed:
     prices = listing.prices
     amount, fee = accrued(prices.storage, disk_mb, 1, prices.platform_fee)
     return amount.ticks, fee.ticks
+
+
+class Prepayment(NamedTuple):
+    """What a client that reserves paid in advance.
+
+    Attributes:
+        discount: The share taken off the price on demand.
+        deposit: What it paid.
+        reduced: The price an hour with the discount.
+    """
+
+    discount: Fraction
+    deposit: Money
+    reduced: PerHour
 
 
 class Rental:
@@ -96,22 +109,20 @@ class Rental:
         rate: What its GPUs cost an hour on demand, or its bid.
         speed: What a second of them costs.
         stored: What a second of its disk costs.
-        discount: Of a reserved one, the share taken off ``rate``.
-        deposit: Of a reserved one, what was prepaid.
+        prepaid: Of a reserved one, what was paid in advance.
         run_from: Since when it runs; ``None`` while it is paused.
         ran: For how long it ran before that.
         paused_at: Since when it is paused; ``None`` while it runs.
         paused: For how long it was before that.
         pauses: How often it was paused.
-        round: When its machine looked last who runs, and it did.
         extended: Its contract, once an extension has looked at it.
         facts: When it started, paused and resumed, where that is kept.
     """
 
     __slots__ = (
-        "block", "deposit", "discount", "due", "end", "extended", "facts", "gpu_set", "id",
-        "listing", "machine", "paused", "paused_at", "pauses", "ran", "rank", "rate", "request",
-        "round", "run_from", "speed", "start", "stored", "tally", "until",
+        "block", "due", "end", "extended", "facts", "gpu_set", "id", "listing", "machine", "paused",
+        "paused_at", "pauses", "prepaid", "ran", "rank", "rate", "request", "run_from", "speed",
+        "start", "stored", "tally", "until",
     )  # fmt: skip
 
     def __init__(
@@ -138,10 +149,10 @@ class Rental:
         self.rate = rate
         self.speed = speed
         self.stored = _FREE
-        self.discount, self.deposit = _NO_DISCOUNT, ZERO
+        self.prepaid: Prepayment | None = None
         self.run_from: int | None = None
         self.paused_at: int | None = None
-        self.rank = self.ran = self.paused = self.pauses = self.round = 0
+        self.rank = self.ran = self.paused = self.pauses = 0
         self.extended: Contract | None = None
         self.facts: list[tuple[int, InstanceEvent]] | None = None
         if request.patience is not None:
@@ -215,36 +226,33 @@ class Rental:
         if amount:
             tally.storage += amount * (now - self.start)
             tally.fee += fee * (now - self.start)
-        if self.deposit:
-            self._add_reserved(left=left)
+        if self.prepaid is not None:
+            self._add_reserved(self.prepaid, left=left)
         else:
             amount, fee = self.speed
             tally.gpu += amount * ran
             tally.fee += fee * ran
 
-    def _add_reserved(self, *, left: bool) -> None:
+    def _add_reserved(self, prepaid: Prepayment, *, left: bool) -> None:
         """Charge GPU time, from the deposit as long as there is some of it at a second's start."""
         tally, share = self.tally, self.listing.prices.platform_fee
-        reduced = discounted(self.rate, self.discount)
-        seconds = seconds_on_deposit(self.deposit, reduced, self.ran)
-        amount, fee = ticks_a_second(reduced, share)
+        seconds = seconds_on_deposit(prepaid.deposit, prepaid.reduced, self.ran)
+        amount, fee = ticks_a_second(prepaid.reduced, share)
         full, full_fee = self.speed
         beyond = self.ran - seconds
         tally.gpu += amount * seconds + full * beyond
         tally.fee += fee * seconds + full_fee * beyond
         if left:
-            lost = refund(self.rate, self.discount, self.deposit, seconds).fee
+            lost = self._dissolved(prepaid, seconds).fee
             tally.forfeited += lost.ticks
             tally.fee += lost.scaled(share).ticks
 
-    def _dissolved(self) -> Refund:
-        """Return where its deposit goes if it is destroyed now.
+    def _dissolved(self, prepaid: Prepayment, seconds: int) -> Refund:
+        """Return where a deposit goes if the instance is destroyed now.
 
         It was for no longer than the contract that was made, so it is used up at those rates.
         """
-        reduced = discounted(self.rate, self.discount)
-        seconds = seconds_on_deposit(self.deposit, reduced, self.ran)
-        return refund(self.rate, self.discount, self.deposit, seconds)
+        return dissolved(self.rate, prepaid.reduced, prepaid.deposit, seconds)
 
     def _add_metered(self, until: int, *, left: bool, origin: Interval) -> None:
         """Charge what the meter says: it knows the rates of extensions."""
@@ -266,7 +274,6 @@ class Rental:
     def agreed(self, origin: Interval) -> Contract:
         """Return its contract as it was made."""
         request = self.request
-        reserved = bool(self.deposit)
         made = agree(
             self.listing,
             self.block,
@@ -277,14 +284,15 @@ class Rental:
             disk_mb=request.disk_mb,
             bid=request.bid,
         )
-        return to_reserved(made, self.discount) if reserved else made
+        return made if self.prepaid is None else to_reserved(made, self.prepaid.discount)
 
     def history(self, until: int, *, left: bool, origin: Interval) -> History:
         """Return all that happened to it."""
         contract = self.agreed(origin) if self.extended is None else self.extended
         facts: list[Fact] = []
-        if self.deposit:
-            paid = Prepaid(at=contract.start, amount=self.deposit, discount=self.discount)
+        prepaid = self.prepaid
+        if prepaid is not None:
+            paid = Prepaid(at=contract.start, amount=prepaid.deposit, discount=prepaid.discount)
             facts.append(paid)
         facts += [
             Moved(at=origin.start + timedelta(seconds=at), event=event)
@@ -293,7 +301,9 @@ class Rental:
         ]
         if left:
             gone = origin.start + timedelta(seconds=until)
-            if self.deposit:
-                facts.append(Refunded(at=gone, amount=self._dissolved().refund))
+            if prepaid is not None:
+                seconds = seconds_on_deposit(prepaid.deposit, prepaid.reduced, self.ran)
+                back = self._dissolved(prepaid, seconds).refund
+                facts.append(Refunded(at=gone, amount=back))
             facts.append(Moved(at=gone, event=InstanceEvent.DESTROYED))
         return History(contract=contract, facts=tuple(facts))

@@ -7,7 +7,7 @@ Tables fill as states are seen: few of the 2 ** gpus ever are.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from numgenius_core._terms import NO_FLOOR
 from numgenius_core.gpus.allocation import best_fit, first_fit, spoiled
@@ -34,18 +34,33 @@ class Spot(NamedTuple):
     waste: int
 
 
-class Spots(dict[GpuSet, Spot | None]):
-    """Where blocks of one size go: a spot, or ``None``, for each set of free GPUs."""
+Found = TypeVar("Found")
 
-    def __init__(self, find: Callable[[GpuSet], Spot | None], *, keep: bool) -> None:
+
+class Table(dict[GpuSet, Found]):
+    """What each set of free GPUs means, found when it is first asked for."""
+
+    def __init__(self, find: Callable[[GpuSet], Found], *, keep: bool = True) -> None:
         super().__init__()
         self._find, self._keep = find, keep
 
-    def __missing__(self, free: GpuSet) -> Spot | None:
+    def __missing__(self, free: GpuSet) -> Found:
         found = self._find(free)
         if self._keep:
             self[free] = found
         return found
+
+
+class Rooms(NamedTuple):
+    """For which sizes free GPUs are enough, each size as the bit of its number.
+
+    Attributes:
+        block: There is a block of them.
+        apart: There are as many, but no block.
+    """
+
+    block: int
+    apart: int
 
 
 class Shape:
@@ -56,6 +71,7 @@ class Shape:
         min_gpu: Smallest group for rent.
         spots: For each size that is offered, where it goes.
         lowest: For each size that is offered, the free block that starts lowest.
+        rooms: For each set of free GPUs, the sizes for which they are enough.
         unusable: For each set of free GPUs, those that the average client could not use, times
             the weight of all clients.
     """
@@ -64,13 +80,14 @@ class Shape:
         self, gpus: int, min_gpu: int, placement: Placement, sizes: Mapping[int, int]
     ) -> None:
         self.gpus, self.min_gpu = gpus, min_gpu
-        self.unusable: dict[GpuSet, int] = {}
         self._sizes, self._weight = sizes, sum(sizes.values())
+        self.unusable = Table(self._unusable_of)
+        self.rooms = Table(self._rooms_of)
         offered = {block.size for block in blocks(gpus, min_gpu)}
         self.spots = {size: self._spots(size, placement) for size in sorted(offered)}
         self.lowest = {size: self._spots(size, Placement.FIRST_FIT) for size in sorted(offered)}
 
-    def _spots(self, size: int, placement: Placement) -> Spots:
+    def _spots(self, size: int, placement: Placement) -> Table[Spot | None]:
         gpus, min_gpu = self.gpus, self.min_gpu
         fit = first_fit if placement is Placement.FIRST_FIT else best_fit
         counted = placement is Placement.LEAST_WASTE
@@ -82,17 +99,24 @@ class Shape:
             waste = spoiled(gpus, min_gpu, free, block) if counted else 0
             return Spot(block, block.gpu_set, waste)
 
-        return Spots(find, keep=gpus <= _SMALL)
+        return Table(find, keep=gpus <= _SMALL)
 
-    def unusable_of(self, free: GpuSet) -> int:
+    def _rooms_of(self, free: GpuSet) -> Rooms:
+        """Return for which sizes free GPUs are enough."""
+        block = apart = 0
+        for size, lowest in self.lowest.items():
+            if lowest[free] is not None:
+                block |= 1 << size
+            elif free.bit_count() >= size:
+                apart |= 1 << size
+        return Rooms(block, apart)
+
+    def _unusable_of(self, free: GpuSet) -> int:
         """Return how many free GPUs the average client could not use, times the clients' weight.
 
         That clears the denominator: sums over a horizon are of whole numbers, divided once.
         """
-        found = self.unusable.get(free)
-        if found is None:
-            # What they would earn does not matter here, so neither does their price.
-            state = FreeGpus(gpus=self.gpus, min_gpu=self.min_gpu, free=free, price=NO_FLOOR)
-            share = fragmentation([state], self._sizes).unusable * self._weight
-            found = self.unusable[free] = share.numerator
-        return found
+        # What they would earn does not matter here, so neither does their price.
+        state = FreeGpus(gpus=self.gpus, min_gpu=self.min_gpu, free=free, price=NO_FLOOR)
+        share = fragmentation([state], self._sizes).unusable * self._weight
+        return share.numerator

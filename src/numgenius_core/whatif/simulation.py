@@ -38,8 +38,6 @@ from typing import NamedTuple
 from numgenius_core._accrual import ticks_a_second
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import whole_number
-from numgenius_core._terms import HIGHEST_BID
-from numgenius_core.bids.priority import STEPS_PER_NANO
 from numgenius_core.billing.history import History
 from numgenius_core.intervals import total_seconds
 from numgenius_core.listing import Listing, Mode
@@ -144,9 +142,7 @@ class _Simulation:
             else:
                 last[machine.index] = listing
                 terms.append(Terms.of(machine.index, listing, self.origin))
-        highest = max([one.bid.steps // one.gpus for one in self.requests if one.bid], default=0)
-        extreme = highest >= HIGHEST_BID.steps - STEPS_PER_NANO
-        self.fleet = Fleet(self.machines, terms, shapes, scenario.placement, extreme=extreme)
+        self.fleet = Fleet(self.machines, terms, shapes, scenario.placement)
         # A contract that is extended may be metered from what happened; no other needs it.
         self.keep_facts = self.keep or bool(relistings) or any(one.rolling for one in terms)
 
@@ -211,7 +207,7 @@ class _Simulation:
                 self._settle(rental, at, left=True)
                 self._plan(changed)
                 if ran:  # who waited took nothing
-                    self.fleet.left(machine, holds=rental.request.bid is None)
+                    self.fleet.changed(machine, holds=rental.request.bid is None)
 
     def _arrive(self, request: Request, now: int) -> None:
         """Let a client rent, or go away."""
@@ -233,7 +229,7 @@ class _Simulation:
         if self.keep_facts:
             found.facts = []
         self._plan(machine.enter(found, now))
-        self.fleet.entered(machine, holds=request.bid is None)
+        self.fleet.changed(machine, holds=request.bid is None)
 
     def _rent(self, request: Request, now: int) -> Rental | Lost:
         machine = rent(self.fleet, request, now)
@@ -252,10 +248,9 @@ class _Simulation:
         found = reserve(self.fleet, request, now)
         if isinstance(found, Lost):
             return found
-        rental = self._held(request, found.machine, now)
-        rental.tally = self.reserving
-        if found.deposit:
-            rental.discount, rental.deposit = found.discount, found.deposit
+        machine, prepaid = found
+        rental = self._held(request, machine, now)
+        rental.tally, rental.prepaid = self.reserving, prepaid
         return rental
 
     def _bid(self, request: Request, price: PerHour, now: int) -> Rental | Lost:
