@@ -7,7 +7,7 @@ from typing import Final
 NOWHERE: Final = 1 << 256
 """A key above those of all machines."""
 
-_BITS: Final = 5
+_BITS: Final = 4
 _WIDTH: Final = 1 << _BITS
 
 
@@ -15,8 +15,8 @@ class Least:
     """The least of some keys among the first so many places, kept as the keys change.
 
     Rows of numbers, one above the other: the keys in the order of their places; above them the
-    least of each 32; above these the same, up to a row of one. A change goes up only as far as
-    the least changes, which is seldom beyond the first row, and the least of 32 is found by
+    least of each 16; above these the same, up to a row of one. A change goes up only as far as
+    the least changes, which is seldom beyond the first row, and the least of 16 is found by
     ``min`` alone: so it costs about as much for 10,000 places as for 10, and less than a tree of
     two branches does from a few dozen places on.
 

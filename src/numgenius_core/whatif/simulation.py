@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from heapq import heappop, heappush, merge
+from heapq import heappop, merge
 from itertools import count
 from math import lcm
 from operator import attrgetter, itemgetter
@@ -45,6 +45,7 @@ from numgenius_core.money import ZERO, Money
 from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_DAY
 from numgenius_core.whatif._choice import bid, rent, reserve
+from numgenius_core.whatif._departures import Departures
 from numgenius_core.whatif._fleet import Fleet, Terms
 from numgenius_core.whatif._machine import SimulatedMachine
 from numgenius_core.whatif._rental import Rental, Tally
@@ -106,9 +107,9 @@ class _Simulation:
         self.origin, self.end = scenario.horizon, scenario.horizon.seconds
         self.requests = scenario.demand.draw(self.origin, seed).requests
         self.sizes = Counter([request.gpus for request in self.requests]) or Counter({1: 1})
-        # What is due first is first; of one instance that is due anew, the old entry stays in the
-        # heap and is told apart by its time: to skip it once is cheaper than to find it there.
-        self.departures: list[tuple[int, int, Rental]] = []
+        # Of one instance that is due anew, the old entry stays there and is told apart by its time:
+        # to skip it once is cheaper than to find it.
+        self.departures = Departures(self.end)
         self.tallies = {mode: Tally() for mode in Mode}
         self.renting, self.reserving, self.bidding = (
             self.tallies[mode] for mode in (Mode.ON_DEMAND, Mode.RESERVED, Mode.INTERRUPTIBLE)
@@ -152,13 +153,14 @@ class _Simulation:
     def run(self) -> Outcome:
         """Let all happen, in order of time."""
         publishing, departures = self._publishing(), self.departures
+        soon = departures.soon
         step = next(publishing, None)
         for request in self.requests:
             now = request.after
             while step is not None and step.at <= now:
                 self._publish(step)
                 step = next(publishing, None)
-            if departures and departures[0][0] <= now:
+            if departures.until <= now or (soon and soon[0][0] <= now):
                 self._depart_until(now)
             self._arrive(request, now)
         while step is not None:
@@ -198,16 +200,22 @@ class _Simulation:
     def _depart_until(self, now: int) -> None:
         """Let all leave whose time has come, in order."""
         departures = self.departures
-        while departures and departures[0][0] <= now:
-            at, _, rental = heappop(departures)
-            if rental.due == at:
-                rental.due = -1
-                machine, ran = rental.machine, rental.run_from is not None
-                changed = machine.leave(rental, at)
-                self._settle(rental, at, left=True)
-                self._plan(changed)
-                if ran:  # who waited took nothing
-                    self.fleet.changed(machine, holds=rental.request.bid is None)
+        soon = departures.soon
+        while True:
+            while soon and soon[0][0] <= now:
+                at, _, rental = heappop(soon)
+                if rental.due == at:
+                    rental.due = -1
+                    machine, ran = rental.machine, rental.run_from is not None
+                    changed = machine.leave(rental, at)
+                    self._settle(rental, at, left=True)
+                    if changed:
+                        self._plan(changed)
+                    if ran:  # who waited took nothing
+                        self.fleet.changed(machine, holds=rental.request.bid is None)
+            if now < departures.until:
+                return
+            departures.go_on()
 
     def _arrive(self, request: Request, now: int) -> None:
         """Let a client rent, or go away."""
@@ -269,7 +277,7 @@ class _Simulation:
             if due != rental.due:
                 rental.due = due
                 if due < self.end:
-                    heappush(self.departures, (due, rental.id, rental))
+                    self.departures.plan(due, rental)
 
     def _settle(self, rental: Rental, now: int, *, left: bool) -> None:
         """Take note of what an instance was, when it leaves or the horizon ends."""
