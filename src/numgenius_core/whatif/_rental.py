@@ -216,8 +216,9 @@ class Rental:
         self.stop_clocks(now)
         tally, ran = self.tally, self.ran
         tally.finished += ran == self.request.seconds
-        tally.pauses += self.pauses
-        tally.paused_seconds += self.paused
+        if self.pauses:
+            tally.pauses += self.pauses
+            tally.paused_seconds += self.paused
         tally.gpu_seconds += ran * self.block.size
         if self.extended is not None and self.extended.rate_changes:
             self._add_metered(now, left=left, origin=origin)
