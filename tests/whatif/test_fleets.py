@@ -165,6 +165,13 @@ class TestPlacements:
         ]
         assert places(bidder, wants(1), placement=Placement.BEST_FIT, listings=fleet)[1] == (1, 0)
 
+    def test_that_counts_for_who_has_looked_before(self) -> None:
+        """A bidder who came since is seen, though it holds nothing from who pays a fixed price."""
+        fleet = (listing(1, 1), listing(2, 8))
+        wanted = (wants(0, seconds=1), bids(2, "0.10", seconds=60), wants(3))
+        how: dict[str, Any] = {"placement": Placement.LEAST_WASTE, "listings": fleet}
+        assert places(*wanted, **how) == [(1, 0), (1, 0), (2, 0)]
+
     def test_of_equal_waste_the_first_listed(self) -> None:
         fleet = (listing(9, 4), listing(3, 4))
         how: dict[str, Any] = {"placement": Placement.LEAST_WASTE, "listings": fleet}
@@ -289,6 +296,15 @@ class TestRelistings:
         wanted = [wants(now, seconds=5_000) for now in (50, 150, 250, 350, 450, 550)]
         found = places(*wanted, listings=(cheap, second), relistings=relistings)
         assert [number for number, _ in found] == [1, 1, 1, 2, 2, 1]
+
+    def test_what_happened_before_nobody_looked_is_not_forgotten(self) -> None:
+        """It is rented, published anew and free again while nobody looks: so it is free."""
+        alone = listing(1, 1)
+        again = Relisting(at=EPOCH + 10 * SECOND, machine=MachineId(1), listing=alone)
+        wanted = (wants(0, seconds=20), wants(30))
+        assert places(*wanted, listings=(alone,), relistings=(again,)) == [(1, 0), (1, 0)]
+        bidders = (bids(0, "32", seconds=20), bids(30, "0.10"))
+        assert places(*bidders, listings=(alone,), relistings=(again,)) == [(1, 0), (1, 0)]
 
     def test_the_highest_bid_there_is_closes_a_machine(self) -> None:
         """No legal bid beats it, so who comes next finds the machine full, not too dear."""
