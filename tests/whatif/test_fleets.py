@@ -168,7 +168,8 @@ class TestPlacements:
     def test_that_counts_for_who_has_looked_before(self) -> None:
         """A bidder who came since is seen, though it holds nothing from who pays a fixed price."""
         fleet = (listing(1, 1), listing(2, 8))
-        wanted = (wants(0, seconds=1), bids(2, "0.10", seconds=60), wants(3))
+        looks = wants(2, gpus=64)  # nobody offers that
+        wanted = (wants(0, seconds=1), looks, bids(3, "0.10", seconds=60), wants(4))
         how: dict[str, Any] = {"placement": Placement.LEAST_WASTE, "listings": fleet}
         assert places(*wanted, **how) == [(1, 0), (1, 0), (2, 0)]
 

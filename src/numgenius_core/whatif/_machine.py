@@ -112,14 +112,14 @@ class SimulatedMachine:
         self.listed = True
         self.terms = index
         self._read(listing)
+        self.seen = self.rooms
+        self.seen_by_bidders = self.idle, self.rooms.block
 
     def _read(self, listing: Listing) -> None:
         """Take note of what depends on the listing alone: once a listing, not once a request."""
         self.listing = listing
         self.shape = self._shapes[listing.machine.gpus, listing.min_gpu]
         self.spots = self.shape.spots
-        self.seen = self.rooms
-        self.seen_by_bidders = self.idle, self.rooms.block
         self.price = listing.prices.gpu.steps
         self.floor = listing.prices.min_bid.steps
         self.share = listing.prices.platform_fee
