@@ -116,11 +116,11 @@ class Fleet:
 
     def published(self, machine: SimulatedMachine) -> None:
         """Take note that a machine was published anew, or unlisted."""
-        self.changed(machine, holds=True)
-        self._show_bidders()
-        self._show_others()
         for lane in (*self._fixed_lanes, *self._bid_lanes.values()):
             lane.move(machine)
+        machine.show()
+        self._for_others.discard(machine)
+        self._for_bidders.discard(machine)
 
     def _show_others(self) -> None:
         """Let those who pay a fixed price look at the machines that changed.

@@ -112,8 +112,7 @@ class SimulatedMachine:
         self.listed = True
         self.terms = index
         self._read(listing)
-        self.seen = self.rooms
-        self.seen_by_bidders = self.idle, self.rooms.block
+        self.show()
 
     def _read(self, listing: Listing) -> None:
         """Take note of what depends on the listing alone: once a listing, not once a request."""
@@ -174,6 +173,11 @@ class SimulatedMachine:
     def idle(self) -> int:
         """For which sizes there is a block on which nothing runs, each as the bit of its number."""
         return self.shape.rooms[self.full & ~self.used].block
+
+    def show(self) -> None:
+        """Take note that all clients see it as it is."""
+        self.seen = self.rooms
+        self.seen_by_bidders = self.idle, self.rooms.block
 
     def bid_spot(self, size: int, bid: int) -> Spot:
         """Return where the lowest bid that would run now, in price steps, would.
