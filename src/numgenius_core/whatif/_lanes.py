@@ -5,7 +5,8 @@ machines as a *lane*. A lane has the machines sorted by how long their listings 
 whole number, its *key*: what the client would pay there, then what decides among equals, and last
 the machine itself. The least key among those that last long enough is the machine to rent.
 
-Keys are always those of the machines as they are: what happens on one changes its keys at once.
+Whenever a client asks, the keys are those of the machines as they are: the fleet
+(``whatif._fleet``) has let the lanes look at those that changed.
 
 Which machines there are, and what is ever published, is known from the start; so places in a lane
 never move. A machine that is published anew leaves one place and takes another.
