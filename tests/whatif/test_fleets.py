@@ -307,6 +307,24 @@ class TestRelistings:
         bidders = (bids(0, "32", seconds=20), bids(30, "0.10"))
         assert places(*bidders, listings=(alone,), relistings=(again,)) == [(1, 0), (1, 0)]
 
+    def test_gpus_that_come_free_apart_are_seen(self) -> None:
+        """One GPU free is too few for two; two that are no block are fragments."""
+        stays = [wants(0, seconds=seconds) for seconds in (20, 900, 40, 900)]
+        looks = [wants(at, gpus=2) for at in (10, 30, 50)]
+        scenario = Scenario(
+            listings=(listing(1, 4),), demand=Trace([*stays, *looks]), horizon=SHORT
+        )
+        outcome = simulate(scenario)
+        assert (outcome.lost(Lost.FULL), outcome.lost(Lost.FRAGMENTED)) == (2, 1)
+
+    def test_who_stops_a_low_bid_for_many_gpus_pays_the_lowest_there_is(self) -> None:
+        """So an idle machine is as cheap, and nobody is paused for less than a bid may be."""
+        fleet = (listing(1, 1, floor="0"), listing(2, 8, floor="0"))
+        assert places(bids(0, "0.001", gpus=8), bids(1, "0.001"), listings=fleet) == [
+            (2, 0),
+            (1, 0),
+        ]
+
     def test_the_highest_bid_there_is_closes_a_machine(self) -> None:
         """No legal bid beats it, so who comes next finds the machine full, not too dear."""
         highest = PerHour(32)
