@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
-from numgenius_core.market._copying import copier_of
+from numgenius_core.market._copying import copier, copier_of
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, Purse, moved
 from numgenius_core.market._part_builders import AccountBuilder, Instances, MachineBuilder
 from numgenius_core.market._persistent import Sorted, Table
@@ -45,17 +45,34 @@ from numgenius_core.market.state import (
 from numgenius_core.market.volume import A_VOLUME, RentedVolume
 from numgenius_core.money import Money
 
-# A builder has fields of the same names as a market: all but these are copied from it.
+_changed_market: Final = copier(Market)
 _market_of: Final[Callable[..., Market]] = copier_of(
-    Market, "machines", "accounts", "platform", "queue"
+    Market,
+    *("now", "version", "last", "settings", "homes"),
+    *("machines", "accounts", "platform", "queue"),
 )
+T = TypeVar("T")
+
+
+class _Seldom(Generic[T]):
+    """A field that seldom changes: when it does, it is in the market that is being built on."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, market: Builder, owner: type) -> T:
+        value: T = getattr(market.base, self._name)
+        return value
+
+    def __set__(self, market: Builder, value: T) -> None:
+        market.base = _changed_market(market.base, **{self._name: value})
 
 
 class Builder:
     """A market that is changed in place, beside the value that it began as.
 
     Attributes:
-        base: The market as it was.
+        base: The market as it was, but for what seldom changes.
         now: The instant of the last event.
         version: The number of events it came from.
         last: The last number given.
@@ -81,21 +98,22 @@ class Builder:
         "_queue",
         "_removed",
         "_stale",
-        "asked",
         "base",
-        "credited",
         "gone",
         "gone_volumes",
         "homes",
         "last",
-        "listings",
         "now",
-        "paid_out",
         "settings",
         "version",
-        "volume_listings",
-        "volumes",
     )
+
+    credited = _Seldom[Money]()
+    paid_out = _Seldom[Money]()
+    listings = _Seldom[Table[int, MachineId]]()
+    asked = _Seldom[Table[int, MachineId]]()
+    volumes = _Seldom[Table[VolumeId, MachineId]]()
+    volume_listings = _Seldom[Table[int, MachineId]]()
 
     def __init__(self, base: Market) -> None:
         self.base = base
@@ -103,13 +121,7 @@ class Builder:
         self.version: int = base.version
         self.last: int = base.last
         self.settings: Settings = base.settings
-        self.credited: Money = base.credited
-        self.paid_out: Money = base.paid_out
         self.homes: Table[ContractId, MachineId] = base.homes
-        self.listings: Table[int, MachineId] = base.listings
-        self.asked: Table[int, MachineId] = base.asked
-        self.volumes: Table[VolumeId, MachineId] = base.volumes
-        self.volume_listings: Table[int, MachineId] = base.volume_listings
         self.gone: dict[ContractId, Instance] = {}
         self.gone_volumes: dict[VolumeId, RentedVolume] = {}
         self._platform: Purse | None = None  # what the platform has earned, once that changes
@@ -406,4 +418,15 @@ class Builder:
         if self._new_accounts:
             accounts = accounts.updated(self._new_accounts)
         platform = base.platform if self._platform is None else self._platform.ledger()
-        return _market_of(self, machines, accounts, platform, self._queue)
+        return _market_of(
+            base,
+            self.now,
+            self.version,
+            self.last,
+            self.settings,
+            self.homes,
+            machines,
+            accounts,
+            platform,
+            self._queue,
+        )

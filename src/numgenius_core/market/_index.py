@@ -35,6 +35,8 @@ from numgenius_core.market.instance import (
 )
 from numgenius_core.rates import PerGpuHour
 
+_Found = tuple[PerGpuHour, tuple[Entry, ...], frozenset[ContractId]]
+"""A floor, which claims run above it, the highest priority first, and whose they are."""
 _NO_CLAIMS: Final[Sorted[Entry]] = Sorted()
 _CONTRACT: Final = attrgetter("contract")
 
@@ -74,7 +76,7 @@ class MachineIndex:
         self.stored_mb: int = 0
         self.count: int = 0
         # Who runs under which floor, if it is known; it is found when it is asked for.
-        self._found: tuple[PerGpuHour, tuple[Entry, ...], frozenset[ContractId]] | None = None
+        self._found: _Found | None = None
         self.claims: dict[int, Sorted[Entry]] = {}
         self.heads: list[Entry] = []
         self.holding: frozenset[ContractId] = frozenset()
@@ -166,11 +168,29 @@ class MachineIndex:
             self.claims[key] = now
         before, first = there.first, now.first
         if first != before:
+            heads = self.heads
             if before is not None:
-                del self.heads[bisect_left(self.heads, before)]
+                del heads[bisect_left(heads, before)]
             if first is not None:
-                insort(self.heads, first)
-            self._found = None  # who runs has to be found anew
+                insort(heads, first)
+            self._found = self._found_with(before, first)
+
+    def _found_with(self, before: Entry | None, first: Entry | None) -> _Found | None:
+        """Return who runs after a head changed; ``None`` is to be found anew.
+
+        One that runs and rises still runs, one that waits and falls still waits, and so do all
+        others: whoever was in the way of one that waits still is.
+        """
+        found = self._found
+        if found is None or before is None or first is None or first.contract != before.contract:
+            return None
+        floor, running, runs = found
+        if first.contract not in runs:
+            return None if first < before else found
+        if first > before:
+            return None
+        changed = [first if entry == before else entry for entry in running]
+        return floor, tuple(sorted(changed)), runs
 
     def _rehold(self, old: Instance | None, new: Instance | None, held: list[int]) -> None:
         """Take note of what an instance holds and stores."""
@@ -236,9 +256,7 @@ class MachineIndex:
             return None
         return (self.holding | self.restarting) - runs
 
-    def _run(
-        self, floor: PerGpuHour
-    ) -> tuple[PerGpuHour, tuple[Entry, ...], frozenset[ContractId]]:
+    def _run(self, floor: PerGpuHour) -> _Found:
         found = self._found
         if found is None or (found[0] is not floor and found[0] != floor):
             running = _first(self.heads, floor, self.gpus)
