@@ -277,8 +277,8 @@ def _first(heads: Iterable[Entry], floor: PerGpuHour, gpus: int) -> tuple[Entry,
     running, taken = [], 0
     least = max(level_of(floor.steps), ON_DEMAND)  # a floor above all bids is above bids alone
     for entry in heads:
-        level, _, _, block = entry
-        if not taken & block and (level <= least or level == LAST):
+        block = entry.gpus
+        if not taken & block and (entry.level <= least or entry.level == LAST):
             running.append(entry)
             taken |= block
             if taken == gpus:

@@ -159,7 +159,7 @@ def change_bid(decision: Decision, command: c.ChangeBid) -> None:
     machine = decision.market.machine(contract.machine)
     bid = _winning(machine, instance) if command.bid is None else command.bid
     check_bid_price(bid, contract.block.size, machine.floor)
-    if bid == instance.bid:
+    if bid.steps == instance.bid.steps:
         return
     decision.take(_bid_changed(decision.at, contract.id, bid, decision.next_number()))
     decision.rerun(contract.machine)
