@@ -28,7 +28,7 @@ from numgenius_core.market.instance import (
     fill_promise,
     flow_of,
 )
-from numgenius_core.market.promise import PromiseState, counted, flows_on
+from numgenius_core.market.promise import counted, flows_on
 from numgenius_core.market.state import (
     AN_INCREASE,
     AN_INSTANCE,
@@ -259,12 +259,17 @@ class Builder:
 
     def put(self, instance: Instance) -> None:
         """Take an instance in its new state: a new one, or one that :meth:`living` gave."""
-        contract = instance.contract
-        number, machine = contract.id, self.building(contract.machine)
+        self._put(instance, self.building(instance.contract.machine))
+
+    def _put(self, instance: Instance, machine: MachineBuilder) -> Instance | None:
+        """Take an instance in its new state on its machine, and return it as it was."""
+        number = instance.contract.id
+        before = self._instances.get(number)
+        self._instances[number] = instance
         if not machine.stale:
             self._stale.append(machine)
-        machine.put(number, self._instances.get(number), instance)
-        self._instances[number] = instance
+        machine.put(number, before, instance)
+        return before
 
     def destroy(self, instance: Instance) -> None:
         """Take an instance out, to be handed to whoever keeps what was destroyed."""
@@ -299,18 +304,15 @@ class Builder:
             lump: What moves at once; of a deposit it changes with the instance, not here.
         """
         contract, old = instance.contract, instance.flow
-        number, name = contract.id, contract.machine
-        machine = self._machines.get(name) or self.building(name)
-        before, waits = self._instances.get(number), 0
+        machine = self._machines.get(contract.machine) or self.building(contract.machine)
+        before, waits = self._put(instance, machine), 0
         if before is not None and before.state is not instance.state:  # it is not new
             waits = (instance.state in WAITING) - (before.state in WAITING)
         flow = flow_of(instance, machine.state.online, at)
         if instance.promise is not None:
-            fill_promise(instance, self._promise(instance, machine.state, at, lump, flow))
-        if not machine.stale:
-            self._stale.append(machine)
-        machine.put(number, before, instance)
-        self._instances[number] = instance
+            running = before is not None and before.state is InstanceState.RUNNING
+            promise = counted(instance.promise, at, old, running=running, machine=machine.state)
+            fill_promise(instance, flows_on(promise, at, lump, old, flow))
         if flow is old and lump is NO_FLOW and not waits:
             return
         paid, _, earned, fee = lump.ticks
@@ -327,16 +329,6 @@ class Builder:
             if deposit_is != deposit_was:
                 left = moved(left, at, 0, deposit_was - deposit_is)
             fill_flow(instance, flow, left)
-
-    def _promise(
-        self, instance: Instance, machine: MachineState, at: datetime, lump: Flow, flow: Flow
-    ) -> PromiseState:
-        """Return the promise of an instance, counted until now, with its flow from now on."""
-        promise, before = instance.promise, self._instances.get(instance.contract.id)
-        assert promise is not None
-        running = before is not None and before.state is InstanceState.RUNNING
-        promise = counted(promise, at, instance.flow, running=running, machine=machine)
-        return flows_on(promise, at, lump, instance.flow, flow)
 
     def earn(self, at: datetime, add: int, speed: int) -> None:
         """Let ticks join what the platform has earned, and so many more a second."""
