@@ -98,6 +98,52 @@ def test_who_waits_on_demand_lets_go_of_nothing() -> None:
     assert w.market.machine(M1).occupied == 0
 
 
+class TestABidThatChanges:
+    """Who runs after a bid rose or fell is what all bids say, whether it ran or waited."""
+
+    def bids(self, *bids: str) -> tuple[World, list[Any]]:
+        """Return bids on two GPUs: one for the first, one for both, one for the second."""
+        w = world(2, prices(1))
+        places = ((1, 0), (2, 0), (1, 1))
+        return w, [
+            w.rent(size, place, by=(ANN, BOB)[size - 1], bid=bid, load=False)
+            for (size, place), bid in zip(places, bids, strict=True)
+        ]
+
+    def change(self, w: World, contract: Any, bid: str) -> set[Any]:
+        """Change a bid, and return who has GPUs then."""
+        by = w.instance(contract).contract.client
+        w.do(c.ChangeBid(by=by, contract=contract, bid=PerHour(bid)))
+        check(w.market)
+        return {each for each in w.market.homes if w.instance(each).state in HOLDS}
+
+    def test_one_that_runs_and_falls_lets_another_run(self) -> None:
+        w, (first, both, second_one) = self.bids("0.5", "0.6", "0.4")
+        assert self.change(w, first, "0.35") == {first, second_one}
+        assert self.change(w, second_one, "0.2") == {first, second_one}
+        assert self.change(w, first, "0.1") == {both}
+
+    def test_one_that_runs_and_rises_comes_before_others(self) -> None:
+        w, (first, _, second_one) = self.bids("0.5", "0.6", "0.4")
+        assert self.change(w, second_one, "0.9") == {first, second_one}
+        running = w.market.machine(M1)._index.running(w.market.machine(M1).floor)
+        assert [each.contract for each in running] == [second_one, first]
+
+    def test_one_that_waits_and_falls_waits(self) -> None:
+        w, (first, both, second_one) = self.bids("0.5", "0.6", "0.4")
+        assert self.change(w, both, "0.2") == {first, second_one}
+
+    def test_one_that_waits_and_rises_runs(self) -> None:
+        w, (_, both, _) = self.bids("0.5", "0.6", "0.4")
+        assert self.change(w, both, "1.5") == {both}
+
+    def test_one_that_falls_behind_another_on_its_block(self) -> None:
+        w, (first, _, second_one) = self.bids("0.5", "0.6", "0.4")
+        third = w.rent(1, 0, by=BOB, bid="0.45", load=False)
+        assert self.change(w, first, "0.42") == {third, second_one}
+        assert self.change(w, first, "0.47") == {first, second_one}
+
+
 def test_a_free_test_runs_behind_a_bid_under_the_floor() -> None:
     w = world(1, prices(1, min_bid="0.2"))
     bid, mine = w.rent(1, bid="0.3"), w.rent(1, by=HOST, load=False)

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
-from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
-from numgenius_core.market._copying import copier_of
-from numgenius_core.market._index import MachineIndex
-from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, Purse, moved, used_up
+from numgenius_core.market._copying import copier, copier_of
+from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, Purse, moved
+from numgenius_core.market._part_builders import AccountBuilder, Instances, MachineBuilder
 from numgenius_core.market._persistent import Sorted, Table
 from numgenius_core.market._settings import Settings
 from numgenius_core.market.instance import (
@@ -29,7 +28,7 @@ from numgenius_core.market.instance import (
     fill_promise,
     flow_of,
 )
-from numgenius_core.market.promise import PromiseState, counted, flows_on
+from numgenius_core.market.promise import counted, flows_on
 from numgenius_core.market.state import (
     AN_INCREASE,
     AN_INSTANCE,
@@ -41,53 +40,39 @@ from numgenius_core.market.state import (
     changed_machine,
     due_of,
     found_in,
-    paid_account,
-    repopulated,
     told_again,
 )
 from numgenius_core.market.volume import A_VOLUME, RentedVolume
 from numgenius_core.money import Money
 
-# A builder has fields of the same names as a market: all but these are copied from it.
+_changed_market: Final = copier(Market)
 _market_of: Final[Callable[..., Market]] = copier_of(
-    Market, "machines", "accounts", "platform", "queue"
+    Market,
+    *("now", "version", "last", "settings", "homes"),
+    *("machines", "accounts", "platform", "queue"),
 )
+T = TypeVar("T")
 
 
-class AccountPurse(Purse):
-    """The money of an account while it is changed in place, and what changes with it.
+class _Seldom(Generic[T]):
+    """A field that seldom changes: when it does, it is in the market that is being built on."""
 
-    Attributes:
-        waiting: How many of its instances wait for their GPUs.
-        empty: Whether nothing is left and what it rented has been stopped.
-        watched: Whether its owner is to be told of what it falls to.
-    """
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
 
-    __slots__ = ("_before", "empty", "waiting", "watched")
+    def __get__(self, market: Builder, owner: type) -> T:
+        value: T = getattr(market.base, self._name)
+        return value
 
-    def __init__(self, account: Account) -> None:
-        ledger = account.ledger
-        self.since = ledger.since
-        self.ticks, self.rate = ledger.amount.ticks, ledger.rate.ticks
-        self._before = account
-        self.waiting: int = account.waiting
-        self.empty: bool = account.empty
-        self.watched: bool = account.charge is not None or account.notice is not None
-
-    def account(self) -> Account:
-        """Return the account as a value."""
-        ticks, empty, due = self.ticks, self.empty, None
-        if not empty:
-            due = used_up(self.since, ticks, self.rate) if ticks > 0 else self.since
-        account = paid_account(self._before, self.ledger(), self.waiting, empty, due)
-        return changed_account(account, due=account.next_due()) if self.watched else account
+    def __set__(self, market: Builder, value: T) -> None:
+        market.base = _changed_market(market.base, **{self._name: value})
 
 
 class Builder:
     """A market that is changed in place, beside the value that it began as.
 
     Attributes:
-        base: The market as it was.
+        base: The market as it was, but for what seldom changes.
         now: The instant of the last event.
         version: The number of events it came from.
         last: The last number given.
@@ -105,32 +90,30 @@ class Builder:
 
     __slots__ = (
         "_accounts",
-        "_indexes",
         "_instances",
-        "_known",
         "_machines",
+        "_new_accounts",
+        "_new_machines",
         "_platform",
-        "_purses",
         "_queue",
         "_removed",
         "_stale",
-        "_touched",
-        "_unqueued",
-        "asked",
         "base",
-        "credited",
         "gone",
         "gone_volumes",
         "homes",
         "last",
-        "listings",
         "now",
-        "paid_out",
         "settings",
         "version",
-        "volume_listings",
-        "volumes",
     )
+
+    credited = _Seldom[Money]()
+    paid_out = _Seldom[Money]()
+    listings = _Seldom[Table[int, MachineId]]()
+    asked = _Seldom[Table[int, MachineId]]()
+    volumes = _Seldom[Table[VolumeId, MachineId]]()
+    volume_listings = _Seldom[Table[int, MachineId]]()
 
     def __init__(self, base: Market) -> None:
         self.base = base
@@ -138,31 +121,20 @@ class Builder:
         self.version: int = base.version
         self.last: int = base.last
         self.settings: Settings = base.settings
-        self.credited: Money = base.credited
-        self.paid_out: Money = base.paid_out
         self.homes: Table[ContractId, MachineId] = base.homes
-        self.listings: Table[int, MachineId] = base.listings
-        self.asked: Table[int, MachineId] = base.asked
-        self.volumes: Table[VolumeId, MachineId] = base.volumes
-        self.volume_listings: Table[int, MachineId] = base.volume_listings
         self.gone: dict[ContractId, Instance] = {}
         self.gone_volumes: dict[VolumeId, RentedVolume] = {}
         self._platform: Purse | None = None  # what the platform has earned, once that changes
-        self._accounts: dict[AccountId, Account] = {}
-        self._purses: dict[AccountId, AccountPurse] = {}  # of accounts that are paid just now
-        self._machines: dict[MachineId, MachineState] = {}
-        self._known: dict[MachineId, MachineState] = {}  # those, and what was asked for
-        self._removed: set[MachineId] = set()
         # Instances that were asked for or changed, as they are now; None are destroyed ones.
-        self._instances: dict[ContractId, Instance | None] = {}
-        # Those that changed, as their machine's index knows them; and (the keys) those that the
-        # index knows as they are, and the machine does not yet.
-        self._touched: dict[MachineId, dict[ContractId, Instance | None]] = {}
-        self._stale: dict[MachineId, dict[ContractId, Instance | None]] = {}
-        self._indexes: dict[MachineId, MachineIndex] = {}
+        self._instances: Instances = {}
+        self._machines: dict[MachineId, MachineBuilder] = {}  # those that were asked for
+        self._stale: list[MachineBuilder] = []  # of those, whose instances changed
+        self._accounts: dict[AccountId, AccountBuilder] = {}  # those that changed
+        # Values that are other ones than in the market as it was.
+        self._new_machines: dict[MachineId, MachineState] = {}
+        self._new_accounts: dict[AccountId, Account] = {}
+        self._removed: set[MachineId] = set()
         self._queue: Sorted[Due] = base.queue
-        # Accounts that changed, and when they were to run out before.
-        self._unqueued: dict[AccountId, datetime | None] = {}
 
     # --- what there is ----------------------------------------------------------------------
 
@@ -172,11 +144,10 @@ class Builder:
         return self.base.account(name) if found is None else found
 
     def _account(self, name: AccountId) -> Account | None:
-        purse = self._purses.pop(name, None)
-        if purse is not None:
-            found = self._accounts[name] = purse.account()
-            return found
-        return self._accounts.get(name) or self.base.accounts.get(name)
+        changing = self._accounts.get(name)
+        if changing is not None:
+            return changing.account()
+        return self._new_accounts.get(name) or self.base.accounts.get(name)
 
     def opened(self, name: AccountId, at: datetime) -> Account:
         """Return an account, a new one if need be."""
@@ -187,22 +158,24 @@ class Builder:
         known = machine in self._machines or machine in self.base.machines
         return known and machine not in self._removed
 
+    def building(self, machine: MachineId) -> MachineBuilder:
+        """Return a machine that is being built; raises ``UnknownId``."""
+        found = self._machines.get(machine)
+        if found is None:
+            state = None if machine in self._removed else self.base.machines.get(machine)
+            if state is None:
+                return found_in({}, machine, "machine", "a machine of this market")
+            found = self._machines[machine] = MachineBuilder(state)
+        return found
+
     def bare(self, machine: MachineId) -> MachineState:
         """Return a machine whose instances may be out of date; raises ``UnknownId``."""
-        found = self._known.get(machine)
-        if found is None:
-            if machine not in self._removed:
-                found = self.base.machines.get(machine)
-            if found is None:
-                return found_in({}, machine, "machine", "a machine of this market")
-            self._known[machine] = found
-        return found
+        return self.building(machine).state
 
     def machine(self, machine: MachineId) -> MachineState:
         """Return a machine as it is now; raises ``UnknownId``."""
-        if machine in self._touched or machine in self._indexes:
-            return self._brought_up_to_date(machine)
-        return self.bare(machine)
+        found = self.building(machine)
+        return self._brought_up_to_date(found) if found.stale else found.state
 
     def living(self, contract: ContractId) -> Instance:
         """Return an instance that exists; raises ``UnknownId``."""
@@ -211,7 +184,8 @@ class Builder:
             machine = self.homes.get(contract)
             if machine is None:
                 machine = found_in(self.homes, contract, "contract", AN_INSTANCE)
-            found = self.bare(machine).instances[contract]
+            found = self.building(machine).state.instances.get(contract)
+            assert found is not None
             self._instances[contract] = found
         return found
 
@@ -228,15 +202,17 @@ class Builder:
 
     def put_account(self, account: Account) -> None:
         """Take an account in its new state; one that has something is not empty."""
-        name = account.id
-        before = self._account(name)
-        self._unqueued.setdefault(name, None if before is None else before.due)
+        name, found = account.id, self._accounts.get(account.id)
+        if found is None:
+            before = self._account(name)
+            found = AccountBuilder(account, None if before is None else before.due)
+            self._accounts[name] = found
         if account.empty and account.ledger.amount.ticks > 0:
             account = changed_account(account, empty=False)
         if account.charge_told or account.notice_told:
             account = told_again(account)
         due = account.next_due()
-        self._accounts[name] = account if due == account.due else changed_account(account, due=due)
+        found.take(account if due == account.due else changed_account(account, due=due))
 
     def put_machine(self, state: MachineState, **changes: Any) -> None:
         """Take a machine with some fields changed, but for its instances."""
@@ -248,13 +224,11 @@ class Builder:
             changes.get("announced", state.announced),
             changes.get("volumes_due", state.volumes_due),
         )
-        self._put_machine(changed_machine(state, due=due, _offers=None, **changes), state.due)
-
-    def _put_machine(self, state: MachineState, due_before: datetime | None) -> None:
-        machine = state.machine.id
-        if state.due != due_before:
-            self._requeue(0, machine, due_before, state.due)
-        self._machines[machine] = self._known[machine] = state
+        if due != state.due:
+            self._requeue(0, state.machine.id, state.due, due)
+        state = changed_machine(state, due=due, _offers=None, **changes)
+        self.building(state.machine.id).state = state
+        self._new_machines[state.machine.id] = state
 
     def _requeue(
         self, kind: int, key: MachineId | AccountId, before: datetime | None, due: datetime | None
@@ -270,7 +244,8 @@ class Builder:
 
     def add_machine(self, machine: MachineState) -> None:
         """Take a new machine; it is not listed yet, so nothing is due there."""
-        self._machines[machine.id] = self._known[machine.id] = machine
+        self._machines[machine.id] = MachineBuilder(machine)
+        self._new_machines[machine.id] = machine
         self._removed.discard(machine.id)
 
     def remove_machine(self, machine: MachineId) -> None:
@@ -278,26 +253,28 @@ class Builder:
         due = self.bare(machine).due
         if due is not None:
             self._queue = self._queue.without((due, 0, machine))
-        self._machines.pop(machine, None)
-        self._known.pop(machine, None)
+        del self._machines[machine]
+        self._new_machines.pop(machine, None)
         self._removed.add(machine)
 
     def put(self, instance: Instance) -> None:
         """Take an instance in its new state: a new one, or one that :meth:`living` gave."""
-        contract = instance.contract
-        self._put(instance, contract, self._instances.get(contract.id))
+        self._put(instance, self.building(instance.contract.machine))
 
-    def _put(self, instance: Instance, contract: Contract, before: Instance | None) -> None:
-        """Take an instance in its new state, its contract and what it was being known."""
-        touched = self._touched.get(contract.machine)
-        if touched is None:
-            touched = self._touched[contract.machine] = {}
-        touched.setdefault(contract.id, before)
-        self._instances[contract.id] = instance
+    def _put(self, instance: Instance, machine: MachineBuilder) -> Instance | None:
+        """Take an instance in its new state on its machine, and return it as it was."""
+        number = instance.contract.id
+        before = self._instances.get(number)
+        self._instances[number] = instance
+        if not machine.stale:
+            self._stale.append(machine)
+        machine.put(number, before, instance)
+        return before
 
     def destroy(self, instance: Instance) -> None:
         """Take an instance out, to be handed to whoever keeps what was destroyed."""
         self.put(instance)
+        self.building(instance.contract.machine).remove(instance.id)
         self._instances[instance.id] = None
         self.gone[instance.id] = instance
         self.homes = self.homes.without(instance.id)
@@ -327,14 +304,15 @@ class Builder:
             lump: What moves at once; of a deposit it changes with the instance, not here.
         """
         contract, old = instance.contract, instance.flow
-        before, waits = self._instances.get(contract.id), 0
+        machine = self._machines.get(contract.machine) or self.building(contract.machine)
+        before, waits = self._put(instance, machine), 0
         if before is not None and before.state is not instance.state:  # it is not new
             waits = (instance.state in WAITING) - (before.state in WAITING)
-        machine = self.bare(contract.machine)
-        flow = flow_of(instance, machine.online, at)
+        flow = flow_of(instance, machine.state.online, at)
         if instance.promise is not None:
-            fill_promise(instance, self._promise(instance, machine, at, lump, flow))
-        self._put(instance, contract, before)
+            running = before is not None and before.state is InstanceState.RUNNING
+            promise = counted(instance.promise, at, old, running=running, machine=machine.state)
+            fill_promise(instance, flows_on(promise, at, lump, old, flow))
         if flow is old and lump is NO_FLOW and not waits:
             return
         paid, _, earned, fee = lump.ticks
@@ -352,16 +330,6 @@ class Builder:
                 left = moved(left, at, 0, deposit_was - deposit_is)
             fill_flow(instance, flow, left)
 
-    def _promise(
-        self, instance: Instance, machine: MachineState, at: datetime, lump: Flow, flow: Flow
-    ) -> PromiseState:
-        """Return the promise of an instance, counted until now, with its flow from now on."""
-        promise, before = instance.promise, self._instances.get(instance.contract.id)
-        assert promise is not None
-        running = before is not None and before.state is InstanceState.RUNNING
-        promise = counted(promise, at, instance.flow, running=running, machine=machine)
-        return flows_on(promise, at, lump, instance.flow, flow)
-
     def earn(self, at: datetime, add: int, speed: int) -> None:
         """Let ticks join what the platform has earned, and so many more a second."""
         if self._platform is None:
@@ -374,102 +342,83 @@ class Builder:
         Raises:
             UnknownId: There is no such account.
         """
-        purse = self._purses.get(name)
-        if purse is None:
-            account = self._accounts.get(name) or self.base.accounts.get(name)
-            if account is None:
-                account = self.account(name)  # which refuses it
-            self._unqueued.setdefault(name, account.due)
-            purse = self._purses[name] = AccountPurse(account)
-        purse.move(at, add, speed)
+        account = self._accounts.get(name)
+        if account is None:
+            value = self._new_accounts.get(name) or self.base.accounts.get(name)
+            if value is None:
+                value = self.base.account(name)  # which refuses it
+            account = self._accounts[name] = AccountBuilder(value, value.due)
+        account.move(at, add, speed)
         if waits:
-            purse.waiting += waits
-        if purse.empty and purse.ticks > 0:
-            purse.empty = False
-        if purse.watched:
-            self.put_account(self.account(name))  # which looks whether it is above them again
+            account.waiting += waits
+        if account.empty and account.ticks > 0:
+            account.empty = False
+        if account.watched:
+            self.put_account(account.account())  # which looks whether it is above them again
 
     # --- looking up -------------------------------------------------------------------------
 
-    def index(self, machine: MachineId) -> MachineIndex:
-        """Return what is looked up of a machine, as its instances are now."""
-        index = self._indexes.get(machine)
-        touched = self._touched.pop(machine, None)
-        if touched is None:
-            return self.bare(machine)._index if index is None else index
-        if index is None:
-            index = self._indexes[machine] = self.bare(machine)._index.copy()
-        now = self._instances
-        index.update([(before, now[contract]) for contract, before in touched.items()])
-        stale = self._stale.setdefault(machine, touched)
-        if stale is not touched:
-            stale.update(touched)
-        return index
-
-    def _brought_up_to_date(self, machine: MachineId) -> MachineState:
-        """Return a machine with its instances as they are now, and all that is looked up there."""
-        index, state = self.index(machine), self.bare(machine)
-        del self._indexes[machine]  # it is the machine's now
-        changes: dict[ContractId, Instance] = {}
-        gone: list[ContractId] = []
-        for contract in self._stale.pop(machine):
-            new = self._instances[contract]
-            if new is None:
-                gone.append(contract)
-            else:
-                changes[contract] = new
-        instances: Any = state.instances
-        due = state.due
-        if index.dues is not state._index.dues:
-            due = due_of(
-                index,
-                state.listing,
-                state.rolls_at,
-                state.schedule,
-                state.announced,
-                state.volumes_due,
-            )
-        before, state = (
-            state.due,
-            repopulated(state, instances.updated(changes, gone), index, due, None),
-        )
-        self._put_machine(state, before)
+    def _brought_up_to_date(self, machine: MachineBuilder) -> MachineState:
+        """Return a machine as it is now, in the queue when it is due."""
+        before = machine.state.due
+        state = machine.bring_up_to_date()
+        number = state.machine.id
+        if state.due is not before and state.due != before:
+            self._requeue(0, number, before, state.due)
+        self._new_machines[number] = state
         return state
 
     def next_due(self) -> Due | None:
         """Return what is due first on a machine or an account, ``None`` if nothing ever is."""
-        self._look_up_machines()
+        if self._stale:
+            self._look_up_machines()
         first = self._queue.first
         # An account that changed is due from now on, and machines come before: many of one host
         # are gone through before its balance is looked at.
-        if self._unqueued and not (first is not None and first[1] == 0 and first[0] <= self.now):
+        if self._accounts and not (first is not None and first[1] == 0 and first[0] <= self.now):
             self._look_up_accounts()
             first = self._queue.first
         return first
 
     def _look_up_machines(self) -> None:
         """Bring machines up to date: who runs there, what is due."""
-        if self._touched or self._indexes:
-            for machine in self._touched | self._indexes:
+        for machine in self._stale:
+            if machine.stale:
                 self._brought_up_to_date(machine)
+        self._stale.clear()
 
     def _look_up_accounts(self) -> None:
         """Bring up to date when balances run out."""
-        for name, before in self._unqueued.items():
-            account = self._account(name)
-            due = None if account is None else account.due
-            if due != before:
-                self._requeue(1, name, before, due)
-        self._unqueued.clear()
+        for name, changing in self._accounts.items():
+            account = self._new_accounts[name] = changing.account()
+            if account.due != changing.due:
+                self._requeue(1, name, changing.due, account.due)
+        self._accounts.clear()
 
     def market(self) -> Market:
         """Return the market as a value."""
-        self._look_up_machines()
-        self._look_up_accounts()
+        if self._stale:
+            self._look_up_machines()
+        if self._accounts:
+            self._look_up_accounts()
         base = self.base
-        machines = base.machines.updated(self._machines) if self._machines else base.machines
+        machines, accounts = base.machines, base.accounts
+        if self._new_machines:
+            machines = machines.updated(self._new_machines)
         for machine in self._removed:
             machines = machines.without(machine)
-        accounts = base.accounts.updated(self._accounts) if self._accounts else base.accounts
+        if self._new_accounts:
+            accounts = accounts.updated(self._new_accounts)
         platform = base.platform if self._platform is None else self._platform.ledger()
-        return _market_of(self, machines, accounts, platform, self._queue)
+        return _market_of(
+            base,
+            self.now,
+            self.version,
+            self.last,
+            self.settings,
+            self.homes,
+            machines,
+            accounts,
+            platform,
+            self._queue,
+        )

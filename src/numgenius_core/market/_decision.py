@@ -131,7 +131,10 @@ class Decision:
         Raises:
             RuleViolation: The market's settings allow no more; it names which.
         """
-        settings, instance = self.market.settings, self.market.living(contract)
+        settings = self.market.settings
+        if settings.waiting_on_a_machine is None and settings.waiting_of_an_account is None:
+            return
+        instance = self.market.living(contract)
         if instance.state not in WAITING:
             return
         machine = self.market.machine(instance.contract.machine)
@@ -149,7 +152,8 @@ class Decision:
 
     def rerun(self, machine: MachineId) -> None:
         """Work out who runs on a machine: who has to pause pauses, then who may run resumes."""
-        floor, index = self.market.bare(machine).floor, self.market.index(machine)
+        building = self.market.building(machine)
+        floor, index = building.state.floor, building.index()
         had = index.unsettled(floor)
         if had is None:
             return  # nearly always

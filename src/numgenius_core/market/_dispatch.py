@@ -295,8 +295,11 @@ def decided(market: Market, command: c.Command | Order, at: datetime) -> Decisio
         need = f"at most {longest} after {market.now} (longest_step)"
         raise RuleViolation("at", need, str(at))
     due = market.queue.first
-    decision = Decision(market, at) if due is None or due[0] > at else advance_to(market, at)
-    decision.begin()
+    if due is None or due[0] > at:
+        decision = Decision(market, at)
+    else:
+        decision = advance_to(market, at)
+        decision.begin()
     do(decision, command)
     catch_up(decision)  # what was done may have taken the last of a balance
     return decision

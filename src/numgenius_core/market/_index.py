@@ -13,6 +13,7 @@ block that is under the floor and does not.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from operator import attrgetter
@@ -34,10 +35,9 @@ from numgenius_core.market.instance import (
 )
 from numgenius_core.rates import PerGpuHour
 
-Change = tuple[Instance | None, Instance | None]
-"""An instance as it was and as it is; ``None`` if it is not there."""
+_Found = tuple[PerGpuHour, tuple[Entry, ...], frozenset[ContractId]]
+"""A floor, which claims run above it, the highest priority first, and whose they are."""
 _NO_CLAIMS: Final[Sorted[Entry]] = Sorted()
-_FIRST: Final = attrgetter("first")
 _CONTRACT: Final = attrgetter("contract")
 
 
@@ -50,6 +50,7 @@ class MachineIndex:
         stored_mb: Disk of all instances, whole MB.
         claims: The claims on each block, by the block's GPUs as bits, the best first; those of
             free tests by the same number below zero.
+        heads: The first of each, the highest priority first.
         count: How many claims there are.
         holding: The instances that have their GPUs: they load or run.
         restarting: What yields and was started again, until they run or are paused.
@@ -62,6 +63,7 @@ class MachineIndex:
         "count",
         "dues",
         "gpus",
+        "heads",
         "holding",
         "occupied",
         "restarting",
@@ -74,88 +76,121 @@ class MachineIndex:
         self.stored_mb: int = 0
         self.count: int = 0
         # Who runs under which floor, if it is known; it is found when it is asked for.
-        self._found: tuple[PerGpuHour, tuple[Entry, ...], frozenset[ContractId]] | None = None
+        self._found: _Found | None = None
         self.claims: dict[int, Sorted[Entry]] = {}
+        self.heads: list[Entry] = []
         self.holding: frozenset[ContractId] = frozenset()
         self.restarting: frozenset[ContractId] = frozenset()
         self.dues: Sorted[tuple[datetime, ContractId]] = Sorted()
-        self.update([(None, each) for each in instances])
+        there = {each.contract.id: each for each in instances}
+        self.update(dict.fromkeys(there), there)
 
     def copy(self) -> MachineIndex:
         """Return an index of its own with the same in it."""
         index: MachineIndex = object.__new__(MachineIndex)
         index.gpus, index.occupied = self.gpus, self.occupied
         index.stored_mb, index.count = self.stored_mb, self.count
-        index.claims, index.holding = self.claims, self.holding
+        index.claims, index.heads = self.claims.copy(), self.heads.copy()
+        index.holding = self.holding
         index.restarting, index.dues, index._found = self.restarting, self.dues, self._found
         return index
 
-    def update(self, changes: Iterable[Change]) -> None:
-        """Take note of instances that changed; an index that a machine has is copied first."""
-        claims = self.claims.copy()
+    def update(
+        self,
+        changed: Mapping[ContractId, Instance | None],
+        now: Mapping[ContractId, Instance],
+    ) -> None:
+        """Take note of instances that changed; an index that a machine has is copied first.
+
+        Args:
+            changed: Each as it was; ``None`` if it was not there.
+            now: Each as it is, those left out that are there no longer.
+        """
         held: list[int] = []
-        for old, new in changes:
+        for contract, old in changed.items():
+            new = now.get(contract)
             if old is None or new is None:
                 if old is not new:  # else it came and went between two looks
-                    self._reclaim(claims, old, new)
+                    self._reclaim(old, new)
                     self._rehold(old, new, held)
                     self._put_due(old, new)
                 continue
-            moved, same = old.state is not new.state, old.contract is new.contract
-            rates = old.rate_changes_begun == new.rate_changes_begun
+            moved = old.state is not new.state
+            agreed = (
+                old.contract is not new.contract or old.rate_changes_begun != new.rate_changes_begun
+            )
             if (
                 old.bid is not new.bid
+                or agreed
                 or old.arrival != new.arrival
-                or not (same and rates)
                 or (moved and not _stays_in_place(old, new))
             ):
-                self._reclaim(claims, old, new)
-            if moved or not same:
+                self._reclaim(old, new)
+            if moved or agreed:
                 self._rehold(old, new, held)
             if (
-                not (same and rates)
+                agreed
                 or old.deposit is not new.deposit
+                or old.promise is not None
+                or new.promise is not None
                 or (moved and (new.state in OVER or old.state in OVER))
-                or not (old.promise is None and new.promise is None)
             ):
                 self._put_due(old, new)
-        self.claims = claims
         for gpus in held:  # after those that let go of them
             self.occupied |= gpus
 
-    def _reclaim(
-        self, claims: dict[int, Sorted[Entry]], old: Instance | None, new: Instance | None
-    ) -> None:
+    def _reclaim(self, old: Instance | None, new: Instance | None) -> None:
         """Put the claim of an instance in its place among those on its block."""
         before = None if old is None else entry_of(old)
         entry = None if new is None else entry_of(new)
         if before is not None and entry is not None and before.gpus == entry.gpus:
             if before != entry:
                 key = _key(entry)
-                there = claims[key]
-                self._put_claims(claims, key, there, there.replaced(before, entry))
+                there = self.claims[key]
+                self._put_claims(key, there, there.replaced(before, entry))
             return
         if before is not None:
             self.count -= 1
             key = _key(before)
-            there = claims[key]
-            self._put_claims(claims, key, there, there.without(before))
+            there = self.claims[key]
+            self._put_claims(key, there, there.without(before))
         if entry is not None:
             self.count += 1
             key = _key(entry)
-            there = claims.get(key, _NO_CLAIMS)
-            self._put_claims(claims, key, there, there.add(entry))
+            there = self.claims.get(key, _NO_CLAIMS)
+            self._put_claims(key, there, there.add(entry))
 
-    def _put_claims(
-        self, claims: dict[int, Sorted[Entry]], key: int, there: Sorted[Entry], now: Sorted[Entry]
-    ) -> None:
+    def _put_claims(self, key: int, there: Sorted[Entry], now: Sorted[Entry]) -> None:
         """Put the claims on a block in their place, and notice if its head is another one."""
         if now.first is None:
-            del claims[key]
+            del self.claims[key]
         else:
-            claims[key] = now
-        if now.first != there.first:
-            self._found = None  # who runs has to be found anew
+            self.claims[key] = now
+        before, first = there.first, now.first
+        if first != before:
+            heads = self.heads
+            if before is not None:
+                del heads[bisect_left(heads, before)]
+            if first is not None:
+                insort(heads, first)
+            self._found = self._found_with(before, first)
+
+    def _found_with(self, before: Entry | None, first: Entry | None) -> _Found | None:
+        """Return who runs after a head changed; ``None`` is to be found anew.
+
+        One that runs and rises still runs, one that waits and falls still waits, and so do all
+        others: whoever was in the way of one that waits still is.
+        """
+        found = self._found
+        if found is None or before is None or first is None or first.contract != before.contract:
+            return None
+        floor, running, runs = found
+        if first.contract not in runs:
+            return None if first < before else found
+        if first > before:
+            return None
+        changed = [first if entry == before else entry for entry in running]
+        return floor, tuple(sorted(changed)), runs
 
     def _rehold(self, old: Instance | None, new: Instance | None, held: list[int]) -> None:
         """Take note of what an instance holds and stores."""
@@ -221,12 +256,10 @@ class MachineIndex:
             return None
         return (self.holding | self.restarting) - runs
 
-    def _run(
-        self, floor: PerGpuHour
-    ) -> tuple[PerGpuHour, tuple[Entry, ...], frozenset[ContractId]]:
+    def _run(self, floor: PerGpuHour) -> _Found:
         found = self._found
         if found is None or (found[0] is not floor and found[0] != floor):
-            running = _first(map(_FIRST, self.claims.values()), floor, self.gpus)
+            running = _first(self.heads, floor, self.gpus)
             found = self._found = floor, running, frozenset(map(_CONTRACT, running))
         return found
 
@@ -237,16 +270,17 @@ def _key(entry: Entry) -> int:
 
 
 def _first(heads: Iterable[Entry], floor: PerGpuHour, gpus: int) -> tuple[Entry, ...]:
-    """Return those of the best claims on each block that run on GPUs, the highest priority first.
+    """Return those of the best claims on each block, in their order, that run on GPUs.
 
     The floor is for bids: a host's free test runs under any.
     """
     running, taken = [], 0
     least = max(level_of(floor.steps), ON_DEMAND)  # a floor above all bids is above bids alone
-    for entry in sorted(heads):
-        if not taken & entry.gpus and (entry.level <= least or entry.level == LAST):
+    for entry in heads:
+        block = entry.gpus
+        if not taken & block and (entry.level <= least or entry.level == LAST):
             running.append(entry)
-            taken |= entry.gpus
+            taken |= block
             if taken == gpus:
                 break
     return tuple(running)

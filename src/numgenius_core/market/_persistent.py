@@ -295,21 +295,20 @@ class Sorted(Generic[T]):
         pieces = self._pieces
         if not pieces:
             return self.add(new)
-        several = len(pieces) > 1
-        place = self._place(old) if several else 0
-        if several and self._place(new) != place:
-            return self.without(old).add(new)
+        place = 0
+        if len(pieces) > 1:
+            place = self._place(old)
+            if self._place(new) != place:
+                return self.without(old).add(new)
         piece: Any = pieces[place].copy()  # most often both belong there
         index = bisect_left(piece, old)
         if index == len(piece) or piece[index] != old:
             return self.add(new)
         del piece[index]
         insort(piece, new)
-        if several:
+        if len(pieces) > 1:
             return _sorted((*pieces[:place], piece, *pieces[place + 1 :]))
-        made: Sorted[T] = object.__new__(Sorted)
-        made._pieces, made.first = (piece,), piece[0]
-        return made
+        return _sorted((piece,))
 
     def _place(self, item: Any) -> int:
         """Return which piece an item belongs to: the last that begins with no larger one."""

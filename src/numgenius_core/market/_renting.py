@@ -155,15 +155,16 @@ def change_bid(decision: Decision, command: c.ChangeBid) -> None:
     instance = _current(decision, command.contract, command.by)
     if instance.bid is None:
         raise RuleViolation("contract", "an interruptible instance", instance.contract.mode.value)
-    machine = decision.market.machine(instance.contract.machine)
+    contract = instance.contract
+    machine = decision.market.machine(contract.machine)
     bid = _winning(machine, instance) if command.bid is None else command.bid
-    check_bid_price(bid, instance.contract.block.size, machine.floor)
-    if bid == instance.bid:
+    check_bid_price(bid, contract.block.size, machine.floor)
+    if bid.steps == instance.bid.steps:
         return
-    decision.take(_bid_changed(decision.at, instance.id, bid, decision.next_number()))
-    decision.rerun(machine.id)
+    decision.take(_bid_changed(decision.at, contract.id, bid, decision.next_number()))
+    decision.rerun(contract.machine)
     if instance.state in HOLDS:  # one that waited already is not one more
-        decision.may_wait(instance.id)
+        decision.may_wait(contract.id)
 
 
 def _winning(machine: MachineState, instance: Instance) -> PerHour:

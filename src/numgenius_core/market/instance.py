@@ -335,9 +335,8 @@ def flow_of(instance: Instance, online: bool, at: datetime) -> Flow:
             paid = instance.paid_bid if instance.rate_changes_begun else bid
             assert paid is not None
             used = paid.steps
-    share = prices.platform_fee
-    stored, mb = prices.storage.steps, contract.disk_mb
-    return _flow(stored, mb, used, covered, share.numerator, share.denominator)
+    share = prices.platform_fee.as_integer_ratio()
+    return _flow(prices.storage.steps, contract.disk_mb, used, covered, share)
 
 
 def _flow_of_promised(instance: Instance, *, online: bool) -> Flow:
@@ -350,20 +349,17 @@ def _flow_of_promised(instance: Instance, *, online: bool) -> Flow:
     if running:
         used = prices.gpu.for_gpus(contract.block.size).steps
         fee = promise_fee(contract, prices).steps
-    share = prices.platform_fee
-    stored, mb = prices.storage.steps, contract.disk_mb
-    return _promised_flow(stored, mb, used, fee, share.numerator, share.denominator)
+    share = prices.platform_fee.as_integer_ratio()
+    return _promised_flow(prices.storage.steps, contract.disk_mb, used, fee, share)
 
 
 # Few flows are different, so most often it is one that another instance has: then it is the same
 # object, and whether a flow has changed is a glance. The key is of whole numbers, whose hash is
 # quicker than that of prices and of a share.
 @lru_cache(maxsize=65_536)
-def _flow(
-    storage: int, disk_mb: int, gpus: int, covered: bool, numerator: int, denominator: int
-) -> Flow:
+def _flow(storage: int, disk_mb: int, gpus: int, covered: bool, ratio: tuple[int, int]) -> Flow:
     """Return the flow of a disk, and of GPUs that cost so many price steps an hour."""
-    share = Fraction(numerator, denominator)
+    share = Fraction(*ratio)
     stored = accrued(PerGbMonth.from_steps(storage), disk_mb, 1, share)
     used = accrued(PerHour.from_steps(gpus), 1, 1, share)
     deposit = used.amount if covered else ZERO
@@ -372,11 +368,9 @@ def _flow(
 
 
 @lru_cache(maxsize=65_536)
-def _promised_flow(
-    storage: int, disk_mb: int, gpus: int, fee: int, numerator: int, denominator: int
-) -> Flow:
+def _promised_flow(storage: int, disk_mb: int, gpus: int, fee: int, ratio: tuple[int, int]) -> Flow:
     """Return the flow into an escrow: of the fee of the promise the platform gets nothing."""
-    used = _flow(storage, disk_mb, gpus, False, numerator, denominator)
+    used = _flow(storage, disk_mb, gpus, False, ratio)
     sla = PerHour.from_steps(fee).charge(1)
     balance, escrow = used.balance + sla, used.payout + sla
     return Flow(balance=balance, fee=used.fee, escrow=escrow, sla=sla)
