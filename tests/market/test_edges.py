@@ -81,6 +81,15 @@ class TestAccounts:
         w.do(c.AddCredit(account=ANN, amount=Money(72)))
         assert self._told(w, 4) == [second(3 * DAY + 3_600)]
 
+    def test_who_is_told_at_once_of_a_higher_threshold(self) -> None:
+        w = world(1, prices(1))
+        w.rent(1)
+        low, high = Money(999), Money(1_000)
+        w.do(c.SetThresholds(by=ANN, charge=low, notice=low))
+        assert w.names(c.Tick(), 3_600) == ["ChargeDue", "BalanceLow"]
+        told = w.names(c.SetThresholds(by=ANN, charge=high, notice=high))
+        assert told == ["ThresholdsSet", "ChargeDue", "BalanceLow"]
+
     def _told(self, w: World, day: int) -> list[datetime]:
         events = w.do(c.Tick(), day * DAY)
         return [each.at for each in events if isinstance(each, e.BalanceLow)]

@@ -224,6 +224,13 @@ class TestPriority:
         ]
         assert w.state(c1) == "running"
 
+    def test_a_bid_of_just_the_floor_is_outbid_and_not_under_it(self) -> None:
+        w = world(1, prices(min_bid="0.5"))
+        c1 = w.rent(1, bid="0.5")
+        high = w.rent(1, by=BOB, bid="0.6")
+        paused = find_event(w.events, e.InstancePaused)
+        assert (paused.contract, paused.why, paused.by) == (c1, WaitReason.OUTBID, (high,))
+
     def test_a_floor_of_an_unlisted_machine_pauses_too(self) -> None:
         w = world(1)
         c1 = w.rent(1, bid="0.5")
@@ -320,6 +327,16 @@ class TestReserved:
         assert kinds(events) == ["DepositSpent", "RatesChanged"]
         assert [event.at for event in events][1] == second(10 * HOUR)
         assert second(HOUR) <= events[0].at < second(2 * HOUR)
+
+    def test_in_its_last_second_it_lacks_what_the_balance_pays(self) -> None:
+        """A second that begins with some of the deposit left has the discount."""
+        w = world(1, prices(3_600), max_discount=Fraction(1, 2))
+        c1 = w.rent(1)
+        w.do(c.Prepay(by=ANN, contract=c1, amount=Money(1)))
+        reduced = w.instance(c1).gpu_price(w.now)
+        assert w.do(c.Tick(), 10) == (e.DepositSpent(at=second(2), contract=c1),)
+        assert w.instance(c1).deposit.at(w.now) == Money(0)
+        assert w.balance() == Money(1_000) - reduced.charge(2) - Money(8)
 
     def test_spent_exactly_on_a_second_it_lacks_nothing(self) -> None:
         w, c1 = self.prepaid()
@@ -477,6 +494,8 @@ class TestExtension:
         w.rent(1)
         w.list(prices(2), rolling=timedelta(days=9))
         assert kinds(w.do(c.Tick(), 2 * DAY)) == ["EndDateRolled"] * 2
+        w.do(c.RejectPriceIncrease(by=ANN, increase=max(w.market.asked)))
+        assert kinds(w.do(c.Tick(), 3 * DAY)) == ["EndDateRolled"]
 
     def test_an_increase_that_waits_blocks_every_other_extension(self) -> None:
         """DOMAIN 13: "blocks later extensions of that contract until it is answered"."""
@@ -652,6 +671,14 @@ class TestMaintenance:
         with pytest.raises(UnknownId, match="window: need a window of machine 1 that is not over"):
             w.do(c.CancelMaintenance(by=HOST, machine=M1, window=numbers[0]))
 
+    def test_one_of_the_marketplaces_own_by_its_number(self) -> None:
+        w = world()
+        for start in (HOUR, DAY):
+            w.do(c.AnnounceMaintenance(machine=M1, window=window(start)))
+        first, _ = w.market.machine(M1).schedule.windows
+        w.do(c.WithdrawMaintenance(machine=M1, window=first.id))
+        assert self.starts(w) == [24]
+
     def test_the_marketplaces_own_windows_are_not_the_hosts_to_cancel(self) -> None:
         w = world(2)
         w.rent(1)
@@ -674,9 +701,11 @@ class TestMaintenance:
     def test_a_host_neither_locks_nor_numbers(self) -> None:
         w = world()
         locked, numbered = changed(window(HOUR), locked=True), changed(window(HOUR), id=7)
-        with pytest.raises(NotAllowed, match=r"window\.locked: need False: only the marketplace"):
+        need = r"window\.locked: need False: only the marketplace locks windows, got True$"
+        with pytest.raises(NotAllowed, match=need):
             w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=locked))
-        with pytest.raises(RuleViolation, match=r"window\.id: need 0: the market gives the num"):
+        need = r"window\.id: need 0: the market gives the number, got 7$"
+        with pytest.raises(RuleViolation, match=need):
             w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=numbered))
 
     def test_many_machines_at_once(self) -> None:

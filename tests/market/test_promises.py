@@ -147,8 +147,10 @@ class TestRenting:
     def test_prepaying_is_refused(self) -> None:
         w = promising()
         number = w.rent(1, target=TARGET)
-        with pytest.raises(RuleViolation, match="one without a promise"):
+        with pytest.raises(RuleViolation) as refusal:
             w.do(c.Prepay(by=ANN, contract=number, amount=Money(10)))
+        need = "contract: need one without a promise of uptime, got one with a promise"
+        assert str(refusal.value) == need
 
 
 class TestListing:
@@ -285,7 +287,22 @@ class TestAnOutage:
         share = OUR_RULES.notice.share(DAY, 6 * HOUR)
         down = 4 * HOUR - Fraction(2 * HOUR * share, 10**9)
         assert settled(w)[1].day.reliability == pytest.approx(1 - down / DAY, abs=1e-9)
+        outages = views.uptime_history(w.market, M1, w.now).outages
+        assert [(each.period.seconds, each.announced) for each in outages] == [
+            (2 * HOUR, second(0)),
+            (2 * HOUR, None),
+        ]
         kept(w)
+
+    def test_cancelling_is_no_outage_and_leaves_no_notice(self) -> None:
+        w = promising()
+        for day in (1, 2):
+            window = MaintenanceWindow(period=Interval(second(day * DAY), second(day * DAY + HOUR)))
+            w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window))
+        first, later = w.market.machine(M1).schedule.windows
+        w.do(c.CancelMaintenance(by=HOST, machine=M1, window=first.id), HOUR)
+        assert dict(w.market.machine(M1).notices) == {later.id: second(0)}
+        assert views.uptime_history(w.market, M1, second(3 * HOUR)).outages == ()
 
     def test_one_window_is_one_though_its_hours_are_counted_apart(self) -> None:
         """Of a window that lasts from noon to six; what is counted at three is the same window."""

@@ -549,6 +549,36 @@ class TestWhatIsRefusedInOtherStates:
             "offer: need a machine that is online, got one that is offline"
         )
 
+    def test_a_machine_with_volumes(self) -> None:
+        w = world(1, prices(1), volume_mb=1_000)
+        w.do(c.RentVolume(by=ANN, offer=views.volume_offers(w.market, w.now)[0].id, size_mb=1))
+        w.do(c.Unlist(by=HOST, machine=M1))
+        assert self.refused(w, c.RemoveMachine(by=HOST, machine=M1)) == (
+            "machine: need a machine without volumes and a volume offer, got one with 1 volume(s)"
+        )
+
+    def test_a_log_that_asks_without_a_listing(self) -> None:
+        w = world(1, prices(1))
+        number = w.rent(1)
+        asked = e.PriceIncreaseAsked(
+            **at(w), increase=w.market.last + 1, contract=number, raised=(), new_end=None
+        )
+        with pytest.raises(NumgeniusError) as refusal:
+            replay([e.MachineUnlisted(**at(w), machine=M1), asked], w.market)
+        assert str(refusal.value) == (
+            "events[1].event: need a machine that is listed, got machine 1"
+        )
+
+    def test_a_log_that_destroys_the_last_tick_of_a_deposit(self) -> None:
+        w = world(1, prices(1))
+        facts: dict[str, Any] = {**at(w), "contract": w.rent(1)}
+        left = e.ContractPrepaid(
+            **facts, amount=Money.from_ticks(1), months=Fraction(0), discount=Fraction(0)
+        )
+        with pytest.raises(NumgeniusError) as refusal:
+            replay([left, e.InstanceDestroyed(**facts)], w.market)
+        assert str(refusal.value) == f"events[1].contract: need {ALONE}, got contract 2"
+
     def test_a_host_that_rents_elsewhere(self) -> None:
         w = world(1, prices(1))
         w.add(1, 2, AccountId("other"))
