@@ -170,6 +170,11 @@ class TestListing:
         w.do(c.Relist(by=HOST, machine=M1, sla_claim=0, sla_spread=Fraction(2)))
         assert w.market.machine(M1).listing.promise is None  # type: ignore[union-attr]
 
+    def test_listing_it_again_keeps_the_spread_too(self) -> None:
+        w = promising(sla_spread=Fraction(1))
+        w.list(prices("3.50"), sla_claim=CLAIM)
+        assert w.market.machine(M1).listing.promise == Promise(CLAIM, 1)  # type: ignore[union-attr]
+
     def test_the_cap_of_support_is_kept(self) -> None:
         w = promising(sla_max_beta=Fraction(1, 5))
         w.do(c.Relist(by=HOST, machine=M1, gpu=PerGpuHour(3)))
@@ -523,6 +528,19 @@ class TestExtending:
         assert w.instance(number).contract.end == second(2 * DAY)
         w.do(relisting())
         assert w.instance(number).contract.end == second(9 * DAY)
+
+    def test_the_markets_own_schedule_says_what_it_costs(self) -> None:
+        """A dearer one, from now on: for who rents, and for who would be extended."""
+        w = promising(2, end=second(2 * DAY))
+        before = w.rent(1, target=TARGET)
+        dear = evolve(OUR_RULES, fee=StopLossFee(margin=1))
+        w.do(c.SetSettings(settings=evolve(w.market.settings, sla=dear)))
+        after = w.instance(w.rent(1, 1, target=TARGET)).contract
+        terms = SlaTerms(Promise(CLAIM), TARGET)
+        assert after.sla_fee_at(w.now) == cover(terms, PerHour("3.50"), rules=dear).fee
+        w.do(relisting())
+        ends = [w.instance(each).contract.end for each in (before, after.id)]
+        assert ends == [second(2 * DAY), second(9 * DAY)]
 
     def test_extends_and_keeps_its_terms(self) -> None:
         w, number, _ = self.extended(gpu=PerGpuHour(3), sla_claim=Fraction(995, 1_000))

@@ -45,9 +45,21 @@ class TestWrongSettings:
         with pytest.raises(RuleViolation, match=r"settings\.longest_step: need whole seconds"):
             Settings(longest_step=wrong)
 
-    def test_a_step_of_a_number(self) -> None:
-        with pytest.raises(WrongType, match=r"settings\.longest_step"):
-            Settings(longest_step=400)  # type: ignore[arg-type]
+    @pytest.mark.parametrize(
+        ("name", "need"),
+        [
+            ("longest_step", "a timedelta"),
+            ("own_tests_billed", "a bool"),
+            ("grace", "a GraceSchedule"),
+            ("payouts", "a PayoutSchedule"),
+            ("sla", "a SlaRules"),
+            ("sla_offered", "a bool"),
+        ],
+    )
+    def test_a_number_for_something_else(self, name: str, need: str) -> None:
+        with pytest.raises(WrongType) as refusal:
+            Settings(**{name: 400})  # type: ignore[arg-type]
+        assert str(refusal.value) == f"settings.{name}: need {need}, got 400"
 
     def test_a_command_with_something_else(self) -> None:
         with pytest.raises(WrongType, match="settings"):

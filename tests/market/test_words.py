@@ -155,6 +155,13 @@ COMMANDS: list[tuple[Callable[[Told], c.Command], str]] = [
         "offer: need an offer whose GPUs nobody has rented, got GPUs held by contract {demand}",
     ),
     (
+        lambda t: c.Rent(by=ANN, offer=OfferId(t.offer + 2), mode=Mode.ON_DEMAND),
+        (
+            "offer: need an offer whose GPUs nobody has rented, "
+            "got GPUs held by contract {demand}, {prepaid}"
+        ),
+    ),
+    (
         lambda t: c.Rent(by=CAT, offer=t.offer, mode=Mode.INTERRUPTIBLE, bid=PerHour(65)),
         "bid: need 0.001 to 64.00 $/hour for 2 GPU(s), got 65.00",
     ),
@@ -285,6 +292,8 @@ class TestWhatIsRefused:
 
     def test_what_is_no_command_and_no_event(self) -> None:
         w = world()
+        with pytest.raises(NumgeniusError, match=r"^offer: need the number of an offer, got 'x'$"):
+            views.winning_bid_of(w.market, ODD)
         with pytest.raises(NumgeniusError, match=r"^command: need a command of a market, got 7$"):
             w.do(7)  # type: ignore[arg-type]
         with pytest.raises(NumgeniusError, match=r"^events: need events of a market, got 7$"):
@@ -547,6 +556,9 @@ class TestWhatIsRefusedInOtherStates:
         )
         assert self.refused(w, c.Rent(by=ANN, offer=offer, mode=Mode.ON_DEMAND)) == (
             "offer: need a machine that is online, got one that is offline"
+        )
+        assert self.refused(w, c.ListMachine(by=HOST, machine=M1, prices=prices(1))) == (
+            "machine: need a machine that is online, got one that is offline"
         )
 
     def test_a_machine_with_volumes(self) -> None:

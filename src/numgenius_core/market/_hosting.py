@@ -60,13 +60,11 @@ def add_credit(decision: Decision, command: c.AddCredit) -> None:
 
 def add_machine(decision: Decision, command: c.AddMachine) -> None:
     machine = command.machine
-    if decision.market.has_machine(machine.id):
-        raise RuleViolation("machine.id", "a new number", f"{machine.id}, which is there already")
     account = decision.market.opened(machine.host, decision.at)
     if not account.machines and (account.instances or account.volumes):
         what = "instances" if account.instances else "volumes"
         raise NotAllowed("machine.host", f"an account without {what}", machine.host)
-    decision.emit(e.MachineAdded, machine=machine)
+    decision.emit(e.MachineAdded, machine=machine)  # refused if there is one of its number
 
 
 def remove_machine(decision: Decision, command: c.RemoveMachine) -> None:
