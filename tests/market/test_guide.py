@@ -338,6 +338,16 @@ class TestReserved:
         assert w.instance(c1).deposit.at(w.now) == Money(0)
         assert w.balance() == Money(1_000) - reduced.charge(2) - Money(8)
 
+    def test_a_second_that_begins_with_its_last_tick_has_the_discount(self) -> None:
+        w = world(1, prices(1))
+        c1 = w.rent(1)
+        tick, half = Money.from_ticks(1), Fraction(1, 2)
+        prepaid = e.ContractPrepaid(
+            at=w.now, contract=c1, amount=tick, months=Fraction(0), discount=half
+        )
+        flow = replay([prepaid], w.market).machine(M1).instances[c1].flow
+        assert (flow.deposit, flow.balance) == (PerHour("0.5").charge(1), Money(0))
+
     def test_spent_exactly_on_a_second_it_lacks_nothing(self) -> None:
         w, c1 = self.prepaid()
         events = w.do(c.Tick(), 2 * MONTH)
