@@ -72,6 +72,13 @@ class TestAccounts:
         market = evolve(w.market, e.BalanceRanOut(at=w.now, account=ANN))
         assert not market.account(ANN).empty
 
+    def test_the_last_tick_of_a_balance_is_something(self) -> None:
+        w, zoe = world(1, prices(1)), AccountId("zoe")
+        assert w.names(c.AddCredit(account=zoe, amount=Money.from_ticks(1))) == ["CreditAdded"]
+        account = w.market.account(zoe)
+        assert (account.empty, account.runs_out()) == (False, None)
+        w.rent(1, by=zoe, load=False)
+
     def test_who_is_told_again_once_the_balance_was_above(self) -> None:
         w = world(1, prices(1))
         w.do(c.SetThresholds(by=ANN, notice=Money(999)))

@@ -73,6 +73,13 @@ class TestListing:
         with pytest.raises(UnknownId, match="an offer that is on the market"):
             w.do(c.Rent(by=ANN, offer=number, mode=Mode.ON_DEMAND))
 
+    def test_an_offer_says_whose_gpus_of_which_machine_it_offers(self) -> None:
+        w = world(4, end=second(DAY))
+        offer = views.offers(w.market, w.now)[-2]  # one before the whole machine
+        assert (offer.machine, offer.host, offer.gpu_name) == (M1, HOST, "RTX 4090")
+        assert (offer.gpus, offer.gpus_in_machine, offer.disk_mb) == (2, 4, 500_000)
+        assert (offer.verification, offer.ends_at) == (Verification.VERIFIED, second(DAY))
+
     def test_without_one_it_never_expires(self) -> None:
         w = world(2)
         w.do(c.Tick(), 10**10)
