@@ -151,27 +151,18 @@ def _check_promise(decision: Decision, listing: Listing) -> None:
 
 
 def _check_end(listing: Listing, decision: Decision) -> None:
-    """Refuse an end that is past, and one beyond the calendar."""
+    """Refuse an end that is past; one beyond the calendar is refused where contracts extend."""
     if listing.end is not None and listing.end <= decision.at:
         raise RuleViolation("end", f"an instant after {decision.at}", str(listing.end))
     if listing.rolling is not None and listing.rolling > LONGEST_ROLLING:
         raise RuleViolation(
             "rolling", f"at most {LONGEST_ROLLING.days:,} days", str(listing.rolling)
         )
-    listing.end_at(decision.at)  # refuses a rolling end beyond the calendar
 
 
 def unlist(decision: Decision, command: c.Unlist) -> None:
     decision.own_machine(command.machine, command.by)
-    _listed(decision, command.machine)
-    decision.emit(e.MachineUnlisted, machine=command.machine)
-
-
-def _listed(decision: Decision, machine: MachineId) -> Listing:
-    listing = decision.market.machine(machine).listing
-    if listing is None:
-        raise RuleViolation("machine", "a machine that is listed", f"machine {machine}")
-    return listing
+    decision.emit(e.MachineUnlisted, machine=command.machine)  # refused if it is not listed
 
 
 def set_min_bid(decision: Decision, command: c.SetMinBid) -> None:
@@ -238,7 +229,9 @@ def _cancel(decision: Decision, machine: MachineState, window: int | None, *, lo
 
 def defragment_machine(decision: Decision, command: c.Defragment) -> None:
     machine = decision.own_machine(command.machine, command.by)
-    listing = _listed(decision, machine.id)
+    listing = machine.listing
+    if listing is None:
+        raise RuleViolation("machine", "a machine that is listed", f"machine {machine.id}")
     for contract in command.movable:
         if contract not in machine.instances:
             need = f"contracts of machine {machine.id}"
