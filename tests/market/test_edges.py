@@ -67,6 +67,13 @@ class TestAccounts:
         with pytest.raises(UnknownId, match=r"need an account of this market, got 'zoe'"):
             Builder(Market()).pay(AccountId("zoe"), second(0), 1, 0)
 
+    def test_whom_one_tick_is_paid_is_not_empty(self) -> None:
+        w = world(1, prices(1))
+        assert w.market.account(HOST).empty
+        builder = Builder(w.market)
+        builder.pay(HOST, w.now, 1, 0)
+        assert builder.market().account(HOST).empty is False
+
     def test_who_has_money_is_not_empty_whatever_a_log_says(self) -> None:
         w = world(1, prices(1))
         market = evolve(w.market, e.BalanceRanOut(at=w.now, account=ANN))
@@ -87,6 +94,13 @@ class TestAccounts:
         assert told == [second(3_600)]
         w.do(c.AddCredit(account=ANN, amount=Money(72)))
         assert self._told(w, 4) == [second(3 * DAY + 3_600)]
+
+    def test_each_threshold_is_told_at_its_own_instant(self) -> None:
+        w = world(1, prices(1))
+        w.do(c.SetThresholds(by=ANN, charge=Money(999), notice=Money(998)))
+        w.rent(1)
+        told = [(type(each).__name__, each.at) for each in w.do(c.Tick(), 3 * 3_600)]
+        assert told == [("ChargeDue", second(3_600)), ("BalanceLow", second(7_200))]
 
     def test_who_is_told_at_once_of_a_higher_threshold(self) -> None:
         w = world(1, prices(1))

@@ -108,6 +108,17 @@ class TestClaimsThatWait:
         with pytest.raises(RuleViolation, match="waiting_on_a_machine"):
             bid(w, "0.20")
 
+    def test_a_lower_bid_that_lets_one_more_wait_is_refused(self) -> None:
+        w = world(2, prices(1))
+        one, _ = w.rent(1, bid="0.5"), w.rent(1, 1, bid="0.4")
+        w.rent(2, bid="0.9", load=False)  # at 0.45 for each it waits for the first alone
+        w.do(c.SetSettings(settings=Settings(waiting_on_a_machine=1)))
+        before = w.market
+        with pytest.raises(RuleViolation, match="waiting_on_a_machine"):
+            w.do(c.ChangeBid(by=ANN, contract=one, bid=PerHour("0.3")))
+        assert w.market is before
+        w.do(c.ChangeBid(by=ANN, contract=one, bid=PerHour("0.46")))
+
     def test_who_is_gone_makes_room(self) -> None:
         w = limited(waiting_of_an_account=1)
         bid(w, "0.50")

@@ -170,6 +170,10 @@ COMMANDS: list[tuple[Callable[[Told], c.Command], str]] = [
         "contract: need an interruptible instance, got on-demand",
     ),
     (
+        lambda t: c.ChangeBid(by=ANN, contract=t.prepaid),
+        "contract: need an interruptible instance, got reserved",
+    ),
+    (
         lambda t: c.ChangeBid(by=ANN, contract=t.bid, bid=PerHour(1)),
         "by: need the client of contract {bid}, got ann",
     ),
