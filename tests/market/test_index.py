@@ -121,15 +121,15 @@ def test_a_free_test_runs_behind_a_bid_under_the_floor() -> None:
 def test_what_is_due_is_kept_event_by_event() -> None:
     """Whatever else changes on a machine, its listings and contracts end when they are to end."""
     terms = prices("3.50", storage="0.15")
-    w = world(2, terms, end=second(86_400), volume_mb=1_000, sla_claim=Fraction(99, 100))
-    for _ in range(2):
-        w.rent(1, _, target=Fraction(19, 20))
+    w = world(2, terms, end=second(2 * 86_400), volume_mb=1_000, sla_claim=Fraction(99, 100))
+    for place in range(2):
+        w.rent(1, place, target=Fraction(19, 20))
     w.do(c.SetDefaultJob(by=HOST, machine=M1, image="job"))
     w.do(c.ListVolume(by=HOST, machine=M1, size_mb=1_000, end=second(40_000)))
     w.do(c.ReportOffline(machine=M1), 3_600)
     w.do(c.Destroy(by=ANN, contract=min(w.market.homes)))
     w.do(c.ReportOnline(machine=M1), 7_200)
-    w.do(c.Tick(), 2 * 86_400)
+    w.do(c.Tick(), 3 * 86_400)
     market = Market()
     for event in w.events:
         market = evolve(market, event)

@@ -52,6 +52,8 @@ class Told:
         self.prepaid = w.rent(1, 2)
         w.do(c.Prepay(by=ANN, contract=self.prepaid, amount=Money(10)))
         self.bid = w.rent(1, 3, BOB, bid="0.5")
+        self.stopped = w.rent(1, 3, BOB, bid="0.4")
+        w.do(c.Stop(by=BOB, contract=self.stopped))
         w.list(prices(2), end=second(20 * DAY))
         self.increase = w.instance(self.demand).increase
         w.add(1, 2)
@@ -196,6 +198,29 @@ COMMANDS: list[tuple[Callable[[Told], c.Command], str]] = [
     (
         lambda t: c.AcceptPriceIncrease(by=BOB, increase=t.increase),
         "by: need the client of contract {demand}, got bob",
+    ),
+    (
+        lambda t: c.RejectPriceIncrease(by=HOST, increase=t.increase),
+        "by: need the client of contract {demand}, got host",
+    ),
+    (
+        lambda _: c.CountTraffic(contract=ContractId(98)),
+        "contract: need an instance that exists, got 98",
+    ),
+    (
+        lambda t: c.Start(by=ANN, contract=t.demand),
+        (
+            "started: not possible while running; "
+            "possible is: preempted, stopped, expired, destroyed"
+        ),
+    ),
+    (
+        lambda t: c.ReportLoaded(contract=t.bid),
+        "loaded: not possible while running; possible is: preempted, stopped, expired, destroyed",
+    ),
+    (
+        lambda t: c.Stop(by=BOB, contract=t.stopped),
+        "stopped: not possible while stopped; possible is: started, expired, destroyed",
     ),
 ]
 
