@@ -92,6 +92,10 @@ COMMANDS: list[tuple[Callable[[Told], c.Command], str]] = [
         "machine: need a machine that is listed, got machine 2",
     ),
     (
+        lambda _: c.Defragment(by=HOST, machine=MachineId(2)),
+        "machine: need a machine that is listed, got machine 2",
+    ),
+    (
         lambda _: c.ReportOnline(machine=M1),
         "machine: need a machine that is offline, got one that is online",
     ),
@@ -325,6 +329,8 @@ class TestWhatIsRefused:
             views.winning_bid_of(w.market, ODD)
         with pytest.raises(NumgeniusError, match=r"^command: need a command of a market, got 7$"):
             w.do(7)  # type: ignore[arg-type]
+        with pytest.raises(NumgeniusError, match=r"^event: need an event of a market, got 7$"):
+            evolve_market(w.market, NO)
         with pytest.raises(NumgeniusError, match=r"^events: need events of a market, got 7$"):
             replay(7)  # type: ignore[arg-type]
         with pytest.raises(
