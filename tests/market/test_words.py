@@ -616,6 +616,16 @@ class TestWhatIsRefusedInOtherStates:
             "events[1].event: need a machine that is listed, got machine 1"
         )
 
+    def test_a_log_that_rents_on_no_machine(self) -> None:
+        w = world(1, prices(1))
+        w.rent(1)
+        made = next(each for each in w.events if isinstance(each, e.ContractCreated))
+        number = ContractId(w.market.last + 1)
+        nowhere = evolve(made, contract=evolve(made.contract, id=number, machine=MachineId(7)))
+        with pytest.raises(NumgeniusError) as refusal:
+            replay([nowhere], w.market)
+        assert str(refusal.value) == "events[0].machine: need a machine of this market, got 7"
+
     def test_a_log_that_destroys_the_last_tick_of_a_deposit(self) -> None:
         w = world(1, prices(1))
         facts: dict[str, Any] = {**at(w), "contract": w.rent(1)}
