@@ -182,6 +182,19 @@ class TestTheArchive:
         assert w.archive == before == {}
 
 
+class TestALog:
+    """What happened once may happen again."""
+
+    def test_a_machine_that_is_taken_away_and_comes_back(self) -> None:
+        w = world(1)
+        w.do(c.Unlist(by=HOST, machine=MachineId(1)))
+        w.do(c.RemoveMachine(by=HOST, machine=MachineId(1)))
+        w.add(2)
+        w.list(prices())
+        assert replay(w.events) == w.market
+        assert w.market.machine(MachineId(1)).machine.gpus == 2
+
+
 class TestALogThatCannotBeTrue:
     """Events that contradict the state are found out, with their position."""
 

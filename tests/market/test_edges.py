@@ -67,10 +67,26 @@ class TestAccounts:
         with pytest.raises(UnknownId, match=r"need an account of this market, got 'zoe'"):
             Builder(Market()).pay(AccountId("zoe"), second(0), 1, 0)
 
+    def test_whom_one_tick_is_paid_is_not_empty(self) -> None:
+        w = world(1, prices(1))
+        assert w.market.account(HOST).empty
+        builder = Builder(w.market)
+        builder.pay(HOST, w.now, 1, 0)
+        assert builder.market().account(HOST).empty is False
+
     def test_who_has_money_is_not_empty_whatever_a_log_says(self) -> None:
         w = world(1, prices(1))
-        market = evolve(w.market, e.BalanceRanOut(at=w.now, account=ANN))
-        assert not market.account(ANN).empty
+        w.do(c.AddCredit(account=HOST, amount=Money.from_ticks(1)))
+        for name in (ANN, HOST):
+            market = evolve(w.market, e.BalanceRanOut(at=w.now, account=name))
+            assert market.account(name).empty is False
+
+    def test_the_last_tick_of_a_balance_is_something(self) -> None:
+        w, zoe = world(1, prices(1)), AccountId("zoe")
+        assert w.names(c.AddCredit(account=zoe, amount=Money.from_ticks(1))) == ["CreditAdded"]
+        account = w.market.account(zoe)
+        assert (account.empty, account.runs_out()) == (False, None)
+        w.rent(1, by=zoe, load=False)
 
     def test_who_is_told_again_once_the_balance_was_above(self) -> None:
         w = world(1, prices(1))
@@ -80,6 +96,22 @@ class TestAccounts:
         assert told == [second(3_600)]
         w.do(c.AddCredit(account=ANN, amount=Money(72)))
         assert self._told(w, 4) == [second(3 * DAY + 3_600)]
+
+    def test_each_threshold_is_told_at_its_own_instant(self) -> None:
+        w = world(1, prices(1))
+        w.do(c.SetThresholds(by=ANN, charge=Money(999), notice=Money(998)))
+        w.rent(1)
+        told = [(type(each).__name__, each.at) for each in w.do(c.Tick(), 3 * 3_600)]
+        assert told == [("ChargeDue", second(3_600)), ("BalanceLow", second(7_200))]
+
+    def test_who_is_told_at_once_of_a_higher_threshold(self) -> None:
+        w = world(1, prices(1))
+        w.rent(1)
+        low, high = Money(999), Money(1_000)
+        w.do(c.SetThresholds(by=ANN, charge=low, notice=low))
+        assert w.names(c.Tick(), 3_600) == ["ChargeDue", "BalanceLow"]
+        told = w.names(c.SetThresholds(by=ANN, charge=high, notice=high))
+        assert told == ["ThresholdsSet", "ChargeDue", "BalanceLow"]
 
     def _told(self, w: World, day: int) -> list[datetime]:
         events = w.do(c.Tick(), day * DAY)

@@ -73,6 +73,13 @@ class TestListing:
         with pytest.raises(UnknownId, match="an offer that is on the market"):
             w.do(c.Rent(by=ANN, offer=number, mode=Mode.ON_DEMAND))
 
+    def test_an_offer_says_whose_gpus_of_which_machine_it_offers(self) -> None:
+        w = world(4, end=second(DAY))
+        offer = views.offers(w.market, w.now)[-2]  # one before the whole machine
+        assert (offer.machine, offer.host, offer.gpu_name) == (M1, HOST, "RTX 4090")
+        assert (offer.gpus, offer.gpus_in_machine, offer.disk_mb) == (2, 4, 500_000)
+        assert (offer.verification, offer.ends_at) == (Verification.VERIFIED, second(DAY))
+
     def test_without_one_it_never_expires(self) -> None:
         w = world(2)
         w.do(c.Tick(), 10**10)
@@ -224,6 +231,13 @@ class TestPriority:
         ]
         assert w.state(c1) == "running"
 
+    def test_a_bid_of_just_the_floor_is_outbid_and_not_under_it(self) -> None:
+        w = world(1, prices(min_bid="0.5"))
+        c1 = w.rent(1, bid="0.5")
+        high = w.rent(1, by=BOB, bid="0.6")
+        paused = find_event(w.events, e.InstancePaused)
+        assert (paused.contract, paused.why, paused.by) == (c1, WaitReason.OUTBID, (high,))
+
     def test_a_floor_of_an_unlisted_machine_pauses_too(self) -> None:
         w = world(1)
         c1 = w.rent(1, bid="0.5")
@@ -320,6 +334,26 @@ class TestReserved:
         assert kinds(events) == ["DepositSpent", "RatesChanged"]
         assert [event.at for event in events][1] == second(10 * HOUR)
         assert second(HOUR) <= events[0].at < second(2 * HOUR)
+
+    def test_in_its_last_second_it_lacks_what_the_balance_pays(self) -> None:
+        """A second that begins with some of the deposit left has the discount."""
+        w = world(1, prices(3_600), max_discount=Fraction(1, 2))
+        c1 = w.rent(1)
+        w.do(c.Prepay(by=ANN, contract=c1, amount=Money(1)))
+        reduced = w.instance(c1).gpu_price(w.now)
+        assert w.do(c.Tick(), 10) == (e.DepositSpent(at=second(2), contract=c1),)
+        assert w.instance(c1).deposit.at(w.now) == Money(0)
+        assert w.balance() == Money(1_000) - reduced.charge(2) - Money(8)
+
+    def test_a_second_that_begins_with_its_last_tick_has_the_discount(self) -> None:
+        w = world(1, prices(1))
+        c1 = w.rent(1)
+        tick, half = Money.from_ticks(1), Fraction(1, 2)
+        prepaid = e.ContractPrepaid(
+            at=w.now, contract=c1, amount=tick, months=Fraction(0), discount=half
+        )
+        flow = replay([prepaid], w.market).machine(M1).instances[c1].flow
+        assert (flow.deposit, flow.balance) == (PerHour("0.5").charge(1), Money(0))
 
     def test_spent_exactly_on_a_second_it_lacks_nothing(self) -> None:
         w, c1 = self.prepaid()
@@ -477,6 +511,8 @@ class TestExtension:
         w.rent(1)
         w.list(prices(2), rolling=timedelta(days=9))
         assert kinds(w.do(c.Tick(), 2 * DAY)) == ["EndDateRolled"] * 2
+        w.do(c.RejectPriceIncrease(by=ANN, increase=max(w.market.asked)))
+        assert kinds(w.do(c.Tick(), 3 * DAY)) == ["EndDateRolled"]
 
     def test_an_increase_that_waits_blocks_every_other_extension(self) -> None:
         """DOMAIN 13: "blocks later extensions of that contract until it is answered"."""
@@ -622,6 +658,23 @@ class TestMaintenance:
         ]
         assert w.do(c.Tick(), 2 * DAY) == ()
 
+    def test_two_that_overlap_are_refused(self) -> None:
+        w = world()
+        w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window(HOUR)))
+        before = w.market
+        for command in (
+            c.ScheduleMaintenance(by=HOST, machine=M1, window=window(HOUR + 1, HOUR)),
+            c.AnnounceMaintenance(machine=M1, window=window(HOUR - 1, HOUR)),
+        ):
+            with pytest.raises(RuleViolation) as refusal:
+                w.do(command)
+            period = command.window.period
+            assert (
+                str(refusal.value)
+                == f"window: need no overlap with {window(HOUR).period}, got {period}"
+            )
+        assert w.market is before
+
     def starts(self, w: World) -> list[int]:
         """Return the hours at which the windows of the machine begin."""
         begin = [each.period.start for each in w.market.machine(M1).schedule.windows]
@@ -652,6 +705,14 @@ class TestMaintenance:
         with pytest.raises(UnknownId, match="window: need a window of machine 1 that is not over"):
             w.do(c.CancelMaintenance(by=HOST, machine=M1, window=numbers[0]))
 
+    def test_one_of_the_marketplaces_own_by_its_number(self) -> None:
+        w = world()
+        for start in (HOUR, DAY):
+            w.do(c.AnnounceMaintenance(machine=M1, window=window(start)))
+        first, _ = w.market.machine(M1).schedule.windows
+        w.do(c.WithdrawMaintenance(machine=M1, window=first.id))
+        assert self.starts(w) == [24]
+
     def test_the_marketplaces_own_windows_are_not_the_hosts_to_cancel(self) -> None:
         w = world(2)
         w.rent(1)
@@ -674,9 +735,11 @@ class TestMaintenance:
     def test_a_host_neither_locks_nor_numbers(self) -> None:
         w = world()
         locked, numbered = changed(window(HOUR), locked=True), changed(window(HOUR), id=7)
-        with pytest.raises(NotAllowed, match=r"window\.locked: need False: only the marketplace"):
+        need = r"window\.locked: need False: only the marketplace locks windows, got True$"
+        with pytest.raises(NotAllowed, match=need):
             w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=locked))
-        with pytest.raises(RuleViolation, match=r"window\.id: need 0: the market gives the num"):
+        need = r"window\.id: need 0: the market gives the number, got 7$"
+        with pytest.raises(RuleViolation, match=need):
             w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=numbered))
 
     def test_many_machines_at_once(self) -> None:

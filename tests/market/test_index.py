@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
+from attrs import evolve as changed
 from hypothesis import given, strategies as st
 
 from effort import examples
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import MachineId
-from numgenius_core.market import MachineState, Market, commands as c, execute
+from numgenius_core.market import MachineState, Market, commands as c, evolve, execute
 from numgenius_core.market._index import MachineIndex
 from numgenius_core.market.instance import HOLDS, WAITING
+from numgenius_core.market.state import queue_of
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.testing import plays
@@ -48,16 +51,24 @@ def check(market: Market) -> None:
             each.id for each in state.instances.values() if each.state in HOLDS
         }
         assert state.waiting == sum(each in WAITING for each in states)
+        made = changed(state)  # what is due is worked out anew
+        assert (state.due, state.volumes_due) == (made.due, made.volumes_due)
+    for account in market.accounts.values():
+        assert account.due == changed(account).due
+    assert market.queue == queue_of(market.machines, market.accounts)
 
 
 @given(steps=plays(most=14))
 @examples(60)
 def test_it_is_kept_instance_by_instance(steps: tuple[tuple[c.Command, datetime], ...]) -> None:
-    market = Market()
+    market = one_by_one = Market()
     for command, at in steps:
         with suppress(NumgeniusError):
-            market, _ = execute(market, command, at)
+            market, events = execute(market, command, at)
             check(market)
+            for event in events:
+                one_by_one = evolve(one_by_one, event)
+                check(one_by_one)
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 6), st.integers(1, 9)), max_size=30))
@@ -151,6 +162,25 @@ def test_a_free_test_runs_behind_a_bid_under_the_floor() -> None:
     w.do(c.SetMinBid(by=HOST, machine=M1, floor=PerGpuHour("0.4")))
     check(w.market)
     assert (w.state(bid), w.state(mine) in ("loading", "running")) == ("paused", True)
+
+
+def test_what_is_due_is_kept_event_by_event() -> None:
+    """Whatever else changes on a machine, its listings and contracts end when they are to end."""
+    terms = prices("3.50", storage="0.15")
+    w = world(2, terms, end=second(2 * 86_400), volume_mb=1_000, sla_claim=Fraction(99, 100))
+    for place in range(2):
+        w.rent(1, place, target=Fraction(19, 20))
+    w.do(c.SetDefaultJob(by=HOST, machine=M1, image="job"))
+    w.do(c.ListVolume(by=HOST, machine=M1, size_mb=1_000, end=second(40_000)))
+    w.do(c.ReportOffline(machine=M1), 3_600)
+    w.do(c.Destroy(by=ANN, contract=min(w.market.homes)))
+    w.do(c.ReportOnline(machine=M1), 7_200)
+    w.do(c.Tick(), 3 * 86_400)
+    market = Market()
+    for event in w.events:
+        market = evolve(market, event)
+        check(market)
+    assert market == w.market
 
 
 class TestWhatFlows:

@@ -220,6 +220,20 @@ class TestTheEndOfTheCalendar:
             w.list(prices(), rolling=timedelta(days=36_526))
         assert w.list(prices(), rolling=timedelta(days=36_525))
 
+    def test_a_rolling_end_lies_within_the_calendar(self) -> None:
+        w = World()
+        w.now = datetime(9999, 12, 30, tzinfo=UTC)
+        w.add(1)
+        before, days = w.market, timedelta(days=3)
+        need = r"^listing\.rolling: need a date up to year 9999, got 9999-12-30"
+        for command in (
+            c.ListMachine(by=HOST, machine=M1, prices=prices(), rolling=days),
+            c.Relist(by=HOST, machine=M1, gpu=PerGpuHour(1), rolling=days),
+        ):
+            with pytest.raises(RuleViolation, match=need):
+                w.do(command)
+        assert w.market is before
+
     def test_where_the_calendar_ends_a_rolling_listing_ends(self) -> None:
         w = World()
         w.now = datetime(9999, 12, 29, tzinfo=UTC)

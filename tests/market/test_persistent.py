@@ -64,6 +64,9 @@ class TestTable:
         for number in range(most):
             table = table.set(number, -number)
         assert dict(table.items()) == {number: -number for number in range(most)}
+        assert all(table[number] == -number for number in range(most))
+        assert most not in table
+        assert table.get(most, "none") == "none"
         assert list(table.values()) == [-number for number in range(most)]
         for number in range(most - 1):
             table = table.without(number)
@@ -115,7 +118,7 @@ class TestTable:
         without = table.without(3).without(4).set(100, 0).set(3, 5)
         assert (len(table), len(without), len(without.without(100))) == (100, 100, 99)
         assert (without[3], 4 in without, without.get(4, "none")) == (5, False, "none")
-        with pytest.raises(KeyError):
+        with pytest.raises(KeyError, match=r"^4$"):
             without[4]
 
     @given(

@@ -14,9 +14,11 @@ from market_world import ANN, HOST, World, prices, second, world
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval
+from numgenius_core.listing import Mode
 from numgenius_core.maintenance import MaintenanceWindow
 from numgenius_core.market import (
     Instance,
+    Settings,
     commands as c,
     events as e,
     execute,
@@ -134,6 +136,22 @@ def test_what_a_host_may_list() -> None:
     assert listed(sla_claim=1) == f"sla_claim: need {need}, got 1"
     assert listed(sla_max_beta=0) == "sla_max_beta: need a share above 0 and below 1, got 0"
     assert listed(sla_max_beta=1) == "sla_max_beta: need a fraction from 0 to below 1, got 1"
+
+
+def test_where_none_is_sold_or_at_another_price() -> None:
+    w, number = promising(2)
+    rent = c.Rent(by=ANN, offer=w.offer(1, 1), mode=Mode.ON_DEMAND, target=TARGET)
+    fee = w.instance(number).contract.sla_fee_at(w.now)
+    assert refused(lambda: w.do(evolve(rent, sla_fee=PerHour("0.03")))) == (
+        f"sla_fee: need what the promise costs now, {fee} $/hour, got 0.03"
+    )
+    free = evolve(rent, by=HOST)
+    assert refused(lambda: w.do(free)) == "target: need none for a free test, got 0.95"
+    w.do(c.SetSettings(settings=Settings(sla_offered=False)))
+    none = "this market sells no promises of uptime (sla_offered)"
+    assert refused(lambda: w.do(rent)) == f"target: need none: {none}, got 0.95"
+    again = c.ListMachine(by=HOST, machine=M1, prices=prices(), sla_claim=CLAIM)
+    assert refused(lambda: w.do(again)) == f"sla_claim: need 0: {none}, got 0.99"
 
 
 def test_at_the_edge_of_what_is_taken() -> None:

@@ -147,8 +147,10 @@ class TestRenting:
     def test_prepaying_is_refused(self) -> None:
         w = promising()
         number = w.rent(1, target=TARGET)
-        with pytest.raises(RuleViolation, match="one without a promise"):
+        with pytest.raises(RuleViolation) as refusal:
             w.do(c.Prepay(by=ANN, contract=number, amount=Money(10)))
+        need = "contract: need one without a promise of uptime, got one with a promise"
+        assert str(refusal.value) == need
 
 
 class TestListing:
@@ -167,6 +169,11 @@ class TestListing:
         assert listing.promise == Promise("0.98", 1)
         w.do(c.Relist(by=HOST, machine=M1, sla_claim=0, sla_spread=Fraction(2)))
         assert w.market.machine(M1).listing.promise is None  # type: ignore[union-attr]
+
+    def test_listing_it_again_keeps_the_spread_too(self) -> None:
+        w = promising(sla_spread=Fraction(1))
+        w.list(prices("3.50"), sla_claim=CLAIM)
+        assert w.market.machine(M1).listing.promise == Promise(CLAIM, 1)  # type: ignore[union-attr]
 
     def test_the_cap_of_support_is_kept(self) -> None:
         w = promising(sla_max_beta=Fraction(1, 5))
@@ -285,7 +292,22 @@ class TestAnOutage:
         share = OUR_RULES.notice.share(DAY, 6 * HOUR)
         down = 4 * HOUR - Fraction(2 * HOUR * share, 10**9)
         assert settled(w)[1].day.reliability == pytest.approx(1 - down / DAY, abs=1e-9)
+        outages = views.uptime_history(w.market, M1, w.now).outages
+        assert [(each.period.seconds, each.announced) for each in outages] == [
+            (2 * HOUR, second(0)),
+            (2 * HOUR, None),
+        ]
         kept(w)
+
+    def test_cancelling_is_no_outage_and_leaves_no_notice(self) -> None:
+        w = promising()
+        for day in (1, 2):
+            window = MaintenanceWindow(period=Interval(second(day * DAY), second(day * DAY + HOUR)))
+            w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window))
+        first, later = w.market.machine(M1).schedule.windows
+        w.do(c.CancelMaintenance(by=HOST, machine=M1, window=first.id), HOUR)
+        assert dict(w.market.machine(M1).notices) == {later.id: second(0)}
+        assert views.uptime_history(w.market, M1, second(3 * HOUR)).outages == ()
 
     def test_one_window_is_one_though_its_hours_are_counted_apart(self) -> None:
         """Of a window that lasts from noon to six; what is counted at three is the same window."""
@@ -506,6 +528,19 @@ class TestExtending:
         assert w.instance(number).contract.end == second(2 * DAY)
         w.do(relisting())
         assert w.instance(number).contract.end == second(9 * DAY)
+
+    def test_the_markets_own_schedule_says_what_it_costs(self) -> None:
+        """A dearer one, from now on: for who rents, and for who would be extended."""
+        w = promising(2, end=second(2 * DAY))
+        before = w.rent(1, target=TARGET)
+        dear = evolve(OUR_RULES, fee=StopLossFee(margin=1))
+        w.do(c.SetSettings(settings=evolve(w.market.settings, sla=dear)))
+        after = w.instance(w.rent(1, 1, target=TARGET)).contract
+        terms = SlaTerms(Promise(CLAIM), TARGET)
+        assert after.sla_fee_at(w.now) == cover(terms, PerHour("3.50"), rules=dear).fee
+        w.do(relisting())
+        ends = [w.instance(each).contract.end for each in (before, after.id)]
+        assert ends == [second(2 * DAY), second(9 * DAY)]
 
     def test_extends_and_keeps_its_terms(self) -> None:
         w, number, _ = self.extended(gpu=PerGpuHour(3), sla_claim=Fraction(995, 1_000))

@@ -101,6 +101,15 @@ class TestTheTable:
         relist(w)
         assert w.market.machine(M1).floor == listed(w).prices.min_bid == PerGpuHour("0.7")
 
+    def test_the_floor_that_it_sends_pauses_and_lets_resume(self) -> None:
+        w = made()
+        w.rent(2, bid="1.2")
+        found = [
+            [type(each).__name__ for each in relist(w, min_bid=PerGpuHour(floor))]
+            for floor in ("0.7", "0.6")
+        ]
+        assert found == [["MachineListed", "InstancePaused"], ["MachineListed", "InstanceResumed"]]
+
     def test_a_rolling_end_stands_still_where_its_offers_showed_it(self) -> None:
         w = made(rolling=timedelta(days=5))
         w.do(c.Tick(), 3 * DAY + 60)

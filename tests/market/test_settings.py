@@ -45,9 +45,21 @@ class TestWrongSettings:
         with pytest.raises(RuleViolation, match=r"settings\.longest_step: need whole seconds"):
             Settings(longest_step=wrong)
 
-    def test_a_step_of_a_number(self) -> None:
-        with pytest.raises(WrongType, match=r"settings\.longest_step"):
-            Settings(longest_step=400)  # type: ignore[arg-type]
+    @pytest.mark.parametrize(
+        ("name", "need"),
+        [
+            ("longest_step", "a timedelta"),
+            ("own_tests_billed", "a bool"),
+            ("grace", "a GraceSchedule"),
+            ("payouts", "a PayoutSchedule"),
+            ("sla", "a SlaRules"),
+            ("sla_offered", "a bool"),
+        ],
+    )
+    def test_a_number_for_something_else(self, name: str, need: str) -> None:
+        with pytest.raises(WrongType) as refusal:
+            Settings(**{name: 400})  # type: ignore[arg-type]
+        assert str(refusal.value) == f"settings.{name}: need {need}, got 400"
 
     def test_a_command_with_something_else(self) -> None:
         with pytest.raises(WrongType, match="settings"):
@@ -95,6 +107,17 @@ class TestClaimsThatWait:
         assert len(w.market.machine(MachineId(1)).instances) == 3
         with pytest.raises(RuleViolation, match="waiting_on_a_machine"):
             bid(w, "0.20")
+
+    def test_a_lower_bid_that_lets_one_more_wait_is_refused(self) -> None:
+        w = world(2, prices(1))
+        one, _ = w.rent(1, bid="0.5"), w.rent(1, 1, bid="0.4")
+        w.rent(2, bid="0.9", load=False)  # at 0.45 for each it waits for the first alone
+        w.do(c.SetSettings(settings=Settings(waiting_on_a_machine=1)))
+        before = w.market
+        with pytest.raises(RuleViolation, match="waiting_on_a_machine"):
+            w.do(c.ChangeBid(by=ANN, contract=one, bid=PerHour("0.3")))
+        assert w.market is before
+        w.do(c.ChangeBid(by=ANN, contract=one, bid=PerHour("0.46")))
 
     def test_who_is_gone_makes_room(self) -> None:
         w = limited(waiting_of_an_account=1)

@@ -43,13 +43,20 @@ def a_balance_runs_out() -> World:
     return made
 
 
+def a_volume_offer_ends() -> World:
+    """Return a world in which only an offer of volumes ends."""
+    made = world(2, prices(0), volume_mb=1_000)
+    made.do(c.ListVolume(by=HOST, machine=MachineId(1), end=second(DAY)))
+    return made
+
+
 class TestARestoredMarketGoesOn:
     """Journal: "Restored, it is the state that the events give", and so is all that it does next.
 
     What is due is no part of the document, nor of what markets are compared by: it is made anew.
     """
 
-    @pytest.mark.parametrize("made", [a_contract_ends, a_balance_runs_out])
+    @pytest.mark.parametrize("made", [a_contract_ends, a_balance_runs_out, a_volume_offer_ends])
     def test_what_is_due_happens_as_if_it_had_never_been_stored(
         self, made: Callable[[], World]
     ) -> None:

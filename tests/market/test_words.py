@@ -52,6 +52,8 @@ class Told:
         self.prepaid = w.rent(1, 2)
         w.do(c.Prepay(by=ANN, contract=self.prepaid, amount=Money(10)))
         self.bid = w.rent(1, 3, BOB, bid="0.5")
+        self.stopped = w.rent(1, 3, BOB, bid="0.4")
+        w.do(c.Stop(by=BOB, contract=self.stopped))
         w.list(prices(2), end=second(20 * DAY))
         self.increase = w.instance(self.demand).increase
         w.add(1, 2)
@@ -87,6 +89,10 @@ COMMANDS: list[tuple[Callable[[Told], c.Command], str]] = [
     ),
     (
         lambda _: c.Unlist(by=HOST, machine=MachineId(2)),
+        "machine: need a machine that is listed, got machine 2",
+    ),
+    (
+        lambda _: c.Defragment(by=HOST, machine=MachineId(2)),
         "machine: need a machine that is listed, got machine 2",
     ),
     (
@@ -155,12 +161,23 @@ COMMANDS: list[tuple[Callable[[Told], c.Command], str]] = [
         "offer: need an offer whose GPUs nobody has rented, got GPUs held by contract {demand}",
     ),
     (
+        lambda t: c.Rent(by=ANN, offer=OfferId(t.offer + 2), mode=Mode.ON_DEMAND),
+        (
+            "offer: need an offer whose GPUs nobody has rented, "
+            "got GPUs held by contract {demand}, {prepaid}"
+        ),
+    ),
+    (
         lambda t: c.Rent(by=CAT, offer=t.offer, mode=Mode.INTERRUPTIBLE, bid=PerHour(65)),
         "bid: need 0.001 to 64.00 $/hour for 2 GPU(s), got 65.00",
     ),
     (
         lambda t: c.ChangeBid(by=ANN, contract=t.demand, bid=PerHour(1)),
         "contract: need an interruptible instance, got on-demand",
+    ),
+    (
+        lambda t: c.ChangeBid(by=ANN, contract=t.prepaid),
+        "contract: need an interruptible instance, got reserved",
     ),
     (
         lambda t: c.ChangeBid(by=ANN, contract=t.bid, bid=PerHour(1)),
@@ -185,6 +202,29 @@ COMMANDS: list[tuple[Callable[[Told], c.Command], str]] = [
     (
         lambda t: c.AcceptPriceIncrease(by=BOB, increase=t.increase),
         "by: need the client of contract {demand}, got bob",
+    ),
+    (
+        lambda t: c.RejectPriceIncrease(by=HOST, increase=t.increase),
+        "by: need the client of contract {demand}, got host",
+    ),
+    (
+        lambda _: c.CountTraffic(contract=ContractId(98)),
+        "contract: need an instance that exists, got 98",
+    ),
+    (
+        lambda t: c.Start(by=ANN, contract=t.demand),
+        (
+            "started: not possible while running; "
+            "possible is: preempted, stopped, expired, destroyed"
+        ),
+    ),
+    (
+        lambda t: c.ReportLoaded(contract=t.bid),
+        "loaded: not possible while running; possible is: preempted, stopped, expired, destroyed",
+    ),
+    (
+        lambda t: c.Stop(by=BOB, contract=t.stopped),
+        "stopped: not possible while stopped; possible is: started, expired, destroyed",
     ),
 ]
 
@@ -285,8 +325,12 @@ class TestWhatIsRefused:
 
     def test_what_is_no_command_and_no_event(self) -> None:
         w = world()
+        with pytest.raises(NumgeniusError, match=r"^offer: need the number of an offer, got 'x'$"):
+            views.winning_bid_of(w.market, ODD)
         with pytest.raises(NumgeniusError, match=r"^command: need a command of a market, got 7$"):
             w.do(7)  # type: ignore[arg-type]
+        with pytest.raises(NumgeniusError, match=r"^event: need an event of a market, got 7$"):
+            evolve_market(w.market, NO)
         with pytest.raises(NumgeniusError, match=r"^events: need events of a market, got 7$"):
             replay(7)  # type: ignore[arg-type]
         with pytest.raises(
@@ -548,6 +592,49 @@ class TestWhatIsRefusedInOtherStates:
         assert self.refused(w, c.Rent(by=ANN, offer=offer, mode=Mode.ON_DEMAND)) == (
             "offer: need a machine that is online, got one that is offline"
         )
+        assert self.refused(w, c.ListMachine(by=HOST, machine=M1, prices=prices(1))) == (
+            "machine: need a machine that is online, got one that is offline"
+        )
+
+    def test_a_machine_with_volumes(self) -> None:
+        w = world(1, prices(1), volume_mb=1_000)
+        w.do(c.RentVolume(by=ANN, offer=views.volume_offers(w.market, w.now)[0].id, size_mb=1))
+        w.do(c.Unlist(by=HOST, machine=M1))
+        assert self.refused(w, c.RemoveMachine(by=HOST, machine=M1)) == (
+            "machine: need a machine without volumes and a volume offer, got one with 1 volume(s)"
+        )
+
+    def test_a_log_that_asks_without_a_listing(self) -> None:
+        w = world(1, prices(1))
+        number = w.rent(1)
+        asked = e.PriceIncreaseAsked(
+            **at(w), increase=w.market.last + 1, contract=number, raised=(), new_end=None
+        )
+        with pytest.raises(NumgeniusError) as refusal:
+            replay([e.MachineUnlisted(**at(w), machine=M1), asked], w.market)
+        assert str(refusal.value) == (
+            "events[1].event: need a machine that is listed, got machine 1"
+        )
+
+    def test_a_log_that_rents_on_no_machine(self) -> None:
+        w = world(1, prices(1))
+        w.rent(1)
+        made = next(each for each in w.events if isinstance(each, e.ContractCreated))
+        number = ContractId(w.market.last + 1)
+        nowhere = evolve(made, contract=evolve(made.contract, id=number, machine=MachineId(7)))
+        with pytest.raises(NumgeniusError) as refusal:
+            replay([nowhere], w.market)
+        assert str(refusal.value) == "events[0].machine: need a machine of this market, got 7"
+
+    def test_a_log_that_destroys_the_last_tick_of_a_deposit(self) -> None:
+        w = world(1, prices(1))
+        facts: dict[str, Any] = {**at(w), "contract": w.rent(1)}
+        left = e.ContractPrepaid(
+            **facts, amount=Money.from_ticks(1), months=Fraction(0), discount=Fraction(0)
+        )
+        with pytest.raises(NumgeniusError) as refusal:
+            replay([left, e.InstanceDestroyed(**facts)], w.market)
+        assert str(refusal.value) == f"events[1].contract: need {ALONE}, got contract 2"
 
     def test_a_host_that_rents_elsewhere(self) -> None:
         w = world(1, prices(1))

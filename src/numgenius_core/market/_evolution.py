@@ -246,7 +246,6 @@ def maintenance_passed(
 
 def contract_created(market: Builder, event: e.ContractCreated) -> None:
     contract = event.contract
-    market.bare(contract.machine)  # refuses a machine that is not there
     account = market.account(contract.client)
     market.give_number(contract.id)
     promise = None if contract.sla is None else new_promise(event.at)
@@ -265,7 +264,7 @@ def contract_created(market: Builder, event: e.ContractCreated) -> None:
     rented = account.instances.set(contract.id, contract.machine)  # type: ignore[attr-defined]
     market.put_account(changed_account(account, instances=rented))
     market.homes = market.homes.set(contract.id, contract.machine)
-    market.settle(instance, event.at)
+    market.settle(instance, event.at)  # refuses a machine that is not there
 
 
 def contract_extended(market: Builder, event: e.ContractExtended) -> None:

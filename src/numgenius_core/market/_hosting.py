@@ -22,11 +22,10 @@ from numgenius_core.contracts.life import InstanceState
 from numgenius_core.contracts.reasons import Stale
 from numgenius_core.errors import NotAllowed, RuleViolation
 from numgenius_core.gpus.defragmentation import DefragmentationPlan, defragment
-from numgenius_core.ids import ContractId, MachineId
+from numgenius_core.ids import ContractId
 from numgenius_core.listing import Listing, Verification
 from numgenius_core.maintenance.schedule import (
     MaintenanceWindow,
-    check_free,
     check_start,
     notices,
     windows_to_cancel,
@@ -60,13 +59,11 @@ def add_credit(decision: Decision, command: c.AddCredit) -> None:
 
 def add_machine(decision: Decision, command: c.AddMachine) -> None:
     machine = command.machine
-    if decision.market.has_machine(machine.id):
-        raise RuleViolation("machine.id", "a new number", f"{machine.id}, which is there already")
     account = decision.market.opened(machine.host, decision.at)
     if not account.machines and (account.instances or account.volumes):
         what = "instances" if account.instances else "volumes"
         raise NotAllowed("machine.host", f"an account without {what}", machine.host)
-    decision.emit(e.MachineAdded, machine=machine)
+    decision.emit(e.MachineAdded, machine=machine)  # refused if there is one of its number
 
 
 def remove_machine(decision: Decision, command: c.RemoveMachine) -> None:
@@ -153,27 +150,18 @@ def _check_promise(decision: Decision, listing: Listing) -> None:
 
 
 def _check_end(listing: Listing, decision: Decision) -> None:
-    """Refuse an end that is past, and one beyond the calendar."""
+    """Refuse an end that is past; one beyond the calendar is refused where contracts extend."""
     if listing.end is not None and listing.end <= decision.at:
         raise RuleViolation("end", f"an instant after {decision.at}", str(listing.end))
     if listing.rolling is not None and listing.rolling > LONGEST_ROLLING:
         raise RuleViolation(
             "rolling", f"at most {LONGEST_ROLLING.days:,} days", str(listing.rolling)
         )
-    listing.end_at(decision.at)  # refuses a rolling end beyond the calendar
 
 
 def unlist(decision: Decision, command: c.Unlist) -> None:
     decision.own_machine(command.machine, command.by)
-    _listed(decision, command.machine)
-    decision.emit(e.MachineUnlisted, machine=command.machine)
-
-
-def _listed(decision: Decision, machine: MachineId) -> Listing:
-    listing = decision.market.machine(machine).listing
-    if listing is None:
-        raise RuleViolation("machine", "a machine that is listed", f"machine {machine}")
-    return listing
+    decision.emit(e.MachineUnlisted, machine=command.machine)  # refused if it is not listed
 
 
 def set_min_bid(decision: Decision, command: c.SetMinBid) -> None:
@@ -211,8 +199,8 @@ def _announce(decision: Decision, machine: MachineState, wanted: MaintenanceWind
     if wanted.id:
         raise RuleViolation("window.id", "0: the market gives the number", str(wanted.id))
     check_start(wanted.period.start, decision.at)
-    check_free(machine.schedule.windows, wanted.period)
     window = evolve(wanted, id=decision.next_number())
+    # Refused where it meets another window.
     decision.emit(e.MaintenanceScheduled, machine=machine.id, window=window)
     contracts = [instance.contract for instance in machine.in_order()]
     for notice in notices(machine.id, window, contracts):
@@ -240,7 +228,9 @@ def _cancel(decision: Decision, machine: MachineState, window: int | None, *, lo
 
 def defragment_machine(decision: Decision, command: c.Defragment) -> None:
     machine = decision.own_machine(command.machine, command.by)
-    listing = _listed(decision, machine.id)
+    listing = machine.listing
+    if listing is None:
+        raise RuleViolation("machine", "a machine that is listed", f"machine {machine.id}")
     for contract in command.movable:
         if contract not in machine.instances:
             need = f"contracts of machine {machine.id}"

@@ -24,7 +24,6 @@ from numgenius_core._terms import check_bid, check_bid_price
 from numgenius_core.bids.priority import winning_bid
 from numgenius_core.contracts.contract import agree
 from numgenius_core.contracts.extension import PendingIncrease, accept
-from numgenius_core.contracts.life import InstanceEvent, advance
 from numgenius_core.errors import (
     IllegalMove,
     NotAllowed,
@@ -209,17 +208,16 @@ def prepay(decision: Decision, command: c.Prepay) -> None:
 
 def stop(decision: Decision, command: c.Stop) -> None:
     instance = decision.own_instance(command.contract, command.by)
-    advance(instance.state, InstanceEvent.STOPPED)  # refuses what cannot be stopped
-    decision.stop(instance.id, e.StopReason.CLIENT)
+    decision.stop(instance.id, e.StopReason.CLIENT)  # refuses what cannot be stopped
     decision.rerun(instance.contract.machine)
 
 
 def start(decision: Decision, command: c.Start) -> None:
     instance = decision.own_instance(command.contract, command.by)
-    advance(instance.state, InstanceEvent.STARTED)  # refuses what cannot be started
     if not instance.contract.is_free_test:
         decision.need_credit(command.by)
-    decision.take(_started(decision.at, instance.id, decision.next_number()))
+    started = _started(decision.at, instance.id, decision.next_number())
+    decision.take(started)  # refuses what cannot be started
     decision.rerun(instance.contract.machine)
     decision.may_wait(instance.id)
 
@@ -251,14 +249,11 @@ def _current(decision: Decision, contract: ContractId, by: AccountId) -> Instanc
 
 
 def report_loaded(decision: Decision, command: c.ReportLoaded) -> None:
-    advance(
-        decision.market.living(command.contract).state, InstanceEvent.LOADED
-    )  # refuses other states
-    decision.take(_loaded(decision.at, command.contract))
+    decision.take(_loaded(decision.at, command.contract))  # refuses what does not load
 
 
 def count_traffic(decision: Decision, command: c.CountTraffic) -> None:
-    decision.market.living(command.contract)
+    decision.market.living(command.contract)  # refuses one that is not there
     if command.sent or command.received:
         counted = _counted(decision.at, command.contract, command.sent, command.received)
         decision.take(counted)
@@ -277,5 +272,5 @@ def accept_increase(decision: Decision, command: c.AcceptPriceIncrease) -> None:
 
 
 def reject_increase(decision: Decision, command: c.RejectPriceIncrease) -> None:
-    _increase(decision, command.increase, command.by)
+    _increase(decision, command.increase, command.by)  # refuses another client's
     decision.emit(e.PriceIncreaseRejected, increase=command.increase)
