@@ -811,6 +811,15 @@ class TestMaintenance:
 class TestExpiry:
     """States: "→ expired at the end date → destroyed (any time, by the client)"."""
 
+    def test_who_has_no_credit_either_is_told_that_it_expired(self) -> None:
+        """Credit would not help: so that is not what is asked for."""
+        w = world(1, prices(3_600, storage=2_592), end=second(100))
+        c1 = w.rent(1, disk_mb=1_000)
+        w.do(c.Tick(), 2_000_000)
+        assert w.balance() <= Money(0)
+        with pytest.raises(IllegalMove, match="while expired"):
+            w.do(c.Start(by=ANN, contract=c1))
+
     def test_an_expired_instance_stores_on_and_can_only_be_destroyed(self) -> None:
         w = world(1, prices(3_600, storage=2_592), end=second(100))
         c1 = w.rent(1, disk_mb=1_000)

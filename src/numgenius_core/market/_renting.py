@@ -24,6 +24,7 @@ from numgenius_core._terms import check_bid, check_bid_price
 from numgenius_core.bids.priority import winning_bid
 from numgenius_core.contracts.contract import agree
 from numgenius_core.contracts.extension import PendingIncrease, accept
+from numgenius_core.contracts.life import InstanceEvent, advance
 from numgenius_core.errors import (
     IllegalMove,
     NotAllowed,
@@ -214,10 +215,11 @@ def stop(decision: Decision, command: c.Stop) -> None:
 
 def start(decision: Decision, command: c.Start) -> None:
     instance = decision.own_instance(command.contract, command.by)
+    # Refused before credit is asked for, which would not help.
+    advance(instance.state, InstanceEvent.STARTED)
     if not instance.contract.is_free_test:
         decision.need_credit(command.by)
-    started = _started(decision.at, instance.id, decision.next_number())
-    decision.take(started)  # refuses what cannot be started
+    decision.take(_started(decision.at, instance.id, decision.next_number()))
     decision.rerun(instance.contract.machine)
     decision.may_wait(instance.id)
 
