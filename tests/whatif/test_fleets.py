@@ -93,9 +93,13 @@ def clients(draw: st.DrawFn) -> Request:
     )
 
 
+# Keys stand in rows of 16, so some fleets have more machines than that.
+sizes = st.sampled_from([1, 2, 3, 4, 5, 17, 40])
+
+
 @st.composite
 def fleets(draw: st.DrawFn) -> Scenario:
-    fleet = tuple(draw(listings(number)) for number in range(1, draw(st.integers(1, 5)) + 1))
+    fleet = tuple(draw(listings(number)) for number in range(1, draw(sizes) + 1))
     relistings = [
         Relisting(at=EPOCH + at * SECOND, machine=fleet[0].machine.id, listing=None)
         for at in draw(st.lists(st.integers(1, 110), max_size=1))

@@ -8,7 +8,6 @@ that an extension gave new rates is left to the meter itself.
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
@@ -51,7 +50,7 @@ class Tally:
     requests: int = 0
     rented: int = 0
     finished: int = 0
-    lost: Counter[Lost] = field(factory=Counter)
+    lost: list[Lost] = field(factory=list)  # counted at the end: an Enum's hash is a call
     lost_gpu_seconds: int = 0
     pauses: int = 0
     paused_seconds: int = 0

@@ -227,7 +227,7 @@ class _Simulation:
             tally, found = self.renting, self._rent(request, now)
         tally.requests += 1
         if isinstance(found, Lost):
-            tally.lost[found] += 1
+            tally.lost.append(found)
             tally.lost_gpu_seconds += request.gpus * request.seconds
             return
         tally.rented += 1
@@ -313,7 +313,7 @@ def _outcome(mode: Mode, tally: Tally) -> ModeOutcome:
         requests=tally.requests,
         rented=tally.rented,
         finished=tally.finished,
-        lost=tuple((why, tally.lost[why]) for why in Lost if tally.lost[why]),
+        lost=tuple((why, tally.lost.count(why)) for why in Lost if why in tally.lost),
         lost_gpu_seconds=tally.lost_gpu_seconds,
         pauses=tally.pauses,
         paused_seconds=tally.paused_seconds,
