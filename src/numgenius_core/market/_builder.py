@@ -211,8 +211,7 @@ class Builder:
             account = changed_account(account, empty=False)
         if account.charge_told or account.notice_told:
             account = told_again(account)
-        due = account.next_due()
-        found.take(account if due == account.due else changed_account(account, due=due))
+        found.take(account)  # when it is due is worked out when it is asked for
 
     def put_machine(self, state: MachineState, **changes: Any) -> None:
         """Take a machine with some fields changed, but for its instances."""
