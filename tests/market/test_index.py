@@ -7,6 +7,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from attrs import evolve as changed
 from hypothesis import given, strategies as st
 
@@ -14,7 +15,7 @@ from effort import examples
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import MachineId
-from numgenius_core.market import MachineState, Market, commands as c, evolve, execute
+from numgenius_core.market import MachineState, Market, _index, commands as c, evolve, execute
 from numgenius_core.market._index import MachineIndex
 from numgenius_core.market.instance import HOLDS, WAITING
 from numgenius_core.market.state import queue_of
@@ -143,6 +144,32 @@ class TestABidThatChanges:
     def test_one_that_waits_and_falls_waits(self) -> None:
         w, (first, both, second_one) = self.bids("0.5", "0.6", "0.4")
         assert self.change(w, both, "0.2") == {first, second_one}
+
+    def test_all_are_looked_at_anew_only_where_another_may_run(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        w, (first, both, second_one) = self.bids("0.5", "0.6", "0.4")
+        looks: list[int] = []
+        real = _index._first
+
+        def counted(heads: Any, *how: Any) -> Any:
+            looks.append(len(heads))
+            return real(heads, *how)
+
+        monkeypatch.setattr(_index, "_first", counted)
+        for contract, bid, blocks in (
+            (second_one, "0.9", []),  # it runs and rises
+            (both, "0.5", []),  # it waits and falls
+            (first, "0.35", [3]),  # it runs and falls
+            (both, "0.65", [3]),  # it waits and rises
+        ):
+            looks.clear()
+            by = w.instance(contract).contract.client
+            w.do(c.ChangeBid(by=by, contract=contract, bid=PerHour(bid)))
+            assert looks == blocks
+        looks.clear()
+        w.do(c.Tick(), 60)
+        assert not looks
 
     def test_one_that_waits_and_rises_runs(self) -> None:
         w, (_, both, _) = self.bids("0.5", "0.6", "0.4")
