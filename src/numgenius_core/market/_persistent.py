@@ -256,64 +256,27 @@ class Sorted(Generic[T]):
 
     def __init__(self, items: Iterable[T] = ()) -> None:
         every: list[Any] = sorted(items)
-        self._pieces: tuple[list[T], ...] = tuple(
+        self._pieces: list[list[T]] = [
             every[i : i + _PIECE] for i in range(0, len(every), _PIECE)
-        )
+        ]  # neither the list nor a piece is ever changed
         self.first: T | None = every[0] if every else None
 
     def add(self, item: T) -> Sorted[T]:
         """Return the items and one more."""
-        pieces = self._pieces
-        if not pieces:
-            return _sorted(([item],))
-        place = self._place(item)
-        piece: Any = pieces[place]
-        index = bisect_left(piece, item)
-        piece = [*piece[:index], item, *piece[index:]]
-        if len(piece) <= 2 * _PIECE:
-            new = (piece,) if len(pieces) == 1 else (*pieces[:place], piece, *pieces[place + 1 :])
-        else:
-            new = (*pieces[:place], piece[:_PIECE], piece[_PIECE:], *pieces[place + 1 :])
-        return _sorted(new)
+        pieces = self._pieces.copy()
+        _put(pieces, item)
+        return _sorted(pieces)
 
     def without(self, item: T) -> Sorted[T]:
         """Return the items without one; if it is not there, themselves."""
-        pieces = self._pieces
-        if not pieces:
-            return self
-        place = self._place(item)
-        piece: Any = pieces[place]
-        index = bisect_left(piece, item)
-        if index == len(piece) or piece[index] != item:
-            return self
-        piece = [*piece[:index], *piece[index + 1 :]]
-        left = (piece,) if piece else ()
-        return _sorted((*pieces[:place], *left, *pieces[place + 1 :]))
+        pieces = self._pieces.copy()
+        return self if _take(pieces, item) is None else _sorted(pieces)
 
     def replaced(self, old: T, new: T) -> Sorted[T]:
         """Return the items with another instead of one; without that one, with one more."""
-        pieces = self._pieces
-        if not pieces:
-            return self.add(new)
-        place = 0
-        if len(pieces) > 1:
-            place = self._place(old)
-            if self._place(new) != place:
-                return self.without(old).add(new)
-        piece: Any = pieces[place].copy()  # most often both belong there
-        index = bisect_left(piece, old)
-        if index == len(piece) or piece[index] != old:
-            return self.add(new)
-        del piece[index]
-        insort(piece, new)
-        if len(pieces) > 1:
-            return _sorted((*pieces[:place], piece, *pieces[place + 1 :]))
-        return _sorted((piece,))
-
-    def _place(self, item: Any) -> int:
-        """Return which piece an item belongs to: the last that begins with no larger one."""
-        pieces: Any = self._pieces
-        return max(bisect_right(pieces, item, key=_FIRST) - 1, 0) if len(pieces) > 1 else 0
+        pieces = self._pieces.copy()
+        _put(pieces, new, _take(pieces, old))
+        return _sorted(pieces)
 
     def __len__(self) -> int:
         return sum(map(len, self._pieces))
@@ -338,7 +301,44 @@ _PIECE: Final = 64
 _FIRST: Final = itemgetter(0)
 
 
-def _sorted(pieces: tuple[list[T], ...]) -> Sorted[T]:
+def _sorted(pieces: list[list[T]]) -> Sorted[T]:
     made: Sorted[T] = object.__new__(Sorted)
     made._pieces, made.first = pieces, pieces[0][0] if pieces else None
     return made
+
+
+def _place(pieces: list[Any], item: Any) -> int:
+    """Return which piece an item belongs to: the last that begins with no larger one."""
+    return max(bisect_right(pieces, item, key=_FIRST) - 1, 0)
+
+
+def _put(pieces: list[Any], item: Any, own: list[Any] | None = None) -> None:
+    """Put an item into a copy of the piece that it belongs to, or into that one if it is own."""
+    if not pieces:
+        pieces.append([item])
+        return
+    place = _place(pieces, item) if len(pieces) > 1 else 0
+    piece = pieces[place]
+    if piece is not own:
+        piece = pieces[place] = piece.copy()
+    insort(piece, item)
+    if len(piece) > 2 * _PIECE:
+        pieces[place : place + 1] = piece[:_PIECE], piece[_PIECE:]
+
+
+def _take(pieces: list[Any], item: Any) -> list[Any] | None:
+    """Take an item out of a copy of its piece, and return that; ``None`` if it is not there."""
+    if not pieces:
+        return None
+    place = _place(pieces, item) if len(pieces) > 1 else 0
+    piece: list[Any] = pieces[place]
+    index = bisect_left(piece, item)
+    if index == len(piece) or piece[index] != item:
+        return None
+    piece = piece.copy()
+    del piece[index]
+    if piece:
+        pieces[place] = piece
+    else:
+        del pieces[place]
+    return piece
