@@ -105,7 +105,9 @@ def serve(
         proxy_headers=proxies is not None,
         forwarded_allow_ips=proxies,
     )
-    with socket.socket() as listening:
+    # Only of sockets that say that they are TCP does asyncio send at once what is written; else the
+    # body of an answer waits until the other side confirms the headers, some 40 ms.
+    with socket.socket(proto=socket.IPPROTO_TCP) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -19,9 +19,12 @@ from threading import Event as Flag, Thread
 from typing import Any, Final
 
 import pytest
+import uvicorn
+from starlette.applications import Starlette
 
 from effort import up_to
 from examples.marketplace.commands import instances_load_at_once
+from examples.marketplace.server import serve
 from examples.marketplace.store import Store
 from numgenius_core.market import replay
 from vastai_client import served
@@ -243,3 +246,16 @@ class TestAFullDisk:
 
     def rents(self, port: int, offer: int) -> bool:
         return ask(port, "ann", "PUT", f"/asks/{offer}/", BODY)[0] == 200
+
+
+def test_an_answer_is_sent_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What listens says that it is TCP: else asyncio lets a body wait for the other side."""
+    protocols: list[int] = []
+
+    def run(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        del server
+        protocols.extend(each.proto for each in sockets)
+
+    monkeypatch.setattr(uvicorn.Server, "run", run)
+    serve(Starlette(), "127.0.0.1", 0)
+    assert protocols == [socket.IPPROTO_TCP]
