@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -60,13 +60,17 @@ class Worker:
     def opened(self, where: str, *, durable: bool) -> BrokenLog:
         return BrokenLog(where, self.box.faults, durable=durable)
 
-    async def run(self, work: Callable[..., Any], wanted: Sequence[Transaction]) -> Any:
+    async def run(self, work: Callable[..., Any], waiting: Iterator[Transaction]) -> Any:
         """Carry out a batch in this very thread; a killed process says nothing any more."""
-        for each in wanted:
-            if each.command_id is not None:
-                self.box.wanted[each.command_id].append(each)
+
+        def noted() -> Iterator[Transaction]:
+            for each in waiting:
+                if each.command_id is not None:
+                    self.box.wanted[each.command_id].append(each)
+                yield each
+
         try:
-            return work(wanted)
+            return work(noted())
         except Killed:
             self.killed = True
             return await asyncio.get_running_loop().create_future()

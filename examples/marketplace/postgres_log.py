@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -15,6 +16,25 @@ from numgenius_core.market.events import Event
 from numgenius_core.market.logs import Entry
 
 LOCK: Final = 0x6E67_6C6F_67  # a number that no other application of this database uses
+AT_ONCE: Final = 1_000  # events that are read with the beginning of a turn
+BEGIN_TURN: Final = f"""SELECT pg_advisory_lock({LOCK});
+    SELECT number, event FROM events WHERE number >= %s ORDER BY number LIMIT %s"""
+END_TURN: Final = f"SELECT pg_advisory_unlock({LOCK})"
+CONFIRM: Final = """SET LOCAL synchronous_commit = on;
+    SELECT pg_logical_emit_message(true, 'confirm', '')"""
+# One statement for all, and one text for many rows: arrays take four times as long to send.
+PUT: Final = """
+    WITH seen AS (SELECT coalesce(max(number), 0) AS found FROM events),
+    happened AS (INSERT INTO events
+        SELECT (row->>0)::bigint, row->>1, row->>2, row->>3
+        FROM seen, json_array_elements(%(events)s::json) AS row WHERE found = %(expected)s),
+    answered AS (INSERT INTO answers
+        SELECT row->>0, (row->>1)::bigint, (row->>2)::bigint, row->>3
+        FROM seen, json_array_elements(%(answers)s::json) AS row WHERE found = %(expected)s),
+    told AS (INSERT INTO outbox
+        SELECT row->>0, (row->>1)::bigint
+        FROM seen, json_array_elements(%(told)s::json) AS row WHERE found = %(expected)s)
+    SELECT found FROM seen"""
 
 
 class PostgresLog(SqlLog):
@@ -46,8 +66,11 @@ class PostgresLog(SqlLog):
         self._made: psycopg.Connection[Row] | None = None
         self._connections = 0
         self._unconfirmed = self._appended = False
+        self._seen = 0  # the number of the last event that was read or appended
+        self._news: list[Row] | None = None  # the events from there on, when this turn began
         try:
-            with self.turn(), self.transaction():  # two that begin at once make the tables once
+            with self.transaction():
+                self.run(f"SELECT pg_advisory_xact_lock({LOCK})")  # two that begin at once
                 self.make_tables()
         except BaseException:
             self.close()
@@ -76,8 +99,9 @@ class PostgresLog(SqlLog):
 
     def insert(self, statement: str, rows: Iterable[Row]) -> None:
         """Run a statement for each of many rows."""
-        with self._connection.cursor() as cursor:
-            cursor.executemany(_with_marks(statement), list(rows))
+        if many := list(rows):
+            with self._connection.cursor() as cursor:
+                cursor.executemany(_with_marks(statement), many)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -85,49 +109,86 @@ class PostgresLog(SqlLog):
         with self._connection.transaction():
             yield
 
+    @property
+    def version(self) -> int:
+        """The number of events that are kept."""
+        return super().version if self._news is None else self._news[-1][0]
+
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait until no other writer has a turn.
+
+        It begins with what others have written and ends with the confirmation, each in one go:
+        while a writer and the server wait for each other, everybody else waits for the turn.
 
         Raises:
             InDoubt: What was appended was not confirmed: it is lost if the server crashed.
         """
         self._appended = False
         connection = self._connection
-        connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
         try:
+            found = connection.execute(BEGIN_TURN % (self._seen, AT_ONCE))
+            found.nextset()
+            news = found.fetchall()
+            if 0 < len(news) < AT_ONCE:
+                self._news = news
             yield
-        finally:
+        except BaseException:
+            self._news = None
             if not connection.closed:
-                connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
-        if self._unconfirmed and self._durable:
-            try:
-                self.confirm()
-            except self.errors as fault:
-                if self._appended:
-                    raise InDoubt(f"{fault}") from fault
-                raise
+                connection.execute(END_TURN)
+            raise
+        self._news = None
+        try:
+            self.end_turn(connection, confirmed=self._unconfirmed and self._durable)
+        except self.errors as fault:
+            if self._appended:
+                raise InDoubt(f"{fault}") from fault
+            raise
+
+    def end_turn(self, connection: psycopg.Connection[Row], *, confirmed: bool) -> None:
+        """Let the next writer begin; then wait for the disk, if need be."""
+        connection.execute(f"{END_TURN}; {CONFIRM}" if confirmed else END_TURN)
+        self._unconfirmed = False
 
     def confirm(self) -> None:
         """Wait until the disk has all that was appended: the least that is written waits for it."""
-        with self._connection.transaction():
-            self._connection.execute("SET LOCAL synchronous_commit = on")
-            self._connection.execute("SELECT pg_logical_emit_message(true, 'confirm', '')")
+        self.run(CONFIRM)
         self._unconfirmed = False
 
     def read(self, after: int = 0) -> Iterator[Event]:
         """Yield all events after a number of them, in order; the turn confirms them too."""
         self._unconfirmed = True
-        return super().read(after)
+        for number, event in self.numbered(after):
+            self._seen = number
+            yield event
+
+    def rows_after(self, after: int) -> Iterable[Row]:
+        """Return the rows of all events after a number of them, out of the turn's where it can."""
+        if self._news is None or self._news[0][0] > after + 1:
+            return super().rows_after(after)
+        return [row for row in self._news if row[0] > after]
 
     def append(self, expected: int, entries: Sequence[Entry]) -> None:
         """Keep what happened, all of it or nothing."""
         self._unconfirmed = True
+        super().append(expected, entries)
+        self._appended = True
+
+    def put(
+        self, expected: int, events: Sequence[Row], answers: Sequence[Row], told: Sequence[Row]
+    ) -> None:
+        """Keep rows of three tables, all of them or none, in one statement."""
+        rows = {"events": events, "answers": answers, "told": told}
+        values = {table: json.dumps(each) for table, each in rows.items()}
+        self._news = None
         try:
-            super().append(expected, entries)
+            ((found,),) = self._connection.execute(PUT, {**values, "expected": expected})
         except UniqueViolation:  # somebody who took no turn was faster
             raise Conflict(expected, self.version) from None
-        self._appended = True
+        if found != expected:
+            raise Conflict(expected, found)
+        self._seen = expected + len(events)
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -119,16 +119,26 @@ class SqlLog(Log):
                 answers.append((entry.command_id, first, len(entry.events), entry.text))
             number += len(entry.all)
         try:
-            with self.transaction():
-                if (found := self.version) != expected:
-                    raise Conflict(expected, found)
-                self.insert("INSERT INTO events VALUES (?, ?, ?, ?)", events)
-                self.insert("INSERT INTO answers VALUES (?, ?, ?, ?)", answers)
-                self.insert("INSERT INTO outbox VALUES (?, ?)", told)
+            self.put(expected, events, answers, told)
         except self.errors:
             # It may have been kept all the same: the disk, or the way to it, can fail after that.
             if not self._is_kept(events, answers):
                 raise
+
+    def put(
+        self, expected: int, events: Sequence[Row], answers: Sequence[Row], told: Sequence[Row]
+    ) -> None:
+        """Keep rows of three tables, all of them or none.
+
+        Raises:
+            Conflict: Others have written since.
+        """
+        with self.transaction():
+            if (found := self.version) != expected:
+                raise Conflict(expected, found)
+            self.insert("INSERT INTO events VALUES (?, ?, ?, ?)", events)
+            self.insert("INSERT INTO answers VALUES (?, ?, ?, ?)", answers)
+            self.insert("INSERT INTO outbox VALUES (?, ?)", told)
 
     def _is_kept(self, events: Sequence[Row], answers: Sequence[Row]) -> bool:
         """Return whether something is there after an error.
@@ -156,11 +166,15 @@ class SqlLog(Log):
         Raises:
             ParseError: An event is damaged, or not there; it names the row.
         """
-        wanted = "SELECT number, event FROM events WHERE number > ? ORDER BY number"
-        for place, (number, text) in enumerate(self.rows(wanted, (after,)), after + 1):
+        for place, (number, text) in enumerate(self.rows_after(after), after + 1):
             if number != place:
                 raise ParseError(f"events, row {place}", "an event", f"row {number}")
             yield number, event_of(number, text)
+
+    def rows_after(self, after: int) -> Iterable[Row]:
+        """Return the rows of all events after a number of them: number and document, in order."""
+        wanted = "SELECT number, event FROM events WHERE number > ? ORDER BY number"
+        return self.rows(wanted, (after,))
 
     def happened(
         self, kind: type[AnyEvent], account: AccountId | None = None
@@ -223,6 +237,12 @@ class SqlLog(Log):
     def _documents(self, table: str, column: str, kind: type[Any]) -> Iterator[Any]:
         for (text,) in self.rows(f"SELECT {column} FROM {table}"):
             yield from_json(text, kind, source=table)
+
+    @property
+    def kept(self) -> int:
+        """The number of events before the latest checkpoint; 0 if there is none."""
+        ((number,),) = self.rows("SELECT max(number) FROM checkpoints")
+        return number or 0
 
     def keep(self, checkpoint: Checkpoint) -> None:
         """Keep a checkpoint; what is gone is written once, and old checkpoints go."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -101,13 +102,13 @@ class Store:
         try:
             self._pages = open_log(where)
             self._writer = Writer(self._log, react=react, notify=True)
-            self._kept = self._writer.market.version  # in the last checkpoint, or about so
+            self._kept = 0  # in the last checkpoint, as far as this process knows
             self._begin(settings)
             self._confirmed = self.market.version  # what may be told: it is on disk
         except BaseException:
             self.close()  # it is no market, or of a later version
             raise
-        self._waiting: list[tuple[Transaction, asyncio.Future[Result | Exception]]] = []
+        self._waiting: deque[tuple[Transaction, asyncio.Future[Result | Exception]]] = deque()
         self._working: asyncio.Task[None] | None = None
 
     def _begin(self, settings: Settings) -> None:
@@ -120,8 +121,6 @@ class Store:
         too_long = market.version and longest is not None and silence > longest
         if too_long or market.settings != settings:
             self.decide(SetSettings(settings=settings))
-        kept = self._log.checkpoint()
-        self._kept = 0 if kept is None else kept.market.version
         self._keep()
 
     # -- what there is -------------------------------------------------------------------------
@@ -273,38 +272,58 @@ class Store:
     async def _work(self) -> None:
         """Carry out what waits, batch after batch."""
         while self._waiting:
-            batch, self._waiting = self._waiting, []
-            wanted = [transaction for transaction, _ in batch]
-            results = await self._run(self._carry_out, wanted)
-            for (_, future), result in zip(batch, results, strict=True):
+            batch: list[asyncio.Future[Result | Exception]] = []
+            results = await self._run(self._carry_out, self._taken(batch))
+            for future, result in zip(batch, results, strict=True):
                 future.set_result(result)
         self._working = None
 
-    def _carry_out(self, wanted: Sequence[Transaction]) -> Sequence[Result | Exception]:
+    def _taken(self, batch: list[asyncio.Future[Result | Exception]]) -> Iterator[Transaction]:
+        """Yield what waits by the time it is this process's turn, and note who waits for it."""
+        while self._waiting:
+            transaction, future = self._waiting.popleft()
+            batch.append(future)
+            yield transaction
+
+    def _carry_out(self, waiting: Iterator[Transaction]) -> Sequence[Result | Exception]:
+        taken: list[Transaction] = []
+
+        def wanted() -> Iterator[Transaction]:
+            for each in waiting:
+                taken.append(each)
+                yield each
+
+        failed: Exception
         try:
-            results = self._writer.execute_all(wanted, at=self.now())
+            results = self._writer.execute_all(wanted(), at=self.now)
         except self._log.errors as fault:
             log.warning("not stored: %s", fault)
-            return [NotStored(str(fault))] * len(wanted)
+            failed = NotStored(str(fault))
         except InDoubt as fault:
             log.warning("in doubt: %s", fault)
-            return [NotKnown(fault)] * len(wanted)
+            failed = NotKnown(fault)
         except Exception as fault:  # noqa: BLE001 - who asked is told
-            if len(wanted) > 1:  # one of them is at fault, and not the others
-                return [self._carry_out([each])[0] for each in wanted]
-            return [fault]
-        self._confirmed = self.market.version
-        self._keep()
-        return results
+            if len(taken) > 1:  # one of them is at fault, and not the others
+                return [self._carry_out(iter([each]))[0] for each in taken]
+            failed = fault
+        else:
+            self._confirmed = self.market.version
+            self._keep()
+            return results
+        taken += waiting  # a log may fail before its turn
+        return [failed] * len(taken)
 
     def _keep(self) -> None:
         """Keep a checkpoint from time to time: the events before it are not replayed again."""
         every = MANY if self._every is None else self._every
-        if self.market.version - self._kept < every:
+        version = self.market.version
+        if version - self._kept < every:
             return
-        self._kept = self.market.version
         try:
-            self._writer.checkpoint()
+            self._kept = self._log.kept  # other workers keep some, too
+            if version - self._kept >= every:
+                self._kept = version
+                self._writer.checkpoint()
         except self._log.errors as fault:  # what happened is kept; the next start takes longer
             log.warning("no checkpoint: %s", fault)
 

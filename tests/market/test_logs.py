@@ -256,6 +256,38 @@ class TestConflicts:
         rent(one)
         assert (log.taken, log.open) == (3, 0)
 
+    def test_what_came_while_it_waited_for_its_turn_goes_along(self) -> None:
+        """Transactions are taken, and the clock is read, once: when the turn has begun."""
+        pay = c.AddCredit(account=ANN, amount=Money(1))
+        more = Transaction(commands=[c.AddCredit(account=BOB, amount=Money(2))])
+        waiting = [Transaction(commands=[pay])]
+        clock = [second(1)]
+
+        class Slow(Contended):
+            @contextmanager
+            def turn(self) -> Iterator[None]:
+                if len(waiting) == 1:
+                    waiting.append(more)
+                    clock.append(second(5))
+                yield
+
+        def taken() -> Iterator[Transaction]:
+            yield from waiting
+
+        log = Slow(1)
+        log.meanwhile = lambda: Writer(log).execute(pay, at=second(7))
+        results = Writer(log).execute_all(taken(), at=lambda: clock[-1])
+
+        def paid_in(at: int, account: AccountId, dollars: int) -> CreditAdded:
+            return CreditAdded(at=second(at), account=account, amount=Money(dollars))
+
+        mine = [paid_in(7, ANN, 1), paid_in(7, BOB, 2)]
+        assert list(log.read()) == [paid_in(7, ANN, 1), *mine]
+        assert results == tuple(Reply((each,)) for each in mine)
+        late = Slow(0)
+        Writer(late).execute_all(waiting, at=lambda: clock[-1])
+        assert [event.at for event in late.read()] == [second(5)] * 2
+
 
 class TestRequests:
     """What is carried out together, and what a repeated request is told."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from disks import fails_once_it_has_kept, is_full, sees
 from examples.marketplace.sql_log import SCHEMA, InDoubt, SqlLog
 from examples.marketplace.sqlite_log import SqliteLog
 from log_checks import EVERY_LOG, furnished, paid, rent
-from market_world import ANN, BOB, HOST, second
+from market_world import ANN, BOB, HOST, START, second
 from numgenius_core.errors import Conflict, NumgeniusError, ParseError
 from numgenius_core.ids import AccountId
 from numgenius_core.market import Market, commands as c, find_events, replay, views
@@ -141,15 +142,15 @@ class TestWhatIsConfirmed:
 
         where = new_database(database)
         log, other = PostgresLog(where, durable=durable), PostgresLog(where)
-        confirm, count = PostgresLog.confirm, [0]
+        end, count = PostgresLog.end_turn, [0]
 
-        def counted(each: PostgresLog) -> None:
+        def counted(each: PostgresLog, connection: Any, *, confirmed: bool) -> None:
             if each is log:
-                count[0] += 1
-            confirm(each)
+                count[0] += confirmed
+            end(each, connection, confirmed=confirmed)
 
         writer = Writer(log)
-        monkeypatch.setattr(PostgresLog, "confirm", counted)
+        monkeypatch.setattr(PostgresLog, "end_turn", counted)
         pay = c.AddCredit(account=ANN, amount=Money(1))
         writer.execute(pay, at=second(1))
         assert count == [durable]
@@ -158,6 +159,73 @@ class TestWhatIsConfirmed:
         assert count == [2 * durable]
         writer.execute(at=second(3))  # and now nothing new
         assert count == [2 * durable]
+        log.close()
+        other.close()
+
+
+class TestTurns:
+    """A turn on PostgreSQL begins with what others wrote, and is three trips to the server."""
+
+    @pytest.mark.parametrize("at_once", [1, 2, 5, 1_000])
+    def test_whatever_others_wrote(
+        self, database: str, at_once: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from examples.marketplace import postgres_log
+
+        monkeypatch.setattr(postgres_log, "AT_ONCE", at_once)
+        where = new_database(database)
+        logs = [postgres_log.PostgresLog(where, durable=False) for _ in range(3)]
+        dice = random.Random(at_once)
+        writers = [Writer(each) for each in logs]
+        for number in range(60):
+            writer = dice.choice(writers)
+            pays = [pay_in(ANN)] * dice.choice((0, 1, 1, 3, 7))
+            if dice.random() < 0.2:  # somebody who takes no turn
+                there = logs[2].version
+                logs[2].append(there, [Entry(events=[paid(number + 1)])])
+            writer.execute(*pays, at=START, command_id=dice.choice((None, f"{number}")))
+            assert writer.market == replay(logs[2].read())
+        for each in logs:
+            each.close()
+
+    def test_trips(self, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        from examples.marketplace.postgres_log import PostgresLog
+
+        where = new_database(database)
+        log, other = PostgresLog(where), PostgresLog(where)
+        writer, second_writer = furnished(log), Writer(other)
+        asked: list[str] = []
+        execute = type(log._connection).execute
+
+        def noted(connection: Any, query: Any, *words: Any, **more: Any) -> Any:
+            asked.append(query)
+            return execute(connection, query, *words, **more)
+
+        second_writer.execute(pay_in(BOB), at=START)
+        monkeypatch.setattr(type(log._connection), "execute", noted)
+        writer.execute(pay_in(ANN), at=START)
+        assert len(asked) == 3, asked
+        assert writer.market == replay(other.read())
+        log.close()
+        other.close()
+
+    def test_a_turn_that_fails_lets_others_begin(
+        self, database: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from examples.marketplace import postgres_log
+
+        where = new_database(database)
+        log, other = postgres_log.PostgresLog(where), postgres_log.PostgresLog(where)
+        writer = furnished(log)
+        begin = postgres_log.BEGIN_TURN
+        monkeypatch.setattr(postgres_log, "BEGIN_TURN", f"{begin}; SELECT 1 / 0")
+        with pytest.raises(log.errors, match="division by zero"):
+            writer.execute(pay_in(ANN), at=START)
+        monkeypatch.undo()
+        other.run("SET lock_timeout = '5s'")
+        assert Writer(other).execute(pay_in(BOB), at=START)
+        assert writer.execute(pay_in(ANN), at=START)
+        assert writer.market == replay(other.read())
         log.close()
         other.close()
 
@@ -338,10 +406,10 @@ class TestADiskThatRefuses:
         log = PostgresLog(new_database(request.getfixturevalue("database")))
         writer = furnished(log)
 
-        def lost() -> None:
+        def lost(*_: Any, **__: bool) -> None:
             raise log.errors("the connection is lost")
 
-        monkeypatch.setattr(log, "confirm", lost)
+        monkeypatch.setattr(log, "end_turn", lost)
         with pytest.raises(InDoubt, match="the connection is lost"):
             writer.execute(pay_in(ANN), at=second(9), command_id="in doubt")
         with pytest.raises(log.errors, match="the connection is lost"):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +200,77 @@ class TestStore:
         before = store.market
         listed.restart()
         assert listed.store.market == before
+
+    def test_what_comes_while_another_process_writes_goes_along(
+        self, listed: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store, append = listed.store, listed.store._log.append
+        waits, goes_on = threading.Event(), threading.Event()
+        writes: list[int] = []
+
+        @contextmanager
+        def turn() -> Iterator[None]:
+            waits.set()
+            assert goes_on.wait(10)
+            yield
+
+        def counted(expected: int, entries: Sequence[Entry]) -> None:
+            writes.append(len(entries))
+            append(expected, entries)
+
+        monkeypatch.setattr(store._log, "turn", turn)
+        monkeypatch.setattr(store._log, "append", counted)
+
+        async def one_after_the_other() -> None:
+            first = asyncio.create_task(store.do(PAID))
+            await asyncio.to_thread(waits.wait, 10)
+            others = [asyncio.create_task(store.do(PAID)) for _ in range(9)]
+            await asyncio.sleep(0)  # they have asked
+            goes_on.set()
+            await asyncio.gather(first, *others)
+
+        asyncio.run(one_after_the_other())
+        assert writes == [10]
+
+    def test_a_turn_that_nobody_gets_is_told_to_all_who_wait(
+        self, listed: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store, before = listed.store, listed.store.market
+
+        def turn() -> Any:
+            raise sqlite3.OperationalError("database is locked")
+
+        monkeypatch.setattr(store._log, "turn", turn)
+
+        async def all_at_once() -> list[Any]:
+            asked = (store.do(PAID) for _ in range(40))
+            return await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 10)
+
+        assert [str(each) for each in asyncio.run(all_at_once())] == ["database is locked"] * 40
+        monkeypatch.undo()
+        assert asyncio.run(store.seen()) == before
+
+    def test_a_checkpoint_of_another_process_is_enough(
+        self, listed: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(store_module, "MANY", 10)
+        other = Store(str(listed.path), clock=listed.clock)
+        kept: list[int] = []
+        for each in (listed.store, other):
+            keep = each._log.keep
+
+            def noted(checkpoint: Any, keep: Any = keep) -> None:
+                kept.append(checkpoint.market.version)
+                keep(checkpoint)
+
+            monkeypatch.setattr(each._log, "keep", noted)
+        for _ in range(30):
+            listed.store.decide(PAID)
+            for each in (listed.store, other):
+                asyncio.run(each.do(PAID))
+        other.close()
+        assert len(kept) == len(set(kept)) > 3
+        assert min(b - a for a, b in pairwise(kept)) >= 10
 
     def test_only_whole_reactions_follow(self, listed: Desk) -> None:
         offer = OfferId(listed.offer())

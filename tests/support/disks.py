@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -17,21 +16,20 @@ def is_full(log: SqlLog, patch: pytest.MonkeyPatch) -> None:
     def insert(*_: Any) -> None:
         raise log.errors("database or disk is full")
 
+    patch.setattr(log, "put", insert)
     patch.setattr(log, "insert", insert)
 
 
 def fails_once_it_has_kept(log: SqlLog, patch: pytest.MonkeyPatch, *, blind: bool) -> None:
-    """Let the next transaction be kept and reported as failed; blind, nobody can look either.
+    """Let the next entries be kept and reported as failed; blind, nobody can look either.
 
     Sight is back with :func:`sees`.
     """
-    kept = log.transaction
+    keep = log.put
 
-    @contextmanager
-    def transaction() -> Iterator[None]:
-        with kept():
-            yield
-        patch.setattr(log, "transaction", kept)
+    def put(*rows: Any) -> None:
+        keep(*rows)
+        patch.setattr(log, "put", keep)
         if blind:
             patch.setattr(log, "rows", nothing_seen)
         raise log.errors("disk I/O error")
@@ -39,7 +37,7 @@ def fails_once_it_has_kept(log: SqlLog, patch: pytest.MonkeyPatch, *, blind: boo
     def nothing_seen(*_: Any) -> Iterator[Any]:
         raise log.errors("disk I/O error")
 
-    patch.setattr(log, "transaction", transaction)
+    patch.setattr(log, "put", put)
 
 
 def sees(log: SqlLog, patch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,10 @@ Telling = Callable[[Market, Sequence[Event]], str]
 """What whoever asked is told: from the market right before the commands, and their events."""
 
 
+When = datetime | Callable[[], datetime]
+"""An instant, or a clock."""
+
+
 def _as_commands(
     given: Iterable[Command | Order | Later],
 ) -> tuple[Command | Order | Later, ...]:
@@ -74,6 +78,13 @@ class Transaction:
 
     def __attrs_post_init__(self) -> None:
         check_id(self.command_id)
+
+
+def _as_transactions(given: Iterable[Transaction]) -> tuple[Transaction, ...]:
+    transactions = as_tuple(given, "transactions")
+    for index, each in enumerate(transactions):
+        check_kind(each, Transaction, f"transactions[{index}]")
+    return transactions
 
 
 class Writer:
@@ -148,14 +159,15 @@ class Writer:
         return self.market
 
     def execute(
-        self, *commands: Command | Order | Later, at: datetime, command_id: str | None = None
+        self, *commands: Command | Order | Later, at: When, command_id: str | None = None
     ) -> tuple[Event, ...]:
         """Carry out commands, all of them or none, and return what they led to.
 
         Args:
             commands: In order.
-            at: When. Clocks of several writers differ: an instant before the last event is taken
-                as the instant of that event.
+            at: When, or a clock, which is asked once this writer has its turn. Clocks of several
+                writers differ: an instant before the last event is taken as the instant of that
+                event.
             command_id: What was carried out with it before is not carried out again; its first
                 answer is returned.
 
@@ -172,12 +184,14 @@ class Writer:
         return result.events
 
     def execute_all(
-        self, transactions: Iterable[Transaction], *, at: datetime
+        self, transactions: Iterable[Transaction], *, at: When
     ) -> tuple[Reply | NumgeniusError, ...]:
         """Carry out transactions one after the other, and keep them in one ``append``.
 
         Args:
-            transactions: In order. One that is refused changes nothing, and the next goes on.
+            transactions: In order. One that is refused changes nothing, and the next goes on. They
+                are taken once this writer has its turn, so that an iterator can give what has come
+                while it waited.
             at: As for :meth:`execute`.
 
         Returns:
@@ -187,12 +201,13 @@ class Writer:
             WrongType: Something that is no transaction.
             Exception: What the log raised; none of them has happened as far as the log knows.
         """
-        wanted, instant = as_tuple(transactions, "transactions"), utc(at, "at")
-        for index, each in enumerate(wanted):
-            check_kind(each, Transaction, f"transactions[{index}]")
+        wanted: tuple[Transaction, ...] | None = None
         while True:
             with self.log.turn():
                 self.catch_up()
+                if wanted is None:
+                    wanted = _as_transactions(transactions)
+                instant = utc(at() if callable(at) else at, "at")
                 batch = _Batch(self, max(instant, self.market.now), self._react, self._notify)
                 results = tuple(batch.result(each) for each in wanted)
                 try:
