@@ -64,8 +64,7 @@ def app(file: str = "market.sqlite") -> FastAPI:
 
     @served.post("/offers/{number}/rent", status_code=201)
     def rent(number: int, account: Account, disk_gb: int = 10, key: Key = None) -> dict[str, int]:
-        disk = disk_gb * 1_000
-        command = do.Rent(by=account, offer=number, mode=Mode.ON_DEMAND, disk_mb=disk)
+        command = do.Rent(by=account, offer=number, mode=Mode.ON_DEMAND, disk_mb=disk_gb * 1_000)
         made = find_event(carry_out(account, key, command), ContractCreated)
         return {"rental": made.contract.id}
 
