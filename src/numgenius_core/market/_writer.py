@@ -31,10 +31,6 @@ Telling = Callable[[Market, Sequence[Event]], str]
 """What whoever asked is told: from the market right before the commands, and their events."""
 
 
-When = datetime | Callable[[], datetime]
-"""An instant, or a clock."""
-
-
 def _as_commands(
     given: Iterable[Command | Order | Later],
 ) -> tuple[Command | Order | Later, ...]:
@@ -159,7 +155,10 @@ class Writer:
         return self.market
 
     def execute(
-        self, *commands: Command | Order | Later, at: When, command_id: str | None = None
+        self,
+        *commands: Command | Order | Later,
+        at: datetime | Callable[[], datetime],
+        command_id: str | None = None,
     ) -> tuple[Event, ...]:
         """Carry out commands, all of them or none, and return what they led to.
 
@@ -184,7 +183,7 @@ class Writer:
         return result.events
 
     def execute_all(
-        self, transactions: Iterable[Transaction], *, at: When
+        self, transactions: Iterable[Transaction], *, at: datetime | Callable[[], datetime]
     ) -> tuple[Reply | NumgeniusError, ...]:
         """Carry out transactions one after the other, and keep them in one ``append``.
 
