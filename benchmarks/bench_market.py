@@ -135,8 +135,10 @@ class Driver:
 
 def execute_each(market: Market, commands: list[Timed]) -> Market:
     for command, at in commands:
-        with suppress(NumgeniusError):
+        try:
             market, _ = execute(market, command, at)
+        except NumgeniusError:  # ``suppress`` would take 0.3 µs of each command
+            continue
     return market
 
 
