@@ -162,6 +162,30 @@ class TestWhatIsConfirmed:
         log.close()
         other.close()
 
+    def test_it_is_on_the_disk_when_the_turn_has_ended(
+        self, database: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from examples.marketplace.postgres_log import PostgresLog
+
+        where = new_database(database)
+        log, other = PostgresLog(where), PostgresLog(where)
+        written: list[str] = []
+        end = PostgresLog.end_turn
+
+        def noted(each: PostgresLog, connection: Any, *, confirmed: bool) -> None:
+            ((place,),) = other.rows("SELECT pg_current_wal_insert_lsn()")
+            written.append(place)
+            end(each, connection, confirmed=confirmed)
+
+        writer = Writer(log)
+        monkeypatch.setattr(PostgresLog, "end_turn", noted)
+        for number in range(5):
+            writer.execute(pay_in(ANN), at=second(number))
+            kept = other.rows("SELECT pg_current_wal_flush_lsn() >= ?::pg_lsn", written[-1:])
+            assert list(kept) == [(True,)]
+        log.close()
+        other.close()
+
 
 class TestTurns:
     """A turn on PostgreSQL begins with what others wrote, and is three trips to the server."""
@@ -187,6 +211,25 @@ class TestTurns:
             assert writer.market == replay(logs[2].read())
         for each in logs:
             each.close()
+
+    def test_who_takes_none_is_noticed(self, database: str) -> None:
+        from examples.marketplace.postgres_log import PostgresLog
+
+        where = new_database(database)
+        log, other = PostgresLog(where, durable=False), PostgresLog(where, durable=False)
+        furnished(log)
+        there = log.version
+        with log.turn():
+            assert log.version == there
+            assert list(log.read(there)) == []
+            other.append(there, [Entry(events=[paid(1), paid(2)])])
+            with pytest.raises(Conflict) as caught:
+                log.append(there, [Entry(events=[paid(3)])])
+            assert (caught.value.expected, caught.value.found) == (there, there + 2)
+            assert list(log.read(there)) == [paid(1), paid(2)]
+            assert log.version == there + 2
+        log.close()
+        other.close()
 
     def test_trips(self, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
         from examples.marketplace.postgres_log import PostgresLog
