@@ -284,8 +284,9 @@ class TestConflicts:
         mine = [paid_in(7, ANN, 1), paid_in(7, BOB, 2)]
         assert list(log.read()) == [paid_in(7, ANN, 1), *mine]
         assert results == tuple(Reply((each,)) for each in mine)
+        del waiting[1:], clock[1:]
         late = Slow(0)
-        Writer(late).execute_all(waiting, at=lambda: clock[-1])
+        Writer(late).execute_all(taken(), at=lambda: clock[-1])
         assert [event.at for event in late.read()] == [second(5)] * 2
 
 

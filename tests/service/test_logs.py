@@ -228,8 +228,62 @@ class TestTurns:
             assert (caught.value.expected, caught.value.found) == (there, there + 2)
             assert list(log.read(there)) == [paid(1), paid(2)]
             assert log.version == there + 2
+        for fails in (False, True):
+            there = log.version
+            with suppress(ZeroDivisionError), log.turn():
+                assert log.version == there
+                if fails:
+                    raise ZeroDivisionError
+            other.append(there, [Entry(events=[paid(4)])])
+            assert log.version == there + 1  # what a turn found is forgotten with it
         log.close()
         other.close()
+
+    def test_who_writes_the_same_number_at_once_is_in_conflict(self, database: str) -> None:
+        from examples.marketplace.postgres_log import PostgresLog
+
+        where = new_database(database)
+        log, other = PostgresLog(where, durable=False), PostgresLog(where, durable=False)
+        row = (1, "CreditAdded", ANN, event_to_json(paid(1)))
+        caught: list[Conflict] = []
+
+        def append() -> None:
+            try:
+                log.append(0, [Entry(events=[paid(2)])])
+            except Conflict as conflict:
+                caught.append(conflict)
+
+        with other.transaction():
+            other.insert("INSERT INTO events VALUES (?, ?, ?, ?)", [row])
+            thread = threading.Thread(target=append)
+            thread.start()
+            thread.join(0.3)
+            assert thread.is_alive()  # until it is certain which of them is kept
+        thread.join(10)
+        assert [(each.expected, each.found) for each in caught] == [(0, 1)]
+        assert list(log.read()) == [paid(1)]
+        log.close()
+        other.close()
+
+    def test_those_that_begin_at_once_make_the_tables_once(self, database: str) -> None:
+        from examples.marketplace.postgres_log import PostgresLog
+
+        for _ in range(5):
+            where = new_database(database)
+            begin, made = threading.Barrier(4), list[PostgresLog]()
+
+            def opened(where: str = where, begin: Any = begin, made: Any = made) -> None:
+                begin.wait(10)
+                made.append(PostgresLog(where))
+
+            threads = [threading.Thread(target=opened) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(10)
+            assert [each.version for each in made] == [0] * 4
+            for each in made:
+                each.close()
 
     def test_trips(self, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
         from examples.marketplace.postgres_log import PostgresLog
