@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from marketplace import HOST, Desk
 from numgenius_core.errors import UnknownId
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.listing import Mode
-from numgenius_core.market import replay
+from numgenius_core.market import Market, replay
 from numgenius_core.market.commands import (
     AddCredit,
     Rent,
@@ -32,7 +32,7 @@ from numgenius_core.market.commands import (
     SetThresholds,
 )
 from numgenius_core.market.events import Event
-from numgenius_core.market.logs import Entry
+from numgenius_core.market.logs import Entry, Reply
 from numgenius_core.money import Money
 
 
@@ -402,6 +402,29 @@ class TestWhatFailedHasNotHappened:
         assert isinstance(second, ZeroDivisionError)
         assert len(first.events) == len(third.events) == 1
         assert listed.store.market.version == before + 2
+
+    def test_a_request_at_fault_is_none_of_those_who_came_later(self, listed: Desk) -> None:
+        store = listed.store
+
+        async def both() -> None:
+            loop, others = asyncio.get_running_loop(), list[asyncio.Task[Reply]]()
+
+            def at_fault(_market: Market, _at: datetime) -> list[AddCredit]:
+                asked = threading.Event()
+
+                def ask() -> None:
+                    others.append(loop.create_task(store.do(PAID)))
+                    loop.call_soon(loop.call_soon, asked.set)  # once it waits
+
+                loop.call_soon_threadsafe(ask)
+                assert asked.wait(10)
+                raise ZeroDivisionError
+
+            with pytest.raises(ZeroDivisionError):
+                await store.do(means=at_fault)
+            assert len((await others[0]).events) == 1
+
+        asyncio.run(both())
 
     def test_whoever_hangs_up_leaves_the_write_to_the_others(self, listed: Desk) -> None:
         store = listed.store
