@@ -13,7 +13,7 @@ from psycopg.errors import UniqueViolation
 from examples.marketplace.sql_log import InDoubt, Row, SqlLog
 from numgenius_core.errors import Conflict
 from numgenius_core.market.events import Event
-from numgenius_core.market.logs import Entry
+from numgenius_core.market.logs import Entry, Reply
 
 LOCK: Final = 0x6E67_6C6F_67  # a number that no other application of this database uses
 AT_ONCE: Final = 1_000  # events that are read with the beginning of a turn
@@ -169,6 +169,11 @@ class PostgresLog(SqlLog):
             return super().rows_after(after)
         return [row for row in self._news if row[0] > after]
 
+    def reply(self, command_id: str) -> Reply | None:
+        """Return what a request with this id led to; the turn confirms it, too."""
+        self._unconfirmed = True
+        return super().reply(command_id)
+
     def append(self, expected: int, entries: Sequence[Entry]) -> None:
         """Keep what happened, all of it or nothing."""
         self._unconfirmed = True
@@ -184,8 +189,11 @@ class PostgresLog(SqlLog):
         self._news = None
         try:
             ((found,),) = self._connection.execute(PUT, {**values, "expected": expected})
-        except UniqueViolation:  # somebody who took no turn was faster
-            raise Conflict(expected, self.version) from None
+        except UniqueViolation:
+            found = self.version
+            if found == expected:
+                raise
+            raise Conflict(expected, found) from None  # somebody who took no turn was faster
         if found != expected:
             raise Conflict(expected, found)
         self._seen = expected + len(events)

@@ -66,7 +66,8 @@ class SqlLog(Log):
     """What the database raises."""
 
     def __init__(self) -> None:
-        self._gone = [0, 0]  # how many instances and volumes this log has already kept
+        # How many instances and volumes this log has already kept, and in which epoch.
+        self._gone, self._gone_in = [0, 0], 0
 
     @abstractmethod
     def run(self, statement: str) -> None:
@@ -229,7 +230,7 @@ class SqlLog(Log):
             volumes: dict[VolumeId, RentedVolume] = {
                 each.id: each for each in self._documents("volumes", "rented", RentedVolume)
             }
-            self._gone = [len(instances), len(volumes)]
+            self._gone, self._gone_in = [len(instances), len(volumes)], self.epoch
             market = market_from_json(text)
             return Checkpoint(market=market, instances=instances, volumes=volumes)
         return None
@@ -251,6 +252,8 @@ class SqlLog(Log):
         number = checkpoint.market.version
         market = market_to_json(checkpoint.market)
         with self.transaction():
+            if self._gone_in != self.epoch:  # the last one may be gone
+                self._gone, self._gone_in = [0, 0], self.epoch
             for (table, there), kept in zip(archives, self._gone, strict=True):
                 rows = [(key, to_json(each)) for key, each in islice(there.items(), kept, None)]
                 self.insert(f"INSERT INTO {table} VALUES (?, ?) ON CONFLICT DO NOTHING", rows)

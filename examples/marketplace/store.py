@@ -16,8 +16,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from operator import itemgetter
 from typing import Any, Final, TypeVar
+
+from attrs import evolve, frozen
 
 from examples.marketplace.sql_log import AnyEvent, InDoubt, SqlLog
 from examples.marketplace.sqlite_log import SqliteLog
@@ -34,6 +37,8 @@ Result = Reply | NumgeniusError
 Meaning = Callable[[Market, datetime], Sequence[Command | Later]]
 """The commands that a request is on a market, at an instant: made where it is decided."""
 Told = TypeVar("Told", bound=Event)
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 SETTINGS: Final = Settings(waiting_on_a_machine=1_000, longest_step=timedelta(days=400))
 """Bids cost nothing while they wait, and a clock may be wrong: what the market takes at most."""
@@ -70,6 +75,45 @@ def open_log(where: str, *, durable: bool = True) -> SqlLog:
     return SqliteLog(where, durable=durable)
 
 
+@frozen
+class Shown:
+    """What pages show: of what a writer has, that which the disk has confirmed.
+
+    The writer works in a thread of its own and goes on while pages are made.
+
+    Attributes:
+        market: The market.
+        instances: Destroyed instances.
+        volumes: Deleted volumes.
+        source: What the writer keeps these two in; another one when it began anew.
+    """
+
+    market: Market
+    instances: dict[ContractId, Instance]
+    volumes: dict[VolumeId, RentedVolume]
+    source: dict[ContractId, Instance]
+
+    @classmethod
+    def of(cls, writer: Writer) -> Shown:
+        """Return all that a writer has."""
+        instances, volumes = dict(writer.instances), dict(writer.volumes)
+        return cls(writer.market, instances, volumes, writer.instances)
+
+    def then(self, writer: Writer) -> Shown:
+        """Return what a writer has by now; what is gone is only added to."""
+        if writer.instances is not self.source:
+            return Shown.of(writer)
+        _add(self.instances, writer.instances)
+        _add(self.volumes, writer.volumes)
+        return evolve(self, market=writer.market)
+
+
+def _add(there: dict[Key, Value], now: dict[Key, Value]) -> None:
+    """Add to a dict the items that another one of the same beginning has more."""
+    new = islice(reversed(now.items()), len(now) - len(there))
+    there.update(reversed(list(new)))
+
+
 class Store:
     """A market and the log it lives in.
 
@@ -103,11 +147,13 @@ class Store:
             self._pages = open_log(where)
             self._writer = Writer(self._log, react=react, notify=True)
             self._kept = 0  # in the last checkpoint, as far as this process knows
+            self._log.confirm()  # what another process appended and did not live to confirm
+            self._shown = Shown.of(self._writer)
             self._begin(settings)
-            self._confirmed = self.market.version  # what may be told: it is on disk
         except BaseException:
             self.close()  # it is no market, or of a later version
             raise
+        self._stored = False  # whether there is more to show
         self._waiting: deque[tuple[Transaction, asyncio.Future[Result | Exception]]] = deque()
         self._working: asyncio.Task[None] | None = None
 
@@ -127,18 +173,18 @@ class Store:
 
     @property
     def market(self) -> Market:
-        """The market with all that this process has written or seen."""
-        return self._writer.market
+        """The market with all that this process has written or seen, and the disk confirmed."""
+        return self._shown.market
 
     @property
     def archive(self) -> Mapping[ContractId, Instance]:
         """Destroyed instances, which the market forgets."""
-        return self._writer.instances
+        return self._shown.instances
 
     @property
     def volumes(self) -> Mapping[VolumeId, RentedVolume]:
         """Deleted volumes."""
-        return self._writer.volumes
+        return self._shown.volumes
 
     def version(self) -> int:
         """Return how many events the log has; other processes may have written some."""
@@ -193,7 +239,7 @@ class Store:
         return sorted(self._known(list(found.items())), key=itemgetter(0))
 
     def _known(self, found: list[tuple[int, Told]]) -> list[tuple[int, Told]]:
-        return [each for each in found if each[0] <= self._confirmed]
+        return [each for each in found if each[0] <= self.market.version]
 
     # -- what happens --------------------------------------------------------------------------
 
@@ -207,7 +253,7 @@ class Store:
         """
         with self._told():
             events = self._writer.execute(*commands, at=self.now())
-        self._confirmed = self.market.version
+        self._shown = self._shown.then(self._writer)
         return events
 
     async def do(
@@ -262,8 +308,9 @@ class Store:
 
     async def seen(self) -> Market:
         """Return the market as it is now, with all that has come due; it is on disk."""
-        others = self.version() != self.market.version
-        market, due = execute(self.market, Tick(), self.now())
+        market = self.market
+        others = self.version() != market.version
+        market, due = execute(market, Tick(), self.now())
         if others or due:
             await self.do()
             return self.market
@@ -273,7 +320,14 @@ class Store:
         """Carry out what waits, batch after batch."""
         while self._waiting:
             batch: list[asyncio.Future[Result | Exception]] = []
-            results = await self._run(self._carry_out, self._taken(batch))
+            taken = self._taken(batch)
+            try:
+                results = await self._run(self._carry_out, taken)
+            except Exception as fault:  # noqa: BLE001 - there was no thread for it, say
+                failed: list[Result | Exception] = [fault for _ in taken]
+                results = failed
+            if self._stored:
+                self._shown, self._stored = self._shown.then(self._writer), False
             for future, result in zip(batch, results, strict=True):
                 future.set_result(result)
         self._working = None
@@ -307,7 +361,7 @@ class Store:
                 return [self._carry_out(iter([each]))[0] for each in taken]
             failed = fault
         else:
-            self._confirmed = self.market.version
+            self._stored = True
             self._keep()
             return results
         taken += waiting  # a log may fail before its turn
@@ -316,7 +370,7 @@ class Store:
     def _keep(self) -> None:
         """Keep a checkpoint from time to time: the events before it are not replayed again."""
         every = MANY if self._every is None else self._every
-        version = self.market.version
+        version = self._writer.market.version
         if version - self._kept < every:
             return
         try:
@@ -324,8 +378,8 @@ class Store:
             if version - self._kept >= every:
                 self._kept = version
                 self._writer.checkpoint()
-        except self._log.errors as fault:  # what happened is kept; the next start takes longer
-            log.warning("no checkpoint: %s", fault)
+        except Exception as fault:  # noqa: BLE001 - what happened is kept all the same
+            log.warning("no checkpoint, so that the next start takes longer: %r", fault)
 
     @contextmanager
     def _told(self) -> Iterator[None]:

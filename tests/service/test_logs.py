@@ -106,6 +106,17 @@ class TestWorkers:
         assert list(one.read()) == [paid(1)]
 
 
+class TestEntriesThatContradictEachOther:
+    """They are no conflict, after which they would be appended again and again."""
+
+    def test_an_id_twice(self, opens: Opens) -> None:
+        log = opens()
+        twice = [Entry(events=[paid(1)], command_id="x"), Entry(events=[], command_id="x")]
+        with pytest.raises(log.errors, match=r"(?i)unique"):
+            log.append(0, twice)
+        assert (log.version, log.reply("x")) == (0, None)
+
+
 class TestAServerThatCrashed:
     """What it had not confirmed may be gone, to nobody's loss: writers begin anew."""
 
@@ -159,6 +170,53 @@ class TestWhatIsConfirmed:
         assert count == [2 * durable]
         writer.execute(at=second(3))  # and now nothing new
         assert count == [2 * durable]
+        log.close()
+        other.close()
+
+    def test_an_answer_of_another_is_confirmed_too(
+        self, database: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from examples.marketplace.postgres_log import PostgresLog
+
+        where = new_database(database)
+        log, other = PostgresLog(where), PostgresLog(where)
+        told: list[bool] = []
+        end = PostgresLog.end_turn
+
+        def noted(each: PostgresLog, connection: Any, *, confirmed: bool) -> None:
+            told.append(confirmed)
+            end(each, connection, confirmed=confirmed)
+
+        one, two = Writer(log), Writer(other)
+        one.execute(at=START, command_id="nothing happened")
+        two.execute(at=START)
+        monkeypatch.setattr(PostgresLog, "end_turn", noted)
+        two.execute(at=START, command_id="nothing happened")
+        assert told == [True]
+        log.close()
+        other.close()
+
+    def test_a_checkpoint_is_whole_though_the_one_before_it_was_lost(self, database: str) -> None:
+        from examples.marketplace.postgres_log import PostgresLog
+
+        where = new_database(database)
+        log, other = PostgresLog(where), PostgresLog(where)
+        writer = furnished(log)
+        for key in ("one", "two"):
+            (number,) = rent(writer, key)
+            writer.execute(c.Destroy(by=ANN, contract=number), at=second(5))
+        writer.checkpoint()
+        other.run("DELETE FROM checkpoints")
+        other.run("DELETE FROM instances")
+        ((backend,),) = log.rows("SELECT pg_backend_pid()")
+        list(other.rows("SELECT pg_terminate_backend(?)", (backend,)))
+        for _ in range(2):  # the first one notices that the connection is gone
+            with suppress(log.errors):
+                writer.checkpoint()
+        kept = other.checkpoint()
+        assert kept is not None
+        assert kept.instances == writer.instances
+        assert len(kept.instances) == 2
         log.close()
         other.close()
 

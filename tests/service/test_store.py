@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +26,7 @@ from numgenius_core.listing import Mode
 from numgenius_core.market import Market, replay
 from numgenius_core.market.commands import (
     AddCredit,
+    Destroy,
     Rent,
     ReportOffline,
     ReportOnline,
@@ -34,6 +35,7 @@ from numgenius_core.market.commands import (
 from numgenius_core.market.events import Event
 from numgenius_core.market.logs import Entry, Reply
 from numgenius_core.money import Money
+from postgres import new_database
 
 
 @pytest.fixture
@@ -291,6 +293,118 @@ ANN = AccountId("ann")
 PAID = AddCredit(account=ANN, amount=Money(1))
 
 
+class TestWhatIsShown:
+    """Nobody is told of anything that the disk has not confirmed, nor of what it has lost."""
+
+    def test_nothing_of_a_turn_before_its_end(self, listed: Desk) -> None:
+        other = Store(str(listed.path), clock=listed.clock)
+        number = listed.rent()
+        before = other.market
+        listed.ask("ann", "DELETE", f"/instances/{number}/")
+        inside, goes_on = threading.Event(), threading.Event()
+
+        def waits(market: Market, _: datetime) -> list[AddCredit]:
+            assert market == listed.store.market
+            inside.set()
+            assert goes_on.wait(10)
+            return []
+
+        async def asked_meanwhile() -> None:
+            turn = asyncio.create_task(other.do(means=waits))
+            await asyncio.to_thread(inside.wait, 10)
+            page = asyncio.create_task(other.seen())
+            await asyncio.sleep(0.05)
+            assert not page.done()
+            assert other.market is before
+            assert not other.archive
+            goes_on.set()
+            assert await page == listed.store.market
+            await turn
+
+        asyncio.run(asked_meanwhile())
+        assert other.archive == listed.store.archive
+        assert list(other.archive) == [number]
+        other.close()
+
+    def test_what_is_gone_is_added_in_its_order(self, listed: Desk) -> None:
+        for _ in range(3):
+            two = [ContractId(listed.rent("ann", listed.offer(nth=n))) for n in range(2)]
+            ends = [Destroy(by=AccountId("ann"), contract=number) for number in two]
+            asyncio.run(listed.store.do(*ends))
+            assert list(listed.store.archive)[-2:] == two
+        assert listed.store.archive == listed.store._writer.instances
+
+    def test_another_process_did_not_live_to_confirm(
+        self, database: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from examples.marketplace.postgres_log import PostgresLog
+
+        where, confirmed = new_database(database), list[PostgresLog]()
+        store = Store(where)
+        killed(store, monkeypatch)
+        confirm = PostgresLog.confirm
+
+        def noted(log: PostgresLog) -> None:
+            confirmed.append(log)
+            confirm(log)
+
+        monkeypatch.setattr(PostgresLog, "confirm", noted)
+        other = Store(where)
+        assert confirmed == [other._log]
+        assert other.market.version == store.market.version + 1
+        store.close()
+        other.close()
+
+    def test_nothing_that_a_crash_took_back(
+        self, database: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also when there are as many events again as it had seen."""
+        from examples.marketplace.postgres_log import PostgresLog
+
+        where = new_database(database)
+        store, other = Store(where), Store(where)
+        asyncio.run(store.do(PAID))
+        killed(other, monkeypatch)  # what it appended is read, and lost with the server
+
+        def crash(log: PostgresLog, *_: Any, **__: Any) -> None:
+            monkeypatch.undo()
+            number = store._writer.market.version
+            rows = list(other._pages.rows("SELECT pg_backend_pid()"))
+            other._pages.insert("DELETE FROM events WHERE number = ?", [(number,)])
+            pages = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> ?"
+            same = f"{pages} AND datname = current_database()"
+            list(other._pages.rows(same, rows[0]))
+            list(log.rows("SELECT 1"))  # which fails: the connection is gone
+
+        monkeypatch.setattr(PostgresLog, "end_turn", crash)
+        with pytest.raises(NotStored):
+            asyncio.run(store.seen())
+        last = Store(where)
+        asyncio.run(last.do(AddCredit(account=AccountId("bob"), amount=Money(5))))
+        for _ in range(3):
+            with suppress(NotStored):  # until it has noticed that its connections are gone
+                assert asyncio.run(store.seen()) == replay(last._log.read())
+        assert store.market == last.market
+        for each in (store, other, last):
+            each.close()
+
+
+def killed(store: Store, patch: pytest.MonkeyPatch) -> None:
+    """Let a store append, and end before the disk confirms it."""
+    from examples.marketplace.postgres_log import PostgresLog
+
+    end = PostgresLog.end_turn
+
+    def ends(log: PostgresLog, connection: Any, **_: bool) -> None:
+        end(log, connection, confirmed=False)
+        raise SystemExit
+
+    with patch.context() as here:
+        here.setattr(PostgresLog, "end_turn", ends)
+        with pytest.raises(SystemExit):
+            store.decide(PAID)
+
+
 class TestWhatFailedHasNotHappened:
     """Of a write that fails nothing has happened, and everybody who waited for it is told."""
 
@@ -425,6 +539,36 @@ class TestWhatFailedHasNotHappened:
             assert len((await others[0]).events) == 1
 
         asyncio.run(both())
+
+    def test_who_comes_after_a_fault_of_the_service_is_served(
+        self, listed: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Without a thread nothing has happened; without a checkpoint everything has."""
+        store, run, tried = listed.store, listed.store._run, list[str]()
+
+        async def no_thread(work: Any, waiting: Any) -> Any:
+            if not tried:
+                tried.append("thread")
+                raise RuntimeError("can't start new thread")
+            return await run(work, waiting)
+
+        def no_checkpoint() -> Any:
+            tried.append("checkpoint")
+            raise MemoryError
+
+        async def each() -> list[Any]:
+            asked = [store.do(PAID), store.do(PAID)]
+            return await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 10)
+
+        monkeypatch.setattr(store_module, "MANY", 1)
+        monkeypatch.setattr(store, "_run", no_thread)
+        monkeypatch.setattr(store._writer, "checkpoint", no_checkpoint)
+        before = store.market.version
+        assert [str(told) for told in asyncio.run(each())] == ["can't start new thread"] * 2
+        assert store.market.version == before
+        assert [len(told.events) for told in asyncio.run(each())] == [1, 1]
+        assert store.market.version == before + 2
+        assert tried == ["thread", "checkpoint"]
 
     def test_whoever_hangs_up_leaves_the_write_to_the_others(self, listed: Desk) -> None:
         store = listed.store
