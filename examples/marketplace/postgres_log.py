@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import psycopg
 from psycopg.errors import UniqueViolation
 
 from examples.marketplace.sql_log import InDoubt, Row, SqlLog
-from numgenius_core.errors import Conflict
+from numgenius_core.errors import Conflict, ParseError
 from numgenius_core.market.events import Event
 from numgenius_core.market.logs import Entry, Reply
 
 LOCK: Final = 0x6E67_6C6F_67  # a number that no other application of this database uses
 AT_ONCE: Final = 1_000  # events that are read with the beginning of a turn
+# Nobody waits for a turn for ever: a server notices a machine that fell silent within a minute.
+SESSION: Final = """SET synchronous_commit = off; SET lock_timeout = '60s';
+    SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"""
 BEGIN_TURN: Final = f"""SELECT pg_advisory_lock({LOCK});
     SELECT number, event FROM events WHERE number >= %s ORDER BY number LIMIT %s"""
 END_TURN: Final = f"SELECT pg_advisory_unlock({LOCK})"
@@ -55,7 +58,7 @@ class PostgresLog(SqlLog):
 
     Raises:
         psycopg.Error: Nobody is there, or lets us in.
-        ParseError: Its tables are of a later version.
+        ParseError: Its tables are of a later version, or its encoding is not UTF8.
     """
 
     errors = psycopg.Error
@@ -69,6 +72,7 @@ class PostgresLog(SqlLog):
         self._seen = 0  # the number of the last event that was read or appended
         self._news: list[Row] | None = None  # the events from there on, when this turn began
         try:
+            self._check_encoding()
             with self.transaction():
                 self.run(f"SELECT pg_advisory_xact_lock({LOCK})")  # two that begin at once
                 self.make_tables()
@@ -79,15 +83,22 @@ class PostgresLog(SqlLog):
     @property
     def _connection(self) -> psycopg.Connection[Row]:
         if self._made is None or self._made.closed:
-            self._made = psycopg.connect(self._where, autocommit=True)
-            self._made.execute("SET synchronous_commit = off")
+            made = psycopg.connect(self._where, autocommit=True)
             self._connections += 1
+            _carried_out(made, SESSION)
+            self._made = made
         return self._made
 
     @property
     def epoch(self) -> int:
         """The number of connections: what one has read, the next may not find."""
         return self._connections
+
+    def _check_encoding(self) -> None:
+        """Refuse a database that lacks letters: text with them would fail, and others with it."""
+        ((encoding,),) = self.rows("SHOW server_encoding")
+        if encoding != "UTF8":
+            raise ParseError("database", "the encoding UTF8", encoding)
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> Iterator[Row]:
         """Run a statement and return its rows."""
@@ -136,7 +147,8 @@ class PostgresLog(SqlLog):
         except BaseException:
             self._news = None
             if not connection.closed:
-                connection.execute(END_TURN)
+                with suppress(self.errors):
+                    _carried_out(connection, END_TURN)
             raise
         self._news = None
         try:
@@ -148,7 +160,7 @@ class PostgresLog(SqlLog):
 
     def end_turn(self, connection: psycopg.Connection[Row], *, confirmed: bool) -> None:
         """Let the next writer begin; then wait for the disk, if need be."""
-        connection.execute(f"{END_TURN}; {CONFIRM}" if confirmed else END_TURN)
+        _carried_out(connection, f"{END_TURN}; {CONFIRM}" if confirmed else END_TURN)
         self._unconfirmed = False
 
     def confirm(self) -> None:
@@ -202,6 +214,15 @@ class PostgresLog(SqlLog):
         """Let go of the connection."""
         if self._made is not None:
             self._made.close()
+
+
+def _carried_out(connection: psycopg.Connection[Row], statement: str) -> None:
+    """Run a statement without which a connection is of no use: it would keep the lock, say."""
+    try:
+        connection.execute(_with_marks(statement))
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _with_marks(statement: str) -> Any:

@@ -277,7 +277,12 @@ class Store:
         return result
 
     def reply(self, command_id: str) -> Reply | None:
-        """Return what a request with this id was told; it is on disk, and nothing is written."""
+        """Return what a request with this id was told; it is on disk, and nothing is written.
+
+        Raises:
+            RuleViolation: An id that is none.
+        """
+        Transaction(command_id=command_id)  # which refuses it
         with self._told():
             known = self._pages.reply(command_id)
             if known is not None:

@@ -364,6 +364,79 @@ class TestTurns:
         log.close()
         other.close()
 
+    @pytest.mark.parametrize("raises", [False, True])
+    def test_a_turn_whose_end_fails_lets_others_begin(
+        self, database: str, raises: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from examples.marketplace import postgres_log
+
+        where = new_database(database)
+        log, other = postgres_log.PostgresLog(where), postgres_log.PostgresLog(where)
+        writer = furnished(log)
+        end = postgres_log.END_TURN
+        monkeypatch.setattr(postgres_log, "END_TURN", f"SELECT 1 / 0; {end}")
+
+        def one_turn() -> None:
+            with log.turn():
+                log.append(writer.market.version, [Entry(events=[paid(1)])])
+                if raises:
+                    raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError if raises else InDoubt):
+            one_turn()
+        monkeypatch.undo()
+        other.run("SET lock_timeout = '5s'")
+        assert Writer(other).execute(pay_in(BOB), at=START)
+        assert writer.execute(pay_in(ANN), at=START)
+        assert writer.market == replay(other.read())
+        log.close()
+        other.close()
+
+    def test_nobody_waits_for_ever(self, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        from examples.marketplace import postgres_log
+
+        where = new_database(database)
+        log = postgres_log.PostgresLog(where)
+        session = postgres_log.SESSION.replace("60s", "100ms")
+        assert session != postgres_log.SESSION
+        monkeypatch.setattr(postgres_log, "SESSION", session)
+        other = postgres_log.PostgresLog(where)
+        with log.turn(), pytest.raises(other.errors, match="lock timeout"):
+            Writer(other).execute(pay_in(BOB), at=START)
+        assert Writer(other).execute(pay_in(BOB), at=START)
+        log.close()
+        other.close()
+
+    def test_a_connection_that_cannot_be_set_up_is_none(
+        self, database: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from examples.marketplace import postgres_log
+
+        where = new_database(database)
+        log = postgres_log.PostgresLog(where)
+        writer, before = furnished(log), log.epoch
+        log._connection.close()
+        with monkeypatch.context() as here:
+            here.setattr(postgres_log, "SESSION", "SELECT 1 / 0")
+            with pytest.raises(log.errors, match="division by zero"):
+                log.run("SELECT 1")
+        assert list(log.rows("SHOW synchronous_commit")) == [("off",)]
+        assert log.epoch > before
+        assert writer.execute(pay_in(ANN), at=START)
+        log.close()
+
+    def test_an_encoding_that_lacks_letters(self, database: str) -> None:
+        import psycopg
+
+        from examples.marketplace.postgres_log import PostgresLog
+
+        name = f"ascii_{id(self)}"
+        with psycopg.connect(database, autocommit=True) as connection:
+            made = f"CREATE DATABASE {name} ENCODING SQL_ASCII LOCALE 'C' TEMPLATE template0"
+            connection.execute(made)
+        with pytest.raises(ParseError, match="UTF8"):
+            PostgresLog(database.replace("/postgres?", f"/{name}?"))
+
     def test_a_turn_that_fails_lets_others_begin(
         self, database: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:

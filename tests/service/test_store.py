@@ -20,7 +20,7 @@ from examples.marketplace.commands import instances_load_at_once
 from examples.marketplace.sqlite_log import SqliteLog
 from examples.marketplace.store import NotStored, Store
 from marketplace import HOST, Desk
-from numgenius_core.errors import UnknownId
+from numgenius_core.errors import RuleViolation, UnknownId
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.listing import Mode
 from numgenius_core.market import Market, replay
@@ -645,6 +645,10 @@ class TestARequestThatIsRepeated:
         offer = listed.offer()
         self.rent(listed, "ann", 999_999, "1", status=404)
         self.rent(listed, "ann", offer, "1")
+
+    def test_an_id_that_is_none_is_not_looked_for(self, listed: Desk) -> None:
+        with pytest.raises(RuleViolation, match="command_id"):
+            listed.store.reply("a\x00b order 7")
 
     def test_a_key_that_is_none(self, listed: Desk) -> None:
         told = self.rent(listed, "ann", listed.offer(), "x" * 300, status=400)
