@@ -14,9 +14,14 @@ import pytest
 
 from numgenius_core._command import main
 from numgenius_core._command._durations import parse_hours, parse_span
+from numgenius_core._command._keeping import KeptSimulations
 from numgenius_core.errors import RuleViolation
 from numgenius_core.gpus import offer_sizes
-from numgenius_core.whatif import simulate, sweeps
+from numgenius_core.ids import AccountId, MachineId
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import Listing, Machine, PriceTerms
+from numgenius_core.rates import PerGpuHour
+from numgenius_core.whatif import Demand, Observed, Scenario, simulate, sweeps
 
 HISTORY = """\
 time,price
@@ -508,6 +513,23 @@ class TestASweepThatIsInterrupted:
         assert said.out == want
         told = "".join(f"\r{done} of 9 simulations" for done in range(1, 10))
         assert said.err.endswith(f"{told}\r\x1b[K")  # the line is taken away
+
+    def test_a_file_of_simulations_says_which_it_has_and_forgets_none(self, tmp_path: Path) -> None:
+        listing = Listing(
+            machine=Machine(id=MachineId(8), host=AccountId("h"), gpu_name="A100", gpus=1),
+            prices=PriceTerms(gpu=PerGpuHour(1)),
+        )
+        day = Interval(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC))
+        demand = Demand(per_day=4, sizes={1: 1}, stays=Observed([2]))
+        scenario = Scenario(listings=[listing], demand=demand, horizon=day)
+        kept = KeptSimulations(str(tmp_path / "sweep.jsonl"))
+        kept[scenario, 1] = simulate(scenario, 1)
+        assert (scenario, 2) not in kept
+        assert list(kept) == [(scenario, 1)]  # one that was asked for is not there for that
+        assert dict(kept) == {(scenario, 1): simulate(scenario, 1)}
+        with pytest.raises(RuleViolation, match="a file that is only added to, got a deletion"):
+            del kept[scenario, 1]
+        assert len(KeptSimulations(str(kept.path))) == len(kept) == 1
 
     def test_another_file_is_refused(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -17,6 +17,7 @@ from numgenius_core.contracts import (
     Contract,
     InstanceEvent,
     InstanceState,
+    RateChange,
     advance,
     agree,
     client_end,
@@ -29,7 +30,7 @@ from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, Mode, PriceTerms
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGbMonth, PerGpuHour, PerHour
-from numgenius_core.sla import Promise, SlaTerms
+from numgenius_core.sla import Cover, Promise, SlaTerms
 from numgenius_core.testing import EPOCH, instants, price_terms, shares
 
 HOST, CLIENT = AccountId("host"), AccountId("client")
@@ -457,6 +458,18 @@ class TestAPromiseInAContract:
     def test_it_is_taken(self) -> None:
         agreed = contract(sla=self.TERMS, sla_share="0.01")
         assert agreed.sla_fee_at(agreed.start) == PerHour("0.04")  # of two GPUs of $2
+
+    def test_what_it_covers_has_the_prices_of_that_time(self) -> None:
+        dearer = evolve(prices("3.00"), platform_fee=Fraction(1, 4))
+        later = RateChange(since=EPOCH + 5 * DAY, prices=dearer)
+        agreed = contract(sla=self.TERMS, sla_share="0.01", rate_changes=(later,))
+        assert agreed.cover_at(agreed.start) == Cover(
+            terms=self.TERMS, compute=PerHour(4), fee=PerHour("0.04")
+        )
+        assert agreed.cover_at(later.since) == Cover(
+            terms=self.TERMS, compute=PerHour(6), fee=PerHour("0.06"), platform_fee=Fraction(1, 4)
+        )
+        assert contract().cover_at(agreed.start) is None
 
     @pytest.mark.parametrize(
         ("changes", "says"),

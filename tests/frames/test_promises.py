@@ -120,6 +120,13 @@ class TestTheScalarRule:
         assert answers == [want, want if name == "fee_factor" else None, None]
         assert isinstance(want, int)
 
+    @pytest.mark.parametrize("engine", ["pandas with nullable types", "pandas with arrow types"])
+    def test_types_of_pandas_that_hold_nulls_are_read_as_they_are(self, engine: str) -> None:
+        frame = make(engine, [ROW | {"id": 0}, ROW | {"id": 1, "dph_total": None}])
+        found = promise_fees(frame, "0.95")
+        assert [row["sla_fee_per_hour"] for row in read(found)] == [40_420_898, None]
+        assert list(found.dtypes[: len(ROW)]) == list(frame.dtypes[: len(ROW)])
+
     def test_a_frame_without_promises(self) -> None:
         frame = make("polars", [ROW | {"sla_r_claim": 0.0}])
         (row,) = read(promise_fees(frame, "0.95", results=RESULTS, prefix=""))

@@ -208,6 +208,14 @@ class TestStartsThatOverlap:
         assert bound <= 8
         assert solve(problem, 100)[3] is not Proof.NONE
 
+    def test_a_plan_that_prices_do_not_rule_out_may_still_be_a_worse_one(self) -> None:
+        """With prices a plan may look better than the best one; its plain losses decide."""
+        costs = [[0, 4, 1, 4], [3, 0, 5, 3]]
+        problem = Problem(costs=costs, times=[0, 1, 3, 7], length=3, at_once=1)
+        taken, _, bound, proof = solve(problem, 1_000)
+        assert (taken, bound, proof) == ([0, 3], 3, Proof.SEARCH)
+        assert problem.total(taken) == 3
+
     def test_the_bound_of_prices_comes_close_for_large_fleets(self) -> None:
         """PERFORMANCE: at most 3.5 % over the bound; here 60 machines, without any search."""
         rng = random.Random(3)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from numgenius_core.market import _persistent
 from numgenius_core.market._persistent import Series, Sorted, Table
 
 keys = st.one_of(
@@ -120,6 +121,18 @@ class TestTable:
         assert (without[3], 4 in without, without.get(4, "none")) == (5, False, "none")
         with pytest.raises(KeyError, match=r"^4$"):
             without[4]
+
+    def test_it_counts_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        table = Table((number, number) for number in range(100)).without(3).set(100, 0).set(101, 0)
+        assert len(table) == 101
+
+        def again(_: object) -> dict[Any, Any]:
+            raise AssertionError("it is counted a second time")
+
+        monkeypatch.setattr(_persistent, "_all_of", again)
+        assert len(table) == 101
+        with pytest.raises(AssertionError, match="a second time"):
+            len(table.without(4))  # another table counts anew
 
     @given(
         start=st.dictionaries(keys, st.integers(), max_size=80),

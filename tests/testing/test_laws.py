@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,21 +15,27 @@ from attrs import evolve
 from hypothesis import Phase, find, given, settings, strategies as st
 
 from effort import FULL, up_to
-from market_world import ANN, HOST, prices, second, world
-from numgenius_core.contracts import InstanceEvent, InstanceState
+from market_world import ANN, HOST, START, World, prices, second, world
+from numgenius_core.billing import History, Prepaid, Refunded
+from numgenius_core.contracts import InstanceEvent, InstanceState, NotExtended
 from numgenius_core.errors import MissingExtra, NumgeniusError, RuleViolation, WrongType
-from numgenius_core.ids import MachineId
-from numgenius_core.market import Market, commands as c, execute, views
+from numgenius_core.ids import ContractId, MachineId, OfferId
+from numgenius_core.intervals import Interval
+from numgenius_core.listing import Listing, Machine
+from numgenius_core.market import Market, commands as c, execute, find_event, replay, views
 from numgenius_core.market.commands import Tick
 from numgenius_core.market.events import (
     ContractCreated,
     ContractExtended,
     ContractPrepaid,
     InstancePaused,
+    PayoutInvoiced,
+    PromiseSettled,
 )
 from numgenius_core.money import Money
+from numgenius_core.offer import Offer
 from numgenius_core.planning import PriceSeries
-from numgenius_core.rates import PerGbMonth, PerHour
+from numgenius_core.rates import PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.testing import (
     EPOCH,
     RULES,
@@ -38,18 +45,34 @@ from numgenius_core.testing import (
     Rule,
     Step,
     dollars,
+    histories,
     near,
     number,
     plays,
     values,
     verify,
 )
-from numgenius_core.testing.laws import frames as testing_laws_frames
-from numgenius_core.testing.market_values import quiet_second
+from numgenius_core.testing.laws import frames as testing_laws_frames, settlements
+from numgenius_core.testing.laws.settlements import fault_of_promises
+from numgenius_core.testing.market_values import _relist, quiet_second
 from numgenius_core.testing.volume_values import lists_volumes, rents_volumes
-from numgenius_core.whatif import Outcome, Scenario
-from wrong_markets import bills_volumes_offline, oversells, pays_back_the_last_day
+from numgenius_core.whatif import Demand, Observed, Outcome, Scenario
+from wrong_markets import (
+    bills_volumes_offline,
+    everyone_waits,
+    has_one_reason,
+    host_gets_all,
+    never_settles,
+    numbers_are_used_up,
+    oversells,
+    oversells_the_disk,
+    pays_back_the_last_day,
+    says_nothing_of_the_skipped,
+    told_by,
+)
+from wrong_plans import one_after_the_other
 from wrong_rules import WRONG, raises
+from wrong_searches import whatever_the_case
 
 # Each is a frame of up to thirty rows, and as much work as forty.
 EXAMPLES = {"quote_columns": up_to(5, 1)}
@@ -59,6 +82,8 @@ SERIES = PriceSeries(
     end=EPOCH + timedelta(hours=2),
 )
 FEW = settings(max_examples=20, phases=[Phase.generate], database=None)
+MANY = settings(FEW, max_examples=3_000, derandomize=True)
+DAY = 86_400
 NO_BOOKS = RULES["market"].ours([(Tick(), EPOCH)]).books
 # They show in one case of hundreds, or each case takes long: a full run looks for that case.
 RARE = {
@@ -220,6 +245,14 @@ def simulated(**change: int) -> Callable[..., Any]:
     return wrong
 
 
+def promising(until: int) -> World:
+    """Return a market in which contract 2 has a promise, looked at in some second."""
+    w = world(1, prices(), sla_claim=Fraction(99, 100))
+    w.rent(1, target=Fraction(19, 20))
+    w.do(c.Tick(), until)
+    return w
+
+
 class TestALawAlone:
     """What a law tells of an answer that another law may refuse first."""
 
@@ -265,6 +298,28 @@ class TestALawAlone:
         )
         assert "clients rented, and there are" in str(stated)
 
+    def test_a_gpu_that_two_of_a_simulation_have(self) -> None:
+        machine = Machine(id=MachineId(1), host=HOST, gpu_name="A100", gpus=1)
+        scenario = Scenario(
+            listings=[Listing(machine=machine, prices=prices())],
+            demand=Demand(per_day=1, sizes={1: 1}, stays=Observed([1])),
+            horizon=Interval(EPOCH, EPOCH + timedelta(days=3)),
+        )
+
+        def twice(*case: Any) -> Outcome:
+            once: Outcome = RULES["simulation"].ours(*case)
+            twins = [
+                evolve(each, contract=evolve(each.contract, id=each.contract.id + 1_000))
+                for each in once.histories
+            ]
+            modes = [evolve(one, gpu_seconds=2 * one.gpu_seconds) for one in once.modes]
+            return evolve(once, modes=tuple(modes), histories=(*once.histories, *twins))
+
+        law = named("simulation", "everyone is counted")
+        assert RULES["simulation"].ours(scenario, 1).rented > 0
+        assert law.check(RULES["simulation"].ours, scenario, 1) is None
+        assert law.check(twice, scenario, 1) == "contracts 1 and 1001 run on one GPU"
+
     def test_a_gpu_that_two_have(self) -> None:
         w = world(1, prices(1))
         w.rent(1, bid="0.5")
@@ -273,6 +328,145 @@ class TestALawAlone:
         fault = law.check(oversells, w.steps)
         assert fault == f"at {w.now}, instance {contract} has GPUs of another"
         assert law.check(RULES["market"].ours, w.steps) is None
+
+    def test_books_that_the_events_do_not_give(self) -> None:
+        w = world(1, prices(1, fee=Fraction(1, 4)))
+        w.rent(1)
+        w.do(c.Tick(), 3_600)
+        for law, fault in (
+            ("the events are enough", "payouts[2] is 1, not 3/4"),
+            ("a statement is the ledger", "the balance of host is 3/4, not 1"),
+        ):
+            assert named("market", law).check(host_gets_all, w.steps) == fault
+            assert named("market", law).check(RULES["market"].ours, w.steps) is None
+
+    def test_a_refusal_that_uses_up_a_number(self) -> None:
+        w = world(1, prices(1))
+        w.steps.append((c.Destroy(by=ANN, contract=ContractId(99)), w.now))
+        w.rent(1, load=False)
+        law = named("market", "the refused changes nothing")
+        fault = law.check(numbers_are_used_up, w.steps)
+        assert fault is not None
+        assert fault.startswith("without the refused commands, ContractCreated(")
+        assert " happens, not ContractCreated(" in fault
+        assert law.check(RULES["market"].ours, w.steps) is None
+
+    def test_one_that_waits_with_nobody_above_it(self) -> None:
+        w = world(1, prices(1))
+        contract = w.rent(1)
+        law = named("market", "who bids most runs")
+        fault = law.check(everyone_waits, w.steps)
+        assert fault == f"at {w.now}, instance {contract} is paused"
+        assert law.check(RULES["market"].ours, w.steps) is None
+
+    def test_more_of_a_disk_than_may_be_sold(self) -> None:
+        w = World()
+        w.do(c.AddCredit(account=ANN, amount=Money(1_000)))
+        share = Fraction(4, 5)
+        disk = Machine(
+            id=MachineId(1), host=HOST, gpu_name="A", gpus=1, disk_mb=1_000_000, disk_share=share
+        )
+        w.do(c.AddMachine(machine=disk))
+        w.do(c.ListVolume(by=HOST, machine=MachineId(1), size_mb=50_000, price=PerGbMonth(900)))
+        (offer,) = views.volume_offers(w.market, w.now)
+        law = named("market", "no disk is sold twice")
+        for size, fault in (
+            (800_000, None),
+            (800_001, f"at {w.now}, 800,001 MB are stored on machine 1"),
+        ):
+            rent = c.RentVolume(by=ANN, offer=offer.id, size_mb=size), w.now
+            assert law.check(oversells_the_disk, [*w.steps, rent]) == fault
+            assert law.check(RULES["market"].ours, [*w.steps, rent]) is None
+
+    @pytest.mark.parametrize("law", ["credit is conserved", "a statement is the ledger"])
+    def test_what_is_paid_out_is_nobodys_credit(self, law: str) -> None:
+        w = world(1, prices(1))
+        contract = w.rent(1)
+        w.do(c.Destroy(by=ANN, contract=contract), 30 * 3_600)
+        w.do(c.PayOut(account=HOST), 8 * DAY)  # a Friday
+        assert find_event(w.events, PayoutInvoiced).amount == Money(30)
+        played = RULES["market"].ours(w.steps)
+        assert named("market", law).check(always(played), w.steps) is None
+        balances = {**played.books.balances, HOST: Money(30)}
+        kept = evolve(played, books=evolve(played.books, balances=balances))
+        assert named("market", law).check(always(kept), w.steps) is not None
+
+    def test_an_escrow_below_zero(self) -> None:
+        w = promising(3_600)
+        law = named("market", "a promise is its settlement")
+        owing = told_by(
+            lambda told: evolve(told, escrows={key: -held for key, held in told.escrows.items()})
+        )
+        held = RULES["market"].ours(w.steps).books.escrows[ContractId(2)]
+        assert law.check(owing, w.steps) == f"the escrow of contract 2 holds -{held}"
+
+    def test_a_day_of_a_promise_that_is_never_settled(self) -> None:
+        law = named("market", "a promise is its settlement")
+        fault = law.check(never_settles, promising(86_401).steps)
+        assert fault == f"contract 2: the day from {START} on is never settled"
+        assert law.check(never_settles, promising(86_399).steps) is None  # the day is not over
+
+    @pytest.mark.parametrize(
+        ("change", "fault"),
+        [
+            ({"at": second(86_401)}, f"the day from {START} on is settled at {second(86_401)}"),
+            ({"closes": True}, f"it is closed at {second(86_400)}"),
+        ],
+    )
+    def test_a_settlement_is_looked_at_even_if_a_replay_takes_it(
+        self, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], fault: str
+    ) -> None:
+        """Our replay refuses these events itself; the law does not lean on that."""
+        w = promising(86_400)
+        wrong = [evolve(e, **change) if isinstance(e, PromiseSettled) else e for e in w.events]
+        assert fault_of_promises(wrong, w.now) is None  # the law of the events says so
+        monkeypatch.setattr(settlements, "replay", lambda _, **known: replay(w.events, **known))
+        assert fault_of_promises(w.events, w.now) is None
+        assert fault_of_promises(wrong, w.now) == f"contract 2: {fault}"
+
+    def test_who_is_left_out_of_a_preview_or_skipped_for_a_wrong_reason(self) -> None:
+        w = world(2, prices(2), end=second(10 * DAY))
+        cheap = w.rent(1)
+        w.list(prices(3), end=second(10 * DAY))
+        dear = w.rent(1, 1)
+        terms: dict[str, Any] = {"gpu": PerGpuHour(3), "storage": PerGbMonth(0)}
+        relist = partial(c.Relist, by=HOST, machine=MachineId(1), **terms)
+        w.do(relist(end=second(20 * DAY)))
+        asked = w.market, relist(end=second(30 * DAY)), w.now
+        law = named("preview", "why somebody is skipped")
+        told = views.preview(*asked)
+        assert [each.contract.id for each in told.extended] == [dear]
+        assert [(each.contract.id, each.why) for each in told.skipped] == [
+            (cheap, NotExtended.PENDING)
+        ]
+        assert law.check(views.preview, *asked) is None
+        left_out = law.check(says_nothing_of_the_skipped, *asked)
+        assert str(left_out).startswith(f"contracts {[cheap, dear]} are there, not those of ")
+        assert law.check(has_one_reason, *asked) == (
+            f"contract {cheap} is skipped because {NotExtended.OPTED_OUT.value}, which is not so"
+        )
+
+    def test_an_offer_that_a_condition_finds_in_another_case(self) -> None:
+        offer = Offer(
+            id=OfferId(4), machine=MachineId(1), gpu_name="RTX 4090", gpus=1, prices=prices()
+        )
+        law = named("search", "each condition as written")
+        for word, said in (("eq", "is found"), ("neq", "is not found")):
+            case = {"gpu_name": {word: "rtx 4090"}}, [offer]
+            assert law.check(RULES["search"].ours, *case) is None
+            assert law.check(whatever_the_case, *case) == (
+                f"offer 4 with gpu_name RTX 4090 {said} by {word} 'rtx 4090'"
+            )
+
+    def test_a_fleet_plan_that_disturbs_more_than_another(self) -> None:
+        w = world(1, prices(1))
+        booked = w.instance(w.rent(1, end=second(60))).contract
+        starts = [second(0), second(60)]
+        case = {MachineId(1): [booked]}, starts, 60, 1
+        law = named("fleet", "no other plan disturbs less")
+        assert law.check(RULES["fleet"].ours, *case) is None
+        fault = law.check(one_after_the_other, *case)
+        assert fault == f"it disturbs 1 contracts, {{1: {starts[1]!r}}} 0"
 
     def test_a_credit_of_each_day_of_several(self) -> None:
         w = world(1, prices(), sla_claim=Fraction(99, 100))
@@ -338,6 +532,35 @@ class TestMarketsAreDrawn:
 
         fast = settings(max_examples=2_000, phases=[Phase.generate], database=None)
         assert find(plays(), happens, settings=fast)
+
+    def test_a_relisting_may_send_terms_of_a_promise(self) -> None:
+        @st.composite
+        def relistings(draw: st.DrawFn) -> c.Relist:
+            command = _relist(draw, Market(), EPOCH)
+            assert isinstance(command, c.Relist)
+            return command
+
+        def promises(command: c.Relist) -> bool:
+            return command.sla_claim == Fraction(99, 100) and command.sla_spread is not None
+
+        sent = find(relistings(), promises, settings=MANY)
+        assert sent.sla_spread in {1, 2, 3}
+        left_out = find(relistings(), lambda drawn: not promises(drawn), settings=MANY)
+        assert (left_out.sla_claim, left_out.sla_spread) == (None, None)
+
+    def test_a_history_may_end_with_what_is_left_of_a_deposit(self) -> None:
+        def kinds(history: History) -> list[type]:
+            return [type(fact) for fact in history.facts]
+
+        found = find(histories(), lambda drawn: Refunded in kinds(drawn), settings=MANY)
+        assert Prepaid in kinds(found)
+        assert kinds(found).index(Refunded) == len(found.facts) - 1
+        spent = find(
+            histories(),
+            lambda drawn: Prepaid in kinds(drawn) and Refunded not in kinds(drawn),
+            settings=MANY,
+        )
+        assert Refunded not in kinds(spent)
 
     @pytest.mark.parametrize("draws", [lists_volumes, rents_volumes])
     def test_a_market_without_machines_has_no_volumes(self, draws: Callable[..., Any]) -> None:

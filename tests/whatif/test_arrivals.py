@@ -115,6 +115,17 @@ class TestByHand:
         assert near(found.per_day, 24 * best, 2e-3)
         assert isinstance(found.demand.limits, Pareto)
 
+    def test_a_first_guess_at_which_a_client_is_certain(self) -> None:
+        """At 2,000 times the price five hours count as 1/400: 1 / (e^λ − 1) = 1/400."""
+        found = fitted([spell(1, 1), spell(2, 6, "1000", came=False)], elasticity=1)
+        assert near(found.per_day, 24 * log(401))
+
+    def test_a_client_who_would_never_come_weighs_as_the_rarest(self) -> None:
+        """10⁹ times the price: a rate that no float holds, whose client adds 1 to the score."""
+        found = fitted([spell(1, 8, "0.000001"), spell(2, 1, "1000")], elasticity=50)
+        rate = float(found.per_day) / 24
+        assert near(rate / expm1(rate) + 1, 7 * rate)
+
     def test_each_stretch_has_the_price_it_began_with(self) -> None:
         changed = [(MONDAY, PerGpuHour("0.50")), (MONDAY + 2 * HOUR, PerGpuHour("1.00"))]
         moved = spell(1, 5, prices=changed)  # two hours at 0.50, then two and the client at 1.00
@@ -403,6 +414,13 @@ class TestBadInput:
             ([spell(1, 9), spell(2, 2, "0.60")], {}, "come slower as the price rises"),
             ([spell(1, 1), spell(2, 1)], {"elasticity": 0}, "snapshots close enough"),
             ([spell(1, 1), spell(2, 5, "0.60")], {}, "snapshots close enough"),
+            (
+                [spell(1, 1, came=False), spell(2, 1, "100000")],
+                {"elasticity": 50},
+                "snapshots close enough to tell",
+            ),
+            # Two prices so near each other that only an elasticity of thousands joins them.
+            ([spell(1, 5), spell(2, 9, "0.50001")], {}, "snapshots close enough to tell"),
             (TWO, {"gone": "away"}, "gone: need 'rented' or 'unlisted', got 'away'"),
             (TWO, {"elasticity": -1}, "elasticity: need a number from 0 to 50, got -1"),
             (TWO, {"elasticity": 51}, "elasticity"),

@@ -389,6 +389,35 @@ class TestASweepThatIsInterrupted:
                 sweep(BY_PRICE, runs=2, executor=Interrupted(), kept=kept)
         assert len(kept) == 2
 
+    def test_what_fails_after_an_interruption_is_done_anew(self) -> None:
+        """Of two that ran when Ctrl-C came one fails: the other is kept, and Ctrl-C it stays."""
+
+        class Failing(Executor):
+            def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+                future: Future[Any] = Future()
+                if len(begun) < 2:
+                    future.set_running_or_notify_cancel()
+                    begun.append(future)
+                    if len(begun) == 1:
+                        future.set_exception(OSError("no memory"))
+                    else:
+                        future.set_result(fn(*args, **kwargs))
+                return future
+
+        begun: list[Future[Any]] = []
+
+        def as_completed(_: Any) -> Iterator[Future[Any]]:
+            raise KeyboardInterrupt
+            yield
+
+        kept: dict[Any, Outcome] = {}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sweeps, "as_completed", as_completed)
+            with pytest.raises(KeyboardInterrupt):
+                sweep(BY_PRICE, runs=2, executor=Failing(), kept=kept)
+        assert list(kept.values()) == [begun[1].result()[0]]
+        assert sweep(BY_PRICE, runs=2, workers=1, kept=kept) == sweep(BY_PRICE, runs=2, workers=1)
+
     def test_more_runs_and_options_add_to_what_is_there(self) -> None:
         kept: dict[Any, Outcome] = {}
         sweep(BY_PRICE[:2], runs=1, workers=1, kept=kept)

@@ -85,7 +85,7 @@ class KeptSimulations(MutableMapping[_Key, Outcome]):
         raise RuleViolation("--keep", "a file that is only added to", "a deletion")
 
     def __iter__(self) -> Iterator[_Key]:
-        return iter(self._known)
+        return (key for key, name in self._known.items() if name in self._lines)
 
     def __len__(self) -> int:
         return len(self._lines)

@@ -141,15 +141,6 @@ def gpu_set(slots: Iterable[int], gpus: int) -> GpuSet:
     return found
 
 
-def _groups(
-    gpus: int, min_gpu: int, powers_only: bool, observed: bool
-) -> tuple[tuple[int, tuple[Block, ...]], ...]:
-    try:
-        return _cut(gpus, min_gpu, powers_only, observed)
-    except TypeError:
-        _refuse_unhashable(gpus, min_gpu, powers_only=powers_only, observed=observed)
-
-
 @lru_cache(maxsize=1_024, typed=True)
 def _blocks(gpus: int, min_gpu: int, powers_only: bool, observed: bool) -> tuple[Block, ...]:
     groups = _cut(gpus, min_gpu, powers_only, observed)
