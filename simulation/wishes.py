@@ -19,7 +19,7 @@ Wish = tuple[str, str, str, dict[str, Any]]
 HOST: Final = "host-1"
 MACHINES: Final = (1001, 1002)
 NO_MACHINE: Final = 9_999
-GB: Final = (15, 150, 400, 700)  # of a volume: a few of them fill a machine
+GB: Final = (15, 400, 700, 900)  # of a volume: a few of them fill a machine
 DISKS: Final = (8, 8, 200, 450)  # of an instance, likewise
 FEW: Final = 3  # notices of a page
 

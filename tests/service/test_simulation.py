@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.filterwarnings(f"ignore::{FloorAbovePrice.__module__}.{FloorAbovePrice.__name__}")
 ]
 LIVES = up_to(4, 1)
-SEEDS = 40
+SEEDS = 120
 Patch = pytest.MonkeyPatch
 
 
