@@ -18,7 +18,7 @@ from disks import fails_once_it_has_kept, is_full, sees
 from examples.marketplace import store as store_module
 from examples.marketplace.commands import instances_load_at_once
 from examples.marketplace.sqlite_log import SqliteLog
-from examples.marketplace.store import NotStored, Store
+from examples.marketplace.store import NotStored, Shown, Store
 from marketplace import HOST, Desk
 from numgenius_core.errors import RuleViolation, UnknownId
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
@@ -33,7 +33,7 @@ from numgenius_core.market.commands import (
     SetThresholds,
 )
 from numgenius_core.market.events import Event
-from numgenius_core.market.logs import Entry, Reply
+from numgenius_core.market.logs import Entry, MemoryLog, Reply, Writer
 from numgenius_core.money import Money
 from postgres import new_database
 
@@ -333,6 +333,15 @@ class TestWhatIsShown:
             asyncio.run(listed.store.do(*ends))
             assert list(listed.store.archive)[-2:] == two
         assert listed.store.archive == listed.store._writer.instances
+
+    def test_all_of_it_is_taken_anew_once_the_writer_began_anew(self) -> None:
+        """A checkpoint that another process kept may have more, in another order."""
+        writer: Any = Writer(MemoryLog())
+        writer.instances = {1: "one", 2: "two"}
+        shown = Shown.of(writer)
+        writer.instances = {3: "three", 1: "one", 2: "two"}
+        assert shown.then(writer).instances == writer.instances
+        assert shown.instances == {1: "one", 2: "two"}
 
     def test_another_process_did_not_live_to_confirm(
         self, database: str, monkeypatch: pytest.MonkeyPatch
