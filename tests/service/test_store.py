@@ -338,7 +338,7 @@ class TestWhatIsShown:
         """A checkpoint that another process kept may have more, in another order."""
         writer: Any = Writer(MemoryLog())
         writer.instances = {1: "one", 2: "two"}
-        shown = Shown.of(writer)
+        shown: Any = Shown.of(writer)
         writer.instances = {3: "three", 1: "one", 2: "two"}
         assert shown.then(writer).instances == writer.instances
         assert shown.instances == {1: "one", 2: "two"}
