@@ -220,7 +220,7 @@ class TestSorted:
         known = sorted(draws.randrange(2_000) for _ in range(size))
         items = Sorted(known)
         for _ in range(60):
-            old, new = draws.choice([*known, -1]), draws.randrange(2_000)
+            old, new = draws.choice([*known, -1, 2_000]), draws.randrange(2_000)
             before, items = items, items.replaced(old, new)
             assert list(before) == known
             if old in known:

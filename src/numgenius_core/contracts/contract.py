@@ -40,6 +40,7 @@ from numgenius_core.sla.terms import SlaTerms, rented_terms
 from numgenius_core.units import Exact, gigabytes
 
 FREE_OF_CHARGE: Final = PerHour(0)
+_NO_SHARE: Final = Fraction(0)
 
 
 def is_later(end: datetime | None, than: datetime | None) -> bool:
@@ -93,7 +94,7 @@ def _sla_share(value: Exact) -> Fraction:
     share = exact_number(value, "contract.sla_share", need)
     if share < 0:
         raise RuleViolation("contract.sla_share", need, shown(value))
-    return share
+    return share or _NO_SHARE  # most contracts have none: one object for all of them
 
 
 def _as_rate_changes(given: Iterable[RateChange]) -> tuple[RateChange, ...]:

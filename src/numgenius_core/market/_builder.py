@@ -184,7 +184,8 @@ class Builder:
             machine = self.homes.get(contract)
             if machine is None:
                 machine = found_in(self.homes, contract, "contract", AN_INSTANCE)
-            found = self.building(machine).state.instances.get(contract)
+            home = self._machines.get(machine) or self.building(machine)
+            found = home.state.instances.get(contract)
             assert found is not None
             self._instances[contract] = found
         return found
@@ -203,15 +204,13 @@ class Builder:
     def put_account(self, account: Account) -> None:
         """Take an account in its new state; one that has something is not empty."""
         name, found = account.id, self._accounts.get(account.id)
-        if found is None:
-            before = self._account(name)
-            found = AccountBuilder(account, None if before is None else before.due)
-            self._accounts[name] = found
+        before = self._account(name) if found is None else found  # what knows when it is due
         if account.empty and account.ledger.amount.ticks > 0:
             account = changed_account(account, empty=False)
         if account.charge_told or account.notice_told:
             account = told_again(account)
-        found.take(account)  # when it is due is worked out when it is asked for
+        due = None if before is None else before.due
+        self._accounts[name] = AccountBuilder(account, due)  # its own is found when asked for
 
     def put_machine(self, state: MachineState, **changes: Any) -> None:
         """Take a machine with some fields changed, but for its instances."""
@@ -258,7 +257,8 @@ class Builder:
 
     def put(self, instance: Instance) -> None:
         """Take an instance in its new state: a new one, or one that :meth:`living` gave."""
-        self._put(instance, self.building(instance.contract.machine))
+        number = instance.contract.machine
+        self._put(instance, self._machines.get(number) or self.building(number))
 
     def _put(self, instance: Instance, machine: MachineBuilder) -> Instance | None:
         """Take an instance in its new state on its machine, and return it as it was."""

@@ -252,8 +252,10 @@ class MachineIndex:
         All is well if those that run above a host's floor are those that have their GPUs.
         """
         runs = self._run(floor)[2]
-        if runs == self.holding and not self.restarting:
-            return None
+        if runs is self.holding or runs == self.holding:
+            self.holding = runs  # the same one from now on: the next look is a glance
+            if not self.restarting:
+                return None
         return (self.holding | self.restarting) - runs
 
     def _run(self, floor: PerGpuHour) -> _Found:

@@ -17,7 +17,7 @@ from attrs import field, frozen
 from numgenius_core._checks import check_kind
 from numgenius_core.intervals import utc
 from numgenius_core.market._copying import maker
-from numgenius_core.money import ZERO, Money, money_of
+from numgenius_core.money import ZERO, Money, money_of, new_money, put_ticks
 
 
 @frozen(kw_only=True)
@@ -110,7 +110,10 @@ class Purse:
 
     def ledger(self) -> Ledger:
         """Return it as a value."""
-        return _made_ledger(self.since, money_of(self.ticks), money_of(self.rate))
+        amount, rate = new_money(Money), new_money(Money)  # ``money_of``, without the calls
+        put_ticks(amount, self.ticks)
+        put_ticks(rate, self.rate)
+        return _made_ledger(self.since, amount, rate)
 
 
 def ticks_at(ledger: Ledger, instant: datetime) -> int:

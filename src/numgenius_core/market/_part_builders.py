@@ -97,17 +97,13 @@ class AccountBuilder(Purse):
     __slots__ = ("_value", "due", "empty", "waiting", "watched")
 
     def __init__(self, account: Account, due: datetime | None) -> None:
-        self.due = due
-        self.take(account)
-
-    def take(self, account: Account) -> None:
-        """Take the account in its new state."""
         ledger = account.ledger
         self.since = ledger.since
         self.ticks, self.rate = ledger.amount.ticks, ledger.rate.ticks
         self.waiting: int = account.waiting
         self.empty: bool = account.empty
         self.watched: bool = account.charge is not None or account.notice is not None
+        self.due = due
         self._value = account
 
     def account(self) -> Account:

@@ -274,6 +274,13 @@ class Sorted(Generic[T]):
 
     def replaced(self, old: T, new: T) -> Sorted[T]:
         """Return the items with another instead of one; without that one, with one more."""
+        if len(self._pieces) == 1:  # most often: a third of the steps
+            piece: list[Any] = self._pieces[0].copy()
+            index = bisect_left(piece, old)
+            if index < len(piece) and piece[index] == old:
+                del piece[index]
+                insort(piece, new)
+                return _sorted([piece])
         pieces = self._pieces.copy()
         _put(pieces, new, _take(pieces, old))
         return _sorted(pieces)
