@@ -13,7 +13,7 @@ from numgenius_core import AccountId, ContractId, Money
 from numgenius_core.market._copying import copier, copier_of, maker
 from numgenius_core.market._ledger import Ledger
 from numgenius_core.market.events import InstanceLoaded
-from numgenius_core.market.state import Account
+from numgenius_core.market.state import Account, Market
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ANN = Account(id=AccountId("ann"), ledger=Ledger(since=START, amount=Money(3)), empty=False)
@@ -48,3 +48,11 @@ class TestCopies:
         assert type(made) is InstanceLoaded
         assert made == InstanceLoaded(at=START, contract=ContractId(7))
         assert hash(made) == hash(InstanceLoaded(at=START, contract=ContractId(7)))
+
+
+def test_what_is_empty_is_one_object() -> None:
+    """Most tables of a market are empty, and each copy of a value touches all that it keeps."""
+    market, bob = Market(), Account(id=AccountId("bob"), ledger=ANN.ledger)
+    tables = (bob.instances, ANN.volumes, market.machines, market.accounts, market.homes)
+    assert all(each is ANN.instances for each in tables)
+    assert not ANN.instances

@@ -274,7 +274,7 @@ class Sorted(Generic[T]):
 
     def replaced(self, old: T, new: T) -> Sorted[T]:
         """Return the items with another instead of one; without that one, with one more."""
-        if len(self._pieces) == 1:  # most often: a third of the steps
+        if len(self._pieces) == 1:  # most often: half the steps
             piece: list[Any] = self._pieces[0].copy()
             index = bisect_left(piece, old)
             if index < len(piece) and piece[index] == old:

@@ -49,14 +49,7 @@ DAY: Final = timedelta(days=1)
 KT = TypeVar("KT")
 VT = TypeVar("VT")
 _NOTHING_EARNED: Final = Ledger(since=BEGINNING)
-
-
-_NO_ENTRIES: Final[Table[Any, Any]] = Table()
-
-
-def _empty() -> Table[Any, Any]:
-    """Return a table with nothing in it, always the same: most of a market's tables are empty."""
-    return _NO_ENTRIES
+_EMPTY: Final[Table[Any, Any]] = Table()  # one for all: most of a market's tables are empty
 
 
 def as_table(entries: Mapping[Any, Any]) -> Table[Any, Any]:
@@ -99,11 +92,11 @@ class Account:
     ledger: Ledger
     machines: tuple[MachineId, ...] = ()
     instances: Mapping[ContractId, MachineId] = field(
-        factory=_empty, converter=as_table, repr=brief
+        default=_EMPTY, converter=as_table, repr=brief
     )
     waiting: int = 0
     empty: bool = True
-    volumes: Mapping[VolumeId, MachineId] = field(factory=_empty, converter=as_table, repr=brief)
+    volumes: Mapping[VolumeId, MachineId] = field(default=_EMPTY, converter=as_table, repr=brief)
     charge: Money | None = None
     notice: Money | None = None
     charge_told: bool = False
@@ -179,17 +172,17 @@ class MachineState:
     floor: PerGpuHour = NO_FLOOR
     online: bool = True
     rolls_at: datetime | None = None
-    instances: Mapping[ContractId, Instance] = field(factory=_empty, converter=as_table, repr=brief)
-    increases: Mapping[int, PendingIncrease] = field(factory=_empty, converter=as_table, repr=brief)
+    instances: Mapping[ContractId, Instance] = field(default=_EMPTY, converter=as_table, repr=brief)
+    increases: Mapping[int, PendingIncrease] = field(default=_EMPTY, converter=as_table, repr=brief)
     schedule: MachineSchedule
-    notices: Mapping[int, datetime] = field(factory=_empty, converter=as_table, repr=brief)
+    notices: Mapping[int, datetime] = field(default=_EMPTY, converter=as_table, repr=brief)
     down_since: datetime | None = None
     outages: Sequence[Outage] = field(default=Series(), converter=_series, repr=brief)
     announced: datetime = BEGINNING
     default_job: str | None = None
     volume_listing: VolumeListing | None = None
     volume_number: int = 0
-    volumes: Mapping[VolumeId, RentedVolume] = field(factory=_empty, converter=as_table, repr=brief)
+    volumes: Mapping[VolumeId, RentedVolume] = field(default=_EMPTY, converter=as_table, repr=brief)
     _index: MachineIndex = field(init=False, eq=False, repr=False)
     volumes_due: datetime | None = field(init=False, eq=False, repr=False)
     due: datetime | None = field(init=False, eq=False, repr=False)
@@ -367,13 +360,13 @@ class Market:
     version: int = 0
     last: int = 0
     settings: Settings = NO_LIMITS
-    machines: Table[MachineId, MachineState] = field(factory=_empty, converter=as_table)
-    accounts: Table[AccountId, Account] = field(factory=_empty, converter=as_table)
-    homes: Table[ContractId, MachineId] = field(factory=_empty, converter=as_table)
-    listings: Table[int, MachineId] = field(factory=_empty, converter=as_table)
-    asked: Table[int, MachineId] = field(factory=_empty, converter=as_table)
-    volumes: Table[VolumeId, MachineId] = field(factory=_empty, converter=as_table)
-    volume_listings: Table[int, MachineId] = field(factory=_empty, converter=as_table)
+    machines: Table[MachineId, MachineState] = field(default=_EMPTY, converter=as_table)
+    accounts: Table[AccountId, Account] = field(default=_EMPTY, converter=as_table)
+    homes: Table[ContractId, MachineId] = field(default=_EMPTY, converter=as_table)
+    listings: Table[int, MachineId] = field(default=_EMPTY, converter=as_table)
+    asked: Table[int, MachineId] = field(default=_EMPTY, converter=as_table)
+    volumes: Table[VolumeId, MachineId] = field(default=_EMPTY, converter=as_table)
+    volume_listings: Table[int, MachineId] = field(default=_EMPTY, converter=as_table)
     platform: Ledger = _NOTHING_EARNED
     credited: Money = ZERO
     paid_out: Money = ZERO
