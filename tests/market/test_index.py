@@ -45,7 +45,7 @@ def check(market: Market) -> None:
     for state in market.machines.values():
         anew = MachineIndex(state.instances.values(), (1 << state.machine.gpus) - 1)
         assert looked_up(state._index, state) == looked_up(anew, state)
-        runs = [each.contract for each in state._index.running(state.floor)]
+        runs = [contract for _, _, contract, _ in state._index.running(state.floor)]
         assert runs == [claim.id for claim in state.resolution.running]
         states = [each.state for each in state.instances.values()]
         assert state._index.holding == {
@@ -139,7 +139,7 @@ class TestABidThatChanges:
         w, (first, _, second_one) = self.bids("0.5", "0.6", "0.4")
         assert self.change(w, second_one, "0.9") == {first, second_one}
         running = w.market.machine(M1)._index.running(w.market.machine(M1).floor)
-        assert [each.contract for each in running] == [second_one, first]
+        assert [contract for _, _, contract, _ in running] == [second_one, first]
 
     def test_one_that_waits_and_falls_waits(self) -> None:
         w, (first, both, second_one) = self.bids("0.5", "0.6", "0.4")

@@ -237,7 +237,7 @@ class TestSorted:
         for number in numbers:
             items = items.add(number)
         assert list(items) == sorted(numbers)
-        assert max(map(len, items._pieces)) <= 128
+        assert max(map(len, items._pieces())) <= 128
         draws.shuffle(numbers)
         for number in numbers[1:]:
             items = items.without(number)

@@ -7,6 +7,7 @@ from copy import deepcopy
 from datetime import datetime, timedelta
 from fractions import Fraction
 
+from attrs import evolve as evolve_value
 from hypothesis.stateful import RuleBasedStateMachine
 
 from market_model import Deal, Model, Rig, Window, cut
@@ -19,7 +20,9 @@ from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
 from numgenius_core.market import (
+    Account,
     Instance,
+    Ledger,
     Market,
     RentedVolume,
     commands as c,
@@ -177,6 +180,7 @@ class CheckedMarket(RuleBasedStateMachine):
         if isinstance(command, c.Defragment):
             self._check_moves(command, events)
         self._check_money()
+        self._check_kept()
         now = self._instances()
         assert now.keys() == self.model.deals.keys()
         for key, each in now.items():
@@ -206,6 +210,17 @@ class CheckedMarket(RuleBasedStateMachine):
         escrows = [each.promise.ledger for each in self._instances().values() if each.promise]
         held = sum(ledger.at(now).ticks for ledger in escrows)
         assert balances + deposits + held + platform + model.paid_out == model.credited
+
+    def _check_kept(self) -> None:
+        """Nothing leaves as what is changed in place; the queue says when accounts are due."""
+        accounts = self.market.accounts
+        assert {type(each) for each in accounts.values()} <= {Account}
+        ledgers = {type(each.ledger) for each in accounts.values()}
+        assert ledgers | {type(self.market.platform)} == {Ledger}
+        for name, each in accounts.items():
+            assert each.due == evolve_value(each).due, name  # worked out anew
+        due = {(each.due, 1, name) for name, each in accounts.items() if each.due is not None}
+        assert due == {item for item in self.market.queue if item[1] == 1}
 
     def _check_instance(self, each: Instance, deal: Deal) -> None:
         now = second(self.at)

@@ -17,8 +17,15 @@ from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.market._copying import copier, copier_of
-from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, Purse, moved
-from numgenius_core.market._part_builders import AccountBuilder, Instances, MachineBuilder
+from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, Purse, kept, moved, purse_of
+from numgenius_core.market._part_builders import (
+    AccountBuilder,
+    Instances,
+    MachineBuilder,
+    account_builder,
+    due_again,
+    kept_account,
+)
 from numgenius_core.market._persistent import Sorted, Table
 from numgenius_core.market._settings import Settings
 from numgenius_core.market.instance import (
@@ -124,12 +131,13 @@ class Builder:
         self.homes: Table[ContractId, MachineId] = base.homes
         self.gone: dict[ContractId, Instance] = {}
         self.gone_volumes: dict[VolumeId, RentedVolume] = {}
-        self._platform: Purse | None = None  # what the platform has earned, once that changes
+        self._platform: Ledger | None = None  # what the platform has earned, once that changes
         # Instances that were asked for or changed, as they are now; None are destroyed ones.
         self._instances: Instances = {}
         self._machines: dict[MachineId, MachineBuilder] = {}  # those that were asked for
         self._stale: list[MachineBuilder] = []  # of those, whose instances changed
-        self._accounts: dict[AccountId, AccountBuilder] = {}  # those that changed
+        # Those that changed; when they are due is what the queue has, not what it should.
+        self._accounts: dict[AccountId, Account] = {}
         # Values that are other ones than in the market as it was.
         self._new_machines: dict[MachineId, MachineState] = {}
         self._new_accounts: dict[AccountId, Account] = {}
@@ -144,9 +152,9 @@ class Builder:
         return self.base.account(name) if found is None else found
 
     def _account(self, name: AccountId) -> Account | None:
-        changing = self._accounts.get(name)
-        if changing is not None:
-            return changing.account()
+        changed = self._accounts.get(name)
+        if changed is not None:
+            return kept_account(changed)
         return self._new_accounts.get(name) or self.base.accounts.get(name)
 
     def opened(self, name: AccountId, at: datetime) -> Account:
@@ -203,14 +211,11 @@ class Builder:
 
     def put_account(self, account: Account) -> None:
         """Take an account in its new state; one that has something is not empty."""
-        name, found = account.id, self._accounts.get(account.id)
-        before = self._account(name) if found is None else found  # what knows when it is due
-        if account.empty and account.ledger.amount.ticks > 0:
+        if account.empty and account.ledger._ticks > 0:
             account = changed_account(account, empty=False)
         if account.charge_told or account.notice_told:
             account = told_again(account)
-        due = None if before is None else before.due
-        self._accounts[name] = AccountBuilder(account, due)  # its own is found when asked for
+        self._accounts[account.id] = account
 
     def put_machine(self, state: MachineState, **changes: Any) -> None:
         """Take a machine with some fields changed, but for its instances."""
@@ -267,7 +272,9 @@ class Builder:
         self._instances[number] = instance
         if not machine.stale:
             self._stale.append(machine)
-        machine.put(number, before, instance)
+            machine.stale = True
+        machine.changed.setdefault(number, before)
+        machine.new[number] = instance
         return before
 
     def destroy(self, instance: Instance) -> None:
@@ -331,9 +338,10 @@ class Builder:
 
     def earn(self, at: datetime, add: int, speed: int) -> None:
         """Let ticks join what the platform has earned, and so many more a second."""
-        if self._platform is None:
-            self._platform = Purse(self.base.platform)
-        self._platform.move(at, add, speed)
+        platform = self._platform
+        if type(platform) is not Purse:
+            platform = self._platform = purse_of(platform or self.base.platform)
+        platform.move(at, add, speed)
 
     def pay(self, name: AccountId, at: datetime, add: int, speed: int, waits: int = 0) -> None:
         """Let ticks join an account at once and so many more a second, and more instances wait.
@@ -342,18 +350,19 @@ class Builder:
             UnknownId: There is no such account.
         """
         account = self._accounts.get(name)
-        if account is None:
-            value = self._new_accounts.get(name) or self.base.accounts.get(name)
-            if value is None:
-                value = self.base.account(name)  # which refuses it
-            account = self._accounts[name] = AccountBuilder(value, value.due)
-        account.move(at, add, speed)
+        if type(account) is not AccountBuilder:
+            found = account or self._new_accounts.get(name) or self.base.accounts.get(name)
+            if found is None:
+                found = self.base.account(name)  # which refuses it
+            account = self._accounts[name] = account_builder(found)
+        ledger: Any = account.ledger  # a purse
+        ledger.move(at, add, speed)
         if waits:
-            account.waiting += waits
-        if account.empty and account.ticks > 0:
-            account.empty = False
-        if account.watched:
-            self.put_account(account.account())  # which looks whether it is above them again
+            account.waiting += waits  # type: ignore[misc]
+        if account.empty and ledger._ticks > 0:
+            account.empty = False  # type: ignore[misc]
+        if account.charge is not None or account.notice is not None:
+            self.put_account(kept_account(account))  # which looks whether it is above them again
 
     # --- looking up -------------------------------------------------------------------------
 
@@ -388,10 +397,12 @@ class Builder:
 
     def _look_up_accounts(self) -> None:
         """Bring up to date when balances run out."""
-        for name, changing in self._accounts.items():
-            account = self._new_accounts[name] = changing.account()
-            if account.due != changing.due:
-                self._requeue(1, name, changing.due, account.due)
+        for name, changed in self._accounts.items():
+            account, due = changed, changed.next_due()
+            if due != account.due:
+                self._requeue(1, name, account.due, due)
+                account = due_again(account, due)
+            self._new_accounts[name] = kept_account(account)
         self._accounts.clear()
 
     def market(self) -> Market:
@@ -408,7 +419,7 @@ class Builder:
             machines = machines.without(machine)
         if self._new_accounts:
             accounts = accounts.updated(self._new_accounts)
-        platform = base.platform if self._platform is None else self._platform.ledger()
+        platform = base.platform if self._platform is None else kept(self._platform)
         return _market_of(
             base,
             self.now,

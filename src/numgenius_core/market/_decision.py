@@ -25,7 +25,15 @@ from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._copying import maker
 from numgenius_core.market._evolution import apply_event
-from numgenius_core.market.instance import LAST, WAITING, Entry, Instance, entry_of, level_of
+from numgenius_core.market.instance import (
+    LAST,
+    ON_DEMAND,
+    WAITING,
+    Entry,
+    Instance,
+    entry_of,
+    level_of,
+)
 from numgenius_core.market.state import MachineState, Market
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour
@@ -161,21 +169,22 @@ class Decision:
         paused = [entry_of(self.market.living(each)) for each in had]
         for entry in sorted(each for each in paused if each is not None):
             self._pause(entry, running, floor)
-        for entry in running:
-            if entry.contract not in holding:
-                self.take(_resumed(self.at, entry.contract))
+        for _, _, contract, _ in running:
+            if contract not in holding:
+                self.take(_resumed(self.at, contract))
 
     def _pause(self, entry: Entry, running: tuple[Entry, ...], floor: PerGpuHour) -> None:
         """Pause an instance that cannot run, and say why: the reasons of ``bids.explain``."""
-        above = [other for other in running if other.gpus & entry.gpus and other < entry]
-        if above and not above[0].is_bid:  # what is rented on demand comes first
+        level, _, contract, gpus = entry
+        above = [other for other in running if other[3] & gpus and other < entry]
+        if above and above[0][0] <= ON_DEMAND:  # what is rented on demand comes first
             why = WaitReason.HELD
-        elif entry.level != LAST and entry.level > level_of(floor.steps):
+        elif level != LAST and level > level_of(floor.steps):
             why = WaitReason.UNDER_FLOOR
         else:
             why = WaitReason.OUTBID
-        by = tuple([other.contract for other in above])
-        self.take(_paused(self.at, entry.contract, why, by))
+        by = tuple([other for _, _, other, _ in above])
+        self.take(_paused(self.at, contract, why, by))
 
     def stop(self, contract: ContractId, why: e.StopReason) -> None:
         """Stop an instance."""

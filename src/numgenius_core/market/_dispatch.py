@@ -36,7 +36,7 @@ from numgenius_core.market._balances import delete_unpaid, set_thresholds
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._clock import advance_to, catch_up
 from numgenius_core.market._decision import Decision
-from numgenius_core.market._evolution import apply_event
+from numgenius_core.market._evolution import apply_foreign
 from numgenius_core.market._messages import Order
 from numgenius_core.market._transfers import TRANSFER_COMMANDS
 from numgenius_core.market._volumes import VOLUME_COMMANDS
@@ -217,7 +217,7 @@ def evolve(
     """
     check_kind(market, Market, "market")
     builder = Builder(market)
-    apply_event(builder, event)
+    apply_foreign(builder, event)
     if archive is not None and builder.gone:
         archive.update(builder.gone)
     if volumes is not None:
@@ -260,7 +260,7 @@ def replay(
     builder = Builder(start)
     for index, event in enumerate(events):
         try:
-            apply_event(builder, event)
+            apply_foreign(builder, event)
         except RuleViolation as fault:
             raise fault.at(f"events[{index}]") from None
         except IllegalMove as fault:

@@ -40,6 +40,7 @@ from numgenius_core.market._transfer_changes import TRANSFER_CHANGES
 from numgenius_core.market._volume_changes import VOLUME_CHANGES, unlist_volumes, volumes_went
 from numgenius_core.market.instance import (
     NEW_INSTANCE,
+    RUNNING,
     Instance,
     begun_instance,
     changed_instance,
@@ -56,7 +57,14 @@ _rebid_fact: Final = maker(Rebid)
 
 
 def apply_event(market: Builder, event: e.Event) -> None:
-    """Let an event have happened.
+    """Let an event have happened that was made here, of this market and not before its last one."""
+    _APPLY[type(event)](market, event)
+    market.now = event.at
+    market.version += 1
+
+
+def apply_foreign(market: Builder, event: e.Event) -> None:
+    """Let an event of a log have happened.
 
     Raises:
         WrongType: It is no event.
@@ -64,15 +72,11 @@ def apply_event(market: Builder, event: e.Event) -> None:
         RuleViolation: It contradicts the state.
         IllegalMove: The state of its instance does not allow it.
     """
-    apply = _APPLY.get(type(event))
-    if apply is None:
+    if type(event) not in _APPLY:
         raise WrongType("event", "an event of a market", shown(event))
-    at = event.at
-    if at < market.now:
-        raise RuleViolation("event.at", f"an instant from {market.now} on", str(at))
-    apply(market, event)
-    market.now = at
-    market.version += 1
+    if event.at < market.now:
+        raise RuleViolation("event.at", f"an instant from {market.now} on", str(event.at))
+    apply_event(market, event)
 
 
 def _unchanged(market: Builder, event: e.Event) -> None:
@@ -443,7 +447,7 @@ def bid_changed(market: Builder, event: e.BidChanged) -> None:
     market.give_number(event.arrival)
     facts = instance.facts.add(_rebid_fact(event.at, event.bid))  # type: ignore[attr-defined]
     bidding = rebid_instance(instance, facts, event.bid, event.arrival, None)
-    if instance.state is InstanceState.RUNNING:
+    if instance.state is RUNNING:
         market.settle(bidding, event.at)
     else:
         market.put(bidding)  # what waits or loads pays for its disk alone

@@ -14,12 +14,11 @@ block that is under the floor and does not.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from operator import attrgetter
+from operator import itemgetter
 from typing import Final
 
-from numgenius_core.contracts.life import InstanceState
 from numgenius_core.ids import ContractId
 from numgenius_core.market._persistent import Sorted
 from numgenius_core.market.instance import (
@@ -28,6 +27,7 @@ from numgenius_core.market.instance import (
     LAST,
     ON_DEMAND,
     OVER,
+    SCHEDULING,
     Entry,
     Instance,
     entry_of,
@@ -38,7 +38,7 @@ from numgenius_core.rates import PerGpuHour
 _Found = tuple[PerGpuHour, tuple[Entry, ...], frozenset[ContractId]]
 """A floor, which claims run above it, the highest priority first, and whose they are."""
 _NO_CLAIMS: Final[Sorted[Entry]] = Sorted()
-_CONTRACT: Final = attrgetter("contract")
+_CONTRACT: Final[Callable[[Entry], ContractId]] = itemgetter(2)
 
 
 class MachineIndex:
@@ -120,8 +120,8 @@ class MachineIndex:
                 old.contract is not new.contract or old.rate_changes_begun != new.rate_changes_begun
             )
             if (
-                old.bid is not new.bid
-                or agreed
+                agreed
+                or old.bid is not new.bid
                 or old.arrival != new.arrival
                 or (moved and not _stays_in_place(old, new))
             ):
@@ -131,9 +131,8 @@ class MachineIndex:
             if (
                 agreed
                 or old.deposit is not new.deposit
-                or old.promise is not None
-                or new.promise is not None
-                or (moved and (new.state in OVER or old.state in OVER))
+                or old.promise is not new.promise
+                or (moved and (new.promise is not None or new.state in OVER or old.state in OVER))
             ):
                 self._put_due(old, new)
         for gpus in held:  # after those that let go of them
@@ -143,7 +142,7 @@ class MachineIndex:
         """Put the claim of an instance in its place among those on its block."""
         before = None if old is None else entry_of(old)
         entry = None if new is None else entry_of(new)
-        if before is not None and entry is not None and before.gpus == entry.gpus:
+        if before is not None and entry is not None and before[3] == entry[3]:
             if before != entry:
                 key = _key(entry)
                 there = self.claims[key]
@@ -182,10 +181,10 @@ class MachineIndex:
         others: whoever was in the way of one that waits still is.
         """
         found = self._found
-        if found is None or before is None or first is None or first.contract != before.contract:
+        if found is None or before is None or first is None or first[2] != before[2]:
             return None
         floor, running, runs = found
-        if first.contract not in runs:
+        if first[2] not in runs:
             return None if first < before else found
         if first > before:
             return None
@@ -197,17 +196,18 @@ class MachineIndex:
         if old is not None:
             contract = old.contract
             self.stored_mb -= contract.disk_mb
-            if old.bid is None and old.holds:
+            if old.bid is None and old.holds:  # no bid holds; most are bids
                 self.occupied &= ~contract.block.gpu_set
+        restarts, state = False, None
         if new is not None:
-            contract = new.contract
+            contract, state = new.contract, new.state
             self.stored_mb += contract.disk_mb
-            if new.bid is None and new.holds:  # no bid holds; most are bids
+            restarts = state is SCHEDULING and new.yields
+            if new.bid is None and new.holds:
                 held.append(contract.block.gpu_set)
-        number, state = contract.id, None if new is None else new.state
+        number = contract.id
         if (state in HOLDS) is not (number in self.holding):
             self.holding = self.holding ^ {number}
-        restarts = state is InstanceState.SCHEDULING and new is not None and new.yields
         if restarts is not (number in self.restarting):
             self.restarting = self.restarting ^ {number}
 
@@ -268,7 +268,8 @@ class MachineIndex:
 
 def _key(entry: Entry) -> int:
     """Return the key under which a claim stands among those on its block."""
-    return -entry.gpus if entry.level == LAST else entry.gpus
+    level, _, _, gpus = entry
+    return -gpus if level == LAST else gpus
 
 
 def _first(heads: Iterable[Entry], floor: PerGpuHour, gpus: int) -> tuple[Entry, ...]:
@@ -279,8 +280,8 @@ def _first(heads: Iterable[Entry], floor: PerGpuHour, gpus: int) -> tuple[Entry,
     running, taken = [], 0
     least = max(level_of(floor.steps), ON_DEMAND)  # a floor above all bids is above bids alone
     for entry in heads:
-        block = entry.gpus
-        if not taken & block and (entry.level <= least or entry.level == LAST):
+        level, _, _, block = entry
+        if not taken & block and (level <= least or level == LAST):
             running.append(entry)
             taken |= block
             if taken == gpus:

@@ -10,17 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core.intervals import utc
-from numgenius_core.market._copying import maker
-from numgenius_core.money import ZERO, Money, money_of, new_money, put_ticks
+from numgenius_core.money import ZERO, Money, money_of
+
+_THREE: Final[dict[str, Any]] = {
+    "since": field(),
+    "amount": field(default=ZERO),
+    "rate": field(default=ZERO),
+}
 
 
-@frozen(kw_only=True)
+# Kept as whole numbers: each event changes a handful of balances, and nobody asks for most.
+@frozen(these=_THREE, kw_only=True, init=False, slots=False)
 class Ledger:
     """An amount that changes evenly with time.
 
@@ -28,11 +34,39 @@ class Ledger:
         since: From when on.
         amount: How much there was then.
         rate: What joins it each second; below zero, what leaves.
+
+    Raises:
+        WrongType: ``since`` is no ``datetime``, or an amount no ``Money``.
     """
 
+    __slots__ = ("__weakref__", "_speed", "_ticks", "since")
+
     since: datetime
-    amount: Money = ZERO
-    rate: Money = ZERO
+    if not TYPE_CHECKING:  # which see them as the properties that they are
+        amount: Money
+        rate: Money
+    _ticks: int
+    _speed: int
+
+    def __init__(self, *, since: datetime, amount: Money = ZERO, rate: Money = ZERO) -> None:
+        check_kind(since, datetime, "since")
+        check_kind(amount, Money, "amount")
+        check_kind(rate, Money, "rate")
+        for name, value in (("since", since), ("_ticks", amount.ticks), ("_speed", rate.ticks)):
+            object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> tuple[Callable[..., Ledger], tuple[datetime, int, int]]:
+        return _made, (self.since, self._ticks, self._speed)
+
+    @property
+    def amount(self) -> Money:
+        """How much there was then."""
+        return money_of(self._ticks)
+
+    @property
+    def rate(self) -> Money:
+        """What joins it each second; below zero, what leaves."""
+        return money_of(self._speed)
 
     def at(self, instant: datetime) -> Money:
         """Return the amount at an instant from ``since`` on.
@@ -50,13 +84,13 @@ class Ledger:
             WrongType: ``threshold`` is no ``Money``.
         """
         check_kind(threshold, Money, "threshold")
-        above = self.amount.ticks - threshold.ticks
-        return used_up(self.since, above, self.rate.ticks) if above > 0 else self.since
+        above = self._ticks - threshold.ticks
+        return used_up(self.since, above, self._speed) if above > 0 else self.since
 
     def runs_out(self) -> datetime | None:
         """Return the first second that begins with nothing left; ``None`` if it never comes."""
-        left = self.amount.ticks
-        return used_up(self.since, left, self.rate.ticks) if left > 0 else None
+        left = self._ticks
+        return used_up(self.since, left, self._speed) if left > 0 else None
 
 
 def used_up(since: datetime, ticks: int, rate: int) -> datetime | None:
@@ -69,67 +103,71 @@ def used_up(since: datetime, ticks: int, rate: int) -> datetime | None:
         return None
 
 
-_made_ledger: Final[Callable[..., Ledger]] = maker(Ledger)
+class Purse(Ledger):
+    """A ledger that is changed in place, while a market is being built.
+
+    A host is paid whenever something changes on its machines: a new value at each event is what a
+    replay would spend most of its time on. :func:`kept` makes it a value.
+    """
+
+    __slots__ = ()
+    __setattr__, __delattr__ = object.__setattr__, object.__delattr__  # both, or neither is fast
+
+    def move(self, at: datetime, add: int, speed: int) -> None:
+        """Let ``add`` ticks join it at an instant, and ``speed`` its rate."""
+        since, rate = self.since, self._speed
+        if at is not since:
+            if rate:
+                passed = at - since
+                add += rate * (passed.days * 86_400 + passed.seconds)
+            self.since = at  # type: ignore[misc]
+        if add:
+            self._ticks += add  # type: ignore[misc]
+        if speed:
+            self._speed = rate + speed  # type: ignore[misc]
+
+
+_new: Final[Any] = object.__new__
+
+
+def purse_of(ledger: Ledger) -> Purse:
+    """Return a ledger of its own with the same in it, to be changed in place."""
+    purse = _new(Purse)
+    purse.since, purse._ticks, purse._speed = ledger.since, ledger._ticks, ledger._speed
+    return purse  # type: ignore[no-any-return]
+
+
+def kept(ledger: Ledger) -> Ledger:
+    """Let a purse be a value from now on, which nobody changes any more."""
+    ledger.__class__ = Ledger
+    return ledger
+
+
+def _made(since: datetime, ticks: int, speed: int) -> Ledger:
+    """Return a ledger of whole ticks."""
+    purse = _new(Purse)
+    purse.since, purse._ticks, purse._speed = since, ticks, speed
+    purse.__class__ = Ledger
+    return purse  # type: ignore[no-any-return]
 
 
 def empty_ledger(at: datetime) -> Ledger:
     """Return a ledger with nothing in it from an instant on."""
-    return _made_ledger(at, ZERO, ZERO)
-
-
-class Purse:
-    """A ledger that is changed in place, while a market is being built.
-
-    A host is paid whenever something changes on its machines: a new value at each event is what a
-    replay would spend most of its time on.
-
-    Attributes:
-        since: From when on.
-        ticks: How much there was then.
-        rate: Ticks that join each second.
-    """
-
-    __slots__ = ("rate", "since", "ticks")
-
-    def __init__(self, ledger: Ledger) -> None:
-        self.since: datetime = ledger.since
-        self.ticks: int = ledger.amount.ticks
-        self.rate: int = ledger.rate.ticks
-
-    def move(self, at: datetime, add: int, speed: int) -> None:
-        """Let ``add`` ticks join it at an instant, and ``speed`` its rate."""
-        rate = self.rate
-        if at is not self.since:
-            if rate:
-                passed = at - self.since
-                add += rate * (passed.days * 86_400 + passed.seconds)
-            self.since = at
-        if add:
-            self.ticks += add
-        self.rate = rate + speed
-
-    def ledger(self) -> Ledger:
-        """Return it as a value."""
-        amount, rate = new_money(Money), new_money(Money)  # ``money_of``, without the calls
-        put_ticks(amount, self.ticks)
-        put_ticks(rate, self.rate)
-        return _made_ledger(self.since, amount, rate)
+    return _made(at, 0, 0)
 
 
 def ticks_at(ledger: Ledger, instant: datetime) -> int:
     """Return the amount at an instant in UTC, in ticks."""
-    rate = ledger.rate.ticks
-    if not rate:
-        return ledger.amount.ticks
+    speed = ledger._speed
+    if not speed:
+        return ledger._ticks
     passed = instant - ledger.since
-    return ledger.amount.ticks + rate * (passed.days * 86_400 + passed.seconds)
+    return ledger._ticks + speed * (passed.days * 86_400 + passed.seconds)
 
 
 def moved(ledger: Ledger, at: datetime, add: int, speed: int) -> Ledger:
     """Return a ledger after ``add`` ticks joined it at an instant, and ``speed`` its rate."""
-    ticks = ticks_at(ledger, at) + add
-    rate = money_of(ledger.rate.ticks + speed) if speed else ledger.rate
-    return _made_ledger(at, money_of(ticks), rate)
+    return _made(at, ticks_at(ledger, at) + add, ledger._speed + speed)
 
 
 @frozen

@@ -26,7 +26,7 @@ from numgenius_core.errors import WrongType, shown
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
-from numgenius_core.market._evolution import apply_event
+from numgenius_core.market._evolution import apply_foreign
 from numgenius_core.market._messages import Message
 from numgenius_core.market.state import Market
 
@@ -180,7 +180,7 @@ def notifications(market: Market, events: Iterable[e.Event]) -> tuple[Notificati
             raise WrongType(f"events[{index}]", "an event of a market", shown(event))
         told = dict.fromkeys(_recipients(builder, event))
         found += [Notification(recipient=each, event=event) for each in told]
-        apply_event(builder, event)
+        apply_foreign(builder, event)
     return tuple(found)
 
 

@@ -8,17 +8,18 @@ there, when a balance runs out) is worked out when it is asked for: after many e
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from numgenius_core.ids import ContractId
+from numgenius_core.market._copying import drafter
 from numgenius_core.market._index import MachineIndex
-from numgenius_core.market._ledger import Purse, used_up
+from numgenius_core.market._ledger import kept, purse_of
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import (
     Account,
     MachineState,
     changed_account,
     due_of,
-    paid_account,
     repopulated,
 )
 
@@ -32,37 +33,33 @@ class MachineBuilder:
     Attributes:
         state: As it is now, but for what was put there since it was brought up to date.
         stale: Whether its instances changed since.
+        changed: Instances that changed, as the index knows them.
+        new: Those that the state does not have yet.
     """
 
-    __slots__ = ("_changed", "_gone", "_index", "_new", "stale", "state")
+    __slots__ = ("_gone", "_index", "changed", "new", "stale", "state")
 
     def __init__(self, state: MachineState) -> None:
         self.state = state
         self.stale: bool = False
         self._index = state._index  # the state's own until something changes
-        self._changed: Instances = {}  # instances that changed, as the index knows them
-        self._new: dict[ContractId, Instance] = {}  # those that the state does not have yet
+        self.changed: Instances = {}
+        self.new: dict[ContractId, Instance] = {}
         self._gone: list[ContractId] = []  # those that it still has
-
-    def put(self, contract: ContractId, before: Instance | None, after: Instance) -> None:
-        """Take an instance in its new state, as it was before being known."""
-        self.stale = True
-        self._changed.setdefault(contract, before)
-        self._new[contract] = after
 
     def remove(self, contract: ContractId) -> None:
         """Take an instance out that was put there."""
-        del self._new[contract]
+        del self.new[contract]
         self._gone.append(contract)
 
     def index(self) -> MachineIndex:
         """Return what is looked up of the machine, as its instances are now."""
-        index, changed = self._index, self._changed
+        index, changed = self._index, self.changed
         if changed:
             if index is self.state._index:
                 index = self._index = index.copy()
-            index.update(changed, self._new)
-            self._changed = {}
+            index.update(changed, self.new)
+            self.changed = {}
         return index
 
     def bring_up_to_date(self) -> MachineState:
@@ -78,38 +75,41 @@ class MachineBuilder:
                 state.announced,
                 state.volumes_due,
             )
-        instances = state.instances.updated(self._new, self._gone)  # type: ignore[attr-defined]
-        self._new, self._gone, self.stale = {}, [], False
+        instances = state.instances.updated(self.new, self._gone)  # type: ignore[attr-defined]
+        self.new, self._gone, self.stale = {}, [], False
         self.state = state = repopulated(state, instances, index, due, None)
         return state
 
 
-class AccountBuilder(Purse):
-    """An account being built: money that moves in place, and what changes with it.
+class AccountBuilder(Account):
+    """An account that is changed in place; its ledger is a purse.
 
-    Attributes:
-        due: When something is to be said of its balance, as the market's queue has it.
-        waiting: How many of its instances wait for their GPUs.
-        empty: Whether nothing is left and what it rented has been stopped.
-        watched: Whether its owner is to be told of what it falls to.
+    Its ``due`` is what the market's queue has, until :meth:`Builder.next_due` looks anew.
     """
 
-    __slots__ = ("_value", "due", "empty", "waiting", "watched")
+    __slots__ = ()
+    __setattr__, __delattr__ = object.__setattr__, object.__delattr__  # both, or neither is fast
 
-    def __init__(self, account: Account, due: datetime | None) -> None:
-        ledger = account.ledger
-        self.since = ledger.since
-        self.ticks, self.rate = ledger.amount.ticks, ledger.rate.ticks
-        self.waiting: int = account.waiting
-        self.empty: bool = account.empty
-        self.watched: bool = account.charge is not None or account.notice is not None
-        self.due = due
-        self._value = account
 
-    def account(self) -> Account:
-        """Return the account as a value."""
-        ticks, empty, due = self.ticks, self.empty, None
-        if not empty:
-            due = used_up(self.since, ticks, self.rate) if ticks > 0 else self.since
-        account = paid_account(self._value, self.ledger(), self.waiting, empty, due)
-        return changed_account(account, due=account.next_due()) if self.watched else account
+_builder_of: Final = drafter(AccountBuilder, "ledger")
+
+
+def account_builder(account: Account) -> AccountBuilder:
+    """Return an account of its own with the same in it, to be changed in place."""
+    return _builder_of(account, purse_of(account.ledger))
+
+
+def kept_account(account: Account) -> Account:
+    """Let an account, if it was being built, be a value that nobody changes any more."""
+    if type(account) is AccountBuilder:
+        kept(account.ledger)
+        account.__class__ = Account  # type: ignore[assignment]
+    return account
+
+
+def due_again(account: Account, due: datetime | None) -> Account:
+    """Return an account, being built or not, that is due at another time."""
+    if type(account) is AccountBuilder:
+        account.due = due  # type: ignore[misc]
+        return account
+    return changed_account(account, due=due)

@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 _FEW: Final = 32  # times as many entries in a layer, at most, as in the one above it
 _NONE: Final = object()
+_new: Final[Any] = object.__new__  # found at once, as nothing is that is looked up of a class
 _GONE: Final = object()  # stands in a layer for an entry that a layer below still has
 
 
@@ -65,9 +66,9 @@ class Table(Mapping[KT, VT]):
         if len(top) > _FEW:
             top, *merged = _merged(top, below)
             below = tuple(merged)
-        table = object.__new__(Table)
+        table = _new(Table)
         table._top, table._below, table._size = top, below, None
-        return table  # type: ignore[return-value]  # nobody derives from a table
+        return table  # type: ignore[no-any-return]
 
     def without(self, key: KT) -> Self:
         """Return the table without the entry of a key; without such an entry, itself."""
@@ -190,7 +191,7 @@ class Series(Sequence[T]):
 
     def add(self, value: T) -> Series[T]:
         """Return the series with one more value."""
-        series: Series[T] = object.__new__(Series)
+        series: Series[T] = _new(Series)
         series._last, series._size = (self._last, value), self._size + 1
         return series
 
@@ -241,7 +242,8 @@ class Sorted(Generic[T]):
     """Items in ascending order; it is replaced, never changed.
 
     The items lie in pieces of at most 128, so adding or taking one copies a piece and the list of
-    the pieces. Items are compared as they are: tuples, in which what decides comes first.
+    the pieces; most have just one piece. Items are compared as they are: tuples, in which what
+    decides comes first.
 
     >>> from numgenius_core.market._persistent import Sorted
     >>> items = Sorted([3, 1]).add(2)
@@ -252,44 +254,52 @@ class Sorted(Generic[T]):
         first: The smallest item, ``None`` if there is none.
     """
 
-    __slots__ = ("_pieces", "first")
+    __slots__ = ("_more", "_piece", "first")
+    first: T | None
+    _piece: list[Any]  # the smallest items; like all pieces, it is never changed
+    _more: list[list[Any]]  # the other pieces; the list is never changed, either
 
     def __init__(self, items: Iterable[T] = ()) -> None:
         every: list[Any] = sorted(items)
-        self._pieces: list[list[T]] = [
-            every[i : i + _PIECE] for i in range(0, len(every), _PIECE)
-        ]  # neither the list nor a piece is ever changed
-        self.first: T | None = every[0] if every else None
+        pieces = [every[i : i + _PIECE] for i in range(0, len(every), _PIECE)]
+        self._piece, *self._more = pieces or [[]]
+        self.first = every[0] if every else None
+
+    def _pieces(self) -> list[list[Any]]:
+        """Return all pieces, in a list that may be changed."""
+        return [self._piece, *self._more] if self._piece else []
 
     def add(self, item: T) -> Sorted[T]:
         """Return the items and one more."""
-        pieces = self._pieces.copy()
+        pieces = self._pieces()
         _put(pieces, item)
         return _sorted(pieces)
 
     def without(self, item: T) -> Sorted[T]:
         """Return the items without one; if it is not there, themselves."""
-        pieces = self._pieces.copy()
+        pieces = self._pieces()
         return self if _take(pieces, item) is None else _sorted(pieces)
 
     def replaced(self, old: T, new: T) -> Sorted[T]:
         """Return the items with another instead of one; without that one, with one more."""
-        if len(self._pieces) == 1:  # most often: half the steps
-            piece: list[Any] = self._pieces[0].copy()
+        if not self._more:  # most often: half the steps
+            piece = self._piece.copy()
             index = bisect_left(piece, old)
             if index < len(piece) and piece[index] == old:
                 del piece[index]
                 insort(piece, new)
-                return _sorted([piece])
-        pieces = self._pieces.copy()
+                made: Sorted[T] = _new(Sorted)
+                made._piece, made._more, made.first = piece, self._more, piece[0]
+                return made
+        pieces = self._pieces()
         _put(pieces, new, _take(pieces, old))
         return _sorted(pieces)
 
     def __len__(self) -> int:
-        return sum(map(len, self._pieces))
+        return len(self._piece) + sum(map(len, self._more))
 
     def __iter__(self) -> Iterator[T]:
-        return chain.from_iterable(self._pieces)
+        return chain(self._piece, *self._more)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sorted) and list(self) == list(other)
@@ -309,8 +319,9 @@ _FIRST: Final = itemgetter(0)
 
 
 def _sorted(pieces: list[list[T]]) -> Sorted[T]:
-    made: Sorted[T] = object.__new__(Sorted)
-    made._pieces, made.first = pieces, pieces[0][0] if pieces else None
+    made: Sorted[T] = _new(Sorted)
+    made._piece, *made._more = pieces or [[]]
+    made.first = pieces[0][0] if pieces else None
     return made
 
 

@@ -44,7 +44,7 @@ from numgenius_core.market._clock import destroy_instance
 from numgenius_core.market._copying import maker
 from numgenius_core.market._decision import Decision
 from numgenius_core.market._volumes import check_attached
-from numgenius_core.market.instance import HOLDS, Instance
+from numgenius_core.market.instance import HOLDS, OVER, Instance
 from numgenius_core.market.state import MachineState, Market
 from numgenius_core.market.volume import OFFERS_OF_A_LISTING
 from numgenius_core.offer import Block
@@ -245,7 +245,7 @@ def set_auto_extension(decision: Decision, command: c.SetAutoExtension) -> None:
 def _current(decision: Decision, contract: ContractId, by: AccountId) -> Instance:
     """Return a client's instance whose contract has not ended."""
     instance = decision.own_instance(contract, by)
-    if instance.is_over:
+    if instance.state in OVER:
         raise IllegalMove(instance.state.value, "changed terms", ("destroyed",))
     return instance
 

@@ -45,7 +45,7 @@ def payout_invoiced(market: Builder, event: e.PayoutInvoiced) -> None:
     market.pay(event.account, event.at, -event.amount.ticks, 0)
     market.paid_out += event.amount
     account = market.account(event.account)
-    if not (account.ledger.amount.ticks or account.instances):
+    if not (account.ledger._ticks or account.instances):
         # Nothing ran out: it was paid out, and there is no instance that has to stop.
         market.put_account(changed_account(account, empty=True))
 

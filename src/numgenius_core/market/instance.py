@@ -15,7 +15,7 @@ from datetime import datetime
 from fractions import Fraction
 from functools import lru_cache, partial
 from math import lcm
-from typing import Final, NamedTuple
+from typing import Final
 
 from attrs import NOTHING, field, fields, frozen
 
@@ -37,6 +37,10 @@ from numgenius_core.money import ZERO
 from numgenius_core.rates import PerGbMonth, PerHour
 from numgenius_core.units import MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
 
+# Kept here, since looking a state up in its enumeration takes as long as a call.
+RUNNING: Final = InstanceState.RUNNING
+SCHEDULING: Final = InstanceState.SCHEDULING
+DESTROYED: Final = InstanceState.DESTROYED
 CLAIMS: Final = frozenset(
     {InstanceState.LOADING, InstanceState.RUNNING, InstanceState.PAUSED, InstanceState.SCHEDULING}
 )
@@ -63,29 +67,14 @@ def level_of(price: int, gpus: int = 1) -> int | Fraction:
     return -price * _EACH[gpus] if gpus <= 16 else Fraction(-price * _WHOLE, gpus)
 
 
-class Entry(NamedTuple):
-    """A claim in the order of priority: the smallest comes first.
+Entry = tuple[int | Fraction, int, ContractId, int]
+"""A claim in the order of priority: the smallest comes first. A plain tuple: it is compared, and
+taken apart, by every command.
 
-    Attributes:
-        level: The price of a GPU, exact and negative; on demand before the highest bid. A host's
-            free test has 0: it comes after every bid, as its default job does.
-        arrival: Its place in the order of arrival.
-        contract: Whose claim it is.
-        gpus: Its block as bits.
-    """
-
-    level: int | Fraction
-    arrival: int
-    contract: ContractId
-    gpus: int
-
-    @property
-    def is_bid(self) -> bool:
-        """Whether it is below all that is on demand or reserved."""
-        return self.level > ON_DEMAND
-
-
-_new_tuple: Final = tuple.__new__  # what the constructor of a named tuple calls
+Its level is the price of a GPU, exact and negative; on demand before the highest bid. A host's free
+test has 0: it comes after every bid, as its default job does. Then its place in the order of
+arrival, whose claim it is, and its block as bits.
+"""
 
 
 def _series(facts: Sequence[Fact]) -> Series[Fact]:
@@ -308,7 +297,7 @@ def entry_of(instance: Instance) -> Entry | None:
         level = ON_DEMAND
         if state not in HOLDS:
             arrival += AFTER_ALL
-    entry = _new_tuple(Entry, (level, arrival, contract.id, block.gpu_set))
+    entry = level, arrival, contract.id, block.gpu_set
     if bid is not None:  # one on demand stands elsewhere while it waits
         _put_entry(instance, entry)
     return entry
@@ -319,13 +308,13 @@ def flow_of(instance: Instance, online: bool, at: datetime) -> Flow:
     if instance.promise is not None:
         return _flow_of_promised(instance, online=online)
     contract, state = instance.contract, instance.state
-    if not online or state is InstanceState.DESTROYED:
+    if not online or state is DESTROYED:
         return NO_FLOW
     if contract.client == contract.host and contract.is_free_test:
         return NO_FLOW
     prices = instance.prices if instance.rate_changes_begun else contract.prices
     used, covered = 0, False
-    if state is InstanceState.RUNNING:
+    if state is RUNNING:
         bid = instance.bid
         if bid is None:
             price = prices.gpu.for_gpus(contract.block.size)

@@ -73,11 +73,7 @@ class PromiseState:
         """Return whether there is something to settle: of this day, or still in the escrow."""
         ledger = self.ledger
         return bool(
-            running
-            or self.intended
-            or ledger.rate.ticks
-            or ledger.amount.ticks
-            or self.compute.ticks
+            running or self.intended or ledger._speed or ledger._ticks or self.compute.ticks
         )
 
     def due(self, *, running: bool) -> datetime | None:

@@ -27,7 +27,7 @@ from numgenius_core.listing import Listing, Machine, Verification
 from numgenius_core.maintenance.schedule import MachineSchedule, MaintenanceWindow
 from numgenius_core.market._copying import copier, copier_of
 from numgenius_core.market._index import MachineIndex
-from numgenius_core.market._ledger import Ledger
+from numgenius_core.market._ledger import Ledger, used_up
 from numgenius_core.market._persistent import Series, Sorted, Table
 from numgenius_core.market._settings import NO_LIMITS, Settings
 from numgenius_core.market.instance import Instance
@@ -113,7 +113,7 @@ class Account:
 
     def next_due(self) -> datetime | None:
         """Return when time alone says something of its balance next; ``None`` is never."""
-        due = self.runs_out()
+        due = None if self.empty else runs_dry(self.ledger)
         if self.charge is None and self.notice is None:
             return due
         for threshold, told in ((self.charge, self.charge_told), (self.notice, self.notice_told)):
@@ -125,11 +125,11 @@ class Account:
 
 def runs_dry(ledger: Ledger) -> datetime | None:
     """Return when a balance that is not yet known to be empty runs out; ``None`` is never."""
-    return ledger.runs_out() if ledger.amount.ticks > 0 else ledger.since
+    left = ledger._ticks
+    return used_up(ledger.since, left, ledger._speed) if left > 0 else ledger.since
 
 
 changed_account: Final = copier(Account)
-paid_account: Final = copier_of(Account, "ledger", "waiting", "empty", "due")
 
 
 def told_again(account: Account) -> Account:
@@ -255,7 +255,8 @@ class MachineState:
     @property
     def running(self) -> tuple[Claim, ...]:
         """The claims that run, the highest priority first."""
-        return tuple(self.instances[e.contract].claim for e in self._index.running(self.floor))
+        runs = self._index.running(self.floor)
+        return tuple(self.instances[contract].claim for _, _, contract, _ in runs)
 
     @property
     def offers(self) -> tuple[Offer, ...]:

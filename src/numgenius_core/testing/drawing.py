@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from numgenius_core._terms import Promise
 from numgenius_core.billing.history import History
+from numgenius_core.billing.payouts import PayoutSchedule
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.storage import Disk, Volume
 from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType, shown
@@ -84,6 +85,12 @@ _tables: st.SearchStrategy[Any] = st.sampled_from(
     [{}, {1: "0.2"}, {1: "0.2", 3: "0.3"}, {"0.5": "0.01", 12: "0.05"}]
 )
 
+_payouts = st.builds(
+    PayoutSchedule,
+    weekday=st.integers(0, 6),
+    least=st.sampled_from(["0", "0.01", "20"]).map(Money),
+    pending=st.integers(0, 365),
+)
 _credits = st.sampled_from([LinearCredit(), LinearCredit([(0, "0.5"), (1, 1)])])
 
 _words = st.sampled_from(["RTX 4090", "host", "gpu"])
@@ -130,6 +137,7 @@ _MADE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {
     LinearCredit: _credits,
     BlendSchedule: st.builds(ToleranceBlend, made.shares),
     NoticeSchedule: st.builds(FadingNotice, made.shares),
+    PayoutSchedule: _payouts,
     SlaTerms: promises.map(lambda each: SlaTerms(each, each.claim)),
     UptimeHistory: uptime_histories(),
     Market: markets(),
