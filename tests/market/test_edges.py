@@ -74,6 +74,13 @@ class TestAccounts:
         builder.pay(HOST, w.now, 1, 0)
         assert builder.market().account(HOST).empty is False
 
+    def test_a_market_may_be_looked_at_while_it_is_built(self) -> None:
+        builder, there = Builder(Market()), []
+        for earned in (2, 3):
+            builder.earn(second(0), earned, 0)
+            there.append(builder.market().platform)
+        assert [each.amount.ticks for each in there] == [2, 5]
+
     def test_who_has_money_is_not_empty_whatever_a_log_says(self) -> None:
         w = world(1, prices(1))
         w.do(c.AddCredit(account=HOST, amount=Money.from_ticks(1)))

@@ -213,5 +213,19 @@ class TestWhoIsTold:
         with pytest.raises(RuleViolation):
             views.notifications(w.market, [e.MachineWentOffline(at=second(0), machine=M1)])
 
+    def test_each_event_is_told_of_the_market_right_before_it(self) -> None:
+        w = World()
+        w.do(c.AddCredit(account=ANN, amount=Money(2_000)))
+        w.add(1)
+        w.list(prices())
+        before, seen = w.market, len(w.events)
+        contract = w.rent(1)
+        w.do(c.ReportOffline(machine=M1))
+        told = views.notifications(before, w.events[seen:])  # one that ``before`` does not have
+        assert ("ann", "machine went offline") in [(n.recipient, n.kind) for n in told]
+        assert before.homes.get(contract) is None
+        with pytest.raises(RuleViolation):
+            views.notifications(before, [*w.events[seen:], w.events[seen]])
+
     def test_bids_are_told_when_they_resume(self, story: Told) -> None:
         assert {name for name, _ in story.of(e.InstanceResumed)} == {BOB}

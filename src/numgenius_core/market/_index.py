@@ -131,8 +131,9 @@ class MachineIndex:
             if (
                 agreed
                 or old.deposit is not new.deposit
-                or old.promise is not new.promise
-                or (moved and (new.promise is not None or new.state in OVER or old.state in OVER))
+                or old.promise is not None
+                or new.promise is not None
+                or (moved and (new.state in OVER or old.state in OVER))
             ):
                 self._put_due(old, new)
         for gpus in held:  # after those that let go of them

@@ -267,7 +267,7 @@ class Sorted(Generic[T]):
 
     def _pieces(self) -> list[list[Any]]:
         """Return all pieces, in a list that may be changed."""
-        return [self._piece, *self._more] if self._piece else []
+        return [self._piece, *self._more]
 
     def add(self, item: T) -> Sorted[T]:
         """Return the items and one more."""
