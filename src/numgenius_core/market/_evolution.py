@@ -3,8 +3,9 @@
 Nothing is decided here: an event is a fact. Each function says what the fact means for the machine,
 the instance and the accounts it names. What contradicts the state is refused: an id that is taken,
 a machine, an account or an instance that is not there, a move that a state does not allow, a number
-that is not the next one, time that runs backwards, an instance that goes with a deposit. So most
-logs with a hole, or written by two hands, are found out instead of believed. Not all: an event that
+that is not the next one, time that runs backwards, an instance that goes with a deposit, GPUs that
+are sold twice (``_contradictions``). So most logs with a hole, or written by two hands, are found
+out instead of believed. Not all: an event that
 nothing else names, such as a payment or a count of traffic, may be missing or come twice.
 """
 
@@ -33,6 +34,21 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.maintenance.schedule import MachineSchedule, check_free, without_windows
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
+from numgenius_core.market._contradictions import (
+    check_block,
+    check_created,
+    check_expired,
+    check_extended,
+    check_free_gpus,
+    check_has_job,
+    check_listed,
+    check_ran_out,
+    check_rolls,
+    check_scheduled,
+    check_spent,
+    check_told,
+    check_went,
+)
 from numgenius_core.market._copying import copier, maker
 from numgenius_core.market._ledger import NO_FLOW, Flow, empty_ledger, moved, ticks_at
 from numgenius_core.market._promises import count_promises, noted_outages, promise_settled
@@ -95,6 +111,7 @@ def settings_set(market: Builder, event: e.SettingsSet) -> None:
 
 def balance_ran_out(market: Builder, event: e.BalanceRanOut) -> None:
     account = market.account(event.account)
+    check_ran_out(account, event.at)
     ledger = moved(account.ledger, event.at, 0, 0)
     market.put_account(changed_account(account, ledger=ledger, empty=True))
 
@@ -109,9 +126,11 @@ def thresholds_set(market: Builder, event: e.ThresholdsSet) -> None:
 
 def threshold_told(market: Builder, event: e.ChargeDue | e.BalanceLow) -> None:
     account = market.account(event.account)
+    what = "charge" if isinstance(event, e.ChargeDue) else "notice"
+    told = getattr(account, f"{what}_told")
+    check_told(event.threshold, getattr(account, what), told=told)
     ledger = moved(account.ledger, event.at, 0, 0)
-    what = "charge_told" if isinstance(event, e.ChargeDue) else "notice_told"
-    market.put_account(changed_account(account, ledger=ledger, **{what: True}))
+    market.put_account(changed_account(account, ledger=ledger, **{f"{what}_told": True}))
 
 
 # --- machines -------------------------------------------------------------------------------
@@ -159,6 +178,7 @@ def machine_verified(market: Builder, event: e.MachineVerified) -> None:
 def machine_went(market: Builder, event: e.MachineWentOffline | e.MachineCameOnline) -> None:
     online = type(event) is e.MachineCameOnline
     machine = market.machine(event.machine)
+    check_went(machine, online=online)
     count_promises(market, machine, event.at)  # as the machine was until now
     market.put_machine(machine, online=online, **noted_outages(machine, event.at, online=online))
     fact = MachineWent(at=event.at, online=online)
@@ -170,6 +190,7 @@ def machine_went(market: Builder, event: e.MachineWentOffline | e.MachineCameOnl
 def machine_listed(market: Builder, event: e.MachineListed) -> None:
     listing, number = event.listing, event.number
     machine = market.machine(listing.machine.id)
+    check_listed(machine, listing)
     market.give_number(number)
     market.listings = market.listings.without(machine.number).set(number, machine.id)
     market.put_machine(
@@ -192,6 +213,7 @@ def listing_ended(market: Builder, event: e.MachineUnlisted | e.ListingEnded) ->
 
 def end_date_rolled(market: Builder, event: e.EndDateRolled) -> None:
     machine = market.machine(event.machine)
+    check_rolls(machine)
     market.put_machine(machine, rolls_at=_a_day_after(event.at))
 
 
@@ -212,8 +234,12 @@ def min_bid_set(market: Builder, event: e.MinBidSet) -> None:
 
 
 def default_job_changed(market: Builder, event: e.DefaultJobSet | e.DefaultJobRemoved) -> None:
-    job = event.image if isinstance(event, e.DefaultJobSet) else None
-    market.put_machine(market.machine(event.machine), default_job=job)
+    machine, job = market.machine(event.machine), None
+    if isinstance(event, e.DefaultJobSet):
+        job = event.image
+    else:
+        check_has_job(machine)
+    market.put_machine(machine, default_job=job)
 
 
 # --- maintenance ----------------------------------------------------------------------------
@@ -242,7 +268,9 @@ def maintenance_cancelled(market: Builder, event: e.MaintenanceCancelled) -> Non
 def maintenance_passed(
     market: Builder, event: e.MaintenanceStarted | e.MaintenanceCompleted
 ) -> None:
-    market.put_machine(market.machine(event.machine), announced=event.at)
+    machine = market.machine(event.machine)
+    check_scheduled(machine, event.window)
+    market.put_machine(machine, announced=event.at)
 
 
 # --- contracts ------------------------------------------------------------------------------
@@ -251,6 +279,7 @@ def maintenance_passed(
 def contract_created(market: Builder, event: e.ContractCreated) -> None:
     contract = event.contract
     account = market.account(contract.client)
+    check_created(market, contract, event.at)
     market.give_number(contract.id)
     promise = None if contract.sla is None else new_promise(event.at)
     instance = begun_instance(
@@ -268,11 +297,12 @@ def contract_created(market: Builder, event: e.ContractCreated) -> None:
     rented = account.instances.set(contract.id, contract.machine)  # type: ignore[attr-defined]
     market.put_account(changed_account(account, instances=rented))
     market.homes = market.homes.set(contract.id, contract.machine)
-    market.settle(instance, event.at)  # refuses a machine that is not there
+    market.settle(instance, event.at)
 
 
 def contract_extended(market: Builder, event: e.ContractExtended) -> None:
     instance = market.living(event.contract)
+    check_extended(instance.contract, event.old_end)
     contract = instance.contract.extended(event.end, event.prices)
     market.settle(changed_instance(instance, contract=contract), event.at)
 
@@ -287,6 +317,7 @@ def rates_changed(market: Builder, event: e.RatesChanged) -> None:
 
 def contract_moved(market: Builder, event: e.ContractMoved) -> None:
     instance = market.living(event.contract)
+    check_block(market.bare(instance.contract.machine), event.block)
     contract = evolve(instance.contract, block=event.block)
     market.settle(changed_instance(instance, contract=contract), event.at)
 
@@ -349,6 +380,7 @@ def contract_prepaid(market: Builder, event: e.ContractPrepaid) -> None:
 def deposit_spent(market: Builder, event: e.DepositSpent) -> None:
     """In its last second a deposit may lack something: the balance pays it."""
     instance = market.living(event.contract)
+    check_spent(instance, event.at)
     lacks = -ticks_at(instance.deposit, event.at)
     spent = changed_instance(instance, deposit=moved(instance.deposit, event.at, lacks, 0))
     market.settle(spent, event.at, Flow(balance=money_of(lacks)))
@@ -410,6 +442,14 @@ def _moves(by: InstanceEvent) -> Callable[[Builder, Any], None]:
     return apply
 
 
+def instance_resumed(market: Builder, event: e.InstanceResumed) -> None:
+    instance = market.living(event.contract)
+    resumed = _moved(instance, InstanceEvent.RESUMED, event.at)
+    if instance.bid is None and not instance.contract.is_free_test:
+        check_free_gpus(market, instance.contract)
+    market.settle(resumed, event.at)
+
+
 def instance_started(market: Builder, event: e.InstanceStarted) -> None:
     instance = market.living(event.contract)
     after = _moved(instance, InstanceEvent.STARTED, event.at)
@@ -419,6 +459,7 @@ def instance_started(market: Builder, event: e.InstanceStarted) -> None:
 
 def instance_expired(market: Builder, event: e.InstanceExpired) -> None:
     instance = market.living(event.contract)
+    check_expired(instance.contract, event.at)
     # That a contract expires at its end, its history knows by itself.
     state = advance(instance.state, InstanceEvent.EXPIRED)
     market.settle(changed_instance(instance, state=state), event.at)
@@ -492,7 +533,7 @@ _APPLY: Final[dict[type, Callable[[Builder, Any], None]]] = {
     e.TrafficCounted: traffic_counted,
     e.InstanceLoaded: _moves(InstanceEvent.LOADED),
     e.InstancePaused: _moves(InstanceEvent.PREEMPTED),
-    e.InstanceResumed: _moves(InstanceEvent.RESUMED),
+    e.InstanceResumed: instance_resumed,
     e.InstanceStopped: _moves(InstanceEvent.STOPPED),
     e.InstanceStarted: instance_started,
     e.InstanceExpired: instance_expired,

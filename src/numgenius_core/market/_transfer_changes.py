@@ -13,12 +13,14 @@ from typing import Any, Final
 from numgenius_core.errors import RuleViolation
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
+from numgenius_core.market._contradictions import check_paid_in
 from numgenius_core.market._ledger import ticks_at
 from numgenius_core.market.state import Account, changed_account
 from numgenius_core.money import ZERO, Money
 
 
 def credit_added(market: Builder, event: e.CreditAdded) -> None:
+    check_paid_in(event.amount)
     account = market.opened(event.account, event.at)
     _take(market, account, event, event.amount)
     market.credited += event.amount

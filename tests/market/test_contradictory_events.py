@@ -1,0 +1,209 @@
+"""Events that the state contradicts are refused, each with what it lacks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from market_world import ANN, BOB, HOST, World, prices, second, world
+from numgenius_core.errors import RuleViolation
+from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.intervals import Interval
+from numgenius_core.maintenance import MaintenanceWindow
+from numgenius_core.market import Market, commands as c, events as e, execute, replay
+from numgenius_core.money import Money
+from numgenius_core.offer import Block
+
+M1, DAY, NOW = MachineId(1), 86_400, second(0)
+WINDOW = MaintenanceWindow(period=Interval(second(3 * DAY), second(3 * DAY + 60)), id=99)
+
+
+def rented() -> World:
+    """Return a machine of two GPUs, of which Ann has one on demand for ten days."""
+    w = world(2, prices(1), end=second(10 * DAY))
+    w.rent(1)
+    return w
+
+
+def only(w: World, kind: type) -> Any:
+    [found] = [each for each in w.events if isinstance(each, kind)]
+    return found
+
+
+def another(w: World, **changes: Any) -> e.ContractCreated:
+    """Return a second contract as the first, but for what is changed."""
+    first: e.ContractCreated = only(w, e.ContractCreated)
+    number = ContractId(w.market.last + 1)
+    return e.ContractCreated(
+        at=first.at,
+        contract=evolve(first.contract, id=number, **changes),
+        max_discount=first.max_discount,
+    )
+
+
+def as_listed(w: World, **changes: Any) -> e.MachineListed:
+    listed: e.MachineListed = only(w, e.MachineListed)
+    machine = evolve(listed.listing.machine, **changes)
+    return evolve(listed, number=w.market.last + 1, listing=evolve(listed.listing, machine=machine))
+
+
+CASES: dict[str, tuple[Any, str]] = {
+    "GPUs that are sold twice": (
+        another,
+        "contract: need GPUs that nobody has rented on demand, got contract 3",
+    ),
+    "GPUs that are not there": (
+        lambda w: another(w, block=Block(start=2, size=1)),
+        "block: need a block of the 2 GPUs of machine 1, got 1 GPU(s) from 2",
+    ),
+    "another host": (
+        lambda w: another(w, host=AccountId("eve")),
+        "contract.host: need the host of machine 1, got eve",
+    ),
+    "another time": (
+        lambda w: another(w, start=second(-60)),
+        f"contract.start: need {NOW}, when it was made, got {second(-60)}",
+    ),
+    "a listing of more GPUs": (lambda w: as_listed(w, gpus=8), "listing.machine: need "),
+    "a listing of another host": (
+        lambda w: as_listed(w, host=AccountId("eve")),
+        "listing.machine: need ",
+    ),
+    "an end that does not roll": (
+        lambda _: e.EndDateRolled(at=NOW, machine=M1, end=second(20 * DAY)),
+        "machine: need a machine that is listed with a rolling end, got machine 1, whose listing",
+    ),
+    "offline twice": (
+        lambda _: [e.MachineWentOffline(at=NOW, machine=M1)] * 2,
+        "machine: need a machine that is online, got machine 1, which is offline",
+    ),
+    "online twice": (
+        lambda _: e.MachineCameOnline(at=NOW, machine=M1),
+        "machine: need a machine that is offline, got machine 1, which is online",
+    ),
+    "a deposit that nobody made": (
+        lambda _: e.DepositSpent(at=NOW, contract=ContractId(2)),
+        "contract: need an instance whose deposit is used up, got contract 2",
+    ),
+    "an end that has not come": (
+        lambda _: e.InstanceExpired(at=NOW, contract=ContractId(2)),
+        f"contract: need a contract that ends by {NOW}, got contract 2, which ends 2026-",
+    ),
+    "an end that is another one": (
+        lambda w: e.ContractExtended(
+            at=NOW,
+            contract=ContractId(2),
+            old_end=second(9 * DAY),
+            end=second(20 * DAY),
+            prices=only(w, e.ContractCreated).contract.prices,
+        ),
+        f"old_end: need {second(10 * DAY)}, the present end of contract 2, got {second(9 * DAY)}",
+    ),
+    "a move to GPUs that are not there": (
+        lambda _: e.ContractMoved(at=NOW, contract=ContractId(2), block=Block(start=1, size=2)),
+        "block: need a block of the 2 GPUs of machine 1, got 2 GPU(s) from 1",
+    ),
+    "a balance with something left": (
+        lambda _: e.BalanceRanOut(at=NOW, account=ANN),
+        "account: need an account with nothing left, got $1000.00",
+    ),
+    "a balance that ran out before": (
+        lambda _: e.BalanceRanOut(at=NOW, account=HOST),
+        "account: need an account with nothing left, got one that ran out before",
+    ),
+    "a threshold that nobody set": (
+        lambda _: e.ChargeDue(at=NOW, account=ANN, threshold=Money(5)),
+        "threshold: need one that the account has set, got $5.00",
+    ),
+    "a threshold of which it was told": (
+        lambda _: [
+            e.ThresholdsSet(at=NOW, account=ANN, charge=None, notice=Money(2_000)),
+            *[e.BalanceLow(at=NOW, account=ANN, threshold=Money(2_000))] * 2,
+        ],
+        "threshold: need one that the account has set, got $2000.00, of which it was told",
+    ),
+    "credit of nothing": (
+        lambda _: e.CreditAdded(at=NOW, account=ANN, amount=Money(0)),
+        "amount: need an amount above zero, got 0.00",
+    ),
+    "credit of less": (
+        lambda _: e.CreditAdded(at=NOW, account=ANN, amount=Money(-5)),
+        "amount: need an amount above zero, got -5.00",
+    ),
+    "maintenance that nobody scheduled": (
+        lambda _: e.MaintenanceStarted(at=NOW, machine=M1, window=WINDOW),
+        "window: need a window that is scheduled on machine 1, got window 99",
+    ),
+    "maintenance of another length": (
+        lambda w: [
+            e.MaintenanceScheduled(at=NOW, machine=M1, window=evolve(WINDOW, id=w.market.last + 1)),
+            e.MaintenanceCompleted(
+                at=NOW,
+                machine=M1,
+                window=evolve(WINDOW, id=3, period=Interval(WINDOW.period.start, second(4 * DAY))),
+            ),
+        ],
+        "window: need a window that is scheduled on machine 1, got window 3",
+    ),
+    "a job that is not there": (
+        lambda _: e.DefaultJobRemoved(at=NOW, machine=M1),
+        "machine: need a machine with a default job, got machine 1, which has none",
+    ),
+}
+
+
+class TestContradictions:
+    """docs/market.md: what contradicts the state is refused, with the position in the log."""
+
+    @pytest.mark.parametrize("name", CASES)
+    def test_is_refused_with_its_position(self, name: str) -> None:
+        make, said = CASES[name]
+        w = rented()
+        made = make(w)
+        events = made if isinstance(made, list) else [made]
+        with pytest.raises(RuleViolation) as caught:
+            replay(events, w.market)
+        assert str(caught.value).startswith(f"events[{len(events) - 1}].{said}")
+
+    def test_on_demand_resumes_only_where_nobody_holds_its_gpus(self) -> None:
+        w = rented()
+        w.do(c.Stop(by=ANN, contract=ContractId(2)))
+        w.rent(1, by=BOB)
+        w.do(c.Start(by=ANN, contract=ContractId(2)))
+        resumed = e.InstanceResumed(at=NOW, contract=ContractId(2))
+        with pytest.raises(RuleViolation, match="need GPUs that nobody has rented on demand"):
+            replay([resumed], w.market)
+        w.do(c.Destroy(by=BOB, contract=ContractId(3)))
+        assert w.state(ContractId(2)) == "running"
+
+    def test_two_bids_may_want_the_same_gpus(self) -> None:
+        w = rented()
+        first, second_one = w.rent(1, 1, bid="0.5"), w.rent(1, 1, BOB, bid="0.6", load=False)
+        assert (w.state(first), w.state(second_one)) == ("paused", "loading")
+
+    def test_a_spent_deposit_is_said_when_it_is_spent(self) -> None:
+        w = world(1, prices(1), max_discount=Fraction(1, 2))
+        contract = w.rent(1)
+        w.do(c.Prepay(by=ANN, contract=contract, amount=Money(1)))
+        spent = w.market.living(contract).deposit.runs_out()
+        assert spent is not None
+        early = e.DepositSpent(at=spent - timedelta(seconds=1), contract=contract)
+        with pytest.raises(RuleViolation, match="need an instance whose deposit is used up"):
+            replay([early], w.market)
+        replay([e.DepositSpent(at=spent, contract=contract)], w.market)
+
+    def test_a_state_that_no_events_led_to_is_told_and_does_not_hang(self) -> None:
+        w = rented()
+        machine = w.market.machine(M1)
+        wrong = evolve(machine, rolls_at=second(60), listing=None)
+        market = evolve(w.market, machines={M1: wrong}, queue=_queue_of(wrong))
+        with pytest.raises(RuleViolation, match="need a state that its events led to"):
+            execute(market, c.AddCredit(account=BOB, amount=Money(1)), second(DAY))
+
+
+def _queue_of(machine: Any) -> Any:
+    return Market().queue.add((machine.due, 0, machine.id))
