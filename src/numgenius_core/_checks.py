@@ -72,6 +72,12 @@ def check_kind(value: object, kind: type, path: str) -> None:
     raise WrongType(path, need, shown(value))
 
 
+def check_callable(value: object, path: str) -> None:
+    """Refuse what is no function where one may be given, or ``None``."""
+    if value is not None and not callable(value):
+        raise WrongType(path, "a function", shown(value))
+
+
 def _is_closed(kind: type) -> bool:
     return has(kind) and not issubclass(type(kind), ABCMeta)
 

@@ -15,6 +15,7 @@ from hypothesis import given, strategies as st
 from effort import examples, up_to
 from log_checks import EVERY_LOG, Opens, empty, furnished, paid, rent
 from market_world import ANN, BOB, HOST, START, second
+from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import (
     Conflict,
     InsufficientCredit,
@@ -33,8 +34,23 @@ from numgenius_core.market import (
     replay,
     views,
 )
-from numgenius_core.market.events import ContractCreated, CreditAdded, Event, InstanceLabelled
-from numgenius_core.market.logs import Entry, Log, MemoryLog, Reply, Transaction, Writer
+from numgenius_core.market.events import (
+    ChargeDue,
+    ContractCreated,
+    CreditAdded,
+    Event,
+    InstanceLabelled,
+)
+from numgenius_core.market.logs import (
+    Checkpoint,
+    Entry,
+    Log,
+    MemoryLog,
+    Reaction,
+    Reply,
+    Transaction,
+    Writer,
+)
 from numgenius_core.money import Money
 from numgenius_core.testing import Step, plays
 
@@ -232,6 +248,22 @@ class TestConflicts:
         assert len(sold) == 1
         assert market == replay(log.read())
 
+    def test_an_id_is_known_as_soon_as_its_events_are(self) -> None:
+        log, seen = MemoryLog(), list[Any]()
+
+        class Slow(dict[str, Reply]):
+            def __setitem__(self, key: str, reply: Reply) -> None:
+                reader.start()
+                reader.join(0.05)  # it waits, or has seen events without their reply
+                super().__setitem__(key, reply)
+
+        log._replies = Slow()
+        reader = threading.Thread(target=lambda: seen.append((log.version, log.reply("7"))))
+        entry = Entry(events=[paid(1), paid(2)], command_id="7")
+        log.append(0, [entry])
+        reader.join()
+        assert seen == [(len(entry.all), Reply(entry.events))]
+
     def test_a_turn_is_taken_for_each_try(self) -> None:
         class Turns(Contended):
             open = 0
@@ -371,6 +403,58 @@ class TestRequests:
         with pytest.raises(NumgeniusError):
             strict.execute(c.AddCredit(account=ANN, amount=Money(2)), at=START)
         assert not strict.log.version
+
+    @staticmethod
+    def runs_dry(react: Reaction | None) -> Writer:
+        """Return a writer in whose market a hundred dollars pay for a hundred hours."""
+        log = MemoryLog()
+        (contract,) = rent(furnished(log))
+        writer = Writer(log, react=react)
+        writer.execute(c.ReportLoaded(contract=contract), at=START)
+        writer.execute(c.SetThresholds(by=ANN, charge=Money(50), notice=Money(20)), at=START)
+        return writer
+
+    def test_what_comes_due_is_reacted_to_when_it_does(self) -> None:
+        """A card is charged when the balance falls to the threshold, so nothing stops."""
+
+        def charged(_market: Market, event: Event) -> Iterable[c.Command]:
+            if isinstance(event, ChargeDue):
+                yield c.AddCredit(account=event.account, amount=Money(50))
+
+        later = second(1 + 120 * 3_600)
+        for react, state, left in (
+            (charged, InstanceState.RUNNING, Money(80)),
+            (None, InstanceState.STOPPED, Money(0)),
+        ):
+            writer = self.runs_dry(react)
+            assert writer.execute(c.Tick(), at=later, command_id="tick") == ()
+            assert writer.log.reply("tick") == Reply(())
+            market = replay(writer.log.read())
+            assert market == writer.market
+            assert [each.state for each in views.instances_of(market, ANN)] == [state]
+            assert views.balance(market, ANN, later) == left
+        again = self.runs_dry(charged)
+        again.execute(c.Tick(), at=later)
+        paid_at = [event.at for event in find_events(again.log.read(), CreditAdded)]
+        assert paid_at[2:] == [second(1 + hours * 3_600) for hours in (50, 100)]
+
+    def test_what_is_due_is_told_in_its_order_and_no_longer_than_may_pass(self) -> None:
+        seen: list[str] = []
+
+        def noted(market: Market, event: Event) -> Iterable[c.Command]:
+            assert market.now == event.at
+            seen.append(type(event).__name__)
+            return ()
+
+        writer = self.runs_dry(noted)
+        limits = Settings(longest_step=timedelta(days=9))
+        writer.execute(c.SetSettings(settings=limits), at=START)
+        seen.clear()
+        with pytest.raises(RuleViolation, match="longest_step"):
+            writer.execute(c.Tick(), at=START + timedelta(days=10))
+        assert not seen
+        writer.execute(c.Tick(), at=START + timedelta(days=9))
+        assert seen == ["ChargeDue", "BalanceLow", "BalanceRanOut", "InstanceStopped"]
 
     def test_a_command_that_is_made_from_those_before_it(self) -> None:
         writer = furnished(MemoryLog())
@@ -580,11 +664,40 @@ class TestWhatIsRefused:
             lambda: writer.execute_all(wrong, at=START),
             lambda: writer.execute(c.Tick(), at=wrong),
             lambda: MemoryLog().keep(wrong),
+            lambda: Checkpoint(market=wrong),
+            lambda: Checkpoint(market=Market(), instances=cast("Any", [])),
+            lambda: Entry(events=[], text=cast("Any", 5)),
+            lambda: Reply([], text=cast("Any", 5)),
+            lambda: Transaction(means=cast("Any", "x")),
+            lambda: Transaction(tell=cast("Any", "x")),
+            lambda: Transaction(commands=[cast("Any", c.Tick)]),  # without its ()
+            lambda: Writer(MemoryLog(), react=cast("Any", "x")),
             lambda: MemoryLog(ids=wrong and cast("Any", "5")),
         ):
             with pytest.raises(WrongType):
                 make()
         assert not writer.log.version
+
+    def test_what_is_told_is_text_and_a_reaction_is_commands(self) -> None:
+        credit = c.AddCredit(account=ANN, amount=Money(2))
+        told = Transaction(commands=[credit], tell=cast("Any", lambda *_: {}))
+        unsure = Writer(MemoryLog(), react=cast("Any", lambda *_: None))
+        for writer, wanted in (
+            (Writer(MemoryLog()), told),
+            (unsure, Transaction(commands=[credit])),
+        ):
+            (refusal,) = writer.execute_all([wanted], at=START)
+            assert isinstance(refusal, WrongType)
+            assert not writer.log.version
+
+    def test_a_checkpoint_is_nobodys_to_change(self) -> None:
+        writer = furnished(MemoryLog())
+        (contract,) = rent(writer)
+        writer.execute(c.Destroy(by=ANN, contract=contract), at=second(2))
+        kept = writer.checkpoint()
+        with pytest.raises(TypeError):
+            kept.instances.clear()  # type: ignore[attr-defined]
+        assert list(Writer(writer.log).instances) == [contract]
 
     def test_a_refusal_keeps_its_class(self) -> None:
         writer = furnished(MemoryLog())

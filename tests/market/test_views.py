@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from inspect import signature
 from typing import Any
 
 import pytest
 
 from market_world import ANN, BOB, HOST, World, prices, second, world
-from numgenius_core.errors import RuleViolation, UnknownId
-from numgenius_core.ids import MachineId
+from numgenius_core.errors import RuleViolation, UnknownId, WrongType
+from numgenius_core.ids import MachineId, VolumeId
+from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode, Verification
 from numgenius_core.market import (
     Market,
@@ -71,6 +73,110 @@ class TestARestoredMarketGoesOn:
         """So each of the two cases above needs its own half of what is made anew."""
         assert {kind for _, kind, _ in a_contract_ends().market.queue} == {0}
         assert {kind for _, kind, _ in a_balance_runs_out().market.queue} == {1}
+
+
+def everything() -> World:
+    """Return a world in which there is something to ask of each view; all of it ends some day."""
+    w = world(2, prices(1, storage="0.1"), end=second(20 * DAY), max_discount=Fraction(1, 2))
+    w.list(prices(1, storage="0.1"), end=second(20 * DAY), volume_mb=1_000, sla_claim="0.99")
+    w.rent(1, target="0.95")
+    other = w.rent(1, 1, BOB)
+    w.do(c.Prepay(by=BOB, contract=other, amount=Money(100)))
+    return w
+
+
+def _newest(market: Market) -> Any:
+    return max(market.homes)
+
+
+def _previewed(market: Market, at: datetime) -> Any:
+    preview = views.preview(market, c.AddCredit(account=ANN, amount=Money(1)), at)
+    if preview.error is not None:
+        raise preview.error
+    return preview.market.accounts
+
+
+OF_NOW = {"offer", "offers", "quotes", "volume_offers"}
+"""Views of what is on offer now: they only leave out what has ended by an instant."""
+Asked = Callable[[Market, datetime], Any]
+VIEWS: dict[str, Asked] = {
+    "balance": lambda market, at: [views.balance(market, each, at) for each in (ANN, BOB, HOST)],
+    "deposit_of": lambda market, at: views.deposit_of(market, _newest(market), at),
+    "offer": lambda market, at: views.offer(market, views.offers(market, market.now)[0].id, at),
+    "offers": views.offers,
+    "payouts_due": views.payouts_due,
+    "preview": _previewed,
+    "promise_of": lambda market, at: views.promise_of(market, min(market.homes), at),
+    "quotes": lambda market, at: views.quotes(market, at, timedelta(hours=1)),
+    "runway": lambda market, at: views.runway(market, ANN, at).balance,
+    "until": lambda market, at: views.until(market, at).accounts,
+    "uptime_history": lambda market, at: views.uptime_history(market, MachineId(1), at),
+    "volume_offers": views.volume_offers,
+}
+
+
+class TestViewsOfAnInstant:
+    """A view of an instant shows the market as it is then, once what is due has happened."""
+
+    def test_these_are_all_that_are_asked_for_one(self) -> None:
+        takes = [name for name in views.__all__ if name[0].islower()]
+        asked = {name for name in takes if "at" in signature(getattr(views, name)).parameters}
+        assert asked == VIEWS.keys()
+
+    @pytest.mark.parametrize("name", VIEWS)
+    def test_none_shows_the_past(self, name: str) -> None:
+        w = everything()
+        w.do(c.AddCredit(account=ANN, amount=Money(7)), DAY)
+        with pytest.raises(RuleViolation, match=f"^at: need an instant from {w.market.now:%F} "):
+            VIEWS[name](w.market, second(DAY - 1))
+
+    @pytest.mark.parametrize("name", sorted(VIEWS.keys() - OF_NOW))
+    @pytest.mark.parametrize("days", [1, 8, 15])  # a Friday among them, with something to pay
+    def test_each_shows_what_it_would_show_then(self, name: str, days: int) -> None:
+        market, at = everything().market, second(days * DAY)
+        then, _ = execute(market, c.Tick(), at)
+        assert then.version > market.version
+        assert VIEWS[name](market, at) == VIEWS[name](then, at)
+
+    def test_who_has_nothing_left_pays_no_more(self) -> None:
+        w, later = world(1, prices(2)), second(2_000 * HOUR)
+        w.rent(1)
+        assert views.balance(w.market, ANN, later) == ZERO
+        assert views.balance(w.market, HOST, later) == Money(1_000)
+
+    def test_what_has_ended_is_not_offered(self) -> None:
+        w = world(1, prices(2), end=second(HOUR))
+        [offer] = views.offers(w.market, second(HOUR - 1))
+        assert views.offers(w.market, second(HOUR)) == ()
+        with pytest.raises(UnknownId):
+            views.offer(w.market, offer.id, second(HOUR))
+        w.do(c.ListVolume(by=HOST, machine=MachineId(1), size_mb=10, end=second(HOUR)))
+        assert len(views.volume_offers(w.market, second(HOUR - 1))) == 1
+        assert views.volume_offers(w.market, second(HOUR)) == ()
+
+    @pytest.mark.parametrize("wrong", [[], 5, "gone"])
+    def test_an_archive_is_a_mapping(self, wrong: Any) -> None:
+        market, day = everything().market, Interval(second(0), second(DAY))
+        contract = _newest(market)
+        asked: dict[str, list[Callable[[], Any]]] = {
+            "archive": [
+                lambda: views.instance(market, contract, archive=wrong),
+                lambda: views.statement_of(market, contract, day, archive=wrong),
+                lambda: views.deposit_of(market, contract, market.now, archive=wrong),
+                lambda: views.earnings(market, HOST, day, archive=wrong),
+                lambda: views.promise_of(market, contract, market.now, archive=wrong),
+                lambda: views.uptime_history(market, MachineId(1), market.now, archive=wrong),
+            ],
+            "volumes": [
+                lambda: views.volume(market, VolumeId(1), volumes=wrong),
+                lambda: views.volume_statement_of(market, VolumeId(1), day, volumes=wrong),
+                lambda: views.earnings(market, HOST, day, volumes=wrong),
+            ],
+        }
+        for path, calls in asked.items():
+            for call in calls:
+                with pytest.raises(WrongType, match=rf"^{path}: need a mapping, got "):
+                    call()
 
 
 class TestDepositsOfTheFuture:

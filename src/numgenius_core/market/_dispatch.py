@@ -131,6 +131,7 @@ def execute(
     >>> print(len(events), market.credited)
     1 10.00
     """
+    check_archives(archive, volumes)
     decision = decided(market, command, at)
     if archive is not None and decision.market.gone:
         archive.update(decision.market.gone)
@@ -169,6 +170,7 @@ def execute_all(
     ([0, 1], 'contract: need an instance that exists, got 7')
     """
     check_kind(market, Market, "market")
+    check_archives(archive, volumes)
     pairs = as_tuple(commands, "commands")
     for index, pair in enumerate(pairs):  # before anything reaches the archive
         if type(pair) is not tuple or len(pair) != 2:
@@ -216,6 +218,7 @@ def evolve(
     10.00
     """
     check_kind(market, Market, "market")
+    check_archives(archive, volumes)
     builder = Builder(market)
     apply_foreign(builder, event)
     if archive is not None and builder.gone:
@@ -255,6 +258,7 @@ def replay(
     """
     start = Market() if market is None else market
     check_kind(start, Market, "market")
+    check_archives(archive, volumes)
     if not isinstance(events, Iterable):
         raise WrongType("events", "events of a market", shown(events))
     builder = Builder(start)
@@ -275,6 +279,13 @@ def replay(
     return builder.market()
 
 
+def check_archives(archive: object, volumes: object) -> None:
+    """Refuse what cannot take in what is gone, before anything happens."""
+    for path, given in (("archive", archive), ("volumes", volumes)):
+        if given is not None and not isinstance(given, MutableMapping):
+            raise WrongType(path, "a mapping that can be changed", shown(given))
+
+
 def is_command(command: object) -> bool:
     """Return whether something is a command."""
     return type(command) in _DO
@@ -287,13 +298,7 @@ def decided(market: Market, command: c.Command | Order, at: datetime) -> Decisio
     if do is None:
         raise WrongType("command", "a command of a market", shown(command))
     at = utc(at, "at")
-    if at < market.now:
-        raise RuleViolation("at", f"an instant from {market.now} on", str(at))
-    longest = market.settings.longest_step
-    too_long = longest is not None and market.version and at - market.now > longest
-    if too_long and type(command) is not c.SetSettings:  # which is how an operator goes on
-        need = f"at most {longest} after {market.now} (longest_step)"
-        raise RuleViolation("at", need, str(at))
+    check_step(market, command, at)
     due = market.queue.first
     if due is None or due[0] > at:
         decision = Decision(market, at)
@@ -303,6 +308,17 @@ def decided(market: Market, command: c.Command | Order, at: datetime) -> Decisio
     do(decision, command)
     catch_up(decision)  # what was done may have taken the last of a balance
     return decision
+
+
+def check_step(market: Market, command: c.Command | Order, at: datetime) -> None:
+    """Refuse an instant before the market's last event, or too long after it for its settings."""
+    if at < market.now:
+        raise RuleViolation("at", f"an instant from {market.now} on", str(at))
+    longest = market.settings.longest_step
+    too_long = longest is not None and market.version and at - market.now > longest
+    if too_long and type(command) is not c.SetSettings:  # which is how an operator goes on
+        need = f"at most {longest} after {market.now} (longest_step)"
+        raise RuleViolation("at", need, str(at))
 
 
 def _tick(decision: Decision, command: c.Tick) -> None:

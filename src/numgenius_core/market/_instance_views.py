@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from typing import TypeVar
 
 from numgenius_core._checks import check_kind
 from numgenius_core.bids.priority import Resolution, Verdict, explain, winning_bid
 from numgenius_core.contracts.extension import PendingIncrease
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.market._renting import find_offer
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Account, MachineState, Market
 from numgenius_core.rates import PerHour
 
+KT = TypeVar("KT")
+VT = TypeVar("VT")
+
 
 def market_of(market: Market) -> Market:
     check_kind(market, Market, "market")
     return market
+
+
+def archived(
+    gone: Mapping[KT, VT] | None, number: KT, there: Container[KT], path: str
+) -> VT | None:
+    """Return what an archive has of a number that the market does not have, if anything."""
+    kept = archive_of(gone, path)
+    return None if number in there else kept.get(number)
+
+
+def archive_of(gone: Mapping[KT, VT] | None, path: str) -> Mapping[KT, VT]:
+    """Return an archive, an empty one if none is given.
+
+    Raises:
+        WrongType: It is no mapping.
+    """
+    if gone is None:
+        return {}
+    if not isinstance(gone, Mapping):
+        raise WrongType(path, "a mapping", shown(gone))
+    return gone
 
 
 def account_of(market: Market, name: AccountId) -> Account | None:
@@ -103,9 +128,8 @@ def instance(
     <InstanceState.LOADING: 'loading'>
     """
     check_kind(contract, int, "contract")
-    if archive is not None and contract not in market_of(market).homes and contract in archive:
-        return archive[contract]
-    return market_of(market).living(contract)
+    gone = archived(archive, contract, market_of(market).homes, "archive")
+    return market.living(contract) if gone is None else gone
 
 
 def instances_of(market: Market, client: AccountId) -> tuple[Instance, ...]:

@@ -9,7 +9,7 @@ from threading import Lock
 
 from attrs import field, frozen
 
-from numgenius_core._checks import as_tuple, check_kind, check_text
+from numgenius_core._checks import as_tuple, check_kind, check_text, read_only
 from numgenius_core._numbers import whole_number
 from numgenius_core.errors import Conflict, WrongType, brief, shown
 from numgenius_core.ids import ContractId, VolumeId
@@ -40,6 +40,11 @@ def check_id(command_id: str | None) -> None:
         check_text(command_id, "command_id")
 
 
+def _check_told(text: str | None) -> None:
+    if text is not None:
+        check_kind(text, str, "text")
+
+
 @frozen(kw_only=True)
 class Entry:
     """What one transaction led to: a log keeps all of it or nothing.
@@ -52,7 +57,7 @@ class Entry:
         notifications: Who must be told of what; a log may keep them as an outbox.
 
     Raises:
-        WrongType: Something that is no event, or an id that is no text.
+        WrongType: Something that is no event, or an id or a ``text`` that is no text.
         RuleViolation: An id that is not 1 to 200 printable characters.
 
     >>> from datetime import UTC, datetime
@@ -75,6 +80,7 @@ class Entry:
 
     def __attrs_post_init__(self) -> None:
         check_id(self.command_id)
+        _check_told(self.text)
 
     @property
     def all(self) -> tuple[Event, ...]:
@@ -90,6 +96,9 @@ class Reply:
         events: What it led to, without what had come due before it.
         text: What whoever asked is told; ``None`` if the events are all.
 
+    Raises:
+        WrongType: Something that is no event, or a ``text`` that is no text.
+
     >>> from numgenius_core.market.logs import Reply
     >>> Reply(()).text is None
     True
@@ -97,6 +106,9 @@ class Reply:
 
     events: tuple[Event, ...] = field(converter=_as_events, repr=brief)
     text: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        _check_told(self.text)
 
 
 @frozen(kw_only=True)
@@ -108,6 +120,9 @@ class Checkpoint:
         instances: Those destroyed until then.
         volumes: Those deleted until then.
 
+    Raises:
+        WrongType: No market, or what is no mapping.
+
     >>> from numgenius_core import Market
     >>> from numgenius_core.market.logs import Checkpoint
     >>> Checkpoint(market=Market()).market.version
@@ -115,8 +130,11 @@ class Checkpoint:
     """
 
     market: Market
-    instances: Mapping[ContractId, Instance] = field(factory=dict, repr=brief)
-    volumes: Mapping[VolumeId, RentedVolume] = field(factory=dict, repr=brief)
+    instances: Mapping[ContractId, Instance] = field(factory=dict, converter=read_only, repr=brief)
+    volumes: Mapping[VolumeId, RentedVolume] = field(factory=dict, converter=read_only, repr=brief)
+
+    def __attrs_post_init__(self) -> None:
+        check_kind(self.market, Market, "market")
 
 
 class Log(ABC):
@@ -209,12 +227,13 @@ class MemoryLog(Log):
         self._events: list[Event] = []
         self._replies: dict[str, Reply] = {}
         self._checkpoint: Checkpoint | None = None
-        self._lock = Lock()
+        self._lock = Lock()  # for readers, too: an id is known as soon as its events are
 
     @property
     def version(self) -> int:
         """The number of events that are kept."""
-        return len(self._events)
+        with self._lock:
+            return len(self._events)
 
     def append(self, expected: int, entries: Sequence[Entry]) -> None:
         """Keep what happened, all of it or nothing."""
@@ -234,12 +253,15 @@ class MemoryLog(Log):
 
     def read(self, after: int = 0) -> Iterator[Event]:
         """Yield all events after a number of them, in order."""
-        return iter(self._events[whole_number(after, "after", 0) :])
+        first = whole_number(after, "after", 0)
+        with self._lock:
+            return iter(self._events[first:])
 
     def reply(self, command_id: str) -> Reply | None:
         """Return what a request with this id led to; ``None`` if none is known."""
         check_text(command_id, "command_id")
-        return self._replies.get(command_id)
+        with self._lock:
+            return self._replies.get(command_id)
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the latest checkpoint; ``None`` if there is none."""

@@ -14,10 +14,11 @@ from numgenius_core.billing.statements import Statement, discount_received, stat
 from numgenius_core.billing.volumes import volume_statement
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.market._instance_views import instance, machines_of, market_of
+from numgenius_core.market._instance_views import archive_of, instance, machines_of, market_of
+from numgenius_core.market._looking_ahead import market_at, not_before
 from numgenius_core.market._promise_views import direct_lines, released
 from numgenius_core.market.instance import Instance
-from numgenius_core.market.state import Account, Market
+from numgenius_core.market.state import Market
 from numgenius_core.market.volume import RentedVolume
 from numgenius_core.money import ZERO, Money
 from numgenius_core.prices.deposits import refundable
@@ -28,8 +29,15 @@ _GPU: Final = (LineKind.ON_DEMAND, LineKind.RESERVED, LineKind.INTERRUPTIBLE, Li
 def balance(market: Market, account: AccountId, at: datetime) -> Money:
     """Return the balance of an account: credit less what it used, and what it earned.
 
+    Args:
+        market: The market.
+        account: Whose.
+        at: When, from the market's last event on: as it is then if nobody does anything more, so
+            what stops at zero costs no more.
+
     Raises:
         UnknownId: There is no such account.
+        RuleViolation: ``at`` is before the market's last event.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute
@@ -47,8 +55,8 @@ def balance(market: Market, account: AccountId, at: datetime) -> Money:
     >>> print(views.balance(market, "ann", at + timedelta(hours=1)))
     8.00
     """
-    found: Account = market_of(market).account(account)
-    return found.ledger.at(utc(at, "at"))
+    market_of(market).account(account)  # refuses one that is not there
+    return market_at(market, at, account).account(account).ledger.at(utc(at))
 
 
 def statement_of(
@@ -111,7 +119,17 @@ def deposit_of(
     *,
     archive: Mapping[ContractId, Instance] | None = None,
 ) -> DepositView:
-    """Return the deposit of an instance that exists, or is in the archive; raises ``UnknownId``.
+    """Return the deposit of an instance that exists, or is in the archive.
+
+    Args:
+        market: The market.
+        contract: Its number.
+        at: When, from the market's last event on: as it is then if nobody does anything more.
+        archive: Where the caller keeps destroyed instances.
+
+    Raises:
+        UnknownId: There is no such instance, nor one in the archive.
+        RuleViolation: ``at`` is before the market's last event.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import (
@@ -135,7 +153,10 @@ def deposit_of(
     983.67782896 979.816108552 3.67782896
     """
     found = instance(market, contract, archive=archive)
-    left = max(found.deposit.at(utc(at, "at")), ZERO)
+    if contract in market.homes:
+        found = market_at(market, at, found.contract.client).living(contract)
+    at = not_before(market, at)
+    left = max(found.deposit.at(at), ZERO)
     received = discount_received(found.history, at=at)
     return DepositView(
         left=left,
@@ -219,7 +240,7 @@ def earnings(
     lines: dict[MachineId, list[Line]] = {state.id: [] for state in machines}
     settled: dict[MachineId, Money] = {}
     living = (each for state in machines for each in state.in_order())
-    for each in (*living, *(archive or {}).values()):
+    for each in (*living, *archive_of(archive, "archive").values()):
         if each.contract.host == host:  # the machine may have another host by now
             found = lines.setdefault(each.contract.machine, [])
             found += direct_lines(each.history, period)
@@ -227,7 +248,7 @@ def earnings(
                 earned = settled.get(each.contract.machine, ZERO)
                 settled[each.contract.machine] = earned + released(each.history, period)
     rented = (each for state in machines for each in state.volumes.values())
-    for kept in (*rented, *(volumes or {}).values()):
+    for kept in (*rented, *archive_of(volumes, "volumes").values()):
         if kept.contract.host == host:
             found = lines.setdefault(kept.contract.machine, [])
             found += volume_statement(kept.history, period).lines

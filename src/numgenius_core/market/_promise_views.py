@@ -10,7 +10,6 @@ from datetime import datetime
 
 from attrs import frozen
 
-from numgenius_core._checks import check_kind
 from numgenius_core.billing.history import History, Settled
 from numgenius_core.billing.metering import Line
 from numgenius_core.billing.statements import statement
@@ -18,7 +17,8 @@ from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.market._clock import advance_to
+from numgenius_core.market._instance_views import archive_of, instance
+from numgenius_core.market._looking_ahead import market_at
 from numgenius_core.market._promises import counted_until, day_so_far
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.promise import outages_of
@@ -110,10 +110,8 @@ def promise_of(
     >>> print(f"{promise.escrow:.2f} to be released, {promise.earned:.2f} so far")
     64.80 to be released, 0.14 so far
     """
-    market = _until(market, at)
-    check_kind(contract, int, "contract")
-    gone = archive is not None and contract not in market.homes and contract in archive
-    found = archive[contract] if gone and archive is not None else market.living(contract)
+    market = market_at(market, at)
+    found = instance(market, contract, archive=archive)
     terms = found.contract.sla
     if terms is None:
         raise RuleViolation("contract", "one with a promise of uptime", f"contract {contract}")
@@ -132,14 +130,6 @@ def promise_of(
         today=today,
         escrow=held,
     )
-
-
-def _until(market: Market, at: datetime) -> Market:
-    check_kind(market, Market, "market")
-    at = utc(at, "at")
-    if at < market.now:
-        raise RuleViolation("at", f"an instant from {market.now} on", str(at))
-    return advance_to(market, at).market.market()
 
 
 def uptime_history(
@@ -184,12 +174,12 @@ def uptime_history(
     >>> history.rented_seconds, history.down_seconds
     (10800, 10800)
     """
-    market, at = _until(market, at), utc(at, "at")
+    market, at = market_at(market, at), utc(at, "at")
     state = market.machine(machine)
     outages = list(state.outages)
     if state.down_since is not None:
         outages += outages_of(state, state.down_since, at)
-    known = {**(archive or {}), **state.instances}
+    known = {**archive_of(archive, "archive"), **state.instances}
     return UptimeHistory(
         rentals=tuple(
             span

@@ -19,16 +19,16 @@ from attrs import evolve, frozen
 from numgenius_core._accrual import accrued
 from numgenius_core._checks import check_kind
 from numgenius_core.errors import RuleViolation
-from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
-from numgenius_core.intervals import after, utc
+from numgenius_core.ids import AccountId, ContractId, VolumeId
+from numgenius_core.intervals import after
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._clock import advance_to, catch_up
 from numgenius_core.market._decision import Decision
 from numgenius_core.market._finding import find_events
 from numgenius_core.market._ledger import NO_FLOW
-from numgenius_core.market._persistent import Table
-from numgenius_core.market.state import Market, queue_of
+from numgenius_core.market._looking_ahead import not_before, part_of
+from numgenius_core.market.state import Market
 from numgenius_core.money import ZERO, Money
 
 A_YEAR: Final = timedelta(days=366)
@@ -172,16 +172,13 @@ def runway(
     >>> print(found.ends_at, found.stops)
     2026-01-01 05:00:00+00:00 (2,)
     """
-    check_kind(market, Market, "market")
+    at = not_before(market, at)
     check_kind(horizon, timedelta, "horizon")
-    at = utc(at, "at")
-    if at < market.now:
-        raise RuleViolation("at", f"an instant from {market.now} on", str(at))
     if horizon < timedelta(0) or horizon.microseconds:
         raise RuleViolation("horizon", "whole seconds from zero on", str(horizon))
     market.account(account)  # refuses one that is not there
     until = after(at, horizon, "horizon")
-    ahead = advance_to(_part(market, account), at)
+    ahead = advance_to(part_of(market, account), at)
     then = ahead.market.account(account)
     balance = then.ledger.at(at)
     stops: tuple[ContractId, ...] = ()
@@ -217,33 +214,3 @@ def _end_of_money(
             stopped = (each.contract for each in find_events(new, e.InstanceStopped))
             return ahead.at, tuple(each for each in stopped if each in there)
     return None, ()
-
-
-def _part(market: Market, account: AccountId) -> Market:
-    """Return the part of a market that can bear on when an account's money ends.
-
-    Those who rent on the same machines do, since they run or not, and what these rent elsewhere,
-    since their money ends by it. Who earns does where it rents, too.
-    """
-    accounts: set[AccountId] = set()
-    machines: set[MachineId] = set()
-    new = [account]
-    while new:
-        name = new.pop()
-        accounts.add(name)
-        known = market.account(name)
-        near = {*known.instances.values(), *known.volumes.values()}
-        if near:
-            near.update(known.machines)
-        for machine in near - machines:
-            machines.add(machine)
-            state = market.machine(machine)
-            there = {each.contract.client for each in state.instances.values()}
-            there.update(each.client for each in state.volumes.values())
-            there.add(state.machine.host)
-            new += there - accounts
-            accounts.update(there)
-    known_machines = Table((each, market.machine(each)) for each in machines)
-    known_accounts = Table((each, market.account(each)) for each in accounts)
-    queue = queue_of(known_machines, known_accounts)
-    return evolve(market, machines=known_machines, accounts=known_accounts, queue=queue)

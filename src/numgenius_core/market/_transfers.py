@@ -15,12 +15,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-from numgenius_core._checks import check_kind
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId
 from numgenius_core.intervals import utc
 from numgenius_core.market import _transfer_messages as t, events as e
 from numgenius_core.market._decision import Decision
+from numgenius_core.market._looking_ahead import market_at
 from numgenius_core.market.state import Account, Market
 from numgenius_core.money import ZERO, Money
 
@@ -61,7 +61,10 @@ def payouts_due(market: Market, at: datetime) -> tuple[tuple[AccountId, Money], 
 
     Args:
         market: The market.
-        at: When, not before the market's last event.
+        at: When, from the market's last event on: as it is then if nobody does anything more.
+
+    Raises:
+        RuleViolation: ``at`` is before the market's last event.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute
@@ -83,8 +86,8 @@ def payouts_due(market: Market, at: datetime) -> tuple[tuple[AccountId, Money], 
     >>> print(paid.amount, paid.paid_on.date(), views.balance(market, "hanna", friday))
     36.00 2026-01-09 0.00
     """
-    check_kind(market, Market, "market")
-    schedule, at = market.settings.payouts, utc(at, "at")
+    market, at = market_at(market, at), utc(at, "at")
+    schedule = market.settings.payouts
     if not schedule.is_run(at):
         return ()
     found = [(name, earned(market.accounts[name], at)) for name in sorted(market.accounts)]

@@ -11,8 +11,10 @@ from numgenius_core._checks import check_kind
 from numgenius_core.billing.volumes import VolumeStatement, volume_statement
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, MachineId, OfferId, VolumeId
-from numgenius_core.intervals import Interval, utc
+from numgenius_core.intervals import Interval
 from numgenius_core.listing import Verification
+from numgenius_core.market._instance_views import archived
+from numgenius_core.market._looking_ahead import not_before
 from numgenius_core.market.state import MachineState, Market
 from numgenius_core.market.volume import RentedVolume
 from numgenius_core.rates import PerGbMonth
@@ -77,8 +79,7 @@ def volume_offers(
     >>> print(offer.id, offer.free_mb, offer.price, offer.ends_at.date())
     8192 500000 0.10 2026-04-01
     """
-    check_kind(market, Market, "market")
-    at = utc(at, "at")
+    at = not_before(market, at)
     if machine is not None:
         return _offers_of(market.machine(machine), at)
     known = market.volume_listings
@@ -94,6 +95,8 @@ def _offers_of(state: MachineState, at: datetime) -> tuple[VolumeOffer, ...]:
         end = listing.ends_at(state.listing, at)
     except RuleViolation:  # beyond the calendar: nothing can be rented, as if it had ended
         return ()
+    if end is not None and end <= at:
+        return ()  # what is due has not happened yet
     free = state.disk.volume_offer_mb
     offer = VolumeOffer(
         id=state.volume_offer_id,
@@ -148,9 +151,8 @@ def volume(
     """
     check_kind(market, Market, "market")
     check_kind(id, int, "volume")
-    if volumes is not None and id not in market.volumes and id in volumes:
-        return volumes[id]
-    return market.volume(id)
+    gone = archived(volumes, id, market.volumes, "volumes")
+    return market.volume(id) if gone is None else gone
 
 
 def volumes_of(market: Market, client: AccountId) -> tuple[RentedVolume, ...]:

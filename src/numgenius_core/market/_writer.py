@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from attrs import field, frozen
 
-from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._checks import as_tuple, check_callable, check_kind
 from numgenius_core.errors import Conflict, NumgeniusError, RuleViolation, WrongType, shown
 from numgenius_core.ids import ContractId, VolumeId
 from numgenius_core.intervals import utc
-from numgenius_core.market._dispatch import execute, is_command, replay
+from numgenius_core.market._dispatch import check_step, execute, is_command, replay
 from numgenius_core.market._logs import Checkpoint, Entry, Log, Reply, check_id
 from numgenius_core.market._messages import Order
 from numgenius_core.market._notifications import notifications
@@ -22,7 +23,12 @@ from numgenius_core.market.state import Market
 from numgenius_core.market.volume import RentedVolume
 
 Reaction = Callable[[Market, Event], Iterable[Command | Order]]
-"""What follows from an event at once, as a part of the transaction that it came from."""
+"""What follows from an event at once: of the market right after it, commands.
+
+It is asked of each event of a transaction and of all that comes due before it, such as a balance
+that fell to where a card is charged; its commands are carried out at the event's own instant. What
+they lead to is not asked about again. If one is refused, so is the transaction.
+"""
 
 Later = Callable[[Sequence[Event]], Command | Order]
 """A command that is made from the events of those before it in its transaction."""
@@ -36,7 +42,8 @@ def _as_commands(
 ) -> tuple[Command | Order | Later, ...]:
     commands = as_tuple(given, "commands")
     for index, command in enumerate(commands):
-        if not is_command(command) and not callable(command):
+        later = callable(command) and not isinstance(command, type)  # ``Tick`` without its ()
+        if not is_command(command) and not later:
             raise WrongType(f"commands[{index}]", "a command of a market", shown(command))
     return commands
 
@@ -56,7 +63,8 @@ class Transaction:
             told the same, whatever the market has become.
 
     Raises:
-        WrongType: Something that is no command, or an id that is no text.
+        WrongType: Something that is no command, an id that is no text, or no function where one
+            is needed.
         RuleViolation: An id that is not 1 to 200 printable characters.
 
     >>> from numgenius_core import Money
@@ -74,6 +82,8 @@ class Transaction:
 
     def __attrs_post_init__(self) -> None:
         check_id(self.command_id)
+        check_callable(self.means, "means")
+        check_callable(self.tell, "tell")
 
 
 def _as_transactions(given: Iterable[Transaction]) -> tuple[Transaction, ...]:
@@ -91,7 +101,8 @@ class Writer:
 
     Args:
         log: Where the events are.
-        react: What follows from an event at once, in the same transaction.
+        react: What follows from an event at once, in the same transaction; with it, what is due
+            happens step by step.
         notify: Whether entries say who must be told of what, which costs a second look at each
             event.
 
@@ -102,7 +113,7 @@ class Writer:
         volumes: Deleted volumes.
 
     Raises:
-        WrongType: ``log`` is no ``Log``.
+        WrongType: ``log`` is no ``Log``, or ``react`` no function.
         RuleViolation: Events that contradict each other; it names the first.
 
     >>> from datetime import UTC, datetime
@@ -117,6 +128,7 @@ class Writer:
 
     def __init__(self, log: Log, *, react: Reaction | None = None, notify: bool = False) -> None:
         check_kind(log, Log, "log")
+        check_callable(react, "react")
         self.log = log
         self._react, self._notify = react, notify
         self.market: Market = Market()
@@ -259,31 +271,20 @@ class _Batch:
         return reply
 
     def _carried_out(self, wanted: Transaction) -> Entry:
-        instances: dict[ContractId, Instance] = {}
-        volumes: dict[VolumeId, RentedVolume] = {}
-
-        def do(market: Market, command: Command | Order) -> tuple[Market, tuple[Event, ...]]:
-            return execute(market, command, self._at, archive=instances, volumes=volumes)
-
-        market = self.market
-        due: tuple[Event, ...] = ()
+        course = _Course(self.market, self._react)
+        due: list[Event] = []
         if type(next(iter(wanted.commands), None)) is not SetSettings:  # which any silence allows
-            market, due = do(market, Tick())
-        before, happened = market, list[Event]()
+            due = course.pass_time(self._at)
+        before, happened = course.market, list[Event]()
 
         def carry_out(given: Command | Order | Later) -> None:
-            nonlocal market, happened
             command = given(tuple(happened)) if callable(given) else given
-            market, events = do(market, command)
-            happened += events
-            for reaction in self._reactions(market, events):
-                market, more = do(market, reaction)
-                happened += more
+            happened.extend(course.carry_out(command, self._at))
 
         for command in wanted.commands:
             carry_out(command)
         if wanted.means is not None:
-            for command in _as_commands(wanted.means(market, self._at)):
+            for command in _as_commands(wanted.means(course.market, self._at)):
                 carry_out(command)
         entry = Entry(
             due=due,
@@ -292,12 +293,44 @@ class _Batch:
             text=None if wanted.tell is None else wanted.tell(before, tuple(happened)),
             notifications=notifications(self.market, (*due, *happened)) if self._notify else (),
         )
-        self.market = market
-        self.instances.update(instances)
-        self.volumes.update(volumes)
+        self.market = course.market
+        self.instances.update(course.instances)
+        self.volumes.update(course.volumes)
         return entry
 
-    def _reactions(self, market: Market, events: Sequence[Event]) -> Iterator[Command | Order]:
+
+class _Course:
+    """What one transaction leads to, while it is carried out."""
+
+    def __init__(self, market: Market, react: Reaction | None) -> None:
+        self.market, self._react = market, react
+        self.instances: dict[ContractId, Instance] = {}
+        self.volumes: dict[VolumeId, RentedVolume] = {}
+
+    def pass_time(self, at: datetime) -> list[Event]:
+        """Let everything happen that is due up to an instant; each event is reacted to in time."""
+        if self._react is None:
+            return list(self._do(Tick(), at))
+        check_step(self.market, Tick(), at)
+        found = list[Event]()
+        while (item := self.market.queue.first) is not None and item[0] <= at:
+            found += self.carry_out(Tick(), item[0])
+        return found
+
+    def carry_out(self, command: Command | Order, at: datetime) -> list[Event]:
+        """Carry out a command, and what is the reaction to it; return the events of both."""
+        events = self._do(command, at)
+        found = list(events)
+        for reaction in self._reactions(events):
+            found += self._do(reaction, at)
+        return found
+
+    def _do(self, command: Command | Order, at: datetime) -> tuple[Event, ...]:
+        archives: Any = {"archive": self.instances, "volumes": self.volumes}
+        self.market, events = execute(self.market, command, at, **archives)
+        return events
+
+    def _reactions(self, events: Sequence[Event]) -> Iterator[Command | Order]:
         if self._react is not None:
             for event in events:
-                yield from self._react(market, event)
+                yield from as_tuple(self._react(self.market, event), "react")

@@ -12,9 +12,7 @@ from attrs import evolve
 
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import MachineId, OfferId
-from numgenius_core.intervals import utc
 from numgenius_core.listing import Mode
-from numgenius_core.market._clock import advance_to
 from numgenius_core.market._instance_views import (
     increases_of,
     instance,
@@ -22,11 +20,11 @@ from numgenius_core.market._instance_views import (
     is_host,
     machine,
     machines_of,
-    market_of,
     who_runs,
     why_waiting,
     winning_bid_of,
 )
+from numgenius_core.market._looking_ahead import market_at, not_before
 from numgenius_core.market._money_views import (
     DepositView,
     Earnings,
@@ -127,10 +125,7 @@ def until(market: Market, at: datetime) -> Market:
     >>> views.instance(market, 2).state, views.instance(views.until(market, later), 2).state
     (<InstanceState.RUNNING: 'running'>, <InstanceState.STOPPED: 'stopped'>)
     """
-    at = utc(at, "at")
-    if at < market_of(market).now:
-        raise RuleViolation("at", f"an instant from {market.now} on", str(at))
-    return advance_to(market, at).market.market()
+    return market_at(market, at)
 
 
 def offers(market: Market, at: datetime, *, machine: MachineId | None = None) -> tuple[Offer, ...]:
@@ -142,11 +137,14 @@ def offers(market: Market, at: datetime, *, machine: MachineId | None = None) ->
 
     Args:
         market: The market.
-        at: Now; a rolling end counts from it.
+        at: Now, from the market's last event on; a rolling end counts from it, and what has ended
+            by then is not offered. Who has rented what is as of the last event: :func:`until`
+            tells what is due.
         machine: Only this machine's.
 
     Raises:
         UnknownId: There is no such machine.
+        RuleViolation: ``at`` is before the market's last event.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Machine, Market, PerGpuHour, PriceTerms, execute
@@ -161,12 +159,10 @@ def offers(market: Market, at: datetime, *, machine: MachineId | None = None) ->
     >>> [(offer.id, offer.gpus) for offer in views.offers(market, at)]
     [(8192, 1), (8193, 1), (8194, 1), (8195, 1), (8196, 2), (8197, 2), (8198, 4)]
     """
-    at = utc(at, "at")
+    at = not_before(market, at)
     if machine is not None:
-        return _offers_of(market_of(market).machine(machine), at)
-    listed = (
-        market.machines[market.listings[number]] for number in sorted(market_of(market).listings)
-    )
+        return _offers_of(market.machine(machine), at)
+    listed = (market.machines[market.listings[number]] for number in sorted(market.listings))
     return tuple(each for state in listed for each in _offers_of(state, at))
 
 
@@ -175,6 +171,7 @@ def offer(market: Market, id: OfferId, at: datetime) -> Offer:  # noqa: A002 - a
 
     Raises:
         UnknownId: There is no such offer, or no longer.
+        RuleViolation: ``at`` is before the market's last event.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Machine, Market, PerGpuHour, PriceTerms, execute
@@ -190,14 +187,17 @@ def offer(market: Market, id: OfferId, at: datetime) -> Offer:  # noqa: A002 - a
     >>> offer.gpus, offer.host
     (1, 'hanna')
     """
-    machine, _, _ = find_offer(market_of(market), id)
-    found = {each.id: each for each in _offers_of(machine, utc(at, "at"))}
+    at = not_before(market, at)
+    machine, _, _ = find_offer(market, id)
+    found = {each.id: each for each in _offers_of(machine, at)}
     return found_in(found, id, "offer", AN_OFFER)
 
 
 def _offers_of(machine: MachineState, at: datetime) -> tuple[Offer, ...]:
     listing = machine.listing
-    if listing is None or listing.rolling is None:
+    if listing is None or (listing.end is not None and listing.end <= at):
+        return ()  # it ends when it is due, whether that has been looked at or not
+    if listing.rolling is None:
         return machine.offers
     try:
         end = listing.end_at(at)
