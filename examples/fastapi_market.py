@@ -15,9 +15,11 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Header, Request
 from fastapi.responses import JSONResponse
 
+from examples.marketplace.commands import instances_load_at_once
 from examples.marketplace.sqlite_log import SqliteLog
 from numgenius_core import Machine, Mode, Money, NumgeniusError, PerGpuHour, PriceTerms
-from numgenius_core.market import Market, commands as do, find_event, views
+from numgenius_core.intervals import floor_second
+from numgenius_core.market import commands as do, find_event, views
 from numgenius_core.market.events import ContractCreated
 from numgenius_core.market.logs import Writer
 
@@ -27,22 +29,18 @@ STATUS = {"unknown_id": 404, "not_allowed": 403, "not_available": 409, "insuffic
 
 
 def app(file: str = "market.sqlite") -> FastAPI:
-    served, writer, alone = FastAPI(title="A GPU market"), Writer(SqliteLog(file)), Lock()
+    served, alone = FastAPI(title="A GPU market"), Lock()
+    writer = Writer(SqliteLog(file), react=instances_load_at_once)  # no image to fetch here
 
     def carry_out(account: str, key: str | None, *commands: do.Command) -> Any:
         named = None if key is None else f"{account} {key}"
-        at = datetime.now(UTC).replace(microsecond=0)
+        at = floor_second(datetime.now(UTC))
         with alone:  # a writer is for one thread at a time
             return writer.execute(*commands, at=at, command_id=named)
 
-    def market() -> Market:
-        carry_out("", None)  # what has come due until now happens first
-        return writer.market
-
     @served.exception_handler(NumgeniusError)
-    def refused(_: Request, fault: Any) -> JSONResponse:
-        told = {"error": fault.code, "message": str(fault)}
-        return JSONResponse(told, STATUS.get(fault.code, 400))
+    def refused(_: Request, why: Any) -> JSONResponse:
+        return JSONResponse({"error": why.code, "message": str(why)}, STATUS.get(why.code, 400))
 
     @served.post("/credit", status_code=201)
     def pay_in(dollars: Decimal, account: Account, key: Key = None) -> None:
@@ -58,8 +56,8 @@ def app(file: str = "market.sqlite") -> FastAPI:
 
     @served.get("/offers")
     def offers() -> list[dict[str, Any]]:
-        now = market()
-        there = (each for each in views.offers(now, now.now) if each.rentable)
+        carry_out("", None)  # what has come due until now happens first
+        there = [each for each in views.offers(writer.market, writer.market.now) if each.rentable]
         return [{"offer": each.id, "gpu": each.gpu_name, "gpus": each.gpus} for each in there]
 
     @served.post("/offers/{number}/rent", status_code=201)
@@ -74,7 +72,9 @@ def app(file: str = "market.sqlite") -> FastAPI:
 
     @served.get("/balance")
     def balance(account: Account) -> dict[str, str]:
-        now = market()
-        return {"dollars": str(views.balance(now, account, now.now))}
+        carry_out("", None)
+        now = writer.market
+        at = max(now.now, floor_second(datetime.now(UTC)))  # another worker's may be ahead
+        return {"dollars": str(views.balance(now, account, at))}
 
     return served

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ pytest.importorskip("fastapi")
 
 from fastapi.testclient import TestClient
 
+from examples import fastapi_market
 from examples.fastapi_market import app
 from vastai_client import ROOT
 
@@ -57,6 +60,18 @@ class TestTheShortestEmbedding:
         assert asked(client, "bob", "DELETE", f"/rentals/{number}").status_code == 403
         assert asked(client, "ann", "DELETE", f"/rentals/{number}").status_code == 200
         assert float(asked(client, "ann", "GET", "/balance").json()["dollars"]) > 9.9
+
+    def test_what_was_rented_runs_and_costs(
+        self, file: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client = furnished(file)
+        offer = asked(client, "ann", "GET", "/offers").json()[0]["offer"]
+        assert asked(client, "ann", "POST", f"/offers/{offer}/rent").status_code == 201
+        later = datetime.now(UTC) + timedelta(hours=10)
+        monkeypatch.setattr(fastapi_market, "datetime", SimpleNamespace(now=lambda _: later))
+        for worker in (client, TestClient(app(file))):
+            left = float(asked(worker, "ann", "GET", "/balance").json()["dollars"])
+            assert left == pytest.approx(10 - 10 * 0.40, abs=0.01)
 
     @pytest.mark.parametrize(
         ("by", "method", "path", "query", "status"),
