@@ -230,8 +230,42 @@ class TestMaint:
     def test_a_client_who_has_left_is_in_nobodys_way(
         self, capsys: pytest.CaptureFixture[str], machines: str
     ) -> None:
-        one, _ = answer(capsys, "maint", machines, "--now", "2026-08-02")["machines"]
+        path = Path(machines)
+        path.write_text(json.dumps([{**MACHINES[0], "gpu_occupancy": "x x x x "}]))
+        (one,) = answer(capsys, "maint", machines, "--now", "2026-08-02")["machines"]
         assert (one["down_from"], one["free_now"]) == ("2026-08-02T00:00:00Z", True)
+
+    @pytest.mark.parametrize(
+        ("changes", "rented"),
+        [
+            ({"client_end_date": None}, 2),
+            ({}, 2),  # its end was yesterday
+            ({"client_end_date": None, "gpu_occupancy": "R x x x "}, 1),
+            ({"client_end_date": None, "gpu_occupancy": "x I x x "}, 1),
+            ({"client_end_date": None, "gpu_occupancy": None, "current_rentals_running": 1}, 4),
+            # Nobody computes, and somebody has data there.
+            ({"client_end_date": None, "gpu_occupancy": "x x ", "current_rentals_resident": 1}, 0),
+        ],
+    )
+    def test_a_machine_in_use_without_an_end_to_come_is_not_free(
+        self, capsys: pytest.CaptureFixture[str], machines: str, changes: Any, rented: int
+    ) -> None:
+        Path(machines).write_text(json.dumps([{**MACHINES[0], **changes}]))
+        words = ("maint", machines, "--now", "2026-08-02")
+        (one,) = answer(capsys, *words)["machines"]
+        assert (one["rented"], one["free_now"]) == (rented, False)
+        assert (one["down_from"], one["down_to"], one["lost_now"]) == (None, None, None)
+        _, row, *more = text(capsys, *words).splitlines()
+        assert row.split() == ["7", str(rented), "of", "4", "?", "?", "?"]
+        assert [line[:10] for line in more] == ["?: in use,"]
+
+    def test_an_end_that_is_missing_is_one_that_is_not_known(
+        self, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        silent = {name: value for name, value in MACHINES[0].items() if name != "client_end_date"}
+        Path(machines).write_text(json.dumps([silent]))
+        (one,) = answer(capsys, "maint", machines, "--now", "2026-07-01")["machines"]
+        assert (one["free_now"], one["lost_now"]) == (False, None)
 
     def test_a_machine_that_does_not_say_which_gpus(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path

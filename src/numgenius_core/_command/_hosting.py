@@ -138,13 +138,15 @@ def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any
     """Return the first window that is sure to disturb nobody, and what going down now loses.
 
     The lost GPU time is what clients pay for at the listing's price; bids below it make it less.
+    Where somebody rents and no end to come is known, neither is there a window nor a known loss.
     """
-    start = now if one.client_end is None else max(now, one.client_end)
-    rented = sum(letter != "x" for letter in one.occupancy)
-    if not one.occupancy and start > now:
-        rented = one.machine.gpus  # somebody rents; the file does not say how many GPUs
+    rented, start = _rented(one, now), now
+    in_use = rented > 0 or _counted(one) > 0
+    if one.client_end is not None and one.client_end > now:
+        start = one.client_end
+    known = start > now or not in_use
     lost = None
-    if one.listing is not None:
+    if one.listing is not None and known:
         until = min(start, now + length)
         seconds = int((until - now).total_seconds())
         lost = f"{one.listing.prices.gpu.charge(rented, seconds):.2f}"
@@ -152,11 +154,28 @@ def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any
         "machine": one.machine.id,
         "gpus": one.machine.gpus,
         "rented": rented,
-        "free_now": start == now,
-        "down_from": f"{start:%Y-%m-%dT%H:%M:%SZ}",
-        "down_to": f"{start + length:%Y-%m-%dT%H:%M:%SZ}",
+        "free_now": known and start == now,
+        "down_from": f"{start:%Y-%m-%dT%H:%M:%SZ}" if known else None,
+        "down_to": f"{start + length:%Y-%m-%dT%H:%M:%SZ}" if known else None,
         "lost_now": lost,
     }
+
+
+def _rented(one: HostMachine, now: datetime) -> int:
+    """Return how many GPUs clients have; all of them, where a file only says that some do."""
+    if one.occupancy:
+        return sum(letter != "x" for letter in one.occupancy)
+    ends_later = one.client_end is not None and one.client_end > now
+    return one.machine.gpus if ends_later or _counted(one) else 0
+
+
+def _counted(one: HostMachine) -> int:
+    """Return how many instances are on a machine, as its row counts them: stopped ones hold no GPU.
+
+    A client with a stopped instance has data there, and is disturbed too.
+    """
+    said = [one.extra.get(f"current_rentals_{word}") for word in ("resident", "running")]
+    return max((count for count in said if isinstance(count, int)), default=0)
 
 
 def _hours(seconds: int) -> Any:
