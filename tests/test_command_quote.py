@@ -29,8 +29,8 @@ from numgenius_core.wire import sample_path
 DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
 needs_records = pytest.mark.skipif(DATA is None, reason="needs the real records")
 REASONS = [
-    *("skipped", "repeated", "where", "not_rentable", "ends", "disk", "not_verified"),
-    *("external", "claim", "no_reserved_price", "bid", "price_unknown"),
+    *("skipped", "repeated", "where", "not_rentable", "ends", "reservation", "disk"),
+    *("not_verified", "external", "claim", "no_reserved_price", "bid", "price_unknown"),
 ]
 """In the order in which they are looked for."""
 RECORD = {
@@ -177,6 +177,25 @@ class TestWhatFits:
         told = ask(capsys, *words)
         assert [row["id"] for row in told["offers"]] == [3, 5]
         assert told["left_out"]["bid"] == 3
+
+    def test_an_offer_that_ends_before_the_months_reserved(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """DOMAIN 13: a prepayment must fit before the contract's end, here in ten days."""
+        file = market({"credit_discount_max": 0.4}, {"credit_discount_max": 0.4, "end_date": None})
+        words = ("quote", file, "--mode", "reserved", "--hours", "24", "--months")
+        assert ask(capsys, *words, "0.33")["fitting"] == 2
+        found = ask(capsys, *words, "3")
+        assert [row["id"] for row in found["offers"]] == [2]
+        assert found["left_out"]["reservation"] == 1
+        assert main([*words, "3"]) == 0
+        assert "1 ends before the months reserved" in capsys.readouterr().out
+        assert main([*words, "3", "--why", "1"]) == 0
+        told = capsys.readouterr().out
+        assert "does not fit: ends before the months reserved" in told
+        assert "  NO   10 days left, 90 reserved" in told
+        assert main([*words, "3", "--where", "id=1"]) == 1
+        assert "ends in 10 days, before the months reserved." in capsys.readouterr().out
 
     def test_when_it_is(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
         file = market({})

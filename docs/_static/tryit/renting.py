@@ -25,6 +25,7 @@ _LEFT_OUT: Final = {
     NotRented.WHERE: "not asked for",
     NotRented.NOT_RENTABLE: "rented now",
     NotRented.ENDS: "ends too soon",
+    NotRented.RESERVATION: "ends before the months reserved",
     NotRented.DISK: "disk too small",
     NotRented.NOT_VERIFIED: "not verified",
     NotRented.EXTERNAL: "of another market",

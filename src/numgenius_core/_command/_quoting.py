@@ -30,7 +30,7 @@ from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote
 from numgenius_core.prices.ranking import LeftOut, NotRented, Ranking
-from numgenius_core.units import SECONDS_PER_HOUR, to_megabytes
+from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, to_megabytes
 from numgenius_core.wire.findings import summarized
 
 _ROWS: Final = 10
@@ -171,9 +171,11 @@ def _short(each: LeftOut, stay: Stay, now: datetime) -> Decimal:
     missing = Decimal(len(each.reasons))
     if NotRented.DISK in each.reasons:
         missing -= each.offer.disk_gb / Decimal(stay.disk)
+    days = max(days_left(each.offer, now) or Decimal(0), Decimal(0))
     if NotRented.ENDS in each.reasons:
-        lasts = Decimal(int((each.offer.ends_at - now).total_seconds()))  # type: ignore[operator]
-        missing -= max(lasts, Decimal(0)) / stay.seconds
+        missing -= days * SECONDS_PER_DAY / stay.seconds
+    if NotRented.RESERVATION in each.reasons and stay.months is not None:
+        missing -= days * stay.months.denominator / (30 * stay.months.numerator)
     return missing
 
 
@@ -197,6 +199,8 @@ def _nearest_line(near: dict[str, Any]) -> str:
         elif why == "ends":
             days = Decimal(near["days_left"])
             word = f"ends in {days} days" if days > 0 else "has ended"
+        elif why == "reservation" and "ends" not in near["why_not"]:
+            word = f"ends in {near['days_left']} days, before the months reserved"
         elif why in ("not_verified", "external"):
             word += " (--any takes it)"
         lacks.append(word)

@@ -28,6 +28,7 @@ WORDS: Final = {
     "where": ("not asked for", "not asked for"),
     "not_rentable": ("not rentable", "not rentable"),
     "ends": ("ends too soon", "end too soon"),
+    "reservation": ("ends before the months reserved", "end before the months reserved"),
     "disk": ("disk too small", "disk too small"),
     "not_verified": ("not verified", "not verified"),
     "external": ("of another market", "of another market"),
@@ -40,6 +41,7 @@ WORDS: Final = {
 _SHORT: Final = {
     "not_rentable": "rented",
     "ends": "ends",
+    "reservation": "months",
     "disk": "disk",
     "not_verified": "unverified",
     "no_reserved_price": "no reserve",

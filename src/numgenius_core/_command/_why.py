@@ -75,6 +75,10 @@ def _conditions(
         claim = "no uptime" if promise is None else _percent(promise.claim)
         told.append((NotRented.CLAIM, f"its host claims {claim}, {needed} needed"))
     if stay.mode is Mode.RESERVED:
+        if stay.months is not None:
+            reserved = Decimal(stay.months.numerator * 30) / stay.months.denominator
+            text = f"{lasts}, {decimal_text(round(reserved, 1))} reserved"
+            told.insert(3, (NotRented.RESERVATION, text))
         told.append((NotRented.NO_RESERVED_PRICE, "verified machines have a reserved price"))
     if stay.mode is Mode.INTERRUPTIBLE:
         told.append((NotRented.BID, "a bid from $0.001 and the floor to $32 a GPU"))

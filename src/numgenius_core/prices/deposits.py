@@ -102,6 +102,18 @@ def top_up(
     )
 
 
+def longest_that_fits(seconds: int) -> Fraction | None:
+    """Return the longest time that may be prepaid, for it to end with the contract, in months.
+
+    ``None`` if it is more time than anybody may prepay.
+
+    Args:
+        seconds: From now to the contract's end; negative if it has ended.
+    """
+    months = Fraction(seconds, SECONDS_PER_MONTH)
+    return None if months > MAX_MONTHS else months
+
+
 def most_that_fits(
     schedule: CurveSchedule, price: PerHour, *, remaining: Money, seconds: int
 ) -> Money | None:
@@ -116,8 +128,8 @@ def most_that_fits(
         remaining: What is left of the deposit.
         seconds: From now to the contract's end.
     """
-    months = Fraction(seconds, SECONDS_PER_MONTH)
-    if months > MAX_MONTHS:
+    months = longest_that_fits(seconds)
+    if months is None:
         return None
     room = schedule.exact_deposit(price, months) - remaining.ticks
     return Money.from_ticks(max(0, int(room // _NANO)) * _NANO)

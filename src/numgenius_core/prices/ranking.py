@@ -1,10 +1,10 @@
 """What can be rented for a stay, the cheapest first, and why the rest cannot.
 
 Rule (marketplace): a contract locks an end date, so the offer must last for the stay; the GPUs of
-an on-demand or reserved rental must be held by nobody else, while a bid can be made on any; an
-offer has a share of its machine's disk and no more; a machine that is not verified has no reserved
-price; a search for a target of uptime hides what claims less; a bid is from $0.001 to $32 a GPU
-and at least the floor.
+an on-demand or reserved rental must be held by nobody else, while a bid can be made on any; a
+prepayment must fit before the contract's end; an offer has a share of its machine's disk and no
+more; a machine that is not verified has no reserved price; a search for a target of uptime hides
+what claims less; a bid is from $0.001 to $32 a GPU and at least the floor.
 
 Our readings: where only verified machines are asked for, as the market's own client does, one of
 which nothing is said is taken; where nothing is said of ``external``, it is not. Verified machines
@@ -29,6 +29,7 @@ from attrs import frozen
 from numgenius_core._checks import check_kind, utc
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, Mode, Verification, reliability_of
 from numgenius_core.ids import OfferId
+from numgenius_core.intervals import total_seconds
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote, check_stay, quote
 from numgenius_core.rates import PerHour
@@ -50,6 +51,8 @@ class NotRented(Enum):
     """Somebody has rented its GPUs on demand."""
     ENDS = "ends"
     """It ends before the stay would."""
+    RESERVATION = "reservation"
+    """It ends before the months that are prepaid: the market takes no such prepayment."""
     DISK = "disk"
     """It has less disk than is wanted."""
     NOT_VERIFIED = "not_verified"
@@ -102,9 +105,28 @@ class Ranking:
         return {reason: found[reason] for reason in NotRented}
 
 
+class _Prepaid(NamedTuple):
+    """The months that a reservation prepays, where they may be more than the stay."""
+
+    months: Fraction
+    schedule: ReservedSchedule | None
+
+    def outlasts(self, offer: Offer, seconds: int) -> bool:
+        """Return whether the months go on after an offer that lasts for so many seconds."""
+        from numgenius_core.prices.deposits import longest_that_fits
+        from numgenius_core.prices.schedules import CurveSchedule, earns
+
+        longest = longest_that_fits(seconds)
+        if longest is None or self.months <= longest:
+            return False
+        # Without a discount nothing is prepaid, so nothing can be too long.
+        return earns(CurveSchedule(offer.max_discount) if self.schedule is None else self.schedule)
+
+
 class _Stay(NamedTuple):
     """What :func:`rank_offers` looks for, read once and not for each offer."""
 
+    now: datetime
     end: datetime | None
     mode: Mode
     disk_mb: int
@@ -113,6 +135,7 @@ class _Stay(NamedTuple):
     external: bool
     needs: frozenset[str]
     target: Fraction | None
+    prepaid: _Prepaid | None
 
     def against(self, offer: Offer) -> list[NotRented]:
         """Return all that speaks against an offer."""
@@ -120,8 +143,8 @@ class _Stay(NamedTuple):
         found = []
         if not offer.rentable and not bids:
             found.append(NotRented.NOT_RENTABLE)
-        if offer.ends_at is not None and (self.end is None or self.end > offer.ends_at):
-            found.append(NotRented.ENDS)
+        if offer.ends_at is not None:
+            found += self._beyond(offer, offer.ends_at)
         if offer.disk_mb < self.disk_mb:
             found.append(NotRented.DISK)
         verified = offer.verification is Verification.VERIFIED
@@ -137,6 +160,13 @@ class _Stay(NamedTuple):
             found.append(NotRented.BID)
         if offer.unknown_prices and not self.needs.isdisjoint(offer.unknown_prices):
             found.append(NotRented.PRICE_UNKNOWN)
+        return found
+
+    def _beyond(self, offer: Offer, end: datetime) -> list[NotRented]:
+        """Return what of the stay goes on after an offer's end."""
+        found = [NotRented.ENDS] if self.end is None or self.end > end else []
+        if self.prepaid is not None and self.prepaid.outlasts(offer, total_seconds(self.now, end)):
+            found.append(NotRented.RESERVATION)
         return found
 
     def _takes(self, offer: Offer) -> bool:
@@ -178,6 +208,19 @@ def _needed(
     return frozenset({gpu, *(name for name, amount in used if amount)} - {""})
 
 
+def _prepaid(
+    months: Amount | Fraction | None, schedule: ReservedSchedule | None
+) -> _Prepaid | None:
+    """Return the months to prepay; ``None`` if they are the stay's own, or none."""
+    if months is None:
+        return None
+    from numgenius_core.prices.schedules import ReservedSchedule, months_of
+
+    if schedule is not None:
+        check_kind(schedule, ReservedSchedule, "schedule")
+    return _Prepaid(months_of(months), schedule)
+
+
 def rank_offers(
     offers: Iterable[Offer],
     duration: timedelta,
@@ -203,7 +246,7 @@ def rank_offers(
         duration: How long, whole seconds above zero.
         now: When the stay begins: an offer must last as long as it does.
         mode: On-demand and reserved need an offer whose GPUs nobody has rented, and reserved one
-            with a reserved price; a bid can be made on any.
+            with a reserved price that lasts for the months prepaid; a bid can be made on any.
         disk: GB of disk; an offer must have as much.
         upload: GB sent.
         download: GB received.
@@ -234,8 +277,10 @@ def rank_offers(
     check_stay(duration, mode, bid, months, schedule, target, sla)
     disk_mb = to_megabytes(disk)
     traffic = to_bytes(upload, "upload"), to_bytes(download, "download")
+    start = utc(now, "now")
     stay = _Stay(
-        end=_end(utc(now, "now"), duration),
+        now=start,
+        end=_end(start, duration),
         mode=mode,
         disk_mb=disk_mb,
         bid=bid,
@@ -243,6 +288,7 @@ def rank_offers(
         external=external,
         needs=_needed(mode, bid, disk_mb, traffic),
         target=None if target is None else reliability_of(target, "target"),
+        prepaid=_prepaid(months, schedule),
     )
     quotes, left_out, seen = [], [], set[OfferId]()
     for index, offer in enumerate(offers):
