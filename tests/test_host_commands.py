@@ -16,7 +16,7 @@ from numgenius_core._command import main
 from numgenius_core._command._durations import parse_hours, parse_span
 from numgenius_core._command._keeping import KeptSimulations
 from numgenius_core.errors import RuleViolation
-from numgenius_core.gpus import offer_sizes
+from numgenius_core.gpus import blocks, offer_sizes
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, PriceTerms
@@ -303,7 +303,29 @@ class TestSlicesCompared:
             assert row["sizes"] == list(offer_sizes(gpus, row["min_gpu"]))
             assert row["offers"] == len(row["sizes"])
 
+    @pytest.mark.parametrize("more", [(), ("--observed",)])
+    @pytest.mark.parametrize("gpus", [1, 3, 7, 8, 10, 12])
+    def test_as_many_clients_as_blocks_that_do_not_overlap(
+        self, capsys: pytest.CaptureFixture[str], gpus: int, more: tuple[str, ...]
+    ) -> None:
+        """DOMAIN 3: seven GPUs in groups of 2 are 2, 2, 2 and the remainder of 1."""
+        rows = answer(capsys, "slices", str(gpus), "--compare", *more)["compare"]
+        for row in rows:
+            found, end = 0, 0  # the block that ends first, again and again, makes the most of them
+            offered = blocks(gpus, row["min_gpu"], observed=bool(more))
+            for block in sorted(offered, key=lambda block: block.end):
+                if block.start >= end:
+                    found, end = found + 1, block.end
+            assert row["clients"] == found
+
+    def test_any_min_gpu_that_records_have(self, capsys: pytest.CaptureFixture[str]) -> None:
+        rows = answer(capsys, "slices", "7", "--compare", "--observed")["compare"]
+        assert [row["min_gpu"] for row in rows] == [1, 2, 3, 4, 5, 6, 7]
+        assert rows[2]["sizes"] == [1, 3, 3, 3, 4, 7]
+
     def test_the_table(self, capsys: pytest.CaptureFixture[str]) -> None:
+        seven = text(capsys, "slices", "7", "--compare").splitlines()
+        assert [line.split()[2] for line in seven[1:]] == ["7", "4", "2"]
         lines = text(capsys, "slices", "8", "--compare").splitlines()
         assert lines[2].split() == ["2", "7", "4", *["4", "×", "2,", "2", "×", "4,", "1", "×", "8"]]
         assert "gpus: need" in refused(capsys, "slices", "0", "--compare")
