@@ -375,6 +375,50 @@ class TestTheTable:
         assert head.split() == ["offer", "dlperf/$", "dlperf", "machine"]
         assert row.split() == ["1", "20", "10", "2"]
 
+    @pytest.mark.parametrize("length", [("--months", "3"), ("--hours", "2160")])
+    def test_fields_of_a_reservation_are_those_of_its_price(
+        self, length: tuple[str, str], market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """DOMAIN 13: a reserved search with a duration quotes the discount of that duration."""
+        long = {"end_date": None, "duration": None}
+        file = market(
+            {"credit_discount_max": 0.4, "discount_rate": 0.0, **long},
+            {"credit_discount_max": 0.8, "dph_base": 0.52, "discount_rate": 0.0, **long},
+        )
+        names = "id,discount_rate,discounted_dph_total,dlperf_per_dphtotal"
+        words = ["quote", file, "--mode", "reserved", *length, "--disk", "100"]
+        words += ["--now", "2026-06-01T00:00Z", "--columns", names]
+        dear, cheap = sorted(ask(capsys, *words)["offers"], key=lambda row: row["id"])
+        assert (dear["discount_rate"], cheap["discount_rate"]) == ("0.3", "0.6")  # D · 3 / 4
+        for row in (dear, cheap):
+            hourly = Decimal(row["per_hour"])
+            assert abs(Decimal(row["discounted_dph_total"]) - hourly) < Decimal("1e-9")
+            speed = 100 / (hourly + Decimal("0.001"))
+            assert abs(Decimal(row["dlperf_per_dphtotal"]) - speed) < Decimal("1e-5")
+        ordered = ask(capsys, *words, "--sort", "discount_rate-")["offers"]
+        assert [row["id"] for row in ordered] == [2, 1]
+        found = ask(capsys, *words, "--where", "discount_rate>0.5")["offers"]
+        assert [row["id"] for row in found] == [2]
+
+    def test_speed_by_dollar_is_of_the_disk_asked_for(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """DOMAIN 13: `dlperf_per_dphtotal` = dlperf / dph_total."""
+        file = market({"dlperf_per_dphtotal": 199.0}, {"dlperf": None, "dlperf_per_dphtotal": 5})
+        words = ("quote", file, "--disk", "500", "--columns", "id,dph_total,dlperf_per_dphtotal")
+        first, second = ask(capsys, *words)["offers"]
+        assert (first["dph_total"], first["dlperf_per_dphtotal"]) == ("1", "100")
+        assert second["dlperf_per_dphtotal"] == "5"  # nothing better is known
+        (found,) = ask(capsys, *words, "--where", "dlperf_usd>50 dlperf_usd<150")["offers"]
+        assert found["id"] == 1
+
+    def test_the_headline_is_on_demand_in_every_mode(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = market({"dph_base": 0.6, "min_bid": 0.1}, {"dph_base": 0.5, "min_bid": 0.3})
+        words = ("quote", file, "--mode", "interruptible", "--sort", "headline")
+        assert [row["id"] for row in ask(capsys, *words)["offers"]] == [2, 1]
+
     def test_ascii_where_the_encoding_needs_it(self, market: Any) -> None:
         command = [sys.executable, "-m", "numgenius_core", "quote", market({}), "--top", "1"]
         env = {**os.environ, "PYTHONIOENCODING": "ascii"}

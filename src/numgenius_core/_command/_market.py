@@ -36,7 +36,7 @@ from numgenius_core.wire.findings import Finding
 from numgenius_core.wire.reading import Reading, read_offers, sample_path
 
 if TYPE_CHECKING:
-    from numgenius_core.search import Query
+    from numgenius_core.search import Query, View
 
 _LONGEST_STAY: Final = 100
 """Years."""
@@ -74,6 +74,21 @@ class Stay(NamedTuple):
     def duration(self) -> timedelta:
         """How long."""
         return timedelta(seconds=self.seconds)
+
+    def view(self, now: datetime, mode: Mode) -> View:
+        """Return how a search sees the offers of the stay: at the prices of its quotes."""
+        from numgenius_core.search import View
+
+        reserved = self.duration
+        if self.months is not None:
+            reserved = timedelta(seconds=self.months * SECONDS_PER_MONTH // 1)
+        return View(
+            disk_mb=to_megabytes(self.disk),
+            now=now,
+            mode=mode,
+            stay=reserved if mode is Mode.RESERVED else None,
+            target=self.target if mode is Mode.ON_DEMAND else None,
+        )
 
 
 class Asked(NamedTuple):
@@ -183,9 +198,9 @@ def ask(options: Namespace, stay: Stay) -> Asked:
 
 def _seen(query: Query, offers: Sequence[Offer], now: datetime, stay: Stay) -> Sequence[Offer]:
     """Return the offers that a query asks for; say what of it they cannot answer."""
-    from numgenius_core.search import View, remarks
+    from numgenius_core.search import remarks
 
-    view = View(disk_mb=to_megabytes(stay.disk), now=now, mode=stay.mode, target=stay.target)
+    view = stay.view(now, stay.mode)
     for remark in remarks(query, offers, view=view):
         print(f"numgenius: --where {remark}", file=sys.stderr)
     return query.seen(offers, view)

@@ -21,7 +21,6 @@ from numgenius_core._command._rows import (
     quote_or_none,
     row_of,
     value_of,
-    view_of,
 )
 from numgenius_core._command._table import plain, print_table
 from numgenius_core._numbers import decimal_text
@@ -30,7 +29,7 @@ from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote
 from numgenius_core.prices.ranking import LeftOut, NotRented, Ranking
-from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, to_megabytes
+from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from numgenius_core.wire.findings import summarized
 
 _ROWS: Final = 10
@@ -76,7 +75,7 @@ def run(options: Namespace) -> dict[str, Any]:
     if options.plot is not None:
         _plot(options.plot, [each.offer for each in found])
     top = options.top or (len(found) if options.all else _ROWS)
-    view, rows = view_of(stay, asked.now, mode), []
+    view, rows = stay.view(asked.now, mode), []
     for each in found[:top]:
         row = row_of(each.offer, each.priced, asked, each.reasons)
         add_fields(row, each.offer, names, view)
@@ -131,13 +130,16 @@ def _by(found: list[Found], word: str, stay: Stay, now: datetime) -> list[Found]
         best = {id(each): value for value, each in valued if value is not None}
         known.sort(key=lambda each: best[id(each)], reverse="+" not in word)
         return known + [each for value, each in valued if value is None]
-    from numgenius_core.search import Order, SearchRequest, parse_order, search
+    from numgenius_core.search import FIELDS, Order, parse_order
 
     typed = word.replace(name, _FIELDS.get(name, name)) if name else word
     (key,) = parse_order(typed) or (Order("id"),)
-    request = SearchRequest(order=(key,), mode=stay.mode, disk_mb=to_megabytes(stay.disk))
-    homes = {id(each.offer): each for each in found}
-    return [homes[id(offer)] for offer in search([each.offer for each in found], request, now=now)]
+    # The prices of the table, which a search alone would not see; the headline is on demand there.
+    view = stay.view(now, Mode.ON_DEMAND if name == "headline" else stay.mode)
+    seen = [(FIELDS[key.field].of(each.offer, view), each) for each in found]
+    said: list[tuple[Any, Found]] = [pair for pair in seen if pair[0] is not None]
+    said.sort(key=lambda pair: pair[0], reverse=key.descending)
+    return [each for _, each in said] + [each for value, each in seen if value is None]
 
 
 # -- what does not fit -------------------------------------------------------------------------

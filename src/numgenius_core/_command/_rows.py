@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
@@ -18,7 +17,6 @@ from numgenius_core.prices.quotes import Quote, quote
 from numgenius_core.prices.ranking import NotRented, says
 from numgenius_core.search import FIELDS, View
 from numgenius_core.search.fields import ALIASES
-from numgenius_core.units import to_megabytes
 
 Row = dict[str, Any]
 
@@ -240,11 +238,6 @@ def add_fields(row: Row, offer: Offer, names: Sequence[str], view: View) -> None
         if name not in COLUMNS:
             found = FIELDS[ALIASES.get(name, name)].of(offer, view)
             row[name] = decimal_text(found) if isinstance(found, Decimal) else found
-
-
-def view_of(stay: Stay, now: datetime, mode: Mode) -> View:
-    """Return how a search sees the offers of a stay."""
-    return View(disk_mb=to_megabytes(stay.disk), now=now, mode=mode, target=stay.target)
 
 
 def fitted(

@@ -21,6 +21,9 @@ Our readings:
   above 0, ``target_reliability`` for one that reaches the target (DOMAIN 12), ``chunked`` for the
   64 GiB of memory and 32 cores below which the client leaves offers out. ``expected_reliability``
   is the claim; ``reliability`` is the historical score, another thing.
+* Speed by dollar is that of the price seen: ``dlperf_per_dphtotal`` is ``dlperf`` / ``dph_total``
+  with the disk asked for, in a reserved search / (``discounted_dph_total`` + 0.001), as measured,
+  and so is ``flops_per_dphtotal``. Where one of the two is not known, what the source said stands.
 * A search on demand for a target has the fee of that promise in ``dph_total``, by our schedule.
 """
 
@@ -62,6 +65,9 @@ _HALF: Final = Decimal("0.5")
 _CHUNK_MB: Final = 64 * 1_024
 _CHUNK_CORES: Final = 32
 _STEP: Final = Decimal(1).scaleb(-PRICE_PLACES)
+_PER_DOLLAR: Final = {"dlperf": "dlperf_per_dphtotal", "total_flops": "flops_per_dphtotal"}
+_RESERVED_MORE: Final = Decimal("0.001")
+"""What answers to reserved searches add to the price that a speed is divided by."""
 
 
 @frozen(kw_only=True)
@@ -285,6 +291,22 @@ def _discounted(offer: Offer, view: View) -> Decimal | None:
     return WIDE.subtract(total, saved.quantize(_STEP, context=WIDE))
 
 
+def _per_dollar(speed: str) -> Callable[[Offer, View], Scalar | None]:
+    """Return a field that is a speed by the price seen: what the source said is of another disk."""
+
+    def of(offer: Offer, view: View) -> Scalar | None:
+        reserved = view.mode is Mode.RESERVED
+        price = _discounted(offer, view) if reserved else _dph_total(offer, view)
+        fast = FIELDS[speed].kept(offer)
+        if price is None or not isinstance(fast, Decimal):
+            return FIELDS[_PER_DOLLAR[speed]].kept(offer)
+        if reserved:
+            price = WIDE.add(price, _RESERVED_MORE)
+        return WIDE.divide(fast, price).quantize(_STEP, context=WIDE) if price else None
+
+    return of
+
+
 def _known(name: str, steps: Callable[[Offer], int]) -> Callable[[Offer, View], Decimal | None]:
     return lambda offer, _: None if name in offer.unknown_prices else _dollars(steps(offer))
 
@@ -341,6 +363,7 @@ _OF_OFFER: Final[Mapping[str, Callable[[Offer, View], Scalar | None]]] = {
     "dph_total": _dph_total,
     "discounted_dph_total": _discounted,
     "discount_rate": discount_rate,
+    **{name: _per_dollar(speed) for speed, name in _PER_DOLLAR.items()},
     "min_bid": _min_bid,
     "storage_cost": _known("storage", lambda o: o.prices.storage.steps),
     "storage_total_cost": _storage_per_hour,
