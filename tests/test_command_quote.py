@@ -30,7 +30,8 @@ DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
 needs_records = pytest.mark.skipif(DATA is None, reason="needs the real records")
 REASONS = [
     *("skipped", "repeated", "where", "not_rentable", "ends", "reservation", "disk"),
-    *("not_verified", "external", "claim", "no_reserved_price", "bid", "price_unknown"),
+    *("disk_unknown", "not_verified", "external", "claim", "no_reserved_price", "bid"),
+    "price_unknown",
 ]
 """In the order in which they are looked for."""
 RECORD = {
@@ -53,6 +54,8 @@ RECORD = {
     "external": None,
     "dlperf": 100.0,
 }
+NEVER = {"end_date": None, "duration": None}
+"""Of an offer without an end."""
 COLOURS = re.compile(r"\x1b\[\d+m")
 
 
@@ -182,7 +185,7 @@ class TestWhatFits:
         self, market: Any, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """DOMAIN 13: a prepayment must fit before the contract's end, here in ten days."""
-        file = market({"credit_discount_max": 0.4}, {"credit_discount_max": 0.4, "end_date": None})
+        file = market({"credit_discount_max": 0.4}, {"credit_discount_max": 0.4, **NEVER})
         words = ("quote", file, "--mode", "reserved", "--hours", "24", "--months")
         assert ask(capsys, *words, "0.33")["fitting"] == 2
         found = ask(capsys, *words, "3")
@@ -196,6 +199,42 @@ class TestWhatFits:
         assert "  NO   10 days left, 90 reserved" in told
         assert main([*words, "3", "--where", "id=1"]) == 1
         assert "ends in 10 days, before the months reserved." in capsys.readouterr().out
+
+    def test_disk_that_is_not_known(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        file = market({"disk_space": None}, {})
+        unknown, known = ask(capsys, "quote", file)["offers"]
+        assert (unknown["disk_gb"], known["disk_gb"]) == (None, "1000")
+        assert main(["quote", file, "--columns", "id,disk"]) == 0
+        assert capsys.readouterr().out.splitlines()[1].split() == ["1", "?"]
+        found = ask(capsys, "quote", file, "--disk", "100")
+        assert ([row["id"] for row in found["offers"]], found["fitting"]) == ([2], 1)
+        assert (found["left_out"]["disk"], found["left_out"]["disk_unknown"]) == (0, 1)
+        assert main(["quote", file, "--disk", "100", "--why", "1"]) == 0
+        told = capsys.readouterr().out
+        assert "does not fit: disk not known" in told
+        assert "  NO   its source does not say how much disk it has, 100 GB needed" in told
+        assert main(["quote", file, "--disk", "100", "--where", "id=1"]) == 1
+        told = capsys.readouterr().out
+        assert "Nearest is offer 1, 2 × RTX 4090: disk not known." in told
+        assert ask(capsys, "quote", file, "--where", "disk_space>=0")["fitting"] == 1
+
+    def test_how_long_is_known_and_not_until_when(
+        self, market: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        file = market({"end_date": None}, NEVER)
+        words = ("quote", file, "--hours", "11d", "--columns", "id,days,ends")
+        found = ask(capsys, *words)
+        assert [row["id"] for row in found["offers"]] == [2]
+        assert found["left_out"]["ends"] == 1
+        assert main([*words, "--all"]) == 0
+        _, unsaid, never, *_ = capsys.readouterr().out.splitlines()
+        assert (never.split(), unsaid.split()) == (["2", "–", "–"], ["1", "10", "?"])
+        assert main(["quote", file, "--hours", "11d", "--why", "1"]) == 0
+        assert "  NO   10 days left, 11 needed" in capsys.readouterr().out
+        silent = {name: value for name, value in RECORD.items() if name != "end_date"}
+        path = tmp_path / "silent.json"
+        path.write_text(json.dumps([silent]))
+        assert ask(capsys, "quote", str(path), "--hours", "11d", status=1)["left_out"]["ends"] == 1
 
     def test_when_it_is(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
         file = market({})
@@ -380,10 +419,9 @@ class TestTheTable:
         self, length: tuple[str, str], market: Any, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """DOMAIN 13: a reserved search with a duration quotes the discount of that duration."""
-        long = {"end_date": None, "duration": None}
         file = market(
-            {"credit_discount_max": 0.4, "discount_rate": 0.0, **long},
-            {"credit_discount_max": 0.8, "dph_base": 0.52, "discount_rate": 0.0, **long},
+            {"credit_discount_max": 0.4, "discount_rate": 0.0, **NEVER},
+            {"credit_discount_max": 0.8, "dph_base": 0.52, "discount_rate": 0.0, **NEVER},
         )
         names = "id,discount_rate,discounted_dph_total,dlperf_per_dphtotal"
         words = ["quote", file, "--mode", "reserved", *length, "--disk", "100"]

@@ -94,7 +94,7 @@ def slow_reason(  # noqa: C901, PLR0911, PLR0912 - the rules, one after the othe
     if offer.ends_at and (offer.ends_at - NOW).total_seconds() < 36_000:
         return NotRented.ENDS
     if offer.disk_mb / 1_000 < disk:
-        return NotRented.DISK
+        return NotRented.DISK if offer.disk_mb or not offer.extra else NotRented.DISK_UNKNOWN
     verified = offer.verification is Verification.VERIFIED
     if not verified and (not offer.extra or offer.extra["verification"]):
         return NotRented.NOT_VERIFIED
@@ -180,6 +180,39 @@ class TestWhatFitsAndWhatDoesNot:
         assert not rank_offers([last], HOUR, now=NOW, disk="100.001").quotes
         beyond = timedelta(days=999_999_999)
         assert rank_offers([last], beyond, now=NOW).counts()[NotRented.ENDS] == 1
+
+    def test_disk_that_is_not_known_is_not_none(self) -> None:
+        silent = evolve(OFFER, disk_mb=0, extra={"gpu_name": "A100"})
+        for disk, reasons in ((0, []), (1, [(NotRented.DISK_UNKNOWN,)])):
+            ranking = rank_offers([silent], HOUR, now=NOW, disk=disk)
+            assert [each.reasons for each in ranking.left_out] == reasons
+        for key in ("disk_space", "disk_space_gb"):
+            none = evolve(silent, extra={key: 0})
+            assert rank_offers([none], HOUR, now=NOW, disk=1).counts()[NotRented.DISK] == 1
+
+    @pytest.mark.parametrize(
+        ("extra", "most"),
+        [
+            ({"duration": 7_200.9}, 7_200),
+            ({"duration_seconds": "7200.9"}, 7_200),
+            ({"duration": None, "duration_seconds": "60"}, 60),
+            ({"duration": ""}, None),
+            ({"duration": True}, None),
+            ({"duration": "long"}, None),
+            ({"duration": "1e400"}, None),
+            ({"duration": [7_200]}, None),
+            ({}, None),
+        ],
+    )
+    def test_an_offer_that_says_how_long_it_lasts_and_not_until_when(
+        self, extra: dict[str, Any], most: int | None
+    ) -> None:
+        offer = evolve(OFFER, extra=extra)
+        long = timedelta(seconds=10**9 if most is None else most)
+        assert rank_offers([offer], long, now=NOW).quotes
+        if most is not None:
+            (left,) = rank_offers([offer], long + timedelta(seconds=1), now=NOW).left_out
+            assert left.reasons == (NotRented.ENDS,)
 
     def test_a_bid_below_the_lowest_fits_nothing(self) -> None:
         open_to_all = evolve(OFFER, prices=evolve(OFFER.prices, min_bid=PerGpuHour(0)))

@@ -24,7 +24,7 @@ from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import utc
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
-from numgenius_core.prices.ranking import Ranking, rank_offers
+from numgenius_core.prices.ranking import Ranking, rank_offers, seconds_left
 from numgenius_core.rates import PerHour
 from numgenius_core.units import (
     SECONDS_PER_DAY,
@@ -283,6 +283,5 @@ def _instant(text: str) -> datetime:
 
 def days_left(offer: Offer, now: datetime) -> Decimal | None:
     """Return for how many days an offer lasts, ``None`` without an end."""
-    if offer.ends_at is None:
-        return None
-    return Decimal(int((offer.ends_at - now).total_seconds())) / SECONDS_PER_DAY
+    left = seconds_left(offer, now)
+    return None if left is None else Decimal(left) / SECONDS_PER_DAY

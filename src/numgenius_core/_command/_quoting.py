@@ -17,6 +17,7 @@ from numgenius_core._command._rows import (
     Row,
     add_fields,
     columns_of,
+    disk_gb,
     fitted,
     quote_or_none,
     row_of,
@@ -157,7 +158,7 @@ def nearest(ranking: Ranking, stay: Stay, now: datetime) -> dict[str, Any] | Non
         "gpus": offer.gpus,
         "gpu_name": offer.gpu_name,
         "why_not": [reason.value for reason in best.reasons],
-        "disk_gb": decimal_text(offer.disk_gb),
+        "disk_gb": disk_gb(offer),
         "days_left": _rounded(days_left(offer, now)),
     }
 

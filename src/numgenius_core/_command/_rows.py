@@ -14,7 +14,7 @@ from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote, quote
-from numgenius_core.prices.ranking import NotRented, says
+from numgenius_core.prices.ranking import NotRented, disk_of, says
 from numgenius_core.search import FIELDS, View
 from numgenius_core.search.fields import ALIASES
 
@@ -28,6 +28,7 @@ WORDS: Final = {
     "ends": ("ends too soon", "end too soon"),
     "reservation": ("ends before the months reserved", "end before the months reserved"),
     "disk": ("disk too small", "disk too small"),
+    "disk_unknown": ("disk not known", "disk not known"),
     "not_verified": ("not verified", "not verified"),
     "external": ("of another market", "of another market"),
     "claim": ("claims less uptime", "claim less uptime"),
@@ -41,6 +42,7 @@ _SHORT: Final = {
     "ends": "ends",
     "reservation": "months",
     "disk": "disk",
+    "disk_unknown": "disk ?",
     "not_verified": "unverified",
     "no_reserved_price": "no reserve",
     "bid": "bid",
@@ -81,7 +83,7 @@ def row_of(
         "sla_per_hour": None if fee is None else str(fee),
         "lines": [{"kind": kind.value, "amount": decimal_text(a, 2)} for kind, a in lines],
         "rentable": offer.rentable,
-        "disk_gb": decimal_text(offer.disk_gb),
+        "disk_gb": disk_gb(offer),
         "ends_at": None if offer.ends_at is None else offer.ends_at.isoformat(),
         "days_left": _text(days_left(offer, asked.now), 1),
         "reliability": _text(field["reliability"]),
@@ -92,6 +94,11 @@ def row_of(
     if reasons:
         row["why_not"] = [reason.value for reason in reasons]
     return row
+
+
+def disk_gb(offer: Offer) -> str | None:
+    """Return the GB of disk that an offer has, ``None`` if they are not known."""
+    return None if disk_of(offer) is None else decimal_text(offer.disk_gb)
 
 
 def _share(value: Fraction) -> str:
@@ -145,7 +152,7 @@ def _more(row: Row, narrow: bool) -> str:
 
 
 def _disk(row: Row, _: bool) -> str:
-    return f"{Decimal(row['disk_gb']):.0f}"
+    return "?" if row["disk_gb"] is None else f"{Decimal(row['disk_gb']):.0f}"
 
 
 def _reliability(row: Row, _: bool) -> str:
@@ -166,6 +173,12 @@ def _place(row: Row, narrow: bool) -> str:
 
 def _days(row: Row, _: bool) -> str:
     return "–" if row["days_left"] is None else f"{int(Decimal(row['days_left']))}"
+
+
+def _ends(row: Row, _: bool) -> str:
+    if row["ends_at"] is None:  # of one that does not last for ever, its source does not say when
+        return "–" if row["days_left"] is None else "?"
+    return str(row["ends_at"])[:10]
 
 
 def _verified(row: Row, _: bool) -> str:
@@ -208,7 +221,7 @@ COLUMNS: Final = {
     "sla": Column("SLA $/h", "SLA", _dollars("sla_per_hour", 4)),
     "deposit": Column("deposit $", "deposit $", _dollars("deposit", 2)),
     "payout": Column("payout $", "payout $", _dollars("payout", 2)),
-    "ends": Column("ends", "ends", lambda row, _: (row["ends_at"] or "–")[:10], left=True),
+    "ends": Column("ends", "ends", _ends, left=True),
     "why_not": Column("why not", "why not", _why_not, left=True),
 }
 """The columns that people know by a name of ours; any field of the search is one too."""

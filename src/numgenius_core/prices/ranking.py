@@ -9,7 +9,8 @@ what claims less; a bid is from $0.001 to $32 a GPU and at least the floor.
 Our readings: where only verified machines are asked for, as the market's own client does, one of
 which nothing is said is taken; where nothing is said of ``external``, it is not. Verified machines
 have a reserved price, also without a discount, as in the market's own answers. What has no known
-price is in no ranking. An offer that stands twice is ranked once.
+price is in no ranking, nor what has no known disk where disk is wanted; an offer that says how long
+it lasts, and not when it ends, lasts so long at most. An offer that stands twice is ranked once.
 
 Each offer that is left out carries every reason, in the order of :class:`NotRented`; the first is
 the one that counts, so that counts add up.
@@ -20,9 +21,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from math import floor
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attrs import frozen
 
@@ -34,6 +37,9 @@ from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote, check_stay, quote
 from numgenius_core.rates import PerHour
 from numgenius_core.units import Amount, Exact, to_bytes, to_megabytes
+
+_DIGITS: Final = 19
+"""Seconds of more digits are no time that anybody means."""
 
 if TYPE_CHECKING:
     from numgenius_core.prices.schedules import ReservedSchedule
@@ -55,6 +61,8 @@ class NotRented(Enum):
     """It ends before the months that are prepaid: the market takes no such prepayment."""
     DISK = "disk"
     """It has less disk than is wanted."""
+    DISK_UNKNOWN = "disk_unknown"
+    """Disk is wanted, and its source does not say how much it has."""
     NOT_VERIFIED = "not_verified"
     """The marketplace has not verified its machine."""
     EXTERNAL = "external"
@@ -127,7 +135,7 @@ class _Stay(NamedTuple):
     """What :func:`rank_offers` looks for, read once and not for each offer."""
 
     now: datetime
-    end: datetime | None
+    seconds: int
     mode: Mode
     disk_mb: int
     bid: PerHour | None
@@ -143,10 +151,10 @@ class _Stay(NamedTuple):
         found = []
         if not offer.rentable and not bids:
             found.append(NotRented.NOT_RENTABLE)
-        if offer.ends_at is not None:
-            found += self._beyond(offer, offer.ends_at)
+        found += self._beyond(offer)
         if offer.disk_mb < self.disk_mb:
-            found.append(NotRented.DISK)
+            unknown = disk_of(offer) is None
+            found.append(NotRented.DISK_UNKNOWN if unknown else NotRented.DISK)
         verified = offer.verification is Verification.VERIFIED
         if self.verified and not verified and says(offer, "verification"):
             found.append(NotRented.NOT_VERIFIED)
@@ -162,10 +170,13 @@ class _Stay(NamedTuple):
             found.append(NotRented.PRICE_UNKNOWN)
         return found
 
-    def _beyond(self, offer: Offer, end: datetime) -> list[NotRented]:
+    def _beyond(self, offer: Offer) -> list[NotRented]:
         """Return what of the stay goes on after an offer's end."""
-        found = [NotRented.ENDS] if self.end is None or self.end > end else []
-        if self.prepaid is not None and self.prepaid.outlasts(offer, total_seconds(self.now, end)):
+        left = seconds_left(offer, self.now)
+        if left is None:
+            return []
+        found = [NotRented.ENDS] if self.seconds > left else []
+        if self.prepaid is not None and self.prepaid.outlasts(offer, left):
             found.append(NotRented.RESERVATION)
         return found
 
@@ -186,17 +197,42 @@ def is_external(offer: Offer) -> bool:
     return offer.extra.get("external") in (True, "True", "true", 1, "1")
 
 
+def disk_of(offer: Offer) -> int | None:
+    """Return the MB of disk that comes with an offer, ``None`` if its source does not say."""
+    if offer.disk_mb or says(offer, "disk_space") or says(offer, "disk_space_gb"):
+        return offer.disk_mb
+    return None
+
+
+def seconds_left(offer: Offer, now: datetime) -> int | None:
+    """Return for how long an offer lasts, ``None`` if it never ends.
+
+    Of one whose source says how long it lasts, and not when it ends, that is the most it can be:
+    it was so long when the market was asked.
+    """
+    if offer.ends_at is not None:
+        return total_seconds(now, offer.ends_at)
+    for key in ("duration", "duration_seconds"):
+        said = _whole(offer.extra.get(key)) if offer.extra else None
+        if said is not None:
+            return said
+    return None
+
+
+def _whole(value: object) -> int | None:
+    """Return a number or the text of one, rounded down; ``None`` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        exact = Decimal(str(value))
+        return floor(exact) if exact.adjusted() < _DIGITS else None
+    except (ArithmeticError, ValueError):
+        return None
+
+
 def claims(offer: Offer, target: Fraction) -> bool:
     """Return whether the host of an offer claims as much uptime as a target."""
     return offer.promise is not None and target <= offer.promise.claim
-
-
-def _end(now: datetime, duration: timedelta) -> datetime | None:
-    """Return when a stay ends, ``None`` if that is beyond the calendar."""
-    try:
-        return now + duration
-    except OverflowError:
-        return None
 
 
 def _needed(
@@ -274,13 +310,12 @@ def rank_offers(
     >>> {reason.value: count for reason, count in ranking.counts().items() if count}
     {'not_rentable': 5, 'ends': 12, 'disk': 17, 'not_verified': 16}
     """
-    check_stay(duration, mode, bid, months, schedule, target, sla)
+    seconds = check_stay(duration, mode, bid, months, schedule, target, sla)
     disk_mb = to_megabytes(disk)
     traffic = to_bytes(upload, "upload"), to_bytes(download, "download")
-    start = utc(now, "now")
     stay = _Stay(
-        now=start,
-        end=_end(start, duration),
+        now=utc(now, "now"),
+        seconds=seconds,
         mode=mode,
         disk_mb=disk_mb,
         bid=bid,

@@ -16,7 +16,7 @@ Our readings:
 * ``duration`` counts from ``now``; without it, it is what the source said. An offer that never
   ends lasts longer than any number. Durations asked for are rounded to the microsecond.
 * A null ``external`` is false, as the client's own default filter needs it.
-* A price that is unknown is null; a total that lacks one is what the source says of it.
+* A price or a disk that is unknown is null; a total that lacks one is what the source says of it.
 * Directives that clients send among their conditions are fields too. ``has_sla`` asks for a claim
   above 0, ``target_reliability`` for one that reaches the target (DOMAIN 12), ``chunked`` for the
   64 GiB of memory and 32 cores below which the client leaves offers out. ``expected_reliability``
@@ -52,6 +52,7 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import to_epoch, total_seconds, utc
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.offer import Offer
+from numgenius_core.prices.ranking import disk_of
 from numgenius_core.search._reserving import discount_rate
 from numgenius_core.search._values import MAX_WHOLE, READ, FieldType, Scalar, bounded, like, number
 from numgenius_core.units import MAX_MB, MB_PER_GB, SECONDS_PER_DAY
@@ -340,6 +341,10 @@ def _gpu_frac(offer: Offer, _: View) -> Decimal | None:
     return Decimal(repr(offer.gpus / offer.gpus_in_machine))
 
 
+def _disk_space(offer: Offer, _: View) -> Decimal | None:
+    return None if disk_of(offer) is None else offer.disk_gb
+
+
 def _duration(offer: Offer, view: View) -> Decimal | None:
     if view.now is not None and offer.ends_at is not None:
         return Decimal(total_seconds(view.now, offer.ends_at))
@@ -369,7 +374,7 @@ _OF_OFFER: Final[Mapping[str, Callable[[Offer, View], Scalar | None]]] = {
     "storage_total_cost": _storage_per_hour,
     "inet_up_cost": _known("upload", lambda o: o.prices.upload.steps),
     "inet_down_cost": _known("download", lambda o: o.prices.download.steps),
-    "disk_space": lambda o, _: o.disk_gb,
+    "disk_space": _disk_space,
     "credit_discount_max": lambda o, _: WIDE.divide(
         Decimal(o.max_discount.numerator), Decimal(o.max_discount.denominator)
     ),
