@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from numgenius_core import plots
 from numgenius_core._command import _compare, _quote, main
 from numgenius_core._command._quote import COLUMNS, FIELDS as WRITTEN
 from numgenius_core._command._rows import COLUMNS as KNOWN
@@ -538,6 +539,45 @@ class TestPlot:
         assert main(["quote", "--sample", "--plot", str(tmp_path / "none" / "x.svg")]) == 2
         assert main(["quote", "--sample", "--plot", "ladder.pdf"]) == 2
         assert "--plot: need a file that ends in .svg or .png" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        "stay",
+        ["--hours 24 --disk 500", "--mode reserved --months 3", "--mode interruptible --all"],
+    )
+    def test_it_shows_the_prices_of_the_table(
+        self, stay: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+    ) -> None:
+        pytest.importorskip("matplotlib")
+        drawn: list[Any] = []
+        monkeypatch.setattr(plots, "price_ladder", _kept(plots.price_ladder, drawn))
+        words = ("quote", "--sample", "--top", "99", *stay.split())
+        rows = ask(capsys, *words, "--plot", str(tmp_path / "ladder.svg"))["offers"]
+        (axes,) = drawn
+        dots = [each for each in axes.collections if hasattr(each, "get_sizes")]
+        shown = sorted(float(x) for each in dots for x, _ in each.get_offsets())
+        said = sorted(
+            float(row["per_hour"]) / row["gpus"] for row in rows if row["per_hour"] is not None
+        )
+        assert shown == pytest.approx(said)
+
+    def test_no_offer_fits(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        path = tmp_path / "ladder.png"
+        assert (
+            main(["quote", "--sample", *["--gpus", "8", "--disk", "900000", "--plot"], str(path)])
+            == 1
+        )
+        told = capsys.readouterr()
+        assert told.out.startswith("No offer fits.\n66 of 66 left out: ")
+        assert "numgenius: --plot: nothing was drawn: no offer fits" in told.err
+        assert not path.exists()
+
+
+def _kept(function: Any, results: list[Any]) -> Any:
+    def keep(*given: Any, **named: Any) -> Any:
+        results.append(function(*given, **named))
+        return results[-1]
+
+    return keep
 
 
 class TestHelp:

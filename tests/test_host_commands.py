@@ -442,9 +442,11 @@ class TestPictures:
             text(capsys, *words, "--plot", str(path))
             assert "<svg" in path.read_text()
             path.unlink()
-        assert "a bid that ran" in refused(
-            capsys, "bid", history, "--bid", "0.1", "--plot", str(path)
-        )
+        assert main(["bid", history, "--bid", "0.1", "--plot", str(path)]) == 0
+        told = capsys.readouterr()
+        assert told.out.splitlines()[1].split()[0] == "0.1000"
+        assert told.err == "numgenius: --plot: nothing was drawn: none of the bids ran\n"
+        assert not path.exists()
         assert ".svg or .png" in refused(
             capsys, "reserve", "--price", "1", "--months", "1", "--plot", "x.txt"
         )

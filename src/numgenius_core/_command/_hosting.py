@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final
 
 from numgenius_core._command._durations import parse_hours
 from numgenius_core._command._market import bid_of
-from numgenius_core._command._plotting import save
+from numgenius_core._command._plotting import nothing_drawn, save
 from numgenius_core._command._reading import instant, source_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation
-from numgenius_core.planning import PriceSeries, compare_bids as fare, read_price_series
+from numgenius_core.planning import (
+    BidOutcome,
+    PriceSeries,
+    compare_bids as fare,
+    read_price_series,
+)
 from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_HOUR
 from numgenius_core.wire.machines import HostMachine, read_machines
@@ -31,20 +37,7 @@ def compare_bids(options: Namespace) -> dict[str, Any]:
         bids = sorted({bid_of(text) for text in options.bid}, key=_steps)
     found = fare(series, bids).bids
     if options.plot is not None:
-        from numgenius_core.plots import bid_availability
-
-        drawn = [one for one in found if one.mean_price is not None]
-        if not drawn:
-            raise RuleViolation("--plot", "a bid that ran", "none of them did")
-        save(
-            options.plot,
-            lambda: bid_availability(
-                [float(one.bid.to_decimal()) for one in drawn],
-                [float(one.availability) for one in drawn],
-                [float(one.mean_price or 0) for one in drawn],
-                [float(one.per_day) for one in drawn],
-            )[0],
-        )
+        _plot(options.plot, [one for one in found if one.mean_price is not None])
     rows = [
         {
             "bid": str(one.bid),
@@ -65,6 +58,24 @@ def compare_bids(options: Namespace) -> dict[str, Any]:
         "hours": _rounded(Fraction(span.seconds, SECONDS_PER_HOUR)),
         "bids": rows,
     }
+
+
+def _plot(path: str, ran: Sequence[BidOutcome]) -> None:
+    """Draw the bids that ran into a file."""
+    from numgenius_core.plots import bid_availability
+
+    if not ran:
+        nothing_drawn("none of the bids ran")
+        return
+    save(
+        path,
+        lambda: bid_availability(
+            [float(one.bid.to_decimal()) for one in ran],
+            [float(one.availability) for one in ran],
+            [float(one.mean_price or 0) for one in ran],
+            [float(one.per_day) for one in ran],
+        )[0],
+    )
 
 
 def _series(options: Namespace) -> PriceSeries:

@@ -80,7 +80,7 @@ def add(subparsers: Subparsers) -> None:
     )
     answer.add_argument("--columns", metavar="NAMES", help="such as id,gpus,total,inet_down")
     answer.add_argument("--why", metavar="ID", type=whole, help="all about the price of one offer")
-    answer.add_argument("--plot", metavar="FILE", help="draw the price ladder, as .svg or .png")
+    answer.add_argument("--plot", metavar="FILE", help="draw the prices all in, as .svg or .png")
     add_json(answer)
 
 

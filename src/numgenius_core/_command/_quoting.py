@@ -74,7 +74,7 @@ def run(options: Namespace) -> dict[str, Any]:
         ]
     found = _ordered(found, options.sort, stay, asked.now)
     if options.plot is not None:
-        _plot(options.plot, [each.offer for each in found])
+        _plot(options.plot, [each.priced for each in found if each.priced is not None])
     top = options.top or (len(found) if options.all else _ROWS)
     view, rows = stay.view(asked.now, mode), []
     for each in found[:top]:
@@ -250,12 +250,12 @@ def _names(rows: Iterable[Row], options: Namespace) -> Sequence[str]:
     return names
 
 
-def _plot(path: str, offers: Sequence[Offer]) -> None:
-    """Draw the price ladder of the answer into a file."""
-    from numgenius_core._command._plotting import save
+def _plot(path: str, quotes: Sequence[Quote]) -> None:
+    """Draw the prices of the answer into a file, all in as its table has them."""
+    from numgenius_core._command._plotting import nothing_drawn, save
     from numgenius_core.plots import price_ladder
 
-    known = [offer for offer in offers if "gpu" not in offer.unknown_prices]
-    if not known:
-        raise RuleViolation("--plot", "an offer that fits, to draw it", "none")
-    save(path, lambda: price_ladder(known))
+    if quotes:
+        save(path, lambda: price_ladder(quotes))
+    else:
+        nothing_drawn("no offer fits")
