@@ -439,6 +439,43 @@ class TestTheTable:
         found = ask(capsys, *words, "--where", "discount_rate>0.5")["offers"]
         assert [row["id"] for row in found] == [2]
 
+    def test_fields_are_in_the_units_that_a_query_takes(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        more = {"gpu_ram": 24_564, "cpu_ram": 128_000, "start_date": 1_750_000_000.5}
+        file = market({**more, "driver_version": "535.86.05"}, {**more, **NEVER})
+        names = "duration,end_date,start_date,gpu_ram,cpu_ram,driver_version"
+        first, never = ask(capsys, "quote", file, "--columns", names)["offers"]
+        assert {name: first[name] for name in names.split(",")} == {
+            "duration": "10",
+            "end_date": "2027-01-15T08:00:00+00:00",
+            "start_date": "2025-06-15T15:06:40+00:00",
+            "gpu_ram": "24.564",
+            "cpu_ram": "128",
+            "driver_version": "535.86.05",
+        }
+        assert (never["duration"], never["end_date"], never["driver_version"]) == (None, None, None)
+        assert main(["quote", file, "--columns", f"id,{names}"]) == 0
+        _, first, never = (line.split() for line in capsys.readouterr().out.splitlines())
+        assert first[1:3] == ["10", "2027-01-15T08:00:00+00:00"]
+        assert never == ["2", "–", "–", "2025-06-15T15:06:40+00:00", "24.564", "128", "?"]
+        for name in ("duration", "gpu_ram", "cpu_ram", "driver_version"):
+            where = f"{name}={first[1 + names.split(',').index(name)]}"
+            assert ask(capsys, "quote", file, "--where", where)["offers"][0]["id"] == 1, where
+
+    def test_what_there_is_none_of_is_not_unknown(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = market({"sla_r_claim": 0.9}, {"dph_base": None})
+        words = ["quote", file, "--all", "--columns", "id,deposit,sla,total"]
+        for more, first, second in (
+            ([], ["–", "–", "1.00"], ["–", "–", "?"]),
+            (["--target", "0.9"], ["–", "0.2310", "1.46"], ["–", "?", "?"]),
+        ):
+            assert main([*words, "--hours", "2", *more]) == 0
+            rows = [line.split()[1:] for line in capsys.readouterr().out.splitlines()[1:3]]
+            assert rows == [first, second], more
+
     def test_speed_by_dollar_is_of_the_disk_asked_for(
         self, market: Any, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -562,10 +599,8 @@ class TestPlot:
 
     def test_no_offer_fits(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         path = tmp_path / "ladder.png"
-        assert (
-            main(["quote", "--sample", *["--gpus", "8", "--disk", "900000", "--plot"], str(path)])
-            == 1
-        )
+        words = ["--gpus", "8", "--disk", "900000", "--plot", str(path)]
+        assert main(["quote", "--sample", *words]) == 1
         told = capsys.readouterr()
         assert told.out.startswith("No offer fits.\n66 of 66 left out: ")
         assert "numgenius: --plot: nothing was drawn: no offer fits" in told.err

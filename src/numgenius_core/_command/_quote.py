@@ -38,7 +38,8 @@ COLUMNS = """\
 id gpus per_hour headline more total disk reliability place days verified machine value
 deposit payout ends claim sla why_not"""
 MORE = f"""\
-fields of --where, --sort and --columns (memory in GB, duration in days):
+fields of --where, --sort and --columns (memory in GB, duration in days;
+--columns writes end_date and start_date as dates):
   {FIELDS.replace(chr(10), chr(10) + "  ")}
 
 columns of --columns and --sort beside them:

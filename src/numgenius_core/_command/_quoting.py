@@ -219,7 +219,8 @@ def show(result: dict[str, Any], options: Namespace) -> None:
     rows: list[Row] = result["offers"]
     if rows:
         names = _names(rows, options)
-        head, cells, left, gap = fitted(rows, names, all_of_them=options.columns is not None)
+        chosen = options.columns is not None
+        head, cells, left, gap = fitted(rows, names, all_of_them=chosen, lacking=_lacking(options))
         print_table(head, cells, left=left, gap=gap)
     lines = [] if result["fitting"] else ["No offer fits."]
     lines += filter(None, [left_out_line(result, all_of_them=options.all)])
@@ -229,6 +230,12 @@ def show(result: dict[str, Any], options: Namespace) -> None:
         print(plain(line))
     for line in result["findings"]:
         print(f"numgenius: {line}", file=sys.stderr)
+
+
+def _lacking(options: Namespace) -> set[str]:
+    """Return the columns that a stay has nothing for."""
+    reserved = Mode(options.mode) is Mode.RESERVED
+    return {*(() if reserved else ("deposit",)), *(("sla",) if options.target is None else ())}
 
 
 def _names(rows: Iterable[Row], options: Namespace) -> Sequence[str]:
