@@ -470,6 +470,7 @@ class TestTheTable:
         words = ["quote", file, "--all", "--columns", "id,deposit,sla,total"]
         for more, first, second in (
             ([], ["–", "–", "1.00"], ["–", "–", "?"]),
+            (["--mode", "reserved"], ["–", "–", "1.00"], ["?", "–", "?"]),
             (["--target", "0.9"], ["–", "0.2310", "1.46"], ["–", "?", "?"]),
         ):
             assert main([*words, "--hours", "2", *more]) == 0
@@ -708,7 +709,7 @@ class TestAPromise:
         (row,) = ask(capsys, "compare", file, "--target", "0.95")["offers"]
         assert row["modes"]["on-demand"]["sla_per_hour"].startswith("0.0057744")
         assert row["modes"]["reserved"]["sla_per_hour"] is None
-        assert row["modes"]["reserved"]["risks"] == ["left early", "no promise"]
+        assert row["modes"]["reserved"]["risks"] == ["no promise"]  # nothing is prepaid
         assert main(["compare", file, "--target", "0.95"]) == 0
         assert "the others have none" in capsys.readouterr().out
         assert main(["compare", file]) == 0
@@ -743,6 +744,26 @@ class TestCompare:
         assert main(["compare", market({}, {"id": 7}), "--top", "1"]) == 0
         assert "1 of 2 offers" in capsys.readouterr().out
         assert "does not say its discounts" in _out(capsys, market({}))
+
+    def test_without_a_discount_nothing_is_prepaid(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = market({"credit_discount_max": 0.0}, {"credit_discount_max": None}, {})
+        rows = ask(capsys, "compare", file)["offers"]
+        for row in rows:
+            reserved = row["modes"]["reserved"]
+            assert reserved["total"] == row["modes"]["on-demand"]["total"]
+            assert (reserved["deposit"], reserved["early_loss"]) == (None, None)
+            assert reserved["risks"] == []
+        told = _out(capsys, file)
+        assert "reserved: where no loss is shown there is no discount" in told
+        assert "left after half" not in told
+        words = ("quote", file, "--mode", "reserved", "--months", "0.1")
+        assert [row["deposit"] for row in ask(capsys, *words)["offers"]] == [None] * 3
+        assert main(words) == 0
+        assert "no discount, so nothing is prepaid" in capsys.readouterr().out
+        assert main([*words, "--why", "1"]) == 0
+        assert "no discount: the market takes no prepayment" in capsys.readouterr().out
 
 
 def _out(capsys: pytest.CaptureFixture[str], file: str) -> str:

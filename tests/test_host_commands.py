@@ -362,6 +362,20 @@ class TestReserve:
         words = ("reserve", "--price", "1", "--months", months, "--cancel-after", after)
         assert said in refused(capsys, *words)
 
+    def test_without_a_discount_the_market_takes_no_prepayment(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        words = ["reserve", "--price", "1", "--months", "3", "--max-discount", "0"]
+        words += ["--cancel-after", "15d", "--plot", str(tmp_path / "x.svg")]
+        found = answer(capsys, *words)
+        assert found == {"discount": "0", "deposit": None, "per_hour": "1.00", "refund": None}
+        assert text(capsys, *words).splitlines() == [
+            "discount  0.00 %",
+            "per hour  $1.00",
+            "deposit   none: without a discount the market takes no prepayment",
+        ]
+        assert not (tmp_path / "x.svg").exists()
+
     def test_a_month_is_one_of_720_hours(self, capsys: pytest.CaptureFixture[str]) -> None:
         words = ("reserve", "--price", "1", "--months", "3", "--cancel-after")
         assert text(capsys, *words, "1mo") == text(capsys, *words, "720h")

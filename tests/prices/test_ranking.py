@@ -255,8 +255,10 @@ class TestWhatFitsAndWhatDoesNot:
         (left,) = rank_offers([short], 2 * HOUR, now=NOW, mode=Mode.RESERVED).left_out
         assert left.reasons == (NotRented.ENDS,)
         ended = evolve(OFFER, ends_at=NOW - HOUR)
-        (left,) = rank_offers([ended], HOUR, now=NOW, mode=Mode.RESERVED, months=0).left_out
+        (left,) = rank_offers([ended], HOUR, now=NOW, mode=Mode.RESERVED, months=1).left_out
         assert left.reasons == (NotRented.ENDS, NotRented.RESERVATION)
+        (left,) = rank_offers([ended], HOUR, now=NOW, mode=Mode.RESERVED, months=0).left_out
+        assert left.reasons == (NotRented.ENDS,)  # nothing is prepaid
 
     def test_a_schedule_of_ones_own_has_the_same_end(self) -> None:
         month = evolve(OFFER, ends_at=NOW + 720 * HOUR, max_discount=0)

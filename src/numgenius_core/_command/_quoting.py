@@ -48,6 +48,9 @@ _FIELDS: Final = {
 """Columns that are ordered by a field of the search."""
 
 
+NO_DISCOUNT: Final = "deposit –: no discount, so nothing is prepaid and it costs as on demand"
+
+
 class Found(NamedTuple):
     """An offer of the answer: what it costs, if that is known, and what speaks against it."""
 
@@ -226,10 +229,16 @@ def show(result: dict[str, Any], options: Namespace) -> None:
     lines += filter(None, [left_out_line(result, all_of_them=options.all)])
     if result["nearest"] is not None:
         lines.append(_nearest_line(result["nearest"]))
+    if Mode(options.mode) is Mode.RESERVED and any(map(_lacks_discount, rows)):
+        lines.append(NO_DISCOUNT)
     for line in lines:
         print(plain(line))
     for line in result["findings"]:
         print(f"numgenius: {line}", file=sys.stderr)
+
+
+def _lacks_discount(row: Row) -> bool:
+    return row["deposit"] is None and row["total"] is not None
 
 
 def _lacking(options: Namespace) -> set[str]:

@@ -107,7 +107,9 @@ def _lines(offer: Offer, priced: Quote, stay: Stay) -> list[dict[str, Any]]:
     share = Decimal(priced.discount.numerator) / Decimal(priced.discount.denominator) * 100
     made = {
         QuotePart.GPU: f"{offer.gpus} × ${prices.gpu}/h × {hours} h",
-        QuotePart.DISCOUNT: f"{share:.2f} % off, deposit ${priced.deposit}",
+        QuotePart.DISCOUNT: f"{share:.2f} % off, deposit ${priced.deposit}"
+        if priced.deposit is not None
+        else "no discount: the market takes no prepayment",
         QuotePart.FORFEIT: "",
         QuotePart.STORAGE: f"{stay.disk} GB × ${prices.storage}/month × {hours} h / 720 h",
         QuotePart.UPLOAD: f"{stay.upload} GB × ${prices.upload}",

@@ -113,11 +113,6 @@ class ReservedSchedule(ABC):
         return Fraction(*_prepaid(price, time, self.rate(time)))
 
 
-def earns(schedule: ReservedSchedule) -> bool:
-    """Return whether any time earns a discount; without one the market takes no prepayment."""
-    return schedule.rate(MAX_MONTHS) > 0  # a longer time never earns less
-
-
 def prepaid(price: PerHour, months: Fraction, discount: Fraction) -> Money:
     """Return what prepaying some months at a discount costs, half-even to a nano-dollar."""
     ticks, parts = _prepaid(price, months, discount)
