@@ -274,6 +274,38 @@ class TestWhatFits:
         assert "skipped" in capsys.readouterr().err
 
 
+class TestTimesWithoutAnOffset:
+    """DOMAIN 13: timestamps of 25 % of historic snapshots have no offset (they are UTC)."""
+
+    NAIVE = (
+        "collected_at,offer_id,machine_id,gpu_name,num_gpus,dph_total,storage_cost_per_gb_mo,"
+        "duration_seconds,verification\n2026-03-01 12:00:00,7,3,A100,1,1.21,0.9,86400,verified\n"
+    )
+
+    @pytest.mark.parametrize("command", ["quote", "compare"])
+    def test_they_are_taken_as_utc_where_that_is_said(
+        self, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "market.csv"
+        path.write_text(self.NAIVE)
+        assert main([command, str(path)]) == 2
+        told = capsys.readouterr().err
+        assert "(--utc takes those without one as UTC)" in told
+        assert "naive" not in told
+        found = ask(capsys, command, str(path), "--utc")
+        assert found["now"] == "2026-03-01T12:00:00+00:00"
+        assert found["offers"][0]["days_left"] == "1"
+
+    def test_other_messages_name_options_too(self, capsys: pytest.CaptureFixture[str]) -> None:
+        for words, said in (
+            (["quote", "--sample", "--where", "gpu=1"], "--where, character 1: need the name"),
+            (["quote", "--sample", "--sort", "foo"], "--sort, character 1: need the name"),
+            (["slices", "7", "--min-gpu", "3"], "--min-gpu: need a power of two"),
+        ):
+            assert main(words) == 2
+            assert capsys.readouterr().err.startswith(f"numgenius: {said}")
+
+
 class TestWhatIsSaidOfAnOffer:
     """The keys that programs had, and those that they got."""
 

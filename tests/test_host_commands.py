@@ -203,6 +203,25 @@ class TestBid:
         monkeypatch.setattr(sys, "stdin", Input)
         assert len(answer(capsys, "bid", "-", "--utc")["bids"]) == 5
 
+    def test_a_message_names_options_not_arguments(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "naive.csv"
+        path.write_text("time,price\n2026-03-01 00:00,0.2\n2026-03-01 04:00,0.3\n")
+        told = refused(capsys, "bid", str(path))
+        assert "(--utc takes those without one as UTC)" in told
+        assert "naive" not in told.replace(str(path), "")
+        assert answer(capsys, "bid", str(path), "--utc")["hours"] == 4
+        path.write_text("time,price\n2026-03-01T00:00Z,0.2\n")
+        told = refused(capsys, "bid", str(path))
+        assert told == "numgenius: --until: need a time after 2026-03-01 00:00:00+00:00, got none\n"
+        path.write_text("time,price,zone\n2026-03-01T00:00Z,0.2,a\n2026-03-01T00:00Z,0.3,b\n")
+        assert "--until: need a time after 2026-03-01" in refused(capsys, "bid", str(path))
+        path.write_text("when,price\n2026-03-01T00:00Z,0.2\n")
+        assert "a column of the time (--time says which; known" in refused(capsys, "bid", str(path))
+        path.write_text("time,usd\n2026-03-01T00:00Z,0.2\n")
+        assert "column of the price (--price says which; known" in refused(capsys, "bid", str(path))
+
     def test_what_is_no_bid(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
         assert "--bid: need" in refused(capsys, "bid", history, "--bid", "cheap")
         assert "--until: need a time" in refused(capsys, "bid", history, "--until", "noon")
@@ -430,7 +449,7 @@ class TestCharge:
             (("--demand", "gamers"), "--demand: need one of experiments, training, serving"),
             (("--fee", "1"), "--fee: need a share"),
             (("--usual", "0"), "--usual: need a price above zero"),
-            (("--min-gpu", "3"), "min_gpu: need a power of two"),
+            (("--min-gpu", "3"), "--min-gpu: need a power of two"),
         ],
     )
     def test_bad_words(

@@ -90,9 +90,12 @@ def _series(options: Namespace) -> PriceSeries:
             end=end,
         )
     except RuleViolation as fault:
-        if end is None or not fault.path.startswith("instants"):
+        # The last price of a record holds until no time at all, unless a later one is said.
+        ends = fault.path == "end" or fault.path.startswith("end of ")
+        if not ends and (end is None or not fault.path.startswith("instants")):
             raise
-        raise RuleViolation("--until", f"a time {fault.need}", fault.got) from None
+        need = f"a time {fault.need.removeprefix('an instant ')}"
+        raise RuleViolation("--until", need, "none" if end is None else fault.got) from None
     if options.series is None and len(found) == 1:
         return next(iter(found.values()))
     if options.series not in found:

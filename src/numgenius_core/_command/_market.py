@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from numgenius_core._command._durations import parse_hours
 from numgenius_core._command._parser import QUOTES
-from numgenius_core._command._reading import read, source_of
+from numgenius_core._command._reading import in_options, read, source_of
 from numgenius_core._numbers import as_fraction_of_ten
 from numgenius_core._terms import LOWEST_BID, reliability_of
 from numgenius_core.errors import RuleViolation
@@ -256,10 +256,12 @@ def _reading(options: Namespace) -> Reading:
     if options.sample:
         return read_offers(sample_path().read_bytes())
     reading = read_offers(
-        source_of(options.file), on_error="collect" if options.skip_bad else "raise"
+        source_of(options.file),
+        on_error="collect" if options.skip_bad else "raise",
+        naive="utc" if options.utc else "refuse",
     )
     for fault in reading.faults[:_MOST_FAULTS]:
-        print(f"numgenius: skipped {fault}", file=sys.stderr)
+        print(f"numgenius: skipped {in_options(str(fault))}", file=sys.stderr)
     if len(reading.faults) > _MOST_FAULTS:
         more = len(reading.faults) - _MOST_FAULTS
         print(f"numgenius: and {more:,} faults more", file=sys.stderr)
