@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from market_world import ANN, second, world
+from market_world import ANN, prices, second, world
 from numgenius_core import (
     MachineId,
     Mode,
@@ -222,15 +222,17 @@ class TestWhatFitsAndWhatDoesNot:
             )
             assert (len(ranking.quotes), ranking.counts()[NotRented.BID]) == (fits, 1 - fits)
 
+    @pytest.mark.parametrize("gpu", ["1", "0.123456789012"])  # its deposit of a month is rounded up
     @pytest.mark.parametrize("share", ["0", "0.4"])
     @pytest.mark.parametrize("ends", [1, 29, 30, 31, 90, None])
     @pytest.mark.parametrize("months", ["0.5", "1", "1.01", "3", "40"])
     def test_a_reservation_fits_where_the_market_takes_its_deposit(
-        self, months: str, ends: int | None, share: str
+        self, months: str, ends: int | None, share: str, gpu: str
     ) -> None:
         """DOMAIN 13: "A prepayment must fit before the contract's end"."""
         end = None if ends is None else ends * DAY
-        w = world(1, end=None if end is None else second(end), max_discount=share)
+        until = None if end is None else second(end)
+        w = world(1, prices(gpu), end=until, max_discount=share)
         w.do(AddCredit(account=ANN, amount=Money(50_000)))
         (offer,) = views.offers(w.market, w.now)
         stay: dict[str, Any] = {"mode": Mode.RESERVED, "months": months}

@@ -119,8 +119,9 @@ def most_that_fits(
 ) -> Money | None:
     """Return the most that may be added to a deposit for it to last at most ``seconds``.
 
-    Rounded down to a nano-dollar, so that it can be typed; zero if the deposit lasts longer than
-    that already, ``None`` if it is more time than anybody may prepay.
+    With nothing left it is the deposit for that time, as a quote says it. Rounded down to a
+    nano-dollar, so that it can be typed; zero if the deposit lasts longer than that already,
+    ``None`` if it is more time than anybody may prepay.
 
     Args:
         schedule: The listing's curve, along which a longer time always costs more.
@@ -131,8 +132,10 @@ def most_that_fits(
     months = longest_that_fits(seconds)
     if months is None:
         return None
-    room = schedule.exact_deposit(price, months) - remaining.ticks
-    return Money.from_ticks(max(0, int(room // _NANO)) * _NANO)
+    # Quoted deposits are rounded half-even: the exact cost would refuse every other one of those
+    # that last until the end, for a part of a nano-dollar.
+    room = schedule.deposit(price, months) - remaining
+    return Money.from_ticks(max(0, room.ticks // _NANO) * _NANO)
 
 
 @frozen(kw_only=True)
