@@ -139,7 +139,7 @@ class TestBadInput:
             ("--platform-fee x", "--platform-fee: need"),
             ("--end soon", "--end: need a time with an offset"),
             ("--rolling 1mo", "--rolling: need"),
-            ("--min-gpu 3", "listing.min_gpu: need a power of two, got 3"),
+            ("--min-gpu 3", "--min-gpu: need a power of two, got 3"),
             ("--end 2027-01-01 --rolling 3d", "listing.rolling: need an end date or a rolling one"),
             ("--machine 7", "--machine: need a machine of the market: 1, got 7"),
             ("--at 2025-01-01", "at: need an instant from 2026-01-01"),

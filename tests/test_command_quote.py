@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from numgenius_core import plots
 from numgenius_core._command import _compare, _quote, main
 from numgenius_core._command._quote import COLUMNS, FIELDS as WRITTEN
 from numgenius_core._command._rows import COLUMNS as KNOWN
@@ -29,8 +30,9 @@ from numgenius_core.wire import sample_path
 DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
 needs_records = pytest.mark.skipif(DATA is None, reason="needs the real records")
 REASONS = [
-    *("skipped", "repeated", "where", "not_rentable", "ends", "disk", "not_verified"),
-    *("external", "claim", "no_reserved_price", "bid", "price_unknown"),
+    *("skipped", "repeated", "where", "not_rentable", "ends", "reservation", "disk"),
+    *("disk_unknown", "not_verified", "external", "claim", "no_reserved_price", "bid"),
+    "price_unknown",
 ]
 """In the order in which they are looked for."""
 RECORD = {
@@ -53,6 +55,8 @@ RECORD = {
     "external": None,
     "dlperf": 100.0,
 }
+NEVER = {"end_date": None, "duration": None}
+"""Of an offer without an end."""
 COLOURS = re.compile(r"\x1b\[\d+m")
 
 
@@ -178,6 +182,61 @@ class TestWhatFits:
         assert [row["id"] for row in told["offers"]] == [3, 5]
         assert told["left_out"]["bid"] == 3
 
+    def test_an_offer_that_ends_before_the_months_reserved(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """DOMAIN 13: a prepayment must fit before the contract's end, here in ten days."""
+        file = market({"credit_discount_max": 0.4}, {"credit_discount_max": 0.4, **NEVER})
+        words = ("quote", file, "--mode", "reserved", "--hours", "24", "--months")
+        assert ask(capsys, *words, "0.33")["fitting"] == 2
+        found = ask(capsys, *words, "3")
+        assert [row["id"] for row in found["offers"]] == [2]
+        assert found["left_out"]["reservation"] == 1
+        assert main([*words, "3"]) == 0
+        assert "1 ends before the months reserved" in capsys.readouterr().out
+        assert main([*words, "3", "--why", "1"]) == 0
+        told = capsys.readouterr().out
+        assert "does not fit: ends before the months reserved" in told
+        assert "  NO   10 days left, 90 reserved" in told
+        assert main([*words, "3", "--where", "id=1"]) == 1
+        assert "ends in 10 days, before the months reserved." in capsys.readouterr().out
+
+    def test_disk_that_is_not_known(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        file = market({"disk_space": None}, {})
+        unknown, known = ask(capsys, "quote", file)["offers"]
+        assert (unknown["disk_gb"], known["disk_gb"]) == (None, "1000")
+        assert main(["quote", file, "--columns", "id,disk"]) == 0
+        assert capsys.readouterr().out.splitlines()[1].split() == ["1", "?"]
+        found = ask(capsys, "quote", file, "--disk", "100")
+        assert ([row["id"] for row in found["offers"]], found["fitting"]) == ([2], 1)
+        assert (found["left_out"]["disk"], found["left_out"]["disk_unknown"]) == (0, 1)
+        assert main(["quote", file, "--disk", "100", "--why", "1"]) == 0
+        told = capsys.readouterr().out
+        assert "does not fit: disk not known" in told
+        assert "  NO   its source does not say how much disk it has, 100 GB needed" in told
+        assert main(["quote", file, "--disk", "100", "--where", "id=1"]) == 1
+        told = capsys.readouterr().out
+        assert "Nearest is offer 1, 2 × RTX 4090: disk not known." in told
+        assert ask(capsys, "quote", file, "--where", "disk_space>=0")["fitting"] == 1
+
+    def test_how_long_is_known_and_not_until_when(
+        self, market: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        file = market({"end_date": None}, NEVER)
+        words = ("quote", file, "--hours", "11d", "--columns", "id,days,ends")
+        found = ask(capsys, *words)
+        assert [row["id"] for row in found["offers"]] == [2]
+        assert found["left_out"]["ends"] == 1
+        assert main([*words, "--all"]) == 0
+        _, unsaid, never, *_ = capsys.readouterr().out.splitlines()
+        assert (never.split(), unsaid.split()) == (["2", "–", "–"], ["1", "10", "?"])
+        assert main(["quote", file, "--hours", "11d", "--why", "1"]) == 0
+        assert "  NO   10 days left, 11 needed" in capsys.readouterr().out
+        silent = {name: value for name, value in RECORD.items() if name != "end_date"}
+        path = tmp_path / "silent.json"
+        path.write_text(json.dumps([silent]))
+        assert ask(capsys, "quote", str(path), "--hours", "11d", status=1)["left_out"]["ends"] == 1
+
     def test_when_it_is(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
         file = market({})
         at_the_end = ("--now", "2027-01-15T07:00:00Z")
@@ -213,6 +272,38 @@ class TestWhatFits:
         path.write_text('{"id": 1}\n')
         assert main(["quote", str(path), "--skip-bad"]) == 1
         assert "skipped" in capsys.readouterr().err
+
+
+class TestTimesWithoutAnOffset:
+    """DOMAIN 13: timestamps of 25 % of historic snapshots have no offset (they are UTC)."""
+
+    NAIVE = (
+        "collected_at,offer_id,machine_id,gpu_name,num_gpus,dph_total,storage_cost_per_gb_mo,"
+        "duration_seconds,verification\n2026-03-01 12:00:00,7,3,A100,1,1.21,0.9,86400,verified\n"
+    )
+
+    @pytest.mark.parametrize("command", ["quote", "compare"])
+    def test_they_are_taken_as_utc_where_that_is_said(
+        self, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "market.csv"
+        path.write_text(self.NAIVE)
+        assert main([command, str(path)]) == 2
+        told = capsys.readouterr().err
+        assert "(--utc takes those without one as UTC)" in told
+        assert "naive" not in told
+        found = ask(capsys, command, str(path), "--utc")
+        assert found["now"] == "2026-03-01T12:00:00+00:00"
+        assert found["offers"][0]["days_left"] == "1"
+
+    def test_other_messages_name_options_too(self, capsys: pytest.CaptureFixture[str]) -> None:
+        for words, said in (
+            (["quote", "--sample", "--where", "gpu=1"], "--where, character 1: need the name"),
+            (["quote", "--sample", "--sort", "foo"], "--sort, character 1: need the name"),
+            (["slices", "7", "--min-gpu", "3"], "--min-gpu: need a power of two"),
+        ):
+            assert main(words) == 2
+            assert capsys.readouterr().err.startswith(f"numgenius: {said}")
 
 
 class TestWhatIsSaidOfAnOffer:
@@ -356,6 +447,87 @@ class TestTheTable:
         assert head.split() == ["offer", "dlperf/$", "dlperf", "machine"]
         assert row.split() == ["1", "20", "10", "2"]
 
+    @pytest.mark.parametrize("length", [("--months", "3"), ("--hours", "2160")])
+    def test_fields_of_a_reservation_are_those_of_its_price(
+        self, length: tuple[str, str], market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """DOMAIN 13: a reserved search with a duration quotes the discount of that duration."""
+        file = market(
+            {"credit_discount_max": 0.4, "discount_rate": 0.0, **NEVER},
+            {"credit_discount_max": 0.8, "dph_base": 0.52, "discount_rate": 0.0, **NEVER},
+        )
+        names = "id,discount_rate,discounted_dph_total,dlperf_per_dphtotal"
+        words = ["quote", file, "--mode", "reserved", *length, "--disk", "100"]
+        words += ["--now", "2026-06-01T00:00Z", "--columns", names]
+        dear, cheap = sorted(ask(capsys, *words)["offers"], key=lambda row: row["id"])
+        assert (dear["discount_rate"], cheap["discount_rate"]) == ("0.3", "0.6")  # D · 3 / 4
+        for row in (dear, cheap):
+            hourly = Decimal(row["per_hour"])
+            assert abs(Decimal(row["discounted_dph_total"]) - hourly) < Decimal("1e-9")
+            speed = 100 / (hourly + Decimal("0.001"))
+            assert abs(Decimal(row["dlperf_per_dphtotal"]) - speed) < Decimal("1e-5")
+        ordered = ask(capsys, *words, "--sort", "discount_rate-")["offers"]
+        assert [row["id"] for row in ordered] == [2, 1]
+        found = ask(capsys, *words, "--where", "discount_rate>0.5")["offers"]
+        assert [row["id"] for row in found] == [2]
+
+    def test_fields_are_in_the_units_that_a_query_takes(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        more = {"gpu_ram": 24_564, "cpu_ram": 128_000, "start_date": 1_750_000_000.5}
+        file = market({**more, "driver_version": "535.86.05"}, {**more, **NEVER})
+        names = "duration,end_date,start_date,gpu_ram,cpu_ram,driver_version"
+        first, never = ask(capsys, "quote", file, "--columns", names)["offers"]
+        assert {name: first[name] for name in names.split(",")} == {
+            "duration": "10",
+            "end_date": "2027-01-15T08:00:00+00:00",
+            "start_date": "2025-06-15T15:06:40+00:00",
+            "gpu_ram": "24.564",
+            "cpu_ram": "128",
+            "driver_version": "535.86.05",
+        }
+        assert (never["duration"], never["end_date"], never["driver_version"]) == (None, None, None)
+        assert main(["quote", file, "--columns", f"id,{names}"]) == 0
+        _, first, never = (line.split() for line in capsys.readouterr().out.splitlines())
+        assert first[1:3] == ["10", "2027-01-15T08:00:00+00:00"]
+        assert never == ["2", "–", "–", "2025-06-15T15:06:40+00:00", "24.564", "128", "?"]
+        for name in ("duration", "gpu_ram", "cpu_ram", "driver_version"):
+            where = f"{name}={first[1 + names.split(',').index(name)]}"
+            assert ask(capsys, "quote", file, "--where", where)["offers"][0]["id"] == 1, where
+
+    def test_what_there_is_none_of_is_not_unknown(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = market({"sla_r_claim": 0.9}, {"dph_base": None})
+        words = ["quote", file, "--all", "--columns", "id,deposit,sla,total"]
+        for more, first, second in (
+            ([], ["–", "–", "1.00"], ["–", "–", "?"]),
+            (["--mode", "reserved"], ["–", "–", "1.00"], ["?", "–", "?"]),
+            (["--target", "0.9"], ["–", "0.2310", "1.46"], ["–", "?", "?"]),
+        ):
+            assert main([*words, "--hours", "2", *more]) == 0
+            rows = [line.split()[1:] for line in capsys.readouterr().out.splitlines()[1:3]]
+            assert rows == [first, second], more
+
+    def test_speed_by_dollar_is_of_the_disk_asked_for(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """DOMAIN 13: `dlperf_per_dphtotal` = dlperf / dph_total."""
+        file = market({"dlperf_per_dphtotal": 199.0}, {"dlperf": None, "dlperf_per_dphtotal": 5})
+        words = ("quote", file, "--disk", "500", "--columns", "id,dph_total,dlperf_per_dphtotal")
+        first, second = ask(capsys, *words)["offers"]
+        assert (first["dph_total"], first["dlperf_per_dphtotal"]) == ("1", "100")
+        assert second["dlperf_per_dphtotal"] == "5"  # nothing better is known
+        (found,) = ask(capsys, *words, "--where", "dlperf_usd>50 dlperf_usd<150")["offers"]
+        assert found["id"] == 1
+
+    def test_the_headline_is_on_demand_in_every_mode(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = market({"dph_base": 0.6, "min_bid": 0.1}, {"dph_base": 0.5, "min_bid": 0.3})
+        words = ("quote", file, "--mode", "interruptible", "--sort", "headline")
+        assert [row["id"] for row in ask(capsys, *words)["offers"]] == [2, 1]
+
     def test_ascii_where_the_encoding_needs_it(self, market: Any) -> None:
         command = [sys.executable, "-m", "numgenius_core", "quote", market({}), "--top", "1"]
         env = {**os.environ, "PYTHONIOENCODING": "ascii"}
@@ -437,6 +609,43 @@ class TestPlot:
         assert main(["quote", "--sample", "--plot", str(tmp_path / "none" / "x.svg")]) == 2
         assert main(["quote", "--sample", "--plot", "ladder.pdf"]) == 2
         assert "--plot: need a file that ends in .svg or .png" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        "stay",
+        ["--hours 24 --disk 500", "--mode reserved --months 3", "--mode interruptible --all"],
+    )
+    def test_it_shows_the_prices_of_the_table(
+        self, stay: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+    ) -> None:
+        pytest.importorskip("matplotlib")
+        drawn: list[Any] = []
+        monkeypatch.setattr(plots, "price_ladder", _kept(plots.price_ladder, drawn))
+        words = ("quote", "--sample", "--top", "99", *stay.split())
+        rows = ask(capsys, *words, "--plot", str(tmp_path / "ladder.svg"))["offers"]
+        (axes,) = drawn
+        dots = [each for each in axes.collections if hasattr(each, "get_sizes")]
+        shown = sorted(float(x) for each in dots for x, _ in each.get_offsets())
+        said = sorted(
+            float(row["per_hour"]) / row["gpus"] for row in rows if row["per_hour"] is not None
+        )
+        assert shown == pytest.approx(said)
+
+    def test_no_offer_fits(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        path = tmp_path / "ladder.png"
+        words = ["--gpus", "8", "--disk", "900000", "--plot", str(path)]
+        assert main(["quote", "--sample", *words]) == 1
+        told = capsys.readouterr()
+        assert told.out.startswith("No offer fits.\n66 of 66 left out: ")
+        assert "numgenius: --plot: nothing was drawn: no offer fits" in told.err
+        assert not path.exists()
+
+
+def _kept(function: Any, results: list[Any]) -> Any:
+    def keep(*given: Any, **named: Any) -> Any:
+        results.append(function(*given, **named))
+        return results[-1]
+
+    return keep
 
 
 class TestHelp:
@@ -532,7 +741,7 @@ class TestAPromise:
         (row,) = ask(capsys, "compare", file, "--target", "0.95")["offers"]
         assert row["modes"]["on-demand"]["sla_per_hour"].startswith("0.0057744")
         assert row["modes"]["reserved"]["sla_per_hour"] is None
-        assert row["modes"]["reserved"]["risks"] == ["left early", "no promise"]
+        assert row["modes"]["reserved"]["risks"] == ["no promise"]  # nothing is prepaid
         assert main(["compare", file, "--target", "0.95"]) == 0
         assert "the others have none" in capsys.readouterr().out
         assert main(["compare", file]) == 0
@@ -567,6 +776,26 @@ class TestCompare:
         assert main(["compare", market({}, {"id": 7}), "--top", "1"]) == 0
         assert "1 of 2 offers" in capsys.readouterr().out
         assert "does not say its discounts" in _out(capsys, market({}))
+
+    def test_without_a_discount_nothing_is_prepaid(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = market({"credit_discount_max": 0.0}, {"credit_discount_max": None}, {})
+        rows = ask(capsys, "compare", file)["offers"]
+        for row in rows:
+            reserved = row["modes"]["reserved"]
+            assert reserved["total"] == row["modes"]["on-demand"]["total"]
+            assert (reserved["deposit"], reserved["early_loss"]) == (None, None)
+            assert reserved["risks"] == []
+        told = _out(capsys, file)
+        assert "reserved: where no loss is shown there is no discount" in told
+        assert "left after half" not in told
+        words = ("quote", file, "--mode", "reserved", "--months", "0.1")
+        assert [row["deposit"] for row in ask(capsys, *words)["offers"]] == [None] * 3
+        assert main(words) == 0
+        assert "no discount, so nothing is prepaid" in capsys.readouterr().out
+        assert main([*words, "--why", "1"]) == 0
+        assert "no discount: the market takes no prepayment" in capsys.readouterr().out
 
 
 def _out(capsys: pytest.CaptureFixture[str], file: str) -> str:

@@ -16,7 +16,7 @@ from numgenius_core._command import main
 from numgenius_core._command._durations import parse_hours, parse_span
 from numgenius_core._command._keeping import KeptSimulations
 from numgenius_core.errors import RuleViolation
-from numgenius_core.gpus import offer_sizes
+from numgenius_core.gpus import blocks, offer_sizes
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, PriceTerms
@@ -203,6 +203,25 @@ class TestBid:
         monkeypatch.setattr(sys, "stdin", Input)
         assert len(answer(capsys, "bid", "-", "--utc")["bids"]) == 5
 
+    def test_a_message_names_options_not_arguments(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "naive.csv"
+        path.write_text("time,price\n2026-03-01 00:00,0.2\n2026-03-01 04:00,0.3\n")
+        told = refused(capsys, "bid", str(path))
+        assert "(--utc takes those without one as UTC)" in told
+        assert "naive" not in told.replace(str(path), "")
+        assert answer(capsys, "bid", str(path), "--utc")["hours"] == 4
+        path.write_text("time,price\n2026-03-01T00:00Z,0.2\n")
+        told = refused(capsys, "bid", str(path))
+        assert told == "numgenius: --until: need a time after 2026-03-01 00:00:00+00:00, got none\n"
+        path.write_text("time,price,zone\n2026-03-01T00:00Z,0.2,a\n2026-03-01T00:00Z,0.3,b\n")
+        assert "--until: need a time after 2026-03-01" in refused(capsys, "bid", str(path))
+        path.write_text("when,price\n2026-03-01T00:00Z,0.2\n")
+        assert "a column of the time (--time says which; known" in refused(capsys, "bid", str(path))
+        path.write_text("time,usd\n2026-03-01T00:00Z,0.2\n")
+        assert "column of the price (--price says which; known" in refused(capsys, "bid", str(path))
+
     def test_what_is_no_bid(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
         assert "--bid: need" in refused(capsys, "bid", history, "--bid", "cheap")
         assert "--until: need a time" in refused(capsys, "bid", history, "--until", "noon")
@@ -230,8 +249,42 @@ class TestMaint:
     def test_a_client_who_has_left_is_in_nobodys_way(
         self, capsys: pytest.CaptureFixture[str], machines: str
     ) -> None:
-        one, _ = answer(capsys, "maint", machines, "--now", "2026-08-02")["machines"]
+        path = Path(machines)
+        path.write_text(json.dumps([{**MACHINES[0], "gpu_occupancy": "x x x x "}]))
+        (one,) = answer(capsys, "maint", machines, "--now", "2026-08-02")["machines"]
         assert (one["down_from"], one["free_now"]) == ("2026-08-02T00:00:00Z", True)
+
+    @pytest.mark.parametrize(
+        ("changes", "rented"),
+        [
+            ({"client_end_date": None}, 2),
+            ({}, 2),  # its end was yesterday
+            ({"client_end_date": None, "gpu_occupancy": "R x x x "}, 1),
+            ({"client_end_date": None, "gpu_occupancy": "x I x x "}, 1),
+            ({"client_end_date": None, "gpu_occupancy": None, "current_rentals_running": 1}, 4),
+            # Nobody computes, and somebody has data there.
+            ({"client_end_date": None, "gpu_occupancy": "x x ", "current_rentals_resident": 1}, 0),
+        ],
+    )
+    def test_a_machine_in_use_without_an_end_to_come_is_not_free(
+        self, capsys: pytest.CaptureFixture[str], machines: str, changes: Any, rented: int
+    ) -> None:
+        Path(machines).write_text(json.dumps([{**MACHINES[0], **changes}]))
+        words = ("maint", machines, "--now", "2026-08-02")
+        (one,) = answer(capsys, *words)["machines"]
+        assert (one["rented"], one["free_now"]) == (rented, False)
+        assert (one["down_from"], one["down_to"], one["lost_now"]) == (None, None, None)
+        _, row, *more = text(capsys, *words).splitlines()
+        assert row.split() == ["7", str(rented), "of", "4", "?", "?", "?"]
+        assert [line[:10] for line in more] == ["?: in use,"]
+
+    def test_an_end_that_is_missing_is_one_that_is_not_known(
+        self, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        silent = {name: value for name, value in MACHINES[0].items() if name != "client_end_date"}
+        Path(machines).write_text(json.dumps([silent]))
+        (one,) = answer(capsys, "maint", machines, "--now", "2026-07-01")["machines"]
+        assert (one["free_now"], one["lost_now"]) == (False, None)
 
     def test_a_machine_that_does_not_say_which_gpus(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -269,7 +322,29 @@ class TestSlicesCompared:
             assert row["sizes"] == list(offer_sizes(gpus, row["min_gpu"]))
             assert row["offers"] == len(row["sizes"])
 
+    @pytest.mark.parametrize("more", [(), ("--observed",)])
+    @pytest.mark.parametrize("gpus", [1, 3, 7, 8, 10, 12])
+    def test_as_many_clients_as_blocks_that_do_not_overlap(
+        self, capsys: pytest.CaptureFixture[str], gpus: int, more: tuple[str, ...]
+    ) -> None:
+        """DOMAIN 3: seven GPUs in groups of 2 are 2, 2, 2 and the remainder of 1."""
+        rows = answer(capsys, "slices", str(gpus), "--compare", *more)["compare"]
+        for row in rows:
+            found, end = 0, 0  # the block that ends first, again and again, makes the most of them
+            offered = blocks(gpus, row["min_gpu"], observed=bool(more))
+            for block in sorted(offered, key=lambda block: block.end):
+                if block.start >= end:
+                    found, end = found + 1, block.end
+            assert row["clients"] == found
+
+    def test_any_min_gpu_that_records_have(self, capsys: pytest.CaptureFixture[str]) -> None:
+        rows = answer(capsys, "slices", "7", "--compare", "--observed")["compare"]
+        assert [row["min_gpu"] for row in rows] == [1, 2, 3, 4, 5, 6, 7]
+        assert rows[2]["sizes"] == [1, 3, 3, 3, 4, 7]
+
     def test_the_table(self, capsys: pytest.CaptureFixture[str]) -> None:
+        seven = text(capsys, "slices", "7", "--compare").splitlines()
+        assert [line.split()[2] for line in seven[1:]] == ["7", "4", "2"]
         lines = text(capsys, "slices", "8", "--compare").splitlines()
         assert lines[2].split() == ["2", "7", "4", *["4", "×", "2,", "2", "×", "4,", "1", "×", "8"]]
         assert "gpus: need" in refused(capsys, "slices", "0", "--compare")
@@ -305,6 +380,20 @@ class TestReserve:
     ) -> None:
         words = ("reserve", "--price", "1", "--months", months, "--cancel-after", after)
         assert said in refused(capsys, *words)
+
+    def test_without_a_discount_the_market_takes_no_prepayment(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        words = ["reserve", "--price", "1", "--months", "3", "--max-discount", "0"]
+        words += ["--cancel-after", "15d", "--plot", str(tmp_path / "x.svg")]
+        found = answer(capsys, *words)
+        assert found == {"discount": "0", "deposit": None, "per_hour": "1.00", "refund": None}
+        assert text(capsys, *words).splitlines() == [
+            "discount  0.00 %",
+            "per hour  $1.00",
+            "deposit   none: without a discount the market takes no prepayment",
+        ]
+        assert not (tmp_path / "x.svg").exists()
 
     def test_a_month_is_one_of_720_hours(self, capsys: pytest.CaptureFixture[str]) -> None:
         words = ("reserve", "--price", "1", "--months", "3", "--cancel-after")
@@ -360,7 +449,7 @@ class TestCharge:
             (("--demand", "gamers"), "--demand: need one of experiments, training, serving"),
             (("--fee", "1"), "--fee: need a share"),
             (("--usual", "0"), "--usual: need a price above zero"),
-            (("--min-gpu", "3"), "min_gpu: need a power of two"),
+            (("--min-gpu", "3"), "--min-gpu: need a power of two"),
         ],
     )
     def test_bad_words(
@@ -386,9 +475,11 @@ class TestPictures:
             text(capsys, *words, "--plot", str(path))
             assert "<svg" in path.read_text()
             path.unlink()
-        assert "a bid that ran" in refused(
-            capsys, "bid", history, "--bid", "0.1", "--plot", str(path)
-        )
+        assert main(["bid", history, "--bid", "0.1", "--plot", str(path)]) == 0
+        told = capsys.readouterr()
+        assert told.out.splitlines()[1].split()[0] == "0.1000"
+        assert told.err == "numgenius: --plot: nothing was drawn: none of the bids ran\n"
+        assert not path.exists()
         assert ".svg or .png" in refused(
             capsys, "reserve", "--price", "1", "--months", "1", "--plot", "x.txt"
         )

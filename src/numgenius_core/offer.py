@@ -129,7 +129,7 @@ class Offer:
         prices: Per unit, as the client pays them; ``prices.min_bid`` is the quoted one.
         gpus_in_machine: All GPUs of the machine, ``None`` if not known.
         block: Which GPUs, ``None`` if not known (search answers do not say).
-        disk_mb: Disk that comes with it, whole MB.
+        disk_mb: Disk that comes with it, whole MB; 0 also where its source does not say.
         max_discount: The reserved discount factor; 0 has none.
         ends_at: When a contract made now would end; ``None`` is never.
         host: Account of the owner, ``None`` if not known.

@@ -78,6 +78,21 @@ class TestARowWithoutAnAnswer:
             want = {name: whole[name] if name in known else None for name in cases.RESULTS}
             assert {name: got[name] for name in cases.RESULTS} == want, row
 
+    def test_a_discount_of_which_nothing_is_said_is_none(self, engine: str) -> None:
+        """As where offers are read; the market takes no prepayment without a discount."""
+        none = {"mode": "reserved", "credit_discount_max": 0.0}
+        want = cases.scalar_results({**GOOD, **none})
+        assert (want["deposit"], want["discount_rate"]) == (None, 0)
+        rows = [
+            {"i": i, **GOOD, **none, "credit_discount_max": said}
+            for i, said in enumerate((0.0, None, NAN))
+        ]
+        for got in cases.column_quotes(engine, rows):
+            assert {name: got[name] for name in cases.RESULTS} == want
+        reserved = read(frames.reserve(make(engine, rows), 1))
+        assert [row["reserved_deposit"] for row in reserved] == [None] * 3
+        assert [row["reserved_gpu_per_hour"] for row in reserved] == [800_000_000] * 3
+
     @pytest.mark.parametrize("mode", ["on-demand", "reserved", "bid"])
     def test_each_result_by_itself(self, engine: str, mode: str) -> None:
         rows = [{"i": 0, **GOOD}, {"i": 1, **GOOD, "dph_base": None, "min_bid": NAN}]

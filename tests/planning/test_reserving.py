@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -47,9 +48,11 @@ class TestBreakEven:
     def test_the_worked_example(self) -> None:
         assert break_even(DOLLAR, CURVE, 1) == 24 * DAY  # $576 at $24 a day
 
-    def test_without_a_discount_it_is_never_dearer(self) -> None:
-        assert break_even(DOLLAR, CurveSchedule(0), 1) == timedelta(seconds=1)
-        assert break_even(DOLLAR, StepSchedule.of({3: "0.3"}), 1) == timedelta(seconds=1)
+    @pytest.mark.parametrize("schedule", [CurveSchedule(0), StepSchedule.of({3: "0.3"})])
+    def test_without_a_discount_it_never_pays(self, schedule: Any) -> None:
+        assert break_even(DOLLAR, schedule, 1) is None
+        (one,) = reserve_for(DOLLAR, schedule, [DAY], [1]).commitments
+        assert (one.deposit, one.break_even, one.mean) == (Money(0), None, Money(24))
 
     @given(
         st.integers(10**7, 10**13),
@@ -59,6 +62,7 @@ class TestBreakEven:
     def test_a_second_less_is_dearer(self, steps: int, months: Fraction, factor: Fraction) -> None:
         price, curve = PerHour.from_steps(steps * 10**3), CurveSchedule(factor)
         even = break_even(price, curve, months)
+        assert even is not None
         for seconds, pays in ((0, True), (-1, False)):
             stay = even + timedelta(seconds=seconds)
             if stay:

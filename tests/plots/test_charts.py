@@ -38,7 +38,7 @@ from numgenius_core.plots import (
     sweep_heat_map,
 )
 from numgenius_core.plots._style import look_of
-from numgenius_core.prices import CurveSchedule, StepSchedule
+from numgenius_core.prices import CurveSchedule, StepSchedule, quote
 from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.wire import read_sample
 
@@ -345,6 +345,14 @@ class TestLadder:
             (each.gpu_name, round(float(each.prices.gpu.to_decimal()), 9)) for each in offers
         )
         assert "$ per GPU-hour" in drawn.get_xlabel()
+
+    def test_quotes_are_drawn_at_what_they_cost(self) -> None:
+        pair = evolve(offer("a", "1"), gpus=2, disk_mb=10_000)
+        stay: dict[str, Any] = {"mode": Mode.INTERRUPTIBLE, "bid": PerHour(3)}
+        drawn: Any = price_ladder([quote(pair, timedelta(hours=2), **stay)])
+        ((x, _),) = drawn.collections[0].get_offsets()
+        assert float(x) == pytest.approx(1.5)
+        assert drawn.get_xlabel() == "price, all in ($ per GPU-hour)"
 
     def test_rows_are_in_order_of_their_median(self) -> None:
         prices = {"dear": ("1", "9", "9"), "cheap": ("2", "3", "2"), "x" * 30: ("5",)}

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from market_world import ANN, prices, second, world
 from numgenius_core import (
     MachineId,
     Mode,
+    Money,
     Offer,
     OfferId,
     PerGbMonth,
@@ -22,11 +24,14 @@ from numgenius_core import (
     Verification,
     quote,
 )
-from numgenius_core.errors import RuleViolation, WrongType
+from numgenius_core.errors import RentalTooLong, RuleViolation, WrongType
+from numgenius_core.market import views
+from numgenius_core.market.commands import AddCredit, Prepay
 from numgenius_core.prices import (
     CurveSchedule,
     NotRented,
     StayRisk,
+    StepSchedule,
     compare_modes,
     rank_offers,
 )
@@ -34,6 +39,7 @@ from numgenius_core.sla import Promise
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+DAY = 86_400
 OFFER = Offer(
     id=OfferId(1),
     machine=MachineId(7),
@@ -88,7 +94,7 @@ def slow_reason(  # noqa: C901, PLR0911, PLR0912 - the rules, one after the othe
     if offer.ends_at and (offer.ends_at - NOW).total_seconds() < 36_000:
         return NotRented.ENDS
     if offer.disk_mb / 1_000 < disk:
-        return NotRented.DISK
+        return NotRented.DISK if offer.disk_mb or not offer.extra else NotRented.DISK_UNKNOWN
     verified = offer.verification is Verification.VERIFIED
     if not verified and (not offer.extra or offer.extra["verification"]):
         return NotRented.NOT_VERIFIED
@@ -175,6 +181,39 @@ class TestWhatFitsAndWhatDoesNot:
         beyond = timedelta(days=999_999_999)
         assert rank_offers([last], beyond, now=NOW).counts()[NotRented.ENDS] == 1
 
+    def test_disk_that_is_not_known_is_not_none(self) -> None:
+        silent = evolve(OFFER, disk_mb=0, extra={"gpu_name": "A100"})
+        for disk, reasons in ((0, []), (1, [(NotRented.DISK_UNKNOWN,)])):
+            ranking = rank_offers([silent], HOUR, now=NOW, disk=disk)
+            assert [each.reasons for each in ranking.left_out] == reasons
+        for key in ("disk_space", "disk_space_gb"):
+            none = evolve(silent, extra={key: 0})
+            assert rank_offers([none], HOUR, now=NOW, disk=1).counts()[NotRented.DISK] == 1
+
+    @pytest.mark.parametrize(
+        ("extra", "most"),
+        [
+            ({"duration": 7_200.9}, 7_200),
+            ({"duration_seconds": "7200.9"}, 7_200),
+            ({"duration": None, "duration_seconds": "60"}, 60),
+            ({"duration": ""}, None),
+            ({"duration": True}, None),
+            ({"duration": "long"}, None),
+            ({"duration": "1e400"}, None),
+            ({"duration": [7_200]}, None),
+            ({}, None),
+        ],
+    )
+    def test_an_offer_that_says_how_long_it_lasts_and_not_until_when(
+        self, extra: dict[str, Any], most: int | None
+    ) -> None:
+        offer = evolve(OFFER, extra=extra)
+        long = timedelta(seconds=10**9 if most is None else most)
+        assert rank_offers([offer], long, now=NOW).quotes
+        if most is not None:
+            (left,) = rank_offers([offer], long + timedelta(seconds=1), now=NOW).left_out
+            assert left.reasons == (NotRented.ENDS,)
+
     def test_a_bid_below_the_lowest_fits_nothing(self) -> None:
         open_to_all = evolve(OFFER, prices=evolve(OFFER.prices, min_bid=PerGpuHour(0)))
         for bid, fits in (("0.0009", 0), ("0.001", 1), ("64", 1), ("64.01", 0)):
@@ -182,6 +221,53 @@ class TestWhatFitsAndWhatDoesNot:
                 [open_to_all], HOUR, now=NOW, mode=Mode.INTERRUPTIBLE, bid=PerHour(bid)
             )
             assert (len(ranking.quotes), ranking.counts()[NotRented.BID]) == (fits, 1 - fits)
+
+    @pytest.mark.parametrize("gpu", ["1", "0.123456789012"])  # its deposit of a month is rounded up
+    @pytest.mark.parametrize("share", ["0", "0.4"])
+    @pytest.mark.parametrize("ends", [1, 29, 30, 31, 90, None])
+    @pytest.mark.parametrize("months", ["0.5", "1", "1.01", "3", "40"])
+    def test_a_reservation_fits_where_the_market_takes_its_deposit(
+        self, months: str, ends: int | None, share: str, gpu: str
+    ) -> None:
+        """DOMAIN 13: "A prepayment must fit before the contract's end"."""
+        end = None if ends is None else ends * DAY
+        until = None if end is None else second(end)
+        w = world(1, prices(gpu), end=until, max_discount=share)
+        w.do(AddCredit(account=ANN, amount=Money(50_000)))
+        (offer,) = views.offers(w.market, w.now)
+        stay: dict[str, Any] = {"mode": Mode.RESERVED, "months": months}
+        ranking = rank_offers([offer], HOUR, now=w.now, **stay)
+        contract = w.rent(1)
+        deposit = quote(offer, HOUR, **stay).deposit
+        if share == "0":  # there is nothing to prepay, and the stay itself fits
+            assert ranking.quotes
+            return
+        assert deposit is not None
+        try:
+            w.do(Prepay(by=ANN, contract=contract, amount=deposit))
+        except RentalTooLong:
+            assert [each.reasons for each in ranking.left_out] == [(NotRented.RESERVATION,)]
+        else:
+            assert ranking.quotes
+
+    def test_a_stay_and_its_months_can_both_be_too_long(self) -> None:
+        short = evolve(OFFER, ends_at=NOW + HOUR)
+        (left,) = rank_offers([short], 2 * HOUR, now=NOW, mode=Mode.RESERVED, months=1).left_out
+        assert left.reasons == (NotRented.ENDS, NotRented.RESERVATION)
+        (left,) = rank_offers([short], 2 * HOUR, now=NOW, mode=Mode.RESERVED).left_out
+        assert left.reasons == (NotRented.ENDS,)
+        ended = evolve(OFFER, ends_at=NOW - HOUR)
+        (left,) = rank_offers([ended], HOUR, now=NOW, mode=Mode.RESERVED, months=1).left_out
+        assert left.reasons == (NotRented.ENDS, NotRented.RESERVATION)
+        (left,) = rank_offers([ended], HOUR, now=NOW, mode=Mode.RESERVED, months=0).left_out
+        assert left.reasons == (NotRented.ENDS,)  # nothing is prepaid
+
+    def test_a_schedule_of_ones_own_has_the_same_end(self) -> None:
+        month = evolve(OFFER, ends_at=NOW + 720 * HOUR, max_discount=0)
+        steps = StepSchedule.of({1: "0.1"})
+        for months, fits in ((1, True), (2, False)):
+            stay: dict[str, Any] = {"mode": Mode.RESERVED, "months": months, "schedule": steps}
+            assert bool(rank_offers([month], HOUR, now=NOW, **stay).quotes) is fits
 
     def test_what_a_quote_takes_goes_into_it(self) -> None:
         stay = {"disk": 50, "upload": 0, "download": 0, "months": "0.5"}

@@ -54,7 +54,12 @@ MARKET = tuple(
         compute_cap=860,
         cuda_max_good=12.4,
         gpu_ram=24_000,
-        duration=864_000.0,
+        duration=864_000.0 * (1 + number),
+        cpu_ram=64_000,
+        gpu_frac=1.0,
+        discount_rate=0.1,
+        disk_space=500.0 + number,
+        inet_down=990.0 + 10 * number,
     )
     for number, (name, place) in enumerate(
         zip(NAMES, ["Quebec, CA", "Texas, US", ", CN", "Ohio, US"] * 2, strict=True)
@@ -188,6 +193,9 @@ class TestHints:
             ("compute_cap=8.6", "compute_cap=860?"),
             ("gpu_ram>=24000", "gpu_ram is typed in GB: gpu_ram>=24?"),
             ("duration>=864000", "duration is typed in days: duration>=10?"),
+            ("duration>=720", "duration is typed in days: duration>=30?"),
+            ("inet_down>=1", "every offer meets it; inet_down is in Mbit/s: inet_down>=1000?"),
+            ("disk_space>=500000", "disk_space is in GB: disk_space>=500?"),
             ("cuda_max_good>=1240", "a version such as 12.4: cuda_max_good>=12.4?"),
         ],
     )
@@ -205,6 +213,17 @@ class TestHints:
             "compute_cap>=800",
             "gpu_ram>=80",
             "duration>=1",
+            # Bounds that nobody or everybody meets, and that are meant:
+            "reliability>0.999",
+            "reliability>0.9",
+            "reliability<1",
+            "gpu_frac>0.5",
+            "discount_rate>=0.2",
+            "gpu_ram>=999",
+            "duration>=366",
+            "disk_space>=5000",
+            "inet_down>=10000",
+            "cpu_ram<2",
             "cpu_ghz=null",
             "external=false",
             "gpu_name~a100",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.listing import Mode, PriceTerms, Verification
 from numgenius_core.offer import Offer
-from numgenius_core.rates import PerGpuHour
+from numgenius_core.rates import PerGbMonth, PerGpuHour
 from numgenius_core.search import FIELDS, SearchRequest, View, parse, search
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -91,3 +91,34 @@ class TestTheDiscountOfTheDuration:
     def test_a_view_takes_a_length_of_time(self) -> None:
         with pytest.raises((WrongType, RuleViolation), match=r"view\.stay"):
             View(stay=90)  # type: ignore[arg-type]
+
+
+class TestSpeedByDollar:
+    """DOMAIN 13: dlperf / dph_total, "on reserved answers / (discounted_dph_total + 0.001)"."""
+
+    SAID: ClassVar = {"dlperf": 50, "total_flops": 20, "dlperf_per_dphtotal": 7}
+
+    def of(self, name: str, view: View, extra: dict[str, Any] | None = None) -> Any:
+        """Return a field of an offer of $1 an hour, $0.10 of it for 100 GB."""
+        offer = an_offer(extra=self.SAID if extra is None else extra)
+        storage = PriceTerms(gpu=PerGpuHour("0.9"), storage=PerGbMonth("0.72"))
+        return FIELDS[name].of(offer.with_prices(storage), view)
+
+    def test_of_the_disk_that_is_seen(self) -> None:
+        view = View(disk_mb=100_000)
+        assert self.of("dlperf_per_dphtotal", view) == 50
+        assert self.of("flops_per_dphtotal", view) == 20
+        assert self.of("dlperf_per_dphtotal", View(disk_mb=0)) == Decimal("55.555555555556")
+
+    def test_of_a_reservation(self) -> None:
+        view = View(disk_mb=100_000, mode=Mode.RESERVED, stay=90 * DAY)
+        price = Decimal("1.001") - Decimal("0.9") * Decimal("0.0375")
+        assert abs(self.of("dlperf_per_dphtotal", view) - 50 / price) < Decimal("1e-11")
+
+    def test_what_is_not_known_stays_as_the_source_has_it(self) -> None:
+        assert self.of("dlperf_per_dphtotal", View(), {"dlperf_per_dphtotal": 7}) == 7
+        assert self.of("flops_per_dphtotal", View(), {"dlperf": 50}) is None
+
+    def test_nothing_is_fast_for_nothing(self) -> None:
+        free = an_offer(extra=self.SAID).with_prices(PriceTerms(gpu=PerGpuHour(0)))
+        assert FIELDS["dlperf_per_dphtotal"].of(free, View()) is None

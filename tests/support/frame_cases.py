@@ -221,11 +221,11 @@ def check_reservations(
             mode=Mode.RESERVED,
             months=Fraction(row["prepaid"], _MONTH),
         )
-        want = {kind.value: nanos(amount) for kind, amount in priced.rounded_lines()}
-        want |= {
-            name: nanos(getattr(priced, name).to_decimal())
-            for name in ("total", "payout", "deposit")
+        want: dict[str, int | None] = {
+            kind.value: nanos(amount) for kind, amount in priced.rounded_lines()
         }
+        want |= {name: nanos(getattr(priced, name).to_decimal()) for name in ("total", "payout")}
+        want["deposit"] = None if priced.deposit is None else nanos(priced.deposit.to_decimal())
         assert {name: got[name] for name in lines} == {name: want[name] for name in lines}, row
 
 

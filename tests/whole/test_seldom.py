@@ -138,7 +138,9 @@ class TestTheCommand:
         file, picture = tmp_path / "market.json", tmp_path / "ladder.svg"
         file.write_text(json.dumps([OFFER | {"dph_base": None}]))
         words = ("quote", str(file), "--hours", "1", "--any", "--all", "--plot", str(picture))
-        assert "--plot: need an offer that fits, to draw it, got none" in self.told(capsys, *words)
+        told = self.told(capsys, *words, status=1)
+        assert "No offer fits.\n1 of 1 left out: 1 price unknown" in told
+        assert "--plot: nothing was drawn: no offer fits" in told
         assert not picture.exists()
 
     def test_the_nearest_has_ended(

@@ -12,7 +12,7 @@ from fields import BadField, Form, chart, section, table
 from numgenius_core import Mode, Offer, PerHour
 from numgenius_core.planning import compare_bids, read_price_series
 from numgenius_core.prices import NotRented, Quote, QuotePart, Ranking, rank_offers
-from numgenius_core.search import gpu_matcher
+from numgenius_core.search import FIELDS, View, gpu_matcher
 from numgenius_core.wire import Reading
 
 MODES: Final = {mode.value: mode for mode in Mode}
@@ -25,7 +25,9 @@ _LEFT_OUT: Final = {
     NotRented.WHERE: "not asked for",
     NotRented.NOT_RENTABLE: "rented now",
     NotRented.ENDS: "ends too soon",
+    NotRented.RESERVATION: "ends before the months reserved",
     NotRented.DISK: "disk too small",
+    NotRented.DISK_UNKNOWN: "disk not known",
     NotRented.NOT_VERIFIED: "not verified",
     NotRented.EXTERNAL: "of another market",
     NotRented.CLAIM: "promises less",
@@ -126,6 +128,7 @@ def _ranking(ranking: Ranking, market: Reading, asked: int) -> dict[str, Any]:
     rows, more = [], []
     for each in ranking.quotes[:SHOWN]:
         offer = each.offer
+        disk = FIELDS["disk_space"].of(offer, View())
         rows.append(
             [
                 str(offer.id),
@@ -133,7 +136,7 @@ def _ranking(ranking: Ranking, market: Reading, asked: int) -> dict[str, Any]:
                 f"{each.total:.2f}",
                 f"{each.per_hour(4)}",
                 f"{offer.per_hour:.4f}",
-                f"{offer.disk_gb:.0f}",
+                "?" if disk is None else f"{disk:.0f}",
             ]
         )
         more.append(_lines(each))

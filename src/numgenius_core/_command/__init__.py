@@ -57,6 +57,7 @@ def _run(options: Namespace) -> int:
 
     from numgenius_core._command._interruption import Interrupted
     from numgenius_core._command._parser import module_of
+    from numgenius_core._command._reading import in_options
     from numgenius_core.errors import NumgeniusError
 
     status = 0
@@ -66,7 +67,7 @@ def _run(options: Namespace) -> int:
             status = _answer(module_of(options.command), options)
         except NumgeniusError as error:
             status = 2
-            print(f"numgenius: {' '.join(str(error).split())}", file=sys.stderr)
+            print(f"numgenius: {in_options(str(error))}", file=sys.stderr)
         except Interrupted as stop:
             status = 130  # as shells have it for what Ctrl-C ended
             print(f"numgenius: {stop}", file=sys.stderr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import RawDescriptionHelpFormatter
 
-from numgenius_core._command._options import add_json
+from numgenius_core._command._options import add_json, add_utc
 
 TYPE_CHECKING = False  # as in the package's own `__init__`
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def add(subparsers: Subparsers) -> None:
     bid.add_argument("--time", metavar="COLUMN", help="the column of the times")
     bid.add_argument("--price", metavar="COLUMN", help="the column of the prices")
     bid.add_argument("--until", metavar="TIME", help="when the last price ceases to hold")
-    bid.add_argument("--utc", action="store_true", help="take times without an offset as UTC")
+    add_utc(bid)
     bid.add_argument("--plot", metavar="FILE", help="a picture of it, as SVG or PNG")
     add_json(bid)
 

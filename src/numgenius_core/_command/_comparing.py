@@ -106,9 +106,13 @@ def show(result: dict[str, Any]) -> None:
     print("on demand: locked until the offer ends; nothing stops it")
     if any("no promise" in row["modes"]["interruptible"]["risks"] for row in result["offers"]):
         print("on demand: with the promise of uptime, its fee included; the others have none")
-    print("reserved: left after half of the stay, it costs so much more than on demand")
+    reserved = [row["modes"]["reserved"] for row in result["offers"]]
+    if any(each["deposit"] is not None for each in reserved):
+        print("reserved: left after half of the stay, it costs so much more than on demand")
     if not result["discounts_told"]:
-        print("reserved: this market does not say its discounts, so none is taken off")
+        print("reserved: this market does not say its discounts, so nothing can be prepaid")
+    elif any(each["deposit"] is None and each["total"] is not None for each in reserved):
+        print("reserved: where no loss is shown there is no discount, so nothing is prepaid")
     print("interruptible: the lowest bid; a higher one or a rental pauses it, and its disk goes on")
     if waits:
         print("!: its GPUs are rented now, so it would wait")

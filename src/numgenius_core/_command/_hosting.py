@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final
 
 from numgenius_core._command._durations import parse_hours
 from numgenius_core._command._market import bid_of
-from numgenius_core._command._plotting import save
+from numgenius_core._command._plotting import nothing_drawn, save
 from numgenius_core._command._reading import instant, source_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation
-from numgenius_core.planning import PriceSeries, compare_bids as fare, read_price_series
+from numgenius_core.planning import (
+    BidOutcome,
+    PriceSeries,
+    compare_bids as fare,
+    read_price_series,
+)
 from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_HOUR
 from numgenius_core.wire.machines import HostMachine, read_machines
@@ -31,20 +37,7 @@ def compare_bids(options: Namespace) -> dict[str, Any]:
         bids = sorted({bid_of(text) for text in options.bid}, key=_steps)
     found = fare(series, bids).bids
     if options.plot is not None:
-        from numgenius_core.plots import bid_availability
-
-        drawn = [one for one in found if one.mean_price is not None]
-        if not drawn:
-            raise RuleViolation("--plot", "a bid that ran", "none of them did")
-        save(
-            options.plot,
-            lambda: bid_availability(
-                [float(one.bid.to_decimal()) for one in drawn],
-                [float(one.availability) for one in drawn],
-                [float(one.mean_price or 0) for one in drawn],
-                [float(one.per_day) for one in drawn],
-            )[0],
-        )
+        _plot(options.plot, [one for one in found if one.mean_price is not None])
     rows = [
         {
             "bid": str(one.bid),
@@ -67,6 +60,24 @@ def compare_bids(options: Namespace) -> dict[str, Any]:
     }
 
 
+def _plot(path: str, ran: Sequence[BidOutcome]) -> None:
+    """Draw the bids that ran into a file."""
+    from numgenius_core.plots import bid_availability
+
+    if not ran:
+        nothing_drawn("none of the bids ran")
+        return
+    save(
+        path,
+        lambda: bid_availability(
+            [float(one.bid.to_decimal()) for one in ran],
+            [float(one.availability) for one in ran],
+            [float(one.mean_price or 0) for one in ran],
+            [float(one.per_day) for one in ran],
+        )[0],
+    )
+
+
 def _series(options: Namespace) -> PriceSeries:
     """Read the one series that is asked for."""
     end = None if options.until is None else instant(options.until, "--until")
@@ -79,9 +90,12 @@ def _series(options: Namespace) -> PriceSeries:
             end=end,
         )
     except RuleViolation as fault:
-        if end is None or not fault.path.startswith("instants"):
+        # The last price of a record holds until no time at all, unless a later one is said.
+        ends = fault.path == "end" or fault.path.startswith("end of ")
+        if not ends and (end is None or not fault.path.startswith("instants")):
             raise
-        raise RuleViolation("--until", f"a time {fault.need}", fault.got) from None
+        need = f"a time {fault.need.removeprefix('an instant ')}"
+        raise RuleViolation("--until", need, "none" if end is None else fault.got) from None
     if options.series is None and len(found) == 1:
         return next(iter(found.values()))
     if options.series not in found:
@@ -138,13 +152,15 @@ def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any
     """Return the first window that is sure to disturb nobody, and what going down now loses.
 
     The lost GPU time is what clients pay for at the listing's price; bids below it make it less.
+    Where somebody rents and no end to come is known, neither is there a window nor a known loss.
     """
-    start = now if one.client_end is None else max(now, one.client_end)
-    rented = sum(letter != "x" for letter in one.occupancy)
-    if not one.occupancy and start > now:
-        rented = one.machine.gpus  # somebody rents; the file does not say how many GPUs
+    rented, start = _rented(one, now), now
+    in_use = rented > 0 or _counted(one) > 0
+    if one.client_end is not None and one.client_end > now:
+        start = one.client_end
+    known = start > now or not in_use
     lost = None
-    if one.listing is not None:
+    if one.listing is not None and known:
         until = min(start, now + length)
         seconds = int((until - now).total_seconds())
         lost = f"{one.listing.prices.gpu.charge(rented, seconds):.2f}"
@@ -152,11 +168,28 @@ def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any
         "machine": one.machine.id,
         "gpus": one.machine.gpus,
         "rented": rented,
-        "free_now": start == now,
-        "down_from": f"{start:%Y-%m-%dT%H:%M:%SZ}",
-        "down_to": f"{start + length:%Y-%m-%dT%H:%M:%SZ}",
+        "free_now": known and start == now,
+        "down_from": f"{start:%Y-%m-%dT%H:%M:%SZ}" if known else None,
+        "down_to": f"{start + length:%Y-%m-%dT%H:%M:%SZ}" if known else None,
         "lost_now": lost,
     }
+
+
+def _rented(one: HostMachine, now: datetime) -> int:
+    """Return how many GPUs clients have; all of them, where a file only says that some do."""
+    if one.occupancy:
+        return sum(letter != "x" for letter in one.occupancy)
+    ends_later = one.client_end is not None and one.client_end > now
+    return one.machine.gpus if ends_later or _counted(one) else 0
+
+
+def _counted(one: HostMachine) -> int:
+    """Return how many instances are on a machine, as its row counts them: stopped ones hold no GPU.
+
+    A client with a stopped instance has data there, and is disturbed too.
+    """
+    said = [one.extra.get(f"current_rentals_{word}") for word in ("resident", "running")]
+    return max((count for count in said if isinstance(count, int)), default=0)
 
 
 def _hours(seconds: int) -> Any:

@@ -17,7 +17,8 @@ ABOUT = """\
 When to take machines down: the first time at which nobody is disturbed, and what it costs now.
 
 The file is what `vastai show machines --raw` prints. It says when the last client of a machine
-leaves, not when each one does: the time given is the first that is sure.
+leaves, not when each one does: the time given is the first that is sure. A machine that is in use
+without such a time, or after it, has a ? there: nobody knows until when.
 """
 MORE = """\
 examples:
@@ -59,13 +60,19 @@ def show(result: dict[str, Any], _: Namespace) -> None:
         (
             str(one["machine"]),
             f"{one['rented']} of {one['gpus']}",
-            one["down_from"].replace("T", " ")[:16],
-            one["down_to"].replace("T", " ")[:16],
+            _minute(one["down_from"]),
+            _minute(one["down_to"]),
             "?" if one["lost_now"] is None else f"{float(one['lost_now']):,.2f}",
         )
         for one in result["machines"]
     ]
     head = ("machine", "GPUs rented", "down from (UTC)", "to", "if now: lost $")
     print_table(head, rows)
-    if any(one["rented"] for one in result["machines"]):
+    if any(one["rented"] and one["down_from"] for one in result["machines"]):
         print(plain("Until then take no new clients: unlist, or let the listing end at that time."))
+    if any(one["down_from"] is None for one in result["machines"]):
+        print("?: in use, and nobody knows until when: the file does not say it.")
+
+
+def _minute(instant: str | None) -> str:
+    return "?" if instant is None else instant.replace("T", " ")[:16]

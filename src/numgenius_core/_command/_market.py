@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from numgenius_core._command._durations import parse_hours
 from numgenius_core._command._parser import QUOTES
-from numgenius_core._command._reading import read, source_of
+from numgenius_core._command._reading import in_options, read, source_of
 from numgenius_core._numbers import as_fraction_of_ten
 from numgenius_core._terms import LOWEST_BID, reliability_of
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import utc
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
-from numgenius_core.prices.ranking import Ranking, rank_offers
+from numgenius_core.prices.ranking import Ranking, rank_offers, seconds_left
 from numgenius_core.rates import PerHour
 from numgenius_core.units import (
     SECONDS_PER_DAY,
@@ -36,7 +36,7 @@ from numgenius_core.wire.findings import Finding
 from numgenius_core.wire.reading import Reading, read_offers, sample_path
 
 if TYPE_CHECKING:
-    from numgenius_core.search import Query
+    from numgenius_core.search import Query, View
 
 _LONGEST_STAY: Final = 100
 """Years."""
@@ -74,6 +74,21 @@ class Stay(NamedTuple):
     def duration(self) -> timedelta:
         """How long."""
         return timedelta(seconds=self.seconds)
+
+    def view(self, now: datetime, mode: Mode) -> View:
+        """Return how a search sees the offers of the stay: at the prices of its quotes."""
+        from numgenius_core.search import View
+
+        reserved = self.duration
+        if self.months is not None:
+            reserved = timedelta(seconds=self.months * SECONDS_PER_MONTH // 1)
+        return View(
+            disk_mb=to_megabytes(self.disk),
+            now=now,
+            mode=mode,
+            stay=reserved if mode is Mode.RESERVED else None,
+            target=self.target if mode is Mode.ON_DEMAND else None,
+        )
 
 
 class Asked(NamedTuple):
@@ -183,9 +198,9 @@ def ask(options: Namespace, stay: Stay) -> Asked:
 
 def _seen(query: Query, offers: Sequence[Offer], now: datetime, stay: Stay) -> Sequence[Offer]:
     """Return the offers that a query asks for; say what of it they cannot answer."""
-    from numgenius_core.search import View, remarks
+    from numgenius_core.search import remarks
 
-    view = View(disk_mb=to_megabytes(stay.disk), now=now, mode=stay.mode, target=stay.target)
+    view = stay.view(now, stay.mode)
     for remark in remarks(query, offers, view=view):
         print(f"numgenius: --where {remark}", file=sys.stderr)
     return query.seen(offers, view)
@@ -241,10 +256,12 @@ def _reading(options: Namespace) -> Reading:
     if options.sample:
         return read_offers(sample_path().read_bytes())
     reading = read_offers(
-        source_of(options.file), on_error="collect" if options.skip_bad else "raise"
+        source_of(options.file),
+        on_error="collect" if options.skip_bad else "raise",
+        naive="utc" if options.utc else "refuse",
     )
     for fault in reading.faults[:_MOST_FAULTS]:
-        print(f"numgenius: skipped {fault}", file=sys.stderr)
+        print(f"numgenius: skipped {in_options(str(fault))}", file=sys.stderr)
     if len(reading.faults) > _MOST_FAULTS:
         more = len(reading.faults) - _MOST_FAULTS
         print(f"numgenius: and {more:,} faults more", file=sys.stderr)
@@ -268,6 +285,5 @@ def _instant(text: str) -> datetime:
 
 def days_left(offer: Offer, now: datetime) -> Decimal | None:
     """Return for how many days an offer lasts, ``None`` without an end."""
-    if offer.ends_at is None:
-        return None
-    return Decimal(int((offer.ends_at - now).total_seconds())) / SECONDS_PER_DAY
+    left = seconds_left(offer, now)
+    return None if left is None else Decimal(left) / SECONDS_PER_DAY

@@ -30,6 +30,13 @@ def add_json(parser: _ActionsContainer) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
+def add_utc(parser: _ActionsContainer) -> None:
+    """Add ``--utc``, of the subcommands that read files with times in them."""
+    parser.add_argument(
+        "--utc", action="store_true", help="take times of the file without an offset as UTC"
+    )
+
+
 def add_market(parser: ArgumentParser, or_else: str = "") -> _ActionsContainer:
     """Add the options of a market and of a stay on it; return the group of the stay's.
 
@@ -43,6 +50,7 @@ def add_market(parser: ArgumentParser, or_else: str = "") -> _ActionsContainer:
     )
     market.add_argument("--sample", action="store_true", help="the market that ships with this")
     market.add_argument("--skip-bad", action="store_true", help="leave bad records out")
+    add_utc(market)
     market.add_argument(
         "--now",
         metavar="TIME",

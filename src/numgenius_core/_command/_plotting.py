@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,11 @@ from numgenius_core.errors import RuleViolation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+def nothing_drawn(why: str) -> None:
+    """Say that there is no picture; the answer stands without it."""
+    print(f"numgenius: --plot: nothing was drawn: {why}", file=sys.stderr)
 
 
 def save(path: str, draw: Callable[[], Axes]) -> None:

@@ -38,7 +38,8 @@ COLUMNS = """\
 id gpus per_hour headline more total disk reliability place days verified machine value
 deposit payout ends claim sla why_not"""
 MORE = f"""\
-fields of --where, --sort and --columns (memory in GB, duration in days):
+fields of --where, --sort and --columns (memory in GB, duration in days;
+--columns writes end_date and start_date as dates):
   {FIELDS.replace(chr(10), chr(10) + "  ")}
 
 columns of --columns and --sort beside them:
@@ -80,7 +81,7 @@ def add(subparsers: Subparsers) -> None:
     )
     answer.add_argument("--columns", metavar="NAMES", help="such as id,gpus,total,inet_down")
     answer.add_argument("--why", metavar="ID", type=whole, help="all about the price of one offer")
-    answer.add_argument("--plot", metavar="FILE", help="draw the price ladder, as .svg or .png")
+    answer.add_argument("--plot", metavar="FILE", help="draw the prices all in, as .svg or .png")
     add_json(answer)
 
 

@@ -17,11 +17,11 @@ from numgenius_core._command._rows import (
     Row,
     add_fields,
     columns_of,
+    disk_gb,
     fitted,
     quote_or_none,
     row_of,
     value_of,
-    view_of,
 )
 from numgenius_core._command._table import plain, print_table
 from numgenius_core._numbers import decimal_text
@@ -30,7 +30,7 @@ from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote
 from numgenius_core.prices.ranking import LeftOut, NotRented, Ranking
-from numgenius_core.units import SECONDS_PER_HOUR, to_megabytes
+from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from numgenius_core.wire.findings import summarized
 
 _ROWS: Final = 10
@@ -46,6 +46,9 @@ _FIELDS: Final = {
     "place": "geolocation",
 }
 """Columns that are ordered by a field of the search."""
+
+
+NO_DISCOUNT: Final = "deposit –: no discount, so nothing is prepaid and it costs as on demand"
 
 
 class Found(NamedTuple):
@@ -74,9 +77,9 @@ def run(options: Namespace) -> dict[str, Any]:
         ]
     found = _ordered(found, options.sort, stay, asked.now)
     if options.plot is not None:
-        _plot(options.plot, [each.offer for each in found])
+        _plot(options.plot, [each.priced for each in found if each.priced is not None])
     top = options.top or (len(found) if options.all else _ROWS)
-    view, rows = view_of(stay, asked.now, mode), []
+    view, rows = stay.view(asked.now, mode), []
     for each in found[:top]:
         row = row_of(each.offer, each.priced, asked, each.reasons)
         add_fields(row, each.offer, names, view)
@@ -131,13 +134,16 @@ def _by(found: list[Found], word: str, stay: Stay, now: datetime) -> list[Found]
         best = {id(each): value for value, each in valued if value is not None}
         known.sort(key=lambda each: best[id(each)], reverse="+" not in word)
         return known + [each for value, each in valued if value is None]
-    from numgenius_core.search import Order, SearchRequest, parse_order, search
+    from numgenius_core.search import FIELDS, Order, parse_order
 
     typed = word.replace(name, _FIELDS.get(name, name)) if name else word
     (key,) = parse_order(typed) or (Order("id"),)
-    request = SearchRequest(order=(key,), mode=stay.mode, disk_mb=to_megabytes(stay.disk))
-    homes = {id(each.offer): each for each in found}
-    return [homes[id(offer)] for offer in search([each.offer for each in found], request, now=now)]
+    # The prices of the table, which a search alone would not see; the headline is on demand there.
+    view = stay.view(now, Mode.ON_DEMAND if name == "headline" else stay.mode)
+    seen = [(FIELDS[key.field].of(each.offer, view), each) for each in found]
+    said: list[tuple[Any, Found]] = [pair for pair in seen if pair[0] is not None]
+    said.sort(key=lambda pair: pair[0], reverse=key.descending)
+    return [each for _, each in said] + [each for value, each in seen if value is None]
 
 
 # -- what does not fit -------------------------------------------------------------------------
@@ -155,7 +161,7 @@ def nearest(ranking: Ranking, stay: Stay, now: datetime) -> dict[str, Any] | Non
         "gpus": offer.gpus,
         "gpu_name": offer.gpu_name,
         "why_not": [reason.value for reason in best.reasons],
-        "disk_gb": decimal_text(offer.disk_gb),
+        "disk_gb": disk_gb(offer),
         "days_left": _rounded(days_left(offer, now)),
     }
 
@@ -171,9 +177,11 @@ def _short(each: LeftOut, stay: Stay, now: datetime) -> Decimal:
     missing = Decimal(len(each.reasons))
     if NotRented.DISK in each.reasons:
         missing -= each.offer.disk_gb / Decimal(stay.disk)
+    days = max(days_left(each.offer, now) or Decimal(0), Decimal(0))
     if NotRented.ENDS in each.reasons:
-        lasts = Decimal(int((each.offer.ends_at - now).total_seconds()))  # type: ignore[operator]
-        missing -= max(lasts, Decimal(0)) / stay.seconds
+        missing -= days * SECONDS_PER_DAY / stay.seconds
+    if NotRented.RESERVATION in each.reasons and stay.months is not None:
+        missing -= days * stay.months.denominator / (30 * stay.months.numerator)
     return missing
 
 
@@ -197,6 +205,8 @@ def _nearest_line(near: dict[str, Any]) -> str:
         elif why == "ends":
             days = Decimal(near["days_left"])
             word = f"ends in {days} days" if days > 0 else "has ended"
+        elif why == "reservation" and "ends" not in near["why_not"]:
+            word = f"ends in {near['days_left']} days, before the months reserved"
         elif why in ("not_verified", "external"):
             word += " (--any takes it)"
         lacks.append(word)
@@ -212,16 +222,29 @@ def show(result: dict[str, Any], options: Namespace) -> None:
     rows: list[Row] = result["offers"]
     if rows:
         names = _names(rows, options)
-        head, cells, left, gap = fitted(rows, names, all_of_them=options.columns is not None)
+        chosen = options.columns is not None
+        head, cells, left, gap = fitted(rows, names, all_of_them=chosen, lacking=_lacking(options))
         print_table(head, cells, left=left, gap=gap)
     lines = [] if result["fitting"] else ["No offer fits."]
     lines += filter(None, [left_out_line(result, all_of_them=options.all)])
     if result["nearest"] is not None:
         lines.append(_nearest_line(result["nearest"]))
+    if Mode(options.mode) is Mode.RESERVED and any(map(_lacks_discount, rows)):
+        lines.append(NO_DISCOUNT)
     for line in lines:
         print(plain(line))
     for line in result["findings"]:
         print(f"numgenius: {line}", file=sys.stderr)
+
+
+def _lacks_discount(row: Row) -> bool:
+    return row["deposit"] is None and row["total"] is not None
+
+
+def _lacking(options: Namespace) -> set[str]:
+    """Return the columns that a stay has nothing for."""
+    reserved = Mode(options.mode) is Mode.RESERVED
+    return {*(() if reserved else ("deposit",)), *(("sla",) if options.target is None else ())}
 
 
 def _names(rows: Iterable[Row], options: Namespace) -> Sequence[str]:
@@ -243,12 +266,12 @@ def _names(rows: Iterable[Row], options: Namespace) -> Sequence[str]:
     return names
 
 
-def _plot(path: str, offers: Sequence[Offer]) -> None:
-    """Draw the price ladder of the answer into a file."""
-    from numgenius_core._command._plotting import save
+def _plot(path: str, quotes: Sequence[Quote]) -> None:
+    """Draw the prices of the answer into a file, all in as its table has them."""
+    from numgenius_core._command._plotting import nothing_drawn, save
     from numgenius_core.plots import price_ladder
 
-    known = [offer for offer in offers if "gpu" not in offer.unknown_prices]
-    if not known:
-        raise RuleViolation("--plot", "an offer that fits, to draw it", "none")
-    save(path, lambda: price_ladder(known))
+    if quotes:
+        save(path, lambda: price_ladder(quotes))
+    else:
+        nothing_drawn("no offer fits")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 from numgenius_core.errors import RuleViolation
 
@@ -20,6 +21,32 @@ def read(option: str, reader: Callable[[str], T], text: str) -> T:
         return reader(f"0{text}" if text[:1] == "." and text[1:2].isdigit() else text)
     except RuleViolation as fault:
         raise RuleViolation(option, fault.need, fault.got) from None
+
+
+_OPTIONS: Final = {
+    "naive='utc'": "--utc",
+    "a column of the time (say which;": "a column of the time (--time says which;",
+    "a column of the price (say which;": "a column of the price (--price says which;",
+}
+"""What messages of the rules tell a reader of Python to write, and what a command has for it."""
+_PATHS: Final = {
+    "query": "--where",
+    "order": "--sort",
+    "min_gpu": "--min-gpu",
+    "listing.min_gpu": "--min-gpu",
+    "machine.gpus": "gpus",
+    "days": "--days",
+    "target": "--target",
+}
+"""What messages of the rules say is wrong, and which option it came from."""
+
+
+def in_options(message: str) -> str:
+    """Return a message on one line, with the options of a command for the arguments of Python."""
+    for argument, option in _OPTIONS.items():
+        message = message.replace(argument, option)
+    path = re.split("[:,]", message, maxsplit=1)[0]
+    return " ".join(f"{_PATHS.get(path, path)}{message.removeprefix(path)}".split())
 
 
 class _File:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from numgenius_core._command._options import Subparsers
+    from numgenius_core.prices.schedules import CurveSchedule
+    from numgenius_core.rates import PerHour
 
 MORE = """\
 examples:
@@ -62,24 +64,31 @@ def run(options: Namespace) -> dict[str, Any]:
     price = read("--price", PerHour, options.price)
     curve = read("--max-discount", CurveSchedule, options.max_discount)
     months = read("--months", _months, options.months)
-    discount, deposit = curve.rate(months), curve.deposit(price, months)
-    back = None
+    discount, back = curve.rate(months), None
+    deposit = curve.deposit(price, months) if discount else None
     if options.cancel_after is not None:
         used = parse_span(options.cancel_after, "--cancel-after")
-        back = str(refund(price, discount, deposit, used).refund)
+        back = None if deposit is None else str(refund(price, discount, deposit, used).refund)
     if options.plot is not None:
-        from numgenius_core._command._plotting import save
-        from numgenius_core.plots import discount_curve
-
-        longest = max(months, type(months)(12))
-        save(options.plot, lambda: discount_curve(curve, price, months=longest)[0])
+        _plot(options.plot, curve, price, months)
     share = Decimal(discount.numerator) / Decimal(discount.denominator)
     return {
         "discount": decimal_text(share.quantize(Decimal("1e-12"))),
-        "deposit": str(deposit),
+        "deposit": None if deposit is None else str(deposit),
         "per_hour": str(price.scaled(1 - discount)),
         "refund": back,
     }
+
+
+def _plot(path: str, curve: CurveSchedule, price: PerHour, months: Fraction) -> None:
+    from numgenius_core._command._plotting import nothing_drawn, save
+    from numgenius_core.plots import discount_curve
+
+    if curve.rate(months):
+        longest = max(months, type(months)(12))
+        save(path, lambda: discount_curve(curve, price, months=longest)[0])
+    else:
+        nothing_drawn("there is no discount")
 
 
 def _months(text: str) -> Fraction:
@@ -105,6 +114,9 @@ def show(result: dict[str, Any], _: Namespace) -> None:
 
     print(f"discount  {Decimal(result['discount']) * 100:.2f} %")
     print(f"per hour  {money(result['per_hour'], '0.0001')}")
+    if result["deposit"] is None:
+        print("deposit   none: without a discount the market takes no prepayment")
+        return
     print(f"deposit   {money(result['deposit'])}")
     if result["refund"] is not None:
         print(f"refund    {money(result['refund'])}")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
@@ -12,13 +11,13 @@ from numgenius_core._command._market import Asked, Stay, days_left
 from numgenius_core._command._table import width, widths
 from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.intervals import from_epoch
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote, quote
-from numgenius_core.prices.ranking import NotRented, says
-from numgenius_core.search import FIELDS, View
+from numgenius_core.prices.ranking import NotRented, disk_of, says
+from numgenius_core.search import FIELDS, Field, View
 from numgenius_core.search.fields import ALIASES
-from numgenius_core.units import to_megabytes
 
 Row = dict[str, Any]
 
@@ -28,7 +27,9 @@ WORDS: Final = {
     "where": ("not asked for", "not asked for"),
     "not_rentable": ("not rentable", "not rentable"),
     "ends": ("ends too soon", "end too soon"),
+    "reservation": ("ends before the months reserved", "end before the months reserved"),
     "disk": ("disk too small", "disk too small"),
+    "disk_unknown": ("disk not known", "disk not known"),
     "not_verified": ("not verified", "not verified"),
     "external": ("of another market", "of another market"),
     "claim": ("claims less uptime", "claim less uptime"),
@@ -40,12 +41,18 @@ WORDS: Final = {
 _SHORT: Final = {
     "not_rentable": "rented",
     "ends": "ends",
+    "reservation": "months",
     "disk": "disk",
+    "disk_unknown": "disk ?",
     "not_verified": "unverified",
     "no_reserved_price": "no reserve",
     "bid": "bid",
 }
 """The same in a table that must be narrow."""
+_OF_AN_END: Final = frozenset({"duration", "end_date"})
+_TIMES: Final = frozenset({"start_date", "end_date"})
+_LATEST: Final = 253_402_300_800
+"""Seconds until the year 10,000, which no calendar has."""
 _MOST_REASONS: Final = 3
 """So many of an offer stand in a narrow table; ``--why`` has them all."""
 
@@ -81,7 +88,7 @@ def row_of(
         "sla_per_hour": None if fee is None else str(fee),
         "lines": [{"kind": kind.value, "amount": decimal_text(a, 2)} for kind, a in lines],
         "rentable": offer.rentable,
-        "disk_gb": decimal_text(offer.disk_gb),
+        "disk_gb": disk_gb(offer),
         "ends_at": None if offer.ends_at is None else offer.ends_at.isoformat(),
         "days_left": _text(days_left(offer, asked.now), 1),
         "reliability": _text(field["reliability"]),
@@ -92,6 +99,11 @@ def row_of(
     if reasons:
         row["why_not"] = [reason.value for reason in reasons]
     return row
+
+
+def disk_gb(offer: Offer) -> str | None:
+    """Return the GB of disk that an offer has, ``None`` if they are not known."""
+    return None if disk_of(offer) is None else decimal_text(offer.disk_gb)
 
 
 def _share(value: Fraction) -> str:
@@ -127,10 +139,12 @@ class Column(NamedTuple):
     left: bool = False
 
 
-def _dollars(key: str, places: int) -> Callable[[Row, bool], str]:
+def _dollars(key: str, places: int, *, may_lack: bool = False) -> Callable[[Row, bool], str]:
+    """Return what writes dollars; ``may_lack`` has none where a price is known without it."""
+
     def cell(row: Row, narrow: bool) -> str:
         if row[key] is None:
-            return "?"
+            return "–" if may_lack and row["total"] is not None else "?"
         return f"{Decimal(row[key]):,.{places - (narrow and places > 2)}f}"
 
     return cell
@@ -145,7 +159,7 @@ def _more(row: Row, narrow: bool) -> str:
 
 
 def _disk(row: Row, _: bool) -> str:
-    return f"{Decimal(row['disk_gb']):.0f}"
+    return "?" if row["disk_gb"] is None else f"{Decimal(row['disk_gb']):.0f}"
 
 
 def _reliability(row: Row, _: bool) -> str:
@@ -166,6 +180,12 @@ def _place(row: Row, narrow: bool) -> str:
 
 def _days(row: Row, _: bool) -> str:
     return "–" if row["days_left"] is None else f"{int(Decimal(row['days_left']))}"
+
+
+def _ends(row: Row, _: bool) -> str:
+    if row["ends_at"] is None:  # of one that does not last for ever, its source does not say when
+        return "–" if row["days_left"] is None else "?"
+    return str(row["ends_at"])[:10]
 
 
 def _verified(row: Row, _: bool) -> str:
@@ -190,6 +210,21 @@ def _plain(key: str) -> Callable[[Row, bool], str]:
     return lambda row, _: "–" if row.get(key) is None else str(row[key])
 
 
+def _known(key: str) -> Callable[[Row, bool], str]:
+    return lambda row, _: "?" if row[key] is None else str(row[key])
+
+
+def _field(name: str) -> Column:
+    """Return the column of a field of the search: what its source does not say is not known."""
+
+    def cell(row: Row, _: bool) -> str:
+        if row[name] is not None:
+            return str(row[name])
+        return "–" if name in _OF_AN_END and row["days_left"] is None else "?"
+
+    return Column(name, name, cell)
+
+
 COLUMNS: Final = {
     "id": Column("offer", "offer", _plain("id")),
     "gpus": Column("GPUs", "GPUs", lambda row, _: f"{row['gpus']} × {row['gpu_name']}", left=True),
@@ -203,12 +238,12 @@ COLUMNS: Final = {
     "days": Column("days left", "days", _days),
     "verified": Column("verified", "ver.", _verified, left=True),
     "machine": Column("machine", "machine", _plain("machine")),
-    "value": Column("dlperf/$", "dlperf/$", _plain("dlperf_per_dollar")),
+    "value": Column("dlperf/$", "dlperf/$", _known("dlperf_per_dollar")),
     "claim": Column("claims %", "claim %", _claim),
-    "sla": Column("SLA $/h", "SLA", _dollars("sla_per_hour", 4)),
-    "deposit": Column("deposit $", "deposit $", _dollars("deposit", 2)),
+    "sla": Column("SLA $/h", "SLA", _dollars("sla_per_hour", 4, may_lack=True)),
+    "deposit": Column("deposit $", "deposit $", _dollars("deposit", 2, may_lack=True)),
     "payout": Column("payout $", "payout $", _dollars("payout", 2)),
-    "ends": Column("ends", "ends", lambda row, _: (row["ends_at"] or "–")[:10], left=True),
+    "ends": Column("ends", "ends", _ends, left=True),
     "why_not": Column("why not", "why not", _why_not, left=True),
 }
 """The columns that people know by a name of ours; any field of the search is one too."""
@@ -236,43 +271,58 @@ def add_fields(row: Row, offer: Offer, names: Sequence[str], view: View) -> None
     """Add the fields of the search that are asked for as columns."""
     for name in names:
         if name not in COLUMNS:
-            found = FIELDS[ALIASES.get(name, name)].of(offer, view)
-            row[name] = decimal_text(found) if isinstance(found, Decimal) else found
+            field = FIELDS[ALIASES.get(name, name)]
+            row[name] = _typed(field, field.of(offer, view))
 
 
-def view_of(stay: Stay, now: datetime, mode: Mode) -> View:
-    """Return how a search sees the offers of a stay."""
-    return View(disk_mb=to_megabytes(stay.disk), now=now, mode=mode, target=stay.target)
+def _typed(field: Field, value: object) -> object:
+    """Return a value as people type it in a query, memory in GB and a duration in days.
+
+    Times are dates, which people can read; one that never ends has no duration.
+    """
+    if not isinstance(value, Decimal) or value.is_infinite():
+        return None if isinstance(value, Decimal) else value
+    if field.name in _TIMES and 0 <= value < _LATEST:
+        return from_epoch(int(value)).isoformat()
+    return field.untyped(value)
 
 
 def fitted(
-    rows: Sequence[Row], names: Sequence[str], *, all_of_them: bool
+    rows: Sequence[Row], names: Sequence[str], *, all_of_them: bool, lacking: Collection[str] = ()
 ) -> tuple[list[str], list[list[str]], frozenset[int], int]:
     """Return a table that fits the terminal: its head, its cells, what is words, and the gap.
 
     It becomes narrower step by step: short headings and places, then one blank between columns,
-    then without the columns that say the least; columns that were asked for all stay.
+    then without the columns that say the least; columns that were asked for all stay. What the
+    stay has none of, whatever the offer, is ``lacking``.
     """
     names, room = list(names), width()
     for narrow, gap in ((False, 2), (True, 2), (True, 1)):
-        head, cells = _cells(rows, names, narrow=narrow)
+        head, cells = _cells(rows, names, lacking, narrow=narrow)
         if _room(head, cells, gap) <= room:
             return head, cells, _words(names), gap
     for name in () if all_of_them else _FIRST_TO_GO:
         if name in names:
             names.remove(name)
-            head, cells = _cells(rows, names, narrow=True)
+            head, cells = _cells(rows, names, lacking, narrow=True)
             if _room(head, cells, 1) <= room:
                 break
     return head, cells, _words(names), 1
 
 
 def _cells(
-    rows: Sequence[Row], names: Sequence[str], *, narrow: bool
+    rows: Sequence[Row], names: Sequence[str], lacking: Collection[str], *, narrow: bool
 ) -> tuple[list[str], list[list[str]]]:
-    columns = [COLUMNS.get(name) or Column(name, name, _plain(name)) for name in names]
+    columns = [COLUMNS.get(name) or _field(name) for name in names]
     head = [column.short if narrow else column.head for column in columns]
-    return head, [[column.cell(row, narrow) for column in columns] for row in rows]
+    none = [name in lacking for name in names]
+    return head, [
+        [
+            "–" if lacks else column.cell(row, narrow)
+            for column, lacks in zip(columns, none, strict=True)
+        ]
+        for row in rows
+    ]
 
 
 def _room(head: Sequence[str], cells: Sequence[Sequence[str]], gap: int) -> int:

@@ -35,7 +35,11 @@ def add(subparsers: Subparsers) -> None:
         "--min-gpu", metavar="N", type=whole, default=1, help="smallest group (power of two)"
     )
     how.add_argument("--compare", action="store_true", help="every min_gpu, a line each")
-    slices.add_argument("--observed", action="store_true", help="take any min_gpu, as records do")
+    slices.add_argument(
+        "--observed",
+        action="store_true",
+        help="take any min_gpu, as records do, not just powers of two",
+    )
     add_json(slices)
 
 
@@ -46,12 +50,16 @@ def run(options: Namespace) -> dict[str, Any]:
     if not options.compare:
         sizes = offer_sizes(options.gpus, options.min_gpu, observed=options.observed)
         return {"sizes": list(sizes)}
-    offer_sizes(options.gpus, 1)  # refuses what is no number of GPUs
-    rows = []
-    for power in range(options.gpus.bit_length()):
-        sizes = offer_sizes(options.gpus, 1 << power)
-        rows.append({"min_gpu": 1 << power, "offers": len(sizes), "sizes": list(sizes)})
-    return {"gpus": options.gpus, "compare": rows}
+    gpus, rows = options.gpus, []
+    offer_sizes(gpus, 1)  # refuses what is no number of GPUs
+    powers = [1 << power for power in range(gpus.bit_length())]
+    for least in range(1, gpus + 1) if options.observed else powers:
+        cut = list(offer_sizes(gpus, least, observed=options.observed))
+        # The cut into groups of `least` covers every GPU. No two smaller blocks are apart: each is
+        # what remains of a cut, and so has the last GPU.
+        clients = -(-gpus // least)
+        rows.append({"min_gpu": least, "offers": len(cut), "clients": clients, "sizes": cut})
+    return {"gpus": gpus, "compare": rows}
 
 
 def show(result: dict[str, Any], _: Namespace) -> None:
@@ -67,8 +75,7 @@ def show(result: dict[str, Any], _: Namespace) -> None:
     for row in result["compare"]:
         counted = sorted(Counter(row["sizes"]).items())
         cut = ", ".join(f"{count} × {size}" for size, count in counted)
-        most = counted[0][1]  # of the smallest, which do not overlap
-        rows.append((str(row["min_gpu"]), str(row["offers"]), str(most), cut))
+        rows.append((str(row["min_gpu"]), str(row["offers"]), str(row["clients"]), cut))
     print_table(
         ("min_gpu", "offers", "clients at most", "offers × GPUs"), rows, left=frozenset({3})
     )

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from numgenius_core._command._market import Asked, Stay, ask, days_left, stay_of
-from numgenius_core._command._rows import WORDS, quote_or_none, row_of
+from numgenius_core._command._rows import WORDS, disk_gb, quote_or_none, row_of
 from numgenius_core._command._table import plain, print_table
 from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation
@@ -62,7 +62,7 @@ def _conditions(
     told: list[tuple[NotRented, str]] = [
         (NotRented.WHERE, "what --where, --gpus and --gpu ask for"),
         (NotRented.ENDS, f"{lasts}, {wanted} needed"),
-        (NotRented.DISK, f"{decimal_text(offer.disk_gb)} GB of disk, {stay.disk} needed"),
+        _disk(offer, stay),
     ]
     if stay.mode is not Mode.INTERRUPTIBLE:
         told.insert(1, (NotRented.NOT_RENTABLE, "its GPUs are free to rent on demand"))
@@ -75,6 +75,10 @@ def _conditions(
         claim = "no uptime" if promise is None else _percent(promise.claim)
         told.append((NotRented.CLAIM, f"its host claims {claim}, {needed} needed"))
     if stay.mode is Mode.RESERVED:
+        if stay.months is not None:
+            reserved = Decimal(stay.months.numerator * 30) / stay.months.denominator
+            text = f"{lasts}, {decimal_text(round(reserved, 1))} reserved"
+            told.insert(3, (NotRented.RESERVATION, text))
         told.append((NotRented.NO_RESERVED_PRICE, "verified machines have a reserved price"))
     if stay.mode is Mode.INTERRUPTIBLE:
         told.append((NotRented.BID, "a bid from $0.001 and the floor to $32 a GPU"))
@@ -82,6 +86,14 @@ def _conditions(
     return [
         {"condition": why.value, "holds": why not in reasons, "told": text} for why, text in told
     ]
+
+
+def _disk(offer: Offer, stay: Stay) -> tuple[NotRented, str]:
+    found = disk_gb(offer)
+    if found is None:
+        text = f"its source does not say how much disk it has, {stay.disk} GB needed"
+        return NotRented.DISK_UNKNOWN, text
+    return NotRented.DISK, f"{found} GB of disk, {stay.disk} needed"
 
 
 def _percent(share: Fraction) -> str:
@@ -95,7 +107,9 @@ def _lines(offer: Offer, priced: Quote, stay: Stay) -> list[dict[str, Any]]:
     share = Decimal(priced.discount.numerator) / Decimal(priced.discount.denominator) * 100
     made = {
         QuotePart.GPU: f"{offer.gpus} × ${prices.gpu}/h × {hours} h",
-        QuotePart.DISCOUNT: f"{share:.2f} % off, deposit ${priced.deposit}",
+        QuotePart.DISCOUNT: f"{share:.2f} % off, deposit ${priced.deposit}"
+        if priced.deposit is not None
+        else "no discount: the market takes no prepayment",
         QuotePart.FORFEIT: "",
         QuotePart.STORAGE: f"{stay.disk} GB × ${prices.storage}/month × {hours} h / 720 h",
         QuotePart.UPLOAD: f"{stay.upload} GB × ${prices.upload}",

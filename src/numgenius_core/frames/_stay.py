@@ -17,7 +17,14 @@ from attrs import frozen
 
 from numgenius_core._numbers import PICO, fraction, whole_number, whole_seconds
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.frames._exact import INT64, STEPS_PER_NANO, ExactFrame, Number, Value
+from numgenius_core.frames._exact import (
+    INT64,
+    STEPS_PER_NANO,
+    ExactFrame,
+    Number,
+    Value,
+    column,
+)
 from numgenius_core.frames._kinds import (
     DISK,
     DURATION,
@@ -152,7 +159,10 @@ def read_request(exact: ExactFrame, request: QuoteRequest) -> QuoteColumns:
     if reserved is not False:
         known = _both(known, _is_verified(exact, names, reserved))
     read = Reading(exact, inputs)
-    factor = (read["discount"], SHARES) if reserved is not False else (0, 1)
+    factor: tuple[Value, int] = (0, 1)
+    if reserved is not False:
+        said = column(read["discount"]).apply(lambda e: e.fill_null(0))
+        factor = (exact.keep(said), SHARES)
     return QuoteColumns(
         exact=exact, read=read, bids=bids, reserved=reserved, known=known, discount=factor
     )
@@ -262,8 +272,8 @@ def _text_column(exact: ExactFrame, name: str, path: str) -> Number:
     dtype = exact.frame.collect_schema()[name]
     if not isinstance(dtype, (nw.String, nw.Categorical, nw.Enum)):
         raise WrongType(path, "a column of text", f"column {name!r} of {dtype}")
-    column = nw.col(name)
-    return Number(column if isinstance(dtype, nw.String) else column.cast(nw.String))
+    found = nw.col(name)
+    return Number(found if isinstance(dtype, nw.String) else found.cast(nw.String))
 
 
 def _both(first: bool | Number, second: bool | Number) -> bool | Number:

@@ -3,11 +3,12 @@
 Rule: those of :func:`numgenius_core.prices.quote` and of the reserved discounts in
 :mod:`numgenius_core.prices`; results are theirs rounded half-even to a nano-dollar, as int64.
 
-Our readings: a null stays a null, and NaN is one. Where the scalar rule refuses an offer, because
-it is not for rent that way (a bid under the floor or above $32 a GPU, no reserved price on a
-machine that is not verified, a target of uptime that its host does not claim or that is not rented
-on demand), all results of its row are null; what is no number of that kind, or too large to compute
-with, is an error for the frame.
+Our readings: a null stays a null, and NaN is one; but a discount of which nothing is said is none,
+as where offers are read. Without a discount there is no deposit: it is null. Where the scalar rule
+refuses an offer, because it is not for rent that way (a bid under the floor or above $32 a GPU, no
+reserved price on a machine that is not verified, a target of uptime that its host does not claim or
+that is not rented on demand), all results of its row are null; what is no number of that kind, or
+too large to compute with, is an error for the frame.
 
 A lazy frame stays lazy, but one query looks at its least and greatest values at once, so the data
 must not change between that query and the answer.
@@ -220,7 +221,9 @@ def _discounted(given: QuoteColumns, full: Value) -> tuple[Value, dict[str, Valu
     kept = exact.let(parts - taken)
     price = exact.half_even(*exact.long_ratio(full, kept, parts), parts)
     rate = exact.half_even(*exact.long_ratio(_BILLION, taken, parts), parts)
-    deposit = _deposit(exact, full, prepaid, kept, parts)
+    # Without a discount the market takes no prepayment, so there is no deposit.
+    earned = column(taken) > 0
+    deposit = exact.let(earned.choose(column(_deposit(exact, full, prepaid, kept, parts))))
     # The rate needs no price, but an offer that is not for rent this way has none.
     if isinstance(given.reserved, Number):
         price = column(exact.let(given.reserved.choose(price, full)))
@@ -387,8 +390,8 @@ def reserve(
         frame: Offers, a row each.
         months: Time to prepay, months of 720 hours that make whole seconds.
         columns: Which columns say what of an offer, as for :func:`~numgenius_core.frames.quote`.
-        results: ``gpu_per_hour`` (the discounted GPU price), ``deposit``, ``discount_rate`` (in
-            billionths of the GPU price).
+        results: ``gpu_per_hour`` (the discounted GPU price), ``deposit`` (null without a discount:
+            the market takes no prepayment then), ``discount_rate`` (in billionths of the price).
         prefix: What the names of the results begin with.
 
     Raises:

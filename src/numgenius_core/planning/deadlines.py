@@ -134,7 +134,8 @@ def meet_deadline(
         deadline: Time from the start within which the work must be done.
         on_demand: Price on demand, dollars per hour for the whole instance.
         bids: Bids to try, dollars per hour for the whole instance.
-        schedule: The reserved discounts; reserving is not tried if left out.
+        schedule: The reserved discounts; reserving is not tried if left out, nor where the work
+            earns none.
         restart: Time that each interruption adds to the work: loading, and what was lost.
         pays: Whether a bidder pays its own bid or the price of the record.
         storage: Price of the disk, dollars per hour.
@@ -186,8 +187,9 @@ def meet_deadline(
     if schedule is not None:
         check_kind(schedule, ReservedSchedule, "schedule")
         months, stay = Fraction(work, SECONDS_PER_MONTH), timedelta(seconds=work)
-        gpus_cost = cost_of_stay(on_demand, schedule, months, stay)
-        ways.append(_sure(Mode.RESERVED, gpus_cost + storage.charge(work), work))
+        if schedule.rate(months):  # else there is nothing to reserve
+            gpus_cost = cost_of_stay(on_demand, schedule, months, stay)
+            ways.append(_sure(Mode.RESERVED, gpus_cost + storage.charge(work), work))
     for index, bid in enumerate(as_tuple(bids, "bids")):
         check_kind(bid, PerHour, f"bids[{index}]")
         ways.append(_bidding(trip, bid, starts))

@@ -65,10 +65,11 @@ def cost_of_stay(
     return charge(price, 1, seconds) - ended.discount_received + ended.fee
 
 
-def break_even(price: PerHour, schedule: ReservedSchedule, months: Exact) -> timedelta:
+def break_even(price: PerHour, schedule: ReservedSchedule, months: Exact) -> timedelta | None:
     """Return the shortest stay for which prepaying costs no more than paying on demand.
 
-    The first second counts: a stay of no time costs nothing either way.
+    ``None`` where the months earn no discount: prepaying never pays. The first second counts: a
+    stay of no time costs nothing either way.
 
     Args:
         price: Price on demand, dollars per hour for the whole instance.
@@ -89,7 +90,7 @@ def break_even(price: PerHour, schedule: ReservedSchedule, months: Exact) -> tim
     if not price or not time:
         raise RuleViolation("months", "a price and months above zero", f"{shown(price)}, {time}")
     if not schedule.rate(time):
-        return timedelta(seconds=1)
+        return None
     full = -(-schedule.deposit(price, time).ticks // price.charge(1).ticks)
     return timedelta(seconds=full)
 
@@ -101,9 +102,9 @@ class Commitment:
     Attributes:
         months: Time prepaid, months of 720 hours; 0 is on demand.
         discount: Share taken off the GPU price.
-        deposit: Amount prepaid.
+        deposit: Amount prepaid; 0 for months that earn no discount, which nobody can prepay.
         break_even: The shortest stay for which reserving costs no more than on demand; ``None``
-            for months of 0.
+            for months that earn no discount, 0 among them.
         mean: Cost of the GPUs on average over the stays, half-even to a tick.
         worst: The most that they cost beyond on demand, over the stays; zero or more.
     """
@@ -214,10 +215,11 @@ def _commitment(
         cost = cost_of_stay(price, schedule, months, stay)
         total += cost.ticks * weight
         worst = max(worst, cost - cost_of_stay(price, schedule, 0, stay))
+    discount = schedule.rate(months)
     return Commitment(
         months=months,
-        discount=schedule.rate(months),
-        deposit=schedule.deposit(price, months),
+        discount=discount,
+        deposit=schedule.deposit(price, months) if discount else ZERO,
         break_even=break_even(price, schedule, months) if months and price else None,
         mean=Money.from_ticks(round_half_even(total, sum(weights.values()))),
         worst=worst,

@@ -27,6 +27,7 @@ from numgenius_core.plots._style import (
     numbers_of,
     panels,
 )
+from numgenius_core.prices.quotes import Quote
 from numgenius_core.prices.schedules import ReservedSchedule, months_of
 from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_MONTH, Exact
@@ -100,15 +101,21 @@ def discount_curve(
 
 
 def price_ladder(
-    offers: Iterable[Offer], *, axes: Axes | None = None, style: Literal["light", "dark"] = "light"
+    offers: Iterable[Offer | Quote],
+    *,
+    axes: Axes | None = None,
+    style: Literal["light", "dark"] = "light",
 ) -> Axes:
     """Draw the offers of a market by their price per GPU-hour, a row for each GPU model.
+
+    Offers are drawn by what their GPUs cost on demand, quotes by what the stay costs all in, in
+    their mode and with their disk.
 
     The models are in order of their median price, which a bar marks; an offer whose price is not
     known is not drawn. A full circle can be rented on demand now, an empty one cannot.
 
     Args:
-        offers: The offers of a market, at least one.
+        offers: The offers of a market or quotes of them, at least one.
         axes: Where to draw; by default those of a new figure.
         style: ``light`` (for print and light pages) or ``dark``.
 
@@ -128,25 +135,29 @@ def price_ladder(
     >>> [label.get_text() for label in price_ladder(offers).get_yticklabels()]
     ['L4 (1)', 'A100 (1)']
     """
-    models: dict[str, list[Offer]] = {}
-    for index, each in enumerate(as_tuple(offers, "offers")):
-        check_kind(each, Offer, f"offers[{index}]")
-        if "gpu" not in each.unknown_prices:
-            models.setdefault(each.gpu_name, []).append(each)
+    given = as_tuple(offers, "offers")
+    models: dict[str, list[tuple[float, bool]]] = {}
+    for index, each in enumerate(given):
+        if isinstance(each, Quote):
+            offer, price = each.offer, float(each.per_hour()) / each.offer.gpus
+        else:
+            check_kind(each, Offer, f"offers[{index}]")
+            offer, price = each, number_of(each.prices.gpu, "price")
+            if "gpu" in each.unknown_prices:
+                continue
+        models.setdefault(offer.gpu_name, []).append((price, offer.rentable))
     if not models:
         raise RuleViolation("offers", "at least one offer with a known price", "none")
     (drawn,) = panels(axes, 1, style, (7.0, 1.3 + 0.42 * len(models)))
     look = look_of(style)
-    prices = {
-        model: [number_of(each.prices.gpu, "price") for each in group]
-        for model, group in models.items()
-    }
+    prices = {model: [price for price, _ in group] for model, group in models.items()}
     rows = sorted(models, key=lambda model: (median(prices[model]), model))
     for row, model in enumerate(rows):
-        _draw_row(drawn, look, row, prices[model], [each.rentable for each in models[model]])
+        _draw_row(drawn, look, row, models[model])
     drawn.plot([], [], color=look.colours[1], linewidth=2.5, label="median")
     names = [f"{_short(model)} ({len(models[model])})" for model in rows]
-    drawn.set(xlabel="price ($ per GPU-hour)", ylabel="GPU model (offers)")
+    all_in = ", all in" if all(isinstance(each, Quote) for each in given) else ""
+    drawn.set(xlabel=f"price{all_in} ($ per GPU-hour)", ylabel="GPU model (offers)")
     drawn.set_yticks(range(len(rows)), names)
     drawn.set(ylim=(-0.6, len(rows) - 0.4))
     if min(map(min, prices.values())) > 0:
@@ -155,9 +166,9 @@ def price_ladder(
     return drawn
 
 
-def _draw_row(axes: Axes, look: Look, row: int, prices: list[float], rentable: list[bool]) -> None:
-    """Draw the offers of a GPU model, and their median."""
-    by_price = sorted(zip(prices, rentable, strict=True))
+def _draw_row(axes: Axes, look: Look, row: int, offers: list[tuple[float, bool]]) -> None:
+    """Draw the offers of a GPU model, by price and whether they are rentable, and their median."""
+    by_price = sorted(offers)
     for full, face, label in (
         (True, look.colours[0], "rentable now"),
         (False, "none", "not rentable now"),
@@ -177,7 +188,8 @@ def _draw_row(axes: Axes, look: Look, row: int, prices: list[float], rentable: l
                 linewidths=0.9,
                 label=label,
             )
-    axes.vlines(median(prices), row - 0.4, row + 0.4, color=look.colours[1], linewidth=2.5)
+    middle = median(price for price, _ in offers)
+    axes.vlines(middle, row - 0.4, row + 0.4, color=look.colours[1], linewidth=2.5)
 
 
 def sweep_heat_map(

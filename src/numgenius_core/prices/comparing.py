@@ -56,7 +56,8 @@ class ModeQuote:
         quote: What it costs, ``None`` if it cannot be had so.
         reasons: Why it cannot; none if it can.
         risks: What can go otherwise.
-        early_loss: Of a reservation left at the half, what it cost beyond on demand until then.
+        early_loss: Of a reservation left at the half, what it cost beyond on demand until then;
+            ``None`` without a discount, since nothing is prepaid.
     """
 
     mode: Mode
@@ -208,6 +209,8 @@ def _in_mode(
         return ModeQuote(mode=mode, reasons=reasons)
     without = (StayRisk.NO_PROMISE,) if bare else ()
     if mode is Mode.RESERVED:
+        if priced.deposit is None:  # nothing is prepaid without a discount
+            return ModeQuote(mode=mode, quote=priced, risks=without)
         risks = (StayRisk.LEFT_EARLY, *without)
         return ModeQuote(mode=mode, quote=priced, risks=risks, early_loss=_early_loss(priced))
     if mode is Mode.INTERRUPTIBLE:

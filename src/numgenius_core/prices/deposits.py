@@ -102,13 +102,26 @@ def top_up(
     )
 
 
+def longest_that_fits(seconds: int) -> Fraction | None:
+    """Return the longest time that may be prepaid, for it to end with the contract, in months.
+
+    ``None`` if it is more time than anybody may prepay.
+
+    Args:
+        seconds: From now to the contract's end; negative if it has ended.
+    """
+    months = Fraction(seconds, SECONDS_PER_MONTH)
+    return None if months > MAX_MONTHS else months
+
+
 def most_that_fits(
     schedule: CurveSchedule, price: PerHour, *, remaining: Money, seconds: int
 ) -> Money | None:
     """Return the most that may be added to a deposit for it to last at most ``seconds``.
 
-    Rounded down to a nano-dollar, so that it can be typed; zero if the deposit lasts longer than
-    that already, ``None`` if it is more time than anybody may prepay.
+    With nothing left it is the deposit for that time, as a quote says it. Rounded down to a
+    nano-dollar, so that it can be typed; zero if the deposit lasts longer than that already,
+    ``None`` if it is more time than anybody may prepay.
 
     Args:
         schedule: The listing's curve, along which a longer time always costs more.
@@ -116,11 +129,13 @@ def most_that_fits(
         remaining: What is left of the deposit.
         seconds: From now to the contract's end.
     """
-    months = Fraction(seconds, SECONDS_PER_MONTH)
-    if months > MAX_MONTHS:
+    months = longest_that_fits(seconds)
+    if months is None:
         return None
-    room = schedule.exact_deposit(price, months) - remaining.ticks
-    return Money.from_ticks(max(0, int(room // _NANO)) * _NANO)
+    # Quoted deposits are rounded half-even: the exact cost would refuse every other one of those
+    # that last until the end, for a part of a nano-dollar.
+    room = schedule.deposit(price, months) - remaining
+    return Money.from_ticks(max(0, room.ticks // _NANO) * _NANO)
 
 
 @frozen(kw_only=True)

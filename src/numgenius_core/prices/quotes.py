@@ -7,7 +7,8 @@ its fee of everything the client pays; the host gets the rest.
 
 A reservation costs what it will be billed (:mod:`numgenius_core.billing`): it has the discount in
 every second that begins with some of the deposit left, costs the on-demand price after that, and
-forfeits part of the deposit when it ends early.
+forfeits part of the deposit when it ends early. Without a discount the market takes no prepayment,
+so there is no deposit.
 
 A bid is what a rental takes (:func:`numgenius_core.bids.check_bid`): without a floor an
 interruptible still costs $0.001 an hour.
@@ -27,7 +28,7 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
@@ -37,7 +38,7 @@ from numgenius_core._numbers import round_half_even, whole_seconds
 from numgenius_core._tables import Number, Tabular, numbers
 from numgenius_core._terms import LOWEST_BID, Mode, Verification, check_bid, reliability_of
 from numgenius_core.errors import RuleViolation, shown
-from numgenius_core.money import TICKS_PER_DOLLAR, Money, rounded_parts
+from numgenius_core.money import TICKS_PER_DOLLAR, ZERO, Money, rounded_parts
 from numgenius_core.offer import Offer
 from numgenius_core.rates import PerHour
 from numgenius_core.units import (
@@ -66,6 +67,9 @@ class QuotePart(Enum):
     DOWNLOAD = "download"
     SLA_FEE = "sla_fee"
     """The fee of a promise of uptime."""
+
+
+_OF_RESERVING: Final = (QuotePart.DISCOUNT, QuotePart.FORFEIT)
 
 
 @frozen(kw_only=True)
@@ -105,7 +109,8 @@ class Quote(Tabular):
             its deposit; storage, upload and download; the fee of a promise, if one is bought.
         payout: What the host gets, if no credit comes due; with ``fee`` it adds up to the total.
         fee: What the platform keeps.
-        deposit: What a reservation prepays, ``None`` for other modes.
+        deposit: What a reservation prepays, ``None`` for other modes, and where there is no
+            discount: the market takes no prepayment then, and the price is that on demand.
         discount: Share taken off the GPU price while the deposit lasts.
         target: The uptime that the client asks the host to keep, ``None`` for no promise.
         sla_per_hour: What the promise costs an hour, ``None`` without one.
@@ -330,7 +335,7 @@ def _promised(
 
 def _reserved(
     offer: Offer, seconds: int, months: Exact | None, schedule: ReservedSchedule | None
-) -> tuple[Fraction, Money, list[QuoteLine]]:
+) -> tuple[Fraction, Money | None, list[QuoteLine]]:
     """Return a reservation's discount, its deposit, and what they change of the GPU price."""
     from numgenius_core.prices.deposits import refund
     from numgenius_core.prices.schedules import CurveSchedule, ReservedSchedule
@@ -342,11 +347,11 @@ def _reserved(
     curve = CurveSchedule(offer.max_discount) if schedule is None else schedule
     check_kind(curve, ReservedSchedule, "schedule")
     full, discount = offer.per_hour, curve.rate(time)
+    if not discount:  # the market takes no prepayment that earns nothing
+        return discount, None, [QuoteLine(kind=kind, amount=ZERO) for kind in _OF_RESERVING]
     deposit = curve.deposit(full, time)
     lasts = seconds_on_deposit(deposit, discounted(full, discount), seconds)
     ended = refund(full, discount, deposit, lasts)
-    lines = [
-        QuoteLine(kind=QuotePart.DISCOUNT, amount=-ended.discount_received),
-        QuoteLine(kind=QuotePart.FORFEIT, amount=ended.fee),
-    ]
-    return discount, deposit, lines
+    amounts = (-ended.discount_received, ended.fee)
+    lines = zip(_OF_RESERVING, amounts, strict=True)
+    return discount, deposit, [QuoteLine(kind=kind, amount=amount) for kind, amount in lines]

@@ -1,15 +1,16 @@
 """What can be rented for a stay, the cheapest first, and why the rest cannot.
 
 Rule (marketplace): a contract locks an end date, so the offer must last for the stay; the GPUs of
-an on-demand or reserved rental must be held by nobody else, while a bid can be made on any; an
-offer has a share of its machine's disk and no more; a machine that is not verified has no reserved
-price; a search for a target of uptime hides what claims less; a bid is from $0.001 to $32 a GPU
-and at least the floor.
+an on-demand or reserved rental must be held by nobody else, while a bid can be made on any; a
+prepayment must fit before the contract's end; an offer has a share of its machine's disk and no
+more; a machine that is not verified has no reserved price; a search for a target of uptime hides
+what claims less; a bid is from $0.001 to $32 a GPU and at least the floor.
 
 Our readings: where only verified machines are asked for, as the market's own client does, one of
 which nothing is said is taken; where nothing is said of ``external``, it is not. Verified machines
 have a reserved price, also without a discount, as in the market's own answers. What has no known
-price is in no ranking. An offer that stands twice is ranked once.
+price is in no ranking, nor what has no known disk where disk is wanted; an offer that says how long
+it lasts, and not when it ends, lasts so long at most. An offer that stands twice is ranked once.
 
 Each offer that is left out carries every reason, in the order of :class:`NotRented`; the first is
 the one that counts, so that counts add up.
@@ -20,19 +21,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from math import floor
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attrs import frozen
 
 from numgenius_core._checks import check_kind, utc
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, Mode, Verification, reliability_of
 from numgenius_core.ids import OfferId
+from numgenius_core.intervals import total_seconds
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote, check_stay, quote
 from numgenius_core.rates import PerHour
 from numgenius_core.units import Amount, Exact, to_bytes, to_megabytes
+
+_DIGITS: Final = 19
+"""Seconds of more digits are no time that anybody means."""
 
 if TYPE_CHECKING:
     from numgenius_core.prices.schedules import ReservedSchedule
@@ -50,8 +57,12 @@ class NotRented(Enum):
     """Somebody has rented its GPUs on demand."""
     ENDS = "ends"
     """It ends before the stay would."""
+    RESERVATION = "reservation"
+    """It ends before the months that are prepaid: the market takes no such prepayment."""
     DISK = "disk"
     """It has less disk than is wanted."""
+    DISK_UNKNOWN = "disk_unknown"
+    """Disk is wanted, and its source does not say how much it has."""
     NOT_VERIFIED = "not_verified"
     """The marketplace has not verified its machine."""
     EXTERNAL = "external"
@@ -102,10 +113,30 @@ class Ranking:
         return {reason: found[reason] for reason in NotRented}
 
 
+class _Prepaid(NamedTuple):
+    """The months that a reservation prepays, where they may be more than the stay."""
+
+    months: Fraction
+    schedule: ReservedSchedule | None
+
+    def outlasts(self, offer: Offer, seconds: int) -> bool:
+        """Return whether the months go on after an offer that lasts for so many seconds."""
+        from numgenius_core.prices.deposits import longest_that_fits
+        from numgenius_core.prices.schedules import CurveSchedule
+
+        longest = longest_that_fits(seconds)
+        if longest is None or self.months <= longest:
+            return False
+        # Without a discount nothing is prepaid, so nothing can be too long.
+        schedule = CurveSchedule(offer.max_discount) if self.schedule is None else self.schedule
+        return schedule.rate(self.months) > 0
+
+
 class _Stay(NamedTuple):
     """What :func:`rank_offers` looks for, read once and not for each offer."""
 
-    end: datetime | None
+    now: datetime
+    seconds: int
     mode: Mode
     disk_mb: int
     bid: PerHour | None
@@ -113,6 +144,7 @@ class _Stay(NamedTuple):
     external: bool
     needs: frozenset[str]
     target: Fraction | None
+    prepaid: _Prepaid | None
 
     def against(self, offer: Offer) -> list[NotRented]:
         """Return all that speaks against an offer."""
@@ -120,10 +152,10 @@ class _Stay(NamedTuple):
         found = []
         if not offer.rentable and not bids:
             found.append(NotRented.NOT_RENTABLE)
-        if offer.ends_at is not None and (self.end is None or self.end > offer.ends_at):
-            found.append(NotRented.ENDS)
+        found += self._beyond(offer)
         if offer.disk_mb < self.disk_mb:
-            found.append(NotRented.DISK)
+            unknown = disk_of(offer) is None
+            found.append(NotRented.DISK_UNKNOWN if unknown else NotRented.DISK)
         verified = offer.verification is Verification.VERIFIED
         if self.verified and not verified and says(offer, "verification"):
             found.append(NotRented.NOT_VERIFIED)
@@ -137,6 +169,16 @@ class _Stay(NamedTuple):
             found.append(NotRented.BID)
         if offer.unknown_prices and not self.needs.isdisjoint(offer.unknown_prices):
             found.append(NotRented.PRICE_UNKNOWN)
+        return found
+
+    def _beyond(self, offer: Offer) -> list[NotRented]:
+        """Return what of the stay goes on after an offer's end."""
+        left = seconds_left(offer, self.now)
+        if left is None:
+            return []
+        found = [NotRented.ENDS] if self.seconds > left else []
+        if self.prepaid is not None and self.prepaid.outlasts(offer, left):
+            found.append(NotRented.RESERVATION)
         return found
 
     def _takes(self, offer: Offer) -> bool:
@@ -156,17 +198,42 @@ def is_external(offer: Offer) -> bool:
     return offer.extra.get("external") in (True, "True", "true", 1, "1")
 
 
+def disk_of(offer: Offer) -> int | None:
+    """Return the MB of disk that comes with an offer, ``None`` if its source does not say."""
+    if offer.disk_mb or says(offer, "disk_space") or says(offer, "disk_space_gb"):
+        return offer.disk_mb
+    return None
+
+
+def seconds_left(offer: Offer, now: datetime) -> int | None:
+    """Return for how long an offer lasts, ``None`` if it never ends.
+
+    Of one whose source says how long it lasts, and not when it ends, that is the most it can be:
+    it was so long when the market was asked.
+    """
+    if offer.ends_at is not None:
+        return total_seconds(now, offer.ends_at)
+    for key in ("duration", "duration_seconds"):
+        said = _whole(offer.extra.get(key)) if offer.extra else None
+        if said is not None:
+            return said
+    return None
+
+
+def _whole(value: object) -> int | None:
+    """Return a number or the text of one, rounded down; ``None`` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        exact = Decimal(str(value))
+        return floor(exact) if exact.adjusted() < _DIGITS else None
+    except (ArithmeticError, ValueError):
+        return None
+
+
 def claims(offer: Offer, target: Fraction) -> bool:
     """Return whether the host of an offer claims as much uptime as a target."""
     return offer.promise is not None and target <= offer.promise.claim
-
-
-def _end(now: datetime, duration: timedelta) -> datetime | None:
-    """Return when a stay ends, ``None`` if that is beyond the calendar."""
-    try:
-        return now + duration
-    except OverflowError:
-        return None
 
 
 def _needed(
@@ -176,6 +243,19 @@ def _needed(
     gpu = "gpu" if mode is not Mode.INTERRUPTIBLE else "min_bid" if bid is None else ""
     used = zip(("storage", "upload", "download"), (disk_mb, *traffic), strict=True)
     return frozenset({gpu, *(name for name, amount in used if amount)} - {""})
+
+
+def _prepaid(
+    months: Amount | Fraction | None, schedule: ReservedSchedule | None
+) -> _Prepaid | None:
+    """Return the months to prepay; ``None`` if they are the stay's own, or none."""
+    if months is None:
+        return None
+    from numgenius_core.prices.schedules import ReservedSchedule, months_of
+
+    if schedule is not None:
+        check_kind(schedule, ReservedSchedule, "schedule")
+    return _Prepaid(months_of(months), schedule)
 
 
 def rank_offers(
@@ -203,7 +283,7 @@ def rank_offers(
         duration: How long, whole seconds above zero.
         now: When the stay begins: an offer must last as long as it does.
         mode: On-demand and reserved need an offer whose GPUs nobody has rented, and reserved one
-            with a reserved price; a bid can be made on any.
+            with a reserved price that lasts for the months prepaid; a bid can be made on any.
         disk: GB of disk; an offer must have as much.
         upload: GB sent.
         download: GB received.
@@ -231,11 +311,12 @@ def rank_offers(
     >>> {reason.value: count for reason, count in ranking.counts().items() if count}
     {'not_rentable': 5, 'ends': 12, 'disk': 17, 'not_verified': 16}
     """
-    check_stay(duration, mode, bid, months, schedule, target, sla)
+    seconds = check_stay(duration, mode, bid, months, schedule, target, sla)
     disk_mb = to_megabytes(disk)
     traffic = to_bytes(upload, "upload"), to_bytes(download, "download")
     stay = _Stay(
-        end=_end(utc(now, "now"), duration),
+        now=utc(now, "now"),
+        seconds=seconds,
         mode=mode,
         disk_mb=disk_mb,
         bid=bid,
@@ -243,6 +324,7 @@ def rank_offers(
         external=external,
         needs=_needed(mode, bid, disk_mb, traffic),
         target=None if target is None else reliability_of(target, "target"),
+        prepaid=_prepaid(months, schedule),
     )
     quotes, left_out, seen = [], [], set[OfferId]()
     for index, offer in enumerate(offers):

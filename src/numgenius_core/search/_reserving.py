@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Final
 
 from numgenius_core._numbers import WIDE
 from numgenius_core._terms import MAX_CLAIM, PARTS
-from numgenius_core.intervals import total_seconds
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.offer import Offer
+from numgenius_core.prices.ranking import seconds_left
 from numgenius_core.search._values import number
 from numgenius_core.units import SECONDS_PER_MONTH
 
@@ -76,8 +76,9 @@ def discount_rate(offer: Offer, view: View) -> Decimal | None:
     from numgenius_core.prices.schedules import CurveSchedule
 
     stay = None if view.stay is None else view.stay // timedelta(seconds=1)
-    if stay is None and view.now is not None and offer.ends_at is not None:
-        stay = max(0, total_seconds(view.now, offer.ends_at))
+    if stay is None and view.now is not None:
+        left = seconds_left(offer, view.now)
+        stay = None if left is None else max(0, left)
     rate = offer.max_discount
     if stay is not None:
         months = Fraction(min(stay, _LONGEST), SECONDS_PER_MONTH)

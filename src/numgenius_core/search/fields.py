@@ -16,11 +16,14 @@ Our readings:
 * ``duration`` counts from ``now``; without it, it is what the source said. An offer that never
   ends lasts longer than any number. Durations asked for are rounded to the microsecond.
 * A null ``external`` is false, as the client's own default filter needs it.
-* A price that is unknown is null; a total that lacks one is what the source says of it.
+* A price or a disk that is unknown is null; a total that lacks one is what the source says of it.
 * Directives that clients send among their conditions are fields too. ``has_sla`` asks for a claim
   above 0, ``target_reliability`` for one that reaches the target (DOMAIN 12), ``chunked`` for the
   64 GiB of memory and 32 cores below which the client leaves offers out. ``expected_reliability``
   is the claim; ``reliability`` is the historical score, another thing.
+* Speed by dollar is that of the price seen: ``dlperf_per_dphtotal`` is ``dlperf`` / ``dph_total``
+  with the disk asked for, in a reserved search / (``discounted_dph_total`` + 0.001), as measured,
+  and so is ``flops_per_dphtotal``. Where one of the two is not known, what the source said stands.
 * A search on demand for a target has the fee of that promise in ``dph_total``, by our schedule.
 """
 
@@ -49,6 +52,7 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import to_epoch, total_seconds, utc
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.offer import Offer
+from numgenius_core.prices.ranking import disk_of
 from numgenius_core.search._reserving import discount_rate
 from numgenius_core.search._values import MAX_WHOLE, READ, FieldType, Scalar, bounded, like, number
 from numgenius_core.units import MAX_MB, MB_PER_GB, SECONDS_PER_DAY
@@ -62,6 +66,9 @@ _HALF: Final = Decimal("0.5")
 _CHUNK_MB: Final = 64 * 1_024
 _CHUNK_CORES: Final = 32
 _STEP: Final = Decimal(1).scaleb(-PRICE_PLACES)
+_PER_DOLLAR: Final = {"dlperf": "dlperf_per_dphtotal", "total_flops": "flops_per_dphtotal"}
+_RESERVED_MORE: Final = Decimal("0.001")
+"""What answers to reserved searches add to the price that a speed is divided by."""
 
 
 @frozen(kw_only=True)
@@ -285,6 +292,22 @@ def _discounted(offer: Offer, view: View) -> Decimal | None:
     return WIDE.subtract(total, saved.quantize(_STEP, context=WIDE))
 
 
+def _per_dollar(speed: str) -> Callable[[Offer, View], Scalar | None]:
+    """Return a field that is a speed by the price seen: what the source said is of another disk."""
+
+    def of(offer: Offer, view: View) -> Scalar | None:
+        reserved = view.mode is Mode.RESERVED
+        price = _discounted(offer, view) if reserved else _dph_total(offer, view)
+        fast = FIELDS[speed].kept(offer)
+        if price is None or not isinstance(fast, Decimal):
+            return FIELDS[_PER_DOLLAR[speed]].kept(offer)
+        if reserved:
+            price = WIDE.add(price, _RESERVED_MORE)
+        return WIDE.divide(fast, price).quantize(_STEP, context=WIDE) if price else None
+
+    return of
+
+
 def _known(name: str, steps: Callable[[Offer], int]) -> Callable[[Offer, View], Decimal | None]:
     return lambda offer, _: None if name in offer.unknown_prices else _dollars(steps(offer))
 
@@ -318,6 +341,10 @@ def _gpu_frac(offer: Offer, _: View) -> Decimal | None:
     return Decimal(repr(offer.gpus / offer.gpus_in_machine))
 
 
+def _disk_space(offer: Offer, _: View) -> Decimal | None:
+    return None if disk_of(offer) is None else offer.disk_gb
+
+
 def _duration(offer: Offer, view: View) -> Decimal | None:
     if view.now is not None and offer.ends_at is not None:
         return Decimal(total_seconds(view.now, offer.ends_at))
@@ -341,12 +368,13 @@ _OF_OFFER: Final[Mapping[str, Callable[[Offer, View], Scalar | None]]] = {
     "dph_total": _dph_total,
     "discounted_dph_total": _discounted,
     "discount_rate": discount_rate,
+    **{name: _per_dollar(speed) for speed, name in _PER_DOLLAR.items()},
     "min_bid": _min_bid,
     "storage_cost": _known("storage", lambda o: o.prices.storage.steps),
     "storage_total_cost": _storage_per_hour,
     "inet_up_cost": _known("upload", lambda o: o.prices.upload.steps),
     "inet_down_cost": _known("download", lambda o: o.prices.download.steps),
-    "disk_space": lambda o, _: o.disk_gb,
+    "disk_space": _disk_space,
     "credit_discount_max": lambda o, _: WIDE.divide(
         Decimal(o.max_discount.numerator), Decimal(o.max_discount.denominator)
     ),

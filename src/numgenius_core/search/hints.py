@@ -2,8 +2,8 @@
 
 Our readings: worth a word is a condition on a field that no offer says, a text that no offer has
 (with those that are near: by part and without case, or by spelling), and a bound that no offer or
-every offer meets while the same bound in another unit would divide them, as ``reliability>99`` of
-shares below 1 and ``compute_cap>=8.6`` of hundredths.
+every offer meets, cannot be meant, and in another unit would divide them, as ``reliability>99`` of
+shares and ``compute_cap>=8.6`` of hundredths. ``reliability>0.999`` is meant, met or not.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import evolve, frozen
 
@@ -23,14 +23,34 @@ from numgenius_core.search._values import FieldType, Scalar
 from numgenius_core.search.fields import Field, View
 from numgenius_core.search.names import part_matcher
 from numgenius_core.search.query import LISTS, Condition, Operator, Query
+from numgenius_core.units import MB_PER_GB, SECONDS_PER_DAY
 
-_SHARE: Final = ((Decimal("0.01"), "is a share from 0 to 1"),)
-_MEMORY: Final = (
-    (Decimal("0.001"), "is typed in GB"),
-    (Decimal("0.000001"), "is typed in GB"),
-    (Decimal("0.000000001"), "is typed in GB"),
-)
-_UNITS: Final[dict[str, tuple[tuple[Decimal, str], ...]]] = {
+
+class _Unit(NamedTuple):
+    """How people type a bound of a field in another unit, and which bounds are meant as they are.
+
+    Attributes:
+        told: What the field is in.
+        factors: From other units that people type to the field's own.
+        low: Below this, in the field's own unit, a bound cannot be meant.
+        high: Nor above this.
+    """
+
+    told: str
+    factors: tuple[Decimal, ...]
+    low: Decimal = Decimal("-Infinity")
+    high: Decimal = Decimal("Infinity")
+
+
+_SHARE: Final = _Unit("is a share from 0 to 1", (Decimal("0.01"),), high=Decimal(1))
+
+
+def _memory(most_gb: int) -> _Unit:
+    factors = tuple(Decimal(1).scaleb(-places) for places in (3, 6, 9))
+    return _Unit("is typed in GB", factors, high=Decimal(most_gb * MB_PER_GB))
+
+
+_UNITS: Final[dict[str, _Unit]] = {
     **dict.fromkeys(
         (
             "reliability",
@@ -43,22 +63,32 @@ _UNITS: Final[dict[str, tuple[tuple[Decimal, str], ...]]] = {
         ),
         _SHARE,
     ),
-    **dict.fromkeys(("cpu_ram", "gpu_ram", "gpu_total_ram"), _MEMORY),
-    "compute_cap": ((Decimal(100), "is in hundredths (8.6 is 860)"),),
-    "cpu_ghz": ((Decimal("0.001"), "is in GHz"),),
-    "cuda_max_good": (
-        (Decimal("0.1"), "is a version such as 12.4"),
-        (Decimal("0.01"), "is a version such as 12.4"),
-        (Decimal("0.001"), "is a version such as 12.4"),
+    "gpu_ram": _memory(1_000),
+    "gpu_total_ram": _memory(16_000),
+    "cpu_ram": _memory(16_000),
+    "compute_cap": _Unit("is in hundredths (8.6 is 860)", (Decimal(100),), low=Decimal(100)),
+    "cpu_ghz": _Unit("is in GHz", (Decimal("0.001"),), high=Decimal(100)),
+    "cuda_max_good": _Unit(
+        "is a version such as 12.4",
+        (Decimal("0.1"), Decimal("0.01"), Decimal("0.001")),
+        high=Decimal(100),
     ),
-    "disk_space": ((Decimal("0.001"), "is in GB"), (Decimal("0.000000001"), "is in GB")),
-    "duration": (
-        (1 / Decimal(86_400), "is typed in days"),
-        (1 / Decimal(24), "is typed in days"),
+    "disk_space": _Unit(
+        "is in GB", (Decimal("0.001"), Decimal("0.000000001")), high=Decimal(100_000)
+    ),
+    "duration": _Unit(
+        "is typed in days",
+        (1 / Decimal(SECONDS_PER_DAY), 1 / Decimal(24)),
+        high=Decimal(366 * SECONDS_PER_DAY),
     ),
     **dict.fromkeys(
         ("inet_up", "inet_down"),
-        ((Decimal(1_000), "is in Mbit/s"), (Decimal("0.001"), "is in Mbit/s")),
+        _Unit(
+            "is in Mbit/s",
+            (Decimal(1_000), Decimal("0.001")),
+            low=Decimal(10),
+            high=Decimal(100_000),
+        ),
     ),
 }
 _NAMED: Final = 4
@@ -206,11 +236,13 @@ def _of_unit(condition: Condition, said: Sequence[Decimal], met: int) -> str | N
     """Return which unit is meant, if the bound in it would divide the offers."""
     if not said or (met and condition.operator in (Operator.EQ, Operator.NEQ)):
         return None
-    for factor, unit in _UNITS.get(condition.field, ()):
+    unit = _UNITS.get(condition.field)
+    if unit is None or unit.low <= condition.value <= unit.high:
+        return None
+    for factor in unit.factors:
         meant = Decimal(f"{WIDE.multiply(condition.value, factor):.6f}")
-        within = min(said) <= meant <= max(said) or (unit in _SHARE[0] and 0 < meant <= 1)
-        if within and meant != condition.value:
+        if min(said) <= meant <= max(said) or (unit is _SHARE and 0 < meant <= 1):
             better = evolve(condition, value=meant)
             what = "every offer meets it" if met else "no offer meets it"
-            return f"{what}; {condition.field} {unit}: {better}?"
+            return f"{what}; {condition.field} {unit.told}: {better}?"
     return None
