@@ -173,6 +173,16 @@ class TestBid:
         assert len(bids) == 8
         assert (bids[0], bids[-1]) == ("0.20", "0.59")
 
+    def test_a_bid_that_is_proposed_can_be_given(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "free.csv"
+        path.write_text("time,price\n2026-03-01T00:00Z,0\n2026-03-02T00:00Z,0.2\n")
+        bids = [one["bid"] for one in answer(capsys, "bid", str(path))["bids"]]
+        assert bids == ["0.001", "0.20"]
+        for bid in bids:
+            answer(capsys, "bid", str(path), "--bid", bid)
+
     def test_a_bid_that_never_runs_has_no_price(
         self, capsys: pytest.CaptureFixture[str], history: str
     ) -> None:

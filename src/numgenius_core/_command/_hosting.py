@@ -12,6 +12,7 @@ from numgenius_core._command._market import bid_of
 from numgenius_core._command._plotting import save
 from numgenius_core._command._reading import instant, source_of
 from numgenius_core._numbers import decimal_text
+from numgenius_core._terms import LOWEST_BID
 from numgenius_core.errors import RuleViolation
 from numgenius_core.planning import PriceSeries, compare_bids as fare, read_price_series
 from numgenius_core.rates import PerHour
@@ -95,8 +96,11 @@ def _series(options: Namespace) -> PriceSeries:
 
 
 def _differing(series: PriceSeries) -> list[PerHour]:
-    """Return a few prices of the record, from the lowest to the highest: bids that differ."""
-    prices = sorted(set(series.prices), key=_steps)
+    """Return a few prices of the record, from the lowest to the highest: bids that differ.
+
+    Where it is free, that is the lowest bid there may be.
+    """
+    prices = sorted({max(price, LOWEST_BID) for price in series.prices}, key=_steps)
     if len(prices) <= _BIDS:
         return prices
     last = len(prices) - 1
