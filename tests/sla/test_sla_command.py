@@ -130,7 +130,6 @@ class TestTheBacktest:
         ("change", "says"),
         [
             ({"outages": [RECORD["rentals"][0]] * 2}, "history.outages: need no outage"),  # type: ignore[index]
-            ({"rentals": [{"start": 0, "end": 40_000_000}], "outages": []}, "days: need a range"),
             ({"rentals": [{"start": "2026-07-01T00:00:00", "end": 9}]}, ""),
         ],
     )
@@ -146,6 +145,33 @@ class TestTheBacktest:
         assert main(["sla", "backtest", str(path), *self.words]) == 2
         assert capsys.readouterr().err.startswith(f"numgenius: {says}")
         assert main(["sla", "backtest", str(tmp_path / "none"), *self.words]) == 2
+
+    def test_whose_credit_it_is(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
+        words = ("sla", "backtest", history, *self.words, "--platform-fee", "0.25")
+        assert main([*words]) == 0
+        told = capsys.readouterr().out
+        assert "worst day  $84.00 to the client, $63.00 of it by the host" in told
+        assert "credit $  by host $  to host $" in told
+
+    def test_a_long_history_is_looked_at_from_its_end(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "long.json"
+        path.write_text(json.dumps({"rentals": [{"start": 0, "end": 400 * 86_400}]}))
+        assert main(["sla", "backtest", str(path), *self.words]) == 0
+        assert "310 days before are left out (--days N looks" in capsys.readouterr().out
+        found = answer(capsys, "sla", "backtest", str(path), *self.words, "--days", "366")
+        assert (len(found["days"]), found["days_left_out"]) == (366, 0)
+
+    def test_the_last_day_counts_whole(
+        self, capsys: pytest.CaptureFixture[str], history: str
+    ) -> None:
+        words = ("sla", "backtest", history, *self.words, "--days", "1", "--end")
+        days = [
+            answer(capsys, *words, end)["days"][-1]["day"]
+            for end in ("2026-07-10T10:30Z", "2026-07-10", "2026-07-10T00:00:01Z")
+        ]
+        assert days == ["2026-07-10", "2026-07-09", "2026-07-10"]
 
     def test_a_naive_end(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
         words = (*self.words, "--end", "2026-07-05T00:00:00")

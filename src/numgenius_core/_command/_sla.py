@@ -33,8 +33,12 @@ def add(subparsers: Subparsers) -> None:
     _add_price(backtest)
     _add_promise(backtest)
     backtest.add_argument("--target", help="what the client asks for; the claim if left out")
-    backtest.add_argument("--end", help="last instant, ISO 8601; the last rental if left out")
-    backtest.add_argument("--days", type=whole, help="how many days up to it, at most 366")
+    backtest.add_argument(
+        "--end", metavar="TIME", help="its day counts whole (default: of the last rental)"
+    )
+    backtest.add_argument(
+        "--days", metavar="N", type=whole, help="up to it, at most 366 (default 90)"
+    )
     _add_platform_fee(backtest)
     backtest.add_argument("--plot", metavar="FILE", help="draw it, as SVG, PNG or PDF")
     add_json(backtest)
@@ -125,15 +129,15 @@ def _read_history(options: Namespace) -> UptimeHistory:
 
 
 def _backtest(options: Namespace) -> tuple[dict[str, Any], str]:
-    from numgenius_core._command._reading import read
-    from numgenius_core.intervals import parse_instant
+    from numgenius_core._command._reading import instant, read
     from numgenius_core.rates import PerHour
     from numgenius_core.sla.backtests import backtest
 
     price, promise = read("--price", PerHour, options.price), _promise(options)
-    end = None if options.end is None else parse_instant(options.end, "--end")
+    end = None if options.end is None else instant(options.end, "--end")
+    history = _read_history(options)
     tried = backtest(
-        _read_history(options),
+        history,
         price,
         promise,
         target=options.target,
@@ -143,8 +147,12 @@ def _backtest(options: Namespace) -> tuple[dict[str, Any], str]:
     )
     if options.plot is not None:
         _draw(tried, options.plot)
-    record = tried.record()
-    return record | {"ignored_seconds": tried.settlement.ignored_seconds}, str(tried)
+    settled, record = tried.settlement, tried.record()
+    record |= {"ignored_seconds": settled.ignored_seconds, "days_left_out": 0}
+    if options.days is None and settled.days and history.rentals:
+        before = settled.days[0].day.date() - history.rentals[0].start.date()
+        record["days_left_out"] = max(before.days, 0)
+    return record, str(tried)
 
 
 def _draw(tried: Any, name: str) -> None:
@@ -166,11 +174,15 @@ def _show_backtest(result: dict[str, Any]) -> None:
         print("no rental in these days")
         return
     texts = ["–" if result[k] is None else f"{result[k]:.5%}" for k in ("r_eff", "r_be")]
-    net, worst = (Decimal(result[key]) for key in ("net", "worst_day_credit"))
+    keys = ("net", "worst_day_credit", "worst_day_by_host")
+    net, worst, by_host = (Decimal(result[key]) for key in keys)
+    part = "" if by_host == worst else f" to the client, ${by_host:.2f} of it by the host"
     print(f"r_eff      {texts[0]}")
     print(f"r_be       {texts[1]}")
     print(f"net        {'-' if net < 0 else ''}${abs(net):.2f}")
-    print(f"worst day  ${worst:.2f}")
+    print(f"worst day  ${worst:.2f}{part}")
+    if result["days_left_out"]:
+        print(f"{result['days_left_out']:,} days before are left out (--days N looks at more)")
     if result["ignored_seconds"]:
         print(f"{result['ignored_seconds']:,} s of outages outside of rentals do not count")
 
