@@ -172,10 +172,14 @@ class TestBadInput:
             ("--platform-fee x", "--platform-fee: need"),
             ("--end soon", "--end: need a time with an offset"),
             ("--rolling 1mo", "--rolling: need"),
-            ("--min-gpu 3", "listing.min_gpu: need a power of two, got 3"),
-            ("--end 2027-01-01 --rolling 3d", "listing.rolling: need an end date or a rolling one"),
+            ("--min-gpu 3", "--min-gpu: need a power of two, got 3"),
+            ("--end 2027-01-01 --rolling 3d", "--rolling: need an end date or a rolling one"),
+            (
+                "--sla-claim 0.9 --sla-spread 9",
+                "--sla-spread: need a spread above 0 and at most 3, got 9\n",
+            ),
             ("--machine 7", "--machine: need a machine of the market: 1, got 7"),
-            ("--at 2025-01-01", "at: need an instant from 2026-01-01"),
+            ("--at 2025-01-01", "--at: need an instant from 2026-01-01"),
         ],
     )
     def test_of_the_options(

@@ -204,6 +204,13 @@ class TestBid:
         (one,) = answer(capsys, "bid", str(path), "--series", "b")["bids"]
         assert (one["bid"], one["available"]) == ("0.30", 1.0)
 
+    def test_times_without_offsets_are_told_the_option(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "naive.csv"
+        path.write_text(HISTORY.replace("Z,", ","))
+        assert "(--utc takes those without one as UTC)" in refused(capsys, "bid", str(path))
+
     def test_from_standard_input_and_without_offsets(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -353,7 +360,10 @@ class TestCharge:
         fewer = answer(capsys, *CHARGE, "--runs", "1", "--fit", str(path))
         for more, less in zip(few["prices"], fewer["prices"], strict=True):
             assert more["occupancy"] > less["occupancy"]
-        for row, said in (("0.3,much,1", "row 1: need three numbers"), ("0.3,2,1", "row 1.obs")):
+        for row, said in (
+            ("0.3,much,1", "row 1: need three numbers"),
+            ("0.3,2,1", "row 1, occupied: need a fraction from 0 to 1, got 2"),
+        ):
             path.write_text(f"price,occupied,hours\n{row}\n")
             assert said in refused(capsys, *CHARGE, "--fit", str(path))
 
@@ -370,13 +380,16 @@ class TestCharge:
             (("--demand", "gamers"), "--demand: need one of experiments, training, serving"),
             (("--fee", "1"), "--fee: need a share"),
             (("--usual", "0"), "--usual: need a price above zero"),
-            (("--min-gpu", "3"), "min_gpu: need a power of two"),
+            (("--min-gpu", "3"), "--min-gpu: need a power of two"),
+            (("--watts", "-3", "--kwh", "1"), "--watts: need 0 to 1,000,000 watts, got -3"),
         ],
     )
     def test_bad_words(
         self, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], said: str
     ) -> None:
-        assert said in refused(capsys, *CHARGE, *more)
+        pairs = zip(CHARGE[2::2], CHARGE[3::2], strict=True)
+        base = [word for pair in pairs if pair[0] != more[0] for word in pair]
+        assert said in refused(capsys, *CHARGE[:2], *base, *more)
 
 
 class TestPictures:

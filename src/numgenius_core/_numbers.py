@@ -108,7 +108,7 @@ def as_fraction_of_ten(value: object, path: str, need: str, hint: str = "") -> t
     if isinstance(value, str):
         match = _NUMBER.fullmatch(value)
         if match is None:
-            raise RuleViolation(path, need, shown(value))
+            raise RuleViolation(path, need + _form(value), shown(value))
         sign, whole, digits = match.group(1), match.group(2), match.group(3) or ""
         number = int(whole + digits)
         return (-number if sign == "-" else number), len(digits)
@@ -123,6 +123,13 @@ def as_fraction_of_ten(value: object, path: str, need: str, hint: str = "") -> t
     if isinstance(value, float):
         raise WrongType(path, f"{need} as text, int or Decimal{hint}", shown(value))
     raise WrongType(path, need, shown(value))
+
+
+def _form(text: str) -> str:
+    """Return what is said of a text with a number in it that is not written as one: ``$1``."""
+    written = re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", text, re.ASCII)
+    is_one = written is None and any(digit in text for digit in "0123456789")
+    return ", as a plain decimal number such as 1.5" if is_one else ""
 
 
 def _places(value: Decimal) -> int:

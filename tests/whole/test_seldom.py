@@ -103,7 +103,10 @@ class TestTheCommand:
         ("words", "text"),
         [
             ("--bid 0.2", "--bid: need --mode interruptible, got on-demand"),
-            ("--now yesterday", "--now: need a time with an offset, such as 2026-06-16T12:00Z"),
+            (
+                "--now yesterday",
+                "--now: need a time with an offset or a date, such as 2026-06-16T1",
+            ),
             ("--now 2026-06-16T12:00", "--now: need a time with an offset"),
             ("--columns ,", "--columns: need the names of columns with commas between them"),
             ("--columns nothing", "--columns: need id, gpus, "),

@@ -13,7 +13,7 @@ from numgenius_core._command._plotting import save
 from numgenius_core._command._reading import instant, source_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core._terms import LOWEST_BID
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import InvalidDocument, RuleViolation
 from numgenius_core.planning import PriceSeries, compare_bids as fare, read_price_series
 from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_HOUR
@@ -79,6 +79,13 @@ def _series(options: Namespace) -> PriceSeries:
             naive="utc" if options.utc else "refuse",
             end=end,
         )
+    except InvalidDocument as fault:
+        # What the function calls an argument is an option here.
+        faults = [
+            RuleViolation(each.path, each.need.replace("naive='utc'", "--utc"), each.got)
+            for each in fault.faults
+        ]
+        raise InvalidDocument(fault.source, faults) from None
     except RuleViolation as fault:
         if end is None or not fault.path.startswith("instants"):
             raise

@@ -49,7 +49,9 @@ class KeptSimulations(MutableMapping[_Key, Outcome]):
         try:
             text = self.path.read_text("utf-8") if self.path.exists() else ""
         except (OSError, UnicodeDecodeError) as fault:
-            raise RuleViolation("--keep", "a file that can be read", f"{path}: {fault}") from None
+            raise RuleViolation(
+                "--keep", "a file that can be read", f"{path}: {_why(fault)}"
+            ) from None
         for number, line in enumerate(text.splitlines(keepends=True), 1):
             if not line.endswith("\n"):
                 self.path.write_text(text[: -len(line)], "utf-8")  # an interruption cut it short
@@ -79,7 +81,7 @@ class KeptSimulations(MutableMapping[_Key, Outcome]):
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"of": name, "outcome": _record(outcome)}) + "\n")
         except OSError as fault:
-            raise RuleViolation("--keep", "a file that can be written", str(fault)) from None
+            raise RuleViolation("--keep", "a file that can be written", _why(fault)) from None
 
     def __delitem__(self, key: _Key) -> None:
         raise RuleViolation("--keep", "a file that is only added to", "a deletion")
@@ -89,6 +91,10 @@ class KeptSimulations(MutableMapping[_Key, Outcome]):
 
     def __len__(self) -> int:
         return len(self._lines)
+
+
+def _why(fault: OSError | UnicodeDecodeError) -> str:
+    return (isinstance(fault, OSError) and fault.strerror) or "what is no text"
 
 
 def _record(outcome: Outcome) -> dict[str, Any]:

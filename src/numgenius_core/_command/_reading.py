@@ -38,11 +38,15 @@ def source_of(file: str) -> os.PathLike[str] | BinaryIO:
 
 
 def instant(text: str, option: str) -> datetime:
-    """Read a time with an offset, or a date, which begins in UTC."""
-    from numgenius_core.intervals import parse_instant
+    """Read a time with an offset, whose fraction of a second is cut off, or a date of UTC."""
+    from numgenius_core.intervals import floor_second, parse_instant
 
-    need = "a time with an offset, such as 2026-06-16T12:00Z"
+    need = "a time with an offset or a date, such as 2026-06-16T12:00Z or 2026-06-16"
     try:
         return parse_instant(text, option)
     except RuleViolation:
+        pass  # it may have a fraction of a second
+    try:
+        return floor_second(datetime.fromisoformat(text))
+    except ValueError:
         raise RuleViolation(option, need, text) from None

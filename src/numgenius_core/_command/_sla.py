@@ -10,6 +10,7 @@ from numgenius_core._command._options import add_json, whole
 TYPE_CHECKING = False  # as in the package's own `__init__`
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from fractions import Fraction
     from typing import Any
 
     from numgenius_core._command._options import Subparsers
@@ -40,7 +41,7 @@ def add(subparsers: Subparsers) -> None:
         "--days", metavar="N", type=whole, help="up to it, at most 366 (default 90)"
     )
     _add_platform_fee(backtest)
-    backtest.add_argument("--plot", metavar="FILE", help="draw it, as SVG, PNG or PDF")
+    backtest.add_argument("--plot", metavar="FILE", help="draw it, as SVG or PNG")
     add_json(backtest)
 
     advise = words.add_parser("advise", help="the best claim and spread for a host's history")
@@ -95,6 +96,20 @@ def _promise(options: Namespace) -> Promise:
     return read("--spread", lambda text: Promise(claim, text), options.spread)
 
 
+def _target(options: Namespace) -> Fraction:
+    from numgenius_core._command._reading import read
+    from numgenius_core._terms import reliability_of
+
+    return read("--target", lambda text: reliability_of(text, "target"), options.target)
+
+
+def _share(option: str, text: str, *, below_one: bool = False) -> Fraction:
+    from numgenius_core._command._reading import read
+    from numgenius_core._numbers import fraction
+
+    return read(option, lambda given: fraction(given, option, below_one=below_one), text)
+
+
 def _fee(options: Namespace) -> tuple[dict[str, Any], str]:
     from numgenius_core._command._reading import read
     from numgenius_core._numbers import decimal_text
@@ -140,31 +155,22 @@ def _backtest(options: Namespace) -> tuple[dict[str, Any], str]:
         history,
         price,
         promise,
-        target=options.target,
+        target=None if options.target is None else _target(options),
         end=end,
         days=options.days,
-        platform_fee=options.platform_fee,
+        platform_fee=_share("--platform-fee", options.platform_fee, below_one=True),
     )
     if options.plot is not None:
-        _draw(tried, options.plot)
+        from numgenius_core._command._plotting import save
+        from numgenius_core.plots import sla_backtest
+
+        save(options.plot, lambda: sla_backtest(tried)[0])
     settled, record = tried.settlement, tried.record()
     record |= {"ignored_seconds": settled.ignored_seconds, "days_left_out": 0}
     if options.days is None and settled.days and history.rentals:
         before = settled.days[0].day.date() - history.rentals[0].start.date()
         record["days_left_out"] = max(before.days, 0)
     return record, str(tried)
-
-
-def _draw(tried: Any, name: str) -> None:
-    from numgenius_core.errors import RuleViolation, shown
-    from numgenius_core.plots import sla_backtest
-
-    figure: Any = sla_backtest(tried)[0].figure
-    try:
-        figure.savefig(name)
-    except (OSError, ValueError) as error:
-        need = "a file that can be written, such as picture.svg"
-        raise RuleViolation("--plot", need, shown(str(error))) from None
 
 
 def _show_backtest(result: dict[str, Any]) -> None:
@@ -199,11 +205,12 @@ def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
     advice = advise_promise(
         history,
         price,
-        target=options.target,
-        risk=options.risk,
-        most_fee=options.most_fee,
-        platform_fee=options.platform_fee,
+        target=_target(options),
+        risk=_share("--risk", options.risk, below_one=True),
+        most_fee=_share("--most-fee", options.most_fee),
+        platform_fee=_share("--platform-fee", options.platform_fee, below_one=True),
     )
+    said = str(advice) if advice.tried else str(advice.table().title)
     tried = [
         {
             "claim": float(each.cover.terms.promise.claim),
@@ -224,7 +231,7 @@ def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
         "sustained_claim": None if advice.sustained is None else float(advice.sustained),
         "unsold": advice.unsold,
         "tried": tried,
-    }, f"{estimate}\n\n{advice}"
+    }, f"{estimate}\n\n{said}"
 
 
 def _show_advice(result: dict[str, Any]) -> None:

@@ -1,0 +1,44 @@
+"""What a refusal says at a terminal: the option that is meant, and numbers as people write them.
+
+Rules name a value by where it stands in theirs, such as ``listing.min_gpu``. Who typed
+``--min-gpu`` looks for that; so the last part of such a path is the option, where the command has
+one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Final
+
+from numgenius_core._command._texts import share
+from numgenius_core.errors import NumgeniusError, RuleViolation
+
+_PATH: Final = re.compile(r"(?:[A-Za-z_]+\.)?([a-z_]+)")
+_FRACTION: Final = re.compile(r"Fraction\((-?[0-9]+), ([0-9]+)\)")
+_DECIMAL: Final = re.compile(r"Decimal\('([^']*)'\)")
+
+
+def line_of(error: NumgeniusError, names: Mapping[str, str], files: frozenset[str]) -> str:
+    """Return what went wrong, in one line.
+
+    Args:
+        error: The refusal of a rule or of a reader.
+        names: What people type for each option or argument, by its name in the parser.
+        files: The names of files that were given, which may look like those of options.
+    """
+    text = str(error)
+    if isinstance(error, RuleViolation):
+        path = error.path
+        match = _PATH.fullmatch(path)
+        if match is not None and path not in files:
+            path = names.get(match[1], path)
+        text = f"{path}: need {error.need}, got {error.got}"
+    return plain(" ".join(text.split()))
+
+
+def plain(text: str) -> str:
+    """Return a text with the numbers in it as people write them, not as Python does."""
+    text = _FRACTION.sub(lambda found: share(Fraction(int(found[1]), int(found[2]))), text)
+    return _DECIMAL.sub(r"\1", text)
