@@ -20,6 +20,7 @@ PRICE_PLACES: Final = 12
 """Most decimals of a price in dollars."""
 LONGEST_SHARE: Final = 10**200
 """Above the numerator and the denominator of every share: no document has longer ones."""
+_LENGTHS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 FROM_FLOAT: Final = " (or use from_float)"
 
 
@@ -96,6 +97,16 @@ def length_in_seconds(duration: timedelta, path: str = "length") -> int:
     if not seconds:
         raise RuleViolation(path, "a duration above zero", "0")
     return seconds
+
+
+def length_text(seconds: int) -> str:
+    """Return a length of time as people type it: ``30d`` or ``1d 12h``."""
+    parts = []
+    for size, unit in _LENGTHS:
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts) or "0s"
 
 
 def as_fraction_of_ten(value: object, path: str, need: str, hint: str = "") -> tuple[int, int]:

@@ -7,11 +7,10 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from typing import Final
 
-from numgenius_core._numbers import decimal_text
+from numgenius_core._numbers import decimal_text, length_text
 
 _PLACES: Final = Decimal("1e-12")
 _WIDE: Final = Context(prec=250, rounding=ROUND_HALF_EVEN)  # no share is longer
-_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def text_of(value: object) -> str | None:
@@ -19,7 +18,7 @@ def text_of(value: object) -> str | None:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%dT%H:%M:%SZ}"
     if isinstance(value, timedelta):
-        return _length(value)
+        return length_text(value // timedelta(seconds=1))
     if isinstance(value, Fraction):
         return share(value)
     return None if value is None else str(value)
@@ -29,13 +28,3 @@ def share(value: Fraction) -> str:
     """Return a number in plain digits, with at most twelve decimals."""
     number = _WIDE.divide(Decimal(value.numerator), Decimal(value.denominator))
     return decimal_text(number.quantize(_PLACES, context=_WIDE))
-
-
-def _length(value: timedelta) -> str:
-    """Return such as ``30d`` or ``1d 12h``."""
-    rest, parts = value // timedelta(seconds=1), []
-    for size, unit in _UNITS:
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return " ".join(parts) or "0s"
