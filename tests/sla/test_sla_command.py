@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -176,6 +178,21 @@ class TestTheBacktest:
             for end in ("2026-07-10T10:30Z", "2026-07-10", "2026-07-10T00:00:01Z")
         ]
         assert days == ["2026-07-10", "2026-07-09", "2026-07-10"]
+
+    def test_from_standard_input(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        history: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        class Input:
+            buffer = io.BytesIO(Path(history).read_bytes())
+
+        monkeypatch.setattr(sys, "stdin", Input)
+        words = ("sla", "backtest")
+        assert answer(capsys, *words, "-", *self.words) == answer(
+            capsys, *words, history, *self.words
+        )
 
     def test_a_naive_end(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
         words = (*self.words, "--end", "2026-07-05T00:00:00")

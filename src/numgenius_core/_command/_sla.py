@@ -55,7 +55,9 @@ def add(subparsers: Subparsers) -> None:
 
 
 def _add_history(parser: ArgumentParser) -> None:
-    parser.add_argument("history", metavar="HISTORY", help="rentals and outages: JSON or CSV")
+    parser.add_argument(
+        "history", metavar="HISTORY", help="rentals and outages, JSON or CSV; - for stdin"
+    )
 
 
 def _add_price(parser: ArgumentParser) -> None:
@@ -138,9 +140,10 @@ def _fee(options: Namespace) -> tuple[dict[str, Any], str]:
 
 
 def _read_history(options: Namespace) -> UptimeHistory:
+    from numgenius_core._command._reading import source_of
     from numgenius_core.sla import read_history
 
-    return read_history(options.history)
+    return read_history(source_of(options.history))
 
 
 def _backtest(options: Namespace) -> tuple[dict[str, Any], str]:
