@@ -178,6 +178,7 @@ class TestBadInput:
                 "--sla-claim 0.9 --sla-spread 9",
                 "--sla-spread: need a spread above 0 and at most 3, got 9\n",
             ),
+            ("--rolling 99999d", "--rolling: need at most 36,525 days, got 99999d\n"),
             ("--machine 7", "--machine: need a machine of the market: 1, got 7"),
             ("--at 2025-01-01", "--at: need an instant from 2026-01-01"),
         ],

@@ -220,6 +220,17 @@ class TestBid:
         monkeypatch.setattr(sys, "stdin", Input)
         assert len(answer(capsys, "bid", "-", "--utc")["bids"]) == 5
 
+    def test_a_record_of_a_single_moment(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "one.csv"
+        path.write_text("time,price\n2026-03-01T00:00Z,0.2\n")
+        said = refused(capsys, "bid", str(path))
+        assert said.startswith(f"numgenius: {path}: need a price that holds for some time (--until")
+        assert "--until: need a time after 2026" in refused(
+            capsys, "bid", str(path), "--until", "2026-03-01"
+        )
+
     def test_what_is_no_bid(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
         assert "--bid: need" in refused(capsys, "bid", history, "--bid", "cheap")
         assert "--until: need a time" in refused(capsys, "bid", history, "--until", "noon")

@@ -140,7 +140,7 @@ def _form(text: str) -> str:
     """Return what is said of a text with a number in it that is not written as one: ``$1``."""
     written = re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", text, re.ASCII)
     is_one = written is None and any(digit in text for digit in "0123456789")
-    return ", as a plain decimal number such as 1.5" if is_one else ""
+    return ", as a plain decimal number such as 0.5" if is_one else ""
 
 
 def _places(value: Decimal) -> int:

@@ -240,6 +240,9 @@ class TestTheRange:
                 backtest(rented(3), PRICE, PROMISE, days=days)
         with pytest.raises(RuleViolation, match="time zone"):
             backtest(rented(3), PRICE, PROMISE, end=datetime(2026, 7, 2))  # noqa: DTZ001
+        for early in (datetime(1, 1, 1, tzinfo=UTC), datetime(1, 1, 5, tzinfo=UTC)):
+            with pytest.raises(RuleViolation, match="end: need an instant after its days"):
+                backtest(rented(3), PRICE, PROMISE, end=early)
 
     def test_what_is_no_history(self) -> None:
         with pytest.raises(WrongType):

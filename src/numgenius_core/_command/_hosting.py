@@ -87,9 +87,15 @@ def _series(options: Namespace) -> PriceSeries:
         ]
         raise InvalidDocument(fault.source, faults) from None
     except RuleViolation as fault:
-        if end is None or not fault.path.startswith("instants"):
+        if end is None and fault.path == "end":
+            need = "a price that holds for some time (--until says how long the last one does)"
+            got = "prices of a single moment"
+            raise RuleViolation(options.file, need, got) from None
+        if end is None or not fault.path.startswith(("instants", "end")):
             raise
-        raise RuleViolation("--until", f"a time {fault.need}", fault.got) from None
+        raise RuleViolation(
+            "--until", f"a time {fault.need.removeprefix('an instant ')}", fault.got
+        ) from None
     if options.series is None and len(found) == 1:
         return next(iter(found.values()))
     if options.series not in found:

@@ -13,11 +13,15 @@ from fractions import Fraction
 from typing import Final
 
 from numgenius_core._command._texts import share
+from numgenius_core._numbers import length_text
 from numgenius_core.errors import NumgeniusError, RuleViolation
 
 _PATH: Final = re.compile(r"(?:[A-Za-z_]+\.)?([a-z_]+)")
 _FRACTION: Final = re.compile(r"Fraction\((-?[0-9]+), ([0-9]+)\)")
 _DECIMAL: Final = re.compile(r"Decimal\('([^']*)'\)")
+_DAYS: Final = re.compile(r"\b([0-9]+) days?, ([0-9]+):([0-9]{2}):([0-9]{2})\b")
+_LANGUAGES: Final = {"query": "where", "order": "sort"}
+"""The options whose text is a small language; a fault has its place in that."""
 
 
 def line_of(error: NumgeniusError, names: Mapping[str, str], files: frozenset[str]) -> str:
@@ -32,8 +36,11 @@ def line_of(error: NumgeniusError, names: Mapping[str, str], files: frozenset[st
     if isinstance(error, RuleViolation):
         path = error.path
         match = _PATH.fullmatch(path)
+        language, _, place = path.partition(", ")
         if match is not None and path not in files:
             path = names.get(match[1], path)
+        elif _LANGUAGES.get(language) in names:
+            path = f"{names[_LANGUAGES[language]]}, {place}"
         text = f"{path}: need {error.need}, got {error.got}"
     return plain(" ".join(text.split()))
 
@@ -41,4 +48,10 @@ def line_of(error: NumgeniusError, names: Mapping[str, str], files: frozenset[st
 def plain(text: str) -> str:
     """Return a text with the numbers in it as people write them, not as Python does."""
     text = _FRACTION.sub(lambda found: share(Fraction(int(found[1]), int(found[2]))), text)
+    text = _DAYS.sub(_length, text)
     return _DECIMAL.sub(r"\1", text)
+
+
+def _length(found: re.Match[str]) -> str:
+    days, hours, minutes, seconds = map(int, found.groups())
+    return length_text(((days * 24 + hours) * 60 + minutes) * 60 + seconds)

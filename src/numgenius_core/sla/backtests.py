@@ -27,6 +27,7 @@ from numgenius_core._numbers import decimal_text, round_half_even, whole_number
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core._terms import PARTS, Promise
+from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, after
 from numgenius_core.money import Money
 from numgenius_core.rates import PerHour
@@ -190,9 +191,14 @@ def _range(history: UptimeHistory, end: datetime | None, days: int | None) -> In
         stop = history.rentals[-1].end
     else:
         stop = utc(end, "end")
-    last = datetime.combine((stop - timedelta(seconds=1)).date(), datetime.min.time(), UTC)
-    upper = after(last, timedelta(days=1))
-    first = upper - timedelta(days=DEFAULT_DAYS if days is None else days)
+    try:
+        last = datetime.combine((stop - timedelta(seconds=1)).date(), datetime.min.time(), UTC)
+        upper = after(last, timedelta(days=1))
+        first = upper - timedelta(days=DEFAULT_DAYS if days is None else days)
+    except OverflowError:
+        raise RuleViolation(
+            "end", "an instant after its days, from the year 1", str(stop)
+        ) from None
     if days is None and end is None:
         first = max(first, history.rentals[0].start.replace(hour=0, minute=0, second=0))
     return Interval(first, upper)
