@@ -565,6 +565,23 @@ class TestASweepThatIsInterrupted:
             del kept[scenario, 1]
         assert len(KeptSimulations(str(kept.path))) == len(kept) == 1
 
+    def test_a_file_that_cannot_be_mended(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "sweep.jsonl"
+        path.write_text('{"of": "cut sho')
+        opened = Path.open
+
+        def full(self: Path, mode: str = "r", *args: Any, **options: Any) -> Any:
+            if mode == "w":
+                raise OSError(28, "No space left on device")
+            return opened(self, mode, *args, **options)
+
+        monkeypatch.setattr(Path, "open", full)
+        need = "--keep: need a file that can be written, got No space left on device"
+        with pytest.raises(RuleViolation, match=need):
+            KeptSimulations(str(path))
+
     def test_another_file_is_refused(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -90,7 +90,8 @@ def _series(options: Namespace) -> PriceSeries:
         if end is None and fault.path == "end":
             need = "a price that holds for some time (--until says how long the last one does)"
             got = "prices of a single moment"
-            raise RuleViolation(options.file, need, got) from None
+            name = "standard input" if options.file == "-" else options.file
+            raise RuleViolation(name, need, got) from None
         if end is None or not fault.path.startswith(("instants", "end")):
             raise
         raise RuleViolation(

@@ -53,8 +53,8 @@ class KeptSimulations(MutableMapping[_Key, Outcome]):
                 "--keep", "a file that can be read", f"{path}: {_why(fault)}"
             ) from None
         for number, line in enumerate(text.splitlines(keepends=True), 1):
-            if not line.endswith("\n"):
-                self.path.write_text(text[: -len(line)], "utf-8")  # an interruption cut it short
+            if not line.endswith("\n"):  # an interruption cut it short
+                self._write(text[: -len(line)], "w")
                 break
             try:
                 record = json.loads(line)
@@ -62,6 +62,13 @@ class KeptSimulations(MutableMapping[_Key, Outcome]):
             except (ValueError, KeyError, TypeError):
                 got = f"line {number} of {path}"
                 raise RuleViolation("--keep", "a file that --keep made", got) from None
+
+    def _write(self, text: str, how: str) -> None:
+        try:
+            with self.path.open(how, encoding="utf-8") as file:
+                file.write(text)
+        except OSError as fault:
+            raise RuleViolation("--keep", "a file that can be written", _why(fault)) from None
 
     def _name(self, key: _Key) -> str:
         found = self._known.get(key)
@@ -77,11 +84,7 @@ class KeptSimulations(MutableMapping[_Key, Outcome]):
     def __setitem__(self, key: _Key, outcome: Outcome) -> None:
         name = self._name(key)
         self._lines[name] = outcome
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"of": name, "outcome": _record(outcome)}) + "\n")
-        except OSError as fault:
-            raise RuleViolation("--keep", "a file that can be written", _why(fault)) from None
+        self._write(json.dumps({"of": name, "outcome": _record(outcome)}) + "\n", "a")
 
     def __delitem__(self, key: _Key) -> None:
         raise RuleViolation("--keep", "a file that is only added to", "a deletion")
