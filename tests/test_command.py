@@ -8,6 +8,7 @@ import runpy
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ class TestSlicesAndReserve:
             "refund": None,
         }
         assert answer(capsys, *words, "--cancel-after", "15d")["refund"] == "212.40"
+        assert answer(capsys, *words, "--cancel-after", "0d")["refund"] == "576.00"  # at once
         assert main([*words, "--cancel-after", "15d"]) == 0
         assert "refund    $212.40" in capsys.readouterr().out
         assert main(list(words)) == 0
@@ -67,6 +69,7 @@ class TestBadInput:
             ("quote --sample --months 3", "--months"),
             ("quote --sample --mode reserved --months 1201", "--months"),
             ("quote --sample --where gpu_nam=x", "--where, character 1"),
+            ("quote --sample --sort foo", "--sort, character 1"),
             ("slices 7 --min-gpu 3", "--min-gpu"),
             ("slices 0", "gpus"),
             ("reserve --price -1 --months 1", "--price"),
@@ -74,6 +77,9 @@ class TestBadInput:
             ("reserve --price 1 --months 1 --max-discount 1", "--max-discount"),
             ("reserve --price 1 --months 1 --cancel-after 1m", "--cancel-after"),
             ("reserve --price 1 --months 1 --cancel-after 1q", "--cancel-after"),
+            ("charge 0 --from 1 --to 2", "gpus"),
+            ("charge 8 --from 1 --to 2 --min-gpu 3", "--min-gpu"),
+            ("bid price", "price"),  # a file of that name, and no option
         ],
     )
     def test_one_line_that_names_the_place_and_status_2(
@@ -109,6 +115,57 @@ class TestBadInput:
         assert left.value.code == 2
         assert capsys.readouterr().err.startswith("numgenius: gpus: need ")
 
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ("slices x", "slices: gpus: need a whole number, got 'x'; see numgenius slices --help"),
+            ("quote --mode bid", "quote: --mode: need one of on-demand, reserved, interruptible"),
+            ("quote --gpu", "quote: --gpu: need a value, got none; see numgenius quote --help"),
+            ("quote --gpu a --gpu b", "quote: --gpu: need one value, got a second: 'b'; see"),
+            ("charge 8", "charge: --from, --to: need a value, got none; see numgenius charge"),
+            ("sla foo", "sla: QUESTION: need one of fee, backtest, advise, got 'foo'; see"),
+            ("slices 8 --compare --min-gpu 2", "slices: --min-gpu: not allowed with argument"),
+            ("slices 8 --foo", ": unrecognized arguments: --foo (a value with a blank stands"),
+            ("sla", "sla: QUESTION: need a value, got none; see numgenius sla --help"),
+        ],
+    )
+    def test_what_the_parser_refuses_is_one_line_too(
+        self, words: str, said: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit) as left:
+            main(words.split())
+        assert left.value.code == 2
+        err = capsys.readouterr().err
+        assert err.replace("numgenius ", "", 1).removeprefix("numgenius").startswith(said)
+        assert err.count("\n") == 1
+
+    @pytest.mark.parametrize("name", ["foo", ""])
+    def test_no_such_subcommand(self, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit):
+            main(name.split())
+        err = capsys.readouterr().err
+        assert err.startswith("numgenius: COMMAND: need ")
+        assert err.endswith("; see numgenius --help\n")
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk here")
+    @pytest.mark.parametrize("words", ["slices 7", "quote --sample --json", "--version", "--help"])
+    def test_a_full_disk_is_one_line_and_status_3(self, words: str) -> None:
+        command = [sys.executable, "-m", "numgenius_core", *words.split()]
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                command, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            )
+        assert done.returncode == 3
+        (line,) = (each for each in done.stderr.splitlines() if "lowest bid" not in each)
+        assert line.startswith("numgenius: standard output: cannot be written to, No space")
+
+    def test_an_output_that_is_closed(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(sys, "stdout", None)
+        assert main(["slices", "7"]) == 3
+        assert capsys.readouterr().err.endswith("cannot be written to, it is closed\n")
+
     def test_a_reader_that_has_seen_enough_is_no_error(self) -> None:
         command = [sys.executable, "-m", "numgenius_core", "quote", "--sample", "--top", "60"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -117,6 +174,12 @@ class TestBadInput:
             process.stdout.close()
             assert process.stderr.read() == b""
         assert process.returncode == 0
+
+
+def test_a_moment_is_written_as_every_other_time(capsys: pytest.CaptureFixture[str]) -> None:
+    for typed in ("2026-12-05", "2026-12-05T01:00:00.9+01:00"):
+        found = answer(capsys, "quote", "--sample", "--top", "1", "--now", typed)
+        assert found["now"] == "2026-12-05T00:00:00+00:00"
 
 
 class TestWholeNumbersOfTheCommand:

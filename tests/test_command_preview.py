@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -78,15 +79,17 @@ class TestPreview:
             "upload": "0.01",
             "download": "0.02",
             "min_bid": "0.60",
-            "platform_fee": "1/4",
+            "platform_fee": "0.25",
             "min_gpu": "2",
-            "max_discount": "1/10",
-            "end": None,
-            "rolling": "30 days, 0:00:00",
-            "sla_claim": "99/100",
-            "sla_spread": "2/5",
+            "max_discount": "0.1",
+            "end": "2026-02-01T00:00:00Z",  # 30 days from then
+            "rolling": "30d",
+            "sla_claim": "0.99",
+            "sla_spread": "0.4",
         }
-        assert {each["from"] for each in found["terms"]} == {"sent"}
+        origins = {each["name"]: each["from"] for each in found["terms"]}
+        assert origins.pop("end") == "rolling"
+        assert set(origins.values()) == {"sent"}
         assert found["others"] == [
             {
                 "what": "contract 5",
@@ -110,7 +113,37 @@ class TestPreview:
     def test_nothing_changes(self, market: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["preview", str(market)]) == 0
         out = capsys.readouterr().out
-        assert out.startswith("No term changes.\n\nNo contract is extended: neither --end nor")
+        assert out == (
+            "No term changes.\n\nNo contract is extended: neither --end nor --rolling is given.\n"
+        )
+
+    def test_an_end_that_is_past(self, market: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["preview", str(market), "--end", "2025-06-30"]) == 0
+        assert capsys.readouterr().out.splitlines()[:3] == [
+            "Nothing is listed: the end is past.",
+            "",
+            "No contract changes: what is rented stays as agreed.",
+        ]
+        assert not told(capsys, market, "--end", "2025-06-30")["listed"]
+        assert told(capsys, market, "--end", "2026-02-01")["listed"]
+
+    def test_nobody_rents(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        path = saved(world(1, prices(1, storage="0.10")), tmp_path)
+        assert main(["preview", str(path), "--rolling", "36h"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[1].split() == ["end", "none", "2026-01-02", "12:00", "rolling"]
+        assert lines[2].split() == ["rolling", "none", "1d", "12h", "sent"]
+        assert lines[-1] == "No contract is extended: nobody rents."
+
+    def test_an_end_that_rolled_stands_where_it_was(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        w = world(1)
+        w.list(prices(1, storage="0.10"), rolling=timedelta(days=30))
+        terms = {each["name"]: each for each in told(capsys, saved(w, tmp_path))["terms"]}
+        end = terms["end"]
+        assert (end["old"], end["new"], end["changes"]) == ("2026-01-31T00:00:00Z",) * 2 + (False,)
+        assert (terms["rolling"]["old"], terms["rolling"]["new"]) == ("30d", None)
 
     def test_a_later_contract_and_one_that_never_ends(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -140,9 +173,14 @@ class TestBadInput:
             ("--end soon", "--end: need a time with an offset"),
             ("--rolling 1mo", "--rolling: need"),
             ("--min-gpu 3", "--min-gpu: need a power of two, got 3"),
-            ("--end 2027-01-01 --rolling 3d", "listing.rolling: need an end date or a rolling one"),
+            ("--end 2027-01-01 --rolling 3d", "--rolling: need an end date or a rolling one"),
+            (
+                "--sla-claim 0.9 --sla-spread 9",
+                "--sla-spread: need a spread above 0 and at most 3, got 9\n",
+            ),
+            ("--rolling 99999d", "--rolling: need at most 36,525 days, got 99999d\n"),
             ("--machine 7", "--machine: need a machine of the market: 1, got 7"),
-            ("--at 2025-01-01", "at: need an instant from 2026-01-01"),
+            ("--at 2025-01-01", "--at: need an instant from 2026-01-01"),
         ],
     )
     def test_of_the_options(
@@ -158,6 +196,34 @@ class TestBadInput:
         w.add(1, 2)
         assert main(["preview", str(saved(w, tmp_path)), "--gpu", "1"]) == 2
         assert "--machine: need a machine of the market: 1, 2, got none" in capsys.readouterr().err
-        (tmp_path / "market.json").write_text("{}")
-        assert main(["preview", str(tmp_path / "market.json")]) == 2
-        assert capsys.readouterr().err.startswith("numgenius: ")
+
+    @pytest.mark.parametrize(
+        ("text", "got"),
+        [
+            ("", "an empty file"),
+            ("time,price\n", "what is no JSON in line 1"),
+            ("[" * 100_000, "what is no JSON"),
+            ("\xff", "what is no JSON"),
+            ("[{}]", "a list"),
+            ("7", "7"),
+            ("{}", "an empty one"),
+            ('{"offers": []}', "an object of 'offers'"),
+            ('{"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}', "an object of 'a', 'b', 'c', 'd', …"),
+            ('{"schema": "numgenius/2", "type": "x"}', "schema 'numgenius/2' of type 'x'"),
+            ('{"schema": "numgenius/1", "type": "Offer"}', "schema 'numgenius/1' of type 'Offer'"),
+        ],
+    )
+    def test_what_is_no_market(
+        self, tmp_path: Path, text: str, got: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "other"
+        path.write_bytes(text.encode("latin-1" if text == "\xff" else "utf-8"))
+        assert main(["preview", str(path)]) == 2
+        assert capsys.readouterr().err == f"numgenius: {path}: need a market document, got {got}\n"
+
+    def test_a_fault_within_names_the_file(
+        self, market: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        market.write_text(market.read_text().replace('"now": "', '"now": "x'))
+        assert main(["preview", str(market)]) == 2
+        assert capsys.readouterr().err.startswith(f"numgenius: {market}: 1 fault snapshot.now: ")

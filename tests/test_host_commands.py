@@ -173,6 +173,16 @@ class TestBid:
         assert len(bids) == 8
         assert (bids[0], bids[-1]) == ("0.20", "0.59")
 
+    def test_a_bid_that_is_proposed_can_be_given(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "free.csv"
+        path.write_text("time,price\n2026-03-01T00:00Z,0\n2026-03-02T00:00Z,0.2\n")
+        bids = [one["bid"] for one in answer(capsys, "bid", str(path))["bids"]]
+        assert bids == ["0.001", "0.20"]
+        for bid in bids:
+            answer(capsys, "bid", str(path), "--bid", bid)
+
     def test_a_bid_that_never_runs_has_no_price(
         self, capsys: pytest.CaptureFixture[str], history: str
     ) -> None:
@@ -194,6 +204,13 @@ class TestBid:
         (one,) = answer(capsys, "bid", str(path), "--series", "b")["bids"]
         assert (one["bid"], one["available"]) == ("0.30", 1.0)
 
+    def test_times_without_offsets_are_told_the_option(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "naive.csv"
+        path.write_text(HISTORY.replace("Z,", ","))
+        assert "(--utc takes those without one as UTC)" in refused(capsys, "bid", str(path))
+
     def test_from_standard_input_and_without_offsets(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -212,15 +229,23 @@ class TestBid:
         assert "(--utc takes those without one as UTC)" in told
         assert "naive" not in told.replace(str(path), "")
         assert answer(capsys, "bid", str(path), "--utc")["hours"] == 4
-        path.write_text("time,price\n2026-03-01T00:00Z,0.2\n")
-        told = refused(capsys, "bid", str(path))
-        assert told == "numgenius: --until: need a time after 2026-03-01 00:00:00+00:00, got none\n"
         path.write_text("time,price,zone\n2026-03-01T00:00Z,0.2,a\n2026-03-01T00:00Z,0.3,b\n")
-        assert "--until: need a time after 2026-03-01" in refused(capsys, "bid", str(path))
+        assert "(--until says how long the last one does)" in refused(capsys, "bid", str(path))
         path.write_text("when,price\n2026-03-01T00:00Z,0.2\n")
         assert "a column of the time (--time says which; known" in refused(capsys, "bid", str(path))
         path.write_text("time,usd\n2026-03-01T00:00Z,0.2\n")
         assert "column of the price (--price says which; known" in refused(capsys, "bid", str(path))
+
+    def test_a_record_of_a_single_moment(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "one.csv"
+        path.write_text("time,price\n2026-03-01T00:00Z,0.2\n")
+        said = refused(capsys, "bid", str(path))
+        assert said.startswith(f"numgenius: {path}: need a price that holds for some time (--until")
+        assert "--until: need a time after 2026" in refused(
+            capsys, "bid", str(path), "--until", "2026-03-01"
+        )
 
     def test_what_is_no_bid(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
         assert "--bid: need" in refused(capsys, "bid", history, "--bid", "cheap")
@@ -432,7 +457,10 @@ class TestCharge:
         fewer = answer(capsys, *CHARGE, "--runs", "1", "--fit", str(path))
         for more, less in zip(few["prices"], fewer["prices"], strict=True):
             assert more["occupancy"] > less["occupancy"]
-        for row, said in (("0.3,much,1", "row 1: need three numbers"), ("0.3,2,1", "row 1.obs")):
+        for row, said in (
+            ("0.3,much,1", "row 1: need three numbers"),
+            ("0.3,2,1", "row 1, occupied: need a fraction from 0 to 1, got 2"),
+        ):
             path.write_text(f"price,occupied,hours\n{row}\n")
             assert said in refused(capsys, *CHARGE, "--fit", str(path))
 
@@ -450,12 +478,15 @@ class TestCharge:
             (("--fee", "1"), "--fee: need a share"),
             (("--usual", "0"), "--usual: need a price above zero"),
             (("--min-gpu", "3"), "--min-gpu: need a power of two"),
+            (("--watts", "-3", "--kwh", "1"), "--watts: need 0 to 1,000,000 watts, got -3"),
         ],
     )
     def test_bad_words(
         self, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], said: str
     ) -> None:
-        assert said in refused(capsys, *CHARGE, *more)
+        pairs = zip(CHARGE[2::2], CHARGE[3::2], strict=True)
+        base = [word for pair in pairs if pair[0] != more[0] for word in pair]
+        assert said in refused(capsys, *CHARGE[:2], *base, *more)
 
 
 class TestPictures:
@@ -621,6 +652,23 @@ class TestASweepThatIsInterrupted:
         with pytest.raises(RuleViolation, match="a file that is only added to, got a deletion"):
             del kept[scenario, 1]
         assert len(KeptSimulations(str(kept.path))) == len(kept) == 1
+
+    def test_a_file_that_cannot_be_mended(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "sweep.jsonl"
+        path.write_text('{"of": "cut sho')
+        opened = Path.open
+
+        def full(self: Path, mode: str = "r", *args: Any, **options: Any) -> Any:
+            if mode == "w":
+                raise OSError(28, "No space left on device")
+            return opened(self, mode, *args, **options)
+
+        monkeypatch.setattr(Path, "open", full)
+        need = "--keep: need a file that can be written, got No space left on device"
+        with pytest.raises(RuleViolation, match=need):
+            KeptSimulations(str(path))
 
     def test_another_file_is_refused(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -20,6 +20,7 @@ PRICE_PLACES: Final = 12
 """Most decimals of a price in dollars."""
 LONGEST_SHARE: Final = 10**200
 """Above the numerator and the denominator of every share: no document has longer ones."""
+_LENGTHS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 FROM_FLOAT: Final = " (or use from_float)"
 
 
@@ -98,6 +99,16 @@ def length_in_seconds(duration: timedelta, path: str = "length") -> int:
     return seconds
 
 
+def length_text(seconds: int) -> str:
+    """Return a length of time as people type it: ``30d`` or ``1d 12h``."""
+    parts = []
+    for size, unit in _LENGTHS:
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts) or "0s"
+
+
 def as_fraction_of_ten(value: object, path: str, need: str, hint: str = "") -> tuple[int, int]:
     """Return ``(n, p)`` with ``value == n / 10**p`` for what :data:`Amount` allows.
 
@@ -108,7 +119,7 @@ def as_fraction_of_ten(value: object, path: str, need: str, hint: str = "") -> t
     if isinstance(value, str):
         match = _NUMBER.fullmatch(value)
         if match is None:
-            raise RuleViolation(path, need, shown(value))
+            raise RuleViolation(path, need + _form(value), shown(value))
         sign, whole, digits = match.group(1), match.group(2), match.group(3) or ""
         number = int(whole + digits)
         return (-number if sign == "-" else number), len(digits)
@@ -123,6 +134,13 @@ def as_fraction_of_ten(value: object, path: str, need: str, hint: str = "") -> t
     if isinstance(value, float):
         raise WrongType(path, f"{need} as text, int or Decimal{hint}", shown(value))
     raise WrongType(path, need, shown(value))
+
+
+def _form(text: str) -> str:
+    """Return what is said of a text with a number in it that is not written as one: ``$1``."""
+    written = re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", text, re.ASCII)
+    is_one = written is None and any(digit in text for digit in "0123456789")
+    return ", as a plain decimal number such as 0.5" if is_one else ""
 
 
 def _places(value: Decimal) -> int:

@@ -493,6 +493,13 @@ class TestAReservedDepositRunsDown:
         after_it = statement(life(rented(), paid), Interval(after(4), after(5)))
         assert after_it.lines[0].covered == PerHour("0.4") * timedelta(seconds=1)
 
+    def test_each_line_can_be_worked_out_by_hand(self) -> None:
+        bill = statement(life(rented(disk_mb=50_500)), Interval(T0, T0 + 10 * HOUR))
+        rows = str(bill).splitlines()
+        (disk,) = (row.split() for row in rows if row.startswith("storage"))
+        assert " ".join(disk[3:-2]) == "50.5 GB × 36,000 seconds 0.72 $/GB-month"
+        assert disk[-1] == "0.50"  # 50.5 × 0.72 × 36,000 / 2,592,000
+
     def test_it_prints_as_a_table_that_adds_up(self) -> None:
         at, start, end = T0 + 15 * 24 * HOUR, "2026-01-05 00:00:00", "2026-01-20 00:00:00"
         facts = (self.PREPAID, Transferred(at=T0, received=10**9), Refunded(at=at, amount=Money(9)))

@@ -17,7 +17,7 @@ from hypothesis import given, strategies as st
 
 import frame_cases as cases
 from effort import examples, up_to
-from frame_engines import EAGER, LAZY, every_engine, make, read
+from frame_engines import EAGER, LAZY, every_engine, make, read, with_small_floats
 from numgenius_core import frames
 from numgenius_core._numbers import round_half_even
 from numgenius_core.errors import RuleViolation, WrongType
@@ -35,6 +35,7 @@ DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
 HOUR = timedelta(hours=1)
 ANY: Any = 3  # what no type check lets pass
 few = examples(4)  # a frame of many cases is one example
+PRICE = Column("dph_base", "dollars")
 ROW = {"num_gpus": 2, "dph_base": 0.8, "storage_cost": 0.15, "min_bid": 0.2}
 
 
@@ -250,6 +251,51 @@ class TestExactArithmetic:
             price = Fraction(Decimal(repr(got["dph_base"])))
             per_gpu = PerGpuHour.from_steps(round(price * 10**12 / gpus))
             assert got["quote_total"] == cases.nanos(per_gpu.charge(gpus, 3_600_000).to_decimal())
+
+
+SMALL: dict[str, Any] = ROW | {
+    "id": 1, "machine_id": 1, "gpu_name": "A", "dph_base": 16.0, "storage_cost": 0.25,
+    "min_bid": 0.5, "credit_discount_max": 0.5, "verification": "verified", "disk": 8.5,
+    "hours": 1.5, "months": 1.5, "bid": 0.75, "claim": 0.75, "spread": 0.5,
+}  # fmt: skip
+
+
+class TestFloatsOf32Bits:
+    """They are the numbers that they are: no engine computes on in 24 bits."""
+
+    @pytest.mark.parametrize(
+        "question",
+        [
+            lambda d: frames.quote(d, Column("hours", "hours"), disk=Column("disk", "GB")),
+            lambda d: frames.quote(d, HOUR, mode="reserved", months=Column("months", "months")),
+            lambda d: frames.quote(d, HOUR, mode="bid", bid=Column("bid", "dollars")),
+            lambda d: frames.reserve(d, Column("months", "months")),
+            lambda d: frames.promise_fees(d, "0.5", claim="claim", spread="spread", price=PRICE),
+        ],
+    )
+    def test_small_or_large_they_give_the_same(
+        self, engine: str, question: Callable[[Any], Any]
+    ) -> None:
+        large = make(engine, [SMALL, {**SMALL, "id": 2, "dph_base": 0.5}])
+        found, wanted = (
+            sorted(read(question(each)), key=lambda row: row["id"])
+            for each in (with_small_floats(large), large)
+        )
+        assert found == wanted
+
+    @pytest.mark.parametrize("price", [16.0, 0.5, 0.1, 0.4])
+    def test_a_price_is_its_exact_number(self, engine: str, price: float) -> None:
+        small = with_small_floats(make(engine, [{**SMALL, "num_gpus": 1, "dph_base": price}]))
+        (exact,) = (row["dph_base"] for row in read(small))
+        (row,) = read(frames.quote(small, timedelta(hours=1000), results="gpu"))
+        assert row["quote_gpu"] == 1000 * round(Decimal(exact), 12) * 10**9
+        (model,) = frames.model_prices(small)
+        assert model.mean == PerGpuHour(round(Decimal(exact), 12))
+
+    def test_a_share_that_is_none_is_refused(self, engine: str) -> None:
+        small = with_small_floats(make(engine, [{**SMALL, "credit_discount_max": 0.4}]))
+        with pytest.raises(RuleViolation, match="with at most 4 decimals, got 1 value"):
+            frames.reserve(small, 1)
 
 
 class TestRefusals:

@@ -77,6 +77,13 @@ class TestWhatABidWouldHaveGot:
         found = only(series("1", "9", "9", "1", "9", "1", every=timedelta(hours=4)), "1")
         assert found.interruptions == found.per_day == 2
 
+    def test_a_change_at_the_very_end_interrupts_nothing(self) -> None:
+        pairs = [(EPOCH, "0.2"), (EPOCH + 2 * HOUR, "0.5")]
+        found = only(PriceSeries.of(pairs), "0.3")
+        assert found.availability == 1
+        assert found.interruptions == 0
+        assert only(PriceSeries.of(pairs, end=EPOCH + 3 * HOUR), "0.3").interruptions == 1
+
     def test_a_change_of_price_that_a_bid_survives_interrupts_nothing(self) -> None:
         assert only(series("1", "2", "1"), "2").interruptions == 0
 

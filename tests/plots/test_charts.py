@@ -488,7 +488,7 @@ class TestRevenueCurve:
 
 
 class TestBids:
-    """What a bid gets: availability, mean price paid, interruptions a day."""
+    """What a bid gets: availability, mean price, interruptions a day."""
 
     def test_what_is_drawn(self) -> None:
         bids = [PerHour("0.1"), PerHour("0.65"), PerHour("1.3")]
@@ -499,6 +499,8 @@ class TestBids:
             [4.04, 1.41, 0.95],
             on_demand=PerHour("0.65"),
         )
+        # A winner pays its own bid, so this price is not what it pays.
+        assert drawn[1].get_ylabel() == "mean price while it runs ($/hour)"
         series = [list(map(float, each.get_lines()[0].get_ydata())) for each in drawn]
         assert series == [
             pytest.approx([76.77, 93.54, 95.75]),

@@ -65,6 +65,20 @@ class TestABacktest:
         assert heights == [*[pytest.approx(0.9701015625)] * 3, 0, 0, -84]
         assert below.get_xlabel() == "days since 2026-07-01"
 
+    def test_what_the_platform_pays_of_a_credit_is_below_what_the_host_does(self) -> None:
+        dead = Outage(period=Interval(T0, T0 + DAY))
+        history = UptimeHistory(rentals=(Interval(T0, T0 + DAY),), outages=(dead,))
+        tried = backtest(history, PerHour("3.50"), Promise("0.99"), platform_fee="0.25")
+        axes: Any = sla_backtest(tried)
+        below = axes[1]
+        assert [text.get_text() for text in below.get_legend().get_texts()] == [
+            *("fee", "credit, by the host", "credit, by the platform")
+        ]
+        assert [(bar.get_y(), bar.get_height()) for bar in below.patches[1:]] == [
+            (0, -63),
+            (-63, -21),
+        ]
+
     def test_without_rental_there_is_nothing_to_draw(self) -> None:
         empty = backtest(UptimeHistory(rentals=()), PerHour(1), Promise("0.99"))
         with pytest.raises(RuleViolation, match="at least one day of rental"):

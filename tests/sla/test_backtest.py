@@ -160,6 +160,7 @@ class TestTheRecord:
             "params",
             "net",
             "worst_day_credit",
+            "worst_day_by_host",
         ]
         assert record["params"] == {
             "r_claim": 0.99,
@@ -189,6 +190,16 @@ class TestTheRecord:
         assert record["worst_day_credit"] == "76.96499916"
         assert record["has_data"] is True
 
+    def test_a_credit_is_of_the_clients_price_and_the_host_pays_its_part(self) -> None:
+        tried = backtest(rented(3, 0, 1_440), PRICE, PROMISE, target="0.95", platform_fee="0.25")
+        record = tried.record()
+        dead = record["days"][1]
+        assert (dead["client_credit"], dead["escrow_to_client_balance"]) == ("84.00", "63.00")
+        assert (record["worst_day_credit"], record["worst_day_by_host"]) == ("84.00", "63.00")
+        head, row = (str(tried).splitlines()[index] for index in (1, 3))
+        assert head.endswith("credit $  by host $  to host $")
+        assert row.split()[5:7] == ["84.00", "63.00"]
+
     def test_without_rental(self) -> None:
         record = backtest(rented(1), PRICE, PROMISE, end=T0 + 2 * DAY, days=1).record()
         (day,) = record["days"]
@@ -214,21 +225,24 @@ class TestTheRange:
         assert self.days(history, end=T0 + 100 * DAY, days=1) == (1, "2026-10-08", "2026-10-08")
         assert self.days(history, days=2) == (2, "2027-01-15", "2027-01-16")
 
-    def test_all_of_a_history_that_fits(self) -> None:
-        assert self.days(rented(366))[0] == 366
+    def test_ninety_days_before_the_last_rental(self) -> None:
+        for days in (90, 91, 366, 367, 800):
+            assert self.days(rented(days))[0] == 90
+        assert self.days(rented(800), days=366)[0] == 366
         assert self.days(rented(3)) == (3, "2026-07-01", "2026-07-03")
         noon = T0 + DAY / 2
         history = UptimeHistory(rentals=(Interval(noon, noon + DAY),))
         assert self.days(history) == (2, "2026-07-01", "2026-07-02")
 
     def test_above_366_days_is_refused(self) -> None:
-        with pytest.raises(RuleViolation, match="at most 366 days, got 367 days"):
-            backtest(rented(367), PRICE, PROMISE)
         for days in (0, 367):
             with pytest.raises(RuleViolation):
                 backtest(rented(3), PRICE, PROMISE, days=days)
         with pytest.raises(RuleViolation, match="time zone"):
             backtest(rented(3), PRICE, PROMISE, end=datetime(2026, 7, 2))  # noqa: DTZ001
+        for early in (datetime(1, 1, 1, tzinfo=UTC), datetime(1, 1, 5, tzinfo=UTC)):
+            with pytest.raises(RuleViolation, match="end: need an instant after its days"):
+                backtest(rented(3), PRICE, PROMISE, end=early)
 
     def test_what_is_no_history(self) -> None:
         with pytest.raises(WrongType):

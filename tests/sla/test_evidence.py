@@ -175,6 +175,8 @@ class TestAdvice:
         advice = advise_promise(with_outages(60, 20, 4 * HOUR), PerHour(1), target="0.5")
         assert advice.best is None or advice.best.net > Money(0)
         hopeless = advise_promise(with_outages(1, 1, DAY / 3), PerHour(1), risk="0.01")
+        with pytest.raises(RuleViolation, match="platform_fee: need"):  # also where none is tried
+            advise_promise(with_outages(1, 1, DAY / 3), PerHour(1), risk="0.01", platform_fee=2)
         assert hopeless.best is None
         assert hopeless.tried == ()
         assert "a claim of none" in str(hopeless)

@@ -146,6 +146,7 @@ class TestTables:
                     "client_premium_to_escrow": "0.970101562512",
                     "escrow_to_client_balance": "0.00",
                     "escrow_to_host_balance": "0.00",
+                    "client_credit": "0.00",
                     "reliability": 1.0,
                 },
                 {
@@ -154,12 +155,14 @@ class TestTables:
                     "client_premium_to_escrow": "0.970101562512",
                     "escrow_to_client_balance": "76.96499916",
                     "escrow_to_host_balance": "92.975203965024",
+                    "client_credit": "76.96499916",
                     "reliability": 0.791666667,
                 },
             ],
             "params": {"r_claim": 0.99, "r_target": 0.95, "p": 0.666666667, "beta": 0.3},
             "net": "-75.024796034976",
             "worst_day_credit": "76.96499916",
+            "worst_day_by_host": "76.96499916",
         }
 
 

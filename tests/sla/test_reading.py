@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,7 +48,12 @@ def test_json_and_csv_say_the_same(tmp_path: Path) -> None:
     assert history.outages[0].period.start == datetime(2026, 7, 2, tzinfo=UTC)
     assert history.rentals[1].seconds == 86_400
     assert read_history(written(tmp_path, json.dumps(RECORD))) == history
-    assert read_history(str(written(tmp_path, CSV))) == history
+    assert read_history(written(tmp_path, CSV)) == history
+    for document in (json.dumps(RECORD), CSV):
+        assert read_history(document) == read_history(document.encode()) == history
+        with written(tmp_path, document).open("rb") as stream:
+            assert read_history(stream) == history
+        assert read_history(gzip.compress(document.encode("utf-16"))) == history
     short = "\ufeffkind,start,end\nrental,1783900800,1783987200\n"
     assert read_history(written(tmp_path, short)).outages == ()
     other = CSV.replace("kind,", "type,").replace("rental,", "rentals,")
@@ -99,11 +105,14 @@ def test_files_that_are_none(tmp_path: Path, text: str | bytes, error: type) -> 
 
 
 def test_what_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for source in (tmp_path / "missing", tmp_path, "a\0b"):
+    for source in (tmp_path / "missing", tmp_path, Path("a\0b")):
         with pytest.raises(ParseError, match="a file that can be read"):
             read_history(source)
     with pytest.raises(WrongType):
         read_history(5)  # type: ignore[arg-type]
-    monkeypatch.setattr("numgenius_core.sla._reading.MAX_BYTES", 3)
+    path = written(tmp_path, CSV)
+    with pytest.raises(ParseError, match="the name of a file comes as a Path"):
+        read_history(str(path))  # never opened: it may be what a stranger sent
+    monkeypatch.setattr("numgenius_core._json.packings.MAX_BYTES", 3)
     with pytest.raises(ParseError, match="at most 3 bytes"):
         read_history(written(tmp_path, "{ }  "))

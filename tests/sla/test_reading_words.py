@@ -86,7 +86,7 @@ def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(NumgeniusError, match="need a file that can be read, got No such file"):
         read_history(tmp_path / "none")
     with pytest.raises(NumgeniusError, match=r"need a file that can be read, got .*null"):
-        read_history("a\0b")
+        read_history(Path("a\0b"))
 
 
 def test_plural_kinds_and_seconds_with_a_fraction(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_plural_kinds_and_seconds_with_a_fraction(tmp_path: Path) -> None:
     path.write_text(
         "kind,start,end,announced\nrentals,86400.9,172800,\noutages,90000,90060,80000.5\n"
     )
-    found = read_history(str(path))
+    found = read_history(path)
     assert (found.machine, found.rented_seconds, found.down_seconds) == (None, 86_400, 60)
     assert found.outages[0].notice == 10_000
     path.write_text(f"{HEAD}\nrental,1,2,,7\nrental,5,6,,\noutage,1,2,,7\n")
@@ -113,7 +113,7 @@ def test_files_that_are_no_text_or_too_long(
     text = '\n {"rentals": [{"start": 5, "end": 6}]}'
     path.write_text(text)
     assert read_history(path).rented_seconds == 1
-    monkeypatch.setattr("numgenius_core.sla._reading.MAX_BYTES", len(text))
+    monkeypatch.setattr("numgenius_core._json.packings.MAX_BYTES", len(text))
     assert read_history(path).rented_seconds == 1
-    monkeypatch.setattr("numgenius_core.sla._reading.MAX_BYTES", len(text) - 1)
+    monkeypatch.setattr("numgenius_core._json.packings.MAX_BYTES", len(text) - 1)
     assert refused(path, text).startswith("FILE: need a document of at most")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -69,7 +71,9 @@ class TestTheFee:
     def test_refusals_exit_2(
         self, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], says: str
     ) -> None:
-        assert main([*FEE, *words]) == 2
+        pairs = zip(FEE[2::2], FEE[3::2], strict=True)
+        base = [word for pair in pairs if pair[0] not in words for word in pair]
+        assert main(["sla", "fee", *base, *words]) == 2
         captured = capsys.readouterr()
         assert captured.out == ""
         assert captured.err.startswith(f"numgenius: {says}")
@@ -122,15 +126,16 @@ class TestTheBacktest:
         words = ("sla", "backtest", history, *self.words, "--plot")
         assert main([*words, str(picture)]) == 0
         assert "<svg" in picture.read_text()
-        for name in (tmp_path / "no" / "sla.svg", tmp_path / "sla.what"):
-            assert main([*words, str(name)]) == 2
+        assert main([*words, str(tmp_path / "no" / "sla.svg")]) == 2
         assert "--plot: need a file that can be written" in capsys.readouterr().err
+        for name in ("sla.what", "sla.pdf"):  # one rule for every picture
+            assert main([*words, str(tmp_path / name)]) == 2
+            assert "--plot: need a file that ends in .svg or .png" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
         ("change", "says"),
         [
             ({"outages": [RECORD["rentals"][0]] * 2}, "history.outages: need no outage"),  # type: ignore[index]
-            ({"rentals": [{"start": 0, "end": 40_000_000}], "outages": []}, "days: need a range"),
             ({"rentals": [{"start": "2026-07-01T00:00:00", "end": 9}]}, ""),
         ],
     )
@@ -147,6 +152,48 @@ class TestTheBacktest:
         assert capsys.readouterr().err.startswith(f"numgenius: {says}")
         assert main(["sla", "backtest", str(tmp_path / "none"), *self.words]) == 2
 
+    def test_whose_credit_it_is(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
+        words = ("sla", "backtest", history, *self.words, "--platform-fee", "0.25")
+        assert main([*words]) == 0
+        told = capsys.readouterr().out
+        assert "worst day  $84.00 to the client, $63.00 of it by the host" in told
+        assert "credit $  by host $  to host $" in told
+
+    def test_a_long_history_is_looked_at_from_its_end(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "long.json"
+        path.write_text(json.dumps({"rentals": [{"start": 0, "end": 400 * 86_400}]}))
+        assert main(["sla", "backtest", str(path), *self.words]) == 0
+        assert "310 days before are left out (--days N looks" in capsys.readouterr().out
+        found = answer(capsys, "sla", "backtest", str(path), *self.words, "--days", "366")
+        assert (len(found["days"]), found["days_left_out"]) == (366, 0)
+
+    def test_the_last_day_counts_whole(
+        self, capsys: pytest.CaptureFixture[str], history: str
+    ) -> None:
+        words = ("sla", "backtest", history, *self.words, "--days", "1", "--end")
+        days = [
+            answer(capsys, *words, end)["days"][-1]["day"]
+            for end in ("2026-07-10T10:30Z", "2026-07-10", "2026-07-10T00:00:01Z")
+        ]
+        assert days == ["2026-07-10", "2026-07-09", "2026-07-10"]
+
+    def test_from_standard_input(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        history: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        class Input:
+            buffer = io.BytesIO(Path(history).read_bytes())
+
+        monkeypatch.setattr(sys, "stdin", Input)
+        words = ("sla", "backtest")
+        assert answer(capsys, *words, "-", *self.words) == answer(
+            capsys, *words, history, *self.words
+        )
+
     def test_a_naive_end(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
         words = (*self.words, "--end", "2026-07-05T00:00:00")
         assert main(["sla", "backtest", history, *words]) == 2
@@ -155,6 +202,38 @@ class TestTheBacktest:
 
 class TestAdvice:
     """Issue: "best claim and spread for a host with this history"."""
+
+    @pytest.mark.parametrize(
+        ("words", "says"),
+        [
+            (("--risk", "2"), "--risk: need a fraction from 0 to below 1, got '2'"),
+            (("--most-fee", "2"), "--most-fee: need a fraction from 0 to 1, got '2'"),
+            (("--platform-fee", "2"), "--platform-fee: need a fraction from 0 to below 1"),
+            (("--target", "2"), "--target: need a share above 0"),
+            (("--target", "1/2"), "--target: need a share above 0 and at most 0.99999 with"),
+        ],
+    )
+    def test_refusals_name_the_option(
+        self, capsys: pytest.CaptureFixture[str], history: str, words: tuple[str, ...], says: str
+    ) -> None:
+        assert main(["sla", "advise", history, "--price", "3.50", *words]) == 2
+        assert capsys.readouterr().err.startswith(f"numgenius: {says}")
+
+    def test_a_share_may_begin_with_its_point(
+        self, capsys: pytest.CaptureFixture[str], history: str
+    ) -> None:
+        words = ("sla", "backtest", history, "--price", "3.50", "--claim", ".99")
+        assert answer(capsys, *words, "--target", ".95", "--platform-fee", ".25") == answer(
+            capsys, *words, "--target", "0.95", "--platform-fee", "0.25"
+        )
+
+    def test_nothing_that_sells_is_no_table(
+        self, capsys: pytest.CaptureFixture[str], history: str
+    ) -> None:
+        assert main(["sla", "advise", history, "--price", "3.50", "--target", "0.99"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[-2].startswith("target 0.99; the evidence sustains a claim of")
+        assert lines[-1] == "offering does not pay on this history"
 
     def test_a_good_machine(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         path = tmp_path / "good.csv"

@@ -129,6 +129,13 @@ def make(engine: str, rows: Rows) -> Any:
     return maker(rows)
 
 
+def with_small_floats(native: Any) -> Any:
+    """Return a frame whose columns of floats have 32 bits."""
+    frame = nw.from_native(native)
+    floats = [name for name, kind in frame.collect_schema().items() if kind.is_float()]
+    return frame.with_columns(nw.col(*floats).cast(nw.Float32)).to_native()
+
+
 def read(native: Any) -> list[dict[str, Any]]:
     """Return the rows of a native frame, cells as Python values."""
     frame = nw.from_native(native)

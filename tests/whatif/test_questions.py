@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from fractions import Fraction
+from inspect import signature
 from typing import Any
 
 import pytest
@@ -26,6 +28,7 @@ from numgenius_core.whatif import (
     best_price,
     break_even_floor,
     floor_against_power_cost,
+    sweep,
     worth_of_discount,
 )
 from scenario_parts import bids, listing, wants
@@ -52,6 +55,18 @@ def recorded(*requests: Request, **changes: Any) -> Scenario:
 
 def payers(*limits: str) -> Scenario:
     return recorded(*(wants(0, limit=PerGpuHour(limit)) for limit in limits))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [best_price, best_min_gpu, best_mix, worth_of_discount, floor_against_power_cost],
+)
+def test_how_it_is_computed_is_said_by_name(question: Callable[..., Any]) -> None:
+    """Editors show the arguments, and a slip names the function that was called."""
+    names = set(signature(sweep).parameters) - {"options"}
+    assert names < set(signature(question).parameters)
+    with pytest.raises(TypeError, match=rf"{question.__name__}\(\) got an unexpected .* 'run'"):
+        question(payers("2"), [], run=2)
 
 
 class TestBestPrice:

@@ -34,6 +34,8 @@ from numgenius_core import (
 from numgenius_core._checks import read_only
 from numgenius_core._command import main
 from numgenius_core._command._table import plain
+from numgenius_core._json import packings
+from numgenius_core._json.packings import _tried
 from numgenius_core.errors import InvalidDocument, NumgeniusError, ParseError, RuleViolation
 from numgenius_core.listing import Listing, Machine
 from numgenius_core.market import commands as c, views
@@ -51,8 +53,7 @@ from numgenius_core.sla import Outage, Promise, SlaTerms, UptimeHistory, cover
 from numgenius_core.testing import EPOCH, RULES, Law
 from numgenius_core.testing.market_values import _increase
 from numgenius_core.whatif import Request, Scenario, Trace, best_price, simulate, sweeps
-from numgenius_core.wire import _packings, offer_to_record, read_machines, read_table
-from numgenius_core.wire._packings import _tried
+from numgenius_core.wire import offer_to_record, read_machines, read_table
 
 OFFER = {"id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 2, "dph_base": 1.6}
 
@@ -103,7 +104,10 @@ class TestTheCommand:
         ("words", "text"),
         [
             ("--bid 0.2", "--bid: need --mode interruptible, got on-demand"),
-            ("--now yesterday", "--now: need a time with an offset, such as 2026-06-16T12:00Z"),
+            (
+                "--now yesterday",
+                "--now: need a time with an offset or a date, such as 2026-06-16T1",
+            ),
             ("--now 2026-06-16T12:00", "--now: need a time with an offset"),
             ("--columns ,", "--columns: need the names of columns with commas between them"),
             ("--columns nothing", "--columns: need id, gpus, "),
@@ -260,7 +264,7 @@ class TestReading:
     ) -> None:
         file = tmp_path / "market.json"
         file.write_text(json.dumps([OFFER]))
-        monkeypatch.setattr(_packings, "MAX_BYTES", 10)
+        monkeypatch.setattr(packings, "MAX_BYTES", 10)
         assert "at most 10 bytes" in refused(lambda: read_offers(file))
 
     def test_a_machine_with_a_key_twice(self) -> None:

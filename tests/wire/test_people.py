@@ -263,7 +263,7 @@ class TestFiles:
 
     @pytest.mark.parametrize("pack", [bz2.compress, lzma.compress])
     def test_bombs(self, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("numgenius_core.wire._packings.MAX_BYTES", 1_000)
+        monkeypatch.setattr("numgenius_core._json.packings.MAX_BYTES", 1_000)
         assert "at most 1,000 bytes" in refusal(pack(b" " * 10**6))
 
     def test_other_packings_are_named(self) -> None:

@@ -482,7 +482,7 @@ class TestBadDocuments:
         refused(bytes(packed), "a whole gzip file")
 
     def test_gzip_bomb(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("numgenius_core.wire._packings.MAX_BYTES", 1_000)
+        monkeypatch.setattr("numgenius_core._json.packings.MAX_BYTES", 1_000)
         refused(gzip.compress(b" " * 10**6), "at most 1,000 bytes")
         refused(b" " * 1_001, "at most 1,000 bytes")
         refused(io.BytesIO(b" " * 10**6), "at most 1,000 bytes")
@@ -575,7 +575,7 @@ class TestBadDocuments:
     def test_files_that_are_too_large(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("numgenius_core.wire._packings.MAX_BYTES", 10)
+        monkeypatch.setattr("numgenius_core._json.packings.MAX_BYTES", 10)
         (tmp_path / "big").write_bytes(b"[" + b" " * 20 + b"]")
         refused(tmp_path / "big", "at most 10 bytes")
 

@@ -20,13 +20,47 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from numgenius_core._command._parser import Parser
+    from numgenius_core.errors import NumgeniusError
+
 _GARBAGE = 100_000
 """A market is as many values that all stay, and looking for cycles among them finds none."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status: 2 for bad input, with one clear line."""
+    """Run the command and return its exit status.
+
+    It is 2 for bad input and 3 where the answer cannot be written, each with one clear line.
+    """
     words = sys.argv[1:] if arguments is None else list(arguments)
+    if sys.stdout is None:
+        return _unwritten("it is closed")
+    try:
+        try:
+            return _main(words)
+        finally:  # also after --help, which leaves by an exception
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, as in `numgenius … | head`
+        _drop_output()
+        return 0
+    except OSError as fault:
+        if fault.filename is not None:  # of a file, and not of what is printed
+            raise
+        _drop_output()
+        return _unwritten(fault.strerror or str(fault))
+
+
+def _unwritten(why: str) -> int:
+    print(f"numgenius: standard output: cannot be written to, {why}", file=sys.stderr)
+    return 3
+
+
+def _drop_output() -> None:
+    """Let what is still to be printed go nowhere: Python would try once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _main(words: list[str]) -> int:
     if words == ["--version"]:  # a parser costs as much as Python's own start
         print(f"numgenius {__version__}")
         return 0
@@ -37,7 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     before = gc.get_threshold()
     gc.set_threshold(_GARBAGE)
     try:
-        return _run(parser(words).parse_args(words))
+        command = parser(words)
+        return _run(command, command.parse_args(words))
     finally:
         gc.set_threshold(*before)
 
@@ -52,12 +87,11 @@ def _complete(parser: ArgumentParser) -> None:
         argcomplete.autocomplete(parser)
 
 
-def _run(options: Namespace) -> int:
+def _run(command: Parser, options: Namespace) -> int:
     import warnings
 
     from numgenius_core._command._interruption import Interrupted
     from numgenius_core._command._parser import module_of
-    from numgenius_core._command._reading import in_options
     from numgenius_core.errors import NumgeniusError
 
     status = 0
@@ -67,15 +101,20 @@ def _run(options: Namespace) -> int:
             status = _answer(module_of(options.command), options)
         except NumgeniusError as error:
             status = 2
-            print(f"numgenius: {in_options(str(error))}", file=sys.stderr)
+            print(f"numgenius: {_refusal(error, command, options)}", file=sys.stderr)
         except Interrupted as stop:
             status = 130  # as shells have it for what Ctrl-C ended
             print(f"numgenius: {stop}", file=sys.stderr)
-        except BrokenPipeError:  # the reader has seen enough, as in `numgenius … | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     for note in dict.fromkeys(str(each.message) for each in notes):  # not where in our code it was
         print(f"numgenius: {note}", file=sys.stderr)
     return status
+
+
+def _refusal(error: NumgeniusError, command: Parser, options: Namespace) -> str:
+    from numgenius_core._command._refusals import line_of
+
+    given = {getattr(options, name, None) for name in ("file", "history", "fit")}
+    return line_of(error, command.names(), frozenset(name for name in given if name))
 
 
 def _answer(subcommand: Any, options: Namespace) -> int:

@@ -14,7 +14,7 @@ from numgenius_core._command._keeping import KeptSimulations
 from numgenius_core._command._plotting import save
 from numgenius_core._command._reading import read, source_of
 from numgenius_core._numbers import PICO, as_fraction_of_ten
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, PriceTerms
 from numgenius_core.rates import PerGpuHour
@@ -40,6 +40,7 @@ _FINE: Final = PICO // 10_000  # a hundredth of a cent, as the simulated clients
 _MOST_TRIES: Final = 50
 _MOST_DAYS: Final = 366
 _MOST_RUNS: Final = 1_000
+_MOST_WATTS: Final = 1_000_000
 _SEEN: Final = ("price", "occupied", "hours")
 
 
@@ -129,6 +130,10 @@ def _scenario(options: Namespace) -> Scenario:
     power = None
     if options.kwh is not None:
         price = read("--kwh", PerKwh, options.kwh)
+        for name in ("watts", "idle"):
+            if not 0 <= getattr(options, name) <= _MOST_WATTS:
+                need = f"0 to {_MOST_WATTS:,} watts"
+                raise RuleViolation(f"--{name}", need, str(getattr(options, name)))
         power = Power(price=price, gpu_watts=options.watts, idle_watts=options.idle)
     elif options.watts or options.idle:
         raise RuleViolation("--kwh", "the price of electricity, as there are watts", "none")
@@ -156,7 +161,12 @@ def _demand(options: Namespace) -> Demand:
         preset = PRESETS[name]
         sizes = {size: weight for size, weight in preset.sizes.items() if size <= options.gpus}
         stays = LogNormal(preset.hours, preset.spread)
-        return fit(_seen(options.fit), gpus=options.gpus, sizes=sizes, stays=stays)
+        seen = _seen(options.fit)
+        try:
+            return fit(seen, gpus=options.gpus, sizes=sizes, stays=stays)
+        except RuleViolation as fault:
+            where = options.fit if fault.path == "history" else fault.path
+            raise RuleViolation(where, fault.need, fault.got) from None
     if options.usual is not None:
         usual = read("--usual", PerGpuHour, options.usual)
         if not usual:
@@ -173,11 +183,11 @@ def _seen(file: str) -> list[Observation]:
     rows = read_table(source_of(file), columns={name: name for name in _SEEN})
     found = []
     for number, row in enumerate(rows, 1):
-        where = f"row {number}"
+        where = f"{'standard input' if file == '-' else file}, row {number}"
         try:
             cells = {name: Decimal(str(row[name])) for name in _SEEN}
         except InvalidOperation:
-            got = ", ".join(f"{name} {row[name]!r}" for name in _SEEN)
+            got = ", ".join(f"{name} {shown(row[name])}" for name in _SEEN)
             raise RuleViolation(where, "three numbers: price, occupied, hours", got) from None
         try:
             found.append(
@@ -188,7 +198,8 @@ def _seen(file: str) -> list[Observation]:
                 )
             )
         except RuleViolation as fault:
-            raise fault.at(where) from None
+            field = fault.path.rpartition(".")[2]
+            raise RuleViolation(f"{where}, {field}", fault.need, fault.got) from None
     return found
 
 

@@ -37,19 +37,19 @@ def parse_hours(text: str, option: str = "--hours") -> int:
 
 
 def parse_span(text: str, option: str) -> int:
-    """Return a length of time in seconds, whose unit must be said.
+    """Return a length of time in seconds, whose unit must be said; it may be none, ``0d``.
 
     Args:
         text: Numbers with their units, as for :func:`parse_hours`.
         option: What an error calls it.
 
     Raises:
-        RuleViolation: As for :func:`parse_hours`, and a number without a unit.
+        RuleViolation: As for :func:`parse_hours`, but for none at all; a number without a unit.
     """
-    return _seconds(text, option, f"a length of time with its unit, {_EXAMPLES}", None)
+    return _seconds(text, option, f"a length of time with its unit, {_EXAMPLES}", None, least=0)
 
 
-def _seconds(text: str, option: str, need: str, bare: int | None) -> int:
+def _seconds(text: str, option: str, need: str, bare: int | None, least: int = 1) -> int:
     total, at, seen = Fraction(0), 0, set[int]()
     while at < len(text):
         match = _PART.match(text, at)
@@ -66,7 +66,7 @@ def _seconds(text: str, option: str, need: str, bare: int | None) -> int:
         seen.add(size)
         total += Fraction(number) * size
         at = match.end()
-    if total.denominator != 1 or not 0 < total <= _LONGEST:
-        need = "whole seconds, at least one, up to 100 years"
+    if not text or total.denominator != 1 or not least <= total <= _LONGEST:
+        need = f"whole seconds, from {least} up to 100 years"
         raise RuleViolation(option, need, repr(text))
     return total.numerator

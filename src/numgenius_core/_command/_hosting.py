@@ -13,6 +13,7 @@ from numgenius_core._command._market import bid_of
 from numgenius_core._command._plotting import nothing_drawn, save
 from numgenius_core._command._reading import instant, source_of
 from numgenius_core._numbers import decimal_text
+from numgenius_core._terms import LOWEST_BID
 from numgenius_core.errors import RuleViolation
 from numgenius_core.planning import (
     BidOutcome,
@@ -90,12 +91,15 @@ def _series(options: Namespace) -> PriceSeries:
             end=end,
         )
     except RuleViolation as fault:
-        # The last price of a record holds until no time at all, unless a later one is said.
         ends = fault.path == "end" or fault.path.startswith("end of ")
-        if not ends and (end is None or not fault.path.startswith("instants")):
+        if end is None and ends:
+            need = "a price that holds for some time (--until says how long the last one does)"
+            name = "standard input" if options.file == "-" else options.file
+            raise RuleViolation(name, need, "prices of a single moment") from None
+        if end is None or not (ends or fault.path.startswith("instants")):
             raise
         need = f"a time {fault.need.removeprefix('an instant ')}"
-        raise RuleViolation("--until", need, "none" if end is None else fault.got) from None
+        raise RuleViolation("--until", need, fault.got) from None
     if options.series is None and len(found) == 1:
         return next(iter(found.values()))
     if options.series not in found:
@@ -109,8 +113,11 @@ def _series(options: Namespace) -> PriceSeries:
 
 
 def _differing(series: PriceSeries) -> list[PerHour]:
-    """Return a few prices of the record, from the lowest to the highest: bids that differ."""
-    prices = sorted(set(series.prices), key=_steps)
+    """Return a few prices of the record, from the lowest to the highest: bids that differ.
+
+    Where it is free, that is the lowest bid there may be.
+    """
+    prices = sorted({max(price, LOWEST_BID) for price in series.prices}, key=_steps)
     if len(prices) <= _BIDS:
         return prices
     last = len(prices) - 1

@@ -49,10 +49,12 @@ class KeptSimulations(MutableMapping[_Key, Outcome]):
         try:
             text = self.path.read_text("utf-8") if self.path.exists() else ""
         except (OSError, UnicodeDecodeError) as fault:
-            raise RuleViolation("--keep", "a file that can be read", f"{path}: {fault}") from None
+            raise RuleViolation(
+                "--keep", "a file that can be read", f"{path}: {_why(fault)}"
+            ) from None
         for number, line in enumerate(text.splitlines(keepends=True), 1):
-            if not line.endswith("\n"):
-                self.path.write_text(text[: -len(line)], "utf-8")  # an interruption cut it short
+            if not line.endswith("\n"):  # an interruption cut it short
+                self._write(text[: -len(line)], "w")
                 break
             try:
                 record = json.loads(line)
@@ -60,6 +62,13 @@ class KeptSimulations(MutableMapping[_Key, Outcome]):
             except (ValueError, KeyError, TypeError):
                 got = f"line {number} of {path}"
                 raise RuleViolation("--keep", "a file that --keep made", got) from None
+
+    def _write(self, text: str, how: str) -> None:
+        try:
+            with self.path.open(how, encoding="utf-8") as file:
+                file.write(text)
+        except OSError as fault:
+            raise RuleViolation("--keep", "a file that can be written", _why(fault)) from None
 
     def _name(self, key: _Key) -> str:
         found = self._known.get(key)
@@ -75,11 +84,7 @@ class KeptSimulations(MutableMapping[_Key, Outcome]):
     def __setitem__(self, key: _Key, outcome: Outcome) -> None:
         name = self._name(key)
         self._lines[name] = outcome
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"of": name, "outcome": _record(outcome)}) + "\n")
-        except OSError as fault:
-            raise RuleViolation("--keep", "a file that can be written", str(fault)) from None
+        self._write(json.dumps({"of": name, "outcome": _record(outcome)}) + "\n", "a")
 
     def __delitem__(self, key: _Key) -> None:
         raise RuleViolation("--keep", "a file that is only added to", "a deletion")
@@ -89,6 +94,10 @@ class KeptSimulations(MutableMapping[_Key, Outcome]):
 
     def __len__(self) -> int:
         return len(self._lines)
+
+
+def _why(fault: OSError | UnicodeDecodeError) -> str:
+    return (isinstance(fault, OSError) and fault.strerror) or "what is no text"
 
 
 def _record(outcome: Outcome) -> dict[str, Any]:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from numgenius_core._command._durations import parse_hours
 from numgenius_core._command._parser import QUOTES
-from numgenius_core._command._reading import in_options, read, source_of
+from numgenius_core._command._reading import instant, read, source_of
+from numgenius_core._command._refusals import plain
 from numgenius_core._numbers import as_fraction_of_ten
 from numgenius_core._terms import LOWEST_BID, reliability_of
 from numgenius_core.errors import RuleViolation
-from numgenius_core.intervals import utc
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.prices.ranking import Ranking, rank_offers, seconds_left
@@ -261,7 +261,7 @@ def _reading(options: Namespace) -> Reading:
         naive="utc" if options.utc else "refuse",
     )
     for fault in reading.faults[:_MOST_FAULTS]:
-        print(f"numgenius: skipped {in_options(str(fault))}", file=sys.stderr)
+        print(f"numgenius: skipped {plain(str(fault))}", file=sys.stderr)
     if len(reading.faults) > _MOST_FAULTS:
         more = len(reading.faults) - _MOST_FAULTS
         print(f"numgenius: and {more:,} faults more", file=sys.stderr)
@@ -271,16 +271,8 @@ def _reading(options: Namespace) -> Reading:
 def _moment(text: str | None, reading: Reading) -> datetime:
     """Return the moment that is asked for: as told, else the file's own, else now."""
     if text is not None:
-        return read("--now", _instant, text)
+        return instant(text, "--now")
     return reading.at or datetime.now(UTC).replace(microsecond=0)
-
-
-def _instant(text: str) -> datetime:
-    need = "a time with an offset, such as 2026-06-16T12:00Z"
-    try:
-        return utc(datetime.fromisoformat(text).replace(microsecond=0))
-    except (ValueError, RuleViolation):
-        raise RuleViolation("--now", need, text) from None
 
 
 def days_left(offer: Offer, now: datetime) -> Decimal | None:

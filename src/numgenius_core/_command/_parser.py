@@ -11,13 +11,14 @@ A subcommand is a module of this folder, `_` and its name, and a line of ``SUBCO
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import Action, ArgumentError, ArgumentParser
 from importlib import import_module
 
 from numgenius_core import __version__
 
 TYPE_CHECKING = False  # as in the package's own `__init__`
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Sequence
     from typing import Any, NoReturn
 
@@ -34,30 +35,67 @@ SUBCOMMANDS = (
     "sla",
 )
 """Their names, in the order in which ``--help`` has them."""
-
-
 QUOTES = ' (a value with a blank stands in quotes: --gpu "RTX 4090")'
+"""Why a word may be left over: the shell has cut a value at its blank."""
 
 
-class _Parser(ArgumentParser):
-    """A parser that tells why a word may be left over: the shell has cut a value at its blank."""
+class _Once(Action):
+    """Stores a value, and refuses a second one, which would silently win over the first."""
+
+    def __call__(
+        self, _: ArgumentParser, namespace: Namespace, values: Any, option: str | None = None
+    ) -> None:
+        """Store it."""
+        given = vars(namespace).setdefault("given", set())
+        if option is not None and self.dest in given:
+            raise ArgumentError(self, f"need one value, got a second: {values!r}")
+        given.add(self.dest)
+        setattr(namespace, self.dest, values)
+
+
+class Parser(ArgumentParser):
+    """A parser whose refusals are one line, and which takes no option twice."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name in (None, "store"):
+            self.register("action", name, _Once)
 
     def error(self, message: str) -> NoReturn:
         """Leave with status 2 and a line that says why."""
-        super().error(message + QUOTES if message.startswith("unrecognized") else message)
+        from numgenius_core._command._usage import in_our_words
+
+        more = QUOTES if message.startswith("unrecognized") else ""
+        self.exit(2, f"{self.prog}: {in_our_words(message)}{more}; see {self.prog} --help\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print it; argparse's own says nothing where it cannot."""
+        if message and file is not None:
+            file.write(message)
+
+    def names(self) -> dict[str, str]:
+        """Return what people type for each option and argument, by its name in the namespace."""
+        found: dict[str, str] = {}
+        for action in self._actions:
+            if isinstance(action.choices, dict):  # the subcommands
+                for inner in action.choices.values():
+                    found |= inner.names()
+            else:
+                found[action.dest] = (action.option_strings or [action.dest])[-1]
+        return found
 
 
-def parser(words: Sequence[str] = ()) -> ArgumentParser:
+def parser(words: Sequence[str] = ()) -> Parser:
     """Return the parser; ``command`` of what it reads is the name of the subcommand.
 
     Args:
         words: What will be read: when it begins with a subcommand, the others are left out, which
             would cost as much as the answer to a small question.
     """
-    command = _Parser("numgenius", description=ABOUT)
+    command = Parser("numgenius", description=ABOUT)
     command.add_argument("--version", action="version", version=f"numgenius {__version__}")
     subparsers = command.add_subparsers(
-        required=True, metavar="COMMAND", dest="command", parser_class=ArgumentParser
+        required=True, metavar="COMMAND", dest="command", parser_class=Parser
     )
     named = tuple(words[:1])
     for name in named if set(named) & set(SUBCOMMANDS) else SUBCOMMANDS:

@@ -68,8 +68,8 @@ def run(options: Namespace) -> dict[str, Any]:
     return _previewing.run(options)
 
 
-def show(result: dict[str, Any], _: Namespace) -> None:
+def show(result: dict[str, Any], options: Namespace) -> None:
     """Print a line for each term that changes and each contract."""
     from numgenius_core._command import _previewing
 
-    _previewing.show(result)
+    _previewing.show(result, options)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from argparse import Namespace
+from collections.abc import Iterable
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -12,14 +14,16 @@ from typing import Any, Final
 
 from numgenius_core._command._reading import instant, read
 from numgenius_core._command._table import print_table
+from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import exact_number, fraction
 from numgenius_core.contracts import Extended, Raise, Unchanged
 from numgenius_core.contracts.extension import ExtensionVerdict
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import InvalidDocument, RuleViolation, shown
 from numgenius_core.ids import MachineId
-from numgenius_core.intervals import fixed_duration, parse_duration
+from numgenius_core.intervals import after, fixed_duration, parse_duration
 from numgenius_core.market import MachineState, Market, commands as do, views
 from numgenius_core.market.journal import market_from_json
+from numgenius_core.market.views import TermChange
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
 
 _PRICES: Final = {
@@ -31,6 +35,7 @@ _PRICES: Final = {
 }
 _SHARES: Final = ("platform_fee", "max_discount", "sla_claim")
 _MOST_NAMED: Final = 12
+_FEW: Final = 4
 
 
 def run(options: Namespace) -> dict[str, Any]:
@@ -50,17 +55,9 @@ def run(options: Namespace) -> dict[str, Any]:
         raise told.error
     return {
         "machine": machine.id,
-        "at": _time(at),
-        "terms": [
-            {
-                "name": term.name,
-                "old": _value(term.old),
-                "new": _value(term.new),
-                "from": term.origin.value,
-                "changes": term.changes,
-            }
-            for term in told.terms
-        ],
+        "at": text_of(at),
+        "listed": told.market.machine(machine.id).listing is not None,
+        "terms": _changes(told.terms, at),
         "contracts": [_contract(verdict) for verdict in told.verdicts],
         "others": [
             {"what": what, "whose": whose, "becomes": becomes, "why": why}
@@ -71,12 +68,64 @@ def run(options: Namespace) -> dict[str, Any]:
     }
 
 
+def _changes(terms: Iterable[TermChange], at: datetime) -> list[dict[str, Any]]:
+    """Return the terms before and after; a rolling end is the one that offers show at a time."""
+    rows = []
+    rolling = next((term for term in terms if term.name == "rolling"), None)
+    for term in terms:
+        old, new, origin = term.old, term.new, term.origin.value
+        if term.name == "end" and rolling is not None:
+            old = old if rolling.old is None else after(at, rolling.old)
+            if rolling.new is not None:
+                new, origin = after(at, rolling.new), "rolling"
+        rows.append(
+            {
+                "name": term.name,
+                "old": text_of(old),
+                "new": text_of(new),
+                "from": origin,
+                "changes": old != new,
+            }
+        )
+    return rows
+
+
 def _market(file: str) -> Market:
+    """Read a market document; a fault names the file and says what it is instead."""
+    name, need = "standard input" if file == "-" else file, "a market document"
     try:
         text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as fault:
-        raise RuleViolation(file, "a file that can be read", fault.strerror or "none") from None
-    return market_from_json(text)
+    except (OSError, ValueError) as fault:  # a name with a null character is a ValueError
+        got = getattr(fault, "strerror", None) or str(fault)
+        raise RuleViolation(name, "a file that can be read", got) from None
+    if not text.strip():
+        raise RuleViolation(name, need, "an empty file")
+    try:
+        return market_from_json(text)
+    except InvalidDocument as fault:
+        if any(each.path == "snapshot.type" for each in fault.faults):
+            raise RuleViolation(name, need, _kind_of(text)) from None
+        raise InvalidDocument(name, fault.faults) from None
+    except RuleViolation:  # no document of ours at all
+        raise RuleViolation(name, need, _kind_of(text)) from None
+
+
+def _kind_of(text: bytes) -> str:
+    """Return what a document is that is no market."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as fault:
+        return f"what is no JSON in line {fault.lineno}"
+    except (ValueError, RecursionError):
+        return "what is no JSON"
+    if isinstance(value, list):
+        return "a list"
+    if not isinstance(value, dict):
+        return shown(value)
+    if "schema" in value:
+        return f"schema {shown(value['schema'])} of type {shown(value.get('type'))}"
+    names = ", ".join(shown(name) for name in list(value)[:_FEW])
+    return f"an object of {names}{', …' if len(value) > _FEW else ''}" if value else "an empty one"
 
 
 def _machine(market: Market, number: int | None) -> MachineState:
@@ -136,16 +185,16 @@ def _contract(verdict: ExtensionVerdict) -> dict[str, Any]:
         return told | {
             "becomes": "extended",
             "why": None,
-            "end": _time(verdict.old_end),
-            "new_end": _time(verdict.end),
+            "end": text_of(verdict.old_end),
+            "new_end": text_of(verdict.end),
             "raised": [],
         }
     unchanged = isinstance(verdict, Unchanged)
     return told | {
         "becomes": "as agreed" if unchanged else "asked",
         "why": verdict.why.value if isinstance(verdict, Unchanged) else "raised",
-        "end": _time(contract.end),
-        "new_end": None if isinstance(verdict, Unchanged) else _time(verdict.new_end),
+        "end": text_of(contract.end),
+        "new_end": None if isinstance(verdict, Unchanged) else text_of(verdict.new_end),
         "raised": [_raised(each) for each in verdict.raised],
     }
 
@@ -154,27 +203,17 @@ def _raised(part: Raise) -> dict[str, str]:
     return {"part": part.part, "old": str(part.old), "new": str(part.new)}
 
 
-def _time(at: datetime | None) -> str | None:
-    return None if at is None else f"{at:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _value(value: object) -> str | None:
-    if isinstance(value, datetime):
-        return _time(value)
-    return None if value is None else str(value)
-
-
-def show(result: dict[str, Any]) -> None:
+def show(result: dict[str, Any], options: Namespace) -> None:
     """Print a line for each term that changes, and for each contract."""
-    changed = [term for term in result["terms"] if term["changes"]]
     rows = [
-        (term["name"], term["old"] or "none", term["new"] or "none", term["from"])
-        for term in changed
+        (term["name"], _cell(term["old"]), _cell(term["new"]), term["from"])
+        for term in result["terms"]
+        if term["changes"]
     ]
     if rows:
         print_table(("term", "now", "then", ""), rows, left=frozenset({0, 3}))
     else:
-        print("No term changes.")
+        print("No term changes." if result["listed"] else "Nothing is listed: the end is past.")
     print()
     contracts = [
         (
@@ -191,11 +230,27 @@ def show(result: dict[str, Any]) -> None:
         head = ("contract", "client", "becomes", "ends", "would end", "why")
         print_table(head, contracts, left=frozenset({1, 2, 5}))
     else:
-        print("No contract is extended: neither --end nor --rolling is given, or nobody rents.")
+        print(_no_contract(result, dated=bool(options.end or options.rolling)))
     for each in result["others"]:
         print(f"{each['what']} ({each['whose']}): {each['becomes']} {each['why']}".rstrip())
     for note in result["notes"]:
         print(f"note: {note}")
+
+
+def _no_contract(result: dict[str, Any], *, dated: bool) -> str:
+    """Return why no contract is named."""
+    if not result["listed"]:
+        return "No contract changes: what is rented stays as agreed."
+    if dated:
+        return "No contract is extended: nobody rents."
+    return "No contract is extended: neither --end nor --rolling is given."
+
+
+def _cell(text: str | None) -> str:
+    """Return a term for a person: an instant without its letters."""
+    if text is None:
+        return "none"
+    return _day(text) if text.endswith("Z") else text
 
 
 def _day(time: str | None) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from typing import BinaryIO, Final, TypeVar
+from typing import BinaryIO, TypeVar
 
 from numgenius_core.errors import RuleViolation
 
@@ -21,32 +20,6 @@ def read(option: str, reader: Callable[[str], T], text: str) -> T:
         return reader(f"0{text}" if text[:1] == "." and text[1:2].isdigit() else text)
     except RuleViolation as fault:
         raise RuleViolation(option, fault.need, fault.got) from None
-
-
-_OPTIONS: Final = {
-    "naive='utc'": "--utc",
-    "a column of the time (say which;": "a column of the time (--time says which;",
-    "a column of the price (say which;": "a column of the price (--price says which;",
-}
-"""What messages of the rules tell a reader of Python to write, and what a command has for it."""
-_PATHS: Final = {
-    "query": "--where",
-    "order": "--sort",
-    "min_gpu": "--min-gpu",
-    "listing.min_gpu": "--min-gpu",
-    "machine.gpus": "gpus",
-    "days": "--days",
-    "target": "--target",
-}
-"""What messages of the rules say is wrong, and which option it came from."""
-
-
-def in_options(message: str) -> str:
-    """Return a message on one line, with the options of a command for the arguments of Python."""
-    for argument, option in _OPTIONS.items():
-        message = message.replace(argument, option)
-    path = re.split("[:,]", message, maxsplit=1)[0]
-    return " ".join(f"{_PATHS.get(path, path)}{message.removeprefix(path)}".split())
 
 
 class _File:
@@ -65,11 +38,15 @@ def source_of(file: str) -> os.PathLike[str] | BinaryIO:
 
 
 def instant(text: str, option: str) -> datetime:
-    """Read a time with an offset, or a date, which begins in UTC."""
-    from numgenius_core.intervals import parse_instant
+    """Read a time with an offset, whose fraction of a second is cut off, or a date of UTC."""
+    from numgenius_core.intervals import floor_second, parse_instant
 
-    need = "a time with an offset, such as 2026-06-16T12:00Z"
+    need = "a time with an offset or a date, such as 2026-06-16T12:00Z or 2026-06-16"
     try:
         return parse_instant(text, option)
     except RuleViolation:
+        pass  # it may have a fraction of a second
+    try:
+        return floor_second(datetime.fromisoformat(text))
+    except ValueError:
         raise RuleViolation(option, need, text) from None

@@ -10,6 +10,7 @@ from numgenius_core._command._options import add_json, whole
 TYPE_CHECKING = False  # as in the package's own `__init__`
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from fractions import Fraction
     from typing import Any
 
     from numgenius_core._command._options import Subparsers
@@ -33,10 +34,14 @@ def add(subparsers: Subparsers) -> None:
     _add_price(backtest)
     _add_promise(backtest)
     backtest.add_argument("--target", help="what the client asks for; the claim if left out")
-    backtest.add_argument("--end", help="last instant, ISO 8601; the last rental if left out")
-    backtest.add_argument("--days", type=whole, help="how many days up to it, at most 366")
+    backtest.add_argument(
+        "--end", metavar="TIME", help="its day counts whole (default: of the last rental)"
+    )
+    backtest.add_argument(
+        "--days", metavar="N", type=whole, help="up to it, at most 366 (default 90)"
+    )
     _add_platform_fee(backtest)
-    backtest.add_argument("--plot", metavar="FILE", help="draw it, as SVG, PNG or PDF")
+    backtest.add_argument("--plot", metavar="FILE", help="draw it, as SVG or PNG")
     add_json(backtest)
 
     advise = words.add_parser("advise", help="the best claim and spread for a host's history")
@@ -50,7 +55,9 @@ def add(subparsers: Subparsers) -> None:
 
 
 def _add_history(parser: ArgumentParser) -> None:
-    parser.add_argument("history", metavar="HISTORY", help="rentals and outages: JSON or CSV")
+    parser.add_argument(
+        "history", metavar="HISTORY", help="rentals and outages, JSON or CSV; - for stdin"
+    )
 
 
 def _add_price(parser: ArgumentParser) -> None:
@@ -91,6 +98,20 @@ def _promise(options: Namespace) -> Promise:
     return read("--spread", lambda text: Promise(claim, text), options.spread)
 
 
+def _target(options: Namespace) -> Fraction:
+    from numgenius_core._command._reading import read
+    from numgenius_core._terms import reliability_of
+
+    return read("--target", lambda text: reliability_of(text, "target"), options.target)
+
+
+def _share(option: str, text: str, *, below_one: bool = False) -> Fraction:
+    from numgenius_core._command._reading import read
+    from numgenius_core._numbers import fraction
+
+    return read(option, lambda given: fraction(given, option, below_one=below_one), text)
+
+
 def _fee(options: Namespace) -> tuple[dict[str, Any], str]:
     from numgenius_core._command._reading import read
     from numgenius_core._numbers import decimal_text
@@ -119,44 +140,40 @@ def _fee(options: Namespace) -> tuple[dict[str, Any], str]:
 
 
 def _read_history(options: Namespace) -> UptimeHistory:
+    from numgenius_core._command._reading import source_of
     from numgenius_core.sla import read_history
 
-    return read_history(options.history)
+    return read_history(source_of(options.history))
 
 
 def _backtest(options: Namespace) -> tuple[dict[str, Any], str]:
-    from numgenius_core._command._reading import read
-    from numgenius_core.intervals import parse_instant
+    from numgenius_core._command._reading import instant, read
     from numgenius_core.rates import PerHour
     from numgenius_core.sla.backtests import backtest
 
     price, promise = read("--price", PerHour, options.price), _promise(options)
-    end = None if options.end is None else parse_instant(options.end, "--end")
+    end = None if options.end is None else instant(options.end, "--end")
+    history = _read_history(options)
     tried = backtest(
-        _read_history(options),
+        history,
         price,
         promise,
-        target=options.target,
+        target=None if options.target is None else _target(options),
         end=end,
         days=options.days,
-        platform_fee=options.platform_fee,
+        platform_fee=_share("--platform-fee", options.platform_fee, below_one=True),
     )
     if options.plot is not None:
-        _draw(tried, options.plot)
-    record = tried.record()
-    return record | {"ignored_seconds": tried.settlement.ignored_seconds}, str(tried)
+        from numgenius_core._command._plotting import save
+        from numgenius_core.plots import sla_backtest
 
-
-def _draw(tried: Any, name: str) -> None:
-    from numgenius_core.errors import RuleViolation, shown
-    from numgenius_core.plots import sla_backtest
-
-    figure: Any = sla_backtest(tried)[0].figure
-    try:
-        figure.savefig(name)
-    except (OSError, ValueError) as error:
-        need = "a file that can be written, such as picture.svg"
-        raise RuleViolation("--plot", need, shown(str(error))) from None
+        save(options.plot, lambda: sla_backtest(tried)[0])
+    settled, record = tried.settlement, tried.record()
+    record |= {"ignored_seconds": settled.ignored_seconds, "days_left_out": 0}
+    if options.days is None and settled.days and history.rentals:
+        before = settled.days[0].day.date() - history.rentals[0].start.date()
+        record["days_left_out"] = max(before.days, 0)
+    return record, str(tried)
 
 
 def _show_backtest(result: dict[str, Any]) -> None:
@@ -166,11 +183,15 @@ def _show_backtest(result: dict[str, Any]) -> None:
         print("no rental in these days")
         return
     texts = ["–" if result[k] is None else f"{result[k]:.5%}" for k in ("r_eff", "r_be")]
-    net, worst = (Decimal(result[key]) for key in ("net", "worst_day_credit"))
+    keys = ("net", "worst_day_credit", "worst_day_by_host")
+    net, worst, by_host = (Decimal(result[key]) for key in keys)
+    part = "" if by_host == worst else f" to the client, ${by_host:.2f} of it by the host"
     print(f"r_eff      {texts[0]}")
     print(f"r_be       {texts[1]}")
     print(f"net        {'-' if net < 0 else ''}${abs(net):.2f}")
-    print(f"worst day  ${worst:.2f}")
+    print(f"worst day  ${worst:.2f}{part}")
+    if result["days_left_out"]:
+        print(f"{result['days_left_out']:,} days before are left out (--days N looks at more)")
     if result["ignored_seconds"]:
         print(f"{result['ignored_seconds']:,} s of outages outside of rentals do not count")
 
@@ -187,11 +208,12 @@ def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
     advice = advise_promise(
         history,
         price,
-        target=options.target,
-        risk=options.risk,
-        most_fee=options.most_fee,
-        platform_fee=options.platform_fee,
+        target=_target(options),
+        risk=_share("--risk", options.risk, below_one=True),
+        most_fee=_share("--most-fee", options.most_fee),
+        platform_fee=_share("--platform-fee", options.platform_fee, below_one=True),
     )
+    said = str(advice) if advice.tried else str(advice.table().title)
     tried = [
         {
             "claim": float(each.cover.terms.promise.claim),
@@ -212,7 +234,7 @@ def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
         "sustained_claim": None if advice.sustained is None else float(advice.sustained),
         "unsold": advice.unsold,
         "tried": tried,
-    }, f"{estimate}\n\n{advice}"
+    }, f"{estimate}\n\n{said}"
 
 
 def _show_advice(result: dict[str, Any]) -> None:

@@ -22,11 +22,13 @@ from typing import Final
 from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._numbers import decimal_text
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.billing.history import History
 from numgenius_core.billing.metering import (
     PAYMENTS,
+    STORED,
     TIMED,
     Line,
     LineKind,
@@ -39,6 +41,7 @@ from numgenius_core.contracts.contract import Contract
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.intervals import Interval, total_seconds, utc
 from numgenius_core.money import ZERO, Money, rounded_parts
+from numgenius_core.units import MB_PER_GB
 
 _SECOND: Final = timedelta(seconds=1)
 
@@ -143,10 +146,11 @@ def _used(line: Line) -> Money:
 
 
 def _measure(line: Line) -> str:
-    """Return the quantity of a line with its unit; a payment has none."""
+    """Return the quantity of a line with its unit, of a disk with its size; a payment has none."""
     if line.rate is None:
         return ""
-    return f"{line.quantity:,} {'seconds' if line.kind in TIMED else 'bytes'}"
+    size = f"{decimal_text(Decimal(line.size) / MB_PER_GB)} GB × " if line.kind in STORED else ""
+    return f"{size}{line.quantity:,} {'seconds' if line.kind in TIMED else 'bytes'}"
 
 
 def statement(history: History, period: Interval) -> Statement:

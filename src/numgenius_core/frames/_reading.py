@@ -126,9 +126,13 @@ class Reading:
         if factor is None:
             units = ", ".join(need.kind.units)
             raise RuleViolation(f"{need.path}.unit", f"one of {units}", shown(unit))
+        raw = nullable(self._exact, column.name)
+        if dtype.is_float() and dtype != nw.Float64():
+            # An engine that computes in the column's own type (Polars) rounds to 24 bits.
+            raw = raw.apply(lambda e: e.cast(nw.Float64))
         return _Found(
             name=column.name,
-            raw=nullable(self._exact, column.name),
+            raw=raw,
             is_float=dtype.is_float(),
             is_rounded=dtype.is_float() and need.kind.price and unit == "dollars",
             factor=factor,
@@ -173,7 +177,7 @@ class Reading:
             low, high = answers[f"low {name}"], answers[f"high {name}"]
             empty = low is None or high is None
             if bad := answers.get(f"bad {name}"):
-                got = f"{bad} value(s) of {found.shown} that are not, from {low} to {high}"
+                got = f"{int(bad)} value(s) of {found.shown} that are not, from {low} to {high}"
                 raise RuleViolation(need.path, need.kind.need, got)
             if empty:
                 bounds[name] = Bounds(low=need.kind.least, high=need.kind.least)

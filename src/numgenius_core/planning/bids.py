@@ -1,12 +1,14 @@
-"""What to bid, on the record of a price: how often it runs, what it pays, how often it pauses.
+"""What to bid, on the record of a price: how often it runs, what it costs, how often it pauses.
 
 Rule (hosting guide, G7): "the highest bid runs, the others are paused". On a *price series*, the
 price being the lowest bid that runs, a bid runs whenever it is at least the price.
 
-Our readings: an *interruption* is a change of price at which a bid that ran no longer does.
-Availability is the share of the whole span, the mean price paid is over the time that the bid ran,
-weighted by time, and interruptions a day are over the whole span. (With these the record of a
-cloud's spot market gives what its study published.)
+Our readings: an *interruption* is a change of price at which a bid that ran no longer does; one at
+the very end of the record, where a price holds for no time, is none. Availability is the share of
+the whole span, the mean price is over the time that the bid ran, weighted by time, and
+interruptions a day are over the whole span. A winner pays its own bid: the mean price is what the
+record says of that time, and what it would pay only where winners pay the price. (With these the
+record of a cloud's spot market gives what its study published.)
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ class BidOutcome:
 
     @property
     def mean_price(self) -> Fraction | None:
-        """Mean price paid while the bid ran, dollars per hour; ``None`` if it never ran."""
+        """Mean price recorded while the bid ran, $/hour; ``None`` if it never ran."""
         if not self.running:
             return None
         return Fraction(self.paid.ticks * SECONDS_PER_HOUR, TICKS_PER_DOLLAR * self.running)
@@ -132,7 +134,8 @@ def _fare(series: PriceSeries, bid: PerHour) -> BidOutcome:
         if price.steps <= most:
             running += end - start
             weighted += price.steps * (end - start)
-    stops = sum(a.steps <= most < b.steps for a, b in pairwise(series.prices))
+    held = series.prices if series.instants[-1] < series.end else series.prices[:-1]
+    stops = sum(a.steps <= most < b.steps for a, b in pairwise(held))
     return BidOutcome(
         bid=bid,
         seconds=series.seconds[-1],

@@ -23,7 +23,7 @@ from typing import Final
 from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._numbers import round_half_even, whole_number, whole_seconds
+from numgenius_core._numbers import length_text, round_half_even, whole_number, whole_seconds
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation
@@ -142,7 +142,8 @@ def meet_deadline(
         every: Distance from start to start on the record.
 
     Raises:
-        RuleViolation: No work, a deadline too short even on demand, or one longer than the record.
+        RuleViolation: No work, a deadline too short even on demand, one longer than the record, or
+            no time from start to start.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import PerHour
@@ -168,11 +169,13 @@ def meet_deadline(
         check_kind(value, PerHour, name)
     check_kind(pays, Pays, "pays")
     if limit < work:
-        need = f"at least the {timedelta(seconds=work)} that it takes on demand"
-        raise RuleViolation("deadline", need, str(deadline))
-    if limit > series.seconds[-1] or not step:
-        need = f"a deadline up to {series.span.duration} and starts apart"
-        raise RuleViolation("deadline", need, f"{deadline}, every {every}")
+        need = f"at least the {length_text(work)} that it takes on demand"
+        raise RuleViolation("deadline", need, length_text(limit))
+    if not step:
+        raise RuleViolation("every", "a time above zero from start to start", length_text(step))
+    if limit > series.seconds[-1]:
+        need = f"at most {length_text(series.seconds[-1])}, as long as the record of prices is"
+        raise RuleViolation("deadline", need, length_text(limit))
     starts = range(0, series.seconds[-1] - limit + 1, step)
     trip = _Trip(
         series=series,

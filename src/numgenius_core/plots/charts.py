@@ -359,12 +359,13 @@ def bid_availability(
     axes: Sequence[Axes] | None = None,
     style: Literal["light", "dark"] = "light",
 ) -> tuple[Axes, Axes, Axes]:
-    """Draw what each bid gets: how often it runs, what it pays, how often it is interrupted.
+    """Draw what each bid gets: how often it runs, at what price, how often it is interrupted.
 
     Args:
         bids: Bids in ascending order, dollars per hour.
         availability: Share of the time that each bid runs, 0 to 1.
-        mean_price: What it pays on average while it runs, dollars per hour.
+        mean_price: The mean price while it runs, dollars per hour. A winner pays its own bid; this
+            it would pay only where winners pay the price.
         interruptions: How often it is interrupted, per day.
         on_demand: The on-demand price, dollars per hour, marked if given.
         axes: Three to draw on, for the availability, the price and the interruptions; by default
@@ -389,7 +390,7 @@ def bid_availability(
             raise RuleViolation(f"availability[{index}]", "a share from 0 to 1", str(share))
     series = (
         ([100 * share for share in shares], "available (% of time)", "o"),
-        (numbers_of(mean_price, "mean_price", len(at)), "mean price paid ($/hour)", "s"),
+        (numbers_of(mean_price, "mean_price", len(at)), "mean price while it runs ($/hour)", "s"),
         (numbers_of(interruptions, "interruptions", len(at)), "interruptions (per day)", "^"),
     )
     list_price = None if on_demand is None else number_of(on_demand, "on_demand")

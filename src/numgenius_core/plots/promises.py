@@ -86,7 +86,8 @@ def sla_backtest(
 ) -> tuple[Axes, Axes]:
     """Draw a backtest: uptime and blend beside the target, and fees and credits, day by day.
 
-    Days without rental have no point; credits point down.
+    Days without rental have no point; credits point down, the host's part of them above the
+    platform's.
 
     Args:
         tried: The backtest, with at least one day of rental.
@@ -125,9 +126,14 @@ def sla_backtest(
     above.set(ylabel="uptime (%)")
     legend_of(above, look, "best")
     fees = [number_of(day.fee, "fee") for _, day in days]
-    paid = [-number_of(day.credit, "credit") for _, day in days]
+    by_host = [-number_of(day.escrow_to_client, "credit") for _, day in days]
+    by_platform = [-number_of(day.from_platform, "credit") for _, day in days]
+    label = "credit, by the host" if any(by_platform) else "credit"
     below.bar(at, fees, color=look.colours[0], width=0.9, label="fee")
-    below.bar(at, paid, color=look.colours[1], width=0.9, hatch="//", label="credit")
+    below.bar(at, by_host, color=look.colours[1], width=0.9, hatch="//", label=label)
+    if any(by_platform):  # of its own fee, so that the client gets all of the credit
+        colour, label = look.colours[2], "credit, by the platform"
+        below.bar(at, by_platform, bottom=by_host, color=colour, width=0.9, label=label)
     below.set(xlabel=f"days since {settled.days[0].day:%Y-%m-%d}", ylabel="fees, credits ($)")
     legend_of(below, look, "best")
     return above, below

@@ -1,4 +1,4 @@
-"""Reading a history of rentals and outages from a file: JSON, or CSV of the same.
+"""Reading a history of rentals and outages: JSON, or CSV of the same.
 
 JSON: ``{"machine": 7, "rentals": [{"start", "end"}], "outages": [{"start", "end", "announced"}]}``.
 CSV: a heading ``kind,start,end,announced`` and a line for each rental and outage, the kind being
@@ -13,10 +13,10 @@ import io
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
-from numgenius_core._json import MAX_BYTES, decoded, parse_json, too_long
+from numgenius_core._json import parse_json
+from numgenius_core._json.packings import Source, name_of, text_of
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, from_epoch, parse_instant
 from numgenius_core.sla.history import Outage, UptimeHistory
@@ -26,15 +26,16 @@ _SECONDS: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?", re.ASCII)
 _HEADING: Final = {"start", "end"}
 
 
-def read_history(source: str | Path | Mapping[str, Any]) -> UptimeHistory:
-    """Return the history of a file, or of a mapping as JSON has it.
+def read_history(source: Source | Mapping[str, Any]) -> UptimeHistory:
+    r"""Return the history of a document, or of a mapping as JSON has it.
 
     Args:
-        source: A file's name, or what stands in its JSON.
+        source: A ``Path``, the document as text or bytes, a binary stream, or what its JSON says.
+            Text is never taken for a path.
 
     Raises:
         WrongType: It is none of them, or something in it is of no use, such as a number for a list.
-        ParseError: A file that cannot be read, or is neither JSON nor CSV of this kind.
+        ParseError: It cannot be read, or is neither JSON nor CSV of this kind.
         RuleViolation: A time without offset, an end before its start, outages that overlap.
 
     >>> from numgenius_core.sla import read_history
@@ -45,21 +46,13 @@ def read_history(source: str | Path | Mapping[str, Any]) -> UptimeHistory:
     ... })
     >>> history.machine, history.rented_seconds, history.down_seconds
     (7, 864000, 3600)
+    >>> read_history("kind,start,end\nrental,1782864000,1783728000").rented_seconds
+    864000
     """
     if isinstance(source, Mapping):
         return _history(source, "history")
-    if not isinstance(source, str | Path):
-        raise WrongType("history", "a file's name or a mapping", shown(source))
-    name = str(source)
-    try:
-        with Path(source).open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        got = getattr(error, "strerror", None) or str(error)
-        raise ParseError(name, "a file that can be read", got) from None
-    if len(data) > MAX_BYTES:
-        raise too_long(name, MAX_BYTES)
-    text = decoded(data, name)
+    name = name_of(source)
+    text = text_of(source, name)
     if text.lstrip()[:1] in ("{", "["):
         return _history(parse_json(text, name), name)
     return _of_csv(text, name)
@@ -126,6 +119,8 @@ def _of_csv(text: str, name: str) -> UptimeHistory:
         column = "kind" if "kind" in heading else "type"
         if not heading >= {column, *_HEADING}:
             need = "JSON, or CSV with the heading kind,start,end,announced"
+            if name == "text" and "\n" not in text:
+                need += " (the name of a file comes as a Path)"
             raise ParseError(name, need, shown(text[:40]))
         for row in rows:
             path = f"{name}, line {rows.line_num}"

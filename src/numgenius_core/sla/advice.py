@@ -142,6 +142,7 @@ def advise_promise(
     """
     check_kind(price, PerHour, "price")
     asked, most = reliability_of(target, "target"), fraction(most_fee, "most_fee")
+    part = fraction(platform_fee, "platform_fee", below_one=True)  # also where nothing is tried
     sustained = sustainable_claim(history, risk=risk)
     found = {asked, *(reliability_of(c, "claims") for c in as_tuple(claims or _CLAIMS, "claims"))}
     if claims is None and sustained is not None:
@@ -151,7 +152,7 @@ def advise_promise(
     widths = [Promise(asked, spread).spread for spread in given]
     tried, unsold = [], 0
     for terms in (SlaTerms(Promise(claim, width), asked) for claim in known for width in widths):
-        bought = cover(terms, price, platform_fee=platform_fee, rules=rules)
+        bought = cover(terms, price, platform_fee=part, rules=rules)
         if bought.fee > price.scaled(most):
             unsold += 1
             continue

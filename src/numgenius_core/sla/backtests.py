@@ -67,7 +67,7 @@ class Backtest(Tabular):
 
     @property
     def net(self) -> Money:
-        """Fees less credits: what the promise would have brought the host."""
+        """Fees less the host's part of credits: what the promise would have brought the host."""
         return self.settlement.net
 
     @property
@@ -78,7 +78,9 @@ class Backtest(Tabular):
     def record(self) -> dict[str, Any]:
         """Return the answer in the marketplace's own keys, and ours, as JSON has it.
 
-        Money is text with 12 decimals at most, reliability a number.
+        Money is text with 12 decimals at most, reliability a number. ``client_credit`` of a day and
+        ``worst_day_credit`` are what came back to the client; ``escrow_to_client_balance``,
+        ``worst_day_by_host`` and ``net`` are of the host's part, which is less by the platform's.
         """
         terms, worst = self.settlement.cover.terms, self.settlement.worst
         numbers = {
@@ -94,7 +96,8 @@ class Backtest(Tabular):
             "days": [_day(day) for day in self.settlement.days],
             "params": {name: _number(value) for name, value in numbers.items()},
             "net": _text(self.net),
-            "worst_day_credit": "0.00" if worst is None else _text(worst.escrow_to_client),
+            "worst_day_credit": "0.00" if worst is None else _text(worst.credit),
+            "worst_day_by_host": "0.00" if worst is None else _text(worst.escrow_to_client),
         }
 
     def _rows(self) -> Iterable[object]:
@@ -120,6 +123,7 @@ def _day(day: DaySettlement) -> dict[str, Any]:
         "client_premium_to_escrow": _text(day.fee),
         "escrow_to_client_balance": _text(day.escrow_to_client),
         "escrow_to_host_balance": _text(day.escrow_to_host),
+        "client_credit": _text(day.credit),
         "reliability": _number(day.reliability),
     }
 
@@ -142,16 +146,16 @@ def backtest(
         price: What a client pays for the instance, GPUs and storage, per hour.
         promise: The claim and spread to try.
         target: What the client asks for; the claim if left out.
-        end: The last instant looked at, of its day all; the last second of rental if left out.
-        days: How many days up to it, at most 366. Left out: 90 before a given ``end``, else the
-            whole history.
+        end: Up to when, its day counting whole; the end of the last rental if left out.
+        days: How many days up to it, at most 366; 90 if left out. Without ``end`` and ``days``
+            the days before the first rental are left out, too.
         platform_fee: The platform's share of ``price``.
         rules: The schedules; ours by default.
 
     Raises:
         WrongType: A price that is no ``PerHour``, or a ``float``.
-        RuleViolation: A target above the claim, an ``end`` without time zone, or a range of no day
-            or of more than 366.
+        RuleViolation: A target above the claim, an ``end`` without time zone, or no day or more
+            than 366.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval, PerHour
@@ -187,16 +191,17 @@ def _range(history: UptimeHistory, end: datetime | None, days: int | None) -> In
         stop = history.rentals[-1].end
     else:
         stop = utc(end, "end")
-        days = DEFAULT_DAYS if days is None else days
-    last = datetime.combine((stop - timedelta(seconds=1)).date(), datetime.min.time(), UTC)
-    upper = after(last, timedelta(days=1))
-    if days is None:
-        first = history.rentals[0].start.replace(hour=0, minute=0, second=0)
-        if (upper - first).days > MAX_DAYS:
-            got = f"{(upper - first).days:,} days (say which with end and days)"
-            raise RuleViolation("days", f"a range of at most {MAX_DAYS} days", got)
-        return Interval(first, upper)
-    return Interval(upper - timedelta(days=days), upper)
+    try:
+        last = datetime.combine((stop - timedelta(seconds=1)).date(), datetime.min.time(), UTC)
+        upper = after(last, timedelta(days=1))
+        first = upper - timedelta(days=DEFAULT_DAYS if days is None else days)
+    except OverflowError:
+        raise RuleViolation(
+            "end", "an instant after its days, from the year 1", str(stop)
+        ) from None
+    if days is None and end is None:
+        first = max(first, history.rentals[0].start.replace(hour=0, minute=0, second=0))
+    return Interval(first, upper)
 
 
 def _mean(settled: Settlement) -> Fraction | None:

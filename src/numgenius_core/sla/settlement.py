@@ -98,12 +98,16 @@ class Settlement(Tabular):
     def table(self) -> ResultTable:
         """Return a row for each day, dollars rounded to cents."""
         rows = []
+        # With a platform fee the host pays back only its own share of a credit.
+        split = any(day.from_platform for day in self.days)
         for day in self.days:
             shares = (day.uptime, day.blend)
             texts = ["–" if parts is None else f"{parts / PARTS:.3%}" for parts in shares]
-            sums = (day.compute, day.fee, day.credit, day.escrow_to_host)
+            paid = (day.credit, day.escrow_to_client) if split else (day.credit,)
+            sums = (day.compute, day.fee, *paid, day.escrow_to_host)
             rows.append((f"{day.day:%Y-%m-%d}", *texts, *(f"{amount:.2f}" for amount in sums)))
-        head = ("day", "uptime", "blend", "compute $", "fee $", "credit $", "to host $")
+        by_host = ("by host $",) if split else ()
+        head = ("day", "uptime", "blend", "compute $", "fee $", "credit $", *by_host, "to host $")
         return ResultTable(title=_title(self.cover.terms), head=head, rows=tuple(rows))
 
 

@@ -15,10 +15,11 @@ The questions of a client are in :mod:`numgenius_core.planning`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
 from fractions import Fraction
 from itertools import combinations_with_replacement
 from math import comb
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from attrs import frozen
 
@@ -30,7 +31,7 @@ from numgenius_core.rates import PerGpuHour
 from numgenius_core.units import Exact
 from numgenius_core.whatif.estimate import Estimate
 from numgenius_core.whatif.scenario import Option, Scenario, vary
-from numgenius_core.whatif.sweeps import Measure, Sweep, cell, heading, sweep
+from numgenius_core.whatif.sweeps import Kept, Measure, Progress, Sweep, cell, heading, sweep
 
 _MOST_MIXES: Final = 1_000
 _FLOORS: Final = (Fraction(0), Fraction(1, 2), Fraction(1), Fraction(3, 2), Fraction(2))
@@ -107,16 +108,36 @@ class Answer(Tabular):
         return ResultTable(title="", head=head, rows=tuple(rows))
 
 
+class _How(NamedTuple):
+    """How the simulations are computed: the arguments of a sweep."""
+
+    runs: int | None
+    seed: int
+    workers: int | None
+    executor: Executor | None
+    progress: Progress | bool
+    kept: Kept | None
+
+
 def _answer(
-    options: Sequence[Option], measure: Measure, how: dict[str, Any], base: Option | None = None
+    options: Sequence[Option], measure: Measure, how: _How, base: Option | None = None
 ) -> Answer:
-    found = sweep(options, **how)
+    found = sweep(options, **how._asdict())
     best = found.best(measure)
     return Answer(best=best, base=base or best, measure=measure, sweep=found)
 
 
 def best_price(
-    scenario: Scenario, prices: Iterable[PerGpuHour], *, measure: Measure = "profit", **how: Any
+    scenario: Scenario,
+    prices: Iterable[PerGpuHour],
+    *,
+    measure: Measure = "profit",
+    runs: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | bool = False,
+    kept: Kept | None = None,
 ) -> Answer:
     """Return the best on-demand price for all machines of a scenario.
 
@@ -124,8 +145,13 @@ def best_price(
         scenario: What is listed and who comes.
         prices: Prices to try, dollars per GPU-hour.
         measure: The figure whose mean is to be greatest.
-        **how: Arguments of :func:`~numgenius_core.whatif.sweep`: ``runs``, ``seed``, ``workers``,
-            ``executor``, ``progress``.
+        runs: Runs of each option; this and what follows is as of
+            :func:`~numgenius_core.whatif.sweep`.
+        seed: Seed of the first run.
+        workers: How many processes compute.
+        executor: What computes instead of them.
+        progress: What is told how far it is.
+        kept: Where what is done is kept, to go on from.
 
     Raises:
         RuleViolation: No price to try, a price against the rules, or arguments that ``sweep``
@@ -144,6 +170,7 @@ def best_price(
     >>> print(best_price(scenario, prices, workers=1).value)  # the client pays up to $2.50
     2.50
     """
+    how = _How(runs, seed, workers, executor, progress, kept)
     return _answer(vary(scenario, price=prices), measure, how)
 
 
@@ -152,7 +179,12 @@ def best_min_gpu(
     sizes: Iterable[int] | None = None,
     *,
     measure: Measure = "profit",
-    **how: Any,
+    runs: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | bool = False,
+    kept: Kept | None = None,
 ) -> Answer:
     """Return the best ``min_gpu``, the same for all machines of a scenario.
 
@@ -160,7 +192,13 @@ def best_min_gpu(
         scenario: What is listed and who comes.
         sizes: Values to try; all that the smallest machine may have if left out.
         measure: The figure whose mean is to be greatest.
-        **how: Arguments of :func:`~numgenius_core.whatif.sweep`.
+        runs: Runs of each option; this and what follows is as of
+            :func:`~numgenius_core.whatif.sweep`.
+        seed: Seed of the first run.
+        workers: How many processes compute.
+        executor: What computes instead of them.
+        progress: What is told how far it is.
+        kept: Where what is done is kept, to go on from.
 
     Raises:
         RuleViolation: A value that is no power of two up to the smallest machine, or arguments
@@ -180,6 +218,7 @@ def best_min_gpu(
     """
     check_kind(scenario, Scenario, "scenario")
     tried = _powers(scenario) if sizes is None else sizes
+    how = _How(runs, seed, workers, executor, progress, kept)
     return _answer(vary(scenario, min_gpu=tried), measure, how)
 
 
@@ -188,7 +227,12 @@ def best_mix(
     mixes: Iterable[Sequence[int]] | None = None,
     *,
     measure: Measure = "profit",
-    **how: Any,
+    runs: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | bool = False,
+    kept: Kept | None = None,
 ) -> Answer:
     """Return the best mix of ``min_gpu`` over the machines of a fleet.
 
@@ -197,7 +241,13 @@ def best_mix(
         mixes: Mixes to try, each a ``min_gpu`` for every listing; all mixes, whatever the order,
             of what the smallest machine may have if left out.
         measure: The figure whose mean is to be greatest.
-        **how: Arguments of :func:`~numgenius_core.whatif.sweep`.
+        runs: Runs of each option; this and what follows is as of
+            :func:`~numgenius_core.whatif.sweep`.
+        seed: Seed of the first run.
+        workers: How many processes compute.
+        executor: What computes instead of them.
+        progress: What is told how far it is.
+        kept: Where what is done is kept, to go on from.
 
     Raises:
         RuleViolation: More than 1,000 mixes while none are named, or a mix that is not one value
@@ -226,6 +276,7 @@ def best_mix(
                 "mixes", f"at most {_MOST_MIXES:,}, or the ones to try", f"{many:,}"
             )
         mixes = combinations_with_replacement(sizes, machines)
+    how = _How(runs, seed, workers, executor, progress, kept)
     return _answer(vary(scenario, mix=map(tuple, mixes)), measure, how)
 
 
@@ -239,7 +290,12 @@ def worth_of_discount(
     factors: Iterable[Exact],
     *,
     measure: Measure = "profit",
-    **how: Any,
+    runs: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | bool = False,
+    kept: Kept | None = None,
 ) -> Answer:
     """Return what a reserved discount factor is worth: its difference to no discount at all.
 
@@ -247,7 +303,13 @@ def worth_of_discount(
         scenario: What is listed and who comes.
         factors: Factors to try, each a share such as ``"0.4"``; no discount is always tried.
         measure: The figure whose mean is to be greatest.
-        **how: Arguments of :func:`~numgenius_core.whatif.sweep`.
+        runs: Runs of each option; this and what follows is as of
+            :func:`~numgenius_core.whatif.sweep`.
+        seed: Seed of the first run.
+        workers: How many processes compute.
+        executor: What computes instead of them.
+        progress: What is told how far it is.
+        kept: Where what is done is kept, to go on from.
 
     Raises:
         RuleViolation: A factor that is not from 0 to below 1, or arguments that ``sweep`` refuses.
@@ -270,6 +332,7 @@ def worth_of_discount(
     """
     tried = [one for one in as_tuple(factors, "factors") if one not in (0, "0")]
     options = vary(scenario, max_discount=[0, *tried])
+    how = _How(runs, seed, workers, executor, progress, kept)
     return _answer(options, measure, how, base=options[0])
 
 
@@ -312,7 +375,12 @@ def floor_against_power_cost(
     floors: Iterable[PerGpuHour] | None = None,
     *,
     measure: Measure = "profit",
-    **how: Any,
+    runs: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | bool = False,
+    kept: Kept | None = None,
 ) -> Answer:
     """Return the best lowest bid, given what a running GPU costs in electricity.
 
@@ -321,7 +389,13 @@ def floor_against_power_cost(
         floors: Lowest bids to try, dollars per GPU-hour; 0, ½, 1, 1½ and 2 times the break-even
             if left out.
         measure: The figure whose mean is to be greatest.
-        **how: Arguments of :func:`~numgenius_core.whatif.sweep`.
+        runs: Runs of each option; this and what follows is as of
+            :func:`~numgenius_core.whatif.sweep`.
+        seed: Seed of the first run.
+        workers: How many processes compute.
+        executor: What computes instead of them.
+        progress: What is told how far it is.
+        kept: Where what is done is kept, to go on from.
 
     Raises:
         RuleViolation: The scenario does not say what the machines draw, or arguments that
@@ -348,4 +422,5 @@ def floor_against_power_cost(
     """
     even = break_even_floor(scenario)
     tried = [even.scaled(share) for share in _FLOORS] if floors is None else floors
+    how = _How(runs, seed, workers, executor, progress, kept)
     return _answer(vary(scenario, min_bid=tried), measure, how)

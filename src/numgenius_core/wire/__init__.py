@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from numgenius_core.wire._packings import Source
+from numgenius_core._json.packings import Source
 from numgenius_core.wire.findings import Finding, FindingKind, summarized
 from numgenius_core.wire.oddities import find
 from numgenius_core.wire.reading import (

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from numgenius_core._json import field_path
+from numgenius_core._json.packings import Source, name_of, text_of
 from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, shown
 from numgenius_core.wire._fields import is_unknown
 from numgenius_core.wire._kinds import RecordKind
-from numgenius_core.wire._packings import Source, name_of, text_of
 from numgenius_core.wire._sources import records
 
 T = TypeVar("T")

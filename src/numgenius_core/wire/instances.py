@@ -21,6 +21,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from numgenius_core._checks import ReadOnly, read_only_json
+from numgenius_core._json.packings import Source
 from numgenius_core._terms import Promise
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation, brief
@@ -31,7 +32,6 @@ from numgenius_core.rates import PerHour
 from numgenius_core.wire import _fields as read
 from numgenius_core.wire._cells import Row, read_rows
 from numgenius_core.wire._kinds import INSTANCES
-from numgenius_core.wire._packings import Source
 from numgenius_core.wire._promises import claim, claim_key, fee, promise_of, spread
 from numgenius_core.wire._records import unknown_prices
 

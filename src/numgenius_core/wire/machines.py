@@ -23,6 +23,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from numgenius_core._checks import ReadOnly, check_text, read_only_json
+from numgenius_core._json.packings import Source
 from numgenius_core._numbers import fraction
 from numgenius_core._terms import ConfidenceBand, Promise
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
@@ -33,7 +34,6 @@ from numgenius_core.units import Exact
 from numgenius_core.wire import _fields as read
 from numgenius_core.wire._cells import Row, read_rows
 from numgenius_core.wire._kinds import MACHINES
-from numgenius_core.wire._packings import Source
 from numgenius_core.wire._promises import band, claim, promise_of, spread
 
 

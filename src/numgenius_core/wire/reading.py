@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
+from numgenius_core._json.packings import Source, name_of, text_of
 from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import floor_second
 from numgenius_core.offer import Offer
 from numgenius_core.wire._kinds import OFFERS
 from numgenius_core.wire._moments import moment_in, told_by_end
-from numgenius_core.wire._packings import Source, name_of, text_of
 from numgenius_core.wire._records import API
 from numgenius_core.wire._rows import ColumnMap, check_map
 from numgenius_core.wire._shape import Shape

@@ -18,11 +18,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 from numgenius_core._checks import check_kind
+from numgenius_core._json.packings import Source, name_of, text_of
 from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, shown
 from numgenius_core.rates import PerHour
 from numgenius_core.wire._kinds import RecordKind
 from numgenius_core.wire._moments import moment_in
-from numgenius_core.wire._packings import Source, name_of, text_of
 from numgenius_core.wire._rows import (
     ROW,
     ColumnMap,

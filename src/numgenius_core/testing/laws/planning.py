@@ -61,7 +61,8 @@ def _stopped_by_the_price(
     implementation: Implementation, series: PriceSeries, bid: PerHour
 ) -> str | None:
     _, _, stops = implementation(series, bid)
-    exact = sum(a.steps <= bid.steps < b.steps for a, b in pairwise(series.prices))
+    held = [price.steps for price, length in _spans(series) if length]
+    exact = sum(a <= bid.steps < b for a, b in pairwise(held))
     return near("the interruptions", number(stops), Fraction(exact), Fraction(0))
 
 

@@ -1,0 +1,66 @@
+"""What a refusal says at a terminal: the option that is meant, and numbers as people write them.
+
+Rules name a value by where it stands in theirs, such as ``listing.min_gpu``. Who typed
+``--min-gpu`` looks for that; so the last part of such a path is the option, where the command has
+one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Final
+
+from numgenius_core._command._texts import share
+from numgenius_core._numbers import length_text
+from numgenius_core.errors import NumgeniusError, RuleViolation
+
+_PATH: Final = re.compile(r"(?:[A-Za-z_]+\.)?([a-z_]+)")
+_FRACTION: Final = re.compile(r"Fraction\((-?[0-9]+), ([0-9]+)\)")
+_DECIMAL: Final = re.compile(r"Decimal\('([^']*)'\)")
+_DAYS: Final = re.compile(r"\b([0-9]+) days?, ([0-9]+):([0-9]{2}):([0-9]{2})\b")
+_LANGUAGES: Final = {"query": "where", "order": "sort"}
+"""The options whose text is a small language; a fault has its place in that."""
+_ARGUMENTS: Final = {
+    "naive='utc'": "--utc",
+    "a column of the time (say which;": "a column of the time (--time says which;",
+    "a column of the price (say which;": "a column of the price (--price says which;",
+}
+"""What messages of the rules tell a reader of Python to write, and what a command has for it."""
+
+
+def line_of(error: NumgeniusError, names: Mapping[str, str], files: frozenset[str]) -> str:
+    """Return what went wrong, in one line.
+
+    Args:
+        error: The refusal of a rule or of a reader.
+        names: What people type for each option or argument, by its name in the parser.
+        files: The names of files that were given, which may look like those of options.
+    """
+    text = str(error)
+    if isinstance(error, RuleViolation):
+        path = error.path
+        match = _PATH.fullmatch(path)
+        language, _, place = path.partition(", ")
+        if match is not None and path not in files:
+            path = names.get(match[1], path)
+        elif _LANGUAGES.get(language) in names:
+            path = f"{names[_LANGUAGES[language]]}, {place}"
+        text = f"{path}: need {error.need}, got {error.got}"
+    return plain(text)
+
+
+def plain(text: str) -> str:
+    """Return a text in one line, with numbers and options as people write them."""
+    text = " ".join(text.split())
+    for argument, option in _ARGUMENTS.items():
+        text = text.replace(argument, option)
+    text = _FRACTION.sub(lambda found: share(Fraction(int(found[1]), int(found[2]))), text)
+    text = _DAYS.sub(_length, text)
+    return _DECIMAL.sub(r"\1", text)
+
+
+def _length(found: re.Match[str]) -> str:
+    days, hours, minutes, seconds = map(int, found.groups())
+    return length_text(((days * 24 + hours) * 60 + minutes) * 60 + seconds)

@@ -1,0 +1,30 @@
+"""Values as people type them: a share as a decimal, a length of time with its unit."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from fractions import Fraction
+from typing import Final
+
+from numgenius_core._numbers import decimal_text, length_text
+
+_PLACES: Final = Decimal("1e-12")
+_WIDE: Final = Context(prec=250, rounding=ROUND_HALF_EVEN)  # no share is longer
+
+
+def text_of(value: object) -> str | None:
+    """Return a value as an option would take it, ``None`` for nothing."""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%dT%H:%M:%SZ}"
+    if isinstance(value, timedelta):
+        return length_text(value // timedelta(seconds=1))
+    if isinstance(value, Fraction):
+        return share(value)
+    return None if value is None else str(value)
+
+
+def share(value: Fraction) -> str:
+    """Return a number in plain digits, with at most twelve decimals."""
+    number = _WIDE.divide(Decimal(value.numerator), Decimal(value.denominator))
+    return decimal_text(number.quantize(_PLACES, context=_WIDE))
