@@ -22,7 +22,7 @@ from numgenius_core.errors import NumgeniusError, RuleViolation
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
 from numgenius_core.maintenance import Category, MaintenanceWindow
-from numgenius_core.market import Market, Settings, commands as c, execute, views
+from numgenius_core.market import Ledger, Market, Settings, commands as c, execute, views
 from numgenius_core.market.events import Event
 from numgenius_core.market.journal import (
     event_from_json,
@@ -298,7 +298,9 @@ class TestWhateverIsAcceptedIsStored:
 
     @pytest.mark.parametrize("dollars", [10**20, 10**25, -(10**30)])
     def test_longer_amounts_than_decimals_have(self, dollars: int) -> None:
-        market = evolve(Market(), credited=Money(1) * dollars)
+        much = Money(1) * dollars
+        earned = Ledger(since=Market().now, amount=much)
+        market = evolve(Market(), credited=much, platform=earned)
         assert market_from_json(market_to_json(market)) == market
 
     def test_a_discount_that_is_too_long_to_keep_is_not_agreed(self) -> None:

@@ -18,14 +18,17 @@ True
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from attrs import frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core.documents import from_json, to_json
-from numgenius_core.errors import WrongType, shown
+from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, shown
+from numgenius_core.market._fitting import Fitting
 from numgenius_core.market._ledger import Ledger
 from numgenius_core.market._persistent import Table
 from numgenius_core.market._settings import Settings
@@ -73,6 +76,10 @@ def event_from_json(text: str | bytes) -> Event:
     """
     event: Event = from_json(text, Event, source="event")
     return event
+
+
+_MOST_FAULTS: Final = 100
+"""Faults that are told: one wrong number is a fault of all that it stands beside."""
 
 
 @frozen(kw_only=True)
@@ -135,7 +142,14 @@ def _by_key(table: Table[Any, Any]) -> tuple[Any, ...]:
 
 
 def market_from_json(text: str | bytes) -> Market:
-    """Return the market of a document; raises as :func:`event_from_json`.
+    """Return the market of a document.
+
+    Raises:
+        ParseError: It is no JSON, or of another schema.
+        InvalidDocument: It is no market, with every fault; or its parts do not fit together, with
+            the first faults: an instance on another machine than its contract's, a number that was
+            not given yet, money that nobody paid in.
+        WrongType: It is neither text nor bytes.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Market, Money, execute
@@ -147,6 +161,9 @@ def market_from_json(text: str | bytes) -> Market:
     True
     """
     kept = from_json(text, Snapshot, source="snapshot")
+    faults = tuple(islice(_misfits(kept), _MOST_FAULTS))
+    if faults:
+        raise InvalidDocument("snapshot", faults)
     machines = Table((machine.id, machine) for machine in kept.machines)
     accounts = Table((account.id, account) for account in kept.accounts)
     return Market(
@@ -172,3 +189,18 @@ def market_from_json(text: str | bytes) -> Market:
         paid_out=kept.paid_out,
         queue=queue_of(machines, accounts),
     )
+
+
+def _misfits(kept: Snapshot) -> Iterator[RuleViolation]:
+    """Yield what does not fit together in a snapshot."""
+    for name in ("version", "last"):
+        if getattr(kept, name) < 0:
+            yield RuleViolation(name, "a number from 0 on", str(getattr(kept, name)))
+    fitting = Fitting(kept.now, kept.last, kept.machines, kept.accounts)
+    yield from fitting.faults()
+    if kept.platform.since > kept.now:
+        need = f"an instant up to {kept.now}, that of the last event"
+        yield RuleViolation("platform.since", need, str(kept.platform.since))
+    there = fitting.held(kept.platform) + kept.paid_out
+    if there != kept.credited:
+        yield RuleViolation("credited", f"${there}, what there is", f"${kept.credited}")

@@ -1,0 +1,172 @@
+"""Whether the parts of a stored market fit together: what a damaged snapshot is found out by.
+
+Each value of a document is checked where it is read. That an instance stands under its own number,
+on the machine of its contract and with the account of its client, no value knows by itself; a
+market in which it does not would fail at some later command, or forget to stop what costs money.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from numgenius_core.errors import RuleViolation
+from numgenius_core.ids import AccountId, MachineId
+from numgenius_core.market._ledger import Ledger, ticks_at
+from numgenius_core.market.instance import OVER, WAITING, Instance
+from numgenius_core.market.state import Account, MachineState
+from numgenius_core.money import Money, money_of
+
+
+class Fitting:
+    """The parts of a stored market, each looked at beside the others.
+
+    Args:
+        now: The instant of the last event.
+        last: The last number given.
+        machines: In any order.
+        accounts: In any order.
+    """
+
+    def __init__(
+        self,
+        now: datetime,
+        last: int,
+        machines: tuple[MachineState, ...],
+        accounts: tuple[Account, ...],
+    ) -> None:
+        self._now, self._last = now, last
+        self._machines: dict[MachineId, MachineState] = {each.id: each for each in machines}
+        self._accounts: dict[AccountId, Account] = {each.id: each for each in accounts}
+        self._parts = machines, accounts
+
+    def faults(self) -> Iterator[RuleViolation]:
+        """Yield what does not fit, in the order of the document."""
+        machines, accounts = self._parts
+        for index, machine in enumerate(machines):
+            yield from self._of_machine(machine, f"machines[{index}]")
+        for index, account in enumerate(accounts):
+            yield from self._of_account(account, f"accounts[{index}]")
+
+    def held(self, platform: Ledger) -> Money:
+        """Return all that is somewhere now: balances, deposits, escrows, the platform's."""
+        instances = [each for state in self._parts[0] for each in state.instances.values()]
+        ledgers = [platform, *(each.ledger for each in self._parts[1])]
+        ledgers += [each.deposit for each in instances]
+        ledgers += [each.promise.ledger for each in instances if each.promise is not None]
+        return money_of(sum(ticks_at(ledger, self._now) for ledger in ledgers))
+
+    def _of_machine(self, state: MachineState, path: str) -> Iterator[RuleViolation]:
+        machine, listing, number = state.machine, state.listing, str(state.id)
+        owner = self._accounts.get(machine.host)
+        if self._machines[state.id] is not state:
+            yield RuleViolation(f"{path}.machine.id", "a number of its own", number)
+        if owner is None or state.id not in owner.machines:
+            yield RuleViolation(f"{path}.machine.host", "an account that has it", machine.host)
+        if listing is not None and listing.machine != machine:
+            need, got = "the machine as it is", f"{listing.machine}"
+            yield RuleViolation(f"{path}.listing.machine", need, got)
+        if state.schedule.machine != state.id:
+            got = str(state.schedule.machine)
+            yield RuleViolation(f"{path}.schedule.machine", number, got)
+        if state.rolls_at is not None and (listing is None or listing.rolling is None):
+            need, got = "none without a rolling end", str(state.rolls_at)
+            yield RuleViolation(f"{path}.rolls_at", need, got)
+        if (state.down_since is None) is not state.online:
+            need = "none of a machine that is online, and only of that"
+            yield RuleViolation(f"{path}.down_since", need, str(state.down_since or "none"))
+        yield from self._numbers(path, number=state.number, volume_number=state.volume_number)
+        yield from self._on_machine(state, path)
+
+    def _on_machine(self, state: MachineState, path: str) -> Iterator[RuleViolation]:
+        """Yield what does not fit of what is on a machine."""
+        held = 0
+        for number, instance in state.instances.items():
+            place = f"{path}.instances[{number}]"
+            yield from self._of_contract(instance.contract, number, state, place, "instances")
+            yield from self._of_instance(instance, state, place)
+            block = instance.contract.block
+            if block.end > state.machine.gpus or (instance.holds and held & block.gpu_set):
+                need = f"GPUs of the {state.machine.gpus} that nobody else has"
+                yield RuleViolation(f"{place}.contract.block", need, str(block))
+            held |= block.gpu_set if instance.holds else 0
+        for number, volume in state.volumes.items():
+            place = f"{path}.volumes[{number}]"
+            yield from self._of_contract(volume.contract, number, state, place, "volumes")
+        for number, pending in state.increases.items():
+            place, asked = f"{path}.increases[{number}]", state.instances.get(pending.contract.id)
+            if asked is None or asked.increase != number:
+                need, got = "a contract that it waits for", str(pending.contract.id)
+                yield RuleViolation(f"{place}.contract", need, got)
+            yield from self._numbers(place, number=number)
+
+    def _of_contract(
+        self, contract: Any, number: int, state: MachineState, path: str, kind: str
+    ) -> Iterator[RuleViolation]:
+        """Yield what does not fit of a rental: of GPUs (``instances``) or of disk (``volumes``)."""
+        if contract.id != number:
+            yield RuleViolation(f"{path}.contract.id", str(number), str(contract.id))
+        if contract.machine != state.id:
+            yield RuleViolation(f"{path}.contract.machine", str(state.id), str(contract.machine))
+        if contract.host != state.machine.host:
+            yield RuleViolation(f"{path}.contract.host", state.machine.host, contract.host)
+        client = self._accounts.get(contract.client)
+        if client is None or getattr(client, kind).get(number) != state.id:
+            yield RuleViolation(
+                f"{path}.contract.client", "an account that has it", contract.client
+            )
+        yield from self._numbers(path, number=number)
+
+    def _of_instance(
+        self, instance: Instance, state: MachineState, path: str
+    ) -> Iterator[RuleViolation]:
+        if not instance.exists:
+            yield RuleViolation(f"{path}.state", "that of one that exists", instance.state.value)
+        if instance.increase and instance.increase not in state.increases:
+            need = "a price increase of its machine"
+            yield RuleViolation(f"{path}.increase", need, str(instance.increase))
+        for volume in instance.volumes:
+            if volume not in state.volumes and instance.state not in OVER:
+                yield RuleViolation(f"{path}.volumes", "volumes of its machine", str(volume))
+        promise = instance.promise
+        yield from self._times(path, deposit=instance.deposit)
+        yield from self._times(path, promise=None if promise is None else promise.ledger)
+        yield from self._numbers(path, arrival=instance.arrival, increase=instance.increase)
+
+    def _of_account(self, account: Account, path: str) -> Iterator[RuleViolation]:
+        if self._accounts[account.id] is not account:
+            yield RuleViolation(f"{path}.id", "a name of its own", account.id)
+        for number, times in Counter(account.machines).items():
+            owned = self._machines.get(number)
+            if owned is None or owned.machine.host != account.id or times > 1:
+                yield RuleViolation(f"{path}.machines", "machines that it has", str(number))
+        waiting = 0
+        for contract, home in account.instances.items():
+            there = self._machines[home].instances.get(contract) if home in self._machines else None
+            if there is None or there.contract.client != account.id:
+                yield RuleViolation(f"{path}.instances", "instances that it has", str(contract))
+            else:
+                waiting += there.state in WAITING
+        for volume, home in account.volumes.items():
+            kept = self._machines[home].volumes.get(volume) if home in self._machines else None
+            if kept is None or kept.contract.client != account.id:
+                yield RuleViolation(f"{path}.volumes", "volumes that it has", str(volume))
+        if account.waiting != waiting:
+            yield RuleViolation(f"{path}.waiting", f"{waiting}, that wait", str(account.waiting))
+        yield from self._times(path, ledger=account.ledger)
+
+    def _numbers(self, path: str, **given: int) -> Iterator[RuleViolation]:
+        """Yield numbers that have not been given yet."""
+        for name, number in given.items():
+            if not 0 <= number <= self._last:
+                need = f"a number up to {self._last}, the last one given"
+                yield RuleViolation(f"{path}.{name}", need, str(number))
+
+    def _times(self, path: str, **ledgers: Ledger | None) -> Iterator[RuleViolation]:
+        """Yield ledgers that hold from after the last event on."""
+        for name, ledger in ledgers.items():
+            if ledger is not None and ledger.since > self._now:
+                need = f"an instant up to {self._now}, that of the last event"
+                yield RuleViolation(f"{path}.{name}.since", need, str(ledger.since))

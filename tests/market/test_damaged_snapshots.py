@@ -1,0 +1,231 @@
+"""Snapshots whose parts do not fit together are refused, with the places."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from market_world import ANN, BOB, HOST, World, prices, second, world
+from numgenius_core.errors import InvalidDocument, NumgeniusError
+from numgenius_core.ids import MachineId
+from numgenius_core.market import Market, commands as c, execute, views
+from numgenius_core.market.journal import market_from_json, market_to_json
+from numgenius_core.money import Money
+from numgenius_core.rates import PerGbMonth
+from numgenius_core.testing import Step, plays
+
+M1, DAY = MachineId(1), 86_400
+
+
+def story() -> World:
+    """Return a market in which there is something of each kind to fit together."""
+    w = world(4, prices(1, storage="0.1"), end=second(20 * DAY), max_discount=Fraction(1, 2))
+    w.add(2, machine=2, host=HOST)
+    w.list(prices(1), machine=2, rolling=None, end=second(9 * DAY))
+    w.do(c.ListVolume(by=HOST, machine=M1, size_mb=1_000, price=PerGbMonth(1)))
+    [disk] = views.volume_offers(w.market, w.now)
+    w.do(c.RentVolume(by=ANN, offer=disk.id, size_mb=500))
+    [volume] = w.market.volumes
+    w.rent(1, volumes=(volume,))
+    deposit = w.rent(1, 1, BOB)
+    w.do(c.Prepay(by=BOB, contract=deposit, amount=Money(50)))
+    w.rent(1, 2, bid="0.5")
+    w.rent(1, 2, BOB, bid="0.2", load=False)
+    w.list(prices(2), end=second(30 * DAY))  # which asks for a higher price
+    w.do(c.ReportOffline(machine=MachineId(2)), 60)
+    return w
+
+
+Document = dict[str, Any]
+
+
+def _machine(found: Document, number: int = 1) -> Document:
+    return next(each for each in found["machines"] if each["machine"]["id"] == number)
+
+
+def _account(found: Document, name: str) -> Document:
+    return next(each for each in found["accounts"] if each["id"] == name)
+
+
+def _first(entries: Document) -> Any:
+    return next(iter(entries.values()))
+
+
+def _renamed(entries: Document, key: str) -> None:
+    entries[key] = entries.pop(next(iter(entries)))
+
+
+def _put(found: Document, **changes: Any) -> None:
+    found.update(changes)
+
+
+DAMAGE: dict[str, tuple[Callable[[Document], object], str]] = {
+    "an instance under another number": (
+        lambda d: _renamed(_machine(d)["instances"], "9"),
+        "machines[0].instances[9].contract.id: need 9, got 5",
+    ),
+    "a contract of another machine": (
+        lambda d: _put(_first(_machine(d)["instances"])["contract"], machine=2),
+        "machines[0].instances[5].contract.machine: need 1, got 2",
+    ),
+    "a contract of another host": (
+        lambda d: _put(_first(_machine(d)["instances"])["contract"], host="eve"),
+        "machines[0].instances[5].contract.host: need host, got eve",
+    ),
+    "a contract of nobody": (
+        lambda d: _put(_first(_machine(d)["instances"])["contract"], client="eve"),
+        "machines[0].instances[5].contract.client: need an account that has it, got eve",
+    ),
+    "GPUs that two have": (
+        lambda d: _put(list(_machine(d)["instances"].values())[1]["contract"]["block"], start=0),
+        "machines[0].instances[6].contract.block: need GPUs of the 4 that nobody else has",
+    ),
+    "GPUs that are not there": (
+        lambda d: _put(_first(_machine(d)["instances"])["contract"]["block"], start=4),
+        "machines[0].instances[5].contract.block: need GPUs of the 4 that nobody else has",
+    ),
+    "an instance that was destroyed": (
+        lambda d: _put(_first(_machine(d)["instances"]), state="destroyed"),
+        "machines[0].instances[5].state: need that of one that exists, got destroyed",
+    ),
+    "an increase of nobody": (
+        lambda d: _machine(d)["increases"].clear(),
+        "machines[0].instances[5].increase: need a price increase of its machine, got ",
+    ),
+    "an increase that nobody waits for": (
+        lambda d: _put(_first(_machine(d)["instances"]), increase=0),
+        "machines[0].increases[10].contract: need a contract that it waits for, got 5",
+    ),
+    "a volume that is attached and not there": (
+        lambda d: _put(_first(_machine(d)["instances"]), volumes=[99]),
+        "machines[0].instances[5].volumes: need volumes of its machine, got 99",
+    ),
+    "a volume under another number": (
+        lambda d: _renamed(_machine(d)["volumes"], "9"),
+        "machines[0].volumes[9].contract.id: need 9, got 4",
+    ),
+    "a machine of another number": (
+        lambda d: _put(_machine(d, 2)["machine"], id=3),
+        "machines[1].machine.host: need an account that has it, got host",
+    ),
+    "a machine twice": (
+        lambda d: d["machines"].append(d["machines"][1]),
+        "machines[1].machine.id: need a number of its own, got 2",
+    ),
+    "a listing of another machine": (
+        lambda d: _put(_machine(d)["listing"]["machine"], gpus=8),
+        "machines[0].listing.machine: need the machine as it is, got ",
+    ),
+    "a schedule of another machine": (
+        lambda d: _put(_machine(d)["schedule"], machine=2),
+        "machines[0].schedule.machine: need 1, got 2",
+    ),
+    "an end that rolls and does not": (
+        lambda d: _put(_machine(d), rolls_at="2026-01-02T00:00:00Z"),
+        "machines[0].rolls_at: need none without a rolling end, got 2026-01-02 00:00:00+00:00",
+    ),
+    "a machine that is online and is not": (
+        lambda d: _put(_machine(d, 2), online=True),
+        "machines[1].down_since: need none of a machine that is online, and only of that, got 2026",
+    ),
+    "a number of a listing that was not given": (
+        lambda d: _put(_machine(d), number=999),
+        "machines[0].number: need a number up to 11, the last one given, got 999",
+    ),
+    "an arrival that was not given": (
+        lambda d: _put(_first(_machine(d)["instances"]), arrival=999),
+        "machines[0].instances[5].arrival: need a number up to 11, the last one given, got 999",
+    ),
+    "an account twice": (
+        lambda d: d["accounts"].append(_account(d, ANN)),
+        "accounts[0].id: need a name of its own, got ann",
+    ),
+    "a machine that an account does not have": (
+        lambda d: _account(d, HOST)["machines"].append(9),
+        "accounts[2].machines: need machines that it has, got 9",
+    ),
+    "a machine that an account has twice": (
+        lambda d: _account(d, HOST)["machines"].append(1),
+        "accounts[2].machines: need machines that it has, got 1",
+    ),
+    "an account that lost its instances": (
+        lambda d: _account(d, ANN)["instances"].clear(),
+        "machines[0].instances[5].contract.client: need an account that has it, got ann",
+    ),
+    "an instance that an account does not have": (
+        lambda d: _put(_account(d, ANN)["instances"], **{"6": 1}),
+        "accounts[0].instances: need instances that it has, got 6",
+    ),
+    "an instance on a machine that is not there": (
+        lambda d: _put(_account(d, ANN)["instances"], **{"5": 9}),
+        "machines[0].instances[5].contract.client: need an account that has it, got ann",
+    ),
+    "a volume that an account does not have": (
+        lambda d: _put(_account(d, BOB)["volumes"], **{"4": 1}),
+        "accounts[1].volumes: need volumes that it has, got 4",
+    ),
+    "claims that do not wait": (
+        lambda d: _put(_account(d, BOB), waiting=0),
+        "accounts[1].waiting: need 1, that wait, got 0",
+    ),
+    "a balance of tomorrow": (
+        lambda d: _put(_account(d, ANN)["ledger"], since="2027-01-01T00:00:00Z"),
+        "accounts[0].ledger.since: need an instant up to 2026-01-01 00:01:00+00:00, that of the ",
+    ),
+    "a deposit of tomorrow": (
+        lambda d: _put(_first(_machine(d)["instances"])["deposit"], since="2027-01-01T00:00:00Z"),
+        "machines[0].instances[5].deposit.since: need an instant up to 2026-01-01 00:01:00+00:00",
+    ),
+    "earnings of tomorrow": (
+        lambda d: _put(d["platform"], since="2027-01-01T00:00:00Z"),
+        "platform.since: need an instant up to 2026-01-01 00:01:00+00:00, that of the last event",
+    ),
+    "a last event before all others": (
+        lambda d: _put(d, now="2025-01-01T00:00:00Z"),
+        "machines[0].instances[5].deposit.since: need an instant up to 2025-01-01 00:00:00+00:00",
+    ),
+    "no number given": (
+        lambda d: _put(d, last=0),
+        "machines[0].number: need a number up to 0, the last one given, got ",
+    ),
+    "fewer events than none": (
+        lambda d: _put(d, version=-5),
+        "version: need a number from 0 on, got -5",
+    ),
+    "money that nobody paid in": (
+        lambda d: _put(d, credited="5.00"),
+        "credited: need $2000.00, what there is, got $5.00",
+    ),
+}
+
+
+class TestDamage:
+    """journal.market_from_json: what does not fit together is refused."""
+
+    def test_the_whole_story_is_read_as_it_was(self) -> None:
+        market = story().market
+        assert market_from_json(market_to_json(market)) == market
+
+    @pytest.mark.parametrize("name", DAMAGE)
+    def test_is_refused_with_its_place(self, name: str) -> None:
+        damage, said = DAMAGE[name]
+        document = json.loads(market_to_json(story().market))
+        damage(document)
+        with pytest.raises(InvalidDocument) as caught:
+            market_from_json(json.dumps(document))
+        found = [str(fault) for fault in caught.value.faults]
+        assert any(each.startswith(said) for each in found), found
+
+    @given(plays())
+    def test_every_market_fits_together(self, steps: tuple[Step, ...]) -> None:
+        market = Market()
+        for command, at in steps:
+            with suppress(NumgeniusError):
+                market, _ = execute(market, command, at)
+        assert market_from_json(market_to_json(market)) == market
