@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 import pytest
 from attrs import evolve as changed
 
-from market_world import ANN, BOB, HOST, World, prices, second, world
+from market_world import ANN, BOB, HOST, START, World, prices, second, world
+from numgenius_core import market as market_room
 from numgenius_core.errors import NumgeniusError, RuleViolation, UnknownId, WrongType
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import Interval
@@ -309,3 +311,53 @@ class TestALogThatCannotBeTrue:
         half = replay(events[:5])
         kept = market_from_json(market_to_json(half))
         assert (half.version, replay(events[5:], kept)) == (5, market)
+
+
+class TestTheRoom:
+    """What the room has is found by looking, before any of it is loaded."""
+
+    def test_its_faces_are_listed(self) -> None:
+        assert {"commands", "events", "journal", "logs", "views"} < set(dir(market_room))
+        assert set(market_room.__all__) < set(dir(market_room))
+
+    def test_what_is_no_table_or_archive_is_refused(self) -> None:
+        for wrong in (5, [1], "x"):
+            with pytest.raises(WrongType, match="need a mapping"):
+                Market(machines=wrong)  # type: ignore[arg-type]
+        destroyed: dict[ContractId, Instance] = {}
+        w = world(1, prices(1))
+        contract = w.rent(1)
+        with pytest.raises(WrongType, match=r"^volumes: need a mapping that can be changed, got "):
+            execute(
+                w.market,
+                c.Destroy(by=ANN, contract=contract),
+                w.now,
+                archive=destroyed,
+                volumes=[],  # type: ignore[arg-type]
+            )
+        assert not destroyed  # it has not happened
+        for call in (
+            lambda: replay([], archive=[]),  # type: ignore[arg-type]
+            lambda: execute_all(w.market, [], volumes=[]),  # type: ignore[arg-type]
+            lambda: evolve(w.market, w.events[0], archive=[]),  # type: ignore[arg-type]
+        ):
+            with pytest.raises(WrongType, match="need a mapping that can be changed"):
+                call()
+
+    def test_an_account_that_cannot_be_one(self) -> None:
+        wrong: Any = ["ann"]
+        for ask in (
+            lambda: views.spend_rate(Market(), wrong),
+            lambda: views.runway(Market(), wrong, START),
+            lambda: views.balance(Market(), wrong, START),
+        ):
+            with pytest.raises(UnknownId):
+                ask()
+
+    def test_a_relisting_takes_a_fee_as_a_listing_does(self) -> None:
+        told = c.Relist(by=HOST, machine=MachineId(1), platform_fee="0.25")
+        assert told.platform_fee == Fraction(1, 4)
+        with pytest.raises(
+            RuleViolation, match=r"^Relist\.platform_fee: need a fraction "
+        ):
+            c.Relist(by=HOST, machine=MachineId(1), platform_fee=1)

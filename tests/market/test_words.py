@@ -89,11 +89,11 @@ COMMANDS: list[tuple[Callable[[Told], c.Command], str]] = [
     ),
     (
         lambda _: c.Unlist(by=HOST, machine=MachineId(2)),
-        "machine: need a machine that is listed, got machine 2",
+        "machine: need a machine that is listed, got machine 2, which is not",
     ),
     (
         lambda _: c.Defragment(by=HOST, machine=MachineId(2)),
-        "machine: need a machine that is listed, got machine 2",
+        "machine: need a machine that is listed, got machine 2, which is not",
     ),
     (
         lambda _: c.ReportOnline(machine=M1),
@@ -245,7 +245,7 @@ EVENTS: list[tuple[Callable[[Told], e.Event], str]] = [
     ),
     (
         lambda t: e.ListingEnded(**at(t.w), machine=MachineId(2)),
-        "events[0].machine: need a machine that is listed, got machine 2",
+        "events[0].machine: need a machine that is listed, got machine 2, which is not",
     ),
     (
         lambda t: e.RatesChanged(**at(t.w), contract=t.demand),
@@ -452,11 +452,11 @@ KEPT: list[tuple[Callable[[Kept], object], str]] = [
     # --- what a log says of volumes
     (
         lambda k: k.replayed(e.VolumeUnlisted, machine=MachineId(2)),
-        "events[0].machine: need a machine with a volume offer, got machine 2",
+        "events[0].machine: need a machine with a volume offer, got machine 2, which has none",
     ),
     (
         lambda k: k.replayed(e.VolumeListingEnded, machine=MachineId(2)),
-        "events[0].machine: need a machine with a volume offer, got machine 2",
+        "events[0].machine: need a machine with a volume offer, got machine 2, which has none",
     ),
     (
         lambda k: k.rented(900_001),
@@ -613,7 +613,7 @@ class TestWhatIsRefusedInOtherStates:
         with pytest.raises(NumgeniusError) as refusal:
             replay([e.MachineUnlisted(**at(w), machine=M1), asked], w.market)
         assert str(refusal.value) == (
-            "events[1].event: need a machine that is listed, got machine 1"
+            "events[1].event: need a machine that is listed, got machine 1, which is not"
         )
 
     def test_a_log_that_rents_on_no_machine(self) -> None:

@@ -53,8 +53,16 @@ __all__ = [
 ]
 
 
+_FACES = ("commands", "events", "journal", "logs", "views")
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted([*__all__, *_FACES])
+
+
 def __getattr__(name: str) -> Any:
     """Load a face of the room when it is first asked for (PEP 562)."""
-    if name in ("commands", "events", "journal", "logs", "views"):
+    if name in _FACES:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -205,7 +205,8 @@ def machine_listed(market: Builder, event: e.MachineListed) -> None:
 def listing_ended(market: Builder, event: e.MachineUnlisted | e.ListingEnded) -> None:
     machine = market.machine(event.machine)
     if machine.listing is None:
-        raise RuleViolation("machine", "a machine that is listed", f"machine {event.machine}")
+        got = f"machine {event.machine}, which is not"
+        raise RuleViolation("machine", "a machine that is listed", got)
     market.listings = market.listings.without(machine.number)
     market.put_machine(machine, listing=None, rolls_at=None)
     unlist_volumes(market, market.bare(event.machine))
@@ -331,7 +332,8 @@ def price_increase_asked(market: Builder, event: e.PriceIncreaseAsked) -> None:
     instance = market.living(event.contract)
     machine = market.bare(instance.contract.machine)
     if machine.listing is None:
-        raise RuleViolation("event", "a machine that is listed", f"machine {machine.id}")
+        got = f"machine {machine.id}, which is not"
+        raise RuleViolation("event", "a machine that is listed", got)
     if instance.increase:
         need = "a contract without a price increase that waits"
         raise RuleViolation("contract", need, f"contract {event.contract}")

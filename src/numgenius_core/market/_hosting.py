@@ -230,7 +230,8 @@ def defragment_machine(decision: Decision, command: c.Defragment) -> None:
     machine = decision.own_machine(command.machine, command.by)
     listing = machine.listing
     if listing is None:
-        raise RuleViolation("machine", "a machine that is listed", f"machine {machine.id}")
+        got = f"machine {machine.id}, which is not"
+        raise RuleViolation("machine", "a machine that is listed", got)
     for contract in command.movable:
         if contract not in machine.instances:
             need = f"contracts of machine {machine.id}"

@@ -48,8 +48,7 @@ def archive_of(gone: Mapping[KT, VT] | None, path: str) -> Mapping[KT, VT]:
 def account_of(market: Market, name: AccountId) -> Account | None:
     """Return an account, ``None`` if nobody has this name."""
     check_kind(name, str, "account")
-    found: Account | None = market_of(market).accounts.get(name)
-    return found
+    return market_of(market).accounts.get(name)
 
 
 def is_host(market: Market, account: AccountId) -> bool:

@@ -75,11 +75,15 @@ class Table(Mapping[KT, VT]):
         return self.updated({}, (key,)) if key in self else self
 
     def __getitem__(self, key: KT) -> VT:
-        found: VT = self.get(key, _NONE)
+        found: Any = self.get(key, _NONE)
         if found is _NONE:
             raise KeyError(key)
-        return found
+        return found  # type: ignore[no-any-return]
 
+    @overload
+    def get(self, key: Any) -> VT | None: ...
+    @overload
+    def get(self, key: Any, default: T) -> VT | T: ...
     def get(self, key: Any, default: Any = None) -> Any:
         """Return the entry of a key, or ``default``."""
         found = self._top.get(key, _NONE)

@@ -113,6 +113,7 @@ def spend_rate(market: Market, account: AccountId) -> SpendRate:
     2.00 0.00 0.00
     """
     check_kind(market, Market, "market")
+    market.account(account)  # refuses one that is not there
     return _rate(Builder(market), account)
 
 

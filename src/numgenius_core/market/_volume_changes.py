@@ -35,7 +35,7 @@ def _ended(market: Builder, event: v.VolumeUnlisted | v.VolumeListingEnded) -> N
     machine = market.bare(event.machine)
     if machine.volume_listing is None:
         need = "a machine with a volume offer"
-        raise RuleViolation("machine", need, f"machine {event.machine}")
+        raise RuleViolation("machine", need, f"machine {event.machine}, which has none")
     unlist_volumes(market, machine)
 
 

@@ -231,6 +231,10 @@ def _new_discount(value: Exact | None) -> Fraction | None:
     return None if value is None else fraction(value, "Relist.max_discount", below_one=True)
 
 
+def _new_fee(value: Exact | None) -> Fraction | None:
+    return None if value is None else fraction(value, "Relist.platform_fee", below_one=True)
+
+
 @frozen(kw_only=True)
 class Relist(Order):
     """Change a listing, and keep what is left out, which :class:`ListMachine` does not.
@@ -261,7 +265,7 @@ class Relist(Order):
     upload: PerGb | None = None
     download: PerGb | None = None
     min_bid: PerGpuHour | None = None
-    platform_fee: Fraction | None = None
+    platform_fee: Fraction | None = field(default=None, converter=_new_fee)
     min_gpu: int | None = None
     max_discount: Fraction | None = field(default=None, converter=_new_discount)
     end: datetime | None = None

@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from attrs import evolve, field, frozen
 
+from numgenius_core._checks import as_tuple
 from numgenius_core._numbers import whole_number
 from numgenius_core._terms import NO_FLOOR
 from numgenius_core.bids.priority import Claim, Resolution, quoted_min_bid, resolve
@@ -54,11 +55,15 @@ _EMPTY: Final[Table[Any, Any]] = Table()  # one for all: most of a market's tabl
 
 def as_table(entries: Mapping[Any, Any]) -> Table[Any, Any]:
     """Return a mapping as one that nobody can change."""
-    return entries if isinstance(entries, Table) else Table(entries)
+    if isinstance(entries, Table):
+        return entries
+    if not isinstance(entries, Mapping):
+        raise WrongType("table", "a mapping", shown(entries))
+    return Table(entries)
 
 
 def _series(outages: Sequence[Outage]) -> Series[Outage]:
-    return outages if isinstance(outages, Series) else Series(outages)
+    return outages if isinstance(outages, Series) else Series(as_tuple(outages, "outages"))
 
 
 @frozen(kw_only=True)
