@@ -8,9 +8,11 @@ date"; (G2) a listing is good until its end date, and without one it never expir
 from __future__ import annotations
 
 import warnings
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Final
 
 from attrs import field, frozen
 
@@ -82,6 +84,10 @@ class Machine:
         return gigabytes(self.disk_mb)
 
 
+READING: Final[ContextVar[bool]] = ContextVar("READING", default=False)
+"""Whether values are read that were made before: whoever made them was warned then."""
+
+
 def _discount(value: Exact) -> Fraction:
     return fraction(value, "listing.max_discount", below_one=True)
 
@@ -106,7 +112,8 @@ class Listing:
             not below one, ``end`` has no time zone, or both ``end`` and ``rolling`` are given.
 
     Warns:
-        FloorAbovePrice: The lowest bid is above the on-demand price: legal, seldom meant.
+        FloorAbovePrice: The lowest bid is above the on-demand price: legal, seldom meant. Of a
+            stored document nobody is warned again.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import AccountId, Listing, Machine, MachineId, PerGpuHour, PriceTerms
@@ -141,7 +148,7 @@ class Listing:
                 raise RuleViolation("listing.rolling", "an end date or a rolling one", "both")
             length_in_seconds(self.rolling, "listing.rolling")
             object.__setattr__(self, "rolling", plain_duration(self.rolling, "listing.rolling"))
-        if self.prices.min_bid > self.prices.gpu:
+        if self.prices.min_bid > self.prices.gpu and not READING.get():
             floor, price = self.prices.min_bid, self.prices.gpu
             text = f"machine {self.machine.id}: lowest bid ${floor} above the on-demand ${price}"
             warnings.warn(FloorAbovePrice(text), stacklevel=3)

@@ -357,7 +357,5 @@ class TestTheRoom:
     def test_a_relisting_takes_a_fee_as_a_listing_does(self) -> None:
         told = c.Relist(by=HOST, machine=MachineId(1), platform_fee="0.25")
         assert told.platform_fee == Fraction(1, 4)
-        with pytest.raises(
-            RuleViolation, match=r"^Relist\.platform_fee: need a fraction "
-        ):
+        with pytest.raises(RuleViolation, match=r"^Relist\.platform_fee: need a fraction "):
             c.Relist(by=HOST, machine=MachineId(1), platform_fee=1)

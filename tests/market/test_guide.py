@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import pytest
 from attrs import evolve as changed
@@ -103,6 +104,18 @@ class TestListing:
         w = world()
         with pytest.warns(FloorAbovePrice):
             w.list(prices(1, min_bid=2))
+        with pytest.warns(FloorAbovePrice):
+            w.do(c.SetMinBid(by=HOST, machine=M1, floor=PerGpuHour(3)))
+
+    def test_who_reads_what_was_stored_is_not_warned_again(self) -> None:
+        w = world()
+        with pytest.warns(FloorAbovePrice):
+            w.list(prices(1, min_bid=2))
+        w.do(c.SetVerification(machine=M1, verification=Verification.UNVERIFIED))
+        with catch_warnings():
+            simplefilter("error")
+            assert replay([event_from_json(event_to_json(each)) for each in w.events]) == w.market
+            assert market_from_json(market_to_json(w.market)) == w.market
 
     def test_unlisting(self) -> None:
         """G11: "unlisting prevents new contracts"; those that exist go on."""

@@ -37,7 +37,7 @@ from numgenius_core.errors import (
     shown,
 )
 from numgenius_core.intervals import Interval
-from numgenius_core.listing import Listing, Machine, PriceTerms
+from numgenius_core.listing import READING, Listing, Machine, PriceTerms
 from numgenius_core.maintenance.hours import Recurrence
 from numgenius_core.maintenance.schedule import MachineSchedule, MaintenanceWindow
 from numgenius_core.offer import Block, Offer
@@ -136,12 +136,14 @@ def structure(kind: Any, data: object, source: str = "document") -> Any:
     codec = _codec(kind)
     if type(data) is dict and isinstance(kind, type) and "type" in data:
         codec = tagged_codec((kind,), source)
+    before = READING.set(True)
     try:
         return codec.read(data, kind)
     except _FAULTS:
-        pass
-    faults: list[RuleViolation] = []
-    value = codec.explain(data, source, faults)
+        faults: list[RuleViolation] = []
+        value = codec.explain(data, source, faults)
+    finally:
+        READING.reset(before)
     if faults:
         raise InvalidDocument(source, faults)
     return value  # pragma: no cover - what is read fast and what is read slowly agree

@@ -31,6 +31,7 @@ from numgenius_core.contracts.contract import to_reserved
 from numgenius_core.contracts.extension import PendingIncrease
 from numgenius_core.contracts.life import NEXT, InstanceEvent, InstanceState, advance
 from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.listing import Listing
 from numgenius_core.maintenance.schedule import MachineSchedule, check_free, without_windows
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
@@ -68,6 +69,7 @@ from numgenius_core.market.state import DAY, MachineState, changed_account
 from numgenius_core.money import money_of
 
 _changed_schedule: Final = copier(MachineSchedule)
+_changed_listing: Final = copier(Listing)  # whoever sets a floor above the price was warned
 _moved_fact: Final = maker(Moved)
 _rebid_fact: Final = maker(Rebid)
 
@@ -171,7 +173,7 @@ def machine_removed(market: Builder, event: e.MachineRemoved) -> None:
 def machine_verified(market: Builder, event: e.MachineVerified) -> None:
     state = market.machine(event.machine)
     machine = evolve(state.machine, verification=event.verification)
-    listing = None if state.listing is None else evolve(state.listing, machine=machine)
+    listing = None if state.listing is None else _changed_listing(state.listing, machine=machine)
     market.put_machine(state, machine=machine, listing=listing)
 
 
@@ -230,7 +232,8 @@ def min_bid_set(market: Builder, event: e.MinBidSet) -> None:
     machine = market.machine(event.machine)
     listing = machine.listing
     if listing is not None:
-        listing = evolve(listing, prices=evolve(listing.prices, min_bid=event.floor))
+        prices = evolve(listing.prices, min_bid=event.floor)
+        listing = _changed_listing(listing, prices=prices)
     market.put_machine(machine, floor=event.floor, listing=listing)
 
 

@@ -167,6 +167,9 @@ def unlist(decision: Decision, command: c.Unlist) -> None:
 def set_min_bid(decision: Decision, command: c.SetMinBid) -> None:
     machine = decision.own_machine(command.machine, command.by)
     if machine.floor != command.floor:
+        if machine.listing is not None:
+            prices = evolve(machine.listing.prices, min_bid=command.floor)
+            evolve(machine.listing, prices=prices)  # which warns of a floor above the price
         decision.emit(e.MinBidSet, machine=machine.id, floor=command.floor)
         decision.rerun(machine.id)
 
