@@ -147,6 +147,16 @@ def as_tuple(values: Iterable[_T], path: str) -> tuple[_T, ...]:
     return tuple(values)
 
 
+def told(error: Exception | None) -> tuple[type, str] | None:
+    """Return what makes two refusals the same: their kind and what they say."""
+    return None if error is None else (type(error), str(error))
+
+
+def all_told(errors: Iterable[Exception]) -> tuple[tuple[type, str] | None, ...]:
+    """Return what makes two series of refusals the same."""
+    return tuple(map(told, errors))
+
+
 # -- what a value holds and nobody changes ----------------------------------------------------
 
 

@@ -41,7 +41,8 @@ from numgenius_core.offer import Block
 from numgenius_core.prices import quote
 from numgenius_core.rates import PerGpuHour, PerHour, Rate
 from numgenius_core.testing import Books
-from numgenius_core.wire import read_sample
+from numgenius_core.whatif import PRESETS
+from numgenius_core.wire import read_instances, read_machines, read_offers, read_sample
 
 ATOMS: tuple[type, ...] = (
     str,
@@ -486,3 +487,33 @@ class TestReprsAreShort:
     def test_a_reading(self) -> None:
         reading = ANSWERS["reading"]
         assert repr(reading).startswith("Reading(source='text', offers=<66 values>, ")
+
+
+class TestComesBackAsItWas:
+    """docs/compatibility.md: every value can be pickled and copied, and is then an equal one."""
+
+    @staticmethod
+    def read_twice(text: str) -> list[Any]:
+        return [read_offers(text, on_error="collect") for _ in range(2)]
+
+    @pytest.mark.parametrize("name", PRESETS)
+    def test_a_preset(self, name: str) -> None:
+        preset = PRESETS[name]
+        for again in (pickle.loads(pickle.dumps(preset)), copy.deepcopy(preset)):
+            assert again == preset
+
+    def test_a_reading_with_faults(self) -> None:
+        text = '[{"id": 1, "machine_id": 7, "gpu_name": "A", "num_gpus": 0, "dph_base": 1}]'
+        one, two = self.read_twice(text)
+        assert one.faults
+        assert one == two == pickle.loads(pickle.dumps(one)) == copy.deepcopy(one)
+        assert one != self.read_twice(text.replace('"num_gpus": 0', '"num_gpus": -1'))[0]
+
+    def test_machines_and_instances_with_faults(self) -> None:
+        for read, text in (
+            (read_machines, '[{"id": 1, "num_gpus": 0}]'),
+            (read_instances, '[{"id": 1, "num_gpus": 0}]'),
+        ):
+            one, two = (read(text, on_error="collect") for _ in range(2))
+            assert one.faults
+            assert one == two == pickle.loads(pickle.dumps(one))

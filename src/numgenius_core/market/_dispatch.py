@@ -27,7 +27,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._checks import as_tuple, check_kind, told
 from numgenius_core.errors import IllegalMove, NumgeniusError, RuleViolation, WrongType, shown
 from numgenius_core.ids import ContractId, VolumeId
 from numgenius_core.intervals import utc
@@ -44,11 +44,6 @@ from numgenius_core.market.events import Event
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Market
 from numgenius_core.market.volume import RentedVolume
-
-
-def told(error: NumgeniusError | None) -> tuple[type, str] | None:
-    """Return what makes two refusals the same: their kind and what they say."""
-    return None if error is None else (type(error), str(error))
 
 
 @frozen(kw_only=True)

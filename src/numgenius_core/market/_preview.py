@@ -14,7 +14,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from numgenius_core._checks import check_kind, read_only
+from numgenius_core._checks import check_kind, read_only, told
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.contracts.extension import (
@@ -29,7 +29,7 @@ from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import utc
 from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._clock import advance_to
-from numgenius_core.market._dispatch import decided, is_command, told
+from numgenius_core.market._dispatch import decided, is_command
 from numgenius_core.market._messages import Order
 from numgenius_core.market._relisting import TERMS, TermChange, TermOrigin, origin_of, term_of
 from numgenius_core.market.state import Market

@@ -19,9 +19,9 @@ from math import exp
 from types import MappingProxyType
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
-from numgenius_core._checks import MAX_GPUS, check_kind
+from numgenius_core._checks import MAX_GPUS, check_kind, read_only
 from numgenius_core._numbers import PICO, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.listing import Mode
@@ -54,8 +54,8 @@ class Preset:
     load: Fraction
     hours: str
     spread: str
-    sizes: Mapping[int, int]
-    modes: Mapping[Mode, int]
+    sizes: Mapping[int, int] = field(converter=read_only)
+    modes: Mapping[Mode, int] = field(converter=read_only)
 
 
 PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
@@ -65,24 +65,24 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             load=Fraction(3, 2),
             hours="3",
             spread="1.2",
-            sizes=MappingProxyType({1: 70, 2: 15, 4: 10, 8: 5}),
-            modes=MappingProxyType({Mode.ON_DEMAND: 50, Mode.INTERRUPTIBLE: 50}),
+            sizes={1: 70, 2: 15, 4: 10, 8: 5},
+            modes={Mode.ON_DEMAND: 50, Mode.INTERRUPTIBLE: 50},
         ),
         "training": Preset(
             about="a day or so, often on the whole machine",
             load=Fraction(2),
             hours="24",
             spread="1.0",
-            sizes=MappingProxyType({1: 30, 2: 20, 4: 20, 8: 30}),
-            modes=MappingProxyType({Mode.ON_DEMAND: 70, Mode.RESERVED: 15, Mode.INTERRUPTIBLE: 15}),
+            sizes={1: 30, 2: 20, 4: 20, 8: 30},
+            modes={Mode.ON_DEMAND: 70, Mode.RESERVED: 15, Mode.INTERRUPTIBLE: 15},
         ),
         "serving": Preset(
             about="weeks on end, much of it reserved",
             load=Fraction(3, 2),
             hours="240",
             spread="0.8",
-            sizes=MappingProxyType({1: 60, 2: 25, 4: 10, 8: 5}),
-            modes=MappingProxyType({Mode.ON_DEMAND: 60, Mode.RESERVED: 40}),
+            sizes={1: 60, 2: 25, 4: 10, 8: 5},
+            modes={Mode.ON_DEMAND: 60, Mode.RESERVED: 40},
         ),
     }
 )

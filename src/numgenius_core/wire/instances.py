@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from numgenius_core._checks import ReadOnly, read_only_json
+from numgenius_core._checks import ReadOnly, all_told, read_only_json
 from numgenius_core._json.packings import Source
 from numgenius_core._terms import Promise
 from numgenius_core.contracts.life import InstanceState
@@ -113,7 +113,7 @@ class InstanceReading:
 
     source: str
     instances: tuple[RentedInstance, ...] = field(repr=brief)
-    faults: tuple[RuleViolation, ...] = field(default=(), repr=brief)
+    faults: tuple[RuleViolation, ...] = field(default=(), eq=all_told, repr=brief)
     skipped: int = 0
 
 

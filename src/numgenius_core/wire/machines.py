@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from numgenius_core._checks import ReadOnly, check_text, read_only_json
+from numgenius_core._checks import ReadOnly, all_told, check_text, read_only_json
 from numgenius_core._json.packings import Source
 from numgenius_core._numbers import fraction
 from numgenius_core._terms import ConfidenceBand, Promise
@@ -92,7 +92,7 @@ class MachineReading:
 
     source: str
     machines: tuple[HostMachine, ...] = field(repr=brief)
-    faults: tuple[RuleViolation, ...] = field(default=(), repr=brief)
+    faults: tuple[RuleViolation, ...] = field(default=(), eq=all_told, repr=brief)
     skipped: int = 0
 
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from attrs import field, frozen
 
-from numgenius_core._checks import check_kind
+from numgenius_core._checks import all_told, check_kind
 from numgenius_core._json.packings import Source, name_of, text_of
 from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import floor_second
@@ -75,7 +75,7 @@ class Reading:
 
     source: str
     offers: tuple[Offer, ...] = field(repr=brief)
-    faults: tuple[RuleViolation, ...] = field(default=_NOTHING, repr=brief)
+    faults: tuple[RuleViolation, ...] = field(default=_NOTHING, eq=all_told, repr=brief)
     findings: tuple[Finding, ...] = field(default=(), repr=brief)
     skipped: int = 0
     at: datetime | None = None
