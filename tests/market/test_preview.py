@@ -101,9 +101,10 @@ class TestARelisting:
         w.do(relisting())
         rolls = views.preview(w.market, relisting(rolling=timedelta(days=9)), w.now).terms
         assert [(t.name, t.new, t.origin) for t in rolls if t.name in ("end", "rolling")] == [
-            ("end", None, views.TermOrigin.SENT),
+            ("end", second(9 * DAY), views.TermOrigin.ROLLING),
             ("rolling", timedelta(days=9), views.TermOrigin.SENT),
         ]
+        assert not still["end"].changes  # it stands where it had rolled to
 
     def test_it_prints_as_a_table(self) -> None:
         w, _ = rented()

@@ -6,8 +6,6 @@ import json
 import sys
 import warnings
 from argparse import Namespace
-from collections.abc import Iterable
-from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -20,10 +18,9 @@ from numgenius_core.contracts import Extended, Raise, Unchanged
 from numgenius_core.contracts.extension import ExtensionVerdict
 from numgenius_core.errors import InvalidDocument, RuleViolation, shown
 from numgenius_core.ids import MachineId
-from numgenius_core.intervals import after, fixed_duration, parse_duration
+from numgenius_core.intervals import fixed_duration, parse_duration
 from numgenius_core.market import MachineState, Market, commands as do, views
 from numgenius_core.market.journal import market_from_json
-from numgenius_core.market.views import TermChange
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
 
 _PRICES: Final = {
@@ -57,7 +54,16 @@ def run(options: Namespace) -> dict[str, Any]:
         "machine": machine.id,
         "at": text_of(at),
         "listed": told.market.machine(machine.id).listing is not None,
-        "terms": _changes(told.terms, at),
+        "terms": [
+            {
+                "name": term.name,
+                "old": text_of(term.old),
+                "new": text_of(term.new),
+                "from": term.origin.value,
+                "changes": term.changes,
+            }
+            for term in told.terms
+        ],
         "contracts": [_contract(verdict) for verdict in told.verdicts],
         "others": [
             {"what": what, "whose": whose, "becomes": becomes, "why": why}
@@ -66,28 +72,6 @@ def run(options: Namespace) -> dict[str, Any]:
         ],
         "notes": sorted({str(note.message) for note in notes}),
     }
-
-
-def _changes(terms: Iterable[TermChange], at: datetime) -> list[dict[str, Any]]:
-    """Return the terms before and after; a rolling end is the one that offers show at a time."""
-    rows = []
-    rolling = next((term for term in terms if term.name == "rolling"), None)
-    for term in terms:
-        old, new, origin = term.old, term.new, term.origin.value
-        if term.name == "end" and rolling is not None:
-            old = old if rolling.old is None else after(at, rolling.old)
-            if rolling.new is not None:
-                new, origin = after(at, rolling.new), "rolling"
-        rows.append(
-            {
-                "name": term.name,
-                "old": text_of(old),
-                "new": text_of(new),
-                "from": origin,
-                "changes": old != new,
-            }
-        )
-    return rows
 
 
 def _market(file: str) -> Market:

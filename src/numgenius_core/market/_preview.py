@@ -293,7 +293,7 @@ def preview(market: Market, command: c.Command | Order, at: datetime) -> Preview
         due=tuple(decision.events[: decision.begun]),
         events=tuple(decision.events[decision.begun :]),
         verdicts=decision.verdicts,
-        terms=_terms(before, after, command),
+        terms=_terms(before, after, command, at),
         market=after,
         clients=clients,
         asked=_asked(before) | _asked(after),
@@ -319,7 +319,9 @@ def _asked(market: Market) -> dict[int, ContractId]:
     }
 
 
-def _terms(before: Market, after: Market, command: c.Command | Order) -> tuple[TermChange, ...]:
+def _terms(
+    before: Market, after: Market, command: c.Command | Order, at: datetime
+) -> tuple[TermChange, ...]:
     """Return the terms of a listing that a command publishes; none if it publishes none."""
     if not isinstance(command, c.ListMachine | c.Relist):
         return ()
@@ -329,8 +331,8 @@ def _terms(before: Market, after: Market, command: c.Command | Order) -> tuple[T
     return tuple(
         TermChange(
             name=name,
-            old=term_of(old, name),
-            new=term_of(new, name),
+            old=term_of(old, name, at),
+            new=term_of(new, name, at),
             origin=origin_of(old, command, name),
         )
         for name in TERMS

@@ -57,6 +57,8 @@ class TermOrigin(Enum):
     """The command says it."""
     KEPT = "kept"
     """It stays as it was."""
+    ROLLING = "rolling"
+    """It is the end that a rolling one has by now."""
     RESET = "reset"
     """It was left out, and goes back: the disk price to $0.10, a rolling end to a fixed one."""
     DEFAULT = "default"
@@ -86,14 +88,23 @@ class TermChange:
         return bool(self.old != self.new)
 
 
-def term_of(listing: Listing | None, name: str) -> Any:
-    """Return a term of a listing, ``None`` without one."""
+def term_of(listing: Listing | None, name: str, at: datetime) -> Any:
+    """Return a term of a listing, ``None`` without one; an end that rolls is that of an instant."""
     if listing is None:
         return None
+    if name == "end":
+        return _end_of(listing, at)
     if name in _PROMISE:
         nothing = Fraction(0) if name == "sla_claim" else None
         return nothing if listing.promise is None else getattr(listing.promise, _PROMISE[name])
     return getattr(listing.prices if name in PRICES else listing, name)
+
+
+def _end_of(listing: Listing, at: datetime) -> datetime | None:
+    try:
+        return listing.end_at(at)
+    except RuleViolation:  # beyond the calendar
+        return None
 
 
 def promise_of(listing: Listing | None, command: ListMachine | Relist) -> Promise | None:
@@ -110,6 +121,8 @@ def promise_of(listing: Listing | None, command: ListMachine | Relist) -> Promis
 
 def origin_of(listing: Listing | None, command: ListMachine | Relist, name: str) -> TermOrigin:
     """Return where a term of the listing that a command publishes comes from."""
+    if name == "end" and command.rolling is not None:
+        return TermOrigin.ROLLING
     whole = isinstance(command, ListMachine) and name != "sla_spread"
     if whole or getattr(command, name) is not None:
         return TermOrigin.SENT
@@ -119,11 +132,8 @@ def origin_of(listing: Listing | None, command: ListMachine | Relist, name: str)
         return TermOrigin.DEFAULT
     if name == "storage":
         return TermOrigin.RESET
-    dated = command.end is not None or command.rolling is not None
     if name == "rolling" and listing.rolling is not None:
         return TermOrigin.RESET
-    if name == "end" and dated:
-        return TermOrigin.SENT  # a duration was, in its place
     return TermOrigin.KEPT
 
 
@@ -148,7 +158,7 @@ def merged(machine: MachineState, command: Relist, at: datetime) -> Listing:
         elif name == "end":
             terms[name] = None if dated else listing.end_at(at)
         elif name != "rolling":
-            terms[name] = term_of(listing, name)
+            terms[name] = term_of(listing, name, at)
     terms["promise"] = promise_of(listing, command)
     prices = PriceTerms(**{name: terms.pop(name) for name in PRICES})
     if listing is None:
