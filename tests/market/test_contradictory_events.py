@@ -77,6 +77,13 @@ CASES: dict[str, tuple[Any, str]] = {
         lambda _: e.EndDateRolled(at=NOW, machine=M1, end=second(20 * DAY)),
         "machine: need a machine that is listed with a rolling end, got machine 1, whose listing",
     ),
+    "an end that rolls of nothing": (
+        lambda _: [
+            e.MachineUnlisted(at=NOW, machine=M1),
+            e.EndDateRolled(at=NOW, machine=M1, end=second(20 * DAY)),
+        ],
+        "machine: need a machine that is listed with a rolling end, got machine 1, whose listing",
+    ),
     "offline twice": (
         lambda _: [e.MachineWentOffline(at=NOW, machine=M1)] * 2,
         "machine: need a machine that is online, got machine 1, which is offline",
@@ -179,6 +186,30 @@ class TestContradictions:
             replay([resumed], w.market)
         w.do(c.Destroy(by=BOB, contract=ContractId(3)))
         assert w.state(ContractId(2)) == "running"
+
+    def test_a_contract_without_an_end_never_expires_and_has_no_end_to_move(self) -> None:
+        w = world(2, prices(1))
+        contract = w.rent(1)
+        expired = e.InstanceExpired(at=NOW, contract=contract)
+        with pytest.raises(RuleViolation, match=r"got contract 2, which ends never$"):
+            replay([expired], w.market)
+        terms = w.market.living(contract).contract.prices
+        extended = e.ContractExtended(
+            at=NOW, contract=contract, old_end=second(9), end=second(20 * DAY), prices=terms
+        )
+        with pytest.raises(RuleViolation, match="need no end, the present end of contract 2, got "):
+            replay([extended], w.market)
+
+    def test_a_bid_may_want_gpus_that_are_rented_on_demand(self) -> None:
+        w = rented()
+        waits = w.rent(1, bid="0.5", load=False)
+        assert w.state(waits) == "paused"
+        assert replay(w.events) == w.market
+        free = w.rent(1, 1, by=HOST, load=False)  # the host's own test
+        assert replay(w.events) == w.market
+        w.rent(1, 1)
+        assert w.state(free) != "loading"
+        assert replay(w.events) == w.market
 
     def test_two_bids_may_want_the_same_gpus(self) -> None:
         w = rented()

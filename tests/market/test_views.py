@@ -144,6 +144,18 @@ class TestViewsOfAnInstant:
         assert views.balance(w.market, ANN, later) == ZERO
         assert views.balance(w.market, HOST, later) == Money(1_000)
 
+    def test_who_keeps_volumes_pays_the_host_too(self) -> None:
+        w = world(1, prices(2))
+        assert views.balance(w.market, HOST, second(DAY)) == ZERO  # nothing is due, ever
+        w.do(c.ListVolume(by=HOST, machine=MachineId(1), size_mb=100_000, end=second(9 * DAY)))
+        [disk] = views.volume_offers(w.market, w.now)
+        w.do(c.RentVolume(by=BOB, offer=disk.id, size_mb=50_000))
+        for days in (3, 8, 10, 30):
+            then, _ = execute(w.market, c.Tick(), second(days * DAY))
+            for name in (ANN, BOB, HOST):
+                at = second(days * DAY)
+                assert views.balance(w.market, name, at) == views.balance(then, name, at)
+
     def test_what_has_ended_is_not_offered(self) -> None:
         w = world(1, prices(2), end=second(HOUR))
         [offer] = views.offers(w.market, second(HOUR - 1))

@@ -55,12 +55,10 @@ def part_of(market: Market, account: AccountId, *, earning: bool = False) -> Mar
     since their money ends by it. Who earns does where it rents, too; and everywhere, if what it
     earns is asked for.
     """
-    accounts: set[AccountId] = set()
+    accounts, new = {account}, [account]
     machines: set[MachineId] = set()
-    new = [account]
     while new:
         name = new.pop()
-        accounts.add(name)
         known = market.account(name)
         near = {*known.instances.values(), *known.volumes.values()}
         if near or (earning and name == account):
