@@ -33,7 +33,7 @@ def app(file: str = "market.sqlite") -> FastAPI:
     writer = Writer(SqliteLog(file), react=instances_load_at_once)  # no image to fetch here
 
     def carry_out(account: str, key: str | None, *commands: do.Command) -> Any:
-        named = None if key is None else f"{account} {key}"
+        named = key and f"{type(commands[0]).__name__} {len(account)} {account} {key}"
         at = floor_second(datetime.now(UTC))
         with alone:  # a writer is for one thread at a time
             return writer.execute(*commands, at=at, command_id=named)

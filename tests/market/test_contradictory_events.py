@@ -114,6 +114,15 @@ CASES: dict[str, tuple[Any, str]] = {
         lambda _: e.ContractMoved(at=NOW, contract=ContractId(2), block=Block(start=1, size=2)),
         "block: need a block of the 2 GPUs of machine 1, got 2 GPU(s) from 1",
     ),
+    "a move to GPUs that another one has": (
+        lambda w: [
+            evolve(another(w), contract=evolve(another(w).contract, block=Block(start=1, size=1))),
+            e.ContractMoved(
+                at=NOW, contract=ContractId(w.market.last + 1), block=Block(start=0, size=1)
+            ),
+        ],
+        "contract: need GPUs that nobody has rented on demand, got contract 3",
+    ),
     "a balance with something left": (
         lambda _: e.BalanceRanOut(at=NOW, account=ANN),
         "account: need an account with nothing left, got $1000.00",

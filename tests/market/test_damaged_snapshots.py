@@ -182,6 +182,26 @@ DAMAGE: dict[str, tuple[Callable[[Document], object], str]] = {
         lambda d: _put(_first(_machine(d)["instances"])["deposit"], since="2027-01-01T00:00:00Z"),
         "machines[0].instances[5].deposit.since: need an instant up to 2026-01-01 00:01:00+00:00",
     ),
+    "a rate that nobody pays": (
+        lambda d: _put(_account(d, HOST)["ledger"], rate="1.00"),
+        "accounts[2].ledger.rate: need $",
+    ),
+    "an instance that costs something else": (
+        lambda d: _put(_first(_machine(d)["instances"])["flow"], balance="1.00"),
+        "machines[0].instances[5].flow: need what it costs a second as it is, got Flow(",
+    ),
+    "a volume that costs nothing": (
+        lambda d: _put(_first(_machine(d)["volumes"])["flow"], balance="0.00"),
+        "machines[0].volumes[4].flow: need what it costs a second as it is, got Flow(",
+    ),
+    "a deposit that is not used": (
+        lambda d: _put(list(_machine(d)["instances"].values())[1]["deposit"], rate="0.00"),
+        "machines[0].instances[6].deposit.rate: need $-0.00",
+    ),
+    "fees of nobody": (
+        lambda d: _put(d["platform"], rate="1.00"),
+        "platform.rate: need $0.00",
+    ),
     "earnings of tomorrow": (
         lambda d: _put(d["platform"], since="2027-01-01T00:00:00Z"),
         "platform.since: need an instant up to 2026-01-01 00:01:00+00:00, that of the last event",

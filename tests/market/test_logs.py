@@ -40,6 +40,7 @@ from numgenius_core.market.events import (
     CreditAdded,
     Event,
     InstanceLabelled,
+    SettingsSet,
 )
 from numgenius_core.market.logs import (
     Checkpoint,
@@ -437,6 +438,22 @@ class TestRequests:
         again.execute(c.Tick(), at=later)
         paid_at = [event.at for event in find_events(again.log.read(), CreditAdded)]
         assert paid_at[2:] == [second(1 + hours * 3_600) for hours in (50, 100)]
+
+    def test_settings_are_set_after_any_silence_and_what_came_due_was_reacted_to(self) -> None:
+        def charged(_market: Market, event: Event) -> Iterable[c.Command]:
+            if isinstance(event, ChargeDue):
+                yield c.AddCredit(account=event.account, amount=Money(50))
+
+        for react, state in ((charged, InstanceState.RUNNING), (None, InstanceState.STOPPED)):
+            writer = self.runs_dry(react)
+            short = Settings(longest_step=timedelta(days=1))
+            writer.execute(c.SetSettings(settings=short), at=START)
+            told = writer.execute(
+                c.SetSettings(settings=Settings()), at=second(120 * 3_600), command_id="set"
+            )
+            assert [type(event) for event in told] == [SettingsSet]
+            assert [each.state for each in views.instances_of(writer.market, ANN)] == [state]
+            assert replay(writer.log.read()) == writer.market
 
     def test_what_is_due_is_told_in_its_order_and_no_longer_than_may_pass(self) -> None:
         seen: list[str] = []

@@ -96,7 +96,7 @@ def _previewed(market: Market, at: datetime) -> Any:
     return preview.market.accounts
 
 
-OF_NOW = {"offer", "offers", "quotes", "volume_offers"}
+OF_NOW = {"offer", "offers", "quotes"}
 """Views of what is on offer now: they only leave out what has ended by an instant."""
 Asked = Callable[[Market, datetime], Any]
 VIEWS: dict[str, Asked] = {
@@ -165,6 +165,13 @@ class TestViewsOfAnInstant:
         w.do(c.ListVolume(by=HOST, machine=MachineId(1), size_mb=10, end=second(HOUR)))
         assert len(views.volume_offers(w.market, second(HOUR - 1))) == 1
         assert views.volume_offers(w.market, second(HOUR)) == ()
+
+    def test_a_volume_offer_is_lifted_by_a_rolling_end_that_comes_before_its_own(self) -> None:
+        w, at = world(1, prices(2), rolling=timedelta(days=2)), second(5 * DAY)
+        w.do(c.ListVolume(by=HOST, machine=MachineId(1), size_mb=10, end=second(25 * HOUR)))
+        [offer] = views.volume_offers(w.market, at)
+        assert [offer] == list(views.volume_offers(views.until(w.market, at), at))
+        w.do(c.RentVolume(by=ANN, offer=offer.id, size_mb=5), 5 * DAY)
 
     @pytest.mark.parametrize("wrong", [[], 5, "gone"])
     def test_an_archive_is_a_mapping(self, wrong: Any) -> None:

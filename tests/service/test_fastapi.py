@@ -56,10 +56,14 @@ class TestTheShortestEmbedding:
         assert asked(client, "ann", "POST", path, key="1").json() == {"rental": number}
         again = asked(TestClient(app(file)), "ann", "POST", path, key="1")  # another worker
         assert again.json() == {"rental": number}
+        assert asked(client, "ann", "POST", "/credit", key="1", dollars="1").status_code == 201
+        assert float(asked(client, "ann", "GET", "/balance").json()["dollars"]) > 10.9
+        asked(client, "ann", "POST", "/credit", key="1", dollars="1")  # the same again
+        assert float(asked(client, "ann", "GET", "/balance").json()["dollars"]) < 11.1
         assert len(asked(client, "ann", "GET", "/offers").json()) == 1
         assert asked(client, "bob", "DELETE", f"/rentals/{number}").status_code == 403
         assert asked(client, "ann", "DELETE", f"/rentals/{number}").status_code == 200
-        assert float(asked(client, "ann", "GET", "/balance").json()["dollars"]) > 9.9
+        assert float(asked(client, "ann", "GET", "/balance").json()["dollars"]) > 10.9
 
     def test_what_was_rented_runs_and_costs(
         self, file: str, monkeypatch: pytest.MonkeyPatch

@@ -19,7 +19,7 @@ from numgenius_core.market._ledger import ticks_at
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Account, MachineState
 from numgenius_core.money import ZERO, Money, money_of
-from numgenius_core.offer import Block
+from numgenius_core.offer import Block, GpuSet
 
 if TYPE_CHECKING:
     from numgenius_core.market._builder import Builder
@@ -107,9 +107,9 @@ def check_block(machine: MachineState, block: Block) -> None:
         raise RuleViolation("block", need, f"{block.size} GPU(s) from {block.start}")
 
 
-def check_free_gpus(market: Builder, contract: Contract) -> None:
-    """Refuse GPUs on demand that another one holds."""
-    if market.building(contract.machine).index().occupied & contract.block.gpu_set:
+def check_free_gpus(market: Builder, contract: Contract, own: GpuSet = 0) -> None:
+    """Refuse GPUs on demand that another one holds; ``own`` are those that it has itself."""
+    if market.building(contract.machine).index().occupied & contract.block.gpu_set & ~own:
         need = "GPUs that nobody has rented on demand"
         raise RuleViolation("contract", need, f"contract {contract.id}")
 

@@ -323,6 +323,8 @@ def contract_moved(market: Builder, event: e.ContractMoved) -> None:
     instance = market.living(event.contract)
     check_block(market.bare(instance.contract.machine), event.block)
     contract = evolve(instance.contract, block=event.block)
+    if instance.holds:
+        check_free_gpus(market, contract, instance.contract.block.gpu_set)
     market.settle(changed_instance(instance, contract=contract), event.at)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.market._ledger import Ledger, ticks_at
-from numgenius_core.market.instance import OVER, WAITING, Instance
+from numgenius_core.market.instance import OVER, WAITING, Instance, flow_of
 from numgenius_core.market.state import Account, MachineState
 from numgenius_core.money import Money, money_of
 
@@ -28,6 +28,7 @@ class Fitting:
         last: The last number given.
         machines: In any order.
         accounts: In any order.
+        platform: What the platform has earned.
     """
 
     def __init__(
@@ -36,11 +37,20 @@ class Fitting:
         last: int,
         machines: tuple[MachineState, ...],
         accounts: tuple[Account, ...],
+        platform: Ledger,
     ) -> None:
         self._now, self._last = now, last
         self._machines: dict[MachineId, MachineState] = {each.id: each for each in machines}
         self._accounts: dict[AccountId, Account] = {each.id: each for each in accounts}
-        self._parts = machines, accounts
+        self._parts, self._platform = (machines, accounts), platform
+        self._rates: Counter[AccountId] = Counter()  # what joins each account a second, in ticks
+        self._fees = 0
+        for state in machines:
+            costs: list[Any] = [*state.instances.values(), *state.volumes.values()]
+            for each in costs:
+                self._rates[each.contract.client] -= each.flow.balance.ticks
+                self._rates[each.contract.host] += each.flow.payout.ticks
+                self._fees += each.flow.fee.ticks
 
     def faults(self) -> Iterator[RuleViolation]:
         """Yield what does not fit, in the order of the document."""
@@ -49,11 +59,12 @@ class Fitting:
             yield from self._of_machine(machine, f"machines[{index}]")
         for index, account in enumerate(accounts):
             yield from self._of_account(account, f"accounts[{index}]")
+        yield from self._of_ledger("platform", self._platform, self._fees)
 
-    def held(self, platform: Ledger) -> Money:
+    def held(self) -> Money:
         """Return all that is somewhere now: balances, deposits, escrows, the platform's."""
         instances = [each for state in self._parts[0] for each in state.instances.values()]
-        ledgers = [platform, *(each.ledger for each in self._parts[1])]
+        ledgers = [self._platform, *(each.ledger for each in self._parts[1])]
         ledgers += [each.deposit for each in instances]
         ledgers += [each.promise.ledger for each in instances if each.promise is not None]
         return money_of(sum(ticks_at(ledger, self._now) for ledger in ledgers))
@@ -95,6 +106,9 @@ class Fitting:
         for number, volume in state.volumes.items():
             place = f"{path}.volumes[{number}]"
             yield from self._of_contract(volume.contract, number, state, place, "volumes")
+            if volume.flowing(online=state.online) != volume:
+                got = str(volume.flow)
+                yield RuleViolation(f"{place}.flow", "what it costs a second as it is", got)
         for number, pending in state.increases.items():
             place, asked = f"{path}.increases[{number}]", state.instances.get(pending.contract.id)
             if asked is None or asked.increase != number:
@@ -130,9 +144,13 @@ class Fitting:
         for volume in instance.volumes:
             if volume not in state.volumes and instance.state not in OVER:
                 yield RuleViolation(f"{path}.volumes", "volumes of its machine", str(volume))
-        promise = instance.promise
-        yield from self._times(path, deposit=instance.deposit)
-        yield from self._times(path, promise=None if promise is None else promise.ledger)
+        flow, promise = instance.flow, instance.promise
+        if flow != flow_of(instance, state.online, self._now):
+            yield RuleViolation(f"{path}.flow", "what it costs a second as it is", str(flow))
+        yield from self._of_ledger(f"{path}.deposit", instance.deposit, -flow.deposit.ticks)
+        if promise is not None:
+            place = f"{path}.promise.ledger"
+            yield from self._of_ledger(place, promise.ledger, flow.escrow.ticks)
         yield from self._numbers(path, arrival=instance.arrival, increase=instance.increase)
 
     def _of_account(self, account: Account, path: str) -> Iterator[RuleViolation]:
@@ -155,7 +173,7 @@ class Fitting:
                 yield RuleViolation(f"{path}.volumes", "volumes that it has", str(volume))
         if account.waiting != waiting:
             yield RuleViolation(f"{path}.waiting", f"{waiting}, that wait", str(account.waiting))
-        yield from self._times(path, ledger=account.ledger)
+        yield from self._of_ledger(f"{path}.ledger", account.ledger, self._rates[account.id])
 
     def _numbers(self, path: str, **given: int) -> Iterator[RuleViolation]:
         """Yield numbers that have not been given yet."""
@@ -164,9 +182,11 @@ class Fitting:
                 need = f"a number up to {self._last}, the last one given"
                 yield RuleViolation(f"{path}.{name}", need, str(number))
 
-    def _times(self, path: str, **ledgers: Ledger | None) -> Iterator[RuleViolation]:
-        """Yield ledgers that hold from after the last event on."""
-        for name, ledger in ledgers.items():
-            if ledger is not None and ledger.since > self._now:
-                need = f"an instant up to {self._now}, that of the last event"
-                yield RuleViolation(f"{path}.{name}.since", need, str(ledger.since))
+    def _of_ledger(self, path: str, ledger: Ledger, rate: int) -> Iterator[RuleViolation]:
+        """Yield a ledger that holds from after the last event on, or that others do not pay."""
+        if ledger.since > self._now:
+            need = f"an instant up to {self._now}, that of the last event"
+            yield RuleViolation(f"{path}.since", need, str(ledger.since))
+        if ledger._speed != rate:
+            need = f"${money_of(rate)} a second, what flows"
+            yield RuleViolation(f"{path}.rate", need, f"${ledger.rate}")

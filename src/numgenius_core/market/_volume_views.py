@@ -11,10 +11,10 @@ from numgenius_core._checks import check_kind
 from numgenius_core.billing.volumes import VolumeStatement, volume_statement
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, MachineId, OfferId, VolumeId
-from numgenius_core.intervals import Interval
+from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import Verification
 from numgenius_core.market._instance_views import archived
-from numgenius_core.market._looking_ahead import not_before
+from numgenius_core.market._looking_ahead import market_at
 from numgenius_core.market.state import MachineState, Market
 from numgenius_core.market.volume import RentedVolume
 from numgenius_core.rates import PerGbMonth
@@ -57,11 +57,12 @@ def volume_offers(
 
     Args:
         market: The market.
-        at: Now; a rolling end counts from it.
+        at: When, from the market's last event on: as it is then if nobody does anything more.
         machine: Only this machine's.
 
     Raises:
         UnknownId: There is no such machine.
+        RuleViolation: ``at`` is before the market's last event.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Machine, Market, execute
@@ -79,7 +80,7 @@ def volume_offers(
     >>> print(offer.id, offer.free_mb, offer.price, offer.ends_at.date())
     8192 500000 0.10 2026-04-01
     """
-    at = not_before(market, at)
+    market, at = market_at(market, at), utc(at)  # a rolling end lifts that of volumes with it
     if machine is not None:
         return _offers_of(market.machine(machine), at)
     known = market.volume_listings
@@ -95,8 +96,6 @@ def _offers_of(state: MachineState, at: datetime) -> tuple[VolumeOffer, ...]:
         end = listing.ends_at(state.listing, at)
     except RuleViolation:  # beyond the calendar: nothing can be rented, as if it had ended
         return ()
-    if end is not None and end <= at:
-        return ()  # what is due has not happened yet
     free = state.disk.volume_offer_mb
     offer = VolumeOffer(
         id=state.volume_offer_id,

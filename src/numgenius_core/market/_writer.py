@@ -12,6 +12,7 @@ from numgenius_core._checks import as_tuple, check_callable, check_kind
 from numgenius_core.errors import Conflict, NumgeniusError, RuleViolation, WrongType, shown
 from numgenius_core.ids import ContractId, VolumeId
 from numgenius_core.intervals import utc
+from numgenius_core.market._clock import advance_to
 from numgenius_core.market._dispatch import check_step, execute, is_command, replay
 from numgenius_core.market._logs import Checkpoint, Entry, Log, Reply, check_id
 from numgenius_core.market._messages import Order
@@ -272,9 +273,9 @@ class _Batch:
 
     def _carried_out(self, wanted: Transaction) -> Entry:
         course = _Course(self.market, self._react)
-        due: list[Event] = []
         if type(next(iter(wanted.commands), None)) is not SetSettings:  # which any silence allows
-            due = course.pass_time(self._at)
+            check_step(self.market, Tick(), self._at)
+        due = course.pass_time(self._at)
         before, happened = course.market, list[Event]()
 
         def carry_out(given: Command | Order | Later) -> None:
@@ -309,17 +310,19 @@ class _Course:
 
     def pass_time(self, at: datetime) -> list[Event]:
         """Let everything happen that is due up to an instant; each event is reacted to in time."""
-        if self._react is None:
-            return list(self._do(Tick(), at))
-        check_step(self.market, Tick(), at)
         found = list[Event]()
         while (item := self.market.queue.first) is not None and item[0] <= at:
-            found += self.carry_out(Tick(), item[0])
+            until = at if self._react is None else item[0]
+            decision = advance_to(self.market, until)
+            self.market = decision.market.market()
+            found += self._with_reactions(tuple(decision.events), until)
         return found
 
     def carry_out(self, command: Command | Order, at: datetime) -> list[Event]:
         """Carry out a command, and what is the reaction to it; return the events of both."""
-        events = self._do(command, at)
+        return self._with_reactions(self._do(command, at), at)
+
+    def _with_reactions(self, events: tuple[Event, ...], at: datetime) -> list[Event]:
         found = list(events)
         for reaction in self._reactions(events):
             found += self._do(reaction, at)

@@ -196,11 +196,8 @@ def _misfits(kept: Snapshot) -> Iterator[RuleViolation]:
     for name in ("version", "last"):
         if getattr(kept, name) < 0:
             yield RuleViolation(name, "a number from 0 on", str(getattr(kept, name)))
-    fitting = Fitting(kept.now, kept.last, kept.machines, kept.accounts)
+    fitting = Fitting(kept.now, kept.last, kept.machines, kept.accounts, kept.platform)
     yield from fitting.faults()
-    if kept.platform.since > kept.now:
-        need = f"an instant up to {kept.now}, that of the last event"
-        yield RuleViolation("platform.since", need, str(kept.platform.since))
-    there = fitting.held(kept.platform) + kept.paid_out
+    there = fitting.held() + kept.paid_out
     if there != kept.credited:
         yield RuleViolation("credited", f"${there}, what there is", f"${kept.credited}")
