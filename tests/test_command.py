@@ -106,6 +106,24 @@ class TestBadInput:
             assert err.startswith("numgenius: FILE: need a market file, - or --sample")
             assert ("stands in quotes" in err) is (name != __file__)
 
+    @pytest.mark.parametrize(
+        "words",
+        [
+            *("quote - --hours 5", "compare -", "maint -", "bid -", "preview -"),
+            *("sla backtest - --price 3 --claim 0.99", "charge 8 --from 1 --to 2 --fit -"),
+        ],
+    )
+    def test_standard_input_that_is_closed(
+        self,
+        words: str,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(sys, "stdin", None)  # as it is after `<&-`
+        assert main(words.split()) == 2
+        said = "numgenius: standard input: need one that can be read, got one that is closed\n"
+        assert capsys.readouterr().err == said
+
     def test_it_runs_as_a_module(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
