@@ -271,6 +271,20 @@ class TestMaint:
         words = ("maint", machines, "--now", "2026-07-31T22:00Z", "--hours", "1d")
         assert answer(capsys, *words)["machines"][0]["lost_now"] == "1.20"  # two hours, not 24
 
+    def test_a_window_beyond_the_calendar(
+        self, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        said = "numgenius: --hours: need a date up to year 9999, got "
+        for now in ("9999-12-31T23:00Z", "9999-12-31"):
+            words = ("maint", machines, "--hours", "2d", "--now", now)
+            assert refused(capsys, *words).startswith(said)
+        # What the last client leaves may be too late, too.
+        late = {"client_end_date": datetime(9999, 12, 30, tzinfo=UTC).timestamp()}
+        Path(machines).write_text(json.dumps([{**MACHINES[0], **late}]))
+        until = ("maint", machines, "--now", "2026-07-31", "--hours")
+        assert refused(capsys, *until, "2d").startswith(said)
+        assert text(capsys, *until, "1d")
+
     def test_a_client_who_has_left_is_in_nobodys_way(
         self, capsys: pytest.CaptureFixture[str], machines: str
     ) -> None:
