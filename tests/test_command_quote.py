@@ -471,6 +471,25 @@ class TestTheTable:
         found = ask(capsys, *words, "--where", "discount_rate>0.5")["offers"]
         assert [row["id"] for row in found] == [2]
 
+    def test_a_field_does_not_write_over_what_a_row_has(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        nothing = {"verification": None, "geolocation": None}
+        file = market({}, {**nothing, "verified": True}, {"verification": "unverified"})
+        names = "id,verified,verification,geolocation,gpu_name,rentable"
+        plain = ask(capsys, "quote", file)["offers"]
+        rows = ask(capsys, "quote", file, "--columns", names)["offers"]
+        assert rows == plain
+        assert [row["verification"] for row in rows] == ["verified", None]
+        assert main(["quote", file, "--all", "--columns", "id,verified,verification"]) == 0
+        said = [line.split()[1:] for line in capsys.readouterr().out.splitlines()[1:4]]
+        assert said == [["yes", "verified"], ["?", "?"], ["no", "unverified"]]
+        for where, number in (("unverified", 3), ("null", 2)):
+            (one,) = ask(capsys, "quote", file, "--all", "--where", f"verification={where}")[
+                "offers"
+            ]
+            assert one["id"] == number
+
     def test_a_quotient_has_as_many_decimals_as_a_price(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:

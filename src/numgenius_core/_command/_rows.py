@@ -269,9 +269,9 @@ def columns_of(text: str) -> tuple[str, ...]:
 
 
 def add_fields(row: Row, offer: Offer, names: Sequence[str], view: View) -> None:
-    """Add the fields of the search that are asked for as columns."""
+    """Add the fields of the search that are asked for as columns; what a row has already stays."""
     for name in names:
-        if name not in COLUMNS:
+        if name not in COLUMNS and name not in row:
             field = FIELDS[ALIASES.get(name, name)]
             row[name] = _typed(field, field.of(offer, view))
 
