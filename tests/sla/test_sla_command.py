@@ -132,6 +132,17 @@ class TestTheBacktest:
             assert main([*words, str(tmp_path / name)]) == 2
             assert "--plot: need a file that ends in .svg or .png" in capsys.readouterr().err
 
+    def test_no_picture_of_days_without_rental(
+        self, capsys: pytest.CaptureFixture[str], history: str, tmp_path: Path
+    ) -> None:
+        picture = tmp_path / "sla.svg"
+        words = (*self.words, "--end", "2026-09-01", "--days", "2", "--plot", str(picture))
+        assert main(["sla", "backtest", history, *words]) == 0
+        told = capsys.readouterr()
+        assert told.err == "numgenius: --plot: nothing was drawn: no rental in these days\n"
+        assert told.out.splitlines()[-1] == "no rental in these days"
+        assert not picture.exists()
+
     @pytest.mark.parametrize(
         ("change", "says"),
         [

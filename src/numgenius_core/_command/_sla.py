@@ -164,10 +164,13 @@ def _backtest(options: Namespace) -> tuple[dict[str, Any], str]:
         platform_fee=_share("--platform-fee", options.platform_fee, below_one=True),
     )
     if options.plot is not None:
-        from numgenius_core._command._plotting import save
+        from numgenius_core._command._plotting import nothing_drawn, save
         from numgenius_core.plots import sla_backtest
 
-        save(options.plot, lambda: sla_backtest(tried)[0])
+        if tried.has_data:
+            save(options.plot, lambda: sla_backtest(tried)[0])
+        else:
+            nothing_drawn("no rental in these days")
     settled, record = tried.settlement, tried.record()
     record |= {"ignored_seconds": settled.ignored_seconds, "days_left_out": 0}
     if options.days is None and settled.days and history.rentals:
