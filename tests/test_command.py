@@ -177,6 +177,26 @@ class TestBadInput:
         (line,) = (each for each in done.stderr.splitlines() if "lowest bid" not in each)
         assert line.startswith("numgenius: standard output: cannot be written to, No space")
 
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk here")
+    @pytest.mark.parametrize(
+        ("words", "status"),
+        [
+            *(("slices 0", 2), ("slices x", 2), ("quote missing.json", 2), ("sla", 2)),
+            ("quote --sample --mode interruptible", 0),  # with findings
+            ("quote --sample --gpu 4090x", 1),  # with a remark
+        ],
+    )
+    def test_what_cannot_be_said_leaves_the_status(self, words: str, status: int) -> None:
+        command = [sys.executable, "-m", "numgenius_core", *words.split()]
+        heard = subprocess.run(command, capture_output=True, check=False)
+        assert heard.stderr
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, check=False)
+        assert (done.returncode, done.stdout) == (status, heard.stdout)
+        closed = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
+        done = subprocess.run(closed, stdout=subprocess.PIPE, check=False)
+        assert (done.returncode, done.stdout) == (status, heard.stdout)
+
     def test_an_output_that_is_closed(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
