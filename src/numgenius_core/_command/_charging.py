@@ -107,8 +107,10 @@ def _prices(options: Namespace) -> list[PerGpuHour]:
         read(name, PerGpuHour, text)
         for name, text in (("--from", options.low), ("--to", options.high))
     )
-    if not 0 < low.steps < high.steps:
-        raise RuleViolation("--to", f"a price above --from, which is above 0 (${low})", f"${high}")
+    if not low.steps:
+        raise RuleViolation("--from", "a price above 0", f"${low}")
+    if low.steps >= high.steps:
+        raise RuleViolation("--to", f"a price above --from (${low})", f"${high}")
     if not 2 <= options.tries <= _MOST_TRIES:
         raise RuleViolation("--tries", f"2 to {_MOST_TRIES}", str(options.tries))
     between, parts = high.steps - low.steps, options.tries - 1
