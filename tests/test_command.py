@@ -106,6 +106,24 @@ class TestBadInput:
             assert err.startswith("numgenius: FILE: need a market file, - or --sample")
             assert ("stands in quotes" in err) is (name != __file__)
 
+    @pytest.mark.parametrize(
+        "words",
+        [
+            *("quote - --hours 5", "compare -", "maint -", "bid -", "preview -"),
+            *("sla backtest - --price 3 --claim 0.99", "charge 8 --from 1 --to 2 --fit -"),
+        ],
+    )
+    def test_standard_input_that_is_closed(
+        self,
+        words: str,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(sys, "stdin", None)  # as it is after `<&-`
+        assert main(words.split()) == 2
+        said = "numgenius: standard input: need one that can be read, got one that is closed\n"
+        assert capsys.readouterr().err == said
+
     def test_it_runs_as_a_module(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -158,6 +176,26 @@ class TestBadInput:
         assert done.returncode == 3
         (line,) = (each for each in done.stderr.splitlines() if "lowest bid" not in each)
         assert line.startswith("numgenius: standard output: cannot be written to, No space")
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk here")
+    @pytest.mark.parametrize(
+        ("words", "status"),
+        [
+            *(("slices 0", 2), ("slices x", 2), ("quote missing.json", 2), ("sla", 2)),
+            ("quote --sample --mode interruptible", 0),  # with findings
+            ("quote --sample --gpu 4090x", 1),  # with a remark
+        ],
+    )
+    def test_what_cannot_be_said_leaves_the_status(self, words: str, status: int) -> None:
+        command = [sys.executable, "-m", "numgenius_core", *words.split()]
+        heard = subprocess.run(command, capture_output=True, check=False)
+        assert heard.stderr
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, check=False)
+        assert (done.returncode, done.stdout) == (status, heard.stdout)
+        closed = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
+        done = subprocess.run(closed, stdout=subprocess.PIPE, check=False)
+        assert (done.returncode, done.stdout) == (status, heard.stdout)
 
     def test_an_output_that_is_closed(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

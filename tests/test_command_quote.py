@@ -471,6 +471,38 @@ class TestTheTable:
         found = ask(capsys, *words, "--where", "discount_rate>0.5")["offers"]
         assert [row["id"] for row in found] == [2]
 
+    def test_a_field_does_not_write_over_what_a_row_has(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        nothing = {"verification": None, "geolocation": None}
+        file = market({}, {**nothing, "verified": True}, {"verification": "unverified"})
+        names = "id,verified,verification,geolocation,gpu_name,rentable"
+        plain = ask(capsys, "quote", file)["offers"]
+        rows = ask(capsys, "quote", file, "--columns", names)["offers"]
+        assert rows == plain
+        assert [row["verification"] for row in rows] == ["verified", None]
+        assert main(["quote", file, "--all", "--columns", "id,verified,verification"]) == 0
+        said = [line.split()[1:] for line in capsys.readouterr().out.splitlines()[1:4]]
+        assert said == [["yes", "verified"], ["?", "?"], ["no", "unverified"]]
+        for where, number in (("unverified", 3), ("null", 2)):
+            (one,) = ask(capsys, "quote", file, "--all", "--where", f"verification={where}")[
+                "offers"
+            ]
+            assert one["id"] == number
+
+    def test_a_quotient_has_as_many_decimals_as_a_price(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        words = ["quote", "--sample", "--mode", "reserved", "--months", "0.3", "--where"]
+        words += ["discount_rate>0.0923", "--columns", "id,discount_rate", "--top", "1"]
+        (first,) = ask(capsys, *words)["offers"]
+        assert first["discount_rate"] == "0.092307692308"  # 0.4 · 0.3 / 1.3
+        assert main(words) == 0
+        assert capsys.readouterr().out.splitlines()[1].split()[1] == "0.092307692308"
+        # What is asked for is compared with the quotient itself, which is less.
+        words[words.index("discount_rate>0.0923")] = "discount_rate>=0.092307692308"
+        assert not ask(capsys, *words, status=1)["offers"]
+
     def test_fields_are_in_the_units_that_a_query_takes(
         self, market: Any, capsys: pytest.CaptureFixture[str]
     ) -> None:

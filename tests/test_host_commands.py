@@ -247,6 +247,19 @@ class TestBid:
             capsys, "bid", str(path), "--until", "2026-03-01"
         )
 
+    def test_an_end_that_is_told_is_one_that_is_taken(
+        self, capsys: pytest.CaptureFixture[str], history: str
+    ) -> None:
+        said = refused(capsys, "bid", history, "--until", "2026-03-02T05:00Z")
+        assert said.startswith("numgenius: --until: need a time not before 2026-03-02 06:00:00+00:")
+        assert answer(capsys, "bid", history, "--until", "2026-03-02T06:00Z")["hours"] == 30
+        for alone in ("2026-02-28", "2026-03-01"):  # a single price has to hold for some time
+            Path(history).write_text("time,price\n2026-03-01T00:00Z,0.2\n")
+            said = refused(capsys, "bid", history, "--until", alone)
+            assert said.startswith(
+                "numgenius: --until: need a time after 2026-03-01 00:00:00+00:00"
+            )
+
     def test_what_is_no_bid(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
         assert "--bid: need" in refused(capsys, "bid", history, "--bid", "cheap")
         assert "--until: need a time" in refused(capsys, "bid", history, "--until", "noon")
@@ -270,6 +283,20 @@ class TestMaint:
     ) -> None:
         words = ("maint", machines, "--now", "2026-07-31T22:00Z", "--hours", "1d")
         assert answer(capsys, *words)["machines"][0]["lost_now"] == "1.20"  # two hours, not 24
+
+    def test_a_window_beyond_the_calendar(
+        self, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        said = "numgenius: --hours: need a date up to year 9999, got "
+        for now in ("9999-12-31T23:00Z", "9999-12-31"):
+            words = ("maint", machines, "--hours", "2d", "--now", now)
+            assert refused(capsys, *words).startswith(said)
+        # What the last client leaves may be too late, too.
+        late = {"client_end_date": datetime(9999, 12, 30, tzinfo=UTC).timestamp()}
+        Path(machines).write_text(json.dumps([{**MACHINES[0], **late}]))
+        until = ("maint", machines, "--now", "2026-07-31", "--hours")
+        assert refused(capsys, *until, "2d").startswith(said)
+        assert text(capsys, *until, "1d")
 
     def test_a_client_who_has_left_is_in_nobodys_way(
         self, capsys: pytest.CaptureFixture[str], machines: str
@@ -468,7 +495,7 @@ class TestCharge:
         ("more", "said"),
         [
             (("--to", "0.2"), "--to: need a price above --from"),
-            (("--from", "0"), "--to: need a price above --from"),
+            (("--from", "0"), "--from: need a price above 0, got $0.00"),
             (("--from", "x"), "--from: need"),
             (("--tries", "1"), "--tries: need 2 to 50"),
             (("--days", "0"), "--days: need 1 to 366"),
@@ -547,7 +574,7 @@ class TestWhatPeopleTypeIsAnsweredInTheirWords:
         assert usual != answer(capsys, *few, "9")
         assert "need" in refused(capsys, "bid", history, "--price", "no such column")
         late = refused(capsys, "bid", history, "--until", "1999-01-01")
-        assert late.startswith("numgenius: --until: need a time after 20")
+        assert late.startswith("numgenius: --until: need a time not before 20")
         assert "--bid: need at least $0.001 an hour, got 0" in refused(
             capsys, "bid", history, "--bid", "0"
         )

@@ -150,7 +150,7 @@ def typed(name: str, word: str, wanted: Any) -> str:
 
 
 def offers_of(table: list[dict[str, Any]]) -> list[Offer]:
-    aside = ("reliability", "cpu_ram", "geolocation", "rented", "external")
+    aside = ("reliability", "cpu_ram", "geolocation", "rented", "external", "verification")
     return [
         an_offer(
             index,
@@ -386,6 +386,21 @@ class TestWhatAnOfferHas:
         )
         expected = Decimal(value) if isinstance(value, str) and name not in TEXTS else value
         assert FIELDS[name].of(offer, View(now=NOW)) == expected
+
+    def test_a_verification_that_the_source_does_not_say_is_unknown(self) -> None:
+        field, view = FIELDS["verification"], View(now=NOW)
+        extras: list[tuple[dict[str, Any], str | None]] = [
+            ({"verification": None}, None),
+            ({"verification": ""}, None),
+            ({"dlperf": 1}, None),
+            ({"verification": "unverified"}, "unverified"),
+            ({}, "unverified"),  # of no source
+        ]
+        for extra, known in extras:
+            offer = an_offer(extra=extra, verification=Verification.UNVERIFIED)
+            assert field.of(offer, view) == known
+        changed = an_offer(extra={"dlperf": 1}, verification=Verification.DEVERIFIED)
+        assert field.of(changed, view) == "deverified"
 
     def test_typed_facts_win_over_what_the_source_said(self) -> None:
         offer = said(num_gpus=9, dph_base=99.0, min_bid="50", rentable=False, verified=False)

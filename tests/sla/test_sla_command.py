@@ -132,6 +132,33 @@ class TestTheBacktest:
             assert main([*words, str(tmp_path / name)]) == 2
             assert "--plot: need a file that ends in .svg or .png" in capsys.readouterr().err
 
+    def test_a_history_at_the_edge_of_the_calendar_is_the_files_fault(
+        self, capsys: pytest.CaptureFixture[str], history: str
+    ) -> None:
+        for start, end, said in (
+            ("0001-01-01", "0001-01-05", "a last rental that ends after its days, from the year 1"),
+            ("9999-12-01", "9999-12-31T12:00Z", "a date up to year 9999"),
+        ):
+            Path(history).write_text(json.dumps({"rentals": [{"start": start, "end": end}]}))
+            assert main(["sla", "backtest", history, *self.words]) == 2
+            told = capsys.readouterr().err
+            assert told.startswith(f"numgenius: {history}: need {said}, got ")
+        assert main(["sla", "backtest", history, *self.words, "--end", "0001-01-05"]) == 2
+        assert capsys.readouterr().err.startswith(
+            "numgenius: --end: need an instant after its days"
+        )
+
+    def test_no_picture_of_days_without_rental(
+        self, capsys: pytest.CaptureFixture[str], history: str, tmp_path: Path
+    ) -> None:
+        picture = tmp_path / "sla.svg"
+        words = (*self.words, "--end", "2026-09-01", "--days", "2", "--plot", str(picture))
+        assert main(["sla", "backtest", history, *words]) == 0
+        told = capsys.readouterr()
+        assert told.err == "numgenius: --plot: nothing was drawn: no rental in these days\n"
+        assert told.out.splitlines()[-1] == "no rental in these days"
+        assert not picture.exists()
+
     @pytest.mark.parametrize(
         ("change", "says"),
         [
@@ -226,6 +253,20 @@ class TestAdvice:
         assert answer(capsys, *words, "--target", ".95", "--platform-fee", ".25") == answer(
             capsys, *words, "--target", "0.95", "--platform-fee", "0.25"
         )
+
+    def test_a_file_without_rental_is_named(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        history: str,
+    ) -> None:
+        empty = json.dumps(RECORD | {"rentals": [], "outages": []})
+        Path(history).write_text(empty)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(empty.encode())))
+        for file, name in ((history, history), ("-", "standard input")):
+            assert main(["sla", "advise", file, "--price", "3.50"]) == 2
+            told = capsys.readouterr().err
+            assert told == f"numgenius: {name}: need at least one rental, got none\n"
 
     def test_nothing_that_sells_is_no_table(
         self, capsys: pytest.CaptureFixture[str], history: str

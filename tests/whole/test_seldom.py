@@ -304,7 +304,7 @@ class TestReading:
     def test_a_series_whose_end_is_wrong_says_which(self) -> None:
         rows = "time,price\n2026-03-01T12:00Z,0.29\n2026-03-01T13:00Z,0.30\n"
         said = refused(lambda: read_price_series(rows, end=EPOCH))
-        assert "need after 2026-03-01 13:00:00+00:00" in said
+        assert "need not before 2026-03-01 13:00:00+00:00" in said
         zones = "AvailabilityZone,time,price\na,2026-03-01T12:00Z,0.29\nb,2026-03-01T13:00Z,0.3\n"
         assert refused(lambda: read_price_series(zones)).startswith("end of b: need ")
 

@@ -41,23 +41,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:  # also after --help, which leaves by an exception
             sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough, as in `numgenius … | head`
-        _drop_output()
+        from numgenius_core._command._saying import drop
+
+        drop(sys.stdout)
         return 0
     except OSError as fault:
         if fault.filename is not None:  # of a file, and not of what is printed
             raise
-        _drop_output()
+        from numgenius_core._command._saying import drop
+
+        drop(sys.stdout)
         return _unwritten(fault.strerror or str(fault))
 
 
 def _unwritten(why: str) -> int:
-    print(f"numgenius: standard output: cannot be written to, {why}", file=sys.stderr)
+    from numgenius_core._command._saying import say
+
+    say(f"numgenius: standard output: cannot be written to, {why}")
     return 3
-
-
-def _drop_output() -> None:
-    """Let what is still to be printed go nowhere: Python would try once more when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _main(words: list[str]) -> int:
@@ -92,6 +93,7 @@ def _run(command: Parser, options: Namespace) -> int:
 
     from numgenius_core._command._interruption import Interrupted
     from numgenius_core._command._parser import module_of
+    from numgenius_core._command._saying import say
     from numgenius_core.errors import NumgeniusError
 
     status = 0
@@ -101,12 +103,12 @@ def _run(command: Parser, options: Namespace) -> int:
             status = _answer(module_of(options.command), options)
         except NumgeniusError as error:
             status = 2
-            print(f"numgenius: {_refusal(error, command, options)}", file=sys.stderr)
+            say(f"numgenius: {_refusal(error, command, options)}")
         except Interrupted as stop:
             status = 130  # as shells have it for what Ctrl-C ended
-            print(f"numgenius: {stop}", file=sys.stderr)
+            say(f"numgenius: {stop}")
     for note in dict.fromkeys(str(each.message) for each in notes):  # not where in our code it was
-        print(f"numgenius: {note}", file=sys.stderr)
+        say(f"numgenius: {note}")
     return status
 
 

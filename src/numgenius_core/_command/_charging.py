@@ -13,6 +13,7 @@ from numgenius_core._command._interruption import Interrupted
 from numgenius_core._command._keeping import KeptSimulations
 from numgenius_core._command._plotting import save
 from numgenius_core._command._reading import read, source_of
+from numgenius_core._command._saying import say
 from numgenius_core._numbers import PICO, as_fraction_of_ten
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.intervals import Interval
@@ -79,17 +80,17 @@ class _Progress:
 
     def __init__(self) -> None:
         self.done = self.total = 0
-        self._shows = sys.stderr.isatty()
+        self._shows = sys.stderr is not None and sys.stderr.isatty()
 
     def __call__(self, done: int, total: int) -> None:
         self.done, self.total = done, total
         if self._shows:
-            print(f"\r{done:,} of {total:,} simulations", end="", file=sys.stderr, flush=True)
+            say(f"\r{done:,} of {total:,} simulations", end="")
 
     def clear(self) -> None:
         """Take the line away, where the answer comes."""
         if self._shows and self.total:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            say("\r\x1b[K", end="")
 
 
 def _way_on(progress: _Progress, file: str | None) -> str:
@@ -106,8 +107,10 @@ def _prices(options: Namespace) -> list[PerGpuHour]:
         read(name, PerGpuHour, text)
         for name, text in (("--from", options.low), ("--to", options.high))
     )
-    if not 0 < low.steps < high.steps:
-        raise RuleViolation("--to", f"a price above --from, which is above 0 (${low})", f"${high}")
+    if not low.steps:
+        raise RuleViolation("--from", "a price above 0", f"${low}")
+    if low.steps >= high.steps:
+        raise RuleViolation("--to", f"a price above --from (${low})", f"${high}")
     if not 2 <= options.tries <= _MOST_TRIES:
         raise RuleViolation("--tries", f"2 to {_MOST_TRIES}", str(options.tries))
     between, parts = high.steps - low.steps, options.tries - 1

@@ -15,6 +15,7 @@ from numgenius_core._command._reading import instant, source_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core._terms import LOWEST_BID
 from numgenius_core.errors import RuleViolation
+from numgenius_core.intervals import after
 from numgenius_core.planning import (
     BidOutcome,
     PriceSeries,
@@ -166,9 +167,10 @@ def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any
     if one.client_end is not None and one.client_end > now:
         start = one.client_end
     known = start > now or not in_use
+    end = after(start, length, "--hours") if known else None
     lost = None
     if one.listing is not None and known:
-        until = min(start, now + length)
+        until = min(start, now + length)  # no later than the end, which is in the calendar
         seconds = int((until - now).total_seconds())
         lost = f"{one.listing.prices.gpu.charge(rented, seconds):.2f}"
     return {
@@ -177,7 +179,7 @@ def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any
         "rented": rented,
         "free_now": known and start == now,
         "down_from": f"{start:%Y-%m-%dT%H:%M:%SZ}" if known else None,
-        "down_to": f"{start + length:%Y-%m-%dT%H:%M:%SZ}" if known else None,
+        "down_to": None if end is None else f"{end:%Y-%m-%dT%H:%M:%SZ}",
         "lost_now": lost,
     }
 

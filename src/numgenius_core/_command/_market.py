@@ -7,7 +7,6 @@ them.
 from __future__ import annotations
 
 import os
-import sys
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ from numgenius_core._command._durations import parse_hours
 from numgenius_core._command._parser import QUOTES
 from numgenius_core._command._reading import instant, read, source_of
 from numgenius_core._command._refusals import plain
+from numgenius_core._command._saying import say
 from numgenius_core._numbers import as_fraction_of_ten
 from numgenius_core._terms import LOWEST_BID, reliability_of
 from numgenius_core.errors import RuleViolation
@@ -202,7 +202,7 @@ def _seen(query: Query, offers: Sequence[Offer], now: datetime, stay: Stay) -> S
 
     view = stay.view(now, stay.mode)
     for remark in remarks(query, offers, view=view):
-        print(f"numgenius: --where {remark}", file=sys.stderr)
+        say(f"numgenius: --where {remark}")
     return query.seen(offers, view)
 
 
@@ -228,13 +228,11 @@ def _wanted(offers: Iterable[Offer], options: Namespace) -> list[Offer]:
         matches = read("--gpu", gpu_matcher, name)
         every, named = named, [offer for offer in named if matches(offer)]
         if not named:
-            print(f"numgenius: --gpu {name}: {_no_such_gpu(name, every)}", file=sys.stderr)
+            say(f"numgenius: --gpu {name}: {_no_such_gpu(name, every)}")
     found = [offer for offer in named if gpus in (None, offer.gpus)]
     if named and not found:
         sizes = ", ".join(map(str, sorted({offer.gpus for offer in named})))
-        print(
-            f"numgenius: --gpus {gpus}: no offer has so many; offers have {sizes}", file=sys.stderr
-        )
+        say(f"numgenius: --gpus {gpus}: no offer has so many; offers have {sizes}")
     return found
 
 
@@ -261,10 +259,10 @@ def _reading(options: Namespace) -> Reading:
         naive="utc" if options.utc else "refuse",
     )
     for fault in reading.faults[:_MOST_FAULTS]:
-        print(f"numgenius: skipped {plain(str(fault))}", file=sys.stderr)
+        say(f"numgenius: skipped {plain(str(fault))}")
     if len(reading.faults) > _MOST_FAULTS:
         more = len(reading.faults) - _MOST_FAULTS
-        print(f"numgenius: and {more:,} faults more", file=sys.stderr)
+        say(f"numgenius: and {more:,} faults more")
     return reading
 
 

@@ -11,6 +11,7 @@ A subcommand is a module of this folder, `_` and its name, and a line of ``SUBCO
 
 from __future__ import annotations
 
+import sys
 from argparse import Action, ArgumentError, ArgumentParser
 from importlib import import_module
 
@@ -69,9 +70,15 @@ class Parser(ArgumentParser):
         self.exit(2, f"{self.prog}: {in_our_words(message)}{more}; see {self.prog} --help\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """Print it; argparse's own says nothing where it cannot."""
-        if message and file is not None:
+        """Print it; argparse's own says nothing where standard output cannot be written."""
+        if not message or file is None:
+            return
+        if file is not sys.stderr:
             file.write(message)
+            return
+        from numgenius_core._command._saying import say
+
+        say(message, end="")
 
     def names(self) -> dict[str, str]:
         """Return what people type for each option and argument, by its name in the namespace."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from numgenius_core._command._saying import say
 from numgenius_core.errors import RuleViolation
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def nothing_drawn(why: str) -> None:
     """Say that there is no picture; the answer stands without it."""
-    print(f"numgenius: --plot: nothing was drawn: {why}", file=sys.stderr)
+    say(f"numgenius: --plot: nothing was drawn: {why}")
 
 
 def save(path: str, draw: Callable[[], Axes]) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
+import os
 import warnings
 from argparse import Namespace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-from numgenius_core._command._reading import instant, read
+from numgenius_core._command._reading import instant, read, source_of
 from numgenius_core._command._table import print_table
 from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import exact_number, fraction
@@ -77,8 +77,9 @@ def run(options: Namespace) -> dict[str, Any]:
 def _market(file: str) -> Market:
     """Read a market document; a fault names the file and says what it is instead."""
     name, need = "standard input" if file == "-" else file, "a market document"
+    source = source_of(file)
     try:
-        text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        text = Path(source).read_bytes() if isinstance(source, os.PathLike) else source.read()
     except (OSError, ValueError) as fault:  # a name with a null character is a ValueError
         got = getattr(fault, "strerror", None) or str(fault)
         raise RuleViolation(name, "a file that can be read", got) from None

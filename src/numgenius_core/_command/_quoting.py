@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -23,6 +22,7 @@ from numgenius_core._command._rows import (
     row_of,
     value_of,
 )
+from numgenius_core._command._saying import say
 from numgenius_core._command._table import plain, print_table
 from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation
@@ -234,7 +234,7 @@ def show(result: dict[str, Any], options: Namespace) -> None:
     for line in lines:
         print(plain(line))
     for line in result["findings"]:
-        print(f"numgenius: {line}", file=sys.stderr)
+        say(f"numgenius: {line}")
 
 
 def _lacks_discount(row: Row) -> bool:

@@ -33,8 +33,16 @@ class _File:
 
 
 def source_of(file: str) -> os.PathLike[str] | BinaryIO:
-    """Return what a file's name stands for; ``-`` is standard input."""
-    return sys.stdin.buffer if file == "-" else _File(file)
+    """Return what a file's name stands for; ``-`` is standard input.
+
+    Raises:
+        RuleViolation: Standard input is meant, and closed.
+    """
+    if file != "-":
+        return _File(file)
+    if sys.stdin is None:  # as Python has it where the shell closed it
+        raise RuleViolation("standard input", "one that can be read", "one that is closed")
+    return sys.stdin.buffer
 
 
 def instant(text: str, option: str) -> datetime:

@@ -9,14 +9,14 @@ from typing import Any, Final, NamedTuple
 
 from numgenius_core._command._market import Asked, Stay, days_left
 from numgenius_core._command._table import width, widths
-from numgenius_core._numbers import decimal_text
+from numgenius_core._numbers import PRICE_PLACES, WIDE, decimal_text
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.intervals import from_epoch
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote, quote
 from numgenius_core.prices.ranking import NotRented, disk_of, says
-from numgenius_core.search import FIELDS, Field, View
+from numgenius_core.search import FIELDS, Field, FieldType, View
 from numgenius_core.search.fields import ALIASES
 
 Row = dict[str, Any]
@@ -53,6 +53,7 @@ _OF_AN_END: Final = frozenset({"duration", "end_date"})
 _TIMES: Final = frozenset({"start_date", "end_date"})
 _LATEST: Final = 253_402_300_800
 """Seconds until the year 10,000, which no calendar has."""
+_STEP: Final = Decimal(1).scaleb(-PRICE_PLACES)
 _MOST_REASONS: Final = 3
 """So many of an offer stand in a narrow table; ``--why`` has them all."""
 
@@ -268,9 +269,9 @@ def columns_of(text: str) -> tuple[str, ...]:
 
 
 def add_fields(row: Row, offer: Offer, names: Sequence[str], view: View) -> None:
-    """Add the fields of the search that are asked for as columns."""
+    """Add the fields of the search that are asked for as columns; what a row has already stays."""
     for name in names:
-        if name not in COLUMNS:
+        if name not in COLUMNS and name not in row:
             field = FIELDS[ALIASES.get(name, name)]
             row[name] = _typed(field, field.of(offer, view))
 
@@ -278,13 +279,17 @@ def add_fields(row: Row, offer: Offer, names: Sequence[str], view: View) -> None
 def _typed(field: Field, value: object) -> object:
     """Return a value as people type it in a query, memory in GB and a duration in days.
 
-    Times are dates, which people can read; one that never ends has no duration.
+    Times are dates, which people can read; one that never ends has no duration. A quotient, such
+    as a discount of a third, has as many decimals as a price; conditions compare it exactly.
     """
     if not isinstance(value, Decimal) or value.is_infinite():
         return None if isinstance(value, Decimal) else value
     if field.name in _TIMES and 0 <= value < _LATEST:
         return from_epoch(int(value)).isoformat()
-    return field.untyped(value)
+    text = field.untyped(value)
+    if field.kind is FieldType.VERSION:
+        return text
+    return decimal_text(Decimal(text).quantize(_STEP, context=WIDE))
 
 
 def fitted(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from numgenius_core._command._options import Subparsers
+    from numgenius_core.errors import RuleViolation
     from numgenius_core.sla import Promise, UptimeHistory
 
 
@@ -146,28 +147,45 @@ def _read_history(options: Namespace) -> UptimeHistory:
     return read_history(source_of(options.history))
 
 
+def _of_the_file(options: Namespace, fault: RuleViolation) -> RuleViolation:
+    """Return a fault of the history, which is that of a file here."""
+    from numgenius_core.errors import RuleViolation
+
+    if fault.path != "history":
+        return fault
+    name = "standard input" if options.history == "-" else options.history
+    return RuleViolation(name, fault.need, fault.got)
+
+
 def _backtest(options: Namespace) -> tuple[dict[str, Any], str]:
     from numgenius_core._command._reading import instant, read
+    from numgenius_core.errors import RuleViolation
     from numgenius_core.rates import PerHour
     from numgenius_core.sla.backtests import backtest
 
     price, promise = read("--price", PerHour, options.price), _promise(options)
     end = None if options.end is None else instant(options.end, "--end")
     history = _read_history(options)
-    tried = backtest(
-        history,
-        price,
-        promise,
-        target=None if options.target is None else _target(options),
-        end=end,
-        days=options.days,
-        platform_fee=_share("--platform-fee", options.platform_fee, below_one=True),
-    )
+    try:
+        tried = backtest(
+            history,
+            price,
+            promise,
+            target=None if options.target is None else _target(options),
+            end=end,
+            days=options.days,
+            platform_fee=_share("--platform-fee", options.platform_fee, below_one=True),
+        )
+    except RuleViolation as fault:
+        raise _of_the_file(options, fault) from None
     if options.plot is not None:
-        from numgenius_core._command._plotting import save
+        from numgenius_core._command._plotting import nothing_drawn, save
         from numgenius_core.plots import sla_backtest
 
-        save(options.plot, lambda: sla_backtest(tried)[0])
+        if tried.has_data:
+            save(options.plot, lambda: sla_backtest(tried)[0])
+        else:
+            nothing_drawn("no rental in these days")
     settled, record = tried.settlement, tried.record()
     record |= {"ignored_seconds": settled.ignored_seconds, "days_left_out": 0}
     if options.days is None and settled.days and history.rentals:
@@ -199,12 +217,16 @@ def _show_backtest(result: dict[str, Any]) -> None:
 def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
     from numgenius_core._command._reading import read
     from numgenius_core._numbers import decimal_text
+    from numgenius_core.errors import RuleViolation
     from numgenius_core.rates import PerHour
     from numgenius_core.sla.advice import advise_promise
     from numgenius_core.sla.evidence import estimate_uptime
 
     price, history = read("--price", PerHour, options.price), _read_history(options)
-    estimate = estimate_uptime(history)
+    try:
+        estimate = estimate_uptime(history)
+    except RuleViolation as fault:
+        raise _of_the_file(options, fault) from None
     advice = advise_promise(
         history,
         price,

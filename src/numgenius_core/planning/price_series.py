@@ -71,8 +71,10 @@ class PriceSeries:
             check_kind(price, PerHour, f"prices[{index}]")
         edges = (*instants, self.end)
         for index, (before, at) in enumerate(pairwise(edges)):
-            if at < before or (at == before and index < len(instants) - 1):
-                raise RuleViolation(f"instants[{index + 1}]", f"after {before}", str(at))
+            last = index == len(instants) - 1  # whose price may hold for no time
+            if at < before or (at == before and not last):
+                need = f"{'not before' if last and index else 'after'} {before}"
+                raise RuleViolation(f"instants[{index + 1}]", need, str(at))
         seconds = tuple(total_seconds(instants[0], at) for at in edges)
         if not seconds[-1]:
             raise RuleViolation("end", f"an instant after {instants[0]}", str(self.end))

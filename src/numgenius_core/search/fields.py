@@ -16,7 +16,8 @@ Our readings:
 * ``duration`` counts from ``now``; without it, it is what the source said. An offer that never
   ends lasts longer than any number. Durations asked for are rounded to the microsecond.
 * A null ``external`` is false, as the client's own default filter needs it.
-* A price or a disk that is unknown is null; a total that lacks one is what the source says of it.
+* A price or a disk that is unknown is null, and so is a verification of which the source says
+  nothing (which is not ``verified`` either); a total that lacks a price is what the source says.
 * Directives that clients send among their conditions are fields too. ``has_sla`` asks for a claim
   above 0, ``target_reliability`` for one that reaches the target (DOMAIN 12), ``chunked`` for the
   64 GiB of memory and 32 cores below which the client leaves offers out. ``expected_reliability``
@@ -52,7 +53,7 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import to_epoch, total_seconds, utc
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.offer import Offer
-from numgenius_core.prices.ranking import disk_of
+from numgenius_core.prices.ranking import disk_of, says
 from numgenius_core.search._reserving import discount_rate
 from numgenius_core.search._values import MAX_WHOLE, READ, FieldType, Scalar, bounded, like, number
 from numgenius_core.units import MAX_MB, MB_PER_GB, SECONDS_PER_DAY
@@ -345,6 +346,13 @@ def _disk_space(offer: Offer, _: View) -> Decimal | None:
     return None if disk_of(offer) is None else offer.disk_gb
 
 
+def _verification(offer: Offer, _: View) -> str | None:
+    """Return what is said of the machine; nothing said was read as unverified."""
+    found = offer.verification
+    unsaid = found is Verification.UNVERIFIED and not says(offer, "verification")
+    return None if unsaid else found.value
+
+
 def _duration(offer: Offer, view: View) -> Decimal | None:
     if view.now is not None and offer.ends_at is not None:
         return Decimal(total_seconds(view.now, offer.ends_at))
@@ -381,7 +389,7 @@ _OF_OFFER: Final[Mapping[str, Callable[[Offer, View], Scalar | None]]] = {
     "duration": _duration,
     "end_date": lambda o, _: None if o.ends_at is None else Decimal(to_epoch(o.ends_at)),
     "host_id": lambda o, _: o.host,
-    "verification": lambda o, _: o.verification.value,
+    "verification": _verification,
     "verified": lambda o, _: o.verification is Verification.VERIFIED,
     "rentable": lambda o, _: o.rentable,
     "has_sla": _has_sla,

@@ -154,8 +154,8 @@ def backtest(
 
     Raises:
         WrongType: A price that is no ``PerHour``, or a ``float``.
-        RuleViolation: A target above the claim, an ``end`` without time zone, or no day or more
-            than 366.
+        RuleViolation: A target above the claim, an ``end`` without time zone, no day or more than
+            366, or days that leave the years 1 to 9999.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval, PerHour
@@ -185,20 +185,20 @@ def _range(history: UptimeHistory, end: datetime | None, days: int | None) -> In
     """Return the days looked at, from midnight to midnight; ``None`` without any rental."""
     if days is not None:
         whole_number(days, "days", 1, MAX_DAYS)
+    path, what = "end", "an instant"
     if end is None:
         if not history.rentals:
             return None
+        path, what = "history", "a last rental that ends"
         stop = history.rentals[-1].end
     else:
         stop = utc(end, "end")
     try:
         last = datetime.combine((stop - timedelta(seconds=1)).date(), datetime.min.time(), UTC)
-        upper = after(last, timedelta(days=1))
+        upper = after(last, timedelta(days=1), path)
         first = upper - timedelta(days=DEFAULT_DAYS if days is None else days)
     except OverflowError:
-        raise RuleViolation(
-            "end", "an instant after its days, from the year 1", str(stop)
-        ) from None
+        raise RuleViolation(path, f"{what} after its days, from the year 1", str(stop)) from None
     if days is None and end is None:
         first = max(first, history.rentals[0].start.replace(hour=0, minute=0, second=0))
     return Interval(first, upper)
