@@ -435,6 +435,7 @@ class TestRequests:
             assert [each.state for each in views.instances_of(market, ANN)] == [state]
             assert views.balance(market, ANN, later) == left
         again = self.runs_dry(charged)
+        assert again.execute(c.Tick(), at=second(1 + 50 * 3_600)) == ()  # due at this very second
         again.execute(c.Tick(), at=later)
         paid_at = [event.at for event in find_events(again.log.read(), CreditAdded)]
         assert paid_at[2:] == [second(1 + hours * 3_600) for hours in (50, 100)]
@@ -706,6 +707,21 @@ class TestWhatIsRefused:
             (refusal,) = writer.execute_all([wanted], at=START)
             assert isinstance(refusal, WrongType)
             assert not writer.log.version
+
+    def test_every_writer_knows_what_is_gone(self) -> None:
+        one = furnished(MemoryLog())
+        other = Writer(one.log)
+        (contract,) = rent(one)
+        listed = c.ListVolume(by=HOST, machine=MachineId(1), size_mb=10)
+        one.execute(listed, at=second(1))
+        [offer] = views.volume_offers(one.market, second(1))
+        one.execute(c.RentVolume(by=ANN, offer=offer.id, size_mb=5), at=second(1))
+        [volume] = one.market.volumes
+        one.execute(c.Destroy(by=ANN, contract=contract), at=second(2))
+        one.execute(c.DeleteVolume(by=ANN, volume=volume), at=second(3))
+        other.catch_up()
+        for each in (one, other, Writer(one.log)):
+            assert (list(each.instances), list(each.volumes)) == ([contract], [volume])
 
     def test_a_checkpoint_is_nobodys_to_change(self) -> None:
         writer = furnished(MemoryLog())
