@@ -374,7 +374,7 @@ def charges(asked: Asked) -> Any:
 
 def payments(asked: Asked) -> Any:
     wanted = asked.call.asked("select_filters", dict, {})
-    period = asked.call.period(wanted.pop("when", None))
+    period = asked.call.period(wanted.pop("when", None), whole=True)
     return report(asked.call, chosen(payment_rows(asked, period), wanted), "id", 60, 60)
 
 
@@ -398,5 +398,6 @@ def old_invoices(asked: Asked) -> Any:
         charged = charge_rows(asked, period)
     left = rows.number(views.balance(asked.market, call.by, call.at))
     current = {"charges": 0.0, "service_fee": 0.0, "total": 0.0, "credit": left}
-    found = bills.old_rows(charged, payment_rows(asked, period))
+    paid = payment_rows(asked, call.period(bounds, whole=True))
+    found = bills.old_rows(charged, paid)
     return {"success": True, "invoices": found, "current": current}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from math import isfinite
@@ -187,12 +187,15 @@ class Call:
             raise RuleViolation(name, f"a list of 1 to {MAX_IDS} ids", f"{len(found)} ids")
         return [whole_number(each, f"{name}[{index}]") for index, each in enumerate(found)]
 
-    def period(self, bounds: Any) -> Interval | None:
-        """Return the time between ``{"gte": ..., "lte": ...}``, up to now; ``None`` if none."""
+    def period(self, bounds: Any, *, whole: bool = False) -> Interval | None:
+        """Return the time between ``{"gte": ..., "lte": ...}``, up to now; ``None`` if none.
+
+        ``whole``: the last second is in it, as ``lte`` says, for what happens at an instant.
+        """
         if not isinstance(bounds, dict):
             raise WrongType("select_filters", '{"gte": ..., "lte": ...} of the time', shown(bounds))
         since, until = (instant(bounds, name) for name in ("gte", "lte"))
-        until = min(until, self.at)
+        until = min(until, self.at) + timedelta(seconds=1 if whole else 0)
         return Interval(since, until) if since < until else None
 
 

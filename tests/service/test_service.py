@@ -582,6 +582,16 @@ class TestClients:
             == []
         )
 
+    def test_what_is_paid_in_this_very_second_is_among_the_invoices(self, desk: Desk) -> None:
+        desk.ask("ben", "GET", "/users/current")
+        asyncio.run(desk.store.do(AddCredit(account=AccountId("ann"), amount=Money("2.50"))))
+        for since in (epoch(-1), epoch(0)):
+            filters = json.dumps({"when": {"gte": since, "lte": epoch(0)}})
+            told = desk.ask("ann", "GET", "/api/v1/invoices/", select_filters=filters)
+            assert [row["amount"] for row in told["results"]] == [2.5]
+        old = desk.ask("ann", "GET", "/users/me/invoices", sdate=str(epoch(0)), edate=str(epoch(0)))
+        assert len(old["invoices"]) == 1
+
     def test_invoices_are_what_was_paid_in(self, desk: Desk) -> None:
         desk.ask("ben", "GET", "/users/current")
         asyncio.run(desk.store.do(AddCredit(account=AccountId("ann"), amount=Money("2.50"))))

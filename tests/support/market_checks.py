@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from market_model import Deal, Model, Rig, Window, cut
 from market_world import START, second
-from model_parts import DAY, NEVER, Refused
+from model_parts import NEVER, Refused
 from numgenius_core.billing import statement, volume_statement
 from numgenius_core.contracts.contract import is_later
 from numgenius_core.errors import NumgeniusError
@@ -454,8 +454,8 @@ class CheckedMarket(RuleBasedStateMachine):
         if not self.events:
             return
         self.run(c.Tick(), self.at)  # a command that was refused has let nothing happen
-        if (self.at + 1) % DAY == 0:
-            self.run(c.Tick(), self.at + 1)  # days are settled then, of which no statement knows
+        while (due := self.market.queue.first) is not None and due[0] <= second(self.at + 1):
+            self.run(c.Tick(), self.at + 1)  # a day is settled, of which no statement knows
         market, at = self.market, second(self.at + 1)
         half = len(self.events) // 2
         assert replay(self.events[half:], replay(self.events[:half])) == market
