@@ -32,8 +32,6 @@ class Ledger:
 
     Attributes:
         since: From when on.
-        amount: How much there was then.
-        rate: What joins it each second; below zero, what leaves.
 
     Raises:
         WrongType: ``since`` is no ``datetime``, or an amount no ``Money``.
