@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,7 +15,12 @@ from starlette.testclient import TestClient
 from disks import is_full
 from examples.marketplace.__main__ import CREDIT
 from examples.marketplace.app import Service
+from examples.marketplace.commands import instances_load_at_once
+from examples.marketplace.store import Store
 from marketplace import BEGIN, HOST, Desk
+from numgenius_core.ids import AccountId
+from numgenius_core.market.commands import AddCredit
+from numgenius_core.money import Money
 
 FRIDAY = BEGIN + timedelta(days=4)  # it begins on a Monday
 
@@ -98,6 +104,13 @@ class TestPayouts:
     def serve(self, desk: Desk) -> None:
         app = Service(desk.store, 1e6, CREDIT, payouts=True).app()
         desk.client = TestClient(app, raise_server_exceptions=False)
+
+    def test_a_worker_whose_clock_is_ahead_keeps_nobody_from_being_paid(self, desk: Desk) -> None:
+        desk.clock.now, ahead = FRIDAY, FRIDAY + timedelta(seconds=2)
+        other = Store(str(desk.path), clock=lambda: ahead, react=instances_load_at_once)
+        asyncio.run(other.do(AddCredit(account=AccountId("ann"), amount=Money(1))))
+        other.close()
+        assert balance(desk, HOST) == pytest.approx(0, abs=0.01)
 
     def test_a_host_is_paid_what_it_earned_and_once(self, desk: Desk) -> None:
         desk.clock.now = FRIDAY - timedelta(seconds=1)
