@@ -19,6 +19,7 @@ _VALUES = ("accrual", "deprecation", "errors", "intervals", "listing", "money", 
 _LEFT_OUT = (
     "tests/market/test_every_command.py",
     "tests/market/test_logs.py::TestConflicts::test_threads",
+    "tests/market/test_logs.py::TestConflicts::test_an_id_is_known_as_soon_as_its_events_are",
     "tests/market/test_persistent.py::TestSeries::test_a_long_one_travels",
     "tests/whatif/test_demand.py::TestTheGenerator::test_in_another_process_too",
     "tests/whatif/test_sweeps.py::TestASweepThatIsInterrupted::test_processes_too",
