@@ -220,6 +220,12 @@ class TestContradictions:
         assert w.state(free) != "loading"
         assert replay(w.events) == w.market
 
+    def test_a_rental_may_stay_on_its_own_gpus(self) -> None:
+        w = rented()
+        block = w.market.living(ContractId(2)).contract.block
+        stays = e.ContractMoved(at=NOW, contract=ContractId(2), block=block)
+        assert replay([stays], w.market).living(ContractId(2)).contract.block == block
+
     def test_two_bids_may_want_the_same_gpus(self) -> None:
         w = rented()
         first, second_one = w.rent(1, 1, bid="0.5"), w.rent(1, 1, BOB, bid="0.6", load=False)

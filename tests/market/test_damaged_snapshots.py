@@ -242,6 +242,17 @@ class TestDamage:
         found = [str(fault) for fault in caught.value.faults]
         assert any(each.startswith(said) for each in found), found
 
+    def test_an_escrow_that_nobody_pays_into(self) -> None:
+        w = world(1, prices(1))
+        w.list(prices(1), sla_claim="0.99")
+        contract = w.rent(1, target="0.95")
+        document = json.loads(market_to_json(w.market))
+        _put(_first(_machine(document)["instances"])["promise"]["ledger"], rate="0.00")
+        with pytest.raises(
+            InvalidDocument, match=rf"instances\[{contract}\]\.promise\.ledger\.rate"
+        ):
+            market_from_json(json.dumps(document))
+
     @given(plays())
     def test_every_market_fits_together(self, steps: tuple[Step, ...]) -> None:
         market = Market()

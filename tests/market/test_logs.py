@@ -261,9 +261,9 @@ class TestConflicts:
         log._replies = Slow()
         reader = threading.Thread(target=lambda: seen.append((log.version, log.reply("7"))))
         entry = Entry(events=[paid(1), paid(2)], command_id="7")
-        log.append(0, [entry])
+        log.append(0, [entry, Entry(events=[paid(3)])])  # all of it or nothing, for readers too
         reader.join()
-        assert seen == [(len(entry.all), Reply(entry.events))]
+        assert seen == [(3, Reply(entry.events))]
 
     def test_a_turn_is_taken_for_each_try(self) -> None:
         class Turns(Contended):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from market_world import ANN, BOB, HOST, World, prices, second, world
+from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import RuleViolation, UnknownId, WrongType
 from numgenius_core.ids import MachineId, VolumeId
 from numgenius_core.intervals import Interval
@@ -196,6 +197,19 @@ class TestViewsOfAnInstant:
             for call in calls:
                 with pytest.raises(WrongType, match=rf"^{path}: need a mapping, got "):
                     call()
+
+
+class TestDepositsThatAreKept:
+    """An instance that stops uses its deposit no more."""
+
+    def test_one_that_stops_when_the_balance_is_used_up(self) -> None:
+        w = world(1, prices(1, storage=1_000), max_discount=Fraction(1, 2))
+        contract = w.rent(1, disk_mb=10_000)  # $13.89 an hour for the disk
+        w.do(c.Prepay(by=ANN, contract=contract, amount=Money(200)))
+        then, _ = execute(w.market, c.Tick(), second(5 * DAY))
+        assert then.living(contract).state is InstanceState.STOPPED
+        left = views.deposit_of(w.market, contract, second(5 * DAY)).left
+        assert left == then.living(contract).deposit.amount > Money(100)
 
 
 class TestDepositsOfTheFuture:
