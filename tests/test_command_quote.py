@@ -339,6 +339,51 @@ class TestWhatIsSaidOfAnOffer:
             "dlperf_per_dollar": "166.67",
         }
 
+    def test_what_was_asked(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        file = market({}, {"verification": "unverified"})
+        nothing = dict.fromkeys(("months", "bid", "target", "gpus", "gpu", "where"))
+        data = {"disk_gb": "0", "upload_gb": "0", "download_gb": "0"}
+        shown = {"verified": True, "external": False}
+        plain = {**data, **nothing, **shown}
+        assert ask(capsys, "quote", file)["asked"] == {"mode": "on-demand", **plain}
+        assert ask(capsys, "compare", file)["asked"] == plain  # in every mode
+        words = ["--disk", ".50", "--upload", "2", "--download", "010", "--gpu", "4090", "--any"]
+        assert ask(capsys, "compare", file, *words)["asked"] == {
+            **{"disk_gb": "0.5", "upload_gb": "2", "download_gb": "10"},
+            **nothing,
+            **{"gpu": "4090", "verified": False, "external": True},
+        }
+        words = ["--mode", "reserved", "--months", "1.50", "--gpus", "2", "--why", "1"]
+        found = ask(capsys, "quote", file, *words, "--hours", "240")
+        asked = {"mode": "reserved", **plain, "months": "1.5", "gpus": 2}
+        assert (found["hours"], found["asked"]) == ("240", asked)
+        words = ["--mode", "interruptible", "--bid", "0.30", "--where", "num_gpus>=2"]
+        asked = {"mode": "interruptible", **plain, "bid": "0.30", "where": "num_gpus>=2"}
+        assert ask(capsys, "quote", file, *words)["asked"] == asked
+        asked = {"mode": "on-demand", **plain, "target": "0.95"}
+        assert ask(capsys, "quote", file, "--target", "0.95", status=1)["asked"] == asked
+
+    def test_the_payout_is_what_the_platform_leaves(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A market file does not say the platform's share."""
+        file = market({})
+        (row,) = ask(capsys, "quote", file)["offers"]
+        assert row["payout"] == row["total"] == "0.50"
+        (row,) = ask(capsys, "quote", file, "--platform-fee", ".25")["offers"]
+        assert (row["payout"], row["total"]) == ("0.375", "0.50")
+        why = ask(capsys, "quote", file, "--platform-fee", "0.25", "--why", "1")
+        assert why["offer"]["payout"] == "0.375"
+        assert main(["quote", file, "--platform-fee", "0.25", "--columns", "id,payout"]) == 0
+        assert capsys.readouterr().out.split()[-2:] == ["1", "0.38"]
+        assert main(["quote", file]) == 0
+        assert "payout" not in capsys.readouterr().out
+        assert main(["quote", file, "--platform-fee", "0.25"]) == 0
+        assert "payout" in capsys.readouterr().out
+        assert main(["quote", file, "--platform-fee", "1"]) == 2
+        said = "numgenius: --platform-fee: need a fraction from 0 to below 1, got '1'\n"
+        assert capsys.readouterr().err == said
+
     def test_lines_add_up(self, capsys: pytest.CaptureFixture[str]) -> None:
         words = ("quote", "--sample", "--disk", "200", "--download", "500", "--top", "99", "--any")
         rows = ask(capsys, *words)["offers"]

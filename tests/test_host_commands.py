@@ -502,7 +502,7 @@ class TestCharge:
             (("--runs", "1001"), "--runs: need 1 to 1,000"),
             (("--watts", "350"), "--kwh: need the price of electricity"),
             (("--demand", "gamers"), "--demand: need one of experiments, training, serving"),
-            (("--fee", "1"), "--fee: need a share"),
+            (("--platform-fee", "1"), "--platform-fee: need a fraction from 0 to below 1, got '1'"),
             (("--usual", "0"), "--usual: need a price above zero"),
             (("--min-gpu", "3"), "--min-gpu: need a power of two"),
             (("--watts", "-3", "--kwh", "1"), "--watts: need 0 to 1,000,000 watts, got -3"),

@@ -29,7 +29,7 @@ it. With --fit FILE prices, occupancy (0 to 1) and hours come from columns price
 
 examples:
   numgenius charge 8 --from 0.25 --to 0.60 --kwh 0.15 --watts 350
-  numgenius charge 8 --from 1.50 --to 3 --demand training --fee 0.25 --plot revenue.svg
+  numgenius charge 8 --from 1.50 --to 3 --demand training --platform-fee 0.25 --plot revenue.svg
   numgenius charge 8 --from 1.50 --to 3 --runs 500 --keep sweep.jsonl  # Ctrl-C, and again: goes on
 """
 
@@ -49,7 +49,9 @@ def add(subparsers: Subparsers) -> None:
     charge.add_argument("--tries", metavar="N", type=whole, default=8, help="prices (default 8)")
     charge.add_argument("--min-gpu", metavar="N", type=whole, default=1, help="smallest group")
     charge.add_argument("--min-bid", metavar="$", default="0", help="lowest bid, $/GPU-hour")
-    charge.add_argument("--fee", default="0", help="the platform's share, such as 0.25")
+    charge.add_argument(
+        "--platform-fee", metavar="SHARE", default="0", help="the platform's share, such as 0.25"
+    )
     charge.add_argument("--kwh", metavar="$", help="price of electricity, $/kWh")
     charge.add_argument("--watts", metavar="W", type=whole, default=0, help="a GPU that computes")
     charge.add_argument("--idle", metavar="W", type=whole, default=0, help="the machine, always")

@@ -6,15 +6,14 @@ import sys
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from fractions import Fraction
 from typing import Any, Final
 
 from numgenius_core._command._interruption import Interrupted
 from numgenius_core._command._keeping import KeptSimulations
 from numgenius_core._command._plotting import save
-from numgenius_core._command._reading import read, source_of
+from numgenius_core._command._reading import read, share, source_of
 from numgenius_core._command._saying import say
-from numgenius_core._numbers import PICO, as_fraction_of_ten
+from numgenius_core._numbers import PICO
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, PriceTerms
@@ -127,7 +126,7 @@ def _scenario(options: Namespace) -> Scenario:
     prices = PriceTerms(
         gpu=read("--from", PerGpuHour, options.low),
         min_bid=read("--min-bid", PerGpuHour, options.min_bid),
-        platform_fee=read("--fee", _share, options.fee),
+        platform_fee=share("--platform-fee", options.platform_fee, below_one=True),
     )
     machine = Machine(id=1, host="me", gpu_name="GPU", gpus=options.gpus)
     power = None
@@ -146,14 +145,6 @@ def _scenario(options: Namespace) -> Scenario:
         horizon=Interval(_START, _START + timedelta(days=options.days)),
         power=power,
     )
-
-
-def _share(text: str) -> Fraction:
-    number, places = as_fraction_of_ten(text, "--fee", "a share from 0 to below 1, such as 0.25")
-    share = Fraction(number, int(10**places))
-    if not 0 <= share < 1:
-        raise RuleViolation("--fee", "a share from 0 to below 1, such as 0.25", text)
-    return share
 
 
 def _demand(options: Namespace) -> Demand:

@@ -6,7 +6,7 @@ from argparse import Namespace
 from decimal import Decimal
 from typing import Any
 
-from numgenius_core._command._market import ask, days_left, stay_of
+from numgenius_core._command._market import ask, days_left, stay_of, told
 from numgenius_core._command._quoting import counted, left_out_line
 from numgenius_core._command._rows import WORDS
 from numgenius_core._command._table import plain, print_table, width, widths
@@ -15,7 +15,6 @@ from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Mode
 from numgenius_core.prices.comparing import ModeQuote, compare_modes
 from numgenius_core.prices.ranking import says
-from numgenius_core.units import SECONDS_PER_HOUR
 
 _HEAD = ("offer", "GPUs", "on demand $", "reserved $", "left early $", "interruptible $", "days")
 _MODES = ("on-demand", "reserved", "interruptible")
@@ -40,7 +39,7 @@ def run(options: Namespace) -> dict[str, Any]:
         external=asked.external,
     )
     ranking = asked.rank(stay, Mode.ON_DEMAND)
-    told = any(says(each, "credit_discount_max") for each in asked.reading.offers)
+    discounts_told = any(says(each, "credit_discount_max") for each in asked.reading.offers)
     rows = []
     for each in found[: options.top]:
         offer, days = each.offer, days_left(each.offer, asked.now)
@@ -56,11 +55,12 @@ def run(options: Namespace) -> dict[str, Any]:
         }
         rows.append(row)
     return {
-        "hours": decimal_text(Decimal(stay.seconds) / SECONDS_PER_HOUR),
+        "hours": stay.hours,
         "now": asked.now.isoformat(),
+        "asked": told(options, stay, asked),
         **counted(asked, ranking),
         "fitting_any": len(found),
-        "discounts_told": told,
+        "discounts_told": discounts_told,
         "offers": rows,
     }
 

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from attrs import evolve
+
 from numgenius_core._command._durations import parse_hours
 from numgenius_core._command._parser import QUOTES
-from numgenius_core._command._reading import instant, read, source_of
+from numgenius_core._command._reading import instant, read, share, source_of
 from numgenius_core._command._refusals import plain
 from numgenius_core._command._saying import say
-from numgenius_core._numbers import as_fraction_of_ten
+from numgenius_core._numbers import as_fraction_of_ten, decimal_text
 from numgenius_core._terms import LOWEST_BID, reliability_of
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Mode
@@ -28,6 +30,7 @@ from numgenius_core.prices.ranking import Ranking, rank_offers, seconds_left
 from numgenius_core.rates import PerHour
 from numgenius_core.units import (
     SECONDS_PER_DAY,
+    SECONDS_PER_HOUR,
     SECONDS_PER_MONTH,
     to_bytes,
     to_megabytes,
@@ -74,6 +77,11 @@ class Stay(NamedTuple):
     def duration(self) -> timedelta:
         """How long."""
         return timedelta(seconds=self.seconds)
+
+    @property
+    def hours(self) -> str:
+        """How long, in hours."""
+        return decimal_text(Decimal(self.seconds) / SECONDS_PER_HOUR)
 
     def view(self, now: datetime, mode: Mode) -> View:
         """Return how a search sees the offers of the stay: at the prices of its quotes."""
@@ -123,6 +131,31 @@ class Asked(NamedTuple):
         )
 
 
+def told(options: Namespace, stay: Stay, asked: Asked) -> dict[str, Any]:
+    """Return what was asked for, as programs get it: an answer without it says little."""
+    return {
+        "disk_gb": _plain(stay.disk),
+        "upload_gb": _plain(stay.upload),
+        "download_gb": _plain(stay.download),
+        "months": None if stay.months is None else decimal_text(_decimal(stay.months)),
+        "bid": None if stay.bid is None else str(stay.bid),
+        "target": None if stay.target is None else decimal_text(_decimal(stay.target)),
+        "gpus": options.gpus,
+        "gpu": options.gpu,
+        "where": options.where or None,
+        "verified": asked.verified,
+        "external": asked.external,
+    }
+
+
+def _plain(text: str) -> str:
+    return decimal_text(Decimal(text))
+
+
+def _decimal(share: Fraction) -> Decimal:
+    return Decimal(share.numerator) / share.denominator
+
+
 def stay_of(options: Namespace, mode: Mode) -> Stay:
     """Read the options of a stay."""
     months, bid = getattr(options, "months", None), getattr(options, "bid", None)
@@ -136,19 +169,26 @@ def stay_of(options: Namespace, mode: Mode) -> Stay:
         seconds = _seconds("--months", months, SECONDS_PER_MONTH)
     else:
         seconds = parse_hours(options.hours or "1")
-    read("--disk", to_megabytes, options.disk)
-    read("--upload", to_bytes, options.upload)
-    read("--download", to_bytes, options.download)
     return Stay(
         seconds=seconds,
         mode=mode,
-        disk=options.disk,
-        upload=options.upload,
-        download=options.download,
+        disk=_gigabytes("--disk", to_megabytes, options.disk),
+        upload=_gigabytes("--upload", to_bytes, options.upload),
+        download=_gigabytes("--download", to_bytes, options.download),
         bid=None if bid is None else bid_of(bid),
         months=None if months is None else _months(months),
         target=None if options.target is None else read("--target", _target, options.target),
     )
+
+
+def _gigabytes(option: str, check: Callable[[str], int], text: str) -> str:
+    """Return GB as quotes take them, once they are known to be some."""
+
+    def checked(given: str) -> str:
+        check(given)
+        return given
+
+    return read(option, checked, text)
 
 
 def bid_of(text: str) -> PerHour:
@@ -184,7 +224,7 @@ def ask(options: Namespace, stay: Stay) -> Asked:
     if options.gpus is not None and options.gpus < 1:
         raise RuleViolation("--gpus", "at least 1", str(options.gpus))
     query = _query(options) if options.where else None  # its language loads only with one
-    reading = _reading(options)
+    reading = _with_fee(_reading(options), getattr(options, "platform_fee", None))
     now = _moment(options.now, reading)
     seen = reading.offers if query is None else _seen(query[0], reading.offers, now, stay)
     return Asked(
@@ -194,6 +234,17 @@ def ask(options: Namespace, stay: Stay) -> Asked:
         verified=(query is None or query[1]) and not options.any,
         external=(query is not None and query[2]) or bool(options.any),
     )
+
+
+def _with_fee(reading: Reading, fee: str | None) -> Reading:
+    """Return a market of which the platform keeps a share; no market file says which."""
+    if fee is None:
+        return reading
+    kept = share("--platform-fee", fee, below_one=True)
+    offers = [
+        evolve(each, prices=evolve(each.prices, platform_fee=kept)) for each in reading.offers
+    ]
+    return evolve(reading, offers=tuple(offers))
 
 
 def _seen(query: Query, offers: Sequence[Offer], now: datetime, stay: Stay) -> Sequence[Offer]:

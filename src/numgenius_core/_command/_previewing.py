@@ -6,14 +6,13 @@ import json
 import os
 import warnings
 from argparse import Namespace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-from numgenius_core._command._reading import instant, read, source_of
+from numgenius_core._command._reading import instant, read, share, source_of
 from numgenius_core._command._table import print_table
 from numgenius_core._command._texts import text_of
-from numgenius_core._numbers import exact_number, fraction
+from numgenius_core._numbers import exact_number
 from numgenius_core.contracts import Extended, Raise, Unchanged
 from numgenius_core.contracts.extension import ExtensionVerdict
 from numgenius_core.errors import InvalidDocument, RuleViolation, shown
@@ -136,7 +135,7 @@ def _terms(options: Namespace) -> dict[str, Any]:
     for name in _SHARES:
         text = getattr(options, name)
         if text is not None:
-            found[name] = _share(_option(name), text)
+            found[name] = share(_option(name), text, below_one=True)
     if options.sla_spread is not None:
         option, need = "--sla-spread", "a number above 0"
         found["sla_spread"] = read(
@@ -153,10 +152,6 @@ def _terms(options: Namespace) -> dict[str, Any]:
 
 def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
-
-
-def _share(option: str, text: str) -> Fraction:
-    return read(option, lambda given: fraction(given, option, below_one=True), text)
 
 
 _BECOMES: Final = {"extended", "asked", "as agreed"}

@@ -51,6 +51,7 @@ examples:
   numgenius quote --sample --where 'num_gpus>=4 reliability>0.95 geolocation in [US,CA]'
   numgenius quote --sample --mode reserved --months 3 --disk 500 --columns id,gpus,total,deposit
   numgenius quote market.json --hours 720 --target 0.95 --columns id,gpus,total,claim,sla
+  numgenius quote --sample --hours 72 --platform-fee 0.25 --columns id,gpus,total,payout
   numgenius quote --sample --hours 72 --why 9000000
 """
 
@@ -80,6 +81,11 @@ def add(subparsers: Subparsers) -> None:
         help="such as reliability-, value, num_gpus,total",
     )
     answer.add_argument("--columns", metavar="NAMES", help="such as id,gpus,total,inet_down")
+    answer.add_argument(
+        "--platform-fee",
+        metavar="SHARE",
+        help="the platform's share of what a client pays: the payout is the rest",
+    )
     answer.add_argument("--why", metavar="ID", type=whole, help="all about the price of one offer")
     answer.add_argument("--plot", metavar="FILE", help="draw the prices all in, as .svg or .png")
     add_json(answer)

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import ROUND_UP, Decimal
 from typing import Any, Final, NamedTuple
 
-from numgenius_core._command._market import Asked, Stay, ask, days_left, stay_of
+from numgenius_core._command._market import Asked, Stay, ask, days_left, stay_of, told
 from numgenius_core._command._rows import (
     COLUMNS,
     DEFAULT,
@@ -30,7 +30,7 @@ from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote
 from numgenius_core.prices.ranking import LeftOut, NotRented, Ranking
-from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
+from numgenius_core.units import SECONDS_PER_DAY
 from numgenius_core.wire.findings import summarized
 
 _ROWS: Final = 10
@@ -85,8 +85,9 @@ def run(options: Namespace) -> dict[str, Any]:
         add_fields(row, each.offer, names, view)
         rows.append(row)
     return {
-        "hours": decimal_text(Decimal(stay.seconds) / SECONDS_PER_HOUR),
+        "hours": stay.hours,
         "now": asked.now.isoformat(),
+        "asked": {"mode": mode.value, **told(options, stay, asked)},
         **counted(asked, ranking),
         "nearest": None if ranking.quotes else nearest(ranking, stay, asked.now),
         "findings": list(summarized(asked.findings())),
@@ -257,6 +258,8 @@ def _names(rows: Iterable[Row], options: Namespace) -> Sequence[str]:
         names.insert(names.index("total"), "sla")
     if Mode(options.mode) is Mode.RESERVED:
         names.insert(names.index("total") + 1, "deposit")
+    if options.platform_fee is not None:
+        names.insert(names.index("total") + 1, "payout")
     if "value" in options.sort and "value" in COLUMNS:
         names.insert(names.index("disk"), "value")
     if any(row["verification"] != "verified" for row in rows):

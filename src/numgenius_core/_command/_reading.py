@@ -6,8 +6,10 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from fractions import Fraction
 from typing import BinaryIO, TypeVar
 
+from numgenius_core._numbers import fraction
 from numgenius_core.errors import RuleViolation
 
 T = TypeVar("T")
@@ -20,6 +22,11 @@ def read(option: str, reader: Callable[[str], T], text: str) -> T:
         return reader(f"0{text}" if text[:1] == "." and text[1:2].isdigit() else text)
     except RuleViolation as fault:
         raise RuleViolation(option, fault.need, fault.got) from None
+
+
+def share(option: str, text: str, *, below_one: bool = False) -> Fraction:
+    """Read an option that is a share, such as 0.25."""
+    return read(option, lambda given: fraction(given, option, below_one=below_one), text)
 
 
 class _File:

@@ -106,13 +106,6 @@ def _target(options: Namespace) -> Fraction:
     return read("--target", lambda text: reliability_of(text, "target"), options.target)
 
 
-def _share(option: str, text: str, *, below_one: bool = False) -> Fraction:
-    from numgenius_core._command._reading import read
-    from numgenius_core._numbers import fraction
-
-    return read(option, lambda given: fraction(given, option, below_one=below_one), text)
-
-
 def _fee(options: Namespace) -> tuple[dict[str, Any], str]:
     from numgenius_core._command._reading import read
     from numgenius_core._numbers import decimal_text
@@ -158,7 +151,7 @@ def _of_the_file(options: Namespace, fault: RuleViolation) -> RuleViolation:
 
 
 def _backtest(options: Namespace) -> tuple[dict[str, Any], str]:
-    from numgenius_core._command._reading import instant, read
+    from numgenius_core._command._reading import instant, read, share
     from numgenius_core.errors import RuleViolation
     from numgenius_core.rates import PerHour
     from numgenius_core.sla.backtests import backtest
@@ -174,7 +167,7 @@ def _backtest(options: Namespace) -> tuple[dict[str, Any], str]:
             target=None if options.target is None else _target(options),
             end=end,
             days=options.days,
-            platform_fee=_share("--platform-fee", options.platform_fee, below_one=True),
+            platform_fee=share("--platform-fee", options.platform_fee, below_one=True),
         )
     except RuleViolation as fault:
         raise _of_the_file(options, fault) from None
@@ -215,7 +208,7 @@ def _show_backtest(result: dict[str, Any]) -> None:
 
 
 def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
-    from numgenius_core._command._reading import read
+    from numgenius_core._command._reading import read, share
     from numgenius_core._numbers import decimal_text
     from numgenius_core.errors import RuleViolation
     from numgenius_core.rates import PerHour
@@ -231,9 +224,9 @@ def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
         history,
         price,
         target=_target(options),
-        risk=_share("--risk", options.risk, below_one=True),
-        most_fee=_share("--most-fee", options.most_fee),
-        platform_fee=_share("--platform-fee", options.platform_fee, below_one=True),
+        risk=share("--risk", options.risk, below_one=True),
+        most_fee=share("--most-fee", options.most_fee),
+        platform_fee=share("--platform-fee", options.platform_fee, below_one=True),
     )
     said = str(advice) if advice.tried else str(advice.table().title)
     tried = [

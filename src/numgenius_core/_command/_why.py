@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
-from numgenius_core._command._market import Asked, Stay, ask, days_left, stay_of
+from numgenius_core._command._market import Asked, Stay, ask, days_left, stay_of, told
 from numgenius_core._command._rows import WORDS, disk_gb, quote_or_none, row_of
 from numgenius_core._command._table import plain, print_table
 from numgenius_core._numbers import decimal_text
@@ -16,7 +16,7 @@ from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote, QuotePart
 from numgenius_core.prices.ranking import NotRented
-from numgenius_core.units import SECONDS_PER_HOUR
+from numgenius_core.units import SECONDS_PER_DAY
 
 _RULES: Final = {
     QuotePart.GPU: "the price of n GPUs is n × one's, by the second",
@@ -42,9 +42,9 @@ def run(options: Namespace) -> dict[str, Any]:
     reasons = next((each.reasons for each in left_out if each.offer is offer), ())
     priced = quote_or_none(offer, stay, mode)
     return {
-        "hours": decimal_text(Decimal(stay.seconds) / SECONDS_PER_HOUR),
+        "hours": stay.hours,
         "now": asked.now.isoformat(),
-        "mode": mode.value,
+        "asked": {"mode": mode.value, **told(options, stay, asked)},
         "offer": row_of(offer, priced, asked, reasons),
         "why_not": [reason.value for reason in reasons],
         "conditions": _conditions(offer, stay, asked, reasons),
@@ -58,7 +58,9 @@ def _conditions(
     """Return each condition, whether it holds, and what the offer has."""
     days = days_left(offer, asked.now)
     lasts = "never ends" if days is None else f"{decimal_text(round(days, 1))} days left"
-    wanted = decimal_text(round(Decimal(stay.seconds) / 86_400, 1))
+    wanted = f"{stay.hours} h"
+    if stay.seconds >= SECONDS_PER_DAY:
+        wanted = decimal_text(round(Decimal(stay.seconds) / SECONDS_PER_DAY, 1))
     told: list[tuple[NotRented, str]] = [
         (NotRented.WHERE, "what --where, --gpus and --gpu ask for"),
         (NotRented.ENDS, f"{lasts}, {wanted} needed"),
@@ -102,7 +104,7 @@ def _percent(share: Fraction) -> str:
 
 def _lines(offer: Offer, priced: Quote, stay: Stay) -> list[dict[str, Any]]:
     """Return each line of the quote with what it is made of and its rule."""
-    hours = decimal_text(Decimal(stay.seconds) / SECONDS_PER_HOUR)
+    hours = stay.hours
     prices, bids = offer.prices, priced.mode is Mode.INTERRUPTIBLE
     share = Decimal(priced.discount.numerator) / Decimal(priced.discount.denominator) * 100
     made = {
@@ -133,7 +135,7 @@ def show(result: dict[str, Any]) -> None:
     """Print it: the conditions, then the lines and their rules."""
     row = result["offer"]
     head = f"offer {row['id']}: {row['gpus']} × {row['gpu_name']} on machine {row['machine']}"
-    print(plain(f"{head}, {result['mode']}, {result['hours']} h"))
+    print(plain(f"{head}, {result['asked']['mode']}, {result['hours']} h"))
     why_not = ", ".join(WORDS[why][0] for why in result["why_not"])
     print(plain(f"does not fit: {why_not}" if why_not else "fits"))
     for each in result["conditions"]:
