@@ -349,9 +349,13 @@ class TestWhatIsSaidOfAnOffer:
         assert ask(capsys, "compare", file)["asked"] == plain  # in every mode
         words = ["--disk", ".50", "--upload", "2", "--download", "010", "--gpu", "4090", "--any"]
         assert ask(capsys, "compare", file, *words)["asked"] == {
-            **{"disk_gb": "0.5", "upload_gb": "2", "download_gb": "10"},
+            "disk_gb": "0.5",
+            "upload_gb": "2",
+            "download_gb": "10",
             **nothing,
-            **{"gpu": "4090", "verified": False, "external": True},
+            "gpu": "4090",
+            "verified": False,
+            "external": True,
         }
         words = ["--mode", "reserved", "--months", "1.50", "--gpus", "2", "--why", "1"]
         found = ask(capsys, "quote", file, *words, "--hours", "240")

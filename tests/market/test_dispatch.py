@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
@@ -15,11 +16,14 @@ from numgenius_core import market as market_room
 from numgenius_core.errors import NumgeniusError, RuleViolation, UnknownId, WrongType
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import Interval
+from numgenius_core.listing import Mode
 from numgenius_core.market import (
     CommandResult,
     Instance,
     Market,
     RentedVolume,
+    Settings,
+    _dispatch,
     commands as c,
     events as e,
     evolve,
@@ -28,6 +32,7 @@ from numgenius_core.market import (
     replay,
     views,
 )
+from numgenius_core.market._evolution import apply_event
 from numgenius_core.market.journal import market_from_json, market_to_json
 from numgenius_core.money import Money
 from numgenius_core.rates import PerHour
@@ -127,6 +132,111 @@ class TestBatches:
         assert result == changed(result, error=RuleViolation("bid", "more", "less"))
         assert result != changed(result, error=RuleViolation("bid", "more", "none"))
         assert result != changed(result, error=None)
+
+
+class TestWhatABatchTakesBack:
+    """A command that is refused after something happened because of it leaves no trace."""
+
+    def test_what_came_due_before_a_refused_command_has_not(self) -> None:
+        w = world(2)
+        w.list(prices(), end=second(HOUR))
+        ends, stays = w.rent(1), w.rent(1, 1)
+        nobody = c.Stop(by=BOB, contract=stays)
+        commands = [
+            (c.Label(by=ANN, contract=ends, label="one"), second(60)),
+            (nobody, second(2 * HOUR)),  # both contracts have ended by then
+            (c.Label(by=ANN, contract=stays, label="two"), second(120)),
+            (c.Stop(by=ANN, contract=ends), second(180)),
+            (nobody, second(2 * HOUR)),
+            (nobody, second(2 * HOUR)),
+        ]
+        after, results = execute_all(w.market, commands)
+        assert [each.error is None for each in results] == [True, False, True, True, False, False]
+        assert (after.now, after.version) == (second(180), w.market.version + 3)
+        assert after.living(stays).state.value == "running"
+        market = w.market
+        for command, at in commands:
+            with suppress(NumgeniusError):
+                market, _ = execute(market, command, at)
+        assert after == market
+        assert list(after.queue) == list(market.queue)
+        for name, account in market.accounts.items():  # which is not part of what is compared
+            assert after.account(name).due == account.due
+
+    def test_what_was_half_done_is_not(self) -> None:
+        w = world(1)
+        w.do(c.SetSettings(settings=Settings(waiting_on_a_machine=1)))
+        rents = [
+            c.Rent(by=ANN, offer=w.offer(1), mode=Mode.INTERRUPTIBLE, bid=PerHour(f"0.{tenths}"))
+            for tenths in (5, 4, 3, 2)
+        ]
+        pays = c.AddCredit(account=BOB, amount=Money(1))
+        commands = [(each, w.now) for each in (*rents[:3], pays, rents[3], pays)]
+        after, results = execute_all(w.market, commands)
+        assert [each.error is None for each in results] == [True, True, False, True, False, True]
+        assert len(after.machine(MachineId(1)).instances) == 2
+        assert after.last == w.market.last + 2
+        assert after.account(BOB).ledger.amount == Money(1_002)
+        assert replay([each for one in results for each in one.events], w.market) == after
+
+    def test_the_archives_get_what_is_destroyed_and_that_alone(self) -> None:
+        w = world(2, volume_mb=100_000)
+        w.list(prices(), end=second(HOUR))
+        first, other = w.rent(1), w.rent(1, 1)
+        (offer,) = views.volume_offers(w.market, w.now)
+        w.do(c.RentVolume(by=ANN, offer=offer.id, size_mb=1_000, name="data"))
+        volume = VolumeId(w.market.last)
+        late = second(400 * DAY)  # all has ended, and the grace is over
+        deletes = c.DeleteUnpaid(account=ANN)
+        commands = [
+            (c.Destroy(by=ANN, contract=first), second(60)),
+            (c.Destroy(by=BOB, contract=other), late),
+            (deletes, late),
+            (c.DeleteVolume(by=BOB, volume=volume), late),
+            (c.Destroy(by=ANN, contract=other), second(90)),
+            (c.DeleteVolume(by=ANN, volume=volume), second(90)),
+        ]
+        instances: dict[ContractId, Instance] = {}
+        volumes: dict[VolumeId, RentedVolume] = {}
+        after, results = execute_all(w.market, commands, archive=instances, volumes=volumes)
+        assert [each.error is None for each in results] == [True, *[False] * 3, True, True]
+        assert (list(instances), list(volumes)) == ([first, other], [volume])
+        market, kept = w.market, dict[ContractId, Instance]()
+        for command, at in (commands[0], *commands[4:]):
+            market, _ = execute(market, command, at, archive=kept)
+        assert (after, instances) == (market, kept)
+
+    def test_each_event_is_applied_again_once_at_most(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However many commands are refused so: a batch of n takes n steps, not n times n."""
+        w = world(1)
+        w.list(prices(), end=second(10**6))
+        pays, nobody = c.AddCredit(account=BOB, amount=Money(1)), c.Stop(by=BOB, contract=w.rent(1))
+        commands: list[tuple[c.Command, datetime]] = []
+        for at in range(50):
+            commands += [(pays, second(at)), (nobody, second(10**6))]  # it has ended by then
+        applied = list[e.Event]()
+
+        def counted(market: Any, event: e.Event) -> None:
+            applied.append(event)
+            apply_event(market, event)
+
+        monkeypatch.setattr(_dispatch, "apply_event", counted)
+        after, results = execute_all(w.market, commands)
+        assert applied == [event for each in results for event in each.events]
+        assert len(applied) == 50
+        assert after.account(BOB).ledger.amount == Money(1_050)
+
+    def test_the_market_before_stays_as_it_was(self) -> None:
+        market, commands = some_commands(3)
+        kept = market_to_json(market)
+        queue = list(market.queue)
+        for size in (1, 7, 60):
+            execute_all(market, commands[:size])
+            assert market_to_json(market) == kept
+            assert list(market.queue) == queue
+            assert market_from_json(kept) == market
 
 
 class TestTheArchive:

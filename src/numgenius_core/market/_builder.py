@@ -23,7 +23,6 @@ from numgenius_core.market._part_builders import (
     Instances,
     MachineBuilder,
     account_builder,
-    due_again,
     kept_account,
 )
 from numgenius_core.market._persistent import Sorted, Table
@@ -91,6 +90,7 @@ class Builder:
         asked: The machine of each price increase that waits.
         volumes: The machine of each volume that exists.
         volume_listings: The machine of each volume listing that holds.
+        queue: What is due when, as it was last looked up (:meth:`next_due`).
         gone: Instances that were destroyed, as they were then.
         gone_volumes: Volumes that were deleted, as they were then.
     """
@@ -102,7 +102,6 @@ class Builder:
         "_new_accounts",
         "_new_machines",
         "_platform",
-        "_queue",
         "_removed",
         "_stale",
         "base",
@@ -111,6 +110,7 @@ class Builder:
         "homes",
         "last",
         "now",
+        "queue",
         "settings",
         "version",
     )
@@ -136,30 +136,30 @@ class Builder:
         self._instances: Instances = {}
         self._machines: dict[MachineId, MachineBuilder] = {}  # those that were asked for
         self._stale: list[MachineBuilder] = []  # of those, whose instances changed
-        # Those that changed; when they are due is what the queue has, not what it should.
-        self._accounts: dict[AccountId, Account] = {}
-        # Values that are other ones than in the market as it was.
+        # Other ones than in the market as it was; accounts may be being built.
         self._new_machines: dict[MachineId, MachineState] = {}
         self._new_accounts: dict[AccountId, Account] = {}
+        # Of those, whose balances changed: when they are due is what the queue has, not what it
+        # should.
+        self._accounts: dict[AccountId, Account] = {}
         self._removed: set[MachineId] = set()
-        self._queue: Sorted[Due] = base.queue
+        self.queue: Sorted[Due] = base.queue
 
     # --- what there is ----------------------------------------------------------------------
 
     def account(self, name: AccountId) -> Account:
         """Return an account; raises ``UnknownId``."""
         found = self._account(name)
-        return self.base.account(name) if found is None else found
+        return self.base.account(name) if found is None else kept_account(found)
 
     def _account(self, name: AccountId) -> Account | None:
-        changed = self._accounts.get(name)
-        if changed is not None:
-            return kept_account(changed)
+        """Return an account, which may be one that is being built."""
         return self._new_accounts.get(name) or self.base.accounts.get(name)
 
     def opened(self, name: AccountId, at: datetime) -> Account:
         """Return an account, a new one if need be."""
-        return self._account(name) or Account(id=name, ledger=Ledger(since=at))
+        found = self._account(name)
+        return Account(id=name, ledger=Ledger(since=at)) if found is None else kept_account(found)
 
     def has_machine(self, machine: MachineId) -> bool:
         """Return whether there is a machine of this number."""
@@ -183,7 +183,8 @@ class Builder:
     def machine(self, machine: MachineId) -> MachineState:
         """Return a machine as it is now; raises ``UnknownId``."""
         found = self.building(machine)
-        return self._brought_up_to_date(found) if found.stale else found.state
+        self._look_up(found)
+        return self._made(found)
 
     def living(self, contract: ContractId) -> Instance:
         """Return an instance that exists; raises ``UnknownId``."""
@@ -215,22 +216,23 @@ class Builder:
             account = changed_account(account, empty=False)
         if account.charge_told or account.notice_told:
             account = told_again(account)
-        self._accounts[account.id] = account
+        self._new_accounts[account.id] = self._accounts[account.id] = account
 
     def put_machine(self, state: MachineState, **changes: Any) -> None:
         """Take a machine with some fields changed, but for its instances."""
+        machine = self.building(state.machine.id)
         due = due_of(
-            state._index,
+            machine.index(),
             changes.get("listing", state.listing),
             changes.get("rolls_at", state.rolls_at),
             changes.get("schedule", state.schedule),
             changes.get("announced", state.announced),
             changes.get("volumes_due", state.volumes_due),
         )
-        if due != state.due:
-            self._requeue(0, state.machine.id, state.due, due)
-        state = changed_machine(state, due=due, _offers=None, **changes)
-        self.building(state.machine.id).state = state
+        if due != machine.due:
+            self._requeue(0, state.machine.id, machine.due, due)
+            machine.due = due
+        machine.state = state = changed_machine(state, due=due, _offers=None, **changes)
         self._new_machines[state.machine.id] = state
 
     def _requeue(
@@ -239,11 +241,11 @@ class Builder:
         """Let something be due at another time."""
         if before is None:
             assert due is not None
-            self._queue = self._queue.add((due, kind, key))
+            self.queue = self.queue.add((due, kind, key))
         elif due is None:
-            self._queue = self._queue.without((before, kind, key))
+            self.queue = self.queue.without((before, kind, key))
         else:
-            self._queue = self._queue.replaced((before, kind, key), (due, kind, key))
+            self.queue = self.queue.replaced((before, kind, key), (due, kind, key))
 
     def add_machine(self, machine: MachineState) -> None:
         """Take a new machine; it is not listed yet, so nothing is due there."""
@@ -253,9 +255,9 @@ class Builder:
 
     def remove_machine(self, machine: MachineId) -> None:
         """Take a machine out, on which nothing is due any more."""
-        due = self.bare(machine).due
+        due = self.building(machine).due
         if due is not None:
-            self._queue = self._queue.without((due, 0, machine))
+            self.queue = self.queue.without((due, 0, machine))
         del self._machines[machine]
         self._new_machines.pop(machine, None)
         self._removed.add(machine)
@@ -349,12 +351,13 @@ class Builder:
         Raises:
             UnknownId: There is no such account.
         """
-        account = self._accounts.get(name)
+        account = self._new_accounts.get(name)
         if type(account) is not AccountBuilder:
-            found = account or self._new_accounts.get(name) or self.base.accounts.get(name)
-            if found is None:
-                found = self.base.account(name)  # which refuses it
-            account = self._accounts[name] = account_builder(found)
+            account = account or self.base.accounts.get(name)
+            if account is None:
+                account = self.base.account(name)  # which refuses it
+            account = self._new_accounts[name] = account_builder(account)
+        self._accounts[name] = account
         ledger: Any = account.ledger  # a purse
         ledger.move(at, add, speed)
         if waits:
@@ -366,43 +369,51 @@ class Builder:
 
     # --- looking up -------------------------------------------------------------------------
 
-    def _brought_up_to_date(self, machine: MachineBuilder) -> MachineState:
-        """Return a machine as it is now, in the queue when it is due."""
-        before = machine.state.due
-        state = machine.bring_up_to_date()
-        number = state.machine.id
-        if state.due is not before and state.due != before:
-            self._requeue(0, number, before, state.due)
-        self._new_machines[number] = state
+    def _look_up(self, machine: MachineBuilder) -> None:
+        """Put a machine in the queue when it is due, as its instances are now."""
+        machine.stale = False
+        if machine.index().dues is not machine.dues:
+            before, due = machine.due, machine.next_due()
+            if due != before:
+                self._requeue(0, machine.state.machine.id, before, due)
+                machine.due = due
+
+    def _made(self, machine: MachineBuilder) -> MachineState:
+        """Return a machine that was looked up as a value."""
+        before, state = machine.state, machine.machine()
+        if state is not before:
+            self._new_machines[state.machine.id] = state
         return state
 
     def next_due(self) -> Due | None:
         """Return what is due first on a machine or an account, ``None`` if nothing ever is."""
         if self._stale:
             self._look_up_machines()
-        first = self._queue.first
+        first = self.queue.first
         # An account that changed is due from now on, and machines come before: many of one host
         # are gone through before its balance is looked at.
         if self._accounts and not (first is not None and first[1] == 0 and first[0] <= self.now):
             self._look_up_accounts()
-            first = self._queue.first
+            first = self.queue.first
         return first
 
     def _look_up_machines(self) -> None:
-        """Bring machines up to date: who runs there, what is due."""
+        """Bring up to date when something is due on machines."""
         for machine in self._stale:
             if machine.stale:
-                self._brought_up_to_date(machine)
+                self._look_up(machine)
         self._stale.clear()
 
     def _look_up_accounts(self) -> None:
         """Bring up to date when balances run out."""
-        for name, changed in self._accounts.items():
-            account, due = changed, changed.next_due()
+        for name, account in self._accounts.items():
+            due = account.next_due()
             if due != account.due:
                 self._requeue(1, name, account.due, due)
-                account = due_again(account, due)
-            self._new_accounts[name] = kept_account(account)
+                if type(account) is AccountBuilder:
+                    account.due = due  # type: ignore[misc]
+                else:
+                    self._new_accounts[name] = changed_account(account, due=due)
         self._accounts.clear()
 
     def market(self) -> Market:
@@ -411,12 +422,16 @@ class Builder:
             self._look_up_machines()
         if self._accounts:
             self._look_up_accounts()
+        for machine in self._machines.values():
+            self._made(machine)
+        for account in self._new_accounts.values():
+            kept_account(account)
         base = self.base
         machines, accounts = base.machines, base.accounts
         if self._new_machines:
             machines = machines.updated(self._new_machines)
-        for machine in self._removed:
-            machines = machines.without(machine)
+        for number in self._removed:
+            machines = machines.without(number)
         if self._new_accounts:
             accounts = accounts.updated(self._new_accounts)
         platform = base.platform if self._platform is None else kept(self._platform)
@@ -430,5 +445,5 @@ class Builder:
             machines,
             accounts,
             platform,
-            self._queue,
+            self.queue,
         )

@@ -27,6 +27,7 @@ from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.listing import Listing
 from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.market import events as e
+from numgenius_core.market._builder import Builder
 from numgenius_core.market._copying import maker
 from numgenius_core.market._decision import Decision
 from numgenius_core.market._promises import settle_promise
@@ -42,7 +43,7 @@ _NO_MONEY: Final = Money(0)
 
 def advance_to(market: Market, at: datetime) -> Decision:
     """Return a decision in which everything that came due up to ``at`` has happened."""
-    decision = Decision(market, at)
+    decision = Decision(Builder(market), at)
     catch_up(decision)
     return decision
 

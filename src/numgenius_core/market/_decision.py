@@ -34,7 +34,7 @@ from numgenius_core.market.instance import (
     entry_of,
     level_of,
 )
-from numgenius_core.market.state import MachineState, Market
+from numgenius_core.market.state import MachineState
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour
 from numgenius_core.sla.days import Judge
@@ -60,8 +60,8 @@ class Decision:
 
     __slots__ = ("_judges", "_rules", "at", "begun", "events", "market", "verdicts")
 
-    def __init__(self, market: Market, at: datetime) -> None:
-        self.market: Builder = Builder(market)
+    def __init__(self, market: Builder, at: datetime) -> None:
+        self.market = market
         self.at: datetime = at
         self.events: list[e.Event] = []
         self.begun: int = 0

@@ -76,9 +76,9 @@ _rebid_fact: Final = maker(Rebid)
 
 def apply_event(market: Builder, event: e.Event) -> None:
     """Let an event have happened that was made here, of this market and not before its last one."""
+    market.version += 1  # first: whoever has to take it back sees that something was begun
     _APPLY[type(event)](market, event)
     market.now = event.at
-    market.version += 1
 
 
 def apply_foreign(market: Builder, event: e.Event) -> None:

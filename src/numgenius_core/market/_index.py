@@ -131,8 +131,7 @@ class MachineIndex:
             if (
                 agreed
                 or old.deposit is not new.deposit
-                or old.promise is not None
-                or new.promise is not None
+                or old.promise is not None  # none begins later
                 or (moved and (new.state in OVER or old.state in OVER))
             ):
                 self._put_due(old, new)

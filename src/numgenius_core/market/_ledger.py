@@ -119,10 +119,8 @@ class Purse(Ledger):
                 passed = at - since
                 add += rate * (passed.days * 86_400 + passed.seconds)
             self.since = at  # type: ignore[misc]
-        if add:
-            self._ticks += add  # type: ignore[misc]
-        if speed:
-            self._speed = rate + speed  # type: ignore[misc]
+        self._ticks += add  # type: ignore[misc]
+        self._speed = rate + speed  # type: ignore[misc]
 
 
 _new: Final[Any] = object.__new__

@@ -18,7 +18,6 @@ from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import (
     Account,
     MachineState,
-    changed_account,
     due_of,
     repopulated,
 )
@@ -31,18 +30,22 @@ class MachineBuilder:
     """A machine being built.
 
     Attributes:
-        state: As it is now, but for what was put there since it was brought up to date.
-        stale: Whether its instances changed since.
+        state: As it is now, but for the instances that were put there since it was made.
+        due: When time alone changes something there, as the market's queue has it.
+        stale: Whether instances changed since that was looked up.
+        dues: When instances are due, as ``due`` was looked up of them.
         changed: Instances that changed, as the index knows them.
         new: Those that the state does not have yet.
     """
 
-    __slots__ = ("_gone", "_index", "changed", "new", "stale", "state")
+    __slots__ = ("_gone", "_index", "changed", "due", "dues", "new", "stale", "state")
 
     def __init__(self, state: MachineState) -> None:
         self.state = state
+        self.due: datetime | None = state.due
         self.stale: bool = False
         self._index = state._index  # the state's own until something changes
+        self.dues = state._index.dues
         self.changed: Instances = {}
         self.new: dict[ContractId, Instance] = {}
         self._gone: list[ContractId] = []  # those that it still has
@@ -62,22 +65,26 @@ class MachineBuilder:
             self.changed = {}
         return index
 
-    def bring_up_to_date(self) -> MachineState:
-        """Return the machine with its instances as they are now, and all that is looked up."""
+    def next_due(self) -> datetime | None:
+        """Look up and return when time alone changes something there next; ``None`` is never."""
         index, state = self.index(), self.state
-        due = state.due
-        if index.dues is not state._index.dues:
-            due = due_of(
-                index,
-                state.listing,
-                state.rolls_at,
-                state.schedule,
-                state.announced,
-                state.volumes_due,
-            )
-        instances = state.instances.updated(self.new, self._gone)  # type: ignore[attr-defined]
-        self.new, self._gone, self.stale = {}, [], False
-        self.state = state = repopulated(state, instances, index, due, None)
+        self.dues = index.dues
+        return due_of(
+            index,
+            state.listing,
+            state.rolls_at,
+            state.schedule,
+            state.announced,
+            state.volumes_due,
+        )
+
+    def machine(self) -> MachineState:
+        """Return the machine with its instances as they are now; when it is due was looked up."""
+        state = self.state
+        if self.new or self._gone:
+            instances = state.instances.updated(self.new, self._gone)  # type: ignore[attr-defined]
+            self.new, self._gone = {}, []
+            self.state = state = repopulated(state, instances, self._index, self.due, None)
         return state
 
 
@@ -105,11 +112,3 @@ def kept_account(account: Account) -> Account:
         kept(account.ledger)
         account.__class__ = Account  # type: ignore[assignment]
     return account
-
-
-def due_again(account: Account, due: datetime | None) -> Account:
-    """Return an account, being built or not, that is due at another time."""
-    if type(account) is AccountBuilder:
-        account.due = due  # type: ignore[misc]
-        return account
-    return changed_account(account, due=due)

@@ -28,6 +28,7 @@ from numgenius_core.errors import NumgeniusError, WrongType, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import utc
 from numgenius_core.market import commands as c, events as e
+from numgenius_core.market._builder import Builder
 from numgenius_core.market._clock import advance_to
 from numgenius_core.market._dispatch import decided, is_command
 from numgenius_core.market._messages import Order
@@ -277,7 +278,7 @@ def preview(market: Market, command: c.Command | Order, at: datetime) -> Preview
         raise WrongType("command", "a command of a market", shown(command))
     at = utc(at, "at")
     try:
-        decision = decided(market, command, at)
+        decision = decided(Builder(market), command, at)
     except NumgeniusError as refusal:
         return Preview(command=command, at=at, error=refusal, market=market)
     before, after = advance_to(market, at).market.market(), decision.market.market()

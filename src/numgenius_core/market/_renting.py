@@ -156,9 +156,10 @@ def change_bid(decision: Decision, command: c.ChangeBid) -> None:
     if instance.bid is None:
         raise RuleViolation("contract", "an interruptible instance", instance.contract.mode.value)
     contract = instance.contract
-    machine = decision.market.machine(contract.machine)
-    bid = _winning(machine, instance) if command.bid is None else command.bid
-    check_bid_price(bid, contract.block.size, machine.floor)
+    bid = command.bid
+    if bid is None:
+        bid = _winning(decision.market.machine(contract.machine), instance)
+    check_bid_price(bid, contract.block.size, decision.market.bare(contract.machine).floor)
     if bid.steps == instance.bid.steps:
         return
     decision.take(_bid_changed(decision.at, contract.id, bid, decision.next_number()))

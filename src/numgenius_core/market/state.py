@@ -130,8 +130,10 @@ class Account:
 
 def runs_dry(ledger: Ledger) -> datetime | None:
     """Return when a balance that is not yet known to be empty runs out; ``None`` is never."""
-    left = ledger._ticks
-    return used_up(ledger.since, left, ledger._speed) if left > 0 else ledger.since
+    left, speed = ledger._ticks, ledger._speed
+    if left <= 0:
+        return ledger.since
+    return None if speed >= 0 else used_up(ledger.since, left, speed)
 
 
 changed_account: Final = copier(Account)
