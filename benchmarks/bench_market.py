@@ -7,8 +7,8 @@
 The parts: ``floor`` is one changed bid beside the same by hand, alone and in a batch of 400, after
 which the market is a value again (by hand it is one after each); ``mix`` is commands of all kinds
 on 10 to 10,000 machines; ``replay`` is the state from a log; ``growth`` doubles how much lies in
-one place and marks what takes more than n log n; ``eventsourcing`` is an aggregate that keeps a dict of
-bids, with no rules; ``calls`` counts Python's calls, which no busy machine disturbs.
+one place and marks what takes more than n log n; ``eventsourcing`` is an aggregate that keeps a
+dict of bids, with no rules; ``calls`` counts Python's calls, which no busy machine disturbs.
 
 ``execute`` is decide and evolve together; each command is timed with all that follows from it.
 Commands are made beforehand and a market is a value, so every run is the same.
