@@ -228,6 +228,32 @@ class TestWhatABatchTakesBack:
         assert len(applied) == 50
         assert after.account(BOB).ledger.amount == Money(1_050)
 
+    def test_each_is_handed_over_once(self) -> None:
+        """An archive may stand in front of a table, to which each write is a row."""
+
+        class Table(dict[Any, Any]):
+            def update(self, *given: Any, **more: Any) -> None:
+                written.extend(*given)
+                super().update(*given, **more)
+
+        w = world(2, volume_mb=100_000)
+        contracts = w.rent(1), w.rent(1, 1)
+        (offer,) = views.volume_offers(w.market, w.now)
+        for name in ("one", "two"):
+            w.do(c.RentVolume(by=ANN, offer=offer.id, size_mb=1_000, name=name))
+        volumes = VolumeId(w.market.last - 1), VolumeId(w.market.last)
+        batch: list[tuple[c.Command, datetime]] = [
+            *((c.Destroy(by=ANN, contract=each), w.now) for each in contracts),
+            *((c.DeleteVolume(by=ANN, volume=each), w.now) for each in volumes),
+        ]
+        written = list[Any]()
+        market, results = execute_all(w.market, batch, archive=Table(), volumes=Table())
+        assert written == [*contracts, *volumes]
+        events = [event for each in results for event in each.events]
+        written.clear()
+        assert replay(events, w.market, archive=Table(), volumes=Table()) == market
+        assert written == [*contracts, *volumes]
+
     def test_the_market_before_stays_as_it_was(self) -> None:
         market, commands = some_commands(3)
         kept = market_to_json(market)

@@ -94,6 +94,20 @@ class TestByHand:
         assert near(float(str(limits.least)), 0.5)
         assert near(float(str(found.demand.per_day)), 24 * at_half)
 
+    @pytest.mark.parametrize("looks", [100, 1_000, 10_000])
+    @pytest.mark.parametrize("dear", ["0.60", "1.00", "2.00"])
+    def test_rates_however_far_apart(self, looks: int, dear: str) -> None:
+        """A first step of Newton's, from one rate for both prices, goes much too far."""
+        found = fitted([spell(1, 2), spell(2, 1), spell(3, looks, dear)])
+        at_half, at_dear = -log(1 - 2 / 3), -log(1 - 1 / looks)
+        assert near(found.per_day, 24 * at_half)
+        assert found.elasticity is not None
+        assert near(float(found.elasticity), log(at_half / at_dear) / log(float(dear) / 0.5))
+
+    def test_a_price_at_which_each_is_rented_at_once_tells_no_rate(self) -> None:
+        with pytest.raises(RuleViolation, match="no rate is the most likely"):
+            fitted([spell(1, 1), spell(2, 1), spell(3, 1_000, "1.00")])
+
     def test_at_a_price_of_ones_own(self) -> None:
         cheap = [spell(1, 3), spell(2, 5), spell(3, 2)]
         dear = [spell(4, 9, "1.00"), spell(5, 11, "1.00")]

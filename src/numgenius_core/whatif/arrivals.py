@@ -303,18 +303,21 @@ def _most_likely(watched: list[_Watched], origin: float, slope: float | None) ->
         inverse = _inverse(information, fixed)
         a, b, c = inverse
         step = [a * gradient[0] + b * gradient[1], b * gradient[0] + c * gradient[1]]
-        for _halving in range(_STEPS):
+        for _halving in range(_STEPS):  # a first step may go much too far
             there = [at[0] + step[0], at[1] + step[1]]
-            if max(map(abs, there)) > _FARTHEST:
-                raise _unclear()
-            found = _likelihood(stretches, there)
-            if found[0] >= value - _CLOSE * abs(value):
-                break
+            if max(map(abs, there)) <= _FARTHEST:
+                found = _likelihood(stretches, there)
+                if found[0] >= value - _CLOSE * abs(value):
+                    break
             step = [step[0] / 2, step[1] / 2]
+        else:
+            raise _unclear()
         at, (value, gradient, information) = there, found
         if max(map(abs, step)) < _CLOSE:
-            return _Curve(origin, at[0], at[1], _inverse(information, fixed))
-    raise _unclear()
+            break
+    if max(map(abs, step)) >= _CLOSE or max(map(abs, at)) > _FARTHEST - 1:  # it went ever farther
+        raise _unclear()
+    return _Curve(origin, at[0], at[1], _inverse(information, fixed))
 
 
 def _unclear() -> RuleViolation:
