@@ -24,6 +24,7 @@ from numgenius_core.market import (
     RentedVolume,
     Settings,
     _dispatch,
+    _evolution,
     commands as c,
     events as e,
     evolve,
@@ -32,10 +33,9 @@ from numgenius_core.market import (
     replay,
     views,
 )
-from numgenius_core.market._evolution import apply_event
 from numgenius_core.market.journal import market_from_json, market_to_json
 from numgenius_core.money import Money
-from numgenius_core.rates import PerHour
+from numgenius_core.rates import PerGpuHour, PerHour
 
 HOUR, DAY = 3_600, 86_400
 
@@ -179,6 +179,22 @@ class TestWhatABatchTakesBack:
         assert after.account(BOB).ledger.amount == Money(1_002)
         assert replay([each for one in results for each in one.events], w.market) == after
 
+    def test_an_event_that_is_half_applied_is_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """No event of ours is refused half-way; if one ever were, a batch would not keep it."""
+
+        def half(market: Any, _: Any) -> None:
+            market.give_number(market.last + 1)
+            raise RuleViolation("event", "one that fits", "another")
+
+        w = world(1)
+        contract = w.rent(1)
+        monkeypatch.setitem(_evolution._APPLY, e.InstanceLabelled, half)
+        pays = c.AddCredit(account=BOB, amount=Money(1))
+        labels = c.Label(by=ANN, contract=contract, label="mine")
+        after, results = execute_all(w.market, [(each, w.now) for each in (pays, labels, pays)])
+        assert [each.error is None for each in results] == [True, False, True]
+        assert (after.last, after.version) == (w.market.last, w.market.version + 2)
+
     def test_the_archives_get_what_is_destroyed_and_that_alone(self) -> None:
         w = world(2, volume_mb=100_000)
         w.list(prices(), end=second(HOUR))
@@ -220,13 +236,41 @@ class TestWhatABatchTakesBack:
 
         def counted(market: Any, event: e.Event) -> None:
             applied.append(event)
-            apply_event(market, event)
+            _evolution.apply_event(market, event)
 
         monkeypatch.setattr(_dispatch, "apply_event", counted)
         after, results = execute_all(w.market, commands)
         assert applied == [event for each in results for event in each.events]
         assert len(applied) == 50
         assert after.account(BOB).ledger.amount == Money(1_050)
+
+    def test_each_command_is_decided_on_what_those_before_it_led_to(self) -> None:
+        w = world(1, volume_mb=100_000, max_discount=Fraction(1, 2))
+        contract = w.rent(1, bid="0.20")
+        floor, low = PerGpuHour("0.40"), PerHour("0.30")
+        sets = c.SetMinBid(by=HOST, machine=MachineId(1), floor=floor)
+        bids = c.ChangeBid(by=ANN, contract=contract, bid=low)
+        _, results = execute_all(w.market, [(sets, w.now), (bids, w.now)])
+        assert str(results[1].error) == "bid: need 0.40 to 32.00 $/hour for 1 GPU(s), got 0.30"
+
+    def test_what_is_due_is_known_whatever_else_changes(self) -> None:
+        """A deposit is spent at its own instant, though a volume was rented since it was paid."""
+        w = world(1, volume_mb=100_000, max_discount=Fraction(1, 2))
+        w.list(prices(), end=second(400 * DAY))
+        contract = w.rent(1)
+        (offer,) = views.volume_offers(w.market, w.now)
+        commands: list[tuple[c.Command, datetime]] = [
+            (c.Prepay(by=ANN, contract=contract, amount=Money(10)), w.now),
+            (c.RentVolume(by=ANN, offer=offer.id, size_mb=1_000, name="data"), w.now),
+            (c.Tick(), second(2 * DAY)),
+        ]
+        after, results = execute_all(w.market, commands)
+        assert [type(each) for each in results[-1].events] == [e.DepositSpent]
+        market = w.market
+        for command, at in commands:
+            market, _ = execute(market, command, at)
+        assert after == market
+        assert list(after.queue) == list(market.queue)
 
     def test_each_is_handed_over_once(self) -> None:
         """An archive may stand in front of a table, to which each write is a row."""

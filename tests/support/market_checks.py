@@ -29,6 +29,7 @@ from numgenius_core.market import (
     events as e,
     evolve,
     execute,
+    execute_all,
     replay,
     views,
 )
@@ -80,6 +81,7 @@ class CheckedMarket(RuleBasedStateMachine):
         self.events: list[e.Event] = []
         self.archive: dict[ContractId, Instance] = {}
         self.gone_volumes: dict[VolumeId, RentedVolume] = {}
+        self.given: list[tuple[c.Command, datetime]] = []  # all commands, refused ones too
         self.steps = 0
 
     # --- doing ------------------------------------------------------------------------------
@@ -88,6 +90,7 @@ class CheckedMarket(RuleBasedStateMachine):
         """Give a command to the market and to the model, unchecked; it may be refused."""
         self.model.numbers = dict(self.market.listings)
         self.model.volume_numbers = dict(self.market.volume_listings)
+        self.given.append((command, START))
         try:
             self.market, events = execute(
                 self.market, command, START, archive=self.archive, volumes=self.gone_volumes
@@ -118,6 +121,7 @@ class CheckedMarket(RuleBasedStateMachine):
         model.volume_numbers = dict(waiting.volume_listings)
         refused: BaseException | None = None
         told = views.preview(before, command, second(at)) if self.steps % 4 == 1 else None
+        self.given.append((command, second(at)))
         try:
             self.market, events = execute(
                 self.market, command, second(at), archive=self.archive, volumes=self.gone_volumes
@@ -457,6 +461,7 @@ class CheckedMarket(RuleBasedStateMachine):
         while (due := self.market.queue.first) is not None and due[0] <= second(self.at + 1):
             self.run(c.Tick(), self.at + 1)  # a day is settled, of which no statement knows
         market, at = self.market, second(self.at + 1)
+        self._check_as_a_batch()
         half = len(self.events) // 2
         assert replay(self.events[half:], replay(self.events[:half])) == market
         assert market_from_json(market_to_json(market)) == market
@@ -483,6 +488,23 @@ class CheckedMarket(RuleBasedStateMachine):
             platform += bill.fee.ticks
         assert balances == {name: views.balance(market, name, at).ticks for name in market.accounts}
         assert platform == market.platform.at(at).ticks
+
+    def _check_as_a_batch(self) -> None:
+        """All commands in one batch, those that were refused among them, lead to the same."""
+        instances: dict[ContractId, Instance] = {}
+        volumes: dict[VolumeId, RentedVolume] = {}
+        market, results = execute_all(Market(), self.given, archive=instances, volumes=volumes)
+        assert [event for each in results for event in each.events] == self.events
+        assert market == self.market
+        assert (instances, volumes) == (self.archive, self.gone_volumes)
+        assert list(market.queue) == list(self.market.queue)
+        for name, account in self.market.accounts.items():  # what follows is not compared
+            assert market.account(name).due == account.due
+        for number, machine in self.market.machines.items():
+            same = market.machine(number)
+            assert (same.due, same.volumes_due) == (machine.due, machine.volumes_due)
+            assert (same.running, same.waiting) == (machine.running, machine.waiting)
+            assert (same.offers, same.disk) == (machine.offers, machine.disk)
 
     def _paid_in(self) -> dict[AccountId, int]:
         """Return what each account was paid by itself or by another, less what it paid out."""
