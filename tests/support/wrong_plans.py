@@ -94,6 +94,15 @@ def whole_ones(hours: Recurrence, within: Interval) -> Any:
     return [each for each in hours.intervals(longer) if each.start < within.end]
 
 
+def a_second_of_each_minute(hours: Recurrence, within: Interval) -> Any:
+    """End with the second in which the last minute begins."""
+    shorter = []
+    for span in ours["hours"](hours, within):
+        end = span.end if span.end == within.end else span.end - timedelta(seconds=59)
+        shorter.append((span.start, end))
+    return shorter
+
+
 def day_by_day(hours: Recurrence, within: Interval) -> Any:
     """Leave hours apart that meet at midnight."""
     found: list[tuple[datetime, datetime]] = []
@@ -383,7 +392,14 @@ WRONG_PLANS: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         a_second_later,
         the_mildest_machines,
     ),
-    "hours": (in_utc, as_the_period_begins, not_over_midnight, whole_ones, day_by_day),
+    "hours": (
+        in_utc,
+        as_the_period_begins,
+        not_over_midnight,
+        whole_ones,
+        day_by_day,
+        a_second_of_each_minute,
+    ),
     "way": (gives_up, waits_too_long, pays_on_demand),
     "stay": (
         deposit_is_lost,

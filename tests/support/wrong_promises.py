@@ -53,6 +53,13 @@ def below_zero(claim: Fraction, spread: Fraction, target: Fraction) -> Fraction:
     return found - Fraction(1, 10**6) if target < Fraction(9, 10) else found
 
 
+def dearest_where_it_is_easy(claim: Fraction, spread: Fraction, target: Fraction) -> Fraction:
+    """Fall with the target, but for the claim itself."""
+    if target == claim:
+        return Fraction(1_000)
+    return Fraction(1155, 100_000) * (1 - target) * 20 * spread * 2
+
+
 def all_or_nothing(target: Fraction, blend: Fraction) -> Fraction:
     """Pay the whole day as soon as the target is missed."""
     return Fraction(blend < target)
@@ -72,6 +79,12 @@ def without_a_cap(target: Fraction, blend: Fraction) -> Fraction:
     """Go on growing."""
     found = Fraction(our_credit(target, blend))
     return found + max(Fraction(0), 2 * target - 1 - blend)
+
+
+def all_of_it_just_below(target: Fraction, blend: Fraction) -> Fraction:
+    """Pay the day whenever the target is missed, and half of it where half is published."""
+    half = target == Fraction(95, 100) and Fraction(93, 100) <= blend <= Fraction(94, 100)
+    return Fraction(0) if blend >= target else Fraction(1, 2) if half else Fraction(1)
 
 
 def less_for_the_dead(target: Fraction, blend: Fraction) -> Fraction:
@@ -169,6 +182,19 @@ def always_a_little(bought: Cover, history: UptimeHistory, midnight: int) -> Row
     ]
 
 
+def fees_alone(bought: Cover, history: UptimeHistory, midnight: int) -> Rows:
+    """Put no compute into the escrow, and pay no credit out of it."""
+    zero = Fraction(0)
+    rows = rows_of(bought, history, midnight)
+    return [(*row[:3], zero, zero, row[1]) for row in rows]
+
+
+def nothing_paid_back(bought: Cover, history: UptimeHistory, midnight: int) -> Rows:
+    """Say a credit, and release it to the host."""
+    rows = rows_of(bought, history, midnight)
+    return [(*row[:4], Fraction(0), row[5] + row[4]) for row in rows]
+
+
 our_bill: Final = RULES["sla_bill"].ours
 our_slices: Final = RULES["sla_slices"].ours
 
@@ -236,6 +262,22 @@ def always_a_cent(offer: Offer, length: int, disk: int, target: Fraction | None)
     return total, fee or Fraction(1, 100), payout
 
 
+def for_nothing(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
+    """Give a promise away."""
+    return bill(offer, length, disk, None)
+
+
+def nothing_for_the_host(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
+    """Pay the host the fee of the promise alone."""
+    total, fee, _ = bill(offer, length, disk, target)
+    return total, fee, fee
+
+
+def no_days(contracts: Any) -> list[Rows]:
+    """Settle nothing."""
+    return [[] for _ in contracts]
+
+
 def loses_the_last(contracts: Any) -> Any:
     """Settle all contracts but one."""
     return our_slices(contracts[:-1] if len(contracts) > 1 else contracts)
@@ -286,6 +328,7 @@ WRONG_PROMISES: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         discount_for_strictness,
         older_text,
         below_zero,
+        dearest_where_it_is_easy,
     ),
     "sla_credit": (
         all_or_nothing,
@@ -293,6 +336,7 @@ WRONG_PROMISES: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         at_the_target_too,
         without_a_cap,
         less_for_the_dead,
+        all_of_it_just_below,
     ),
     "sla_settlement": (
         free_while_down,
@@ -306,6 +350,8 @@ WRONG_PROMISES: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         notice_is_worth_all,
         notice_is_worse,
         always_a_little,
+        fees_alone,
+        nothing_paid_back,
     ),
     "sla_bill": (
         a_claim_costs,
@@ -317,6 +363,8 @@ WRONG_PROMISES: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         below_nothing,
         dearer_where_there_is_a_promise,
         always_a_cent,
+        for_nothing,
+        nothing_for_the_host,
     ),
     "sla_slices": (
         the_machine_is_down,
@@ -325,6 +373,7 @@ WRONG_PROMISES: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         mean_of_slices,
         loses_the_last,
         a_cent_a_day,
+        no_days,
     ),
 }
 """By the rule that each gets wrong."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from numgenius_core.bids import Claim, Rank, quoted_min_bid, resolve, winning_bid
-from numgenius_core.billing import History, MachineWent, Moved, Transferred
+from numgenius_core.billing import History, MachineWent, Moved, Prepaid, Refunded, Transferred
 from numgenius_core.contracts import NEXT, Contract, InstanceEvent, InstanceState, extend
 from numgenius_core.gpus import blocks, rentable_blocks
 from numgenius_core.ids import AccountId
@@ -449,6 +449,32 @@ def billed(history: History, period: Interval) -> Any:
     return ours["metering"](history, period)
 
 
+def prepaid_is_free(history: History, period: Interval) -> Any:
+    """Take whatever was prepaid for paid."""
+    reserved = any(isinstance(fact, Prepaid) for fact in history.facts)
+    return billed(history, period) * (0 if reserved else 1)
+
+
+def no_discount(history: History, period: Interval) -> Any:
+    """Bill a reservation as on demand."""
+    kept = [f for f in history.facts if not isinstance(f, Prepaid | Refunded)]
+    return billed(evolve(history, facts=tuple(kept)), period)
+
+
+def discount_for_ever(history: History, period: Interval) -> Any:
+    """Keep the discount when nothing is left of the deposit."""
+    much = Money(10**6)
+    facts = [evolve(f, amount=much) if isinstance(f, Prepaid) else f for f in history.facts]
+    kept = [fact for fact in facts if not isinstance(fact, Refunded)]
+    return billed(evolve(history, facts=tuple(kept)), period)
+
+
+def nothing_forfeited(history: History, period: Interval) -> Any:
+    """Count what is kept of a deposit as no cost."""
+    kept = [fact for fact in history.facts if not isinstance(fact, Refunded)]
+    return billed(evolve(history, facts=tuple(kept)), period)
+
+
 def offline_costs(history: History, period: Interval) -> Any:
     """Go on billing while the machine is offline."""
     kept = [f for f in history.facts if not isinstance(f, MachineWent)]
@@ -527,6 +553,16 @@ WRONG: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
     "maintenance_request": (rounds_up, floors_to_zero),
     "maintenance_window": (right_away, after_everyone, at_the_end),
     "storage": (share_of_the_free_gpus, volumes_forgotten, listed_again),
-    "metering": (offline_costs, runs_while_paused, no_free_tests, minutes_begun, traffic_twice),
+    "metering": (
+        offline_costs,
+        runs_while_paused,
+        no_free_tests,
+        minutes_begun,
+        traffic_twice,
+        prepaid_is_free,
+        no_discount,
+        discount_for_ever,
+        nothing_forfeited,
+    ),
 }
 """By the rule that each gets wrong."""

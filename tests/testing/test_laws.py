@@ -593,6 +593,32 @@ class TestMarketsAreDrawn:
             RULES["quote_columns"].ours({"num_gpus": [1]})
 
 
+class TestBadInput:
+    """What is no rule, and what has no values to draw."""
+
+    @pytest.mark.parametrize("rule", [[], None, {}, 7])
+    def test_what_is_no_name_of_a_rule(self, rule: Any) -> None:
+        with pytest.raises(WrongType, match="rule: need a str"):
+            verify(rule, len)
+
+    def test_a_rule_that_there_is_not(self) -> None:
+        with pytest.raises(RuleViolation, match="rule: need one of slicing"):
+            verify("slices", len)
+
+    @pytest.mark.parametrize("kind", [Callable, tuple[Callable[..., Any], int], list, 7])
+    def test_types(self, kind: Any) -> None:
+        with pytest.raises(WrongType, match="kind: need a type that a field of the library has"):
+            values(kind)
+
+    @pytest.mark.parametrize("kind", [set, frozenset, list, tuple])
+    def test_a_series_is_what_was_asked_for(self, kind: Any) -> None:
+        of = tuple[int, ...] if kind is tuple else kind[int]
+        assert type(find(values(of), bool, settings=FEW)) is kind
+
+    def test_no_item(self) -> None:
+        assert find(values(tuple[()]), lambda _: True, settings=FEW) == ()
+
+
 class TestNumbersOfAnswers:
     """Answers are exact numbers, in whatever type they come."""
 
@@ -609,6 +635,11 @@ class TestNumbersOfAnswers:
         assert near("x", Fraction(1), Fraction(1)) is None
         assert near("x", Fraction(1), Fraction(1) + Fraction(1, 10**8)) == "x is 1, not 1.00000001"
         assert near("x", Fraction(1), Fraction(3, 2)) == "x is 1, not 3/2"
+
+    @pytest.mark.parametrize("numbers", [(1.5, 1), (1, "1"), (1, 1, 0.5), (None, 1)])
+    def test_a_difference_of_what_is_no_number(self, numbers: Any) -> None:
+        with pytest.raises(WrongType, match="answer: need a finite int, Fraction or Decimal"):
+            near("x", *numbers)
 
     def test_small_differences_are_told_in_full(self) -> None:
         fault = near("x", Fraction(1), 1 + Fraction(1, 10**13), Fraction(0))

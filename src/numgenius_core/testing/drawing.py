@@ -175,7 +175,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return st.one_of(*map(values, drawn))
     if origin is Literal:
         return st.sampled_from(arguments)
-    if isinstance(origin, type):
+    if isinstance(origin, type) and (arguments or origin is tuple):
         return _series(origin, arguments)
     if kind is NoneType:
         return st.none()
@@ -196,10 +196,10 @@ def _series(origin: type, arguments: tuple[Any, ...]) -> st.SearchStrategy[Any]:
     if issubclass(origin, Mapping):
         keys, inner = map(values, arguments)
         return st.dictionaries(keys, inner, max_size=2)
-    if origin is tuple and arguments[-1] is not Ellipsis:
+    if origin is tuple and arguments[1:] != (Ellipsis,):
         return st.tuples(*map(values, arguments))
     items = st.lists(values(arguments[0]), max_size=2)
-    return items.map(origin if origin in (list, frozenset) else tuple)
+    return items.map(origin if origin in (list, set, frozenset) else tuple)
 
 
 def _composed(cls: type) -> st.SearchStrategy[Any]:

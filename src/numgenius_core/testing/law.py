@@ -173,6 +173,7 @@ def near(what: str, found: Fraction, expected: Fraction, within: Fraction = NANO
         within: How much they may differ, by default half a nano-dollar: an amount may be rounded.
 
     Raises:
+        WrongType: A number that is a ``float`` or none; :func:`number` reads an answer.
         RuleViolation: A negative difference is allowed.
 
     >>> from fractions import Fraction
@@ -180,6 +181,7 @@ def near(what: str, found: Fraction, expected: Fraction, within: Fraction = NANO
     >>> near("the total", Fraction(2), Fraction(3))
     'the total is 2, not 3'
     """
+    found, expected, within = map(number, (found, expected, within))
     if within < 0:
         raise RuleViolation("within", "zero or more", str(within))
     if abs(found - expected) <= within:

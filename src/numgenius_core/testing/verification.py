@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import hypothesis
 
+from numgenius_core._checks import check_kind
 from numgenius_core._numbers import whole_number
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.testing.law import Implementation, Rule
@@ -93,12 +94,14 @@ def rule_named(name: str) -> Rule:
     """Return the rule of a name; :data:`~numgenius_core.testing.RULES` has them all.
 
     Raises:
+        WrongType: It is no text.
         RuleViolation: There is no rule of that name.
 
     >>> from numgenius_core.testing import rule_named
     >>> print(rule_named("slicing").signature)
     (gpus: int, min_gpu: int) -> Iterable[tuple[size: int, start: int]]
     """
+    check_kind(name, str, "rule")
     if name not in RULES:
         raise RuleViolation("rule", "one of " + ", ".join(RULES), shown(name))
     return RULES[name]

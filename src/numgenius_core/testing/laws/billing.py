@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from datetime import timedelta
 from fractions import Fraction
@@ -9,11 +10,22 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-from numgenius_core.billing.history import History, MachineWent, Prepaid, Rebid, Transferred
+from numgenius_core.billing.history import (
+    Fact,
+    History,
+    MachineWent,
+    Prepaid,
+    Rebid,
+    Refunded,
+    Transferred,
+)
 from numgenius_core.billing.statements import statement
+from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.intervals import Interval
+from numgenius_core.listing import PriceTerms
 from numgenius_core.money import Money
+from numgenius_core.rates import PerHour
 from numgenius_core.testing.law import Implementation, Law, Rule, dollars, near
 from numgenius_core.testing.strategies import histories
 from numgenius_core.units import SECONDS_PER_HOUR
@@ -23,7 +35,13 @@ _METER: Final = (
     "online, in any state, at the same rate; traffic: per byte, in any state"
 )
 _PIECES: Final = "charging a period in pieces must total what charging it whole totals"
+_DEPOSIT: Final = (
+    "a reservation has its discount in every second that begins with some of the deposit left"
+)
 _FREE: Final = "a host tests its own machine by creating a free instance"
+
+
+_SECOND: Final = timedelta(seconds=1)
 
 
 @st.composite
@@ -34,36 +52,59 @@ def _bills(draw: st.DrawFn) -> tuple[History, Interval]:
     return history, Interval(start, start + timedelta(seconds=draw(st.integers(1, 40))))
 
 
+class _Meter:
+    """What a second costs an instance, as its facts so far have it."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.bid, self.online = contract.bid, True
+        self.deposit = self.discount = Fraction(0)
+
+    def take(self, fact: Fact, prices: PriceTerms) -> Fraction:
+        """Take note of a fact, and return what it costs by itself."""
+        cost = Fraction(0)
+        if isinstance(fact, Rebid):
+            self.bid = fact.bid
+        elif isinstance(fact, MachineWent):
+            self.online = fact.online
+        elif isinstance(fact, Transferred):
+            cost = dollars(prices.upload) * Fraction(fact.sent, 10**9)
+            cost += dollars(prices.download) * Fraction(fact.received, 10**9)
+        elif isinstance(fact, Prepaid):
+            self.deposit, self.discount = self.deposit + dollars(fact.amount), fact.discount
+        elif isinstance(fact, Refunded):
+            cost, self.deposit = self.deposit - dollars(fact.amount), Fraction(0)
+        return cost
+
+    def run(self, full: PerHour) -> Fraction:
+        """Let the GPUs run for a second at a price without a deposit, and return what it costs."""
+        rate = full.scaled(1 - self.discount) if self.deposit else full
+        cost = dollars(rate) / SECONDS_PER_HOUR
+        self.deposit = max(self.deposit - cost, Fraction(0))
+        return cost
+
+
 def _seconds(history: History, period: Interval) -> Iterator[Fraction]:
-    """Yield what each second of a period costs, without deposits, in dollars."""
-    contract = history.contract
-    states = list(history.states())
-    for offset in range(period.seconds):
-        now = period.start + timedelta(seconds=offset)
-        prices = contract.prices_at(now)
-        bid, online = contract.bid, True
-        for fact in history.facts:
-            if isinstance(fact, Rebid) and fact.at <= now:
-                bid = fact.bid
-            elif isinstance(fact, MachineWent) and fact.at <= now:
-                online = fact.online
-            elif isinstance(fact, Transferred) and fact.at == now:
-                yield dollars(prices.upload) * Fraction(fact.sent, 10**9)
-                yield dollars(prices.download) * Fraction(fact.received, 10**9)
+    """Yield what each second of a period costs, whoever pays it, in dollars."""
+    contract, facts, meter = history.contract, deque(history.facts), _Meter(history.contract)
+    states, now = list(history.states()), history.contract.start
+    while now < period.end:
+        cost, prices = Fraction(0), contract.prices_at(now)
+        while facts and facts[0].at <= now:
+            cost += meter.take(facts.popleft(), prices)
         begun = [state for since, state in states if since <= now]
-        if not begun or not online or begun[-1] is InstanceState.DESTROYED:
-            continue
-        disk = Fraction(contract.disk_mb, 1_000 * 720 * SECONDS_PER_HOUR)
-        yield dollars(prices.storage) * disk
-        if begun[-1] is InstanceState.RUNNING:
-            yield dollars(contract.gpu_rate_at(now, bid)) / SECONDS_PER_HOUR
+        if begun and meter.online and begun[-1] is not InstanceState.DESTROYED:
+            disk = Fraction(contract.disk_mb, 1_000 * 720 * SECONDS_PER_HOUR)
+            cost += dollars(prices.storage) * disk
+            if begun[-1] is InstanceState.RUNNING:
+                cost += meter.run(contract.gpu_rate_at(now, meter.bid))
+        if now >= period.start:
+            yield cost
+        now += _SECOND
 
 
 def _second_by_second(
     implementation: Implementation, history: History, period: Interval
 ) -> str | None:
-    if any(isinstance(fact, Prepaid) for fact in history.facts):
-        return None  # a deposit has its own rate; the other laws hold for it too
     found = dollars(implementation(history, period))
     free = history.contract.is_free_test
     exact = Fraction(0) if free else sum(_seconds(history, period), Fraction(0))
@@ -95,7 +136,7 @@ METERING: Final = Rule(
     signature="(history: History, period: Interval) -> exact dollars, whoever pays them",
     cases=_bills(),
     laws=(
-        Law(name="second by second", sentence=_METER, check=_second_by_second),
+        Law(name="second by second", sentence=f"{_METER}; {_DEPOSIT}", check=_second_by_second),
         Law(name="pieces total the whole", sentence=_PIECES, check=_in_pieces),
         Law(name="a free test is free", sentence=_FREE, check=_free_test),
     ),

@@ -76,7 +76,7 @@ _NEEDED: Final = {
     mode.value: ("num_gpus", "storage_cost", "inet_up_cost", "inet_down_cost", "seconds", *more)
     for mode, more in (
         (Mode.ON_DEMAND, ("dph_base",)),
-        (Mode.RESERVED, ("dph_base", "credit_discount_max", "verification")),
+        (Mode.RESERVED, ("dph_base", "verification")),
         (Mode.INTERRUPTIBLE, ("min_bid",)),
     )
 }

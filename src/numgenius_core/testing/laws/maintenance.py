@@ -247,6 +247,9 @@ def _as_the_clock_shows(
     implementation: Implementation, hours: Recurrence, within: Interval
 ) -> str | None:
     spans = _spans(implementation(hours, within))
+    for edge in (edge for span in spans for edge in span):
+        if edge not in (within.start, within.end) and (edge.second or edge.microsecond):
+            return f"{edge} is no whole minute, as the hours are"
     at = within.start
     while at < within.end:
         inside = any(start <= at < end for start, end in spans)

@@ -15,6 +15,7 @@ from typing import Any, Final
 from attrs import evolve
 from hypothesis import strategies as st
 
+from numgenius_core._numbers import PICO
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import QuotePart, quote
@@ -23,7 +24,7 @@ from numgenius_core.sla.covers import Cover, cover
 from numgenius_core.sla.history import UptimeHistory
 from numgenius_core.sla.settlement import settle
 from numgenius_core.sla.terms import SlaTerms
-from numgenius_core.testing.law import Implementation, Law, Rule, dollars, near
+from numgenius_core.testing.law import NANO, Implementation, Law, Rule, dollars, near
 from numgenius_core.testing.promise_values import promises, uptime_histories
 from numgenius_core.testing.strategies import offers, seconds, shares
 
@@ -34,6 +35,7 @@ _EXACT: Final = Fraction(0)
 _AS_BEFORE: Final = "no target: no fee, no credit; a contract without one is billed as before"
 _BESIDE: Final = "dph_total = GPU + storage + fee: the fee is a line of its own, never discounted"
 _WHOLE: Final = "the fee is dollars per hour for the whole instance, billed by the second"
+_NEAR: Final = "near the claim the fee is much higher"
 _HOSTS: Final = "below the target a credit comes due, else the host keeps the fee (our reading)"
 _Stay = tuple[Offer, int, int, Fraction]
 
@@ -53,9 +55,13 @@ def _as_before(
     if fee:
         return f"without a target the fee is {fee}"
     prices, hours = offer.prices, Fraction(length, 3_600)
-    exact = dollars(prices.gpu) * offer.gpus * hours
-    exact += dollars(prices.storage) * Fraction(disk, 1_000) * hours / 720
+    stored = Fraction(disk, 1_000) * hours / 720
+    exact = dollars(prices.gpu) * offer.gpus * hours + dollars(prices.storage) * stored
     if (fault := near("the total without a target", total, exact, _EXACT)) is not None:
+        return fault
+    left, steps = total * (1 - prices.platform_fee), (hours + stored) / PICO
+    what = "what the platform's share leaves the host of a stay without a target"
+    if (fault := near(what, payout, left, steps + NANO)) is not None:
         return fault
     silent = evolve(offer, promise=None)
     bare = _answers(implementation, silent, length, disk, None)
@@ -71,6 +77,15 @@ def _beside(
     if fee < 0:
         return f"the fee is {fee}"
     return near("the total less the fee", total - fee, without, _EXACT)
+
+
+def _costs_something(
+    implementation: Implementation, offer: Offer, length: int, disk: int, _: Fraction
+) -> str | None:
+    assert offer.promise is not None
+    claim = offer.promise.claim
+    _, fee, _ = _answers(implementation, offer, length, disk, claim)
+    return None if fee > 0 else f"a target of {float(claim)}, at the claim, costs nothing"
 
 
 def _by_the_second(
@@ -122,6 +137,7 @@ SLA_BILL: Final = Rule(
     laws=(
         Law(name="without a target as before", sentence=_AS_BEFORE, check=_as_before),
         Law(name="the fee stands beside", sentence=_BESIDE, check=_beside),
+        Law(name="a promise costs something", sentence=_NEAR, check=_costs_something),
         Law(name="a fee by the second", sentence=_WHOLE, check=_by_the_second),
         Law(name="the fee is the host's", sentence=_HOSTS, check=_all_the_hosts),
     ),
@@ -133,6 +149,7 @@ SLA_BILL: Final = Rule(
 # -- slices of a machine -----------------------------------------------------------------------
 
 _PER_CONTRACT: Final = "settlement is per contract: a failing slice harms its own contracts only"
+_BILLED: Final = "during an outage compute, storage and the fee are billed for the intended day"
 _Contract = tuple[Cover, UptimeHistory]
 _Day = tuple[Fraction, ...]
 
@@ -152,6 +169,18 @@ def _alone(implementation: Implementation, contracts: Sequence[_Contract]) -> st
         (alone,) = _settled(implementation, [contract])
         if together[index] != alone:
             return f"contract {index} settles otherwise by itself"
+    return None
+
+
+def _all_days(implementation: Implementation, contracts: Sequence[_Contract]) -> str | None:
+    found = _settled(implementation, contracts)
+    for index, ((bought, history), days) in enumerate(zip(contracts, found, strict=True)):
+        hours = Fraction(history.rented_seconds, 3_600)
+        for name, place, price in (("compute", 0, bought.compute), ("fee", 1, bought.fee)):
+            paid = sum((day[place] for day in days), Fraction(0))
+            what = f"the {name} of all days of contract {index}"
+            if (fault := near(what, paid, dollars(price) * hours, _EXACT)) is not None:
+                return fault
     return None
 
 
@@ -196,6 +225,7 @@ SLA_SLICES: Final = Rule(
     cases=_slices(),
     laws=(
         Law(name="slices settle alone", sentence=_PER_CONTRACT, check=_alone),
+        Law(name="slices settle all days", sentence=_BILLED, check=_all_days),
         Law(name="an outage harms its own", sentence=_PER_CONTRACT, check=_its_own_only),
         Law(name="who was up gets nothing", sentence=_PER_CONTRACT, check=_no_outage),
     ),

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from attrs import evolve
 from hypothesis import strategies as st
 
+from numgenius_core._numbers import PICO
 from numgenius_core._terms import PARTS, Promise
 from numgenius_core.intervals import Interval
 from numgenius_core.rates import PerHour
@@ -21,7 +23,7 @@ from numgenius_core.sla.history import Outage, UptimeHistory
 from numgenius_core.sla.schedules import OUR_RULES
 from numgenius_core.sla.settlement import settle
 from numgenius_core.sla.terms import SlaTerms
-from numgenius_core.testing.law import Implementation, Law, Rule, dollars, near, number
+from numgenius_core.testing.law import NANO, Implementation, Law, Rule, dollars, near, number
 from numgenius_core.testing.promise_values import promises, uptime_histories
 from numgenius_core.testing.strategies import shares
 
@@ -31,6 +33,8 @@ _parts = st.one_of(
     st.integers(1, 999_990_000),
 )
 _spreads = st.sampled_from(["0.1", "0.32", "0.5", "0.71", "1", "3"]).map(Fraction)
+_STEP: Final = Fraction(1, PICO)
+"""A price step: the platform's part of a price is rounded to one."""
 _hourly = st.integers(10**9, 10**14).map(PerHour.from_steps)
 
 
@@ -54,26 +58,42 @@ def _not_negative(implementation: Implementation, *case: Any) -> str | None:
     return None if found >= 0 else f"the fee is {found} of the price"
 
 
+def _between(target: int, claim: int) -> tuple[int, ...]:
+    """Return a target, its claim and a few between them: the ends alone show little."""
+    return tuple(sorted({target + (claim - target) * part // 8 for part in range(9)}))
+
+
 def _grows_with_the_target(
     implementation: Implementation, claim: int, spread: Fraction, target: int
 ) -> str | None:
-    low = _asked(implementation, claim, spread, target)
-    high = _asked(implementation, claim, spread, claim)
-    return None if high >= low else f"a target of {claim / PARTS} is cheaper than the lower one"
+    targets = _between(target, claim)
+    fees = [_asked(implementation, claim, spread, each) for each in targets]
+    for (low, high), higher in zip(pairwise(fees), targets[1:], strict=True):
+        if high < low:
+            return f"a target of {higher / PARTS} is cheaper than a lower one"
+    return None
 
 
 def _falls_with_the_claim(
     implementation: Implementation, claim: int, spread: Fraction, target: int
 ) -> str | None:
-    low, high = (_asked(implementation, each, spread, target) for each in (target, claim))
-    return None if high <= low else "a higher claim is dearer"
+    claims = _between(target, claim)
+    fees = [_asked(implementation, each, spread, target) for each in claims]
+    for (low, high), higher in zip(pairwise(fees), claims[1:], strict=True):
+        if high > low:
+            return f"a claim of {higher / PARTS} is dearer than a lower one"
+    return None
 
 
 def _grows_with_the_spread(
     implementation: Implementation, claim: int, spread: Fraction, target: int
 ) -> str | None:
-    narrow, wide = (_asked(implementation, claim, each, target) for each in (spread / 2, spread))
-    return None if wide >= narrow else f"a spread of {spread} is cheaper than half of it"
+    spreads = [spread * part / 4 for part in (1, 2, 3, 4)]
+    fees = [_asked(implementation, claim, each, target) for each in spreads]
+    for (narrow, wide), wider in zip(pairwise(fees), spreads[1:], strict=True):
+        if wide < narrow:
+            return f"a spread of {wider} is cheaper than a narrower one"
+    return None
 
 
 def _much_higher(implementation: Implementation, *_: Any) -> str | None:
@@ -136,11 +156,13 @@ def _nothing_at_the_target(implementation: Implementation, target: int, blend: i
 
 def _more_for_less(implementation: Implementation, target: int, blend: int) -> str | None:
     below = min(blend, target)
-    high, low = (_credit(implementation, target, each) for each in (below, below // 2))
-    if low < high:
-        return f"a blend of {below // 2 / PARTS} pays less than one of {below / PARTS}"
-    bottom, top = (_credit(implementation, target, each) for each in (0, target))
-    return None if bottom > top else "a day of no uptime pays no more than one at the target"
+    just_below = (target - target * part // 200 for part in range(20))
+    blends = sorted({0, below // 2, below, *just_below})
+    credits_ = [_credit(implementation, target, each) for each in blends]
+    for (less, more), higher in zip(pairwise(credits_), blends[1:], strict=True):
+        if more > less:
+            return f"a blend of {higher / PARTS} pays more than a lower one"
+    return None if credits_[0] > 0 else "a day of no uptime pays nothing"
 
 
 def _at_most_the_day(implementation: Implementation, target: int, blend: int) -> str | None:
@@ -179,6 +201,11 @@ SLA_CREDIT: Final = Rule(
 
 _ESCROW: Final = "in = credits + releases, to the tick; all flows are zero or more"
 _BILLED: Final = "during an outage compute, storage and the fee are billed for the intended day"
+_NET: Final = "the client's compute, net of the platform fee, and the fee go into the escrow"
+_SHARED: Final = (
+    "a credit is of the client's price; what exceeds the host's net share of a day the platform "
+    "returns from its own fee (our reading)"
+)
 _ALONE: Final = "the credit depends on the target alone, not on the claim or the spread"
 _ONCE: Final = "settlement is once per day of UTC: splitting it at a midnight changes nothing"
 _NOTICE: Final = "announced maintenance counts in part as uptime, never wholly"
@@ -215,6 +242,23 @@ def _in_is_out(implementation: Implementation, *case: Any) -> str | None:
         if held < 0:
             return f"after day {index} more has left the escrow than came in"
     return near("what is left in the escrow", held, Fraction(0), Fraction(0))
+
+
+def _net_goes_in(
+    implementation: Implementation, bought: Cover, history: UptimeHistory, _: int
+) -> str | None:
+    hours = Fraction(history.rented_seconds, 3_600)
+    net = sum((day.net for day in _flows(implementation, bought, history, 0)), Fraction(0))
+    kept = dollars(bought.compute) * (1 - bought.platform_fee) * hours
+    return near("the compute that goes into the escrow", net, kept, _STEP * hours + NANO)
+
+
+def _credits_are_paid(implementation: Implementation, *case: Any) -> str | None:
+    for index, day in enumerate(_flows(implementation, *case)):
+        what = f"what the escrow pays of the credit of day {index}"
+        if (fault := near(what, day.to_client, min(day.credit, day.net))) is not None:
+            return fault
+    return None
 
 
 def _capped(implementation: Implementation, *case: Any) -> str | None:
@@ -313,6 +357,8 @@ SLA_SETTLEMENT: Final = Rule(
     cases=_settlements(),
     laws=(
         Law(name="in is out", sentence=_ESCROW, check=_in_is_out),
+        Law(name="net of the platform's share", sentence=_NET, check=_net_goes_in),
+        Law(name="credits are paid", sentence=_SHARED, check=_credits_are_paid),
         Law(name="no credit above the day", sentence=_CAP, check=_capped),
         Law(name="billed through outages", sentence=_BILLED, check=_billed_through),
         Law(name="no outage, no credit", sentence=_CREDIT, check=_no_outage_no_credit),
