@@ -23,23 +23,27 @@ from numgenius_core._terms import HIGHEST_BID, LOWEST_BID
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
-from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.rates import MAX_RATE, PerGpuHour, PerHour
 from numgenius_core.testing import EPOCH
 from numgenius_core.whatif import (
     Demand,
     Distribution,
     Exponential,
     LogNormal,
+    Lost,
     Observation,
     Observed,
     Pareto,
     Request,
+    Scenario,
     Trace,
     fit,
     recorded,
     resembling,
+    simulate,
 )
 from numgenius_core.whatif.fitting import erlang_b
+from scenario_parts import bids, listing, wants
 
 MONTH = Interval(EPOCH, EPOCH + timedelta(days=30))
 ALL_MODES = {Mode.ON_DEMAND: 4, Mode.RESERVED: 1, Mode.INTERRUPTIBLE: 3}
@@ -252,6 +256,11 @@ class TestTheGenerator:
             ({"stays": 3}, "stays: need a Distribution"),
             ({"limits": 3}, "limits: need a Distribution"),
             ({"bids": None}, "bids: need bids"),
+            ({"disk_mb": -1}, "demand.disk_mb: need a whole number"),
+            ({"disk_mb": 1.5}, "demand.disk_mb: need a whole number"),
+            ({"patience": 0}, "demand.patience: need a whole number"),
+            ({"patience": "60"}, "demand.patience: need a whole number"),
+            ({"whole": 1}, "demand.whole: need True or False"),
             ({"by_hour": (1,) * 23}, "need 24 weights"),
             ({"by_hour": (0,) * 24}, "at least one weight"),
         ],
@@ -401,11 +410,58 @@ class TestResembling:
             fmean(r.seconds for r in trace.requests), rel=0.15
         )
 
-    def test_limits_only_if_all_are_known(self) -> None:
-        priced = Request(after=0, gpus=1, seconds=60, limit=PerGpuHour("0.3"))
-        any_price = Request(after=1, gpus=1, seconds=60)
+    def test_it_is_as_what_it_was_drawn_from(self) -> None:
+        """Each thing that a demand says of its clients is carried; one that is lost fails here."""
+        said = demand(patience=7_200, disk_mb=500_000, whole=False)
+        like = resembling(said.draw(MONTH, 0), MONTH)
+        assert (like.disk_mb, like.patience, like.whole) == (500_000, 7_200, False)
+        drawn, again = said.draw(MONTH, 0).requests, like.draw(MONTH, 5).requests
+        for name in ("gpus", "mode", "seconds", "limit", "disk_mb", "patience", "whole"):
+            assert {getattr(r, name) for r in again} <= {getattr(r, name) for r in drawn}
+
+    def test_the_disk_is_the_mean_by_stay(self) -> None:
+        """300 MB for an hour and 100 MB for three: 600 MB-hours in four, as 150 MB for four."""
+        large = Request(after=0, gpus=1, seconds=3_600, disk_mb=300)
+        small = Request(after=1, gpus=1, seconds=10_800, disk_mb=100)
+        assert resembling(Trace((large, small)), MONTH).disk_mb == 150
+
+    def test_the_patience_is_the_mean_of_bidders(self) -> None:
+        bidders = [bids(0, "0.10", patience=patience) for patience in (60, 600)]
+        assert resembling(Trace((*bidders, wants(1))), MONTH).patience == 330
+
+    def test_what_one_demand_cannot_say(self) -> None:
+        mixed = Trace((wants(0), wants(1, whole=False), wants(2, whole=False)))
+        with pytest.raises(RuleViolation, match=r"trace: need requests that are all.*got 1 of 3"):
+            resembling(mixed, MONTH)
+        endless = Trace((bids(0, "0.10", patience=60), bids(0, "0.10")))
+        with pytest.raises(RuleViolation, match=r"trace: need patience of all.*got of 1 of 2"):
+            resembling(endless, MONTH)
+
+    def test_who_has_no_limit_pays_any_price(self) -> None:
+        priced, any_price = wants(0, limit=PerGpuHour("0.3")), wants(1)
         assert resembling(Trace((priced,)), MONTH).limits == Observed((Decimal("0.300000000000"),))
-        assert resembling(Trace((priced, any_price)), MONTH).limits is None
+        assert resembling(Trace((any_price, bids(2, "0.10"))), MONTH).limits is None
+        like = evolve(resembling(Trace((priced, any_price)), MONTH), per_day=100)
+        limits = Counter(r.limit for r in like.draw(MONTH, 0).requests)
+        assert set(limits) == {PerGpuHour("0.3"), PerGpuHour(MAX_RATE)}
+        assert limits[PerGpuHour("0.3")] / limits.total() == pytest.approx(0.5, abs=0.03)
+
+    def test_who_pays_nothing_pays_nothing(self) -> None:
+        like = resembling(Trace((wants(0, limit=PerGpuHour(0)),)), MONTH)
+        assert {r.limit for r in evolve(like, per_day=9).draw(MONTH, 0).requests} == {PerGpuHour(0)}
+
+    def test_rentals_of_the_past_rent_and_store_as_much(self) -> None:
+        """Ten clients of three days, as far as the listing lasts: with ``whole`` the last lost."""
+        ten_days = Interval(EPOCH, EPOCH + timedelta(days=10))
+        stays = [wants(86_400 * i, 1, 259_200, disk_mb=500_000, whole=False) for i in range(10)]
+        scenario = Scenario(
+            listings=[listing(end=ten_days.end)], demand=Trace(stays), horizon=ten_days
+        )
+        past = simulate(scenario, keep_histories=True)
+        like = resembling(recorded(past.histories, ten_days), ten_days)
+        assert (like.disk_mb, like.whole) == (500_000, False)
+        outcome = simulate(evolve(scenario, demand=evolve(like, per_day=3)))
+        assert outcome.lost(Lost.END) == 0
 
     def test_an_empty_trace(self) -> None:
         with pytest.raises(RuleViolation, match="trace: need at least one"):

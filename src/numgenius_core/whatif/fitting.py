@@ -6,7 +6,8 @@ A · (1 − B(A, c)), B the Erlang loss formula, and this is solved for A. A ser
 of the average size. The offered load is then taken to fall with the price at a constant elasticity
 e, load = load₀ · (p₀ / p)^e, whose logarithms lie on a line: least squares, weighted by time.
 
-From rentals (:func:`resembling`). Arrivals, sizes, modes, stays and bids as often as they were.
+From requests (:func:`resembling`). Arrivals, sizes, modes, stays, limits and bids as often as they
+were; of what a demand has one value for, the mean, or a refusal where there is none.
 
 Our readings: p₀ is the lowest price seen, and no demand is invented below it. Time at full
 occupancy tells only that demand was large; it is left out. What clients who were turned away
@@ -31,7 +32,7 @@ from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, total_seconds
 from numgenius_core.listing import Mode
-from numgenius_core.rates import PerGpuHour
+from numgenius_core.rates import MAX_RATE, PerGpuHour
 from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Exact
 from numgenius_core.whatif.demand import Demand, Request, Trace
 from numgenius_core.whatif.distributions import Distribution, Observed, Pareto
@@ -180,8 +181,10 @@ def to_decimal(value: float) -> Decimal:
 def recorded(histories: Iterable[History], horizon: Interval) -> Trace:
     """Return the requests that rentals of the past were, as far as they lie in a horizon.
 
-    Each wants its GPUs for as long as they ran within the horizon. Rentals that began before it,
-    and those that never ran in it, are left out.
+    Each wants its GPUs for as long as they ran within the horizon, in its mode, with its bid and
+    its disk. No history says what a client would have paid at most, so each pays any price; none
+    asks that the listing lasts. Rentals that began before the horizon, and those that never ran in
+    it, are left out.
 
     Args:
         histories: What happened to each instance, as billing reads it.
@@ -234,12 +237,21 @@ def _ran(history: History, horizon: Interval) -> int:
 def resembling(trace: Trace, horizon: Interval) -> Demand:
     """Return a generator of requests like those of a trace: as many, as large, as long.
 
+    Sizes, modes, stays, limits and bids come as often as in the trace, but each by itself: that
+    the large requests were the long ones, say, is not kept, nor is the hour of the day. A client
+    without a limit, where others have one, has the highest there can be.
+
+    A demand has one disk, one patience and one ``whole`` for all. The disk is the mean, weighted by
+    stays: clients who are all served store as much as those of the trace. The patience is the mean
+    of the interruptible clients.
+
     Args:
         trace: The requests recorded.
         horizon: The time in which they were.
 
     Raises:
-        RuleViolation: No request within the horizon.
+        RuleViolation: No request within the horizon; some that are ``whole`` and some that are
+            not; or some interruptible clients with patience and some without end.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval
@@ -255,14 +267,45 @@ def resembling(trace: Trace, horizon: Interval) -> Demand:
     if not seen:
         raise RuleViolation("trace", "at least one request in the horizon", "none")
     bids = [r.bid.per_gpu(r.gpus).to_decimal() for r in seen if r.bid is not None]
-    limits = [r.limit.to_decimal() for r in seen if r.limit is not None]
-    priced = all(r.limit is not None for r in seen if r.mode is not Mode.INTERRUPTIBLE)
-    stays = [to_decimal(max(r.seconds, 1) / SECONDS_PER_HOUR) for r in seen]
+    stays = [to_decimal(r.seconds / SECONDS_PER_HOUR) for r in seen]
+    stored = sum(r.disk_mb * r.seconds for r in seen)
     return Demand(
         per_day=to_decimal(len(seen) * SECONDS_PER_DAY / horizon.seconds),
         sizes=tuple(sorted(Counter(r.gpus for r in seen).items())),
         modes=tuple(Counter(r.mode for r in seen).items()),
         stays=Observed(tuple(stays)),
-        limits=Observed(tuple(limits)) if limits and priced else None,
+        limits=_limits(seen),
         bids=Observed(tuple(bids)) if bids else None,
+        disk_mb=round(Fraction(stored, sum(r.seconds for r in seen))),
+        patience=_patience(seen),
+        whole=_whole(seen),
     )
+
+
+def _limits(seen: tuple[Request, ...]) -> Observed | None:
+    """Return what those pay at most who do not bid; ``None`` if nobody has a limit."""
+    limits = [r.limit for r in seen if r.mode is not Mode.INTERRUPTIBLE]
+    if not any(limit is not None for limit in limits):
+        return None
+    # A limit of zero is drawn as zero from the least price above it: draws are on a grid.
+    steps = [MAX_RATE * PICO if limit is None else max(limit.steps, 1) for limit in limits]
+    return Observed(tuple(PerGpuHour.from_steps(one).to_decimal() for one in steps))
+
+
+def _patience(seen: tuple[Request, ...]) -> int | None:
+    bidders = [r.patience for r in seen if r.mode is Mode.INTERRUPTIBLE]
+    given = [patience for patience in bidders if patience is not None]
+    if not given:
+        return None
+    if len(given) < len(bidders):
+        need = "patience of all interruptible clients, or of none"
+        raise RuleViolation("trace", need, f"of {len(given)} of {len(bidders)}")
+    return round(Fraction(sum(given), len(given)))
+
+
+def _whole(seen: tuple[Request, ...]) -> bool:
+    count = sum(r.whole for r in seen)
+    if 0 < count < len(seen):
+        need = "requests that are all whole, or none"
+        raise RuleViolation("trace", need, f"{count} of {len(seen)}")
+    return count > 0
