@@ -335,5 +335,22 @@ class TestWrongInput:
         with pytest.raises(RuleViolation):
             bound_of(losses, starts, HOUR, 1, prices)
 
+    @pytest.mark.parametrize(
+        ("change", "match"),
+        [
+            ({"losses": None}, "losses: need a series"),
+            ({"losses": [None]}, r"losses\[0\]: need a series"),
+            ({"losses": [[0.5]]}, r"losses\[0\]: need whole numbers or Fractions, got \[0.5\]"),
+            ({"starts": None}, "starts: need a series"),
+            ({"starts": [None]}, r"starts\[0\]: need a datetime"),
+            ({"prices": None}, "prices: need a series"),
+            ({"prices": [None]}, r"prices: need whole numbers or Fractions, got \[None\]"),
+        ],
+    )
+    def test_a_bound_of_something_else(self, change: dict[str, Any], match: str) -> None:
+        call: dict[str, Any] = {"losses": [[1]], "starts": [T0], "prices": [0]} | change
+        with pytest.raises(WrongType, match=match):
+            bound_of(length=HOUR, at_once=1, **call)
+
     def test_a_bound_of_nobody_gives_back_the_prices(self) -> None:
         assert bound_of([], [T0], HOUR, 2, [Fraction(3)]) == -6

@@ -269,6 +269,23 @@ class TestRefused:
         with pytest.raises(WrongType, match="scenario"):
             question()
 
+    def test_mixes_that_are_no_series(self) -> None:
+        for mixes in (float("nan"), [8]):
+            with pytest.raises(WrongType, match=r"mix(es)?: need a series"):
+                best_mix(payers("2"), mixes)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("measure", [None, 1, "proffit"])
+    def test_a_measure_before_anything_is_simulated(self, measure: Any) -> None:
+        told: list[int] = []
+        with pytest.raises(RuleViolation, match="measure: need"):
+            best_price(
+                payers("2"),
+                [PerGpuHour(1)],
+                measure=measure,
+                progress=lambda done, _: told.append(done),
+            )
+        assert told == []
+
     def test_money_is_money(self) -> None:
         scenario = recorded(bids(0, "0.09"))
         answer = best_price(scenario, [PerGpuHour("0.4")], measure=lambda one: one.revenue)

@@ -235,6 +235,10 @@ class TestASweep:
         with pytest.raises(WrongType, match="measure"):
             found.values(BY_PRICE[0], lambda _: 0.5)  # type: ignore[arg-type, return-value]
 
+    def test_a_measure_that_is_none(self, found: Sweep) -> None:
+        with pytest.raises(WrongType, match="measure: need the name of a figure, or a function"):
+            found.values(found.options[0], None)  # type: ignore[arg-type]
+
     def test_an_option_of_another_sweep(self, found: Sweep) -> None:
         with pytest.raises(RuleViolation, match="option: need an option of the sweep"):
             found.estimate(vary(WEEK, min_gpu=[2])[0])

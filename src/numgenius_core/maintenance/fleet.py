@@ -237,20 +237,31 @@ def bound_of(
     >>> bound_of(losses, starts, timedelta(days=1), 1, [Fraction(3), Fraction(0)])
     Fraction(5, 1)
     """
-    known = [utc(each, "starts") for each in starts]
+    known = [utc(each, f"starts[{i}]") for i, each in enumerate(as_tuple(starts, "starts"))]
     times = [total_seconds(known[0], each) for each in known]
     seconds = length_in_seconds(length)
     whole_number(at_once, "at_once", 1)
     if not times or any(a >= b for a, b in pairwise(times)):
         raise RuleViolation("starts", "instants in order of time", shown(starts))
-    if len(prices) != len(times) or any(price < 0 for price in prices):
-        raise RuleViolation("prices", f"{len(times)} of them, zero or more", shown(prices))
-    for index, row in enumerate(losses):
-        if len(row) != len(times):
-            raise RuleViolation(f"losses[{index}]", f"{len(times)} of them", str(len(row)))
-    charges = paid(times, seconds, prices)
-    least = sum((min(map(add, row, charges)) for row in losses), Fraction(0))
-    return least - at_once * sum(prices, Fraction(0))
+    extra = _by_start(prices, "prices", times)
+    if any(price < 0 for price in extra):
+        raise RuleViolation("prices", "zero or more", shown(prices))
+    charges = paid(times, seconds, extra)
+    rows = [
+        _by_start(row, f"losses[{i}]", times) for i, row in enumerate(as_tuple(losses, "losses"))
+    ]
+    least = sum((min(map(add, row, charges)) for row in rows), Fraction(0))
+    return least - at_once * sum(extra, Fraction(0))
+
+
+def _by_start(given: Iterable[Fraction], path: str, times: Sequence[int]) -> tuple[Fraction, ...]:
+    """Return exact numbers, one for each start."""
+    numbers = as_tuple(given, path)
+    if not {int, Fraction}.issuperset(map(type, numbers)):
+        raise WrongType(path, "whole numbers or Fractions", shown(given))
+    if len(numbers) != len(times):
+        raise RuleViolation(path, f"{len(times)} of them", str(len(numbers)))
+    return numbers
 
 
 def _losses(pieces: Iterable[Piece], times: Sequence[int], length: int) -> list[int]:

@@ -33,7 +33,16 @@ from numgenius_core.rates import PerGpuHour
 from numgenius_core.units import Exact
 from numgenius_core.whatif.estimate import Estimate
 from numgenius_core.whatif.scenario import Option, Scenario, vary
-from numgenius_core.whatif.sweeps import Kept, Measure, Progress, Sweep, cell, heading, sweep
+from numgenius_core.whatif.sweeps import (
+    Kept,
+    Measure,
+    Progress,
+    Sweep,
+    cell,
+    check_measure,
+    heading,
+    sweep,
+)
 
 _MOST_MIXES: Final = 1_000
 _FLOORS: Final = (Fraction(0), Fraction(1, 2), Fraction(1), Fraction(3, 2), Fraction(2))
@@ -124,6 +133,7 @@ class _How(NamedTuple):
 def _answer(
     options: Sequence[Option], measure: Measure, how: _How, base: Option | None = None
 ) -> Answer:
+    check_measure(measure)
     found = sweep(options, **how._asdict())
     best = found.best(measure)
     return Answer(best=best, base=base or best, measure=measure, sweep=found)
