@@ -617,6 +617,20 @@ class TestWhetherToExtend:
         found = extend_or_relist(contract, later, self.demand(0, "1.8"))
         assert found.extend == bill.payout == Money("722.50")  # 0.75 × (4 × 240 + 0.1 × 100 ÷ 3)
 
+    def test_it_prints_both_incomes(self) -> None:
+        advice = extend_or_relist(rented(), self.NEW_END, self.demand(0, "2"))
+        when = "2026-03-31 00:00:00 … 2026-04-30 00:00:00 UTC"
+        assert str(advice).splitlines() == [
+            f"{when}: relisting earns as much up to a vacancy of 0:00:00",
+            "choice (* better)  income $",
+            "extend *            2167.50",
+            "relist              2167.50",
+        ]
+        incomes = [("extend", 2167.5), ("relist", 2167.5)]
+        assert advice.to_dicts() == [{"choice": c, "income": income} for c, income in incomes]
+        poorer = extend_or_relist(rented(), self.NEW_END, self.demand(0, "1"))
+        assert str(poorer).startswith(f"{when}: relisting earns less even if let at once\n")
+
     def test_needs_an_end_to_extend(self) -> None:
         with pytest.raises(RuleViolation, match="new_end: need later than 2026-03-31"):
             extend_or_relist(rented(), day(3, 31), self.demand(1, "2"))

@@ -29,6 +29,8 @@ from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_id, check_kind
 from numgenius_core._numbers import length_in_seconds, whole_number
+from numgenius_core._tables import Tabular
+from numgenius_core._tables.result import ResultTable
 from numgenius_core.contracts.contract import Contract, check_contracts
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import MachineId
@@ -45,6 +47,7 @@ from numgenius_core.maintenance.losses import (
     disturbances,
     weighed_pieces,
 )
+from numgenius_core.money import Money
 
 
 @frozen(kw_only=True)
@@ -65,7 +68,7 @@ class MachineWindow:
 
 
 @frozen(kw_only=True)
-class FleetPlan:
+class FleetPlan(Tabular):
     """A maintenance window for each machine of a fleet, and how good the plan is known to be.
 
     Attributes:
@@ -93,6 +96,51 @@ class FleetPlan:
     def gap(self) -> Fraction:
         """How much of the loss is not proven necessary: 0 is proven, 1 is nothing."""
         return (self.loss - self.bound) / self.loss if self.loss else Fraction(0)
+
+    def _rows(self) -> Iterable[object]:
+        return (
+            {
+                "machine": each.machine,
+                "start": each.window.start,
+                "end": each.window.end,
+                "contracts": len(each.disturbed),
+                "gpu_hours": sum((one.gpu_hours for one in each.disturbed), Fraction(0)),
+                "revenue": Money.sum(one.revenue for one in each.disturbed),
+                "refunds": Money.sum(one.refund for one in each.disturbed),
+                "loss": each.loss,
+            }
+            for each in self.windows
+        )
+
+    def table(self) -> ResultTable:
+        """Return a row for each machine: when it is down, whom that disturbs, what is lost."""
+        rows = [
+            (
+                str(row["machine"]),
+                f"{row['start']:%Y-%m-%d %H:%M:%S}",
+                f"{row['end']:%Y-%m-%d %H:%M:%S}",
+                str(row["contracts"]),
+                f"{row['gpu_hours']:.2f}",
+                f"{row['revenue']:.2f}",
+                f"{row['refunds']:.2f}",
+                f"{row['loss']:.10g}",
+            )
+            for row in self.to_dicts()
+        ]
+        title = f"a loss of {float(self.loss):.10g}; no plan for these starts loses less"
+        if not self.is_optimal:
+            title = f"a loss of {float(self.loss):.10g}; none is below {float(self.bound):.10g}"
+        head = (
+            "machine",
+            "down from (UTC)",
+            "until (UTC)",
+            "contracts",
+            "GPU-hours lost",
+            "revenue lost $",
+            "refunds $",
+            "loss",
+        )
+        return ResultTable(title=title, head=head, rows=tuple(rows))
 
 
 def aligned_starts(

@@ -12,6 +12,7 @@ counted to the tick.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from fractions import Fraction
 
@@ -20,6 +21,8 @@ from attrs import field, frozen
 from numgenius_core._accrual import accrued
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import fraction, plain_duration, whole_seconds
+from numgenius_core._tables import Tabular
+from numgenius_core._tables.result import ResultTable
 from numgenius_core.contracts.contract import Contract, is_later
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, utc
@@ -65,7 +68,7 @@ class Outlook:
 
 
 @frozen(kw_only=True)
-class RelistingPlan:
+class RelistingPlan(Tabular):
     """Two choices of a host, over the time that an extension would add.
 
     Attributes:
@@ -85,6 +88,22 @@ class RelistingPlan:
     def better(self) -> str:
         """``extend`` or ``relist``; a tie extends, since that income is contract."""
         return "extend" if self.extend >= self.relist else "relist"
+
+    def _rows(self) -> Iterable[object]:
+        incomes = (("extend", self.extend), ("relist", self.relist))
+        return ({"choice": choice, "income": income} for choice, income in incomes)
+
+    def table(self) -> ResultTable:
+        """Return a row for each choice, with what it earns."""
+        rows = [
+            (f"{choice} *" if choice == self.better else choice, f"{income:.2f}")
+            for choice, income in (("extend", self.extend), ("relist", self.relist))
+        ]
+        vacancy = "relisting earns less even if let at once"
+        if self.break_even is not None:
+            vacancy = f"relisting earns as much up to a vacancy of {self.break_even}"
+        head = ("choice (* better)", "income $")
+        return ResultTable(title=f"{self.period}: {vacancy}", head=head, rows=tuple(rows))
 
 
 def extend_or_relist(contract: Contract, new_end: datetime, demand: Outlook) -> RelistingPlan:
