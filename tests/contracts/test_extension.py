@@ -608,11 +608,10 @@ class TestWhetherToExtend:
         contract = to_reserved(evolve(rented(), end=day(1, 15)), "0.2")
         days, later = Interval(contract.start, day(1, 15)), day(1, 25)
         deposit = PerHour("4").charge(days.seconds).scaled(Fraction(4, 5))
-        facts = [
-            Moved(at=contract.start, event=InstanceEvent.LOADED),
-            Prepaid(at=contract.start, amount=deposit, discount=Fraction(1, 5)),
-        ]
-        history = History(contract=contract.extended(later, contract.prices), facts=facts)
+        loaded = Moved(at=contract.start, event=InstanceEvent.LOADED)
+        prepaid = Prepaid(at=contract.start, amount=deposit, discount=Fraction(1, 5))
+        longer = contract.extended(later, contract.prices)
+        history = History(contract=longer, facts=(loaded, prepaid))
         bill = statement(history, Interval(day(1, 15), later))
         found = extend_or_relist(contract, later, self.demand(0, "1.8"))
         assert found.extend == bill.payout == Money("722.50")  # 0.75 × (4 × 240 + 0.1 × 100 ÷ 3)

@@ -323,7 +323,8 @@ def states_in_use(loads: dict[int, Fraction], gpus: int) -> Fraction:
             for used, weight in states
             for n in range((gpus - used) // size + 1)
         ]
-    return sum(used * w for used, w in states) / sum(w for _, w in states)
+    held = sum((used * weight for used, weight in states), Fraction(0))
+    return held / sum((weight for _, weight in states), Fraction(0))
 
 
 class TestSeveralSizes:

@@ -157,7 +157,8 @@ class TestBestMix:
         answer = best_mix(fleet)
         tried = [option.value("mix") for option in answer.sweep.options]
         assert tried == [(1, 1), (1, 2), (2, 1), (2, 2)]
-        assert (answer.value, answer.estimate.mean) == ((2, 1), 96)
+        assert answer.value == (2, 1)
+        assert answer.estimate.mean == 96
 
     def test_each_machine_has_its_own_sizes(self) -> None:
         fleet = recorded(wants(0), listings=(listing(1, 1), listing(2, 4), listing(3, 1)))
