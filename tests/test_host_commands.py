@@ -486,6 +486,10 @@ class TestCharge:
             assert more["occupancy"] > less["occupancy"]
         for row, said in (
             ("0.3,much,1", "row 1: need three numbers"),
+            ("0.3,nan,1", "occupied nothing (an empty cell, nan, NULL or the like), hours '1'"),
+            ("0.3,0.5,inf", "row 1: need three numbers"),
+            ("0.3,0.5,sNaN", "row 1: need three numbers"),
+            ("0.3,0.5,1e999999", "row 1: need three numbers"),
             ("0.3,2,1", "row 1, occupied: need a fraction from 0 to 1, got 2"),
         ):
             path.write_text(f"price,occupied,hours\n{row}\n")
@@ -501,6 +505,8 @@ class TestCharge:
             (("--days", "0"), "--days: need 1 to 366"),
             (("--runs", "1001"), "--runs: need 1 to 1,000"),
             (("--watts", "350"), "--kwh: need the price of electricity"),
+            (("--kwh", "0.15"), "--watts: need what the machine draws"),
+            (("--fit", "seen.csv", "--usual", "0.4"), "--usual: need none with --fit"),
             (("--demand", "gamers"), "--demand: need one of experiments, training, serving"),
             (("--platform-fee", "1"), "--platform-fee: need a fraction from 0 to below 1, got '1'"),
             (("--usual", "0"), "--usual: need a price above zero"),

@@ -81,9 +81,11 @@ class TestAResultWithATable:
 
     def test_all_results_with_tables_share_it(self) -> None:
         from numgenius_core.billing import Statement
-        from numgenius_core.planning import BidPlan, CommitmentPlan, DeadlinePlan
+        from numgenius_core.maintenance import BackfillPlan, FleetPlan, WindowPlan
+        from numgenius_core.planning import BidPlan, CommitmentPlan, DeadlinePlan, RelistingPlan
         from numgenius_core.prices import Quote
         from numgenius_core.whatif import Answer, Outcome, Sweep
 
         results = (Answer, BidPlan, CommitmentPlan, DeadlinePlan, Outcome, Quote, Statement, Sweep)
-        assert all(issubclass(each, Tabular) for each in results)
+        plans = (BackfillPlan, FleetPlan, RelistingPlan, WindowPlan)
+        assert all(issubclass(each, Tabular) for each in results + plans)

@@ -11,9 +11,11 @@ import pytest
 from attrs import evolve
 from hypothesis import given, strategies as st
 
+from numgenius_core.billing import History, Moved, Prepaid, statement
 from numgenius_core.contracts import (
     Contract,
     Extended,
+    InstanceEvent,
     NotExtended,
     PendingIncrease,
     Raise,
@@ -593,6 +595,40 @@ class TestWhetherToExtend:
         assert (advice.break_even is not None) == (
             share * keeps * (1440 * Fraction(gpu) + 10) >= Fraction(3, 4) * 2890
         )
+
+    def test_a_reserved_contract_is_extended_undiscounted(self) -> None:
+        """DOMAIN 13: "a prepayment must fit before the contract's end", so none is left then."""
+        reserved = to_reserved(rented(), "0.2")
+        advice = extend_or_relist(reserved, self.NEW_END, self.demand(0, "1.8"))
+        assert advice.extend == Money("2167.50")  # 0.75 × (4 × 720 + 0.1 × 100), as on demand
+        assert advice.better == "extend"
+
+    def test_what_a_reserved_contract_will_pay_is_what_its_statement_says(self) -> None:
+        """Prepaid to its end and then extended: the days after it are billed in full."""
+        contract = to_reserved(evolve(rented(), end=day(1, 15)), "0.2")
+        days, later = Interval(contract.start, day(1, 15)), day(1, 25)
+        deposit = PerHour("4").charge(days.seconds).scaled(Fraction(4, 5))
+        loaded = Moved(at=contract.start, event=InstanceEvent.LOADED)
+        prepaid = Prepaid(at=contract.start, amount=deposit, discount=Fraction(1, 5))
+        longer = contract.extended(later, contract.prices)
+        history = History(contract=longer, facts=(loaded, prepaid))
+        bill = statement(history, Interval(day(1, 15), later))
+        found = extend_or_relist(contract, later, self.demand(0, "1.8"))
+        assert found.extend == bill.payout == Money("722.50")  # 0.75 × (4 × 240 + 0.1 × 100 ÷ 3)
+
+    def test_it_prints_both_incomes(self) -> None:
+        advice = extend_or_relist(rented(), self.NEW_END, self.demand(0, "2"))
+        when = "2026-03-31 00:00:00 … 2026-04-30 00:00:00 UTC"
+        assert str(advice).splitlines() == [
+            f"{when}: relisting earns as much up to a vacancy of 0:00:00",
+            "choice (* better)  income $",
+            "extend *            2167.50",
+            "relist              2167.50",
+        ]
+        incomes = [("extend", 2167.5), ("relist", 2167.5)]
+        assert advice.to_dicts() == [{"choice": c, "income": income} for c, income in incomes]
+        poorer = extend_or_relist(rented(), self.NEW_END, self.demand(0, "1"))
+        assert str(poorer).startswith(f"{when}: relisting earns less even if let at once\n")
 
     def test_needs_an_end_to_extend(self) -> None:
         with pytest.raises(RuleViolation, match="new_end: need later than 2026-03-31"):

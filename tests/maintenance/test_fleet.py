@@ -259,6 +259,22 @@ class TestThePlan:
         assert [plan.loss, plan.gap, plan.windows[0].window] == [0, 0, hours(0, 1)]
         assert len(plan.prices) == 2
 
+    def test_it_prints_when_each_machine_is_down_and_what_that_loses(self) -> None:
+        fleet = {MachineId(1): [contract(1, 0, 8, number=4, gpu="2")], MachineId(2): []}
+        owed = {ContractId(4): Money(3)}
+        starts = aligned_starts(hours(0, 8), 4 * HOUR)
+        plan = plan_fleet(fleet, starts, 4 * HOUR, at_once=1, refunds=owed)
+        title, head, first, second = str(plan).splitlines()
+        assert title == "a loss of 1; no plan for these starts loses less"
+        assert head.split("  ")[-3:] == ["revenue lost $", "refunds $", "loss"]
+        day = "2026-03-02"
+        when, lost = [day, "00:00:00", day, "04:00:00"], ["4.00", "8.00", "3.00"]
+        assert first.split() == ["1", *when, "1", *lost, "1"]
+        assert second.split()[-4:] == ["0.00", "0.00", "0.00", "0"]
+        assert plan.to_dicts()[0]["revenue"] == 8.0
+        unproven = evolve(plan, loss=Fraction(3), bound=Fraction(9, 4), proof=Proof.NONE)
+        assert str(unproven).startswith("a loss of 3; none is below 2.25\n")
+
     def test_a_gap_is_the_share_not_proven(self) -> None:
         plan = plan_fleet({MachineId(1): [contract(1, 0, 9)]}, [T0], HOUR, at_once=1)
         open_plan = evolve(plan, loss=Fraction(3), bound=Fraction(9, 4), proof=Proof.NONE)
@@ -334,6 +350,23 @@ class TestWrongInput:
     def test_a_bound_of_what_does_not_fit(self, losses: Any, starts: Any, prices: Any) -> None:
         with pytest.raises(RuleViolation):
             bound_of(losses, starts, HOUR, 1, prices)
+
+    @pytest.mark.parametrize(
+        ("change", "match"),
+        [
+            ({"losses": None}, "losses: need a series"),
+            ({"losses": [None]}, r"losses\[0\]: need a series"),
+            ({"losses": [[0.5]]}, r"losses\[0\]: need whole numbers or Fractions, got \[0.5\]"),
+            ({"starts": None}, "starts: need a series"),
+            ({"starts": [None]}, r"starts\[0\]: need a datetime"),
+            ({"prices": None}, "prices: need a series"),
+            ({"prices": [None]}, r"prices: need whole numbers or Fractions, got \[None\]"),
+        ],
+    )
+    def test_a_bound_of_something_else(self, change: dict[str, Any], match: str) -> None:
+        call: dict[str, Any] = {"losses": [[1]], "starts": [T0], "prices": [0]} | change
+        with pytest.raises(WrongType, match=match):
+            bound_of(length=HOUR, at_once=1, **call)
 
     def test_a_bound_of_nobody_gives_back_the_prices(self) -> None:
         assert bound_of([], [T0], HOUR, 2, [Fraction(3)]) == -6

@@ -374,6 +374,18 @@ class TestPlannedMaintenance:
         assert (spared.extends, spared.asks) == ((), ())
         assert spared.steps == plan.steps
 
+    def test_it_prints_what_to_do_and_when(self) -> None:
+        cheap = evolve(contract(-5, 10, number=3), prices=PriceTerms(gpu=PerGpuHour("0.01")))
+        book = [cheap, contract(-5, 12), contract(-2, 30, number=2)]
+        plan = backfill_plan(listing(), book, HOUR, now=T0)
+        lines = str(plan).splitlines()
+        assert lines[0] == "machine 7; contracts waited for: 2, 1, 3; extended: 1; asked: 3"
+        assert lines[1].split() == ["do", "at", "(UTC)", "until", "(UTC)"]
+        assert lines[5].split() == ["maintain", "2026-03-03", "06:00:00", "2026-03-03", "07:00:00"]
+        assert len(lines) == 7
+        assert plan.to_dicts()[-1] == {"action": "relist", "at": T0 + 31 * HOUR, "until": None}
+        assert str(backfill_plan(listing(), [], HOUR, now=T0)).startswith("machine 7; vacant\n")
+
     def test_a_contract_without_end_is_named(self) -> None:
         book = [contract(-5, 10), contract(-2, None, number=2), contract(-2, None, number=5)]
         with pytest.raises(RuleViolation, match="got none of contract 2, 5"):

@@ -358,6 +358,27 @@ class TestWhatIsLost:
             Weights(contracts=0)
 
 
+class TestItPrints:
+    """When the machine is down, and what each contract in the way loses."""
+
+    def test_a_window_that_disturbs(self) -> None:
+        owed = {ContractId(4): Money("0.5")}
+        plan = best_window(
+            [contract(0, 90, number=4, gpus=2)], timedelta(hours=1), minutes(0, 60), refunds=owed
+        )
+        assert str(plan).splitlines() == [
+            "down 2026-03-02 00:00:00 … 2026-03-02 01:00:00 UTC: a loss of 1",
+            "contract  GPU-hours lost  revenue lost $  refund $",
+            "4                   2.00            2.00      0.50",
+        ]
+        row = {"contract": 4, "gpu_hours": 2.0, "revenue": 2.0, "refund": 0.5}
+        assert plan.to_dicts() == [row]
+
+    def test_a_window_that_does_not(self) -> None:
+        plan = best_window([], timedelta(hours=1), minutes(0, 60))
+        assert str(plan).splitlines()[0].endswith("01:00:00 UTC: nobody is disturbed")
+
+
 class TestFreeTime:
     """When nobody is on the machine."""
 

@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 
 from effort import examples
 from numgenius_core import PerHour
-from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation
+from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, WrongType
 from numgenius_core.planning import PriceSeries, read_price_series
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -98,6 +98,21 @@ class TestHistories:
             "row 2, price",
             "row 3, price",
         ]
+
+    def test_a_word_for_nothing_is_no_empty_text(self) -> None:
+        with pytest.raises(InvalidDocument, match=r"price: need dollars .* got nothing .*nan"):
+            read_price_series("ts,price\n1772366400,nan\n")
+        with pytest.raises(InvalidDocument, match=r"ts: need an ISO .* got nothing .*nan"):
+            read_price_series("ts,price\nNaN,1\n")
+
+    @pytest.mark.parametrize("name", ["by", "header"])
+    def test_names_of_columns(self, name: str) -> None:
+        text = "ts,price\n1772366400,1\n1772366500,1\n"
+        for names in (1.0, "ts"):
+            with pytest.raises(WrongType, match=rf"^{name}: need a series of names of columns"):
+                read_price_series(text, **{name: names})  # type: ignore[arg-type]
+        with pytest.raises(WrongType, match=rf"^{name}\[1\]: need a str, got 1"):
+            read_price_series(text, **{name: ["ts", 1]})  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("text", ["ts,price\n", "[]"])
     def test_nothing(self, text: str) -> None:

@@ -38,3 +38,11 @@ def wants(after: int, gpus: int = 1, seconds: int = 3_600, **changes: Any) -> Re
 def bids(after: int, bid: str, gpus: int = 1, seconds: int = 3_600, **changes: Any) -> Request:
     how = {"mode": Mode.INTERRUPTIBLE, "bid": PerHour(bid)}
     return wants(after, gpus, seconds, **(how | changes))
+
+
+def erlang_b(load: float, servers: int) -> float:
+    """Return the Erlang loss formula as it is written: (Aᶜ/c!) / Σ Aᵏ/k!."""
+    terms = [Fraction(1)]
+    for k in range(1, servers + 1):
+        terms.append(terms[-1] * Fraction(load) / k)
+    return float(terms[-1] / sum(terms))

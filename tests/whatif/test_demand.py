@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
-from math import inf, log
+from math import factorial, inf, log
 from random import Random
 from statistics import fmean, pstdev
 from typing import Any
@@ -19,27 +19,34 @@ import pytest
 from attrs import evolve
 from hypothesis import given, strategies as st
 
+from effort import up_to
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
-from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.rates import MAX_RATE, PerGpuHour, PerHour
 from numgenius_core.testing import EPOCH
 from numgenius_core.whatif import (
+    PRESETS,
     Demand,
     Distribution,
     Exponential,
     LogNormal,
+    Lost,
     Observation,
     Observed,
     Pareto,
     Request,
+    Scenario,
     Trace,
     fit,
     recorded,
     resembling,
+    simulate,
+    vary,
 )
-from numgenius_core.whatif.fitting import erlang_b
+from numgenius_core.whatif.fitting import _in_use
+from scenario_parts import bids, erlang_b, listing, wants
 
 MONTH = Interval(EPOCH, EPOCH + timedelta(days=30))
 ALL_MODES = {Mode.ON_DEMAND: 4, Mode.RESERVED: 1, Mode.INTERRUPTIBLE: 3}
@@ -252,6 +259,11 @@ class TestTheGenerator:
             ({"stays": 3}, "stays: need a Distribution"),
             ({"limits": 3}, "limits: need a Distribution"),
             ({"bids": None}, "bids: need bids"),
+            ({"disk_mb": -1}, "demand.disk_mb: need a whole number"),
+            ({"disk_mb": 1.5}, "demand.disk_mb: need a whole number"),
+            ({"patience": 0}, "demand.patience: need a whole number"),
+            ({"patience": "60"}, "demand.patience: need a whole number"),
+            ({"whole": 1}, "demand.whole: need True or False"),
             ({"by_hour": (1,) * 23}, "need 24 weights"),
             ({"by_hour": (0,) * 24}, "at least one weight"),
         ],
@@ -302,25 +314,45 @@ class TestRequests:
             Trace((1,))  # type: ignore[arg-type]
 
 
-def falling_factorial_b(load: float, servers: int) -> float:
-    """Return the Erlang loss formula as it is written: (Aᶜ/c!) / Σ Aᵏ/k!."""
-    terms = [Fraction(1)]
-    for k in range(1, servers + 1):
-        terms.append(terms[-1] * Fraction(load) / k)
-    return float(terms[-1] / sum(terms))
+def states_in_use(loads: dict[int, Fraction], gpus: int) -> Fraction:
+    """Return the mean GPUs in use over all states: each has the weight Π aⁿ/n! of its clients."""
+    states = [(0, Fraction(1))]
+    for size, load in loads.items():
+        states = [
+            (used + size * n, weight * load**n / factorial(n))
+            for used, weight in states
+            for n in range((gpus - used) // size + 1)
+        ]
+    held = sum((used * weight for used, weight in states), Fraction(0))
+    return held / sum((weight for _, weight in states), Fraction(0))
 
 
-class TestErlangB:
-    """B(A, c) = (Aᶜ/c!) / Σ Aᵏ/k!."""
+class TestSeveralSizes:
+    """What clients of several sizes hold of a machine that takes whom it has room for."""
 
-    @given(st.floats(0, 50), st.integers(1, 30))
-    def test_it_is_the_formula(self, load: float, servers: int) -> None:
-        assert erlang_b(load, servers) == pytest.approx(falling_factorial_b(load, servers))
+    @given(
+        st.dictionaries(st.integers(1, 5), st.integers(1, 9), min_size=1, max_size=3),
+        st.fractions(0, 60, max_denominator=8),
+        st.integers(1, 9),
+    )
+    def test_it_is_the_sum_over_all_states(
+        self, weights: dict[int, int], load: Fraction, gpus: int
+    ) -> None:
+        clients = load / sum(size * weight for size, weight in weights.items())
+        exact = states_in_use({size: clients * w for size, w in weights.items()}, gpus)
+        wanted = sum(size * weight for size, weight in weights.items())
+        shares = [(size, size * weight / wanted) for size, weight in weights.items()]
+        assert _in_use(float(load), gpus, shares) == pytest.approx(float(exact), rel=1e-9)
 
-    @pytest.mark.parametrize("load", [-1.0, inf, float("nan"), True, "1"])
-    def test_refused(self, load: Any) -> None:
-        with pytest.raises(RuleViolation, match="load"):
-            erlang_b(load, 1)
+    @pytest.mark.parametrize(("load", "servers"), [(0.5, 1), (5.0, 8), (40.0, 30)])
+    def test_of_one_size_it_is_the_erlang_loss_formula(self, load: float, servers: int) -> None:
+        served = load * (1 - erlang_b(load, servers))
+        assert _in_use(load, servers, [(1, 1.0)]) == pytest.approx(served)
+        assert _in_use(2 * load, 2 * servers, [(2, 1.0)]) == pytest.approx(2 * served)
+
+    def test_beyond_what_floats_hold(self) -> None:
+        assert _in_use(1e20, 4_096, [(1, 0.5), (8, 0.5)]) == pytest.approx(4_096)
+        assert _in_use(1e-9, 4_096, [(1, 1.0)]) == pytest.approx(1e-9)
 
 
 class TestFit:
@@ -336,7 +368,7 @@ class TestFit:
         pairs = []
         for price in ("0.20", "0.30", "0.45"):
             load = at_twenty_cents * (0.20 / float(price)) ** elasticity
-            pairs.append((price, load * (1 - falling_factorial_b(load, 8)) / 8))
+            pairs.append((price, load * (1 - erlang_b(load, 8)) / 8))
         return self.seen(*pairs)
 
     @pytest.mark.parametrize(("load", "elasticity"), [(6.0, 1.5), (20.0, 0.7), (2.0, 2.5)])
@@ -348,10 +380,72 @@ class TestFit:
         assert float(Decimal(limits.least)) == pytest.approx(0.20)
         assert float(Decimal(limits.slope)) == pytest.approx(elasticity, rel=1e-6)
 
-    def test_large_groups_are_fewer_servers(self) -> None:
+    def test_groups_are_fewer_servers(self) -> None:
         one = fit(self.history(3, 1), gpus=8, sizes={1: 1}, stays=Exponential("6"))
-        two = fit(self.history(3, 1), gpus=16, sizes={1: 1, 3: 1}, stays=Exponential("6"))
+        two = fit(self.history(3, 1), gpus=16, sizes={2: 1, 8: 0}, stays=Exponential("6"))
         assert one.per_day == two.per_day
+
+    def test_two_sizes_by_hand(self) -> None:
+        """Two GPUs, and x clients of each size in a stay: weights 1, x, x²/2 and x of the states.
+
+        So (x + x² + 2x) / (1 + 2x + x²/2) GPUs are in use: 8/7 at x = 1, 14/17 at x = 1/2. Half the
+        clients at twice the price is an elasticity of 1, and 2 clients in 6 hours are 8 a day.
+        """
+        seen = [
+            Observation(price=PerGpuHour(p), occupied=Fraction(*o), seconds=86_400)
+            for p, o in (("0.20", (4, 7)), ("0.40", (7, 17)))
+        ]
+        found = fit(seen, gpus=2, sizes={1: 1, 2: 1}, stays=Exponential("6"))
+        assert isinstance(found.limits, Pareto)
+        assert float(Decimal(found.per_day)) == pytest.approx(8)
+        assert float(Decimal(found.limits.slope)) == pytest.approx(1)
+
+    @pytest.mark.parametrize("name", ["experiments", "training", "serving"])
+    def test_a_simulation_gives_the_occupancy_back(self, name: str) -> None:
+        """At most 4 points below, which fragments lose, and 2 for chance."""
+        seen = self.seen(("0.30", 0.81), ("0.40", 0.67), ("0.50", 0.55))
+        sizes = dict(PRESETS[name].sizes)
+        found = fit(seen, gpus=8, sizes=sizes, stays=Exponential("1"))
+        scenario = Scenario(
+            listings=[listing(price="0.30")],
+            demand=found,
+            horizon=Interval(EPOCH, EPOCH + timedelta(days=up_to(400, 40))),
+        )
+        for option in vary(scenario, price=[one.price for one in seen]):
+            shown = fmean(float(simulate(option.scenario, seed).occupancy) for seed in range(3))
+            (at,) = (o.occupied for o in seen if o.price == option.value("price"))
+            assert at - Fraction(6, 100) < shown < at + Fraction(2, 100)
+
+    def test_of_several_loads_the_least(self) -> None:
+        """Few ones among many eights: they keep these out, so more clients fill less for a while.
+
+        6.7 GPUs of 8 are in use where 1 client for one and 12 for eight come in a stay, 5.7 where 5
+        and 60 do, and 6.9 where 12 and 144 do.
+        """
+        loads = [states_in_use({1: Fraction(a), 8: Fraction(12 * a)}, 8) for a in (1, 5)]
+        assert loads[0] > loads[1]
+        seen = [
+            Observation(price=PerGpuHour(p), occupied=o / 8, seconds=86_400)
+            for p, o in (("0.20", loads[0]), ("0.40", loads[0] / 2))
+        ]
+        found = fit(seen, gpus=8, sizes={1: 1, 8: 12}, stays=Exponential("24"))
+        assert float(Decimal(found.per_day)) == pytest.approx(13)
+
+    def test_sizes_that_the_machine_does_not_offer(self) -> None:
+        for gpus, size in ((4, 8), (8, 3)):
+            with pytest.raises(RuleViolation, match=rf"sizes: need sizes in which .* got {size}"):
+                fit(self.history(3, 1), gpus=gpus, sizes={1: 9, size: 1}, stays=Exponential(1))
+
+    def test_occupancy_that_they_cannot_reach(self) -> None:
+        """Eights fill two thirds of twelve GPUs at most."""
+        seen = self.seen(("0.20", 0.7), ("0.40", 0.3))
+        with pytest.raises(RuleViolation, match=r"history: need occupancy .* reach, got 0.7"):
+            fit(seen, gpus=12, sizes={8: 1}, stays=Exponential(1))
+
+    def test_stays_that_have_no_mean(self) -> None:
+        for stays, got in ((Pareto("1", "1"), "without a mean"), (LogNormal(1, 24), "hours")):
+            with pytest.raises(RuleViolation, match=rf"stays: need a mean stay .* got .*{got}"):
+                fit(self.history(3, 1), gpus=8, sizes={1: 1}, stays=stays)
 
     def test_time_weighs(self) -> None:
         steep = self.seen(("0.2", 0.5), ("0.4", 0.1))
@@ -401,11 +495,58 @@ class TestResembling:
             fmean(r.seconds for r in trace.requests), rel=0.15
         )
 
-    def test_limits_only_if_all_are_known(self) -> None:
-        priced = Request(after=0, gpus=1, seconds=60, limit=PerGpuHour("0.3"))
-        any_price = Request(after=1, gpus=1, seconds=60)
+    def test_it_is_as_what_it_was_drawn_from(self) -> None:
+        """Each thing that a demand says of its clients is carried; one that is lost fails here."""
+        said = demand(patience=7_200, disk_mb=500_000, whole=False)
+        like = resembling(said.draw(MONTH, 0), MONTH)
+        assert (like.disk_mb, like.patience, like.whole) == (500_000, 7_200, False)
+        drawn, again = said.draw(MONTH, 0).requests, like.draw(MONTH, 5).requests
+        for name in ("gpus", "mode", "seconds", "limit", "disk_mb", "patience", "whole"):
+            assert {getattr(r, name) for r in again} <= {getattr(r, name) for r in drawn}
+
+    def test_the_disk_is_the_mean_by_stay(self) -> None:
+        """300 MB for an hour and 100 MB for three: 600 MB-hours in four, as 150 MB for four."""
+        large = Request(after=0, gpus=1, seconds=3_600, disk_mb=300)
+        small = Request(after=1, gpus=1, seconds=10_800, disk_mb=100)
+        assert resembling(Trace((large, small)), MONTH).disk_mb == 150
+
+    def test_the_patience_is_the_mean_of_bidders(self) -> None:
+        bidders = [bids(0, "0.10", patience=patience) for patience in (60, 600)]
+        assert resembling(Trace((*bidders, wants(1))), MONTH).patience == 330
+
+    def test_what_one_demand_cannot_say(self) -> None:
+        mixed = Trace((wants(0), wants(1, whole=False), wants(2, whole=False)))
+        with pytest.raises(RuleViolation, match=r"trace: need requests that are all.*got 1 of 3"):
+            resembling(mixed, MONTH)
+        endless = Trace((bids(0, "0.10", patience=60), bids(0, "0.10")))
+        with pytest.raises(RuleViolation, match=r"trace: need patience of all.*got of 1 of 2"):
+            resembling(endless, MONTH)
+
+    def test_who_has_no_limit_pays_any_price(self) -> None:
+        priced, any_price = wants(0, limit=PerGpuHour("0.3")), wants(1)
         assert resembling(Trace((priced,)), MONTH).limits == Observed((Decimal("0.300000000000"),))
-        assert resembling(Trace((priced, any_price)), MONTH).limits is None
+        assert resembling(Trace((any_price, bids(2, "0.10"))), MONTH).limits is None
+        like = evolve(resembling(Trace((priced, any_price)), MONTH), per_day=100)
+        limits = Counter(r.limit for r in like.draw(MONTH, 0).requests)
+        assert set(limits) == {PerGpuHour("0.3"), PerGpuHour(MAX_RATE)}
+        assert limits[PerGpuHour("0.3")] / limits.total() == pytest.approx(0.5, abs=0.03)
+
+    def test_who_pays_nothing_pays_nothing(self) -> None:
+        like = resembling(Trace((wants(0, limit=PerGpuHour(0)),)), MONTH)
+        assert {r.limit for r in evolve(like, per_day=9).draw(MONTH, 0).requests} == {PerGpuHour(0)}
+
+    def test_rentals_of_the_past_rent_and_store_as_much(self) -> None:
+        """Ten clients of three days, as far as the listing lasts: with ``whole`` the last lost."""
+        ten_days = Interval(EPOCH, EPOCH + timedelta(days=10))
+        stays = [wants(86_400 * i, 1, 259_200, disk_mb=500_000, whole=False) for i in range(10)]
+        scenario = Scenario(
+            listings=[listing(end=ten_days.end)], demand=Trace(stays), horizon=ten_days
+        )
+        past = simulate(scenario, keep_histories=True)
+        like = resembling(recorded(past.histories, ten_days), ten_days)
+        assert (like.disk_mb, like.whole) == (500_000, False)
+        outcome = simulate(evolve(scenario, demand=evolve(like, per_day=3)))
+        assert outcome.lost(Lost.END) == 0
 
     def test_an_empty_trace(self) -> None:
         with pytest.raises(RuleViolation, match="trace: need at least one"):

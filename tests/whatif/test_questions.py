@@ -12,6 +12,7 @@ import pytest
 from attrs import evolve
 
 from numgenius_core.errors import RuleViolation, WrongType
+from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
 from numgenius_core.money import Money
@@ -20,6 +21,7 @@ from numgenius_core.testing import EPOCH
 from numgenius_core.whatif import (
     PerKwh,
     Power,
+    Relisting,
     Request,
     Scenario,
     Trace,
@@ -136,6 +138,43 @@ class TestBestMix:
         assert answer.value == (1, 1)
         assert answer.estimate.mean == Fraction(48, 10)
 
+    def test_unlike_machines_are_tried_both_ways(self) -> None:
+        """A client of one GPU at $1, then one of two at $1, then one who pays $2 as well.
+
+        Only if the cheap machine is kept whole does the second client find room, and then the
+        first rents nowhere: 24 hours of two GPUs at $1, and of one at $2.
+        """
+        day = {"seconds": 86_400}
+        one, two = PerGpuHour("1"), PerGpuHour("2")
+        fleet = recorded(
+            wants(0, limit=one, **day),
+            wants(1, gpus=2, limit=one, **day),
+            wants(2, limit=two, **day),
+            listings=tuple(
+                listing(n, 2, price, platform_fee=FREE) for n, price in ((1, "1"), (2, "2"))
+            ),
+        )
+        answer = best_mix(fleet)
+        tried = [option.value("mix") for option in answer.sweep.options]
+        assert tried == [(1, 1), (1, 2), (2, 1), (2, 2)]
+        assert answer.value == (2, 1)
+        assert answer.estimate.mean == 96
+
+    def test_each_machine_has_its_own_sizes(self) -> None:
+        fleet = recorded(wants(0), listings=(listing(1, 1), listing(2, 4), listing(3, 1)))
+        tried = {option.value("mix") for option in best_mix(fleet).sweep.options}
+        assert tried == {(1, 1, 1), (1, 2, 1), (1, 4, 1)}
+
+    def test_only_machines_that_stay_alike_are_tried_one_way(self) -> None:
+        """Their own min_gpu is what is varied; what a relisting makes of them tells them apart."""
+        fleet = recorded(wants(0), listings=(listing(1, 2), listing(2, 2, min_gpu=2)))
+        assert len(best_mix(fleet).sweep.options) == 3
+        soon, dear = EPOCH + timedelta(days=1), listing(2, 2, price="0.90")
+        again = (Relisting(at=soon, machine=MachineId(2), listing=dear),)
+        assert len(best_mix(evolve(fleet, relistings=again)).sweep.options) == 4
+        both = (Relisting(at=soon, machine=MachineId(1), listing=listing(1, 2, "0.90")), *again)
+        assert len(best_mix(evolve(fleet, relistings=both)).sweep.options) == 3
+
     def test_mixes_named(self) -> None:
         fleet = recorded(wants(0), listings=(listing(), listing(2)))
         assert best_mix(fleet, [[8, 8], [8, 1]]).value == (8, 1)
@@ -144,6 +183,12 @@ class TestBestMix:
         large = recorded(listings=tuple(listing(n) for n in range(1, 20)))
         with pytest.raises(RuleViolation, match=r"mixes: need at most 1,000, .* got 1,540"):
             best_mix(large)
+
+    def test_too_many_of_different_machines(self) -> None:
+        """Four values of each: 4 to the power of 5."""
+        fleet = recorded(listings=tuple(listing(n, price=f"0.{n}") for n in range(1, 6)))
+        with pytest.raises(RuleViolation, match=r"mixes: need at most 1,000, .* got 1,024"):
+            best_mix(fleet)
 
 
 class TestWorthOfDiscount:
@@ -183,6 +228,13 @@ class TestFloorAgainstPowerCost:
         odd = evolve(fleet, listings=(listing(platform_fee=Fraction(1, 7)),))
         assert break_even_floor(odd).steps == 116_666_666_667  # rounded up
 
+    def test_break_even_of_the_dearest_fee_ever_published(self) -> None:
+        fee = listing(platform_fee=Fraction(1, 3))
+        later = Relisting(at=EPOCH, machine=MachineId(1), listing=fee)
+        gone = Relisting(at=EPOCH, machine=MachineId(1), listing=None)
+        scenario = recorded(power=self.POWER, relistings=(later, gone))
+        assert break_even_floor(scenario) == PerGpuHour("0.15")
+
     def test_a_known_answer(self) -> None:
         scenario = recorded(bids(0, "0.09"), bids(0, "0.12"), bids(0, "0.30"), power=self.POWER)
         answer = floor_against_power_cost(scenario)
@@ -217,6 +269,23 @@ class TestRefused:
     def test_a_wrong_type(self, question: Any) -> None:
         with pytest.raises(WrongType, match="scenario"):
             question()
+
+    def test_mixes_that_are_no_series(self) -> None:
+        for mixes in (float("nan"), [8]):
+            with pytest.raises(WrongType, match=r"mix(es)?: need a series"):
+                best_mix(payers("2"), mixes)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("measure", [None, 1, "proffit"])
+    def test_a_measure_before_anything_is_simulated(self, measure: Any) -> None:
+        told: list[int] = []
+        with pytest.raises(RuleViolation, match="measure: need"):
+            best_price(
+                payers("2"),
+                [PerGpuHour(1)],
+                measure=measure,
+                progress=lambda done, _: told.append(done),
+            )
+        assert told == []
 
     def test_money_is_money(self) -> None:
         scenario = recorded(bids(0, "0.09"))

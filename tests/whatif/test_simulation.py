@@ -40,8 +40,7 @@ from numgenius_core.whatif import (
     simulate,
 )
 from numgenius_core.whatif.estimate import estimate_mean
-from numgenius_core.whatif.fitting import erlang_b
-from scenario_parts import bids, listing, machine, wants
+from scenario_parts import bids, erlang_b, listing, machine, wants
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 LONG = Interval(EPOCH, EPOCH + 10 * DAY)

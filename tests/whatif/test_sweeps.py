@@ -13,6 +13,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import timedelta
 from fractions import Fraction
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,18 @@ import pytest
 from attrs import evolve
 
 from numgenius_core.errors import MissingExtra, RuleViolation, WrongType
+from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval
+from numgenius_core.listing import PriceTerms
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
+from numgenius_core.rates import PerGbMonth, PerGpuHour
 from numgenius_core.testing import EPOCH
 from numgenius_core.whatif import (
     Option,
     Outcome,
+    Relisting,
+    Request,
+    Scenario,
     Sweep,
     Trace,
     simulate,
@@ -34,7 +41,22 @@ from numgenius_core.whatif import (
     vary,
 )
 from scenario_parts import listing
-from sweep_cases import BY_PRICE, DEMAND, PRICES, WEEK
+from sweep_cases import BY_PRICE, DEMAND, PRICES, START, WEEK
+
+RELISTED = evolve(
+    WEEK,
+    relistings=(
+        Relisting(
+            at=START + timedelta(days=1),
+            machine=MachineId(2),
+            listing=evolve(
+                listing(2, 4, rolling=timedelta(days=9)),
+                prices=PriceTerms(gpu=PRICES[1], storage=PerGbMonth("0.90")),
+            ),
+        ),
+        Relisting(at=START + timedelta(days=2), machine=MachineId(1), listing=None),
+    ),
+)
 
 
 class TestOptions:
@@ -80,6 +102,67 @@ class TestOptions:
         assert vary(WEEK) == (Option(values=(), scenario=WEEK),)
         assert vary(WEEK)[0].label == "as it is"
 
+    def test_fleets_are_numbered_in_labels(self) -> None:
+        """Their listings would fill pages, and the first ones may be alike."""
+        dear = [listing(price="0.90"), WEEK.listings[1]]
+        options = vary(WEEK, min_gpu=[2], listings=[WEEK.listings, dear])
+        labels = [option.label for option in options]
+        assert labels == ["min_gpu 2, listings 1", "min_gpu 2, listings 2"]
+        assert options[1].value("listings") == tuple(dear)
+        assert pickle.loads(pickle.dumps(options))[1].label == labels[1]
+        by_hand = Option(values=(("listings", WEEK.listings),), scenario=WEEK)
+        assert by_hand.label == "listings of 2 machine(s)"
+
+    @pytest.mark.parametrize(
+        ("name", "value", "field"),
+        [
+            ("price", PRICES[2], "prices.gpu"),
+            ("min_bid", PRICES[0], "prices.min_bid"),
+            ("min_gpu", 4, "min_gpu"),
+            ("max_discount", Fraction(1, 10), "max_discount"),
+            ("end", START + timedelta(days=2), "end"),
+        ],
+    )
+    def test_it_holds_after_a_relisting_too(self, name: str, value: Any, field: str) -> None:
+        """A relisting keeps what else it changes: here the storage price and the rolling end."""
+        (option,) = vary(RELISTED, **{name: [value]})
+        again, gone = option.scenario.relistings
+        assert again.listing is not None
+        assert attrgetter(field)(again.listing) == value
+        assert again.listing.prices.storage == PerGbMonth("0.90")
+        assert (again.listing.rolling is None) is (name == "end")
+        assert gone == RELISTED.relistings[1]  # unlisted all the same
+
+    def test_a_mix_holds_after_a_relisting_of_the_machine(self) -> None:
+        (option,) = vary(RELISTED, mix=[(8, 2)])
+        again, _ = option.scenario.relistings
+        assert again.listing is not None
+        assert (again.machine, again.listing.min_gpu) == (2, 2)
+
+    def test_the_price_varied_is_paid_after_a_relisting(self) -> None:
+        """96 hours of one GPU at $2 or $4: not two days of it at the price before, for $288."""
+        four_days = Interval(EPOCH, EPOCH + timedelta(days=4))
+        machine = listing(price="2.00")
+        scenario = Scenario(
+            listings=[machine],
+            demand=Trace([Request(after=86_400 * i, gpus=1, seconds=86_400) for i in range(4)]),
+            horizon=four_days,
+            relistings=[
+                Relisting(at=EPOCH + timedelta(days=2), machine=MachineId(1), listing=machine)
+            ],
+        )
+        options = vary(scenario, price=[PerGpuHour(2), PerGpuHour(4)])
+        assert [simulate(o.scenario).revenue for o in options] == [Money(192), Money(384)]
+
+    def test_fleets_that_relistings_would_undo(self) -> None:
+        with pytest.raises(
+            RuleViolation, match="listings: need relistings that only unlist, got 1 that publish"
+        ):
+            vary(RELISTED, listings=[RELISTED.listings])
+        unlisting = evolve(RELISTED, relistings=RELISTED.relistings[1:])
+        (option,) = vary(unlisting, listings=[RELISTED.listings])
+        assert option.scenario == unlisting
+
     @pytest.mark.parametrize(
         ("values", "match"),
         [
@@ -90,6 +173,8 @@ class TestOptions:
             ({"min_gpu": [3]}, "a power of two"),
             ({"max_discount": [0.4]}, "max_discount"),
             ({"mix": [(1,)]}, "mix: need 2 values"),
+            ({"mix": [3]}, "mix: need a series"),
+            ({"listings": [3]}, "listings: need a series"),
             ({"price": 3}, "price: need a series"),
         ],
     )
@@ -149,6 +234,10 @@ class TestASweep:
             found.values(BY_PRICE[0], "joy")
         with pytest.raises(WrongType, match="measure"):
             found.values(BY_PRICE[0], lambda _: 0.5)  # type: ignore[arg-type, return-value]
+
+    def test_a_measure_that_is_none(self, found: Sweep) -> None:
+        with pytest.raises(WrongType, match="measure: need the name of a figure, or a function"):
+            found.values(found.options[0], None)  # type: ignore[arg-type]
 
     def test_an_option_of_another_sweep(self, found: Sweep) -> None:
         with pytest.raises(RuleViolation, match="option: need an option of the sweep"):

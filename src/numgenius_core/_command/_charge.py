@@ -25,7 +25,8 @@ demand presets (load: GPU time wanted at any price, as a multiple of the machine
   training     load 2, median stay 24 h, 70 % on demand, 15 % reserved, 15 % bids; 1 GPU in 30 %
   serving      load 1.5, median stay 240 h, 60 % on demand, 40 % reserved; 1 GPU in 60 %
 Half of the clients pay the usual price (--usual), one in six 35 % more; the median bid is 60 % of
-it. With --fit FILE prices, occupancy (0 to 1) and hours come from columns price, occupied, hours.
+it. With --fit FILE prices, occupancy (0 to 1) and hours come from columns price, occupied, hours;
+of the preset there are the sizes and stays then, and no usual price.
 
 examples:
   numgenius charge 8 --from 0.25 --to 0.60 --kwh 0.15 --watts 350

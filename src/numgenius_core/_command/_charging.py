@@ -14,7 +14,7 @@ from numgenius_core._command._plotting import save
 from numgenius_core._command._reading import read, share, source_of
 from numgenius_core._command._saying import say
 from numgenius_core._numbers import PICO
-from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, PriceTerms
 from numgenius_core.rates import PerGpuHour
@@ -32,7 +32,7 @@ from numgenius_core.whatif import (
     fit,
     preset_demand,
 )
-from numgenius_core.wire.tables import read_table
+from numgenius_core.wire.tables import read_table, shown_cell
 
 _START: Final = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday; the answer is the same whenever asked
 _CENT: Final = PICO // 100
@@ -41,6 +41,7 @@ _MOST_TRIES: Final = 50
 _MOST_DAYS: Final = 366
 _MOST_RUNS: Final = 1_000
 _MOST_WATTS: Final = 1_000_000
+_LONGEST_HOURS: Final = 10**9
 _SEEN: Final = ("price", "occupied", "hours")
 
 
@@ -136,6 +137,9 @@ def _scenario(options: Namespace) -> Scenario:
             if not 0 <= getattr(options, name) <= _MOST_WATTS:
                 need = f"0 to {_MOST_WATTS:,} watts"
                 raise RuleViolation(f"--{name}", need, str(getattr(options, name)))
+        if not options.watts and not options.idle:
+            need = "what the machine draws, as there is a price of electricity"
+            raise RuleViolation("--watts", need, "neither --watts nor --idle")
         power = Power(price=price, gpu_watts=options.watts, idle_watts=options.idle)
     elif options.watts or options.idle:
         raise RuleViolation("--kwh", "the price of electricity, as there are watts", "none")
@@ -152,6 +156,10 @@ def _demand(options: Namespace) -> Demand:
     if name not in PRESETS:
         raise RuleViolation("--demand", f"one of {', '.join(PRESETS)}", name)
     if options.fit is not None:
+        if options.usual is not None:
+            raise RuleViolation(
+                "--usual", "none with --fit, whose prices are what was seen", options.usual
+            )
         preset = PRESETS[name]
         sizes = {size: weight for size, weight in preset.sizes.items() if size <= options.gpus}
         stays = LogNormal(preset.hours, preset.spread)
@@ -180,9 +188,12 @@ def _seen(file: str) -> list[Observation]:
         where = f"{'standard input' if file == '-' else file}, row {number}"
         try:
             cells = {name: Decimal(str(row[name])) for name in _SEEN}
+            plain = all(cell.is_finite() and cell < _LONGEST_HOURS for cell in cells.values())
         except InvalidOperation:
-            got = ", ".join(f"{name} {shown(row[name])}" for name in _SEEN)
-            raise RuleViolation(where, "three numbers: price, occupied, hours", got) from None
+            plain = False
+        if not plain:
+            got = ", ".join(f"{name} {shown_cell(row[name])}" for name in _SEEN)
+            raise RuleViolation(where, "three numbers: price, occupied, hours", got)
         try:
             found.append(
                 Observation(

@@ -18,6 +18,8 @@ from attrs import evolve, frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import length_in_seconds
+from numgenius_core._tables import Tabular
+from numgenius_core._tables.result import ResultTable
 from numgenius_core.contracts.calendar import client_end
 from numgenius_core.contracts.contract import Contract, check_contracts
 from numgenius_core.contracts.extension import Extended, PendingIncrease, extend
@@ -53,7 +55,7 @@ class PlanStep:
 
 
 @frozen(kw_only=True)
-class BackfillPlan:
+class BackfillPlan(Tabular):
     """Planned maintenance of a machine by the guide (G11).
 
     Attributes:
@@ -73,6 +75,32 @@ class BackfillPlan:
     waiting_for: tuple[ContractId, ...]
     extends: tuple[ContractId, ...] = ()
     asks: tuple[ContractId, ...] = ()
+
+    def _rows(self) -> Iterable[object]:
+        return self.steps
+
+    def table(self) -> ResultTable:
+        """Return a row for each step: what to do, when, and until when."""
+        rows = [
+            (
+                step.action.value,
+                f"{step.at:%Y-%m-%d %H:%M:%S}",
+                "" if step.until is None else f"{step.until:%Y-%m-%d %H:%M:%S}",
+            )
+            for step in self.steps
+        ]
+        told = [
+            f"{name}: {', '.join(map(str, ids))}"
+            for name, ids in (
+                ("contracts waited for", self.waiting_for),
+                ("extended", self.extends),
+                ("asked", self.asks),
+            )
+            if ids
+        ]
+        title = f"machine {self.machine}; {'; '.join(told) or 'vacant'}"
+        head = ("do", "at (UTC)", "until (UTC)")
+        return ResultTable(title=title, head=head, rows=tuple(rows))
 
 
 def backfill_plan(

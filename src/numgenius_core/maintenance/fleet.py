@@ -29,6 +29,8 @@ from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_id, check_kind
 from numgenius_core._numbers import length_in_seconds, whole_number
+from numgenius_core._tables import Tabular
+from numgenius_core._tables.result import ResultTable
 from numgenius_core.contracts.contract import Contract, check_contracts
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import MachineId
@@ -45,6 +47,7 @@ from numgenius_core.maintenance.losses import (
     disturbances,
     weighed_pieces,
 )
+from numgenius_core.money import Money
 
 
 @frozen(kw_only=True)
@@ -65,7 +68,7 @@ class MachineWindow:
 
 
 @frozen(kw_only=True)
-class FleetPlan:
+class FleetPlan(Tabular):
     """A maintenance window for each machine of a fleet, and how good the plan is known to be.
 
     Attributes:
@@ -93,6 +96,51 @@ class FleetPlan:
     def gap(self) -> Fraction:
         """How much of the loss is not proven necessary: 0 is proven, 1 is nothing."""
         return (self.loss - self.bound) / self.loss if self.loss else Fraction(0)
+
+    def _rows(self) -> Iterable[object]:
+        return (
+            {
+                "machine": each.machine,
+                "start": each.window.start,
+                "end": each.window.end,
+                "contracts": len(each.disturbed),
+                "gpu_hours": sum((one.gpu_hours for one in each.disturbed), Fraction(0)),
+                "revenue": Money.sum(one.revenue for one in each.disturbed),
+                "refunds": Money.sum(one.refund for one in each.disturbed),
+                "loss": each.loss,
+            }
+            for each in self.windows
+        )
+
+    def table(self) -> ResultTable:
+        """Return a row for each machine: when it is down, whom that disturbs, what is lost."""
+        rows = [
+            (
+                str(row["machine"]),
+                f"{row['start']:%Y-%m-%d %H:%M:%S}",
+                f"{row['end']:%Y-%m-%d %H:%M:%S}",
+                str(row["contracts"]),
+                f"{row['gpu_hours']:.2f}",
+                f"{row['revenue']:.2f}",
+                f"{row['refunds']:.2f}",
+                f"{row['loss']:.10g}",
+            )
+            for row in self.to_dicts()
+        ]
+        title = f"a loss of {float(self.loss):.10g}; no plan for these starts loses less"
+        if not self.is_optimal:
+            title = f"a loss of {float(self.loss):.10g}; none is below {float(self.bound):.10g}"
+        head = (
+            "machine",
+            "down from (UTC)",
+            "until (UTC)",
+            "contracts",
+            "GPU-hours lost",
+            "revenue lost $",
+            "refunds $",
+            "loss",
+        )
+        return ResultTable(title=title, head=head, rows=tuple(rows))
 
 
 def aligned_starts(
@@ -237,20 +285,31 @@ def bound_of(
     >>> bound_of(losses, starts, timedelta(days=1), 1, [Fraction(3), Fraction(0)])
     Fraction(5, 1)
     """
-    known = [utc(each, "starts") for each in starts]
+    known = [utc(each, f"starts[{i}]") for i, each in enumerate(as_tuple(starts, "starts"))]
     times = [total_seconds(known[0], each) for each in known]
     seconds = length_in_seconds(length)
     whole_number(at_once, "at_once", 1)
     if not times or any(a >= b for a, b in pairwise(times)):
         raise RuleViolation("starts", "instants in order of time", shown(starts))
-    if len(prices) != len(times) or any(price < 0 for price in prices):
-        raise RuleViolation("prices", f"{len(times)} of them, zero or more", shown(prices))
-    for index, row in enumerate(losses):
-        if len(row) != len(times):
-            raise RuleViolation(f"losses[{index}]", f"{len(times)} of them", str(len(row)))
-    charges = paid(times, seconds, prices)
-    least = sum((min(map(add, row, charges)) for row in losses), Fraction(0))
-    return least - at_once * sum(prices, Fraction(0))
+    extra = _by_start(prices, "prices", times)
+    if any(price < 0 for price in extra):
+        raise RuleViolation("prices", "zero or more", shown(prices))
+    charges = paid(times, seconds, extra)
+    rows = [
+        _by_start(row, f"losses[{i}]", times) for i, row in enumerate(as_tuple(losses, "losses"))
+    ]
+    least = sum((min(map(add, row, charges)) for row in rows), Fraction(0))
+    return least - at_once * sum(extra, Fraction(0))
+
+
+def _by_start(given: Iterable[Fraction], path: str, times: Sequence[int]) -> tuple[Fraction, ...]:
+    """Return exact numbers, one for each start."""
+    numbers = as_tuple(given, path)
+    if not {int, Fraction}.issuperset(map(type, numbers)):
+        raise WrongType(path, "whole numbers or Fractions", shown(given))
+    if len(numbers) != len(times):
+        raise RuleViolation(path, f"{len(times)} of them", str(len(numbers)))
+    return numbers
 
 
 def _losses(pieces: Iterable[Piece], times: Sequence[int], length: int) -> list[int]:

@@ -28,6 +28,8 @@ from attrs import frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import length_in_seconds
+from numgenius_core._tables import Tabular, numbers
+from numgenius_core._tables.result import ResultTable
 from numgenius_core.contracts.contract import Contract, check_contracts
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import ContractId
@@ -49,7 +51,7 @@ from numgenius_core.money import Money
 
 
 @frozen(kw_only=True)
-class WindowPlan:
+class WindowPlan(Tabular):
     """The window chosen for one machine, and what it costs.
 
     Attributes:
@@ -87,6 +89,24 @@ class WindowPlan:
     def refunds(self) -> Money:
         """What the host owes the clients for the disturbance."""
         return Money.sum(each.refund for each in self.disturbed)
+
+    def _rows(self) -> Iterable[object]:
+        return ({"contract": each.contract.id} | numbers(each) for each in self.disturbed)
+
+    def table(self) -> ResultTable:
+        """Return a row for each contract disturbed, with what it loses."""
+        rows = [
+            (
+                str(each.contract.id),
+                f"{float(each.gpu_hours):.2f}",
+                f"{each.revenue:.2f}",
+                f"{each.refund:.2f}",
+            )
+            for each in self.disturbed
+        ]
+        what = "nobody is disturbed" if self.is_free else f"a loss of {float(self.loss):.10g}"
+        head = ("contract", "GPU-hours lost", "revenue lost $", "refund $")
+        return ResultTable(title=f"down {self.window}: {what}", head=head, rows=tuple(rows))
 
 
 def free_time(contracts: Iterable[Contract], within: Interval) -> tuple[Interval, ...]:

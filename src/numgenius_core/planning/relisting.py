@@ -5,11 +5,14 @@ time that an extension would add, under a demand that the caller states: nothing
 
 Our readings: the instance extended runs all the time, as does the next one once it is let; both
 store as much; traffic is left out. The host receives what the client pays less the platform's fee.
-Between the two, an income is counted to the tick.
+A reserved contract is extended at its on-demand price: a prepayment must fit before the contract's
+end, so none is left to be discounted unless the client prepays anew. Between the two, an income is
+counted to the tick.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from fractions import Fraction
 
@@ -18,10 +21,12 @@ from attrs import field, frozen
 from numgenius_core._accrual import accrued
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import fraction, plain_duration, whole_seconds
+from numgenius_core._tables import Tabular
+from numgenius_core._tables.result import ResultTable
 from numgenius_core.contracts.contract import Contract, is_later
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.listing import PriceTerms
+from numgenius_core.listing import Mode, PriceTerms
 from numgenius_core.money import Money
 from numgenius_core.rates import PerHour
 from numgenius_core.units import Exact
@@ -63,12 +68,12 @@ class Outlook:
 
 
 @frozen(kw_only=True)
-class RelistingPlan:
+class RelistingPlan(Tabular):
     """Two choices of a host, over the time that an extension would add.
 
     Attributes:
         period: The time from the contract's end to the new end.
-        extend: Income if the contract is extended at its last prices.
+        extend: Income if the contract is extended at its last prices, undiscounted.
         relist: Income if the host lets the contract go and relists.
         break_even: The longest vacancy at which relisting still earns as much; ``None`` if it
             earns less even without any.
@@ -84,12 +89,29 @@ class RelistingPlan:
         """``extend`` or ``relist``; a tie extends, since that income is contract."""
         return "extend" if self.extend >= self.relist else "relist"
 
+    def _rows(self) -> Iterable[object]:
+        incomes = (("extend", self.extend), ("relist", self.relist))
+        return ({"choice": choice, "income": income} for choice, income in incomes)
+
+    def table(self) -> ResultTable:
+        """Return a row for each choice, with what it earns."""
+        rows = [
+            (f"{choice} *" if choice == self.better else choice, f"{income:.2f}")
+            for choice, income in (("extend", self.extend), ("relist", self.relist))
+        ]
+        vacancy = "relisting earns less even if let at once"
+        if self.break_even is not None:
+            vacancy = f"relisting earns as much up to a vacancy of {self.break_even}"
+        head = ("choice (* better)", "income $")
+        return ResultTable(title=f"{self.period}: {vacancy}", head=head, rows=tuple(rows))
+
 
 def extend_or_relist(contract: Contract, new_end: datetime, demand: Outlook) -> RelistingPlan:
     """Return what extending at the old price earns a host, against relisting.
 
     Both incomes are what the client pays for GPUs and disk less the platform's fee, over the time
-    from the contract's end to ``new_end``.
+    from the contract's end to ``new_end``. A reserved contract earns its on-demand price then: its
+    deposit fit before its end and is used up, and what a client may prepay anew is not counted.
 
     Args:
         contract: The contract that ends.
@@ -120,7 +142,10 @@ def extend_or_relist(contract: Contract, new_end: datetime, demand: Outlook) -> 
         raise RuleViolation("new_end", f"later than {contract.end or 'never'}", str(new_end))
     period = Interval(contract.end, new_end)
     block = contract.block
-    held = _income_a_second(contract, contract.gpu_rate_at(contract.end), contract.last_prices)
+    rate = contract.gpu_rate_at(contract.end)
+    if contract.mode is Mode.RESERVED:  # the discount ends with the deposit
+        rate = contract.last_prices.gpu.for_gpus(block.size)
+    held = _income_a_second(contract, rate, contract.last_prices)
     held = 0 if contract.is_free_test else held
     let = _income_a_second(contract, demand.prices.gpu.for_gpus(block.size), demand.prices)
     let_share = let * demand.share.numerator

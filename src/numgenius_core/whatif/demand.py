@@ -237,6 +237,15 @@ class Demand:
             if len(hours) != _HOURS:
                 raise RuleViolation("demand.by_hour", "24 weights", str(len(hours)))
             _check_weights(tuple(enumerate(hours)), "demand.by_hour")
+        self._check_instances()
+
+    def _check_instances(self) -> None:
+        """Check what each request will have, here and not when the first is drawn."""
+        whole_number(self.disk_mb, "demand.disk_mb", 0, MAX_MB)
+        if self.patience is not None:
+            whole_number(self.patience, "demand.patience", 1, _LONGEST)
+        if type(self.whole) is not bool:
+            raise WrongType("demand.whole", "True or False", shown(self.whole))
 
     def draw(self, horizon: Interval, seed: int) -> Trace:
         """Return the requests that one seed gives within a horizon.

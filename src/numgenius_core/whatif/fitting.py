@@ -1,16 +1,24 @@
 """A demand made to resemble what was seen: a price and occupancy history, or recorded rentals.
 
 From prices and occupancy (:func:`fit`). A machine's occupancy shows the requests that it *served*.
-Those that it lost when it was full are added back: of an offered load A, c servers serve
-A · (1 − B(A, c)), B the Erlang loss formula, and this is solved for A. A server is a group of GPUs
-of the average size. The offered load is then taken to fall with the price at a constant elasticity
-e, load = load₀ · (p₀ / p)^e, whose logarithms lie on a line: least squares, weighted by time.
+Those that it lost for want of free GPUs are added back by the loss model of clients of several
+sizes. With a_s the GPUs that clients of size s would hold if none were lost, the chance q(j) that
+j GPUs are in use follows from j · q(j) = Σ a_s · q(j − s) (Kaufman and Roberts; of one size it is
+Erlang's loss formula, and any stays of the same mean give the same). The mean of j is what the
+machine shows, and this is solved for the offered load Σ a_s. That load is then taken to fall with
+the price at a constant elasticity e, load = load₀ · (p₀ / p)^e, whose logarithms lie on a line:
+least squares, weighted by time.
 
-From rentals (:func:`resembling`). Arrivals, sizes, modes, stays and bids as often as they were.
+From requests (:func:`resembling`). Arrivals, sizes, modes, stays, limits and bids as often as they
+were; of what a demand has one value for, the mean, or a refusal where there is none.
 
 Our readings: p₀ is the lowest price seen, and no demand is invented below it. Time at full
-occupancy tells only that demand was large; it is left out. What clients who were turned away
-wanted is not in recorded rentals.
+occupancy tells only that demand was large; it is left out. Of several loads that show the same
+occupancy the least is taken. The model gives a client any GPUs that are free, the market only a
+block, so a simulation of what is fitted stays below the occupancy seen. For clients of one size it
+is exact. Measured from 30 to 90 %, it is at most 4 points below for the mixes of the presets on 8
+GPUs, at most 7 on 16, and at worst, half of the clients wanting one GPU and half eight of 16, 14.
+What clients who were turned away wanted is not in recorded rentals.
 """
 
 from __future__ import annotations
@@ -19,7 +27,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
-from math import exp, log
+from math import exp, inf, log
 from typing import Final
 
 from attrs import field, frozen
@@ -28,15 +36,19 @@ from numgenius_core._checks import MAX_GPUS, as_tuple, check_kind
 from numgenius_core._numbers import PICO, fraction, whole_number
 from numgenius_core.billing.history import History
 from numgenius_core.contracts.life import InstanceState
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation
+from numgenius_core.gpus.slicing import offer_sizes
 from numgenius_core.intervals import Interval, total_seconds
 from numgenius_core.listing import Mode
-from numgenius_core.rates import PerGpuHour
+from numgenius_core.rates import MAX_RATE, PerGpuHour
 from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Exact
 from numgenius_core.whatif.demand import Demand, Request, Trace
 from numgenius_core.whatif.distributions import Distribution, Observed, Pareto
 
 _HALVINGS: Final = 200
+_STEP: Final = 1.25
+_LARGE: Final = 1e200
+_LARGEST_LOAD: Final = 1e24  # all GPUs that clients can take are in use, as far as floats tell
 
 
 def _occupied(value: Exact) -> Fraction:
@@ -72,41 +84,36 @@ class Observation:
         whole_number(self.seconds, "observation.seconds", 1)
 
 
-def erlang_b(load: float, servers: int) -> float:
-    """Return the share of requests that are lost when all servers are busy.
+def _in_use(load: float, gpus: int, shares: list[tuple[int, float]]) -> float:
+    """Return the mean number of GPUs in use, by the recursion of Kaufman and Roberts.
 
     Args:
-        load: Requests that arrive during the average stay.
-        servers: How many can be served at once.
-
-    Raises:
-        RuleViolation: A load that is not finite or negative, or no server.
-
-    >>> from numgenius_core.whatif.fitting import erlang_b
-    >>> round(erlang_b(5.0, 8), 4)
-    0.07
+        load: GPUs that clients would hold on average if none were lost.
+        gpus: GPUs of the machine.
+        shares: Of each size, the share that it has of the load.
     """
-    whole_number(servers, "servers", 1, MAX_GPUS)
-    if type(load) not in (int, float):
-        raise WrongType("load", "a number", shown(load))
-    if not 0 <= load < float("inf"):  # also so for NaN
-        raise RuleViolation("load", "zero or more, finite", shown(load))
-    # Erlang's recursion from no server up: his formula has factorials that floats cannot hold.
-    lost = 1.0
-    for busy in range(1, servers + 1):
-        lost = load * lost / (busy + load * lost)
-    return lost
+    chances = [1.0]  # that so many are in use, all times one factor
+    for used in range(1, gpus + 1):
+        known = [share * chances[used - size] for size, share in shares if size <= used]
+        chances.append(load * sum(known) / used)
+        if chances[-1] > _LARGE:  # or many GPUs at a high load leave what a float holds
+            chances = [chance / _LARGE for chance in chances]
+    return sum(used * chance for used, chance in enumerate(chances)) / sum(chances)
 
 
-def _offered(carried: float, servers: int) -> float:
-    """Return the load of which ``carried`` is served, by halving; served grows with offered."""
-    low, high = carried, max(1.0, 2 * carried)
-    while high * (1 - erlang_b(high, servers)) < carried:
-        low, high = high, 2 * high
+def _offered(carried: float, gpus: int, shares: list[tuple[int, float]]) -> float:
+    """Return the least load of which ``carried`` GPUs are in use, by halving."""
+    low, high = carried, max(1.0, carried)
+    # Small steps, as use need not grow with load: many small clients keep the large ones out.
+    while _in_use(high, gpus, shares) < carried:
+        low, high = high, _STEP * high
+        if high > _LARGEST_LOAD:
+            need = "occupancy that clients of these sizes can reach"
+            raise RuleViolation("history", need, f"{carried / gpus:.4g}")
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        served = middle * (1 - erlang_b(middle, servers))
-        low, high = (middle, high) if served < carried else (low, middle)
+        reached = _in_use(middle, gpus, shares) >= carried
+        low, high = (low, middle) if reached else (middle, high)
     return high
 
 
@@ -115,18 +122,22 @@ def fit(
 ) -> Demand:
     """Return the demand that a price and occupancy history shows, all of it in on-demand mode.
 
-    Requests that were lost while the machine was full are added back by the Erlang loss formula,
-    and the load is taken to fall with the price at a constant elasticity.
+    Requests that found too few GPUs free are added back by the loss model of clients of several
+    sizes, and the load is taken to fall with the price at a constant elasticity. A simulation of
+    what is fitted gives the occupancy back, less what fragments lose: nothing for clients of one
+    size, up to 4 points for the presets' mixes on 8 GPUs.
 
     Args:
         history: What was seen, at two prices or more.
         gpus: GPUs of the machine.
-        sizes: Weight of each number of GPUs that clients ask for.
+        sizes: Weight of each number of GPUs that clients ask for: sizes that the machine offers.
         stays: Hours that clients stay.
 
     Raises:
         RuleViolation: Fewer than two prices at which the machine was partly rented, or occupancy
-            that does not fall as the price rises: no elasticity explains that.
+            that does not fall as the price rises: no elasticity explains that. A size that the
+            machine does not offer, occupancy that clients of these sizes cannot reach, or stays
+            without a mean.
 
     >>> from numgenius_core import PerGpuHour
     >>> from numgenius_core.whatif import Exponential, Observation, fit
@@ -141,13 +152,13 @@ def fit(
     check_kind(stays, Distribution, "stays")
     mix = Demand(per_day=1, sizes=sizes, stays=stays)  # refuses wrong sizes and stays
     whole_number(gpus, "gpus", 1, MAX_GPUS)
-    size = sum(s * w for s, w in mix.sizes) / sum(w for _, w in mix.sizes)
-    servers = max(1, round(gpus / size))
+    size, shares = _shares(mix, gpus)
     points = []
     for index, seen in enumerate(as_tuple(history, "history")):
         check_kind(seen, Observation, f"history[{index}]")
-        if 0 < seen.occupied < 1:
-            load = _offered(float(seen.occupied) * servers, servers)
+        occupied = float(seen.occupied)
+        if 0 < occupied < 1:
+            load = _offered(occupied * gpus, gpus, shares)
             points.append((log(seen.price.steps / PICO), log(load), seen.seconds))
     if len({price for price, _, _ in points}) < 2:
         need = "partly rented time at two prices or more"
@@ -157,9 +168,24 @@ def fit(
         raise RuleViolation("history", "occupancy that falls as the price rises", "it does not")
     lowest = min(price for price, _, _ in points)
     load = exp(level + slope * lowest)
-    per_day = load * SECONDS_PER_DAY / (stays.mean * SECONDS_PER_HOUR)
+    per_day = to_decimal(load / size * SECONDS_PER_DAY / (stays.mean * SECONDS_PER_HOUR))
+    if not per_day:
+        got = "stays without a mean" if stays.mean == inf else f"{stays.mean:.4g} hours"
+        raise RuleViolation("stays", "a mean stay short enough to count requests a day", got)
     limits = Pareto(to_decimal(exp(lowest)), to_decimal(-slope))
-    return Demand(per_day=to_decimal(per_day), sizes=mix.sizes, stays=stays, limits=limits)
+    return Demand(per_day=per_day, sizes=mix.sizes, stays=stays, limits=limits)
+
+
+def _shares(mix: Demand, gpus: int) -> tuple[float, list[tuple[int, float]]]:
+    """Return the average size, and of each size its share of the GPUs wanted."""
+    offered = sorted(set(offer_sizes(gpus, 1)))
+    for size, weight in mix.sizes:
+        if weight and size not in offered:
+            need = f"sizes in which {gpus} GPUs are offered: {', '.join(map(str, offered))}"
+            raise RuleViolation("sizes", need, str(size))
+    wanted = sum(size * weight for size, weight in mix.sizes)
+    average = wanted / sum(weight for _, weight in mix.sizes)
+    return average, [(size, size * weight / wanted) for size, weight in mix.sizes if weight]
 
 
 def _line(points: list[tuple[float, float, int]]) -> tuple[float, float]:
@@ -180,8 +206,10 @@ def to_decimal(value: float) -> Decimal:
 def recorded(histories: Iterable[History], horizon: Interval) -> Trace:
     """Return the requests that rentals of the past were, as far as they lie in a horizon.
 
-    Each wants its GPUs for as long as they ran within the horizon. Rentals that began before it,
-    and those that never ran in it, are left out.
+    Each wants its GPUs for as long as they ran within the horizon, in its mode, with its bid and
+    its disk. No history says what a client would have paid at most, so each pays any price; none
+    asks that the listing lasts. Rentals that began before the horizon, and those that never ran in
+    it, are left out.
 
     Args:
         histories: What happened to each instance, as billing reads it.
@@ -234,12 +262,21 @@ def _ran(history: History, horizon: Interval) -> int:
 def resembling(trace: Trace, horizon: Interval) -> Demand:
     """Return a generator of requests like those of a trace: as many, as large, as long.
 
+    Sizes, modes, stays, limits and bids come as often as in the trace, but each by itself: that
+    the large requests were the long ones, say, is not kept, nor is the hour of the day. A client
+    without a limit, where others have one, has the highest there can be.
+
+    A demand has one disk, one patience and one ``whole`` for all. The disk is the mean, weighted by
+    stays: clients who are all served store as much as those of the trace. The patience is the mean
+    of the interruptible clients.
+
     Args:
         trace: The requests recorded.
         horizon: The time in which they were.
 
     Raises:
-        RuleViolation: No request within the horizon.
+        RuleViolation: No request within the horizon; some that are ``whole`` and some that are
+            not; or some interruptible clients with patience and some without end.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval
@@ -255,14 +292,45 @@ def resembling(trace: Trace, horizon: Interval) -> Demand:
     if not seen:
         raise RuleViolation("trace", "at least one request in the horizon", "none")
     bids = [r.bid.per_gpu(r.gpus).to_decimal() for r in seen if r.bid is not None]
-    limits = [r.limit.to_decimal() for r in seen if r.limit is not None]
-    priced = all(r.limit is not None for r in seen if r.mode is not Mode.INTERRUPTIBLE)
-    stays = [to_decimal(max(r.seconds, 1) / SECONDS_PER_HOUR) for r in seen]
+    stays = [to_decimal(r.seconds / SECONDS_PER_HOUR) for r in seen]
+    stored = sum(r.disk_mb * r.seconds for r in seen)
     return Demand(
         per_day=to_decimal(len(seen) * SECONDS_PER_DAY / horizon.seconds),
         sizes=tuple(sorted(Counter(r.gpus for r in seen).items())),
         modes=tuple(Counter(r.mode for r in seen).items()),
         stays=Observed(tuple(stays)),
-        limits=Observed(tuple(limits)) if limits and priced else None,
+        limits=_limits(seen),
         bids=Observed(tuple(bids)) if bids else None,
+        disk_mb=round(Fraction(stored, sum(r.seconds for r in seen))),
+        patience=_patience(seen),
+        whole=_whole(seen),
     )
+
+
+def _limits(seen: tuple[Request, ...]) -> Observed | None:
+    """Return what those pay at most who do not bid; ``None`` if nobody has a limit."""
+    limits = [r.limit for r in seen if r.mode is not Mode.INTERRUPTIBLE]
+    if not any(limit is not None for limit in limits):
+        return None
+    # A limit of zero is drawn as zero from the least price above it: draws are on a grid.
+    steps = [MAX_RATE * PICO if limit is None else max(limit.steps, 1) for limit in limits]
+    return Observed(tuple(PerGpuHour.from_steps(one).to_decimal() for one in steps))
+
+
+def _patience(seen: tuple[Request, ...]) -> int | None:
+    bidders = [r.patience for r in seen if r.mode is Mode.INTERRUPTIBLE]
+    given = [patience for patience in bidders if patience is not None]
+    if not given:
+        return None
+    if len(given) < len(bidders):
+        need = "patience of all interruptible clients, or of none"
+        raise RuleViolation("trace", need, f"of {len(given)} of {len(bidders)}")
+    return round(Fraction(sum(given), len(given)))
+
+
+def _whole(seen: tuple[Request, ...]) -> bool:
+    count = sum(r.whole for r in seen)
+    if 0 < count < len(seen):
+        need = "requests that are all whole, or none"
+        raise RuleViolation("trace", need, f"{count} of {len(seen)}")
+    return count > 0

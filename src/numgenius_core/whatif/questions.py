@@ -14,24 +14,35 @@ The questions of a client are in :mod:`numgenius_core.planning`.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from fractions import Fraction
-from itertools import combinations_with_replacement
-from math import comb
+from itertools import chain, combinations_with_replacement, product
+from math import comb, prod
 from typing import Any, Final, NamedTuple
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.listing import Listing
 from numgenius_core.rates import PerGpuHour
 from numgenius_core.units import Exact
 from numgenius_core.whatif.estimate import Estimate
 from numgenius_core.whatif.scenario import Option, Scenario, vary
-from numgenius_core.whatif.sweeps import Kept, Measure, Progress, Sweep, cell, heading, sweep
+from numgenius_core.whatif.sweeps import (
+    Kept,
+    Measure,
+    Progress,
+    Sweep,
+    cell,
+    check_measure,
+    heading,
+    sweep,
+)
 
 _MOST_MIXES: Final = 1_000
 _FLOORS: Final = (Fraction(0), Fraction(1, 2), Fraction(1), Fraction(3, 2), Fraction(2))
@@ -122,6 +133,7 @@ class _How(NamedTuple):
 def _answer(
     options: Sequence[Option], measure: Measure, how: _How, base: Option | None = None
 ) -> Answer:
+    check_measure(measure)
     found = sweep(options, **how._asdict())
     best = found.best(measure)
     return Answer(best=best, base=base or best, measure=measure, sweep=found)
@@ -217,9 +229,10 @@ def best_min_gpu(
     1
     """
     check_kind(scenario, Scenario, "scenario")
-    tried = _powers(scenario) if sizes is None else sizes
+    if sizes is None:
+        sizes = _powers(min(listing.machine.gpus for listing in scenario.listings))
     how = _How(runs, seed, workers, executor, progress, kept)
-    return _answer(vary(scenario, min_gpu=tried), measure, how)
+    return _answer(vary(scenario, min_gpu=sizes), measure, how)
 
 
 def best_mix(
@@ -238,8 +251,10 @@ def best_mix(
 
     Args:
         scenario: What is listed and who comes.
-        mixes: Mixes to try, each a ``min_gpu`` for every listing; all mixes, whatever the order,
-            of what the smallest machine may have if left out.
+        mixes: Mixes to try, each a ``min_gpu`` for every listing; if left out, all mixes of what
+            each machine may have. Machines that are listed alike, their ids and ``min_gpu`` aside,
+            are tried in one order only, the smaller ``min_gpu`` first: another order changes no
+            more than which of them takes a client to whom both cost the same.
         measure: The figure whose mean is to be greatest.
         runs: Runs of each option; this and what follows is as of
             :func:`~numgenius_core.whatif.sweep`.
@@ -268,21 +283,44 @@ def best_mix(
     (1, 2)
     """
     check_kind(scenario, Scenario, "scenario")
-    if mixes is None:
-        sizes, machines = _powers(scenario), len(scenario.listings)
-        many = comb(len(sizes) + machines - 1, machines)
-        if many > _MOST_MIXES:
-            raise RuleViolation(
-                "mixes", f"at most {_MOST_MIXES:,}, or the ones to try", f"{many:,}"
-            )
-        mixes = combinations_with_replacement(sizes, machines)
+    tried = _mixes(scenario) if mixes is None else as_tuple(mixes, "mixes")
     how = _How(runs, seed, workers, executor, progress, kept)
-    return _answer(vary(scenario, mix=map(tuple, mixes)), measure, how)
+    return _answer(vary(scenario, mix=tried), measure, how)
 
 
-def _powers(scenario: Scenario) -> tuple[int, ...]:
-    smallest = min(listing.machine.gpus for listing in scenario.listings)
-    return tuple(1 << power for power in range(smallest.bit_length()))
+def _powers(gpus: int) -> tuple[int, ...]:
+    """Return each ``min_gpu`` that a machine may have."""
+    return tuple(1 << power for power in range(gpus.bit_length()))
+
+
+def _mixes(scenario: Scenario) -> list[tuple[int, ...]]:
+    """Return all mixes; of machines that are alike, those that ascend."""
+    groups = [(_powers(gpus), places) for gpus, places in _alike(scenario)]
+    many = prod(comb(len(sizes) + len(places) - 1, len(places)) for sizes, places in groups)
+    if many > _MOST_MIXES:
+        raise RuleViolation("mixes", f"at most {_MOST_MIXES:,}, or the ones to try", f"{many:,}")
+    ways = [combinations_with_replacement(sizes, len(places)) for sizes, places in groups]
+    order = [place for _, places in groups for place in places]
+    mixes = []
+    for parts in product(*ways):
+        by_place = dict(zip(order, chain(*parts), strict=True))
+        mixes.append(tuple([by_place[place] for place in range(len(order))]))
+    return mixes
+
+
+def _alike(scenario: Scenario) -> list[tuple[int, list[int]]]:
+    """Return which listings are equal but for id and ``min_gpu``: GPUs, and their places."""
+    later: defaultdict[int, list[object]] = defaultdict(list)
+    for one in scenario.relistings:
+        later[one.machine].append((one.at, one.listing and _nameless(one.listing)))
+    groups: defaultdict[object, list[int]] = defaultdict(list)
+    for place, listing in enumerate(scenario.listings):
+        groups[_nameless(listing), *later[listing.machine.id]].append(place)
+    return [(scenario.listings[places[0]].machine.gpus, places) for places in groups.values()]
+
+
+def _nameless(listing: Listing) -> Listing:
+    return evolve(listing, machine=evolve(listing.machine, id=0), min_gpu=1)
 
 
 def worth_of_discount(
@@ -364,7 +402,8 @@ def break_even_floor(scenario: Scenario) -> PerGpuHour:
     check_kind(scenario, Scenario, "scenario")
     if scenario.power is None:
         raise RuleViolation("scenario.power", "what the machines draw", shown(None))
-    fee = max(listing.prices.platform_fee for listing in scenario.listings)
+    later = [one.listing for one in scenario.relistings if one.listing is not None]
+    fee = max(listing.prices.platform_fee for listing in (*scenario.listings, *later))
     power = scenario.power
     cost = Fraction(power.price.steps * power.gpu_watts, 1_000) / (1 - fee)
     return PerGpuHour.from_steps(-(-cost.numerator // cost.denominator))

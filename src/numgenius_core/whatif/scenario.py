@@ -6,7 +6,7 @@ the outcomes (:func:`~numgenius_core.whatif.sweep`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import Enum
 from itertools import product
@@ -158,11 +158,16 @@ class Option:
 
     values: tuple[tuple[str, Any], ...]
     scenario: Scenario
+    _numbers: tuple[int, ...] = field(init=False, default=(), eq=False, repr=False)
+    """Of each value, which one of its series it is; not known of an option made by hand."""
 
     @property
     def label(self) -> str:
-        """The values as text, such as ``price 2.50, min_gpu 2``."""
-        return ", ".join(f"{name} {_text(value)}" for name, value in self.values) or "as it is"
+        """The values as text, such as ``price 2.50, min_gpu 2``; a fleet by its number."""
+        numbers = self._numbers or (0,) * len(self.values)
+        pairs = zip(self.values, numbers, strict=True)
+        texts = [f"{name} {_text(value, number)}" for (name, value), number in pairs]
+        return ", ".join(texts) or "as it is"
 
     def __str__(self) -> str:
         return self.label
@@ -179,8 +184,11 @@ class Option:
         raise RuleViolation("name", f"one of {[known for known, _ in self.values]}", shown(name))
 
 
-def _text(value: object) -> str:
+def _text(value: object, number: int = 0) -> str:
+    """Return a value as text; of a fleet its number, as its listings would fill pages."""
     if isinstance(value, tuple):
+        if value and all(isinstance(one, Listing) for one in value):
+            return str(number) if number else f"of {len(value)} machine(s)"
         return "+".join(map(_text, value))
     if value is None:
         return "never"
@@ -210,20 +218,27 @@ def _end(scenario: Scenario, value: datetime | None) -> Scenario:
     return _relisted(scenario, lambda one: evolve(one, end=value, rolling=None))
 
 
-def _mix(scenario: Scenario, value: Sequence[int]) -> Scenario:
-    sizes = as_tuple(value, "mix")
-    if len(sizes) != len(scenario.listings):
-        raise RuleViolation("mix", f"{len(scenario.listings)} values of min_gpu", str(len(sizes)))
-    pairs = zip(scenario.listings, sizes, strict=True)
-    return evolve(scenario, listings=tuple(evolve(one, min_gpu=m) for one, m in pairs))
+def _mix(scenario: Scenario, value: tuple[int, ...]) -> Scenario:
+    if len(value) != len(scenario.listings):
+        raise RuleViolation("mix", f"{len(scenario.listings)} values of min_gpu", str(len(value)))
+    sizes = {one.machine.id: m for one, m in zip(scenario.listings, value, strict=True)}
+    return _relisted(scenario, lambda one: evolve(one, min_gpu=sizes[one.machine.id]))
 
 
-def _listings(scenario: Scenario, value: Iterable[Listing]) -> Scenario:
-    return evolve(scenario, listings=as_tuple(value, "listings"))
+def _listings(scenario: Scenario, value: tuple[Listing, ...]) -> Scenario:
+    again = sum(one.listing is not None for one in scenario.relistings)
+    if again:  # each would bring back a listing that this fleet does not have
+        raise RuleViolation("listings", "relistings that only unlist", f"{again} that publish anew")
+    return evolve(scenario, listings=value)
 
 
 def _relisted(scenario: Scenario, change: Callable[[Listing], Listing]) -> Scenario:
-    return evolve(scenario, listings=tuple(map(change, scenario.listings)))
+    """Return the scenario with each listing changed, those that are published later too."""
+    relistings = [
+        one if one.listing is None else evolve(one, listing=change(one.listing))
+        for one in scenario.relistings
+    ]
+    return evolve(scenario, listings=map(change, scenario.listings), relistings=relistings)
 
 
 _VARY: Final[Mapping[str, Callable[[Scenario, Any], Scenario]]] = {
@@ -235,19 +250,25 @@ _VARY: Final[Mapping[str, Callable[[Scenario, Any], Scenario]]] = {
     "mix": _mix,
     "listings": _listings,
 }
+_SERIES: Final = ("mix", "listings")  # whose values are series themselves
 
 
 def vary(scenario: Scenario, **values: Iterable[Any]) -> tuple[Option, ...]:
     """Return a scenario with each combination of some values, the last one changing first.
 
+    A value holds all the time: where the scenario has relistings, they publish it too, and change
+    what else they change. ``listings`` alone cannot be varied there, unless they only unlist.
+
     Args:
         scenario: The scenario as it is.
         **values: For each thing varied, its values: ``price`` and ``min_bid`` (of all machines,
             dollars per GPU-hour), ``min_gpu``, ``max_discount``, ``end`` (``None`` is never),
-            ``mix`` (a ``min_gpu`` for each listing) or ``listings`` (whole fleets).
+            ``mix`` (a ``min_gpu`` for each listing) or ``listings`` (whole fleets; in labels they
+            are numbered in the order given).
 
     Raises:
-        RuleViolation: A name that cannot be varied, no value, or a value against the rules.
+        RuleViolation: A name that cannot be varied, no value, a value against the rules, or
+            ``listings`` of a scenario whose relistings publish a machine anew.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval, Listing, Machine, PerGpuHour, PriceTerms
@@ -267,13 +288,17 @@ def vary(scenario: Scenario, **values: Iterable[Any]) -> tuple[Option, ...]:
         if name not in _VARY:
             raise RuleViolation("vary", f"one of {', '.join(_VARY)}", shown(name))
     series = {name: as_tuple(value, name) for name, value in values.items()}
+    for name in set(_SERIES) & set(series):
+        series[name] = tuple([as_tuple(value, name) for value in series[name]])
     options = []
-    for combination in product(*series.values()):
-        chosen = tuple(zip(series, combination, strict=True))
+    for combination in product(*(enumerate(tried, 1) for tried in series.values())):
+        chosen = tuple((name, value) for name, (_, value) in zip(series, combination, strict=True))
         varied = scenario
         for name, value in chosen:
             varied = _VARY[name](varied, value)
-        options.append(Option(values=chosen, scenario=varied))
+        option = Option(values=chosen, scenario=varied)
+        object.__setattr__(option, "_numbers", tuple(number for number, _ in combination))
+        options.append(option)
     if not options:
         raise RuleViolation("vary", "at least one value of each", "none")
     return tuple(options)

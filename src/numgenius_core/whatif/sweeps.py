@@ -89,6 +89,7 @@ class Sweep(Tabular):
         """
         if option not in self.options:
             raise RuleViolation("option", "an option of the sweep", shown(option))
+        check_measure(measure)
         return tuple(_measured(o, measure) for o in self.outcomes[self.options.index(option)])
 
     def estimate(
@@ -169,13 +170,18 @@ def cell(found: Estimate, measure: Measure) -> str:
     return f"{found.text(1, 100)} %" if measure in _SHARES else found.text(2)
 
 
-def _measured(outcome: Outcome, measure: Measure) -> Fraction:
+def check_measure(measure: Measure) -> None:
+    """Refuse what says no figure: before a sweep, which may take hours, and not after it."""
     if isinstance(measure, str):
         if measure not in _FIGURES:
             raise RuleViolation("measure", f"one of {', '.join(_FIGURES)}", shown(measure))
-        value = getattr(outcome, measure)
-    else:
-        value = measure(outcome)
+    elif not callable(measure):
+        need = "the name of a figure, or a function of an outcome"
+        raise WrongType("measure", need, shown(measure))
+
+
+def _measured(outcome: Outcome, measure: Measure) -> Fraction:
+    value = getattr(outcome, measure) if isinstance(measure, str) else measure(outcome)
     if isinstance(value, Money):
         return Fraction(value.ticks, TICKS_PER_DOLLAR)
     if not isinstance(value, Fraction) and type(value) is not int:

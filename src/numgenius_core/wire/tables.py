@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from numgenius_core._checks import check_kind
 from numgenius_core._json.packings import Source, name_of, text_of
-from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, shown
+from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, WrongType, shown
 from numgenius_core.rates import PerHour
 from numgenius_core.wire._kinds import RecordKind
 from numgenius_core.wire._moments import moment_in
@@ -107,9 +107,24 @@ def read_table(
     return tuple(renamed(row, known, number) for number, row in enumerate(rows, 1))
 
 
+def shown_cell(cell: object) -> str:
+    """Return what stands in a cell, for a message; words for nothing were read as an empty one."""
+    return "nothing (an empty cell, nan, NULL or the like)" if cell == "" else shown(cell)
+
+
+def _names(given: object, path: str) -> tuple[str, ...]:
+    """Return names of columns, refusing what is none; a text would be one for each letter."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise WrongType(path, "a series of names of columns", shown(given))
+    names = tuple(given)
+    for index, name in enumerate(names):
+        check_kind(name, str, f"{path}[{index}]")
+    return names
+
+
 def _table(text: str, name: str, wanted: Iterable[str], header: Sequence[str] | None) -> Table:
     if header is not None:
-        line = "\t".join(header)
+        line = "\t".join(_names(header, "header"))
         first = text.lstrip("\r\n").partition("\n")[0]
         separator = max("\t,;|", key=first.count)
         text = line.replace("\t", separator) + "\n" + text
@@ -200,7 +215,7 @@ def price_changes(
         comma = table.separator != "," and decimal_comma(table, {*_PRICES, price or ""})
     when = _column(there, time, _TIMES, "the time", name)
     what = _column(there, price, _PRICES, "the price", name)
-    keys = [key for key in _KEYS if key in there] if by is None else list(by)
+    keys = [key for key in _KEYS if key in there] if by is None else list(_names(by, "by"))
     require(Table("", name, ",", there), keys)
     varying = [key for key in keys if len({str(row.get(key)) for row in rows}) > 1 or by]
     found: defaultdict[str, dict[datetime, PerHour]] = defaultdict(dict)
@@ -243,7 +258,7 @@ def _time(said: object, path: str, naive: str) -> datetime:
     except RuleViolation as fault:
         raise RuleViolation(path, fault.need, fault.got) from None
     if found is None:
-        raise RuleViolation(path, "an ISO 8601 time or Unix seconds", shown(said))
+        raise RuleViolation(path, "an ISO 8601 time or Unix seconds", shown_cell(said))
     return found
 
 
@@ -257,4 +272,4 @@ def _price(said: object, path: str, *, comma: bool) -> PerHour:
             return PerHour.nearest(Decimal(plain_number(said, comma=comma)))
         return PerHour.from_float(said)  # type: ignore[arg-type]  # it refuses what is no number
     except (RuleViolation, ArithmeticError):
-        raise RuleViolation(path, "dollars per hour", shown(said)) from None
+        raise RuleViolation(path, "dollars per hour", shown_cell(said)) from None
