@@ -22,10 +22,12 @@ import pandas as pd  # type: ignore[import-untyped]  # its stubs are a package o
 import pytest
 from attrs import evolve, fields, frozen, has
 from attrs.exceptions import FrozenInstanceError
+from hypothesis import HealthCheck, Phase, given, settings
 
 import document_values as known
 from house import FACES, load
 from market_world import ANN, BOB, prices, second, world
+from numgenius_core._tables import Tabular
 from numgenius_core.bids import AuctionResult, BlockAuction, Claim, pay_as_bid, resolve
 from numgenius_core.contracts import Contract
 from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType
@@ -40,7 +42,7 @@ from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.prices import quote
 from numgenius_core.rates import PerGpuHour, PerHour, Rate
-from numgenius_core.testing import Books
+from numgenius_core.testing import Books, values
 from numgenius_core.whatif import PRESETS
 from numgenius_core.wire import read_instances, read_machines, read_offers, read_sample
 
@@ -60,6 +62,7 @@ ATOMS: tuple[type, ...] = (
 )
 ATOMS += (type(None), Money, Rate, type, NumgeniusError)
 MUTABLE = (list, set, bytearray, dict)
+ALL = list(HealthCheck)
 
 
 def busy_market() -> Market:
@@ -517,3 +520,33 @@ class TestComesBackAsItWas:
             one, two = (read(text, on_error="collect") for _ in range(2))
             assert one.faults
             assert one == two == pickle.loads(pickle.dumps(one))
+
+
+NOT_DRAWN = {"Answer", "Sweep", "SlaOutlook", "Law", "Rule"}
+"""Results of many simulations, which nobody makes by hand, and what is made of functions."""
+WITH_TEXTS = sorted(
+    {
+        kind
+        for face in FACES
+        for kind in map(vars(load(face)).get, load(face).__all__)
+        if isinstance(kind, type) and has(kind) and kind.__name__ not in NOT_DRAWN
+    },
+    key=lambda kind: kind.__qualname__,
+)
+
+
+class TestEachValueHasATextAndATable:
+    """What can be made, or read from a document, can be printed and told as rows."""
+
+    @pytest.mark.parametrize("kind", WITH_TEXTS, ids=lambda kind: kind.__qualname__)
+    def test_whatever_is_in_it(self, kind: type) -> None:
+        @settings(max_examples=6, database=None, phases=[Phase.generate], suppress_health_check=ALL)
+        @given(values(kind))
+        def check(value: Any) -> None:
+            assert str(value)
+            assert repr(value)
+            if isinstance(value, Tabular):
+                assert value.table().head
+                assert isinstance(value.to_dicts(), list)
+
+        check()

@@ -23,6 +23,7 @@ from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import fraction
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
+from numgenius_core.errors import RuleViolation
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.planning.price_series import PriceSeries
 from numgenius_core.rates import PerHour
@@ -39,6 +40,9 @@ class BidOutcome:
         running: Seconds that the bid ran.
         paid: What those cost at the price recorded; at the bid, they cost ``bid.charge(running)``.
         interruptions: How often a change of price paused it.
+
+    Raises:
+        RuleViolation: A record of no time.
     """
 
     bid: PerHour
@@ -46,6 +50,10 @@ class BidOutcome:
     running: int
     paid: Money
     interruptions: int
+
+    def __attrs_post_init__(self) -> None:
+        if self.seconds < 1:
+            raise RuleViolation("bid_outcome.seconds", "at least 1", str(self.seconds))
 
     @property
     def availability(self) -> Fraction:

@@ -115,6 +115,9 @@ class Quote(Tabular):
         target: The uptime that the client asks the host to keep, ``None`` for no promise.
         sla_per_hour: What the promise costs an hour, ``None`` without one.
 
+    Raises:
+        RuleViolation: A stay of no time.
+
     >>> from datetime import timedelta
     >>> from numgenius_core import MachineId, Offer, OfferId, PerGpuHour, PriceTerms, quote
     >>> prices = PriceTerms(gpu=PerGpuHour("0.40"))
@@ -136,6 +139,10 @@ class Quote(Tabular):
     discount: Fraction = Fraction(0)
     target: Fraction | None = None
     sla_per_hour: PerHour | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.seconds < 1:
+            raise RuleViolation("quote.seconds", "at least 1", str(self.seconds))
 
     @property
     def total(self) -> Money:

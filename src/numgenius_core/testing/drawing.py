@@ -175,7 +175,11 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return st.one_of(*map(values, drawn))
     if origin is Literal:
         return st.sampled_from(arguments)
-    if isinstance(origin, type) and (arguments or origin is tuple):
+    if (
+        isinstance(origin, type)
+        and Ellipsis not in arguments[:1]
+        and (arguments or origin is tuple)
+    ):
         return _series(origin, arguments)
     if kind is NoneType:
         return st.none()

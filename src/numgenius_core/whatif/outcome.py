@@ -185,11 +185,12 @@ class Outcome(Tabular):
 
 
 def _row(name: str, one: ModeOutcome | Outcome, time: int) -> tuple[str, ...]:
+    """Return a row; where there was no time, no share of it was used."""
     return (
         name,
         str(one.requests),
         str(one.rented),
-        f"{100 * one.gpu_seconds / time:.1f} %",
+        f"{100 * one.gpu_seconds / (time or 1):.1f} %",
         str(one.pauses),
         f"{one.revenue:.2f}",
         f"{one.payout:.2f}",

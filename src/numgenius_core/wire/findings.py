@@ -13,7 +13,7 @@ from attrs import frozen
 
 from numgenius_core._checks import as_tuple
 from numgenius_core._numbers import whole_number
-from numgenius_core.errors import WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import MachineId, OfferId
 
 
@@ -70,6 +70,9 @@ class Finding:
         offers: The numbers of the offers that it concerns, in the order of the market.
         detail: The sentence, with the figures that are odd.
 
+    Raises:
+        RuleViolation: It concerns no offer.
+
     >>> from numgenius_core import read_sample
     >>> finding = read_sample().findings[0]
     >>> print(finding)
@@ -82,6 +85,10 @@ class Finding:
     machine: MachineId
     offers: tuple[OfferId, ...]
     detail: str
+
+    def __attrs_post_init__(self) -> None:
+        if not self.offers:
+            raise RuleViolation("finding.offers", "at least one", "none")
 
     @property
     def offer(self) -> OfferId | None:
