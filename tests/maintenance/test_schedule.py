@@ -34,6 +34,7 @@ from numgenius_core.maintenance.schedule import hours_of_request
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.sla import Promise, SlaTerms
 
 T0 = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -313,6 +314,12 @@ class TestNotices:
         (told,) = notices(MACHINE, window(2, 4), [evolve(contract(0, 5), rate_changes=(later,))])
         assert told.charge == Money("5")
         assert told.gpu_hours == Fraction(4)
+
+    def test_with_a_promise_of_uptime_nothing_is_spared(self) -> None:
+        """DOMAIN 12: "an SLA contract is *not* free while offline"."""
+        sold = SlaTerms(promise=Promise("0.99"), target="0.95")
+        (told,) = notices(MACHINE, window(2, 4), [evolve(contract(0, 5), sla=sold)])
+        assert (told.gpu_hours, told.charge) == (Fraction(4), Money(0))
 
     @given(a=st.integers(0, 20), n=st.integers(1, 20), cut=st.integers(0, 20))
     def test_two_parts_of_a_window_cost_what_the_whole_costs(

@@ -401,7 +401,9 @@ class Notice:
         window: When it is down, with category and reason.
         overlap: When within the window the contract is in force; ``None`` if it ends before.
         gpu_hours: GPU-hours that the instance loses if it would have run throughout.
-        charge: What these would have cost. The client is not charged that: its machine is offline.
+        charge: What these would have cost, and the client is not charged, as its machine is
+            offline; zero with a promise of uptime, which is billed throughout and may earn a
+            credit.
     """
 
     client: AccountId
