@@ -2,7 +2,7 @@
 
 Rule (marketplace): a volume is charged per GB for as long as it exists, by the second, apart from
 the instances that use it; nothing while its machine is offline. A charge of it has the type
-``volume``.
+``volume``: :func:`~numgenius_core.billing.reconcile` holds them against each other.
 
 Our readings: after its end a volume is stored, and charged, until it is deleted, as an instance is.
 A host's own test is free (G10).
