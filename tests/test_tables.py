@@ -27,13 +27,31 @@ class TestATable:
         assert "<script>" not in html
         assert html.count("&lt;script&gt;&quot;&amp;") == 5
 
-    def test_long_tables_are_cut(self) -> None:
-        table = ResultTable(title="", head=("a", "b"), rows=(("x", "y"),) * 120)
-        assert table._repr_html_().count("<tr>") == 101
-        assert table._repr_html_().endswith("<p>… and 20 more</p>")
-        assert str(table).splitlines()[-1] == "… and 20 more"
-        whole = ResultTable(title="", head=("a", "b"), rows=(("x", "y"),) * 100)
-        assert "more" not in whole._repr_html_()
+    def test_of_a_long_table_the_middle_is_left_out(self) -> None:
+        rows = tuple((f"row {n}", str(n)) for n in range(1_119))
+        table = ResultTable(title="t", head=("a", "b"), rows=(*rows, ("in all", "7")))
+        lines = str(table).splitlines()
+        assert lines[:3] == ["t", "a            b", "row 0        0"]
+        assert lines[51:54] == ["row 49      49", "… 1,020 rows left out …", "row 1070  1070"]
+        assert lines[-1] == "in all       7"
+        assert len(lines) == 2 + 100 + 1
+        html = table._repr_html_()
+        assert html.count("<tr>") == 1 + 100 + 1
+        assert '<tr><td colspan="2">… 1,020 rows left out …</td></tr>' in html
+        assert html.index("row 49<") < html.index("left out") < html.index("row 1070<")
+        assert html.endswith(">7</td></tr></tbody></table>")
+
+    def test_a_hundred_rows_are_shown(self) -> None:
+        table = ResultTable(title="", head=("a", "b"), rows=(("x", "y"),) * 100)
+        assert "left out" not in table._repr_html_()
+        assert str(table) == table.text()
+        assert len(str(table).splitlines()) == 101
+
+    def test_all_rows_as_text(self) -> None:
+        rows = tuple((f"row {n}", str(n)) for n in range(300))
+        lines = ResultTable(title="t", head=("a", "b"), rows=rows).text().splitlines()
+        assert lines[0] == "t"
+        assert [line.split()[-1] for line in lines[2:]] == [str(n) for n in range(300)]
 
     def test_no_title(self) -> None:
         table = ResultTable(title="", head=("a", "b"), rows=())

@@ -196,6 +196,22 @@ class TestTheBacktest:
         found = answer(capsys, "sla", "backtest", str(path), *self.words, "--days", "366")
         assert (len(found["days"]), found["days_left_out"]) == (366, 0)
 
+    def test_every_day_is_printed(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """The day that matters may be any: here the 150th of 300."""
+        day = 86_400
+        record = {
+            "rentals": [{"start": 0, "end": 300 * day}],
+            "outages": [{"start": 149 * day, "end": 150 * day}],
+        }
+        path = tmp_path / "long.json"
+        path.write_text(json.dumps(record))
+        assert main(["sla", "backtest", str(path), *self.words, "--days", "300"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert len([line for line in lines if line.startswith("1970-")]) == 300
+        [bad] = [line for line in lines if line.startswith("1970-05-30")]
+        assert bad.split()[1] == "0.000%"
+        assert bad.split()[5] == "84.00"
+
     def test_the_last_day_counts_whole(
         self, capsys: pytest.CaptureFixture[str], history: str
     ) -> None:

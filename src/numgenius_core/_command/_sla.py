@@ -184,7 +184,7 @@ def _backtest(options: Namespace) -> tuple[dict[str, Any], str]:
     if options.days is None and settled.days and history.rentals:
         before = settled.days[0].day.date() - history.rentals[0].start.date()
         record["days_left_out"] = max(before.days, 0)
-    return record, str(tried)
+    return record, tried.table().text()
 
 
 def _show_backtest(result: dict[str, Any]) -> None:
@@ -228,7 +228,8 @@ def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
         most_fee=share("--most-fee", options.most_fee),
         platform_fee=share("--platform-fee", options.platform_fee, below_one=True),
     )
-    said = str(advice) if advice.tried else str(advice.table().title)
+    table = advice.table()
+    said = table.text() if advice.tried else table.title
     tried = [
         {
             "claim": float(each.cover.terms.promise.claim),

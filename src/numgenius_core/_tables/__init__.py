@@ -48,7 +48,10 @@ def numbers(row: object) -> dict[str, Number]:
 
 
 class Tabular(ABC):
-    """A result that prints as its table, and is shown as one in a notebook."""
+    """A result that prints as its table, and is shown as one in a notebook.
+
+    Of a table of more than a hundred rows the middle is left out; ``to_dicts`` has them all.
+    """
 
     __slots__ = ()
 
