@@ -196,10 +196,27 @@ class TestTheFourCosts:
         assert total(rows, "x_PlatformFee") == bill.fee.to_decimal(places)
         assert total(rows, "x_HostPayout") == bill.payout.to_decimal(places)
 
-    def test_billed_costs_add_up_over_consecutive_statements(self) -> None:
-        periods = [Interval(T0 + i * HOUR / 60, T0 + (i + 1) * HOUR / 60) for i in range(60)]
-        rows = [row for p in periods for row in focus_rows(statement(history(), p), places=2)]
-        assert total(rows, "BilledCost") == Decimal("1.10")  # $1 of GPU, $0.10 of disk
+    PERIODS = tuple(Interval(T0 + i * HOUR / 60, T0 + (i + 1) * HOUR / 60) for i in range(60))
+
+    def test_costs_add_up_over_consecutive_statements(self) -> None:
+        """An hour at $1, a fifth off, paid from the deposit, and $0.10 of disk; fee a quarter."""
+        source = history(RESERVED)
+        rows = [row for p in self.PERIODS for row in focus_rows(statement(source, p), places=2)]
+        sums = {name: total(rows, name) for name in rows[0] if name.endswith(("Cost", "Payout"))}
+        assert sums == {
+            "BilledCost": Decimal("576.10"),
+            "EffectiveCost": Decimal("0.90"),
+            "ContractedCost": Decimal("577.10"),
+            "ListCost": Decimal("577.10"),
+            "x_HostPayout": Decimal("0.68"),
+        }
+        assert total(rows, "x_PlatformFee") == Decimal("0.22")  # of $0.90, half to even
+
+    def test_without_a_discount_the_costs_of_a_row_are_one(self) -> None:
+        for period in self.PERIODS:
+            for row in focus_rows(statement(history(), period), places=2):
+                assert row["BilledCost"] == row["EffectiveCost"]
+                assert row["BilledCost"] == row["ContractedCost"] == row["ListCost"]
 
 
 class TestTheDepositIsACommitment:

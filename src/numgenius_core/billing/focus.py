@@ -33,7 +33,7 @@ from numgenius_core._numbers import PRICE_PLACES, WIDE, decimal_text, round_half
 from numgenius_core.billing._focus_columns import FOCUS_COLUMNS
 from numgenius_core.billing.history import History, Prepaid, Refunded
 from numgenius_core.billing.metering import GPU, PAYMENTS, STORED, Line, LineKind
-from numgenius_core.billing.statements import Statement
+from numgenius_core.billing.statements import Statement, contracted_by, used_by
 from numgenius_core.contracts import Contract
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.ids import ContractId
@@ -131,14 +131,7 @@ def focus_rows(
     period = statement.period if billing_period is None else billing_period
     check_kind(period, Interval, "billing_period")
     lines = statement.lines
-    costs = {
-        "BilledCost": rounded_parts([line.billed for line in lines], places, statement.carried),
-        "EffectiveCost": rounded_parts([_effective(line) for line in lines], places),
-        "ContractedCost": rounded_parts([_contracted(line) for line in lines], places),
-        "ListCost": rounded_parts([line.listed for line in lines], places),
-        "x_PlatformFee": rounded_parts([line.fee for line in lines], places),
-        "x_HostPayout": rounded_parts([_payout(line) for line in lines], places),
-    }
+    costs = _costs(statement, places)
     shared = _parties(names) | _account(statement, period) | {"InvoiceId": invoice}
     rows = []
     for index, line in enumerate(lines):
@@ -233,16 +226,21 @@ def _check_version(version: object) -> None:
         raise RuleViolation("version", f"one of {', '.join(FOCUS_COLUMNS)}", shown(version))
 
 
-def _effective(line: Line) -> Money:
-    return ZERO if line.kind in PAYMENTS else line.amount
-
-
-def _contracted(line: Line) -> Money:
-    return line.listed if line.kind is LineKind.RESERVED else line.amount
-
-
-def _payout(line: Line) -> Money:
-    return ZERO if line.kind in PAYMENTS else line.amount - line.fee
+def _costs(statement: Statement, places: int) -> dict[str, tuple[Decimal, ...]]:
+    """Return the columns of money, each line's part of a running total since the contract began."""
+    lines = statement.lines
+    used = [used_by(line) for line in lines]
+    payout = [amount - line.fee for amount, line in zip(used, lines, strict=True)]
+    carried = statement.carried_total
+    columns = {
+        "BilledCost": ([line.billed for line in lines], statement.carried),
+        "EffectiveCost": (used, carried),
+        "ContractedCost": (map(contracted_by, lines), statement.carried_contracted),
+        "ListCost": ([line.listed for line in lines], statement.carried_listed),
+        "x_PlatformFee": ([line.fee for line in lines], statement.carried_fee),
+        "x_HostPayout": (payout, carried - statement.carried_fee),
+    }
+    return {name: rounded_parts(column, places, past) for name, (column, past) in columns.items()}
 
 
 def _parties(names: dict[str, str]) -> Row:
