@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -146,6 +147,13 @@ class TestTheClaim:
         assert sustainable_claim(with_outages(1, 1, DAY / 3), risk="0.01") is None
 
 
+class Array(list[Any]):
+    """A series that is neither true nor false, as those of NumPy and pandas are."""
+
+    def __bool__(self) -> bool:
+        raise ValueError
+
+
 class TestAdvice:
     """Issue: "does offering it pay, at which claim and spread"."""
 
@@ -181,13 +189,25 @@ class TestAdvice:
         assert hopeless.tried == ()
         assert "a claim of none" in str(hopeless)
 
-    def test_what_to_try(self) -> None:
+    @pytest.mark.parametrize("made", [list, iter, Array])
+    def test_what_is_given_is_tried_and_nothing_else(self, made: Any) -> None:
+        claims, spreads = made(["0.98", "0.99"]), made(["1"])
         advice = advise_promise(
-            with_outages(90, 0), PerHour(1), claims=["0.98", "0.99"], spreads=["1"], most_fee=1
+            with_outages(90, 0), PerHour(1), claims=claims, spreads=spreads, most_fee=1
         )
         tried = {each.cover.terms.promise.claim for each in advice.tried}
-        assert tried == {Fraction(95, 100), Fraction(98, 100), Fraction(99, 100)}
+        assert tried == {Fraction(98, 100), Fraction(99, 100)}
         assert {each.cover.terms.promise.spread for each in advice.tried} == {1}
+
+    @pytest.mark.parametrize("made", [list, iter, Array])
+    def test_no_claim_and_no_spread_are_refused(self, made: Any) -> None:
+        for name in ("claims", "spreads"):
+            empty: Any = {name: made([])}
+            with pytest.raises(RuleViolation) as fault:
+                advise_promise(with_outages(90, 0), PerHour(1), **empty)
+            assert str(fault.value) == f"{name}: need at least one to try, got none"
+
+    def test_a_bad_history_does_not_pay(self) -> None:
         losing = advise_promise(
             with_outages(90, 60, 2 * HOUR), PerHour(1), target="0.9", most_fee=1, risk="0.4"
         )

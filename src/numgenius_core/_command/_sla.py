@@ -258,6 +258,15 @@ def _show_advice(result: dict[str, Any]) -> None:
         print(f"{result['unsold']} more have a fee that clients would not pay")
     best = result["best"]
     if best is None:
-        print("offering does not pay on this history")
+        print(_nothing_best(result))
         return
     print(f"best: claim {best['claim']:g}, spread {best['spread']:g} ({best['confidence']})")
+
+
+def _nothing_best(result: dict[str, Any]) -> str:
+    """Say why no promise is advised: none pays, none would be sold, or none can be made."""
+    if result["tried"]:
+        return "offering does not pay on this history"
+    if result["unsold"]:
+        return "nothing was tried: clients would pay the fee of none"
+    return f"nothing was tried: this history sustains no claim of {result['target']:g}"

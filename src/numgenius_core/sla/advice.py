@@ -80,7 +80,7 @@ class SlaAdvice(Tabular):
 
     @property
     def best(self) -> TriedPromise | None:
-        """The promise with the largest net above zero; ``None`` if offering does not pay."""
+        """The promise with the largest net above zero; ``None`` if none has, or none was tried."""
         return self.tried[0] if self.tried and self.tried[0].net > Money(0) else None
 
     def _rows(self) -> Iterable[object]:
@@ -121,15 +121,17 @@ def advise_promise(
         target: The uptime that clients ask for.
         risk: How probable it may be that the true uptime is below the claim.
         most_fee: The largest fee that a client takes, a share of the price.
-        claims: What to try; if left out, the target, usual claims, and what the evidence sustains.
-            Those below the target, which no search shows, and above what is sustained are left out.
+        claims: What to try, and nothing else; if left out, the target, usual claims, and what the
+            evidence sustains. Those below the target, which no search shows, and above what is
+            sustained are left out.
         spreads: What to try; if left out, six from high confidence to low.
         platform_fee: The platform's share of ``price``.
         rules: The schedules; ours by default.
 
     Raises:
         WrongType: A price that is no ``PerHour``, or a ``float``.
-        RuleViolation: No rental in the history, or a share, claim or spread out of range.
+        RuleViolation: No rental in the history, a share, claim or spread out of range, or none
+            where some are given.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval, PerHour
@@ -143,13 +145,13 @@ def advise_promise(
     check_kind(price, PerHour, "price")
     asked, most = reliability_of(target, "target"), fraction(most_fee, "most_fee")
     part = fraction(platform_fee, "platform_fee", below_one=True)  # also where nothing is tried
+    check_kind(rules, SlaRules, "rules")
     sustained = sustainable_claim(history, risk=risk)
-    found = {asked, *(reliability_of(c, "claims") for c in as_tuple(claims or _CLAIMS, "claims"))}
-    if claims is None and sustained is not None:
-        found.add(sustained)
-    known = sorted(c for c in found if asked <= c and sustained is not None and c <= sustained)
-    given = as_tuple(spreads or _SPREADS, "spreads")
-    widths = [Promise(asked, spread).spread for spread in given]
+    found = {reliability_of(claim, "claims") for claim in _given(claims, _CLAIMS, "claims")}
+    if claims is None:
+        found |= {asked} if sustained is None else {asked, sustained}
+    known = sorted(c for c in found if sustained is not None and asked <= c <= sustained)
+    widths = [Promise(asked, spread).spread for spread in _given(spreads, _SPREADS, "spreads")]
     tried, unsold = [], 0
     for terms in (SlaTerms(Promise(claim, width), asked) for claim in known for width in widths):
         bought = cover(terms, price, platform_fee=part, rules=rules)
@@ -160,6 +162,14 @@ def advise_promise(
     # Of two with the same net the one that clients trust more: a higher claim, a narrower spread.
     tried.sort(key=lambda each: (-each.net.ticks, -each.cover.terms.promise.claim))
     return SlaAdvice(target=asked, sustained=sustained, tried=tuple(tried), unsold=unsold)
+
+
+def _given(values: Iterable[Exact] | None, usual: tuple[str, ...], path: str) -> tuple[Exact, ...]:
+    """Return what to try: the usual, if nothing is said."""
+    known = usual if values is None else as_tuple(values, path)
+    if not known:
+        raise RuleViolation(path, "at least one to try", "none")
+    return known
 
 
 def _tried(settled: Settlement) -> TriedPromise:
