@@ -232,6 +232,28 @@ class TestSimulatedOutages:
         assert simulate_outages(Interval(T0, T0 + DAY), rate).outages == ()
         assert rate.uptime == 1
 
+    @pytest.mark.parametrize("per_day", ["0.000001", "0.00000000000001", Fraction(1, 10**190)])
+    def test_a_rare_outage_is_beyond_the_rental(self, per_day: Any) -> None:
+        rental = Interval(T0, T0 + 90 * DAY)
+        rate = OutageRate(per_day=per_day, length=HOUR, announced=1)
+        assert [simulate_outages(rental, rate, seed=seed).outages for seed in range(5)] == [()] * 5
+        bought = cover(SlaTerms(Promise("0.99"), "0.95"), PerHour("3.50"))
+        assert simulate_promise(bought, rental, rate).mean == bought.fee.charge(90 * 86_400)
+
+    def test_one_that_lasts_for_ages_ends_with_the_rental(self) -> None:
+        rental = Interval(T0, T0 + 90 * DAY)
+        rate = OutageRate(per_day=1, length=timedelta.max - timedelta(microseconds=999_999))
+        [outage] = simulate_outages(rental, rate, seed=1).outages
+        assert outage.period.end == rental.end
+
+    def test_a_notice_from_before_the_calendar_is_refused(self) -> None:
+        rental = Interval(T0, T0 + 90 * DAY)
+        rate = OutageRate(per_day=1, length=HOUR, announced=1, notice=timedelta(days=10**6))
+        with pytest.raises(RuleViolation, match=r"^notice: need a time from"):
+            simulate_outages(rental, rate, seed=1)
+        never = OutageRate(per_day=1, length=HOUR, announced=0, notice=timedelta(days=10**6))
+        assert simulate_outages(rental, never, seed=1).outages
+
     def test_the_outlook(self) -> None:
         bought = cover(SlaTerms(Promise("0.99"), "0.95"), PerHour("3.50"))
         month = Interval(T0, T0 + 30 * DAY)

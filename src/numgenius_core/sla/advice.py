@@ -9,7 +9,7 @@ what the evidence sustains is not tried: it is a promise that one expects to bre
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from random import Random
 from typing import Final
@@ -22,7 +22,7 @@ from numgenius_core._tables import Tabular, numbers
 from numgenius_core._tables.result import ResultTable
 from numgenius_core._terms import Promise, reliability_of
 from numgenius_core.errors import RuleViolation, shown
-from numgenius_core.intervals import Interval, after
+from numgenius_core.intervals import Interval
 from numgenius_core.money import Money
 from numgenius_core.rates import PerHour
 from numgenius_core.sla.covers import Cover, cover
@@ -243,7 +243,7 @@ def simulate_outages(rental: Interval, rate: OutageRate, *, seed: int = 0) -> Up
 
     Raises:
         WrongType: ``rental`` is no ``Interval``, ``rate`` no ``OutageRate``, ``seed`` no ``int``.
-        RuleViolation: A negative seed.
+        RuleViolation: A negative seed, or a notice from before the year 1.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval
@@ -258,17 +258,29 @@ def simulate_outages(rental: Interval, rate: OutageRate, *, seed: int = 0) -> Up
     check_kind(rate, OutageRate, "rate")
     whole_number(seed, "seed")
     draw = Random(seed)  # its exponential draws are the same on every machine
-    outages, at = [], rental.start
+    outages, at, whole = [], 0, rental.seconds
     between, length = float(rate.per_day) / SECONDS_PER_DAY, length_in_seconds(rate.length)
     while between:
-        start = after(at, timedelta(seconds=1 + int(draw.expovariate(between))))
-        end = after(start, timedelta(seconds=1 + int(draw.expovariate(1 / length))))
-        told = start - rate.notice if draw.random() < rate.announced else None
-        if start >= rental.end:
+        # A rare outage may be ages away, and a long one last for ages: beyond the rental is beyond.
+        start = at + 1 + int(min(draw.expovariate(between), whole))
+        end = start + 1 + int(min(draw.expovariate(1 / length), whole))
+        is_announced = draw.random() < rate.announced
+        if start >= whole:
             break
-        outages.append(Outage(period=Interval(start, min(end, rental.end)), announced=told))
+        edges = (rental.start + timedelta(seconds=n) for n in (start, min(end, whole)))
+        period = Interval(*edges)
+        told = _told(period.start, rate.notice) if is_announced else None
+        outages.append(Outage(period=period, announced=told))
         at = end
     return UptimeHistory(rentals=(rental,), outages=tuple(outages))
+
+
+def _told(start: datetime, notice: timedelta) -> datetime:
+    """Return when the clients of an outage were told."""
+    try:
+        return start - notice
+    except OverflowError:
+        raise RuleViolation("notice", f"a time from the year 1 to {start}", str(notice)) from None
 
 
 @frozen(kw_only=True)
@@ -335,7 +347,8 @@ def simulate_promise(
 
     Raises:
         WrongType: Something that is not what it should be.
-        RuleViolation: No run, or more than 10,000, or a negative seed.
+        RuleViolation: No run, or more than 10,000, a negative seed, or a notice from before the
+            year 1.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval, PerHour
