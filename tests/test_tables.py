@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from attrs import frozen
 
-from numgenius_core._tables import Tabular
+from numgenius_core._tables import Tabular, numbers
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation
+from numgenius_core.intervals import Interval
 from numgenius_core.money import Money
 
 
@@ -81,6 +84,11 @@ class TestAResultWithATable:
 
     def test_its_rows_are_numbers(self) -> None:
         assert Result(name="bill").to_dicts() == [{"line": "GPU", "dollars": 1.5}]
+
+    def test_a_time_is_its_ends_and_a_length_its_seconds(self) -> None:
+        start, day = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=1)
+        row = {"period": Interval(start, start + day), "vacancy": day / 2}
+        assert numbers(row) == {"start": start, "end": start + day, "vacancy": 43_200.0}
 
     def test_it_shows_its_table(self) -> None:
         result = Result(name="r")

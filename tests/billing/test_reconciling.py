@@ -151,6 +151,9 @@ class TestARealRow:
         head = ("charge", "period", "billed $", "explained $", "difference $", "")
         assert found.table().head == head
         assert found.to_dicts()[0]["billed"] == 40.0
+        assert [(row["start"], row["end"]) for row in found.to_dicts()] == [
+            (each.start, each.end) for each in (four, fifth, all_five)
+        ]
 
 
 class TestAPromiseOfUptime:

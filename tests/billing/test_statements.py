@@ -831,6 +831,18 @@ class TestHistories:
             statement(life(rented()), None)  # type: ignore[arg-type]
 
 
+class TestRowsForAProgram:
+    """A line that goes into a chart has its time."""
+
+    def test_each_line_has_its_start_and_its_end(self) -> None:
+        stopped = Moved(at=after(600), event=InstanceEvent.STOPPED)
+        rows = statement(life(rented(disk_mb=1_000), stopped), Interval(T0, T0 + HOUR)).to_dicts()
+        assert {row["kind"]: (row["start"], row["end"]) for row in rows} == {
+            "GPU on demand": (T0, after(600)),
+            "storage": (T0, T0 + HOUR),
+        }
+
+
 class TestRounding:
     """DESIGN: rounding happens once, when money leaves; rounded lines add up."""
 

@@ -59,6 +59,19 @@ def printed(text: str) -> str:
     return dedent(text).strip("\n")
 
 
+class TestRows:
+    """What a program reads."""
+
+    def test_shares_of_a_settlement_are_shares(self) -> None:
+        """A quarter of the second day down: 0.3 × 0.75 + 0.7 × the longer scales of its target."""
+        rows = settle(BOUGHT, history((1, 6), days=2)).to_dicts()
+        assert [row["uptime"] for row in rows] == [row["reliability"] for row in rows] == [1, 0.75]
+        assert rows[0]["blend"] == pytest.approx(0.3 + 0.7 * 0.95)
+        middle = Interval(JULY, JULY + 3 * DAY)
+        idle = settle(BOUGHT, history(days=2), period=middle).to_dicts()[2]
+        assert (idle["uptime"], idle["blend"], idle["intended"]) == (None, None, 0)
+
+
 class TestTables:
     """What a person reads, to the letter."""
 
