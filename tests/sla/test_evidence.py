@@ -266,7 +266,7 @@ class TestSimulatedOutages:
         assert (good.credits, good.worst_day_credit) == (Money(0), Money(0))
         assert bad.worst_day_credit == Money(84)
         assert bad.to_dicts()[0]["losing"] == 1
-        assert len(str(fair).splitlines()) == 8
+        assert len(str(fair).splitlines()) == 9
         assert simulate_promise(bought, month, rates[1], runs=20) == fair
 
     def test_what_is_refused(self) -> None:

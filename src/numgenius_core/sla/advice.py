@@ -289,12 +289,15 @@ class SlaOutlook(Tabular):
 
     Attributes:
         cover: The promise with its fee.
-        nets: Fees less credits of each run, the smallest first.
-        credits: What the clients of all runs got back, a mean.
+        fees: What the client of a run pays for the promise, the same in each.
+        nets: Fees less the host's part of the credits of each run, the smallest first.
+        credits: What the client of a run gets back, a mean: from the host, and from the platform
+            what exceeds the host's share of a day.
         worst_day_credit: The largest credit of a day in any run.
     """
 
     cover: Cover
+    fees: Money
     nets: tuple[Money, ...]
     credits: Money
     worst_day_credit: Money
@@ -305,25 +308,32 @@ class SlaOutlook(Tabular):
         return Money.sum(self.nets).scaled(Fraction(1, len(self.nets)))
 
     @property
+    def credits_by_host(self) -> Money:
+        """The host's part of ``credits``: the fees less the mean net."""
+        return self.fees - self.mean
+
+    @property
     def losing(self) -> Fraction:
-        """The share of runs in which credits exceeded the fees."""
+        """The share of runs in which the host's part of the credits exceeded the fees."""
         return Fraction(sum(net < Money(0) for net in self.nets), len(self.nets))
 
     def _rows(self) -> Iterable[object]:
         return (self,)
 
     def table(self) -> ResultTable:
-        """Return a row for each figure."""
+        """Return a row for each figure: fees less the host's part of the credits are the net."""
         middle = self.nets[len(self.nets) // 2]
         rows = (
             ("fee an hour", f"{self.cover.fee:.6f}"),
+            ("fees", f"{self.fees:.2f}"),
+            ("mean credit", f"{self.credits:.2f}"),
+            ("of it by the host", f"{self.credits_by_host:.2f}"),
             ("mean net", f"{self.mean:.2f}"),
             ("lowest, middle, highest net", f"{self.nets[0]:.2f} {middle:.2f} {self.nets[-1]:.2f}"),
-            ("runs that lose", f"{float(self.losing):.1%}"),
-            ("mean credit", f"{self.credits:.2f}"),
-            ("worst day", f"{self.worst_day_credit:.2f}"),
+            ("largest credit of a day", f"{self.worst_day_credit:.2f}"),
         )
-        return ResultTable(title=f"{len(self.nets)} runs", head=("", "$"), rows=rows)
+        title = f"{len(self.nets)} runs, of which {float(self.losing):.1%} lose"
+        return ResultTable(title=title, head=("", "$"), rows=rows)
 
 
 def simulate_promise(
@@ -371,6 +381,7 @@ def simulate_promise(
     paid = Money.sum(each.credits for each in settled)
     return SlaOutlook(
         cover=bought,
+        fees=settled[0].fees,
         nets=tuple(sorted(each.net for each in settled)),
         credits=paid.scaled(Fraction(1, runs)),
         worst_day_credit=max(_tried(each).worst_day_credit for each in settled),
