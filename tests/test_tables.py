@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from attrs import frozen
 
-from numgenius_core._tables import Tabular
+from numgenius_core._tables import Tabular, numbers
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation
+from numgenius_core.intervals import Interval
 from numgenius_core.money import Money
 
 
@@ -27,13 +30,31 @@ class TestATable:
         assert "<script>" not in html
         assert html.count("&lt;script&gt;&quot;&amp;") == 5
 
-    def test_long_tables_are_cut(self) -> None:
-        table = ResultTable(title="", head=("a", "b"), rows=(("x", "y"),) * 120)
-        assert table._repr_html_().count("<tr>") == 101
-        assert table._repr_html_().endswith("<p>… and 20 more</p>")
-        assert str(table).splitlines()[-1] == "… and 20 more"
-        whole = ResultTable(title="", head=("a", "b"), rows=(("x", "y"),) * 100)
-        assert "more" not in whole._repr_html_()
+    def test_of_a_long_table_the_middle_is_left_out(self) -> None:
+        rows = tuple((f"row {n}", str(n)) for n in range(1_119))
+        table = ResultTable(title="t", head=("a", "b"), rows=(*rows, ("in all", "7")))
+        lines = str(table).splitlines()
+        assert lines[:3] == ["t", "a            b", "row 0        0"]
+        assert lines[51:54] == ["row 49      49", "… 1,020 rows left out …", "row 1070  1070"]
+        assert lines[-1] == "in all       7"
+        assert len(lines) == 2 + 100 + 1
+        html = table._repr_html_()
+        assert html.count("<tr>") == 1 + 100 + 1
+        assert '<tr><td colspan="2">… 1,020 rows left out …</td></tr>' in html
+        assert html.index("row 49<") < html.index("left out") < html.index("row 1070<")
+        assert html.endswith(">7</td></tr></tbody></table>")
+
+    def test_a_hundred_rows_are_shown(self) -> None:
+        table = ResultTable(title="", head=("a", "b"), rows=(("x", "y"),) * 100)
+        assert "left out" not in table._repr_html_()
+        assert str(table) == table.text()
+        assert len(str(table).splitlines()) == 101
+
+    def test_all_rows_as_text(self) -> None:
+        rows = tuple((f"row {n}", str(n)) for n in range(300))
+        lines = ResultTable(title="t", head=("a", "b"), rows=rows).text().splitlines()
+        assert lines[0] == "t"
+        assert [line.split()[-1] for line in lines[2:]] == [str(n) for n in range(300)]
 
     def test_no_title(self) -> None:
         table = ResultTable(title="", head=("a", "b"), rows=())
@@ -63,6 +84,11 @@ class TestAResultWithATable:
 
     def test_its_rows_are_numbers(self) -> None:
         assert Result(name="bill").to_dicts() == [{"line": "GPU", "dollars": 1.5}]
+
+    def test_a_time_is_its_ends_and_a_length_its_seconds(self) -> None:
+        start, day = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=1)
+        row = {"period": Interval(start, start + day), "vacancy": day / 2}
+        assert numbers(row) == {"start": start, "end": start + day, "vacancy": 43_200.0}
 
     def test_it_shows_its_table(self) -> None:
         result = Result(name="r")

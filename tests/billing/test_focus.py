@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from effort import examples
-from focus_exports import billed
+from focus_exports import VOLUME, billed
 from numgenius_core.billing import (
     FOCUS_COLUMNS,
     Fact,
@@ -23,6 +23,7 @@ from numgenius_core.billing import (
     Transferred,
     focus_rows,
     statement,
+    volume_statement,
 )
 from numgenius_core.contracts import Contract
 from numgenius_core.errors import RuleViolation, WrongType
@@ -196,10 +197,57 @@ class TestTheFourCosts:
         assert total(rows, "x_PlatformFee") == bill.fee.to_decimal(places)
         assert total(rows, "x_HostPayout") == bill.payout.to_decimal(places)
 
-    def test_billed_costs_add_up_over_consecutive_statements(self) -> None:
-        periods = [Interval(T0 + i * HOUR / 60, T0 + (i + 1) * HOUR / 60) for i in range(60)]
-        rows = [row for p in periods for row in focus_rows(statement(history(), p), places=2)]
-        assert total(rows, "BilledCost") == Decimal("1.10")  # $1 of GPU, $0.10 of disk
+    PERIODS = tuple(Interval(T0 + i * HOUR / 60, T0 + (i + 1) * HOUR / 60) for i in range(60))
+
+    def test_costs_add_up_over_consecutive_statements(self) -> None:
+        """An hour at $1, a fifth off, paid from the deposit, and $0.10 of disk; fee a quarter."""
+        source = history(RESERVED)
+        rows = [row for p in self.PERIODS for row in focus_rows(statement(source, p), places=2)]
+        sums = {name: total(rows, name) for name in rows[0] if name.endswith(("Cost", "Payout"))}
+        assert sums == {
+            "BilledCost": Decimal("576.10"),
+            "EffectiveCost": Decimal("0.90"),
+            "ContractedCost": Decimal("577.10"),
+            "ListCost": Decimal("577.10"),
+            "x_HostPayout": Decimal("0.68"),
+        }
+        assert total(rows, "x_PlatformFee") == Decimal("0.22")  # of $0.90, half to even
+
+    def test_without_a_discount_the_costs_of_a_row_are_one(self) -> None:
+        for period in self.PERIODS:
+            for row in focus_rows(statement(history(), period), places=2):
+                assert row["BilledCost"] == row["EffectiveCost"]
+                assert row["BilledCost"] == row["ContractedCost"] == row["ListCost"]
+
+
+class TestAVolume:
+    """A volume is charged apart from the instances that use it: 200 GB at $0.15, fee a quarter."""
+
+    @pytest.mark.parametrize("version", FOCUS_COLUMNS)
+    def test_is_a_resource_and_a_service_of_its_own(self, version: FocusVersion) -> None:
+        month = volume_statement(VOLUME, Interval(T0, T0 + MONTH))
+        (row,) = focus_rows(month, version=version)
+        assert tuple(row) == FOCUS_COLUMNS[version]
+        assert (row["ResourceId"], row["ResourceType"]) == ("volume-12", "Volume")
+        assert row["ResourceName"] == "volume 12 on machine 9"
+        assert (row["ServiceName"], row["ServiceCategory"]) == ("Volume", "Storage")
+        assert (row["SkuId"], row["SkuPriceId"]) == ("volume", "machine-9-volume")
+        assert (row["PricingQuantity"], row["PricingUnit"]) == ("200", "GB-Months")
+        assert (row["ListUnitPrice"], row["ContractedUnitPrice"]) == ("0.15", "0.15")
+        costs = [row[f"{name}Cost"] for name in ("Billed", "Effective", "Contracted", "List")]
+        assert costs == ["30"] * 4
+        assert (row["x_PlatformFee"], row["x_HostPayout"]) == ("7.5", "22.5")
+        assert (row["BillingAccountId"], row["x_HostId"]) == ("client", "host")
+        assert row["CommitmentDiscountId"] is None
+
+    def test_costs_add_up_over_consecutive_statements(self) -> None:
+        """An hour is 4.1666… cents, of which the platform has 1.0416…; 720 are the month."""
+        hours = [Interval(T0 + i * HOUR, T0 + (i + 1) * HOUR) for i in range(720)]
+        rows = [r for hour in hours for r in focus_rows(volume_statement(VOLUME, hour), places=2)]
+        for name in ("Billed", "Effective", "Contracted", "List"):
+            assert total(rows, f"{name}Cost") == 30
+        assert total(rows, "x_PlatformFee") == Decimal("7.50")
+        assert total(rows, "x_HostPayout") == Decimal("22.50")
 
 
 class TestTheDepositIsACommitment:

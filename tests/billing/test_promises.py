@@ -15,6 +15,7 @@ from numgenius_core.billing import (
     Line,
     LineKind,
     Moved,
+    Prepaid,
     Settled,
     Statement,
     focus_rows,
@@ -53,6 +54,17 @@ def test_what_was_not_promised_is_not_settled() -> None:
     settled = Settled(at=T0 + DAY, day=SETTLED.days[0])
     with pytest.raises(RuleViolation, match="a contract with a promise, got Settled"):
         History(contract=CONTRACT, facts=(settled,))
+
+
+def test_what_was_promised_is_not_prepaid() -> None:
+    """DOMAIN 12: "never reserved; prepaying an SLA contract is refused"."""
+    terms = SlaTerms(Promise("0.99"), "0.95")
+    paid = Prepaid(at=T0, amount=Money(2016), discount="0.2")
+    with pytest.raises(RuleViolation) as fault:
+        History(contract=evolve(CONTRACT, sla=terms), facts=(paid,))
+    need = "need a contract without a promise of uptime, got Prepaid"
+    assert str(fault.value) == f"history.facts[0]: {need}"
+    assert History(contract=CONTRACT, facts=(paid,)).facts == (paid,)
 
 
 def fee_line(period: Interval = PERIOD, rate: PerHour = BOUGHT.fee) -> Line:

@@ -18,18 +18,23 @@ from numgenius_core.billing import (
     Moved,
     Prepaid,
     Reconciliation,
+    Settled,
     Statement,
     Transferred,
+    VolumeHistory,
     reconcile,
     statement,
+    volume_statement,
 )
-from numgenius_core.contracts import InstanceEvent, agree
+from numgenius_core.billing.reconciling import _KIND_OF
+from numgenius_core.contracts import InstanceEvent, Volume, VolumeContract, agree
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, PriceTerms
 from numgenius_core.money import ZERO, Money
 from numgenius_core.offer import Block
-from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.sla import Outage, Promise, SlaTerms, UptimeHistory, cover, settle
 from numgenius_core.testing import histories
 
 T0 = datetime(2026, 1, 5, tzinfo=UTC)
@@ -146,6 +151,99 @@ class TestARealRow:
         head = ("charge", "period", "billed $", "explained $", "difference $", "")
         assert found.table().head == head
         assert found.to_dicts()[0]["billed"] == 40.0
+        assert [(row["start"], row["end"]) for row in found.to_dicts()] == [
+            (each.start, each.end) for each in (four, fifth, all_five)
+        ]
+
+
+class TestAPromiseOfUptime:
+    """Billing page: a promise adds one net row, "Service Credit" if negative, else "SLA Fee"."""
+
+    COVER: ClassVar = cover(SlaTerms(promise=Promise("0.99"), target="0.95"), PerHour("3.50"))
+
+    @classmethod
+    def promised(cls, days: int) -> Statement:
+        """Return the statement of an instance whose second day had six hours of outage."""
+        listing = Listing(
+            machine=MACHINE,
+            prices=PriceTerms(gpu=PerGpuHour("3.50")),
+            end=T0 + 30 * DAY,
+            promise=Promise("0.99"),
+        )
+        contract = agree(listing, Block(start=0, size=1), id=1, client="ann", at=T0, target="0.95")
+        outage = Outage(period=span(1.25, 1.5))
+        uptime = UptimeHistory(rentals=[span(0, 3)], outages=[outage])
+        settled = [
+            Settled(at=T0 + (n + 1) * DAY, day=day)
+            for n, day in enumerate(settle(cls.COVER, uptime).days)
+        ]
+        loaded = Moved(at=T0, event=InstanceEvent.LOADED)
+        return statement(History(contract=contract, facts=[loaded, *settled]), span(0, days))
+
+    @staticmethod
+    def net(first: float, last: float, amount: Money) -> Charge:
+        return Charge(kind=ChargeKind("sla"), period=span(first, last), amount=amount)
+
+    def test_what_is_not_billed_and_not_credited_is_seen(self) -> None:
+        """$0.97 a day, and a blend below 90 % gives all of a day's $84 back: $3.88 − $84."""
+        bill = self.promised(4)
+        compute = gpu(0, 4, "336")
+        found = reconcile(bill, [compute])
+        [row] = found.unexplained
+        fee = bill.amount_of(LineKind.SLA_FEE)
+        credit = bill.amount_of(LineKind.SERVICE_CREDIT)
+        assert f"{fee + credit:.2f}" == "-80.12"
+        assert (row.kind, row.billed, row.explained) == (ChargeKind.SLA, ZERO, fee + credit)
+        assert found.table().rows[-1][-1] == "not credited"
+        assert not found.agrees
+        assert reconcile(bill, [compute, self.net(0, 4, fee + credit)]).agrees
+        only_fee = reconcile(bill, [compute, self.net(0, 4, fee)])
+        assert only_fee.difference == -credit
+        assert only_fee.unexplained[0].kind is ChargeKind.SLA
+
+    def test_a_credit_is_in_the_row_of_its_day(self) -> None:
+        bill = self.promised(4)
+        fee = self.COVER.fee.charge(86_400)
+        credit = bill.amount_of(LineKind.SERVICE_CREDIT)
+        rows = [self.net(n, n + 1, fee + (credit if n == 1 else ZERO)) for n in range(4)]
+        assert reconcile(bill, [gpu(0, 4, "336"), *rows], tolerance=EXACT).agrees
+
+    def test_a_statement_that_begins_when_a_credit_is_settled_has_it(self) -> None:
+        bill = self.promised(4)
+        contract, lines = bill.contract, bill.lines
+        late = Statement(
+            contract=contract,
+            period=span(2, 4),
+            lines=tuple(line for line in lines if line.kind is LineKind.SERVICE_CREDIT),
+        )
+        [row] = reconcile(late, []).rows
+        assert row.explained == bill.amount_of(LineKind.SERVICE_CREDIT)
+
+    def test_a_fee_without_a_charge(self) -> None:
+        bill = self.promised(1)
+        [row] = reconcile(bill, [gpu(0, 1, "84")]).unbilled
+        assert (row.kind, f"{row.explained:.2f}") == (ChargeKind.SLA, "0.97")
+
+
+class TestAVolume:
+    """A volume's charges are of a type of their own; 200 GB at $0.15 are $30 a month."""
+
+    def test_its_charges(self) -> None:
+        rented = VolumeContract(
+            id=12,
+            machine=1,
+            host="host",
+            client="ann",
+            volume=Volume(size_mb=200_000, price=PerGbMonth("0.15")),
+            start=T0,
+        )
+        month = volume_statement(VolumeHistory(contract=rented), span(0, 30))
+        whole = Charge(kind=ChargeKind("volume"), period=span(0, 30), amount=Money(30))
+        assert reconcile(month, [whole], tolerance=EXACT).agrees
+        [row] = reconcile(month, []).unbilled
+        assert (row.kind, row.explained) == (ChargeKind.VOLUME, Money(30))
+        [more] = reconcile(month, [whole, DISK]).unexplained  # of an instance, not of the volume
+        assert more.kind is ChargeKind.DISK
 
 
 class TestAsLaws:
@@ -156,7 +254,17 @@ class TestAsLaws:
         ChargeKind.DISK: (LineKind.STORAGE,),
         ChargeKind.UPLOAD: (LineKind.UPLOAD,),
         ChargeKind.DOWNLOAD: (LineKind.DOWNLOAD,),
+        ChargeKind.SLA: (LineKind.SLA_FEE, LineKind.SERVICE_CREDIT),
+        ChargeKind.VOLUME: (LineKind.VOLUME,),
     }
+
+    def test_every_line_that_is_no_payment_has_a_kind_of_charge(self) -> None:
+        payments = {LineKind.DEPOSIT, LineKind.REFUND, LineKind.FORFEIT}  # invoices, not charges
+        known = [kind for kinds in self.KINDS.values() for kind in kinds]
+        assert sorted(known, key=lambda kind: kind.value) == sorted(
+            set(LineKind) - payments, key=lambda kind: kind.value
+        )
+        assert {kind for kind, charge in _KIND_OF.items() if charge in ChargeKind} == set(known)
 
     @given(
         history=histories(longest=40),

@@ -400,6 +400,15 @@ class TestAnySplittingGivesTheSameTotal:
         total = statement(history, period).billed
         assert sum(map(sum, rounded)) == total.to_decimal(places)
 
+    def test_without_a_deposit_what_was_used_is_what_is_billed(self) -> None:
+        """One cent an hour, in pieces of 24 minutes: $0.004 each, so the first shows nothing."""
+        prices = PriceTerms(gpu=PerGpuHour("0.01"))
+        slow, step = life(rented(Listing(machine=MACHINE, prices=prices))), timedelta(minutes=24)
+        periods = [Interval(T0 + i * step, T0 + (i + 1) * step) for i in range(5)]
+        shown = [statement(slow, each).table().rows[0][-2:] for each in periods]
+        none, cent = ("0.00", "0.00"), ("0.01", "0.01")
+        assert shown == [none, cent, none, cent, none]  # 0.4, 0.8, 1.2, 1.6 and 2 cents so far
+
     def test_statements_join_only_where_they_meet(self) -> None:
         hours = [Interval(T0 + i * HOUR, T0 + (i + 1) * HOUR) for i in range(3)]
         parts = [statement(life(rented()), hour) for hour in hours]
@@ -820,6 +829,18 @@ class TestHistories:
             statement(rented(), Interval(T0, after(1)))  # type: ignore[arg-type]
         with pytest.raises(WrongType, match="period"):
             statement(life(rented()), None)  # type: ignore[arg-type]
+
+
+class TestRowsForAProgram:
+    """A line that goes into a chart has its time."""
+
+    def test_each_line_has_its_start_and_its_end(self) -> None:
+        stopped = Moved(at=after(600), event=InstanceEvent.STOPPED)
+        rows = statement(life(rented(disk_mb=1_000), stopped), Interval(T0, T0 + HOUR)).to_dicts()
+        assert {row["kind"]: (row["start"], row["end"]) for row in rows} == {
+            "GPU on demand": (T0, after(600)),
+            "storage": (T0, T0 + HOUR),
+        }
 
 
 class TestRounding:

@@ -233,6 +233,21 @@ class TestText:
             Recurrence.parse("Sat 01:00-02:00 Europe/Berlin")
 
     @pytest.mark.parametrize(
+        ("zone", "meant"), [("utc", "UTC"), ("europe/BERLIN", "Europe/Berlin")]
+    )
+    def test_a_zone_has_its_capitals(
+        self, monkeypatch: pytest.MonkeyPatch, zone: str, meant: str
+    ) -> None:
+        def exact(key: str) -> None:  # a system whose file names have capitals, as most have
+            raise zoneinfo.ZoneInfoNotFoundError(key)
+
+        monkeypatch.setattr(zoneinfo, "ZoneInfo", exact)
+        with pytest.raises(ParseError) as caught:
+            Recurrence.parse(f"sat 01:00-06:00 {zone}")
+        need = f"an IANA time zone that this system knows (did you mean {meant}?)"
+        assert caught.value.need == need
+
+    @pytest.mark.parametrize(
         "change",
         [
             {"days": frozenset()},

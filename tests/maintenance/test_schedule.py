@@ -34,6 +34,7 @@ from numgenius_core.maintenance.schedule import hours_of_request
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.sla import Promise, SlaTerms
 
 T0 = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -197,11 +198,34 @@ class TestOverlap:
 
     def test_merged_they_have_the_first_number_and_stay_locked(self) -> None:
         for locked in (False, True):
-            first = evolve(window(2, 4), id=3)
+            first = evolve(window(2, 4), id=3, locked=locked)
             last = evolve(window(6, 8), id=5, locked=locked)
             plan = MachineSchedule(machine=MACHINE, windows=(first, last))
-            more = schedule_window(plan, window(3, 7), now=T0, overlapping="merge")
+            asked = evolve(window(3, 7), locked=locked)
+            more = schedule_window(plan, asked, now=T0, overlapping="merge")
             assert more.windows == (evolve(window(2, 8), id=3, locked=locked),)
+
+    @given(
+        asked=st.lists(st.tuples(st.integers(1, 40), st.integers(1, 9), st.booleans()), max_size=8)
+    )
+    def test_what_the_host_may_cancel_is_never_merged_with_what_it_may_not(
+        self, asked: list[tuple[int, int, bool]]
+    ) -> None:
+        plan = EMPTY
+        for a, n, locked in asked:
+            one = evolve(window(a, a + n), locked=locked)
+            others = [each for each in plan.windows if each.locked is not locked]
+            if any(each.period.overlap(one.period) for each in others):
+                with pytest.raises(RuleViolation, match="no overlap with"):
+                    schedule_window(plan, one, now=T0, overlapping="merge")
+            else:
+                plan = schedule_window(plan, one, now=T0, overlapping="merge")
+        left = cancel_windows(plan, now=T0).windows
+        assert left == tuple(each for each in plan.windows if each.locked)
+        for hour in range(60):  # what the marketplace scheduled, and nothing of the host's
+            at = T0 + hour * HOUR
+            its = {each.locked for each in plan.windows if at in each.period}
+            assert any(at in each.period for each in left) == (True in its)
 
     def test_a_window_within_another_leaves_it_as_long(self) -> None:
         plan = schedule_window(EMPTY, window(2, 9), now=T0)
@@ -290,6 +314,12 @@ class TestNotices:
         (told,) = notices(MACHINE, window(2, 4), [evolve(contract(0, 5), rate_changes=(later,))])
         assert told.charge == Money("5")
         assert told.gpu_hours == Fraction(4)
+
+    def test_with_a_promise_of_uptime_nothing_is_spared(self) -> None:
+        """DOMAIN 12: "an SLA contract is *not* free while offline"."""
+        sold = SlaTerms(promise=Promise("0.99"), target="0.95")
+        (told,) = notices(MACHINE, window(2, 4), [evolve(contract(0, 5), sla=sold)])
+        assert (told.gpu_hours, told.charge) == (Fraction(4), Money(0))
 
     @given(a=st.integers(0, 20), n=st.integers(1, 20), cut=st.integers(0, 20))
     def test_two_parts_of_a_window_cost_what_the_whole_costs(

@@ -34,8 +34,10 @@ from numgenius_core.maintenance.windows import _least_loss, fewest_touched, free
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGb, PerGpuHour, PerHour
+from numgenius_core.sla import Promise, SlaTerms
 
 T0 = datetime(2026, 3, 2, tzinfo=UTC)
+PROMISED = SlaTerms(promise=Promise("0.99"), target="0.95")
 
 
 def minute(n: int) -> datetime:
@@ -86,6 +88,8 @@ def books(draw: st.DrawFn, most: int = 7) -> list[Contract]:
             gpu=draw(st.sampled_from(["0", "0.5", "1.25", "3"])),
             bid=draw(st.sampled_from([None, None, "0.7"])),
         )
+        if one.bid is None and draw(st.booleans()):
+            one = evolve(one, sla=PROMISED, sla_share="0.01")
         if b is not None and b > a + 1 and draw(st.booleans()):
             since = minute(draw(st.integers(a + 1, b - 1)))
             prices = PriceTerms(gpu=PerGpuHour("2"), min_bid=PerGpuHour("0.9"))
@@ -120,10 +124,10 @@ def slow_losses(
         once = weights.contracts + weights.refunds * owed
         by_minute: list[Fraction | None] = []  # None while not in force
         for n in range(horizon):
-            rate = each.gpu_rate_at(minute(n))
-            lost = weights.gpu_hours * each.block.size + weights.revenue * Fraction(
-                rate.to_decimal()
-            )
+            rate = Fraction(each.gpu_rate_at(minute(n)).to_decimal())
+            billed = each.sla is not None  # through an outage, too
+            lost = weights.gpu_hours * each.block.size
+            lost += Fraction(0) if billed else weights.revenue * rate
             by_minute.append(lost / 60 if each.active_at(minute(n)) else None)
         for a in range(len(losses)):
             inside = [lost for lost in by_minute[a : a + length] if lost is not None]
@@ -332,6 +336,24 @@ class TestWhatIsLost:
         (lost,) = disturbances([contract(0, 60, client="host")], minutes(0, 60))
         assert lost.revenue == Money(0)
         assert Weights().loss([lost]) == 1
+
+    def test_a_promise_of_uptime_is_billed_while_down(self) -> None:
+        """DOMAIN 12: during an outage compute is billed on; the remedy is a credit."""
+        free, sold = contract(0, 60), evolve(contract(60, 120, gpu="9", number=2), sla=PROMISED)
+        (lost,) = disturbances([sold], minutes(60, 120))
+        assert lost.gpu_hours == 1
+        assert lost.revenue == Money(0)
+        for weights in (Weights(revenue=1), Weights(contracts="0.1", revenue=1)):
+            plan = best_window([free, sold], timedelta(hours=1), minutes(0, 120), weights=weights)
+            assert (plan.window, plan.revenue) == (minutes(60, 120), Money(0))
+            assert plan.loss == weights.contracts  # it is disturbed all the same
+        owed = {sold.id: Money(2)}  # the credit expected
+        weights = Weights(revenue=1, refunds=1)
+        plan = best_window(
+            [free, sold], timedelta(hours=1), minutes(0, 120), weights=weights, refunds=owed
+        )
+        assert plan.window == minutes(0, 60)
+        assert plan.loss == 2
 
     @given(book=books(), weights=some_weights(), a=st.integers(0, 60), b=st.integers(1, 40))
     def test_the_pieces_weigh_what_the_loss_says(

@@ -56,6 +56,7 @@ MARKET = tuple(
         gpu_ram=24_000,
         duration=864_000.0 * (1 + number),
         cpu_ram=64_000,
+        gpu_total_ram=24_000,
         gpu_frac=1.0,
         discount_rate=0.1,
         disk_space=500.0 + number,
@@ -163,6 +164,26 @@ class TestHints:
                 parse(query, unknown=cast("Any", unknown))
             assert meant in caught.value.need
 
+    @pytest.mark.parametrize(
+        ("query", "typed", "asked"),
+        [
+            ("duration>=7d", "days", "seconds"),
+            ("gpu_ram>=80GB", "GB", "MB"),
+            ("disk_space>1TB", "GB", "GB"),
+            ("inet_down>1gbit", "Mbit/s", "Mbit/s"),
+            ("end_date>2026-12-31", "seconds since 1970", "seconds since 1970"),
+        ],
+    )
+    def test_a_number_is_needed_in_its_unit(self, query: str, typed: str, asked: str) -> None:
+        """Searching: durations are typed in days and asked for in seconds, memory in GB and MB."""
+        name, _, value = query.replace("=", "").partition(">")
+        with pytest.raises(ParseError) as caught:
+            parse(query)
+        assert caught.value.need == f"a number of {typed} for {name}"
+        with pytest.raises(RuleViolation) as refused:
+            Query.from_json({name: {"gt": value}})
+        assert refused.value.need == f"a number of {asked} for {name}"
+
     @pytest.mark.parametrize("query", ['gpu_name="RTX 4090"', "gpu_name in [RTX 4090, H100 SXM]"])
     def test_quotes_and_brackets_hold_blanks(self, query: str) -> None:
         assert parse(query).filter(MARKET)
@@ -197,6 +218,23 @@ class TestHints:
             ("inet_down>=1", "every offer meets it; inet_down is in Mbit/s: inet_down>=1000?"),
             ("disk_space>=500000", "disk_space is in GB: disk_space>=500?"),
             ("cuda_max_good>=1240", "a version such as 12.4: cuda_max_good>=12.4?"),
+            # Every offer, or none, would meet these in the unit that is meant, too:
+            ("gpu_ram>=8000", "no offer meets it; gpu_ram is typed in GB: gpu_ram>=8?"),
+            ("gpu_ram>=8000000", "no offer meets it; gpu_ram is typed in GB: gpu_ram>=8?"),
+            ("gpu_ram>=96000", "gpu_ram is typed in GB: gpu_ram>=96?"),
+            ("cpu_ram>=16000", "no offer meets it; cpu_ram is typed in GB: cpu_ram>=16?"),
+            ("gpu_total_ram>=16000", "gpu_total_ram is typed in GB: gpu_total_ram>=16?"),
+            ("duration>=604800", "no offer meets it; duration is typed in days: duration>=7?"),
+            ("cuda_vers>=1210", "a version such as 12.4: cuda_max_good>=12.1?"),
+            ("cuda_vers>=12400", "a version such as 12.4: cuda_max_good>=12.4?"),
+            ("disk_space>=200000", "disk_space is in GB: disk_space>=200?"),
+            ("inet_down>=500000", "inet_down is in Mbit/s: inet_down>=500?"),
+            # Of several texts, those with one near them:
+            ("gpu_name notin [H100, L40]", "no offer has H100; did you mean H100_SXM"),
+            ("gpu_name!=4090", "no offer has it; did you mean RTX_4090"),
+            ("geolocation in [US,usa]", "no offer has usa; did you mean US?"),
+            ("geolocation in [DE,FR]", "no offer has DE, FR; offers have "),
+            ("georegion=true geolocation=EU", "AD, AL, AT, BA, …; offers have "),
         ],
     )
     def test_what_finds_nothing_is_remarked_on(self, query: str, hint: str) -> None:
@@ -227,6 +265,14 @@ class TestHints:
             "cpu_ghz=null",
             "external=false",
             "gpu_name~a100",
+            # What nobody has is not in the way, and left out as it is meant:
+            "georegion=true geolocation=NA",
+            "georegion=true geolocation notin [EU]",
+            "geolocation notin [VN,DE]",
+            "geolocation in [US,MX]",
+            "geolocation!=VN",
+            "gpu_name notin [Tesla_K80]",
+            "gpu_name in [L40,Tesla_K80]",
         ],
     )
     def test_what_is_meant_so_is_left_alone(self, query: str) -> None:

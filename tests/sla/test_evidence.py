@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -146,6 +147,13 @@ class TestTheClaim:
         assert sustainable_claim(with_outages(1, 1, DAY / 3), risk="0.01") is None
 
 
+class Array(list[Any]):
+    """A series that is neither true nor false, as those of NumPy and pandas are."""
+
+    def __bool__(self) -> bool:
+        raise ValueError
+
+
 class TestAdvice:
     """Issue: "does offering it pay, at which claim and spread"."""
 
@@ -181,13 +189,25 @@ class TestAdvice:
         assert hopeless.tried == ()
         assert "a claim of none" in str(hopeless)
 
-    def test_what_to_try(self) -> None:
+    @pytest.mark.parametrize("made", [list, iter, Array])
+    def test_what_is_given_is_tried_and_nothing_else(self, made: Any) -> None:
+        claims, spreads = made(["0.98", "0.99"]), made(["1"])
         advice = advise_promise(
-            with_outages(90, 0), PerHour(1), claims=["0.98", "0.99"], spreads=["1"], most_fee=1
+            with_outages(90, 0), PerHour(1), claims=claims, spreads=spreads, most_fee=1
         )
         tried = {each.cover.terms.promise.claim for each in advice.tried}
-        assert tried == {Fraction(95, 100), Fraction(98, 100), Fraction(99, 100)}
+        assert tried == {Fraction(98, 100), Fraction(99, 100)}
         assert {each.cover.terms.promise.spread for each in advice.tried} == {1}
+
+    @pytest.mark.parametrize("made", [list, iter, Array])
+    def test_no_claim_and_no_spread_are_refused(self, made: Any) -> None:
+        for name in ("claims", "spreads"):
+            empty: Any = {name: made([])}
+            with pytest.raises(RuleViolation) as fault:
+                advise_promise(with_outages(90, 0), PerHour(1), **empty)
+            assert str(fault.value) == f"{name}: need at least one to try, got none"
+
+    def test_a_bad_history_does_not_pay(self) -> None:
         losing = advise_promise(
             with_outages(90, 60, 2 * HOUR), PerHour(1), target="0.9", most_fee=1, risk="0.4"
         )
@@ -212,6 +232,28 @@ class TestSimulatedOutages:
         assert simulate_outages(Interval(T0, T0 + DAY), rate).outages == ()
         assert rate.uptime == 1
 
+    @pytest.mark.parametrize("per_day", ["0.000001", "0.00000000000001", Fraction(1, 10**190)])
+    def test_a_rare_outage_is_beyond_the_rental(self, per_day: Any) -> None:
+        rental = Interval(T0, T0 + 90 * DAY)
+        rate = OutageRate(per_day=per_day, length=HOUR, announced=1)
+        assert [simulate_outages(rental, rate, seed=seed).outages for seed in range(5)] == [()] * 5
+        bought = cover(SlaTerms(Promise("0.99"), "0.95"), PerHour("3.50"))
+        assert simulate_promise(bought, rental, rate).mean == bought.fee.charge(90 * 86_400)
+
+    def test_one_that_lasts_for_ages_ends_with_the_rental(self) -> None:
+        rental = Interval(T0, T0 + 90 * DAY)
+        rate = OutageRate(per_day=1, length=timedelta.max - timedelta(microseconds=999_999))
+        [outage] = simulate_outages(rental, rate, seed=1).outages
+        assert outage.period.end == rental.end
+
+    def test_a_notice_from_before_the_calendar_is_refused(self) -> None:
+        rental = Interval(T0, T0 + 90 * DAY)
+        rate = OutageRate(per_day=1, length=HOUR, announced=1, notice=timedelta(days=10**6))
+        with pytest.raises(RuleViolation, match=r"^notice: need a time from"):
+            simulate_outages(rental, rate, seed=1)
+        never = OutageRate(per_day=1, length=HOUR, announced=0, notice=timedelta(days=10**6))
+        assert simulate_outages(rental, never, seed=1).outages
+
     def test_the_outlook(self) -> None:
         bought = cover(SlaTerms(Promise("0.99"), "0.95"), PerHour("3.50"))
         month = Interval(T0, T0 + 30 * DAY)
@@ -224,7 +266,7 @@ class TestSimulatedOutages:
         assert (good.credits, good.worst_day_credit) == (Money(0), Money(0))
         assert bad.worst_day_credit == Money(84)
         assert bad.to_dicts()[0]["losing"] == 1
-        assert len(str(fair).splitlines()) == 8
+        assert len(str(fair).splitlines()) == 9
         assert simulate_promise(bought, month, rates[1], runs=20) == fair
 
     def test_what_is_refused(self) -> None:

@@ -59,6 +59,19 @@ def printed(text: str) -> str:
     return dedent(text).strip("\n")
 
 
+class TestRows:
+    """What a program reads."""
+
+    def test_shares_of_a_settlement_are_shares(self) -> None:
+        """A quarter of the second day down: 0.3 × 0.75 + 0.7 × the longer scales of its target."""
+        rows = settle(BOUGHT, history((1, 6), days=2)).to_dicts()
+        assert [row["uptime"] for row in rows] == [row["reliability"] for row in rows] == [1, 0.75]
+        assert rows[0]["blend"] == pytest.approx(0.3 + 0.7 * 0.95)
+        middle = Interval(JULY, JULY + 3 * DAY)
+        idle = settle(BOUGHT, history(days=2), period=middle).to_dicts()[2]
+        assert (idle["uptime"], idle["blend"], idle["intended"]) == (None, None, 0)
+
+
 class TestTables:
     """What a person reads, to the letter."""
 
@@ -122,16 +135,39 @@ class TestTables:
         outlook = simulate_promise(BOUGHT, Interval(JULY, JULY + 30 * DAY), rate, runs=20, seed=3)
         assert str(outlook) == printed(
             """
-            20 runs
+            20 runs, of which 55.0% lose
                                                            $
             fee an hour                             0.040421
+            fees                                       29.10
+            mean credit                                44.37
+            of it by the host                          44.37
             mean net                                  -15.26
             lowest, middle, highest net  -143.45 -6.69 29.10
-            runs that lose                             55.0%
-            mean credit                                44.37
-            worst day                                  84.00
+            largest credit of a day                    84.00
             """
         )
+
+    def test_of_an_outlook_the_host_pays_its_part(self) -> None:
+        """Down throughout, a day's credit is all of its $84, and the host has half of that."""
+        half = cover(SlaTerms(Promise("0.99"), "0.95"), PRICE, platform_fee="0.5")
+        rate = OutageRate(per_day=1_000, length=100 * DAY)
+        outlook = simulate_promise(half, Interval(JULY, JULY + 30 * DAY), rate, runs=3)
+        assert str(outlook) == printed(
+            """
+            3 runs, of which 100.0% lose
+                                                                  $
+            fee an hour                                    0.040421
+            fees                                              29.10
+            mean credit                                     2520.00
+            of it by the host                               1260.00
+            mean net                                       -1230.90
+            lowest, middle, highest net  -1230.90 -1230.90 -1230.90
+            largest credit of a day                           84.00
+            """
+        )
+        assert outlook.fees - outlook.credits_by_host == outlook.mean
+        row = outlook.to_dicts()[0]
+        assert (row["credits"], row["credits_by_host"]) == (2_520, 1_260)
 
     def test_a_backtest(self) -> None:
         tried = backtest(history((1.5, 5), days=2), PRICE, Promise("0.99"), target="0.95")

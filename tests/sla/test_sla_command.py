@@ -196,6 +196,22 @@ class TestTheBacktest:
         found = answer(capsys, "sla", "backtest", str(path), *self.words, "--days", "366")
         assert (len(found["days"]), found["days_left_out"]) == (366, 0)
 
+    def test_every_day_is_printed(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """The day that matters may be any: here the 150th of 300."""
+        day = 86_400
+        record = {
+            "rentals": [{"start": 0, "end": 300 * day}],
+            "outages": [{"start": 149 * day, "end": 150 * day}],
+        }
+        path = tmp_path / "long.json"
+        path.write_text(json.dumps(record))
+        assert main(["sla", "backtest", str(path), *self.words, "--days", "300"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert len([line for line in lines if line.startswith("1970-")]) == 300
+        [bad] = [line for line in lines if line.startswith("1970-05-30")]
+        assert bad.split()[1] == "0.000%"
+        assert bad.split()[5] == "84.00"
+
     def test_the_last_day_counts_whole(
         self, capsys: pytest.CaptureFixture[str], history: str
     ) -> None:
@@ -274,7 +290,7 @@ class TestAdvice:
         assert main(["sla", "advise", history, "--price", "3.50", "--target", "0.99"]) == 0
         lines = capsys.readouterr().out.splitlines()
         assert lines[-2].startswith("target 0.99; the evidence sustains a claim of")
-        assert lines[-1] == "offering does not pay on this history"
+        assert lines[-1] == "nothing was tried: this history sustains no claim of 0.99"
 
     def test_a_good_machine(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         path = tmp_path / "good.csv"
@@ -289,10 +305,28 @@ class TestAdvice:
         assert lines[-1].startswith("best: claim 0.99, spread ")
         assert lines[-2].endswith("more have a fee that clients would not pay")
 
+    def test_why_none_is_advised(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """Three days down of ninety: up to $84 back for each, and fees of 1 % of $7,560 at most."""
+        path = tmp_path / "weak.csv"
+        rental = "rental,2026-07-01T00:00:00Z,2026-09-29T00:00:00Z"
+        outage = "outage,2026-07-10T00:00:00Z,2026-07-13T00:00:00Z"
+        path.write_text(f"kind,start,end\n{rental}\n{outage}")
+        words = ("sla", "advise", str(path), "--price", "3.50", "--target", "0.6")
+        for more, said in (
+            (("--risk", "0.3", "--most-fee", "0.01"), "offering does not pay on this history"),
+            (
+                ("--risk", "0.3", "--most-fee", "0"),
+                "nothing was tried: clients would pay the fee of none",
+            ),
+        ):
+            assert main([*words, *more]) == 0
+            assert capsys.readouterr().out.splitlines()[-1] == said
+
     def test_a_bad_one(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
         words = ("sla", "advise", history, "--price", "3.50", "--target", "0.9")
         found = answer(capsys, *words)
         assert (found["offer"], found["best"], found["tried"]) == (False, None, [])
         assert main([*words, "--risk", "0.01"]) == 0
-        assert capsys.readouterr().out.endswith("offering does not pay on this history\n")
+        said = capsys.readouterr().out.splitlines()[-1]
+        assert said == "nothing was tried: this history sustains no claim of 0.9"
         assert main([*words, "--risk", "2"]) == 2

@@ -18,12 +18,15 @@ from numgenius_core.billing import (
     Refunded,
     Statement,
     Transferred,
+    VolumeHistory,
+    VolumeStatement,
     focus_commitments,
     focus_rows,
     statement,
+    volume_statement,
 )
-from numgenius_core.contracts import Contract, InstanceEvent
-from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.contracts import Contract, InstanceEvent, Volume, VolumeContract
+from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode, PriceTerms
 from numgenius_core.money import Money
@@ -75,11 +78,24 @@ HISTORIES: Final = (
 )
 
 
-def bills() -> list[Statement]:
-    """Return the statements of all histories; the last has what only a promise or a volume has."""
+VOLUME: Final = VolumeHistory(
+    contract=VolumeContract(
+        id=VolumeId(12),
+        machine=MachineId(9),
+        host=AccountId("host"),
+        client=AccountId("client"),
+        volume=Volume(size_mb=200_000, price=PerGbMonth("0.15")),
+        start=_START,
+        platform_fee=Fraction(1, 4),
+    )
+)
+
+
+def bills() -> list[Statement | VolumeStatement]:
+    """Return the statements of all histories, one with what a promise has, and of a volume."""
     whole = Interval(_START, _START + 800 * timedelta(hours=1))
     found = [statement(history, whole) for history in HISTORIES]
-    promised, stored = PerHour("0.10"), PerGbMonth("0.15")
+    promised = PerHour("0.10")
     fee = Line(
         kind=LineKind.SLA_FEE,
         period=whole,
@@ -94,17 +110,9 @@ def bills() -> list[Statement]:
         quantity=1,
         amount=Money("-1.25"),
     )
-    volume = Line(
-        kind=LineKind.VOLUME,
-        period=whole,
-        quantity=whole.seconds,
-        size=200_000,
-        rate=stored,
-        list_rate=stored,
-        amount=stored.charge(200_000, whole.seconds),
-    )
     last = found[-1]
-    return [*found[:-1], attrs.evolve(last, lines=(*last.lines, fee, credit, volume))]
+    volume = volume_statement(VOLUME, whole)
+    return [*found[:-1], attrs.evolve(last, lines=(*last.lines, fee, credit)), volume]
 
 
 def charges(version: Version) -> list[Row]:

@@ -203,6 +203,8 @@ def _promise(form: Form, listing: Listing) -> dict[str, Any]:
         )
         best = advice.best
         first = f"{len(history.outages)} outages in {days} simulated days. {known}".splitlines()[0]
+        if not advice.tried and not advice.unsold:
+            return first, [f"These outages sustain no claim of {float(target):.2%}: offer none."]
         if best is None:
             return first, ["No promise brings more than it costs: offer none."]
         terms = best.cover.terms.promise

@@ -159,7 +159,8 @@ def plan_maintenance(options: Namespace) -> dict[str, Any]:
 def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any]:
     """Return the first window that is sure to disturb nobody, and what going down now loses.
 
-    The lost GPU time is what clients pay for at the listing's price; bids below it make it less.
+    The lost GPU time is what clients pay for at the listing's price; bids below it make it less,
+    and so do promises of uptime, which are billed meanwhile.
     Where somebody rents and no end to come is known, neither is there a window nor a known loss.
     """
     rented, start = _rented(one, now), now

@@ -19,6 +19,9 @@ When to take machines down: the first time at which nobody is disturbed, and wha
 The file is what `vastai show machines --raw` prints. It says when the last client of a machine
 leaves, not when each one does: the time given is the first that is sure. A machine that is in use
 without such a time, or after it, has a ? there: nobody knows until when.
+
+What going down now loses is what clients pay for their GPUs at the listing's price. The file does
+not say who has a promise of uptime: such a client pays meanwhile, and may get a credit.
 """
 MORE = """\
 examples:

@@ -184,7 +184,7 @@ def _backtest(options: Namespace) -> tuple[dict[str, Any], str]:
     if options.days is None and settled.days and history.rentals:
         before = settled.days[0].day.date() - history.rentals[0].start.date()
         record["days_left_out"] = max(before.days, 0)
-    return record, str(tried)
+    return record, tried.table().text()
 
 
 def _show_backtest(result: dict[str, Any]) -> None:
@@ -228,7 +228,8 @@ def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
         most_fee=share("--most-fee", options.most_fee),
         platform_fee=share("--platform-fee", options.platform_fee, below_one=True),
     )
-    said = str(advice) if advice.tried else str(advice.table().title)
+    table = advice.table()
+    said = table.text() if advice.tried else table.title
     tried = [
         {
             "claim": float(each.cover.terms.promise.claim),
@@ -257,6 +258,15 @@ def _show_advice(result: dict[str, Any]) -> None:
         print(f"{result['unsold']} more have a fee that clients would not pay")
     best = result["best"]
     if best is None:
-        print("offering does not pay on this history")
+        print(_nothing_best(result))
         return
     print(f"best: claim {best['claim']:g}, spread {best['spread']:g} ({best['confidence']})")
+
+
+def _nothing_best(result: dict[str, Any]) -> str:
+    """Say why no promise is advised: none pays, none would be sold, or none can be made."""
+    if result["tried"]:
+        return "offering does not pay on this history"
+    if result["unsold"]:
+        return "nothing was tried: clients would pay the fee of none"
+    return f"nothing was tried: this history sustains no claim of {result['target']:g}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
@@ -26,9 +26,12 @@ Number: TypeAlias = "int | float | str | datetime | None"
 def numbers(row: object) -> dict[str, Number]:
     """Return the fields of a value, or the entries of a mapping, as numbers and words.
 
-    Dollars, shares and other exact numbers are the nearest ``float``, choices their words. What is
-    neither, such as the series that a result came from, is left out.
+    Dollars, shares and other exact numbers are the nearest ``float``, choices their words, a period
+    is its ``start`` and its ``end``, and a length of time its seconds. What is neither, such as the
+    series that a result came from, is left out.
     """
+    from numgenius_core.intervals import Interval  # which what only computes a price never needs
+
     if isinstance(row, Mapping):
         named = dict(row)
     else:
@@ -42,13 +45,20 @@ def numbers(row: object) -> dict[str, Number]:
             found[name] = float(value)
         elif isinstance(value, Enum):
             found[name] = value.value
+        elif isinstance(value, Interval):
+            found |= {"start": value.start, "end": value.end}
+        elif isinstance(value, timedelta):
+            found[name] = value.total_seconds()
         elif value is None or isinstance(value, int | float | str | datetime):
             found[name] = value
     return found
 
 
 class Tabular(ABC):
-    """A result that prints as its table, and is shown as one in a notebook."""
+    """A result that prints as its table, and is shown as one in a notebook.
+
+    Of a table of more than a hundred rows the middle is left out; ``to_dicts`` has them all.
+    """
 
     __slots__ = ()
 
@@ -64,7 +74,8 @@ class Tabular(ABC):
         """Return a dict for each row, as ``pandas.DataFrame(…)`` takes them: numbers and words.
 
         Dollars and shares are the nearest ``float``, for charts and statistics; what is exact
-        stays in the fields of the result, and in its document.
+        stays in the fields of the result, and in its document. A period is two columns, ``start``
+        and ``end``, a length of time its seconds.
         """
         return [numbers(row) for row in self._rows()]
 

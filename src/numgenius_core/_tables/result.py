@@ -1,19 +1,22 @@
 """A small table of results: plain text, and a picture of itself for notebooks.
 
-Cells are what they print as. The HTML has no style sheet of its own, everything in it is escaped,
-and rows beyond the first hundred are counted, not shown.
+Cells are what they print as. The HTML has no style sheet of its own, and everything in it is
+escaped. Of more than a hundred rows the first and the last fifty are shown, a total among them, and
+those in between are counted; a command prints them all.
 """
 
 from __future__ import annotations
 
 from html import escape
-from typing import Final
+from typing import Final, TypeAlias
 
 from attrs import frozen
 
 from numgenius_core.errors import RuleViolation
 
-_SHOWN: Final = 100
+_EACH_END: Final = 50
+"""Rows shown at each end of a table that is longer than both together."""
+_Rows: TypeAlias = tuple[tuple[str, ...], ...]
 
 
 @frozen(kw_only=True)
@@ -36,25 +39,43 @@ class ResultTable:
                 raise RuleViolation(f"rows[{index}]", f"{len(self.head)} cells", str(len(row)))
 
     def __str__(self) -> str:
-        lines = [self.head, *self.rows[:_SHOWN]]
+        return self._text(*self._ends())
+
+    def text(self) -> str:
+        """Return the table as plain text with all of its rows, however many."""
+        return self._text(self.rows, ())
+
+    def _ends(self) -> tuple[_Rows, _Rows]:
+        """Return the rows shown: all, or those at both ends, as the last may be a total."""
+        if len(self.rows) <= 2 * _EACH_END:
+            return self.rows, ()
+        return self.rows[:_EACH_END], self.rows[-_EACH_END:]
+
+    def _left_out(self) -> str:
+        return f"… {len(self.rows) - 2 * _EACH_END:,} rows left out …"
+
+    def _text(self, begin: _Rows, end: _Rows) -> str:
+        lines = [self.head, *begin, *end]
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.head))]
-        texts = [] if not self.title else [self.title]
+        texts = []
         for first, *others in lines:
             right = [f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True)]
             texts.append("  ".join([f"{first:<{widths[0]}}", *right]).rstrip())
-        return "\n".join([*texts, *self._rest()])
-
-    def _rest(self) -> list[str]:
-        left = len(self.rows) - _SHOWN
-        return [f"… and {left} more"] if left > 0 else []
+        if end:
+            texts.insert(1 + len(begin), self._left_out())
+        return "\n".join([self.title, *texts] if self.title else texts)
 
     def _repr_html_(self) -> str:
         """Return the table as a notebook shows it."""
+        begin, end = self._ends()
+        rows = [f"<tr>{_cells(row)}</tr>" for row in (*begin, *end)]
+        if end:
+            gap = f'<tr><td colspan="{len(self.head)}">{self._left_out()}</td></tr>'
+            rows.insert(len(begin), gap)
         heads = "".join(f"<th>{escape(cell)}</th>" for cell in self.head)
-        body = "".join(f"<tr>{_cells(row)}</tr>" for row in self.rows[:_SHOWN])
-        rest = "".join(f"<p>{escape(text)}</p>" for text in self._rest())
         caption = f"<caption>{escape(self.title)}</caption>" if self.title else ""
-        return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{rest}"
+        head, body = f"<thead><tr>{heads}</tr></thead>", f"<tbody>{''.join(rows)}</tbody>"
+        return f"<table>{caption}{head}{body}</table>"
 
 
 def _cells(row: tuple[str, ...]) -> str:

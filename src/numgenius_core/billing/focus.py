@@ -33,14 +33,16 @@ from numgenius_core._numbers import PRICE_PLACES, WIDE, decimal_text, round_half
 from numgenius_core.billing._focus_columns import FOCUS_COLUMNS
 from numgenius_core.billing.history import History, Prepaid, Refunded
 from numgenius_core.billing.metering import GPU, PAYMENTS, STORED, Line, LineKind
-from numgenius_core.billing.statements import Statement
-from numgenius_core.contracts import Contract
-from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.billing.statements import Statement, contracted_by, used_by
+from numgenius_core.billing.volumes import VolumeStatement
+from numgenius_core.contracts import Contract, VolumeContract
+from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval
 from numgenius_core.money import ZERO, Money, rounded_parts
 from numgenius_core.units import BYTES_PER_GB, MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
 
+_Bill = Statement | VolumeStatement
 Row = dict[str, str | None]
 """One row: numbers as decimal text, instants as ISO 8601 in UTC, nothing as ``None``."""
 
@@ -62,7 +64,7 @@ _STATUS: Final = {LineKind.RESERVED: "Used", LineKind.FORFEIT: "Unused"}
 
 
 def focus_rows(
-    statement: Statement,
+    statement: Statement | VolumeStatement,
     *,
     version: FocusVersion = "1.2",
     provider: str = "GPU marketplace",
@@ -75,7 +77,7 @@ def focus_rows(
     """Return a statement as FOCUS rows, one for each line, with all of :data:`FOCUS_COLUMNS`.
 
     Args:
-        statement: What to write.
+        statement: What to write, of an instance or of a volume.
         version: Of the specification, "1.2" or "1.3".
         provider: Name of the marketplace, which also publishes and invoices.
         account_name: Name of the client's account; by default its id.
@@ -85,7 +87,7 @@ def focus_rows(
         places: Decimals of costs, 0 to 12.
 
     Raises:
-        WrongType: ``statement`` is no ``Statement``, a name no text, ``billing_period`` no
+        WrongType: ``statement`` is no statement, a name no text, ``billing_period`` no
             ``Interval`` or ``places`` no ``int``.
         RuleViolation: Another ``version``, a name that is empty, longer than 200 characters or not
             printable, or ``places`` not from 0 to 12.
@@ -116,7 +118,8 @@ def focus_rows(
     gpu 48 24 Hours
     storage 2.4 3.333333333333 GB-Months
     """
-    check_kind(statement, Statement, "statement")
+    if not isinstance(statement, Statement | VolumeStatement):
+        raise WrongType("statement", "a Statement or a VolumeStatement", shown(statement))
     _check_version(version)
     names = {
         "provider": provider,
@@ -131,14 +134,7 @@ def focus_rows(
     period = statement.period if billing_period is None else billing_period
     check_kind(period, Interval, "billing_period")
     lines = statement.lines
-    costs = {
-        "BilledCost": rounded_parts([line.billed for line in lines], places, statement.carried),
-        "EffectiveCost": rounded_parts([_effective(line) for line in lines], places),
-        "ContractedCost": rounded_parts([_contracted(line) for line in lines], places),
-        "ListCost": rounded_parts([line.listed for line in lines], places),
-        "x_PlatformFee": rounded_parts([line.fee for line in lines], places),
-        "x_HostPayout": rounded_parts([_payout(line) for line in lines], places),
-    }
+    costs = _costs(statement, places)
     shared = _parties(names) | _account(statement, period) | {"InvoiceId": invoice}
     rows = []
     for index, line in enumerate(lines):
@@ -233,16 +229,24 @@ def _check_version(version: object) -> None:
         raise RuleViolation("version", f"one of {', '.join(FOCUS_COLUMNS)}", shown(version))
 
 
-def _effective(line: Line) -> Money:
-    return ZERO if line.kind in PAYMENTS else line.amount
-
-
-def _contracted(line: Line) -> Money:
-    return line.listed if line.kind is LineKind.RESERVED else line.amount
-
-
-def _payout(line: Line) -> Money:
-    return ZERO if line.kind in PAYMENTS else line.amount - line.fee
+def _costs(statement: _Bill, places: int) -> dict[str, tuple[Decimal, ...]]:
+    """Return the columns of money, each line's part of a running total since the contract began."""
+    lines = statement.lines
+    used = [used_by(line) for line in lines]
+    payout = [amount - line.fee for amount, line in zip(used, lines, strict=True)]
+    total = contracted = listed = statement.carried  # of a volume, which has one price
+    if isinstance(statement, Statement):
+        total, contracted = statement.carried_total, statement.carried_contracted
+        listed = statement.carried_listed
+    columns = {
+        "BilledCost": ([line.billed for line in lines], statement.carried),
+        "EffectiveCost": (used, total),
+        "ContractedCost": (map(contracted_by, lines), contracted),
+        "ListCost": ([line.listed for line in lines], listed),
+        "x_PlatformFee": ([line.fee for line in lines], statement.carried_fee),
+        "x_HostPayout": (payout, total - statement.carried_fee),
+    }
+    return {name: rounded_parts(column, places, past) for name, (column, past) in columns.items()}
 
 
 def _parties(names: dict[str, str]) -> Row:
@@ -258,7 +262,7 @@ def _parties(names: dict[str, str]) -> Row:
     }
 
 
-def _account(statement: Statement, period: Interval) -> Row:
+def _account(statement: _Bill, period: Interval) -> Row:
     """Return the account and the period, which all rows of a statement share."""
     contract = statement.contract
     return {
@@ -272,9 +276,15 @@ def _account(statement: Statement, period: Interval) -> Row:
     }
 
 
-def _resource(line: Line, statement: Statement) -> Row:
-    """Return what the charge is for: the instance, or the deposit that is bought or lost."""
+def _resource(line: Line, statement: _Bill) -> Row:
+    """Return what the charge is for: the instance or volume, or the deposit bought or lost."""
     contract = statement.contract
+    if isinstance(contract, VolumeContract):
+        return {
+            "ResourceId": f"volume-{contract.id}",
+            "ResourceName": f"volume {contract.id} on machine {contract.machine}",
+            "ResourceType": "Volume",
+        }
     if line.kind in _DEPOSIT:
         return {
             "ResourceId": _deposit_id(contract),
@@ -308,7 +318,7 @@ def _charged(line: Line) -> Row:
     }
 
 
-def _priced(line: Line, statement: Statement) -> Row:
+def _priced(line: Line, statement: _Bill) -> Row:
     """Return the SKU and its price: a SKU is the same however it is paid, a price is of a machine.
 
     The price of a GPU line is that of all its GPUs together, so their number is part of it.
@@ -369,12 +379,13 @@ def _measures(line: Line) -> tuple[tuple[str, str], tuple[str, str]]:
     return sent, sent
 
 
-def _commitment(line: Line, statement: Statement) -> Row:
+def _commitment(line: Line, statement: _Bill) -> Row:
     """Return the columns of the deposit, empty for what has nothing to do with it."""
-    if line.kind not in _COMMITTED:
+    contract = statement.contract
+    if line.kind not in _COMMITTED or isinstance(contract, VolumeContract):
         return {}
     amount = line.amount if line.kind in PAYMENTS else line.covered
-    contract, quantity = statement.contract, decimal_text(amount.to_decimal(PRICE_PLACES))
+    quantity = decimal_text(amount.to_decimal(PRICE_PLACES))
     return {
         "CommitmentDiscountCategory": "Spend",
         "CommitmentDiscountId": _deposit_id(contract),

@@ -189,7 +189,8 @@ class History:
     Raises:
         WrongType: ``contract`` is no ``Contract``, or something in ``facts`` is no
             :data:`~numgenius_core.billing.Fact`.
-        RuleViolation: Facts out of order, before the contract, or not of its mode.
+        RuleViolation: Facts out of order, before the contract, or not of its mode, such as the
+            prepayment of a contract with a promise of uptime.
         IllegalMove: The instance could not do so.
 
     >>> from datetime import UTC, datetime, timedelta
@@ -241,6 +242,8 @@ class History:
             check_bid(fact.bid, contract.block.size, path=f"{path}.bid")
         if isinstance(fact, Prepaid) and (bids or contract.is_free_test):
             raise RuleViolation(path, "an on-demand contract of a paying client", "Prepaid")
+        if isinstance(fact, Prepaid) and contract.sla is not None:
+            raise RuleViolation(path, "a contract without a promise of uptime", "Prepaid")
         if isinstance(fact, Settled) and contract.sla is None:
             raise RuleViolation(path, "a contract with a promise", "Settled")
         expires = isinstance(fact, Moved) and fact.event is InstanceEvent.EXPIRED

@@ -2,27 +2,32 @@
 
 Rule (marketplace): charges come as items of four types (GPU, disk, bytes sent, bytes received),
 each with a period and an amount, rounded; the items of a period add up to what the balance paid for
-it. A prepayment is an invoice and no charge, and what a deposit covers is charged to nobody.
+it. A promise of uptime adds one net row: "SLA Fee", or "Service Credit" if it is negative. A volume
+has charges of its own type. A prepayment is an invoice and no charge, and what a deposit covers is
+charged to nobody.
 
-Our readings: each second of a statement is explained once, by the charge of its type that begins
-first; so a second charge for the same time is billed and not explained. What a charge may differ by
-is the caller's to say: amounts that were rounded to a tenth of a cent differ by less than one.
+Our readings: a credit is of the day before it is settled, so it stands in that day's charge. Each
+second of a statement is explained once, by the charge of its type that begins first; so a second
+charge for the same time is billed and not explained. What a charge may differ by is the caller's to
+say: amounts that were rounded to a tenth of a cent differ by less than one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from enum import Enum
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.billing.metering import Line, LineKind, clipped
 from numgenius_core.billing.statements import Statement
-from numgenius_core.errors import RuleViolation
+from numgenius_core.billing.volumes import VolumeStatement
+from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval
 from numgenius_core.money import ZERO, Money
 
@@ -34,6 +39,11 @@ class ChargeKind(Enum):
     DISK = "disk"
     UPLOAD = "bwu"
     DOWNLOAD = "bwd"
+    SLA = "sla"
+    """The net of a promise of uptime, its fee less its credits. The marketplace publishes the row's
+    title, "SLA Fee" or "Service Credit"; the word is ours."""
+    VOLUME = "volume"
+    """A volume, apart from the instances that use it."""
 
 
 _KIND_OF: Final = {
@@ -43,8 +53,12 @@ _KIND_OF: Final = {
     LineKind.STORAGE: ChargeKind.DISK,
     LineKind.UPLOAD: ChargeKind.UPLOAD,
     LineKind.DOWNLOAD: ChargeKind.DOWNLOAD,
+    LineKind.SLA_FEE: ChargeKind.SLA,
+    LineKind.SERVICE_CREDIT: ChargeKind.SLA,
+    LineKind.VOLUME: ChargeKind.VOLUME,
 }
 TENTH_OF_A_CENT: Final = Money("0.001")
+_SECOND: Final = timedelta(seconds=1)
 
 
 @frozen(kw_only=True)
@@ -53,16 +67,19 @@ class Charge:
 
     Attributes:
         kind: What it is for.
-        period: The time it is for.
-        amount: Dollars, as they were billed.
+        period: The time it is for. A row of the marketplace names the first instant of its last
+            day as its ``end``: a row of four days has an ``end`` that is three days after its
+            ``start``. Its period ends a day later.
+        amount: Dollars, as they were billed; below zero is a credit.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval, Money
     >>> from numgenius_core.billing import Charge, ChargeKind
-    >>> start = datetime(2026, 1, 1, tzinfo=UTC)
-    >>> day = Interval(start, start + timedelta(days=1))
-    >>> print(Charge(kind=ChargeKind("gpu"), period=day, amount=Money("9.336")).amount)
-    9.336
+    >>> start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 4, tzinfo=UTC)
+    >>> days = Interval(start, end + timedelta(days=1))  # "96.000 hours", as the row says
+    >>> row = Charge(kind=ChargeKind("gpu"), period=days, amount=Money("37.344"))
+    >>> print(row.period.seconds // 3_600, row.amount)
+    96 37.344
     """
 
     kind: ChargeKind
@@ -152,7 +169,7 @@ class Reconciliation(Tabular):
 
     def _fault(self, row: Reconciled) -> str:
         if row in self.unexplained:
-            return "not explained"
+            return "not explained" if row.billed else "not credited"
         return "not billed" if row in self.unbilled else ""
 
     def _rows(self) -> Iterable[object]:
@@ -160,17 +177,21 @@ class Reconciliation(Tabular):
 
 
 def reconcile(
-    statement: Statement, charges: Iterable[Charge], *, tolerance: Money = TENTH_OF_A_CENT
+    statement: Statement | VolumeStatement,
+    charges: Iterable[Charge],
+    *,
+    tolerance: Money = TENTH_OF_A_CENT,
 ) -> Reconciliation:
-    """Return a statement and a list of charges of the same instance, side by side.
+    """Return a statement and a list of charges of the same instance or volume, side by side.
 
     Args:
-        statement: What an instance cost.
+        statement: What an instance or a volume cost. The credit of its last day is settled at the
+            midnight after it: ask for a second more than the charges are for.
         charges: What was billed for it, in any order.
         tolerance: What a charge may differ by and still agree.
 
     Raises:
-        WrongType: ``statement`` is no ``Statement``, or something in ``charges`` no ``Charge``.
+        WrongType: ``statement`` is no statement, or something in ``charges`` no ``Charge``.
         RuleViolation: A tolerance below zero.
 
     >>> from datetime import UTC, datetime, timedelta
@@ -194,32 +215,44 @@ def reconcile(
     ...     print(row.period.start.date(), row.explained)
     2026-01-05 9.336
     """
-    check_kind(statement, Statement, "statement")
+    if not isinstance(statement, Statement | VolumeStatement):
+        raise WrongType("statement", "a Statement or a VolumeStatement", shown(statement))
     check_kind(tolerance, Money, "tolerance")
     if tolerance < ZERO:
         raise RuleViolation("tolerance", "an amount of zero or more", str(tolerance))
     known = as_tuple(charges, "charges")
     for index, each in enumerate(known):
         check_kind(each, Charge, f"charges[{index}]")
+    lines = [_in_its_day(line, statement.period) for line in statement.lines]
     rows: list[Reconciled] = []
     for kind in ChargeKind:
-        lines = [line for line in statement.lines if _KIND_OF.get(line.kind) is kind]
-        free = [statement.period]  # what no charge has explained yet
-        mine = [each for each in known if each.kind is kind]
-        for each in sorted(mine, key=lambda one: (one.period.start, one.period.end)):
-            taken = [part for part in (span.overlap(each.period) for span in free) if part]
-            free = [left for span in free for left in _without(span, each.period)]
-            explained = _paid(lines, taken)
-            rows.append(
-                Reconciled(kind=kind, period=each.period, billed=each.amount, explained=explained)
-            )
-        left = [(span, _paid(lines, [span])) for span in free]
-        rows += [
-            Reconciled(kind=kind, period=span, billed=ZERO, explained=paid)
-            for span, paid in left
-            if paid
-        ]
+        said = [line for line in lines if _KIND_OF.get(line.kind) is kind]
+        billed = [each for each in known if each.kind is kind]
+        rows += _side_by_side(kind, said, billed, statement.period)
     return Reconciliation(rows=rows, tolerance=tolerance)
+
+
+def _side_by_side(
+    kind: ChargeKind, lines: list[Line], charges: list[Charge], period: Interval
+) -> Iterator[Reconciled]:
+    """Yield the charges of a kind, and the times without one, beside what the lines say."""
+    free = [period]  # what no charge has explained yet
+    for each in sorted(charges, key=lambda one: (one.period.start, one.period.end)):
+        taken = [part for part in (span.overlap(each.period) for span in free) if part]
+        free = [left for span in free for left in _without(span, each.period)]
+        paid = _paid(lines, taken)
+        yield Reconciled(kind=kind, period=each.period, billed=each.amount, explained=paid)
+    for span in free:
+        if paid := _paid(lines, [span]):
+            yield Reconciled(kind=kind, period=span, billed=ZERO, explained=paid)
+
+
+def _in_its_day(line: Line, period: Interval) -> Line:
+    """Return a credit in the last second of the day that it is of, as far as the statement goes."""
+    if line.kind is not LineKind.SERVICE_CREDIT or line.period.start == period.start:
+        return line
+    at = line.period.start
+    return evolve(line, period=Interval(at - _SECOND, at))
 
 
 def _paid(lines: Iterable[Line], spans: Iterable[Interval]) -> Money:

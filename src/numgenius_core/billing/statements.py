@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import decimal_text
@@ -55,12 +55,20 @@ class Statement(Tabular):
         period: What is charged for.
         lines: In order of time.
         carried: What was billed before the period; rounding goes on from there.
+        carried_total: What was used or forfeited before it, whoever paid.
+        carried_fee: The platform's part of that.
+        carried_contracted: What that would have cost without the discount of a deposit.
+        carried_listed: What that would have cost at the list price.
     """
 
     contract: Contract
     period: Interval
     lines: tuple[Line, ...] = field(repr=brief)
     carried: Money = ZERO
+    carried_total: Money = ZERO
+    carried_fee: Money = ZERO
+    carried_contracted: Money = ZERO
+    carried_listed: Money = ZERO
 
     @property
     def total(self) -> Money:
@@ -103,7 +111,7 @@ class Statement(Tabular):
 
         Each column of dollars adds up to its total.
         """
-        used = rounded_parts((_used(line) for line in self.lines), 2)
+        used = rounded_parts((used_by(line) for line in self.lines), 2, self.carried_total)
         billed = self.rounded()
         rows = [
             (
@@ -133,16 +141,22 @@ class Statement(Tabular):
             need = f"a statement of contract {self.contract.id} from {self.period.end}"
             got = f"contract {later.contract.id} from {later.period.start}"
             raise RuleViolation("later", need, got)
-        return Statement(
+        return evolve(
+            self,
             contract=later.contract,
             period=Interval(self.period.start, later.period.end),
             lines=merged((*self.lines, *later.lines)),
-            carried=self.carried,
         )
 
 
-def _used(line: Line) -> Money:
+def used_by(line: Line) -> Money:
+    """Return the price of what a line used or forfeited, whoever paid; a payment is no use."""
     return ZERO if line.kind in PAYMENTS else line.amount
+
+
+def contracted_by(line: Line) -> Money:
+    """Return what a line would have cost without the discount of a deposit."""
+    return line.listed if line.kind is LineKind.RESERVED else line.amount
 
 
 def _measure(line: Line) -> str:
@@ -189,11 +203,16 @@ def statement(history: History, period: Interval) -> Statement:
     lines = metered(history, period.end)
     start = history.contract.start
     before = Interval(start, period.start) if start < period.start else None
+    earlier = list(clipped(lines, before)) if before else []
     return Statement(
         contract=history.contract,
         period=period,
         lines=merged(clipped(lines, period)),
-        carried=Money.sum(line.billed for line in clipped(lines, before)) if before else ZERO,
+        carried=Money.sum(line.billed for line in earlier),
+        carried_total=Money.sum(map(used_by, earlier)),
+        carried_fee=Money.sum(line.fee for line in earlier),
+        carried_contracted=Money.sum(map(contracted_by, earlier)),
+        carried_listed=Money.sum(line.listed for line in earlier),
     )
 
 

@@ -2,7 +2,7 @@
 
 Rule (marketplace): a volume is charged per GB for as long as it exists, by the second, apart from
 the instances that use it; nothing while its machine is offline. A charge of it has the type
-``volume``.
+``volume``: :func:`~numgenius_core.billing.reconcile` holds them against each other.
 
 Our readings: after its end a volume is stored, and charged, until it is deleted, as an instance is.
 A host's own test is free (G10).
@@ -93,12 +93,14 @@ class VolumeStatement(Tabular):
         period: What is charged for.
         lines: In order of time: a line for each time that its machine was online.
         carried: What was billed before the period; rounding goes on from there.
+        carried_fee: The platform's part of that.
     """
 
     contract: VolumeContract
     period: Interval
     lines: tuple[Line, ...] = field(repr=brief)
     carried: Money = ZERO
+    carried_fee: Money = ZERO
 
     @property
     def total(self) -> Money:
@@ -170,11 +172,13 @@ def volume_statement(history: VolumeHistory, period: Interval) -> VolumeStatemen
     lines = tuple(_metered(history, period.end))
     start = history.contract.start
     before = Interval(start, period.start) if start < period.start else None
+    earlier = list(clipped(lines, before)) if before else []
     return VolumeStatement(
         contract=history.contract,
         period=period,
         lines=merged(clipped(lines, period)),
-        carried=Money.sum(line.amount for line in clipped(lines, before)) if before else ZERO,
+        carried=Money.sum(line.amount for line in earlier),
+        carried_fee=Money.sum(line.fee for line in earlier),
     )
 
 

@@ -86,7 +86,8 @@ class Recurrence:
         """Return the hours that a text names: days, times and a time zone.
 
         Days are names, lists and ranges of them (``Mon,Wed``, ``Fri-Mon``), ``daily``,
-        ``weekdays`` or ``weekends``. A hyphen may be an en dash.
+        ``weekdays`` or ``weekends``, in capitals or not. A hyphen may be an en dash. The time zone
+        is written as IANA has it, with its capitals.
 
         Args:
             text: Such as ``Sat-Sun 01:00-06:00 Europe/Berlin``.
@@ -221,8 +222,17 @@ def _zone(name: str, path: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # unknown, no relative path, a folder of zones
-        need = "an IANA time zone that this system knows (pip install tzdata)"
+        need = f"an IANA time zone that this system knows ({_hint(name)})"
         raise RuleViolation(path, need, shown(name)) from None
+
+
+def _hint(name: str) -> str:
+    """Return what may help where a time zone is not known; their names have capitals."""
+    from zoneinfo import available_timezones
+
+    alike = [each for each in {"UTC", *available_timezones()} if each.casefold() == name.casefold()]
+    near = min(alike, default=name)
+    return "pip install tzdata" if near == name else f"did you mean {near}?"
 
 
 def _steady(zone: tzinfo, within: Interval) -> Iterator[tuple[int, int, int]]:

@@ -2,13 +2,15 @@
 
 Rule (hosting guide, G12): unplanned maintenance is scheduled with a date and a duration; "the
 clients are notified and asked to save their work". While its machine is offline a client pays
-nothing (DOMAIN 9), so the host loses what the contract would have paid.
+nothing (DOMAIN 9), so the host loses what the contract would have paid. A contract with a promise
+of uptime is billed all the same (DOMAIN 12), so nothing of its revenue is lost. The remedy is a
+credit, which depends on other days and on the notice as well: it is not in these figures.
 
 Our readings: a contract is disturbed if it is in force at any instant of the window. Two parts of
 the loss count once for a contract however short the overlap (the contract itself, a refund that is
 due); two grow with the length of the overlap (GPU-hours, revenue from GPUs). Each contract counts
 as if its instance ran throughout: who expects otherwise leaves it out. So counts the host's own
-test (G10), whose revenue is zero.
+test (G10), whose revenue is zero. Who expects a credit names it as a refund.
 """
 
 from __future__ import annotations
@@ -24,11 +26,12 @@ from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import PICO, exact_number
-from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts.contract import FREE_OF_CHARGE, Contract
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, total_seconds
 from numgenius_core.money import TICKS_PER_DOLLAR, ZERO, Money
+from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_HOUR, Exact
 
 Refunds = Mapping[ContractId, Money]
@@ -47,7 +50,8 @@ class Disturbance:
         contract: The contract as agreed.
         overlap: When within the window the contract is in force.
         gpu_hours: The contract's GPUs × hours of the overlap, exact.
-        revenue: What its GPUs would have cost the client in that time, at the contract's rates.
+        revenue: What the client is not billed for its GPUs in that time, at the contract's rates;
+            zero with a promise of uptime, which is billed throughout.
         refund: What the host owes the client for the disturbance, as the caller said.
     """
 
@@ -180,7 +184,7 @@ def disturbances(
 
 def _disturbance(contract: Contract, overlap: Interval, refund: Money) -> Disturbance:
     revenue = Money.sum(
-        contract.gpu_rate_at(piece.start).charge(piece.seconds)
+        _rate_lost(contract, piece.start).charge(piece.seconds)
         for piece, _ in contract.rates(overlap)
     )
     return Disturbance(
@@ -190,6 +194,12 @@ def _disturbance(contract: Contract, overlap: Interval, refund: Money) -> Distur
         revenue=revenue,
         refund=refund,
     )
+
+
+def _rate_lost(contract: Contract, at: datetime) -> PerHour:
+    """Return what a client does not pay for GPUs while the machine is down, dollars per hour."""
+    # A promise of uptime is billed through its outages.
+    return contract.gpu_rate_at(at) if contract.sla is None else FREE_OF_CHARGE
 
 
 def check_refunds(refunds: object) -> None:
@@ -227,7 +237,7 @@ def weighed_pieces(
         lump = once + (per_tick * refunds[contract.id].ticks if contract.id in refunds else 0)
         slope = per_gpu_second * contract.block.size
         for begin, over in pairwise(_cuts(contract, start, end)):
-            steps = contract.gpu_rate_at(begin).steps if per_step_second else 0
+            steps = _rate_lost(contract, begin).steps if per_step_second else 0
             pieces.append(
                 (
                     total_seconds(origin, begin),

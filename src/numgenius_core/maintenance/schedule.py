@@ -160,11 +160,12 @@ def schedule_window(
         now: The present instant. The window starts after it, at most a calendar year (G12).
         overlapping: What to do where the new window overlaps others. Merged, they become one
             window from the first start to the last end; its reason is all of theirs, its category
-            theirs if they agree, else *other*, its number the first of them.
+            theirs if they agree, else *other*, its number the first of them. A window of the host
+            and one that the marketplace locked are never merged: who may cancel them differs.
 
     Raises:
         RuleViolation: The start is not in the future or more than a year ahead, or the window
-            overlaps others and is not to be merged; the error names them.
+            overlaps others with which it is not to be merged; the error names them.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core.maintenance import MachineSchedule, requested_window, schedule_window
@@ -182,8 +183,10 @@ def schedule_window(
         raise RuleViolation("overlapping", "'refuse' or 'merge'", shown(overlapping))
     check_start(window.period.start, now)
     met, windows = met_by(schedule.windows, window.period), schedule.windows
-    if overlapping == "refuse":
-        check_free(windows, window.period)
+    apart = windows
+    if overlapping == "merge":
+        apart = tuple(each for each in windows if each.locked is not window.locked)
+    check_free(apart, window.period)
     merged = _merged([*windows[met], window])
     return evolve(schedule, windows=(*windows[: met.start], merged, *windows[met.stop :]))
 
@@ -220,7 +223,7 @@ def _merged(windows: list[MaintenanceWindow]) -> MaintenanceWindow:
         category=categories.pop() if len(categories) == 1 else Category.OTHER,
         reason="; ".join(reasons),
         id=windows[0].id,
-        locked=any(each.locked for each in windows),
+        locked=windows[0].locked,  # as all of them
     )
 
 
@@ -398,7 +401,9 @@ class Notice:
         window: When it is down, with category and reason.
         overlap: When within the window the contract is in force; ``None`` if it ends before.
         gpu_hours: GPU-hours that the instance loses if it would have run throughout.
-        charge: What these would have cost. The client is not charged that: its machine is offline.
+        charge: What these would have cost, and the client is not charged, as its machine is
+            offline; zero with a promise of uptime, which is billed throughout and may earn a
+            credit.
     """
 
     client: AccountId

@@ -82,7 +82,11 @@ class WindowPlan(Tabular):
 
     @property
     def revenue(self) -> Money:
-        """What clients would have paid for their GPUs during the window."""
+        """What clients are not billed for their GPUs during the window.
+
+        A contract with a promise of uptime is billed, and adds nothing; the credit that it may earn
+        is not in here.
+        """
         return Money.sum(each.revenue for each in self.disturbed)
 
     @property

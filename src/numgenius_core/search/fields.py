@@ -164,6 +164,10 @@ class Field:
         Raises:
             RuleViolation: It does not say what the field's type needs, or is out of bounds.
         """
+        return self._said(raw, path, _ASKED_IN)
+
+    def _said(self, raw: object, path: str, units: Mapping[str, str]) -> Scalar:
+        """Return what a value says; a message names the unit in which a number is needed."""
         if self.kind is FieldType.ANY:
             found = raw if isinstance(raw, bool | str) else number(raw)
             found = decimal_text(bounded(found, path)) if isinstance(found, Decimal) else found
@@ -171,7 +175,8 @@ class Field:
             found = READ[self.kind](raw)
         if found is None:
             error = RuleViolation if isinstance(raw, str | float) else WrongType
-            raise error(path, f"{self.kind.value} for {self.name}", shown(raw))
+            unit = f" of {units[self.name]}" if self.name in units else ""
+            raise error(path, f"{self.kind.value}{unit} for {self.name}", shown(raw))
         if isinstance(found, str):
             check_text(found, path)
         elif isinstance(found, Decimal):
@@ -191,7 +196,7 @@ class Field:
             RuleViolation: It does not say what the field's type needs, or is out of bounds.
         """
         if self.scale == 1 or (found := number(words)) is None:
-            return self.value(words, path)
+            return self._said(words, path, _TYPED_IN)
         return self.value(WIDE.multiply(found, Decimal(self.scale)), path)
 
     def untyped(self, value: Decimal) -> str:
@@ -425,6 +430,23 @@ _SCALES: Final = {
     **dict.fromkeys(("cpu_ram", "gpu_ram", "gpu_total_ram"), MB_PER_GB),
     "duration": SECONDS_PER_DAY,
 }
+_ONE_UNIT: Final = {
+    "cpu_ghz": "GHz",
+    "disk_space": "GB",
+    **dict.fromkeys(("inet_down", "inet_up"), "Mbit/s"),
+    **dict.fromkeys(("end_date", "start_date"), "seconds since 1970"),
+}
+_ASKED_IN: Final = {
+    **dict.fromkeys(_SCALES, "MB"),
+    "duration": "seconds",
+    **_ONE_UNIT,
+}
+_TYPED_IN: Final = {
+    **dict.fromkeys(_SCALES, "GB"),
+    "duration": "days",
+    **_ONE_UNIT,
+}
+"""The units of numbers that people type, where a slip is likely; above, those of the API."""
 _OTHER_KEYS: Final = {
     "bw_nvlink": "bw_nvlink_gbps",
     "cpu_ram": "cpu_ram_mb",

@@ -1,9 +1,12 @@
 """What a query asks that its market cannot answer as meant: remarked on, never refused.
 
 Our readings: worth a word is a condition on a field that no offer says, a text that no offer has
-(with those that are near: by part and without case, or by spelling), and a bound that no offer or
-every offer meets, cannot be meant, and in another unit would divide them, as ``reliability>99`` of
-shares and ``compute_cap>=8.6`` of hundredths. ``reliability>0.999`` is meant, met or not.
+(with those that are near: by part and without case, or by spelling), and a bound that cannot be
+meant, as ``reliability>99`` of shares and ``compute_cap>=8.6`` of hundredths: one that no offer
+meets, or that every offer meets and in another unit would divide them. ``reliability>0.999`` is
+meant, met or not. Of several texts those that no offer has do no harm
+beside one that is there, and what nobody has is left out by ``notin`` as it is meant: then only a
+text that has one near it, which may be mistyped, is worth a word.
 """
 
 from __future__ import annotations
@@ -19,11 +22,12 @@ from attrs import evolve, frozen
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import WIDE
 from numgenius_core.offer import Offer
+from numgenius_core.search._regions import REGIONS
 from numgenius_core.search._values import FieldType, Scalar
 from numgenius_core.search.fields import Field, View
 from numgenius_core.search.names import part_matcher
 from numgenius_core.search.query import LISTS, Condition, Operator, Query
-from numgenius_core.units import MB_PER_GB, SECONDS_PER_DAY
+from numgenius_core.units import MB_PER_GB, SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 
 class _Unit(NamedTuple):
@@ -64,14 +68,14 @@ _UNITS: Final[dict[str, _Unit]] = {
         _SHARE,
     ),
     "gpu_ram": _memory(1_000),
-    "gpu_total_ram": _memory(16_000),
-    "cpu_ram": _memory(16_000),
+    "gpu_total_ram": _memory(4_000),
+    "cpu_ram": _memory(4_000),
     "compute_cap": _Unit("is in hundredths (8.6 is 860)", (Decimal(100),), low=Decimal(100)),
     "cpu_ghz": _Unit("is in GHz", (Decimal("0.001"),), high=Decimal(100)),
     "cuda_max_good": _Unit(
         "is a version such as 12.4",
         (Decimal("0.1"), Decimal("0.01"), Decimal("0.001")),
-        high=Decimal(100),
+        high=Decimal(30),
     ),
     "disk_space": _Unit(
         "is in GB", (Decimal("0.001"), Decimal("0.000000001")), high=Decimal(100_000)
@@ -79,6 +83,7 @@ _UNITS: Final[dict[str, _Unit]] = {
     "duration": _Unit(
         "is typed in days",
         (1 / Decimal(SECONDS_PER_DAY), 1 / Decimal(24)),
+        low=Decimal(SECONDS_PER_HOUR),
         high=Decimal(366 * SECONDS_PER_DAY),
     ),
     **dict.fromkeys(
@@ -160,7 +165,11 @@ def _remark(condition: Condition, market: Sequence[Offer], view: View) -> str | 
     met = sum(condition.holds(offer, view) for offer in market)
     if 0 < met < len(said):
         return None
-    return _of_unit(condition, [v for v in said if isinstance(v, Decimal)], met)
+    better = _in_another_unit(condition, [v for v in said if isinstance(v, Decimal)], met)
+    if better is None:
+        return None
+    what = "every offer meets it" if met else "no offer meets it"
+    return f"{what}; {condition.field} {_UNITS[condition.field].told}: {better}?"
 
 
 def _of_part(condition: Condition, said: Sequence[Scalar]) -> str | None:
@@ -171,19 +180,21 @@ def _of_part(condition: Condition, said: Sequence[Scalar]) -> str | None:
 
 
 def _of_text(condition: Condition, column: Field, said: Sequence[Scalar]) -> str | None:
-    wanted = condition.value if condition.operator in LISTS else (condition.value,)
-    have = Counter(said)
+    operator, have = condition.operator, Counter(said)
+    wanted = condition.value if operator in LISTS else (condition.value,)
     absent = [one for one in wanted if not any(column.has(value, one) for value in have)]
+    places = [_country(value) for value in said] if column.kind is FieldType.PLACE else []
+    near = {one: _near(one, [*said, *places]) for one in absent}
+    excludes = operator in (Operator.NEQ, Operator.NOTIN)
+    if excludes or len(absent) < len(wanted):
+        # It does what it says, unless a text that is near was meant; a country's code is no slip.
+        absent = [one for one in absent if near[one] and not (places and one in _CODES)]
     if not absent:
         return None
-    places = [_country(value) for value in said] if column.kind is FieldType.PLACE else []
-    near = [_near(one, [*said, *places]) for one in absent]
-    what = "no offer has it"
-    if len(wanted) > 1:
-        what = f"no offer has {', '.join(map(str, absent))}"
-    text = what + _instead(near, said)
+    what = "no offer has it" if len(wanted) == 1 else f"no offer has {_named(absent)}"
+    text = what + _instead((near[one] for one in absent), said)
     parts = [one for one in absent if any(part_matcher(str(one))(str(value)) for value in have)]
-    if parts and column.kind is FieldType.TEXT and condition.operator in (Operator.EQ, Operator.IN):
+    if parts and column.kind is FieldType.TEXT and operator in (Operator.EQ, Operator.IN):
         like = Condition(condition.field, Operator.PART, parts[0])
         text += f" ({like} finds parts of names)"
     return text
@@ -193,6 +204,7 @@ def _country(place: Scalar) -> str:
     return str(place).rpartition(",")[2].strip()
 
 
+_CODES: Final = frozenset(code for codes in REGIONS.values() for code in codes)
 _COUNTRIES: Final = {"usa": "US", "uk": "GB", "united states": "US", "germany": "DE", "uae": "AE"}
 
 
@@ -232,17 +244,19 @@ def _near(wanted: object, said: Iterable[Scalar]) -> str:
     return _named(found)
 
 
-def _of_unit(condition: Condition, said: Sequence[Decimal], met: int) -> str | None:
-    """Return which unit is meant, if the bound in it would divide the offers."""
-    if not said or (met and condition.operator in (Operator.EQ, Operator.NEQ)):
-        return None
+def _in_another_unit(condition: Condition, said: Sequence[Decimal], met: int) -> Condition | None:
+    """Return the condition in the unit that is meant, if the bound in it cannot be meant as it is.
+
+    The unit that divides the offers comes first. Where no offer meets the bound, it may also be one
+    that makes a bound which can be meant; where every offer does, that would change nothing.
+    """
     unit = _UNITS.get(condition.field)
-    if unit is None or unit.low <= condition.value <= unit.high:
+    if unit is None or not said or unit.low <= condition.value <= unit.high:
         return None
-    for factor in unit.factors:
-        meant = Decimal(f"{WIDE.multiply(condition.value, factor):.6f}")
-        if min(said) <= meant <= max(said) or (unit is _SHARE and 0 < meant <= 1):
-            better = evolve(condition, value=meant)
-            what = "every offer meets it" if met else "no offer meets it"
-            return f"{what}; {condition.field} {unit.told}: {better}?"
-    return None
+    if met and condition.operator in (Operator.EQ, Operator.NEQ):
+        return None
+    meant = [Decimal(f"{WIDE.multiply(condition.value, one):.6f}") for one in unit.factors]
+    found = [value for value in meant if min(said) <= value <= max(said)]
+    if unit is _SHARE or not met:
+        found += [value for value in meant if value > 0 and unit.low <= value <= unit.high]
+    return evolve(condition, value=found[0]) if found else None

@@ -9,7 +9,7 @@ what the evidence sustains is not tried: it is a promise that one expects to bre
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from random import Random
 from typing import Final
@@ -22,7 +22,7 @@ from numgenius_core._tables import Tabular, numbers
 from numgenius_core._tables.result import ResultTable
 from numgenius_core._terms import Promise, reliability_of
 from numgenius_core.errors import RuleViolation, shown
-from numgenius_core.intervals import Interval, after
+from numgenius_core.intervals import Interval
 from numgenius_core.money import Money
 from numgenius_core.rates import PerHour
 from numgenius_core.sla.covers import Cover, cover
@@ -80,7 +80,7 @@ class SlaAdvice(Tabular):
 
     @property
     def best(self) -> TriedPromise | None:
-        """The promise with the largest net above zero; ``None`` if offering does not pay."""
+        """The promise with the largest net above zero; ``None`` if none has, or none was tried."""
         return self.tried[0] if self.tried and self.tried[0].net > Money(0) else None
 
     def _rows(self) -> Iterable[object]:
@@ -121,15 +121,17 @@ def advise_promise(
         target: The uptime that clients ask for.
         risk: How probable it may be that the true uptime is below the claim.
         most_fee: The largest fee that a client takes, a share of the price.
-        claims: What to try; if left out, the target, usual claims, and what the evidence sustains.
-            Those below the target, which no search shows, and above what is sustained are left out.
+        claims: What to try, and nothing else; if left out, the target, usual claims, and what the
+            evidence sustains. Those below the target, which no search shows, and above what is
+            sustained are left out.
         spreads: What to try; if left out, six from high confidence to low.
         platform_fee: The platform's share of ``price``.
         rules: The schedules; ours by default.
 
     Raises:
         WrongType: A price that is no ``PerHour``, or a ``float``.
-        RuleViolation: No rental in the history, or a share, claim or spread out of range.
+        RuleViolation: No rental in the history, a share, claim or spread out of range, or none
+            where some are given.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval, PerHour
@@ -143,13 +145,13 @@ def advise_promise(
     check_kind(price, PerHour, "price")
     asked, most = reliability_of(target, "target"), fraction(most_fee, "most_fee")
     part = fraction(platform_fee, "platform_fee", below_one=True)  # also where nothing is tried
+    check_kind(rules, SlaRules, "rules")
     sustained = sustainable_claim(history, risk=risk)
-    found = {asked, *(reliability_of(c, "claims") for c in as_tuple(claims or _CLAIMS, "claims"))}
-    if claims is None and sustained is not None:
-        found.add(sustained)
-    known = sorted(c for c in found if asked <= c and sustained is not None and c <= sustained)
-    given = as_tuple(spreads or _SPREADS, "spreads")
-    widths = [Promise(asked, spread).spread for spread in given]
+    found = {reliability_of(claim, "claims") for claim in _given(claims, _CLAIMS, "claims")}
+    if claims is None:
+        found |= {asked} if sustained is None else {asked, sustained}
+    known = sorted(c for c in found if sustained is not None and asked <= c <= sustained)
+    widths = [Promise(asked, spread).spread for spread in _given(spreads, _SPREADS, "spreads")]
     tried, unsold = [], 0
     for terms in (SlaTerms(Promise(claim, width), asked) for claim in known for width in widths):
         bought = cover(terms, price, platform_fee=part, rules=rules)
@@ -160,6 +162,14 @@ def advise_promise(
     # Of two with the same net the one that clients trust more: a higher claim, a narrower spread.
     tried.sort(key=lambda each: (-each.net.ticks, -each.cover.terms.promise.claim))
     return SlaAdvice(target=asked, sustained=sustained, tried=tuple(tried), unsold=unsold)
+
+
+def _given(values: Iterable[Exact] | None, usual: tuple[str, ...], path: str) -> tuple[Exact, ...]:
+    """Return what to try: the usual, if nothing is said."""
+    known = usual if values is None else as_tuple(values, path)
+    if not known:
+        raise RuleViolation(path, "at least one to try", "none")
+    return known
 
 
 def _tried(settled: Settlement) -> TriedPromise:
@@ -233,7 +243,7 @@ def simulate_outages(rental: Interval, rate: OutageRate, *, seed: int = 0) -> Up
 
     Raises:
         WrongType: ``rental`` is no ``Interval``, ``rate`` no ``OutageRate``, ``seed`` no ``int``.
-        RuleViolation: A negative seed.
+        RuleViolation: A negative seed, or a notice from before the year 1.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval
@@ -248,17 +258,29 @@ def simulate_outages(rental: Interval, rate: OutageRate, *, seed: int = 0) -> Up
     check_kind(rate, OutageRate, "rate")
     whole_number(seed, "seed")
     draw = Random(seed)  # its exponential draws are the same on every machine
-    outages, at = [], rental.start
+    outages, at, whole = [], 0, rental.seconds
     between, length = float(rate.per_day) / SECONDS_PER_DAY, length_in_seconds(rate.length)
     while between:
-        start = after(at, timedelta(seconds=1 + int(draw.expovariate(between))))
-        end = after(start, timedelta(seconds=1 + int(draw.expovariate(1 / length))))
-        told = start - rate.notice if draw.random() < rate.announced else None
-        if start >= rental.end:
+        # A rare outage may be ages away, and a long one last for ages: beyond the rental is beyond.
+        start = at + 1 + int(min(draw.expovariate(between), whole))
+        end = start + 1 + int(min(draw.expovariate(1 / length), whole))
+        is_announced = draw.random() < rate.announced
+        if start >= whole:
             break
-        outages.append(Outage(period=Interval(start, min(end, rental.end)), announced=told))
+        edges = (rental.start + timedelta(seconds=n) for n in (start, min(end, whole)))
+        period = Interval(*edges)
+        told = _told(period.start, rate.notice) if is_announced else None
+        outages.append(Outage(period=period, announced=told))
         at = end
     return UptimeHistory(rentals=(rental,), outages=tuple(outages))
+
+
+def _told(start: datetime, notice: timedelta) -> datetime:
+    """Return when the clients of an outage were told."""
+    try:
+        return start - notice
+    except OverflowError:
+        raise RuleViolation("notice", f"a time from the year 1 to {start}", str(notice)) from None
 
 
 @frozen(kw_only=True)
@@ -267,12 +289,15 @@ class SlaOutlook(Tabular):
 
     Attributes:
         cover: The promise with its fee.
-        nets: Fees less credits of each run, the smallest first.
-        credits: What the clients of all runs got back, a mean.
+        fees: What the client of a run pays for the promise, the same in each.
+        nets: Fees less the host's part of the credits of each run, the smallest first.
+        credits: What the client of a run gets back, a mean: from the host, and from the platform
+            what exceeds the host's share of a day.
         worst_day_credit: The largest credit of a day in any run.
     """
 
     cover: Cover
+    fees: Money
     nets: tuple[Money, ...]
     credits: Money
     worst_day_credit: Money
@@ -283,25 +308,32 @@ class SlaOutlook(Tabular):
         return Money.sum(self.nets).scaled(Fraction(1, len(self.nets)))
 
     @property
+    def credits_by_host(self) -> Money:
+        """The host's part of ``credits``: the fees less the mean net."""
+        return self.fees - self.mean
+
+    @property
     def losing(self) -> Fraction:
-        """The share of runs in which credits exceeded the fees."""
+        """The share of runs in which the host's part of the credits exceeded the fees."""
         return Fraction(sum(net < Money(0) for net in self.nets), len(self.nets))
 
     def _rows(self) -> Iterable[object]:
         return (self,)
 
     def table(self) -> ResultTable:
-        """Return a row for each figure."""
+        """Return a row for each figure: fees less the host's part of the credits are the net."""
         middle = self.nets[len(self.nets) // 2]
         rows = (
             ("fee an hour", f"{self.cover.fee:.6f}"),
+            ("fees", f"{self.fees:.2f}"),
+            ("mean credit", f"{self.credits:.2f}"),
+            ("of it by the host", f"{self.credits_by_host:.2f}"),
             ("mean net", f"{self.mean:.2f}"),
             ("lowest, middle, highest net", f"{self.nets[0]:.2f} {middle:.2f} {self.nets[-1]:.2f}"),
-            ("runs that lose", f"{float(self.losing):.1%}"),
-            ("mean credit", f"{self.credits:.2f}"),
-            ("worst day", f"{self.worst_day_credit:.2f}"),
+            ("largest credit of a day", f"{self.worst_day_credit:.2f}"),
         )
-        return ResultTable(title=f"{len(self.nets)} runs", head=("", "$"), rows=rows)
+        title = f"{len(self.nets)} runs, of which {float(self.losing):.1%} lose"
+        return ResultTable(title=title, head=("", "$"), rows=rows)
 
 
 def simulate_promise(
@@ -325,7 +357,8 @@ def simulate_promise(
 
     Raises:
         WrongType: Something that is not what it should be.
-        RuleViolation: No run, or more than 10,000, or a negative seed.
+        RuleViolation: No run, or more than 10,000, a negative seed, or a notice from before the
+            year 1.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval, PerHour
@@ -348,6 +381,7 @@ def simulate_promise(
     paid = Money.sum(each.credits for each in settled)
     return SlaOutlook(
         cover=bought,
+        fees=settled[0].fees,
         nets=tuple(sorted(each.net for each in settled)),
         credits=paid.scaled(Fraction(1, runs)),
         worst_day_credit=max(_tried(each).worst_day_credit for each in settled),

@@ -24,7 +24,7 @@ from attrs import frozen
 from numgenius_core._accrual import charge, fee_of
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import round_half_even
-from numgenius_core._tables import Tabular
+from numgenius_core._tables import Tabular, numbers
 from numgenius_core._tables.result import ResultTable
 from numgenius_core._terms import PARTS
 from numgenius_core.errors import RuleViolation, WrongType, shown
@@ -32,7 +32,7 @@ from numgenius_core.intervals import Interval, from_epoch, to_epoch
 from numgenius_core.money import ZERO, Money, money_of
 from numgenius_core.sla.covers import Cover
 from numgenius_core.sla.days import DaySettlement, EscrowState, Judge
-from numgenius_core.sla.history import UptimeHistory
+from numgenius_core.sla.history import UptimeHistory, as_share
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
 from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.units import SECONDS_PER_DAY
@@ -93,7 +93,9 @@ class Settlement(Tabular):
         return max(paid, key=lambda day: day.credit, default=None)
 
     def _rows(self) -> Iterable[object]:
-        return self.days
+        for day in self.days:
+            blend = None if day.blend is None else as_share(day.blend)
+            yield {**numbers(day), "uptime": day.reliability, "blend": blend}
 
     def table(self) -> ResultTable:
         """Return a row for each day, dollars rounded to cents."""
