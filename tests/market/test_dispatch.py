@@ -104,6 +104,14 @@ class TestBatches:
         _, results = execute_all(w.market, batch, volumes=kept)
         assert [result.error for result in results] == [None, None]
         assert list(kept) == [w.market.last + 1]
+        market, alone = w.market, dict[VolumeId, RentedVolume]()
+        for command, at in batch:
+            market, events = execute(market, command, at, volumes=alone)
+        assert alone == kept
+        gone = dict[VolumeId, RentedVolume]()
+        rented, _ = execute(w.market, *batch[0])
+        assert evolve(rented, events[0], volumes=gone) == market
+        assert gone == kept
 
     def test_no_command_is_no_result(self) -> None:
         market = world().market

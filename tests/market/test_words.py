@@ -25,6 +25,7 @@ from numgenius_core.market import (
     Settings,
     VolumeListing,
     commands as c,
+    decide,
     events as e,
     evolve as evolve_market,
     execute,
@@ -958,6 +959,8 @@ class TestTheFaceOfTheState:
                 lambda m: execute(m, c.Tick(), datetime(2026, 1, 1)),  # noqa: DTZ001 - that is the fault
                 "at: need a datetime with a time zone, got 2026-01-01 00:00:00",
             ),
+            (lambda _: decide(NO_MARKET, c.Tick(), second(0)), "market: need a Market, got 7"),
+            (lambda _: execute(NO_MARKET, c.Tick(), second(0)), "market: need a Market, got 7"),
             (lambda _: execute_all(NO_MARKET, []), "market: need a Market, got 7"),
             (lambda m: execute_all(m, NO_MARKET), "commands: need a series of values, got 7"),
             (lambda _: evolve_market(NO_MARKET, NO_MARKET), "market: need a Market, got 7"),
