@@ -445,6 +445,12 @@ class TestInterruptiblesAndReserved:
         again = extend([term], listing("2", day(7, 31), min_bid="1.6"), at=day(2, 3))
         assert again.extended == 1
 
+    def test_a_free_test_is_asked_nothing_as_it_pays_nothing(self) -> None:
+        own = rented(client=MACHINE.host)
+        done = extend([own], listing("9", day(6, 30), storage="1"), at=day(2, 1))
+        assert (done.extended, done.pending) == (1, ())
+        assert done.contracts[0].gpu_rate_at(day(5, 1)) == PerHour(0)
+
     def test_a_free_test_has_no_floor_to_meet(self) -> None:
         own = rented(bid="1", client=MACHINE.host)
         done = extend([own], listing("2", day(6, 30), min_bid="2"), at=day(2, 1))

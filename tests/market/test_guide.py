@@ -19,6 +19,7 @@ from numgenius_core.errors import (
     InsufficientCredit,
     NotAllowed,
     NumgeniusError,
+    RentalTooLong,
     RuleViolation,
     UnknownId,
     WrongType,
@@ -47,7 +48,7 @@ from numgenius_core.market.journal import (
 )
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
-from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.rates import PerGbMonth, PerGpuHour, PerHour
 
 M1 = MachineId(1)
 HOUR, DAY, MONTH = 3_600, 86_400, 2_592_000
@@ -127,6 +128,28 @@ class TestListing:
         assert (w.state(c1), w.instance(c1).contract.end) == ("running", second(DAY))
         with pytest.raises(RuleViolation, match="a machine that is listed"):
             w.do(c.Unlist(by=HOST, machine=M1))
+
+    def test_only_rentals_of_the_offer_roll_with_it(self) -> None:
+        """Pages: "Auto-renew extends rentals created from that offer, each day." To cap: unlist."""
+        w = world(2, end=second(10 * DAY))
+        before = w.rent(1)
+        w.do(c.Unlist(by=HOST, machine=M1), DAY)
+        sent: dict[str, Any] = {"gpu": PerGpuHour(1), "storage": PerGbMonth(0)}
+        w.do(c.Relist(by=HOST, machine=M1, rolling=timedelta(days=5), **sent))
+        after = w.rent(1, 1)
+        w.do(c.Relist(by=HOST, machine=M1, rolling=timedelta(days=6), **sent))  # it stays listed
+        w.do(c.Tick(), 8 * DAY)
+        assert w.instance(before).contract.end == second(10 * DAY)
+        assert w.instance(after).contract.end == second(14 * DAY)
+        stored = market_from_json(market_to_json(w.market))
+        later, _ = execute(stored, c.Tick(), second(9 * DAY))
+        assert [each.contract.end for each in later.machine(M1).in_order()] == [
+            second(10 * DAY),
+            second(15 * DAY),
+        ]
+        # What is sent extends whoever is there.
+        w.do(c.Relist(by=HOST, machine=M1, end=second(20 * DAY), **sent))
+        assert w.instance(before).contract.end == w.instance(after).contract.end == second(20 * DAY)
 
     def test_a_rolling_end(self) -> None:
         """DOMAIN 7: "each day the end is set to now + duration"."""
@@ -458,13 +481,43 @@ class TestReserved:
         with pytest.raises(RuleViolation, match="an amount above zero"):
             c.Prepay(by=ANN, contract=poor, amount=Money(0))
 
-    def test_an_unverified_machine_locks_no_discount(self) -> None:
+    def test_whether_a_machine_is_verified_counts_when_it_is_prepaid(self) -> None:
+        """Guide: "Unverified machines have no reserved price", while they are unverified."""
         w = world(1)
         w.do(c.SetVerification(machine=M1, verification=Verification.UNVERIFIED))
-        c1 = w.rent(1)
+        c1, pays = w.rent(1), c.Prepay(by=ANN, contract=ContractId(0), amount=Money(576))
+        pays = changed(pays, contract=c1)
+        assert views.offers(w.market, w.now)[0].max_discount == 0
+        with pytest.raises(RuleViolation, match="reserved price, got one that is not verified"):
+            w.do(pays)
         w.do(c.SetVerification(machine=M1, verification=Verification.VERIFIED))
-        with pytest.raises(RuleViolation, match="one without a discount"):
-            w.do(c.Prepay(by=ANN, contract=c1, amount=Money(1)))
+        w.do(pays)
+        assert w.instance(c1).discount == Fraction(1, 5)
+
+    @pytest.mark.parametrize(("then", "most"), [("0.5", "820.8"), ("2", "1512"), ("1", "1056")])
+    def test_a_deposit_fits_at_the_prices_to_come(self, then: str, most: str) -> None:
+        """A month at $1 and one at $0.50 cost as much as 1.5 at $1: 0.4 · 1.5 / 2.5 = 24 % off."""
+        w = world(1, end=second(MONTH))
+        w.do(c.AddCredit(account=ANN, amount=Money(1_000)))
+        c1 = w.rent(1)
+        sent: dict[str, Any] = {
+            "gpu": PerGpuHour(then),
+            "storage": PerGbMonth(0),
+            "end": second(2 * MONTH),
+        }
+        w.do(c.Relist(by=HOST, machine=M1, **sent))
+        for number, _ in views.increases_of(w.market, ANN):
+            w.do(c.AcceptPriceIncrease(by=ANN, increase=number))
+        over = c.Prepay(by=ANN, contract=c1, amount=Money(most) + Money("0.000000001"))
+        text = rf"need at most \${Money(most)}, which lasts until the contract ends"
+        with pytest.raises(RentalTooLong, match=text):
+            w.do(over)
+        w.do(c.Prepay(by=ANN, contract=c1, amount=Money(most)))
+        assert views.deposit_of(w.market, c1, second(2 * MONTH - 1)).left > Money(0)
+        ends = w.do(c.Tick(), 2 * MONTH)  # with what a price of whole steps may leave
+        assert all(getattr(each, "kept", Money(0)) < Money("0.000000001") for each in ends)
+        assert w.state(c1) == "expired"
+        assert w.instance(c1).deposit.amount == Money(0)
 
 
 class TestExtension:
@@ -814,6 +867,27 @@ class TestMaintenance:
         assert kinds(events) == ["ContractMoved", "InstancePaused"]
         assert w.instance(loading).contract.block == Block(start=1, size=1)
         assert w.state(bid) == "paused"
+
+    def test_a_bid_pauses_only_where_there_is_no_other_way(self) -> None:
+        """Two GPUs of the four that are free would do: nobody runs on the other three."""
+        w = world(8)
+        loading = w.rent(1, 0, load=False)
+        w.rent(1, 4, by=BOB)
+        bid = w.rent(1, 5, bid="0.9")
+        events = w.do(c.Defragment(by=HOST, machine=M1))
+        assert kinds(events) == ["ContractMoved"]
+        assert w.instance(loading).contract.block.start in (6, 7)
+        assert w.state(bid) == "running"
+        free = [each.gpus for each in views.offers(w.market, w.now) if each.rentable]
+        assert max(free) == 4
+
+    def test_a_hosts_own_job_is_in_nobodys_way_either(self) -> None:
+        w = world(4)
+        w.rent(1, 0)
+        loading = w.rent(1, 2, load=False)
+        w.do(c.SetDefaultJob(by=HOST, machine=M1, image="miner"))
+        assert kinds(w.do(c.Defragment(by=HOST, machine=M1))) == ["ContractMoved"]
+        assert w.instance(loading).contract.block == Block(start=1, size=1)
 
     def test_where_nothing_can_be_made_rentable_nothing_moves(self) -> None:
         w = world(1)

@@ -170,6 +170,23 @@ class TestListing:
         w.do(c.Relist(by=HOST, machine=M1, sla_claim=0, sla_spread=Fraction(2)))
         assert w.market.machine(M1).listing.promise is None  # type: ignore[union-attr]
 
+    def test_a_spread_is_kept_through_a_claim_of_none(self) -> None:
+        """Agreement: left out of "an existing one keeps what is stored"."""
+        w = promising(sla_spread=Fraction(1, 5), sla_max_beta=Fraction(1, 4))
+        for claim in (0, CLAIM, 0):
+            w.do(c.Relist(by=HOST, machine=M1, sla_claim=claim))
+        again = c.Relist(by=HOST, machine=M1, sla_claim=Fraction(98, 100))
+        seen = {each.name: each for each in views.preview(w.market, again, w.now).terms}
+        assert seen["sla_spread"].origin is views.TermOrigin.KEPT
+        stored = journal.market_from_json(journal.market_to_json(w.market))
+        for market in (w.market, stored):
+            after, _ = execute(market, again, w.now)
+            kept = Promise("0.98", Fraction(1, 5), max_beta=Fraction(1, 4))
+            assert after.machine(M1).listing.promise == kept  # type: ignore[union-attr]
+        w.do(c.Unlist(by=HOST, machine=M1))
+        w.do(c.Relist(by=HOST, machine=M1, gpu=PerGpuHour(3), sla_claim=CLAIM))
+        assert w.market.machine(M1).listing.promise == Promise(CLAIM, "0.5")  # type: ignore[union-attr]
+
     def test_listing_it_again_keeps_the_spread_too(self) -> None:
         w = promising(sla_spread=Fraction(1))
         w.list(prices("3.50"), sla_claim=CLAIM)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from model_parts import (
@@ -81,6 +82,7 @@ class Deal:
     arrival: int
     segments: list[tuple[int, Prices]]
     factor: Fraction
+    listed: int  # in which spell of its machine being listed it was rented
     label: str
     state: str = "loading"
     auto: bool = True
@@ -195,6 +197,8 @@ class Rig:
     listing: Listed | None = None
     floor: int = 0
     online: bool = True
+    listed: int = 0  # how often it was listed while it was not
+    claimed: Any = None  # the last promise of this spell
     rolls_at: int | None = None
     job: str | None = None
     windows: list[Window] = field(default_factory=list)
@@ -337,7 +341,7 @@ class Model(VolumeModel, PromiseModel):
                 rig.listing = rig.volumes = None
             if rig.rolls_at is not None and rig.rolls_at <= self.now:
                 rig.rolls_at = self.now + DAY
-                self._extend(rig, ask=False)
+                self._extend(rig, ask=False, of=rig.listed)
                 self.follow(rig)
         self.settle()
 
@@ -426,7 +430,8 @@ class Model(VolumeModel, PromiseModel):
 
     # --- extension --------------------------------------------------------------------------
 
-    def _extend(self, rig: Rig, *, ask: bool) -> None:
+    def _extend(self, rig: Rig, *, ask: bool, of: int | None = None) -> None:
+        """Extend the contracts of a machine, or those rented in one spell of being listed."""
         assert rig.listing is not None
         listing, end = rig.listing, rig.listing.end_at(self.now)
         for deal in self.of(rig):
@@ -434,13 +439,18 @@ class Model(VolumeModel, PromiseModel):
                 continue
             if self.skips(deal, listing):
                 continue
+            if of is not None and deal.listed != of:
+                continue
             if deal.id in rig.asked:  # it blocks others until it is answered
                 continue
             old, new = deal.segments[-1][1], listing.prices
-            raised = new.fee > old.fee or any(
-                getattr(new, part) > getattr(old, part)
-                for part in ("storage", "upload", "download", "gpu")
-                if part != "gpu" or deal.bid is None
+            raised = not deal.free and (
+                new.fee > old.fee
+                or any(
+                    getattr(new, part) > getattr(old, part)
+                    for part in ("storage", "upload", "download", "gpu")
+                    if part != "gpu" or deal.bid is None
+                )
             )
             floor = False
             if deal.bid is not None and not deal.free:
@@ -628,6 +638,7 @@ class Model(VolumeModel, PromiseModel):
             p.platform_fee,
         )
         claimed = self.claimed_by(rig, command)
+        rig.listed += rig.listing is None
         rig.listing = Listed(prices, command.min_gpu, command.max_discount, end, rolling, claimed)
         rig.rolls_at = None if rolling is None else self.now + DAY
         rig.floor = prices.min_bid
@@ -684,7 +695,9 @@ class Model(VolumeModel, PromiseModel):
             need(rolling > 0)
         elif old is not None:
             end = old.end_at(self.now)
-        rig.listing = Listed(prices, min_gpu, factor, end, rolling, self.claimed_by(rig, command))
+        claimed = self.claimed_by(rig, command)
+        rig.listed += old is None
+        rig.listing = Listed(prices, min_gpu, factor, end, rolling, claimed)
         rig.rolls_at = None if rolling is None else self.now + DAY
         rig.floor = prices.min_bid
         self.list_with(rig, command)
@@ -791,7 +804,6 @@ class Model(VolumeModel, PromiseModel):
         limit = rig.listing.end_at(self.now)
         end = limit if command.end is None else self._seconds(command.end)
         need(self.now < end <= limit)
-        factor = rig.listing.factor if rig.verification == "verified" else Fraction(0)
         self.deals[self._id] = Deal(
             id=self._id,
             client=name,
@@ -804,7 +816,8 @@ class Model(VolumeModel, PromiseModel):
             bid=bid,
             arrival=self._arrive(),
             segments=[(self.now, rig.listing.prices)],
-            factor=factor,
+            factor=rig.listing.factor,
+            listed=rig.listed,
             label=command.label,
             billed=billed,
             volumes=tuple(command.volumes),
@@ -846,7 +859,12 @@ class Model(VolumeModel, PromiseModel):
         need(price)
         months = _months(Fraction(deal.deposit + amount, price), deal.factor)
         need(months <= 1_200)
-        fits = Fraction(deal.end - self.now, MONTH)  # the deposit must not outlast the contract
+        # The deposit must not outlast the contract, at whatever prices it comes to.
+        cuts = sorted(
+            {self.now, deal.end, *(s for s, _ in deal.segments if self.now < s < deal.end)}
+        )
+        whole = sum(deal.full(a) * (b - a) for a, b in pairwise(cuts))
+        fits = Fraction(whole, deal.full(self.now) * MONTH)
         room = price * fits * (1 - deal.factor * fits / (fits + 1)) - deal.deposit
         need(fits > 1_200 or amount <= max(0, int(room // NANO)) * NANO)
         if deal.deposit == 0:

@@ -138,15 +138,17 @@ class PromiseModel:
 
     def claimed_by(self, rig: Any, command: Any) -> Claimed | None:
         """Return what a listing promises after a command; what is left out stays."""
-        before = None if rig.listing is None else rig.listing.claimed
         claim, spread = command.sla_claim, command.sla_spread
-        if claim is None and before is not None:
-            claim = before.claim
+        if rig.listing is None:
+            rig.claimed = None
+        elif claim is None and rig.listing.claimed is not None:
+            claim = rig.listing.claimed.claim
         if not claim:
             return None
-        if spread is None:
-            spread = Fraction(1, 2) if before is None else before.spread
-        return Claimed(claim, spread)
+        if spread is None:  # as it was, whatever was claimed since
+            spread = Fraction(1, 2) if rig.claimed is None else rig.claimed.spread
+        claimed = rig.claimed = Claimed(claim, spread)
+        return claimed
 
     def pledge_of(self, command: Any, claimed: Claimed | None, *, free: bool) -> Pledge | None:
         """Return the promise that a rental buys."""

@@ -242,6 +242,8 @@ def _judge(
 
 def _raised(contract: Contract, prices: PriceTerms) -> tuple[Raise, ...]:
     """Return each part of the price that ``prices`` raises, in the order of the price list."""
+    if contract.is_free_test:
+        return ()  # it pays none of them
     locked, found = contract.last_prices, []
     bids = contract.mode is Mode.INTERRUPTIBLE
     for part in _COMPARED[1:] if bids else _COMPARED:
@@ -254,7 +256,7 @@ def _raised(contract: Contract, prices: PriceTerms) -> tuple[Raise, ...]:
             contract.gpu_rate_at(contract.end),
             prices.min_bid.for_gpus(contract.block.size),
         )
-        if floor > bid and not contract.is_free_test:
+        if floor > bid:
             found.append(Raise(part="min_bid", old=bid, new=floor))
     return tuple(found)
 

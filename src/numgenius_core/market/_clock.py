@@ -90,7 +90,7 @@ def _roll(decision: Decision, listing: Listing) -> None:
         return
     assert end is not None
     decision.emit(e.EndDateRolled, machine=machine, end=end)
-    decision.extend(listing, ask=False)
+    decision.extend(listing, ask=False, since=decision.market.bare(machine).listed_from)
     follow_listing(decision, machine)
 
 

@@ -190,10 +190,16 @@ class Decision:
         """Stop an instance."""
         self.take(_stopped(self.at, contract, why))
 
-    def extend(self, listing: Listing, *, ask: bool) -> None:
-        """Extend the contracts of a machine by a listing, or ask their clients (G9)."""
+    def extend(self, listing: Listing, *, ask: bool, since: int = 0) -> None:
+        """Extend the contracts of a machine by a listing, or ask their clients (G9).
+
+        Args:
+            listing: What its host publishes.
+            ask: Whether clients are asked where a price is raised.
+            since: Contracts up to this number are left as they are.
+        """
         machine = self.market.machine(listing.machine.id)
-        current = [i for i in machine.in_order() if not i.is_over]
+        current = [i for i in machine.in_order() if i.id > since and not i.is_over]
         spared = [i.id for i in current if not i.auto_extension]
         asked = [i.id for i in current if i.increase]
         contracts = [_with_present_bid(i) for i in current]

@@ -195,10 +195,13 @@ def machine_listed(market: Builder, event: e.MachineListed) -> None:
     check_listed(machine, listing)
     market.give_number(number)
     market.listings = market.listings.without(machine.number).set(number, machine.id)
+    new = machine.listing is None
     market.put_machine(
         machine,
         listing=listing,
         number=number,
+        listed_from=number if new else machine.listed_from,
+        promised=listing.promise or (None if new else machine.promised),
         floor=listing.prices.min_bid,
         rolls_at=None if listing.rolling is None else _a_day_after(event.at),
     )

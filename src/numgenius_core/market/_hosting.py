@@ -41,6 +41,7 @@ from numgenius_core.market._volumes import (
     follow_listing,
     list_volume_with,
 )
+from numgenius_core.market.instance import HOLDS
 from numgenius_core.market.state import MachineState
 
 KEPT_AFTER_EXPIRY: Final = timedelta(hours=48)
@@ -107,7 +108,7 @@ def list_machine(decision: Decision, command: c.ListMachine) -> None:
         max_discount=command.max_discount,
         end=command.end,
         rolling=command.rolling,
-        promise=promise_of(machine.listing, command),
+        promise=promise_of(machine, command),
     )
     _check_promise(decision, listing)
     _check_end(listing, decision)
@@ -248,14 +249,21 @@ def defragment_machine(decision: Decision, command: c.Defragment) -> None:
 def _largest(
     machine: MachineState, listing: Listing, movable: tuple[ContractId, ...]
 ) -> DefragmentationPlan | None:
-    """Return the plan for the largest block that can be made rentable."""
-    held = {i.id: i.contract.block for i in machine.in_order() if i.holds}
-    loading = [i.id for i in machine.in_order() if i.state is InstanceState.LOADING]
+    """Return the plan for the largest block that can be made rentable.
+
+    What yields is in nobody's way, and pauses where somebody moves: if one of the same size can be
+    made where nobody who runs has to, that is the plan.
+    """
+    there = [each for each in machine.in_order() if each.state in HOLDS]
+    held = {i.id: i.contract.block for i in there if i.holds}
+    spared = held | {i.id: i.contract.block for i in there if not i.holds}
+    loading = [i.id for i in there if i.state is InstanceState.LOADING]
     may_move = [each for each in held if each in movable or each in loading]
     for size in sorted({block.size for block in machine.blocks()}, reverse=True):
-        plan = defragment(machine.machine.gpus, listing.min_gpu, held, may_move, size)
-        if isinstance(plan, DefragmentationPlan):
-            return plan
+        for taken in (spared, held) if spared != held else (held,):
+            plan = defragment(machine.machine.gpus, listing.min_gpu, taken, may_move, size)
+            if isinstance(plan, DefragmentationPlan):
+                return plan
     return None
 
 

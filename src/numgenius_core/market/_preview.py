@@ -326,15 +326,15 @@ def _terms(
     """Return the terms of a listing that a command publishes; none if it publishes none."""
     if not isinstance(command, c.ListMachine | c.Relist):
         return ()
-    old, new = (market.machine(command.machine).listing for market in (before, after))
+    machine, new = before.machine(command.machine), after.machine(command.machine).listing
     if new is None:
         return ()  # its end was past: nothing is listed
     return tuple(
         TermChange(
             name=name,
-            old=term_of(old, name, at),
+            old=term_of(machine.listing, name, at),
             new=term_of(new, name, at),
-            origin=origin_of(old, command, name),
+            origin=origin_of(machine, command, name),
         )
         for name in TERMS
     )

@@ -5,8 +5,8 @@ out keeps its value, but for two: the disk price goes back to $0.10 per GB-month
 stands still. Nobody is extended unless an end date, or a duration, is sent. A machine that is not
 listed, or no longer, takes defaults instead, and needs a price for its GPUs.
 
-Of a promise of uptime the claim is kept, and the spread; a claim of 0 takes it back for those who
-rent from then on.
+Of a promise of uptime the claim is kept, and the spread, also through a claim of 0, which takes it
+back for those who rent from then on.
 
 Our readings: an end that rolled stands where its offers showed it. A machine that is listed keeps
 the floor that its host set last; a new listing has none unless one is sent.
@@ -107,28 +107,29 @@ def _end_of(listing: Listing, at: datetime) -> datetime | None:
         return None
 
 
-def promise_of(listing: Listing | None, command: ListMachine | Relist) -> Promise | None:
+def promise_of(machine: MachineState, command: ListMachine | Relist) -> Promise | None:
     """Return what a listing promises after a command; what is left out stays as it was."""
-    before = None if listing is None else listing.promise
+    before = None if machine.listing is None else machine.listing.promise
     claim = command.sla_claim
     if claim is None:
         claim = Fraction(0) if before is None else before.claim
+    if before is None and machine.listing is not None:
+        before = machine.promised
     found = promised(claim, command.sla_spread, before=before)
     if found is None or command.sla_max_beta is None:
         return found
     return evolve(found, max_beta=command.sla_max_beta)
 
 
-def origin_of(listing: Listing | None, command: ListMachine | Relist, name: str) -> TermOrigin:
-    """Return where a term of the listing that a command publishes comes from."""
+def origin_of(machine: MachineState, command: ListMachine | Relist, name: str) -> TermOrigin:
+    """Return where a term of the listing that a command publishes on a machine comes from."""
+    listing = machine.listing
     if name == "end" and command.rolling is not None:
         return TermOrigin.ROLLING
     whole = isinstance(command, ListMachine) and name != "sla_spread"
     if whole or getattr(command, name) is not None:
         return TermOrigin.SENT
-    if name == "sla_spread" and (listing is None or listing.promise is None):
-        return TermOrigin.DEFAULT
-    if listing is None:
+    if listing is None or (name == "sla_spread" and machine.promised is None):
         return TermOrigin.DEFAULT
     if name == "storage":
         return TermOrigin.RESET
@@ -159,7 +160,7 @@ def merged(machine: MachineState, command: Relist, at: datetime) -> Listing:
             terms[name] = None if dated else listing.end_at(at)
         elif name != "rolling":
             terms[name] = term_of(listing, name, at)
-    terms["promise"] = promise_of(listing, command)
+    terms["promise"] = promise_of(machine, command)
     prices = PriceTerms(**{name: terms.pop(name) for name in PRICES})
     if listing is None:
         return Listing(machine=machine.machine, prices=prices, **terms)

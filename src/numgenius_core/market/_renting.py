@@ -22,7 +22,7 @@ from typing import Final
 from numgenius_core._numbers import fraction
 from numgenius_core._terms import check_bid, check_bid_price
 from numgenius_core.bids.priority import winning_bid
-from numgenius_core.contracts.contract import agree
+from numgenius_core.contracts.contract import Contract, agree
 from numgenius_core.contracts.extension import PendingIncrease, accept
 from numgenius_core.contracts.life import InstanceEvent, advance
 from numgenius_core.errors import (
@@ -36,7 +36,7 @@ from numgenius_core.errors import (
     shown,
 )
 from numgenius_core.ids import AccountId, ContractId, OfferId
-from numgenius_core.intervals import total_seconds
+from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Mode, Verification
 from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._builder import Builder
@@ -47,12 +47,12 @@ from numgenius_core.market._volumes import check_attached
 from numgenius_core.market.instance import HOLDS, OVER, Instance
 from numgenius_core.market.state import MachineState, Market
 from numgenius_core.market.volume import OFFERS_OF_A_LISTING
+from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.prices.deposits import most_that_fits
 from numgenius_core.prices.schedules import CurveSchedule, months_of
 from numgenius_core.rates import PerHour
 
-_NO_DISCOUNT: Final = Fraction(0)
 _bid_changed: Final = maker(e.BidChanged)
 _counted: Final = maker(e.TrafficCounted)
 _created: Final = maker(e.ContractCreated)
@@ -117,11 +117,10 @@ def rent(decision: Decision, command: c.Rent) -> None:
         raise RuleViolation(
             "sla_fee", f"what the promise costs now, {fee} $/hour", f"{command.sla_fee}"
         )
-    verified = machine.machine.verification is Verification.VERIFIED
     created = _created(
         at=decision.at,
         contract=contract,
-        max_discount=listing.max_discount if verified else _NO_DISCOUNT,
+        max_discount=listing.max_discount,
         label=command.label,
         volumes=command.volumes,
     )
@@ -194,7 +193,8 @@ def prepay(decision: Decision, command: c.Prepay) -> None:
     left, end = instance.deposit.at(decision.at), instance.contract.end
     months = months_of(curve.months(price, left + command.amount), "months")
     if end is not None:
-        seconds = total_seconds(decision.at, end)
+        cost = _gpus_in(instance.contract, Interval(decision.at, end))
+        seconds = Fraction(cost.ticks, price.charge(1).ticks)  # it would run so long at this price
         most = most_that_fits(curve, price, remaining=left, seconds=seconds)
         if most is not None and command.amount > most:
             need = f"at most ${most}, which lasts until the contract ends at {end}"
@@ -205,6 +205,14 @@ def prepay(decision: Decision, command: c.Prepay) -> None:
         amount=command.amount,
         months=months,
         discount=fraction(curve.rate(months), "discount"),  # of an absurd factor, too long to keep
+    )
+
+
+def _gpus_in(contract: Contract, period: Interval) -> Money:
+    """Return what the GPUs of a contract cost in a period, running all the time, undiscounted."""
+    return Money.sum(
+        prices.gpu.for_gpus(contract.block.size).charge(piece.seconds)
+        for piece, prices in contract.rates(period)
     )
 
 

@@ -17,7 +17,7 @@ from attrs import evolve, field, frozen
 
 from numgenius_core._checks import as_tuple
 from numgenius_core._numbers import whole_number
-from numgenius_core._terms import NO_FLOOR
+from numgenius_core._terms import NO_FLOOR, Promise
 from numgenius_core.bids.priority import Claim, Resolution, quoted_min_bid, resolve
 from numgenius_core.contracts.extension import PendingIncrease
 from numgenius_core.contracts.storage import Disk
@@ -157,6 +157,10 @@ class MachineState:
         machine: What it is.
         listing: What its host publishes; ``None`` if it is not listed.
         number: Of its last listing; 0 before the first.
+        listed_from: The number of the first listing since it was last not listed: who rented
+            before rents from another offer, which does not renew by itself.
+        promised: What it promised last while it was listed, also after a claim of 0: the spread
+            is kept.
         floor: The host's lowest bid, dollars per GPU-hour; unlisting leaves it as it is.
         online: Whether it is.
         rolls_at: When a rolling end is set anew; ``None`` without one.
@@ -176,6 +180,8 @@ class MachineState:
     machine: Machine
     listing: Listing | None = None
     number: int = 0
+    listed_from: int = 0
+    promised: Promise | None = None
     floor: PerGpuHour = NO_FLOOR
     online: bool = True
     rolls_at: datetime | None = None

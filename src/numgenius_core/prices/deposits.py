@@ -102,7 +102,7 @@ def top_up(
     )
 
 
-def longest_that_fits(seconds: int) -> Fraction | None:
+def longest_that_fits(seconds: int | Fraction) -> Fraction | None:
     """Return the longest time that may be prepaid, for it to end with the contract, in months.
 
     ``None`` if it is more time than anybody may prepay.
@@ -115,7 +115,7 @@ def longest_that_fits(seconds: int) -> Fraction | None:
 
 
 def most_that_fits(
-    schedule: CurveSchedule, price: PerHour, *, remaining: Money, seconds: int
+    schedule: CurveSchedule, price: PerHour, *, remaining: Money, seconds: int | Fraction
 ) -> Money | None:
     """Return the most that may be added to a deposit for it to last at most ``seconds``.
 
@@ -127,7 +127,8 @@ def most_that_fits(
         schedule: The listing's curve, along which a longer time always costs more.
         price: The whole instance's GPU price on demand, dollars per hour.
         remaining: What is left of the deposit.
-        seconds: From now to the contract's end.
+        seconds: From now to the contract's end; where its price changes on the way, those that cost
+            as much at the present one.
     """
     months = longest_that_fits(seconds)
     if months is None:
