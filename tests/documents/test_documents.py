@@ -497,6 +497,80 @@ class TestWhatDocumentsDoNotHold:
             structure(Block | frozen(other), {})
 
 
+def schedule_class(name: str, **fields: Any) -> type[ReservedSchedule]:
+    """Return a schedule of somebody else's, defined as it may be at any time: now."""
+    methods = {"rate": lambda *_: Fraction(0), "months": lambda *_: Fraction(0)}
+    body = methods | {"__annotations__": fields, "__module__": "mine"}
+    made: type[ReservedSchedule] = frozen(type(name, (ReservedSchedule,), body))
+    return made
+
+
+class TestKindsOfYourOwn:
+    """Compatibility: known "by its module and its name, ... never taken for one of ours"."""
+
+    def test_a_stranger_of_our_name_changes_nothing(self) -> None:
+        ours, text = CurveSchedule(Fraction(1, 4)), to_json(evolve(EVERYTHING, blocks=()))
+        theirs = schedule_class("CurveSchedule", max_discount=Fraction)(Fraction(1, 4))  # type: ignore[call-arg]
+        assert type(from_json(text, Everything).schedule) is CurveSchedule
+        assert unstructure(ours, ReservedSchedule)["type"] == "CurveSchedule"
+        data = unstructure(theirs, ReservedSchedule)
+        assert data == {"type": "mine.CurveSchedule", "max_discount": "0.25"}
+        assert structure(ReservedSchedule, data) == theirs
+
+    def test_one_that_is_defined_after_the_first_document_is_known_at_once(self) -> None:
+        to_json(EVERYTHING)
+        value = evolve(EVERYTHING, schedule=schedule_class("Late", share=Fraction)(Fraction(1, 3)))  # type: ignore[call-arg]
+        assert from_json(to_json(value), Everything) == value
+        schema = json_schema([Everything])
+        jsonschema.Draft202012Validator(schema).validate(json.loads(to_json(value)))
+
+    def test_a_class_that_nobody_uses_breaks_nothing(self) -> None:
+        unheld, unknown = schedule_class("Unheld", f=object), schedule_class("Unknown", f="Missing")
+        assert from_json(to_json(EVERYTHING), Everything) == EVERYTHING
+        json_schema([Everything])
+        for kind, why in ((unheld, r"Unheld\.f: need a type"), (unknown, "'Missing' is not def")):
+            with pytest.raises(WrongType, match=rf"^value: need a kind of ReservedSchedule.*{why}"):
+                to_json(evolve(EVERYTHING, schedule=kind(0)))  # type: ignore[call-arg]
+
+    def test_of_two_definitions_of_one_class_the_later_is_meant(self) -> None:
+        first, second = schedule_class("Again"), schedule_class("Again")
+        assert type(structure(ReservedSchedule, unstructure(second(), ReservedSchedule))) is second
+        with pytest.raises(WrongType, match="another class has this name now"):
+            unstructure(first(), ReservedSchedule)
+
+    def test_one_that_is_derived_from_one_of_ours(self) -> None:
+        class Half(CurveSchedule):
+            """Not decorated: its fields are those of the curve."""
+
+        value = Half(Fraction(1, 2))
+        assert structure(ReservedSchedule, unstructure(value, ReservedSchedule)) == value
+
+
+class TestAnAbstractClassIsOneOfItsKinds:
+    """``structure`` is "the inverse of unstructure", for a class that stands for others too."""
+
+    @pytest.mark.parametrize("name", ["CurveSchedule", "LinearSchedule", "StepSchedule"])
+    def test_both_ways(self, name: str) -> None:
+        value = VALUES[name]
+        data = unstructure(value, ReservedSchedule)
+        assert data["type"] == name
+        assert structure(ReservedSchedule, data) == value
+        assert from_json(to_json(value), ReservedSchedule) == value
+        assert structure(ReservedSchedule | Block, data) == value
+
+    def test_its_schema_asks_for_one_of_them(self) -> None:
+        validator = jsonschema.Draft202012Validator(json_schema([ReservedSchedule]))
+        for name in ("CurveSchedule", "LinearSchedule", "StepSchedule"):
+            assert validator.is_valid(json.loads(to_json(VALUES[name])))
+        assert not validator.is_valid({"schema": SCHEMA, "type": "ReservedSchedule"})
+
+    def test_what_is_none_of_them(self) -> None:
+        found = faults(ReservedSchedule, {"type": "Nothing"})
+        assert found[0][0] == "document.type"
+        assert "CurveSchedule" in found[0][1]
+        assert faults(ReservedSchedule, {})[0][0] == "document.type"
+
+
 @frozen
 class Odd:
     """A class that a document could not tell from its tag."""

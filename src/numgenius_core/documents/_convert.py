@@ -26,7 +26,7 @@ from numgenius_core.billing.history import History
 from numgenius_core.billing.statements import Statement
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.storage import Disk, Volume
-from numgenius_core.documents._classes import codec_of, named, tagged_codec
+from numgenius_core.documents._classes import codec_of, kinds_of, named, tagged_codec
 from numgenius_core.documents._scalars import Codec, Definitions
 from numgenius_core.errors import (
     IllegalMove,
@@ -249,7 +249,7 @@ def json_schema(kinds: Iterable[type] = _CLASSES) -> dict[str, Any]:
     """
     definitions: Definitions = {}
     documents = []
-    for cls in kinds:
+    for cls in kinds_of(kinds):
         tagged_codec((cls,), "kinds").schema(definitions)
         # A document is the tagged class with the schema's name before it; written out instead of
         # referred to, since a schema cannot add a property to one that allows no others.
