@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from fractions import Fraction
@@ -300,7 +300,7 @@ class TestFaultsAreReportedTogether:
             ("ready", 1, "true or false"),
             ("extra", [], "a JSON object"),
             ("extra", {"x": float("inf")}, "a double"),
-            ("extra", {"x": [10**400]}, "a double"),
+            ("extra", {"x": [10**400]}, "300 characters"),
             ("extra", {"x": {1}}, "text"),
             ("extra", {"\ud800": 1}, "text without lone surrogates"),
         ],
@@ -432,6 +432,56 @@ class TestTextsAreReadWithCare:
             unstructure(evolve(OFFER, extra=deep))
         data = {**unstructure(OFFER), "extra": deep}
         assert "levels deep" in faults(type(OFFER), data)[0][1]
+
+
+class TestOneLimitForWriterReaderAndConstructor:
+    """What ``to_json`` writes ``from_json`` reads, and what an offer holds ``to_json`` writes."""
+
+    @pytest.mark.parametrize(
+        "number", [10**300 - 1, 1 - 10**299, 1e308, -1e308, 5e-324], ids="{:.2g}".format
+    )
+    def test_the_longest_numbers_go_both_ways(self, number: float) -> None:
+        offer = evolve(OFFER, extra={"a": number})
+        assert from_json(to_json(offer)) == offer
+
+    @pytest.mark.parametrize("number", [10**300, -(10**299), 10**308, 10**400], ids=int.bit_length)
+    def test_longer_ones_none_of_them_takes(self, number: int) -> None:
+        need = "a number of at most 300 characters"  # that of a minus is counted
+        with pytest.raises(RuleViolation, match=need):
+            evolve(OFFER, extra={"a": number})
+        assert faults(type(OFFER), data_of(OFFER, extra={"a": number}))[0][1] == need
+        with pytest.raises(RuleViolation, match=need):
+            unstructure({"a": number}, Mapping[str, Any])
+        text = json.dumps(data_of(OFFER, schema=SCHEMA, extra={})).replace(
+            "{}", f'{{"a": {number}}}'
+        )
+        with pytest.raises(ParseError, match=need):
+            from_json(text)
+
+    @pytest.mark.parametrize("wrap", [lambda deep: [deep], lambda deep: {"x": deep}])
+    def test_64_levels_go_both_ways_and_65_none(self, wrap: Callable[[Any], Any]) -> None:
+        deep: Any = 1
+        for _ in range(63):
+            deep = wrap(deep)
+        offer = evolve(OFFER, extra={"a": deep})  # an object around 63 more
+        assert from_json(to_json(offer)) == offer
+        deeper = {"a": wrap(deep)}
+        need = "JSON at most 64 levels deep"
+        with pytest.raises(RuleViolation, match=need):
+            evolve(OFFER, extra=deeper)
+        assert faults(type(OFFER), data_of(OFFER, extra=deeper))[0][1] == need
+        with pytest.raises(RuleViolation, match=need):
+            unstructure(deeper, Mapping[str, Any])
+
+    def test_a_document_longer_than_what_is_read_is_not_written(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        length = len(to_json(OFFER))
+        monkeypatch.setattr("numgenius_core.documents._convert.MAX_BYTES", length)
+        assert from_json(to_json(OFFER)) == OFFER
+        monkeypatch.setattr("numgenius_core.documents._convert.MAX_BYTES", length - 1)
+        with pytest.raises(RuleViolation, match=f"at most {length - 1:,} bytes, got {length:,}"):
+            to_json(OFFER)
 
 
 class TestWhatDocumentsDoNotHold:

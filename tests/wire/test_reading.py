@@ -20,8 +20,7 @@ from attrs import evolve, fields
 from hypothesis import example, given, strategies as st
 
 from effort import examples
-from numgenius_core._checks import MAX_DEPTH
-from numgenius_core._json import MAX_DIGITS
+from numgenius_core._checks import MAX_DEPTH, MAX_DIGITS
 from numgenius_core.errors import (
     InvalidDocument,
     NumgeniusError,

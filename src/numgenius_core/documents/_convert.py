@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar, overload
 
 from cattrs import ForbiddenExtraKeysError
 
-from numgenius_core._json import parse_json
+from numgenius_core._json import MAX_BYTES, parse_json
 from numgenius_core.billing.history import History
 from numgenius_core.billing.statements import Statement
 from numgenius_core.contracts.contract import Contract
@@ -158,7 +158,8 @@ def to_json(value: object, *, indent: int | None = None) -> str:
 
     Raises:
         WrongType: ``value`` is nothing that a document can hold.
-        RuleViolation: A number in it is larger than documents hold.
+        RuleViolation: A number in it is larger than documents hold, or all of it is longer than
+            256 MiB.
 
     >>> from numgenius_core import PerGpuHour, PriceTerms
     >>> from numgenius_core.documents import to_json
@@ -175,7 +176,11 @@ def to_json(value: object, *, indent: int | None = None) -> str:
     }
     """
     document = {"schema": SCHEMA} | unstructure(value)
-    return json.dumps(document, indent=indent)
+    text = json.dumps(document, indent=indent)
+    if len(text) > MAX_BYTES:  # in ASCII a character is a byte
+        need = f"a value whose document has at most {MAX_BYTES:,} bytes"
+        raise RuleViolation("value", need, f"{len(text):,}")
+    return text
 
 
 @overload
