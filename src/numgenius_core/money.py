@@ -31,7 +31,7 @@ from numgenius_core._numbers import (
     FROM_FLOAT,
     PICO,
     PRICE_PLACES,
-    WIDE,
+    decimal_of,
     decimal_text,
     exact_factor,
     float_steps,
@@ -170,7 +170,7 @@ class Money:
         """
         whole_number(places, "places", 0, 30)
         units = round_half_even(self.ticks * 10**places, TICKS_PER_DOLLAR)
-        return Decimal(units).scaleb(-places, WIDE)
+        return decimal_of(units, places)
 
     def cents(self) -> int:
         """Return the amount in whole cents, rounded half-even."""
@@ -303,7 +303,7 @@ class Money:
         if rest or exact > MAX_MONEY * PICO:  # finer or larger than what the constructor takes
             return f"Money.from_ticks({self.ticks})"
         sign = "-" if self.ticks < 0 else ""
-        return f"Money('{sign}{decimal_text(Decimal(exact).scaleb(-PRICE_PLACES, WIDE), 2)}')"
+        return f"Money('{sign}{decimal_text(decimal_of(exact, PRICE_PLACES), 2)}')"
 
     def __format__(self, spec: str) -> str:
         """Format as ``.2f`` or ``>12,.4f`` do, rounded once; without decimals, align the text."""
@@ -347,6 +347,6 @@ def rounded_parts(
     for amount in amounts:
         total += amount.ticks
         after = round_half_even(total * scale, TICKS_PER_DOLLAR)
-        parts.append(Decimal(after - before).scaleb(-places, WIDE))
+        parts.append(decimal_of(after - before, places))
         before = after
     return tuple(parts)

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from numgenius_core._command._market import Asked, Stay, days_left
 from numgenius_core._command._table import width, widths
-from numgenius_core._numbers import PRICE_PLACES, WIDE, decimal_text
+from numgenius_core._numbers import PRICE_PLACES, WIDE, decimal_of, decimal_text
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.intervals import from_epoch
 from numgenius_core.listing import Mode
@@ -53,7 +53,7 @@ _OF_AN_END: Final = frozenset({"duration", "end_date"})
 _TIMES: Final = frozenset({"start_date", "end_date"})
 _LATEST: Final = 253_402_300_800
 """Seconds until the year 10,000, which no calendar has."""
-_STEP: Final = Decimal(1).scaleb(-PRICE_PLACES)
+_STEP: Final = decimal_of(1, PRICE_PLACES)
 _MOST_REASONS: Final = 3
 """So many of an offer stand in a narrow table; ``--why`` has them all."""
 

@@ -22,7 +22,7 @@ from typing import Final
 from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._numbers import decimal_text
+from numgenius_core._numbers import decimal_text, exact_sum
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.billing.history import History
@@ -41,7 +41,7 @@ from numgenius_core.contracts.contract import Contract
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.intervals import Interval, total_seconds, utc
 from numgenius_core.money import ZERO, Money, rounded_parts
-from numgenius_core.units import MB_PER_GB
+from numgenius_core.units import gigabytes
 
 _SECOND: Final = timedelta(seconds=1)
 
@@ -116,7 +116,7 @@ class Statement(Tabular):
             )
             for line, amount, paid in zip(self.lines, used, billed, strict=True)
         ]
-        rows.append(("in all", "", "", "", f"{sum(used):,.2f}", f"{sum(billed):,.2f}"))
+        rows.append(("in all", "", "", "", f"{exact_sum(used):,.2f}", f"{exact_sum(billed):,.2f}"))
         head = ("line", "from (UTC)", "quantity", "price", "used $", "billed $")
         title = f"contract {self.contract.id}, {self.period}"
         return ResultTable(title=title, head=head, rows=tuple(rows))
@@ -149,7 +149,7 @@ def _measure(line: Line) -> str:
     """Return the quantity of a line with its unit, of a disk with its size; a payment has none."""
     if line.rate is None:
         return ""
-    size = f"{decimal_text(Decimal(line.size) / MB_PER_GB)} GB × " if line.kind in STORED else ""
+    size = f"{decimal_text(gigabytes(line.size))} GB × " if line.kind in STORED else ""
     return f"{size}{line.quantity:,} {'seconds' if line.kind in TIMED else 'bytes'}"
 
 

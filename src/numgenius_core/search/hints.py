@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from attrs import evolve, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._numbers import WIDE
+from numgenius_core._numbers import WIDE, decimal_of
 from numgenius_core.offer import Offer
 from numgenius_core.search._values import FieldType, Scalar
 from numgenius_core.search.fields import Field, View
@@ -46,7 +46,7 @@ _SHARE: Final = _Unit("is a share from 0 to 1", (Decimal("0.01"),), high=Decimal
 
 
 def _memory(most_gb: int) -> _Unit:
-    factors = tuple(Decimal(1).scaleb(-places) for places in (3, 6, 9))
+    factors = tuple(decimal_of(1, places) for places in (3, 6, 9))
     return _Unit("is typed in GB", factors, high=Decimal(most_gb * MB_PER_GB))
 
 
@@ -78,7 +78,7 @@ _UNITS: Final[dict[str, _Unit]] = {
     ),
     "duration": _Unit(
         "is typed in days",
-        (1 / Decimal(SECONDS_PER_DAY), 1 / Decimal(24)),
+        tuple(WIDE.divide(Decimal(1), Decimal(n)) for n in (SECONDS_PER_DAY, 24)),
         high=Decimal(366 * SECONDS_PER_DAY),
     ),
     **dict.fromkeys(
@@ -92,6 +92,7 @@ _UNITS: Final[dict[str, _Unit]] = {
     ),
 }
 _NAMED: Final = 4
+_MILLIONTH: Final = Decimal("0.000001")
 _ALIKE: Final = 0.75
 
 
@@ -240,7 +241,7 @@ def _of_unit(condition: Condition, said: Sequence[Decimal], met: int) -> str | N
     if unit is None or unit.low <= condition.value <= unit.high:
         return None
     for factor in unit.factors:
-        meant = Decimal(f"{WIDE.multiply(condition.value, factor):.6f}")
+        meant = WIDE.multiply(condition.value, factor).quantize(_MILLIONTH, context=WIDE)
         if min(said) <= meant <= max(said) or (unit is _SHARE and 0 < meant <= 1):
             better = evolve(condition, value=meant)
             what = "every offer meets it" if met else "no offer meets it"
