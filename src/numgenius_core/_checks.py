@@ -111,15 +111,24 @@ def utc(value: datetime, path: str = "instant") -> datetime:
             raise RuleViolation(path, _WHOLE_SECOND, shown(derived))
     if value.tzinfo is UTC and not value.microsecond:
         return value
-    if value.tzinfo is None or value.utcoffset() is None:
-        raise RuleViolation(path, "a datetime with a time zone", str(value))
-    try:
-        instant = value.astimezone(UTC)
-    except OverflowError:
-        raise RuleViolation(path, "a date within years 1 to 9999 in UTC", str(value)) from None
+    instant = in_utc(value, path)
     if instant.microsecond:  # asked in UTC: an offset may have a fraction of a second too
         raise RuleViolation(path, _WHOLE_SECOND, str(value))
     return instant
+
+
+def in_utc(value: datetime, path: str = "instant") -> datetime:
+    """Return a plain ``datetime`` in UTC, with its fraction of a second.
+
+    Raises:
+        RuleViolation: It has no time zone or leaves the years 1 to 9999 in UTC.
+    """
+    if value.tzinfo is None or value.utcoffset() is None:
+        raise RuleViolation(path, "a datetime with a time zone", str(value))
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise RuleViolation(path, "a date within years 1 to 9999 in UTC", str(value)) from None
 
 
 def plain_instant(value: datetime, path: str = "instant") -> datetime:

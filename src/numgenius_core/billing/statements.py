@@ -39,7 +39,7 @@ from numgenius_core.billing.metering import (
 )
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.errors import RuleViolation, brief
-from numgenius_core.intervals import Interval, total_seconds, utc
+from numgenius_core.intervals import LAST_SECOND, Interval, total_seconds, utc
 from numgenius_core.money import ZERO, Money, rounded_parts
 from numgenius_core.units import gigabytes
 
@@ -309,7 +309,7 @@ def runs_out(histories: Iterable[History], balance: Money, *, at: datetime) -> d
     """
     check_kind(balance, Money, "balance")
     at = utc(at, "at")
-    horizon = Interval(at, at.replace(year=9999, month=12, day=31))
+    horizon = Interval(at, LAST_SECOND)
     lumps: Counter[datetime] = Counter({at: 0})  # what is paid at once, in ticks
     speeds: Counter[datetime] = Counter()  # changes of what is paid a second
     for index, history in enumerate(as_tuple(histories, "histories")):
