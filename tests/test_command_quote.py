@@ -552,6 +552,17 @@ class TestTheTable:
         words[words.index("discount_rate>0.0923")] = "discount_rate>=0.092307692308"
         assert not ask(capsys, *words, status=1)["offers"]
 
+    @pytest.mark.parametrize(
+        ("seconds", "said"),
+        [(253_402_300_799, "9999-12-31T23:59:59+00:00"), (253_402_300_800, "253402300800")],
+    )
+    def test_a_date_is_one_up_to_the_last_second_of_the_calendar(
+        self, market: Any, capsys: pytest.CaptureFixture[str], seconds: int, said: str
+    ) -> None:
+        file = market({"start_date": seconds})
+        (offer,) = ask(capsys, "quote", file, "--columns", "start_date")["offers"]
+        assert offer["start_date"] == said
+
     def test_fields_are_in_the_units_that_a_query_takes(
         self, market: Any, capsys: pytest.CaptureFixture[str]
     ) -> None:

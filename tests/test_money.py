@@ -416,6 +416,34 @@ BAD_TEXT = ["", " 1", "1 ", "1_000", "1e5", "٣", "NaN", "inf", "1e400", "1,000"
 BAD_DECIMALS = [Decimal("NaN"), Decimal("sNaN"), Decimal("-Infinity"), Decimal("1e1000000")]
 
 
+class TestVeryLargeAmounts:
+    """What is computed has no limit, and is written out exactly up to 4,000 digits."""
+
+    def test_every_digit_is_there(self) -> None:
+        large = Money(1) * 10**200 + Money("0.01")
+        assert str(large) == f"1{'0' * 200}.01"
+        assert f"{large:.2f}" == str(large)
+        assert large.to_decimal(2).as_tuple().digits == (1, *[0] * 201, 1)
+        assert rounded_parts([large, -large], 2) == (Decimal(f"{large}"), Decimal(f"-{large}"))
+        assert repr(large) == f"Money.from_ticks(324{'0' * 199}324{'0' * 19})"
+        assert len(str(Money(-1) * 10**4_000)) == len("-.00") + 4_001
+
+    def test_a_float_has_an_end(self) -> None:
+        assert float(Money(1) * 10**308) == 1e308
+        for more in (Money(1) * 10**309, Money(-1) * 10**309):
+            with pytest.raises(RuleViolation, match="an amount that a float can hold"):
+                float(more)
+
+    def test_what_would_take_minutes_to_write_out_is_refused(self) -> None:
+        """Python writes no whole number of more than 4,300 digits."""
+        more = Money(1) * 10**1_100_000
+        for written in (str, "{:.2f}".format, "{:>12}".format, Money.to_decimal):
+            with pytest.raises(RuleViolation, match=r"an amount up to 10\^4,000 dollars"):
+                written(more)
+        assert repr(more) == f"Money.from_ticks(an integer of {more.ticks.bit_length()} bits)"
+        assert more.cents() == 100 * 10**1_100_000
+
+
 class TestWhatMoneyTakes:
     """Issue, "Bad input gets": "NaN, infinities, 1e400, negative or absurd prices, True"."""
 

@@ -5,7 +5,7 @@ Values are checked where they enter, once. Inside the rules nothing is checked a
 
 from __future__ import annotations
 
-import sys
+import math
 from abc import ABCMeta
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -23,10 +23,13 @@ _WHOLE_SECOND: Final = "a whole second (or use floor_second)"
 MAX_GPUS: Final = 4_096
 """GPUs of the largest machine taken."""
 MAX_DEPTH: Final = 64
-"""Deepest nesting of a JSON document."""
+"""Deepest nesting of a JSON document; an object in no other is one level deep."""
+MAX_DIGITS: Final = 300
+"""Longest number of a JSON document, in characters; without an exponent it is finite."""
 KT = TypeVar("KT")
 VT = TypeVar("VT")
 _CONTAINERS: Final = frozenset({dict, list})
+_TOO_LONG: Final = 10**MAX_DIGITS
 
 
 def check_id(value: object, path: str) -> None:
@@ -108,15 +111,24 @@ def utc(value: datetime, path: str = "instant") -> datetime:
             raise RuleViolation(path, _WHOLE_SECOND, shown(derived))
     if value.tzinfo is UTC and not value.microsecond:
         return value
-    if value.tzinfo is None or value.utcoffset() is None:
-        raise RuleViolation(path, "a datetime with a time zone", str(value))
-    try:
-        instant = value.astimezone(UTC)
-    except OverflowError:
-        raise RuleViolation(path, "a date within years 1 to 9999 in UTC", str(value)) from None
+    instant = in_utc(value, path)
     if instant.microsecond:  # asked in UTC: an offset may have a fraction of a second too
         raise RuleViolation(path, _WHOLE_SECOND, str(value))
     return instant
+
+
+def in_utc(value: datetime, path: str = "instant") -> datetime:
+    """Return a plain ``datetime`` in UTC, with its fraction of a second.
+
+    Raises:
+        RuleViolation: It has no time zone or leaves the years 1 to 9999 in UTC.
+    """
+    if value.tzinfo is None or value.utcoffset() is None:
+        raise RuleViolation(path, "a datetime with a time zone", str(value))
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise RuleViolation(path, "a date within years 1 to 9999 in UTC", str(value)) from None
 
 
 def plain_instant(value: datetime, path: str = "instant") -> datetime:
@@ -208,11 +220,21 @@ def read_only_json(value: Mapping[str, Any], path: str) -> ReadOnly[str, Any]:
 
     Raises:
         WrongType: It is no mapping, or something in it is nothing that JSON has.
-        RuleViolation: A number that no double holds, a lone surrogate, or nesting that is too deep.
+        RuleViolation: A number that no double holds or that is longer than JSON of ours has, a lone
+            surrogate, or nesting that is too deep.
     """
     if not isinstance(value, Mapping):
         raise WrongType(path, "a JSON object", shown(value))
-    return _object(value, path, 0)
+    return _object(value, path, 1)
+
+
+def number_need(value: float) -> str | None:
+    """Return what a JSON number would have to be that this one is not, ``None`` if it is one."""
+    if type(value) is int:
+        # With its sign, as it is counted where it is read.
+        fits = (value if value >= 0 else -10 * value) < _TOO_LONG
+        return None if fits else f"a number of at most {MAX_DIGITS} characters"
+    return None if math.isfinite(value) else "a number that a double can hold"
 
 
 def _object(value: Mapping[Any, Any], path: str, depth: int) -> ReadOnly[str, Any]:
@@ -231,8 +253,8 @@ def _value(value: Any, path: str, key: object, depth: int) -> Any:
         return value
     path = f"{path}[{shown(key)}]"
     if kind is int or kind is float:
-        if not abs(value) <= sys.float_info.max:  # also so for NaN
-            raise RuleViolation(path, "a number that a double can hold", shown(value))
+        if (need := number_need(value)) is not None:
+            raise RuleViolation(path, need, shown(value))
         return value
     if isinstance(value, Mapping):
         return _object(value, path, depth)

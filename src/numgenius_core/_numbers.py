@@ -7,8 +7,19 @@ asks for its shortest decimal text.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta
-from decimal import Context, Decimal
+from decimal import (
+    MAX_EMAX,
+    MAX_PREC,
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    InvalidOperation,
+    Overflow,
+    localcontext,
+)
 from fractions import Fraction
 from typing import Final, Protocol
 
@@ -26,7 +37,35 @@ FROM_FLOAT: Final = " (or use from_float)"
 
 # ASCII digits only, no exponent, bounded: Decimal() takes "1_000", Arabic digits and 1e1000000.
 _NUMBER: Final = re.compile(r"([+-]?)([0-9]{1,20})(?:\.([0-9]{1,40}))?", re.ASCII)
-WIDE: Final = Context(prec=200)  # never rounds what _NUMBER or a bounded Decimal can hold
+
+
+def own_context(digits: int, exponents: int = 999_999) -> Context:
+    """Return a context that is the same whatever the caller's is, and what new ones are made of."""
+    return Context(
+        prec=digits,
+        rounding=ROUND_HALF_EVEN,
+        Emin=-exponents,
+        Emax=exponents,
+        capitals=1,
+        clamp=0,
+        flags=[],
+        traps=[InvalidOperation, DivisionByZero, Overflow],
+    )
+
+
+WIDE: Final = own_context(200)  # never rounds what _NUMBER or a bounded Decimal can hold
+_EXACT: Final = own_context(MAX_PREC, MAX_EMAX)  # never rounds
+
+
+def decimal_of(units: int, places: int) -> Decimal:
+    """Return ``units / 10**places`` exactly, in whatever context, however long it is."""
+    return Decimal(units).scaleb(-places, _EXACT)
+
+
+def exact_sum(parts: Iterable[Decimal]) -> Decimal:
+    """Return a total that is rounded in no context."""
+    with localcontext(_EXACT):
+        return sum(parts, Decimal(0))
 
 
 def round_half_even(numerator: int, denominator: int) -> int:
@@ -248,6 +287,9 @@ def formatted(value: _InDollars, spec: str) -> str:
             return format(value.to_decimal(places), f"{match[1]}{match[2]}.{places}f")
         if _AS_TEXT.fullmatch(spec):
             return format(str(value), spec)
+    except RuleViolation as fault:
+        if fault.path != "places":
+            raise
     except ValueError:  # a fill that is half a character
         pass
     need = "a spec such as '.2f' or '>12,.4f'"

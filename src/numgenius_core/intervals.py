@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from numgenius_core._checks import plain_instant, utc
+from numgenius_core._checks import in_utc, plain_instant, utc
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
 from numgenius_core.units import SECONDS_PER_DAY
 
@@ -41,7 +41,10 @@ __all__ = [
 ]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST: Final = int((datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH).total_seconds())
+LAST_SECOND: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""Of the calendar, and so the latest instant."""
+AFTER_LAST: Final = 253_402_300_800
+"""Seconds from 1970 to the year 10,000, which no calendar has."""
 _MAX_COUNT: Final = 1_000_000_000  # of any unit in a typed duration: 31 years in seconds
 
 _UNITS: Final = {
@@ -71,7 +74,7 @@ def floor_second(value: datetime) -> datetime:
     if not isinstance(value, datetime):
         raise WrongType("instant", "a datetime with a time zone", shown(value))
     plain = value if type(value) is datetime else plain_instant(value)
-    return utc(plain.replace(microsecond=0))
+    return in_utc(plain).replace(microsecond=0)  # an offset may have a fraction of a second too
 
 
 def from_epoch(seconds: float, path: str = "instant") -> datetime:
@@ -92,7 +95,7 @@ def from_epoch(seconds: float, path: str = "instant") -> datetime:
     need = "Unix seconds from 1970 to 9999"
     if type(seconds) not in (int, float):
         raise WrongType(path, need, shown(seconds))
-    if not 0 <= seconds <= _LATEST:  # also false for NaN
+    if not 0 <= seconds < AFTER_LAST:  # also false for NaN
         raise RuleViolation(path, need, shown(seconds))
     return _EPOCH + timedelta(seconds=int(seconds))
 

@@ -31,7 +31,7 @@ from numgenius_core._numbers import (
     FROM_FLOAT,
     PICO,
     PRICE_PLACES,
-    WIDE,
+    decimal_of,
     decimal_text,
     exact_factor,
     float_steps,
@@ -62,6 +62,8 @@ TICKS_PER_DOLLAR: Final = PICO * TICKS_PER_STEP
 """324 · 10²¹: ticks in a dollar."""
 MAX_MONEY: Final = 10**12
 """Largest amount taken from outside, dollars; what is computed has no limit."""
+_MOST_SHOWN: Final = 10**4_000 * TICKS_PER_DOLLAR
+"""Largest amount that is written out, in ticks, as Python does whole numbers up to 4,300 digits."""
 
 
 @final
@@ -166,11 +168,13 @@ class Money:
         """Return dollars rounded half-even to ``places`` decimals (default: a nano-dollar).
 
         Raises:
-            RuleViolation: ``places`` is not from 0 to 30.
+            RuleViolation: ``places`` is not from 0 to 30, or the amount has more than 4,000 digits.
         """
         whole_number(places, "places", 0, 30)
+        if not -_MOST_SHOWN <= self.ticks <= _MOST_SHOWN:
+            raise RuleViolation("money", "an amount up to 10^4,000 dollars", repr(self))
         units = round_half_even(self.ticks * 10**places, TICKS_PER_DOLLAR)
-        return Decimal(units).scaleb(-places, WIDE)
+        return decimal_of(units, places)
 
     def cents(self) -> int:
         """Return the amount in whole cents, rounded half-even."""
@@ -282,8 +286,15 @@ class Money:
         return hash(("Money", self.ticks))
 
     def __float__(self) -> float:
-        """Return the nearest ``float`` in dollars, for charts and statistics; it is not exact."""
-        return self.ticks / TICKS_PER_DOLLAR
+        """Return the nearest ``float`` in dollars, for charts and statistics; it is not exact.
+
+        Raises:
+            RuleViolation: The amount is above what a ``float`` can hold, about 10^308 dollars.
+        """
+        try:
+            return self.ticks / TICKS_PER_DOLLAR
+        except OverflowError:
+            raise RuleViolation("money", "an amount that a float can hold", shown(self)) from None
 
     @overload
     def __round__(self, places: None = None) -> int: ...
@@ -300,10 +311,12 @@ class Money:
 
     def __repr__(self) -> str:
         exact, rest = divmod(abs(self.ticks), TICKS_PER_STEP)
+        if not -_MOST_SHOWN <= self.ticks <= _MOST_SHOWN:
+            return f"Money.from_ticks({shown(self.ticks)})"
         if rest or exact > MAX_MONEY * PICO:  # finer or larger than what the constructor takes
-            return f"Money.from_ticks({self.ticks})"
+            return f"Money.from_ticks({decimal_of(self.ticks, 0):f})"
         sign = "-" if self.ticks < 0 else ""
-        return f"Money('{sign}{decimal_text(Decimal(exact).scaleb(-PRICE_PLACES, WIDE), 2)}')"
+        return f"Money('{sign}{decimal_text(decimal_of(exact, PRICE_PLACES), 2)}')"
 
     def __format__(self, spec: str) -> str:
         """Format as ``.2f`` or ``>12,.4f`` do, rounded once; without decimals, align the text."""
@@ -347,6 +360,6 @@ def rounded_parts(
     for amount in amounts:
         total += amount.ticks
         after = round_half_even(total * scale, TICKS_PER_DOLLAR)
-        parts.append(Decimal(after - before).scaleb(-places, WIDE))
+        parts.append(decimal_of(after - before, places))
         before = after
     return tuple(parts)

@@ -23,7 +23,7 @@ from numgenius_core._numbers import (
     FROM_FLOAT,
     PICO,
     PRICE_PLACES,
-    WIDE,
+    decimal_of,
     decimal_text,
     exact_factor,
     float_steps,
@@ -143,7 +143,7 @@ class Rate:
     @classmethod
     def _nearest(cls, steps: int, value: float | Amount) -> Self:
         """Return the rate that a value was rounded to, unless it was rounded to nothing."""
-        if not steps and Decimal(value):
+        if not steps and (value if isinstance(value, float) else Decimal(value)):
             need = f"{cls.UNIT}, 0 or at least a price step of $0.{'1'.zfill(PRICE_PLACES)}"
             raise RuleViolation("rate", need, shown(value))
         return cls.from_steps(cls._within(steps, value))
@@ -173,7 +173,7 @@ class Rate:
         """
         whole_number(places, "places", 0, PRICE_PLACES)
         units = round_half_even(self.steps, 10 ** (PRICE_PLACES - places))
-        return Decimal(units).scaleb(-places, WIDE)
+        return decimal_of(units, places)
 
     def scaled(self, factor: Fraction | int) -> Self:
         """Return a derived rate (after a discount or a fee), rounded once, half-even.

@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-from numgenius_core._numbers import WIDE, scaled_integer, whole_number
+from numgenius_core._numbers import decimal_of, scaled_integer, whole_number
 from numgenius_core.errors import RuleViolation, shown
 
 __all__ = [
@@ -106,4 +106,4 @@ def gigabytes(megabytes: int) -> Decimal:
     Decimal('16.500')
     """
     whole_number(megabytes, "megabytes")
-    return Decimal(megabytes).scaleb(-3, WIDE)
+    return decimal_of(megabytes, 3)

@@ -612,6 +612,12 @@ class TestZeroBalance:
         assert runs_out([], Money(1), at=T0) is None
         assert runs_out([], Money(0), at=T0) == T0
 
+    def test_may_come_on_the_last_day_of_the_calendar(self) -> None:
+        noon = datetime(9999, 12, 31, 12, tzinfo=UTC)
+        history = life(rented(listing(end=None), at=noon))
+        assert runs_out([history], Money(1), at=noon) == noon + HOUR
+        assert runs_out([history], Money(12), at=noon) is None
+
     def test_comes_by_storage_of_an_expired_instance(self) -> None:
         history = life(rented(listing(end=T0 + HOUR), disk_mb=10**6))
         assert runs_out([history], Money(4), at=T0) == T0 + 3 * HOUR
@@ -902,8 +908,8 @@ class TestABalanceThatLastsForYears:
         assert runs_out(both, Money(2), at=T0) == T0 + 3 * HOUR
         assert runs_out(both, Money(2) + Money.from_ticks(1), at=T0) is None
 
-    def test_it_may_last_to_the_last_day_of_9999(self) -> None:
-        last = datetime(9999, 12, 31, tzinfo=UTC)
+    def test_it_may_last_to_the_last_second_of_9999(self) -> None:
+        last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
         cost = PerHour(1).charge(int((last - T0).total_seconds()))
         history = life(rented(listing(end=None)))
         assert runs_out([history], cost, at=T0) == last

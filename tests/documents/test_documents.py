@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from fractions import Fraction
@@ -300,7 +300,7 @@ class TestFaultsAreReportedTogether:
             ("ready", 1, "true or false"),
             ("extra", [], "a JSON object"),
             ("extra", {"x": float("inf")}, "a double"),
-            ("extra", {"x": [10**400]}, "a double"),
+            ("extra", {"x": [10**400]}, "300 characters"),
             ("extra", {"x": {1}}, "text"),
             ("extra", {"\ud800": 1}, "text without lone surrogates"),
         ],
@@ -434,6 +434,56 @@ class TestTextsAreReadWithCare:
         assert "levels deep" in faults(type(OFFER), data)[0][1]
 
 
+class TestOneLimitForWriterReaderAndConstructor:
+    """What ``to_json`` writes ``from_json`` reads, and what an offer holds ``to_json`` writes."""
+
+    @pytest.mark.parametrize(
+        "number", [10**300 - 1, 1 - 10**299, 1e308, -1e308, 5e-324], ids="{:.2g}".format
+    )
+    def test_the_longest_numbers_go_both_ways(self, number: float) -> None:
+        offer = evolve(OFFER, extra={"a": number})
+        assert from_json(to_json(offer)) == offer
+
+    @pytest.mark.parametrize("number", [10**300, -(10**299), 10**308, 10**400], ids=int.bit_length)
+    def test_longer_ones_none_of_them_takes(self, number: int) -> None:
+        need = "a number of at most 300 characters"  # that of a minus is counted
+        with pytest.raises(RuleViolation, match=need):
+            evolve(OFFER, extra={"a": number})
+        assert faults(type(OFFER), data_of(OFFER, extra={"a": number}))[0][1] == need
+        with pytest.raises(RuleViolation, match=need):
+            unstructure({"a": number}, Mapping[str, Any])
+        text = json.dumps(data_of(OFFER, schema=SCHEMA, extra={})).replace(
+            "{}", f'{{"a": {number}}}'
+        )
+        with pytest.raises(ParseError, match=need):
+            from_json(text)
+
+    @pytest.mark.parametrize("wrap", [lambda deep: [deep], lambda deep: {"x": deep}])
+    def test_64_levels_go_both_ways_and_65_none(self, wrap: Callable[[Any], Any]) -> None:
+        deep: Any = 1
+        for _ in range(63):
+            deep = wrap(deep)
+        offer = evolve(OFFER, extra={"a": deep})  # an object around 63 more
+        assert from_json(to_json(offer)) == offer
+        deeper = {"a": wrap(deep)}
+        need = "JSON at most 64 levels deep"
+        with pytest.raises(RuleViolation, match=need):
+            evolve(OFFER, extra=deeper)
+        assert faults(type(OFFER), data_of(OFFER, extra=deeper))[0][1] == need
+        with pytest.raises(RuleViolation, match=need):
+            unstructure(deeper, Mapping[str, Any])
+
+    def test_a_document_longer_than_what_is_read_is_not_written(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        length = len(to_json(OFFER))
+        monkeypatch.setattr("numgenius_core.documents._convert.MAX_BYTES", length)
+        assert from_json(to_json(OFFER)) == OFFER
+        monkeypatch.setattr("numgenius_core.documents._convert.MAX_BYTES", length - 1)
+        with pytest.raises(RuleViolation, match=f"at most {length - 1:,} bytes, got {length:,}"):
+            to_json(OFFER)
+
+
 class TestWhatDocumentsDoNotHold:
     """A document that could not be read again is not written."""
 
@@ -495,6 +545,80 @@ class TestWhatDocumentsDoNotHold:
         other = type("Block", (Odd,), {})
         with pytest.raises(WrongType, match="different names"):
             structure(Block | frozen(other), {})
+
+
+def schedule_class(name: str, **fields: Any) -> type[ReservedSchedule]:
+    """Return a schedule of somebody else's, defined as it may be at any time: now."""
+    methods = {"rate": lambda *_: Fraction(0), "months": lambda *_: Fraction(0)}
+    body = methods | {"__annotations__": fields, "__module__": "mine"}
+    made: type[ReservedSchedule] = frozen(type(name, (ReservedSchedule,), body))
+    return made
+
+
+class TestKindsOfYourOwn:
+    """Compatibility: known "by its module and its name, ... never taken for one of ours"."""
+
+    def test_a_stranger_of_our_name_changes_nothing(self) -> None:
+        ours, text = CurveSchedule(Fraction(1, 4)), to_json(evolve(EVERYTHING, blocks=()))
+        theirs = schedule_class("CurveSchedule", max_discount=Fraction)(Fraction(1, 4))  # type: ignore[call-arg]
+        assert type(from_json(text, Everything).schedule) is CurveSchedule
+        assert unstructure(ours, ReservedSchedule)["type"] == "CurveSchedule"
+        data = unstructure(theirs, ReservedSchedule)
+        assert data == {"type": "mine.CurveSchedule", "max_discount": "0.25"}
+        assert structure(ReservedSchedule, data) == theirs
+
+    def test_one_that_is_defined_after_the_first_document_is_known_at_once(self) -> None:
+        to_json(EVERYTHING)
+        value = evolve(EVERYTHING, schedule=schedule_class("Late", share=Fraction)(Fraction(1, 3)))  # type: ignore[call-arg]
+        assert from_json(to_json(value), Everything) == value
+        schema = json_schema([Everything])
+        jsonschema.Draft202012Validator(schema).validate(json.loads(to_json(value)))
+
+    def test_a_class_that_nobody_uses_breaks_nothing(self) -> None:
+        unheld, unknown = schedule_class("Unheld", f=object), schedule_class("Unknown", f="Missing")
+        assert from_json(to_json(EVERYTHING), Everything) == EVERYTHING
+        json_schema([Everything])
+        for kind, why in ((unheld, r"Unheld\.f: need a type"), (unknown, "'Missing' is not def")):
+            with pytest.raises(WrongType, match=rf"^value: need a kind of ReservedSchedule.*{why}"):
+                to_json(evolve(EVERYTHING, schedule=kind(0)))  # type: ignore[call-arg]
+
+    def test_of_two_definitions_of_one_class_the_later_is_meant(self) -> None:
+        first, second = schedule_class("Again"), schedule_class("Again")
+        assert type(structure(ReservedSchedule, unstructure(second(), ReservedSchedule))) is second
+        with pytest.raises(WrongType, match="another class has this name now"):
+            unstructure(first(), ReservedSchedule)
+
+    def test_one_that_is_derived_from_one_of_ours(self) -> None:
+        class Half(CurveSchedule):
+            """Not decorated: its fields are those of the curve."""
+
+        value = Half(Fraction(1, 2))
+        assert structure(ReservedSchedule, unstructure(value, ReservedSchedule)) == value
+
+
+class TestAnAbstractClassIsOneOfItsKinds:
+    """``structure`` is "the inverse of unstructure", for a class that stands for others too."""
+
+    @pytest.mark.parametrize("name", ["CurveSchedule", "LinearSchedule", "StepSchedule"])
+    def test_both_ways(self, name: str) -> None:
+        value = VALUES[name]
+        data = unstructure(value, ReservedSchedule)
+        assert data["type"] == name
+        assert structure(ReservedSchedule, data) == value
+        assert from_json(to_json(value), ReservedSchedule) == value
+        assert structure(ReservedSchedule | Block, data) == value
+
+    def test_its_schema_asks_for_one_of_them(self) -> None:
+        validator = jsonschema.Draft202012Validator(json_schema([ReservedSchedule]))
+        for name in ("CurveSchedule", "LinearSchedule", "StepSchedule"):
+            assert validator.is_valid(json.loads(to_json(VALUES[name])))
+        assert not validator.is_valid({"schema": SCHEMA, "type": "ReservedSchedule"})
+
+    def test_what_is_none_of_them(self) -> None:
+        found = faults(ReservedSchedule, {"type": "Nothing"})
+        assert found[0][0] == "document.type"
+        assert "CurveSchedule" in found[0][1]
+        assert faults(ReservedSchedule, {})[0][0] == "document.type"
 
 
 @frozen

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from fractions import Fraction
 from typing import Any
 
 import pytest
+from attrs import frozen
 
 from market_world import ANN, BOB, World, prices, second, world
+from numgenius_core.billing import GraceSchedule
 from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType
 from numgenius_core.ids import MachineId
 from numgenius_core.listing import Mode
 from numgenius_core.market import Market, Settings, commands as c, execute, replay
-from numgenius_core.market.journal import market_from_json, market_to_json
+from numgenius_core.market.journal import (
+    event_from_json,
+    event_to_json,
+    market_from_json,
+    market_to_json,
+)
 from numgenius_core.money import Money
 from numgenius_core.rates import PerHour
+from numgenius_core.sla import FadingNotice, LinearCredit, SlaRules, StopLossFee, ToleranceBlend
 
 DAY = 86_400
 
@@ -64,6 +73,74 @@ class TestWrongSettings:
     def test_a_command_with_something_else(self) -> None:
         with pytest.raises(WrongType, match="settings"):
             c.SetSettings(settings=None)  # type: ignore[arg-type]
+
+
+class TestSchedulesOfYourOwn:
+    """What is accepted can be stored: events and snapshots hold the settings."""
+
+    def test_they_are_stored_with_the_events_and_the_market(self) -> None:
+        w = limited(grace=NoGrace())
+        assert event_from_json(event_to_json(w.events[-1])) == w.events[-1]
+        assert market_from_json(market_to_json(w.market)) == w.market
+
+    def test_one_of_our_name_is_another(self) -> None:
+        text = market_to_json(Market())
+
+        @frozen
+        class DaysOfGrace(GraceSchedule):
+            days: Fraction = Fraction(1)
+
+            def buffer(self, daily_spend: Money) -> Money:
+                return daily_spend * 2
+
+        assert market_from_json(text).settings.grace.buffer(Money(12)) == Money(12)
+        w = limited(grace=DaysOfGrace())
+        assert market_from_json(market_to_json(w.market)).settings.grace == DaysOfGrace()
+
+    @pytest.mark.parametrize("part", ["fee", "credit", "blend", "notice"])
+    def test_one_that_no_document_holds_is_refused_wherever_it_stands(self, part: str) -> None:
+        kind = {
+            "fee": StopLossFee,
+            "credit": LinearCredit,
+            "blend": ToleranceBlend,
+            "notice": FadingNotice,
+        }[part]
+        unheld = frozen(type("Unheld", (kind,), {"more": 0, "__annotations__": {"more": object}}))
+        rules = SlaRules(**{part: unheld()})
+        with pytest.raises(WrongType, match=rf"^settings\.sla\.{part}: need a .*Unheld\.more"):
+            Settings(sla=rules)
+        text = market_to_json(Market())  # nobody uses it
+        assert market_from_json(text) == Market()
+
+    def test_one_that_would_come_back_as_another_is_refused(self) -> None:
+        class Hidden(NoGrace):
+            """It keeps what it was made with where no document looks."""
+
+            def __init__(self, cents: int = 0) -> None:
+                object.__setattr__(self, "cents", cents)
+
+            def __eq__(self, other: object) -> bool:
+                return isinstance(other, Hidden) and vars(self) == vars(other)
+
+            __hash__ = NoGrace.__hash__
+
+        class Needing(NoGrace):
+            def __init__(self, cents: int) -> None:
+                object.__setattr__(self, "cents", cents)
+
+        Settings(grace=Hidden())
+        with pytest.raises(WrongType, match=r"^settings\.grace: .* comes back as"):
+            Settings(grace=Hidden(5))
+        with pytest.raises(WrongType, match=r"^settings\.grace: .* missing 1 required"):
+            Settings(grace=Needing(5))
+
+
+@frozen
+class NoGrace(GraceSchedule):
+    """Whoever owes anything may lose what is stored."""
+
+    def buffer(self, daily_spend: Money) -> Money:
+        return daily_spend * 0
 
 
 class TestClaimsThatWait:

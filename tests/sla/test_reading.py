@@ -104,6 +104,82 @@ def test_files_that_are_none(tmp_path: Path, text: str | bytes, error: type) -> 
     assert isinstance(caught.value, NumgeniusError)
 
 
+class TestATableAsPeopleHaveIt:
+    """Docs: "comma, semicolon, tab, bar; a line sep=;; quotes; any line ends; an unnamed index"."""
+
+    HISTORY = read_history(CSV)
+
+    @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+    @pytest.mark.parametrize("blank", ["", " "])
+    def test_any_separator_and_blanks_around_cells(self, separator: str, blank: str) -> None:
+        text = CSV.replace(",", f"{blank}{separator}{blank}")
+        assert read_history(text) == self.HISTORY
+        assert read_history(text.replace("\n", "\r\n")) == self.HISTORY
+        assert read_history(f"sep={separator}\r\n{text}") == self.HISTORY
+
+    def test_words_for_nothing_an_index_and_a_last_separator(self) -> None:
+        rows = [row.split(",") for row in CSV.splitlines()]
+        text = "".join(
+            f"{n or ''},{','.join(cell or 'NULL' for cell in row)},\n" for n, row in enumerate(rows)
+        )
+        assert read_history(text.replace(",7,\n", ",7.0,\n")) == self.HISTORY
+
+
+class TestNothingIsDropped:
+    """What a history does not have is refused: misspelt, it would count for nothing."""
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            (
+                {"outages": [{"start": 5, "end": 9, "anounced": 1}]},
+                "history.outages[0]: need the keys start, end and announced, got 'anounced'",
+            ),
+            (
+                {"rentals": [{"start": 5, "end": 9, "machine": 7}]},
+                "history.rentals[0]: need the keys start and end, got 'machine'",
+            ),
+            (
+                {"rentals": [{"start": 5, "end": 9, "announced": 1}]},
+                "history.rentals[0]: need the keys start and end, got 'announced'",
+            ),
+        ],
+    )
+    def test_keys(self, change: dict[str, Any], said: str) -> None:
+        for source in (RECORD | change, json.dumps(RECORD | change)):
+            with pytest.raises(RuleViolation) as caught:
+                read_history(source)
+            assert str(caught.value).replace("text.", "history.") == said
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            (
+                "kind,start,end,anounced\noutage,5,9,1\n",
+                "text: need the columns kind, start, end, announced and machine, got 'anounced'",
+            ),
+            (
+                "kind,type,start,end\nrental,outage,5,9\n",
+                "text: need the columns kind, start, end, announced and machine, got 'type'",
+            ),
+            (
+                "kind,start,end,end\nrental,5,9,8\n",
+                "text: need each column once, got 'end' again",
+            ),
+            ("kind,start,end\nrental,5,9,1\n", "text, line 2: need 3 columns, got 4"),
+            ("sep=,\nkind,start,end\nrental,5\n", "text, line 3: need 3 columns, got 2"),
+            (
+                "kind,start,end,announced\nrental,5,9,1\n",
+                "text, line 2: need the keys start and end, got 'announced'",
+            ),
+        ],
+    )
+    def test_columns_and_cells(self, text: str, said: str) -> None:
+        with pytest.raises(RuleViolation) as caught:
+            read_history(text)
+        assert str(caught.value) == said
+
+
 def test_what_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for source in (tmp_path / "missing", tmp_path, Path("a\0b")):
         with pytest.raises(ParseError, match="a file that can be read"):

@@ -11,12 +11,12 @@ from functools import partial
 from typing import Any
 
 import pytest
-from attrs import evolve
+from attrs import evolve, frozen
 from hypothesis import Phase, find, given, settings, strategies as st
 
 from effort import FULL, up_to
 from market_world import ANN, HOST, START, World, prices, second, world
-from numgenius_core.billing import History, Prepaid, Refunded
+from numgenius_core.billing import DaysOfGrace, GraceSchedule, History, Prepaid, Refunded
 from numgenius_core.contracts import InstanceEvent, InstanceState, NotExtended
 from numgenius_core.errors import MissingExtra, NumgeniusError, RuleViolation, WrongType
 from numgenius_core.ids import ContractId, MachineId, OfferId
@@ -579,6 +579,24 @@ class TestMarketsAreDrawn:
         def check(value: object) -> None:
             assert isinstance(value, kind)
 
+        check()
+
+    def test_kinds_of_somebody_elses_are_left_out(self) -> None:
+        """Of their fields nothing is known, and one that nobody uses breaks nothing."""
+
+        @frozen
+        class Theirs(GraceSchedule):
+            secret: object
+
+            def buffer(self, daily_spend: Money) -> Money:
+                return daily_spend
+
+        @settings(max_examples=20)
+        @given(values(GraceSchedule))
+        def check(value: object) -> None:
+            assert type(value) is DaysOfGrace
+
+        values.cache_clear()
         check()
 
     def test_an_answer_to_each_command(self) -> None:

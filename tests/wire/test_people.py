@@ -279,6 +279,14 @@ class TestFiles:
         assert "a Parquet file" in refusal(b"PAR1....")
         assert "SQLite" in refusal(b"SQLite format 3\x00...")
 
+    def test_text_with_the_letters_of_a_tar_is_text(self) -> None:
+        """A tar says what it is at byte 257, where a document may say anything."""
+        document = json.dumps([{"note": ""} | RECORD]).replace('""', f'"{"x" * 246}ustar"', 1)
+        sheet = f"note\n{'x' * 252}ustar\n"
+        assert document[257:262] == sheet[257:262] == "ustar"
+        assert only(document).extra["note"] == only(gzip.compress(document.encode())).extra["note"]
+        assert read_table(sheet) == ({"note": f"{'x' * 252}ustar"},)
+
     @pytest.mark.parametrize("coding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
     def test_encodings(self, coding: str) -> None:
         assert only(table(ROW).encode(coding)) == PLAIN

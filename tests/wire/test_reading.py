@@ -20,8 +20,7 @@ from attrs import evolve, fields
 from hypothesis import example, given, strategies as st
 
 from effort import examples
-from numgenius_core._checks import MAX_DEPTH
-from numgenius_core._json import MAX_DIGITS
+from numgenius_core._checks import MAX_DEPTH, MAX_DIGITS
 from numgenius_core.errors import (
     InvalidDocument,
     NumgeniusError,
@@ -216,6 +215,13 @@ class TestRecordBecomesOffer:
         offer = offer_from_record(minimal(host_id="h-1", end_date=59.9))
         assert offer.host == "h-1"
         assert offer.ends_at == datetime(1970, 1, 1, 0, 0, 59, tzinfo=UTC)
+
+    def test_an_end_may_be_the_last_second_of_the_calendar(self) -> None:
+        last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+        for seconds in (253_402_300_799, 253_402_300_799.9):
+            assert offer_from_record(minimal(end_date=seconds)).ends_at == last
+        with pytest.raises(InvalidDocument, match="Unix seconds from 1970 to 9999"):
+            offer_from_record(minimal(end_date=253_402_300_800))
 
     def test_shortcut_equals_the_public_constructor(self) -> None:
         prices = (PerGpuHour(1), PerGbMonth(2), PerGb(3), PerGb(4), PerGpuHour(5))

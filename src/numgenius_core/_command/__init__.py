@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from numgenius_core._command._parser import Parser
     from numgenius_core.errors import NumgeniusError
 
+_DIGITS = 28
+"""Of a share that no decimal is exact for, as in an answer for programs."""
 _GARBAGE = 100_000
 """A market is as many values that all stay, and looking for cycles among them finds none."""
 
@@ -90,14 +92,17 @@ def _complete(parser: ArgumentParser) -> None:
 
 def _run(command: Parser, options: Namespace) -> int:
     import warnings
+    from decimal import localcontext
 
     from numgenius_core._command._interruption import Interrupted
     from numgenius_core._command._parser import module_of
     from numgenius_core._command._saying import say
+    from numgenius_core._numbers import own_context
     from numgenius_core.errors import NumgeniusError
 
     status = 0
-    with warnings.catch_warnings(record=True) as notes:
+    shown = own_context(_DIGITS)  # whatever a caller's is that runs this within its program
+    with localcontext(shown), warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always", UserWarning)
         try:
             status = _answer(module_of(options.command), options)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-from numgenius_core._numbers import decimal_text, length_text
+from numgenius_core._numbers import decimal_text, length_text, own_context
 
 _PLACES: Final = Decimal("1e-12")
-_WIDE: Final = Context(prec=250, rounding=ROUND_HALF_EVEN)  # no share is longer
+_WIDE: Final = own_context(250)  # no share is longer
 
 
 def text_of(value: object) -> str | None:

@@ -19,13 +19,11 @@ from typing import Any, Final, NoReturn
 
 from attrs import frozen
 
-from numgenius_core._checks import MAX_DEPTH
+from numgenius_core._checks import MAX_DEPTH, MAX_DIGITS
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
 
 MAX_BYTES: Final = 2**28
 """Largest document, in bytes after decompression."""
-MAX_DIGITS: Final = 300
-"""Longest number, in characters; without an exponent it is finite."""
 
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _STEP: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}

@@ -133,7 +133,8 @@ def _unpacked(data: bytes, name: str) -> bytes:
     for first, what in _FOREIGN:
         if data.startswith(first):
             raise ParseError(name, "text, or text packed by gzip, bz2 or xz", what)
-    if data[257:262] == b"ustar":
+    # Letters that text may have there too; what fills up a tar's fields is in no text.
+    if data[257:262] == b"ustar" and b"\x00" in data[:257]:
         raise ParseError(name, "text, or text packed by gzip, bz2 or xz", _TAR)
     return data
 

@@ -29,7 +29,13 @@ from typing import Final, Literal
 
 from numgenius_core._accrual import Price
 from numgenius_core._checks import check_kind, check_text
-from numgenius_core._numbers import PRICE_PLACES, WIDE, decimal_text, round_half_even, whole_number
+from numgenius_core._numbers import (
+    PRICE_PLACES,
+    decimal_of,
+    decimal_text,
+    round_half_even,
+    whole_number,
+)
 from numgenius_core.billing._focus_columns import FOCUS_COLUMNS
 from numgenius_core.billing.history import History, Prepaid, Refunded
 from numgenius_core.billing.metering import GPU, PAYMENTS, STORED, Line, LineKind
@@ -434,4 +440,4 @@ def _price(rate: Price) -> str:
 
 def _ratio(numerator: int, denominator: int) -> str:
     scaled = round_half_even(numerator * 10**PRICE_PLACES, denominator)
-    return decimal_text(Decimal(scaled).scaleb(-PRICE_PLACES, WIDE))
+    return decimal_text(decimal_of(scaled, PRICE_PLACES))

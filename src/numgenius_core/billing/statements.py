@@ -22,7 +22,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._numbers import decimal_text
+from numgenius_core._numbers import decimal_text, exact_sum
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.billing.history import History
@@ -39,9 +39,9 @@ from numgenius_core.billing.metering import (
 )
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.errors import RuleViolation, brief
-from numgenius_core.intervals import Interval, total_seconds, utc
+from numgenius_core.intervals import LAST_SECOND, Interval, total_seconds, utc
 from numgenius_core.money import ZERO, Money, rounded_parts
-from numgenius_core.units import MB_PER_GB
+from numgenius_core.units import gigabytes
 
 _SECOND: Final = timedelta(seconds=1)
 
@@ -124,7 +124,7 @@ class Statement(Tabular):
             )
             for line, amount, paid in zip(self.lines, used, billed, strict=True)
         ]
-        rows.append(("in all", "", "", "", f"{sum(used):,.2f}", f"{sum(billed):,.2f}"))
+        rows.append(("in all", "", "", "", f"{exact_sum(used):,.2f}", f"{exact_sum(billed):,.2f}"))
         head = ("line", "from (UTC)", "quantity", "price", "used $", "billed $")
         title = f"contract {self.contract.id}, {self.period}"
         return ResultTable(title=title, head=head, rows=tuple(rows))
@@ -163,7 +163,7 @@ def _measure(line: Line) -> str:
     """Return the quantity of a line with its unit, of a disk with its size; a payment has none."""
     if line.rate is None:
         return ""
-    size = f"{decimal_text(Decimal(line.size) / MB_PER_GB)} GB × " if line.kind in STORED else ""
+    size = f"{decimal_text(gigabytes(line.size))} GB × " if line.kind in STORED else ""
     return f"{size}{line.quantity:,} {'seconds' if line.kind in TIMED else 'bytes'}"
 
 
@@ -328,7 +328,7 @@ def runs_out(histories: Iterable[History], balance: Money, *, at: datetime) -> d
     """
     check_kind(balance, Money, "balance")
     at = utc(at, "at")
-    horizon = Interval(at, at.replace(year=9999, month=12, day=31))
+    horizon = Interval(at, LAST_SECOND)
     lumps: Counter[datetime] = Counter({at: 0})  # what is paid at once, in ticks
     speeds: Counter[datetime] = Counter()  # changes of what is paid a second
     for index, history in enumerate(as_tuple(histories, "histories")):

@@ -19,6 +19,7 @@ from attrs import field, frozen
 
 from numgenius_core._accrual import accrued, fee_of
 from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._numbers import exact_sum
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.billing.history import MachineWent
@@ -135,7 +136,7 @@ class VolumeStatement(Tabular):
             )
             for line, cents in zip(self.lines, paid, strict=True)
         ]
-        rows.append(("in all", "", f"{sum(paid):,.2f}"))
+        rows.append(("in all", "", f"{exact_sum(paid):,.2f}"))
         contract = self.contract
         title = f"volume {contract.id}, {contract.size_mb:,} MB at {contract.price} "
         title += f"{contract.price.UNIT}, {self.period}"

@@ -12,9 +12,10 @@ at everything, collects every fault with its path, and runs only where the fast 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from inspect import isabstract
+from itertools import chain
 from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
@@ -58,10 +59,8 @@ def codec_of(hint: Any, path: str = "kind") -> Codec:
         return _series(codec_of(arguments[0], path), frozenset)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return any_object() if arguments[1] is Any else _mapping(arguments, path)
-    if isinstance(hint, type) and isabstract(hint) and has(hint):  # one of its kinds is meant
-        # attrs makes a class with slots anew, and the first one is there until it is collected.
-        kinds = {kind.__qualname__: kind for kind in hint.__subclasses__()}
-        return tagged_codec(tuple(kinds.values()), path)
+    if _is_base(hint):  # one of its kinds is meant
+        return tagged_codec((hint,), path)
     if isinstance(hint, type) and has(hint):
         return _class_codec(hint)
     return scalar_codec(hint, path)
@@ -229,9 +228,64 @@ def _mapping(arguments: tuple[Any, ...], path: str) -> Codec:
 # -- classes -----------------------------------------------------------------------------------
 
 
+def _is_base(kind: object) -> bool:
+    """Return whether a class stands for those derived from it, as an abstract schedule does."""
+    return isinstance(kind, type) and isabstract(kind) and has(kind)
+
+
+@cache
+def name_of(cls: type) -> str:
+    """Return what documents call a class: its name, as a rule.
+
+    One kind of several that is not ours has its module before its name: others may have a kind of
+    the same name, and a document says which is meant.
+    """
+    ours = cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+    if ours or not any(map(_is_base, cls.__mro__[1:])):
+        return cls.__name__
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def kinds_of(classes: Iterable[type]) -> tuple[type, ...]:
+    """Return classes, in the place of an abstract one all that are derived from it by now.
+
+    What no document can hold is left out.
+    """
+    found = [_derived(cls) if _is_base(cls) else [cls] for cls in classes]
+    return tuple(dict.fromkeys(chain.from_iterable(found)))
+
+
+def _derived(base: type) -> Iterable[type]:
+    # Of two with one name the later: attrs makes a class with slots anew, and the first one is
+    # there until it is collected; who runs a definition again means the new class.
+    kinds = {name_of(kind): kind for kind in _below(base) if not isabstract(kind)}
+    return filter(_is_held, kinds.values())
+
+
+def _below(base: type) -> Iterator[type]:
+    nearest: list[type] = base.__subclasses__()
+    for kind in nearest:
+        yield kind
+        yield from _below(kind)
+
+
+def _is_held(cls: type) -> bool:
+    """Return whether documents can hold the fields of a class."""
+    return _why_not(cls) is None
+
+
+def _why_not(cls: type) -> str | None:
+    """Return why documents cannot hold the fields of a class, ``None`` if they can."""
+    try:
+        codec_of(cls)
+    except (TypeError, RecursionError) as error:  # a WrongType too
+        return str(error)
+    return None
+
+
 def definition_key(cls: type, *, tagged: bool) -> str:
     """Return what a JSON Schema calls a class: its name, and whether its ``"type"`` is there."""
-    return f"{cls.__name__}.tagged" if tagged else cls.__name__
+    return f"{name_of(cls)}.tagged" if tagged else name_of(cls)
 
 
 def named(definitions: Definitions) -> dict[str, Any]:
@@ -245,7 +299,7 @@ def named(definitions: Definitions) -> dict[str, Any]:
         key = definition_key(cls, tagged=tagged)
         if key in found:
             need = "classes with different names"
-            raise RuleViolation("kinds", need, f"two called {cls.__name__}")
+            raise RuleViolation("kinds", need, f"two called {name_of(cls)}")
         found[key] = body
     return dict(sorted(found.items()))
 
@@ -261,13 +315,16 @@ class _Column:
 
 @cache
 def _columns(cls: type) -> tuple[_Column, ...]:
-    hints = get_type_hints(cls)
+    try:
+        hints = get_type_hints(cls)
+    except (NameError, TypeError, AttributeError, SyntaxError) as error:
+        raise WrongType(cls.__name__, "type hints that are known", str(error)) from None
     columns = []
     for attribute in _fields(cls):
         path = f"{cls.__name__}.{attribute.name}"
         if attribute.name in {"schema", "type"} or attribute.name != attribute.alias:
             raise WrongType(path, "a public field not called schema or type", attribute.name)
-        codec = codec_of(hints[attribute.name], path)
+        codec = codec_of(hints.get(attribute.name), path)
         columns.append(_Column(attribute.name, codec, attribute.default is NOTHING))
     return tuple(columns)
 
@@ -341,14 +398,16 @@ def _defined(cls: type, definitions: Definitions, *, tagged: bool) -> dict[str, 
     if (cls, tagged) not in definitions:
         definitions[cls, tagged] = {}  # a class may have a field of its own class
         columns = _columns(cls)
-        tag = {"type": {"const": cls.__name__}} if tagged else {}
+        tag = {"type": {"const": name_of(cls)}} if tagged else {}
         definitions[cls, tagged] = {
             "type": "object",
             "properties": tag | {c.name: c.codec.schema(definitions) for c in columns},
             "required": [*tag, *(c.name for c in columns if c.required)],
             "additionalProperties": False,
         }
-    return {"$ref": f"#/$defs/{definition_key(cls, tagged=tagged)}"}
+    from urllib.parse import quote
+
+    return {"$ref": f"#/$defs/{quote(definition_key(cls, tagged=tagged))}"}
 
 
 @cache
@@ -358,7 +417,9 @@ def tagged_codec(classes: tuple[type, ...], path: str) -> Codec:
     Raises:
         WrongType: One of them is no attrs class, or two have the same name.
     """
-    known = {cls.__name__: cls for cls in classes if has(cls)}
+    if any(map(_is_base, classes)):
+        return _late_codec(classes, path)
+    known = {name_of(cls): cls for cls in classes if has(cls)}
     if len(known) < len(classes):
         raise WrongType(path, "attrs classes with different names", shown(classes))
     codecs = {name: codec_of(cls, path) for name, cls in known.items()}
@@ -367,10 +428,9 @@ def tagged_codec(classes: tuple[type, ...], path: str) -> Codec:
     need = f"a JSON object with a type, one of {', '.join(known)}"
 
     def write(value: Any) -> Any:
-        cls = type(
-            value
-        )  # the very class: a KeyError for a subclass, which would read back as less
-        return {"type": cls.__name__, **writers[cls](value)}
+        # Of the class itself: of one derived from it, which would read as less, a KeyError.
+        cls: type = type(value)
+        return {"type": name_of(cls), **writers[cls](value)}
 
     def read(value: Any, _: Any) -> Any:
         rest = dict(value)  # the tag is taken out of a copy: the document may be read again
@@ -389,5 +449,34 @@ def tagged_codec(classes: tuple[type, ...], path: str) -> Codec:
 
     def schema(definitions: Definitions) -> dict[str, Any]:
         return {"oneOf": [_defined(cls, definitions, tagged=True) for cls in known.values()]}
+
+    return Codec(write, read, explain, schema)
+
+
+def _late_codec(classes: tuple[type, ...], path: str) -> Codec:
+    """Return the codec of one of several classes, of which an abstract one has many kinds.
+
+    Programs define kinds of their own at any time, so these are looked up when one is met.
+    """
+
+    def known() -> Codec:
+        return tagged_codec(kinds_of(classes), path)
+
+    def write(value: Any) -> Any:
+        cls: type = type(value)
+        if cls not in kinds_of(classes):
+            need = " or ".join(f"a kind of {each.__name__}" for each in classes)
+            why = _why_not(cls) or "another class has this name now, or it is no such kind"
+            raise WrongType("", f"{need} that documents can hold", f"{name_of(cls)} ({why})")
+        return known().write(value)
+
+    def read(value: Any, kind: Any) -> Any:
+        return known().read(value, kind)
+
+    def explain(value: Any, path: str, faults: list[RuleViolation]) -> Any:
+        return known().explain(value, path, faults)
+
+    def schema(definitions: Definitions) -> dict[str, Any]:
+        return known().schema(definitions)
 
     return Codec(write, read, explain, schema)

@@ -21,12 +21,12 @@ from typing import Any, Final, TypeVar, overload
 
 from cattrs import ForbiddenExtraKeysError
 
-from numgenius_core._json import parse_json
+from numgenius_core._json import MAX_BYTES, parse_json
 from numgenius_core.billing.history import History
 from numgenius_core.billing.statements import Statement
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.storage import Disk, Volume
-from numgenius_core.documents._classes import codec_of, named, tagged_codec
+from numgenius_core.documents._classes import codec_of, kinds_of, named, tagged_codec
 from numgenius_core.documents._scalars import Codec, Definitions
 from numgenius_core.errors import (
     IllegalMove,
@@ -158,7 +158,8 @@ def to_json(value: object, *, indent: int | None = None) -> str:
 
     Raises:
         WrongType: ``value`` is nothing that a document can hold.
-        RuleViolation: A number in it is larger than documents hold.
+        RuleViolation: A number in it is larger than documents hold, or all of it is longer than
+            256 MiB.
 
     >>> from numgenius_core import PerGpuHour, PriceTerms
     >>> from numgenius_core.documents import to_json
@@ -175,7 +176,11 @@ def to_json(value: object, *, indent: int | None = None) -> str:
     }
     """
     document = {"schema": SCHEMA} | unstructure(value)
-    return json.dumps(document, indent=indent)
+    text = json.dumps(document, indent=indent)
+    if len(text) > MAX_BYTES:  # in ASCII a character is a byte
+        need = f"a value whose document has at most {MAX_BYTES:,} bytes"
+        raise RuleViolation("value", need, f"{len(text):,}")
+    return text
 
 
 @overload
@@ -249,7 +254,7 @@ def json_schema(kinds: Iterable[type] = _CLASSES) -> dict[str, Any]:
     """
     definitions: Definitions = {}
     documents = []
-    for cls in kinds:
+    for cls in kinds_of(kinds):
         tagged_codec((cls,), "kinds").schema(definitions)
         # A document is the tagged class with the schema's name before it; written out instead of
         # referred to, since a schema cannot add a property to one that allows no others.

@@ -14,7 +14,6 @@ have one of several classes, the object says which: ``"type"``.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import Enum
@@ -25,7 +24,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from numgenius_core._checks import MAX_DEPTH, MAX_GPUS, plain_json
+from numgenius_core._checks import MAX_DEPTH, MAX_GPUS, number_need, plain_json
 from numgenius_core._numbers import (
     LONGEST_SHARE,
     PICO,
@@ -329,12 +328,12 @@ def any_object() -> Codec:
     """Return the codec of a mapping from text to any JSON, kept as it is."""
 
     def checked(value: Any, _: Any = None) -> dict[str, Any]:
-        for fault in _object_faults(value, "", 0):
+        for fault in _object_faults(value, "", 1):
             raise fault
         return plain_json(value)
 
     def explain(value: Any, path: str, faults: list[RuleViolation]) -> Any:
-        found = list(_object_faults(value, path, 0))
+        found = list(_object_faults(value, path, 1))
         faults += found
         return None if found else plain_json(value)
 
@@ -353,16 +352,17 @@ def _object_faults(value: Any, path: str, depth: int) -> Iterator[RuleViolation]
 
 
 def _json_faults(value: Any, path: str, depth: int) -> Iterator[RuleViolation]:
-    if depth > MAX_DEPTH:
-        yield RuleViolation(path, f"JSON at most {MAX_DEPTH} levels deep", "deeper nesting")
-    elif isinstance(value, Mapping):
-        yield from _object_faults(value, path, depth)
-    elif type(value) is list or type(value) is tuple:
-        for index, inner in enumerate(value):
-            yield from _json_faults(inner, f"{path}[{index}]", depth + 1)
+    if isinstance(value, Mapping) or type(value) is list or type(value) is tuple:
+        if depth > MAX_DEPTH:
+            yield RuleViolation(path, f"JSON at most {MAX_DEPTH} levels deep", "deeper nesting")
+        elif isinstance(value, Mapping):
+            yield from _object_faults(value, path, depth)
+        else:
+            for index, inner in enumerate(value):
+                yield from _json_faults(inner, f"{path}[{index}]", depth + 1)
     elif type(value) in {int, float}:
-        if not abs(value) <= sys.float_info.max:  # also so for NaN
-            yield RuleViolation(path, "a number that a double can hold", shown(value))
+        if (need := number_need(value)) is not None:
+            yield RuleViolation(path, need, shown(value))
     elif value is not None and type(value) is not bool:
         yield from _text_faults(value, path)
 

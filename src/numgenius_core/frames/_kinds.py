@@ -10,6 +10,7 @@ from attrs import frozen
 from numgenius_core._checks import MAX_GPUS
 from numgenius_core._numbers import PICO
 from numgenius_core.frames._exact import INT64
+from numgenius_core.intervals import AFTER_LAST
 from numgenius_core.rates import MAX_RATE
 from numgenius_core.units import (
     BYTES_PER_GB,
@@ -101,7 +102,7 @@ GPUS: Final = Kind(
 INSTANT: Final = Kind(
     units={"seconds": 1},
     default=("seconds", "seconds"),
-    most=253_402_300_799,
+    most=AFTER_LAST - 1,
     need="seconds since 1970 up to the year 9999",
 )
 NUMBER: Final = Kind(

@@ -11,8 +11,15 @@ from numgenius_core._checks import check_kind
 from numgenius_core._numbers import plain_duration, whole_number
 from numgenius_core.billing.grace import DaysOfGrace, GraceSchedule
 from numgenius_core.billing.payouts import PayoutSchedule
-from numgenius_core.errors import RuleViolation
-from numgenius_core.sla.schedules import OUR_RULES, SlaRules
+from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, shown
+from numgenius_core.sla.fees import FeeSchedule
+from numgenius_core.sla.schedules import (
+    OUR_RULES,
+    BlendSchedule,
+    CreditSchedule,
+    NoticeSchedule,
+    SlaRules,
+)
 
 A_DAY_OF_GRACE: Final = DaysOfGrace()
 WEEKLY: Final = PayoutSchedule()
@@ -42,6 +49,13 @@ class Settings:
         sla_offered: Whether hosts may claim an uptime and clients buy the promise of it; a contract
             that has one keeps it.
 
+    Schedules of your own are attrs classes whose fields documents can hold: the market stores them.
+
+    Raises:
+        WrongType: A field of another type, or a schedule that documents cannot hold.
+        RuleViolation: A limit that is negative or above a billion, a step that is no whole seconds
+            above zero.
+
     >>> from datetime import timedelta
     >>> from numgenius_core.market import Settings
     >>> careful = Settings(waiting_on_a_machine=1_000, longest_step=timedelta(days=400))
@@ -64,6 +78,11 @@ class Settings:
         check_kind(self.payouts, PayoutSchedule, "settings.payouts")
         check_kind(self.sla, SlaRules, "settings.sla")
         check_kind(self.sla_offered, bool, "settings.sla_offered")
+        _check_stored(self.grace, GraceSchedule, "settings.grace")
+        _check_stored(self.sla.fee, FeeSchedule, "settings.sla.fee")
+        _check_stored(self.sla.credit, CreditSchedule, "settings.sla.credit")
+        _check_stored(self.sla.blend, BlendSchedule, "settings.sla.blend")
+        _check_stored(self.sla.notice, NoticeSchedule, "settings.sla.notice")
         for name in ("waiting_on_a_machine", "waiting_of_an_account"):
             if getattr(self, name) is not None:
                 whole_number(getattr(self, name), f"settings.{name}", 0, 10**9)
@@ -73,6 +92,26 @@ class Settings:
             if step <= timedelta(0) or step.microseconds:
                 need = "whole seconds above zero"
                 raise RuleViolation("settings.longest_step", need, str(step))
+
+
+def _check_stored(schedule: object, kind: type, path: str) -> None:
+    """Refuse a schedule of somebody else's that comes back from a document as another, or not.
+
+    Events and snapshots are documents: what is accepted here is stored with them.
+    """
+    if type(schedule).__module__.startswith("numgenius_core."):
+        return
+    from numgenius_core.documents import structure, unstructure  # with cattrs, which few need
+
+    need = f"a {kind.__name__} that documents can hold"
+    try:
+        again: object = structure(kind, unstructure(schedule, kind))
+    except RuleViolation as fault:
+        raise WrongType(path, need, fault.got) from None
+    except (InvalidDocument, TypeError, ValueError) as error:  # of a constructor of its own
+        raise WrongType(path, need, f"{shown(schedule)} ({error})") from None
+    if again != schedule:
+        raise WrongType(path, need, f"{shown(schedule)}, which comes back as {shown(again)}")
 
 
 NO_LIMITS: Final = Settings()

@@ -34,7 +34,7 @@ from attrs import frozen
 
 from numgenius_core._accrual import charge, discounted, seconds_on_deposit
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import round_half_even, whole_seconds
+from numgenius_core._numbers import decimal_of, round_half_even, whole_seconds
 from numgenius_core._tables import Number, Tabular, numbers
 from numgenius_core._terms import LOWEST_BID, Mode, Verification, check_bid, reliability_of
 from numgenius_core.errors import RuleViolation, shown
@@ -158,7 +158,7 @@ class Quote(Tabular):
         units = round_half_even(
             self.total.ticks * 10**places * SECONDS_PER_HOUR, TICKS_PER_DOLLAR * self.seconds
         )
-        return Decimal(units).scaleb(-places)
+        return decimal_of(units, places)
 
     def rounded_lines(self, places: int = 9) -> tuple[tuple[QuotePart, Decimal], ...]:
         """Return the lines in dollars of ``places`` decimals, which add up to the rounded total.

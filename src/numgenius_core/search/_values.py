@@ -67,10 +67,10 @@ def version(value: object) -> Decimal | None:
         major, minor, patch = (int(part or 0) for part in match.groups())
         return Decimal(major * 10**6 + minor * 10**3 + patch) if major else None
     whole = number(value)
-    if whole is None or whole != whole.to_integral_value() or not 1 <= whole < 10**9:
+    if whole is None or not 1 <= whole < 10**9 or whole != int(whole):
         return None
     if whole < 1_000:
-        return whole * 10**6
+        return Decimal(int(whole) * 10**6)
     return whole if whole >= 10**6 else None
 
 

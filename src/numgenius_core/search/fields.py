@@ -44,6 +44,7 @@ from numgenius_core._checks import check_kind, check_text
 from numgenius_core._numbers import (
     PRICE_PLACES,
     WIDE,
+    decimal_of,
     decimal_text,
     plain_duration,
     whole_number,
@@ -66,7 +67,7 @@ _MICROSECOND: Final = Decimal("0.000001")
 _HALF: Final = Decimal("0.5")
 _CHUNK_MB: Final = 64 * 1_024
 _CHUNK_CORES: Final = 32
-_STEP: Final = Decimal(1).scaleb(-PRICE_PLACES)
+_STEP: Final = decimal_of(1, PRICE_PLACES)
 _PER_DOLLAR: Final = {"dlperf": "dlperf_per_dphtotal", "total_flops": "flops_per_dphtotal"}
 _RESERVED_MORE: Final = Decimal("0.001")
 """What answers to reserved searches add to the price that a speed is divided by."""
@@ -231,7 +232,7 @@ class Field:
 
 
 def _dollars(steps: int) -> Decimal:
-    return Decimal(steps).scaleb(-PRICE_PLACES, WIDE)
+    return decimal_of(steps, PRICE_PLACES)
 
 
 def _whole_price(offer: Offer, key: str, per_gpu: int) -> Decimal:
@@ -245,7 +246,7 @@ def _whole_price(offer: Offer, key: str, per_gpu: int) -> Decimal:
     said = number(offer.extra.get(key))
     if said is not None and said.adjusted() < MAX_WHOLE:
         steps = WIDE.divide(said.scaleb(PRICE_PLACES, WIDE), Decimal(offer.gpus))
-        if -_HALF <= WIDE.subtract(steps, Decimal(per_gpu)) <= _HALF:
+        if WIDE.subtract(steps, Decimal(per_gpu)).copy_abs() <= _HALF:
             return said
     return _dollars(per_gpu * offer.gpus)
 

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from attrs import evolve, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._numbers import WIDE
+from numgenius_core._numbers import WIDE, decimal_of
 from numgenius_core.offer import Offer
 from numgenius_core.search._regions import REGIONS
 from numgenius_core.search._values import FieldType, Scalar
@@ -50,7 +50,7 @@ _SHARE: Final = _Unit("is a share from 0 to 1", (Decimal("0.01"),), high=Decimal
 
 
 def _memory(most_gb: int) -> _Unit:
-    factors = tuple(Decimal(1).scaleb(-places) for places in (3, 6, 9))
+    factors = tuple(decimal_of(1, places) for places in (3, 6, 9))
     return _Unit("is typed in GB", factors, high=Decimal(most_gb * MB_PER_GB))
 
 
@@ -82,7 +82,7 @@ _UNITS: Final[dict[str, _Unit]] = {
     ),
     "duration": _Unit(
         "is typed in days",
-        (1 / Decimal(SECONDS_PER_DAY), 1 / Decimal(24)),
+        tuple(WIDE.divide(Decimal(1), Decimal(n)) for n in (SECONDS_PER_DAY, 24)),
         low=Decimal(SECONDS_PER_HOUR),
         high=Decimal(366 * SECONDS_PER_DAY),
     ),
@@ -97,6 +97,7 @@ _UNITS: Final[dict[str, _Unit]] = {
     ),
 }
 _NAMED: Final = 4
+_MILLIONTH: Final = Decimal("0.000001")
 _ALIKE: Final = 0.75
 
 
@@ -255,7 +256,10 @@ def _in_another_unit(condition: Condition, said: Sequence[Decimal], met: int) ->
         return None
     if met and condition.operator in (Operator.EQ, Operator.NEQ):
         return None
-    meant = [Decimal(f"{WIDE.multiply(condition.value, one):.6f}") for one in unit.factors]
+    meant = [
+        WIDE.multiply(condition.value, one).quantize(_MILLIONTH, context=WIDE)
+        for one in unit.factors
+    ]
     found = [value for value in meant if min(said) <= value <= max(said)]
     if unit is _SHARE or not met:
         found += [value for value in meant if value > 0 and unit.low <= value <= unit.high]

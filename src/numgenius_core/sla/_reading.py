@@ -4,26 +4,33 @@ JSON: ``{"machine": 7, "rentals": [{"start", "end"}], "outages": [{"start", "end
 CSV: a heading ``kind,start,end,announced`` and a line for each rental and outage, the kind being
 one of these words (or of their plurals; the column may be called ``type``). Times are ISO 8601 with
 an offset or seconds since 1970; ``announced`` may be left out or empty, ``machine`` too.
+
+Our reading: any other key or column is refused. Maintenance with ``anounced`` would count as
+downtime that nobody was told of.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from numgenius_core._json import parse_json
 from numgenius_core._json.packings import Source, name_of, text_of
+from numgenius_core._json.tables import Table, table_of
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
 from numgenius_core.intervals import Interval, from_epoch, parse_instant
 from numgenius_core.sla.history import Outage, UptimeHistory
 
-_KEYS: Final = {"machine", "rentals", "outages"}
+_KEYS: Final = ("machine", "rentals", "outages")
+_OF_A_RENTAL: Final = ("start", "end")
+_OF_AN_OUTAGE: Final = ("start", "end", "announced")
+_KINDS: Final = ("kind", "type")
+_COLUMNS: Final = (*_OF_AN_OUTAGE, "machine")
 _SECONDS: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?", re.ASCII)
-_HEADING: Final = {"start", "end"}
+_ID: Final = re.compile(r"([0-9]{1,18})(?:\.0+)?", re.ASCII)  # of a column with gaps: 7.0
+_UNNAMED: Final = re.compile(r"(?:column [0-9]+)?", re.ASCII)
 
 
 def read_history(source: Source | Mapping[str, Any]) -> UptimeHistory:
@@ -35,8 +42,10 @@ def read_history(source: Source | Mapping[str, Any]) -> UptimeHistory:
 
     Raises:
         WrongType: It is none of them, or something in it is of no use, such as a number for a list.
-        ParseError: It cannot be read, or is neither JSON nor CSV of this kind.
-        RuleViolation: A time without offset, an end before its start, outages that overlap.
+        ParseError: It cannot be read, is neither JSON nor CSV of this kind, or a row of it has
+            another length.
+        RuleViolation: A key or a column that a history does not have, a time without offset, an
+            end before its start, outages that overlap.
 
     >>> from numgenius_core.sla import read_history
     >>> history = read_history({
@@ -61,16 +70,23 @@ def read_history(source: Source | Mapping[str, Any]) -> UptimeHistory:
 def _history(record: Any, path: str) -> UptimeHistory:
     if not isinstance(record, Mapping):
         raise WrongType(path, "an object with rentals and outages", shown(record))
-    if unknown := set(record) - _KEYS:
-        need = "the keys machine, rentals and outages"
-        raise RuleViolation(path, need, shown(min(map(str, unknown))))
+    _check_keys(record, _KEYS, path)
     rentals = _each(record.get("rentals"), f"{path}.rentals")
     outages = _each(record.get("outages", []), f"{path}.outages")
     return UptimeHistory(
-        rentals=tuple(_period(each, where) for each, where in rentals),
+        rentals=tuple(_rental(each, where) for each, where in rentals),
         outages=tuple(_outage(each, where) for each, where in outages),
         machine=record.get("machine"),
     )
+
+
+def _check_keys(
+    record: Iterable[object], keys: Sequence[str], path: str, what: str = "keys"
+) -> None:
+    """Refuse a key that is none of these: what it says would count for nothing."""
+    if unknown := set(record) - set(keys):
+        need = f"the {what} {', '.join(keys[:-1])} and {keys[-1]}"
+        raise RuleViolation(path, need, shown(min(map(str, unknown))))
 
 
 def _each(values: Any, path: str) -> list[tuple[Mapping[str, Any], str]]:
@@ -85,6 +101,11 @@ def _each(values: Any, path: str) -> list[tuple[Mapping[str, Any], str]]:
     return found
 
 
+def _rental(record: Mapping[str, Any], path: str) -> Interval:
+    _check_keys(record, _OF_A_RENTAL, path)
+    return _period(record, path)
+
+
 def _period(record: Mapping[str, Any], path: str) -> Interval:
     start, end = (_instant(record.get(key), f"{path}.{key}") for key in ("start", "end"))
     try:
@@ -94,6 +115,7 @@ def _period(record: Mapping[str, Any], path: str) -> Interval:
 
 
 def _outage(record: Mapping[str, Any], path: str) -> Outage:
+    _check_keys(record, _OF_AN_OUTAGE, path)
     told = record.get("announced")
     announced = None if told in (None, "") else _instant(told, f"{path}.announced")
     return Outage(period=_period(record, path), announced=announced)
@@ -111,28 +133,36 @@ def _instant(value: Any, path: str) -> datetime:
 
 
 def _of_csv(text: str, name: str) -> UptimeHistory:
-    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    table = _table(text, name)
+    column = "kind" if "kind" in table.header else "type"
     found: dict[str, list[Any]] = {"rental": [], "outage": []}
     machine = None
-    try:
-        heading = {str(key) for key in rows.fieldnames or ()}
-        column = "kind" if "kind" in heading else "type"
-        if not heading >= {column, *_HEADING}:
-            need = "JSON, or CSV with the heading kind,start,end,announced"
-            if name == "text" and "\n" not in text:
-                need += " (the name of a file comes as a Path)"
-            raise ParseError(name, need, shown(text[:40]))
-        for row in rows:
-            path = f"{name}, line {rows.line_num}"
-            kind = (row[column] or "").removesuffix("s")
-            if kind not in found:
-                raise RuleViolation(f"{path}, {column}", "rental or outage", shown(row[column]))
-            found[kind].append(_outage(row, path) if kind == "outage" else _period(row, path))
-            machine = _machine(row, machine, path)
-    except csv.Error as error:
-        raise ParseError(f"{name}, line {rows.reader.line_num}", "CSV", str(error)) from None
+    for place, row, length in table.records():
+        path = f"{name}, {place}"
+        if row is None:
+            raise ParseError(path, f"{len(table.header)} columns", str(length))
+        kind = row[column].removesuffix("s")
+        if kind not in found:
+            raise RuleViolation(f"{path}, {column}", "rental or outage", shown(row[column]))
+        record = {key: row[key] for key in _OF_AN_OUTAGE if key in _OF_A_RENTAL or row.get(key)}
+        found[kind].append((_outage if kind == "outage" else _rental)(record, path))
+        machine = _machine(row, machine, path)
     rentals, outages = tuple(found["rental"]), tuple(found["outage"])
     return UptimeHistory(rentals=rentals, outages=outages, machine=machine)
+
+
+def _table(text: str, name: str) -> Table:
+    """Return the table that a text is, if its columns are those of a history."""
+    table = table_of(text, name, {*_KINDS, *_COLUMNS}) if text.strip() else None
+    kinds = [] if table is None else [each for each in _KINDS if each in table.header]
+    if table is None or not kinds or not {*_OF_A_RENTAL} <= {*table.header}:
+        need = "JSON, or CSV with the heading kind,start,end,announced"
+        if name == "text" and "\n" not in text:
+            need += " (the name of a file comes as a Path)"
+        raise ParseError(name, need, shown(text[:40]))
+    named = [each for each in table.header if not _UNNAMED.fullmatch(each)]
+    _check_keys(named, (kinds[0], *_COLUMNS), name, "columns")
+    return table
 
 
 def _machine(row: Mapping[str, Any], known: int | None, path: str) -> int | None:
@@ -140,7 +170,8 @@ def _machine(row: Mapping[str, Any], known: int | None, path: str) -> int | None
     text = row.get("machine")
     if not text:
         return known
-    if not re.fullmatch(r"[0-9]{1,18}", text, re.ASCII) or known not in (None, int(text)):
+    match = _ID.fullmatch(text)
+    if match is None or known not in (None, int(match[1])):
         need = "one machine's id" if known is None else f"the machine {known} of the lines before"
         raise RuleViolation(f"{path}, machine", need, shown(text))
-    return int(text)
+    return int(match[1])

@@ -22,7 +22,7 @@ claim, against what is published.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from decimal import Context, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from typing import Final
@@ -30,13 +30,13 @@ from typing import Final
 from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import PICO, exact_number, round_half_even
+from numgenius_core._numbers import PICO, exact_number, own_context, round_half_even
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.rates import PerHour
 from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.units import Exact
 
-_DIGITS: Final = Context(prec=60)  # ln and exp of Decimal round correctly, on every machine alike
+_DIGITS: Final = own_context(60)  # ln and exp of Decimal round correctly, on every machine alike
 _MARGIN: Final = Fraction(19, 200)
 _TAIL: Final = Fraction(3, 2)
 

@@ -28,7 +28,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from math import exp, expm1, inf, log, sqrt
@@ -38,7 +38,7 @@ from typing import Any, Final, Literal, NamedTuple, Self
 from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._numbers import PICO, exact_number, fraction
+from numgenius_core._numbers import PICO, WIDE, exact_number, fraction
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.intervals import total_seconds
 from numgenius_core.planning.spells import FreeSpell
@@ -156,7 +156,9 @@ class Arrivals:
         return cls(**_arrivals(curve, watched, mix, base, price, slope, confidence))
 
     def __str__(self) -> str:
-        found = f"{self.per_day:.2f} a day ({self.low:.2f} to {self.high:.2f}) at ${self.price}"
+        with localcontext(WIDE):  # the caller's may round another way
+            rate = f"{self.per_day:.2f} a day ({self.low:.2f} to {self.high:.2f})"
+        found = f"{rate} at ${self.price}"
         if self.elasticity is not None:
             found += f", elasticity {self.elasticity}"
         return f"{found}: {self.rentals} rentals of {self.machines} machines"

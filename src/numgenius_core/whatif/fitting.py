@@ -146,7 +146,7 @@ def fit(
     ...     for price, occupied in (("0.40", "0.8"), ("0.50", "0.6"))
     ... ]
     >>> demand = fit(seen, gpus=8, sizes={1: 1}, stays=Exponential(6))
-    >>> f"{demand.per_day:.1f} a day, elasticity {demand.limits.slope:.2f}"
+    >>> f"{float(demand.per_day):.1f} a day, elasticity {float(demand.limits.slope):.2f}"
     '36.0 a day, elasticity 2.44'
     """
     check_kind(stays, Distribution, "stays")

@@ -22,7 +22,7 @@ from typing import Final
 from attrs import field, frozen
 
 from numgenius_core._checks import MAX_GPUS, check_kind, read_only
-from numgenius_core._numbers import PICO, whole_number
+from numgenius_core._numbers import whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.listing import Mode
 from numgenius_core.rates import PerGpuHour
@@ -34,7 +34,6 @@ LIMIT_SPREAD: Final = "0.3"
 BID_SHARE: Final = Fraction(3, 5)
 """The median bid as a share of the usual price."""
 BID_SPREAD: Final = "0.4"
-_PLACES: Final = Decimal("0.000001")
 
 
 @frozen(kw_only=True)
@@ -118,15 +117,13 @@ def preset_demand(name: str, *, gpus: int, price: PerGpuHour) -> Demand:
     sizes = {size: weight for size, weight in preset.sizes.items() if size <= gpus}
     size = sum(s * w for s, w in sizes.items()) / sum(sizes.values())
     mean = float(preset.hours) * exp(float(preset.spread) ** 2 / 2)
-    per_day = Decimal(float(preset.load) * gpus * 24 / (size * mean)).quantize(_PLACES)
-    dollars = Decimal(price.steps) / PICO
-    bid = dollars * BID_SHARE.numerator / BID_SHARE.denominator
+    per_day = Decimal(f"{float(preset.load) * gpus * 24 / (size * mean):.6f}")
     return Demand(
         per_day=per_day,
         sizes=sizes,
         stays=LogNormal(preset.hours, preset.spread),
         modes=preset.modes,
-        limits=LogNormal(dollars, LIMIT_SPREAD),
-        bids=LogNormal(bid, BID_SPREAD),
+        limits=LogNormal(price.to_decimal(), LIMIT_SPREAD),
+        bids=LogNormal(price.scaled(BID_SHARE).to_decimal(), BID_SPREAD),
         whole=False,
     )

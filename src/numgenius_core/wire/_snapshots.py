@@ -25,6 +25,7 @@ from numgenius_core._numbers import (
     PICO,
     PRICE_PLACES,
     WIDE,
+    decimal_of,
     decimal_text,
     fraction,
     round_half_even,
@@ -356,7 +357,7 @@ def _ends_at(collected_at: datetime | None, duration: _Exact | None) -> datetime
 
 def _text(steps: int | Fraction) -> str:
     """Return price steps as dollars in text, to six places more than a step has."""
-    digits = Decimal(round(steps * 10**6)).scaleb(-PRICE_PLACES - 6, WIDE)
+    digits = decimal_of(round(steps * 10**6), PRICE_PLACES + 6)
     return decimal_text(digits, 1)
 
 
@@ -387,7 +388,7 @@ def _duration(offer: Offer) -> str:
         need = "the time of the snapshot, to write an end as a duration"
         raise RuleViolation("collected_at", need, "none")
     micros = (offer.ends_at - collected) // timedelta(microseconds=1)
-    return decimal_text(Decimal(micros).scaleb(-6, WIDE), 1)
+    return decimal_text(decimal_of(micros, 6), 1)
 
 
 def _gpu_frac(offer: Offer) -> str:

@@ -18,12 +18,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import lru_cache
 from operator import attrgetter
 from typing import Final
 
 from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._numbers import WIDE
 from numgenius_core.gpus.slicing import infer_min_gpu, offer_sizes
 from numgenius_core.ids import MachineId, OfferId
 from numgenius_core.intervals import utc
@@ -68,13 +69,14 @@ def find(
     found: list[Finding] = []
     indexes: defaultdict[OfferId, list[int]] = defaultdict(list)
     machines: defaultdict[MachineId, list[Offer]] = defaultdict(list)
-    for place, offer in enumerate(market):
-        check_kind(offer, Offer, f"offers[{place}]")
-        seen = indexes[offer.id]
-        if not seen:  # an offer that is repeated is no second slice of its machine
-            found += _of_offer(offer, moment)
-            machines[offer.machine].append(offer)
-        seen.append(place)
+    with localcontext(WIDE):  # the caller's may round what a total is made of
+        for place, offer in enumerate(market):
+            check_kind(offer, Offer, f"offers[{place}]")
+            seen = indexes[offer.id]
+            if not seen:  # an offer that is repeated is no second slice of its machine
+                found += _of_offer(offer, moment)
+                machines[offer.machine].append(offer)
+            seen.append(place)
     for where in indexes.values():
         if len(where) > 1:
             stands = f"stands at {', '.join(map(str, where))}"

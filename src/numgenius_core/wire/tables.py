@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from numgenius_core._checks import check_kind
 from numgenius_core._json.packings import Source, name_of, text_of
+from numgenius_core._json.tables import Table, require, table_of
 from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, WrongType, shown
 from numgenius_core.rates import PerHour
 from numgenius_core.wire._kinds import RecordKind
@@ -26,13 +27,10 @@ from numgenius_core.wire._moments import moment_in
 from numgenius_core.wire._rows import (
     ROW,
     ColumnMap,
-    Table,
     check_map,
     decimal_comma,
     plain_number,
     renamed,
-    require,
-    table_of,
 )
 from numgenius_core.wire._sources import records
 

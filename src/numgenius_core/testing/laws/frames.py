@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from numgenius_core._numbers import PICO, round_half_even
+from numgenius_core._numbers import PICO, WIDE, decimal_of, round_half_even
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID
 from numgenius_core.errors import MissingExtra
 from numgenius_core.ids import MachineId, OfferId
@@ -134,7 +134,7 @@ def _offer(row: Row) -> Offer:
 
 
 def _nanos(amount: Decimal) -> int:
-    return int(amount.scaleb(9))
+    return int(amount.scaleb(9, WIDE))
 
 
 def scalar_results(row: Row) -> dict[str, int | None]:
@@ -162,9 +162,9 @@ def _scalar(row: Row) -> tuple[int | None, ...]:
         offer,
         timedelta(seconds=row["seconds"]),
         mode=mode,
-        disk=Decimal(row["disk_mb"]).scaleb(-3),
-        upload=Decimal(row["sent"]).scaleb(-9),
-        download=Decimal(row["received"]).scaleb(-9),
+        disk=decimal_of(row["disk_mb"], 3),
+        upload=decimal_of(row["sent"], 9),
+        download=decimal_of(row["received"], 9),
         **more,
     )
     return (

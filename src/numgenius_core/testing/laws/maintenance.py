@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from attrs import evolve
 from hypothesis import strategies as st
 
+from numgenius_core._numbers import decimal_of
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval
@@ -101,7 +102,7 @@ def _whole(implementation: Implementation, hours: Decimal) -> str | None:
 MAINTENANCE_REQUEST: Final = Rule(
     name="maintenance_request",
     signature="(hours: Decimal) -> whole hours: int",
-    cases=st.tuples(st.integers(1, 10**5).map(lambda n: Decimal(n).scaleb(-2))),
+    cases=st.tuples(st.integers(1, 10**5).map(lambda n: decimal_of(n, 2))),
     laws=(
         Law(name="whole hours", sentence=_HOURS, check=_whole),
         Law(name="fractions floored", sentence=_HOURS, check=_floored),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from attrs import evolve
 from hypothesis import strategies as st
 
-from numgenius_core._numbers import PICO
+from numgenius_core._numbers import PICO, decimal_of
 from numgenius_core.money import Money
 from numgenius_core.offer import Offer
 from numgenius_core.prices.deposits import refund
@@ -87,7 +86,7 @@ SPLIT: Final = Rule(
     name="split",
     signature="(amount: Money, weights: Sequence[int]) -> Sequence[whole cents as dollars]",
     cases=st.tuples(
-        st.integers(-(10**6), 10**6).map(lambda cents: Money(Decimal(cents).scaleb(-2))),
+        st.integers(-(10**6), 10**6).map(lambda cents: Money(decimal_of(cents, 2))),
         st.lists(st.integers(0, 100), min_size=1, max_size=6).filter(any).map(tuple),
     ),
     laws=(
@@ -156,9 +155,9 @@ def _our_quote(*case: Any) -> Money:
     return quote(
         stay.offer,
         timedelta(seconds=stay.seconds),
-        disk=Decimal(stay.disk).scaleb(-3),
-        upload=Decimal(stay.sent).scaleb(-9),
-        download=Decimal(stay.received).scaleb(-9),
+        disk=decimal_of(stay.disk, 3),
+        upload=decimal_of(stay.sent, 9),
+        download=decimal_of(stay.received, 9),
     ).total
 
 

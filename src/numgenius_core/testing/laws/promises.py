@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
 from attrs import evolve
 from hypothesis import strategies as st
 
-from numgenius_core._numbers import PICO
+from numgenius_core._numbers import PICO, decimal_of
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import QuotePart, quote
@@ -125,7 +124,7 @@ def _our_bill(
     offer: Offer, length: int, disk: int, target: Fraction | None
 ) -> tuple[Any, Any, Any]:
     stay = timedelta(seconds=length)
-    found = quote(offer, stay, mode=Mode.ON_DEMAND, disk=Decimal(disk).scaleb(-3), target=target)
+    found = quote(offer, stay, mode=Mode.ON_DEMAND, disk=decimal_of(disk, 3), target=target)
     return found.total, found.amount_of(QuotePart.SLA_FEE), found.payout
 
 
