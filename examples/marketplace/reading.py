@@ -98,6 +98,7 @@ class Call:
         body: Its JSON object.
         query: Its query, each value JSON or text.
         command_id: Asked again with it, it is answered as it was; ``None`` if it may happen again.
+        wish: What it asks for, as a digest, which another request with its id does not have.
     """
 
     by: AccountId
@@ -106,6 +107,7 @@ class Call:
     body: Mapping[str, Any]
     query: Mapping[str, str]
     command_id: str | None = None
+    wish: str = ""
 
     @property
     def machine(self) -> dict[str, Any]:
