@@ -36,7 +36,7 @@ from examples.marketplace.once import HEADER, command_id, kept, told_first, wish
 from examples.marketplace.openapi import document
 from examples.marketplace.payouts import WeeklyRun
 from examples.marketplace.questions import Answers, Asked
-from examples.marketplace.reading import MAX_BODY, Call, parsed
+from examples.marketplace.reading import MAX_BODY, Call, parsed, shown
 from examples.marketplace.refusals import NotServed, named, refusal, refused, why_not_served
 from examples.marketplace.several import Each, NothingDone, Tried
 from examples.marketplace.store import NotKnown, NotStored, Store
@@ -196,7 +196,7 @@ class Service:
         number = request.path_params.get("number", "0")
         if not NUMBER.fullmatch(number):
             raise NotServed(why_not_served(request.method, request.url.path))
-        body, query = await body_of(request), dict(request.query_params)
+        body, query = await body_of(request), query_of(request)
         known_by, wanted = None, ""
         if (key := key_of(request)) is not None:
             known_by = command_id(account, key)
@@ -256,6 +256,16 @@ def key_of(request: Request) -> str | None:
     if len(found) > 1:
         raise ParseError(HEADER, "one key", f"{len(found)} of them")
     return found[0].strip() if found else None
+
+
+def query_of(request: Request) -> dict[str, str]:
+    """Return the parameters of a request: of one that came twice nobody can say which is meant."""
+    found: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in found:
+            raise ParseError(shown(name), "each parameter once", "it twice")
+        found[name] = value
+    return found
 
 
 async def body_of(request: Request) -> dict[str, Any]:

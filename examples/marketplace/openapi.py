@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from examples.marketplace.doors import DOORS, Door
 from examples.marketplace.once import HEADER, MOST
-from examples.marketplace.reading import MAX_IDS
+from examples.marketplace.reading import MAX_IDS, MOST_NUMBER
 
 Schema = dict[str, Any]
 
 NUMBER: Final = {"type": ["number", "null"]}
 TEXT: Final = {"type": ["string", "null"]}
-WHOLE: Final = {"type": "integer", "minimum": 0}
+WHOLE: Final = {"type": "integer", "minimum": 0, "maximum": MOST_NUMBER}
 IDS: Final = {"type": "array", "items": WHOLE, "minItems": 1, "maxItems": MAX_IDS}
 LIST: Final = {"type": ["array", "null"]}
 FLAG: Final = {"type": "boolean"}
