@@ -16,6 +16,7 @@ from fastapi import FastAPI, Header, Request
 from fastapi.responses import JSONResponse
 
 from examples.marketplace.commands import instances_load_at_once
+from examples.marketplace.once import carried_out
 from examples.marketplace.sqlite_log import SqliteLog
 from numgenius_core import Machine, Mode, Money, NumgeniusError, PerGpuHour, PriceTerms
 from numgenius_core.intervals import floor_second
@@ -23,9 +24,10 @@ from numgenius_core.market import commands as do, find_event, views
 from numgenius_core.market.events import ContractCreated
 from numgenius_core.market.logs import Writer
 
-Account = Annotated[str, Header(alias="X-Account")]
+By = Annotated[str, Header(alias="X-Account")]
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 STATUS = {"unknown_id": 404, "not_allowed": 403, "not_available": 409, "insufficient_credit": 402}
+STATUS |= {"idempotency_key_reused": 422}
 
 
 def app(file: str = "market.sqlite") -> FastAPI:
@@ -33,23 +35,20 @@ def app(file: str = "market.sqlite") -> FastAPI:
     writer = Writer(SqliteLog(file), react=instances_load_at_once)  # no image to fetch here
 
     def carry_out(account: str, key: str | None, *commands: do.Command) -> Any:
-        named = key and f"{type(commands[0]).__name__} {len(account)} {account} {key}"
         at = floor_second(datetime.now(UTC))
         with alone:  # a writer is for one thread at a time
-            return writer.execute(*commands, at=at, command_id=named)
+            return carried_out(writer, *commands, at=at, account=account, key=key)
 
     @served.exception_handler(NumgeniusError)
     def refused(_: Request, why: Any) -> JSONResponse:
         return JSONResponse({"error": why.code, "message": str(why)}, STATUS.get(why.code, 400))
 
     @served.post("/credit", status_code=201)
-    def pay_in(dollars: Decimal, account: Account, key: Key = None) -> None:
+    def pay_in(dollars: Decimal, account: By, key: Key = None) -> None:
         carry_out(account, key, do.AddCredit(account=account, amount=Money(dollars)))
 
     @served.post("/machines/{number}", status_code=201)
-    def offer(
-        number: int, gpu: str, gpus: int, price: Decimal, by: Account, key: Key = None
-    ) -> None:
+    def offer(number: int, gpu: str, gpus: int, price: Decimal, by: By, key: Key = None) -> None:
         machine = Machine(id=number, host=by, gpu_name=gpu, gpus=gpus, disk_mb=1_000_000)
         listing = do.ListMachine(by=by, machine=number, prices=PriceTerms(gpu=PerGpuHour(price)))
         carry_out(by, key, do.AddMachine(machine=machine), listing)
@@ -61,17 +60,17 @@ def app(file: str = "market.sqlite") -> FastAPI:
         return [{"offer": each.id, "gpu": each.gpu_name, "gpus": each.gpus} for each in there]
 
     @served.post("/offers/{number}/rent", status_code=201)
-    def rent(number: int, account: Account, disk_gb: int = 10, key: Key = None) -> dict[str, int]:
+    def rent(number: int, account: By, disk_gb: int = 10, key: Key = None) -> dict[str, int]:
         command = do.Rent(by=account, offer=number, mode=Mode.ON_DEMAND, disk_mb=disk_gb * 1_000)
         made = find_event(carry_out(account, key, command), ContractCreated)
         return {"rental": made.contract.id}
 
     @served.delete("/rentals/{number}")
-    def end(number: int, account: Account, key: Key = None) -> None:
+    def end(number: int, account: By, key: Key = None) -> None:
         carry_out(account, key, do.Destroy(by=account, contract=number))
 
     @served.get("/balance")
-    def balance(account: Account) -> dict[str, str]:
+    def balance(account: By) -> dict[str, str]:
         carry_out("", None)
         now = writer.market
         at = max(now.now, floor_second(datetime.now(UTC)))  # another worker's may be ahead

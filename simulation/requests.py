@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 from attrs import define
 from starlette.types import ASGIApp, Message
 
+from examples.marketplace.once import command_id
+from numgenius_core.ids import AccountId
 from simulation.box import Box
 from simulation.workers import Worker
 
@@ -23,7 +25,7 @@ class Request:
 
     Attributes:
         by: The client.
-        key: Makes it happen once.
+        key: Makes it happen once; empty if it only asks.
         method: Of the request.
         path: Of the request.
         body: Of the request.
@@ -44,7 +46,7 @@ class Request:
     @property
     def name(self) -> str:
         """What the log knows it by."""
-        return f"{self.by} {self.key}"
+        return command_id(AccountId(self.by), self.key)
 
     @property
     def whole_path(self) -> str:
@@ -106,9 +108,10 @@ def scope_of(request: Request, length: int, query: str) -> dict[str, Any]:
     """Return what ASGI says of a request before its body."""
     headers = [
         (b"authorization", f"Bearer {request.by}".encode()),
-        (b"idempotency-key", request.key.encode()),
         (b"content-length", str(length).encode()),
     ]
+    if request.key:
+        headers.append((b"idempotency-key", request.key.encode()))
     return {
         "type": "http",
         "asgi": {"version": "3.0"},

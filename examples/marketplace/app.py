@@ -32,10 +32,11 @@ from examples.marketplace.hardware import DEMO, Hardware
 from examples.marketplace.keys import Keys, any_key, digest
 from examples.marketplace.limits import Limits
 from examples.marketplace.logbook import logged
+from examples.marketplace.once import HEADER, command_id, kept, told_first, wish
 from examples.marketplace.openapi import document
 from examples.marketplace.payouts import WeeklyRun
 from examples.marketplace.questions import Answers, Asked
-from examples.marketplace.reading import MAX_BODY, Call, parsed
+from examples.marketplace.reading import MAX_BODY, Call, parsed, shown
 from examples.marketplace.refusals import NotServed, named, refusal, refused, why_not_served
 from examples.marketplace.several import Each, NothingDone, Tried
 from examples.marketplace.store import NotKnown, NotStored, Store
@@ -44,7 +45,7 @@ from numgenius_core.ids import AccountId
 from numgenius_core.market import Market
 from numgenius_core.market.commands import AddCredit, Command
 from numgenius_core.market.events import Event
-from numgenius_core.market.logs import Later, Telling
+from numgenius_core.market.logs import Later, Reply, Telling
 from numgenius_core.money import Money
 
 Respond = Callable[[Call], Awaitable[Any]]
@@ -135,7 +136,7 @@ class Service:
             if call.command_id is not None:  # before what may fail, and what it means by now
                 known = self.store.reply(call.command_id)
                 if known is not None:
-                    return Response(known.text, media_type="application/json")
+                    return answered(call, known)
             return await self.carried_out(await self.begun(call), means)
 
         return respond
@@ -164,13 +165,13 @@ class Service:
             return commands
 
         def tell(before: Market, events: Sequence[Event]) -> str:
-            return tellings[-1](before, events)
+            return kept(call.wish, tellings[-1](before, events))
 
         try:
             told = await self.store.do(means=understood, command_id=call.command_id, tell=tell)
         except NothingDone as fault:
             return nothing_done(fault.tried)
-        return Response(told.text, media_type="application/json")
+        return answered(call, told)  # another request with its key may have been faster
 
     def questioned(self, answers: Answers) -> Respond:
         async def respond(call: Call) -> Any:
@@ -195,16 +196,19 @@ class Service:
         number = request.path_params.get("number", "0")
         if not NUMBER.fullmatch(number):
             raise NotServed(why_not_served(request.method, request.url.path))
-        body = await body_of(request)
-        query = request.query_params
-        key = request.headers.get("idempotency-key")
+        body, query = await body_of(request), query_of(request)
+        known_by, wanted = None, ""
+        if (key := key_of(request)) is not None:
+            known_by = command_id(account, key)
+            wanted = wish(door.method, request.url.path, query, body)
         return Call(
             by=account,
             at=self.store.now(),
             number=int(number),
             body=body,
             query=query,
-            command_id=None if key is None else f"{account} {key}",
+            command_id=known_by,
+            wish=wanted,
         )
 
     async def begun(self, call: Call) -> Call:
@@ -229,12 +233,39 @@ class Service:
         return self.keys(key.strip()) if scheme == "Bearer" and key.strip() else None
 
 
+def answered(call: Call, told: Reply) -> Response:
+    """Return the answer to a request that was carried out, now or when it first came.
+
+    Raises:
+        KeyReused: It is the answer to another request with the same key.
+    """
+    return Response(told_first(call.wish, told.text), media_type="application/json")
+
+
 def nothing_done(tried: Tried) -> JSONResponse:
     """Return the refusal of several, of which none could be carried out: that of the first."""
     fault, told = next(iter(tried.refused.values())), tried.answer()
     status, word, code = named(fault)
     beside = {name: value for name, value in told.items() if name not in ("success", "msg")}
     return refusal(tried.meant.status or status, word, fault, code=code, beside=beside)
+
+
+def key_of(request: Request) -> str | None:
+    """Return what makes a request happen once, ``None`` if it may happen again."""
+    found = request.headers.getlist(HEADER)
+    if len(found) > 1:
+        raise ParseError(HEADER, "one key", f"{len(found)} of them")
+    return found[0].strip() if found else None
+
+
+def query_of(request: Request) -> dict[str, str]:
+    """Return the parameters of a request: of one that came twice nobody can say which is meant."""
+    found: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in found:
+            raise ParseError(shown(name), "each parameter once", "it twice")
+        found[name] = value
+    return found
 
 
 async def body_of(request: Request) -> dict[str, Any]:

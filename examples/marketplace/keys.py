@@ -10,6 +10,7 @@ which prints the line, and the key itself to the terminal, once.
 
 from __future__ import annotations
 
+import argparse
 import re
 import secrets
 import sys
@@ -24,7 +25,8 @@ from numgenius_core.ids import AccountId
 Keys = Callable[[str], AccountId | None]
 """The account of a key; ``None`` if it is nobody's."""
 
-_LINE: Final = re.compile(r"(?P<account>\S{1,200})\s+(?P<digest>[0-9a-f]{64})", re.ASCII)
+_LINE: Final = re.compile(r"(?P<account>\S+)\s+(?P<digest>[0-9a-f]{64})", re.ASCII)
+_NAME: Final = "an account of 1 to 200 printable characters, without a blank and no # first"
 
 
 def any_key(key: str) -> AccountId:
@@ -32,18 +34,28 @@ def any_key(key: str) -> AccountId:
     return AccountId(key)
 
 
+def is_name(text: str) -> bool:
+    """Return whether a line of a key file can name an account so."""
+    return 1 <= len(text) <= 200 and text.isprintable() and " " not in text and text[0] != "#"
+
+
 def key_file(path: str) -> Keys:
     """Return the accounts of the keys in a file, read once.
 
     Raises:
-        ParseError: A line is not as it should be, or a key stands in two.
+        OSError: There is no such file, or it may not be read.
+        ParseError: It is no UTF-8, a line is not as it should be, or a key stands in two.
     """
+    try:
+        text = Path(path).read_text("utf-8")
+    except UnicodeDecodeError as fault:
+        raise ParseError(path, "UTF-8 text", f"byte {fault.object[fault.start]:#04x}") from None
     accounts: dict[str, AccountId] = {}
-    for number, line in enumerate(Path(path).read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         found = _LINE.fullmatch(line.strip())
-        if found is None or found["digest"] in accounts:
+        if found is None or not is_name(found["account"]) or found["digest"] in accounts:
             raise ParseError(f"{path}, line {number}", "an account and a new key's SHA-256", "else")
         accounts[found["digest"]] = AccountId(found["account"])
     return lambda key: accounts.get(digest(key))
@@ -56,9 +68,14 @@ def digest(key: str) -> str:
 
 def main() -> None:
     """Print a new key's line for the account named, and the key to the error output."""
+    parser = argparse.ArgumentParser(prog="python -m examples.marketplace.keys")
+    parser.add_argument("name", metavar="NAME", help=_NAME)
+    name = parser.parse_args().name
+    if not is_name(name):
+        parser.error(f"NAME: need {_NAME}, got {name!r}")
     key = secrets.token_urlsafe(32)
-    sys.stdout.write(f"{sys.argv[1]} {digest(key)}\n")
-    sys.stderr.write(f"the key of {sys.argv[1]}: {key}\n")
+    sys.stdout.write(f"{name} {digest(key)}\n")
+    sys.stderr.write(f"the key of {name}: {key}\n")
 
 
 if __name__ == "__main__":

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from examples.marketplace.doors import DOORS, Door
-from examples.marketplace.reading import MAX_IDS
+from examples.marketplace.once import HEADER, MOST
+from examples.marketplace.reading import MAX_IDS, MOST_NUMBER
 
 Schema = dict[str, Any]
 
 NUMBER: Final = {"type": ["number", "null"]}
 TEXT: Final = {"type": ["string", "null"]}
-WHOLE: Final = {"type": "integer", "minimum": 0}
+WHOLE: Final = {"type": "integer", "minimum": 0, "maximum": MOST_NUMBER}
 IDS: Final = {"type": "array", "items": WHOLE, "minItems": 1, "maxItems": MAX_IDS}
 LIST: Final = {"type": ["array", "null"]}
 FLAG: Final = {"type": "boolean"}
@@ -53,10 +54,17 @@ OUTCOMES: Final = {
     "410": "the offer's GPUs are taken",
     "411": "not enough credit",
     "413": "more than 65,536 bytes",
-    "422": "a lowest bid, a start of maintenance, or a volume offer, out of bounds",
+    "422": "a lowest bid, a start of maintenance or a volume offer out of bounds; another's key",
     "429": "too many requests: Retry-After says for how long",
     "503": "it could not be stored, and has not happened",
     "504": "nobody can see whether it has happened: ask again with the same Idempotency-Key",
+}
+ONCE: Final[Schema] = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "what a repeated request has again: it happens once",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MOST},
 }
 REFUSAL: Final[Schema] = {
     "type": "object",
@@ -106,6 +114,8 @@ def operation(door: Door) -> Schema:
     parameters = [parameter(each) for each in door.parameters]
     if "{number}" in door.path:
         parameters.append({"name": "number", "in": "path", "required": True, "schema": WHOLE})
+    if door.means is not None:
+        parameters.append(ONCE)
     if parameters:
         found["parameters"] = parameters
     if door.fields:

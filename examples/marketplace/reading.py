@@ -35,6 +35,7 @@ MAX_DEPTH: Final = 12  # of JSON
 MAX_IDS: Final = 100  # of one request
 LEAST_DISK: Final = 8  # GB of an instance
 MOST_SHOWN: Final = 80  # characters of what was sent that a refusal repeats
+MOST_NUMBER: Final = 2**63 - 1  # of an id, and what a database can look for
 
 AnyRate = TypeVar("AnyRate", bound=Rate)
 
@@ -54,11 +55,31 @@ def finite(digits: str) -> float:
     return value if isfinite(value) else no_number(digits)  # 1e999: no double is that large
 
 
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:  # nobody can say which was meant
+            raise ValueError(f"the key {shown(key)} twice")
+        found[key] = value
+    return found
+
+
+def check_text(value: object) -> None:
+    r"""Refuse half of a surrogate pair (``\ud800``), which no answer and no database can have."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("half of a surrogate pair, which is no text") from None
+
+
 def parsed(text: bytes | str, path: str) -> Any:
     """Return the value of a JSON text, or raise our ``ParseError``."""
     try:
-        value = json.loads(text, parse_constant=no_number, parse_float=finite)
+        value = json.loads(
+            text, parse_constant=no_number, parse_float=finite, object_pairs_hook=each_once
+        )
         if depth(value) <= MAX_DEPTH:
+            check_text(value)
             return value
     except RecursionError:
         pass
@@ -74,11 +95,12 @@ def shown(value: object) -> str:
 
 
 def whole_number(value: object, name: str) -> int:
-    """Return a JSON number that is whole, and zero or more."""
+    """Return a JSON number that is whole, zero or more, and one that an id can be."""
+    need = f"a whole number from 0 to {MOST_NUMBER:,}"
     if type(value) is not int:
-        raise WrongType(name, "a whole number from 0", shown(value))
-    if value < 0:
-        raise RuleViolation(name, "a whole number from 0", shown(value))
+        raise WrongType(name, need, shown(value))
+    if not 0 <= value <= MOST_NUMBER:
+        raise RuleViolation(name, need, shown(value))
     return value
 
 
@@ -98,6 +120,7 @@ class Call:
         body: Its JSON object.
         query: Its query, each value JSON or text.
         command_id: Asked again with it, it is answered as it was; ``None`` if it may happen again.
+        wish: What it asks for, as a digest, which another request with its id does not have.
     """
 
     by: AccountId
@@ -106,6 +129,7 @@ class Call:
     body: Mapping[str, Any]
     query: Mapping[str, str]
     command_id: str | None = None
+    wish: str = ""
 
     @property
     def machine(self) -> dict[str, Any]:

@@ -38,6 +38,12 @@ class NotServed(NumgeniusError):
     code: ClassVar[str] = "not_served"
 
 
+class KeyReused(RuleViolation):
+    """The key of a request that asked for something else."""
+
+    code: ClassVar[str] = "idempotency_key_reused"
+
+
 class WrongFloor(RuleViolation):
     """A lowest bid that is none, or that no client would pay."""
 
@@ -74,6 +80,7 @@ class NotYours(NotAllowed):
 FAULTS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (NotServed, 404, "not_served"),
     (Offline, 402, "machine_offline"),
+    (KeyReused, 422, "idempotency_key_reused"),
     (WrongFloor, 422, "invalid_price"),
     (WrongStart, 422, "invalid_args"),
     (WrongVolume, 422, "invalid_args"),

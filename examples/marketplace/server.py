@@ -80,22 +80,43 @@ class Impatient(H11Protocol):
         self.transport.abort()
 
 
-def serve(
-    app: ASGIApp, host: str, port: int, proxies: str | None = None, *, shared: bool = False
-) -> None:
+def listening(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Return a socket for those who connect to an address, of either version of IP.
+
+    Args:
+        host: The address, or a name that has one of version 4.
+        port: And the port.
+        shared: Whether other workers listen on the same port; the kernel divides connections.
+
+    Raises:
+        OSError: There is no such address here, or somebody else has the port.
+        TypeError: A name that none can have.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Only of sockets that say that they are TCP does asyncio send at once what is written; else the
+    # body of an answer waits until the other side confirms the headers, some 40 ms.
+    made = socket.socket(family, proto=socket.IPPROTO_TCP)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.bind((host, port))
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def serve(app: ASGIApp, there: socket.socket, proxies: str | None = None) -> None:
     """Serve until a signal says to stop.
 
     Args:
         app: The service; it lets go of its file when its lifespan ends.
-        host: The address to listen on.
-        port: And the port.
+        there: The socket that clients connect to.
         proxies: Addresses of proxies that say where a request came from; nobody else is believed.
-        shared: Whether other workers listen on the same port; the kernel divides connections.
     """
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         http=Impatient,
         ws="none",
         access_log=False,
@@ -105,11 +126,4 @@ def serve(
         proxy_headers=proxies is not None,
         forwarded_allow_ips=proxies,
     )
-    # Only of sockets that say that they are TCP does asyncio send at once what is written; else the
-    # body of an answer waits until the other side confirms the headers, some 40 ms.
-    with socket.socket(proto=socket.IPPROTO_TCP) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listening.bind((host, port))
-        uvicorn.Server(config).run(sockets=[listening])
+    uvicorn.Server(config).run(sockets=[there])

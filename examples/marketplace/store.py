@@ -75,6 +75,12 @@ def open_log(where: str, *, durable: bool = True) -> SqlLog:
     return SqliteLog(where, durable=durable)
 
 
+def faults() -> tuple[type[Exception], ...]:
+    """Return what opening a log may raise: it is none, nobody is there, or a package is not."""
+    of_databases = [each.errors for each in SqlLog.__subclasses__()]  # of those that are in use
+    return (NumgeniusError, NotStored, NotKnown, InDoubt, ImportError, *of_databases)
+
+
 @frozen
 class Shown:
     """What pages show: of what a writer has, that which the disk has confirmed.

@@ -56,14 +56,43 @@ class TestTheShortestEmbedding:
         assert asked(client, "ann", "POST", path, key="1").json() == {"rental": number}
         again = asked(TestClient(app(file)), "ann", "POST", path, key="1")  # another worker
         assert again.json() == {"rental": number}
-        assert asked(client, "ann", "POST", "/credit", key="1", dollars="1").status_code == 201
+        assert asked(client, "ann", "POST", "/credit", key="2", dollars="1").status_code == 201
         assert float(asked(client, "ann", "GET", "/balance").json()["dollars"]) > 10.9
-        asked(client, "ann", "POST", "/credit", key="1", dollars="1")  # the same again
+        asked(client, "ann", "POST", "/credit", key="2", dollars="1")  # the same again
         assert float(asked(client, "ann", "GET", "/balance").json()["dollars"]) < 11.1
         assert len(asked(client, "ann", "GET", "/offers").json()) == 1
         assert asked(client, "bob", "DELETE", f"/rentals/{number}").status_code == 403
         assert asked(client, "ann", "DELETE", f"/rentals/{number}").status_code == 200
         assert float(asked(client, "ann", "GET", "/balance").json()["dollars"]) > 10.9
+
+    def test_the_key_of_another_request_is_refused(self, file: str) -> None:
+        client = furnished(file)
+        offers = [each["offer"] for each in asked(client, "ann", "GET", "/offers").json()]
+        first = asked(client, "ann", "POST", f"/offers/{offers[0]}/rent", key="1")
+        for worker in (client, TestClient(app(file))):
+            for path, query in (
+                ("/offers/99/rent", {}),
+                (f"/offers/{offers[1]}/rent", {}),
+                (f"/offers/{offers[0]}/rent", {"disk_gb": 20}),
+                ("/credit", {"dollars": 5}),
+            ):
+                answer = asked(worker, "ann", "POST", path, key="1", **query)
+                assert answer.status_code == 422
+                assert answer.json()["error"] == "idempotency_key_reused"
+            again = asked(worker, "ann", "POST", f"/offers/{offers[0]}/rent", key="1")
+            assert again.json() == first.json()
+
+    def test_keys_of_two_accounts_are_never_one(self, file: str) -> None:
+        client = furnished(file)
+        for account, key in (("zoe x", "1"), ("zoe", "x 1")):
+            assert asked(client, account, "POST", "/credit", key, dollars=3).status_code == 201
+            assert asked(client, account, "GET", "/balance").json() == {"dollars": "3.00"}
+
+    @pytest.mark.parametrize("key", ["", " ", "x" * 129])
+    def test_a_key_that_is_none_is_refused(self, file: str, key: str) -> None:
+        headers = {"X-Account": "ann", "Idempotency-Key": key}
+        answer = TestClient(app(file)).post("/credit?dollars=5", headers=headers)
+        assert (answer.status_code, answer.json()["error"]) == (400, "rule_violation")
 
     def test_what_was_rented_runs_and_costs(
         self, file: str, monkeypatch: pytest.MonkeyPatch

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from examples.marketplace.__main__ import CREDIT, arguments
+from examples.marketplace import keys
+from examples.marketplace.__main__ import CREDIT, arguments, main
 from examples.marketplace.app import Service
 from examples.marketplace.keys import digest, key_file
 from examples.marketplace.limits import MANY, Limiter, Limits, network
+from examples.marketplace.server import listening
 from marketplace import HOST, Desk
 from numgenius_core.errors import ParseError
 from vastai_client import ROOT
+
+Patch = pytest.MonkeyPatch
+Captured = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
@@ -62,7 +69,20 @@ class TestKeyFiles:
         assert answer.json()["id"] == "ann"
         assert desk.client.get("/api/v0/users/current?api_key=ann").status_code == 401
 
-    @pytest.mark.parametrize("line", ["ann", "ann secret", f"ann {digest('a')}\nben {digest('a')}"])
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "ann",
+            "ann secret",
+            f"ann {digest('a')}\nben {digest('a')}",
+            f"ann smith {digest('a')}",
+            f" #bob {digest('a')}",
+            f"\ufeffann {digest('a')}",  # as some editors begin a file
+            f"a\x00 {digest('a')}",
+            f"{'x' * 201} {digest('a')}",
+        ],
+        ids=range(8),
+    )
     def test_a_line_that_says_nothing_is_refused(self, tmp_path: Path, line: str) -> None:
         path = tmp_path / "keys.txt"
         path.write_text(line + "\n")
@@ -81,9 +101,59 @@ class TestKeyFiles:
         assert key_file(str(path))(key) == "ann"
         assert key not in done.stdout
 
+    def test_a_file_that_is_no_text_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "keys.txt"
+        path.write_bytes(b"ann \xff")
+        with pytest.raises(ParseError, match="need UTF-8 text, got byte 0xff"):
+            key_file(str(path))
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            [],
+            ["ann", "bob"],
+            ["ann smith"],
+            ["#bob"],
+            [""],
+            ["a\nb"],
+            ["a\u2028b"],
+            ["x" * 201],
+            ["\udcff"],
+        ],
+        ids=range(9),
+    )
+    def test_a_name_that_no_line_can_have_gets_no_key(
+        self, words: list[str], monkeypatch: Patch, capsys: Captured
+    ) -> None:
+        monkeypatch.setattr(sys, "argv", ["keys", *words])
+        with pytest.raises(SystemExit) as ended:
+            keys.main()
+        told = capsys.readouterr()
+        assert (ended.value.code, told.out) == (2, "")
+        assert "NAME" in told.err or "bob" in told.err
+        assert "error" in told.err.splitlines()[-1]
+
+    @pytest.mark.parametrize("name", ["ann", "a#b", "björn@example.org", "x" * 200])
+    def test_every_other_name_does(
+        self, name: str, tmp_path: Path, monkeypatch: Patch, capsys: Captured
+    ) -> None:
+        monkeypatch.setattr(sys, "argv", ["keys", name])
+        keys.main()
+        told = capsys.readouterr()
+        path = tmp_path / "keys.txt"
+        path.write_text(told.out, "utf-8")
+        assert key_file(str(path))(told.err.split()[-1]) == name
+
 
 class TestHowItIsStarted:
-    """Without a key file only the demonstration starts, and only for this machine."""
+    """Without a key file only the demonstration starts, and only for this machine.
+
+    What an option says that cannot be is one line, which names the option.
+    """
+
+    @pytest.fixture(autouse=True)
+    def never_served(self, monkeypatch: Patch) -> None:
+        monkeypatch.setattr("examples.marketplace.__main__.serve", lambda *_, **__: None)
 
     @pytest.mark.parametrize(
         ("words", "why"),
@@ -104,6 +174,94 @@ class TestHowItIsStarted:
         with pytest.raises(SystemExit):
             arguments()
         assert why in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("option", "value", "why"),
+        [
+            ("--rate", "0", "need 0.001 to 1,000,000,000 requests a second, got '0'"),
+            ("--rate", "-1", "got '-1'"),
+            ("--rate", "nan", "got 'nan'"),
+            ("--rate", "inf", "got 'inf'"),
+            ("--rate", "often", "got 'often'"),
+            ("--port", "70000", "need 0 to 65,535, got '70000'"),
+            ("--port", "-1", "got '-1'"),
+            ("--port", "http", "got 'http'"),
+            ("--host", "foo", "only loopback"),
+            ("--host", "192.0.2.1", "only loopback"),
+            ("--host", "", "only loopback"),
+            ("--keys", "{folder}/none", "No such file"),
+            ("--keys", "{folder}", "directory"),
+            ("--keys", "{folder}/bytes", "need UTF-8 text"),
+            ("--keys", "{folder}/words", "words, line 1: need an account"),
+            ("--db", "{folder}/none/market.sqlite", "unable to open"),
+            ("--db", "{folder}", "unable to open"),
+            ("--db", "{folder}/words", "not a database"),
+            ("--db", "postgresql://nobody@127.0.0.1:1/none", ""),
+        ],
+    )
+    def test_what_cannot_be_is_one_line(
+        self,
+        option: str,
+        value: str,
+        why: str,
+        tmp_path: Path,
+        monkeypatch: Patch,
+        capsys: Captured,
+    ) -> None:
+        (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+        (tmp_path / "words").write_text("this is no database, and there is no key in it: " * 50)
+        words = [f"--db={tmp_path}/market.sqlite", "--seed=demo", "--port=0"]
+        said = f"{option}={value.format(folder=tmp_path)}"
+        monkeypatch.setattr(sys, "argv", ["marketplace", *words, said])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert ended.value.code == 2
+        assert last.startswith("python -m examples.marketplace: error:")
+        assert option in last
+        assert why in last
+
+    @pytest.mark.parametrize(
+        ("host", "why"),
+        [
+            ("192.0.2.1", "assign"),  # an address for examples, which nobody has
+            ("no.such.name.invalid", "ame"),
+            ("ä" * 70, "encoding of hostname failed"),
+        ],
+    )
+    def test_where_it_cannot_listen(
+        self, host: str, why: str, tmp_path: Path, monkeypatch: Patch, capsys: Captured
+    ) -> None:
+        (tmp_path / "keys").write_text("")
+        words = [f"--keys={tmp_path}/keys", f"--db={tmp_path}/m.sqlite", "--port=0"]
+        monkeypatch.setattr(sys, "argv", ["marketplace", *words, f"--host={host}"])
+        with pytest.raises(SystemExit):
+            main()
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert "error: --host and --port: " in last
+        assert why in last
+        assert not (tmp_path / "m.sqlite").exists()
+
+    def test_a_port_that_somebody_has(
+        self, tmp_path: Path, monkeypatch: Patch, capsys: Captured
+    ) -> None:
+        with listening("127.0.0.1", 0) as there:
+            there.listen()
+            words = [f"--port={there.getsockname()[1]}", "--seed=demo", f"--db={tmp_path}/m.sqlite"]
+            monkeypatch.setattr(sys, "argv", ["marketplace", *words])
+            with pytest.raises(SystemExit):
+                main()
+        assert "error: --host and --port: " in capsys.readouterr().err
+
+    def test_loopback_of_version_6(self, monkeypatch: Patch) -> None:
+        monkeypatch.setattr(sys, "argv", ["marketplace", "--seed", "demo", "--host", "::1"])
+        try:
+            there = listening(arguments().host, 0)
+        except OSError as fault:
+            pytest.skip(f"this machine has no version 6: {fault}")
+        with there, closing(socket.socket(socket.AF_INET6)) as line:
+            there.listen()
+            line.connect(("::1", there.getsockname()[1]))
 
     @pytest.mark.parametrize("words", ["--seed demo", "--keys k --host 0.0.0.0", "--keys k"])
     def test_it_does(self, words: str, monkeypatch: pytest.MonkeyPatch) -> None:

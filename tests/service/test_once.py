@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from starlette.testclient import TestClient
@@ -108,6 +108,93 @@ class TestSeveralThings:
         told = desk.ask("ann", "DELETE", "/instances/", {"instance_ids": mine})
         assert told["destroyed"] == mine[1:]
         other.store.close()
+
+
+TRANSFER: Final = {"recipient": "bob", "amount": 5}
+THRESHOLD: Final = {"autobill_threshold": 3}
+
+
+class TestAKeyOfAnotherRequest:
+    """A key is its account's, and that of what was asked for first: nothing else happens by it."""
+
+    @pytest.fixture
+    def desk(self, desk: Desk) -> Desk:
+        desk.ask("bob", "GET", "/users/current")
+        return desk
+
+    def refused(self, desk: Desk, method: str, path: str, body: Any, **query: str) -> None:
+        """See a request refused for its key, and the market as it was."""
+        before = desk.store.version()
+        told = desk.ask("ann", method, path, body, 422, **query)
+        assert (told["success"], told["error"]) == (False, "idempotency_key_reused")
+        assert told["code"] == "idempotency_key_reused"
+        assert desk.store.version() == before
+
+    def test_another_door_or_another_body_is_refused(self, desk: Desk) -> None:
+        desk.headers = {"Idempotency-Key": "k"}
+        first = desk.ask("ann", "PUT", "/commands/transfer_credit/", TRANSFER)
+        for _ in range(2):
+            self.refused(desk, "PUT", "/users/", THRESHOLD)
+            self.refused(desk, "PUT", "/commands/transfer_credit/", TRANSFER | {"amount": 6})
+            self.refused(desk, "PUT", "/commands/transfer_credit/", TRANSFER | {"sender": "me"})
+            self.refused(desk, "DELETE", "/instances/7/", {})
+            desk.restart()
+        again = desk.ask("ann", "PUT", "/commands/transfer_credit", TRANSFER)
+        assert again == first
+        assert desk.ask("bob", "GET", "/users/current")["credit"] == 10_005
+
+    def test_another_number_in_the_path_or_the_query_is_refused(self, desk: Desk) -> None:
+        mine = two(desk)
+        desk.headers = {"Idempotency-Key": "k"}
+        first = desk.ask("ann", "PUT", f"/instances/{mine[0]}/", {"state": "stopped"})
+        self.refused(desk, "PUT", f"/instances/{mine[1]}/", {"state": "stopped"})
+        self.refused(desk, "PUT", f"/instances/{mine[0]}/", {"state": "stopped"}, id="7")
+        assert desk.ask("ann", "PUT", f"/instances/{mine[0]}/", {"state": "stopped"}) == first
+
+    def test_the_same_written_otherwise_is_the_same(self, desk: Desk) -> None:
+        headers = {"Authorization": "Bearer ann", "Idempotency-Key": "k"}
+        path = "/api/v0/commands/transfer_credit"
+        texts = (b'{"recipient": "bob", "amount": 5}', b'{"amount":5,"recipient":"\\u0062ob"}')
+        told = [desk.client.put(path, content=each, headers=headers) for each in texts]
+        told.append(desk.client.put(f"{path}/?api_key=ann", content=texts[0], headers=headers))
+        assert [each.status_code for each in told] == [200] * 3
+        assert len({each.text for each in told}) == 1
+        assert desk.ask("bob", "GET", "/users/current")["credit"] == 10_005
+
+    def test_another_worker_refuses_it_too(self, desk: Desk) -> None:
+        other = Desk(desk.path, clock=desk.clock)
+        desk.headers = other.headers = {"Idempotency-Key": "k"}
+        first = desk.ask("ann", "PUT", "/commands/transfer_credit/", TRANSFER)
+        self.refused(other, "PUT", "/users/", THRESHOLD)
+        assert other.ask("ann", "PUT", "/commands/transfer_credit/", TRANSFER) == first
+        other.store.close()
+
+    def test_of_two_at_once_one_is_refused(self, desk: Desk, monkeypatch: Patch) -> None:
+        desk.headers = {"Idempotency-Key": "k"}
+        desk.ask("ann", "PUT", "/commands/transfer_credit/", TRANSFER)
+        with monkeypatch.context() as patch:  # it was not there yet when the second one looked
+            patch.setattr(desk.store, "reply", lambda _: None)
+            self.refused(desk, "PUT", "/users/", THRESHOLD)
+
+    @pytest.mark.parametrize("key", ["", " ", "\t", "a\xa0b", "x" * 129])
+    def test_a_key_that_is_none_is_refused(self, desk: Desk, key: str) -> None:
+        desk.headers = {"Idempotency-Key": key.encode("latin-1")}  # type: ignore[dict-item]
+        before = desk.store.version()
+        told = desk.ask("ann", "PUT", "/commands/transfer_credit/", TRANSFER, 400)
+        assert told["msg"].startswith("Idempotency-Key: need 1 to 128 printable characters")
+        assert desk.store.version() == before
+
+    def test_two_keys_are_refused(self, desk: Desk) -> None:
+        headers = [("Authorization", "Bearer ann"), *[("Idempotency-Key", key) for key in "ab"]]
+        answer = desk.client.put("/api/v0/users/", json=THRESHOLD, headers=headers)
+        assert answer.status_code == 400
+        assert answer.json()["msg"] == "Idempotency-Key: need one key, got 2 of them"
+
+    def test_keys_of_two_accounts_are_never_one(self, desk: Desk) -> None:
+        for account, key in (("zoe x", "1"), ("zoe", "x 1"), ("z" * 200, "1")):
+            desk.headers = {"Idempotency-Key": key}
+            desk.ask(account, "PUT", "/commands/transfer_credit/", TRANSFER)
+        assert desk.ask("bob", "GET", "/users/current")["credit"] == 10_015
 
 
 class TestTheWeeklyRun:

@@ -120,9 +120,17 @@ class TestTheOutbox:
         desk.rent("ben", desk.offer(nth=1))
         assert in_the_outbox(desk) == everything(desk)
 
-    @pytest.mark.parametrize("query", [{"after": "-1"}, {"after": "x"}, {"limit": "[]"}])
+    @pytest.mark.parametrize(
+        "query", [{"after": "-1"}, {"after": "x"}, {"limit": "[]"}, {"after": str(2**63)}]
+    )
     def test_what_it_may_not_ask(self, desk: Desk, query: dict[str, str]) -> None:
-        desk.ask("ann", "GET", "/notifications", None, 400, **query)
+        (name,) = query
+        told = desk.ask("ann", "GET", "/notifications", None, 400, **query)
+        assert told["msg"].startswith(f"{name}: need")
+
+    def test_after_the_largest_number_there_is_nothing(self, desk: Desk) -> None:
+        told = desk.ask("ann", "GET", "/notifications", after=str(2**63 - 1), limit=str(10**30))
+        assert (told["notifications"], told["last_id"]) == ([], 2**63 - 1)
 
 
 class TestThresholds:

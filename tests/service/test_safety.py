@@ -24,7 +24,7 @@ from starlette.applications import Starlette
 
 from effort import up_to
 from examples.marketplace.commands import instances_load_at_once
-from examples.marketplace.server import serve
+from examples.marketplace.server import listening, serve
 from examples.marketplace.store import Store
 from numgenius_core.market import replay
 from vastai_client import served
@@ -257,5 +257,6 @@ def test_an_answer_is_sent_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         protocols.extend(each.proto for each in sockets)
 
     monkeypatch.setattr(uvicorn.Server, "run", run)
-    serve(Starlette(), "127.0.0.1", 0)
+    with listening("127.0.0.1", 0) as there:
+        serve(Starlette(), there)
     assert protocols == [socket.IPPROTO_TCP]

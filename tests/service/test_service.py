@@ -1174,8 +1174,13 @@ class TestLimits:
             (b"[" * 60_000, 400, f"at most {MAX_DEPTH} levels"),
             (b'{"a":' * 500 + b"1" + b"}" * 500, 400, f"at most {MAX_DEPTH} levels"),
             (b'{"a":"' + b"x" * MAX_BODY + b'"}', 413, "at most 65,536 bytes"),
+            (b'{"limit": 1, "limit": 2}', 400, "request: need JSON, got the key 'limit' twice"),
+            (b'{"q": {"num_gpus": 1, "num_gpus": 1}}', 400, "got the key 'num_gpus' twice"),
+            (b'{"\\ud800": 1}', 400, "half of a surrogate pair, which is no text"),
+            (b'{"type": ["\\udfff"]}', 400, "half of a surrogate pair"),
+            (b'{"type": "\xed\xa0\x80"}', 400, "half of a surrogate pair"),
         ],
-        ids=range(9),
+        ids=range(14),
     )
     def test_a_bad_body(self, listed: Desk, body: bytes, status: int, why: str) -> None:
         listed.ask("ann", "GET", "/users/current")
@@ -1186,6 +1191,21 @@ class TestLimits:
         assert why in answer.json()["msg"]
         assert listed.store.market == before
         assert listed.search(num_gpus={"eq": "8"})
+
+    def test_a_parameter_that_comes_twice(self, desk: Desk) -> None:
+        headers = {"Authorization": "Bearer ann"}
+        asked = "/api/v0/notifications?after=1&limit=1&after=2"
+        answer = desk.client.get(asked, headers=headers)
+        assert answer.status_code == 400
+        assert answer.json()["msg"] == "'after': need each parameter once, got it twice"
+
+    @pytest.mark.parametrize("key", ["\\ud83d\\ude00", "a\\u0301", "𝄞"])
+    def test_whole_pairs_are_text(self, listed: Desk, key: str) -> None:
+        path, headers = "/api/v1/instances", {"Authorization": "Bearer ann"}
+        filters = f'{{"{key}": 1}}'
+        answer = listed.client.get(path, params={"select_filters": filters}, headers=headers)
+        (name,) = json.loads(filters)
+        assert answer.json()["msg"].startswith(f"select_filters.{name}: need")
 
     def test_the_deepest_that_is_taken(self, listed: Desk) -> None:
         for levels, status in ((MAX_DEPTH, 200), (MAX_DEPTH + 1, 400)):
@@ -1243,19 +1263,35 @@ JSON = st.recursive(
     ),
     max_leaves=6,
 )
+
+
+def names_in(part: str) -> list[str]:
+    """Return the names of what any door takes in its ``fields``, or its ``parameters``."""
+    return sorted({name.removesuffix("!") for door in DOORS for name in getattr(door, part)})
+
+
 FIELDS: Final = """
     machine price_gpu price_disk min_chunk end_date duration credit_discount_max price disk label
     type state ids instance_ids machine_ids amount sdate maintenance_category image q order limit
     pending_price_increase_id num_gpus allocated_storage env"""
-NAMES = st.sampled_from(FIELDS.split())
+NAMES = st.sampled_from([*FIELDS.split(), *names_in("fields")])
 LIKELY = st.sampled_from(
     [1001, 1002, 2, 3, 0.5, 0.1, "running", "stopped", 8_192, [2], [1001], None]
 )
 WORDS: Final = """
     select_filters order_by limit after_token machine_ids sday eday sdate edate last_days machid
     latest_first inc_charges"""
-PARAMETERS = st.sampled_from(WORDS.split())
-NUMBERS = st.sampled_from(["1e999", "-1e999", "1e308", "-1", "9" * 30, "20000", "NaN", "1e-400"])
+PARAMETERS = st.sampled_from([*WORDS.split(), *names_in("parameters")])
+NUMBERS = st.sampled_from(
+    ["1e999", "-1e999", "1e308", "-1", "9" * 30, "20000", "NaN", "1e-400", str(2**63)]
+)
+HOSTILE: Final = (
+    str(2**63),  # what no column of a database holds
+    str(-(2**63) - 1),
+    '"\\ud800"',  # what no answer can repeat
+    '{"\\udfff": 1}',
+    '{"gte": 0, "gte": 1}',
+)
 
 
 @pytest.fixture(scope="module")
@@ -1299,6 +1335,26 @@ class TestNothingThatIsSentIsAFaultOfOurs:
         if answer.status_code >= 400:
             assert answer.json()["msg"]
             assert fuzzed.store.market == before
+
+    @pytest.mark.parametrize("text", HOSTILE, ids=range(5))
+    def test_what_no_database_and_no_answer_can_have(self, fuzzed: Desk, text: str) -> None:
+        """At every door, as each of its parameters, and as each field of its body."""
+        for door in DOORS:
+            path = "/api" + door.path.format(number=2**63)
+            asked: list[tuple[dict[str, str], str]] = [({}, "{}")]
+            asked += [({name.removesuffix("!"): text}, "{}") for name in door.parameters]
+            body = ", ".join(f'"{name.removesuffix("!")}": {text}' for name in door.fields)
+            asked.append(({}, f"{{{body}}}"))
+            for query, sent in asked:
+                answer = fuzzed.client.request(
+                    door.method,
+                    path,
+                    headers={"Authorization": f"Bearer {HOST}"},
+                    params=query,
+                    content=sent.encode(),
+                )
+                assert answer.headers["content-type"] == "application/json"
+                assert answer.status_code < 500, (door, query, sent)
 
 
 def call(**query: Any) -> Call:

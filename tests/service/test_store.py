@@ -661,4 +661,4 @@ class TestARequestThatIsRepeated:
 
     def test_a_key_that_is_none(self, listed: Desk) -> None:
         told = self.rent(listed, "ann", listed.offer(), "x" * 300, status=400)
-        assert told["msg"].startswith("command_id: need 1 to 200 printable characters")
+        assert told["msg"].startswith("Idempotency-Key: need 1 to 128 printable characters")

@@ -31,6 +31,7 @@ from numgenius_core.frames._exact import (
     ExactFrame,
     Number,
     as_frame,
+    check_name,
     column,
     refuse_taken,
 )
@@ -161,6 +162,7 @@ def slices(
     2 0
     2 2
     """
+    check_kind(prefix, str, "prefix")
     exact = ExactFrame(frame)
     names = [prefix + name for name in ("gpus", "start", "price", "disk_mb")]
     refuse_taken(names, exact.columns)
@@ -204,7 +206,7 @@ def _priced(
     native: Any, columns: tuple[str, ...], names: list[str], price: bool, disk: bool
 ) -> Any:
     """Return the machine's columns, the block, and the offer's part of price and disk."""
-    exact = ExactFrame(native)
+    exact = ExactFrame(native, ours=True)
     size = Number(nw.col(names[0]))
     results: dict[str, Any] = {names[0]: size, names[1]: Number(nw.col(names[1]))}
     if price:
@@ -356,12 +358,13 @@ def resolve(
     >>> resolve(claims)["runs"].to_list()  # 25 cents for one GPU are more than 30 for two
     [False, True]
     """
+    check_name(result, "result")
     given = as_frame(frame)
     if not isinstance(given, nw.DataFrame):
         need = "claims in memory (collect() them): who runs is decided claim by claim"
         raise WrongType("frame", need, f"a lazy frame of {given.implementation.name}")
     exact = ExactFrame(frame)
-    refuse_taken([result], exact.columns)
+    refuse_taken([result], exact.columns, "result")
     whole = {"machine": machine, "start": start, "size": size, "arrival": arrival}
     kinds: dict[str, Kind] = {"size": GPUS}
     inputs = {

@@ -21,7 +21,7 @@ import narwhals.stable.v2 as nw
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import PICO
 from numgenius_core._terms import Promise, reliability_of
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.frames._exact import (
     PREFIX,
     STEPS_PER_NANO,
@@ -30,11 +30,13 @@ from numgenius_core.frames._exact import (
     Number,
     Value,
     as_frame,
+    check_name,
     refuse_taken,
+    some_of,
 )
 from numgenius_core.frames._kinds import PRICE
 from numgenius_core.frames._reading import Input, Reading, nullable, plain
-from numgenius_core.frames.columns import Column
+from numgenius_core.frames.columns import Column, as_column
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules, expected_credit
 from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.units import Exact
@@ -84,17 +86,16 @@ def promise_fees(
     [40420898, None, None]
     """
     check_kind(rules, SlaRules, "rules")
-    wanted = [results] if isinstance(results, str) else list(dict.fromkeys(results))
-    for name in wanted:
-        if name not in _RESULTS:
-            raise RuleViolation("results", f"some of {', '.join(_RESULTS)}", shown(name))
+    check_kind(prefix, str, "prefix")
+    wanted = some_of(results, _RESULTS)
     known = as_frame(frame)
     names = tuple(known.collect_schema().names())
     refuse_taken([prefix + name for name in wanted], names)
     with_credit = "expected_credit" in wanted
     joined, _ = with_factors(frame, target, claim, spread, rules=rules, credit=with_credit)
-    exact = ExactFrame(joined)
-    read = Reading(exact, {"price": Input(path="price", kind=PRICE, source=price)})
+    exact = ExactFrame(joined, ours=True)
+    source = as_column(price, "price")
+    read = Reading(exact, {"price": Input(path="price", kind=PRICE, source=source)})
     found: dict[str, Value] = {}
     for name, kind in (("fee_per_hour", "fee"), ("expected_credit", "credit")):
         if name in wanted:
@@ -128,6 +129,7 @@ def with_factors(
     names = known.collect_schema().names()
     keys = [claim, spread] + ([target.name] if isinstance(target, Column) else [])
     for path, name in zip(("claim", "spread", "target"), keys, strict=False):
+        check_name(name, path)
         if name not in names:
             raise RuleViolation(path, f"a column named {name!r}", "none")
     asked = None if isinstance(target, Column) else reliability_of(target, "target")

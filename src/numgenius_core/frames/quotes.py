@@ -24,7 +24,7 @@ import narwhals.stable.v2 as nw
 
 from numgenius_core._checks import check_kind
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import WrongType
 from numgenius_core.frames._exact import (
     INT64,
     STEPS_PER_NANO,
@@ -34,8 +34,10 @@ from numgenius_core.frames._exact import (
     Pair,
     Value,
     as_frame,
+    check_name,
     column,
     refuse_taken,
+    some_of,
 )
 from numgenius_core.frames._kinds import AMOUNT, SHARE, SHARES
 from numgenius_core.frames._reading import Input, Reading
@@ -127,7 +129,8 @@ def quote(
     >>> prices.select(["quote_total", "quote_per_hour"]).to_pylist()[0]  # nano-dollars
     {'quote_total': 5100000000, 'quote_per_hour': 510000000}
     """
-    wanted = _wanted(results, _RESULTS)
+    check_kind(prefix, str, "prefix")
+    wanted = some_of(results, _RESULTS)
     platform, own = share_of(fee, "fee"), tuple(as_frame(frame).collect_schema().names())
     refuse_taken([prefix + name for name in wanted], own)
     check_kind(sla, SlaRules, "sla")
@@ -136,7 +139,7 @@ def quote(
         refuse_promise(mode)
         names = columns_of(columns, own)
         joined, greatest = with_factors(frame, target, names.claim, names.spread, rules=sla)
-    exact = ExactFrame(joined)
+    exact = ExactFrame(joined, ours=True)
     request = QuoteRequest(
         duration=duration,
         mode=mode,
@@ -153,14 +156,6 @@ def quote(
     promised = target is not None
     answer = _answer(given, wanted, platform, promised=promised)
     return exact.finish({prefix + k: v for k, v in answer.items()}, own)
-
-
-def _wanted(results: Iterable[str], known: tuple[str, ...]) -> list[str]:
-    names = [results] if isinstance(results, str) else list(dict.fromkeys(results))
-    for name in names:
-        if name not in known:
-            raise RuleViolation("results", f"some of {', '.join(known)}", shown(name))
-    return names
 
 
 def _sla_fee(given: QuoteColumns, full: Value) -> Value:
@@ -411,7 +406,7 @@ def reserve(
         mode=Mode.RESERVED,
         months=months,
         columns=columns,
-        results=_wanted(results, _RESERVED),
+        results=some_of(results, _RESERVED),
         prefix=prefix,
     )
 
@@ -436,6 +431,7 @@ def payout(frame: Any, amount: Column | str, fee: Exact | Column, *, prefix: str
     >>> payout(bills, "paid", "0.25").to_pylist()
     [{'paid': 4000000000, 'host_payout': 3000000000, 'host_fee': 1000000000}]
     """
+    check_kind(prefix, str, "prefix")
     exact, platform = ExactFrame(frame), share_of(fee, "fee")
     refuse_taken([prefix + "payout", prefix + "fee"], exact.columns)
     inputs = {"amount": Input(path="amount", kind=AMOUNT, source=as_column(amount, "amount"))}
@@ -467,6 +463,9 @@ def dollars(frame: Any, *names: str, suffix: str = "_dollars") -> Any:
     >>> dollars(pa.table({"quote_total": [5_100_000_000]}), "quote_total").to_pylist()
     [{'quote_total': 5100000000, 'quote_total_dollars': 5.1}]
     """
+    check_kind(suffix, str, "suffix")
+    for index, name in enumerate(names):
+        check_name(name, f"names[{index}]")
     exact = ExactFrame(frame)
     exact.require({name: name for name in names})
     refuse_taken([name + suffix for name in names], exact.columns, "suffix")

@@ -2,6 +2,7 @@
 
 Each function draws on the axes given, or on those of a new figure, and returns them:
 ``axes.figure.savefig("picture.svg")`` writes the file, and a notebook shows ``axes.figure``.
+Names and labels are written as they are: what stands between two ``$`` is no formula.
 """
 
 from __future__ import annotations

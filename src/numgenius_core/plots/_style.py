@@ -7,12 +7,13 @@ lightened on dark. Only the axes drawn on are changed: no global setting, no cur
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from math import isfinite
-from typing import TYPE_CHECKING, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from attrs import frozen
 
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 Place = Literal["upper left", "lower right", "best"]
 Number = int | float | Fraction | Decimal | Money | Rate
 """What can be drawn; it becomes a ``float``, as a picture needs no more."""
+
+AS_IT_IS: Final[dict[str, Any]] = {"parse_math": False}
+"""Of each text of ours: many are names that strangers gave, and ``$`` begins no formula in them."""
+# What no XML, and so no SVG, can have: controls, halves of surrogate pairs, and no characters.
+_NO_TEXT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 @frozen(kw_only=True)
@@ -105,6 +111,19 @@ def panels(axes: object, count: int, style: str, size: tuple[float, float]) -> t
         need = "matplotlib Axes" if count == 1 else f"{count} matplotlib Axes"
         raise WrongType("axes", need, shown(axes))
     return tuple(dressed(each, look) for each in given)
+
+
+def written(text: object) -> str:
+    """Return a text as it is written in a picture; what no file can have is marked."""
+    return _NO_TEXT.sub("\ufffd", str(text))
+
+
+def name_axes(axes: Axes, *, x: str | None = None, y: str | None = None) -> None:
+    """Write what an axis is; one that is left out keeps what it has."""
+    if x is not None:
+        axes.set_xlabel(written(x), **AS_IT_IS)
+    if y is not None:
+        axes.set_ylabel(written(y), **AS_IT_IS)
 
 
 def by_factor(axes: Axes) -> None:
@@ -186,7 +205,7 @@ def ascending(values: object, path: str) -> list[float]:
 def legend_of(axes: Axes, look: Look, place: Place, *, outside: bool = False) -> None:
     """Say what is what, each once."""
     handles, labels = axes.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
+    unique = dict(zip(map(written, labels), handles, strict=True))
     legend = axes.legend(
         list(unique.values()),
         list(unique.keys()),
@@ -198,3 +217,5 @@ def legend_of(axes: Axes, look: Look, place: Place, *, outside: bool = False) ->
         fontsize=8,
     )
     legend.set_zorder(5)
+    for text in legend.get_texts():
+        text.set(**AS_IT_IS)

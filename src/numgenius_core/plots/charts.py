@@ -5,6 +5,7 @@ Each function draws on the axes given, or on those of a new figure, and returns 
 figures belong to nobody's current state, so they work without a screen and leave no trace.
 
 ``style`` is ``light``, for print, or ``dark``. On axes given, it should be that of their figure.
+Names and labels are written as they are: what stands between two ``$`` is no formula.
 """
 
 from __future__ import annotations
@@ -17,15 +18,18 @@ from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core.errors import RuleViolation
 from numgenius_core.offer import Offer
 from numgenius_core.plots._style import (
+    AS_IT_IS,
     Look,
     Number,
     ascending,
     by_factor,
     legend_of,
     look_of,
+    name_axes,
     number_of,
     numbers_of,
     panels,
+    written,
 )
 from numgenius_core.prices.quotes import Quote
 from numgenius_core.prices.schedules import ReservedSchedule, months_of
@@ -85,7 +89,8 @@ def discount_curve(
     deposits = [number_of(schedule.deposit(price, time), "deposit") for time in times]
     month = number_of(price.charge(SECONDS_PER_MONTH), "price")
     above.plot(at, discounts, color=look.colours[0], linewidth=2, label="discount")
-    above.set(ylabel="discount (% of the GPU price)", ylim=(0, None), xlim=(0, at[-1]))
+    above.set(ylim=(0, None), xlim=(0, at[-1]))
+    name_axes(above, y="discount (% of the GPU price)")
     below.plot(at, deposits, color=look.colours[0], linewidth=2, label="deposit")
     below.plot(
         at,
@@ -94,7 +99,8 @@ def discount_curve(
         linestyle="--",
         label="the same time on demand",
     )
-    below.set(xlabel="time prepaid (months of 720 hours)", ylabel="deposit ($)", ylim=(0, None))
+    below.set(ylim=(0, None))
+    name_axes(below, x="time prepaid (months of 720 hours)", y="deposit ($)")
     below.yaxis.set_major_formatter("{x:,g}")
     legend_of(below, look, "upper left")
     return above, below
@@ -157,8 +163,8 @@ def price_ladder(
     drawn.plot([], [], color=look.colours[1], linewidth=2.5, label="median")
     names = [f"{_short(model)} ({len(models[model])})" for model in rows]
     all_in = ", all in" if all(isinstance(each, Quote) for each in given) else ""
-    drawn.set(xlabel=f"price{all_in} ($ per GPU-hour)", ylabel="GPU model (offers)")
-    drawn.set_yticks(range(len(rows)), names)
+    name_axes(drawn, x=f"price{all_in} ($ per GPU-hour)", y="GPU model (offers)")
+    drawn.set_yticks(range(len(rows)), names, **AS_IT_IS)
     drawn.set(ylim=(-0.6, len(rows) - 0.4))
     if min(map(min, prices.values())) > 0:
         by_factor(drawn)  # models differ by a factor, not by a sum
@@ -248,11 +254,11 @@ def sweep_heat_map(
             if best and number == high:
                 _frame(drawn, (j, i), edgecolor="#000000", linewidth=5, gid="best")
                 _frame(drawn, (j, i), edgecolor="#ffffff", linewidth=2)
-    drawn.set_xticks(range(len(heads)), [str(each) for each in heads])
-    drawn.set_yticks(range(len(names)), [str(each) for each in names])
-    drawn.set(xlabel=column_label, ylabel=row_label)
+    drawn.set_xticks(range(len(heads)), [written(each) for each in heads], **AS_IT_IS)
+    drawn.set_yticks(range(len(names)), [written(each) for each in names], **AS_IT_IS)
+    name_axes(drawn, x=column_label, y=row_label)
     bar = drawn.figure.colorbar(image, ax=drawn)
-    bar.set_label(value_label, color=look.ink)
+    bar.set_label(written(value_label), color=look.ink, **AS_IT_IS)
     bar.ax.tick_params(colors=look.ink)
     bar.outline.set_edgecolor(look.ink)
     return drawn
@@ -270,7 +276,8 @@ def _draw_cell(
         _frame(axes, cell, edgecolor=look.ink, hatch="//", linewidth=0)
         return
     ink = "#000000" if sum(colour[:3]) / 3 > _DARK_CELL else "#ffffff"
-    axes.text(*cell, _written(number), ha="center", va="center", color=ink, fontsize=9)
+    text = _short_number(number)
+    axes.text(*cell, text, ha="center", va="center", color=ink, fontsize=9, **AS_IT_IS)
 
 
 def _frame(axes: Axes, cell: tuple[int, int], **drawn: Any) -> None:
@@ -343,7 +350,7 @@ def revenue_curve(
         linestyle="none",
         label=f"largest mean, at {at[best]:g}",
     )
-    drawn.set(xlabel=price_label, ylabel=value_label)
+    name_axes(drawn, x=price_label, y=value_label)
     drawn.yaxis.set_major_formatter("{x:,g}")
     legend_of(drawn, look, "best")
     return drawn
@@ -400,7 +407,8 @@ def bid_availability(
         zip((first, second, third), series, strict=True)
     ):
         drawn.plot(at, values, color=look.colours[index], marker=marker, linewidth=2)
-        drawn.set(ylabel=label, ylim=(0, 105 if index == 0 else max([*values, 0]) * 1.1 or 1))
+        drawn.set(ylim=(0, 105 if index == 0 else max([*values, 0]) * 1.1 or 1))
+        name_axes(drawn, y=label)
         if list_price is not None:
             drawn.axvline(list_price, color=look.ink, linestyle=":", label="on-demand price")
     if list_price is not None:
@@ -408,7 +416,7 @@ def bid_availability(
     if at[-1] > _FAR * at[0] > 0:  # one dear bid would press all others to the edge
         for drawn in (first, second, third):
             by_factor(drawn)
-    third.set_xlabel("bid ($/hour)")
+    name_axes(third, x="bid ($/hour)")
     return first, second, third
 
 
@@ -448,7 +456,7 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
-def _written(number: float) -> str:
+def _short_number(number: float) -> str:
     """Return a number as short as it can be told: 1,234 or 12.3 or 0.12."""
     size = abs(number)
     return f"{number:,.0f}" if size >= 100 else f"{number:.1f}" if size >= 10 else f"{number:.2f}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from numgenius_core._checks import check_kind
 from numgenius_core._terms import DEFAULT_SPREAD, PARTS, Promise
 from numgenius_core.errors import RuleViolation
-from numgenius_core.plots._style import legend_of, look_of, number_of, panels
+from numgenius_core.plots._style import legend_of, look_of, name_axes, number_of, panels
 from numgenius_core.sla.backtests import Backtest
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
 from numgenius_core.sla.terms import SlaTerms
@@ -62,7 +62,8 @@ def promise_schedules(
         at = [100 * float(each) for each in targets]
         label = f"spread {float(spread):g}"
         above.plot(at, shares, color=colour, linestyle=line, linewidth=2, label=label)
-    above.set(ylabel=f"fee (% of the price), claim {float(top):.5g}", ylim=(0, None))
+    above.set(ylim=(0, None))
+    name_axes(above, y=f"fee (% of the price), claim {float(top):.5g}")
     legend_of(above, look, "upper left")
     low, whole = int(least * PARTS), asked.target_parts
     blends = [low + (PARTS - low) * point // _POINTS for point in range(_POINTS + 1)]
@@ -73,8 +74,9 @@ def promise_schedules(
     at = [100 * blend / PARTS for blend in blends]
     below.plot(at, credits_, color=look.colours[1], linewidth=2)
     below.axvline(100 * whole / PARTS, color=look.ink, linestyle=":", linewidth=1)
-    below.set(xlabel="target; blend of the day (%)", xlim=(at[0], at[-1]), ylim=(0, None))
-    below.set_ylabel(f"credit (% of the day), target {float(asked.target):.5g}")
+    below.set(xlim=(at[0], at[-1]), ylim=(0, None))
+    credit = f"credit (% of the day), target {float(asked.target):.5g}"
+    name_axes(below, x="target; blend of the day (%)", y=credit)
     return above, below
 
 
@@ -123,7 +125,7 @@ def sla_backtest(
     above.plot(at, up, linestyle="", marker="o", markersize=3, color=look.colours[0], label="day")
     above.plot(at, blend, color=look.colours[1], linewidth=1.5, label="blend")
     above.axhline(target, color=look.ink, linestyle=":", linewidth=1, label="target")
-    above.set(ylabel="uptime (%)")
+    name_axes(above, y="uptime (%)")
     legend_of(above, look, "best")
     fees = [number_of(day.fee, "fee") for _, day in days]
     by_host = [-number_of(day.escrow_to_client, "credit") for _, day in days]
@@ -134,6 +136,6 @@ def sla_backtest(
     if any(by_platform):  # of its own fee, so that the client gets all of the credit
         colour, label = look.colours[2], "credit, by the platform"
         below.bar(at, by_platform, bottom=by_host, color=colour, width=0.9, label=label)
-    below.set(xlabel=f"days since {settled.days[0].day:%Y-%m-%d}", ylabel="fees, credits ($)")
+    name_axes(below, x=f"days since {settled.days[0].day:%Y-%m-%d}", y="fees, credits ($)")
     legend_of(below, look, "best")
     return above, below

@@ -13,7 +13,7 @@ from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode
 from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.maintenance.windows import free_time
-from numgenius_core.plots._style import Look, legend_of, look_of, panels
+from numgenius_core.plots._style import AS_IT_IS, Look, legend_of, look_of, name_axes, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,9 +89,8 @@ def machine_timeline(
         xlim=_days(within),
         ylim=(machine.gpus - 0.5, -0.5),
         yticks=range(machine.gpus),
-        xlabel="time (UTC)",
-        ylabel="GPU (position)",
     )
+    name_axes(drawn, x="time (UTC)", y="GPU (position)")
     _time_axis(drawn)
     drawn.grid(visible=False, axis="y")
     drawn.plot([], [], color=look.faint, linewidth=2, label="free")
@@ -182,6 +181,7 @@ def _draw_contract(
             clip_on=True,
             bbox={"facecolor": look.paper, "edgecolor": "none", "pad": 1.2},
             zorder=4,
+            **AS_IT_IS,
         )
 
 
