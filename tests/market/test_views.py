@@ -9,11 +9,13 @@ from inspect import signature
 from typing import Any
 
 import pytest
+from hypothesis import given, settings, strategies as st
 
+from effort import up_to
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import RuleViolation, UnknownId, WrongType
-from numgenius_core.ids import MachineId, VolumeId
+from numgenius_core.ids import AccountId, MachineId, VolumeId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode, Verification
 from numgenius_core.market import (
@@ -25,8 +27,12 @@ from numgenius_core.market import (
     find_events,
     views,
 )
+from numgenius_core.market._clock import advance_to
+from numgenius_core.market._looking_ahead import part_of
+from numgenius_core.market.events import BalanceRanOut
 from numgenius_core.market.journal import market_from_json, market_to_json
 from numgenius_core.money import ZERO, Money
+from numgenius_core.testing import markets
 
 HOUR, DAY = 3_600, 86_400
 LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -319,3 +325,36 @@ class TestWhatACommandMade:
     def test_another_kind_is_refused(self, kind: type) -> None:
         with pytest.raises(RuleViolation, match=r"^kind: need the class of an event"):
             find_events((), kind)
+
+
+class TestOnlyAPartIsLookedAt:
+    """What cannot bear on an account's money is not played; the answers are those of the whole."""
+
+    @given(market=markets(most=24), days=st.sampled_from([1, 9, 40]))
+    @settings(max_examples=up_to(100, 15), deadline=None)
+    def test_a_balance_is_that_of_the_whole_market(self, market: Market, days: int) -> None:
+        at = market.now + timedelta(days=days)
+        decision = advance_to(market, at)
+        whole = decision.market.market()
+        ended: dict[AccountId, datetime] = {}
+        for event in find_events(decision.events, BalanceRanOut):
+            ended.setdefault(event.account, event.at)
+        for name in market.accounts:
+            assert views.balance(market, name, at) == whole.account(name).ledger.at(at)
+            found = views.runway(market, name, market.now, horizon=timedelta(days=days))
+            if found.balance > Money(0):
+                assert found.ends_at == ended.get(name)
+
+    def test_who_has_gpus_on_demand_depends_on_nobody(self) -> None:
+        w = world(8)
+        w.rent(1), w.rent(1, 1, by=BOB), w.rent(2, 2, by=BOB, bid="0.5")
+        machine = MachineId(1)
+        for name, there in ((ANN, {ANN}), (BOB, {ANN, BOB})):  # a bid of hers runs or does not
+            part = part_of(w.market, name)
+            assert {
+                each.contract.client for each in part.machine(machine).instances.values()
+            } == there
+            assert part.accounts.keys() == {*there, HOST}
+        assert not part_of(w.market, HOST).machines  # it pays for nothing
+        whole = part_of(w.market, HOST, earning=True)
+        assert len(whole.machine(machine).instances) == 3

@@ -15,6 +15,7 @@ falls with a price that an extension lowers.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -305,11 +306,13 @@ class Contract:
             prices = evolve(prices, gpu=before.gpu)
             if not self.rate_changes:  # no floor binds a bid yet, not even that of the rental
                 before = evolve(before, min_bid=NO_FLOOR)
-        new = () if prices == before else (RateChange(since=self.end, prices=prices),)
-        extended = evolve(self, end=end, rate_changes=())
-        # In order as they are, and the new one after them: to check each at every extension would
-        # make n extensions n² work.
-        object.__setattr__(extended, "rate_changes", (*self.rate_changes, *new))
+        new = prices is not before and prices != before
+        changes = (RateChange(since=self.end, prices=prices),) if new else ()
+        # All else was checked when it was made, and the rate changes are in order with a new one
+        # after them: to look at each at every extension would make n extensions n² work.
+        extended = copy(self)
+        object.__setattr__(extended, "end", end)
+        object.__setattr__(extended, "rate_changes", (*self.rate_changes, *changes))
         return extended
 
 

@@ -244,8 +244,10 @@ def _raised(contract: Contract, prices: PriceTerms) -> tuple[Raise, ...]:
     """Return each part of the price that ``prices`` raises, in the order of the price list."""
     if contract.is_free_test:
         return ()  # it pays none of them
-    locked, found = contract.last_prices, []
+    locked, found = contract.last_prices, list[Raise]()
     bids = contract.mode is Mode.INTERRUPTIBLE
+    if locked is prices and not bids:
+        return ()  # most often, of an end that rolls
     for part in _COMPARED[1:] if bids else _COMPARED:
         old, new = getattr(locked, part), getattr(prices, part)
         if new > old:

@@ -8,11 +8,12 @@ from attrs import evolve
 
 from numgenius_core._checks import check_kind
 from numgenius_core.errors import RuleViolation
-from numgenius_core.ids import AccountId, MachineId
+from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import utc
 from numgenius_core.market._clock import advance_to
 from numgenius_core.market._persistent import Table
-from numgenius_core.market.state import Market, queue_of
+from numgenius_core.market.instance import CLAIMS
+from numgenius_core.market.state import Account, MachineState, Market, queue_of
 
 
 def not_before(market: Market, at: datetime) -> datetime:
@@ -51,27 +52,57 @@ def market_at(market: Market, at: datetime, account: AccountId | None = None) ->
 def part_of(market: Market, account: AccountId, *, earning: bool = False) -> Market:
     """Return the part of a market that can bear on when an account's money ends.
 
-    Those who rent on the same machines do, since they run or not, and what these rent elsewhere,
-    since their money ends by it. Who earns does where it rents, too; and everywhere, if what it
-    earns is asked for.
+    Where it has GPUs on demand, or only data, nobody else does. Where it bids or waits, those who
+    rent on the same machine do, since they run or not, and what these rent elsewhere, since their
+    money ends by it. Who earns does where it rents, too; and everywhere, if what it earns is asked
+    for.
     """
     accounts, new = {account}, [account]
     machines: set[MachineId] = set()
+    crowded: set[MachineId] = set()  # where everybody there bears on the answer
     while new:
         name = new.pop()
         known = market.account(name)
         near = {*known.instances.values(), *known.volumes.values()}
+        shared = {home for key, home in known.instances.items() if _depends(market, home, key)}
         if near or (earning and name == account):
             near.update(known.machines)
-        for machine in near - machines:
-            machines.add(machine)
+            shared.update(known.machines)
+        machines |= near
+        for machine in shared - crowded:
+            crowded.add(machine)
             state = market.machine(machine)
             there = {each.contract.client for each in state.instances.values()}
             there.update(each.client for each in state.volumes.values())
-            there.add(state.machine.host)
             new += there - accounts
             accounts.update(there)
-    known_machines = Table((each, market.machine(each)) for each in machines)
-    known_accounts = Table((each, market.account(each)) for each in accounts)
-    queue = queue_of(known_machines, known_accounts)
-    return evolve(market, machines=known_machines, accounts=known_accounts, queue=queue)
+    states = {each: market.machine(each) for each in machines}
+    hosts = {state.machine.host for state in states.values()}
+    for machine in machines - crowded:
+        states[machine] = _only(states[machine], accounts)
+    paid = {each: _only_paid(market.account(each)) for each in hosts - accounts}
+    known_accounts = Table(paid | {each: market.account(each) for each in accounts})
+    queue = queue_of(states, known_accounts)
+    return evolve(market, machines=Table(states), accounts=known_accounts, queue=queue)
+
+
+def _depends(market: Market, machine: MachineId, contract: ContractId) -> bool:
+    """Return whether others on its machine say whether an instance runs."""
+    instance = market.machine(machine).instances[contract]
+    return instance.state in CLAIMS and not instance.holds
+
+
+def _only_paid(host: Account) -> Account:
+    """Return the account of a host that nobody asks about, as one that takes what it gets."""
+    return evolve(host, instances={}, volumes={})
+
+
+def _only(state: MachineState, clients: set[AccountId]) -> MachineState:
+    """Return a machine with what some clients have there."""
+    instances = {k: each for k, each in state.instances.items() if each.contract.client in clients}
+    return evolve(
+        state,
+        instances=instances,
+        volumes={k: each for k, each in state.volumes.items() if each.client in clients},
+        increases={k: a for k, a in state.increases.items() if a.contract.id in instances},
+    )
