@@ -9,7 +9,8 @@ This stands once: quotes, the meter behind statements, the ledgers of a market a
 ask here. Only the columns of dataframes work it out again, and laws hold them to it.
 
 Our reading: the platform's part is a price of its own (the price × its share, rounded once to a
-price step), so it accrues as exactly as the price does, however time is split.
+price step), so it accrues as exactly as the price does, however time is split. What has no price, a
+forfeit, is itself multiplied by the share, and rounded once to a tick.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def stored_an_hour(price: PerGbMonth, megabytes: int) -> int:
 def fee_of(price: Price, share: Fraction) -> Price:
     """Return the platform's part of a price, a price of its own."""
     kind = type(price)
-    return _scaled(kind, price.steps, share.numerator, share.denominator)  # type: ignore[arg-type]  # a class has a hash
+    return _scaled(kind, price.steps, *share.as_integer_ratio())  # type: ignore[arg-type]  # a class has a hash
 
 
 def discounted(price: PerHour, discount: Fraction) -> PerHour:

@@ -105,18 +105,21 @@ class TestOneModeForAll:
         if mode is Mode.INTERRUPTIBLE:
             more["bid"] = PerHour("0.40")
         stay = timedelta(seconds=123_457)
+        wanted, share = ("total", "payout", "fee"), Fraction(1, 7)
         native = frames.quote(
-            make(engine, rows), stay, mode=mode, fee="0.25", results="total", **usage, **more
+            make(engine, rows), stay, mode=mode, fee=share, results=wanted, **usage, **more
         )
         for row, got in zip(rows, sorted(read(native), key=lambda r: r["i"]), strict=True):
             offer = cases.offer_of(row)
+            offer = offer.with_prices(evolve(offer.prices, platform_fee=share))
             free = mode is Mode.INTERRUPTIBLE and PerHour("0.40") < offer.min_bid
             unverified = mode is Mode.RESERVED and row["verification"] != "verified"
             if free or unverified:
-                assert got["quote_total"] is None
+                assert [got[f"quote_{name}"] for name in wanted] == [None] * 3
                 continue
             want = quote(offer, stay, mode=mode, **usage, **more)
-            assert got["quote_total"] == cases.nanos(want.total.to_decimal())
+            for name in wanted:
+                assert got[f"quote_{name}"] == cases.nanos(getattr(want, name).to_decimal())
 
     def test_a_bid_left_out_is_the_lowest(self, engine: str) -> None:
         priced = frames.quote(make(engine, [ROW]), HOUR, mode=Mode.INTERRUPTIBLE)
@@ -356,7 +359,9 @@ class TestRefusals:
             "inet_down_cost": 10**15,
         }
         used: dict[str, Any] = {"disk": 720, "upload": 2_000, "download": "1999.999999999"}
-        native = frames.quote(make(engine, [row]), timedelta(hours=2_000), **used)
+        share, wanted = Fraction(3_333, 10_000), ("total", "payout", "fee")
+        stay = timedelta(hours=2_000)
+        native = frames.quote(make(engine, [row]), stay, fee=share, results=wanted, **used)
         offer = Offer(
             id=1,
             machine=1,
@@ -367,16 +372,19 @@ class TestRefusals:
                 storage=PerGbMonth(10**6),
                 upload=cases.offer_of(cases.offer_rows(1, 1)[0]).prices.upload.nearest(10**6),
                 download=cases.offer_of(cases.offer_rows(1, 1)[0]).prices.upload.nearest(10**6),
+                platform_fee=share,
             ),
         )
-        want = quote(offer, timedelta(hours=2_000), **used)
-        assert read(native)[0]["quote_total"] == cases.nanos(want.total.to_decimal())
+        want = quote(offer, stay, **used)
+        (got,) = read(native)
+        for name in wanted:
+            assert got[f"quote_{name}"] == cases.nanos(getattr(want, name).to_decimal())
         with pytest.raises(RuleViolation, match="per_hour"):
             frames.quote(make(engine, [row]), timedelta(seconds=1), **used)
 
-    def test_the_host_gets_a_tick_rounded_amount(self, engine: str) -> None:
-        # A total of 4 nano-dollars and half of one less a tick, of which the host keeps a third: it
-        # is half a nano-dollar but for a third of a tick, so the scalar rule sees a tie.
+    def test_the_platforms_part_is_that_of_each_price(self, engine: str) -> None:
+        # Of $0.0000126 an hour two thirds are $0.0000084, of a pico-dollar a whole one: of 3.5
+        # nano-dollars of GPUs the platform has two thirds, of 1 of traffic and of the disk all.
         row = {
             "num_gpus": 1,
             "dph_base_pico": 12_600_000,
@@ -394,10 +402,37 @@ class TestRefusals:
             fee=Fraction(2, 3),
             columns=PICO_COLUMNS,
         )
-        total = Money.from_ticks(9 * TICKS_PER_NANO // 2 - 1)
         (got,) = read(native)
-        assert got["quote_total"] == cases.nanos(total.to_decimal())
-        assert got["quote_payout"] == cases.nanos(total.scaled(Fraction(1, 3)).to_decimal())
+        # 4.5 nano-dollars less a tick; 2.333 + 1 of them are the platform's, 1.167 the host's.
+        assert (got["quote_total"], got["quote_fee"], got["quote_payout"]) == (4, 3, 1)
+
+    def test_the_platforms_part_of_a_forfeit_is_rounded_to_a_tick(self, engine: str) -> None:
+        # 10 pico-dollars an hour are 8 reserved; left after a second, 189,000,000 ticks are lost.
+        # The platform's eleventh of them is 17,181,818 ticks and 2/11; of the prices it is a
+        # pico-dollar each: 90,000,000 ticks of GPUs, 125 · 62 of disk, 324 a byte. All together are
+        # half a nano-dollar, a tie, but for the 2/11.
+        row = {
+            "num_gpus": 1,
+            "dph_base_pico": 10,
+            "storage_cost_pico": 11,
+            "inet_up_cost_pico": 11,
+            "credit_discount_max": 0.4,
+            "mb": 62,
+            "bytes": 499_999_669_168,
+        }
+        native = frames.quote(
+            make(engine, [row]),
+            timedelta(seconds=1),
+            mode=Mode.RESERVED,
+            months=1,
+            disk=Column("mb", "MB"),
+            upload=Column("bytes", "bytes"),
+            fee=Fraction(1, 11),
+            columns=evolve(PICO_COLUMNS, verification=None),
+            results="fee",
+        )
+        assert 17_181_818 + 90_000_000 + 125 * 62 + 324 * row["bytes"] == TICKS_PER_NANO // 2
+        assert read(native)[0]["quote_fee"] == 0
 
     def test_a_price_per_hour_up_to_the_limit(self, engine: str) -> None:
         native = make(engine, [{**ROW, "dph_base": 0, "inet_up_cost": 10**15}])

@@ -197,7 +197,7 @@ def stays(seed: int, count: int) -> list[dict[str, Any]]:
             "wanted": draw.choice([0.95, 0.5]),
             "seconds": draw.choice([1, 3_600, 86_400, draw.randrange(1, 10**7)]),
             "disk": draw.choice([0.0, 8.5, 200.123]),
-            "share": draw.choice([0.0, 0.25, 0.3333]),
+            "share": draw.choice([0.0, 0.25, 0.3333, 0.1429]),
             "mode": draw.choice(["on-demand", "on-demand", "on-demand", "reserved", "bid"]),
         }
         for number in range(count)

@@ -19,6 +19,7 @@ from numgenius_core.billing import (
     Prepaid,
     Refunded,
     Statement,
+    Transferred,
     deposit_left,
     discount_received,
     statement,
@@ -34,6 +35,7 @@ from numgenius_core.planning import cost_of_stay
 from numgenius_core.prices import CurveSchedule, Quote, QuotePart, StepSchedule, quote
 from numgenius_core.prices.deposits import refundable
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.sla import Promise
 from numgenius_core.testing import price_terms
 from numgenius_core.units import SECONDS_PER_MONTH
 
@@ -46,6 +48,18 @@ TERMS = PriceTerms(
     min_bid=PerGpuHour("0.10"),
     platform_fee=Fraction(1, 4),
 )
+PLATFORMS = st.sampled_from([Fraction(1, 3), Fraction("0.3333"), Fraction(1, 7), Fraction(1, 4)])
+"""Shares of the platform: of most prices these are no whole number of steps."""
+STEPS = st.integers(0, 20) | st.integers(10**8, 10**13)
+AWKWARD = st.builds(
+    PriceTerms,
+    gpu=STEPS.map(PerGpuHour.from_steps),
+    storage=STEPS.map(PerGbMonth.from_steps),
+    upload=STEPS.map(PerGb.from_steps),
+    download=STEPS.map(PerGb.from_steps),
+    platform_fee=PLATFORMS,
+)
+BID = PerHour("0.404040404041")
 
 
 def offer(prices: PriceTerms = TERMS, **more: Any) -> Offer:
@@ -157,12 +171,13 @@ class TestAReservationCostsWhatItIsBilled:
         assert self.lines(month) == {"gpu": Money(720), "discount": Money(-144)}
 
     @given(
-        steps=st.integers(0, 20) | st.integers(10**8, 10**13),
+        steps=STEPS,
         factor=st.sampled_from([Fraction(2, 5), Fraction(0), Fraction(9_999, 10_000)]),
         months=st.sampled_from([Fraction(1), Fraction(0), Fraction(1, 3)]) | st.fractions(0, 24),
         share=st.sampled_from([Fraction(1), Fraction(1, 2)]) | st.fractions(0, 2),
         more=st.integers(-1, 1),
         disk=st.sampled_from([0, 100]),
+        kept=PLATFORMS,
     )
     def test_to_the_tick_second_by_second(
         self,
@@ -172,8 +187,10 @@ class TestAReservationCostsWhatItIsBilled:
         share: Fraction,
         more: int,
         disk: int,
+        kept: Fraction,
     ) -> None:
-        terms = evolve(TERMS, gpu=PerGpuHour.from_steps(steps), min_bid=PerGpuHour(0))
+        gpu = PerGpuHour.from_steps(steps)
+        terms = evolve(TERMS, gpu=gpu, min_bid=PerGpuHour(0), platform_fee=kept)
         stay = timedelta(seconds=max(1, int(months * share * SECONDS_PER_MONTH) + more))
         priced = quote(
             evolve(offer(terms), max_discount=factor),
@@ -181,30 +198,42 @@ class TestAReservationCostsWhatItIsBilled:
             mode=Mode.RESERVED,
             months=months,
             disk=disk,
+            upload=disk,
         )
-        bill = billed(terms, priced, stay)
-        assert priced.total == bill.total
+        bill = billed(priced, disk=disk, upload=disk)
+        assert split(priced) == split(bill)
         assert priced.amount_of(QuotePart.FORFEIT) == bill.amount_of(LineKind.FORFEIT)
         assert bill.total == bill.billed
         stay_alone = cost_of_stay(priced.offer.per_hour, CurveSchedule(factor), months, stay)
-        assert stay_alone == priced.total - priced.amount_of(QuotePart.STORAGE)
+        used = bill.amount_of(LineKind.STORAGE, LineKind.UPLOAD)
+        assert stay_alone == priced.total - used
 
 
-def billed(terms: PriceTerms, priced: Quote, stay: timedelta) -> Statement:
+def split(found: Quote | Statement) -> tuple[Money, Money, Money]:
+    """Return what the client pays, what of it is the host's, and what the platform's."""
+    return found.total, found.payout, found.fee
+
+
+def billed(priced: Quote, *, disk: int = 0, upload: int = 0, download: int = 0) -> Statement:
     """Return the statement of the client that takes a quote, runs at once and leaves after it."""
-    start = datetime(2026, 1, 1, tzinfo=UTC)
-    machine = Machine(id=MachineId(2), host=AccountId("host"), gpu_name="A100", gpus=4)
+    start, rented = datetime(2026, 1, 1, tzinfo=UTC), priced.offer
+    machine = Machine(id=MachineId(2), host=AccountId("host"), gpu_name="A100", gpus=rented.gpus)
+    bids = priced.mode is Mode.INTERRUPTIBLE
     contract = agree(
-        Listing(machine=machine, prices=terms),
-        Block(start=0, size=4),
+        Listing(machine=machine, prices=rented.prices, promise=rented.promise),
+        Block(start=0, size=rented.gpus),
         id=ContractId(1),
         client=AccountId("client"),
         at=start,
-        mode=Mode.ON_DEMAND,
-        disk_mb=100_000 if priced.amount_of(QuotePart.STORAGE) else 0,
+        mode=Mode.INTERRUPTIBLE if bids else Mode.ON_DEMAND,
+        disk_mb=disk * 1_000,
+        bid=BID if bids else None,
+        target=priced.target,
     )
-    end = start + stay
+    end = start + timedelta(seconds=priced.seconds)
     facts: list[Fact] = [Moved(at=start, event=InstanceEvent.LOADED)]
+    if upload or download:
+        facts.append(Transferred(at=start, sent=upload * 10**9, received=download * 10**9))
     if priced.deposit:
         paid = Prepaid(at=start, amount=priced.deposit, discount=priced.discount)
         running = History(contract=contract, facts=(paid, *facts))
@@ -213,6 +242,54 @@ def billed(terms: PriceTerms, priced: Quote, stay: timedelta) -> Statement:
     facts.append(Moved(at=end, event=InstanceEvent.DESTROYED))
     history = History(contract=contract, facts=tuple(facts))
     return statement(history, Interval(start, end + timedelta(seconds=1)))
+
+
+class TestTheHostGetsWhatIsQuoted:
+    """docs/rules/billing.md: the platform's fee is a price of its own, rounded once."""
+
+    # A third of a dollar an hour is 0.333333333333, of 80 cents 0.266666666667.
+    DOLLAR = evolve(TERMS, gpu=PerGpuHour(1), platform_fee=Fraction(1, 3))
+
+    def quoted(self, stay: timedelta, **more: Any) -> tuple[Money, Money, Money]:
+        priced = quote(offer(self.DOLLAR, gpus=1), stay, **more)
+        assert split(priced) == split(billed(priced))
+        return split(priced)
+
+    def test_of_ninety_days_on_demand(self) -> None:
+        payout, fee = Money("1440.00000000072"), Money("719.99999999928")
+        assert self.quoted(timedelta(days=90)) == (Money(2_160), payout, fee)
+
+    def test_of_a_reservation_at_its_own_price(self) -> None:
+        """720 hours at 80 cents are the platform's 192.00000000024, a day more 7.999999999992."""
+        month = {"mode": Mode.RESERVED, "months": 1}
+        fee = Money("192.00000000024")
+        assert self.quoted(timedelta(days=30), **month) == (Money(576), Money(576) - fee, fee)
+        fee += Money("7.999999999992")
+        assert self.quoted(timedelta(days=31), **month) == (Money(600), Money(600) - fee, fee)
+
+    def test_of_a_forfeit_a_third(self) -> None:
+        """360 hours at 80 cents and a third of the 75.60 forfeited."""
+        fee = Money("96.00000000012") + Money("25.20")
+        total = Money(288) + Money("75.60")
+        found = self.quoted(timedelta(days=15), mode=Mode.RESERVED, months=1)
+        assert found == (total, total - fee, fee)
+
+    @pytest.mark.parametrize("mode", list(Mode))
+    @given(data=st.data())
+    def test_to_the_tick_in_every_mode(self, mode: Mode, data: st.DataObject) -> None:
+        known = offer(data.draw(AWKWARD), promise=Promise("0.99"))
+        how: dict[str, Any] = {"mode": mode}
+        if mode is Mode.ON_DEMAND:
+            how["target"] = data.draw(st.sampled_from([None, "0.95"]))
+        if mode is Mode.INTERRUPTIBLE:
+            how["bid"] = BID
+        if mode is Mode.RESERVED:
+            how["months"] = data.draw(st.fractions(0, 12, max_denominator=100))
+        names = ("disk", "upload", "download")
+        used: dict[str, Any] = {name: data.draw(st.integers(0, 500)) for name in names}
+        stay = timedelta(seconds=data.draw(st.integers(1, 4 * 10**7)))
+        priced = quote(known, stay, **how, **used)
+        assert split(priced) == split(billed(priced, **used))
 
 
 class TestAQuoteSaysWhatItIs:

@@ -70,7 +70,7 @@ def offer_rows(seed: int, count: int) -> list[dict[str, Any]]:
             "mode": chance.choice(_MODES),
             "bid": price(3),
             "months": chance.choice([0.0, 0.25, 1.0, 3.0, 7.5]),
-            "share": chance.choice([0.0, 0.25, 0.3333]),
+            "share": chance.choice([0.0, 0.25, 0.3333, 0.1429]),
         }
         for number in range(count)
     ]
@@ -194,13 +194,13 @@ def check_reservations(
 ) -> None:
     """A stay that differs from what is prepaid costs what the scalar quote says."""
     rows = reservation_rows(7, count, longest, dearest)
-    lines = ("gpu", "discount", "forfeit", "total", "payout", "deposit")
+    lines = ("gpu", "discount", "forfeit", "total", "payout", "fee", "deposit")
     native = frames.quote(
         make(engine, rows),
         Column("stay"),
         mode=Mode.RESERVED,
         months=Column("prepaid", "seconds"),
-        fee="0.25",
+        fee=Fraction(1, 3),
         columns=Columns(price=Column("price", "pico"), discount="factor", verification=None),
         results=lines,
         prefix="",
@@ -212,7 +212,7 @@ def check_reservations(
             machine=MachineId(1),
             gpu_name="x",
             gpus=row["num_gpus"],
-            prices=PriceTerms(gpu=each, min_bid=PerGpuHour(0), platform_fee=Fraction(1, 4)),
+            prices=PriceTerms(gpu=each, min_bid=PerGpuHour(0), platform_fee=Fraction(1, 3)),
             max_discount=Fraction(repr(row["factor"])),
         )
         priced = quote(
@@ -224,7 +224,8 @@ def check_reservations(
         want: dict[str, int | None] = {
             kind.value: nanos(amount) for kind, amount in priced.rounded_lines()
         }
-        want |= {name: nanos(getattr(priced, name).to_decimal()) for name in ("total", "payout")}
+        amounts = {name: getattr(priced, name) for name in ("total", "payout", "fee")}
+        want |= {name: nanos(amount.to_decimal()) for name, amount in amounts.items()}
         want["deposit"] = None if priced.deposit is None else nanos(priced.deposit.to_decimal())
         assert {name: got[name] for name in lines} == {name: want[name] for name in lines}, row
 

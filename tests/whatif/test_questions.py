@@ -228,6 +228,22 @@ class TestFloorAgainstPowerCost:
         odd = evolve(fleet, listings=(listing(platform_fee=Fraction(1, 7)),))
         assert break_even_floor(odd).steps == 116_666_666_667  # rounded up
 
+    @pytest.mark.parametrize(
+        ("watts", "gpus", "floor"),
+        [
+            (1_500, 1, 3),  # of 3 pico-dollars the platform has 1
+            (3_200, 1, 6),  # of 5 it has 1.667, so 2: the other 3 are less than 3.2
+            (2_600, 1, 4),  # of 4 it has 1.333, so 1
+            (2_600, 2, 5),  # two GPUs: of 8 it has 2.667, so 3: the other 5 are less than 5.2
+        ],
+    )
+    def test_what_the_platform_keeps_of_it_is_rounded(
+        self, watts: int, gpus: int, floor: int
+    ) -> None:
+        power = Power(price=PerKwh.from_steps(1), gpu_watts=watts)
+        known = listing(gpus=gpus, floor="0", platform_fee=Fraction(1, 3))
+        assert break_even_floor(recorded(power=power, listings=(known,))).steps == floor
+
     def test_break_even_of_the_dearest_fee_ever_published(self) -> None:
         fee = listing(platform_fee=Fraction(1, 3))
         later = Relisting(at=EPOCH, machine=MachineId(1), listing=fee)

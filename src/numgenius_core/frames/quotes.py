@@ -16,7 +16,7 @@ must not change between that query and the answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -238,27 +238,40 @@ def _deposit(exact: ExactFrame, full: Value, prepaid: Value, kept: Value, parts:
     return exact.half_even(exact.let(whole + more), below, parts, finest, divisor)
 
 
-def _gpu_time(given: QuoteColumns, full: Value, price: Value, deposit: Value) -> dict[str, Pair]:
-    """Return what GPU time costs after the discount, and what of a deposit is forfeited.
+def _on_deposit(given: QuoteColumns, price: Value, deposit: Value) -> Value | None:
+    """Return for how many seconds of the stay a deposit pays; ``None`` where none is reserved.
 
-    A row without a deposit has null for one, which lasts for no time and forfeits nothing.
+    A row without a deposit has null for one, which lasts for no time.
     """
-    exact, seconds = given.exact, given.read["seconds"]
     if given.reserved is False:
-        return {"discount": exact.per_unit(full, seconds, SECONDS_PER_HOUR)}
+        return None
+    exact, seconds = given.exact, given.read["seconds"]
     lasts = _lasts(exact, deposit, price, given.prepaid)
-    least = exact.let((lasts < seconds).choose(lasts, seconds))
-    used = exact.carried(exact.per_unit(price, least, SECONDS_PER_HOUR))
-    beyond = exact.per_unit(full, exact.let(seconds - least), SECONDS_PER_HOUR)
+    return exact.let((lasts < seconds).choose(lasts, seconds))
+
+
+def _gpu_time(given: QuoteColumns, full: Value, price: Value, paid: Value | None) -> list[Pair]:
+    """Return what GPU time costs: after the discount while the deposit pays, then before it."""
+    exact, seconds = given.exact, given.read["seconds"]
+    if paid is None:
+        return [exact.per_unit(full, seconds, SECONDS_PER_HOUR)]
+    used = exact.carried(exact.per_unit(price, paid, SECONDS_PER_HOUR))
+    return [used, exact.per_unit(full, exact.let(seconds - paid), SECONDS_PER_HOUR)]
+
+
+def _forfeit(
+    exact: ExactFrame, full: Value, price: Value, paid: Value, deposit: Value, used: Pair
+) -> Pair:
+    """Return what of a deposit is forfeited; without one, nothing."""
     # Of the deposit that is left, as much as that: the discount received and 5 % of it.
-    saved, hours = least * FEE.numerator, SECONDS_PER_HOUR * FEE.denominator
+    saved, hours = paid * FEE.numerator, SECONDS_PER_HOUR * FEE.denominator
     claim = exact.carried(exact.per_unit(full - price, saved, hours))
     # A nano-dollar is lent to the rest, so that it stays above zero.
     left = exact.carried((deposit - used[0] - 1, exact.let(TICKS_PER_NANO - used[1])))
     some, less = column(left[0]) >= 0, column(left[0]) < claim[0]
     less |= column(left[0]).equals(claim[0]) & (column(left[1]) < claim[1])
     kept = [exact.let(some.choose(less.choose(a, b), 0)) for a, b in zip(left, claim, strict=True)]
-    return {"discount": exact.sum([used, beyond]), "forfeit": (kept[0], kept[1])}
+    return kept[0], kept[1]
 
 
 def _lasts(exact: ExactFrame, deposit: Value, price: Value, prepaid: Value) -> Number:
@@ -277,16 +290,17 @@ def _lasts(exact: ExactFrame, deposit: Value, price: Value, prepaid: Value) -> N
     return column(exact.let((column(deposit) > 0).choose(seconds, 0)))
 
 
-def _used(given: QuoteColumns) -> dict[str, Pair]:
-    """Return the amounts of disk and traffic; what is not used has none."""
+def _used(given: QuoteColumns, of: Callable[[Value], Value] | None = None) -> dict[str, Pair]:
+    """Return the amounts of disk and traffic, or of a part of their prices; unused has none."""
     read, exact = given.read, given.exact
+    prices = {name: read[name] for name in ("storage", "upload", "download") if name in read.bounds}
     amounts: dict[str, Pair] = {}
-    if "storage" in read.bounds:
-        used = read["storage used"]
-        amounts["storage"] = exact.stored(read["storage"], used, read["seconds"])
-    for name in ("upload", "download"):
-        if name in read.bounds:
-            amounts[name] = exact.sent(read[name], read[f"{name} used"])
+    for name, price in prices.items():
+        part, used = price if of is None else of(price), read[f"{name} used"]
+        if name == "storage":
+            amounts[name] = exact.stored(part, used, read["seconds"])
+        else:
+            amounts[name] = exact.sent(part, used)
     return amounts
 
 
@@ -302,23 +316,74 @@ def _answer(
         hourly = _sla_fee(given, full)
         beside = {"sla_fee": exact.per_unit(hourly, seconds, SECONDS_PER_HOUR)}
     price, out = _discounted(given, full)
-    amounts = _gpu_time(given, full, price, out["deposit"]) | _used(given)
+    paid = _on_deposit(given, price, out["deposit"])
+    gpus = _gpu_time(given, full, price, paid)
+    amounts = {"discount": gpus[0] if paid is None else exact.sum(gpus)}
+    if paid is not None:
+        amounts["forfeit"] = _forfeit(exact, full, price, paid, out["deposit"], gpus[0])
+    amounts |= _used(given) | beside
     if set(wanted) & set(LINES):
         gpu = exact.per_unit(full, seconds, SECONDS_PER_HOUR)
-        out |= _lines(exact, gpu, amounts | beside)
-    used = exact.carried(exact.sum(list(amounts.values())))
-    total = exact.carried(exact.sum([used, *beside.values()])) if beside else used
-    out["total"] = rounded = exact.half_even(*total, TICKS_PER_NANO)
-    out["gpu_per_hour"] = price
-    if "gpu_per_hour" in wanted:
-        out["gpu_per_hour"] = exact.half_even(*exact.divide(price, STEPS_PER_NANO), STEPS_PER_NANO)
+        out |= _lines(exact, gpu, amounts)
+    total = exact.carried(exact.sum(list(amounts.values())))
+    out["total"] = exact.half_even(*total, TICKS_PER_NANO)
     if "per_hour" in wanted:
         out["per_hour"] = _per_hour(exact, total, seconds)
     if {"payout", "fee"} & set(wanted):
-        out["payout"], out["fee"] = _split(
-            exact, used, rounded, fee, given.read, beside.get("sla_fee")
-        )
+        part = _platforms(given, fee, (full, price, paid), amounts.get("forfeit"))
+        out["payout"], out["fee"] = _shared(exact, total, out["total"], part)
+    out["gpu_per_hour"] = price
+    if "gpu_per_hour" in wanted:
+        out["gpu_per_hour"] = exact.half_even(*exact.divide(price, STEPS_PER_NANO), STEPS_PER_NANO)
     return {name: out[name] for name in wanted}
+
+
+def _taken(fee: Share, read: Reading) -> tuple[Value, int]:
+    """Return the platform's share as ``(numerator, denominator)``."""
+    return (read["fee"], SHARES) if isinstance(fee, Column) else fee
+
+
+def _platforms(
+    given: QuoteColumns, fee: Share, gpus: tuple[Value, Value, Value | None], lost: Pair | None
+) -> Pair | None:
+    """Return the platform's part of what is billed, carried; ``None`` where it takes nothing.
+
+    As :func:`numgenius_core.prices.quote` has it: the part of each price is a price of its own,
+    rounded once; that of a forfeit is rounded to a tick.
+    """
+    exact, (taken, shares) = given.exact, _taken(fee, given.read)
+    if taken == 0:
+        return None
+
+    def of(price: Value) -> Value:
+        return exact.half_even(*exact.ratio(price, taken, shares))
+
+    full, price, paid = gpus
+    reduced = full if paid is None else of(price)
+    parts = _gpu_time(given, of(full), reduced, paid)
+    parts += _used(given, of).values()
+    if lost is not None:
+        parts.append(_scaled(exact, lost, taken, shares))
+    return exact.carried(exact.sum(parts))
+
+
+def _shared(
+    exact: ExactFrame, total: Pair, rounded: Value, part: Pair | None
+) -> tuple[Value, Value]:
+    """Return what host and platform get of a total, both carried, in nano-dollars."""
+    if part is None:
+        return rounded, 0 * column(rounded)
+    # A nano-dollar is lent to the rest, so that it stays above zero.
+    host = (total[0] - part[0] - 1, exact.let(total[1] - part[1] + TICKS_PER_NANO))
+    return exact.nanos(host), exact.half_even(*part, TICKS_PER_NANO)
+
+
+def _scaled(exact: ExactFrame, amount: Pair, times: Value, parts: int) -> Pair:
+    """Return ``amount · times / parts`` as :meth:`~numgenius_core.money.Money.scaled` rounds it."""
+    whole, left = exact.divide(amount[0], parts)
+    more, finer = exact.divide(exact.let(left * times), parts)
+    ticks = exact.divide(exact.let(finer * TICKS_PER_NANO + amount[1] * times), parts)
+    return exact.let(whole * times + more), exact.half_even(*ticks, parts)
 
 
 def _lines(exact: ExactFrame, gpu: Pair, amounts: dict[str, Pair]) -> dict[str, Value]:
@@ -342,33 +407,6 @@ def _per_hour(exact: ExactFrame, total: Pair, seconds: Value) -> Value:
     part, finest = exact.divide(total[1], ticks)
     more, rest = exact.divide(exact.let(left * SECONDS_PER_HOUR + part), seconds)
     return exact.half_even(exact.let(whole * SECONDS_PER_HOUR + more), rest, seconds, finest, ticks)
-
-
-def _split(
-    exact: ExactFrame,
-    total: Pair,
-    rounded: Value,
-    fee: Share,
-    read: Reading,
-    beside: Pair | None = None,
-) -> tuple[Value, Value]:
-    """Return what the host and the platform get of a total with a rest below a nano-dollar.
-
-    The host's part is rounded to a tick first, as :meth:`~numgenius_core.money.Money.scaled` does.
-    What stands ``beside`` the total is the host's alone; ``rounded`` is both of them together.
-    """
-    taken, shares = (read["fee"], SHARES) if isinstance(fee, Column) else fee
-    if isinstance(taken, int) and not taken:
-        return rounded, 0 * column(rounded)
-    kept = shares - taken
-    whole, left = exact.divide(total[0], shares)
-    part, finer = exact.divide(exact.let(left * kept), shares)
-    ticks = exact.divide(exact.let(finer * TICKS_PER_NANO + total[1] * kept), shares)
-    host = exact.carried((exact.let(whole * kept + part), exact.half_even(*ticks, shares)))
-    # A nano-dollar is lent to the rest, so that it stays above zero.
-    platform = (total[0] - host[0] - 1, exact.let(total[1] - host[1] + TICKS_PER_NANO))
-    paid = host if beside is None else exact.carried(exact.sum([host, beside]))
-    return exact.half_even(*paid, TICKS_PER_NANO), exact.nanos(platform)
 
 
 def reserve(
@@ -417,7 +455,8 @@ def payout(frame: Any, amount: Column | str, fee: Exact | Column, *, prefix: str
     Args:
         frame: Any frame with a column of whole nano-dollars.
         amount: The column of what clients pay.
-        fee: The platform's share.
+        fee: The platform's share of each amount. What is billed is split price by price, as
+            :func:`quote` splits it: that may differ in the last nano-dollars.
         prefix: What the names of the results, ``payout`` and ``fee``, begin with.
 
     Raises:
@@ -438,8 +477,9 @@ def payout(frame: Any, amount: Column | str, fee: Exact | Column, *, prefix: str
     if isinstance(platform, Column):
         inputs["fee"] = Input(path="fee", kind=SHARE, source=platform)
     read = Reading(exact, inputs)
-    total = read["amount"]
-    host, rest = _split(exact, (total, 0), total, platform, read)
+    total, (taken, shares) = read["amount"], _taken(platform, read)
+    part = None if taken == 0 else exact.carried(_scaled(exact, (total, 0), taken, shares))
+    host, rest = _shared(exact, (total, 0), total, part)
     return exact.finish({prefix + "payout": host, prefix + "fee": rest})
 
 

@@ -16,9 +16,10 @@ interruptible still costs $0.001 an hour.
 A promise of uptime (:mod:`numgenius_core.sla`) is bought on demand only. Its fee is a line of its
 own, never discounted, and part of ``dph_total``: GPUs, storage and the fee.
 
-Our readings: the platform takes nothing of that fee. A quote's price *per hour* is all in, traffic
-too: the total over the hours. What needs a price that is not known has none: it is refused, not
-free.
+Our readings: the platform takes nothing of that fee. Its part of each price that is paid is a price
+of its own, rounded once, as it is billed: a quote's payout is that of the statement, to the tick. A
+quote's price *per hour* is all in, traffic too: the total over the hours. What needs a price that
+is not known has none: it is refused, not free.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from numgenius_core._accrual import charge, discounted, seconds_on_deposit
+from numgenius_core._accrual import Price, charge, discounted, fee_of, seconds_on_deposit
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import decimal_of, round_half_even, whole_seconds
 from numgenius_core._tables import Number, Tabular, numbers
@@ -70,6 +71,8 @@ class QuotePart(Enum):
 
 
 _OF_RESERVING: Final = (QuotePart.DISCOUNT, QuotePart.FORFEIT)
+_Use = tuple[Price, int, int]
+"""A price, the size of what it is for, and how much of it: what a charge is made of."""
 
 
 @frozen(kw_only=True)
@@ -108,7 +111,7 @@ class Quote(Tabular):
         lines: GPU at the price on demand; of a reservation, the discount and what is forfeited of
             its deposit; storage, upload and download; the fee of a promise, if one is bought.
         payout: What the host gets, if no credit comes due; with ``fee`` it adds up to the total.
-        fee: What the platform keeps.
+        fee: What the platform keeps: of each price its part, rounded once, as it is billed.
         deposit: What a reservation prepays, ``None`` for other modes, and where there is no
             discount: the market takes no prepayment then, and the price is that on demand.
         discount: Share taken off the GPU price while the deposit lasts.
@@ -249,10 +252,12 @@ def quote(
     seconds = check_stay(duration, mode, bid, months, schedule, target, sla)
     full = offer.per_hour if mode is not Mode.INTERRUPTIBLE else _bid(offer, bid)
     lines = [QuoteLine(kind=QuotePart.GPU, amount=charge(full, 1, seconds))]
-    discount, deposit = Fraction(0), None
+    used: list[_Use] = [(full, 1, seconds)]
+    discount, deposit, lost = Fraction(0), None, ZERO
     if mode is Mode.RESERVED:
-        discount, deposit, reserved = _reserved(offer, seconds, months, schedule)
+        discount, deposit, reserved, used = _reserved(offer, seconds, months, schedule)
         lines += reserved
+        lost = reserved[-1].amount  # the forfeit
     prices = offer.prices
     for kind, price, size, quantity in (
         (QuotePart.STORAGE, prices.storage, to_megabytes(disk), seconds),
@@ -262,21 +267,17 @@ def quote(
         if offer.unknown_prices and size and quantity:
             offer.require_price(kind.value)
         lines.append(QuoteLine(kind=kind, amount=charge(price, size, quantity)))
+        used.append((price, size, quantity))
     share, per_hour, bought = _promised(offer, seconds, disk, target, sla)
     lines += bought
-    total = Money.sum(line.amount for line in lines)
-    untaxed = Money.sum(line.amount for line in bought)
-    # One of the two is rounded (to a tick) and the other is the rest, so that they add up.
-    payout = total
-    if prices.platform_fee:
-        payout = (total - untaxed).scaled(1 - prices.platform_fee) + untaxed
+    fee = _platforms(prices.platform_fee, used, lost)
     return Quote(
         offer=offer,
         mode=mode,
         seconds=seconds,
         lines=tuple(lines),
-        payout=payout,
-        fee=total - payout,
+        payout=Money.sum(line.amount for line in lines) - fee,
+        fee=fee,
         deposit=deposit,
         discount=discount,
         target=share,
@@ -342,8 +343,8 @@ def _promised(
 
 def _reserved(
     offer: Offer, seconds: int, months: Exact | None, schedule: ReservedSchedule | None
-) -> tuple[Fraction, Money | None, list[QuoteLine]]:
-    """Return a reservation's discount, its deposit, and what they change of the GPU price."""
+) -> tuple[Fraction, Money | None, list[QuoteLine], list[_Use]]:
+    """Return a reservation's discount, deposit, what they change of the price, and its GPU time."""
     from numgenius_core.prices.deposits import refund
     from numgenius_core.prices.schedules import CurveSchedule, ReservedSchedule
 
@@ -355,10 +356,28 @@ def _reserved(
     check_kind(curve, ReservedSchedule, "schedule")
     full, discount = offer.per_hour, curve.rate(time)
     if not discount:  # the market takes no prepayment that earns nothing
-        return discount, None, [QuoteLine(kind=kind, amount=ZERO) for kind in _OF_RESERVING]
-    deposit = curve.deposit(full, time)
-    lasts = seconds_on_deposit(deposit, discounted(full, discount), seconds)
+        nothing = [QuoteLine(kind=kind, amount=ZERO) for kind in _OF_RESERVING]
+        return discount, None, nothing, [(full, 1, seconds)]
+    deposit, reduced = curve.deposit(full, time), discounted(full, discount)
+    lasts = seconds_on_deposit(deposit, reduced, seconds)
     ended = refund(full, discount, deposit, lasts)
-    amounts = (-ended.discount_received, ended.fee)
-    lines = zip(_OF_RESERVING, amounts, strict=True)
-    return discount, deposit, [QuoteLine(kind=kind, amount=amount) for kind, amount in lines]
+    amounts = zip(_OF_RESERVING, (-ended.discount_received, ended.fee), strict=True)
+    lines = [QuoteLine(kind=kind, amount=amount) for kind, amount in amounts]
+    return discount, deposit, lines, [(reduced, 1, lasts), (full, 1, seconds - lasts)]
+
+
+def _platforms(share: Fraction, used: list[_Use], lost: Money) -> Money:
+    """Return the platform's part: of each price that is paid, as it is billed, and of a forfeit.
+
+    A part of a total would not be what the meter rounds: the part of each price, once.
+    """
+    if not share:
+        return ZERO
+    parts = [
+        charge(fee_of(price, share), size, quantity)
+        for price, size, quantity in used
+        if size and quantity
+    ]
+    if lost:
+        parts.append(lost.scaled(share))
+    return Money.sum(parts)

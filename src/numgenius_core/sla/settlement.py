@@ -140,6 +140,7 @@ def settle(
         period: The days to settle, from midnight to midnight of UTC; all days of the rental if left
             out.
         traffic: What the client paid for traffic on a day, by its first instant; it is covered too.
+            The platform's share is of the amount, as its price is not known here.
         state: What the settlement before this one left; a contract begins without.
         close: Whether the contract ended, so that its last active day closes the escrow.
         rules: The schedules; ours by default.

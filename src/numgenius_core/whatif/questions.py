@@ -19,17 +19,19 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from fractions import Fraction
 from itertools import chain, combinations_with_replacement, product
-from math import comb, prod
+from math import ceil, comb, prod
 from typing import Any, Final, NamedTuple
 
 from attrs import evolve, frozen
 
+from numgenius_core._accrual import fee_of
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.gpus.slicing import offer_sizes
 from numgenius_core.listing import Listing
-from numgenius_core.rates import PerGpuHour
+from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.units import Exact
 from numgenius_core.whatif.estimate import Estimate
 from numgenius_core.whatif.scenario import Option, Scenario, vary
@@ -403,10 +405,23 @@ def break_even_floor(scenario: Scenario) -> PerGpuHour:
     if scenario.power is None:
         raise RuleViolation("scenario.power", "what the machines draw", shown(None))
     later = [one.listing for one in scenario.relistings if one.listing is not None]
-    fee = max(listing.prices.platform_fee for listing in (*scenario.listings, *later))
-    power = scenario.power
-    cost = Fraction(power.price.steps * power.gpu_watts, 1_000) / (1 - fee)
-    return PerGpuHour.from_steps(-(-cost.numerator // cost.denominator))
+    listings, power = (*scenario.listings, *later), scenario.power
+    cost = Fraction(power.price.steps * power.gpu_watts, 1_000)  # price steps an hour, of one GPU
+    steps = ceil(cost / (1 - max(each.prices.platform_fee for each in listings)))
+    rented = {
+        (size, each.prices.platform_fee)
+        for each in listings
+        for size in offer_sizes(each.machine.gpus, each.min_gpu)
+    }
+    # What the platform keeps of a bid is rounded, so the share alone may leave the host too little.
+    while any(_net(steps * size, fee) < cost * size for size, fee in rented):
+        steps += 1
+    return PerGpuHour.from_steps(steps)
+
+
+def _net(steps: int, share: Fraction) -> int:
+    """Return what the host gets of an hour at a price for the whole instance, in price steps."""
+    return steps - fee_of(PerHour.from_steps(steps), share).steps
 
 
 def floor_against_power_cost(

@@ -69,7 +69,7 @@ _rows: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "mode": st.sampled_from([mode.value for mode in Mode]),
         "bid": _dollars,
         "months": st.sampled_from([1.0, 0.0, 0.25, 7.5]),
-        "share": st.sampled_from([0.25, 0.0, 0.3333]),
+        "share": st.sampled_from([0.25, 0.0, 0.3333, 0.1429]),
     }
 )
 _NEEDED: Final = {
