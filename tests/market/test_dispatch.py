@@ -280,6 +280,33 @@ class TestWhatABatchTakesBack:
         assert after == market
         assert list(after.queue) == list(market.queue)
 
+    def test_what_is_gone_is_gone_for_the_commands_after_it(self) -> None:
+        w = world(2)
+        gone, stays = w.rent(1), w.rent(1, 1)
+        destroys = c.Destroy(by=ANN, contract=gone)
+        commands = [destroys, destroys, c.Label(by=ANN, contract=gone, label="mine")]
+        commands.append(c.Label(by=ANN, contract=stays, label="mine"))
+        _, results = execute_all(w.market, [(each, w.now) for each in commands])
+        unknown = f"contract: need an instance that exists, got {gone}"
+        said = [None if each.error is None else str(each.error) for each in results]
+        assert said == [None, unknown, unknown, None]
+
+    def test_a_machine_that_was_taken_away_may_come_back(self) -> None:
+        w = World()
+        w.add(2)
+        machine = w.market.machine(MachineId(1)).machine
+        commands = [
+            c.RemoveMachine(by=HOST, machine=MachineId(1)),
+            c.RemoveMachine(by=HOST, machine=MachineId(1)),
+            c.AddMachine(machine=changed(machine, gpus=4)),
+            c.AddMachine(machine=machine),
+        ]
+        after, results = execute_all(w.market, [(each, w.now) for each in commands])
+        assert [each.error is None for each in results] == [True, False, True, False]
+        assert after.machine(MachineId(1)).machine.gpus == 4
+        assert after.account(HOST).machines == (1,)
+        assert replay([each for one in results for each in one.events], w.market) == after
+
     def test_each_is_handed_over_once(self) -> None:
         """An archive may stand in front of a table, to which each write is a row."""
 
