@@ -2,7 +2,8 @@
 
 ``uvicorn --factory examples.fastapi_market:app``; workers (``--workers 4``) share the log, and want
 ``uvloop`` too: without it, each of their answers is held back by 40 ms. Who calls is whoever the
-header ``X-Account`` says; put your own authentication there.
+header ``X-Account`` says, and each machine counts as verified: put your own authentication there,
+and ``Verification.UNVERIFIED`` for what you have not looked at.
 """
 
 from __future__ import annotations

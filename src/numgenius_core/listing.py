@@ -47,7 +47,8 @@ class Machine:
         gpu_name: Model of its GPUs, such as ``RTX 4090``; all of one model.
         gpus: Number of GPUs, 1 to 4,096. Positions 0 … gpus − 1 are in topology order.
         disk_mb: Disk for clients, whole MB (see :meth:`disk_gb`).
-        verification: Only a verified machine has a reserved price.
+        verification: Only a verified machine has a reserved price. Verified if left out: give
+            ``UNVERIFIED`` for what a host registers itself.
         disk_share: The share of the disk that may be sold, 0 to 1; the marketplace holds back a
             tenth (0.9 measured), the published example nothing.
 

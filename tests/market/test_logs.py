@@ -18,6 +18,7 @@ from market_world import ANN, BOB, HOST, START, second
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import (
     Conflict,
+    IllegalMove,
     InsufficientCredit,
     NumgeniusError,
     RuleViolation,
@@ -39,6 +40,7 @@ from numgenius_core.market.events import (
     ContractCreated,
     CreditAdded,
     Event,
+    InstanceExpired,
     InstanceLabelled,
     SettingsSet,
 )
@@ -404,6 +406,27 @@ class TestRequests:
         with pytest.raises(NumgeniusError):
             strict.execute(c.AddCredit(account=ANN, amount=Money(2)), at=START)
         assert not strict.log.version
+
+    def test_a_refused_reaction_to_what_is_due_stops_the_market_until_it_is_mended(self) -> None:
+        def wrong(_market: Market, event: Event) -> Iterable[c.Command]:
+            if isinstance(event, InstanceExpired):
+                yield c.ReportLoaded(contract=event.contract)
+
+        log = MemoryLog()
+        writer = furnished(log)
+        offer = writer.market.machine(MachineId(1)).offer_id(0)
+        writer.execute(
+            c.Rent(by=ANN, offer=offer, mode=Mode.ON_DEMAND, disk_mb=1_000, end=second(60)),
+            at=second(1),
+        )
+        stuck, before = Writer(log, react=wrong), log.version
+        for command in (c.Tick(), c.AddCredit(account=BOB, amount=Money(1))):
+            with pytest.raises(IllegalMove):
+                stuck.execute(command, at=second(99))
+        assert log.version == before
+        mended = Writer(log, react=lambda _market, _event: ())
+        mended.execute(c.Tick(), at=second(99))
+        assert find_events(log.read(), InstanceExpired)
 
     @staticmethod
     def runs_dry(react: Reaction | None) -> Writer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import doctest
 import json
 import re
@@ -17,9 +18,10 @@ import pytest
 
 import numgenius_core
 from house import FACES, PACKAGE, SOURCES, VALUES, load
-from numgenius_core import bids, contracts, listing, maintenance
+from numgenius_core import bids, contracts, errors, listing, maintenance
+from numgenius_core._command._parser import SUBCOMMANDS
 from numgenius_core.market import commands
-from numgenius_core.testing import RULES
+from numgenius_core.testing import RULES, LawBroken
 
 ROOT: Final = Path(__file__).parent.parent.parent
 DOCS: Final = ROOT / "docs"
@@ -300,3 +302,41 @@ class TestEveryCommandHasItsPlace:
         page = (DOCS / "coming-from-vastai.md").read_text("utf-8")
         typed = {name for name in self.commands if "by" in getattr(commands, name).__annotations__}
         assert set(re.findall(r"\bdo\.(\w+)", page)) == typed
+
+
+def names(cell: str) -> list[str]:
+    """Return what stands in code in a cell of a table."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def table_of(page: str, heading: str) -> list[list[str]]:
+    """Return the cells of the first table under a heading, a row each, but for its head."""
+    part = f"\n{(DOCS / page).read_text('utf-8')}".partition(f"\n{heading}\n")[2]
+    rows = re.findall(r"^\|.*\|$", part.partition("\n## ")[0], re.MULTILINE)
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows[2:]]
+
+
+class TestListsOfAPageAreWhole:
+    """A page that lists what there is lists all of it."""
+
+    def test_the_faces(self) -> None:
+        """``compatibility.md`` says what is promised; its first row is the package itself."""
+        rows = table_of("compatibility.md", "## Names")[1:]
+        assert sorted(name for _, cell in rows for name in names(cell)) == FACES
+
+    def test_the_errors(self) -> None:
+        """``limits.md`` has each error that may come, and the built-in exception that it is."""
+        rows = table_of("rules/limits.md", "## The reason, as data")
+        told = {re.findall(r"(\w+)`$", error)[0]: names(also)[0] for error, also, _ in rows}
+        kinds = {
+            name: error
+            for name in errors.__all__
+            if issubclass(error := getattr(errors, name), errors.NumgeniusError)
+        }
+        assert told.keys() == (kinds.keys() - {"NumgeniusError"}) | {"LawBroken"}
+        for name, also in told.items():
+            assert issubclass(kinds.get(name, LawBroken), getattr(builtins, also)), name
+
+    def test_the_commands_of_the_terminal(self) -> None:
+        told = [names(row[0])[0] for row in table_of("command.md", "# The command")]
+        assert tuple(told) == SUBCOMMANDS

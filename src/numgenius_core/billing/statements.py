@@ -294,7 +294,9 @@ def runs_out(histories: Iterable[History], balance: Money, *, at: datetime) -> d
     """Return when a client's balance runs out: the first second that begins with none left.
 
     What is known goes on as it is: running instances run until their contracts end, stored ones
-    are stored until they are destroyed, and facts of the future happen.
+    are stored until they are destroyed, and facts of the future happen. What a promise of uptime
+    will pay back is not known here: with an outage that lasts, a balance may never run out, and
+    :func:`numgenius_core.market.views.runway` says so of a market.
 
     Args:
         histories: Of all the instances that the balance pays for.
