@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from examples.marketplace import rows
+from examples.marketplace import bills, rows
 from examples.marketplace.hardware import Hardware
 from examples.marketplace.questions import Asked
 from examples.marketplace.reading import Call, whole_number
@@ -43,14 +43,7 @@ def facts(notice: views.Notification) -> rows.Row:
 
 
 def spend_rate(asked: Asked) -> Any:
-    rate = views.spend_rate(asked.market, asked.call.by)
-    return {
-        "success": True,
-        "gpu_cost_per_hour": rows.number(rate.gpu),
-        "container_storage_cost_per_hour": rows.number(rate.container_storage),
-        "volume_storage_cost_per_hour": rows.number(rate.volume_storage),
-        "has_active_resources": rate.has_active_resources,
-    }
+    return {"success": True} | bills.spending(views.spend_rate(asked.market, asked.call.by))
 
 
 def set_user(call: Call, market: Market, _: Hardware) -> do.Command:
