@@ -8,6 +8,7 @@ uptime is paid for. A host's free test costs nothing at all.
 from __future__ import annotations
 
 from datetime import datetime
+from fractions import Fraction
 from typing import Final
 
 from attrs import evolve, frozen
@@ -15,7 +16,7 @@ from attrs import evolve, frozen
 from numgenius_core.contracts import InstanceState
 from numgenius_core.market import Instance
 from numgenius_core.money import Money
-from numgenius_core.units import SECONDS_PER_HOUR
+from numgenius_core.units import SECONDS_PER_HOUR, SECONDS_PER_MONTH
 
 NOTHING: Final = Money(0)
 
@@ -66,3 +67,19 @@ def by_now(given: Instance, at: datetime) -> Hourly:
     if given.state is InstanceState.RUNNING:
         return running
     return evolve(running, gpu=NOTHING, sla=NOTHING, saved=NOTHING)
+
+
+def months_left(given: Instance, left: Money, at: datetime) -> Fraction | None:
+    """Return how long a deposit lasts at its present price, running, in months of 720 hours.
+
+    ``None`` is for ever: its GPUs have come to cost nothing.
+
+    Args:
+        given: The instance.
+        left: What is left of its deposit.
+        at: Now.
+    """
+    if left <= NOTHING:
+        return Fraction(0)
+    price = given.gpu_price(at).charge(SECONDS_PER_MONTH)
+    return Fraction(left.ticks, price.ticks) if price else None
