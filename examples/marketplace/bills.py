@@ -240,12 +240,14 @@ def old_rows(charges: Iterable[Row], payments: Iterable[Row]) -> list[Row]:
 
 def thresholds(account: Account | None) -> Row:
     """Return at which balances an account is to be charged, and its owner told."""
-    charge = None if account is None else account.charge
-    notice = None if account is None else account.notice
+    charge = notice = None
+    enabled = False
+    if account is not None:
+        charge, notice, enabled = account.charge, account.notice, account.notice_enabled
     return {
         "autobill_threshold": None if charge is None else number(charge),
         "balance_threshold": None if notice is None else number(notice),
-        "balance_threshold_enabled": notice is not None,
+        "balance_threshold_enabled": enabled and notice is not None,
     }
 
 
