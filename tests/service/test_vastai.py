@@ -47,7 +47,7 @@ class TestTheStory:
 
     def test_they_print_it(self, tmp_path: Path) -> None:
         page = (ROOT / PAGE).read_text("utf-8")
-        assert Story(tmp_path).told(page) == page
+        assert Story(tmp_path, page).told() == page
 
 
 class TestTheLifeOfAMachine:
