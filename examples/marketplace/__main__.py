@@ -86,7 +86,10 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--log", action="store_true", help="write a line of JSON for each request")
     parser.add_argument("--seed", choices=["demo"], help="what an empty market begins with")
-    parser.add_argument("--keys", help="the file that says whose key is whose")
+    parser.add_argument(
+        "--keys",
+        help="the file that says whose key is whose; examples.marketplace.keys makes its lines",
+    )
     parser.add_argument("--rate", type=rate, default=50, help="requests a second of an account")
     parser.add_argument("--payouts", action="store_true", help="pay hosts out each Friday")
     parser.add_argument("--proxies", help="addresses of proxies that say where a request is from")
