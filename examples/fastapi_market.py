@@ -27,8 +27,8 @@ from numgenius_core.market.logs import Writer
 
 By = Annotated[str, Header(alias="X-Account")]
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
-STATUS = {"unknown_id": 404, "not_allowed": 403, "not_available": 409, "insufficient_credit": 402}
-STATUS |= {"idempotency_key_reused": 422}
+STATUS = {"unknown_id": 404, "not_allowed": 403, "not_available": 410, "insufficient_credit": 402}
+STATUS |= {"illegal_move": 409, "in_use": 409, "idempotency_key_reused": 422}
 
 
 def app(file: str = "market.sqlite") -> FastAPI:

@@ -1,8 +1,9 @@
 """Write what the commands in ``docs/story.md`` print, by running them.
 
 The page is written by hand, but for what its commands print: they run in order, by the unmodified
-client, against the example service on a market of its own. A line ``% clock 2026-01-20`` sets the
-service's clock; ``| jq -c '.[] | [.id]'`` is understood as far as the page needs it.
+client, against the example service on a market of its own, which begins when the page's ``--clock``
+says. ``curl``, which sets the clock, and ``| jq -c '.[] | [.id]'`` are understood as far
+as the page needs them.
 
 Run ``python -m scripts.write_story`` from the project's root; ``NUMGENIUS_VASTAI`` says where the
 client is.
@@ -20,21 +21,23 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.request import Request, urlopen
 
 import uvicorn
 
 from examples.marketplace.__main__ import CREDIT, seed
 from examples.marketplace.app import Service
 from examples.marketplace.commands import instances_load_at_once
+from examples.marketplace.standing import StandingClock
 from examples.marketplace.store import Store
+from numgenius_core.intervals import parse_instant
 
 PAGE: Final = Path("docs/story.md")
-BLOCK: Final = re.compile(
-    r"^% clock (?P<clock>\S+)$|^```shell-session\n(?P<block>.*?)^```$", re.MULTILINE | re.DOTALL
-)
+BLOCK: Final = re.compile(r"^```shell-session\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BEGINS: Final = re.compile(r" --clock (\S+)")
+CLOCK: Final = re.compile(r"\$ curl -X PUT http://127\.0\.0\.1:8765/clock -d (\S+)")
 COMMAND: Final = re.compile(
     r"(?P<who>[\w-]+)\$ (?P<typed>yes \| )?vastai (?P<words>[^|]*?)(?: \| jq -c '(?P<jq>[^']*)')?"
 )
@@ -68,15 +71,24 @@ def chosen(answer: Any, wanted: str) -> list[str]:
     return [json.dumps(row, separators=(",", ":")) for row in rows]
 
 
-class Story:
-    """The service of a story, and the clock that the page sets."""
+def put_clock(url: str, instant: str) -> str:
+    """Set the service's clock, and return what it answers."""
+    request = Request(f"{url}/clock", instant.encode(), method="PUT")
+    with urlopen(request, timeout=30) as answer:
+        return str(answer.read().decode())
 
-    def __init__(self, home: Path) -> None:
-        self.now, self.home = datetime(2026, 1, 1, tzinfo=UTC), home
-        path = str(home / "market.sqlite")
-        store = Store(path, react=instances_load_at_once, clock=lambda: self.now)
+
+class Story:
+    """A page, and the service that it is told against."""
+
+    def __init__(self, home: Path, page: str) -> None:
+        self.home, self.page = home, page
+        begins = BEGINS.search(page)
+        assert begins is not None
+        clock = StandingClock(parse_instant(begins[1]))
+        store = Store(str(home / "story.sqlite"), react=instances_load_at_once, clock=clock)
         seed(store)
-        app = Service(store, 1_000, CREDIT).app()
+        app = Service(store, 1_000, CREDIT, clock=clock).app()
         self.server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
 
     @contextmanager
@@ -93,23 +105,23 @@ class Story:
             self.server.should_exit = True
             thread.join()
 
-    def told(self, page: str) -> str:
+    def told(self) -> str:
         """Return the page with what its commands print."""
         with self.served() as url:
-            return BLOCK.sub(lambda part: self.part(url, part), page)
+            return BLOCK.sub(lambda block: self.block(url, block[1]), self.page)
 
-    def part(self, url: str, part: re.Match[str]) -> str:
-        """Set the clock, or run the commands of a block."""
-        if part["clock"]:
-            self.now = datetime.fromisoformat(part["clock"]).replace(tzinfo=UTC)
-            return part[0]
-        lines = [line for line in part["block"].splitlines() if COMMAND.fullmatch(line)]
-        return "\n".join(["```shell-session", *(self.line(url, line) for line in lines), "```"])
+    def block(self, url: str, block: str) -> str:
+        """Return a block with what its commands print."""
+        told = (self.line(url, line) for line in block.splitlines())
+        return "\n".join(["```shell-session", *(line for line in told if line), "```"])
 
     def line(self, url: str, line: str) -> str:
-        """Return a command and what it prints."""
+        """Return a command and what it prints; nothing of a line that is no command."""
+        if to := CLOCK.fullmatch(line):
+            return f"{line}\n{put_clock(url, to[1])}"
         match = COMMAND.fullmatch(line)
-        assert match is not None
+        if match is None:
+            return ""
         typed = "y\n" if match["typed"] else ""
         done = vastai(url, match["who"], shlex.split(match["words"]), self.home, typed)
         out, errors = done.stdout.strip(), done.stderr.strip()
@@ -120,7 +132,7 @@ class Story:
 def main() -> None:
     """Write the page."""
     with tempfile.TemporaryDirectory() as home:
-        PAGE.write_text(Story(Path(home)).told(PAGE.read_text("utf-8")), "utf-8")
+        PAGE.write_text(Story(Path(home), PAGE.read_text("utf-8")).told(), "utf-8")
 
 
 if __name__ == "__main__":

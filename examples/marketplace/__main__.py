@@ -6,6 +6,7 @@ import argparse
 import sys
 import warnings
 from contextlib import suppress
+from datetime import datetime
 from ipaddress import ip_address
 from typing import Final, NoReturn
 
@@ -15,9 +16,11 @@ from examples.marketplace.keys import any_key, key_file
 from examples.marketplace.logbook import write_log
 from examples.marketplace.refusals import one_line
 from examples.marketplace.server import listening, serve
-from examples.marketplace.store import Store, faults
-from numgenius_core.errors import FloorAbovePrice, NumgeniusError
+from examples.marketplace.standing import StandingClock
+from examples.marketplace.store import Store, faults, wall_clock
+from numgenius_core.errors import FloorAbovePrice, NumgeniusError, ParseError
 from numgenius_core.ids import AccountId, MachineId
+from numgenius_core.intervals import parse_instant
 from numgenius_core.listing import Machine
 from numgenius_core.market.commands import AddMachine
 from numgenius_core.money import Money
@@ -55,6 +58,13 @@ def port(text: str) -> int:
     raise argparse.ArgumentTypeError(f"need 0 to {PORTS:,}, got {text!r}")
 
 
+def instant(text: str) -> datetime:
+    try:
+        return parse_instant(text, "--clock")
+    except ParseError as fault:
+        raise argparse.ArgumentTypeError(f"need {fault.need}, got {fault.got}") from None
+
+
 def is_loopback(host: str) -> bool:
     with suppress(ValueError):  # a name
         return ip_address(host).is_loopback
@@ -76,10 +86,18 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--log", action="store_true", help="write a line of JSON for each request")
     parser.add_argument("--seed", choices=["demo"], help="what an empty market begins with")
-    parser.add_argument("--keys", help="the file that says whose key is whose")
+    parser.add_argument(
+        "--keys",
+        help="the file that says whose key is whose; examples.marketplace.keys makes its lines",
+    )
     parser.add_argument("--rate", type=rate, default=50, help="requests a second of an account")
     parser.add_argument("--payouts", action="store_true", help="pay hosts out each Friday")
     parser.add_argument("--proxies", help="addresses of proxies that say where a request is from")
+    parser.add_argument(
+        "--clock",
+        type=instant,
+        help="where time stands still until PUT /clock sets it, of a demonstration: 2026-01-05",
+    )
     parser.add_argument("--not-durable", action="store_true", help="do not wait for the disk")
     args = parser.parse_args()
     if args.keys is None:
@@ -88,6 +106,8 @@ def arguments() -> argparse.Namespace:
         if not is_loopback(args.host):
             why = "without --keys any key is an account: only loopback can be listened on"
             parser.error(f"--host: {why}, got {args.host!r}")
+    if args.clock is not None and (args.keys is not None or args.share_port):
+        parser.error("--clock is for a demonstration: without --keys and other workers")
     return args
 
 
@@ -97,10 +117,15 @@ def end(option: str, why: Exception) -> NoReturn:
     sys.exit(2)
 
 
-def opened(args: argparse.Namespace) -> Store:
+def opened(args: argparse.Namespace, clock: StandingClock | None) -> Store:
     """Return the market that is kept where ``--db`` says, or end with what is wrong."""
     try:
-        store = Store(args.db, react=instances_load_at_once, durable=not args.not_durable)
+        store = Store(
+            args.db,
+            react=instances_load_at_once,
+            clock=clock or wall_clock,
+            durable=not args.not_durable,
+        )
         if args.seed:
             seed(store)
     except faults() as fault:
@@ -120,11 +145,12 @@ def main() -> None:
     except (OSError, TypeError) as fault:
         end("--host and --port", fault)
     with there:
-        store = opened(args)
+        clock = None if args.clock is None else StandingClock(args.clock)
+        store = opened(args, clock)
         if args.keys is None:
             sys.stderr.write("any key is an account of that name: this is a demonstration\n")
         credit = CREDIT if args.seed else Money(0)
-        service = Service(store, args.rate, credit, keys, payouts=args.payouts)
+        service = Service(store, args.rate, credit, keys, payouts=args.payouts, clock=clock)
         if args.log:
             write_log()
         serve(service.app(), there, args.proxies)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from examples.marketplace import rows
+from examples.marketplace import bills, rows
 from examples.marketplace.hardware import Hardware
 from examples.marketplace.questions import Asked
 from examples.marketplace.reading import Call, whole_number
 from examples.marketplace.refusals import NOT_SERVED, NotServed
 from numgenius_core.documents import to_json
-from numgenius_core.errors import NotAllowed
+from numgenius_core.errors import NotAllowed, RuleViolation
 from numgenius_core.ids import AccountId
 from numgenius_core.market import Market, commands as do, views
 from numgenius_core.money import Money
@@ -43,33 +43,32 @@ def facts(notice: views.Notification) -> rows.Row:
 
 
 def spend_rate(asked: Asked) -> Any:
-    rate = views.spend_rate(asked.market, asked.call.by)
-    return {
-        "success": True,
-        "gpu_cost_per_hour": rows.number(rate.gpu),
-        "container_storage_cost_per_hour": rows.number(rate.container_storage),
-        "volume_storage_cost_per_hour": rows.number(rate.volume_storage),
-        "has_active_resources": rate.has_active_resources,
-    }
+    return {"success": True} | bills.spending(views.spend_rate(asked.market, asked.call.by))
 
 
 def set_user(call: Call, market: Market, _: Hardware) -> do.Command:
     """Set the thresholds of an account: what is left out stays, null is nowhere.
 
+    One that is switched off is kept for when it is switched on again.
+
     Raises:
         NotServed: Anything else of an account, which is not kept here.
+        RuleViolation: A threshold is switched on that is nowhere.
     """
     body, account = call.body, market.account(call.by)
     if not body or any(name not in SETTINGS for name in body):
         raise NotServed(NOT_SERVED["users"])
-    charge, notice = account.charge, account.notice
+    charge, notice, enabled = account.charge, account.notice, account.notice_enabled
     if "autobill_threshold" in body:
         charge = dollars(call, "autobill_threshold")
     if "balance_threshold" in body:
         notice = dollars(call, "balance_threshold")
-    if "balance_threshold_enabled" in body and not call.flag("balance_threshold_enabled"):
-        notice = None
-    return do.SetThresholds(by=call.by, charge=charge, notice=notice)
+    if "balance_threshold_enabled" in body:
+        enabled = call.flag("balance_threshold_enabled")
+        if enabled and notice is None:
+            need = "a balance_threshold to switch on"
+            raise RuleViolation("balance_threshold_enabled", need, "none")
+    return do.SetThresholds(by=call.by, charge=charge, notice=notice, notice_enabled=enabled)
 
 
 def transfer(call: Call, _: Market, __: Hardware) -> do.Command:

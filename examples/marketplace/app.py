@@ -39,9 +39,11 @@ from examples.marketplace.questions import Answers, Asked
 from examples.marketplace.reading import MAX_BODY, Call, parsed, shown
 from examples.marketplace.refusals import NotServed, named, refusal, refused, why_not_served
 from examples.marketplace.several import Each, NothingDone, Tried
+from examples.marketplace.standing import StandingClock
 from examples.marketplace.store import NotKnown, NotStored, Store
 from numgenius_core.errors import NumgeniusError, ParseError
 from numgenius_core.ids import AccountId
+from numgenius_core.intervals import parse_instant
 from numgenius_core.market import Market
 from numgenius_core.market.commands import AddCredit, Command
 from numgenius_core.market.events import Event
@@ -74,6 +76,7 @@ class Service:
         keys: Whose key is whose.
         hardware: What the machines are made of.
         payouts: Whether hosts are paid out each week: all have said how, or nobody is.
+        clock: The store's, if it stands still: of a demonstration, where anybody may set it.
     """
 
     store: Store
@@ -82,6 +85,7 @@ class Service:
     keys: Keys = any_key
     hardware: Hardware = field(factory=lambda: DEMO)
     payouts: bool = False
+    clock: StandingClock | None = None
     limits: Limits = field(init=False)
     run: WeeklyRun = field(init=False)
 
@@ -94,6 +98,8 @@ class Service:
         routes = [self.route(door) for door in DOORS]
         routes.append(Route("/api/openapi.json", described, methods=["GET"]))
         routes.append(Route("/health", self.health, methods=["GET"]))
+        if self.clock is not None:
+            routes.append(Route("/clock", self.set_clock, methods=["PUT"]))
         routes.append(Route("/{rest:path}", nothing_here, methods=METHODS))
         faults = {HTTPException: not_answered, Exception: failed}
 
@@ -130,6 +136,16 @@ class Service:
             return refused(fault)
         seen = self.store.market.version
         return JSONResponse({"success": True, "events": version, "behind": version - seen})
+
+    async def set_clock(self, request: Request) -> Response:
+        """Set the clock of a demonstration to the instant that is sent, as people type it."""
+        assert self.clock is not None
+        try:
+            to = parse_instant((await sent_in(request)).decode("utf-8", "replace"), "clock")
+            await self.clock.set(to, self.store)
+        except (NumgeniusError, NotStored, NotKnown) as fault:
+            return refused(fault)
+        return JSONResponse({"success": True, "clock": to.isoformat()})
 
     def commanded(self, means: Means) -> Respond:
         async def respond(call: Call) -> Any:
@@ -270,6 +286,15 @@ def query_of(request: Request) -> dict[str, str]:
 
 async def body_of(request: Request) -> dict[str, Any]:
     """Return the JSON object of a request; without a body an empty one."""
+    text = await sent_in(request)
+    found = parsed(text, "request") if text else {}
+    if not isinstance(found, dict):
+        raise ParseError("request", "a JSON object", type(found).__name__)
+    return found
+
+
+async def sent_in(request: Request) -> bytes:
+    """Return the body of a request, within limits of size and time."""
     text = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -279,10 +304,7 @@ async def body_of(request: Request) -> dict[str, Any]:
                     raise HTTPException(413, f"a request has at most {MAX_BODY:,} bytes")
     except TimeoutError:
         raise HTTPException(408, f"a request has to arrive in {BODY_SECONDS:.0f} s") from None
-    found = parsed(bytes(text), "request") if text else {}
-    if not isinstance(found, dict):
-        raise ParseError("request", "a JSON object", type(found).__name__)
-    return found
+    return bytes(text)
 
 
 async def described(_: Request) -> JSONResponse:

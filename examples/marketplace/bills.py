@@ -13,7 +13,7 @@ from numgenius_core.billing import Line, LineKind, Statement, VolumeStatement
 from numgenius_core.ids import AccountId
 from numgenius_core.market import Account, Instance
 from numgenius_core.market.events import CreditTransferred, PayoutInvoiced
-from numgenius_core.market.views import Earnings
+from numgenius_core.market.views import Earnings, SpendRate
 from numgenius_core.money import Money
 from numgenius_core.units import MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
 
@@ -240,12 +240,29 @@ def old_rows(charges: Iterable[Row], payments: Iterable[Row]) -> list[Row]:
 
 def thresholds(account: Account | None) -> Row:
     """Return at which balances an account is to be charged, and its owner told."""
-    charge = None if account is None else account.charge
-    notice = None if account is None else account.notice
+    charge = notice = None
+    enabled = False
+    if account is not None:
+        charge, notice, enabled = account.charge, account.notice, account.notice_enabled
     return {
         "autobill_threshold": None if charge is None else number(charge),
         "balance_threshold": None if notice is None else number(notice),
-        "balance_threshold_enabled": notice is not None,
+        "balance_threshold_enabled": enabled and notice is not None,
+    }
+
+
+def spending(rate: SpendRate) -> Row:
+    """Return what leaves the balance of an account an hour.
+
+    The market's keys have none for the fee of a promise of uptime. It is a part of ``dph_total``
+    and is paid while the GPUs run, so it is with theirs here: GPUs and containers add up to the
+    ``dph_total`` of what runs, but for what deposits pay.
+    """
+    return {
+        "gpu_cost_per_hour": number(rate.gpu + rate.sla),
+        "container_storage_cost_per_hour": number(rate.container_storage),
+        "volume_storage_cost_per_hour": number(rate.volume_storage),
+        "has_active_resources": rate.has_active_resources,
     }
 
 

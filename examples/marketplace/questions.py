@@ -12,6 +12,7 @@ from typing import Any, Final
 from attrs import evolve, frozen
 
 from examples.marketplace import bills, rows
+from examples.marketplace.costs import months_left
 from examples.marketplace.hardware import Hardware, described
 from examples.marketplace.paging import chosen, order_of, page
 from examples.marketplace.reading import Call
@@ -301,13 +302,15 @@ def updated(asked: Asked) -> Any:
 
 
 def deposit(asked: Asked) -> Any:
-    found = deposit_of(asked, own_instance(asked))
+    given = own_instance(asked)
+    found = deposit_of(asked, given)
+    months = months_left(given, found.left, asked.call.at)
     return {
         "balance": rows.number(found.left),
         "refundable_deposit": rows.number(found.refund),
         "total_discount": rows.number(found.discount_received),
-        "discount_months": rows.number(found.months),
-        "discount_rate": rows.number(found.discount),
+        "discount_months": None if months is None else rows.number(months),
+        "discount_rate": rows.number(rows.present_discount(found)),
     }
 
 

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from attrs import evolve
 
+from examples.marketplace.costs import Hourly, by_now, while_running
 from examples.marketplace.hardware import Hardware, facts
-from numgenius_core.contracts import InstanceState, PendingIncrease, client_end
+from numgenius_core.contracts import Contract, InstanceState, PendingIncrease, client_end
 from numgenius_core.intervals import to_epoch, total_seconds
 from numgenius_core.listing import Listing, Mode
 from numgenius_core.maintenance import WindowStatus, window_statuses
@@ -210,16 +211,16 @@ def occupancy(state: MachineState) -> str:
 def instance(
     given: Instance, on: MachineState, at: datetime, deposit: DepositView, hardware: Hardware
 ) -> Row:
-    """Return the row of an instance, as its client sees it."""
-    contract, prices = given.contract, given.contract.prices_at(at)
+    """Return the row of an instance, as its client sees it.
+
+    ``search``, and what begins with ``dph``, is what it costs while it runs, ``instance`` what it
+    costs now. Of both the totals have the discount of a deposit taken off where they say so, and
+    ``dph_total``, which is what a client pays.
+    """
+    contract, terms = given.contract, given.contract.sla
     actual, current = STATUS[given.state]
-    total = number(given.price(at))
-    disk = number(prices.storage) * contract.disk_mb / MB_PER_GB / (MONTH / HOUR)
-    base = contract.block.size * number(prices.gpu) if given.bid is None else number(given.bid)
-    saved = float(given.discount) * base if deposit.left > Money(0) else 0.0
+    costs = while_running(given, at)
     stopped = given.state is InstanceState.STOPPED
-    fee, terms = number(contract.sla_fee_at(at)), contract.sla
-    running = current == "running"
     row: Row = {
         "id": contract.id,
         "machine_id": contract.machine,
@@ -231,17 +232,15 @@ def instance(
         "num_gpus": contract.block.size,
         "gpu_name": on.machine.gpu_name,
         "disk_space": contract.disk_mb / MB_PER_GB,
-        "dph_base": base,
-        "dph_total": total,
-        "storage_cost": number(prices.storage),
-        "storage_total_cost": disk,
-        "inet_up_cost": number(prices.upload),
-        "inet_down_cost": number(prices.download),
+        "dph_base": number(costs.gpu),
+        "dph_total": number(costs.total),
+        "storage_total_cost": number(costs.disk),
+        **unit_prices(contract, at),
         "is_bid": contract.mode is Mode.INTERRUPTIBLE,
         "bid_price": None if given.bid is None else number(given.bid),
         "min_bid": number(on.floor) * contract.block.size,
         "credit_balance": number(deposit.left),
-        "credit_discount": number(given.discount),
+        "credit_discount": number(present_discount(deposit)),
         "credit_discount_max": number(given.max_discount),
         "label": given.label or None,
         "verification": on.machine.verification.value,
@@ -253,10 +252,29 @@ def instance(
         "volume_info": [volume_info(on.volumes[each]) for each in given.volumes],
         "target_reliability": None if terms is None else number(terms.target),
         **claimed(None if terms is None else terms.promise),
-        "search": hourly(base, disk, saved, fee),
-        "instance": hourly(base if running else 0.0, disk, saved, fee if running else 0.0),
+        "search": hourly_of(costs),
+        "instance": hourly_of(by_now(given, at)),
     }
     return facts(hardware, contract.machine) | row
+
+
+def unit_prices(contract: Contract, at: datetime) -> Row:
+    """Return what a contract pays for a GB of disk and of traffic: a host's free test nothing."""
+    prices, free = contract.prices_at(at), contract.is_free_test
+    named = {"storage_cost": prices.storage, "inet_up_cost": prices.upload}
+    named["inet_down_cost"] = prices.download
+    return {name: 0.0 if free else number(price) for name, price in named.items()}
+
+
+def present_discount(deposit: DepositView) -> Fraction:
+    """Return the share that a deposit takes off the GPU price: none once it is used up."""
+    return deposit.discount if deposit.left > Money(0) else Fraction(0)
+
+
+def hourly_of(costs: Hourly) -> Row:
+    """Return the parts of what an instance costs an hour."""
+    parts = (costs.gpu, costs.disk, costs.saved, costs.sla)
+    return hourly(*(number(part) for part in parts))
 
 
 def volume_info(given: RentedVolume) -> Row:
@@ -301,24 +319,30 @@ def open_windows(state: MachineState, now: datetime) -> list[Row]:
 
 def increase(key: int, pending: PendingIncrease) -> Row:
     """Return the row of a price increase that waits for its client; null is as it was."""
-    old, new = pending.contract.last_prices, pending.listing.prices
-    raised = {each.part for each in pending.raised}
+    contract, asked = pending.contract, pending.listing.prices
+    old, raised = contract.last_prices, {each.part for each in pending.raised}
     row: Row = {
         "pending_price_increase_id": key,
-        "contract_id": pending.contract.id,
-        "host_id": pending.contract.host,
+        "contract_id": contract.id,
+        "host_id": contract.host,
         "contract_end_date": epoch(pending.contract_end),
         "ask_end_date": epoch(pending.new_end),
     }
-    for part, name, seconds in (
-        ("gpu", "gpu_costpersec", SECONDS_PER_HOUR),
-        ("storage", "disk_ram_costpersec", SECONDS_PER_MONTH),
-        ("upload", "bwu_cost", 1),
-        ("download", "bwd_cost", 1),
-        ("platform_fee", "platform_fee", 1),
-    ):
-        row[f"old_{name}"] = number(getattr(old, part)) / seconds
-        row[f"new_{name}"] = number(getattr(new, part)) / seconds if part in raised else None
+    parts: list[tuple[str, str, Rate | Fraction, Rate | Fraction, int]] = [
+        ("storage", "disk_ram_costpersec", old.storage, asked.storage, SECONDS_PER_MONTH),
+        ("upload", "bwu_cost", old.upload, asked.upload, 1),
+        ("download", "bwd_cost", old.download, asked.download, 1),
+        ("platform_fee", "platform_fee", old.platform_fee, asked.platform_fee, 1),
+    ]
+    if contract.mode is Mode.INTERRUPTIBLE:
+        # Its GPUs cost what it bids, never the price on demand, and the floor if that is accepted.
+        paid = contract.gpu_rate_at(contract.end or contract.start).per_gpu(contract.block.size)
+        parts.append(("min_bid", "gpu_costpersec", paid, asked.min_bid, SECONDS_PER_HOUR))
+    else:
+        parts.append(("gpu", "gpu_costpersec", old.gpu, asked.gpu, SECONDS_PER_HOUR))
+    for part, name, before, after, seconds in parts:
+        row[f"old_{name}"] = number(before) / seconds
+        row[f"new_{name}"] = number(after) / seconds if part in raised else None
     return row
 
 

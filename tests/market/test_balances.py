@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from market_world import ANN, BOB, HOST, START, World, prices, second, world
 from numgenius_core.billing import DaysOfGrace
@@ -107,6 +109,24 @@ class TestThresholds:
         w = a_world()
         w.rent(1)
         assert not find_events(w.do(c.Tick(), DAY), e.ChargeDue)
+
+    def test_a_notice_that_is_switched_off_is_kept_and_says_nothing(self) -> None:
+        w, on = a_world(), c.SetThresholds(by=ANN, charge=Money(5), notice=Money(15))
+        w.do(evolve(on, notice_enabled=False))
+        assert w.market.account(ANN).notice == Money(15)
+        assert journal.market_from_json(journal.market_to_json(w.market)) == w.market
+        w.rent(1)
+        told = w.names(c.Tick(), 16 * HOUR)
+        assert told == ["ChargeDue"]  # the other threshold is not switched off
+        told = w.names(on)  # of what is low already, at once
+        assert told == ["ThresholdsSet", "ChargeDue", "BalanceLow"]
+
+    def test_an_event_that_does_not_say_so_is_of_one_that_is_on(self) -> None:
+        w = a_world()
+        [event] = thresholds(w, notice=5)
+        stored = json.loads(journal.event_to_json(event))
+        del stored["notice_enabled"]
+        assert journal.event_from_json(json.dumps(stored)) == event
 
     def test_zero_is_one(self) -> None:
         w = a_world(1)

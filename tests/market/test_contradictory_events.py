@@ -142,6 +142,15 @@ CASES: dict[str, tuple[Any, str]] = {
         ],
         "threshold: need one that the account has set, got $2000.00, of which it was told",
     ),
+    "a notice that is switched off": (
+        lambda _: [
+            e.ThresholdsSet(
+                at=NOW, account=ANN, charge=None, notice=Money(2_000), notice_enabled=False
+            ),
+            e.BalanceLow(at=NOW, account=ANN, threshold=Money(2_000)),
+        ],
+        "threshold: need one that the account has set, got $2000.00",
+    ),
     "credit of nothing": (
         lambda _: e.CreditAdded(at=NOW, account=ANN, amount=Money(0)),
         "amount: need an amount above zero, got 0.00",

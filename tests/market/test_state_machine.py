@@ -342,7 +342,9 @@ class MarketMachine(CheckedMarket):
         if pick % 8 == 1:
             charge = None if pick % 3 else Money(amount)
             notice = Money([-1, 0, 1, 40, 999][pick % 5])
-            self.run(c.SetThresholds(by=name, charge=charge, notice=notice), at)
+            on = pick % 7 > 1
+            command = c.SetThresholds(by=name, charge=charge, notice=notice, notice_enabled=on)
+            self.run(command, at)
         elif pick % 8 == 2 and self.model.no_grace:
             self.run(c.Tick(), at)
             dry = [one for one, purse in self.model.purses.items() if purse.balance < 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ from fastapi.testclient import TestClient
 
 from examples import fastapi_market
 from examples.fastapi_market import app
+from examples.marketplace.refusals import FAULTS
+from numgenius_core import errors
 from vastai_client import ROOT
 
 Ask = Callable[..., Any]
@@ -141,4 +144,27 @@ class TestTheShortestEmbedding:
             thread.start()
         for thread in threads:
             thread.join()
-        assert sorted(told) == [201, *[409] * 7]
+        assert sorted(told) == [201, *[410] * 7]
+
+
+class TestOneStatusForOneRefusal:
+    """The how-to page, the shortest embedding and the example service answer alike."""
+
+    def test_they_agree(self) -> None:
+        page = (ROOT / "docs" / "howto" / "embed-the-market.md").read_text("utf-8")
+        table = re.search(r">>> STATUS = \{(.*?)\}", page, re.DOTALL)
+        assert table is not None
+        said = {
+            getattr(errors, name).code: int(status)
+            for name, status in re.findall(r"(\w+): (\d+)", table[1])
+        }
+        served = {
+            kind.code: status
+            for kind, status, _ in FAULTS
+            if vars(errors).get(kind.__name__) is kind and issubclass(kind, errors.NumgeniusError)
+        }
+        short = {code: each for code, each in fastapi_market.STATUS.items() if code in served}
+        assert short == said
+        # The market's own clients know 411 of credit that is missing; HTTP has a status for it.
+        assert (served.pop("insufficient_credit"), said.pop("insufficient_credit")) == (411, 402)
+        assert {code: status for code, status in served.items() if status != 400} == said

@@ -145,10 +145,30 @@ class TestThresholds:
         shown = desk.ask("ann", "GET", "/users/current")
         assert (shown["autobill_threshold"], shown["balance_threshold"]) == (5, 7.5)
         assert shown["balance_threshold_enabled"] is True
-        desk.ask("ann", "PUT", "/users/", {"balance_threshold_enabled": False})
-        assert desk.ask("ann", "GET", "/users/current")["balance_threshold"] is None
-        desk.ask("ann", "PUT", "/users/", {"autobill_threshold": None})
-        assert desk.ask("ann", "GET", "/users/current")["autobill_threshold"] is None
+        desk.ask("ann", "PUT", "/users/", {"balance_threshold": None, "autobill_threshold": None})
+        shown = desk.ask("ann", "GET", "/users/current")
+        assert (shown["autobill_threshold"], shown["balance_threshold"]) == (None, None)
+        assert shown["balance_threshold_enabled"] is False
+
+    def test_one_that_is_switched_off_is_kept(self, desk: Desk) -> None:
+        """MARKET_PAGES b: two settings, ``balance_threshold`` and whether it is enabled."""
+
+        def shown(**body: Any) -> tuple[Any, Any]:
+            desk.ask("ann", "PUT", "/users/", {f"balance_{name}": body[name] for name in body})
+            told = desk.ask("ann", "GET", "/users/current")
+            return told["balance_threshold"], told["balance_threshold_enabled"]
+
+        assert shown(threshold=10, threshold_enabled=True) == (10, True)
+        assert shown(threshold_enabled=False) == (10, False)
+        desk.restart()
+        assert shown(threshold_enabled=True) == (10, True)
+        assert shown(threshold=12, threshold_enabled=False) == (12, False)
+        assert shown(threshold=9_995) == (9_995, False)  # what is left out stays
+        desk.rent()
+        desk.clock.pass_(hours=11)
+        assert "balance low" not in kinds(desk, "ann")
+        assert shown(threshold_enabled=True) == (9_995, True)
+        assert kinds(desk, "ann")[-1] == "balance low"
 
     def test_they_are_told_in_the_outbox(self, desk: Desk) -> None:
         desk.ask("ann", "PUT", "/users/", {"autobill_threshold": 9_990, "balance_threshold": 9_995})
@@ -162,6 +182,7 @@ class TestThresholds:
             ({"autobill_threshold": -1}, 400, "charge: need zero dollars or more"),
             ({"balance_threshold": "5"}, 400, "balance_threshold: need a number"),
             ({"balance_threshold_enabled": 1}, 400, "need true or false"),
+            ({"balance_threshold_enabled": True}, 400, "need a balance_threshold to switch on"),
             ({"ssh_key": "x"}, 404, "accounts are kept by who runs this service"),
             ({}, 404, "accounts are kept by who runs this service"),
         ],

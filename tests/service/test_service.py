@@ -494,12 +494,42 @@ class TestClients:
             "balance": 288,
             "refundable_deposit": 212.4,  # as published
             "total_discount": 72,
-            "discount_months": 1,
+            "discount_months": 0.5,
             "discount_rate": 0.2,
         }
         listed.ask("ann", "DELETE", f"/instances/{number}/")
         left = listed.ask("ann", "GET", "/users/current")["credit"]
         assert left == pytest.approx(10_000 - 576 + 212.4 - 10 * 0.1 / 2)
+
+    def test_the_months_of_a_deposit_are_those_that_remain(self, listed: Desk) -> None:
+        number, price = listed.rent(), 0.8  # two GPUs are $1 an hour, 20 % less for a month
+        listed.ask("ann", "PUT", f"/instances/prepay/{number}/", {"amount": 576.0})
+
+        def told(name: str) -> float:
+            return float(listed.ask("ann", "GET", f"/instances/balance/{number}/")[name])
+
+        for days, left in ((0, 1), (15, 0.5), (9, 0.2)):
+            listed.clock.pass_(days=days)
+            assert told("discount_months") == left == told("balance") / (720 * price)
+        listed.ask("ann", "PUT", f"/instances/{number}/", {"state": "stopped"})
+        listed.clock.pass_(days=1)
+        assert told("discount_months") == 0.2  # it is not used while nothing runs
+        listed.ask("ann", "PUT", f"/instances/{number}/", {"state": "running"})
+        listed.clock.pass_(days=6)
+        names = ("balance", "discount_months", "discount_rate", "total_discount")
+        assert [told(name) for name in names] == [0, 0, 0, 144]
+        listed.ask("ann", "DELETE", f"/instances/{number}/")
+        assert told("discount_months") == 0
+
+    def test_a_deposit_for_what_has_become_free_lasts_for_ever(self, desk: Desk) -> None:
+        desk.list(end_date=epoch(10))
+        number = desk.rent()
+        desk.ask("ann", "PUT", f"/instances/prepay/{number}/", {"amount": 100.0})
+        desk.ask("ann", "PUT", f"/instances/{number}/", {"state": "stopped"})
+        desk.list(end_date=epoch(20), price_gpu=0, price_min_bid=0)
+        desk.clock.pass_(days=11)  # what was agreed holds until its old end
+        told = desk.ask("ann", "GET", f"/instances/balance/{number}/")
+        assert (told["balance"], told["discount_months"]) == (100, None)
 
     def test_a_dearer_listing_asks_and_the_answer_counts(self, desk: Desk) -> None:
         desk.list(end_date=epoch(10))

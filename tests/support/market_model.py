@@ -502,7 +502,8 @@ class Model(VolumeModel, PromiseModel):
         least = [None if m is None else m.ticks for m in (command.charge, command.notice)]
         need(all(each is None or each >= 0 for each in least))
         purse = self.purses[command.by]
-        purse.charge, purse.notice, purse.told = least[0], least[1], set()
+        purse.charge, purse.told = least[0], set()
+        purse.notice = least[1] if command.notice_enabled else None
 
     def _delete_unpaid(self, command: Any) -> None:
         """Only without grace: what is allowed else, other tests say."""

@@ -26,11 +26,13 @@ class SetThresholds(Order):
         charge: Where a saved card is to be charged, dollars; ``None`` is nowhere. The market
             charges nothing: whoever does gives an ``AddCredit``.
         notice: Where its owner is to be told; ``None`` is nowhere.
+        notice_enabled: Whether the owner is told: a notice that is switched off is kept.
     """
 
     by: AccountId
     charge: Money | None = None
     notice: Money | None = None
+    notice_enabled: bool = True
 
 
 @frozen(kw_only=True)
@@ -52,6 +54,7 @@ class ThresholdsSet(Message):
     account: AccountId
     charge: Money | None
     notice: Money | None
+    notice_enabled: bool = True
 
 
 @frozen(kw_only=True)

@@ -1,9 +1,10 @@
 """Balances: thresholds that they fall to, and what may be deleted when they are long below zero.
 
 Rule (marketplace): an account may set a balance at which its card is charged automatically, when
-the balance drops to it or below, and one at which it gets a notice. At zero its instances stop;
-storage goes on, and the balance becomes negative. Without a card, instances and volumes are deleted
-after a grace buffer in proportion to the average daily spend: a permission here, never automatic.
+the balance drops to it or below, and one at which it gets a notice, which it may switch off and on.
+At zero its instances stop; storage goes on, and the balance becomes negative. Without a card,
+instances and volumes are deleted after a grace buffer in proportion to the average daily spend: a
+permission here, never automatic.
 
 Our readings: the average is of what the account's instances and volumes that exist have cost in the
 last 30 days, or since the first of them began, at least a day. A host's free test costs nothing and
@@ -38,7 +39,13 @@ def set_thresholds(decision: Decision, command: b.SetThresholds) -> None:
         threshold = getattr(command, name)
         if threshold is not None and threshold < ZERO:
             raise RuleViolation(name, "zero dollars or more", str(threshold))
-    decision.emit(b.ThresholdsSet, account=command.by, charge=command.charge, notice=command.notice)
+    decision.emit(
+        b.ThresholdsSet,
+        account=command.by,
+        charge=command.charge,
+        notice=command.notice,
+        notice_enabled=command.notice_enabled,
+    )
 
 
 def daily_spend(market: Builder, name: AccountId, at: datetime) -> Money:

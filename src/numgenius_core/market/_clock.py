@@ -33,7 +33,7 @@ from numgenius_core.market._decision import Decision
 from numgenius_core.market._promises import settle_promise
 from numgenius_core.market._volumes import expire_volumes, follow_listing
 from numgenius_core.market.instance import Instance
-from numgenius_core.market.state import MachineState, Market
+from numgenius_core.market.state import MachineState, Market, notice_of
 from numgenius_core.money import Money
 from numgenius_core.prices.deposits import refundable
 
@@ -159,7 +159,7 @@ def balance_due(decision: Decision, name: AccountId) -> None:
     account = decision.market.account(name)
     for kind, threshold, told in (
         (e.ChargeDue, account.charge, account.charge_told),
-        (e.BalanceLow, account.notice, account.notice_told),
+        (e.BalanceLow, notice_of(account), account.notice_told),
     ):
         if threshold is not None and not told:
             falls = account.ledger.falls_to(threshold)

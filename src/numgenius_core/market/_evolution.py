@@ -65,7 +65,7 @@ from numgenius_core.market.instance import (
     rebid_instance,
 )
 from numgenius_core.market.promise import new_promise
-from numgenius_core.market.state import DAY, MachineState, changed_account
+from numgenius_core.market.state import DAY, MachineState, changed_account, notice_of
 from numgenius_core.money import money_of
 
 _changed_schedule: Final = copier(MachineSchedule)
@@ -119,7 +119,11 @@ def balance_ran_out(market: Builder, event: e.BalanceRanOut) -> None:
 
 
 def thresholds_set(market: Builder, event: e.ThresholdsSet) -> None:
-    changes = {"charge": event.charge, "notice": event.notice}
+    changes = {
+        "charge": event.charge,
+        "notice": event.notice,
+        "notice_enabled": event.notice_enabled,
+    }
     account = market.account(event.account)
     ledger = moved(account.ledger, event.at, 0, 0)  # what it fell to before was not asked for
     told = {"charge_told": False, "notice_told": False}
@@ -130,7 +134,8 @@ def threshold_told(market: Builder, event: e.ChargeDue | e.BalanceLow) -> None:
     account = market.account(event.account)
     what = "charge" if isinstance(event, e.ChargeDue) else "notice"
     told = getattr(account, f"{what}_told")
-    check_told(event.threshold, getattr(account, what), told=told)
+    wanted = account.charge if isinstance(event, e.ChargeDue) else notice_of(account)
+    check_told(event.threshold, wanted, told=told)
     ledger = moved(account.ledger, event.at, 0, 0)
     market.put_account(changed_account(account, ledger=ledger, **{f"{what}_told": True}))
 

@@ -80,6 +80,7 @@ class Account:
         empty: Whether nothing is left and what it rented has been stopped; a new one is empty.
         charge: The balance at which a card is to be charged; ``None`` is nowhere.
         notice: The balance at which its owner is to be told; ``None`` is nowhere.
+        notice_enabled: Whether its owner is told; a notice that is switched off is kept.
         charge_told, notice_told: Whether it was said since the balance was last above.
         paid_in: What of the balance was paid in, or handed over by others; the rest was earned.
 
@@ -107,6 +108,7 @@ class Account:
     charge_told: bool = False
     notice_told: bool = False
     paid_in: Money = ZERO
+    notice_enabled: bool = True
     due: datetime | None = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -121,11 +123,17 @@ class Account:
         due = None if self.empty else runs_dry(self.ledger)
         if self.charge is None and self.notice is None:
             return due
-        for threshold, told in ((self.charge, self.charge_told), (self.notice, self.notice_told)):
+        notice = notice_of(self)
+        for threshold, told in ((self.charge, self.charge_told), (notice, self.notice_told)):
             if threshold is not None and not told:
                 falls = self.ledger.falls_to(threshold)
                 due = falls if due is None or (falls is not None and falls < due) else due
         return due
+
+
+def notice_of(account: Account) -> Money | None:
+    """Return the balance at which an owner is told, ``None`` if that is nowhere or switched off."""
+    return account.notice if account.notice_enabled else None
 
 
 def runs_dry(ledger: Ledger) -> datetime | None:
