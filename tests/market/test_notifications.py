@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from typing import get_args
 
 import pytest
 
 from market_world import ANN, BOB, HOST, World, prices, second
+from numgenius_core.documents import from_json, to_json
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval
@@ -15,6 +17,7 @@ from numgenius_core.listing import Verification
 from numgenius_core.maintenance import MaintenanceWindow
 from numgenius_core.market import commands as c, events as e, views
 from numgenius_core.market._notifications import CONCERNS
+from numgenius_core.market.logs import Entry
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGbMonth
 
@@ -112,6 +115,24 @@ class TestEveryEvent:
         assert told, kind
         assert all(words == words.lower() for _, words in told)
 
+    def test_what_is_told_is_read_back_from_its_document(self, story: Told) -> None:
+        told = story.told + another_story().told
+        for each in told:
+            assert from_json(to_json(each), views.Notification) == each
+        entry = Entry(events=[told[0].event], notifications=told[:2])
+        assert from_json(to_json(entry), Entry) == entry
+
+    def test_facts_are_plain_and_a_word_means_one_kind_of_thing(self, story: Told) -> None:
+        kinds: dict[str, set[type]] = {}
+        for each in story.told + another_story().told:
+            facts = dict(each.facts)
+            assert json.loads(json.dumps(facts)) == facts
+            for name, fact in facts.items():
+                kinds.setdefault(name, set()).add(type(fact))
+        for name in ("machine", "contract", "volume", "increase"):
+            assert kinds[name] == {int}, name
+        assert [name for name, found in kinds.items() if len(found - {type(None)}) > 1] == []
+
     def test_of_its_own_doing_nobody_is_told(self, story: Told) -> None:
         assert not [each for each in story.told if type(each.event) in OWN_DOING]
         stops = [each for each in story.events if isinstance(each, e.InstanceStopped)]
@@ -194,8 +215,25 @@ class TestWhoIsTold:
         [paused] = [each for each in w.told if isinstance(each.event, e.InstancePaused)]
         assert (paused.recipient, paused.kind, paused.at) == (BOB, "instance paused", w.now)
         assert paused.facts["contract"] == bid
-        assert paused.facts["by"] == (above,)
+        assert paused.facts["by"] == [above]
         assert set(paused.facts) == {"contract", "why", "by"}
+
+    def test_a_rental_with_its_number_and_its_terms(self) -> None:
+        w = Told()
+        w.do(c.AddCredit(account=ANN, amount=Money(50)))
+        w.add(2)
+        w.list(prices("0.40"), volume_mb=None)
+        w.told.clear()
+        number = w.rent(2, load=False)
+        [rented] = w.told
+        facts = rented.facts
+        assert (facts["contract"], facts["machine"], facts["client"]) == (number, 1, "ann")
+        assert (facts["prices"]["gpu"], facts["start"]) == ("0.4", "2026-01-01T00:00:00Z")
+        [offer] = views.volume_offers(w.market, w.now)
+        w.do(c.RentVolume(by=ANN, offer=offer.id, size_mb=20_000))
+        facts = w.told[-1].facts
+        assert (facts["volume"], facts["machine"], facts["size_mb"]) == (number + 1, 1, 20_000)
+        assert "contract" not in facts
 
     def test_a_hosts_own_test_once(self) -> None:
         w = Told()
@@ -212,6 +250,12 @@ class TestWhoIsTold:
             views.notifications(w.market, [c.Tick()])  # type: ignore[list-item]
         with pytest.raises(RuleViolation):
             views.notifications(w.market, [e.MachineWentOffline(at=second(0), machine=M1)])
+
+    def test_a_notification_is_of_an_event(self) -> None:
+        with pytest.raises(WrongType, match=r"notification\.event: need an event of a market"):
+            views.Notification(recipient=ANN, event=c.Tick())  # type: ignore[arg-type]
+        with pytest.raises(WrongType, match=r"notification\.recipient"):
+            views.Notification(recipient=1, event=e.BalanceRanOut(at=second(0), account=ANN))  # type: ignore[arg-type]
 
     def test_each_event_is_told_of_the_market_right_before_it(self) -> None:
         w = World()
