@@ -1,4 +1,4 @@
-"""JSON of our own: every value as a document that other programs and later versions can read.
+"""JSON of our own: values as documents that other programs and later versions can read.
 
 A document is one JSON object with ``"schema": "numgenius/1"``, ``"type"`` and every field of the
 value under its own name. Numbers that may have a fraction are exact text, instants ISO 8601 in UTC,
