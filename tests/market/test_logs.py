@@ -18,9 +18,13 @@ from market_world import ANN, BOB, HOST, START, second
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import (
     Conflict,
+    IllegalMove,
     InsufficientCredit,
+    InvalidDocument,
+    NotAllowed,
     NumgeniusError,
     RuleViolation,
+    UnknownId,
     WrongType,
 )
 from numgenius_core.ids import AccountId, MachineId
@@ -39,6 +43,7 @@ from numgenius_core.market.events import (
     ContractCreated,
     CreditAdded,
     Event,
+    InstanceExpired,
     InstanceLabelled,
     SettingsSet,
 )
@@ -53,6 +58,7 @@ from numgenius_core.market.logs import (
     Writer,
 )
 from numgenius_core.money import Money
+from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.testing import Step, plays
 
 
@@ -401,9 +407,61 @@ class TestRequests:
             yield c.Stop(by=ANN, contract=7)
 
         strict = Writer(MemoryLog(), react=too_much)
-        with pytest.raises(NumgeniusError):
+        with pytest.raises(UnknownId, match=r"^reaction to CreditAdded\.contract: need an inst"):
             strict.execute(c.AddCredit(account=ANN, amount=Money(2)), at=START)
         assert not strict.log.version
+
+    def test_a_refused_reaction_says_that_it_is_one(self) -> None:
+        """Whoever asked for something else, or for nothing but the time, is not to blame."""
+
+        def too_early(_market: Market, event: Event) -> Iterable[c.Command]:
+            if isinstance(event, ContractCreated):  # of a bid that waits
+                yield c.ReportLoaded(contract=event.contract.id)
+
+        log = MemoryLog()
+        number = rent(furnished(log))[0]
+        writer = Writer(log, react=too_early)
+        writer.execute(c.SetMinBid(by=HOST, machine=MachineId(1), floor=PerGpuHour(1)), at=START)
+        offer = writer.market.machine(MachineId(1)).offer_id(0)
+        low = c.Rent(by=BOB, offer=offer, mode=Mode.INTERRUPTIBLE, bid=PerHour(1))
+        with pytest.raises(
+            IllegalMove, match=r"^reaction to ContractCreated: loaded: not pos"
+        ) as caught:
+            writer.execute(low, at=second(1))
+        assert (caught.value.state, type(caught.value.__cause__)) == ("paused", IllegalMove)
+        [note] = caught.value.__notes__
+        assert note.startswith("in reaction to ContractCreated(at=")
+
+        def of_nobody(_market: Market, event: Event) -> Iterable[c.Command]:
+            if isinstance(event, InstanceExpired):
+                yield c.Destroy(by=BOB, contract=event.contract)
+
+        writer.execute(c.Destroy(by=ANN, contract=number), at=second(1))
+        command = c.Rent(by=ANN, offer=offer, mode=Mode.ON_DEMAND, end=second(60))
+        writer = Writer(log)
+        writer.execute(command, at=second(1))
+        broken = Writer(log, react=of_nobody)
+        for innocent in (c.Tick(), c.AddCredit(account=BOB, amount=Money(1))):
+            with pytest.raises(NotAllowed, match=r"^reaction to InstanceExpired\.by: need the cl"):
+                broken.execute(innocent, at=second(99))
+        assert broken.execute(c.Tick(), at=second(59)) == ()
+        assert Writer(log).execute(c.AddCredit(account=BOB, amount=Money(1)), at=second(99))
+
+    def test_what_a_reaction_raises_itself_says_so_too(self) -> None:
+        def refuses(_market: Market, _event: Event) -> Iterable[c.Command]:
+            raise NotAllowed("account", "another name", "ann")
+
+        writer = Writer(MemoryLog(), react=refuses)
+        with pytest.raises(NotAllowed, match=r"^reaction to CreditAdded\.account: need another"):
+            writer.execute(c.AddCredit(account=ANN, amount=Money(2)), at=START)
+
+        def misreads(_market: Market, _event: Event) -> Iterable[c.Command]:
+            raise InvalidDocument("cards.json", ())
+
+        writer = Writer(MemoryLog(), react=misreads)
+        with pytest.raises(InvalidDocument) as caught:
+            writer.execute(c.AddCredit(account=ANN, amount=Money(2)), at=START)
+        assert caught.value.__notes__[0].startswith("in reaction to CreditAdded(at=")
 
     @staticmethod
     def runs_dry(react: Reaction | None) -> Writer:
