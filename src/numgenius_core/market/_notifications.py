@@ -22,7 +22,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind, check_text
-from numgenius_core.errors import WrongType, shown
+from numgenius_core.errors import IllegalMove, RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
@@ -189,18 +189,21 @@ def _spread(said: Mapping[str, Any], number: str) -> Iterator[tuple[str, Any]]:
 
 
 def notifications(market: Market, events: Iterable[e.Event]) -> tuple[Notification, ...]:
-    """Return who must be told of some events, in the order in which they happened.
+    """Return who must be told of some events, given the market as it was before them.
 
-    Of one event the client is told first, then the host; all clients of a machine in the order of
-    their names.
+    They are told in the order in which it happened. Of one event the client is told first, then the
+    host; all clients of a machine in the order of their names.
 
     Args:
-        market: As it was before the events.
+        market: As it was before the events: ``before``, and not ``after``, of ``after, events =
+            execute(before, …)``.
         events: As :func:`numgenius_core.market.execute` returns them.
 
     Raises:
         WrongType: ``market`` is no market, or something in ``events`` is no event.
-        RuleViolation: Events that contradict the market, such as those of another one.
+        RuleViolation: Events that contradict the market, such as those of another one, or those
+            that it has seen already. Of a few, such as a payment at the market's last instant, it
+            cannot tell that it has seen them.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute
@@ -225,9 +228,14 @@ def notifications(market: Market, events: Iterable[e.Event]) -> tuple[Notificati
     for index, event in enumerate(as_tuple(events, "events")):
         if type(event) not in CONCERNS:
             raise WrongType(f"events[{index}]", "an event of a market", shown(event))
-        told = dict.fromkeys(_recipients(builder, event))
+        try:
+            told = dict.fromkeys(_recipients(builder, event))
+            apply_foreign(builder, event)
+        except (RuleViolation, IllegalMove) as fault:
+            need = "events that follow this market (give the market as it was before them)"
+            got = f"{type(event).__name__} ({fault})"
+            raise RuleViolation(f"events[{index}]", need, got) from fault
         found += [Notification(recipient=each, event=event) for each in told]
-        apply_foreign(builder, event)
     return tuple(found)
 
 
