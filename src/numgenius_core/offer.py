@@ -34,6 +34,12 @@ from numgenius_core.units import MAX_MB, Exact, gigabytes
 
 __all__ = ["Block", "GpuSet", "Offer"]
 
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)
+
+
 GpuSet: TypeAlias = int
 """GPUs of one machine as a whole number: bit i is set iff slot i is in the set.
 

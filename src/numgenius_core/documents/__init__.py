@@ -25,3 +25,8 @@ from numgenius_core.documents._convert import (
 )
 
 __all__ = ["DOCUMENTS", "SCHEMA", "from_json", "json_schema", "structure", "to_json", "unstructure"]
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)

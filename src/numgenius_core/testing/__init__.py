@@ -114,3 +114,8 @@ __all__ = [
     "verify",
     "windows",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)
