@@ -494,6 +494,13 @@ class TestWhatMoneyTakes:
         with pytest.raises(WrongType, match=r"as text, int or Decimal \(or use from_float\), got"):
             Money(value)  # type: ignore[arg-type]  # the point of the test
 
+    def test_an_int_of_an_amount_or_a_price_says_what_to_use(self) -> None:
+        with pytest.raises(WrongType, match=r"^int\(money\): need round\(money\) .*\.cents\(\)"):
+            int(Money("3.99"))  # type: ignore[call-overload]
+        with pytest.raises(WrongType, match=r"^int\(rate\): need round\(rate\) .* rate\.steps"):
+            int(PerHour("3.99"))  # type: ignore[call-overload]
+        assert (round(Money("3.99")), Money("3.99").cents()) == (4, 399)
+
     @given(st.floats(-1e12, 1e12))
     def test_from_float_is_its_shortest_text_rounded(self, value: float) -> None:
         assert Money.from_float(value).to_decimal(12) == half_even(Fraction(repr(value)), 12)

@@ -218,6 +218,9 @@ class TestExactNumbersEnter:
             scaled_integer(value, 12, "n", "x", exact=True)
         with pytest.raises(WrongType, match=r"Decimal \(or use from_float\), got"):
             scaled_integer(value, 12, "n", "x", exact=True, hint=_numbers.FROM_FLOAT)
+        said = r"^n: need x as text, int, Decimal or Fraction, such as '0\.25', got"
+        with pytest.raises(WrongType, match=said):
+            _numbers.exact_number(value, "n", "x")
 
 
 class _SubFloat(float):

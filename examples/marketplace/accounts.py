@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 from examples.marketplace import bills, rows
@@ -10,7 +9,6 @@ from examples.marketplace.hardware import Hardware
 from examples.marketplace.questions import Asked
 from examples.marketplace.reading import Call, whole_number
 from examples.marketplace.refusals import NOT_SERVED, NotServed
-from numgenius_core.documents import to_json
 from numgenius_core.errors import NotAllowed, RuleViolation
 from numgenius_core.ids import AccountId
 from numgenius_core.market import Market, commands as do, views
@@ -30,16 +28,11 @@ def notices(asked: Asked) -> Any:
     after = whole_number(call.asked("after", int, 0), "after")
     most = min(max(call.asked("limit", int, USUAL_NOTICES), 1), MOST_NOTICES)
     found = [
-        {"id": number, "at": rows.epoch(each.at), "kind": each.kind, "facts": facts(each)}
+        {"id": number, "at": rows.epoch(each.at), "kind": each.kind, "facts": dict(each.facts)}
         for number, each in asked.store.notices(call.by, after, most)
     ]
     last = found[-1]["id"] if found else after
     return {"success": True, "notifications": found, "count": len(found), "last_id": last}
-
-
-def facts(notice: views.Notification) -> rows.Row:
-    said: rows.Row = json.loads(to_json(notice.event))
-    return {name: value for name, value in said.items() if name not in ("schema", "type", "at")}
 
 
 def spend_rate(asked: Asked) -> Any:

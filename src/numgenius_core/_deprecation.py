@@ -1,17 +1,26 @@
-"""How a public name leaves: only after a release that warns and names its replacement.
+"""How a public name leaves, and where one is that was looked for elsewhere.
+
+It leaves only after a release that warns and names its replacement.
 
 A renamed function is kept under its old name with :func:`deprecated`, a renamed parameter with
 :func:`renamed_parameter`, any other name of a module with :func:`deprecated_names`. Each warns
 where it is used, once a place as Python's filters have it, and then does what the new name does.
+
+Whoever asks the package or the market for a name of another room is told where it is
+(:func:`no_such`): the sources of the faces say it, so that nothing is loaded for a guess.
 """
 
 from __future__ import annotations
 
+import re
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from functools import wraps
 from importlib import import_module
-from typing import Any, ParamSpec, TypeVar
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final, ParamSpec, TypeVar
 
 from attrs import frozen
 
@@ -19,6 +28,14 @@ from numgenius_core.errors import DeprecationNotice, WrongType
 
 P = ParamSpec("P")
 R = TypeVar("R")
+FACES: Final = (
+    *("errors", "ids", "units", "money", "rates", "intervals", "listing", "offer"),
+    *("gpus", "sla", "prices", "contracts", "bids", "maintenance", "billing", "search", "wire"),
+    *("documents", "market", "planning", "frames", "whatif", "plots", "testing"),
+    *("market.commands", "market.events", "market.journal", "market.logs", "market.views"),
+)
+"""The modules that promise names, within the package."""
+_PROMISED: Final = re.compile(r"^__all__ = \[(.*?)\]$", re.DOTALL | re.MULTILINE)
 
 
 @frozen(kw_only=True)
@@ -100,3 +117,33 @@ def deprecated_names(module: str, names: Mapping[str, Deprecation]) -> Callable[
         return getattr(import_module(home), attribute)
 
     return find
+
+
+def home_of(name: str) -> str | None:
+    """Return the whole name of a face, or of what one promises; ``None`` if none does."""
+    package = __name__.partition(".")[0]
+    for face in FACES:
+        if face.rpartition(".")[2] == name:
+            return f"{package}.{face}"
+        path = Path(__file__).parent.joinpath(*face.split("."))
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        try:
+            found = _PROMISED.search(path.read_text("utf-8"))
+        except OSError:  # installed without its sources
+            return None
+        if found is not None and f'"{name}"' in found[1]:
+            return f"{package}.{face}.{name}"
+    return None
+
+
+def no_such(module: str, name: str) -> Exception:
+    """Return the error of a module that is asked for a name which it does not have."""
+    said = f"module {module!r} has no attribute {name!r}"
+    home = None if name.startswith("_") else home_of(name)
+    if home is None:
+        return AttributeError(said)
+    # ``from numgenius_core import Rent`` first asks whether there is one, in a function of Python's
+    # own, and then forgets what an AttributeError said. A module of this name is looked for next.
+    asks = sys._getframe(2).f_code.co_name  # nothing else tells
+    is_import = asks == "_handle_fromlist" and find_spec(f"{module}.{name}") is None
+    return (ImportError if is_import else AttributeError)(f"{said} (it is {home})")

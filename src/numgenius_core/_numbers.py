@@ -231,15 +231,18 @@ def decimal_text(value: Decimal, least: int = 0) -> str:
     return ("0" if sign_only else whole) + ("." + digits if digits else "")
 
 
-def exact_number(value: object, path: str, need: str, hint: str = "") -> Fraction:
+def exact_number(value: object, path: str, need: str) -> Fraction:
     """Return a share or a number of months, say, as a ``Fraction`` that a document can hold.
 
     Raises:
         WrongType: It is a ``float`` or no number.
         RuleViolation: It is not finite, or has more than 200 digits above or below the line.
     """
+    if isinstance(value, float):
+        exact = "as text, int, Decimal or Fraction, such as '0.25'"
+        raise WrongType(path, f"{need} {exact}", shown(value))
     if not isinstance(value, Fraction):
-        number, places = as_fraction_of_ten(value, path, need, hint)
+        number, places = as_fraction_of_ten(value, path, need)
         return Fraction(number, 10**places)
     if not abs(value.numerator) < LONGEST_SHARE > value.denominator:
         raise RuleViolation(path, f"{need}, at most 200 digits above and below", shown(value))

@@ -39,6 +39,12 @@ __all__ = [
     "WrongType",
 ]
 
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)
+
+
 _SERIES: Final = 3  # values of a series that a value's repr shows
 _SHOWN: Final = 80  # characters of a bad value that a message repeats
 

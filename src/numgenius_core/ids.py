@@ -15,6 +15,12 @@ from typing import TYPE_CHECKING, NewType, TypeAlias
 
 __all__ = ["AccountId", "ContractId", "MachineId", "OfferId", "VolumeId"]
 
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)
+
+
 if TYPE_CHECKING:  # as what people have; at run time the checks of fields tell a name from a text
     MachineId: TypeAlias = int
     OfferId: TypeAlias = int
@@ -23,12 +29,22 @@ if TYPE_CHECKING:  # as what people have; at run time the checks of fields tell 
     AccountId: TypeAlias = str
 else:
     MachineId = NewType("MachineId", int)
-    """The marketplace's number of a machine: 0 to 2⁶³ − 1, one for each computer of a host."""
+    MachineId.__doc__ = (
+        "The marketplace's number of a machine: 0 to 2⁶³ − 1, one for each computer of a host."
+    )
     OfferId = NewType("OfferId", int)
-    """The marketplace's number of an offer: 0 to 2⁶³ − 1, one for each rentable slice."""
+    OfferId.__doc__ = (
+        "The marketplace's number of an offer: 0 to 2⁶³ − 1, one for each rentable slice."
+    )
     ContractId = NewType("ContractId", int)
-    """The marketplace's number of a contract and of the instance it rents: 0 to 2⁶³ − 1."""
+    ContractId.__doc__ = (
+        "The marketplace's number of a contract and of the instance it rents: 0 to 2⁶³ − 1."
+    )
     VolumeId = NewType("VolumeId", int)
-    """The marketplace's number of a rented volume: 0 to 2⁶³ − 1; no contract has the same."""
+    VolumeId.__doc__ = (
+        "The marketplace's number of a rented volume: 0 to 2⁶³ − 1; no contract has the same."
+    )
     AccountId = NewType("AccountId", str)
-    """The name of an account, a host's or a client's: 1 to 200 printable characters."""
+    AccountId.__doc__ = (
+        "The name of an account, a host's or a client's: 1 to 200 printable characters."
+    )

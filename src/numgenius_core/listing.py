@@ -33,6 +33,11 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)
+
+
 def _disk_share(value: Exact) -> Fraction:
     return fraction(value, "machine.disk_share")
 

@@ -23,7 +23,7 @@ from fractions import Fraction
 from functools import total_ordering
 from math import lcm
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, final, overload
+from typing import TYPE_CHECKING, Final, NoReturn, final, overload
 
 from attrs.exceptions import FrozenInstanceError
 
@@ -53,6 +53,12 @@ __all__ = [
     "TICKS_PER_DOLLAR",
     "Money",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)
+
 
 # The divisors of the three kinds of charge: an hour of GPU time, a GB-month of disk in MB-seconds,
 # a GB of traffic in bytes. Their least common multiple divides a step into the largest ticks that
@@ -295,6 +301,13 @@ class Money:
             return self.ticks / TICKS_PER_DOLLAR
         except OverflowError:
             raise RuleViolation("money", "an amount that a float can hold", shown(self)) from None
+
+    if not TYPE_CHECKING:  # for type checkers there is no int of an amount
+
+        def __int__(self) -> NoReturn:
+            """Refuse what would cut off cents without a word."""
+            need = "round(money) for whole dollars, money.cents() or money.ticks"
+            raise WrongType("int(money)", need, shown(self))
 
     @overload
     def __round__(self, places: None = None) -> int: ...

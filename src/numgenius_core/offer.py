@@ -34,6 +34,12 @@ from numgenius_core.units import MAX_MB, Exact, gigabytes
 
 __all__ = ["Block", "GpuSet", "Offer"]
 
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)
+
+
 GpuSet: TypeAlias = int
 """GPUs of one machine as a whole number: bit i is set iff slot i is in the set.
 
@@ -126,7 +132,8 @@ class Offer:
         machine: The machine it is a slice of.
         gpu_name: Model of the GPUs.
         gpus: Number of GPUs.
-        prices: Per unit, as the client pays them; ``prices.min_bid`` is the quoted one.
+        prices: Per unit, as the client pays them; ``prices.min_bid`` is the quoted one, per GPU
+            (:attr:`min_bid`).
         gpus_in_machine: All GPUs of the machine, ``None`` if not known.
         block: Which GPUs, ``None`` if not known (search answers do not say).
         disk_mb: Disk that comes with it, whole MB; 0 also where its source does not say.
@@ -232,7 +239,12 @@ class Offer:
 
     @property
     def min_bid(self) -> PerHour:
-        """Lowest bid that the host takes for the whole offer, dollars per hour (``min_bid``).
+        """Lowest bid that is quoted for the whole offer, dollars per hour (``min_bid``).
+
+        ``prices.min_bid`` is the same for each GPU. It is the host's floor or, where it is higher,
+        the highest bid that runs on these GPUs. A market takes a bid between the two, which waits;
+        what would run now is above the running bid
+        (:func:`numgenius_core.market.views.winning_bid_of`).
 
         Raises:
             RuleViolation: It is not known.

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar, Final, Self, final, overload
+from typing import TYPE_CHECKING, ClassVar, Final, NoReturn, Self, final, overload
 
 from attrs.exceptions import FrozenInstanceError
 
@@ -44,6 +44,12 @@ from numgenius_core.units import (
 )
 
 __all__ = ["PerGb", "PerGbMonth", "PerGpuHour", "PerHour", "Rate"]
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)
+
 
 MAX_RATE: Final = 1_000_000
 """Dearest price taken, dollars per unit: anything above is a mistake, not a price."""
@@ -229,6 +235,13 @@ class Rate:
     def __float__(self) -> float:
         """Return the nearest ``float`` in dollars, for charts and statistics; it is not exact."""
         return self.steps / PICO
+
+    if not TYPE_CHECKING:  # for type checkers there is no int of a price
+
+        def __int__(self) -> NoReturn:
+            """Refuse what would cut off cents without a word."""
+            need = "round(rate) for whole dollars, or rate.steps"
+            raise WrongType("int(rate)", need, shown(self))
 
     @overload
     def __round__(self, places: None = None) -> int: ...

@@ -27,6 +27,12 @@ __all__ = [
     "to_megabytes",
 ]
 
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)
+
+
 Amount = str | int | Decimal
 """What an exact amount is made from; a ``float`` needs the ``from_float`` constructor."""
 

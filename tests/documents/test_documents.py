@@ -33,10 +33,14 @@ from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, Wr
 from numgenius_core.ids import AccountId, ContractId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
+from numgenius_core.market import Market
+from numgenius_core.market.logs import Checkpoint, Transaction
 from numgenius_core.money import MAX_MONEY, TICKS_PER_DOLLAR, Money
 from numgenius_core.offer import Block
 from numgenius_core.prices import CurveSchedule, LinearSchedule, ReservedSchedule, StepSchedule
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
+from numgenius_core.search import SearchRequest, parse
+from numgenius_core.whatif import Exponential, PerKwh, Power
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "1"
 examples = pytest.mark.parametrize("name", sorted(VALUES))
@@ -131,6 +135,11 @@ class TestWhatIsWrittenIsReadAgain:
         assert from_json(to_json(value), Everything) == value
         assert type(structure(Everything, unstructure(value)).payments) is dict
 
+    def test_a_price_of_another_room_is_one_too(self) -> None:
+        power = Power(price=PerKwh("0.15"), gpu_watts=350)
+        assert unstructure(power)["price"] == "0.15"
+        assert from_json(to_json(power), Power) == power
+
     def test_a_union_says_which_class_it_is(self) -> None:
         facts: Any = tuple[Moved | Rebid, ...]
         value = (
@@ -142,6 +151,16 @@ class TestWhatIsWrittenIsReadAgain:
         assert structure(facts, data) == value
         text = to_json(value[1])
         assert from_json(text, Moved | Rebid) == value[1]
+
+    def test_a_value_of_a_derived_class_is_never_written_as_less(self) -> None:
+        wide = make_class("Wide", {"note": field(type=str)}, bases=(Block,), frozen=True)
+        more = wide(start=0, size=1, note="kept")
+        assert from_json(to_json(more), wide) == more
+        for hint in (Block, Block | None, tuple[Block, ...], Mapping[str, Block]):
+            value: Any = {"x": more} if hint == Mapping[str, Block] else more
+            value = (more,) if hint == tuple[Block, ...] else value
+            with pytest.raises(WrongType, match=r"^value: need a Block and no other class, got "):
+                unstructure(value, hint)
 
     def test_fields_are_written_even_at_their_defaults(self) -> None:
         assert unstructure(PRICES)["download"] == "0.01"
@@ -541,6 +560,31 @@ class TestWhatDocumentsDoNotHold:
         with pytest.raises(WrongType, match=r"Odd\.type"):
             to_json(Odd(type="x"))
 
+    @pytest.mark.parametrize(
+        ("asked", "said"),
+        [
+            (lambda: to_json(Market()), "value: .*market_to_json stores a market"),
+            (lambda: to_json(Checkpoint(market=Market())), "value: .*market_to_json stores a mark"),
+            (lambda: structure(Market, {}), "kind: .*market_to_json stores a market"),
+            (lambda: json_schema(Market), "kinds: .*market_to_json stores a market"),
+            (lambda: to_json(Transaction()), "value: .*store each command"),
+            (lambda: to_json(parse("num_gpus=4")), "value: .*text that .*parse reads again"),
+            (lambda: to_json(SearchRequest()), "value: .*text that .*parse reads again"),
+            (lambda: to_json(Exponential("3")), r"value: .*Exponential\.average: need prices, and"),
+            (lambda: to_json(Money(1)), "value: .*attrs class .unstructure writes others.* Money"),
+            (lambda: json_schema([Money]), "kinds: need an attrs class, got .*Money"),
+            (lambda: json_schema([OFFER]), r"kinds\[0\]: need a class, got Offer"),  # type: ignore[list-item]
+            (lambda: json_schema(5), "kinds: need a series of values, got 5"),  # type: ignore[arg-type]
+            (
+                lambda: structure(Block | int, {}),
+                r"kind: need classes of several.* got 'Block \| int'",
+            ),
+        ],
+    )
+    def test_a_refusal_says_what_can_be_done(self, asked: Callable[[], object], said: str) -> None:
+        with pytest.raises(WrongType, match=f"^{said}"):
+            asked()
+
     def test_two_classes_of_one_name_are_no_union(self) -> None:
         other = type("Block", (Odd,), {})
         with pytest.raises(WrongType, match="different names"):
@@ -667,6 +711,9 @@ class TestTheSchema:
         for name in ("contract", "schema", "type"):
             assert not validator.is_valid({k: v for k, v in document.items() if k != name})
         assert validator.is_valid({k: v for k, v in document.items() if k != "ready"})
+
+    def test_one_class_may_be_given_alone(self) -> None:
+        assert json_schema(Block) == json_schema([Block])
 
     def test_classes_go_by_their_names_alone(self) -> None:
         assert set(json_schema([Block])["$defs"]) == {"Block.tagged"}

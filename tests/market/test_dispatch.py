@@ -566,7 +566,7 @@ class TestTheRoom:
             lambda: views.runway(Market(), wrong, START),
             lambda: views.balance(Market(), wrong, START),
         ):
-            with pytest.raises(UnknownId):
+            with pytest.raises(WrongType, match=r"^account: need text, got \['ann'\]"):
                 ask()
 
     def test_a_relisting_takes_a_fee_as_a_listing_does(self) -> None:

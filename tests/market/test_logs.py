@@ -10,18 +10,22 @@ from itertools import cycle
 from typing import Any, cast
 
 import pytest
+from attrs import evolve
 from hypothesis import given, strategies as st
 
 from effort import examples, up_to
-from log_checks import EVERY_LOG, Opens, empty, furnished, paid, rent
+from log_checks import LAWS, Opens, empty, furnished, paid, rent
 from market_world import ANN, BOB, HOST, START, second
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import (
     Conflict,
     IllegalMove,
     InsufficientCredit,
+    InvalidDocument,
+    NotAllowed,
     NumgeniusError,
     RuleViolation,
+    UnknownId,
     WrongType,
 )
 from numgenius_core.ids import AccountId, MachineId
@@ -55,7 +59,9 @@ from numgenius_core.market.logs import (
     Writer,
 )
 from numgenius_core.money import Money
-from numgenius_core.testing import Step, plays
+from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.testing import LawBroken, Step, check_log, plays, verify
+from numgenius_core.testing.logs import LOG
 
 
 def opener(make: Callable[[], Log] = MemoryLog) -> Opens:
@@ -105,22 +111,195 @@ class Stale(MemoryLog):
             super().keep(checkpoint)
 
 
+class Unordered(MemoryLog):
+    """Reads the latest first."""
+
+    def read(self, after: int = 0) -> Iterator[Event]:
+        return reversed(list(super().read(after)))
+
+
+class Miscounting(MemoryLog):
+    """Counts an entry without events."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        super().append(expected, entries)
+        self.more = getattr(self, "more", 0) + sum(not entry.all for entry in entries)
+
+    @property
+    def version(self) -> int:
+        return super().version + getattr(self, "more", 0)
+
+
+class Whole(MemoryLog):
+    """Reads from the beginning, whatever it is asked for."""
+
+    def read(self, after: int = 0) -> Iterator[Event]:
+        return super().read(0 if after == 3 else after)
+
+
+class Torn(MemoryLog):
+    """Says what is right of a conflict, and keeps the events all the same."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        there = super().version
+        if expected != there:
+            self.kept = [event for entry in entries for event in entry.all]
+            raise Conflict(expected, there)
+        super().append(expected, entries)
+
+    def read(self, after: int = 0) -> Iterator[Event]:
+        return iter([*super().read(after), *getattr(self, "kept", ())])
+
+
+class Eager(MemoryLog):
+    """Takes note of an id before it looks whether it keeps its events."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        self.ids = {e.command_id for e in entries if e.command_id}
+        super().append(expected, entries)
+
+    def reply(self, command_id: str) -> Reply | None:
+        known = super().reply(command_id)
+        return Reply(()) if known is None and command_id in self.ids else known
+
+
+class Bare(MemoryLog):
+    """Keeps a checkpoint without what the market forgets."""
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        super().keep(Checkpoint(market=checkpoint.market))
+
+
+class Raising(MemoryLog):
+    """Has no room."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        raise OSError(f"no space left for {len(entries)} after {expected}")
+
+
+class Used(MemoryLog):
+    """Is not empty."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        super().append(0, [Entry(events=[paid(1)])])
+
+
+class Round(MemoryLog):
+    """Begins anew where it has ended."""
+
+    def read(self, after: int = 0) -> Iterator[Event]:
+        return super().read(0 if after == self.version else after)
+
+
+class Unkept(MemoryLog):
+    """Forgets its checkpoint when something is appended."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        super().append(expected, entries)
+        self._checkpoint = None
+
+
+class Emptied(Unkept):
+    """Has a checkpoint left, without what the market forgets, when something is appended."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        kept = self.checkpoint()
+        super().append(expected, entries)
+        self._checkpoint = kept and Checkpoint(market=kept.market)
+
+
+class Deaf(MemoryLog):
+    """Answers whatever is asked with nothing."""
+
+    def reply(self, command_id: str) -> Reply | None:
+        return super().reply(command_id) and Reply(())
+
+
+class Altered(MemoryLog):
+    """Reads other payments to who does not begin with the first."""
+
+    def read(self, after: int = 0) -> Iterator[Event]:
+        events = super().read(after)
+        if not after:
+            return events
+        return (evolve(e, amount=Money(9)) if isinstance(e, CreditAdded) else e for e in events)
+
+
 class TestEveryLog:
     """What a writer builds on; other logs are held to the same checks."""
 
-    @pytest.mark.parametrize("check", EVERY_LOG, ids=lambda check: check.__name__)
-    def test_the_one_in_memory(self, check: Callable[[Opens], None]) -> None:
-        check(opener())
+    def test_the_one_in_memory(self) -> None:
+        check_log(opener)
 
-    @pytest.mark.parametrize("wrong", [Forgetful, Oblivious, Careless, Halved, Stale])
-    def test_a_wrong_one_is_caught(self, wrong: type[MemoryLog]) -> None:
-        caught = 0
-        for check in EVERY_LOG:
-            try:
-                check(opener(wrong))
-            except (AssertionError, NumgeniusError, pytest.fail.Exception):
-                caught += 1
-        assert caught
+    @pytest.mark.parametrize(
+        ("wrong", "law", "fault"),
+        [
+            (Forgetful, "it refuses who is behind", "who expected 0 events appended to 1"),
+            (Oblivious, "it remembers answers", "the reply of 'a' is None"),
+            (Careless, "it remembers answers", "the reply of 'a' is Reply"),
+            (Halved, "it refuses who is behind", "the conflict of 0 expected and 1 there says"),
+            (Stale, "it shortens the next start", "the latest checkpoint is not what counts"),
+            (Unordered, "it keeps the order", "not what was appended, in order"),
+            (Miscounting, "it keeps the order", "its version is 5 after 4 events"),
+            (Whole, "it keeps the order", "after 3 events it does not read the fourth"),
+            (Torn, "it refuses who is behind", "it keeps events that it refused"),
+            (Eager, "it refuses who is behind", "it knows the id of what it refused"),
+            (Bare, "it shortens the next start", "what is kept as a checkpoint is not what"),
+            (Raising, "it keeps the order", "raised OSError: no space left"),
+        ],
+    )
+    def test_a_wrong_one_is_caught(self, wrong: type[MemoryLog], law: str, fault: str) -> None:
+        with pytest.raises(LawBroken, match=fault) as caught:
+            check_log(lambda: opener(wrong))
+        assert (caught.value.rule, caught.value.law) == ("log", law)
+
+    @pytest.mark.parametrize(
+        ("wrong", "law", "fault"),
+        [
+            (Used, "it keeps the order", "a new log is not empty"),
+            (Round, "it keeps the order", "after all its events it reads more"),
+            (Unkept, "it shortens the next start", "who opens the log again does not find its"),
+            (Emptied, "it shortens the next start", "the instances of a checkpoint do not come"),
+            (Forgetful, "a GPU is sold once", "who has not seen all events appends"),
+            (Deaf, "a request happens once", "a request that is repeated gets another answer"),
+            (Altered, "it shortens the next start", "who goes on from a checkpoint comes to ano"),
+        ],
+    )
+    def test_each_law_catches_what_it_is_about(
+        self, wrong: type[MemoryLog], law: str, fault: str
+    ) -> None:
+        [check] = [each.check for each in LAWS if each.name == law]
+        assert str(check(lambda: opener(wrong))).startswith(fault)
+
+    def test_a_log_that_nobody_shares_is_none(self) -> None:
+        with pytest.raises(LawBroken, match="its version is 0 after 4 events"):
+            check_log(lambda: MemoryLog)
+        [sold] = [each.check for each in LAWS if each.name == "a GPU is sold once"]
+        assert sold(lambda: MemoryLog) == "writers of one log do not come to one market"
+
+        def copied() -> Opens:
+            """Open a log and, later, copies of what it has by then."""
+            first: list[MemoryLog] = []
+
+            def opens() -> Log:
+                log = MemoryLog()
+                if first:
+                    log.append(0, [Entry(events=first[0].read())])
+                first.append(log)
+                return log
+
+            return opens
+
+        assert sold(copied) == "two writers who know a free GPU sell it twice"
+
+    def test_one_that_keeps_them_passes(self) -> None:
+        verify(LOG, LOG.ours)
+
+    @pytest.mark.parametrize("fresh", [None, MemoryLog(), "log"])
+    def test_what_makes_no_log(self, fresh: Any) -> None:
+        with pytest.raises(WrongType, match="fresh: need a function"):
+            check_log(fresh)
 
 
 class TestIdsAreKept:
@@ -403,7 +582,7 @@ class TestRequests:
             yield c.Stop(by=ANN, contract=7)
 
         strict = Writer(MemoryLog(), react=too_much)
-        with pytest.raises(NumgeniusError):
+        with pytest.raises(UnknownId, match=r"^reaction to CreditAdded\.contract: need an inst"):
             strict.execute(c.AddCredit(account=ANN, amount=Money(2)), at=START)
         assert not strict.log.version
 
@@ -427,6 +606,58 @@ class TestRequests:
         mended = Writer(log, react=lambda _market, _event: ())
         mended.execute(c.Tick(), at=second(99))
         assert find_events(log.read(), InstanceExpired)
+
+    def test_a_refused_reaction_says_that_it_is_one(self) -> None:
+        """Whoever asked for something else, or for nothing but the time, is not to blame."""
+
+        def too_early(_market: Market, event: Event) -> Iterable[c.Command]:
+            if isinstance(event, ContractCreated):  # of a bid that waits
+                yield c.ReportLoaded(contract=event.contract.id)
+
+        log = MemoryLog()
+        number = rent(furnished(log))[0]
+        writer = Writer(log, react=too_early)
+        writer.execute(c.SetMinBid(by=HOST, machine=MachineId(1), floor=PerGpuHour(1)), at=START)
+        offer = writer.market.machine(MachineId(1)).offer_id(0)
+        low = c.Rent(by=BOB, offer=offer, mode=Mode.INTERRUPTIBLE, bid=PerHour(1))
+        with pytest.raises(
+            IllegalMove, match=r"^reaction to ContractCreated: loaded: not pos"
+        ) as caught:
+            writer.execute(low, at=second(1))
+        assert (caught.value.state, type(caught.value.__cause__)) == ("paused", IllegalMove)
+        [note] = caught.value.__notes__
+        assert note.startswith("in reaction to ContractCreated(at=")
+
+        def of_nobody(_market: Market, event: Event) -> Iterable[c.Command]:
+            if isinstance(event, InstanceExpired):
+                yield c.Destroy(by=BOB, contract=event.contract)
+
+        writer.execute(c.Destroy(by=ANN, contract=number), at=second(1))
+        command = c.Rent(by=ANN, offer=offer, mode=Mode.ON_DEMAND, end=second(60))
+        writer = Writer(log)
+        writer.execute(command, at=second(1))
+        broken = Writer(log, react=of_nobody)
+        for innocent in (c.Tick(), c.AddCredit(account=BOB, amount=Money(1))):
+            with pytest.raises(NotAllowed, match=r"^reaction to InstanceExpired\.by: need the cl"):
+                broken.execute(innocent, at=second(99))
+        assert broken.execute(c.Tick(), at=second(59)) == ()
+        assert Writer(log).execute(c.AddCredit(account=BOB, amount=Money(1)), at=second(99))
+
+    def test_what_a_reaction_raises_itself_says_so_too(self) -> None:
+        def refuses(_market: Market, _event: Event) -> Iterable[c.Command]:
+            raise NotAllowed("account", "another name", "ann")
+
+        writer = Writer(MemoryLog(), react=refuses)
+        with pytest.raises(NotAllowed, match=r"^reaction to CreditAdded\.account: need another"):
+            writer.execute(c.AddCredit(account=ANN, amount=Money(2)), at=START)
+
+        def misreads(_market: Market, _event: Event) -> Iterable[c.Command]:
+            raise InvalidDocument("cards.json", ())
+
+        writer = Writer(MemoryLog(), react=misreads)
+        with pytest.raises(InvalidDocument) as caught:
+            writer.execute(c.AddCredit(account=ANN, amount=Money(2)), at=START)
+        assert caught.value.__notes__[0].startswith("in reaction to CreditAdded(at=")
 
     @staticmethod
     def runs_dry(react: Reaction | None) -> Writer:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode, Verification
 from numgenius_core.market import (
     Market,
+    RentedVolume,
     commands as c,
     events as e,
     execute,
@@ -203,6 +205,83 @@ class TestViewsOfAnInstant:
             for call in calls:
                 with pytest.raises(WrongType, match=rf"^{path}: need a mapping, got "):
                     call()
+
+
+IDS = {"AccountId", "MachineId", "ContractId", "OfferId", "VolumeId"}
+
+
+def of_ids() -> list[tuple[str, str]]:
+    """Return each view that takes ids, and the parameter."""
+    return [
+        (name, each.name)
+        for name in views.__all__
+        if name[0].islower()
+        for each in signature(getattr(views, name)).parameters.values()
+        if set(re.split(r"\W+", each.annotation)) & IDS and "Mapping" not in each.annotation
+    ]
+
+
+class TestIds:
+    """An id of a wrong type is no id that is unknown: arguments were swapped, most often."""
+
+    def test_these_are_all_that_there_are(self) -> None:
+        assert len(of_ids()) == 24
+
+    @pytest.mark.parametrize(("view", "name"), of_ids())
+    def test_of_a_wrong_type(self, view: str, name: str) -> None:
+        w = everything()
+        w.do(c.RentVolume(by=ANN, offer=views.volume_offers(w.market, w.now)[0].id, size_mb=10))
+        [volume] = views.volumes_of(w.market, ANN)
+        day = Interval(second(0), second(DAY))
+        numbers = {"machine": 1, "contract": _newest(w.market)}
+        numbers["offer"] = views.offers(w.market, w.now)[0].id
+        known = {"market": w.market, "at": w.now, "period": day, **numbers}
+        known |= {"account": ANN, "host": HOST, "client": ANN}
+        known["id"] = {"machine": 1, "offer": numbers["offer"]}.get(view, volume.id)
+        ask = getattr(views, view)
+        needed = signature(ask).parameters
+        given = {each: known[each] for each in needed if needed[each].default is Parameter.empty}
+        wrongs: list[Any] = [w.now, ["x"], 1.5]
+        wrongs += [5] if "AccountId" in needed[name].annotation else ["x"]
+        for wrong in wrongs:
+            with pytest.raises(WrongType):
+                ask(**given | {name: wrong})
+
+    def test_swapped_with_the_instant(self) -> None:
+        wrong: Any = second(0)
+        with pytest.raises(WrongType, match=r"^account: need text, got datetime"):
+            views.balance(world().market, wrong, ANN)  # type: ignore[arg-type]
+
+    def test_of_what_is_gone_they_say_where_to_look(self) -> None:
+        w = everything()
+        w.do(c.RentVolume(by=ANN, offer=views.volume_offers(w.market, w.now)[0].id, size_mb=10))
+        [volume] = views.volumes_of(w.market, ANN)
+        gone, at, day = min(w.market.homes), w.now, Interval(second(0), second(DAY))
+        kept: dict[VolumeId, RentedVolume] = {}
+        w.do(c.Destroy(by=ANN, contract=gone))
+        market, _ = execute(w.market, c.DeleteVolume(by=ANN, volume=volume.id), at, volumes=kept)
+        asks: list[Callable[..., Any]] = [
+            lambda **there: views.instance(market, gone, **there),
+            lambda **there: views.statement_of(market, gone, day, **there),
+            lambda **there: views.deposit_of(market, gone, at, **there),
+            lambda **there: views.promise_of(market, gone, at, **there),
+        ]
+        for ask in asks:
+            with pytest.raises(UnknownId, match=r"of one that was destroyed, give archive=\), got"):
+                ask()
+            with pytest.raises(UnknownId, match=r"need an instance that exists, got"):
+                ask(archive={})
+            assert ask(archive=w.archive) is not None
+        more: list[Callable[..., Any]] = [
+            lambda **there: views.volume(market, volume.id, **there),
+            lambda **there: views.volume_statement_of(market, volume.id, day, **there),
+        ]
+        for ask in more:
+            with pytest.raises(UnknownId, match=r"of one that was deleted, give volumes=\), got"):
+                ask()
+            with pytest.raises(UnknownId, match=r"need a volume that exists, got"):
+                ask(volumes={})
+            assert ask(volumes=kept) is not None
 
 
 class TestDepositsThatAreKept:

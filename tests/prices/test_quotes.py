@@ -11,6 +11,7 @@ import pytest
 from attrs import evolve
 from hypothesis import given, strategies as st
 
+from market_world import ANN, BOB, World, prices as terms
 from numgenius_core.billing import (
     Fact,
     History,
@@ -29,6 +30,7 @@ from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, Mode, PriceTerms, Verification
+from numgenius_core.market import commands as c, views
 from numgenius_core.money import Money
 from numgenius_core.offer import Block, Offer
 from numgenius_core.planning import cost_of_stay
@@ -93,6 +95,25 @@ class TestIdentities:
         assert priced.amount_of(QuotePart.STORAGE) == Money("15.00")
         assert priced.deposit == Money("921.60")
         assert quote(offer(), HOUR, mode=Mode.RESERVED, months=3).discount == Fraction(3, 10)
+
+    def test_a_bid_that_would_wait_is_told_so(self) -> None:
+        """A market quotes the bid that runs, $4; it takes one of $0.50, which cannot run now."""
+        w = World()
+        w.do(c.AddCredit(account=ANN, amount=Money(100)))
+        w.do(c.AddCredit(account=BOB, amount=Money(100)))
+        w.add(4)
+        w.list(terms(2, min_bid="0.10"))
+        w.rent(4, bid=4)
+        [offer] = [each for each in views.offers(w.market, w.now) if each.gpus == 4]
+        assert (offer.min_bid, offer.prices.min_bid) == (PerHour(4), PerGpuHour(1))
+        bids = Mode.INTERRUPTIBLE
+        told = r"bid: need 4\.00 to 128\.00 .*min_bid; .* a lower one waits\), got 0\.50"
+        with pytest.raises(RuleViolation, match=told):
+            quote(offer, HOUR, mode=bids, bid=PerHour("0.50"))
+        for wrong in ("0.0009", "128.01"):  # neither is taken by any market
+            with pytest.raises(RuleViolation, match=r"for 4 GPU\(s\), got"):
+                quote(offer, HOUR, mode=bids, bid=PerHour(wrong))
+        assert w.state(w.rent(4, by=BOB, bid="0.50", load=False)) == "paused"
 
     def test_an_interruptible_pays_its_bid(self) -> None:
         assert quote(offer(), HOUR, mode=Mode.INTERRUPTIBLE).total == Money("0.40")

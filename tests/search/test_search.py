@@ -609,6 +609,12 @@ class TestFieldsNotKnown:
         with pytest.raises(ParseError, match="need the name of a field, got 'zzzzqqq'"):
             parse("zzzzqqq=1")
 
+    @pytest.mark.parametrize("word", ["foo", "bar", "hello", "test", "color"])
+    def test_what_a_field_is_called_is_no_nearer_than_its_name(self, word: str) -> None:
+        """``floor`` is called so for ``min_bid``, which looks like none of these."""
+        with pytest.raises(ParseError, match=rf"need the name of a field, got '{word}'"):
+            parse(f"{word}=1")
+
     @pytest.mark.parametrize("word", ["order", "type", "limit", "allocated_storage", "q"])
     def test_words_of_a_request_are_no_fields(self, word: str) -> None:
         with pytest.raises(ParseError):

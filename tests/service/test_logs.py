@@ -15,7 +15,7 @@ import pytest
 from disks import fails_once_it_has_kept, is_full, sees
 from examples.marketplace.sql_log import SCHEMA, InDoubt, SqlLog
 from examples.marketplace.sqlite_log import SqliteLog
-from log_checks import EVERY_LOG, furnished, paid, rent
+from log_checks import LAWS, furnished, paid, rent
 from market_world import ANN, BOB, HOST, START, second
 from numgenius_core.errors import Conflict, NumgeniusError, ParseError
 from numgenius_core.ids import AccountId
@@ -24,6 +24,7 @@ from numgenius_core.market.events import ContractCreated, CreditAdded
 from numgenius_core.market.journal import event_to_json, market_to_json
 from numgenius_core.market.logs import Entry, Writer
 from numgenius_core.money import Money
+from numgenius_core.testing import Law
 from postgres import new_database
 
 Opens = Callable[[], SqlLog]
@@ -57,9 +58,9 @@ def opens(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opens]:
 class TestEveryLog:
     """What a writer builds on."""
 
-    @pytest.mark.parametrize("check", EVERY_LOG, ids=lambda check: check.__name__)
-    def test_it_holds(self, opens: Opens, check: Callable[[Opens], None]) -> None:
-        check(opens)
+    @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+    def test_it_holds(self, opens: Opens, law: Law) -> None:
+        assert law.check(lambda: opens) is None
 
 
 class TestWorkers:

@@ -68,7 +68,7 @@ class TestTheOutbox:
         assert (last["kind"], last["facts"]) == ("machine went offline", {"machine": 1001})
         assert last["at"] == BEGIN.timestamp()
         made = next(each for each in told(desk, HOST) if each["kind"] == "contract created")
-        assert made["facts"]["contract"]["id"] == number
+        assert (made["facts"]["contract"], made["facts"]["client"]) == (number, "ann")
         assert kinds(desk, "ben") == ["credit added"]
 
     def test_it_is_read_page_by_page(self, desk: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib.util
 import pickle
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import numgenius_core
 from effort import up_to
 from house import FACES, load
+from numgenius_core.documents import from_json, json_schema, to_json
+from numgenius_core.errors import WrongType
 from numgenius_core.testing import values
 
 ROOT = Path(__file__).parent.parent.parent
@@ -83,8 +86,22 @@ def classes() -> list[type]:
 CLASSES = classes()
 
 
+def without_document() -> set[str]:
+    """Return the classes that have no document, as the page on compatibility names them."""
+    page = (ROOT / "docs" / "compatibility.md").read_text("utf-8")
+    _, table = page.split("| no document | instead |\n|---|---|\n")
+    rows = table.partition("\n\n")[0].splitlines()
+    return {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+
+
+NO_DOCUMENT = without_document()
+
+
 class TestValuesTravel:
-    """Promise (docs, Compatibility): pickles and copies of every value of every class are equal."""
+    """Promise (docs, Compatibility): pickles and copies of every value of every class are equal.
+
+    So is what comes back from a document, of all classes but those that the page names.
+    """
 
     @pytest.mark.parametrize("cls", CLASSES, ids=[f"{c.__module__}.{c.__name__}" for c in CLASSES])
     @settings(max_examples=up_to(5, 1), suppress_health_check=list(HealthCheck))
@@ -97,6 +114,26 @@ class TestValuesTravel:
                 assert repr(other) == repr(value)
             else:
                 assert other == value
+
+    @pytest.mark.parametrize("cls", CLASSES, ids=[f"{c.__module__}.{c.__name__}" for c in CLASSES])
+    @settings(max_examples=up_to(5, 1), suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def test_documents_are_read_back_equal_or_refused_as_the_page_says(
+        self, cls: type, data: st.DataObject
+    ) -> None:
+        value = data.draw(values(cls))
+        if cls.__name__ in NO_DOCUMENT:
+            with pytest.raises(WrongType, match="need what a document can hold"):
+                to_json(value)
+        else:
+            assert from_json(to_json(value), type(value)) == value
+            json_schema(cls)
+
+    @pytest.mark.parametrize("name", sorted(NO_DOCUMENT))
+    def test_what_has_no_document_is_promised_and_has_no_schema(self, name: str) -> None:
+        homes = (getattr(load(face), name, None) for face in FACES if name in load(face).__all__)
+        with pytest.raises(WrongType, match="need what a document can hold"):
+            json_schema(next(each for each in homes if each is not None))
 
     @given(values(numgenius_core.Money | numgenius_core.PerHour | numgenius_core.PerGb))
     def test_money_and_rates_too(self, value: Any) -> None:

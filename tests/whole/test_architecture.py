@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import ast
 import inspect
+import pkgutil
 import pydoc
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cache
+from types import ModuleType
 from typing import Final
 
 import pytest
 
 import numgenius_core
-from house import FACES, ORDER, PACKAGE, ROOMS, SOURCES, VALUES, load
-from numgenius_core import gpus, market, prices, search, wire
+from house import FACES, MARKET_FACES, ORDER, PACKAGE, ROOMS, SOURCES, VALUES, load
+from numgenius_core import _deprecation, market, prices
+from numgenius_core._deprecation import home_of
 from numgenius_core.errors import MissingExtra
 
 HEAVY: Final = ["cattrs", "narwhals", "matplotlib", "pandas", "numpy", "dateutil.parser"]
@@ -242,9 +245,54 @@ class TestThePackageShowsItsFace:
             exec("from numgenius_core import frames", {})
         assert "offer_sizes" in pydoc.render_doc(numgenius_core)
 
-    def test_a_room_that_loads_late_does_the_same(self) -> None:
-        for room in (gpus, prices, search, wire):
-            assert dir(room) == sorted(room.__all__)
+    @pytest.mark.parametrize("face", FACES)
+    def test_each_face_shows_what_it_promises(self, face: str) -> None:
+        faces = [name.partition(".")[2] for name in MARKET_FACES if face == "market"]
+        assert dir(load(face)) == sorted([*load(face).__all__, *faces])
+
+    def test_where_a_promised_name_is_is_said(self) -> None:
+        assert sorted(_deprecation.FACES) == FACES
+        for face in FACES:
+            for name in load(face).__all__:
+                home = home_of(name)
+                assert home is not None, name
+                assert pkgutil.resolve_name(home) is not None
+        for module, name, home in (
+            (numgenius_core, "Rent", "market.commands.Rent"),
+            (numgenius_core, "views", "market.views"),
+            (market, "Writer", "market.logs.Writer"),
+            (market, "Money", "money.Money"),
+        ):
+            said = rf"no attribute '{name}' \(it is {PACKAGE}\.{home}\)$"
+            with pytest.raises(AttributeError, match=said):
+                getattr(module, name)
+            with pytest.raises(ImportError, match=said):
+                exec(f"from {module.__name__} import {name}", {})
+            assert not hasattr(module, name)
+
+    def test_a_module_of_that_name_is_imported_all_the_same(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """``volume`` is a module of the market's, and what ``views`` promises."""
+        monkeypatch.delattr(market, "volume")
+        names: dict[str, ModuleType] = {}
+        exec("from numgenius_core.market import volume", names)
+        assert names["volume"].__name__ == f"{PACKAGE}.market.volume"
+
+    def test_a_package_without_its_sources_says_no_more(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(_deprecation, "__file__", "/nowhere/_deprecation.pyc")
+        with pytest.raises(AttributeError, match=r"no attribute 'Rent'$"):
+            numgenius_core.Rent  # noqa: B018 - asking is the test
+
+    def test_help_of_an_id_says_what_it_is_the_number_of(self) -> None:
+        for name in numgenius_core.ids.__all__:
+            said = pydoc.plain(pydoc.render_doc(getattr(numgenius_core.ids, name)))
+            assert "The marketplace's number of" in said or "The name of an account" in said
+            assert "NewType creates" not in said
+
+    def test_a_name_that_a_room_does_not_have(self) -> None:
         with pytest.raises(AttributeError, match="nothing_of_ours"):
             prices.nothing_of_ours  # noqa: B018 - asking is the test
         with pytest.raises(AttributeError, match="nothing_of_ours"):

@@ -87,3 +87,8 @@ __all__ = [
     "vcg",
     "winning_bid",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)

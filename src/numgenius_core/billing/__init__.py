@@ -66,3 +66,8 @@ __all__ = [
     "statement",
     "volume_statement",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)

@@ -51,3 +51,8 @@ __all__ = [
     "stopped_cost",
     "to_reserved",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)

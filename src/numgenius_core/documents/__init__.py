@@ -1,4 +1,4 @@
-"""JSON of our own: every value as a document that other programs and later versions can read.
+"""JSON of our own: values as documents that other programs and later versions can read.
 
 A document is one JSON object with ``"schema": "numgenius/1"``, ``"type"`` and every field of the
 value under its own name. Numbers that may have a fraction are exact text, instants ISO 8601 in UTC,
@@ -25,3 +25,8 @@ from numgenius_core.documents._convert import (
 )
 
 __all__ = ["DOCUMENTS", "SCHEMA", "from_json", "json_schema", "structure", "to_json", "unstructure"]
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)

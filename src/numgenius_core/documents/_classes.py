@@ -77,6 +77,9 @@ def _choice(arguments: tuple[Any, ...], path: str) -> Codec:
         codec = codec_of(some[0], path)
     elif all(has(kind) for kind in some):
         codec = tagged_codec(some, path)
+    elif any(has(kind) for kind in some):
+        words = " | ".join(getattr(kind, "__name__", str(kind)) for kind in some)
+        raise WrongType(path, "classes of several fields alone, or numbers alone", shown(words))
     else:
         codec = scalar_codec(some, path)
     return codec if len(some) == len(kinds) else _optional(codec)
@@ -342,7 +345,7 @@ def _class_codec(cls: type) -> Codec:
     hooks: dict[str, Any] = {
         c.name: override(struct_hook=c.codec.read, unstruct_hook=c.codec.write) for c in columns
     }
-    write: Write = make_dict_unstructure_fn(cls, _CONVERTER, **hooks)
+    plain: Write = make_dict_unstructure_fn(cls, _CONVERTER, **hooks)
     fast: Read = make_dict_structure_fn(
         cls,
         _CONVERTER,
@@ -350,6 +353,11 @@ def _class_codec(cls: type) -> Codec:
         _cattrs_detailed_validation=False,
         **hooks,
     )
+
+    def write(value: Any) -> Any:
+        if type(value) is not cls:  # one derived from it may have more fields, which would be lost
+            raise WrongType("", f"a {cls.__name__} and no other class", shown(value))
+        return plain(value)
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict:
@@ -419,9 +427,7 @@ def tagged_codec(classes: tuple[type, ...], path: str) -> Codec:
     """
     if any(map(_is_base, classes)):
         return _late_codec(classes, path)
-    known = {name_of(cls): cls for cls in classes if has(cls)}
-    if len(known) < len(classes):
-        raise WrongType(path, "attrs classes with different names", shown(classes))
+    known = _by_name(classes, path)
     codecs = {name: codec_of(cls, path) for name, cls in known.items()}
     writers = {cls: codecs[name].write for name, cls in known.items()}
     readers = {name: codec.read for name, codec in codecs.items()}
@@ -451,6 +457,16 @@ def tagged_codec(classes: tuple[type, ...], path: str) -> Codec:
         return {"oneOf": [_defined(cls, definitions, tagged=True) for cls in known.values()]}
 
     return Codec(write, read, explain, schema)
+
+
+def _by_name(classes: tuple[type, ...], path: str) -> dict[str, type]:
+    for cls in classes:
+        if not has(cls):
+            raise WrongType(path, "an attrs class", shown(cls))
+    known = {name_of(cls): cls for cls in classes}
+    if len(known) < len(classes):
+        raise WrongType(path, "attrs classes with different names", shown(classes))
+    return known
 
 
 def _late_codec(classes: tuple[type, ...], path: str) -> Codec:

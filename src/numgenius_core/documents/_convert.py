@@ -1,4 +1,4 @@
-"""JSON of our own: every value as a document that other programs and later versions can read.
+"""JSON of our own: values as documents that other programs and later versions can read.
 
 Our readings. A document is one JSON object with ``"schema": "numgenius/1"``, ``"type"`` and the
 fields of the value under their own names, all of them: a default that changes later must not change
@@ -19,8 +19,10 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, overload
 
+from attrs import has
 from cattrs import ForbiddenExtraKeysError
 
+from numgenius_core._checks import as_tuple
 from numgenius_core._json import MAX_BYTES, parse_json
 from numgenius_core.billing.history import History
 from numgenius_core.billing.statements import Statement
@@ -82,6 +84,17 @@ _FAULTS: Final = (
     RecursionError,
     ForbiddenExtraKeysError,
 )
+_INSTEAD: Final = {
+    "Market.queue": "numgenius_core.market.journal.market_to_json stores a market",
+    "Transaction.commands": "functions may be among its commands: store each command",
+    "CommandResult.error": "store its events, and what its error says",
+    "TermChange.old": "store the command of the preview: views.preview works the rest out again",
+    "Condition.value": "str() of a query is text that numgenius_core.search.parse reads again",
+    "Reading.faults": "store its offers, and what its faults say",
+    "MachineReading.faults": "store its machines, and what its faults say",
+    "InstanceReading.faults": "store its instances, and what its faults say",
+}
+"""What to do with values that no document can hold, by the field because of which."""
 T = TypeVar("T")
 
 
@@ -102,7 +115,7 @@ def unstructure(value: object, kind: Any = None) -> Any:
     >>> unstructure(CurveSchedule("0.4"))
     {'type': 'CurveSchedule', 'max_discount': '0.4'}
     """
-    codec = tagged_codec((type(value),), "value") if kind is None else _codec(kind)
+    codec = _codec_of_value(value) if kind is None else _codec(kind)
     try:
         return codec.write(value)
     except RuleViolation as fault:
@@ -157,7 +170,8 @@ def to_json(value: object, *, indent: int | None = None) -> str:
         indent: Blanks for each level, as ``json.dumps`` has them.
 
     Raises:
-        WrongType: ``value`` is nothing that a document can hold.
+        WrongType: ``value`` is nothing that a document can hold; the message says what to do
+            instead. A market is stored by :func:`numgenius_core.market.journal.market_to_json`.
         RuleViolation: A number in it is larger than documents hold, or all of it is longer than
             256 MiB.
 
@@ -219,7 +233,7 @@ def from_json(text: str | bytes, kind: Any = None, *, source: str = "document") 
         name = data.get("type")
         kind = DOCUMENTS.get(name) if isinstance(name, str) else None
         if kind is None:
-            need = "one of " + ", ".join(DOCUMENTS)
+            need = f"one of {', '.join(DOCUMENTS)}, or its class given as kind"
             raise ParseError(f"{source}.type", need, shown(name))
     elif "type" not in data:
         raise ParseError(f"{source}.type", "the class of the value", "none")
@@ -229,33 +243,55 @@ def from_json(text: str | bytes, kind: Any = None, *, source: str = "document") 
 def _codec(kind: Any) -> Codec:
     try:
         return codec_of(kind)
-    except WrongType:
-        raise
+    except WrongType as fault:
+        raise _without_document("kind", kind, fault) from None
     except TypeError:  # it cannot be hashed, so it is no type
         raise WrongType("kind", "a type that a document can hold", shown(kind)) from None
 
 
-def json_schema(kinds: Iterable[type] = _CLASSES) -> dict[str, Any]:
+def _codec_of_value(value: object) -> Codec:
+    kind = type(value)
+    if not has(kind):
+        need = "a value of an attrs class (unstructure writes others too, if their kind is given)"
+        raise WrongType("value", need, shown(value))
+    try:
+        return tagged_codec((kind,), "value")
+    except WrongType as fault:
+        raise _without_document("value", value, fault) from None
+
+
+def _without_document(path: str, given: object, fault: RuleViolation) -> WrongType:
+    """Return the fault of what no document can hold: because of which field, or what to do."""
+    if fault.path == path:
+        return WrongType(path, fault.need, fault.got)
+    why = _INSTEAD.get(fault.path, str(fault))
+    return WrongType(path, f"what a document can hold ({why})", shown(given))
+
+
+def json_schema(kinds: type | Iterable[type] = _CLASSES) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of the documents of some classes.
 
     It accepts all that :func:`to_json` writes. What it cannot say (an end after its start), the
     classes check.
 
     Args:
-        kinds: The classes; by default all of :data:`DOCUMENTS`.
+        kinds: The classes, or one class; by default all of :data:`DOCUMENTS`.
 
     Raises:
-        WrongType: One of ``kinds`` is nothing that a document can hold.
+        WrongType: One of ``kinds`` is no attrs class, or nothing that a document can hold.
 
     >>> from numgenius_core import Block
     >>> from numgenius_core.documents import json_schema
-    >>> json_schema([Block])["oneOf"][0]["required"]
+    >>> json_schema(Block)["oneOf"][0]["required"]
     ['schema', 'type', 'start', 'size']
     """
     definitions: Definitions = {}
     documents = []
-    for cls in kinds_of(kinds):
-        tagged_codec((cls,), "kinds").schema(definitions)
+    for cls in kinds_of(_as_classes(kinds)):
+        try:
+            tagged_codec((cls,), "kinds").schema(definitions)
+        except WrongType as fault:
+            raise _without_document("kinds", cls, fault) from None
         # A document is the tagged class with the schema's name before it; written out instead of
         # referred to, since a schema cannot add a property to one that allows no others.
         body = dict(definitions[cls, True])
@@ -269,3 +305,14 @@ def json_schema(kinds: Iterable[type] = _CLASSES) -> dict[str, Any]:
         "oneOf": documents,
         "$defs": named(definitions),
     }
+
+
+def _as_classes(kinds: type | Iterable[type]) -> tuple[type, ...]:
+    found = (kinds,) if isinstance(kinds, type) else as_tuple(kinds, "kinds")
+    for index, cls in enumerate(found):
+        if not isinstance(cls, type):
+            raise WrongType(f"kinds[{index}]", "a class", shown(cls))
+        if not kinds_of((cls,)):
+            need = f"what a document can hold (no kind of {cls.__name__} is)"
+            raise WrongType("kinds", need, shown(cls))
+    return found

@@ -93,6 +93,8 @@ def scalar_codec(kind: object, path: str) -> Codec:
         return _mixed(kind if isinstance(kind, tuple) else (Rate,), path)
     if kind in _SCALARS:
         return _SCALARS[kind]
+    if isinstance(kind, type) and issubclass(kind, Rate):
+        return _rate(kind)  # a price of a later room's, such as that of electricity
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _enum(kind, path)
     raise WrongType(path, "a type that a document can hold", shown(kind))

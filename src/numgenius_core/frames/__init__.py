@@ -59,3 +59,8 @@ __all__ = [
     "resolve",
     "slices",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)

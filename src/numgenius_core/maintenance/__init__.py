@@ -57,3 +57,8 @@ __all__ = [
     "schedule_window",
     "window_statuses",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from numgenius_core._checks import check_kind
 from numgenius_core.bids.priority import Resolution, Verdict, explain, winning_bid
 from numgenius_core.contracts.extension import PendingIncrease
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, UnknownId, WrongType, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.market._renting import find_offer
 from numgenius_core.market.instance import Instance
-from numgenius_core.market.state import Account, MachineState, Market
+from numgenius_core.market.state import AN_INSTANCE, Account, MachineState, Market
 from numgenius_core.rates import PerHour
 
 KT = TypeVar("KT")
@@ -24,12 +24,27 @@ def market_of(market: Market) -> Market:
     return market
 
 
+_LIVING: Final = ("contract", f"{AN_INSTANCE} (of one that was destroyed, give archive=)")
+
+
 def archived(
-    gone: Mapping[KT, VT] | None, number: KT, there: Container[KT], path: str
+    gone: Mapping[KT, VT] | None,
+    number: KT,
+    there: Container[KT],
+    path: str,
+    living: tuple[str, str],
 ) -> VT | None:
-    """Return what an archive has of a number that the market does not have, if anything."""
+    """Return what an archive has of a number that the market does not have, if anything.
+
+    Raises:
+        UnknownId: The market does not have it, and no archive is given: with what is ``living``.
+    """
     kept = archive_of(gone, path)
-    return None if number in there else kept.get(number)
+    if number in there:
+        return None
+    if gone is None:
+        raise UnknownId(*living, shown(number))
+    return kept.get(number)
 
 
 def archive_of(gone: Mapping[KT, VT] | None, path: str) -> Mapping[KT, VT]:
@@ -110,6 +125,7 @@ def instance(
 
     Raises:
         UnknownId: There is no such instance, nor one in the archive.
+        WrongType: ``contract`` is no number, or ``archive`` no mapping.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute
@@ -127,7 +143,7 @@ def instance(
     <InstanceState.LOADING: 'loading'>
     """
     check_kind(contract, int, "contract")
-    gone = archived(archive, contract, market_of(market).homes, "archive")
+    gone = archived(archive, contract, market_of(market).homes, "archive", _LIVING)
     return market.living(contract) if gone is None else gone
 
 

@@ -149,6 +149,8 @@ class Log(ABC):
     * ``read`` gives events in the order in which they were kept, and all of them.
     * ``reply`` knows each command id for as long as the log says.
 
+    :func:`numgenius_core.testing.check_log` tries them on a log of yours.
+
     >>> from numgenius_core.market.logs import Log, MemoryLog
     >>> isinstance(MemoryLog(), Log)
     True

@@ -19,15 +19,14 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any, Final
 
-from attrs import fields, frozen
+from attrs import frozen
 
-from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core.errors import WrongType, shown
+from numgenius_core._checks import as_tuple, check_kind, check_text
+from numgenius_core.errors import IllegalMove, RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._evolution import apply_foreign
-from numgenius_core.market._messages import Message
 from numgenius_core.market.state import Market
 
 
@@ -106,6 +105,8 @@ CONCERNS: Final[Mapping[type, tuple[_Role, ...]]] = {
     e.VolumeDeleted: _BOTH,
 }
 """Whom each event concerns."""
+_WHOLE: Final = frozenset({"machine", "contract", "volume", "notice"})
+"""Fields that have all of something in some events, and its number in others."""
 
 
 @frozen(kw_only=True)
@@ -115,16 +116,30 @@ class Notification:
     Attributes:
         recipient: The account.
         event: What happened.
+
+    Raises:
+        WrongType: ``recipient`` is no text, or ``event`` no event.
+        RuleViolation: ``recipient`` is not 1 to 200 printable characters.
+
+    >>> from datetime import UTC, datetime
+    >>> from numgenius_core.market import events as it, views
+    >>> empty = it.BalanceRanOut(at=datetime(2026, 1, 1, tzinfo=UTC), account="ann")
+    >>> views.Notification(recipient="ann", event=empty).kind
+    'balance ran out'
     """
 
     recipient: AccountId
-    event: Message
+    event: e.Event
+
+    def __attrs_post_init__(self) -> None:
+        check_text(self.recipient, "notification.recipient")
+        if type(self.event) not in CONCERNS:
+            raise WrongType("notification.event", "an event of a market", shown(self.event))
 
     @property
     def at(self) -> datetime:
         """When it happened."""
-        at: datetime = getattr(self.event, "at")  # noqa: B009 - every event has one
-        return at
+        return self.event.at
 
     @property
     def kind(self) -> str:
@@ -135,25 +150,60 @@ class Notification:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """The fields of the event by their names, but for the instant."""
-        kind: Any = type(self.event)
-        names = [each.name for each in fields(kind) if each.name != "at"]
-        return MappingProxyType({name: getattr(self.event, name) for name in names})
+        """The fields of the event by their names, but for the instant, as JSON has them.
+
+        Amounts, prices and instants are text, as in a document. ``machine``, ``contract``,
+        ``volume`` and ``increase`` are always numbers: where the event has the whole machine or
+        the whole contract, its other fields stand beside its number (``client``, ``prices``,
+        ``end``), and so do those of a notice of maintenance.
+
+        >>> from datetime import UTC, datetime
+        >>> from numgenius_core import Machine
+        >>> from numgenius_core.market import events as it, views
+        >>> machine = Machine(id=1, host="hanna", gpu_name="A100", gpus=4)
+        >>> added = it.MachineAdded(at=datetime(2026, 1, 1, tzinfo=UTC), machine=machine)
+        >>> facts = views.Notification(recipient="hanna", event=added).facts
+        >>> facts["machine"], facts["gpu_name"], facts["disk_share"]
+        (1, 'A100', '1')
+        """
+        from numgenius_core.documents import unstructure  # with cattrs, which few need
+
+        number = "volume" if isinstance(self.event, e.VolumeRented) else ""
+        return MappingProxyType(dict(_spread(unstructure(self.event), number)))
+
+
+def _spread(said: Mapping[str, Any], number: str) -> Iterator[tuple[str, Any]]:
+    """Yield what a document of an event says, and what it says of a part in the part's place.
+
+    Args:
+        said: The document, or a part of it.
+        number: What the part's own number is called; empty if that is the name of the part.
+    """
+    for name, value in said.items():
+        if name in _WHOLE and isinstance(value, dict):
+            yield from _spread(value, number or name)
+        elif name == "id":
+            yield number, value
+        elif name not in {"type", "at"}:
+            yield name, value
 
 
 def notifications(market: Market, events: Iterable[e.Event]) -> tuple[Notification, ...]:
-    """Return who must be told of some events, in the order in which they happened.
+    """Return who must be told of some events, given the market as it was before them.
 
-    Of one event the client is told first, then the host; all clients of a machine in the order of
-    their names.
+    They are told in the order in which it happened. Of one event the client is told first, then the
+    host; all clients of a machine in the order of their names.
 
     Args:
-        market: As it was before the events.
+        market: As it was before the events: ``before``, and not ``after``, of ``after, events =
+            execute(before, …)``.
         events: As :func:`numgenius_core.market.execute` returns them.
 
     Raises:
         WrongType: ``market`` is no market, or something in ``events`` is no event.
-        RuleViolation: Events that contradict the market, such as those of another one.
+        RuleViolation: Events that contradict the market, such as those of another one, or those
+            that it has seen already. Of a few, such as a payment at the market's last instant, it
+            cannot tell that it has seen them.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute
@@ -178,9 +228,14 @@ def notifications(market: Market, events: Iterable[e.Event]) -> tuple[Notificati
     for index, event in enumerate(as_tuple(events, "events")):
         if type(event) not in CONCERNS:
             raise WrongType(f"events[{index}]", "an event of a market", shown(event))
-        told = dict.fromkeys(_recipients(builder, event))
+        try:
+            told = dict.fromkeys(_recipients(builder, event))
+            apply_foreign(builder, event)
+        except (RuleViolation, IllegalMove) as fault:
+            need = "events that follow this market (give the market as it was before them)"
+            got = f"{type(event).__name__} ({fault})"
+            raise RuleViolation(f"events[{index}]", need, got) from fault
         found += [Notification(recipient=each, event=event) for each in told]
-        apply_foreign(builder, event)
     return tuple(found)
 
 

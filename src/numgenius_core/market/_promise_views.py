@@ -10,6 +10,7 @@ from datetime import datetime
 
 from attrs import frozen
 
+from numgenius_core._checks import check_kind
 from numgenius_core.billing.history import History, Settled
 from numgenius_core.billing.metering import Line
 from numgenius_core.billing.statements import statement
@@ -175,6 +176,8 @@ def uptime_history(
     (10800, 10800)
     """
     market, at = market_at(market, at), utc(at, "at")
+    if contract is not None:
+        check_kind(contract, int, "contract")
     state = market.machine(machine)
     outages = list(state.outages)
     if state.down_since is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from attrs import frozen
 
@@ -16,8 +17,10 @@ from numgenius_core.listing import Verification
 from numgenius_core.market._instance_views import archived
 from numgenius_core.market._looking_ahead import market_at
 from numgenius_core.market.state import MachineState, Market
-from numgenius_core.market.volume import RentedVolume
+from numgenius_core.market.volume import A_VOLUME, RentedVolume
 from numgenius_core.rates import PerGbMonth
+
+_LIVING: Final = ("volume", f"{A_VOLUME} (of one that was deleted, give volumes=)")
 
 
 @frozen(kw_only=True)
@@ -150,7 +153,7 @@ def volume(
     """
     check_kind(market, Market, "market")
     check_kind(id, int, "volume")
-    gone = archived(volumes, id, market.volumes, "volumes")
+    gone = archived(volumes, id, market.volumes, "volumes", _LIVING)
     return market.volume(id) if gone is None else gone
 
 

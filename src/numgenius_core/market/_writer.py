@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from datetime import datetime
 from typing import Any
 
 from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_callable, check_kind
-from numgenius_core.errors import Conflict, NumgeniusError, RuleViolation, WrongType, shown
+from numgenius_core.errors import (
+    Conflict,
+    IllegalMove,
+    NumgeniusError,
+    RuleViolation,
+    WrongType,
+    shown,
+)
 from numgenius_core.ids import ContractId, VolumeId
 from numgenius_core.intervals import utc
 from numgenius_core.market._clock import advance_to
@@ -28,7 +36,12 @@ Reaction = Callable[[Market, Event], Iterable[Command | Order]]
 
 It is asked of each event of a transaction and of all that comes due before it, such as a balance
 that fell to where a card is charged; its commands are carried out at the event's own instant. What
-they lead to is not asked about again. If one is refused, so is the transaction.
+they lead to is not asked about again.
+
+If one is refused, so is the transaction, whoever asked for it: the error begins with ``reaction to
+InstanceExpired``, say, and its cause is the refusal itself. A refused reaction to what comes due
+stops the market: every later transaction meets it first, until the reaction is mended. So a
+reaction looks at the market before it gives a command that could be refused.
 """
 
 Later = Callable[[Sequence[Event]], Command | Order]
@@ -103,7 +116,8 @@ class Writer:
     Args:
         log: Where the events are.
         react: What follows from an event at once, in the same transaction; with it, what is due
-            happens step by step.
+            happens step by step. If one of its commands is refused, so is the transaction, and
+            the error says to which event it was a reaction (:data:`Reaction`).
         notify: Whether entries say who must be told of what, which costs a second look at each
             event.
 
@@ -187,7 +201,8 @@ class Writer:
             What the commands led to, without what had come due before them.
 
         Raises:
-            NumgeniusError: A command is refused; nothing has happened.
+            NumgeniusError: A command is refused, or a reaction to what it led to or to what came
+                due before it; nothing has happened.
             Exception: What the log raised; nothing has happened as far as the log knows.
         """
         (result,) = self.execute_all([Transaction(commands=commands, command_id=command_id)], at=at)
@@ -324,8 +339,13 @@ class _Course:
 
     def _with_reactions(self, events: tuple[Event, ...], at: datetime) -> list[Event]:
         found = list(events)
-        for reaction in self._reactions(events):
-            found += self._do(reaction, at)
+        if self._react is not None:
+            for event in events:
+                try:
+                    for command in as_tuple(self._react(self.market, event), "react"):
+                        found += self._do(command, at)
+                except NumgeniusError as refusal:
+                    raise _in_reaction(refusal, event) from refusal
         return found
 
     def _do(self, command: Command | Order, at: datetime) -> tuple[Event, ...]:
@@ -333,7 +353,16 @@ class _Course:
         self.market, events = execute(self.market, command, at, **archives)
         return events
 
-    def _reactions(self, events: Sequence[Event]) -> Iterator[Command | Order]:
-        if self._react is not None:
-            for event in events:
-                yield from as_tuple(self._react(self.market, event), "react")
+
+def _in_reaction(refusal: NumgeniusError, event: Event) -> NumgeniusError:
+    """Return a refusal of a reaction as one that says so: whoever asked did not ask for it."""
+    words = f"reaction to {type(event).__name__}"
+    said: NumgeniusError
+    if isinstance(refusal, RuleViolation):
+        said = refusal.at(words)
+    elif isinstance(refusal, IllegalMove):
+        said = IllegalMove(refusal.state, f"{words}: {refusal.event}", refusal.legal)
+    else:
+        said = copy(refusal)
+    said.add_note(f"in reaction to {shown(event)}")
+    return said

@@ -86,6 +86,12 @@ __all__ = [
     "WithdrawMaintenance",
 ]
 
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)
+
+
 # --- the marketplace ------------------------------------------------------------------------
 
 

@@ -101,6 +101,11 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)
+
+
 class StopReason(Enum):
     """Why an instance was stopped."""
 

@@ -39,6 +39,11 @@ from numgenius_core.money import ZERO, Money
 __all__ = ["Snapshot", "event_from_json", "event_to_json", "market_from_json", "market_to_json"]
 
 
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)
+
+
 def event_to_json(event: Event) -> str:
     """Return an event as one line of ASCII text.
 

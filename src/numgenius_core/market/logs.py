@@ -41,3 +41,8 @@ __all__ = [
     "Transaction",
     "Writer",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)

@@ -441,8 +441,11 @@ def queue_of(
 
 
 def found_in(table: Mapping[KT, VT], key: KT, path: str, need: str) -> VT:
-    """Return the entry of a key; raises ``UnknownId``."""
+    """Return the entry of a key; raises ``UnknownId``, and ``WrongType`` of what is no id."""
     try:
         return table[key]
     except (KeyError, TypeError):  # a TypeError for an unhashable key
+        if not isinstance(key, str if path == "account" else int):
+            kind = "text" if path == "account" else "a whole number"
+            raise WrongType(path, kind, shown(key)) from None
         raise UnknownId(path, need, shown(key)) from None

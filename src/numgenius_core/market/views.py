@@ -99,6 +99,11 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)
+
+
 def until(market: Market, at: datetime) -> Market:
     """Return the market once everything that is due up to ``at`` has happened.
 

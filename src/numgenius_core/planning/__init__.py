@@ -54,3 +54,8 @@ __all__ = [
     "read_price_series",
     "reserve_for",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)

@@ -27,3 +27,8 @@ __all__ = [
     "sla_backtest",
     "sweep_heat_map",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)

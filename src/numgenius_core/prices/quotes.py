@@ -231,10 +231,11 @@ def quote(
     Raises:
         WrongType: ``offer`` is no ``Offer``, ``duration`` no ``timedelta``, ``bid`` no ``PerHour``,
             or an amount a ``float``.
-        RuleViolation: No time, a bid that the market does not take (below the floor or $0.001,
-            above $32 a GPU), a bid or months in another mode than theirs, a reservation of a
-            machine that is not verified, a price that is needed and not known, or a target on a bid
-            or a reservation, above the offer's claim, or of an offer without one.
+        RuleViolation: No time, a bid below the offer's ``min_bid`` (which a market may take: it
+            waits there for the bid that runs), below $0.001 or above $32 a GPU, a bid or months in
+            another mode than theirs, a reservation of a machine that is not verified, a price that
+            is needed and not known, or a target on a bid or a reservation, above the offer's claim,
+            or of an offer without one.
 
     >>> from datetime import timedelta
     >>> from numgenius_core import MachineId, Offer, OfferId, PerGpuHour, PriceTerms, quote
@@ -318,7 +319,13 @@ def check_stay(
 
 def _bid(offer: Offer, bid: PerHour | None) -> PerHour:
     price = max(offer.min_bid, LOWEST_BID) if bid is None else bid
-    check_bid(price, offer.gpus, offer.prices.min_bid)
+    try:
+        check_bid(price, offer.gpus, offer.prices.min_bid)
+    except RuleViolation as fault:
+        if not LOWEST_BID <= price < offer.prices.min_bid.for_gpus(offer.gpus):
+            raise
+        need = f"{fault.need} (the offer's min_bid; where a bid runs, a lower one waits)"
+        raise RuleViolation(fault.path, need, fault.got) from None
     return price
 
 

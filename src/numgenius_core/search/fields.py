@@ -567,7 +567,8 @@ def _nearest(name: str) -> str | None:
         return _MEANT[word]
     from difflib import SequenceMatcher, get_close_matches  # what only a slip needs
 
-    near = get_close_matches(word, [*FIELDS, *ALIASES], 1) + get_close_matches(word, _MEANT, 1)
+    near = get_close_matches(word, [*FIELDS, *ALIASES], 1, 0.65)
+    near += get_close_matches(word, _MEANT, 1, 0.8)  # surer: what it stands for looks like neither
     # The most alike, and of two that are equally so the name rather than what people call it.
     best = max(near, key=lambda each: SequenceMatcher(None, word, each).ratio(), default=None)
     return None if best is None else _MEANT.get(best, best)

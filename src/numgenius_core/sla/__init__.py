@@ -94,3 +94,8 @@ __all__ = [
     "simulate_promise",
     "sustainable_claim",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)

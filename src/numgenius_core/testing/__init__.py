@@ -5,6 +5,7 @@ as published or measured; :data:`RULES` has them by name. :func:`verify` draws c
 that breaks a law, makes it small, and raises :class:`LawBroken` with the sentence, the case and
 what is wrong. Strategies for your own tests: :func:`values` has one for any class of the library,
 :func:`markets` and :func:`plays` are for whole markets, :func:`scenarios` for what-ifs.
+:func:`check_log` is for a log of events of your own.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from numgenius_core.testing.law import (
     number,
 )
 from numgenius_core.testing.laws.market import Books, Played, books_of, playing
+from numgenius_core.testing.logs import check_log
 from numgenius_core.testing.market_values import Step, commands, markets, plays
 from numgenius_core.testing.promise_values import promises, uptime_histories
 from numgenius_core.testing.scenario_values import bid_prices, price_series, scenarios
@@ -78,6 +80,7 @@ __all__ = [
     "books",
     "books_of",
     "byte_counts",
+    "check_log",
     "commands",
     "contracts",
     "dollars",
@@ -114,3 +117,8 @@ __all__ = [
     "verify",
     "windows",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)

@@ -80,3 +80,8 @@ __all__ = [
     "vary",
     "worth_of_discount",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return what there is to use."""
+    return sorted(__all__)

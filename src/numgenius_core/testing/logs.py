@@ -1,0 +1,259 @@
+"""What every log of events promises a writer, as laws of a log of your own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar
+
+from hypothesis import strategies as st
+
+from numgenius_core.errors import Conflict, NumgeniusError, RuleViolation, WrongType, shown
+from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.listing import Machine, Mode, PriceTerms
+from numgenius_core.market import commands as c, execute, find_events, replay
+from numgenius_core.market.events import ContractCreated, CreditAdded
+from numgenius_core.market.logs import Entry, Log, MemoryLog, Reply, Writer
+from numgenius_core.money import Money
+from numgenius_core.rates import PerGpuHour
+from numgenius_core.testing.law import Law, Rule
+
+Opens = Callable[[], Log]
+"""Opens the same log once more, as another process does."""
+Fresh = Callable[[], Opens]
+"""Makes a new, empty log, and returns what opens it."""
+
+_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_HOST, _ANN, _BOB = AccountId("host"), AccountId("ann"), AccountId("bob")
+_MACHINE: Final = MachineId(1)
+Refusal = TypeVar("Refusal", bound=NumgeniusError)
+
+
+def paid(dollars: int) -> CreditAdded:
+    """Return an event that needs nothing before it."""
+    return CreditAdded(at=_START, account=_ANN, amount=Money(dollars))
+
+
+def furnished(log: Log) -> Writer:
+    """Return a writer in whose market two can pay, and two GPUs are on offer."""
+    writer = Writer(log)
+    for name in (_ANN, _BOB):
+        writer.execute(c.AddCredit(account=name, amount=Money(100)), at=_START)
+    machine = Machine(id=_MACHINE, host=_HOST, gpu_name="RTX 4090", gpus=2, disk_mb=100_000)
+    prices = PriceTerms(gpu=PerGpuHour(1))
+    writer.execute(c.AddMachine(machine=machine), at=_START)
+    writer.execute(c.ListMachine(by=_HOST, machine=machine.id, prices=prices), at=_START)
+    return writer
+
+
+def rent(writer: Writer, command_id: str | None = None) -> Sequence[ContractId]:
+    """Rent the first free GPU on demand; return the contract's number."""
+    offer = writer.catch_up().machine(_MACHINE).offer_id(0)
+    command = c.Rent(by=_ANN, offer=offer, mode=Mode.ON_DEMAND, disk_mb=1_000)
+    events = writer.execute(command, at=_second(1), command_id=command_id)
+    return [event.contract.id for event in find_events(events, ContractCreated)]
+
+
+def _second(count: int) -> datetime:
+    return _START + timedelta(seconds=count)
+
+
+def _refusal(kind: type[Refusal], call: Callable[[], object]) -> Refusal | None:
+    """Return how a call was refused, ``None`` if it was not."""
+    try:
+        call()
+    except kind as refusal:
+        return refusal
+    return None
+
+
+def _first(faults: Iterable[tuple[bool, str]]) -> str | None:
+    """Return the first fault that there is."""
+    return next((text for there, text in faults if there), None)
+
+
+# -- the laws ----------------------------------------------------------------------------------
+
+
+def _order(fresh: Fresh) -> str | None:
+    opens = fresh()
+    log = opens()
+    if (log.version, list(log.read()), log.checkpoint()) != (0, [], None):
+        return "a new log is not empty"
+    log.append(0, [Entry(due=[paid(1)], events=[paid(2)]), Entry(events=[paid(3)])])
+    log.append(3, [Entry(events=[])])
+    log.append(3, [Entry(events=[paid(4)])])
+    every = [paid(number) for number in (1, 2, 3, 4)]
+    for each in (log, opens()):
+        found = list(each.read())
+        fault = _first(
+            (
+                (each.version != 4, f"its version is {each.version} after 4 events"),
+                (found != every, f"it reads {shown(found)}, not what was appended, in order"),
+                (list(each.read(3)) != every[3:], "after 3 events it does not read the fourth"),
+                (list(each.read(4)) != [], "after all its events it reads more"),
+            )
+        )
+        if fault is not None:
+            return fault
+    return None
+
+
+def _behind(fresh: Fresh) -> str | None:
+    opens = fresh()
+    log, other = opens(), opens()
+    log.append(0, [Entry(events=[paid(1)])])
+    for expected in (0, 2):
+        late = Entry(events=[paid(2)], command_id="late")
+        refusal = _refusal(Conflict, lambda n=expected, e=late: other.append(n, [e]))  # type: ignore[misc]
+        if refusal is None:
+            return f"who expected {expected} events appended to 1"
+        if (refusal.expected, refusal.found) != (expected, 1):
+            return f"the conflict of {expected} expected and 1 there says: {refusal}"
+    return _first(
+        (
+            (list(other.read()) != [paid(1)], "it keeps events that it refused"),
+            (other.reply("late") is not None, "it knows the id of what it refused"),
+        )
+    )
+
+
+def _answers(fresh: Fresh) -> str | None:
+    opens = fresh()
+    log = opens()
+    first = Entry(due=[paid(1)], events=[paid(2), paid(3)], command_id="a", text="two")
+    log.append(0, [first, Entry(events=[paid(4)]), Entry(events=[], command_id="b")])
+    wanted = {"a": Reply((paid(2), paid(3)), "two"), "b": Reply(()), "c": None}
+    for each in (log, opens()):
+        for key, reply in wanted.items():
+            found = each.reply(key)
+            if found != reply:
+                return f"the reply of {key!r} is {shown(found)}, not {shown(reply)}"
+    return None
+
+
+def _starts(fresh: Fresh) -> str | None:
+    opens = fresh()
+    log = opens()
+    one = furnished(log)
+    (number,) = rent(one, "rent")
+    one.execute(c.Destroy(by=_ANN, contract=number), at=_second(9))
+    if one.checkpoint() != log.checkpoint():
+        return "what is kept as a checkpoint is not what comes back"
+    one.execute(c.AddCredit(account=_ANN, amount=Money(7)), at=_second(10))
+    kept = opens().checkpoint()
+    if kept is None or kept.market.version != one.market.version - 1:
+        return "who opens the log again does not find its checkpoint"
+    if dict(kept.instances) != one.instances:
+        return "the instances of a checkpoint do not come back"
+    again = Writer(opens())
+    if (again.market, again.instances) != (one.market, one.instances):
+        return "who goes on from a checkpoint comes to another market"
+    again.checkpoint()
+    latest = opens().checkpoint()
+    counts = latest is not None and latest.market == one.market
+    return None if counts else "the latest checkpoint is not what counts"
+
+
+def _once(fresh: Fresh) -> str | None:
+    opens = fresh()
+    one, two = furnished(opens()), Writer(opens())
+    stale = two.market
+    rent(one)
+    if _refusal(RuleViolation, lambda: rent(two)) is None:
+        return "two writers who know a free GPU sell it twice"
+    if not two.market == one.market == replay(opens().read()):
+        return "writers of one log do not come to one market"
+    market, events = execute(stale, c.Tick(), _second(1))  # what two would have done, unseen
+    late = _refusal(Conflict, lambda: two.log.append(market.version, [Entry(events=events)]))
+    return None if late is not None else "who has not seen all events appends"
+
+
+def _repeated(fresh: Fresh) -> str | None:
+    opens = fresh()
+    one, two = furnished(opens()), Writer(opens())
+    first = rent(one, "order 7")
+    again = [rent(writer, "order 7") for writer in (two, Writer(opens()))]
+    return None if again == [first, first] else "a request that is repeated gets another answer"
+
+
+def _in_memory() -> Opens:
+    log = MemoryLog()
+    return lambda: log
+
+
+LOG: Final = Rule(
+    name="log",
+    signature="() -> Callable[[], Log]: each call a new, empty log, and what opens it once more",
+    cases=st.just(()),
+    laws=(
+        Law(
+            name="it keeps the order",
+            sentence="read gives events in the order in which they were kept, and all of them",
+            check=_order,
+        ),
+        Law(
+            name="it refuses who is behind",
+            sentence="append keeps all of its entries or none, after exactly expected events",
+            check=_behind,
+        ),
+        Law(
+            name="it remembers answers",
+            sentence="reply knows what a request led to, without what had come due before it",
+            check=_answers,
+        ),
+        Law(
+            name="it shortens the next start",
+            sentence="the latest checkpoint comes back, with all that the market forgets",
+            check=_starts,
+        ),
+        Law(
+            name="a GPU is sold once",
+            sentence="no two writers sell one GPU, whatever they know",
+            check=_once,
+        ),
+        Law(
+            name="a request happens once",
+            sentence="a request that is repeated gives its first answer and happens once",
+            check=_repeated,
+        ),
+    ),
+    ours=_in_memory,
+)
+"""What a writer builds on. It is no rule of the market, so it is not among the ``RULES``."""
+
+
+def check_log(fresh: Callable[[], Callable[[], Log]]) -> None:
+    """Check that a log of your own keeps what a :class:`~numgenius_core.market.logs.Writer` needs.
+
+    What no test can see, such as whether events outlive a crash, it does not tell.
+
+    Args:
+        fresh: Makes a new, empty log each time it is called, and returns a function that opens
+            that log once more, as another process does. It is called once for each law.
+
+    Raises:
+        WrongType: ``fresh`` is no function.
+        LawBroken: The first law that does not hold, or the log raised.
+
+    >>> from numgenius_core.market.logs import MemoryLog
+    >>> from numgenius_core.testing import LawBroken, check_log
+    >>> def in_memory():
+    ...     log = MemoryLog()
+    ...     return lambda: log
+    >>> check_log(in_memory)
+    >>> class Forgetful(MemoryLog):
+    ...     def reply(self, command_id):
+    ...         return None
+    >>> def forgets():
+    ...     log = Forgetful()
+    ...     return lambda: log
+    >>> try:
+    ...     check_log(forgets)
+    ... except LawBroken as broken:
+    ...     print(broken.law)
+    it remembers answers
+    """
+    if not callable(fresh):
+        raise WrongType("fresh", "a function", shown(fresh))
+    LOG.check(fresh)
