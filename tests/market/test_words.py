@@ -547,7 +547,10 @@ KEPT: list[tuple[Callable[[Kept], object], str]] = [
     (lambda k: views.volume_offers(NO, k.w.now), A_MARKET),
     (lambda k: views.volume_offers(k.w.market, NO), WHEN),
     (lambda k: views.volume(NO, k.volume), A_MARKET),
-    (lambda k: views.volume(k.w.market, VolumeId(99)), "volume: need a volume that exists, got 99"),
+    (
+        lambda k: views.volume(k.w.market, VolumeId(99)),
+        "volume: need a volume that exists (of one that was deleted, give volumes=), got 99",
+    ),
     (lambda k: views.volume(k.w.market, ODD), "volume: need an int, got 'x'"),
     (lambda k: views.volumes_of(k.w.market, NO), "account: need a str, got 7"),
     (lambda _: views.volumes_of(NO, ANN), A_MARKET),
