@@ -29,22 +29,18 @@ if TYPE_CHECKING:  # as what people have; at run time the checks of fields tell 
     AccountId: TypeAlias = str
 else:
     MachineId = NewType("MachineId", int)
-    MachineId.__doc__ = (
-        "The marketplace's number of a machine: 0 to 2⁶³ − 1, one for each computer of a host."
-    )
+    """The marketplace's number of a machine: 0 to 2⁶³ − 1, one for each computer of a host."""
     OfferId = NewType("OfferId", int)
-    OfferId.__doc__ = (
-        "The marketplace's number of an offer: 0 to 2⁶³ − 1, one for each rentable slice."
-    )
+    """The marketplace's number of an offer: 0 to 2⁶³ − 1, one for each rentable slice."""
     ContractId = NewType("ContractId", int)
-    ContractId.__doc__ = (
-        "The marketplace's number of a contract and of the instance it rents: 0 to 2⁶³ − 1."
-    )
+    """The marketplace's number of a contract and of the instance it rents: 0 to 2⁶³ − 1."""
     VolumeId = NewType("VolumeId", int)
-    VolumeId.__doc__ = (
-        "The marketplace's number of a rented volume: 0 to 2⁶³ − 1; no contract has the same."
-    )
+    """The marketplace's number of a rented volume: 0 to 2⁶³ − 1; no contract has the same."""
     AccountId = NewType("AccountId", str)
-    AccountId.__doc__ = (
-        "The name of an account, a host's or a client's: 1 to 200 printable characters."
-    )
+    """The name of an account, a host's or a client's: 1 to 200 printable characters."""
+    # What help() shows: it knows no text that stands under a name.
+    MachineId.__doc__ = "The marketplace's number of a machine: a plain int."
+    OfferId.__doc__ = "The marketplace's number of an offer: a plain int."
+    ContractId.__doc__ = "The marketplace's number of a contract and its instance: a plain int."
+    VolumeId.__doc__ = "The marketplace's number of a rented volume: a plain int."
+    AccountId.__doc__ = "The name of an account, a host's or a client's: a plain str."

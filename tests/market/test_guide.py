@@ -881,6 +881,14 @@ class TestMaintenance:
         free = [each.gpus for each in views.offers(w.market, w.now) if each.rentable]
         assert max(free) == 4
 
+    def test_nothing_moves_where_as_large_a_block_is_rentable_already(self) -> None:
+        """On the other four a bid runs, which who rents them pauses."""
+        w = world(8)
+        w.rent(1, 0, load=False)
+        w.rent(1, 2, load=False)
+        w.rent(2, 2, by=BOB, bid="0.9")
+        assert w.do(c.Defragment(by=HOST, machine=M1)) == ()
+
     def test_a_hosts_own_job_is_in_nobodys_way_either(self) -> None:
         w = world(4)
         w.rent(1, 0)

@@ -251,19 +251,20 @@ def _largest(
 ) -> DefragmentationPlan | None:
     """Return the plan for the largest block that can be made rentable.
 
-    What yields is in nobody's way, and pauses where somebody moves: if one of the same size can be
-    made where nobody who runs has to, that is the plan.
+    What yields is in nobody's way, and pauses where somebody moves: if moves of which nobody pauses
+    make a block of the same size, that is the plan.
     """
     there = [each for each in machine.in_order() if each.state in HOLDS]
     held = {i.id: i.contract.block for i in there if i.holds}
     spared = held | {i.id: i.contract.block for i in there if not i.holds}
     loading = [i.id for i in there if i.state is InstanceState.LOADING]
     may_move = [each for each in held if each in movable or each in loading]
+    gpus, least = machine.machine.gpus, listing.min_gpu
     for size in sorted({block.size for block in machine.blocks()}, reverse=True):
-        for taken in (spared, held) if spared != held else (held,):
-            plan = defragment(machine.machine.gpus, listing.min_gpu, taken, may_move, size)
-            if isinstance(plan, DefragmentationPlan):
-                return plan
+        plan = defragment(gpus, least, held, may_move, size)
+        if isinstance(plan, DefragmentationPlan):
+            gentle = defragment(gpus, least, spared, may_move, size) if plan.moves else plan
+            return gentle if isinstance(gentle, DefragmentationPlan) else plan
     return None
 
 
