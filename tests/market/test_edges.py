@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from market_world import ANN, BOB, HOST, World, prices, second, world
+from market_world import ANN, BOB, HOST, START, World, prices, second, world
 from numgenius_core.bids import WaitReason
 from numgenius_core.errors import RuleViolation, UnknownId, WrongType
 from numgenius_core.ids import AccountId, MachineId, VolumeId
@@ -155,8 +155,9 @@ class TestVolumes:
         assert views.volume_offers(w.market, w.now, machine=M1) == ()
 
     def test_a_rolling_end_beyond_the_calendar_offers_nothing(self) -> None:
-        w = world(1, prices(1), volume_mb=100_000, rolling=timedelta(days=30))
-        late = datetime(9999, 12, 20, tzinfo=UTC)
+        late, w = datetime(9999, 12, 20, tzinfo=UTC), world(1)
+        at = int((late - timedelta(days=35) - START).total_seconds())
+        w.list(prices(1), at=at, rolling=timedelta(days=30), volume_mb=100_000)
         assert views.volume_offers(w.market, w.now, machine=M1) != ()
         assert views.volume_offers(w.market, late, machine=M1) == ()
 
