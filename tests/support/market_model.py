@@ -866,7 +866,9 @@ class Model(VolumeModel, PromiseModel):
         )
         whole = sum(deal.full(a) * (b - a) for a, b in pairwise(cuts))
         fits = Fraction(whole, deal.full(self.now) * MONTH)
-        room = price * fits * (1 - deal.factor * fits / (fits + 1)) - deal.deposit
+        # A quote says deposits to a nano-dollar, half-even: the one that lasts until the end fits.
+        lasting = round(price * fits * (1 - deal.factor * fits / (fits + 1)) / NANO) * NANO
+        room = lasting - deal.deposit
         need(fits > 1_200 or amount <= max(0, int(room // NANO)) * NANO)
         if deal.deposit == 0:
             deal.saved = 0  # another reservation
