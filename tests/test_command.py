@@ -128,6 +128,7 @@ class TestBadInput:
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setattr(sys, "argv", ["numgenius_core", "slices", "0"])
+        monkeypatch.delitem(sys.modules, "numgenius_core.__main__", raising=False)  # of other tests
         with pytest.raises(SystemExit) as left:
             runpy.run_module("numgenius_core", run_name="__main__")
         assert left.value.code == 2
