@@ -184,7 +184,9 @@ class TestListing:
             kept = Promise("0.98", Fraction(1, 5), max_beta=Fraction(1, 4))
             assert after.machine(M1).listing.promise == kept  # type: ignore[union-attr]
         w.do(c.Unlist(by=HOST, machine=M1))
-        w.do(c.Relist(by=HOST, machine=M1, gpu=PerGpuHour(3), sla_claim=CLAIM))
+        new = c.Relist(by=HOST, machine=M1, gpu=PerGpuHour(3))  # without a claim at first
+        for each in (new, c.Relist(by=HOST, machine=M1, sla_claim=CLAIM)):
+            w.do(each)
         assert w.market.machine(M1).listing.promise == Promise(CLAIM, "0.5")  # type: ignore[union-attr]
 
     def test_listing_it_again_keeps_the_spread_too(self) -> None:

@@ -22,6 +22,7 @@ from numgenius_core.listing import Machine, Mode, Verification
 from numgenius_core.market import (
     Market,
     RentedVolume,
+    Settings,
     commands as c,
     events as e,
     execute,
@@ -437,3 +438,16 @@ class TestOnlyAPartIsLookedAt:
         assert not part_of(w.market, HOST).machines  # it pays for nothing
         whole = part_of(w.market, HOST, earning=True)
         assert len(whole.machine(machine).instances) == 3
+
+    def test_what_a_host_rents_elsewhere_is_no_part_of_its_client(self) -> None:
+        """Its money ends before: its own tests are billed, on a machine that is not looked at."""
+        w = world(1)
+        w.do(c.SetSettings(settings=Settings(own_tests_billed=True)))
+        w.do(c.AddCredit(account=HOST, amount=Money(1)))
+        w.add(1, machine=2)
+        w.list(prices(100, fee=Fraction(1, 2)), machine=2)  # of which it gets half itself
+        w.rent(1, by=HOST, machine=2)
+        w.rent(1)
+        found = views.runway(w.market, ANN, w.now)
+        assert found.ends_at == second(1_000 * HOUR)
+        assert views.balance(w.market, ANN, second(10 * HOUR)) == Money(990)
