@@ -17,7 +17,7 @@ money | dollars up to 1,000,000,000,000 | 'ten'
 from __future__ import annotations
 
 from collections.abc import Iterable, Sized
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeVar
 
 __all__ = [
     "Conflict",
@@ -45,8 +45,22 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
+E = TypeVar("E", bound=BaseException)
 _SERIES: Final = 3  # values of a series that a value's repr shows
 _SHOWN: Final = 80  # characters of a bad value that a message repeats
+
+
+def as_answer(refusal: E) -> E:
+    """Return an error that is kept as an answer: without the frames that it came through.
+
+    They hold what was at hand there, such as a market half built, for as long as the answer is
+    kept, and the answer with it: a circle that takes the garbage collector.
+    """
+    each: BaseException | None = refusal
+    while each is not None:
+        each.__traceback__ = each.__context__ = None
+        each = each.__cause__
+    return refusal
 
 
 def shown(value: object) -> str:

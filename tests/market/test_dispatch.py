@@ -171,6 +171,31 @@ class TestWhatABatchTakesBack:
         for name, account in market.accounts.items():  # which is not part of what is compared
             assert after.account(name).due == account.due
 
+    @pytest.mark.parametrize("wrong", [None, 7, "2026-01-01", datetime(2026, 1, 2)])  # noqa: DTZ001
+    def test_what_is_no_instant_is_refused_where_something_is_due(self, wrong: Any) -> None:
+        w = world(1)
+        w.list(prices(), end=second(HOUR))
+        commands = [
+            (c.Label(by=ANN, contract=w.rent(1), label="one"), second(60)),
+            (c.AddCredit(account=ANN, amount=Money(1)), wrong),
+            (c.Tick(), second(HOUR)),
+        ]
+        after, results = execute_all(w.market, commands)
+        assert [each.error is None for each in results] == [True, False, True]
+        with pytest.raises(NumgeniusError) as alone:
+            execute(w.market, *commands[1])
+        assert str(results[1].error) == str(alone.value)
+        assert replay([each for one in results for each in one.events], w.market) == after
+
+    def test_a_refusal_keeps_nothing_but_what_it_says(self) -> None:
+        """With the frames that it came through it would keep a market, and the results it is in."""
+        w = world(1)
+        stop = c.Stop(by=BOB, contract=w.rent(1))
+        _, [result] = execute_all(w.market, [(stop, w.now)])
+        for refused in (result.error, views.preview(w.market, stop, w.now).error):
+            assert refused is not None
+            assert (refused.__traceback__, refused.__context__) == (None, None)
+
     def test_what_was_half_done_is_not(self) -> None:
         w = world(1)
         w.do(c.SetSettings(settings=Settings(waiting_on_a_machine=1)))
@@ -230,16 +255,9 @@ class TestWhatABatchTakesBack:
             market, _ = execute(market, command, at, archive=kept)
         assert (after, instances) == (market, kept)
 
-    def test_each_event_is_applied_again_once_at_most(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """However many commands are refused so: a batch of n takes n steps, not n times n."""
-        w = world(1)
-        w.list(prices(), end=second(10**6))
-        pays, nobody = c.AddCredit(account=BOB, amount=Money(1)), c.Stop(by=BOB, contract=w.rent(1))
-        commands: list[tuple[c.Command, datetime]] = []
-        for at in range(50):
-            commands += [(pays, second(at)), (nobody, second(10**6))]  # it has ended by then
+    @pytest.fixture
+    def applied(self, monkeypatch: pytest.MonkeyPatch) -> list[e.Event]:
+        """The events that batches apply anew, in order."""
         applied = list[e.Event]()
 
         def counted(market: Any, event: e.Event) -> None:
@@ -247,9 +265,37 @@ class TestWhatABatchTakesBack:
             _evolution.apply_event(market, event)
 
         monkeypatch.setattr(_dispatch, "apply_event", counted)
+        return applied
+
+    def test_each_event_is_applied_again_once_at_most(self, applied: list[e.Event]) -> None:
+        """However many are refused half done: a batch of n takes n steps, not n times n."""
+        w = world(1)
+        w.do(c.SetSettings(settings=Settings(waiting_on_a_machine=1)))
+        pays = c.AddCredit(account=BOB, amount=Money(1))
+        best, *lower = (
+            c.Rent(by=ANN, offer=w.offer(1), mode=Mode.INTERRUPTIBLE, bid=PerHour(f"0.{tenths}"))
+            for tenths in (9, 8, 5)
+        )
+        commands: list[tuple[c.Command, datetime]] = [(best, w.now), (lower[0], w.now)]
+        for _ in range(50):
+            commands += [(pays, w.now), (lower[1], w.now)]
         after, results = execute_all(w.market, commands)
+        assert sum(each.error is not None for each in results) == 50
         assert applied == [event for each in results for event in each.events]
-        assert len(applied) == 50
+        assert after.account(BOB).ledger.amount == Money(1_050)
+
+    def test_what_is_refused_once_something_came_due_has_nothing_applied_again(
+        self, applied: list[e.Event]
+    ) -> None:
+        w = world(1)
+        w.list(prices(), end=second(10**6))
+        pays, nobody = c.AddCredit(account=BOB, amount=Money(1)), c.Stop(by=BOB, contract=w.rent(1))
+        commands: list[tuple[c.Command, datetime]] = []
+        for at in range(50):
+            commands += [(pays, second(at)), (nobody, second(10**6))]  # it has ended by then
+        after, results = execute_all(w.market, commands)
+        assert sum(each.error is not None for each in results) == 50
+        assert applied == []
         assert after.account(BOB).ledger.amount == Money(1_050)
 
     def test_each_command_is_decided_on_what_those_before_it_led_to(self) -> None:

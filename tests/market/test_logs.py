@@ -585,6 +585,12 @@ class TestRequests:
         with pytest.raises(UnknownId, match=r"^reaction to CreditAdded\.contract: need an inst"):
             strict.execute(c.AddCredit(account=ANN, amount=Money(2)), at=START)
         assert not strict.log.version
+        paid = Transaction(commands=[c.AddCredit(account=ANN, amount=Money(2))])
+        [refusal] = strict.execute_all([paid], at=START)
+        assert isinstance(refusal, UnknownId)
+        assert (refusal.__traceback__, refusal.__context__) == (None, None)  # it is an answer
+        assert isinstance(refusal.__cause__, UnknownId)
+        assert refusal.__cause__.__traceback__ is None
 
     def test_a_refused_reaction_to_what_is_due_stops_the_market_until_it_is_mended(self) -> None:
         def wrong(_market: Market, event: Event) -> Iterable[c.Command]:

@@ -24,7 +24,7 @@ from numgenius_core.contracts.extension import (
     Raise,
     Unchanged,
 )
-from numgenius_core.errors import NumgeniusError, WrongType, shown
+from numgenius_core.errors import NumgeniusError, WrongType, as_answer, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import utc
 from numgenius_core.market import commands as c, events as e
@@ -280,7 +280,7 @@ def preview(market: Market, command: c.Command | Order, at: datetime) -> Preview
     try:
         decision = decided(Builder(market), command, at)
     except NumgeniusError as refusal:
-        return Preview(command=command, at=at, error=refusal, market=market)
+        return Preview(command=command, at=at, error=as_answer(refusal), market=market)
     before, after = advance_to(market, at).market.market(), decision.market.market()
     clients = {
         key: each.contract.client

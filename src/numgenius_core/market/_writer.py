@@ -16,6 +16,7 @@ from numgenius_core.errors import (
     NumgeniusError,
     RuleViolation,
     WrongType,
+    as_answer,
     shown,
 )
 from numgenius_core.ids import ContractId, VolumeId
@@ -278,7 +279,7 @@ class _Batch:
         try:
             entry = self._carried_out(wanted)
         except NumgeniusError as refusal:
-            return refusal
+            return as_answer(refusal)
         reply = Reply(entry.events, entry.text)
         if key is not None:
             self._replies[key] = reply
