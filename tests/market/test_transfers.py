@@ -215,6 +215,38 @@ class TestPayouts:
         assert views.payouts_due(w.market, second(at)) == ((HOST, Money(100)),)
         w.do(c.PayOut(account=HOST), at)
 
+    def test_a_host_has_one_invoice_for_each_run(self) -> None:
+        """What it earns later that day is paid a week later, however often a run is repeated."""
+        w = earning(24, "4")
+        friday = friday_after(w)
+        w.rent(1)
+        w.do(c.PayOut(account=HOST), friday)
+        for later in (0, HOUR, 6 * HOUR, DAY - 1):
+            assert views.payouts_due(w.market, second(friday + later)) == ()
+            with pytest.raises(RuleViolation, match="at: need the next Friday: this one's payout"):
+                w.do(c.PayOut(account=HOST), friday + later)
+        rest = Money(7 * 24 * 4)
+        assert views.payouts_due(w.market, second(friday + 7 * DAY)) == ((HOST, rest),)
+        w.do(c.PayOut(account=HOST), friday + 7 * DAY)
+        assert w.market.account(HOST).invoiced_at == second(friday + 7 * DAY)
+        assert w.market.paid_out == Money(24 * 4) + rest
+
+    def test_who_earned_too_little_is_paid_later_that_day(self) -> None:
+        w = earning(19)
+        friday = friday_after(w)
+        with pytest.raises(RuleViolation, match=r"earned at least \$20"):
+            w.do(c.PayOut(account=HOST), friday)
+        w.rent(1)
+        paid = find_event(w.do(c.PayOut(account=HOST), friday + HOUR), e.PayoutInvoiced)
+        assert paid.amount == Money(25)  # rented again since Thursday, 19:00
+
+    def test_a_log_with_a_payout_twice_is_found_out(self) -> None:
+        w = earning()
+        [event] = find_events(w.do(c.PayOut(account=HOST), friday_after(w)), e.PayoutInvoiced)
+        w.do(c.AddCredit(account=HOST, amount=Money(500)))
+        with pytest.raises(RuleViolation, match=r"event\.at: need another day than that of its"):
+            evolve(w.market, event)
+
     def test_who_is_not_there(self) -> None:
         with pytest.raises(UnknownId, match="an account of this market"):
             world().do(c.PayOut(account=AccountId("nobody")), FRIDAY)

@@ -58,6 +58,7 @@ class Purse:
     notice: int | None = None
     told: set[str] = field(default_factory=set)
     paid_in: int = 0
+    last_friday: int | None = None
 
     @property
     def thresholds(self) -> list[tuple[str, int]]:
@@ -539,8 +540,10 @@ class Model(VolumeModel, PromiseModel):
         """On a Friday; the first day of all is a Thursday."""
         need(command.account in self.purses and self.now // 86_400 % 7 == 1)
         purse, cent = self.purses[command.account], Money("0.01").ticks
+        need(purse.last_friday != self.now // 86_400)
         whole = (purse.balance - purse.paid_in) // cent * cent
         need(whole >= 2_000 * cent)
+        purse.last_friday = self.now // 86_400
         purse.balance -= whole
         self.paid_out += whole
 

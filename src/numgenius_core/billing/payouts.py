@@ -5,7 +5,8 @@ what is below rolls over. It is pending for a week and paid the next Friday, whi
 the payment provider.
 
 Our readings: a Friday is one in UTC, from midnight to midnight. Whole cents are paid out; the rest
-rolls over, too. That a host has said how to be paid is for the caller to know.
+rolls over, too, and so does what a host earns later on the day of its invoice. That a host has said
+how to be paid is for the caller to know.
 """
 
 from __future__ import annotations

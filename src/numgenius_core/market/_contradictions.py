@@ -31,6 +31,12 @@ def check_paid_in(amount: Money) -> None:
         raise RuleViolation("amount", "an amount above zero", str(amount))
 
 
+def check_not_invoiced(last: datetime | None, at: datetime) -> None:
+    """Refuse a second payout on the day of one."""
+    if last is not None and last.date() == at.date():
+        raise RuleViolation("event.at", f"another day than that of its payout at {last}", str(at))
+
+
 def check_ran_out(account: Account, at: datetime) -> None:
     """Refuse that a balance ran out in which something is left."""
     left = ticks_at(account.ledger, at)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from numgenius_core.errors import RuleViolation
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
-from numgenius_core.market._contradictions import check_paid_in
+from numgenius_core.market._contradictions import check_not_invoiced, check_paid_in
 from numgenius_core.market._ledger import ticks_at
 from numgenius_core.market.state import Account, changed_account
 from numgenius_core.money import ZERO, Money
@@ -43,7 +43,10 @@ def credit_transferred(market: Builder, event: e.CreditTransferred) -> None:
 
 
 def payout_invoiced(market: Builder, event: e.PayoutInvoiced) -> None:
-    _check_there(market.account(event.account), event)
+    before = market.account(event.account)
+    _check_there(before, event)
+    check_not_invoiced(before.invoiced_at, event.at)
+    market.put_account(changed_account(before, invoiced_at=event.at))
     market.pay(event.account, event.at, -event.amount.ticks, 0)
     market.paid_out += event.amount
     account = market.account(event.account)

@@ -4,7 +4,8 @@ Rule (marketplace): an account transfers at least a cent, in whole cents, to ano
 its balance, for good. Hosts are paid out once a week:
 :class:`~numgenius_core.billing.PayoutSchedule`.
 
-Our readings: the recipient's account is there already. What was earned is what of a balance is
+Our readings: the recipient's account is there already. A host has one invoice on the day of a run;
+what it earns later that day is paid with the next. What was earned is what of a balance is
 above the credit that was paid in and not handed on: credit is handed on first, and what a host
 spends itself is taken from what it earned.
 """
@@ -43,6 +44,9 @@ def pay_out(decision: Decision, command: t.PayOut) -> None:
     account, schedule = decision.market.account(command.account), decision.market.settings.payouts
     if not schedule.is_run(decision.at):
         raise RuleViolation("at", f"a {schedule.day_name} (UTC)", str(decision.at))
+    if _had(account, decision.at):
+        need = f"the next {schedule.day_name}: this one's payout is invoiced"
+        raise RuleViolation("at", need, str(decision.at))
     found = earned(account, decision.at)
     amount = schedule.payable(found)
     if not amount:
@@ -58,6 +62,8 @@ def pay_out(decision: Decision, command: t.PayOut) -> None:
 
 def payouts_due(market: Market, at: datetime) -> tuple[tuple[AccountId, Money], ...]:
     """Return whom a run would pay how much, in the order of their names; on other days nobody.
+
+    Who had its payout of that day is not among them.
 
     Args:
         market: The market.
@@ -90,8 +96,14 @@ def payouts_due(market: Market, at: datetime) -> tuple[tuple[AccountId, Money], 
     schedule = market.settings.payouts
     if not schedule.is_run(at):
         return ()
-    found = [(name, earned(market.accounts[name], at)) for name in sorted(market.accounts)]
-    return tuple((name, amount) for name, much in found if (amount := schedule.payable(much)))
+    accounts = [account for _, account in sorted(market.accounts.items()) if not _had(account, at)]
+    found = [(account.id, schedule.payable(earned(account, at))) for account in accounts]
+    return tuple((name, amount) for name, amount in found if amount)
+
+
+def _had(account: Account, at: datetime) -> bool:
+    """Return whether a payout of an account was invoiced on this day: there is one for each run."""
+    return account.invoiced_at is not None and account.invoiced_at.date() == at.date()
 
 
 TRANSFER_COMMANDS: Final[dict[type, Callable[[Decision, Any], None]]] = {

@@ -83,6 +83,7 @@ class Account:
         notice_enabled: Whether its owner is told; a notice that is switched off is kept.
         charge_told, notice_told: Whether it was said since the balance was last above.
         paid_in: What of the balance was paid in, or handed over by others; the rest was earned.
+        invoiced_at: When its last payout was invoiced; ``None`` before the first.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Market, Money, execute
@@ -109,6 +110,7 @@ class Account:
     notice_told: bool = False
     paid_in: Money = ZERO
     notice_enabled: bool = True
+    invoiced_at: datetime | None = None
     due: datetime | None = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
