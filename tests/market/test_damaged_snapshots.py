@@ -88,7 +88,7 @@ DAMAGE: dict[str, tuple[Callable[[Document], object], str]] = {
     ),
     "GPUs that are not there": (
         lambda d: _put(_first(_machine(d)["instances"])["contract"]["block"], start=4),
-        "machines[0].instances[5].contract.block: need GPUs of the 4 that nobody else has",
+        "machines[0].instances[5].contract.block: need GPUs of the 4 that nobody else has, got Bl",
     ),
     "an instance that was destroyed": (
         lambda d: _put(_first(_machine(d)["instances"]), state="destroyed"),
@@ -96,7 +96,7 @@ DAMAGE: dict[str, tuple[Callable[[Document], object], str]] = {
     ),
     "an increase of nobody": (
         lambda d: _machine(d)["increases"].clear(),
-        "machines[0].instances[5].increase: need a price increase of its machine, got ",
+        "machines[0].instances[5].increase: need a price increase of its machine, got 10",
     ),
     "an increase that nobody waits for": (
         lambda d: _put(_first(_machine(d)["instances"]), increase=0),
@@ -120,7 +120,7 @@ DAMAGE: dict[str, tuple[Callable[[Document], object], str]] = {
     ),
     "a listing of another machine": (
         lambda d: _put(_machine(d)["listing"]["machine"], gpus=8),
-        "machines[0].listing.machine: need the machine as it is, got ",
+        "machines[0].listing.machine: need the machine as it is, got Machine(id=1, host='host', ",
     ),
     "a schedule of another machine": (
         lambda d: _put(_machine(d)["schedule"], machine=2),
@@ -210,6 +210,14 @@ DAMAGE: dict[str, tuple[Callable[[Document], object], str]] = {
         lambda d: _put(d, now="2025-01-01T00:00:00Z"),
         "machines[0].instances[5].deposit.since: need an instant up to 2025-01-01 00:00:00+00:00",
     ),
+    "an invoice of tomorrow": (
+        lambda d: _put(_account(d, HOST), invoiced_at="2027-01-01T00:00:00Z"),
+        "accounts[2].invoiced_at: need an instant up to 2026-01-01 00:01:00+00:00, that of the ",
+    ),
+    "a volume on a machine that is not there": (
+        lambda d: _put(_account(d, ANN)["volumes"], **{"4": 9}),
+        "accounts[0].volumes: need volumes that it has, got 4",
+    ),
     "no number given": (
         lambda d: _put(d, last=0),
         "machines[0].number: need a number up to 0, the last one given, got ",
@@ -241,6 +249,49 @@ class TestDamage:
             market_from_json(json.dumps(document))
         found = [str(fault) for fault in caught.value.faults]
         assert any(each.startswith(said) for each in found), found
+
+    def test_every_number_is_one_that_was_given(self) -> None:
+        document = json.loads(market_to_json(story().market))
+        _put(document, last=0)
+        with pytest.raises(InvalidDocument) as caught:
+            market_from_json(json.dumps(document))
+        told = [(fault.path, fault.got) for fault in caught.value.faults]
+        instances = [
+            (f"machines[0].instances[{number}].{name}", str(value))
+            for number, increase in ((5, 10), (6, 11), (7, 0), (8, 0))
+            for name, value in (("number", number), ("arrival", number), ("increase", increase))
+            if value
+        ]
+        assert told == [
+            ("machines[0].number", "9"),
+            ("machines[0].volume_number", "3"),
+            *instances,
+            ("machines[0].volumes[4].number", "4"),
+            ("machines[0].increases[10].number", "10"),
+            ("machines[0].increases[11].number", "11"),
+            ("machines[1].number", "2"),
+        ]
+
+    def test_a_machine_that_is_down_since_never(self) -> None:
+        document = json.loads(market_to_json(story().market))
+        _put(_machine(document, 2), down_since=None)
+        with pytest.raises(InvalidDocument, match=r"only of that, got none$"):
+            market_from_json(json.dumps(document))
+
+    def test_gpus_that_the_first_and_the_last_have(self) -> None:
+        w = world(4, prices(1))
+        for start in range(3):
+            w.rent(1, start)
+        document = json.loads(market_to_json(w.market))
+        _put(list(_machine(document)["instances"].values())[2]["contract"]["block"], start=0)
+        with pytest.raises(InvalidDocument, match=r"\.block: .* got Block\(start=0, size=1\)$"):
+            market_from_json(json.dumps(document))
+
+    def test_the_fees_of_all_reach_the_platform(self) -> None:
+        w = world(4, prices(1, fee=Fraction(1, 4)))
+        for start in range(3):
+            w.rent(1, start)
+        assert market_from_json(market_to_json(w.market)) == w.market
 
     def test_an_escrow_that_nobody_pays_into(self) -> None:
         w = world(1, prices(1))

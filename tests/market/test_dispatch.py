@@ -597,13 +597,17 @@ class TestTheRoom:
                 volumes=[],  # type: ignore[arg-type]
             )
         assert not destroyed  # it has not happened
-        for call in (
-            lambda: replay([], archive=[]),  # type: ignore[arg-type]
-            lambda: execute_all(w.market, [], volumes=[]),  # type: ignore[arg-type]
-            lambda: evolve(w.market, w.events[0], archive=[]),  # type: ignore[arg-type]
-        ):
-            with pytest.raises(WrongType, match="need a mapping that can be changed"):
-                call()
+        either: list[Any] = [{"archive": []}, {"volumes": ()}]
+        for no in either:
+            for call in (
+                lambda no: execute(w.market, c.Tick(), w.now, **no),
+                lambda no: replay([], **no),
+                lambda no: execute_all(w.market, [], **no),
+                lambda no: evolve(w.market, w.events[0], **no),
+            ):
+                need = rf"^{next(iter(no))}: need a mapping that can be changed, got "
+                with pytest.raises(WrongType, match=need):
+                    call(no)
 
     def test_an_account_that_cannot_be_one(self) -> None:
         wrong: Any = ["ann"]

@@ -107,6 +107,9 @@ class TestListing:
             w.list(prices(1, min_bid=2))
         with pytest.warns(FloorAbovePrice):
             w.do(c.SetMinBid(by=HOST, machine=M1, floor=PerGpuHour(3)))
+        w.list(prices(1))
+        with pytest.warns(FloorAbovePrice, match=r"machine 1: lowest bid \$4\.00 above .* \$1\.00"):
+            w.do(c.SetMinBid(by=HOST, machine=M1, floor=PerGpuHour(4)))
 
     def test_who_reads_what_was_stored_is_not_warned_again(self) -> None:
         w = world()

@@ -22,6 +22,7 @@ from numgenius_core.listing import Machine, Mode, Verification
 from numgenius_core.maintenance import MaintenanceWindow
 from numgenius_core.market import (
     Ledger,
+    Market,
     Settings,
     VolumeListing,
     commands as c,
@@ -35,6 +36,7 @@ from numgenius_core.market import (
 )
 from numgenius_core.market._persistent import Series, Sorted, Table
 from numgenius_core.market.instance import level_of
+from numgenius_core.market.journal import event_from_json, event_to_json
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGbMonth, PerHour
@@ -568,6 +570,27 @@ class TestWhatIsRefusedOfVolumesAndMoney:
         assert str(refusal.value) == text
         assert kept.w.balance() == Money(1_000)
         assert kept.w.market.account(ANN).volumes == {kept.volume: M1}
+
+
+def test_what_is_stored_and_asked_for_by_name() -> None:
+    """The journal names what it was given, and a market what it does not have."""
+    wrong: Any = Money(1)
+    for ask, text in (
+        (lambda: event_to_json(wrong), "event: need an event of a market, got Money('1.00')"),
+        (
+            lambda: event_from_json(
+                '{"schema": "numgenius/1", "type": "BalanceRanOut", "account": "ann"}'
+            ),
+            "event: 1 fault\n  event.at: need a value, got none",
+        ),
+        (
+            lambda: Market().volume(VolumeId(7)),
+            "volume: need a volume that exists, got 7",
+        ),
+    ):
+        with pytest.raises(NumgeniusError) as refusal:
+            ask()
+        assert str(refusal.value) == text
 
 
 class TestWhatIsRefusedInOtherStates:

@@ -173,6 +173,8 @@ class Fitting:
                 yield RuleViolation(f"{path}.volumes", "volumes that it has", str(volume))
         if account.waiting != waiting:
             yield RuleViolation(f"{path}.waiting", f"{waiting}, that wait", str(account.waiting))
+        if account.invoiced_at is not None and account.invoiced_at > self._now:
+            yield RuleViolation(f"{path}.invoiced_at", self._past(), str(account.invoiced_at))
         yield from self._of_ledger(f"{path}.ledger", account.ledger, self._rates[account.id])
 
     def _numbers(self, path: str, **given: int) -> Iterator[RuleViolation]:
@@ -182,11 +184,13 @@ class Fitting:
                 need = f"a number up to {self._last}, the last one given"
                 yield RuleViolation(f"{path}.{name}", need, str(number))
 
+    def _past(self) -> str:
+        return f"an instant up to {self._now}, that of the last event"
+
     def _of_ledger(self, path: str, ledger: Ledger, rate: int) -> Iterator[RuleViolation]:
         """Yield a ledger that holds from after the last event on, or that others do not pay."""
         if ledger.since > self._now:
-            need = f"an instant up to {self._now}, that of the last event"
-            yield RuleViolation(f"{path}.since", need, str(ledger.since))
+            yield RuleViolation(f"{path}.since", self._past(), str(ledger.since))
         if ledger._speed != rate:
             need = f"${money_of(rate)} a second, what flows"
             yield RuleViolation(f"{path}.rate", need, f"${ledger.rate}")
