@@ -31,7 +31,7 @@ from numgenius_core.sla import (
     simulate_outages,
 )
 
-T0, DAY = datetime(2026, 7, 1, tzinfo=UTC), timedelta(days=1)
+T0, DAY, HOUR = datetime(2026, 7, 1, tzinfo=UTC), timedelta(days=1), timedelta(hours=1)
 PRICE, PROMISE = PerHour("3.50"), Promise("0.99")
 
 
@@ -233,6 +233,38 @@ class TestTheRange:
         noon = T0 + DAY / 2
         history = UptimeHistory(rentals=(Interval(noon, noon + DAY),))
         assert self.days(history) == (2, "2026-07-01", "2026-07-02")
+
+    @pytest.mark.parametrize(
+        ("words", "down", "ignored"),
+        [
+            ({}, 2, 1 + 3),  # all of the rentals: of the whole file
+            ({"days": 10}, 2, 1 + 2),  # an hour before the last rental, and two after it
+            ({"days": 3}, 2, 1 + 2),
+            ({"days": 2}, 2, 2),
+            ({"days": 1}, 0, 2),
+            ({"end": T0 + DAY}, 0, 1),
+            ({"end": T0 + DAY, "days": 1}, 0, 0),
+            ({"end": T0 - 20 * DAY, "days": 1}, 0, 0),
+        ],
+    )
+    def test_outages_are_told_of_these_days(
+        self, words: dict[str, Any], down: int, ignored: int
+    ) -> None:
+        """Ten days before the first rental, and around the start and the end of the second."""
+        rentals = [Interval(T0, T0 + DAY), Interval(T0 + 18 * DAY, T0 + 19 * DAY + 12 * HOUR)]
+        hours = [(-240, -239), (18 * 24 - 1, 18 * 24 + 2), (19 * 24 + 12, 19 * 24 + 14)]
+        outages = [Outage(period=Interval(T0 + a * HOUR, T0 + b * HOUR)) for a, b in hours]
+        history = UptimeHistory(rentals=rentals, outages=outages)
+        settled = backtest(history, PRICE, PROMISE, **words).settlement
+        assert (settled.down_seconds, settled.ignored_seconds) == (down * 3_600, ignored * 3_600)
+
+    def test_of_a_history_that_is_cut_to_ninety_days_too(self) -> None:
+        before = Outage(period=Interval(T0 - 2 * HOUR, T0 + 3 * HOUR))
+        for days, down, ignored in ((90, 3, 2), (91, 0, 0)):
+            history = UptimeHistory(rentals=rented(days).rentals, outages=[before])
+            settled = backtest(history, PRICE, PROMISE).settlement
+            told = settled.down_seconds, settled.ignored_seconds
+            assert told == (down * 3_600, ignored * 3_600)
 
     def test_above_366_days_is_refused(self) -> None:
         for days in (0, 367):

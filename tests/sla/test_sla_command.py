@@ -179,6 +179,25 @@ class TestTheBacktest:
         assert capsys.readouterr().err.startswith(f"numgenius: {says}")
         assert main(["sla", "backtest", str(tmp_path / "none"), *self.words]) == 2
 
+    def test_outages_outside_of_rentals_are_told_of_the_days_asked(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        """The machine was down before its rental, which the 60 days do not reach."""
+        day, path = 86_400, tmp_path / "long.json"
+        record = {
+            "rentals": [{"start": 10 * day, "end": 200 * day}],
+            "outages": [{"start": 10 * day - 15_087, "end": 10 * day}],
+        }
+        path.write_text(json.dumps(record))
+        words = ("sla", "backtest", str(path), *self.words, "--days")
+        said = {}
+        for days in ("60", "190", "191", "366"):
+            said[days] = answer(capsys, *words, days)["ignored_seconds"]
+            assert main([*words, days]) == 0
+            told = "15,087 s of outages outside of rentals" in capsys.readouterr().out
+            assert told is bool(said[days])
+        assert said == {"60": 0, "190": 0, "191": 15_087, "366": 15_087}
+
     def test_whose_credit_it_is(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
         words = ("sla", "backtest", history, *self.words, "--platform-fee", "0.25")
         assert main([*words]) == 0

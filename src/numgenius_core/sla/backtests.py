@@ -182,7 +182,7 @@ def backtest(
 
 
 def _range(history: UptimeHistory, end: datetime | None, days: int | None) -> Interval | None:
-    """Return the days looked at, from midnight to midnight; ``None`` without any rental."""
+    """Return the days looked at, from midnight to midnight; ``None`` for all of the rentals."""
     if days is not None:
         whole_number(days, "days", 1, MAX_DAYS)
     path, what = "end", "an instant"
@@ -199,8 +199,8 @@ def _range(history: UptimeHistory, end: datetime | None, days: int | None) -> In
         first = upper - timedelta(days=DEFAULT_DAYS if days is None else days)
     except OverflowError:
         raise RuleViolation(path, f"{what} after its days, from the year 1", str(stop)) from None
-    if days is None and end is None:
-        first = max(first, history.rentals[0].start.replace(hour=0, minute=0, second=0))
+    if days is None and end is None and first <= history.rentals[0].start:
+        return None
     return Interval(first, upper)
 
 

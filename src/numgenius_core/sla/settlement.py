@@ -48,12 +48,15 @@ class Settlement(Tabular):
         cover: The promise that was settled.
         days: In order, those without rental too.
         state: What the next settlement needs; nothing is held once the escrow is closed.
-        ignored_seconds: Seconds of outages outside of rentals, which counted for nothing.
+        down_seconds: Seconds of outages within rentals in these days, announced ones too.
+        ignored_seconds: Seconds of outages outside of rentals in these days, which counted for
+            nothing; where no period was asked for, of the whole history.
     """
 
     cover: Cover
     days: tuple[DaySettlement, ...]
     state: EscrowState
+    down_seconds: int
     ignored_seconds: int
 
     @property
@@ -173,8 +176,10 @@ def settle(
     facts = _within(history.days(rules.notice), period)
     sent = _traffic(traffic, facts)
     days, left = _settled(cover, facts, sent, before, rules, close=close)
-    ignored = history.ignored_seconds
-    return Settlement(cover=cover, days=tuple(days), state=left, ignored_seconds=ignored)
+    down, ignored = _downtime(history, period)
+    return Settlement(
+        cover=cover, days=tuple(days), state=left, down_seconds=down, ignored_seconds=ignored
+    )
 
 
 def _within(facts: list[tuple[int, int, int]], period: Interval | None) -> list[tuple[int, ...]]:
@@ -188,6 +193,21 @@ def _within(facts: list[tuple[int, int, int]], period: Interval | None) -> list[
         raise RuleViolation("period", "a start and an end at midnight of UTC", str(period))
     known = {fact[0]: fact for fact in facts}
     return [known.get(day, (day, 0, 0)) for day in range(first, last)]
+
+
+def _downtime(history: UptimeHistory, period: Interval | None) -> tuple[int, int]:
+    """Return the seconds of outages within rentals, and outside of them, in a period."""
+    if period is None:
+        return history.down_seconds, history.ignored_seconds
+    first, last = to_epoch(period.start), to_epoch(period.end)
+
+    def inside(start: int, seconds: int) -> int:
+        return max(0, min(start + seconds, last) - max(start, first))
+
+    down = sum(inside(start, seconds) for start, seconds in history.down_within_rentals())
+    outages = (outage.period for outage in history.outages)
+    every = sum(inside(to_epoch(outage.start), outage.seconds) for outage in outages)
+    return down, every - down
 
 
 def _traffic(
