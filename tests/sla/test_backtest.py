@@ -159,6 +159,7 @@ class TestTheRecord:
             "days",
             "params",
             "net",
+            "gain",
             "worst_day_credit",
             "worst_day_by_host",
         ]
@@ -188,6 +189,7 @@ class TestTheRecord:
         )
         assert [day["reliability"] for day in record["days"]] == [1.0, 0.791666667, 1.0]
         assert record["worst_day_credit"] == "76.96499916"
+        assert Decimal(record["gain"]) == Decimal(record["net"]) + Decimal("17.50")  # 5 h, billed
         assert record["has_data"] is True
 
     def test_a_credit_is_of_the_clients_price_and_the_host_pays_its_part(self) -> None:

@@ -162,8 +162,10 @@ class TestAdvice:
         assert advice.best is not None
         assert advice.best == advice.tried[0]
         assert advice.sustained is not None
-        nets = [each.net for each in advice.tried]
-        assert nets == sorted(nets, reverse=True)
+        gains = [each.gain for each in advice.tried]
+        assert gains == sorted(gains, reverse=True)
+        down = PerHour("3.50").charge(2 * 600)  # two outages of ten minutes
+        assert {each.gain - each.net for each in advice.tried} == {down}
         limit = PerHour("3.50").scaled(Fraction(5, 100))
         for each in advice.tried:
             promise = each.cover.terms.promise
@@ -171,8 +173,8 @@ class TestAdvice:
             assert each.cover.fee <= limit
         assert advice.unsold > 0
         first = advice.to_dicts()[0]
-        assert (first["net"], first["band"]) == (
-            float(nets[0]),
+        assert (first["gain"], first["band"]) == (
+            float(gains[0]),
             advice.best.cover.terms.promise.band.value,
         )
         assert first["fee_per_hour"] == float(advice.best.cover.fee)
@@ -181,7 +183,7 @@ class TestAdvice:
 
     def test_a_bad_machine_does_not(self) -> None:
         advice = advise_promise(with_outages(60, 20, 4 * HOUR), PerHour(1), target="0.5")
-        assert advice.best is None or advice.best.net > Money(0)
+        assert advice.best is None or advice.best.gain > Money(0)
         hopeless = advise_promise(with_outages(1, 1, DAY / 3), PerHour(1), risk="0.01")
         with pytest.raises(RuleViolation, match="platform_fee: need"):  # also where none is tried
             advise_promise(with_outages(1, 1, DAY / 3), PerHour(1), risk="0.01", platform_fee=2)
@@ -211,7 +213,7 @@ class TestAdvice:
         losing = advise_promise(
             with_outages(90, 60, 2 * HOUR), PerHour(1), target="0.9", most_fee=1, risk="0.4"
         )
-        assert all(each.net <= Money(0) for each in losing.tried) == (losing.best is None)
+        assert all(each.gain <= Money(0) for each in losing.tried) == (losing.best is None)
 
 
 class TestSimulatedOutages:
@@ -266,7 +268,7 @@ class TestSimulatedOutages:
         assert (good.credits, good.worst_day_credit) == (Money(0), Money(0))
         assert bad.worst_day_credit == Money(84)
         assert bad.to_dicts()[0]["losing"] == 1
-        assert len(str(fair).splitlines()) == 9
+        assert len(str(fair).splitlines()) == 12
         assert simulate_promise(bought, month, rates[1], runs=20) == fair
 
     def test_what_is_refused(self) -> None:

@@ -122,11 +122,11 @@ class TestTables:
         assert str(found) == printed(
             """
             target 0.95; the evidence sustains a claim of 0.98509
-            claim  spread  confidence   fee $/h   fees $    net $  worst day $
-            0.95        2         low  2.030017  1461.61  1461.61         0.00
-            0.95      0.3        high  1.540196  1108.94  1108.94         0.00
-            0.96        2         low  1.469250  1057.86  1057.86         0.00
-            0.96      0.3        high  1.004667   723.36   723.36         0.00
+            claim  spread  confidence   fee $/h   fees $    net $   gain $  worst day $
+            0.95        2         low  2.030017  1461.61  1461.61  1472.11         0.00
+            0.95      0.3        high  1.540196  1108.94  1108.94  1119.44         0.00
+            0.96        2         low  1.469250  1057.86  1057.86  1068.36         0.00
+            0.96      0.3        high  1.004667   723.36   723.36   733.86         0.00
             """
         )
 
@@ -135,34 +135,43 @@ class TestTables:
         outlook = simulate_promise(BOUGHT, Interval(JULY, JULY + 30 * DAY), rate, runs=20, seed=3)
         assert str(outlook) == printed(
             """
-            20 runs, of which 55.0% lose
+            20 runs, of which 40.0% lose
                                                            $
             fee an hour                             0.040421
             fees                                       29.10
             mean credit                                44.37
             of it by the host                          44.37
             mean net                                  -15.26
-            lowest, middle, highest net  -143.45 -6.69 29.10
+            mean billed while down                     21.74
+            of it to the host                          21.74
+            mean gain                                   6.48
+            lowest, middle, highest gain  -86.84 19.82 44.89
             largest credit of a day                    84.00
             """
         )
 
     def test_of_an_outlook_the_host_pays_its_part(self) -> None:
-        """Down throughout, a day's credit is all of its $84, and the host has half of that."""
+        """Down but for a minute, a day's credit is all of its $84, and the host has half of that.
+
+        Without the promise it would have had next to nothing: what it gains is nearly the fees.
+        """
         half = cover(SlaTerms(Promise("0.99"), "0.95"), PRICE, platform_fee="0.5")
         rate = OutageRate(per_day=1_000, length=100 * DAY)
         outlook = simulate_promise(half, Interval(JULY, JULY + 30 * DAY), rate, runs=3)
         assert str(outlook) == printed(
             """
-            3 runs, of which 100.0% lose
-                                                                  $
-            fee an hour                                    0.040421
-            fees                                              29.10
-            mean credit                                     2520.00
-            of it by the host                               1260.00
-            mean net                                       -1230.90
-            lowest, middle, highest net  -1230.90 -1230.90 -1230.90
-            largest credit of a day                           84.00
+            3 runs, of which 0.0% lose
+                                                          $
+            fee an hour                            0.040421
+            fees                                      29.10
+            mean credit                             2520.00
+            of it by the host                       1260.00
+            mean net                               -1230.90
+            mean billed while down                  2519.86
+            of it to the host                       1259.93
+            mean gain                                 29.03
+            lowest, middle, highest gain  28.97 29.02 29.10
+            largest credit of a day                   84.00
             """
         )
         assert outlook.fees - outlook.credits_by_host == outlook.mean
@@ -197,6 +206,7 @@ class TestTables:
             ],
             "params": {"r_claim": 0.99, "r_target": 0.95, "p": 0.666666667, "beta": 0.3},
             "net": "-75.024796034976",
+            "gain": "-57.524796034976",
             "worst_day_credit": "76.96499916",
             "worst_day_by_host": "76.96499916",
         }

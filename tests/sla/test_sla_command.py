@@ -100,9 +100,10 @@ class TestTheBacktest:
         assert main(["sla", "backtest", history, *self.words]) == 0
         lines = capsys.readouterr().out.splitlines()
         assert lines[0] == "claim 0.99, spread 0.5, target 0.95"
-        assert lines[-5:-3] == ["r_eff      94.56043%", "r_be       94.94923%"]
-        assert lines[-3:] == [
+        assert lines[-6:-4] == ["r_eff      94.56043%", "r_be       94.94923%"]
+        assert lines[-4:] == [
             "net        -$74.30",
+            "gain       -$46.30, with what is billed while it is down",  # 8 h of $3.50
             "worst day  $84.00",
             "3,600 s of outages outside of rentals do not count",
         ]
@@ -117,7 +118,10 @@ class TestTheBacktest:
         path = Path(history)
         path.write_text(json.dumps(RECORD | {"outages": []}))
         assert main(["sla", "backtest", history, *self.words]) == 0
-        assert capsys.readouterr().out.endswith("net        $9.70\nworst day  $0.00\n")
+        assert capsys.readouterr().out.endswith(
+            "net        $9.70\ngain       $9.70, with what is billed while it is down\n"
+            "worst day  $0.00\n"
+        )
 
     def test_a_picture(
         self, capsys: pytest.CaptureFixture[str], history: str, tmp_path: Path
@@ -322,21 +326,26 @@ class TestAdvice:
         assert main(["sla", "advise", str(path), "--price", "3.50"]) == 0
         lines = capsys.readouterr().out.splitlines()
         assert lines[-1].startswith("best: claim 0.99, spread ")
+        gain = Decimal(found["best"]["gain"])
+        assert lines[-1].endswith(f", ${gain:.2f} more than without a promise")
+        assert gain == Decimal(found["best"]["net"])  # it was never down
         assert lines[-2].endswith("more have a fee that clients would not pay")
 
     def test_why_none_is_advised(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        """Three days down of ninety: up to $84 back for each, and fees of 1 % of $7,560 at most."""
+        """Down 4 hours on each of the first three days of 90, at a target of 95 %.
+
+        Of the first the blend is 0.3 × 20/24 + 0.7 × 0.95 = 91.5 %: $65.10 goes back, and no less
+        of the other two. Billed while it is down are $42.00, fees 1 % of $7,560 at most.
+        """
         path = tmp_path / "weak.csv"
-        rental = "rental,2026-07-01T00:00:00Z,2026-09-29T00:00:00Z"
-        outage = "outage,2026-07-10T00:00:00Z,2026-07-13T00:00:00Z"
-        path.write_text(f"kind,start,end\n{rental}\n{outage}")
-        words = ("sla", "advise", str(path), "--price", "3.50", "--target", "0.6")
+        lines = ["kind,start,end", "rental,2026-07-01T00:00:00Z,2026-09-29T00:00:00Z"]
+        days = ("2026-07-01", "2026-07-02", "2026-07-03")
+        lines += [f"outage,{day}T00:00:00Z,{day}T04:00:00Z" for day in days]
+        path.write_text("\n".join(lines))
+        words = ("sla", "advise", str(path), "--price", "3.50", "--risk", "0.3")
         for more, said in (
-            (("--risk", "0.3", "--most-fee", "0.01"), "offering does not pay on this history"),
-            (
-                ("--risk", "0.3", "--most-fee", "0"),
-                "nothing was tried: clients would pay the fee of none",
-            ),
+            (("--most-fee", "0.01"), "offering does not pay on this history"),
+            (("--most-fee", "0"), "nothing was tried: clients would pay the fee of none"),
         ):
             assert main([*words, *more]) == 0
             assert capsys.readouterr().out.splitlines()[-1] == said

@@ -206,13 +206,14 @@ def _promise(form: Form, listing: Listing) -> dict[str, Any]:
         if not advice.tried and not advice.unsold:
             return first, [f"These outages sustain no claim of {float(target):.2%}: offer none."]
         if best is None:
-            return first, ["No promise brings more than it costs: offer none."]
+            return first, ["No promise earns more than none: offer none."]
         terms = best.cover.terms.promise
         return first, [
             (
                 f"Claim {float(terms.claim):.2%} with a spread of {float(terms.spread):g}: "
-                f"${best.fees:.2f} of fees less credits leave ${best.net:.2f} in {days} days; "
-                f"the worst day costs ${best.worst_day_credit:.2f}."
+                f"${best.gain:.2f} more in {days} days than without a promise. "
+                f"${best.fees:.2f} of fees less credits are ${best.net:.2f}, the rest is billed "
+                f"while the machine is down; the worst day costs ${best.worst_day_credit:.2f}."
             )
         ]
 

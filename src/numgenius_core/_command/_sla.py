@@ -10,6 +10,7 @@ from numgenius_core._command._options import add_json, whole
 TYPE_CHECKING = False  # as in the package's own `__init__`
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from decimal import Decimal
     from fractions import Fraction
     from typing import Any
 
@@ -194,17 +195,22 @@ def _show_backtest(result: dict[str, Any]) -> None:
         print("no rental in these days")
         return
     texts = ["–" if result[k] is None else f"{result[k]:.5%}" for k in ("r_eff", "r_be")]
-    keys = ("net", "worst_day_credit", "worst_day_by_host")
-    net, worst, by_host = (Decimal(result[key]) for key in keys)
+    keys = ("net", "gain", "worst_day_credit", "worst_day_by_host")
+    net, gain, worst, by_host = (Decimal(result[key]) for key in keys)
     part = "" if by_host == worst else f" to the client, ${by_host:.2f} of it by the host"
     print(f"r_eff      {texts[0]}")
     print(f"r_be       {texts[1]}")
-    print(f"net        {'-' if net < 0 else ''}${abs(net):.2f}")
+    print(f"net        {_dollars(net)}")
+    print(f"gain       {_dollars(gain)}, with what is billed while it is down")
     print(f"worst day  ${worst:.2f}{part}")
     if result["days_left_out"]:
         print(f"{result['days_left_out']:,} days before are left out (--days N looks at more)")
     if result["ignored_seconds"]:
         print(f"{result['ignored_seconds']:,} s of outages outside of rentals do not count")
+
+
+def _dollars(amount: Decimal) -> str:
+    return f"{'-' if amount < 0 else ''}${abs(amount):.2f}"
 
 
 def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
@@ -238,6 +244,7 @@ def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
             "fee_per_hour": str(each.cover.fee),
             "fees": decimal_text(each.fees.to_decimal(12), 2),
             "net": decimal_text(each.net.to_decimal(12), 2),
+            "gain": decimal_text(each.gain.to_decimal(12), 2),
             "worst_day_credit": decimal_text(each.worst_day_credit.to_decimal(12), 2),
         }
         for each in advice.tried
@@ -254,13 +261,16 @@ def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
 
 
 def _show_advice(result: dict[str, Any]) -> None:
+    from decimal import Decimal
+
     if result["unsold"]:
         print(f"{result['unsold']} more have a fee that clients would not pay")
     best = result["best"]
     if best is None:
         print(_nothing_best(result))
         return
-    print(f"best: claim {best['claim']:g}, spread {best['spread']:g} ({best['confidence']})")
+    promise = f"claim {best['claim']:g}, spread {best['spread']:g} ({best['confidence']})"
+    print(f"best: {promise}, ${Decimal(best['gain']):.2f} more than without a promise")
 
 
 def _nothing_best(result: dict[str, Any]) -> str:

@@ -4,11 +4,15 @@ Ours. Each claim and spread is backtested on the history, with a client who asks
 lower claim and a wider spread earn a larger fee, so fees alone would always advise the worst
 promise: what stops them is the client, who pays no more than some share of the price. A claim above
 what the evidence sustains is not tried: it is a promise that one expects to break.
+
+Whether offering pays is asked against offering none. A contract with a promise is billed through
+outages, one without is billed nothing while its machine is down: so a promise earns its net (fees
+less credits, as the marketplace's backtest has it) and what is billed while the machine is down.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 from random import Random
@@ -47,12 +51,15 @@ class TriedPromise:
     Attributes:
         cover: The promise with its fee.
         net: Fees less credits from the escrow.
+        gain: What the host would have earned more than without a promise: the net, and its part of
+            what is billed while the machine is down (:attr:`Settlement.gain`).
         fees: What clients would have paid for it.
         worst_day_credit: The largest credit of a day.
     """
 
     cover: Cover
     net: Money
+    gain: Money
     fees: Money
     worst_day_credit: Money
 
@@ -69,7 +76,7 @@ class SlaAdvice(Tabular):
     Attributes:
         target: What the clients ask for.
         sustained: The highest claim that the evidence sustains, ``None`` for none.
-        tried: The promises that clients would take, the largest net first.
+        tried: The promises that clients would take, the largest gain first.
         unsold: How many promises were left out since their fee is more than clients pay.
     """
 
@@ -80,8 +87,8 @@ class SlaAdvice(Tabular):
 
     @property
     def best(self) -> TriedPromise | None:
-        """The promise with the largest net above zero; ``None`` if none has, or none was tried."""
-        return self.tried[0] if self.tried and self.tried[0].net > Money(0) else None
+        """The promise with the largest gain above zero; ``None`` if none has, or none was tried."""
+        return self.tried[0] if self.tried and self.tried[0].gain > Money(0) else None
 
     def _rows(self) -> Iterable[object]:
         return [{**numbers(each.cover.terms.promise), **numbers(each)} for each in self.tried]
@@ -91,13 +98,14 @@ class SlaAdvice(Tabular):
         rows = []
         for each in self.tried:
             promise = each.cover.terms.promise
-            amounts = (each.fees, each.net, each.worst_day_credit)
+            amounts = (each.fees, each.net, each.gain, each.worst_day_credit)
             first = (f"{float(promise.claim):.5g}", f"{float(promise.spread):.3g}")
             fee = f"{each.cover.fee:.6f}"
             rows.append((*first, promise.band.value, fee, *(f"{x:.2f}" for x in amounts)))
         sustained = "none" if self.sustained is None else f"{float(self.sustained):.5f}"
         title = f"target {float(self.target):.5g}; the evidence sustains a claim of {sustained}"
-        head = ("claim", "spread", "confidence", "fee $/h", "fees $", "net $", "worst day $")
+        sums = ("fees $", "net $", "gain $", "worst day $")
+        head = ("claim", "spread", "confidence", "fee $/h", *sums)
         return ResultTable(title=title, head=head, rows=tuple(rows))
 
 
@@ -139,7 +147,7 @@ def advise_promise(
     >>> july = datetime(2026, 7, 1, tzinfo=UTC)
     >>> never_down = UptimeHistory(rentals=[Interval(july, july + timedelta(days=60))])
     >>> best = advise_promise(never_down, PerHour("3.50")).best
-    >>> best.cover.terms.promise.claim, best.cover.terms.promise.spread, f"{best.net:.2f}"
+    >>> best.cover.terms.promise.claim, best.cover.terms.promise.spread, f"{best.gain:.2f}"
     (Fraction(99, 100), Fraction(2, 1), '239.56')
     """
     check_kind(price, PerHour, "price")
@@ -159,8 +167,8 @@ def advise_promise(
             unsold += 1
             continue
         tried.append(_tried(settle(bought, history, rules=rules)))
-    # Of two with the same net the one that clients trust more: a higher claim, a narrower spread.
-    tried.sort(key=lambda each: (-each.net.ticks, -each.cover.terms.promise.claim))
+    # Of two with the same gain the one that clients trust more: a higher claim, a narrower spread.
+    tried.sort(key=lambda each: (-each.gain.ticks, -each.cover.terms.promise.claim))
     return SlaAdvice(target=asked, sustained=sustained, tried=tuple(tried), unsold=unsold)
 
 
@@ -177,6 +185,7 @@ def _tried(settled: Settlement) -> TriedPromise:
     return TriedPromise(
         cover=settled.cover,
         net=settled.net,
+        gain=settled.gain,
         fees=settled.fees,
         worst_day_credit=Money(0) if worst is None else worst.credit,
     )
@@ -283,6 +292,11 @@ def _told(start: datetime, notice: timedelta) -> datetime:
         raise RuleViolation("notice", f"a time from the year 1 to {start}", str(notice)) from None
 
 
+def _mean(amounts: Sequence[Money]) -> Money:
+    """Return a mean, rounded half-even to a tick."""
+    return Money.sum(amounts).scaled(Fraction(1, len(amounts)))
+
+
 @frozen(kw_only=True)
 class SlaOutlook(Tabular):
     """What a promise brings over many simulated rentals.
@@ -291,21 +305,32 @@ class SlaOutlook(Tabular):
         cover: The promise with its fee.
         fees: What the client of a run pays for the promise, the same in each.
         nets: Fees less the host's part of the credits of each run, the smallest first.
+        gains: What the host of a run earns more than without the promise, the smallest first: the
+            net, and its part of what is billed while the machine is down.
         credits: What the client of a run gets back, a mean: from the host, and from the platform
             what exceeds the host's share of a day.
+        billed_down: What the client of a run pays for GPUs and storage while the machine is down, a
+            mean; without the promise nothing.
         worst_day_credit: The largest credit of a day in any run.
     """
 
     cover: Cover
     fees: Money
     nets: tuple[Money, ...]
+    gains: tuple[Money, ...]
     credits: Money
+    billed_down: Money
     worst_day_credit: Money
 
     @property
     def mean(self) -> Money:
         """The mean net, rounded half-even to a tick."""
-        return Money.sum(self.nets).scaled(Fraction(1, len(self.nets)))
+        return _mean(self.nets)
+
+    @property
+    def mean_gain(self) -> Money:
+        """The mean gain, rounded half-even to a tick."""
+        return _mean(self.gains)
 
     @property
     def credits_by_host(self) -> Money:
@@ -314,22 +339,29 @@ class SlaOutlook(Tabular):
 
     @property
     def losing(self) -> Fraction:
-        """The share of runs in which the host's part of the credits exceeded the fees."""
-        return Fraction(sum(net < Money(0) for net in self.nets), len(self.nets))
+        """The share of runs in which the host earns less than without the promise."""
+        return Fraction(sum(gain < Money(0) for gain in self.gains), len(self.gains))
 
     def _rows(self) -> Iterable[object]:
         return (self,)
 
     def table(self) -> ResultTable:
-        """Return a row for each figure: fees less the host's part of the credits are the net."""
-        middle = self.nets[len(self.nets) // 2]
+        """Return a row for each figure.
+
+        Fees less the host's part of the credits are the net, and with its part of what is billed
+        while the machine is down the gain.
+        """
+        gains = (self.gains[0], self.gains[len(self.gains) // 2], self.gains[-1])
         rows = (
             ("fee an hour", f"{self.cover.fee:.6f}"),
             ("fees", f"{self.fees:.2f}"),
             ("mean credit", f"{self.credits:.2f}"),
             ("of it by the host", f"{self.credits_by_host:.2f}"),
             ("mean net", f"{self.mean:.2f}"),
-            ("lowest, middle, highest net", f"{self.nets[0]:.2f} {middle:.2f} {self.nets[-1]:.2f}"),
+            ("mean billed while down", f"{self.billed_down:.2f}"),
+            ("of it to the host", f"{self.mean_gain - self.mean:.2f}"),
+            ("mean gain", f"{self.mean_gain:.2f}"),
+            ("lowest, middle, highest gain", " ".join(f"{gain:.2f}" for gain in gains)),
             ("largest credit of a day", f"{self.worst_day_credit:.2f}"),
         )
         title = f"{len(self.nets)} runs, of which {float(self.losing):.1%} lose"
@@ -368,8 +400,8 @@ def simulate_promise(
     >>> bought = cover(SlaTerms(Promise("0.99"), "0.95"), PerHour("3.50"))
     >>> rate = OutageRate(per_day="0.1", length=timedelta(hours=2))
     >>> outlook = simulate_promise(bought, month, rate, runs=50)
-    >>> f"{outlook.mean:.2f}", outlook.losing
-    ('-12.70', Fraction(2, 5))
+    >>> f"{outlook.mean:.2f}", f"{outlook.mean_gain:.2f}", outlook.losing
+    ('-12.70', '10.38', Fraction(6, 25))
     """
     check_kind(bought, Cover, "cover")
     whole_number(runs, "runs", 1, _MOST_RUNS)
@@ -378,11 +410,12 @@ def simulate_promise(
         settle(bought, simulate_outages(rental, rate, seed=seed * _MOST_RUNS + run), rules=rules)
         for run in range(runs)
     ]
-    paid = Money.sum(each.credits for each in settled)
     return SlaOutlook(
         cover=bought,
         fees=settled[0].fees,
         nets=tuple(sorted(each.net for each in settled)),
-        credits=paid.scaled(Fraction(1, runs)),
+        gains=tuple(sorted(each.gain for each in settled)),
+        credits=_mean([each.credits for each in settled]),
+        billed_down=_mean([each.billed_down for each in settled]),
         worst_day_credit=max(_tried(each).worst_day_credit for each in settled),
     )

@@ -67,8 +67,17 @@ class Backtest(Tabular):
 
     @property
     def net(self) -> Money:
-        """Fees less the host's part of credits: what the promise would have brought the host."""
+        """Fees less the host's part of credits, as the marketplace's backtest has it."""
         return self.settlement.net
+
+    @property
+    def gain(self) -> Money:
+        """What the host would have earned more than without the promise.
+
+        That is the net and the host's part of what is billed while the machine is down: a contract
+        without a promise is billed nothing then. So a promise may pay though its net is below zero.
+        """
+        return self.settlement.gain
 
     @property
     def has_data(self) -> bool:
@@ -80,7 +89,8 @@ class Backtest(Tabular):
 
         Money is text with 12 decimals at most, reliability a number. ``client_credit`` of a day and
         ``worst_day_credit`` are what came back to the client; ``escrow_to_client_balance``,
-        ``worst_day_by_host`` and ``net`` are of the host's part, which is less by the platform's.
+        ``worst_day_by_host``, ``net`` and ``gain`` are of the host's part, which is less by the
+        platform's.
         """
         terms, worst = self.settlement.cover.terms, self.settlement.worst
         numbers = {
@@ -96,6 +106,7 @@ class Backtest(Tabular):
             "days": [_day(day) for day in self.settlement.days],
             "params": {name: _number(value) for name, value in numbers.items()},
             "net": _text(self.net),
+            "gain": _text(self.gain),
             "worst_day_credit": "0.00" if worst is None else _text(worst.credit),
             "worst_day_by_host": "0.00" if worst is None else _text(worst.escrow_to_client),
         }

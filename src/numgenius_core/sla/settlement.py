@@ -21,7 +21,7 @@ from typing import Final
 
 from attrs import frozen
 
-from numgenius_core._accrual import charge, fee_of
+from numgenius_core._accrual import accrued, charge, fee_of
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import round_half_even
 from numgenius_core._tables import Tabular, numbers
@@ -86,8 +86,27 @@ class Settlement(Tabular):
 
     @property
     def net(self) -> Money:
-        """What the promise brought the host: the fees less what its escrow paid back."""
+        """The fees less what the escrow paid back, as the marketplace's backtest has it."""
         return self.fees - Money.sum(day.escrow_to_client for day in self.days)
+
+    @property
+    def billed_down(self) -> Money:
+        """What the client paid for GPUs and storage while the machine was down.
+
+        A contract without a promise is billed nothing for that time (DOMAIN 9).
+        """
+        return self.cover.compute.charge(self.down_seconds)
+
+    @property
+    def gain(self) -> Money:
+        """What the host earned more with the promise than it would have without.
+
+        That is the net and the host's part of ``billed_down``: a promise is billed through outages
+        (DOMAIN 12). Below zero the host would have earned more without.
+        """
+        compute, share = self.cover.compute, self.cover.platform_fee
+        billed = accrued(compute, 0, self.down_seconds, share)
+        return self.net + billed.amount - billed.fee
 
     @property
     def worst(self) -> DaySettlement | None:
