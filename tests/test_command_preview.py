@@ -145,6 +145,22 @@ class TestPreview:
         assert (end["old"], end["new"], end["changes"]) == ("2026-01-31T00:00:00Z",) * 2 + (False,)
         assert (terms["rolling"]["old"], terms["rolling"]["new"]) == ("30d", None)
 
+    def test_a_spread_is_kept_where_the_claim_is_taken_back(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        w = world(1, prices(1, storage="0.10"), sla_claim="0.99", sla_spread="0.3")
+        path = saved(w, tmp_path)
+        terms = {each["name"]: each for each in told(capsys, path, "--sla-claim", "0")["terms"]}
+        assert terms["sla_spread"] == {
+            "name": "sla_spread",
+            "old": "0.3",
+            "new": "0.3",
+            "from": "kept",
+            "changes": False,
+        }
+        assert main(["preview", str(path), "--sla-claim", "0"]) == 0
+        assert capsys.readouterr().out.splitlines()[1:3] == ["sla_claim  0.99     0  sent", ""]
+
     def test_a_later_contract_and_one_that_never_ends(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -178,6 +178,7 @@ class TestListing:
         again = c.Relist(by=HOST, machine=M1, sla_claim=Fraction(98, 100))
         seen = {each.name: each for each in views.preview(w.market, again, w.now).terms}
         assert seen["sla_spread"].origin is views.TermOrigin.KEPT
+        assert seen["sla_spread"].old == seen["sla_spread"].new == Fraction(1, 5)
         stored = journal.market_from_json(journal.market_to_json(w.market))
         for market in (w.market, stored):
             after, _ = execute(market, again, w.now)
@@ -188,6 +189,28 @@ class TestListing:
         for each in (new, c.Relist(by=HOST, machine=M1, sla_claim=CLAIM)):
             w.do(each)
         assert w.market.machine(M1).listing.promise == Promise(CLAIM, "0.5")  # type: ignore[union-attr]
+
+    def test_a_preview_shows_the_spread_that_is_kept(self) -> None:
+        """Without a claim it is stored, and back with the next one: it never goes to none."""
+        w = promising(sla_spread=Fraction(1, 5))
+
+        def spread(**sent: Any) -> tuple[Any, Any, str]:
+            told = views.preview(w.market, c.Relist(by=HOST, machine=M1, **sent), w.now)
+            (term,) = (each for each in told.terms if each.name == "sla_spread")
+            return term.old, term.new, term.origin.value
+
+        kept = (Fraction(1, 5), Fraction(1, 5), "kept")
+        assert spread(sla_claim=0) == kept
+        assert spread(sla_claim=0, sla_spread=2) == kept  # with no claim it says nothing
+        assert spread(sla_spread=2) == (Fraction(1, 5), 2, "sent")
+        w.do(c.Relist(by=HOST, machine=M1, sla_claim=0, sla_spread=2))
+        assert spread(gpu=PerGpuHour(3)) == spread(sla_claim=CLAIM) == kept
+        assert spread(sla_claim=CLAIM, sla_spread=2) == (Fraction(1, 5), 2, "sent")
+        w.do(c.Unlist(by=HOST, machine=M1))
+        anew = {"gpu": PerGpuHour(3)}
+        assert spread(**anew) == spread(**anew, sla_spread=2) == (None, None, "default")
+        assert spread(**anew, sla_claim=CLAIM) == (None, Fraction(1, 2), "default")
+        assert spread(**anew, sla_claim=CLAIM, sla_spread=2) == (None, 2, "sent")
 
     def test_listing_it_again_keeps_the_spread_too(self) -> None:
         w = promising(sla_spread=Fraction(1))

@@ -33,7 +33,7 @@ TERMS = (
     ("--min-bid", "PRICE", "the floor for bids, dollars per GPU-hour"),
     ("--platform-fee", "SHARE", "the platform's share of what a client pays"),
     ("--max-discount", "SHARE", "the reserved discount factor"),
-    ("--sla-claim", "SHARE", "the uptime that is promised; 0 takes it back"),
+    ("--sla-claim", "SHARE", "the uptime that is promised; 0 takes it back and keeps the spread"),
     ("--sla-spread", "NUMBER", "how uncertain the claim is"),
     ("--end", "TIME", "the end date, such as 2026-12-31"),
     ("--rolling", "DURATION", "a duration, such as 30d: the end is set anew each day"),

@@ -326,13 +326,13 @@ def _terms(
     """Return the terms of a listing that a command publishes; none if it publishes none."""
     if not isinstance(command, c.ListMachine | c.Relist):
         return ()
-    machine, new = before.machine(command.machine), after.machine(command.machine).listing
-    if new is None:
+    machine, new = before.machine(command.machine), after.machine(command.machine)
+    if new.listing is None:
         return ()  # its end was past: nothing is listed
     return tuple(
         TermChange(
             name=name,
-            old=term_of(machine.listing, name, at),
+            old=term_of(machine, name, at),
             new=term_of(new, name, at),
             origin=origin_of(machine, command, name),
         )

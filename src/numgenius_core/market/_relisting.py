@@ -34,8 +34,7 @@ RESET_STORAGE: Final = PerGbMonth("0.10")
 """Disk price of a relisting that does not say one."""
 PRICES: Final = ("gpu", "storage", "upload", "download", "min_bid", "platform_fee")
 OTHERS: Final = ("min_gpu", "max_discount", "end", "rolling")
-_PROMISE: Final = {"sla_claim": "claim", "sla_spread": "spread"}
-TERMS: Final = (*PRICES, *OTHERS, *_PROMISE)
+TERMS: Final = (*PRICES, *OTHERS, "sla_claim", "sla_spread")
 """The terms of a listing, in the order in which they are shown."""
 _DEFAULTS: Final[Mapping[str, Any]] = {
     "storage": RESET_STORAGE,
@@ -72,7 +71,8 @@ class TermChange:
     Attributes:
         name: ``gpu``, ``storage``, ``upload``, ``download``, ``min_bid``, ``platform_fee``,
             ``min_gpu``, ``max_discount``, ``end``, ``rolling``, ``sla_claim`` or ``sla_spread``.
-        old: What was listed; ``None`` without a listing, too.
+        old: What was listed; ``None`` without a listing, too. A spread is also the one that is kept
+            without a claim.
         new: What is.
         origin: Where it comes from.
     """
@@ -88,15 +88,21 @@ class TermChange:
         return bool(self.old != self.new)
 
 
-def term_of(listing: Listing | None, name: str, at: datetime) -> Any:
-    """Return a term of a listing, ``None`` without one; an end that rolls is that of an instant."""
+def term_of(machine: MachineState, name: str, at: datetime) -> Any:
+    """Return a term of a machine's listing, ``None`` without one.
+
+    An end that rolls is that of an instant; a spread is also the one that is kept without a claim.
+    """
+    listing = machine.listing
     if listing is None:
         return None
     if name == "end":
         return _end_of(listing, at)
-    if name in _PROMISE:
-        nothing = Fraction(0) if name == "sla_claim" else None
-        return nothing if listing.promise is None else getattr(listing.promise, _PROMISE[name])
+    if name == "sla_claim":
+        return Fraction(0) if listing.promise is None else listing.promise.claim
+    if name == "sla_spread":
+        kept = listing.promise or machine.promised
+        return None if kept is None else kept.spread
     return getattr(listing.prices if name in PRICES else listing, name)
 
 
@@ -126,10 +132,12 @@ def origin_of(machine: MachineState, command: ListMachine | Relist, name: str) -
     listing = machine.listing
     if name == "end" and command.rolling is not None:
         return TermOrigin.ROLLING
-    whole = isinstance(command, ListMachine) and name != "sla_spread"
-    if whole or getattr(command, name) is not None:
+    spread = name == "sla_spread"
+    whole = isinstance(command, ListMachine) and not spread
+    unheard = spread and promise_of(machine, command) is None  # with no claim it says nothing
+    if whole or (getattr(command, name) is not None and not unheard):
         return TermOrigin.SENT
-    if listing is None or (name == "sla_spread" and machine.promised is None):
+    if listing is None or (spread and machine.promised is None):
         return TermOrigin.DEFAULT
     if name == "storage":
         return TermOrigin.RESET
@@ -159,7 +167,7 @@ def merged(machine: MachineState, command: Relist, at: datetime) -> Listing:
         elif name == "end":
             terms[name] = None if dated else listing.end_at(at)
         elif name != "rolling":
-            terms[name] = term_of(listing, name, at)
+            terms[name] = term_of(machine, name, at)
     terms["promise"] = promise_of(machine, command)
     prices = PriceTerms(**{name: terms.pop(name) for name in PRICES})
     if listing is None:
