@@ -145,6 +145,23 @@ class TestPreview:
         assert (end["old"], end["new"], end["changes"]) == ("2026-01-31T00:00:00Z",) * 2 + (False,)
         assert (terms["rolling"]["old"], terms["rolling"]["new"]) == ("30d", None)
 
+    @pytest.mark.parametrize("zero", ["0", "0.00", ".0"])
+    def test_traffic_for_nothing_counts_as_left_out(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], zero: str
+    ) -> None:
+        """Marketplace, relisting: "`price_inetu`, `price_inetd`: kept (0 counts as omitted)"."""
+        w = world(1, prices(1, storage="0.10", upload="0.01", download="0.02"))
+        words = ("--upload", zero, "--download", zero)
+
+        def traffic() -> list[tuple[str | None, str, str]]:
+            found = told(capsys, saved(w, tmp_path), "--gpu", 1, *words)["terms"]
+            names = ("upload", "download")
+            return [(t["old"], t["new"], t["from"]) for t in found if t["name"] in names]
+
+        assert traffic() == [("0.01", "0.01", "kept"), ("0.02", "0.02", "kept")]
+        w.do(c.Unlist(by=HOST, machine=1))
+        assert traffic() == [(None, "0.00", "default")] * 2
+
     def test_a_spread_is_kept_where_the_claim_is_taken_back(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

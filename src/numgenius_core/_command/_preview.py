@@ -19,6 +19,7 @@ price, whom it leaves as they are and why, and which terms go back because they 
 
 The file is a market document, what numgenius_core.market.journal writes. Terms that are left out
 are kept, but for the disk price, which goes back to $0.10, and a rolling end, which stands still.
+A price of 0 for traffic counts as left out, as the marketplace has it.
 """
 MORE = """\
 examples:
@@ -28,8 +29,8 @@ examples:
 TERMS = (
     ("--gpu", "PRICE", "dollars per GPU-hour"),
     ("--storage", "PRICE", "dollars per GB-month"),
-    ("--upload", "PRICE", "dollars per GB sent"),
-    ("--download", "PRICE", "dollars per GB received"),
+    ("--upload", "PRICE", "dollars per GB sent; 0 keeps the one there is"),
+    ("--download", "PRICE", "dollars per GB received; 0 keeps the one there is"),
     ("--min-bid", "PRICE", "the floor for bids, dollars per GPU-hour"),
     ("--platform-fee", "SHARE", "the platform's share of what a client pays"),
     ("--max-discount", "SHARE", "the reserved discount factor"),

@@ -29,6 +29,7 @@ _PRICES: Final = {
     "download": PerGb,
     "min_bid": PerGpuHour,
 }
+_ZERO_IS_LEFT_OUT: Final = ("upload", "download")  # so the marketplace takes a relisting
 _SHARES: Final = ("platform_fee", "max_discount", "sla_claim")
 _MOST_NAMED: Final = 12
 _FEW: Final = 4
@@ -132,6 +133,8 @@ def _terms(options: Namespace) -> dict[str, Any]:
         text = getattr(options, name)
         if text is not None:
             found[name] = read(_option(name), kind, text)
+    for name in _ZERO_IS_LEFT_OUT:
+        found[name] = found.get(name) or None
     for name in _SHARES:
         text = getattr(options, name)
         if text is not None:

@@ -9,7 +9,9 @@ Of a promise of uptime the claim is kept, and the spread, also through a claim o
 back for those who rent from then on.
 
 Our readings: an end that rolled stands where its offers showed it. A machine that is listed keeps
-the floor that its host set last; a new listing has none unless one is sent.
+the floor that its host set last; a new listing has none unless one is sent. A request of the
+marketplace cannot say a price of 0 for traffic, since it counts as left out; a command can, as what
+it leaves out is ``None``. What reads such requests (the command line, a service) gives ``None``.
 """
 
 from __future__ import annotations

@@ -254,7 +254,9 @@ class Relist(Order):
         machine: Its machine; one that is not listed takes defaults for what is left out.
         gpu: Dollars per GPU-hour; a machine that is not listed needs it.
         storage: Dollars per GB-month; left out it goes to 0.10, also where another was listed.
-        upload, download: Dollars per GB sent and received; by default 0.
+        upload, download: Dollars per GB sent and received; by default 0. A 0 that is given is a
+            price; the marketplace's own request takes it as left out, so whoever reads one gives
+            ``None``.
         min_bid: The floor for bids, dollars per GPU-hour; by default none.
         platform_fee: The platform's share of what a client pays; by default 0.
         min_gpu, max_discount: As of a :class:`ListMachine`, and with its defaults.
