@@ -286,6 +286,25 @@ class TestAnOutage:
         assert (earned.gpu, earned.sla) == (Money(0), seen.earned)
         assert earned.total == earned.sla
 
+    def test_what_a_midnight_releases_is_earned_in_the_day_that_begins_there(self) -> None:
+        """A payout then has it: two days of one contract with a promise, and of one without."""
+        w = promising(2)
+        w.do(c.AddCredit(account=ANN, amount=Money(1_000)))
+        w.rent(1, target=TARGET)
+        w.rent(1, 1)
+        midnight = 2 * DAY  # 2026-01-03
+        w.do(c.Tick(), midnight)
+
+        def earned(end: int) -> views.Earnings:
+            (found,) = views.earnings(w.market, HOST, Interval(second(0), second(end)))
+            return found
+
+        before, with_release = earned(midnight), earned(midnight + 1)
+        assert before.gpu == Money(126)  # three quarters of 2 days at $84
+        assert with_release.sla > before.sla
+        assert w.balance(HOST) == before.gpu + with_release.sla
+        assert with_release.gpu > before.gpu  # of a second that the balance does not have yet
+
     def test_a_month_of_silence_is_thirty_midnights(self) -> None:
         w = promising()
         w.rent(1, target=TARGET)

@@ -209,6 +209,11 @@ def earnings(
     So are machines that it took away since, if they earned something. It goes through all
     instances and volumes there ever were: a report, not a question for every request.
 
+    What happens at the end of the period is not in it. The escrow of a promise releases at
+    midnight, so the release of the midnight at which a period ends is the first of the next one,
+    while a balance or a payout at that midnight has it: to hold them against each other, take
+    ``sla`` of a period that ends a second later.
+
     Args:
         market: The market.
         host: Whose machines.
