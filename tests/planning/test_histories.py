@@ -46,6 +46,8 @@ class TestHistories:
             "b": PriceSeries.of([(NOON, "0.29"), (NOON + timedelta(hours=2), "0.31")]),
         }
         assert read_price_series(json.dumps({"SpotPriceHistory": NEWEST_FIRST})) == expected
+        pages = [json.dumps({"SpotPriceHistory": [row]}) for row in NEWEST_FIRST]
+        assert read_price_series("\n".join(pages)) == expected
         assert read_price_series(json.dumps(NEWEST_FIRST)) == expected
         assert read_price_series("\n".join(map(json.dumps, NEWEST_FIRST))) == expected
         assert read_price_series("\t".join(head) + "\n" + rows) == expected

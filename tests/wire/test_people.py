@@ -243,6 +243,28 @@ class TestTables:
                 read_table(empty)
 
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            '[{"id": 5, "maint": [{"id": 1}]}, {"id": 6, "maint": null}]',
+            '{"id": 5, "maint": [{"id": 1}]}\n{"id": 6, "maint": null}',
+            '[{"id": 5, "maint": [{"id": 1}]}]\n[{"id": 6, "maint": null}]',
+            '{"rows": [{"id": 5, "maint": [{"id": 1}]}, {"id": 6, "maint": null}], "next": 7}',
+        ],
+    )
+    def test_a_list_within_a_row_is_a_cell_of_it(self, text: str) -> None:
+        """Docstring: "JSON: a list of objects, one object a line, …, whose values stay"."""
+        rows = ({"id": 5, "maint": [{"id": 1}]}, {"id": 6, "maint": None})
+        assert read_table(text) == rows
+        assert read_table('[{"id": 5, "maint": [{"id": 1}]}]') == rows[:1]
+        assert read_table('{"rows": [{"id": 5, "maint": [{"id": 1}]}]}') == rows[:1]
+
+    def test_one_object_that_is_the_document_is_its_one_list(self) -> None:
+        assert read_table('{"SpotPriceHistory": [{"a": [{}]}], "n": 1}') == ({"a": [{}]},)
+        two = '{"a": [{"x": 1}], "b": [{"y": 2}]}'
+        assert read_table(two) == ({"a": [{"x": 1}], "b": [{"y": 2}]},)
+
+
 class TestFiles:
     """Issue: "gzip, bz2 and xz; other packings are named, with what unpacks them"."""
 

@@ -52,6 +52,7 @@ class RawRecord(NamedTuple):
         faults: What is wrong in it before anyone asks what it means.
         moment: What the snapshot that it stands in says of its time; ``None`` for nothing.
         tidy: Of a table's row, what makes plain numbers of its cells if they are none.
+        alone: Whether it is the whole document, and stands in no list and no answer.
     """
 
     place: str
@@ -59,6 +60,7 @@ class RawRecord(NamedTuple):
     faults: tuple[RuleViolation, ...] = ()
     moment: object = None
     tidy: Tidy | None = None
+    alone: bool = False
 
 
 def records(
@@ -193,7 +195,7 @@ def _value_records(value: Any, at: _Place) -> Iterator[RawRecord]:
     else:
         if isinstance(value, dict) and not is_record(value):
             refuse_holder(value, at.name, at.kind)
-        yield at.record(at.line or at.of(0), value)
+        yield at.record(at.line or at.of(0), value)._replace(alone=not at.line)
 
 
 def _held_records(held: Any, at: _Place, moment: object) -> Iterator[RawRecord]:

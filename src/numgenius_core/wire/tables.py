@@ -35,6 +35,7 @@ from numgenius_core.wire._rows import (
 from numgenius_core.wire._sources import records
 
 _ROWS: Final = RecordKind("rows", "", "", frozenset())
+_AWS: Final = "SpotPriceHistory"
 _TIMES: Final = (
     "Timestamp",
     "timestamp",
@@ -144,14 +145,19 @@ def _rows(table: Table, columns: ColumnMap) -> Iterator[dict[str, Any]]:
 
 
 def _json_rows(text: str, name: str) -> Iterator[dict[str, Any]]:
-    """Return the objects of a JSON document, those in the one list that an object has as well."""
+    """Return the objects of a JSON document; of one that is one object, those in its one list.
+
+    A list within a row is a cell of it, as the maintenance of a machine is. AWS's answers are known
+    by their key: several may stand one after the other.
+    """
     faults: list[RuleViolation] = []
     for raw in records(text, name, _ROWS):
         value = raw.value
         faults += raw.faults
         if not isinstance(value, dict):
             raise ParseError(raw.place, "a row (a JSON object)", shown(value))
-        held = [each for each in value.values() if isinstance(each, list)]
+        holds = raw.alone or _AWS in value
+        held = [each for each in value.values() if holds and isinstance(each, list)]
         if len(held) == 1 and held[0] and all(isinstance(row, dict) for row in held[0]):
             yield from held[0]
         else:
