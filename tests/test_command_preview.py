@@ -259,4 +259,4 @@ class TestBadInput:
     ) -> None:
         market.write_text(market.read_text().replace('"now": "', '"now": "x'))
         assert main(["preview", str(market)]) == 2
-        assert capsys.readouterr().err.startswith(f"numgenius: {market}: 1 fault snapshot.now: ")
+        assert capsys.readouterr().err.startswith(f"numgenius: {market}: 1 fault: snapshot.now: ")

@@ -273,6 +273,27 @@ class TestWhatFits:
         assert main(["quote", str(path), "--skip-bad"]) == 1
         assert "skipped" in capsys.readouterr().err
 
+    @pytest.mark.parametrize(
+        ("records", "told"),
+        [
+            ([{"id": 1}], "3 faults: {0}; {1}; {2}"),
+            ([RECORD | {"num_gpus": 0}], "1 fault: offers[0].num_gpus: need "),
+            ([{"id": 1, "x": 1}, {"id": 2}], "6 faults: {0}; {1}; {2}; and 3 more"),
+            ([{}] * 400, "1,600 faults: offers[0].id: need a value, got none; {0}; {1}; and 1,597"),
+        ],
+    )
+    def test_faults_of_many_records_are_one_line_that_can_be_read(
+        self, records: list[Any], told: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        """Page: "Bad input is one clear line": each fault apart, the first of many with a count."""
+        path = tmp_path / "market.json"
+        path.write_text(json.dumps(records))
+        assert main(["quote", str(path)]) == 2
+        fields = ("machine_id", "gpu_name", "num_gpus")
+        faults = [f"offers[0].{field}: need a value, got none" for field in fields]
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"numgenius: {path}: {told.format(*faults)}")
+
 
 class TestTimesWithoutAnOffset:
     """DOMAIN 13: timestamps of 25 % of historic snapshots have no offset (they are UTC)."""

@@ -242,7 +242,6 @@ class TestTables:
             with pytest.raises(ParseError, match="an empty document"):
                 read_table(empty)
 
-
     @pytest.mark.parametrize(
         "text",
         [

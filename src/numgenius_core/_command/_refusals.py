@@ -14,7 +14,7 @@ from typing import Final
 
 from numgenius_core._command._texts import share
 from numgenius_core._numbers import length_text
-from numgenius_core.errors import NumgeniusError, RuleViolation
+from numgenius_core.errors import InvalidDocument, NumgeniusError, RuleViolation
 
 _PATH: Final = re.compile(r"(?:[A-Za-z_]+\.)?([a-z_]+)")
 _FRACTION: Final = re.compile(r"Fraction\((-?[0-9]+), ([0-9]+)\)")
@@ -28,6 +28,10 @@ _ARGUMENTS: Final = {
     "a column of the price (say which;": "a column of the price (--price says which;",
 }
 """What messages of the rules tell a reader of Python to write, and what a command has for it."""
+
+
+_MOST: Final = 3
+"""Faults of a document that its line has: a field misspelt is a fault of every record."""
 
 
 def line_of(error: NumgeniusError, names: Mapping[str, str], files: frozenset[str]) -> str:
@@ -48,7 +52,19 @@ def line_of(error: NumgeniusError, names: Mapping[str, str], files: frozenset[st
         elif _LANGUAGES.get(language) in names:
             path = f"{names[_LANGUAGES[language]]}, {place}"
         text = f"{path}: need {error.need}, got {error.got}"
+    elif isinstance(error, InvalidDocument):
+        text = _faults_of(error)
     return plain(text)
+
+
+def _faults_of(error: InvalidDocument) -> str:
+    """Return the first faults of a document, one beside the other, and how many more there are."""
+    count = len(error.faults)
+    told = [str(fault) for fault in error.faults[:_MOST]]
+    if count > _MOST:
+        told.append(f"and {count - _MOST:,} more")
+    head = f"{error.source}: {count:,} fault{'' if count == 1 else 's'}"
+    return f"{head}: {'; '.join(told)}"
 
 
 def plain(text: str) -> str:
