@@ -16,7 +16,6 @@ from numgenius_core._numbers import decimal_of, scaled_integer, whole_number
 from numgenius_core.errors import RuleViolation, shown
 
 __all__ = [
-    "BYTES_PER_GB",
     "HOURS_PER_MONTH",
     "MB_PER_GB",
     "SECONDS_PER_HOUR",

@@ -26,7 +26,6 @@ from numgenius_core.bids import (
     AuctionResult,
     BlockAuction,
     Claim,
-    PaymentRule,
     PoolAuction,
     PoolBlock,
     best_runners,
@@ -39,6 +38,7 @@ from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGpuHour, PerHour
 
+PaymentRule = Callable[[Auction], AuctionResult]
 RULES: list[PaymentRule] = [pay_as_bid, uniform_price, vcg]
 every_rule = pytest.mark.parametrize("rule", RULES)
 

@@ -215,13 +215,6 @@ class AuctionResult:
         return PerHour.from_steps(sum(payment.steps for payment in self.payments.values()))
 
 
-class PaymentRule(Protocol):
-    """A way to settle an auction; a service may bring its own."""
-
-    def __call__(self, auction: Auction, /) -> AuctionResult:
-        """Return who runs, and what each of them pays."""
-
-
 def pay_as_bid(auction: Auction) -> AuctionResult:
     """Return the runners that pay most together; each pays its bid.
 

@@ -7,7 +7,6 @@ from numgenius_core.contracts.contract import Contract, RateChange, agree, to_re
 from numgenius_core.contracts.extension import (
     Extended,
     Extension,
-    ExtensionVerdict,
     PendingIncrease,
     Raise,
     Unchanged,
@@ -27,7 +26,6 @@ __all__ = [
     "Disk",
     "Extended",
     "Extension",
-    "ExtensionVerdict",
     "InstanceEvent",
     "InstanceState",
     "NotExtended",

@@ -15,7 +15,6 @@ Block(start=4, size=2)
 from __future__ import annotations
 
 from numgenius_core.documents._convert import (
-    DOCUMENTS,
     SCHEMA,
     from_json,
     json_schema,
@@ -24,7 +23,7 @@ from numgenius_core.documents._convert import (
     unstructure,
 )
 
-__all__ = ["DOCUMENTS", "SCHEMA", "from_json", "json_schema", "structure", "to_json", "unstructure"]
+__all__ = ["SCHEMA", "from_json", "json_schema", "structure", "to_json", "unstructure"]
 
 
 def __dir__() -> list[str]:

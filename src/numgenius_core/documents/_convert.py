@@ -15,8 +15,7 @@ constructor would refuse.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Any, Final, TypeVar, overload
 
 from attrs import has
@@ -69,8 +68,8 @@ _CLASSES: Final[tuple[type, ...]] = (
     StepSchedule,
     Volume,
 )
-DOCUMENTS: Final[Mapping[str, type]] = MappingProxyType({cls.__name__: cls for cls in _CLASSES})
-"""The classes that :func:`from_json` knows by the name in ``"type"``; others it must be told."""
+_DOCUMENTS: Final = {cls.__name__: cls for cls in _CLASSES}
+"""The classes that are known by the name in ``"type"``; others a reader must be told."""
 
 # What a fast reader or writer may raise on data that it was not made for: none of it is the answer,
 # which the slow one gives.
@@ -91,8 +90,7 @@ _INSTEAD: Final = {
     "TermChange.old": "store the command of the preview: views.preview works the rest out again",
     "Condition.value": "str() of a query is text that numgenius_core.search.parse reads again",
     "Reading.faults": "store its offers, and what its faults say",
-    "MachineReading.faults": "store its machines, and what its faults say",
-    "InstanceReading.faults": "store its instances, and what its faults say",
+    "RowReading.rows": "store its rows, and what its faults say",
 }
 """What to do with values that no document can hold, by the field because of which."""
 T = TypeVar("T")
@@ -166,7 +164,7 @@ def to_json(value: object, *, indent: int | None = None) -> str:
     """Return a value as a document, ASCII text on one line unless an ``indent`` is asked for.
 
     Args:
-        value: An instance of one of :data:`DOCUMENTS`, or of another attrs class of this library.
+        value: An instance of an attrs class of this library.
         indent: Blanks for each level, as ``json.dumps`` has them.
 
     Raises:
@@ -208,8 +206,9 @@ def from_json(text: str | bytes, kind: Any = None, *, source: str = "document") 
 
     Args:
         text: The document, as text or as UTF-8 bytes.
-        kind: What it must be: a class, or a union of classes. By default any of
-            :data:`DOCUMENTS`.
+        kind: What it must be: a class, or a union of classes. By default one of those that are
+            stored alone, such as an offer, a listing, a contract, a history or a statement; the
+            refusal of another names them all.
         source: What messages call it.
 
     Raises:
@@ -231,9 +230,9 @@ def from_json(text: str | bytes, kind: Any = None, *, source: str = "document") 
         raise ParseError(f"{source}.schema", f'"{SCHEMA}"', shown(schema))
     if kind is None:
         name = data.get("type")
-        kind = DOCUMENTS.get(name) if isinstance(name, str) else None
+        kind = _DOCUMENTS.get(name) if isinstance(name, str) else None
         if kind is None:
-            need = f"one of {', '.join(DOCUMENTS)}, or its class given as kind"
+            need = f"one of {', '.join(_DOCUMENTS)}, or its class given as kind"
             raise ParseError(f"{source}.type", need, shown(name))
     elif "type" not in data:
         raise ParseError(f"{source}.type", "the class of the value", "none")
@@ -275,7 +274,7 @@ def json_schema(kinds: type | Iterable[type] = _CLASSES) -> dict[str, Any]:
     classes check.
 
     Args:
-        kinds: The classes, or one class; by default all of :data:`DOCUMENTS`.
+        kinds: The classes, or one class; by default those that :func:`from_json` knows by name.
 
     Raises:
         WrongType: One of ``kinds`` is no attrs class, or nothing that a document can hold.

@@ -8,7 +8,6 @@ from numgenius_core.maintenance.fleet import (
     FleetPlan,
     MachineWindow,
     aligned_starts,
-    bound_of,
     plan_fleet,
 )
 from numgenius_core.maintenance.hours import Recurrence, allowed_intervals
@@ -47,7 +46,6 @@ __all__ = [
     "allowed_intervals",
     "backfill_plan",
     "best_window",
-    "bound_of",
     "cancel_windows",
     "disturbances",
     "earliest_window",

@@ -10,7 +10,7 @@ be least.
 
 * *Aligned* starts are at least the length apart, so no two windows overlap and the limit is k
   machines a start. That is an assignment problem, solved to the optimum (successive shortest
-  paths). The prices of the starts prove it: see :func:`bound_of`.
+  paths). The prices of the starts prove it: see :attr:`FleetPlan.prices`.
 * Otherwise the plan is the best of several aligned ones, improved track by track and machine by
   machine, beside a lower bound from prices (Lagrange). A search with a limit on its effort closes
   the gap for small fleets. What is proven is said: :attr:`FleetPlan.proof`.
@@ -22,7 +22,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from operator import add
 
 from attrs import frozen
@@ -35,7 +35,7 @@ from numgenius_core.contracts.contract import Contract, check_contracts
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval, total_seconds, utc
-from numgenius_core.maintenance._assignment import Problem, Proof, apart, paid, solve
+from numgenius_core.maintenance._assignment import Problem, Proof, apart, solve
 from numgenius_core.maintenance.losses import (
     COUNT,
     NO_REFUNDS,
@@ -78,7 +78,9 @@ class FleetPlan(Tabular):
             a multiple of what divides all losses, or the loss itself where a search proved it.
         proof: How the loss is known to be the least, if it is.
         prices: One for each start, in order of time: what being down at that instant would have
-            to cost for the bound (:func:`~numgenius_core.maintenance.bound_of`).
+            to cost on top. As at most ``at_once`` machines pay a price, no plan gains by getting
+            ``at_once`` times each back: each machine's least loss with prices, less what comes
+            back, is what no plan can go below. That checks a plan in one pass.
     """
 
     windows: tuple[MachineWindow, ...]
@@ -250,66 +252,6 @@ def plan_fleet(
         proof=proof,
         prices=tuple(Fraction(price, weights.unit) for price in prices),
     )
-
-
-def bound_of(
-    losses: Sequence[Sequence[Fraction]],
-    starts: Sequence[datetime],
-    length: timedelta,
-    at_once: int,
-    prices: Sequence[Fraction],
-) -> Fraction:
-    """Return a loss that no plan can go below: what checks a :class:`FleetPlan` in one pass.
-
-    Let being down at the instant ``starts[j]`` cost ``prices[j]`` on top, and let a plan get back
-    ``at_once`` times each price. As at most ``at_once`` machines pay a price, no plan gains by
-    that: each machine's least loss with prices, minus what comes back, bounds every plan.
-
-    Args:
-        losses: A row for each machine: what a window from each start would lose.
-        starts: The instants at which a window may start, in order of time.
-        length: Length of a window, whole seconds.
-        at_once: How many machines may be down at an instant, at most.
-        prices: One for each start, zero or more, such as :attr:`FleetPlan.prices`.
-
-    Raises:
-        RuleViolation: Starts out of order, a price below zero, or a row or prices that are not one
-            number for each start.
-
-    >>> from datetime import UTC, datetime, timedelta
-    >>> from fractions import Fraction
-    >>> from numgenius_core.maintenance import bound_of
-    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
-    >>> starts = [monday, monday + timedelta(days=1)]
-    >>> losses = [[Fraction(1), Fraction(5)], [Fraction(2), Fraction(4)]]  # of two machines
-    >>> bound_of(losses, starts, timedelta(days=1), 1, [Fraction(3), Fraction(0)])
-    Fraction(5, 1)
-    """
-    known = [utc(each, f"starts[{i}]") for i, each in enumerate(as_tuple(starts, "starts"))]
-    times = [total_seconds(known[0], each) for each in known]
-    seconds = length_in_seconds(length)
-    whole_number(at_once, "at_once", 1)
-    if not times or any(a >= b for a, b in pairwise(times)):
-        raise RuleViolation("starts", "instants in order of time", shown(starts))
-    extra = _by_start(prices, "prices", times)
-    if any(price < 0 for price in extra):
-        raise RuleViolation("prices", "zero or more", shown(prices))
-    charges = paid(times, seconds, extra)
-    rows = [
-        _by_start(row, f"losses[{i}]", times) for i, row in enumerate(as_tuple(losses, "losses"))
-    ]
-    least = sum((min(map(add, row, charges)) for row in rows), Fraction(0))
-    return least - at_once * sum(extra, Fraction(0))
-
-
-def _by_start(given: Iterable[Fraction], path: str, times: Sequence[int]) -> tuple[Fraction, ...]:
-    """Return exact numbers, one for each start."""
-    numbers = as_tuple(given, path)
-    if not {int, Fraction}.issuperset(map(type, numbers)):
-        raise WrongType(path, "whole numbers or Fractions", shown(given))
-    if len(numbers) != len(times):
-        raise RuleViolation(path, f"{len(times)} of them", str(len(numbers)))
-    return numbers
 
 
 def _losses(pieces: Iterable[Piece], times: Sequence[int], length: int) -> list[int]:
