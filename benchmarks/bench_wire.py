@@ -20,7 +20,8 @@ from cattrs import Converter
 from harness import Row, print_table
 from pydantic import create_model
 
-from numgenius_core.wire import offer_from_record, read_offers, sample_path
+from numgenius_core.wire import offer_from_record, read_offers
+from numgenius_core.wire.reading import sample_path
 
 REPEATS, ROUNDS = 25, 8
 

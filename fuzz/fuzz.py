@@ -3,7 +3,8 @@
     pip install -e . --group fuzz
     python fuzz/fuzz.py query -runs=1000000 -max_len=4096
 
-Inputs: ``offers`` (documents of a market), ``query`` (what people type), ``request`` (the API's
+Inputs: ``offers`` (documents of a market), ``rows`` (an account's machines, instances, volumes,
+charges, invoices and earnings), ``query`` (what people type), ``request`` (the API's
 JSON), ``values`` (numbers, instants and durations as text), ``documents`` (JSON of our own),
 ``command`` (the arguments of ``numgenius``), ``service`` (requests to the example service, which
 must answer each with 2xx or 4xx). Whatever comes in, only our errors may come out; libFuzzer stops
@@ -43,7 +44,7 @@ with atheris.instrument_imports(include=["numgenius_core", "examples"]):
         _language as search,
         request as search_request,
     )
-    from numgenius_core.wire import reading as wire
+    from numgenius_core.wire import charges, earnings, instances, machines, reading as wire, volumes
 
 RECORD = b'{"id":1,"machine_id":2,"num_gpus":2,"gpu_name":"RTX 4090","dph_base":0.8,"min_bid":0.1}'
 SEEDS: dict[str, tuple[bytes, ...]] = {
@@ -52,6 +53,21 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
         b'{"offers":[' + RECORD + b"," + RECORD + b"]}",
         RECORD + b"\n" + RECORD + b"\n",
         b"offer_id,machine_id,gpu_name,num_gpus,dph_total\n1,2,RTX 3090,4,0.5\n",
+    ),
+    "rows": (
+        (
+            b'{"results":[{"type":"instance","source":"instance-7","amount":1.5,"start":1767225600,'
+            b'"end":1767312000,"items":[{"type":"gpu","description":"9.000 hours at $0.1/hour",'
+            b'"amount":0.9,"start":1767225600,"end":1767258000},{"type":"sla","amount":-0.5}]}]}'
+        ),
+        b'[{"type":"payout","source":"wise","amount":2,"start":1,"end":null,"metadata":{}}]',
+        (
+            b'{"sday":20454,"eday":20455,"per_machine":[{"machine_id":7,"gpu_earn":1,"sto_earn":2,'
+            b'"bwu_earn":0,"bwd_earn":0}],"per_day":[{"day":20454,"gpu_earn":1}]}'
+        ),
+        b'{"volumes":[{"id":12,"disk_space":9,"storage_total_cost":0.1,"instances":[31]}]}',
+        b'[{"id":7,"gpu_name":"A","num_gpus":2,"listed_gpu_cost":0.3,"gpu_occupancy":"D x "}]',
+        b'[{"id":9,"machine_id":7,"gpu_name":"A","num_gpus":2,"actual_status":"running"}]',
     ),
     "query": (
         b"gpu_name in [RTX_4090, RTX_3090] num_gpus>=4 dph<2.5",
@@ -86,6 +102,7 @@ OPERATORS = (
 )
 WORDS: dict[str, tuple[str, ...]] = {  # of the inputs that are JSON, beside those of their seeds
     "offers": ("offers", "geolocation", "verification", "gpu_frac", "storage_cost", "end_date"),
+    "rows": ("charges", "volume", "serverless", "bwu", "sla_earn", "storage_cost", "end_date"),
     "documents": (),
     "request": (*FIELDS, *ALIASES, *OPERATORS, "allocated_storage", "type", "bid", "on-demand"),
     "service": (*WORDS_OF_SERVICE, *OPERATORS, "pass"),
@@ -112,6 +129,21 @@ def offers(data: bytes) -> None:
     """Read a document as offers, and write what was read."""
     for offer in wire.read_offers(data, on_error="collect").offers:
         wire.offer_to_record(offer)
+
+
+def rows(data: bytes) -> None:
+    """Read a document as each kind of an account's rows."""
+    for read in (
+        machines.read_machines,
+        instances.read_instances,
+        volumes.read_volumes,
+        charges.read_charges,
+        charges.read_invoices,
+        earnings.read_earnings,
+    ):
+        with contextlib.suppress(NumgeniusError):
+            for row in read(data, on_error="collect").rows:  # type: ignore[operator]
+                json.dumps(row.extra)
 
 
 def query(data: bytes) -> None:
@@ -171,6 +203,7 @@ def command(data: bytes) -> None:
 
 INPUTS: dict[str, Callable[[], Callable[[bytes], None]]] = {
     "offers": lambda: offers,
+    "rows": lambda: rows,
     "query": lambda: query,
     "request": lambda: request,
     "values": lambda: values,

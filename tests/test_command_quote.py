@@ -25,7 +25,7 @@ from numgenius_core._command import _compare, _quote, main
 from numgenius_core._command._quote import COLUMNS, FIELDS as WRITTEN
 from numgenius_core._command._rows import COLUMNS as KNOWN
 from numgenius_core.search import FIELDS
-from numgenius_core.wire import sample_path
+from numgenius_core.wire.reading import sample_path
 
 DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
 needs_records = pytest.mark.skipif(DATA is None, reason="needs the real records")

@@ -102,7 +102,8 @@ def promise_items(lines: Iterable[Line]) -> list[Row]:
 
 
 def promise_item(day: datetime, net: Money) -> Row:
-    amount, end = number(net), day + timedelta(days=1)
+    """Return the row of a day: it ends at the first instant of its last day, as rows do here."""
+    amount = number(net)
     return {
         "type": "sla",
         "source": None,
@@ -111,7 +112,7 @@ def promise_item(day: datetime, net: Money) -> Row:
         "rate": amount,
         "amount": amount,
         "start": epoch(day),
-        "end": epoch(end),
+        "end": epoch(day),
         "timestamp": epoch(day),
         "metadata": {},
         "items": [],

@@ -143,7 +143,7 @@ def test_machines_are_priced_as_clients_pay() -> None:
 )
 def test_machine_of_a_file_is_asked_about_now(now: str, saturday: str) -> None:
     row = b'[{"id": 7, "gpu_name": "A100", "num_gpus": 4, "listed_gpu_cost": 0.9}]'
-    one = read_machines(row).machines[0]
+    one = read_machines(row).rows[0]
     found = machine_fields(one, datetime.fromisoformat(now).replace(tzinfo=UTC))
     assert (found["now"], found["stop"]) == (now, f"2026-12-{saturday}T10:00")
     assert ask(who="host", **found).keys() == {"sections"}

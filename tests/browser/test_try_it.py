@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import pytest
 
-from numgenius_core.wire import sample_path
+from numgenius_core.wire.reading import sample_path
 
 answers = pytest.importorskip("answers", reason="needs docs/_static/tryit on the path")
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the group browser")

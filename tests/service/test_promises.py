@@ -80,10 +80,10 @@ class TestAPromise:
         assert promise is not None
         assert float(promise.claim) == 0.99
         rows = json.dumps({"machines": desk.ask(HOST, "GET", "/machines/1001/")})
-        [machine] = read_machines(rows).machines
+        [machine] = read_machines(rows).rows
         assert machine.promise == promise
         rows = json.dumps({"instances": [desk.instance("ann", number)]})
-        [found] = read_instances(rows).instances
+        [found] = read_instances(rows).rows
         assert (found.promise, found.target) == (promise, Fraction(19, 20))
         assert f"{found.sla_fee:.4f}" == "0.0404"
 

@@ -17,7 +17,7 @@ from numgenius_core.maintenance import MaintenanceWindow
 from numgenius_core.market import Market, commands, execute, views
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour, PerHour
-from numgenius_core.wire import sample_path
+from numgenius_core.wire.reading import sample_path
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "coming-from-vastai.md"
 

@@ -61,12 +61,12 @@ INSTANCE: dict[str, Any] = {
 
 
 def machine(**more: Any) -> HostMachine:
-    (found,) = read_machines(json.dumps([MACHINE | more])).machines
+    (found,) = read_machines(json.dumps([MACHINE | more])).rows
     return found
 
 
 def instance(**more: Any) -> RentedInstance:
-    (found,) = read_instances(json.dumps([INSTANCE | more])).instances
+    (found,) = read_instances(json.dumps([INSTANCE | more])).rows
     return found
 
 
@@ -94,7 +94,7 @@ class TestMachines:
         assert found.extra == MACHINE
 
     def test_the_clients_prices(self) -> None:
-        (found,) = read_machines(json.dumps([MACHINE]), platform_fee="0.25").machines
+        (found,) = read_machines(json.dumps([MACHINE]), platform_fee="0.25").rows
         assert found.listing is not None
         assert found.listing.prices.gpu == PerGpuHour("0.4")
         assert found.listing.prices.min_bid == PerGpuHour("0.2")
@@ -114,7 +114,7 @@ class TestMachines:
     def test_few_fields_are_enough(self) -> None:
         (found,) = read_machines(
             '{"machines": [{"machine_id": 1, "gpu_name": "A100", "num_gpus": 1, "host_id": 4}]}'
-        ).machines
+        ).rows
         assert (found.machine.host, found.listing, found.occupancy) == ("4", None, ())
         assert found.machine.verification is Verification.UNVERIFIED
 
@@ -145,7 +145,7 @@ class TestMachines:
         place = "listing.min_gpu" if key == "listed_min_gpu_count" else key
         assert fault.path == f"machines[0].{place}"
         reading = read_machines(text, on_error="collect")
-        assert (reading.machines, reading.skipped) == ((), 1)
+        assert (reading.rows, reading.skipped) == ((), 1)
 
     def test_all_faults_together(self) -> None:
         with pytest.raises(InvalidDocument) as caught:
@@ -215,7 +215,7 @@ class TestInstances:
             json.dumps({"instances": [INSTANCE], "next_token": None, "total_instances": 1}),
             json.dumps({"instances": INSTANCE}),
         ):
-            assert read_instances(text).instances == (instance(),)
+            assert read_instances(text).rows == (instance(),)
         with pytest.raises(ParseError, match="one list of instances, got None"):
             read_instances('{"instances": null}')
 

@@ -108,7 +108,7 @@ class TestMachines:
 
     def row(self, **fields: Any) -> Any:
         row = {"id": 7, "gpu_name": "A100", "num_gpus": 4, "listed_gpu_cost": 0.9} | fields
-        return read_machines(json.dumps([row])).machines[0]
+        return read_machines(json.dumps([row])).rows[0]
 
     def test_a_claim(self) -> None:
         found = self.row(sla_reliability_claim=0.99, sla_confidence="high")
@@ -133,7 +133,7 @@ class TestInstances:
 
     def row(self, **fields: Any) -> Any:
         row = OFFER | {"actual_status": "running", "cur_state": "running"} | fields
-        return read_instances(json.dumps([row])).instances[0]
+        return read_instances(json.dumps([row])).rows[0]
 
     def test_a_promise(self) -> None:
         found = self.row(

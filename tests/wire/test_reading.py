@@ -42,9 +42,9 @@ from numgenius_core.wire import (
     offer_to_record,
     read_offers,
     read_sample,
-    sample_path,
 )
 from numgenius_core.wire._shape import quick_offer, quick_prices
+from numgenius_core.wire.reading import sample_path
 
 MARKET = os.environ.get("NUMGENIUS_MARKET_DATA")
 with_market = pytest.mark.skipif(not MARKET, reason="needs NUMGENIUS_MARKET_DATA, a folder")

@@ -117,7 +117,7 @@ class Page:
 def _machines(content: bytes, form: Form) -> tuple[list[tuple[str, dict[str, str]]], str]:
     """Return the machines of a file, each with what it is called and its fields."""
     fee = form.share("fee") if form.text("fee") else 0
-    machines = read_machines(content, platform_fee=fee).machines
+    machines = read_machines(content, platform_fee=fee).rows
     if not machines:
         raise BadField("machines", "need a machine, got none")
     now = datetime.now(UTC)

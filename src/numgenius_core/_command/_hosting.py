@@ -141,7 +141,7 @@ def plan_maintenance(options: Namespace) -> dict[str, Any]:
     now = datetime.now(UTC) if options.now is None else instant(options.now, "--now")
     now = now.replace(microsecond=0)
     seconds = parse_hours(options.hours)
-    machines = read_machines(source_of(options.file)).machines
+    machines = read_machines(source_of(options.file)).rows
     if options.machine is not None:
         ids = [one.machine.id for one in machines]
         machines = tuple(one for one in machines if one.machine.id == options.machine)

@@ -9,25 +9,27 @@ charged to nobody.
 Our readings: a credit is of the day before it is settled, so it stands in that day's charge. Each
 second of a statement is explained once, by the charge of its type that begins first; so a second
 charge for the same time is billed and not explained. What a charge may differ by is the caller's to
-say: amounts that were rounded to a tenth of a cent differ by less than one.
+say: amounts that were rounded to a tenth of a cent differ by less than one. A charge that does not
+say whose it is may be of any statement.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
-from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._checks import ReadOnly, as_tuple, check_id, check_kind, read_only_json
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.billing.metering import Line, LineKind, clipped
 from numgenius_core.billing.statements import Statement
 from numgenius_core.billing.volumes import VolumeStatement
 from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval
 from numgenius_core.money import ZERO, Money
 
@@ -61,9 +63,14 @@ TENTH_OF_A_CENT: Final = Money("0.001")
 _SECOND: Final = timedelta(seconds=1)
 
 
+def _as_extra(value: Mapping[str, Any]) -> ReadOnly[str, Any]:
+    # What our reader made is held as it is: the charges of a row share what they have of it.
+    return value if type(value) is ReadOnly else read_only_json(value, "charge.extra")
+
+
 @frozen(kw_only=True)
 class Charge:
-    """An item of a list of charges.
+    """An item of a list of charges: :func:`numgenius_core.wire.read_charges` reads the market's.
 
     Attributes:
         kind: What it is for.
@@ -71,6 +78,13 @@ class Charge:
             day as its ``end``: a row of four days has an ``end`` that is three days after its
             ``start``. Its period ends a day later.
         amount: Dollars, as they were billed; below zero is a credit.
+        contract: The number of the instance or the volume that it is for; ``None`` if not said.
+        extra: What it was read from, under its own names: the ``items`` that it is made of, and
+            without their items the ``rows`` that they stand in, the outermost first.
+
+    Raises:
+        WrongType: A field of another type.
+        RuleViolation: A number that no contract has.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval, Money
@@ -85,11 +99,15 @@ class Charge:
     kind: ChargeKind
     period: Interval
     amount: Money
+    contract: ContractId | None = None
+    extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_as_extra, repr=False, hash=False)
 
     def __attrs_post_init__(self) -> None:
         check_kind(self.kind, ChargeKind, "charge.kind")
         check_kind(self.period, Interval, "charge.period")
         check_kind(self.amount, Money, "charge.amount")
+        if self.contract is not None:
+            check_id(self.contract, "charge.contract")
 
 
 @frozen(kw_only=True)
@@ -182,12 +200,13 @@ def reconcile(
     *,
     tolerance: Money = TENTH_OF_A_CENT,
 ) -> Reconciliation:
-    """Return a statement and a list of charges of the same instance or volume, side by side.
+    """Return a statement and a list of charges, side by side.
 
     Args:
         statement: What an instance or a volume cost. The credit of its last day is settled at the
             midnight after it: ask for a second more than the charges are for.
-        charges: What was billed for it, in any order.
+        charges: What was billed, in any order. Those that name another contract are left aside, so
+            a list of all that an account was charged will do.
         tolerance: What a charge may differ by and still agree.
 
     Raises:
@@ -220,9 +239,10 @@ def reconcile(
     check_kind(tolerance, Money, "tolerance")
     if tolerance < ZERO:
         raise RuleViolation("tolerance", "an amount of zero or more", str(tolerance))
-    known = as_tuple(charges, "charges")
-    for index, each in enumerate(known):
+    given = as_tuple(charges, "charges")
+    for index, each in enumerate(given):
         check_kind(each, Charge, f"charges[{index}]")
+    known = [each for each in given if each.contract in (None, statement.contract.id)]
     lines = [_in_its_day(line, statement.period) for line in statement.lines]
     rows: list[Reconciled] = []
     for kind in ChargeKind:

@@ -15,7 +15,7 @@ from fractions import Fraction
 from functools import cache
 from inspect import isabstract
 from types import NoneType, UnionType
-from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from attrs import fields, has
 from hypothesis import strategies as st
@@ -168,6 +168,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return _MADE[kind]
     if hasattr(kind, "__supertype__"):  # a NewType
         return values(kind.__supertype__)
+    if isinstance(kind, TypeVar):  # of a class that holds values of any type
+        return values(object)
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         # A function in the place of a value is for callers to write: there are none to draw.

@@ -18,40 +18,52 @@ from numgenius_core.wire.reading import (
     read_offers,
     read_sample,
     read_snapshots,
-    sample_path,
 )
 
 if TYPE_CHECKING:
-    from numgenius_core.wire.instances import InstanceReading, RentedInstance, read_instances
-    from numgenius_core.wire.machines import HostMachine, MachineReading, read_machines
+    from numgenius_core.wire._cells import RowReading
+    from numgenius_core.wire.charges import Invoice, read_charges, read_invoices
+    from numgenius_core.wire.earnings import EarningsRow, read_earnings
+    from numgenius_core.wire.instances import RentedInstance, read_instances
+    from numgenius_core.wire.machines import HostMachine, read_machines
     from numgenius_core.wire.tables import read_table
+    from numgenius_core.wire.volumes import VolumeRow, read_volumes
 
 __all__ = [
+    "EarningsRow",
     "Finding",
     "FindingKind",
     "HostMachine",
-    "InstanceReading",
-    "MachineReading",
+    "Invoice",
     "Reading",
     "RentedInstance",
+    "RowReading",
     "Source",
+    "VolumeRow",
     "find",
     "offer_from_record",
     "offer_to_record",
+    "read_charges",
+    "read_earnings",
     "read_instances",
+    "read_invoices",
     "read_machines",
     "read_offers",
     "read_sample",
     "read_snapshots",
     "read_table",
-    "sample_path",
+    "read_volumes",
     "summarized",
 ]
 
 _HOMES: Final = {
-    **dict.fromkeys(("InstanceReading", "RentedInstance", "read_instances"), "instances"),
-    **dict.fromkeys(("HostMachine", "MachineReading", "read_machines"), "machines"),
+    "RowReading": "_cells",
+    **dict.fromkeys(("Invoice", "read_charges", "read_invoices"), "charges"),
+    **dict.fromkeys(("EarningsRow", "read_earnings"), "earnings"),
+    **dict.fromkeys(("RentedInstance", "read_instances"), "instances"),
+    **dict.fromkeys(("HostMachine", "read_machines"), "machines"),
     "read_table": "tables",
+    **dict.fromkeys(("VolumeRow", "read_volumes"), "volumes"),
 }
 
 

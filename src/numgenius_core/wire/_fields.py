@@ -25,6 +25,7 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId
 from numgenius_core.intervals import from_epoch
 from numgenius_core.listing import Verification
+from numgenius_core.money import Money
 from numgenius_core.rates import MAX_RATE, PerGb, PerGbMonth, PerGpuHour
 from numgenius_core.units import MAX_GB, MB_PER_GB
 
@@ -149,6 +150,15 @@ def disk(value: Any) -> int:
     if not 0 <= megabytes <= MAX_GB * MB_PER_GB:
         raise RuleViolation("", need, shown(value))
     return megabytes
+
+
+def dollars(value: Any) -> Money:
+    """Return an amount, a number or the text of one; below zero is money that goes back."""
+    if isinstance(value, str):
+        return Money(value)
+    if type(value) is not float and type(value) is not int:
+        raise WrongType("", "dollars", shown(value))
+    return Money.from_float(value)
 
 
 def number(value: Any) -> float | None:

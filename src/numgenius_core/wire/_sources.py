@@ -27,6 +27,7 @@ from numgenius_core._json import (
 from numgenius_core.errors import ParseError, RuleViolation, shown
 from numgenius_core.wire._kinds import (
     RecordKind,
+    held_list,
     is_record,
     refuse_error,
     refuse_holder,
@@ -64,7 +65,11 @@ class RawRecord(NamedTuple):
 
 
 def records(
-    text: str, name: str, kind: RecordKind, columns: ColumnMap | None = None
+    text: str,
+    name: str,
+    kind: RecordKind,
+    columns: ColumnMap | None = None,
+    beside: dict[str, Any] | None = None,
 ) -> Iterator[RawRecord]:
     """Return the records of a document, in its order.
 
@@ -73,6 +78,8 @@ def records(
         name: What messages call it.
         kind: The records that are wanted.
         columns: Where they have each of our fields, if it is not where the marketplace has it.
+        beside: Is told what an answer says beside its records, before they come; of several
+            answers the later ones stand.
 
     Raises:
         ParseError: The document as a whole cannot be read, or holds other things.
@@ -86,7 +93,8 @@ def records(
         raise ParseError(name, kind.word, "a page of HTML or XML")
     found: Iterable[RawRecord]
     if head in ("[", "{"):
-        found = _checked(_json_records(text, name, kind), name, kind, columns)
+        at = _Place(name, kind, "", odd=False, beside={} if beside is None else beside)
+        found = _checked(_json_records(text, at), name, kind, columns)
     else:
         found = (
             RawRecord(place, value, faults, None, tidy)
@@ -113,10 +121,10 @@ def _checked(
 # -- JSON --------------------------------------------------------------------------------------
 
 
-def _json_records(text: str, name: str, kind: RecordKind) -> Iterator[RawRecord]:
+def _json_records(text: str, at: _Place) -> Iterator[RawRecord]:
     data = text.encode()  # cannot fail: it was decoded from bytes
     if depth_of(data) > MAX_DEPTH:  # before parsing, which recurses
-        raise ParseError(name, f"JSON at most {MAX_DEPTH} levels deep", "deeper nesting")
+        raise ParseError(at.name, f"JSON at most {MAX_DEPTH} levels deep", "deeper nesting")
     try:
         document, odd = _read(text)
     except json.JSONDecodeError as error:
@@ -124,11 +132,11 @@ def _json_records(text: str, name: str, kind: RecordKind) -> Iterator[RawRecord]
         whole = _whole_lines(text)
         in_line = text[text.rfind("\n", 0, error.pos) + 1 : error.pos].strip()
         if (whole < 1 or in_line) and error.msg == "Extra data" and (pieces := _pieces(text)):
-            return _piece_records(text, pieces, name, kind)
+            return _piece_records(text, pieces, at)
         if whole >= _MOST:
-            return _line_records(text, name, kind)
-        raise no_json(error, name) from None
-    return _value_records(document, _Place(name, kind, "", odd))
+            return _line_records(text, at)
+        raise no_json(error, at.name) from None
+    return _value_records(document, at._replace(odd=odd))
 
 
 def _read(text: str) -> tuple[Any, bool]:
@@ -154,12 +162,14 @@ class _Place(NamedTuple):
         kind: The records that are wanted.
         line: Such as ``line 4``; empty for the only value of a document.
         odd: Whether something in the value may be odd.
+        beside: Is told what answers say beside their records.
     """
 
     name: str
     kind: RecordKind
     line: str
     odd: bool
+    beside: dict[str, Any]
 
     @property
     def where(self) -> str:
@@ -184,10 +194,11 @@ def _value_records(value: Any, at: _Place) -> Iterator[RawRecord]:
     refuse_error(value, f"{at.name}, {at.line}" if at.line else at.name, at.kind)
     if isinstance(value, list):
         yield from _list_records(value, at, None)
-    elif isinstance(value, dict) and _holds(value, at.kind):
-        held = value.pop(at.kind.word)
+    elif isinstance(value, dict) and (key := _held_key(value, at.kind)) is not None:
+        held = value.pop(key)
         for fault in json_faults(value, at.where):
             raise ParseError(fault.path, fault.need, fault.got)
+        at.beside.update(value)
         moment = next((value[key] for key in _MOMENTS if key in value), None)
         yield from _held_records(held, at, moment)
     elif isinstance(value, dict) and not is_record(value) and _by_id(value):
@@ -216,15 +227,18 @@ def _held_records(held: Any, at: _Place, moment: object) -> Iterator[RawRecord]:
 def _list_records(values: list[Any], at: _Place, moment: object) -> Iterator[RawRecord]:
     for index, value in enumerate(values):
         place = at.of(index)
-        if isinstance(value, dict) and isinstance(value.get(at.kind.word), list):
+        if isinstance(value, dict) and held_list(value, at.kind):
             yield from _value_records(value, at._replace(line=place))  # one of several snapshots
         else:
             yield at.record(place, value, moment)
 
 
-def _holds(value: dict[str, Any], kind: RecordKind) -> bool:
-    """Return whether an object is an answer: a record may have a field of that name too."""
-    return isinstance(value.get(kind.word), list) or (kind.word in value and not is_record(value))
+def _held_key(value: dict[str, Any], kind: RecordKind) -> str | None:
+    """Return the key that makes an object an answer, a list under it or not."""
+    key = held_list(value, kind)
+    if key is None and not is_record(value):
+        key = next((each for each in kind.keys if each in value), None)
+    return key
 
 
 def _by_id(document: dict[str, Any]) -> bool:
@@ -241,7 +255,7 @@ def _whole_lines(text: str) -> float:
     return sum((line[0] + line[-1]) in ("{}", "[]") for line in lines) / len(lines)
 
 
-def _line_records(text: str, name: str, kind: RecordKind) -> Iterator[RawRecord]:
+def _line_records(text: str, at: _Place) -> Iterator[RawRecord]:
     # Not splitlines(): JSON strings may hold the other line ends of Unicode as they are.
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -253,7 +267,7 @@ def _line_records(text: str, name: str, kind: RecordKind) -> Iterator[RawRecord]
             fault = ParseError(place, "a JSON object", f"{error.msg} in column {error.colno}")
             yield RawRecord(place, None, (fault,))
         else:
-            yield from _value_records(value, _Place(name, kind, place, odd))
+            yield from _value_records(value, at._replace(line=place, odd=odd))
 
 
 def _pieces(text: str) -> list[tuple[int, int]]:
@@ -272,12 +286,10 @@ def _pieces(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def _piece_records(
-    text: str, pieces: list[tuple[int, int]], name: str, kind: RecordKind
-) -> Iterator[RawRecord]:
+def _piece_records(text: str, pieces: list[tuple[int, int]], at: _Place) -> Iterator[RawRecord]:
     line, before = 1, 0
     for start, end in pieces:
         line += text.count("\n", before, start)
         before = start
         value, odd = _read(text[start:end])
-        yield from _value_records(value, _Place(name, kind, f"line {line}", odd))
+        yield from _value_records(value, at._replace(line=f"line {line}", odd=odd))

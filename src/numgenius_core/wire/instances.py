@@ -20,17 +20,16 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from numgenius_core._checks import ReadOnly, all_told, read_only_json
+from numgenius_core._checks import ReadOnly, read_only_json
 from numgenius_core._json.packings import Source
 from numgenius_core._terms import Promise
 from numgenius_core.contracts.life import InstanceState
-from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.listing import Mode, PriceTerms
 from numgenius_core.money import Money
 from numgenius_core.rates import PerHour
 from numgenius_core.wire import _fields as read
-from numgenius_core.wire._cells import Row, read_rows
+from numgenius_core.wire._cells import Row, RowReading, read_rows
 from numgenius_core.wire._kinds import INSTANCES
 from numgenius_core.wire._promises import claim, claim_key, fee, promise_of, spread
 from numgenius_core.wire._records import unknown_prices
@@ -73,7 +72,7 @@ class RentedInstance:
     >>> row = '''[{"id": 9, "machine_id": 7, "gpu_name": "RTX 4090", "num_gpus": 2, "is_bid": true,
     ...     "dph_base": 0.4, "storage_cost": 0.15, "disk_space": 20, "actual_status": "exited",
     ...     "cur_state": "stopped", "intended_status": "running", "start_date": 1780272000.0}]'''
-    >>> (mine,) = read_instances(row).instances
+    >>> (mine,) = read_instances(row).rows
     >>> mine.mode.value, mine.state.value, mine.bid, mine.unknown_prices
     ('interruptible', 'paused', PerHour('0.40'), ('upload', 'download', 'min_bid'))
     """
@@ -100,24 +99,7 @@ class RentedInstance:
     extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=False, hash=False)
 
 
-@frozen(kw_only=True)
-class InstanceReading:
-    """What a document of instances says.
-
-    Attributes:
-        source: What messages call the document.
-        instances: In the order of the document.
-        faults: What was wrong with the rows left out; empty unless they were collected.
-        skipped: How many rows were left out.
-    """
-
-    source: str
-    instances: tuple[RentedInstance, ...] = field(repr=brief)
-    faults: tuple[RuleViolation, ...] = field(default=(), eq=all_told, repr=brief)
-    skipped: int = 0
-
-
-def read_instances(source: Source, *, on_error: str = "raise") -> InstanceReading:
+def read_instances(source: Source, *, on_error: str = "raise") -> RowReading[RentedInstance]:
     """Return the renter's instances of what ``show instances --raw`` prints, or the API answers.
 
     Args:
@@ -134,11 +116,10 @@ def read_instances(source: Source, *, on_error: str = "raise") -> InstanceReadin
     >>> from numgenius_core.wire import read_instances
     >>> text = '''{"instances": [{"id": 9, "machine_id": 7, "gpu_name": "A100", "num_gpus": 1,
     ...     "dph_base": 1.2, "actual_status": "running", "cur_state": "running"}]}'''
-    >>> [(each.id, each.state.value) for each in read_instances(text).instances]
+    >>> [(each.id, each.state.value) for each in read_instances(text).rows]
     [(9, 'running')]
     """
-    name, instances, faults, skipped = read_rows(source, INSTANCES, on_error, _instance)
-    return InstanceReading(source=name, instances=instances, faults=faults, skipped=skipped)
+    return read_rows(source, INSTANCES, on_error, _instance)
 
 
 def _instance(row: Row) -> RentedInstance:

@@ -22,17 +22,17 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from numgenius_core._checks import ReadOnly, all_told, check_text, read_only_json
+from numgenius_core._checks import ReadOnly, check_text, read_only_json
 from numgenius_core._json.packings import Source
 from numgenius_core._numbers import fraction
 from numgenius_core._terms import ConfidenceBand, Promise
-from numgenius_core.errors import RuleViolation, WrongType, brief, shown
+from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.listing import Listing, Machine, PriceTerms
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
 from numgenius_core.units import Exact
 from numgenius_core.wire import _fields as read
-from numgenius_core.wire._cells import Row, read_rows
+from numgenius_core.wire._cells import Row, RowReading, read_rows
 from numgenius_core.wire._kinds import MACHINES
 from numgenius_core.wire._promises import band, claim, promise_of, spread
 
@@ -65,7 +65,7 @@ class HostMachine:
     >>> row = '''[{"id": 7, "gpu_name": "RTX 4090", "num_gpus": 2, "disk_space": 1000,
     ...     "listed_gpu_cost": 0.3, "listed_min_gpu_count": 1, "gpu_occupancy": "D x ",
     ...     "client_end_date": 1785542400.0, "end_date": 1790812800.0}]'''
-    >>> (mine,) = read_machines(row).machines
+    >>> (mine,) = read_machines(row).rows
     >>> mine.listing.prices.gpu, mine.occupancy, f"{mine.client_end:%d %B %Y}"
     (PerGpuHour('0.30'), ('D', 'x'), '01 August 2026')
     """
@@ -79,30 +79,13 @@ class HostMachine:
     extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=False, hash=False)
 
 
-@frozen(kw_only=True)
-class MachineReading:
-    """What a document of machines says.
-
-    Attributes:
-        source: What messages call the document.
-        machines: In the order of the document.
-        faults: What was wrong with the rows left out; empty unless they were collected.
-        skipped: How many rows were left out.
-    """
-
-    source: str
-    machines: tuple[HostMachine, ...] = field(repr=brief)
-    faults: tuple[RuleViolation, ...] = field(default=(), eq=all_told, repr=brief)
-    skipped: int = 0
-
-
 def read_machines(
     source: Source,
     *,
     host: str = "me",
     platform_fee: Exact = 0,
     on_error: str = "raise",
-) -> MachineReading:
+) -> RowReading[HostMachine]:
     """Return the host's machines of what ``show machines --raw`` prints, or the API answers.
 
     Args:
@@ -125,16 +108,13 @@ def read_machines(
     >>> from numgenius_core.wire import read_machines
     >>> text = '''{"machines": [{"id": 7, "gpu_name": "A100", "num_gpus": 4,
     ...     "listed_gpu_cost": 0.9, "listed_min_gpu_count": 2}]}'''
-    >>> (mine,) = read_machines(text, host="hanna", platform_fee="0.25").machines
+    >>> (mine,) = read_machines(text, host="hanna", platform_fee="0.25").rows
     >>> mine.listing.prices.gpu, mine.listing.min_gpu  # what clients pay
     (PerGpuHour('1.20'), 2)
     """
     fee = fraction(platform_fee, "platform_fee", below_one=True)
     check_text(host, "host")
-    name, machines, faults, skipped = read_rows(
-        source, MACHINES, on_error, lambda row: _machine(row, AccountId(host), fee)
-    )
-    return MachineReading(source=name, machines=machines, faults=faults, skipped=skipped)
+    return read_rows(source, MACHINES, on_error, lambda row: _machine(row, AccountId(host), fee))
 
 
 def _machine(row: Row, host: AccountId, fee: Fraction) -> HostMachine:

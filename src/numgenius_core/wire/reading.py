@@ -355,9 +355,6 @@ def sample_path() -> Traversable:
 
     Its hosts are invented and its prices believable; its records have the shape of the API's.
 
-    >>> from numgenius_core.wire import sample_path
-    >>> sample_path().name
-    'sample_market.json'
     """
     from importlib.resources import files  # as slow to import as all of this room
 

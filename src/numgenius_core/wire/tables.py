@@ -34,7 +34,7 @@ from numgenius_core.wire._rows import (
 )
 from numgenius_core.wire._sources import records
 
-_ROWS: Final = RecordKind("rows", "", "", frozenset())
+_ROWS: Final = RecordKind("rows", "", "", ("rows",), lambda _: False)
 _AWS: Final = "SpotPriceHistory"
 _TIMES: Final = (
     "Timestamp",
