@@ -17,7 +17,9 @@ Our readings: until the old end the locked rates apply, after it the new ones. A
 extended before is compared by the last of its rates. An interruptible compares storage,
 traffic and fee, and its own bid against the new floor; where its client accepts a floor above the
 bid, it pays at least that floor after the current end. A contract without an end cannot be
-extended: no end is later. Unlisting takes no question back: it keeps others out.
+extended: no end is later. A question stays open until it is answered, the contract ends or the host
+lists the machine anew; relisting, which changes some terms, takes none back, and neither does
+unlisting, which keeps others out.
 """
 
 from __future__ import annotations
@@ -104,7 +106,8 @@ class PendingIncrease:
         contract: As it is until then.
         raised: Each raised part, old and new.
         new_end: When the contract would end; ``None`` is never.
-        listing: The listing that asks; another one supersedes it.
+        listing: The listing that asks. A machine that is listed anew supersedes it; a relisting
+            does not.
     """
 
     contract: Contract
@@ -272,7 +275,8 @@ def staleness(
         pending: What the client was asked.
         contract: The contract as it is now.
         at: Now.
-        listing: What the host publishes now; by default still what asked.
+        listing: What the host has listed anew since; by default nothing, as after a relisting,
+            which takes no question back.
 
     Raises:
         WrongType: ``pending`` is no ``PendingIncrease`` (its number will not do), ``contract`` no
@@ -327,7 +331,8 @@ def accept(
         pending: What the client was asked.
         contract: The contract as it is now.
         at: Now.
-        listing: What the host publishes now; by default still what asked.
+        listing: What the host has listed anew since; by default nothing, as after a relisting,
+            which takes no question back.
 
     Raises:
         WrongType: ``pending`` is no ``PendingIncrease`` (its number will not do), ``contract`` no
