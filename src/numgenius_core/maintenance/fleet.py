@@ -6,7 +6,8 @@ a fleet gets one window before a deadline, and at no instant are more than k of 
 The problem, exactly: the caller gives the instants at which a window may start and one length for
 all. Each machine takes one start; a start may serve several machines; at any instant at most k
 windows are open; the sum of the losses (of :func:`~numgenius_core.maintenance.disturbances`) is to
-be least.
+be least. Contracts end when they say now, as for a single machine
+(:func:`~numgenius_core.maintenance.best_window`).
 
 * *Aligned* starts are at least the length apart, so no two windows overlap and the limit is k
   machines a start. That is an assignment problem, solved to the optimum (successive shortest
@@ -187,7 +188,9 @@ def plan_fleet(
     """Return a window for every machine, at most ``at_once`` of them down at any instant.
 
     Args:
-        fleet: Each machine's id with its contracts.
+        fleet: Each machine's id with its contracts. Each contract is taken to end when it says;
+            under a rolling end that is sure only once the machine is unlisted, or listed with a
+            fixed end.
         starts: The instants at which a window may start, such as
             :func:`~numgenius_core.maintenance.aligned_starts` makes.
         length: Length of a window, whole seconds, the same for all machines.

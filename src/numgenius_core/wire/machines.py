@@ -53,7 +53,8 @@ class HostMachine:
         machine: What it is.
         listing: How it is offered; ``None`` if it is not.
         client_end: When the last contract of a client ends (G4); ``None`` if the row does not say,
-            as of a machine without clients (``occupancy`` shows whether it has some).
+            as of a machine without clients (``occupancy`` shows whether it has some). While
+            ``listing.rolling`` is a duration, each day moves it on.
         promise: The uptime that its listing claims; ``None`` if it claims none. A row that only
             shows the confidence (``band``) does not say the spread, which is 0.5 here.
         band: The confidence as the row shows it; ``None`` if it does not.
