@@ -137,6 +137,17 @@ def test_machines_are_priced_as_clients_pay() -> None:
     assert (name, found["price"], found["rented"]) == ("7: 4 × A100", "1.20", "0")
 
 
+def test_a_client_is_there_to_the_second_in_which_it_leaves() -> None:
+    row = b"""[{"id": 7, "gpu_name": "A100", "num_gpus": 4, "listed_gpu_cost": 0.9,
+        "gpu_occupancy": "D x x x ", "client_end_date": 1796407230, "end_date": 1798999200}]"""
+    one = read_machines(row).machines[0]
+    found = machine_fields(one, datetime(2026, 12, 1, 12, tzinfo=UTC))
+    assert (found["client_end"], found["end"]) == ("2026-12-04T18:00:30", "2027-01-03T18:00")
+    [stop] = [each for each in ask(who="host", **found)["sections"] if each["name"] == "stop"]
+    assert "nobody is 2026-12-04 18:00:30" in " ".join(stop["text"])
+    assert "an end date that rolls" in stop["text"][-1]
+
+
 @pytest.mark.parametrize(
     ("now", "saturday"),
     [("2026-12-01T12:00", "05"), ("2026-12-05T09:59", "05"), ("2026-12-05T10:00", "12")],

@@ -99,6 +99,8 @@ class TestOptions:
         assert mix.label == "mix 8+2"
         never, day = vary(WEEK, end=[None, EPOCH + timedelta(days=9)])
         assert (never.label, day.label) == ("end never", "end 2026-01-10 00:00")
+        late = EPOCH + timedelta(days=9, seconds=30)  # told from the one before
+        assert vary(WEEK, end=[late])[0].label == "end 2026-01-10 00:00:30"
         assert vary(WEEK) == (Option(values=(), scenario=WEEK),)
         assert vary(WEEK)[0].label == "as it is"
 

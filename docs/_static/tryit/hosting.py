@@ -75,14 +75,19 @@ def machine_fields(one: HostMachine, now: datetime) -> dict[str, str]:
     if one.listing is not None:
         found |= {"price": str(one.listing.prices.gpu), "min_gpu": str(one.listing.min_gpu)}
         if one.listing.end is not None:
-            found["end"] = f"{one.listing.end:{_MINUTE}}"
+            found["end"] = _field(one.listing.end)
     if one.client_end is not None:
-        found["client_end"] = f"{one.client_end:{_MINUTE}}"
+        found["client_end"] = _field(one.client_end)
     elif not one.occupancy:
         found["rented"] = "0"
     if one.occupancy:
         found["rented"] = str(sum(letter != "x" for letter in one.occupancy))
     return found
+
+
+def _field(end: datetime) -> str:
+    """Return an end as a field takes it, to its second: a minute cut off is one too early."""
+    return f"{end:{_MINUTE}:%S}".removesuffix(":00")
 
 
 def _listing(form: Form) -> Listing:
@@ -156,6 +161,11 @@ def _stop(form: Form, listing: Listing) -> dict[str, Any]:
     last = max([now, *(each.end for each in clients if each.end is not None)])
     free = best_window(clients, length, Interval(now, last + length), weights=_GROSS)
     said.append(f"The first time that is sure to disturb nobody is {free.window}.")
+    if clients:
+        said.append(
+            "It is sure only if nobody is extended until then: an end date that rolls does so each "
+            "day, until the machine is unlisted or listed to end at that time."
+        )
     return section("stop", "May I stop the machine?", text=said)
 
 

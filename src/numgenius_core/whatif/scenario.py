@@ -192,7 +192,9 @@ def _text(value: object, number: int = 0) -> str:
         return "+".join(map(_text, value))
     if value is None:
         return "never"
-    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+    return str(value)
 
 
 def _price(scenario: Scenario, value: PerGpuHour) -> Scenario:
