@@ -346,6 +346,43 @@ class TestMaint:
         (one,) = answer(capsys, "maint", str(path), "--now", "2026-07-31")["machines"]
         assert one["rented"] == 4
 
+    def test_an_end_that_rolls_is_not_sure_before_it_is_unlisted(
+        self, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        """DOMAIN 7: "each day the end is set to now + duration"."""
+        rolls = {**MACHINES[0], "end_date": None, "duration": 864_000}
+        empty = {**rolls, "id": 9, "gpu_occupancy": "x x x x ", "client_end_date": None}
+        unlisted = {**rolls, "id": 10, "listed": False}
+        Path(machines).write_text(json.dumps([rolls, empty, unlisted]))
+        words = ("maint", machines, "--now", "2026-07-31T22:00Z")
+        found = answer(capsys, *words)["machines"]
+        assert [each["rolling"] for each in found] == ["10d", "10d", None]
+        _, first, *others, before, note = text(capsys, *words).splitlines()
+        assert first.split()[4:9] == ["2026-08-01", "00:00", "*", "2026-08-01", "04:00"]
+        assert not any("*" in each for each in others)  # nobody is there to wait for, or it is sure
+        assert before.startswith("Until then take no new clients")
+        assert note.startswith("*: its end rolls on each day, and this time with it: unlist it")
+        assert "*" not in text(capsys, *words, "--machine", "9")
+
+    def test_a_client_who_leaves_within_a_minute_is_not_cut_off(
+        self, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        end = datetime(2026, 7, 25, 17, 20, 30, tzinfo=UTC).timestamp()
+        Path(machines).write_text(json.dumps([{**MACHINES[0], "client_end_date": end}]))
+        row = text(capsys, "maint", machines, "--now", "2026-07-20").splitlines()[1].split()
+        assert row[4:8] == ["2026-07-25", "17:20:30", "2026-07-25", "21:20:30"]
+
+    def test_what_is_lost_is_the_host_s_own_or_with_the_fee_the_clients(
+        self, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        """DOMAIN 2: "client price = host price / (1 − fee)", and the file has the host's."""
+        words = ("maint", machines, "--now", "2026-07-31T22:00Z", "--hours", "1")
+        assert answer(capsys, *words)["machines"][0]["lost_now"] == "0.60"
+        (one, _) = answer(capsys, *words, "--platform-fee", "0.25")["machines"]
+        assert one["lost_now"] == "0.80"
+        said = "--platform-fee: need a fraction from 0 to below 1, got '1'"
+        assert said in refused(capsys, *words, "--platform-fee", "1")
+
     def test_the_table_says_what_to_do_before(
         self, capsys: pytest.CaptureFixture[str], machines: str
     ) -> None:
