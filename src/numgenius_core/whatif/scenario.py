@@ -51,8 +51,8 @@ class Relisting:
     Attributes:
         at: The instant at which it does, within the horizon.
         machine: The machine's id.
-        listing: The new listing; ``None`` unlists the machine: no new rentals, and no change to
-            those there are.
+        listing: The new listing with every term, the platform's fee too; ``None`` unlists the
+            machine: no new rentals, and no change to those there are.
 
     Raises:
         RuleViolation: An instant without a time zone, or the listing of another machine.
