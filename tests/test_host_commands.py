@@ -510,6 +510,7 @@ class TestCharge:
         price = marked.split()[0].rstrip("0")
         assert lines[-1].startswith(f"Ask ${price}")
         assert "profit $ in 3 d" in lines[0]
+        assert lines[-2].startswith("Each run begins with an empty machine")
 
     def test_fitted_to_what_the_machine_has_seen(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path

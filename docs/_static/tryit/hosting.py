@@ -315,6 +315,7 @@ class Simulation:
         said = [
             f"Ask ${best.value('price')} a GPU-hour{tail}",
             "Who comes is an assumption: compare the prices, and take the dollars for no forecast.",
+            "Each run begins with an empty machine: long stays fill it slowly (more days tell).",
         ]
         prices = section(
             "prices",

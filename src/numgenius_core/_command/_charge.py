@@ -18,6 +18,9 @@ What to ask for a machine: prices are tried on the same simulated clients, by th
 
 Who comes is a preset, or fitted to what your machine has seen. The presets are assumptions, not
 measurements: compare the prices, and take the dollars for no forecast.
+
+Each run begins with an empty machine, which fills as clients come: where they stay for weeks, less
+of it is rented in few --days than later on.
 """
 MORE = """\
 demand presets (load: GPU time wanted at any price, as a multiple of the machine's):
@@ -95,5 +98,6 @@ def show(result: dict[str, Any], options: Namespace) -> None:
             )
         )
     print_table(("$/GPU-hour (* best)", f"profit $ in {options.days} d", "rented", "lost"), rows)
+    print("Each run begins with an empty machine: long stays fill it slowly (more --days tell).")
     tail = "" if result["clear"] else "; others may do as well (more --runs tell)"
     print(plain(f"Ask ${result['best']} a GPU-hour{tail}."))

@@ -92,7 +92,7 @@ class Scenario:
     Attributes:
         listings: One listing of each machine, as published at the start of the horizon.
         demand: Recorded requests, or a generator of them.
-        horizon: The time that is simulated.
+        horizon: The time that is simulated. Every machine is empty when it begins.
         relistings: What the host publishes anew meanwhile.
         power: What the machines draw; they draw nothing if left out.
         placement: Which free block an instance gets, and of equally dear machines which.
