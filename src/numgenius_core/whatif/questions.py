@@ -255,10 +255,12 @@ def best_mix(
         scenario: What is listed and who comes.
         mixes: Mixes to try, each a ``min_gpu`` for every listing; if left out, all mixes of what
             each machine may have. Machines that are listed alike, their ids and ``min_gpu`` aside,
-            are tried in one order only, the smaller ``min_gpu`` first: another order changes no
-            more than which of them takes a client to whom both cost the same. So ten of 8 GPUs
-            have 286 mixes, not 4¹⁰; kinds multiply, and with six more of another price there are
-            24,024. Then name the mixes, such as one ``min_gpu`` for each kind: 16 of these.
+            are tried in one order only, the smaller ``min_gpu`` first. So ten of 8 GPUs have 286
+            mixes, not 4¹⁰; kinds multiply, and with six more of another price there are 24,024.
+            Then name the mixes, such as one ``min_gpu`` for each kind: 16 of these. Another order
+            changes which of them takes a client to whom both cost the same, and so who finds room
+            later. No host decides that; where clients are few it can be worth a third of the
+            profit, so name the orders of the best mix, too, to see what it is worth here.
         measure: The figure whose mean is to be greatest.
         runs: Runs of each option; this and what follows is as of
             :func:`~numgenius_core.whatif.sweep`.
