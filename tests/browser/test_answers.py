@@ -14,6 +14,7 @@ import pytest
 
 import answers
 import fields
+import renting
 from effort import up_to
 from hosting import machine_fields
 from numgenius_core._command import main
@@ -158,3 +159,33 @@ def test_machine_of_a_file_is_asked_about_now(now: str, saturday: str) -> None:
     found = machine_fields(one, datetime.fromisoformat(now).replace(tzinfo=UTC))
     assert (found["now"], found["stop"]) == (now, f"2026-12-{saturday}T10:00")
     assert ask(who="host", **found).keys() == {"sections"}
+
+
+# -- a record of a price ------------------------------------------------------------------------
+
+RECORD: Final = b"time,price\n2026-01-01T00:00Z,0.25\n2026-01-01T06:00Z,0.75\n2026-01-02T00:00Z,1"
+
+
+def test_a_record_is_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = answers.Page()
+    assert json.loads(page.drop("history", "h.csv", RECORD)) == {
+        "text": "h.csv: a record of prices",
+        "choices": [],
+    }
+    monkeypatch.delattr(renting, "read_price_series")
+    monkeypatch.delattr(renting, "compare_bids")
+    for hours in ("24", "25"):
+        found = json.loads(page.answer(json.dumps(FIELDS | {"who": "renter", "hours": hours})))
+        bids = found["sections"][3]
+        assert [row[:2] for row in bids["table"]["rows"]] == [
+            ["0.25", "25.00%"],
+            ["0.75", "100.00%"],
+            ["1.00", "100.00%"],
+        ]
+
+
+def test_prices_of_one_moment_are_no_record() -> None:
+    told = json.loads(answers.Page().drop("history", "h.csv", b"time,price\n2026-01-01,0.5"))[
+        "errors"
+    ]["history"]
+    assert told == "need a price that holds for some time, got prices of a single moment"

@@ -48,6 +48,9 @@ MACHINES: Final = json.dumps(
         {"id": 8, "gpu_name": "A100", "num_gpus": 8, "listed_gpu_cost": 0.9},
     ]
 )
+RECORD: Final = "\n".join(
+    ["time,price", *(f"{1_700_000_000 + 60 * i},{(i * 37 % 1_000) / 1_000}" for i in range(20_000))]
+)
 pytestmark = pytest.mark.skipif(
     not (BUILT and CHROMIUM), reason="needs NUMGENIUS_TRY_IT and Chromium"
 )
@@ -193,6 +196,21 @@ def test_dropped_file(page: Any) -> None:
     known = answers.Page()
     known.drop("offers", "mine.json", market)
     same(page, known, "answer-renter")
+
+
+def test_slider_beside_a_record(page: Any, context: Any, address: str) -> None:
+    found = context.new_page()
+    found.goto(address)
+    found.wait_for_selector("body[data-tryit=ready]", timeout=120_000)
+    give(found, "history", RECORD.encode())
+    known = answers.Page()
+    known.drop("history", "mine.json", RECORD.encode())
+    change(found, "hours", "99")
+    took = int(found.evaluate("document.body.dataset.took"))
+    same(found, known, "answer-renter")
+    change(page, "hours", "99")
+    assert took < 100 + 2 * int(page.evaluate("document.body.dataset.took"))
+    found.close()
 
 
 @pytest.mark.parametrize("content", [b"", b"[{", b'{"a": 1}', b"\xff\xfe\x00"])

@@ -16,7 +16,7 @@ from fields import BadField, Form
 from hosting import Simulation, host, machine_fields
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.wire import Reading, read_machines, read_offers, read_sample
-from renting import rent
+from renting import price_record, rent
 
 _MOST_FAULTS = 5
 _LONGEST = 1_000
@@ -32,7 +32,7 @@ class Page:
 
     def __init__(self) -> None:
         self._market = read_sample()
-        self._history: bytes | None = None
+        self._record: dict[str, Any] | None = None
         self._simulation: Simulation | None = None
 
     def drop(self, kind: str, name: str, content: bytes, text: str = "{}") -> str:
@@ -62,8 +62,7 @@ class Page:
             elif kind == "machines":
                 choices, told = _machines(content, form)
             else:
-                rent(self._market, Form({"hours": "1", "mode": "on-demand"}), content)
-                self._history, told = content, "a record of prices"
+                self._record, told = price_record(content), "a record of prices"
         return {"text": f"{name}: {told}", "choices": choices}
 
     def _offers(self, content: bytes) -> tuple[Reading, str]:
@@ -93,7 +92,7 @@ class Page:
 
     def _answer(self, form: Form) -> dict[str, Any]:
         answers = {
-            "renter": lambda: rent(self._market, form, self._history),
+            "renter": lambda: rent(self._market, form, self._record),
             "host": lambda: host(form),
         }
         return form.choice("who", answers)()

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from fields import BadField, Form, chart, section, table
 from numgenius_core import Mode, Offer, PerHour
+from numgenius_core.errors import RuleViolation
 from numgenius_core.planning import compare_bids, read_price_series
 from numgenius_core.prices import NotRented, Quote, QuotePart, Ranking, rank_offers
 from numgenius_core.search import FIELDS, View, gpu_matcher
@@ -46,14 +47,15 @@ _PARTS: Final = {
 }
 
 
-def rent(market: Reading, form: Form, history: bytes | None) -> dict[str, Any]:
+def rent(market: Reading, form: Form, record: dict[str, Any] | None) -> dict[str, Any]:
     """Return what fits a stay and what each offer costs.
 
     Args:
         market: The offers.
         form: ``gpu``, ``gpus``, ``hours``, ``disk``, ``upload``, ``download``, ``mode``, ``bid``
             and ``any`` (offers that are not verified too).
-        history: A record of a price, for the chart of bids.
+        record: How often bids would have run, if there is a record of a price: it is the same
+            whatever the form says.
 
     Raises:
         BadField: A field that the library refuses.
@@ -66,7 +68,7 @@ def rent(market: Reading, form: Form, history: bytes | None) -> dict[str, Any]:
             _ranking(ranking, market, len(offers)),
             _left_out(ranking),
             _ladder(ranking),
-            _bids(offers, market, form) if history is None else _record(history),
+            _bids(offers, market, form) if record is None else record,
         ]
     }
 
@@ -205,10 +207,20 @@ def _bids(offers: Sequence[Offer], market: Reading, form: Form) -> dict[str, Any
     return section("bids", "Bid against availability", text=said, chart=drawn)
 
 
-def _record(history: bytes) -> dict[str, Any]:
-    """Return how often bids would have run on the record of a price."""
-    form = Form({"history": ""})
-    found = form.read("history", lambda _: read_price_series(history, naive="utc"))
+def price_record(history: bytes) -> dict[str, Any]:
+    """Return how often bids would have run on the record of a price: a part of the answer.
+
+    Raises:
+        BadField: All its prices are of one moment.
+        NumgeniusError: It cannot be read.
+    """
+    try:
+        found = read_price_series(history, naive="utc")
+    except RuleViolation as fault:
+        if not fault.path.startswith("end"):
+            raise
+        got = f"prices of a single moment{fault.path.removeprefix('end')}"
+        raise BadField("history", f"need a price that holds for some time, got {got}") from None
     name, series = next(iter(found.items()))
     prices = sorted(set(series.prices), key=lambda bid: bid.steps)
     last = len(prices) - 1
