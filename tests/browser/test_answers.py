@@ -38,6 +38,12 @@ def ask(**typed: str) -> dict[str, Any]:
     return found
 
 
+def said(answer: dict[str, Any], name: str) -> str:
+    """Return what an answer says under one heading."""
+    [part] = [each for each in answer["sections"] if each["name"] == name]
+    return " ".join(part["text"])
+
+
 def test_renter_gets_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
     words = "quote --sample --gpu 4090 --gpus 2 --hours 72 --disk 200 --download 500 --any --json"
     assert main(words.split()) == 0
@@ -111,7 +117,7 @@ def test_bad_file_changes_nothing(kind: str, content: bytes) -> None:
 
 
 def test_howto_says_what_the_page_answers() -> None:
-    said = re.findall(r"^> (.+)$", HOWTO.read_text("utf-8"), re.MULTILINE)
+    quoted = re.findall(r"^> (.+)$", HOWTO.read_text("utf-8"), re.MULTILINE)
     page, host = answers.Page(), FIELDS | {"who": "host"}
     found = json.loads(page.begin(json.dumps(host)))
     while found["more"]:
@@ -120,8 +126,8 @@ def test_howto_says_what_the_page_answers() -> None:
     for typed in (FIELDS | {"who": "renter"}, host, later):
         found["sections"] += json.loads(page.answer(json.dumps(typed)))["sections"]
     told = {text for part in found["sections"] for text in part["text"]}
-    assert len(said) >= 5
-    assert set(said) <= told
+    assert len(quoted) >= 5
+    assert set(quoted) <= told
 
 
 @pytest.mark.parametrize("module", [answers, fields])
@@ -161,6 +167,62 @@ def test_machine_of_a_file_is_asked_about_now(now: str, saturday: str) -> None:
     assert ask(who="host", **found).keys() == {"sections"}
 
 
+# -- a question that cannot be answered ---------------------------------------------------------
+
+
+def test_a_listing_that_ends_before_its_clients_is_answered() -> None:
+    """DOMAIN 13: a shorter end leaves contracts untouched, and such records are real."""
+    found = ask(who="host", end="2026-12-03T18:00")  # the last client leaves a day later
+    assert found.keys() == {"sections"}
+    assert said(found, "extending") == (
+        "The listing ends before its last client leaves: there is nothing to extend to."
+    )
+    assert "sure to disturb nobody is 2026-12-04 18:00:00" in said(found, "stop")
+    assert said(found, "slices") == "The machine is offered as 1 1 1 1 1 1 2 2 2 4 6."
+
+
+@pytest.mark.parametrize(
+    ("names", "unanswered"),
+    [
+        ("min_gpu", "slices"),
+        ("discount", ""),  # which only the simulation asks for
+        ("fee", "extending promise"),
+        ("now rented client_end", "stop extending"),
+        ("end", "extending"),
+        ("stop stop_hours", "stop"),
+        ("again vacancy let", "extending"),
+        ("outages outage_hours target", "promise"),
+    ],
+)
+def test_one_question_takes_no_other_with_it(names: str, unanswered: str) -> None:
+    known = ask(who="host")["sections"]
+    for name in names.split():
+        found = ask(who="host", **{name: "x"})
+        assert found["errors"].keys() == {name}
+        assert len(found["sections"]) == len(known) == 4
+        for part, before in zip(found["sections"], known, strict=True):
+            if part["name"] in unanswered.split():
+                assert part["text"] == ["Not answered: see the field."]
+                assert part.keys() == {"name", "title", "text"}
+            else:
+                assert part == before
+
+
+def test_two_fields_that_are_wrong_are_both_told() -> None:
+    found = ask(who="host", min_gpu="3", target="0")
+    assert found["errors"].keys() == {"min_gpu", "target"}
+
+
+def test_a_bad_bid_leaves_the_bids_that_are_taken() -> None:
+    found = ask(who="renter", mode="interruptible", bid="x")
+    known = ask(who="renter", mode="interruptible")
+    assert found["errors"].keys() == {"bid"}
+    assert [part["text"] for part in found["sections"][:3]] == 3 * [
+        ["Not answered: see the field."]
+    ]
+    assert found["sections"][3] == known["sections"][3]
+
+
 # -- a record of a price ------------------------------------------------------------------------
 
 RECORD: Final = b"time,price\n2026-01-01T00:00Z,0.25\n2026-01-01T06:00Z,0.75\n2026-01-02T00:00Z,1"
@@ -174,7 +236,7 @@ def test_a_record_is_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     monkeypatch.delattr(renting, "read_price_series")
     monkeypatch.delattr(renting, "compare_bids")
-    for hours in ("24", "25"):
+    for hours in ("24", "25", "x"):  # what does not ask the form is answered whatever it says
         found = json.loads(page.answer(json.dumps(FIELDS | {"who": "renter", "hours": hours})))
         bids = found["sections"][3]
         assert [row[:2] for row in bids["table"]["rows"]] == [
@@ -184,8 +246,126 @@ def test_a_record_is_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ]
 
 
+# -- sentences ----------------------------------------------------------------------------------
+
+RENTER: Final = ("gpus", "hours", "disk", "upload", "download", "bid")
+OPTIONAL: Final = frozenset({"gpus", "disk", "upload", "download", "bid", "end"})
+PERCENT: Final = ("discount", "fee", "let", "target")
+WRONG: Final = {
+    "hours": ("0", "0.333", "100001"),
+    "disk": ("0.0001",),
+    "machine_gpus": ("0", "65"),
+    "min_gpu": ("0", "3", "64"),
+    "discount": ("100", "100.1"),
+    "fee": ("100", "101"),
+    "let": ("101",),
+    "target": ("0", "100", "99.9991", "99.00000001"),
+    "now": ("2200-01-01",),
+    "client_end": ("2026-12-01T12:00", "2000-01-01"),
+    "stop": ("2026-12-01T11:59", "2000-01-01"),
+    "stop_hours": ("0", "721"),
+    "rented": ("7",),
+    "vacancy": ("366",),
+    "outages": ("61",),
+    "outage_hours": ("0", "0.333", "241"),
+    "low": ("0",),
+    "high": ("0", "0.12"),
+    "tries": ("1", "21"),
+    "days": ("0", "91"),
+    "runs": ("1", "201"),
+}
+"""What each field refuses, beside what none takes."""
+
+
+def refused(name: str, value: str) -> dict[str, str]:
+    """Return all that the page says of a form with one wrong field, asked and simulated."""
+    typed = {"who": "renter" if name in RENTER else "host", "mode": "interruptible", name: value}
+    begun = json.loads(KNOWN.begin(json.dumps(FIELDS | typed)))
+    asked = ask(**typed).get("errors", {})
+    simulated = begun.get("errors", {}) if typed["who"] == "host" else {}
+    found: dict[str, str] = simulated | asked
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(FIELDS.keys() - {"gpu", "mode", "demand"}))
+def test_the_sentence_stands_beside_the_field_that_is_wrong(name: str) -> None:
+    none = ("x", "", "-1", "1e9", "9" * 9)[: up_to(5, 2)]
+    for value in (*none, *WRONG.get(name, ())):
+        if not value and name in OPTIONAL:
+            continue
+        [(field, sentence)] = refused(name, value).items()
+        assert field == name
+        assert sentence.startswith("need ")
+        assert sentence.endswith(f", got {value or 'nothing'}")  # as it was typed
+        assert "(or " not in sentence
+
+
+@pytest.mark.parametrize("name", PERCENT)
+def test_a_field_in_percent_is_answered_in_percent(name: str) -> None:
+    values = [value for value in (*WRONG[name], "101", "x") if value != "99.00000001"]
+    for value in values:
+        assert re.search(
+            r" 0 (and at most|to below|to) (99\.999|100)\b", refused(name, value)[name]
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("fee", "99.9"),
+        ("discount", "99.9"),
+        ("target", "99.999"),
+        ("target", "0.0000001"),
+        ("let", "100"),
+        ("outage_hours", "0.0025"),
+        ("outage_hours", "240"),
+        ("hours", "0.01"),
+        ("disk", "0.001"),
+    ],
+)
+def test_who_obeys_a_sentence_is_answered(name: str, value: str) -> None:
+    assert refused(name, value) == {}
+
+
+def test_a_claim_just_below_all_is_not_shown_as_all() -> None:
+    told = said(ask(who="host", outages="60", target="99.999"), "promise")
+    assert told.startswith("These outages sustain no claim of 99.999 %: offer none.")
+
+
+ODD_FILES: Final = [
+    b'[{"id": 1, "gpu_name": "A", "num_gpus": 2, "machine_id": 3, "dph_total": 1.0}]',
+    b'[{"id": 1, "gpu_name": "A", "num_gpus": 2, "listed_gpu_cost": 1.0, "gpu_occupancy": "x x"}]',
+    b'[{"id": 1, "gpu_name": "A", "num_gpus": 2, "actual_status": "running"}]',
+    b'[{"id": 1, "gpu_name": "A", "num_gpus":2, "listed_gpu_cost":1, "credit_discount_max": 1.0}]',
+    b"time,price\n2026-01-01T00:00,0.5",
+    b"a,b\n1,2",
+    b"PAR1",
+    b"ARROW1",
+    b"Obj\x01",
+    b"\x89HDF",
+]
+
+
+@pytest.mark.parametrize("kind", ["offers", "machines", "history"])
+@pytest.mark.parametrize("content", ODD_FILES)
+def test_a_file_is_refused_without_a_word_of_python(kind: str, content: bytes) -> None:
+    told = json.loads(answers.Page().drop(kind, "mine.json", content, '{"fee": "25"}'))
+    for sentence in told.get("errors", {}).values():
+        assert not re.search(r"read_\w+|numgenius_core|pandas|\(or |\bsay which|\w\(", sentence)
+        assert not sentence.startswith("text:")
+        assert "(save it as" in sentence or not content.startswith((b"PAR1", b"Obj", b"\x89HDF"))
+
+
+def test_a_file_on_the_wrong_box_is_told_its_own() -> None:
+    offers, machines, *_ = ODD_FILES
+    page = answers.Page()
+    told = json.loads(page.drop("machines", "mine.json", offers))["errors"]["machines"]
+    assert told.startswith("mine.json: need machines, got offers, as search offers --raw prints")
+    assert told.endswith("(drop it on the box of a renter's market)")
+    told = json.loads(page.drop("offers", "mine.json", machines))["errors"]["offers"]
+    assert told.endswith("(drop it on the box of a host's machines)")
+
+
 def test_prices_of_one_moment_are_no_record() -> None:
-    told = json.loads(answers.Page().drop("history", "h.csv", b"time,price\n2026-01-01,0.5"))[
-        "errors"
-    ]["history"]
+    told = json.loads(answers.Page().drop("history", "h.csv", ODD_FILES[4]))["errors"]["history"]
     assert told == "need a price that holds for some time, got prices of a single moment"

@@ -278,6 +278,20 @@ def test_host(page: Any, address: str) -> None:
     same(page, answers.Page(), "answer-host")
 
 
+def test_one_question_takes_no_other_with_it(page: Any, address: str) -> None:
+    open_at(page, address, "who=host")
+    change(page, "outage_hours", "0")
+    assert page.text_content("#wrong-outage_hours").endswith(", got 0")
+    wrong = "[...document.querySelectorAll('[aria-invalid]')].map((each) => each.name)"
+    assert page.evaluate(wrong) == ["outage_hours"]
+    assert "Not all can be answered" in page.text_content("#tryit-status")
+    assert "stale" not in page.get_attribute("#answer-host", "class")
+    same(page, answers.Page(), "answer-host")
+    change(page, "outage_hours", "1")
+    assert page.evaluate(wrong) == []
+    same(page, answers.Page(), "answer-host")
+
+
 def test_simulation_is_cpythons(page: Any, address: str) -> None:
     open_at(page, address, "who=host&runs=2&tries=3&days=3")
     page.click("#tryit-simulate")

@@ -7,19 +7,19 @@ shows as a figure is made here, by the library's own functions.
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from fields import BadField, Form
+from fields import BadField, Form, sentence
 from hosting import Simulation, host, machine_fields
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.wire import Reading, read_machines, read_offers, read_sample
 from renting import price_record, rent
 
 _MOST_FAULTS = 5
-_LONGEST = 1_000
 
 
 class Page:
@@ -27,7 +27,7 @@ class Page:
 
     >>> page = Page()
     >>> page.answer('{"who": "renter", "gpus": "4", "mode": "on-demand", "hours": "0"}')
-    '{"errors": {"hours": "need whole seconds, at least one, got 0"}}'
+    '{"errors": {"hours": "need more than 0 hours, in whole seconds (0.01 hours are 36), got 0"}}'
     """
 
     def __init__(self) -> None:
@@ -50,8 +50,8 @@ class Page:
         except BadField as fault:
             return json.dumps({"errors": {kind: fault.sentence}})
         except NumgeniusError as fault:
-            sentence = " ".join(str(fault).split()).replace("<bytes>", name)
-            return json.dumps({"errors": {kind: sentence[:_LONGEST]}})
+            told = re.sub("^text(?=:)", lambda _: name, sentence(fault))
+            return json.dumps({"errors": {kind: told}})
 
     def _take(self, kind: str, name: str, content: bytes, form: Form) -> dict[str, Any]:
         choices: list[tuple[str, dict[str, str]]] = []
@@ -69,10 +69,10 @@ class Page:
         found = read_offers(content, on_error="collect")
         told = f"{len(found.offers):,} offers"
         if not found.offers:
-            why = str(found.faults[0]) if found.faults else "none"
-            raise BadField("offers", f"need at least one offer, got {why}"[:_LONGEST])
+            why = sentence(found.faults[0]) if found.faults else "none"
+            raise BadField("offers", f"need at least one offer, got {why}")
         if found.skipped:
-            faults = "; ".join(str(fault) for fault in found.faults[:_MOST_FAULTS])
+            faults = "; ".join(sentence(fault) for fault in found.faults[:_MOST_FAULTS])
             told += f", {found.skipped:,} left out ({faults})"
         return found, told
 
@@ -88,7 +88,7 @@ class Page:
         except BadField as fault:
             return json.dumps({"errors": {fault.field: fault.sentence}})
         except NumgeniusError as fault:  # of no single field
-            return json.dumps({"errors": {"who": " ".join(str(fault).split())[:_LONGEST]}})
+            return json.dumps({"errors": {"who": sentence(fault)}})
 
     def _answer(self, form: Form) -> dict[str, Any]:
         answers = {
