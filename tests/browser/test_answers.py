@@ -67,6 +67,7 @@ def test_lines_add_up(mode: str) -> None:
 
 def test_host_stops_before_the_client_has_left() -> None:
     stop = ask(who="host", stop="2026-12-04T16:00")["sections"][1]["text"]
+    assert len(stop) == 4
     assert stop[0].startswith("No: ")
     assert "4.0 GPU-hours" in stop[0]  # two GPUs until 18:00
     assert "$0.80" in stop[0]
@@ -122,11 +123,11 @@ def test_howto_says_what_the_page_answers() -> None:
     found = json.loads(page.begin(json.dumps(host)))
     while found["more"]:
         found = json.loads(page.step())
-    later = host | {"stop": "2026-12-04T16:00"}
-    for typed in (FIELDS | {"who": "renter"}, host, later):
+    ended, later = host | {"end": "2026-12-04T18:00"}, host | {"stop": "2026-12-04T16:00"}
+    for typed in (FIELDS | {"who": "renter"}, host, ended, later):
         found["sections"] += json.loads(page.answer(json.dumps(typed)))["sections"]
     told = {text for part in found["sections"] for text in part["text"]}
-    assert len(quoted) >= 5
+    assert len(quoted) >= 6
     assert set(quoted) <= told
 
 
@@ -187,8 +188,7 @@ def test_a_listing_that_ends_before_its_clients_is_answered() -> None:
         ("min_gpu", "slices"),
         ("discount", ""),  # which only the simulation asks for
         ("fee", "extending promise"),
-        ("now rented client_end", "stop extending"),
-        ("end", "extending"),
+        ("now end rented client_end", "stop extending"),
         ("stop stop_hours", "stop"),
         ("again vacancy let", "extending"),
         ("outages outage_hours target", "promise"),
@@ -221,6 +221,38 @@ def test_a_bad_bid_leaves_the_bids_that_are_taken() -> None:
         ["Not answered: see the field."]
     ]
     assert found["sections"][3] == known["sections"][3]
+
+
+# -- what makes a time sure ---------------------------------------------------------------------
+
+SURE_IF: Final = "Until then take no new clients: unlist, or let the listing end at that time."
+
+
+def test_a_time_is_sure_only_if_nobody_new_comes() -> None:
+    """G11: "Unlisting prevents new contracts. With a current rental, set the end date"."""
+    told = said(ask(who="host"), "stop")  # four GPUs are free, and listed until March
+    assert told.startswith("Yes, if you take no new clients until then: nobody who rents now")
+    assert "can be made sure to disturb nobody is 2026-12-04 18:00:00 …" in told
+    assert f"{SURE_IF} As it is listed now, free GPUs can be rented until 2027-03-01 00:00" in told
+
+
+@pytest.mark.parametrize("rented", ["2", "0"])
+def test_of_an_empty_machine_too(rented: str) -> None:
+    told = said(ask(who="host", rented=rented, end=""), "stop")
+    assert told.startswith("Yes, if you take no new clients until then")
+    assert f"{SURE_IF} As it is listed now, free GPUs can be rented without an end." in told
+
+
+def test_a_listing_that_has_ended_by_then_makes_it_sure() -> None:
+    told = said(ask(who="host", end="2026-12-04T18:00"), "stop")  # the client end date
+    assert told.startswith("Yes: nobody is disturbed from 2026-12-05 10:00:00 …")
+    assert "The first time that is sure to disturb nobody is 2026-12-04 18:00:00 …" in told
+    assert "new clients" not in told
+    between = said(ask(who="host", end="2026-12-05T10:00"), "stop")
+    assert between.startswith("Yes: nobody is disturbed from 2026-12-05 10:00:00 …")
+    assert SURE_IF in between
+    later = said(ask(who="host", end="2026-12-05T10:01"), "stop")
+    assert later.startswith("Yes, if you take no new clients")
 
 
 # -- a record of a price ------------------------------------------------------------------------

@@ -176,7 +176,7 @@ def _clients(form: Form, prices: PriceTerms) -> list[Contract]:
 def _stop(form: Form) -> dict[str, Any]:
     clients = _clients(form, PriceTerms(gpu=form.read("price", PerGpuHour)))
     length = timedelta(hours=form.whole("stop_hours", 1, 720))
-    start, now = form.instant("stop"), form.instant("now")
+    start, now, end = form.instant("stop"), form.instant("now"), _end(form)
     if start < now:
         raise BadField("stop", f"need {_field(now)} (now) or later, got {form.text('stop')}")
     asked = best_window(clients, length, Interval(start, start + length), weights=_GROSS)
@@ -187,17 +187,48 @@ def _stop(form: Form) -> dict[str, Any]:
                 f"{float(asked.gpu_hours):.1f} GPU-hours from them, worth ${asked.revenue:.2f}."
             )
         ]
-    else:
+    elif _nobody_new(end, start):
         said = [f"Yes: nobody is disturbed from {asked.window}."]
+    else:
+        said = [
+            (
+                "Yes, if you take no new clients until then: nobody who rents now is disturbed "
+                f"from {asked.window}."
+            )
+        ]
     last = max([now, *(each.end for each in clients if each.end is not None)])
     free = best_window(clients, length, Interval(now, last + length), weights=_GROSS)
-    said.append(f"The first time that is sure to disturb nobody is {free.window}.")
-    if clients:
+    return {"text": said + _first(free.window, end, bool(clients))}
+
+
+def _first(window: Interval, end: datetime | None, in_use: bool) -> list[str]:
+    """Say which time is the first that disturbs nobody, and what makes it sure.
+
+    Rule (hosting guide, G11): "Unlisting prevents new contracts. With a current rental, set the
+    end date to the client end date, so that others can rent until the same date".
+    """
+    if _nobody_new(end, window.start):
+        said = [f"The first time that is sure to disturb nobody is {window}."]
+    else:
+        until = "without an end" if end is None else f"until {end:%Y-%m-%d %H:%M:%S} UTC"
+        said = [
+            f"The first time that can be made sure to disturb nobody is {window}.",
+            (
+                "Until then take no new clients: unlist, or let the listing end at that time. As "
+                f"it is listed now, free GPUs can be rented {until}."
+            ),
+        ]
+    if in_use:
         said.append(
             "It is sure only if nobody is extended until then: an end date that rolls does so each "
             "day, until the machine is unlisted or listed to end at that time."
         )
-    return {"text": said}
+    return said
+
+
+def _nobody_new(end: datetime | None, time: datetime) -> bool:
+    """Say whether who rents from now on has left at a time, because the listing has ended."""
+    return end is not None and end <= time
 
 
 def _extending(form: Form) -> dict[str, Any]:
