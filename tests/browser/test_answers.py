@@ -44,6 +44,11 @@ def said(answer: dict[str, Any], name: str) -> str:
     return " ".join(part["text"])
 
 
+def as_filled(found: dict[str, Any]) -> dict[str, str]:
+    """Return the form as the page fills it: what is null stands as the page opens."""
+    return {name: FIELDS[name] if value is None else value for name, value in found.items()}
+
+
 def test_renter_gets_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
     words = "quote --sample --gpu 4090 --gpus 2 --hours 72 --disk 200 --download 500 --any --json"
     assert main(words.split()) == 0
@@ -149,7 +154,7 @@ def test_a_client_is_there_to_the_second_in_which_it_leaves() -> None:
     row = b"""[{"id": 7, "gpu_name": "A100", "num_gpus": 4, "listed_gpu_cost": 0.9,
         "gpu_occupancy": "D x x x ", "client_end_date": 1796407230, "end_date": 1798999200}]"""
     one = read_machines(row).machines[0]
-    found = machine_fields(one, datetime(2026, 12, 1, 12, tzinfo=UTC))
+    found = as_filled(machine_fields(one, datetime(2026, 12, 1, 12, tzinfo=UTC)))
     assert (found["client_end"], found["end"]) == ("2026-12-04T18:00:30", "2027-01-03T18:00")
     [stop] = [each for each in ask(who="host", **found)["sections"] if each["name"] == "stop"]
     assert "nobody is 2026-12-04 18:00:30" in " ".join(stop["text"])
@@ -163,9 +168,68 @@ def test_a_client_is_there_to_the_second_in_which_it_leaves() -> None:
 def test_machine_of_a_file_is_asked_about_now(now: str, saturday: str) -> None:
     row = b'[{"id": 7, "gpu_name": "A100", "num_gpus": 4, "listed_gpu_cost": 0.9}]'
     one = read_machines(row).machines[0]
-    found = machine_fields(one, datetime.fromisoformat(now).replace(tzinfo=UTC))
+    found = as_filled(machine_fields(one, datetime.fromisoformat(now).replace(tzinfo=UTC)))
     assert (found["now"], found["stop"]) == (now, f"2026-12-{saturday}T10:00")
     assert ask(who="host", **found).keys() == {"sections"}
+
+
+# -- the machine of a file ----------------------------------------------------------------------
+
+NOON: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+
+def machine(**more: Any) -> dict[str, Any]:
+    """Return the fields of a row of four GPUs at $0.90, two of them rented until 21 December."""
+    row = {
+        "id": 8,
+        "gpu_name": "A100",
+        "num_gpus": 4,
+        "listed_gpu_cost": 0.9,
+        "gpu_occupancy": "D D x x ",
+        "client_end_date": datetime(2026, 12, 21, 12, tzinfo=UTC).timestamp(),
+    }
+    [one] = read_machines(json.dumps([row | more])).machines
+    return machine_fields(one, NOON)
+
+
+def test_nothing_stays_of_the_machine_before() -> None:
+    ends = datetime(2027, 3, 1, 12, tzinfo=UTC).timestamp()
+    seven = machine(end_date=ends, credit_discount_max=0.1, listed_min_gpu_count=2)
+    assert (seven["end"], seven["discount"], seven["min_gpu"]) == ("2027-03-01T12:00", "10", "2")
+    eight = machine(credit_discount_max=0.0)  # it never expires (G2), and opts out (G8)
+    assert (eight["end"], eight["discount"], eight["min_gpu"]) == ("", "0", "1")
+    unlisted = machine(listed_gpu_cost=None, client_end_date=None, gpu_occupancy="")
+    kept = [name for name, value in unlisted.items() if value is None]
+    assert kept == ["price", "min_gpu", "discount", "end"]  # as the page opens
+    assert (unlisted["rented"], unlisted["client_end"]) == ("0", "")
+    assert seven.keys() == eight.keys() == unlisted.keys() <= FIELDS.keys()
+
+
+def test_without_an_end_date_there_is_nothing_to_extend_to() -> None:
+    found = ask(who="host", **as_filled(machine(end_date=None)))
+    assert said(found, "extending").startswith("The machine has no end date: there is nothing")
+    assert "free GPUs can be rented without an end" in said(found, "stop")
+
+
+def test_an_end_that_rolls_is_no_date() -> None:
+    found = machine(duration=86_400, end_date=datetime(2026, 12, 2, 12, tzinfo=UTC).timestamp())
+    assert found["end"] == ""
+    told = said(ask(who="host", **as_filled(found)), "stop")
+    assert SURE_IF in told
+    assert "an end date that rolls does so each day" in told
+
+
+def test_where_a_file_only_says_that_somebody_rents_all_gpus_are_rented() -> None:
+    assert machine(gpu_occupancy=None)["rented"] == "4"
+    assert machine(gpu_occupancy="D I R x")["rented"] == "3"
+    past = machine(gpu_occupancy=None, client_end_date=NOON.timestamp() - 1)
+    assert past["rented"] == "0"
+
+
+def test_who_leaves_at_a_time_that_the_file_does_not_say_is_asked_for() -> None:
+    found = ask(who="host", **as_filled(machine(client_end_date=None)))
+    assert found["errors"].keys() == {"client_end"}
+    assert found["errors"]["client_end"].endswith(", got nothing")
 
 
 # -- a question that cannot be answered ---------------------------------------------------------

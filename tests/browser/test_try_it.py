@@ -46,6 +46,26 @@ MACHINES: Final = json.dumps(
             "end_date": NOW + 90 * 86_400,
         },
         {"id": 8, "gpu_name": "A100", "num_gpus": 8, "listed_gpu_cost": 0.9},
+        {
+            "id": 9,
+            "gpu_name": "A100",
+            "num_gpus": 8,
+            "listed_gpu_cost": 0.9,
+            "gpu_occupancy": "D D D D x x x x ",
+            "client_end_date": NOW + 20 * 86_400,
+            "end_date": None,
+            "credit_discount_max": 0.1,
+        },
+        {
+            "id": 10,
+            "gpu_name": "A100",
+            "num_gpus": 8,
+            "listed_gpu_cost": 0.9,
+            "gpu_occupancy": "D D D D x x x x ",
+            "client_end_date": NOW + 20 * 86_400,
+            "end_date": NOW + 5 * 86_400,
+        },
+        {"id": 11, "gpu_name": "H100", "num_gpus": 8},
     ]
 )
 RECORD: Final = "\n".join(
@@ -276,6 +296,30 @@ def test_host(page: Any, address: str) -> None:
     assert page.input_value("[name=price]") == "1.20"
     assert page.input_value("[name=rented]") == "0"
     same(page, answers.Page(), "answer-host")
+
+
+def test_another_machine_of_the_file(page: Any, address: str) -> None:
+    """What the file does not say of it is as the page opens, not as the machine before had it."""
+    open_at(page, address, "who=host")
+    opened = fields(page)
+    give(page, "machines", MACHINES.encode())
+    assert page.input_value("[name=end]") != ""
+    page.select_option("#tryit-machine", label="9: 8 × A100")
+    settle(page)
+    assert (page.input_value("[name=end]"), page.input_value("[name=discount]")) == ("", "10")
+    assert "no end date: there is nothing to extend to" in page.text_content("#answer-host")
+    same(page, answers.Page(), "answer-host")
+    page.select_option("#tryit-machine", label="10: 8 × A100")  # which ends before its clients
+    settle(page)
+    assert "stale" not in page.get_attribute("#answer-host", "class")
+    assert page.text_content("#wrong-end") == ""
+    same(page, answers.Page(), "answer-host")
+    page.select_option("#tryit-machine", label="11: 8 × H100")  # which is not listed
+    settle(page)
+    now = fields(page)
+    assert now["machine_gpus"] == "8"
+    for name in ("price", "min_gpu", "discount", "end"):
+        assert now[name] == opened[name]
 
 
 def test_one_question_takes_no_other_with_it(page: Any, address: str) -> None:

@@ -54,7 +54,7 @@ class Page:
             return json.dumps({"errors": {kind: told}})
 
     def _take(self, kind: str, name: str, content: bytes, form: Form) -> dict[str, Any]:
-        choices: list[tuple[str, dict[str, str]]] = []
+        choices: list[tuple[str, dict[str, str | None]]] = []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is odd in a file is no fault of the page
             if kind == "offers":
@@ -113,7 +113,7 @@ class Page:
         return json.dumps(self._simulation.report())
 
 
-def _machines(content: bytes, form: Form) -> tuple[list[tuple[str, dict[str, str]]], str]:
+def _machines(content: bytes, form: Form) -> tuple[list[tuple[str, dict[str, str | None]]], str]:
     """Return the machines of a file, each with what it is called and its fields."""
     fee = form.share("fee") if form.text("fee") else 0
     machines = read_machines(content, platform_fee=fee).machines

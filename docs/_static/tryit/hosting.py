@@ -70,8 +70,10 @@ def host(form: Form) -> dict[str, Any]:
     return found
 
 
-def machine_fields(one: HostMachine, now: datetime) -> dict[str, str]:
-    """Return what a row of the file says of the fields; the rest stays as it is.
+def machine_fields(one: HostMachine, now: datetime) -> dict[str, str | None]:
+    """Return what the fields of the machine hold, by a row of the file; ``None`` as at first.
+
+    Every field that any row fills is there, so that nothing stays of the machine before.
 
     Args:
         one: The machine.
@@ -80,19 +82,24 @@ def machine_fields(one: HostMachine, now: datetime) -> dict[str, str]:
     saturday = now.replace(hour=10, minute=0) + timedelta(days=(5 - now.weekday()) % 7)
     if saturday <= now:
         saturday += timedelta(days=7)
-    found = {"machine_gpus": str(one.machine.gpus)}
+    found: dict[str, str | None] = dict.fromkeys(("price", "min_gpu", "discount", "end"))
+    found |= {"machine_gpus": str(one.machine.gpus), "rented": str(_rented(one, now))}
     found |= {"now": f"{now:{_MINUTE}}", "stop": f"{saturday:{_MINUTE}}"}
+    found["client_end"] = "" if one.client_end is None else _field(one.client_end)
     if one.listing is not None:
+        end = one.listing.end  # one that rolls is no date: who rents later stays longer
         found |= {"price": str(one.listing.prices.gpu), "min_gpu": str(one.listing.min_gpu)}
-        if one.listing.end is not None:
-            found["end"] = _field(one.listing.end)
-    if one.client_end is not None:
-        found["client_end"] = _field(one.client_end)
-    elif not one.occupancy:
-        found["rented"] = "0"
-    if one.occupancy:
-        found["rented"] = str(sum(letter != "x" for letter in one.occupancy))
+        found |= {"discount": _percent(one.listing.max_discount)}
+        found |= {"end": "" if end is None else _field(end)}
     return found
+
+
+def _rented(one: HostMachine, now: datetime) -> int:
+    """Return how many GPUs clients have; all of them, where a file only says that some do."""
+    if one.occupancy:
+        return sum(letter != "x" for letter in one.occupancy)
+    in_use = one.client_end is not None and one.client_end > now
+    return one.machine.gpus if in_use else 0
 
 
 def _field(end: datetime) -> str:

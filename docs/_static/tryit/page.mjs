@@ -259,6 +259,7 @@ const heard = {
 };
 
 // The machines of a file: the fields are those of the first, and then of the one that is chosen.
+// What the file does not say is as the page opens, not as the machine before had it.
 function choose(choices) {
   const list = $("tryit-machine");
   list.replaceChildren(...choices.map(([name]) => new Option(name)));
@@ -270,7 +271,7 @@ function choose(choices) {
 
 function fill(fields) {
   for (const [name, value] of Object.entries(fields)) {
-    form.elements[name].value = value;
+    form.elements[name].value = value ?? defaults[name];
     delete refused[name];
   }
 }
