@@ -57,6 +57,8 @@ RECORD = {
 }
 NEVER = {"end_date": None, "duration": None}
 """Of an offer without an end."""
+MODES = ("on-demand", "reserved", "interruptible")
+ASKED_FOR = "  yes  what --where, --gpus and --gpu ask for\n"
 COLOURS = re.compile(r"\x1b\[\d+m")
 
 
@@ -172,15 +174,15 @@ class TestWhatFits:
         assert reserved["left_out"]["no_reserved_price"] == 1
         bids = ask(capsys, "quote", file, "--mode", "interruptible", "--any")
         assert {row["id"]: row["per_hour"] for row in bids["offers"]} == {
-            3: "0.001",
+            3: "0.001",  # nobody gets it for nothing
             1: "0.20",
-            2: "0.20",  # nobody gets it for nothing
         }
-        assert (bids["left_out"]["bid"], bids["left_out"]["price_unknown"]) == (1, 1)
+        left_out = {why: count for why, count in bids["left_out"].items() if count}
+        assert left_out == {"not_rentable": 1, "bid": 1, "price_unknown": 1}
         words = ("quote", file, "--mode", "interruptible", "--any", "--bid", "0.15")
         told = ask(capsys, *words)
         assert [row["id"] for row in told["offers"]] == [3, 5]
-        assert told["left_out"]["bid"] == 3
+        assert told["left_out"]["bid"] == 2
 
     def test_an_offer_that_ends_before_the_months_reserved(
         self, market: Any, capsys: pytest.CaptureFixture[str]
@@ -686,6 +688,24 @@ class TestWhy:
         assert main(["quote", "--sample", "--why", "9000000", "--mode", "interruptible"]) == 0
         assert "the bid, which a winner pays" in capsys.readouterr().out
 
+    @pytest.mark.parametrize("mode", MODES)
+    def test_what_is_rented_now(
+        self, market: Any, mode: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = market({}, {"rentable": False})
+        waits = " (a bid on others waits)" if mode == "interruptible" else ""
+        line = f"its GPUs are free to rent on demand{waits}\n"
+        for number, fits, holds in (
+            ("1", "fits", "yes"),
+            ("2", "does not fit: not rentable", "NO "),
+        ):
+            assert main(["quote", file, "--mode", mode, "--why", number]) == 0
+            assert f"\n{fits}\n{ASKED_FOR}  {holds}  {line}" in capsys.readouterr().out
+        words = ("quote", file, "--mode", mode)
+        assert [row["id"] for row in ask(capsys, *words)["offers"]] == [1]
+        shown = {row["id"]: row.get("why_not") for row in ask(capsys, *words, "--all")["offers"]}
+        assert shown == {1: None, 2: ["not_rentable"]}
+
 
 class TestPlot:
     """The price ladder of the answer."""
@@ -844,21 +864,26 @@ class TestCompare:
     """A stay in every mode, side by side."""
 
     def test_side_by_side(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
-        file = market({"credit_discount_max": 0.4}, {"rentable": False}, {"verification": None})
+        file = market(
+            {"credit_discount_max": 0.4},
+            {"dph_base": None},
+            {"verification": None},
+            {"rentable": False},
+        )
         found = ask(capsys, "compare", file, "--hours", "200", "--disk", "100")
         first, third, second = found["offers"]
         assert (first["id"], second["id"], third["id"]) == (1, 2, 3)
+        assert (found["fitting_any"], found["left_out"]["not_rentable"]) == (3, 1)
         modes = first["modes"]
         assert modes["on-demand"]["total"] == "120.00"
         assert modes["interruptible"]["total"] == "60.00"
         assert modes["reserved"]["deposit"] == "91.304347826"
         assert modes["reserved"]["risks"] == ["left early"]
-        assert second["modes"]["on-demand"]["why_not"] == ["not_rentable"]
-        assert second["modes"]["interruptible"]["risks"] == ["paused", "held"]
+        assert second["modes"]["on-demand"]["why_not"] == ["price_unknown"]
+        assert second["modes"]["interruptible"]["risks"] == ["paused"]
         assert third["modes"]["reserved"]["why_not"] == ["no_reserved_price"]
         assert main(["compare", file, "--hours", "200", "--disk", "100"]) == 0
         told = capsys.readouterr().out
-        assert "60.00 !" in told
         assert "without a reserved price" in told
 
     def test_nothing_fits(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -904,7 +929,7 @@ def why_not(row: dict[str, str], mode: str, hours: int, disk: int, gpus: int | N
     """Return the first reason against a row of the snapshot, from its texts alone."""
     if gpus is not None and int(row["num_gpus"]) != gpus:
         return "where"
-    if mode != "interruptible" and row["rentable"] != "True":
+    if row["rentable"] != "True":
         return "not_rentable"
     if float(row["duration_seconds"]) < hours * 3600:
         return "ends"

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 ABOUT = """\
 What can be rented for a stay, the cheapest first, all in: GPUs, disk and traffic.
 
-An offer fits if it is rentable, lasts for the stay, has the disk, and (as the market's own client
-asks) its machine is verified and not of another market. With --target, its host claims as much
-uptime, and the fee for that is part of the price. One line says what was left out, and why.
+An offer fits if it is rentable (a bid on what is rented would wait), lasts for the stay, has the
+disk, and (as the market's own client asks) its machine is verified and not of another market. With
+--target, its host claims as much uptime, and the fee for that is part of the price. One line says
+what was left out, and why.
 """
 FIELDS = """\
 ask_contract_id avail_vol_ask_id avail_vol_dph avail_vol_size bundle_id bw_nvlink chunked

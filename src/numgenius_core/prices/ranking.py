@@ -1,16 +1,19 @@
 """What can be rented for a stay, the cheapest first, and why the rest cannot.
 
-Rule (marketplace): a contract locks an end date, so the offer must last for the stay; the GPUs of
-an on-demand or reserved rental must be held by nobody else, while a bid can be made on any; a
-prepayment must fit before the contract's end; an offer has a share of its machine's disk and no
-more; a machine that is not verified has no reserved price; a search for a target of uptime hides
-what claims less; a bid is from $0.001 to $32 a GPU and at least the floor.
+Rule (marketplace): a contract locks an end date, so the offer must last for the stay; nobody else
+must have rented its GPUs on demand; a prepayment must fit before the contract's end; an offer has a
+share of its machine's disk and no more; a machine that is not verified has no reserved price; a
+search for a target of uptime hides what claims less; a bid is from $0.001 to $32 a GPU and at least
+the floor.
 
-Our readings: where only verified machines are asked for, as the market's own client does, one of
-which nothing is said is taken; where nothing is said of ``external``, it is not. Verified machines
-have a reserved price, also without a discount, as in the market's own answers. What has no known
-price is in no ranking, nor what has no known disk where disk is wanted; an offer that says how long
-it lasts, and not when it ends, lasts so long at most. An offer that stands twice is ranked once.
+Our readings: a bid can be made on GPUs that are rented on demand, but it would wait for an end that
+nobody knows, so a stay at a bid needs them free too, as the market's own client searches; bids that
+run on them are no hindrance. Where only verified machines are asked for, as the market's own client
+does, one of which nothing is said is taken; where nothing is said of ``external``, it is not.
+Verified machines have a reserved price, also without a discount, as in the market's own answers.
+What has no known price is in no ranking, nor what has no known disk where disk is wanted; an offer
+that says how long it lasts, and not when it ends, lasts so long at most. An offer that stands twice
+is ranked once.
 
 Each offer that is left out carries every reason, in the order of :class:`NotRented`; the first is
 the one that counts, so that counts add up.
@@ -54,7 +57,7 @@ class NotRented(Enum):
     WHERE = "where"
     """The caller's own condition turned it down."""
     NOT_RENTABLE = "not_rentable"
-    """Somebody has rented its GPUs on demand."""
+    """Its GPUs cannot be had now: somebody has rented them on demand; a bid on them would wait."""
     ENDS = "ends"
     """It ends before the stay would."""
     RESERVATION = "reservation"
@@ -150,7 +153,7 @@ class _Stay(NamedTuple):
         """Return all that speaks against an offer."""
         bids = self.mode is Mode.INTERRUPTIBLE
         found = []
-        if not offer.rentable and not bids:
+        if not offer.rentable:
             found.append(NotRented.NOT_RENTABLE)
         found += self._beyond(offer)
         if offer.disk_mb < self.disk_mb:
@@ -282,8 +285,8 @@ def rank_offers(
         offers: A market.
         duration: How long, whole seconds above zero.
         now: When the stay begins: an offer must last as long as it does.
-        mode: On-demand and reserved need an offer whose GPUs nobody has rented, and reserved one
-            with a reserved price that lasts for the months prepaid; a bid can be made on any.
+        mode: All need an offer whose GPUs nobody has rented on demand; reserved one with a
+            reserved price that lasts for the months prepaid, interruptible one that takes the bid.
         disk: GB of disk; an offer must have as much.
         upload: GB sent.
         download: GB received.
