@@ -29,6 +29,7 @@ from numgenius_core.market import views
 from numgenius_core.market.commands import AddCredit, Prepay
 from numgenius_core.prices import (
     CurveSchedule,
+    LeftOut,
     NotRented,
     StayRisk,
     StepSchedule,
@@ -182,6 +183,10 @@ class TestWhatFitsAndWhatDoesNot:
         (left,) = ranking.left_out
         assert (left.offer, left.reasons) == (held, (NotRented.NOT_RENTABLE,))
 
+    def test_nothing_is_left_out_for_no_reason(self) -> None:
+        with pytest.raises(RuleViolation, match=r"^left_out\.reasons: need at least one, got none"):
+            LeftOut(offer=OFFER, reasons=())
+
     def test_an_offer_fits_to_its_last_second_and_megabyte(self) -> None:
         last = evolve(OFFER, ends_at=NOW + HOUR)
         assert rank_offers([last], HOUR, now=NOW, disk=100).quotes
@@ -303,6 +308,44 @@ class TestWhatFitsAndWhatDoesNot:
         asked = {"offers": [], "duration": HOUR, "now": NOW, **changes}
         with pytest.raises(RuleViolation, match=f"^{need}"):
             rank_offers(asked.pop("offers"), asked.pop("duration"), **asked)
+
+
+class TestARankingIsAResultLikeOthers:
+    """It prints as its table, is one in a notebook, has its rows as numbers, and a short repr."""
+
+    def test_its_table(self) -> None:
+        silent = evolve(
+            OFFER,
+            id=OfferId(2),
+            prices=evolve(OFFER.prices, gpu=PerGpuHour(0)),
+            unknown_prices=("gpu",),
+        )
+        market = [
+            OFFER,
+            silent,
+            *(evolve(OFFER, id=OfferId(n), disk_mb=0) for n in range(3, 1_004)),
+        ]
+        bids: dict[str, Any] = {"mode": Mode.INTERRUPTIBLE, "disk": 10}
+        ranking = rank_offers(market, 100 * HOUR, now=NOW, **bids)
+        table = (
+            "2 of 1,003 offers fit; left out: disk 1,001\n"  # 10 GB are a cent an hour
+            "offer        total $  all in $/h  headline $/h\n"
+            "1: 2 × A100    41.00      0.4100        1.0000\n"
+            "2: 2 × A100    41.00      0.4100             ?"
+        )
+        assert str(ranking) == table
+        assert ranking._repr_html_().count("<tr>") == 3
+        first, second = ranking.to_dicts()
+        assert (first["offer"], first["gpus"], first["total"], first["gpu"]) == (1, 2, 41.0, 40.0)
+        assert second == first | {"offer": 2}
+        assert len(repr(ranking)) < 2_500
+        assert repr(ranking).endswith("left_out=<1,001 values>)")
+
+    def test_of_nothing(self) -> None:
+        nothing = rank_offers([], HOUR, now=NOW)
+        assert str(nothing).splitlines()[0] == "0 of 0 offers fit"
+        assert nothing.to_dicts() == []
+        assert repr(nothing) == "Ranking(quotes=(), left_out=())"
 
 
 class TestNeverFreeByAccident:

@@ -29,13 +29,13 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core.contracts.contract import Contract, check_contracts, is_later
 from numgenius_core.contracts.promises import promise_obstacle
 from numgenius_core.contracts.reasons import NotExtended, Stale
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import Listing, Mode, PriceTerms
@@ -95,7 +95,7 @@ class Unchanged:
 
     contract: Contract
     why: NotExtended
-    raised: tuple[Raise, ...] = ()
+    raised: tuple[Raise, ...] = field(default=(), repr=brief)
 
 
 @frozen(kw_only=True)
@@ -111,7 +111,7 @@ class PendingIncrease:
     """
 
     contract: Contract
-    raised: tuple[Raise, ...]
+    raised: tuple[Raise, ...] = field(repr=brief)
     new_end: datetime | None
     listing: Listing
 
@@ -133,7 +133,7 @@ class Extension:
         verdicts: One for each contract.
     """
 
-    verdicts: tuple[ExtensionVerdict, ...]
+    verdicts: tuple[ExtensionVerdict, ...] = field(repr=brief)
 
     @property
     def extended(self) -> int:

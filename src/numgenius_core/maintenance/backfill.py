@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import length_in_seconds
@@ -24,7 +24,7 @@ from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.contracts.contract import Contract, check_contracts
 from numgenius_core.contracts.extension import Extended, PendingIncrease, extend, staleness
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval, after, utc
 from numgenius_core.listing import Listing
@@ -71,12 +71,12 @@ class BackfillPlan(Tabular):
     """
 
     machine: MachineId
-    steps: tuple[PlanStep, ...]
+    steps: tuple[PlanStep, ...] = field(repr=brief)
     window: Interval
     client_end: datetime | None
-    waiting_for: tuple[ContractId, ...]
-    extends: tuple[ContractId, ...] = ()
-    asks: tuple[ContractId, ...] = ()
+    waiting_for: tuple[ContractId, ...] = field(repr=brief)
+    extends: tuple[ContractId, ...] = field(default=(), repr=brief)
+    asks: tuple[ContractId, ...] = field(default=(), repr=brief)
 
     def _rows(self) -> Iterable[object]:
         return self.steps

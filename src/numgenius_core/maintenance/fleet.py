@@ -26,14 +26,14 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from operator import add
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_id, check_kind
 from numgenius_core._numbers import length_in_seconds, whole_number
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.contracts.contract import Contract, check_contracts
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval, total_seconds, utc
 from numgenius_core.maintenance._assignment import Problem, Proof, apart, paid, solve
@@ -64,7 +64,7 @@ class MachineWindow:
 
     machine: MachineId
     window: Interval
-    disturbed: tuple[Disturbance, ...]
+    disturbed: tuple[Disturbance, ...] = field(repr=brief)
     loss: Fraction
 
 
@@ -82,11 +82,11 @@ class FleetPlan(Tabular):
             to cost for the bound (:func:`~numgenius_core.maintenance.bound_of`).
     """
 
-    windows: tuple[MachineWindow, ...]
+    windows: tuple[MachineWindow, ...] = field(repr=brief)
     loss: Fraction
     bound: Fraction
     proof: Proof
-    prices: tuple[Fraction, ...]
+    prices: tuple[Fraction, ...] = field(repr=brief)
 
     @property
     def is_optimal(self) -> bool:

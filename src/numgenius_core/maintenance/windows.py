@@ -26,14 +26,14 @@ from datetime import timedelta
 from fractions import Fraction
 from operator import itemgetter
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import length_in_seconds
 from numgenius_core._tables import Tabular, numbers
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.contracts.contract import Contract, check_contracts
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, total_seconds
 from numgenius_core.maintenance._shortlist import Span, shortlist
@@ -64,7 +64,7 @@ class WindowPlan(Tabular):
     """
 
     window: Interval
-    disturbed: tuple[Disturbance, ...]
+    disturbed: tuple[Disturbance, ...] = field(repr=brief)
     loss: Fraction
 
     @property

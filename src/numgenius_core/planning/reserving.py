@@ -17,14 +17,14 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._accrual import charge, discounted, seconds_on_deposit
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import round_half_even, whole_seconds
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.money import ZERO, Money
 from numgenius_core.prices.deposits import refund
 from numgenius_core.prices.schedules import ReservedSchedule, months_of
@@ -125,7 +125,7 @@ class CommitmentPlan(Tabular):
         commitments: One for each length asked for, in that order.
     """
 
-    commitments: tuple[Commitment, ...]
+    commitments: tuple[Commitment, ...] = field(repr=brief)
 
     @property
     def best(self) -> Commitment:

@@ -19,11 +19,11 @@ from enum import Enum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._terms import Mode, reliability_of
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.money import Money
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote, QuotePart, quote
@@ -60,8 +60,8 @@ class ModeQuote:
 
     mode: Mode
     quote: Quote | None = None
-    reasons: tuple[NotRented, ...] = ()
-    risks: tuple[StayRisk, ...] = ()
+    reasons: tuple[NotRented, ...] = field(default=(), repr=brief)
+    risks: tuple[StayRisk, ...] = field(default=(), repr=brief)
     early_loss: Money | None = None
 
 

@@ -31,14 +31,14 @@ from enum import Enum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._accrual import Price, charge, discounted, fee_of, seconds_on_deposit
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import decimal_of, round_half_even, whole_seconds
 from numgenius_core._tables import Number, Tabular, numbers
 from numgenius_core._terms import LOWEST_BID, Mode, Verification, check_bid, reliability_of
-from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.errors import RuleViolation, brief, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, ZERO, Money, rounded_parts
 from numgenius_core.offer import Offer
 from numgenius_core.rates import PerHour
@@ -135,7 +135,7 @@ class Quote(Tabular):
     offer: Offer
     mode: Mode
     seconds: int
-    lines: tuple[QuoteLine, ...]
+    lines: tuple[QuoteLine, ...] = field(repr=brief)
     payout: Money
     fee: Money
     deposit: Money | None = None

@@ -30,10 +30,12 @@ from fractions import Fraction
 from math import floor
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import check_kind, utc
+from numgenius_core._tables import Tabular
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, Mode, Verification, reliability_of
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import OfferId
 from numgenius_core.intervals import total_seconds
 from numgenius_core.offer import Offer
@@ -45,6 +47,7 @@ _DIGITS: Final = 19
 """Seconds of more digits are no time that anybody means."""
 
 if TYPE_CHECKING:
+    from numgenius_core._tables.result import ResultTable
     from numgenius_core.prices.schedules import ReservedSchedule
     from numgenius_core.sla.schedules import SlaRules
 
@@ -87,10 +90,23 @@ class LeftOut:
     Attributes:
         offer: The offer.
         reasons: All of them, at least one, in the order of :class:`NotRented`.
+
+    Raises:
+        RuleViolation: No reason.
+
+    >>> from numgenius_core import read_sample
+    >>> from numgenius_core.prices import LeftOut, NotRented
+    >>> offer = read_sample().offers[0]
+    >>> LeftOut(offer=offer, reasons=(NotRented.ENDS, NotRented.DISK)).reason
+    <NotRented.ENDS: 'ends'>
     """
 
     offer: Offer
-    reasons: tuple[NotRented, ...]
+    reasons: tuple[NotRented, ...] = field(repr=brief)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.reasons:
+            raise RuleViolation("left_out.reasons", "at least one", "none")
 
     @property
     def reason(self) -> NotRented:
@@ -99,21 +115,61 @@ class LeftOut:
 
 
 @frozen(kw_only=True)
-class Ranking:
+class Ranking(Tabular):
     """The offers that can be had for a stay; :func:`rank_offers` makes it.
+
+    Its text is a table of what fits, and ``to_dicts`` has a dict for each of these quotes.
 
     Attributes:
         quotes: What fits, the cheapest first; equal totals by the offer's number.
         left_out: The others, in the order in which they came.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core.prices import rank_offers
+    >>> from numgenius_core.wire import read_sample
+    >>> offers = [each for each in read_sample().offers if each.gpu_name == "RTX 5090"]
+    >>> now = datetime(2026, 12, 1, 12, tzinfo=UTC)
+    >>> ranking = rank_offers(offers, timedelta(days=30), now=now, disk=200, verified=True)
+    >>> print(ranking)
+    2 of 7 offers fit; left out: ends 3, not verified 2
+    offer                  total $  all in $/h  headline $/h
+    9000030: 1 × RTX 5090   445.29      0.6185        0.6129
+    9000031: 2 × RTX 5090   886.58      1.2314        1.2258
+    >>> ranking.to_dicts()[0]["total"], ranking.quotes[0].total
+    (445.288, Money('445.288'))
     """
 
-    quotes: tuple[Quote, ...]
-    left_out: tuple[LeftOut, ...]
+    quotes: tuple[Quote, ...] = field(repr=brief)
+    left_out: tuple[LeftOut, ...] = field(repr=brief)
 
     def counts(self) -> dict[NotRented, int]:
         """Return how many offers each reason left out, each offer once, zeros too."""
         found = Counter(each.reason for each in self.left_out)
         return {reason: found[reason] for reason in NotRented}
+
+    def _rows(self) -> Iterable[object]:
+        return [each.to_dict() for each in self.quotes]
+
+    def table(self) -> ResultTable:
+        """Return a row for each quote: its total and its price an hour, all in and of the GPUs."""
+        from numgenius_core._tables.result import ResultTable
+
+        offers = [each.offer for each in self.quotes]
+        rows = [
+            (
+                f"{offer.id}: {offer.gpus} × {offer.gpu_name}",
+                f"{each.total:,.2f}",
+                f"{each.per_hour(4):,}",
+                "?" if "gpu" in offer.unknown_prices else f"{offer.per_hour:,.4f}",
+            )
+            for offer, each in zip(offers, self.quotes, strict=True)
+        ]
+        counts = [(why.value.replace("_", " "), n) for why, n in self.counts().items() if n]
+        title = f"{len(rows):,} of {len(rows) + len(self.left_out):,} offers fit"
+        if counts:
+            title += f"; left out: {', '.join(f'{why} {n:,}' for why, n in counts)}"
+        head = ("offer", "total $", "all in $/h", "headline $/h")
+        return ResultTable(title=title, head=head, rows=tuple(rows))
 
 
 class _Prepaid(NamedTuple):

@@ -28,7 +28,7 @@ from attrs import field, frozen
 from numgenius_core._accrual import discounted
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import LONGEST_SHARE, exact_number, fraction, round_half_even
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_MONTH, Amount, Exact
@@ -242,7 +242,7 @@ class StepSchedule(ReservedSchedule):
     (Fraction(1, 10), Fraction(1, 4))
     """
 
-    steps: tuple[tuple[Fraction, Fraction], ...] = field(converter=_steps)
+    steps: tuple[tuple[Fraction, Fraction], ...] = field(converter=_steps, repr=brief)
 
     @classmethod
     def of(cls, table: Mapping[Amount, Amount]) -> StepSchedule:
@@ -290,7 +290,7 @@ class LinearSchedule(ReservedSchedule):
     (Fraction(3, 20), Fraction(1, 5))
     """
 
-    points: tuple[tuple[Fraction, Fraction], ...] = field(converter=_points)
+    points: tuple[tuple[Fraction, Fraction], ...] = field(converter=_points, repr=brief)
 
     def __attrs_post_init__(self) -> None:
         for start, end, level, slope in self._pieces():

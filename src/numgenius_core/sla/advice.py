@@ -25,7 +25,7 @@ from numgenius_core._numbers import exact_number, fraction, length_in_seconds, w
 from numgenius_core._tables import Tabular, numbers
 from numgenius_core._tables.result import ResultTable
 from numgenius_core._terms import Promise, reliability_of
-from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.errors import RuleViolation, brief, shown
 from numgenius_core.intervals import Interval
 from numgenius_core.money import Money
 from numgenius_core.rates import PerHour
@@ -82,7 +82,7 @@ class SlaAdvice(Tabular):
 
     target: Fraction
     sustained: Fraction | None
-    tried: tuple[TriedPromise, ...]
+    tried: tuple[TriedPromise, ...] = field(repr=brief)
     unsold: int
 
     @property
@@ -316,8 +316,8 @@ class SlaOutlook(Tabular):
 
     cover: Cover
     fees: Money
-    nets: tuple[Money, ...]
-    gains: tuple[Money, ...]
+    nets: tuple[Money, ...] = field(repr=brief)
+    gains: tuple[Money, ...] = field(repr=brief)
     credits: Money
     billed_down: Money
     worst_day_credit: Money

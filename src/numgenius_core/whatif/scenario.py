@@ -16,7 +16,7 @@ from attrs import evolve, field, frozen
 
 from numgenius_core._checks import as_tuple, check_id, check_kind
 from numgenius_core._numbers import fraction
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import Listing
@@ -114,10 +114,10 @@ class Scenario:
     86400
     """
 
-    listings: tuple[Listing, ...] = field(converter=_as_listings)
+    listings: tuple[Listing, ...] = field(converter=_as_listings, repr=brief)
     demand: Demand | Trace
     horizon: Interval
-    relistings: tuple[Relisting, ...] = field(default=(), converter=_as_relistings)
+    relistings: tuple[Relisting, ...] = field(default=(), converter=_as_relistings, repr=brief)
     power: Power | None = None
     placement: Placement = Placement.BEST_FIT
 
@@ -156,7 +156,7 @@ class Option:
         scenario: The scenario with these values.
     """
 
-    values: tuple[tuple[str, Any], ...]
+    values: tuple[tuple[str, Any], ...] = field(repr=brief)
     scenario: Scenario
     _numbers: tuple[int, ...] = field(init=False, default=(), eq=False, repr=False)
     """Of each value, which one of its series it is; not known of an option made by hand."""

@@ -77,7 +77,7 @@ class Sweep(Tabular):
             clients.
     """
 
-    options: tuple[Option, ...]
+    options: tuple[Option, ...] = field(repr=brief)
     outcomes: tuple[tuple[Outcome, ...], ...] = field(repr=brief)
 
     def values(self, option: Option, measure: Measure = "profit") -> tuple[Fraction, ...]:

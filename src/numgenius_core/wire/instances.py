@@ -85,7 +85,7 @@ class RentedInstance:
     mode: Mode
     state: InstanceState
     prices: PriceTerms
-    unknown_prices: tuple[str, ...] = ()
+    unknown_prices: tuple[str, ...] = field(default=(), repr=brief)
     bid: PerHour | None = None
     discount: Fraction = Fraction(0)
     deposit: Money | None = None

@@ -76,7 +76,7 @@ class HostMachine:
     client_end: datetime | None = None
     promise: Promise | None = None
     band: ConfidenceBand | None = None
-    occupancy: tuple[str, ...] = _NO_TERMS
+    occupancy: tuple[str, ...] = field(default=_NO_TERMS, repr=brief)
     extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=False, hash=False)
 
 
