@@ -22,9 +22,12 @@ import pytest
 
 from numgenius_core import plots
 from numgenius_core._command import _compare, _quote, main
-from numgenius_core._command._quote import COLUMNS, FIELDS as WRITTEN
+from numgenius_core._command._options import FIELDS as WRITTEN
+from numgenius_core._command._parser import parser
+from numgenius_core._command._quote import COLUMNS, WHY_NOT
 from numgenius_core._command._rows import COLUMNS as KNOWN
-from numgenius_core.search import FIELDS
+from numgenius_core.search import FIELDS, parse
+from numgenius_core.whatif import PRESETS
 from numgenius_core.wire import sample_path
 
 DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
@@ -498,6 +501,33 @@ class TestTheTable:
         assert head.split() == ["offer", "dlperf/$", "dlperf", "machine"]
         assert row.split() == ["1", "20", "10", "2"]
 
+    @pytest.mark.parametrize(
+        ("order", "stay", "numbers"),
+        [
+            ("more", (), "321"),  # the disk is $0.50 an hour beside $0.50, $0.60 and $0.70
+            ("payout-", (), "321"),
+            ("deposit", ("--mode", "reserved"), "321"),  # nothing is prepaid on the last
+            ("sla-", ("--target", "0.9"), "23"),
+            ("claim-", (), "321"),
+        ],
+    )
+    def test_the_order_of_what_a_stay_costs(
+        self,
+        market: Any,
+        capsys: pytest.CaptureFixture[str],
+        order: str,
+        stay: tuple[str, ...],
+        numbers: str,
+    ) -> None:
+        file = market(
+            {"credit_discount_max": 0},
+            {"dph_base": 0.6, "credit_discount_max": 0.1, "sla_r_claim": 0.92},
+            {"dph_base": 0.7, "credit_discount_max": 0.9, "sla_r_claim": 0.99},
+        )
+        words = ("quote", file, "--hours", "200", "--disk", "500", "--sort", order, *stay)
+        rows = ask(capsys, *words)["offers"]
+        assert "".join(str(row["id"]) for row in rows) == numbers
+
     @pytest.mark.parametrize("length", [("--months", "3"), ("--hours", "2160")])
     def test_fields_of_a_reservation_are_those_of_its_price(
         self, length: tuple[str, str], market: Any, capsys: pytest.CaptureFixture[str]
@@ -765,7 +795,7 @@ class TestHelp:
 
     def test_fields_and_columns_are_those_of_the_rules(self) -> None:
         assert sorted(WRITTEN.split()) == sorted(FIELDS)
-        assert sorted(COLUMNS.split()) == sorted(KNOWN)
+        assert sorted([*COLUMNS.split(), WHY_NOT]) == sorted(KNOWN)
 
     def test_they_are_there(self, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):
@@ -784,9 +814,59 @@ class TestHelp:
 class TestCompletion:
     """Shells ask the command to go on with a line."""
 
-    def test_words_are_completed(self) -> None:
+    @staticmethod
+    def completers() -> dict[tuple[str, str], Any]:
+        """Return what completes the values of an option, by its subcommand and name."""
+        (subcommands,) = (each for each in parser()._actions if isinstance(each.choices, dict))
+        assert isinstance(subcommands.choices, dict)
+        return {
+            (name, option.dest): option.completer
+            for name, subcommand in subcommands.choices.items()
+            for option in subcommand._actions
+            if hasattr(option, "completer")
+        }
+
+    @pytest.mark.parametrize(
+        ("option", "typed", "words"),
+        [
+            (("charge", "demand"), "", ["experiments", "training", "serving"]),
+            (("charge", "demand"), "tr", ["training"]),
+            (("charge", "demand"), "experiments,tr", []),
+            (("quote", "columns"), "id,tota", ["id,total", "id,total_flops"]),
+            (("quote", "columns"), "why", ["why_not"]),
+            (("quote", "sort"), "rel", ["reliability", "reliability2", "reliability_mult"]),
+            (("quote", "sort"), "gpus,per", ["gpus,per_hour"]),
+            (("quote", "where"), "num_gpus>=4 geor", ["num_gpus>=4 georegion"]),
+            (("compare", "where"), "geor", ["georegion"]),
+        ],
+    )
+    def test_values_of_an_option(
+        self, option: tuple[str, str], typed: str, words: list[str]
+    ) -> None:
+        assert self.completers()[option](typed) == words
+
+    def test_an_option_takes_what_is_offered(self, capsys: pytest.CaptureFixture[str]) -> None:
+        offered = {option: complete("") for option, complete in self.completers().items()}
+        assert offered.pop(("charge", "demand")) == list(PRESETS)
+        for name in ("quote", "compare"):
+            for word in offered.pop((name, "where")):
+                assert parse(f"{word}!=null").conditions
+        for (name, option), words in offered.items():
+            assert main([name, "--sample", "--top", "1", f"--{option}", ",".join(words)]) == 0
+        assert capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("line", "words"),
+        [
+            ("quote --mode res", ["reserved"]),
+            ("charge 8 --demand ", ["experiments", "serving", "training"]),
+            ("quote --columns id,tota", ["id,total", "id,total_flops"]),
+            ("compare --where 'num_gpus>=4 geor", ["num_gpus>=4 georegion"]),
+        ],
+    )
+    def test_a_shell_asks_the_command(self, line: str, words: list[str]) -> None:
         pytest.importorskip("argcomplete")
-        line = "numgenius quote --mode res"
+        line = f"numgenius {line}"
         env = {
             **os.environ,
             "_ARGCOMPLETE": "1",
@@ -798,7 +878,7 @@ class TestCompletion:
         }
         command = [sys.executable, "-m", "numgenius_core"]
         done = subprocess.run(command, capture_output=True, check=True, env=env, text=True)
-        assert done.stdout.split() == ["reserved"]
+        assert sorted(each.strip() for each in done.stdout.split("\n")) == words
 
 
 class TestAPromise:
