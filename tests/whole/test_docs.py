@@ -173,6 +173,34 @@ class TestCodeUsesOnlyWhatIsPromised:
             assert name in PROMISED or any(name.startswith(f"{each}.") for each in names), name
 
 
+def quotes_in_loops(code: str) -> list[str]:
+    """Return the loops of a source that quote offer after offer, whether they can be had or not."""
+    loops = (ast.For, ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp)
+    return [
+        ast.unparse(loop)
+        for loop in ast.walk(ast.parse(code))
+        if isinstance(loop, loops)
+        and any(
+            isinstance(node, ast.Call) and ast.unparse(node.func) == "quote"
+            for node in ast.walk(loop)
+        )
+    ]
+
+
+class TestAnswersCanBeRented:
+    """Issue: "the first page's answer is one that can be rented": `rank_offers` knows which can."""
+
+    @pytest.mark.parametrize("path", CODE, ids=name_of)
+    def test_no_page_ranks_bare_quotes(self, path: Path) -> None:
+        assert quotes_in_loops(code_of(path)) == []
+
+    def test_one_that_does_would_be_seen(self) -> None:
+        ranked = "best = min((quote(each, stay) for each in offers), key=lambda each: each.total)"
+        assert quotes_in_loops(ranked)
+        assert quotes_in_loops("for offer in offers:\n    print(quote(offer, stay))")
+        assert quotes_in_loops("best = rank_offers(offers, stay, now=now).quotes[0]") == []
+
+
 FORM: Final = (
     "Worked example",
     "The reason, as data",
