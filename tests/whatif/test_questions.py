@@ -154,9 +154,9 @@ class TestBestMix:
             listings=[listing(number, gpus=2, price="2", platform_fee=FREE) for number in (1, 2)],
         )
         tried = best_mix(fleet, workers=1)
-        assert (tried.value, tried.estimate.mean) == ((1, 2), 124)
+        assert (tried.value, tried.estimate.mean) == ((1, 2), Fraction(124))
         named = best_mix(fleet, [(1, 2), (2, 1)], workers=1)
-        assert (named.value, named.estimate.mean) == ((2, 1), 164)
+        assert (named.value, named.estimate.mean) == ((2, 1), Fraction(164))
 
     def test_unlike_machines_are_tried_both_ways(self) -> None:
         """A client of one GPU at $1, then one of two at $1, then one who pays $2 as well.
