@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -586,6 +588,85 @@ class TestPictures:
             capsys, "reserve", "--price", "1", "--months", "1", "--plot", "x.txt"
         )
 
+    RESERVE = ("reserve", "--price", "1", "--months", "1", "--plot")
+
+    @pytest.mark.parametrize("before", [None, b"a good one"])
+    def test_one_that_cannot_be_written_whole_leaves_what_was_there(
+        self,
+        before: bytes | None,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        pytest.importorskip("matplotlib")
+        path, write = tmp_path / "picture.svg", Path.write_bytes
+        if before is not None:
+            path.write_bytes(before)
+
+        def full(self: Path, data: bytes) -> int:
+            write(self, data[:1_024])
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "write_bytes", full)
+            assert refused(capsys, *self.RESERVE, str(path)) == (
+                "numgenius: --plot: need a file that can be written, got No space left on device\n"
+            )
+        assert [each.name for each in tmp_path.iterdir()] == [path.name] * (before is not None)
+        assert before is None or path.read_bytes() == before
+
+    def test_a_link_leads_to_the_new_one_and_who_may_read_it_stays(self, tmp_path: Path) -> None:
+        pytest.importorskip("matplotlib")
+        path, link = tmp_path / "picture.png", tmp_path / "link.png"
+        path.touch(mode=0o600)
+        try:
+            link.symlink_to(path)
+        except OSError:
+            pytest.skip("there are no links here")
+        assert main([*self.RESERVE, str(link)]) == 0
+        assert link.is_symlink()
+        assert path.read_bytes().startswith(b"\x89PNG")
+        assert path.stat().st_mode & 0o777 == 0o600
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+    def test_a_pipe_is_written_to(self, tmp_path: Path) -> None:
+        pytest.importorskip("matplotlib")
+        pipe = tmp_path / "picture.svg"
+        os.mkfifo(pipe)
+        with ThreadPoolExecutor() as pool:
+            read = pool.submit(pipe.read_bytes)
+            assert main([*self.RESERVE, str(pipe)]) == 0
+            assert b"</svg>" in read.result()
+
+
+class TestAFileWithoutAnEndIsRefused:
+    """Every command reads at most 256 MiB: who names the wrong file is told in a line."""
+
+    @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="all files have an end here")
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "quote",
+            "compare",
+            "preview",
+            "maint",
+            "bid --bid 1",
+            "sla backtest --claim 0.9 --price 1",
+            "sla advise --price 1",
+            " ".join((*CHARGE, "--fit")),
+            " ".join((*CHARGE, "--runs", "1", "--keep")),
+        ],
+    )
+    def test_by_every_command_that_reads(
+        self, words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("numgenius_core._json.packings.MAX_BYTES", 1_000)
+        assert main([*words.split(), "/dev/zero"]) == 2
+        (told,) = capsys.readouterr().err.splitlines()
+        assert "/dev/zero" in told
+        assert "need a document of at most 1,000 bytes, got " in told
+        assert told.endswith("a larger one")
+
 
 class TestWhatPeopleTypeIsAnsweredInTheirWords:
     """A note of the rules is a line, a slip names its option, and ``.25`` is a number."""
@@ -732,13 +813,29 @@ class TestASweepThatIsInterrupted:
         opened = Path.open
 
         def full(self: Path, mode: str = "r", *args: Any, **options: Any) -> Any:
-            if mode == "w":
+            if mode == "r+b":
                 raise OSError(28, "No space left on device")
             return opened(self, mode, *args, **options)
 
         monkeypatch.setattr(Path, "open", full)
         need = "--keep: need a file that can be written, got No space left on device"
         with pytest.raises(RuleViolation, match=need):
+            KeptSimulations(str(path))
+
+    @pytest.mark.parametrize(
+        "record",
+        [
+            b"[]",
+            b"\xff",
+            b'{"of": []}',
+            b'{"of": "a", "outcome": {"free": "1/0"}}',
+            b"[" * 100_000,
+        ],
+    )
+    def test_so_is_a_line_that_is_no_simulation(self, record: bytes, tmp_path: Path) -> None:
+        path = tmp_path / "sweep.jsonl"
+        path.write_bytes(record + b"\n")
+        with pytest.raises(RuleViolation, match="a file that --keep made, got line 1 of"):
             KeptSimulations(str(path))
 
     def test_another_file_is_refused(
@@ -749,6 +846,10 @@ class TestASweepThatIsInterrupted:
         assert main((*self.LONG, "--keep", str(other))) == 2
         assert "--keep: need a file that --keep made, got line 1" in capsys.readouterr().err
         assert other.read_text() == "not ours\n"
+        other.write_text("a line of somebody else's, without an end")
+        assert main((*self.LONG, "--keep", str(other))) == 2
+        assert "--keep: need a file that --keep made, got line 1" in capsys.readouterr().err
+        assert other.read_text() == "a line of somebody else's, without an end"
         assert main((*self.LONG, "--keep", str(tmp_path))) == 2
         assert "--keep: need a file that can be read" in capsys.readouterr().err
         assert main((*self.LONG, "--keep", str(tmp_path / "no" / "where"))) == 2
