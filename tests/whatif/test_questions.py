@@ -81,6 +81,20 @@ class TestBestPrice:
         assert answer.estimate.mean == 1
         assert [str(found) for _, found in answer.differences] == ["-0.10", "-1.00"]
 
+    def test_it_is_of_its_own_sweep(self) -> None:
+        one, other = (
+            best_price(payers("0.30"), [PerGpuHour(price), PerGpuHour("0.50")])
+            for price in ("0.20", "0.30")
+        )
+        for change, path in (
+            ({"best": other.best}, "answer.best"),
+            ({"base": other.best}, "answer.base"),
+            ({"measure": "gain"}, "measure"),
+        ):
+            with pytest.raises(RuleViolation) as caught:
+                evolve(one, **change)
+            assert caught.value.path == path
+
     def test_another_measure(self) -> None:
         prices = [PerGpuHour(p) for p in ("0.30", "0.50")]
         answer = best_price(payers("0.30", "0.50", "0.50"), prices, measure="rented")

@@ -201,6 +201,17 @@ class TestASweep:
         for option, outcomes in zip(found.options, found.outcomes, strict=True):
             assert outcomes == tuple(simulate(option.scenario, 3_000_000 + run) for run in range(4))
 
+    def test_each_option_has_the_same_number_of_runs(self, found: Sweep) -> None:
+        for options, outcomes, path in (
+            ((), (), "options"),
+            (found.options, found.outcomes[:-1], "outcomes"),
+            (found.options, [()] * len(found.options), "outcomes"),
+            (found.options, [found.outcomes[0][:1], *found.outcomes[1:]], "outcomes"),
+        ):
+            with pytest.raises(RuleViolation) as caught:
+                Sweep(options=options, outcomes=tuple(outcomes))
+            assert caught.value.path == f"sweep.{path}"
+
     def test_another_seed_gives_others(self, found: Sweep) -> None:
         assert sweep(BY_PRICE, runs=4, seed=4, workers=1) != found
 

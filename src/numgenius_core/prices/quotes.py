@@ -37,7 +37,7 @@ from attrs import field, frozen
 
 from numgenius_core._accrual import Price, charge, discounted, fee_of, seconds_on_deposit
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import decimal_of, round_half_even, whole_seconds
+from numgenius_core._numbers import decimal_of, round_half_even, whole_number, whole_seconds
 from numgenius_core._tables import Number, Tabular, numbers
 from numgenius_core._terms import LOWEST_BID, Mode, Verification, check_bid, reliability_of
 from numgenius_core.errors import RuleViolation, brief, shown
@@ -73,6 +73,7 @@ class QuotePart(Enum):
 
 
 _OF_RESERVING: Final = (QuotePart.DISCOUNT, QuotePart.FORFEIT)
+_LONGEST: Final = timedelta.max // timedelta(seconds=1)
 _Use = tuple[Price, int, int]
 """A price, the size of what it is for, and how much of it: what a charge is made of."""
 
@@ -122,7 +123,7 @@ class Quote(Tabular):
         sla_per_hour: What the promise costs an hour, ``None`` without one.
 
     Raises:
-        RuleViolation: A stay of no time.
+        RuleViolation: A stay of no time, or of more than a ``timedelta`` can be.
 
     >>> from datetime import timedelta
     >>> from numgenius_core import MachineId, Offer, OfferId, PerGpuHour, PriceTerms, quote
@@ -147,8 +148,7 @@ class Quote(Tabular):
     sla_per_hour: PerHour | None = None
 
     def __attrs_post_init__(self) -> None:
-        if self.seconds < 1:
-            raise RuleViolation("quote.seconds", "at least 1", str(self.seconds))
+        whole_number(self.seconds, "quote.seconds", 1, _LONGEST)
 
     @property
     def total(self) -> Money:

@@ -312,6 +312,20 @@ class SlaOutlook(Tabular):
         billed_down: What the client of a run pays for GPUs and storage while the machine is down, a
             mean; without the promise nothing.
         worst_day_credit: The largest credit of a day in any run.
+
+    Raises:
+        RuleViolation: No run.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, PerHour
+    >>> from numgenius_core.sla import OutageRate, Promise, SlaTerms, cover, simulate_promise
+    >>> july = datetime(2026, 7, 1, tzinfo=UTC)
+    >>> month = Interval(july, july + timedelta(days=30))
+    >>> bought = cover(SlaTerms(Promise("0.99"), "0.95"), PerHour("3.50"))
+    >>> rate = OutageRate(per_day="0.1", length=timedelta(hours=2))
+    >>> outlook = simulate_promise(bought, month, rate, runs=50)
+    >>> outlook.fees - outlook.credits_by_host == outlook.mean
+    True
     """
 
     cover: Cover
@@ -321,6 +335,10 @@ class SlaOutlook(Tabular):
     credits: Money
     billed_down: Money
     worst_day_credit: Money
+
+    def __attrs_post_init__(self) -> None:
+        if not self.nets:
+            raise RuleViolation("outlook.nets", "that of at least one run", "none")
 
     @property
     def mean(self) -> Money:
