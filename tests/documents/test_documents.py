@@ -767,6 +767,67 @@ class TestTheSchema:
             assert not validator.is_valid({k: v for k, v in document.items() if k != name})
         assert validator.is_valid({k: v for k, v in document.items() if k != "ready"})
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *(
+                "0",
+                "-0",
+                "+0",
+                "1",
+                "+1",
+                "-1",
+                "01",
+                "-01",
+                "0.5",
+                "-0.5",
+                "+0.5",
+                ".5",
+                "1.",
+                "1.0",
+            ),
+            *(
+                "1e3",
+                "1E3",
+                " 1",
+                "1 ",
+                "1_000",
+                "1,000",
+                "--1",
+                "+-1",
+                "0x1",
+                "inf",
+                "nan",
+                "",
+                "-",
+            ),
+            *("１", "١", "1．5", "½", "0." + "5" * 12, "0." + "5" * 13, "0.5" + "0" * 39),
+            *("0.5" + "0" * 40, "9" * 20, "9" * 21, "1/3", "-1/3", "+1/3", "1/-3", "1/0", "01/3"),
+            *("1/03", "1 / 3", "1/3/5", "1.5/3", "１/3"),
+        ],
+    )
+    @pytest.mark.parametrize(
+        ("name", "unit"),
+        [
+            *(("weight", ""), ("price", ""), ("change", ""), ("old", "")),
+            *(("any_price", " $/hour"), ("change", " $/GPU-hour"), ("old", " $/GB")),
+        ],
+    )
+    def test_it_takes_the_numbers_that_the_reader_takes(
+        self, name: str, unit: str, text: str
+    ) -> None:
+        """But for how large they may be, and how fine: that no pattern says."""
+        data = data_of(EVERYTHING, schema=SCHEMA, **{name: text + unit})
+        valid = jsonschema.Draft202012Validator(json_schema([Everything])).is_valid(data)
+        try:
+            from_json(json.dumps(data), Everything)
+        except InvalidDocument:
+            read = False
+        else:
+            read = True
+        beyond = valid and (len(text) > 15 or "/" in text)
+        assert read == valid or beyond
+
     def test_one_class_may_be_given_alone(self) -> None:
         assert json_schema(Block) == json_schema([Block])
 
