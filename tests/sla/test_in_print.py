@@ -156,6 +156,8 @@ class TestTables:
         outlook = simulate_promise(BOUGHT, Interval(JULY, JULY + DAY), rate, runs=1)
         with pytest.raises(RuleViolation, match=r"outlook\.nets: need that of at least one run"):
             evolve(outlook, nets=())
+        with pytest.raises(RuleViolation, match=r"outlook\.gains: need 1, one for each net, got 0"):
+            evolve(outlook, gains=())
 
     def test_of_an_outlook_the_host_pays_its_part(self) -> None:
         """Down but for a minute, a day's credit is all of its $84, and the host has half of that.

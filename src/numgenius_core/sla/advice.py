@@ -314,7 +314,7 @@ class SlaOutlook(Tabular):
         worst_day_credit: The largest credit of a day in any run.
 
     Raises:
-        RuleViolation: No run.
+        RuleViolation: No run, or not a gain for each net.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval, PerHour
@@ -339,6 +339,9 @@ class SlaOutlook(Tabular):
     def __attrs_post_init__(self) -> None:
         if not self.nets:
             raise RuleViolation("outlook.nets", "that of at least one run", "none")
+        if len(self.gains) != len(self.nets):
+            need = f"{len(self.nets)}, one for each net"
+            raise RuleViolation("outlook.gains", need, str(len(self.gains)))
 
     @property
     def mean(self) -> Money:
