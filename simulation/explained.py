@@ -24,6 +24,7 @@ from examples.marketplace.questions import Asked
 from examples.marketplace.reading import Call
 from examples.marketplace.refusals import refused
 from examples.marketplace.several import Each, Tried
+from examples.marketplace.wording import sentence
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import AccountId
 from numgenius_core.market import Instance, Market, execute
@@ -117,6 +118,7 @@ def answered(heard: Heard, door: Door, number: int, market: Market, past: Past) 
         number=number,
         body={} if asks else heard.body,
         query={name: str(value) for name, value in heard.body.items()} if asks else {},
+        fields=door.names,
     )
     try:
         market, _ = execute(market, Tick(), at)
@@ -126,11 +128,11 @@ def answered(heard: Heard, door: Door, number: int, market: Market, past: Past) 
         assert door.means is not None
         meant = door.means(call, market, DEMO)
         if isinstance(meant, Each):
-            tried = Tried.on(market, meant, at)
+            tried = Tried.on(market, call, meant)
             return (200, None) if tried.possible else read(nothing_done(tried))
         carry_out(market, meant if isinstance(meant, Sequence) else [meant], at)
     except NumgeniusError as fault:
-        return read(refused(fault))
+        return read(refused(fault, sentence(fault, call)))
     return 200, None
 
 

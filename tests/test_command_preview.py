@@ -110,6 +110,12 @@ class TestPreview:
         assert lines[8] == "contract 5 (bob): instance paused under the floor"
         assert lines[9] == "note: machine 1: lowest bid $4.00 above the on-demand $3.00"
 
+    def test_an_end_within_a_minute_is_shown_to_its_second(
+        self, market: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["preview", str(market), "--end", "2026-02-01T17:20:30Z"]) == 0
+        assert "asked     2026-01-11 00:00  2026-02-01 17:20:30" in capsys.readouterr().out
+
     def test_nothing_changes(self, market: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["preview", str(market)]) == 0
         out = capsys.readouterr().out

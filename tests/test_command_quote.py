@@ -22,9 +22,12 @@ import pytest
 
 from numgenius_core import plots
 from numgenius_core._command import _compare, _quote, main
-from numgenius_core._command._quote import COLUMNS, FIELDS as WRITTEN
+from numgenius_core._command._options import FIELDS as WRITTEN
+from numgenius_core._command._parser import parser
+from numgenius_core._command._quote import COLUMNS, WHY_NOT
 from numgenius_core._command._rows import COLUMNS as KNOWN
-from numgenius_core.search import FIELDS
+from numgenius_core.search import FIELDS, parse
+from numgenius_core.whatif import PRESETS
 from numgenius_core.wire.reading import sample_path
 
 DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
@@ -57,6 +60,8 @@ RECORD = {
 }
 NEVER = {"end_date": None, "duration": None}
 """Of an offer without an end."""
+MODES = ("on-demand", "reserved", "interruptible")
+ASKED_FOR = "  yes  what --where, --gpus and --gpu ask for\n"
 COLOURS = re.compile(r"\x1b\[\d+m")
 
 
@@ -172,15 +177,15 @@ class TestWhatFits:
         assert reserved["left_out"]["no_reserved_price"] == 1
         bids = ask(capsys, "quote", file, "--mode", "interruptible", "--any")
         assert {row["id"]: row["per_hour"] for row in bids["offers"]} == {
-            3: "0.001",
+            3: "0.001",  # nobody gets it for nothing
             1: "0.20",
-            2: "0.20",  # nobody gets it for nothing
         }
-        assert (bids["left_out"]["bid"], bids["left_out"]["price_unknown"]) == (1, 1)
+        left_out = {why: count for why, count in bids["left_out"].items() if count}
+        assert left_out == {"not_rentable": 1, "bid": 1, "price_unknown": 1}
         words = ("quote", file, "--mode", "interruptible", "--any", "--bid", "0.15")
         told = ask(capsys, *words)
         assert [row["id"] for row in told["offers"]] == [3, 5]
-        assert told["left_out"]["bid"] == 3
+        assert told["left_out"]["bid"] == 2
 
     def test_an_offer_that_ends_before_the_months_reserved(
         self, market: Any, capsys: pytest.CaptureFixture[str]
@@ -517,6 +522,33 @@ class TestTheTable:
         assert head.split() == ["offer", "dlperf/$", "dlperf", "machine"]
         assert row.split() == ["1", "20", "10", "2"]
 
+    @pytest.mark.parametrize(
+        ("order", "stay", "numbers"),
+        [
+            ("more", (), "321"),  # the disk is $0.50 an hour beside $0.50, $0.60 and $0.70
+            ("payout-", (), "321"),
+            ("deposit", ("--mode", "reserved"), "321"),  # nothing is prepaid on the last
+            ("sla-", ("--target", "0.9"), "23"),
+            ("claim-", (), "321"),
+        ],
+    )
+    def test_the_order_of_what_a_stay_costs(
+        self,
+        market: Any,
+        capsys: pytest.CaptureFixture[str],
+        order: str,
+        stay: tuple[str, ...],
+        numbers: str,
+    ) -> None:
+        file = market(
+            {"credit_discount_max": 0},
+            {"dph_base": 0.6, "credit_discount_max": 0.1, "sla_r_claim": 0.92},
+            {"dph_base": 0.7, "credit_discount_max": 0.9, "sla_r_claim": 0.99},
+        )
+        words = ("quote", file, "--hours", "200", "--disk", "500", "--sort", order, *stay)
+        rows = ask(capsys, *words)["offers"]
+        assert "".join(str(row["id"]) for row in rows) == numbers
+
     @pytest.mark.parametrize("length", [("--months", "3"), ("--hours", "2160")])
     def test_fields_of_a_reservation_are_those_of_its_price(
         self, length: tuple[str, str], market: Any, capsys: pytest.CaptureFixture[str]
@@ -707,6 +739,24 @@ class TestWhy:
         assert main(["quote", "--sample", "--why", "9000000", "--mode", "interruptible"]) == 0
         assert "the bid, which a winner pays" in capsys.readouterr().out
 
+    @pytest.mark.parametrize("mode", MODES)
+    def test_what_is_rented_now(
+        self, market: Any, mode: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = market({}, {"rentable": False})
+        waits = " (a bid on others waits)" if mode == "interruptible" else ""
+        line = f"its GPUs are free to rent on demand{waits}\n"
+        for number, fits, holds in (
+            ("1", "fits", "yes"),
+            ("2", "does not fit: not rentable", "NO "),
+        ):
+            assert main(["quote", file, "--mode", mode, "--why", number]) == 0
+            assert f"\n{fits}\n{ASKED_FOR}  {holds}  {line}" in capsys.readouterr().out
+        words = ("quote", file, "--mode", mode)
+        assert [row["id"] for row in ask(capsys, *words)["offers"]] == [1]
+        shown = {row["id"]: row.get("why_not") for row in ask(capsys, *words, "--all")["offers"]}
+        assert shown == {1: None, 2: ["not_rentable"]}
+
 
 class TestPlot:
     """The price ladder of the answer."""
@@ -766,7 +816,7 @@ class TestHelp:
 
     def test_fields_and_columns_are_those_of_the_rules(self) -> None:
         assert sorted(WRITTEN.split()) == sorted(FIELDS)
-        assert sorted(COLUMNS.split()) == sorted(KNOWN)
+        assert sorted([*COLUMNS.split(), WHY_NOT]) == sorted(KNOWN)
 
     def test_they_are_there(self, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):
@@ -785,9 +835,59 @@ class TestHelp:
 class TestCompletion:
     """Shells ask the command to go on with a line."""
 
-    def test_words_are_completed(self) -> None:
+    @staticmethod
+    def completers() -> dict[tuple[str, str], Any]:
+        """Return what completes the values of an option, by its subcommand and name."""
+        (subcommands,) = (each for each in parser()._actions if isinstance(each.choices, dict))
+        assert isinstance(subcommands.choices, dict)
+        return {
+            (name, option.dest): option.completer
+            for name, subcommand in subcommands.choices.items()
+            for option in subcommand._actions
+            if hasattr(option, "completer")
+        }
+
+    @pytest.mark.parametrize(
+        ("option", "typed", "words"),
+        [
+            (("charge", "demand"), "", ["experiments", "training", "serving"]),
+            (("charge", "demand"), "tr", ["training"]),
+            (("charge", "demand"), "experiments,tr", []),
+            (("quote", "columns"), "id,tota", ["id,total", "id,total_flops"]),
+            (("quote", "columns"), "why", ["why_not"]),
+            (("quote", "sort"), "rel", ["reliability", "reliability2", "reliability_mult"]),
+            (("quote", "sort"), "gpus,per", ["gpus,per_hour"]),
+            (("quote", "where"), "num_gpus>=4 geor", ["num_gpus>=4 georegion"]),
+            (("compare", "where"), "geor", ["georegion"]),
+        ],
+    )
+    def test_values_of_an_option(
+        self, option: tuple[str, str], typed: str, words: list[str]
+    ) -> None:
+        assert self.completers()[option](typed) == words
+
+    def test_an_option_takes_what_is_offered(self, capsys: pytest.CaptureFixture[str]) -> None:
+        offered = {option: complete("") for option, complete in self.completers().items()}
+        assert offered.pop(("charge", "demand")) == list(PRESETS)
+        for name in ("quote", "compare"):
+            for word in offered.pop((name, "where")):
+                assert parse(f"{word}!=null").conditions
+        for (name, option), words in offered.items():
+            assert main([name, "--sample", "--top", "1", f"--{option}", ",".join(words)]) == 0
+        assert capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("line", "words"),
+        [
+            ("quote --mode res", ["reserved"]),
+            ("charge 8 --demand ", ["experiments", "serving", "training"]),
+            ("quote --columns id,tota", ["id,total", "id,total_flops"]),
+            ("compare --where 'num_gpus>=4 geor", ["num_gpus>=4 georegion"]),
+        ],
+    )
+    def test_a_shell_asks_the_command(self, line: str, words: list[str]) -> None:
         pytest.importorskip("argcomplete")
-        line = "numgenius quote --mode res"
+        line = f"numgenius {line}"
         env = {
             **os.environ,
             "_ARGCOMPLETE": "1",
@@ -799,7 +899,7 @@ class TestCompletion:
         }
         command = [sys.executable, "-m", "numgenius_core"]
         done = subprocess.run(command, capture_output=True, check=True, env=env, text=True)
-        assert done.stdout.split() == ["reserved"]
+        assert sorted(each.strip() for each in done.stdout.split("\n")) == words
 
 
 class TestAPromise:
@@ -865,21 +965,26 @@ class TestCompare:
     """A stay in every mode, side by side."""
 
     def test_side_by_side(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
-        file = market({"credit_discount_max": 0.4}, {"rentable": False}, {"verification": None})
+        file = market(
+            {"credit_discount_max": 0.4},
+            {"dph_base": None},
+            {"verification": None},
+            {"rentable": False},
+        )
         found = ask(capsys, "compare", file, "--hours", "200", "--disk", "100")
         first, third, second = found["offers"]
         assert (first["id"], second["id"], third["id"]) == (1, 2, 3)
+        assert (found["fitting_any"], found["left_out"]["not_rentable"]) == (3, 1)
         modes = first["modes"]
         assert modes["on-demand"]["total"] == "120.00"
         assert modes["interruptible"]["total"] == "60.00"
         assert modes["reserved"]["deposit"] == "91.304347826"
         assert modes["reserved"]["risks"] == ["left early"]
-        assert second["modes"]["on-demand"]["why_not"] == ["not_rentable"]
-        assert second["modes"]["interruptible"]["risks"] == ["paused", "held"]
+        assert second["modes"]["on-demand"]["why_not"] == ["price_unknown"]
+        assert second["modes"]["interruptible"]["risks"] == ["paused"]
         assert third["modes"]["reserved"]["why_not"] == ["no_reserved_price"]
         assert main(["compare", file, "--hours", "200", "--disk", "100"]) == 0
         told = capsys.readouterr().out
-        assert "60.00 !" in told
         assert "without a reserved price" in told
 
     def test_nothing_fits(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -925,7 +1030,7 @@ def why_not(row: dict[str, str], mode: str, hours: int, disk: int, gpus: int | N
     """Return the first reason against a row of the snapshot, from its texts alone."""
     if gpus is not None and int(row["num_gpus"]) != gpus:
         return "where"
-    if mode != "interruptible" and row["rentable"] != "True":
+    if row["rentable"] != "True":
         return "not_rentable"
     if float(row["duration_seconds"]) < hours * 3600:
         return "ends"

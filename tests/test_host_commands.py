@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -346,6 +348,43 @@ class TestMaint:
         (one,) = answer(capsys, "maint", str(path), "--now", "2026-07-31")["machines"]
         assert one["rented"] == 4
 
+    def test_an_end_that_rolls_is_not_sure_before_it_is_unlisted(
+        self, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        """DOMAIN 7: "each day the end is set to now + duration"."""
+        rolls = {**MACHINES[0], "end_date": None, "duration": 864_000}
+        empty = {**rolls, "id": 9, "gpu_occupancy": "x x x x ", "client_end_date": None}
+        unlisted = {**rolls, "id": 10, "listed": False}
+        Path(machines).write_text(json.dumps([rolls, empty, unlisted]))
+        words = ("maint", machines, "--now", "2026-07-31T22:00Z")
+        found = answer(capsys, *words)["machines"]
+        assert [each["rolling"] for each in found] == ["10d", "10d", None]
+        _, first, *others, before, note = text(capsys, *words).splitlines()
+        assert first.split()[4:9] == ["2026-08-01", "00:00", "*", "2026-08-01", "04:00"]
+        assert not any("*" in each for each in others)  # nobody is there to wait for, or it is sure
+        assert before.startswith("Until then take no new clients")
+        assert note.startswith("*: its end rolls on each day, and this time with it: unlist it")
+        assert "*" not in text(capsys, *words, "--machine", "9")
+
+    def test_a_client_who_leaves_within_a_minute_is_not_cut_off(
+        self, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        end = datetime(2026, 7, 25, 17, 20, 30, tzinfo=UTC).timestamp()
+        Path(machines).write_text(json.dumps([{**MACHINES[0], "client_end_date": end}]))
+        row = text(capsys, "maint", machines, "--now", "2026-07-20").splitlines()[1].split()
+        assert row[4:8] == ["2026-07-25", "17:20:30", "2026-07-25", "21:20:30"]
+
+    def test_what_is_lost_is_the_host_s_own_or_with_the_fee_the_clients(
+        self, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        """DOMAIN 2: "client price = host price / (1 − fee)", and the file has the host's."""
+        words = ("maint", machines, "--now", "2026-07-31T22:00Z", "--hours", "1")
+        assert answer(capsys, *words)["machines"][0]["lost_now"] == "0.60"
+        (one, _) = answer(capsys, *words, "--platform-fee", "0.25")["machines"]
+        assert one["lost_now"] == "0.80"
+        said = "--platform-fee: need a fraction from 0 to below 1, got '1'"
+        assert said in refused(capsys, *words, "--platform-fee", "1")
+
     def test_the_table_says_what_to_do_before(
         self, capsys: pytest.CaptureFixture[str], machines: str
     ) -> None:
@@ -473,6 +512,7 @@ class TestCharge:
         price = marked.split()[0].rstrip("0")
         assert lines[-1].startswith(f"Ask ${price}")
         assert "profit $ in 3 d" in lines[0]
+        assert lines[-2].startswith("Each run begins with an empty machine")
 
     def test_fitted_to_what_the_machine_has_seen(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -547,6 +587,85 @@ class TestPictures:
         assert ".svg or .png" in refused(
             capsys, "reserve", "--price", "1", "--months", "1", "--plot", "x.txt"
         )
+
+    RESERVE = ("reserve", "--price", "1", "--months", "1", "--plot")
+
+    @pytest.mark.parametrize("before", [None, b"a good one"])
+    def test_one_that_cannot_be_written_whole_leaves_what_was_there(
+        self,
+        before: bytes | None,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        pytest.importorskip("matplotlib")
+        path, write = tmp_path / "picture.svg", Path.write_bytes
+        if before is not None:
+            path.write_bytes(before)
+
+        def full(self: Path, data: bytes) -> int:
+            write(self, data[:1_024])
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "write_bytes", full)
+            assert refused(capsys, *self.RESERVE, str(path)) == (
+                "numgenius: --plot: need a file that can be written, got No space left on device\n"
+            )
+        assert [each.name for each in tmp_path.iterdir()] == [path.name] * (before is not None)
+        assert before is None or path.read_bytes() == before
+
+    def test_a_link_leads_to_the_new_one_and_who_may_read_it_stays(self, tmp_path: Path) -> None:
+        pytest.importorskip("matplotlib")
+        path, link = tmp_path / "picture.png", tmp_path / "link.png"
+        path.touch(mode=0o600)
+        try:
+            link.symlink_to(path)
+        except OSError:
+            pytest.skip("there are no links here")
+        assert main([*self.RESERVE, str(link)]) == 0
+        assert link.is_symlink()
+        assert path.read_bytes().startswith(b"\x89PNG")
+        assert path.stat().st_mode & 0o777 == 0o600
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+    def test_a_pipe_is_written_to(self, tmp_path: Path) -> None:
+        pytest.importorskip("matplotlib")
+        pipe = tmp_path / "picture.svg"
+        os.mkfifo(pipe)
+        with ThreadPoolExecutor() as pool:
+            read = pool.submit(pipe.read_bytes)
+            assert main([*self.RESERVE, str(pipe)]) == 0
+            assert b"</svg>" in read.result()
+
+
+class TestAFileWithoutAnEndIsRefused:
+    """Every command reads at most 256 MiB: who names the wrong file is told in a line."""
+
+    @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="all files have an end here")
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "quote",
+            "compare",
+            "preview",
+            "maint",
+            "bid --bid 1",
+            "sla backtest --claim 0.9 --price 1",
+            "sla advise --price 1",
+            " ".join((*CHARGE, "--fit")),
+            " ".join((*CHARGE, "--runs", "1", "--keep")),
+        ],
+    )
+    def test_by_every_command_that_reads(
+        self, words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("numgenius_core._json.packings.MAX_BYTES", 1_000)
+        assert main([*words.split(), "/dev/zero"]) == 2
+        (told,) = capsys.readouterr().err.splitlines()
+        assert "/dev/zero" in told
+        assert "need a document of at most 1,000 bytes, got " in told
+        assert told.endswith("a larger one")
 
 
 class TestWhatPeopleTypeIsAnsweredInTheirWords:
@@ -694,13 +813,29 @@ class TestASweepThatIsInterrupted:
         opened = Path.open
 
         def full(self: Path, mode: str = "r", *args: Any, **options: Any) -> Any:
-            if mode == "w":
+            if mode == "r+b":
                 raise OSError(28, "No space left on device")
             return opened(self, mode, *args, **options)
 
         monkeypatch.setattr(Path, "open", full)
         need = "--keep: need a file that can be written, got No space left on device"
         with pytest.raises(RuleViolation, match=need):
+            KeptSimulations(str(path))
+
+    @pytest.mark.parametrize(
+        "record",
+        [
+            b"[]",
+            b"\xff",
+            b'{"of": []}',
+            b'{"of": "a", "outcome": {"free": "1/0"}}',
+            b"[" * 100_000,
+        ],
+    )
+    def test_so_is_a_line_that_is_no_simulation(self, record: bytes, tmp_path: Path) -> None:
+        path = tmp_path / "sweep.jsonl"
+        path.write_bytes(record + b"\n")
+        with pytest.raises(RuleViolation, match="a file that --keep made, got line 1 of"):
             KeptSimulations(str(path))
 
     def test_another_file_is_refused(
@@ -711,6 +846,10 @@ class TestASweepThatIsInterrupted:
         assert main((*self.LONG, "--keep", str(other))) == 2
         assert "--keep: need a file that --keep made, got line 1" in capsys.readouterr().err
         assert other.read_text() == "not ours\n"
+        other.write_text("a line of somebody else's, without an end")
+        assert main((*self.LONG, "--keep", str(other))) == 2
+        assert "--keep: need a file that --keep made, got line 1" in capsys.readouterr().err
+        assert other.read_text() == "a line of somebody else's, without an end"
         assert main((*self.LONG, "--keep", str(tmp_path))) == 2
         assert "--keep: need a file that can be read" in capsys.readouterr().err
         assert main((*self.LONG, "--keep", str(tmp_path / "no" / "where"))) == 2

@@ -109,9 +109,9 @@ class TestAResultWithATable:
         from numgenius_core.billing import Statement
         from numgenius_core.maintenance import BackfillPlan, FleetPlan, WindowPlan
         from numgenius_core.planning import BidPlan, CommitmentPlan, DeadlinePlan, RelistingPlan
-        from numgenius_core.prices import Quote
+        from numgenius_core.prices import Quote, Ranking
         from numgenius_core.whatif import Answer, Outcome, Sweep
 
         results = (Answer, BidPlan, CommitmentPlan, DeadlinePlan, Outcome, Quote, Statement, Sweep)
-        plans = (BackfillPlan, FleetPlan, RelistingPlan, WindowPlan)
+        plans = (BackfillPlan, FleetPlan, Ranking, RelistingPlan, WindowPlan)
         assert all(issubclass(each, Tabular) for each in results + plans)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any, Final
 
 from examples.marketplace import bills, rows
 from examples.marketplace.hardware import Hardware
+from examples.marketplace.paging import limit_of
 from examples.marketplace.questions import Asked
-from examples.marketplace.reading import Call, whole_number
+from examples.marketplace.reading import Call, shown, whole_number
 from examples.marketplace.refusals import NOT_SERVED, NotServed
+from examples.marketplace.wording import unknown_field
 from numgenius_core.errors import NotAllowed, RuleViolation
 from numgenius_core.ids import AccountId
 from numgenius_core.market import Market, commands as do, views
@@ -26,7 +29,7 @@ def notices(asked: Asked) -> Any:
     """
     call = asked.call
     after = whole_number(call.asked("after", int, 0), "after")
-    most = min(max(call.asked("limit", int, USUAL_NOTICES), 1), MOST_NOTICES)
+    most = limit_of(call, USUAL_NOTICES, MOST_NOTICES)
     found = [
         {"id": number, "at": rows.epoch(each.at), "kind": each.kind, "facts": dict(each.facts)}
         for number, each in asked.store.notices(call.by, after, most)
@@ -46,10 +49,15 @@ def set_user(call: Call, market: Market, _: Hardware) -> do.Command:
 
     Raises:
         NotServed: Anything else of an account, which is not kept here.
+        UnknownField: A field that looks like one of these.
         RuleViolation: A threshold is switched on that is nowhere.
     """
     body, account = call.body, market.account(call.by)
-    if not body or any(name not in SETTINGS for name in body):
+    others = [name for name in body if name not in SETTINGS]
+    slips = [name for name in others if get_close_matches(name, SETTINGS, 1)]
+    if slips:
+        raise unknown_field(slips[0], SETTINGS, body[slips[0]])
+    if others or not body:
         raise NotServed(NOT_SERVED["users"])
     charge, notice, enabled = account.charge, account.notice, account.notice_enabled
     if "autobill_threshold" in body:
@@ -67,7 +75,8 @@ def set_user(call: Call, market: Market, _: Hardware) -> do.Command:
 def transfer(call: Call, _: Market, __: Hardware) -> do.Command:
     """Hand credit on; clients also send that they are the sender themselves."""
     if call.body.get("sender") not in (None, "me", call.by):
-        raise NotAllowed("sender", "me: credit is handed on by whose it is", "another account")
+        need, sender = "me: credit is handed on by whose it is", call.body["sender"]
+        raise NotAllowed("sender", need, shown(sender))
     recipient = AccountId(call.text("recipient"))
     amount = Money(call.exact("amount"))
     return do.TransferCredit(by=call.by, to=recipient, amount=amount)

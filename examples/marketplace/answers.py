@@ -16,8 +16,8 @@ from numgenius_core.units import MB_PER_GB
 
 Row = dict[str, Any]
 NOTHING_EXPIRED: Final = "No expired contracts to delete"
-Outcomes = Mapping[int, tuple[it.Event, ...] | NumgeniusError]
-"""What came of each of several commands, by the number of what it was about."""
+Outcomes = Mapping[int, tuple[it.Event, ...] | Row]
+"""What came of each of several commands, by what it was about: events, or why it is refused."""
 
 
 def answer(
@@ -143,18 +143,18 @@ def of_the_machine(
     return {}
 
 
-def refused_row(fault: NumgeniusError) -> Row:
+def refused_row(fault: NumgeniusError, why: str) -> Row:
     """Return why one of several could not be carried out."""
     _, word, code = named(fault)
-    return {"error": word, "code": code, "msg": one_line(fault)}
+    return {"error": word, "code": code, "msg": one_line(why)}
 
 
 def destroyed(outcomes: Outcomes) -> Row:
     """Return what a client is told about instances of which some were destroyed."""
     done, rows = [], []
     for number, outcome in outcomes.items():
-        if isinstance(outcome, NumgeniusError):
-            rows.append({"id": number} | refused_row(outcome))
+        if isinstance(outcome, dict):
+            rows.append({"id": number} | outcome)
         else:
             done.append(number)
     told: Row = {"success": not rows, "num_deleted": len(done), "destroyed": done, "failed": rows}
@@ -168,9 +168,9 @@ def scheduled(outcomes: Outcomes) -> Row:
     """Return what a host is told about machines of which some have a new window."""
     rows: list[Row] = []
     for number, outcome in outcomes.items():
-        row: Row = {"success": not isinstance(outcome, NumgeniusError), "machine_id": number}
-        if isinstance(outcome, NumgeniusError):
-            rows.append(row | refused_row(outcome))
+        row: Row = {"success": not isinstance(outcome, dict), "machine_id": number}
+        if isinstance(outcome, dict):
+            rows.append(row | outcome)
         else:
             rows.append(row | {"notifications_sent": notified(outcome)})
     return {"success": True, "results": rows}
@@ -180,9 +180,9 @@ def cancelled(outcomes: Outcomes) -> Row:
     """Return what a host is told about windows of which some were cancelled."""
     rows: list[Row] = []
     for number, outcome in outcomes.items():
-        row: Row = {"success": not isinstance(outcome, NumgeniusError), "maintenance_id": number}
-        if isinstance(outcome, NumgeniusError):
-            rows.append(row | refused_row(outcome))
+        row: Row = {"success": not isinstance(outcome, dict), "maintenance_id": number}
+        if isinstance(outcome, dict):
+            rows.append(row | outcome)
         else:
             rows.append(row | {"msg": "Maintenance record deleted"})
     return {"success": True, "results": rows}

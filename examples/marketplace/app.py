@@ -41,6 +41,7 @@ from examples.marketplace.refusals import NotServed, named, refusal, refused, wh
 from examples.marketplace.several import Each, NothingDone, Tried
 from examples.marketplace.standing import StandingClock
 from examples.marketplace.store import NotKnown, NotStored, Store
+from examples.marketplace.wording import sentence
 from numgenius_core.errors import NumgeniusError, ParseError
 from numgenius_core.ids import AccountId
 from numgenius_core.intervals import parse_instant
@@ -118,11 +119,13 @@ class Service:
             respond = self.questioned(door.answers)
 
         async def endpoint(request: Request) -> Response:
+            call = None
             try:
-                told = await respond(await self.read(request, door))
+                call = await self.read(request, door)
+                told = await respond(call)
                 return told if isinstance(told, Response) else JSONResponse(told)
             except (NumgeniusError, NotStored, NotKnown) as fault:
-                return refused(fault)
+                return refused(fault, None if call is None else sentence(fault, call))
             except ClientDisconnect:
                 return Response(status_code=400)  # there is nobody to read it
 
@@ -169,7 +172,7 @@ class Service:
             now = evolve(call, at=at)
             meant = means(now, market, self.hardware)
             if isinstance(meant, Each):
-                tried = Tried.on(market, meant, at)
+                tried = Tried.on(market, now, meant)
                 tellings.append(tried.tell)
                 return tried.commands
             commands = meant if isinstance(meant, Sequence) else [meant]
@@ -213,6 +216,7 @@ class Service:
         if not NUMBER.fullmatch(number):
             raise NotServed(why_not_served(request.method, request.url.path))
         body, query = await body_of(request), query_of(request)
+        door.check_names(body, query)
         known_by, wanted = None, ""
         if (key := key_of(request)) is not None:
             known_by = command_id(account, key)
@@ -225,6 +229,7 @@ class Service:
             query=query,
             command_id=known_by,
             wish=wanted,
+            fields=door.names,
         )
 
     async def begun(self, call: Call) -> Call:
@@ -263,7 +268,8 @@ def nothing_done(tried: Tried) -> JSONResponse:
     fault, told = next(iter(tried.refused.values())), tried.answer()
     status, word, code = named(fault)
     beside = {name: value for name, value in told.items() if name not in ("success", "msg")}
-    return refusal(tried.meant.status or status, word, fault, code=code, beside=beside)
+    why = sentence(fault, tried.call)
+    return refusal(tried.meant.status or status, word, why, code=code, beside=beside)
 
 
 def key_of(request: Request) -> str | None:

@@ -30,6 +30,15 @@ TYPES: Final = {
     LineKind.UPLOAD: "bwu",
     LineKind.DOWNLOAD: "bwd",
 }
+# What charges and payments can be filtered by, and the words that the market has there.
+CHARGE_COLUMNS: Final = {"type": ("instance", "volume", "serverless")}
+PAYMENT_COLUMNS: Final = {
+    "type": ("credit", "transfer", "payout", "refund", "reserved"),
+    "service": (
+        *("transfer", "stripe_payments", "bitpay", "coinbase", "crypto.com"),
+        *("instance_prepay", "paypal_manual", "wise_manual", "payout"),
+    ),
+}
 PROMISED: Final = frozenset({LineKind.SLA_FEE, LineKind.SERVICE_CREDIT})
 EARNED: Final = {
     "gpu": ("gpu",),

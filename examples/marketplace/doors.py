@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -15,11 +16,19 @@ from examples.marketplace import (
 )
 from examples.marketplace.commands import Means
 from examples.marketplace.questions import Answers
+from examples.marketplace.wording import unknown_field
 from numgenius_core.market.commands import AcceptPriceIncrease, RejectPriceIncrease
+
+WHO_ASKS: Final = ("api_key", "client_id", "owner")  # as clients say it beside the key
 
 
 def words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
+
+
+def plain(name: str) -> str:
+    """Return a name without the sign that it is needed."""
+    return name.removesuffix("!")
 
 
 @frozen
@@ -34,7 +43,10 @@ class Door:
         answers: What answers it, of a question.
         fields: Of its JSON body; one with ``!`` is needed.
         parameters: Of its query.
+        beside: What clients send beside, in either, which changes nothing here.
         open: Whether it is answered without a key.
+        has_others: Whether its body may have other fields, as a search has conditions: what
+            answers it refuses those that there are not.
     """
 
     method: str
@@ -44,26 +56,59 @@ class Door:
     answers: Answers | None = None
     fields: tuple[str, ...] = field(default="", converter=words)
     parameters: tuple[str, ...] = field(default="", converter=words)
+    beside: tuple[str, ...] = field(default="", converter=words)
     open: bool = False
+    has_others: bool = False
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What it looks at: its fields and its parameters."""
+        return frozenset(plain(name) for name in (*self.fields, *self.parameters))
+
+    def check_names(self, body: Mapping[str, Any], query: Mapping[str, Any]) -> None:
+        """Refuse what neither this request nor any client has: nobody would see that it is lost.
+
+        Raises:
+            UnknownField: The first of them; the message says which known name is nearest.
+        """
+        parts = [(query, self.parameters)]
+        parts += [] if self.has_others else [(body, self.fields)]
+        for sent, own_names in parts:
+            known = [*map(plain, own_names), *self.beside, *WHO_ASKS]
+            for name, value in sent.items():
+                if name not in known:
+                    raise unknown_field(name, known, value)
 
 
 LISTING: Final = """machine machines price_gpu price_disk price_inetu price_inetd price_min_bid
     credit_discount_max min_chunk end_date duration vol_size vol_price hidden_listing
-    sla_r_claim sla_sigma_x sla_max_beta sla_r_target sla_reliability"""
+    sla_r_claim sla_sigma_x sla_max_beta"""
+OF_CLIENTS: Final = "sla_r_target sla_reliability"  # of a listing nobody looks at them
 RENTAL: Final = """disk! price type label image cancel_unavail env volume_info
     target_reliability"""
+# How what runs in an instance is started: nothing runs here.
+STARTED: Final = """args args_str extra force image_login jupyter_dir lang_utf8 onstart
+    python_utf8 runtype template_hash_id use_jupyter_lab user vm"""
 SEARCH: Final = "order type limit allocated_storage q"
 ANSWERED: Final = "pending_price_increase_id instance_ids"
 accept, reject = do.answered(AcceptPriceIncrease), do.answered(RejectPriceIncrease)
 
 COMMANDS: Final = (
-    Door("PUT", "/v0/machines/create_asks", "list machine", do.list_machines, fields=LISTING),
+    Door(
+        "PUT",
+        "/v0/machines/create_asks",
+        "list machine",
+        do.list_machines,
+        fields=LISTING,
+        beside=OF_CLIENTS,
+    ),
     Door(
         "PUT",
         "/v0/machines/create_bids",
         "set defjob",
         do.set_default_job,
         fields="machine! image!",
+        beside="args price_gpu price_inetu price_inetd",
     ),
     Door(
         "PUT",
@@ -80,8 +125,15 @@ COMMANDS: Final = (
         "schedule maint",
         do.schedule_maintenance,
         fields="sdate! duration maintenance_category",
+        beside="maintenance_reason",  # kept empty, as the market does
     ),
-    Door("PUT", "/v0/machines/{number}/cancel_maint", "cancel maint", do.cancel_maintenance),
+    Door(
+        "PUT",
+        "/v0/machines/{number}/cancel_maint",
+        "cancel maint",
+        do.cancel_maintenance,
+        beside="machine_id",
+    ),
     Door(
         "DELETE",
         "/v0/machines/maintenances",
@@ -95,6 +147,7 @@ COMMANDS: Final = (
         "schedule maint, many machines",
         do.schedule_several,
         fields="machine_ids! sdate! duration maintenance_category",
+        beside="maintenance_reason",
     ),
     Door(
         "DELETE",
@@ -121,12 +174,27 @@ COMMANDS: Final = (
         "clone volume",
         disk.clone_volume,
         fields="src_id dst_id source dest size name",
+        beside="disable_compression",
     ),
     Door(
         "DELETE", "/v0/volumes", "delete volume", disk.delete_volume, fields="id", parameters="id"
     ),
-    Door("POST", "/v0/asks/bulk", "create instances", do.rent_several, fields=f"ids! {RENTAL}"),
-    Door("PUT", "/v0/asks/{number}", "create instance", do.rent, fields=RENTAL),
+    Door(
+        "POST",
+        "/v0/asks/bulk",
+        "create instances",
+        do.rent_several,
+        fields=f"ids! {RENTAL}",
+        beside=STARTED,
+    ),
+    Door(
+        "PUT",
+        "/v0/asks/{number}",
+        "create instance",
+        do.rent,
+        fields=RENTAL,
+        beside=STARTED,
+    ),
     Door(
         "PUT",
         "/v0/instances",
@@ -183,6 +251,7 @@ COMMANDS: Final = (
         "set user, its thresholds",
         own.set_user,
         fields="autobill_threshold balance_threshold balance_threshold_enabled",
+        has_others=True,
     ),
     Door(
         "PUT",
@@ -190,6 +259,7 @@ COMMANDS: Final = (
         "transfer credit",
         own.transfer,
         fields="recipient! amount! sender",
+        beside="apikey_id",
     ),
 )
 
@@ -238,6 +308,7 @@ QUESTIONS: Final = (
         "show machines",
         answers=ask.machines,
         parameters="include_offline",
+        beside="user_id",
     ),
     Door(
         "GET",
@@ -261,8 +332,22 @@ QUESTIONS: Final = (
         parameters="machine_id! r_claim! p r_target end days",
     ),
     Door("GET", "/v0/machines/{number}", "show machine", answers=ask.machine),
-    Door("GET", "/v0/machines/{number}/reports", "reports", answers=ask.reports),
-    Door("POST", "/v0/bundles", "search offers", answers=ask.offers, fields=SEARCH, open=True),
+    Door(
+        "GET",
+        "/v0/machines/{number}/reports",
+        "reports",
+        answers=ask.reports,
+        beside="machine_id",
+    ),
+    Door(
+        "POST",
+        "/v0/bundles",
+        "search offers",
+        answers=ask.offers,
+        fields=SEARCH,
+        open=True,
+        has_others=True,
+    ),
     Door(
         "PUT",
         "/v0/search/asks",
@@ -270,6 +355,7 @@ QUESTIONS: Final = (
         answers=ask.offers,
         fields=SEARCH,
         open=True,
+        has_others=True,
     ),
     Door(
         "POST",
@@ -278,6 +364,7 @@ QUESTIONS: Final = (
         answers=disk.volume_offers,
         fields="order limit allocated_storage",
         open=True,
+        has_others=True,
     ),
     Door("GET", "/v0/volumes", "show volumes", answers=disk.volumes, parameters="type"),
     Door(
@@ -286,6 +373,7 @@ QUESTIONS: Final = (
         "show instances",
         answers=ask.instances,
         parameters=f"order_by {PAGE}",
+        beside="select_cols",  # all columns are sent
     ),
     Door("GET", "/v0/instances", "show instances, before 1.5", answers=ask.all_instances),
     Door(
@@ -309,14 +397,14 @@ QUESTIONS: Final = (
         "/v0/instances/update_template/{number}",
         "update instance",
         answers=ask.updated,
-        fields="image template_id template_hash_id args env onstart",
+        beside="id image template_id template_hash_id args env onstart",
     ),
     Door(
         "GET",
         "/v0/charges",
         "show invoices-v1 --charges",
         answers=ask.charges,
-        parameters=f"{PAGE} latest_first",
+        parameters=f"{PAGE} latest_first format",
     ),
     Door(
         "GET",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from examples.marketplace.doors import DOORS, Door
+from examples.marketplace.doors import DOORS, WHO_ASKS, Door, plain
 from examples.marketplace.once import HEADER, MOST
 from examples.marketplace.reading import MAX_IDS, MOST_NUMBER
 
@@ -125,16 +125,17 @@ def operation(door: Door) -> Schema:
 
 
 def parameter(name: str) -> Schema:
-    needed, plain = name.endswith("!"), name.removesuffix("!")
-    text = {"application/json": {"schema": SCHEMAS.get(plain, NUMBER)}}
-    return {"name": plain, "in": "query", "required": needed, "content": text}
+    needed, known = name.endswith("!"), plain(name)
+    text = {"application/json": {"schema": SCHEMAS.get(known, NUMBER)}}
+    return {"name": known, "in": "query", "required": needed, "content": text}
 
 
 def body_of(door: Door) -> Schema:
-    """Return the schema of a body; the client sends fields beside, which change nothing here."""
-    names = [name.removesuffix("!") for name in door.fields]
+    """Return the schema of a body; what clients send beside changes nothing here."""
     return {
         "type": "object",
-        "properties": {name: SCHEMAS.get(name, NUMBER) for name in names},
-        "required": [name.removesuffix("!") for name in door.fields if name.endswith("!")],
+        "properties": {name: SCHEMAS.get(name, NUMBER) for name in map(plain, door.fields)}
+        | {name: {} for name in (*door.beside, *WHO_ASKS)},
+        "required": [plain(name) for name in door.fields if name.endswith("!")],
+        "additionalProperties": door.has_others,
     }

@@ -4,35 +4,80 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from examples.marketplace.reading import Call, parsed, shown
-from numgenius_core.errors import RuleViolation
+from examples.marketplace.wording import unknown_field
+from numgenius_core.errors import RuleViolation, WrongType
 
 Row = dict[str, Any]
 
 
-def chosen(rows: Iterable[Row], filters: Mapping[str, Any]) -> list[Row]:
-    """Return the rows whose columns have what ``{"column": {"in": [...]}}`` asks for."""
+def chosen(
+    rows: Iterable[Row], filters: Mapping[str, Any], columns: Mapping[str, Collection[Any] | None]
+) -> list[Row]:
+    """Return the rows whose columns have what ``{"column": {"in": [...]}}`` asks for.
+
+    Args:
+        rows: All of them.
+        filters: What is asked for.
+        columns: Those that can be asked for, each with the words that it may have, if these are
+            known.
+
+    Raises:
+        UnknownField: A column that there is not; the message says which is nearest.
+        RuleViolation: No such filter, or a word that the column never has.
+    """
     found = list(rows)
     for column, wanted in filters.items():
-        among = wanted.get("in") if isinstance(wanted, dict) else None
+        path = f"select_filters.{column}"
+        if column not in columns:
+            raise unknown_field(column, columns, wanted, "a column").at("select_filters")
+        among = wanted.get("in") if isinstance(wanted, dict) and len(wanted) == 1 else None
         if not isinstance(among, list):
-            raise RuleViolation(f"select_filters.{column}", '{"in": [...]}', shown(wanted))
+            raise RuleViolation(path, '{"in": [...]}', shown(wanted))
+        for each in among:
+            check_word(each, columns[column], path)
         found = [row for row in found if row.get(column) in among]
     return found
 
 
-def order_of(call: Call) -> dict[str, bool]:
-    """Return the columns that a request orders by, each with whether it descends."""
+def check_word(value: object, words: Collection[Any] | None, path: str) -> None:
+    """Refuse what no row has in a column: a word that is not among its own, or no value at all."""
+    if isinstance(value, list | dict):
+        raise WrongType(path, "text, numbers, true, false or null", shown(value))
+    if words is not None and value is not None and value not in words:
+        raise RuleViolation(path, "one of " + ", ".join(map(str, words)), shown(value))
+
+
+def order_of(call: Call, columns: Collection[str]) -> dict[str, bool]:
+    """Return the columns that a request orders by, each with whether it descends.
+
+    Raises:
+        UnknownField: A column that there is not; the message says which is nearest.
+        RuleViolation: No such order.
+    """
     order: dict[str, bool] = {}
-    for key in call.asked("order_by", list, []):
+    for index, key in enumerate(call.asked("order_by", list, [])):
+        path, need = f"order_by[{index}]", '{"col": ..., "dir": "asc" or "desc"}'
         if not isinstance(key, dict) or not isinstance(key.get("col"), str):
-            raise RuleViolation("order_by", '[{"col": ..., "dir": "asc" or "desc"}]', shown(key))
+            raise RuleViolation(path, need, shown(key))
+        if key.keys() - {"col", "dir"} or key.get("dir", "asc") not in ("asc", "desc"):
+            raise RuleViolation(path, need, shown(key))
+        if key["col"] not in columns:
+            raise unknown_field(key["col"], columns, key, "a column").at(path)
         order.setdefault(key["col"], key.get("dir") == "desc")
     return order
+
+
+def limit_of(call: Call, usual: int, most: int) -> int:
+    """Return how many rows a request wants: more than the most are the most."""
+    limit = call.asked("limit", int, usual)
+    if limit < 1:
+        raise RuleViolation("limit", "a whole number from 1 on", shown(limit))
+    return min(int(limit), most)
 
 
 def page(
@@ -44,7 +89,7 @@ def page(
     last row of the page stands in the order, of which no two rows are equal, so rows that come and
     go between two pages move no other row to another page.
     """
-    limit = min(max(call.asked("limit", int, usual), 1), most or usual)
+    limit = limit_of(call, usual, most or usual)
     token = call.query.get("after_token")
     mark = read_token(token, list(order)) if token else {}
     found = [*rows, mark] if token else list(rows)
@@ -67,6 +112,8 @@ def write_token(values: list[Any]) -> str:
 def read_token(token: str, columns: list[str]) -> Row:
     try:
         values = parsed(urlsafe_b64decode(token), "after_token")
-        return dict(zip(columns, values, strict=True))
+        if isinstance(values, list):  # a text has parts, too
+            return dict(zip(columns, values, strict=True))
     except (TypeError, ValueError):
-        raise RuleViolation("after_token", "a next_token of this order", shown(token)) from None
+        pass
+    raise RuleViolation("after_token", "a next_token of this order", shown(token))

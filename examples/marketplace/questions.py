@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import floor
 from numbers import Real
 from typing import Any, Final
@@ -15,8 +15,9 @@ from examples.marketplace import bills, rows
 from examples.marketplace.costs import months_left
 from examples.marketplace.hardware import Hardware, described
 from examples.marketplace.paging import chosen, order_of, page
-from examples.marketplace.reading import Call
+from examples.marketplace.reading import Call, shown
 from examples.marketplace.store import Store
+from examples.marketplace.wording import unknown_field
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import IllegalMove, NotAllowed, RuleViolation
 from numgenius_core.ids import ContractId, MachineId
@@ -34,6 +35,7 @@ LONGEST: Final = 36_000  # seconds offline until a machine is no longer among it
 LONGEST_ASKED_FOR: Final = 3 * DAY  # the same, of a request that wants those offline, too
 # What a search may have beside its conditions that changes nothing here.
 NO_CONDITIONS: Final = frozenset({"disable_bundling"})
+BESIDE_A_QUERY: Final = frozenset({"q", "select_cols"})
 
 
 @frozen
@@ -161,7 +163,7 @@ def earnings(asked: Asked) -> Any:
     """Say what a host earned from one day to another, both counted in whole."""
     call, market = asked.call, asked.market
     first, last = days_of(call)
-    period = call.period({"gte": first * DAY, "lte": (last + 1) * DAY})
+    period = call.period(*days(first, last))
     only = call.asked("machid", int, None)
     if only is not None:
         own_machine(asked, only)
@@ -171,7 +173,7 @@ def earnings(asked: Asked) -> Any:
         for day in range(
             max(first, first_day(asked)), min(last, floor(to_epoch(call.at)) // DAY) + 1
         ):
-            part = call.period({"gte": day * DAY, "lte": (day + 1) * DAY})
+            part = call.period(*days(day, day))
             if part is not None:
                 per_day[day] = earned_in(asked, part)
     reliability = {number: known.get("reliability2") for number, known in asked.hardware.items()}
@@ -198,9 +200,14 @@ def days_of(call: Call) -> tuple[int, int]:
             raise RuleViolation("last_days", f"0 to {MOST_DAYS}", str(back))
         return today - back, today
     first, last = (floor(call.asked(name, Real, today)) for name in ("sday", "eday"))
-    for name, day in (("sday", first), ("eday", last)):
+    for name, day in (("sday", first), ("eday", last), ("eday", last + 1)):
         from_epoch(day * DAY, name)
     return first, last
+
+
+def days(first: int, last: int) -> tuple[datetime, datetime]:
+    """Return when the first of some days begins, and when the last ends."""
+    return from_epoch(first * DAY), from_epoch((last + 1) * DAY)
 
 
 def first_day(asked: Asked) -> int:
@@ -222,6 +229,9 @@ def first_day(asked: Asked) -> int:
 def offers(asked: Asked) -> Any:
     call = asked.call
     inner = call.body.get("q", call.body)
+    if inner is not call.body:
+        for name in call.body.keys() - BESIDE_A_QUERY:
+            raise unknown_field(name, BESIDE_A_QUERY, call.body[name])
     if isinstance(inner, dict):
         inner = {key: value for key, value in inner.items() if key not in NO_CONDITIONS}
     request = SearchRequest.from_json(inner)
@@ -262,8 +272,9 @@ def mine(asked: Asked) -> list[rows.Row]:
 
 def instances(asked: Asked) -> Any:
     call = asked.call
-    found = chosen(mine(asked), call.asked("select_filters", dict, {}))
-    order = order_of(call)
+    filters = call.asked("select_filters", dict, {})
+    found = chosen(mine(asked), filters, rows.INSTANCE_COLUMNS)
+    order = order_of(call, rows.INSTANCE_COLUMNS)
     order.setdefault("id", False)  # makes the order one of no two equal rows
     some, token = page(call, found, order, 25)
     labels = Counter(row["label"] or "" for row in found)
@@ -369,16 +380,19 @@ def charges(asked: Asked) -> Any:
     market, account = asked.market, asked.call.by
     if views.is_host(market, account) and not market.settings.own_tests_billed:
         raise NotAllowed("account", "a client's: hosts have no charges for instances", account)
-    wanted = asked.call.asked("select_filters", dict, {})
-    period = asked.call.period(wanted.pop("day", None))
-    found = chosen(charge_rows(asked, period), wanted)
+    wanted, form = asked.call.asked("select_filters", dict, {}), asked.call.query.get("format")
+    if form not in (None, "table", "tree"):
+        raise RuleViolation("format", "table or tree", shown(form))
+    period = asked.call.day_range("day", wanted.pop("day", None))
+    found = chosen(charge_rows(asked, period), wanted, bills.CHARGE_COLUMNS)
     return report(asked.call, found, "source", 100, 500)
 
 
 def payments(asked: Asked) -> Any:
     wanted = asked.call.asked("select_filters", dict, {})
-    period = asked.call.period(wanted.pop("when", None), whole=True)
-    return report(asked.call, chosen(payment_rows(asked, period), wanted), "id", 60, 60)
+    period = asked.call.day_range("when", wanted.pop("when", None), whole=True)
+    found = chosen(payment_rows(asked, period), wanted, bills.PAYMENT_COLUMNS)
+    return report(asked.call, found, "id", 60, 60)
 
 
 def report(call: Call, found: list[rows.Row], key: str, usual: int, most: int) -> Any:
@@ -391,16 +405,16 @@ def report(call: Call, found: list[rows.Row], key: str, usual: int, most: int) -
 def old_invoices(asked: Asked) -> Any:
     """Answer the older report: charges and payments in one list."""
     call = asked.call
-    bounds = {
-        "gte": call.asked("sdate", Real, 0),
-        "lte": call.asked("edate", Real, float(to_epoch(call.at))),
-    }
-    period = call.period(bounds)
+    first, last = (
+        from_epoch(call.asked(name, Real, usual), name)
+        for name, usual in (("sdate", 0), ("edate", to_epoch(call.at)))
+    )
+    period = call.period(first, last)
     charged = []
     if call.asked("inc_charges", bool, default=True):
         charged = charge_rows(asked, period)
     left = rows.number(views.balance(asked.market, call.by, call.at))
     current = {"charges": 0.0, "service_fee": 0.0, "total": 0.0, "credit": left}
-    paid = payment_rows(asked, call.period(bounds, whole=True))
+    paid = payment_rows(asked, call.period(first, last, whole=True))
     found = bills.old_rows(charged, paid)
     return {"success": True, "invoices": found, "current": current}

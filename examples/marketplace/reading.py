@@ -7,11 +7,12 @@ enter through their shortest decimal text, and what is left out is null, as the 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from math import isfinite
+from numbers import Real
 from typing import Any, Final, TypeVar
 
 from attrs import frozen
@@ -33,9 +34,20 @@ from numgenius_core.units import to_megabytes
 MAX_BODY: Final = 65_536  # bytes
 MAX_DEPTH: Final = 12  # of JSON
 MAX_IDS: Final = 100  # of one request
+ON_DEMAND: Final = ("on-demand", "ondemand")
+BIDS: Final = ("bid", "interruptible")
 LEAST_DISK: Final = 8  # GB of an instance
 MOST_SHOWN: Final = 80  # characters of what was sent that a refusal repeats
 MOST_NUMBER: Final = 2**63 - 1  # of an id, and what a database can look for
+
+KINDS: Final[Mapping[type, str]] = {
+    int: "a whole number",
+    Real: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+}
+LARGEST: Final = 1e15  # of a number that is read exactly, whatever it counts
 
 AnyRate = TypeVar("AnyRate", bound=Rate)
 
@@ -89,8 +101,13 @@ def parsed(text: bytes | str, path: str) -> Any:
 
 
 def shown(value: object) -> str:
-    """Return what was sent as a refusal repeats it."""
-    text = repr(value)
+    """Return what was sent as a refusal repeats it: JSON, as it came."""
+    text = json.dumps(value, ensure_ascii=False)
+    return cut(text.encode("utf-8", "backslashreplace").decode())  # half of a surrogate pair
+
+
+def cut(text: str) -> str:
+    """Return a text as far as a refusal repeats it."""
     return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"
 
 
@@ -121,6 +138,7 @@ class Call:
         query: Its query, each value JSON or text.
         command_id: Asked again with it, it is answered as it was; ``None`` if it may happen again.
         wish: What it asks for, as a digest, which another request with its id does not have.
+        fields: The fields and the parameters that its door looks at.
     """
 
     by: AccountId
@@ -130,6 +148,7 @@ class Call:
     query: Mapping[str, str]
     command_id: str | None = None
     wish: str = ""
+    fields: Collection[str] = ()
 
     @property
     def machine(self) -> dict[str, Any]:
@@ -144,19 +163,25 @@ class Call:
     def asked(self, name: str, kind: type, default: Any) -> Any:
         """Return a value of the query, which is JSON."""
         text = self.query.get(name)
-        value = None if text is None else parsed(text, name)
-        if value is not None and not isinstance(value, kind):
-            need = f"{'an' if kind is int else 'a'} {kind.__name__}"
-            raise WrongType(name, need, shown(value))
-        return default if value is None else value
+        try:
+            value = None if text is None else parsed(text, name)
+        except ParseError as fault:
+            raise ParseError(name, fault.need, f"{shown(text)}: {fault.got}") from None
+        if value is None:
+            return default
+        if not isinstance(value, kind) or (type(value) is bool and kind is not bool):
+            raise WrongType(name, KINDS[kind], shown(value))
+        return value
 
     def maybe(self, name: str, kind: type[AnyRate]) -> AnyRate | None:
         """Return a price, ``None`` for null."""
         value = self.body.get(name)
         try:
             return None if value is None else kind.from_float(value)
+        except WrongType:
+            raise WrongType(name, f"a number, {kind.UNIT}", shown(value)) from None
         except RuleViolation as fault:
-            raise type(fault)(name, fault.need, fault.got) from None
+            raise type(fault)(name, fault.need, shown(value)) from None
 
     def price(self, name: str, kind: type[AnyRate], default: AnyRate | None = None) -> AnyRate:
         """Return a price, the default for null; without one, null is refused."""
@@ -173,8 +198,10 @@ class Call:
     @staticmethod
     def decimal(value: Any, name: str) -> Decimal:
         """Return a JSON number as the decimal that it is written as."""
-        if type(value) not in (int, float) or not abs(value) <= 1e15:
+        if type(value) not in (int, float):
             raise WrongType(name, "a number", shown(value))
+        if not abs(value) <= LARGEST:
+            raise RuleViolation(name, "a number up to 10¹⁵", shown(value))
         return Decimal(repr(value))
 
     def share(self, name: str) -> Fraction | None:
@@ -211,14 +238,28 @@ class Call:
             raise RuleViolation(name, f"a list of 1 to {MAX_IDS} ids", f"{len(found)} ids")
         return [whole_number(each, f"{name}[{index}]") for index, each in enumerate(found)]
 
-    def period(self, bounds: Any, *, whole: bool = False) -> Interval | None:
-        """Return the time between ``{"gte": ..., "lte": ...}``, up to now; ``None`` if none.
+    def day_range(self, name: str, bounds: Any, *, whole: bool = False) -> Interval | None:
+        """Return the time between ``{"gte": ..., "lte": ...}`` of a filter, up to now.
+
+        ``None`` if there is none; ``whole`` as of a :meth:`period`.
+        """
+        path, need = f"select_filters.{name}", '{"gte": ..., "lte": ...} of the time'
+        if not isinstance(bounds, dict):
+            raise WrongType(path, need, shown(bounds))
+        if bounds.keys() - {"gte", "lte"}:
+            raise RuleViolation(path, need, shown(bounds))
+        since: Any = bounds.get("gte")
+        until: Any = bounds.get("lte")
+        first, last = from_epoch(since, f"{path}.gte"), from_epoch(until, f"{path}.lte")
+        if first > last:
+            raise RuleViolation(path, "gte up to lte", shown(bounds))
+        return self.period(first, last, whole=whole)
+
+    def period(self, since: datetime, until: datetime, *, whole: bool = False) -> Interval | None:
+        """Return the time between two instants, up to now; ``None`` if there is none.
 
         ``whole``: the last second is in it, as ``lte`` says, for what happens at an instant.
         """
-        if not isinstance(bounds, dict):
-            raise WrongType("select_filters", '{"gte": ..., "lte": ...} of the time', shown(bounds))
-        since, until = (instant(bounds, name) for name in ("gte", "lte"))
         until = min(until, self.at) + timedelta(seconds=1 if whole else 0)
         return Interval(since, until) if since < until else None
 
@@ -257,9 +298,12 @@ def listing(call: Call, machine: int) -> do.Relist:
 
 def rental(call: Call, offer: int, volumes: tuple[VolumeId, ...] = ()) -> do.Rent:
     """With a price it is a bid; a bid without one is refused, never an on-demand rental."""
-    bid = call.maybe("price", PerHour)
-    if bid is None and call.text("type") in ("bid", "interruptible"):
+    bid, kind = call.maybe("price", PerHour), call.text("type")
+    if kind not in ("", *ON_DEMAND, *BIDS):
+        raise RuleViolation("type", "on-demand or bid", shown(kind))
+    if bid is None and kind in BIDS:
         raise RuleViolation("price", "the price of the bid, $/hour", "null")
+    call.text("image")  # it is fetched nowhere here
     disk = call.exact("disk")
     if 0 <= disk < LEAST_DISK:
         raise RuleViolation("disk", f"at least {LEAST_DISK} GB", f"{disk} GB")

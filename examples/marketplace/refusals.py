@@ -38,6 +38,12 @@ class NotServed(NumgeniusError):
     code: ClassVar[str] = "not_served"
 
 
+class UnknownField(RuleViolation):
+    """A field or a parameter that neither its request nor any client has."""
+
+    code: ClassVar[str] = "unknown_field"
+
+
 class KeyReused(RuleViolation):
     """The key of a request that asked for something else."""
 
@@ -156,10 +162,15 @@ def why_not_served(method: str, path: str) -> str:
     return f"nothing here answers {method} {path[:80]}: GET /api/openapi.json says what does"
 
 
-def refused(fault: NumgeniusError | NotStored | NotKnown) -> JSONResponse:
-    """Return the answer to a request that a rule, or the disk, does not allow."""
+def refused(fault: NumgeniusError | NotStored | NotKnown, why: object = None) -> JSONResponse:
+    """Return the answer to a request that a rule, or the disk, does not allow.
+
+    Args:
+        fault: What was raised.
+        why: The sentence about it, if it is another than its own.
+    """
     status, word, code = named(fault)
-    return refusal(status, word, fault, code=code)
+    return refusal(status, word, fault if why is None else why, code=code)
 
 
 def named(fault: NumgeniusError | NotStored | NotKnown) -> tuple[int, str, str]:

@@ -6,7 +6,7 @@ nothing of is null, or is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -15,10 +15,10 @@ from typing import Any, Final
 from attrs import evolve
 
 from examples.marketplace.costs import Hourly, by_now, while_running
-from examples.marketplace.hardware import Hardware, facts
+from examples.marketplace.hardware import COMMON, Hardware, facts
 from numgenius_core.contracts import Contract, InstanceState, PendingIncrease, client_end
 from numgenius_core.intervals import to_epoch, total_seconds
-from numgenius_core.listing import Listing, Mode
+from numgenius_core.listing import Listing, Mode, Verification
 from numgenius_core.maintenance import WindowStatus, window_statuses
 from numgenius_core.market import Instance, MachineState, RentedVolume
 from numgenius_core.market.views import DepositView
@@ -41,6 +41,35 @@ STATUS: Final = {
     InstanceState.SCHEDULING: ("stopped", "stopped"),
     InstanceState.EXPIRED: ("exited", "stopped"),
     InstanceState.DESTROYED: ("exited", "unloaded"),
+}
+# What instances can be ordered and filtered by, and the words of those that have known ones. Of
+# some the service knows nothing: clients may ask for them all the same.
+INSTANCE_COLUMNS: Final[Mapping[str, Sequence[str] | None]] = {
+    **dict.fromkeys((*COMMON, "reliability", "datacenter")),
+    **dict.fromkeys(
+        (
+            *("id", "machine_id", "host_id", "label", "num_gpus", "gpu_name", "disk_space"),
+            *("is_bid", "bid_price", "min_bid", "dph_base", "dph_total", "storage_total_cost"),
+            *("storage_cost", "inet_up_cost", "inet_down_cost", "credit_balance"),
+            *("credit_discount", "credit_discount_max", "start_date", "end_date"),
+            *("time_remaining", "uptime_mins"),
+            *("target_reliability", "sla_r_claim", "sla_sigma_x"),
+        )
+    ),
+    **dict.fromkeys(
+        (
+            *("disk_usage", "disk_util", "gpu_util", "image_uuid", "ssh_host", "ssh_port"),
+            *("status_msg", "template_id", "template_name"),
+        )
+    ),
+    "actual_status": (
+        *("created", "loading", "running", "stopped", "exited"),
+        *("frozen", "offline", "scheduling", "unknown"),
+    ),
+    "cur_state": ("running", "stopped", "unloaded"),
+    "next_state": ("running", "stopped", "unloaded"),
+    "intended_status": ("running", "stopped"),
+    "verification": tuple(each.value for each in Verification),
 }
 LETTERS: Final = {Mode.ON_DEMAND: "D", Mode.RESERVED: "R", Mode.INTERRUPTIBLE: "I"}
 PRICED: Final = (

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from itertools import pairwise
 
 from attrs import define, field, frozen
 
 from examples.marketplace import answers as tell
+from examples.marketplace.reading import Call
+from examples.marketplace.wording import sentence
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.market import Market, commands as do, execute
 from numgenius_core.market.events import Event
@@ -48,26 +49,28 @@ class Tried:
     """What of several commands can be carried out, and what came of them.
 
     Attributes:
+        call: The request.
         meant: The commands.
         refused: Why some cannot be.
         possible: The others.
         begun: How much had happened when each of the others began.
     """
 
+    call: Call
     meant: Each
     refused: dict[int, NumgeniusError] = field(factory=dict)
     possible: dict[int, do.Command] = field(factory=dict)
     begun: dict[int, int] = field(factory=dict)
 
     @classmethod
-    def on(cls, market: Market, meant: Each, at: datetime) -> Tried:
+    def on(cls, market: Market, call: Call, meant: Each) -> Tried:
         """Return what could be carried out now, one after the other; nothing is."""
-        tried = cls(meant)
+        tried = cls(call, meant)
         for number, wish in meant.wanted.items():
             try:
                 if isinstance(wish, NumgeniusError):
                     raise wish
-                market, _ = execute(market, wish, at)
+                market, _ = execute(market, wish, call.at)
                 tried.possible[number] = wish
             except NumgeniusError as fault:
                 tried.refused[number] = fault
@@ -96,7 +99,8 @@ class Tried:
         """Return what a client is told about all of them, in the order in which it asked."""
         parts = pairwise((*self.begun.values(), len(events)))
         done = {n: tuple(events[a:b]) for n, (a, b) in zip(self.begun, parts, strict=True)}
-        outcomes: dict[int, tuple[Event, ...] | NumgeniusError] = self.refused | done
+        rows = {n: tell.refused_row(f, sentence(f, self.call)) for n, f in self.refused.items()}
+        outcomes: dict[int, tuple[Event, ...] | tell.Row] = rows | done
         return self.meant.told({number: outcomes[number] for number in self.meant.wanted})
 
     def tell(self, _: Market, events: Sequence[Event]) -> str:

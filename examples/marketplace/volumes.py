@@ -15,6 +15,7 @@ from examples.marketplace.hardware import Hardware, facts
 from examples.marketplace.questions import NO_CONDITIONS, Asked
 from examples.marketplace.reading import Call, instant, shown, whole_number
 from examples.marketplace.refusals import NoListing, NotYours, Offline, WrongVolume
+from examples.marketplace.wording import unknown_field
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.ids import MachineId, OfferId, VolumeId
 from numgenius_core.listing import PriceTerms
@@ -31,6 +32,7 @@ USUAL_GB: Final = 15  # of a volume, or of a volume offer, that does not say a s
 MOST_FOUND: Final = 64  # of a search that does not say how many
 PRICED_GB: Final = 1
 KINDS: Final = ("all_volume", "local_volume", "network_volume")
+OF_A_NEW_INSTANCE: Final = ("create_new", "volume_id", "size", "name", "mount_path")
 MOUNT: Final = re.compile(r"V\.([0-9]{1,19}):/\S*", re.ASCII)
 
 # -- hosts -------------------------------------------------------------------------------------
@@ -71,9 +73,9 @@ def listing(call: Call, machine: int) -> do.Command:
     )
 
 
-def size(body: Mapping[str, Any], name: str) -> int:
+def size(body: Mapping[str, Any], name: str, path: str | None = None) -> int:
     """Return a size in MB, sent in GB; what is left out is usual."""
-    sent = body.get(name)
+    sent, name = body.get(name), path or name
     if sent is not None and type(sent) not in (int, float):
         raise WrongType(name, "GB of disk", shown(sent))
     exact = Call.decimal(USUAL_GB if sent is None else sent, name)
@@ -86,8 +88,8 @@ def size(body: Mapping[str, Any], name: str) -> int:
 def unlist_volume(call: Call, market: Market, _: Hardware) -> do.Command:
     number = call.whole("id")
     if not any(offer.id == number for offer in views.volume_offers(market, call.at)):
-        need = "a volume offer that is on the market"
-        raise NoListing("Volume listing does not exist", need, str(number))
+        need = "a volume offer that is on the market (Volume listing does not exist)"
+        raise NoListing("id", need, str(number))
     return do.UnlistVolume(by=call.by, offer=OfferId(number))
 
 
@@ -130,14 +132,19 @@ def new_volume(call: Call) -> do.RentVolume | None:
     info = volume_info(call)
     if not info.get("create_new"):
         return None
-    name = info.get("name") or ""
-    offer = whole_number(info.get("volume_id"), "volume_info.volume_id")
-    return do.RentVolume(by=call.by, offer=OfferId(offer), size_mb=size(info, "size"), name=name)
+    name, offer = info.get("name"), whole_number(info.get("volume_id"), "volume_info.volume_id")
+    if name is not None and not isinstance(name, str):
+        raise WrongType("volume_info.name", "text", shown(name))
+    gb = size(info, "size", "volume_info.size")
+    return do.RentVolume(by=call.by, offer=OfferId(offer), size_mb=gb, name=name or "")
 
 
 def attached(call: Call) -> tuple[VolumeId, ...]:
     """Return the volumes that an instance attaches: of its environment, and one that is linked."""
-    numbers = [VolumeId(number) for number in mounted(call.body.get("env"))]
+    env = call.body.get("env")
+    if env is not None and not isinstance(env, str | dict):
+        raise WrongType("env", "options as text, or as the names of an object", shown(env))
+    numbers = [VolumeId(number) for number in mounted(env)]
     info = volume_info(call)
     if info and not info.get("create_new"):
         linked = whole_number(info.get("volume_id"), "volume_info.volume_id")
@@ -146,9 +153,14 @@ def attached(call: Call) -> tuple[VolumeId, ...]:
 
 
 def volume_info(call: Call) -> Mapping[str, Any]:
-    info = call.body.get("volume_info") or {}
+    info = call.body.get("volume_info")
+    if info is None:
+        return {}
     if not isinstance(info, dict):
         raise WrongType("volume_info", "an object", shown(info))
+    for name, value in info.items():
+        if name not in OF_A_NEW_INSTANCE:
+            raise unknown_field(name, OF_A_NEW_INSTANCE, value).at("volume_info")
     return info
 
 

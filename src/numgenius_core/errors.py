@@ -46,7 +46,10 @@ def __dir__() -> list[str]:
 
 
 E = TypeVar("E", bound=BaseException)
-_SERIES: Final = 3  # values of a series that a value's repr shows
+_FEW: Final = 3  # values of a series that a value's repr shows
+_WIDEST: Final = 1_000  # characters of them
+_SERIES: Final = 16  # values that it shows if they are short, such as numbers
+_SHORT: Final = 200  # characters of those
 _SHOWN: Final = 80  # characters of a bad value that a message repeats
 
 
@@ -74,9 +77,15 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
-def brief(values: Sized) -> str:
+def brief(values: Sized | None) -> str:
     """Return the ``repr`` of a series within a value; of a long one, how much there is."""
-    return repr(values) if len(values) <= _SERIES else f"<{len(values):,} values>"
+    if values is None:
+        return "None"
+    if len(values) <= _SERIES:
+        text = repr(values)
+        if len(text) <= (_WIDEST if len(values) <= _FEW else _SHORT):
+            return text
+    return f"<{len(values):,} {'value' if len(values) == 1 else 'values'}>"
 
 
 class NumgeniusError(Exception):

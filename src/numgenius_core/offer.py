@@ -27,7 +27,7 @@ from numgenius_core._checks import (
 )
 from numgenius_core._numbers import fraction, whole_number
 from numgenius_core._terms import PRICE_NAMES, PriceTerms, Promise, Verification
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import AccountId, MachineId, OfferId
 from numgenius_core.rates import PerHour
 from numgenius_core.units import MAX_MB, Exact, gigabytes
@@ -183,7 +183,7 @@ class Offer:
     verification: Verification = Verification.VERIFIED
     rentable: bool = True
     promise: Promise | None = None
-    unknown_prices: tuple[str, ...] = ()
+    unknown_prices: tuple[str, ...] = field(default=(), repr=brief)
     extra: Mapping[str, Any] = field(factory=ReadOnly, repr=False, hash=False)
 
     def __attrs_post_init__(self) -> None:

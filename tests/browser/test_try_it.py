@@ -46,7 +46,30 @@ MACHINES: Final = json.dumps(
             "end_date": NOW + 90 * 86_400,
         },
         {"id": 8, "gpu_name": "A100", "num_gpus": 8, "listed_gpu_cost": 0.9},
+        {
+            "id": 9,
+            "gpu_name": "A100",
+            "num_gpus": 8,
+            "listed_gpu_cost": 0.9,
+            "gpu_occupancy": "D D D D x x x x ",
+            "client_end_date": NOW + 20 * 86_400,
+            "end_date": None,
+            "credit_discount_max": 0.1,
+        },
+        {
+            "id": 10,
+            "gpu_name": "A100",
+            "num_gpus": 8,
+            "listed_gpu_cost": 0.9,
+            "gpu_occupancy": "D D D D x x x x ",
+            "client_end_date": NOW + 20 * 86_400,
+            "end_date": NOW + 5 * 86_400,
+        },
+        {"id": 11, "gpu_name": "H100", "num_gpus": 8},
     ]
+)
+RECORD: Final = "\n".join(
+    ["time,price", *(f"{1_700_000_000 + 60 * i},{(i * 37 % 1_000) / 1_000}" for i in range(20_000))]
 )
 pytestmark = pytest.mark.skipif(
     not (BUILT and CHROMIUM), reason="needs NUMGENIUS_TRY_IT and Chromium"
@@ -195,6 +218,21 @@ def test_dropped_file(page: Any) -> None:
     same(page, known, "answer-renter")
 
 
+def test_slider_beside_a_record(page: Any, context: Any, address: str) -> None:
+    found = context.new_page()
+    found.goto(address)
+    found.wait_for_selector("body[data-tryit=ready]", timeout=120_000)
+    give(found, "history", RECORD.encode())
+    known = answers.Page()
+    known.drop("history", "mine.json", RECORD.encode())
+    change(found, "hours", "99")
+    took = int(found.evaluate("document.body.dataset.took"))
+    same(found, known, "answer-renter")
+    change(page, "hours", "99")
+    assert took < 100 + 2 * int(page.evaluate("document.body.dataset.took"))
+    found.close()
+
+
 @pytest.mark.parametrize("content", [b"", b"[{", b'{"a": 1}', b"\xff\xfe\x00"])
 def test_bad_file_leaves_the_page_alive(page: Any, content: bytes) -> None:
     give(page, "offers", content)
@@ -257,6 +295,44 @@ def test_host(page: Any, address: str) -> None:
     settle(page)
     assert page.input_value("[name=price]") == "1.20"
     assert page.input_value("[name=rented]") == "0"
+    same(page, answers.Page(), "answer-host")
+
+
+def test_another_machine_of_the_file(page: Any, address: str) -> None:
+    """What the file does not say of it is as the page opens, not as the machine before had it."""
+    open_at(page, address, "who=host")
+    opened = fields(page)
+    give(page, "machines", MACHINES.encode())
+    assert page.input_value("[name=end]") != ""
+    page.select_option("#tryit-machine", label="9: 8 × A100")
+    settle(page)
+    assert (page.input_value("[name=end]"), page.input_value("[name=discount]")) == ("", "10")
+    assert "no end date: there is nothing to extend to" in page.text_content("#answer-host")
+    same(page, answers.Page(), "answer-host")
+    page.select_option("#tryit-machine", label="10: 8 × A100")  # which ends before its clients
+    settle(page)
+    assert "stale" not in page.get_attribute("#answer-host", "class")
+    assert page.text_content("#wrong-end") == ""
+    same(page, answers.Page(), "answer-host")
+    page.select_option("#tryit-machine", label="11: 8 × H100")  # which is not listed
+    settle(page)
+    now = fields(page)
+    assert now["machine_gpus"] == "8"
+    for name in ("price", "min_gpu", "discount", "end"):
+        assert now[name] == opened[name]
+
+
+def test_one_question_takes_no_other_with_it(page: Any, address: str) -> None:
+    open_at(page, address, "who=host")
+    change(page, "outage_hours", "0")
+    assert page.text_content("#wrong-outage_hours").endswith(", got 0")
+    wrong = "[...document.querySelectorAll('[aria-invalid]')].map((each) => each.name)"
+    assert page.evaluate(wrong) == ["outage_hours"]
+    assert "Not all can be answered" in page.text_content("#tryit-status")
+    assert "stale" not in page.get_attribute("#answer-host", "class")
+    same(page, answers.Page(), "answer-host")
+    change(page, "outage_hours", "1")
+    assert page.evaluate(wrong) == []
     same(page, answers.Page(), "answer-host")
 
 

@@ -290,6 +290,23 @@ EVERY = [(state, event) for state in InstanceState for event in InstanceEvent]
 class TestLife:
     """Marketplace: loading → running ⇄ paused ⇄ stopped → expired → destroyed, as one table."""
 
+    @pytest.mark.parametrize(
+        "away",
+        [
+            (InstanceEvent.PREEMPTED, InstanceEvent.RESUMED),
+            (InstanceEvent.STOPPED, InstanceEvent.STARTED, InstanceEvent.RESUMED),
+        ],
+    )
+    def test_who_is_paused_or_stopped_while_it_loads_does_not_load_again(
+        self, away: tuple[InstanceEvent, ...]
+    ) -> None:
+        state = advance(InstanceState.LOADING, away[0])
+        with pytest.raises(IllegalMove):
+            advance(state, InstanceEvent.LOADED)
+        for event in away[1:]:
+            state = advance(state, event)
+        assert state is InstanceState.RUNNING
+
     @pytest.mark.parametrize(("state", "event"), [move for move in EVERY if move in MOVES])
     def test_every_legal_move(self, state: InstanceState, event: InstanceEvent) -> None:
         assert advance(state, event) is MOVES[state, event]

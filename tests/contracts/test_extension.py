@@ -594,13 +594,23 @@ class TestWhetherToExtend:
     ) -> None:
         advice = extend_or_relist(rented(), self.NEW_END, self.demand(days, gpu, str(share), fee))
         hours = max(0, 720 - 24 * days)
-        keeps = 1 - Fraction(fee)
+        keeps = 1 - (Fraction(fee) or Fraction(1, 4))  # the contract's, where none is named
         exact = share * keeps * (2 * Fraction(gpu) * hours + 10 * Fraction(hours, 720))
         got = Fraction(advice.relist.to_decimal(12))
         assert abs(got - exact) <= Fraction(1, 10**8)  # a rate of the host's is rounded once
         assert (advice.break_even is not None) == (
             share * keeps * (1440 * Fraction(gpu) + 10) >= Fraction(3, 4) * 2890
         )
+
+    def test_a_lower_price_never_beats_the_contract_whose_fee_it_leaves_out(self) -> None:
+        """DOMAIN 2: one fee is the platform's share of what any client pays; both are net of it."""
+        lower = self.demand(0, "1.60", fee="0")
+        found = extend_or_relist(rented(), self.NEW_END, lower)
+        assert found.extend == Money("2167.50")  # 0.75 × (4 × 720 + 0.1 × 100)
+        assert found.relist == Money("1735.50")  # 0.75 × (3.2 × 720 + 0.1 × 100)
+        assert (found.better, found.break_even) == ("extend", None)
+        found = extend_or_relist(rented(), self.NEW_END, self.demand(0, "1.60", fee="0.5"))
+        assert found.relist == Money("1157.00")  # 0.5 × (3.2 × 720 + 0.1 × 100)
 
     def test_a_reserved_contract_is_extended_undiscounted(self) -> None:
         """DOMAIN 13: "a prepayment must fit before the contract's end", so none is left then."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from fractions import Fraction
@@ -17,7 +17,8 @@ import pytest
 from attrs import evolve, field, frozen, make_class
 from hypothesis import given, strategies as st
 
-from document_values import CONTRACT, HISTORY, LISTING, OFFER, PRICES, STATEMENT, VALUES
+from document_values import CONTRACT, HISTORY, LISTING, OFFER, PRICES, QUOTE, STATEMENT, VALUES
+from numgenius_core._tables import Tabular
 from numgenius_core.billing import Moved, Prepaid, Rebid
 from numgenius_core.contracts import InstanceEvent
 from numgenius_core.documents import (
@@ -357,6 +358,60 @@ class TestFaultsAreReportedTogether:
 
 
 CONTRACT_SPAN = (CONTRACT.start, CONTRACT.start + timedelta(1))
+
+
+NUMBERS = [-1, 0, 1, 10**18, 2**63 - 1]
+
+
+def each_number(data: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any] | list[Any], Any]]:
+    """Yield where whole numbers stand in plain data: the path, what holds each, and its key."""
+    pairs = data.items() if isinstance(data, dict) else enumerate(data)
+    for key, value in pairs:
+        where = f"{path}[{key}]" if isinstance(data, list) else f"{path}.{key}"
+        if type(value) is int:
+            yield where, data, key
+        elif isinstance(value, dict | list):
+            yield from each_number(value, where)
+
+
+class TestWhatIsReadCanBePrinted:
+    """What a constructor takes, and so a document may hold, has a text: others are refused."""
+
+    @examples
+    def test_whatever_whole_numbers_it_has(self, name: str) -> None:
+        document = json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))
+        for _, holder, key in list(each_number(document)):
+            before = holder[key]
+            for holder[key] in NUMBERS:
+                try:
+                    value = from_json(json.dumps(document))
+                except InvalidDocument:
+                    continue
+                assert str(value)
+                if isinstance(value, Tabular):
+                    assert value._repr_html_()
+                    assert value.to_dicts() is not None
+            holder[key] = before
+
+    @pytest.mark.parametrize(
+        ("value", "path", "number", "need"),
+        [
+            (STATEMENT, "lines[0].size", -1, "a whole number from 0"),
+            (STATEMENT, "lines[0].quantity", -1, "a whole number from 0"),
+            (QUOTE, "seconds", 0, "a whole number from 1 to 86,399,999,999,999"),
+            (QUOTE, "seconds", 10**14, "a whole number from 1 to 86,399,999,999,999"),
+        ],
+    )
+    def test_a_number_without_a_text_is_refused_where_it_stands(
+        self, value: Any, path: str, number: int, need: str
+    ) -> None:
+        document = json.loads(to_json(value))
+        ((_, holder, key),) = [each for each in each_number(document) if each[0] == f".{path}"]
+        holder[key] = number
+        with pytest.raises(InvalidDocument) as caught:
+            from_json(json.dumps(document))
+        ((found, asked),) = [(fault.path, fault.need) for fault in caught.value.faults]
+        assert (found, asked) == (f"document.{path}", need)
 
 
 class TestTextsAreReadWithCare:
@@ -711,6 +766,67 @@ class TestTheSchema:
         for name in ("contract", "schema", "type"):
             assert not validator.is_valid({k: v for k, v in document.items() if k != name})
         assert validator.is_valid({k: v for k, v in document.items() if k != "ready"})
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *(
+                "0",
+                "-0",
+                "+0",
+                "1",
+                "+1",
+                "-1",
+                "01",
+                "-01",
+                "0.5",
+                "-0.5",
+                "+0.5",
+                ".5",
+                "1.",
+                "1.0",
+            ),
+            *(
+                "1e3",
+                "1E3",
+                " 1",
+                "1 ",
+                "1_000",
+                "1,000",
+                "--1",
+                "+-1",
+                "0x1",
+                "inf",
+                "nan",
+                "",
+                "-",
+            ),
+            *("１", "١", "1．5", "½", "0." + "5" * 12, "0." + "5" * 13, "0.5" + "0" * 39),
+            *("0.5" + "0" * 40, "9" * 20, "9" * 21, "1/3", "-1/3", "+1/3", "1/-3", "1/0", "01/3"),
+            *("1/03", "1 / 3", "1/3/5", "1.5/3", "１/3"),
+        ],
+    )
+    @pytest.mark.parametrize(
+        ("name", "unit"),
+        [
+            *(("weight", ""), ("price", ""), ("change", ""), ("old", "")),
+            *(("any_price", " $/hour"), ("change", " $/GPU-hour"), ("old", " $/GB")),
+        ],
+    )
+    def test_it_takes_the_numbers_that_the_reader_takes(
+        self, name: str, unit: str, text: str
+    ) -> None:
+        """But for how large they may be, and how fine: that no pattern says."""
+        data = data_of(EVERYTHING, schema=SCHEMA, **{name: text + unit})
+        valid = jsonschema.Draft202012Validator(json_schema([Everything])).is_valid(data)
+        try:
+            from_json(json.dumps(data), Everything)
+        except InvalidDocument:
+            read = False
+        else:
+            read = True
+        beyond = valid and (len(text) > 15 or "/" in text)
+        assert read == valid or beyond
 
     def test_one_class_may_be_given_alone(self) -> None:
         assert json_schema(Block) == json_schema([Block])

@@ -300,6 +300,37 @@ class TestFloatsOf32Bits:
         with pytest.raises(RuleViolation, match="with at most 4 decimals, got 1 value"):
             frames.reserve(small, 1)
 
+    def test_what_a_deposit_does_not_tell_is_null_and_what_is_free_has_none(
+        self, engine: str
+    ) -> None:
+        """60 % of $0.000012 an hour is a nano-dollar in half a second."""
+        prices = {"gpu": 12 * 10**6, "less": 12 * 10**6 - 1, "free": 0}
+        rows = [
+            {"i": i, "num_gpus": 1, "dph_base_pico": steps, "credit_discount_max": factor}
+            for i, (steps, factor) in enumerate(
+                [*((steps, 0.4) for steps in prices.values()), (1, 0.0)]
+            )
+        ]
+        names = ("total", "gpu_per_hour", "deposit", "discount_rate")
+        priced = frames.quote(
+            make(engine, rows),
+            timedelta(hours=1_440),
+            mode=Mode.RESERVED,
+            months=1,
+            columns=evolve(PICO_COLUMNS, verification=None),
+            results=names,
+            prefix="",
+        )
+        got = [
+            tuple(row[name] for name in names) for row in sorted(read(priced), key=lambda r: r["i"])
+        ]
+        assert got == [
+            (15_552_000, 9_600, 6_912_000, 200_000_000),  # 720 hours at $0.0000096, at $0.000012
+            (None, None, None, None),
+            (0, 0, None, 0),
+            (1, 0, None, 0),  # 1,440 pico-dollars
+        ]
+
 
 class TestRefusals:
     """What cannot be computed raises our error with the limit in it, never a wrong number."""
@@ -407,18 +438,19 @@ class TestRefusals:
         assert (got["quote_total"], got["quote_fee"], got["quote_payout"]) == (4, 3, 1)
 
     def test_the_platforms_part_of_a_forfeit_is_rounded_to_a_tick(self, engine: str) -> None:
-        # 10 pico-dollars an hour are 8 reserved; left after a second, 189,000,000 ticks are lost.
-        # The platform's eleventh of them is 17,181,818 ticks and 2/11; of the prices it is a
-        # pico-dollar each: 90,000,000 ticks of GPUs, 125 · 62 of disk, 324 a byte. All together are
-        # half a nano-dollar, a tie, but for the 2/11.
+        # $0.000015 an hour is $0.000012 reserved; left after a second, 283.5 million million ticks
+        # are lost. The platform's eleventh of them is 25,772,727,272,727 ticks and 3/11; of prices
+        # it is 1,090,909 pico-dollars of GPUs, 90,000,000 ticks a second each, and one each of disk
+        # and traffic: 125 a MB, 324 a byte. All together are half a nano-dollar, a tie, but for the
+        # 3/11.
         row = {
             "num_gpus": 1,
-            "dph_base_pico": 10,
+            "dph_base_pico": 15 * 10**6,
             "storage_cost_pico": 11,
             "inet_up_cost_pico": 11,
             "credit_discount_max": 0.4,
-            "mb": 62,
-            "bytes": 499_999_669_168,
+            "mb": 129,
+            "bytes": 117_424_267_627,
         }
         native = frames.quote(
             make(engine, [row]),
@@ -431,7 +463,8 @@ class TestRefusals:
             columns=evolve(PICO_COLUMNS, verification=None),
             results="fee",
         )
-        assert 17_181_818 + 90_000_000 + 125 * 62 + 324 * row["bytes"] == TICKS_PER_NANO // 2
+        paid = 1_090_909 * 90_000_000 + 125 * row["mb"] + 324 * row["bytes"]
+        assert 25_772_727_272_727 + paid == TICKS_PER_NANO // 2
         assert read(native)[0]["quote_fee"] == 0
 
     def test_a_price_per_hour_up_to_the_limit(self, engine: str) -> None:

@@ -11,7 +11,15 @@ import pytest
 from attrs import evolve
 from hypothesis import assume, given, strategies as st
 
-from numgenius_core.contracts import Contract, Extended, RateChange, client_end, extend
+from numgenius_core.contracts import (
+    Contract,
+    Extended,
+    PendingIncrease,
+    RateChange,
+    client_end,
+    extend,
+    roll,
+)
 from numgenius_core.errors import NotAllowed, RuleViolation, UnknownId, WrongType
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval
@@ -31,6 +39,7 @@ from numgenius_core.maintenance import (
     window_statuses,
 )
 from numgenius_core.maintenance.schedule import hours_of_request
+from numgenius_core.market import Market, commands as c, execute, views
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGpuHour, PerHour
@@ -415,6 +424,96 @@ class TestPlannedMaintenance:
         assert len(lines) == 7
         assert plan.to_dicts()[-1] == {"action": "relist", "at": T0 + 31 * HOUR, "until": None}
         assert str(backfill_plan(listing(), [], HOUR, now=T0)).startswith("machine 7; vacant\n")
+
+    def test_a_client_who_was_asked_before_may_stay_until_the_end_it_was_asked_for(self) -> None:
+        """DOMAIN 7: a pending increase "waits for the client: accepted → extended"."""
+        book = [contract(-5, 10), contract(-2, 30, number=2)]
+        asked = PendingIncrease(
+            contract=book[0], raised=(), new_end=T0 + 40 * HOUR, listing=listing(T0 + 40 * HOUR)
+        )
+        plan = backfill_plan(listing(), book, 6 * HOUR, now=T0, increases=[asked])
+        assert (plan.client_end, plan.window) == (T0 + 40 * HOUR, hours(40, 46))
+        assert plan.waiting_for == (1, 2)
+        # "A pending increase blocks later extensions of that contract until it is answered."
+        assert (plan.extends, plan.asks) == ((2,), ())
+
+    @pytest.mark.parametrize(
+        "book",
+        [
+            [contract(-5, 10, number=2)],  # of nobody here
+            [contract(-5, 10), contract(-5, 0, number=2)],  # its contract has ended
+            [contract(-5, 10), contract(-5, 9, number=2)],  # its contract has another end by now
+        ],
+    )
+    def test_a_question_that_is_stale_holds_nothing_up(self, book: list[Contract]) -> None:
+        before = contract(-5, 8, number=2) if len(book) == 2 else contract(-5, 10, number=3)
+        asked = PendingIncrease(
+            contract=before, raised=(), new_end=T0 + 40 * HOUR, listing=listing()
+        )
+        plan = backfill_plan(listing(), book, HOUR, now=T0, increases=[asked])
+        assert plan == backfill_plan(listing(), book, HOUR, now=T0)
+        assert plan.client_end == T0 + 10 * HOUR
+
+    def test_who_would_never_leave_if_it_accepts_is_named(self) -> None:
+        asked = PendingIncrease(
+            contract=contract(-5, 10), raised=(), new_end=None, listing=listing()
+        )
+        with pytest.raises(RuleViolation, match="got none of contract 1 if its client accepts"):
+            backfill_plan(listing(), [asked.contract], HOUR, now=T0, increases=[asked])
+        other = evolve(asked, contract=evolve(asked.contract, machine=MachineId(8)))
+        for wrong, path in (
+            ([3], r"increases\[0\]"),
+            ([other], r"increases\[0\]"),
+            (3, "increases"),
+        ):
+            with pytest.raises(RuleViolation, match=f"^{path}: need"):
+                backfill_plan(listing(), [], HOUR, now=T0, increases=cast("Any", wrong))
+
+    def test_a_plan_that_is_followed_disturbs_nobody(self) -> None:
+        """The host asks for more until hour 40, plans, and its client accepts after that."""
+        market, prices = Market(), PriceTerms(gpu=PerGpuHour("0.40"))
+
+        def tell(command: c.Command, at: datetime) -> None:
+            nonlocal market
+            market, _ = execute(market, command, at)
+
+        host, anna = AccountId("host"), AccountId("anna")
+        tell(c.AddMachine(machine=listing().machine), T0)
+        tell(c.ListMachine(by=host, machine=MACHINE, prices=prices, end=T0 + 10 * HOUR), T0)
+        tell(c.AddCredit(account=anna, amount=Money(100)), T0)
+        offer = views.offers(market, T0)[0].id
+        tell(c.Rent(by=anna, offer=offer, mode=Mode.ON_DEMAND), T0)
+        dearer = c.Relist(
+            by=host,
+            machine=MACHINE,
+            gpu=PerGpuHour("0.50"),
+            storage=prices.storage,
+            end=T0 + 40 * HOUR,
+        )
+        tell(dearer, T0 + HOUR)
+        state, now = views.machine(market, MACHINE), T0 + 2 * HOUR
+        assert state.listing
+        [rental] = state.instances.values()
+        plan = backfill_plan(
+            state.listing, [rental.contract], HOUR, now=now, increases=state.increases.values()
+        )
+        [number] = state.increases
+        first = c.Relist(by=host, machine=MACHINE, storage=prices.storage, end=plan.client_end)
+        tell(first, now)
+        tell(c.AcceptPriceIncrease(by=anna, increase=number), now + HOUR)
+        [rental] = views.machine(market, MACHINE).instances.values()
+        assert rental.contract.end == T0 + 40 * HOUR == plan.window.start
+
+    def test_a_rolling_end_stands_still_from_the_first_step_on(self) -> None:
+        """DOMAIN 7: "each day the end is set to now + duration", until it is fixed."""
+        day = 24 * HOUR
+        rolls = listing(rolling=2 * day)
+        book = [contract(-5, 48)]
+        plan = backfill_plan(rolls, book, HOUR, now=T0)
+        week = Interval(T0, T0 + 7 * day)
+        followed = evolve(rolls, end=plan.client_end, rolling=None)
+        assert [each.end for each in roll(book, followed, week)] == [plan.window.start]
+        assert [each.end for each in roll(book, rolls, week)] == [T0 + 8 * day]
 
     def test_a_contract_without_end_is_named(self) -> None:
         book = [contract(-5, 10), contract(-2, None, number=2), contract(-2, None, number=5)]

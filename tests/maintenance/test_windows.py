@@ -376,8 +376,8 @@ class TestWhatIsLost:
             Weights(**{name: -1})
 
     def test_contracts_always_weigh_something(self) -> None:
-        with pytest.raises(RuleViolation, match="above zero"):
-            Weights(contracts=0)
+        with pytest.raises(RuleViolation, match="above zero, a tiny one if only the rest should"):
+            Weights(contracts=0, revenue=1)
 
 
 class TestItPrints:

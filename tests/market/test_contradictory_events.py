@@ -68,7 +68,10 @@ CASES: dict[str, tuple[Any, str]] = {
         lambda w: another(w, start=second(-60)),
         f"contract.start: need {NOW}, when it was made, got {second(-60)}",
     ),
-    "a listing of more GPUs": (lambda w: as_listed(w, gpus=8), "listing.machine: need "),
+    "a listing of more GPUs": (
+        lambda w: as_listed(w, gpus=8),
+        "listing.machine: need Machine(id=1, host='host', gpu_name='RTX 4090', gpus=2, ",
+    ),
     "a listing of another host": (
         lambda w: as_listed(w, host=AccountId("eve")),
         "listing.machine: need ",

@@ -1058,11 +1058,9 @@ class TestViews:
         on_demand = views.quotes(w.market, w.now, day, disk=1)
         assert [each.total for each in on_demand] == [Money(24 + 24)]
         bids = views.quotes(w.market, w.now, day, mode=Mode.INTERRUPTIBLE)
-        assert [(each.offer.gpus, each.total) for each in bids] == [
-            (1, Money(12)),
-            (1, Money(12)),
-            (2, Money(24)),
-        ]
+        assert [(each.offer.gpus, each.total) for each in bids] == [(1, Money(12))]
+        waiting = w.rent(1, 0, by=BOB, bid="0.5")  # not quoted, since it waits; it is taken
+        assert views.why_waiting(w.market, waiting).why is WaitReason.HELD
         reserved = views.quotes(w.market, w.now, day, mode=Mode.RESERVED)
         assert [each.discount for each in reserved] == [Fraction(2, 5) / 31]
         assert views.quotes(w.market, w.now, day, disk=451) == ()

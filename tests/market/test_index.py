@@ -110,6 +110,19 @@ def test_who_waits_on_demand_lets_go_of_nothing() -> None:
     assert w.market.machine(M1).occupied == 0
 
 
+def test_gpus_stay_taken_whoever_else_runs() -> None:
+    """A bid that runs keeps its GPUs from lower ones, also after another was looked at."""
+    w = world(4)
+    above, beside = w.rent(2, 0, bid="0.8"), w.rent(2, 1, bid="0.6")
+    below = w.rent(1, 0, bid="0.1")
+    assert [w.state(each) for each in (above, beside, below)] == [
+        "running",
+        "running",
+        "paused",
+    ]
+    check(w.market)
+
+
 class TestABidThatChanges:
     """Who runs after a bid rose or fell is what all bids say, whether it ran or waited."""
 

@@ -187,6 +187,22 @@ class TestWhoIsExtended:
         w.list(prices(1), end=second(9 * DAY))
         assert w.instance(contract).contract.end == second(9 * DAY)
 
+    @pytest.mark.parametrize(
+        "meanwhile",
+        [
+            c.Relist(by=HOST, machine=M1, gpu=PerGpuHour(3), end=second(9 * DAY)),
+            c.Unlist(by=HOST, machine=M1),
+        ],
+    )
+    def test_relisting_or_unlisting_takes_no_question_back(self, meanwhile: c.Command) -> None:
+        w = world(1, prices(1), end=second(DAY))
+        contract = w.rent(1)
+        asked = find_event(relist(w, gpu=PerGpuHour(2), end=second(5 * DAY)), e.PriceIncreaseAsked)
+        w.do(meanwhile)
+        w.do(c.AcceptPriceIncrease(by=ANN, increase=asked.increase))
+        found = w.instance(contract).contract
+        assert (found.end, found.last_prices.gpu) == (second(5 * DAY), PerGpuHour(2))
+
     def test_the_reason_is_told(self) -> None:
         w = world(1, prices(1), end=second(DAY))
         contract = w.instance(w.rent(1)).contract

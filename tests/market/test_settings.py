@@ -124,14 +124,24 @@ class TestSchedulesOfYourOwn:
 
             __hash__ = NoGrace.__hash__
 
+            def __repr__(self) -> str:
+                return f"Hidden({vars(self)['cents']})"
+
         class Needing(NoGrace):
             def __init__(self, cents: int) -> None:
                 object.__setattr__(self, "cents", cents)
 
+            def __repr__(self) -> str:
+                return "Needing()"
+
         Settings(grace=Hidden())
-        with pytest.raises(WrongType, match=r"^settings\.grace: .* comes back as"):
+
+        need = "need a GraceSchedule that documents can hold, got"
+        said = rf"^settings\.grace: {need} Hidden\(5\), which comes back as Hidden\(0\)$"
+        with pytest.raises(WrongType, match=said):
             Settings(grace=Hidden(5))
-        with pytest.raises(WrongType, match=r"^settings\.grace: .* missing 1 required"):
+        said = rf"^settings\.grace: {need} Needing\(\) \(.* missing 1 required"
+        with pytest.raises(WrongType, match=said):
             Settings(grace=Needing(5))
 
 

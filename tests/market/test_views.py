@@ -308,6 +308,20 @@ class TestDepositsOfTheFuture:
         found = views.deposit_of(w.market, contract, second(100 * HOUR))
         assert (found.left, found.refund) == (ZERO, ZERO)
 
+    def test_nor_has_it_in_the_second_in_which_it_is(self) -> None:
+        """What the last second lacks is paid from the balance, at that second."""
+        w = world(1, prices(3_600), max_discount=Fraction(1, 2))
+        contract = w.rent(1)
+        w.do(c.Prepay(by=ANN, contract=contract, amount=Money("999.9")))
+        _, events = execute(w.market, c.Tick(), second(2_000))
+        (spent,) = [each.at for each in events if isinstance(each, e.DepositSpent)]
+        before, then, after = (
+            views.deposit_of(w.market, contract, spent + timedelta(seconds=s)).left
+            for s in (-1, 0, 1)
+        )
+        assert ZERO < before < Money(1)  # the price of a second, before the discount
+        assert (then, after) == (ZERO, ZERO)
+
 
 class TestQuotesOfReservations:
     """DOMAIN 13: "quotes the discount of *that* duration"; no discount is in the answer, too."""

@@ -36,7 +36,12 @@ from numgenius_core.market import (
 )
 from numgenius_core.market._persistent import Series, Sorted, Table
 from numgenius_core.market.instance import level_of
-from numgenius_core.market.journal import event_from_json, event_to_json
+from numgenius_core.market.journal import (
+    event_from_json,
+    event_to_json,
+    market_from_json,
+    market_to_json,
+)
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGbMonth, PerHour
@@ -582,6 +587,17 @@ def test_what_is_stored_and_asked_for_by_name() -> None:
                 '{"schema": "numgenius/1", "type": "BalanceRanOut", "account": "ann"}'
             ),
             "event: 1 fault\n  event.at: need a value, got none",
+        ),
+        (lambda: market_to_json(wrong), "market: need a Market, got Money('1.00')"),
+        (
+            lambda: market_from_json(market_to_json(Market()).replace('"version": 0, ', "")),
+            "snapshot: 1 fault\n  snapshot.version: need a value, got none",
+        ),
+        (
+            lambda: market_from_json(
+                market_to_json(Market()).replace('"credited": "0"', '"credited": "5"')
+            ),
+            "snapshot: 1 fault\n  credited: need $0.00, what there is, got $5.00",
         ),
         (
             lambda: Market().volume(VolumeId(7)),

@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 from hypothesis import given, strategies as st
 
-from market_world import ANN, BOB, World, prices as terms
+from market_world import ANN, BOB, HOST, World, prices as terms
 from numgenius_core.billing import (
     Fact,
     History,
@@ -30,7 +30,8 @@ from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, Mode, PriceTerms, Verification
-from numgenius_core.market import commands as c, views
+from numgenius_core.market import commands as c, find_event, views
+from numgenius_core.market.events import ContractPrepaid
 from numgenius_core.money import Money
 from numgenius_core.offer import Block, Offer
 from numgenius_core.planning import cost_of_stay
@@ -38,7 +39,7 @@ from numgenius_core.prices import CurveSchedule, Quote, QuotePart, StepSchedule,
 from numgenius_core.prices.deposits import refundable
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.sla import Promise
-from numgenius_core.testing import price_terms
+from numgenius_core.testing import books_of, price_terms, shares
 from numgenius_core.units import SECONDS_PER_MONTH
 
 HOUR = timedelta(hours=1)
@@ -228,6 +229,80 @@ class TestAReservationCostsWhatItIsBilled:
         stay_alone = cost_of_stay(priced.offer.per_hour, CurveSchedule(factor), months, stay)
         used = bill.amount_of(LineKind.STORAGE, LineKind.UPLOAD)
         assert stay_alone == priced.total - used
+
+
+class TestAReservedQuoteIsWhatTheMarketCharges:
+    """docs/rules/prices.md: "A reservation costs what it will be billed, to the tick"."""
+
+    @staticmethod
+    def charged(
+        prices: PriceTerms, factor: Fraction, stay: timedelta, *, gpus: int = 4, **more: Any
+    ) -> tuple[Quote, tuple[Money, Money, Money]]:
+        """Return a quote, and what the market charges the client that takes it."""
+        w, credit = World(), Money(10**9)
+        w.do(c.AddCredit(account=ANN, amount=credit))
+        w.add(gpus)
+        w.list(prices, max_discount=factor, min_gpu=gpus)
+        (listed,) = views.offers(w.market, w.now)
+        priced = quote(listed, stay, mode=Mode.RESERVED, **more)
+        contract = w.rent(gpus)
+        if priced.deposit is not None:
+            prepaid = w.do(c.Prepay(by=ANN, contract=contract, amount=priced.deposit))
+            assert find_event(prepaid, ContractPrepaid).discount == priced.discount
+        w.do(c.Destroy(by=ANN, contract=contract), priced.seconds)
+        books = books_of(w.market, w.now, w.archive)
+        return priced, (credit - w.balance(), w.balance(HOST), books.platform)
+
+    def test_where_the_deposit_was_rounded(self) -> None:
+        """2,160 hours at $7.166666666668 and 2,640 at $11.466666666668."""
+        prices = terms("2.866666666667")
+        stay = timedelta(days=200)
+        priced, paid = self.charged(prices, Fraction(1, 2), stay, months=3)
+        assert (priced.deposit, priced.discount) == (Money("15480.000000002"), Fraction(3, 8))
+        assert paid == (Money("45752.0000000064"), Money("45752.0000000064"), Money(0))
+        assert split(priced) == paid
+
+    def test_of_months_that_are_no_whole_seconds(self) -> None:
+        """A seventh of a month at a dollar costs $97.714285714, and 2/7 of a nano-dollar."""
+        stay = timedelta(days=4)
+        priced, paid = self.charged(terms(1), Fraction(2, 5), stay, gpus=1, months=Fraction(1, 7))
+        assert priced.deposit == Money("97.714285714")
+        assert 0 < Fraction(1, 20) - priced.discount < Fraction(1, 10**11)
+        assert split(priced) == paid
+
+    def test_where_nothing_can_be_prepaid(self) -> None:
+        """Of a price at which the deposit comes to nothing, as of a free one, it is on demand."""
+        for gpu in ("0", "0.000000000001"):
+            priced, paid = self.charged(terms(gpu), Fraction(2, 5), HOUR, gpus=1)
+            assert priced.deposit is None
+            assert not priced.discount
+            assert split(priced) == paid == (Money(gpu), Money(gpu), Money(0))
+
+    @given(
+        gpu=st.decimals(1, 60, places=2).map(lambda price: PerGpuHour(price / 100))
+        | st.integers(1, 5_000).map(lambda cents: PerGpuHour.from_steps(4 * cents * 10**10 // 3))
+        | STEPS.map(PerGpuHour.from_steps),
+        gpus=st.sampled_from([1, 2, 4, 8]),
+        factor=st.sampled_from([Fraction(2, 5), Fraction(1, 20), Fraction(9_999, 10_000)]) | shares,
+        months=st.sampled_from([Fraction(1), Fraction(1, 2), Fraction(3)]) | st.fractions(0, 24),
+        share=st.sampled_from([Fraction(1), Fraction(1, 2)]) | st.fractions(0, 2),
+        more=st.integers(-1, 1),
+        kept=PLATFORMS,
+    )
+    def test_to_the_tick(
+        self,
+        gpu: PerGpuHour,
+        gpus: int,
+        factor: Fraction,
+        months: Fraction,
+        share: Fraction,
+        more: int,
+        kept: Fraction,
+    ) -> None:
+        prices = PriceTerms(gpu=gpu, platform_fee=kept)
+        stay = timedelta(seconds=max(1, int(months * share * SECONDS_PER_MONTH) + more))
+        priced, paid = self.charged(prices, factor, stay, gpus=gpus, months=months)
+        assert split(priced) == paid
 
 
 def split(found: Quote | Statement) -> tuple[Money, Money, Money]:

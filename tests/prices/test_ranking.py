@@ -29,6 +29,7 @@ from numgenius_core.market import views
 from numgenius_core.market.commands import AddCredit, Prepay
 from numgenius_core.prices import (
     CurveSchedule,
+    LeftOut,
     NotRented,
     StayRisk,
     StepSchedule,
@@ -89,7 +90,7 @@ def slow_reason(  # noqa: C901, PLR0911, PLR0912 - the rules, one after the othe
         return NotRented.REPEATED
     if whole == 4:
         return NotRented.WHERE
-    if mode != Mode.INTERRUPTIBLE and not offer.rentable:
+    if not offer.rentable:
         return NotRented.NOT_RENTABLE
     if offer.ends_at and (offer.ends_at - NOW).total_seconds() < 36_000:
         return NotRented.ENDS
@@ -172,6 +173,19 @@ class TestWhatFitsAndWhatDoesNot:
         (left,) = rank_offers([bad], HOUR, now=NOW, disk=1).left_out
         assert left.reasons == (NotRented.NOT_RENTABLE, NotRented.ENDS, NotRented.DISK)
         assert left.reason is NotRented.NOT_RENTABLE
+
+    @pytest.mark.parametrize("mode", list(Mode))
+    def test_what_is_rented_on_demand_fits_in_no_mode(self, mode: Mode) -> None:
+        """A bid on it would wait; one on GPUs on which only bids run would not."""
+        held = evolve(OFFER, rentable=False)
+        ranking = rank_offers([held, evolve(OFFER, id=OfferId(2))], HOUR, now=NOW, mode=mode)
+        assert [each.offer.id for each in ranking.quotes] == [2]
+        (left,) = ranking.left_out
+        assert (left.offer, left.reasons) == (held, (NotRented.NOT_RENTABLE,))
+
+    def test_nothing_is_left_out_for_no_reason(self) -> None:
+        with pytest.raises(RuleViolation, match=r"^left_out\.reasons: need at least one, got none"):
+            LeftOut(offer=OFFER, reasons=())
 
     def test_an_offer_fits_to_its_last_second_and_megabyte(self) -> None:
         last = evolve(OFFER, ends_at=NOW + HOUR)
@@ -296,6 +310,44 @@ class TestWhatFitsAndWhatDoesNot:
             rank_offers(asked.pop("offers"), asked.pop("duration"), **asked)
 
 
+class TestARankingIsAResultLikeOthers:
+    """It prints as its table, is one in a notebook, has its rows as numbers, and a short repr."""
+
+    def test_its_table(self) -> None:
+        silent = evolve(
+            OFFER,
+            id=OfferId(2),
+            prices=evolve(OFFER.prices, gpu=PerGpuHour(0)),
+            unknown_prices=("gpu",),
+        )
+        market = [
+            OFFER,
+            silent,
+            *(evolve(OFFER, id=OfferId(n), disk_mb=0) for n in range(3, 1_004)),
+        ]
+        bids: dict[str, Any] = {"mode": Mode.INTERRUPTIBLE, "disk": 10}
+        ranking = rank_offers(market, 100 * HOUR, now=NOW, **bids)
+        table = (
+            "2 of 1,003 offers fit; left out: disk 1,001\n"  # 10 GB are a cent an hour
+            "offer        total $  all in $/h  headline $/h\n"
+            "1: 2 × A100    41.00      0.4100        1.0000\n"
+            "2: 2 × A100    41.00      0.4100             ?"
+        )
+        assert str(ranking) == table
+        assert ranking._repr_html_().count("<tr>") == 3
+        first, second = ranking.to_dicts()
+        assert (first["offer"], first["gpus"], first["total"], first["gpu"]) == (1, 2, 41.0, 40.0)
+        assert second == first | {"offer": 2}
+        assert len(repr(ranking)) < 2_500
+        assert repr(ranking).endswith("left_out=<1,001 values>)")
+
+    def test_of_nothing(self) -> None:
+        nothing = rank_offers([], HOUR, now=NOW)
+        assert str(nothing).splitlines()[0] == "0 of 0 offers fit"
+        assert nothing.to_dicts() == []
+        assert repr(nothing) == "Ranking(quotes=(), left_out=())"
+
+
 class TestNeverFreeByAccident:
     """What has no known price has none, and nobody gets GPUs for nothing."""
 
@@ -349,17 +401,23 @@ class TestEveryModeSideBySide:
     """A stay on demand, reserved and interruptible, with what each risks."""
 
     def test_what_each_costs_and_risks(self) -> None:
-        held = evolve(OFFER, id=OfferId(2), rentable=False)
+        held = evolve(OFFER, id=OfferId(4), rentable=False)
+        silent = evolve(
+            OFFER,
+            id=OfferId(2),
+            prices=evolve(OFFER.prices, gpu=PerGpuHour(0)),
+            unknown_prices=("gpu",),
+        )
         dear = evolve(OFFER, id=OfferId(3), verification=Verification.UNVERIFIED)
-        found = compare_modes([held, OFFER, dear], 720 * HOUR, now=NOW, disk=10)
+        found = compare_modes([held, silent, OFFER, dear], 720 * HOUR, now=NOW, disk=10)
         assert [each.offer.id for each in found] == [1, 3, 2]
         first, third, second = found
         stay = {"disk": 10}
         for each in first.modes:
             assert each.quote == quote(OFFER, 720 * HOUR, mode=each.mode, **stay)  # type: ignore[arg-type]
         assert first.cheapest.mode is Mode.INTERRUPTIBLE
-        assert second.of(Mode.ON_DEMAND).reasons == (NotRented.NOT_RENTABLE,)
-        assert second.of(Mode.INTERRUPTIBLE).risks == (StayRisk.PAUSED, StayRisk.HELD)
+        assert second.of(Mode.ON_DEMAND).reasons == (NotRented.PRICE_UNKNOWN,)
+        assert second.of(Mode.INTERRUPTIBLE).risks == (StayRisk.PAUSED,)
         assert third.of(Mode.RESERVED).reasons == (NotRented.NO_RESERVED_PRICE,)
         assert third.of(Mode.ON_DEMAND).risks == ()
 

@@ -185,6 +185,13 @@ class TestTopUp:
         assert answer.smallest == Money(216)
         assert not answer.lowers
 
+    def test_a_quoted_deposit_that_was_rounded_down_is_enough(self) -> None:
+        """A month at $1.000000000002 less a fifth is $576.000000001152."""
+        curve, price, quoted = CurveSchedule(), PerHour("1.000000000002"), Money("576.000000001")
+        answer = top_up(curve, price, months=1, remaining=Money(576), add=quoted - Money(576))
+        assert answer.rate == answer.rate_before
+        assert (answer.lowers, answer.smallest) == (False, Money("0.000000001"))
+
     def test_without_a_discount_there_is_nothing_to_lose(self) -> None:
         flat = CurveSchedule(0)
         answer = top_up(flat, PerHour(1), months=3, remaining=Money(1), add=Money(0))
@@ -274,6 +281,50 @@ LINES = st.sampled_from(
 )
 
 
+class TestADepositBuysWhatItWasQuotedFor:
+    """docs/rules/reserved.md: the deposit of whole seconds buys exactly these."""
+
+    TOLD = PerHour("0.0000072")
+
+    def test_where_the_deposit_was_rounded_up(self) -> None:
+        # 2,160 hours at $11.466666666668 less 37.5 % are $15,480.0000000018.
+        curve, price = CurveSchedule("0.5"), PerHour("11.466666666668")
+        quoted = Money("15480.000000002")
+        assert curve.deposit(price, 3) == quoted
+        assert curve.months(price, quoted) == 3
+        nano = Money("0.000000001")
+        assert curve.months(price, quoted - nano) < 3 < curve.months(price, quoted + nano)
+
+    @given(shares, st.integers(0, 10**14), st.integers(1, 1_200 * MONTH))
+    def test_from_a_nano_dollar_in_half_a_second_on(
+        self, most: Fraction, steps: int, seconds: int
+    ) -> None:
+        least = -(-self.TOLD.steps // (1 - most))
+        curve, price = CurveSchedule(most), PerHour.from_steps(least + steps)
+        time = Fraction(seconds, MONTH)
+        assert curve.months(price, curve.deposit(price, time)) == time
+
+    @given(shares, st.integers(1, 10**14), st.integers(1, 10**10), st.integers(0, 3 * 10**12))
+    def test_more_money_never_buys_less(
+        self, most: Fraction, steps: int, nanos: int, more: int
+    ) -> None:
+        """Down to prices of which many seconds have one deposit, and by parts of a nano-dollar."""
+        curve, price = CurveSchedule(most), PerHour.from_steps(steps)
+        nano = Money("0.000000001").ticks
+        deposit = Money.from_ticks(nanos * nano - nano // 2)
+        assume(curve.exact_deposit(price, 1_199) >= deposit.ticks + more)
+        assert curve.months(price, deposit) <= curve.months(price, deposit + Money.from_ticks(more))
+
+    @pytest.mark.parametrize("price", ["1", "0.000000000001"])
+    def test_a_hundred_years_too_whatever_they_cost(self, price: str) -> None:
+        curve, hourly = CurveSchedule("0.9999"), PerHour(price)
+        assert curve.months(hourly, curve.deposit(hourly, 1_200)) == 1_200
+
+    def test_a_part_of_a_nano_dollar_buys_some_time(self) -> None:
+        quarter = Money.from_ticks(Money("0.000000001").ticks // 4)
+        assert CurveSchedule().months(PerHour(1), quarter) > 0
+
+
 class TestADepositBuysAllTheTimeItCan:
     """DOMAIN 4: months of a deposit, rounded down to 10⁻¹⁸ months and no further."""
 
@@ -285,6 +336,8 @@ class TestADepositBuysAllTheTimeItCan:
         part = Fraction(1, 10**18)
         assume(schedule.exact_deposit(price, 1_200) >= deposit.ticks)
         months = schedule.months(price, deposit)
+        if (months * MONTH).denominator == 1 and schedule.deposit(price, months) == deposit:
+            return  # that is what it is quoted for
         assert (months / part).denominator == 1
         assert schedule.exact_deposit(price, months) <= deposit.ticks
         if months + part <= 1_200:

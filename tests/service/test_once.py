@@ -148,7 +148,7 @@ class TestAKeyOfAnotherRequest:
         desk.headers = {"Idempotency-Key": "k"}
         first = desk.ask("ann", "PUT", f"/instances/{mine[0]}/", {"state": "stopped"})
         self.refused(desk, "PUT", f"/instances/{mine[1]}/", {"state": "stopped"})
-        self.refused(desk, "PUT", f"/instances/{mine[0]}/", {"state": "stopped"}, id="7")
+        self.refused(desk, "PUT", f"/instances/{mine[0]}/", {"state": "stopped"}, owner="me")
         assert desk.ask("ann", "PUT", f"/instances/{mine[0]}/", {"state": "stopped"}) == first
 
     def test_the_same_written_otherwise_is_the_same(self, desk: Desk) -> None:

@@ -179,7 +179,7 @@ class TestThresholds:
     @pytest.mark.parametrize(
         ("body", "status", "why"),
         [
-            ({"autobill_threshold": -1}, 400, "charge: need zero dollars or more"),
+            ({"autobill_threshold": -1}, 400, "autobill_threshold: need zero dollars or more"),
             ({"balance_threshold": "5"}, 400, "balance_threshold: need a number"),
             ({"balance_threshold_enabled": 1}, 400, "need true or false"),
             ({"balance_threshold_enabled": True}, 400, "need a balance_threshold to switch on"),

@@ -78,7 +78,7 @@ class TestTransfers:
             ({"amount": "5"}, 400, "amount: need a number"),
             ({"amount": None}, 400, "amount: need a number"),
             ({"amount": 1 / 3}, 400, "need"),
-            ({"recipient": "ann"}, 400, "to: need another account"),
+            ({"recipient": "ann"}, 400, "recipient: need another account"),
             ({"recipient": "nobody"}, 404, "an account of this market"),
             ({"recipient": 7}, 400, "recipient: need text"),
             ({"recipient": None}, 400, "need"),

@@ -253,7 +253,7 @@ class TestThePublishedExample:
         assert f"[{number}]" in client(ANN, "show", "volumes").out
         said = client(ANN, "delete", "volume", str(volume))
         assert said.refused == (
-            f"volume: need one that no instance has attached, got one of instances {number}"
+            f"id: need one that no instance has attached, got one of instances {number}"
         )
         client(ANN, "destroy", "instance", number, "-y")
         assert client.raw(ANN, "show", "volumes")[0]["instances"] == []
@@ -284,7 +284,7 @@ class TestThePublishedExample:
             (OTHER_HOST, "list volume 1001", "the host of machine 1001"),
             (HOST, "list volume 1001 -s 0", "size: need GB of disk above 0"),
             (HOST, "unlist volume 99", "Volume listing does not exist"),
-            (HOST, "list machine 1001 -g 0.5 -v 0 -z 0.1", "volume_price: need none without"),
+            (HOST, "list machine 1001 -g 0.5 -v 0 -z 0.1", "vol_price: need none without"),
             (ANN, f"create instance {gpu} {image} --link-volume {there} --mount-path /m",
              "a volume of machine 1001"),
             (ANN, "create network-volume 1", "network volumes are not among the rules"),
@@ -461,7 +461,7 @@ def refused_commands(mine: str, bid: str, taken: str, free: str) -> list[tuple[s
     return [
         (HOST, "list machine 1001 -g 0.5 -m 3", "need a power of two, got 3"),
         (HOST, "list machine 1001 -g -0.4", "price_gpu: need $/GPU-hour from 0"),
-        (HOST, "list machine 1002 -m 2", "gpu: need"),
+        (HOST, "list machine 1002 -m 2", "price_gpu: need"),
         (HOST, f"list machine 1001 -g 1 -e {past} -l 86400", "both"),
         (HOST, "list machine 77 -g 1", "need a machine of this market, got 77"),
         (OTHER_HOST, "list machine 1001 -g 1", "the host of machine 1001"),
@@ -472,7 +472,7 @@ def refused_commands(mine: str, bid: str, taken: str, free: str) -> list[tuple[s
         (OTHER_HOST, "cancel maint 1001", "machine: need a machine of your own, got 1001"),
         (BEN, f"create instance {taken} {on_it}", "an offer whose GPUs nobody has rented"),
         (BEN, f"create instance 99 {on_it}", "an offer that is on the market, got 99"),
-        (BEN, f"create instance {free} {on_it} --bid_price 0.19", "bid: need 0.20 to 64.00"),
+        (BEN, f"create instance {free} {on_it} --bid_price 0.19", "price: need 0.20 to 64.00"),
         (BEN, f"create instance {free} {on_it} --bid_price -1", "price: need $/hour from 0"),
         (BEN, f"create instance {free} --image p --disk 9999", "need at most the offer's"),
         (BEN, f"destroy instance {mine} -y", f"the client of contract {mine}"),
@@ -483,7 +483,7 @@ def refused_commands(mine: str, bid: str, taken: str, free: str) -> list[tuple[s
         (ANN, f"prepay instance {bid} 10", "need an on-demand or reserved instance"),
         (ANN, f"prepay instance {mine} 99999", "need a balance of at least $99999"),
         (ANN, f"change bid {mine} --price 2", "need an interruptible instance"),
-        (ANN, f"change bid {bid} --price 0.1", "bid: need 0.20 to 64.00"),
+        (ANN, f"change bid {bid} --price 0.1", "price: need 0.20 to 64.00"),
         (ANN, "destroy instance 12345 -y", "need an instance that exists, got 12345"),
         (ANN, f"start instance {mine}", "not possible while running"),
     ]

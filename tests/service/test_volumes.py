@@ -153,7 +153,7 @@ class TestWhatIsOffered:
         assert found(desk) == []
         assert [row["id"] for row in mine(desk)] == [number]
         told = desk.ask(HOST, "POST", "/volumes/unlist", {"id": listed}, status=400)
-        assert told["msg"].startswith("Volume listing does not exist")
+        assert "Volume listing does not exist" in told["msg"]
 
     def test_unlisting_the_machine_takes_it_along(self, desk: Desk) -> None:
         desk.list()
@@ -478,7 +478,7 @@ class TestRefusals:
             400,
             "at most the offer's",
         ),
-        ("ann", "PUT", "/asks/{gpus}/", {"disk": 8, "volume_info": {"a": 1}}, 400, "volume_id"),
+        ("ann", "PUT", "/asks/{gpus}/", {"disk": 8, "volume_info": {"size": 1}}, 400, "volume_id"),
         ("ann", "PUT", "/asks/{gpus}/", {"disk": 8, "volume_info": [1]}, 400, "an object"),
         ("ann", "PUT", "/network_volumes/", {"id": 1}, 404, "network volumes are not among"),
         ("ann", "POST", "/network_volumes/search/", {}, 404, "network volumes are not among"),

@@ -11,8 +11,9 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from attrs import evolve
 
-from numgenius_core.errors import NumgeniusError
+from numgenius_core.errors import NumgeniusError, RuleViolation
 from numgenius_core.intervals import Interval
 from numgenius_core.money import Money
 from numgenius_core.rates import PerHour
@@ -149,6 +150,14 @@ class TestTables:
             largest credit of a day                    84.00
             """
         )
+
+    def test_an_outlook_is_of_a_run_at_least(self) -> None:
+        rate = OutageRate(per_day="0.1", length=2 * HOUR)
+        outlook = simulate_promise(BOUGHT, Interval(JULY, JULY + DAY), rate, runs=1)
+        with pytest.raises(RuleViolation, match=r"outlook\.nets: need that of at least one run"):
+            evolve(outlook, nets=())
+        with pytest.raises(RuleViolation, match=r"outlook\.gains: need 1, one for each net, got 0"):
+            evolve(outlook, gains=())
 
     def test_of_an_outlook_the_host_pays_its_part(self) -> None:
         """Down but for a minute, a day's credit is all of its $84, and the host has half of that.

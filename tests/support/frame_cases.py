@@ -101,6 +101,16 @@ def offer_of(row: dict[str, Any]) -> Offer:
     return offer.with_prices(evolve(offer.prices, platform_fee=fee))
 
 
+def is_told(steps: int, factor: float, prepaid: Fraction | int) -> bool:
+    """Return whether columns have the price of a reservation: each second has its own deposit.
+
+    That is so from 7,200 nano-dollars an hour on, after the greatest discount, and where there is
+    nothing to prepay.
+    """
+    lowest = steps * (1 - Fraction(repr(factor)))
+    return lowest >= 7_200_000 or not (steps and factor and prepaid)
+
+
 def scalar_quote(row: dict[str, Any]) -> tuple[Quote, PerHour] | None:
     """Return the scalar quote and the hourly GPU price, ``None`` where it is not for rent so."""
     offer, mode = offer_of(row), Mode(row["mode"])
@@ -113,7 +123,9 @@ def scalar_quote(row: dict[str, Any]) -> tuple[Quote, PerHour] | None:
             return None
     if mode is Mode.RESERVED:
         more["months"] = Fraction(repr(row["months"]))
-        if row["verification"] != "verified":
+        if row["verification"] != "verified" or not is_told(
+            price.steps, row["credit_discount_max"], more["months"]
+        ):
             return None
     traffic = Decimal(row["traffic"]).scaleb(-9)
     stay = timedelta(seconds=row["seconds"])
@@ -177,15 +189,16 @@ def reservation_rows(seed: int, count: int, longest: int, dearest: int) -> list[
     chance = random.Random(seed)
     rows: list[dict[str, Any]] = []
     while len(rows) < count:
-        gpus, price = chance.choice([1, 1, 2, 8]), chance.randrange(chance.choice([2, 20, 10**6]))
-        price = chance.choice([price, chance.randrange(dearest // 8)])
+        gpus, factor = chance.choice([1, 1, 2, 8]), chance.choice([0.4, 0.0, 0.9999, 0.1234, 0.05])
+        told = -(-7_200_000 // (1 - Fraction(repr(factor))))
+        low = chance.choice([0, told, told]) + chance.randrange(chance.choice([2, 20, 10**6]))
+        price = min(dearest // 8, chance.choice([low, chance.randrange(dearest // 8)]))
         paid = chance.choice([0, 1, _HOUR, _MONTH, _MONTH * 3 // 2, chance.randrange(longest)])
         ends = [paid - 1, paid, paid + 1, paid + chance.randrange(-_HOUR, _HOUR)]
         stay = chance.choice([*ends, chance.randrange(paid + 1), chance.randrange(longest)])
         if 0 < stay <= longest and paid <= longest:
             row = {"i": len(rows), "num_gpus": gpus, "price": gpus * price}
-            row |= {"stay": stay, "prepaid": paid}
-            rows.append({**row, "factor": chance.choice([0.4, 0.0, 0.9999, 0.1234, 0.05])})
+            rows.append({**row, "stay": stay, "prepaid": paid, "factor": factor})
     return rows
 
 
@@ -227,6 +240,8 @@ def check_reservations(
         amounts = {name: getattr(priced, name) for name in ("total", "payout", "fee")}
         want |= {name: nanos(amount.to_decimal()) for name, amount in amounts.items()}
         want["deposit"] = None if priced.deposit is None else nanos(priced.deposit.to_decimal())
+        if not is_told(row["price"], row["factor"], row["prepaid"]):
+            want = dict.fromkeys(lines)
         assert {name: got[name] for name in lines} == {name: want[name] for name in lines}, row
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from math import isqrt
 from typing import Any, Final
 
 from attrs import evolve
@@ -22,8 +23,10 @@ from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Mode
 from numgenius_core.money import Money
 from numgenius_core.offer import Block, Offer
+from numgenius_core.prices import CurveSchedule, refund
 from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.testing import RULES, dollars
+from numgenius_core.units import SECONDS_PER_MONTH
 from wrong_frames import WRONG_FRAMES
 from wrong_markets import WRONG_MARKETS
 from wrong_plans import WRONG_PLANS
@@ -217,6 +220,49 @@ def at_most_a_year(price: PerHour, factor: Fraction, deposit: Money) -> Fraction
     """Sell no more than a year."""
     found: Fraction = ours["months"](price, factor, deposit)
     return min(Fraction(12), found)
+
+
+def a_little_less(price: PerHour, factor: Fraction, deposit: Money) -> Fraction:
+    """Take a quoted deposit for exact: rounded down, it buys a part of a second less."""
+    full = dollars(deposit) / (720 * dollars(price))
+    root = (1 - full) ** 2 + 4 * (1 - factor) * full
+    exact = Fraction(isqrt(root.numerator * 10**60 // root.denominator), 10**30)
+    return max(Fraction(0), (exact - 1 + full) / (2 * (1 - factor)))
+
+
+def as_asked(
+    price: PerGpuHour, factor: Fraction, months: Fraction, seconds: int, fee: Fraction
+) -> tuple[Money, Money, Money]:
+    """Take the discount of the months asked for: the market sees the deposit alone."""
+    full, curve = PerHour.from_steps(price.steps), CurveSchedule(factor)
+    rate, deposit = curve.rate(months), curve.deposit(full, months)
+    cheap = full.scaled(1 - rate)
+    lasts = min(seconds, -(-deposit.ticks // cheap.charge(1).ticks)) if rate else 0
+    ended = refund(full, rate, deposit, lasts)
+    rest = full.charge(seconds - lasts)
+    lost = ended.fee if rate else Money(0)
+    total = cheap.charge(lasts) + rest + lost
+    kept = cheap.scaled(fee).charge(lasts) + full.scaled(fee).charge(seconds - lasts)
+    kept += lost.scaled(fee)
+    return total, total - kept, kept
+
+
+def a_share_of_the_total(*case: Any) -> tuple[Money, Money, Money]:
+    """Take the platform's share of the total, not of each price."""
+    total, _, _ = ours["reserved_quote"](*case)
+    kept = total.scaled(case[-1])
+    return total, total - kept, kept
+
+
+def gone_without_a_fee(
+    price: PerGpuHour, factor: Fraction, months: Fraction, seconds: int, fee: Fraction
+) -> Any:
+    """Pay all of it back that is not used, whenever the client leaves."""
+    whole = int(months * SECONDS_PER_MONTH)
+    if not 0 < seconds < whole:
+        return ours["reserved_quote"](price, factor, months, seconds, fee)
+    found = ours["reserved_quote"](price, factor, months, whole, fee)
+    return tuple(amount.scaled(Fraction(seconds, whole)) for amount in found)
 
 
 def no_five_per_cent(
@@ -534,7 +580,8 @@ WRONG: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
     "quote": (month_of_730_hours, no_traffic, price_of_the_offer, tebibytes),
     "reserved": (full_at_once, calendar_months, linear_to_a_year, grows_without_end),
     "deposit": (full_price, discount_twice, a_year_at_most),
-    "months": (at_full_price, at_the_greatest_discount, at_most_a_year),
+    "months": (at_full_price, at_the_greatest_discount, at_most_a_year, a_little_less),
+    "reserved_quote": (as_asked, a_share_of_the_total, gone_without_a_fee),
     "refund": (no_five_per_cent, may_be_negative, broken_or_not),
     "resolve": (
         greedily,

@@ -465,8 +465,9 @@ class TestFit:
     @pytest.mark.parametrize(
         ("pairs", "match"),
         [
-            ([], "0 such"),
-            ([("0.2", 0.5), ("0.2", 0.4)], "two prices or more"),
+            ([], "two prices or more, got none"),
+            ([("0.2", 1.0), ("0.3", 0.0)], "partly rented time at two prices or more, got none"),
+            ([("0.2", 0.5), ("0.2", 0.4)], "two prices or more, got all at one price"),
             ([("0.2", 0.5), ("0.3", 0.6)], "falls as the price rises"),
             ([("0.2", 0.5), ("0.3", 0.5)], "falls as the price rises"),
         ],

@@ -81,6 +81,20 @@ class TestBestPrice:
         assert answer.estimate.mean == 1
         assert [str(found) for _, found in answer.differences] == ["-0.10", "-1.00"]
 
+    def test_it_is_of_its_own_sweep(self) -> None:
+        one, other = (
+            best_price(payers("0.30"), [PerGpuHour(price), PerGpuHour("0.50")])
+            for price in ("0.20", "0.30")
+        )
+        for change, path in (
+            ({"best": other.best}, "answer.best"),
+            ({"base": other.best}, "answer.base"),
+            ({"measure": "gain"}, "measure"),
+        ):
+            with pytest.raises(RuleViolation) as caught:
+                evolve(one, **change)
+            assert caught.value.path == path
+
     def test_another_measure(self) -> None:
         prices = [PerGpuHour(p) for p in ("0.30", "0.50")]
         answer = best_price(payers("0.30", "0.50", "0.50"), prices, measure="rented")
@@ -137,6 +151,26 @@ class TestBestMix:
         # One machine takes the small ones, and the other is left whole, whatever its min_gpu.
         assert answer.value == (1, 1)
         assert answer.estimate.mean == Fraction(48, 10)
+
+    def test_the_order_of_like_machines_decides_who_finds_room_later(self) -> None:
+        """Two of 2 GPUs at $2; clients of 2, 1, 1 and 2 GPUs, the first for an hour, all others 20.
+
+        With (1, 2) the first is on machine 1 when the second comes, who has to take all of
+        machine 2. The third finds one GPU, the last none: 2 + 40 + 20 hours of a GPU. With (2, 1)
+        the second and the third share machine 2, and the last has machine 1: 2 + 20 + 20 + 40.
+        """
+        hour = 3_600
+        fleet = recorded(
+            Request(after=2 * hour, gpus=2, seconds=hour),
+            Request(after=2 * hour, gpus=1, seconds=20 * hour),
+            Request(after=4 * hour, gpus=1, seconds=20 * hour),
+            Request(after=4 * hour, gpus=2, seconds=20 * hour),
+            listings=[listing(number, gpus=2, price="2", platform_fee=FREE) for number in (1, 2)],
+        )
+        tried = best_mix(fleet, workers=1)
+        assert (tried.value, tried.estimate.mean) == ((1, 2), Fraction(124))
+        named = best_mix(fleet, [(1, 2), (2, 1)], workers=1)
+        assert (named.value, named.estimate.mean) == ((2, 1), Fraction(164))
 
     def test_unlike_machines_are_tried_both_ways(self) -> None:
         """A client of one GPU at $1, then one of two at $1, then one who pays $2 as well.

@@ -99,6 +99,8 @@ class TestOptions:
         assert mix.label == "mix 8+2"
         never, day = vary(WEEK, end=[None, EPOCH + timedelta(days=9)])
         assert (never.label, day.label) == ("end never", "end 2026-01-10 00:00")
+        late = EPOCH + timedelta(days=9, seconds=30)  # told from the one before
+        assert vary(WEEK, end=[late])[0].label == "end 2026-01-10 00:00:30"
         assert vary(WEEK) == (Option(values=(), scenario=WEEK),)
         assert vary(WEEK)[0].label == "as it is"
 
@@ -198,6 +200,17 @@ class TestASweep:
     def test_it_is_the_simulations(self, found: Sweep) -> None:
         for option, outcomes in zip(found.options, found.outcomes, strict=True):
             assert outcomes == tuple(simulate(option.scenario, 3_000_000 + run) for run in range(4))
+
+    def test_each_option_has_the_same_number_of_runs(self, found: Sweep) -> None:
+        for options, outcomes, path in (
+            ((), (), "options"),
+            (found.options, found.outcomes[:-1], "outcomes"),
+            (found.options, [()] * len(found.options), "outcomes"),
+            (found.options, [found.outcomes[0][:1], *found.outcomes[1:]], "outcomes"),
+        ):
+            with pytest.raises(RuleViolation) as caught:
+                Sweep(options=options, outcomes=tuple(outcomes))
+            assert caught.value.path == f"sweep.{path}"
 
     def test_another_seed_gives_others(self, found: Sweep) -> None:
         assert sweep(BY_PRICE, runs=4, seed=4, workers=1) != found

@@ -6,6 +6,7 @@ That the examples run, and each by itself, is tested where they stand (``pytest 
 from __future__ import annotations
 
 import ast
+import doctest
 import inspect
 from collections.abc import Iterator
 from enum import Enum
@@ -18,8 +19,13 @@ import pytest
 from house import FACES, SOURCES, load
 from numgenius_core import bids, billing, market
 
-# Commands and events are shown at work on their pages of the reference.
-REPORTED: Final = {"market.commands", "market.events"}
+# What is shown at work on a page of the reference, where one leads to the other: see below.
+REFERENCE: Final = Path(__file__).parent.parent.parent / "docs" / "reference"
+AT_WORK: Final = {
+    "market.commands": "commands-and-events.md",
+    "market.events": "commands-and-events.md",
+    "errors": "errors.md",
+}
 # What a history or a book of bids is told: one of them alone shows nothing, so ``History`` and
 # ``BidBook`` show them at work, and the type that joins them says what they are for.
 TOLD: Final = {*get_args(billing.Fact), *get_args(bids.BookEvent)}
@@ -48,7 +54,7 @@ def made_by_users(value: object) -> bool:
 PROMISED: Final = {
     (face, name): getattr(load(face), name)
     for face in FACES
-    if face not in REPORTED
+    if face not in AT_WORK
     for name in load(face).__all__
     if made_by_users(getattr(load(face), name))
 }
@@ -83,6 +89,70 @@ class TestEachPromisedNameHasAnExample:
     @pytest.mark.parametrize(("face", "name"), PROMISED)
     def test_its_docstring_has_an_example(self, face: str, name: str) -> None:
         assert ">>> " in (vars(load(face))[name].__doc__ or "")
+
+
+def shown_at_work(face: str, code: str) -> set[str]:
+    """Return which names of a face a source puts to work: gives, finds, or catches."""
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name("do"), attr=name)):
+                found.add(("market.commands", name))
+            case ast.Call(
+                func=ast.Name("find_event" | "find_events"),
+                args=[_, ast.Attribute(value=ast.Name("it"), attr=name)],
+            ):
+                found.add(("market.events", name))
+            case ast.ExceptHandler(type=ast.Name(name)):
+                found.add(("errors", name))
+            case ast.Call(
+                func=ast.Attribute(attr="simplefilter"),
+                args=[ast.Constant("error"), ast.Name(name)],
+            ):
+                found.add(("errors", name))
+    return {name for where, name in found if where == face}
+
+
+def to_be_shown(face: str) -> set[str]:
+    """Return the commands, the events or the errors of a face, without what only joins them."""
+    names = set(load(face).__all__)
+    return names - {"Command", "Event", "StopReason"}
+
+
+def code_of(page: Path) -> str:
+    examples = doctest.DocTestParser().get_examples(page.read_text("utf-8"))
+    return "\n".join(example.source for example in examples)
+
+
+class TestCommandsEventsAndErrorsAreShownAtWork:
+    """Issue: "commands, events and errors have theirs on their reference page".
+
+    That the pages run, and print what they say, is tested with them (``pytest docs``).
+    """
+
+    @pytest.mark.parametrize(("face", "page"), AT_WORK.items())
+    def test_each_is_in_the_code_of_its_page(self, face: str, page: str) -> None:
+        assert to_be_shown(face) - shown_at_work(face, code_of(REFERENCE / page)) == set()
+
+    @pytest.mark.parametrize(("face", "page"), AT_WORK.items())
+    def test_that_page_has_their_fields(self, face: str, page: str) -> None:
+        assert f".. automodule:: numgenius_core.{face}\n" in (REFERENCE / page).read_text("utf-8")
+
+    @pytest.mark.parametrize(
+        ("face", "code"),
+        [
+            ("market.commands", "tell(do.Label(by='ann', contract=2, label='a'))"),
+            ("market.events", "find_event(events, it.InstanceLabelled)"),
+            ("errors", "try:\n    pass\nexcept InUse:\n    pass"),
+        ],
+    )
+    def test_one_that_is_missing_would_be_seen(self, face: str, code: str) -> None:
+        """Naming it, or importing it, is not enough."""
+        (name,) = shown_at_work(face, code)
+        assert name in to_be_shown(face)
+        assert (
+            shown_at_work(face, f"from there import {name}\nit.{name}\nprint(do.{name})") == set()
+        )
 
 
 class TestDocstringsNameThings:

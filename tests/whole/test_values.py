@@ -11,12 +11,13 @@ import copy
 import inspect
 import json
 import pickle
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from typing import Any, cast
+from types import UnionType
+from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
 
 import pandas as pd  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
@@ -30,7 +31,7 @@ from market_world import ANN, BOB, prices, second, world
 from numgenius_core._tables import Tabular
 from numgenius_core.bids import AuctionResult, BlockAuction, Claim, pay_as_bid, resolve
 from numgenius_core.contracts import Contract
-from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType
+from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType, brief
 from numgenius_core.gpus import infer_min_gpu
 from numgenius_core.intervals import Interval, floor_second, utc
 from numgenius_core.listing import Mode, PriceTerms
@@ -40,10 +41,10 @@ from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Account, MachineState
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
-from numgenius_core.prices import quote
+from numgenius_core.prices import quote, rank_offers
 from numgenius_core.rates import PerGpuHour, PerHour, Rate
 from numgenius_core.testing import Books, values
-from numgenius_core.whatif import PRESETS
+from numgenius_core.whatif import PRESETS, Demand, LogNormal, Scenario
 from numgenius_core.wire import read_instances, read_machines, read_offers, read_sample
 
 ATOMS: tuple[type, ...] = (
@@ -110,7 +111,35 @@ def reached(value: Any, path: str, seen: set[int]) -> Iterator[tuple[str, object
             yield from reached(getattr(value, name), f"{path}.{name}", seen)
 
 
+def is_series(hint: object) -> bool:
+    """Return whether values of a type may hold any number of others."""
+    kind, inner = get_origin(hint) or hint, get_args(hint)
+    if kind in (Union, UnionType):
+        return any(map(is_series, inner))
+    if kind is tuple:
+        return inner[-1:] in ((), (...,))  # those of a fixed length say so
+    return (
+        isinstance(kind, type)
+        and issubclass(kind, Mapping | Sequence | Set)
+        and kind not in (str, bytes)
+    )
+
+
+def is_made_by_attrs(method: Any) -> bool:
+    """Return whether attrs wrote a method, not a person."""
+    return "attrs generated" in getattr(method, "__code__", is_series.__code__).co_filename
+
+
 ANSWERS = dict(answers())
+PROMISED: Final = sorted(
+    {
+        kind
+        for face in FACES
+        for kind in [getattr(load(face), name) for name in load(face).__all__]  # some load late
+        if isinstance(kind, type) and has(kind)
+    },
+    key=lambda kind: kind.__qualname__,
+)
 
 
 class TestNothingReachesIntoAValue:
@@ -479,6 +508,9 @@ class TestNumbers:
         assert table["amount"].sum() == pytest.approx(float(known.STATEMENT.total))
 
 
+WITH_REPRS = [kind for kind in PROMISED if is_made_by_attrs(kind.__repr__)]
+
+
 class TestReprsAreShort:
     """What a person prints by mistake says what it is, in a screen at most."""
 
@@ -490,6 +522,36 @@ class TestReprsAreShort:
     def test_a_reading(self) -> None:
         reading = ANSWERS["reading"]
         assert repr(reading).startswith("Reading(source='text', offers=<66 values>, ")
+
+    @pytest.mark.parametrize("kind", WITH_REPRS, ids=lambda kind: kind.__qualname__)
+    def test_of_a_series_a_value_shows_how_much_there_is(self, kind: type) -> None:
+        hints = get_type_hints(kind)
+        many = [each for each in fields(kind) if each.repr and is_series(hints[each.name])]
+        assert [each.name for each in many if each.repr is not brief] == []
+
+    def test_many_listings_and_many_offers(self) -> None:
+        offers = [evolve(known.OFFER, id=number) for number in range(300)]
+        ranking = rank_offers(offers, timedelta(hours=1), now=second(0))
+        listings = [
+            evolve(known.LISTING, machine=evolve(known.LISTING.machine, id=number))
+            for number in range(300)
+        ]
+        week = Interval(second(0), second(7 * 86_400))
+        demand = Demand(per_day=1, sizes={1: 1}, stays=LogNormal("6", "0.8"))
+        scenario = Scenario(listings=listings, demand=demand, horizon=week)
+        for many in (ranking, scenario):
+            assert "<300 values>" in repr(many)
+            assert len(repr(many)) < 2_500
+
+    def test_a_few_long_values_are_as_long_as_many_short_ones(self) -> None:
+        numbers = (1, 2, 3, 4)
+        assert (brief(None), brief(())) == ("None", "()")
+        assert brief(numbers) == "(1, 2, 3, 4)"
+        assert brief(numbers * 4) == repr(numbers * 4)
+        assert brief(numbers * 5) == "<20 values>"
+        assert brief(("x" * 70,) * 3) == repr(("x" * 70,) * 3)
+        assert brief(("x" * 70,) * 4) == "<4 values>"
+        assert brief({1: (1,) * 1_000}) == "<1 value>"
 
 
 class TestComesBackAsItWas:
@@ -522,17 +584,9 @@ class TestComesBackAsItWas:
             assert one == two == pickle.loads(pickle.dumps(one))
 
 
-NOT_DRAWN = {"Answer", "Sweep", "SlaOutlook", "Law", "Rule"}
-"""Results of many simulations, which nobody makes by hand, and what is made of functions."""
-WITH_TEXTS = sorted(
-    {
-        kind
-        for face in FACES
-        for kind in map(vars(load(face)).get, load(face).__all__)
-        if isinstance(kind, type) and has(kind) and kind.__name__ not in NOT_DRAWN
-    },
-    key=lambda kind: kind.__qualname__,
-)
+NOT_DRAWN = {"Law", "Rule"}
+"""What is made of functions."""
+WITH_TEXTS = [kind for kind in PROMISED if kind.__name__ not in NOT_DRAWN]
 
 
 class TestEachValueHasATextAndATable:

@@ -7,19 +7,19 @@ shows as a figure is made here, by the library's own functions.
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from fields import BadField, Form
+from fields import BadField, Form, sentence
 from hosting import Simulation, host, machine_fields
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.wire import Reading, read_machines, read_offers, read_sample
-from renting import rent
+from renting import price_record, rent
 
 _MOST_FAULTS = 5
-_LONGEST = 1_000
 
 
 class Page:
@@ -27,12 +27,12 @@ class Page:
 
     >>> page = Page()
     >>> page.answer('{"who": "renter", "gpus": "4", "mode": "on-demand", "hours": "0"}')
-    '{"errors": {"hours": "need whole seconds, at least one, got 0"}}'
+    '{"errors": {"hours": "need more than 0 hours, in whole seconds (0.01 hours are 36), got 0"}}'
     """
 
     def __init__(self) -> None:
         self._market = read_sample()
-        self._history: bytes | None = None
+        self._record: dict[str, Any] | None = None
         self._simulation: Simulation | None = None
 
     def drop(self, kind: str, name: str, content: bytes, text: str = "{}") -> str:
@@ -50,11 +50,11 @@ class Page:
         except BadField as fault:
             return json.dumps({"errors": {kind: fault.sentence}})
         except NumgeniusError as fault:
-            sentence = " ".join(str(fault).split()).replace("<bytes>", name)
-            return json.dumps({"errors": {kind: sentence[:_LONGEST]}})
+            told = re.sub("^text(?=:)", lambda _: name, sentence(fault))
+            return json.dumps({"errors": {kind: told}})
 
     def _take(self, kind: str, name: str, content: bytes, form: Form) -> dict[str, Any]:
-        choices: list[tuple[str, dict[str, str]]] = []
+        choices: list[tuple[str, dict[str, str | None]]] = []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is odd in a file is no fault of the page
             if kind == "offers":
@@ -62,18 +62,17 @@ class Page:
             elif kind == "machines":
                 choices, told = _machines(content, form)
             else:
-                rent(self._market, Form({"hours": "1", "mode": "on-demand"}), content)
-                self._history, told = content, "a record of prices"
+                self._record, told = price_record(content), "a record of prices"
         return {"text": f"{name}: {told}", "choices": choices}
 
     def _offers(self, content: bytes) -> tuple[Reading, str]:
         found = read_offers(content, on_error="collect")
         told = f"{len(found.offers):,} offers"
         if not found.offers:
-            why = str(found.faults[0]) if found.faults else "none"
-            raise BadField("offers", f"need at least one offer, got {why}"[:_LONGEST])
+            why = sentence(found.faults[0]) if found.faults else "none"
+            raise BadField("offers", f"need at least one offer, got {why}")
         if found.skipped:
-            faults = "; ".join(str(fault) for fault in found.faults[:_MOST_FAULTS])
+            faults = "; ".join(sentence(fault) for fault in found.faults[:_MOST_FAULTS])
             told += f", {found.skipped:,} left out ({faults})"
         return found, told
 
@@ -89,11 +88,11 @@ class Page:
         except BadField as fault:
             return json.dumps({"errors": {fault.field: fault.sentence}})
         except NumgeniusError as fault:  # of no single field
-            return json.dumps({"errors": {"who": " ".join(str(fault).split())[:_LONGEST]}})
+            return json.dumps({"errors": {"who": sentence(fault)}})
 
     def _answer(self, form: Form) -> dict[str, Any]:
         answers = {
-            "renter": lambda: rent(self._market, form, self._history),
+            "renter": lambda: rent(self._market, form, self._record),
             "host": lambda: host(form),
         }
         return form.choice("who", answers)()
@@ -114,7 +113,7 @@ class Page:
         return json.dumps(self._simulation.report())
 
 
-def _machines(content: bytes, form: Form) -> tuple[list[tuple[str, dict[str, str]]], str]:
+def _machines(content: bytes, form: Form) -> tuple[list[tuple[str, dict[str, str | None]]], str]:
     """Return the machines of a file, each with what it is called and its fields."""
     fee = form.share("fee") if form.text("fee") else 0
     machines = read_machines(content, platform_fee=fee).rows

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final
 
-from fields import BadField, Form, chart, section, table
+from attrs import evolve
+
+from fields import BadField, Form, answered, chart, section, table
 from numgenius_core import (
     Block,
     Contract,
@@ -20,7 +22,13 @@ from numgenius_core import (
 from numgenius_core.gpus import offer_sizes
 from numgenius_core.maintenance import Weights, best_window
 from numgenius_core.planning import Outlook, extend_or_relist
-from numgenius_core.sla import OutageRate, advise_promise, estimate_uptime, simulate_outages
+from numgenius_core.sla import (
+    OutageRate,
+    Promise,
+    advise_promise,
+    estimate_uptime,
+    simulate_outages,
+)
 from numgenius_core.whatif import (
     PRESETS,
     Option,
@@ -37,6 +45,7 @@ from numgenius_core.wire import HostMachine
 
 _MINUTE: Final = "%Y-%m-%dT%H:%M"
 _MONDAY: Final = datetime(2026, 1, 5, tzinfo=UTC)
+_BELOW_ALL: Final = "a percentage from 0 to below 100"
 _GROSS: Final = Weights(contracts=Fraction(1), revenue=Fraction(1, 1_000_000))
 
 
@@ -45,23 +54,26 @@ def host(form: Form) -> dict[str, Any]:
 
     Args:
         form: The fields of the page's second half.
-
-    Raises:
-        BadField: A field that the library refuses.
     """
-    listing = _listing(form)
-    return {
-        "sections": [
-            _slices(listing),
-            _stop(form, listing),
-            _extending(form, listing),
-            _promise(form, listing),
+    found = answered(
+        [
+            ("slices", "How it is cut", lambda: _slices(form)),
+            ("stop", "May I stop the machine?", lambda: _stop(form)),
+            ("extending", "Extend the clients, or let them go?", lambda: _extending(form)),
+            ("promise", "Is a promise of uptime worth it?", lambda: _promise(form)),
         ]
-    }
+    )
+    try:
+        _listing(form)  # also what only the simulation asks for
+    except BadField as fault:
+        found.setdefault("errors", {}).setdefault(fault.field, fault.sentence)
+    return found
 
 
-def machine_fields(one: HostMachine, now: datetime) -> dict[str, str]:
-    """Return what a row of the file says of the fields; the rest stays as it is.
+def machine_fields(one: HostMachine, now: datetime) -> dict[str, str | None]:
+    """Return what the fields of the machine hold, by a row of the file; ``None`` as at first.
+
+    Every field that any row fills is there, so that nothing stays of the machine before.
 
     Args:
         one: The machine.
@@ -70,58 +82,89 @@ def machine_fields(one: HostMachine, now: datetime) -> dict[str, str]:
     saturday = now.replace(hour=10, minute=0) + timedelta(days=(5 - now.weekday()) % 7)
     if saturday <= now:
         saturday += timedelta(days=7)
-    found = {"machine_gpus": str(one.machine.gpus)}
+    found: dict[str, str | None] = dict.fromkeys(("price", "min_gpu", "discount", "end"))
+    found |= {"machine_gpus": str(one.machine.gpus), "rented": str(_rented(one, now))}
     found |= {"now": f"{now:{_MINUTE}}", "stop": f"{saturday:{_MINUTE}}"}
+    found["client_end"] = "" if one.client_end is None else _field(one.client_end)
     if one.listing is not None:
+        end = one.listing.end  # one that rolls is no date: who rents later stays longer
         found |= {"price": str(one.listing.prices.gpu), "min_gpu": str(one.listing.min_gpu)}
-        if one.listing.end is not None:
-            found["end"] = f"{one.listing.end:{_MINUTE}}"
-    if one.client_end is not None:
-        found["client_end"] = f"{one.client_end:{_MINUTE}}"
-    elif not one.occupancy:
-        found["rented"] = "0"
-    if one.occupancy:
-        found["rented"] = str(sum(letter != "x" for letter in one.occupancy))
+        found |= {"discount": _percent(one.listing.max_discount)}
+        found |= {"end": "" if end is None else _field(end)}
     return found
 
 
-def _listing(form: Form) -> Listing:
-    gpus = form.whole("machine_gpus", 1, 64)
-    price = form.read("price", PerGpuHour)
-    fee = form.share("fee")
-    prices = form.read("fee", lambda _: PriceTerms(gpu=price, platform_fee=fee))
-    machine = Machine(id=1, host="me", gpu_name="GPU", gpus=gpus)
+def _rented(one: HostMachine, now: datetime) -> int:
+    """Return how many GPUs clients have; all of them, where a file only says that some do."""
+    if one.occupancy:
+        return sum(letter != "x" for letter in one.occupancy)
+    in_use = one.client_end is not None and one.client_end > now
+    return one.machine.gpus if in_use else 0
+
+
+def _field(end: datetime) -> str:
+    """Return an end as a field takes it, to its second: a minute cut off is one too early."""
+    return f"{end:{_MINUTE}:%S}".removesuffix(":00")
+
+
+def _percent(share: Fraction) -> str:
+    """Return a share in percent as a field takes it, and a person reads it."""
+    return f"{float(100 * share):.7f}".rstrip("0").removesuffix(".")
+
+
+def _machine(form: Form) -> Machine:
+    return Machine(id=1, host="me", gpu_name="GPU", gpus=form.whole("machine_gpus", 1, 64))
+
+
+def _prices(form: Form) -> PriceTerms:
+    price, fee = form.read("price", PerGpuHour), form.share("fee")
+    return form.read("fee", lambda _: PriceTerms(gpu=price, platform_fee=fee), _BELOW_ALL)
+
+
+def _end(form: Form) -> datetime | None:
+    return form.instant("end") if form.text("end") else None
+
+
+def _offered(form: Form) -> Listing:
+    """Return how a machine is offered, for who asks neither for the fee nor for the discount."""
+    machine, price = _machine(form), form.read("price", PerGpuHour)
     min_gpu = form.whole("min_gpu", 1, 64)
-    discount = form.share("discount")
-    end = form.instant("end") if form.text("end") else None
-    form.read("min_gpu", lambda _: Listing(machine=machine, prices=prices, min_gpu=min_gpu))
     return form.read(
-        "discount",
-        lambda _: Listing(
-            machine=machine, prices=prices, min_gpu=min_gpu, max_discount=discount, end=end
-        ),
+        "min_gpu",
+        lambda _: Listing(machine=machine, prices=PriceTerms(gpu=price), min_gpu=min_gpu),
     )
 
 
-def _slices(listing: Listing) -> dict[str, Any]:
+def _listing(form: Form) -> Listing:
+    offered, prices, end = _offered(form), _prices(form), _end(form)
+    discount = form.share("discount")
+    return form.read(
+        "discount",
+        lambda _: evolve(offered, prices=prices, max_discount=discount, end=end),
+        _BELOW_ALL,
+    )
+
+
+def _slices(form: Form) -> dict[str, Any]:
+    listing = _offered(form)
     sizes = offer_sizes(listing.machine.gpus, listing.min_gpu)
     rows = []
     for size in sorted(set(sizes)):
         price = listing.prices.gpu.for_gpus(size)
         rows.append([f"{'▮' * size}", str(size), str(sizes.count(size)), f"{price}"])
     said = [f"The machine is offered as {' '.join(map(str, sizes))}."]
-    head = ["slice", "GPUs", "offers", "$ an hour"]
-    return section("slices", "How it is cut", text=said, table=table(head, rows))
+    return {"text": said, "table": table(["slice", "GPUs", "offers", "$ an hour"], rows)}
 
 
-def _clients(form: Form, listing: Listing) -> list[Contract]:
+def _clients(form: Form, prices: PriceTerms) -> list[Contract]:
     """Return the clients of the machine as one contract that lasts as long as the last of them."""
-    rented = form.whole("rented", 0, listing.machine.gpus)
+    rented = form.whole("rented", 0, _machine(form).gpus)
     if not rented:
         return []
     now, end = form.instant("now"), form.instant("client_end")
     if end <= now:
-        raise BadField("client_end", f"need a time after {now:%Y-%m-%d %H:%M}, got {end}")
+        got = form.text("client_end")
+        raise BadField("client_end", f"need later than {_field(now)} (now), got {got}")
     return [
         Contract(
             id=1,
@@ -130,47 +173,86 @@ def _clients(form: Form, listing: Listing) -> list[Contract]:
             client="clients",
             mode=Mode.ON_DEMAND,
             block=Block(start=0, size=rented),
-            prices=listing.prices,
-            start=min(now, end) - timedelta(days=1),
+            prices=prices,
+            start=now - timedelta(days=1),
             end=end,
         )
     ]
 
 
-def _stop(form: Form, listing: Listing) -> dict[str, Any]:
-    clients = _clients(form, listing)
+def _stop(form: Form) -> dict[str, Any]:
+    clients = _clients(form, PriceTerms(gpu=form.read("price", PerGpuHour)))
     length = timedelta(hours=form.whole("stop_hours", 1, 720))
-    start, now = form.instant("stop"), form.instant("now")
+    start, now, end = form.instant("stop"), form.instant("now"), _end(form)
     if start < now:
-        raise BadField("stop", f"need {now:%Y-%m-%d %H:%M} or later, got {start:%Y-%m-%d %H:%M}")
+        raise BadField("stop", f"need {_field(now)} (now) or later, got {form.text('stop')}")
     asked = best_window(clients, length, Interval(start, start + length), weights=_GROSS)
-    if asked.is_free:
-        said = [f"Yes: nobody is disturbed from {asked.window}."]
-    else:
+    if not asked.is_free:
         said = [
             (
                 f"No: clients are there from {asked.window}. Stopping then takes "
                 f"{float(asked.gpu_hours):.1f} GPU-hours from them, worth ${asked.revenue:.2f}."
             )
         ]
+    elif _nobody_new(end, start):
+        said = [f"Yes: nobody is disturbed from {asked.window}."]
+    else:
+        said = [
+            (
+                "Yes, if you take no new clients until then: nobody who rents now is disturbed "
+                f"from {asked.window}."
+            )
+        ]
     last = max([now, *(each.end for each in clients if each.end is not None)])
     free = best_window(clients, length, Interval(now, last + length), weights=_GROSS)
-    said.append(f"The first time that is sure to disturb nobody is {free.window}.")
-    return section("stop", "May I stop the machine?", text=said)
+    return {"text": said + _first(free.window, end, bool(clients))}
 
 
-def _extending(form: Form, listing: Listing) -> dict[str, Any]:
-    clients = _clients(form, listing)
-    title = "Extend the clients, or let them go?"
-    if not clients or listing.end is None:
-        said = ["Nobody rents, or the machine has no end date: there is nothing to extend to."]
-        return section("extending", title, text=said)
-    again = PriceTerms(gpu=form.read("again", PerGpuHour), platform_fee=listing.prices.platform_fee)
+def _first(window: Interval, end: datetime | None, in_use: bool) -> list[str]:
+    """Say which time is the first that disturbs nobody, and what makes it sure.
+
+    Rule (hosting guide, G11): "Unlisting prevents new contracts. With a current rental, set the
+    end date to the client end date, so that others can rent until the same date".
+    """
+    if _nobody_new(end, window.start):
+        said = [f"The first time that is sure to disturb nobody is {window}."]
+    else:
+        until = "without an end" if end is None else f"until {end:%Y-%m-%d %H:%M:%S} UTC"
+        said = [
+            f"The first time that can be made sure to disturb nobody is {window}.",
+            (
+                "Until then take no new clients: unlist, or let the listing end at that time. As "
+                f"it is listed now, free GPUs can be rented {until}."
+            ),
+        ]
+    if in_use:
+        said.append(
+            "It is sure only if nobody is extended until then: an end date that rolls does so each "
+            "day, until the machine is unlisted or listed to end at that time."
+        )
+    return said
+
+
+def _nobody_new(end: datetime | None, time: datetime) -> bool:
+    """Say whether who rents from now on has left at a time, because the listing has ended."""
+    return end is not None and end <= time
+
+
+def _extending(form: Form) -> dict[str, Any]:
+    prices, end = _prices(form), _end(form)
+    clients = _clients(form, prices)
+    if not clients:
+        return {"text": ["Nobody rents: there is nobody to extend."]}
+    if end is None:
+        return {"text": ["The machine has no end date: there is nothing to extend to."]}
+    if end <= form.instant("client_end"):
+        why = "The listing ends before its last client leaves: there is nothing to extend to."
+        return {"text": [why]}
+    again = PriceTerms(gpu=form.read("again", PerGpuHour), platform_fee=prices.platform_fee)
     outlook = Outlook(
         vacancy=timedelta(days=form.whole("vacancy", 0, 365)), prices=again, share=form.share("let")
     )
-    end = listing.end
-    plan = form.read("end", lambda _: extend_or_relist(clients[0], end, outlook))
+    plan = extend_or_relist(clients[0], end, outlook)
     said = [
         (
             f"Over {plan.period}, extending earns ${plan.extend:.2f} and relisting "
@@ -180,45 +262,41 @@ def _extending(form: Form, listing: Listing) -> dict[str, Any]:
     if plan.break_even is not None:
         days = plan.break_even / timedelta(days=1)
         said.append(f"Both are equal if the GPUs stand empty for {days:.1f} days.")
-    return section("extending", title, text=said)
+    return {"text": said}
 
 
-def _promise(form: Form, listing: Listing) -> dict[str, Any]:
-    outages = form.number("outages", 0, 60)
-    hours = form.number("outage_hours", 0, 240)
+def _promise(form: Form) -> dict[str, Any]:
+    outages, length = form.number("outages", 0, 60), form.hours("outage_hours", 240)
     days = 90
-    rate = form.read(
-        "outages",
-        lambda _: OutageRate(per_day=Fraction(outages) / 30, length=timedelta(hours=float(hours))),
-    )
+    rate = OutageRate(per_day=Fraction(outages) / 30, length=length)
     rental = Interval(_MONDAY, _MONDAY + timedelta(days=days))
-    title, target = "Is a promise of uptime worth it?", form.number("target", 0, 100) / 100
-    whole = listing.prices.gpu.for_gpus(listing.machine.gpus)
-
-    def advise(_: str) -> tuple[str, list[str]]:
-        history = simulate_outages(rental, rate)
-        known = estimate_uptime(history)
-        advice = advise_promise(
-            history, whole, target=target, platform_fee=listing.prices.platform_fee
-        )
-        best = advice.best
-        first = f"{len(history.outages)} outages in {days} simulated days. {known}".splitlines()[0]
-        if not advice.tried and not advice.unsold:
-            return first, [f"These outages sustain no claim of {float(target):.2%}: offer none."]
-        if best is None:
-            return first, ["No promise earns more than none: offer none."]
+    target, prices = _target(form), _prices(form)
+    whole = prices.gpu.for_gpus(_machine(form).gpus)
+    history = simulate_outages(rental, rate)
+    known = estimate_uptime(history)
+    advice = advise_promise(history, whole, target=target, platform_fee=prices.platform_fee)
+    best = advice.best
+    first = f"{len(history.outages)} outages in {days} simulated days. {known}".splitlines()[0]
+    if not advice.tried and not advice.unsold:
+        said = f"These outages sustain no claim of {_percent(target)} %: offer none."
+    elif best is None:
+        said = "No promise earns more than none: offer none."
+    else:
         terms = best.cover.terms.promise
-        return first, [
-            (
-                f"Claim {float(terms.claim):.2%} with a spread of {float(terms.spread):g}: "
-                f"${best.gain:.2f} more in {days} days than without a promise. "
-                f"${best.fees:.2f} of fees less credits are ${best.net:.2f}, the rest is billed "
-                f"while the machine is down; the worst day costs ${best.worst_day_credit:.2f}."
-            )
-        ]
+        said = (
+            f"Claim {_percent(terms.claim)} % with a spread of {float(terms.spread):g}: "
+            f"${best.gain:.2f} more in {days} days than without a promise. "
+            f"${best.fees:.2f} of fees less credits are ${best.net:.2f}, the rest is billed "
+            f"while the machine is down; the worst day costs ${best.worst_day_credit:.2f}."
+        )
+    return {"text": [said, first]}
 
-    first, said = form.read("target", advise)
-    return section("promise", title, text=[*said, first])
+
+def _target(form: Form) -> Fraction:
+    """Return the uptime that clients ask for: what can be claimed, can be asked for."""
+    share = form.share("target")
+    need = "a percentage above 0 and at most 99.999 with at most 7 decimals"
+    return form.read("target", lambda _: Promise(claim=share).claim, need)
 
 
 # -- the price, by simulation -------------------------------------------------------------------
@@ -238,8 +316,11 @@ class Simulation:
     def __init__(self, form: Form) -> None:
         listing = _listing(form)
         low, high = form.read("low", PerGpuHour), form.read("high", PerGpuHour)
-        if not 0 < low.steps < high.steps:
-            raise BadField("high", f"need a price above {low}, which is above 0, got {high}")
+        if not low.steps:
+            raise BadField("low", f"need a price above 0, got {form.text('low')}")
+        if not low < high:
+            got = form.text("high")
+            raise BadField("high", f"need a price above the lowest, {low}, got {got}")
         tries = form.whole("tries", 2, 20)
         self.runs = form.whole("runs", 2, 200)
         self.days = form.whole("days", 1, 90)
@@ -305,6 +386,7 @@ class Simulation:
         said = [
             f"Ask ${best.value('price')} a GPU-hour{tail}",
             "Who comes is an assumption: compare the prices, and take the dollars for no forecast.",
+            "Each run begins with an empty machine: long stays fill it slowly (more days tell).",
         ]
         prices = section(
             "prices",

@@ -152,7 +152,7 @@ function answered(text, into) {
   const found = JSON.parse(text);
   for (const [name, sentence] of Object.entries(found.errors ?? {})) wrong(name, sentence);
   if (found.errors) into.classList.add("stale");
-  if (found.sections) {
+  if (found.sections) { // some may be answered though others are not
     into.classList.remove("stale");
     into.last = found.sections;
     show(found.sections, into);
@@ -239,7 +239,7 @@ const heard = {
     if (first) document.body.dataset.first = String(Math.round(performance.now() - start));
     document.body.dataset.took = String(Math.round(took));
     document.body.dataset.shown = String(shown);
-    say(found.errors ? "Not answered: see the field." : `Answered in ${(took / 1000).toFixed(2)} s, on your machine.`);
+    say(found.errors ? `Not ${found.sections ? "all can be " : ""}answered: see the field.` : `Answered in ${(took / 1000).toFixed(2)} s, on your machine.`);
     if (again) { again = false; ask(); }
     expect(-1);
   },
@@ -259,6 +259,7 @@ const heard = {
 };
 
 // The machines of a file: the fields are those of the first, and then of the one that is chosen.
+// What the file does not say is as the page opens, not as the machine before had it.
 function choose(choices) {
   const list = $("tryit-machine");
   list.replaceChildren(...choices.map(([name]) => new Option(name)));
@@ -270,7 +271,7 @@ function choose(choices) {
 
 function fill(fields) {
   for (const [name, value] of Object.entries(fields)) {
-    form.elements[name].value = value;
+    form.elements[name].value = value ?? defaults[name];
     delete refused[name];
   }
 }

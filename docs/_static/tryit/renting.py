@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from statistics import median
 from typing import Any, Final
 
-from fields import BadField, Form, chart, section, table
+from fields import BadField, Form, answered, chart, table
 from numgenius_core import Mode, Offer, PerHour
+from numgenius_core.errors import RuleViolation
 from numgenius_core.planning import compare_bids, read_price_series
 from numgenius_core.prices import NotRented, Quote, QuotePart, Ranking, rank_offers
 from numgenius_core.search import FIELDS, View, gpu_matcher
@@ -46,29 +48,42 @@ _PARTS: Final = {
 }
 
 
-def rent(market: Reading, form: Form, history: bytes | None) -> dict[str, Any]:
+def rent(market: Reading, form: Form, record: dict[str, Any] | None) -> dict[str, Any]:
     """Return what fits a stay and what each offer costs.
 
     Args:
         market: The offers.
         form: ``gpu``, ``gpus``, ``hours``, ``disk``, ``upload``, ``download``, ``mode``, ``bid``
             and ``any`` (offers that are not verified too).
-        history: A record of a price, for the chart of bids.
-
-    Raises:
-        BadField: A field that the library refuses.
+        record: How often bids would have run, if there is a record of a price: it is the same
+            whatever the form says.
     """
-    mode = form.choice("mode", MODES)
-    offers = _asked(market.offers, form)
-    ranking = _ranked(offers, market, form, mode, _bid(form, mode))
-    return {
-        "sections": [
-            _ranking(ranking, market, len(offers)),
-            _left_out(ranking),
-            _ladder(ranking),
-            _bids(offers, market, form) if history is None else _record(history),
+
+    @cache
+    def offers() -> list[Offer]:
+        return _asked(market.offers, form)
+
+    @cache
+    def ranking() -> Ranking:
+        mode = form.choice("mode", MODES)
+        return _ranked(offers(), market, form, mode, _bid(form, mode))
+
+    return answered(
+        [
+            (
+                "ranking",
+                "What it really costs",
+                lambda: _ranking(ranking(), market, len(offers())),
+            ),
+            ("left_out", "Left out", lambda: _left_out(ranking())),
+            ("ladder", "The price ladder", lambda: _ladder(ranking())),
+            (
+                "bids",
+                "Bid against availability",
+                lambda: _bids(offers(), market, form) if record is None else record,
+            ),
         ]
-    }
+    )
 
 
 def _asked(offers: Sequence[Offer], form: Form) -> list[Offer]:
@@ -100,18 +115,16 @@ def _ranked(
     offers: Sequence[Offer], market: Reading, form: Form, mode: Mode, bid: PerHour | None
 ) -> Ranking:
     disk, upload, download = (
-        form.number(name, 0, _MOST_GB) if form.text(name) else Decimal(0)
-        for name in ("disk", "upload", "download")
+        form.number(name, 0, _MOST_GB, places) if form.text(name) else Decimal(0)
+        for name, places in (("disk", 3), ("upload", 9), ("download", 9))
     )
-    seconds = form.number("hours", 0, _MOST_HOURS) * 3_600
-    if seconds < 1 or seconds % 1:
-        raise BadField("hours", f"need whole seconds, at least one, got {form.text('hours')}")
+    stay = form.hours("hours", _MOST_HOURS)
     everybody = form.text("any") == "1"
     return form.read(
         "bid" if bid is not None else "hours",
         lambda _: rank_offers(
             offers,
-            timedelta(seconds=int(seconds)),
+            stay,
             now=market.at or datetime.now(UTC).replace(microsecond=0),
             mode=mode,
             bid=bid,
@@ -148,7 +161,7 @@ def _ranking(ranking: Ranking, market: Reading, asked: int) -> dict[str, Any]:
     if fit > SHOWN:
         said.append(f"The first {SHOWN} are shown.")
     head = ["offer", "GPUs", "total $", "$/h all in", "$/h listed", "disk GB"]
-    return section("ranking", "What it really costs", text=said, table=table(head, rows, more))
+    return {"text": said, "table": table(head, rows, more)}
 
 
 def _lines(quote: Quote) -> str:
@@ -169,7 +182,7 @@ def _left_out(ranking: Ranking) -> dict[str, Any]:
         for left in ranking.left_out[:SHOWN]
     ]
     said = [", ".join(f"{count} {why}" for why, count in counts) or "Nothing was left out."]
-    return section("left_out", "Left out", text=said, table=table(["offer", "GPUs", "why"], names))
+    return {"text": said, "table": table(["offer", "GPUs", "why"], names)}
 
 
 def _ladder(ranking: Ranking) -> dict[str, Any]:
@@ -181,7 +194,7 @@ def _ladder(ranking: Ranking) -> dict[str, Any]:
     names = sorted(known, key=lambda name: (median(known[name]), name))
     points = sorted((price, float(row)) for row, name in enumerate(names) for price in known[name])
     drawn = chart("$ per GPU-hour, all in", "model", points, dots=True, names=names)
-    return section("ladder", "The price ladder", text=[], chart=drawn)
+    return {"text": [], "chart": drawn}
 
 
 def _bids(offers: Sequence[Offer], market: Reading, form: Form) -> dict[str, Any]:
@@ -202,13 +215,23 @@ def _bids(offers: Sequence[Offer], market: Reading, form: Form) -> dict[str, Any
         )
     ]
     drawn = chart("bid, $ an hour", "offers that take it", points)
-    return section("bids", "Bid against availability", text=said, chart=drawn)
+    return {"text": said, "chart": drawn}
 
 
-def _record(history: bytes) -> dict[str, Any]:
-    """Return how often bids would have run on the record of a price."""
-    form = Form({"history": ""})
-    found = form.read("history", lambda _: read_price_series(history, naive="utc"))
+def price_record(history: bytes) -> dict[str, Any]:
+    """Return how often bids would have run on the record of a price: a table and a chart.
+
+    Raises:
+        BadField: All its prices are of one moment.
+        NumgeniusError: It cannot be read.
+    """
+    try:
+        found = read_price_series(history, naive="utc")
+    except RuleViolation as fault:
+        if not fault.path.startswith("end"):
+            raise
+        got = f"prices of a single moment{fault.path.removeprefix('end')}"
+        raise BadField("history", f"need a price that holds for some time, got {got}") from None
     name, series = next(iter(found.items()))
     prices = sorted(set(series.prices), key=lambda bid: bid.steps)
     last = len(prices) - 1
@@ -232,6 +255,4 @@ def _record(history: bytes) -> dict[str, Any]:
         said.append(f"The file has {len(found)} records; this is the first.")
     head = ["bid $/h", "runs", "mean price $/h", "pauses a day"]
     drawn = chart("bid, $ an hour", "% of the time", points)
-    return section(
-        "bids", "Bid against availability", text=said, table=table(head, rows), chart=drawn
-    )
+    return {"text": said, "table": table(head, rows), "chart": drawn}

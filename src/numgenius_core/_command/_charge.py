@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import RawDescriptionHelpFormatter
 
-from numgenius_core._command._options import add_json, whole
+from numgenius_core._command._options import add_json, complete, whole
 
 TYPE_CHECKING = False  # as in the package's own `__init__`
 if TYPE_CHECKING:
@@ -18,7 +18,12 @@ What to ask for a machine: prices are tried on the same simulated clients, by th
 
 Who comes is a preset, or fitted to what your machine has seen. The presets are assumptions, not
 measurements: compare the prices, and take the dollars for no forecast.
+
+Each run begins with an empty machine, which fills as clients come: where they stay for weeks, less
+of it is rented in few --days than later on.
 """
+PRESETS = ("experiments", "training", "serving")
+"""Their names, written out: a test holds them to those of the rules."""
 MORE = """\
 demand presets (load: GPU time wanted at any price, as a multiple of the machine's):
   experiments  load 1.5, median stay 3 h, 50 % on demand, 50 % bids; 1 GPU in 70 %
@@ -57,7 +62,8 @@ def add(subparsers: Subparsers) -> None:
     charge.add_argument("--watts", metavar="W", type=whole, default=0, help="a GPU that computes")
     charge.add_argument("--idle", metavar="W", type=whole, default=0, help="the machine, always")
     who = charge.add_argument_group("who comes")
-    who.add_argument("--demand", default="experiments", metavar="PRESET", help="see below")
+    demand = who.add_argument("--demand", default=PRESETS[0], metavar="PRESET", help="see below")
+    complete(demand, PRESETS)
     who.add_argument("--fit", metavar="FILE", help="what the machine has seen, see below")
     who.add_argument(
         "--usual", metavar="$", help="what such a GPU costs elsewhere (default: middle)"
@@ -95,5 +101,6 @@ def show(result: dict[str, Any], options: Namespace) -> None:
             )
         )
     print_table(("$/GPU-hour (* best)", f"profit $ in {options.days} d", "rented", "lost"), rows)
+    print("Each run begins with an empty machine: long stays fill it slowly (more --days tell).")
     tail = "" if result["clear"] else "; others may do as well (more --runs tell)"
     print(plain(f"Ask ${result['best']} a GPU-hour{tail}."))

@@ -85,11 +85,9 @@ def show(result: dict[str, Any]) -> None:
         print("No offer fits.")
         print(plain(left_out_line(result, all_of_them=True)))
         return
-    rows, waits = [], False
+    rows = []
     for row in result["offers"]:
         told = [_dollars(row["modes"][mode]["total"]) for mode in _MODES]
-        held = "held" in row["modes"]["interruptible"]["risks"]
-        waits = waits or held
         loss = row["modes"]["reserved"]["early_loss"]
         rows.append(
             (
@@ -97,7 +95,7 @@ def show(result: dict[str, Any]) -> None:
                 f"{row['gpus']} × {row['gpu_name']}",
                 *told[:2],
                 "–" if loss is None else f"+{Decimal(loss):,.2f}",
-                told[2] + (" !" if held else "  " if waits else ""),
+                told[2],
                 "–" if row["days_left"] is None else str(int(Decimal(row["days_left"]))),
             )
         )
@@ -114,8 +112,6 @@ def show(result: dict[str, Any]) -> None:
     elif any(each["deposit"] is None and each["total"] is not None for each in reserved):
         print("reserved: where no loss is shown there is no discount, so nothing is prepaid")
     print("interruptible: the lowest bid; a higher one or a rental pauses it, and its disk goes on")
-    if waits:
-        print("!: its GPUs are rented now, so it would wait")
     without = {why for row in result["offers"] for why in row["modes"]["reserved"]["why_not"]}
     if without:
         print(plain(f"–: {', '.join(sorted(WORDS[why][0] for why in without))}"))

@@ -11,7 +11,8 @@ from typing import Any, Final
 from numgenius_core._command._durations import parse_hours
 from numgenius_core._command._market import bid_of
 from numgenius_core._command._plotting import nothing_drawn, save
-from numgenius_core._command._reading import instant, source_of
+from numgenius_core._command._reading import instant, share, source_of
+from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core._terms import LOWEST_BID
 from numgenius_core.errors import RuleViolation
@@ -141,7 +142,8 @@ def plan_maintenance(options: Namespace) -> dict[str, Any]:
     now = datetime.now(UTC) if options.now is None else instant(options.now, "--now")
     now = now.replace(microsecond=0)
     seconds = parse_hours(options.hours)
-    machines = read_machines(source_of(options.file)).rows
+    fee = share("--platform-fee", options.platform_fee, below_one=True)
+    machines = read_machines(source_of(options.file), platform_fee=fee).rows
     if options.machine is not None:
         ids = [one.machine.id for one in machines]
         machines = tuple(one for one in machines if one.machine.id == options.machine)
@@ -159,8 +161,8 @@ def plan_maintenance(options: Namespace) -> dict[str, Any]:
 def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any]:
     """Return the first window that is sure to disturb nobody, and what going down now loses.
 
-    The lost GPU time is what clients pay for at the listing's price; bids below it make it less,
-    and so do promises of uptime, which are billed meanwhile.
+    The lost GPU time is counted at the listing's price: the host's own, or with the platform's fee
+    the clients'. Bids below it make it less, and so do promises of uptime, billed meanwhile.
     Where somebody rents and no end to come is known, neither is there a window nor a known loss.
     """
     rented, start = _rented(one, now), now
@@ -182,6 +184,7 @@ def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any
         "down_from": f"{start:%Y-%m-%dT%H:%M:%SZ}" if known else None,
         "down_to": None if end is None else f"{end:%Y-%m-%dT%H:%M:%SZ}",
         "lost_now": lost,
+        "rolling": None if one.listing is None else text_of(one.listing.rolling),
     }
 
 

@@ -7,13 +7,16 @@ only ever added to: a line that an interruption cut short is left out, and its s
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
-from numgenius_core.errors import RuleViolation
+from numgenius_core._json.packings import bytes_of
+from numgenius_core.errors import ParseError, RuleViolation
 from numgenius_core.listing import Mode
 from numgenius_core.money import Money
 from numgenius_core.whatif import Lost, ModeOutcome, Outcome, Scenario
@@ -30,6 +33,11 @@ _COUNTS: Final = (
 _AMOUNTS: Final = ("gpu", "storage", "forfeited", "fee")
 
 _Key = tuple[Scenario, int]
+_BEGINS: Final = b'{"of": "'
+_NO_OUTCOME: Final = (
+    *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+)
+"""What goes wrong with a line that has other things than an outcome of ours."""
 
 
 class KeptSimulations(MutableMapping[_Key, Outcome]):
@@ -47,28 +55,31 @@ class KeptSimulations(MutableMapping[_Key, Outcome]):
         self._lines: dict[str, Outcome] = {}
         self._known: dict[_Key, str] = {}
         try:
-            text = self.path.read_text("utf-8") if self.path.exists() else ""
-        except (OSError, UnicodeDecodeError) as fault:
-            raise RuleViolation(
-                "--keep", "a file that can be read", f"{path}: {_why(fault)}"
-            ) from None
-        for number, line in enumerate(text.splitlines(keepends=True), 1):
-            if not line.endswith("\n"):  # an interruption cut it short
-                self._write(text[: -len(line)], "w")
-                break
+            data = bytes_of(self.path, path) if os.path.exists(path) else b""  # noqa: PTH110 - never raises
+        except ParseError as fault:
+            raise RuleViolation("--keep", fault.need, f"{path}: {fault.got}") from None
+        *lines, rest = data.split(b"\n")
+        for number, line in enumerate(lines, 1):
             try:
                 record = json.loads(line)
                 self._lines[record["of"]] = _outcome(record["outcome"])
-            except (ValueError, KeyError, TypeError):
-                got = f"line {number} of {path}"
-                raise RuleViolation("--keep", "a file that --keep made", got) from None
+            except _NO_OUTCOME:
+                raise _not_ours(number, path) from None
+        if rest:
+            if not (rest.startswith(_BEGINS) or _BEGINS.startswith(rest)):
+                raise _not_ours(len(lines) + 1, path)
+            # An interruption cut it short.
+            with self._writing("r+b") as file:
+                file.truncate(len(data) - len(rest))
 
-    def _write(self, text: str, how: str) -> None:
+    @contextmanager
+    def _writing(self, how: str) -> Iterator[IO[bytes]]:
         try:
-            with self.path.open(how, encoding="utf-8") as file:
-                file.write(text)
+            with self.path.open(how) as file:
+                yield file
         except OSError as fault:
-            raise RuleViolation("--keep", "a file that can be written", _why(fault)) from None
+            got = fault.strerror or str(fault)
+            raise RuleViolation("--keep", "a file that can be written", got) from None
 
     def _name(self, key: _Key) -> str:
         found = self._known.get(key)
@@ -84,7 +95,9 @@ class KeptSimulations(MutableMapping[_Key, Outcome]):
     def __setitem__(self, key: _Key, outcome: Outcome) -> None:
         name = self._name(key)
         self._lines[name] = outcome
-        self._write(json.dumps({"of": name, "outcome": _record(outcome)}) + "\n", "a")
+        line = json.dumps({"of": name, "outcome": _record(outcome)}) + "\n"
+        with self._writing("ab") as file:
+            file.write(line.encode())
 
     def __delitem__(self, key: _Key) -> None:
         raise RuleViolation("--keep", "a file that is only added to", "a deletion")
@@ -96,8 +109,8 @@ class KeptSimulations(MutableMapping[_Key, Outcome]):
         return len(self._lines)
 
 
-def _why(fault: OSError | UnicodeDecodeError) -> str:
-    return (isinstance(fault, OSError) and fault.strerror) or "what is no text"
+def _not_ours(line: int, path: str) -> RuleViolation:
+    return RuleViolation("--keep", "a file that --keep made", f"line {line} of {path}")
 
 
 def _record(outcome: Outcome) -> dict[str, Any]:

@@ -20,8 +20,14 @@ The file is what `vastai show machines --raw` prints. It says when the last clie
 leaves, not when each one does: the time given is the first that is sure. A machine that is in use
 without such a time, or after it, has a ? there: nobody knows until when.
 
-What going down now loses is what clients pay for their GPUs at the listing's price. The file does
-not say who has a promise of uptime: such a client pays meanwhile, and may get a credit.
+A * marks a listing whose end date rolls: each day moves its clients' ends on, and the time given
+with them. It is sure once the machine is unlisted, or listed to end at that time. The file does not
+say who was asked for a higher price, either: a client who accepts stays until the end asked for.
+
+What going down now loses is the GPU time of its clients at the listing's price. The file has the
+prices net of the platform's fee, so it is what you do not earn; with --platform-fee it is what
+clients do not pay. The file does not say who has a promise of uptime: such a client pays meanwhile,
+and may get a credit.
 """
 MORE = """\
 examples:
@@ -43,6 +49,9 @@ def add(subparsers: Subparsers) -> None:
     maint.add_argument("--hours", default="4", help="how long it is down: 4, 90min, 1d (default 4)")
     maint.add_argument("--machine", metavar="ID", type=whole, help="only this one")
     maint.add_argument(
+        "--platform-fee", metavar="SHARE", default="0", help="the platform's share, such as 0.25"
+    )
+    maint.add_argument(
         "--now", metavar="TIME", help="such as 2026-06-16T12:00Z (default: the clock)"
     )
     add_json(maint)
@@ -58,13 +67,15 @@ def run(options: Namespace) -> dict[str, Any]:
 def show(result: dict[str, Any], _: Namespace) -> None:
     """Print a line for each machine, and what to do before."""
     from numgenius_core._command._table import plain, print_table
+    from numgenius_core._command._texts import instant_text
 
+    rolls = any(_rolls(one) for one in result["machines"])
     rows = [
         (
             str(one["machine"]),
             f"{one['rented']} of {one['gpus']}",
-            _minute(one["down_from"]),
-            _minute(one["down_to"]),
+            instant_text(one["down_from"], "?") + (" *" if _rolls(one) else "  " * rolls),
+            instant_text(one["down_to"], "?"),
             "?" if one["lost_now"] is None else f"{float(one['lost_now']):,.2f}",
         )
         for one in result["machines"]
@@ -73,9 +84,13 @@ def show(result: dict[str, Any], _: Namespace) -> None:
     print_table(head, rows)
     if any(one["rented"] and one["down_from"] for one in result["machines"]):
         print(plain("Until then take no new clients: unlist, or let the listing end at that time."))
+    if rolls:
+        note = "each day, and this time with it: unlist it, or list it to end then, to be sure."
+        print(plain(f"*: its end rolls on {note}"))
     if any(one["down_from"] is None for one in result["machines"]):
         print("?: in use, and nobody knows until when: the file does not say it.")
 
 
-def _minute(instant: str | None) -> str:
-    return "?" if instant is None else instant.replace("T", " ")[:16]
+def _rolls(one: dict[str, Any]) -> bool:
+    """Say whether a machine waits for clients whose ends move on each day."""
+    return bool(one["rolling"] and one["down_from"] and not one["free_now"])

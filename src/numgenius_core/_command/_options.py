@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import Action, ArgumentParser, ArgumentTypeError
 
 TYPE_CHECKING = False  # as in the package's own `__init__`
 if TYPE_CHECKING:
     from argparse import _ActionsContainer, _SubParsersAction
+    from collections.abc import Sequence
 
     Subparsers = _SubParsersAction[ArgumentParser]
 
 MODES = ("on-demand", "reserved", "interruptible")
 """The values of ``Mode``, written out: ``--help`` does without the rules."""
+
+
+FIELDS = """\
+ask_contract_id avail_vol_ask_id avail_vol_dph avail_vol_size bundle_id bw_nvlink chunked
+cluster_id compute_cap cpu_arch cpu_cores cpu_cores_effective cpu_ghz cpu_name cpu_ram
+credit_discount_max cuda_max_good datacenter direct_port_count discount_rate
+discounted_dph_total disk_bw disk_name disk_space dlperf dlperf_per_dphtotal dph_base
+dph_total driver_version duration end_date expected_reliability external flops_per_dphtotal
+geolocation geolocode georegion gpu_arch gpu_display_active gpu_frac gpu_lanes gpu_max_power
+gpu_max_temp gpu_mem_bw gpu_name gpu_ram gpu_total_ram has_avx has_sla host_id hosting_type id
+inet_down inet_down_cost inet_up inet_up_cost is_bid is_vm_deverified machine_id min_bid
+mobo_name num_gpus nw_disk_avg_bw nw_disk_max_bw nw_disk_min_bw os_version pci_gen pcie_bw
+reliability reliability2 reliability_mult rentable rented resource_type rn score start_date
+static_ip storage_cost storage_total_cost target_reliability total_flops ubuntu_version
+vericode verification verified vms_enabled vram_costperhour"""
+"""The fields of the search, written out: a test holds them to the table of the search."""
 
 
 def whole(text: str) -> int:
@@ -23,6 +40,22 @@ def whole(text: str) -> int:
 
         need = f"need a whole number, got {shown(text)}"
         raise ArgumentTypeError(need) from None
+
+
+def complete(option: Action, words: Sequence[str], *, between: str = "") -> None:
+    """Let shells complete the words that an option takes, which are more than help should list.
+
+    Args:
+        option: Of a parser.
+        words: What it takes; another word gets the refusal of who reads it.
+        between: What stands between several of them.
+    """
+
+    def completed(prefix: str, **_: object) -> list[str]:
+        before, gap, begun = prefix.rpartition(between) if between else ("", "", prefix)
+        return [before + gap + word for word in dict.fromkeys(words) if word.startswith(begun)]
+
+    option.completer = completed  # type: ignore[attr-defined]  # where argcomplete looks for it
 
 
 def add_json(parser: _ActionsContainer) -> None:
@@ -70,9 +103,10 @@ def add_market(parser: ArgumentParser, or_else: str = "") -> _ActionsContainer:
     which.add_argument(
         "--gpu", metavar="NAME", help="only GPUs with this in their name: h100, 4090"
     )
-    which.add_argument(
+    where = which.add_argument(
         "--where", metavar="QUERY", default="", help="an offer query (examples below)"
     )
+    complete(where, FIELDS.split(), between=" ")
     which.add_argument(
         "--any",
         action="store_true",

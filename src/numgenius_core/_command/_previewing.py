@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from argparse import Namespace
-from pathlib import Path
 from typing import Any, Final
 
 from numgenius_core._command._reading import instant, read, share, source_of
 from numgenius_core._command._table import print_table
-from numgenius_core._command._texts import text_of
+from numgenius_core._command._texts import instant_text, text_of
+from numgenius_core._json.packings import bytes_of
 from numgenius_core._numbers import exact_number
 from numgenius_core.contracts import Extended, Raise, Unchanged
 from numgenius_core.contracts.extension import ExtensionVerdict
@@ -77,12 +76,7 @@ def run(options: Namespace) -> dict[str, Any]:
 def _market(file: str) -> Market:
     """Read a market document; a fault names the file and says what it is instead."""
     name, need = "standard input" if file == "-" else file, "a market document"
-    source = source_of(file)
-    try:
-        text = Path(source).read_bytes() if isinstance(source, os.PathLike) else source.read()
-    except (OSError, ValueError) as fault:  # a name with a null character is a ValueError
-        got = getattr(fault, "strerror", None) or str(fault)
-        raise RuleViolation(name, "a file that can be read", got) from None
+    text = bytes_of(source_of(file), name)
     if not text.strip():
         raise RuleViolation(name, need, "an empty file")
     try:
@@ -203,8 +197,10 @@ def show(result: dict[str, Any], options: Namespace) -> None:
             str(each["contract"]),
             each["client"],
             each["becomes"],
-            _day(each["end"]),
-            _day(each["new_end"]) if each["new_end"] or each["becomes"] == "extended" else "",
+            instant_text(each["end"], "never"),
+            instant_text(each["new_end"], "never")
+            if each["new_end"] or each["becomes"] == "extended"
+            else "",
             _why(each),
         )
         for each in result["contracts"]
@@ -233,11 +229,7 @@ def _cell(text: str | None) -> str:
     """Return a term for a person: an instant without its letters."""
     if text is None:
         return "none"
-    return _day(text) if text.endswith("Z") else text
-
-
-def _day(time: str | None) -> str:
-    return "never" if time is None else time.replace("T", " ")[:16]
+    return instant_text(text, "never") if text.endswith("Z") else text
 
 
 def _why(contract: dict[str, Any]) -> str:

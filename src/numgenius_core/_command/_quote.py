@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from argparse import RawDescriptionHelpFormatter
 
-from numgenius_core._command._options import MODES, add_json, add_market, whole
+from numgenius_core._command._options import (
+    FIELDS,
+    MODES,
+    add_json,
+    add_market,
+    complete,
+    whole,
+)
 
 TYPE_CHECKING = False  # as in the package's own `__init__`
 if TYPE_CHECKING:
@@ -16,33 +23,22 @@ if TYPE_CHECKING:
 ABOUT = """\
 What can be rented for a stay, the cheapest first, all in: GPUs, disk and traffic.
 
-An offer fits if it is rentable, lasts for the stay, has the disk, and (as the market's own client
-asks) its machine is verified and not of another market. With --target, its host claims as much
-uptime, and the fee for that is part of the price. One line says what was left out, and why.
+An offer fits if it is rentable (a bid on what is rented would wait), lasts for the stay, has the
+disk, and (as the market's own client asks) its machine is verified and not of another market. With
+--target, its host claims as much uptime, and the fee for that is part of the price. One line says
+what was left out, and why.
 """
-FIELDS = """\
-ask_contract_id avail_vol_ask_id avail_vol_dph avail_vol_size bundle_id bw_nvlink chunked
-cluster_id compute_cap cpu_arch cpu_cores cpu_cores_effective cpu_ghz cpu_name cpu_ram
-credit_discount_max cuda_max_good datacenter direct_port_count discount_rate
-discounted_dph_total disk_bw disk_name disk_space dlperf dlperf_per_dphtotal dph_base
-dph_total driver_version duration end_date expected_reliability external flops_per_dphtotal
-geolocation geolocode georegion gpu_arch gpu_display_active gpu_frac gpu_lanes gpu_max_power
-gpu_max_temp gpu_mem_bw gpu_name gpu_ram gpu_total_ram has_avx has_sla host_id hosting_type id
-inet_down inet_down_cost inet_up inet_up_cost is_bid is_vm_deverified machine_id min_bid
-mobo_name num_gpus nw_disk_avg_bw nw_disk_max_bw nw_disk_min_bw os_version pci_gen pcie_bw
-reliability reliability2 reliability_mult rentable rented resource_type rn score start_date
-static_ip storage_cost storage_total_cost target_reliability total_flops ubuntu_version
-vericode verification verified vms_enabled vram_costperhour"""
-"""The fields of the search, written out: a test holds them to the table of the search."""
 COLUMNS = """\
 id gpus per_hour headline more total disk reliability place days verified machine value
-deposit payout ends claim sla why_not"""
+deposit payout ends claim sla"""
+WHY_NOT = "why_not"
+"""The one column by which nothing is ordered."""
 MORE = f"""\
 fields of --where, --sort and --columns (memory in GB, duration in days;
 --columns writes end_date and start_date as dates):
   {FIELDS.replace(chr(10), chr(10) + "  ")}
 
-columns of --columns and --sort beside them:
+columns of --columns and --sort beside them, and {WHY_NOT} of --columns alone:
   {COLUMNS.replace(chr(10), chr(10) + "  ")}
 
 examples:
@@ -74,13 +70,18 @@ def add(subparsers: Subparsers) -> None:
     answer.add_argument(
         "--all", action="store_true", help="also what does not fit, with the reason"
     )
-    answer.add_argument(
+    sort = answer.add_argument(
         "--sort",
         metavar="FIELDS",
         default="total",
         help="such as reliability-, value, num_gpus,total",
     )
-    answer.add_argument("--columns", metavar="NAMES", help="such as id,gpus,total,inet_down")
+    columns = answer.add_argument(
+        "--columns", metavar="NAMES", help="such as id,gpus,total,inet_down"
+    )
+    named = [*COLUMNS.split(), *FIELDS.split()]
+    complete(sort, named, between=",")
+    complete(columns, [*named, WHY_NOT], between=",")
     answer.add_argument(
         "--platform-fee",
         metavar="SHARE",

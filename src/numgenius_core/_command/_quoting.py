@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import ROUND_UP, Decimal
 from typing import Any, Final, NamedTuple
@@ -18,6 +18,7 @@ from numgenius_core._command._rows import (
     columns_of,
     disk_gb,
     fitted,
+    more_of,
     quote_or_none,
     row_of,
     value_of,
@@ -36,7 +37,18 @@ from numgenius_core.wire.findings import summarized
 _ROWS: Final = 10
 _NOT_SHOWN: Final = frozenset({NotRented.REPEATED, NotRented.WHERE})
 """What ``--all`` does not show either: it is there already, or was not asked for."""
+_OF_QUOTE: Final[dict[str, Callable[[Offer, Quote | None], Any]]] = {
+    "total": lambda _, priced: priced and priced.total,
+    "per_hour": lambda _, priced: priced and priced.total,
+    "payout": lambda _, priced: priced and priced.payout,
+    "deposit": lambda _, priced: priced and priced.deposit,
+    "sla": lambda _, priced: priced and priced.sla_per_hour,
+    "more": more_of,
+    "value": value_of,
+}
+"""Columns that are ordered by what a stay costs."""
 _FIELDS: Final = {
+    "claim": "expected_reliability",
     "days": "duration",
     "disk": "disk_space",
     "ends": "end_date",
@@ -125,16 +137,11 @@ def _total(each: Found) -> tuple[bool, int, int]:
 
 def _by(found: list[Found], word: str, stay: Stay, now: datetime) -> list[Found]:
     name = word.strip("+-")
-    if name in ("total", "per_hour"):
-        known = [each for each in found if each.priced is not None]
-        known.sort(key=lambda each: _total(each)[1], reverse="-" in word)
-        return known + [each for each in found if each.priced is None]
-    if name == "value":  # what is worth most comes first, unless it is asked otherwise
-        valued = [(value_of(each.offer, each.priced), each) for each in found]
-        known = [each for value, each in valued if value is not None]
-        best = {id(each): value for value, each in valued if value is not None}
-        known.sort(key=lambda each: best[id(each)], reverse="+" not in word)
-        return known + [each for value, each in valued if value is None]
+    if name in _OF_QUOTE:
+        valued = [(_OF_QUOTE[name](each.offer, each.priced), each) for each in found]
+        # What is worth most comes first, unless it is asked otherwise; all else from the least on.
+        largest_first = "+" not in word if name == "value" else "-" in word
+        return _sorted(valued, reverse=largest_first)
     from numgenius_core.search import FIELDS, Order, parse_order
 
     typed = word.replace(name, _FIELDS.get(name, name)) if name else word
@@ -142,9 +149,15 @@ def _by(found: list[Found], word: str, stay: Stay, now: datetime) -> list[Found]
     # The prices of the table, which a search alone would not see; the headline is on demand there.
     view = stay.view(now, Mode.ON_DEMAND if name == "headline" else stay.mode)
     seen = [(FIELDS[key.field].of(each.offer, view), each) for each in found]
-    said: list[tuple[Any, Found]] = [pair for pair in seen if pair[0] is not None]
-    said.sort(key=lambda pair: pair[0], reverse=key.descending)
-    return [each for _, each in said] + [each for value, each in seen if value is None]
+    return _sorted(seen, reverse=key.descending)
+
+
+def _sorted(valued: Iterable[tuple[Any, Found]], *, reverse: bool) -> list[Found]:
+    """Return offers by a value of each; those of which it is not known come last."""
+    pairs = list(valued)
+    known = [pair for pair in pairs if pair[0] is not None]
+    known.sort(key=lambda pair: pair[0], reverse=reverse)
+    return [each for _, each in known] + [each for value, each in pairs if value is None]
 
 
 # -- what does not fit -------------------------------------------------------------------------

@@ -58,14 +58,14 @@ def run(options: Namespace) -> dict[str, Any]:
     from numgenius_core._command._reading import read
     from numgenius_core._numbers import decimal_text
     from numgenius_core.prices.deposits import refund
-    from numgenius_core.prices.schedules import CurveSchedule
+    from numgenius_core.prices.schedules import CurveSchedule, reservation
     from numgenius_core.rates import PerHour
 
     price = read("--price", PerHour, options.price)
     curve = read("--max-discount", CurveSchedule, options.max_discount)
     months = read("--months", _months, options.months)
-    discount, back = curve.rate(months), None
-    deposit = curve.deposit(price, months) if discount else None
+    discount, deposit = reservation(curve, price, months)
+    back = None
     if options.cancel_after is not None:
         used = parse_span(options.cancel_after, "--cancel-after")
         back = None if deposit is None else str(refund(price, discount, deposit, used).refund)

@@ -123,6 +123,13 @@ def value_of(offer: Offer, priced: Quote | None) -> Decimal | None:
     return speed / priced.per_hour()
 
 
+def more_of(offer: Offer, priced: Quote | None) -> Decimal | None:
+    """Return how many times the headline a stay costs an hour; ``None`` if either is unknown."""
+    if priced is None or "gpu" in offer.unknown_prices or not offer.per_hour:
+        return None
+    return priced.per_hour() / offer.per_hour.to_decimal()
+
+
 # -- columns -----------------------------------------------------------------------------------
 
 

@@ -24,6 +24,16 @@ def text_of(value: object) -> str | None:
     return None if value is None else str(value)
 
 
+def instant_text(instant: str | None, missing: str) -> str:
+    """Return an instant of an answer for a person: to the minute, or the second where it has some.
+
+    Nothing is cut off: who acts at the time that is shown is never early.
+    """
+    if instant is None:
+        return missing
+    return instant.replace("T", " ").removesuffix("Z").removesuffix(":00")
+
+
 def share(value: Fraction) -> str:
     """Return a number in plain digits, with at most twelve decimals."""
     number = _WIDE.divide(Decimal(value.numerator), Decimal(value.denominator))

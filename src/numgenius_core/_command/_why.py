@@ -63,11 +63,10 @@ def _conditions(
         wanted = decimal_text(round(Decimal(stay.seconds) / SECONDS_PER_DAY, 1))
     told: list[tuple[NotRented, str]] = [
         (NotRented.WHERE, "what --where, --gpus and --gpu ask for"),
+        _free(stay),
         (NotRented.ENDS, f"{lasts}, {wanted} needed"),
         _disk(offer, stay),
     ]
-    if stay.mode is not Mode.INTERRUPTIBLE:
-        told.insert(1, (NotRented.NOT_RENTABLE, "its GPUs are free to rent on demand"))
     if asked.verified:
         told.append((NotRented.NOT_VERIFIED, f"its machine is {offer.verification.value}"))
     if not asked.external:
@@ -88,6 +87,11 @@ def _conditions(
     return [
         {"condition": why.value, "holds": why not in reasons, "told": text} for why, text in told
     ]
+
+
+def _free(stay: Stay) -> tuple[NotRented, str]:
+    waits = " (a bid on others waits)" if stay.mode is Mode.INTERRUPTIBLE else ""
+    return NotRented.NOT_RENTABLE, f"its GPUs are free to rent on demand{waits}"
 
 
 def _disk(offer: Offer, stay: Stay) -> tuple[NotRented, str]:

@@ -71,13 +71,26 @@ def text_of(source: Source, name: str) -> str:
         ParseError: It cannot be opened or unpacked, is no text, or is larger than
             256 MiB once unpacked.
     """
-    data = _unpacked(_bytes_of(source, name), name)
+    data = _unpacked(bytes_of(source, name), name)
     if len(data) > MAX_BYTES:
         raise too_long(name, MAX_BYTES)
     return _decoded(data, name)
 
 
 # -- bytes -------------------------------------------------------------------------------------
+
+
+def bytes_of(source: Source, name: str) -> bytes:
+    """Return the bytes of a source as they are.
+
+    Raises:
+        WrongType: ``source`` is nothing that can be read.
+        ParseError: It cannot be opened, or is larger than 256 MiB.
+    """
+    data = _bytes_of(source, name)
+    if len(data) > MAX_BYTES:
+        raise too_long(name, MAX_BYTES)
+    return data
 
 
 def _bytes_of(source: Source, name: str) -> bytes:

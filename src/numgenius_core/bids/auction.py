@@ -28,13 +28,13 @@ from fractions import Fraction
 from operator import attrgetter, itemgetter
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import MAX_GPUS, as_tuple, check_id, check_kind
 from numgenius_core._numbers import whole_number
 from numgenius_core._terms import NO_FLOOR
 from numgenius_core.bids.priority import Claim, Rank, resolve
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.offer import Block, GpuSet
 from numgenius_core.rates import PerGpuHour, PerHour
@@ -128,7 +128,7 @@ class Optimum:
         revenue: The sum of their bids, dollars per hour.
     """
 
-    runners: tuple[Runner, ...]
+    runners: tuple[Runner, ...] = field(repr=brief)
     revenue: PerHour
 
     @property

@@ -16,6 +16,7 @@ from attrs import field, frozen
 
 from numgenius_core._checks import MAX_GPUS, check_id, check_kind
 from numgenius_core.bids.priority import Rank, WaitReason, level_of
+from numgenius_core.errors import brief
 from numgenius_core.ids import ContractId
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGpuHour, PerHour
@@ -128,7 +129,7 @@ class ClaimPaused:
 
     id: ContractId
     why: WaitReason
-    by: tuple[ContractId, ...]
+    by: tuple[ContractId, ...] = field(repr=brief)
 
 
 @frozen

@@ -36,7 +36,7 @@ from numgenius_core.bids.auction import (
     best_runners,
 )
 from numgenius_core.bids.priority import Claim, Rank
-from numgenius_core.errors import WrongType, shown
+from numgenius_core.errors import WrongType, brief, shown
 from numgenius_core.ids import ContractId
 from numgenius_core.rates import PerGpuHour, PerHour
 
@@ -100,7 +100,7 @@ class BlockAuction:
     (Entrant(id=1, gpus=2, price=PerHour('0.40')),)
     """
 
-    claims: tuple[Claim, ...] = field(converter=_as_claims)
+    claims: tuple[Claim, ...] = field(converter=_as_claims, repr=brief)
     floor: PerGpuHour = NO_FLOOR
 
     def __attrs_post_init__(self) -> None:
@@ -162,8 +162,8 @@ class PoolAuction:
     PerHour('2.00')
     """
 
-    blocks: tuple[PoolBlock, ...] = field(converter=_as_blocks)
-    bids: tuple[PoolBid, ...] = field(converter=_as_bids)
+    blocks: tuple[PoolBlock, ...] = field(converter=_as_blocks, repr=brief)
+    bids: tuple[PoolBid, ...] = field(converter=_as_bids, repr=brief)
     floor: PerGpuHour = NO_FLOOR
 
     def __attrs_post_init__(self) -> None:
@@ -205,8 +205,8 @@ class AuctionResult:
             other rules ``None``.
     """
 
-    runners: tuple[Runner, ...]
-    payments: Mapping[ContractId, PerHour] = field(converter=read_only)
+    runners: tuple[Runner, ...] = field(repr=brief)
+    payments: Mapping[ContractId, PerHour] = field(converter=read_only, repr=brief)
     price: PerGpuHour | None = None
 
     @property

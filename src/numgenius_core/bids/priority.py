@@ -170,7 +170,7 @@ class Verdict:
 
     claim: Claim
     why: WaitReason
-    held_by: tuple[Claim, ...]
+    held_by: tuple[Claim, ...] = field(repr=brief)
     winning_bid: PerHour | None
 
 

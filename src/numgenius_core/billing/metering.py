@@ -27,6 +27,7 @@ from attrs import evolve, frozen
 
 from numgenius_core._accrual import Price, accrued, charge, discounted, fee_of, seconds_on_deposit
 from numgenius_core._checks import check_kind
+from numgenius_core._numbers import whole_number
 from numgenius_core.billing.history import (
     Fact,
     History,
@@ -96,6 +97,24 @@ class Line:
         amount: Exact, rate × quantity.
         covered: The part of it that the deposit pays.
         fee: The platform's part of it, exact.
+
+    Raises:
+        RuleViolation: A quantity or a size below zero.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, Money, PerHour
+    >>> from numgenius_core.billing import Line, LineKind
+    >>> noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    >>> line = Line(
+    ...     kind=LineKind.RESERVED,
+    ...     period=Interval(noon, noon + timedelta(hours=1)),
+    ...     quantity=3_600,
+    ...     rate=PerHour(1),
+    ...     amount=Money(1),
+    ...     covered=Money("0.75"),
+    ... )
+    >>> print(line.billed)
+    0.25
     """
 
     kind: LineKind
@@ -108,6 +127,10 @@ class Line:
     amount: Money
     covered: Money = ZERO
     fee: Money = ZERO
+
+    def __attrs_post_init__(self) -> None:
+        whole_number(self.quantity, "line.quantity")
+        whole_number(self.size, "line.size")
 
     @property
     def billed(self) -> Money:

@@ -28,7 +28,7 @@ from numgenius_core._tables.result import ResultTable
 from numgenius_core.billing.metering import Line, LineKind, clipped
 from numgenius_core.billing.statements import Statement
 from numgenius_core.billing.volumes import VolumeStatement
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval
 from numgenius_core.money import ZERO, Money
@@ -146,7 +146,7 @@ class Reconciliation(Tabular):
         tolerance: What a row may differ by and still agree.
     """
 
-    rows: tuple[Reconciled, ...] = field(converter=_as_rows)
+    rows: tuple[Reconciled, ...] = field(converter=_as_rows, repr=brief)
     tolerance: Money
 
     @property

@@ -2,6 +2,9 @@
 
 Rule (hosting guide, G4): the client end date of a machine is the latest end among its client
 contracts.
+
+Our reading: an end is the one that the contract has now. A rolling end, a later listing and a price
+increase that is accepted move it on.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from numgenius_core._checks import as_tuple, check_id, check_kind, check_text
 from numgenius_core._numbers import exact_number, fraction, whole_number
 from numgenius_core._terms import NO_FLOOR, check_bid
 from numgenius_core.contracts.promises import covered, promise_fee
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import Listing, Mode, PriceTerms
@@ -156,7 +156,7 @@ class Contract:
     disk_mb: int = 0
     bid: PerHour | None = None
     discount: Fraction = field(default=Fraction(0), converter=_discount)
-    rate_changes: tuple[RateChange, ...] = field(default=(), converter=_as_rate_changes)
+    rate_changes: tuple[RateChange, ...] = field(default=(), converter=_as_rate_changes, repr=brief)
     billed_test: bool = False
     sla: SlaTerms | None = None
     sla_share: Fraction = field(default=Fraction(0), converter=_sla_share)

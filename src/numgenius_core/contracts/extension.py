@@ -17,7 +17,9 @@ Our readings: until the old end the locked rates apply, after it the new ones. A
 extended before is compared by the last of its rates. An interruptible compares storage,
 traffic and fee, and its own bid against the new floor; where its client accepts a floor above the
 bid, it pays at least that floor after the current end. A contract without an end cannot be
-extended: no end is later. Unlisting takes no question back: it keeps others out.
+extended: no end is later. A question stays open until it is answered, the contract ends or the host
+lists the machine anew; relisting, which changes some terms, takes none back, and neither does
+unlisting, which keeps others out.
 """
 
 from __future__ import annotations
@@ -27,13 +29,13 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core.contracts.contract import Contract, check_contracts, is_later
 from numgenius_core.contracts.promises import promise_obstacle
 from numgenius_core.contracts.reasons import NotExtended, Stale
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import Listing, Mode, PriceTerms
@@ -93,7 +95,7 @@ class Unchanged:
 
     contract: Contract
     why: NotExtended
-    raised: tuple[Raise, ...] = ()
+    raised: tuple[Raise, ...] = field(default=(), repr=brief)
 
 
 @frozen(kw_only=True)
@@ -104,11 +106,12 @@ class PendingIncrease:
         contract: As it is until then.
         raised: Each raised part, old and new.
         new_end: When the contract would end; ``None`` is never.
-        listing: The listing that asks; another one supersedes it.
+        listing: The listing that asks. A machine that is listed anew supersedes it; a relisting
+            does not.
     """
 
     contract: Contract
-    raised: tuple[Raise, ...]
+    raised: tuple[Raise, ...] = field(repr=brief)
     new_end: datetime | None
     listing: Listing
 
@@ -130,7 +133,7 @@ class Extension:
         verdicts: One for each contract.
     """
 
-    verdicts: tuple[ExtensionVerdict, ...]
+    verdicts: tuple[ExtensionVerdict, ...] = field(repr=brief)
 
     @property
     def extended(self) -> int:
@@ -272,7 +275,8 @@ def staleness(
         pending: What the client was asked.
         contract: The contract as it is now.
         at: Now.
-        listing: What the host publishes now; by default still what asked.
+        listing: What the host has listed anew since; by default nothing, as after a relisting,
+            which takes no question back.
 
     Raises:
         WrongType: ``pending`` is no ``PendingIncrease`` (its number will not do), ``contract`` no
@@ -327,7 +331,8 @@ def accept(
         pending: What the client was asked.
         contract: The contract as it is now.
         at: Now.
-        listing: What the host publishes now; by default still what asked.
+        listing: What the host has listed anew since; by default nothing, as after a relisting,
+            which takes no question back.
 
     Raises:
         WrongType: ``pending`` is no ``PendingIncrease`` (its number will not do), ``contract`` no

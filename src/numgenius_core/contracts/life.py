@@ -3,7 +3,9 @@
 Our readings: *offline* is a state of the machine, not of the instance: what an instance was when
 its machine went offline, it is again when the machine comes back. Starting a stopped instance
 always passes through *scheduling*, since whether its GPUs are free is decided by who runs
-(:mod:`numgenius_core.bids`), not by the client.
+(:mod:`numgenius_core.bids`), not by the client. An instance that is paused or stopped while it
+loads does not load again: loading prepares the image, which goes on without GPUs. It runs, and pays
+for its GPUs, from the moment it gets them, and nobody reports that it has loaded.
 """
 
 from __future__ import annotations

@@ -34,4 +34,4 @@ class Stale(Enum):
     EXTENDED = "extended"
     """The contract was extended in another way."""
     SUPERSEDED = "superseded"
-    """The host has published another listing since."""
+    """The host has listed the machine anew since; relisting takes no question back."""

@@ -58,8 +58,8 @@ _MAX_TICKS: Final = _MAX_DOLLARS * TICKS_PER_DOLLAR
 _LONGEST_DECIMAL: Final = 10**20 * PICO  # in price steps
 _RATIO: Final = re.compile(r"(-?[0-9]{1,200})/([1-9][0-9]{0,199})", re.ASCII)
 _SECONDS: Final = re.compile(r"PT([0-9]{1,14})S", re.ASCII)
-_DECIMAL: Final = r"-?[0-9]{1,20}(\.[0-9]{1,40})?"
-_PRICE: Final = r"[0-9]{1,20}(\.[0-9]{1,12})?"
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,40})?", re.ASCII)
+_PRICE: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,12})?", re.ASCII)
 
 
 @frozen
@@ -152,6 +152,14 @@ def _decimal(number: int, places: int) -> str:
     return f"{sign}{whole}.{part:0{places}}".rstrip("0") if part else f"{sign}{whole}"
 
 
+def _digits(value: str, form: re.Pattern[str], need: str, sign: str) -> tuple[int, int]:
+    """Return ``(n, p)`` with ``value == n / 10**p``, of text in the form that the schema tells."""
+    found = as_fraction_of_ten(value, "", need)
+    if form.fullmatch(value) is None:
+        raise RuleViolation("", f"{need}, without a {sign}", shown(value))
+    return found
+
+
 # Discounts and prices repeat all over a market, so their texts are remembered, one way and the
 # other (typed: the reader must not take True for what it remembers of 1).
 @lru_cache(maxsize=16_384)
@@ -174,7 +182,7 @@ def _share(value: Any, _: Any = None) -> Fraction:
         raise WrongType("", need, shown(value))
     if match := _RATIO.fullmatch(value):
         return Fraction(int(match[1]), int(match[2]))
-    number, places = as_fraction_of_ten(value, "", need)
+    number, places = _digits(value, _DECIMAL, need, "plus")
     return Fraction(number, 10**places)
 
 
@@ -198,7 +206,7 @@ def _money(value: Any, _: Any = None) -> Money:
     if match := _RATIO.fullmatch(value):
         ticks, rest = divmod(int(match[1]) * TICKS_PER_DOLLAR, int(match[2]))
     else:
-        number, places = as_fraction_of_ten(value, "", need)
+        number, places = _digits(value, _DECIMAL, need, "plus")
         ticks, rest = divmod(number * TICKS_PER_DOLLAR, 10**places)
     if rest or abs(ticks) > _MAX_TICKS:
         raise RuleViolation("", need, shown(value))
@@ -220,7 +228,7 @@ def _rate_of(kind: type[Rate], value: Any, _: Any = None) -> Rate:
     need = f"{kind.UNIT} as text, from 0 to {_MAX_STEPS // PICO:,}, at most 12 decimals"
     if not isinstance(value, str):
         raise WrongType("", need, shown(value))
-    number, places = as_fraction_of_ten(value, "", need)
+    number, places = _digits(value, _PRICE, need, "sign")
     steps, rest = divmod(number * PICO, 10**places)
     if rest or not 0 <= steps <= _MAX_STEPS:
         raise RuleViolation("", need, shown(value))
@@ -232,7 +240,9 @@ def _rate(kind: type[Rate]) -> Codec:
     read: Any = lru_cache(maxsize=16_384, typed=True)(bare)
     read.__wrapped__ = bare
     unit = f"Dollars, {kind.UNIT}"
-    return _scalar(_write_rate, read, type="string", pattern=f"^{_PRICE}$", description=unit)
+    return _scalar(
+        _write_rate, read, type="string", pattern=f"^{_PRICE.pattern}$", description=unit
+    )
 
 
 # -- time --------------------------------------------------------------------------------------
@@ -303,15 +313,15 @@ def _mixed(kinds: tuple[type, ...], path: str) -> Codec:
             return _whole(value)
         if type(value) is not str:
             raise WrongType("", need, shown(value))
-        amount, _, unit = value.partition(" ")
+        amount, blank, unit = value.partition(" ")
         if unit in rates:
             return rates[unit].read(amount, None)
-        if text is None or unit:
+        if text is None or blank:
             raise RuleViolation("", need, shown(value))
         return text.read(amount, None)
 
     patterns: list[dict[str, Any]] = [
-        {"type": "string", "pattern": f"^{_PRICE} {unit.replace('$', chr(92) + '$')}$"}
+        {"type": "string", "pattern": f"^{_PRICE.pattern} {unit.replace('$', chr(92) + '$')}$"}
         for unit in rates
     ]
     patterns += [codec.schema({}) for codec in others.values()]
@@ -381,13 +391,13 @@ _SCALARS: Final[Mapping[object, Codec]] = {
     bool: _scalar(_truth, _truth, type="boolean"),
     str: _scalar(_text, _text, type="string"),
     Fraction: _scalar(
-        _write_share, _share, type="string", pattern=f"^({_DECIMAL}|{_RATIO.pattern})$"
+        _write_share, _share, type="string", pattern=f"^({_DECIMAL.pattern}|{_RATIO.pattern})$"
     ),
     Money: _scalar(
         _write_money,
         _money,
         type="string",
-        pattern=f"^({_DECIMAL}|{_RATIO.pattern})$",
+        pattern=f"^({_DECIMAL.pattern}|{_RATIO.pattern})$",
         description="Dollars",
     ),
     datetime: _scalar(_write_instant, _instant, type="string", format="date-time"),

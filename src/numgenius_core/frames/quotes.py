@@ -8,7 +8,9 @@ as where offers are read. Without a discount there is no deposit: it is null. Wh
 refuses an offer, because it is not for rent that way (a bid under the floor or above $32 a GPU, no
 reserved price on a machine that is not verified, a target of uptime that its host does not claim or
 that is not rented on demand), all results of its row are null; what is no number of that kind, or
-too large to compute with, is an error for the frame.
+too large to compute with, is an error for the frame. Null is also what a reservation costs where
+half a second of it may cost less than a nano-dollar: there the market, which sees the deposit
+alone, may work out another time than the one asked for. The scalar quote tells it.
 
 A lazy frame stays lazy, but one query looks at its least and greatest values at once, so the data
 must not change between that query and the answer.
@@ -53,7 +55,7 @@ from numgenius_core.frames._stay import (
 from numgenius_core.frames.columns import Column, ColumnNames, as_column, columns_of
 from numgenius_core.frames.promises import has_promise, promised_steps, with_factors
 from numgenius_core.listing import Mode
-from numgenius_core.prices.schedules import FEE
+from numgenius_core.prices.schedules import FEE, LEAST_TO_TELL
 from numgenius_core.rates import PerHour
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
 from numgenius_core.units import (
@@ -203,6 +205,23 @@ def _bid(given: QuoteColumns) -> Value:
     return exact.let(((price >= least) & (price <= most)).choose(price))
 
 
+def _known_by_deposit(given: QuoteColumns, full: Value) -> Value:
+    """Return the hourly GPU price; null where a deposit does not tell the seconds it is for.
+
+    A market works the discount out from the deposit. It is that of the seconds asked for where
+    half a second costs a nano-dollar or more, and none costs less than 1 − D of its price.
+    """
+    exact, (factor, shares) = given.exact, given.discount
+    least = LEAST_TO_TELL.steps * shares
+    # Above that any price does, and the product might overflow.
+    price = column(exact.let((column(full) < least).choose(full, least)))
+    told = (price * (shares - column(factor)) >= least) | price.equals(0)
+    told |= column(factor).equals(0) | column(given.prepaid).equals(0)
+    if isinstance(given.reserved, Number):
+        told |= ~given.reserved
+    return exact.let(told.choose(column(full)))
+
+
 def _discounted(given: QuoteColumns, full: Value) -> tuple[Value, dict[str, Value]]:
     """Return the hourly GPU price after the discount, and what a reservation adds."""
     exact, (factor, shares) = given.exact, given.discount
@@ -216,8 +235,9 @@ def _discounted(given: QuoteColumns, full: Value) -> tuple[Value, dict[str, Valu
     kept = exact.let(parts - taken)
     price = exact.half_even(*exact.long_ratio(full, kept, parts), parts)
     rate = exact.half_even(*exact.long_ratio(_BILLION, taken, parts), parts)
-    # Without a discount the market takes no prepayment, so there is no deposit.
-    earned = column(taken) > 0
+    # Without a discount the market takes no prepayment, so there is no deposit; nor for no price.
+    earned = (column(taken) > 0) & (column(full) > 0)
+    rate = column(exact.keep(earned.choose(rate, 0)))
     deposit = exact.let(earned.choose(column(_deposit(exact, full, prepaid, kept, parts))))
     # The rate needs no price, but an offer that is not for rent this way has none.
     if isinstance(given.reserved, Number):
@@ -315,6 +335,8 @@ def _answer(
         full = _with_promise(given, full)
         hourly = _sla_fee(given, full)
         beside = {"sla_fee": exact.per_unit(hourly, seconds, SECONDS_PER_HOUR)}
+    if given.reserved is not False:
+        full = _known_by_deposit(given, full)
     price, out = _discounted(given, full)
     paid = _on_deposit(given, price, out["deposit"])
     gpus = _gpu_time(given, full, price, paid)

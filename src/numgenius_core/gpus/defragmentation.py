@@ -21,11 +21,11 @@ from enum import Enum
 from functools import reduce
 from operator import attrgetter, or_
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import check_id, check_kind
 from numgenius_core._numbers import whole_number
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.gpus._moves import (
     Arrangement,
     Machine,
@@ -73,8 +73,8 @@ class DefragmentationPlan:
         exact: Whether no plan has fewer moves; else it is the best found within the search limit.
     """
 
-    moves: tuple[Move, ...]
-    blocks: tuple[Block, ...]
+    moves: tuple[Move, ...] = field(repr=brief)
+    blocks: tuple[Block, ...] = field(repr=brief)
     exact: bool
 
 
@@ -97,7 +97,7 @@ class Impossible:
     size: int
     need: int
     room: int
-    immovable: tuple[ContractId, ...]
+    immovable: tuple[ContractId, ...] = field(repr=brief)
 
 
 def defragment(

@@ -23,11 +23,11 @@ from itertools import compress, groupby
 from operator import attrgetter
 from typing import Final, NoReturn
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import MAX_GPUS, check_min_gpu
 from numgenius_core._numbers import whole_number
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.offer import Block, GpuSet
 
 LARGEST_RENTED: Final = 32
@@ -228,7 +228,7 @@ class Explanation:
         min_gpu: Smallest group for rent; any whole number, as observed.
     """
 
-    missing: tuple[int, ...]
+    missing: tuple[int, ...] = field(repr=brief)
     gpus: int
     min_gpu: int
 

@@ -6,7 +6,8 @@ a fleet gets one window before a deadline, and at no instant are more than k of 
 The problem, exactly: the caller gives the instants at which a window may start and one length for
 all. Each machine takes one start; a start may serve several machines; at any instant at most k
 windows are open; the sum of the losses (of :func:`~numgenius_core.maintenance.disturbances`) is to
-be least.
+be least. Contracts end when they say now, as for a single machine
+(:func:`~numgenius_core.maintenance.best_window`).
 
 * *Aligned* starts are at least the length apart, so no two windows overlap and the limit is k
   machines a start. That is an assignment problem, solved to the optimum (successive shortest
@@ -25,14 +26,14 @@ from fractions import Fraction
 from itertools import accumulate
 from operator import add
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_id, check_kind
 from numgenius_core._numbers import length_in_seconds, whole_number
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.contracts.contract import Contract, check_contracts
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval, total_seconds, utc
 from numgenius_core.maintenance._assignment import Problem, Proof, apart, solve
@@ -63,7 +64,7 @@ class MachineWindow:
 
     machine: MachineId
     window: Interval
-    disturbed: tuple[Disturbance, ...]
+    disturbed: tuple[Disturbance, ...] = field(repr=brief)
     loss: Fraction
 
 
@@ -83,11 +84,11 @@ class FleetPlan(Tabular):
             back, is what no plan can go below. That checks a plan in one pass.
     """
 
-    windows: tuple[MachineWindow, ...]
+    windows: tuple[MachineWindow, ...] = field(repr=brief)
     loss: Fraction
     bound: Fraction
     proof: Proof
-    prices: tuple[Fraction, ...]
+    prices: tuple[Fraction, ...] = field(repr=brief)
 
     @property
     def is_optimal(self) -> bool:
@@ -189,7 +190,9 @@ def plan_fleet(
     """Return a window for every machine, at most ``at_once`` of them down at any instant.
 
     Args:
-        fleet: Each machine's id with its contracts.
+        fleet: Each machine's id with its contracts. Each contract is taken to end when it says;
+            under a rolling end that is sure only once the machine is unlisted, or listed with a
+            fixed end.
         starts: The instants at which a window may start, such as
             :func:`~numgenius_core.maintenance.aligned_starts` makes.
         length: Length of a window, whole seconds, the same for all machines.

@@ -18,11 +18,11 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind, check_text
 from numgenius_core._numbers import whole_number
-from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
+from numgenius_core.errors import ParseError, RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import Interval, to_epoch
 from numgenius_core.units import SECONDS_PER_DAY
 
@@ -65,7 +65,7 @@ class Recurrence:
     'Fri,Sat,Sun 23:30-02:00 Europe/Berlin'
     """
 
-    days: frozenset[int]
+    days: frozenset[int] = field(repr=brief)
     start: int
     end: int
     zone: str

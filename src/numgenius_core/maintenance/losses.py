@@ -105,7 +105,8 @@ class Weights:
         for name in ("contracts", "gpu_hours", "revenue", "refunds"):
             object.__setattr__(self, name, _weight(getattr(self, name), f"weights.{name}"))
         if not self.contracts:
-            raise RuleViolation("weights.contracts", "a weight above zero", "0")
+            need = "a weight above zero, a tiny one if only the rest should count"
+            raise RuleViolation("weights.contracts", need, "0")
 
     def loss(self, disturbed: Iterable[Disturbance]) -> Fraction:
         """Return the exact weighted sum of what a window takes from the contracts it disturbs."""

@@ -27,7 +27,7 @@ from attrs import evolve, field, frozen
 from numgenius_core._checks import as_tuple, check_id, check_kind, check_text
 from numgenius_core._numbers import as_fraction_of_ten
 from numgenius_core.contracts.contract import Contract, check_contracts
-from numgenius_core.errors import NotAllowed, RuleViolation, UnknownId, shown
+from numgenius_core.errors import NotAllowed, RuleViolation, UnknownId, brief, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval, after, utc
 from numgenius_core.maintenance.losses import disturbances
@@ -132,7 +132,7 @@ class MachineSchedule:
     """
 
     machine: MachineId
-    windows: tuple[MaintenanceWindow, ...] = field(default=(), converter=_as_windows)
+    windows: tuple[MaintenanceWindow, ...] = field(default=(), converter=_as_windows, repr=brief)
 
     def __attrs_post_init__(self) -> None:
         check_id(self.machine, "schedule.machine")

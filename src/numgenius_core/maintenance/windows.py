@@ -5,7 +5,9 @@ the machine is vacant"; (G12) what cannot wait is scheduled, and its clients are
 
 Our reading of "disturbs least": the loss of a window is the weighted sum of what
 :class:`~numgenius_core.maintenance.Disturbance` counts; of windows with equal loss the earliest is
-taken.
+taken. A contract is taken to end when it says now. Under a rolling end each day moves that on,
+until the machine is unlisted or listed with a fixed end, and so does an increase that its client
+accepts: a window is sure once neither can happen.
 
 How it is found, exactly. A window of length L from w touches a contract [a, b) while a − L < w < b.
 So what counts once rises just after a − L and falls at b; what grows with the overlap changes its
@@ -24,14 +26,14 @@ from datetime import timedelta
 from fractions import Fraction
 from operator import itemgetter
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import length_in_seconds
 from numgenius_core._tables import Tabular, numbers
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.contracts.contract import Contract, check_contracts
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, total_seconds
 from numgenius_core.maintenance._shortlist import Span, shortlist
@@ -62,7 +64,7 @@ class WindowPlan(Tabular):
     """
 
     window: Interval
-    disturbed: tuple[Disturbance, ...]
+    disturbed: tuple[Disturbance, ...] = field(repr=brief)
     loss: Fraction
 
     @property
@@ -116,6 +118,8 @@ class WindowPlan(Tabular):
 def free_time(contracts: Iterable[Contract], within: Interval) -> tuple[Interval, ...]:
     """Return when within a period none of a machine's contracts is in force, in order of time.
 
+    Each is taken to end when it says, also under a rolling end.
+
     Raises:
         RuleViolation: Contracts of different machines.
 
@@ -155,7 +159,9 @@ def earliest_window(
     """Return the earliest window that disturbs nobody, ``None`` if there is none.
 
     Args:
-        contracts: The machine's contracts, without those that may be disturbed.
+        contracts: The machine's contracts, without those that may be disturbed. Each is taken to
+            end when it says; under a rolling end that is sure only once the machine is unlisted,
+            or listed with a fixed end.
         length: How long the machine will be down, whole seconds.
         within: The horizon; the window lies inside.
         allowed: The window lies inside one of these, where given
@@ -195,7 +201,8 @@ def best_window(
     """Return the earliest window that disturbs nobody, else the earliest of least loss.
 
     Args:
-        contracts: The machine's contracts, in any order.
+        contracts: The machine's contracts, in any order. Each is taken to end when it says; under a
+            rolling end that is sure only once the machine is unlisted, or listed with a fixed end.
         length: How long the machine will be down, whole seconds.
         within: The horizon; the window lies inside.
         weights: How much each part of a loss counts; by default the number of contracts disturbed

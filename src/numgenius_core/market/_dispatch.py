@@ -34,6 +34,7 @@ from numgenius_core.errors import (
     RuleViolation,
     WrongType,
     as_answer,
+    brief,
     shown,
 )
 from numgenius_core.ids import ContractId, VolumeId
@@ -67,7 +68,7 @@ class CommandResult:
 
     command: c.Command | Order
     at: datetime
-    events: tuple[Event, ...] = ()
+    events: tuple[Event, ...] = field(default=(), repr=brief)
     error: NumgeniusError | None = field(default=None, eq=told)
 
 

@@ -156,7 +156,7 @@ def deposit_of(
     if contract in market.homes:
         found = market_at(market, at, found.contract.client).living(contract)
     at = not_before(market, at)
-    left = max(found.deposit.at(at), ZERO)
+    left = found.deposit.at(at)
     received = discount_received(found.history, at=at)
     return DepositView(
         left=left,

@@ -24,7 +24,7 @@ from numgenius_core.contracts.extension import (
     Raise,
     Unchanged,
 )
-from numgenius_core.errors import NumgeniusError, WrongType, as_answer, shown
+from numgenius_core.errors import NumgeniusError, WrongType, as_answer, brief, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import utc
 from numgenius_core.market import commands as c, events as e
@@ -67,10 +67,10 @@ class Preview(Tabular):
 
     command: c.Command | Order
     at: datetime
-    due: tuple[e.Event, ...] = ()
-    events: tuple[e.Event, ...] = ()
-    verdicts: tuple[ExtensionVerdict, ...] = ()
-    terms: tuple[TermChange, ...] = ()
+    due: tuple[e.Event, ...] = field(default=(), repr=brief)
+    events: tuple[e.Event, ...] = field(default=(), repr=brief)
+    verdicts: tuple[ExtensionVerdict, ...] = field(default=(), repr=brief)
+    terms: tuple[TermChange, ...] = field(default=(), repr=brief)
     error: NumgeniusError | None = field(default=None, eq=told)
     market: Market
     _clients: Mapping[ContractId, AccountId] = field(

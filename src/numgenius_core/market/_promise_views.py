@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core.billing.history import History, Settled
 from numgenius_core.billing.metering import Line
 from numgenius_core.billing.statements import statement
 from numgenius_core.contracts.life import InstanceState
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.market._instance_views import archive_of, instance
@@ -47,7 +47,7 @@ class PromiseView:
     contract: ContractId
     terms: SlaTerms
     fee: PerHour
-    days: tuple[DaySettlement, ...]
+    days: tuple[DaySettlement, ...] = field(repr=brief)
     today: DaySettlement | None
     escrow: Money
 

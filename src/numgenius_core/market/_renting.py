@@ -19,7 +19,6 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
-from numgenius_core._numbers import fraction
 from numgenius_core._terms import check_bid, check_bid_price
 from numgenius_core.bids.priority import winning_bid
 from numgenius_core.contracts.contract import Contract, agree
@@ -50,7 +49,7 @@ from numgenius_core.market.volume import OFFERS_OF_A_LISTING
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.prices.deposits import most_that_fits
-from numgenius_core.prices.schedules import CurveSchedule, months_of
+from numgenius_core.prices.schedules import CurveSchedule, agreed
 from numgenius_core.rates import PerHour
 
 _bid_changed: Final = maker(e.BidChanged)
@@ -191,7 +190,7 @@ def prepay(decision: Decision, command: c.Prepay) -> None:
     decision.need_credit(command.by, command.amount)
     curve, price = CurveSchedule(instance.max_discount), instance.full_price(decision.at)
     left, end = instance.deposit.at(decision.at), instance.contract.end
-    months = months_of(curve.months(price, left + command.amount), "months")
+    months, discount = agreed(curve, price, left + command.amount)
     if end is not None:
         cost = _gpus_in(instance.contract, Interval(decision.at, end))
         seconds = Fraction(cost.ticks, price.charge(1).ticks)  # it would run so long at this price
@@ -204,7 +203,7 @@ def prepay(decision: Decision, command: c.Prepay) -> None:
         contract=instance.id,
         amount=command.amount,
         months=months,
-        discount=fraction(curve.rate(months), "discount"),  # of an absurd factor, too long to keep
+        discount=discount,
     )
 
 

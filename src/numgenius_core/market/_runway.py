@@ -14,11 +14,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from numgenius_core._accrual import accrued
 from numgenius_core._checks import check_kind
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import AccountId, ContractId, VolumeId
 from numgenius_core.intervals import after
 from numgenius_core.market import events as e
@@ -83,9 +83,9 @@ class Runway:
     rate: SpendRate
     looked_until: datetime
     ends_at: datetime | None
-    stops: tuple[ContractId, ...] = ()
-    instances: tuple[ContractId, ...] = ()
-    volumes: tuple[VolumeId, ...] = ()
+    stops: tuple[ContractId, ...] = field(default=(), repr=brief)
+    instances: tuple[ContractId, ...] = field(default=(), repr=brief)
+    volumes: tuple[VolumeId, ...] = field(default=(), repr=brief)
     rate_after: SpendRate = SpendRate()
 
 

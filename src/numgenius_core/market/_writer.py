@@ -17,6 +17,7 @@ from numgenius_core.errors import (
     RuleViolation,
     WrongType,
     as_answer,
+    brief,
     shown,
 )
 from numgenius_core.ids import ContractId, VolumeId
@@ -90,7 +91,9 @@ class Transaction:
     'order 7'
     """
 
-    commands: tuple[Command | Order | Later, ...] = field(default=(), converter=_as_commands)
+    commands: tuple[Command | Order | Later, ...] = field(
+        default=(), converter=_as_commands, repr=brief
+    )
     means: Callable[[Market, datetime], Iterable[Command | Order | Later]] | None = None
     command_id: str | None = None
     tell: Telling | None = None

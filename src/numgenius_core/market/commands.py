@@ -15,6 +15,7 @@ from typing import cast
 from attrs import field, frozen
 
 from numgenius_core._numbers import fraction
+from numgenius_core.errors import brief
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
 from numgenius_core.maintenance.schedule import MaintenanceWindow
@@ -361,7 +362,7 @@ class Defragment(Order):
 
     by: AccountId
     machine: MachineId
-    movable: tuple[ContractId, ...] = field(default=(), converter=_movable)
+    movable: tuple[ContractId, ...] = field(default=(), converter=_movable, repr=brief)
 
 
 @frozen(kw_only=True)
@@ -406,7 +407,7 @@ class Rent(Order):
     disk_mb: int = 0
     end: datetime | None = None
     label: str = ""
-    volumes: tuple[VolumeId, ...] = field(default=(), converter=_attached)
+    volumes: tuple[VolumeId, ...] = field(default=(), converter=_attached, repr=brief)
     target: Fraction | None = field(default=None, converter=maybe, metadata=A_TARGET)
     sla_fee: PerHour | None = None
 

@@ -17,6 +17,7 @@ from numgenius_core.bids.priority import WaitReason
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.extension import Raise
 from numgenius_core.contracts.reasons import Stale
+from numgenius_core.errors import brief
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.listing import Listing, Machine, PriceTerms, Verification
 from numgenius_core.maintenance.schedule import MaintenanceWindow, Notice
@@ -291,7 +292,7 @@ class MaintenanceCancelled(Message):
 
     at: datetime
     machine: MachineId
-    windows: tuple[MaintenanceWindow, ...]
+    windows: tuple[MaintenanceWindow, ...] = field(repr=brief)
 
 
 # --- contracts ------------------------------------------------------------------------------
@@ -314,7 +315,7 @@ class ContractCreated(Message):
     contract: Contract
     max_discount: Fraction
     label: str = ""
-    volumes: tuple[VolumeId, ...] = ()
+    volumes: tuple[VolumeId, ...] = field(default=(), repr=brief)
 
 
 @frozen(kw_only=True)
@@ -369,7 +370,7 @@ class PriceIncreaseAsked(Message):
     at: datetime
     increase: int
     contract: ContractId
-    raised: tuple[Raise, ...]
+    raised: tuple[Raise, ...] = field(repr=brief)
     new_end: datetime | None
 
 
@@ -492,7 +493,7 @@ class InstancePaused(Message):
     at: datetime
     contract: ContractId
     why: WaitReason
-    by: tuple[ContractId, ...]
+    by: tuple[ContractId, ...] = field(repr=brief)
 
 
 @frozen(kw_only=True)

@@ -118,7 +118,7 @@ class Instance:
     discount: Fraction = Fraction(0)
     rate_changes_begun: int = 0
     increase: int = 0
-    volumes: tuple[VolumeId, ...] = ()
+    volumes: tuple[VolumeId, ...] = field(default=(), repr=brief)
     promise: PromiseState | None = None
     facts: Sequence[Fact] = field(default=Series(), converter=_series, repr=brief)
     flow: Flow = NO_FLOW

@@ -23,11 +23,11 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core.documents import from_json, to_json
-from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, shown
+from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, brief, shown
 from numgenius_core.market._fitting import Fitting
 from numgenius_core.market._ledger import Ledger
 from numgenius_core.market._persistent import Table
@@ -107,8 +107,8 @@ class Snapshot:
     version: int
     last: int
     settings: Settings
-    machines: tuple[MachineState, ...]
-    accounts: tuple[Account, ...]
+    machines: tuple[MachineState, ...] = field(repr=brief)
+    accounts: tuple[Account, ...] = field(repr=brief)
     platform: Ledger
     credited: Money
     paid_out: Money = ZERO

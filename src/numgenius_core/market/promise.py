@@ -18,12 +18,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import whole_number
 from numgenius_core._terms import PARTS
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import Interval
 from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.market._copying import copier
@@ -64,7 +64,7 @@ class PromiseState:
     ledger: Ledger
     intended: int = 0
     down: int = 0
-    planned: tuple[tuple[int, int, int], ...] = ()
+    planned: tuple[tuple[int, int, int], ...] = field(default=(), repr=brief)
     compute: Money = ZERO
     net: Money = ZERO
     fee: Money = ZERO

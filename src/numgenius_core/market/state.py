@@ -97,7 +97,7 @@ class Account:
 
     id: AccountId
     ledger: Ledger
-    machines: tuple[MachineId, ...] = ()
+    machines: tuple[MachineId, ...] = field(default=(), repr=brief)
     instances: Mapping[ContractId, MachineId] = field(
         default=_EMPTY, converter=as_table, repr=brief
     )

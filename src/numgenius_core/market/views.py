@@ -225,9 +225,10 @@ def quotes(
         market: The market.
         at: Now: an offer must last as long as the stay.
         duration: Of the stay.
-        mode: On-demand and reserved need an offer whose GPUs nobody has rented, and reserved one
-            of a verified machine: it is quoted with the discount of the duration, which is none
-            where the host gives none. Interruptible is quoted at the lowest bid that is taken.
+        mode: All need an offer whose GPUs nobody has rented on demand (a bid on others is taken
+            and waits), and reserved one of a verified machine: it is quoted with the discount of
+            the duration, which is none where the host gives none. Interruptible is quoted at the
+            lowest bid that is taken.
         disk: GB wanted; an offer must have as much.
 
     Raises:

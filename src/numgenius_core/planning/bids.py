@@ -17,13 +17,13 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import fraction
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.planning.price_series import PriceSeries
 from numgenius_core.rates import PerHour
@@ -88,7 +88,7 @@ class BidPlan(Tabular):
         bids: One outcome for each bid, in the order asked for.
     """
 
-    bids: tuple[BidOutcome, ...]
+    bids: tuple[BidOutcome, ...] = field(repr=brief)
 
     def cheapest(self, availability: Exact) -> BidOutcome | None:
         """Return the lowest bid that ran for at least a share of the time, ``None`` if none did.

@@ -20,13 +20,13 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import length_text, round_half_even, whole_number, whole_seconds
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.listing import Mode
 from numgenius_core.money import ZERO, Money
 from numgenius_core.planning.price_series import PriceSeries
@@ -82,7 +82,7 @@ class DeadlinePlan(Tabular):
         starts: From how many instants of the record the bidding ways were played through.
     """
 
-    ways: tuple[DeadlineOption, ...]
+    ways: tuple[DeadlineOption, ...] = field(repr=brief)
     work: int
     starts: int
 

@@ -5,9 +5,10 @@ time that an extension would add, under a demand that the caller states: nothing
 
 Our readings: the instance extended runs all the time, as does the next one once it is let; both
 store as much; traffic is left out. The host receives what the client pays less the platform's fee.
-A reserved contract is extended at its on-demand price: a prepayment must fit before the contract's
-end, so none is left to be discounted unless the client prepays anew. Between the two, an income is
-counted to the tick.
+The fee is the marketplace's, not a price of the host's: where the outlook's prices name none, that
+of the contract counts, so that both incomes are net. A reserved contract is extended at its
+on-demand price: a prepayment must fit before the contract's end, so none is left to be discounted
+unless the client prepays anew. Between the two, an income is counted to the tick.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from numgenius_core._accrual import accrued
 from numgenius_core._checks import check_kind
@@ -42,7 +43,8 @@ class Outlook:
 
     Attributes:
         vacancy: How long the GPUs stand empty before the next client comes.
-        prices: The prices at which they are let then.
+        prices: The prices at which they are let then; a platform's fee of 0 is none named, and then
+            that of the contract counts.
         share: Share of the time after the vacancy in which they are let, 0 to 1.
 
     Raises:
@@ -110,7 +112,8 @@ def extend_or_relist(contract: Contract, new_end: datetime, demand: Outlook) -> 
     """Return what extending at the old price earns a host, against relisting.
 
     Both incomes are what the client pays for GPUs and disk less the platform's fee, over the time
-    from the contract's end to ``new_end``. A reserved contract earns its on-demand price then: its
+    from the contract's end to ``new_end``. The fee is the same in both where the outlook's prices
+    name none. A reserved contract earns its on-demand price then: its
     deposit fit before its end and is used up, and what a client may prepay anew is not counted.
 
     Args:
@@ -147,7 +150,10 @@ def extend_or_relist(contract: Contract, new_end: datetime, demand: Outlook) -> 
         rate = contract.last_prices.gpu.for_gpus(block.size)
     held = _income_a_second(contract, rate, contract.last_prices)
     held = 0 if contract.is_free_test else held
-    let = _income_a_second(contract, demand.prices.gpu.for_gpus(block.size), demand.prices)
+    prices = demand.prices
+    if not prices.platform_fee:  # the marketplace keeps its share of the next client's money too
+        prices = evolve(prices, platform_fee=contract.last_prices.platform_fee)
+    let = _income_a_second(contract, prices.gpu.for_gpus(block.size), prices)
     let_share = let * demand.share.numerator
     held_share = held * demand.share.denominator
     empty = min(whole_seconds(demand.vacancy), period.seconds)

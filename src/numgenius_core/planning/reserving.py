@@ -17,17 +17,17 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._accrual import charge, discounted, seconds_on_deposit
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import round_half_even, whole_seconds
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.money import ZERO, Money
 from numgenius_core.prices.deposits import refund
-from numgenius_core.prices.schedules import ReservedSchedule, months_of
+from numgenius_core.prices.schedules import ReservedSchedule, months_of, reservation
 from numgenius_core.rates import PerHour
 from numgenius_core.units import Exact
 
@@ -59,7 +59,9 @@ def cost_of_stay(
     check_kind(price, PerHour, "price")
     check_kind(schedule, ReservedSchedule, "schedule")
     seconds, time = whole_seconds(stay, "stay"), months_of(months)
-    discount, deposit = schedule.rate(time), schedule.deposit(price, time)
+    discount, deposit = reservation(schedule, price, time)
+    if deposit is None:
+        return charge(price, 1, seconds)
     lasts = seconds_on_deposit(deposit, discounted(price, discount), seconds)
     ended = refund(price, discount, deposit, lasts)
     return charge(price, 1, seconds) - ended.discount_received + ended.fee
@@ -89,9 +91,10 @@ def break_even(price: PerHour, schedule: ReservedSchedule, months: Exact) -> tim
     time = months_of(months)
     if not price or not time:
         raise RuleViolation("months", "a price and months above zero", f"{shown(price)}, {time}")
-    if not schedule.rate(time):
+    _, deposit = reservation(schedule, price, time)
+    if deposit is None:
         return None
-    full = -(-schedule.deposit(price, time).ticks // price.charge(1).ticks)
+    full = -(-deposit.ticks // price.charge(1).ticks)
     return timedelta(seconds=full)
 
 
@@ -125,7 +128,7 @@ class CommitmentPlan(Tabular):
         commitments: One for each length asked for, in that order.
     """
 
-    commitments: tuple[Commitment, ...]
+    commitments: tuple[Commitment, ...] = field(repr=brief)
 
     @property
     def best(self) -> Commitment:
@@ -215,11 +218,11 @@ def _commitment(
         cost = cost_of_stay(price, schedule, months, stay)
         total += cost.ticks * weight
         worst = max(worst, cost - cost_of_stay(price, schedule, 0, stay))
-    discount = schedule.rate(months)
+    discount, deposit = reservation(schedule, price, months)
     return Commitment(
         months=months,
         discount=discount,
-        deposit=schedule.deposit(price, months) if discount else ZERO,
+        deposit=ZERO if deposit is None else deposit,
         break_even=break_even(price, schedule, months) if months and price else None,
         mean=Money.from_ticks(round_half_even(total, sum(weights.values()))),
         worst=worst,

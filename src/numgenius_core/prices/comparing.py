@@ -19,11 +19,11 @@ from enum import Enum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._terms import Mode, reliability_of
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.money import Money
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote, QuotePart, quote
@@ -43,8 +43,6 @@ class StayRisk(Enum):
     """A higher bid or an on-demand rental pauses an interruptible."""
     NO_PROMISE = "no promise"
     """A promise of uptime was asked for, and this mode has none: an outage pays nothing back."""
-    HELD = "held"
-    """Its GPUs are rented on demand now: an interruptible would wait from the start."""
 
 
 @frozen(kw_only=True)
@@ -62,8 +60,8 @@ class ModeQuote:
 
     mode: Mode
     quote: Quote | None = None
-    reasons: tuple[NotRented, ...] = ()
-    risks: tuple[StayRisk, ...] = ()
+    reasons: tuple[NotRented, ...] = field(default=(), repr=brief)
+    risks: tuple[StayRisk, ...] = field(default=(), repr=brief)
     early_loss: Money | None = None
 
 
@@ -116,8 +114,8 @@ def compare_modes(
 ) -> tuple[ModeComparison, ...]:
     """Return a stay on demand, reserved and interruptible, for each offer that fits one of them.
 
-    Offers that can be had on demand come first, the cheapest of them at the top; then those on
-    which only a bid can be made, by what the bid costs.
+    Offers that can be had on demand come first, the cheapest of them at the top; then those whose
+    price on demand is not known, by what the lowest bid costs.
 
     Args:
         offers: A market.
@@ -214,8 +212,7 @@ def _in_mode(
         risks = (StayRisk.LEFT_EARLY, *without)
         return ModeQuote(mode=mode, quote=priced, risks=risks, early_loss=_early_loss(priced))
     if mode is Mode.INTERRUPTIBLE:
-        held = () if priced.offer.rentable else (StayRisk.HELD,)
-        return ModeQuote(mode=mode, quote=priced, risks=(StayRisk.PAUSED, *without, *held))
+        return ModeQuote(mode=mode, quote=priced, risks=(StayRisk.PAUSED, *without))
     return ModeQuote(mode=mode, quote=priced)
 
 

@@ -24,7 +24,7 @@ from numgenius_core._checks import check_kind
 from numgenius_core._numbers import fraction, whole_number
 from numgenius_core.errors import RuleViolation
 from numgenius_core.money import ZERO, Money
-from numgenius_core.prices.schedules import _NANO, FEE, MAX_MONTHS, CurveSchedule
+from numgenius_core.prices.schedules import _NANO, FEE, MAX_MONTHS, CurveSchedule, months_of
 from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_MONTH, Exact
 
@@ -90,15 +90,21 @@ def top_up(
     bought = schedule.months(price, remaining + add)
     # The discount falls exactly when fewer months are bought than made it: the curve rises, so the
     # least top-up is what those months cost now, less what is there.
-    needed = schedule.exact_deposit(price, months) - remaining.ticks
+    time = months_of(months)
+    needed = schedule.exact_deposit(price, time) - remaining.ticks
     if not schedule.max_discount or needed < 0:  # there is nothing to lose
         needed = Fraction(0)
+    smallest = Money.from_ticks(-(-needed // _NANO) * _NANO)
+    if smallest:
+        # Rounded to a nano-dollar, as deposits are, it may be enough, though it is less than exact.
+        less = smallest - Money.from_ticks(_NANO)
+        smallest = less if schedule.months(price, remaining + less) >= time else smallest
     return TopUp(
         months=bought,
-        rate_before=schedule.rate(months),
+        rate_before=schedule.rate(time),
         rate=schedule.rate(bought),
-        lowers=add.ticks < needed,
-        smallest=Money.from_ticks(-(-needed // _NANO) * _NANO),  # a nano-dollar less would lower it
+        lowers=add.ticks < needed and bought < time,
+        smallest=smallest,
     )
 
 

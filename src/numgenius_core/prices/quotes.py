@@ -7,8 +7,10 @@ its fee of everything the client pays; the host gets the rest.
 
 A reservation costs what it will be billed (:mod:`numgenius_core.billing`): it has the discount in
 every second that begins with some of the deposit left, costs the on-demand price after that, and
-forfeits part of the deposit when it ends early. Without a discount the market takes no prepayment,
-so there is no deposit.
+forfeits part of the deposit when it ends early. The discount is the one that the market works out
+from the deposit, a whole number of nano-dollars: that of the months asked for where these make
+whole seconds, else one beside it. Without a discount the market takes no prepayment, nor one of
+nothing, so there is no deposit.
 
 A bid is what a rental takes (:func:`numgenius_core.bids.check_bid`): without a floor an
 interruptible still costs $0.001 an hour.
@@ -31,14 +33,14 @@ from enum import Enum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._accrual import Price, charge, discounted, fee_of, seconds_on_deposit
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import decimal_of, round_half_even, whole_seconds
+from numgenius_core._numbers import decimal_of, round_half_even, whole_number, whole_seconds
 from numgenius_core._tables import Number, Tabular, numbers
 from numgenius_core._terms import LOWEST_BID, Mode, Verification, check_bid, reliability_of
-from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.errors import RuleViolation, brief, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, ZERO, Money, rounded_parts
 from numgenius_core.offer import Offer
 from numgenius_core.rates import PerHour
@@ -71,6 +73,7 @@ class QuotePart(Enum):
 
 
 _OF_RESERVING: Final = (QuotePart.DISCOUNT, QuotePart.FORFEIT)
+_LONGEST: Final = timedelta.max // timedelta(seconds=1)
 _Use = tuple[Price, int, int]
 """A price, the size of what it is for, and how much of it: what a charge is made of."""
 
@@ -113,13 +116,14 @@ class Quote(Tabular):
         payout: What the host gets, if no credit comes due; with ``fee`` it adds up to the total.
         fee: What the platform keeps: of each price its part, rounded once, as it is billed.
         deposit: What a reservation prepays, ``None`` for other modes, and where there is no
-            discount: the market takes no prepayment then, and the price is that on demand.
-        discount: Share taken off the GPU price while the deposit lasts.
+            discount, or less than half a nano-dollar to pay: the market takes no prepayment then,
+            and the price is that on demand.
+        discount: Share taken off the GPU price while the deposit lasts, as the market agrees to it.
         target: The uptime that the client asks the host to keep, ``None`` for no promise.
         sla_per_hour: What the promise costs an hour, ``None`` without one.
 
     Raises:
-        RuleViolation: A stay of no time.
+        RuleViolation: A stay of no time, or of more than a ``timedelta`` can be.
 
     >>> from datetime import timedelta
     >>> from numgenius_core import MachineId, Offer, OfferId, PerGpuHour, PriceTerms, quote
@@ -135,7 +139,7 @@ class Quote(Tabular):
     offer: Offer
     mode: Mode
     seconds: int
-    lines: tuple[QuoteLine, ...]
+    lines: tuple[QuoteLine, ...] = field(repr=brief)
     payout: Money
     fee: Money
     deposit: Money | None = None
@@ -144,8 +148,7 @@ class Quote(Tabular):
     sla_per_hour: PerHour | None = None
 
     def __attrs_post_init__(self) -> None:
-        if self.seconds < 1:
-            raise RuleViolation("quote.seconds", "at least 1", str(self.seconds))
+        whole_number(self.seconds, "quote.seconds", 1, _LONGEST)
 
     @property
     def total(self) -> Money:
@@ -353,7 +356,7 @@ def _reserved(
 ) -> tuple[Fraction, Money | None, list[QuoteLine], list[_Use]]:
     """Return a reservation's discount, deposit, what they change of the price, and its GPU time."""
     from numgenius_core.prices.deposits import refund
-    from numgenius_core.prices.schedules import CurveSchedule, ReservedSchedule
+    from numgenius_core.prices.schedules import CurveSchedule, ReservedSchedule, reservation
 
     if offer.verification is not Verification.VERIFIED:
         need = "a verified machine (others have no reserved price)"
@@ -361,11 +364,12 @@ def _reserved(
     time = Fraction(seconds, SECONDS_PER_MONTH) if months is None else months
     curve = CurveSchedule(offer.max_discount) if schedule is None else schedule
     check_kind(curve, ReservedSchedule, "schedule")
-    full, discount = offer.per_hour, curve.rate(time)
-    if not discount:  # the market takes no prepayment that earns nothing
+    full = offer.per_hour
+    discount, deposit = reservation(curve, full, time)
+    if deposit is None:
         nothing = [QuoteLine(kind=kind, amount=ZERO) for kind in _OF_RESERVING]
         return discount, None, nothing, [(full, 1, seconds)]
-    deposit, reduced = curve.deposit(full, time), discounted(full, discount)
+    reduced = discounted(full, discount)
     lasts = seconds_on_deposit(deposit, reduced, seconds)
     ended = refund(full, discount, deposit, lasts)
     amounts = zip(_OF_RESERVING, (-ended.discount_received, ended.fee), strict=True)

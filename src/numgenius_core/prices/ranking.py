@@ -1,16 +1,19 @@
 """What can be rented for a stay, the cheapest first, and why the rest cannot.
 
-Rule (marketplace): a contract locks an end date, so the offer must last for the stay; the GPUs of
-an on-demand or reserved rental must be held by nobody else, while a bid can be made on any; a
-prepayment must fit before the contract's end; an offer has a share of its machine's disk and no
-more; a machine that is not verified has no reserved price; a search for a target of uptime hides
-what claims less; a bid is from $0.001 to $32 a GPU and at least the floor.
+Rule (marketplace): a contract locks an end date, so the offer must last for the stay; nobody else
+must have rented its GPUs on demand; a prepayment must fit before the contract's end; an offer has a
+share of its machine's disk and no more; a machine that is not verified has no reserved price; a
+search for a target of uptime hides what claims less; a bid is from $0.001 to $32 a GPU and at least
+the floor.
 
-Our readings: where only verified machines are asked for, as the market's own client does, one of
-which nothing is said is taken; where nothing is said of ``external``, it is not. Verified machines
-have a reserved price, also without a discount, as in the market's own answers. What has no known
-price is in no ranking, nor what has no known disk where disk is wanted; an offer that says how long
-it lasts, and not when it ends, lasts so long at most. An offer that stands twice is ranked once.
+Our readings: a bid can be made on GPUs that are rented on demand, but it would wait for an end that
+nobody knows, so a stay at a bid needs them free too, as the market's own client searches; bids that
+run on them are no hindrance. Where only verified machines are asked for, as the market's own client
+does, one of which nothing is said is taken; where nothing is said of ``external``, it is not.
+Verified machines have a reserved price, also without a discount, as in the market's own answers.
+What has no known price is in no ranking, nor what has no known disk where disk is wanted; an offer
+that says how long it lasts, and not when it ends, lasts so long at most. An offer that stands twice
+is ranked once.
 
 Each offer that is left out carries every reason, in the order of :class:`NotRented`; the first is
 the one that counts, so that counts add up.
@@ -27,10 +30,12 @@ from fractions import Fraction
 from math import floor
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import check_kind, utc
+from numgenius_core._tables import Tabular
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, Mode, Verification, reliability_of
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import OfferId
 from numgenius_core.intervals import total_seconds
 from numgenius_core.offer import Offer
@@ -42,6 +47,7 @@ _DIGITS: Final = 19
 """Seconds of more digits are no time that anybody means."""
 
 if TYPE_CHECKING:
+    from numgenius_core._tables.result import ResultTable
     from numgenius_core.prices.schedules import ReservedSchedule
     from numgenius_core.sla.schedules import SlaRules
 
@@ -54,7 +60,7 @@ class NotRented(Enum):
     WHERE = "where"
     """The caller's own condition turned it down."""
     NOT_RENTABLE = "not_rentable"
-    """Somebody has rented its GPUs on demand."""
+    """Its GPUs cannot be had now: somebody has rented them on demand; a bid on them would wait."""
     ENDS = "ends"
     """It ends before the stay would."""
     RESERVATION = "reservation"
@@ -84,10 +90,23 @@ class LeftOut:
     Attributes:
         offer: The offer.
         reasons: All of them, at least one, in the order of :class:`NotRented`.
+
+    Raises:
+        RuleViolation: No reason.
+
+    >>> from numgenius_core import read_sample
+    >>> from numgenius_core.prices import LeftOut, NotRented
+    >>> offer = read_sample().offers[0]
+    >>> LeftOut(offer=offer, reasons=(NotRented.ENDS, NotRented.DISK)).reason
+    <NotRented.ENDS: 'ends'>
     """
 
     offer: Offer
-    reasons: tuple[NotRented, ...]
+    reasons: tuple[NotRented, ...] = field(repr=brief)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.reasons:
+            raise RuleViolation("left_out.reasons", "at least one", "none")
 
     @property
     def reason(self) -> NotRented:
@@ -96,21 +115,61 @@ class LeftOut:
 
 
 @frozen(kw_only=True)
-class Ranking:
+class Ranking(Tabular):
     """The offers that can be had for a stay; :func:`rank_offers` makes it.
+
+    Its text is a table of what fits, and ``to_dicts`` has a dict for each of these quotes.
 
     Attributes:
         quotes: What fits, the cheapest first; equal totals by the offer's number.
         left_out: The others, in the order in which they came.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core.prices import rank_offers
+    >>> from numgenius_core.wire import read_sample
+    >>> offers = [each for each in read_sample().offers if each.gpu_name == "RTX 5090"]
+    >>> now = datetime(2026, 12, 1, 12, tzinfo=UTC)
+    >>> ranking = rank_offers(offers, timedelta(days=30), now=now, disk=200, verified=True)
+    >>> print(ranking)
+    2 of 7 offers fit; left out: ends 3, not verified 2
+    offer                  total $  all in $/h  headline $/h
+    9000030: 1 × RTX 5090   445.29      0.6185        0.6129
+    9000031: 2 × RTX 5090   886.58      1.2314        1.2258
+    >>> ranking.to_dicts()[0]["total"], ranking.quotes[0].total
+    (445.288, Money('445.288'))
     """
 
-    quotes: tuple[Quote, ...]
-    left_out: tuple[LeftOut, ...]
+    quotes: tuple[Quote, ...] = field(repr=brief)
+    left_out: tuple[LeftOut, ...] = field(repr=brief)
 
     def counts(self) -> dict[NotRented, int]:
         """Return how many offers each reason left out, each offer once, zeros too."""
         found = Counter(each.reason for each in self.left_out)
         return {reason: found[reason] for reason in NotRented}
+
+    def _rows(self) -> Iterable[object]:
+        return [each.to_dict() for each in self.quotes]
+
+    def table(self) -> ResultTable:
+        """Return a row for each quote: its total and its price an hour, all in and of the GPUs."""
+        from numgenius_core._tables.result import ResultTable
+
+        offers = [each.offer for each in self.quotes]
+        rows = [
+            (
+                f"{offer.id}: {offer.gpus} × {offer.gpu_name}",
+                f"{each.total:,.2f}",
+                f"{each.per_hour(4):,}",
+                "?" if "gpu" in offer.unknown_prices else f"{offer.per_hour:,.4f}",
+            )
+            for offer, each in zip(offers, self.quotes, strict=True)
+        ]
+        counts = [(why.value.replace("_", " "), n) for why, n in self.counts().items() if n]
+        title = f"{len(rows):,} of {len(rows) + len(self.left_out):,} offers fit"
+        if counts:
+            title += f"; left out: {', '.join(f'{why} {n:,}' for why, n in counts)}"
+        head = ("offer", "total $", "all in $/h", "headline $/h")
+        return ResultTable(title=title, head=head, rows=tuple(rows))
 
 
 class _Prepaid(NamedTuple):
@@ -150,7 +209,7 @@ class _Stay(NamedTuple):
         """Return all that speaks against an offer."""
         bids = self.mode is Mode.INTERRUPTIBLE
         found = []
-        if not offer.rentable and not bids:
+        if not offer.rentable:
             found.append(NotRented.NOT_RENTABLE)
         found += self._beyond(offer)
         if offer.disk_mb < self.disk_mb:
@@ -282,8 +341,8 @@ def rank_offers(
         offers: A market.
         duration: How long, whole seconds above zero.
         now: When the stay begins: an offer must last as long as it does.
-        mode: On-demand and reserved need an offer whose GPUs nobody has rented, and reserved one
-            with a reserved price that lasts for the months prepaid; a bid can be made on any.
+        mode: All need an offer whose GPUs nobody has rented on demand; reserved one with a
+            reserved price that lasts for the months prepaid, interruptible one that takes the bid.
         disk: GB of disk; an offer must have as much.
         upload: GB sent.
         download: GB received.

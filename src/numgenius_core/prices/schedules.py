@@ -8,9 +8,10 @@ Prepaying m months costs a deposit for m months at the discounted GPU rate, r on
 A = 720 · r · m · (1 − d(m)). What becomes of a deposit (top-up, refund):
 ``numgenius_core.prices.deposits``.
 
-Our reading: months bought with an amount are given to 10⁻¹⁸ of a month, rounded down, so that what
-they cost is the amount to the nano-dollar. Hosts with a table of their own instead of the curve
-have a step or a linear schedule.
+Our readings: the deposit of whole seconds, rounded to a nano-dollar as deposits are, buys exactly
+these seconds: what is quoted for a time is billed for that time. Other amounts buy months to 10⁻¹⁸
+of a month, rounded down, so that what they cost is the amount to the nano-dollar. Hosts with a
+table of their own instead of the curve have a step or a linear schedule.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from attrs import field, frozen
 from numgenius_core._accrual import discounted
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import LONGEST_SHARE, exact_number, fraction, round_half_even
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_MONTH, Amount, Exact
@@ -37,6 +38,9 @@ MAX_MONTHS: Final = 1_200
 """Longest reservation taken: a hundred years."""
 FEE: Final = Fraction(21, 20)
 """Of the discount received, taken back on early end: all of it and 5 %."""
+LEAST_TO_TELL: Final = PerHour("0.0000072")
+"""From this price after the greatest discount on, half a second costs a nano-dollar or more: each
+number of seconds has a deposit of its own, which buys just these."""
 _Pair = tuple[Exact, Exact]  # months and a discount
 _MONTH_PARTS: Final = 10**18
 _NANO: Final = TICKS_PER_DOLLAR // 10**9
@@ -125,6 +129,11 @@ def _prepaid(price: PerHour, months: Fraction, discount: Fraction) -> tuple[int,
     return ticks * months.numerator * (parts - discount.numerator), months.denominator * parts
 
 
+def _to_nano(amount: Money) -> Money:
+    """Return an amount half-even to a nano-dollar."""
+    return Money.from_ticks(round_half_even(amount.ticks, _NANO) * _NANO)
+
+
 def _factor(value: Exact) -> Fraction:
     return fraction(value, "max_discount", below_one=True)
 
@@ -172,7 +181,9 @@ class CurveSchedule(ReservedSchedule):
         return wanted / (self.max_discount - wanted)
 
     def months(self, price: PerHour, deposit: Money) -> Fraction:
-        """Return the months that a deposit pays for, rounded down to 10⁻¹⁸ of a month.
+        """Return the months that a deposit pays for.
+
+        The deposit of whole seconds buys exactly these; another one months rounded down to 10⁻¹⁸.
 
         Raises:
             WrongType: ``price`` is no ``PerHour`` or ``deposit`` no ``Money``.
@@ -182,8 +193,52 @@ class CurveSchedule(ReservedSchedule):
         # (1 − D) · m² + (1 − a) · m − a = 0; its one root that is not negative is the answer.
         a = _months_at_full_price(price, deposit)
         b, left = 1 - a, 1 - self.max_discount
-        months = (_root(b * b + 4 * left * a) - b) / (2 * left)
-        return _bought(_floor_parts(months), deposit)
+        months = _floor_parts((_root(b * b + 4 * left * a) - b) / (2 * left))
+        # A quoted deposit was rounded, so its root is a little beside the time it is quoted for.
+        seconds = round_half_even(months.numerator * SECONDS_PER_MONTH, months.denominator)
+        whole = min(Fraction(seconds, SECONDS_PER_MONTH), Fraction(MAX_MONTHS))
+        if whole and self.deposit(price, whole) == _to_nano(deposit):
+            return whole
+        return _bought(months, deposit)
+
+
+def agreed(curve: CurveSchedule, price: PerHour, deposit: Money) -> tuple[Fraction, Fraction]:
+    """Return the months that a market reserves for a deposit, and the discount that they earn.
+
+    Raises:
+        RuleViolation: A free price, more than 1,200 months, or a discount that no document holds.
+    """
+    months = months_of(curve.months(price, deposit))
+    return months, fraction(curve.rate(months), "discount")  # of an absurd factor, too long to keep
+
+
+def reservation(
+    schedule: ReservedSchedule, price: PerHour, months: Exact
+) -> tuple[Fraction, Money | None]:
+    """Return the discount of prepaying some months as it is billed, and the deposit.
+
+    No discount and ``None`` where the market takes no prepayment: of months that earn no discount,
+    and where a month's price is so low that the deposit comes to nothing.
+    """
+    time = months_of(months)
+    asked, deposit = schedule.rate(time), schedule.deposit(price, time)
+    if not asked or not deposit:
+        return Fraction(0), None
+    if isinstance(schedule, CurveSchedule) and not is_told(price, schedule.max_discount, time):
+        # The market sees the deposit alone, a rounded amount, and works the months out from it.
+        return agreed(schedule, price, deposit)[1], deposit
+    return asked, deposit
+
+
+def is_told(price: PerHour, most: Fraction, months: Fraction) -> bool:
+    """Return whether the deposit for some months, though it is rounded, buys exactly these.
+
+    They are whole seconds, and at the greatest discount half a second costs a nano-dollar or more:
+    what rounding adds or takes away, half of one, is then no other second.
+    """
+    kept = most.denominator - most.numerator
+    dear_enough = price.steps * kept >= LEAST_TO_TELL.steps * most.denominator
+    return dear_enough and SECONDS_PER_MONTH % months.denominator == 0
 
 
 def _by_months(table: Mapping[Amount, Amount], path: str) -> tuple[_Pair, ...]:
@@ -242,7 +297,7 @@ class StepSchedule(ReservedSchedule):
     (Fraction(1, 10), Fraction(1, 4))
     """
 
-    steps: tuple[tuple[Fraction, Fraction], ...] = field(converter=_steps)
+    steps: tuple[tuple[Fraction, Fraction], ...] = field(converter=_steps, repr=brief)
 
     @classmethod
     def of(cls, table: Mapping[Amount, Amount]) -> StepSchedule:
@@ -290,7 +345,7 @@ class LinearSchedule(ReservedSchedule):
     (Fraction(3, 20), Fraction(1, 5))
     """
 
-    points: tuple[tuple[Fraction, Fraction], ...] = field(converter=_points)
+    points: tuple[tuple[Fraction, Fraction], ...] = field(converter=_points, repr=brief)
 
     def __attrs_post_init__(self) -> None:
         for start, end, level, slope in self._pieces():

@@ -37,7 +37,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._accrual import stored_an_hour
 from numgenius_core._checks import check_kind, check_text
@@ -50,7 +50,7 @@ from numgenius_core._numbers import (
     whole_number,
 )
 from numgenius_core._terms import reliability_of
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import to_epoch, total_seconds, utc
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.offer import Offer
@@ -136,7 +136,7 @@ class Field:
     name: str
     kind: FieldType
     scale: int = 1
-    keys: tuple[str, ...] = ()
+    keys: tuple[str, ...] = field(default=(), repr=brief)
 
     def of(self, offer: Offer, view: View) -> Scalar | None:
         """Return what an offer has in this field, ``None`` for null.

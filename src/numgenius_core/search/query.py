@@ -32,7 +32,7 @@ from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import decimal_text
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.offer import Offer
 from numgenius_core.search._values import FieldType, Scalar, number
 from numgenius_core.search.fields import Field, View, field_named
@@ -183,7 +183,7 @@ class Query:
     ['RTX 3060']
     """
 
-    conditions: tuple[Condition, ...] = field(default=(), converter=_tuple)
+    conditions: tuple[Condition, ...] = field(default=(), converter=_tuple, repr=brief)
 
     def __attrs_post_init__(self) -> None:
         for index, condition in enumerate(self.conditions):

@@ -20,11 +20,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import whole_number
-from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
+from numgenius_core.errors import ParseError, RuleViolation, WrongType, brief, shown
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.search._reserving import asked_duration, asked_target
@@ -149,7 +149,7 @@ class SearchRequest:
     """
 
     query: Query = _EVERYTHING
-    order: tuple[Order, ...] = _BEST_FIRST
+    order: tuple[Order, ...] = field(default=_BEST_FIRST, repr=brief)
     limit: int | None = None
     mode: Mode = Mode.ON_DEMAND
     disk_mb: int = CLIENT_DISK_MB

@@ -25,7 +25,7 @@ from numgenius_core._numbers import exact_number, fraction, length_in_seconds, w
 from numgenius_core._tables import Tabular, numbers
 from numgenius_core._tables.result import ResultTable
 from numgenius_core._terms import Promise, reliability_of
-from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.errors import RuleViolation, brief, shown
 from numgenius_core.intervals import Interval
 from numgenius_core.money import Money
 from numgenius_core.rates import PerHour
@@ -82,7 +82,7 @@ class SlaAdvice(Tabular):
 
     target: Fraction
     sustained: Fraction | None
-    tried: tuple[TriedPromise, ...]
+    tried: tuple[TriedPromise, ...] = field(repr=brief)
     unsold: int
 
     @property
@@ -312,15 +312,36 @@ class SlaOutlook(Tabular):
         billed_down: What the client of a run pays for GPUs and storage while the machine is down, a
             mean; without the promise nothing.
         worst_day_credit: The largest credit of a day in any run.
+
+    Raises:
+        RuleViolation: No run, or not a gain for each net.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, PerHour
+    >>> from numgenius_core.sla import OutageRate, Promise, SlaTerms, cover, simulate_promise
+    >>> july = datetime(2026, 7, 1, tzinfo=UTC)
+    >>> month = Interval(july, july + timedelta(days=30))
+    >>> bought = cover(SlaTerms(Promise("0.99"), "0.95"), PerHour("3.50"))
+    >>> rate = OutageRate(per_day="0.1", length=timedelta(hours=2))
+    >>> outlook = simulate_promise(bought, month, rate, runs=50)
+    >>> outlook.fees - outlook.credits_by_host == outlook.mean
+    True
     """
 
     cover: Cover
     fees: Money
-    nets: tuple[Money, ...]
-    gains: tuple[Money, ...]
+    nets: tuple[Money, ...] = field(repr=brief)
+    gains: tuple[Money, ...] = field(repr=brief)
     credits: Money
     billed_down: Money
     worst_day_credit: Money
+
+    def __attrs_post_init__(self) -> None:
+        if not self.nets:
+            raise RuleViolation("outlook.nets", "that of at least one run", "none")
+        if len(self.gains) != len(self.nets):
+            need = f"{len(self.nets)}, one for each net"
+            raise RuleViolation("outlook.gains", need, str(len(self.gains)))
 
     @property
     def mean(self) -> Money:

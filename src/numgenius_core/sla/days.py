@@ -12,12 +12,12 @@ from itertools import repeat
 from operator import attrgetter
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import round_half_even, whole_number
 from numgenius_core._terms import PARTS
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.intervals import to_epoch
 from numgenius_core.money import ZERO, Money, money_of
 from numgenius_core.sla.history import as_share, share_up
@@ -38,8 +38,8 @@ class EscrowState:
         pending: What the escrow releases to the host on each of the following days.
     """
 
-    memories: tuple[int, ...] = ()
-    pending: tuple[Money, ...] = ()
+    memories: tuple[int, ...] = field(default=(), repr=brief)
+    pending: tuple[Money, ...] = field(default=(), repr=brief)
 
     @property
     def held(self) -> Money:

@@ -21,14 +21,14 @@ from functools import lru_cache
 from math import exp, lgamma, log
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import fraction, length_in_seconds
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core._terms import MAX_CLAIM
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.sla.history import UptimeHistory
 from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Exact
 
@@ -79,7 +79,7 @@ class UptimeEstimate(Tabular):
     high: Fraction
     confidence: Fraction
     rented_seconds: int
-    bands: tuple[OutageBand, ...]
+    bands: tuple[OutageBand, ...] = field(repr=brief)
 
     @property
     def outages(self) -> int:

@@ -25,7 +25,7 @@ from attrs import field, frozen
 from numgenius_core._checks import as_tuple, check_id, check_kind, utc
 from numgenius_core._numbers import round_half_even
 from numgenius_core._terms import PARTS
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval, to_epoch
 from numgenius_core.sla.schedules import NoticeSchedule
@@ -121,8 +121,8 @@ class UptimeHistory:
     (432000, 86400, 86400)
     """
 
-    rentals: tuple[Interval, ...] = field(converter=_as_rentals)
-    outages: tuple[Outage, ...] = field(default=(), converter=_as_outages)
+    rentals: tuple[Interval, ...] = field(converter=_as_rentals, repr=brief)
+    outages: tuple[Outage, ...] = field(default=(), converter=_as_outages, repr=brief)
     machine: MachineId | None = None
     # The same as whole seconds since 1970, worked out once: a settlement does without datetimes.
     _rented: tuple[tuple[int, int], ...] = field(init=False, eq=False, repr=False)

@@ -34,7 +34,7 @@ from attrs import field, frozen
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import fraction, round_half_even, whole_number
 from numgenius_core._terms import PARTS
-from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.errors import RuleViolation, brief, shown
 from numgenius_core.sla.fees import FeeSchedule, StopLossFee
 from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.units import SECONDS_PER_DAY, Exact
@@ -106,7 +106,9 @@ class LinearCredit(CreditSchedule):
     [0.45, 0.5, 0.55, 1.0]
     """
 
-    points: tuple[tuple[Fraction, Fraction], ...] = field(default=_POINTS, converter=_points)
+    points: tuple[tuple[Fraction, Fraction], ...] = field(
+        default=_POINTS, converter=_points, repr=brief
+    )
     _lines: tuple[tuple[int, ...], ...] = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -156,7 +158,7 @@ class BlendSchedule(ABC):
             equal parts.
     """
 
-    memories: tuple[int, ...] = field(default=(7, 30), kw_only=True)
+    memories: tuple[int, ...] = field(default=(7, 30), kw_only=True, repr=brief)
 
     def __attrs_post_init__(self) -> None:
         known = as_tuple(self.memories, "memories")

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._accrual import accrued, charge, fee_of
 from numgenius_core._checks import check_kind
@@ -27,7 +27,7 @@ from numgenius_core._numbers import round_half_even
 from numgenius_core._tables import Tabular, numbers
 from numgenius_core._tables.result import ResultTable
 from numgenius_core._terms import PARTS
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import Interval, from_epoch, to_epoch
 from numgenius_core.money import ZERO, Money, money_of
 from numgenius_core.sla.covers import Cover
@@ -54,7 +54,7 @@ class Settlement(Tabular):
     """
 
     cover: Cover
-    days: tuple[DaySettlement, ...]
+    days: tuple[DaySettlement, ...] = field(repr=brief)
     state: EscrowState
     down_seconds: int
     ignored_seconds: int

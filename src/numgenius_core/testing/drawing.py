@@ -59,7 +59,10 @@ from numgenius_core.testing.scenario_values import (
     price_series,
     scenarios,
 )
-from numgenius_core.whatif.scenario import Scenario
+from numgenius_core.whatif.outcome import Outcome
+from numgenius_core.whatif.questions import Answer
+from numgenius_core.whatif.scenario import Option, Scenario
+from numgenius_core.whatif.sweeps import Sweep
 
 
 @st.composite
@@ -84,6 +87,23 @@ _hours = st.builds(
 _tables: st.SearchStrategy[Any] = st.sampled_from(
     [{}, {1: "0.2"}, {1: "0.2", 3: "0.3"}, {"0.5": "0.01", 12: "0.05"}]
 )
+
+
+@st.composite
+def _sweeps(draw: st.DrawFn) -> Sweep:
+    options = draw(st.lists(values(Option), min_size=1, max_size=2))
+    runs = draw(st.integers(1, 2))
+    each = st.lists(values(Outcome), min_size=runs, max_size=runs).map(tuple)
+    return Sweep(options=tuple(options), outcomes=tuple(draw(each) for _ in options))
+
+
+@st.composite
+def _answers(draw: st.DrawFn) -> Answer:
+    sweep = draw(_sweeps())
+    best, base = (draw(st.sampled_from(sweep.options)) for _ in range(2))
+    measure = draw(st.sampled_from(["profit", "occupancy"]))
+    return Answer(best=best, base=base, measure=measure, sweep=sweep)
+
 
 _payouts = st.builds(
     PayoutSchedule,
@@ -145,6 +165,8 @@ _MADE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {
     MarketSeries: market_series(),
     FreeSpell: free_spells(),
     Scenario: scenarios(),
+    Sweep: _sweeps(),
+    Answer: _answers(),
     NumgeniusError: st.builds(RuleViolation, _words, _words, _words),
 }
 

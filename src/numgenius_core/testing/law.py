@@ -12,11 +12,11 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 from hypothesis import strategies as st
 
 from numgenius_core._numbers import PICO
-from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType, shown
+from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType, brief, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.rates import Rate
 
@@ -108,7 +108,7 @@ class Rule:
     name: str
     signature: str
     cases: st.SearchStrategy[tuple[Any, ...]]
-    laws: tuple[Law, ...]
+    laws: tuple[Law, ...] = field(repr=brief)
     ours: Implementation
 
     def check(self, implementation: Implementation, *case: Any) -> None:

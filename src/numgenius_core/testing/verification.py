@@ -40,6 +40,7 @@ from numgenius_core.testing.laws.prices import (
     SPLIT,
 )
 from numgenius_core.testing.laws.promises import SLA_BILL, SLA_SLICES
+from numgenius_core.testing.laws.reservations import RESERVED_QUOTE
 from numgenius_core.testing.laws.search import SEARCH
 from numgenius_core.testing.laws.sla import SLA_CREDIT, SLA_FEE, SLA_SETTLEMENT
 from numgenius_core.testing.laws.whatif import SIMULATION
@@ -56,6 +57,7 @@ _ALL: Final = (
     DEPOSIT,
     MONTHS,
     REFUND,
+    RESERVED_QUOTE,
     SLA_FEE,
     SLA_CREDIT,
     SLA_SETTLEMENT,

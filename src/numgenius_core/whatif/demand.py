@@ -207,15 +207,17 @@ class Demand:
     """
 
     per_day: Amount
-    sizes: tuple[tuple[int, int], ...] = field(converter=_sizes)
+    sizes: tuple[tuple[int, int], ...] = field(converter=_sizes, repr=brief)
     stays: Distribution
-    modes: tuple[tuple[Mode, int], ...] = field(default=((Mode.ON_DEMAND, 1),), converter=_modes)
+    modes: tuple[tuple[Mode, int], ...] = field(
+        default=((Mode.ON_DEMAND, 1),), converter=_modes, repr=brief
+    )
     limits: Distribution | None = None
     bids: Distribution | None = None
     disk_mb: int = 0
     patience: int | None = None
     whole: bool = True
-    by_hour: tuple[int, ...] | None = field(default=None, converter=_as_hours)
+    by_hour: tuple[int, ...] | None = field(default=None, converter=_as_hours, repr=brief)
 
     def __attrs_post_init__(self) -> None:
         if positive(self.per_day, "demand.per_day") > _BUSIEST:

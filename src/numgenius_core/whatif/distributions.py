@@ -20,7 +20,7 @@ from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import as_fraction_of_ten
-from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.errors import RuleViolation, brief, shown
 from numgenius_core.units import Amount
 
 _WIDEST: Final = 24
@@ -184,7 +184,7 @@ class Observed(Distribution):
     4.0
     """
 
-    values: tuple[Amount, ...] = field(converter=_as_values)
+    values: tuple[Amount, ...] = field(converter=_as_values, repr=brief)
     _values: tuple[float, ...] = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:

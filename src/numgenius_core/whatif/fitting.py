@@ -162,7 +162,7 @@ def fit(
             points.append((log(seen.price.steps / PICO), log(load), seen.seconds))
     if len({price for price, _, _ in points}) < 2:
         need = "partly rented time at two prices or more"
-        raise RuleViolation("history", need, f"{len(points)} such observation(s)")
+        raise RuleViolation("history", need, "all at one price" if points else "none")
     slope, level = _line(points)
     if not slope < 0:
         raise RuleViolation("history", "occupancy that falls as the price rises", "it does not")

@@ -67,7 +67,7 @@ class ModeOutcome:
     requests: int
     rented: int
     finished: int
-    lost: tuple[tuple[Lost, int], ...]
+    lost: tuple[tuple[Lost, int], ...] = field(repr=brief)
     lost_gpu_seconds: int
     pauses: int
     paused_seconds: int
@@ -105,7 +105,7 @@ class Outcome(Tabular):
 
     seconds: int
     gpus: int
-    modes: tuple[ModeOutcome, ...]
+    modes: tuple[ModeOutcome, ...] = field(repr=brief)
     power: Money
     free: Fraction
     unusable: Fraction

@@ -23,7 +23,7 @@ from attrs import field, frozen
 
 from numgenius_core._checks import MAX_GPUS, check_kind, read_only
 from numgenius_core._numbers import whole_number
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.listing import Mode
 from numgenius_core.rates import PerGpuHour
 from numgenius_core.whatif.demand import Demand
@@ -53,8 +53,8 @@ class Preset:
     load: Fraction
     hours: str
     spread: str
-    sizes: Mapping[int, int] = field(converter=read_only)
-    modes: Mapping[Mode, int] = field(converter=read_only)
+    sizes: Mapping[int, int] = field(converter=read_only, repr=brief)
+    modes: Mapping[Mode, int] = field(converter=read_only, repr=brief)
 
 
 PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(

@@ -60,12 +60,35 @@ class Answer(Tabular):
             with something else.
         measure: The figure that was to be greatest.
         sweep: Every option, run by run.
+
+    Raises:
+        RuleViolation: A best or a base that is no option of the sweep, or a name that is no figure.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, Listing, Machine, PerGpuHour, PriceTerms
+    >>> from numgenius_core.whatif import Request, Scenario, Trace, best_price
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> machine = Machine(id=7, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(machine=machine, prices=PriceTerms(gpu=PerGpuHour("2.00")))
+    >>> demand = Trace([Request(after=0, gpus=1, seconds=7_200, limit=PerGpuHour("2.50"))])
+    >>> day = Interval(monday, monday + timedelta(days=1))
+    >>> scenario = Scenario(listings=[listing], demand=demand, horizon=day)
+    >>> prices = [PerGpuHour("2.00"), PerGpuHour("3.00")]
+    >>> answer = best_price(scenario, prices, workers=1)
+    >>> answer.best.label, str(answer.estimate)
+    ('price 2.00', '4.00')
     """
 
     best: Option
     base: Option
     measure: Measure
     sweep: Sweep
+
+    def __attrs_post_init__(self) -> None:
+        check_measure(self.measure)
+        for name, option in (("best", self.best), ("base", self.base)):
+            if option not in self.sweep.options:
+                raise RuleViolation(f"answer.{name}", "an option of the sweep", shown(option))
 
     @property
     def value(self) -> Any:
@@ -255,8 +278,12 @@ def best_mix(
         scenario: What is listed and who comes.
         mixes: Mixes to try, each a ``min_gpu`` for every listing; if left out, all mixes of what
             each machine may have. Machines that are listed alike, their ids and ``min_gpu`` aside,
-            are tried in one order only, the smaller ``min_gpu`` first: another order changes no
-            more than which of them takes a client to whom both cost the same.
+            are tried in one order only, the smaller ``min_gpu`` first. So ten of 8 GPUs have 286
+            mixes, not 4¹⁰; kinds multiply, and with six more of another price there are 24,024.
+            Then name the mixes, such as one ``min_gpu`` for each kind: 16 of these. Another order
+            changes which of them takes a client to whom both cost the same, and so who finds room
+            later. No host decides that; where clients are few it can be worth a third of the
+            profit, so name the orders of the best mix, too, to see what it is worth here.
         measure: The figure whose mean is to be greatest.
         runs: Runs of each option; this and what follows is as of
             :func:`~numgenius_core.whatif.sweep`.

@@ -16,7 +16,7 @@ from attrs import evolve, field, frozen
 
 from numgenius_core._checks import as_tuple, check_id, check_kind
 from numgenius_core._numbers import fraction
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import Listing
@@ -51,8 +51,8 @@ class Relisting:
     Attributes:
         at: The instant at which it does, within the horizon.
         machine: The machine's id.
-        listing: The new listing; ``None`` unlists the machine: no new rentals, and no change to
-            those there are.
+        listing: The new listing with every term, the platform's fee too; ``None`` unlists the
+            machine: no new rentals, and no change to those there are.
 
     Raises:
         RuleViolation: An instant without a time zone, or the listing of another machine.
@@ -92,7 +92,7 @@ class Scenario:
     Attributes:
         listings: One listing of each machine, as published at the start of the horizon.
         demand: Recorded requests, or a generator of them.
-        horizon: The time that is simulated.
+        horizon: The time that is simulated. Every machine is empty when it begins.
         relistings: What the host publishes anew meanwhile.
         power: What the machines draw; they draw nothing if left out.
         placement: Which free block an instance gets, and of equally dear machines which.
@@ -114,10 +114,10 @@ class Scenario:
     86400
     """
 
-    listings: tuple[Listing, ...] = field(converter=_as_listings)
+    listings: tuple[Listing, ...] = field(converter=_as_listings, repr=brief)
     demand: Demand | Trace
     horizon: Interval
-    relistings: tuple[Relisting, ...] = field(default=(), converter=_as_relistings)
+    relistings: tuple[Relisting, ...] = field(default=(), converter=_as_relistings, repr=brief)
     power: Power | None = None
     placement: Placement = Placement.BEST_FIT
 
@@ -156,7 +156,7 @@ class Option:
         scenario: The scenario with these values.
     """
 
-    values: tuple[tuple[str, Any], ...]
+    values: tuple[tuple[str, Any], ...] = field(repr=brief)
     scenario: Scenario
     _numbers: tuple[int, ...] = field(init=False, default=(), eq=False, repr=False)
     """Of each value, which one of its series it is; not known of an option made by hand."""
@@ -192,7 +192,9 @@ def _text(value: object, number: int = 0) -> str:
         return "+".join(map(_text, value))
     if value is None:
         return "never"
-    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+    return str(value)
 
 
 def _price(scenario: Scenario, value: PerGpuHour) -> Scenario:

@@ -6,6 +6,8 @@ discounts, deposits and refunds those of :mod:`numgenius_core.prices`, new end d
 :func:`numgenius_core.contracts.extend`, and every amount is, to the tick, the one of the contract's
 statement (:func:`numgenius_core.billing.statement`).
 
+Every machine is empty when the horizon begins.
+
 Our readings, where the rules leave it to the clients:
 
 * A client rents an offer of just the size it wants, from the machine where that is cheapest per

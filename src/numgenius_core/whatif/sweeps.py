@@ -75,10 +75,35 @@ class Sweep(Tabular):
         options: The options, in the order asked for.
         outcomes: For each option the outcomes of its runs; run i of all options had the same
             clients.
+
+    Raises:
+        RuleViolation: No option, or not as many runs of each, one or more.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from numgenius_core import Interval, Listing, Machine, PerGpuHour, PriceTerms
+    >>> from numgenius_core.whatif import Request, Scenario, Trace, sweep, vary
+    >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
+    >>> machine = Machine(id=7, host="hanna", gpu_name="A100", gpus=4)
+    >>> listing = Listing(machine=machine, prices=PriceTerms(gpu=PerGpuHour("2.00")))
+    >>> demand = Trace([Request(after=0, gpus=1, seconds=7_200, limit=PerGpuHour("2.50"))])
+    >>> day = Interval(monday, monday + timedelta(days=1))
+    >>> scenario = Scenario(listings=[listing], demand=demand, horizon=day)
+    >>> prices = [PerGpuHour("2.00"), PerGpuHour("3.00")]
+    >>> found = sweep(vary(scenario, price=prices), workers=1)
+    >>> found.best("revenue").label
+    'price 2.00'
     """
 
-    options: tuple[Option, ...]
+    options: tuple[Option, ...] = field(repr=brief)
     outcomes: tuple[tuple[Outcome, ...], ...] = field(repr=brief)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.options:
+            raise RuleViolation("sweep.options", "at least one", "none")
+        runs = [len(each) for each in self.outcomes]
+        if len(runs) != len(self.options) or not all(runs) or len({*runs}) > 1:
+            need = f"as many runs of each of {len(self.options)} options, one or more"
+            raise RuleViolation("sweep.outcomes", need, f"runs {runs}")
 
     def values(self, option: Option, measure: Measure = "profit") -> tuple[Fraction, ...]:
         """Return a figure of each run of an option, amounts in dollars.

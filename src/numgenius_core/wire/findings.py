@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from enum import Enum
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple
 from numgenius_core._numbers import whole_number
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import MachineId, OfferId
 
 
@@ -83,7 +83,7 @@ class Finding:
 
     kind: FindingKind
     machine: MachineId
-    offers: tuple[OfferId, ...]
+    offers: tuple[OfferId, ...] = field(repr=brief)
     detail: str
 
     def __attrs_post_init__(self) -> None:

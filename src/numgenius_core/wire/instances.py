@@ -24,6 +24,7 @@ from numgenius_core._checks import ReadOnly, read_only_json
 from numgenius_core._json.packings import Source
 from numgenius_core._terms import Promise
 from numgenius_core.contracts.life import InstanceState
+from numgenius_core.errors import brief
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.listing import Mode, PriceTerms
 from numgenius_core.money import Money
@@ -84,7 +85,7 @@ class RentedInstance:
     mode: Mode
     state: InstanceState
     prices: PriceTerms
-    unknown_prices: tuple[str, ...] = ()
+    unknown_prices: tuple[str, ...] = field(default=(), repr=brief)
     bid: PerHour | None = None
     discount: Fraction = Fraction(0)
     deposit: Money | None = None

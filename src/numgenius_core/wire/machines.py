@@ -26,7 +26,7 @@ from numgenius_core._checks import ReadOnly, check_text, read_only_json
 from numgenius_core._json.packings import Source
 from numgenius_core._numbers import fraction
 from numgenius_core._terms import ConfidenceBand, Promise
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.listing import Listing, Machine, PriceTerms
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
@@ -53,7 +53,8 @@ class HostMachine:
         machine: What it is.
         listing: How it is offered; ``None`` if it is not.
         client_end: When the last contract of a client ends (G4); ``None`` if the row does not say,
-            as of a machine without clients (``occupancy`` shows whether it has some).
+            as of a machine without clients (``occupancy`` shows whether it has some). While
+            ``listing.rolling`` is a duration, each day moves it on.
         promise: The uptime that its listing claims; ``None`` if it claims none. A row that only
             shows the confidence (``band``) does not say the spread, which is 0.5 here.
         band: The confidence as the row shows it; ``None`` if it does not.
@@ -75,7 +76,7 @@ class HostMachine:
     client_end: datetime | None = None
     promise: Promise | None = None
     band: ConfidenceBand | None = None
-    occupancy: tuple[str, ...] = _NO_TERMS
+    occupancy: tuple[str, ...] = field(default=_NO_TERMS, repr=brief)
     extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=False, hash=False)
 
 

@@ -21,7 +21,7 @@ from attrs import field, frozen
 from numgenius_core._checks import ReadOnly, read_only_json
 from numgenius_core._json.packings import Source
 from numgenius_core._numbers import PICO
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.listing import Verification
 from numgenius_core.rates import PerGbMonth
@@ -74,7 +74,7 @@ class VolumeRow:
     host: AccountId | None = None
     label: str = ""
     status: str = ""
-    instances: tuple[ContractId, ...] = ()
+    instances: tuple[ContractId, ...] = field(default=(), repr=brief)
     verification: Verification = Verification.UNVERIFIED
     extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_as_extra, repr=False, hash=False)
 

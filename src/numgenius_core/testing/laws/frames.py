@@ -23,6 +23,7 @@ from numgenius_core.ids import MachineId, OfferId
 from numgenius_core.listing import Mode, PriceTerms, Verification
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import quote
+from numgenius_core.prices.schedules import is_told
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.testing.law import Implementation, Law, Rule
 
@@ -32,7 +33,8 @@ Columns = Mapping[str, Sequence[Any]]
 _RESULTS: Final = ("total", "payout", "fee", "gpu_per_hour", "deposit")
 _SCALAR: Final = (
     "a column holds what the scalar rule gives, rounded half-even to a nano-dollar; an offer that "
-    "is not for rent that way has null"
+    "is not for rent that way has null, and one reserved for less than $0.0000072 an hour after "
+    "the greatest discount"
 )
 _NULLS: Final = "null and NaN are not known: every result that needs them is null"
 _ROWS: Final = "each row is quoted by itself: their order and their chunks are nothing"
@@ -133,6 +135,12 @@ def _offer(row: Row) -> Offer:
     )
 
 
+def _told(offer: Offer, months: Fraction) -> bool:
+    """Return whether a deposit tells the seconds it is for, so that columns need no square root."""
+    price, factor = offer.per_hour, offer.max_discount
+    return not (price and factor and months) or is_told(price, factor, months)
+
+
 def _nanos(amount: Decimal) -> int:
     return int(amount.scaleb(9, WIDE))
 
@@ -156,7 +164,8 @@ def _scalar(row: Row) -> tuple[int | None, ...]:
         legal = least <= price.steps <= most.steps
     if mode is Mode.RESERVED:
         more["months"] = Fraction(repr(row["months"]))
-    if not legal or (mode is Mode.RESERVED and offer.verification is not Verification.VERIFIED):
+        legal = offer.verification is Verification.VERIFIED and _told(offer, more["months"])
+    if not legal:
         return (None,) * len(_RESULTS)
     priced = quote(
         offer,

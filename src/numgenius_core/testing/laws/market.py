@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from numgenius_core._checks import read_only
 from numgenius_core.billing.statements import statement
 from numgenius_core.billing.volumes import volume_statement
-from numgenius_core.errors import NumgeniusError
+from numgenius_core.errors import NumgeniusError, brief
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import Interval
 from numgenius_core.market import (
@@ -84,12 +84,12 @@ class Books:
     3.00
     """
 
-    balances: Mapping[AccountId, Any] = field(converter=read_only)
-    deposits: Mapping[ContractId, Any] = field(converter=read_only)
-    bills: Mapping[ContractId, Any] = field(converter=read_only)
-    payouts: Mapping[ContractId, Any] = field(converter=read_only)
+    balances: Mapping[AccountId, Any] = field(converter=read_only, repr=brief)
+    deposits: Mapping[ContractId, Any] = field(converter=read_only, repr=brief)
+    bills: Mapping[ContractId, Any] = field(converter=read_only, repr=brief)
+    payouts: Mapping[ContractId, Any] = field(converter=read_only, repr=brief)
     platform: Any
-    escrows: Mapping[ContractId, Any] = field(factory=dict, converter=read_only)
+    escrows: Mapping[ContractId, Any] = field(factory=dict, converter=read_only, repr=brief)
 
 
 def _answers(given: Sequence[Answer]) -> Sequence[Answer]:
@@ -111,7 +111,7 @@ class Played:
     ()
     """
 
-    answers: Sequence[Answer] = field(converter=_answers)
+    answers: Sequence[Answer] = field(converter=_answers, repr=brief)
     books: Books
 
     @property

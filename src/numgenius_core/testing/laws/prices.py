@@ -15,7 +15,7 @@ from numgenius_core.money import Money
 from numgenius_core.offer import Offer
 from numgenius_core.prices.deposits import refund
 from numgenius_core.prices.quotes import quote
-from numgenius_core.prices.schedules import CurveSchedule
+from numgenius_core.prices.schedules import CurveSchedule, is_told
 from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.testing.law import NANO, Implementation, Law, Rule, dollars, near, number
 from numgenius_core.testing.strategies import gpu_counts, offers, per_gpu_hours, seconds, shares
@@ -182,13 +182,17 @@ _CURVE: Final = "d(m) = D · m / (m + 1), m = months prepaid (720 h), D = the li
 _MAXIMUM: Final = "the reserved discount factor is the maximum discount; 0 opts out"
 _GROWS: Final = "the discount grows with the rental time"
 _PREPAID: Final = "the deposit pays for m months at the discounted rate: A = 720·r·m·(1 − d(m))"
+_QUOTED: Final = (
+    "the deposit of whole seconds, rounded to a nano-dollar, buys exactly these seconds, where "
+    "half of one costs a nano-dollar or more"
+)
 
-_months = st.one_of(
+months: Final[st.SearchStrategy[Fraction]] = st.one_of(
     st.sampled_from([Fraction(0), Fraction(1), Fraction(3), Fraction(6)]),
     st.fractions(0, 60, max_denominator=720),
 )
-_factors = st.sampled_from([Fraction(2, 5)]) | shares
-_hourly = st.integers(10**9, 10**15).map(PerHour.from_steps)
+factors: Final[st.SearchStrategy[Fraction]] = st.sampled_from([Fraction(2, 5)]) | shares
+hourly: Final[st.SearchStrategy[PerHour]] = st.integers(10**9, 10**15).map(PerHour.from_steps)
 _CLOSE: Final = Fraction(1, 10**9)
 
 
@@ -218,7 +222,7 @@ def _more_for_longer(
 RESERVED: Final = Rule(
     name="reserved",
     signature="(max_discount: Fraction, months: Fraction) -> share of the GPU price",
-    cases=st.tuples(_factors, _months),
+    cases=st.tuples(factors, months),
     laws=(
         Law(name="the curve", sentence=_CURVE, check=_on_the_curve),
         Law(name="at most the factor", sentence=_MAXIMUM, check=_below_the_factor),
@@ -246,7 +250,7 @@ def _longer_costs_more(
 DEPOSIT: Final = Rule(
     name="deposit",
     signature="(price: PerHour, max_discount: Fraction, months: Fraction) -> dollars",
-    cases=st.tuples(_hourly, _factors, _months),
+    cases=st.tuples(hourly, factors, months),
     laws=(
         Law(name="the discounted rate for the time", sentence=_PREPAID, check=_pays_the_months),
         Law(name="longer costs more", sentence=_PREPAID, check=_longer_costs_more),
@@ -281,9 +285,23 @@ def _twice_buys_more(
 @st.composite
 def _deposits(draw: st.DrawFn) -> tuple[PerHour, Fraction, Money]:
     """Draw a price, a factor and a deposit: twice as much buys a hundred years at most."""
-    price, factor = draw(_hourly), draw(_factors)
+    price, factor = draw(hourly), draw(factors)
     most = min(5 * 365 * 24, int(600 * 720 * (1 - factor)))
     return price, factor, price.charge(draw(st.integers(1, most)) * SECONDS_PER_HOUR)
+
+
+def _buys_what_is_quoted(
+    implementation: Implementation, price: PerHour, factor: Fraction, deposit: Money
+) -> str | None:
+    near_by = number(implementation(price, factor, deposit)) * SECONDS_PER_MONTH
+    length = max(1, round(near_by))
+    months = Fraction(length, SECONDS_PER_MONTH)
+    if not is_told(price, factor, months):
+        return None  # several seconds may have one deposit
+    cost = 720 * dollars(price) * months * (1 - factor * months / (months + 1))
+    quoted = Money(decimal_of(round(cost * 10**9), 9))
+    bought = number(implementation(price, factor, quoted)) * SECONDS_PER_MONTH
+    return None if bought == length else f"${quoted}, quoted for {length} s, buys {bought} s"
 
 
 MONTHS: Final = Rule(
@@ -293,6 +311,7 @@ MONTHS: Final = Rule(
     laws=(
         Law(name="the months cost the deposit", sentence=_PREPAID, check=_buys_its_months),
         Law(name="twice buys at least twice", sentence=_GROWS, check=_twice_buys_more),
+        Law(name="a quoted deposit buys its time", sentence=_QUOTED, check=_buys_what_is_quoted),
     ),
     ours=lambda price, factor, deposit: CurveSchedule(factor).months(price, deposit),
 )
@@ -325,7 +344,7 @@ class _Cancelled(NamedTuple):
 @st.composite
 def _reservations(draw: st.DrawFn) -> _Cancelled:
     """Draw a reservation that ended, early or late."""
-    price, discount = draw(_hourly), draw(shares)
+    price, discount = draw(hourly), draw(shares)
     deposit = price.scaled(1 - discount).charge(draw(st.integers(0, 365 * 86_400)))
     used = draw(st.integers(0, 400 * 86_400))
     return _Cancelled(price, discount, deposit, used, draw(st.booleans()))
