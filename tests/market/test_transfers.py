@@ -247,6 +247,17 @@ class TestPayouts:
         with pytest.raises(RuleViolation, match=r"event\.at: need another day than that of its"):
             evolve(w.market, event)
 
+    def test_what_it_earns_since_is_something_again(self) -> None:
+        """All was paid out while somebody rents: its balance is nothing for that instant alone."""
+        w = earning(24)
+        friday = friday_after(w)
+        w.rent(1)
+        w.do(c.PayOut(account=HOST), friday)
+        assert w.balance(HOST) == Money(0)
+        w.do(c.SetThresholds(by=HOST, charge=None, notice=Money(1)), friday + HOUR)
+        account = w.market.account(HOST)
+        assert (account.ledger.amount, account.empty) == (Money(1), False)
+
     def test_who_is_not_there(self) -> None:
         with pytest.raises(UnknownId, match="an account of this market"):
             world().do(c.PayOut(account=AccountId("nobody")), FRIDAY)

@@ -588,6 +588,9 @@ def test_what_is_stored_and_asked_for_by_name() -> None:
             ),
             "event: 1 fault\n  event.at: need a value, got none",
         ),
+        (lambda: Market().account(wrong), "account: need text, got Money('1.00')"),
+        (lambda: Market().machine(wrong), "machine: need a whole number, got Money('1.00')"),
+        (lambda: Market(machines=wrong), "table: need a mapping, got Money('1.00')"),
         (lambda: market_to_json(wrong), "market: need a Market, got Money('1.00')"),
         (
             lambda: market_from_json(market_to_json(Market()).replace('"version": 0, ', "")),
