@@ -118,8 +118,34 @@ class TestThresholds:
         w.rent(1)
         told = w.names(c.Tick(), 16 * HOUR)
         assert told == ["ChargeDue"]  # the other threshold is not switched off
-        told = w.names(on)  # of what is low already, at once
-        assert told == ["ThresholdsSet", "ChargeDue", "BalanceLow"]
+        told = w.names(on)  # of what is low already, at once, but not again of what was told
+        assert told == ["ThresholdsSet", "BalanceLow"]
+
+    def test_one_that_is_set_again_unchanged_is_not_told_again(self) -> None:
+        w = a_world()
+        assert len(thresholds(w, charge=20)) == 2
+        assert [type(each) for each in thresholds(w, charge=20, notice=25)] == [
+            e.ThresholdsSet,
+            e.BalanceLow,
+        ]
+        for on in (False, True):
+            whole = c.SetThresholds(by=ANN, charge=Money(20), notice=Money(25), notice_enabled=on)
+            assert w.names(whole) == ["ThresholdsSet"]
+        w.do(c.AddCredit(account=ANN, amount=Money(3)))  # 23: above the one, not the other
+        w.rent(1)
+        w.do(c.Tick(), 2 * HOUR)
+        assert w.names(whole) == ["ThresholdsSet"]
+        assert w.names(c.Tick(), 4 * HOUR) == ["ChargeDue"]
+        assert w.names(whole) == ["ThresholdsSet"]
+
+    @pytest.mark.parametrize("new", [19, 21])
+    def test_one_that_changes_is_a_new_one(self, new: int) -> None:
+        w = a_world(18)
+        thresholds(w, charge=20, notice=20)
+        told = [type(each) for each in thresholds(w, charge=new, notice=20)]
+        assert told == [e.ThresholdsSet, e.ChargeDue]
+        assert len(thresholds(w, notice=20)) == 1  # taken back, and asked for anew
+        assert len(thresholds(w, charge=new, notice=20)) == 2
 
     def test_an_event_that_does_not_say_so_is_of_one_that_is_on(self) -> None:
         w = a_world()

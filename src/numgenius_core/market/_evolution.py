@@ -126,7 +126,10 @@ def thresholds_set(market: Builder, event: e.ThresholdsSet) -> None:
     }
     account = market.account(event.account)
     ledger = moved(account.ledger, event.at, 0, 0)  # what it fell to before was not asked for
-    told = {"charge_told": False, "notice_told": False}
+    told = {  # of one that is set again unchanged, once until the balance has been above
+        "charge_told": account.charge_told and event.charge == account.charge,
+        "notice_told": account.notice_told and event.notice == account.notice,
+    }
     market.put_account(changed_account(account, ledger=ledger, **changes, **told))
 
 
