@@ -40,6 +40,7 @@ from numgenius_core.market._volumes import (
     delete_own_volumes,
     follow_listing,
     list_volume_with,
+    sets_end,
 )
 from numgenius_core.market.instance import HOLDS
 from numgenius_core.market.state import MachineState
@@ -131,7 +132,7 @@ def relist(decision: Decision, command: c.Relist) -> None:
     _check_end(listing, decision)
     decision.emit(e.MachineListed, listing=listing, number=decision.next_number())
     list_volume_with(decision, command)
-    if command.end is not None or command.rolling is not None:
+    if sets_end(command):
         decision.extend(listing, ask=True)
         follow_listing(decision, machine.id)
     decision.rerun(machine.id)
