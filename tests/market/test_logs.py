@@ -28,7 +28,7 @@ from numgenius_core.errors import (
     UnknownId,
     WrongType,
 )
-from numgenius_core.ids import AccountId, MachineId
+from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.listing import Mode
 from numgenius_core.market import (
     Market,
@@ -44,6 +44,7 @@ from numgenius_core.market.events import (
     ContractCreated,
     CreditAdded,
     Event,
+    InstanceDestroyed,
     InstanceExpired,
     InstanceLabelled,
     SettingsSet,
@@ -1006,6 +1007,17 @@ class TestWhatIsRefused:
         log._events.pop()
         with pytest.raises(RuleViolation, match="log: need the 4 events that it had, got 3"):
             writer.catch_up()
+
+    @pytest.mark.parametrize("kept", [False, True])
+    def test_one_that_contradicts_is_named_by_its_row(self, *, kept: bool) -> None:
+        log = MemoryLog()
+        writer = furnished(log)  # four events
+        if kept:
+            writer.checkpoint()
+        log._events += [gone := InstanceDestroyed(at=START, contract=ContractId(99)), gone]
+        for catch_up in (writer.catch_up, lambda: Writer(log)):
+            with pytest.raises(UnknownId, match=r"^events, row 5\.contract: need an instance that"):
+                catch_up()
 
     def test_a_checkpoint_of_nothing(self) -> None:
         log = MemoryLog()

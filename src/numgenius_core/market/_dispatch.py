@@ -295,15 +295,37 @@ def replay(
     check_archives(archive, volumes)
     if not isinstance(events, Iterable):
         raise WrongType("events", "events of a market", shown(events))
+    return replay_from(start, events, archive, volumes, place="events[{}]", first=0)
+
+
+def replay_from(
+    start: Market,
+    events: Iterable[Event],
+    archive: Archive | None,
+    volumes: VolumeArchive | None,
+    *,
+    place: str,
+    first: int,
+) -> Market:
+    """Return the market after events; one that contradicts is named by its place.
+
+    Args:
+        start: Where they begin.
+        events: All of them, in order.
+        archive: As for :func:`execute`.
+        volumes: As for :func:`execute`.
+        place: What the path says of one, with its number for ``{}``.
+        first: The number of the first.
+    """
     builder = Builder(start)
-    for index, event in enumerate(events):
+    for number, event in enumerate(events, first):
         try:
             apply_foreign(builder, event)
         except RuleViolation as fault:
-            raise fault.at(f"events[{index}]") from None
+            raise fault.at(place.format(number)) from None
         except IllegalMove as fault:
             need = f"an event that {fault.state} allows: {', '.join(fault.legal) or 'none'}"
-            raise RuleViolation(f"events[{index}]", need, fault.event) from None
+            raise RuleViolation(place.format(number), need, fault.event) from None
         if builder.gone or builder.gone_volumes:
             hand_over(builder, archive, volumes)
     return builder.market()
