@@ -358,6 +358,10 @@ class TestAdvice:
         ):
             assert main([*words, *more]) == 0
             assert capsys.readouterr().out.splitlines()[-1] == said
+        worst = [{"day": day, "seconds": 14_400, "uptime": 0.833333333} for day in days]
+        assert answer(capsys, *words)["worst_days"] == worst
+        assert main([*words]) == 0
+        assert "2026-07-02                 1   4.00   83.3333%" in capsys.readouterr().out
 
     def test_a_bad_one(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
         words = ("sla", "advise", history, "--price", "3.50", "--target", "0.9")

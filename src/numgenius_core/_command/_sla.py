@@ -257,6 +257,10 @@ def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
         "best": tried[0] if advice.best else None,
         "target": float(advice.target),
         "uptime": [round(float(x), 9) for x in (estimate.low, estimate.uptime, estimate.high)],
+        "worst_days": [
+            {"day": each.name, "seconds": each.seconds, "uptime": round(float(each.uptime), 9)}
+            for each in estimate.days[:10]
+        ],
         "sustained_claim": None if advice.sustained is None else float(advice.sustained),
         "unsold": advice.unsold,
         "tried": tried,
