@@ -370,6 +370,22 @@ class TestTheEndOfMoney:
         assert views.runway(w.market, ANN, second(HOUR)).balance == Money(1)
         assert views.runway(w.market, ANN, second(9 * HOUR)).ends_at == second(9 * HOUR)
 
+    def test_of_a_host_that_rents_nothing_with_all_that_it_earned_by_then(self) -> None:
+        w = a_world(10)
+        w.rent(4)  # $4 an hour, so for two hours and a half
+        found = views.runway(w.market, HOST, second(100 * HOUR))
+        assert (found.balance, found.ends_at) == (Money(10), None)
+        assert found.looked_until == second(100 * HOUR) + timedelta(days=366)
+
+    def test_of_a_host_whose_earnings_are_released_from_an_escrow(self) -> None:
+        w = a_world(1_000, sla_claim=Fraction(99, 100))
+        w.rent(4, target=Fraction(19, 20))
+        at = second(100 * HOUR)
+        earned = views.balance(views.until(w.market, at), HOST, at)
+        assert earned > Money(0)
+        found = views.runway(w.market, HOST, at)
+        assert (found.balance, found.ends_at) == (earned, None)
+
     def test_bad_questions(self) -> None:
         w = a_world()
         with pytest.raises(UnknownId):
