@@ -34,11 +34,15 @@ from numgenius_core.market.state import Market
 from numgenius_core.market.volume import RentedVolume
 
 Reaction = Callable[[Market, Event], Iterable[Command | Order]]
-"""What follows from an event at once: of the market right after it, commands.
+"""What follows from an event at once: commands, of the market on which they are carried out.
 
 It is asked of each event of a transaction and of all that comes due before it, such as a balance
 that fell to where a card is charged; its commands are carried out at the event's own instant. What
 they lead to is not asked about again.
+
+The market is the one after all events of the event's command, or after all that came due at its
+instant, and after the reactions to those before it. So it may know more than the event tells: a bid
+that was just made may be paused by now, and a balance that fell may be filled again.
 
 If one is refused, so is the transaction, whoever asked for it: the error begins with ``reaction to
 InstanceExpired``, say, and its cause is the refusal itself. A refused reaction to what comes due
