@@ -133,6 +133,14 @@ DAMAGE: dict[str, tuple[Callable[[Document], object], str]] = {
         lambda d: _put(_machine(d)["schedule"], machine=2),
         "machines[0].schedule.machine: need 1, got 2",
     ),
+    "a volume offer of another machine": (
+        lambda d: _put(_machine(d)["volume_listing"], machine=2),
+        "machines[0].volume_listing.machine: need 1, got 2",
+    ),
+    "a balance that ran out and did not": (
+        lambda d: _put(_account(d, ANN), empty=True),
+        "accounts[0].empty: need False of a balance in which something is left, got True",
+    ),
     "an end that rolls and does not": (
         lambda d: _put(_machine(d), rolls_at="2026-01-02T00:00:00Z"),
         "machines[0].rolls_at: need none without a rolling end, got 2026-01-02 00:00:00+00:00",

@@ -100,8 +100,8 @@ class TestDeposits:
             f"events[0].refund: {need}, got ${Money(refund)} and ${Money(kept)}"
         )
         for back in (0, 37, 100):
-            parts = {"refund": Money(back), "kept": Money(100 - back)}
-            after = replay([e.DepositRefunded(**facts, **parts)], w.market)
+            parts = e.DepositRefunded(**facts, refund=Money(back), kept=Money(100 - back))
+            after = replay([parts], w.market)
             assert after.account(ANN).ledger.amount == Money(900 + back)
 
     def test_a_refund_where_nothing_is_left(self) -> None:

@@ -90,9 +90,10 @@ class Fitting:
         if listing is not None and listing.machine != machine:
             need, got = "the machine as it is", f"{listing.machine}"
             yield RuleViolation(f"{path}.listing.machine", need, got)
-        if state.schedule.machine != state.id:
-            got = str(state.schedule.machine)
-            yield RuleViolation(f"{path}.schedule.machine", number, got)
+        for name in ("schedule", "volume_listing"):
+            part = getattr(state, name)
+            if part is not None and part.machine != state.id:
+                yield RuleViolation(f"{path}.{name}.machine", number, str(part.machine))
         if state.rolls_at is not None and (listing is None or listing.rolling is None):
             need, got = "none without a rolling end", str(state.rolls_at)
             yield RuleViolation(f"{path}.rolls_at", need, got)
@@ -237,6 +238,12 @@ class Fitting:
                 yield RuleViolation(f"{path}.volumes", "volumes that it has", str(volume))
         if account.waiting != waiting:
             yield RuleViolation(f"{path}.waiting", f"{waiting}, that wait", str(account.waiting))
+        yield from self._of_balance(account, path)
+
+    def _of_balance(self, account: Account, path: str) -> Iterator[RuleViolation]:
+        if account.empty and account.ledger.amount > ZERO:
+            need = "False of a balance in which something is left"
+            yield RuleViolation(f"{path}.empty", need, "True")
         if account.invoiced_at is not None and account.invoiced_at > self._now:
             yield RuleViolation(f"{path}.invoiced_at", self._past(), str(account.invoiced_at))
         yield from self._of_ledger(f"{path}.ledger", account.ledger, self._rates[account.id])
