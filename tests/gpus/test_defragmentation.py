@@ -21,8 +21,9 @@ from numgenius_core.gpus import (
     Obstacle,
     defragment,
 )
+from numgenius_core.gpus.defragmentation import moves_beside
 from numgenius_core.ids import ContractId
-from numgenius_core.offer import Block
+from numgenius_core.offer import Block, GpuSet
 
 Piece = tuple[int, int, bool]  # start, size, movable
 State = frozenset[Piece]
@@ -222,6 +223,58 @@ class TestFewestMoves:
             assert defragment(16, 1, held, list(held), 4) == defragment(
                 16, 1, shuffled, set(shuffled), 4
             )
+
+
+def slots(state: State) -> set[int]:
+    """Return the GPUs that contracts hold."""
+    return {at for start, length, _ in state for at in range(start, start + length)}
+
+
+def compare_beside(gpus: int, min_gpu: int, spared: GpuSet) -> int:
+    """Compare the moves beside some GPUs with breadth-first search; return how many were found."""
+    cuts, found = offered(gpus, min_gpu), 0
+    away = {at for at in range(gpus) if spared >> at & 1}
+    states = [state for state in all_states(gpus, min_gpu) if not slots(state) & away]
+    edges = {
+        state: [each for each in neighbours(state, cuts) if not slots(each) & away]
+        for state in states
+    }
+    for size in sorted({n for _, n in cuts}):
+        there = {state: rentable(state, size, cuts) for state in states}
+        far = distances([state for state in states if there[state]], edges)
+        for state in states:
+            if there[state]:
+                continue
+            held, movable = question(state)
+            moves = moves_beside(gpus, min_gpu, held, movable, size, spared)
+            assert len(moves) == far.get(state, 0), (state, size)
+            assert not any(move.target.gpu_set & spared for move in moves)
+            plan = DefragmentationPlan(moves=moves, blocks=(), exact=True)
+            check_plan(plan, held, movable, gpus, min_gpu, size)
+            found += bool(moves)
+    return found
+
+
+class TestMovesBesideGpusThatAreSpared:
+    """Nobody moves there, and the block that comes free may be there."""
+
+    def test_every_state_of_four_gpus_agrees_with_breadth_first_search(self) -> None:
+        assert sum(compare_beside(4, 1, spared) for spared in range(16))
+
+    @pytest.mark.parametrize(("gpus", "min_gpu"), [(5, 1), (6, 1), (6, 2), (7, 2), (8, 2)])
+    def test_so_do_those_of_larger_machines(self, gpus: int, min_gpu: int) -> None:
+        rng = random.Random(43)
+        chosen = rng.sample(range(1, 1 << gpus), up_to(30, 6))
+        assert sum(compare_beside(gpus, min_gpu, spared) for spared in (0, *chosen))
+
+    def test_the_block_may_have_some_of_them(self) -> None:
+        held = {ContractId(1): Block(start=0, size=1), ContractId(2): Block(start=6, size=2)}
+        [move] = moves_beside(8, 1, held, list(held), 4, 0b1110)
+        assert (move.contract, move.target.start in (4, 5)) == (1, True)
+
+    def test_not_where_all_places_are_spared(self) -> None:
+        held = {ContractId(1): Block(start=0, size=1), ContractId(2): Block(start=2, size=1)}
+        assert moves_beside(4, 1, held, list(held), 2, 0b1010) == ()
 
 
 class TestWorkedExamples:

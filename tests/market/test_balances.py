@@ -118,8 +118,34 @@ class TestThresholds:
         w.rent(1)
         told = w.names(c.Tick(), 16 * HOUR)
         assert told == ["ChargeDue"]  # the other threshold is not switched off
-        told = w.names(on)  # of what is low already, at once
-        assert told == ["ThresholdsSet", "ChargeDue", "BalanceLow"]
+        told = w.names(on)  # of what is low already, at once, but not again of what was told
+        assert told == ["ThresholdsSet", "BalanceLow"]
+
+    def test_one_that_is_set_again_unchanged_is_not_told_again(self) -> None:
+        w = a_world()
+        assert len(thresholds(w, charge=20)) == 2
+        assert [type(each) for each in thresholds(w, charge=20, notice=25)] == [
+            e.ThresholdsSet,
+            e.BalanceLow,
+        ]
+        for on in (False, True):
+            whole = c.SetThresholds(by=ANN, charge=Money(20), notice=Money(25), notice_enabled=on)
+            assert w.names(whole) == ["ThresholdsSet"]
+        w.do(c.AddCredit(account=ANN, amount=Money(3)))  # 23: above the one, not the other
+        w.rent(1)
+        w.do(c.Tick(), 2 * HOUR)
+        assert w.names(whole) == ["ThresholdsSet"]
+        assert w.names(c.Tick(), 4 * HOUR) == ["ChargeDue"]
+        assert w.names(whole) == ["ThresholdsSet"]
+
+    @pytest.mark.parametrize("new", [19, 21])
+    def test_one_that_changes_is_a_new_one(self, new: int) -> None:
+        w = a_world(18)
+        thresholds(w, charge=20, notice=20)
+        told = [type(each) for each in thresholds(w, charge=new, notice=20)]
+        assert told == [e.ThresholdsSet, e.ChargeDue]
+        assert len(thresholds(w, notice=20)) == 1  # taken back, and asked for anew
+        assert len(thresholds(w, charge=new, notice=20)) == 2
 
     def test_an_event_that_does_not_say_so_is_of_one_that_is_on(self) -> None:
         w = a_world()
@@ -343,6 +369,22 @@ class TestTheEndOfMoney:
         w.rent(1)
         assert views.runway(w.market, ANN, second(HOUR)).balance == Money(1)
         assert views.runway(w.market, ANN, second(9 * HOUR)).ends_at == second(9 * HOUR)
+
+    def test_of_a_host_that_rents_nothing_with_all_that_it_earned_by_then(self) -> None:
+        w = a_world(10)
+        w.rent(4)  # $4 an hour, so for two hours and a half
+        found = views.runway(w.market, HOST, second(100 * HOUR))
+        assert (found.balance, found.ends_at) == (Money(10), None)
+        assert found.looked_until == second(100 * HOUR) + timedelta(days=366)
+
+    def test_of_a_host_whose_earnings_are_released_from_an_escrow(self) -> None:
+        w = a_world(1_000, sla_claim=Fraction(99, 100))
+        w.rent(4, target=Fraction(19, 20))
+        at = second(100 * HOUR)
+        earned = views.balance(views.until(w.market, at), HOST, at)
+        assert earned > Money(0)
+        found = views.runway(w.market, HOST, at)
+        assert (found.balance, found.ends_at) == (earned, None)
 
     def test_bad_questions(self) -> None:
         w = a_world()

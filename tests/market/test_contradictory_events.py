@@ -97,7 +97,7 @@ CASES: dict[str, tuple[Any, str]] = {
     ),
     "a deposit that nobody made": (
         lambda _: e.DepositSpent(at=NOW, contract=ContractId(2)),
-        "contract: need an instance whose deposit is used up, got contract 2",
+        f"contract: need an instance whose deposit is used up at {NOW}, got contract 2",
     ),
     "an end that has not come": (
         lambda _: e.InstanceExpired(at=NOW, contract=ContractId(2)),
@@ -249,9 +249,10 @@ class TestContradictions:
         w.do(c.Prepay(by=ANN, contract=contract, amount=Money(1)))
         spent = w.market.living(contract).deposit.runs_out()
         assert spent is not None
-        early = e.DepositSpent(at=spent - timedelta(seconds=1), contract=contract)
-        with pytest.raises(RuleViolation, match="need an instance whose deposit is used up"):
-            replay([early], w.market)
+        for seconds in (-1, 1):  # later on the balance would pay for what it was used too long
+            wrong = e.DepositSpent(at=spent + timedelta(seconds=seconds), contract=contract)
+            with pytest.raises(RuleViolation, match="need an instance whose deposit is used up"):
+                replay([wrong], w.market)
         replay([e.DepositSpent(at=spent, contract=contract)], w.market)
 
     def test_a_state_that_no_events_led_to_is_told_and_does_not_hang(self) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -13,14 +15,19 @@ from hypothesis import given
 
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.errors import InvalidDocument, NumgeniusError
-from numgenius_core.ids import MachineId
+from numgenius_core.ids import ContractId, MachineId
+from numgenius_core.intervals import Interval
+from numgenius_core.maintenance import MaintenanceWindow
 from numgenius_core.market import Market, commands as c, execute, views
 from numgenius_core.market.journal import market_from_json, market_to_json
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGbMonth
 from numgenius_core.testing import Step, plays
 
-M1, DAY = MachineId(1), 86_400
+M1, DAY, HOUR = MachineId(1), 86_400, 3_600
+WINDOW = MaintenanceWindow(  # half of the hour in which the machine is down on the second day
+    period=Interval(second(DAY + HOUR), second(DAY + HOUR + HOUR // 2))
+)
 
 
 def story() -> World:
@@ -126,6 +133,14 @@ DAMAGE: dict[str, tuple[Callable[[Document], object], str]] = {
         lambda d: _put(_machine(d)["schedule"], machine=2),
         "machines[0].schedule.machine: need 1, got 2",
     ),
+    "a volume offer of another machine": (
+        lambda d: _put(_machine(d)["volume_listing"], machine=2),
+        "machines[0].volume_listing.machine: need 1, got 2",
+    ),
+    "a balance that ran out and did not": (
+        lambda d: _put(_account(d, ANN), empty=True),
+        "accounts[0].empty: need False of a balance in which something is left, got True",
+    ),
     "an end that rolls and does not": (
         lambda d: _put(_machine(d), rolls_at="2026-01-02T00:00:00Z"),
         "machines[0].rolls_at: need none without a rolling end, got 2026-01-02 00:00:00+00:00",
@@ -197,6 +212,26 @@ DAMAGE: dict[str, tuple[Callable[[Document], object], str]] = {
     "a deposit that is not used": (
         lambda d: _put(list(_machine(d)["instances"].values())[1]["deposit"], rate="0.00"),
         "machines[0].instances[6].deposit.rate: need $-0.00",
+    ),
+    "a deposit below zero": (
+        lambda d: _put(list(_machine(d)["instances"].values())[1]["deposit"], amount="-1.00"),
+        "machines[0].instances[6].deposit: need nothing where the contract has ended, and never l",
+    ),
+    "a deposit of a contract that has ended": (
+        lambda d: _put(list(_machine(d)["instances"].values())[1], state="expired"),
+        "machines[0].instances[6].deposit: need nothing where the contract has ended, and never l",
+    ),
+    "what happens tomorrow": (
+        lambda d: _put(_first(_machine(d)["instances"])["facts"][0], at="2026-01-02T00:00:00Z"),
+        "machines[0].instances[5].facts: need an instant up to 2026-01-01 00:01:00+00:00, that of",
+    ),
+    "what came due on a machine and did not happen": (
+        lambda d: _put(d, now="2026-01-11T00:00:00Z"),
+        "machines[1]: need what came due there at 2026-01-10 00:00:00+00:00, got nothing of it un",
+    ),
+    "what came due on an account and did not happen": (
+        lambda d: _put(d, now="2026-12-31T00:00:00Z"),
+        "accounts[0]: need what came due there at 2026-0",
     ),
     "fees of nobody": (
         lambda d: _put(d["platform"], rate="1.00"),
@@ -304,6 +339,14 @@ class TestDamage:
         ):
             market_from_json(json.dumps(document))
 
+    def test_a_contract_that_began_after_what_happened_to_it(self) -> None:
+        document = json.loads(market_to_json(story().market))
+        _put(_first(_machine(document)["instances"])["contract"], start="2026-01-05T00:00:00Z")
+        with pytest.raises(InvalidDocument) as caught:
+            market_from_json(json.dumps(document))
+        [fault] = caught.value.faults
+        assert str(fault).startswith("machines[0].instances[5].facts: need what happened since ")
+
     @given(plays())
     def test_every_market_fits_together(self, steps: tuple[Step, ...]) -> None:
         market = Market()
@@ -311,3 +354,184 @@ class TestDamage:
             with suppress(NumgeniusError):
                 market, _ = execute(market, command, at)
         assert market_from_json(market_to_json(market)) == market
+
+
+def promised() -> World:
+    """Return the third hour of the second day of a promise, a dollar of traffic in it."""
+    w = world(1, prices("3.50", fee=Fraction(1, 4), upload=1), sla_claim="0.99")
+    contract = w.rent(1, target="0.95")
+    w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=WINDOW), DAY)
+    w.do(c.ReportOffline(machine=M1), DAY + HOUR)
+    w.do(c.ReportOnline(machine=M1), DAY + 2 * HOUR)
+    w.do(c.CountTraffic(contract=contract, sent=10**9), DAY + 3 * HOUR)
+    w.do(c.AddCredit(account=BOB, amount=Money(1)), DAY + 4 * HOUR)
+    return w
+
+
+def _promise(found: Document) -> Any:
+    return _first(_machine(found)["instances"])["promise"]
+
+
+P = "machines[0].instances[2].promise"
+HELD = f"{P}.ledger: need $"
+SINCE = f"{P}.since: need an instant of the day, from 2026-01-02 00:00:00+00:00 up to 2026-01-02 04"
+WORTH = (
+    f"{P}.compute: need no amount below zero, and at most what the client paid for the host, got"
+)
+SECONDS = (
+    f"{P}.intended: need at most the 10,800 s of the day so far, and of them what was lost, got"
+)
+PROMISES: dict[str, tuple[Callable[[Document], object], str]] = {
+    "an escrow that is said to hold more": (
+        lambda d: _put(_promise(d)["escrow"], pending=["1000.00"] * 7),
+        HELD,
+    ),
+    "an escrow that is said to hold nothing": (
+        lambda d: _put(_promise(d)["escrow"], pending=[]),
+        HELD,
+    ),
+    "an amount below zero": (
+        lambda d: _promise(d)["escrow"]["pending"].extend(["5.00", "-5.00"]),
+        f"{WORTH} $-5.00",
+    ),
+    "a share above all": (
+        lambda d: _put(_promise(d)["escrow"], memories=[10**9, 10**9 + 1]),
+        f"{P}.escrow.memories: need shares from 0 to 1,000,000,000, got (1000000000, 1000000001)",
+    ),
+    "a share below none": (
+        lambda d: _put(_promise(d)["escrow"], memories=[-1]),
+        f"{P}.escrow.memories: need shares from 0 to 1,000,000,000, got (-1,)",
+    ),
+    "a day that brought the host less": (lambda d: _put(_promise(d), net="8.00"), HELD),
+    "a day that brought the host more than was paid": (
+        lambda d: _put(_promise(d), compute="8.00"),
+        f"{WORTH} $-0.625",  # three hours of $2.625 for the host, and 75 cents
+    ),
+    "a day that cost less than nothing": (lambda d: _put(_promise(d), fee="-1.00"), WORTH),
+    "a day without a fee": (lambda d: _put(_promise(d), fee="0.00"), HELD),
+    "what flows counted once more": (
+        lambda d: _put(_promise(d), since="2026-01-02T02:59:59Z"),
+        HELD,
+    ),
+    "a day counted to tomorrow": (
+        lambda d: _put(_promise(d), since="2026-01-02T04:00:01Z"),
+        f"{SINCE}:00:00+00:00, got 2026-01-02 04:00:01+00:00",
+    ),
+    "a day that had not begun": (
+        lambda d: _put(_promise(d), since="2026-01-01T23:59:59Z"),
+        f"{SINCE}:00:00+00:00, got 2026-01-01 23:59:59+00:00",
+    ),
+    "a day that begins at noon": (
+        lambda d: _put(_promise(d), day="2026-01-01T12:00:00Z"),
+        f"{P}.since: need an instant of the day, from 2026-01-01 12:00:00+00:00 up to",
+    ),
+    "a day that was never settled": (
+        lambda d: _put(_promise(d), day="2026-01-01T00:00:00Z", since="2026-01-02T00:00:00Z"),
+        f"{P}.day: need a day of the promise settled at 2026-01-02 00:00:00+00:00, got none until",
+    ),
+    "a second too much": (lambda d: _put(_promise(d), intended=10_801), f"{SECONDS} 10,801 and"),
+    "a contract that begins later": (
+        lambda d: _put(_first(_machine(d)["instances"])["contract"], start="2026-01-02T01:00:00Z"),
+        f"{P}.intended: need at most the 7,200 s of the day so far, and of them what was lost, got",
+    ),
+    "more lost than there was": (
+        lambda d: _put(_promise(d), down=10_801),
+        f"{SECONDS} 10,800 and 12,601",
+    ),
+    "less lost than nothing": (lambda d: _put(_promise(d), down=-1), SECONDS),
+    "a notice after the window": (
+        lambda d: _promise(d)["planned"][0].__setitem__(0, -1),
+        f"{SECONDS} 10,800 and 3,600",
+    ),
+    "a window without a length": (
+        lambda d: _promise(d)["planned"][0].__setitem__(1, 0),
+        f"{SECONDS} 10,800 and 3,600",
+    ),
+    "a promise of a contract without one": (
+        lambda d: _put(_first(_machine(d)["instances"])["contract"], sla=None, sla_share="0"),
+        f"{P}: need one of a contract that has one and has not ended, got one",
+    ),
+    "a promise of a contract that has ended": (
+        lambda d: _put(_first(_machine(d)["instances"]), state="expired"),
+        f"{P}: need one of a contract that has one and has not ended, got one",
+    ),
+    "a promise that is gone": (
+        lambda d: _put(_first(_machine(d)["instances"]), promise=None),
+        f"{P}: need one that is in force until it is closed, got none",
+    ),
+}
+
+
+class TestPromises:
+    """One escrow that does not hold what it says would stop the market at the next midnight."""
+
+    def test_as_it_was(self) -> None:
+        market = promised().market
+        assert market_from_json(market_to_json(market)) == market
+        promise = market.living(ContractId(2)).promise
+        assert promise is not None
+        assert (promise.intended, promise.down, len(promise.planned)) == (10_800, 1_800, 1)
+
+    @pytest.mark.parametrize("name", PROMISES)
+    def test_is_refused_with_its_place(self, name: str) -> None:
+        damage, said = PROMISES[name]
+        document = json.loads(market_to_json(promised().market))
+        damage(document)
+        with pytest.raises(InvalidDocument) as caught:
+            market_from_json(json.dumps(document))
+        found = [str(fault) for fault in caught.value.faults]
+        assert any(each.startswith(said) for each in found), found
+
+    def test_after_the_end_it_is_gone(self) -> None:
+        w = world(1, prices("3.50"), sla_claim="0.99", end=second(DAY // 2))
+        w.rent(1, target="0.95")
+        w.do(c.Tick(), DAY)
+        assert market_from_json(market_to_json(w.market)) == w.market
+
+
+class TestWhatIsBelievedGoesOn:
+    """Whatever stands in a promise instead: it is refused, or the days after it are settled."""
+
+    @pytest.mark.parametrize("online", [True, False])
+    @pytest.mark.parametrize("runs", [True, False])
+    def test_each_number_and_each_instant(self, online: bool, runs: bool) -> None:
+        w = promised()
+        if not runs:
+            w.do(c.Stop(by=ANN, contract=ContractId(2)))
+        if not online:
+            w.do(c.ReportOffline(machine=M1), 1 * DAY + 5 * HOUR)
+        document, believed = json.loads(market_to_json(w.market)), 0
+        for path in _paths(_promise(document)):
+            *most, last = path
+            for other in _others(reduce(lambda part, key: part[key], path, _promise(document))):
+                damaged = json.loads(json.dumps(document))
+                reduce(lambda part, key: part[key], most, _promise(damaged))[last] = other
+                try:
+                    market = market_from_json(json.dumps(damaged))
+                except InvalidDocument:
+                    continue
+                believed += 1
+                after, _ = execute(market, c.Tick(), second(40 * DAY))
+                assert views.promise_of(after, ContractId(2), after.now).escrow >= Money(0)
+        assert believed
+
+
+def _paths(value: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield where numbers, amounts and instants stand in a part of a document."""
+    if isinstance(value, dict | list):
+        entries = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, each in entries:
+            if key not in ("type", "schema"):
+                yield from ((key, *path) for path in _paths(each))
+    else:
+        yield ()
+
+
+def _others(value: Any) -> list[Any]:
+    if isinstance(value, int):
+        return [value - 1, value + 1, 0, -value, 10**10]
+    if "T" in value:
+        at = datetime.fromisoformat(value)
+        hours = [at + timedelta(hours=each) for each in (-25, -24, -1, 1, 24)]
+        return [f"{each:%Y-%m-%dT%H:%M:%SZ}" for each in hours]
+    return ["0.00", "1000.00", "-1.00", f"{value}1"]

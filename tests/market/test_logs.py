@@ -28,7 +28,7 @@ from numgenius_core.errors import (
     UnknownId,
     WrongType,
 )
-from numgenius_core.ids import AccountId, MachineId
+from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.listing import Mode
 from numgenius_core.market import (
     Market,
@@ -40,10 +40,12 @@ from numgenius_core.market import (
     views,
 )
 from numgenius_core.market.events import (
+    BalanceRanOut,
     ChargeDue,
     ContractCreated,
     CreditAdded,
     Event,
+    InstanceDestroyed,
     InstanceExpired,
     InstanceLabelled,
     SettingsSet,
@@ -734,6 +736,39 @@ class TestRequests:
         writer.execute(c.Tick(), at=START + timedelta(days=9))
         assert seen == ["ChargeDue", "BalanceLow", "BalanceRanOut", "InstanceStopped"]
 
+    def test_a_reaction_sees_the_market_on_which_its_commands_are_carried_out(self) -> None:
+        """After the whole command, and after the reactions to the events before."""
+        seen: list[tuple[str, bool, Money]] = []
+
+        def charged(market: Market, event: Event) -> Iterable[c.Command]:
+            account = market.account(ANN)
+            seen.append((type(event).__name__, account.charge_told, account.ledger.amount))
+            if isinstance(event, ChargeDue):
+                yield c.AddCredit(account=ANN, amount=Money(50))
+
+        writer = Writer(MemoryLog(), react=charged)
+        writer.execute(c.AddCredit(account=ANN, amount=Money(10)), at=START)
+        seen.clear()
+        low = c.SetThresholds(by=ANN, charge=Money(20), notice=Money(15))
+        writer.execute(low, at=START)
+        assert seen == [
+            ("ThresholdsSet", True, Money(10)),  # what came of it is known already
+            ("ChargeDue", True, Money(10)),
+            ("BalanceLow", False, Money(60)),  # the card was charged
+        ]
+
+    def test_a_reaction_to_what_comes_due_sees_all_of_that_instant(self) -> None:
+        states: list[InstanceState] = []
+
+        def noted(market: Market, event: Event) -> Iterable[c.Command]:
+            if isinstance(event, BalanceRanOut):
+                states.extend(each.state for each in views.instances_of(market, ANN))
+            return ()
+
+        writer = self.runs_dry(noted)
+        writer.execute(c.Tick(), at=second(1 + 120 * 3_600))
+        assert states == [InstanceState.STOPPED]  # though it stops in a later event
+
     def test_a_command_that_is_made_from_those_before_it(self) -> None:
         writer = furnished(MemoryLog())
         offer = writer.market.machine(MachineId(1)).offer_id(0)
@@ -1006,6 +1041,17 @@ class TestWhatIsRefused:
         log._events.pop()
         with pytest.raises(RuleViolation, match="log: need the 4 events that it had, got 3"):
             writer.catch_up()
+
+    @pytest.mark.parametrize("kept", [False, True])
+    def test_one_that_contradicts_is_named_by_its_row(self, *, kept: bool) -> None:
+        log = MemoryLog()
+        writer = furnished(log)  # four events
+        if kept:
+            writer.checkpoint()
+        log._events += [gone := InstanceDestroyed(at=START, contract=ContractId(99)), gone]
+        for catch_up in (writer.catch_up, lambda: Writer(log)):
+            with pytest.raises(UnknownId, match=r"^events, row 5\.contract: need an instance that"):
+                catch_up()
 
     def test_a_checkpoint_of_nothing(self) -> None:
         log = MemoryLog()

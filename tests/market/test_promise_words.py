@@ -196,14 +196,14 @@ class TestEventsThatContradict:
 
     def test_of_more_than_is_held(self) -> None:
         w, number = promising()
-        much = day_of(escrow_to_host=Money(100))
-        at_most = self.told(number, w, DAY, day=much)
-        assert at_most.startswith("event.day: need at most of the $")
-        assert at_most.endswith(" in the escrow, got $100.00")
-        everything = self.told(number, w, DAY, day=much, closes=True)
-        assert everything == at_most.replace("at most of", "all of")
-        nothing = day_of(escrow_to_host=Money(0), escrow_to_client=Money(0))
-        assert self.told(number, w, DAY, day=nothing, closes=True).endswith(" got $0.00")
+        much, fee = day_of(escrow_to_host=Money(100)), day_of().fee
+        place = "event.day.escrow_to_host: need"
+        assert self.told(number, w, DAY, day=much) == (
+            f"{place} $0.00, what is due to the host, got $100.00"
+        )
+        everything = f"{place} ${Money(63) + fee}, what is due to the host"
+        for day, got in ((much, "$100.00"), (day_of(), "$0.00")):
+            assert self.told(number, w, DAY, day=day, closes=True) == f"{everything}, got {got}"
 
     def test_a_midnight_that_was_left_out(self) -> None:
         w, number = promising()

@@ -345,6 +345,8 @@ class MarketMachine(CheckedMarket):
             on = pick % 7 > 1
             command = c.SetThresholds(by=name, charge=charge, notice=notice, notice_enabled=on)
             self.run(command, at)
+            if pick // 8 % 2:  # again, the notice switched
+                self.run(evolve(command, notice_enabled=not on), at)
         elif pick % 8 == 2 and self.model.no_grace:
             self.run(c.Tick(), at)
             dry = [one for one, purse in self.model.purses.items() if purse.balance < 0]

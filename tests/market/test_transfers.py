@@ -125,10 +125,6 @@ class TestTransfers:
         w = world()
         [event] = transfer(w, 900)
         twice = evolve(w.market, e.CreditAdded(at=second(0), account=BOB, amount=Money(1)))
-        rest = e.PayoutInvoiced(
-            at=second(0), account=ANN, amount=Money.from_ticks(1), paid_on=second(7 * DAY)
-        )
-        assert evolve(twice, rest).paid_out == Money.from_ticks(1)
         for wrong in (
             event,  # a second time: there are $100
             e.CreditTransferred(at=second(0), account=BOB, recipient=BOB, amount=Money(1)),
@@ -138,6 +134,21 @@ class TestTransfers:
         ):
             with pytest.raises(RuleViolation):
                 evolve(twice, wrong)
+
+    def test_a_log_that_pays_out_more_than_was_earned_is_found_out(self) -> None:
+        """A host's balance is $1,036, of which she paid in $1,000."""
+        w = world()
+        w.do(c.AddCredit(account=HOST, amount=Money(1_000)))
+        w.rent(1)
+        w.do(c.Tick(), 36 * 3_600)
+        for amount in (Money(0), Money(36) + Money.from_ticks(1), Money(1_036)):
+            paid = e.PayoutInvoiced(at=w.now, account=HOST, amount=amount, paid_on=second(9 * DAY))
+            with pytest.raises(RuleViolation) as refusal:
+                evolve(w.market, paid)
+            need = "amount: need an amount up to the earnings of $36.00"
+            assert str(refusal.value) == f"{need}, got {amount}"
+        rest = e.PayoutInvoiced(at=w.now, account=HOST, amount=Money(36), paid_on=second(9 * DAY))
+        assert evolve(w.market, rest).paid_out == Money(36)
 
 
 def earning(hours: int = 100, price: str = "1") -> World:

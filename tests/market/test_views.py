@@ -118,7 +118,7 @@ VIEWS: dict[str, Asked] = {
     "preview": _previewed,
     "promise_of": lambda market, at: views.promise_of(market, min(market.homes), at),
     "quotes": lambda market, at: views.quotes(market, at, timedelta(hours=1)),
-    "runway": lambda market, at: views.runway(market, ANN, at).balance,
+    "runway": lambda market, at: [views.runway(market, each, at) for each in (ANN, BOB, HOST)],
     "until": lambda market, at: views.until(market, at).accounts,
     "uptime_history": lambda market, at: views.uptime_history(market, MachineId(1), at),
     "volume_offers": views.volume_offers,
@@ -434,10 +434,14 @@ class TestOnlyAPartIsLookedAt:
         for event in find_events(decision.events, BalanceRanOut):
             ended.setdefault(event.account, event.at)
         for name in market.accounts:
-            assert views.balance(market, name, at) == whole.account(name).ledger.at(at)
+            there = whole.account(name).ledger.at(at)
+            assert views.balance(market, name, at) == there
             found = views.runway(market, name, market.now, horizon=timedelta(days=days))
             if found.balance > Money(0):
                 assert found.ends_at == ended.get(name)
+            later = views.runway(market, name, at, horizon=timedelta(days=days))
+            assert later.balance == there
+            assert later == views.runway(whole, name, at, horizon=timedelta(days=days))
 
     def test_who_has_gpus_on_demand_depends_on_nobody(self) -> None:
         w = world(8)

@@ -336,6 +336,20 @@ class TestEndsAlign:
         w.do(c.Relist(by=HOST, machine=M1))
         assert offer_of(w).ends_at == second(5 * DAY)
 
+    @pytest.mark.parametrize("size", [None, 300 * GB])
+    def test_nor_if_it_changes_the_size_or_the_price(self, size: int | None) -> None:
+        """MARKET_PAGES e: of a machine that is listed already, an end that is left out is kept."""
+        w = a_world(end=second(10 * DAY))
+        listed(w, end=second(5 * DAY))
+        volumes: dict[str, Any] = {"volume_mb": size, "volume_price": PerGbMonth("0.3")}
+        w.do(c.Relist(by=HOST, machine=M1, **volumes))
+        assert (offer_of(w).price, offer_of(w).ends_at) == (PerGbMonth("0.3"), second(5 * DAY))
+        w.do(c.Relist(by=HOST, machine=M1, end=second(20 * DAY), **volumes))
+        assert offer_of(w).ends_at == second(20 * DAY)
+        listed(w, end=second(5 * DAY))
+        w.list(prices(), end=second(10 * DAY), **volumes)
+        assert offer_of(w).ends_at == second(10 * DAY)
+
     def test_a_rolling_end_rolls_it_too(self) -> None:
         w = a_world(rolling=timedelta(days=10), volume_mb=500 * GB)
         number = rent(w)

@@ -318,6 +318,11 @@ class TestDirectives:
             ("target_reliability=0.95", Mode.ON_DEMAND, "3.5404"),
             ("target_reliability>=0.95", Mode.ON_DEMAND, "3.5404"),
             ("target_reliability=0.98 target_reliability>=0.5", Mode.ON_DEMAND, "3.9139"),
+            ("target_reliability in [0.95]", Mode.ON_DEMAND, "3.5404"),
+            # A claim of 0.96 is found too, so nothing above 0.95 is asked of a host.
+            ("target_reliability in [0.98,0.95]", Mode.ON_DEMAND, "3.5404"),
+            ("target_reliability in [0.5,0.9] target_reliability=0.95", Mode.ON_DEMAND, "3.5404"),
+            ("target_reliability notin [0.95]", Mode.ON_DEMAND, "3.5000"),
             ("target_reliability=0.995", Mode.ON_DEMAND, "3.5000"),  # none to buy
             ("target_reliability=2", Mode.ON_DEMAND, "3.5000"),
             ("target_reliability=null", Mode.ON_DEMAND, "3.5000"),

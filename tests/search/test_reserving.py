@@ -64,6 +64,10 @@ class TestTheDiscountOfTheDuration:
         rate, _ = quoted(an_offer(days=90), "duration<=400")
         assert rate == Decimal("0.0375")  # until it ends
 
+    @pytest.mark.parametrize("days", ["90", "200,90"])
+    def test_of_several_any_of_which_will_do_the_shortest(self, days: str) -> None:
+        assert quoted(an_offer(), f"duration in [{days}]")[0] == Decimal("0.0375")
+
     def test_an_offer_that_never_ends_and_one_that_ended(self) -> None:
         assert quoted(an_offer(days=None))[0] == Decimal("0.05")
         assert quoted(an_offer(days=-1))[0] == 0

@@ -17,7 +17,7 @@ from examples.marketplace.sql_log import SCHEMA, InDoubt, SqlLog
 from examples.marketplace.sqlite_log import SqliteLog
 from log_checks import LAWS, furnished, paid, rent
 from market_world import ANN, BOB, HOST, START, second
-from numgenius_core.errors import Conflict, NumgeniusError, ParseError
+from numgenius_core.errors import Conflict, NumgeniusError, ParseError, RuleViolation
 from numgenius_core.ids import AccountId
 from numgenius_core.market import Market, commands as c, find_events, replay, views
 from numgenius_core.market.events import ContractCreated, CreditAdded
@@ -530,6 +530,14 @@ class TestStarts:
             Writer(opens())
         log.insert("DELETE FROM events WHERE number = ?", [(3,)])
         with pytest.raises(ParseError, match="events, row 3: need an event, got row 4"):
+            Writer(opens())
+
+    def test_so_does_one_that_contradicts(self, opens: Opens) -> None:
+        log = opens()
+        furnished(log)
+        twice = "UPDATE events SET event = (SELECT event FROM events WHERE number = 3) WHERE number"
+        log.insert(f"{twice} = ?", [(4,)])
+        with pytest.raises(RuleViolation, match=r"^events, row 4\.machine\.id: need a new number"):
             Writer(opens())
 
     def test_tables_of_a_later_version_are_left_alone(self, opens: Opens) -> None:

@@ -175,6 +175,9 @@ class TestThresholds:
         desk.rent()
         desk.clock.pass_(hours=11)
         assert kinds(desk, "ann")[-2:] == ["balance low", "charge due"]
+        for name, value in (("balance_threshold_enabled", False), ("autobill_threshold", 9_990)):
+            desk.ask("ann", "PUT", "/users/", {name: value})
+        assert kinds(desk, "ann").count("charge due") == 1  # its card may be charged right now
 
     @pytest.mark.parametrize(
         ("body", "status", "why"),

@@ -103,6 +103,11 @@ class TestWhatIsOffered:
         desk.ask(HOST, "POST", "/volumes/", body)
         assert found(desk)[0]["end_date"] == epoch(20)
         assert machine(desk)["end_date"] == epoch(45)  # the other way round it moves nothing
+        desk.list(vol_price=0.3)
+        assert (found(desk)[0]["storage_cost"], found(desk)[0]["end_date"]) == (0.3, epoch(20))
+        told = desk.list(vol_price=0.2, end_date=epoch(45))
+        assert [each["id"] for each in told["results"][0]["new_contracts"]] == [offer(desk)]
+        assert found(desk)[0]["end_date"] == epoch(45)
 
     def test_alone_it_has_the_clients_defaults(self, desk: Desk) -> None:
         told = desk.ask(HOST, "POST", "/volumes/", {"machine": 1001})

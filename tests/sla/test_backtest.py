@@ -145,6 +145,21 @@ class TestTheConstants:
                 assert (found.net > Money(0)) == (found.r_eff > found.r_be)
         assert tried(PARTS // 10**3, 30).r_be is None  # nothing costs the fees
 
+        # A hundred days of $84 with $0.97 of fee each, the last one dead: $97 came in, $84 went
+        # back, less than the fees and more than nothing, which a constant uptime pays at the step.
+        found = backtest(
+            rented(100, *[0] * 99, 1_440),
+            PRICE,
+            PROMISE,
+            target="0.95",
+            days=100,
+            rules=SlaRules(credit=Step()),
+        )
+        assert f"{found.net:.2f}" == "13.01"
+        assert found.r_eff is not None
+        assert found.r_be is not None
+        assert found.r_eff > found.r_be
+
 
 class TestTheRecord:
     """The answer of the API, key by key."""

@@ -106,11 +106,34 @@ class TestTheInterval:
         )
         assert [band.count for band in found.bands] == [1, 2, 2, 2, 2, 1]
         assert sum(band.seconds for band in found.bands) == 60 * sum(minutes)
-        assert found.to_dicts()[5] == {"name": "a day or more", "count": 1, "seconds": 86_400}
+        longest = {"name": "a day or more", "count": 1, "seconds": 86_400, "uptime": 89 / 90}
+        assert found.to_dicts()[5] == longest
         lines = str(found).splitlines()
         assert lines[0].startswith("uptime 97.1")
         assert lines[0].endswith("of 90.0 rented days")
-        assert len(lines) == 8
+        assert len(lines) == 2 + 6 + 10  # a heading, the bands, the ten days
+
+    def test_outages_by_their_day(self) -> None:
+        """Issue: "by day and by length of outage"; of a day that was rented in part, its part."""
+        rentals = (Interval(T0, T0 + 5 * DAY), Interval(T0 + 6 * DAY + 18 * HOUR, T0 + 7 * DAY))
+        outages = tuple(
+            Outage(period=Interval(T0 + timedelta(hours=a), T0 + timedelta(hours=b)))
+            for a, b in ((2, 3), (5, 6), (47, 50), (163, 166), (96, 97), (121, 130))
+        )
+        found = estimate_uptime(UptimeHistory(rentals=rentals, outages=outages))
+        assert [(day.name, day.count, day.seconds, day.uptime) for day in found.days] == [
+            ("2026-07-07", 1, 3 * 3_600, Fraction(1, 2)),  # three of six hours
+            ("2026-07-01", 2, 2 * 3_600, Fraction(22, 24)),
+            ("2026-07-03", 1, 2 * 3_600, Fraction(22, 24)),  # from the day before on
+            ("2026-07-02", 1, 1 * 3_600, Fraction(23, 24)),
+            ("2026-07-05", 1, 1 * 3_600, Fraction(23, 24)),
+        ]
+        assert [row["name"] for row in found.to_dicts()[6:]] == [day.name for day in found.days]
+        assert estimate_uptime(with_outages(30, 0)).days == ()
+
+    def test_the_table_has_the_ten_worst_days(self) -> None:
+        found = estimate_uptime(with_outages(30, 12))
+        assert (len(found.days), len(found.table().rows)) == (12, 6 + 10)
 
     def test_what_is_refused(self) -> None:
         history = with_outages(10, 1)

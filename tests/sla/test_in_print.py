@@ -102,13 +102,19 @@ class TestTables:
         assert str(estimate_uptime(history(*lengths), confidence="0.9")) == printed(
             """
             uptime 95.0625% (81.9998% to 99.2077%) of 30.0 rented days
-            outages                count  hours
-            under a minute             0   0.00
-            1 to 10 minutes            1   0.05
-            10 minutes to an hour      1   0.50
-            1 to 6 hours               1   3.00
-            6 to 24 hours              1   7.00
-            a day or more              1  25.00
+            outages                count  hours     uptime
+            under a minute             0   0.00  100.0000%
+            1 to 10 minutes            1   0.05   99.9931%
+            10 minutes to an hour      1   0.50   99.9306%
+            1 to 6 hours               1   3.00   99.5833%
+            6 to 24 hours              1   7.00   99.0278%
+            a day or more              1  25.00   96.5278%
+            2026-07-07                 1  24.00    0.0000%
+            2026-07-05                 1   7.00   70.8333%
+            2026-07-03                 1   3.00   87.5000%
+            2026-07-08                 1   1.00   95.8333%
+            2026-07-02                 1   0.50   97.9167%
+            2026-07-01                 1   0.05   99.7917%
             """
         )
 

@@ -108,6 +108,15 @@ class TestTheBacktest:
             "3,600 s of outages outside of rentals do not count",
         ]
 
+    def test_the_days_before_an_end(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
+        with pytest.raises(SystemExit):
+            main(["sla", "backtest", "--help"])
+        told = " ".join(capsys.readouterr().out.split())
+        assert "a date is its midnight, the day of a later instant counts whole" in told
+        for end, last in (("2026-07-10", "2026-07-09"), ("2026-07-10T00:00:01Z", "2026-07-10")):
+            found = answer(capsys, "sla", "backtest", history, *self.words, "--end", end)
+            assert found["days"][-1]["day"] == last
+
     def test_days_without_rental(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
         words = (*self.words, "--end", "2026-09-01T00:00:00Z", "--days", "2")
         assert main(["sla", "backtest", history, *words]) == 0
@@ -349,6 +358,10 @@ class TestAdvice:
         ):
             assert main([*words, *more]) == 0
             assert capsys.readouterr().out.splitlines()[-1] == said
+        worst = [{"day": day, "seconds": 14_400, "uptime": 0.833333333} for day in days]
+        assert answer(capsys, *words)["worst_days"] == worst
+        assert main([*words]) == 0
+        assert "2026-07-02                 1   4.00   83.3333%" in capsys.readouterr().out
 
     def test_a_bad_one(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
         words = ("sla", "advise", history, "--price", "3.50", "--target", "0.9")

@@ -56,13 +56,14 @@ class Purse:
     had: bool = False
     charge: int | None = None
     notice: int | None = None
+    silent: bool = False
     told: set[str] = field(default_factory=set)
     paid_in: int = 0
     last_friday: int | None = None
 
     @property
     def thresholds(self) -> list[tuple[str, int]]:
-        """What it is to be told of, and at which balance."""
+        """What it has set, and at which balance."""
         both = (("charge", self.charge), ("notice", self.notice))
         return [(name, least) for name, least in both if least is not None]
 
@@ -367,7 +368,7 @@ class Model(VolumeModel, PromiseModel):
         for what, least in purse.thresholds:
             if purse.balance > least:
                 purse.told.discard(what)
-            elif what not in purse.told:
+            elif what not in purse.told and not (what == "notice" and purse.silent):
                 purse.told.add(what)
                 self.fallen.append((self.now, name, what))
 
@@ -503,8 +504,13 @@ class Model(VolumeModel, PromiseModel):
         least = [None if m is None else m.ticks for m in (command.charge, command.notice)]
         need(all(each is None or each >= 0 for each in least))
         purse = self.purses[command.by]
-        purse.charge, purse.told = least[0], set()
-        purse.notice = least[1] if command.notice_enabled else None
+        for what, before, now in zip(
+            ("charge", "notice"), (purse.charge, purse.notice), least, strict=True
+        ):
+            if now != before:
+                purse.told.discard(what)
+        purse.charge, purse.notice = least
+        purse.silent = not command.notice_enabled
 
     def _delete_unpaid(self, command: Any) -> None:
         """Only without grace: what is allowed else, other tests say."""

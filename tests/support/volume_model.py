@@ -125,7 +125,8 @@ class VolumeModel:
         if size:
             prices = rig.listing.prices
             steps = prices.storage if price is None else price.steps
-            rig.volumes = VolumesListed(size, steps, prices.fee)
+            end = NEVER if rig.volumes is None else rig.volumes.end
+            rig.volumes = VolumesListed(size, steps, prices.fee, end)
 
     # --- commands ---------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from numgenius_core.errors import NumgeniusError
 from numgenius_core.intervals import Interval
 from numgenius_core.market import Market, commands as c, events as e, execute, replay, views
 from numgenius_core.money import Money
+from numgenius_core.sla import LinearCredit
 from numgenius_core.testing import Books, Played, Step, books_of, dollars, playing
 
 Done = tuple[Market, Sequence[e.Event]]
@@ -287,28 +288,30 @@ def never_settles(steps: Sequence[Step]) -> Played:
 
 def pays_nothing_back(steps: Sequence[Step]) -> Played:
     """Keep the credit of a missed promise."""
-    return _settling(lambda _, __: True)(steps)
+    return playing(_unpaid)(steps)
 
 
 def pays_back_the_last_day(steps: Sequence[Step]) -> Played:
     """Of several days that are settled at one look at the clock, pay back the last alone."""
-    return _settling(lambda event, events: any(each.at > event.at for each in events))(steps)
 
-
-def _settling(
-    keeps: Callable[[e.PromiseSettled, Sequence[e.Event]], bool],
-) -> Callable[[Sequence[Step]], Played]:
-    def without_credit(market: Market, command: c.Command, at: datetime) -> Done:
+    def last_alone(market: Market, command: c.Command, at: datetime) -> Done:
         _, events = execute(market, command, at)
-        changed = [
-            evolve(each, day=evolve(each.day, credit=Money(0), escrow_to_client=Money(0)))
-            if isinstance(each, e.PromiseSettled) and keeps(each, events)
-            else each
-            for each in events
-        ]
-        return replay(changed, market), changed
+        days = sorted({each.at for each in events if isinstance(each, e.PromiseSettled)})
+        before: Sequence[e.Event] = ()
+        if len(days) > 1:
+            market, before = _unpaid(market, c.Tick(), days[-2])
+        market, events = execute(market, command, at)
+        return market, (*before, *events)
 
-    return playing(without_credit)
+    return playing(last_alone)(steps)
+
+
+def _unpaid(market: Market, command: c.Command, at: datetime) -> Done:
+    """Settle days by a schedule that pays nothing back."""
+    rules = evolve(market.settings.sla, credit=LinearCredit(points=[(0, 0), (1, 0)]))
+    unpaid = evolve(market, settings=evolve(market.settings, sla=rules))
+    after, events = execute(unpaid, command, at)
+    return evolve(after, settings=market.settings), events
 
 
 def pays_hosts_at_once(steps: Sequence[Step]) -> Played:

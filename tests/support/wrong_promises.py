@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from numgenius_core.offer import Offer
 from numgenius_core.sla import Cover, Outage, SlaTerms, UptimeHistory
 from numgenius_core.testing import RULES, dollars
+from wrong_bills import WRONG_BILLS
 
 our_fee: Final = RULES["sla_fee"].ours
 our_credit: Final = RULES["sla_credit"].ours
@@ -37,7 +37,7 @@ def dearer_claims(claim: Fraction, spread: Fraction, target: Fraction) -> Fracti
 
 def discount_for_strictness(claim: Fraction, spread: Fraction, target: Fraction) -> Fraction:
     """Give high targets away."""
-    found: Fraction = our_fee(claim, spread, min(target, 1 - target / 20))
+    found: Fraction = our_fee(claim, spread, target)
     return found if target <= Fraction(95, 100) else found * (1 - target)
 
 
@@ -58,6 +58,47 @@ def dearest_where_it_is_easy(claim: Fraction, spread: Fraction, target: Fraction
     if target == claim:
         return Fraction(1_000)
     return Fraction(1155, 100_000) * (1 - target) * 20 * spread * 2
+
+
+def straight(claim: Fraction, spread: Fraction, target: Fraction) -> Fraction:
+    """Draw a line through the published fee, a third of a cent for each hundredth of target."""
+    return Fraction(1155, 100_000) + (target - Fraction(95, 100)) / 3
+
+
+def reward_for_confidence(claim: Fraction, spread: Fraction, target: Fraction) -> Fraction:
+    """Take something off for a narrow spread, whatever the fee is."""
+    found: Fraction = our_fee(claim, spread, target)
+    return found + (spread - Fraction(1, 2)) / 100
+
+
+def by_the_gap(claim: Fraction, spread: Fraction, target: Fraction) -> Fraction:
+    """Ask for the distance of the target from the claim, as if it were the risk."""
+    return Fraction(1155, 100_000) * (claim - target) * 25
+
+
+def in_proportion_to_both(claim: Fraction, spread: Fraction, target: Fraction) -> Fraction:
+    """Ask in proportion to what is claimed and to what is bought."""
+    return Fraction(1155, 100_000) * claim * target / Fraction(9405, 10_000)
+
+
+def confidence_for_spread(claim: Fraction, spread: Fraction, target: Fraction) -> Fraction:
+    """Take the confidence where the spread is meant."""
+    found: Fraction = our_fee(claim, 1 / (1 + spread), target)
+    return found
+
+
+def by_the_band(claim: Fraction, spread: Fraction, target: Fraction) -> Fraction:
+    """Price the band of confidence that is shown, the high one as the best."""
+    found: Fraction = our_fee(claim, Fraction(1, 2), target)
+    if spread <= Fraction(32, 100):
+        return found * 6 / 5
+    return found if spread <= Fraction(71, 100) else found * 4 / 5
+
+
+def a_day_for_an_hour(claim: Fraction, spread: Fraction, target: Fraction) -> Fraction:
+    """Take the fee of a day for that of an hour."""
+    found: Fraction = our_fee(claim, spread, target) * 24
+    return found
 
 
 def all_or_nothing(target: Fraction, blend: Fraction) -> Fraction:
@@ -90,6 +131,26 @@ def all_of_it_just_below(target: Fraction, blend: Fraction) -> Fraction:
 def less_for_the_dead(target: Fraction, blend: Fraction) -> Fraction:
     """Take a day of no uptime for a day without data."""
     return Fraction(0) if not blend else Fraction(our_credit(target, blend))
+
+
+def from_full_uptime(target: Fraction, blend: Fraction) -> Fraction:
+    """Measure the shortfall from a day without outage."""
+    return min(Fraction(1), (1 - blend) * 10)
+
+
+def one_target_for_all(target: Fraction, blend: Fraction) -> Fraction:
+    """Hold everybody to the highest target that is sold."""
+    return Fraction(our_credit(max(target, Fraction(99_999, 100_000)), blend))
+
+
+def a_tenth_on_top(target: Fraction, blend: Fraction) -> Fraction:
+    """Pay a fine on top of what was lost."""
+    return Fraction(our_credit(target, blend)) * 11 / 10
+
+
+def takes_back_above(target: Fraction, blend: Fraction) -> Fraction:
+    """Let a good day make up for what bad ones paid."""
+    return Fraction(our_credit(target, blend)) - max(Fraction(0), blend - target) / 2
 
 
 Rows = list[tuple[Fraction, ...]]
@@ -195,129 +256,88 @@ def nothing_paid_back(bought: Cover, history: UptimeHistory, midnight: int) -> R
     return [(*row[:4], Fraction(0), row[5] + row[4]) for row in rows]
 
 
-our_bill: Final = RULES["sla_bill"].ours
-our_slices: Final = RULES["sla_slices"].ours
+def gross_goes_in(bought: Cover, history: UptimeHistory, midnight: int) -> Rows:
+    """Put what the client pays into the escrow, the platform's share with it."""
+    rows = rows_of(bought, history, midnight)
+    return [(*row[:3], row[0], row[4], row[5] + row[0] - row[3]) for row in rows]
 
 
-def a_claim_costs(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
-    """Take the fee of whoever rents an offer with a claim."""
-    known = offer.promise
-    return bill(offer, length, disk, known.claim if known and target is None else target)
+def a_tenth_more(bought: Cover, history: UptimeHistory, midnight: int) -> Rows:
+    """Pay a fine on top of the credit."""
+    rows = rows_of(bought, history, midnight)
+    return [(*row[:2], row[2] * 11 / 10, *row[3:]) for row in rows]
 
 
-def bill(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
-    return tuple(map(dollars, our_bill(offer, length, disk, target)))
+def fee_back_too(bought: Cover, history: UptimeHistory, midnight: int) -> Rows:
+    """Pay back the fee of a bad day beside its compute."""
+    rows = rows_of(bought, history, midnight)
+    return [(*row[:2], row[2] and row[2] + row[1], *row[3:]) for row in rows]
 
 
-def cheaper_with_a_promise(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
-    """Take a hundredth off the GPUs of whoever buys a promise."""
-    total, fee, payout = bill(offer, length, disk, target)
-    return (total if target is None else total - (total - fee) / 100), fee, payout
+def credit_off_the_bill(bought: Cover, history: UptimeHistory, midnight: int) -> Rows:
+    """Bill a day less its credit, and pay nothing back."""
+    zero, rows = Fraction(0), rows_of(bought, history, midnight)
+    return [(row[0] - row[2], row[1], zero, row[3] - row[4], zero, row[5]) for row in rows]
 
 
-def shared_fee(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
-    """Give the platform its share of the fee, too."""
-    total, fee, payout = bill(offer, length, disk, target)
-    return total, fee, payout - fee * offer.prices.platform_fee
+def fee_while_up(bought: Cover, history: UptimeHistory, midnight: int) -> Rows:
+    """Take no fee for the hours of an outage."""
+    rows, hours = rows_of(bought, history, midnight), history.down_seconds
+    left = 1 - Fraction(hours, history.rented_seconds)
+    return [(row[0], row[1] * left, *row[2:5], row[5] - row[1] * (1 - left)) for row in rows]
 
 
-def in_cents(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
-    """Round the fee of a stay to cents."""
-    total, fee, payout = bill(offer, length, disk, target)
-    cents = Fraction(round(fee * 100), 100)
-    return total - fee + cents, cents, payout - fee + cents
+def the_day_was_not_full(bought: Cover, history: UptimeHistory, midnight: int) -> Rows:
+    """Take the hours before a rental began, and after it ended, for hours of outage."""
+    rows, found = rows_of(bought, history, midnight), []
+    for row in rows:
+        up = row[0] / (dollars(bought.compute) * 24) if bought.compute.steps else Fraction(1)
+        missing = max(Fraction(0), bought.terms.target - up) * row[0]
+        found.append((*row[:2], max(row[2], missing), *row[3:]))
+    return found
 
 
-def whole_hours(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
-    """Bill the fee of each hour that was begun."""
-    total, fee, payout = bill(offer, length, disk, target)
-    begun = fee * Fraction(-(-length // 3_600) * 3_600, length)
-    return total - fee + begun, begun, payout - fee + begun
+def begins_in_debt(bought: Cover, history: UptimeHistory, midnight: int) -> Rows:
+    """Let a new contract begin with a memory of nothing, as if it had been down before."""
+    first = history.rentals[0].start.replace(hour=0, minute=0, second=0)
+    dead = type(history.rentals[0])(first - 40 * DAY, first)
+    later = (each for each in history.outages if each.period.start >= first)
+    outages = (Outage(period=dead), *later)
+    whole = evolve(history, rentals=(dead, *history.rentals), outages=outages)
+    days = len(rows_of(bought, history, 0))
+    return rows_of(bought, whole, 0)[-days:]
 
 
-def within_the_price(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
-    """Take the fee out of the price of the GPUs."""
-    total, fee, payout = bill(offer, length, disk, target)
-    return total - fee, fee, payout
+def between_target_and_claim(bought: Cover, history: UptimeHistory, midnight: int) -> Rows:
+    """Measure the day against the middle of what was claimed and what was bought."""
+    terms = bought.terms
+    middle = Fraction(int((terms.target + terms.promise.claim) * 5 * 10**8), 10**9)
+    return rows_of(evolve(bought, terms=SlaTerms(terms.promise, middle)), history, midnight)
 
 
-def below_nothing(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
-    """Pay whoever buys a promise."""
-    total, fee, payout = bill(offer, length, disk, target)
-    return total - 2 * fee, -fee, payout - 2 * fee
+def forgets_bad_days(bought: Cover, history: UptimeHistory, midnight: int) -> Rows:
+    """Begin the memory anew at a midnight at which a run of settlements was broken off."""
+    rows, (rental,) = rows_of(bought, history, 0), history.rentals
+    cut = rental.start.replace(hour=0, minute=0, second=0) + midnight * DAY
+    if not 0 < midnight < len(rows):
+        return rows
+    later = evolve(history, rentals=(type(rental)(cut, rental.end),))
+    return [*rows[:midnight], *rows_of(bought, later, 0)]
 
 
-def dearer_where_there_is_a_promise(
-    offer: Offer, length: int, disk: int, target: Fraction | None
-) -> Any:
-    """Let the price of whoever buys no promise know of it."""
-    total, fee, payout = bill(offer, length, disk, target)
-    more = Fraction(1, 100) if offer.promise is not None else Fraction(0)
-    return total + more, fee, payout
+def a_day_in_both(bought: Cover, history: UptimeHistory, midnight: int) -> Rows:
+    """Settle the day before a break-off a second time after it."""
+    rows = rows_of(bought, history, midnight)
+    return [*rows[:midnight], *rows[max(0, midnight - 1) :]] if midnight < len(rows) else rows
 
 
-def always_a_cent(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
-    """Take a cent for a promise that nobody asked for."""
-    total, fee, payout = bill(offer, length, disk, target)
-    return total, fee or Fraction(1, 100), payout
+def a_day_ahead_is_enough(bought: Cover, history: UptimeHistory, midnight: int) -> Rows:
+    """Forgive what was announced a day ahead wholly, as older pages have it."""
+    outages = tuple(each for each in history.outages if each.notice < 86_400)
+    return rows_of(bought, evolve(history, outages=outages), midnight)
 
 
-def for_nothing(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
-    """Give a promise away."""
-    return bill(offer, length, disk, None)
-
-
-def nothing_for_the_host(offer: Offer, length: int, disk: int, target: Fraction | None) -> Any:
-    """Pay the host the fee of the promise alone."""
-    total, fee, _ = bill(offer, length, disk, target)
-    return total, fee, fee
-
-
-def no_days(contracts: Any) -> list[Rows]:
-    """Settle nothing."""
-    return [[] for _ in contracts]
-
-
-def loses_the_last(contracts: Any) -> Any:
-    """Settle all contracts but one."""
-    return our_slices(contracts[:-1] if len(contracts) > 1 else contracts)
-
-
-def a_cent_a_day(contracts: Any) -> list[Rows]:
-    """Pay back a cent on every day of every contract."""
-    cent = Fraction(1, 100)
-    rows = [[tuple(map(dollars, day)) for day in days] for days in our_slices(contracts)]
-    return [[(*day[:2], day[2] + cent, *day[3:]) for day in days] for days in rows]
-
-
-def the_machine_is_down(contracts: Any) -> Any:
-    """Take an outage of one slice for one of the machine."""
-    first = contracts[0][1].outages
-    return our_slices([(bought, evolve(known, outages=first)) for bought, known in contracts])
-
-
-def one_pot(contracts: Any) -> list[Rows]:
-    """Share the credits of all contracts among them."""
-    rows = [[tuple(map(dollars, day)) for day in days] for days in our_slices(contracts)]
-    paid = sum((day[2] for days in rows for day in days), Fraction(0)) / len(rows)
-    return [[(*day[:2], paid / len(days), *day[3:]) for day in days] for days in rows]
-
-
-def first_come(contracts: Any) -> list[Rows]:
-    """Pay credits of a machine to its first contract only."""
-    rows = [[tuple(map(dollars, day)) for day in days] for days in our_slices(contracts)]
-    rest = [[(*day[:2], Fraction(0), *day[3:]) for day in days] for days in rows[1:]]
-    return [rows[0], *rest]
-
-
-def mean_of_slices(contracts: Any) -> Any:
-    """Give every contract the outages of the slice that was down longest."""
-    worst = max((known for _, known in contracts), key=lambda known: known.down_seconds)
-    return our_slices(
-        [(bought, evolve(known, outages=worst.outages)) for bought, known in contracts]
-    )
-
-
+DAY: Final = timedelta(days=1)
 TINY: Final = timedelta(seconds=1)
 
 WRONG_PROMISES: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
@@ -329,6 +349,13 @@ WRONG_PROMISES: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         older_text,
         below_zero,
         dearest_where_it_is_easy,
+        straight,
+        reward_for_confidence,
+        by_the_gap,
+        in_proportion_to_both,
+        confidence_for_spread,
+        by_the_band,
+        a_day_for_an_hour,
     ),
     "sla_credit": (
         all_or_nothing,
@@ -337,6 +364,10 @@ WRONG_PROMISES: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         without_a_cap,
         less_for_the_dead,
         all_of_it_just_below,
+        from_full_uptime,
+        one_target_for_all,
+        a_tenth_on_top,
+        takes_back_above,
     ),
     "sla_settlement": (
         free_while_down,
@@ -352,28 +383,18 @@ WRONG_PROMISES: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         always_a_little,
         fees_alone,
         nothing_paid_back,
+        gross_goes_in,
+        a_tenth_more,
+        fee_back_too,
+        credit_off_the_bill,
+        fee_while_up,
+        the_day_was_not_full,
+        begins_in_debt,
+        between_target_and_claim,
+        forgets_bad_days,
+        a_day_in_both,
+        a_day_ahead_is_enough,
     ),
-    "sla_bill": (
-        a_claim_costs,
-        cheaper_with_a_promise,
-        shared_fee,
-        in_cents,
-        whole_hours,
-        within_the_price,
-        below_nothing,
-        dearer_where_there_is_a_promise,
-        always_a_cent,
-        for_nothing,
-        nothing_for_the_host,
-    ),
-    "sla_slices": (
-        the_machine_is_down,
-        one_pot,
-        first_come,
-        mean_of_slices,
-        loses_the_last,
-        a_cent_a_day,
-        no_days,
-    ),
+    **WRONG_BILLS,
 }
 """By the rule that each gets wrong."""

@@ -14,6 +14,7 @@ import pytest
 from attrs import evolve, frozen
 from hypothesis import Phase, find, given, settings, strategies as st
 
+from broken_laws import CAUGHT
 from effort import FULL, up_to
 from market_world import ANN, HOST, START, World, prices, second, world
 from numgenius_core.billing import DaysOfGrace, GraceSchedule, History, Prepaid, Refunded
@@ -104,11 +105,20 @@ RARE = {
     *("not_over_midnight", "null_is_zero", "floor_forgotten", "fee_of_the_sum"),
     *("stops_at_the_first", "takes_all_for_extended", "tells_no_loading"),
     *("tells_no_rentals", "tells_no_traffic", "unsaid_is_another", "whatever_the_case"),
+    *("a_day_in_both", "between_target_and_claim", "forgets_bad_days"),
 }
 MISTAKES = [
     (rule, wrong)
     for rule, mistakes in WRONG.items()
     for wrong in mistakes
+    if FULL or wrong.__name__ not in RARE
+]
+# A short run sees one mistake that each law of promises catches soon, a full run all three.
+SEEN = [
+    pytest.param(rule, law, wrong, id=f"{rule}-{law}-{wrong.__name__}")
+    for rule, laws in CAUGHT.items()
+    for law, wrongs in laws.items()
+    for wrong in (wrongs if FULL else wrongs[:1])
     if FULL or wrong.__name__ not in RARE
 ]
 # A full run looks for the seldom ones.
@@ -160,6 +170,26 @@ class TestWrongImplementationsAreCaught:
         with pytest.raises(LawBroken) as caught:
             verify(rule, wrong, examples=3_000, smallest=False)
         assert caught.value.rule == rule
+        assert not caught.value.fault.startswith("raised ")
+
+
+class TestEachLawOfPromisesCatchesThree:
+    """Issue: "Laws, exported and each seen to catch at least three wrong implementations"."""
+
+    def test_three_are_named_for_each(self) -> None:
+        assert CAUGHT.keys() == {name for name in RULES if name.startswith("sla_")}
+        for rule, laws in CAUGHT.items():
+            assert [*laws] == [law.name for law in RULES[rule].laws]
+            for wrongs in laws.values():
+                assert len(set(wrongs)) >= 3
+                assert set(wrongs) <= set(WRONG[rule])
+
+    @pytest.mark.parametrize(("rule", "law", "wrong"), SEEN)
+    def test_it_is_caught_by_this_law(self, rule: str, law: str, wrong: Callable[..., Any]) -> None:
+        alone = evolve(RULES[rule], laws=(named(rule, law),))
+        with pytest.raises(LawBroken) as caught:
+            verify(alone, wrong, examples=3_000, smallest=False)
+        assert caught.value.law == law
         assert not caught.value.fault.startswith("raised ")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,16 +13,20 @@ import pytest
 from attrs import evolve, fields
 
 import document_values as known
+import numgenius_core.market as market_room
+from full_market import MACHINE as M1, full_market
+from market_world import ANN, HOST as OWNER, START
 from numgenius_core.bids import Claim
 from numgenius_core.billing.metering import metered
 from numgenius_core.contracts import Disk, Volume
-from numgenius_core.errors import RuleViolation, WrongType
+from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType
 from numgenius_core.frames import basket_price, offer_columns, price_chain
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval, fixed_duration
 from numgenius_core.listing import Mode
 from numgenius_core.maintenance import MachineSchedule
-from numgenius_core.market import Market, commands as c, execute, replay, views
+from numgenius_core.market import Market, commands as c, execute, journal, replay, views
+from numgenius_core.market.events import InstanceStopped
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
 from numgenius_core.planning import PriceSeries
@@ -174,3 +180,93 @@ class TestEveryQuestionRefusesWhatItCannotMean:
         for schedule, path in ((StepSchedule, "steps"), (LinearSchedule, "points")):
             with pytest.raises(WrongType, match=f"^{path}: need pairs of months and a discount"):
                 schedule(bad)
+
+
+FULL = full_market()
+WORLD = FULL.world
+STOP = c.Stop(by=ANN, contract=FULL.promised)
+GOOD: dict[str, Any] = {
+    "account": ANN,
+    "archive": WORLD.archive,
+    "at": WORLD.now,
+    "client": ANN,
+    "command": STOP,
+    "commands": [(STOP, WORLD.now)],
+    "contract": FULL.promised,
+    "disk": 1,
+    "duration": timedelta(days=1),
+    "event": execute(WORLD.market, STOP, WORLD.now)[1][0],
+    "events": execute(WORLD.market, STOP, WORLD.now)[1],
+    "horizon": timedelta(days=5),
+    "host": OWNER,
+    "id": FULL.kept,
+    "kind": InstanceStopped,
+    "machine": M1,
+    "market": WORLD.market,
+    "mode": Mode.ON_DEMAND,
+    "offer": FULL.offer,
+    "period": Interval(START, WORLD.now),
+    "volumes": FULL.volumes,
+}
+OTHERS: dict[str, list[dict[str, Any]]] = {
+    "deposit_of": [{"contract": FULL.reserved}],
+    "machine": [{"id": M1}],
+    "offer": [{"id": FULL.offer}],
+    "why_waiting": [{"contract": FULL.waiting}],
+    "instance": [{}, {"contract": FULL.destroyed}],
+    "promise_of": [{}, {"contract": FULL.destroyed}],
+    "statement_of": [{}, {"contract": FULL.destroyed}],
+    "uptime_history": [{}, {"contract": None}],
+    "volume": [{}, {"id": FULL.deleted}],
+    "volume_statement_of": [{}, {"id": FULL.deleted}],
+    "event_from_json": [{"text": journal.event_to_json(GOOD["event"])}],
+    "market_from_json": [{"text": journal.market_to_json(WORLD.market)}],
+}
+ASKED = {
+    name: getattr(face, name)
+    for face in (market_room, views, journal)
+    for name in face.__all__
+    if inspect.isfunction(getattr(face, name))
+}
+BAD = [object(), 1.5, Decimal("NaN"), START, GOOD["period"], Money(1), len, [object()], Market]
+
+
+def arguments(name: str, others: dict[str, Any]) -> dict[str, Any]:
+    """Return what a question can be asked with."""
+    return {each: {**GOOD, **others}[each] for each in inspect.signature(ASKED[name]).parameters}
+
+
+def ask(name: str, given: dict[str, Any]) -> None:
+    """Ask with copies, since what is executed goes into the archives."""
+    ASKED[name](**{key: copy(value) for key, value in given.items()})
+
+
+class TestEveryArgumentOfEveryQuestion:
+    """DESIGN: "Errors are ours": of a market that has everything, so that each line is reached."""
+
+    @pytest.mark.parametrize("name", ASKED)
+    def test_a_wrong_kind_is_refused(self, name: str) -> None:
+        for others in OTHERS.get(name, [{}]):
+            good = arguments(name, others)
+            ask(name, good)
+            for parameter in good:
+                for bad in self.bad_for(name, parameter, good[parameter]):
+                    with pytest.raises(NumgeniusError):
+                        ask(name, {**good, parameter: bad})
+
+    @pytest.mark.parametrize("name", ["instance", "promise_of", "statement_of", "volume"])
+    def test_an_archive_of_something_else(self, name: str) -> None:
+        *_, gone = OTHERS[name]
+        [number] = gone.values()
+        path = "volumes" if name == "volume" else "archive"
+        with pytest.raises(WrongType, match=rf"^{path}\[{number}\]: need an? [A-Z]\w+, got 5$"):
+            ask(name, {**arguments(name, gone), path: {number: 5}})
+
+    def bad_for(self, name: str, parameter: str, good: object) -> Iterator[object]:
+        """Yield what an argument cannot be: nothing of its own kind."""
+        for bad in BAD:
+            any_will_do = (name, parameter, type(bad)) == ("find_events", "events", list)
+            if type(bad) is not type(good) and not any_will_do:
+                yield bad
+        if parameter in ("archive", "volumes") and name in ("earnings", "uptime_history"):
+            yield {5: object()}

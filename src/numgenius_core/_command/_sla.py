@@ -37,10 +37,13 @@ def add(subparsers: Subparsers) -> None:
     _add_promise(backtest)
     backtest.add_argument("--target", help="what the client asks for; the claim if left out")
     backtest.add_argument(
-        "--end", metavar="TIME", help="its day counts whole (default: of the last rental)"
+        "--end",
+        metavar="TIME",
+        help="up to when: a date is its midnight, the day of a later instant counts whole "
+        "(default: the end of the last rental)",
     )
     backtest.add_argument(
-        "--days", metavar="N", type=whole, help="up to it, at most 366 (default 90)"
+        "--days", metavar="N", type=whole, help="before it, at most 366 (default 90)"
     )
     _add_platform_fee(backtest)
     backtest.add_argument("--plot", metavar="FILE", help="draw it, as SVG or PNG")
@@ -254,6 +257,10 @@ def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
         "best": tried[0] if advice.best else None,
         "target": float(advice.target),
         "uptime": [round(float(x), 9) for x in (estimate.low, estimate.uptime, estimate.high)],
+        "worst_days": [
+            {"day": each.name, "seconds": each.seconds, "uptime": round(float(each.uptime), 9)}
+            for each in estimate.days[:10]
+        ],
         "sustained_claim": None if advice.sustained is None else float(advice.sustained),
         "unsold": advice.unsold,
         "tried": tried,

@@ -21,7 +21,7 @@ from enum import Enum
 from functools import reduce
 from operator import attrgetter, or_
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from numgenius_core._checks import check_id, check_kind
 from numgenius_core._numbers import whole_number
@@ -158,6 +158,47 @@ def defragment(
     # A remainder is the only block of its size: nothing may move into it, what is there moves out.
     only = wanted[0]
     return _plan(machine, arrange(machine.without(only), {}, machine.movable_in(only)), (only,))
+
+
+def moves_beside(
+    gpus: int,
+    min_gpu: int,
+    held: Mapping[ContractId, Block],
+    movable: Collection[ContractId],
+    size: int,
+    spared: GpuSet,
+) -> tuple[Move, ...]:
+    """Return the fewest moves that make a block of ``size`` GPUs rentable and spare some GPUs.
+
+    Nobody moves to a GPU that is spared: what runs there would have to make way. The block may
+    have some of them, since what makes way is not in the way of a block.
+
+    Args:
+        gpus: As of :func:`defragment`.
+        min_gpu: As of :func:`defragment`.
+        held: As of :func:`defragment`.
+        movable: As of :func:`defragment`.
+        size: GPUs of a block that is not rentable yet.
+        spared: GPUs that take nobody, and that nobody of ``held`` has.
+
+    Returns:
+        The moves in the order they are to be done; none if there are no such moves.
+    """
+    machine, found = _machine(gpus, min_gpu, held, movable), tuple[Move, ...]()
+    wanted = [each for each in blocks(gpus, min_gpu) if each.size == size]
+    inside = {block: machine.movable_in(block) for block in wanted}
+    for block in sorted(wanted, key=lambda each: len(inside[each])):
+        leaving = inside[block]
+        if found and len(leaving) >= len(found):
+            break
+        # A contract as large makes way for no block: where it would go, the block can be made.
+        if block.gpu_set & machine.fixed or any(held[each].size >= size for each in leaving):
+            continue
+        beside = evolve(machine, fixed=machine.fixed | spared | block.gpu_set)
+        if shortage(beside, block, 0) is None:
+            moves = _plan(beside, arrange(beside, {}, leaving), (block,)).moves
+            found = min(found or moves, moves, key=len)
+    return found
 
 
 def _machine(

@@ -19,7 +19,9 @@ class SetThresholds(Order):
     """Say at which balances an account is to be charged, and its owner told.
 
     Each time the balance falls to a threshold or below it, an event says so, once until it has
-    been above again; of one that is there already, at once.
+    been above again; of one that is there already, at once. A threshold that is set again
+    unchanged, because the other one changes or the notice is switched, is not told again, so a card
+    whose charge is under way is not charged twice. One that changes is a new one.
 
     Attributes:
         by: The account.

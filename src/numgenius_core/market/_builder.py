@@ -16,6 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
+from numgenius_core.market._contradictions import check_left
 from numgenius_core.market._copying import copier, copier_of
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, Purse, kept, moved, purse_of
 from numgenius_core.market._part_builders import (
@@ -335,6 +336,7 @@ class Builder:
         if flow is not old:
             left = instance.deposit
             if deposit_is != deposit_was:
+                check_left(instance, at)
                 left = moved(left, at, 0, deposit_was - deposit_is)
             fill_flow(instance, flow, left)
 

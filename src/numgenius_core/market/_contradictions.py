@@ -3,6 +3,10 @@
 An event that was decided here fits by itself. One of a log may not: a part of the log may be
 missing, two may have written it, somebody may have written it by hand. What would be believed then
 is money or GPUs that nobody has, so it is refused where looking costs nothing worth speaking of.
+
+So much is asked of each event that moves money: no amount is below zero, what leaves was there, and
+the parts of it are all of it. Credit is paid in, and traffic may owe more than there is: of these
+any amount from zero on is believed.
 """
 
 from __future__ import annotations
@@ -11,13 +15,17 @@ from bisect import bisect_left
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from numgenius_core._terms import PARTS
 from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts.volumes import VolumeContract
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Listing
 from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.market._ledger import ticks_at
+from numgenius_core.market.events import ContractPrepaid, DepositRefunded, PromiseSettled
 from numgenius_core.market.instance import Instance
-from numgenius_core.market.state import Account, MachineState
+from numgenius_core.market.promise import PromiseState
+from numgenius_core.market.state import Account, MachineState, Market
 from numgenius_core.money import ZERO, Money, money_of
 from numgenius_core.offer import Block, GpuSet
 
@@ -29,6 +37,22 @@ def check_paid_in(amount: Money) -> None:
     """Refuse credit of nothing, or of less."""
     if amount <= ZERO:
         raise RuleViolation("amount", "an amount above zero", str(amount))
+
+
+def check_up_to_date(market: Market) -> None:
+    """Refuse a last event before which something came due that has not happened."""
+    due = market.queue.first
+    if due is not None and due[0] < market.now:
+        what = f"{'account' if due[1] else 'machine'} {due[2]}"
+        need = f"an instant up to {due[0]}, when something comes due on {what}"
+        raise RuleViolation("event.at", need, str(market.now))
+
+
+def check_there(amount: Money, there: int, whose: str) -> None:
+    """Refuse to move nothing, less than nothing or more than the ticks that are there."""
+    if not 0 < amount.ticks <= there:
+        need = f"an amount up to the {whose} of ${money_of(there)}"
+        raise RuleViolation("amount", need, str(amount))
 
 
 def check_not_invoiced(last: datetime | None, at: datetime) -> None:
@@ -95,15 +119,20 @@ def _start_of(window: MaintenanceWindow) -> datetime:
 
 def check_created(market: Builder, contract: Contract, at: datetime) -> None:
     """Refuse a contract of another host or time, or of GPUs that the machine does not have free."""
-    building = market.building(contract.machine)
-    machine = building.state.machine
-    if contract.host != machine.host:
+    machine = market.bare(contract.machine)
+    check_agreed(machine, contract, at)
+    check_block(machine, contract.block)
+    if contract.bid is None:  # nor does a host's free test get them
+        check_free_gpus(market, contract)
+
+
+def check_agreed(machine: MachineState, contract: Contract | VolumeContract, at: datetime) -> None:
+    """Refuse a contract that pays another host than the machine's, or from another time on."""
+    host = machine.machine.host
+    if contract.host != host:
         raise RuleViolation("contract.host", f"the host of machine {machine.id}", contract.host)
     if contract.start != at:
         raise RuleViolation("contract.start", f"{at}, when it was made", str(contract.start))
-    check_block(building.state, contract.block)
-    if contract.bid is None:  # nor does a host's free test get them
-        check_free_gpus(market, contract)
 
 
 def check_block(machine: MachineState, block: Block) -> None:
@@ -130,9 +159,89 @@ def check_extended(contract: Contract, old_end: datetime) -> None:
 def check_spent(instance: Instance, at: datetime) -> None:
     """Refuse that a deposit was spent of which something is left, or which is not there."""
     spent = instance.deposit.runs_out()
-    if spent is None or spent > at:
-        need = "an instance whose deposit is used up"
+    if spent != at:  # later the balance would pay for what was used at the price of the deposit
+        need = f"an instance whose deposit is used up at {at}"
         raise RuleViolation("contract", need, f"contract {instance.id}")
+
+
+def check_prepaid(instance: Instance, client: Account, event: ContractPrepaid) -> None:
+    """Refuse a prepayment of a contract that has ended, or of more than its client has."""
+    if instance.is_over:
+        need = "a contract that has not ended"
+        raise RuleViolation("contract", need, f"contract {instance.id}")
+    check_there(event.amount, ticks_at(client.ledger, event.at), "balance")
+    check_left(instance, event.at)
+
+
+def check_left(instance: Instance, at: datetime) -> None:
+    """Refuse that a deposit goes on of which more was used than was left."""
+    left = ticks_at(instance.deposit, at)
+    if left < 0:
+        need = f"a deposit of contract {instance.id} that is not used up"
+        raise RuleViolation("contract", need, f"${money_of(left)}")
+
+
+def check_refunded(instance: Instance, event: DepositRefunded) -> None:
+    """Refuse a deposit that is dissolved into more, or less, than is left of it."""
+    left = ticks_at(instance.deposit, event.at)
+    refund, kept = event.refund.ticks, event.kept.ticks
+    if refund + kept != left or refund < 0 or kept < 0 or not left:
+        need = f"two parts of the ${money_of(max(left, 0))} that are left of the deposit"
+        raise RuleViolation("refund", need, f"${event.refund} and ${event.kept}")
+
+
+def check_over(instance: Instance, at: datetime) -> None:
+    """Refuse the end of an instance that still has money, or waits for an answer."""
+    waits = instance.increase or instance.promise is not None
+    if waits or ticks_at(instance.deposit, at):
+        need = "an instance without a deposit, a promise and a price increase that waits"
+        raise RuleViolation("contract", need, f"contract {instance.id}")
+
+
+def check_settled(event: PromiseSettled, promise: PromiseState, held: int) -> None:
+    """Refuse a day of a promise that came to something else, or that its escrow does not pay.
+
+    Args:
+        event: What is said to have come due.
+        promise: As it is counted until then.
+        held: What is in the escrow, in ticks.
+    """
+    day, before, after = event.day, promise.escrow.pending, event.left
+    compute, net, fee = promise.compute.ticks, promise.net.ticks, promise.fee.ticks
+    came = (promise.intended, compute, net, fee)
+    told = (day.intended, day.compute.ticks, day.compute_to_escrow.ticks, day.fee.ticks)
+    if told != came:
+        raise RuleViolation("event.day", _of_day(*came), _of_day(*told))
+    credit, paid = day.credit.ticks, day.escrow_to_client.ticks
+    if not 0 <= credit <= compute:
+        need = f"at most the ${day.compute} that the day cost"
+        raise RuleViolation("event.day.credit", need, f"${day.credit}")
+    if paid != min(credit, net):
+        need = f"${min(day.credit, promise.net)} of the credit"
+        raise RuleViolation("event.day.escrow_to_client", need, f"${day.escrow_to_client}")
+    due = held - paid if event.closes else before[0].ticks if before else 0
+    if day.escrow_to_host.ticks != due:
+        need = f"${money_of(due)}, what is due to the host"
+        raise RuleViolation("event.day.escrow_to_host", need, f"${day.escrow_to_host}")
+    left = [each.ticks for each in after.pending]
+    if sum(left) != held - paid - due or min(left, default=0) < 0:
+        need = f"parts of the ${money_of(held - paid - due)} that are left in the escrow"
+        raise RuleViolation("event.left.pending", need, f"${after.held}")
+    if any(not 0 <= each <= PARTS for each in after.memories):
+        need = f"shares from 0 to {PARTS:,}"
+        raise RuleViolation("event.left.memories", need, str(after.memories))
+
+
+def _of_day(intended: int, compute: int, net: int, fee: int) -> str:
+    cost = f"${money_of(compute)}, ${money_of(net)} of it for the host"
+    return f"{intended:,} s, {cost}, and a fee of ${money_of(fee)}"
+
+
+def check_lasts(contract: Contract, at: datetime) -> None:
+    """Refuse that an instance goes on when its contract has ended."""
+    if contract.end is not None and contract.end <= at:
+        need = f"an instant before {contract.end}, when contract {contract.id} ends"
+        raise RuleViolation("event.at", need, str(at))
 
 
 def check_expired(contract: Contract, at: datetime) -> None:

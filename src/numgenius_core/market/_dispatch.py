@@ -43,6 +43,7 @@ from numgenius_core.market import _hosting as hosting, _renting as renting, comm
 from numgenius_core.market._balances import delete_unpaid, set_thresholds
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._clock import catch_up
+from numgenius_core.market._contradictions import check_up_to_date
 from numgenius_core.market._copying import maker
 from numgenius_core.market._decision import Decision
 from numgenius_core.market._evolution import apply_event, apply_foreign
@@ -241,8 +242,9 @@ def evolve(
     Raises:
         WrongType: It is no event.
         UnknownId: It names something that the market does not have.
-        RuleViolation: It contradicts the state: a number that is taken or not the next one, an
-            instant before the market's last event.
+        RuleViolation: It contradicts the state: a number that is taken or not the next one, money
+            that is not there, an instant before the market's last event, or after something came
+            due that did not happen.
         IllegalMove: The state of its instance does not allow it.
 
     >>> from datetime import UTC, datetime
@@ -259,7 +261,9 @@ def evolve(
     builder = Builder(market)
     apply_foreign(builder, event)
     hand_over(builder, archive, volumes)
-    return builder.market()
+    after = builder.market()
+    check_up_to_date(after)
+    return after
 
 
 def replay(
@@ -280,7 +284,8 @@ def replay(
     Raises:
         WrongType: No market, or something that is no event.
         RuleViolation: An event that contradicts the state, as after a hole in the log or where two
-            wrote it; the path says which, ``events[17]``.
+            wrote it; the path says which, ``events[17]``. It is the last one if something came due
+            that did not happen.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Money, replay
@@ -295,18 +300,46 @@ def replay(
     check_archives(archive, volumes)
     if not isinstance(events, Iterable):
         raise WrongType("events", "events of a market", shown(events))
+    return replay_from(start, events, archive, volumes, place="events[{}]", first=0)
+
+
+def replay_from(
+    start: Market,
+    events: Iterable[Event],
+    archive: Archive | None,
+    volumes: VolumeArchive | None,
+    *,
+    place: str,
+    first: int,
+) -> Market:
+    """Return the market after events; one that contradicts is named by its place.
+
+    Args:
+        start: Where they begin.
+        events: All of them, in order.
+        archive: As for :func:`execute`.
+        volumes: As for :func:`execute`.
+        place: What the path says of one, with its number for ``{}``.
+        first: The number of the first.
+    """
     builder = Builder(start)
-    for index, event in enumerate(events):
+    for number, event in enumerate(events, first):
         try:
             apply_foreign(builder, event)
         except RuleViolation as fault:
-            raise fault.at(f"events[{index}]") from None
+            raise fault.at(place.format(number)) from None
         except IllegalMove as fault:
             need = f"an event that {fault.state} allows: {', '.join(fault.legal) or 'none'}"
-            raise RuleViolation(f"events[{index}]", need, fault.event) from None
+            raise RuleViolation(place.format(number), need, fault.event) from None
         if builder.gone or builder.gone_volumes:
             hand_over(builder, archive, volumes)
-    return builder.market()
+    after = builder.market()
+    if builder.version > start.version:
+        try:
+            check_up_to_date(after)
+        except RuleViolation as fault:
+            raise fault.at(f"events[{builder.version - start.version - 1}]") from None
+    return after
 
 
 def check_archives(archive: object, volumes: object) -> None:

@@ -4,9 +4,10 @@ Nothing is decided here: an event is a fact. Each function says what the fact me
 the instance and the accounts it names. What contradicts the state is refused: an id that is taken,
 a machine, an account or an instance that is not there, a move that a state does not allow, a number
 that is not the next one, time that runs backwards, an instance that goes with a deposit, GPUs that
-are sold twice (``_contradictions``). So most logs with a hole, or written by two hands, are found
-out instead of believed. Not all: an event that
-nothing else names, such as a payment or a count of traffic, may be missing or come twice.
+are sold twice, money that is not there (``_contradictions``). So most logs with a hole, or written
+by two hands, are found out instead of believed. Not all: an event that nothing else names, such as
+a payment or a count of traffic, may be missing or come twice, and what was decided is not decided
+anew: a credit for a bad day may be another one, as long as it is paid by the day.
 """
 
 from __future__ import annotations
@@ -42,8 +43,12 @@ from numgenius_core.market._contradictions import (
     check_extended,
     check_free_gpus,
     check_has_job,
+    check_lasts,
     check_listed,
+    check_over,
+    check_prepaid,
     check_ran_out,
+    check_refunded,
     check_rolls,
     check_scheduled,
     check_spent,
@@ -126,7 +131,10 @@ def thresholds_set(market: Builder, event: e.ThresholdsSet) -> None:
     }
     account = market.account(event.account)
     ledger = moved(account.ledger, event.at, 0, 0)  # what it fell to before was not asked for
-    told = {"charge_told": False, "notice_told": False}
+    told = {  # of one that is set again unchanged, once until the balance has been above
+        "charge_told": account.charge_told and event.charge == account.charge,
+        "notice_told": account.notice_told and event.notice == account.notice,
+    }
     market.put_account(changed_account(account, ledger=ledger, **changes, **told))
 
 
@@ -380,6 +388,7 @@ def price_increase_closed(
 
 def contract_prepaid(market: Builder, event: e.ContractPrepaid) -> None:
     instance = market.living(event.contract)
+    check_prepaid(instance, market.account(instance.contract.client), event)
     fact = Prepaid(at=event.at, amount=event.amount, discount=event.discount)
     reserved = changed_instance(
         instance,
@@ -404,14 +413,12 @@ def deposit_spent(market: Builder, event: e.DepositSpent) -> None:
 def deposit_refunded(market: Builder, event: e.DepositRefunded) -> None:
     """What is kept of a deposit is shared with the host as usage is."""
     instance = market.living(event.contract)
-    gone = event.refund + event.kept
-    if gone.ticks > ticks_at(instance.deposit, event.at):
-        raise RuleViolation("refund", "at most what is left of the deposit", f"${gone}")
+    check_refunded(instance, event)
     fee = event.kept.scaled(instance.prices.platform_fee)
     dissolved = _noted(
         instance,
         Refunded(at=event.at, amount=event.refund),
-        deposit=moved(instance.deposit, event.at, -gone.ticks, 0),
+        deposit=moved(instance.deposit, event.at, -(event.refund + event.kept).ticks, 0),
     )
     lump = Flow(balance=-event.refund, payout=event.kept - fee, fee=fee)
     market.settle(dissolved, event.at, lump)
@@ -444,6 +451,8 @@ def _moved(instance: Instance, by: InstanceEvent, at: datetime) -> Instance:
     state = NEXT[instance.state].get(by)
     if state is None:
         state = advance(instance.state, by)  # which refuses it
+    if by is not InstanceEvent.DESTROYED:
+        check_lasts(instance.contract, at)
     facts = instance.facts.add(_moved_fact(at, by))  # type: ignore[attr-defined]
     return moved_instance(instance, facts, state)
 
@@ -475,6 +484,7 @@ def instance_started(market: Builder, event: e.InstanceStarted) -> None:
 def instance_expired(market: Builder, event: e.InstanceExpired) -> None:
     instance = market.living(event.contract)
     check_expired(instance.contract, event.at)
+    check_over(instance, event.at)
     # That a contract expires at its end, its history knows by itself.
     state = advance(instance.state, InstanceEvent.EXPIRED)
     market.settle(changed_instance(instance, state=state), event.at)
@@ -482,9 +492,7 @@ def instance_expired(market: Builder, event: e.InstanceExpired) -> None:
 
 def instance_destroyed(market: Builder, event: e.InstanceDestroyed) -> None:
     instance = market.living(event.contract)
-    if instance.increase or ticks_at(instance.deposit, event.at) > 0:
-        need = "an instance without a deposit and a price increase that waits"
-        raise RuleViolation("contract", need, f"contract {event.contract}")
+    check_over(instance, event.at)
     market.settle(_moved(instance, InstanceEvent.DESTROYED, event.at), event.at)
     account = market.account(instance.contract.client)
     rented = account.instances.without(instance.id)  # type: ignore[attr-defined]

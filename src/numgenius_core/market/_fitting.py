@@ -3,21 +3,32 @@
 Each value of a document is checked where it is read. That an instance stands under its own number,
 on the machine of its contract and with the account of its client, no value knows by itself; a
 market in which it does not would fail at some later command, or forget to stop what costs money.
+
+The money of a promise is counted twice, in its ledger and by its day: the two must be the same, or
+a later midnight could not be settled. What the document says only once is believed: what of a day
+was the platform's part, when an outage was counted that cost nothing, that a contract began
+earlier than it did, facts that are not there.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from numgenius_core.errors import RuleViolation
+from numgenius_core._terms import PARTS
+from numgenius_core.billing.history import Settled
+from numgenius_core.errors import NumgeniusError, RuleViolation
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.market._ledger import Ledger, ticks_at
+from numgenius_core.market._promises import counted_until
 from numgenius_core.market.instance import OVER, WAITING, Instance, flow_of
+from numgenius_core.market.promise import PromiseState, midnight_after, midnight_before
 from numgenius_core.market.state import Account, MachineState
-from numgenius_core.money import Money, money_of
+from numgenius_core.money import ZERO, Money, money_of
+
+_SECOND: Final = timedelta(seconds=1)
 
 
 class Fitting:
@@ -79,9 +90,10 @@ class Fitting:
         if listing is not None and listing.machine != machine:
             need, got = "the machine as it is", f"{listing.machine}"
             yield RuleViolation(f"{path}.listing.machine", need, got)
-        if state.schedule.machine != state.id:
-            got = str(state.schedule.machine)
-            yield RuleViolation(f"{path}.schedule.machine", number, got)
+        for name in ("schedule", "volume_listing"):
+            part = getattr(state, name)
+            if part is not None and part.machine != state.id:
+                yield RuleViolation(f"{path}.{name}.machine", number, str(part.machine))
         if state.rolls_at is not None and (listing is None or listing.rolling is None):
             need, got = "none without a rolling end", str(state.rolls_at)
             yield RuleViolation(f"{path}.rolls_at", need, got)
@@ -89,6 +101,7 @@ class Fitting:
             need = "none of a machine that is online, and only of that"
             yield RuleViolation(f"{path}.down_since", need, str(state.down_since or "none"))
         yield from self._numbers(path, number=state.number, volume_number=state.volume_number)
+        yield from self._due(state.due, path)
         yield from self._on_machine(state, path)
 
     def _on_machine(self, state: MachineState, path: str) -> Iterator[RuleViolation]:
@@ -144,14 +157,66 @@ class Fitting:
         for volume in instance.volumes:
             if volume not in state.volumes and instance.state not in OVER:
                 yield RuleViolation(f"{path}.volumes", "volumes of its machine", str(volume))
+        yield from self._of_history(instance, f"{path}.facts")
         flow, promise = instance.flow, instance.promise
         if flow != flow_of(instance, state.online, self._now):
             yield RuleViolation(f"{path}.flow", "what it costs a second as it is", str(flow))
-        yield from self._of_ledger(f"{path}.deposit", instance.deposit, -flow.deposit.ticks)
-        if promise is not None:
+        yield from self._of_deposit(instance, f"{path}.deposit")
+        if promise is None:
+            yield from _closed(instance, f"{path}.promise")
+        else:
             place = f"{path}.promise.ledger"
             yield from self._of_ledger(place, promise.ledger, flow.escrow.ticks)
+            yield from self._of_promise(instance, promise, state, f"{path}.promise")
         yield from self._numbers(path, arrival=instance.arrival, increase=instance.increase)
+
+    def _of_history(self, instance: Instance, path: str) -> Iterator[RuleViolation]:
+        """Yield facts from which no bill can be made: before the contract, or out of order."""
+        try:
+            last = max(
+                (fact.at for fact in instance.history.facts), default=instance.contract.start
+            )
+        except NumgeniusError as fault:
+            yield RuleViolation(path, "what happened since the contract, in order", str(fault))
+            return
+        if last > self._now:
+            yield RuleViolation(path, self._past(), str(last))
+
+    def _of_deposit(self, instance: Instance, path: str) -> Iterator[RuleViolation]:
+        yield from self._of_ledger(path, instance.deposit, -instance.flow.deposit.ticks)
+        left = ticks_at(instance.deposit, self._now)
+        if left < 0 or (left and instance.state in OVER):
+            need = "nothing where the contract has ended, and never less"
+            yield RuleViolation(path, need, f"${money_of(left)}")
+
+    def _of_promise(
+        self, instance: Instance, promise: PromiseState, state: MachineState, path: str
+    ) -> Iterator[RuleViolation]:
+        """Yield what does not fit of a promise in force: its day, and what is in its escrow."""
+        if instance.contract.sla is None or instance.state in OVER:
+            yield RuleViolation(path, "one of a contract that has one and has not ended", "one")
+            return
+        day, since, ends = promise.day, promise.since, midnight_after(promise.day)
+        if day != midnight_before(day) or not day <= since <= min(ends or since, self._now):
+            need = f"an instant of the day, from {day} up to {self._now}"
+            yield RuleViolation(f"{path}.since", need, str(since))
+            return
+        yield from _counted(promise, since - max(day, instance.contract.start), path)
+        yield from self._of_escrow(instance, promise, state, path)
+
+    def _of_escrow(
+        self, instance: Instance, promise: PromiseState, state: MachineState, path: str
+    ) -> Iterator[RuleViolation]:
+        """Yield an escrow in which there is not what was left in it, and what the day brought."""
+        try:
+            counts = counted_until(instance, state, self._now)
+        except RuleViolation as overdue:
+            yield RuleViolation(f"{path}.day", overdue.need, overdue.got)
+            return
+        held, said = promise.ledger.at(self._now), promise.escrow.held + counts.net + counts.fee
+        if held != said:
+            need = f"${said}, what was left before and the day has brought"
+            yield RuleViolation(f"{path}.ledger", need, f"${held}")
 
     def _of_account(self, account: Account, path: str) -> Iterator[RuleViolation]:
         if self._accounts[account.id] is not account:
@@ -173,9 +238,23 @@ class Fitting:
                 yield RuleViolation(f"{path}.volumes", "volumes that it has", str(volume))
         if account.waiting != waiting:
             yield RuleViolation(f"{path}.waiting", f"{waiting}, that wait", str(account.waiting))
+        yield from self._of_balance(account, path)
+
+    def _of_balance(self, account: Account, path: str) -> Iterator[RuleViolation]:
+        if account.empty and account.ledger.amount > ZERO:
+            need = "False of a balance in which something is left"
+            yield RuleViolation(f"{path}.empty", need, "True")
         if account.invoiced_at is not None and account.invoiced_at > self._now:
             yield RuleViolation(f"{path}.invoiced_at", self._past(), str(account.invoiced_at))
         yield from self._of_ledger(f"{path}.ledger", account.ledger, self._rates[account.id])
+        yield from self._due(account.due, path)
+
+    def _due(self, due: datetime | None, path: str) -> Iterator[RuleViolation]:
+        """Yield what should have happened before the last event."""
+        if due is not None and due < self._now:
+            yield RuleViolation(
+                path, f"what came due there at {due}", f"nothing of it until {self._now}"
+            )
 
     def _numbers(self, path: str, **given: int) -> Iterator[RuleViolation]:
         """Yield numbers that have not been given yet."""
@@ -194,3 +273,30 @@ class Fitting:
         if ledger._speed != rate:
             need = f"${money_of(rate)} a second, what flows"
             yield RuleViolation(f"{path}.rate", need, f"${ledger.rate}")
+
+
+def _closed(instance: Instance, path: str) -> Iterator[RuleViolation]:
+    """Yield a promise that is not there and was not closed."""
+    if instance.contract.sla is not None:
+        settled = (each for each in instance.facts if isinstance(each, Settled))
+        if not any(each.closes for each in settled):
+            yield RuleViolation(path, "one that is in force until it is closed", "none")
+
+
+def _counted(promise: PromiseState, lasts: timedelta, path: str) -> Iterator[RuleViolation]:
+    """Yield what cannot have been counted of a day that has lasted so long, or been kept."""
+    lost = promise.down + sum(seconds for _, _, seconds in promise.planned)
+    less = promise.down < 0 or any(
+        told < 0 or length < 1 or seconds < 0 for told, length, seconds in promise.planned
+    )
+    if less or not lost <= promise.intended <= lasts // _SECOND:
+        need = f"at most the {lasts // _SECOND:,} s of the day so far, and of them what was lost"
+        yield RuleViolation(f"{path}.intended", need, f"{promise.intended:,} and {lost:,}")
+    memories = promise.escrow.memories
+    if any(not 0 <= each <= PARTS for each in memories):
+        need = f"shares from 0 to {PARTS:,}"
+        yield RuleViolation(f"{path}.escrow.memories", need, str(memories))
+    least = min(*promise.escrow.pending, promise.fee, promise.net, promise.compute - promise.net)
+    if least < ZERO:
+        need = "no amount below zero, and at most what the client paid for the host"
+        yield RuleViolation(f"{path}.compute", need, f"${least}")

@@ -14,6 +14,8 @@ largest block rentable that can be made by moving what loads, and what the host 
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from attrs import evolve
@@ -21,7 +23,12 @@ from attrs import evolve
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.contracts.reasons import Stale
 from numgenius_core.errors import NotAllowed, RuleViolation
-from numgenius_core.gpus.defragmentation import DefragmentationPlan, defragment
+from numgenius_core.gpus.defragmentation import (
+    DefragmentationPlan,
+    Move,
+    defragment,
+    moves_beside,
+)
 from numgenius_core.ids import ContractId
 from numgenius_core.listing import Listing, Verification
 from numgenius_core.maintenance.schedule import (
@@ -40,6 +47,7 @@ from numgenius_core.market._volumes import (
     delete_own_volumes,
     follow_listing,
     list_volume_with,
+    sets_end,
 )
 from numgenius_core.market.instance import HOLDS
 from numgenius_core.market.state import MachineState
@@ -131,7 +139,7 @@ def relist(decision: Decision, command: c.Relist) -> None:
     _check_end(listing, decision)
     decision.emit(e.MachineListed, listing=listing, number=decision.next_number())
     list_volume_with(decision, command)
-    if command.end is not None or command.rolling is not None:
+    if sets_end(command):
         decision.extend(listing, ask=True)
         follow_listing(decision, machine.id)
     decision.rerun(machine.id)
@@ -240,32 +248,33 @@ def defragment_machine(decision: Decision, command: c.Defragment) -> None:
         if contract not in machine.instances:
             need = f"contracts of machine {machine.id}"
             raise RuleViolation("movable", need, f"contract {contract}")
-    plan = _largest(machine, listing, command.movable)
-    for move in plan.moves if plan is not None else ():
+    for move in _moves(machine, listing, command.movable):
         decision.emit(e.ContractMoved, contract=move.contract, block=move.target)
     decision.rerun(machine.id)
 
 
-def _largest(
+def _moves(
     machine: MachineState, listing: Listing, movable: tuple[ContractId, ...]
-) -> DefragmentationPlan | None:
-    """Return the plan for the largest block that can be made rentable.
+) -> tuple[Move, ...]:
+    """Return the moves that make the largest block rentable that can be made.
 
-    What yields is in nobody's way, and pauses where somebody moves: if moves of which nobody pauses
-    make a block of the same size, that is the plan.
+    What yields is in no block's way, and pauses where somebody moves: if moves past what runs make
+    a block of the same size, they are made. (On GPUs that are left a bid that waited may run, and
+    pause a lower one.)
     """
     there = [each for each in machine.in_order() if each.state in HOLDS]
     held = {i.id: i.contract.block for i in there if i.holds}
-    spared = held | {i.id: i.contract.block for i in there if not i.holds}
+    yielding = reduce(or_, (i.contract.block.gpu_set for i in there if not i.holds), 0)
     loading = [i.id for i in there if i.state is InstanceState.LOADING]
     may_move = [each for each in held if each in movable or each in loading]
     gpus, least = machine.machine.gpus, listing.min_gpu
     for size in sorted({block.size for block in machine.blocks()}, reverse=True):
         plan = defragment(gpus, least, held, may_move, size)
         if isinstance(plan, DefragmentationPlan):
-            gentle = defragment(gpus, least, spared, may_move, size) if plan.moves else plan
-            return gentle if isinstance(gentle, DefragmentationPlan) else plan
-    return None
+            if any(move.target.gpu_set & yielding for move in plan.moves):
+                return moves_beside(gpus, least, held, may_move, size, yielding) or plan.moves
+            return plan.moves
+    return ()
 
 
 def clean_up(decision: Decision, command: c.CleanUp) -> None:

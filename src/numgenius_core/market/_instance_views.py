@@ -32,11 +32,13 @@ def archived(
     number: KT,
     there: Container[KT],
     path: str,
+    kind: type[VT],
     living: tuple[str, str],
 ) -> VT | None:
     """Return what an archive has of a number that the market does not have, if anything.
 
     Raises:
+        WrongType: The archive is no mapping, or has something else.
         UnknownId: The market does not have it, and no archive is given: with what is ``living``.
     """
     kept = archive_of(gone, path)
@@ -44,7 +46,10 @@ def archived(
         return None
     if gone is None:
         raise UnknownId(*living, shown(number))
-    return kept.get(number)
+    found = kept.get(number)
+    if found is not None:
+        check_kind(found, kind, f"{path}[{number}]")
+    return found
 
 
 def archive_of(gone: Mapping[KT, VT] | None, path: str) -> Mapping[KT, VT]:
@@ -58,6 +63,18 @@ def archive_of(gone: Mapping[KT, VT] | None, path: str) -> Mapping[KT, VT]:
     if not isinstance(gone, Mapping):
         raise WrongType(path, "a mapping", shown(gone))
     return gone
+
+
+def all_of(gone: Mapping[KT, VT] | None, path: str, kind: type[VT]) -> Mapping[KT, VT]:
+    """Return an archive of which everything is looked at.
+
+    Raises:
+        WrongType: It is no mapping, or has something else.
+    """
+    kept = archive_of(gone, path)
+    for number, each in kept.items():
+        check_kind(each, kind, f"{path}[{shown(number)}]")
+    return kept
 
 
 def account_of(market: Market, name: AccountId) -> Account | None:
@@ -143,7 +160,7 @@ def instance(
     <InstanceState.LOADING: 'loading'>
     """
     check_kind(contract, int, "contract")
-    gone = archived(archive, contract, market_of(market).homes, "archive", _LIVING)
+    gone = archived(archive, contract, market_of(market).homes, "archive", Instance, _LIVING)
     return market.living(contract) if gone is None else gone
 
 

@@ -9,12 +9,13 @@ from typing import Final
 
 from attrs import frozen
 
+from numgenius_core._checks import check_kind
 from numgenius_core.billing.metering import Line, LineKind
 from numgenius_core.billing.statements import Statement, discount_received, statement
 from numgenius_core.billing.volumes import volume_statement
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.market._instance_views import archive_of, instance, machines_of, market_of
+from numgenius_core.market._instance_views import all_of, instance, machines_of, market_of
 from numgenius_core.market._looking_ahead import market_at, not_before
 from numgenius_core.market._promise_views import direct_lines, released
 from numgenius_core.market.instance import Instance
@@ -242,10 +243,11 @@ def earnings(
     1 2.00 2.00
     """
     machines = machines_of(market, host)
+    check_kind(period, Interval, "period")
     lines: dict[MachineId, list[Line]] = {state.id: [] for state in machines}
     settled: dict[MachineId, Money] = {}
     living = (each for state in machines for each in state.in_order())
-    for each in (*living, *archive_of(archive, "archive").values()):
+    for each in (*living, *all_of(archive, "archive", Instance).values()):
         if each.contract.host == host:  # the machine may have another host by now
             found = lines.setdefault(each.contract.machine, [])
             found += direct_lines(each.history, period)
@@ -253,7 +255,7 @@ def earnings(
                 earned = settled.get(each.contract.machine, ZERO)
                 settled[each.contract.machine] = earned + released(each.history, period)
     rented = (each for state in machines for each in state.volumes.values())
-    for kept in (*rented, *archive_of(volumes, "volumes").values()):
+    for kept in (*rented, *all_of(volumes, "volumes", RentedVolume).values()):
         if kept.contract.host == host:
             found = lines.setdefault(kept.contract.machine, [])
             found += volume_statement(kept.history, period).lines

@@ -18,7 +18,7 @@ from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.market._instance_views import archive_of, instance
+from numgenius_core.market._instance_views import all_of, instance
 from numgenius_core.market._looking_ahead import market_at
 from numgenius_core.market._promises import counted_until, day_so_far
 from numgenius_core.market.instance import Instance
@@ -182,7 +182,7 @@ def uptime_history(
     outages = list(state.outages)
     if state.down_since is not None:
         outages += outages_of(state, state.down_since, at)
-    known = {**archive_of(archive, "archive"), **state.instances}
+    known = {**all_of(archive, "archive", Instance), **state.instances}
     return UptimeHistory(
         rentals=tuple(
             span

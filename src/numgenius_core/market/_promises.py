@@ -18,18 +18,17 @@ from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import ContractId
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
+from numgenius_core.market._contradictions import check_settled
 from numgenius_core.market._copying import maker
 from numgenius_core.market._ledger import moved, ticks_at
 from numgenius_core.market.instance import Instance, changed_instance
 from numgenius_core.market.promise import (
     PromiseState,
     counted,
-    day_at,
     midnight_after,
     outages_of,
 )
 from numgenius_core.market.state import MachineState
-from numgenius_core.money import money_of
 from numgenius_core.sla.days import DaySettlement, EscrowState, Judge, settled_day
 from numgenius_core.sla.schedules import SlaRules
 
@@ -94,15 +93,12 @@ def promise_settled(market: Builder, event: e.PromiseSettled) -> None:
     if promise is None:
         need = "a contract whose promise is in force"
         raise RuleViolation("contract", need, f"contract {event.contract}")
-    counts = day_at(promise, at, running=instance.state is InstanceState.RUNNING)
-    if day.day != counts or not (closes or at == midnight_after(counts)):
-        need = f"the day from {counts} on, settled at its end"
+    counts = counted_until(instance, market.bare(contract.machine), at)
+    if day.day != counts.day or not (closes or at == midnight_after(counts.day)):
+        need = f"the day from {counts.day} on, settled at its end"
         raise RuleViolation("event.day", need, f"the one from {day.day} on at {at}")
+    check_settled(event, counts, ticks_at(promise.ledger, at))
     paid, released = day.escrow_to_client.ticks, day.escrow_to_host.ticks
-    gone, held = paid + released, ticks_at(promise.ledger, at)
-    if gone > held or (closes and gone != held):
-        need = f"{'all' if closes else 'at most'} of the ${money_of(held)} in the escrow"
-        raise RuleViolation("event.day", need, f"${money_of(gone)}")
     facts = instance.facts.add(_settled_fact(at=at, day=day, closes=closes))  # type: ignore[attr-defined]
     if day.credit.ticks:
         market.pay(contract.client, at, day.credit.ticks, 0)
@@ -113,7 +109,7 @@ def promise_settled(market: Builder, event: e.PromiseSettled) -> None:
     if closes:
         market.settle(changed_instance(instance, facts=facts, promise=None), at)
         return
-    ledger = moved(promise.ledger, at, -gone, 0)
+    ledger = moved(promise.ledger, at, -paid - released, 0)
     kept = PromiseState(day=at, since=at, escrow=event.left, ledger=ledger)
     market.put(changed_instance(instance, facts=facts, promise=kept))  # what flows goes on
 

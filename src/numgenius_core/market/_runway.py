@@ -27,7 +27,7 @@ from numgenius_core.market._clock import advance_to, catch_up
 from numgenius_core.market._decision import Decision
 from numgenius_core.market._finding import find_events
 from numgenius_core.market._ledger import NO_FLOW
-from numgenius_core.market._looking_ahead import not_before, part_of
+from numgenius_core.market._looking_ahead import market_at, not_before, part_of
 from numgenius_core.market.state import Market
 from numgenius_core.money import ZERO, Money
 
@@ -179,7 +179,8 @@ def runway(
         raise RuleViolation("horizon", "whole seconds from zero on", str(horizon))
     market.account(account)  # refuses one that is not there
     until = after(at, horizon, "horizon")
-    ahead = advance_to(part_of(market, account), at)
+    there = market_at(market, at, account)  # all that it has earned by then is on its balance
+    ahead = advance_to(part_of(there, account), at)  # who rents nothing has no end of money
     then = ahead.market.account(account)
     balance = then.ledger.at(at)
     stops: tuple[ContractId, ...] = ()

@@ -13,7 +13,7 @@ from typing import Any, Final
 from numgenius_core.errors import RuleViolation
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
-from numgenius_core.market._contradictions import check_not_invoiced, check_paid_in
+from numgenius_core.market._contradictions import check_not_invoiced, check_paid_in, check_there
 from numgenius_core.market._ledger import ticks_at
 from numgenius_core.market.state import Account, changed_account
 from numgenius_core.money import ZERO, Money
@@ -35,7 +35,7 @@ def credit_transferred(market: Builder, event: e.CreditTransferred) -> None:
     account, recipient = market.account(event.account), market.account(event.recipient)
     if event.account == event.recipient:
         raise RuleViolation("recipient", "another account", event.recipient)
-    _check_there(account, event)
+    check_there(event.amount, ticks_at(account.ledger, event.at), "balance")
     left = max(account.paid_in - event.amount, ZERO)
     market.put_account(changed_account(account, paid_in=left))
     market.pay(account.id, event.at, -event.amount.ticks, 0)
@@ -44,8 +44,9 @@ def credit_transferred(market: Builder, event: e.CreditTransferred) -> None:
 
 def payout_invoiced(market: Builder, event: e.PayoutInvoiced) -> None:
     before = market.account(event.account)
-    _check_there(before, event)
     check_not_invoiced(before.invoiced_at, event.at)
+    earned = ticks_at(before.ledger, event.at) - before.paid_in.ticks
+    check_there(event.amount, max(earned, 0), "earnings")
     market.put_account(changed_account(before, invoiced_at=event.at))
     market.pay(event.account, event.at, -event.amount.ticks, 0)
     market.paid_out += event.amount
@@ -53,14 +54,6 @@ def payout_invoiced(market: Builder, event: e.PayoutInvoiced) -> None:
     if not (account.ledger._ticks or account.instances):
         # Nothing ran out: it was paid out, and there is no instance that has to stop.
         market.put_account(changed_account(account, empty=True))
-
-
-def _check_there(account: Account, event: e.CreditTransferred | e.PayoutInvoiced) -> None:
-    """Refuse an amount that the account did not have: payments are missing from the log."""
-    there = ticks_at(account.ledger, event.at)
-    if not 0 < event.amount.ticks <= there:
-        need = f"an amount up to the balance of ${Money.from_ticks(there)}"
-        raise RuleViolation("amount", need, str(event.amount))
 
 
 TRANSFER_CHANGES: Final[dict[type, Callable[[Builder, Any], None]]] = {

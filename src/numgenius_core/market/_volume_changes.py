@@ -17,6 +17,7 @@ from numgenius_core.contracts.contract import is_later
 from numgenius_core.errors import RuleViolation
 from numgenius_core.market import _volume_messages as v
 from numgenius_core.market._builder import Builder
+from numgenius_core.market._contradictions import check_agreed
 from numgenius_core.market.state import MachineState, changed_account
 from numgenius_core.market.volume import RentedVolume, next_end
 
@@ -50,6 +51,7 @@ def _rented(market: Builder, event: v.VolumeRented) -> None:
     contract = event.contract
     machine = market.bare(contract.machine)
     account = market.account(contract.client)
+    check_agreed(machine, contract, event.at)
     market.give_number(contract.id)
     # Checked before anything changes: more than there is could not be stored.
     most = machine.machine.disk_mb - market.machine(machine.id).disk.total_stored_mb

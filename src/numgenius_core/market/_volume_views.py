@@ -153,7 +153,7 @@ def volume(
     """
     check_kind(market, Market, "market")
     check_kind(id, int, "volume")
-    gone = archived(volumes, id, market.volumes, "volumes", _LIVING)
+    gone = archived(volumes, id, market.volumes, "volumes", RentedVolume, _LIVING)
     return market.volume(id) if gone is None else gone
 
 

@@ -8,6 +8,9 @@ price; with size 0 none is made, and one that is there stays. The end of the GPU
 volume offer's, which never moves the GPU offer's; unlisting the machine takes the volume offer
 along, and rented volumes stay.
 
+A relisting that sends no end leaves the end of a volume offer as it is, also where it changes its
+size or price: an end that is left out is kept.
+
 Our readings: a volume offer ends with the GPU offers at the latest, whatever end it says. A volume
 offer gets a new number when its host publishes it, and keeps it when the GPU offer moves its end. A
 price sent with a size left out changes the price of an offer that is there. What all volumes of the
@@ -110,12 +113,22 @@ def list_volume_with(decision: Decision, command: c.ListMachine | c.Relist) -> N
     if size:
         prices = listing.prices
         price = prices.storage if price is None else price
+        aligned = isinstance(command, c.ListMachine) or sets_end(command)
         _publish(
             decision,
             VolumeListing(
-                machine=machine.id, size_mb=size, price=price, platform_fee=prices.platform_fee
+                machine=machine.id,
+                size_mb=size,
+                price=price,
+                platform_fee=prices.platform_fee,
+                end=None if there is None or aligned else there.end,
             ),
         )
+
+
+def sets_end(command: c.Relist) -> bool:
+    """Return whether a relisting sets the end of the GPU offers, and with it the volume offer's."""
+    return command.end is not None or command.rolling is not None
 
 
 def _half(disk: Disk) -> int:

@@ -23,7 +23,7 @@ from numgenius_core.errors import (
 from numgenius_core.ids import ContractId, VolumeId
 from numgenius_core.intervals import utc
 from numgenius_core.market._clock import advance_to
-from numgenius_core.market._dispatch import check_step, execute, is_command, replay
+from numgenius_core.market._dispatch import check_step, execute, is_command, replay_from
 from numgenius_core.market._logs import Checkpoint, Entry, Log, Reply, check_id
 from numgenius_core.market._messages import Order
 from numgenius_core.market._notifications import notifications
@@ -34,11 +34,15 @@ from numgenius_core.market.state import Market
 from numgenius_core.market.volume import RentedVolume
 
 Reaction = Callable[[Market, Event], Iterable[Command | Order]]
-"""What follows from an event at once: of the market right after it, commands.
+"""What follows from an event at once: commands, of the market on which they are carried out.
 
 It is asked of each event of a transaction and of all that comes due before it, such as a balance
 that fell to where a card is charged; its commands are carried out at the event's own instant. What
 they lead to is not asked about again.
+
+The market is the one after all events of the event's command, or after all that came due at its
+instant, and after the reactions to those before it. So it may know more than the event tells: a bid
+that was just made may be paused by now, and a balance that fell may be filled again.
 
 If one is refused, so is the transaction, whoever asked for it: the error begins with ``reaction to
 InstanceExpired``, say, and its cause is the refusal itself. A refused reaction to what comes due
@@ -133,7 +137,8 @@ class Writer:
 
     Raises:
         WrongType: ``log`` is no ``Log``, or ``react`` no function.
-        RuleViolation: Events that contradict each other; it names the first.
+        RuleViolation: Events that contradict each other; it names the first, ``events, row 4`` for
+            the fourth of the log.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Money
@@ -168,7 +173,8 @@ class Writer:
         """Take in what others have written, and return the market.
 
         Raises:
-            RuleViolation: An event contradicts those before it, or the log has lost some.
+            RuleViolation: An event contradicts those before it, or the log has lost some; the path
+                says which it is in the log, ``events, row 4`` for the fourth.
         """
         there = self.log.version
         if self.log.epoch != self._epoch:
@@ -180,7 +186,9 @@ class Writer:
             instances: dict[ContractId, Instance] = {}
             volumes: dict[VolumeId, RentedVolume] = {}
             events = self.log.read(seen)
-            self.market = replay(events, self.market, archive=instances, volumes=volumes)
+            self.market = replay_from(
+                self.market, events, instances, volumes, place="events, row {}", first=seen + 1
+            )
             self.instances.update(instances)
             self.volumes.update(volumes)
         return self.market

@@ -2,7 +2,8 @@
 
 Events are all that a service has to store: replayed, they give the same market on any machine.
 Each carries its reasons as data, so nobody has to recompute a verdict to explain it. They are
-facts: :func:`numgenius_core.market.evolve` applies them without asking whether they are right.
+facts: :func:`numgenius_core.market.evolve` applies them without asking whether it would decide so,
+and refuses what the state contradicts.
 """
 
 from __future__ import annotations

@@ -81,7 +81,8 @@ class Account:
         charge: The balance at which a card is to be charged; ``None`` is nowhere.
         notice: The balance at which its owner is to be told; ``None`` is nowhere.
         notice_enabled: Whether its owner is told; a notice that is switched off is kept.
-        charge_told, notice_told: Whether it was said since the balance was last above.
+        charge_told, notice_told: Whether it was said since the balance was last above, or since
+            the threshold was changed.
         paid_in: What of the balance was paid in, or handed over by others; the rest was earned.
         invoiced_at: When its last payout was invoiced; ``None`` before the first.
 

@@ -6,7 +6,8 @@ Rule (marketplace): ``duration >= 90 days`` with the type ``reserved`` prices ea
 were reserved for these 90 days (D = 0.05: 0.0375), and offers whose host gives no discount are in
 the answer too, at their full price.
 
-Our readings: of several durations the longest counts; without one, an offer is priced as reserved
+Our readings: of several durations or targets the highest counts, and of several values of one
+``in`` the lowest, since any of them will do; without a duration, an offer is priced as reserved
 until it ends, and what its source says of its discount stands.
 """
 
@@ -31,18 +32,26 @@ if TYPE_CHECKING:
 
 _LONGEST: Final = 1_200 * SECONDS_PER_MONTH
 """Most seconds that can be prepaid."""
-_AT_LEAST: Final = frozenset({"gt", "gte", "eq"})
+_AT_LEAST: Final = frozenset({"gt", "gte", "eq", "in"})
+
+
+def _at_least(query: Query, field: str) -> list[Decimal]:
+    """Return what the conditions on a field want it to be at least.
+
+    Of several values of one ``in`` any will do, so it is the lowest.
+    """
+    asked = []
+    for each in query.conditions:
+        values = each.value if isinstance(each.value, tuple) else (each.value,)
+        numbers = [value for value in values if isinstance(value, Decimal)]
+        if each.field == field and each.operator.value in _AT_LEAST and numbers:
+            asked.append(min(numbers))
+    return asked
 
 
 def asked_duration(query: Query) -> timedelta | None:
     """Return how long a query wants offers to last at least; ``None`` if it does not say."""
-    asked = [
-        each.value
-        for each in query.conditions
-        if each.field == "duration"
-        and each.operator.value in _AT_LEAST
-        and isinstance(each.value, Decimal)
-    ]
+    asked = _at_least(query, "duration")
     if not asked:
         return None
     return timedelta(seconds=int(min(max(Decimal(0), *asked), Decimal(_LONGEST))))
@@ -53,14 +62,7 @@ def asked_target(query: Query) -> Fraction | None:
 
     One that no promise can reach asks for none: no offer has it.
     """
-    asked = [
-        Fraction(each.value)
-        for each in query.conditions
-        if each.field == "target_reliability"
-        and each.operator.value in _AT_LEAST
-        and isinstance(each.value, Decimal)
-    ]
-    known = max(asked, default=Fraction(0))
+    known = Fraction(max(_at_least(query, "target_reliability"), default=0))
     return known if 0 < known <= MAX_CLAIM and PARTS % known.denominator == 0 else None
 
 

@@ -157,8 +157,9 @@ def backtest(
         price: What a client pays for the instance, GPUs and storage, per hour.
         promise: The claim and spread to try.
         target: What the client asks for; the claim if left out.
-        end: Up to when, its day counting whole; the end of the last rental if left out.
-        days: How many days up to it, at most 366; 90 if left out. Without ``end`` and ``days``
+        end: Up to when: a midnight ends the day before, and of a later instant the day counts
+            whole; the end of the last rental if left out.
+        days: How many days before it, at most 366; 90 if left out. Without ``end`` and ``days``
             the days before the first rental are left out, too.
         platform_fee: The platform's share of ``price``.
         rules: The schedules; ours by default.

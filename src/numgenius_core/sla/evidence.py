@@ -14,8 +14,9 @@ thought as long as the longest seen, or as ``unseen``. The sums are exact, the q
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 from functools import lru_cache
 from math import exp, lgamma, log
@@ -40,6 +41,9 @@ _BANDS: Final = (
     ("6 to 24 hours", SECONDS_PER_DAY),
     ("a day or more", None),
 )
+_FIRST_DAY: Final = date(1970, 1, 1)
+_SHOWN: Final = 10
+"""Days in the table."""
 _CLAIM_PARTS: Final = 10**5
 _HALVINGS: Final = 200
 _TINY: Final = 1e-300
@@ -48,17 +52,20 @@ _CLOSE: Final = 1e-14
 
 @frozen(kw_only=True)
 class OutageBand:
-    """Outages of about one length.
+    """Outages of about one length, or of one day.
 
     Attributes:
-        name: From which length to which, in words.
-        count: How many there were.
-        seconds: How long they were together.
+        name: From which length to which, in words, or the day of UTC, as ``2026-07-09``.
+        count: How many there were; one that goes on over midnight is one of each day.
+        seconds: How long they were together, of a day within it.
+        uptime: The share of all rented seconds that they alone would leave, of a day the share of
+            its own.
     """
 
     name: str
     count: int
     seconds: int
+    uptime: Fraction
 
 
 @frozen(kw_only=True)
@@ -72,6 +79,8 @@ class UptimeEstimate(Tabular):
         confidence: The share of such intervals that hold the true uptime.
         rented_seconds: Seconds of rental looked at.
         bands: The outages within rentals by their length, all bands, the shortest first.
+        days: The days of UTC with outages within rentals, that of the lowest uptime first; a day
+            that is not there had none.
     """
 
     uptime: Fraction
@@ -80,6 +89,7 @@ class UptimeEstimate(Tabular):
     confidence: Fraction
     rented_seconds: int
     bands: tuple[OutageBand, ...] = field(repr=brief)
+    days: tuple[OutageBand, ...] = field(repr=brief)
 
     @property
     def outages(self) -> int:
@@ -87,18 +97,24 @@ class UptimeEstimate(Tabular):
         return sum(band.count for band in self.bands)
 
     def _rows(self) -> Iterable[object]:
-        return self.bands
+        return (*self.bands, *self.days)
 
     def table(self) -> ResultTable:
-        """Return a row for each length of outage, under the estimate."""
+        """Return a row for each length of outage and each of the ten worst days."""
         ends = f"{float(self.low):.4%} to {float(self.high):.4%}"
         days = self.rented_seconds / SECONDS_PER_DAY
         title = f"uptime {float(self.uptime):.4%} ({ends}) of {days:.1f} rented days"
         rows = [
-            (band.name, f"{band.count:,}", f"{band.seconds / SECONDS_PER_HOUR:.2f}")
-            for band in self.bands
+            (
+                each.name,
+                f"{each.count:,}",
+                f"{each.seconds / SECONDS_PER_HOUR:.2f}",
+                f"{float(each.uptime):.4%}",
+            )
+            for each in (*self.bands, *self.days[:_SHOWN])
         ]
-        return ResultTable(title=title, head=("outages", "count", "hours"), rows=tuple(rows))
+        head = ("outages", "count", "hours", "uptime")
+        return ResultTable(title=title, head=head, rows=tuple(rows))
 
 
 def _risk(value: Exact, path: str) -> float:
@@ -154,7 +170,8 @@ def estimate_uptime(
         high=_uptime(least, rented),
         confidence=fraction(confidence, "confidence"),
         rented_seconds=rented,
-        bands=_bands(lengths),
+        bands=_bands(lengths, rented),
+        days=_worst_days(history),
     )
 
 
@@ -191,13 +208,33 @@ def sustainable_claim(
     return claim or None
 
 
-def _bands(lengths: list[int]) -> tuple[OutageBand, ...]:
+def _bands(lengths: list[int], rented: int) -> tuple[OutageBand, ...]:
     found, low = [], 0
     for name, high in _BANDS:
         held = [length for length in lengths if low <= length and (high is None or length < high)]
-        found.append(OutageBand(name=name, count=len(held), seconds=sum(held)))
+        left = 1 - Fraction(sum(held), rented)
+        found.append(OutageBand(name=name, count=len(held), seconds=sum(held), uptime=left))
         low = high or low
     return tuple(found)
+
+
+def _worst_days(history: UptimeHistory) -> tuple[OutageBand, ...]:
+    """Return the days with outages by their uptime, the lowest first, then in order of time."""
+    counts: Counter[int] = Counter()
+    for start, length in history.down_within_rentals():
+        last = (start + length - 1) // SECONDS_PER_DAY
+        counts.update(range(start // SECONDS_PER_DAY, last + 1))
+    found = [
+        OutageBand(
+            name=f"{_FIRST_DAY + timedelta(days=day)}",
+            count=counts[day],
+            seconds=down,
+            uptime=1 - Fraction(down, intended),
+        )
+        for day, intended, down in history._days  # nothing is forgiven here
+        if down
+    ]
+    return tuple(sorted(found, key=lambda day: day.uptime))
 
 
 def _uptime(down: float, rented: int) -> Fraction:

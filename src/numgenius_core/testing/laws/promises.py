@@ -160,10 +160,16 @@ def _settled(
     return [tuple(tuple(map(dollars, day)) for day in days) for days in implementation(contracts)]
 
 
+def _answers_for_each(found: Sequence[object], contracts: Sequence[_Contract]) -> str | None:
+    if len(found) == len(contracts):
+        return None
+    return f"{len(found)} answers for {len(contracts)} contracts"
+
+
 def _alone(implementation: Implementation, contracts: Sequence[_Contract]) -> str | None:
     together = _settled(implementation, contracts)
-    if len(together) != len(contracts):
-        return f"{len(together)} answers for {len(contracts)} contracts"
+    if (fault := _answers_for_each(together, contracts)) is not None:
+        return fault
     for index, contract in enumerate(contracts):
         (alone,) = _settled(implementation, [contract])
         if together[index] != alone:
@@ -173,6 +179,8 @@ def _alone(implementation: Implementation, contracts: Sequence[_Contract]) -> st
 
 def _all_days(implementation: Implementation, contracts: Sequence[_Contract]) -> str | None:
     found = _settled(implementation, contracts)
+    if (fault := _answers_for_each(found, contracts)) is not None:
+        return fault
     for index, ((bought, history), days) in enumerate(zip(contracts, found, strict=True)):
         hours = Fraction(history.rented_seconds, 3_600)
         for name, place, price in (("compute", 0, bought.compute), ("fee", 1, bought.fee)):
