@@ -370,8 +370,8 @@ SAID: Final = (
     ),
     (
         ("PUT", "/v0/commands/transfer_credit"),
-        {"recipient": "nobody"},
-        'recipient: need an account of this market, got "nobody"',
+        {"recipient": "no such account"},
+        'recipient: need an account of this market, got "no such account"',
     ),
     (
         ("POST", "/v0/bundles"),
