@@ -482,6 +482,24 @@ class TestPromises:
         found = [str(fault) for fault in caught.value.faults]
         assert any(each.startswith(said) for each in found), found
 
+    def test_at_every_hour_of_good_days_and_dead_ones(self) -> None:
+        """With an outage that has only just begun, announced and not; each is believed."""
+        w = world(1, prices("3.50"), sla_claim="0.99")
+        w.rent(1, target="0.95")
+        window = MaintenanceWindow(period=Interval(second(3 * DAY + 1), second(3 * DAY + 1 + HOUR)))
+        w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window), 3 * DAY)
+        for hour in range(3 * 24, 8 * 24):
+            at = hour * HOUR
+            if hour == 3 * 24 + 1:
+                w.do(c.ReportOffline(machine=M1), 3 * DAY + 1)
+                assert market_from_json(market_to_json(w.market)) == w.market
+                w.do(c.ReportOnline(machine=M1), 3 * DAY + 2)
+                assert market_from_json(market_to_json(w.market)) == w.market
+            if hour in (5 * 24, 7 * 24):
+                w.do((c.ReportOffline if hour == 5 * 24 else c.ReportOnline)(machine=M1), at)
+            w.do(c.Tick(), at)
+            assert market_from_json(market_to_json(w.market)) == w.market
+
     def test_after_the_end_it_is_gone(self) -> None:
         w = world(1, prices("3.50"), sla_claim="0.99", end=second(DAY // 2))
         w.rent(1, target="0.95")

@@ -867,7 +867,7 @@ class Model(VolumeModel, PromiseModel):
         need(0 < amount <= self.purses[deal.client].balance)
         price = deal.full(self.now) * HOUR_TICKS * MONTH
         need(price)
-        months = _months(Fraction(deal.deposit + amount, price), deal.factor)
+        months = _bought(deal.deposit + amount, price, deal.factor)
         need(months <= 1_200)
         # The deposit must not outlast the contract, at whatever prices it comes to.
         cuts = sorted(
@@ -876,7 +876,7 @@ class Model(VolumeModel, PromiseModel):
         whole = sum(deal.full(a) * (b - a) for a, b in pairwise(cuts))
         fits = Fraction(whole, deal.full(self.now) * MONTH)
         # A quote says deposits to a nano-dollar, half-even: the one that lasts until the end fits.
-        lasting = round(price * fits * (1 - deal.factor * fits / (fits + 1)) / NANO) * NANO
+        lasting = _quoted(price, fits, deal.factor) * NANO
         room = lasting - deal.deposit
         need(fits > 1_200 or amount <= max(0, int(room // NANO)) * NANO)
         if deal.deposit == 0:
@@ -931,6 +931,20 @@ class Model(VolumeModel, PromiseModel):
     """The machine of each number that the library gave a listing; refreshed by the test."""
     increases: dict[int, int] = field(default_factory=dict)
     """The contract of each number that it gave a price increase that waits."""
+
+
+def _quoted(price: int, months: Fraction, factor: Fraction) -> int:
+    """Return the deposit for months in whole nano-dollars, half-even."""
+    return round(price * months * (1 - factor * months / (months + 1)) / NANO)
+
+
+def _bought(deposit: int, price: int, factor: Fraction) -> Fraction:
+    """Return the months that a deposit buys; one that is quoted for whole seconds, just these."""
+    months = _months(Fraction(deposit, price), factor)
+    whole = Fraction(min(round(months * MONTH), 1_200 * MONTH), MONTH)
+    if whole and _quoted(price, whole, factor) == round(Fraction(deposit, NANO)):
+        return whole
+    return months
 
 
 def _months(a: Fraction, factor: Fraction) -> Fraction:
