@@ -207,12 +207,13 @@ def execute_all(
     return building.market(), tuple(results)
 
 
-def _comes_due(market: Builder, at: object) -> bool:
+def _comes_due(market: Builder, at: datetime) -> bool:
     """Return whether something comes due before a command, if it has an instant."""
     due = market.queue.first
-    if due is None or not isinstance(at, datetime) or at.utcoffset() is None:
+    try:
+        return due is not None and due[0] <= at
+    except TypeError:  # of what is no instant, which is refused
         return False
-    return due[0] <= at
 
 
 def _applied(market: Market, results: Iterable[CommandResult]) -> Market:
