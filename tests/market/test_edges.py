@@ -25,6 +25,7 @@ from numgenius_core.market._builder import Builder
 from numgenius_core.market._ledger import Ledger
 from numgenius_core.market._persistent import Table
 from numgenius_core.money import Money
+from numgenius_core.offer import Block
 from numgenius_core.rates import PerGbMonth
 
 DAY, M1 = 86_400, MachineId(1)
@@ -155,11 +156,25 @@ class TestVolumes:
         assert views.volume_offers(w.market, w.now, machine=M1) == ()
 
     def test_a_rolling_end_beyond_the_calendar_offers_nothing(self) -> None:
-        late, w = datetime(9999, 12, 20, tzinfo=UTC), world(1)
-        at = int((late - timedelta(days=35) - START).total_seconds())
-        w.list(prices(1), at=at, rolling=timedelta(days=30), volume_mb=100_000)
+        """It is listed until its end would roll again, and has none until then."""
+        listed, w = datetime(9999, 12, 21, 22, tzinfo=UTC), world(1)
+        at = int((listed - START).total_seconds())
+        w.list(prices(1), at=at, rolling=timedelta(days=10), volume_mb=100_000)
         assert views.volume_offers(w.market, w.now, machine=M1) != ()
-        assert views.volume_offers(w.market, late, machine=M1) == ()
+        w.do(c.Tick(), at + 3 * 3_600)
+        assert w.market.machine(M1).volume_listing is not None
+        assert views.volume_offers(w.market, w.now, machine=M1) == ()
+        last = w.now + timedelta(days=1)
+        anew = c.ListMachine(by=HOST, machine=M1, prices=prices(1), end=last)
+        [end] = [t for t in views.preview(w.market, anew, w.now).terms if t.name == "end"]
+        assert (end.old, end.new) == (None, last)
+
+    def test_a_bid_that_was_moved_is_where_it_was_moved(self) -> None:
+        w = world(2, prices(1))
+        bid = w.rent(1, bid="0.5")
+        moved = e.ContractMoved(at=w.now, contract=bid, block=Block(start=1, size=1))
+        after = evolve(w.market, moved).living(bid)
+        assert after.contract.block == Block(start=1, size=1)
 
     def test_a_host_earns_by_its_own_volumes(self) -> None:
         w = world(1, prices(1), volume_mb=500_000, volume_price=PerGbMonth("0.72"))

@@ -330,7 +330,7 @@ def replay_from(
         except RuleViolation as fault:
             raise fault.at(place.format(number)) from None
         except IllegalMove as fault:
-            need = f"an event that {fault.state} allows: {', '.join(fault.legal) or 'none'}"
+            need = f"an event that {fault.state} allows: {', '.join(fault.legal)}"
             raise RuleViolation(place.format(number), need, fault.event) from None
         if builder.gone or builder.gone_volumes:
             hand_over(builder, archive, volumes)

@@ -336,9 +336,6 @@ def _place(pieces: list[Any], item: Any) -> int:
 
 def _put(pieces: list[Any], item: Any, own: list[Any] | None = None) -> None:
     """Put an item into a copy of the piece that it belongs to, or into that one if it is own."""
-    if not pieces:
-        pieces.append([item])
-        return
     place = _place(pieces, item) if len(pieces) > 1 else 0
     piece = pieces[place]
     if piece is not own:
@@ -350,8 +347,6 @@ def _put(pieces: list[Any], item: Any, own: list[Any] | None = None) -> None:
 
 def _take(pieces: list[Any], item: Any) -> list[Any] | None:
     """Take an item out of a copy of its piece, and return that; ``None`` if it is not there."""
-    if not pieces:
-        return None
     place = _place(pieces, item) if len(pieces) > 1 else 0
     piece: list[Any] = pieces[place]
     index = bisect_left(piece, item)
