@@ -72,12 +72,12 @@ def allocation_rows(gpus: int, number: int) -> list[Row]:
     size = 2
 
     def ours() -> None:
-        block = first_fit(gpus, 1, free, size)
+        block = first_fit(gpus, 1, free=free, size=size)
         if block is not None:
             release(take(free, block), block)
 
     def ours_best() -> None:
-        block = best_fit(gpus, 1, free, size)
+        block = best_fit(gpus, 1, free=free, size=size)
         if block is not None:
             release(take(free, block), block)
 
@@ -124,7 +124,7 @@ def fleet_row() -> list[Row]:
 def repack(gpus: int, held: dict[ContractId, Block], size: int) -> int | None:
     """Moves when everybody is placed anew, largest first: what one does without a search."""
     order = sorted(held, key=lambda c: (-held[c].size, held[c].start))
-    placed = pack(gpus, 1, (1 << gpus) - 1, [held[c].size for c in order] + [size])
+    placed = pack(gpus, 1, free=(1 << gpus) - 1, sizes=[held[c].size for c in order] + [size])
     if placed is None:
         return None
     return sum(held[c] != block for c, block in zip(order, placed, strict=False))

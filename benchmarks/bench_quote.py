@@ -74,7 +74,7 @@ def tables() -> None:
 
         def ours(gpus: int = gpus, held: list[int] = held) -> None:
             for mask in held:
-                rentable_blocks(gpus, 1, mask)
+                rentable_blocks(gpus, 1, occupied=mask)
 
         def cut(gpus: int = gpus, held: list[int] = held) -> None:
             for mask in held:

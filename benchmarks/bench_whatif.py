@@ -71,7 +71,7 @@ def least(rentals: int) -> None:
         heappush(heap, (number * 7_919 % 86_400, number))
         if len(heap) > 8:
             heappop(heap)
-        best_fit(8, 1, number & 255, 1)
+        best_fit(8, 1, free=number & 255, size=1)
         price.charge(1, number)
 
 

@@ -118,7 +118,7 @@ def heat(style: Any) -> Any:
     """The discount of the curve, by factor and months."""
     factors, months = ("0.1", "0.2", "0.3", "0.4", "0.5"), (1, 2, 3, 6, 12)
     return sweep_heat_map(
-        [[100 * CurveSchedule(factor).rate(time) for time in months] for factor in factors],
+        [[100 * CurveSchedule(factor).discount(time) for time in months] for factor in factors],
         rows=factors,
         columns=months,
         row_label="discount factor (of 1)",

@@ -399,7 +399,7 @@ class TestRefused:
             (lambda book: book.change(no(9), PerHour(1)), "claim.id: need a claim of this book"),
             (lambda book: book.runs(no(9)), "claim.id: need a claim of this book"),
             (lambda book: book.explain(no(9)), "claim.id: need a claim of this book"),
-            (lambda book: book.on_demand(no(2), block(1, 2)), "need positions below 2"),
+            (lambda book: book.on_demand(no(2), block(1, 2)), "need slots below 2"),
             (lambda book: book.bid(no(2), SOME, PerHour(33)), "claim.bid: need 0.001"),
             (lambda book: book.bid(no(2), SOME, None), "claim.bid: need a PerHour"),
             (lambda book: book.change(no(1), 2), "claim.bid: need a PerHour"),

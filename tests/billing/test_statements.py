@@ -821,7 +821,7 @@ class TestHistories:
             History(contract=rented(), facts=("loaded",))  # type: ignore[arg-type]
         with pytest.raises(WrongType, match=r"moved.event"):
             Moved(at=T0, event="loaded")  # type: ignore[arg-type]
-        with pytest.raises(WrongType, match=r"bid_changed.bid"):
+        with pytest.raises(WrongType, match=r"rebid.bid"):
             Rebid(at=T0, bid=PerGpuHour(1))  # type: ignore[arg-type]
         with pytest.raises(WrongType, match=r"machine_went.online"):
             MachineWent(at=T0, online=1)  # type: ignore[arg-type]

@@ -151,7 +151,7 @@ class TestTermsAreLocked:
         [
             ({"at": EPOCH + 10 * DAY}, "at: need an instant before the listing's end"),
             ({"at": datetime(2026, 1, 1)}, "at: need a datetime with a time zone"),  # noqa: DTZ001
-            ({"block": Block(start=3, size=2)}, "block: need positions below 4"),
+            ({"block": Block(start=3, size=2)}, "block: need slots below 4"),
             ({"block": 2}, "block: need a Block"),
             ({"listing": None}, "listing: need a Listing"),
             ({"mode": Mode.RESERVED}, "mode: need on-demand or interruptible"),
@@ -426,8 +426,8 @@ class TestOccupancy:
     @pytest.mark.parametrize(
         ("made", "gpus", "need"),
         [
-            ([contract(1), contract(2, 9)], 4, "contract 2: need GPU 0 free of contract 1"),
-            ([contract(1)], 1, "contract 1: need GPU positions below 1"),
+            ([contract(1), contract(2, 9)], 4, "contract 2: need slot 0 free of contract 1"),
+            ([contract(1)], 1, "contract 1: need slots below 1"),
             ([], 0, "gpus: need a whole number from 1 to 4,096"),
             ([], 10**9, "gpus: need a whole number from 1 to 4,096"),
             ([contract(1), None], 4, "contracts[1]: need a Contract"),

@@ -506,7 +506,7 @@ class TestRefusals:
         assert got["reserved_deposit"] == cases.nanos(curve.deposit(price, months).to_decimal())
         want = curve.discounted(price, months).to_decimal(9)
         assert got["reserved_gpu_per_hour"] == cases.nanos(want)
-        assert got["reserved_discount_rate"] == round(curve.rate(months) * 10**9)
+        assert got["reserved_discount_rate"] == round(curve.discount(months) * 10**9)
 
     @pytest.mark.parametrize(
         ("question", "error"),

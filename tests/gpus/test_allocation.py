@@ -50,7 +50,7 @@ class TestTakeAndFree:
         taken: list[Block] = []
         for _ in range(6):
             size = rng.choice([size for _, size in offered(gpus, min_gpu)])
-            block = rng.choice([first_fit, best_fit])(gpus, min_gpu, free, size)
+            block = rng.choice([first_fit, best_fit])(gpus, min_gpu, free=free, size=size)
             if block is not None:
                 assert not any(block.overlaps(other) for other in taken)
                 taken.append(block)
@@ -92,8 +92,10 @@ class TestFits:
                 those = [cell for cell in rentable if cell[1] == size]
                 hull = {c: max(o[1] for o in rentable if inside(c, o)) for c in those}
                 best = min(those, key=lambda c: (hull[c], c[0]), default=None)
-                assert as_cell(first_fit(gpus, min_gpu, free, size)) == min(those, default=None)
-                assert as_cell(best_fit(gpus, min_gpu, free, size)) == best
+                assert as_cell(first_fit(gpus, min_gpu, free=free, size=size)) == min(
+                    those, default=None
+                )
+                assert as_cell(best_fit(gpus, min_gpu, free=free, size=size)) == best
 
     @given(states())
     def test_a_fit_is_found_iff_a_block_is_rentable(self, state: tuple[int, int, int]) -> None:
@@ -101,26 +103,26 @@ class TestFits:
         there = {block.size for block in rentable(gpus, min_gpu, free)}
         for size in {size for _, size in offered(gpus, min_gpu)}:
             for fit in (first_fit, best_fit):
-                block = fit(gpus, min_gpu, free, size)
+                block = fit(gpus, min_gpu, free=free, size=size)
                 assert (block is not None) == (size in there)
                 assert block is None or take(free, block) == free ^ block.gpu_set
 
     def test_best_fit_leaves_the_large_block_whole(self) -> None:
-        assert first_fit(8, 1, 0b0100_1111, 1) == Block(0, 1)
-        assert best_fit(8, 1, 0b0100_1111, 1) == Block(6, 1)
+        assert first_fit(8, 1, free=0b0100_1111, size=1) == Block(0, 1)
+        assert best_fit(8, 1, free=0b0100_1111, size=1) == Block(6, 1)
 
     def test_of_equals_best_fit_takes_the_lowest(self) -> None:
-        assert best_fit(8, 1, 0b1100_1100, 2) == Block(2, 2)
+        assert best_fit(8, 1, free=0b1100_1100, size=2) == Block(2, 2)
 
     def test_remainders_and_odd_machines_fit_too(self) -> None:
-        assert first_fit(7, 2, 0b111_1111, 3) == Block(4, 3)
-        assert best_fit(5, 2, 0b1_1111, 1) == Block(4, 1)
-        assert first_fit(5, 2, 0b0_1111, 1) is None
+        assert first_fit(7, 2, free=0b111_1111, size=3) == Block(4, 3)
+        assert best_fit(5, 2, free=0b1_1111, size=1) == Block(4, 1)
+        assert first_fit(5, 2, free=0b0_1111, size=1) is None
 
     def test_the_largest_machine_there_is(self) -> None:
         everything = (1 << 4_096) - 1
-        assert first_fit(4_096, 1, everything ^ 1, 1_024) == Block(1_024, 1_024)
-        assert best_fit(4_096, 1, everything ^ 1, 1) == Block(1, 1)
+        assert first_fit(4_096, 1, free=everything ^ 1, size=1_024) == Block(1_024, 1_024)
+        assert best_fit(4_096, 1, free=everything ^ 1, size=1) == Block(1, 1)
 
     @pytest.mark.parametrize("fit", [first_fit, best_fit])
     @pytest.mark.parametrize(
@@ -147,14 +149,14 @@ class TestFits:
         self, fit: Callable[..., object], gpus: Any, min_gpu: Any, free: Any, size: Any, path: str
     ) -> None:
         with pytest.raises(RuleViolation) as caught:
-            fit(gpus, min_gpu, free, size)
+            fit(gpus, min_gpu, free=free, size=size)
         assert caught.value.path == path
 
     def test_the_error_names_the_sizes_offered(self) -> None:
         with pytest.raises(
             RuleViolation, match=r"one of the sizes offered \(1, 2, 3, 4, 7\), got 5"
         ):
-            first_fit(7, 1, 0, 5)
+            first_fit(7, 1, free=0, size=5)
 
 
 class TestPack:
@@ -170,14 +172,14 @@ class TestPack:
             if total + size <= gpus:
                 sizes.append(size)
                 total += size
-        placed = pack(gpus, 1, (1 << gpus) - 1, sizes)
+        placed = pack(gpus, 1, free=(1 << gpus) - 1, sizes=sizes)
         assert placed is not None
         assert [block.size for block in placed] == sizes
         assert sum(block.size for block in placed) == len({p for b in placed for p in b.slots})
 
     def test_the_largest_goes_first_and_the_smaller_beside_it(self) -> None:
-        assert pack(8, 1, 0xFF, [1, 2]) == (Block(2, 1), Block(0, 2))
-        assert pack(8, 1, 0xFF, [1, 4, 2]) == (Block(6, 1), Block(0, 4), Block(4, 2))
+        assert pack(8, 1, free=0xFF, sizes=[1, 2]) == (Block(2, 1), Block(0, 2))
+        assert pack(8, 1, free=0xFF, sizes=[1, 4, 2]) == (Block(6, 1), Block(0, 4), Block(4, 2))
 
     @given(
         st.integers(0, 6),
@@ -185,14 +187,14 @@ class TestPack:
         st.sampled_from([first_fit, best_fit]),
     )
     def test_so_does_either_fit_largest_first(
-        self, exponent: int, wanted: list[int], fit: Callable[[int, int, int, int], Block | None]
+        self, exponent: int, wanted: list[int], fit: Callable[..., Block | None]
     ) -> None:
         gpus = 1 << exponent
         free = (1 << gpus) - 1
         sizes = sorted((1 << k for k in wanted), reverse=True)
         assume(sum(sizes) <= gpus)
         for size in sizes:
-            block = fit(gpus, 1, free, size)
+            block = fit(gpus, 1, free=free, size=size)
             assert block is not None
             free = take(free, block)
 
@@ -203,7 +205,7 @@ class TestPack:
         free = data.draw(st.integers(0, (1 << gpus) - 1))
         known = sorted({size for _, size in offered(gpus, min_gpu)})
         sizes = data.draw(st.lists(st.sampled_from(known), max_size=4))
-        placed = pack(gpus, min_gpu, free, sizes)
+        placed = pack(gpus, min_gpu, free=free, sizes=sizes)
         options = [
             [c for c in offered(gpus, min_gpu) if c[1] == s and is_free(c, free)] for s in sizes
         ]
@@ -219,22 +221,26 @@ class TestPack:
                 free = take(free, block)
 
     def test_remainders_have_no_choice_and_go_first(self) -> None:
-        assert pack(7, 2, 0b111_1111, [2, 1, 2, 2]) == (
+        assert pack(7, 2, free=0b111_1111, sizes=[2, 1, 2, 2]) == (
             Block(4, 2),
             Block(6, 1),
             Block(0, 2),
             Block(2, 2),
         )
-        assert pack(7, 2, 0b111_1111, [2, 2, 3]) == (Block(0, 2), Block(2, 2), Block(4, 3))
+        assert pack(7, 2, free=0b111_1111, sizes=[2, 2, 3]) == (
+            Block(0, 2),
+            Block(2, 2),
+            Block(4, 3),
+        )
 
     def test_nothing_is_packed_into_nothing(self) -> None:
-        assert pack(8, 1, 0, []) == ()
-        assert pack(8, 1, 0, [1]) is None
+        assert pack(8, 1, free=0, sizes=[]) == ()
+        assert pack(8, 1, free=0, sizes=[1]) is None
 
     @pytest.mark.parametrize("sizes", [4, "1", {1}, [3], [None]])
     def test_what_are_no_sizes_is_refused(self, sizes: Any) -> None:
         with pytest.raises(RuleViolation):
-            pack(8, 1, 255, sizes)
+            pack(8, 1, free=255, sizes=sizes)
 
 
 class TestFreeBlocks:
@@ -245,7 +251,7 @@ class TestFreeBlocks:
         self, state: tuple[int, int, int]
     ) -> None:
         gpus, min_gpu, free = state
-        found = free_blocks(gpus, min_gpu, free)
+        found = free_blocks(gpus, min_gpu, free=free)
         left = free
         for block in found:
             assert block.size.bit_count() == 1
@@ -258,17 +264,17 @@ class TestFreeBlocks:
         assert [block.start for block in found] == sorted(block.start for block in found)
 
     def test_an_example(self) -> None:
-        assert free_blocks(8, 1, 0b1111_0110) == (Block(1, 1), Block(2, 1), Block(4, 4))
-        assert free_blocks(7, 4, 0b111_1111) == (Block(0, 4),)
+        assert free_blocks(8, 1, free=0b1111_0110) == (Block(1, 1), Block(2, 1), Block(4, 4))
+        assert free_blocks(7, 4, free=0b111_1111) == (Block(0, 4),)
 
     def test_what_is_no_machine_is_refused(self) -> None:
         with pytest.raises(RuleViolation, match="min_gpu"):
-            free_blocks(8, 3, 0)
+            free_blocks(8, 3, free=0)
         with pytest.raises(RuleViolation, match="free") as caught:
-            free_blocks(8, 1, 256)
+            free_blocks(8, 1, free=256)
         assert type(caught.value) is RuleViolation
         with pytest.raises(WrongType, match="free"):
-            free_blocks(8, 1, 2.0)  # type: ignore[arg-type]
+            free_blocks(8, 1, free=2.0)  # type: ignore[arg-type]
 
 
 def test_the_blocks_are_those_of_slicing() -> None:

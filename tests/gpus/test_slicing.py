@@ -113,15 +113,15 @@ class TestRentable:
     ) -> None:
         held = data.draw(st.sets(st.integers(0, shape[0] - 1)))
         expected = [b for b in blocks(*shape, observed=True) if not held & set(b.slots)]
-        assert list(rentable_blocks(*shape, held, observed=True)) == expected
-        mask = sum(1 << position for position in held)
-        assert list(rentable_blocks(*shape, mask, observed=True)) == expected
+        assert list(rentable_blocks(*shape, occupied=held, observed=True)) == expected
+        mask = sum(1 << slot for slot in held)
+        assert list(rentable_blocks(*shape, occupied=mask, observed=True)) == expected
 
-    def test_positions_and_masks_that_do_not_fit_are_refused(self) -> None:
+    def test_slots_and_masks_that_do_not_fit_are_refused(self) -> None:
         assert gpu_set([0, 2], 4) == 5
         for bad in ([4], [-1], [True], "01", None, 16, -1):
             with pytest.raises(RuleViolation):
-                rentable_blocks(4, 1, bad)  # type: ignore[arg-type]  # that is the point
+                rentable_blocks(4, 1, occupied=bad)  # type: ignore[arg-type]  # that is the point
 
 
 class TestInferMinGpu:
@@ -137,7 +137,7 @@ class TestInferMinGpu:
     def test_rented_gpus_may_hide_offers(self, min_gpu: int, bundled: bool) -> None:
         whole = Counter(offer_sizes(7, min_gpu, observed=True))
         for held in range(1, 1 << 7):
-            left = [b.size for b in rentable_blocks(7, min_gpu, held, observed=True)]
+            left = [b.size for b in rentable_blocks(7, min_gpu, occupied=held, observed=True)]
             if left:
                 shown = set(left) if bundled else left
                 found = infer_min_gpu(shown, gpus=7, bundled=bundled)
@@ -178,7 +178,7 @@ class TestInferringIsExact:
         for gpus in range(max(seen), max(*seen, largest) + 1):
             for min_gpu in range(1, gpus + 1):
                 for rented in range(1 << gpus):
-                    free = rentable_blocks(gpus, min_gpu, rented, observed=True)
+                    free = rentable_blocks(gpus, min_gpu, occupied=rented, observed=True)
                     sizes = Counter(block.size for block in free)
                     if (Counter(sizes.keys()) if bundled else sizes) == seen:
                         found.add((gpus, min_gpu))
@@ -211,5 +211,5 @@ class TestPowersOnly:
     def test_every_question_leaves_the_others_out(self) -> None:
         assert offer_sizes(7, 2, powers_only=True) == (2, 2, 2, 4)
         assert [b.size for b in blocks(7, 2, powers_only=True)] == [2, 2, 2, 4]
-        assert [b.size for b in rentable_blocks(7, 2, 1, powers_only=True)] == [2, 2]
-        assert [b.size for b in rentable_blocks(7, 2, 1)] == [1, 2, 2, 3]
+        assert [b.size for b in rentable_blocks(7, 2, occupied=1, powers_only=True)] == [2, 2]
+        assert [b.size for b in rentable_blocks(7, 2, occupied=1)] == [1, 2, 2, 3]

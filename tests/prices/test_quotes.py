@@ -226,7 +226,9 @@ class TestAReservationCostsWhatItIsBilled:
         assert split(priced) == split(bill)
         assert priced.amount_of(QuotePart.FORFEIT) == bill.amount_of(LineKind.FORFEIT)
         assert bill.total == bill.billed
-        stay_alone = cost_of_stay(priced.offer.per_hour, CurveSchedule(factor), months, stay)
+        stay_alone = cost_of_stay(
+            priced.offer.per_hour, CurveSchedule(factor), months=months, stay=stay
+        )
         used = bill.amount_of(LineKind.STORAGE, LineKind.UPLOAD)
         assert stay_alone == priced.total - used
 

@@ -24,16 +24,16 @@ class TestCurve:
     """Hosting guide, G8: "20 % at 1 month and 30 % at 3 months" for 0.4."""
 
     def test_published_and_measured_points(self) -> None:
-        assert CurveSchedule("0.4").rate(1) == Fraction("0.2")
-        assert CurveSchedule("0.4").rate(3) == Fraction("0.3")
-        assert CurveSchedule("0.05").rate(3) == Fraction("0.0375")
+        assert CurveSchedule("0.4").discount(1) == Fraction("0.2")
+        assert CurveSchedule("0.4").discount(3) == Fraction("0.3")
+        assert CurveSchedule("0.05").discount(3) == Fraction("0.0375")
         assert CurveSchedule().deposit(PerHour(1), 1) == Money(576)
         assert CurveSchedule().discounted(PerHour(1), 1) == PerHour("0.8")
 
     @given(shares, months)
     def test_months_for_a_rate_undoes_rate(self, most: Fraction, time: Fraction) -> None:
         curve = CurveSchedule(most)
-        found = curve.months_for_rate(curve.rate(time))
+        found = curve.months_for_discount(curve.discount(time))
         assert found == (time if most else 0)
 
     @given(shares, prices, months)
@@ -59,11 +59,11 @@ class TestCurve:
     @pytest.mark.parametrize("bad", ["-1", 1.5, "1e3", 1201, None, True])
     def test_bad_months_are_refused(self, bad: Any) -> None:
         with pytest.raises(NumgeniusError):
-            CurveSchedule().rate(bad)
+            CurveSchedule().discount(bad)
 
     def test_unreachable_rates_and_free_prices_are_refused(self) -> None:
         with pytest.raises(RuleViolation, match="below 2/5"):
-            CurveSchedule().months_for_rate("0.4")
+            CurveSchedule().months_for_discount("0.4")
         with pytest.raises(RuleViolation, match="above zero"):
             CurveSchedule().months(PerHour(0), Money(1))
         with pytest.raises(RuleViolation, match="zero or more"):
@@ -76,7 +76,7 @@ class TestSteps:
     schedule = StepSchedule.of({1: "0.2", 3: "0.3"})
 
     def test_the_discount_steps_up(self) -> None:
-        assert [self.schedule.rate(m) for m in ("0.9", 1, "2.9", 3)] == [
+        assert [self.schedule.discount(m) for m in ("0.9", 1, "2.9", 3)] == [
             0,
             Fraction(1, 5),
             Fraction(1, 5),
@@ -120,9 +120,9 @@ class TestLinear:
     schedule = LinearSchedule.of({1: "0.2", 3: "0.3"})
 
     def test_the_discount_is_on_the_lines(self) -> None:
-        found = [self.schedule.rate(m) for m in (0, "0.5", 1, 2, 3, 9)]
+        found = [self.schedule.discount(m) for m in (0, "0.5", 1, 2, 3, 9)]
         assert found == [0, Fraction(1, 10), Fraction(1, 5), Fraction(1, 4)] + [Fraction(3, 10)] * 2
-        assert LinearSchedule(()).rate(5) == 0
+        assert LinearSchedule(()).discount(5) == 0
 
     @pytest.mark.parametrize("time", ["0.25", 1, 2, 3, 7])
     def test_months_undo_the_deposit(self, time: Any) -> None:
@@ -162,9 +162,9 @@ class TestTopUp:
     """Published warning: adding little, late, can lower the discount."""
 
     def test_little_and_late_lowers_it(self) -> None:
-        answer = top_up(CurveSchedule(), PerHour(1), months=3, remaining=Money(10), add=Money(20))
+        answer = top_up(PerHour(1), CurveSchedule(), months=3, remaining=Money(10), add=Money(20))
         assert answer.lowers
-        assert answer.rate < answer.rate_before == Fraction(3, 10)
+        assert answer.discount < answer.discount_before == Fraction(3, 10)
 
     @given(prices, st.integers(1, 24), st.integers(0, 100))
     def test_the_smallest_is_enough_and_a_nano_dollar_less_is_not(
@@ -172,29 +172,29 @@ class TestTopUp:
     ) -> None:
         curve = CurveSchedule()
         remaining = curve.deposit(price, time).scaled(Fraction(percent, 100)).rounded()
-        smallest = top_up(curve, price, months=time, remaining=remaining, add=Money(0)).smallest
+        smallest = top_up(price, curve, months=time, remaining=remaining, add=Money(0)).smallest
         ask = {"months": time, "remaining": remaining}
-        assert not top_up(curve, price, add=smallest, **ask).lowers  # type: ignore[arg-type]
+        assert not top_up(price, curve, add=smallest, **ask).lowers  # type: ignore[arg-type]
         if smallest:
             less = smallest - Money("0.000000001")
-            assert top_up(curve, price, add=less, **ask).lowers  # type: ignore[arg-type]
+            assert top_up(price, curve, add=less, **ask).lowers  # type: ignore[arg-type]
 
     def test_months_that_no_decimal_holds_are_exact(self) -> None:
         ask = {"months": Fraction(1, 3), "remaining": Money(0)}
-        answer = top_up(CurveSchedule(), PerHour(1), add=Money(216), **ask)  # type: ignore[arg-type]
+        answer = top_up(PerHour(1), CurveSchedule(), add=Money(216), **ask)  # type: ignore[arg-type]
         assert answer.smallest == Money(216)
         assert not answer.lowers
 
     def test_a_quoted_deposit_that_was_rounded_down_is_enough(self) -> None:
         """A month at $1.000000000002 less a fifth is $576.000000001152."""
         curve, price, quoted = CurveSchedule(), PerHour("1.000000000002"), Money("576.000000001")
-        answer = top_up(curve, price, months=1, remaining=Money(576), add=quoted - Money(576))
-        assert answer.rate == answer.rate_before
+        answer = top_up(price, curve, months=1, remaining=Money(576), add=quoted - Money(576))
+        assert answer.discount == answer.discount_before
         assert (answer.lowers, answer.smallest) == (False, Money("0.000000001"))
 
     def test_without_a_discount_there_is_nothing_to_lose(self) -> None:
         flat = CurveSchedule(0)
-        answer = top_up(flat, PerHour(1), months=3, remaining=Money(1), add=Money(0))
+        answer = top_up(PerHour(1), flat, months=3, remaining=Money(1), add=Money(0))
         assert (answer.lowers, answer.smallest) == (False, Money(0))
 
     def test_a_part_of_a_tick_is_missing_too(self) -> None:
@@ -202,18 +202,18 @@ class TestTopUp:
         cost = curve.exact_deposit(price, time)
         remaining = Money.from_ticks(int(cost))
         assert 0 < cost - remaining.ticks < 1
-        answer = top_up(curve, price, months=time, remaining=remaining, add=Money(0))
+        answer = top_up(price, curve, months=time, remaining=remaining, add=Money(0))
         assert (answer.lowers, answer.smallest) == (True, Money("0.000000001"))
 
     def test_it_says_what_is_left_and_the_new_money_buy(self) -> None:
         curve, price = CurveSchedule(), PerHour(1)
-        answer = top_up(curve, price, months=3, remaining=Money(10), add=Money(566))
+        answer = top_up(price, curve, months=3, remaining=Money(10), add=Money(566))
         assert answer.months == 1
-        assert (answer.rate_before, answer.rate) == (Fraction(3, 10), Fraction(1, 5))
+        assert (answer.discount_before, answer.discount) == (Fraction(3, 10), Fraction(1, 5))
         assert (answer.lowers, answer.smallest) == (True, Money(1502))  # 3 months are $1,512
 
     def test_nothing_is_needed_where_more_is_left_than_the_months_cost(self) -> None:
-        rich = top_up(CurveSchedule(), PerHour(1), months=1, remaining=Money(600), add=Money(0))
+        rich = top_up(PerHour(1), CurveSchedule(), months=1, remaining=Money(600), add=Money(0))
         assert (rich.lowers, rich.smallest) == (False, Money(0))
 
 
@@ -362,13 +362,13 @@ class TestADepositBuysAllTheTimeItCan:
         assert lines.exact_deposit(price, months + part) > Money(1_800).ticks
 
     def test_a_hundred_years_are_taken(self) -> None:
-        assert CurveSchedule().rate(1_200) == Fraction(2, 5) * 1_200 / 1_201
+        assert CurveSchedule().discount(1_200) == Fraction(2, 5) * 1_200 / 1_201
         price = PerHour(1)
         assert StepSchedule(()).months(price, price.charge(1_200 * MONTH)) == 1_200
 
     def test_without_points_there_is_no_discount(self) -> None:
         flat = LinearSchedule(())
-        assert flat.rate(5) == 0
+        assert flat.discount(5) == 0
         assert flat.months(PerHour(1), Money(1_440)) == 2
 
 
@@ -377,11 +377,11 @@ class TestALineMayNotBeTooSteep:
 
     def test_on_the_second_line_too(self) -> None:
         # 1 − 0.1 − 3 · slope is above zero up to a slope of 0.3.
-        assert LinearSchedule.of({1: "0.1", 2: "0.399"}).rate(2) == Fraction(399, 1000)
+        assert LinearSchedule.of({1: "0.1", 2: "0.399"}).discount(2) == Fraction(399, 1000)
         with pytest.raises(RuleViolation, match="so flat that longer never costs less"):
             LinearSchedule.of({1: "0.1", 2: "0.4"})
 
     def test_after_the_last_point_the_discount_stays(self) -> None:
         steady = LinearSchedule.of({1: "0.1", 2: "0.2", 4: "0.25"})
-        assert (steady.rate(3), steady.rate(9)) == (Fraction(9, 40), Fraction(1, 4))
+        assert (steady.discount(3), steady.discount(9)) == (Fraction(9, 40), Fraction(1, 4))
         assert steady.months(PerHour(1), Money(5_400)) == 10

@@ -66,7 +66,7 @@ def random_pool(rng: random.Random, machines: int, most: int) -> list[PoolBlock]
     for machine in range(machines):
         gpus = rng.randint(1, most)
         free = rng.getrandbits(gpus) | rng.getrandbits(gpus)
-        pool += [pool_block(machine, b.size, b.start) for b in free_blocks(gpus, 1, free)]
+        pool += [pool_block(machine, b.size, b.start) for b in free_blocks(gpus, 1, free=free)]
     return pool
 
 

@@ -42,7 +42,7 @@ def offers(
     machine: int, gpus: int, held: int, *, min_gpu: int = 1, price: str = "0.50"
 ) -> list[Offer]:
     """Return what an unfiltered search shows of a machine some of whose GPUs are held."""
-    free = {block.size for block in rentable_blocks(gpus, min_gpu, held)}
+    free = {block.size for block in rentable_blocks(gpus, min_gpu, occupied=held)}
     sizes = {block.size for block in rentable_blocks(gpus, min_gpu)}
     return [offer(machine, s, price, of=gpus, rentable=s in free) for s in sorted(sizes)]
 

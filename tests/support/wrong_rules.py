@@ -70,12 +70,12 @@ def first_gpu_only(gpus: int, min_gpu: int, held: frozenset[int]) -> list[Block]
 
 def no_remainder_is_free(gpus: int, min_gpu: int, held: frozenset[int]) -> list[Block]:
     """Offer no block smaller than ``min_gpu``."""
-    return [b for b in rentable_blocks(gpus, min_gpu, held) if b.size >= min_gpu]
+    return [b for b in rentable_blocks(gpus, min_gpu, occupied=held) if b.size >= min_gpu]
 
 
 def first_fit(gpus: int, min_gpu: int, held: frozenset[int], size: int) -> Block | None:
     """Take the first block that is free, whatever that spoils."""
-    there = (block for block in rentable_blocks(gpus, min_gpu, held) if block.size == size)
+    there = (block for block in rentable_blocks(gpus, min_gpu, occupied=held) if block.size == size)
     return next(there, None)
 
 
@@ -235,12 +235,12 @@ def as_asked(
 ) -> tuple[Money, Money, Money]:
     """Take the discount of the months asked for: the market sees the deposit alone."""
     full, curve = PerHour.from_steps(price.steps), CurveSchedule(factor)
-    rate, deposit = curve.rate(months), curve.deposit(full, months)
-    cheap = full.scaled(1 - rate)
-    lasts = min(seconds, -(-deposit.ticks // cheap.charge(1).ticks)) if rate else 0
-    ended = refund(full, rate, deposit, lasts)
+    discount, deposit = curve.discount(months), curve.deposit(full, months)
+    cheap = full.scaled(1 - discount)
+    lasts = min(seconds, -(-deposit.ticks // cheap.charge(1).ticks)) if discount else 0
+    ended = refund(full, discount, deposit, lasts)
     rest = full.charge(seconds - lasts)
-    lost = ended.fee if rate else Money(0)
+    lost = ended.fee if discount else Money(0)
     total = cheap.charge(lasts) + rest + lost
     kept = cheap.scaled(fee).charge(lasts) + full.scaled(fee).charge(seconds - lasts)
     kept += lost.scaled(fee)

@@ -61,7 +61,7 @@ claim = Claim.bidding(ContractId(5), block, bid, arrival=1)
 answer: Resolution = resolve([claim], floor=gpu)
 runs: bool = answer.runs(ContractId(5))
 price: PerHour | None = answer.winning_bid(block)
-off: Fraction = CurveSchedule("0.4").rate(3)
+off: Fraction = CurveSchedule("0.4").discount(3)
 back: Money = refund(bid, off, total, 3_600).refund
 state: InstanceState = advance(InstanceState.LOADING, InstanceEvent.LOADED)
 

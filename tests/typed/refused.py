@@ -27,7 +27,7 @@ stay: timedelta = fixed_duration(parse_duration("3 days"))
 block = Block(start=0, size=4)
 claim = Claim.bidding(ContractId(5), block, bid, arrival=1)
 answer = resolve([claim], floor=gpu)
-off = CurveSchedule("0.4").rate(3)
+off = CurveSchedule("0.4").discount(3)
 text = to_json(claim)
 
 computer = Machine(id=7, host="anna", gpu_name="RTX 4090", gpus=8)
@@ -72,7 +72,7 @@ Claim.bidding(ContractId(5), block, gpu, arrival=1)  # refused: arg-type
 resolve([claim], floor=bid)  # refused: arg-type
 resolve([block])  # refused: list-item
 CurveSchedule("0.4").deposit(gpu, 3)  # refused: arg-type
-CurveSchedule("0.4").rate(0.5)  # refused: arg-type
+CurveSchedule("0.4").discount(0.5)  # refused: arg-type
 refund(total, off, total, 3_600)  # refused: arg-type
 advance(InstanceEvent.LOADED, InstanceState.LOADING)  # refused: arg-type
 claim.bid = bid  # refused: misc

@@ -162,7 +162,7 @@ class Twin:
         steps = price.steps * gpus
         short = left <= 0 or (request.whole and left < request.seconds)
         if request.mode is Mode.RESERVED and not short:
-            share = CurveSchedule(shown.max_discount).rate(Fraction(left, SECONDS_PER_MONTH))
+            share = CurveSchedule(shown.max_discount).discount(Fraction(left, SECONDS_PER_MONTH))
             steps = PerHour.from_steps(steps).scaled(1 - share).steps
         if bid is None and request.limit is not None and steps > request.limit.steps * gpus:
             return Lost.PRICE
@@ -188,14 +188,14 @@ class Twin:
             return Deal(cost, price, pauses, waste, machine, block)
 
         free = self.free(machine, lambda number: number in self.running)
-        idle = self.fit(*shape, free, gpus)
+        idle = self.fit(*shape, free=free, size=gpus)
         if idle is not None:
             lowest = winning_bid(idle, (), floor)
             cost = steps if bid is None or lowest is None else lowest.steps
             return deal(cost, idle, free, pauses=False)
         if bid is None:
             free = self.free(machine, lambda number: self.there[number].request.bid is None)
-            block = self.fit(*shape, free, gpus)
+            block = self.fit(*shape, free=free, size=gpus)
             if block is None:
                 return Lost.FULL if free.bit_count() < gpus else Lost.FRAGMENTED
             return deal(steps, block, free, pauses=True)

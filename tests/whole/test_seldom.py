@@ -345,7 +345,9 @@ class TestResults:
         bids = compare_bids(SERIES, [PerHour("0.30"), PerHour("0.50")]).to_dicts()
         assert [row["bid"] for row in bids] == [0.3, 0.5]
         stays = {timedelta(days=30): 1}
-        kept = reserve_for(PerHour(1), CurveSchedule(Fraction(1, 2)), stays, [1, 2]).to_dicts()
+        kept = reserve_for(
+            PerHour(1), CurveSchedule(Fraction(1, 2)), stays, months=[1, 2]
+        ).to_dicts()
         assert [row["months"] for row in kept] == [1, 2]
         ways = meet_deadline(
             SERIES,

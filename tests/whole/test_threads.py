@@ -46,8 +46,9 @@ def answer(size):
     machine = ng.gpus.FreeGpus(gpus=size, min_gpu=low, free=free, price=PRICE)
     spoiled = ng.gpus.fragmentation([machine], {1: 1})
     presets = sorted(ng.whatif.PRESETS)
-    pieces = [ng.offer_sizes(size, low), ng.gpus.rentable_blocks(size, low, 1), spoiled, presets]
-    pieces += [ng.gpus.best_fit(size, low, free, 1), ng.gpus.first_fit(size, low, free, 1)]
+    rentable = ng.gpus.rentable_blocks(size, low, occupied=1)
+    pieces = [ng.offer_sizes(size, low), rentable, spoiled, presets]
+    pieces += [fit(size, low, free=free, size=1) for fit in (ng.gpus.best_fit, ng.gpus.first_fit)]
     return [repr(piece) for piece in pieces]
 
 

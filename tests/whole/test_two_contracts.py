@@ -45,7 +45,7 @@ def listing(price: str, end: datetime) -> Listing:
 
 def rent(from_listing: Listing, number: int, client: str, at: datetime, held: int) -> Contract:
     """Rent the first pair of GPUs that is free."""
-    pair = next(each for each in rentable_blocks(4, 2, held) if each.size == 2)
+    pair = next(each for each in rentable_blocks(4, 2, occupied=held) if each.size == 2)
     return agree(from_listing, pair, id=ContractId(number), client=AccountId(client), at=at)
 
 
@@ -78,7 +78,7 @@ class TestTheTwoContractExampleFromListingToLastStatement:
         assert [str(part) for part in asked.raised] == ["gpu 2.00 → 2.50"]
 
         b = rent(relisted, 2, "B", day(2, 1), held=a.block.gpu_set)
-        assert not rentable_blocks(4, 2, a.block.gpu_set | b.block.gpu_set)
+        assert not rentable_blocks(4, 2, occupied=a.block.gpu_set | b.block.gpu_set)
         assert (a.prices.gpu, a.end) == (PerGpuHour("2.00"), MARCH)
         assert (b.prices.gpu, b.end) == (PerGpuHour("2.50"), JUNE)
         assert client_end([a, b]) == JUNE

@@ -160,7 +160,7 @@ class TestSizes:
         self, shape: tuple[int, int], occupied: int, known: bool
     ) -> None:
         gpus, min_gpu = shape
-        free = rentable_blocks(gpus, min_gpu, occupied % (1 << gpus))
+        free = rentable_blocks(gpus, min_gpu, occupied=occupied % (1 << gpus))
         total = gpus if known else None
         offers = [an_offer(n, b.size, block=b, gpus_in_machine=total) for n, b in enumerate(free)]
         assert not find(offers)
@@ -186,7 +186,7 @@ class TestSizes:
         self, shape: tuple[int, int], data: st.DataObject, known: bool
     ) -> None:
         gpus, min_gpu = shape
-        cut = rentable_blocks(gpus, min_gpu, 0)
+        cut = rentable_blocks(gpus, min_gpu, occupied=0)
         seen = data.draw(st.lists(st.sampled_from(cut), min_size=1, max_size=4))
         total = gpus if known else None
         assert not find([an_offer(n, b.size, gpus_in_machine=total) for n, b in enumerate(seen)])

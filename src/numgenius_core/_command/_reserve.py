@@ -84,7 +84,7 @@ def _plot(path: str, curve: CurveSchedule, price: PerHour, months: Fraction) -> 
     from numgenius_core._command._plotting import nothing_drawn, save
     from numgenius_core.plots import discount_curve
 
-    if curve.rate(months):
+    if curve.discount(months):
         longest = max(months, type(months)(12))
         save(path, lambda: discount_curve(curve, price, months=longest)[0])
     else:

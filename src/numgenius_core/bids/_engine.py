@@ -156,7 +156,7 @@ class Engine:
         """Return the contest of the first claim on a block."""
         block = event.block
         if block.end > self.gpus:
-            raise RuleViolation("claim.block", f"positions below {self.gpus}", str(block))
+            raise RuleViolation("claim.block", f"slots below {self.gpus}", str(block))
         if self._common % block.size:
             self._common = lcm(self._common, block.size)
             self._highest_bid = HIGHEST_BID_KEY * self._common

@@ -63,8 +63,8 @@ class Rebid:
     bid: PerHour
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "at", utc(self.at, "bid_changed.at"))
-        check_kind(self.bid, PerHour, "bid_changed.bid")
+        object.__setattr__(self, "at", utc(self.at, "rebid.at"))
+        check_kind(self.bid, PerHour, "rebid.bid")
 
 
 @frozen(kw_only=True)

@@ -57,7 +57,7 @@ def client_end(contracts: Iterable[Contract]) -> datetime | None:
 def occupancy(
     contracts: Iterable[Contract], gpus: int, period: Interval
 ) -> tuple[tuple[tuple[Interval, ContractId], ...], ...]:
-    """Return, for each GPU position, which contract holds it when within ``period``.
+    """Return, for each slot, which contract holds its GPU when within ``period``.
 
     Only on-demand and reserved contracts hold GPUs; interruptibles use what is left.
 
@@ -67,7 +67,7 @@ def occupancy(
         period: What to look at.
 
     Returns:
-        For each GPU, ``(interval, contract)`` in order of time, free time left out.
+        For each slot, ``(interval, contract)`` in order of time, free time left out.
 
     Raises:
         RuleViolation: A contract outside the machine, or two that hold one GPU at once.
@@ -97,15 +97,15 @@ def occupancy(
     check_kind(period, Interval, "period")
     for contract in sorted(check_contracts(contracts), key=lambda c: (c.start, c.id)):
         if contract.block.end > gpus:
-            need = f"GPU positions below {gpus}"
+            need = f"slots below {gpus}"
             raise RuleViolation(f"contract {contract.id}", need, str(contract.block))
         seen = _within(contract, period)
         if seen is None or contract.mode is Mode.INTERRUPTIBLE:
             continue
-        for position in contract.block.slots:
-            row = rows[position]
+        for slot in contract.block.slots:
+            row = rows[slot]
             if row and row[-1][0].end > seen.start:
-                need = f"GPU {position} free of contract {row[-1][1]}"
+                need = f"slot {slot} free of contract {row[-1][1]}"
                 raise RuleViolation(f"contract {contract.id}", need, str(seen))
             row.append((seen, contract.id))
     return tuple(map(tuple, rows))

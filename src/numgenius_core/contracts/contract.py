@@ -379,7 +379,7 @@ def agree(
     if end is not None and limit is not None and utc(end, "end") > limit:
         raise RuleViolation("end", f"at most the listing's end {limit}", str(end))
     if block.end > listing.machine.gpus:
-        raise RuleViolation("block", f"positions below {listing.machine.gpus}", str(block))
+        raise RuleViolation("block", f"slots below {listing.machine.gpus}", str(block))
     if mode is Mode.RESERVED:
         raise RuleViolation("mode", "on-demand or interruptible (reserve by prepaying)", "reserved")
     if bid is not None and mode is Mode.INTERRUPTIBLE:

@@ -335,7 +335,7 @@ def resolve(
     Args:
         frame: Claims, a row each; in memory.
         machine: Column of the machine's id, whole numbers.
-        start: Column of the first GPU position.
+        start: Column of the first slot.
         size: Column of the number of GPUs.
         rank: Column of text: ``on-demand``, ``reserved``, ``bid`` or ``interruptible``, or
             ``default job``.

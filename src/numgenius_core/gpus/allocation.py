@@ -90,7 +90,7 @@ def release(free: GpuSet, block: Block) -> GpuSet:
     return free | given
 
 
-def first_fit(gpus: int, min_gpu: int, free: GpuSet, size: int) -> Block | None:
+def first_fit(gpus: int, min_gpu: int, *, free: GpuSet, size: int) -> Block | None:
     """Return the free block of ``size`` GPUs that starts lowest, ``None`` if there is none.
 
     Args:
@@ -103,7 +103,7 @@ def first_fit(gpus: int, min_gpu: int, free: GpuSet, size: int) -> Block | None:
         RuleViolation: No such machine, or a size it is not offered in.
 
     >>> from numgenius_core.gpus import first_fit
-    >>> first_fit(8, 1, 0b1111_0100, 2)
+    >>> first_fit(8, 1, free=0b1111_0100, size=2)
     Block(start=4, size=2)
     """
     if type(gpus) is int and gpus <= _TABLED and type(free) is type(size) is type(min_gpu) is int:
@@ -111,7 +111,7 @@ def first_fit(gpus: int, min_gpu: int, free: GpuSet, size: int) -> Block | None:
     return _first_fit(gpus, min_gpu, free, size)
 
 
-def best_fit(gpus: int, min_gpu: int, free: GpuSet, size: int) -> Block | None:
+def best_fit(gpus: int, min_gpu: int, *, free: GpuSet, size: int) -> Block | None:
     """Return the free block of ``size`` GPUs that spoils least, ``None`` if there is none.
 
     That is the one whose largest free enclosing block has the fewest GPUs, and of equals the one
@@ -127,7 +127,7 @@ def best_fit(gpus: int, min_gpu: int, free: GpuSet, size: int) -> Block | None:
         RuleViolation: No such machine, or a size it is not offered in.
 
     >>> from numgenius_core.gpus import best_fit
-    >>> best_fit(8, 1, 0b1111_0100, 1)
+    >>> best_fit(8, 1, free=0b1111_0100, size=1)
     Block(start=2, size=1)
     """
     if type(gpus) is int and gpus <= _TABLED and type(free) is type(size) is type(min_gpu) is int:
@@ -194,7 +194,9 @@ _first_fit_tabled = lru_cache(maxsize=65_536)(_first_fit)
 _best_fit_tabled = lru_cache(maxsize=65_536)(_best_fit)
 
 
-def pack(gpus: int, min_gpu: int, free: GpuSet, sizes: Sequence[int]) -> tuple[Block, ...] | None:
+def pack(
+    gpus: int, min_gpu: int, *, free: GpuSet, sizes: Sequence[int]
+) -> tuple[Block, ...] | None:
     """Return disjoint free blocks of all ``sizes``, in their order; ``None`` if they do not fit.
 
     Exact: sizes with a single block (remainders, the whole machine) have no choice and go first,
@@ -211,7 +213,7 @@ def pack(gpus: int, min_gpu: int, free: GpuSet, sizes: Sequence[int]) -> tuple[B
         RuleViolation: No such machine, or a size it is not offered in.
 
     >>> from numgenius_core.gpus import pack
-    >>> pack(8, 1, 0b1111_0110, [1, 4])
+    >>> pack(8, 1, free=0b1111_0110, sizes=[1, 4])
     (Block(start=1, size=1), Block(start=4, size=4))
     """
     if isinstance(sizes, (int, str, bytes)) or not isinstance(sizes, Sequence):
@@ -224,7 +226,7 @@ def pack(gpus: int, min_gpu: int, free: GpuSet, sizes: Sequence[int]) -> tuple[B
     )
     chosen: dict[int, Block] = {}  # by index in sizes
     for i in order:
-        block = best_fit(gpus, min_gpu, left, sizes[i])
+        block = best_fit(gpus, min_gpu, free=left, size=sizes[i])
         if block is None:
             return None
         chosen[i] = block
@@ -232,7 +234,7 @@ def pack(gpus: int, min_gpu: int, free: GpuSet, sizes: Sequence[int]) -> tuple[B
     return tuple(chosen[i] for i in range(len(sizes)))
 
 
-def free_blocks(gpus: int, min_gpu: int, free: GpuSet) -> tuple[Block, ...]:
+def free_blocks(gpus: int, min_gpu: int, *, free: GpuSet) -> tuple[Block, ...]:
     """Return the largest free blocks of powers of two from ``min_gpu`` on, by first slot.
 
     They are disjoint, and any request for such a power of two that can be met can be met in them.
@@ -246,7 +248,7 @@ def free_blocks(gpus: int, min_gpu: int, free: GpuSet) -> tuple[Block, ...]:
         RuleViolation: No such machine.
 
     >>> from numgenius_core.gpus import free_blocks
-    >>> free_blocks(8, 1, 0b1111_0110)
+    >>> free_blocks(8, 1, free=0b1111_0110)
     (Block(start=1, size=1), Block(start=2, size=1), Block(start=4, size=4))
     """
     check_machine(gpus, min_gpu)

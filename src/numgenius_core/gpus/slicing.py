@@ -89,8 +89,8 @@ def offer_sizes(
 def rentable_blocks(
     gpus: int,
     min_gpu: int,
-    occupied: GpuSet | Iterable[int] = 0,
     *,
+    occupied: GpuSet | Iterable[int] = 0,
     powers_only: bool = False,
     observed: bool = False,
 ) -> tuple[Block, ...]:
@@ -134,10 +134,10 @@ def gpu_set(slots: Iterable[int], gpus: int) -> GpuSet:
     """
     whole_number(gpus, "gpus", 1, MAX_GPUS)
     if isinstance(slots, (int, str, bytes)) or not isinstance(slots, Iterable):
-        raise WrongType("occupied", "GPU positions or a bit mask", shown(slots))
+        raise WrongType("slots", "slots of the machine", shown(slots))
     found: GpuSet = 0
     for slot in slots:
-        found |= 1 << whole_number(slot, "occupied", 0, gpus - 1)
+        found |= 1 << whole_number(slot, "slots", 0, gpus - 1)
     return found
 
 
@@ -198,7 +198,9 @@ def _rentable(
     """
     groups = _cut(gpus, min_gpu, powers_only, observed)
     if not 0 <= occupied < 1 << gpus:
-        raise RuleViolation("occupied", f"GPU positions from 0 to {gpus - 1}", shown(occupied))
+        raise RuleViolation(
+            "occupied", f"slots from 0 to {gpus - 1}, or their bits", shown(occupied)
+        )
     run, length = (1 << gpus) - 1 & ~occupied, 1
     rentable: list[Block] = []
     for size, group in groups:

@@ -294,7 +294,7 @@ def _window(
     refunds: Refunds,
 ) -> MachineWindow:
     window = Interval(start, start + length)
-    disturbed = disturbances(contracts, window, refunds)
+    disturbed = disturbances(contracts, window, refunds=refunds)
     return MachineWindow(
         machine=machine, window=window, disturbed=disturbed, loss=weights.loss(disturbed)
     )

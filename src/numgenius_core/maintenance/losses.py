@@ -144,7 +144,7 @@ COUNT: Final = Weights()
 
 
 def disturbances(
-    contracts: Iterable[Contract], window: Interval, refunds: Refunds = NO_REFUNDS
+    contracts: Iterable[Contract], window: Interval, *, refunds: Refunds = NO_REFUNDS
 ) -> tuple[Disturbance, ...]:
     """Return the contracts that a window disturbs, in the order given, with what each loses.
 

@@ -1,4 +1,4 @@
-"""Maintenance of one machine: windows, who is told, and the plan that waits for vacancy.
+"""Maintenance of one machine: its windows, and who is told of them.
 
 Rule (hosting guide, G12): unplanned maintenance is scheduled "with a date and a duration"; the
 clients are notified and asked to save their work. Scheduling stops nothing, unlists nothing and

@@ -237,7 +237,7 @@ def best_window(
     if count and not weights.counts_only:
         at = _least_loss(weighed_pieces(known, within, weights, refunds), seconds, spans)
     window = _interval(within, at, seconds)
-    disturbed = disturbances(known, window, refunds) if count else ()
+    disturbed = disturbances(known, window, refunds=refunds) if count else ()
     by_id = tuple(sorted(disturbed, key=lambda each: each.contract.id))
     return WindowPlan(window=window, disturbed=by_id, loss=weights.loss(by_id))
 

@@ -190,8 +190,8 @@ def meet_deadline(
     if schedule is not None:
         check_kind(schedule, ReservedSchedule, "schedule")
         months, stay = Fraction(work, SECONDS_PER_MONTH), timedelta(seconds=work)
-        if schedule.rate(months):  # else there is nothing to reserve
-            gpus_cost = cost_of_stay(on_demand, schedule, months, stay)
+        if schedule.discount(months):  # else there is nothing to reserve
+            gpus_cost = cost_of_stay(on_demand, schedule, months=months, stay=stay)
             ways.append(_sure(Mode.RESERVED, gpus_cost + storage.charge(work), work))
     for index, bid in enumerate(as_tuple(bids, "bids")):
         check_kind(bid, PerHour, f"bids[{index}]")

@@ -1,7 +1,7 @@
 """What extending a contract earns its host against letting it go and relisting.
 
 The guide tells a host *how* to extend (G9), not *whether*. Here both choices are computed over the
-time that an extension would add, under a demand that the caller states: nothing is guessed.
+time that an extension would add, under an outlook that the caller states: nothing is guessed.
 
 Our readings: the instance extended runs all the time, as does the next one once it is let; both
 store as much; traffic is left out. The host receives what the client pays less the platform's fee.
@@ -34,7 +34,7 @@ from numgenius_core.units import Exact
 
 
 def _share(value: Exact) -> Fraction:
-    return fraction(value, "demand.share")
+    return fraction(value, "outlook.share")
 
 
 @frozen(kw_only=True)
@@ -64,9 +64,9 @@ class Outlook:
     share: Fraction = field(default=Fraction(1), converter=_share)
 
     def __attrs_post_init__(self) -> None:
-        whole_seconds(self.vacancy, "demand.vacancy")
-        object.__setattr__(self, "vacancy", plain_duration(self.vacancy, "demand.vacancy"))
-        check_kind(self.prices, PriceTerms, "demand.prices")
+        whole_seconds(self.vacancy, "outlook.vacancy")
+        object.__setattr__(self, "vacancy", plain_duration(self.vacancy, "outlook.vacancy"))
+        check_kind(self.prices, PriceTerms, "outlook.prices")
 
 
 @frozen(kw_only=True)
@@ -108,7 +108,7 @@ class RelistingPlan(Tabular):
         return ResultTable(title=f"{self.period}: {vacancy}", head=head, rows=tuple(rows))
 
 
-def extend_or_relist(contract: Contract, new_end: datetime, demand: Outlook) -> RelistingPlan:
+def extend_or_relist(contract: Contract, new_end: datetime, outlook: Outlook) -> RelistingPlan:
     """Return what extending at the old price earns a host, against relisting.
 
     Both incomes are what the client pays for GPUs and disk less the platform's fee, over the time
@@ -119,7 +119,7 @@ def extend_or_relist(contract: Contract, new_end: datetime, demand: Outlook) -> 
     Args:
         contract: The contract that ends.
         new_end: The end that an extension would set.
-        demand: What the host expects of the market if it lets the contract go.
+        outlook: What the host expects of the market if it lets the contract go.
 
     Raises:
         RuleViolation: The contract never ends, or not before ``new_end``.
@@ -139,7 +139,7 @@ def extend_or_relist(contract: Contract, new_end: datetime, demand: Outlook) -> 
     relist 480.00 540.00 2 days, 0:00:00
     """
     check_kind(contract, Contract, "contract")
-    check_kind(demand, Outlook, "demand")
+    check_kind(outlook, Outlook, "outlook")
     new_end = utc(new_end, "new_end")
     if contract.end is None or not is_later(new_end, contract.end):
         raise RuleViolation("new_end", f"later than {contract.end or 'never'}", str(new_end))
@@ -150,14 +150,14 @@ def extend_or_relist(contract: Contract, new_end: datetime, demand: Outlook) -> 
         rate = contract.last_prices.gpu.for_gpus(block.size)
     held = _income_a_second(contract, rate, contract.last_prices)
     held = 0 if contract.is_free_test else held
-    prices = demand.prices
+    prices = outlook.prices
     if not prices.platform_fee:  # the marketplace keeps its share of the next client's money too
         prices = evolve(prices, platform_fee=contract.last_prices.platform_fee)
     let = _income_a_second(contract, prices.gpu.for_gpus(block.size), prices)
-    let_share = let * demand.share.numerator
-    held_share = held * demand.share.denominator
-    empty = min(whole_seconds(demand.vacancy), period.seconds)
-    relist = Money.from_ticks(let * (period.seconds - empty)).scaled(demand.share)
+    let_share = let * outlook.share.numerator
+    held_share = held * outlook.share.denominator
+    empty = min(whole_seconds(outlook.vacancy), period.seconds)
+    relist = Money.from_ticks(let * (period.seconds - empty)).scaled(outlook.share)
     break_even = None
     if let_share >= held_share:
         spare = period.seconds * (let_share - held_share)

@@ -35,7 +35,7 @@ _MAX_WEIGHT: Final = 10**12
 
 
 def cost_of_stay(
-    price: PerHour, schedule: ReservedSchedule, months: Exact, stay: timedelta
+    price: PerHour, schedule: ReservedSchedule, *, months: Exact, stay: timedelta
 ) -> Money:
     """Return what the GPUs of a stay cost with some months prepaid at its start, exact.
 
@@ -53,8 +53,10 @@ def cost_of_stay(
     >>> from numgenius_core import CurveSchedule, PerHour
     >>> from numgenius_core.planning import cost_of_stay
     >>> price, schedule, stay = PerHour(1), CurveSchedule("0.4"), timedelta(days=15)
-    >>> print(cost_of_stay(price, schedule, 1, stay), cost_of_stay(price, schedule, 0, stay))
-    363.60 360.00
+    >>> for months in (1, 0):
+    ...     print(cost_of_stay(price, schedule, months=months, stay=stay))
+    363.60
+    360.00
     """
     check_kind(price, PerHour, "price")
     check_kind(schedule, ReservedSchedule, "schedule")
@@ -166,6 +168,7 @@ def reserve_for(
     price: PerHour,
     schedule: ReservedSchedule,
     stays: Mapping[timedelta, int] | Iterable[timedelta],
+    *,
     months: Iterable[Exact],
 ) -> CommitmentPlan:
     """Return what each length of reservation costs a client that may stay shorter or longer.
@@ -183,7 +186,7 @@ def reserve_for(
     >>> from numgenius_core import CurveSchedule, PerHour
     >>> from numgenius_core.planning import reserve_for
     >>> stays = {timedelta(days=10): 1, timedelta(days=90): 3}
-    >>> plan = reserve_for(PerHour(1), CurveSchedule("0.4"), stays, [0, 1, 3])
+    >>> plan = reserve_for(PerHour(1), CurveSchedule("0.4"), stays, months=[0, 1, 3])
     >>> for one in plan.commitments:
     ...     print(one.months, f"{one.mean:.2f}", f"{one.worst:.2f}")
     0 1680.00 0.00
@@ -215,9 +218,9 @@ def _commitment(
 ) -> Commitment:
     total, worst = 0, ZERO
     for stay, weight in weights.items():
-        cost = cost_of_stay(price, schedule, months, stay)
+        cost = cost_of_stay(price, schedule, months=months, stay=stay)
         total += cost.ticks * weight
-        worst = max(worst, cost - cost_of_stay(price, schedule, 0, stay))
+        worst = max(worst, cost - cost_of_stay(price, schedule, months=0, stay=stay))
     discount, deposit = reservation(schedule, price, months)
     return Commitment(
         months=months,

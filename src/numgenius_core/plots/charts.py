@@ -85,7 +85,7 @@ def discount_curve(
     look = look_of(style)
     times = [longest * point / _POINTS for point in range(_POINTS + 1)]
     at = [float(time) for time in times]
-    discounts = [100 * float(schedule.rate(time)) for time in times]
+    discounts = [100 * float(schedule.discount(time)) for time in times]
     deposits = [number_of(schedule.deposit(price, time), "deposit") for time in times]
     month = number_of(price.charge(SECONDS_PER_MONTH), "price")
     above.plot(at, discounts, color=look.colours[0], linewidth=2, label="discount")

@@ -90,7 +90,7 @@ def machine_timeline(
         ylim=(machine.gpus - 0.5, -0.5),
         yticks=range(machine.gpus),
     )
-    name_axes(drawn, x="time (UTC)", y="GPU (position)")
+    name_axes(drawn, x="time (UTC)", y="GPU (slot)")
     _time_axis(drawn)
     drawn.grid(visible=False, axis="y")
     drawn.plot([], [], color=look.faint, linewidth=2, label="free")
@@ -107,7 +107,7 @@ def _of_machine(
         if contract.block.end > machine.gpus:
             need = f"GPUs among the machine's {machine.gpus}"
             raise RuleViolation(
-                f"contracts[{index}]", need, f"positions up to {contract.block.end - 1}"
+                f"contracts[{index}]", need, f"slots up to {contract.block.end - 1}"
             )
         if contract.start < within.end and (contract.end is None or contract.end > within.start):
             known.append(contract)

@@ -35,29 +35,29 @@ class TopUp:
 
     Attributes:
         months: Time from now that the remaining balance and the new money pay for.
-        rate_before: Discount so far.
-        rate: Discount from now on, to the precision of ``months``.
+        discount_before: Discount so far.
+        discount: Discount from now on, to the precision of ``months``.
         lowers: Whether the discount falls: the published warning about adding little, late.
         smallest: The least top-up that does not lower the discount, a whole nano-dollar.
 
     >>> from numgenius_core import CurveSchedule, Money, PerHour
     >>> from numgenius_core.prices import top_up
     >>> curve, price = CurveSchedule("0.4"), PerHour("1.60")
-    >>> late = top_up(curve, price, months=3, remaining=Money(50), add=Money(100))
-    >>> late.lowers, late.rate_before, f"{float(late.rate):.3f}"
+    >>> late = top_up(price, curve, months=3, remaining=Money(50), add=Money(100))
+    >>> late.lowers, late.discount_before, f"{float(late.discount):.3f}"
     (True, Fraction(3, 10), '0.048')
     """
 
     months: Fraction
-    rate_before: Fraction
-    rate: Fraction
+    discount_before: Fraction
+    discount: Fraction
     lowers: bool
     smallest: Money
 
 
 def top_up(
-    schedule: CurveSchedule,
     price: PerHour,
+    schedule: CurveSchedule,
     *,
     months: Exact,
     remaining: Money,
@@ -66,8 +66,8 @@ def top_up(
     """Return what adding ``add`` to a deposit does, before it is paid.
 
     Args:
-        schedule: The listing's curve.
         price: The whole instance's GPU price on demand, dollars per hour.
+        schedule: The listing's curve.
         months: Months of 720 hours prepaid so far, which made the present discount.
         remaining: What is left of the deposit.
         add: New money, zero or more.
@@ -81,7 +81,7 @@ def top_up(
     >>> from numgenius_core import CurveSchedule, Money, PerHour
     >>> from numgenius_core.prices import top_up
     >>> curve, price = CurveSchedule("0.4"), PerHour("1.60")
-    >>> top_up(curve, price, months=1, remaining=Money("460.80"), add=Money("460.80")).smallest
+    >>> top_up(price, curve, months=1, remaining=Money("460.80"), add=Money("460.80")).smallest
     Money('460.80')
     """
     check_kind(schedule, CurveSchedule, "schedule")
@@ -101,8 +101,8 @@ def top_up(
         smallest = less if schedule.months(price, remaining + less) >= time else smallest
     return TopUp(
         months=bought,
-        rate_before=schedule.rate(time),
-        rate=schedule.rate(bought),
+        discount_before=schedule.discount(time),
+        discount=schedule.discount(bought),
         lowers=add.ticks < needed and bought < time,
         smallest=smallest,
     )

@@ -188,7 +188,7 @@ class _Prepaid(NamedTuple):
             return False
         # Without a discount nothing is prepaid, so nothing can be too long.
         schedule = CurveSchedule(offer.max_discount) if self.schedule is None else self.schedule
-        return schedule.rate(self.months) > 0
+        return schedule.discount(self.months) > 0
 
 
 class _Stay(NamedTuple):

@@ -69,12 +69,12 @@ class ReservedSchedule(ABC):
     """How a discount grows with the months prepaid.
 
     Three kinds are there: :class:`CurveSchedule`, the market's own, :class:`StepSchedule` and
-    :class:`LinearSchedule`. Another one needs :meth:`rate` and :meth:`months`; prices and deposits
-    follow from these.
+    :class:`LinearSchedule`. Another one needs :meth:`discount` and :meth:`months`; prices and
+    deposits follow from these.
     """
 
     @abstractmethod
-    def rate(self, months: Exact) -> Fraction:
+    def discount(self, months: Exact) -> Fraction:
         """Return the discount for a number of months, a share of the GPU price."""
 
     @abstractmethod
@@ -93,7 +93,7 @@ class ReservedSchedule(ABC):
             RuleViolation: Months below zero or above 1,200.
         """
         check_kind(price, PerHour, "price")
-        return discounted(price, self.rate(months))
+        return discounted(price, self.discount(months))
 
     def deposit(self, price: PerHour, months: Exact) -> Money:
         """Return what prepaying some months costs, half-even to a nano-dollar.
@@ -108,13 +108,13 @@ class ReservedSchedule(ABC):
         """
         check_kind(price, PerHour, "price")
         time = months_of(months)
-        return prepaid(price, time, self.rate(time))
+        return prepaid(price, time, self.discount(time))
 
     def exact_deposit(self, price: PerHour, months: Exact) -> Fraction:
         """Return what prepaying some months costs in ticks, before rounding."""
         check_kind(price, PerHour, "price")
         time = months_of(months)
-        return Fraction(*_prepaid(price, time, self.rate(time)))
+        return Fraction(*_prepaid(price, time, self.discount(time)))
 
 
 def prepaid(price: PerHour, months: Fraction, discount: Fraction) -> Money:
@@ -151,7 +151,7 @@ class CurveSchedule(ReservedSchedule):
 
     >>> from numgenius_core import CurveSchedule, PerHour
     >>> curve = CurveSchedule("0.4")
-    >>> curve.rate(1), curve.rate(3)
+    >>> curve.discount(1), curve.discount(3)
     (Fraction(1, 5), Fraction(3, 10))
     >>> curve.deposit(PerHour(1), 1)  # 720 hours at $0.80
     Money('576.00')
@@ -159,25 +159,27 @@ class CurveSchedule(ReservedSchedule):
 
     max_discount: Fraction = field(default=Fraction(2, 5), converter=_factor)
 
-    def rate(self, months: Exact) -> Fraction:
+    def discount(self, months: Exact) -> Fraction:
         """Return the discount for a number of months, a share of the GPU price."""
         time = months_of(months)
         most, part = self.max_discount, time.numerator
         # m / (m + 1) of m = a / b is a / (a + b).
         return Fraction(most.numerator * part, most.denominator * (part + time.denominator))
 
-    def months_for_rate(self, rate: Exact) -> Fraction:
+    def months_for_discount(self, discount: Exact) -> Fraction:
         """Return the months that earn a wanted discount, exact.
 
         Raises:
-            WrongType: ``rate`` is a ``float`` or no number.
+            WrongType: ``discount`` is a ``float`` or no number.
             RuleViolation: The discount is not below ``max_discount``, which no time reaches.
         """
-        wanted = fraction(rate, "rate")
+        wanted = fraction(discount, "discount")
         if wanted == 0:
             return Fraction(0)
         if wanted >= self.max_discount:
-            raise RuleViolation("rate", f"a discount below {self.max_discount}", shown(rate))
+            raise RuleViolation(
+                "discount", f"a discount below {self.max_discount}", shown(discount)
+            )
         return wanted / (self.max_discount - wanted)
 
     def months(self, price: PerHour, deposit: Money) -> Fraction:
@@ -209,7 +211,9 @@ def agreed(curve: CurveSchedule, price: PerHour, deposit: Money) -> tuple[Fracti
         RuleViolation: A free price, more than 1,200 months, or a discount that no document holds.
     """
     months = months_of(curve.months(price, deposit))
-    return months, fraction(curve.rate(months), "discount")  # of an absurd factor, too long to keep
+    return months, fraction(
+        curve.discount(months), "discount"
+    )  # of an absurd factor, too long to keep
 
 
 def reservation(
@@ -221,7 +225,7 @@ def reservation(
     and where a month's price is so low that the deposit comes to nothing.
     """
     time = months_of(months)
-    asked, deposit = schedule.rate(time), schedule.deposit(price, time)
+    asked, deposit = schedule.discount(time), schedule.deposit(price, time)
     if not asked or not deposit:
         return Fraction(0), None
     if isinstance(schedule, CurveSchedule) and not is_told(price, schedule.max_discount, time):
@@ -293,7 +297,7 @@ class StepSchedule(ReservedSchedule):
 
     >>> from numgenius_core import StepSchedule
     >>> schedule = StepSchedule.of({1: "0.10", 3: "0.25"})
-    >>> schedule.rate(2), schedule.rate(3)
+    >>> schedule.discount(2), schedule.discount(3)
     (Fraction(1, 10), Fraction(1, 4))
     """
 
@@ -309,7 +313,7 @@ class StepSchedule(ReservedSchedule):
         """
         return cls(_by_months(table, "steps"))
 
-    def rate(self, months: Exact) -> Fraction:
+    def discount(self, months: Exact) -> Fraction:
         """Return the discount for a number of months, a share of the GPU price."""
         time = months_of(months)
         return max((d for m, d in self.steps if m <= time), default=Fraction(0))
@@ -341,7 +345,7 @@ class LinearSchedule(ReservedSchedule):
 
     >>> from numgenius_core import LinearSchedule
     >>> schedule = LinearSchedule.of({1: "0.10", 3: "0.20"})
-    >>> schedule.rate(2), schedule.rate(12)
+    >>> schedule.discount(2), schedule.discount(12)
     (Fraction(3, 20), Fraction(1, 5))
     """
 
@@ -369,7 +373,7 @@ class LinearSchedule(ReservedSchedule):
         points = [(Fraction(0), Fraction(0)), *self.points]
         return [(a, b, d, (e - d) / (b - a)) for (a, d), (b, e) in pairwise(points)]
 
-    def rate(self, months: Exact) -> Fraction:
+    def discount(self, months: Exact) -> Fraction:
         """Return the discount for a number of months, a share of the GPU price."""
         time = months_of(months)
         for start, end, level, slope in self._pieces():

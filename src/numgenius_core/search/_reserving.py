@@ -84,5 +84,5 @@ def discount_rate(offer: Offer, view: View) -> Decimal | None:
     rate = offer.max_discount
     if stay is not None:
         months = Fraction(min(stay, _LONGEST), SECONDS_PER_MONTH)
-        rate = CurveSchedule(offer.max_discount).rate(months)
+        rate = CurveSchedule(offer.max_discount).discount(months)
     return WIDE.divide(Decimal(rate.numerator), Decimal(rate.denominator))

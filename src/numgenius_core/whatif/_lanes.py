@@ -151,14 +151,14 @@ class PriceLane(Lane):
 
     def __init__(self, fleet: Fleet, size: int, members: Iterable[int], discount: Fraction) -> None:
         self.curve = CurveSchedule(discount)
-        self._asked, self._time = -1, (_NO_TIME, self.curve.rate(_NO_TIME))
+        self._asked, self._time = -1, (_NO_TIME, self.curve.discount(_NO_TIME))
         super().__init__(fleet, size, members)
 
     def prepaid(self, seconds: int) -> tuple[Fraction, Fraction]:
         """Return so many seconds in months, and the share that prepaying them takes off."""
         if seconds != self._asked:  # one client asks several times
             months = Fraction(seconds, SECONDS_PER_MONTH)
-            self._asked, self._time = seconds, (months, self.curve.rate(months))
+            self._asked, self._time = seconds, (months, self.curve.discount(months))
         return self._time
 
     def _always(self, place: Place) -> int:

@@ -93,7 +93,7 @@ class Shape:
         counted = placement is Placement.LEAST_WASTE
 
         def find(free: GpuSet) -> Spot | None:
-            block = fit(gpus, min_gpu, free, size)
+            block = fit(gpus, min_gpu, free=free, size=size)
             if block is None:
                 return None
             waste = spoiled(gpus, min_gpu, free, block) if counted else 0

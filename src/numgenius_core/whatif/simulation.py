@@ -1,7 +1,7 @@
 """One scenario played through: requests arrive, run, are paused, and leave.
 
-It runs the rules themselves, not an approximation of them: who runs and who waits is a
-:class:`~numgenius_core.bids.BidBook` per machine, blocks are those of :mod:`numgenius_core.gpus`,
+It runs the rules themselves, not an approximation of them: who runs and who waits is what
+:func:`numgenius_core.bids.resolve` says, blocks are those of :mod:`numgenius_core.gpus`,
 discounts, deposits and refunds those of :mod:`numgenius_core.prices`, new end dates those of
 :func:`numgenius_core.contracts.extend`, and every amount is, to the tick, the one of the contract's
 statement (:func:`numgenius_core.billing.statement`).
@@ -23,7 +23,8 @@ Our readings, where the rules leave it to the clients:
   rolling end is published anew at the same time each day.
 
 How it is fast. Times are whole seconds and amounts whole ticks, as plain integers; an event costs
-one step of the book, one of a heap, and a look into tables of the machine's states.
+a look at the claims on one machine, a step of a heap and a look into tables of the machine's
+states.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ RENTABLE: Final = Rule(
         Law(name="no held GPU is rented", sentence=_FREE, check=_not_held),
         Law(name="every free block is rentable", sentence=_FREE, check=_all_free),
     ),
-    ours=rentable_blocks,
+    ours=lambda gpus, min_gpu, held: rentable_blocks(gpus, min_gpu, occupied=held),
 )
 """The blocks that can be rented on demand now."""
 
@@ -153,7 +153,7 @@ def _fits(
     implementation: Implementation, gpus: int, min_gpu: int, held: frozenset[int], size: int
 ) -> str | None:
     answer = implementation(gpus, min_gpu, held, size)
-    there = [c for c in _cells(rentable_blocks(gpus, min_gpu, held)) if c[0] == size]
+    there = [c for c in _cells(rentable_blocks(gpus, min_gpu, occupied=held)) if c[0] == size]
     if answer is None:
         return f"{there[0]} is free, and nothing was found" if there else None
     (cell,) = _cells([answer])
@@ -164,7 +164,7 @@ def _spoils_least(
     implementation: Implementation, gpus: int, min_gpu: int, held: frozenset[int], size: int
 ) -> str | None:
     answer = implementation(gpus, min_gpu, held, size)
-    there = rentable_blocks(gpus, min_gpu, held)
+    there = rentable_blocks(gpus, min_gpu, occupied=held)
     own = [block for block in there if block.size == size]
     if answer is None or not own:
         return None
@@ -175,7 +175,7 @@ def _spoils_least(
 
 
 def _our_fit(gpus: int, min_gpu: int, held: frozenset[int], size: int) -> Block | None:
-    return best_fit(gpus, min_gpu, (1 << gpus) - 1 & ~gpu_set(held, gpus), size)
+    return best_fit(gpus, min_gpu, free=(1 << gpus) - 1 & ~gpu_set(held, gpus), size=size)
 
 
 ALLOCATION: Final = Rule(
@@ -247,7 +247,7 @@ def _carried_out(implementation: Implementation, *case: Any) -> str | None:
             return f"contract {contract} is moved to {target}, which is not free then"
         now[contract] = target
     if moves is not None:
-        free = rentable_blocks(wish.gpus, wish.min_gpu, _held(now.values()))
+        free = rentable_blocks(wish.gpus, wish.min_gpu, occupied=_held(now.values()))
         if all(block.size != wish.size for block in free):
             return f"after {moves} no block of {wish.size} is rentable"
     return None

@@ -273,7 +273,7 @@ def _on_demand(implementation: Implementation, *case: Any) -> str | None:
 
 def _our_cost(*case: Any) -> Money:
     price, factor, months, stay = _Reserved(*case)
-    return cost_of_stay(price, CurveSchedule(factor), months, timedelta(seconds=stay))
+    return cost_of_stay(price, CurveSchedule(factor), months=months, stay=timedelta(seconds=stay))
 
 
 STAY: Final = Rule(

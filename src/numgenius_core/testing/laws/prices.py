@@ -228,7 +228,7 @@ RESERVED: Final = Rule(
         Law(name="at most the factor", sentence=_MAXIMUM, check=_below_the_factor),
         Law(name="longer is cheaper", sentence=_GROWS, check=_more_for_longer),
     ),
-    ours=lambda factor, months: CurveSchedule(factor).rate(months),
+    ours=lambda factor, months: CurveSchedule(factor).discount(months),
 )
 """The reserved discount of a number of months."""
 
