@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import example, given, strategies as st
 
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.intervals import Interval, to_epoch
@@ -26,7 +27,7 @@ from numgenius_core.sla import (
     settle,
     settle_day,
 )
-from sla_cases import BOUGHT, covers, histories, history_of
+from sla_cases import BOUGHT, START, covers, histories, history_of
 
 T0 = datetime(2026, 7, 1, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -40,12 +41,16 @@ WHOLE: dict[str, Any] = {
 }
 
 
-@given(covers(), histories(20))
-def test_days_one_by_one_are_a_settlement(bought: Cover, drawn: Any) -> None:
-    history = history_of(*drawn)
-    whole, state = settle(bought, history), EscrowState()
+@example(BOUGHT, ([(START, START + 20 * 86_400)], []), [7])
+@given(covers(), histories(20), st.lists(st.integers(1, 9), min_size=1, max_size=3))
+def test_days_one_by_one_are_a_settlement(bought: Cover, drawn: Any, released: list[int]) -> None:
+    """And each day's rest is released over so many days as the rules of that day say."""
+    history, left, state = history_of(*drawn), EscrowState(), EscrowState()
+    whole, due = settle(bought, history), Counter[int]()
     down = {day: lost for day, _, lost in history.days(OUR_RULES.notice)}
     for index, expected in enumerate(whole.days):
+        rules = SlaRules(release_days=released[index % len(released)])
+        close = index == len(whole.days) - 1
         found, state = settle_day(
             bought.terms,
             state,
@@ -55,10 +60,29 @@ def test_days_one_by_one_are_a_settlement(bought: Cover, drawn: Any) -> None:
             compute=expected.compute,
             net=expected.compute_to_escrow,
             fee=expected.fee,
-            close=index == len(whole.days) - 1,
+            close=close,
+            rules=rules,
         )
-        assert found == expected
-    assert state == whole.state
+        period = Interval(expected.day, expected.day + DAY)
+        piece = settle(bought, history, period=period, state=left, close=close, rules=rules)
+        assert piece.days == (found,)
+        left = piece.state
+        assert left == state
+        today = due.pop(index, 0)
+        rest = found.compute_to_escrow.ticks + found.fee.ticks - found.escrow_to_client.ticks
+        for ahead in range(1, rules.release_days + 1):
+            due[index + ahead] += rest // rules.release_days
+        due[index + 1] += rest % rules.release_days
+        if close:
+            today += due.total()
+            due.clear()
+        assert found.escrow_to_host.ticks == today
+        assert [amount.ticks for amount in state.pending if amount] == [
+            due[day] for day in sorted(due) if due[day]
+        ]
+        assert evolve(found, escrow_to_host=expected.escrow_to_host) == expected
+    if set(released) == {7}:
+        assert state == whole.state
 
 
 def test_a_day_without_rental_leaves_what_was_stored_and_remembers_nothing() -> None:

@@ -169,8 +169,9 @@ class TestBilling:
         assert calm.compute == broken.compute == Money("420")
         assert calm.fees == broken.fees
         assert calm.credits == Money(0) < broken.credits
-        assert calm.worst is None
+        assert (calm.worst, calm.worst_day_credit) == (None, Money(0))
         assert broken.worst is not None
+        assert broken.worst_day_credit == broken.worst.credit == Money("84")
         assert broken.worst.day == T0 + DAY
 
     def test_traffic_is_covered(self) -> None:

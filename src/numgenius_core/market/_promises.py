@@ -29,7 +29,7 @@ from numgenius_core.market.promise import (
     outages_of,
 )
 from numgenius_core.market.state import MachineState
-from numgenius_core.sla.days import DaySettlement, EscrowState, Judge, settled_day
+from numgenius_core.sla.days import DaySettlement, EscrowState, Judge, Settling
 from numgenius_core.sla.schedules import SlaRules
 
 if TYPE_CHECKING:  # which applies events by these functions
@@ -64,9 +64,8 @@ def day_so_far(
     promise: PromiseState, judge: Judge, rules: SlaRules, *, closes: bool = False
 ) -> tuple[DaySettlement, EscrowState]:
     """Return what comes due if the day ends where it is counted to, and what it leaves."""
-    return settled_day(
-        judge,
-        promise.escrow,
+    settling = Settling(judge, promise.escrow)
+    settled = settling.day(
         promise.day,
         intended=promise.intended,
         down=promise.downtime(rules.notice),
@@ -75,6 +74,7 @@ def day_so_far(
         fee=promise.fee,
         close=closes,
     )
+    return settled, settling.state()
 
 
 def counted_until(instance: Instance, machine: MachineState, at: datetime) -> PromiseState:

@@ -181,13 +181,12 @@ def _given(values: Iterable[Exact] | None, usual: tuple[str, ...], path: str) ->
 
 
 def _tried(settled: Settlement) -> TriedPromise:
-    worst = settled.worst
     return TriedPromise(
         cover=settled.cover,
         net=settled.net,
         gain=settled.gain,
         fees=settled.fees,
-        worst_day_credit=Money(0) if worst is None else worst.credit,
+        worst_day_credit=settled.worst_day_credit,
     )
 
 
@@ -438,5 +437,5 @@ def simulate_promise(
         gains=tuple(sorted(each.gain for each in settled)),
         credits=_mean([each.credits for each in settled]),
         billed_down=_mean([each.billed_down for each in settled]),
-        worst_day_credit=max(_tried(each).worst_day_credit for each in settled),
+        worst_day_credit=max(each.worst_day_credit for each in settled),
     )

@@ -29,7 +29,7 @@ from numgenius_core._tables.result import ResultTable
 from numgenius_core._terms import PARTS, Promise
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, after
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.rates import PerHour
 from numgenius_core.sla.covers import cover
 from numgenius_core.sla.days import DaySettlement, blended, remembered, weight_parts
@@ -92,7 +92,9 @@ class Backtest(Tabular):
         ``worst_day_by_host``, ``net`` and ``gain`` are of the host's part, which is less by the
         platform's.
         """
-        terms, worst = self.settlement.cover.terms, self.settlement.worst
+        settled = self.settlement
+        terms, worst = settled.cover.terms, settled.worst
+        by_host = ZERO if worst is None else worst.escrow_to_client
         numbers = {
             "r_claim": terms.promise.claim,
             "r_target": terms.target,
@@ -103,12 +105,12 @@ class Backtest(Tabular):
             "has_data": self.has_data,
             "r_eff": _number(self.r_eff),
             "r_be": _number(self.r_be),
-            "days": [_day(day) for day in self.settlement.days],
+            "days": [_day(day) for day in settled.days],
             "params": {name: _number(value) for name, value in numbers.items()},
             "net": _text(self.net),
             "gain": _text(self.gain),
-            "worst_day_credit": "0.00" if worst is None else _text(worst.credit),
-            "worst_day_by_host": "0.00" if worst is None else _text(worst.escrow_to_client),
+            "worst_day_credit": _text(settled.worst_day_credit),
+            "worst_day_by_host": _text(by_host),
         }
 
     def _rows(self) -> Iterable[object]:

@@ -6,10 +6,11 @@ price. A market settles each day at the midnight after it, with the amounts that
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import datetime
 from fractions import Fraction
-from itertools import repeat
-from operator import attrgetter
+from itertools import accumulate, repeat
+from operator import attrgetter, sub
 from typing import Final
 
 from attrs import field, frozen
@@ -122,9 +123,9 @@ class Judge:
         self._target, self._lengths = terms.target_parts, rules.blend.memories
         self._beta, self._share = weight_parts(rules, terms.target), rules.credit.share
 
-    def begun(self, state: EscrowState) -> tuple[int, ...]:
+    def begun(self, known: tuple[int, ...]) -> tuple[int, ...]:
         """Return the longer scales after a settlement; before the first they are the target."""
-        known, scales = state.memories, len(self._lengths)
+        scales = len(self._lengths)
         if len(known) == scales:
             return known
         return (*known[:scales], *(self._target,) * (scales - len(known)))
@@ -141,6 +142,77 @@ class Judge:
         if blend < target:
             credit = money_of(round_half_even(compute.ticks * self._share(target, blend), PARTS))
         return uptime, blend, credit, remembered(self._lengths, uptime, memories)
+
+
+class Settling:
+    """A contract while its days are settled one after another: its longer scales, and its escrow.
+
+    What is due is kept as today's amount and by how much less each day after it brings. A day's
+    rest in equal parts over the next days changes one of these numbers, not all.
+    """
+
+    __slots__ = ("_days", "_drops", "_due", "_judge", "_memories")
+
+    def __init__(self, judge: Judge, state: EscrowState) -> None:
+        self._judge, self._memories = judge, judge.begun(state.memories)
+        self._days = days = judge.release_days
+        pending = [*map(_TICKS, state.pending), *[0] * (days - len(state.pending)), 0]
+        self._due: int = pending[0]
+        self._drops = deque(map(sub, pending, pending[1:]))
+
+    def day(
+        self,
+        day: datetime,
+        *,
+        intended: int,
+        down: int,
+        compute: Money,
+        net: Money,
+        fee: Money,
+        close: bool,
+    ) -> DaySettlement:
+        """Return what :func:`settle_day` does, of what was counted and needs no checks."""
+        told = self._judge.day(intended, down, compute, self._memories)
+        uptime, blend, credit, self._memories = told
+        paid = credit if credit.ticks < net.ticks else net
+        # What goes to the host today is of the days before; today's rest is for those to come.
+        released = self._due
+        self._put(net.ticks + fee.ticks - paid.ticks)
+        if close:
+            released += sum(self._pending())
+            self._due, self._drops = 0, deque([0] * self._days)
+        return DaySettlement(
+            day=day,
+            intended=intended,
+            uptime=uptime,
+            blend=blend,
+            compute=compute,
+            fee=fee,
+            credit=credit,
+            compute_to_escrow=net,
+            escrow_to_client=paid,
+            escrow_to_host=money_of(released),
+        )
+
+    def _put(self, rest: int) -> None:
+        """Let a day pass, and release what it leaves over the following days."""
+        drops, days = self._drops, self._days
+        part, odd = divmod(rest, days)
+        self._due += part + odd - drops.popleft()
+        if len(drops) < days:
+            drops.append(part)
+        else:  # rules before released over more days
+            drops[days - 1] += part
+        drops[0] += odd
+
+    def _pending(self) -> list[int]:
+        """Return what is due on each of the following days, in ticks."""
+        return [*accumulate(self._drops, sub, initial=self._due)][:-1]
+
+    def state(self) -> EscrowState:
+        """Return what the next settlement needs to know."""
+        pending = tuple(map(money_of, self._pending()))
+        return EscrowState(memories=self._memories, pending=pending)
 
 
 def settle_day(
@@ -200,53 +272,8 @@ def settle_day(
             raise RuleViolation(name, "an amount of zero or more", str(amount))
     if net > compute:
         raise RuleViolation("net", f"at most what the client paid, {compute}", str(net))
-    judge = Judge(terms, rules)
-    return settled_day(
-        judge,
-        state,
-        day,
-        intended=intended,
-        down=down,
-        compute=compute,
-        net=net,
-        fee=fee,
-        close=close,
+    settling = Settling(Judge(terms, rules), state)
+    settled = settling.day(
+        day, intended=intended, down=down, compute=compute, net=net, fee=fee, close=close
     )
-
-
-def settled_day(
-    judge: Judge,
-    state: EscrowState,
-    day: datetime,
-    *,
-    intended: int,
-    down: int,
-    compute: Money,
-    net: Money,
-    fee: Money,
-    close: bool,
-) -> tuple[DaySettlement, EscrowState]:
-    """Return what :func:`settle_day` does, of what was counted and needs no checks."""
-    uptime, blend, credit, memories = judge.day(intended, down, compute, judge.begun(state))
-    paid = credit if credit.ticks < net.ticks else net
-    days = judge.release_days
-    part, odd = divmod(net.ticks + fee.ticks - paid.ticks, days)
-    released, *before = map(_TICKS, state.pending or (ZERO,))
-    later = [amount + part for amount in before[:days]]
-    later += before[days:] or [part] * (days - len(later))
-    later[0] += odd
-    if close:
-        released, later = released + sum(later), [0] * days
-    settled = DaySettlement(
-        day=day,
-        intended=intended,
-        uptime=uptime,
-        blend=blend,
-        compute=compute,
-        fee=fee,
-        credit=credit,
-        compute_to_escrow=net,
-        escrow_to_client=paid,
-        escrow_to_host=money_of(released),
-    )
-    return settled, EscrowState(memories=memories, pending=tuple(map(money_of, later)))
+    return settled, settling.state()

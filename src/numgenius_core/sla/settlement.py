@@ -14,7 +14,6 @@ does not divide. The closing settlement keeps the cap of its day.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
@@ -31,7 +30,7 @@ from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import Interval, from_epoch, to_epoch
 from numgenius_core.money import ZERO, Money, money_of
 from numgenius_core.sla.covers import Cover
-from numgenius_core.sla.days import DaySettlement, EscrowState, Judge
+from numgenius_core.sla.days import DaySettlement, EscrowState, Judge, Settling
 from numgenius_core.sla.history import UptimeHistory, as_share
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
 from numgenius_core.sla.terms import SlaTerms
@@ -113,6 +112,11 @@ class Settlement(Tabular):
         """The first of the days with the largest credit; ``None`` if none was paid."""
         paid = [day for day in self.days if day.credit]
         return max(paid, key=lambda day: day.credit, default=None)
+
+    @property
+    def worst_day_credit(self) -> Money:
+        """The largest credit of a day; zero if none was paid."""
+        return max((day.credit for day in self.days), default=ZERO)
 
     def _rows(self) -> Iterable[object]:
         for day in self.days:
@@ -273,41 +277,6 @@ class _Charges:
         return found[0] + money_of(sent), found[1], found[2] + money_of(net)
 
 
-class _Escrow:
-    """What is released to the host: each day's rest in equal parts over the days after it."""
-
-    def __init__(self, state: EscrowState, days: int) -> None:
-        self._days = days
-        self._before = [
-            amount.ticks for amount in reversed(state.pending)
-        ]  # of settlements before this one
-        self._parts: deque[int] = deque()  # of the last days, and their sum, so a day is one step
-        self._sum = self._odd = 0
-
-    def released(self) -> int:
-        """Return what is due today, in ticks; once a day, before the day's own rest."""
-        odd, self._odd = self._odd, 0
-        return self._sum + odd + (self._before.pop() if self._before else 0)
-
-    def put(self, rest: int) -> None:
-        """Take in what a day leaves, in ticks."""
-        part, self._odd = divmod(rest, self._days)
-        self._parts.append(part)
-        self._sum += part
-        if len(self._parts) > self._days:
-            self._sum -= self._parts.popleft()
-
-    def pending(self) -> tuple[Money, ...]:
-        """Return what is due on each of the following days."""
-        parts, short = [*self._parts], len(self._parts) - self._days
-        due = [sum(parts[max(0, short + ahead) :]) for ahead in range(self._days)]
-        due[0] += self._odd
-        due += [0] * (len(self._before) - len(due))
-        for ahead, amount in enumerate(reversed(self._before)):
-            due[ahead] += amount
-        return tuple(map(money_of, due))
-
-
 def _settled(
     cover: Cover,
     facts: list[tuple[int, ...]],
@@ -318,33 +287,20 @@ def _settled(
     close: bool,
 ) -> tuple[list[DaySettlement], EscrowState]:
     """Return the days settled, and what they leave."""
-    judge, escrow = Judge(cover.terms, rules), _Escrow(state, rules.release_days)
-    charges, memories = _Charges(cover, traffic), judge.begun(state)
+    settling, charges = Settling(Judge(cover.terms, rules), state), _Charges(cover, traffic)
     rented = [day for day, intended, _ in facts if intended]
     last = (rented or [fact[0] for fact in facts] or [0])[-1] if close else None
     days = []
     for day, intended, down in facts:
-        # What goes to the host today is of the days before; today's rest is for those to come.
-        released = escrow.released()
         compute, fee, net = charges.of(day, intended)
-        uptime, blend, credit, memories = judge.day(intended, down, compute, memories)
-        paid = min(credit, net)
-        escrow.put(net.ticks + fee.ticks - paid.ticks)
-        if day == last:
-            released += Money.sum(escrow.pending()).ticks
-            escrow = _Escrow(EscrowState(), rules.release_days)
-        days.append(
-            DaySettlement(
-                day=_EPOCH + timedelta(days=day),
-                intended=intended,
-                uptime=uptime,
-                blend=blend,
-                compute=compute,
-                fee=fee,
-                credit=credit,
-                compute_to_escrow=net,
-                escrow_to_client=paid,
-                escrow_to_host=money_of(released),
-            )
+        settled = settling.day(
+            _EPOCH + timedelta(days=day),
+            intended=intended,
+            down=down,
+            compute=compute,
+            net=net,
+            fee=fee,
+            close=day == last,
         )
-    return days, EscrowState(memories=memories, pending=escrow.pending())
+        days.append(settled)
+    return days, settling.state()
