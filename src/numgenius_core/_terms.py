@@ -211,21 +211,25 @@ def _claim(value: Exact) -> Fraction:
     return reliability_of(value, "claim")
 
 
-def _spread(value: Exact) -> Fraction:
-    need = "a spread above 0 and at most 3"
-    spread = exact_number(value, "spread", need)
+def spread_of(value: Exact, path: str = "spread") -> Fraction:
+    """Return a spread: above 0, at most 3."""
+    need = f"a spread above 0 and at most {MAX_SPREAD}"
+    spread = exact_number(value, path, need)
     if not 0 < spread <= MAX_SPREAD:
-        raise RuleViolation("spread", need, shown(value))
+        raise RuleViolation(path, need, shown(value))
     return spread
 
 
-def _beta(value: Exact | None) -> Fraction | None:
-    if value is None:
-        return None
-    share = fraction(value, "max_beta", below_one=True)
+def max_beta_of(value: Exact, path: str = "max_beta") -> Fraction:
+    """Return the largest weight of a day: above 0, below 1."""
+    share = fraction(value, path, below_one=True)
     if not share:
-        raise RuleViolation("max_beta", "a share above 0 and below 1", "0")
+        raise RuleViolation(path, "a share above 0 and below 1", "0")
     return share
+
+
+def _max_beta(value: Exact | None) -> Fraction | None:
+    return None if value is None else max_beta_of(value)
 
 
 @frozen
@@ -249,8 +253,8 @@ class Promise:
     """
 
     claim: Fraction = field(converter=_claim)
-    spread: Fraction = field(default=DEFAULT_SPREAD, converter=_spread)
-    max_beta: Fraction | None = field(default=None, converter=_beta, kw_only=True)
+    spread: Fraction = field(default=DEFAULT_SPREAD, converter=spread_of)
+    max_beta: Fraction | None = field(default=None, converter=_max_beta, kw_only=True)
 
     @classmethod
     def of_confidence(cls, claim: Exact, confidence: Exact) -> Promise:

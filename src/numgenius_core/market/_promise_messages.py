@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Final, cast
 
-from numgenius_core._numbers import exact_number, fraction
-from numgenius_core._terms import MAX_SPREAD, reliability_of
-from numgenius_core.errors import RuleViolation, shown
+from numgenius_core._numbers import exact_number
+from numgenius_core._terms import max_beta_of, reliability_of, spread_of
 from numgenius_core.units import Exact
 
 
@@ -29,22 +28,7 @@ def _claim(value: Exact, path: str) -> Fraction:
     return reliability_of(value, path)
 
 
-def _spread(value: Exact, path: str) -> Fraction:
-    need = f"a spread above 0 and at most {MAX_SPREAD}"
-    spread = exact_number(value, path, need)
-    if not 0 < spread <= MAX_SPREAD:
-        raise RuleViolation(path, need, shown(value))
-    return spread
-
-
-def _beta(value: Exact, path: str) -> Fraction:
-    share = fraction(value, path, below_one=True)
-    if not share:
-        raise RuleViolation(path, "a share above 0 and below 1", "0")
-    return share
-
-
 A_CLAIM: Final[Mapping[str, Any]] = {"check": _claim}
-A_SPREAD: Final[Mapping[str, Any]] = {"check": _spread}
-A_BETA: Final[Mapping[str, Any]] = {"check": _beta}
+A_SPREAD: Final[Mapping[str, Any]] = {"check": spread_of}
+A_BETA: Final[Mapping[str, Any]] = {"check": max_beta_of}
 A_TARGET: Final[Mapping[str, Any]] = {"check": reliability_of}
