@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from itertools import pairwise
@@ -24,6 +25,7 @@ from numgenius_core.intervals import (
     parse_instant,
     to_epoch,
     total_seconds,
+    union,
     utc,
 )
 from numgenius_core.testing import EPOCH, instants, intervals
@@ -440,3 +442,27 @@ class TestOverlapAndSplit:
         span = Interval(EPOCH, EPOCH + SECOND)
         assert span.split([]) == (span,)
         assert span.split([EPOCH, EPOCH + SECOND, LAST]) == (span,)
+
+
+class TestUnion:
+    """Hours that are allowed and times of rental: those that meet or overlap are one."""
+
+    @given(known=st.lists(intervals(longest=86_400), max_size=8))
+    def test_an_instant_is_covered_if_one_covers_it(self, known: list[Interval]) -> None:
+        joined = union(known)
+        assert all(a.end < b.start for a, b in pairwise(joined))
+        for instant in edges(known):
+            assert any(instant in each for each in known) == any(instant in e for e in joined)
+
+    def test_of_nothing_is_nothing(self) -> None:
+        assert union([]) == ()
+
+    def test_other_types_are_refused(self) -> None:
+        with pytest.raises(WrongType, match=r"rentals\[0\]: need an Interval"):
+            union([1], "rentals")  # type: ignore[list-item]
+
+
+def edges(known: list[Interval]) -> Iterator[datetime]:
+    for each in known:
+        for instant in (each.start, each.end):
+            yield from (instant + timedelta(seconds=s) for s in (-1, 0))

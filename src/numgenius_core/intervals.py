@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from numgenius_core._checks import in_utc, plain_instant, utc
+from numgenius_core._checks import as_tuple, check_kind, in_utc, plain_instant, utc
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
 from numgenius_core.units import SECONDS_PER_DAY
 
@@ -356,3 +356,23 @@ class Interval:
 
     def __str__(self) -> str:
         return f"{self.start:%Y-%m-%d %H:%M:%S} … {self.end:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def union(intervals: Iterable[Interval], path: str = "intervals") -> tuple[Interval, ...]:
+    """Return the time that intervals cover, in order, those that meet or overlap joined.
+
+    Args:
+        intervals: In any order.
+        path: What an error calls them.
+    """
+    joined: list[Interval] = []
+    known = as_tuple(intervals, path)
+    for index, each in enumerate(known):
+        check_kind(each, Interval, f"{path}[{index}]")
+    for each in sorted(known):
+        if joined and each.start <= joined[-1].end:
+            if each.end > joined[-1].end:
+                joined[-1] = Interval(joined[-1].start, each.end)
+        else:
+            joined.append(each)
+    return tuple(joined)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any, cast
 
 import pytest
@@ -15,8 +13,6 @@ from effort import up_to
 from numgenius_core.errors import ParseError, RuleViolation, WrongType
 from numgenius_core.intervals import Interval, to_epoch
 from numgenius_core.maintenance import Recurrence, allowed_intervals
-from numgenius_core.maintenance.hours import union
-from numgenius_core.testing import intervals
 
 ZONES = [
     "Europe/Berlin",
@@ -280,8 +276,6 @@ class TestText:
             allowed_intervals(cast("Any", 3), YEARS)
         with pytest.raises(WrongType):
             allowed_intervals([cast("Recurrence", "daily")], YEARS)
-        with pytest.raises(WrongType):
-            union([cast("Interval", 1)])
 
     def test_the_end_of_the_calendar_is_refused(self) -> None:
         rule = Recurrence.parse("daily 01:00-02:00 Asia/Kolkata")
@@ -290,26 +284,13 @@ class TestText:
             rule.intervals(last)
 
 
-class TestUnion:
+class TestSeveralRules:
     """What several rules allow is allowed; pieces that meet are one."""
-
-    @given(known=st.lists(intervals(longest=86_400), max_size=8))
-    def test_an_instant_is_covered_if_one_covers_it(self, known: list[Interval]) -> None:
-        joined = union(known)
-        assert all(a.end < b.start for a, b in pairwise(joined))
-        for instant in edges(known):
-            assert any(instant in each for each in known) == any(instant in e for e in joined)
 
     def test_hours_of_several_rules(self) -> None:
         texts = ["Sat 22:00-02:00 UTC", "Sun 02:00-03:00 UTC", "Sun 00:00-01:00 UTC"]
         got = allowed_intervals(map(Recurrence.parse, texts), span("2026-11-20", "2026-11-25"))
         assert got == (span("2026-11-21T22:00", "2026-11-22T03:00"),)
 
-    def test_of_nothing_is_nothing(self) -> None:
-        assert union([]) == () == allowed_intervals([], YEARS)
-
-
-def edges(known: list[Interval]) -> Iterator[datetime]:
-    for each in known:
-        for instant in (each.start, each.end):
-            yield from (instant + timedelta(seconds=s) for s in (-1, 0))
+    def test_of_no_rule_is_nothing(self) -> None:
+        assert allowed_intervals([], YEARS) == ()

@@ -17,7 +17,7 @@ from effort import examples
 from numgenius_core.contracts import Contract, RateChange
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.ids import AccountId, ContractId, MachineId
-from numgenius_core.intervals import Interval
+from numgenius_core.intervals import Interval, union
 from numgenius_core.listing import Mode, PriceTerms
 from numgenius_core.maintenance import (
     Recurrence,
@@ -28,7 +28,6 @@ from numgenius_core.maintenance import (
     disturbances,
     earliest_window,
 )
-from numgenius_core.maintenance.hours import union
 from numgenius_core.maintenance.losses import weighed_pieces
 from numgenius_core.maintenance.windows import _least_loss, fewest_touched, free_time
 from numgenius_core.money import Money

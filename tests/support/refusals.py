@@ -139,7 +139,7 @@ NAMES: Final[dict[str, Any]] = {
     **{name: importlib.import_module(f"numgenius_core.{name}") for name in ROOMS},
     # What all rules of a room refuse alike.
     "checks": importlib.import_module("numgenius_core._checks"),
-    "hours": importlib.import_module("numgenius_core.maintenance.hours"),
+    "intervals": importlib.import_module("numgenius_core.intervals"),
     "schedule": importlib.import_module("numgenius_core.maintenance.schedule"),
     "contract": importlib.import_module("numgenius_core.contracts.contract"),
     "terms": importlib.import_module("numgenius_core.sla.terms"),
@@ -217,7 +217,7 @@ GOOD: Final[dict[str, dict[str, str]]] = {
     },
     "sla.simulate_outages": {"rental": "DAY", "rate": "RATE", "seed": "1"},
     "sla.simulate_promise": {
-        "bought": "COVER",
+        "cover": "COVER",
         "rental": "DAY",
         "rate": "RATE",
         "runs": "2",
@@ -393,7 +393,7 @@ GOOD: Final[dict[str, dict[str, str]]] = {
     "Recurrence.parse": {"text": "'daily 01:00-02:00 UTC'"},
     "Recurrence.parse('daily 01:00-02:00 UTC').intervals": {"within": "DAY"},
     "maintenance.allowed_intervals": {"hours": "()", "within": "DAY"},
-    "hours.union": {"intervals": "(DAY,)"},
+    "intervals.union": {"intervals": "(DAY,)"},
     "maintenance.Weights": {"contracts": "1", "gpu_hours": "1", "revenue": "1", "refunds": "1"},
     "maintenance.Weights().loss": {"disturbed": "()"},
     "maintenance.disturbances": {
@@ -972,7 +972,7 @@ WRONG: Final = (
     "Recurrence.parse('daily 01:00-02:00 Nowhere/Land')",
     "Recurrence.parse('daily 01:00-02:00 Asia/Kolkata').intervals(LAST_DAY)",
     "maintenance.allowed_intervals([5], DAY)",
-    "hours.union([DAY, 5])",
+    "intervals.union([DAY, 5])",
     "maintenance.Weights(contracts=0)",
     "maintenance.Weights(gpu_hours=-1)",
     "maintenance.Weights(revenue='x')",

@@ -221,8 +221,7 @@ def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
     from numgenius_core._numbers import decimal_text
     from numgenius_core.errors import RuleViolation
     from numgenius_core.rates import PerHour
-    from numgenius_core.sla.advice import advise_promise
-    from numgenius_core.sla.evidence import estimate_uptime
+    from numgenius_core.sla import advise_promise, estimate_uptime
 
     price, history = read("--price", PerHour, options.price), _read_history(options)
     try:

@@ -111,7 +111,9 @@ def rentable_blocks(
     >>> [block.slots for block in rentable_blocks(4, 1, occupied=0b1000)]
     [range(0, 1), range(1, 2), range(2, 3), range(0, 2)]
     """
-    held = occupied if type(occupied) is int else gpu_set(occupied, gpus)  # type: ignore[arg-type]
+    held = occupied
+    if type(held) is not int:
+        held = _gpu_set(held, gpus, "occupied", "a GPU set or slots of the machine")
     try:
         return _rentable(gpus, min_gpu, held, powers_only, observed)
     except TypeError:
@@ -132,12 +134,16 @@ def gpu_set(slots: Iterable[int], gpus: int) -> GpuSet:
     >>> bin(gpu_set([1, 2], gpus=4))
     '0b110'
     """
+    return _gpu_set(slots, gpus, "slots", "slots of the machine")
+
+
+def _gpu_set(slots: object, gpus: int, path: str, need: str) -> GpuSet:
     whole_number(gpus, "gpus", 1, MAX_GPUS)
     if isinstance(slots, (int, str, bytes)) or not isinstance(slots, Iterable):
-        raise WrongType("slots", "slots of the machine", shown(slots))
+        raise WrongType(path, need, shown(slots))
     found: GpuSet = 0
     for slot in slots:
-        found |= 1 << whole_number(slot, "slots", 0, gpus - 1)
+        found |= 1 << whole_number(slot, path, 0, gpus - 1)
     return found
 
 

@@ -23,7 +23,7 @@ from attrs import field, frozen
 from numgenius_core._checks import as_tuple, check_kind, check_text
 from numgenius_core._numbers import whole_number
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, brief, shown
-from numgenius_core.intervals import Interval, to_epoch
+from numgenius_core.intervals import Interval, to_epoch, union
 from numgenius_core.units import SECONDS_PER_DAY
 
 _MINUTES: Final = 1_440
@@ -169,26 +169,6 @@ def allowed_intervals(hours: Iterable[Recurrence], within: Interval) -> tuple[In
         check_kind(each, Recurrence, f"hours[{index}]")
         pieces += each.intervals(within)
     return union(pieces)
-
-
-def union(intervals: Iterable[Interval], path: str = "intervals") -> tuple[Interval, ...]:
-    """Return the time that intervals cover, in order, those that meet or overlap joined.
-
-    Args:
-        intervals: In any order.
-        path: What an error calls them.
-    """
-    joined: list[Interval] = []
-    known = as_tuple(intervals, path)
-    for index, each in enumerate(known):
-        check_kind(each, Interval, f"{path}[{index}]")
-    for each in sorted(known):
-        if joined and each.start <= joined[-1].end:
-            if each.end > joined[-1].end:
-                joined[-1] = Interval(joined[-1].start, each.end)
-        else:
-            joined.append(each)
-    return tuple(joined)
 
 
 def _days(text: str, path: str) -> frozenset[int]:

@@ -35,9 +35,8 @@ from numgenius_core._tables.result import ResultTable
 from numgenius_core.contracts.contract import Contract, check_contracts
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import ContractId
-from numgenius_core.intervals import Interval, total_seconds
+from numgenius_core.intervals import Interval, total_seconds, union
 from numgenius_core.maintenance._shortlist import Span, shortlist
-from numgenius_core.maintenance.hours import union
 from numgenius_core.maintenance.losses import (
     COUNT,
     NO_REFUNDS,

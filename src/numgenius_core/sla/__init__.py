@@ -15,16 +15,14 @@ from numgenius_core._terms import (
     ConfidenceBand,
     Promise,
 )
-from numgenius_core.sla._reading import read_history
-from numgenius_core.sla.advice import (
+from numgenius_core.sla._advice import SlaAdvice, TriedPromise, advise_promise
+from numgenius_core.sla._outlook import (
     OutageRate,
-    SlaAdvice,
     SlaOutlook,
-    TriedPromise,
-    advise_promise,
     simulate_outages,
     simulate_promise,
 )
+from numgenius_core.sla._reading import read_history
 from numgenius_core.sla.backtests import Backtest, backtest
 from numgenius_core.sla.covers import (
     Cover,

@@ -27,7 +27,7 @@ from numgenius_core._numbers import round_half_even
 from numgenius_core._terms import PARTS
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import MachineId
-from numgenius_core.intervals import Interval, to_epoch
+from numgenius_core.intervals import Interval, to_epoch, union
 from numgenius_core.sla.schedules import NoticeSchedule
 from numgenius_core.units import SECONDS_PER_DAY
 
@@ -136,15 +136,13 @@ class UptimeHistory:
     def __attrs_post_init__(self) -> None:
         if self.machine is not None:
             check_id(self.machine, "history.machine")
-        rentals, outages = self.rentals, self.outages
-        for index, rental in enumerate(rentals):
-            check_kind(rental, Interval, f"history.rentals[{index}]")
+        outages = self.outages
+        merged = union(self.rentals, "history.rentals")
         for index, outage in enumerate(outages):
             check_kind(outage, Outage, f"history.outages[{index}]")
         if len(outages) > MAX_OUTAGES:
             need = f"at most {MAX_OUTAGES:,} outages"
             raise RuleViolation("history.outages", need, f"{len(outages):,}")
-        merged = _merged(sorted(rentals))
         ordered = tuple(sorted(outages, key=_STARTS))
         for before, outage in pairwise(ordered):
             if outage.period.start < before.period.end:
@@ -247,17 +245,6 @@ def _spread(start: int, end: int, weight: int, days: dict[int, int]) -> None:
 
 def _seconds(period: Interval) -> tuple[int, int]:
     return to_epoch(period.start), to_epoch(period.end)
-
-
-def _merged(periods: Iterable[Interval]) -> tuple[Interval, ...]:
-    """Return periods in order of time with those that overlap or touch as one."""
-    merged: list[Interval] = []
-    for period in periods:
-        if merged and period.start <= merged[-1].end:
-            merged[-1] = Interval(merged[-1].start, max(merged[-1].end, period.end))
-        else:
-            merged.append(period)
-    return tuple(merged)
 
 
 def share_up(intended: int, down: int) -> int:
