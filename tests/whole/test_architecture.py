@@ -199,6 +199,26 @@ class TestPromisedIsWhatTheFacesList:
         assert bare == []
 
 
+def makes_no_money(source: str) -> list[int]:
+    """Return the lines that make an amount of nothing, which :data:`money.ZERO` is."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and ast.unparse(node) in {"Money(0)", "money_of(0)"}
+    ]
+
+
+class TestOneOfEach:
+    """House rule: what several rooms need stands once."""
+
+    def test_no_money_is_zero(self) -> None:
+        found = {name: lines for name in MODULES if (lines := makes_no_money(MODULES[name]))}
+        assert list(found) == ["money"]  # which makes it
+
+    def test_a_breach_would_be_seen(self) -> None:
+        assert makes_no_money("_NOTHING: Final = Money(0)\nx = Money(1)") == [1]
+
+
 class TestImportsGoInOneDirection:
     """House rule 3: folders import in one direction."""
 

@@ -34,11 +34,10 @@ from numgenius_core.market._promises import settle_promise
 from numgenius_core.market._volumes import expire_volumes, follow_listing
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import MachineState, Market, notice_of
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO
 from numgenius_core.prices.deposits import refundable
 
 _destroyed: Final = maker(e.InstanceDestroyed)
-_NO_MONEY: Final = Money(0)
 
 
 def advance_to(market: Market, at: datetime) -> Decision:
@@ -201,7 +200,7 @@ def dissolve(decision: Decision, contract: ContractId, *, broken: bool = False) 
     """
     instance = decision.market.living(contract)
     left = instance.deposit.at(decision.at)
-    if left <= _NO_MONEY:
+    if left <= ZERO:
         return
     received = discount_received(instance.history, at=decision.at)
     back = left if broken else refundable(left, received)

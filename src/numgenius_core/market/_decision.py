@@ -35,13 +35,12 @@ from numgenius_core.market.instance import (
     level_of,
 )
 from numgenius_core.market.state import MachineState
-from numgenius_core.money import Money
+from numgenius_core.money import ZERO, Money
 from numgenius_core.rates import PerGpuHour
 from numgenius_core.sla.days import Judge
 from numgenius_core.sla.schedules import SlaRules
 from numgenius_core.sla.terms import SlaTerms
 
-_NOTHING: Final = Money(0)
 _paused: Final = maker(e.InstancePaused)
 _resumed: Final = maker(e.InstanceResumed)
 _stopped: Final = maker(e.InstanceStopped)
@@ -122,14 +121,14 @@ class Decision:
             raise NotAllowed("by", f"the client of contract {contract}", by)
         return instance
 
-    def need_credit(self, account: AccountId, amount: Money = _NOTHING) -> None:
+    def need_credit(self, account: AccountId, amount: Money = ZERO) -> None:
         """Refuse an account with less than ``amount``, or with nothing.
 
         Raises:
             InsufficientCredit: It has less.
         """
         there = self.market.account(account).ledger.at(self.at)
-        if there <= _NOTHING or there < amount:
+        if there <= ZERO or there < amount:
             need = f"a balance of at least ${amount}" if amount else "a balance above zero"
             raise InsufficientCredit("account", need, f"${there}")
 
