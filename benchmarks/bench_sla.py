@@ -99,7 +99,8 @@ def agrees(market: Market, state: State) -> bool:
         of_it = (it.compute, it.fee, it.credit, it.paid, it.released)
         if tuple(amount.ticks for amount in amounts) != of_it or left.down:
             return False
-        if (day.uptime, day.blend, event.left.memories) != (it.uptime, it.blend, left.memories):
+        judged = (day.uptime_parts, day.blend_parts, event.left.memories)
+        if judged != (it.uptime, it.blend, left.memories):
             return False
         if tuple(amount.ticks for amount in event.left.pending) != left.pending:
             return False

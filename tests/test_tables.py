@@ -61,6 +61,14 @@ class TestATable:
         assert str(table) == "a  b"
         assert "caption" not in table._repr_html_()
 
+    def test_notes_stand_below(self) -> None:
+        table = ResultTable(title="t", head=("a", "b"), rows=(("x", "1"),), notes=("<n>", "m"))
+        assert str(table) == table.text() == "t\na  b\nx  1\n<n>\nm"
+        foot = (
+            '<tfoot><tr><td colspan="2">&lt;n&gt;</td></tr><tr><td colspan="2">m</td></tr></tfoot>'
+        )
+        assert table._repr_html_().endswith(f"</tbody>{foot}</table>")
+
     def test_rows_of_another_length(self) -> None:
         with pytest.raises(RuleViolation, match=r"rows\[0\]: need 2 cells"):
             ResultTable(title="", head=("a", "b"), rows=(("x",),))

@@ -109,11 +109,11 @@ def one_day(**changes: Any) -> Callable[[], object]:
             "day.intended: need a whole number from 0, got 'x'",
         ),
         (
-            lambda: check_settlement(day_of(uptime=10**9 + 1), "day"),
+            lambda: check_settlement(day_of(uptime_parts=10**9 + 1), "day"),
             "day.uptime: need a whole number from 0 to 1,000,000,000, got 1000000001",
         ),
         (
-            lambda: check_settlement(day_of(blend=-1), "day"),
+            lambda: check_settlement(day_of(blend_parts=-1), "day"),
             "day.blend: need a whole number from 0 to 1,000,000,000, got -1",
         ),
         (lambda: check_settlement(day_of(fee=ODD), "day"), "day.fee: need a Money, got 'x'"),
@@ -156,9 +156,9 @@ def test_where_none_is_sold_or_at_another_price() -> None:
 
 def test_at_the_edge_of_what_is_taken() -> None:
     assert c.ListMachine(by=HOST, machine=M1, prices=prices(1), sla_spread=3).sla_spread == 3
-    check_settlement(day_of(uptime=0, blend=10**9), "day")
-    check_settlement(day_of(uptime=None, blend=None), "day")
-    check_settlement(day_of(uptime=10**9, blend=0), "day")
+    check_settlement(day_of(uptime_parts=0, blend_parts=10**9), "day")
+    check_settlement(day_of(uptime_parts=None, blend_parts=None), "day")
+    check_settlement(day_of(uptime_parts=10**9, blend_parts=0), "day")
 
 
 class TestEventsThatContradict:
@@ -343,7 +343,7 @@ class TestWhatIsCounted:
             net=Money(63),
             fee=Money(1),
         )
-        assert (day.uptime, day.blend) == (9 * 10**8, 9 * 10**8)
+        assert (day.uptime, day.blend) == (Fraction(9, 10), Fraction(9, 10))
         assert day.credit == Money(0)
 
     def test_the_price_that_it_was(self) -> None:

@@ -261,7 +261,7 @@ class TestAnOutage:
         w.do(c.Tick(), DAY)
         (event,) = settled(w)
         assert event.at == second(DAY)
-        assert event.day.reliability == Fraction(791_666_667, 10**9)
+        assert event.day.uptime == Fraction(791_666_667, 10**9)
         assert f"{event.day.credit:.2f}" == "80.85"
         paid = (PerHour("3.50") + fee).charge(DAY)
         assert w.balance() == Money(1_000) - paid + event.day.credit
@@ -339,7 +339,7 @@ class TestAnOutage:
         ups = [settled(w)[1].day.uptime or 0 for w in (untold, late, early)]
         assert ups == sorted(ups)
         assert len(set(ups)) == 3
-        assert settled(early)[1].day.reliability < 1  # type: ignore[operator]
+        assert settled(early)[1].day.uptime < 1  # type: ignore[operator]
 
     def test_a_window_that_is_cancelled_forgives_until_then(self) -> None:
         w = promising()
@@ -352,7 +352,7 @@ class TestAnOutage:
         w.do(c.Tick(), 2 * DAY)
         share = OUR_RULES.notice.share(DAY, 6 * HOUR)
         down = 4 * HOUR - Fraction(2 * HOUR * share, 10**9)
-        assert settled(w)[1].day.reliability == pytest.approx(1 - down / DAY, abs=1e-9)
+        assert settled(w)[1].day.uptime == pytest.approx(1 - down / DAY, abs=1e-9)
         outages = views.uptime_history(w.market, M1, w.now).outages
         assert [(each.period.seconds, each.announced) for each in outages] == [
             (2 * HOUR, second(0)),
@@ -406,7 +406,7 @@ class TestAnOutage:
         today = views.promise_of(w.market, number, w.now).today
         assert today is not None
         up = forgiven * 2 / 3  # of three hours so far, two were announced
-        assert today.reliability == pytest.approx(float(up), abs=1e-9)
+        assert today.uptime == pytest.approx(float(up), abs=1e-9)
 
     def test_who_stopped_it_was_not_to_be_up(self) -> None:
         w = promising(1, prices("3.50", storage="0.15", fee=Fraction(1, 4)))
@@ -416,8 +416,8 @@ class TestAnOutage:
         w.do(c.ReportOnline(machine=M1), 10 * HOUR)
         w.do(c.Tick(), 2 * DAY)
         first, idle = (each.day for each in settled(w))
-        assert (first.intended, first.uptime) == (6 * HOUR, 10**9)
-        assert (idle.intended, idle.reliability, idle.credit) == (0, None, Money(0))
+        assert (first.intended, first.uptime) == (6 * HOUR, Fraction(1))
+        assert (idle.intended, idle.uptime, idle.credit) == (0, None, Money(0))
         assert idle.compute == w.instance(number).flow.balance * DAY  # its disk, covered too
         kept(w)
 
@@ -638,7 +638,7 @@ class TestTheLastDayOfTheCalendar:
         market, events = execute(market, c.Destroy(by=ANN, contract=number), later)
         (closed,) = find_events(events, e.PromiseSettled)
         assert closed.closes
-        assert (closed.day.intended, closed.day.uptime) == (2 * HOUR, 10**9)
+        assert (closed.day.intended, closed.day.uptime) == (2 * HOUR, Fraction(1))
 
 
 class TestEventsOfOtherMarkets:

@@ -177,6 +177,7 @@ class TestTheRecord:
             "gain",
             "worst_day_credit",
             "worst_day_by_host",
+            "ignored_seconds",
         ]
         assert record["params"] == {
             "r_claim": 0.99,
@@ -301,9 +302,9 @@ class TestTheRange:
 
     def test_it_prints_as_its_settlement(self) -> None:
         tried = backtest(rented(3), PRICE, PROMISE)
-        assert str(tried) == str(tried.settlement)
+        assert str(tried).startswith(f"{tried.settlement}\n")
         first, *_ = tried.to_dicts()
-        assert (first["day"], first["compute"], first["reliability"]) == (T0, 84, 1)
+        assert (first["day"], first["compute"], first["uptime"]) == (T0, 84, 1)
 
 
 class TestSimulatedHistories:

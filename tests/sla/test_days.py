@@ -154,7 +154,7 @@ class TestAWindowThatWasAnnounced:
     def test_by_the_window(self) -> None:
         share = OUR_RULES.notice.share(34 * 3_600, 4 * 3_600)
         assert self.down(self.outage(11, 12)) == 3_600 * (PARTS - share)
-        assert self.outage(11, 12).notice == 34 * 3_600
+        assert self.outage(11, 12).notice == 34 * HOUR
 
     def test_itself_if_there_is_none(self) -> None:
         same = self.outage(10, 14)

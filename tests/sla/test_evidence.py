@@ -249,7 +249,7 @@ class TestSimulatedOutages:
         assert float(share) == pytest.approx(float(rate.uptime), abs=0.008)
         told = [outage for outage in history.outages if outage.announced is not None]
         assert len(told) / len(history.outages) == pytest.approx(0.25, abs=0.03)
-        assert {outage.notice for outage in told} == {2 * 86_400}
+        assert {outage.notice for outage in told} == {rate.notice}
         assert history.ignored_seconds == 0
 
     def test_no_outages(self) -> None:

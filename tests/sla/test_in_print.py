@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 from itertools import pairwise
@@ -66,7 +67,8 @@ class TestRows:
     def test_shares_of_a_settlement_are_shares(self) -> None:
         """A quarter of the second day down: 0.3 × 0.75 + 0.7 × the longer scales of its target."""
         rows = settle(BOUGHT, history((1, 6), days=2)).to_dicts()
-        assert [row["uptime"] for row in rows] == [row["reliability"] for row in rows] == [1, 0.75]
+        assert [row["uptime"] for row in rows] == [1, 0.75]
+        assert list(rows[0])[:5] == ["day", "intended", "uptime", "blend", "compute"]
         assert rows[0]["blend"] == pytest.approx(0.3 + 0.7 * 0.95)
         middle = Interval(JULY, JULY + 3 * DAY)
         idle = settle(BOUGHT, history(days=2), period=middle).to_dicts()[2]
@@ -85,6 +87,7 @@ class TestTables:
             claim 0.99, spread 0.5, target 0.95
             day          uptime    blend  compute $  fee $  credit $  to host $
             2026-07-02  79.167%  90.250%      84.00   0.97     80.85       4.12
+            total                             84.00   0.97     80.85       4.12
             """
         )
         assert str(settle(BOUGHT, UptimeHistory(rentals=rentals))) == printed(
@@ -94,8 +97,56 @@ class TestTables:
             2026-07-01  100.000%  96.500%      84.00   0.97      0.00       0.00
             2026-07-02         –        –       0.00   0.00      0.00      12.14
             2026-07-03  100.000%  96.808%      84.00   0.97      0.00     157.80
+            total                             168.00   1.94      0.00     169.94
             """
         )
+
+    def test_a_backtest_ends_with_its_answer(self) -> None:
+        """However many days it has: of more than a hundred the middle is left out, not the end."""
+        for days, fees in ((90, "87.31"), (300, "291.03")):
+            tried = backtest(
+                history((1.5, 5), days=days), PRICE, Promise("0.99"), target="0.95", days=days
+            )
+            total, *answer = str(tried).splitlines()[-6:]
+            assert total.split() == ["total", f"{84 * days}.00", fees, "76.96", total.split()[-1]]
+            assert tried.r_eff is not None
+            assert tried.r_be is not None
+            assert answer == [
+                f"r_eff      {float(tried.r_eff):.5%}",
+                f"r_be       {float(tried.r_be):.5%}",
+                f"net        ${tried.net:.2f}",
+                f"gain       ${tried.gain:.2f}, with what is billed while it is down",
+                "worst day  $76.96",
+            ]
+            assert all(line in tried._repr_html_() for line in answer)
+
+    def test_the_days_of_a_column_add_up_to_its_total(self) -> None:
+        """A fee of $0.97 and a hundredth of a cent: one day of ninety says $0.98."""
+        tried = backtest(history(days=90), PRICE, Promise("0.99"), target="0.95")
+        *days, total = (line.split() for line in str(tried).splitlines()[2:-5])
+        assert sum(Decimal(day[4]) for day in days) == Decimal(total[2])
+        assert {day[4] for day in days} == {"0.97", "0.98"}
+
+    def test_outages_in_no_rental_are_told(self) -> None:
+        """They count for nothing: who mistook the times of rental sees it wherever he looks."""
+        outage = Outage(period=Interval(JULY, JULY + timedelta(seconds=32_100)))
+        unrented = UptimeHistory(rentals=[], outages=[outage])
+        later = UptimeHistory(rentals=[Interval(JULY + DAY, JULY + 9 * DAY)], outages=[outage])
+        told = "32,100 s of outages lie in no rental and count for nothing"
+        for found in (
+            settle(BOUGHT, unrented),
+            settle(BOUGHT, later),
+            backtest(unrented, PRICE, Promise("0.99")),
+            backtest(later, PRICE, Promise("0.99")),
+            estimate_uptime(later),
+            advise_promise(later, PRICE),
+        ):
+            assert str(found).splitlines()[-1] == told
+            assert found._repr_html_().endswith(f">{told}</td></tr></tfoot></table>")
+            assert "ignored_seconds=32100" in repr(found)
+        none = [settle(BOUGHT, unrented), backtest(unrented, PRICE, Promise("0.99"))]
+        assert {str(found).splitlines()[-2] for found in none} == {"no rental in these days"}
+        assert "rental" not in str(settle(BOUGHT, history(days=2)))
 
     def test_an_estimate(self) -> None:
         lengths = ((0, 0.05), (1, 0.5), (2, 3), (4, 7), (6, 25))
@@ -224,6 +275,7 @@ class TestTables:
             "gain": "-57.524796034976",
             "worst_day_credit": "76.96499916",
             "worst_day_by_host": "76.96499916",
+            "ignored_seconds": 0,
         }
 
 
@@ -326,10 +378,10 @@ class TestChance:
         rate = OutageRate(per_day=2, length=HOUR, announced="0.5", notice=3 * HOUR)
         drawn = simulate_outages(Interval(JULY, JULY + DAY), rate)
         seconds = [
-            (int((o.period.start - JULY).total_seconds()), o.period.seconds, o.notice)
+            (int((o.period.start - JULY).total_seconds()), o.period.seconds, o.notice // HOUR)
             for o in drawn.outages
         ]
-        assert seconds == [(80379, 5108, 10800)]
+        assert seconds == [(80379, 5108, 3)]
 
     def test_the_mean_credit(self) -> None:
         month = Interval(JULY, JULY + 10 * DAY)

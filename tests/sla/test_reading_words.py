@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,7 @@ def test_plural_kinds_and_seconds_with_a_fraction(tmp_path: Path) -> None:
     )
     found = read_history(path)
     assert (found.machine, found.rented_seconds, found.down_seconds) == (None, 86_400, 60)
-    assert found.outages[0].notice == 10_000
+    assert found.outages[0].notice == timedelta(seconds=10_000)
     path.write_text(f"{HEAD}\nrental,1,2,,7\nrental,5,6,,\noutage,1,2,,7\n")
     assert read_history(path).machine == 7
 

@@ -215,7 +215,7 @@ class TestTheBlend:
         assert [day.blend for day in days] == [day.uptime for day in days]
         pair = SlaRules(blend=ToleranceBlend(memories=(2,)))
         blends = [day.blend for day in settle(bought, history, rules=pair).days]
-        assert blends == [965_000_000, 907_500_000, 903_750_000 + 0]
+        assert blends == [Fraction(n, 10**6) for n in (965_000, 907_500, 903_750)]
 
 
 class TestWhatIsExpected:

@@ -12,14 +12,15 @@ from hypothesis import given, strategies as st
 
 import sla_oracle as slow
 from effort import examples
-from numgenius_core.documents import from_json, to_json
-from numgenius_core.errors import RuleViolation, WrongType
+from numgenius_core.documents import from_json, structure, to_json, unstructure
+from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType
 from numgenius_core.intervals import Interval
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.rates import PerHour
 from numgenius_core.sla import (
     PARTS,
     Cover,
+    DaySettlement,
     EscrowState,
     Outage,
     Promise,
@@ -55,8 +56,8 @@ class TestASlowOracle:
             (
                 (day.day - epoch).days,
                 day.intended,
-                day.uptime,
-                day.blend,
+                day.uptime_parts,
+                day.blend_parts,
                 *map(dollars, (day.compute, day.fee, day.credit, day.compute_to_escrow)),
                 *map(dollars, (day.escrow_to_client, day.escrow_to_host)),
             )
@@ -115,8 +116,8 @@ class TestTheEscrow:
         assert [amount.ticks for amount in paid[:9]] == [0, each + odd, *[each] * 6, 0]
         assert paid[-1] == rest
         assert [day.uptime for day in settled.days][1:20] == [None] * 19
-        assert settled.days[5].reliability is None
-        assert settled.days[0].reliability == 1
+        assert settled.days[5].blend is None
+        assert settled.days[0].uptime == 1
 
     def test_without_a_platform_fee_the_escrow_has_all(self) -> None:
         bought = Cover(terms=BOUGHT.terms, compute=PerHour(1), fee=PerHour(0))
@@ -238,7 +239,7 @@ class TestHistories:
         assert (history.down_seconds, history.ignored_seconds) == (5_400, 3_600 + 7_200)
         settled = settle(BOUGHT, history)
         assert settled.ignored_seconds == 10_800
-        assert settled.days[0].uptime == PARTS // 4
+        assert settled.days[0].uptime == Fraction(1, 4)
 
     @given(histories(20))
     def test_days_have_every_second(self, drawn: Any) -> None:
@@ -263,6 +264,34 @@ class TestDocuments:
         part = settle(BOUGHT, history, period=Interval(T0, T0 + DAY), close=False)
         for value in (BOUGHT, history, whole, whole.days[0], part.state, SlaRules()):
             assert from_json(to_json(value), type(value)) == value
+
+    def test_a_day_is_stored_as_before_its_fields_had_other_names(self) -> None:
+        """Logs have ``uptime`` and ``blend`` in parts of 10⁻⁹, whatever a day calls them."""
+        stored = {
+            "type": "DaySettlement",
+            "day": "2026-07-01T00:00:00Z",
+            "intended": 86_400,
+            "uptime": 750_000_000,
+            "blend": 890_000_000,
+            "compute": "84",
+            "fee": "0.970101562512",
+            "credit": "84",
+            "compute_to_escrow": "84",
+            "escrow_to_client": "84",
+            "escrow_to_host": "0.970101562512",
+        }
+        outage = Outage(period=Interval(T0 + 12 * HOUR, T0 + 18 * HOUR))
+        history = UptimeHistory(rentals=(Interval(T0, T0 + DAY),), outages=(outage,))
+        (day,) = settle(BOUGHT, history).days
+        assert unstructure(day) == stored
+        assert structure(DaySettlement, stored) == day
+        assert (day.uptime, day.blend) == (Fraction(3, 4), Fraction(89, 100))
+        with pytest.raises(InvalidDocument, match=r"document\.uptime: need") as refused:
+            structure(DaySettlement, {**stored, "uptime": "0.75"})
+        assert len(refused.value.faults) == 1
+        renamed = {**stored, "uptime_parts": 1}
+        with pytest.raises(InvalidDocument, match="need fields of DaySettlement only"):
+            structure(DaySettlement, renamed)
 
 
 class TestBadInput:

@@ -100,12 +100,13 @@ class TestTheBacktest:
         assert main(["sla", "backtest", history, *self.words]) == 0
         lines = capsys.readouterr().out.splitlines()
         assert lines[0] == "claim 0.99, spread 0.5, target 0.95"
+        assert lines[-7].startswith("total ")
         assert lines[-6:-4] == ["r_eff      94.56043%", "r_be       94.94923%"]
         assert lines[-4:] == [
             "net        -$74.30",
             "gain       -$46.30, with what is billed while it is down",  # 8 h of $3.50
             "worst day  $84.00",
-            "3,600 s of outages outside of rentals do not count",
+            "3,600 s of outages lie in no rental and count for nothing",
         ]
 
     def test_the_days_before_an_end(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
@@ -207,7 +208,7 @@ class TestTheBacktest:
         for days in ("60", "190", "191", "366"):
             said[days] = answer(capsys, *words, days)["ignored_seconds"]
             assert main([*words, days]) == 0
-            told = "15,087 s of outages outside of rentals" in capsys.readouterr().out
+            told = "15,087 s of outages lie in no rental" in capsys.readouterr().out
             assert told is bool(said[days])
         assert said == {"60": 0, "190": 0, "191": 15_087, "366": 15_087}
 

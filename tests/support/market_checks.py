@@ -60,9 +60,8 @@ def number_made(events: Iterable[e.Event]) -> int:
 
 def as_told(day: DaySettlement) -> Told:
     """Return a settlement as the model tells it."""
-    blend = None if day.blend is None else Fraction(day.blend, 10**9)
     amounts = (day.credit, day.escrow_to_client, day.escrow_to_host)
-    return Told(seconds(day.day), day.reliability, blend, *(amount.ticks for amount in amounts))
+    return Told(seconds(day.day), day.uptime, day.blend, *(amount.ticks for amount in amounts))
 
 
 class CheckedMarket(RuleBasedStateMachine):

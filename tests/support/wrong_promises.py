@@ -226,7 +226,7 @@ def notice_is_worth_all(bought: Cover, history: UptimeHistory, midnight: int) ->
 def notice_is_worse(bought: Cover, history: UptimeHistory, midnight: int) -> Rows:
     """Take an announcement for one more hour of downtime."""
     longer = [
-        Outage(period=type(each.period)(each.period.start, each.period.end + each.notice * TINY))
+        Outage(period=type(each.period)(each.period.start, each.period.end + each.notice))
         for each in history.outages
     ]
     try:
@@ -333,12 +333,11 @@ def a_day_in_both(bought: Cover, history: UptimeHistory, midnight: int) -> Rows:
 
 def a_day_ahead_is_enough(bought: Cover, history: UptimeHistory, midnight: int) -> Rows:
     """Forgive what was announced a day ahead wholly, as older pages have it."""
-    outages = tuple(each for each in history.outages if each.notice < 86_400)
+    outages = tuple(each for each in history.outages if each.notice < DAY)
     return rows_of(bought, evolve(history, outages=outages), midnight)
 
 
 DAY: Final = timedelta(days=1)
-TINY: Final = timedelta(seconds=1)
 
 WRONG_PROMISES: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
     "sla_fee": (

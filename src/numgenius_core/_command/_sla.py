@@ -10,7 +10,6 @@ from numgenius_core._command._options import add_json, whole
 TYPE_CHECKING = False  # as in the package's own `__init__`
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from decimal import Decimal
     from fractions import Fraction
     from typing import Any
 
@@ -89,8 +88,8 @@ def run(options: Namespace) -> dict[str, Any]:
 def show(result: dict[str, Any], options: Namespace) -> None:
     """Print the same for a person."""
     print(options.table)
-    if options.question == "backtest":
-        _show_backtest(result)
+    if options.question == "backtest" and result["days_left_out"]:
+        print(f"{result['days_left_out']:,} days before are left out (--days N looks at more)")
     if options.question == "advise":
         _show_advice(result)
 
@@ -184,39 +183,16 @@ def _backtest(options: Namespace) -> tuple[dict[str, Any], str]:
         else:
             nothing_drawn("no rental in these days")
     settled, record = tried.settlement, tried.record()
-    record |= {"ignored_seconds": settled.ignored_seconds, "days_left_out": 0}
+    record["days_left_out"] = 0
     if options.days is None and settled.days and history.rentals:
         before = settled.days[0].day.date() - history.rentals[0].start.date()
         record["days_left_out"] = max(before.days, 0)
     return record, tried.table().text()
 
 
-def _show_backtest(result: dict[str, Any]) -> None:
-    from decimal import Decimal
-
-    if not result["has_data"]:
-        print("no rental in these days")
-        return
-    texts = ["–" if result[k] is None else f"{result[k]:.5%}" for k in ("r_eff", "r_be")]
-    keys = ("net", "gain", "worst_day_credit", "worst_day_by_host")
-    net, gain, worst, by_host = (Decimal(result[key]) for key in keys)
-    part = "" if by_host == worst else f" to the client, ${by_host:.2f} of it by the host"
-    print(f"r_eff      {texts[0]}")
-    print(f"r_be       {texts[1]}")
-    print(f"net        {_dollars(net)}")
-    print(f"gain       {_dollars(gain)}, with what is billed while it is down")
-    print(f"worst day  ${worst:.2f}{part}")
-    if result["days_left_out"]:
-        print(f"{result['days_left_out']:,} days before are left out (--days N looks at more)")
-    if result["ignored_seconds"]:
-        print(f"{result['ignored_seconds']:,} s of outages outside of rentals do not count")
-
-
-def _dollars(amount: Decimal) -> str:
-    return f"{'-' if amount < 0 else ''}${abs(amount):.2f}"
-
-
 def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
+    from attrs import evolve
+
     from numgenius_core._command._reading import read, share
     from numgenius_core._numbers import decimal_text
     from numgenius_core.errors import RuleViolation
@@ -237,7 +213,8 @@ def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
         platform_fee=share("--platform-fee", options.platform_fee, below_one=True),
     )
     table = advice.table()
-    said = table.text() if advice.tried else table.title
+    # Outages that count for nothing are told of the estimate, once.
+    said = evolve(table, notes=()).text() if advice.tried else table.title
     tried = [
         {
             "claim": float(each.cover.terms.promise.claim),

@@ -21,17 +21,19 @@ _Rows: TypeAlias = tuple[tuple[str, ...], ...]
 
 @frozen(kw_only=True)
 class ResultTable:
-    """A title, a row of headings, and rows of texts as long as it.
+    """A title, a row of headings, rows of texts as long as it, and notes below.
 
     Attributes:
         title: What the table shows; may be empty.
         head: Headings, with their units.
         rows: The cells; the first column is text, the others are numbers.
+        notes: Lines below the rows: the answer that they come to, or what is in none of them.
     """
 
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         for index, row in enumerate(self.rows):
@@ -63,7 +65,7 @@ class ResultTable:
             texts.append("  ".join([f"{first:<{widths[0]}}", *right]).rstrip())
         if end:
             texts.insert(1 + len(begin), self._left_out())
-        return "\n".join([self.title, *texts] if self.title else texts)
+        return "\n".join([*([self.title] if self.title else ()), *texts, *self.notes])
 
     def _repr_html_(self) -> str:
         """Return the table as a notebook shows it."""
@@ -75,7 +77,9 @@ class ResultTable:
         heads = "".join(f"<th>{escape(cell)}</th>" for cell in self.head)
         caption = f"<caption>{escape(self.title)}</caption>" if self.title else ""
         head, body = f"<thead><tr>{heads}</tr></thead>", f"<tbody>{''.join(rows)}</tbody>"
-        return f"<table>{caption}{head}{body}</table>"
+        notes = (f'<tr><td colspan="{len(self.head)}">{escape(n)}</td></tr>' for n in self.notes)
+        foot = f"<tfoot>{''.join(notes)}</tfoot>" if self.notes else ""
+        return f"<table>{caption}{head}{body}{foot}</table>"
 
 
 def _cells(row: tuple[str, ...]) -> str:

@@ -309,8 +309,12 @@ def named(definitions: Definitions) -> dict[str, Any]:
 
 @frozen
 class _Column:
-    """A field of a class as a document has it."""
+    """A field of a class as a document has it, under a key that is its name as a rule.
 
+    One that got another name keeps the key of documents before: ``stored_as`` in its metadata.
+    """
+
+    key: str
     name: str
     codec: Codec
     required: bool
@@ -328,7 +332,8 @@ def _columns(cls: type) -> tuple[_Column, ...]:
         if attribute.name in {"schema", "type"} or attribute.name != attribute.alias:
             raise WrongType(path, "a public field not called schema or type", attribute.name)
         codec = codec_of(hints.get(attribute.name), path)
-        columns.append(_Column(attribute.name, codec, attribute.default is NOTHING))
+        key = attribute.metadata.get("stored_as", attribute.name)
+        columns.append(_Column(key, attribute.name, codec, attribute.default is NOTHING))
     return tuple(columns)
 
 
@@ -343,7 +348,8 @@ def _class_codec(cls: type) -> Codec:
     # cattrs writes the source of one function for the class, in which each field is a call of its
     # hook: no dispatch on types when a value is read.
     hooks: dict[str, Any] = {
-        c.name: override(struct_hook=c.codec.read, unstruct_hook=c.codec.write) for c in columns
+        c.name: override(struct_hook=c.codec.read, unstruct_hook=c.codec.write, rename=c.key)
+        for c in columns
     }
     plain: Write = make_dict_unstructure_fn(cls, _CONVERTER, **hooks)
     fast: Read = make_dict_structure_fn(
@@ -378,13 +384,13 @@ def _explain(cls: type, value: Any, path: str, faults: list[RuleViolation]) -> A
     before, columns = len(faults), _columns(cls)
     # Unknown keys first: a misspelt field is also a missing one, and reads so in this order.
     need = f"fields of {cls.__name__} only"
-    unknown = [key for key in value if key not in {column.name for column in columns}]
+    unknown = [key for key in value if key not in {column.key for column in columns}]
     faults += [RuleViolation(path, need, shown(key)) for key in unknown]
     found = {}
     for column in columns:
-        where = f"{path}.{column.name}"
-        if column.name in value:
-            found[column.name] = column.codec.explain(value[column.name], where, faults)
+        where = f"{path}.{column.key}"
+        if column.key in value:
+            found[column.name] = column.codec.explain(value[column.key], where, faults)
         elif column.required:
             faults.append(RuleViolation(where, "a value", "none"))
     if len(faults) > before:
@@ -409,8 +415,8 @@ def _defined(cls: type, definitions: Definitions, *, tagged: bool) -> dict[str, 
         tag = {"type": {"const": name_of(cls)}} if tagged else {}
         definitions[cls, tagged] = {
             "type": "object",
-            "properties": tag | {c.name: c.codec.schema(definitions) for c in columns},
-            "required": [*tag, *(c.name for c in columns if c.required)],
+            "properties": tag | {c.key: c.codec.schema(definitions) for c in columns},
+            "required": [*tag, *(c.key for c in columns if c.required)],
             "additionalProperties": False,
         }
     from urllib.parse import quote

@@ -105,7 +105,7 @@ def promise_of(
     ...     market, _ = execute(market, command, at + timedelta(hours=hour))
     >>> promise = views.promise_of(market, 2, at + timedelta(days=2))
     >>> for day in promise.days:
-    ...     print(f"{day.day:%d}: {float(day.reliability):.1%} up, {day.credit:.2f} back")
+    ...     print(f"{day.day:%d}: {float(day.uptime):.1%} up, {day.credit:.2f} back")
     01: 79.2% up, 80.85 back
     02: 100.0% up, 0.00 back
     >>> print(f"{promise.escrow:.2f} to be released, {promise.earned:.2f} so far")

@@ -30,7 +30,7 @@ from numgenius_core.market._copying import copier
 from numgenius_core.market._ledger import Flow, Ledger, moved
 from numgenius_core.money import ZERO, Money, money_of
 from numgenius_core.sla.days import DaySettlement, EscrowState
-from numgenius_core.sla.history import Outage
+from numgenius_core.sla.history import Outage, notice_seconds
 from numgenius_core.sla.schedules import NoticeSchedule
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _lost(promise: PromiseState, at: datetime, machine: MachineState) -> dict[st
         if outage.announced is None:
             down += lasts
             continue
-        told, length = outage.notice, outage.window.seconds
+        told, length = notice_seconds(outage), outage.window.seconds
         if planned and planned[-1][:2] == (told, length):
             lasts += planned.pop()[2]
         planned.append((told, length, lasts))
@@ -220,9 +220,9 @@ def check_settlement(day: DaySettlement, path: str) -> None:
     check_kind(day, DaySettlement, path)
     check_kind(day.day, datetime, f"{path}.day")
     whole_number(day.intended, f"{path}.intended")
-    for name in ("uptime", "blend"):
-        if getattr(day, name) is not None:
-            whole_number(getattr(day, name), f"{path}.{name}", 0, PARTS)
+    for name, parts in (("uptime", day.uptime_parts), ("blend", day.blend_parts)):
+        if parts is not None:
+            whole_number(parts, f"{path}.{name}", 0, PARTS)
     for name in (
         "compute",
         "fee",

@@ -119,8 +119,8 @@ def sla_backtest(
     above, below = panels(axes, 2, style, (6.4, 5.2))
     look = look_of(style)
     at = [index for index, _ in days]
-    up = [100 * (day.uptime or 0) / PARTS for _, day in days]
-    blend = [100 * (day.blend or 0) / PARTS for _, day in days]
+    up = [100 * float(day.uptime or 0) for _, day in days]
+    blend = [100 * float(day.blend or 0) for _, day in days]
     target = 100 * float(settled.cover.terms.target)
     above.plot(at, up, linestyle="", marker="o", markersize=3, color=look.colours[0], label="day")
     above.plot(at, blend, color=look.colours[1], linewidth=1.5, label="blend")

@@ -28,7 +28,7 @@ from numgenius_core.money import ZERO, Money
 from numgenius_core.rates import PerHour
 from numgenius_core.sla.covers import Cover, cover
 from numgenius_core.sla.evidence import sustainable_claim
-from numgenius_core.sla.history import UptimeHistory
+from numgenius_core.sla.history import UptimeHistory, ignored_note
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
 from numgenius_core.sla.settlement import Settlement, settle
 from numgenius_core.sla.terms import SlaTerms
@@ -73,12 +73,14 @@ class SlaAdvice(Tabular):
         sustained: The highest claim that the evidence sustains, ``None`` for none.
         tried: The promises that clients would take, the largest gain first.
         unsold: How many promises were left out since their fee is more than clients pay.
+        ignored_seconds: Seconds of outages outside of rentals, which count for nothing.
     """
 
     target: Fraction
     sustained: Fraction | None
     tried: tuple[TriedPromise, ...] = field(repr=brief)
     unsold: int
+    ignored_seconds: int = 0
 
     @property
     def best(self) -> TriedPromise | None:
@@ -101,7 +103,8 @@ class SlaAdvice(Tabular):
         title = f"target {float(self.target):.5g}; the evidence sustains a claim of {sustained}"
         sums = ("fees $", "net $", "gain $", "worst day $")
         head = ("claim", "spread", "confidence", "fee $/h", *sums)
-        return ResultTable(title=title, head=head, rows=tuple(rows))
+        notes = ignored_note(self.ignored_seconds)
+        return ResultTable(title=title, head=head, rows=tuple(rows), notes=notes)
 
 
 def advise_promise(
@@ -164,7 +167,13 @@ def advise_promise(
         tried.append(_tried(settle(bought, history, rules=rules)))
     # Of two with the same gain the one that clients trust more: a higher claim, a narrower spread.
     tried.sort(key=lambda each: (-each.gain.ticks, -each.cover.terms.promise.claim))
-    return SlaAdvice(target=asked, sustained=sustained, tried=tuple(tried), unsold=unsold)
+    return SlaAdvice(
+        target=asked,
+        sustained=sustained,
+        tried=tuple(tried),
+        unsold=unsold,
+        ignored_seconds=history.ignored_seconds,
+    )
 
 
 def _given(values: Iterable[Exact] | None, usual: tuple[str, ...], path: str) -> tuple[Exact, ...]:

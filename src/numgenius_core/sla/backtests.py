@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from numgenius_core._checks import check_kind, utc
 from numgenius_core._numbers import decimal_text, round_half_even, whole_number
@@ -90,7 +90,7 @@ class Backtest(Tabular):
         Money is text with 12 decimals at most, reliability a number. ``client_credit`` of a day and
         ``worst_day_credit`` are what came back to the client; ``escrow_to_client_balance``,
         ``worst_day_by_host``, ``net`` and ``gain`` are of the host's part, which is less by the
-        platform's.
+        platform's. ``ignored_seconds`` of outages lie in no rental.
         """
         settled = self.settlement
         terms, worst = settled.cover.terms, settled.worst
@@ -111,18 +111,40 @@ class Backtest(Tabular):
             "gain": _text(self.gain),
             "worst_day_credit": _text(settled.worst_day_credit),
             "worst_day_by_host": _text(by_host),
+            "ignored_seconds": settled.ignored_seconds,
         }
 
     def _rows(self) -> Iterable[object]:
         return self.settlement._rows()
 
     def table(self) -> ResultTable:
-        """Return a row for each day of rental."""
-        return self.settlement.table()
+        """Return a row for each day, the totals, and what they come to."""
+        table = self.settlement.table()
+        return evolve(table, notes=(*self._answer(), *table.notes))
+
+    def _answer(self) -> tuple[str, ...]:
+        if not self.has_data:
+            return ()
+        found = (self.r_eff, self.r_be)
+        shares = ["–" if share is None else f"{float(share):.5%}" for share in found]
+        worst, part = self.settlement.worst, ""
+        if worst is not None and worst.from_platform:
+            part = f" to the client, ${worst.escrow_to_client:.2f} of it by the host"
+        return (
+            f"r_eff      {shares[0]}",
+            f"r_be       {shares[1]}",
+            f"net        {_dollars(self.net)}",
+            f"gain       {_dollars(self.gain)}, with what is billed while it is down",
+            f"worst day  {_dollars(self.settlement.worst_day_credit)}{part}",
+        )
 
 
 def _number(value: Fraction | None) -> float | None:
     return None if value is None else round(float(value), 9)
+
+
+def _dollars(amount: Money) -> str:
+    return f"{'-' if amount < ZERO else ''}${abs(amount):.2f}"
 
 
 def _text(amount: Money) -> str:
@@ -137,7 +159,7 @@ def _day(day: DaySettlement) -> dict[str, Any]:
         "escrow_to_client_balance": _text(day.escrow_to_client),
         "escrow_to_host_balance": _text(day.escrow_to_host),
         "client_credit": _text(day.credit),
-        "reliability": _number(day.reliability),
+        "reliability": _number(day.uptime),
     }
 
 
@@ -221,7 +243,7 @@ def _range(history: UptimeHistory, end: datetime | None, days: int | None) -> In
 def _mean(settled: Settlement) -> Fraction | None:
     """Return the uptime over all intended seconds."""
     intended = sum(day.intended for day in settled.days)
-    up = sum(day.intended * day.uptime for day in settled.days if day.uptime is not None)
+    up = sum(day.intended * (day.uptime_parts or 0) for day in settled.days)
     return Fraction(up, intended * PARTS) if intended else None
 
 

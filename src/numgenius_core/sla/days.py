@@ -55,8 +55,10 @@ class DaySettlement:
     Attributes:
         day: The day of UTC: its first instant.
         intended: Seconds that the instance was to be up; 0 on a day without rental.
-        uptime: The share of them that it was, parts of 10⁻⁹; ``None`` without rental.
-        blend: The uptime blended with longer scales, parts of 10⁻⁹; ``None`` without rental.
+        uptime_parts: The share of them that it was, in whole parts of 10⁻⁹, by which days are
+            settled; ``None`` without rental. Documents call it ``uptime``.
+        blend_parts: The uptime blended with longer scales, in whole parts of 10⁻⁹; ``None`` without
+            rental. Documents call it ``blend``.
         compute: What the client paid for GPUs, storage and traffic.
         fee: What the client paid for the promise.
         credit: What came back to the client.
@@ -67,8 +69,8 @@ class DaySettlement:
 
     day: datetime
     intended: int
-    uptime: int | None
-    blend: int | None
+    uptime_parts: int | None = field(metadata={"stored_as": "uptime"})
+    blend_parts: int | None = field(metadata={"stored_as": "blend"})
     compute: Money
     fee: Money
     credit: Money
@@ -77,9 +79,14 @@ class DaySettlement:
     escrow_to_host: Money
 
     @property
-    def reliability(self) -> Fraction | None:
-        """The day's own uptime as a share; ``None`` without rental."""
-        return None if self.uptime is None else as_share(self.uptime)
+    def uptime(self) -> Fraction | None:
+        """The share of the intended seconds that the instance was up; ``None`` without rental."""
+        return None if self.uptime_parts is None else as_share(self.uptime_parts)
+
+    @property
+    def blend(self) -> Fraction | None:
+        """The uptime blended with longer scales, a share; ``None`` without rental."""
+        return None if self.blend_parts is None else as_share(self.blend_parts)
 
     @property
     def from_platform(self) -> Money:
@@ -184,8 +191,8 @@ class Settling:
         return DaySettlement(
             day=day,
             intended=intended,
-            uptime=uptime,
-            blend=blend,
+            uptime_parts=uptime,
+            blend_parts=blend,
             compute=compute,
             fee=fee,
             credit=credit,

@@ -30,7 +30,7 @@ from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core._terms import MAX_CLAIM
 from numgenius_core.errors import RuleViolation, brief
-from numgenius_core.sla.history import UptimeHistory
+from numgenius_core.sla.history import UptimeHistory, ignored_note
 from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Exact
 
 _BANDS: Final = (
@@ -78,6 +78,7 @@ class UptimeEstimate(Tabular):
         high: Upper end of the interval.
         confidence: The share of such intervals that hold the true uptime.
         rented_seconds: Seconds of rental looked at.
+        ignored_seconds: Seconds of outages outside of rentals, which count for nothing.
         bands: The outages within rentals by their length, all bands, the shortest first.
         days: The days of UTC with outages within rentals, that of the lowest uptime first; a day
             that is not there had none.
@@ -88,6 +89,7 @@ class UptimeEstimate(Tabular):
     high: Fraction
     confidence: Fraction
     rented_seconds: int
+    ignored_seconds: int = 0
     bands: tuple[OutageBand, ...] = field(repr=brief)
     days: tuple[OutageBand, ...] = field(repr=brief)
 
@@ -114,7 +116,8 @@ class UptimeEstimate(Tabular):
             for each in (*self.bands, *self.days[:_SHOWN])
         ]
         head = ("outages", "count", "hours", "uptime")
-        return ResultTable(title=title, head=head, rows=tuple(rows))
+        notes = ignored_note(self.ignored_seconds)
+        return ResultTable(title=title, head=head, rows=tuple(rows), notes=notes)
 
 
 def _risk(value: Exact, path: str) -> float:
@@ -170,6 +173,7 @@ def estimate_uptime(
         high=_uptime(least, rented),
         confidence=fraction(confidence, "confidence"),
         rented_seconds=rented,
+        ignored_seconds=history.ignored_seconds,
         bands=_bands(lengths, rented),
         days=_worst_days(history),
     )

@@ -14,7 +14,7 @@ outage outside of rentals do not count; they are told apart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 from operator import attrgetter
@@ -56,8 +56,8 @@ class Outage:
     >>> noon = datetime(2026, 7, 1, 12, tzinfo=UTC)
     >>> outage = Outage(period=Interval(noon, noon + timedelta(hours=2)),
     ...                 announced=noon - timedelta(days=3))
-    >>> outage.notice, outage.period.seconds
-    (259200, 7200)
+    >>> print(outage.notice, outage.period.duration)
+    3 days, 0:00:00 2:00:00
     """
 
     period: Interval
@@ -82,11 +82,16 @@ class Outage:
         return self.period if self.planned is None else self.planned
 
     @property
-    def notice(self) -> int:
-        """Seconds from the announcement to the start of the window, 0 without one."""
-        if self.announced is None:
-            return 0
-        return max(0, to_epoch(self.window.start) - to_epoch(self.announced))
+    def notice(self) -> timedelta:
+        """How long before the window its clients were told; zero if they were not, or too late."""
+        return timedelta(seconds=notice_seconds(self))
+
+
+def notice_seconds(outage: Outage) -> int:
+    """Return the notice of an outage in whole seconds, as schedules and settlements take it."""
+    if outage.announced is None:
+        return 0
+    return max(0, to_epoch(outage.window.start) - to_epoch(outage.announced))
 
 
 def _as_rentals(given: Iterable[Interval]) -> tuple[Interval, ...]:
@@ -148,7 +153,9 @@ class UptimeHistory:
             if outage.period.start < before.period.end:
                 need = f"no outage that overlaps {before.period}"
                 raise RuleViolation("history.outages", need, str(outage.period))
-        down = tuple((*_seconds(each.period), each.notice, each.window.seconds) for each in ordered)
+        down = tuple(
+            (*_seconds(each.period), notice_seconds(each), each.window.seconds) for each in ordered
+        )
         rented = tuple(map(_seconds, merged))
         pieces = tuple(_within(down, rented))
         every, lost = (sum(end - start for start, end, *_ in each) for each in (down, pieces))
@@ -245,6 +252,11 @@ def _spread(start: int, end: int, weight: int, days: dict[int, int]) -> None:
 
 def _seconds(period: Interval) -> tuple[int, int]:
     return to_epoch(period.start), to_epoch(period.end)
+
+
+def ignored_note(seconds: int) -> tuple[str, ...]:
+    """Return the line that a table says of outages outside of rentals, if there were any."""
+    return (f"{seconds:,} s of outages lie in no rental and count for nothing",) if seconds else ()
 
 
 def share_up(intended: int, down: int) -> int:

@@ -14,7 +14,8 @@ far below the target as 100 % is above it (or at 0 %, if that is nearer).
 follows from the target, 0.30 for 95 %; good days before soften a bad one, bad days cost on a good
 one. Ours: β = (1 − t) / (1 − t + 7/60), so that a strict promise is judged over more days; the
 longer scales are means of a week and of a month, which each day moves by a seventh and a thirtieth
-of the way to its own uptime. They begin at the target: a machine is believed until it shows better.
+of the way to its own uptime, once it was blended with them as the days before left them. They begin
+at the target: a machine is believed until it shows better.
 
 *Notice.* Published: announced maintenance counts in part as uptime, more with notice, less the
 longer the window, never wholly; rescheduling restarts the notice. Ours: of an outage with notice n

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Final
 
 from attrs import field, frozen
@@ -25,13 +26,12 @@ from numgenius_core._checks import check_kind
 from numgenius_core._numbers import round_half_even
 from numgenius_core._tables import Tabular, numbers
 from numgenius_core._tables.result import ResultTable
-from numgenius_core._terms import PARTS
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import Interval, from_epoch, to_epoch
-from numgenius_core.money import ZERO, Money, money_of
+from numgenius_core.money import ZERO, Money, money_of, rounded_parts
 from numgenius_core.sla.covers import Cover
 from numgenius_core.sla.days import DaySettlement, EscrowState, Judge, Settling
-from numgenius_core.sla.history import UptimeHistory, as_share
+from numgenius_core.sla.history import UptimeHistory, ignored_note
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules
 from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.units import SECONDS_PER_DAY
@@ -120,23 +120,41 @@ class Settlement(Tabular):
 
     def _rows(self) -> Iterable[object]:
         for day in self.days:
-            blend = None if day.blend is None else as_share(day.blend)
-            yield {**numbers(day), "uptime": day.reliability, "blend": blend}
+            found = numbers(day)  # uptime and blend as shares alone, where their parts stand
+            names = [name.removesuffix("_parts") for name in found]
+            yield {name: found[name] for name in names}
 
     def table(self) -> ResultTable:
-        """Return a row for each day, dollars rounded to cents."""
-        rows = []
+        """Return a row for each day, and the totals.
+
+        Dollars are so rounded to cents that the days of a column add up to its total.
+        """
         # With a platform fee the host pays back only its own share of a credit.
         split = any(day.from_platform for day in self.days)
-        for day in self.days:
-            shares = (day.uptime, day.blend)
-            texts = ["–" if parts is None else f"{parts / PARTS:.3%}" for parts in shares]
-            paid = (day.credit, day.escrow_to_client) if split else (day.credit,)
-            sums = (day.compute, day.fee, *paid, day.escrow_to_host)
-            rows.append((f"{day.day:%Y-%m-%d}", *texts, *(f"{amount:.2f}" for amount in sums)))
-        by_host = ("by host $",) if split else ()
-        head = ("day", "uptime", "blend", "compute $", "fee $", "credit $", *by_host, "to host $")
-        return ResultTable(title=_title(self.cover.terms), head=head, rows=tuple(rows))
+        by_host = {"by host $": "escrow_to_client"} if split else {}
+        names = {"compute $": "compute", "fee $": "fee", "credit $": "credit", **by_host}
+        names["to host $"] = "escrow_to_host"
+        columns = [[getattr(day, name) for day in self.days] for name in names.values()]
+        sums = zip(*(rounded_parts(column, 2) for column in columns), strict=True)
+        rows = [
+            (f"{day.day:%Y-%m-%d}", _percent(day.uptime), _percent(day.blend), *map(str, amounts))
+            for day, amounts in zip(self.days, sums, strict=True)
+        ]
+        if rows:
+            totals = (f"{Money.sum(column):.2f}" for column in columns)
+            rows.append(("total", "", "", *totals))
+        rented = any(day.intended for day in self.days)
+        notes = () if rented else ("no rental in these days",)
+        return ResultTable(
+            title=_title(self.cover.terms),
+            head=("day", "uptime", "blend", *names),
+            rows=tuple(rows),
+            notes=(*notes, *ignored_note(self.ignored_seconds)),
+        )
+
+
+def _percent(share: Fraction | None) -> str:
+    return "–" if share is None else f"{float(share):.3%}"
 
 
 def _title(terms: SlaTerms) -> str:
@@ -190,6 +208,7 @@ def settle(
     2026-07-01  100.000%  96.500%      84.00   0.97      0.00       0.00
     2026-07-02   79.167%  90.558%      84.00   0.97     76.96      12.14
     2026-07-03  100.000%  95.794%      84.00   0.97      0.00     165.81
+    total                             252.00   2.91     76.96     177.95
     """
     check_kind(cover, Cover, "cover")
     check_kind(history, UptimeHistory, "history")
