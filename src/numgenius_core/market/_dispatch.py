@@ -339,7 +339,8 @@ def replay_from(
         try:
             check_up_to_date(after)
         except RuleViolation as fault:
-            raise fault.at(f"events[{builder.version - start.version - 1}]") from None
+            last = first + builder.version - start.version - 1
+            raise fault.at(place.format(last)) from None
     return after
 
 
