@@ -172,6 +172,60 @@ class Bare(MemoryLog):
         super().keep(Checkpoint(market=checkpoint.market))
 
 
+class Diskless(MemoryLog):
+    """Keeps a checkpoint without the volumes that were deleted."""
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        super().keep(evolve(checkpoint, volumes={}))
+
+    def checkpoint(self) -> Checkpoint | None:
+        kept = super().checkpoint()
+        return kept and evolve(kept, volumes={})
+
+
+class Piecemeal(MemoryLog):
+    """Keeps each entry by itself."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        if not entries:
+            super().append(expected, entries)
+        for entry in entries:
+            super().append(expected, [entry])
+            expected += len(entry.all)
+
+
+class Unique(MemoryLog):
+    """Looks at all entries first; then it writes each, until an id is there already."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        for entry in [each for each in entries if each.all is not None]:
+            if entry.command_id and self.reply(entry.command_id):
+                raise OSError("UNIQUE constraint failed")
+            super().append(expected, [entry])
+            expected += len(entry.all)
+
+
+class Narrow(MemoryLog):
+    """Writes ids and events, and then texts, of which some cannot be encoded."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        super().append(expected, entries)
+        for entry in entries:
+            (entry.text or "").encode()
+
+
+class Undone(MemoryLog):
+    """Refuses a text, and writes with what comes next what it has not taken back."""
+
+    left: Sequence[Entry] = ()
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        if any(entry.text == "\ud800" for entry in entries):
+            self.left = entries[:-1]
+            raise UnicodeError("surrogates not allowed")
+        super().append(expected, [*self.left, *entries])
+
+
 class Raising(MemoryLog):
     """Has no room."""
 
@@ -211,6 +265,14 @@ class Emptied(Unkept):
         self._checkpoint = kept and Checkpoint(market=kept.market)
 
 
+class Vacated(MemoryLog):
+    """Has a checkpoint left, without the volumes that were deleted, when something is appended."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        super().append(expected, entries)
+        self._checkpoint = self._checkpoint and evolve(self._checkpoint, volumes={})
+
+
 class Deaf(MemoryLog):
     """Answers whatever is asked with nothing."""
 
@@ -248,6 +310,11 @@ class TestEveryLog:
             (Torn, "it refuses who is behind", "it keeps events that it refused"),
             (Eager, "it refuses who is behind", "it knows the id of what it refused"),
             (Bare, "it shortens the next start", "what is kept as a checkpoint is not what"),
+            (Diskless, "it shortens the next start", "what is kept as a checkpoint is not what"),
+            (Piecemeal, "all of it or nothing", "an append that ends with what is no entry was"),
+            (Unique, "all of it or nothing", "ends with one whose command id is there already"),
+            (Narrow, "all of it or nothing", "ends with one whose text has no UTF-8 was refused"),
+            (Undone, "all of it or nothing", "it keeps later what it refused"),
             (Raising, "it keeps the order", "raised OSError: no space left"),
         ],
     )
@@ -263,6 +330,7 @@ class TestEveryLog:
             (Round, "it keeps the order", "after all its events it reads more"),
             (Unkept, "it shortens the next start", "who opens the log again does not find its"),
             (Emptied, "it shortens the next start", "the instances of a checkpoint do not come"),
+            (Vacated, "it shortens the next start", "the volumes of a checkpoint do not come"),
             (Forgetful, "a GPU is sold once", "who has not seen all events appends"),
             (Deaf, "a request happens once", "a request that is repeated gets another answer"),
             (Altered, "it shortens the next start", "who goes on from a checkpoint comes to ano"),
@@ -1051,6 +1119,22 @@ class TestWhatIsRefused:
         log._events += [gone := InstanceDestroyed(at=START, contract=ContractId(99)), gone]
         for catch_up in (writer.catch_up, lambda: Writer(log)):
             with pytest.raises(UnknownId, match=r"^events, row 5\.contract: need an instance that"):
+                catch_up()
+
+    @pytest.mark.parametrize("kept", [False, True])
+    def test_so_is_the_last_before_which_something_came_due(self, *, kept: bool) -> None:
+        log = MemoryLog()
+        writer = furnished(log)  # four events
+        writer.execute(c.SetSettings(settings=Settings()), at=START)
+        ends = c.Relist(by=HOST, machine=MachineId(1), end=second(60))
+        writer.execute(ends, at=second(1))
+        version = writer.market.version
+        if kept:
+            writer.checkpoint()
+        late = CreditAdded(at=second(61), account=ANN, amount=Money(1))
+        log._events += [late, late]
+        for catch_up in (writer.catch_up, lambda: Writer(log)):
+            with pytest.raises(RuleViolation, match=rf"^events, row {version + 2}\.event\.at: "):
                 catch_up()
 
     def test_a_checkpoint_of_nothing(self) -> None:

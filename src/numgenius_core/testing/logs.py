@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from hypothesis import strategies as st
 
-from numgenius_core.errors import Conflict, NumgeniusError, RuleViolation, WrongType, shown
-from numgenius_core.ids import AccountId, ContractId, MachineId
+from numgenius_core.errors import Conflict, RuleViolation, WrongType, shown
+from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.listing import Machine, Mode, PriceTerms
 from numgenius_core.market import commands as c, execute, find_events, replay
-from numgenius_core.market.events import ContractCreated, CreditAdded
+from numgenius_core.market.events import ContractCreated, CreditAdded, VolumeRented
 from numgenius_core.market.logs import Entry, Log, MemoryLog, Reply, Writer
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour
@@ -26,7 +26,7 @@ Fresh = Callable[[], Opens]
 _START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _HOST, _ANN, _BOB = AccountId("host"), AccountId("ann"), AccountId("bob")
 _MACHINE: Final = MachineId(1)
-Refusal = TypeVar("Refusal", bound=NumgeniusError)
+Refusal = TypeVar("Refusal", bound=Exception)
 
 
 def paid(dollars: int) -> CreditAdded:
@@ -52,6 +52,16 @@ def rent(writer: Writer, command_id: str | None = None) -> Sequence[ContractId]:
     command = c.Rent(by=_ANN, offer=offer, mode=Mode.ON_DEMAND, disk_mb=1_000)
     events = writer.execute(command, at=_second(1), command_id=command_id)
     return [event.contract.id for event in find_events(events, ContractCreated)]
+
+
+def rent_volume(writer: Writer) -> VolumeId:
+    """List disk of the machine and rent some of it as a volume; return the volume's number."""
+    listed = c.ListVolume(by=_HOST, machine=_MACHINE, size_mb=10_000)
+    writer.execute(listed, at=_second(2))
+    offer = writer.market.machine(_MACHINE).volume_offer_id
+    rented = c.RentVolume(by=_ANN, offer=offer, size_mb=1_000)
+    [made] = find_events(writer.execute(rented, at=_second(2)), VolumeRented)
+    return made.contract.id
 
 
 def _second(count: int) -> datetime:
@@ -132,12 +142,45 @@ def _answers(fresh: Fresh) -> str | None:
     return None
 
 
+_NO_ENTRY: Final[Any] = None
+_UNKEPT: Final = (
+    ("what is no entry", _NO_ENTRY),
+    ("one whose command id is there already", Entry(events=[paid(3)], command_id="there")),
+    ("one whose text has no UTF-8", Entry(events=[paid(3)], command_id="b", text="\ud800")),
+)
+"""What a log may refuse to keep: some find it only when what came before it has been written."""
+
+
+def _all_or_nothing(fresh: Fresh) -> str | None:
+    opens = fresh()
+    log = opens()
+    every = [paid(1)]
+    log.append(0, [Entry(events=every, command_id="there")])
+    for number, (what, unkept) in enumerate(_UNKEPT):
+        key = f"before {number}"
+        entries = [Entry(events=[paid(2)], command_id=key), unkept]
+        there = len(every)
+        refusal = _refusal(Exception, lambda n=there, of=entries: log.append(n, of))  # type: ignore[misc]
+        if refusal is None:  # one log may keep what another cannot
+            every += [paid(2), paid(3)]
+        for each in (log, opens()):
+            if list(each.read()) != every or (each.reply(key) is None) is (refusal is None):
+                done = "taken" if refusal is None else "refused"
+                return f"an append that ends with {what} was {done}, and not all of it"
+        log.append(len(every), [Entry(events=[paid(4)])])
+        every.append(paid(4))
+        if list(opens().read()) != every:
+            return f"it keeps later what it refused, because it ends with {what}"
+    return None
+
+
 def _starts(fresh: Fresh) -> str | None:
     opens = fresh()
     log = opens()
     one = furnished(log)
-    (number,) = rent(one, "rent")
+    (number,), volume = rent(one, "rent"), rent_volume(one)
     one.execute(c.Destroy(by=_ANN, contract=number), at=_second(9))
+    one.execute(c.DeleteVolume(by=_ANN, volume=volume), at=_second(9))
     if one.checkpoint() != log.checkpoint():
         return "what is kept as a checkpoint is not what comes back"
     one.execute(c.AddCredit(account=_ANN, amount=Money(7)), at=_second(10))
@@ -146,8 +189,11 @@ def _starts(fresh: Fresh) -> str | None:
         return "who opens the log again does not find its checkpoint"
     if dict(kept.instances) != one.instances:
         return "the instances of a checkpoint do not come back"
+    if dict(kept.volumes) != one.volumes:
+        return "the volumes of a checkpoint do not come back"
     again = Writer(opens())
-    if (again.market, again.instances) != (one.market, one.instances):
+    both = ((w.market, w.instances, w.volumes) for w in (again, one))
+    if next(both) != next(both):
         return "who goes on from a checkpoint comes to another market"
     again.checkpoint()
     latest = opens().checkpoint()
@@ -194,13 +240,18 @@ LOG: Final = Rule(
         ),
         Law(
             name="it refuses who is behind",
-            sentence="append keeps all of its entries or none, after exactly expected events",
+            sentence="append keeps its entries after exactly expected events, or not at all",
             check=_behind,
         ),
         Law(
             name="it remembers answers",
             sentence="reply knows what a request led to, without what had come due before it",
             check=_answers,
+        ),
+        Law(
+            name="all of it or nothing",
+            sentence="append keeps all of its entries or none; when it raises, none is there",
+            check=_all_or_nothing,
         ),
         Law(
             name="it shortens the next start",
@@ -226,7 +277,9 @@ LOG: Final = Rule(
 def check_log(fresh: Callable[[], Callable[[], Log]]) -> None:
     """Check that a log of your own keeps what a :class:`~numgenius_core.market.logs.Writer` needs.
 
-    What no test can see, such as whether events outlive a crash, it does not tell.
+    It does not tell what no test can see: whether events outlive a crash, whether a reader sees
+    half of an append that is being written, and whether a log whose storage takes everything would
+    keep half of one if it failed.
 
     Args:
         fresh: Makes a new, empty log each time it is called, and returns a function that opens
