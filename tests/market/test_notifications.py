@@ -17,7 +17,7 @@ from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.maintenance import MaintenanceWindow
 from numgenius_core.market import Market, commands as c, events as e, execute, find_event, views
-from numgenius_core.market._notifications import CONCERNS
+from numgenius_core.market._concerns import CONCERNS
 from numgenius_core.market.logs import Entry
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGbMonth

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from datetime import timedelta
 from fractions import Fraction
+from inspect import signature
 from typing import Any
 
 import pytest
 from attrs import evolve
+from hypothesis import given
 
+from effort import examples
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.contracts import NotExtended
 from numgenius_core.errors import NotAllowed, WrongType
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.listing import Machine, Mode
 from numgenius_core.market import Market, Settings, commands as c, events as e, views
+from numgenius_core.market._persistent import Table
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGbMonth, PerGpuHour
+from numgenius_core.testing.market_values import previewed
 
 M1, DAY = MachineId(1), 86_400
 CAT = AccountId("cat")
@@ -62,10 +67,9 @@ class TestARelisting:
         assert told.error is None
 
     def test_how_it_finds_whom_something_concerns_is_its_own_affair(self) -> None:
-        w, _ = rented()
-        told = views.preview(w.market, relisting(end=second(20 * DAY)), w.now)
-        assert evolve(told, clients={}, asked={}, hosts={}) == told
-        assert not any(name in repr(told) for name in ("_clients", "_asked", "_hosts"))
+        assert list(signature(views.Preview).parameters) == [
+            *("command", "at", "due", "events", "verdicts", "terms", "error", "before", "market")
+        ]
 
     def test_nobody_without_an_end_and_what_goes_back(self) -> None:
         w, _ = rented()
@@ -212,6 +216,45 @@ class TestAnyCommand:
             ("ann", "price increase lapsed", "ended"),
             ("ann", "instance destroyed", ""),
         ]
+
+    def test_whose_it_is_that_comes_and_goes_before_the_command(self) -> None:
+        w = world(1, prices(1), rolling=timedelta(days=3))
+        w.rent(1)
+        w.list(prices(2), rolling=timedelta(days=5))
+        told = views.preview(w.market, c.Tick(), second(9 * DAY))
+        [lapsed] = [each for each in told.due if isinstance(each, e.PriceIncreaseLapsed)]
+        assert told.concerns(lapsed) == (ANN,)
+
+    @given(previewed())
+    @examples(100)
+    def test_everything_that_happens_is_somebodys(self, case: tuple[Market, Any, Any]) -> None:
+        told = views.preview(*case)
+        assert set(told.accounts) <= told.market.accounts.keys() | {
+            each.machine.host for each in told.market.machines.values()
+        }
+        for event in (*told.due, *told.events):
+            assert len(told.concerns(event)) == (not isinstance(event, e.SettingsSet))
+
+    def test_who_has_what_elsewhere_is_not_asked(self) -> None:
+        """A preview of a large market costs as much as the command."""
+        w = world(1)
+        w.rent(1)
+        looked: list[Any] = []
+
+        class Watched(Table[Any, Any]):
+            __slots__ = ()
+
+            def values(self) -> Any:
+                looked.append(self)
+                return super().values()
+
+            items = __iter__ = values
+
+        machines = Watched(dict(w.market.machines))
+        asked = evolve(w.market, machines=machines, queue=w.market.queue)
+        told = views.preview(asked, c.Destroy(by=ANN, contract=2), w.now)
+        assert (told.accounts, len(told.table().rows)) == ((ANN,), 1)
+        assert not looked
 
     def test_machines_and_settings(self) -> None:
         w = world(1)

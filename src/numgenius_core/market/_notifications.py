@@ -12,10 +12,8 @@ whoever deleted it. Promised by :mod:`numgenius_core.market.views`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -23,88 +21,13 @@ from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind, check_text
 from numgenius_core.errors import IllegalMove, RuleViolation, WrongType, shown
-from numgenius_core.ids import AccountId, MachineId
+from numgenius_core.ids import AccountId
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
+from numgenius_core.market._concerns import CONCERNS, recipients, words_of
 from numgenius_core.market._evolution import apply_foreign
 from numgenius_core.market.state import Market
 
-
-class _Role(Enum):
-    """Who somebody is to an event."""
-
-    ACCOUNT = auto()
-    RECIPIENT = auto()
-    """Whom money was handed to."""
-    CLIENT = auto()
-    """Who rents the instance or the volume."""
-    HOST = auto()
-    """Whose machine it is."""
-    TENANTS = auto()
-    """All who have an instance or a volume on the machine."""
-
-
-_CLIENT, _HOST = (_Role.CLIENT,), (_Role.HOST,)
-_BOTH, _ALL = (_Role.CLIENT, _Role.HOST), (_Role.TENANTS, _Role.HOST)
-_NOBODY: Final[tuple[_Role, ...]] = ()
-CONCERNS: Final[Mapping[type, tuple[_Role, ...]]] = {
-    e.SettingsSet: _NOBODY,
-    e.CreditAdded: (_Role.ACCOUNT,),
-    e.CreditTransferred: (_Role.RECIPIENT,),
-    e.PayoutInvoiced: (_Role.ACCOUNT,),
-    e.BalanceRanOut: (_Role.ACCOUNT,),
-    e.ChargeDue: (_Role.ACCOUNT,),
-    e.BalanceLow: (_Role.ACCOUNT,),
-    e.ThresholdsSet: _NOBODY,
-    e.MachineAdded: _HOST,
-    e.MachineRemoved: _NOBODY,
-    e.MachineVerified: _HOST,
-    e.MachineWentOffline: _ALL,
-    e.MachineCameOnline: _ALL,
-    e.MachineListed: _NOBODY,
-    e.MachineUnlisted: _NOBODY,
-    e.ListingEnded: _HOST,
-    e.EndDateRolled: _NOBODY,
-    e.MinBidSet: _NOBODY,
-    e.DefaultJobSet: _NOBODY,
-    e.DefaultJobRemoved: _NOBODY,
-    e.MaintenanceScheduled: _ALL,  # but for those who are told by a ClientNotified each
-    e.ClientNotified: _CLIENT,
-    e.MaintenanceStarted: _ALL,
-    e.MaintenanceCompleted: _ALL,
-    e.MaintenanceCancelled: _ALL,
-    e.ContractCreated: _HOST,
-    e.ContractExtended: _CLIENT,
-    e.RatesChanged: _CLIENT,
-    e.ContractMoved: _CLIENT,
-    e.AutoExtensionSet: _NOBODY,
-    e.PriceIncreaseAsked: _CLIENT,
-    e.PriceIncreaseAccepted: _HOST,
-    e.PriceIncreaseRejected: _HOST,
-    e.PriceIncreaseLapsed: _CLIENT,
-    e.ContractPrepaid: _NOBODY,
-    e.DepositSpent: _CLIENT,
-    e.DepositRefunded: _CLIENT,
-    e.PromiseSettled: _BOTH,  # if it gave a credit
-    e.TrafficCounted: _NOBODY,
-    e.InstanceLoaded: _CLIENT,
-    e.InstancePaused: _CLIENT,
-    e.InstanceResumed: _CLIENT,
-    e.InstanceStopped: _CLIENT,  # for want of money alone
-    e.InstanceStarted: _NOBODY,
-    e.InstanceExpired: _BOTH,
-    e.InstanceDestroyed: _BOTH,
-    e.InstanceLabelled: _NOBODY,
-    e.BidChanged: _NOBODY,
-    e.VolumeListed: _NOBODY,
-    e.VolumeUnlisted: _NOBODY,
-    e.VolumeListingEnded: _HOST,
-    e.VolumeRented: _HOST,
-    e.VolumeExtended: _CLIENT,
-    e.VolumeExpired: _BOTH,
-    e.VolumeDeleted: _BOTH,
-}
-"""Whom each event concerns."""
 _WHOLE: Final = frozenset({"machine", "contract", "volume", "notice"})
 """Fields that have all of something in some events, and its number in others."""
 
@@ -146,7 +69,7 @@ class Notification:
         """What happened, in words: the name of the event, such as ``instance paused``."""
         if isinstance(self.event, e.ClientNotified):
             return "maintenance scheduled"
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(self.event).__name__).lower()
+        return words_of(self.event)
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -229,7 +152,7 @@ def notifications(market: Market, events: Iterable[e.Event]) -> tuple[Notificati
         if type(event) not in CONCERNS:
             raise WrongType(f"events[{index}]", "an event of a market", shown(event))
         try:
-            told = dict.fromkeys(_recipients(builder, event))
+            told = dict.fromkeys(recipients(builder, event))
             apply_foreign(builder, event)
         except (RuleViolation, IllegalMove) as fault:
             need = "events that follow this market (give the market as it was before them)"
@@ -237,60 +160,3 @@ def notifications(market: Market, events: Iterable[e.Event]) -> tuple[Notificati
             raise RuleViolation(f"events[{index}]", need, got) from fault
         found += [Notification(recipient=each, event=event) for each in told]
     return tuple(found)
-
-
-def _recipients(market: Builder, event: Any) -> Iterator[AccountId]:
-    """Yield whom an event concerns, on the market right before it; one may come twice."""
-    if isinstance(event, e.InstanceStopped) and event.why is e.StopReason.CLIENT:
-        return
-    if isinstance(event, e.PromiseSettled) and not event.day.credit:
-        return
-    if isinstance(event, e.MaintenanceScheduled):
-        yield from _told_of_maintenance(market, event)
-        return
-    roles = CONCERNS[type(event)]
-    if _Role.ACCOUNT in roles:
-        yield event.account
-    if _Role.RECIPIENT in roles:
-        yield event.recipient
-    if _Role.CLIENT in roles:
-        yield _terms(market, event).client
-    if _Role.TENANTS in roles:
-        state = market.machine(event.machine)
-        there = {each.contract.client for each in state.instances.values()}
-        yield from sorted(there | {each.client for each in state.volumes.values()})
-    if _Role.HOST in roles:
-        yield _host(market, event)
-
-
-def _told_of_maintenance(market: Builder, event: e.MaintenanceScheduled) -> Iterator[AccountId]:
-    """Yield who has but a volume there, and of the marketplace's own windows the host."""
-    state = market.machine(event.machine)
-    tenants = {each.contract.client for each in state.instances.values()}
-    yield from sorted({each.client for each in state.volumes.values()} - tenants)
-    if event.window.locked:
-        yield state.machine.host
-
-
-def _terms(market: Builder, event: Any) -> Any:
-    """Return the contract of the instance or the volume that an event is about."""
-    if isinstance(event, e.ContractCreated | e.VolumeRented):
-        return event.contract
-    if isinstance(event, e.ClientNotified):
-        return event.notice
-    if hasattr(event, "volume"):
-        return market.volume(event.volume).contract
-    if hasattr(event, "contract"):
-        return market.living(event.contract).contract
-    pending = market.asking(event.increase).increases[event.increase]
-    return market.living(pending.contract.id).contract
-
-
-def _host(market: Builder, event: Any) -> AccountId:
-    if isinstance(event, e.MachineAdded):
-        return event.machine.host
-    machine: MachineId | None = getattr(event, "machine", None)
-    if machine is not None:
-        return market.bare(machine).machine.host
-    host: AccountId = _terms(market, event).host
-    return host

@@ -7,14 +7,15 @@ on the market as a value, so a preview is what then happens.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from fractions import Fraction
+from itertools import islice
 from typing import Final
 
 from attrs import field, frozen
 
-from numgenius_core._checks import check_kind, read_only, told
+from numgenius_core._checks import check_kind, told
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.contracts.extension import (
@@ -25,27 +26,20 @@ from numgenius_core.contracts.extension import (
     Unchanged,
 )
 from numgenius_core.errors import NumgeniusError, WrongType, as_answer, brief, shown
-from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
+from numgenius_core.ids import AccountId
 from numgenius_core.intervals import utc
 from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._clock import advance_to
+from numgenius_core.market._concerns import number_of, owner_of, words_of
 from numgenius_core.market._dispatch import decided, is_command
+from numgenius_core.market._evolution import apply_foreign
 from numgenius_core.market._messages import Order
 from numgenius_core.market._relisting import TERMS, TermChange, TermOrigin, origin_of, term_of
 from numgenius_core.market.state import Market
 
 _OF_LISTING: Final = (e.MachineListed, e.ContractExtended, e.PriceIncreaseAsked)
 """Events that verdicts and terms say better."""
-_OF_ACCOUNTS: Final = (
-    e.CreditAdded,
-    e.CreditTransferred,
-    e.PayoutInvoiced,
-    e.BalanceRanOut,
-    e.ThresholdsSet,
-    e.ChargeDue,
-    e.BalanceLow,
-)
 _REASONS: Final = ("why", "refund", "kept", "amount", "floor", "bid", "label", "months")
 
 
@@ -62,7 +56,8 @@ class Preview(Tabular):
             of their numbers: extended, asked for a higher price, or left as it is, and why.
         terms: The terms of its listing, before and after.
         error: Why it would be refused; then nothing of the above happens.
-        market: The market after it.
+        before: The market that was asked about.
+        market: The market after the command.
     """
 
     command: c.Command | Order
@@ -72,19 +67,8 @@ class Preview(Tabular):
     verdicts: tuple[ExtensionVerdict, ...] = field(default=(), repr=brief)
     terms: tuple[TermChange, ...] = field(default=(), repr=brief)
     error: NumgeniusError | None = field(default=None, eq=told)
+    before: Market
     market: Market
-    _clients: Mapping[ContractId, AccountId] = field(
-        factory=dict, converter=read_only, eq=False, repr=False
-    )
-    _asked: Mapping[int, ContractId] = field(
-        factory=dict, converter=read_only, eq=False, repr=False
-    )
-    _hosts: Mapping[MachineId, AccountId] = field(
-        factory=dict, converter=read_only, eq=False, repr=False
-    )
-    _renters: Mapping[VolumeId, AccountId] = field(
-        factory=dict, converter=read_only, eq=False, repr=False
-    )
 
     @property
     def extended(self) -> tuple[Extended, ...]:
@@ -111,7 +95,8 @@ class Preview(Tabular):
     @property
     def accounts(self) -> tuple[AccountId, ...]:
         """Whom the command's events concern, in the order of their names."""
-        found = {account for event in self.events for account in self.concerns(event)}
+        begun = len(self.due)
+        found = {whose for _, whose, _ in islice(self._owned(), begun, None) if whose is not None}
         return tuple(sorted(found))
 
     def concerns(self, event: e.Event) -> tuple[AccountId, ...]:
@@ -122,16 +107,16 @@ class Preview(Tabular):
         Args:
             event: One of :attr:`events` or :attr:`due`.
         """
-        contract, volume = contract_of(event, self._asked), volume_of(event)
-        if volume is not None:
-            known = self._renters.get(volume)
-        elif contract is not None:
-            known = self._clients.get(contract)
-        elif isinstance(event, _OF_ACCOUNTS):
-            known = event.account
-        else:
-            known = self._hosts.get(machine_of(event) or MachineId(0))
-        return () if known is None else (known,)
+        found = next((whose for each, whose, _ in self._owned() if each == event), None)
+        return () if found is None else (found,)
+
+    def _owned(self) -> Iterator[tuple[e.Event, AccountId | None, str]]:
+        """Yield each event, whose it is, and what it is about, on the market right before it."""
+        market = Builder(self.before)
+        for event in (*self.due, *self.events):
+            what, number = number_of(market, event)
+            yield event, owner_of(market, event), what if number is None else f"{what} {number}"
+            apply_foreign(market, event)
 
     def table(self) -> ResultTable:
         """Return what would change, a row each: of the listing, of contracts, and what happens."""
@@ -156,9 +141,9 @@ class Preview(Tabular):
         for verdict in self.verdicts:
             contract = verdict.contract
             yield f"contract {contract.id}", contract.client, *_of_verdict(verdict)
-        for event in self.events:
+        for event, whose, about in islice(self._owned(), len(self.due), None):
             if not isinstance(event, _OF_LISTING):
-                yield _subject(event, self._asked), ", ".join(self.concerns(event)), *_facts(event)
+                yield about, whose or "", *_facts(event)
 
 
 def _shown(value: object) -> str:
@@ -182,53 +167,8 @@ def _raised(raised: Iterable[Raise]) -> str:
     return "; ".join(map(str, raised))
 
 
-def contract_of(event: e.Event, asked: Mapping[int, ContractId]) -> ContractId | None:
-    """Return the contract that an event is about, ``None`` if it is about none."""
-    if isinstance(event, e.ContractCreated):
-        return event.contract.id
-    if isinstance(event, e.ClientNotified):
-        return event.notice.contract
-    if isinstance(event, e.VolumeRented):
-        return None
-    found: ContractId | None = getattr(event, "contract", None)
-    return asked.get(getattr(event, "increase", 0)) if found is None else found
-
-
-def volume_of(event: e.Event) -> VolumeId | None:
-    """Return the volume that an event is about, ``None`` if it is about none."""
-    if isinstance(event, e.VolumeRented):
-        return event.contract.id
-    found: VolumeId | None = getattr(event, "volume", None)
-    return found
-
-
-def machine_of(event: e.Event) -> MachineId | None:
-    """Return the machine that an event is about, ``None`` if it names none."""
-    if isinstance(event, e.MachineListed):
-        return event.listing.machine.id
-    if isinstance(event, e.MachineAdded):
-        return event.machine.id
-    if isinstance(event, e.VolumeListed):
-        return event.listing.machine
-    found: MachineId | None = getattr(event, "machine", None)
-    return found
-
-
-def _subject(event: e.Event, asked: Mapping[int, ContractId]) -> str:
-    contract, machine, volume = contract_of(event, asked), machine_of(event), volume_of(event)
-    if volume is not None:
-        return f"volume {volume}"
-    if contract is not None:
-        return f"contract {contract}"
-    if machine is not None:
-        return f"machine {machine}"
-    return "account" if isinstance(event, _OF_ACCOUNTS) else "market"
-
-
 def _facts(event: e.Event) -> tuple[str, str]:
     """Return what happens in words, and the facts that say why."""
-    name = type(event).__name__
-    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
     facts = []
     for reason in _REASONS:
         value = getattr(event, reason, None)
@@ -237,7 +177,7 @@ def _facts(event: e.Event) -> tuple[str, str]:
             if isinstance(value, Fraction):  # months, of which a deposit buys odd parts
                 text = f"{float(value):.2f}"
             facts.append(text if reason == "why" else f"{reason} {text}")
-    return words.strip(), ", ".join(facts)
+    return words_of(event), ", ".join(facts)
 
 
 def preview(market: Market, command: c.Command | Order, at: datetime) -> Preview:
@@ -280,52 +220,28 @@ def preview(market: Market, command: c.Command | Order, at: datetime) -> Preview
     try:
         decision = decided(Builder(market), command, at)
     except NumgeniusError as refusal:
-        return Preview(command=command, at=at, error=as_answer(refusal), market=market)
-    before, after = advance_to(market, at).market.market(), decision.market.market()
-    clients = {
-        key: each.contract.client
-        for part in (before, after)
-        for state in part.machines.values()
-        for key, each in state.instances.items()
-    }
+        error = as_answer(refusal)
+        return Preview(command=command, at=at, error=error, before=market, market=market)
+    after = decision.market.market()
     return Preview(
         command=command,
         at=at,
         due=tuple(decision.events[: decision.begun]),
         events=tuple(decision.events[decision.begun :]),
         verdicts=decision.verdicts,
-        terms=_terms(before, after, command, at),
+        terms=_terms(market, after, command, at),
+        before=market,
         market=after,
-        clients=clients,
-        asked=_asked(before) | _asked(after),
-        hosts={
-            each.id: each.machine.host
-            for part in (before, after)
-            for each in part.machines.values()
-        },
-        renters={
-            key: each.client
-            for part in (before, after)
-            for state in part.machines.values()
-            for key, each in state.volumes.items()
-        },
     )
 
 
-def _asked(market: Market) -> dict[int, ContractId]:
-    """Return the contract of each price increase that waits."""
-    return {
-        number: market.machines[machine].increases[number].contract.id
-        for number, machine in market.asked.items()
-    }
-
-
 def _terms(
-    before: Market, after: Market, command: c.Command | Order, at: datetime
+    market: Market, after: Market, command: c.Command | Order, at: datetime
 ) -> tuple[TermChange, ...]:
     """Return the terms of a listing that a command publishes; none if it publishes none."""
     if not isinstance(command, c.ListMachine | c.Relist):
         return ()
+    before = advance_to(market, at).market  # what comes due may end the listing, or roll its end
     machine, new = before.machine(command.machine), after.machine(command.machine)
     if new.listing is None:
         return ()  # its end was past: nothing is listed
