@@ -10,7 +10,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from numgenius_core.ids import AccountId
-from numgenius_core.market import Instance, Market, views
+from numgenius_core.market import Instance, Market, RentedVolume, views
 from numgenius_core.offer import Offer
 
 Wish = tuple[str, str, str, dict[str, Any]]
@@ -48,6 +48,11 @@ class Wishes:
 
     def some(self, things: Sequence[Any], most: int = 1) -> list[Any]:
         return self.dice.sample(things, min(most, len(things)))
+
+    def own_volumes(self) -> Sequence[RentedVolume]:
+        """Return the volumes of who asks; none of one that has paid nothing in yet."""
+        there = self.by in self.market.accounts
+        return views.volumes_of(self.market, AccountId(self.by)) if there else ()
 
     def all(self) -> list[Wish]:
         """Return them; what is wanted more often stands there more often."""
@@ -90,10 +95,10 @@ class Wishes:
                 found.append((HOST, "POST", "/volumes/unlist/", {"id": offer.id}))
             made = {"create_new": True, "volume_id": offer.id, "size": size}
             found += self.rented({"volume_info": made})
-            for volume in self.some(views.volumes_of(self.market, AccountId(self.by))):
+            for volume in self.some(self.own_volumes()):
                 copied = {"src_id": volume.id, "dst_id": offer.id}
                 found.append((self.by, "POST", "/volumes/copy/", copied))
-        for volume in self.some(views.volumes_of(self.market, AccountId(self.by)), 2):
+        for volume in self.some(self.own_volumes(), 2):
             found += [(self.by, "DELETE", "/volumes/", {"id": volume.id})] * 2
             there = volume.contract.machine
             found += self.rented({"env": {f"-v V.{volume.id}:/mnt": "1"}}, there) * 3

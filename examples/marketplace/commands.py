@@ -9,7 +9,7 @@ from attrs import evolve
 
 from examples.marketplace import answers as tell, reading as read
 from examples.marketplace.hardware import Hardware, flops_of_a_gpu
-from examples.marketplace.reading import Call, shown
+from examples.marketplace.reading import Call, shown, told_of
 from examples.marketplace.refusals import Offline, WrongFloor
 from examples.marketplace.several import Each
 from examples.marketplace.volumes import attached, new_volume
@@ -111,7 +111,7 @@ def cancel_maintenance(call: Call, market: Market, _: Hardware) -> Meant:
 
 def cancelling(call: Call, market: Market, number: int) -> do.Command:
     """Return the command that cancels one window of a host's, by its number."""
-    for place in views.machines_of(market, call.by):
+    for place in told_of(views.machines_of, market, call.by):
         if number and any(window.id == number for window in place.schedule.windows):
             return do.CancelMaintenance(by=call.by, machine=place.id, window=number)
     raise UnknownId("maintenance_id", "a window of a machine of your own", str(number))
@@ -238,7 +238,7 @@ def answered(make: type[do.AcceptPriceIncrease | do.RejectPriceIncrease]) -> Mea
 
 def increase_of(call: Call, market: Market, contract: int) -> int:
     """Return the number of the price increase that waits for the client of an instance."""
-    for number, pending in views.increases_of(market, call.by):
+    for number, pending in told_of(views.increases_of, market, call.by):
         if pending.contract.id == contract:
             return number
     raise UnknownId("increase", "an instance with a price increase to answer", str(contract))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from math import floor
 from numbers import Real
 from typing import Any, Final
@@ -15,7 +16,7 @@ from examples.marketplace import bills, rows
 from examples.marketplace.costs import months_left
 from examples.marketplace.hardware import Hardware, described
 from examples.marketplace.paging import chosen, order_of, page
-from examples.marketplace.reading import Call, shown
+from examples.marketplace.reading import Call, shown, told_of
 from examples.marketplace.store import Store
 from examples.marketplace.wording import unknown_field
 from numgenius_core.contracts import InstanceState
@@ -124,7 +125,7 @@ def machine_rows(asked: Asked, found: Iterable[MachineState]) -> list[rows.Row]:
 def own_machines(asked: Asked) -> list[rows.Row]:
     """Return the machines of a host, without those that have been offline for long."""
     longest = LONGEST_ASKED_FOR if asked.call.asked("include_offline", bool, False) else LONGEST
-    found = machine_rows(asked, views.machines_of(asked.market, asked.call.by))
+    found = machine_rows(asked, told_of(views.machines_of, asked.market, asked.call.by))
     return [row for row in found if row["timeout"] <= longest]
 
 
@@ -186,10 +187,8 @@ def earnings(asked: Asked) -> Any:
 
 def earned_in(asked: Asked, period: Interval) -> tuple[views.Earnings, ...]:
     """Return what the machines of a host earned in a period."""
-    store = asked.store
-    return views.earnings(
-        asked.market, asked.call.by, period, archive=store.archive, volumes=store.volumes
-    )
+    kept: Any = {"archive": asked.store.archive, "volumes": asked.store.volumes}
+    return told_of(partial(views.earnings, period=period, **kept), asked.market, asked.call.by)
 
 
 def days_of(call: Call) -> tuple[int, int]:
@@ -213,7 +212,7 @@ def days(first: int, last: int) -> tuple[datetime, datetime]:
 def first_day(asked: Asked) -> int:
     """Return the day since when a host's machines have been rented, at most a year back."""
     call = asked.call
-    there, store = views.machines_of(asked.market, call.by), asked.store
+    there, store = told_of(views.machines_of, asked.market, call.by), asked.store
     instances = (*(each for place in there for each in place.in_order()), *store.archive.values())
     rented = (each for place in there for each in place.volumes.values())
     volumes = (*rented, *store.volumes.values())
@@ -267,7 +266,9 @@ def deposit_of(asked: Asked, found: Instance) -> views.DepositView:
 
 
 def mine(asked: Asked) -> list[rows.Row]:
-    return [row_of(asked, found) for found in views.instances_of(asked.market, asked.call.by)]
+    return [
+        row_of(asked, found) for found in told_of(views.instances_of, asked.market, asked.call.by)
+    ]
 
 
 def instances(asked: Asked) -> Any:
@@ -326,7 +327,7 @@ def deposit(asked: Asked) -> Any:
 
 
 def increases(asked: Asked) -> Any:
-    found = views.increases_of(asked.market, asked.call.by)
+    found = told_of(views.increases_of, asked.market, asked.call.by)
     told = {"success": True, "count": len(found), "truncated": False}
     return told | {"pending_price_increases": [rows.increase(key, each) for key, each in found]}
 
@@ -337,13 +338,13 @@ def increases(asked: Asked) -> Any:
 def all_of(asked: Asked) -> list[Instance]:
     """Return every instance that a client has and had."""
     gone = [f for f in asked.store.archive.values() if f.contract.client == asked.call.by]
-    return [*views.instances_of(asked.market, asked.call.by), *gone]
+    return [*told_of(views.instances_of, asked.market, asked.call.by), *gone]
 
 
 def all_volumes_of(asked: Asked) -> list[RentedVolume]:
     """Return every volume that a client has and had."""
     gone = [each for each in asked.store.volumes.values() if each.client == asked.call.by]
-    return [*views.volumes_of(asked.market, asked.call.by), *gone]
+    return [*told_of(views.volumes_of, asked.market, asked.call.by), *gone]
 
 
 def charge_rows(asked: Asked, period: Interval | None) -> list[rows.Row]:

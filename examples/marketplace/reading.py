@@ -7,7 +7,7 @@ enter through their shortest decimal text, and what is left out is null, as the 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -27,7 +27,7 @@ from numgenius_core.maintenance import (
     MaintenanceWindow,
     requested_window,
 )
-from numgenius_core.market import commands as do
+from numgenius_core.market import Market, commands as do
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
 from numgenius_core.units import to_megabytes
 
@@ -50,6 +50,14 @@ KINDS: Final[Mapping[type, str]] = {
 LARGEST: Final = 1e15  # of a number that is read exactly, whatever it counts
 
 AnyRate = TypeVar("AnyRate", bound=Rate)
+T = TypeVar("T")
+
+
+def told_of(
+    view: Callable[[Market, AccountId], tuple[T, ...]], market: Market, account: AccountId
+) -> tuple[T, ...]:
+    """Return what a view tells of an account; nothing of one that has a key, and nothing else."""
+    return view(market, account) if account in market.accounts else ()
 
 
 def depth(value: object) -> int:

@@ -13,7 +13,7 @@ from attrs import evolve
 from examples.marketplace import rows
 from examples.marketplace.hardware import Hardware, facts
 from examples.marketplace.questions import NO_CONDITIONS, Asked
-from examples.marketplace.reading import Call, instant, shown, whole_number
+from examples.marketplace.reading import Call, instant, shown, told_of, whole_number
 from examples.marketplace.refusals import NoListing, NotYours, Offline, WrongVolume
 from examples.marketplace.wording import unknown_field
 from numgenius_core.errors import RuleViolation, WrongType
@@ -238,7 +238,7 @@ def volumes(asked: Asked) -> Any:
         raise RuleViolation("type", "one of " + ", ".join(KINDS), shown(kind))
     found: Iterable[RentedVolume] = ()
     if kind != "network_volume":
-        found = views.volumes_of(asked.market, asked.call.by)
+        found = told_of(views.volumes_of, asked.market, asked.call.by)
     return {"success": True, "volumes": [volume_row(each, asked) for each in found]}
 
 

@@ -198,7 +198,7 @@ class Unique(MemoryLog):
     """Looks at all entries first; then it writes each, until an id is there already."""
 
     def append(self, expected: int, entries: Sequence[Entry]) -> None:
-        for entry in [each for each in entries if each.all is not None]:
+        for entry in list(map(evolve, entries)):  # no entry, no copy
             if entry.command_id and self.reply(entry.command_id):
                 raise OSError("UNIQUE constraint failed")
             super().append(expected, [entry])

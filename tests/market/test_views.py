@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from functools import partial
 from inspect import Parameter, signature
 from typing import Any
 
@@ -222,14 +223,95 @@ def of_ids() -> list[tuple[str, str]]:
     ]
 
 
+class TestWhatIsGoneAndNotGiven:
+    """A report never leaves out without a word what the state has forgotten.
+
+    Seen: a host's earnings of rentals that were destroyed, $0.00 beside a balance of $20.00.
+    """
+
+    def gone(self, **more: Any) -> tuple[World, dict[VolumeId, RentedVolume]]:
+        """Return a world after an instance (at 1 h) and a volume (at 2 h) that are gone."""
+        w, kept = world(1, prices(2), volume_mb=100_000, **more), dict[VolumeId, RentedVolume]()
+        [disk] = views.volume_offers(w.market, w.now)
+        w.do(c.RentVolume(by=BOB, offer=disk.id, size_mb=50_000))
+        [volume] = views.volumes_of(w.market, BOB)
+        w.do(c.Destroy(by=ANN, contract=w.rent(1)), HOUR)
+        deleted = c.DeleteVolume(by=BOB, volume=volume.id)
+        w.market, _ = execute(w.market, deleted, second(2 * HOUR), volumes=kept)
+        return w, kept
+
+    def test_it_is_refused_until_it_is_given_or_left_out_by_a_word(self) -> None:
+        w, kept = self.gone()
+        period = Interval(second(0), second(DAY))
+        with pytest.raises(RuleViolation) as fault:
+            views.earnings(w.market, HOST, period, volumes=kept)
+        assert str(fault.value) == (
+            "archive: need what is gone, the last of it at 2026-01-01 01:00:00+00:00 "
+            "(archive={} leaves it out), got none"
+        )
+        with pytest.raises(RuleViolation, match=r"^volumes: need what is gone, .* 02:00:00"):
+            views.earnings(w.market, HOST, period, archive=w.archive)
+        [all_of_it] = views.earnings(w.market, HOST, period, archive=w.archive, volumes=kept)
+        assert all_of_it.total == views.balance(w.market, HOST, second(2 * HOUR))
+        [none] = views.earnings(w.market, HOST, period, archive={}, volumes={})
+        assert none.total == ZERO
+
+    def test_what_was_gone_before_is_not_missed(self) -> None:
+        w, _ = self.gone()
+        later = Interval(second(2 * HOUR + 1), second(DAY))
+        assert [each.total for each in views.earnings(w.market, HOST, later)] == [ZERO]
+        at_once = Interval(second(2 * HOUR), second(DAY))
+        with pytest.raises(RuleViolation, match=r"^volumes: "):  # at its last instant
+            views.earnings(w.market, HOST, at_once)
+
+    def test_nor_a_free_test_or_what_another_host_had(self) -> None:
+        w, day = world(1, prices(2), volume_mb=100_000), Interval(second(0), second(DAY))
+        w.do(c.Destroy(by=HOST, contract=w.rent(1, by=HOST)))
+        [disk] = views.volume_offers(w.market, w.now)
+        w.do(c.RentVolume(by=HOST, offer=disk.id, size_mb=50_000))
+        [volume] = views.volumes_of(w.market, HOST)
+        w.do(c.DeleteVolume(by=HOST, volume=volume.id))
+        assert [each.total for each in views.earnings(w.market, HOST, day)] == [ZERO]
+        assert not views.uptime_history(w.market, MachineId(1), w.now).rentals
+        w, _ = self.gone()
+        w.do(c.AddMachine(machine=Machine(id=2, host=BOB, gpu_name="A", gpus=1)), 3 * HOUR)
+        assert [each.machine for each in views.earnings(w.market, BOB, day)] == [2]
+
+    def test_a_host_that_took_its_machine_away_is_told_too(self) -> None:
+        w, kept = self.gone()
+        w.do(c.UnlistVolume(by=HOST, offer=w.market.machine(MachineId(1)).volume_offer_id), DAY)
+        w.do(c.Unlist(by=HOST, machine=MachineId(1)))
+        w.do(c.RemoveMachine(by=HOST, machine=MachineId(1)))
+        restored = market_from_json(market_to_json(w.market))
+        assert restored == w.market
+        period = Interval(second(0), second(DAY))
+        for half in ({"volumes": kept}, {"archive": w.archive}):
+            with pytest.raises(RuleViolation, match="need what is gone"):
+                views.earnings(restored, HOST, period, **half)
+        [earned] = views.earnings(restored, HOST, period, archive=w.archive, volumes=kept)
+        assert earned.total == views.balance(w.market, HOST, w.now)
+
+    def test_a_history_of_a_machine_is_whole_or_refused(self) -> None:
+        w, _ = self.gone()
+        asked = partial(views.uptime_history, w.market, MachineId(1), second(3 * HOUR))
+        with pytest.raises(RuleViolation, match=r"^archive: need what is gone, the last of it at"):
+            asked()
+        assert asked(archive=w.archive).rented_seconds == HOUR
+        assert not asked(archive={}).rentals
+        w.do(c.Tick(), 3 * HOUR)
+        there = w.rent(1)
+        found = views.uptime_history(w.market, MachineId(1), second(4 * HOUR), contract=there)
+        assert found.rented_seconds == HOUR  # of one that is there nothing is missing
+
+
 class TestIds:
     """An id of a wrong type is no id that is unknown: arguments were swapped, most often."""
 
     def test_these_are_all_that_there_are(self) -> None:
         assert len(of_ids()) == 24
 
-    @pytest.mark.parametrize(("view", "name"), of_ids())
-    def test_of_a_wrong_type(self, view: str, name: str) -> None:
+    def asked(self, view: str) -> tuple[Callable[..., Any], dict[str, Any]]:
+        """Return a view, and what it is asked of a market in which there is everything."""
         w = everything()
         w.do(c.RentVolume(by=ANN, offer=views.volume_offers(w.market, w.now)[0].id, size_mb=10))
         [volume] = views.volumes_of(w.market, ANN)
@@ -241,17 +323,41 @@ class TestIds:
         known["id"] = {"machine": 1, "offer": numbers["offer"]}.get(view, volume.id)
         ask = getattr(views, view)
         needed = signature(ask).parameters
-        given = {each: known[each] for each in needed if needed[each].default is Parameter.empty}
-        wrongs: list[Any] = [w.now, ["x"], 1.5]
-        wrongs += [5] if "AccountId" in needed[name].annotation else ["x"]
+        return ask, {e: known[e] for e in needed if needed[e].default is Parameter.empty}
+
+    @pytest.mark.parametrize(("view", "name"), [each for each in of_ids() if each[0] != "is_host"])
+    def test_that_nobody_has(self, view: str, name: str) -> None:
+        """None of them answers that there is nothing: the id was misspelt, most often."""
+        ask, given = self.asked(view)
+        unknown = "nobody" if "AccountId" in signature(ask).parameters[name].annotation else 999_999
+        with pytest.raises(UnknownId, match=f", got '?{unknown}'?$"):
+            ask(**given | {name: unknown})
+        if "archive" in signature(ask).parameters:
+            with pytest.raises(UnknownId, match=f", got '?{unknown}'?$"):
+                ask(**given | {name: unknown, "archive": {}})
+
+    @pytest.mark.parametrize(("view", "name"), of_ids())
+    def test_of_a_wrong_type(self, view: str, name: str) -> None:
+        ask, given = self.asked(view)
+        wrongs: list[Any] = [second(0), ["x"], 1.5]
+        wrongs += [5] if "AccountId" in signature(ask).parameters[name].annotation else ["x"]
         for wrong in wrongs:
             with pytest.raises(WrongType):
                 ask(**given | {name: wrong})
+
+    def test_of_a_contract_of_another_machine(self) -> None:
+        w = everything()
+        w.add(1, machine=2)
+        with pytest.raises(UnknownId, match="contract: need a contract of machine 2, got "):
+            views.uptime_history(w.market, MachineId(2), w.now, contract=_newest(w.market))
 
     def test_swapped_with_the_instant(self) -> None:
         wrong: Any = second(0)
         with pytest.raises(WrongType, match=r"^account: need text, got datetime"):
             views.balance(world().market, wrong, ANN)  # type: ignore[arg-type]
+
+    def test_an_account_that_nobody_has_is_no_host(self) -> None:
+        assert not views.is_host(everything().market, AccountId("nobody"))
 
     def test_of_what_is_gone_they_say_where_to_look(self) -> None:
         w = everything()

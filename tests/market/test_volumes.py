@@ -439,7 +439,7 @@ class TestTheLifeOfAVolume:
         w = a_world(volume_mb=500 * GB)
         number = rent(w)
         assert views.volume(w.market, number, volumes={}) == views.volume(w.market, number)
-        assert views.volumes_of(w.market, AccountId("nobody")) == ()
+        assert views.volumes_of(w.market, BOB) == ()
 
     def test_it_outlives_its_instances_and_frees_its_disk(self) -> None:
         w = a_world(volume_mb=500 * GB)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from copy import deepcopy
 from datetime import datetime, timedelta
 from fractions import Fraction
+from typing import Any
 
 from attrs import evolve as evolve_value
 from hypothesis.stateful import RuleBasedStateMachine
@@ -461,6 +462,7 @@ class CheckedMarket(RuleBasedStateMachine):
             self.run(c.Tick(), self.at + 1)  # a day is settled, of which no statement knows
         market, at = self.market, second(self.at + 1)
         self._check_as_a_batch()
+        self._check_what_is_gone()
         half = len(self.events) // 2
         assert replay(self.events[half:], replay(self.events[:half])) == market
         assert market_from_json(market_to_json(market)) == market
@@ -487,6 +489,24 @@ class CheckedMarket(RuleBasedStateMachine):
             platform += bill.fee.ticks
         assert balances == {name: views.balance(market, name, at).ticks for name in market.accounts}
         assert platform == market.platform.at(at).ticks
+
+    def _check_what_is_gone(self) -> None:
+        """A host's machines know when the last was destroyed there, and the last deleted."""
+        instances = [(each, [*each.history.states()][-1][0]) for each in self.archive.values()]
+        volumes = [(each, each.deleted) for each in self.gone_volumes.values()]
+        gone: dict[str, list[tuple[Any, Any]]] = {
+            "last_destroyed": [*instances],
+            "last_deleted": [*volumes],
+        }
+        for name, account in self.market.accounts.items():
+            parts = [account, *views.machines_of(self.market, name)]
+            for field, ends in gone.items():
+                mine = [
+                    (it.is_free_test, at) for each, at in ends if (it := each.contract).host == name
+                ]
+                paid = [at for free, at in mine if not free]
+                told = [at for each in parts if (at := getattr(each, field)) is not None]
+                assert max(told, default=None) == max(paid, default=None)
 
     def _check_as_a_batch(self) -> None:
         """All commands in one batch, those that were refused among them, lead to the same."""

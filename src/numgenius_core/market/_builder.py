@@ -280,10 +280,10 @@ class Builder:
         machine.new[number] = instance
         return before
 
-    def destroy(self, instance: Instance) -> None:
+    def destroy(self, instance: Instance, at: datetime) -> None:
         """Take an instance out, to be handed to whoever keeps what was destroyed."""
         self.put(instance)
-        self.building(instance.contract.machine).remove(instance.id)
+        self.building(instance.contract.machine).remove(instance, at)
         self._instances[instance.id] = None
         self.gone[instance.id] = instance
         self.homes = self.homes.without(instance.id)

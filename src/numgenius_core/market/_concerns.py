@@ -101,18 +101,20 @@ def words_of(event: e.Event) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(event).__name__).lower()
 
 
-def number_of(market: Builder, event: Any) -> tuple[str, int | None]:
-    """Return what an event is about, by its number: a volume, a contract or a machine.
+def subject_of(market: Builder, event: Any) -> str:
+    """Return what an event is about: ``volume 4``, ``contract 2``, ``machine 1``, ``account``.
 
-    An account and the market itself have none.
+    Args:
+        market: As it was right before the event.
+        event: What happened.
     """
     if (volume := _volume_of(event)) is not None:
-        return "volume", volume
+        return f"volume {volume}"
     if (contract := _contract_of(market, event)) is not None:
-        return "contract", contract
+        return f"contract {contract}"
     if (machine := _machine_of(event)) is not None:
-        return "machine", machine
-    return "account" if hasattr(event, "account") else "market", None
+        return f"machine {machine}"
+    return "account" if hasattr(event, "account") else "market"
 
 
 def owner_of(market: Builder, event: Any) -> AccountId | None:

@@ -70,7 +70,7 @@ from numgenius_core.market.instance import (
     rebid_instance,
 )
 from numgenius_core.market.promise import new_promise
-from numgenius_core.market.state import DAY, MachineState, changed_account, notice_of
+from numgenius_core.market.state import DAY, MachineState, changed_account, latest, notice_of
 from numgenius_core.money import money_of
 
 _changed_schedule: Final = copier(MachineSchedule)
@@ -179,7 +179,11 @@ def machine_removed(market: Builder, event: e.MachineRemoved) -> None:
         raise RuleViolation("machine", need, f"one with {count} volume(s)")
     account = market.account(machine.machine.host)
     left = tuple(each for each in account.machines if each != event.machine)
-    market.put_account(changed_account(account, machines=left))
+    gone = {
+        name: latest((getattr(account, name), getattr(machine, name)))
+        for name in ("last_destroyed", "last_deleted")
+    }
+    market.put_account(changed_account(account, machines=left, **gone))
     market.remove_machine(event.machine)
 
 
@@ -497,7 +501,7 @@ def instance_destroyed(market: Builder, event: e.InstanceDestroyed) -> None:
     account = market.account(instance.contract.client)
     rented = account.instances.without(instance.id)  # type: ignore[attr-defined]
     market.put_account(changed_account(account, instances=rented))
-    market.destroy(market.living(event.contract))
+    market.destroy(market.living(event.contract), event.at)
 
 
 def instance_labelled(market: Builder, event: e.InstanceLabelled) -> None:

@@ -100,6 +100,7 @@ class Fitting:
         if (state.down_since is None) is not state.online:
             need = "none of a machine that is online, and only of that"
             yield RuleViolation(f"{path}.down_since", need, str(state.down_since or "none"))
+        yield from self._gone(state, path)
         yield from self._numbers(path, number=state.number, volume_number=state.volume_number)
         yield from self._due(state.due, path)
         yield from self._on_machine(state, path)
@@ -246,6 +247,7 @@ class Fitting:
             yield RuleViolation(f"{path}.empty", need, "True")
         if account.invoiced_at is not None and account.invoiced_at > self._now:
             yield RuleViolation(f"{path}.invoiced_at", self._past(), str(account.invoiced_at))
+        yield from self._gone(account, path)
         yield from self._of_ledger(f"{path}.ledger", account.ledger, self._rates[account.id])
         yield from self._due(account.due, path)
 
@@ -255,6 +257,13 @@ class Fitting:
             yield RuleViolation(
                 path, f"what came due there at {due}", f"nothing of it until {self._now}"
             )
+
+    def _gone(self, part: MachineState | Account, path: str) -> Iterator[RuleViolation]:
+        """Yield what was destroyed or deleted after the last event."""
+        for name in ("last_destroyed", "last_deleted"):
+            last = getattr(part, name)
+            if last is not None and last > self._now:
+                yield RuleViolation(f"{path}.{name}", self._past(), str(last))
 
     def _numbers(self, path: str, **given: int) -> Iterator[RuleViolation]:
         """Yield numbers that have not been given yet."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
+from datetime import datetime
 from typing import Final, TypeVar
 
 from numgenius_core._checks import check_kind
@@ -12,7 +13,7 @@ from numgenius_core.errors import RuleViolation, UnknownId, WrongType, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.market._renting import find_offer
 from numgenius_core.market.instance import Instance
-from numgenius_core.market.state import AN_INSTANCE, Account, MachineState, Market
+from numgenius_core.market.state import AN_INSTANCE, Account, MachineState, Market, latest
 from numgenius_core.rates import PerHour
 
 KT = TypeVar("KT")
@@ -77,14 +78,34 @@ def all_of(gone: Mapping[KT, VT] | None, path: str, kind: type[VT]) -> Mapping[K
     return kept
 
 
-def account_of(market: Market, name: AccountId) -> Account | None:
-    """Return an account, ``None`` if nobody has this name."""
+def check_archived(
+    gone: object, path: str, lasts: Iterable[datetime | None], since: datetime | None = None
+) -> None:
+    """Refuse that an archive is left out where something may be missing.
+
+    Args:
+        gone: The archive; ``None`` if it is left out.
+        path: What messages call it.
+        lasts: When the last of what belongs there was destroyed or deleted, of several parts.
+        since: What was gone before this instant is not asked for.
+
+    Raises:
+        RuleViolation: The archive is left out, and something is gone.
+    """
+    last = latest(lasts) if gone is None else None
+    if last is not None and (since is None or last >= since):
+        need = f"what is gone, the last of it at {last} ({path}={{}} leaves it out)"
+        raise RuleViolation(path, need, "none")
+
+
+def account_of(market: Market, name: AccountId) -> Account:
+    """Return an account; raises ``UnknownId``."""
     check_kind(name, str, "account")
-    return market_of(market).accounts.get(name)
+    return market_of(market).account(name)
 
 
 def is_host(market: Market, account: AccountId) -> bool:
-    """Return whether an account is a host's: whether it has machines.
+    """Return whether an account is a host's: whether it has machines; an unknown one has none.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Machine, Market, execute
@@ -95,7 +116,8 @@ def is_host(market: Market, account: AccountId) -> bool:
     >>> views.is_host(market, "hanna"), views.is_host(market, "ann")
     (True, False)
     """
-    found = account_of(market, account)
+    check_kind(account, str, "account")
+    found = market_of(market).accounts.get(account)
     return found is not None and bool(found.machines)
 
 
@@ -115,7 +137,7 @@ def machine(market: Market, id: MachineId) -> MachineState:  # noqa: A002 - as t
 
 
 def machines_of(market: Market, host: AccountId) -> tuple[MachineState, ...]:
-    """Return the machines of an account, in the order it added them; none of an unknown one.
+    """Return the machines of an account, in the order it added them; raises ``UnknownId``.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Machine, Market, execute
@@ -126,8 +148,7 @@ def machines_of(market: Market, host: AccountId) -> tuple[MachineState, ...]:
     >>> [machine.id for machine in views.machines_of(market, "hanna")]
     [1]
     """
-    account = account_of(market, host)
-    return tuple(market.machines[each] for each in account.machines) if account else ()
+    return tuple(market.machines[each] for each in account_of(market, host).machines)
 
 
 def instance(
@@ -165,7 +186,7 @@ def instance(
 
 
 def instances_of(market: Market, client: AccountId) -> tuple[Instance, ...]:
-    """Return the instances of an account that exist, the oldest first; none of an unknown one.
+    """Return the instances of an account that exist, the oldest first; raises ``UnknownId``.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute
@@ -182,8 +203,7 @@ def instances_of(market: Market, client: AccountId) -> tuple[Instance, ...]:
     >>> [(instance.id, instance.state.value) for instance in views.instances_of(market, "ann")]
     [(2, 'loading')]
     """
-    account = account_of(market, client)
-    return tuple(market.living(each) for each in sorted(account.instances)) if account else ()
+    return tuple(market.living(each) for each in sorted(account_of(market, client).instances))
 
 
 def who_runs(market: Market, machine: MachineId) -> Resolution:
@@ -274,6 +294,9 @@ def winning_bid_of(market: Market, offer: OfferId) -> PerHour | None:
 
 def increases_of(market: Market, client: AccountId) -> tuple[tuple[int, PendingIncrease], ...]:
     """Return the price increases that wait for an account, with their numbers, oldest first.
+
+    Raises:
+        UnknownId: There is no such account.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute

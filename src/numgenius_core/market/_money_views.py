@@ -15,11 +15,17 @@ from numgenius_core.billing.statements import Statement, discount_received, stat
 from numgenius_core.billing.volumes import volume_statement
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.market._instance_views import all_of, instance, machines_of, market_of
+from numgenius_core.market._instance_views import (
+    all_of,
+    check_archived,
+    instance,
+    machines_of,
+    market_of,
+)
 from numgenius_core.market._looking_ahead import market_at, not_before
 from numgenius_core.market._promise_views import direct_lines, released
 from numgenius_core.market.instance import Instance
-from numgenius_core.market.state import Market
+from numgenius_core.market.state import Account, MachineState, Market
 from numgenius_core.market.volume import RentedVolume
 from numgenius_core.money import ZERO, Money
 from numgenius_core.prices.deposits import refundable
@@ -210,6 +216,9 @@ def earnings(
     So are machines that it took away since, if they earned something. It goes through all
     instances and volumes there ever were: a report, not a question for every request.
 
+    The state forgets what was destroyed and what it earned, but not when that was: where something
+    is missing, an archive has to be given. An empty one, ``{}``, says that it is left out.
+
     What happens at the end of the period is not in it. The escrow of a promise releases at
     midnight, so the release of the midnight at which a period ends is the first of the next one,
     while a balance or a payout at that midnight has it: to hold them against each other, take
@@ -219,8 +228,12 @@ def earnings(
         market: The market.
         host: Whose machines.
         period: When.
-        archive: Where the caller keeps destroyed instances.
-        volumes: Where it keeps deleted volumes.
+        archive: Where the caller keeps destroyed instances, such as ``Writer.instances``.
+        volumes: Where it keeps deleted volumes, such as ``Writer.volumes``.
+
+    Raises:
+        UnknownId: There is no such account.
+        RuleViolation: An archive is left out, and what has earned in the period may be gone.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import (
@@ -244,6 +257,9 @@ def earnings(
     """
     machines = machines_of(market, host)
     check_kind(period, Interval, "period")
+    parts: tuple[Account | MachineState, ...] = (market.account(host), *machines)
+    check_archived(archive, "archive", (each.last_destroyed for each in parts), period.start)
+    check_archived(volumes, "volumes", (each.last_deleted for each in parts), period.start)
     lines: dict[MachineId, list[Line]] = {state.id: [] for state in machines}
     settled: dict[MachineId, Money] = {}
     living = (each for state in machines for each in state.in_order())

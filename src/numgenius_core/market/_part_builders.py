@@ -36,9 +36,20 @@ class MachineBuilder:
         dues: When instances are due, as ``due`` was looked up of them.
         changed: Instances that changed, as the index knows them.
         new: Those that the state does not have yet.
+        last_destroyed: When the last one was destroyed that was no free test.
     """
 
-    __slots__ = ("_gone", "_index", "changed", "due", "dues", "new", "stale", "state")
+    __slots__ = (
+        "_gone",
+        "_index",
+        "changed",
+        "due",
+        "dues",
+        "last_destroyed",
+        "new",
+        "stale",
+        "state",
+    )
 
     def __init__(self, state: MachineState) -> None:
         self.state = state
@@ -49,11 +60,14 @@ class MachineBuilder:
         self.changed: Instances = {}
         self.new: dict[ContractId, Instance] = {}
         self._gone: list[ContractId] = []  # those that it still has
+        self.last_destroyed = state.last_destroyed
 
-    def remove(self, contract: ContractId) -> None:
-        """Take an instance out that was put there."""
-        del self.new[contract]
-        self._gone.append(contract)
+    def remove(self, instance: Instance, at: datetime) -> None:
+        """Take an instance out that was put there, as it is destroyed."""
+        del self.new[instance.contract.id]
+        self._gone.append(instance.contract.id)
+        if not instance.contract.is_free_test:
+            self.last_destroyed = at
 
     def index(self) -> MachineIndex:
         """Return what is looked up of the machine, as its instances are now."""
@@ -84,7 +98,8 @@ class MachineBuilder:
         if self.new or self._gone:
             instances = state.instances.updated(self.new, self._gone)  # type: ignore[attr-defined]
             self.new, self._gone = {}, []
-            self.state = state = repopulated(state, instances, self._index, self.due, None)
+            last = self.last_destroyed
+            self.state = state = repopulated(state, instances, last, self._index, self.due, None)
         return state
 
 

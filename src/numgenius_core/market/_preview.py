@@ -31,7 +31,7 @@ from numgenius_core.intervals import utc
 from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._clock import advance_to
-from numgenius_core.market._concerns import number_of, owner_of, words_of
+from numgenius_core.market._concerns import owner_of, subject_of, words_of
 from numgenius_core.market._dispatch import decided, is_command
 from numgenius_core.market._evolution import apply_foreign
 from numgenius_core.market._messages import Order
@@ -114,9 +114,12 @@ class Preview(Tabular):
         """Yield each event, whose it is, and what it is about, on the market right before it."""
         market = Builder(self.before)
         for event in (*self.due, *self.events):
-            what, number = number_of(market, event)
-            yield event, owner_of(market, event), what if number is None else f"{what} {number}"
-            apply_foreign(market, event)
+            try:
+                about, whose = subject_of(market, event), owner_of(market, event)
+                apply_foreign(market, event)
+            except NumgeniusError:  # put together by hand, of another market's events
+                about, whose = "market", None
+            yield event, whose, about
 
     def table(self) -> ResultTable:
         """Return what would change, a row each: of the listing, of contracts, and what happens."""

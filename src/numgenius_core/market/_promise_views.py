@@ -10,15 +10,14 @@ from datetime import datetime
 
 from attrs import field, frozen
 
-from numgenius_core._checks import check_kind
 from numgenius_core.billing.history import History, Settled
 from numgenius_core.billing.metering import Line
 from numgenius_core.billing.statements import statement
 from numgenius_core.contracts.life import InstanceState
-from numgenius_core.errors import RuleViolation, brief
+from numgenius_core.errors import RuleViolation, UnknownId, brief, shown
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.market._instance_views import all_of, instance
+from numgenius_core.market._instance_views import all_of, check_archived, instance
 from numgenius_core.market._looking_ahead import market_at
 from numgenius_core.market._promises import counted_until, day_so_far
 from numgenius_core.market.instance import Instance
@@ -151,11 +150,12 @@ def uptime_history(
         machine: The machine's number.
         at: Until when, from the market's last event on.
         contract: Only the rental of this contract; of all, if left out.
-        archive: Where the caller keeps destroyed instances.
+        archive: Where the caller keeps destroyed instances; ``{}`` leaves them out.
 
     Raises:
-        UnknownId: There is no such machine.
-        RuleViolation: ``at`` is before the market's last event.
+        UnknownId: There is no such machine, nor such a contract on it or in the archive.
+        RuleViolation: ``at`` is before the market's last event; or the archive is left out, and
+            instances that ran there were destroyed.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Machine, Market, Mode, Money, PerGpuHour, PriceTerms, execute
@@ -176,9 +176,11 @@ def uptime_history(
     (10800, 10800)
     """
     market, at = market_at(market, at), utc(at, "at")
-    if contract is not None:
-        check_kind(contract, int, "contract")
     state = market.machine(machine)
+    if contract is None:
+        check_archived(archive, "archive", [state.last_destroyed])
+    elif instance(market, contract, archive=archive).contract.machine != machine:
+        raise UnknownId("contract", f"a contract of machine {machine}", shown(contract))
     outages = list(state.outages)
     if state.down_since is not None:
         outages += outages_of(state, state.down_since, at)

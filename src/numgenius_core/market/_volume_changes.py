@@ -88,7 +88,8 @@ def _deleted(market: Builder, event: v.VolumeDeleted) -> None:
     _settle(market, evolve(volume, deleted=event.at), event.at)
     machine = market.bare(machine.id)
     volumes: Any = machine.volumes
-    _put(market, machine, volumes=volumes.without(event.volume))
+    last = machine.last_deleted if volume.contract.is_free_test else event.at
+    _put(market, machine, volumes=volumes.without(event.volume), last_deleted=last)
     account = market.account(volume.client)
     rented: Any = account.volumes
     market.put_account(changed_account(account, volumes=rented.without(event.volume)))

@@ -14,7 +14,7 @@ from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, MachineId, OfferId, VolumeId
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import Verification
-from numgenius_core.market._instance_views import archived
+from numgenius_core.market._instance_views import account_of, archived
 from numgenius_core.market._looking_ahead import market_at
 from numgenius_core.market.state import MachineState, Market
 from numgenius_core.market.volume import A_VOLUME, RentedVolume
@@ -158,7 +158,7 @@ def volume(
 
 
 def volumes_of(market: Market, client: AccountId) -> tuple[RentedVolume, ...]:
-    """Return the volumes of an account that exist, the oldest first; none of an unknown one.
+    """Return the volumes of an account that exist, the oldest first; raises ``UnknownId``.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Machine, Market, Money, execute
@@ -177,10 +177,7 @@ def volumes_of(market: Market, client: AccountId) -> tuple[RentedVolume, ...]:
     >>> [(volume.id, volume.contract.size_mb) for volume in views.volumes_of(market, "ann")]
     [(2, 200000)]
     """
-    check_kind(market, Market, "market")
-    check_kind(client, str, "account")
-    account = market.accounts.get(client)
-    return tuple(market.volume(each) for each in sorted(account.volumes)) if account else ()
+    return tuple(market.volume(each) for each in sorted(account_of(market, client).volumes))
 
 
 def volume_statement_of(

@@ -8,7 +8,7 @@ a machine, and hosts and clients use separate accounts (G10).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final, NoReturn, TypeVar
@@ -85,6 +85,8 @@ class Account:
             the threshold was changed.
         paid_in: What of the balance was paid in, or handed over by others; the rest was earned.
         invoiced_at: When its last payout was invoiced; ``None`` before the first.
+        last_destroyed: When the last instance was destroyed of machines that it took away.
+        last_deleted: When the last volume was deleted of machines that it took away.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Market, Money, execute
@@ -112,6 +114,8 @@ class Account:
     paid_in: Money = ZERO
     notice_enabled: bool = True
     invoiced_at: datetime | None = None
+    last_destroyed: datetime | None = None
+    last_deleted: datetime | None = None
     due: datetime | None = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -132,6 +136,11 @@ class Account:
                 falls = self.ledger.falls_to(threshold)
                 due = falls if due is None or (falls is not None and falls < due) else due
         return due
+
+
+def latest(instants: Iterable[datetime | None]) -> datetime | None:
+    """Return the last of some instants, ``None`` if there is none."""
+    return max((each for each in instants if each is not None), default=None)
 
 
 def notice_of(account: Account) -> Money | None:
@@ -186,6 +195,8 @@ class MachineState:
         volume_listing: What its host offers of its disk for volumes; ``None`` without an offer.
         volume_number: Of its last volume listing; 0 before the first.
         volumes: The rented ones that exist, by their numbers.
+        last_destroyed: When the last instance was destroyed there that was no free test.
+        last_deleted: When the last volume was deleted there that was no free test.
     """
 
     machine: Machine
@@ -207,6 +218,8 @@ class MachineState:
     volume_listing: VolumeListing | None = None
     volume_number: int = 0
     volumes: Mapping[VolumeId, RentedVolume] = field(default=_EMPTY, converter=as_table, repr=brief)
+    last_destroyed: datetime | None = None
+    last_deleted: datetime | None = None
     _index: MachineIndex = field(init=False, eq=False, repr=False)
     volumes_due: datetime | None = field(init=False, eq=False, repr=False)
     due: datetime | None = field(init=False, eq=False, repr=False)
@@ -321,7 +334,9 @@ class MachineState:
 
 
 changed_machine: Final = copier(MachineState)
-repopulated: Final = copier_of(MachineState, "instances", "_index", "due", "_offers")
+repopulated: Final = copier_of(
+    MachineState, "instances", "last_destroyed", "_index", "due", "_offers"
+)
 
 
 def due_of(
