@@ -15,9 +15,9 @@ from numgenius_core.market import Account, Instance
 from numgenius_core.market.events import CreditTransferred, PayoutInvoiced
 from numgenius_core.market.views import Earnings, SpendRate
 from numgenius_core.money import Money
-from numgenius_core.units import MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
+from numgenius_core.units import MB_PER_GB, SECONDS_PER_MONTH
 
-DAY: Final = 86_400
+HOUR, DAY = 3_600, 86_400  # seconds
 BYTES_PER_GB: Final = 10**9
 PAID: Final = frozenset({LineKind.DEPOSIT, LineKind.REFUND})  # payments, not usage
 TYPES: Final = {
@@ -155,13 +155,13 @@ def measured(line: Line) -> tuple[float, float, str]:
     if line.kind in (LineKind.UPLOAD, LineKind.DOWNLOAD):
         quantity = line.quantity / BYTES_PER_GB
         return quantity, rate, f"{quantity:.3f} GB at ${rate:.3f}/GB"
-    hours = line.quantity / SECONDS_PER_HOUR
+    hours = line.quantity / HOUR
     if line.kind in (
         LineKind.STORAGE,
         LineKind.VOLUME,
     ):
         # A price of a GB and month, of all of its disk.
-        rate *= line.size / MB_PER_GB * SECONDS_PER_HOUR / SECONDS_PER_MONTH
+        rate *= line.size / MB_PER_GB * HOUR / SECONDS_PER_MONTH
     return hours, rate, f"{hours:.3f} hours at ${rate:.3f}/hour"
 
 

@@ -16,9 +16,10 @@ from attrs import evolve, frozen
 from numgenius_core.contracts import InstanceState
 from numgenius_core.market import Instance
 from numgenius_core.money import Money
-from numgenius_core.units import SECONDS_PER_HOUR, SECONDS_PER_MONTH
+from numgenius_core.units import SECONDS_PER_MONTH
 
 NOTHING: Final = Money(0)
+HOUR: Final = 3_600  # seconds
 
 
 @frozen(kw_only=True)
@@ -48,13 +49,13 @@ def while_running(given: Instance, at: datetime) -> Hourly:
     contract, prices = given.contract, given.contract.prices_at(at)
     if contract.is_free_test:
         return Hourly()
-    paid = given.gpu_price(at).charge(SECONDS_PER_HOUR)
-    full = paid if given.bid is not None else given.full_price(at).charge(SECONDS_PER_HOUR)
+    paid = given.gpu_price(at).charge(HOUR)
+    full = paid if given.bid is not None else given.full_price(at).charge(HOUR)
     promised = given.promise is not None
     return Hourly(
         gpu=full,
-        disk=prices.storage.charge(contract.disk_mb, SECONDS_PER_HOUR),
-        sla=contract.sla_fee_at(at).charge(SECONDS_PER_HOUR) if promised else NOTHING,
+        disk=prices.storage.charge(contract.disk_mb, HOUR),
+        sla=contract.sla_fee_at(at).charge(HOUR) if promised else NOTHING,
         saved=full - paid,
     )
 

@@ -27,7 +27,7 @@ from numgenius_core.offer import Offer
 from numgenius_core.rates import Rate
 from numgenius_core.search import FIELDS, View
 from numgenius_core.sla import Promise
-from numgenius_core.units import MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
+from numgenius_core.units import MB_PER_GB, SECONDS_PER_MONTH
 from numgenius_core.wire import offer_to_record
 
 Row = dict[str, Any]
@@ -82,7 +82,7 @@ PRICED: Final = (
     "storage_total_cost",
 )
 A_STAY: Final = 4  # hours that ``dph_total_adj`` is the price of, with as much download as disk
-MONTH, DAY, HOUR = SECONDS_PER_MONTH, 86_400, SECONDS_PER_HOUR
+MONTH, DAY, HOUR = SECONDS_PER_MONTH, 86_400, 3_600
 
 
 def number(value: Rate | Money | Fraction) -> float:
@@ -330,7 +330,7 @@ def windows(state: MachineState, now: datetime) -> list[Row]:
             "machine_id": state.machine.id,
             "start_time": epoch(window.period.start),
             "end_time": epoch(window.period.end),
-            "duration_hours": window.period.seconds / SECONDS_PER_HOUR,
+            "duration_hours": window.period.seconds / HOUR,
             "maintenance_category": window.category.value,
             "maintenance_reason": window.reason,
             "admin_locked": window.locked,
@@ -366,9 +366,9 @@ def increase(key: int, pending: PendingIncrease) -> Row:
     if contract.mode is Mode.INTERRUPTIBLE:
         # Its GPUs cost what it bids, never the price on demand, and the floor if that is accepted.
         paid = contract.gpu_rate_at(contract.end or contract.start).per_gpu(contract.block.size)
-        parts.append(("min_bid", "gpu_costpersec", paid, asked.min_bid, SECONDS_PER_HOUR))
+        parts.append(("min_bid", "gpu_costpersec", paid, asked.min_bid, HOUR))
     else:
-        parts.append(("gpu", "gpu_costpersec", old.gpu, asked.gpu, SECONDS_PER_HOUR))
+        parts.append(("gpu", "gpu_costpersec", old.gpu, asked.gpu, HOUR))
     for part, name, before, after, seconds in parts:
         row[f"old_{name}"] = number(before) / seconds
         row[f"new_{name}"] = number(after) / seconds if part in raised else None

@@ -38,12 +38,17 @@ def check_id(value: object, path: str) -> None:
         whole_number(value, path, 0, MAX_ID)
 
 
-def check_text(value: object, path: str, longest: int = 200) -> None:
-    """Refuse what is no printable text of 1 to ``longest`` characters."""
+BOUNDS: Final[dict[Any, tuple[int, int]]] = {check_id: (0, MAX_ID)}
+"""From where to where the whole numbers go that a check takes: what a document's schema says."""
+
+
+def check_text(value: object, path: str, longest: int = 200, *, empty: bool = False) -> None:
+    """Refuse what is no printable text of 1 to ``longest`` characters; some may be empty."""
     if type(value) is not str:  # a subclass may say another text than it holds
         raise WrongType(path, "text", shown(value))
-    if not 1 <= len(value) <= longest or not value.isprintable():
-        raise RuleViolation(path, f"1 to {longest} printable characters", shown(value))
+    if not (value or empty) or len(value) > longest or not value.isprintable():
+        count = f"at most {longest}" if empty else f"1 to {longest}"
+        raise RuleViolation(path, f"{count} printable characters", shown(value))
 
 
 def check_min_gpu(min_gpu: int, gpus: int, path: str = "min_gpu") -> None:

@@ -18,7 +18,6 @@ from numgenius_core.errors import RuleViolation, shown
 __all__ = [
     "HOURS_PER_MONTH",
     "MB_PER_GB",
-    "SECONDS_PER_HOUR",
     "SECONDS_PER_MONTH",
     "Amount",
     "Exact",

@@ -10,7 +10,7 @@ from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Union, get_args
 
 import jsonschema
 import pytest
@@ -18,6 +18,7 @@ from attrs import evolve, field, frozen, make_class
 from hypothesis import given, strategies as st
 
 from document_values import CONTRACT, HISTORY, LISTING, OFFER, PRICES, QUOTE, STATEMENT, VALUES
+from numgenius_core._numbers import fraction
 from numgenius_core._tables import Tabular
 from numgenius_core.billing import Moved, Prepaid, Rebid
 from numgenius_core.contracts import InstanceEvent
@@ -34,7 +35,8 @@ from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, Wr
 from numgenius_core.ids import AccountId, ContractId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
-from numgenius_core.market import Market
+from numgenius_core.market import Market, commands as do
+from numgenius_core.market.events import Event
 from numgenius_core.market.logs import Checkpoint, Transaction
 from numgenius_core.money import MAX_MONEY, TICKS_PER_DOLLAR, Money
 from numgenius_core.offer import Block
@@ -233,6 +235,10 @@ class TestGoldenDocuments:
         assert {path.stem for path in GOLDEN.glob("*.json")} == set(VALUES)
 
 
+def _share(value: Fraction) -> Fraction:
+    return fraction(value, "own.share")
+
+
 class TestFaultsAreReportedTogether:
     """DESIGN: "a document's faults are reported together", each with its path."""
 
@@ -260,6 +266,47 @@ class TestFaultsAreReportedTogether:
         data["lines"][1]["period"] = period
         assert [path for path, _ in faults(type(STATEMENT), data)] == [
             "document.lines[1].period.end"
+        ]
+
+    @pytest.mark.parametrize(
+        ("changes", "faults"),
+        [
+            ({"offer": "x", "disk_mb": -1}, ["offer", "disk_mb"]),
+            ({"offer": -5, "disk_mb": -1}, ["offer", "disk_mb"]),
+            ({"offer": -5, "foo": 1}, ["", "offer"]),
+            ({"by": "", "mode": "x", "label": "a\n"}, ["by", "mode", "label"]),
+            ({"volumes": [-1, "x"], "target": "2"}, ["volumes[0]", "volumes[1]", "target"]),
+        ],
+    )
+    def test_what_is_no_such_text_beside_what_the_rules_refuse(
+        self, changes: dict[str, Any], faults: list[str]
+    ) -> None:
+        """A field is looked at by itself, however wrong the others are."""
+        data = unstructure(do.Rent(by="ann", offer=8192, mode=Mode.ON_DEMAND)) | changes
+        with pytest.raises(InvalidDocument) as caught:
+            from_json(json.dumps({"schema": SCHEMA} | data), do.Rent)
+        assert [each.path for each in caught.value.faults] == [
+            f"document.{name}" if name else "document" for name in faults
+        ]
+
+    def test_so_are_fields_that_are_converted_or_validated(self) -> None:
+        @frozen
+        class Own:
+            share: Fraction = field(converter=_share)
+            even: int = field()
+            odd: int = field(validator=lambda *_: 1 // 0)
+
+            @even.validator
+            def _check(self, _: Any, value: int) -> None:
+                if value % 2:
+                    raise RuleViolation("own.even", "an even number", str(value))
+
+        with pytest.raises(InvalidDocument) as caught:
+            structure(Own, {"share": "2", "even": 3, "odd": 1, "more": 1})
+        assert [str(fault) for fault in caught.value.faults] == [
+            "document: need fields of Own only, got 'more'",
+            "document.share: need a fraction from 0 to 1, got Fraction(2, 1)",
+            "document.even: need an even number, got 3",
         ]
 
     def test_an_impossible_history(self) -> None:
@@ -827,6 +874,25 @@ class TestTheSchema:
             read = True
         beyond = valid and (len(text) > 15 or "/" in text)
         assert read == valid or beyond
+
+    def test_a_union_is_its_classes(self) -> None:
+        """What ``from_json`` takes as a kind has a schema, too."""
+        assert json_schema(do.Command) == json_schema(get_args(do.Command))
+        old: Any = Union[Block, Interval]  # noqa: UP007 - as it was written once
+        assert json_schema(old) == json_schema([Block, Interval])
+        with pytest.raises(WrongType, match=r"kinds: need an attrs class, got <class 'NoneType'>"):
+            json_schema(Block | None)
+
+    @pytest.mark.parametrize("cls", [*get_args(do.Command), *get_args(Event)])
+    def test_a_number_of_a_message_has_the_bounds_of_its_check(self, cls: Any) -> None:
+        schema = json_schema(cls)["oneOf"][0]["properties"]
+        for name, path, check, _ in cls._checks:
+            said = schema[name].get("anyOf", [schema[name]])[0]
+            for bound, beyond in ((said.get("minimum"), -1), (said.get("maximum"), 1)):
+                if bound is not None:
+                    check(bound, path)
+                    with pytest.raises(RuleViolation):
+                        check(bound + beyond, path)
 
     def test_one_class_may_be_given_alone(self) -> None:
         assert json_schema(Block) == json_schema([Block])

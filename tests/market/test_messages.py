@@ -88,6 +88,17 @@ class TestEveryFieldIsChecked:
             make("because")
         assert str(caught.value) == said
 
+    @pytest.mark.parametrize("cls", MESSAGES, ids=lambda cls: cls.__name__)
+    def test_a_text_that_may_be_empty_is_not_said_to_have_one_character(self, cls: Any) -> None:
+        for _, path, check, _ in cls._checks:
+            with pytest.raises(RuleViolation) as caught:
+                check("a" * 1_001 + "\n", path)
+            try:
+                check("", path)
+            except RuleViolation:
+                continue
+            assert caught.value.need.startswith("at most "), caught.value
+
     def test_what_is_right_is_taken(self) -> None:
         assert InstancePaused(at=AT, contract=ID, why=WaitReason.OUTBID, by=()).by == ()
         assert PriceIncreaseLapsed(at=AT, increase=1, why=Stale.ENDED).why is Stale.ENDED

@@ -336,7 +336,7 @@ SAID: Final = (
     (
         ("PUT", "/v0/instances/{number}"),
         {"label": "a\nb"},
-        'label: need 1 to 1000 printable characters, got "a\\nb"',
+        'label: need at most 1000 printable characters, got "a\\nb"',
     ),
     (
         ("PUT", "/v0/asks/{number}"),

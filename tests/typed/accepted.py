@@ -6,12 +6,13 @@ from fractions import Fraction
 
 from numgenius_core.bids import Claim, Resolution, resolve
 from numgenius_core.contracts import InstanceEvent, InstanceState, advance
-from numgenius_core.documents import from_json, structure, to_json, unstructure
+from numgenius_core.documents import from_json, json_schema, structure, to_json, unstructure
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import after, fixed_duration, parse_duration, parse_instant
 from numgenius_core.listing import Listing, Machine, PriceTerms
-from numgenius_core.market import Instance, Market, execute, views
-from numgenius_core.market.commands import AddCredit, ListMachine
+from numgenius_core.market import Instance, Market, VolumeArchive, execute, views
+from numgenius_core.market.commands import AddCredit, Command, ListMachine
+from numgenius_core.market.journal import command_from_json
 from numgenius_core.money import Money
 from numgenius_core.offer import Block, Offer
 from numgenius_core.prices import CurveSchedule, refund
@@ -69,3 +70,7 @@ state: InstanceState = advance(InstanceState.LOADING, InstanceEvent.LOADED)
 text: str = to_json(claim)
 again: Claim = from_json(text, Claim)
 whatever: Claim | Block = structure(Claim, unstructure(claim))
+asked: Command = command_from_json(to_json(AddCredit(account="ann", amount=total)))
+gone: VolumeArchive = {}
+market, events = execute(Market(), asked, start, volumes=gone)
+described: dict[str, object] = json_schema(Command) | json_schema(Claim)

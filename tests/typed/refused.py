@@ -11,6 +11,7 @@ from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import after, fixed_duration, parse_duration, parse_instant
 from numgenius_core.listing import Listing, Machine, PriceTerms
 from numgenius_core.market.commands import ListMachine, Rent
+from numgenius_core.market.journal import command_from_json
 from numgenius_core.money import Money
 from numgenius_core.offer import Block, Offer
 from numgenius_core.prices import CurveSchedule, refund
@@ -80,3 +81,4 @@ claim.bid = bid  # refused: misc
 # Documents.
 wrong: Block = from_json(text, Claim)  # refused: assignment
 from_json(5, Claim)  # refused: call-overload
+asked: Block = command_from_json(text)  # refused: assignment

@@ -59,7 +59,7 @@ class TestThePublicNamesAreWrittenDown:
         assert "Resolution.paused -> tuple[Verdict, ...]\n" in bidding
         assert "MachineId: NewType of int\n" in ids
         assert "Money.__add__(self, other: 'Money') -> 'Money'\n" in WRITTEN["money"]
-        assert "SECONDS_PER_HOUR = 3600\n" in WRITTEN["units"]
+        assert "MB_PER_GB = 1000\n" in WRITTEN["units"]
 
 
 MACHINERY = {"Field", "Law", "Rule"}  # no values: they hold functions

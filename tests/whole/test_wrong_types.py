@@ -19,6 +19,7 @@ from market_world import ANN, HOST as OWNER, START
 from numgenius_core.bids import Claim
 from numgenius_core.billing.metering import metered
 from numgenius_core.contracts import Disk, Volume
+from numgenius_core.documents import to_json
 from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType
 from numgenius_core.frames import basket_price, offer_columns, price_chain
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
@@ -219,6 +220,7 @@ OTHERS: dict[str, list[dict[str, Any]]] = {
     "uptime_history": [{}, {"contract": None}],
     "volume": [{}, {"id": FULL.deleted}],
     "volume_statement_of": [{}, {"id": FULL.deleted}],
+    "command_from_json": [{"text": to_json(STOP)}],
     "event_from_json": [{"text": journal.event_to_json(GOOD["event"])}],
     "market_from_json": [{"text": journal.market_to_json(WORLD.market)}],
 }

@@ -12,17 +12,18 @@ at everything, collects every fault with its path, and runs only where the fast 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from inspect import isabstract
-from itertools import chain
+from itertools import chain, islice
 from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
-from attrs import NOTHING, Attribute, fields, frozen, has
-from cattrs import Converter
+from attrs import NOTHING, Attribute, Converter, fields, frozen, has
+from cattrs import Converter as CattrsConverter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
+from numgenius_core._checks import BOUNDS
 from numgenius_core.documents._scalars import (
     Codec,
     Definitions,
@@ -31,11 +32,12 @@ from numgenius_core.documents._scalars import (
     any_object,
     object_fault,
     scalar_codec,
+    whole_codec,
 )
 from numgenius_core.errors import IllegalMove, RuleViolation, WrongType, shown
 
 _WHOLE: Final = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
-_CONVERTER: Final = Converter(detailed_validation=False)
+_CONVERTER: Final = CattrsConverter(detailed_validation=False)
 
 
 @cache
@@ -45,6 +47,7 @@ def codec_of(hint: Any, path: str = "kind") -> Codec:
     Raises:
         WrongType: Values of it have no codec in JSON.
     """
+    named = hint
     # From the particular to the general: a series is a generic tuple too, an abstract class is an
     # attrs class too.
     hint = getattr(hint, "__supertype__", hint)  # of a NewType
@@ -63,7 +66,7 @@ def codec_of(hint: Any, path: str = "kind") -> Codec:
         return tagged_codec((hint,), path)
     if isinstance(hint, type) and has(hint):
         return _class_codec(hint)
-    return scalar_codec(hint, path)
+    return scalar_codec(named, path)
 
 
 def _choice(arguments: tuple[Any, ...], path: str) -> Codec:
@@ -71,10 +74,10 @@ def _choice(arguments: tuple[Any, ...], path: str) -> Codec:
 
     Classes are told apart by their names under ``"type"``, numbers by their units.
     """
-    kinds = tuple(getattr(kind, "__supertype__", kind) for kind in arguments)
-    some = tuple(kind for kind in kinds if kind is not NoneType)
+    named = tuple(kind for kind in arguments if kind is not NoneType)
+    some = tuple(getattr(kind, "__supertype__", kind) for kind in named)
     if len(some) == 1:
-        codec = codec_of(some[0], path)
+        codec = codec_of(named[0], path)
     elif all(has(kind) for kind in some):
         codec = tagged_codec(some, path)
     elif any(has(kind) for kind in some):
@@ -82,7 +85,7 @@ def _choice(arguments: tuple[Any, ...], path: str) -> Codec:
         raise WrongType(path, "classes of several fields alone, or numbers alone", shown(words))
     else:
         codec = scalar_codec(some, path)
-    return codec if len(some) == len(kinds) else _optional(codec)
+    return codec if len(some) == len(arguments) else _optional(codec)
 
 
 def _optional(codec: Codec) -> Codec:
@@ -191,7 +194,7 @@ def _mapping(arguments: tuple[Any, ...], path: str) -> Codec:
     key = getattr(arguments[0], "__supertype__", arguments[0])
     if key not in {int, str}:
         raise WrongType(path, "a mapping from text or whole numbers", shown(key))
-    keys, codec = codec_of(key, path), codec_of(arguments[1], path)
+    keys, codec = codec_of(arguments[0], path), codec_of(arguments[1], path)
 
     def write(values: Any) -> dict[str, Any]:
         return {str(keys.write(name)): codec.write(item) for name, item in values.items()}
@@ -311,13 +314,15 @@ def named(definitions: Definitions) -> dict[str, Any]:
 class _Column:
     """A field of a class as a document has it, under a key that is its name as a rule.
 
-    One that got another name keeps the key of documents before: ``stored_as`` in its metadata.
+    One that got another name keeps the key of documents before: ``stored_as`` in its metadata. Its
+    checks look at its value by itself.
     """
 
     key: str
     name: str
     codec: Codec
     required: bool
+    checks: tuple[Callable[[Any], object], ...]
 
 
 @cache
@@ -326,15 +331,47 @@ def _columns(cls: type) -> tuple[_Column, ...]:
         hints = get_type_hints(cls)
     except (NameError, TypeError, AttributeError, SyntaxError) as error:
         raise WrongType(cls.__name__, "type hints that are known", str(error)) from None
+    # A command and an event tell how each field is checked (``market._messages``).
+    told = {name: (path, check) for name, path, check, _ in getattr(cls, "_checks", ())}
     columns = []
     for attribute in _fields(cls):
         path = f"{cls.__name__}.{attribute.name}"
         if attribute.name in {"schema", "type"} or attribute.name != attribute.alias:
             raise WrongType(path, "a public field not called schema or type", attribute.name)
-        codec = codec_of(hints.get(attribute.name), path)
+        codec = _codec_of_field(hints.get(attribute.name), path, told.get(attribute.name))
         key = attribute.metadata.get("stored_as", attribute.name)
-        columns.append(_Column(key, attribute.name, codec, attribute.default is NOTHING))
+        checks = tuple(_checks_of(attribute, told.get(attribute.name)))
+        required = attribute.default is NOTHING
+        columns.append(_Column(key, attribute.name, codec, required, checks))
     return tuple(columns)
+
+
+def _codec_of_field(hint: Any, path: str, told: tuple[str, Any] | None) -> Codec:
+    """Return the codec of a field: of a number between bounds, if its check is known to have some.
+
+    Args:
+        hint: Its type.
+        path: What messages call it.
+        told: What its check calls it, and the check, if its class tells it.
+    """
+    bounds = None if told is None else BOUNDS.get(told[1])
+    if bounds is None:
+        return codec_of(hint, path)
+    codec = whole_codec(*bounds)
+    return _optional(codec) if NoneType in get_args(hint) else codec
+
+
+def _checks_of(
+    attribute: Attribute[Any], told: tuple[str, Any] | None
+) -> Iterator[Callable[[Any], object]]:
+    """Yield what looks at the value of a field by itself, and refuses it."""
+    converter, validator = attribute.converter, attribute.validator
+    if told is not None:
+        yield lambda value: told[1](value, told[0])
+    if converter is not None and not isinstance(converter, Converter):
+        yield converter
+    if validator is not None:
+        yield lambda value: validator(None, attribute, value)
 
 
 def _fields(cls: type) -> tuple[Attribute[Any], ...]:
@@ -390,7 +427,10 @@ def _explain(cls: type, value: Any, path: str, faults: list[RuleViolation]) -> A
     for column in columns:
         where = f"{path}.{column.key}"
         if column.key in value:
-            found[column.name] = column.codec.explain(value[column.key], where, faults)
+            told = len(faults)
+            kept = found[column.name] = column.codec.explain(value[column.key], where, faults)
+            if len(faults) == told and kept is not None:
+                faults += islice(_refusals(column.checks, kept, path), 1)
         elif column.required:
             faults.append(RuleViolation(where, "a value", "none"))
     if len(faults) > before:
@@ -400,11 +440,29 @@ def _explain(cls: type, value: Any, path: str, faults: list[RuleViolation]) -> A
     try:
         return cls(**found)
     except RuleViolation as fault:
-        field = fault.path.partition(".")[2] or fault.path  # without the class's own word for it
-        faults.append(type(fault)(f"{path}.{field}", fault.need, fault.got))
+        faults.append(_placed(fault, path))
     except IllegalMove as error:
         faults.append(RuleViolation(path, "moves that are possible", str(error)))
     return None
+
+
+def _refusals(
+    checks: Iterable[Callable[[Any], object]], value: object, path: str
+) -> Iterator[RuleViolation]:
+    """Yield what checks of a field refuse; what else they raise, the class says when it is made."""
+    for check in checks:
+        try:
+            check(value)
+        except RuleViolation as fault:
+            yield _placed(fault, path)
+        except Exception:  # noqa: BLE001 - whatever a class of somebody else's raises
+            return
+
+
+def _placed(fault: RuleViolation, path: str) -> RuleViolation:
+    """Return a fault as one of an object of a document, without the class's own word for it."""
+    field = fault.path.partition(".")[2] or fault.path
+    return type(fault)(f"{path}.{field}", fault.need, fault.got)
 
 
 def _defined(cls: type, definitions: Definitions, *, tagged: bool) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, Final, TypeVar, overload
+from types import UnionType
+from typing import Any, Final, TypeVar, Union, get_args, get_origin, overload
 
 from attrs import has
 from cattrs import ForbiddenExtraKeysError
@@ -136,7 +137,8 @@ def structure(kind: Any, data: object, source: str = "document") -> Any:
         source: What messages call it.
 
     Raises:
-        InvalidDocument: Data that means no such value, with every fault of it.
+        InvalidDocument: Data that means no such value: the faults of all its fields together, and
+            of each object whose fields are right the first that its class finds.
         WrongType: ``kind`` is nothing that a document can hold.
 
     >>> from numgenius_core import CurveSchedule
@@ -215,7 +217,12 @@ def from_json(text: str | bytes, kind: Any = None, *, source: str = "document") 
         WrongType: ``text`` is neither text nor bytes.
         ParseError: It is no JSON, a document of another schema or of a class that is not known,
             or longer than 256 MiB.
-        InvalidDocument: A value with faults, all of them together.
+        InvalidDocument: A value with faults: those of all its fields together, and of each object
+            whose fields are right the first that its class finds.
+
+    A union is typed ``Any``: of commands and events,
+    :func:`~numgenius_core.market.journal.command_from_json` and
+    :func:`~numgenius_core.market.journal.event_from_json` say what comes.
 
     >>> from numgenius_core import Block
     >>> from numgenius_core.documents import from_json
@@ -267,14 +274,15 @@ def _without_document(path: str, given: object, fault: RuleViolation) -> WrongTy
     return WrongType(path, f"what a document can hold ({why})", shown(given))
 
 
-def json_schema(kinds: type | Iterable[type] = _CLASSES) -> dict[str, Any]:
+def json_schema(kinds: type | UnionType | Iterable[type] = _CLASSES) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of the documents of some classes.
 
     It accepts all that :func:`to_json` writes. What it cannot say (an end after its start), the
     classes check.
 
     Args:
-        kinds: The classes, or one class; by default those that :func:`from_json` knows by name.
+        kinds: The classes, one class or a union of classes, such as ``commands.Command``; by
+            default those that :func:`from_json` knows by name.
 
     Raises:
         WrongType: One of ``kinds`` is no attrs class, or nothing that a document can hold.
@@ -306,8 +314,10 @@ def json_schema(kinds: type | Iterable[type] = _CLASSES) -> dict[str, Any]:
     }
 
 
-def _as_classes(kinds: type | Iterable[type]) -> tuple[type, ...]:
-    found = (kinds,) if isinstance(kinds, type) else as_tuple(kinds, "kinds")
+def _as_classes(kinds: type | UnionType | Iterable[type]) -> tuple[type, ...]:
+    if get_origin(kinds) in (Union, UnionType):
+        kinds = get_args(kinds)
+    found = (kinds,) if isinstance(kinds, type) else as_tuple(kinds, "kinds")  # type: ignore[arg-type]
     for index, cls in enumerate(found):
         if not isinstance(cls, type):
             raise WrongType(f"kinds[{index}]", "a class", shown(cls))

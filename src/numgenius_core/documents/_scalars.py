@@ -18,13 +18,13 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import Enum
 from fractions import Fraction
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from math import gcd
 from typing import Any, Final
 
 from attrs import frozen
 
-from numgenius_core._checks import MAX_DEPTH, MAX_GPUS, number_need, plain_json
+from numgenius_core._checks import BOUNDS, MAX_DEPTH, MAX_GPUS, check_id, number_need, plain_json
 from numgenius_core._numbers import (
     LONGEST_SHARE,
     PICO,
@@ -33,6 +33,7 @@ from numgenius_core._numbers import (
     whole_seconds,
 )
 from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.ids import ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.intervals import parse_instant
 from numgenius_core.money import TICKS_PER_DOLLAR, TICKS_PER_STEP, Money
 from numgenius_core.rates import MAX_RATE, PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
@@ -49,6 +50,7 @@ Definitions = dict[tuple[type, bool], Any]
 Explain = Callable[[Any, str, list[RuleViolation]], Any]
 """Makes a value of JSON at a path; adds every fault of it to the list."""
 
+_IDS: Final[tuple[object, ...]] = (MachineId, OfferId, ContractId, VolumeId)
 _KINDS: Final = (PerGpuHour, PerHour, PerGbMonth, PerGb)
 _MAX_STEPS: Final = MAX_RATE * MAX_GPUS * PICO  # of the dearest machine
 _MAX_DOLLARS: Final = 10**30
@@ -91,6 +93,7 @@ def scalar_codec(kind: object, path: str) -> Codec:
     """
     if isinstance(kind, tuple) or kind is Rate:
         return _mixed(kind if isinstance(kind, tuple) else (Rate,), path)
+    kind = kind if kind in _SCALARS else getattr(kind, "__supertype__", kind)
     if kind in _SCALARS:
         return _SCALARS[kind]
     if isinstance(kind, type) and issubclass(kind, Rate):
@@ -121,11 +124,17 @@ def _scalar(write: Write, read: Read, **schema: Any) -> Codec:
 # -- whole numbers, truths, text ---------------------------------------------------------------
 
 
-def _whole(value: Any, _: Any = None) -> int:
-    if type(value) is int and -MAX_WHOLE <= value <= MAX_WHOLE:
-        return value
-    error = RuleViolation if type(value) is int else WrongType
-    raise error("", f"a whole number from -{MAX_WHOLE:,} to {MAX_WHOLE:,}", shown(value))
+@cache
+def whole_codec(least: int, most: int) -> Codec:
+    """Return the codec of whole numbers between bounds, which the schema says, too."""
+
+    def read(value: Any, _: Any = None) -> int:
+        if type(value) is int and least <= value <= most:
+            return value
+        error = RuleViolation if type(value) is int else WrongType
+        raise error("", f"a whole number from {least:,} to {most:,}", shown(value))
+
+    return _scalar(read, read, type="integer", minimum=least, maximum=most)
 
 
 def _truth(value: Any, _: Any = None) -> bool:
@@ -310,7 +319,7 @@ def _mixed(kinds: tuple[type, ...], path: str) -> Codec:
 
     def read(value: Any, _: Any = None) -> Any:
         if type(value) is int and int in others:
-            return _whole(value)
+            return others[int].read(value, None)
         if type(value) is not str:
             raise WrongType("", need, shown(value))
         amount, blank, unit = value.partition(" ")
@@ -387,7 +396,8 @@ def _text_faults(value: Any, path: str) -> Iterator[RuleViolation]:
 
 
 _SCALARS: Final[Mapping[object, Codec]] = {
-    int: _scalar(_whole, _whole, type="integer", minimum=-MAX_WHOLE, maximum=MAX_WHOLE),
+    int: whole_codec(-MAX_WHOLE, MAX_WHOLE),
+    **dict.fromkeys(_IDS, whole_codec(*BOUNDS[check_id])),
     bool: _scalar(_truth, _truth, type="boolean"),
     str: _scalar(_text, _text, type="string"),
     Fraction: _scalar(

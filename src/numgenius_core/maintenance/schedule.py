@@ -96,8 +96,7 @@ class MaintenanceWindow:
         check_kind(self.category, Category, "window.category")
         check_id(self.id, "window.id")
         check_kind(self.locked, bool, "window.locked")
-        if self.reason != "":
-            check_text(self.reason, "window.reason", 1_000)
+        check_text(self.reason, "window.reason", 1_000, empty=True)
 
     def status(self, now: datetime) -> WindowStatus:
         """Return whether the window is upcoming, ongoing or completed at the instant ``now``.

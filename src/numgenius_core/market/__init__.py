@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from numgenius_core.market._dispatch import (
     Archive,
     CommandResult,
+    VolumeArchive,
     decide,
     evolve,
     execute,
@@ -42,6 +43,7 @@ __all__ = [
     "PromiseState",
     "RentedVolume",
     "Settings",
+    "VolumeArchive",
     "VolumeListing",
     "decide",
     "evolve",

@@ -42,8 +42,7 @@ def kind(wanted: type) -> Check:
 
 def printable(value: object, path: str) -> None:
     """Refuse what is no printable text of at most 1,000 characters; it may be empty."""
-    if value != "":
-        check_text(value, path, 1_000)
+    check_text(value, path, 1_000, empty=True)
 
 
 def truth(value: object, path: str) -> None:

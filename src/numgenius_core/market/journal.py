@@ -1,4 +1,4 @@
-"""Events and whole markets as JSON: what a service stores.
+"""Commands, events and whole markets as JSON: what a service is asked, and what it stores.
 
 The events are all there is to keep; each is one line of versioned JSON
 (:mod:`numgenius_core.documents`). A snapshot is a shortcut: the state as one document, so that a
@@ -32,16 +32,42 @@ from numgenius_core.market._fitting import Fitting
 from numgenius_core.market._ledger import Ledger
 from numgenius_core.market._persistent import Table
 from numgenius_core.market._settings import Settings
+from numgenius_core.market.commands import Command
 from numgenius_core.market.events import Event
 from numgenius_core.market.state import Account, MachineState, Market, queue_of
 from numgenius_core.money import ZERO, Money
 
-__all__ = ["Snapshot", "event_from_json", "event_to_json", "market_from_json", "market_to_json"]
+__all__ = [
+    "command_from_json",
+    "event_from_json",
+    "event_to_json",
+    "market_from_json",
+    "market_to_json",
+]
 
 
 def __dir__() -> list[str]:
     """Return what there is to use."""
     return sorted(__all__)
+
+
+def command_from_json(text: str | bytes) -> Command:
+    """Return the command of a document: what a service is asked to do.
+
+    :func:`~numgenius_core.documents.to_json` writes one, and
+    ``numgenius_core.documents.json_schema(Command)`` says what they look like.
+
+    Raises:
+        ParseError: It is no JSON, or of another schema.
+        InvalidDocument: It is no command, with the faults of all its fields.
+        WrongType: It is neither text nor bytes.
+
+    >>> from numgenius_core.market.journal import command_from_json
+    >>> command_from_json('{"schema": "numgenius/1", "type": "Stop", "by": "ann", "contract": 7}')
+    Stop(by='ann', contract=7)
+    """
+    command: Command = from_json(text, Command, source="command")
+    return command
 
 
 def event_to_json(event: Event) -> str:
@@ -68,7 +94,7 @@ def event_from_json(text: str | bytes) -> Event:
 
     Raises:
         ParseError: It is no JSON, or of another schema.
-        InvalidDocument: It is no event, with every fault.
+        InvalidDocument: It is no event, with the faults of all its fields.
         WrongType: It is neither text nor bytes.
 
     >>> from datetime import UTC, datetime

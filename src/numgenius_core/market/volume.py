@@ -14,7 +14,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from numgenius_core._accrual import accrued
-from numgenius_core._checks import check_kind
+from numgenius_core._checks import BOUNDS, check_kind
 from numgenius_core._numbers import fraction, whole_number
 from numgenius_core.billing.history import MachineWent
 from numgenius_core.billing.volumes import VolumeHistory
@@ -155,6 +155,9 @@ def check_size(size: int, path: str) -> None:
         RuleViolation: It is below 1.
     """
     whole_number(size, path, 1, MAX_MB)
+
+
+BOUNDS[check_size] = (1, MAX_MB)
 
 
 def next_end(volumes: Iterable[RentedVolume], listing: VolumeListing | None) -> datetime | None:
