@@ -261,6 +261,18 @@ DAMAGE: dict[str, tuple[Callable[[Document], object], str]] = {
         lambda d: _put(d, version=-5),
         "version: need a number from 0 on, got -5",
     ),
+    "fewer events than numbers": (
+        lambda d: _put(d, version=d["last"] - 1),
+        "version: need at least 11: an event gives one number, and so many were given, got 10",
+    ),
+    "an instance destroyed tomorrow": (
+        lambda d: _put(_machine(d), last_destroyed="2027-01-01T00:00:00Z"),
+        "machines[0].last_destroyed: need an instant up to 2026-01-01 00:01:00+00:00, that of the ",
+    ),
+    "a volume deleted tomorrow, of a machine taken away": (
+        lambda d: _put(_account(d, HOST), last_deleted="2027-01-01T00:00:00Z"),
+        "accounts[2].last_deleted: need an instant up to 2026-01-01 00:01:00+00:00, that of the ",
+    ),
     "money that nobody paid in": (
         lambda d: _put(d, credited="5.00"),
         "credited: need $2000.00, what there is, got $5.00",

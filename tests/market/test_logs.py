@@ -1026,6 +1026,13 @@ class TestRegions:
         assert came == Money(100 - left) == views.balance(east.market, there, START) - Money(100)
 
 
+def events_alone(log: Log) -> Log:
+    """Return a log with the same events and no checkpoint."""
+    other = MemoryLog()
+    other.append(0, [Entry(events=log.read())])
+    return other
+
+
 class TestWhatIsRefused:
     """DOMAIN 13: bad input is refused with its place, and changes nothing."""
 
@@ -1085,6 +1092,23 @@ class TestWhatIsRefused:
         other.catch_up()
         for each in (one, other, Writer(one.log)):
             assert (list(each.instances), list(each.volumes)) == ([contract], [volume])
+
+    def test_what_is_gone_stays_in_its_place_in_later_checkpoints(self) -> None:
+        """Log.keep: "the first n are those of an earlier checkpoint that had n"."""
+        writer, kept = furnished(MemoryLog()), list[Checkpoint]()
+        offer = writer.market.machine(MachineId(1)).offer_id(0)
+        bids = [
+            c.Rent(by=ANN, offer=offer, mode=Mode.INTERRUPTIBLE, bid=PerHour(dollars))
+            for dollars in (1, 2)
+        ]
+        events = writer.execute(*bids, at=second(1))
+        first, second_one = (each.contract.id for each in find_events(events, ContractCreated))
+        for contract in (second_one, first):  # not in the order of their numbers
+            writer.execute(c.Destroy(by=ANN, contract=contract), at=second(2))
+            kept.append(writer.checkpoint())
+        assert [list(each.instances) for each in kept] == [[second_one], [second_one, first]]
+        for other in (Writer(writer.log), Writer(events_alone(writer.log))):
+            assert list(other.checkpoint().instances) == [second_one, first]
 
     def test_a_checkpoint_is_nobodys_to_change(self) -> None:
         writer = furnished(MemoryLog())

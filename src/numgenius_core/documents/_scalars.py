@@ -35,7 +35,7 @@ from numgenius_core._numbers import (
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.intervals import parse_instant
-from numgenius_core.money import TICKS_PER_DOLLAR, TICKS_PER_STEP, Money
+from numgenius_core.money import TICKS_PER_DOLLAR, TICKS_PER_STEP, ZERO, Money
 from numgenius_core.rates import MAX_RATE, PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
 
 MAX_WHOLE: Final = 2**63 - 1
@@ -210,6 +210,8 @@ def _write_money(value: Money) -> str:
 
 def _money(value: Any, _: Any = None) -> Money:
     need = f"dollars as text up to {_MAX_DOLLARS:,}, exact to a tick"
+    if value == "0":  # most amounts of an instance that is over
+        return ZERO
     if not isinstance(value, str):
         raise WrongType("", need, shown(value))
     if match := _RATIO.fullmatch(value):

@@ -117,8 +117,8 @@ class Checkpoint:
 
     Attributes:
         market: After ``market.version`` events.
-        instances: Those destroyed until then.
-        volumes: Those deleted until then.
+        instances: Those destroyed until then, in the order in which they were.
+        volumes: Those deleted until then, in the order in which they were.
 
     Raises:
         WrongType: No market, or what is no mapping.
@@ -183,11 +183,21 @@ class Log(ABC):
 
     @abstractmethod
     def checkpoint(self) -> Checkpoint | None:
-        """Return the latest checkpoint; ``None`` if there is none."""
+        """Return the latest checkpoint; ``None`` if there is none.
+
+        All that was ever destroyed or deleted is in it, and a start reads all of that: where that
+        takes longer than to read the events again, keep checkpoints seldom, or none.
+        """
 
     @abstractmethod
     def keep(self, checkpoint: Checkpoint) -> None:
-        """Keep a checkpoint, which shortens the next start; older ones may go."""
+        """Keep a checkpoint, which shortens the next start; older ones may go.
+
+        Its mappings only grow, in the order in which instances were destroyed and volumes deleted:
+        the first n are those of an earlier checkpoint that had n, whichever writer made it, and
+        none of them changes. So what was kept once need not be written again:
+        ``islice(checkpoint.instances.items(), n, None)`` are the new ones.
+        """
 
     @property
     def epoch(self) -> int:

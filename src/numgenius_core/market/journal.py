@@ -175,6 +175,10 @@ def _by_key(table: Table[Any, Any]) -> tuple[Any, ...]:
 def market_from_json(text: str | bytes) -> Market:
     """Return the market of a document.
 
+    Its ``version`` says after how many events it was taken: where a start goes on to read, and what
+    a log compares. Nothing else in it knows that number, so it is believed, like the rest of what a
+    snapshot says only once. Keep snapshots as safe as the events, and number them as these are.
+
     Raises:
         ParseError: It is no JSON, or of another schema.
         InvalidDocument: It is no market, with every fault; or its parts do not fit together, with
@@ -227,6 +231,9 @@ def _misfits(kept: Snapshot) -> Iterator[RuleViolation]:
     for name in ("version", "last"):
         if getattr(kept, name) < 0:
             yield RuleViolation(name, "a number from 0 on", str(getattr(kept, name)))
+    if 0 <= kept.version < kept.last:
+        need = f"at least {kept.last}: an event gives one number, and so many were given"
+        yield RuleViolation("version", need, str(kept.version))
     fitting = Fitting(kept.now, kept.last, kept.machines, kept.accounts, kept.platform)
     yield from fitting.faults()
     there = fitting.held() + kept.paid_out
