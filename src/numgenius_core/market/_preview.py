@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from fractions import Fraction
-from itertools import islice
+from functools import cached_property
 from typing import Final
 
 from attrs import field, frozen
@@ -95,9 +95,8 @@ class Preview(Tabular):
     @property
     def accounts(self) -> tuple[AccountId, ...]:
         """Whom the command's events concern, in the order of their names."""
-        begun = len(self.due)
-        found = {whose for _, whose, _ in islice(self._owned(), begun, None) if whose is not None}
-        return tuple(sorted(found))
+        owned = self._owned[len(self.due) :]
+        return tuple(sorted({whose for _, whose, _ in owned if whose is not None}))
 
     def concerns(self, event: e.Event) -> tuple[AccountId, ...]:
         """Return whom an event of this preview concerns.
@@ -107,19 +106,26 @@ class Preview(Tabular):
         Args:
             event: One of :attr:`events` or :attr:`due`.
         """
-        found = next((whose for each, whose, _ in self._owned() if each == event), None)
+        found = self._whose.get(event)
         return () if found is None else (found,)
 
-    def _owned(self) -> Iterator[tuple[e.Event, AccountId | None, str]]:
-        """Yield each event, whose it is, and what it is about, on the market right before it."""
-        market = Builder(self.before)
+    @cached_property
+    def _whose(self) -> dict[e.Event, AccountId | None]:
+        """Whose each event is: of two that are alike, the first one's."""
+        return {event: whose for event, whose, _ in reversed(self._owned)}
+
+    @cached_property
+    def _owned(self) -> tuple[tuple[e.Event, AccountId | None, str], ...]:
+        """Each event, whose it is, and what it is about, on the market right before it."""
+        market, owned = Builder(self.before), []
         for event in (*self.due, *self.events):
             try:
                 about, whose = subject_of(market, event), owner_of(market, event)
                 apply_foreign(market, event)
             except NumgeniusError:  # put together by hand, of another market's events
                 about, whose = "market", None
-            yield event, whose, about
+            owned.append((event, whose, about))
+        return tuple(owned)
 
     def table(self) -> ResultTable:
         """Return what would change, a row each: of the listing, of contracts, and what happens."""
@@ -144,7 +150,7 @@ class Preview(Tabular):
         for verdict in self.verdicts:
             contract = verdict.contract
             yield f"contract {contract.id}", contract.client, *_of_verdict(verdict)
-        for event, whose, about in islice(self._owned(), len(self.due), None):
+        for event, whose, about in self._owned[len(self.due) :]:
             if not isinstance(event, _OF_LISTING):
                 yield about, whose or "", *_facts(event)
 
