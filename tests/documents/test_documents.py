@@ -695,7 +695,7 @@ class TestWhatDocumentsDoNotHold:
 
 def schedule_class(name: str, **fields: Any) -> type[ReservedSchedule]:
     """Return a schedule of somebody else's, defined as it may be at any time: now."""
-    methods = {"rate": lambda *_: Fraction(0), "months": lambda *_: Fraction(0)}
+    methods = {"discount": lambda *_: Fraction(0), "months": lambda *_: Fraction(0)}
     body = methods | {"__annotations__": fields, "__module__": "mine"}
     made: type[ReservedSchedule] = frozen(type(name, (ReservedSchedule,), body))
     return made
