@@ -17,15 +17,18 @@ from numgenius_core.billing import (
     LineKind,
     Moved,
     Prepaid,
+    Reconciled,
     Reconciliation,
     Settled,
     Statement,
     Transferred,
     VolumeHistory,
     reconcile,
+    reconciling,
     statement,
     volume_statement,
 )
+from numgenius_core.billing.metering import clipped
 from numgenius_core.billing.reconciling import _KIND_OF
 from numgenius_core.contracts import InstanceEvent, Volume, VolumeContract, agree
 from numgenius_core.errors import RuleViolation, WrongType
@@ -146,14 +149,98 @@ class TestARealRow:
             ("gpu", str(four), "40.000", "37.344", "2.656", "not explained"),
             ("gpu", str(fifth), "0.000", "9.336", "-9.336", "not billed"),
             ("disk", str(all_five), "1.000", "1.000", "0.000", ""),
+            ("in all", "", "41.000", "47.680", "-6.680", ""),
         )
         assert found.table().title == ""
         head = ("charge", "period", "billed $", "explained $", "difference $", "")
         assert found.table().head == head
         assert found.to_dicts()[0]["billed"] == 40.0
+        verdicts = [row["verdict"] for row in found.to_dicts()]
+        assert verdicts == ["not explained", "not billed", "agrees"]
         assert [(row["start"], row["end"]) for row in found.to_dicts()] == [
             (each.start, each.end) for each in (four, fifth, all_five)
         ]
+
+
+class TestManyCharges:
+    """Each second is looked up, and no charge looks at every line."""
+
+    @staticmethod
+    def a_day_each(days: int) -> tuple[Statement, list[Charge]]:
+        """Return a statement whose instance is stopped each night, and a charge for each day."""
+        facts: list[Any] = []
+        for day in range(days):
+            noon = T0 + (day + 0.5) * DAY
+            facts.append(Moved(at=noon, event=InstanceEvent.STOPPED))
+            facts.append(Transferred(at=noon, sent=10**9))
+            again = (InstanceEvent.STARTED, InstanceEvent.RESUMED)
+            facts += [Moved(at=noon + DAY / 4, event=event) for event in again]
+        found = bill(days, *sorted(facts, key=lambda fact: fact.at))
+        charges = [gpu(day + 0.1, day + 0.9, "5.601") for day in range(days)]
+        sent = [
+            Charge(kind=ChargeKind.UPLOAD, period=span(day, day + 1), amount=Money("0.02"))
+            for day in range(days)
+        ]
+        return found, charges + sent
+
+    @pytest.mark.parametrize("days", [20, 40])
+    def test_lines_are_read_once_for_each_charge(
+        self, days: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found, charges = self.a_day_each(days)
+        read: list[Any] = []
+
+        def counted(lines: Any, period: Interval) -> Any:
+            read.extend(lines)
+            return clipped(lines, period)
+
+        monkeypatch.setattr(reconciling, "clipped", counted)
+        rows = reconcile(found, charges).rows
+        assert len(rows) > 2 * days
+        assert len(read) <= len(found.lines) + 2 * len(rows)
+
+    @pytest.mark.parametrize("days", [20, 40])
+    def test_a_table_looks_at_each_row_a_few_times(
+        self, days: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = reconcile(*self.a_day_each(days))
+        looks: list[Reconciled] = []
+
+        def counted(row: Reconciled) -> Money:
+            looks.append(row)
+            return row.billed - row.explained
+
+        monkeypatch.setattr(Reconciled, "difference", property(counted))
+        assert len(found.table().rows) == len(found.rows) + 1
+        assert len(looks) <= 4 * len(found.rows)
+
+    @given(st.data())
+    def test_as_it_is_second_by_second(self, data: st.DataObject) -> None:
+        """Each hour is explained by the charge of its kind that begins first, whatever they are."""
+        found, _ = self.a_day_each(4)
+        hours = st.integers(-10, 110)
+        pairs = data.draw(st.lists(st.tuples(hours, hours), max_size=8))
+        charges = [gpu(min(a, b) / 24, max(a, b) / 24, "1") for a, b in pairs if a != b]
+        explained: dict[int, Money] = {}
+        for hour in range(4 * 24):
+            paid = Money.sum(
+                line.billed
+                for line in clipped(found.lines, span(hour / 24, (hour + 1) / 24))
+                if line.kind is LineKind.ON_DEMAND
+            )
+            start = T0 + hour * timedelta(hours=1)
+            over = [c for c in charges if start in c.period]
+            first = min(over, key=lambda c: (c.period.start, c.period.end), default=None)
+            whose = -1 if first is None else charges.index(first)
+            explained[whose] = explained.get(whose, ZERO) + paid
+        rows = [r for r in reconcile(found, charges).rows if r.kind is ChargeKind.GPU]
+        billed = [row for row in rows if row.billed]
+        assert len(billed) == len(charges)
+        assert Money.sum(r.explained for r in rows if not r.billed) == explained.get(-1, ZERO)
+        for index, charge in enumerate(charges):
+            same = [row.explained for row in billed if row.period == charge.period]
+            if charges.index(charge) == index:
+                assert Money.sum(same) == explained.get(index, ZERO)
 
 
 class TestAPromiseOfUptime:
@@ -194,7 +281,7 @@ class TestAPromiseOfUptime:
         credit = bill.amount_of(LineKind.SERVICE_CREDIT)
         assert f"{fee + credit:.2f}" == "-80.12"
         assert (row.kind, row.billed, row.explained) == (ChargeKind.SLA, ZERO, fee + credit)
-        assert found.table().rows[-1][-1] == "not credited"
+        assert found.table().rows[-2][-1] == found.to_dicts()[-1]["verdict"] == "not credited"
         assert not found.agrees
         assert reconcile(bill, [compute, self.net(0, 4, fee + credit)]).agrees
         only_fee = reconcile(bill, [compute, self.net(0, 4, fee)])

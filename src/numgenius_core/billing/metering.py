@@ -138,6 +138,20 @@ class Line:
         return self.amount - self.covered
 
     @property
+    def unit(self) -> str | None:
+        """What ``quantity`` counts: ``seconds`` or ``bytes``; ``None`` of a payment or a credit."""
+        if self.kind in TIMED:
+            return "seconds"
+        return "bytes" if self.kind in (LineKind.UPLOAD, LineKind.DOWNLOAD) else None
+
+    @property
+    def size_unit(self) -> str | None:
+        """What ``size`` counts: ``GPUs``, or ``MB`` of a disk or a volume; else ``None``."""
+        if self.kind in GPU:
+            return "GPUs"
+        return "MB" if self.kind in STORED else None
+
+    @property
     def listed(self) -> Money:
         """What it would cost at the list price."""
         rate = self.list_rate

@@ -15,17 +15,19 @@ say whose it is may be of any statement.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import timedelta
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, Final
+from itertools import accumulate
+from typing import Any, Final, Literal
 
 from attrs import evolve, field, frozen
 
 from numgenius_core._checks import ReadOnly, as_tuple, check_id, check_kind, read_only_json
-from numgenius_core._tables import Tabular
+from numgenius_core._tables import Number, Tabular, numbers
 from numgenius_core._tables.result import ResultTable
-from numgenius_core.billing.metering import Line, LineKind, clipped
+from numgenius_core.billing.metering import TIMED, Line, LineKind, clipped
 from numgenius_core.billing.statements import Statement
 from numgenius_core.billing.volumes import VolumeStatement
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
@@ -152,17 +154,17 @@ class Reconciliation(Tabular):
     @property
     def unexplained(self) -> tuple[Reconciled, ...]:
         """The rows that bill more than the statement explains."""
-        return tuple(row for row in self.rows if row.difference > self.tolerance)
+        return tuple(row for row in self.rows if _excess(row, self.tolerance) > 0)
 
     @property
     def unbilled(self) -> tuple[Reconciled, ...]:
         """The rows in which the statement has more than is billed."""
-        return tuple(row for row in self.rows if -row.difference > self.tolerance)
+        return tuple(row for row in self.rows if _excess(row, self.tolerance) < 0)
 
     @property
     def agrees(self) -> bool:
         """Whether every row agrees."""
-        return not self.unexplained and not self.unbilled
+        return not any(_excess(row, self.tolerance) for row in self.rows)
 
     @property
     def difference(self) -> Money:
@@ -170,7 +172,7 @@ class Reconciliation(Tabular):
         return Money.sum(row.difference for row in self.rows)
 
     def table(self) -> ResultTable:
-        """Return each row in tenths of a cent, with what is wrong in it."""
+        """Return each row in tenths of a cent, with what is wrong in it, and their total."""
         rows = [
             (
                 row.kind.value,
@@ -178,20 +180,48 @@ class Reconciliation(Tabular):
                 f"{row.billed:,.3f}",
                 f"{row.explained:,.3f}",
                 f"{row.difference:,.3f}",
-                self._fault(row),
+                _fault(row, self.tolerance),
             )
             for row in self.rows
         ]
+        billed = Money.sum(row.billed for row in self.rows)
+        explained = Money.sum(row.explained for row in self.rows)
+        in_all = (f"{billed:,.3f}", f"{explained:,.3f}", f"{self.difference:,.3f}")
+        rows.append(("in all", "", *in_all, ""))
         head = ("charge", "period", "billed $", "explained $", "difference $", "")
         return ResultTable(title="", head=head, rows=tuple(rows))
 
-    def _fault(self, row: Reconciled) -> str:
-        if row in self.unexplained:
-            return "not explained" if row.billed else "not credited"
-        return "not billed" if row in self.unbilled else ""
+    def to_dicts(self) -> list[dict[str, Number]]:
+        """Return a dict for each row, as ``pandas.DataFrame(…)`` takes them, with its ``verdict``.
+
+        That is ``agrees``, ``not explained``, ``not credited`` or ``not billed``.
+        """
+        return [
+            {**numbers(row), "verdict": _fault(row, self.tolerance) or "agrees"}
+            for row in self.rows
+        ]
 
     def _rows(self) -> Iterable[object]:
         return self.rows
+
+
+def _excess(row: Reconciled, tolerance: Money) -> Literal[-1, 0, 1]:
+    """Return 1 where more is billed than explained, -1 where less is, 0 where the row agrees."""
+    difference = row.difference
+    if abs(difference) <= tolerance:
+        return 0
+    return 1 if difference > ZERO else -1
+
+
+def _fault(row: Reconciled, tolerance: Money) -> str:
+    """Return what is wrong in a row, nothing if it agrees."""
+    match _excess(row, tolerance):
+        case 1:
+            return "not explained" if row.billed else "not credited"
+        case -1:
+            return "not billed"
+        case _:
+            return ""
 
 
 def reconcile(
@@ -248,22 +278,26 @@ def reconcile(
     for kind in ChargeKind:
         said = [line for line in lines if _KIND_OF.get(line.kind) is kind]
         billed = [each for each in known if each.kind is kind]
-        rows += _side_by_side(kind, said, billed, statement.period)
+        rows += _side_by_side(kind, _Said(said), billed, statement.period)
     return Reconciliation(rows=rows, tolerance=tolerance)
 
 
 def _side_by_side(
-    kind: ChargeKind, lines: list[Line], charges: list[Charge], period: Interval
+    kind: ChargeKind, said: _Said, charges: list[Charge], period: Interval
 ) -> Iterator[Reconciled]:
-    """Yield the charges of a kind, and the times without one, beside what the lines say."""
-    free = [period]  # what no charge has explained yet
+    """Yield the charges of a kind, and the times without one, beside what a statement says."""
+    # Charges come by their start, so all before the latest end so far is explained, or a gap.
+    reached, gaps = period.start, []
     for each in sorted(charges, key=lambda one: (one.period.start, one.period.end)):
-        taken = [part for part in (span.overlap(each.period) for span in free) if part]
-        free = [left for span in free for left in _without(span, each.period)]
-        paid = _paid(lines, taken)
+        begin, end = each.period.start, min(each.period.end, period.end)
+        if reached < begin:
+            gaps.append((reached, min(begin, period.end)))
+        paid = said.paid(max(begin, reached), end)
+        reached = max(reached, end)
         yield Reconciled(kind=kind, period=each.period, billed=each.amount, explained=paid)
-    for span in free:
-        if paid := _paid(lines, [span]):
+    for begin, end in (*gaps, (reached, period.end)):
+        if paid := said.paid(begin, end):
+            span = Interval(begin, end)
             yield Reconciled(kind=kind, period=span, billed=ZERO, explained=paid)
 
 
@@ -275,15 +309,24 @@ def _in_its_day(line: Line, period: Interval) -> Line:
     return evolve(line, period=Interval(at - _SECOND, at))
 
 
-def _paid(lines: Iterable[Line], spans: Iterable[Interval]) -> Money:
-    """Return what the balance paid in some spans of time."""
-    known = list(lines)
-    return Money.sum(part.billed for span in spans for part in clipped(known, span))
+class _Said:
+    """The lines of a statement that charges of a kind are held against, found by their time."""
 
+    def __init__(self, lines: Sequence[Line]) -> None:
+        # Lines that last follow each other, and those of an instant lie within others: held apart,
+        # each span finds its own by halving, and passes no other.
+        in_order = sorted(lines, key=lambda line: line.period.start)
+        self._lasting = [line for line in in_order if line.kind in TIMED]
+        self._starts = [line.period.start for line in self._lasting]
+        self._ends = list(accumulate((line.period.end for line in self._lasting), max))
+        self._instants = [line for line in in_order if line.kind not in TIMED]
+        self._at = [line.period.start for line in self._instants]
 
-def _without(span: Interval, taken: Interval) -> list[Interval]:
-    """Return what is left of a span of time."""
-    if span.overlap(taken) is None:
-        return [span]
-    edges = ((span.start, taken.start), (taken.end, span.end))
-    return [Interval(start, end) for start, end in edges if start < end]
+    def paid(self, start: datetime, end: datetime) -> Money:
+        """Return what the balance paid from an instant to another; nothing if that is no time."""
+        if start >= end:
+            return ZERO
+        first, last = bisect_right(self._ends, start), bisect_left(self._starts, end)
+        parts = list(clipped(self._lasting[first:last], Interval(start, end)))
+        parts += self._instants[bisect_left(self._at, start) : bisect_left(self._at, end)]
+        return Money.sum(part.billed for part in parts)

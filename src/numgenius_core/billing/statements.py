@@ -164,7 +164,7 @@ def _measure(line: Line) -> str:
     if line.rate is None:
         return ""
     size = f"{decimal_text(gigabytes(line.size))} GB × " if line.kind in STORED else ""
-    return f"{size}{line.quantity:,} {'seconds' if line.kind in TIMED else 'bytes'}"
+    return f"{size}{line.quantity:,} {line.unit}"
 
 
 def statement(history: History, period: Interval) -> Statement:
