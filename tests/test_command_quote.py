@@ -34,8 +34,8 @@ DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
 needs_records = pytest.mark.skipif(DATA is None, reason="needs the real records")
 REASONS = [
     *("skipped", "repeated", "where", "not_rentable", "ends", "reservation", "disk"),
-    *("disk_unknown", "not_verified", "external", "claim", "no_reserved_price", "bid"),
-    "price_unknown",
+    *("disk_unknown", "not_verified", "external", "claim", "no_reserved_price"),
+    *("discount_unknown", "bid", "price_unknown"),
 ]
 """In the order in which they are looked for."""
 RECORD = {
@@ -57,6 +57,7 @@ RECORD = {
     "rentable": True,
     "external": None,
     "dlperf": 100.0,
+    "credit_discount_max": 0.0,
 }
 NEVER = {"end_date": None, "duration": None}
 """Of an offer without an end."""
@@ -993,12 +994,30 @@ class TestCompare:
         assert main(["compare", market({}), "--top", "0"]) == 2
         assert main(["compare", market({}, {"id": 7}), "--top", "1"]) == 0
         assert "1 of 2 offers" in capsys.readouterr().out
-        assert "does not say its discounts" in _out(capsys, market({}))
+        assert "does not say its discounts" in _out(capsys, market({"credit_discount_max": None}))
+
+    def test_a_discount_that_is_not_told_is_no_price(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = market({"credit_discount_max": None}, {"credit_discount_max": 0.0})
+        untold, told = ask(capsys, "compare", file)["offers"]
+        assert untold["modes"]["reserved"]["total"] is None
+        assert untold["modes"]["reserved"]["why_not"] == ["discount_unknown"]
+        assert told["modes"]["reserved"]["total"] == told["modes"]["on-demand"]["total"]
+        first, second, *rest = _out(capsys, file).splitlines()[1:]
+        assert first.split()[-5:-2] == [second.split()[-5], "?", "–"]
+        assert second.split()[-4] == second.split()[-5]
+        assert not any(line.startswith("–:") for line in rest)
+        answer = ask(capsys, "quote", file, "--mode", "reserved")
+        assert ([row["id"] for row in answer["offers"]], answer["left_out"]["discount_unknown"]) == (
+            [told["id"]],
+            1,
+        )
 
     def test_without_a_discount_nothing_is_prepaid(
         self, market: Any, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        file = market({"credit_discount_max": 0.0}, {"credit_discount_max": None}, {})
+        file = market({}, {}, {})
         rows = ask(capsys, "compare", file)["offers"]
         for row in rows:
             reserved = row["modes"]["reserved"]
@@ -1075,6 +1094,7 @@ class TestTheRealSnapshot:
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         rows = rows_of_the_snapshot()
+        assert all("credit_discount_max" not in row for row in rows)  # so none can be reserved
         stay = ("--months", "3") if mode == "reserved" else ("--hours", str(hours))
         words = [*stay, "--disk", str(disk), "--mode", mode, "--top", "5000"]
         words += [] if gpus is None else ["--gpus", str(gpus)]

@@ -78,8 +78,8 @@ class TestARowWithoutAnAnswer:
             want = {name: whole[name] if name in known else None for name in cases.RESULTS}
             assert {name: got[name] for name in cases.RESULTS} == want, row
 
-    def test_a_discount_of_which_nothing_is_said_is_none(self, engine: str) -> None:
-        """As where offers are read; the market takes no prepayment without a discount."""
+    def test_a_discount_of_which_nothing_is_said_is_not_one_of_0(self, engine: str) -> None:
+        """As where offers are quoted; the market takes no prepayment without a discount."""
         none = {"mode": "reserved", "credit_discount_max": 0.0}
         want = cases.scalar_results({**GOOD, **none})
         assert (want["deposit"], want["discount_rate"]) == (None, 0)
@@ -87,11 +87,19 @@ class TestARowWithoutAnAnswer:
             {"i": i, **GOOD, **none, "credit_discount_max": said}
             for i, said in enumerate((0.0, None, NAN))
         ]
-        for got in cases.column_quotes(engine, rows):
-            assert {name: got[name] for name in cases.RESULTS} == want
-        reserved = read(frames.reserve(make(engine, rows), 1))
+        unknown = dict.fromkeys(want)
+        for got, row in zip(cases.column_quotes(engine, rows), rows, strict=True):
+            found = {name: got[name] for name in cases.RESULTS}
+            assert found == (want if row["credit_discount_max"] == 0 else unknown)
+        reserved = sorted(read(frames.reserve(make(engine, rows), 1)), key=lambda row: row["i"])
         assert [row["reserved_deposit"] for row in reserved] == [None] * 3
-        assert [row["reserved_gpu_per_hour"] for row in reserved] == [800_000_000] * 3
+        assert [row["reserved_gpu_per_hour"] for row in reserved] == [800_000_000, None, None]
+
+    def test_on_demand_no_discount_is_needed(self, engine: str) -> None:
+        rows = [{"i": 0, **GOOD, "mode": "on-demand", "credit_discount_max": None}]
+        (got,) = cases.column_quotes(engine, rows)
+        want = cases.scalar_results({**rows[0], "credit_discount_max": 0.0})
+        assert {name: got[name] for name in cases.RESULTS} == want
 
     @pytest.mark.parametrize("mode", ["on-demand", "reserved", "bid"])
     def test_each_result_by_itself(self, engine: str, mode: str) -> None:

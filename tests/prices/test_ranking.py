@@ -328,16 +328,17 @@ class TestARankingIsAResultLikeOthers:
         bids: dict[str, Any] = {"mode": Mode.INTERRUPTIBLE, "disk": 10}
         ranking = rank_offers(market, 100 * HOUR, now=NOW, **bids)
         table = (
-            "2 of 1,003 offers fit; left out: disk 1,001\n"  # 10 GB are a cent an hour
-            "offer        total $  all in $/h  headline $/h\n"
-            "1: 2 × A100    41.00      0.4100        1.0000\n"
-            "2: 2 × A100    41.00      0.4100             ?"
+            "interruptible: 2 of 1,003 offers fit; left out: disk 1,001\n"  # 10 GB: a cent an hour
+            "offer        total $  all in $/h  on demand $/h\n"
+            "1: 2 × A100    41.00      0.4100         1.0000\n"
+            "2: 2 × A100    41.00      0.4100              ?"
         )
         assert str(ranking) == table
         assert ranking._repr_html_().count("<tr>") == 3
         first, second = ranking.to_dicts()
         assert (first["offer"], first["gpus"], first["total"], first["gpu"]) == (1, 2, 41.0, 40.0)
-        assert second == first | {"offer": 2}
+        assert second == first | {"offer": 2, "headline": None}
+        assert ranking.left_out[0].to_dict()["reasons"] == "disk"
         assert len(repr(ranking)) < 2_500
         assert repr(ranking).endswith("left_out=<1,001 values>)")
 
@@ -427,6 +428,63 @@ class TestEveryModeSideBySide:
         reserved = found.of(Mode.RESERVED)
         assert reserved.early_loss is not None
         assert reserved.early_loss.to_decimal(2) == Fraction("3.60")
+
+    def test_a_discount_that_its_source_does_not_say_is_no_price(self) -> None:
+        """A snapshot has no column of discounts: its reserved prices are not those on demand."""
+        untold = evolve(OFFER, max_discount=0, extra={"num_gpus": 2})
+        none = evolve(untold, id=OfferId(2), extra={"num_gpus": 2, "credit_discount_max": 0.0})
+        first, second = compare_modes([untold, none], 720 * HOUR, now=NOW)
+        assert first.of(Mode.RESERVED).quote is None
+        assert first.of(Mode.RESERVED).reasons == (NotRented.DISCOUNT_UNKNOWN,)
+        assert second.of(Mode.RESERVED).quote == quote(none, 720 * HOUR, mode=Mode.RESERVED)
+        asked: dict[str, Any] = {"now": NOW, "mode": Mode.RESERVED}
+        ranking = rank_offers([untold, none], 720 * HOUR, **asked)
+        assert [each.offer.id for each in ranking.quotes] == [2]
+        assert [each.reason for each in ranking.left_out] == [NotRented.DISCOUNT_UNKNOWN]
+        with pytest.raises(RuleViolation, match=r"^offer\.max_discount: need a discount that is kn"):
+            quote(untold, HOUR, mode=Mode.RESERVED)
+        # What the caller says of the discount is known, and so is what was set since it was read.
+        schedule = CurveSchedule("0.4")
+        assert len(rank_offers([untold], 720 * HOUR, schedule=schedule, **asked).quotes) == 1
+        assert quote(untold, HOUR, mode=Mode.RESERVED, schedule=schedule).discount
+        set_since = evolve(untold, max_discount=Fraction(2, 5))
+        assert quote(set_since, HOUR, mode=Mode.RESERVED).discount
+        # Notes of one's own on an offer are no source of it: its fields say all.
+        noted = evolve(untold, extra={"reliability": 0.9})
+        assert quote(noted, HOUR, mode=Mode.RESERVED).deposit is None
+        # A machine that is not verified has no reserved price, whatever its discount.
+        unverified = evolve(untold, verification=Verification.UNVERIFIED)
+        (left,) = rank_offers([unverified], HOUR, **asked).left_out
+        assert left.reasons == (NotRented.NO_RESERVED_PRICE,)
+
+    def test_as_a_table(self) -> None:
+        record = {"num_gpus": 2, "geolocation": "Quebec, CA"}
+        untold = evolve(OFFER, id=OfferId(2), max_discount=0, extra=record)
+        dear = evolve(OFFER, id=OfferId(3), verification=Verification.UNVERIFIED)
+        found = compare_modes([OFFER, untold, dear], 720 * HOUR, now=NOW)
+        assert [line.split() for line in str(found).splitlines()[1:]] == [
+            ["1:", "1", "×", "A100", "720.00", "576.00", "+3.60", "360.00"],
+            ["2:", "1", "×", "A100", "720.00", "?", "–", "360.00"],
+            ["3:", "1", "×", "A100", "720.00", "–", "–", "360.00"],
+        ]
+        assert "<td" in found._repr_html_()
+        first, second, third = found.to_dicts()
+        assert (first["reserved"], first["early_loss"]) == (576, 3.6)
+        assert (second["reserved"], second["reserved_why_not"]) == (None, "discount_unknown")
+        assert (second["geolocation"], second["headline"], second["reliability"]) == (
+            "Quebec, CA",
+            1,
+            None,
+        )
+        assert third["reserved_why_not"] == "no_reserved_price"
+        assert found[0] in found
+        assert found[1:] == tuple(found)[1:]
+
+    def test_a_comparison_of_many_has_a_short_repr(self) -> None:
+        many = [evolve(OFFER, id=OfferId(n)) for n in range(10)]
+        found = compare_modes(many, 720 * HOUR, now=NOW)
+        assert repr(found) == "<10 values>"
+        assert "modes=<on-demand 720.00, reserved 576.00, interruptible 360.00>" in repr(found[0])
 
     def test_what_fits_nothing_is_not_there(self) -> None:
         ended = evolve(OFFER, ends_at=NOW)

@@ -80,13 +80,22 @@ class TestTheDiscountOfTheDuration:
         assert quoted(offers[1], "duration>=90") == (0, 1)
 
     def test_what_the_source_says_stands_where_nothing_is_asked(self) -> None:
-        said = an_offer(extra={"discount_rate": 0.02})
+        said = an_offer(extra={"discount_rate": 0.02, "credit_discount_max": 0.05})
         assert quoted(said)[0] == quoted(said, mode=Mode.ON_DEMAND)[0] == Decimal("0.02")
         assert quoted(said, "duration>=90")[0] == Decimal("0.0375")
         assert quoted(an_offer(extra={"discount_rate": 2}), mode=Mode.ON_DEMAND) == (None, 1)
 
     def test_on_demand_nothing_is_taken_off(self) -> None:
         assert quoted(an_offer(), "duration>=90", Mode.ON_DEMAND) == (None, 1)
+
+    def test_a_discount_that_is_not_told_is_not_known(self) -> None:
+        untold = an_offer(factor="0", extra={"num_gpus": 1})
+        assert quoted(untold) == quoted(untold, "duration>=90") == (None, None)
+        assert quoted(untold, mode=Mode.ON_DEMAND) == (None, 1)
+        assert FIELDS["credit_discount_max"].of(untold, View()) is None
+        told = an_offer(factor="0", extra={"num_gpus": 1, "credit_discount_max": 0.0})
+        assert quoted(told, "duration>=90") == (0, 1)
+        assert FIELDS["credit_discount_max"].of(told, View()) == 0
 
     def test_a_machine_that_is_not_verified_has_no_reserved_price(self) -> None:
         offer = an_offer(verification=Verification.UNVERIFIED)

@@ -34,6 +34,7 @@ _LEFT_OUT: Final = {
     NotRented.EXTERNAL: "of another market",
     NotRented.CLAIM: "promises less",
     NotRented.NO_RESERVED_PRICE: "no reserved price",
+    NotRented.DISCOUNT_UNKNOWN: "discount not known",
     NotRented.BID: "the bid is too low",
     NotRented.PRICE_UNKNOWN: "a price is not known",
 }

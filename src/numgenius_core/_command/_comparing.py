@@ -14,9 +14,10 @@ from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Mode
 from numgenius_core.prices.comparing import ModeQuote, compare_modes
-from numgenius_core.prices.ranking import says
+from numgenius_core.prices.quotes import discount_of
 
 _HEAD = ("offer", "GPUs", "on demand $", "reserved $", "left early $", "interruptible $", "days")
+_UNKNOWN = frozenset({"discount_unknown", "price_unknown"})
 _MODES = ("on-demand", "reserved", "interruptible")
 
 
@@ -39,7 +40,7 @@ def run(options: Namespace) -> dict[str, Any]:
         external=asked.external,
     )
     ranking = asked.rank(stay, Mode.ON_DEMAND)
-    discounts_told = any(says(each, "credit_discount_max") for each in asked.reading.offers)
+    discounts_told = any(discount_of(each) is not None for each in asked.reading.offers)
     rows = []
     for each in found[: options.top]:
         offer, days = each.offer, days_left(each.offer, asked.now)
@@ -87,7 +88,7 @@ def show(result: dict[str, Any]) -> None:
         return
     rows = []
     for row in result["offers"]:
-        told = [_dollars(row["modes"][mode]["total"]) for mode in _MODES]
+        told = [_dollars(row["modes"][mode]) for mode in _MODES]
         loss = row["modes"]["reserved"]["early_loss"]
         rows.append(
             (
@@ -108,16 +109,19 @@ def show(result: dict[str, Any]) -> None:
     if any(each["deposit"] is not None for each in reserved):
         print("reserved: left after half of the stay, it costs so much more than on demand")
     if not result["discounts_told"]:
-        print("reserved: this market does not say its discounts, so nothing can be prepaid")
+        print("reserved: this market does not say its discounts, so its price is not known")
     elif any(each["deposit"] is None and each["total"] is not None for each in reserved):
         print("reserved: where no loss is shown there is no discount, so nothing is prepaid")
     print("interruptible: the lowest bid; a higher one or a rental pauses it, and its disk goes on")
     without = {why for row in result["offers"] for why in row["modes"]["reserved"]["why_not"]}
-    if without:
-        print(plain(f"–: {', '.join(sorted(WORDS[why][0] for why in without))}"))
+    if without - _UNKNOWN:
+        print(plain(f"–: {', '.join(sorted(WORDS[why][0] for why in without - _UNKNOWN))}"))
     if result["fitting_any"] > len(rows):
         print(f"{len(rows)} of {result['fitting_any']:,} offers that fit one of them")
 
 
-def _dollars(amount: str | None) -> str:
-    return "–" if amount is None else f"{Decimal(amount):,.2f}"
+def _dollars(one: dict[str, Any]) -> str:
+    """Return what a mode costs: ``?`` if nobody says, ``–`` if it cannot be had so."""
+    if one["total"] is not None:
+        return f"{Decimal(one['total']):,.2f}"
+    return "?" if _UNKNOWN.issuperset(one["why_not"]) else "–"

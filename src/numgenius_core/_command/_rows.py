@@ -14,8 +14,8 @@ from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.intervals import AFTER_LAST, from_epoch
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
-from numgenius_core.prices.quotes import Quote, quote
-from numgenius_core.prices.ranking import NotRented, disk_of, says
+from numgenius_core.prices.quotes import Quote, quote, says
+from numgenius_core.prices.ranking import NotRented, disk_of
 from numgenius_core.search import FIELDS, Field, FieldType, View
 from numgenius_core.search.fields import ALIASES
 
@@ -34,6 +34,7 @@ WORDS: Final = {
     "external": ("of another market", "of another market"),
     "claim": ("claims less uptime", "claim less uptime"),
     "no_reserved_price": ("without a reserved price", "without a reserved price"),
+    "discount_unknown": ("discount not known", "discount not known"),
     "bid": ("takes no such bid", "take no such bid"),
     "price_unknown": ("price unknown", "price unknown"),
 }
@@ -46,6 +47,7 @@ _SHORT: Final = {
     "disk_unknown": "disk ?",
     "not_verified": "unverified",
     "no_reserved_price": "no reserve",
+    "discount_unknown": "discount ?",
     "bid": "bid",
 }
 """The same in a table that must be narrow."""

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from attrs import fields, has
 
+from numgenius_core.errors import brief
 from numgenius_core.money import Money
 from numgenius_core.rates import Rate
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numgenius_core._tables.result import ResultTable
 
 
+_T = TypeVar("_T", covariant=True)
 Number: TypeAlias = "int | float | str | datetime | None"
 """What a program computes with, or names a row by."""
 
@@ -85,3 +87,15 @@ class Tabular(ABC):
     def _repr_html_(self) -> str:
         """Return the table as a notebook shows it."""
         return self.table()._repr_html_()
+
+
+class Results(tuple[_T, ...], Tabular):
+    """Results of one kind: a tuple of them, which prints as its table and has a short ``repr``."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return brief(tuple(self))
+
+    def _rows(self) -> Iterable[object]:
+        return self

@@ -161,8 +161,10 @@ def read_request(exact: ExactFrame, request: QuoteRequest) -> QuoteColumns:
     read = Reading(exact, inputs)
     factor: tuple[Value, int] = (0, 1)
     if reserved is not False:
-        said = column(read["discount"]).apply(lambda e: e.fill_null(0))
-        factor = (exact.keep(said), SHARES)
+        said = column(read["discount"])
+        told = said.apply(lambda e: ~e.is_null())  # what is not told is no discount of 0
+        known = _both(known, told | ~reserved if isinstance(reserved, Number) else told)
+        factor = (exact.keep(said.apply(lambda e: e.fill_null(0))), SHARES)
     return QuoteColumns(
         exact=exact, read=read, bids=bids, reserved=reserved, known=known, discount=factor
     )

@@ -45,6 +45,7 @@ from numgenius_core.intervals import Interval, to_epoch
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Block, Offer
 from numgenius_core.planning.market_series import MarketSeries
+from numgenius_core.prices.quotes import discount_of
 from numgenius_core.rates import PerGpuHour, PerHour
 
 _RANKS: Final = {
@@ -106,6 +107,11 @@ def _price(name: str, *, whole: bool = False) -> Any:
     return read
 
 
+def _max_discount(offer: Offer) -> float | None:
+    most = discount_of(offer)
+    return None if most is None else float(most)
+
+
 _OFFER_COLUMNS: Final[dict[str, Any]] = {
     "id": lambda o: o.id,
     "machine_id": lambda o: o.machine,
@@ -116,7 +122,7 @@ _OFFER_COLUMNS: Final[dict[str, Any]] = {
     "inet_up_cost_pico": _price("upload"),
     "inet_down_cost_pico": _price("download"),
     "min_bid_pico": _price("min_bid", whole=True),
-    "credit_discount_max": lambda o: float(o.max_discount),
+    "credit_discount_max": _max_discount,
     "verification": lambda o: o.verification.value,
     # Floats in every row, so that a market without promises has columns of numbers too.
     "sla_r_claim": lambda o: 0.0 if o.promise is None else float(o.promise.claim),

@@ -3,8 +3,8 @@
 Rule: those of :func:`numgenius_core.prices.quote` and of the reserved discounts in
 :mod:`numgenius_core.prices`; results are theirs rounded half-even to a nano-dollar, as int64.
 
-Our readings: a null stays a null, and NaN is one; but a discount of which nothing is said is none,
-as where offers are read. Without a discount there is no deposit: it is null. Where the scalar rule
+Our readings: a null stays a null, and NaN is one. Without a discount there is no deposit: it is
+null; where nothing is said of the discount, what reserving costs is null. Where the scalar rule
 refuses an offer, because it is not for rent that way (a bid under the floor or above $32 a GPU, no
 reserved price on a machine that is not verified, a target of uptime that its host does not claim or
 that is not rented on demand), all results of its row are null; what is no number of that kind, or

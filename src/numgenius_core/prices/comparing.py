@@ -17,20 +17,22 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from enum import Enum
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._tables import Number, Results, numbers
 from numgenius_core._terms import Mode, reliability_of
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.money import Money
 from numgenius_core.offer import Offer
-from numgenius_core.prices.quotes import Quote, QuotePart, quote
+from numgenius_core.prices.quotes import Quote, QuotePart, about, quote, title_of
 from numgenius_core.prices.ranking import NotRented, Ranking, claims, rank_offers
 from numgenius_core.units import SECONDS_PER_MONTH, Amount, Exact
 
 if TYPE_CHECKING:
+    from numgenius_core._tables.result import ResultTable
     from numgenius_core.sla.schedules import SlaRules
 
 
@@ -65,6 +67,12 @@ class ModeQuote:
     early_loss: Money | None = None
 
 
+def _by_mode(modes: Iterable[ModeQuote]) -> str:
+    """Return modes as a ``repr`` shows them: a total each."""
+    totals = (None if each.quote is None else each.quote.total for each in modes)
+    return f"<{', '.join(f'{m.mode.value} {t}' for m, t in zip(modes, totals, strict=True))}>"
+
+
 @frozen(kw_only=True)
 class ModeComparison:
     """A stay on one offer in every mode.
@@ -75,7 +83,7 @@ class ModeComparison:
     """
 
     offer: Offer
-    modes: tuple[ModeQuote, ModeQuote, ModeQuote]
+    modes: tuple[ModeQuote, ModeQuote, ModeQuote] = field(repr=_by_mode)
 
     def of(self, mode: Mode) -> ModeQuote:
         """Return the stay in one mode.
@@ -91,11 +99,59 @@ class ModeComparison:
         known = ", ".join(each.mode.value for each in self.modes)
         raise RuleViolation("mode", f"one of {known or 'none'}", mode.value)
 
+    def to_dict(self) -> dict[str, Number]:
+        """Return the offer and what each mode costs as one dict, dollars as the nearest ``float``.
+
+        A mode that has no price is ``None``, and its reason stands under ``…_why_not``.
+        """
+        found: dict[str, object] = dict(about(self.offer))
+        for each in self.modes:
+            name = each.mode.name.lower()
+            found[name] = None if each.quote is None else each.quote.total
+            found[f"{name}_why_not"] = ", ".join(why.value for why in each.reasons) or None
+            if each.mode is Mode.RESERVED:
+                found["early_loss"] = each.early_loss
+        return numbers(found)
+
     @property
     def cheapest(self) -> Quote:
         """The cheapest quote; of equal ones, the one with less risk."""
         quotes = [each.quote for each in self.modes if each.quote is not None]
         return min(quotes, key=lambda each: each.total.ticks)
+
+
+_UNKNOWN: Final = frozenset({NotRented.DISCOUNT_UNKNOWN, NotRented.PRICE_UNKNOWN})
+_HEAD: Final = ("offer", "on demand $", "reserved $", "left early $", "interruptible $")
+
+
+class ModeComparisons(Results[ModeComparison]):
+    """The offers of a comparison, as :func:`compare_modes` returns them."""
+
+    __slots__ = ()
+
+    def to_dicts(self) -> list[dict[str, Number]]:
+        """Return a dict for each offer, as ``pandas.DataFrame(…)`` takes them."""
+        return [each.to_dict() for each in self]
+
+    def table(self) -> ResultTable:
+        """Return a row for each offer: what the stay costs in each mode, ``?`` if nobody says."""
+        from numgenius_core._tables.result import ResultTable
+
+        return ResultTable(title="", head=_HEAD, rows=tuple(map(_row, self)))
+
+
+def _row(found: ModeComparison) -> tuple[str, ...]:
+    on_demand, reserved, interruptible = map(_cost, found.modes)
+    loss = found.of(Mode.RESERVED).early_loss
+    early = "–" if loss is None else f"{loss:+,.2f}"
+    return title_of(found.offer), on_demand, reserved, early, interruptible
+
+
+def _cost(one: ModeQuote) -> str:
+    """Return what a mode costs: ``?`` if nobody says, ``–`` if it cannot be had so."""
+    if one.quote is not None:
+        return f"{one.quote.total:,.2f}"
+    return "?" if _UNKNOWN.issuperset(one.reasons) else "–"
 
 
 def compare_modes(
@@ -111,11 +167,12 @@ def compare_modes(
     where: Callable[[Offer], bool] | None = None,
     verified: bool = False,
     external: bool = True,
-) -> tuple[ModeComparison, ...]:
+) -> ModeComparisons:
     """Return a stay on demand, reserved and interruptible, for each offer that fits one of them.
 
     Offers that can be had on demand come first, the cheapest of them at the top; then those whose
-    price on demand is not known, by what the lowest bid costs.
+    price on demand is not known, by what the lowest bid costs. What comes is a tuple of them, which
+    prints as a table and has ``to_dicts``.
 
     Args:
         offers: A market.
@@ -146,6 +203,8 @@ def compare_modes(
     interruptible 39.38 paused
     >>> f"{best.of(Mode.RESERVED).early_loss:.2f}"  # if it is left after 15 days
     '0.29'
+    >>> offers = [each for each in read_sample().offers if each.gpu_name == "L40S"]
+    >>> print(compare_modes(offers, timedelta(days=10), now=now, verified=True))
     """
     market = as_tuple(offers, "offers")
     asked = None if target is None else reliability_of(target, "target")
@@ -178,7 +237,7 @@ def compare_modes(
         for each in rankings[mode].quotes
     }
     bare = asked is not None
-    return tuple(
+    return ModeComparisons(
         ModeComparison(
             offer=offer,
             modes=tuple(  # type: ignore[arg-type]  # three modes, three of them

@@ -21,7 +21,8 @@ own, never discounted, and part of ``dph_total``: GPUs, storage and the fee.
 Our readings: the platform takes nothing of that fee. Its part of each price that is paid is a price
 of its own, rounded once, as it is billed: a quote's payout is that of the statement, to the tick. A
 quote's price *per hour* is all in, traffic too: the total over the hours. What needs a price that
-is not known has none: it is refused, not free.
+is not known has none: it is refused, not free. So is a reservation of an offer whose source does
+not say its discount: no discount is one that is said to be 0.
 """
 
 from __future__ import annotations
@@ -179,11 +180,13 @@ class Quote(Tabular):
         return self.lines
 
     def to_dict(self) -> dict[str, Number]:
-        """Return the quote as one dict, numbers as ``to_dicts`` has those of its lines."""
-        offer = self.offer
-        about = {"offer": offer.id, "machine": offer.machine, "gpu_name": offer.gpu_name}
+        """Return the quote as one dict, numbers as ``to_dicts`` has those of its lines.
+
+        Of its offer there are also ``headline``, the price of the GPUs an hour on demand, and what
+        its source says of the machine: ``reliability`` and ``geolocation``.
+        """
         lines = {line.kind.value: line.amount for line in self.lines}
-        return numbers({**about, "gpus": offer.gpus, **numbers(self), **lines})
+        return numbers({**about(self.offer), **numbers(self), **lines})
 
     def table(self) -> ResultTable:
         """Return the lines in cents as a table; they add up to the total in cents."""
@@ -236,9 +239,9 @@ def quote(
             or an amount a ``float``.
         RuleViolation: No time, a bid below the offer's ``min_bid`` (which a market may take: it
             waits there for the bid that runs), below $0.001 or above $32 a GPU, a bid or months in
-            another mode than theirs, a reservation of a machine that is not verified, a price that
-            is needed and not known, or a target on a bid or a reservation, above the offer's claim,
-            or of an offer without one.
+            another mode than theirs, a reservation of a machine that is not verified, a price or a
+            discount that is needed and not known, or a target on a bid or a reservation, above the
+            offer's claim, or of an offer without one.
 
     >>> from datetime import timedelta
     >>> from numgenius_core import MachineId, Offer, OfferId, PerGpuHour, PriceTerms, quote
@@ -351,6 +354,51 @@ def _promised(
     return terms.target, fee, [QuoteLine(kind=QuotePart.SLA_FEE, amount=fee.charge(seconds))]
 
 
+def title_of(offer: Offer) -> str:
+    """Return what a table calls an offer."""
+    return f"{offer.id}: {offer.gpus} × {offer.gpu_name}"
+
+
+def about(offer: Offer) -> dict[str, object]:
+    """Return what a row says of its offer; what its source does not say is ``None``."""
+    place = offer.extra.get("geolocation")
+    return {
+        "offer": offer.id,
+        "machine": offer.machine,
+        "gpu_name": offer.gpu_name,
+        "gpus": offer.gpus,
+        "headline": None if "gpu" in offer.unknown_prices else offer.per_hour,
+        "reliability": told_number(offer, "reliability"),
+        "geolocation": place if isinstance(place, str) and place else None,
+    }
+
+
+def told_number(offer: Offer, key: str) -> float | None:
+    """Return a number of an offer's source, which tables have as text; ``None`` if it has none."""
+    said = offer.extra.get(key)
+    if isinstance(said, bool) or not isinstance(said, int | float | str):
+        return None
+    try:
+        return float(said)
+    except ValueError:
+        return None
+
+
+def says(offer: Offer, key: str) -> bool:
+    """Return whether the source of an offer says something under a name, or the offer had none."""
+    return not offer.extra or offer.extra.get(key) not in (None, "")
+
+
+def discount_of(offer: Offer) -> Fraction | None:
+    """Return the discount factor D of an offer, ``None`` if its source does not say it.
+
+    Each record that offers are read of has ``num_gpus``; an ``extra`` without it is somebody's own
+    notes on an offer of a market, whose fields say all.
+    """
+    untold = "num_gpus" in offer.extra and not says(offer, "credit_discount_max")
+    return None if untold and not offer.max_discount else offer.max_discount
+
+
 def _reserved(
     offer: Offer, seconds: int, months: Exact | None, schedule: ReservedSchedule | None
 ) -> tuple[Fraction, Money | None, list[QuoteLine], list[_Use]]:
@@ -362,6 +410,8 @@ def _reserved(
         need = "a verified machine (others have no reserved price)"
         raise RuleViolation("offer.verification", need, offer.verification.value)
     time = Fraction(seconds, SECONDS_PER_MONTH) if months is None else months
+    if schedule is None and discount_of(offer) is None:
+        raise RuleViolation("offer.max_discount", "a discount that is known, or a schedule", "none")
     curve = CurveSchedule(offer.max_discount) if schedule is None else schedule
     check_kind(curve, ReservedSchedule, "schedule")
     full = offer.per_hour

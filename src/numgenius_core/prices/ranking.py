@@ -10,9 +10,10 @@ Our readings: a bid can be made on GPUs that are rented on demand, but it would 
 nobody knows, so a stay at a bid needs them free too, as the market's own client searches; bids that
 run on them are no hindrance. Where only verified machines are asked for, as the market's own client
 does, one of which nothing is said is taken; where nothing is said of ``external``, it is not.
-Verified machines have a reserved price, also without a discount, as in the market's own answers.
-What has no known price is in no ranking, nor what has no known disk where disk is wanted; an offer
-that says how long it lasts, and not when it ends, lasts so long at most. An offer that stands twice
+Verified machines have a reserved price, also without a discount, as in the market's own answers;
+where nothing is said of the discount, that price is not known. What has no known price is in no
+ranking, nor what has no known disk where disk is wanted; an offer that says how long it lasts, and
+not when it ends, lasts so long at most. An offer that stands twice
 is ranked once.
 
 Each offer that is left out carries every reason, in the order of :class:`NotRented`; the first is
@@ -33,13 +34,21 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from attrs import field, frozen
 
 from numgenius_core._checks import check_kind, utc
-from numgenius_core._tables import Tabular
+from numgenius_core._tables import Number, Tabular, numbers
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, Mode, Verification, reliability_of
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import OfferId
 from numgenius_core.intervals import total_seconds
 from numgenius_core.offer import Offer
-from numgenius_core.prices.quotes import Quote, check_stay, quote
+from numgenius_core.prices.quotes import (
+    Quote,
+    about,
+    check_stay,
+    discount_of,
+    quote,
+    says,
+    title_of,
+)
 from numgenius_core.rates import PerHour
 from numgenius_core.units import Amount, Exact, to_bytes, to_megabytes
 
@@ -77,6 +86,8 @@ class NotRented(Enum):
     """Its host claims less uptime than is asked for, or none."""
     NO_RESERVED_PRICE = "no_reserved_price"
     """Its machine is not verified, and so cannot be reserved."""
+    DISCOUNT_UNKNOWN = "discount_unknown"
+    """Its source does not say the discount, nor does the caller: what reserving costs is unknown."""
     BID = "bid"
     """The bid, or its floor, is not within the market's bounds."""
     PRICE_UNKNOWN = "price_unknown"
@@ -113,6 +124,10 @@ class LeftOut:
         """The first reason, under which the offer is counted."""
         return self.reasons[0]
 
+    def to_dict(self) -> dict[str, Number]:
+        """Return the offer and all reasons as one dict, as a row of ``Ranking.to_dicts`` begins."""
+        return numbers({**about(self.offer), "reasons": ", ".join(r.value for r in self.reasons)})
+
 
 @frozen(kw_only=True)
 class Ranking(Tabular):
@@ -131,7 +146,7 @@ class Ranking(Tabular):
     >>> now = datetime(2026, 12, 1, 12, tzinfo=UTC)
     >>> ranking = rank_offers(offers, timedelta(days=30), now=now, disk=200, verified=True)
     >>> print(ranking)
-    2 of 7 offers fit; left out: ends 3, not verified 2
+    on-demand: 2 of 7 offers fit; left out: ends 3, not verified 2
     offer                  total $  all in $/h  headline $/h
     9000030: 1 × RTX 5090   445.29      0.6185        0.6129
     9000031: 2 × RTX 5090   886.58      1.2314        1.2258
@@ -157,7 +172,7 @@ class Ranking(Tabular):
         offers = [each.offer for each in self.quotes]
         rows = [
             (
-                f"{offer.id}: {offer.gpus} × {offer.gpu_name}",
+                title_of(offer),
                 f"{each.total:,.2f}",
                 f"{each.per_hour(4):,}",
                 "?" if "gpu" in offer.unknown_prices else f"{offer.per_hour:,.4f}",
@@ -165,10 +180,13 @@ class Ranking(Tabular):
             for offer, each in zip(offers, self.quotes, strict=True)
         ]
         counts = [(why.value.replace("_", " "), n) for why, n in self.counts().items() if n]
-        title = f"{len(rows):,} of {len(rows) + len(self.left_out):,} offers fit"
+        modes = {each.mode for each in self.quotes}
+        title = "".join(f"{mode.value}: " for mode in modes if len(modes) == 1)
+        title += f"{len(rows):,} of {len(rows) + len(self.left_out):,} offers fit"
         if counts:
             title += f"; left out: {', '.join(f'{why} {n:,}' for why, n in counts)}"
-        head = ("offer", "total $", "all in $/h", "headline $/h")
+        headline = "on demand $/h" if modes == {Mode.INTERRUPTIBLE} else "headline $/h"
+        head = ("offer", "total $", "all in $/h", headline)
         return ResultTable(title=title, head=head, rows=tuple(rows))
 
 
@@ -202,6 +220,7 @@ class _Stay(NamedTuple):
     verified: bool
     external: bool
     needs: frozenset[str]
+    scheduled: bool
     target: Fraction | None
     prepaid: _Prepaid | None
 
@@ -224,6 +243,8 @@ class _Stay(NamedTuple):
             found.append(NotRented.CLAIM)
         if self.mode is Mode.RESERVED and not verified:
             found.append(NotRented.NO_RESERVED_PRICE)
+        elif self.mode is Mode.RESERVED and not self.scheduled and discount_of(offer) is None:
+            found.append(NotRented.DISCOUNT_UNKNOWN)
         if bids and not self._takes(offer):
             found.append(NotRented.BID)
         if offer.unknown_prices and not self.needs.isdisjoint(offer.unknown_prices):
@@ -245,11 +266,6 @@ class _Stay(NamedTuple):
         least = max(offer.prices.min_bid.steps * offer.gpus, LOWEST_BID.steps)
         bid = least if self.bid is None else self.bid.steps
         return least <= bid <= HIGHEST_BID.steps * offer.gpus
-
-
-def says(offer: Offer, key: str) -> bool:
-    """Return whether the source of an offer says something under a name, or the offer had none."""
-    return not offer.extra or offer.extra.get(key) not in (None, "")
 
 
 def is_external(offer: Offer) -> bool:
@@ -382,6 +398,7 @@ def rank_offers(
         verified=verified,
         external=external,
         needs=_needed(mode, bid, disk_mb, traffic),
+        scheduled=schedule is not None,
         target=None if target is None else reliability_of(target, "target"),
         prepaid=_prepaid(months, schedule),
     )

@@ -8,7 +8,8 @@ the answer too, at their full price.
 
 Our readings: of several durations or targets the highest counts, and of several values of one
 ``in`` the lowest, since any of them will do; without a duration, an offer is priced as reserved
-until it ends, and what its source says of its discount stands.
+until it ends, and what its source says of its discount stands. Where its source says nothing of it,
+nobody knows what reserving costs.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from numgenius_core._numbers import WIDE
 from numgenius_core._terms import MAX_CLAIM, PARTS
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.offer import Offer
+from numgenius_core.prices.quotes import discount_of
 from numgenius_core.prices.ranking import seconds_left
 from numgenius_core.search._values import number
 from numgenius_core.units import SECONDS_PER_MONTH
@@ -81,8 +83,10 @@ def discount_rate(offer: Offer, view: View) -> Decimal | None:
     if stay is None and view.now is not None:
         left = seconds_left(offer, view.now)
         stay = None if left is None else max(0, left)
-    rate = offer.max_discount
+    rate = discount_of(offer)
+    if rate is None:
+        return said
     if stay is not None:
         months = Fraction(min(stay, _LONGEST), SECONDS_PER_MONTH)
-        rate = CurveSchedule(offer.max_discount).discount(months)
+        rate = CurveSchedule(rate).discount(months)
     return WIDE.divide(Decimal(rate.numerator), Decimal(rate.denominator))

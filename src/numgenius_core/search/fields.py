@@ -54,7 +54,8 @@ from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import to_epoch, total_seconds, utc
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.offer import Offer
-from numgenius_core.prices.ranking import disk_of, says
+from numgenius_core.prices.quotes import discount_of, says
+from numgenius_core.prices.ranking import disk_of
 from numgenius_core.search._reserving import discount_rate
 from numgenius_core.search._values import MAX_WHOLE, READ, FieldType, Scalar, bounded, like, number
 from numgenius_core.units import MAX_MB, MB_PER_GB, SECONDS_PER_DAY
@@ -295,7 +296,11 @@ def _discounted(offer: Offer, view: View) -> Decimal | None:
     gpus, total = _dph_base(offer, view), _dph_total(offer, view)
     if gpus is None or total is None:
         return None
-    saved = WIDE.multiply(gpus, discount_rate(offer, view) or Decimal(0))
+    rate = discount_rate(offer, view)
+    verified = offer.verification is Verification.VERIFIED
+    if rate is None and verified and view.mode is Mode.RESERVED:
+        return None  # it has a reserved price, and nobody says which
+    saved = WIDE.multiply(gpus, rate or Decimal(0))
     return WIDE.subtract(total, saved.quantize(_STEP, context=WIDE))
 
 
@@ -352,6 +357,11 @@ def _disk_space(offer: Offer, _: View) -> Decimal | None:
     return None if disk_of(offer) is None else offer.disk_gb
 
 
+def _max_discount(offer: Offer, _: View) -> Decimal | None:
+    most = discount_of(offer)
+    return None if most is None else WIDE.divide(Decimal(most.numerator), Decimal(most.denominator))
+
+
 def _verification(offer: Offer, _: View) -> str | None:
     """Return what is said of the machine; nothing said was read as unverified."""
     found = offer.verification
@@ -389,9 +399,7 @@ _OF_OFFER: Final[Mapping[str, Callable[[Offer, View], Scalar | None]]] = {
     "inet_up_cost": _known("upload", lambda o: o.prices.upload.steps),
     "inet_down_cost": _known("download", lambda o: o.prices.download.steps),
     "disk_space": _disk_space,
-    "credit_discount_max": lambda o, _: WIDE.divide(
-        Decimal(o.max_discount.numerator), Decimal(o.max_discount.denominator)
-    ),
+    "credit_discount_max": _max_discount,
     "duration": _duration,
     "end_date": lambda o, _: None if o.ends_at is None else Decimal(to_epoch(o.ends_at)),
     "host_id": lambda o, _: o.host,
