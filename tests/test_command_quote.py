@@ -1009,7 +1009,10 @@ class TestCompare:
         assert second.split()[-4] == second.split()[-5]
         assert not any(line.startswith("–:") for line in rest)
         answer = ask(capsys, "quote", file, "--mode", "reserved")
-        assert ([row["id"] for row in answer["offers"]], answer["left_out"]["discount_unknown"]) == (
+        assert (
+            [row["id"] for row in answer["offers"]],
+            answer["left_out"]["discount_unknown"],
+        ) == (
             [told["id"]],
             1,
         )

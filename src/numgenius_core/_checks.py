@@ -32,10 +32,18 @@ _CONTAINERS: Final = frozenset({dict, list})
 _TOO_LONG: Final = 10**MAX_DIGITS
 
 
-def check_id(value: object, path: str) -> None:
-    """Refuse what is no id: a whole number from 0 to 2⁶³ − 1."""
-    if type(value) is not int or not 0 <= value <= MAX_ID:
-        whole_number(value, path, 0, MAX_ID)
+def check_id(value: object, path: str) -> int:
+    """Return an id, a whole number from 0 to 2⁶³ − 1, and refuse what is none."""
+    if type(value) is int and 0 <= value <= MAX_ID:
+        return value
+    return whole_number(value, path, 0, MAX_ID)
+
+
+def keep_id(holder: object, name: str, path: str) -> None:
+    """Check an id that a value has just been given, and keep it as an ``int``."""
+    given = getattr(holder, name)
+    if type(given) is not int or not 0 <= given <= MAX_ID:
+        object.__setattr__(holder, name, check_id(given, path))
 
 
 BOUNDS: Final[dict[Any, tuple[int, int]]] = {check_id: (0, MAX_ID)}
@@ -51,18 +59,19 @@ def check_text(value: object, path: str, longest: int = 200, *, empty: bool = Fa
         raise RuleViolation(path, f"{count} printable characters", shown(value))
 
 
-def check_min_gpu(min_gpu: int, gpus: int, path: str = "min_gpu") -> None:
-    """Refuse a ``min_gpu`` that the library does not list (G5).
+def check_min_gpu(min_gpu: int, gpus: int, path: str = "min_gpu") -> int:
+    """Return a ``min_gpu``, and refuse a ``min_gpu`` that the library does not list (G5).
 
     Raises:
         WrongType: It is no integer.
         RuleViolation: It is no power of two, or larger than the machine.
     """
-    whole_number(min_gpu, path, 1)
+    min_gpu = whole_number(min_gpu, path, 1)
     if min_gpu & (min_gpu - 1):
         raise RuleViolation(path, "a power of two", str(min_gpu))
     if min_gpu > gpus:
         raise RuleViolation(path, f"at most the machine's {gpus} GPUs", str(min_gpu))
+    return min_gpu
 
 
 def check_kind(value: object, kind: type, path: str) -> None:

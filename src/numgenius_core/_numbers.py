@@ -21,7 +21,8 @@ from decimal import (
     localcontext,
 )
 from fractions import Fraction
-from typing import Final, Protocol
+from operator import index
+from typing import Any, Final, Protocol
 
 from numgenius_core.errors import RuleViolation, WrongType, shown
 
@@ -80,8 +81,22 @@ def round_half_even(numerator: int, denominator: int) -> int:
     return quotient
 
 
+def as_int(value: Any) -> Any:
+    """Return an integer of a class that is no ``int``, such as NumPy's, as one; else what came.
+
+    It is what Python itself takes as an index: no number with decimals is one. A ``bool``, and what
+    is derived from ``int``, stays as it is: it may say another number than it holds.
+    """
+    if isinstance(value, int):
+        return value
+    try:
+        return index(value)
+    except (TypeError, ValueError, ArithmeticError):
+        return value
+
+
 def whole_number(value: object, path: str, low: int = 0, high: int | None = None) -> int:
-    """Return ``value`` if it is an ``int`` (no ``bool``) from ``low`` to ``high``.
+    """Return ``value`` as an ``int`` if it is an integer (no ``bool``) from ``low`` to ``high``.
 
     Raises:
         WrongType: It is not an integer.
@@ -90,9 +105,24 @@ def whole_number(value: object, path: str, low: int = 0, high: int | None = None
     # What is right leaves by the first test; bool is an int to isinstance, so the type is compared.
     if type(value) is int and value >= low and (high is None or value <= high):
         return value
+    if (number := as_int(value)) is not value:
+        return whole_number(number, path, low, high)
     bounds = f"a whole number from {low}" + ("" if high is None else f" to {high:,}")
     error = RuleViolation if type(value) is int else WrongType
     raise error(path, bounds, shown(value))
+
+
+def keep_whole(holder: object, name: str, path: str, low: int = 0, high: int | None = None) -> None:
+    """Check a whole number that a value has just been given, and keep it as an ``int``.
+
+    Raises:
+        WrongType: It is not an integer.
+        RuleViolation: It is out of range.
+    """
+    given = getattr(holder, name)
+    number = whole_number(given, path, low, high)
+    if number is not given:
+        object.__setattr__(holder, name, number)
 
 
 def plain_duration(value: timedelta, path: str = "duration") -> timedelta:
@@ -172,6 +202,8 @@ def as_fraction_of_ten(value: object, path: str, need: str, hint: str = "") -> t
         return int(value.scaleb(places, WIDE)), places
     if isinstance(value, float):
         raise WrongType(path, f"{need} as text, int or Decimal{hint}", shown(value))
+    if (number := as_int(value)) is not value:
+        return as_fraction_of_ten(number, path, need, hint)
     raise WrongType(path, need, shown(value))
 
 
@@ -217,8 +249,8 @@ def float_steps(value: object, path: str, need: str) -> int:
         return scaled_integer(Decimal(repr(value)), PRICE_PLACES, path, need, exact=False)
     if isinstance(value, float):  # of a subclass, such as NumPy's
         return float_steps(float(value), path, need)
-    if type(value) is int:
-        return scaled_integer(value, PRICE_PLACES, path, need, exact=True)
+    if type(number := as_int(value)) is int:
+        return scaled_integer(number, PRICE_PLACES, path, need, exact=True)
     raise WrongType(path, "a float", shown(value))
 
 
@@ -303,6 +335,6 @@ def exact_factor(factor: Fraction | int, path: str) -> Fraction:
     """Return an exact factor; ``Fraction(0.1)`` would take a ``float`` for what it is not."""
     if isinstance(factor, Fraction):
         return Fraction(factor.numerator, factor.denominator)
-    if type(factor) is not int:
+    if type(number := as_int(factor)) is not int:
         raise WrongType(path, "a Fraction or a whole number", shown(factor))
-    return Fraction(factor)
+    return Fraction(number)

@@ -16,8 +16,19 @@ from typing import Final
 
 from attrs import field, frozen
 
-from numgenius_core._checks import MAX_GPUS, check_id, check_kind, check_min_gpu, check_text
-from numgenius_core._numbers import fraction, length_in_seconds, plain_duration, whole_number
+from numgenius_core._checks import (
+    MAX_GPUS,
+    check_kind,
+    check_min_gpu,
+    check_text,
+    keep_id,
+)
+from numgenius_core._numbers import (
+    fraction,
+    keep_whole,
+    length_in_seconds,
+    plain_duration,
+)
 from numgenius_core._terms import Mode, PriceTerms, Promise, Verification
 from numgenius_core.errors import FloorAbovePrice, RuleViolation
 from numgenius_core.ids import AccountId, MachineId
@@ -77,11 +88,11 @@ class Machine:
     disk_share: Fraction = field(default=Fraction(1), converter=_disk_share)
 
     def __attrs_post_init__(self) -> None:
-        check_id(self.id, "machine.id")
+        keep_id(self, "id", "machine.id")
         check_text(self.host, "machine.host")
         check_text(self.gpu_name, "machine.gpu_name")
-        whole_number(self.gpus, "machine.gpus", 1, MAX_GPUS)
-        whole_number(self.disk_mb, "machine.disk_mb", 0, MAX_MB)
+        keep_whole(self, "gpus", "machine.gpus", 1, MAX_GPUS)
+        keep_whole(self, "disk_mb", "machine.disk_mb", 0, MAX_MB)
         check_kind(self.verification, Verification, "machine.verification")
 
     @property
@@ -146,7 +157,8 @@ class Listing:
         if self.promise is not None:
             check_kind(self.promise, Promise, "listing.promise")
         check_kind(self.prices, PriceTerms, "listing.prices")
-        check_min_gpu(self.min_gpu, self.machine.gpus, "listing.min_gpu")
+        min_gpu = check_min_gpu(self.min_gpu, self.machine.gpus, "listing.min_gpu")
+        object.__setattr__(self, "min_gpu", min_gpu)
         if self.end is not None:
             object.__setattr__(self, "end", utc(self.end, "listing.end"))
         if self.rolling is not None:

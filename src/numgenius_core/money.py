@@ -31,6 +31,7 @@ from numgenius_core._numbers import (
     FROM_FLOAT,
     PICO,
     PRICE_PLACES,
+    as_int,
     decimal_of,
     decimal_text,
     exact_factor,
@@ -149,9 +150,9 @@ class Money:
         Raises:
             WrongType: ``ticks`` is no ``int``.
         """
-        if type(ticks) is not int:
+        if type(number := as_int(ticks)) is not int:
             raise WrongType("ticks", "a whole number", shown(ticks))
-        return money_of(ticks)
+        return money_of(number)
 
     @classmethod
     def sum(cls, amounts: Iterable[Money]) -> Money:
@@ -176,7 +177,7 @@ class Money:
         Raises:
             RuleViolation: ``places`` is not from 0 to 30, or the amount has more than 4,000 digits.
         """
-        whole_number(places, "places", 0, 30)
+        places = whole_number(places, "places", 0, 30)
         if not -_MOST_SHOWN <= self.ticks <= _MOST_SHOWN:
             raise RuleViolation("money", "an amount up to 10^4,000 dollars", repr(self))
         units = round_half_even(self.ticks * 10**places, TICKS_PER_DOLLAR)
@@ -223,7 +224,7 @@ class Money:
         shares = [whole_number(w, f"weights[{i}]") for i, w in enumerate(weights)]
         if not (total := sum(shares)):
             raise RuleViolation("weights", "at least one above zero", shown(list(weights)))
-        whole_number(places, "places", 0, PRICE_PLACES)
+        places = whole_number(places, "places", 0, PRICE_PLACES)
         # All in units of that size, and of the absolute amount: a credit is split as the charge is
         # that it takes back, so the two cancel part by part.
         ticks_per_unit = TICKS_PER_DOLLAR // 10**places
@@ -256,9 +257,9 @@ class Money:
         return money_of(self.ticks - other.ticks)
 
     def __mul__(self, count: int) -> Money:
-        if type(count) is not int:
+        if type(number := as_int(count)) is not int:
             raise WrongType("money × …", "a whole number (or use scaled)", shown(count))
-        return money_of(self.ticks * count)
+        return money_of(self.ticks * number)
 
     __rmul__ = __mul__
 

@@ -19,13 +19,13 @@ from numgenius_core._checks import (
     MAX_GPUS,
     ReadOnly,
     as_tuple,
-    check_id,
     check_kind,
     check_text,
+    keep_id,
     read_only_json,
     utc,
 )
-from numgenius_core._numbers import fraction, whole_number
+from numgenius_core._numbers import fraction, keep_whole
 from numgenius_core._terms import PRICE_NAMES, PriceTerms, Promise, Verification
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import AccountId, MachineId, OfferId
@@ -75,8 +75,8 @@ class Block:
     size: int
 
     def __attrs_post_init__(self) -> None:
-        whole_number(self.size, "block.size", 1, MAX_GPUS)
-        whole_number(self.start, "block.start", 0, MAX_GPUS - self.size)
+        keep_whole(self, "size", "block.size", 1, MAX_GPUS)
+        keep_whole(self, "start", "block.start", 0, MAX_GPUS - self.size)
 
     def __lt__(self, other: Block) -> bool:
         if type(other) is not Block:
@@ -187,12 +187,12 @@ class Offer:
     extra: Mapping[str, Any] = field(factory=ReadOnly, repr=False, hash=False)
 
     def __attrs_post_init__(self) -> None:
-        check_id(self.id, "offer.id")
-        check_id(self.machine, "offer.machine")
+        keep_id(self, "id", "offer.id")
+        keep_id(self, "machine", "offer.machine")
         check_text(self.gpu_name, "offer.gpu_name")
-        whole_number(self.gpus, "offer.gpus", 1, MAX_GPUS)
+        keep_whole(self, "gpus", "offer.gpus", 1, MAX_GPUS)
         check_kind(self.prices, PriceTerms, "offer.prices")
-        whole_number(self.disk_mb, "offer.disk_mb", 0, MAX_MB)
+        keep_whole(self, "disk_mb", "offer.disk_mb", 0, MAX_MB)
         check_kind(self.verification, Verification, "offer.verification")
         if type(self.rentable) is not bool:
             raise WrongType("offer.rentable", "True or False", shown(self.rentable))
@@ -210,7 +210,7 @@ class Offer:
 
     def _check_slice(self) -> None:
         if self.gpus_in_machine is not None:
-            whole_number(self.gpus_in_machine, "offer.gpus_in_machine", self.gpus, MAX_GPUS)
+            keep_whole(self, "gpus_in_machine", "offer.gpus_in_machine", self.gpus, MAX_GPUS)
         if self.block is not None:
             check_kind(self.block, Block, "offer.block")
             if self.block.size != self.gpus:

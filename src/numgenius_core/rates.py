@@ -23,6 +23,7 @@ from numgenius_core._numbers import (
     FROM_FLOAT,
     PICO,
     PRICE_PLACES,
+    as_int,
     decimal_of,
     decimal_text,
     exact_factor,
@@ -58,10 +59,18 @@ _TICKS_PER_MB_SECOND: Final = TICKS_PER_STEP // (MB_PER_GB * SECONDS_PER_MONTH)
 _TICKS_PER_BYTE: Final = TICKS_PER_STEP // BYTES_PER_GB
 
 
-def _inexact(*factors: object) -> WrongType:
-    """Return the fault of a charge for what is no whole number; a ``float`` would be inexact."""
-    wrong = next(factor for factor in factors if type(factor) is not int)
-    return WrongType("charge", "whole numbers of GPUs, seconds, MB and bytes", shown(wrong))
+def _whole(*factors: int) -> tuple[int, ...]:
+    """Return the factors of a charge as whole numbers; a ``float`` would be inexact.
+
+    Raises:
+        WrongType: One of them is no integer.
+    """
+    numbers = tuple(map(as_int, factors))
+    for number in numbers:
+        if type(number) is not int:
+            need = "whole numbers of GPUs, seconds, MB and bytes"
+            raise WrongType("charge", need, shown(number))
+    return numbers
 
 
 class Rate:
@@ -177,7 +186,7 @@ class Rate:
         Raises:
             RuleViolation: ``places`` is not from 0 to 12.
         """
-        whole_number(places, "places", 0, PRICE_PLACES)
+        places = whole_number(places, "places", 0, PRICE_PLACES)
         units = round_half_even(self.steps, 10 ** (PRICE_PLACES - places))
         return decimal_of(units, places)
 
@@ -306,7 +315,7 @@ class PerGpuHour(Rate):
             WrongType: One of the two is no ``int``: a fraction of a second is never billed.
         """
         if type(gpus) is not int or type(seconds) is not int:
-            raise _inexact(gpus, seconds)
+            gpus, seconds = _whole(gpus, seconds)
         money = new_money(Money)  # as in money_of, without the call: this is the hottest line
         put_ticks(money, self.steps * (gpus * seconds * _TICKS_PER_SECOND))
         return money
@@ -350,7 +359,7 @@ class PerHour(Rate):
             WrongType: ``seconds`` is no ``int``: a fraction of a second is never billed.
         """
         if type(seconds) is not int:
-            raise _inexact(seconds)
+            (seconds,) = _whole(seconds)
         money = new_money(Money)
         put_ticks(money, self.steps * (seconds * _TICKS_PER_SECOND))
         return money
@@ -385,7 +394,7 @@ class PerGbMonth(Rate):
                 :func:`~numgenius_core.units.to_megabytes` for a size in GB.
         """
         if type(megabytes) is not int or type(seconds) is not int:
-            raise _inexact(megabytes, seconds)
+            megabytes, seconds = _whole(megabytes, seconds)
         return money_of(self.steps * megabytes * seconds * _TICKS_PER_MB_SECOND)
 
     def __mul__(self, duration: timedelta) -> Money:
@@ -418,5 +427,5 @@ class PerGb(Rate):
                 amount in GB.
         """
         if type(count) is not int:
-            raise _inexact(count)
+            (count,) = _whole(count)
         return money_of(self.steps * count * _TICKS_PER_BYTE)

@@ -109,5 +109,5 @@ def gigabytes(megabytes: int) -> Decimal:
     >>> gigabytes(16_500)
     Decimal('16.500')
     """
-    whole_number(megabytes, "megabytes")
+    megabytes = whole_number(megabytes, "megabytes")
     return decimal_of(megabytes, 3)

@@ -441,7 +441,9 @@ class TestEveryModeSideBySide:
         ranking = rank_offers([untold, none], 720 * HOUR, **asked)
         assert [each.offer.id for each in ranking.quotes] == [2]
         assert [each.reason for each in ranking.left_out] == [NotRented.DISCOUNT_UNKNOWN]
-        with pytest.raises(RuleViolation, match=r"^offer\.max_discount: need a discount that is kn"):
+        with pytest.raises(
+            RuleViolation, match=r"^offer\.max_discount: need a discount that is kn"
+        ):
             quote(untold, HOUR, mode=Mode.RESERVED)
         # What the caller says of the discount is known, and so is what was set since it was read.
         schedule = CurveSchedule("0.4")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numgenius_core._tables.result import ResultTable
 
 
-_T = TypeVar("_T", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
 Number: TypeAlias = "int | float | str | datetime | None"
 """What a program computes with, or names a row by."""
 
@@ -89,7 +89,7 @@ class Tabular(ABC):
         return self.table()._repr_html_()
 
 
-class Results(tuple[_T, ...], Tabular):
+class Results(tuple[T_co, ...], Tabular):
     """Results of one kind: a tuple of them, which prints as its table and has a short ``repr``."""
 
     __slots__ = ()

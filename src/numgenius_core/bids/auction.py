@@ -30,8 +30,8 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from numgenius_core._checks import MAX_GPUS, as_tuple, check_id, check_kind
-from numgenius_core._numbers import whole_number
+from numgenius_core._checks import MAX_GPUS, as_tuple, check_kind, keep_id
+from numgenius_core._numbers import keep_whole, whole_number
 from numgenius_core._terms import NO_FLOOR
 from numgenius_core.bids.priority import Claim, Rank, resolve
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
@@ -67,7 +67,8 @@ class PoolBid:
     price: PerHour
 
     def __attrs_post_init__(self) -> None:
-        check_id(self.id, "pool_bid.id")
+        keep_id(self, "id", "pool_bid.id")
+        keep_whole(self, "gpus", "pool_bid.gpus", 1, MAX_GPUS)
         _check_power(self.gpus, "pool_bid.gpus")
         check_kind(self.price, PerHour, "pool_bid.price")
 
@@ -94,7 +95,7 @@ class PoolBlock:
     block: Block
 
     def __attrs_post_init__(self) -> None:
-        check_id(self.machine, "pool_block.machine")
+        keep_id(self, "machine", "pool_block.machine")
         check_kind(self.block, Block, "pool_block.block")
         _check_power(self.block.size, "pool_block.block.size")
         if self.block.start % self.block.size:

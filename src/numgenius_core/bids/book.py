@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from typing import Self
 
 from numgenius_core._checks import MAX_GPUS, check_kind
-from numgenius_core._numbers import whole_number
+from numgenius_core._numbers import as_int, whole_number
 from numgenius_core._terms import NO_FLOOR
 from numgenius_core.bids._contests import claim_of
 from numgenius_core.bids._engine import Engine
@@ -68,7 +68,7 @@ class BidBook:
     __slots__ = ("_engine",)
 
     def __init__(self, gpus: int, floor: PerGpuHour | None = None) -> None:
-        whole_number(gpus, "gpus", 1, MAX_GPUS)
+        gpus = whole_number(gpus, "gpus", 1, MAX_GPUS)
         if floor is not None:
             check_kind(floor, PerGpuHour, "floor")
         self._engine = Engine(gpus, NO_FLOOR if floor is None else floor)
@@ -177,8 +177,9 @@ class BidBook:
         Raises:
             RuleViolation: There is no such claim.
         """
-        _, _, _, contest = self._engine.entry(id)
-        return contest.runner is not None and contest.runner.id == id
+        number: ContractId = as_int(id)
+        _, _, _, contest = self._engine.entry(number)
+        return contest.runner is not None and contest.runner.id == number
 
     def explain(self, id: ContractId) -> Verdict:  # noqa: A002 - as the field
         """Return why a claim waits and what would win, from the runners alone.

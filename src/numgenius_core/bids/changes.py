@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from numgenius_core._checks import MAX_GPUS, check_id, check_kind
+from numgenius_core._checks import MAX_GPUS, check_kind, keep_id
 from numgenius_core.bids.priority import Rank, WaitReason, level_of
 from numgenius_core.errors import brief
 from numgenius_core.ids import ContractId
@@ -44,7 +44,7 @@ class ClaimEntered:
     _contest: int = field(init=False, repr=False, eq=False)  # a number for block and rank
 
     def __attrs_post_init__(self) -> None:
-        check_id(self.id, "claim.id")
+        keep_id(self, "id", "claim.id")
         check_kind(self.block, Block, "claim.block")
         check_kind(self.rank, Rank, "claim.rank")
         key = -level_of(self.rank, self.block.size, self.bid)
@@ -69,7 +69,7 @@ class Repriced:
     _key: int = field(init=False, repr=False, eq=False)  # −level
 
     def __attrs_post_init__(self) -> None:
-        check_id(self.id, "claim.id")
+        keep_id(self, "id", "claim.id")
         check_kind(self.bid, PerHour, "claim.bid")
         object.__setattr__(self, "_key", -self.bid.steps)
 
@@ -85,7 +85,7 @@ class ClaimLeft:
     id: ContractId
 
     def __attrs_post_init__(self) -> None:
-        check_id(self.id, "claim.id")
+        keep_id(self, "id", "claim.id")
 
 
 @frozen(kw_only=True)

@@ -27,8 +27,8 @@ from typing import Final, Self
 
 from attrs import field, frozen
 
-from numgenius_core._checks import as_tuple, check_id, check_kind
-from numgenius_core._numbers import whole_number
+from numgenius_core._checks import as_tuple, check_kind, keep_id
+from numgenius_core._numbers import keep_whole
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, NO_FLOOR, check_bid
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
@@ -96,10 +96,10 @@ class Claim:
     level: int = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
-        check_id(self.id, "claim.id")
+        keep_id(self, "id", "claim.id")
         check_kind(self.block, Block, "claim.block")
         check_kind(self.rank, Rank, "claim.rank")
-        whole_number(self.arrival, "claim.arrival")
+        keep_whole(self, "arrival", "claim.arrival")
         object.__setattr__(self, "level", level_of(self.rank, self.block.size, self.bid))
 
     @classmethod

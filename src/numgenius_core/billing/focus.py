@@ -136,7 +136,7 @@ def focus_rows(
         check_text(name, place)
     if invoice is not None:
         check_text(invoice, "invoice")
-    whole_number(places, "places", 0, PRICE_PLACES)
+    places = whole_number(places, "places", 0, PRICE_PLACES)
     period = statement.period if billing_period is None else billing_period
     check_kind(period, Interval, "billing_period")
     lines = statement.lines

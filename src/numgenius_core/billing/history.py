@@ -20,7 +20,7 @@ from fractions import Fraction
 from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._numbers import fraction, whole_number
+from numgenius_core._numbers import fraction, keep_whole
 from numgenius_core._terms import check_bid
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.life import InstanceEvent, InstanceState, advance
@@ -102,8 +102,8 @@ class Transferred:
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "at", utc(self.at, "transferred.at"))
-        whole_number(self.sent, "transferred.sent")
-        whole_number(self.received, "transferred.received")
+        keep_whole(self, "sent", "transferred.sent")
+        keep_whole(self, "received", "transferred.received")
 
 
 def _discount(value: Exact) -> Fraction:

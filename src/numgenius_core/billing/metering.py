@@ -27,7 +27,7 @@ from attrs import evolve, frozen
 
 from numgenius_core._accrual import Price, accrued, charge, discounted, fee_of, seconds_on_deposit
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import whole_number
+from numgenius_core._numbers import keep_whole
 from numgenius_core.billing.history import (
     Fact,
     History,
@@ -129,8 +129,8 @@ class Line:
     fee: Money = ZERO
 
     def __attrs_post_init__(self) -> None:
-        whole_number(self.quantity, "line.quantity")
-        whole_number(self.size, "line.size")
+        keep_whole(self, "quantity", "line.quantity")
+        keep_whole(self, "size", "line.size")
 
     @property
     def billed(self) -> Money:

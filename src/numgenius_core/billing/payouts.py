@@ -17,7 +17,7 @@ from typing import Final
 from attrs import frozen
 
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import whole_number
+from numgenius_core._numbers import keep_whole
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval, after, utc
 from numgenius_core.money import TICKS_PER_DOLLAR, ZERO, Money
@@ -57,8 +57,8 @@ class PayoutSchedule:
     pending: int = 7
 
     def __attrs_post_init__(self) -> None:
-        whole_number(self.weekday, "payout_schedule.weekday", 0, 6)
-        whole_number(self.pending, "payout_schedule.pending", 0, 365)
+        keep_whole(self, "weekday", "payout_schedule.weekday", 0, 6)
+        keep_whole(self, "pending", "payout_schedule.pending", 0, 365)
         check_kind(self.least, Money, "payout_schedule.least")
         if self.least < ZERO:
             need = "zero dollars or more"

@@ -24,7 +24,7 @@ from typing import Any, Final, Literal
 
 from attrs import evolve, field, frozen
 
-from numgenius_core._checks import ReadOnly, as_tuple, check_id, check_kind, read_only_json
+from numgenius_core._checks import ReadOnly, as_tuple, check_kind, keep_id, read_only_json
 from numgenius_core._tables import Number, Tabular, numbers
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.billing.metering import TIMED, Line, LineKind, clipped
@@ -109,7 +109,7 @@ class Charge:
         check_kind(self.period, Interval, "charge.period")
         check_kind(self.amount, Money, "charge.amount")
         if self.contract is not None:
-            check_id(self.contract, "charge.contract")
+            keep_id(self, "contract", "charge.contract")
 
 
 @frozen(kw_only=True)

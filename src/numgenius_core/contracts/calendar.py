@@ -91,9 +91,8 @@ def occupancy(
     2
     3
     """
-    rows: list[list[tuple[Interval, ContractId]]] = [
-        [] for _ in range(whole_number(gpus, "gpus", 1, MAX_GPUS))
-    ]
+    gpus = whole_number(gpus, "gpus", 1, MAX_GPUS)
+    rows: list[list[tuple[Interval, ContractId]]] = [[] for _ in range(gpus)]
     check_kind(period, Interval, "period")
     for contract in sorted(check_contracts(contracts), key=lambda c: (c.start, c.id)):
         if contract.block.end > gpus:

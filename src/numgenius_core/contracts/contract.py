@@ -25,8 +25,8 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from numgenius_core._accrual import discounted
-from numgenius_core._checks import as_tuple, check_id, check_kind, check_text
-from numgenius_core._numbers import exact_number, fraction, whole_number
+from numgenius_core._checks import as_tuple, check_kind, check_text, keep_id
+from numgenius_core._numbers import exact_number, fraction, keep_whole
 from numgenius_core._terms import NO_FLOOR, check_bid
 from numgenius_core.contracts.promises import covered, promise_fee
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
@@ -162,14 +162,14 @@ class Contract:
     sla_share: Fraction = field(default=Fraction(0), converter=_sla_share)
 
     def __attrs_post_init__(self) -> None:
-        check_id(self.id, "contract.id")
-        check_id(self.machine, "contract.machine")
+        keep_id(self, "id", "contract.id")
+        keep_id(self, "machine", "contract.machine")
         check_text(self.host, "contract.host")
         check_text(self.client, "contract.client")
         check_kind(self.mode, Mode, "contract.mode")
         check_kind(self.block, Block, "contract.block")
         check_kind(self.prices, PriceTerms, "contract.prices")
-        whole_number(self.disk_mb, "contract.disk_mb")
+        keep_whole(self, "disk_mb", "contract.disk_mb")
         object.__setattr__(self, "start", utc(self.start, "contract.start"))
         if self.end is not None:
             object.__setattr__(self, "end", utc(self.end, "contract.end"))

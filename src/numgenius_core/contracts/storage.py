@@ -26,7 +26,7 @@ from attrs import evolve, field, frozen
 
 from numgenius_core._accrual import charge
 from numgenius_core._checks import MAX_GPUS, as_tuple, check_kind
-from numgenius_core._numbers import fraction, whole_number
+from numgenius_core._numbers import fraction, keep_whole, whole_number
 from numgenius_core.contracts.contract import Contract, check_contracts, is_later
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import Listing, Machine
@@ -56,7 +56,7 @@ class Volume:
     end: datetime | None = None
 
     def __attrs_post_init__(self) -> None:
-        whole_number(self.size_mb, "volume.size_mb", 1)
+        keep_whole(self, "size_mb", "volume.size_mb", 1)
         check_kind(self.price, PerGbMonth, "volume.price")
         if self.end is not None:
             object.__setattr__(self, "end", utc(self.end, "volume.end"))
@@ -100,13 +100,13 @@ class Disk:
     share: Fraction = field(default=_ALL, converter=_share)
 
     def __attrs_post_init__(self) -> None:
-        whole_number(self.total_mb, "disk.total_mb")
-        whole_number(self.instances_mb, "disk.instances_mb", 0, self.total_mb)
+        keep_whole(self, "total_mb", "disk.total_mb")
+        keep_whole(self, "instances_mb", "disk.instances_mb", 0, self.total_mb)
         left = self.total_mb - self.instances_mb
-        whole_number(self.volumes_mb, "disk.volumes_mb", 0, left)
+        keep_whole(self, "volumes_mb", "disk.volumes_mb", 0, left)
         if self.listed_mb is None:
             object.__setattr__(self, "listed_mb", max(0, self.sold_mb - self.instances_mb) // 2)
-        whole_number(self.listed_mb, "disk.listed_mb")
+        keep_whole(self, "listed_mb", "disk.listed_mb")
 
     @property
     def sold_mb(self) -> int:
@@ -136,8 +136,8 @@ class Disk:
             WrongType: Not whole numbers.
             RuleViolation: Not from 1 to the machine's GPUs.
         """
-        whole_number(of, "of", 1, MAX_GPUS)
-        whole_number(gpus, "gpus", 1, of)
+        of = whole_number(of, "of", 1, MAX_GPUS)
+        gpus = whole_number(gpus, "gpus", 1, of)
         return self.available_mb * gpus // of
 
 

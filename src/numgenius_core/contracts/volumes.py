@@ -19,7 +19,7 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from numgenius_core._checks import check_id, check_kind, check_text
+from numgenius_core._checks import check_kind, check_text, keep_id
 from numgenius_core._numbers import fraction
 from numgenius_core.contracts.storage import Volume
 from numgenius_core.errors import RuleViolation, WrongType, shown
@@ -86,8 +86,8 @@ class VolumeContract:
     billed_test: bool = False
 
     def __attrs_post_init__(self) -> None:
-        check_id(self.id, "volume_contract.id")
-        check_id(self.machine, "volume_contract.machine")
+        keep_id(self, "id", "volume_contract.id")
+        keep_id(self, "machine", "volume_contract.machine")
         check_text(self.host, "volume_contract.host")
         check_text(self.client, "volume_contract.client")
         check_kind(self.volume, Volume, "volume_contract.volume")

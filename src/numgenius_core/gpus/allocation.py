@@ -24,7 +24,7 @@ from typing import Final
 from attrs import frozen
 
 from numgenius_core._checks import MAX_GPUS, check_kind, check_min_gpu
-from numgenius_core._numbers import whole_number
+from numgenius_core._numbers import as_int, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.gpus.slicing import blocks
 from numgenius_core.offer import Block, GpuSet
@@ -63,7 +63,7 @@ def take(free: GpuSet, block: Block) -> GpuSet:
     >>> bin(take(0b1111, Block(start=0, size=2)))
     '0b1100'
     """
-    wanted = _gpus_of(free, block)
+    free, wanted = _gpus_of(free, block)
     if wanted & ~free:
         raise RuleViolation("block", f"free GPUs at {_slots(wanted & ~free)}", "taken")
     return free ^ wanted
@@ -84,7 +84,7 @@ def release(free: GpuSet, block: Block) -> GpuSet:
     >>> bin(release(0b1100, Block(start=0, size=2)))
     '0b1111'
     """
-    given = _gpus_of(free, block)
+    free, given = _gpus_of(free, block)
     if free & given:
         raise RuleViolation("block", f"taken GPUs at {_slots(given & free)}", "free")
     return free | given
@@ -108,7 +108,7 @@ def first_fit(gpus: int, min_gpu: int, *, free: GpuSet, size: int) -> Block | No
     """
     if type(gpus) is int and gpus <= _TABLED and type(free) is type(size) is type(min_gpu) is int:
         return _first_fit_tabled(gpus, min_gpu, free, size)
-    return _first_fit(gpus, min_gpu, free, size)
+    return _first_fit(as_int(gpus), as_int(min_gpu), free, as_int(size))
 
 
 def best_fit(gpus: int, min_gpu: int, *, free: GpuSet, size: int) -> Block | None:
@@ -132,7 +132,7 @@ def best_fit(gpus: int, min_gpu: int, *, free: GpuSet, size: int) -> Block | Non
     """
     if type(gpus) is int and gpus <= _TABLED and type(free) is type(size) is type(min_gpu) is int:
         return _best_fit_tabled(gpus, min_gpu, free, size)
-    return _best_fit(gpus, min_gpu, free, size)
+    return _best_fit(as_int(gpus), as_int(min_gpu), free, as_int(size))
 
 
 def _first_fit(gpus: int, min_gpu: int, free: GpuSet, size: int) -> Block | None:
@@ -176,8 +176,8 @@ def _around(kind: _Size, free: GpuSet, block: Block) -> tuple[GpuSet, int]:
 
 
 def _best_fit(gpus: int, min_gpu: int, free: GpuSet, size: int) -> Block | None:
-    kind = _size(gpus, min_gpu, size)
-    found = _runs(check_free(free, gpus), size) & kind.starts
+    kind, free = _size(gpus, min_gpu, size), check_free(free, gpus)
+    found = _runs(free, size) & kind.starts
     best, fewest = None, gpus + 1
     while found and fewest > size:  # one that lies alone spoils nothing: none can be better
         block = kind.by_start[(found & -found).bit_length() - 1]  # at the lowest bit that is set
@@ -218,20 +218,20 @@ def pack(
     """
     if isinstance(sizes, (int, str, bytes)) or not isinstance(sizes, Sequence):
         raise WrongType("sizes", "a sequence of whole numbers", shown(sizes))
-    check_machine(gpus, min_gpu)
-    left = check_free(free, gpus)
+    gpus, min_gpu = check_machine(gpus, min_gpu)
+    left, wanted = check_free(free, gpus), tuple(map(as_int, sizes))
     order = sorted(
-        range(len(sizes)),
-        key=lambda i: (len(_size(gpus, min_gpu, sizes[i]).by_start) > 1, -sizes[i]),
+        range(len(wanted)),
+        key=lambda i: (len(_size(gpus, min_gpu, wanted[i]).by_start) > 1, -wanted[i]),
     )
     chosen: dict[int, Block] = {}  # by index in sizes
     for i in order:
-        block = best_fit(gpus, min_gpu, free=left, size=sizes[i])
+        block = best_fit(gpus, min_gpu, free=left, size=wanted[i])
         if block is None:
             return None
         chosen[i] = block
         left ^= block.gpu_set
-    return tuple(chosen[i] for i in range(len(sizes)))
+    return tuple(chosen[i] for i in range(len(wanted)))
 
 
 def free_blocks(gpus: int, min_gpu: int, *, free: GpuSet) -> tuple[Block, ...]:
@@ -251,7 +251,7 @@ def free_blocks(gpus: int, min_gpu: int, *, free: GpuSet) -> tuple[Block, ...]:
     >>> free_blocks(8, 1, free=0b1111_0110)
     (Block(start=1, size=1), Block(start=2, size=1), Block(start=4, size=4))
     """
-    check_machine(gpus, min_gpu)
+    gpus, min_gpu = check_machine(gpus, min_gpu)
     left, found = check_free(free, gpus), []
     for size, group in reversed(blocks_by_size(gpus, min_gpu)):
         if size >= min_gpu and size.bit_count() == 1:
@@ -262,17 +262,19 @@ def free_blocks(gpus: int, min_gpu: int, *, free: GpuSet) -> tuple[Block, ...]:
     return tuple(sorted(found, key=attrgetter("start")))
 
 
-def check_machine(gpus: int, min_gpu: int) -> None:
-    """Refuse a machine that the library does not list."""
-    whole_number(gpus, "gpus", 1, MAX_GPUS)
-    check_min_gpu(min_gpu, gpus)
+def check_machine(gpus: int, min_gpu: int) -> tuple[int, int]:
+    """Return a machine's GPUs and ``min_gpu``, and refuse one that the library does not list."""
+    gpus = whole_number(gpus, "gpus", 1, MAX_GPUS)
+    return gpus, check_min_gpu(min_gpu, gpus)
 
 
 def _size(gpus: int, min_gpu: int, size: int) -> _Size:
     if type(gpus) is not int or type(min_gpu) is not int:
-        check_machine(gpus, min_gpu)
+        gpus, min_gpu = check_machine(gpus, min_gpu)
     sizes = _sizes(gpus, min_gpu)
-    if type(size) is int and size in sizes:  # True and 2.0 would be found as well
+    if type(size) is not int:  # True and 2.0 would be found as well
+        size = whole_number(size, "size", 1, MAX_GPUS)
+    if size in sizes:
         return sizes[size]
     whole_number(size, "size", 1, MAX_GPUS)
     offered = ", ".join(map(str, sorted(sizes)))
@@ -321,18 +323,19 @@ def _runs(free: GpuSet, size: int) -> GpuSet:
 
 def check_free(free: GpuSet, gpus: int) -> GpuSet:
     """Return ``free`` if it is GPUs of a machine that was checked before."""
+    free = as_int(free)
     if type(free) is int and 0 <= free < 1 << gpus:
         return free
     error = RuleViolation if type(free) is int else WrongType
     raise error("free", f"GPUs of the machine as {gpus} bits", shown(free))
 
 
-def _gpus_of(free: GpuSet, block: Block) -> GpuSet:
-    """Return the GPUs of a block, both arguments checked."""
+def _gpus_of(free: GpuSet, block: Block) -> tuple[GpuSet, GpuSet]:
+    """Return the free GPUs and those of a block, both arguments checked."""
     if type(free) is not int or free < 0 or type(block) is not Block:
-        whole_number(free, "free")
+        free = whole_number(free, "free")
         check_kind(block, Block, "block")
-    return ((1 << block.size) - 1) << block.start  # as Block.gpu_set, without the call
+    return free, ((1 << block.size) - 1) << block.start  # as Block.gpu_set, without the call
 
 
 def _slots(gpus: GpuSet) -> str:

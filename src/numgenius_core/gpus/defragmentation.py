@@ -24,7 +24,7 @@ from operator import attrgetter, or_
 from attrs import evolve, field, frozen
 
 from numgenius_core._checks import check_id, check_kind
-from numgenius_core._numbers import whole_number
+from numgenius_core._numbers import as_int, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.gpus._moves import (
     Arrangement,
@@ -136,14 +136,15 @@ def defragment(
     >>> plan.blocks
     (Block(start=2, size=2),)
     """
-    machine = _machine(gpus, min_gpu, held, movable)
+    gpus, min_gpu = check_machine(gpus, min_gpu)
+    machine, size = _machine(gpus, min_gpu, held, movable), as_int(size)
     wanted = [block for block in blocks(gpus, min_gpu) if block.size == size]
     if type(size) is not int or not wanted:
         whole_number(size, "size", 1)
         raise RuleViolation("size", "a size that the machine is offered in", shown(size))
     aligned = is_aligned(wanted[0], min_gpu)
     if count is not None:
-        whole_number(count, "count", 1, gpus)
+        count = whole_number(count, "count", 1, gpus)
     else:
         count = max(1, machine.most(size)) if aligned else 1
     rentable = [block for block in wanted if not block.gpu_set & machine.taken]
@@ -205,7 +206,6 @@ def _machine(
     gpus: int, min_gpu: int, held: Mapping[ContractId, Block], movable: Collection[ContractId]
 ) -> Machine:
     """Return what can move where, all arguments checked."""
-    check_machine(gpus, min_gpu)
     if not isinstance(held, Mapping):
         raise WrongType("held", "a mapping of contracts to blocks", shown(held))
     if isinstance(movable, (str, bytes)) or not isinstance(movable, Collection):

@@ -55,8 +55,10 @@ class FreeGpus:
     price: PerGpuHour
 
     def __attrs_post_init__(self) -> None:
-        check_machine(self.gpus, self.min_gpu)
-        check_free(self.free, self.gpus)
+        gpus, min_gpu = check_machine(self.gpus, self.min_gpu)
+        object.__setattr__(self, "gpus", gpus)
+        object.__setattr__(self, "min_gpu", min_gpu)
+        object.__setattr__(self, "free", check_free(self.free, gpus))
         check_kind(self.price, PerGpuHour, "price")
 
 
@@ -178,10 +180,9 @@ def _usable(gpus: int, min_gpu: int, free: GpuSet) -> tuple[dict[int, int], dict
 def _weights(demand: Mapping[int, int]) -> dict[int, int]:
     if not isinstance(demand, Mapping):
         raise WrongType("demand", "a mapping of sizes to weights", shown(demand))
-    for size, weight in demand.items():
-        whole_number(size, "demand", 1, MAX_GPUS)
-        whole_number(weight, f"demand[{size}]", 0, _MAX_WEIGHT)
-    weights = {size: weight for size, weight in demand.items() if weight}
+    pairs = [(whole_number(size, "demand", 1, MAX_GPUS), n) for size, n in demand.items()]
+    known = [(size, whole_number(n, f"demand[{size}]", 0, _MAX_WEIGHT)) for size, n in pairs]
+    weights = {size: weight for size, weight in known if weight}
     if not weights:
         raise RuleViolation("demand", "at least one size with a weight above zero", shown(demand))
     return weights

@@ -26,7 +26,7 @@ from typing import Final, NoReturn
 from attrs import field, frozen
 
 from numgenius_core._checks import MAX_GPUS, check_min_gpu
-from numgenius_core._numbers import whole_number
+from numgenius_core._numbers import as_int, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.offer import Block, GpuSet
 
@@ -111,11 +111,11 @@ def rentable_blocks(
     >>> [block.slots for block in rentable_blocks(4, 1, occupied=0b1000)]
     [range(0, 1), range(1, 2), range(2, 3), range(0, 2)]
     """
-    held = occupied
+    held = as_int(occupied)
     if type(held) is not int:
         held = _gpu_set(held, gpus, "occupied", "a GPU set or slots of the machine")
     try:
-        return _rentable(gpus, min_gpu, held, powers_only, observed)
+        return _rentable(as_int(gpus), as_int(min_gpu), held, powers_only, observed)
     except TypeError:
         _refuse_unhashable(gpus, min_gpu, powers_only=powers_only, observed=observed)
 
@@ -138,7 +138,7 @@ def gpu_set(slots: Iterable[int], gpus: int) -> GpuSet:
 
 
 def _gpu_set(slots: object, gpus: int, path: str, need: str) -> GpuSet:
-    whole_number(gpus, "gpus", 1, MAX_GPUS)
+    gpus = whole_number(gpus, "gpus", 1, MAX_GPUS)
     if isinstance(slots, (int, str, bytes)) or not isinstance(slots, Iterable):
         raise WrongType(path, need, shown(slots))
     found: GpuSet = 0
@@ -172,11 +172,11 @@ def _cut(
     gpus: int, min_gpu: int, powers_only: bool, observed: bool
 ) -> tuple[tuple[int, tuple[Block, ...]], ...]:
     """Return the blocks in groups of one size: the table that all questions are answered from."""
-    whole_number(gpus, "gpus", 1, MAX_GPUS)
+    gpus = whole_number(gpus, "gpus", 1, MAX_GPUS)
     if observed:
-        whole_number(min_gpu, "min_gpu", 1, gpus)
+        min_gpu = whole_number(min_gpu, "min_gpu", 1, gpus)
     else:
-        check_min_gpu(min_gpu, gpus)
+        min_gpu = check_min_gpu(min_gpu, gpus)
     powers = [1 << k for k in range(gpus.bit_length()) if min_gpu < 1 << k < gpus]
     found = {
         Block(start, min(size, gpus - start))
@@ -286,7 +286,7 @@ def infer_min_gpu(
         largest = whole_number(largest, "largest", 1, LARGEST_GUESSED)
         candidates = range(least, max(least, largest) + 1)
     else:
-        candidates = range(whole_number(gpus, "gpus", least, MAX_GPUS), gpus + 1)
+        candidates = range(least := whole_number(gpus, "gpus", least, MAX_GPUS), least + 1)
     found = []
     for total in candidates:
         for min_gpu in range(1, total + 1):

@@ -222,8 +222,8 @@ def plan_fleet(
     >>> plan.loss == plan.bound == 0
     True
     """
-    whole_number(at_once, "at_once", 1)
-    whole_number(effort, "effort")
+    at_once = whole_number(at_once, "at_once", 1)
+    effort = whole_number(effort, "effort")
     check_kind(weights, Weights, "weights")
     check_refunds(refunds)
     seconds = length_in_seconds(length)
@@ -277,11 +277,10 @@ def _machines(fleet: object) -> dict[MachineId, tuple[Contract, ...]]:
         raise WrongType("fleet", "a mapping of machine ids to contracts", shown(fleet))
     if not fleet:
         raise RuleViolation("fleet", "at least one machine", "none")
-    for machine in fleet:
-        check_id(machine, "fleet")
+    known = {check_id(machine, "fleet"): contracts for machine, contracts in fleet.items()}
     return {
-        machine: check_contracts(fleet[machine], machine, f"fleet[{machine}]")
-        for machine in sorted(fleet)
+        machine: check_contracts(known[machine], machine, f"fleet[{machine}]")
+        for machine in sorted(known)
     }
 
 

@@ -21,7 +21,7 @@ from typing import Final
 from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind, check_text
-from numgenius_core._numbers import whole_number
+from numgenius_core._numbers import keep_whole, whole_number
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import Interval, to_epoch, union
 from numgenius_core.units import SECONDS_PER_DAY
@@ -74,11 +74,11 @@ class Recurrence:
         check_kind(self.days, frozenset, "recurrence.days")
         if not self.days:
             raise RuleViolation("recurrence.days", "at least one weekday", "none")
-        for day in self.days:
-            whole_number(day, "recurrence.days", 0, 6)
-        whole_number(self.start, "recurrence.start", 0, _MINUTES - 1)
+        days = frozenset(whole_number(day, "recurrence.days", 0, 6) for day in self.days)
+        object.__setattr__(self, "days", days)
+        keep_whole(self, "start", "recurrence.start", 0, _MINUTES - 1)
         longest = self.start + _MINUTES - (1 if self.start else 0)
-        whole_number(self.end, "recurrence.end", self.start + 1, longest)
+        keep_whole(self, "end", "recurrence.end", self.start + 1, longest)
         _zone(self.zone, "recurrence.zone")
 
     @classmethod

@@ -24,7 +24,7 @@ from typing import Final, Literal
 
 from attrs import evolve, field, frozen
 
-from numgenius_core._checks import as_tuple, check_id, check_kind, check_text
+from numgenius_core._checks import as_tuple, check_id, check_kind, check_text, keep_id
 from numgenius_core._numbers import as_fraction_of_ten
 from numgenius_core.contracts.contract import Contract, check_contracts
 from numgenius_core.errors import NotAllowed, RuleViolation, UnknownId, brief, shown
@@ -94,7 +94,7 @@ class MaintenanceWindow:
     def __attrs_post_init__(self) -> None:
         check_kind(self.period, Interval, "window.period")
         check_kind(self.category, Category, "window.category")
-        check_id(self.id, "window.id")
+        keep_id(self, "id", "window.id")
         check_kind(self.locked, bool, "window.locked")
         check_text(self.reason, "window.reason", 1_000, empty=True)
 
@@ -134,7 +134,7 @@ class MachineSchedule:
     windows: tuple[MaintenanceWindow, ...] = field(default=(), converter=_as_windows, repr=brief)
 
     def __attrs_post_init__(self) -> None:
-        check_id(self.machine, "schedule.machine")
+        keep_id(self, "machine", "schedule.machine")
         for index, window in enumerate(self.windows):
             check_kind(window, MaintenanceWindow, f"schedule.windows[{index}]")
         for index, (before, window) in enumerate(pairwise(self.windows), 1):
@@ -443,7 +443,7 @@ def notices(
     >>> print(notice.client, notice.gpu_hours, notice.charge)
     ann 2 4.00
     """
-    check_id(machine, "machine")
+    machine = MachineId(check_id(machine, "machine"))
     check_kind(window, MaintenanceWindow, "window")
     told = []
     for contract in check_contracts(contracts, machine):

@@ -57,10 +57,11 @@ def series(check: Check, name: str) -> Check:
     def check_all(values: Any, path: str) -> tuple[Any, ...]:
         if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
             raise WrongType(path, f"a series of {name}", shown(values))
-        known = tuple(values)
-        for index, each in enumerate(known):
-            check(each, f"{path}[{index}]")
-        return known
+        known = []
+        for index, each in enumerate(tuple(values)):
+            kept = check(each, f"{path}[{index}]")
+            known.append(each if kept is None else kept)
+        return tuple(known)
 
     return check_all
 

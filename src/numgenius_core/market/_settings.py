@@ -8,7 +8,7 @@ from typing import Final
 from attrs import frozen
 
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import plain_duration, whole_number
+from numgenius_core._numbers import keep_whole, plain_duration
 from numgenius_core.billing.grace import DaysOfGrace, GraceSchedule
 from numgenius_core.billing.payouts import PayoutSchedule
 from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, shown
@@ -85,7 +85,7 @@ class Settings:
         _check_stored(self.sla.notice, NoticeSchedule, "settings.sla.notice")
         for name in ("waiting_on_a_machine", "waiting_of_an_account"):
             if getattr(self, name) is not None:
-                whole_number(getattr(self, name), f"settings.{name}", 0, 10**9)
+                keep_whole(self, name, f"settings.{name}", 0, 10**9)
         if self.longest_step is not None:
             step = plain_duration(self.longest_step, "settings.longest_step")
             object.__setattr__(self, "longest_step", step)

@@ -15,7 +15,7 @@ from attrs import evolve, field, frozen
 
 from numgenius_core._accrual import accrued
 from numgenius_core._checks import BOUNDS, check_kind
-from numgenius_core._numbers import fraction, whole_number
+from numgenius_core._numbers import fraction, keep_whole, whole_number
 from numgenius_core.billing.history import MachineWent
 from numgenius_core.billing.volumes import VolumeHistory
 from numgenius_core.contracts.volumes import VolumeContract
@@ -58,7 +58,7 @@ class VolumeListing:
     end: datetime | None = None
 
     def __attrs_post_init__(self) -> None:
-        whole_number(self.size_mb, "volume_listing.size_mb", 1, MAX_MB)
+        keep_whole(self, "size_mb", "volume_listing.size_mb", 1, MAX_MB)
         if self.end is not None:
             object.__setattr__(self, "end", utc(self.end, "volume_listing.end"))
 
@@ -147,14 +147,14 @@ NOT_LISTED: Final = "a volume offer that is on the market"
 A_VOLUME: Final = "a volume that exists"
 
 
-def check_size(size: int, path: str) -> None:
-    """Refuse what is no size of a volume in whole MB.
+def check_size(size: int, path: str) -> int:
+    """Return the size of a volume in whole MB, and refuse what is none.
 
     Raises:
         WrongType: It is no ``int``.
         RuleViolation: It is below 1.
     """
-    whole_number(size, path, 1, MAX_MB)
+    return whole_number(size, path, 1, MAX_MB)
 
 
 BOUNDS[check_size] = (1, MAX_MB)

@@ -162,7 +162,7 @@ def meet_deadline(
     on-demand None 2.00 0
     """
     check_kind(series, PriceSeries, "series")
-    whole_number(gpu_hours, "gpu_hours", 1)
+    gpu_hours = whole_number(gpu_hours, "gpu_hours", 1)
     work = -(-gpu_hours * SECONDS_PER_HOUR // whole_number(gpus, "gpus", 1))
     limit, step = whole_seconds(deadline, "deadline"), whole_seconds(every, "every")
     for value, name in ((on_demand, "on_demand"), (storage, "storage")):

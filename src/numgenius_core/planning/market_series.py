@@ -233,9 +233,9 @@ class MarketSeries:
         if gpu_name is not None:
             check_kind(gpu_name, str, "gpu_name")
         if machine is not None:
-            check_id(machine, "machine")
+            machine = MachineId(check_id(machine, "machine"))
         if gpus is not None:
-            whole_number(gpus, "gpus", 1, MAX_GPUS)
+            gpus = whole_number(gpus, "gpus", 1, MAX_GPUS)
         cuts: dict[MachineKey, Cut] = {}
         for at, rows in zip(self.instants, self.snapshots, strict=True):
             for row in rows:

@@ -25,8 +25,15 @@ from itertools import pairwise
 
 from attrs import field, frozen
 
-from numgenius_core._checks import MAX_GPUS, as_tuple, check_id, check_kind, check_text, utc
-from numgenius_core._numbers import whole_number
+from numgenius_core._checks import (
+    MAX_GPUS,
+    as_tuple,
+    check_kind,
+    check_text,
+    keep_id,
+    utc,
+)
+from numgenius_core._numbers import keep_whole
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import MachineId
 from numgenius_core.intervals import total_seconds
@@ -107,10 +114,10 @@ class FreeSpell:
     rented: bool | None = None
 
     def __attrs_post_init__(self) -> None:
-        check_id(self.machine, "spell.machine")
+        keep_id(self, "machine", "spell.machine")
         check_text(self.gpu_name, "spell.gpu_name")
-        whole_number(self.gpus_in_machine, "spell.gpus_in_machine", 1, MAX_GPUS)
-        whole_number(self.gpus, "spell.gpus", 1, self.gpus_in_machine)
+        keep_whole(self, "gpus_in_machine", "spell.gpus_in_machine", 1, MAX_GPUS)
+        keep_whole(self, "gpus", "spell.gpus", 1, self.gpus_in_machine)
         self._check_order()
         self._check_prices()
         if self.rented is not None and type(self.rented) is not bool:

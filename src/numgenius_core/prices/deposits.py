@@ -219,7 +219,7 @@ def refund(
     """
     check_kind(price, PerHour, "price")
     check_kind(deposit, Money, "deposit")
-    whole_number(seconds, "seconds")
+    seconds = whole_number(seconds, "seconds")
     share = fraction(discount, "discount", below_one=True)
     if deposit.ticks < 0:
         raise RuleViolation("deposit", "an amount of zero or more", str(deposit))

@@ -38,7 +38,12 @@ from attrs import field, frozen
 
 from numgenius_core._accrual import Price, charge, discounted, fee_of, seconds_on_deposit
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import decimal_of, round_half_even, whole_number, whole_seconds
+from numgenius_core._numbers import (
+    decimal_of,
+    keep_whole,
+    round_half_even,
+    whole_seconds,
+)
 from numgenius_core._tables import Number, Tabular, numbers
 from numgenius_core._terms import LOWEST_BID, Mode, Verification, check_bid, reliability_of
 from numgenius_core.errors import RuleViolation, brief, shown
@@ -149,7 +154,7 @@ class Quote(Tabular):
     sla_per_hour: PerHour | None = None
 
     def __attrs_post_init__(self) -> None:
-        whole_number(self.seconds, "quote.seconds", 1, _LONGEST)
+        keep_whole(self, "seconds", "quote.seconds", 1, _LONGEST)
 
     @property
     def total(self) -> Money:

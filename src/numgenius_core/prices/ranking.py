@@ -87,7 +87,7 @@ class NotRented(Enum):
     NO_RESERVED_PRICE = "no_reserved_price"
     """Its machine is not verified, and so cannot be reserved."""
     DISCOUNT_UNKNOWN = "discount_unknown"
-    """Its source does not say the discount, nor does the caller: what reserving costs is unknown."""
+    """Neither its source nor the caller says the discount: what reserving costs is not known."""
     BID = "bid"
     """The bid, or its floor, is not within the market's bounds."""
     PRICE_UNKNOWN = "price_unknown"

@@ -46,8 +46,8 @@ from numgenius_core._numbers import (
     WIDE,
     decimal_of,
     decimal_text,
+    keep_whole,
     plain_duration,
-    whole_number,
 )
 from numgenius_core._terms import reliability_of
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
@@ -111,7 +111,7 @@ class View:
     def __attrs_post_init__(self) -> None:
         if self.target is not None:
             reliability_of(self.target, "view.target")
-        whole_number(self.disk_mb, "view.disk_mb", 0, MAX_MB)
+        keep_whole(self, "disk_mb", "view.disk_mb", 0, MAX_MB)
         check_kind(self.mode, Mode, "view.mode")
         if self.now is not None:
             object.__setattr__(self, "now", utc(self.now, "now"))

@@ -23,7 +23,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import whole_number
+from numgenius_core._numbers import keep_whole
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, brief, shown
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
@@ -162,9 +162,9 @@ class SearchRequest:
         if len(self.order) > MAX_KEYS:
             raise RuleViolation("request.order", f"at most {MAX_KEYS} fields", str(len(self.order)))
         if self.limit is not None:
-            whole_number(self.limit, "request.limit", 1, MAX_LIMIT)
+            keep_whole(self, "limit", "request.limit", 1, MAX_LIMIT)
         check_kind(self.mode, Mode, "request.mode")
-        whole_number(self.disk_mb, "request.disk_mb", 0, MAX_MB)
+        keep_whole(self, "disk_mb", "request.disk_mb", 0, MAX_MB)
 
     def view(self, now: datetime | None = None) -> View:
         """Return what its prices are for: the duration and the uptime that it asks for."""

@@ -103,7 +103,7 @@ def simulate_outages(rental: Interval, rate: OutageRate, *, seed: int = 0) -> Up
     """
     check_kind(rental, Interval, "rental")
     check_kind(rate, OutageRate, "rate")
-    whole_number(seed, "seed")
+    seed = whole_number(seed, "seed")
     draw = Random(seed)  # its exponential draws are the same on every machine
     outages, at, whole = [], 0, rental.seconds
     between, length = float(rate.per_day) / SECONDS_PER_DAY, length_in_seconds(rate.length)
@@ -263,8 +263,8 @@ def simulate_promise(
     ('-12.70', '10.38', Fraction(6, 25))
     """
     check_kind(cover, Cover, "cover")
-    whole_number(runs, "runs", 1, _MOST_RUNS)
-    whole_number(seed, "seed")
+    runs = whole_number(runs, "runs", 1, _MOST_RUNS)
+    seed = whole_number(seed, "seed")
     settled = [
         settle(cover, simulate_outages(rental, rate, seed=seed * _MOST_RUNS + run), rules=rules)
         for run in range(runs)

@@ -220,7 +220,7 @@ def backtest(
 def _range(history: UptimeHistory, end: datetime | None, days: int | None) -> Interval | None:
     """Return the days looked at, from midnight to midnight; ``None`` for all of the rentals."""
     if days is not None:
-        whole_number(days, "days", 1, MAX_DAYS)
+        days = whole_number(days, "days", 1, MAX_DAYS)
     path, what = "end", "an instant"
     if end is None:
         if not history.rentals:

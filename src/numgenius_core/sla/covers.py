@@ -82,7 +82,7 @@ def covered_price(gpus: PerHour, storage: PerGbMonth, disk_mb: int) -> PerHour:
     """
     check_kind(gpus, PerHour, "gpus")
     check_kind(storage, PerGbMonth, "storage")
-    whole_number(disk_mb, "disk_mb", 0, MAX_MB)
+    disk_mb = whole_number(disk_mb, "disk_mb", 0, MAX_MB)
     return gpus + PerHour.from_steps(stored_an_hour(storage, disk_mb))
 
 

@@ -271,8 +271,8 @@ def settle_day(
     check_kind(rules, SlaRules, "rules")
     if to_epoch(day) % SECONDS_PER_DAY:
         raise RuleViolation("day", "the first instant of a day of UTC", str(day))
-    whole_number(intended, "intended", 0, SECONDS_PER_DAY)
-    whole_number(down, "down", 0, intended * PARTS)
+    intended = whole_number(intended, "intended", 0, SECONDS_PER_DAY)
+    down = whole_number(down, "down", 0, intended * PARTS)
     for name, amount in (("compute", compute), ("net", net), ("fee", fee)):
         check_kind(amount, Money, name)
         if amount.ticks < 0:

@@ -22,7 +22,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from numgenius_core._checks import as_tuple, check_id, check_kind, utc
+from numgenius_core._checks import as_tuple, check_kind, keep_id, utc
 from numgenius_core._numbers import round_half_even
 from numgenius_core._terms import PARTS
 from numgenius_core.errors import RuleViolation, brief
@@ -140,7 +140,7 @@ class UptimeHistory:
 
     def __attrs_post_init__(self) -> None:
         if self.machine is not None:
-            check_id(self.machine, "history.machine")
+            keep_id(self, "machine", "history.machine")
         outages = self.outages
         merged = union(self.rentals, "history.rentals")
         for index, outage in enumerate(outages):

@@ -33,7 +33,7 @@ from typing import Final
 from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._numbers import fraction, round_half_even, whole_number
+from numgenius_core._numbers import fraction, keep_whole, round_half_even, whole_number
 from numgenius_core._terms import PARTS
 from numgenius_core.errors import RuleViolation, brief, shown
 from numgenius_core.sla.fees import FeeSchedule, StopLossFee
@@ -133,7 +133,7 @@ class LinearCredit(CreditSchedule):
             WrongType: One of them is no ``int``.
             RuleViolation: One of them is out of range.
         """
-        whole_number(target, "target", 1, PARTS - 1)
+        target = whole_number(target, "target", 1, PARTS - 1)
         short, way = target - whole_number(blend, "blend", 0, PARTS), min(target, PARTS - target)
         if short <= 0:
             return 0
@@ -162,9 +162,10 @@ class BlendSchedule(ABC):
     memories: tuple[int, ...] = field(default=(7, 30), kw_only=True, repr=brief)
 
     def __attrs_post_init__(self) -> None:
-        known = as_tuple(self.memories, "memories")
-        for index, days in enumerate(known):
+        known = tuple(
             whole_number(days, f"memories[{index}]", 2, 10_000)
+            for index, days in enumerate(as_tuple(self.memories, "memories"))
+        )
         if not 1 <= len(known) <= 10:
             raise RuleViolation("memories", "1 to 10 scales", str(len(known)))
         object.__setattr__(self, "memories", known)
@@ -267,8 +268,8 @@ class FadingNotice(NoticeSchedule):
             WrongType: One of them is no ``int``.
             RuleViolation: A negative notice, or no length.
         """
-        whole_number(notice, "notice")
-        whole_number(length, "length", 1)
+        notice = whole_number(notice, "notice")
+        length = whole_number(length, "length", 1)
         day, most = SECONDS_PER_DAY, self.most
         above = most.numerator * notice * day * PARTS
         return round_half_even(above, most.denominator * (notice + day) * (length + day))
@@ -308,7 +309,7 @@ class SlaRules:
         check_kind(self.credit, CreditSchedule, "rules.credit")
         check_kind(self.blend, BlendSchedule, "rules.blend")
         check_kind(self.notice, NoticeSchedule, "rules.notice")
-        whole_number(self.release_days, "rules.release_days", 1, 366)
+        keep_whole(self, "release_days", "rules.release_days", 1, 366)
 
 
 OUR_RULES: Final = SlaRules()

@@ -147,7 +147,7 @@ def verify(
     billing is by the second; an offer of n GPUs costs n × the per-GPU price
     """
     chosen = rule if isinstance(rule, Rule) else rule_named(rule)
-    whole_number(examples, "examples", 1)
+    examples = whole_number(examples, "examples", 1)
 
     every = list(hypothesis.Phase)
     fast = [phase for phase in every if phase not in _MAKE_SMALL]

@@ -33,7 +33,7 @@ from typing import Final, Generic, TypeVar
 from attrs import field, frozen
 
 from numgenius_core._checks import MAX_GPUS, as_tuple, check_kind
-from numgenius_core._numbers import PICO, whole_number
+from numgenius_core._numbers import PICO, keep_whole, whole_number
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, check_bid
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import Interval
@@ -87,11 +87,11 @@ class Request:
     whole: bool = True
 
     def __attrs_post_init__(self) -> None:
-        whole_number(self.after, "request.after", 0, _LONGEST)
-        whole_number(self.gpus, "request.gpus", 1, MAX_GPUS)
-        whole_number(self.seconds, "request.seconds", 1, _LONGEST)
+        keep_whole(self, "after", "request.after", 0, _LONGEST)
+        keep_whole(self, "gpus", "request.gpus", 1, MAX_GPUS)
+        keep_whole(self, "seconds", "request.seconds", 1, _LONGEST)
         check_kind(self.mode, Mode, "request.mode")
-        whole_number(self.disk_mb, "request.disk_mb", 0, MAX_MB)
+        keep_whole(self, "disk_mb", "request.disk_mb", 0, MAX_MB)
         if self.limit is not None:
             check_kind(self.limit, PerGpuHour, "request.limit")
         if type(self.whole) is not bool:
@@ -102,7 +102,7 @@ class Request:
             need = f"neither bid nor patience for {self.mode.value}"
             raise RuleViolation("request", need, shown(self.bid or self.patience))
         if self.patience is not None:
-            whole_number(self.patience, "request.patience", 1, _LONGEST)
+            keep_whole(self, "patience", "request.patience", 1, _LONGEST)
 
 
 def _as_requests(given: Iterable[Request]) -> tuple[Request, ...]:
@@ -243,9 +243,9 @@ class Demand:
 
     def _check_instances(self) -> None:
         """Check what each request will have, here and not when the first is drawn."""
-        whole_number(self.disk_mb, "demand.disk_mb", 0, MAX_MB)
+        keep_whole(self, "disk_mb", "demand.disk_mb", 0, MAX_MB)
         if self.patience is not None:
-            whole_number(self.patience, "demand.patience", 1, _LONGEST)
+            keep_whole(self, "patience", "demand.patience", 1, _LONGEST)
         if type(self.whole) is not bool:
             raise WrongType("demand.whole", "True or False", shown(self.whole))
 

@@ -33,7 +33,7 @@ from typing import Final
 from attrs import field, frozen
 
 from numgenius_core._checks import MAX_GPUS, as_tuple, check_kind
-from numgenius_core._numbers import PICO, fraction, whole_number
+from numgenius_core._numbers import PICO, fraction, keep_whole, whole_number
 from numgenius_core.billing.history import History
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation
@@ -81,7 +81,7 @@ class Observation:
         check_kind(self.price, PerGpuHour, "observation.price")
         if not self.price:
             raise RuleViolation("observation.price", "a price above zero", "0")
-        whole_number(self.seconds, "observation.seconds", 1)
+        keep_whole(self, "seconds", "observation.seconds", 1)
 
 
 def _in_use(load: float, gpus: int, shares: list[tuple[int, float]]) -> float:
@@ -151,7 +151,7 @@ def fit(
     """
     check_kind(stays, Distribution, "stays")
     mix = Demand(per_day=1, sizes=sizes, stays=stays)  # refuses wrong sizes and stays
-    whole_number(gpus, "gpus", 1, MAX_GPUS)
+    gpus = whole_number(gpus, "gpus", 1, MAX_GPUS)
     size, shares = _shares(mix, gpus)
     points = []
     for index, seen in enumerate(as_tuple(history, "history")):

@@ -14,7 +14,7 @@ from typing import ClassVar, Final, final
 from attrs import frozen
 
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import PICO, round_half_even, whole_number
+from numgenius_core._numbers import PICO, keep_whole, round_half_even, whole_number
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.rates import PerGpuHour, PerHour, Rate
 
@@ -66,8 +66,8 @@ class Power:
 
     def __attrs_post_init__(self) -> None:
         check_kind(self.price, PerKwh, "power.price")
-        whole_number(self.gpu_watts, "power.gpu_watts", 0, _MAX_WATTS)
-        whole_number(self.idle_watts, "power.idle_watts", 0, _MAX_WATTS)
+        keep_whole(self, "gpu_watts", "power.gpu_watts", 0, _MAX_WATTS)
+        keep_whole(self, "idle_watts", "power.idle_watts", 0, _MAX_WATTS)
 
     def cost(self, machine_seconds: int, gpu_seconds: int) -> Money:
         """Return what machines that are on and GPUs that run cost, for so many seconds of each."""

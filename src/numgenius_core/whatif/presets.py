@@ -110,7 +110,7 @@ def preset_demand(name: str, *, gpus: int, price: PerGpuHour) -> Demand:
     preset = PRESETS.get(name)
     if preset is None:
         raise RuleViolation("name", f"one of {', '.join(PRESETS)}", shown(name))
-    whole_number(gpus, "gpus", 1, MAX_GPUS)
+    gpus = whole_number(gpus, "gpus", 1, MAX_GPUS)
     check_kind(price, PerGpuHour, "price")
     if not price:
         raise RuleViolation("price", "a price above zero", "0")

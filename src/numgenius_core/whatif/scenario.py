@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
-from numgenius_core._checks import as_tuple, check_id, check_kind
+from numgenius_core._checks import as_tuple, check_kind, keep_id
 from numgenius_core._numbers import fraction
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import MachineId
@@ -69,7 +69,7 @@ class Relisting:
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "at", utc(self.at, "relisting.at"))
-        check_id(self.machine, "relisting.machine")
+        keep_id(self, "machine", "relisting.machine")
         if self.listing is not None:
             check_kind(self.listing, Listing, "relisting.listing")
             if self.listing.machine.id != self.machine:

@@ -271,7 +271,7 @@ def sweep(
     if executor is not None and workers is not None:
         raise RuleViolation("workers", "workers or an executor", "both")
     if workers is not None:
-        whole_number(workers, "workers", 1, 10_000)
+        workers = whole_number(workers, "workers", 1, 10_000)
     jobs = [(place, run) for run in range(count) for place in range(len(known))]
     results = _found(known, jobs, first, kept)
     with _telling(progress, len(jobs)) as tell:
@@ -296,7 +296,7 @@ def _runs(options: tuple[Option, ...], runs: int | None) -> int:
     recorded = all(isinstance(option.scenario.demand, Trace) for option in options)
     if runs is None:
         return 1 if recorded else _RUNS
-    whole_number(runs, "runs", 1, _MAX_RUNS)
+    runs = whole_number(runs, "runs", 1, _MAX_RUNS)
     if recorded and runs > 1:
         raise RuleViolation("runs", "1, as all demand is recorded", str(runs))
     return runs

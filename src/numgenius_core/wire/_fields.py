@@ -193,7 +193,7 @@ def host(value: Any) -> AccountId | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        whole_number(value, "", 0, MAX_ID)
+        value = whole_number(value, "", 0, MAX_ID)
     check_text(value, "")
     return AccountId(value)
 

@@ -117,7 +117,7 @@ def summarized(findings: Iterable[Finding], *, named: int = 3) -> tuple[str, ...
     ...     print(line)
     8 with a lowest bid above the on-demand price: offers 9000040, 9000041 and 6 more
     """
-    whole_number(named, "named", 1)
+    named = whole_number(named, "named", 1)
     groups: defaultdict[FindingKind, list[Finding]] = defaultdict(list)
     for finding in as_tuple(findings, "findings"):
         if not isinstance(finding, Finding):
