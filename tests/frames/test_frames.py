@@ -270,8 +270,8 @@ class TestFloatsOf32Bits:
         "question",
         [
             lambda d: frames.quote(d, Column("hours", "hours"), disk=Column("disk", "GB")),
-            lambda d: frames.quote(d, HOUR, mode="reserved", months=Column("months", "months")),
-            lambda d: frames.quote(d, HOUR, mode="bid", bid=Column("bid", "dollars")),
+            lambda d: frames.quote(d, HOUR, mode=Mode.RESERVED, months=Column("months", "months")),
+            lambda d: frames.quote(d, HOUR, mode=Mode.INTERRUPTIBLE, bid=Column("bid", "dollars")),
             lambda d: frames.reserve(d, Column("months", "months")),
             lambda d: frames.promise_fees(d, "0.5", claim="claim", spread="spread", price=PRICE),
         ],

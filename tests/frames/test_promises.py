@@ -279,8 +279,8 @@ class TestInAQuote:
         assert row["quote_payout"] == row["quote_total"] == 84_970_101_563
         assert row["quote_fee"] == 0
 
-    @pytest.mark.parametrize("mode", ["reserved", "bid", Mode.INTERRUPTIBLE])
-    def test_on_demand_only(self, mode: Any) -> None:
+    @pytest.mark.parametrize("mode", [Mode.RESERVED, Mode.INTERRUPTIBLE])
+    def test_on_demand_only(self, mode: Mode) -> None:
         rows = [ROW | {"num_gpus": 1, "dph_base": 3.5, "min_bid": 1.0}]
         with pytest.raises(RuleViolation, match="target: need rows on demand, got"):
             quote(make("polars", rows), timedelta(days=1), target="0.95", mode=mode)

@@ -101,25 +101,30 @@ class TestARowWithoutAnAnswer:
         want = cases.scalar_results({**rows[0], "credit_discount_max": 0.0})
         assert {name: got[name] for name in cases.RESULTS} == want
 
-    @pytest.mark.parametrize("mode", ["on-demand", "reserved", "bid"])
-    def test_each_result_by_itself(self, engine: str, mode: str) -> None:
+    @pytest.mark.parametrize("mode", list(Mode))
+    def test_each_result_by_itself(self, engine: str, mode: Mode) -> None:
         rows = [{"i": 0, **GOOD}, {"i": 1, **GOOD, "dph_base": None, "min_bid": NAN}]
         native = make(engine, rows)
-        for name in cases.RESULTS if mode == "on-demand" else ("fee", "deposit", "discount_rate"):
+        for name in (
+            cases.RESULTS if mode is Mode.ON_DEMAND else ("fee", "deposit", "discount_rate")
+        ):
             priced = frames.quote(native, HOUR, mode=mode, results=name)
             first, second = sorted(read(priced), key=lambda row: row["i"])
             assert second[f"quote_{name}"] is None, name
-            assert (first[f"quote_{name}"] is None) == (name == "deposit" and mode != "reserved")
+            none = name == "deposit" and mode is not Mode.RESERVED
+            assert (first[f"quote_{name}"] is None) == none
             assert nw.from_native(priced).collect_schema()[f"quote_{name}"] == nw.Int64
 
     def test_a_column_of_nothing(self, engine: str) -> None:
         native = make(engine, [{**GOOD, "min_bid": None}] * 2)
-        priced = frames.quote(native, HOUR, mode="bid", results="total")
+        priced = frames.quote(native, HOUR, mode=Mode.INTERRUPTIBLE, results="total")
         assert [row["quote_total"] for row in read(priced)] == [None, None]
 
     def test_the_least_bid_is_never_free(self, engine: str) -> None:
         rows = [{**GOOD, "i": i, "min_bid": floor} for i, floor in enumerate((0.0, 0.2, 65.0))]
-        priced = read(frames.quote(make(engine, rows), HOUR, mode="bid", results="total"))
+        priced = read(
+            frames.quote(make(engine, rows), HOUR, mode=Mode.INTERRUPTIBLE, results="total")
+        )
         totals = [row["quote_total"] for row in sorted(priced, key=lambda row: row["i"])]
         assert totals == [1_000_000, 200_000_000, None]  # $32 a GPU is the most
 
@@ -145,17 +150,20 @@ class TestWordsAndNames:
         rows = [{"i": i, **GOOD, "mode": word} for i, word in enumerate(words)]
         priced = frames.quote(make(engine, rows), HOUR, mode=Column("mode"), results="gpu_per_hour")
         found = {row["mode"]: row["quote_gpu_per_hour"] for row in read(priced)}
-        for word in words:
+        for word, mode in zip(words[1:], [Mode.ON_DEMAND, *[Mode.INTERRUPTIBLE] * 2], strict=False):
             (alone,) = read(
-                frames.quote(make(engine, [GOOD]), HOUR, mode=word, results="gpu_per_hour")
+                frames.quote(make(engine, [GOOD]), HOUR, mode=mode, results="gpu_per_hour")
             )
             assert alone["quote_gpu_per_hour"] == found[word]
         assert found["bid"] == found["INTERRUPTIBLE"] == 200_000_000
         assert found["on_demand"] == found["On-Demand"] == 800_000_000
 
-    def test_a_word_that_is_no_mode(self, engine: str) -> None:
-        with pytest.raises(RuleViolation, match="mode: need one of on-demand, reserved"):
-            frames.quote(make(engine, [GOOD]), HOUR, mode="spot")
+    @pytest.mark.parametrize("word", ["spot", "reserved"])
+    def test_a_word_in_the_place_of_a_mode(self, engine: str, word: Any) -> None:
+        """As elsewhere: it is refused with the choices there are; a column holds words."""
+        need = r"^mode: need a Mode: Mode\.ON_DEMAND, Mode\.RESERVED, Mode\.INTERRUPTIBLE, or a Col"
+        with pytest.raises(WrongType, match=need):
+            frames.quote(make(engine, [GOOD]), HOUR, mode=word)
 
     def test_columns_as_a_dict(self, engine: str) -> None:
         rows = [{"gpu_count": 2, "usd": 0.8}]

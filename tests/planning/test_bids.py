@@ -10,14 +10,15 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
 
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.money import Money
-from numgenius_core.planning import BidOutcome, PriceSeries, compare_bids
-from numgenius_core.rates import PerHour
+from numgenius_core.planning import BidOutcome, PriceSeries, compare_bids, meet_deadline
+from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.testing import EPOCH
 from price_records import HOUR, any_series, series
 
@@ -56,6 +57,47 @@ class TestARealSpotMarket:
         assert f"{float(found.per_day):.2f}" == a_day
 
 
+class TestWhatABidCosts:
+    """G7: a winner pays its own bid; the price of the record is what others had to pay."""
+
+    def test_the_table_and_the_dicts_have_it(self) -> None:
+        plan = compare_bids(series("0.10", "0.50", "0.20"), [PerHour("0.30")])
+        assert plan.table().head[2] == "cost $"
+        assert plan.table().rows[0][2] == "0.60"
+        (row,) = plan.to_dicts()
+        assert (row["cost"], row["cost_at_price"], row["mean_price"]) == (0.6, 0.3, 0.15)
+
+    def test_it_is_what_a_deadline_pays_by_itself(self) -> None:
+        found = only(record := series("0.10", "0.10", "0.10"), "0.30")
+        length = 3 * HOUR
+        ways = meet_deadline(
+            record, gpu_hours=3, gpus=1, deadline=length, on_demand=PerHour(1), bids=["0.30"]
+        ).ways
+        assert ways[0].mean == found.cost == Money("0.90")
+
+
+class TestBidsAsText:
+    """A series of prices is taken as exact dollars, wherever one is."""
+
+    def test_they_are_bids(self) -> None:
+        record = series("0.10", "0.50", "0.20")
+        assert compare_bids(record, ["0.30", 1]) == compare_bids(
+            record, [PerHour("0.30"), PerHour(1)]
+        )
+
+    @pytest.mark.parametrize("bad", [0.3, "x", None, PerGpuHour(1), "-1"])
+    def test_what_is_none_is_refused_by_its_place(self, bad: Any) -> None:
+        record = series("0.10", "0.50", "0.20")
+        with pytest.raises(RuleViolation, match=r"^bids\[1\]: need"):
+            compare_bids(record, ["0.3", bad])
+        with pytest.raises(RuleViolation, match=r"^bids\[1\]: need"):
+            meet_deadline(
+                record, gpu_hours=1, gpus=1, deadline=HOUR, on_demand=PerHour(1), bids=["1", bad]
+            )
+        with pytest.raises(RuleViolation, match=r"^pairs\[0\]: need"):
+            PriceSeries.of([(EPOCH, bad)], end=EPOCH + HOUR)
+
+
 class TestWhatABidWouldHaveGot:
     """A bid runs whenever it is at least the price; interruptions are falls out of that."""
 
@@ -71,7 +113,8 @@ class TestWhatABidWouldHaveGot:
         found = only(series("0.10", "0.50", "0.20"), "0.30")
         assert found.availability == Fraction(2, 3)
         assert found.mean_price == Fraction(15, 100)
-        assert found.paid == Money("0.30")
+        assert found.cost_at_price == Money("0.30")
+        assert found.cost == Money("0.60")  # two hours at its own bid
 
     def test_interruptions_are_counted_over_the_whole_span(self) -> None:
         found = only(series("1", "9", "9", "1", "9", "1", every=timedelta(hours=4)), "1")
@@ -108,7 +151,7 @@ class TestWhatABidWouldHaveGot:
         runs = [price <= bid for price in holds]
         got = only(found, str(bid))
         assert got.running == sum(runs)
-        assert got.paid == PerHour(1).charge(sum(p for p in holds if p <= bid))
+        assert got.cost_at_price == PerHour(1).charge(sum(p for p in holds if p <= bid))
         assert got.interruptions == sum(a and not b for a, b in pairwise(runs))
         seen = [second for start, end in found.runs(PerHour(bid)) for second in range(start, end)]
         assert seen == [second for second, it_runs in enumerate(runs) if it_runs]
@@ -121,7 +164,10 @@ class TestWhatABidWouldHaveGot:
 
     def test_a_table(self) -> None:
         plan = compare_bids(series("1", "3"), [PerHour(1), PerHour("0.5")])
-        assert str(plan).splitlines()[1].split() == ["1.00", "50.00", "%", "1.0000", "12.00"]
+        assert str(plan).splitlines()[1].split() == [
+            *("1.00", "50.00", "%", "1.00", "1.0000"),
+            "12.00",
+        ]
         assert "–" in plan._repr_html_()
 
 

@@ -209,7 +209,7 @@ class TestRefused:
             {"on_demand": 1},
             {"storage": 1},
             {"pays": "bid"},
-            {"bids": [1]},
+            {"bids": [0.5]},
             {"schedule": 1},
             {"gpu_hours": 1.5},
             {"restart": 60},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final
@@ -18,7 +17,7 @@ from numgenius_core._terms import LOWEST_BID
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import after
 from numgenius_core.planning import (
-    BidOutcome,
+    BidPlan,
     PriceSeries,
     compare_bids as fare,
     read_price_series,
@@ -38,16 +37,17 @@ def compare_bids(options: Namespace) -> dict[str, Any]:
         bids = _differing(series)
     else:
         bids = sorted({bid_of(text) for text in options.bid}, key=_steps)
-    found = fare(series, bids).bids
+    plan = fare(series, bids)
+    found = plan.bids
     if options.plot is not None:
-        _plot(options.plot, [one for one in found if one.mean_price is not None])
+        _plot(options.plot, plan)
     rows = [
         {
             "bid": str(one.bid),
             "available": _rounded(one.availability),
             "running_seconds": one.running,
-            "cost": f"{one.bid.charge(one.running):.2f}",
-            "cost_at_the_price": f"{one.paid:.2f}",
+            "cost": f"{one.cost:.2f}",
+            "cost_at_the_price": f"{one.cost_at_price:.2f}",
             "mean_price": None if one.mean_price is None else _rounded(one.mean_price),
             "pauses": one.interruptions,
             "pauses_per_day": _rounded(one.per_day),
@@ -63,22 +63,14 @@ def compare_bids(options: Namespace) -> dict[str, Any]:
     }
 
 
-def _plot(path: str, ran: Sequence[BidOutcome]) -> None:
-    """Draw the bids that ran into a file."""
+def _plot(path: str, plan: BidPlan) -> None:
+    """Draw the bids into a file."""
     from numgenius_core.plots import bid_availability
 
-    if not ran:
+    if all(one.mean_price is None for one in plan.bids):
         nothing_drawn("none of the bids ran")
         return
-    save(
-        path,
-        lambda: bid_availability(
-            [float(one.bid.to_decimal()) for one in ran],
-            [float(one.availability) for one in ran],
-            [float(one.mean_price or 0) for one in ran],
-            [float(one.per_day) for one in ran],
-        )[0],
-    )
+    save(path, lambda: bid_availability(plan)[0])
 
 
 def _series(options: Namespace) -> PriceSeries:

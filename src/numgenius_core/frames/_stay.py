@@ -100,7 +100,7 @@ class QuoteRequest:
     """The arguments of :func:`numgenius_core.frames.quote`, one field for each."""
 
     duration: timedelta | Column
-    mode: Mode | str | Column
+    mode: Mode | Column
     disk: Amount | Column
     upload: Amount | Column
     download: Amount | Column
@@ -223,7 +223,7 @@ def _usage(names: Columns, request: QuoteRequest) -> dict[str, Input]:
     return inputs
 
 
-def refuse_promise(mode: Mode | str | Column) -> None:
+def refuse_promise(mode: Mode | Column) -> None:
     """Refuse a promise of uptime for rows that are all rented otherwise than on demand.
 
     Raises:
@@ -236,15 +236,11 @@ def refuse_promise(mode: Mode | str | Column) -> None:
 
 
 def _mode_of(mode: object) -> Mode | Column:
-    """Return a mode that may be given as a word."""
-    if isinstance(mode, (Mode, Column)):
-        return mode
-    if not isinstance(mode, str):
-        raise WrongType("mode", "a Mode, its word such as 'reserved', or a Column", shown(mode))
-    found = _WORDS.get(mode.lower())
-    if found is None:
-        raise RuleViolation("mode", f"one of {', '.join(_WORDS)}", shown(mode))
-    return found
+    """Return a mode for all rows, or the column that has a word of one for each."""
+    if not isinstance(mode, Mode | Column):
+        need = f"a Mode: {', '.join(map(str, Mode))}, or a Column of words"
+        raise WrongType("mode", need, shown(mode))
+    return mode
 
 
 def _modes(

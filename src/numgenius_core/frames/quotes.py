@@ -78,7 +78,7 @@ def quote(
     frame: Any,
     duration: timedelta | Column,
     *,
-    mode: Mode | str | Column = Mode.ON_DEMAND,
+    mode: Mode | Column = Mode.ON_DEMAND,
     disk: Amount | Column = 0,
     upload: Amount | Column = 0,
     download: Amount | Column = 0,
@@ -96,8 +96,8 @@ def quote(
     Args:
         frame: Offers, a row each, in any dataframe that narwhals speaks to.
         duration: How long the offer is rented; a column is in seconds unless its unit is another.
-        mode: How it is rented: a ``Mode`` or its word, ``on-demand``, ``reserved`` or
-            ``interruptible`` (``bid``); a column holds such words.
+        mode: How it is rented; a column holds the words ``on-demand``, ``reserved`` and
+            ``interruptible`` (or ``bid``).
         disk: GB of disk.
         upload: GB sent.
         download: GB received.
@@ -119,7 +119,7 @@ def quote(
         prefix: What the names of the results begin with.
 
     Raises:
-        WrongType: A column that holds no numbers, or a mode that is no text.
+        WrongType: A column that holds no numbers, or a mode that is none, or no column of text.
         RuleViolation: Columns that the frame lacks (all of them at once), a value out of range, an
             amount beyond $2 billion, a name that is taken.
 

@@ -19,15 +19,15 @@ from itertools import pairwise
 
 from attrs import field, frozen
 
-from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._checks import check_kind
 from numgenius_core._numbers import fraction
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
-from numgenius_core.planning.price_series import PriceSeries
+from numgenius_core.planning.price_series import PriceSeries, prices_of
 from numgenius_core.rates import PerHour
-from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Exact
+from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Amount, Exact
 
 
 @frozen(kw_only=True)
@@ -38,7 +38,8 @@ class BidOutcome:
         bid: The bid, dollars per hour for the whole instance.
         seconds: Length of the record.
         running: Seconds that the bid ran.
-        paid: What those cost at the price recorded; at the bid, they cost ``bid.charge(running)``.
+        cost_at_price: What those would have cost at the price recorded: what a winner pays only
+            where winners pay the price. Here it pays its own bid: :attr:`cost`.
         interruptions: How often a change of price paused it.
 
     Raises:
@@ -47,15 +48,15 @@ class BidOutcome:
     >>> from numgenius_core import Money, PerHour
     >>> from numgenius_core.planning import BidOutcome
     >>> of_a_day = BidOutcome(bid=PerHour("0.30"), seconds=86_400, running=21_600,
-    ...                       paid=Money("1.20"), interruptions=2)
-    >>> print(of_a_day.availability, of_a_day.mean_price, of_a_day.per_day)
-    1/4 1/5 2
+    ...                       cost_at_price=Money("1.20"), interruptions=2)
+    >>> print(of_a_day.availability, of_a_day.cost, of_a_day.mean_price, of_a_day.per_day)
+    1/4 1.80 1/5 2
     """
 
     bid: PerHour
     seconds: int
     running: int
-    paid: Money
+    cost_at_price: Money
     interruptions: int
 
     def __attrs_post_init__(self) -> None:
@@ -68,11 +69,18 @@ class BidOutcome:
         return Fraction(self.running, self.seconds)
 
     @property
+    def cost(self) -> Money:
+        """What the time that it ran costs, exact: a winner pays its own bid."""
+        return self.bid.charge(self.running)
+
+    @property
     def mean_price(self) -> Fraction | None:
         """Mean price recorded while the bid ran, $/hour; ``None`` if it never ran."""
         if not self.running:
             return None
-        return Fraction(self.paid.ticks * SECONDS_PER_HOUR, TICKS_PER_DOLLAR * self.running)
+        return Fraction(
+            self.cost_at_price.ticks * SECONDS_PER_HOUR, TICKS_PER_DOLLAR * self.running
+        )
 
     @property
     def per_day(self) -> Fraction:
@@ -104,26 +112,34 @@ class BidPlan(Tabular):
         return self.bids
 
     def table(self) -> ResultTable:
-        """Return a row for each bid: availability, mean price and interruptions a day."""
+        """Return a row for each bid: availability, cost, mean price and interruptions a day.
+
+        The cost is at the bid itself, the mean price that of the record while it ran.
+        """
         rows = [
             (
                 f"{one.bid}",
                 f"{100 * float(one.availability):.2f} %",
+                f"{one.cost:,.2f}",
                 "–" if one.mean_price is None else f"{float(one.mean_price):.4f}",
                 f"{float(one.per_day):.2f}",
             )
             for one in self.bids
         ]
-        head = ("bid $/h", "available", "mean price $/h", "interruptions a day")
+        head = ("bid $/h", "available", "cost $", "mean price $/h", "interruptions a day")
         return ResultTable(title="", head=head, rows=tuple(rows))
 
 
-def compare_bids(series: PriceSeries, bids: Sequence[PerHour]) -> BidPlan:
+def compare_bids(series: PriceSeries, bids: Sequence[PerHour | Amount]) -> BidPlan:
     """Return how each bid would have fared on the record of a price.
 
     Args:
         series: The lowest bid that would have run, over time.
         bids: Bids to compare, dollars per hour for the whole instance.
+
+    Raises:
+        WrongType: ``series`` is no ``PriceSeries``, or a bid no price an hour.
+        RuleViolation: A bid below zero, or finer than a price is.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import PerHour
@@ -132,15 +148,12 @@ def compare_bids(series: PriceSeries, bids: Sequence[PerHour]) -> BidPlan:
     >>> changes = [(noon, "0.20"), (noon + timedelta(hours=1), "0.35")]
     >>> series = PriceSeries.of(changes, end=noon + timedelta(hours=4))
     >>> for one in compare_bids(series, [PerHour("0.30"), PerHour("0.40")]).bids:
-    ...     print(one.bid, one.availability, one.paid, one.interruptions)
-    0.30 1/4 0.20 1
-    0.40 1 1.25 0
+    ...     print(one.bid, one.availability, one.cost, one.interruptions)
+    0.30 1/4 0.30 1
+    0.40 1 1.60 0
     """
     check_kind(series, PriceSeries, "series")
-    known = as_tuple(bids, "bids")
-    for index, bid in enumerate(known):
-        check_kind(bid, PerHour, f"bids[{index}]")
-    return BidPlan(bids=tuple(_fare(series, bid) for bid in known))
+    return BidPlan(bids=tuple(_fare(series, bid) for bid in prices_of(bids, "bids")))
 
 
 def _fare(series: PriceSeries, bid: PerHour) -> BidOutcome:
@@ -155,6 +168,6 @@ def _fare(series: PriceSeries, bid: PerHour) -> BidOutcome:
         bid=bid,
         seconds=series.seconds[-1],
         running=running,
-        paid=PerHour.from_steps(weighted).charge(1),  # price × seconds, summed, is exact
+        cost_at_price=PerHour.from_steps(weighted).charge(1),  # price × seconds, summed, is exact
         interruptions=stops,
     )

@@ -22,18 +22,18 @@ from typing import Final
 
 from attrs import field, frozen
 
-from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._checks import check_kind
 from numgenius_core._numbers import length_text, round_half_even, whole_number, whole_seconds
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.listing import Mode
 from numgenius_core.money import ZERO, Money
-from numgenius_core.planning.price_series import PriceSeries
+from numgenius_core.planning.price_series import PriceSeries, prices_of
 from numgenius_core.planning.reserving import cost_of_stay
 from numgenius_core.prices.schedules import ReservedSchedule
 from numgenius_core.rates import PerHour
-from numgenius_core.units import SECONDS_PER_HOUR, SECONDS_PER_MONTH
+from numgenius_core.units import SECONDS_PER_HOUR, SECONDS_PER_MONTH, Amount
 
 _DAY: Final = timedelta(days=1)
 _NO_TIME: Final = timedelta(0)
@@ -118,7 +118,7 @@ def meet_deadline(
     gpus: int,
     deadline: timedelta,
     on_demand: PerHour,
-    bids: Sequence[PerHour],
+    bids: Sequence[PerHour | Amount],
     schedule: ReservedSchedule | None = None,
     restart: timedelta = _NO_TIME,
     pays: Pays = Pays.BID,
@@ -193,9 +193,7 @@ def meet_deadline(
         if schedule.discount(months):  # else there is nothing to reserve
             gpus_cost = cost_of_stay(on_demand, schedule, months=months, stay=stay)
             ways.append(_sure(Mode.RESERVED, gpus_cost + storage.charge(work), work))
-    for index, bid in enumerate(as_tuple(bids, "bids")):
-        check_kind(bid, PerHour, f"bids[{index}]")
-        ways.append(_bidding(trip, bid, starts))
+    ways += [_bidding(trip, bid, starts) for bid in prices_of(bids, "bids")]
     ways.sort(key=lambda one: one.mean.ticks)  # stable: of equals, the surer way first
     return DeadlinePlan(ways=tuple(ways), work=work, starts=len(starts))
 

@@ -21,6 +21,22 @@ from numgenius_core.rates import PerHour
 from numgenius_core.units import Amount
 
 
+def prices_of(given: Iterable[PerHour | Amount], path: str) -> tuple[PerHour, ...]:
+    """Return prices an hour, each of which may be exact dollars, such as ``"0.35"``.
+
+    Raises:
+        WrongType: Something that is neither.
+        RuleViolation: Dollars that are no price.
+    """
+    found = []
+    for index, price in enumerate(as_tuple(given, path)):
+        try:
+            found.append(price if type(price) is PerHour else PerHour(price))
+        except RuleViolation as fault:
+            raise type(fault)(f"{path}[{index}]", fault.need, fault.got) from None
+    return tuple(found)
+
+
 def _as_prices(given: Iterable[PerHour]) -> tuple[PerHour, ...]:
     return as_tuple(given, "prices")
 
@@ -100,7 +116,7 @@ class PriceSeries:
             raise WrongType("pairs", "pairs of an instant and a price", shown(known)) from None
         if not known:
             raise RuleViolation("pairs", "at least one", "none")
-        prices = tuple(p if isinstance(p, PerHour) else PerHour(p) for _, p in known)
+        prices = prices_of((price for _, price in known), "pairs")
         return cls(instants=instants, prices=prices, end=instants[-1] if end is None else end)
 
     @property

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from attrs import frozen
 
 from numgenius_core._checks import as_tuple
+from numgenius_core._numbers import WIDE, as_int, decimal_of, decimal_text
 from numgenius_core.errors import MissingExtra, RuleViolation, WrongType, shown
 from numgenius_core.money import Money
 from numgenius_core.rates import Rate
@@ -118,6 +119,40 @@ def written(text: object) -> str:
     return _NO_TEXT.sub("\ufffd", str(text))
 
 
+def labels_of(values: Iterable[object]) -> list[str]:
+    """Return settings as they are written along an axis, numbers with the fewest digits that do.
+
+    Those tell apart what differs, and are three at least: a price read of a market has twelve.
+    """
+    given = list(values)
+    numbers = [_decimal(each) for each in given]
+    if None not in numbers:
+        known = [each for each in numbers if each is not None]
+        least = 2 if all(isinstance(each, Money | Rate) for each in given) else 0
+        for digits in range(3, 30):
+            texts = [_with_digits(each, digits, least) for each in known]
+            if len(set(texts)) == len(set(known)):
+                return texts
+    return [written(each) for each in given]
+
+
+def _decimal(value: object) -> Decimal | None:
+    """Return a number as the decimal that it is, ``None`` for a text and what else is none."""
+    if isinstance(value, Money | Rate):
+        return value.to_decimal()
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | Fraction):
+        return None
+    if isinstance(value, Fraction):
+        return WIDE.divide(Decimal(value.numerator), Decimal(value.denominator))
+    exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    return exact if exact.is_finite() else None
+
+
+def _with_digits(value: Decimal, digits: int, least: int) -> str:
+    places = max(digits - 1 - value.adjusted(), 0) if value else 0
+    return decimal_text(value.quantize(decimal_of(1, places), context=WIDE), least)
+
+
 def name_axes(axes: Axes, *, x: str | None = None, y: str | None = None) -> None:
     """Write what an axis is; one that is left out keeps what it has."""
     if x is not None:
@@ -159,6 +194,7 @@ def number_of(value: object, path: str) -> float:
     """
     if isinstance(value, (Money, Rate)):
         return float(value.to_decimal())
+    value = as_int(value)
     if isinstance(value, bool) or not isinstance(value, (int, float, Fraction, Decimal)):
         raise WrongType(path, "a number", shown(value))
     try:

@@ -11,18 +11,21 @@ Names and labels are written as they are: what stands between two ``$`` is no fo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import isnan, nan
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core.errors import RuleViolation
 from numgenius_core.offer import Offer
+from numgenius_core.planning.bids import BidPlan
 from numgenius_core.plots._style import (
     AS_IT_IS,
     Look,
     Number,
     ascending,
     by_factor,
+    labels_of,
     legend_of,
     look_of,
     name_axes,
@@ -31,6 +34,7 @@ from numgenius_core.plots._style import (
     panels,
     written,
 )
+from numgenius_core.plots._sweeps import alone, figure_of, is_sweep, varied
 from numgenius_core.prices.quotes import Quote
 from numgenius_core.prices.schedules import ReservedSchedule, months_of
 from numgenius_core.rates import PerHour
@@ -38,6 +42,8 @@ from numgenius_core.units import SECONDS_PER_MONTH, Exact
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from numgenius_core.whatif.sweeps import Measure, Sweep
 
 _POINTS: Final = 120  # of a curve
 _LONGEST_NAME: Final = 18
@@ -199,13 +205,14 @@ def _draw_row(axes: Axes, look: Look, row: int, offers: list[tuple[float, bool]]
 
 
 def sweep_heat_map(
-    values: Sequence[Sequence[Number | None]],
+    values: Sweep | Sequence[Sequence[Number | None]],
     *,
-    rows: Sequence[object],
-    columns: Sequence[object],
-    row_label: str,
-    column_label: str,
-    value_label: str,
+    rows: Sequence[object] | None = None,
+    columns: Sequence[object] | None = None,
+    row_label: str | None = None,
+    column_label: str | None = None,
+    value_label: str | None = None,
+    measure: Measure = "profit",
     best: bool = True,
     axes: Axes | None = None,
     style: Literal["light", "dark"] = "light",
@@ -213,20 +220,25 @@ def sweep_heat_map(
     """Draw what comes out for each pair of two settings, as numbers on coloured cells.
 
     Args:
-        values: A row for each of ``rows``, a number for each of ``columns``; ``None`` is unknown,
-            and hatched.
-        rows: The settings of the rows, as they are to be written.
-        columns: The settings of the columns, as they are to be written.
-        row_label: What the rows are, with its unit.
+        values: A :class:`numgenius_core.whatif.Sweep` over two things, which has all the rest; or a
+            row for each of ``rows``, a number for each of ``columns``; ``None`` is unknown, and
+            hatched.
+        rows: The settings of the rows, as they are to be written; of numbers as many digits are
+            written as tell them apart, three at least.
+        columns: The settings of the columns, likewise.
+        row_label: What the rows are, with its unit; of a sweep, the name of what was varied.
         column_label: What the columns are, with its unit.
         value_label: What the numbers are, with their unit.
+        measure: Of a sweep, the figure drawn, as for :meth:`numgenius_core.whatif.Sweep.grid`.
         best: Whether the largest number gets a frame.
         axes: Where to draw; by default those of a new figure.
         style: ``light`` (for print and light pages) or ``dark``.
 
     Raises:
         MissingExtra: matplotlib is not installed.
-        RuleViolation: Values that are not one for each row and column, or none known.
+        WrongType: Rows or columns beside a sweep, or neither.
+        RuleViolation: Values that are not one for each row and column, or none known; a sweep over
+            more or fewer than two things.
 
     >>> from numgenius_core.plots import sweep_heat_map
     >>> axes = sweep_heat_map(
@@ -236,7 +248,14 @@ def sweep_heat_map(
     >>> [text.get_text() for text in axes.texts]
     ['110', '125', '95.0']
     """
-    names, heads = as_tuple(rows, "rows"), as_tuple(columns, "columns")
+    if is_sweep(values):
+        alone("values", rows=rows, columns=columns)
+        down, across = varied(values, "values", 2)
+        row_label, column_label = row_label or down, column_label or across
+        value_label = value_label or figure_of(measure)
+        rows, columns, values = values.grid(down, across, measure)
+    names = as_tuple(cast("Iterable[object]", rows), "rows")
+    heads = as_tuple(cast("Iterable[object]", columns), "columns")
     cells = _cells(values, len(names), len(heads))
     known = [number for row in cells for number in row if number is not None]
     if not known:
@@ -254,11 +273,11 @@ def sweep_heat_map(
             if best and number == high:
                 _frame(drawn, (j, i), edgecolor="#000000", linewidth=5, gid="best")
                 _frame(drawn, (j, i), edgecolor="#ffffff", linewidth=2)
-    drawn.set_xticks(range(len(heads)), [written(each) for each in heads], **AS_IT_IS)
-    drawn.set_yticks(range(len(names)), [written(each) for each in names], **AS_IT_IS)
+    drawn.set_xticks(range(len(heads)), labels_of(heads), **AS_IT_IS)
+    drawn.set_yticks(range(len(names)), labels_of(names), **AS_IT_IS)
     name_axes(drawn, x=column_label, y=row_label)
     bar = drawn.figure.colorbar(image, ax=drawn)
-    bar.set_label(written(value_label), color=look.ink, **AS_IT_IS)
+    bar.set_label(written(value_label or ""), color=look.ink, **AS_IT_IS)
     bar.ax.tick_params(colors=look.ink)
     bar.outline.set_edgecolor(look.ink)
     return drawn
@@ -288,12 +307,13 @@ def _frame(axes: Axes, cell: tuple[int, int], **drawn: Any) -> None:
 
 
 def revenue_curve(
-    prices: Sequence[Number],
-    means: Sequence[Number],
+    prices: Sweep | Sequence[Number],
+    means: Sequence[Number] | None = None,
     intervals: Sequence[tuple[Number, Number]] | None = None,
     *,
+    measure: Measure = "profit",
     price_label: str = "price ($ per GPU-hour)",
-    value_label: str = "revenue ($)",
+    value_label: str | None = None,
     interval_label: str = "interval",
     axes: Axes | None = None,
     style: Literal["light", "dark"] = "light",
@@ -301,25 +321,38 @@ def revenue_curve(
     """Draw a mean against a price, with its interval, and mark where it is largest.
 
     Args:
-        prices: Prices in ascending order.
+        prices: A :class:`numgenius_core.whatif.Sweep` over prices, which has the other two; or
+            prices in ascending order.
         means: The mean at each price.
         intervals: Low and high end of the interval around each mean, if known.
+        measure: Of a sweep, the figure drawn, as for :meth:`numgenius_core.whatif.Sweep.curve`.
         price_label: What the prices are, with their unit.
-        value_label: What the means are, with their unit.
+        value_label: What the means are, with their unit; by default the figure of a sweep, else
+            ``mean ($)``.
         interval_label: What the intervals are, such as ``95 % interval``.
         axes: Where to draw; by default those of a new figure.
         style: ``light`` (for print and light pages) or ``dark``.
 
     Raises:
         MissingExtra: matplotlib is not installed.
-        RuleViolation: Prices out of order, not one mean or interval a price, or a mean outside
-            its interval.
+        WrongType: No numbers, or numbers beside a sweep.
+        RuleViolation: Prices out of order, not one mean or interval a price, a mean outside its
+            interval, or a sweep over something else too.
 
     >>> from numgenius_core.plots import revenue_curve
     >>> axes = revenue_curve([1, 2, 3], [80, 120, 90], [(70, 90), (110, 130), (85, 95)])
     >>> [line.get_label() for line in axes.get_lines() if "largest" in line.get_label()]
     ['largest mean, at 2']
     """
+    if is_sweep(prices):
+        alone("prices", means=means, intervals=intervals)
+        estimates = [prices.estimate(one, measure) for one in prices.options]
+        means = [each.mean for each in estimates]
+        if all(each.half_width is not None for each in estimates):
+            intervals = [(each.low, each.high) for each in estimates]
+        value_label = figure_of(measure) if value_label is None else value_label
+        (name,) = varied(prices, "prices", 1)
+        prices = [one.value(name) for one in prices.options]
     at = ascending(prices, "prices")
     middle = numbers_of(means, "means", len(at))
     band = None if intervals is None else _band(intervals, middle)
@@ -350,17 +383,17 @@ def revenue_curve(
         linestyle="none",
         label=f"largest mean, at {at[best]:g}",
     )
-    name_axes(drawn, x=price_label, y=value_label)
+    name_axes(drawn, x=price_label, y="mean ($)" if value_label is None else value_label)
     drawn.yaxis.set_major_formatter("{x:,g}")
     legend_of(drawn, look, "best")
     return drawn
 
 
 def bid_availability(
-    bids: Sequence[Number],
-    availability: Sequence[Number],
-    mean_price: Sequence[Number],
-    interruptions: Sequence[Number],
+    bids: BidPlan | Sequence[Number],
+    availability: Sequence[Number] | None = None,
+    mean_price: Sequence[Number | None] | None = None,
+    interruptions: Sequence[Number] | None = None,
     *,
     on_demand: Number | None = None,
     axes: Sequence[Axes] | None = None,
@@ -369,10 +402,12 @@ def bid_availability(
     """Draw what each bid gets: how often it runs, at what price, how often it is interrupted.
 
     Args:
-        bids: Bids in ascending order, dollars per hour.
+        bids: What :func:`numgenius_core.planning.compare_bids` gives, which has the other three; or
+            bids in ascending order, dollars per hour.
         availability: Share of the time that each bid runs, 0 to 1.
-        mean_price: The mean price while it runs, dollars per hour. A winner pays its own bid; this
-            it would pay only where winners pay the price.
+        mean_price: The mean price while it runs, dollars per hour; ``None`` for a bid that never
+            ran, which leaves a gap. A winner pays its own bid; this it would pay only where
+            winners pay the price.
         interruptions: How often it is interrupted, per day.
         on_demand: The on-demand price, dollars per hour, marked if given.
         axes: Three to draw on, for the availability, the price and the interruptions; by default
@@ -381,6 +416,7 @@ def bid_availability(
 
     Raises:
         MissingExtra: matplotlib is not installed.
+        WrongType: No numbers, or numbers beside a plan.
         RuleViolation: Bids out of order, not one number a bid, or a share outside 0 to 1.
 
     >>> from numgenius_core.plots import bid_availability
@@ -390,6 +426,13 @@ def bid_availability(
     >>> shares.get_ylabel(), pauses.get_xlabel()
     ('available (% of time)', 'bid ($/hour)')
     """
+    if isinstance(bids, BidPlan):
+        alone("bids", availability=availability, mean_price=mean_price, interruptions=interruptions)
+        outcomes = sorted({one.bid: one for one in bids.bids}.values(), key=lambda one: one.bid)
+        bids = [one.bid for one in outcomes]
+        availability = [one.availability for one in outcomes]
+        mean_price = [one.mean_price for one in outcomes]
+        interruptions = [one.per_day for one in outcomes]
     at = ascending(bids, "bids")
     shares = numbers_of(availability, "availability", len(at))
     for index, share in enumerate(shares):
@@ -397,7 +440,7 @@ def bid_availability(
             raise RuleViolation(f"availability[{index}]", "a share from 0 to 1", str(share))
     series = (
         ([100 * share for share in shares], "available (% of time)", "o"),
-        (numbers_of(mean_price, "mean_price", len(at)), "mean price while it runs ($/hour)", "s"),
+        (_with_gaps(mean_price, len(at)), "mean price while it runs ($/hour)", "s"),
         (numbers_of(interruptions, "interruptions", len(at)), "interruptions (per day)", "^"),
     )
     list_price = None if on_demand is None else number_of(on_demand, "on_demand")
@@ -407,7 +450,8 @@ def bid_availability(
         zip((first, second, third), series, strict=True)
     ):
         drawn.plot(at, values, color=look.colours[index], marker=marker, linewidth=2)
-        drawn.set(ylim=(0, 105 if index == 0 else max([*values, 0]) * 1.1 or 1))
+        known = [value for value in values if not isnan(value)]
+        drawn.set(ylim=(0, 105 if index == 0 else max([*known, 0]) * 1.1 or 1))
         name_axes(drawn, y=label)
         if list_price is not None:
             drawn.axvline(list_price, color=look.ink, linestyle=":", label="on-demand price")
@@ -418,6 +462,17 @@ def bid_availability(
             by_factor(drawn)
     name_axes(third, x="bid ($/hour)")
     return first, second, third
+
+
+def _with_gaps(prices: object, count: int) -> list[float]:
+    """Return a price for each bid; one that never ran has none, and a gap is drawn."""
+    given: tuple[object, ...] = as_tuple(cast("Iterable[object]", prices), "mean_price")
+    if len(given) != count:
+        raise RuleViolation("mean_price", f"{count} numbers", str(len(given)))
+    return [
+        nan if each is None else number_of(each, f"mean_price[{index}]")
+        for index, each in enumerate(given)
+    ]
 
 
 def _cells(values: object, rows: int, columns: int) -> list[list[float | None]]:

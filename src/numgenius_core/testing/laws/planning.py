@@ -80,7 +80,7 @@ def _more_runs_more(
 
 def _our_plan(series: PriceSeries, bid: PerHour) -> tuple[int, Money, int]:
     (found,) = compare_bids(series, [bid]).bids
-    return found.running, found.paid, found.interruptions
+    return found.running, found.cost_at_price, found.interruptions
 
 
 BID_OUTCOME: Final = Rule(

@@ -1,0 +1,158 @@
+"""A picture takes the result that it is made for, and its axes say what is drawn."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache
+from math import isnan
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from numgenius_core.errors import RuleViolation, WrongType
+from numgenius_core.money import Money
+from numgenius_core.planning import BidPlan, compare_bids
+from numgenius_core.plots import bid_availability, revenue_curve, sweep_heat_map
+from numgenius_core.plots._style import labels_of
+from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.whatif import Sweep, sweep, vary
+from price_records import HOUR, series
+from sweep_cases import PRICES, WEEK
+
+
+@cache
+def found(*names: str) -> Sweep:
+    """Return a small sweep over prices, and over ``min_gpu`` too."""
+    given: dict[str, Any] = {"price": PRICES, "min_gpu": [1, 2]}
+    short = evolve(WEEK, horizon=evolve(WEEK.horizon, end=WEEK.horizon.start + timedelta(hours=9)))
+    return sweep(vary(short, **{name: given[name] for name in names}), runs=2, workers=1)
+
+
+@cache
+def plan() -> BidPlan:
+    """Return three bids, the first of which never runs, and not in order."""
+    return compare_bids(series("0.20", "0.50", "0.30"), ["0.60", "0.10", "0.30"])
+
+
+def drawn_line(axes: Any, index: int = 0) -> list[float]:
+    return list(map(float, axes.get_lines()[index].get_ydata()))
+
+
+class TestABidPlan:
+    """What ``compare_bids`` gives is drawn as it is; a bid that never ran had no price."""
+
+    def test_it_is_drawn(self) -> None:
+        drawn: Any = bid_availability(plan())
+        shares, prices, pauses = drawn
+        assert list(shares.get_lines()[0].get_xdata()) == [0.1, 0.3, 0.6]
+        assert drawn_line(shares) == pytest.approx([0, 200 / 3, 100])
+        assert drawn_line(pauses) == [0, 8, 0]
+        gap, *known = drawn_line(prices)
+        assert isnan(gap)
+        assert known == pytest.approx([0.25, 1 / 3])
+
+    def test_nothing_that_ran_has_a_scale_too(self) -> None:
+        _, prices, _ = bid_availability(compare_bids(series("0.5", "0.6"), ["0.1"]))
+        assert prices.get_ylim() == (0, 1)
+
+    def test_none_is_a_gap_among_numbers_too(self) -> None:
+        _, prices, _ = bid_availability([1, 2], [0, 1], [None, 2], [0, 0])
+        assert [isnan(each) for each in drawn_line(prices)] == [True, False]
+
+    def test_a_plan_has_the_other_three(self) -> None:
+        with pytest.raises(WrongType, match=r"^availability: need nothing beside a result as bids"):
+            bid_availability(plan(), [1, 1, 1])
+
+    def test_numbers_that_lack(self) -> None:
+        for given in ([1, 2],), ([1, 2], [0, 1]), ([1, 2], [0, 1], [1, 2]):
+            with pytest.raises(WrongType, match=r": need a series of values, got None$"):
+                bid_availability(*given)
+        with pytest.raises(WrongType, match=r"^bids: need a series of values"):
+            bid_availability(5)  # type: ignore[arg-type]
+
+
+class TestASweep:
+    """A sweep over one thing is a curve, over two a map, of the figure that is asked for."""
+
+    def test_a_curve_says_what_it_draws(self) -> None:
+        axes: Any = revenue_curve(found("price"))
+        assert axes.get_ylabel() == "profit ($)"  # as ``Sweep.curve`` gives, where none is named
+        pairs = found("price").curve("price")
+        assert drawn_line(axes) == [float(each.mean) for _, each in pairs]
+        assert list(axes.get_lines()[0].get_xdata()) == [float(price) for price, _ in pairs]
+        assert axes.collections  # its intervals
+        other = revenue_curve(found("price"), measure="occupancy")
+        assert other.get_ylabel() == "occupancy"
+        assert revenue_curve(found("price"), value_label="$").get_ylabel() == "$"
+
+    def test_numbers_of_one_s_own_are_no_revenue_unless_it_is_said(self) -> None:
+        assert revenue_curve([1, 2], [3, 4]).get_ylabel() == "mean ($)"
+
+    def test_a_map_says_what_it_draws(self) -> None:
+        both = found("price", "min_gpu")
+        axes: Any = sweep_heat_map(both, measure="revenue")
+        rows, columns, means = both.grid("price", "min_gpu", "revenue")
+        assert len(axes.texts) == len(rows) * len(columns) == 6
+        assert (axes.get_ylabel(), axes.get_xlabel()) == ("price", "min_gpu")
+        assert [each.get_text() for each in axes.get_yticklabels()] == ["0.30", "0.40", "0.60"]
+        assert [each.get_text() for each in axes.get_xticklabels()] == ["1", "2"]
+        assert axes.figure.axes[1].get_ylabel() == "revenue ($)"
+        (image,) = axes.get_images()
+        assert float(image.get_array()[0, 0]) == float(means[0][0])
+
+    def test_another_number_of_things_is_refused(self) -> None:
+        with pytest.raises(RuleViolation, match=r"^prices: need a sweep over 1 thing, got price, "):
+            revenue_curve(found("price", "min_gpu"))
+        with pytest.raises(RuleViolation, match=r"^values: need a sweep over 2 things, got price$"):
+            sweep_heat_map(found("price"))
+
+    def test_a_sweep_has_the_rest(self) -> None:
+        with pytest.raises(WrongType, match=r"^means: need nothing beside a result as prices"):
+            revenue_curve(found("price"), [1, 2, 3])
+        with pytest.raises(WrongType, match=r"^rows: need nothing beside a result as values"):
+            sweep_heat_map(found("price", "min_gpu"), rows=[1])
+        with pytest.raises(WrongType, match=r"^rows: need a series of values, got None$"):
+            sweep_heat_map([[1]])
+        with pytest.raises(WrongType, match=r"^means: need a series of values, got None$"):
+            revenue_curve([1, 2])
+
+
+class TestLabelsOfSettings:
+    """Numbers are written with as many digits as tell them apart, three at least."""
+
+    @pytest.mark.parametrize(
+        ("settings", "labels"),
+        [
+            ([PerGpuHour("0.133333333333"), PerGpuHour("0.266666666667")], ["0.133", "0.267"]),
+            ([PerGpuHour("0.2"), PerGpuHour("1")], ["0.20", "1.00"]),
+            ([Money("1234.5678"), Money("1234.6")], ["1234.57", "1234.60"]),
+            ([0.1, 0.25], ["0.1", "0.25"]),
+            ([1, 2, 4096], ["1", "2", "4096"]),
+            ([Fraction(1, 3), Fraction(2, 3)], ["0.333", "0.667"]),
+            ([Decimal("0.1234567"), Decimal("0.1234568")], ["0.1234567", "0.1234568"]),
+            ([0, 0], ["0", "0"]),
+            (["0.133333333333", 1], ["0.133333333333", "1"]),
+            ([True, False], ["True", "False"]),
+            ([float("nan"), 1], ["nan", "1"]),
+            ([HOUR, datetime(2026, 1, 1)], ["1:00:00", "2026-01-01 00:00:00"]),  # noqa: DTZ001
+            ([], []),
+        ],
+    )
+    def test_as_short_as_they_differ(self, settings: list[Any], labels: list[str]) -> None:
+        assert labels_of(settings) == labels
+
+    def test_on_a_map(self) -> None:
+        prices = [PerHour("0.133333333333").scaled(n) for n in range(1, 5)]
+        axes = sweep_heat_map(
+            [[1, 2, 3, 4]],
+            rows=["a"],
+            columns=prices,
+            row_label="",
+            column_label="",
+            value_label="",
+        )
+        texts = [label.get_text() for label in axes.get_xticklabels()]
+        assert texts == ["0.133", "0.267", "0.40", "0.533"]
