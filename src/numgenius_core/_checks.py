@@ -169,7 +169,9 @@ def as_tuple(values: Iterable[_T], path: str) -> tuple[_T, ...]:
         WrongType: They are no series.
     """
     if not isinstance(values, Iterable):
-        raise WrongType(path, "a series of values", shown(values))
+        name = getattr(type(values), "_series", None)  # of what was read, where its values stand
+        need = "a series of values" + ("" if name is None else f" (give its .{name})")
+        raise WrongType(path, need, shown(values))
     return tuple(values)
 
 

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attrs import field, frozen
 
-from numgenius_core._checks import check_kind, utc
+from numgenius_core._checks import as_tuple, check_kind, utc
 from numgenius_core._tables import Number, Tabular, numbers
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, Mode, Verification, reliability_of
 from numgenius_core.errors import RuleViolation, brief
@@ -403,7 +403,7 @@ def rank_offers(
         prepaid=_prepaid(months, schedule),
     )
     quotes, left_out, seen = [], [], set[OfferId]()
-    for index, offer in enumerate(offers):
+    for index, offer in enumerate(as_tuple(offers, "offers")):
         check_kind(offer, Offer, f"offers[{index}]")
         if offer.id in seen:
             reasons = [NotRented.REPEATED]

@@ -240,11 +240,10 @@ class Query:
 
     def seen(self, offers: Iterable[Offer], view: View) -> tuple[Offer, ...]:
         """Return the offers for which all conditions hold, seen with a view's disk and prices."""
-        check_kind(offers, Iterable, "offers")
         # The field of each condition is looked up once, not once for each offer of the market.
         columns = [(condition, condition.column) for condition in self.conditions]
         found = []
-        for index, offer in enumerate(offers):
+        for index, offer in enumerate(as_tuple(offers, "offers")):
             check_kind(offer, Offer, f"offers[{index}]")
             if all(_holds(condition, column, offer, view) for condition, column in columns):
                 found.append(offer)

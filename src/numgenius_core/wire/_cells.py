@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import chain
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from attrs import field, frozen
 
@@ -47,6 +47,8 @@ class RowReading(Generic[T]):
     >>> print(reading.faults[0])
     machines[1].gpu_name: need text, got none
     """
+
+    _series: ClassVar = "rows"
 
     source: str
     rows: tuple[T, ...] = field(repr=brief)

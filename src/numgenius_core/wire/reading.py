@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from attrs import field, frozen
 
@@ -72,6 +72,8 @@ class Reading:
     >>> print(*reading.faults)
     offers[1].num_gpus: need a whole number from 1 to 4,096, got 0
     """
+
+    _series: ClassVar = "offers"
 
     source: str
     offers: tuple[Offer, ...] = field(repr=brief)
