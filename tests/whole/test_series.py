@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 from typing import Any, Final
 
-import pyarrow as pa
+import polars as pl
 import pytest
 
 import document_values as known
@@ -24,7 +24,7 @@ from numgenius_core.wire import read_machines, read_sample
 
 HOUR: Final = timedelta(hours=1)
 NOW: Final = known.at(1)
-FRAME: Final = pa.table({"num_gpus": [1], "dph_base": [1.0], "credit_discount_max": [0.4]})
+FRAME: Final = pl.DataFrame({"num_gpus": [1], "dph_base": [1.0], "credit_discount_max": [0.4]})
 RECORD: Final = PriceSeries.of([(NOW, "0.2")], end=NOW + 9 * HOUR)
 SCENARIO: Final = Scenario(
     listings=[known.LISTING],

@@ -45,7 +45,8 @@ from numgenius_core.intervals import Interval, to_epoch
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Block, Offer
 from numgenius_core.planning.market_series import MarketSeries
-from numgenius_core.prices.quotes import discount_of
+from numgenius_core.prices.quotes import about, discount_of, told_number
+from numgenius_core.prices.ranking import disk_of
 from numgenius_core.rates import PerGpuHour, PerHour
 
 _RANKS: Final = {
@@ -127,6 +128,11 @@ _OFFER_COLUMNS: Final[dict[str, Any]] = {
     # Floats in every row, so that a market without promises has columns of numbers too.
     "sla_r_claim": lambda o: 0.0 if o.promise is None else float(o.promise.claim),
     "sla_sigma_x": lambda o: float(DEFAULT_SPREAD if o.promise is None else o.promise.spread),
+    "rentable": lambda o: o.rentable,
+    "disk_space": lambda o: None if disk_of(o) is None else float(o.disk_gb),
+    "end_date": lambda o: None if o.ends_at is None else to_epoch(o.ends_at),
+    "reliability": lambda o: told_number(o, "reliability"),
+    "geolocation": lambda o: about(o)["geolocation"],
 }
 
 

@@ -17,9 +17,11 @@ half of the GPUs cost no more.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from itertools import accumulate, pairwise
+from itertools import accumulate, groupby, pairwise
+from operator import mul
 from typing import Any, Final
 
 import narwhals.stable.v2 as nw
@@ -27,6 +29,8 @@ from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import round_half_even, whole_number
+from numgenius_core._tables import Results
+from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.frames._exact import INT64, ExactFrame
 from numgenius_core.frames._kinds import GPUS, PRICE
@@ -64,16 +68,37 @@ class ModelPrice:
     highest: PerGpuHour
 
 
+class ModelPrices(Results[ModelPrice]):
+    """The models of a market, as :func:`model_prices` returns them."""
+
+    __slots__ = ()
+
+    def table(self) -> ResultTable:
+        """Return a row for each model: its machines and GPUs, and what one costs an hour."""
+        rows = [
+            (
+                each.model,
+                f"{each.machines:,}",
+                f"{each.gpus:,}",
+                *(f"{p:.4f}" for p in (each.lowest, each.median, each.mean, each.highest)),
+            )
+            for each in self
+        ]
+        head = ("model", "machines", "GPUs", "lowest $/h", "median $/h", "mean $/h", "highest $/h")
+        return ResultTable(title="", head=head, rows=tuple(rows))
+
+
 def model_prices(
     frame: Any,
     *,
     model: str = "gpu_name",
     machine: str = "machine_id",
     columns: ColumnNames | None = None,
-) -> tuple[ModelPrice, ...]:
+) -> ModelPrices:
     """Return the price of each model on a market, in order of the models' names.
 
-    A machine counts once, by its largest offer, however many offers it is cut into.
+    A machine counts once, by its largest offer, however many offers it is cut into. What comes is a
+    tuple of models, which prints as a table and has ``to_dicts``.
 
     Args:
         frame: Offers, a row each.
@@ -99,25 +124,36 @@ def model_prices(
     counted = machines.group_by(model, _PRICE).agg(
         nw.col(_GPUS).sum().alias(_GPUS), nw.len().alias(_MOST)
     )
-    found: dict[str, list[tuple[int, int, int]]] = {}
-    for name, price, gpus, count in _rows(counted, model, _PRICE, _GPUS, _MOST):
-        found.setdefault(str(name), []).append((int(price), int(gpus), int(count)))
-    return tuple(_model_price(name, sorted(rows)) for name, rows in sorted(found.items()))
+    # A market of a million rows has nearly as many prices: the engine sorts them, and each model is
+    # a slice of its columns, so that no row of them becomes an object.
+    ordered = _eager(counted).sort(model, _PRICE)
+    names = ordered[model].to_list()
+    prices, gpus, counts = (ordered[name].to_list() for name in (_PRICE, _GPUS, _MOST))
+    found, begin = [], 0
+    for name, group in groupby(names):
+        end = begin + sum(1 for _ in group)
+        of_it = slice(begin, end)
+        found.append(_model_price(str(name), prices[of_it], gpus[of_it], counts[of_it]))
+        begin = end
+    return ModelPrices(sorted(found, key=lambda price: price.model))
 
 
-def _model_price(model: str, rows: Sequence[tuple[int, int, int]]) -> ModelPrice:
-    total = sum(gpus for _, gpus, _ in rows)
-    below = accumulate(gpus for _, gpus, _ in rows)
-    median = next(row[0] for row, upto in zip(rows, below, strict=True) if 2 * upto >= total)
-    mean = round_half_even(sum(price * gpus for price, gpus, _ in rows), total)
+def _model_price(
+    model: str, prices: Sequence[int], gpus: Sequence[int], counts: Sequence[int]
+) -> ModelPrice:
+    """Return what a model costs, of its prices in ascending order."""
+    below = list(accumulate(gpus))
+    total = below[-1]
+    median = prices[bisect_left(below, (total + 1) // 2)]
+    mean = round_half_even(sum(map(mul, prices, gpus)), total)
     return ModelPrice(
         model=model,
-        machines=sum(count for _, _, count in rows),
+        machines=sum(counts),
         gpus=total,
         mean=PerGpuHour.from_steps(mean),
         median=PerGpuHour.from_steps(median),
-        lowest=PerGpuHour.from_steps(rows[0][0]),
-        highest=PerGpuHour.from_steps(rows[-1][0]),
+        lowest=PerGpuHour.from_steps(prices[0]),
+        highest=PerGpuHour.from_steps(prices[-1]),
     )
 
 
@@ -328,7 +364,9 @@ def _gpus_of(machines: Any) -> int:
     return int(plain(total) or 0)
 
 
-def _rows(frame: Any, *names: str) -> list[tuple[Any, ...]]:
-    chosen = frame.select(*names) if names else frame
-    eager = chosen.collect() if isinstance(chosen, nw.LazyFrame) else chosen
-    return [tuple(plain(cell) for cell in row) for row in eager.iter_rows()]
+def _rows(frame: Any) -> list[tuple[Any, ...]]:
+    return [tuple(plain(cell) for cell in row) for row in _eager(frame).iter_rows()]
+
+
+def _eager(frame: Any) -> Any:
+    return frame.collect() if isinstance(frame, nw.LazyFrame) else frame

@@ -280,6 +280,28 @@ def disk_of(offer: Offer) -> int | None:
     return None
 
 
+def told_of(offer: Offer) -> dict[str, object]:
+    """Return what an offer's source says of it, by name; what it does not say is ``None``."""
+    disk, prices, unknown = disk_of(offer), offer.prices, offer.unknown_prices
+    verified = says(offer, "verification")
+    return {
+        **about(offer),
+        "gpus_in_machine": offer.gpus_in_machine,
+        "min_bid": None if "min_bid" in unknown else offer.min_bid,
+        **{
+            name: None if name in unknown else getattr(prices, name)
+            for name in ("storage", "upload", "download")
+        },
+        "max_discount": discount_of(offer),
+        "disk_gb": None if disk is None else offer.disk_gb,
+        "ends_at": offer.ends_at,
+        "host": offer.host,
+        "verification": offer.verification if verified else None,
+        "rentable": offer.rentable,
+        "claim": None if offer.promise is None else offer.promise.claim,
+    }
+
+
 def seconds_left(offer: Offer, now: datetime) -> int | None:
     """Return for how long an offer lasts, ``None`` if it never ends.
 

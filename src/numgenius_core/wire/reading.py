@@ -41,6 +41,8 @@ from numgenius_core.wire.oddities import find
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+    from numgenius_core._tables import Number
+
 OnError = Literal["raise", "collect"]
 """What to do with a document that has bad records: refuse it, or leave them out."""
 Naive = Literal["refuse", "utc"]
@@ -82,6 +84,17 @@ class Reading:
     skipped: int = 0
     at: datetime | None = None
     earlier: tuple[datetime, ...] = field(default=(), repr=brief)
+
+    def to_dicts(self) -> list[dict[str, Number]]:
+        """Return a dict for each offer, as ``pandas.DataFrame(…)`` takes them: numbers and words.
+
+        Dollars and shares are the nearest ``float``, for charts and statistics; what its source
+        does not say is ``None``. (:func:`numgenius_core.frames.offer_columns` has exact prices.)
+        """
+        from numgenius_core._tables import numbers  # what only those who look at offers need
+        from numgenius_core.prices.ranking import told_of
+
+        return [numbers(told_of(offer)) for offer in self.offers]
 
 
 def read_offers(
