@@ -465,9 +465,9 @@ class TestEveryModeSideBySide:
         dear = evolve(OFFER, id=OfferId(3), verification=Verification.UNVERIFIED)
         found = compare_modes([OFFER, untold, dear], 720 * HOUR, now=NOW)
         assert [line.split() for line in str(found).splitlines()[1:]] == [
-            ["1:", "1", "×", "A100", "720.00", "576.00", "+3.60", "360.00"],
-            ["2:", "1", "×", "A100", "720.00", "?", "–", "360.00"],
-            ["3:", "1", "×", "A100", "720.00", "–", "–", "360.00"],
+            ["1:", "2", "×", "A100", "720.00", "576.00", "+3.60", "288.00"],
+            ["2:", "2", "×", "A100", "720.00", "?", "–", "288.00"],
+            ["3:", "2", "×", "A100", "720.00", "–", "–", "288.00"],
         ]
         assert "<td" in found._repr_html_()
         first, second, third = found.to_dicts()
@@ -486,7 +486,7 @@ class TestEveryModeSideBySide:
         many = [evolve(OFFER, id=OfferId(n)) for n in range(10)]
         found = compare_modes(many, 720 * HOUR, now=NOW)
         assert repr(found) == "<10 values>"
-        assert "modes=<on-demand 720.00, reserved 576.00, interruptible 360.00>" in repr(found[0])
+        assert "modes=<on-demand 720.00, reserved 576.00, interruptible 288.00>" in repr(found[0])
 
     def test_what_fits_nothing_is_not_there(self) -> None:
         ended = evolve(OFFER, ends_at=NOW)

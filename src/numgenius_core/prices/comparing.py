@@ -203,8 +203,14 @@ def compare_modes(
     interruptible 39.38 paused
     >>> f"{best.of(Mode.RESERVED).early_loss:.2f}"  # if it is left after 15 days
     '0.29'
-    >>> offers = [each for each in read_sample().offers if each.gpu_name == "L40S"]
+    >>> offers = [each for each in read_sample().offers if each.gpu_name == "RTX 5090"]
     >>> print(compare_modes(offers, timedelta(days=10), now=now, verified=True))
+    offer                  on demand $  reserved $  left early $  interruptible $
+    9000100: 1 × RTX 5090        95.57       86.01         +0.24            44.23
+    9000240: 1 × RTX 5090       133.34      131.68         +0.04            92.71
+    9000030: 1 × RTX 5090       147.10      147.10             –           106.66
+    9000241: 2 × RTX 5090       266.69      263.35         +0.08           185.42
+    9000031: 2 × RTX 5090       294.19      294.19             –           213.31
     """
     market = as_tuple(offers, "offers")
     asked = None if target is None else reliability_of(target, "target")
