@@ -280,6 +280,16 @@ class TestMaint:
         assert (free["down_from"], free["free_now"]) == ("2026-07-31T22:00:00Z", True)
         assert free["lost_now"] is None  # not listed, so at no price
 
+    def test_a_min_gpu_that_no_host_can_list(
+        self, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        odd = {"listed_min_gpu_count": 3}
+        Path(machines).write_text(json.dumps([{**MACHINES[0], **odd}, MACHINES[1]]))
+        words = ("maint", machines, "--now", "2026-07-31T22:00Z", "--hours", "90min")
+        rented, free = answer(capsys, *words)["machines"]
+        assert (rented["down_from"], rented["lost_now"]) == ("2026-08-01T00:00:00Z", "0.90")
+        assert free["free_now"] is True
+
     def test_what_is_lost_ends_with_the_contracts(
         self, capsys: pytest.CaptureFixture[str], machines: str
     ) -> None:

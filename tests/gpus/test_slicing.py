@@ -67,6 +67,10 @@ class TestOfferSizes:
         with pytest.raises(RuleViolation, match="a power of two"):
             offer_sizes(*shape)
 
+    def test_an_observed_min_gpu_above_the_machine_offers_it_whole(self) -> None:
+        assert blocks(7, 8, observed=True) == (Block(start=0, size=7),)
+        assert rentable_blocks(7, 8, occupied=1, observed=True) == ()
+
     @pytest.mark.skipif(DATA is None, reason="needs the real records")
     def test_every_batch_seen_on_the_market(self) -> None:
         with (Path(DATA or "") / "listing_batches.csv").open() as file:

@@ -614,7 +614,7 @@ WRONG: Final = (
     "gpus.blocks(8, 3)",
     "gpus.blocks(8, 16)",
     "gpus.blocks(8, 0, observed=True)",
-    "gpus.blocks(8, 9, observed=True)",
+    "gpus.blocks(8, True, observed=True)",
     "gpus.blocks(8, [])",
     "gpus.blocks([], 1)",
     "gpus.offer_sizes(8, [])",

@@ -9,10 +9,12 @@ from typing import Any, cast
 
 import pytest
 
-from numgenius_core import Mode, Money, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core import Block, Mode, Money, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import FloorAbovePrice, InvalidDocument, ParseError, RuleViolation
+from numgenius_core.gpus import blocks
 from numgenius_core.listing import Verification
+from numgenius_core.sla import Promise
 from numgenius_core.wire import HostMachine, RentedInstance, read_instances, read_machines
 
 MACHINE: dict[str, Any] = {
@@ -105,6 +107,23 @@ class TestMachines:
         assert listing is not None
         assert (listing.end, listing.rolling) == (None, timedelta(days=30))
 
+    @pytest.mark.parametrize("min_gpu", [3, 6, 16])
+    def test_a_min_gpu_that_no_host_can_list(self, min_gpu: int) -> None:
+        """Records show any from 1: the row has it, with its prices, and others are read too."""
+        odd = {"listed_min_gpu_count": min_gpu, "duration": 2_592_000.0}
+        found, other = read_machines(json.dumps([MACHINE | odd, MACHINE])).rows
+        assert (found.min_gpu, found.listing) == (min_gpu, None)
+        assert found.prices == other.prices
+        assert found.rolling == timedelta(days=30)
+        assert other.listing is not None
+        assert (other.min_gpu, other.prices, other.rolling) == (4, other.listing.prices, None)
+        assert blocks(8, found.min_gpu, observed=True)[-1] == Block(start=0, size=8)
+
+    def test_the_listing_has_what_its_host_promises(self) -> None:
+        found = machine(sla_r_claim=0.99, sla_sigma_x=0.2)
+        assert found.listing is not None
+        assert found.listing.promise == found.promise == Promise("0.99", "0.2")
+
     @pytest.mark.parametrize("more", [{"listed": False}, {"listed_gpu_cost": None}])
     def test_what_is_not_listed(self, more: dict[str, Any]) -> None:
         found = machine(**more)
@@ -133,7 +152,7 @@ class TestMachines:
             ("duration", "30 days"),
             ("duration", -1),
             ("listed", "yes"),
-            ("listed_min_gpu_count", 3),
+            ("listed_min_gpu_count", 0),
             ("host_id", []),
         ],
     )

@@ -164,10 +164,10 @@ def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any
     known = start > now or not in_use
     end = after(start, length, "--hours") if known else None
     lost = None
-    if one.listing is not None and known:
+    if one.prices is not None and known:
         until = min(start, now + length)  # no later than the end, which is in the calendar
         seconds = int((until - now).total_seconds())
-        lost = f"{one.listing.prices.gpu.charge(rented, seconds):.2f}"
+        lost = f"{one.prices.gpu.charge(rented, seconds):.2f}"
     return {
         "machine": one.machine.id,
         "gpus": one.machine.gpus,
@@ -176,7 +176,7 @@ def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any
         "down_from": f"{start:%Y-%m-%dT%H:%M:%SZ}" if known else None,
         "down_to": None if end is None else f"{end:%Y-%m-%dT%H:%M:%SZ}",
         "lost_now": lost,
-        "rolling": None if one.listing is None else text_of(one.listing.rolling),
+        "rolling": text_of(one.rolling),
     }
 
 

@@ -50,7 +50,8 @@ def blocks(
         observed: Take any ``min_gpu`` of at least 1, as market records show them.
 
     Raises:
-        RuleViolation: ``gpus`` out of range, or a ``min_gpu`` that is no power of two or above it.
+        RuleViolation: ``gpus`` out of range, or a ``min_gpu`` below 1 or, unless ``observed``, no
+            power of two or above ``gpus``.
 
     >>> from numgenius_core.gpus import blocks
     >>> [block.slots for block in blocks(5, 2)]
@@ -74,7 +75,8 @@ def offer_sizes(
         observed: Take any ``min_gpu`` of at least 1, as market records show them.
 
     Raises:
-        RuleViolation: ``gpus`` out of range, or a ``min_gpu`` that is no power of two or above it.
+        RuleViolation: ``gpus`` out of range, or a ``min_gpu`` below 1 or, unless ``observed``, no
+            power of two or above ``gpus``.
 
     >>> from numgenius_core import offer_sizes
     >>> offer_sizes(7, 2)
@@ -174,7 +176,7 @@ def _cut(
     """Return the blocks in groups of one size: the table that all questions are answered from."""
     gpus = whole_number(gpus, "gpus", 1, MAX_GPUS)
     if observed:
-        min_gpu = whole_number(min_gpu, "min_gpu", 1, gpus)
+        min_gpu = whole_number(min_gpu, "min_gpu", 1)  # above the machine, it is offered whole
     else:
         min_gpu = check_min_gpu(min_gpu, gpus)
     powers = [1 << k for k in range(gpus.bit_length()) if min_gpu < 1 << k < gpus]

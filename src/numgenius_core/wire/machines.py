@@ -9,7 +9,9 @@ is rolling: each day the end is then set to that day plus the duration.
 
 Our readings: prices are what the row says, so the host's own; ``platform_fee`` makes of them what
 clients pay (client price = host price / (1 − fee)). A rolling duration stands before the end date
-that it made. What nobody listed has no listing, and neither has what lists no GPU price.
+that it made. What nobody listed has no listing, and neither has what lists no GPU price, or a
+``min_gpu`` that a host cannot list (records show 3 and 6, and more than the GPUs): prices,
+``min_gpu`` and rolling duration are in the row then, as it says them.
 """
 
 from __future__ import annotations
@@ -51,10 +53,15 @@ class HostMachine:
 
     Attributes:
         machine: What it is.
-        listing: How it is offered; ``None`` if it is not.
+        listing: How it is offered; ``None`` if it is not, or if its ``min_gpu`` is one that no
+            :class:`~numgenius_core.listing.Listing` has: no power of two, or above its GPUs.
+        prices: What a client pays; ``None`` if it is not listed.
+        min_gpu: The smallest group for rent, any number from 1; ``None`` if the row does not say.
+            What such a machine offers: :func:`numgenius_core.gpus.blocks` with ``observed=True``.
+        rolling: Each day the end is set to that day plus this duration; ``None`` if it is fixed.
         client_end: When the last contract of a client ends (G4); ``None`` if the row does not say,
             as of a machine without clients (``occupancy`` shows whether it has some). While
-            ``listing.rolling`` is a duration, each day moves it on.
+            ``rolling`` is a duration, each day moves it on.
         promise: The uptime that its listing claims; ``None`` if it claims none. A row that only
             shows the confidence (``band``) does not say the spread, which is 0.5 here.
         band: The confidence as the row shows it; ``None`` if it does not.
@@ -73,6 +80,9 @@ class HostMachine:
 
     machine: Machine
     listing: Listing | None = None
+    prices: PriceTerms | None = None
+    min_gpu: int | None = None
+    rolling: timedelta | None = None
     client_end: datetime | None = None
     promise: Promise | None = None
     band: ConfidenceBand | None = None
@@ -139,8 +149,9 @@ def _machine(row: Row, host: AccountId, fee: Fraction) -> HostMachine:
         disk_mb=disk,
         verification=verified,
     )
+    promise = promise_of(claims[0] or claims[1], width)
     listing = None
-    if terms is not None:
+    if terms is not None and (min_gpu is None or _may_be_listed(min_gpu, gpus)):
         listing = row.made(
             lambda: Listing(
                 machine=machine,
@@ -149,17 +160,25 @@ def _machine(row: Row, host: AccountId, fee: Fraction) -> HostMachine:
                 max_discount=discount,
                 end=None if rolling else end,
                 rolling=rolling,
+                promise=promise,
             )
         )
     return HostMachine(
         machine=machine,
         listing=listing,
+        prices=terms,
+        min_gpu=min_gpu,
+        rolling=None if terms is None else rolling,
         client_end=client_end,
-        promise=promise_of(claims[0] or claims[1], width),
+        promise=promise,
         band=shown_band,
         occupancy=tuple(occupancy.split()),
         extra=row.plain(),
     )
+
+
+def _may_be_listed(min_gpu: int, gpus: int) -> bool:
+    return min_gpu.bit_count() == 1 and min_gpu <= gpus
 
 
 def _terms(row: Row, fee: Fraction) -> PriceTerms | None:
