@@ -90,6 +90,9 @@ class TestThePublishedExample:
         assert disk_of(MACHINE, []).volume_offer_mb == 500_000
         assert disk_of(MACHINE, [stored("400")]).volume_offer_mb == 300_000
         assert Disk(total_mb=5).listed_mb == 2
+        # What is rented is not available: half of 800, of which 200 are rented.
+        assert disk_of(MACHINE, [], volumes=[volume("200")]).listed_mb == 400_000
+        assert disk_of(MACHINE, [], volumes=[volume("200")]).volume_offer_mb == 200_000
 
 
 class TestAvailableDisk:
@@ -114,7 +117,7 @@ class TestAvailableDisk:
         disk = Disk(total_mb=total, instances_mb=instances, volumes_mb=volumes, listed_mb=listed)
         assert disk.available_mb == total - instances - volumes >= 0
         assert 0 <= disk.volume_offer_mb <= disk.available_mb
-        wanted = (total - instances) // 2 if listed is None else listed
+        wanted = disk.available_mb // 2 if listed is None else listed
         assert disk.volume_offer_mb == max(0, min(wanted - volumes, disk.available_mb))
         n = data.draw(st.integers(1, gpus))
         exact = Fraction(disk.available_mb * n, gpus)

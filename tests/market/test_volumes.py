@@ -131,6 +131,13 @@ class TestTheDisk:
         assert offer_of(w).listed_mb == 450 * GB
         assert offer_of(w).price == PerGbMonth("0.15")  # the disk price
 
+    def test_rented_volumes_are_not_available(self) -> None:
+        w = a_world(volume_mb=500 * GB)
+        rent(w, 200)
+        w.do(c.Unlist(by=HOST, machine=MachineId(1)))
+        w.list(prices(storage="0.15"), volume_mb=None)
+        assert offer_of(w).listed_mb == 400 * GB  # half of 800, not of 1,000
+
     def test_volumes_count_against_what_instances_get(self) -> None:
         w = a_world(volume_mb=900 * GB)
         rent(w, 900)

@@ -120,8 +120,7 @@ class VolumeModel:
         if size is None and rig.volumes is not None:
             size = rig.volumes.size
         elif size is None:
-            stored = sum(deal.disk for deal in self.deals.values() if deal.machine == rig.id)
-            size = max(0, int(rig.disk * rig.share) - stored) // 2
+            size = self.free_disk(rig) // 2
         if size:
             prices = rig.listing.prices
             steps = prices.storage if price is None else price.steps

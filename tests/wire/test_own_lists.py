@@ -161,8 +161,7 @@ class TestMachines:
         with pytest.raises(InvalidDocument) as caught:
             read_machines(text)
         (fault,) = caught.value.faults
-        place = "listing.min_gpu" if key == "listed_min_gpu_count" else key
-        assert fault.path == f"machines[0].{place}"
+        assert fault.path == f"machines[0].{key}"
         reading = read_machines(text, on_error="collect")
         assert (reading.rows, reading.skipped) == ((), 1)
 

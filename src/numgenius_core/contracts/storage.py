@@ -77,8 +77,7 @@ class Disk:
         total_mb: All of it.
         instances_mb: Allocated to instances, whatever their state.
         volumes_mb: Rented as volumes.
-        listed_mb: What the host lists for volumes; ``None`` is half of what is available
-            without them.
+        listed_mb: What the host lists for volumes; ``None`` is half of what is available.
         share: The share of the total that may be sold, 0 to 1.
 
     Raises:
@@ -105,7 +104,7 @@ class Disk:
         left = self.total_mb - self.instances_mb
         keep_whole(self, "volumes_mb", "disk.volumes_mb", 0, left)
         if self.listed_mb is None:
-            object.__setattr__(self, "listed_mb", max(0, self.sold_mb - self.instances_mb) // 2)
+            object.__setattr__(self, "listed_mb", self.available_mb // 2)
         keep_whole(self, "listed_mb", "disk.listed_mb")
 
     @property

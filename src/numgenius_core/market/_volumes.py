@@ -132,7 +132,7 @@ def sets_end(command: c.Relist) -> bool:
 
 
 def _half(disk: Disk) -> int:
-    """Return what is listed by default: half of what is available without volumes."""
+    """Return what is listed by default: half of what is available."""
     return evolve(disk, listed_mb=None).listed_mb or 0
 
 
