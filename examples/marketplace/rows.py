@@ -75,13 +75,13 @@ LETTERS: Final = {Mode.ON_DEMAND: "D", Mode.RESERVED: "R", Mode.INTERRUPTIBLE: "
 PRICED: Final = (
     "dph_base",
     "dph_total",
+    "dph_total_adj",
     "discounted_dph_total",
     "discount_rate",
     "duration",
     "min_bid",
     "storage_total_cost",
 )
-A_STAY: Final = 4  # hours that ``dph_total_adj`` is the price of, with as much download as disk
 MONTH, DAY, HOUR = SECONDS_PER_MONTH, 86_400, 3_600
 
 
@@ -102,8 +102,7 @@ def offer(given: Offer, view: View) -> Row:
         value = FIELDS[name].of(given, view)
         row[name] = None if value is None or value == float("inf") else float(value)
     total, saved = row["dph_total"], row["dph_total"] - row["discounted_dph_total"]
-    download = view.disk_mb / MB_PER_GB * row["inet_down_cost"] / A_STAY
-    row |= {"verified": row["verification"] == "verified", "dph_total_adj": total + download}
+    row["verified"] = row["verification"] == "verified"
     promise, fee = given.promise, 0.0
     if promise is not None and view.target is not None:
         totals = (FIELDS["dph_total"].of(given, each) for each in (view, evolve(view, target=None)))

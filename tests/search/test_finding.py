@@ -294,7 +294,7 @@ class TestDirectives:
         offers = [said(id=1, expected_reliability=0.99), said(id=2, expected_reliability=0.0)]
         offers.append(said(id=3))
         assert [o.id for o in parse("has_sla=true").filter(offers)] == [1]
-        assert [o.id for o in parse("has_sla=false").filter(offers)] == [2]
+        assert [o.id for o in parse("has_sla=false").filter(offers)] == [2, 3]
 
     def test_a_target_is_met_by_a_claim_that_reaches_it(self) -> None:
         offers = [said(id=n, expected_reliability=c) for n, c in enumerate((0.9, 0.95, 0.99))]
@@ -308,7 +308,7 @@ class TestDirectives:
             seen = evolve(offer, promise=changed)
             assert FIELDS["expected_reliability"].of(seen, View()) == claim
             assert FIELDS["has_sla"].of(seen, View()) is bool(claim)
-        assert FIELDS["has_sla"].of(said(id=2), View()) is None
+        assert FIELDS["has_sla"].of(said(id=2), View()) is False
 
     def test_the_fee_is_part_of_the_total(self) -> None:
         """DOMAIN 12: ``dph_total`` = GPU + storage + SLA fee, per target."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from attrs import evolve
 from hypothesis import given, strategies as st
 
 from effort import examples
@@ -89,7 +90,7 @@ DEFAULT_OF_ORDER = {"eq": "=", "neq": "!=", "gt": ">", "gte": ">=", "lt": "<", "
 
 def naive(row: dict[str, Any], name: str, word: str, wanted: Any) -> bool:
     have = row[name]
-    if name == "external" and have is None:
+    if name in {"external", "rented"} and have is None:
         have = False
     if have is None:
         return bool(word == "eq" and wanted is None)
@@ -359,6 +360,7 @@ class TestWhatAnOfferHas:
             ("gpu_frac", "0.5"),
             ("dph_base", 2),
             ("dph_total", "2.001"),
+            ("dph_total_adj", "2.0135"),  # 5 GB of download at $0.01 in four hours
             ("discounted_dph_total", "2.001"),
             ("min_bid", 1),
             ("storage_cost", "0.144"),
@@ -373,6 +375,11 @@ class TestWhatAnOfferHas:
             ("verification", "verified"),
             ("verified", True),
             ("rentable", True),
+            ("rented", False),
+            ("is_bid", False),
+            ("ask_contract_id", 1),
+            ("has_sla", False),
+            ("expected_reliability", 0),
             ("gpu_name", "RTX 4090"),
         ],
     )
@@ -386,6 +393,21 @@ class TestWhatAnOfferHas:
         )
         expected = Decimal(value) if isinstance(value, str) and name not in TEXTS else value
         assert FIELDS[name].of(offer, View(now=NOW)) == expected
+
+    def test_what_clients_ask_for_finds_the_offers_of_a_market(self) -> None:
+        """DOMAIN 13: clients filter by ``rented = false``; ``ask_contract_id`` is the offer's id."""
+        query = parse("rented=false is_bid=false ask_contract_id=1 has_sla=false")
+        assert query.matches(an_offer())
+        assert parse("expected_reliability=0").matches(an_offer())
+        assert not query.matches(said(rented=True))
+
+    def test_a_download_price_that_is_not_known(self) -> None:
+        offer = said(dph_total_adj=3.5)
+        assert FIELDS["dph_total_adj"].of(offer, View()) == Decimal("2.0135")
+        prices = PriceTerms(gpu=PRICES.gpu)
+        unknown = evolve(offer, prices=prices, unknown_prices=["download"])
+        assert FIELDS["dph_total_adj"].of(unknown, View()) == Decimal("3.5")
+        assert FIELDS["dph_total_adj"].of(unknown, View(disk_mb=0)) == 2
 
     def test_a_verification_that_the_source_does_not_say_is_unknown(self) -> None:
         field, view = FIELDS["verification"], View(now=NOW)
@@ -862,7 +884,9 @@ class TestRequests:
         assert SearchRequest.from_json({"select_cols": ["*"], "q": self.SENT}) == request
 
     def test_what_is_missing_is_the_default(self) -> None:
-        assert SearchRequest.from_json({}) == SearchRequest()
+        # DOMAIN 2: "The search API quotes with 8 GB disk by default, the CLI with 5 GB."
+        assert SearchRequest.from_json({}) == SearchRequest(disk_mb=8_000)
+        assert SearchRequest().to_json()["allocated_storage"] == 5
         assert "limit" not in SearchRequest().to_json()
 
     @pytest.mark.parametrize(

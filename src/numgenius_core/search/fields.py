@@ -15,13 +15,17 @@ Our readings:
   search for interruptibles with the lowest bid for the price. A null ``discount_rate`` is 0.
 * ``duration`` counts from ``now``; without it, it is what the source said. An offer that never
   ends lasts longer than any number. Durations asked for are rounded to the microsecond.
-* A null ``external`` is false, as the client's own default filter needs it.
+* A null ``external`` is false, as clients' own default filters need it; so are ``rented`` and
+  ``is_bid``, which are false on each row of an offer search (126 of 126 real records).
+  ``ask_contract_id`` is the offer's number.
 * A price or a disk that is unknown is null, and so is a verification of which the source says
   nothing (which is not ``verified`` either); a total that lacks a price is what the source says.
 * Directives that clients send among their conditions are fields too. ``has_sla`` asks for a claim
-  above 0, ``target_reliability`` for one that reaches the target (DOMAIN 12), ``chunked`` for the
-  64 GiB of memory and 32 cores below which the client leaves offers out. ``expected_reliability``
-  is the claim; ``reliability`` is the historical score, another thing.
+  above 0, ``target_reliability`` for one that reaches the target, ``chunked`` for the 64 GiB of
+  memory and 32 cores below which the client leaves offers out. ``expected_reliability`` is the
+  claim, 0 of a host that claims nothing; ``reliability`` is the historical score, another thing.
+* ``dph_total_adj`` is the price an hour of a stay of four hours that downloads as many GB as it has
+  disk (121 of 121 real records): ``dph_total`` and a quarter of that download.
 * Speed by dollar is that of the price seen: ``dlperf_per_dphtotal`` is ``dlperf`` / ``dph_total``
   with the disk asked for, in a reserved search / (``discounted_dph_total`` + 0.001), as measured,
   and so is ``flops_per_dphtotal``. Where one of the two is not known, what the source said stands.
@@ -68,6 +72,9 @@ _MICROSECOND: Final = Decimal("0.000001")
 _HALF: Final = Decimal("0.5")
 _CHUNK_MB: Final = 64 * 1_024
 _CHUNK_CORES: Final = 32
+_ADJUSTED_STAY: Final = 4
+"""Hours of the stay that ``dph_total_adj`` is the price of."""
+_FALSE_UNSAID: Final = frozenset({"external", "is_bid", "rented"})
 _STEP: Final = decimal_of(1, PRICE_PLACES)
 _PER_DOLLAR: Final = {"dlperf": "dlperf_per_dphtotal", "total_flops": "flops_per_dphtotal"}
 _RESERVED_MORE: Final = Decimal("0.001")
@@ -154,7 +161,7 @@ class Field:
         for key in self.keys:
             if (value := read(offer.extra.get(key))) is not None:
                 return value
-        return False if self.name == "external" else None
+        return False if self.name in _FALSE_UNSAID else None
 
     def value(self, raw: object, path: str) -> Scalar:
         """Return what a condition compares this field with, in the API's unit.
@@ -279,6 +286,15 @@ def _dph_total(offer: Offer, view: View) -> Decimal | None:
     return None if view.mode is Mode.INTERRUPTIBLE else number(offer.extra.get("dph_total"))
 
 
+def _dph_total_adj(offer: Offer, view: View) -> Decimal | None:
+    total = _dph_total(offer, view)
+    if total is None or (view.disk_mb and "download" in offer.unknown_prices):
+        return number(offer.extra.get("dph_total_adj"))
+    download = decimal_of(offer.prices.download.steps * view.disk_mb, PRICE_PLACES)
+    adjusted = WIDE.divide(download, Decimal(MB_PER_GB * _ADJUSTED_STAY))
+    return WIDE.add(total, adjusted.quantize(_STEP, context=WIDE))
+
+
 def _sla_fee(offer: Offer, view: View) -> Decimal:
     """Return the fee of the promise that is asked for; 0 where there is none to buy."""
     promise, target = offer.promise, view.target
@@ -324,18 +340,12 @@ def _known(name: str, steps: Callable[[Offer], int]) -> Callable[[Offer, View], 
     return lambda offer, _: None if name in offer.unknown_prices else _dollars(steps(offer))
 
 
-def _claim(offer: Offer, _: View) -> Decimal | None:
-    """Return what the host claims: 0 for nothing, if the source says so or said otherwise."""
-    if offer.promise is not None:
-        claim = offer.promise.claim
-        return WIDE.divide(Decimal(claim.numerator), Decimal(claim.denominator))
-    said = FIELDS["expected_reliability"].kept(offer)
-    return None if said is None else Decimal(0)
-
-
-def _has_sla(offer: Offer, view: View) -> bool | None:
-    claim = _claim(offer, view)
-    return None if claim is None else claim > 0
+def _claim(offer: Offer, _: View) -> Decimal:
+    """Return what the host claims: 0 for nothing."""
+    if offer.promise is None:
+        return Decimal(0)
+    claim = offer.promise.claim
+    return WIDE.divide(Decimal(claim.numerator), Decimal(claim.denominator))
 
 
 def _chunked(offer: Offer, view: View) -> bool:
@@ -390,6 +400,7 @@ _OF_OFFER: Final[Mapping[str, Callable[[Offer, View], Scalar | None]]] = {
     "gpu_frac": _gpu_frac,
     "dph_base": _dph_base,
     "dph_total": _dph_total,
+    "dph_total_adj": _dph_total_adj,
     "discounted_dph_total": _discounted,
     "discount_rate": discount_rate,
     **{name: _per_dollar(speed) for speed, name in _PER_DOLLAR.items()},
@@ -406,7 +417,8 @@ _OF_OFFER: Final[Mapping[str, Callable[[Offer, View], Scalar | None]]] = {
     "verification": _verification,
     "verified": lambda o, _: o.verification is Verification.VERIFIED,
     "rentable": lambda o, _: o.rentable,
-    "has_sla": _has_sla,
+    "ask_contract_id": lambda o, _: Decimal(o.id),
+    "has_sla": lambda o, _: o.promise is not None,
     "expected_reliability": _claim,
     "target_reliability": _claim,
     "chunked": _chunked,
@@ -417,8 +429,8 @@ _OF_OFFER: Final[Mapping[str, Callable[[Offer, View], Scalar | None]]] = {
 
 _KINDS: Final = {
     FieldType.NUMBER: """
-        id machine_id num_gpus gpu_frac dph_base dph_total discounted_dph_total min_bid storage_cost
-        storage_total_cost inet_up_cost inet_down_cost disk_space credit_discount_max duration
+        id machine_id num_gpus gpu_frac dph_base dph_total dph_total_adj discounted_dph_total
+        min_bid storage_cost storage_total_cost inet_up_cost inet_down_cost disk_space credit_discount_max duration
         end_date ask_contract_id avail_vol_ask_id avail_vol_dph avail_vol_size bundle_id bw_nvlink
         cluster_id compute_cap cpu_cores cpu_cores_effective cpu_ghz cpu_ram cuda_max_good
         direct_port_count discount_rate disk_bw dlperf dlperf_per_dphtotal expected_reliability

@@ -2,8 +2,9 @@
 
 Rule (the marketplace's client): beside its conditions a request has ``order``, a list of
 ``[field, "asc" | "desc"]`` (typed ``num_gpus,dph-``; by default the best ``score`` first), ``type``
-(``on-demand``, ``bid`` or ``reserved``), ``allocated_storage`` (GB of disk to price, 5 by default)
-and, only when given, ``limit``.
+(``on-demand``, ``bid`` or ``reserved``), ``allocated_storage`` (GB of disk to price; the client
+sends 5 if not told otherwise, the API takes 8 where nothing is sent) and, only when given,
+``limit``.
 
 Our readings: offers that are equal in the order keep theirs; an offer that has no value there
 stands last, whatever the direction. ``ondemand`` and ``interruptible`` are taken for the types that
@@ -36,6 +37,9 @@ from numgenius_core.units import MAX_MB, gigabytes, to_megabytes
 MAX_KEYS: Final = 20
 """Most fields to order by."""
 MAX_LIMIT: Final = 10**9
+
+_API_DISK_MB: Final = 8_000
+"""Disk that the API prices an offer with if a request does not say."""
 
 _SENT: Final = {
     Mode.ON_DEMAND: "on-demand",
@@ -187,7 +191,8 @@ class SearchRequest:
         """Return the request that an API's JSON object means; what is missing is the default.
 
         Args:
-            request: Conditions, ``order``, ``type``, ``limit`` and ``allocated_storage``.
+            request: Conditions, ``order``, ``type``, ``limit`` and ``allocated_storage`` (8 GB if
+                it is missing, as the API takes it; the client always sends its own 5).
             unknown: ``"keep"`` takes fields that are not known.
 
         Raises:
@@ -204,7 +209,7 @@ class SearchRequest:
             order=_BEST_FIRST if order is None else _order(order, known=refuses(unknown)),
             limit=inner.get("limit"),
             mode=_mode(inner.get("type")),
-            disk_mb=CLIENT_DISK_MB if disk is None else _disk(disk),
+            disk_mb=_API_DISK_MB if disk is None else _disk(disk),
         )
 
 
