@@ -101,7 +101,7 @@ def offer(given: Offer, view: View) -> Row:
     for name in PRICED:
         value = FIELDS[name].of(given, view)
         row[name] = None if value is None or value == float("inf") else float(value)
-    total, saved = row["dph_total"], row["dph_total"] - row["discounted_dph_total"]
+    saved = row["dph_total"] - row["discounted_dph_total"]
     row["verified"] = row["verification"] == "verified"
     promise, fee = given.promise, 0.0
     if promise is not None and view.target is not None:

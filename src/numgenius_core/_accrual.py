@@ -1,9 +1,9 @@
 """What use costs: running GPUs, storing data, sending bytes, and what a deposit pays of it.
 
-Rule (marketplace, DOMAIN 9): billing is by the second and the byte. GPUs cost only while they run,
+Rule (marketplace): billing is by the second and the byte. GPUs cost only while they run,
 storage every second, traffic per byte. A reservation has its discount in every second that begins
 with some of the deposit left, and the deposit pays those seconds. The platform keeps its fee of
-everything that the client pays.
+all of these; the fee of a promise of uptime bears none.
 
 This stands once: quotes, the meter behind statements, the ledgers of a market and simulations all
 ask here. Only the columns of dataframes work it out again, and laws hold them to it.

@@ -105,7 +105,8 @@ class PriceTerms:
         upload: Dollars per GB sent.
         download: Dollars per GB received.
         min_bid: The host's floor for bids, dollars per GPU-hour.
-        platform_fee: The platform's share of everything the client pays, 0 to below 1.
+        platform_fee: The platform's share of what the client pays for GPUs, storage and traffic, 0
+            to below 1; the fee of a promise of uptime bears none.
 
     Raises:
         WrongType: A price in another unit than its field's, or a bare number.

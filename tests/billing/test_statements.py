@@ -869,7 +869,7 @@ class TestRounding:
 
 
 class TestABalanceThatLastsForYears:
-    """DOMAIN 8: per second, exactly, however long it takes."""
+    """DOMAIN 9, "Per second", and DOMAIN 1, "Money is exact", however long it takes."""
 
     def test_after_six_years_it_is_exact_to_the_second(self) -> None:
         prices = PriceTerms(gpu=PerGpuHour.from_steps(1))

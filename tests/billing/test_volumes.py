@@ -58,7 +58,7 @@ def billed(
 
 
 class TestAgainstTheSeconds:
-    """DOMAIN 10: a volume "is billed for as long as it exists and its machine is online"."""
+    """DOMAIN 9, as storage is: "every second the instance exists and its machine is online"."""
 
     @given(
         moments=st.lists(st.integers(0, 60), max_size=6).map(sorted),
@@ -144,7 +144,7 @@ class TestWhatIsShown:
 
 
 class TestWhatIsRefused:
-    """DOMAIN 13: bad input is refused with its place."""
+    """Bad input is refused with its place."""
 
     @pytest.mark.parametrize(
         ("outages", "deleted", "path", "need", "got"),

@@ -60,7 +60,7 @@ class TestThePublishedExample:
 
     "1000 GB, 2 GPUs, 500 GB volume listed: offers 2 × 500 and 1 × 1000; 200 GB of it
     rented: 2 × 400, 1 × 800, volume 300; or 800 GB stored by instances: volume 200; or 400
-    stored: volume stays 500. Default listing: half of what is available."
+    stored: volume stays 500. Default listing: half of what is available, at the disk price."
     """
 
     @pytest.mark.parametrize(
@@ -98,8 +98,9 @@ class TestThePublishedExample:
 class TestAvailableDisk:
     """DOMAIN 10, what is left.
 
-    "Available = total − allocated (instances and rented volumes). An offer's disk =
-    available × n/T. A volume offer = min(listed − rented, available)."
+    "Available = share of the disk that may be sold […] − allocated (instances and rented
+    volumes). An offer's disk = available × n/T. A volume offer = min(listed − rented,
+    available)." The share is 1 here.
     """
 
     @given(
@@ -215,7 +216,7 @@ class TestAStoppedInstance:
 
 
 class TestTheSmallestAndTheFullest:
-    """DOMAIN 10: available = total − allocated; nothing more is stored than there is."""
+    """DOMAIN 10, "− allocated": nothing more is stored than there is."""
 
     def test_a_volume_of_a_megabyte_and_a_full_disk_are_legal(self) -> None:
         assert Volume(size_mb=1, price=PerGbMonth(1)).size_mb == 1

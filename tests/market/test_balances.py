@@ -477,6 +477,15 @@ class TestGrace:
         daily = Money("0.11").scaled(24)  # storage alone
         assert refused.value.need.endswith(f"${daily.scaled(3_650)}")
 
+    def test_the_half_day_before_the_thirty_is_not(self) -> None:
+        w = self.dry(3_650)
+        half_a_day = Money(24) - Money("1.11").scaled(12)  # what the thirty days began with
+        with pytest.raises(RuleViolation) as refused:
+            w.do(c.DeleteUnpaid(account=ANN), 30 * DAY + DAY // 2)
+        w.do(c.Tick(), 30 * DAY + DAY // 2)
+        spent = half_a_day - w.balance()
+        assert refused.value.need.endswith(f"${spent.scaled(Fraction(3_650, 30))}")
+
     def test_without_grace_any_debt_will_do(self) -> None:
         w = self.dry(0)
         assert len(w.do(c.DeleteUnpaid(account=ANN))) == 2

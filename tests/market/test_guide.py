@@ -37,6 +37,7 @@ from numgenius_core.market import (
     execute,
     execute_all,
     find_event,
+    find_events,
     replay,
     views,
 )
@@ -467,6 +468,15 @@ class TestReserved:
             w.do(c.Prepay(by=ANN, contract=c1, amount=Money(1)))
         assert views.offers(w.market, w.now)[0].max_discount == 0
 
+    def test_a_machine_that_is_only_no_longer_verified_keeps_its_agreement(self) -> None:
+        """DOMAIN 4: "if the machine breaks its agreement (deverified)", and not otherwise."""
+        w, c1 = self.prepaid()
+        command = c.SetVerification(machine=M1, verification=Verification.UNVERIFIED)
+        events = w.do(command, MONTH // 2)
+        assert find_events(events, e.DepositRefunded) == ()
+        assert views.deposit_of(w.market, c1, w.now).left == Money(288)
+        assert w.instance(c1).discount == Fraction(1, 5)
+
     def test_who_cannot_prepay(self) -> None:
         w = world(4, max_discount=Fraction(0))
         no_discount = w.rent(1)
@@ -713,6 +723,15 @@ class TestMaintenance:
         told = [each.notice.client for each in events if isinstance(each, e.ClientNotified)]
         assert told == [ANN, BOB]
         assert (w.state(c1), w.state(c2)) == ("running", "stopped")
+
+    def test_it_tells_who_has_an_expired_instance_there(self) -> None:
+        """DOMAIN 8: "notifies everyone with an instance on the machine, running or not"."""
+        w = world(2)
+        c1 = w.rent(1, end=second(DAY))
+        w.do(c.Tick(), 2 * DAY)
+        events = w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window(3 * DAY)))
+        [told] = find_events(events, e.ClientNotified)
+        assert (w.state(c1), told.notice.client, told.notice.contract) == ("expired", ANN, c1)
 
     def test_it_begins_and_ends_each_in_its_own_second(self) -> None:
         w = world()

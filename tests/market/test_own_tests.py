@@ -35,7 +35,7 @@ def quoted(w: World) -> PerGpuHour:
 
 
 class TestAFreeTestStandsBelowEveryBid:
-    """DOMAIN 13: "takes GPUs like its default job: below every bid, never in a quoted bid"."""
+    """DOMAIN 13: a free test stands "below every bid, never in a quoted minimum bid"."""
 
     @pytest.mark.parametrize("bid", [None, 64])
     def test_it_pauses_nobody_and_raises_no_price(self, bid: int | None) -> None:

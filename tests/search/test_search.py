@@ -395,7 +395,7 @@ class TestWhatAnOfferHas:
         assert FIELDS[name].of(offer, View(now=NOW)) == expected
 
     def test_what_clients_ask_for_finds_the_offers_of_a_market(self) -> None:
-        """DOMAIN 13: clients filter by ``rented = false``; ``ask_contract_id`` is the offer's id."""
+        """DOMAIN 13: "clients filter by ``rented = false`` by default"."""
         query = parse("rented=false is_bid=false ask_contract_id=1 has_sla=false")
         assert query.matches(an_offer())
         assert parse("expected_reliability=0").matches(an_offer())

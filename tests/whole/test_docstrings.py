@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import doctest
 import inspect
+import re
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -169,3 +170,9 @@ class TestDocstringsNameThings:
             if words in joined(text)
         ]
         assert said == []
+
+    def test_nothing_shipped_points_at_notes_that_no_user_has(self) -> None:
+        """Rules are named by the pages' words: G1 to G13 of the hosting guide, the rule pages."""
+        notes = re.compile(r"\b(DOMAIN|DESIGN|HOUSE|MARKET_PAGES|VASTAI_CLI)\b")
+        texts = {name: path.read_text("utf-8") for name, path in SOURCES.items()}
+        assert [name for name, text in texts.items() if notes.search(text)] == []

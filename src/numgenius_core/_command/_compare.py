@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ABOUT = """\
 A stay on demand, reserved and interruptible, side by side for the best offers, and what each risks.
 
-A reservation prepays the whole stay; an interruptible is quoted at the lowest bid that is taken, as
+A reservation prepays the whole stay; an interruptible is quoted at the min_bid of its offer, as
 if it ran all the time.
 """
 MORE = """\

@@ -2,9 +2,9 @@
 
 Rule (hosting guide, G12): unplanned maintenance is scheduled with a date and a duration; "the
 clients are notified and asked to save their work". While its machine is offline a client pays
-nothing (DOMAIN 9), so the host loses what the contract would have paid. A contract with a promise
-of uptime is billed all the same (DOMAIN 12), so nothing of its revenue is lost. The remedy is a
-credit, which depends on other days and on the notice as well: it is not in these figures.
+nothing, so the host loses what the contract would have paid. A contract with a promise of uptime
+is billed all the same, so nothing of its revenue is lost. The remedy is a credit, which depends on
+other days and on the notice as well: it is not in these figures.
 
 Our readings: a contract is disturbed if it is in force at any instant of the window. Two parts of
 the loss count once for a contract however short the overlap (the contract itself, a refund that is

@@ -191,7 +191,7 @@ def destroy_instance(decision: Decision, contract: ContractId) -> None:
 
 
 def dissolve(decision: Decision, contract: ContractId, *, broken: bool = False) -> None:
-    """Pay back what is due of a deposit, if there is one (DOMAIN 4, "Cancel early").
+    """Pay back what is due of a deposit, if there is one.
 
     Args:
         decision: What is being decided.

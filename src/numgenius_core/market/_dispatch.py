@@ -1,9 +1,9 @@
 """The whole market: commands go in, events come out, and the state follows from the events.
 
-All rules meet here (DOMAIN, G1 to G13). :func:`decide` says what a command leads to, or refuses it
-with a reason; :func:`evolve` applies an event. A service stores the events and nothing else:
-:func:`replay` gives the same state on any machine. ``at`` is always an argument; what came due
-before a command happens first, at its own instant (``_clock``).
+All rules meet here (the hosting guide's G1 to G13, and the marketplace's own). :func:`decide` says
+what a command leads to, or refuses it with a reason; :func:`evolve` applies an event. A service
+stores the events and nothing else: :func:`replay` gives the same state on any machine. ``at`` is
+always an argument; what came due before a command happens first, at its own instant (``_clock``).
 
 The parts: :mod:`numgenius_core.market.commands`, :mod:`numgenius_core.market.events`, the state
 (``state``), what a host (``_hosting``) and a client (``_renting``) may do, what events change

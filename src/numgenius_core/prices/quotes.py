@@ -3,7 +3,7 @@
 Rule (marketplace, measured): ``dph_total = dph_base + storage_cost · disk_GB / 720`` and
 ``discounted_dph_total = dph_total − dph_base · discount_rate``: the price of n GPUs is n × one's,
 and the reserved discount is on the GPU part only. Traffic is paid by the GB. The platform keeps
-its fee of everything the client pays; the host gets the rest.
+its fee of these prices, and none of a promise's own fee; the host gets the rest.
 
 A reservation costs what it will be billed (:mod:`numgenius_core.billing`): it has the discount in
 every second that begins with some of the deposit left, costs the on-demand price after that, and
@@ -229,8 +229,9 @@ def quote(
         disk: Disk in GB, at most 3 decimals.
         upload: Traffic sent in GB, at most 9 decimals.
         download: Traffic received in GB, at most 9 decimals.
-        bid: Of an interruptible, for the whole instance; the lowest one that the market takes if
-            left out.
+        bid: Of an interruptible, for the whole instance; if left out, the offer's ``min_bid``,
+            at least $0.001: what the market quotes, the larger of the host's floor and the highest
+            bid that runs there.
         months: Of a reservation, months of 720 hours to prepay; ``duration`` if left out. When
             ``duration`` is longer, the rest is on demand; when it is shorter, the reservation ends
             early, and part of the deposit is forfeited.

@@ -430,14 +430,15 @@ _OF_OFFER: Final[Mapping[str, Callable[[Offer, View], Scalar | None]]] = {
 _KINDS: Final = {
     FieldType.NUMBER: """
         id machine_id num_gpus gpu_frac dph_base dph_total dph_total_adj discounted_dph_total
-        min_bid storage_cost storage_total_cost inet_up_cost inet_down_cost disk_space credit_discount_max duration
-        end_date ask_contract_id avail_vol_ask_id avail_vol_dph avail_vol_size bundle_id bw_nvlink
-        cluster_id compute_cap cpu_cores cpu_cores_effective cpu_ghz cpu_ram cuda_max_good
-        direct_port_count discount_rate disk_bw dlperf dlperf_per_dphtotal expected_reliability
-        flops_per_dphtotal geolocode gpu_lanes gpu_max_power gpu_max_temp gpu_mem_bw gpu_ram
-        gpu_total_ram hosting_type inet_down inet_up nw_disk_avg_bw nw_disk_max_bw nw_disk_min_bw
-        pci_gen pcie_bw reliability reliability2 reliability_mult rn score start_date
-        target_reliability total_flops vericode vram_costperhour""",
+        min_bid storage_cost storage_total_cost inet_up_cost inet_down_cost disk_space
+        credit_discount_max duration end_date ask_contract_id avail_vol_ask_id avail_vol_dph
+        avail_vol_size bundle_id bw_nvlink cluster_id compute_cap cpu_cores cpu_cores_effective
+        cpu_ghz cpu_ram cuda_max_good direct_port_count discount_rate disk_bw dlperf
+        dlperf_per_dphtotal expected_reliability flops_per_dphtotal geolocode gpu_lanes
+        gpu_max_power gpu_max_temp gpu_mem_bw gpu_ram gpu_total_ram hosting_type inet_down
+        inet_up nw_disk_avg_bw nw_disk_max_bw nw_disk_min_bw pci_gen pcie_bw reliability
+        reliability2 reliability_mult rn score start_date target_reliability total_flops
+        vericode vram_costperhour""",
     FieldType.VERSION: "driver_version",
     FieldType.FLAG: """
         chunked datacenter external georegion gpu_display_active has_avx has_sla is_bid

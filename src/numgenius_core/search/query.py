@@ -404,6 +404,6 @@ DEFAULTS: Final = Query(
 )
 """What the client asks for if not told otherwise: verified, rentable and not external.
 
-These are what the command line adds; the Python client adds ``rented=false`` to them, which each
-offer meets that can be found. As the ``base`` of :func:`~numgenius_core.search.parse`, it is asked here too.
+The command line adds these; the Python client adds ``rented=false`` to them, which each offer meets
+that can be found. As the ``base`` of :func:`~numgenius_core.search.parse`, they are asked here too.
 """

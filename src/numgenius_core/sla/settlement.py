@@ -92,7 +92,7 @@ class Settlement(Tabular):
     def billed_down(self) -> Money:
         """What the client paid for GPUs and storage while the machine was down.
 
-        A contract without a promise is billed nothing for that time (DOMAIN 9).
+        A contract without a promise is billed nothing for that time: offline costs nothing.
         """
         return self.cover.compute.charge(self.down_seconds)
 
@@ -100,8 +100,8 @@ class Settlement(Tabular):
     def gain(self) -> Money:
         """What the host earned more with the promise than it would have without.
 
-        That is the net and the host's part of ``billed_down``: a promise is billed through outages
-        (DOMAIN 12). Below zero the host would have earned more without.
+        That is the net and the host's part of ``billed_down``: a promise is billed through outages.
+        Below zero the host would have earned more without.
         """
         compute, share = self.cover.compute, self.cover.platform_fee
         billed = accrued(compute, 0, self.down_seconds, share)

@@ -1,6 +1,6 @@
 """A record of the marketplace's search API and the :class:`~numgenius_core.offer.Offer` it means.
 
-Rule (marketplace, measured; DOMAIN 2): ``dph_base`` and ``min_bid`` are dollars per hour for the
+Rule (marketplace, measured): ``dph_base`` and ``min_bid`` are dollars per hour for the
 whole offer, n × the price of one GPU; ``storage_cost`` is $/GB-month, ``inet_up_cost`` and
 ``inet_down_cost`` $/GB; ``gpu_frac`` = n / T; ``disk_space`` is in GB.
 

@@ -1,6 +1,6 @@
 """A row of the slim market snapshot (CSV, all values text) and the offer it means.
 
-Rule (marketplace, measured; DOMAIN 2): ``dph_total`` is ``dph_base`` and 8 GB of disk,
+Rule (marketplace, measured): ``dph_total`` is ``dph_base`` and 8 GB of disk,
 ``dph_base = dph_total − storage · 8 / 720``; ``min_bid`` is for the whole offer; traffic is priced
 per TB, which is 1,024 GB here.
 

@@ -24,7 +24,7 @@ from numgenius_core.testing.strategies import EPOCH, shares
 from numgenius_core.units import SECONDS_PER_MONTH
 
 _CHARGED: Final = "a reservation costs what it will be billed, to the tick"
-_SHARED: Final = "the platform keeps its fee of everything the client pays; the host gets the rest"
+_SHARED: Final = "the platform keeps its fee of what the client pays; the host gets the rest"
 _CREDIT: Final = Money(10**9)
 _CLIENT, _HOST = AccountId("client"), AccountId("host")
 
