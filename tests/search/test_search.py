@@ -405,7 +405,7 @@ class TestWhatAnOfferHas:
         offer = said(dph_total_adj=3.5)
         assert FIELDS["dph_total_adj"].of(offer, View()) == Decimal("2.0135")
         prices = PriceTerms(gpu=PRICES.gpu)
-        unknown = evolve(offer, prices=prices, unknown_prices=["download"])
+        unknown = evolve(offer, prices=prices, unknown_prices=("download",))
         assert FIELDS["dph_total_adj"].of(unknown, View()) == Decimal("3.5")
         assert FIELDS["dph_total_adj"].of(unknown, View(disk_mb=0)) == 2
 

@@ -117,7 +117,7 @@ class TestMachines:
         assert found.rolling == timedelta(days=30)
         assert other.listing is not None
         assert (other.min_gpu, other.prices, other.rolling) == (4, other.listing.prices, None)
-        assert blocks(8, found.min_gpu, observed=True)[-1] == Block(start=0, size=8)
+        assert blocks(8, min_gpu, observed=True)[-1] == Block(start=0, size=8)
 
     def test_the_listing_has_what_its_host_promises(self) -> None:
         found = machine(sla_r_claim=0.99, sla_sigma_x=0.2)

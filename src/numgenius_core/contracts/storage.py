@@ -177,7 +177,7 @@ def disk_of(
     >>> volume = Volume(size_mb=100_000, price=PerGbMonth("0.15"))
     >>> disk = disk_of(machine, [contract], volumes=[volume])
     >>> disk.available_mb, disk.volume_offer_mb
-    (500000, 200000)
+    (500000, 150000)
     """
     check_kind(machine, Machine, "machine")
     known = check_contracts(instances, machine.id, "instances")
