@@ -20,14 +20,14 @@ ask_contract_id avail_vol_ask_id avail_vol_dph avail_vol_size bundle_id bw_nvlin
 cluster_id compute_cap cpu_arch cpu_cores cpu_cores_effective cpu_ghz cpu_name cpu_ram
 credit_discount_max cuda_max_good datacenter direct_port_count discount_rate
 discounted_dph_total disk_bw disk_name disk_space dlperf dlperf_per_dphtotal dph_base
-dph_total driver_version duration end_date expected_reliability external flops_per_dphtotal
-geolocation geolocode georegion gpu_arch gpu_display_active gpu_frac gpu_lanes gpu_max_power
-gpu_max_temp gpu_mem_bw gpu_name gpu_ram gpu_total_ram has_avx has_sla host_id hosting_type id
-inet_down inet_down_cost inet_up inet_up_cost is_bid is_vm_deverified machine_id min_bid
-mobo_name num_gpus nw_disk_avg_bw nw_disk_max_bw nw_disk_min_bw os_version pci_gen pcie_bw
-reliability reliability2 reliability_mult rentable rented resource_type rn score start_date
-static_ip storage_cost storage_total_cost target_reliability total_flops ubuntu_version
-vericode verification verified vms_enabled vram_costperhour"""
+dph_total dph_total_adj driver_version duration end_date expected_reliability external
+flops_per_dphtotal geolocation geolocode georegion gpu_arch gpu_display_active gpu_frac
+gpu_lanes gpu_max_power gpu_max_temp gpu_mem_bw gpu_name gpu_ram gpu_total_ram has_avx has_sla
+host_id hosting_type id inet_down inet_down_cost inet_up inet_up_cost is_bid is_vm_deverified
+machine_id min_bid mobo_name num_gpus nw_disk_avg_bw nw_disk_max_bw nw_disk_min_bw os_version
+pci_gen pcie_bw reliability reliability2 reliability_mult rentable rented resource_type rn
+score start_date static_ip storage_cost storage_total_cost target_reliability total_flops
+ubuntu_version vericode verification verified vms_enabled vram_costperhour"""
 """The fields of the search, written out: a test holds them to the table of the search."""
 
 
