@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
@@ -220,9 +221,9 @@ class TestDurationsPeopleType:
             ("1d 12h", relativedelta(hours=36)),
             ("1d12h", relativedelta(hours=36)),
             ("1 h, 30 min", relativedelta(minutes=90)),
-            ("5m", relativedelta(minutes=5)),
+            ("5 min", relativedelta(minutes=5)),
             ("5 mo", relativedelta(months=5)),
-            ("5M", relativedelta(minutes=5)),
+            ("5 MIN", relativedelta(minutes=5)),
             ("2 Weeks", relativedelta(days=14)),
             ("90", relativedelta(seconds=90)),
             ("90s", relativedelta(seconds=90)),
@@ -233,7 +234,7 @@ class TestDurationsPeopleType:
             (3_600, relativedelta(hours=1)),
             (10**9, relativedelta(seconds=10**9)),
             (
-                "1y 1mo 1w 1d 1h 1m 1s",
+                "1y 1mo 1w 1d 1h 1min 1s",
                 relativedelta(years=1, months=1, days=8, hours=1, minutes=1, seconds=1),
             ),
             ("9999 y", relativedelta(years=9_999)),
@@ -269,6 +270,13 @@ class TestDurationsPeopleType:
         with pytest.raises(WrongType, match=r"^duration: need a duration such as"):
             parse_duration(value)
 
+    @pytest.mark.parametrize("text", ["3m", "5M", "1 m", "1h 5m", "5m 1h"])
+    def test_m_alone_may_be_meant_as_a_minute_or_as_a_month(self, text: str) -> None:
+        for read in (parse_duration, fixed_duration):
+            with pytest.raises(ParseError, match=r"^stay: need min or mo, since m is") as caught:
+                read(text, "stay")
+            assert caught.value.got == repr(text)
+
     @given(st.text("0123456789 dhmoweks,.-", max_size=12))
     def test_only_our_errors_come_out(self, text: str) -> None:
         with suppress(RuleViolation):
@@ -278,6 +286,20 @@ class TestDurationsPeopleType:
     def test_a_month_has_no_fixed_length(self, text: str) -> None:
         with pytest.raises(RuleViolation, match=r"^stay: need days, hours … .a month's length"):
             fixed_duration(parse_duration(text), "stay")
+        with pytest.raises(RuleViolation, match=f"got {text!r}$"):  # what was typed, if it is known
+            fixed_duration(text, "stay")
+
+    @pytest.mark.parametrize("text", ["3 days", "2 weeks", "1d 12h", "90", 90])
+    def test_what_is_typed_is_read_as_it_is(self, text: str | int) -> None:
+        assert fixed_duration(text) == fixed_duration(parse_duration(text))
+
+    @pytest.mark.parametrize("text", ["", "soon", "1 fortnight", -1])
+    def test_what_a_refusal_recommends_is_not_refused(self, text: str | int) -> None:
+        for read in (parse_duration, fixed_duration):
+            with pytest.raises(ParseError, match="need a duration such as") as caught:
+                read(text)
+            for advised in re.findall("'(.*?)'", caught.value.need):
+                read(advised)
 
     def test_a_length_beyond_the_calendar_is_refused(self) -> None:
         with pytest.raises(RuleViolation, match=r"^duration: need a duration within the calendar"):

@@ -55,7 +55,8 @@ _MAX_COUNT: Final = 1_000_000_000  # of any unit in a typed duration: 31 years i
 
 _UNITS: Final = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "seconds"),
-    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), "minutes"),
+    # No "m": a minute, or a month of a listing?
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), "minutes"),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "hours"),
     **dict.fromkeys(("d", "day", "days"), "days"),
     **dict.fromkeys(("w", "week", "weeks"), "weeks"),
@@ -162,18 +163,22 @@ def parse_instant(text: str, path: str = "instant") -> datetime:
         value = datetime.fromisoformat(text)
         if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text, re.ASCII):
             value = value.replace(tzinfo=UTC)
-        return utc(value, path)
+        found = in_utc(value, path)
     except RuleViolation as fault:
         raise ParseError(path, fault.need, shown(text)) from None
     except ValueError:
         raise ParseError(path, need, shown(text)) from None
+    if found.microsecond:
+        raise ParseError(path, "a whole second", shown(text))
+    return found
 
 
 def parse_duration(text: str | int, path: str = "duration") -> relativedelta:
     """Return a duration as people type it: ``3 days``, ``2 weeks``, ``1d 12h``, or seconds.
 
-    ``m`` is a minute and ``mo`` a month. Months and years are calendar ones: :func:`after` counts
-    them from an instant, :func:`fixed_duration` refuses them.
+    ``min`` is a minute and ``mo`` a month; ``m``, which may be meant as either, is refused. Months
+    and years are calendar ones: :func:`after` counts them from an instant, :func:`fixed_duration`
+    refuses them.
 
     Args:
         text: Numbers with their units, each unit once; a bare number is seconds.
@@ -184,15 +189,19 @@ def parse_duration(text: str | int, path: str = "duration") -> relativedelta:
         ParseError: It is empty, negative, out of range, has an unknown unit or one unit twice.
 
     >>> from datetime import UTC, datetime
-    >>> from numgenius_core.intervals import after, fixed_duration, parse_duration
-    >>> print(fixed_duration(parse_duration("1d 12h")))
-    1 day, 12:00:00
+    >>> from numgenius_core.intervals import after, parse_duration
     >>> print(after(datetime(2026, 1, 31, tzinfo=UTC), parse_duration("1 month")))
     2026-02-28 00:00:00+00:00
+    >>> print(after(datetime(2026, 1, 31, tzinfo=UTC), parse_duration("1d 12h")))
+    2026-02-01 12:00:00+00:00
     """
+    return _duration(text, path, "a duration such as '3 days', '2 weeks', '3 months' or seconds")
+
+
+def _duration(text: str | int, path: str, need: str) -> relativedelta:
+    """Return a duration that is typed; ``need`` is what its refusal recommends."""
     from dateutil.relativedelta import relativedelta
 
-    need = "a duration such as '3 days', '2 weeks', '3 months' or seconds"
     if type(text) is int:
         if not 0 <= text <= _MAX_COUNT:
             raise ParseError(path, need, shown(text))
@@ -204,6 +213,8 @@ def parse_duration(text: str | int, path: str = "duration") -> relativedelta:
     at = 0
     while at < len(text.rstrip()):
         match = _PART.match(text, at)
+        if match is not None and match[2] in ("m", "M"):
+            raise ParseError(path, "min or mo, since m is a minute or a month", shown(text))
         unit = _UNITS.get(match[2].lower() or "s") if match else None
         bare = match is not None and not match[2] and (at or match.end() < len(text.rstrip()))
         if match is None or unit is None or unit in parts or bare or int(match[1]) > _MAX_COUNT:
@@ -250,27 +261,31 @@ def after(start: datetime, duration: relativedelta | timedelta, path: str = "end
     return utc(end, path)
 
 
-def fixed_duration(duration: relativedelta, path: str = "duration") -> timedelta:
+def fixed_duration(duration: relativedelta | str | int, path: str = "duration") -> timedelta:
     """Return a typed duration as a length of time that is the same at every date.
 
     Args:
-        duration: As :func:`parse_duration` returns it.
+        duration: What is typed, as :func:`parse_duration` takes it or as it returns it.
         path: What messages call it.
 
     Raises:
-        WrongType: It is no ``relativedelta``.
+        WrongType: It is neither text, an ``int`` nor a ``relativedelta``.
+        ParseError: It is text that is no duration.
         RuleViolation: It has calendar months or years, whose length depends on a date.
 
-    >>> from numgenius_core.intervals import fixed_duration, parse_duration
-    >>> fixed_duration(parse_duration("2 weeks"))
+    >>> from numgenius_core.intervals import fixed_duration
+    >>> fixed_duration("2 weeks")
     datetime.timedelta(days=14)
     """
     from dateutil.relativedelta import relativedelta
 
+    typed = duration
     if not isinstance(duration, relativedelta):
-        raise WrongType(path, "a relativedelta", shown(duration))
+        # Months are not recommended: they would be refused.
+        duration = _duration(duration, path, "a duration such as '3 days', '2 weeks' or seconds")
     if duration.months or duration.years:
-        raise RuleViolation(path, "days, hours … (a month's length depends on its date)", "months")
+        need = "days, hours … (a month's length depends on its date)"
+        raise RuleViolation(path, need, "months" if typed is duration else shown(typed))
     try:
         return timedelta(
             days=duration.days,
