@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
@@ -155,6 +157,9 @@ class TestShownIsShortAndSafe:
             ([10**5_000], "a list"),  # its text is refused by Python
             (_Hostile(), "a _Hostile"),
             ("a" * 78, "'" + "a" * 78 + "'"),
+            (Decimal("0.10"), "0.10"),
+            (Fraction(-1, 3), "-1/3"),
+            (Fraction(1, 10**99), "1/1" + "0" * 76 + "…"),
             ("a" * 79, "'" + "a" * 78 + "…"),
             ("\ud800", r"'\ud800'"),
         ],

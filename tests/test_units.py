@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -195,7 +196,9 @@ class TestExactNumbersEnter:
         "text", ["NaN", "sNaN", "Infinity", "-Infinity", "1e21", "0e21", "1e-61", "1e400"]
     )
     def test_a_decimal_beyond_all_bounds_is_refused(self, text: str) -> None:
-        with pytest.raises(RuleViolation, match=r"^n: need x, got Decimal"):
+        with pytest.raises(
+            RuleViolation, match=f"^n: need x, got {re.escape(str(Decimal(text)))}$"
+        ):
             scaled_integer(Decimal(text), 12, "n", "x", exact=False)
 
     @pytest.mark.parametrize("text", ["1e1000000", "-1e999999", "1e-1000000"])

@@ -199,9 +199,12 @@ class ConfidenceBand(Enum):
     LOW = "low"
 
 
-def reliability_of(value: Exact, path: str) -> Fraction:
+def reliability_of(
+    value: Exact,
+    path: str,
+    need: str = "a share above 0 and at most 0.99999 with at most 9 decimals",
+) -> Fraction:
     """Return a claim or a target: above 0, at most 0.99999, in whole parts of 10⁻⁹."""
-    need = "a share above 0 and at most 0.99999 with at most 9 decimals"
     share = exact_number(value, path, need)
     if not 0 < share <= MAX_CLAIM or PARTS % share.denominator:
         raise RuleViolation(path, need, shown(value))

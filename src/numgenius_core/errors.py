@@ -67,11 +67,15 @@ def as_answer(refusal: E) -> E:
 
 
 def shown(value: object) -> str:
-    """Return the ``repr`` of a bad value, cut to what fits a message."""
+    """Return a bad value as a message has it, cut to what fits: a number, or a ``repr``."""
+    from decimal import Decimal  # here, since every import loads this module
+    from fractions import Fraction
+
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
         return f"an integer of {value.bit_length()} bits"  # its text could take minutes to make
     try:
-        text = repr(value)
+        # Who typed 1/3 or 0.10 may never have written a line of Python.
+        text = str(value) if type(value) in (Fraction, Decimal) else repr(value)
     except Exception:  # noqa: BLE001 - a hostile __repr__ must not hide the fault that is being reported
         return f"a {type(value).__name__}"
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

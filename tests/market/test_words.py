@@ -767,7 +767,7 @@ class TestWhatIsRefusedInOtherStates:
         with pytest.raises(NumgeniusError) as refusal:
             w.do(c.Tick(), DAY + 1)
         assert str(refusal.value) == (
-            "at: need at most 1 day, 0:00:00 after 2026-01-01 00:00:00+00:00 (longest_step), "
+            "at: need an instant up to 2026-01-02 00:00:00+00:00 (longest_step), "
             "got 2026-01-02 00:00:01+00:00"
         )
 

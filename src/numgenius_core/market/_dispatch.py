@@ -392,9 +392,10 @@ def check_step(market: Market | Builder, command: c.Command | Order, at: datetim
     if at < market.now:
         raise RuleViolation("at", f"an instant from {market.now} on", str(at))
     longest = market.settings.longest_step
-    too_long = longest is not None and market.version and at - market.now > longest
-    if too_long and type(command) is not c.SetSettings:  # which is how an operator goes on
-        need = f"at most {longest} after {market.now} (longest_step)"
+    if longest is None or not market.version or at - market.now <= longest:
+        return
+    if type(command) is not c.SetSettings:  # which is how an operator goes on
+        need = f"an instant up to {market.now + longest} (longest_step)"
         raise RuleViolation("at", need, str(at))
 
 

@@ -23,9 +23,10 @@ def maybe(given: Exact | None) -> Fraction | None:
 
 def _claim(value: Exact, path: str) -> Fraction:
     """Return a claim: 0, or above it and at most 0.99999, with at most 9 decimals."""
-    if exact_number(value, path, "a share from 0 to 0.99999") == 0:
+    need = "a share from 0 to 0.99999 with at most 9 decimals"
+    if exact_number(value, path, need) == 0:
         return Fraction(0)
-    return reliability_of(value, path)
+    return reliability_of(value, path, need)
 
 
 A_CLAIM: Final[Mapping[str, Any]] = {"check": _claim}

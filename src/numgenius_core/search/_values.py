@@ -18,7 +18,7 @@ from enum import Enum
 from typing import Final
 
 from numgenius_core._numbers import WIDE, decimal_text
-from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.errors import RuleViolation, WrongType, shown
 
 Scalar = Decimal | str | bool
 """A value that an offer has in a field, or that a condition asks for; null is ``None``."""
@@ -44,6 +44,12 @@ class FieldType(Enum):
     PLACE = "a country code or a whole place such as 'Quebec, CA'"
     ANY = "text, a number, true or false"
     """The type of a field that is not known here: it compares as what the offer has in it."""
+
+
+def check_object(value: object, path: str, need: str) -> None:
+    """Refuse what is no object of JSON, in words that whoever sent JSON knows."""
+    if not isinstance(value, Mapping):
+        raise WrongType(path, need, shown(value))
 
 
 def number(value: object) -> Decimal | None:

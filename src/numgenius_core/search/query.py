@@ -34,7 +34,7 @@ from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.offer import Offer
-from numgenius_core.search._values import FieldType, Scalar, number
+from numgenius_core.search._values import FieldType, Scalar, check_object, number
 from numgenius_core.search.fields import Field, View, field_named
 from numgenius_core.search.names import part_matcher
 from numgenius_core.units import Amount, to_megabytes
@@ -278,13 +278,13 @@ class Query:
             WrongType: ``filters``, or what a field is compared with, is no mapping.
             RuleViolation: A field, an operator or a value that is not known.
         """
-        check_kind(filters, Mapping, "query")
+        check_object(filters, "query", "an object of conditions")
         known = refuses(unknown)
         found: dict[tuple[str, Operator], Condition] = {}
         for name, comparisons in filters.items():
             column = field_named(name, "query", known=known)
             path = f"query.{column.name}"
-            check_kind(comparisons, Mapping, path)
+            check_object(comparisons, path, 'an object such as {"eq": 4}')
             for word, raw in comparisons.items():
                 operator = SPELLINGS.get(word) if isinstance(word, str) else None
                 if operator in (None, Operator.PART):

@@ -29,7 +29,7 @@ from numgenius_core.errors import ParseError, RuleViolation, WrongType, brief, s
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.search._reserving import asked_duration, asked_target
-from numgenius_core.search._values import Scalar, number
+from numgenius_core.search._values import Scalar, check_object, number
 from numgenius_core.search.fields import CLIENT_DISK_MB, RESERVED_WORDS, View, field_named
 from numgenius_core.search.query import Query, Unknown, refuses
 from numgenius_core.units import MAX_MB, gigabytes, to_megabytes
@@ -199,9 +199,9 @@ class SearchRequest:
             WrongType: ``request`` is no mapping, ``order`` no list, ``type`` no text.
             RuleViolation: A field, an operator, a type or a value that is not known.
         """
-        check_kind(request, Mapping, "request")
+        check_object(request, "request", "an object of conditions")
         inner = request.get("q", request)
-        check_kind(inner, Mapping, "request.q")
+        check_object(inner, "request.q", "an object of conditions")
         filters = {name: value for name, value in inner.items() if name not in RESERVED_WORDS}
         order, disk = inner.get("order"), inner.get("allocated_storage")
         return cls(
