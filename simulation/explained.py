@@ -119,6 +119,7 @@ def answered(heard: Heard, door: Door, number: int, market: Market, past: Past) 
         body={} if asks else heard.body,
         query={name: str(value) for name, value in heard.body.items()} if asks else {},
         fields=door.names,
+        command=door.command,
     )
     try:
         market, _ = execute(market, Tick(), at)

@@ -78,9 +78,11 @@ def transfer(call: Call, _: Market, __: Hardware) -> do.Command:
         need, sender = "me: credit is handed on by whose it is", call.body["sender"]
         raise NotAllowed("sender", need, shown(sender))
     recipient = AccountId(call.text("recipient"))
-    amount = Money(call.exact("amount"))
+    if not recipient:
+        raise RuleViolation("recipient", "an account", shown(call.body.get("recipient")))
+    amount = call.money("amount")
     return do.TransferCredit(by=call.by, to=recipient, amount=amount)
 
 
 def dollars(call: Call, name: str) -> Money | None:
-    return None if call.body.get(name) is None else Money(call.exact(name))
+    return None if call.body.get(name) is None else call.money(name)

@@ -230,6 +230,7 @@ class Service:
             command_id=known_by,
             wish=wanted,
             fields=door.names,
+            command=door.command,
         )
 
     async def begun(self, call: Call) -> Call:
@@ -246,12 +247,22 @@ class Service:
 
     def account(self, request: Request) -> AccountId | None:
         """Return the account of a request's key; ``None`` of a key that is nobody's."""
-        header = request.headers.get("authorization", "")
-        scheme, _, key = header.partition(" ")
-        if not header:
-            key = request.query_params.get("api_key", "")  # as older clients send it
-            return self.keys(key.strip()) if key.strip() else NOBODY
-        return self.keys(key.strip()) if scheme == "Bearer" and key.strip() else None
+        headers = [each for each in request.headers.getlist("authorization") if each]
+        asked = request.query_params.get("api_key", "").strip()  # as older clients send it
+        if not headers:
+            return self.keys(asked) if asked else NOBODY
+        scheme, _, key = headers[0].partition(" ")
+        key = utf8(key.strip())
+        said = len(headers) == 1 and scheme.lower() == "bearer" and asked in ("", key)
+        return self.keys(key) if said and key else None
+
+
+def utf8(text: str) -> str:
+    """Return what a header says: it is read as Latin-1, a parameter as UTF-8; '' if it is none."""
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:
+        return ""
 
 
 def answered(call: Call, told: Reply) -> Response:
@@ -295,7 +306,7 @@ async def body_of(request: Request) -> dict[str, Any]:
     text = await sent_in(request)
     found = parsed(text, "request") if text else {}
     if not isinstance(found, dict):
-        raise ParseError("request", "a JSON object", type(found).__name__)
+        raise ParseError("request", "a JSON object", shown(found))
     return found
 
 

@@ -18,7 +18,6 @@ from numgenius_core.errors import NotAvailable, NumgeniusError, RuleViolation, U
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.market import Market, commands as do, events as it, views
 from numgenius_core.market.logs import Later
-from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour, PerHour
 
 BID_OF_A_TFLOPS = 0.2  # the highest lowest bid is twice $0.10 an hour for each TFLOPS of a GPU
@@ -41,7 +40,7 @@ def instances_load_at_once(market: Market, event: it.Event) -> Iterable[do.Comma
 
 
 def list_machines(call: Call, market: Market, _: Hardware) -> Meant:
-    several = call.body.get("machines") is not None
+    several = call.only("machine", "machines") == "machines"
     numbers = call.ids("machines") if several else [call.whole("machine")]
     for number in numbers:
         found = market.machines.get(MachineId(number))
@@ -105,6 +104,7 @@ def wanted(
 
 
 def cancel_maintenance(call: Call, market: Market, _: Hardware) -> Meant:
+    call.check_number("machine_id")
     machine = own_machine(call, market, call.number)
     return do.CancelMaintenance(by=call.by, machine=machine)
 
@@ -162,12 +162,12 @@ def rent_several(call: Call, market: Market, _: Hardware) -> Meant:
 
 def rentals(call: Call, market: Market, offers: Iterable[int]) -> Wishes:
     """Return the wishes to rent some offers; bids that would wait are refused if told so."""
-    made, there = new_volume(call), attached(call)
+    made, there, at_once = new_volume(call), attached(call), call.flag("cancel_unavail")
     wishes: list[do.Command | Later] = [] if made is None else [made]
     for offer in offers:
         wish = read.rental(call, offer, there)
         wishes.append(wish if made is None else partial(with_the_new_volume, wish))
-        if wish.bid is not None and call.flag("cancel_unavail"):
+        if wish.bid is not None and at_once:
             seen = views.preview(market, wish, call.at)
             market = seen.market
             for event in seen.events:
@@ -187,16 +187,21 @@ def waits(market: Market, contract: ContractId) -> bool:
     return views.instance(market, contract).state is not InstanceState.LOADING
 
 
-def moved_to(state: object) -> type[do.Start | do.Stop]:
+def moved_to(state: object, need: str = "running or stopped") -> type[do.Start | do.Stop]:
     if state not in ("running", "stopped"):
-        raise RuleViolation("state", "running or stopped", shown(state))
+        raise RuleViolation("state", need, shown(state))
     return do.Start if state == "running" else do.Stop
 
 
 def change(call: Call, _: Market, __: Hardware) -> Meant:
-    if "label" in call.body:
-        return do.Label(**call.contract, label=call.text("label"))
-    return moved_to(call.body.get("state"))(**call.contract)
+    """Start or stop an instance, label it, or both at once; what is null is left out."""
+    wishes: list[do.Command] = []
+    state, labelled = call.body.get("state"), call.body.get("label") is not None
+    if state is not None or not labelled:
+        wishes.append(moved_to(state, "running or stopped, or a label")(**call.contract))
+    if labelled:
+        wishes.append(do.Label(**call.contract, label=call.text("label")))
+    return wishes
 
 
 def change_several(call: Call, _: Market, __: Hardware) -> Meant:
@@ -219,7 +224,7 @@ def change_bid(call: Call, _: Market, __: Hardware) -> Meant:
 
 
 def prepay(call: Call, _: Market, __: Hardware) -> Meant:
-    return do.Prepay(**call.contract, amount=Money(call.exact("amount")))
+    return do.Prepay(**call.contract, amount=call.money("amount"))
 
 
 def answered(make: type[do.AcceptPriceIncrease | do.RejectPriceIncrease]) -> Means:
@@ -228,7 +233,7 @@ def answered(make: type[do.AcceptPriceIncrease | do.RejectPriceIncrease]) -> Mea
     def meant(call: Call, market: Market, _: Hardware) -> Meant:
         if call.number:
             return make(by=call.by, increase=increase_of(call, market, call.number))
-        if call.body.get("instance_ids") is not None:
+        if call.only("pending_price_increase_id", "instance_ids") == "instance_ids":
             numbers = call.ids("instance_ids")
             return [make(by=call.by, increase=increase_of(call, market, i)) for i in numbers]
         return make(by=call.by, increase=call.whole("pending_price_increase_id"))

@@ -107,7 +107,7 @@ COMMANDS: Final = (
         "/v0/machines/create_bids",
         "set defjob",
         do.set_default_job,
-        fields="machine! image!",
+        fields="machine! image",
         beside="args price_gpu price_inetu price_inetd",
     ),
     Door(
@@ -132,7 +132,7 @@ COMMANDS: Final = (
         "/v0/machines/{number}/cancel_maint",
         "cancel maint",
         do.cancel_maintenance,
-        beside="machine_id",
+        fields="machine_id",
     ),
     Door(
         "DELETE",
@@ -337,7 +337,7 @@ QUESTIONS: Final = (
         "/v0/machines/{number}/reports",
         "reports",
         answers=ask.reports,
-        beside="machine_id",
+        fields="machine_id",
     ),
     Door(
         "POST",
@@ -397,7 +397,8 @@ QUESTIONS: Final = (
         "/v0/instances/update_template/{number}",
         "update instance",
         answers=ask.updated,
-        beside="id image template_id template_hash_id args env onstart",
+        fields="id",
+        beside="image template_id template_hash_id args env onstart",
     ),
     Door(
         "GET",

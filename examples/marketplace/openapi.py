@@ -24,6 +24,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "maintenance_ids": IDS,
     **dict.fromkeys(("id", "src_id", "dst_id", "source", "dest"), WHOLE),
     **dict.fromkeys(("label", "image", "name", "onstart", "template_hash_id", "after_token"), TEXT),
+    **dict.fromkeys(("format", "type"), TEXT),
     **dict.fromkeys(("sender", "recipient"), TEXT),
     **dict.fromkeys(("env", "q", "select_filters", "volume_info"), OBJECT),
     **dict.fromkeys(("order", "order_by", "args"), LIST),
@@ -41,7 +42,6 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "duration": {"type": ["string", "number", "null"]},
     "maintenance_category": TEXT,
     "state": {"enum": ["running", "stopped"]},
-    "type": {"type": ["string", "null"]},
 }
 OUTCOMES: Final = {
     "400": "a value that a rule does not allow",
@@ -120,14 +120,19 @@ def operation(door: Door) -> Schema:
         found["parameters"] = parameters
     if door.fields:
         body = {"application/json": {"schema": body_of(door)}}
-        found["requestBody"] = {"required": True, "content": body}
+        needed = any(name.endswith("!") for name in door.fields)
+        found["requestBody"] = {"required": needed, "content": body}
     return found
 
 
 def parameter(name: str) -> Schema:
     needed, known = name.endswith("!"), plain(name)
-    text = {"application/json": {"schema": SCHEMAS.get(known, NUMBER)}}
-    return {"name": known, "in": "query", "required": needed, "content": text}
+    schema = SCHEMAS.get(known, NUMBER)
+    # All but text is JSON; text comes as it is.
+    form: Schema = {"schema": schema}
+    if schema != TEXT:
+        form = {"content": {"application/json": form}}
+    return {"name": known, "in": "query", "required": needed, **form}
 
 
 def body_of(door: Door) -> Schema:

@@ -90,14 +90,14 @@ def page(
     go between two pages move no other row to another page.
     """
     limit = limit_of(call, usual, most or usual)
-    token = call.query.get("after_token")
-    mark = read_token(token, list(order)) if token else {}
+    token = call.word("after_token")
+    mark = read_token(token, order) if token else {}
     found = [*rows, mark] if token else list(rows)
     for column, descending in reversed([*order.items()]):  # sorting is stable: the last counts most
         found.sort(key=partial(rank, column), reverse=descending)
     first = next((index + 1 for index, row in enumerate(found) if row is mark), 0)
     some, more = found[first : first + limit], len(found) > first + limit
-    return some, write_token([some[-1].get(column) for column in order]) if more else None
+    return some, write_token(some[-1], order) if more else None
 
 
 def rank(column: str, row: Row) -> tuple[bool, bool, Any]:
@@ -105,15 +105,27 @@ def rank(column: str, row: Row) -> tuple[bool, bool, Any]:
     return value is None, isinstance(value, str), 0 if isinstance(value, list | dict) else value
 
 
-def write_token(values: list[Any]) -> str:
-    return urlsafe_b64encode(json.dumps(values).encode()).decode()
+def write_token(row: Row, order: Mapping[str, bool]) -> str:
+    """Return where a row stands in an order: each column, whether it descends, and the value."""
+    place = [[column, descending, plain(row.get(column))] for column, descending in order.items()]
+    return urlsafe_b64encode(json.dumps(place).encode()).decode()
 
 
-def read_token(token: str, columns: list[str]) -> Row:
+def plain(value: Any) -> Any:
+    return None if isinstance(value, list | dict) else value  # all of these rank alike
+
+
+def read_token(token: str, order: Mapping[str, bool]) -> Row:
+    """Return the columns of a row that stands where a token says.
+
+    Raises:
+        RuleViolation: It is no token, that of another order, or one that nobody was given.
+    """
     try:
-        values = parsed(urlsafe_b64decode(token), "after_token")
-        if isinstance(values, list):  # a text has parts, too
-            return dict(zip(columns, values, strict=True))
+        place = parsed(urlsafe_b64decode(token), "after_token")
+        row: Row = {column: value for column, _, value in place}
+        if write_token(row, order) == token:
+            return row
     except (TypeError, ValueError):
         pass
     raise RuleViolation("after_token", "a next_token of this order", shown(token))

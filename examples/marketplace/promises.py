@@ -7,7 +7,7 @@ from numbers import Real
 from typing import Any
 
 from examples.marketplace.questions import Asked, own_machine
-from examples.marketplace.reading import Call
+from examples.marketplace.reading import Call, whole_number
 from examples.marketplace.refusals import WrongPromise
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.intervals import from_epoch
@@ -19,11 +19,14 @@ from numgenius_core.sla import Promise, backtest
 def sla_backtest(asked: Asked) -> Any:
     """Try a claim on what happened to a machine: a year at most, the last 90 days by default."""
     call = asked.call
-    place = own_machine(asked, call.asked("machine_id", int, 0))
+    number = whole_number(call.asked("machine_id", int, None), "machine_id")
+    place = own_machine(asked, number)
     price, fee = price_of(place)
     archive, market = asked.store.archive, asked.market
     history = views.uptime_history(market, place.id, call.at, archive=archive)
     end = call.asked("end", Real, None)
+    if call.asked("r_claim", Real, None) is None:
+        raise WrongPromise("r_claim", "the share that is claimed", "null")
     try:
         claim, confidence = share(call, "r_claim") or Fraction(0), share(call, "p")
         sure = confidence is not None

@@ -17,9 +17,10 @@ from examples.marketplace.costs import months_left
 from examples.marketplace.hardware import Hardware, described
 from examples.marketplace.paging import chosen, order_of, page
 from examples.marketplace.reading import Call, shown, told_of
+from examples.marketplace.refusals import UnknownField
 from examples.marketplace.store import Store
 from examples.marketplace.wording import unknown_field
-from numgenius_core.contracts import InstanceState
+from numgenius_core.contracts import NEXT, InstanceState
 from numgenius_core.errors import IllegalMove, NotAllowed, RuleViolation
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval, from_epoch, to_epoch, total_seconds
@@ -31,6 +32,7 @@ from numgenius_core.offer import Offer
 from numgenius_core.search import FIELDS, SearchRequest, View, search
 
 DAY: Final = 86_400
+LAST_DAY: Final = 2_932_896  # since 1970, of the calendar: days of a report are before it
 MOST_DAYS: Final = 366
 LONGEST: Final = 36_000  # seconds offline until a machine is no longer among its host's
 LONGEST_ASKED_FOR: Final = 3 * DAY  # the same, of a request that wants those offline, too
@@ -156,6 +158,7 @@ def maintenances(asked: Asked) -> Any:
 
 def reports(asked: Asked) -> Any:
     """Say what clients reported of a machine: nobody can here, so nothing."""
+    asked.call.check_number("machine_id")
     own_machine(asked, asked.call.number)
     return []
 
@@ -194,14 +197,29 @@ def earned_in(asked: Asked, period: Interval) -> tuple[views.Earnings, ...]:
 def days_of(call: Call) -> tuple[int, int]:
     """Return the first and the last day of a report, counted since 1970."""
     today = floor(to_epoch(call.at)) // DAY
+    first, last = (a_day(call, name) for name in ("sday", "eday"))
     if (back := call.asked("last_days", int, None)) is not None:
         if not 0 <= back <= MOST_DAYS:
             raise RuleViolation("last_days", f"0 to {MOST_DAYS}", str(back))
+        for name, day in (("sday", first), ("eday", last)):
+            if day is not None:
+                raise RuleViolation("last_days", f"none beside {name}", str(back))
         return today - back, today
-    first, last = (floor(call.asked(name, Real, today)) for name in ("sday", "eday"))
-    for name, day in (("sday", first), ("eday", last), ("eday", last + 1)):
-        from_epoch(day * DAY, name)
-    return first, last
+    if first is not None and last is not None and first > last:
+        raise RuleViolation("sday", f"a day up to eday, which is {last}", str(first))
+    # What is left out is today, and contradicts nothing.
+    first = min(today, today if last is None else last) if first is None else first
+    return first, max(first, today) if last is None else last
+
+
+def a_day(call: Call, name: str) -> int | None:
+    """Return a day that is counted since 1970, ``None`` if none is said."""
+    sent = call.asked(name, Real, None)
+    if sent is None:
+        return None
+    if not 0 <= sent < LAST_DAY:
+        raise RuleViolation(name, f"days since 1970, from 0 to {LAST_DAY - 1:,}", shown(sent))
+    return int(sent)
 
 
 def days(first: int, last: int) -> tuple[datetime, datetime]:
@@ -227,10 +245,11 @@ def first_day(asked: Asked) -> int:
 
 def offers(asked: Asked) -> Any:
     call = asked.call
-    inner = call.body.get("q", call.body)
-    if inner is not call.body:
-        for name in call.body.keys() - BESIDE_A_QUERY:
-            raise unknown_field(name, BESIDE_A_QUERY, call.body[name])
+    inner = call.body.get("q")
+    if inner is None:
+        inner = {name: value for name, value in call.body.items() if name != "q"}
+    else:
+        check_beside(call)
     if isinstance(inner, dict):
         inner = {key: value for key, value in inner.items() if key not in NO_CONDITIONS}
     request = SearchRequest.from_json(inner)
@@ -238,6 +257,16 @@ def offers(asked: Asked) -> Any:
     there = [with_facts(each, view, asked) for each in views.offers(asked.market, call.at)]
     found = search(there, request, now=call.at)
     return {"success": True, "offers": [rows.offer(each, view) for each in found]}
+
+
+def check_beside(call: Call) -> None:
+    """Refuse what stands beside the ``q`` that a search is in: nobody would look at it."""
+    for name, value in call.body.items():
+        if value is None or name in BESIDE_A_QUERY:
+            continue
+        if name in FIELDS or name in call.fields:
+            raise UnknownField(name, f"its place in q, as q.{name}", shown(value))
+        raise unknown_field(name, BESIDE_A_QUERY, value)
 
 
 def with_facts(offer: Offer, view: View, asked: Asked) -> Offer:
@@ -301,12 +330,13 @@ def rebooted(asked: Asked) -> Any:
     """Say that an instance was started anew on its GPUs: nothing that has a rule changes."""
     state = own_instance(asked).state
     if state not in (InstanceState.RUNNING, InstanceState.LOADING):
-        raise IllegalMove(state.value, "reboot", ("start", "destroy"))
+        raise IllegalMove(state.value, "reboot", tuple(each.value for each in NEXT[state]))
     return {"success": True}
 
 
 def updated(asked: Asked) -> Any:
     """Say that an instance has another image: nothing that has a rule changes."""
+    asked.call.check_number("id")
     found = own_instance(asked)
     if not found.exists:
         raise IllegalMove(found.state.value, "update", ())
@@ -381,7 +411,7 @@ def charges(asked: Asked) -> Any:
     market, account = asked.market, asked.call.by
     if views.is_host(market, account) and not market.settings.own_tests_billed:
         raise NotAllowed("account", "a client's: hosts have no charges for instances", account)
-    wanted, form = asked.call.asked("select_filters", dict, {}), asked.call.query.get("format")
+    wanted, form = asked.call.asked("select_filters", dict, {}), asked.call.word("format")
     if form not in (None, "table", "tree"):
         raise RuleViolation("format", "table or tree", shown(form))
     period = asked.call.day_range("day", wanted.pop("day", None))
@@ -406,10 +436,11 @@ def report(call: Call, found: list[rows.Row], key: str, usual: int, most: int) -
 def old_invoices(asked: Asked) -> Any:
     """Answer the older report: charges and payments in one list."""
     call = asked.call
-    first, last = (
-        from_epoch(call.asked(name, Real, usual), name)
-        for name, usual in (("sdate", 0), ("edate", to_epoch(call.at)))
-    )
+    first = from_epoch(call.asked("sdate", Real, 0), "sdate")
+    last = from_epoch(call.asked("edate", Real, to_epoch(max(first, call.at))), "edate")
+    if first > last:
+        need = f"an instant up to edate, which is {shown(call.asked('edate', Real, 0))}"
+        raise RuleViolation("sdate", need, shown(call.asked("sdate", Real, 0)))
     period = call.period(first, last)
     charged = []
     if call.asked("inc_charges", bool, default=True):

@@ -20,7 +20,7 @@ from attrs import frozen
 from examples.marketplace.refusals import WrongStart
 from numgenius_core.errors import ParseError, RuleViolation, WrongType
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
-from numgenius_core.intervals import Interval, fixed_duration, from_epoch, parse_duration
+from numgenius_core.intervals import Interval, fixed_duration, from_epoch
 from numgenius_core.listing import Mode
 from numgenius_core.maintenance import (
     Category,
@@ -28,11 +28,13 @@ from numgenius_core.maintenance import (
     requested_window,
 )
 from numgenius_core.market import Market, commands as do
+from numgenius_core.money import Money
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
 from numgenius_core.units import to_megabytes
 
 MAX_BODY: Final = 65_536  # bytes
 MAX_DEPTH: Final = 12  # of JSON
+MAX_DIGITS: Final = 1_000  # of a whole number
 MAX_IDS: Final = 100  # of one request
 ON_DEMAND: Final = ("on-demand", "ondemand")
 BIDS: Final = ("bid", "interruptible")
@@ -96,7 +98,11 @@ def parsed(text: bytes | str, path: str) -> Any:
     """Return the value of a JSON text, or raise our ``ParseError``."""
     try:
         value = json.loads(
-            text, parse_constant=no_number, parse_float=finite, object_pairs_hook=each_once
+            text,
+            parse_constant=no_number,
+            parse_float=finite,
+            parse_int=digits_of,
+            object_pairs_hook=each_once,
         )
         if depth(value) <= MAX_DEPTH:
             check_text(value)
@@ -117,6 +123,12 @@ def shown(value: object) -> str:
 def cut(text: str) -> str:
     """Return a text as far as a refusal repeats it."""
     return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"
+
+
+def digits_of(text: str) -> int:
+    if len(text) > MAX_DIGITS:  # which Python refuses to read, in words of its own
+        raise ValueError(f"a number of {len(text):,} digits")
+    return int(text)
 
 
 def whole_number(value: object, name: str) -> int:
@@ -147,6 +159,7 @@ class Call:
         command_id: Asked again with it, it is answered as it was; ``None`` if it may happen again.
         wish: What it asks for, as a digest, which another request with its id does not have.
         fields: The fields and the parameters that its door looks at.
+        command: What the market's command line calls it.
     """
 
     by: AccountId
@@ -157,6 +170,7 @@ class Call:
     command_id: str | None = None
     wish: str = ""
     fields: Collection[str] = ()
+    command: str = ""
 
     @property
     def machine(self) -> dict[str, Any]:
@@ -180,6 +194,30 @@ class Call:
         if not isinstance(value, kind) or (type(value) is bool and kind is not bool):
             raise WrongType(name, KINDS[kind], shown(value))
         return value
+
+    def word(self, name: str) -> str | None:
+        """Return a text of the query, which comes as it is; one that is left out is null."""
+        text = self.query.get(name)
+        return None if text in ("", "null") else text
+
+    def check_number(self, name: str) -> None:
+        """Refuse a field that says another number than the path, which is looked at."""
+        sent = self.body.get(name)
+        if sent is not None and (type(sent) is not int or sent != self.number):
+            raise RuleViolation(name, f"the path's {self.number}, or none", shown(sent))
+
+    def only(self, *names: str) -> str:
+        """Return which of several fields was sent, the first if none was.
+
+        Raises:
+            RuleViolation: They say different things, and nobody can say which is meant.
+        """
+        sent = [name for name in names if self.body.get(name) is not None]
+        for name in sent[1:]:
+            if json.dumps(self.body[name]) != json.dumps(self.body[sent[0]]):  # true is not 1
+                need = f"none beside {sent[0]}, or the same"
+                raise RuleViolation(name, need, shown(self.body[name]))
+        return sent[0] if sent else names[0]
 
     def maybe(self, name: str, kind: type[AnyRate]) -> AnyRate | None:
         """Return a price, ``None`` for null."""
@@ -212,6 +250,14 @@ class Call:
             raise RuleViolation(name, "a number up to 10¹⁵", shown(value))
         return Decimal(repr(value))
 
+    def money(self, name: str) -> Money:
+        """Return an amount in dollars, exactly as it is written."""
+        exact = self.exact(name)
+        try:
+            return Money(exact)
+        except RuleViolation as fault:
+            raise type(fault)(name, fault.need, shown(self.body[name])) from None
+
     def share(self, name: str) -> Fraction | None:
         """Return a number as it is written, ``None`` for null."""
         return None if self.body.get(name) is None else Fraction(self.exact(name))
@@ -241,9 +287,9 @@ class Call:
 
     def several(self, name: str) -> list[int]:
         """Return the ids of a query, which is a JSON list."""
-        found = self.asked(name, list, [])
-        if not 1 <= len(found) <= MAX_IDS:
-            raise RuleViolation(name, f"a list of 1 to {MAX_IDS} ids", f"{len(found)} ids")
+        found = self.asked(name, list, None)
+        if found is None or not 1 <= len(found) <= MAX_IDS:
+            raise RuleViolation(name, f"a list of 1 to {MAX_IDS} ids", shown(found))
         return [whole_number(each, f"{name}[{index}]") for index, each in enumerate(found)]
 
     def day_range(self, name: str, bounds: Any, *, whole: bool = False) -> Interval | None:
@@ -295,7 +341,7 @@ def listing(call: Call, machine: int) -> do.Relist:
         min_gpu=None if smallest is None else call.whole("min_chunk"),
         max_discount=None if discount is None else Fraction(call.exact("credit_discount_max")),
         end=None if end is None else instant(body, "end_date"),
-        rolling=None if rolling is None else fixed_duration(parse_duration(rolling), "duration"),
+        rolling=None if rolling is None else fixed_duration(rolling, "duration"),
         volume_mb=None if volume is None else to_megabytes(call.exact("vol_size"), "vol_size"),
         volume_price=call.maybe("vol_price", PerGbMonth),
         sla_claim=call.share("sla_r_claim"),
@@ -311,10 +357,13 @@ def rental(call: Call, offer: int, volumes: tuple[VolumeId, ...] = ()) -> do.Ren
         raise RuleViolation("type", "on-demand or bid", shown(kind))
     if bid is None and kind in BIDS:
         raise RuleViolation("price", "the price of the bid, $/hour", "null")
+    if bid is not None and kind in ON_DEMAND:
+        need = "none on demand, where the offer has its price"
+        raise RuleViolation("price", need, shown(call.body["price"]))
     call.text("image")  # it is fetched nowhere here
     disk = call.exact("disk")
     if 0 <= disk < LEAST_DISK:
-        raise RuleViolation("disk", f"at least {LEAST_DISK} GB", f"{disk} GB")
+        raise RuleViolation("disk", f"at least {LEAST_DISK} GB", shown(call.body["disk"]))
     return do.Rent(
         by=call.by,
         offer=OfferId(offer),

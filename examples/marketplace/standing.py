@@ -38,9 +38,12 @@ class StandingClock:
             NotStored: The log refused; it stands as before.
             NotKnown: The log failed; it stands as before.
         """
-        before, least = self.now, store.now()
+        before, least, market = self.now, store.now(), store.market
+        longest = market.settings.longest_step if market.version else None
         if to < least:
             raise RuleViolation("clock", f"an instant from {least} on", str(to))
+        if longest is not None and to - market.now > longest:
+            raise RuleViolation("clock", f"an instant up to {market.now + longest}", str(to))
         self.now = to
         try:
             await store.seen()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import pairwise
 from typing import Any, Final, TypeVar
 
 from attrs import evolve
@@ -34,6 +33,11 @@ PRICED_GB: Final = 1
 KINDS: Final = ("all_volume", "local_volume", "network_volume")
 OF_A_NEW_INSTANCE: Final = ("create_new", "volume_id", "size", "name", "mount_path")
 MOUNT: Final = re.compile(r"V\.([0-9]{1,19}):/\S*", re.ASCII)
+VOLUMES: Final = ("-v", "--volume")
+VARIABLES: Final = ("-e", "--env")
+JOINED: Final = re.compile(r"(-[ve]|--[\w-]+)=(.+)|(-[ve])([^=].*)", re.ASCII)
+# A volume where none is read, as in ``--mount source=V.12,target=/mnt``.
+ELSEWHERE: Final = re.compile(r"(^|[=,])V\.[0-9]+(:|,|$)", re.ASCII | re.IGNORECASE)
 
 # -- hosts -------------------------------------------------------------------------------------
 
@@ -48,9 +52,9 @@ def bounded(make: Callable[[], Found]) -> Found:
 
 def list_volumes(call: Call, market: Market, _: Hardware) -> list[do.Command]:
     """Offer disk of a machine, or of several, which clients send under either name."""
-    one = call.body.get("machine")
-    name = "machine" if call.body.get("machines") is None else "machines"
-    numbers = call.ids(name) if name == "machines" or isinstance(one, list) else [call.whole(name)]
+    name = call.only("machine", "machines")
+    several = name == "machines" or isinstance(call.body.get(name), list)
+    numbers = call.ids(name) if several else [call.whole(name)]
     for number in numbers:
         found = market.machines.get(MachineId(number))
         if found is not None and found.machine.host == call.by and not found.online:
@@ -107,10 +111,7 @@ def rent_volume(call: Call, _: Market, __: Hardware) -> do.Command:
 
 def clone_volume(call: Call, _: Market, __: Hardware) -> do.Command:
     """Copy a volume; before 1.0 clients called both by other names."""
-    source, target = (
-        old if call.body.get(new) is None else new
-        for new, old in (("src_id", "source"), ("dst_id", "dest"))
-    )
+    source, target = call.only("src_id", "source"), call.only("dst_id", "dest")
     return do.CloneVolume(
         by=call.by,
         volume=VolumeId(call.whole(source)),
@@ -121,7 +122,10 @@ def clone_volume(call: Call, _: Market, __: Hardware) -> do.Command:
 
 
 def delete_volume(call: Call, market: Market, _: Hardware) -> do.Command:
-    number = VolumeId(whole_number(call.asked("id", int, call.body.get("id")), "id"))
+    asked, sent = call.asked("id", int, None), call.body.get("id")
+    if None not in (asked, sent) and asked != sent:
+        raise RuleViolation("id", f"the body's {shown(sent)}, or none", str(asked))
+    number = VolumeId(whole_number(sent if asked is None else asked, "id"))
     if number in market.volumes and market.volume(number).client != call.by:
         raise NotYours("id", "a volume of your own", str(number))
     return do.DeleteVolume(by=call.by, volume=number)
@@ -130,7 +134,7 @@ def delete_volume(call: Call, market: Market, _: Hardware) -> do.Command:
 def new_volume(call: Call) -> do.RentVolume | None:
     """Return the volume that is to be made for an instance, if one is."""
     info = volume_info(call)
-    if not info.get("create_new"):
+    if not is_new(info):
         return None
     name, offer = info.get("name"), whole_number(info.get("volume_id"), "volume_info.volume_id")
     if name is not None and not isinstance(name, str):
@@ -146,10 +150,22 @@ def attached(call: Call) -> tuple[VolumeId, ...]:
         raise WrongType("env", "options as text, or as the names of an object", shown(env))
     numbers = [VolumeId(number) for number in mounted(env)]
     info = volume_info(call)
-    if info and not info.get("create_new"):
+    if info and not is_new(info):
         linked = whole_number(info.get("volume_id"), "volume_info.volume_id")
         numbers.append(VolumeId(linked))
+        for name in ("size", "name"):
+            if info.get(name) is not None:
+                path, need = f"volume_info.{name}", "none of a volume that is there (create_new)"
+                raise RuleViolation(path, need, shown(info[name]))
     return tuple(numbers)
+
+
+def is_new(info: Mapping[str, Any]) -> bool:
+    """Return whether a volume is to be made."""
+    made = info.get("create_new")
+    if made is not None and not isinstance(made, bool):
+        raise WrongType("volume_info.create_new", "true or false", shown(made))
+    return bool(made)
 
 
 def volume_info(call: Call) -> Mapping[str, Any]:
@@ -165,16 +181,44 @@ def volume_info(call: Call) -> Mapping[str, Any]:
 
 
 def mounted(env: object) -> Iterator[int]:
-    """Yield the volumes of options such as ``-v V.12:/mnt``; clients send them as keys."""
-    words = env.split() if isinstance(env, str) else []
-    if isinstance(env, dict):
-        words = [word for key in env for word in key.split()]
-    for option, word in pairwise(words):
-        if option == "-v" and word.startswith("V."):
-            found = MOUNT.fullmatch(word)
+    """Yield the volumes of options such as ``-v V.12:/mnt``; clients send them as keys.
+
+    Raises:
+        RuleViolation: A volume is written so that it would not be attached.
+    """
+    need = "-v V.NUMBER:/PATH of a volume"
+    for option, value in options(env):
+        if option in VOLUMES and value[:2] in ("V.", "v."):
+            found = MOUNT.fullmatch(value)
             if found is None:
-                raise RuleViolation("env", "-v V.NUMBER:/PATH of a volume", shown(word))
+                raise RuleViolation("env", need, shown(value))
             yield int(found[1])
+        elif option not in VARIABLES and ELSEWHERE.search(value):
+            raise RuleViolation("env", need, shown(f"{option} {value}".strip()))
+
+
+def options(env: object) -> Iterator[tuple[str, str]]:
+    """Yield the options of an environment with their values: ``-v X``, ``-v=X`` or ``-vX``.
+
+    A key of an object is an option with its value, an option whose value stands beside, or a
+    variable, which may say anything.
+    """
+    if isinstance(env, dict):
+        for key, value in env.items():
+            bare = key.strip() in (*VOLUMES, "--mount") and value is not None
+            if bare and not isinstance(value, str):
+                raise WrongType("env", f"text in {key}", shown(value))
+            yield from options(f"{key} {value}" if bare else key)
+        return
+    option = ""
+    for quoted in env.split() if isinstance(env, str) else ():
+        word = quoted.strip("'\"")
+        joined = JOINED.fullmatch(word)
+        if joined is not None:
+            yield joined[1] or joined[3], (joined[2] or joined[4]).strip("'\"")
+        elif not word.startswith("-"):
+            yield option, word
+        option = word if joined is None and word.startswith("-") else ""
 
 
 # -- questions ---------------------------------------------------------------------------------
@@ -233,7 +277,7 @@ def offer_row(given: Offer, view: View) -> Row:
 
 def volumes(asked: Asked) -> Any:
     """Answer what volumes an account has; all of them are local."""
-    kind = asked.call.query.get("type") or KINDS[0]
+    kind = asked.call.word("type") or KINDS[0]
     if kind not in (*KINDS, "all"):
         raise RuleViolation("type", "one of " + ", ".join(KINDS), shown(kind))
     found: Iterable[RentedVolume] = ()

@@ -7,13 +7,14 @@ The library names what its commands have (``Relist.sla_claim``), clients send ot
 from __future__ import annotations
 
 import re
+from ast import literal_eval
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
 from examples.marketplace.reading import MOST_SHOWN, Call, cut, parsed, shown
 from examples.marketplace.refusals import UnknownField
-from numgenius_core.errors import ParseError, RuleViolation
+from numgenius_core.errors import IllegalMove, ParseError, RuleViolation
 
 # What the library calls something, the last part of a path: the fields that it may be sent in. A
 # request has one of them, or several, of which the one that was sent is meant.
@@ -46,6 +47,7 @@ SENT_AS: Final[Mapping[str, tuple[str, ...]]] = {
     # maintenance
     "start": ("sdate",),
     "hours": ("duration",),
+    "window": ("sdate",),
     "maintenance_id": ("maintenance_ids",),
     # an account
     "to": ("recipient",),
@@ -75,17 +77,33 @@ NOTHING: Final[tuple[Any, ...]] = (None, "", {}, [])
 # Values as the library shows them; all else of what came is a sentence, which stays.
 NUMBER: Final = re.compile(r"\$?-?[0-9][0-9,]*(\.[0-9]+)?", re.ASCII)
 A_REPR: Final = re.compile(
-    r"(Fraction|Decimal|Money|Per\w+)\(.*\)|an integer of \d+ bits", re.ASCII
+    r"(Money|Per\w+)\(.*[)…]|an integer of \d+ bits"
+    r"|-?[0-9./]+…|-?[0-9.]+E[+-]?[0-9]+|-?[0-9]+/[0-9]+",  # a decimal or a fraction
+    re.ASCII,
 )
+A_LITERAL: Final = re.compile(r"['\"\[{].*|True|False|None", re.DOTALL)
+# What happens to an instance, and what a client says for it; the rest no client can ask for.
+MOVES: Final = {"started": "start", "stopped": "stop", "destroyed": "destroy"}
+CAN_BE_REBOOTED: Final = ("loading", "running")
 A_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} .*|(-?[0-9,]+ days?, )?[0-9]+:[0-9:]+")
 
 
 def sentence(fault: Exception, call: Call) -> str:
     """Return what a client is told about its request: where, what is needed, and what it sent."""
+    if isinstance(fault, IllegalMove):
+        return not_possible(fault, call)
     if not isinstance(fault, RuleViolation) or isinstance(fault, UnknownField):
         return str(fault)
     path = named_as_sent(fault, call)
     return f"{path}: need {fault.need}, got {came(fault, sent(call, path))}"
+
+
+def not_possible(fault: IllegalMove, call: Call) -> str:
+    """Return what a client is told about a move that the state of its instance does not allow."""
+    asked = MOVES.get(fault.event) or call.command.removesuffix(" instance")
+    possible = [MOVES[each] for each in fault.legal if each in MOVES]
+    possible += ["reboot"] * (fault.state in CAN_BE_REBOOTED)
+    return str(IllegalMove(fault.state, asked, tuple(possible)))
 
 
 def named_as_sent(fault: RuleViolation, call: Call) -> str:
@@ -132,7 +150,7 @@ def says(text: str, value: object) -> bool:
 
 def sent(call: Call, path: str) -> Any:
     """Return what was sent in a field or a parameter, or within one; nothing is ``None``."""
-    head, *inner = path.split(".")
+    head, *inner = re.findall(r"[^.\[\]]+", path) or [path]
     found = call.body.get(head)
     if head in call.query:
         try:
@@ -140,7 +158,10 @@ def sent(call: Call, path: str) -> Any:
         except ParseError:
             found = call.query[head]
     for name in inner:
-        found = found.get(name) if isinstance(found, dict) else None
+        if isinstance(found, list) and name.isdecimal():
+            found = found[int(name)] if int(name) < len(found) else None
+        else:
+            found = found.get(name) if isinstance(found, dict) else None
     return found
 
 
@@ -149,6 +170,8 @@ def came(fault: RuleViolation, value: Any) -> str:
     got = fault.got
     if got == cut(repr(value)) or (value is not None and A_REPR.fullmatch(got)):
         return shown(value)
+    if A_LITERAL.fullmatch(got):
+        return as_json(got)
     if value is None or isinstance(value, list | dict):
         return got
     if NUMBER.fullmatch(got):
@@ -156,7 +179,18 @@ def came(fault: RuleViolation, value: Any) -> str:
             return shown(value)
         unit = " MB" if fault.path.endswith("_mb") else ""
         return f"{shown(value)}, which is {got}{unit}"
-    return f"{shown(value)}, which is {got}" if A_TIME.fullmatch(got) else got
+    if not A_TIME.fullmatch(got):
+        return got
+    return f"{shown(value)}, which is {got.removesuffix(', 0:00:00')}"
+
+
+def as_json(got: str) -> str:
+    """Return a part of what came, which the library shows as Python does, as JSON shows it."""
+    try:
+        return shown(literal_eval(got))
+    except (SyntaxError, TypeError, ValueError):  # cut, or within a sentence
+        cut_text = got[0] in "'\"" and got.endswith("…")
+        return f'"{got[1:]}' if cut_text else got
 
 
 def unknown_field(
@@ -165,5 +199,6 @@ def unknown_field(
     """Return the refusal of a field that a request does not have, or of what else is not known."""
     near = get_close_matches(name[:MOST_SHOWN], list(known), 1, 0.65)
     hint = f" (did you mean {near[0]}?)" if near else ""
-    path = name if name.isprintable() and len(name) <= MOST_SHOWN else shown(name)
+    plain = name.strip() and name.isprintable() and len(name) <= MOST_SHOWN
+    path = name if plain else shown(name)
     return UnknownField(path, f"{kind}{hint}", shown(value))

@@ -70,7 +70,11 @@ class TestTheClock:
         ("to", "why"),
         [
             ("2026-01-04", "clock: need an instant from 2026-01-05 00:00:00+00:00 on"),
-            ("2027-03-01", "at most 400 days"),
+            (
+                "2027-03-01",
+                "clock: need an instant up to 2027-02-09 00:00:00+00:00, got 2027-03-01",
+            ),
+            ("2026-01-06T00:00:00.5Z", "clock: need a whole second, got "),
             ("2026-01-06T12:00", "clock: need"),  # whose noon?
             ("tomorrow", "clock: need an ISO 8601 date"),
             ("", "clock: need an ISO 8601 date"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -178,6 +179,7 @@ def told(scene: Scene, door: Door, request: Good) -> str:
             for name, value in request.query.items()
         },
         fields=door.names,
+        command=door.command,
     )
     market = scene.desk.store.market
     try:
@@ -221,10 +223,16 @@ def door_id(door: Door) -> str:
 
 BAD: Final[tuple[Any, ...]] = (
     *([], [[]], ["x"], {"x": []}, [-1], [999_983], True, False),
+    *(1e-300, 0.30000000000000004, [1, None], {"x": "y" * 99}),
     *(-1, 0, 0.5, 1, 1.5, 7, 367, 4_000_000, 10**20, 1e300),
     *("", "\n", "x" * 1_500, "moon", "-5", "2 days"),
 )
 
+
+# Words of the library and of its language that no client sent.
+PYTHON: Final = re.compile(
+    r"days, 0:|Fraction|Decimal|Money|None|True|False|Mapping|got .*'|sys\.|[0-9]E[-+]"
+)
 
 # What is sent in the place of what.
 INSTEAD: Final = {
@@ -239,6 +247,9 @@ INSTEAD: Final = {
     "order": ["q"],
     "limit": ["q"],
     "allocated_storage": ["q"],
+    "last_days": ["sday", "eday"],
+    "eday": ["sday"],
+    "edate": ["sdate"],
 }
 
 
@@ -276,9 +287,22 @@ class TestEveryFieldOfEveryDoor:
             if why.startswith("account: need a balance of at least $4000000"):
                 continue  # the amount is one, the money is not there
             assert why.startswith((f"{name}: need ", f"{name}.", f"{name}[")), (name, bad, why)
+            assert not PYTHON.search(why), (name, bad, why)
             if not isinstance(bad, list | dict):  # of these a part is named
                 texts = (shown(bad)[:70], str(bad)[:70])  # a parameter of a query is text
                 assert any(text in why.partition(", got ")[2] for text in texts), (name, bad, why)
+
+    @pytest.mark.parametrize("door", DOORS, ids=door_id)
+    def test_what_is_needed_and_null_is_said_to_be_null(self, scene: Scene, door: Door) -> None:
+        good = scene.good[door.method, door.path]
+        for part, names in (("body", door.fields), ("query", door.parameters)):
+            for name in (plain(each) for each in names if each.endswith("!")):
+                for sent in ({}, {name: None}):
+                    rest = {key: each for key, each in getattr(good, part).items() if key != name}
+                    change: dict[str, Any] = {part: rest | sent}
+                    why = told(scene, door, evolve(good, **change))
+                    assert why.startswith(f"{name}: need "), (name, why)
+                    assert why.endswith(", got null"), (name, why)
 
     def test_several_are_refused_each_by_its_number(self, scene: Scene) -> None:
         body = {"machine_ids": [77, 1002], "sdate": epoch(3)}
@@ -293,7 +317,7 @@ SAID: Final = (
     (
         ("PUT", "/v0/machines/create_asks"),
         {"sla_r_claim": 1},
-        "sla_r_claim: need a share above 0 and at most 0.99999 with at most 9 decimals, got 1",
+        "sla_r_claim: need a share from 0 to 0.99999 with at most 9 decimals, got 1",
     ),
     (
         ("PUT", "/v0/machines/create_asks"),
@@ -308,7 +332,7 @@ SAID: Final = (
     (
         ("PUT", "/v0/machines/create_asks"),
         {"duration": "60000 days"},
-        'duration: need at most 36,525 days, got "60000 days", which is 60000 days, 0:00:00',
+        'duration: need at most 36,525 days, got "60000 days", which is 60000 days',
     ),
     (
         ("PUT", "/v0/machines/{number}/dnotify"),
@@ -376,13 +400,41 @@ SAID: Final = (
     (
         ("POST", "/v0/bundles"),
         {"num_gpus": {"about": 4}},
-        "num_gpus: need one of eq, neq, gt, gte, lt, lte, in, notin, got 'about'",
+        'num_gpus: need one of eq, neq, gt, gte, lt, lte, in, notin, got "about"',
     ),
     (
         ("PUT", "/v0/search/asks"),
         {"q": {"order": [["warp", "asc"]]}},
-        "q.order[0]: need the name of a field, got 'warp'",
+        'q.order[0]: need the name of a field, got "warp"',
     ),
+)
+
+# What came is said as JSON, and no name of Python's is.
+PLAIN: Final = (
+    (("PUT", "/v0/instances/prepay/{number}"), {"amount": 1e14}, "amount: need dollars up to "),
+    (("PUT", "/v0/instances/prepay/{number}"), {"amount": 1e-300}, "amount: need "),
+    (("PUT", "/v0/instances/prepay/{number}"), {"amount": 0.30000000000000004}, "amount: need "),
+    (("PUT", "/v0/commands/transfer_credit"), {"amount": 1e-300}, "amount: need "),
+    (("PUT", "/v0/users"), {"balance_threshold": 1e-300}, "balance_threshold: need "),
+    (
+        ("PUT", "/v0/asks/{number}"),
+        {"target_reliability": 1e-300, "price": None, "type": None},
+        "t",
+    ),
+    (("PUT", "/v0/asks/{number}"), {"disk": 1e-300}, "disk: need at least 8 GB, got 1e-300"),
+    (("PUT", "/v0/machines/create_asks"), {"sla_max_beta": 1e-300}, "sla_max_beta: need "),
+    (
+        ("PUT", "/v0/machines/create_asks"),
+        {"sla_r_claim": 1e-300},
+        "sla_r_claim: need a share from",
+    ),
+    (("PUT", "/v0/machines/create_asks"), {"credit_discount_max": 1e-300}, "credit_discount_max: "),
+    (("POST", "/v0/bundles"), {"order": [["dph_total", None]]}, "order[0]: need "),
+    (("POST", "/v0/bundles"), {"order": [[["dph_total"]]]}, "order[0]: need "),
+    (("POST", "/v0/bundles"), {"num_gpus": 4}, 'num_gpus: need an object such as {"eq": 4}, got 4'),
+    (("POST", "/v0/bundles"), {"num_gpus": None}, "num_gpus: need an object such as "),
+    (("POST", "/v0/bundles"), {"num_gpus": {"eq": "x" * 99}}, "num_gpus.eq: need "),
+    (("PUT", "/v0/search/asks"), {"q": [True]}, "q: need an object of conditions, got [true]"),
 )
 
 
@@ -395,6 +447,49 @@ class TestWhatIsSaid:
     ) -> None:
         good = scene.good[where]
         assert told(scene, DOOR[where], evolve(good, body=good.body | change)) == text
+
+    @pytest.mark.parametrize(("where", "change", "begin"), PLAIN)
+    def test_without_a_word_of_python(
+        self, scene: Scene, where: tuple[str, str], change: dict[str, Any], begin: str
+    ) -> None:
+        good = scene.good[where]
+        why = told(scene, DOOR[where], evolve(good, body=good.body | change))
+        assert why.startswith(begin)
+        assert not PYTHON.search(why), why
+        (bad, *_) = change.values()
+        if isinstance(bad, float):
+            assert why.endswith(f", got {bad}")
+
+    def test_a_window_in_the_way_is_that_of_a_start(self, scene: Scene) -> None:
+        body = {"sdate": epoch(1)}
+        for method, path, more in (
+            ("PUT", "/machines/1001/dnotify/", {}),
+            ("POST", "/machines/maintenances/batch/", {"machine_ids": [1001]}),
+        ):
+            why = scene.desk.ask(HOST, method, path, body | more, 400)["msg"]
+            assert why.startswith("sdate: need no overlap with 2026-01-06 00:00:00"), why
+            assert ", got 1767657600.0, which is 2026-01-06 00:00:00 " in why
+
+    def test_a_field_without_a_name_is_seen(self, scene: Scene) -> None:
+        for name in ("", " "):
+            told = scene.desk.ask(HOST, "DELETE", "/machines/1001/asks/", {name: 1}, 400)
+            assert told["msg"].startswith(f'"{name}": need a field of this request')
+
+    @pytest.mark.parametrize("body", [None, [], "x", 7, 0.5, True])
+    def test_a_body_that_is_no_object_is_shown(self, scene: Scene, body: Any) -> None:
+        text = json.dumps(body)
+        answer = scene.desk.client.put(
+            "/api/v0/instances/7/", content=text, headers={"Authorization": "Bearer ann"}
+        )
+        assert answer.json()["msg"] == f"request: need a JSON object, got {text}"
+
+    def test_a_number_too_long_to_read_is_measured(self, scene: Scene) -> None:
+        answer = scene.desk.client.put(
+            "/api/v0/instances/7/",
+            content=b'{"label": %s}' % (b"9" * 5_000),
+            headers={"Authorization": "Bearer ann"},
+        )
+        assert answer.json()["msg"] == "request: need JSON, got a number of 5,000 digits"
 
     @pytest.mark.parametrize(
         ("path", "query", "text"),
@@ -626,4 +721,4 @@ class TestPagesThatThereAreNot:
         told = scene.desk.ask(HOST, "GET", path, None, 400, sday="true")
         assert told["msg"] == "sday: need a number, got true"
         told = scene.desk.ask(HOST, "GET", path, None, 400, eday="-1")
-        assert told["msg"].startswith("eday: need Unix seconds from 1970 to 9999, got -1")
+        assert told["msg"] == "eday: need days since 1970, from 0 to 2,932,895, got -1"
