@@ -54,9 +54,15 @@ def key_file(path: str) -> Keys:
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
-        found = _LINE.fullmatch(line.strip())
-        if found is None or not is_name(found["account"]) or found["digest"] in accounts:
-            raise ParseError(f"{path}, line {number}", "an account and a new key's SHA-256", "else")
+        found, got = _LINE.fullmatch(line.strip()), ""
+        if found is None:  # what it has may be a key: it is repeated nowhere
+            got = "no account and 64 hexadecimal digits"
+        elif not is_name(found["account"]):
+            got = f"the name {found['account'][:40]!a}"
+        elif found["digest"] in accounts:
+            got = f"the key of {accounts[found['digest']]} again"
+        if found is None or got:
+            raise ParseError(f"{path}, line {number}", "an account and a new key's SHA-256", got)
         accounts[found["digest"]] = AccountId(found["account"])
     return lambda key: accounts.get(digest(key))
 

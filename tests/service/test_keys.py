@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from examples.marketplace import keys
@@ -25,6 +26,7 @@ from vastai_client import ROOT
 
 Patch = pytest.MonkeyPatch
 Captured = pytest.CaptureFixture[str]
+WHO = "/api/v0/users/current"
 
 
 @pytest.fixture
@@ -68,6 +70,52 @@ class TestKeyFiles:
         answer = desk.client.get("/api/v0/users/current?owner=me&api_key=a-secret")
         assert answer.json()["id"] == "ann"
         assert desk.client.get("/api/v0/users/current?api_key=ann").status_code == 401
+
+    @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+    def test_the_scheme_has_no_case(self, desk: Desk, scheme: str) -> None:
+        answer = desk.client.get(WHO, headers={"Authorization": f"{scheme} a-secret"})
+        assert answer.json()["id"] == "ann"
+
+    def test_two_keys_are_nobodys(self, desk: Desk) -> None:
+        for headers in ([("Authorization", "Bearer a-secret")] * 2, [("Authorization", "Basic x")]):
+            assert desk.client.get(WHO, headers=headers).status_code == 401
+        one = {"Authorization": "Bearer a-secret"}
+        assert desk.client.get(f"{WHO}?api_key=h-secret", headers=one).status_code == 401
+        assert desk.client.get(f"{WHO}?api_key=a-secret", headers=one).json()["id"] == "ann"
+
+    def test_a_key_beyond_ascii_is_one_in_both_places(self, tmp_path: Path) -> None:
+        desk = Desk(tmp_path / "any.sqlite")
+        for key in ("björn", "クララ"):
+            header = {b"Authorization": f"Bearer {key}".encode()}
+            assert desk.client.get(WHO, headers=header).json()["id"] == key
+            assert desk.client.get(WHO, params={"api_key": key}).json()["id"] == key
+        service = Service(desk.store, 1e6, CREDIT)
+        for code, account in (("utf-8", "björn"), ("latin-1", None)):
+            headers = [
+                (b"authorization", "Bearer björn".encode(code))
+            ]  # which the test client rewrites
+            request = Request({"type": "http", "headers": headers, "query_string": b""})
+            assert service.account(request) == account
+        desk.store.close()
+
+    @pytest.mark.parametrize(
+        ("line", "got"),
+        [
+            ("ann secret", "no account and 64 hexadecimal digits"),
+            (f"#bob {'a' * 64}", ""),  # a remark
+            (f"a\x00 {'a' * 64}", r"the name 'a\x00'"),
+            (f"ann {'a' * 64}\nben {'a' * 64}", "the key of ann again"),
+        ],
+    )
+    def test_what_came_is_said_and_no_key_is(self, tmp_path: Path, line: str, got: str) -> None:
+        path = tmp_path / "keys.txt"
+        path.write_text(line)
+        if got:
+            with pytest.raises(ParseError) as caught:
+                key_file(str(path))
+            assert caught.value.got == got
+        else:
+            key_file(str(path))
 
     @pytest.mark.parametrize(
         "line",
