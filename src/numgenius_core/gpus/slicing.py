@@ -175,10 +175,8 @@ def _cut(
 ) -> tuple[tuple[int, tuple[Block, ...]], ...]:
     """Return the blocks in groups of one size: the table that all questions are answered from."""
     gpus = whole_number(gpus, "gpus", 1, MAX_GPUS)
-    if observed:
-        min_gpu = whole_number(min_gpu, "min_gpu", 1)  # above the machine, it is offered whole
-    else:
-        min_gpu = check_min_gpu(min_gpu, gpus)
+    # A min_gpu above the machine, as records have it, means that it is offered whole.
+    min_gpu = whole_number(min_gpu, "min_gpu", 1) if observed else check_min_gpu(min_gpu, gpus)
     powers = [1 << k for k in range(gpus.bit_length()) if min_gpu < 1 << k < gpus]
     found = {
         Block(start, min(size, gpus - start))
