@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
@@ -82,8 +83,18 @@ def days(first: float, last: float) -> Interval:
     return Interval(START + timedelta(days=first), START + timedelta(days=last))
 
 
+def summed(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row, and those within it, with what its items add up to."""
+    if not row.get("items"):
+        return row
+    items = [summed(each) for each in row["items"]]
+    total = sum((Decimal(str(each["amount"])) for each in items), Decimal(0))
+    return row | {"items": items, "amount": float(total)}
+
+
 def charges(*rows: dict[str, Any]) -> tuple[Charge, ...]:
-    return read_charges(json.dumps(rows)).rows
+    """Return the charges of rows whose amounts are what their items add up to."""
+    return read_charges(json.dumps([summed(row) for row in rows])).rows
 
 
 def item(**fields: Any) -> Charge:
@@ -118,6 +129,7 @@ class TestCharges:
             assert json.loads(json.dumps(own)) == ITEMS[index]
         odd = ROW | {"fee": {"eur": [1, None]}, "items": [ITEMS[0] | {"odd": float("nan")}]}
         (found,) = charges(odd)
+        assert found.source == "instance-7"
         assert found.extra["rows"][0]["fee"] == {"eur": (1, None)}
         assert found.extra["items"][0]["odd"] is None  # JSON has no NaN
 
@@ -139,6 +151,13 @@ class TestCharges:
             (0.25, 2.5, "54.000 hours at $0.389/hour", days(0.25, 2.5)),
             (0.25, 3, "1.000 hour at $0.389/hour", days(0.25, 3)),
             (0, 2.5, "", days(0, 2.5)),
+            # More hours than up to the midnight it ends with: that day is meant whole.
+            (0.25, 3, "90.000 hours at $0.389/hour", days(0.25, 4)),
+            (0.25, 3, "66.000 hours at $0.389/hour", days(0.25, 3)),
+            # Hours as people write them, with commas.
+            (0, 42, "1,008.000 hours at $0.389/hour", days(0, 42)),
+            (0, 42, "1,032.000 hours at $0.389/hour", days(0, 43)),
+            (0.25, 42, "1,026.000 hours at $0.389/hour", days(0.25, 43)),
         ],
     )
     def test_the_time_of_an_item(
@@ -156,11 +175,26 @@ class TestCharges:
         for missing in ({"start": None, "end": None}, {"start": None}, {"end": None}):
             assert item(**missing).period == days(0, 4)
 
+    def test_an_item_that_says_one_of_its_times_has_the_other_of_its_row(self) -> None:
+        assert item(start=T0 + DAY, end=None).period == days(1, 4)
+        assert item(start=None, end=T0 + 1.5 * DAY).period == days(0, 1.5)
+        assert item(start=None, end=T0 + DAY, description="48.000 hours at $1/hour").period == (
+            days(0, 2)
+        )
+        late = json.dumps(
+            [summed(ROW | {"items": [ITEMS[0] | {"start": T0 + 4 * DAY, "end": None}]})]
+        )
+        (fault,) = refusal(lambda: read_charges(late))
+        assert fault == (
+            "charges[0].items[0].start: need an instant before 2026-01-05 00:00:00+00:00, the end "
+            "of its row, got 2026-01-05 00:00:00+00:00"
+        )
+
     def test_times_are_floored_and_may_be_words(self) -> None:
         assert item(start=T0 + 60.9, end=T0 + 120.2).period.seconds == 60
         row = ROW | {"start": "2026-01-01T01:00:00+01:00", "items": ITEMS[2:]}
         assert charges(row)[0].period == days(0, 4)
-        naive = json.dumps([row | {"start": "2026-01-01 00:00:00.75"}])
+        naive = json.dumps([summed(row | {"start": "2026-01-01 00:00:00.75"})])
         (fault,) = refusal(lambda: read_charges(naive))
         assert fault.startswith(
             "charges[0].start: need an ISO 8601 time with an offset (naive='utc'"
@@ -173,6 +207,9 @@ class TestCharges:
         (found,) = charges(ROW | {"items": [ITEMS[0], dearer]})
         assert (found.amount, found.period) == (Money("37.444"), days(0, 4))
         assert [each["amount"] for each in found.extra["items"]] == [37.344, 0.1]
+        two = [ITEMS[0] | {"source": f"instance-{n}", "amount": n} for n in (7, 8, 7)]
+        apart = charges(ROW | {"type": "serverless", "source": "serverless-3", "items": two})
+        assert [(each.contract, each.amount) for each in apart] == [(7, Money(14)), (8, Money(8))]
         twice = charges(ROW, ROW)
         assert len(twice) == 8  # a row that comes twice is two
 
@@ -181,6 +218,39 @@ class TestCharges:
         assert found.contract == 0
         inner = [ROW | {"source": "instance-0", "items": ITEMS[:1]}]
         assert charges(ROW | {"type": "serverless", "items": inner})[0].contract == 0
+
+    @pytest.mark.parametrize(
+        ("source", "contract"),
+        [
+            ("instance-7", 7),
+            ("Instance-7", 7),
+            (" volume-7 ", 7),
+            ("serverless-7", None),
+            ("network_volume-7", None),
+            ("7", None),
+        ],
+    )
+    def test_a_source_is_kept_as_it_is_named(self, source: str, contract: int | None) -> None:
+        (found,) = charges(ROW | {"source": source, "items": ITEMS[:1]})
+        assert (found.contract, found.source) == (contract, source.strip())
+        own = {"source": source}
+        (found,) = charges(ROW | {"source": "instance-8", "items": [ITEMS[0] | own]})
+        assert (found.contract, found.source) == (contract, source.strip())
+
+    def test_what_a_row_bills_beyond_its_items_is_a_fault(self) -> None:
+        """The API: the items of a row add up to its amount, each rounded to a tenth of a cent."""
+        for amount, right in ((38.421, True), (38.424, True), (38.43, False), (0, False)):
+            text = json.dumps([ROW | {"amount": amount}])
+            if right:
+                assert len(read_charges(text).rows) == 4
+                continue
+            (fault,) = refusal(lambda: read_charges(text))  # noqa: B023
+            need = "charges[0].amount: need what its items add up to, 38.421, got "
+            assert fault == f"{need}{Money(str(amount))}"
+        one = json.dumps([ROW | {"items": ITEMS[:1]}])
+        assert len(refusal(lambda: read_charges(one))) == 1
+        within = json.dumps([ROW | {"type": "serverless", "amount": 1, "items": [ROW]}])
+        assert len(refusal(lambda: read_charges(within))) == 1
 
     def test_volumes(self) -> None:
         row = ROW | {"type": "volume", "source": "volume-12", "amount": 1.5}
@@ -278,7 +348,7 @@ class TestCharges:
     def test_a_long_row_takes_no_more_than_its_length(self) -> None:
         """Each charge has its row, which is held once: copies of a hostile one fill a machine."""
         row = ROW | {"metadata": {"note": "x" * 1_000_000}}
-        many = [
+        many: list[dict[str, Any]] = [
             {"type": "bwu", "amount": 1, "start": T0 + 60 * n, "end": T0 + 60 * n + 30}
             for n in range(1, 5_000)
         ]
@@ -304,7 +374,7 @@ class TestReconciled:
         return History(contract=contract, facts=[Moved(at=START, event=InstanceEvent.LOADED)])
 
     def test_the_list_of_an_account_explains_each_of_its_instances(self) -> None:
-        rows = [ROW | {"source": f"instance-{n}", "items": ITEMS[:2]} for n in (7, 8)]
+        rows = [summed(ROW | {"source": f"instance-{n}", "items": ITEMS[:2]}) for n in (7, 8)]
         billed = read_charges(json.dumps({"results": rows})).rows
         for number in (7, 8):
             found = reconcile(statement(self.history(number), days(0, 4)), billed)
@@ -312,6 +382,15 @@ class TestReconciled:
             assert len(found.rows) == 2
         other = reconcile(statement(self.history(9), days(0, 4)), billed)
         assert [row.billed for row in other.rows] == [Money(0), Money(0)]
+
+    @pytest.mark.parametrize("source", ["serverless-3", "network_volume-7"])
+    def test_what_names_something_else_than_a_contract_is_of_no_statement(
+        self, source: str
+    ) -> None:
+        mine, other = ROW | {"items": ITEMS[:2]}, ROW | {"source": source, "items": ITEMS[:2]}
+        found = reconcile(statement(self.history(7), days(0, 4)), charges(mine, other))
+        assert found.agrees
+        assert len(found.rows) == 2
 
     def test_a_charge_that_does_not_say_whose_it_is_may_be_of_any(self) -> None:
         billed = charges(ROW | {"source": None, "items": ITEMS[:2]})
@@ -465,6 +544,11 @@ class TestEveryReaderOfRows:
         read, _ = KINDS[word]
         with pytest.raises(ParseError, match="the marketplace's error 401: 'Invalid user key'"):
             read('{"error": true, "status_code": 401, "msg": "Invalid user key"}')
+        key = HOLDERS.get(word, word)
+        for failed in ({"success": False}, {"error": "bad", "success": False}, {"error": True}):
+            told = failed | {"msg": "Invalid date range", key: []}
+            with pytest.raises(ParseError, match="the marketplace's error: 'Invalid date range'"):
+                read(json.dumps(told))
 
     @own_rows
     def test_words_that_are_none(self, word: str) -> None:

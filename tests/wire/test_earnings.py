@@ -69,10 +69,38 @@ class TestTheReportOfMachines:
         with pytest.raises(ParseError, match="earnings under 'per_day', got an object of per_mach"):
             read_earnings(text, by="day")
 
-    @pytest.mark.parametrize("bounds", [{}, {"sday": "x"}, {"sday": FIRST + 2}, {"eday": None}])
-    def test_days_that_are_not_said_are_not_known(self, bounds: dict[str, Any]) -> None:
-        report = {k: v for k, v in REPORT.items() if bounds or k not in ("sday", "eday")}
-        assert read_earnings(json.dumps(report | bounds)).rows[0].period is None
+    def test_days_that_are_not_said_are_not_known(self) -> None:
+        report = {k: v for k, v in REPORT.items() if k not in ("sday", "eday")}
+        for bounds in ({}, {"sday": None, "eday": None}):
+            assert read_earnings(json.dumps(report | bounds)).rows[0].period is None
+
+    @pytest.mark.parametrize(
+        ("bounds", "faults"),
+        [
+            ({"sday": "x"}, ["sday: need a day, counted since 1970, got 'x'"]),
+            ({"eday": None}, ["eday: need a day, counted since 1970, got None"]),
+            ({"sday": FIRST + 2}, [f"eday: need a day from {FIRST + 2} on, got {FIRST + 1}"]),
+            (
+                {"sday": -1, "eday": True},
+                [
+                    "sday: need a day, counted since 1970, got -1",
+                    "eday: need a day, counted since 1970, got True",
+                ],
+            ),
+        ],
+    )
+    def test_days_that_are_none_are_told_once(
+        self, bounds: dict[str, Any], faults: list[str]
+    ) -> None:
+        rows = [REPORT["per_machine"][0]] * 2
+        text = json.dumps(REPORT | {"per_machine": rows} | bounds)
+        with pytest.raises(InvalidDocument) as caught:
+            read_earnings(text)
+        assert [str(each) for each in caught.value.faults] == faults
+        reading = read_earnings(text, on_error="collect")
+        assert [str(each) for each in reading.faults] == faults
+        assert [row.period for row in reading.rows] == [None, None]
+        assert reading.skipped == 0  # no row is lost
 
     def test_a_fraction_of_a_day_is_of_that_day(self) -> None:
         """The client asks with the time of day in it, such as 20454.7."""

@@ -181,6 +181,26 @@ class TestMachines:
             with pytest.raises(RuleViolation):
                 read_machines("[]", **cast("Any", options))
 
+    @pytest.mark.parametrize(
+        "key", ["listed_gpu_cost", "listed_storage_cost", "listed_inet_up_cost", "min_bid_price"]
+    )
+    def test_a_price_that_no_client_can_pay_with_the_fee_is_a_fault_of_its_row(
+        self, key: str
+    ) -> None:
+        high = {"listed_gpu_cost": 1_000_000} if key == "min_bid_price" else {}
+        text = json.dumps([MACHINE | high | {key: 1_000_000}, MACHINE])
+        fault = (
+            f"machines[0].{key}: need a price that with a fee of 0.5 is one of $0 to $1,000,000, "
+            "got 1000000"
+        )
+        with pytest.raises(InvalidDocument) as caught:
+            read_machines(text, platform_fee="0.5")
+        assert fault in [str(each) for each in caught.value.faults]
+        reading = read_machines(text, platform_fee="0.5", on_error="collect")
+        assert len(reading.rows) == 1
+        assert [str(each) for each in reading.faults] == list(map(str, caught.value.faults))
+        assert len(read_machines(text).rows) == 2  # it is a price without the fee
+
 
 class TestInstances:
     """Issue: "`show instances --raw` → instances"."""

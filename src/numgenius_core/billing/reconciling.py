@@ -10,7 +10,7 @@ Our readings: a credit is of the day before it is settled, so it stands in that 
 second of a statement is explained once, by the charge of its type that begins first; so a second
 charge for the same time is billed and not explained. What a charge may differ by is the caller's to
 say: amounts that were rounded to a tenth of a cent differ by less than one. A charge that does not
-say whose it is may be of any statement.
+say whose it is may be of any statement; one that names something else is of none.
 """
 
 from __future__ import annotations
@@ -81,6 +81,9 @@ class Charge:
             ``start``. Its period ends a day later.
         amount: Dollars, as they were billed; below zero is a credit.
         contract: The number of the instance or the volume that it is for; ``None`` if not said.
+        source: What it is for in the marketplace's words, such as ``instance-7``; empty if not
+            said. What names something else than a contract, as a serverless endpoint, has no
+            ``contract``, and is of no statement.
         extra: What it was read from, under its own names: the ``items`` that it is made of, and
             without their items the ``rows`` that they stand in, the outermost first.
 
@@ -102,12 +105,14 @@ class Charge:
     period: Interval
     amount: Money
     contract: ContractId | None = None
+    source: str = ""
     extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_as_extra, repr=False, hash=False)
 
     def __attrs_post_init__(self) -> None:
         check_kind(self.kind, ChargeKind, "charge.kind")
         check_kind(self.period, Interval, "charge.period")
         check_kind(self.amount, Money, "charge.amount")
+        check_kind(self.source, str, "charge.source")
         if self.contract is not None:
             keep_id(self, "contract", "charge.contract")
 
@@ -235,8 +240,8 @@ def reconcile(
     Args:
         statement: What an instance or a volume cost. The credit of its last day is settled at the
             midnight after it: ask for a second more than the charges are for.
-        charges: What was billed, in any order. Those that name another contract are left aside, so
-            a list of all that an account was charged will do.
+        charges: What was billed, in any order. Those that name another contract, or something else
+            than a contract, are left aside, so a list of all that an account was charged will do.
         tolerance: What a charge may differ by and still agree.
 
     Raises:
@@ -272,7 +277,12 @@ def reconcile(
     given = as_tuple(charges, "charges")
     for index, each in enumerate(given):
         check_kind(each, Charge, f"charges[{index}]")
-    known = [each for each in given if each.contract in (None, statement.contract.id)]
+    whose = statement.contract.id
+    known = [
+        each
+        for each in given
+        if each.contract == whose or (each.contract is None and not each.source)
+    ]
     lines = [_in_its_day(line, statement.period) for line in statement.lines]
     rows: list[Reconciled] = []
     for kind in ChargeKind:

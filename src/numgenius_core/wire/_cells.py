@@ -113,6 +113,11 @@ class Row:
         """Return the record as it is kept: null for ``NaN``, which JSON does not have."""
         return {key: None if read.is_unknown(value) else value for key, value in self.value.items()}
 
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong with it so far, nor with the row that it is within."""
+        return not self._faults
+
     def check(self) -> None:
         """Refuse the row with all its faults.
 

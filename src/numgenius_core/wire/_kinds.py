@@ -156,8 +156,11 @@ def refuse_error(value: object, name: str, wanted: RecordKind) -> None:
     Raises:
         ParseError: ``value`` is one.
     """
-    if not isinstance(value, dict) or is_record(value) or held_list(value, wanted):
+    if not isinstance(value, dict) or is_record(value):
         return
+    held = held_list(value, wanted)
+    if held is not None and value[held]:
+        return  # rows stand for themselves, an empty list may be all that an error has of them
     error = value.get("error")
     if value.get("success") is not False and not (error and (error is True or "msg" in value)):
         return

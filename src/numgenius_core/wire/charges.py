@@ -9,10 +9,12 @@ when it was made, ``end`` when it was paid, null until then; charges to a card a
 
 Our readings: an instant at which no day begins is meant as it stands. An item that says how many
 hours it is for, and fills the time from its start to its end with them, ends there; between other
-midnights the last day is meant whole. Items of one row that are of one kind and one time are one
-charge, as of an instance whose price changed in it. An item without times has those of its row, and
-one without a source has its row's. A row that has no items says nothing of what it is for; if its
-amount is zero, there is nothing to say.
+midnights the last day is meant whole, and also where the hours are more than the time up to its
+first instant. Items of one row that are of one source, one kind and one time are one charge, as of
+an instance whose price changed in it. An item without times has those of its row, and
+one without a source has its row's; one with only a start or an end has the other of its row. A row
+that has no items says nothing of what it is for; if its amount is zero, there is nothing to say.
+The items of a row add up to its amount, but for what each of them was rounded by.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from attrs import evolve, field, frozen
 
 from numgenius_core._checks import ReadOnly, of_json, read_only_json
 from numgenius_core._json.packings import Source
-from numgenius_core.billing.reconciling import Charge, ChargeKind
+from numgenius_core.billing.reconciling import TENTH_OF_A_CENT, Charge, ChargeKind
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, after, total_seconds
@@ -40,8 +42,10 @@ Moment = Callable[[Any], datetime | None]
 
 _DAY: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
-_SOURCE: Final = re.compile(r"(?:instance|volume)-([0-9]{1,19})", re.ASCII)
-_HOURS: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) hours? at ", re.ASCII)
+_SOURCE: Final = re.compile(r"(?:instance|volume)-([0-9]{1,19})", re.ASCII | re.IGNORECASE)
+_HOURS: Final = re.compile(
+    r"(?<![0-9.,])((?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?) hours? at ", re.ASCII
+)
 _ROUNDED: Final = 2
 """Seconds that hours of three digits may differ by from what they are."""
 _NET: Final = frozenset({"sla", "sla fee", "service credit"})
@@ -96,12 +100,14 @@ class _Holder(NamedTuple):
 
     Attributes:
         type: Of the row, in small letters.
-        contract: Of the row.
+        source: Of the row, as it names it; empty if it names none.
+        contract: The number of the source, if it is one of an instance or a volume.
         period: Of the row.
         rows: It and those around it, without their items; all its charges have the same ones.
     """
 
     type: str = ""
+    source: str = ""
     contract: ContractId | None = None
     period: Interval | None = None
     rows: tuple[Mapping[str, Any], ...] = _NO_ROWS
@@ -111,10 +117,11 @@ def _parts(row: Row, holder: _Holder, moment: Moment) -> list[Charge]:
     """Return the charges of a row, or of an item of one; the row keeps what is wrong with it."""
     title = (row.take("description", read.text) or "").strip().lower()
     kept = {key: value for key, value in row.plain().items() if key != "items"}
-    contract = row.take("source", _contract)
+    source, contract = row.take("source", _source) or (holder.source, holder.contract)
     own = _Holder(
         type=(row.take("type", read.text) or "").lower(),
-        contract=holder.contract if contract is None else contract,
+        source=source,
+        contract=contract,
         period=_period(row, holder, moment, title),
         rows=(*holder.rows, of_json(kept)),
     )
@@ -126,10 +133,14 @@ def _parts(row: Row, holder: _Holder, moment: Moment) -> list[Charge]:
     together: dict[object, list[Charge]] = {}
     for part in (part for item in items for part in _parts(item, own, moment)):
         if part.extra["rows"] is own.rows:
-            together.setdefault((part.kind, part.period), []).append(part)
+            together.setdefault((part.kind, part.period, part.source), []).append(part)
         else:
             found.append(part)
-    return found + [_joined(some) for some in together.values()]
+    found += [_joined(some) for some in together.values()]
+    if row.sound:  # else what is wrong with an item is missing
+        said = [item.value.get("amount") for item in items]
+        row.take("amount", lambda _: _refuse_other(amount, [read.dollars(each) for each in said]))
+    return found
 
 
 def _only(
@@ -153,6 +164,7 @@ def _only(
             period=own.period,
             amount=amount,
             contract=own.contract,
+            source=own.source,
             extra=ReadOnly({"rows": rows, "items": items}),
         )
     ]
@@ -171,6 +183,13 @@ def _refuse_none(items: object) -> None:
     raise RuleViolation("", "the items of what is charged", shown(items))
 
 
+def _refuse_other(amount: Money, parts: list[Money]) -> None:
+    """Refuse an amount that its parts do not add up to, each of them and it rounded."""
+    total = Money.sum(parts)
+    if abs(amount - total) > TENTH_OF_A_CENT * (len(parts) + 1):
+        raise RuleViolation("", f"what its items add up to, {total}", str(amount))
+
+
 def _kind(said: str, title: str, holder: str) -> ChargeKind:
     """Return what an item is for, by its type, its title, and the type of its row."""
     if title in _NET or said.replace("_", " ") in _NET:
@@ -182,22 +201,41 @@ def _kind(said: str, title: str, holder: str) -> ChargeKind:
     raise RuleViolation("", "one of " + ", ".join(_KINDS), shown(said))
 
 
+def _source(value: Any) -> tuple[str, ContractId | None] | None:
+    """Return what a source names and its number if it is an instance or a volume, if it does."""
+    name = (read.text(value) or "").strip()
+    named = _SOURCE.fullmatch(name)
+    number = None if named is None else ContractId(read.id_number(int(named[1])))
+    return (name, number) if name else None
+
+
 def _contract(value: Any) -> ContractId | None:
-    """Return the number of the instance or volume that a source names."""
-    named = _SOURCE.fullmatch(read.text(value) or "")
-    return None if named is None else ContractId(read.id_number(int(named[1])))
+    named = _source(value)
+    return None if named is None else named[1]
 
 
 def _period(row: Row, holder: _Holder, moment: Moment, title: str) -> Interval | None:
-    """Return the time of a row or an item: where it does not say it, that of its row."""
+    """Return the time of a row or an item: what it does not say of it is as its row has it."""
     hook = moment if holder.rows else _needed(moment)
     start, end = row.take("start", hook), row.take("end", hook)
+    whole = holder.period
+    if whole is not None and end is None:
+        return whole if start is None else row.take("start", lambda _: _until(start, whole))
+    if whole is not None and start is None:
+        start = whole.start
     if start is None or end is None:
-        return holder.period
+        return None
     hours = _HOURS.search(title)
-    seconds = None if hours is None else float(hours[1]) * SECONDS_PER_HOUR
+    seconds = None if hours is None else float(hours[1].replace(",", "")) * SECONDS_PER_HOUR
     period: Interval | None = row.take("end", lambda _: _between(start, end, seconds))
     return period
+
+
+def _until(start: datetime, whole: Interval) -> Interval:
+    """Return the time from a start to where the row ends that it stands in."""
+    if start >= whole.end:
+        raise RuleViolation("", f"an instant before {whole.end}, the end of its row", str(start))
+    return Interval(start, whole.end)
 
 
 def _needed(moment: Moment) -> Moment:
@@ -220,8 +258,14 @@ def _between(start: datetime, end: datetime, seconds: float | None) -> Interval:
     """
     if end < start:
         raise RuleViolation("", f"an instant from {start} on", str(end))
-    filled = seconds is not None and abs(total_seconds(start, end) - seconds) < _ROUNDED
-    if start < end and (filled or not (_begins_a_day(start) and _begins_a_day(end))):
+    more = None if seconds is None else seconds - total_seconds(start, end)
+    if more is not None and abs(more) < _ROUNDED:
+        last_day = False
+    elif more is not None and more > 0:
+        last_day = _begins_a_day(end)
+    else:
+        last_day = _begins_a_day(start) and _begins_a_day(end)
+    if start < end and not last_day:
         return Interval(start, end)
     return Interval(start, after(end, _DAY if _begins_a_day(end) else _SECOND))
 

@@ -18,11 +18,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from numgenius_core._checks import ReadOnly, read_only_json
 from numgenius_core._json.packings import Source
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, shown
 from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval, after, from_epoch
 from numgenius_core.money import ZERO, Money
@@ -34,6 +34,7 @@ _DAY: Final = timedelta(days=1)
 _SECONDS: Final = 86_400
 _DAYS: Final = 2_932_896
 """Days from 1970 to the last of the year 9999, which has no midnight after it."""
+_NEED: Final = "a day, counted since 1970"
 _KINDS: Final = {"machine": EARNINGS, "day": EARNINGS_BY_DAY}
 
 
@@ -91,12 +92,13 @@ def read_earnings(
         by: ``"machine"`` or ``"day"``: which rows of a report that has both; the others, the sums
             and the balance are in the reading's ``extra``. A list of rows is read as it is.
         on_error: ``"raise"`` refuses a document with a bad row, ``"collect"`` leaves bad rows out
-            and reports them as ``faults``.
+            and reports them as ``faults``, and so days of a report that are none: its rows then
+            have no ``period``.
 
     Raises:
         WrongType: ``source`` is none of these.
         ParseError: The document cannot be read, or holds something else than earnings.
-        InvalidDocument: Rows with faults, all of them together.
+        InvalidDocument: Rows with faults, all of them together, or days of a report that are none.
         RuleViolation: ``by`` or ``on_error`` is no word of theirs.
 
     >>> from numgenius_core.wire import read_earnings
@@ -115,10 +117,14 @@ def read_earnings(
     """
     if by not in _KINDS:
         raise RuleViolation("by", "'machine' or 'day'", shown(by))
-    return read_rows(source, _KINDS[by], on_error, _earned)
+    faults: dict[str, RuleViolation] = {}  # of reports, by their words: each once
+    reading = read_rows(source, _KINDS[by], on_error, lambda row: _earned(row, faults))
+    if faults and on_error == "raise":
+        raise InvalidDocument(reading.source, faults.values())
+    return evolve(reading, faults=(*reading.faults, *faults.values()))
 
 
-def _earned(row: Row) -> EarningsRow:
+def _earned(row: Row, faults: dict[str, RuleViolation]) -> EarningsRow:
     day = row.take("day", _day)
     machine = row.take("machine_id", _machine if "day" in row.value else read.id_number)
     gpu, storage, upload, download = (
@@ -128,7 +134,7 @@ def _earned(row: Row) -> EarningsRow:
     row.check()
     return EarningsRow(
         machine=machine,
-        period=_days_of(row.beside) if day is None else Interval(day, after(day, _DAY)),
+        period=_days_of(row.beside, faults) if day is None else Interval(day, after(day, _DAY)),
         gpu=gpu,
         storage=storage,
         upload=upload,
@@ -150,20 +156,42 @@ def _day(value: Any) -> datetime | None:
     """Return the first instant of a day that is counted since 1970; null is none."""
     if value is None:
         return None
-    need = "a day, counted since 1970"
     if type(value) is not int and type(value) is not float:
-        raise WrongType("", need, shown(value))
+        raise WrongType("", _NEED, shown(value))
     if not 0 <= value < _DAYS:  # also false for NaN
-        raise RuleViolation("", need, shown(value))
+        raise RuleViolation("", _NEED, shown(value))
     return from_epoch(int(value) * _SECONDS)
 
 
-def _days_of(report: Mapping[str, Any]) -> Interval | None:
-    """Return the days of a report, from the first to the last whole; ``None`` if it has none."""
-    try:
-        first, last = _day(report.get("sday")), _day(report.get("eday"))
-    except RuleViolation:
+def _days_of(report: Mapping[str, Any], faults: dict[str, RuleViolation]) -> Interval | None:
+    """Return the days of a report, from the first to the last whole; ``None`` if it has none.
+
+    Args:
+        report: What it says beside its rows.
+        faults: Where it is said what is wrong with its days.
+    """
+    days = [report.get("sday"), report.get("eday")]
+    if days == [None, None]:
         return None
-    if first is None or last is None or last < first:
+    found: list[datetime] = []
+    for key, value in zip(("sday", "eday"), days, strict=True):
+        try:
+            found.append(_needed(value))
+        except RuleViolation as fault:
+            told = fault.at(key)
+            faults[str(told)] = told
+    if len(found) < len(days):
+        return None
+    first, last = found
+    if last < first:
+        told = RuleViolation("eday", f"a day from {days[0]} on", shown(days[1]))
+        faults[str(told)] = told
         return None
     return Interval(first, after(last, _DAY))
+
+
+def _needed(value: Any) -> datetime:
+    day = _day(value)
+    if day is None:
+        raise WrongType("", _NEED, shown(value))
+    return day

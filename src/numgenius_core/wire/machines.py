@@ -31,7 +31,7 @@ from numgenius_core._terms import ConfidenceBand, Promise
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.listing import Listing, Machine, PriceTerms
-from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
+from numgenius_core.rates import MAX_RATE, PerGb, PerGbMonth, PerGpuHour
 from numgenius_core.units import Exact
 from numgenius_core.wire import _fields as read
 from numgenius_core.wire._cells import Row, RowReading, read_rows
@@ -183,12 +183,12 @@ def _may_be_listed(min_gpu: int, gpus: int) -> bool:
 
 def _terms(row: Row, fee: Fraction) -> PriceTerms | None:
     """Return the prices that clients pay; ``None`` if the machine has no GPU price."""
-    gpu = row.take("listed_gpu_cost", _rate(PerGpuHour.from_steps))
+    gpu = row.take("listed_gpu_cost", _rate(PerGpuHour.from_steps, fee))
     host_prices = {
-        "storage": row.take("listed_storage_cost", _rate(PerGbMonth.from_steps)),
-        "upload": row.take("listed_inet_up_cost", _rate(PerGb.from_steps)),
-        "download": row.take("listed_inet_down_cost", _rate(PerGb.from_steps)),
-        "min_bid": row.take("min_bid_price", _rate(PerGpuHour.from_steps)),
+        "storage": row.take("listed_storage_cost", _rate(PerGbMonth.from_steps, fee)),
+        "upload": row.take("listed_inet_up_cost", _rate(PerGb.from_steps, fee)),
+        "download": row.take("listed_inet_down_cost", _rate(PerGb.from_steps, fee)),
+        "min_bid": row.take("min_bid_price", _rate(PerGpuHour.from_steps, fee)),
     }
     if gpu is None:
         return None
@@ -196,9 +196,19 @@ def _terms(row: Row, fee: Fraction) -> PriceTerms | None:
     return PriceTerms.from_host(gpu=gpu, platform_fee=fee, **known)
 
 
-def _rate(make: Callable[[int], Any]) -> Callable[[Any], Any]:
+def _rate(make: Callable[[int], Any], fee: Fraction) -> Callable[[Any], Any]:
+    """Return the hook of a host's price; one that no client could pay with the fee is refused."""
+
     def rate(value: Any) -> Any:
-        return None if read.is_unknown(value) else make(read.price_steps(value))
+        if read.is_unknown(value):
+            return None
+        known = make(read.price_steps(value))
+        try:
+            known.scaled(1 / (1 - fee))
+        except RuleViolation:
+            need = f"a price that with a fee of {float(fee):g} is one of $0 to ${MAX_RATE:,}"
+            raise RuleViolation("", need, shown(value)) from None
+        return known
 
     return rate
 
